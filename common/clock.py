@@ -1,0 +1,51 @@
+"""Time is an argument: everything that needs an instant is given one, and only the entries read this clock."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+def instant(ms: int) -> datetime:
+    """The aware UTC instant of a number of milliseconds since 1970."""
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def iso(ms: int) -> str:
+    """`2025-11-24T09:09:00.123Z`."""
+    return instant(ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Clock(Protocol):
+    def now_ms(self) -> int: ...
+
+
+class SystemClock:
+    """
+    The machine's clock, corrected to the store's when the two disagree by more than a second.
+
+    All processes that share a store then share its time, so a lease or a due instant means the same to all of them.
+    """
+
+    def __init__(self) -> None:
+        self.offset_ms = 0
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000 + self.offset_ms
+
+
+class VirtualClock:
+    """A clock that stands still until somebody moves it."""
+
+    def __init__(self, now_ms: int = 1_764_000_000_000) -> None:
+        self._now_ms = now_ms
+
+    def now_ms(self) -> int:
+        return self._now_ms
+
+    def advance(self, ms: int) -> None:
+        self._now_ms += ms
+
+    def move_to(self, ms: int) -> None:
+        self._now_ms = max(self._now_ms, ms)

@@ -1,0 +1,43 @@
+"""What a person told us: the assessment behind a signup."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from common.domain.segment import Segment, segment_of
+
+Number = int | float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """
+    One finished assessment, as the website posted it.
+
+    `email` is trimmed and lower-cased. `assessment_score`, `gps_score`, `money_score`: 0..100. The four counts: 0..8,
+    together at most 8. `revenue_leak_total`: dollars, ≥ 0. None: not told. `extra`: unknown fields, kept.
+    """
+
+    email: str
+    first_name: str
+    assessment_score: Number
+    business_name: str | None = None
+    red_systems: int = 0
+    orange_systems: int = 0
+    yellow_systems: int = 0
+    green_systems: int = 0
+    gps_score: Number | None = None
+    money_score: Number | None = None
+    weakest_system_1: str | None = None
+    weakest_system_2: str | None = None
+    strongest_system: str | None = None
+    revenue_leak_total: Number | None = None
+    phone: str | None = None
+    timezone: str | None = None
+    locale: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def segment(self) -> Segment:
+        return segment_of(red=self.red_systems, orange=self.orange_systems)

@@ -1,0 +1,63 @@
+"""One contact's way through one version of the campaign."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from common.domain.contact import Assessment
+from common.domain.delivery import Fate, Record
+from common.domain.ids import EnrollmentId
+from common.domain.segment import Segment
+
+
+class Status(StrEnum):
+    """`accepted` (durable, not yet classified) → `active` → `completed` or `exited`."""
+
+    ACCEPTED = "accepted"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    EXITED = "exited"
+
+
+class ExitReason(StrEnum):
+    UNSUBSCRIBED = "unsubscribed"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    STOPPED = "stopped"
+    """By a person of the team, or by a rule of the campaign."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrollment:
+    """
+    What the ledger knows of one person in one campaign.
+
+    `anchor_ms`: the instant the gateway received the first signup; every step counts from it. `next_step` (1-based) and
+    `next_due_ms`: the step that waits in the schedule, None when none does. `records`: fates so far, by step number.
+    `revision` counts changes; `mirrored_revision` is the one Notion shows. `pages`: Notion page ids by database.
+    """
+
+    id: EnrollmentId
+    campaign: str
+    status: Status
+    segment: Segment
+    assessment: Assessment
+    anchor_ms: int
+    assessed_ms: int
+    exit_reason: ExitReason | None = None
+    next_step: int | None = None
+    next_due_ms: int | None = None
+    records: dict[int, Record] = field(default_factory=dict)
+    revision: int = 0
+    mirrored_revision: int = 0
+    pages: dict[str, str] = field(default_factory=dict)
+
+    def fate_of(self, step: int) -> tuple[Fate, str]:
+        """One fate and one reason for every step, also for those that were never claimed."""
+        record = self.records.get(step)
+        if record is not None:
+            return record.fate, record.detail
+        if self.status is Status.EXITED:
+            return Fate.SKIPPED, self.exit_reason or ""
+        return Fate.PLANNED, ""

@@ -1,0 +1,61 @@
+"""
+Failures, as a small tree. Providers translate into it; actors know nothing else.
+
+    Failure
+    ├── Throttled      429, 529: nothing happened                          → hold until Retry-After; costs no attempt
+    ├── Transient      may succeed later: 503, refused connection          → next attempt; if it lasts, the circuit holds all
+    │   └── Ambiguous    may have succeeded: timeout after the request left → next attempt, same key, same bytes
+    ├── Permanent      this message will never succeed: malformed address  → dead letter
+    └── Misconfigured  no message will: key, domain, quota of the day      → the outbox holds, one alert
+
+Anything else is our mistake: it is not translated, the message becomes a dead letter with its traceback.
+"""
+
+from __future__ import annotations
+
+
+class Failure(Exception):
+    """
+    A provider did not do what was asked.
+
+    `code` is the provider's own short name of it (`rate_limit_exceeded`), `status` the HTTP status or None when no
+    answer came. Neither carries a person's data: both go into logs and metrics. `detail` may; it goes into the ledger.
+    """
+
+    def __init__(self, code: str, detail: str = "", *, status: int | None = None) -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.detail = detail
+        self.status = status
+
+    @property
+    def kind(self) -> str:
+        return type(self).__name__.lower()
+
+
+class Throttled(Failure):
+    """Nothing happened; `retry_after_ms` says when to come back."""
+
+    def __init__(self, code: str, detail: str = "", *, status: int | None = None, retry_after_ms: int = 1_000) -> None:
+        super().__init__(code, detail, status=status)
+        self.retry_after_ms = retry_after_ms
+
+
+class Transient(Failure):
+    """Nothing happened, and the same request may succeed later."""
+
+
+class Ambiguous(Transient):
+    """The request may have been carried out: repeat it only with the same key and the same bytes."""
+
+
+class Permanent(Failure):
+    """This request will never succeed, however often it is repeated."""
+
+
+class Misconfigured(Failure):
+    """No request will succeed until a person changes something, or until `retry_after_ms` (a quota's reset) has passed."""
+
+    def __init__(self, code: str, detail: str = "", *, status: int | None = None, retry_after_ms: int | None = None) -> None:
+        super().__init__(code, detail, status=status)
+        self.retry_after_ms = retry_after_ms

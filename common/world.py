@@ -1,0 +1,26 @@
+"""What an actor may touch: clock, ledger, providers, content, settings. Only entries build one; all else receives it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common.campaigns.loader import Campaign
+from common.clock import Clock
+from common.ledger.ledger import Ledger
+from common.providers.budget import Budget
+from common.providers.protocols import Mailer, Mirror
+from common.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    clock: Clock
+    ledger: Ledger
+    settings: Settings
+    campaign: Campaign
+    mailer: Mailer
+    mirror: Mirror
+    mail_budget: Budget
+    mirror_budget: Budget
+    worker: str
+    """This process's id among the heartbeats; a claim names it."""

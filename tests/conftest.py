@@ -1,0 +1,43 @@
+"""What every tier shares: one real store a test process, emptied before each test."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import redis.asyncio
+
+from common.clock import VirtualClock
+from common.store import EmbeddedStore, connect, connect_async
+
+
+@pytest.fixture(scope="session")
+def store_server() -> Iterator[EmbeddedStore]:
+    # A short path: a Unix socket's may have 107 characters, and pytest's own folders are deep.
+    with tempfile.TemporaryDirectory(prefix="advent-") as directory:
+        server = EmbeddedStore(Path(directory))
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def store_url(store_server: EmbeddedStore) -> str:
+    """The address of an empty store."""
+    with connect(store_server.url) as client:
+        client.flushall()
+    return store_server.url
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[redis.asyncio.Redis]:
+    client = connect_async(store_url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()

@@ -1,0 +1,2 @@
+async def test_store_answers(store):
+    assert await store.ping()
