@@ -1,0 +1,47 @@
+"""An address we never write to, and the link by which its owner says so."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+from common.domain.ids import EnrollmentId, is_enrollment_id, normal_address
+
+
+def suppression_mark(secret_key: str, address: str) -> str:
+    """32 hex digits that stand for an address in the suppression list; the address cannot be read from them."""
+    return _mac(secret_key, "suppression", normal_address(address))[:16].hex()
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    """Whom an unsubscribe link names: an enrollment, and the mark of its address."""
+
+    enrollment_id: EnrollmentId
+    mark: str
+
+    def token(self, secret_key: str) -> str:
+        """An opaque, unforgeable path segment; the same for all mails of one person."""
+        return f"{self.enrollment_id}.{self.mark}.{_signature(secret_key, self.enrollment_id, self.mark)}"
+
+    @classmethod
+    def from_token(cls, token: str, secret_key: str) -> Unsubscribe | None:
+        """The link's content, or None when it was not made with this key."""
+        parts = token.split(".")
+        if len(parts) != 3 or not token.isascii() or not is_enrollment_id(parts[0]):
+            return None
+        enrollment, mark, signature = parts
+        if not hmac.compare_digest(signature, _signature(secret_key, enrollment, mark)):
+            return None
+        return cls(EnrollmentId(enrollment), mark)
+
+
+def _signature(secret_key: str, enrollment: str, mark: str) -> str:
+    mac = _mac(secret_key, "unsubscribe", f"{enrollment}.{mark}")
+    return base64.urlsafe_b64encode(mac[:18]).decode()
+
+
+def _mac(secret_key: str, purpose: str, text: str) -> bytes:
+    return hmac.new(secret_key.encode(), f"{purpose}:{text}".encode(), hashlib.sha256).digest()
