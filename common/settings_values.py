@@ -1,0 +1,226 @@
+"""
+One check a kind of setting: text from the environment in, the value out.
+
+Each raises ValueError with what is wrong and what to set, on one line; none of them repeats a value that may be secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+_TRUTH = {"true": True, "1": True, "false": False, "0": False}
+_NOTION_ID = re.compile(r"[0-9a-f]{32}")
+_ADDRESS = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
+_DOMAIN = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+
+
+def truth(value: Any) -> bool:
+    """`true`, `false`, `1` or `0`, in any case."""
+    if isinstance(value, bool):
+        return value
+    try:
+        return _TRUTH[str(value).lower()]
+    except KeyError:
+        raise ValueError(f"{value!r} is neither true nor false; set it to true or false") from None
+
+
+def whole(low: int, high: int) -> Callable[[Any], int]:
+    """A whole number from `low` to `high`."""
+
+    def check(value: Any) -> int:
+        try:
+            number = int(str(value))
+        except ValueError:
+            raise ValueError(f"{value!r} is not a whole number; set one from {low} to {high}") from None
+        if not low <= number <= high:
+            raise ValueError(f"{number} is out of range; set a whole number from {low} to {high}")
+        return number
+
+    return check
+
+
+def number(low: float, high: float) -> Callable[[Any], float]:
+    """A finite number from `low` to `high`."""
+
+    def check(value: Any) -> float:
+        try:
+            given = float(str(value))
+        except ValueError:
+            raise ValueError(f"{value!r} is not a number; set one from {low:g} to {high:g}") from None
+        if math.isnan(given) or not low <= given <= high:
+            raise ValueError(f"{given:g} is out of range; set a number from {low:g} to {high:g}")
+        return given
+
+    return check
+
+
+def one_of(*words: str, upper: bool = False) -> Callable[[Any], str]:
+    """One of a few words, in any case."""
+
+    def check(value: Any) -> str:
+        word = str(value).upper() if upper else str(value).lower()
+        if word not in words:
+            raise ValueError(f"{value!r} is not known; set one of {', '.join(words)}")
+        return word
+
+    return check
+
+
+def name(value: Any) -> str:
+    """A campaign's folder name; nothing that could leave the folder of campaigns."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", str(value)):
+        raise ValueError(f"{value!r} is not a campaign's name; set letters, digits, _ and - only, like christmas_2025")
+    return str(value)
+
+
+def host(value: Any) -> str:
+    """A host to bind: a name or an IP address, without scheme or port."""
+    text = str(value).removeprefix("[").removesuffix("]")
+    if re.fullmatch(r"[A-Za-z0-9._-]+", text):
+        return text
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError(f"{value!r} is not a host; set a name or an IP address, like 127.0.0.1") from None
+
+
+def web_address(value: Any) -> str:
+    """`http://` or `https://` with a host; a trailing slash is dropped. May hold a token: it is not repeated."""
+    text = str(value)
+    try:
+        parts = urlsplit(text)
+        ok = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        ok = False
+    if not ok or re.search(r"[\s<>\"]", text):
+        raise ValueError("not a web address; set one that begins with https:// (or http://) and names a host")
+    return text.rstrip("/")
+
+
+def store_address(value: Any) -> str:
+    """`redis://`, `rediss://`, `unix://` or `sentinel://`. May hold a password: it is not repeated."""
+    text = str(value)
+    try:
+        parts = urlsplit(text)
+        if _STORES[parts.scheme](text):
+            return text
+    except (KeyError, ValueError):
+        pass
+    raise ValueError(
+        "not the address of a data store; set redis://host:6379/0, rediss://host:6379/0, unix:///path/to/socket"
+        " or sentinel://host:26379,host:26379/name"
+    )
+
+
+def sentinel_parts(url: str) -> tuple[list[tuple[str, int]], str]:
+    """([(host, port), …], name of the primary) of `sentinel://[user:password@]host:port,host:port/name`."""
+    nodes, _, primary = url.removeprefix("sentinel://").rpartition("@")[2].partition("/")
+    return [_node(node) for node in nodes.split(",")], primary.partition("?")[0].strip("/")
+
+
+def _node(text: str) -> tuple[str, int]:
+    parts = urlsplit(f"//{text.strip()}")
+    if not parts.hostname or parts.path:
+        raise ValueError("a sentinel is host:port")
+    return parts.hostname, parts.port or 26379
+
+
+def _is_network_store(url: str) -> bool:
+    parts = urlsplit(url)
+    return bool(parts.hostname) and parts.port != 0 and re.fullmatch(r"/?\d*", parts.path) is not None
+
+
+def _is_sentinel(url: str) -> bool:
+    nodes, primary = sentinel_parts(url)
+    return bool(nodes) and re.fullmatch(r"[\w.-]+", primary) is not None
+
+
+_STORES: dict[str, Callable[[str], bool]] = {
+    "redis": _is_network_store,
+    "rediss": _is_network_store,
+    "unix": lambda url: len(urlsplit(url).path) > 1 and not urlsplit(url).netloc.partition("@")[2],
+    "sentinel": _is_sentinel,
+}
+
+
+def words(value: Any) -> str:
+    """A comma-separated list, each entry trimmed, empty ones dropped."""
+    return ",".join(split(str(value)))
+
+
+def split(text: str) -> tuple[str, ...]:
+    return tuple(entry.strip() for entry in text.split(",") if entry.strip())
+
+
+def standard_secrets(value: Any) -> str:
+    """One or more Standard Webhooks secrets: `whsec_` and strict base64 of 24 bytes or more."""
+    secrets = split(str(value))
+    for position, secret in enumerate(secrets, 1):
+        which = f"secret {position} of {len(secrets)} " if len(secrets) > 1 else ""
+        if fault := _fault_of_standard_secret(secret):
+            raise ValueError(f"{which}{fault}; set whsec_ followed by the base64 of 24 bytes or more")
+    if not secrets:
+        raise ValueError("an empty list; set whsec_ followed by the base64 of 24 bytes or more")
+    return ",".join(secrets)
+
+
+def _fault_of_standard_secret(secret: str) -> str | None:
+    if not secret.startswith("whsec_"):
+        return "does not begin with whsec_"
+    try:
+        # Strictly: the verifying library skips what is not base64, and would sign with a key nobody else has.
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError):
+        return "is not base64 after whsec_"
+    return f"has only {len(key)} bytes" if len(key) < 24 else None
+
+
+def networks(value: Any) -> str:
+    """A comma-separated list of IP networks; a lone address is a network of one."""
+    entries = split(str(value))
+    for entry in entries:
+        try:
+            ipaddress.ip_network(entry, strict=False)
+        except ValueError:
+            raise ValueError(f"{entry!r} is not a network; set addresses or networks like 10.0.0.0/8") from None
+    return ",".join(entries)
+
+
+def recipients(value: Any) -> str:
+    """A comma-separated list of addresses, domains, or `*` for everybody; lower-cased."""
+    entries = [entry.lower().removeprefix("@") for entry in split(str(value))]
+    for entry in entries:
+        if entry != "*" and not _ADDRESS.fullmatch(entry) and not _DOMAIN.fullmatch(entry):
+            raise ValueError(
+                f"entry {entries.index(entry) + 1} is neither an address nor a domain;"
+                " set addresses and domains separated by commas, or * for everybody"
+            )
+    return ",".join(entries)
+
+
+def notion_id(value: Any) -> str:
+    """A Notion id, or the page's URL as copied from the browser, as a dashed UUID."""
+    text = str(value).partition("?")[0].partition("#")[0].rstrip("/").lower()
+    tail = text.rpartition("/")[2].replace("-", "")
+    # In a URL the title comes first (`My-Base-0123…`), so the id is what the last part ends with.
+    found = _NOTION_ID.fullmatch(tail[-32:]) if "/" in text else _NOTION_ID.fullmatch(tail)
+    if found is None:
+        raise ValueError("not a Notion id; set the database's 32-digit id, or its URL as the browser shows it")
+    digits = found.group()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def sender(value: Any) -> str:
+    """`Name <address>` or an address."""
+    text = str(value)
+    inner = re.fullmatch(r"[^<>\r\n]*<([^<>]+)>", text)
+    if not _ADDRESS.fullmatch(inner.group(1).strip() if inner else text):
+        raise ValueError('not a sender; set an address, or "Name <address>"')
+    return text
