@@ -197,7 +197,7 @@ SETTING_NAMES = tuple(name.upper() for name in Settings.model_fields if name != 
 
 
 def load_settings(environ: Mapping[str, str] | None = None, *, env_file: Path = Path(".env")) -> Settings:
-    """The settings of this process. Raises SettingsError with a line for everything that is wrong, not just the first."""
+    """The settings of this process. Raises SettingsError with a line for all that is wrong, not just the first."""
     from common.settings_rules import problems_of
 
     given, problems = read_environment(SETTING_NAMES, environ=environ, env_file=env_file)
