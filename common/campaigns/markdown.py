@@ -1,0 +1,154 @@
+"""
+One Markdown text becomes both parts of a mail: blocks for the HTML layout, and plain lines for the text part.
+
+Beyond CommonMark there are three readings: a link alone in its paragraph is the button, a quotation is a callout, and
+`{{ scoreboard }}` alone in its paragraph is a component. HTML in the source stays literal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markdown_it.tree import SyntaxTreeNode
+from markupsafe import Markup
+
+_MARK = "\ue000"
+"""Private use: `wording.clean` takes it out of every value, so only a component can carry it."""
+
+_MARKDOWN = MarkdownIt("commonmark", {"html": False, "xhtmlOut": True})
+_SPACES = re.compile(r" {2,}")
+
+
+_EMPTY = Markup()
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A piece of the HTML part; `html` is safe, `label` and `href` are not escaped yet."""
+
+    kind: Literal["text", "callout", "button", "component"]
+    html: Markup = _EMPTY
+    label: str = ""
+    href: str = ""
+
+
+def component(name: str) -> Markup:
+    """What stands for a component in the Markdown source."""
+    return Markup(f"{_MARK}{name}{_MARK}")
+
+
+def parsed(source: str) -> list[Token]:
+    tokens = _MARKDOWN.parse(source)
+    for child in (child for token in tokens for child in token.children or ()):
+        # A condition that was false may leave two spaces where it stood.
+        child.content = _SPACES.sub(" ", child.content)
+    return tokens
+
+
+def blocks(tokens: Sequence[Token]) -> list[Block]:
+    """The HTML part, in order; neighbouring paragraphs and lists are one `text` block."""
+    found: list[Block] = []
+    running: list[Token] = []
+    for group in _groups(tokens):
+        block = _special(group)
+        if block is None:
+            running += group
+            continue
+        if running:
+            found.append(Block("text", _html(running)))
+        running = []
+        found.append(block)
+    return [*found, Block("text", _html(running))] if running else found
+
+
+def _groups(tokens: Sequence[Token]) -> Iterator[list[Token]]:
+    group: list[Token] = []
+    for token in tokens:
+        group.append(token)
+        if token.level == 0 and token.nesting <= 0:
+            yield group
+            group = []
+
+
+def _special(group: list[Token]) -> Block | None:
+    if group[0].type == "blockquote_open":
+        return Block("callout", _html(group[1:-1]))
+    if group[0].type != "paragraph_open":
+        return None
+    inline = SyntaxTreeNode(group).children[0].children[0]
+    name = _component_name(inline)
+    if name:
+        return Block("component", label=name)
+    if _is_lone_link(inline):
+        return Block("button", label=_line(inline.children[0].children), href=_href(inline.children[0]))
+    return None
+
+
+def _html(tokens: Sequence[Token]) -> Markup:
+    rendered = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
+    return Markup(rendered.strip())  # markdown-it escapes all text
+
+
+def text(tokens: Sequence[Token], components: dict[str, str]) -> str:
+    """The text part: no marks, links as `label: url`. `components` maps their names to their lines."""
+    return "\n\n".join(_paragraphs(SyntaxTreeNode(tokens).children, components))
+
+
+def _paragraphs(nodes: Sequence[SyntaxTreeNode], components: dict[str, str]) -> Iterator[str]:
+    for node in nodes:
+        if node.type in ("bullet_list", "ordered_list"):
+            yield "\n".join(_items(node, components))
+        elif node.type == "blockquote":
+            yield _indented("\n\n".join(_paragraphs(node.children, components)), "  ")
+        elif node.type == "hr":
+            yield "* * *"
+        elif node.type in ("fence", "code_block"):
+            yield node.content.rstrip("\n")
+        else:
+            inline = node.children[0]
+            yield components.get(_component_name(inline)) or _line(inline.children)
+
+
+def _items(node: SyntaxTreeNode, components: dict[str, str]) -> Iterator[str]:
+    first = int(node.attrs.get("start", 1))
+    for number, item in enumerate(node.children, first):
+        mark = f"{number}. " if node.type == "ordered_list" else "- "
+        inner = _indented("\n".join(_paragraphs(item.children, components)), " " * len(mark))
+        yield mark + inner.lstrip(" ")
+
+
+def _line(nodes: Sequence[SyntaxTreeNode]) -> str:
+    return "".join(map(_inline, nodes)).strip()
+
+
+def _inline(node: SyntaxTreeNode) -> str:
+    if node.type in ("text", "code_inline"):
+        return node.content
+    if node.type == "softbreak":
+        return " "
+    if node.type == "hardbreak":
+        return "\n"
+    inner = "".join(map(_inline, node.children))
+    return inner if node.type != "link" or inner == _href(node) else f"{inner}: {_href(node)}"
+
+
+def _is_lone_link(inline: SyntaxTreeNode) -> bool:
+    return [child.type for child in inline.children] == ["link"]
+
+
+def _component_name(inline: SyntaxTreeNode) -> str:
+    content = inline.content.strip()
+    return content[1:-1] if len(content) > 2 and content[0] == content[-1] == _MARK else ""
+
+
+def _href(node: SyntaxTreeNode) -> str:
+    return str(node.attrs["href"])
+
+
+def _indented(text: str, margin: str) -> str:
+    return "\n".join(margin + line if line else line for line in text.split("\n"))

@@ -1,0 +1,111 @@
+"""The eight systems of the assessment, each with its own advice, and what to say of one that is named otherwise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from common.campaigns.errors import CampaignError
+from common.campaigns.files import read_toml, validated
+from common.campaigns.wording import clean
+
+_OTHER = "other"
+
+
+class Advice(BaseModel):
+    """One table of `systems.toml`. In `[other]`, `{name}` stands for what the person wrote."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_min_length=1, str_strip_whitespace=True)
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    about: str = Field(description="what the system is, after a comma: 'GPS, your direction and planning'")
+    sign: str = Field(description="how its weakness shows in December")
+    quick_win: str = Field(description="half an hour's repair")
+    next_win: str = Field(description="the step after that, for a business in good shape")
+    check: str = Field(description="one line of a checklist")
+    strength: str = Field(description="how to lean on it, when it is the strongest")
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A system as a mail may speak of it; `label` introduces it, `name` repeats it."""
+
+    name: str
+    label: str
+    sign: str
+    quick_win: str
+    next_win: str
+    check: str
+    strength: str
+
+
+class SystemBook:
+    """`systems.toml`: looks up what a person's assessment calls a system."""
+
+    def __init__(self, advice: Mapping[str, Advice]) -> None:
+        self._other = advice[_OTHER]
+        self._known = {
+            _plain(word): entry
+            for key, entry in advice.items()
+            if key != _OTHER
+            for word in (key, entry.name, *entry.aliases)
+        }
+
+    def named(self, text: str | None) -> System | None:
+        """`GPS`, `gps system` and `GPS (direction)` are one; other words are taken as they are; None for no words."""
+        name = clean(text or "")
+        if not name:
+            return None
+        known = self._known.get(_plain(name)) or self._known.get(_plain(_head(name)))
+        return _known_system(known) if known else _other_system(self._other, name)
+
+
+def _known_system(advice: Advice) -> System:
+    return System(
+        name=advice.name,
+        label=f"{advice.name}, {advice.about}",
+        sign=advice.sign,
+        quick_win=advice.quick_win,
+        next_win=advice.next_win,
+        check=advice.check,
+        strength=advice.strength,
+    )
+
+
+def _other_system(advice: Advice, name: str) -> System:
+    def told(sentence: str) -> str:
+        return sentence.replace("{name}", name)
+
+    return System(
+        name=name,
+        label=told(advice.about),
+        sign=told(advice.sign),
+        quick_win=told(advice.quick_win),
+        next_win=told(advice.next_win),
+        check=told(advice.check),
+        strength=told(advice.strength),
+    )
+
+
+def read_systems(folder: Path) -> SystemBook:
+    """Raises CampaignError."""
+    file = folder / "systems.toml"
+    tables = read_toml(file)
+    if _OTHER not in tables:
+        raise CampaignError(f"{file}: [{_OTHER}] is missing; add it, for systems that are named otherwise")
+    return SystemBook({key: validated(Advice, table, file=file, field=key) for key, table in tables.items()})
+
+
+def _head(name: str) -> str:
+    """What stands before a bracket, dash, colon or slash."""
+    return re.split(r"\s*[(\[:/\u2013\u2014]|\s+-", name, maxsplit=1)[0]
+
+
+def _plain(name: str) -> str:
+    letters = re.sub(r"[^a-z0-9]", "", name.casefold())
+    return letters.removesuffix("system") or letters
