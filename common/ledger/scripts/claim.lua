@@ -1,0 +1,126 @@
+-- claim(KEYS = [enrollment, delivery, circuit],
+--       ARGV = [enrollment id, step, now_ms, worker, mark, lease_ms, gap_ms, steps, next due_ms or ''])
+--   enrollment  HASH  one person in one campaign
+--   delivery    HASH  worker, claimed: who holds it since when; fence: counts claims, so that a late settle is refused;
+--                     due: when it should have gone; retry: not before; first: instant of the first attempt;
+--                     attempts: tries that reached for the provider; failures: those that count; unknown: 1 while a
+--                     try is under way; doubt: 1 once the outcome of one stayed unknown; why: of the last failure;
+--                     replay: 1 when a person asked for it again; frozen: the mail
+--   circuit     HASH  until, reason: everybody waits for the provider; probe: instant of the try that finds out
+-- → ['go', fence, attempts, due_ms, first_ms, failures, doubt, frozen or '', enrollment fields and values …]
+--   | ['already', fate]           it has met its fate
+--   | ['exited', reason]          not any more; the reason is recorded
+--   | ['in hand', worker]         another attempt is under way, by a worker that lives
+--   | ['not yet', due_ms]         too early, or too close to the last mail; scheduled again for then
+--   | ['held', until_ms, reason]  the provider is in trouble; scheduled again for then
+--   | ['unknown']                 no such enrollment
+-- The first claim schedules the next step: a step in trouble never holds back the next ones.
+
+local enrollment, delivery, circuit = KEYS[1], KEYS[2], KEYS[3]
+local id, step, now_ms, worker, mark = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local lease_ms, gap_ms, steps = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local next_due_ms = ARGV[9]
+local job = id .. '/step-' .. step
+
+local open = redis.call('HMGET', delivery, 'worker', 'claimed', 'due', 'retry', 'doubt', 'unknown', 'replay')
+local holder, claimed_ms = open[1], tonumber(open[2] or 0)
+local first_claim = not open[3]
+
+local function later(due_ms)
+  schedule('send', job, due_ms)
+  if first_claim then
+    redis.call('HSET', enrollment, 'wait', due_ms)
+  else
+    redis.call('HSET', delivery, 'retry', due_ms)
+    redis.call('ZADD', P .. 'open', due_ms, job)
+  end
+end
+
+local function close(reason)
+  local attempts = redis.call('HGET', delivery, 'attempts') or '0'
+  if open[5] == '1' or open[6] == '1' then reason = reason .. ', while the outcome of an earlier attempt was unknown' end
+  record(id, step, 'skipped', ARGV[3], attempts, 0, reason)
+  redis.call('DEL', delivery)
+  redis.call('ZREM', P .. 'open', job)
+  changed(id, now_ms)
+end
+
+local known = redis.call('HMGET', enrollment, 'status', 'reason', 's' .. step, 'next', 'due', 'last', 'sending')
+local status, reason, met, next_step, due, last_ms, sending = unpack(known)
+if not status then return {'unknown'} end
+if met then return {'already', string.match(met, '^%S+')} end
+
+local suppressed = redis.call('HGET', P .. 'suppressed', mark)
+if suppressed then
+  exit(id, string.match(suppressed, '^%S+'), ARGV[3])
+  status, reason = 'exited', string.match(suppressed, '^%S+')
+end
+if status == 'exited' then
+  -- A step that nobody ever claimed needs no record of its own: the enrollment says why it was skipped.
+  if not first_claim then close(reason) end
+  return {'exited', reason}
+end
+
+if first_claim and next_step ~= step then return {'unknown'} end
+local due_ms = tonumber(open[3] or due)
+local not_before = tonumber(open[4] or due_ms)
+
+if holder and holder ~= '' and claimed_ms + lease_ms > now_ms and alive(holder) then
+  return {'in hand', holder}
+end
+if not_before > now_ms then
+  later(not_before)
+  return {'not yet', not_before}
+end
+
+local held = redis.call('HMGET', circuit, 'until', 'reason', 'probe')
+if held[1] then
+  local until_ms = tonumber(held[1])
+  if until_ms <= now_ms and held[3] and tonumber(held[3]) + 15000 > now_ms then until_ms = now_ms + 1000 end
+  if until_ms > now_ms then
+    later(until_ms)
+    return {'held', until_ms, held[2]}
+  end
+end
+
+-- The gap between two nurture mails binds when one of them is overdue, which is the only way that they come so close:
+-- a campaign's steps lie further apart. A mail under way counts as sent until it is known not to have been; it is
+-- looked at again soon, so that a step in trouble does not hold back this one. A replay knows no gap.
+local replay = open[7] == '1'
+if not replay and last_ms and tonumber(last_ms) + gap_ms > now_ms then
+  local until_ms = tonumber(last_ms) + gap_ms
+  later(until_ms)
+  return {'not yet', until_ms}
+end
+if not replay and sending then
+  local other, since = string.match(sending, '^(%d+) (%d+)$')
+  if other ~= step and tonumber(since) + gap_ms > now_ms then
+    local until_ms = math.min(tonumber(since) + gap_ms, now_ms + 1000)
+    later(until_ms)
+    return {'not yet', until_ms}
+  end
+end
+
+if held[1] then redis.call('HSET', circuit, 'probe', now_ms) end
+-- An attempt that was under way when its worker died: nobody knows what became of it.
+if open[6] == '1' then redis.call('HSET', delivery, 'doubt', 1, 'unknown', 0) end
+local fence = redis.call('HINCRBY', delivery, 'fence', 1)
+redis.call('HSET', delivery, 'worker', worker, 'claimed', now_ms, 'due', due_ms)
+redis.call('HSET', enrollment, 'sending', step .. ' ' .. ARGV[3])
+redis.call('ZADD', P .. 'open', now_ms + lease_ms, job)
+if first_claim then
+  if tonumber(step) < steps then
+    redis.call('HSET', enrollment, 'next', step + 1, 'due', next_due_ms)
+    schedule('send', id .. '/step-' .. (step + 1), next_due_ms)
+  else
+    redis.call('HDEL', enrollment, 'next', 'due')
+  end
+  redis.call('HDEL', enrollment, 'wait')
+end
+
+local kept = redis.call('HMGET', delivery, 'attempts', 'first', 'failures', 'doubt', 'frozen')
+local answer = {'go', fence, tonumber(kept[1] or 0), due_ms, tonumber(kept[2] or 0), tonumber(kept[3] or 0),
+  tonumber(kept[4] or 0), kept[5] or ''}
+local fields = redis.call('HGETALL', enrollment)
+for i = 1, #fields do answer[#answer + 1] = fields[i] end
+return answer

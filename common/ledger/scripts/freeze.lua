@@ -1,0 +1,23 @@
+-- freeze(KEYS = [enrollment, delivery, circuit], ARGV = [enrollment id, fence, now_ms, mark, mail])
+--   delivery  HASH  see claim
+-- → ['go', the frozen mail, attempt] | ['exited', reason] | ['held', until_ms, reason] | ['lost']
+-- The last line before the provider: are we still who we were, may this person still be written to, is the way open?
+-- Then the mail is kept, byte for byte, and the attempt begins: from here its outcome is unknown until it is settled.
+
+local enrollment, delivery, circuit = KEYS[1], KEYS[2], KEYS[3]
+local id, fence, now_ms, mark, mail = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+
+if redis.call('HGET', delivery, 'fence') ~= fence then return {'lost'} end
+local suppressed = redis.call('HGET', P .. 'suppressed', mark)
+if suppressed then exit(id, string.match(suppressed, '^%S+'), ARGV[3]) end
+local known = redis.call('HMGET', enrollment, 'status', 'reason')
+if known[1] == 'exited' then return {'exited', known[2]} end
+
+local held = redis.call('HMGET', circuit, 'until', 'reason')
+if held[1] and tonumber(held[1]) > now_ms then return {'held', tonumber(held[1]), held[2]} end
+
+redis.call('HSETNX', delivery, 'frozen', mail)
+redis.call('HSETNX', delivery, 'first', now_ms)
+redis.call('HSET', delivery, 'unknown', 1)
+local attempt = redis.call('HINCRBY', delivery, 'attempts', 1)
+return {'go', redis.call('HGET', delivery, 'frozen'), attempt}

@@ -1,0 +1,28 @@
+-- take_changed(KEYS = [changed, syncing], ARGV = [worker]) → [enrollment id, field, value, …] | []
+--   changed  ZSET  enrollment → instant of the change that Notion does not show yet, ms
+--   syncing  HASH  enrollment → the worker that is showing it just now
+-- The newest change first: when there are more than the budget allows, the team sees what happens now.
+
+local changed_key, syncing, worker = KEYS[1], KEYS[2], ARGV[1]
+
+local busy = redis.call('HGETALL', syncing)
+for i = 1, #busy, 2 do
+  if not alive(busy[i + 1]) then
+    redis.call('HDEL', syncing, busy[i])
+    redis.call('ZADD', changed_key, 'NX', 0, busy[i])
+  end
+end
+
+-- One who is being shown just now waits for that to end: two writers at once would make two pages.
+for _, id in ipairs(redis.call('ZREVRANGE', changed_key, 0, 50)) do
+  if redis.call('HEXISTS', syncing, id) == 0 then
+    redis.call('ZREM', changed_key, id)
+    local fields = redis.call('HGETALL', P .. 'enrollment:' .. id)
+    if #fields > 0 then
+      redis.call('HSET', syncing, id, worker)
+      table.insert(fields, 1, id)
+      return fields
+    end
+  end
+end
+return {}

@@ -1,0 +1,143 @@
+"""Reads only: what status, contact, dead letters and the console show of the ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import redis.asyncio
+
+from common.domain.ids import DeliveryId, EnrollmentId, split_delivery_id, step_number
+from common.ledger import keys
+from common.ledger.answers import Counts, DeadLetter
+from common.ledger.ledger import Ledger
+
+HOUR_MS = 3_600_000
+QUEUES = ("classify", "send", "notion_sync", "announce")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a timeline: `what` happened at `at_ms`."""
+
+    at_ms: int
+    what: str
+    detail: str
+
+
+async def counts(ledger: Ledger, *, now_ms: int) -> Counts:
+    """The whole in numbers, in one round trip."""
+    client: redis.asyncio.Redis = ledger.client
+    pipe = client.pipeline(transaction=False)
+    pipe.hgetall(keys.COUNTS)
+    schedule = keys.delayed("send")
+    for low, high in ((now_ms, now_ms + HOUR_MS), (now_ms, now_ms + 24 * HOUR_MS), (0, f"({now_ms}")):
+        pipe.zcount(schedule, low, high)
+    pipe.zcard(keys.DEAD)
+    pipe.hlen(keys.SUPPRESSED)
+    pipe.zcard(keys.CHANGED)
+    pipe.zrange(keys.CHANGED, 0, 0, withscores=True)
+    pipe.zcard(keys.HEARTBEATS)
+    for provider in ("resend", "notion"):
+        pipe.hgetall(keys.circuit(provider))
+    for queue in QUEUES:
+        pipe.zcard(keys.delayed(queue))
+        pipe.hlen(keys.ready(queue) + ".msgs")
+        pipe.zcard(keys.ready(queue) + ".XQ")
+    (
+        tally,
+        hour,
+        day,
+        overdue,
+        dead,
+        suppressed,
+        changed,
+        oldest,
+        workers,
+        resend,
+        notion,
+        *queues,
+    ) = await pipe.execute()
+    numbers = {name.decode(): int(number) for name, number in tally.items()}
+    return Counts(
+        people={status: numbers.get(status, 0) for status in ("accepted", "active", "completed", "exited")},
+        deliveries={
+            name.removeprefix("fate:"): number
+            for name, number in sorted(numbers.items())
+            if name.startswith("fate:") and number
+        },
+        due_next_hour=hour,
+        due_next_day=day,
+        overdue=overdue,
+        dead=dead,
+        suppressed=suppressed,
+        changed=changed,
+        mirror_lag_ms=max(0, now_ms - int(oldest[0][1])) if oldest else 0,
+        queues={
+            name: {"delayed": queues[i * 3], "ready": queues[i * 3 + 1], "failed": queues[i * 3 + 2]}
+            for i, name in enumerate(QUEUES)
+        },
+        workers=workers,
+        circuits={
+            name: {key.decode(): text.decode() for key, text in circuit.items()}
+            for name, circuit in (("resend", resend), ("notion", notion))
+            if b"until" in circuit
+        },
+    )
+
+
+async def timeline(ledger: Ledger, enrollment_id: EnrollmentId) -> list[Entry]:
+    """Everything that happened to one enrollment, oldest first, without what is still planned."""
+    enrollment = await ledger.enrollment(enrollment_id)
+    if enrollment is None:
+        return []
+    entries = [Entry(enrollment.anchor_ms, "signed up", enrollment.segment)]
+    for step, record in sorted(enrollment.records.items()):
+        entries.append(Entry(record.at_ms, f"step {step} {record.fate}", record.detail))
+        if record.sent_ms and record.sent_ms != record.at_ms:
+            entries.append(Entry(record.sent_ms, f"step {step} accepted", record.detail))
+    for line in await ledger.client.lrange(keys.timeline(enrollment_id), 0, -1):
+        at_ms, what, detail = json.loads(line)
+        entries.append(Entry(int(at_ms), what, detail))
+    return sorted(entries, key=lambda entry: entry.at_ms)
+
+
+async def dead_letters(ledger: Ledger) -> AsyncIterator[DeadLetter]:
+    """All dead letters, oldest first."""
+    for member, buried_ms in await ledger.client.zrange(keys.DEAD, 0, -1, withscores=True):
+        letter = await _dead_letter(ledger, DeliveryId(member.decode()), int(buried_ms))
+        if letter is not None:
+            yield letter
+
+
+async def dead_letter(ledger: Ledger, delivery: DeliveryId) -> DeadLetter | None:
+    """One dead letter, or None when this delivery is none."""
+    buried_ms = await ledger.client.zscore(keys.DEAD, delivery)
+    return await _dead_letter(ledger, delivery, int(buried_ms)) if buried_ms is not None else None
+
+
+async def _dead_letter(ledger: Ledger, delivery: DeliveryId, buried_ms: int) -> DeadLetter | None:
+    owner, name = split_delivery_id(delivery)
+    enrollment = await ledger.enrollment(owner)
+    if enrollment is None:
+        return None
+    step = step_number(name)
+    record = enrollment.records.get(step)
+    first, doubt = await ledger.client.hmget(keys.delivery(delivery), "first", "doubt")
+    return DeadLetter(
+        delivery_id=delivery,
+        enrollment=enrollment,
+        step=step,
+        buried_ms=buried_ms,
+        reason=record.detail if record else "",
+        attempts=record.attempts if record else 0,
+        first_ms=int(first) if first else None,
+        doubt=doubt == b"1",
+    )
+
+
+async def enrollments(ledger: Ledger) -> AsyncIterator[EnrollmentId]:
+    """The ids of all enrollments, in no order."""
+    async for member in ledger.client.sscan_iter(keys.ENROLLED, count=1000):
+        yield EnrollmentId(member.decode())

@@ -1,2 +1,0 @@
-async def test_store_answers(store):
-    assert await store.ping()
