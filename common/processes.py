@@ -1,0 +1,73 @@
+"""What the operating system is asked about processes: one holder of a folder, and no child that outlives its parent."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+# Loaded here, not in the child: between fork and exec almost nothing is safe to call, dlopen least of all.
+_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def die_with_parent() -> None:
+    """
+    Ask Linux to send this process SIGTERM when its parent ends, however it ends.
+
+    Nobody can catch kill -9, so a parent cannot promise to stop its children; the kernel can (PR_SET_PDEATHSIG, see
+    prctl(2)). Elsewhere this does nothing, and the next start ends what the last one left behind.
+    """
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+
+
+class Held(Exception):
+    """Another process holds the lock; `pid` is what it wrote there, 0 if nothing."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(f"held by process {pid}" if pid else "held by another process")
+        self.pid = pid
+
+
+class Lock:
+    """A file that one process at a time can hold; the kernel lets go when that process ends, kill -9 included."""
+
+    def __init__(self, path: Path) -> None:
+        """Take it at once. Raises Held, or OSError when the file cannot be made."""
+        self._fd: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(self._fd, 20).decode(errors="replace").strip()
+            self.forget()
+            raise Held(int(holder) if holder.isdigit() else 0) from None
+        os.ftruncate(self._fd, 0)
+        os.write(self._fd, f"{os.getpid()}\n".encode())
+
+    def forget(self) -> None:
+        """Close our end. A forked child does so first thing: else it would hold the lock when its parent is dead."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+def is_alive(pid: int) -> bool:
+    """Whether it runs; a process that has ended and was not yet collected does not."""
+    return command_of(pid) != ""
+
+
+def command_of(pid: int) -> str:
+    """The command line of a process, as `ps` shows it; empty when there is none, or when it has ended."""
+    proc = Path(f"/proc/{pid}/cmdline")
+    try:
+        if proc.parent.parent.joinpath("self").exists():
+            return proc.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        answer = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return answer.stdout.strip()
