@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
+from email.utils import parseaddr
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from common import settings_values as values
 from common.domain.cadence import Pace
+from common.settings_rules import SECRET_KEY_CURE, problems_of
 from common.settings_source import read_environment
+
+if TYPE_CHECKING:
+    from common.campaigns.facts import Identity
 
 Truth = Annotated[bool, BeforeValidator(values.truth)]
 Port = Annotated[int, BeforeValidator(values.whole(1, 65535))]
@@ -35,14 +39,12 @@ class SettingsError(Exception):
         self.problems = problems
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Who writes, from where, and where a call is booked: what every mail must carry."""
-
-    sender: str = "Advent <hello@advent.example>"
-    reply_to: str = "hello@advent.example"
-    postal_address: str = "Advent, 1 Example Street, Sampletown ON  A1A 1A1, Canada"
-    booking_url: str = "https://booking.example/diagnostic-call"
+_SANDBOX_IDENTITY = {
+    "sender": "Advent <hello@advent.example>",
+    "postal_address": "Advent, 1 Example Street, Sampletown ON  A1A 1A1, Canada",
+    "booking_url": "https://booking.example/diagnostic-call",
+}
+"""A fictitious sender, which only the sandbox ever sees: with a real Resend, nothing of it may be unset."""
 
 
 class Settings(BaseSettings):
@@ -151,15 +153,24 @@ class Settings(BaseSettings):
 
     @property
     def identity(self) -> Identity:
-        """As set; the rest from a fictitious sender, which only the sandbox ever sees (a real Resend needs all set)."""
-        example = Identity()
-        sender = self.email_from or example.sender
+        """Who writes, from where, and where a call is booked; what is unset comes from the sandbox's example."""
+        from common.campaigns.facts import Identity
+
+        sender = self.email_from or _SANDBOX_IDENTITY["sender"]
         return Identity(
+            sender_name=parseaddr(sender)[0] or parseaddr(sender)[1],
             sender=sender,
-            reply_to=self.email_reply_to or (sender if self.email_from else example.reply_to),
-            postal_address=self.email_postal_address or example.postal_address,
-            booking_url=self.booking_url or example.booking_url,
+            reply_to=self.email_reply_to,
+            postal_address=self.email_postal_address or _SANDBOX_IDENTITY["postal_address"],
+            booking_url=self.booking_url or _SANDBOX_IDENTITY["booking_url"],
         )
+
+    @property
+    def secret(self) -> str:
+        """SECRET_KEY. Raises SettingsError when there is none; `with_made_secrets` makes one for the sandbox."""
+        if self.secret_key is None:
+            raise SettingsError([f"SECRET_KEY: unset; set {SECRET_KEY_CURE}"])
+        return self.secret_key
 
     @property
     def gateway_url(self) -> str:
@@ -171,7 +182,7 @@ class Settings(BaseSettings):
         return url_of(self.sandbox_host, self.sandbox_port)
 
     @property
-    def people_url(self) -> str:
+    def public_address(self) -> str:
         """Where people reach the gateway: PUBLIC_URL, by default the gateway's own address. No trailing slash."""
         return self.public_url or self.gateway_url
 
@@ -198,8 +209,6 @@ SETTING_NAMES = tuple(name.upper() for name in Settings.model_fields if name != 
 
 def load_settings(environ: Mapping[str, str] | None = None, *, env_file: Path = Path(".env")) -> Settings:
     """The settings of this process. Raises SettingsError with a line for all that is wrong, not just the first."""
-    from common.settings_rules import problems_of
-
     given, problems = read_environment(SETTING_NAMES, environ=environ, env_file=env_file)
     try:
         settings = Settings.model_validate({name.lower(): value for name, value in given.items()})

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from common.settings import Settings
 
 
+SECRET_KEY_CURE = "32 or more random characters (`openssl rand -hex 32`), and keep them as long as the store"
+
+
 def problems_of(settings: Settings) -> list[str]:
     """One line a problem, naming the setting and the cure; empty when all is well."""
     return [*_of_notion(settings), *_of_secrets(settings), *_of_identity(settings), *_of_ports(settings)]
@@ -26,10 +29,7 @@ def _of_secrets(settings: Settings) -> Iterator[str]:
     if not settings.is_real:
         return
     if settings.secret_key is None:
-        yield (
-            "SECRET_KEY: unset, but a real provider is configured; set 32 or more random characters"
-            " (`openssl rand -hex 32`) and keep them as long as the store"
-        )
+        yield f"SECRET_KEY: unset, but a real provider is configured; set {SECRET_KEY_CURE}"
     if settings.allow_unsigned_webhooks:
         return
     for name in _secrets_needed(settings):
