@@ -1,0 +1,113 @@
+"""The projection: what Notion shows of one enrollment, as plain values by column name; read back only to rebuild."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from common.domain.enrollment import Enrollment, Status
+
+STEP_COLUMNS = 7
+"""The sequence database has `Email 1 Sent` … `Email 7 Sent`."""
+
+NURTURE, PRE_CALL = "Nurture Sequence", "Pre-Call Prep"
+NOT_BOOKED, BOOKED, COMPLETED, NO_SHOW = "Not Booked", "Booked", "Completed", "No-Show"
+
+Value = str | int | float | bool | datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """
+    One row of a database.
+
+    `title`: for whatever the title column is called. `values`: written always; None empties the cell. `if_empty`:
+    written only where the cell is empty, because somebody else may know better. Instants are aware UTC.
+    """
+
+    title: str
+    values: Mapping[str, Value]
+    if_empty: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingStanding:
+    """What is known of a contact's call: an option of `Booking Status`, and the instant of the call, ms, if any."""
+
+    status: str
+    meeting_ms: int | None = None
+
+    @property
+    def campaign_status(self) -> str:
+        return PRE_CALL if self.status == BOOKED else NURTURE
+
+
+def sequence_row(enrollment: Enrollment, *, campaign_name: str) -> Row:
+    """
+    The row of the Email Sequence database.
+
+    A date once sent and a sequence once completed are never taken back: absent here, not emptied. After the loss of a
+    store they are what a rebuild reads.
+    """
+    assessment = enrollment.assessment
+    values: dict[str, Value] = {
+        "Email": assessment.email,
+        "First Name": assessment.first_name,
+        "Business Name": assessment.business_name,
+        "Assessment Score": assessment.assessment_score,
+        "Red Systems": assessment.red_systems,
+        "Orange Systems": assessment.orange_systems,
+        "Yellow Systems": assessment.yellow_systems,
+        "Green Systems": assessment.green_systems,
+        "Campaign": campaign_name,
+        "Segment": str(enrollment.segment),
+        "Signup Date": _instant(enrollment.anchor_ms),
+        "Assessment Completed": True,
+        "Enrollment ID": str(enrollment.id),
+        "Time Zone": assessment.timezone,
+        "Weakest System 1": assessment.weakest_system_1,
+        "Weakest System 2": assessment.weakest_system_2,
+        "Gps Score": assessment.gps_score,
+        "Money Score": assessment.money_score,
+        "Revenue Leak": assessment.revenue_leak_total,
+    }
+    return Row(title=_title(enrollment), values=values | _sent(enrollment) | _ending(enrollment))
+
+
+def contact_row(enrollment: Enrollment, *, booking: BookingStanding | None = None) -> Row:
+    """The row of the BusinessX Canada database; without a known booking, what is there about bookings stays."""
+    values: dict[str, Value] = {
+        "email": enrollment.assessment.email,
+        "Assessment Score": enrollment.assessment.assessment_score,
+        "Segment": str(enrollment.segment),
+        "Christmas Campaign Status": NURTURE if booking is None else booking.campaign_status,
+    }
+    if booking is None:
+        return Row(title=_title(enrollment), values=values, if_empty={"Booking Status": NOT_BOOKED})
+    values["Booking Status"] = booking.status
+    values["Diagnostic Call Date"] = None if booking.meeting_ms is None else _instant(booking.meeting_ms)
+    return Row(title=_title(enrollment), values=values)
+
+
+def _title(enrollment: Enrollment) -> str:
+    return enrollment.assessment.business_name or enrollment.assessment.first_name
+
+
+def _sent(enrollment: Enrollment) -> dict[str, Value]:
+    return {
+        f"Email {step} Sent": _instant(record.sent_ms)
+        for step, record in sorted(enrollment.records.items())
+        if record.sent_ms is not None and 1 <= step <= STEP_COLUMNS
+    }
+
+
+def _ending(enrollment: Enrollment) -> dict[str, Value]:
+    """Whoever rebuilds must not write again to somebody who left: an exit completes the sequence too."""
+    if enrollment.status is Status.EXITED:
+        return {"Sequence Completed": True, "Exit Reason": str(enrollment.exit_reason or "stopped")}
+    return {"Sequence Completed": True} if enrollment.status is Status.COMPLETED else {}
+
+
+def _instant(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)

@@ -1,0 +1,89 @@
+"""
+Notion's error table (developers.notion.com/reference/status-codes, request-limits), read as failures.
+
+    400 validation_error, invalid_json, invalid_request(_url), missing_version   Permanent
+    401 unauthorized · 403 restricted_resource                       Misconfigured
+    404 object_not_found                                             Misconfigured for a database; Permanent for a page
+    409 conflict_error                                               Transient: refused, nothing is stored
+    429 rate_limited · 529 service_overload                          Throttled
+    429 with rate_limit_reason public_api_request_blocked            Misconfigured
+    500, 502, 503, 504, no answer, 200 that is not JSON              Ambiguous for a write, Transient for a read
+    503 with committed_resource_id                                   no failure: the page is there
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+from notion_client.errors import HTTPResponseError, RequestTimeoutError
+
+from common.errors import Failure, Misconfigured, Transient
+from common.providers.http import status_failure, transport_failure, unanswered
+
+_CURES = {
+    401: "NOTION_TOKEN is not valid: create a new one at notion.so/my-integrations",
+    403: "the integration may not do this: let it read, insert and update, and check the workspace's block limit",
+}
+
+
+@contextmanager
+def translated(*, reading: bool, cure: str = "") -> Iterator[None]:
+    """Turn what the SDK raises into a `Failure`. `cure`: what to do about a 404; then Misconfigured."""
+    try:
+        yield
+    except HTTPResponseError as error:
+        raise failure_of(error, reading=reading, cure=cure) from None
+    except RequestTimeoutError as error:
+        behind = error.__context__
+        cause = behind if isinstance(behind, httpx.TimeoutException) else httpx.ReadTimeout("")
+        raise transport_failure(cause, reading=reading) from None
+    except (httpx.TransportError, httpx.InvalidURL) as error:
+        raise transport_failure(error, reading=reading) from None
+    except json.JSONDecodeError:
+        raise unanswered("unreadable_answer", "a success that is not JSON", status=200, reading=reading) from None
+
+
+def failure_of(error: HTTPResponseError, *, reading: bool, cure: str = "") -> Failure:
+    body = _body(error)
+    code, more = body.get("code"), additional_data(error)
+    detail = str(body.get("message") or "")
+    if error.status == 404 and cure:
+        return Misconfigured("object_not_found", cure, status=404)
+    if error.status in _CURES:
+        return Misconfigured(_name(code, error.status), f"{_CURES[error.status]} ({detail})", status=error.status)
+    if error.status == 409:
+        return Transient(_name(code, 409), detail, status=409)
+    if error.status == 429 and more.get("rate_limit_reason") == "public_api_request_blocked":
+        return Misconfigured("public_api_request_blocked", detail, status=429)
+    headers = dict(error.headers)
+    if "retry-after" not in headers and "retry_after" in more:
+        headers["retry-after"] = str(more["retry_after"])
+    return status_failure(error.status, code, detail, headers=headers, reading=reading)
+
+
+def committed_id(error: HTTPResponseError) -> str | None:
+    """The page that was created although the answer is a 503, when the answer names it."""
+    page_id = additional_data(error).get("committed_resource_id")
+    return page_id if isinstance(page_id, str) and page_id else None
+
+
+def additional_data(error: HTTPResponseError) -> dict[str, Any]:
+    # The SDK keeps it only for codes it knows; 529 is not among them.
+    more = error.additional_data or _body(error).get("additional_data")
+    return more if isinstance(more, dict) else {}
+
+
+def _body(error: HTTPResponseError) -> dict[str, Any]:
+    try:
+        body = json.loads(error.body)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _name(code: object, status: int) -> str:
+    return code if isinstance(code, str) and code.isidentifier() else f"http_{status}"

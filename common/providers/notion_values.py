@@ -1,0 +1,79 @@
+"""Plain values ↔ Notion's property values, within Notion's limits (developers.notion.com/reference/request-limits)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from common.domain.projection import Value
+
+TEXT_MOST = 2_000
+"""UTF-16 units in one rich text."""
+EMAIL_MOST = 200
+OPTION_MOST = 100
+
+COMPUTED = frozenset(
+    {"button", "created_by", "created_time", "formula", "last_edited_by", "last_edited_time", "rollup", "unique_id"}
+)
+"""Types whose values nobody writes."""
+
+
+def encoded(kind: str, value: Value) -> dict[str, Any] | None:
+    """The value of one cell, {`kind`: …}; None when Notion cannot hold it. A value of None empties the cell."""
+    if kind in ("title", "rich_text"):
+        return {kind: _rich_text(value)}
+    if kind == "email" and isinstance(value, str) and len(value) > EMAIL_MOST:
+        return None
+    if kind == "select":
+        return {kind: _option(value)}
+    if kind == "date":
+        return {kind: _date(value)}
+    if kind == "checkbox":
+        return {kind: bool(value)}
+    return {kind: value}
+
+
+def shown(kind: str, cell: Mapping[str, Any]) -> object:
+    """What a cell shows, in a form that compares: ours as encoded, and Notion's as read back."""
+    content = cell.get(kind)
+    if kind in ("title", "rich_text"):
+        return "".join(str(part.get("plain_text") or part.get("text", {}).get("content", "")) for part in content or [])
+    if kind in ("select", "status"):
+        return content["name"] if content else None
+    if kind == "date":
+        return _moment(content["start"]) if content else None
+    return content
+
+
+def is_empty(kind: str, cell: Mapping[str, Any]) -> bool:
+    value = shown(kind, cell)
+    return value is None or value is False or value in ("", [], {})
+
+
+def cut(text: str, most: int = TEXT_MOST) -> str:
+    """At most so many UTF-16 units, which is how Notion counts; half a character is left out."""
+    return text.encode("utf-16-le", "replace")[: 2 * most].decode("utf-16-le", "ignore")
+
+
+def _rich_text(value: Value) -> list[dict[str, Any]]:
+    text = cut(str(value)) if value is not None else ""
+    return [{"type": "text", "text": {"content": text}}] if text else []
+
+
+def _option(value: Value) -> dict[str, str] | None:
+    # Notion refuses a comma in the name of an option.
+    name = cut(str(value).replace(",", ";"), OPTION_MOST) if value is not None else ""
+    return {"name": name} if name else None
+
+
+def _date(value: Value) -> dict[str, str] | None:
+    if not isinstance(value, datetime):
+        return None
+    return {"start": value.astimezone(UTC).isoformat(timespec="milliseconds")}
+
+
+def _moment(text: str) -> datetime:
+    """Notion writes an instant back in its own form, and a day as a date alone."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,80 @@
+"""
+Resend's error table (resend.com/docs/api-reference/errors), read as failures.
+
+    400 invalid_idempotency_key, validation_error · 404 · 405 · 422 · 451   Permanent
+    422 invalid_from_address, or a validation error about `from`            Misconfigured: every mail has that sender
+    401 missing_api_key, restricted_api_key                                 Misconfigured
+    403 invalid_api_key, validation_error (domain)                          Misconfigured
+    409 invalid_idempotent_request                                          Permanent: held for a person, see below
+    409 concurrent_idempotent_requests                                      Throttled: the first one is under way
+    429 rate_limit_exceeded                                                 Throttled
+    429 daily_quota_exceeded, monthly_quota_exceeded                        Misconfigured with `retry_after_ms`
+    500 application_error, internal_server_error, other 5xx                 Ambiguous
+    2xx that is not JSON, or without an id                                  Ambiguous
+
+`invalid_idempotent_request` says that a mail with other bytes was accepted under this key, so probably that person has
+it. Sending again could only double it: the delivery becomes a dead letter, and reconciling or a person settles it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from resend.exceptions import ResendError
+
+from common.errors import Failure, Misconfigured, Permanent, Throttled
+from common.providers.http import DEFAULT_RETRY_AFTER_MS, retry_after_ms, status_failure, transport_failure
+
+HOUR_MS = 3_600_000
+MONTHLY_QUOTA_MS = 6 * HOUR_MS
+_QUOTA_LEAST_MS = 60_000
+
+_PERMANENT = frozenset({"invalid_idempotent_request", "invalid_idempotency_key", "security_error"})
+_NOT_RESEND = "application_error"
+"""What the SDK calls an answer that is not JSON; Resend itself uses the name with status 500 only."""
+
+
+def failure_of(error: ResendError, *, reading: bool = False) -> Failure:
+    """The failure behind an error of the SDK. `reading`: the request changes nothing."""
+    behind = error.__context__
+    if error.error_type == "HttpClientError" and isinstance(behind, Exception):
+        # The SDK wraps whatever its HTTP client raises and keeps only the text; the exception itself tells more.
+        return behind if isinstance(behind, Failure) else transport_failure(behind, reading=reading)
+    status, name, detail = _status(error.code), error.error_type, str(error.message)
+    if name == _NOT_RESEND and 400 <= status < 500:
+        return _not_from_resend(status, error.headers)
+    if name == "rate_limit_exceeded":
+        return Throttled(name, detail, status=status, retry_after_ms=_wait_ms(error.headers))
+    if name == "concurrent_idempotent_requests":
+        return Throttled(name, detail, status=status, retry_after_ms=_wait_ms(error.headers))
+    if name == "daily_quota_exceeded":
+        return Misconfigured(name, detail, status=status, retry_after_ms=_daily_quota_ms(error.headers))
+    if name == "monthly_quota_exceeded":
+        return Misconfigured(name, detail, status=status, retry_after_ms=MONTHLY_QUOTA_MS)
+    if name == "invalid_from_address" or (name == "validation_error" and "`from`" in detail):
+        return Misconfigured(name, detail, status=status)
+    if name in _PERMANENT:
+        return Permanent(name, detail, status=status)
+    return status_failure(status, name, detail, headers=error.headers, reading=reading)
+
+
+def _not_from_resend(status: int, headers: Mapping[str, str]) -> Failure:
+    if status in (404, 405):
+        return Misconfigured(f"http_{status}", "this is not Resend's API: check RESEND_API_URL", status=status)
+    return status_failure(status, None, "the answer is not Resend's", headers=headers)
+
+
+def _status(code: object) -> int:
+    text = str(code)
+    return int(text) if text.isdecimal() else 500
+
+
+def _wait_ms(headers: Mapping[str, str]) -> int:
+    wait_ms = retry_after_ms(headers)
+    return DEFAULT_RETRY_AFTER_MS if wait_ms is None else wait_ms
+
+
+def _daily_quota_ms(headers: Mapping[str, str]) -> int:
+    """An hour, unless the answer names the quota's return; less than a minute speaks of the rate limit instead."""
+    wait_ms = retry_after_ms(headers)
+    return wait_ms if wait_ms is not None and wait_ms >= _QUOTA_LEAST_MS else HOUR_MS

@@ -1,0 +1,55 @@
+-- budget(KEYS = [slots, after], ARGV = ["take", now_ms, capacity, window_ms, wait_most_ms]) → {slot_ms, 0} reserved | {0, later_ms} come back then
+-- budget(KEYS = [slots, after], ARGV = ["push", until_ms, …]) → {0, 0}
+--   slots   LIST    the instants of the last `capacity` slots, newest first, ms     rubbish once the window has passed
+--   after   HASH    hold: no slot before this instant, the provider asked for it, ms
+--                   queue: the instant the last one sent away was told, ms           rubbish once they have passed
+--
+-- A slot is never before the one handed out last, so waiting callers are served in the order they came; and never within
+-- `window_ms` of the one handed out `capacity` slots ago. Who would wait too long reserves nothing and is told an instant of
+-- his own, one slot after whoever was sent away before him: they come back one by one, not all at once.
+
+local verb, instant = ARGV[1], tonumber(ARGV[2])
+local capacity, window, wait_most = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local SENT_AWAY_MOST = 300000
+local SKEW = 5000
+
+local function field(name)
+  return tonumber(redis.call('HGET', KEYS[2], name) or '0')
+end
+
+local function keep(name, at, life)
+  redis.call('HSET', KEYS[2], name, string.format('%d', at))
+  redis.call('PEXPIRE', KEYS[2], string.format('%d', math.max(life, redis.call('PTTL', KEYS[2]))))
+end
+
+if verb == 'push' then
+  if instant > field('hold') then
+    keep('hold', instant, 86400000)
+  end
+  return {0, 0}
+end
+
+local newest = tonumber(redis.call('LINDEX', KEYS[1], 0) or '0')
+if newest > instant + wait_most + SKEW then
+  -- No slot is reserved further ahead than that: the clock was set back, and its old instants say nothing any more.
+  redis.call('DEL', KEYS[1], KEYS[2])
+  newest = 0
+end
+
+local slot = math.max(instant, field('hold'), newest)
+local oldest = redis.call('LINDEX', KEYS[1], capacity - 1)
+if oldest then
+  slot = math.max(slot, tonumber(oldest) + window)
+end
+
+if slot - instant > wait_most then
+  local later = math.min(math.max(slot, field('queue') + math.ceil(window / capacity)), instant + SENT_AWAY_MOST)
+  later = math.max(later, slot)
+  keep('queue', later, later - instant + window)
+  return {0, later}
+end
+
+redis.call('LPUSH', KEYS[1], string.format('%d', slot))
+redis.call('LTRIM', KEYS[1], 0, capacity - 1)
+redis.call('PEXPIRE', KEYS[1], string.format('%d', slot - instant + 2 * window + 60000))
+return {slot, 0}
