@@ -1,0 +1,64 @@
+"""The gateway, to be seen whole: what it is made of, and what it answers."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from common.clock import Clock
+from common.ledger.ledger import Ledger
+from common.settings import Settings, SettingsError
+from services.gateway.body import BODY_BYTES_MAX
+from services.gateway.door import DOOR, Door
+from services.gateway.intake import Intake
+from services.gateway.middleware import around
+from services.gateway.replay import Replay
+from services.gateway.routes import ROUTES
+from services.gateway.sources import Failures
+from services.gateway.spool import Spool
+from services.gateway.spool_folder import Folder
+from services.gateway.store_watch import StoreWatch
+from services.gateway.traffic import TRAFFIC, Traffic
+from services.gateway.webhooks.fields import zones
+from services.gateway.webhooks.verification import Signatures
+
+
+def build_door(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_name: str) -> Door:
+    """
+    Everything a handler may touch.
+
+    Raises SettingsError without SECRET_KEY: unsubscribe links signed with a guess would be worth nothing.
+    """
+    if not settings.secret_key:
+        raise SettingsError(["SECRET_KEY: unset; set 32 or more random characters (`openssl rand -hex 32`)"])
+    spool, store = Spool(Folder(settings.data_dir / "spool")), StoreWatch()
+    return Door(
+        clock=clock,
+        settings=settings,
+        secret_key=settings.secret_key,
+        campaign_name=campaign_name,
+        intake=Intake(ledger, spool, store),
+        replay=Replay(ledger, spool, store),
+        website=Signatures.of(settings.webhook_secrets, allow_unsigned=settings.allow_unsigned_webhooks),
+        failures=Failures(settings.trusted_networks),
+    )
+
+
+def build_app(door: Door) -> web.Application:
+    """The application around a door; it replays the spool while it runs."""
+    app = web.Application(middlewares=[around], client_max_size=BODY_BYTES_MAX)
+    app[DOOR] = door
+    app[TRAFFIC] = Traffic()
+    app.add_routes(ROUTES)
+    app.on_startup.append(_open)
+    app.on_cleanup.append(_close)
+    return app
+
+
+async def _open(app: web.Application) -> None:
+    zones()
+    app[DOOR].replay.start()
+
+
+async def _close(app: web.Application) -> None:
+    await app[DOOR].replay.stop()
+    await app[DOOR].intake.spool.close()

@@ -1,0 +1,17 @@
+"""Every address of the gateway."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from services.gateway import health, unsubscribe
+from services.gateway.webhooks import signup
+
+ROUTES = (
+    web.post("/webhook/christmas-signup", signup.receive, name="signup"),
+    web.post("/unsubscribe/{token}", unsubscribe.act, name="unsubscribe"),
+    web.get("/unsubscribe/{token}", unsubscribe.show),
+    web.get("/health", health.health),
+    web.get("/ready", health.ready),
+    web.get("/metrics", health.metrics),
+)

@@ -1,0 +1,78 @@
+"""JSON as RFC 8259 means it: one reading only, so that we and the sender cannot disagree about what was signed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from services.gateway.problem import Problem
+
+DEPTH_MAX = 32
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """
+    The object in `body`.
+
+    Raises Problem: 400 for what is not JSON (not UTF-8, NaN, a key twice, a number beyond a double, nested without
+    end), 422 for JSON that is not an object.
+    """
+    try:
+        value = _DECODER.decode(body.decode())
+    except UnicodeDecodeError:
+        raise Problem(400, "the body is not UTF-8") from None
+    except RecursionError:
+        raise Problem(400, f"the body is nested deeper than {DEPTH_MAX} levels") from None
+    except ValueError as error:
+        raise Problem(400, f"the body is not JSON: {_reason(error)}") from None
+    if not isinstance(value, dict):
+        raise Problem(422, "the body must be a JSON object")
+    return value
+
+
+def depth_of(value: object) -> int:
+    """How many arrays and objects lie in each other: 0 for a plain value."""
+    depth, level = 0, [value]
+    while level := [inner for outer in level for inner in _inside(outer)]:
+        depth += 1
+    return depth
+
+
+def _inside(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return list(value.values()) or [None]
+    if isinstance(value, list):
+        return value or [None]
+    return []
+
+
+def _reason(error: ValueError) -> str:
+    # The decoder's own words name a place, and never quote what stands there.
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at line {error.lineno}, column {error.colno}"
+    return str(error) if isinstance(error, _NotStrict) else "a number has too many digits"
+
+
+class _NotStrict(ValueError):
+    """Something Python's decoder would let pass."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _NotStrict("an object has the same key twice")
+    return members
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise _NotStrict("NaN and Infinity are not numbers")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if number - number != 0:
+        raise _NotStrict("a number is too large")
+    return number
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
