@@ -29,6 +29,7 @@ from common.campaigns.files import read_text
 
 _FRONT = re.compile(r"\A---\n(?P<front>.*?)\n---\n(?P<markdown>.*)\Z", re.DOTALL)
 _FIELDS = ("subject", "preheader")
+_TAGS = re.compile(r"{%.*?%}")
 
 Values = Mapping[str, object]
 
@@ -106,7 +107,15 @@ def read_body(file: Path, *, known: Mapping[str, frozenset[str]]) -> Body:
         file=file,
         subject=compiled("subject", front["subject"], _PLAIN, 2),
         preheader=compiled("preheader", front["preheader"], _PLAIN, 2),
-        markdown=compiled("the text", match["markdown"], _MARKDOWN, first_line),
+        markdown=compiled("the text", _line_ends_kept(match["markdown"]), _MARKDOWN, first_line),
+    )
+
+
+def _line_ends_kept(source: str) -> str:
+    """A line of nothing but tags vanishes with its end; a line of text that closes with a tag keeps it (Jinja's `+%}`)."""
+    return "\n".join(
+        line.removesuffix("%}") + "+%}" if line.endswith("%}") and _TAGS.sub("", line).strip() else line
+        for line in map(str.rstrip, source.split("\n"))
     )
 
 

@@ -105,6 +105,9 @@ def _paragraphs(nodes: Sequence[SyntaxTreeNode], components: dict[str, str]) -> 
             yield "\n".join(_items(node, components))
         elif node.type == "blockquote":
             yield _indented("\n\n".join(_paragraphs(node.children, components)), "  ")
+        elif node.type == "heading":
+            title = _line(node.children[0].children)
+            yield f"{title}\n{'-' * min(len(title), 40)}"
         elif node.type == "hr":
             yield "* * *"
         elif node.type in ("fence", "code_block"):
