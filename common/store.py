@@ -79,11 +79,15 @@ class EmbeddedStore:
     def is_running(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
-    def start(self, *, wait_s: float = 60) -> None:
-        """Start the server and wait until it has loaded its data. Raises StoreError, which says what to do."""
+    def start(self, *, wait_s: float = 60, cancelled: Callable[[], bool] = lambda: False) -> bool:
+        """
+        Start the server and wait until it has loaded its data; False when `cancelled` came first.
+
+        Raises StoreError, which says what to do.
+        """
         self.launch()
         try:
-            self.wait(wait_s=wait_s)
+            return self.wait(wait_s=wait_s, cancelled=cancelled)
         except BaseException:
             self.stop()
             raise
@@ -107,12 +111,14 @@ class EmbeddedStore:
                 preexec_fn=with_parent,
             )
 
-    def wait(self, *, wait_s: float = 60) -> None:
+    def wait(self, *, wait_s: float = 60, cancelled: Callable[[], bool] = lambda: False) -> bool:
         """Wait until it answers; loading a large append-only file may take as long as it takes, and says so."""
         began = said = time.monotonic()
         deadline = began + wait_s
         with connect(self.url) as client:
             while (state := self._state(client)) != "ready":
+                if cancelled():
+                    return False
                 now = time.monotonic()
                 if state == "loading":
                     deadline = now + wait_s
@@ -122,6 +128,7 @@ class EmbeddedStore:
                     self._say(f"{state} the embedded store, {self._size()} … {now - began:.0f} s")
                     said = now
                 time.sleep(0.01)
+        return True
 
     def stop(self, *, wait_s: float = 10) -> None:
         """Let it write what it has, then end it."""

@@ -1,0 +1,122 @@
+"""DATA_DIR/run: who runs here, where it answers, and what an earlier run may have left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from common.processes import Held, Lock, command_of, is_alive
+from common.settings import Settings
+from common.store import StoreError
+
+TITLE = "advent: "
+"""How every process of ours begins in `ps`; by it we know a pid that is still ours from one that was given away."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """What `advent up` wrote down about itself, for the commands beside it. `store_url` is None with REDIS_URL set."""
+
+    pid: int
+    gateway_url: str
+    sandbox_url: str | None
+    store_url: str | None
+
+
+class House:
+    """The folder, held by one `advent up` at a time."""
+
+    def __init__(self, data_dir: Path) -> None:
+        """Raises StoreError when it cannot be used, or another `advent up` has it."""
+        self.folder = data_dir.resolve() / "run"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.lock = Lock(self.folder / "up.lock")
+        except Held as held:
+            who = f" (process {held.pid})" if held.pid else ""
+            raise StoreError(
+                f"another `advent up`{who} runs in {data_dir}; stop it, or set DATA_DIR to another folder"
+            ) from None
+        except OSError as error:
+            raise StoreError(
+                f"DATA_DIR: {data_dir} cannot be used ({error.strerror}); set it to a folder you can write to"
+            ) from None
+
+    def pid_file(self, name: str) -> Path:
+        return self.folder / f"{name}.pid"
+
+    def write_pid(self, name: str, pid: int) -> None:
+        _replace(self.pid_file(name), f"{pid}\n")
+
+    def forget_pid(self, name: str) -> None:
+        self.pid_file(name).unlink(missing_ok=True)
+
+    def announce(self, running: Running) -> None:
+        _replace(self.folder / "up.json", json.dumps(asdict(running)))
+
+    def leave(self) -> None:
+        for name in ("up.json", "up.pid"):
+            (self.folder / name).unlink(missing_ok=True)
+        self.lock.forget()
+
+    def end_leftovers(self, say: Callable[[str], None], *, wait_s: float = 15) -> None:
+        """End children of a parent that was killed, where the kernel could not tell them or they still drain."""
+        left = {pid: name for name, pid in self._pids() if command_of(pid).startswith(TITLE + name)}
+        for pid, name in left.items():
+            say(f"ending the {name} of an earlier run (process {pid})")
+            _signal(pid, signal.SIGTERM)
+        deadline = time.monotonic() + wait_s
+        while any(is_alive(pid) for pid in left) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for pid in filter(is_alive, left):
+            _signal(pid, signal.SIGKILL)
+
+    def _pids(self) -> list[tuple[str, int]]:
+        found = []
+        for file in self.folder.glob("*.pid"):
+            with contextlib.suppress(OSError, ValueError):
+                found.append((file.stem, int(file.read_text())))
+        return [(name, pid) for name, pid in found if name not in ("up", "store") and pid != os.getpid()]
+
+
+def running_in(settings: Settings) -> Running | None:
+    """The `advent up` that runs in DATA_DIR, if one does."""
+    try:
+        running = Running(**json.loads((settings.data_dir / "run" / "up.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    return running if command_of(running.pid).startswith(TITLE + "up") else None
+
+
+def attached(settings: Settings) -> Settings:
+    """
+    The same settings with a data store: REDIS_URL, or the embedded store of a running `advent up` in DATA_DIR.
+
+    Raises StoreError when there is neither.
+    """
+    if settings.redis_url is not None:
+        return settings
+    running = running_in(settings)
+    if running is None or running.store_url is None:
+        raise StoreError(
+            f"REDIS_URL: unset, and no `advent up` with an embedded store runs in {settings.data_dir};"
+            " set REDIS_URL, or start `advent up` first"
+        )
+    return settings.model_copy(update={"redis_url": running.store_url})
+
+
+def _replace(file: Path, text: str) -> None:
+    new = file.with_suffix(".new")
+    new.write_text(text)
+    new.replace(file)
+
+
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
