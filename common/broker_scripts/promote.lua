@@ -1,0 +1,43 @@
+-- promote(KEYS = [namespace], ARGV = ["", worker, now_ms, batch, queue, …])
+--     → for each queue [moved, ready now, next due_ms or nil, [job ids without a body]]
+--   ns:q.DQ        ZSET  job id → instant it is due, ms
+--   ns:q.DQ.msgs   HASH  job id → body
+--   ns:q           LIST  ready ids
+--   ns:q.msgs      HASH  ready id → body
+--
+-- The ready id is `job id@due_ms`: a job that is scheduled again while it runs is another message, so the end of the
+-- first cannot delete the second; and the same job for the same instant, promoted twice while it is queued or runs, is
+-- one. At most `batch` jobs a queue move in one call, so that nobody else waits long.
+
+local now_ms, batch = ARGV[3], ARGV[4]
+
+local function promote(queue)
+    local ready, waiting = KEYS[1] .. ":" .. queue, KEYS[1] .. ":" .. queue .. ".DQ"
+    local due = redis.call("ZRANGEBYSCORE", waiting, "-inf", now_ms, "WITHSCORES", "LIMIT", 0, batch)
+    local ids, lost, moved = {}, {}, 0
+    for i = 1, #due, 2 do
+        ids[#ids + 1] = due[i]
+    end
+    if #ids > 0 then
+        local bodies = redis.call("HMGET", waiting .. ".msgs", unpack(ids))
+        for i, id in ipairs(ids) do
+            local ready_id = id .. "@" .. string.format("%.0f", tonumber(due[2 * i]))
+            if not bodies[i] then
+                lost[#lost + 1] = id
+            elseif redis.call("HSETNX", ready .. ".msgs", ready_id, bodies[i]) == 1 then
+                redis.call("RPUSH", ready, ready_id)
+                moved = moved + 1
+            end
+        end
+        redis.call("ZREM", waiting, unpack(ids))
+        redis.call("HDEL", waiting .. ".msgs", unpack(ids))
+    end
+    local following = redis.call("ZRANGE", waiting, 0, 0, "WITHSCORES")
+    return { moved, redis.call("LLEN", ready), following[2] or false, lost }
+end
+
+local answer = {}
+for i = 5, #ARGV do
+    answer[#answer + 1] = promote(ARGV[i])
+end
+return answer
