@@ -112,7 +112,7 @@ def read_body(file: Path, *, known: Mapping[str, frozenset[str]]) -> Body:
 
 
 def _line_ends_kept(source: str) -> str:
-    """A line of nothing but tags vanishes with its end; a line of text that closes with a tag keeps it (Jinja's `+%}`)."""
+    """A line of nothing but tags vanishes with its end; a line of text that closes with a tag keeps it, by `+%}`."""
     return "\n".join(
         line.removesuffix("%}") + "+%}" if line.endswith("%}") and _TAGS.sub("", line).strip() else line
         for line in map(str.rstrip, source.split("\n"))

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from common.campaigns import samples
-from common.campaigns.campaign import Campaign
+from common.campaigns.campaign import Campaign, Rendered
 from common.campaigns.errors import CampaignError
 from common.domain.segment import Segment
-
-REMINDER_SAMPLES = ("full", "sparse")
 
 
 def check_times(campaign: Campaign, file: Path) -> None:
@@ -26,11 +24,26 @@ def check_times(campaign: Campaign, file: Path) -> None:
 
 
 def check_mails(campaign: Campaign, file: Path) -> None:
-    """Every mail renders for every sample, and nobody gets two with one subject. Raises CampaignError."""
+    """Every mail renders for every sample, says who writes, and shares its subject with none. Raises CampaignError."""
     for kind in samples.PEOPLE:
         rendered = dict(samples.mails(campaign, samples.IDENTITY, kind=kind))
+        for mail in rendered.values():
+            _check_identification(mail, campaign.layout.folder)
         for segment in Segment:
             subjects = [mail.subject for name, mail in rendered.items() if f".{segment.lower()}." in name]
             for subject in subjects:
                 if subjects.count(subject) > 1:
                     raise CampaignError(f"{file}: subject: two mails of one person are called {subject!r}; change one")
+
+
+def _check_identification(mail: Rendered, layout: Path) -> None:
+    identity = samples.IDENTITY
+    shown = {
+        "unsubscribe_url": samples.UNSUBSCRIBE_URL,
+        "postal_address": identity.postal_address,
+        "contact_address": identity.contact_address,
+    }
+    for name, part in (("mail.mjml", mail.html), ("mail.txt", mail.text)):
+        for field, value in shown.items():
+            if value not in part:
+                raise CampaignError(f"{layout / name}: {field} is not shown; the law asks for it in every mail")
