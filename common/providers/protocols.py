@@ -20,6 +20,7 @@ class Mirror(Protocol):
         Make Notion show what the ledger says of one person, in both databases.
 
         Looks for a page by id (`enrollment.pages`, keys `sequence` and `contact`), else by address, else creates it;
-        writes only what differs. The answer is the page ids, to be kept. Raises a `Failure`.
+        writes only what differs. The answer is to be kept as the next `enrollment.pages`: the page ids, and what else
+        the mirror likes to remember of them, by names of its own. Raises a `Failure`.
         """
         ...

@@ -41,7 +41,7 @@ def failure_of(error: ResendError, *, reading: bool = False) -> Failure:
         # The SDK wraps whatever its HTTP client raises and keeps only the text; the exception itself tells more.
         return behind if isinstance(behind, Failure) else transport_failure(behind, reading=reading)
     status, name, detail = _status(error.code), error.error_type, str(error.message)
-    if name == _NOT_RESEND and 400 <= status < 500:
+    if name == _NOT_RESEND and status != 500:
         return _not_from_resend(status, error.headers)
     if name == "rate_limit_exceeded":
         return Throttled(name, detail, status=status, retry_after_ms=_wait_ms(error.headers))

@@ -1,0 +1,145 @@
+"""What Notion shows of Ada, who reads everything, and of those who leave."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from common.domain.contact import Assessment
+from common.domain.delivery import Fate, Record
+from common.domain.enrollment import Enrollment, ExitReason, Status
+from common.domain.ids import enrollment_id
+from common.domain.projection import BOOKED, NO_SHOW, BookingStanding, contact_row, sequence_row
+
+ANCHOR_MS = 1_764_000_000_123
+ADA = Assessment(
+    email="ada@salon.example",
+    first_name="Ada",
+    assessment_score=62.5,
+    business_name="Salon Ada",
+    red_systems=1,
+    yellow_systems=3,
+    green_systems=4,
+    gps_score=40,
+    weakest_system_1="GPS",
+    revenue_leak_total=1200,
+    timezone="America/Toronto",
+)
+ENROLLED = Enrollment(
+    id=enrollment_id("christmas_2025", ADA.email),
+    campaign="christmas_2025",
+    status=Status.ACTIVE,
+    segment=ADA.segment,
+    assessment=ADA,
+    anchor_ms=ANCHOR_MS,
+    assessed_ms=ANCHOR_MS,
+)
+
+
+def sent(at_ms: int, fate: Fate = Fate.ACCEPTED) -> Record:
+    return Record(fate=fate, at_ms=at_ms + 60_000, attempts=1, detail="id", sent_ms=at_ms)
+
+
+def sequence(enrollment: Enrollment) -> dict[str, object]:
+    return dict(sequence_row(enrollment, campaign_name="Christmas 2025").values)
+
+
+def test_the_sequence_row_of_a_new_person_has_all_that_was_told_and_no_date_yet() -> None:
+    assert {
+        "Email": "ada@salon.example",
+        "First Name": "Ada",
+        "Business Name": "Salon Ada",
+        "Assessment Score": 62.5,
+        "Red Systems": 1,
+        "Orange Systems": 0,
+        "Yellow Systems": 3,
+        "Green Systems": 4,
+        "Campaign": "Christmas 2025",
+        "Segment": "URGENT",
+        "Signup Date": datetime(2025, 11, 24, 16, 0, 0, 123_000, UTC),
+        "Assessment Completed": True,
+        "Enrollment ID": ENROLLED.id,
+        "Time Zone": "America/Toronto",
+        "Weakest System 1": "GPS",
+        "Weakest System 2": None,
+        "Gps Score": 40,
+        "Money Score": None,
+        "Revenue Leak": 1200,
+    } == sequence(ENROLLED)
+
+
+def test_a_step_shows_the_instant_it_was_accepted_whatever_became_of_it_later() -> None:
+    records = {
+        1: sent(ANCHOR_MS, Fate.DELIVERED),
+        2: sent(ANCHOR_MS + 1_000, Fate.BOUNCED),
+        3: Record(fate=Fate.SKIPPED, at_ms=ANCHOR_MS, attempts=0, detail="expired"),
+        4: Record(fate=Fate.DEAD, at_ms=ANCHOR_MS, attempts=4, detail="422"),
+        7: sent(ANCHOR_MS + 2_000),
+        8: sent(ANCHOR_MS + 3_000),
+    }
+
+    shown = sequence(replace(ENROLLED, records=records))
+
+    assert {
+        "Email 1 Sent": datetime(2025, 11, 24, 16, 0, 0, 123_000, UTC),
+        "Email 2 Sent": datetime(2025, 11, 24, 16, 0, 1, 123_000, UTC),
+        "Email 7 Sent": datetime(2025, 11, 24, 16, 0, 2, 123_000, UTC),
+    } == {name: value for name, value in shown.items() if name.startswith("Email ")}
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "ending"),
+    [
+        (Status.ACCEPTED, None, {}),
+        (Status.ACTIVE, None, {}),
+        (Status.COMPLETED, None, {"Sequence Completed": True}),
+        (Status.EXITED, ExitReason.UNSUBSCRIBED, {"Sequence Completed": True, "Exit Reason": "unsubscribed"}),
+        (Status.EXITED, ExitReason.BOUNCED, {"Sequence Completed": True, "Exit Reason": "bounced"}),
+    ],
+)
+def test_who_leaves_has_a_completed_sequence_too_and_a_reason(
+    status: Status, reason: ExitReason | None, ending: dict[str, object]
+) -> None:
+    shown = sequence(replace(ENROLLED, status=status, exit_reason=reason))
+
+    assert ending == {name: shown[name] for name in ("Sequence Completed", "Exit Reason") if name in shown}
+
+
+@pytest.mark.parametrize(("business", "title"), [("Salon Ada", "Salon Ada"), (None, "Ada"), ("", "Ada")])
+def test_the_title_is_the_business_else_the_first_name(business: str | None, title: str) -> None:
+    enrollment = replace(ENROLLED, assessment=replace(ADA, business_name=business))
+
+    assert title == sequence_row(enrollment, campaign_name="Christmas 2025").title
+    assert title == contact_row(enrollment).title
+
+
+def test_without_a_known_booking_the_contact_is_not_booked_only_where_nobody_says_otherwise() -> None:
+    row = contact_row(ENROLLED)
+
+    assert row.values == {
+        "email": "ada@salon.example",
+        "Assessment Score": 62.5,
+        "Segment": "URGENT",
+        "Christmas Campaign Status": "Nurture Sequence",
+    }
+    assert row.if_empty == {"Booking Status": "Not Booked"}
+
+
+@pytest.mark.parametrize(
+    ("standing", "columns"),
+    [
+        (
+            BookingStanding(status=BOOKED, meeting_ms=ANCHOR_MS),
+            ("Pre-Call Prep", "Booked", datetime(2025, 11, 24, 16, 0, 0, 123_000, UTC)),
+        ),
+        (BookingStanding(status=NO_SHOW), ("Nurture Sequence", "No-Show", None)),
+    ],
+)
+def test_a_known_booking_is_shown_as_it_stands(standing: BookingStanding, columns: tuple[object, ...]) -> None:
+    row = contact_row(ENROLLED, booking=standing)
+
+    names = ("Christmas Campaign Status", "Booking Status", "Diagnostic Call Date")
+    assert columns == tuple(row.values[name] for name in names)
+    assert row.if_empty == {}

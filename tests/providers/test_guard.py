@@ -1,0 +1,76 @@
+"""Who may create a page: one at a time, and after a lost answer only when it is certain that none is coming."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+import redis.asyncio
+
+from common.clock import VirtualClock
+from common.providers.guard import StoreCreateGuard, Turn
+
+ADA, BORIS = "enr_aaaaaaaaaaaaaaaa", "enr_bbbbbbbbbbbbbbbb"
+
+
+@pytest.fixture
+def guard(store: redis.asyncio.Redis, clock: VirtualClock) -> StoreCreateGuard:
+    return StoreCreateGuard(store, clock=clock, settle_ms=30_000)
+
+
+async def test_of_many_who_ask_at_once_one_creates_and_the_others_wait(guard: StoreCreateGuard) -> None:
+    turns = await asyncio.gather(*(guard.begin("sequence", ADA) for _ in range(20)))
+
+    assert turns.count(Turn()) == 1
+    assert turns.count(Turn(wait_ms=30_000)) == 19
+
+
+async def test_each_person_and_each_database_has_a_turn_of_its_own(guard: StoreCreateGuard) -> None:
+    asked = [("sequence", ADA), ("contact", ADA), ("sequence", BORIS)]
+
+    assert [Turn()] * 3 == [await guard.begin(*whose) for whose in asked]
+
+
+async def test_what_was_created_is_known_to_the_next_before_any_query_shows_it(guard: StoreCreateGuard) -> None:
+    await guard.begin("sequence", ADA)
+    await guard.created("sequence", ADA, "page-1")
+
+    assert Turn(page_id="page-1") == await guard.begin("sequence", ADA)
+
+
+async def test_an_attempt_without_an_outcome_may_be_repeated_when_it_has_settled(
+    guard: StoreCreateGuard, clock: VirtualClock
+) -> None:
+    await guard.begin("sequence", ADA)
+    clock.advance(29_999)
+    assert Turn(wait_ms=1) == await guard.begin("sequence", ADA)
+
+    clock.advance(1)
+    assert Turn(after_doubt=True) == await guard.begin("sequence", ADA)
+    assert Turn(wait_ms=30_000) == await guard.begin("sequence", ADA)
+
+
+async def test_an_attempt_that_certainly_failed_is_forgotten(guard: StoreCreateGuard) -> None:
+    await guard.begin("sequence", ADA)
+    await guard.forget("sequence", ADA)
+
+    assert Turn() == await guard.begin("sequence", ADA)
+
+
+async def test_a_clock_that_is_set_back_does_not_lock_a_person_out(
+    store: redis.asyncio.Redis, guard: StoreCreateGuard, clock: VirtualClock
+) -> None:
+    await guard.begin("sequence", ADA)
+    earlier = StoreCreateGuard(store, clock=VirtualClock(clock.now_ms() - 3_600_000), settle_ms=30_000)
+
+    assert Turn(after_doubt=True) == await earlier.begin("sequence", ADA)
+
+
+async def test_its_keys_are_rubbish_that_goes_by_itself(store: redis.asyncio.Redis, guard: StoreCreateGuard) -> None:
+    await guard.begin("sequence", ADA)
+    await guard.created("contact", BORIS, "page-1")
+
+    assert {f"{{advent}}:mirror:create:sequence:{ADA}", f"{{advent}}:mirror:create:contact:{BORIS}"} == {
+        key.decode() for key in await store.keys("*")
+    }
+    assert all([await store.pttl(key) > 0 for key in await store.keys("*")])
