@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import redis.asyncio
+import structlog
 
 from common.clock import VirtualClock
 from common.store import EmbeddedStore, connect, connect_async
 
 
+# Every write is synced, as in production; in memory that costs nothing where there is such a folder.
+_MEMORY = Path("/dev/shm")
+
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
 @pytest.fixture(scope="session")
 def store_server() -> Iterator[EmbeddedStore]:
     # A short path: a Unix socket's may have 107 characters, and pytest's own folders are deep.
-    with tempfile.TemporaryDirectory(prefix="advent-") as directory:
+    with tempfile.TemporaryDirectory(prefix="advent-", dir=_MEMORY if _MEMORY.is_dir() else None) as directory:
         server = EmbeddedStore(Path(directory))
         server.start()
         yield server

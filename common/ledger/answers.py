@@ -55,8 +55,8 @@ class No:
     """
     Not now, or not any more; the ledger has done what follows from it.
 
-    `why`: `already` met its fate · `exited` · `in hand` of another worker · `not yet` due, or too close to the last mail ·
-    `held`, the provider is in trouble · `unknown` to this ledger · `lost` to another worker.
+    `why`: `already` met its fate · `exited` · `in hand` of another worker · `not yet` due, or too close to the last
+    mail · `held`, the provider is in trouble · `unknown` to this ledger · `lost` to another worker.
     """
 
     why: Literal["already", "exited", "in hand", "not yet", "held", "unknown", "lost"]

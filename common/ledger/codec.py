@@ -12,6 +12,7 @@ Records ↔ store. An enrollment is one HASH of short fields, so that it stays i
 | `s1` … `s7` | `fate at_ms attempts sent_ms detail` of each step that met one |
 | `rev`, `shown` | changes so far; the one that Notion shows |
 | `page.*` | Notion page ids, and digests of what they show |
+| `missed` | times in a row that Notion would not show this person |
 | `announced` | instant at which a hot lead was announced, ms |
 """
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from common.domain.contact import Assessment, Number
 from common.domain.delivery import Fate, Record
@@ -68,12 +70,12 @@ def assessment_fields(assessment: Assessment) -> dict[str, str]:
 
 
 def read_assessment(fields: Mapping[str, str]) -> Assessment:
-    values: dict[str, object] = {name: fields.get(short) for short, name in _TEXTS.items()}
+    values: dict[str, Any] = {name: fields.get(short) for short, name in _TEXTS.items()}
     for short, name in _NUMBERS.items():
         text = fields.get(short)
         values[name] = _number(text) if text is not None else (0 if short in _COUNTS else None)
     values["extra"] = json.loads(fields.get("extra", "{}"))
-    return Assessment(**values)  # type: ignore[arg-type] -- the tables above name each field's type
+    return Assessment(**values)
 
 
 def read_enrollment(enrollment_id: str, fields: Mapping[str, str]) -> Enrollment:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Literal, TypeVar
 
 import redis.asyncio
 
@@ -15,7 +15,7 @@ from common.domain.segment import Segment
 from common.domain.suppression import suppression_mark
 from common.ledger import codec, keys
 from common.ledger.answers import Acceptance, Go, No
-from common.ledger.scripts import Scripts
+from common.ledger.scripts import PatientScripts, Scripts
 
 REMEMBER_WEBHOOK_MS = 45 * 86_400_000
 """A repeated webhook id is recognised for this long; senders give up after days (Svix: 28 h)."""
@@ -26,7 +26,11 @@ LEASE_MS = 60_000
 MAIL = "resend"
 """The provider whose circuit holds deliveries."""
 
-Outcome = Literal["accepted", "skipped", "dead", "retry", "unknown", "hold"]
+MIRROR = "notion"
+"""The provider whose circuit holds the mirror."""
+
+T = TypeVar("T")
+Outcome = Literal["accepted", "skipped", "dead", "retry", "hold"]
 
 
 class Ledger:
@@ -37,12 +41,26 @@ class Ledger:
     or all of it was and a repetition changes nothing.
     """
 
-    def __init__(self, client: redis.asyncio.Redis, *, campaign: str, cadence: Cadence, secret_key: str) -> None:
+    def __init__(
+        self,
+        client: redis.asyncio.Redis,
+        *,
+        campaign: str,
+        cadence: Cadence,
+        secret_key: str,
+        patient: bool = False,
+    ) -> None:
+        """`patient`: wait for a store that is away instead of raising; for workers, which have nothing better to do."""
         self.client = client
         self.campaign = campaign
         self.cadence = cadence
         self._secret_key = secret_key
-        self._scripts = Scripts(client)
+        self._calls = 0
+        self._scripts: Scripts = PatientScripts(client) if patient else Scripts(client)
+
+    async def patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Another call to the same store, with the patience of this ledger."""
+        return await self._scripts.read(call)
 
     def mark(self, address: str) -> str:
         """What stands for an address in the suppression list."""
@@ -59,8 +77,8 @@ class Ledger:
         """
         Keep a signup and ask for its classification: one round trip, all or nothing.
 
-        `webhook_id` (`signup:msg_…`) is remembered for 45 days. `answer`: the answer given already, from the spool, to be
-        remembered as is.
+        `webhook_id` (`signup:msg_…`) is remembered for 45 days. `answer`: the answer given already, from the spool, to
+        be remembered as is.
         """
         enrollment = enrollment_id(self.campaign, assessment.email)
         repeated, line, email = _texts(
@@ -91,7 +109,7 @@ class Ledger:
 
     async def enrollment(self, enrollment: str) -> Enrollment | None:
         """What is known of one enrollment."""
-        fields = _texts(await self.client.hgetall(keys.enrollment(enrollment)))
+        fields = _texts(await self._scripts.read(lambda: self.client.hgetall(keys.enrollment(enrollment))))
         return codec.read_enrollment(enrollment, fields) if fields else None
 
     async def enroll(self, enrollment: Enrollment, *, now_ms: int, announce: bool) -> Status | None:
@@ -109,7 +127,7 @@ class Ledger:
         """The right to send one delivery, under a lease; see `claim.lua` for each answer."""
         owner, name = split_delivery_id(delivery)
         step = step_number(name)
-        who = _texts(await self.client.hmget(keys.enrollment(owner), "anchor", "email"))
+        who = _texts(await self._scripts.read(lambda: self.client.hmget(keys.enrollment(owner), ["anchor", "email"])))
         if who[0] is None or not 1 <= step <= self.cadence.length:
             return No("unknown")
         following = self.cadence.due_ms(anchor_ms=int(who[0]), step=step + 1) if step < self.cadence.length else ""
@@ -121,7 +139,7 @@ class Ledger:
                     owner,
                     step,
                     now_ms,
-                    worker,
+                    f"{worker}#{self._next_call()}",
                     self.mark(who[1]),
                     LEASE_MS,
                     self.cadence.minimum_gap_ms,
@@ -146,6 +164,10 @@ class Ledger:
             enrollment=codec.read_enrollment(owner, dict(zip(fields[::2], fields[1::2], strict=True))),
         )
 
+    def _next_call(self) -> int:
+        self._calls += 1
+        return self._calls
+
     async def freeze(self, claim: Go, mail: str, *, now_ms: int) -> tuple[str, int] | No:
         """
         The last line before the provider: (the frozen mail, number of this attempt), or why it must not go.
@@ -164,11 +186,21 @@ class Ledger:
             return _no(answer)
         return answer[1], int(answer[2])
 
-    async def settle(self, claim: Go, outcome: Outcome, detail: str, *, now_ms: int, due_ms: int | None = None) -> bool:
+    async def settle(
+        self,
+        claim: Go,
+        outcome: Outcome,
+        detail: str,
+        *,
+        now_ms: int,
+        due_ms: int | None = None,
+        doubt: bool = False,
+    ) -> bool:
         """
         Write down what became of a claim; see `settle.lua` for the outcomes.
 
-        False: another worker has claimed it since, and this changes nothing.
+        `due_ms`: when to try again. `doubt`: the provider may have accepted this try all the same. The answer is False
+        when another worker has claimed it since, and this changes nothing.
         """
         enrollment = claim.enrollment
         settled = await self._scripts.run(
@@ -183,6 +215,7 @@ class Ledger:
                 outcome,
                 " ".join(detail.split())[:300],
                 due_ms or 0,
+                int(doubt),
             ],
         )
         return bool(settled)
@@ -200,11 +233,11 @@ class Ledger:
 
     async def recovered(self, provider: str) -> None:
         """A request succeeded: nobody waits for this provider any longer."""
-        await self.client.delete(keys.circuit(provider))
+        await self._scripts.read(lambda: self.client.delete(keys.circuit(provider)))
 
     async def held_until(self, provider: str, *, now_ms: int) -> int | None:
         """The instant until which everybody waits for this provider, if they do."""
-        until_ms = await self.client.hget(keys.circuit(provider), "until")
+        until_ms = await self._scripts.read(lambda: self.client.hget(keys.circuit(provider), "until"))
         return int(until_ms) if until_ms is not None and int(until_ms) > now_ms else None
 
     async def exit(self, enrollment: EnrollmentId, reason: ExitReason, *, mark: str | None, now_ms: int) -> bool:
@@ -218,31 +251,46 @@ class Ledger:
         """End the enrollment, if there is one, and suppress the address behind `mark`. Repeating changes nothing."""
         await self.exit(enrollment_id, ExitReason.UNSUBSCRIBED, mark=mark, now_ms=now_ms)
 
-    async def take_changed(self, *, worker: str) -> Enrollment | None:
+    async def take_changed(self, *, worker: str, now_ms: int) -> Enrollment | None:
         """The person who changed last and whom Notion does not show yet; theirs alone until `shown` or `not_shown`."""
-        answer = _texts(await self._scripts.run("take_changed", [keys.CHANGED, keys.SYNCING], [worker]))
+        answer = _texts(await self._scripts.run("take_changed", [keys.CHANGED, keys.SYNCING], [worker, now_ms]))
         if not answer:
             return None
         enrollment, *fields = answer
         return codec.read_enrollment(enrollment, dict(zip(fields[::2], fields[1::2], strict=True)))
 
     async def shown(self, enrollment: Enrollment, pages: Mapping[str, str], *, worker: str, now_ms: int) -> None:
-        """Notion shows this revision of a person, on these pages."""
-        await self._shown(enrollment, pages, worker=worker, now_ms=now_ms, again_ms=0)
+        """Notion shows this revision of a person, on these pages; whoever waited for Notion need not any longer."""
+        await self._shown(enrollment, pages, worker=worker, now_ms=now_ms, again_ms=0, alone=False)
 
-    async def not_shown(self, enrollment: Enrollment, *, worker: str, now_ms: int, again_ms: int) -> None:
-        """Notion could not be written; the person stays changed and is taken again at `again_ms`."""
-        await self._shown(enrollment, {}, worker=worker, now_ms=now_ms, again_ms=again_ms)
+    async def not_shown(self, enrollment: Enrollment, *, worker: str, now_ms: int, again_ms: int, alone: bool) -> None:
+        """
+        Notion could not be written; the person stays changed and is taken again at `again_ms`.
+
+        `alone`: the trouble is this person's, so nobody else waits for it.
+        """
+        await self._shown(enrollment, {}, worker=worker, now_ms=now_ms, again_ms=again_ms, alone=alone)
 
     async def _shown(
-        self, enrollment: Enrollment, pages: Mapping[str, str], *, worker: str, now_ms: int, again_ms: int
+        self,
+        enrollment: Enrollment,
+        pages: Mapping[str, str],
+        *,
+        worker: str,
+        now_ms: int,
+        again_ms: int,
+        alone: bool,
     ) -> None:
         fields = {f"page.{name}": text for name, text in pages.items()}
         await self._scripts.run(
             "shown",
-            [keys.enrollment(enrollment.id), keys.CHANGED, keys.SYNCING],
-            [enrollment.id, worker, now_ms, again_ms, enrollment.revision, *_flat(fields)],
+            [keys.enrollment(enrollment.id), keys.CHANGED, keys.SYNCING, keys.circuit(MIRROR)],
+            [enrollment.id, worker, now_ms, again_ms, int(alone), enrollment.revision, *_flat(fields)],
         )
+
+    async def ask_mirror(self, *, due_ms: int, now_ms: int, again: EnrollmentId | None = None) -> None:
+        """Have the mirror's pump come at `due_ms`; and one person be among the changed again."""
+        await self._scripts.run("ask_mirror", [keys.CHANGED], [due_ms, now_ms, again or ""])
 
     async def sweep(self, cursor: str, *, now_ms: int, batch: int = 500) -> tuple[str, list[str]]:
         """Heal one page of the schedule: (cursor of the next page or `0`, the jobs that were scheduled again)."""

@@ -8,14 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 import redis.asyncio
-from redis.exceptions import NoScriptError
+import structlog
+from redis.exceptions import ConnectionError as StoreAway
+from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, TryAgainError
+from redis.exceptions import TimeoutError as StoreSilent
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+PASSING = (StoreAway, StoreSilent, ReadOnlyError, OutOfMemoryError, TryAgainError, OSError)
+"""What a store says while it starts, fails over, is full or cannot be reached: a repetition may succeed."""
 
 Argument = str | int | float | bytes
 GATHERED_MAX = 256
@@ -42,15 +51,23 @@ class Scripts:
 
     def __init__(self, client: redis.asyncio.Redis) -> None:
         self._client = client
+        self._command: Callable[..., Awaitable[Any]] = client.execute_command
         self._waiting: list[tuple[tuple[Any, ...], Script, asyncio.Future[Any]]] = []
         self._batches: set[asyncio.Task[None]] = set()
 
     async def run(self, name: str, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """The script's answer. Raises `redis.RedisError`: what it does was then done whole, or not at all."""
         script = load(name)
+        return await self._gathered(("EVALSHA", script.sha, len(keys), *keys, *args), script)
+
+    async def read(self, call: Callable[[], Awaitable[T]]) -> T:
+        """A plain command, under the same terms as `run`."""
+        return await call()
+
+    async def _gathered(self, command: tuple[Any, ...], script: Script) -> Any:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append((("EVALSHA", script.sha, len(keys), *keys, *args), script, answer))
+        self._waiting.append((command, script, answer))
         if len(self._waiting) == 1:
             loop.call_soon(self._depart)
         return await answer
@@ -80,9 +97,9 @@ class Scripts:
 
     async def _one(self, command: tuple[Any, ...], script: Script) -> Any:
         try:
-            return await self._client.execute_command(*command)
+            return await self._command(*command)
         except NoScriptError:
-            return await self._client.execute_command("EVAL", script.text, *command[2:])
+            return await self._command("EVAL", script.text, *command[2:])
 
     async def _many(self, calls: list[tuple[tuple[Any, ...], Script, asyncio.Future[Any]]]) -> list[Any]:
         pipeline = self._client.pipeline(transaction=False)
@@ -94,3 +111,30 @@ class Scripts:
                 # A store that restarted has forgotten its scripts; a call refused for that has changed nothing.
                 answers[index] = await self._one(*calls[index][:2])
         return answers
+
+
+class PatientScripts(Scripts):
+    """
+    The same, for those who wait for a store that is away.
+
+    A call whose answer was lost is repeated: every script is written so that its repetition changes nothing.
+    """
+
+    async def run(self, name: str, keys: Sequence[str], args: Sequence[Argument]) -> Any:
+        return await self.read(lambda: super(PatientScripts, self).run(name, keys, args))
+
+    async def read(self, call: Callable[[], Awaitable[T]]) -> T:
+        waited_s = 0.0
+        while True:
+            try:
+                answer = await call()
+            except PASSING as error:
+                if waited_s == 0:
+                    log.warning("store_away", error=type(error).__name__)
+                pause_s = min(0.1 + waited_s / 4, 1.0)
+                waited_s += pause_s
+                await asyncio.sleep(pause_s)  # noqa: TID251 -- nothing can be planned while the store is away
+                continue
+            if waited_s:
+                log.info("store_back", waited_s=round(waited_s, 1))
+            return answer

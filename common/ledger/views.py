@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import redis.asyncio
 
@@ -105,7 +106,8 @@ async def timeline(ledger: Ledger, enrollment_id: EnrollmentId) -> list[Entry]:
 
 async def dead_letters(ledger: Ledger) -> AsyncIterator[DeadLetter]:
     """All dead letters, oldest first."""
-    for member, buried_ms in await ledger.client.zrange(keys.DEAD, 0, -1, withscores=True):
+    members: Any = await ledger.client.zrange(keys.DEAD, 0, -1, withscores=True)
+    for member, buried_ms in members:
         letter = await _dead_letter(ledger, DeliveryId(member.decode()), int(buried_ms))
         if letter is not None:
             yield letter

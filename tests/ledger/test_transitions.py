@@ -244,7 +244,7 @@ async def test_trouble_of_three_people_holds_everybody_and_one_probe_finds_out(l
     until = await ledger.trouble("resend", whose="c", reason="503", everybodys=False, now_ms=now)
 
     assert until == now + 1_000
-    assert await ledger.claim(step(1), worker="w1", now_ms=now) == No("held", "503", until)
+    assert await ledger.claim(step(1), worker="w1", now_ms=now) == No("held", "503", until + 1_000)
     probe = await go(ledger, 1, until)
     assert await ledger.trouble("resend", whose="a", reason="503", everybodys=False, now_ms=until) == until + 2_000
     await ledger.settle(probe, "hold", "503", now_ms=until, due_ms=until + 2_000)
@@ -255,26 +255,26 @@ async def test_trouble_of_three_people_holds_everybody_and_one_probe_finds_out(l
 async def test_a_change_during_the_mirroring_is_shown_next(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
-    taken = await ledger.take_changed(worker="w1")
-    assert await ledger.take_changed(worker="w2") is None
+    taken = await ledger.take_changed(worker="w1", now_ms=clock.now_ms())
+    assert await ledger.take_changed(worker="w2", now_ms=clock.now_ms()) is None
     await send(ledger, 1, now)
-    assert await ledger.take_changed(worker="w2") is None
+    assert await ledger.take_changed(worker="w2", now_ms=clock.now_ms()) is None
     await ledger.shown(taken, {"sequence": "page-1"}, worker="w1", now_ms=now)
 
-    again = await ledger.take_changed(worker="w2")
+    again = await ledger.take_changed(worker="w2", now_ms=clock.now_ms())
     assert again.pages == {"sequence": "page-1"}
     assert 1 in again.records
     await ledger.shown(again, {}, worker="w2", now_ms=now)
-    assert await ledger.take_changed(worker="w2") is None
+    assert await ledger.take_changed(worker="w2", now_ms=clock.now_ms()) is None
     assert await ledger.client.zcard(keys.CHANGED) == 0
 
 
 async def test_the_person_a_dead_worker_was_mirroring_is_taken_over(ledger, ada, clock):
     await enrolled(ledger, ada, clock.now_ms())
-    await ledger.take_changed(worker="w1")
+    await ledger.take_changed(worker="w1", now_ms=clock.now_ms())
     await ledger.client.zrem(keys.HEARTBEATS, "w1")
 
-    assert (await ledger.take_changed(worker="w2")).id == ADA
+    assert (await ledger.take_changed(worker="w2", now_ms=clock.now_ms())).id == ADA
 
 
 @pytest.mark.parametrize("lost", ["planned", "accepted", "open"])

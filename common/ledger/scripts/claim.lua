@@ -1,7 +1,8 @@
 -- claim(KEYS = [enrollment, delivery, circuit],
---       ARGV = [enrollment id, step, now_ms, worker, mark, lease_ms, gap_ms, steps, next due_ms or ''])
+--       ARGV = [enrollment id, step, now_ms, claimer, mark, lease_ms, gap_ms, steps, next due_ms or ''])
 --   enrollment  HASH  one person in one campaign
---   delivery    HASH  worker, claimed: who holds it since when; fence: counts claims, so that a late settle is refused;
+--   claimer: `worker#number of this call`, so that a call whose answer was lost can be repeated
+--   delivery    HASH  worker, claimed: the claimer who holds it, since when; fence: counts claims, so that a late settle is refused;
 --                     due: when it should have gone; retry: not before; first: instant of the first attempt;
 --                     attempts: tries that reached for the provider; failures: those that count; unknown: 1 while a
 --                     try is under way; doubt: 1 once the outcome of one stayed unknown; why: of the last failure;
@@ -17,12 +18,13 @@
 -- The first claim schedules the next step: a step in trouble never holds back the next ones.
 
 local enrollment, delivery, circuit = KEYS[1], KEYS[2], KEYS[3]
-local id, step, now_ms, worker, mark = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local id, step, now_ms, claimer, mark = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local lease_ms, gap_ms, steps = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local next_due_ms = ARGV[9]
 local job = id .. '/step-' .. step
 
-local open = redis.call('HMGET', delivery, 'worker', 'claimed', 'due', 'retry', 'doubt', 'unknown', 'replay')
+local open = redis.call('HMGET', delivery, 'worker', 'claimed', 'due', 'retry', 'doubt', 'unknown', 'replay',
+  'first')
 local holder, claimed_ms = open[1], tonumber(open[2] or 0)
 local first_claim = not open[3]
 
@@ -65,18 +67,20 @@ if first_claim and next_step ~= step then return {'unknown'} end
 local due_ms = tonumber(open[3] or due)
 local not_before = tonumber(open[4] or due_ms)
 
-if holder and holder ~= '' and claimed_ms + lease_ms > now_ms and alive(holder) then
+local again = holder == claimer
+if not again and holder and holder ~= '' and claimed_ms + lease_ms > now_ms and alive(string.match(holder, '^[^#]*')) then
   return {'in hand', holder}
 end
-if not_before > now_ms then
+if not again and not_before > now_ms then
   later(not_before)
   return {'not yet', not_before}
 end
 
 local held = redis.call('HMGET', circuit, 'until', 'reason', 'probe')
-if held[1] then
-  local until_ms = tonumber(held[1])
-  if until_ms <= now_ms and held[3] and tonumber(held[3]) + 15000 > now_ms then until_ms = now_ms + 1000 end
+if held[1] and not again then
+  -- Whoever failed last comes back at `until` and finds out for all; the others come a second later.
+  local until_ms = tonumber(held[1]) + 1000
+  if until_ms - 1000 <= now_ms then until_ms = held[3] and tonumber(held[3]) + 15000 > now_ms and now_ms + 1000 or 0 end
   if until_ms > now_ms then
     later(until_ms)
     return {'held', until_ms, held[2]}
@@ -86,9 +90,11 @@ end
 -- The gap between two nurture mails binds when one of them is overdue, which is the only way that they come so close:
 -- a campaign's steps lie further apart. A mail under way counts as sent until it is known not to have been; it is
 -- looked at again soon, so that a step in trouble does not hold back this one. A replay knows no gap.
-local replay = open[7] == '1'
-if not replay and last_ms and tonumber(last_ms) + gap_ms > now_ms then
-  local until_ms = tonumber(last_ms) + gap_ms
+-- Nor does what may be out already wait for so long that the provider forgets its key.
+local replay = open[7] == '1' or again
+local ask_ms = (open[5] == '1' or open[6] == '1') and open[8] and tonumber(open[8]) + 22 * 3600000 or math.huge
+if not replay and last_ms and math.min(tonumber(last_ms) + gap_ms, ask_ms) > now_ms then
+  local until_ms = math.min(tonumber(last_ms) + gap_ms, ask_ms)
   later(until_ms)
   return {'not yet', until_ms}
 end
@@ -104,8 +110,8 @@ end
 if held[1] then redis.call('HSET', circuit, 'probe', now_ms) end
 -- An attempt that was under way when its worker died: nobody knows what became of it.
 if open[6] == '1' then redis.call('HSET', delivery, 'doubt', 1, 'unknown', 0) end
-local fence = redis.call('HINCRBY', delivery, 'fence', 1)
-redis.call('HSET', delivery, 'worker', worker, 'claimed', now_ms, 'due', due_ms)
+local fence = redis.call('HINCRBY', delivery, 'fence', again and 0 or 1)
+redis.call('HSET', delivery, 'worker', claimer, 'claimed', now_ms, 'due', due_ms)
 redis.call('HSET', enrollment, 'sending', step .. ' ' .. ARGV[3])
 redis.call('ZADD', P .. 'open', now_ms + lease_ms, job)
 if first_claim then

@@ -1,20 +1,30 @@
--- shown(KEYS = [enrollment, changed, syncing],
---       ARGV = [enrollment id, worker, now_ms, again_ms or 0, revision, field, value, …]) → 1 | 0 no longer ours
+-- shown(KEYS = [enrollment, changed, syncing, circuit],
+--       ARGV = [enrollment id, worker, now_ms, again_ms or 0, alone 0|1, revision, field, value, …])
+--   → 1 | 0 no longer ours
 --   enrollment  HASH  `shown`: the revision that Notion shows; `page.*`: its pages
--- Notion shows this revision (again_ms 0); or it does not, and the person is changed still, to be taken at again_ms.
+-- Notion shows this revision (again_ms 0); or it does not, and the person is changed still: to be taken again at again_ms,
+-- by the pump, or by a job of their own when the trouble is theirs alone.
 
-local enrollment, changed_key, syncing = KEYS[1], KEYS[2], KEYS[3]
-local id, worker, now_ms, again_ms, revision = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local enrollment, changed_key, syncing, circuit = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local id, worker, now_ms, again_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local alone, revision = ARGV[5] == '1', ARGV[6]
 
-if redis.call('HGET', syncing, id) ~= worker then return 0 end
+if string.match(redis.call('HGET', syncing, id) or '', '^%S*') ~= worker then return 0 end
 redis.call('HDEL', syncing, id)
 if redis.call('EXISTS', enrollment) == 0 then return 0 end
-if #ARGV > 5 then redis.call('HSET', enrollment, unpack(ARGV, 6)) end
-if again_ms > 0 then
+if #ARGV > 6 then redis.call('HSET', enrollment, unpack(ARGV, 7)) end
+if again_ms > 0 and alone then
+  -- Each time twice as long, ten minutes at most: what is wrong with one row is mended by a person.
+  local missed = redis.call('HINCRBY', enrollment, 'missed', 1)
+  local wait_ms = math.min((again_ms - now_ms) * 2 ^ (missed - 1), math.max(again_ms - now_ms, 600000))
+  schedule('notion_sync', id, now_ms + wait_ms)
+elseif again_ms > 0 then
   redis.call('ZADD', changed_key, 'NX', now_ms, id)
   pump(again_ms)
 else
   redis.call('HSET', enrollment, 'shown', revision)
+  redis.call('HDEL', enrollment, 'missed')
+  redis.call('DEL', circuit)
   if redis.call('HGET', enrollment, 'rev') ~= revision then
     redis.call('ZADD', changed_key, 'NX', now_ms, id)
     pump(now_ms + GATHER_MS)

@@ -15,7 +15,7 @@ end
 
 local page = redis.call('SSCAN', enrolled, cursor, 'COUNT', batch)
 for _, id in ipairs(page[2]) do
-  local known = redis.call('HMGET', P .. 'enrollment:' .. id, 'status', 'next', 'due', 'wait', 'assessed')
+  local known = redis.call('HMGET', P .. 'enrollment:' .. id, 'status', 'next', 'due', 'wait', 'assessed', 'rev', 'shown')
   if known[1] == 'accepted' then
     local due_ms = tonumber(known[5])
     if due_ms + GRACE_MS < now_ms and not scheduled('classify', id, due_ms) then heal('classify', id, due_ms) end
@@ -24,6 +24,10 @@ for _, id in ipairs(page[2]) do
     if (due_ms > now_ms or due_ms + GRACE_MS < now_ms) and not scheduled('send', job, due_ms) then
       heal('send', job, due_ms)
     end
+  end
+  if known[6] and known[6] ~= known[7] and not redis.call('ZSCORE', P .. 'changed', id)
+    and redis.call('HEXISTS', P .. 'syncing', id) == 0 and not redis.call('ZSCORE', delayed('notion_sync'), id) then
+    redis.call('ZADD', P .. 'changed', 0, id)
   end
 end
 

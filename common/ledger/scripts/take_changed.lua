@@ -1,13 +1,15 @@
--- take_changed(KEYS = [changed, syncing], ARGV = [worker]) → [enrollment id, field, value, …] | []
+-- take_changed(KEYS = [changed, syncing], ARGV = [worker, now_ms]) → [enrollment id, field, value, …] | []
 --   changed  ZSET  enrollment → instant of the change that Notion does not show yet, ms
---   syncing  HASH  enrollment → the worker that is showing it just now
+--   syncing  HASH  enrollment → `worker ms`: who is showing it just now, since when
 -- The newest change first: when there are more than the budget allows, the team sees what happens now.
 
-local changed_key, syncing, worker = KEYS[1], KEYS[2], ARGV[1]
+local changed_key, syncing, worker, now_ms = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2])
+local FORGOTTEN_MS = 120000
 
 local busy = redis.call('HGETALL', syncing)
 for i = 1, #busy, 2 do
-  if not alive(busy[i + 1]) then
+  local holder, since = string.match(busy[i + 1], '^(%S+) (%d+)$')
+  if tonumber(since) + FORGOTTEN_MS < now_ms or not alive(holder) then
     redis.call('HDEL', syncing, busy[i])
     redis.call('ZADD', changed_key, 'NX', 0, busy[i])
   end
@@ -19,7 +21,7 @@ for _, id in ipairs(redis.call('ZREVRANGE', changed_key, 0, 50)) do
     redis.call('ZREM', changed_key, id)
     local fields = redis.call('HGETALL', P .. 'enrollment:' .. id)
     if #fields > 0 then
-      redis.call('HSET', syncing, id, worker)
+      redis.call('HSET', syncing, id, worker .. ' ' .. ARGV[2])
       table.insert(fields, 1, id)
       return fields
     end

@@ -1,0 +1,29 @@
+"""A signup becomes an enrollment whose first step is due."""
+
+from __future__ import annotations
+
+import structlog
+
+from common.domain.enrollment import Status
+from common.world import World
+
+log = structlog.get_logger(__name__)
+
+
+async def classify(world: World, enrollment_id: str) -> None:
+    """
+    Open the way of one accepted signup.
+
+    1. Read what the gateway kept; the segment stands already, by the rule both share.
+    2. Enroll: step 1 is due at the instant of the signup. Repeating changes nothing.
+    3. A CRITICAL person is announced once, where an announcement is configured.
+    """
+    with structlog.contextvars.bound_contextvars(enrollment_id=enrollment_id):
+        enrollment = await world.ledger.enrollment(enrollment_id)
+        if enrollment is None:
+            log.warning("enrollment_unknown")
+            return
+        announce = world.settings.hot_lead_webhook_url is not None
+        status = await world.ledger.enroll(enrollment, now_ms=world.clock.now_ms(), announce=announce)
+        if status is Status.ACTIVE:
+            log.info("enrollment_active", segment=enrollment.segment.value)

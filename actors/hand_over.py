@@ -1,0 +1,50 @@
+"""What a failure means for a delivery: one row for each branch of the failure tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common.domain.retry import RetryPolicy
+from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Throttled
+from common.ledger.answers import Go
+from common.ledger.ledger import Outcome
+
+NOT_CONNECTED = "connect"
+"""The code of a request that never left: nobody can be reached there, whoever the mail is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """
+    How a failed try is settled.
+
+    `wait_ms`: until the next one, None when there is none. `doubt`: it may have been accepted. `everybodys`: all
+    other mail would fail too.
+    `somebodys`: perhaps it would; three different ones in a row tell.
+    """
+
+    outcome: Outcome
+    reason: str
+    wait_ms: int | None = None
+    doubt: bool = False
+    everybodys: bool = False
+    somebodys: bool = False
+
+
+def verdict(failure: Failure, claim: Go, policy: RetryPolicy) -> Verdict:
+    """Hold, retry or bury: by the kind of failure, and the tries so far."""
+    reason = failure.code + (f" ({failure.status})" if failure.status else "")
+    if isinstance(failure, Throttled):
+        return Verdict("hold", reason, max(failure.retry_after_ms, 100))
+    if isinstance(failure, Misconfigured):
+        return Verdict("hold", reason, failure.retry_after_ms or 0, everybodys=True)
+    if isinstance(failure, Permanent):
+        return Verdict("dead", f"{reason}: {failure.detail}" if failure.detail else reason)
+    doubt = isinstance(failure, Ambiguous)
+    if claim.failures + 1 < policy.attempts_max:
+        everybodys = failure.code == NOT_CONNECTED
+        return Verdict("retry", reason, policy.delay_ms, doubt=doubt, everybodys=everybodys, somebodys=True)
+    said = "; it may have been accepted all the same" if doubt or claim.doubt else ""
+    return Verdict(
+        "dead", f"{policy.attempts_max} tries failed, the last with {reason}{said}", doubt=doubt, somebodys=True
+    )

@@ -1,0 +1,52 @@
+"""What runs beside the jobs in every worker: the sweeper, and the clock's comparison with the store's."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from common.clock import SystemClock
+from common.ledger import keys
+from common.ledger.ledger import Ledger
+from common.ledger.scripts import PASSING
+
+log = structlog.get_logger(__name__)
+
+SWEEP_EVERY_S = 15
+SKEW_MS = 1_000
+"""A clock further from the store's than this is corrected; less is no more than the way there and back."""
+
+
+async def heal(ledger: Ledger, clock: SystemClock, worker: str) -> None:
+    """Until cancelled: sweep when it is this worker's turn, and keep the clock with the store's."""
+    while True:
+        try:
+            await calibrate(ledger, clock)
+            if await ledger.client.set(keys.SWEEP, worker, nx=True, px=SWEEP_EVERY_S * 1000 - 500):
+                await sweep(ledger, clock)
+        except PASSING as error:
+            log.warning("sweep_put_off", error=type(error).__name__)
+        await asyncio.sleep(SWEEP_EVERY_S)  # noqa: TID251 -- the sweeper heals the schedule, so it cannot stand in it
+
+
+async def sweep(ledger: Ledger, clock: SystemClock) -> int:
+    """Go once through the ledger; how many jobs had to be scheduled again."""
+    cursor, healed = "0", 0
+    while True:
+        cursor, jobs = await ledger.sweep(cursor, now_ms=clock.now_ms())
+        healed += len(jobs)
+        for job in jobs:
+            log.warning("job_healed", job=job)
+        if cursor == "0":
+            return healed
+        await asyncio.sleep(0.005)  # noqa: TID251 -- other scripts shall come between two pages
+
+
+async def calibrate(ledger: Ledger, clock: SystemClock) -> None:
+    """Correct the clock to the store's when they disagree by more than a second, and say so."""
+    seconds, micros = await ledger.client.time()
+    apart_ms = seconds * 1000 + micros // 1000 - clock.now_ms()
+    if abs(apart_ms) > SKEW_MS:
+        clock.offset_ms += apart_ms
+        log.warning("clock_corrected", apart_ms=apart_ms)

@@ -1,0 +1,97 @@
+"""Notion shows what the ledger says: one pump works off whoever changed, the newest first."""
+
+from __future__ import annotations
+
+import structlog
+
+from actors.hand_over import NOT_CONNECTED
+from common import metrics
+from common.domain.enrollment import Enrollment
+from common.domain.ids import EnrollmentId
+from common.errors import Failure, Misconfigured, Permanent, Throttled
+from common.ledger.ledger import MIRROR
+from common.world import World
+
+log = structlog.get_logger(__name__)
+
+AGAIN_MS = 5_000
+REFUSED_MS = 600_000
+"""A row that Notion refuses is tried again after ten minutes: somebody may have mended the database."""
+TURN_MS = 10_000
+"""A pump gives its thread back after this long; what is left has a message of its own."""
+
+
+async def notion_sync(world: World, job: str) -> None:
+    """
+    Show changed people in Notion. The job is `pump`, or one person who comes back after a trouble of their own.
+
+    1. While Notion is in trouble, do nothing: the pump comes back when it may be asked again.
+    2. Take whoever changed last; they are ours alone until they are shown.
+    3. Make both databases say what the ledger says *now*; write only what differs.
+    4. A change that came meanwhile keeps them among the changed.
+    """
+    started_ms = world.clock.now_ms()
+    if job != "pump":
+        await world.ledger.ask_mirror(due_ms=started_ms, now_ms=started_ms, again=EnrollmentId(job))
+        return
+    until_ms = await world.ledger.held_until(MIRROR, now_ms=started_ms)
+    if until_ms is not None:
+        await world.ledger.ask_mirror(due_ms=until_ms, now_ms=started_ms)
+        return
+    while world.clock.now_ms() - started_ms < TURN_MS:
+        enrollment = await world.ledger.take_changed(worker=world.worker, now_ms=world.clock.now_ms())
+        if enrollment is None:
+            return
+        with structlog.contextvars.bound_contextvars(enrollment_id=enrollment.id):
+            if not await _show(world, enrollment):
+                return
+    now_ms = world.clock.now_ms()
+    await world.ledger.ask_mirror(due_ms=now_ms, now_ms=now_ms)
+
+
+async def _show(world: World, enrollment: Enrollment) -> bool:
+    """True when Notion shows this person, or refused this person alone; False when it is to be left alone for now."""
+    try:
+        pages = await world.mirror.show(enrollment)
+    except Failure as failure:
+        return await _not_shown(world, enrollment, failure)
+    except Exception:  # our own mistake, or the store's silence: the person is taken again, the queue has the traceback
+        now_ms = world.clock.now_ms()
+        await world.ledger.not_shown(
+            enrollment, worker=world.worker, now_ms=now_ms, again_ms=now_ms + REFUSED_MS, alone=True
+        )
+        raise
+    now_ms = world.clock.now_ms()
+    await world.ledger.shown(enrollment, pages, worker=world.worker, now_ms=now_ms)
+    metrics.MIRRORED.labels("shown").inc()
+    log.info("contact_mirrored", revision=enrollment.revision)
+    return True
+
+
+async def _not_shown(world: World, enrollment: Enrollment, failure: Failure) -> bool:
+    now_ms = world.clock.now_ms()
+    metrics.MIRRORED.labels(failure.kind).inc()
+    if isinstance(failure, Throttled):
+        again_ms, alone = now_ms + failure.retry_after_ms, False
+    else:
+        again_ms, alone = await _trouble(world, enrollment, failure, now_ms)
+    await world.ledger.not_shown(enrollment, worker=world.worker, now_ms=now_ms, again_ms=again_ms, alone=alone)
+    log.warning("contact_not_mirrored", kind=failure.kind, code=failure.code, again_ms=again_ms, alone=alone)
+    return alone
+
+
+async def _trouble(world: World, enrollment: Enrollment, failure: Failure, now_ms: int) -> tuple[int, bool]:
+    """When to come back, and whether the trouble is this person's alone."""
+    if isinstance(failure, Permanent):
+        return now_ms + REFUSED_MS, True
+    everybodys = isinstance(failure, Misconfigured)
+    at_least_ms = now_ms + (failure.retry_after_ms or 0) if isinstance(failure, Misconfigured) else None
+    until_ms = await world.ledger.trouble(
+        MIRROR,
+        whose=enrollment.id,
+        reason=failure.code,
+        everybodys=everybodys or failure.code == NOT_CONNECTED,
+        now_ms=now_ms,
+        at_least_ms=at_least_ms,
+    )
+    return (until_ms, False) if until_ms else (now_ms + AGAIN_MS, True)

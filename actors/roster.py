@@ -1,0 +1,65 @@
+"""Every actor: its queue, how many of its jobs a worker has in hand, how often the queue repeats it. Read it first."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import dramatiq
+
+from actors.announce import announce
+from actors.classify import classify
+from actors.notion_sync import notion_sync
+from actors.send import send
+from common.world import World
+
+Story = Callable[[World, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """
+    One actor on the queue of its name; its only argument is the id of its job.
+
+    `in_flight`: jobs of this kind that one worker has in hand; their sum is the number of its threads, so that no
+    queue can ever take another one's place. `retries`: times the queue repeats a job that raised; where the ledger
+    decides about repetition there are none, and what raises is our mistake.
+    """
+
+    name: str
+    story: Story
+    in_flight: int
+    retries: int = 0
+
+
+ROSTER = (
+    Role("classify", classify, in_flight=4),
+    Role("send", send, in_flight=8),
+    Role("notion_sync", notion_sync, in_flight=2),
+    Role("announce", announce, in_flight=1, retries=3),
+)
+
+THREADS = sum(role.in_flight for role in ROSTER)
+
+
+def declare(broker: dramatiq.Broker, world: Callable[[], World]) -> None:
+    """Make every role an actor of this broker; `world` is asked for each job, since a worker builds its own late."""
+    for role in ROSTER:
+        dramatiq.actor(
+            _bound(role, world),
+            actor_name=role.name,
+            queue_name=role.name,
+            broker=broker,
+            max_retries=role.retries,
+            min_backoff=5_000,
+            max_backoff=300_000,
+        )
+
+
+def _bound(role: Role, world: Callable[[], World]) -> Callable[[str], Awaitable[None]]:
+    async def play(job: str) -> None:
+        await role.story(world(), job)
+
+    play.__name__ = role.name
+    play.__doc__ = role.story.__doc__
+    return play

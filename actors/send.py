@@ -1,0 +1,144 @@
+"""One due delivery, from its claim to its fate."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import structlog
+
+from actors.compose import compose, idempotency_key
+from actors.hand_over import Verdict, verdict
+from common import metrics
+from common.campaigns.loader import CampaignError
+from common.domain.ids import DeliveryId, split_delivery_id
+from common.domain.mail import Mail
+from common.domain.retry import RetryPolicy, may_repeat
+from common.errors import Failure, Throttled
+from common.ledger.answers import Go, No
+from common.ledger.ledger import MAIL
+from common.world import World
+
+log = structlog.get_logger(__name__)
+
+
+async def send(world: World, delivery_id: DeliveryId) -> None:
+    """
+    Send one due delivery.
+
+    1. Claim it; another worker may already have it, or the person may have left.
+    2. Render it, or take the bytes of the attempt before.
+    3. Wait for the provider's rate, then ask the ledger a last time and freeze the bytes.
+    4. Hand it over under its idempotency key.
+    5. Settle: accepted, again later, or a dead letter with its reason.
+    """
+    with structlog.contextvars.bound_contextvars(
+        enrollment_id=split_delivery_id(delivery_id)[0], delivery_id=delivery_id
+    ):
+        claim = await world.ledger.claim(delivery_id, worker=world.worker, now_ms=world.clock.now_ms())
+        if isinstance(claim, No):
+            log.info("delivery_not_sent", why=claim.why, detail=claim.detail, until_ms=claim.until_ms)
+            return
+        try:
+            await _deliver(world, claim)
+        except Exception as error:  # our own mistake: the person keeps a fate with a reason, the queue the traceback
+            await _settle(world, claim, Verdict("dead", f"internal error: {type(error).__name__}", doubt=True))
+            raise
+
+
+async def _deliver(world: World, claim: Go) -> None:
+    mail = await _mail(world, claim)
+    if mail is None:
+        return
+    try:
+        await world.ledger.patiently(world.mail_budget.take)
+    except Throttled as wait:
+        await _settle_failure(world, claim, wait)
+        return
+    frozen = await world.ledger.freeze(claim, mail.frozen(), now_ms=world.clock.now_ms())
+    if isinstance(frozen, No):
+        await _turned_away(world, claim, frozen)
+        return
+    await _hand_over(world, claim, Mail.thawed(frozen[0]), attempt=frozen[1])
+
+
+async def _mail(world: World, claim: Go) -> Mail | None:
+    """The bytes to send, or None when the claim is settled without any."""
+    now_ms = world.clock.now_ms()
+    if not world.settings.may_mail(claim.enrollment.assessment.email):
+        await _settle(world, claim, Verdict("skipped", "test_mode"))
+        return None
+    if not may_repeat(first_ms=claim.first_ms, doubt=claim.doubt, now_ms=now_ms):
+        reason = "an earlier try may have been accepted, and the provider no longer remembers its key"
+        await _settle(world, claim, Verdict("dead", reason))
+        return None
+    if claim.frozen is not None:
+        return Mail.thawed(claim.frozen)
+    try:
+        return compose(world, claim)
+    except CampaignError as error:
+        # Never a blank: a mail that cannot be rendered waits for a person, who mends the campaign and replays it.
+        await _settle(world, claim, Verdict("dead", f"cannot be rendered: {error}"))
+        return None
+
+
+async def _hand_over(world: World, claim: Go, mail: Mail, *, attempt: int) -> None:
+    lateness_ms = world.clock.now_ms() - claim.due_ms
+    if attempt == 1:
+        metrics.LATENESS.observe(max(0, lateness_ms) / 1000)
+    try:
+        provider_id = await world.mailer.send(mail, idempotency_key=idempotency_key(world, claim))
+    except Failure as failure:
+        metrics.ATTEMPTS.labels(failure.kind).inc()
+        if isinstance(failure, Throttled):
+            await world.ledger.patiently(partial(world.mail_budget.push, failure.retry_after_ms))
+        await _settle_failure(world, claim, failure)
+        return
+    metrics.ATTEMPTS.labels("accepted").inc()
+    if await world.ledger.settle(claim, "accepted", provider_id, now_ms=world.clock.now_ms()):
+        metrics.DELIVERIES.labels("accepted", "").inc()
+        log.info("delivery_accepted", attempt=attempt, lateness_ms=lateness_ms, provider_id=provider_id)
+    else:
+        log.warning("delivery_settled_by_another", attempt=attempt, provider_id=provider_id)
+
+
+async def _turned_away(world: World, claim: Go, no: No) -> None:
+    if no.why == "exited":
+        await _settle(world, claim, Verdict("skipped", no.detail))
+    elif no.why == "held" and no.until_ms is not None:
+        await _settle(world, claim, Verdict("hold", no.detail, no.until_ms - world.clock.now_ms()))
+    else:
+        log.warning("delivery_claim_lost")
+
+
+async def _settle_failure(world: World, claim: Go, failure: Failure) -> None:
+    now_ms = world.clock.now_ms()
+    settings = world.settings
+    policy = RetryPolicy(settings.retry_attempts + 1, round(settings.retry_delay_seconds * 1000))
+    decided = verdict(failure, claim, policy)
+    if decided.everybodys or decided.somebodys:
+        at_least_ms = now_ms + decided.wait_ms if decided.outcome == "hold" and decided.wait_ms else None
+        until_ms = await world.ledger.trouble(
+            MAIL,
+            whose=claim.delivery_id,
+            reason=decided.reason,
+            everybodys=decided.everybodys,
+            now_ms=now_ms,
+            at_least_ms=at_least_ms,
+        )
+        if until_ms is not None:
+            # Everybody waits, and nobody's tries are spent on trouble that is not theirs.
+            decided = Verdict("hold", decided.reason, until_ms - now_ms, doubt=decided.doubt)
+            log.error("mail_held", reason=decided.reason, until_ms=until_ms)
+    await _settle(world, claim, decided)
+
+
+async def _settle(world: World, claim: Go, decided: Verdict) -> None:
+    now_ms = world.clock.now_ms()
+    due_ms = now_ms + decided.wait_ms if decided.wait_ms is not None else None
+    settled = await world.ledger.settle(
+        claim, decided.outcome, decided.reason, now_ms=now_ms, due_ms=due_ms, doubt=decided.doubt
+    )
+    if settled and decided.outcome in ("dead", "skipped"):
+        metrics.DELIVERIES.labels(decided.outcome, "").inc()
+    level = log.error if decided.outcome == "dead" else log.info
+    level("delivery_" + decided.outcome, due_ms=due_ms, settled=settled)

@@ -1,0 +1,56 @@
+"""What a worker answers on its own port: is it alive, does it take work, and its figures."""
+
+from __future__ import annotations
+
+import structlog
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from common.ledger.ledger import Ledger
+from common.ledger.scripts import PASSING
+
+log = structlog.get_logger(__name__)
+
+
+class Watch:
+    """`/health`, `/ready` and `/metrics` of one worker."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.draining = False
+        self._ledger = ledger
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen; when another worker of this machine has the port, on any free one, and say which."""
+        app = web.Application()
+        app.add_routes(
+            [web.get("/health", self._health), web.get("/ready", self._ready), web.get("/metrics", self._metrics)]
+        )
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as error:
+            await web.TCPSite(self._runner, host, 0).start()
+            log.warning("worker_metrics_port_taken", port=port, error=str(error.strerror))
+        log.info("worker_watch", address=list(self._runner.addresses[0][:2]))
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        return web.json_response({"status": "healthy"})
+
+    async def _ready(self, _request: web.Request) -> web.Response:
+        try:
+            await self._ledger.client.ping()
+            store = "ok"
+        except PASSING as error:
+            store = type(error).__name__
+        ready = store == "ok" and not self.draining
+        body = {"status": "ready" if ready else "not ready", "store": store, "draining": self.draining}
+        return web.json_response(body, status=200 if ready else 503)
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

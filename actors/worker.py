@@ -1,0 +1,139 @@
+"""dramatiq's entry: one process that works off the queues until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from concurrent.futures import Future
+from typing import Any
+
+import dramatiq
+import structlog
+from common.providers.build import Providers, build_providers
+from dramatiq.asyncio import get_event_loop_thread
+from dramatiq.middleware import AsyncIO, Retries, TimeLimit
+
+from actors.healing import calibrate, heal
+from actors.roster import ROSTER, THREADS, declare
+from actors.watch import Watch
+from common import metrics
+from common.broker import DurableRedisBroker
+from common.campaigns.loader import load_campaign
+from common.clock import SystemClock
+from common.ledger.ledger import Ledger
+from common.messages import QUEUE_NAMESPACE
+from common.settings import Settings
+from common.store import connect, connect_async
+from common.world import World
+
+log = structlog.get_logger(__name__)
+
+DRAIN_MS = 20_000
+"""A stop waits this long for jobs in hand: a request takes 10 s at most, and the platform kills after 30."""
+
+
+class Worker:
+    """The queues, the world the actors play in, and the loop both meet in."""
+
+    def __init__(self, settings: Settings, store_url: str) -> None:
+        self.settings = settings
+        self.store_url = store_url
+        self.clock = SystemClock()
+        self.broker = DurableRedisBroker(
+            client=connect(store_url),
+            namespace=QUEUE_NAMESPACE,
+            middleware=[AsyncIO(), TimeLimit(), Retries(), Observe()],
+        )
+        self.broker.clock = self.clock
+        self.broker.in_flight_limits = {role.name: role.in_flight for role in ROSTER}
+        self.world: World | None = None
+        self._providers: Providers | None = None
+        self._healing: Future[None] | None = None
+        self._watch: Watch | None = None
+        self._dramatiq: Any = dramatiq.Worker(self.broker, worker_threads=THREADS, worker_timeout=1_000)
+
+    def start(self) -> None:
+        """
+        Begin to work. The queues open only when the world stands, since the loop it lives in comes with the worker.
+
+        Raises SettingsError or CampaignError before any job is taken.
+        """
+        campaign = load_campaign(self.settings.campaign, directory=self.settings.campaigns_dir)
+        self._dramatiq.start()
+        self._on_loop(self._build(campaign))
+        declare(self.broker, lambda: self.world)  # type: ignore[arg-type, return-value]
+        log.info("worker_started", worker=self.broker.broker_id, threads=THREADS)
+
+    def stop(self) -> None:
+        """Take no more jobs, finish those in hand, give the others back. What is cut short is taken over elsewhere."""
+        log.info("worker_stopping", worker=self.broker.broker_id)
+        loop = get_event_loop_thread()
+        if self._healing is not None:
+            self._healing.cancel()
+        closing = asyncio.run_coroutine_threadsafe(self._ready_no_more(), loop.loop) if loop else None
+        if closing is not None:
+            closing.result(5)
+        self._dramatiq.stop(timeout=DRAIN_MS)
+        self.broker.close()
+        log.info("worker_stopped")
+
+    async def _build(self, campaign: Any) -> None:
+        client = connect_async(self.store_url)
+        ledger = Ledger(
+            client,
+            campaign=campaign.key,
+            cadence=campaign.cadence(self.settings.pace),
+            secret_key=self.settings.secret,
+            patient=True,
+        )
+        await ledger.patiently(lambda: calibrate(ledger, self.clock))
+        self._providers = build_providers(self.settings, client, self.clock, campaign_name=campaign.name)
+        self.world = World(
+            clock=self.clock,
+            ledger=ledger,
+            settings=self.settings,
+            campaign=campaign,
+            mailer=self._providers.mailer,
+            mirror=self._providers.mirror,
+            mail_budget=self._providers.mail_budget,
+            mirror_budget=self._providers.mirror_budget,
+            worker=self.broker.broker_id,
+        )
+        self._watch = Watch(ledger)
+        await self._watch.start(self.settings.metrics_host, self.settings.worker_metrics_port)
+        self._healing = asyncio.run_coroutine_threadsafe(
+            heal(ledger, self.clock, self.broker.broker_id), asyncio.get_running_loop()
+        )
+
+    async def _ready_no_more(self) -> None:
+        if self._watch is not None:
+            self._watch.draining = True
+
+    def _on_loop(self, coroutine: Any) -> None:
+        loop = get_event_loop_thread()
+        assert loop is not None, "the AsyncIO middleware starts the loop with the worker"
+        loop.run_coroutine(coroutine)
+
+
+class Observe(dramatiq.Middleware):
+    """Counts jobs, and says why one failed by our own mistake."""
+
+    def after_process_message(
+        self, broker: dramatiq.Broker, message: Any, *, result: Any = None, exception: BaseException | None = None
+    ) -> None:
+        metrics.JOBS.labels(message.actor_name, "failed" if exception else "done").inc()
+        if exception is not None:
+            log.error("job_failed", actor=message.actor_name, job=message.message_id, exc_info=exception)
+
+
+def run(settings: Settings, store_url: str) -> int:
+    """Work until SIGTERM or SIGINT; then drain, and answer 0."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    worker = Worker(settings, store_url)
+    worker.start()
+    stopping.wait()
+    worker.stop()
+    return 0

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+import redis.asyncio
+
+from common.campaigns.loader import Campaign, load_campaign
+from common.clock import VirtualClock
+from common.domain.contact import Assessment
+from common.settings import Settings
+from services.sandbox.simulation import Simulation
+
+
+@pytest.fixture(scope="session")
+def campaign() -> Campaign:
+    return load_campaign("christmas_2025")
+
+
+@pytest.fixture
+def story(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -> Simulation:
+    return Simulation(
+        store, campaign, Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"})), clock=clock
+    )
+
+
+@pytest.fixture
+def ada() -> Assessment:
+    return Assessment(
+        email="ada@example.org", first_name="Ada", assessment_score=38, red_systems=2, weakest_system_1="GPS"
+    )
+
+
+@pytest.fixture
+def boris() -> Assessment:
+    return Assessment(email="boris@example.org", first_name="Boris", assessment_score=71, orange_systems=1)
+
+
+@pytest.fixture
+def chen() -> Assessment:
+    return Assessment(email="chen@example.org", first_name="Chen", assessment_score=55, red_systems=1)

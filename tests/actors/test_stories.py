@@ -1,0 +1,210 @@
+"""What happens to Ada, Boris and Chen: the real actors and scripts, in virtual time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from common.clock import instant
+from common.domain.delivery import Fate
+from common.domain.enrollment import Status
+from common.domain.ids import enrollment_id
+from common.errors import Ambiguous, Misconfigured, Permanent, Throttled, Transient
+from common.ledger import keys, views
+from services.sandbox.simulation import Simulation
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+ADA = enrollment_id("christmas_2025", "ada@example.org")
+
+
+def offsets_h(story: Simulation, address: str, anchor_ms: int) -> list[float]:
+    return [round((ms - anchor_ms) / HOUR_MS, 3) for ms, mail in story.post_office.delivered_ms if mail.to == address]
+
+
+async def test_ada_gets_seven_different_mails_on_their_days_and_notion_shows_them(story, ada, clock):
+    anchor = clock.now_ms()
+    await story.signs_up(ada)
+    await story.run()
+
+    assert offsets_h(story, ada.email, anchor) == [0, 24, 72, 120, 168, 216, 264]
+    assert len({mail.subject for mail in story.post_office.inbox_of(ada.email)}) == 7
+    assert all(len(mails) == 1 for mails in story.post_office.accepted.values())
+    row = story.board.rows[ADA]
+    assert row.status is Status.COMPLETED
+    assert [instant(row.records[step].sent_ms).day for step in (1, 2)]
+
+
+async def test_sixty_clicks_are_one_enrollment(story, ada):
+    answers = [(await story.signs_up(ada)).answer for _ in range(60)]
+    await story.run()
+
+    assert answers.count("accepted") == 1
+    assert len(story.post_office.inbox_of(ada.email)) == 7
+
+
+async def test_a_lost_answer_is_asked_again_with_the_same_key_and_bytes(story, ada, clock):
+    lost = iter([Ambiguous("timeout"), None])
+    story.post_office.trouble = lambda _mail: next(lost, None)
+    await story.signs_up(ada)
+    await story.run()
+
+    assert len(story.post_office.inbox_of(ada.email)) == 7
+    assert all(len(mails) == 1 for mails in story.post_office.accepted.values())
+
+
+async def test_four_tries_a_minute_apart_then_a_dead_letter_and_the_others_go_on(story, ada, boris, clock):
+    anchor = clock.now_ms()
+    tries: list[int] = []
+
+    def trouble(mail):
+        if mail.to == ada.email and mail.tags["step"] == "step-2":
+            tries.append(clock.now_ms() - anchor - DAY_MS)
+            return Transient("internal_server_error", status=500)
+        return None
+
+    story.post_office.trouble = trouble
+    await story.signs_up(ada)
+    await story.signs_up(boris)
+    await story.run()
+
+    assert tries == [0, 60_000, 120_000, 180_000]
+    assert offsets_h(story, ada.email, anchor) == [0, 72, 120, 168, 216, 264]
+    assert len(story.post_office.inbox_of(boris.email)) == 7
+    letters = [letter async for letter in views.dead_letters(story.ledger)]
+    assert [(letter.step, letter.attempts) for letter in letters] == [(2, 4)]
+    assert letters[0].reason == "4 tries failed, the last with internal_server_error (500)"
+
+
+async def test_a_replayed_dead_letter_goes_out_once(story, ada):
+    refused = [Permanent("validation_error", "Invalid `to` field", status=422)]
+    story.post_office.trouble = lambda _mail: refused.pop() if refused else None
+    await story.signs_up(ada)
+    await story.run()
+    letter = await anext(views.dead_letters(story.ledger))
+
+    await story.ledger.replay(letter.delivery_id, now_ms=story.clock.now_ms(), fresh=not letter.doubt)
+    await story.run()
+
+    assert len(story.post_office.inbox_of(ada.email)) == 7
+    assert (await story.ledger.enrollment(ADA)).fate_of(1)[0] is Fate.ACCEPTED
+
+
+async def test_retry_after_is_honoured_and_costs_no_attempt(story, ada, clock):
+    anchor = clock.now_ms()
+    refusals = [Throttled("rate_limit_exceeded", status=429, retry_after_ms=7_000) for _ in range(20)]
+    story.post_office.trouble = lambda _mail: refusals.pop() if refusals else None
+    await story.signs_up(ada)
+    await story.run(until_ms=anchor + HOUR_MS)
+
+    assert story.post_office.delivered_ms[0][0] == anchor + 20 * 7_000
+    assert (await story.ledger.enrollment(ADA)).records[1].attempts == 1
+
+
+@pytest.mark.timeout(60)
+async def test_an_outage_of_36_hours_costs_nobody_a_dead_letter(story, ada, boris, chen, clock):
+    anchor = clock.now_ms()
+    story.post_office.trouble = lambda _mail: (
+        Transient("bad_gateway", status=502) if clock.now_ms() < anchor + 36 * HOUR_MS else None
+    )
+    for person in (ada, boris, chen):
+        await story.signs_up(person)
+    await story.run(until_ms=anchor + 12 * DAY_MS)
+
+    assert [letter async for letter in views.dead_letters(story.ledger)] == []
+    for person in (ada, boris, chen):
+        hours = offsets_h(story, person.email, anchor)
+        assert len(hours) == 7
+        assert hours[0] <= 36.02
+        assert all(later - earlier >= 12 for earlier, later in pairwise(hours))
+
+
+async def test_a_refused_key_holds_everybody_and_the_outbox_drains_by_itself(story, ada, boris, clock):
+    anchor = clock.now_ms()
+    asked = 0
+
+    def trouble(_mail):
+        nonlocal asked
+        asked += 1
+        return Misconfigured("invalid_api_key", status=403) if clock.now_ms() < anchor + 10 * 60_000 else None
+
+    story.post_office.trouble = trouble
+    await story.signs_up(ada)
+    await story.signs_up(boris)
+    await story.run(until_ms=anchor + HOUR_MS)
+
+    assert asked < 60
+    assert [mail.to for _, mail in story.post_office.delivered_ms].count(boris.email) == 1
+    assert (await views.counts(story.ledger, now_ms=clock.now_ms())).dead == 0
+
+
+async def test_past_23_hours_an_unknown_outcome_is_never_sent_blindly(story, ada, clock):
+    anchor = clock.now_ms()
+    await story.signs_up(ada)
+    claim_lost = [Ambiguous("timeout")]
+    story.post_office.trouble = lambda _mail: claim_lost.pop() if claim_lost else None
+    await story.run(until_ms=anchor + 1_000)
+    await story.ledger.client.zadd(keys.delayed("send"), {f"{ADA}/step-1": anchor + 25 * HOUR_MS})
+    clock.move_to(anchor + 25 * HOUR_MS)
+    await story.run(until_ms=anchor + 26 * HOUR_MS)
+
+    first = [mail for _, mail in story.post_office.delivered_ms if mail.tags["step"] == "step-1"]
+    assert len(first) == 1
+    assert (await story.ledger.enrollment(ADA)).fate_of(1)[0] is Fate.DEAD
+
+
+async def test_notion_being_down_for_the_whole_sequence_delays_no_mail(story, ada, clock):
+    anchor = clock.now_ms()
+    story.board.trouble = lambda _enrollment: (
+        Transient("service_unavailable", status=503) if clock.now_ms() < anchor + 12 * DAY_MS else None
+    )
+    await story.signs_up(ada)
+    await story.run(until_ms=anchor + 13 * DAY_MS)
+
+    assert offsets_h(story, ada.email, anchor) == [0, 24, 72, 120, 168, 216, 264]
+    assert story.board.rows[ADA].status is Status.COMPLETED
+
+
+async def test_a_row_that_notion_refuses_holds_nobody_elses_back(story, ada, boris, clock):
+    story.board.trouble = lambda enrollment: Permanent("validation_error", status=400) if enrollment.id == ADA else None
+    await story.signs_up(ada)
+    await story.signs_up(boris)
+    await story.run(until_ms=clock.now_ms() + 12 * DAY_MS)
+
+    boris_row = story.board.rows[enrollment_id("christmas_2025", boris.email)]
+    assert boris_row.status is Status.COMPLETED
+
+
+async def test_who_unsubscribes_after_the_second_mail_gets_no_third(story, ada, clock):
+    anchor = clock.now_ms()
+    await story.signs_up(ada)
+    await story.run(until_ms=anchor + 30 * HOUR_MS)
+    await story.ledger.unsubscribe(ADA, mark=story.ledger.mark(ada.email), now_ms=clock.now_ms())
+    await story.run()
+
+    assert offsets_h(story, ada.email, anchor) == [0, 24]
+    assert story.board.rows[ADA].exit_reason == "unsubscribed"
+
+
+async def test_a_signup_again_changes_what_is_not_yet_sent_and_not_the_schedule(story, ada, clock):
+    anchor = clock.now_ms()
+    await story.signs_up(ada)
+    await story.run(until_ms=anchor + HOUR_MS)
+    await story.signs_up(replace(ada, red_systems=0, assessment_score=93))
+    await story.run()
+
+    assert offsets_h(story, ada.email, anchor) == [0, 24, 72, 120, 168, 216, 264]
+    assert story.board.rows[ADA].segment == "OPTIMIZE"
+
+
+async def test_every_mail_can_be_left_with_one_click(story, ada):
+    await story.signs_up(ada)
+    await story.run()
+
+    for mail in story.post_office.inbox_of(ada.email):
+        link = mail.headers["List-Unsubscribe"].strip("<>")
+        assert mail.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        assert link in mail.text
+        assert link in mail.html.replace("&amp;", "&")
