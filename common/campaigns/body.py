@@ -37,11 +37,23 @@ Values = Mapping[str, object]
 class Absent:
     """Something the person did not tell: false in a condition, an error where it would be printed."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, path: str) -> None:
+        self._path = path
 
     def __bool__(self) -> bool:
         return False
+
+    def __len__(self) -> int:
+        return 0
+
+    def __getattr__(self, field: str) -> Absent:
+        if field.startswith("_"):
+            raise AttributeError(field)
+        return Absent(f"{self._path}.{field}")
+
+    def __str__(self) -> str:
+        """`second.name`, as the author of a body wrote it."""
+        return self._path
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +87,9 @@ class Body:
             raise CampaignError(f"{self.file}: {field}: {blank}") from None
         except UndefinedError as error:
             raise CampaignError(f"{self.file}: {field}: {error.message}; guard it with {{% if … %}}") from None
-        except (TemplateError, TypeError, ValueError) as error:
+        except TypeError as error:
+            raise CampaignError(f"{self.file}: {field}: {error}; guard it with {{% if … %}}") from None
+        except (TemplateError, ValueError, ArithmeticError, LookupError) as error:
             raise CampaignError(f"{self.file}: {field}: {type(error).__name__}; correct the expression") from None
         if not text:
             raise CampaignError(f"{self.file}: {field}: empty; write it")
@@ -166,7 +180,8 @@ def _gate(in_markdown: bool) -> Callable[[object], str]:
 
 def _in_words(value: object) -> str:
     if isinstance(value, Absent):
-        raise _Blank(f"{value.name!r} was not told; guard it with {{% if {value.name} %}}")
+        variable = str(value).partition(".")[0]
+        raise _Blank(f"'{value}' was not told; guard it with {{% if {variable} %}}")
     if isinstance(value, bool):
         raise _Blank("a yes or no is not a text; use {% if … %}")
     if isinstance(value, int | float):

@@ -126,6 +126,7 @@ class Campaign:
         identity: Identity,
         unsubscribe_url: str,
     ) -> Rendered:
+        identification = _identification(identity, unsubscribe_url)
         written = body.written(values)
         frame = {
             "subject": written.subject,
@@ -134,7 +135,7 @@ class Campaign:
             "campaign": self.name,
             "series": series,
             "reason": reason,
-            **_identification(identity, unsubscribe_url),
+            **identification,
         }
         html = self.layout.html(written.markdown, rows, frame)
         return Rendered(written.subject, html, self.layout.text(written.markdown, rows, frame))

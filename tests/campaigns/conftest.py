@@ -1,0 +1,38 @@
+"""One campaign for all tests that only read it, and a copy for those that spoil one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from common.campaigns import loader
+from common.campaigns.loader import Campaign, load_campaign
+
+
+@pytest.fixture(scope="session")
+def campaign() -> Campaign:
+    return load_campaign("christmas_2025")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder with a copy of the campaign in it."""
+    packaged = Path(loader.__file__).parent / "christmas_2025"
+    shutil.copytree(packaged, tmp_path / "christmas_2025")
+    return tmp_path
+
+
+@pytest.fixture
+def spoil(home: Path) -> Callable[[str, str, str], None]:
+    """Replaces one passage in one file of the copy; the passage must be there."""
+
+    def replace(name: str, passage: str, by: str) -> None:
+        file = home / "christmas_2025" / name
+        text = file.read_text(encoding="utf-8")
+        assert passage in text
+        file.write_text(text.replace(passage, by), encoding="utf-8")
+
+    return replace

@@ -1,0 +1,148 @@
+"""A campaign that could leave a blank is refused before anybody gets a mail, in one line that says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from common.campaigns.loader import CampaignError, load_campaign
+from common.domain.cadence import Pace
+
+Spoil = Callable[[str, str, str], None]
+HOUR_MS = 3_600_000
+
+TOML = "campaign.toml"
+RESULTS = "emails/1-results.md"
+
+
+def test_the_packaged_campaign_is_christmas_2025() -> None:
+    campaign = load_campaign("christmas_2025")
+
+    assert (campaign.key, campaign.name, len(campaign.steps)) == ("christmas_2025", "Christmas 2025", 7)
+    assert [reminder.name for reminder in campaign.reminders] == ["72h", "24h", "2h"]
+    assert (campaign.booking.nurture, campaign.booking.cancellation_resumes) == ("continue", True)
+
+
+def test_steps_and_reminders_keep_the_promised_hours_in_both_modes() -> None:
+    campaign = load_campaign("christmas_2025")
+
+    production, testing = campaign.cadence(Pace()), campaign.cadence(Pace(testing=True))
+    assert tuple(hours * HOUR_MS for hours in (0, 24, 72, 120, 168, 216, 264)) == production.offsets_ms
+    assert tuple(minutes * 60_000 for minutes in range(7)) == testing.offsets_ms
+    assert (production.minimum_gap_ms, testing.minimum_gap_ms) == (12 * HOUR_MS, 30_000)
+    assert [r.before.at(Pace()) for r in campaign.reminders] == [72 * HOUR_MS, 24 * HOUR_MS, 2 * HOUR_MS]
+    assert [r.before.at(Pace(testing=True)) for r in campaign.reminders] == [360_000, 180_000, 60_000]
+    assert tuple(campaign.booking.minimum_notice.at(Pace(testing=t)) for t in (False, True)) == (2 * HOUR_MS, 60_000)
+
+
+def test_speed_divides_everything() -> None:
+    campaign = load_campaign("christmas_2025")
+
+    fast = Pace(testing=True, speed=60)
+    assert tuple(seconds * 1_000 for seconds in range(7)) == campaign.cadence(fast).offsets_ms
+    assert campaign.cadence(fast).minimum_gap_ms == 500
+    assert [reminder.before.at(fast) for reminder in campaign.reminders] == [6_000, 3_000, 1_000]
+
+
+def test_a_speed_at_which_steps_collide_is_refused() -> None:
+    with pytest.raises(CampaignError, match="CAMPAIGN_SPEED"):
+        load_campaign("christmas_2025").cadence(Pace(testing=True, speed=1e9))
+
+
+def test_the_version_changes_with_any_byte_and_only_then(home: Path, spoil: Spoil) -> None:
+    before = load_campaign("christmas_2025", directory=home).version
+    assert before == load_campaign("christmas_2025").version
+
+    spoil("layout/mail.txt", "Unsubscribe:", "Unsubscribe :")
+
+    assert before != load_campaign("christmas_2025", directory=home).version
+
+
+@pytest.mark.parametrize("key", ["easter", "", "..", "../campaigns/christmas_2025", "christmas_2025/emails"])
+def test_an_unknown_campaign_is_refused_with_the_known_ones(key: str) -> None:
+    with pytest.raises(CampaignError, match="there are: christmas_2025"):
+        load_campaign(key)
+
+
+@pytest.mark.parametrize(
+    ("file", "passage", "by", "complaint"),
+    [
+        (TOML, 'name = "Christmas 2025"', 'name = ""', r"campaign\.toml: name: .*at least 1"),
+        (TOML, 'language = "en-CA"', 'language = "en-CA"\nlanguag = "en"', r"languag: unknown field"),
+        (TOML, 'language = "en-CA"\n', "", r"language: missing; add it"),
+        (
+            TOML,
+            'production = "24h"',
+            'production = "one day"',
+            r'steps\.1\.after\.production: write a duration as "30s"',
+        ),
+        (
+            TOML,
+            'production = "24h", testing = "1min"',
+            'production = "6h", testing = "1min"',
+            r"at least 43200 s later",
+        ),
+        (TOML, 'production = "120h"', 'production = "70h"', r"steps\.3\.after\.production"),
+        (TOML, 'testing = "4min"', 'testing = "3min"', r"steps\.4\.after\.testing"),
+        (TOML, 'nurture = "continue"', 'nurture = "maybe"', r"booking\.nurture"),
+        (TOML, 'URGENT = "2-quick-wins.urgent.md"\n', "", r"steps\.1\.body: nothing for URGENT"),
+        (TOML, '"3-turned-away.md"', '"3-missing.md"', r"3-missing\.md: cannot be read"),
+        (TOML, "[booking]", "[booking", r"campaign\.toml: not TOML"),
+        ("systems.toml", "[other]", "[another]", r"\[other\] is missing"),
+        ("systems.toml", 'about = "your team"', 'about = ""', r"systems\.toml: crew\.about"),
+        (RESULTS, "subject:", "sbject:", r"sbject: not a field of the heading"),
+        (RESULTS, "preheader: Which", "\nWhich", r"not a field|missing"),
+        (RESULTS, "{{ score }} out", "{{ scor }} out", r"unknown variable 'scor'; did you mean 'score'"),
+        (RESULTS, "{{ weakest.label }}", "{{ weakest.lable }}", r"'weakest\.lable'; did you mean 'label'"),
+        (RESULTS, "{% if second %}", "{% if false %}{{ never }}{% elif second %}", r"unknown variable 'never'"),
+        (RESULTS, "{% if weakest %}\n## ", "{% if weakest\n## ", r"1-results\.md: line \d+"),
+        (RESULTS, "Talk soon", "{{ business_name }}", r"'business_name' was not told; guard it"),
+        (RESULTS, "Talk soon", "{{ revenue_leak|money }}", r"'revenue_leak' was not told; guard it"),
+        (RESULTS, "Talk soon", "{{ second.name }}", r"guard it with \{% if"),
+        (RESULTS, "Talk soon", "{{ second }}", r"a System cannot be printed; name one of its fields"),
+        (RESULTS, "Talk soon", "{% if revenue_leak > 9 %}x{% endif %}", r"the text: .*; guard it"),
+        (RESULTS, "Talk soon", "{{ red > 1 }}", r"a yes or no is not a text"),
+        (RESULTS, "Talk soon", "{{ score / 0 }}", r"ZeroDivisionError; correct the expression"),
+        (
+            "emails/4-calendar.md",
+            "Your calendar to December, week by week",
+            "{% if red %}Red{% endif %}",
+            r"subject: empty",
+        ),
+        (
+            "emails/6-checklist.md",
+            "The checklist before the rush (print this one)",
+            "The December bookings somebody turned away",
+            r"two mails of one person",
+        ),
+        ("layout/mail.txt", "Unsubscribe: {{ unsubscribe_url }}", "", r"mail\.txt: unsubscribe_url is not shown"),
+        ("layout/mail.mjml", "{{ postal_address }}", "", r"mail\.mjml: postal_address is not shown"),
+        ("layout/mail.mjml", "{{ reason }}", "{{ raeson }}", r"mail\.mjml: 'raeson' is undefined"),
+        ("layout/mail.mjml", "</mj-body>", "", r"mail\.mjml: not MJML"),
+        ("layout/mail.mjml", "{{ series }}", "{{ series }}" + "x" * 102_000, r"Gmail clips"),
+    ],
+)
+def test_a_mistake_is_refused_by_name(
+    home: Path, spoil: Spoil, file: str, passage: str, by: str, complaint: str
+) -> None:
+    spoil(file, passage, by)
+
+    with pytest.raises(CampaignError, match=complaint) as refused:
+        load_campaign("christmas_2025", directory=home)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_body_that_was_saved_on_windows_is_read(home: Path) -> None:
+    file = home / "christmas_2025" / RESULTS
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+
+    load_campaign("christmas_2025", directory=home)
+
+
+def test_a_body_that_is_not_utf8_is_refused(home: Path) -> None:
+    (home / "christmas_2025" / RESULTS).write_bytes(b"---\nsubject: \xff")
+
+    with pytest.raises(CampaignError, match="not UTF-8"):
+        load_campaign("christmas_2025", directory=home)

@@ -1,0 +1,26 @@
+"""The accepted texts: one file a mail, in which every sample person reads theirs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from common.campaigns import samples
+from common.campaigns.loader import load_campaign
+
+FOLDER = Path(__file__).parent / "texts"
+
+
+def current_pages() -> dict[str, str]:
+    """File name → what it should hold. Samples that read the same text share one section, headed by their names."""
+    campaign = load_campaign("christmas_2025")
+    readers: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for kind in samples.PEOPLE:
+        for name, mail in samples.mails(campaign, samples.IDENTITY, kind=kind):
+            page, _, reader = name.partition(".")
+            readers[f"{page}.txt"][f"Subject: {mail.subject}\n\n{mail.text}"].append(reader)
+    return {page: "\n".join(map(_section, texts.values(), texts)) for page, texts in readers.items()}
+
+
+def _section(names: list[str], text: str) -> str:
+    return f"{'=' * 20} {', '.join(names)}\n{text}"
