@@ -39,7 +39,9 @@ def roles(settings: Settings, *, say: Callable[[str], None]) -> list[Role]:
     ]
     if settings.sandboxed:
         url = settings.sandbox_url
-        sandbox = Role(name="sandbox", run=lambda settings: entry("sandbox")(settings), url=url, ready_url=f"{url}/")
+        sandbox = Role(
+            name="sandbox", run=lambda settings: entry("sandbox")(settings), url=url, ready_url=f"{url}/health"
+        )
         found.insert(0, sandbox)
     return found
 
@@ -48,12 +50,12 @@ def run_worker(settings: Settings, *, say: Callable[[str], None]) -> int:
     """A worker waits for its store; the gateway does not, it has its spool."""
     assert settings.redis_url is not None
     wait_for_store(settings.redis_url, say)
-    return int(entry("worker")(settings))
+    return entry("worker")(settings, settings.redis_url)
 
 
-def entry(name: str) -> Callable[[Settings], int]:
-    """The `run(settings)` of a process; imported when asked for, so that one command does not load the others."""
-    run: Callable[[Settings], int] = importlib.import_module(_MODULES[name]).run
+def entry(name: str) -> Callable[..., int]:
+    """The `run` of a process; imported when asked for, so that one command does not load the others."""
+    run: Callable[..., int] = importlib.import_module(_MODULES[name]).run
     return run
 
 

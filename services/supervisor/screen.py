@@ -49,7 +49,7 @@ def _places(settings: Settings, worker_url: str | None) -> list[tuple[str, str]]
     if "resend" in settings.sandboxed:
         places.append(("inbox", f"{settings.sandbox_url}/inbox    every mail, as its reader sees it"))
     if "notion" in settings.sandboxed:
-        places.append(("Notion", f"{settings.sandbox_url}/databases    the two databases"))
+        places.append(("Notion", f"{settings.sandbox_url}/notion   the two databases"))
     if worker_url:
         places.append(("worker", f"{worker_url}/metrics"))
     places.append(("data", _data(settings)))

@@ -1,0 +1,193 @@
+"""`advent check`"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from email.utils import parseaddr
+from typing import TYPE_CHECKING
+
+import click
+
+from common.settings import Settings, SettingsError
+from common.store_clients import StoreError
+from services.cli.shared import json_option, print_json, settings_here
+
+if TYPE_CHECKING:
+    from common.campaigns.campaign import Campaign
+    from common.providers.notion import NotionMirror
+
+
+@dataclass
+class Findings:
+    """`problems` make the check fail; `notes` say what was looked at, what was mended, and what could not be asked."""
+
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@click.command()
+@click.option("--fix", is_flag=True, help="Add the properties that the Notion databases lack.")
+@click.option("--accept-store-loss", is_flag=True, help="Let a store pass that may lose the last moments.")
+@json_option
+def command(fix: bool, accept_store_loss: bool, as_json: bool) -> int:
+    """
+    Check, before a start, what would go wrong after it.
+
+    Settings, the store's persistence and eviction policy, both Notion databases, the sender's domain at Resend, and
+    every e-mail of every segment. One line a problem; exit status 1 if there is one.
+    """
+    found = Findings()
+    try:
+        settings = settings_here()
+    except SettingsError as error:
+        found.problems += error.problems
+    else:
+        found.notes.append("settings: as they should be")
+        asyncio.run(_check(settings, found, fix=fix, accept_store_loss=accept_store_loss))
+    if as_json:
+        print_json({"problems": found.problems, "notes": found.notes})
+    else:
+        _tell(found)
+    return 1 if found.problems else 0
+
+
+def _tell(found: Findings) -> None:
+    for note in found.notes:
+        click.echo(f"  {note}")
+    for problem in found.problems:
+        click.secho(problem, fg="red")
+    if not found.problems:
+        click.secho("nothing stands in the way", fg="green")
+
+
+async def _check(settings: Settings, found: Findings, *, fix: bool, accept_store_loss: bool) -> None:
+    _check_store(settings, found, accept_store_loss=accept_store_loss)
+    campaign = _check_campaign(settings, found)
+    await _asked("Resend", settings.resend_is_real, settings, found, _check_resend)
+    if campaign is not None:
+
+        async def check_notion(settings: Settings, found: Findings) -> None:
+            await _check_notion(settings, campaign, found, fix=fix)
+
+        await _asked("Notion", settings.notion_is_real, settings, found, check_notion)
+
+
+async def _asked(
+    name: str,
+    is_real: bool,
+    settings: Settings,
+    found: Findings,
+    check: Callable[[Settings, Findings], Awaitable[None]],
+) -> None:
+    """Ask a provider; the sandbox in its place is asked only where one runs."""
+    from common.errors import Failure
+    from services.supervisor.ports import answers
+
+    if not is_real and not answers(f"{settings.sandbox_url}/health"):
+        found.notes.append(f"{name}: the sandbox will stand in; it does not run now, so it was not asked")
+        return
+    try:
+        await check(settings, found)
+    except Failure as failure:
+        found.problems.append(f"{name}: {' '.join(str(failure).split())}")
+
+
+def _check_store(settings: Settings, found: Findings, *, accept_store_loss: bool) -> None:
+    import redis
+
+    from common.store import connect, store_warnings
+    from common.store_clients import shown
+    from services.supervisor.house import attached
+
+    try:
+        url = attached(settings).redis_url or ""
+    except StoreError:
+        found.notes.append("store: embedded; it does not run now, `advent up` starts it as it should be")
+        return
+    try:
+        with connect(url) as client:
+            warnings = store_warnings(client)
+    except redis.RedisError as error:
+        found.problems.append(f"REDIS_URL: {shown(url)} does not answer ({error}); start it, or correct REDIS_URL")
+        return
+    (found.notes if accept_store_loss else found.problems).extend(warnings)
+    if not warnings:
+        found.notes.append("store: durable, and evicts nobody")
+
+
+def _check_campaign(settings: Settings, found: Findings) -> Campaign | None:
+    from common.campaigns.loader import CampaignError, load_campaign
+
+    try:
+        campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    except CampaignError as error:
+        found.problems.append(" ".join(str(error).split()))
+        return None
+    found.notes.append(f"campaign: {campaign.name}, every e-mail renders for every segment")
+    return campaign
+
+
+async def _check_resend(settings: Settings, found: Findings) -> None:
+    """The key is accepted and the sender's domain verified; a key that may only send cannot be asked for domains."""
+    import httpx
+
+    from common.errors import Transient
+
+    domain = parseaddr(settings.identity.sender)[1].rpartition("@")[2].lower()
+    headers = {"Authorization": f"Bearer {settings.resend_api_key}"}
+    try:
+        async with httpx.AsyncClient(timeout=10) as client:
+            answer = await client.get(f"{settings.resend_api_url}/domains", headers=headers)
+        body = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise Transient("no_answer", str(error) or type(error).__name__) from None
+    if answer.status_code == 401 and body.get("name") == "restricted_api_key":
+        found.notes.append("Resend: the key may only send, so the domain could not be looked up")
+    elif answer.status_code >= 400:
+        name = body.get("name", "")
+        found.problems.append(f"RESEND_API_KEY: Resend answers {answer.status_code} {name}; set a valid key")
+    elif not any(entry["name"] == domain and entry["status"] == "verified" for entry in body.get("data", [])):
+        found.problems.append(
+            f"EMAIL_FROM: {domain} is not a verified domain at Resend; verify it, or send from another"
+        )
+    else:
+        found.notes.append(f"Resend: the key is good and {domain} is verified")
+
+
+async def _check_notion(settings: Settings, campaign: Campaign, found: Findings, *, fix: bool) -> None:
+    async with AsyncExitStack() as stack:
+        mirror = _mirror(settings, campaign, stack)
+        if fix:
+            found.notes += await mirror.fix()
+        problems = await mirror.problems()
+    found.problems += problems
+    if not problems:
+        found.notes.append("Notion: both databases have what is needed")
+
+
+def _mirror(settings: Settings, campaign: Campaign, stack: AsyncExitStack) -> NotionMirror:
+    from common.clock import SystemClock
+    from common.providers.budget import Unlimited
+    from common.providers.guard import StoreCreateGuard
+    from common.providers.notion import NotionMirror
+    from common.store import connect_async
+
+    clock = SystemClock()
+    # A check creates no page, so its guard never connects, wherever this is.
+    client = connect_async(settings.redis_url or "redis://127.0.0.1")
+    stack.push_async_callback(client.aclose)
+    mirror = NotionMirror(
+        settings.notion_token or "",
+        base_url=settings.notion_base_url,
+        sequence_db=settings.notion_email_sequence_db_id,
+        contact_db=settings.notion_businessx_db_id,
+        campaign_name=campaign.name,
+        budget=Unlimited(),
+        guard=StoreCreateGuard(client, clock=clock),
+        clock=clock,
+    )
+    stack.push_async_callback(mirror.close)
+    return mirror

@@ -1,0 +1,75 @@
+"""`advent contact EMAIL`"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from common.domain.delivery import Fate
+from common.domain.ids import enrollment_id, normal_address
+from services.cli.cures import CommandFailed
+from services.cli.shared import clock_time, json_option, now_ms, print_json, print_table, span, with_ledger
+
+if TYPE_CHECKING:
+    from common.domain.enrollment import Enrollment
+    from common.ledger.ledger import Ledger
+
+
+@click.command()
+@click.argument("email")
+@json_option
+def command(email: str, as_json: bool) -> None:
+    """Show one person's whole timeline: what happened, what is next and when. Times are UTC."""
+    person = with_ledger(lambda ledger: _look_up(ledger, normal_address(email)))
+    if as_json:
+        print_json(person)
+        return
+    now = now_ms()
+    click.secho(f"{person['first_name']} · {person['email']}", bold=True)
+    reason = f" ({person['exit_reason']})" if person["exit_reason"] else ""
+    click.echo(f"{person['segment']} · {person['status']}{reason} · {person['enrollment_id']}\n")
+    past = [(clock_time(line["at_ms"]), "", line["what"], line["detail"]) for line in person["happened"]]
+    planned = [
+        (
+            clock_time(line["due_ms"]),
+            f"in {span(line['due_ms'] - now)}" if line["due_ms"] > now else "due",
+            line["what"],
+            "",
+        )
+        for line in person["next"]
+    ]
+    print_table(["when (UTC)", "", "what", ""], past + planned)
+
+
+async def _look_up(ledger: Ledger, email: str) -> dict[str, Any]:
+    from common.ledger.views import timeline
+
+    identity = enrollment_id(ledger.campaign, email)
+    enrollment = await ledger.enrollment(identity)
+    if enrollment is None:
+        raise CommandFailed(
+            f"{email} is not enrolled in {ledger.campaign}; look for another spelling, or another CAMPAIGN"
+        )
+    return {
+        "enrollment_id": identity,
+        "email": enrollment.assessment.email,
+        "first_name": enrollment.assessment.first_name,
+        "segment": enrollment.segment,
+        "status": enrollment.status,
+        "exit_reason": enrollment.exit_reason,
+        "happened": [
+            {"at_ms": entry.at_ms, "what": entry.what, "detail": entry.detail}
+            for entry in await timeline(ledger, identity)
+        ],
+        "next": _planned(ledger, enrollment),
+    }
+
+
+def _planned(ledger: Ledger, enrollment: Enrollment) -> list[dict[str, Any]]:
+    """The steps still to come; the one in the schedule at its own instant, which a hold or a gap may have moved."""
+    steps = [step for step in range(1, ledger.cadence.length + 1) if enrollment.fate_of(step)[0] is Fate.PLANNED]
+    dues = {step: ledger.cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step) for step in steps}
+    if enrollment.next_step in dues and enrollment.next_due_ms is not None:
+        dues[enrollment.next_step] = enrollment.next_due_ms
+    return [{"what": f"step {step} planned", "due_ms": due_ms} for step, due_ms in dues.items()]

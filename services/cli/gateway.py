@@ -1,0 +1,20 @@
+"""`advent gateway`"""
+
+from __future__ import annotations
+
+import click
+
+from services.cli.shared import settings_with_store
+
+
+@click.command()
+def command() -> int:
+    """
+    Take webhooks, until SIGTERM; then answer what is in flight and end within 30 s.
+
+    Without REDIS_URL it uses the store of a running `advent up` in DATA_DIR. While the store is away, events are kept
+    on disk in DATA_DIR and answered all the same.
+    """
+    from services.cli.process import run_gateway
+
+    return run_gateway(settings_with_store())

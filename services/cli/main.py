@@ -1,0 +1,75 @@
+"""The command `advent`: one file a command, imported only when it is called, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+COMMANDS = {
+    "up": ("services.cli.up", "Run everything on this machine; stop it with Ctrl-C."),
+    "try": ("services.cli.try_", "Sign up a sample person at the running gateway."),
+    "status": ("services.cli.status", "Show how many people and deliveries are where."),
+    "contact": ("services.cli.contact", "Show one person's timeline: what happened and what is next."),
+    "dead": ("services.cli.dead", "List, replay or discard failed deliveries."),
+    "check": ("services.cli.check", "Check settings, store, providers and every e-mail before a start."),
+    "sign": ("services.cli.sign", "Print the curl command that posts a file, signed."),
+    "gateway": ("services.cli.gateway", "Run only the gateway: webhooks come in here."),
+    "worker": ("services.cli.worker", "Run only a worker: it does what is due."),
+    "sandbox": ("services.cli.sandbox", "Run only the sandbox: Resend and Notion, imitated."),
+}
+
+
+class Commands(click.Group):
+    """Knows its commands' names and one line each without importing any."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        command.short_help = COMMANDS[cmd_name][1]
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="advent")
+def advent() -> None:
+    """
+    Advent sends the right e-mail at the right hour for eleven days to everyone who signs up.
+
+    Settings come from the environment or from .env; docs/settings.md lists them. Exit status: 0 done, 1 failed,
+    2 wrong use.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the answer is the exit status. What goes wrong outside our code is a line, never a traceback."""
+    try:
+        status = advent.main(args=arguments, prog_name="advent", standalone_mode=False)
+    except click.ClickException as wrong_use:
+        wrong_use.show()
+        return wrong_use.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        sys.stdout = open("/dev/null", "w")  # noqa: SIM115 -- the reader has gone; nothing more is to be said
+        return 0
+    except Exception as error:
+        from services.cli.cures import cures_of
+
+        lines = cures_of(error)
+        if not lines:
+            raise
+        for line in lines:
+            click.echo(f"advent: {line}", err=True)
+        return 1
+    return status if isinstance(status, int) else 0

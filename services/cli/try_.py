@@ -1,0 +1,86 @@
+"""`advent try`"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from common.settings import Settings
+from services.cli.cures import CommandFailed
+from services.cli.sample import sample_signup
+from services.cli.shared import json_option, now_ms, print_json, settings_here
+from services.cli.signing import PATHS, headers_for
+
+
+@click.command()
+@click.option("--email", help="Sign up this address instead of a made-up one.")
+@json_option
+def command(email: str | None, as_json: bool) -> None:
+    """
+    Sign up a sample person at the running gateway, as the website would, and say where to watch what follows.
+
+    Each call makes up another person. With a real Resend the mail is real, too: then --email is needed.
+    """
+    from services.supervisor.house import running_in
+
+    settings = settings_here()
+    if settings.resend_is_real and email is None:
+        raise click.UsageError("Resend is real: name an address of yours with --email")
+    running = running_in(settings)
+    person = sample_signup(email)
+    answer = _post(settings, running.gateway_url if running else settings.gateway_url, person)
+    watch = _places(settings, running.sandbox_url if running else settings.sandbox_url, answer["email"])
+    if as_json:
+        print_json({**answer, "watch": watch})
+        return
+    again = " (known already: the schedule goes on)" if answer["status"] == "duplicate" else ""
+    click.echo(
+        f"{person['first_name']} signed up: {answer['email']} · {answer['segment']} · {answer['enrollment_id']}{again}"
+    )
+    for name, where in watch.items():
+        click.echo(f"  {name:<10}{where}")
+
+
+def _places(settings: Settings, sandbox_url: str | None, address: str) -> dict[str, str]:
+    from services.supervisor.screen import hint
+
+    places = {}
+    if "resend" in settings.sandboxed and sandbox_url:
+        places["inbox"] = f"{sandbox_url}/inbox?to={quote(address)}"
+    if "notion" in settings.sandboxed and sandbox_url:
+        places["Notion"] = f"{sandbox_url}/notion"
+    return {**places, "timeline": f"{hint(settings)} contact {address}"}
+
+
+def _post(settings: Settings, base: str, person: dict[str, Any]) -> dict[str, Any]:
+    body = json.dumps(person).encode()
+    headers = headers_for("signup", body, settings, now_s=now_ms() // 1000)
+    request = urllib.request.Request(base + PATHS["signup"], data=body, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=15) as response:
+            answer: dict[str, Any] = json.load(response)
+            return answer
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            raise CommandFailed(_refusal(refusal.code, refusal.read())) from None
+    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        reason = getattr(error, "reason", error)
+        raise CommandFailed(
+            f"no gateway answers at {base} ({reason}); start `advent up` first, or set GATEWAY_PORT as it has it"
+        ) from None
+
+
+def _refusal(status: int, body: bytes) -> str:
+    """The gateway's own words, from its problem+json."""
+    try:
+        problem = json.loads(body)
+        fields = "; ".join(f"{fault['field']}: {fault['message']}" for fault in problem.get("errors", []))
+        words = " · ".join(filter(None, [problem.get("title"), problem.get("detail"), fields]))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        words = "no reason given"
+    return f"the gateway answered {status}: {words}"

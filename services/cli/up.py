@@ -1,0 +1,19 @@
+"""`advent up`"""
+
+from __future__ import annotations
+
+import click
+
+from common.settings import load_settings
+
+
+@click.command()
+def command() -> int:
+    """
+    Run the data store, the gateway and a worker under one supervisor, and the sandbox for providers without a key.
+
+    Nobody is enrolled by this; `advent try` in another terminal does. Ctrl-C stops everything and loses nothing.
+    """
+    from services.supervisor.up import up
+
+    return up(load_settings())
