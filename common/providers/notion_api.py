@@ -50,7 +50,7 @@ class NotionApi:
 
     async def data_source(self, data_source_id: str, *, cure: str) -> dict[str, Any]:
         async with self._request(reading=True, cure=cure):
-            return _object(await self._sdk.data_sources.retrieve(data_source_id), reading=True)
+            return _object(await self._sdk.data_sources.retrieve(data_source_id), "properties", reading=True)
 
     async def add_properties(self, data_source_id: str, kinds: Mapping[str, str], *, cure: str) -> None:
         async with self._request(reading=False, cure=cure):

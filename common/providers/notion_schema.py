@@ -135,7 +135,7 @@ def match(database: Database, data_source: Mapping[str, Any]) -> Schema:
             ids[name] = properties[actual]["id"]
         else:
             problems.append(_retyped_line(database, actual, properties[actual]["type"], kind))
-    title_id = next(p["id"] for p in properties.values() if p["type"] == "title")
+    title_id = next((str(p["id"]) for p in properties.values() if p["type"] == "title"), "title")
     kinds = {property_id: (database.columns.get(n) or database.optional[n]) for n, property_id in ids.items()}
     return Schema(
         data_source_id=data_source["id"],

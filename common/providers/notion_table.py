@@ -10,6 +10,7 @@ One row a person in one database, whatever happens on the way.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -153,7 +154,8 @@ class Table:
         if differing and not await self._update(page_id, differing):
             raise Transient("page_gone", "the page went to the trash while it was being adopted")
         for copy in copies.superfluous():
-            await self._api.trash(copy["id"])
+            with contextlib.suppress(Permanent):  # Somebody was faster.
+                await self._api.trash(copy["id"])
         return page_id
 
     async def _create(self, schema: Schema, enrollment_id: EnrollmentId, row: Row, digest: str) -> Kept:
