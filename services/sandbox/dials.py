@@ -1,0 +1,89 @@
+"""How strict, how fast and how healthy the imitated providers are. Turned on `/faults`, kept over a restart."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from common.clock import Clock
+from services.sandbox.disk import Disk
+from services.sandbox.ids import API_KEY, NOTION_TOKEN, SENDING_KEY
+
+
+class Dials(BaseModel):
+    """
+    Every dial, with the setting the real provider has on an ordinary day.
+
+    Address patterns (`bouncing`, `complaining`) are shell patterns over lower-case addresses: `*@nowhere.test`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = Field(2025, description="of the dice that rules with a probability throw")
+    clock_offset_seconds: float = Field(
+        0, description="how far the sandbox's clock runs ahead: 86400 expires every idempotency key"
+    )
+
+    resend_api_keys: list[str] = Field([API_KEY], description="keys with full access")
+    resend_sending_keys: list[str] = Field([SENDING_KEY], description="keys that may only send")
+    resend_requests_per_second: int = Field(10, ge=1, description="per team; Resend's own is 2 to 10")
+    resend_daily_quota: int | None = Field(None, ge=0, description="recipients a UTC day; empty: none")
+    resend_monthly_quota: int | None = Field(None, ge=0, description="recipients a calendar month; empty: none")
+    resend_verified_domains: list[str] | None = Field(
+        None, description="sender domains; empty: every one counts as verified"
+    )
+    resend_refuses_example_addresses: bool = Field(False, description="422 for recipients at example.com and test.com")
+
+    delivery_seconds: float = Field(0, ge=0, description="from acceptance to delivery, bounce or complaint")
+    bouncing: list[str] = Field([], description="address patterns that bounce")
+    bounce_type: Literal["Permanent", "Transient", "Undetermined"] = Field("Permanent", description="of every bounce")
+    complaining: list[str] = Field([], description="address patterns that report spam")
+
+    webhooks: bool = Field(False, description="post delivery events to the gateway, signed")
+    webhook_url: str | None = Field(None, description="where to; empty: the gateway of the settings")
+    webhook_copies: int = Field(1, ge=1, le=10, description="how often each event is delivered")
+    webhook_shuffled: bool = Field(False, description="deliver the events of a mail in the wrong order")
+    webhook_bad_signatures: bool = Field(False, description="sign with a wrong secret")
+
+    notion_tokens: list[str] = Field([NOTION_TOKEN], description="integration tokens")
+    notion_requests_per_minute: int = Field(180, ge=1, description="per token; 180, or 600 on a Business plan")
+    notion_query_lag_seconds: float = Field(0, ge=0, description="how long queries do not see a write")
+    notion_rows_max: int = Field(10_000, ge=1, description="rows after which a query stops, saying so")
+    notion_minute_dates: bool = Field(False, description="cut the seconds off dates, as Notion's own date picker does")
+
+
+class DialBoard:
+    """The dials as they stand now."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        kept = disk.kept("dials")
+        self.now = Dials() if kept is None else Dials.model_validate_json(kept)
+
+    def turn(self, changes: dict[str, Any]) -> Dials:
+        """Turns the named dials and leaves the others. Raises pydantic's ValidationError naming what is wrong."""
+        self.now = Dials.model_validate({**self.now.model_dump(), **changes})
+        self._disk.keep("dials", self.now.model_dump_json())
+        return self.now
+
+    def reset(self) -> None:
+        """Every dial back to an ordinary day, except the clock: time that has passed has passed."""
+        offset = self.now.clock_offset_seconds
+        self.now = Dials(clock_offset_seconds=offset)
+        self._disk.keep("dials", self.now.model_dump_json())
+
+
+class SandboxClock:
+    """The given clock, plus the offset dialled in."""
+
+    def __init__(self, base: Clock, board: DialBoard) -> None:
+        self._base = base
+        self._board = board
+
+    def base_ms(self) -> int:
+        """Everybody else's time: what a receiver of webhooks compares with."""
+        return self._base.now_ms()
+
+    def now_ms(self) -> int:
+        return self._base.now_ms() + int(self._board.now.clock_offset_seconds * 1_000)

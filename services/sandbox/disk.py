@@ -1,0 +1,86 @@
+"""
+What the sandbox keeps: one SQLite file, in the standard library, written before each answer.
+
+WAL with synchronous=NORMAL: a commit survives kill -9 of this process. Only a power cut could take the last ones, and
+this is not the record of anything real.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, body TEXT NOT NULL);
+
+CREATE TABLE IF NOT EXISTS mails (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, created_ms INTEGER NOT NULL,
+  recipients TEXT NOT NULL, recipient_count INTEGER NOT NULL, subject TEXT NOT NULL, idempotency_key TEXT,
+  sha256 TEXT NOT NULL, last_event TEXT NOT NULL, scheduled_ms INTEGER, payload TEXT NOT NULL,
+  request_headers TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS mails_by_time ON mails (created_ms);
+CREATE TABLE IF NOT EXISTS answers (
+  key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, body TEXT NOT NULL, at_ms INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS outcomes (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, mail_id TEXT NOT NULL, due_ms INTEGER NOT NULL, event TEXT NOT NULL,
+  detail TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS outcomes_by_due ON outcomes (due_ms);
+CREATE TABLE IF NOT EXISTS hooks (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, due_ms INTEGER NOT NULL, attempts INTEGER NOT NULL,
+  body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS suppressions (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, email TEXT NOT NULL UNIQUE, origin TEXT NOT NULL,
+  source_id TEXT, created_ms INTEGER NOT NULL);
+
+CREATE TABLE IF NOT EXISTS notion_databases (id TEXT PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS notion_sources (id TEXT PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS notion_pages (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL);
+"""
+
+
+class Disk:
+    """One connection, used from one thread (the event loop's): a commit takes microseconds and orders all writes."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Opens or makes the file; None keeps everything in memory, for a test that needs no restart."""
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=5)
+        self._connection.row_factory = sqlite3.Row
+        self._connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
+        self._connection.executescript(SCHEMA)
+
+    def run(self, sql: str, *arguments: Any) -> int:
+        """Executes one statement; outside a `transaction` it is committed on return. The answer: rows changed."""
+        return self._connection.execute(sql, arguments).rowcount
+
+    def rows(self, sql: str, *arguments: Any) -> list[sqlite3.Row]:
+        return self._connection.execute(sql, arguments).fetchall()
+
+    def row(self, sql: str, *arguments: Any) -> sqlite3.Row | None:
+        found: sqlite3.Row | None = self._connection.execute(sql, arguments).fetchone()
+        return found
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; no await inside, so no two overlap."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def keep(self, name: str, body: str) -> None:
+        self.run("INSERT INTO kept VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body", name, body)
+
+    def kept(self, name: str) -> str | None:
+        found = self.row("SELECT body FROM kept WHERE name = ?", name)
+        return None if found is None else str(found["body"])
+
+    def close(self) -> None:
+        self._connection.close()

@@ -1,0 +1,159 @@
+"""
+What can go wrong, as a rule: which requests it meets, how often, and what becomes of them.
+
+    status   answer with this status and the provider's error name for it
+    html     answer with a page of HTML, as a proxy in between does (502; any status, 200 too)
+    drop     cut the connection without an answer
+    hang     hold the connection for `seconds`, then cut it
+    slow     work for `seconds`, then answer as usual; the request counts as in progress meanwhile
+
+`after_commit` lets the request take effect first: the answer is lost, the mail is not. `PRESETS` names the combinations
+worth having; a rule's `kind` may be one of those names.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+OPERATIONS: dict[str, tuple[str, ...]] = {
+    "resend": (
+        "emails.send", "emails.batch", "emails.list", "emails.get", "emails.update", "emails.cancel",
+        "suppressions.add", "suppressions.list", "suppressions.get", "suppressions.remove", "domains.list",
+    ),
+    "notion": (
+        "databases.retrieve", "data_sources.create", "data_sources.retrieve", "data_sources.update",
+        "data_sources.query", "pages.create", "pages.retrieve", "pages.update", "users.me",
+    ),
+}  # fmt: skip
+
+RESEND_NAMES: dict[str, int] = {
+    "invalid_idempotency_key": 400, "validation_error": 422, "missing_api_key": 401, "restricted_api_key": 401,
+    "invalid_api_key": 403, "not_found": 404, "method_not_allowed": 405, "concurrent_idempotent_requests": 409,
+    "invalid_idempotent_request": 409, "invalid_attachment": 422, "invalid_from_address": 422, "invalid_access": 422,
+    "invalid_parameter": 422, "invalid_region": 422, "missing_required_field": 422, "rate_limit_exceeded": 429,
+    "daily_quota_exceeded": 429, "monthly_quota_exceeded": 429, "security_error": 451, "application_error": 500,
+    "internal_server_error": 500, "service_unavailable": 503,
+}  # fmt: skip
+
+NOTION_NAMES: dict[str, int] = {
+    "invalid_json": 400, "invalid_request_url": 400, "invalid_request": 400, "validation_error": 400,
+    "missing_version": 400, "unauthorized": 401, "restricted_resource": 403, "object_not_found": 404,
+    "conflict_error": 409, "rate_limited": 429, "internal_server_error": 500, "bad_gateway": 502,
+    "service_unavailable": 503, "database_connection_unavailable": 503, "gateway_timeout": 504, "service_overload": 529,
+}  # fmt: skip
+
+NAMES = {"resend": RESEND_NAMES, "notion": NOTION_NAMES}
+
+_USUAL = {
+    "resend": {400: "validation_error", 401: "missing_api_key", 403: "invalid_api_key", 404: "not_found",
+               409: "concurrent_idempotent_requests", 422: "validation_error", 429: "rate_limit_exceeded",
+               500: "internal_server_error", 503: "service_unavailable"},
+    "notion": {400: "validation_error", 401: "unauthorized", 403: "restricted_resource", 404: "object_not_found",
+               409: "conflict_error", 429: "rate_limited", 500: "internal_server_error", 502: "bad_gateway",
+               503: "service_unavailable", 504: "gateway_timeout", 529: "service_overload"},
+}  # fmt: skip
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "drop_before": {"kind": "drop"},
+    "drop_after": {"kind": "drop", "after_commit": True},
+    "timeout_before": {"kind": "hang", "seconds": 60},
+    "timeout_after": {"kind": "hang", "seconds": 60, "after_commit": True},
+    "error_after": {"kind": "status", "status": 500, "after_commit": True},
+    "rate_limited": {"kind": "status", "status": 429, "retry_after": 1},
+    "overloaded": {"kind": "status", "status": 529, "retry_after": 1, "provider": "notion"},
+    "unavailable": {"kind": "status", "status": 503},
+    "committed_503": {
+        "kind": "status",
+        "status": 503,
+        "after_commit": True,
+        "provider": "notion",
+        "operation": "pages.create",
+    },
+    "unheard_503": {"kind": "status", "status": 503, "after_commit": True, "names_committed": False},
+    "conflict": {"kind": "status", "status": 409, "provider": "notion"},
+    "blocked": {
+        "kind": "status",
+        "status": 429,
+        "provider": "notion",
+        "additional_data": {"rate_limit_reason": "public_api_request_blocked"},
+    },
+    "concurrent": {"kind": "status", "name": "concurrent_idempotent_requests", "provider": "resend"},
+    "other_payload": {"kind": "status", "name": "invalid_idempotent_request", "provider": "resend"},
+    "daily_quota": {"kind": "status", "name": "daily_quota_exceeded", "provider": "resend"},
+    "domain_unverified": {
+        "kind": "status",
+        "status": 403,
+        "name": "validation_error",
+        "message": "The example.org domain is not verified. Please, add and verify your domain on https://resend.com/domains",
+        "provider": "resend",
+    },
+    "html_502": {"kind": "html", "status": 502},
+    "html_200": {"kind": "html", "status": 200},
+}
+
+
+class Rule(BaseModel):
+    """
+    One way to go wrong. Met in the order they were set; the first that matches and whose dice agree decides.
+
+    `operation` may be a pattern (`pages.*`); `contains` limits the rule to requests whose body has this text (an
+    address); `count` is how many more requests it meets, empty until it is taken away. `names_committed` lets a 503
+    after the commit name the new page, as Notion does when it can (`additional_data.committed_resource_id`).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = ""
+    provider: Literal["resend", "notion", "*"] = "*"
+    operation: str = "*"
+    kind: Literal["status", "html", "drop", "hang", "slow"]
+    after_commit: bool = False
+    probability: float = Field(1, ge=0, le=1)
+    count: int | None = Field(None, ge=0)
+    seconds: float = Field(0, ge=0, le=600)
+    status: int | None = Field(None, ge=200, le=599)
+    name: str | None = None
+    message: str | None = None
+    retry_after: int | None = Field(None, ge=0)
+    additional_data: dict[str, Any] | None = None
+    names_committed: bool = True
+    contains: str | None = None
+    met: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand_preset(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("kind") not in PRESETS:
+            return given
+        return {**PRESETS[given["kind"]], **{name: value for name, value in given.items() if name != "kind"}}
+
+    @model_validator(mode="after")
+    def _can_happen(self) -> Rule:
+        providers = [self.provider] if self.provider != "*" else list(OPERATIONS)
+        known = [name for provider in providers for name in OPERATIONS[provider]]
+        if not any(fnmatchcase(name, self.operation) for name in known):
+            raise ValueError(f"operation {self.operation!r} is none of {', '.join(known)}, nor a pattern for one")
+        if self.kind == "status" and self.status is None and self.name is None:
+            raise ValueError("a status rule needs a status (503) or a name (conflict_error)")
+        if self.name is not None and not any(self.name in NAMES[provider] for provider in providers):
+            raise ValueError(f"name {self.name!r} is no error of {' or '.join(providers)}")
+        return self
+
+    def meets(self, provider: str, operation: str, body: str) -> bool:
+        return (
+            self.count != 0
+            and self.provider in ("*", provider)
+            and fnmatchcase(operation, self.operation)
+            and (self.contains is None or self.contains in body)
+        )
+
+    def error(self, provider: str) -> tuple[int, str]:
+        """The status and error name this rule answers with at one provider."""
+        usual = _USUAL[provider]
+        if self.name is not None:
+            return self.status or NAMES[provider].get(self.name, 500), self.name
+        status = self.status or 500
+        return status, usual.get(status, "internal_server_error")

@@ -1,0 +1,34 @@
+"""The sandbox's own names: the keys it takes, and the two databases it has from its first start."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+
+API_KEY = "re_sandbox"
+SENDING_KEY = "re_sandbox_sending"  # may only send: listing is refused with restricted_api_key, as Resend does
+NOTION_TOKEN = "ntn_sandbox"
+
+SEQUENCE_DATABASE_ID = "33333333-0000-4000-8000-000000000001"
+SEQUENCE_DATA_SOURCE_ID = "22222222-0000-4000-8000-000000000001"
+CONTACT_DATABASE_ID = "33333333-0000-4000-8000-000000000002"
+CONTACT_DATA_SOURCE_ID = "22222222-0000-4000-8000-000000000002"
+
+PARENT_PAGE_ID = "44444444-0000-4000-8000-000000000001"
+BOT_ID = "aaaaaaaa-0000-4000-8000-000000000001"
+INTEGRATION_ID = "aaaaaaaa-0000-4000-8000-000000000002"
+WORKSPACE_ID = "aaaaaaaa-0000-4000-8000-000000000003"
+INTEGRATION_NAME = "Advent sandbox"
+
+
+def new_id() -> str:
+    """A random UUID: the providers' ids are random too, and nobody may come to rely on what they derive from."""
+    return str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
+
+
+def as_uuid(text: str) -> str | None:
+    """The dashed form of an id written with or without dashes; None when it is no UUID."""
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        return None

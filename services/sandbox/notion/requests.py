@@ -1,0 +1,41 @@
+"""Reading a request and writing an answer as Notion does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from services.sandbox.bodies import parse_json
+from services.sandbox.ids import as_uuid, new_id
+from services.sandbox.notion.errors import NotionProblem, misshapen
+
+
+async def read_object(request: web.Request) -> dict[str, Any]:
+    """The body, a JSON object; an absent one is empty."""
+    raw = await request.read()
+    try:
+        body = parse_json(raw) if raw else {}
+    except (ValueError, RecursionError) as problem:
+        raise NotionProblem(400, "invalid_json") from problem
+    if not isinstance(body, dict):
+        raise misshapen("body", "an object", body)
+    return body
+
+
+def path_id(source: web.Request | Any, name: str, where: str = "path") -> str:
+    """An id of the path, or of a body's part, with its dashes. Raises the 400 for what is no UUID."""
+    given = source.match_info[name] if isinstance(source, web.Request) else source
+    known = as_uuid(given) if isinstance(given, str) else None
+    if known is None:
+        raise misshapen(f"{where}.{name}", "a valid uuid", given)
+    return known
+
+
+def only_properties(request: web.Request) -> list[str] | None:
+    """`filter_properties`, repeated in the query string; None when absent."""
+    return request.query.getall("filter_properties", None)
+
+
+def respond(body: dict[str, Any]) -> web.Response:
+    return web.json_response({**body, "request_id": new_id()})

@@ -1,0 +1,58 @@
+"""Every URL of the imitated Resend, and its parts put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from services.sandbox.faults import fault_middleware
+from services.sandbox.resend.account import Account
+from services.sandbox.resend.courier import Courier
+from services.sandbox.resend.delivery import Delivery
+from services.sandbox.resend.door import admitting, answering, working
+from services.sandbox.resend.errors import fault_answer
+from services.sandbox.resend.hooks import Hooks
+from services.sandbox.resend.mails import Mails
+from services.sandbox.resend.reading import Reading
+from services.sandbox.resend.sending import Sending
+from services.sandbox.resend.suppressions import Suppressions
+from services.sandbox.state import Sandbox
+
+
+class ResendApi:
+    """The application to mount under `/resend`, and the mails behind it."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self.mails = Mails(sandbox.disk)
+        self._suppressions = Suppressions(sandbox.disk)
+        hooks = Hooks(sandbox)
+        self.delivery = Delivery(sandbox, self.mails, self._suppressions, hooks)
+        self.courier = Courier(sandbox, self.delivery, hooks)
+
+    def app(self) -> web.Application:
+        sandbox = self._sandbox
+        faults = fault_middleware(sandbox.faults, "resend", fault_answer)
+        app = web.Application(
+            middlewares=[answering(sandbox), admitting(sandbox, self.mails), faults, working(sandbox)]
+        )
+        self._add_routes(app.router.add_route)
+        app.cleanup_ctx.append(self.courier.running)
+        return app
+
+    def _add_routes(self, add: Callable[..., object]) -> None:
+        sending = Sending(self._sandbox, self.mails, self.delivery, self.courier)
+        reading = Reading(self._sandbox, self.mails, self.delivery, self.courier)
+        account = Account(self._sandbox, self.mails, self._suppressions)
+        add("POST", "/emails", sending.send, name="emails.send")
+        add("POST", "/emails/batch", sending.send_batch, name="emails.batch")
+        add("GET", "/emails", reading.list_mails, name="emails.list")
+        add("GET", "/emails/{id}", reading.get_mail, name="emails.get")
+        add("PATCH", "/emails/{id}", reading.update_mail, name="emails.update")
+        add("POST", "/emails/{id}/cancel", reading.cancel_mail, name="emails.cancel")
+        add("POST", "/suppressions", account.suppress, name="suppressions.add")
+        add("GET", "/suppressions", account.list_suppressions, name="suppressions.list")
+        add("GET", "/suppressions/{id}", account.get_suppression, name="suppressions.get")
+        add("DELETE", "/suppressions/{id}", account.unsuppress, name="suppressions.remove")
+        add("GET", "/domains", account.list_domains, name="domains.list")

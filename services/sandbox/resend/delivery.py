@@ -1,0 +1,129 @@
+"""
+What becomes of an accepted mail: delivered, bounced, complained of, or suppressed.
+
+Resend's own test addresses decide by their name (resend.com/docs/dashboard/emails/send-test-emails), labels included:
+`bounced+anything@resend.dev`. The dials `bouncing` and `complaining` do the same for any address. An outcome is a row
+with a due time, so a delay survives a restart; it happens when somebody looks, or when the courier comes round.
+"""
+
+from __future__ import annotations
+
+import json
+from fnmatch import fnmatchcase
+from typing import Any
+
+from services.sandbox.resend.hooks import Hooks
+from services.sandbox.resend.mails import AcceptedMail, Mails
+from services.sandbox.resend.suppressions import Suppressions
+from services.sandbox.state import Sandbox
+
+BOUNCES = {
+    "Permanent": (
+        "General",
+        "The recipient's email provider sent a hard bounce message.",
+        "smtp; 550 5.1.1 user unknown",
+    ),
+    "Transient": ("MailboxFull", "The recipient's mailbox is full.", "smtp; 452 4.2.2 mailbox full"),
+    "Undetermined": (
+        "Undetermined",
+        "The recipient's email provider sent a bounce message.",
+        "smtp; 554 5.0.0 unknown",
+    ),
+}
+
+
+class Delivery:
+    def __init__(self, sandbox: Sandbox, mails: Mails, suppressions: Suppressions, hooks: Hooks) -> None:
+        self._sandbox = sandbox
+        self._mails = mails
+        self._suppressions = suppressions
+        self._hooks = hooks
+
+    def plan(self, mail: AcceptedMail) -> None:
+        """Writes down what will become of the mail; `sent` at once, the rest after the dialled delay."""
+        sent_ms = mail.scheduled_ms or mail.created_ms
+        due_ms = sent_ms + int(self._sandbox.dials.delivery_seconds * 1_000)
+        events = self._events(mail)
+        self._later(mail.id, sent_ms if events[0][0] == "sent" else due_ms, *events[0])
+        for event, detail in events[1:]:
+            self._later(mail.id, due_ms, event, detail)
+
+    def cancel(self, mail_id: str) -> None:
+        self._sandbox.disk.run("DELETE FROM outcomes WHERE mail_id = ?", mail_id)
+        self._mails.became(mail_id, "canceled")
+
+    def settle_due(self) -> None:
+        """Lets everything happen that is due by now, in order."""
+        now_ms = self._sandbox.clock.now_ms()
+        disk = self._sandbox.disk
+        for row in disk.rows("SELECT * FROM outcomes WHERE due_ms <= ? ORDER BY due_ms, seq", now_ms):
+            with disk.transaction():
+                disk.run("DELETE FROM outcomes WHERE seq = ?", row["seq"])
+                self._happens(row["mail_id"], row["event"], json.loads(row["detail"]))
+
+    def next_due_ms(self) -> int | None:
+        row = self._sandbox.disk.row("SELECT min(due_ms) AS due_ms FROM outcomes")
+        return None if row is None else row["due_ms"]
+
+    def _later(self, mail_id: str, due_ms: int, event: str, detail: dict[str, Any]) -> None:
+        self._sandbox.disk.run(
+            "INSERT INTO outcomes (mail_id, due_ms, event, detail) VALUES (?, ?, ?, ?)",
+            mail_id,
+            due_ms,
+            event,
+            json.dumps(detail),
+        )
+
+    def _happens(self, mail_id: str, event: str, detail: dict[str, Any]) -> None:
+        mail = self._mails.get(mail_id)
+        if mail is None:
+            return
+        now_ms = self._sandbox.clock.now_ms()
+        self._mails.became(mail_id, event)
+        if event == "bounced" and detail["bounce"]["type"] == "Permanent":
+            self._suppress(mail, "bounce", now_ms)
+        if event == "complained":
+            self._suppress(mail, "complaint", now_ms)
+        if self._sandbox.dials.webhooks:
+            self._hooks.add(mail, event, detail, now_ms=now_ms)
+
+    def _suppress(self, mail: AcceptedMail, origin: str, now_ms: int) -> None:
+        for address in mail.recipients:
+            # Resend's test addresses stay usable: they say what happens, they do not remember it.
+            if not address.endswith("@resend.dev"):
+                self._suppressions.add(address, origin, now_ms=now_ms, source_id=mail.id)
+
+    def _events(self, mail: AcceptedMail) -> list[tuple[str, dict[str, Any]]]:
+        dials = self._sandbox.dials
+        for address in mail.recipients:
+            known = self._suppressions.find(address)
+            if known is not None or _is_test_address(address, "suppressed"):
+                return [("suppressed", {"suppressed": _suppressed(known["origin"] if known else "bounce")})]
+            if _is_test_address(address, "bounced") or _matches(address, dials.bouncing):
+                return [("sent", {}), ("bounced", {"bounce": _bounce(dials.bounce_type)})]
+            if _is_test_address(address, "complained") or _matches(address, dials.complaining):
+                return [("sent", {}), ("delivered", {}), ("complained", {})]
+        return [("sent", {}), ("delivered", {})]
+
+
+def _is_test_address(address: str, name: str) -> bool:
+    local, _, domain = address.partition("@")
+    return domain == "resend.dev" and local.partition("+")[0] == name
+
+
+def _matches(address: str, patterns: list[str]) -> bool:
+    return any(fnmatchcase(address, pattern.lower()) for pattern in patterns)
+
+
+def _bounce(kind: str) -> dict[str, Any]:
+    sub_type, message, diagnostic = BOUNCES[kind]
+    return {"type": kind, "subType": sub_type, "message": message, "diagnosticCode": [diagnostic]}
+
+
+def _suppressed(origin: str) -> dict[str, Any]:
+    return {
+        "type": "OnAccountSuppressionList",
+        "reason": "previous_complaint" if origin == "complaint" else "previous_bounce",
+        "message": "The recipient is on your account's suppression list.",
+        "diagnosticCode": [],
+    }

@@ -1,0 +1,158 @@
+"""The accepted mails: one row each, in the order of acceptance, never changed but for what became of them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from common.clock import instant
+from services.sandbox.disk import Disk
+from services.sandbox.resend.plain_text import text_of
+from services.sandbox.resend.validation import as_list, bare_address, recipients
+
+SEQ_MAX = 1 << 62
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedMail:
+    """`payload` is the mail as it was posted; `sha256` that of the request's body, byte for byte."""
+
+    seq: int
+    id: str
+    created_ms: int
+    subject: str
+    idempotency_key: str | None
+    sha256: str
+    last_event: str
+    scheduled_ms: int | None
+    payload: dict[str, Any]
+    request_headers: dict[str, str]
+
+    @property
+    def created_at(self) -> str:
+        """Resend's own spelling: `2023-04-03 22:13:42.674981+00`."""
+        micros = self.created_ms % 1_000 * 1_000 + self.seq % 1_000
+        return f"{instant(self.created_ms):%Y-%m-%d %H:%M:%S}.{micros:06d}+00"
+
+    @property
+    def sender(self) -> str:
+        return str(self.payload["from"])
+
+    @property
+    def to(self) -> list[str]:
+        return as_list(self.payload["to"])
+
+    @property
+    def recipients(self) -> list[str]:
+        return recipients(self.payload)
+
+    @property
+    def message_id(self) -> str:
+        domain = (bare_address(self.sender) or "").partition("@")[2]
+        return f"<{self.id}@{domain}>"
+
+    @property
+    def html(self) -> str | None:
+        return self.payload.get("html")
+
+    @property
+    def text(self) -> str | None:
+        """An absent text is made from the HTML; an empty one is the sender's wish for none."""
+        if self.payload.get("text") is not None:
+            return str(self.payload["text"])
+        return text_of(self.html) if self.html else None
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return {tag["name"]: tag.get("value", "") for tag in self.payload.get("tags") or []}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return self.payload.get("headers") or {}
+
+
+class Mails:
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+
+    def add(
+        self, *, mail_id: str, now_ms: int, payload: dict[str, Any], key: str | None, sha256: str,
+        scheduled_ms: int | None, request_headers: dict[str, str],
+    ) -> AcceptedMail:  # fmt: skip
+        addresses = recipients(payload)
+        self._disk.run(
+            "INSERT INTO mails (id, created_ms, recipients, recipient_count, subject, idempotency_key, sha256,"
+            " last_event, scheduled_ms, payload, request_headers) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            mail_id, now_ms, " ".join(addresses), len(addresses), payload.get("subject") or "", key, sha256,
+            "queued" if scheduled_ms is None else "scheduled", scheduled_ms,
+            json.dumps(payload, ensure_ascii=False), json.dumps(request_headers),
+        )  # fmt: skip
+        added = self.get(mail_id)
+        assert added is not None
+        return added
+
+    def get(self, mail_id: str) -> AcceptedMail | None:
+        row = self._disk.row("SELECT * FROM mails WHERE id = ?", mail_id)
+        return None if row is None else _mail(row)
+
+    def newest(
+        self,
+        *,
+        limit: int,
+        to: str = "",
+        subject: str = "",
+        older_than: int | None = None,
+        newer_than: int | None = None,
+    ) -> list[AcceptedMail]:
+        """Newest first. `to` and `subject` are parts of what is looked for; pages go by sequence number, next to it."""
+        order = "ASC" if newer_than is not None else "DESC"
+        rows = self._disk.rows(
+            "SELECT * FROM mails WHERE instr(recipients, ?) AND instr(lower(subject), ?) AND seq < ? AND seq > ?"
+            f" ORDER BY seq {order} LIMIT ?",
+            to.strip().lower(), subject.strip().lower(),
+            SEQ_MAX if older_than is None else older_than, -1 if newer_than is None else newer_than, limit,
+        )  # fmt: skip
+        mails = [_mail(row) for row in rows]
+        return mails[::-1] if newer_than is not None else mails
+
+    def count(self) -> int:
+        row = self._disk.row("SELECT count(*) AS n FROM mails")
+        return 0 if row is None else int(row["n"])
+
+    def counts_by_key(self) -> dict[str, int]:
+        """Accepted mails per idempotency key; those without a key under the empty name."""
+        rows = self._disk.rows(
+            "SELECT coalesce(idempotency_key, '') AS key, count(*) AS n FROM mails GROUP BY 1 ORDER BY 1"
+        )
+        return {row["key"]: row["n"] for row in rows}
+
+    def recipients_since(self, start_ms: int) -> int:
+        """How many recipients were written to since then: what Resend counts against a quota."""
+        row = self._disk.row("SELECT coalesce(sum(recipient_count), 0) AS n FROM mails WHERE created_ms >= ?", start_ms)
+        return 0 if row is None else int(row["n"])
+
+    def sender_domains(self) -> list[str]:
+        rows = self._disk.rows("SELECT DISTINCT json_extract(payload, '$.from') AS sender FROM mails")
+        return sorted({(bare_address(row["sender"]) or "").partition("@")[2] for row in rows} - {""})
+
+    def became(self, mail_id: str, event: str) -> None:
+        self._disk.run("UPDATE mails SET last_event = ? WHERE id = ?", event, mail_id)
+
+    def reschedule(self, mail_id: str, at_ms: int | None) -> None:
+        self._disk.run("UPDATE mails SET scheduled_ms = ? WHERE id = ?", at_ms, mail_id)
+
+    def clear(self) -> None:
+        """Forgets mails, remembered answers and what was to become of them; suppressions stay."""
+        with self._disk.transaction():
+            for table in ("mails", "answers", "outcomes", "hooks"):
+                self._disk.run(f"DELETE FROM {table}")
+
+
+def _mail(row: sqlite3.Row) -> AcceptedMail:
+    plain = {
+        name: row[name]
+        for name in ("seq", "id", "created_ms", "subject", "idempotency_key", "sha256", "last_event", "scheduled_ms")
+    }
+    return AcceptedMail(**plain, payload=json.loads(row["payload"]), request_headers=json.loads(row["request_headers"]))

@@ -1,0 +1,96 @@
+"""POST /emails and /emails/batch: accept once, answer the same for a day."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from services.sandbox.ids import new_id
+from services.sandbox.resend.courier import Courier
+from services.sandbox.resend.delivery import Delivery
+from services.sandbox.resend.errors import ResendProblem, invalid
+from services.sandbox.resend.mails import Mails
+from services.sandbox.resend.memory import KeyMemory, check_key
+from services.sandbox.resend.requests import read_json
+from services.sandbox.resend.schedule import scheduled_ms
+from services.sandbox.resend.validation import check_mail
+from services.sandbox.state import Sandbox
+
+BATCH_MAX = 100
+BODY_SHA256 = web.RequestKey("body_sha256", str)
+
+
+class Sending:
+    def __init__(self, sandbox: Sandbox, mails: Mails, delivery: Delivery, courier: Courier) -> None:
+        self._sandbox = sandbox
+        self.mails = mails
+        self.delivery = delivery
+        self.courier = courier
+        self._memory = KeyMemory(sandbox.disk)
+
+    async def send(self, request: web.Request) -> web.Response:
+        payload = await read_json(request)
+        check_mail(payload, self._sandbox.dials)
+        scheduled_ms(payload.get("scheduled_at"), now_ms=self._sandbox.clock.now_ms())
+        return await self._once(request, payload, lambda: {"id": self._accept(request, payload, request[BODY_SHA256])})
+
+    async def send_batch(self, request: web.Request) -> web.Response:
+        mails = await read_json(request)
+        if not isinstance(mails, list) or not 1 <= len(mails) <= BATCH_MAX:
+            raise invalid(f"The batch must be an array of 1 to {BATCH_MAX} emails.")
+        good, errors = self._check_batch(mails, is_strict=request.headers.get("x-batch-validation") != "permissive")
+
+        def accept() -> dict[str, Any]:
+            answer: dict[str, Any] = {
+                "data": [{"id": self._accept(request, mail, request[BODY_SHA256])} for mail in good]
+            }
+            return {**answer, "errors": errors} if errors else answer
+
+        return await self._once(request, mails, accept)
+
+    def _check_batch(self, mails: list[Any], *, is_strict: bool) -> tuple[list[Any], list[dict[str, Any]]]:
+        good, errors = [], []
+        for index, mail in enumerate(mails):
+            try:
+                check_mail(mail, self._sandbox.dials)
+                good.append(mail)
+            except ResendProblem as problem:
+                if is_strict:
+                    raise
+                errors.append({"index": index, "message": problem.message})
+        return good, errors
+
+    async def _once(self, request: web.Request, payload: Any, accept: Callable[[], Any]) -> web.Response:
+        """The first answer for this key again, or a new one, remembered in the same commit as the mail."""
+        raw = await request.read()
+        request[BODY_SHA256] = hashlib.sha256(raw).hexdigest()
+        key, now_ms = request.headers.get("Idempotency-Key"), self._sandbox.clock.now_ms()
+        check_key(key)
+        if key is not None:
+            known = self._memory.recall(key, request.path, payload, now_ms=now_ms)
+            if known is not None:
+                return web.json_response(known)
+        with self._sandbox.disk.transaction():
+            answer = accept()
+            if key is not None:
+                self._memory.remember(key, request.path, payload, answer, now_ms=now_ms)
+        self.delivery.settle_due()
+        self.courier.call()
+        return web.json_response(answer)
+
+    def _accept(self, request: web.Request, payload: dict[str, Any], sha256: str) -> str:
+        now_ms = self._sandbox.clock.now_ms()
+        mail = self.mails.add(
+            mail_id=new_id(),
+            now_ms=now_ms,
+            payload=payload,
+            key=request.headers.get("Idempotency-Key"),
+            sha256=sha256,
+            scheduled_ms=scheduled_ms(payload.get("scheduled_at"), now_ms=now_ms),
+            request_headers={name: value for name, value in request.headers.items() if name.lower() != "authorization"},
+        )
+        self.delivery.plan(mail)
+        return mail.id

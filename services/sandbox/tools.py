@@ -1,0 +1,184 @@
+"""JSON for tests and tools: what was accepted, what was counted, what Notion shows; and the dials to turn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from services.sandbox.bodies import parse_json
+from services.sandbox.notion.records import Source
+from services.sandbox.notion.shapes import plain
+from services.sandbox.resend.api import ResendApi
+from services.sandbox.resend.mails import AcceptedMail
+from services.sandbox.state import Sandbox
+
+ALL = 1 << 31
+
+
+class Tools:
+    def __init__(self, sandbox: Sandbox, resend: ResendApi) -> None:
+        self._sandbox = sandbox
+        self._resend = resend
+
+    def add_routes(self, app: web.Application) -> None:
+        app.router.add_get("/health", self.health)
+        app.router.add_get("/inbox.json", self.inbox)
+        app.router.add_delete("/inbox.json", self.clear_inbox)
+        app.router.add_get("/counts.json", self.counts)
+        app.router.add_get("/notion.json", self.notion)
+        app.router.add_delete("/notion.json", self.clear_notion)
+        app.router.add_get("/faults.json", self.faults)
+        for path in ("/faults", "/faults.json"):
+            app.router.add_put(path, self.set_faults)
+            app.router.add_post(path, self.add_fault)
+            app.router.add_delete(path, self.clear_faults)
+        app.router.add_post("/clock", self.advance)
+
+    async def health(self, request: web.Request) -> web.Response:
+        return web.json_response({"status": "healthy", "mails": self._resend.mails.count()})
+
+    async def inbox(self, request: web.Request) -> web.Response:
+        """Every accepted mail in the order of acceptance; `?to=` one address, to the letter."""
+        self._resend.delivery.settle_due()
+        to = request.query.get("to", "").strip().lower()
+        mails = self._resend.mails.newest(limit=ALL, to=to)
+        return web.json_response([_mail(mail) for mail in reversed(mails) if not to or to in mail.recipients])
+
+    async def clear_inbox(self, request: web.Request) -> web.Response:
+        self._resend.mails.clear()
+        self._sandbox.tally.clear()
+        return web.Response(status=204)
+
+    async def counts(self, request: web.Request) -> web.Response:
+        """An independent count: accepted mails in all and per idempotency key; requests and answers since the start."""
+        tally = self._sandbox.tally
+        return web.json_response(
+            {
+                "mails": self._resend.mails.count(),
+                "mails_by_key": self._resend.mails.counts_by_key(),
+                "requests": dict(sorted(tally.requests.items())),
+                "answers": dict(sorted(tally.answers.items())),
+                "suspicious": list(tally.suspicious),
+            }
+        )
+
+    async def notion(self, request: web.Request) -> web.Response:
+        """The rows of each data source as plain values, by the data source's title, oldest first."""
+        return web.json_response({source.title: self._rows(source) for source in self._sandbox.shelf.sources.values()})
+
+    async def clear_notion(self, request: web.Request) -> web.Response:
+        self._sandbox.shelf.clear_pages()
+        return web.Response(status=204)
+
+    async def faults(self, request: web.Request) -> web.Response:
+        return web.json_response(self._settings())
+
+    async def set_faults(self, request: web.Request) -> web.Response:
+        """`[rule, …]` replaces the rules; `{"rules": […], "dials": {…}}` does that and turns dials, either optional."""
+        body = await _body(request)
+        if isinstance(body, list):
+            body = {"rules": body}
+        if not isinstance(body, dict) or not body.keys() <= {"rules", "dials"}:
+            return _refused([("body", "must be a list of rules, or an object with `rules` and `dials`")])
+        try:
+            before = self._sandbox.dials
+            if "dials" in body:
+                self.turn(body["dials"])
+            if "rules" in body:
+                self._put_rules(body["rules"], before_dials=before.model_dump())
+        except ValidationError as problem:
+            return refused(problem)
+        return web.json_response(self._settings())
+
+    def turn(self, changes: dict[str, Any]) -> None:
+        """Turns dials; a new seed throws the dice anew. Raises pydantic's ValidationError."""
+        dials = self._sandbox.board.turn(changes if isinstance(changes, dict) else {"dials": changes})
+        if "seed" in changes:
+            self._sandbox.faults.reseed(dials.seed)
+        self._resend.courier.call()
+
+    def _put_rules(self, rules: Any, *, before_dials: dict[str, Any]) -> None:
+        try:
+            self._sandbox.faults.put(rules)
+        except ValidationError:
+            self._sandbox.board.turn(before_dials)  # One request: all of it or nothing.
+            raise
+
+    async def add_fault(self, request: web.Request) -> web.Response:
+        try:
+            rule = self._sandbox.faults.add(await _body(request))
+        except ValidationError as problem:
+            return refused(problem)
+        return web.json_response(rule.model_dump(), status=201)
+
+    async def clear_faults(self, request: web.Request) -> web.Response:
+        """Takes all rules away and turns every dial back, except the clock."""
+        self._sandbox.faults.put([])
+        self._sandbox.board.reset()
+        return web.json_response(self._settings())
+
+    async def advance(self, request: web.Request) -> web.Response:
+        """`{"advance_seconds": 86400}`: the sandbox's clock runs ahead by so much more."""
+        body = await _body(request)
+        seconds = body.get("advance_seconds") if isinstance(body, dict) else None
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+            return _refused([("advance_seconds", "must be a number of seconds")])
+        self.turn({"clock_offset_seconds": self._sandbox.dials.clock_offset_seconds + seconds})
+        return web.json_response({"now_ms": self._sandbox.clock.now_ms()})
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "dials": self._sandbox.dials.model_dump(),
+            "rules": [rule.model_dump(exclude_none=True) for rule in self._sandbox.faults.rules],
+            "now_ms": self._sandbox.clock.now_ms(),
+        }
+
+    def _rows(self, source: Source) -> list[dict[str, Any]]:
+        return [
+            {
+                "id": page.id,
+                "in_trash": page.in_trash,
+                "created_ms": page.created_ms,
+                "edited_ms": page.edited_ms,
+                "properties": {column.name: plain(column, page) for column in source.columns},
+            }
+            for page in self._sandbox.shelf.pages_of(source.id)
+        ]
+
+
+def refused(problem: ValidationError) -> web.Response:
+    """422, naming each field and what it should be."""
+    return _refused([(".".join(map(str, error["loc"])) or "rule", error["msg"]) for error in problem.errors()])
+
+
+def _refused(problems: list[tuple[str, str]]) -> web.Response:
+    errors = [{"field": field, "message": message} for field, message in problems]
+    body = {"type": "about:blank", "title": "Unprocessable Content", "status": 422, "errors": errors}
+    return web.json_response(body, status=422, content_type="application/problem+json")
+
+
+async def _body(request: web.Request) -> Any:
+    try:
+        return parse_json(await request.read())
+    except (ValueError, RecursionError) as problem:
+        raise web.HTTPBadRequest(text="The body must be JSON.") from problem
+
+
+def _mail(mail: AcceptedMail) -> dict[str, Any]:
+    return {
+        "id": mail.id,
+        "to": mail.to,
+        "from": mail.sender,
+        "subject": mail.subject,
+        "accepted_at": mail.created_ms,
+        "last_event": mail.last_event,
+        "idempotency_key": mail.idempotency_key,
+        "sha256": mail.sha256,
+        "html": mail.html,
+        "text": mail.text,
+        "headers": mail.headers,
+        "tags": mail.tags,
+        "request_headers": mail.request_headers,
+    }
