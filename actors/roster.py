@@ -46,14 +46,13 @@ def declare(broker: dramatiq.Broker, world: Callable[[], World]) -> None:
     """Make every role an actor of this broker; `world` is asked for each job, since a worker builds its own late."""
     for role in ROSTER:
         dramatiq.actor(
-            _bound(role, world),
             actor_name=role.name,
             queue_name=role.name,
             broker=broker,
             max_retries=role.retries,
             min_backoff=5_000,
             max_backoff=300_000,
-        )
+        )(_bound(role, world))
 
 
 def _bound(role: Role, world: Callable[[], World]) -> Callable[[str], Awaitable[None]]:

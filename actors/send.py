@@ -21,7 +21,7 @@ from common.world import World
 log = structlog.get_logger(__name__)
 
 
-async def send(world: World, delivery_id: DeliveryId) -> None:
+async def send(world: World, job: str) -> None:
     """
     Send one due delivery.
 
@@ -31,6 +31,7 @@ async def send(world: World, delivery_id: DeliveryId) -> None:
     4. Hand it over under its idempotency key.
     5. Settle: accepted, again later, or a dead letter with its reason.
     """
+    delivery_id = DeliveryId(job)
     with structlog.contextvars.bound_contextvars(
         enrollment_id=split_delivery_id(delivery_id)[0], delivery_id=delivery_id
     ):

@@ -1,0 +1,51 @@
+"""The providers of one process, as the settings name them: the real ones, or the sandbox in their place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import redis.asyncio
+
+from common.clock import Clock
+from common.providers.budget import StoreBudget
+from common.providers.guard import StoreCreateGuard
+from common.providers.notion import NotionMirror
+from common.providers.resend import ResendMailer
+from common.settings import Settings, SettingsError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Providers:
+    """Everything a worker speaks to outside, over shared budgets."""
+
+    mailer: ResendMailer
+    mirror: NotionMirror
+    mail_budget: StoreBudget
+    mirror_budget: StoreBudget
+
+    async def close(self) -> None:
+        """Close the connections of this loop."""
+        await self.mailer.close()
+        await self.mirror.close()
+
+
+def build_providers(settings: Settings, client: redis.asyncio.Redis, clock: Clock, *, campaign_name: str) -> Providers:
+    """For one event loop. Raises SettingsError when a provider has neither a key nor the sandbox in its place."""
+    if settings.resend_api_key is None or settings.notion_token is None:
+        raise SettingsError(["RESEND_API_KEY, NOTION_TOKEN: unset, and no sandbox takes their place; set both"])
+    mirror_budget = StoreBudget.per_minute(client, "notion", settings.notion_requests_per_minute, clock=clock)
+    return Providers(
+        mailer=ResendMailer(settings.resend_api_key, settings.resend_api_url),
+        mirror=NotionMirror(
+            settings.notion_token,
+            base_url=settings.notion_base_url,
+            sequence_db=settings.notion_email_sequence_db_id,
+            contact_db=settings.notion_businessx_db_id,
+            campaign_name=campaign_name,
+            budget=mirror_budget,
+            guard=StoreCreateGuard(client, clock=clock),
+            clock=clock,
+        ),
+        mail_budget=StoreBudget.per_second(client, "resend", settings.resend_requests_per_second, clock=clock),
+        mirror_budget=mirror_budget,
+    )
