@@ -16,6 +16,8 @@ from common.metrics import BUDGET_WAIT_SECONDS
 WAIT_MOST_MS = 5_000
 """A longer wait is given back to the schedule: a sleeping worker is no use to anybody else's mail."""
 
+HOLD_MOST_MS = 3_600_000
+
 _SCRIPT = (Path(__file__).parent / "scripts" / "budget.lua").read_text()
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -28,7 +30,7 @@ class Budget(Protocol):
         ...
 
     async def push(self, retry_after_ms: int) -> None:
-        """The provider asked for patience: no slot before that, for any worker."""
+        """The provider asked for patience: no slot before that, an hour at most, for any worker."""
         ...
 
 
@@ -47,7 +49,8 @@ class StoreBudget(Budget):
     Never more than `capacity` slots in any half-open window of `window_ms`, over all workers of one store.
 
     With capacity 1 that is an even spacing; with more, a whole window may be spent in a burst. Slots are handed out in
-    the order they are asked for. Both methods raise `redis.RedisError` when the store cannot be reached.
+    the order they are asked for; a clock that is set back frees what was reserved. Both methods raise
+    `redis.RedisError` when the store cannot be reached.
 
     What is bounded are the instants requests leave; on the way they may bunch, so a rare 429 remains possible.
     """
@@ -92,10 +95,10 @@ class StoreBudget(Budget):
             await self._sleep(wait_s)
 
     async def push(self, retry_after_ms: int) -> None:
-        await self._run("push", self._clock.now_ms() + retry_after_ms)
+        await self._run("push", self._clock.now_ms() + min(retry_after_ms, HOLD_MOST_MS))
 
     async def _run(self, verb: str, instant_ms: int) -> tuple[int, int]:
         slot_ms, later_ms = await self._script(
-            keys=self._keys, args=[verb, instant_ms, self.capacity, self.window_ms, WAIT_MOST_MS]
+            keys=self._keys, args=[verb, instant_ms, self.capacity, self.window_ms, WAIT_MOST_MS, HOLD_MOST_MS]
         )
         return int(slot_ms), int(later_ms)

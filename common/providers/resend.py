@@ -40,8 +40,8 @@ class ResendMailer(Mailer):
     """
     One pool of connections to Resend, for one event loop.
 
-    `api_key` without which nothing is accepted; `api_url` without a path; a request ends after `timeout_s`. Raises
-    ValueError when the key cannot be one.
+    `api_url`: where `/emails` is appended; a request ends after `timeout_s`. Raises ValueError when the key cannot be
+    one.
     """
 
     def __init__(self, api_key: str, api_url: str, timeout_s: float = 10) -> None:

@@ -40,6 +40,7 @@ class FakeNotion:
     pages: dict[str, dict[str, Any]] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
     lagging: bool = False
+    edits_trash: bool = False
     faults: list[Fault] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
@@ -174,9 +175,9 @@ class FakeNotion:
         page = self.pages[page_id]
         if body is None:
             return page
-        if page["in_trash"]:
+        if page["in_trash"] and not self.edits_trash:
             raise Refused(400, "validation_error", "Can't edit block that is archived.")
-        page["in_trash"] = body.get("in_trash", False)
+        page["in_trash"] = body.get("in_trash", page["in_trash"])
         self._write(page, body.get("properties", {}))
         return page
 

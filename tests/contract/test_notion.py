@@ -271,12 +271,13 @@ async def test_a_second_row_that_is_not_this_campaigns_for_certain_is_left_alone
 # Pages that went away.
 
 
-@pytest.mark.parametrize("how", ["trashed", "deleted"])
+@pytest.mark.parametrize("how", ["trashed", "trashed but editable", "deleted"])
 async def test_a_page_that_went_away_is_looked_for_and_made_again(
     how: str, mirror: NotionMirror, notion: FakeNotion
 ) -> None:
     ada = kept(ADA, await mirror.show(ADA))
-    if how == "trashed":
+    notion.edits_trash = how == "trashed but editable"
+    if how.startswith("trashed"):
         notion.pages[ada.pages["sequence"]]["in_trash"] = True
     else:
         notion.pages["another"] = notion.pages.pop(ada.pages["sequence"]) | {"id": "another", "in_trash": True}

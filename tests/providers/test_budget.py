@@ -130,11 +130,24 @@ async def test_when_the_provider_asks_for_patience_all_workers_have_it(hire: Hir
     assert start + 30_000 == await two.take()
 
 
+async def test_workers_whose_clocks_differ_a_little_still_share_one_budget(hire: Hire, clock: VirtualClock) -> None:
+    ahead, behind = (hire(capacity=2, window_ms=10_000) for _ in range(2))
+    ahead.clock = ahead.budget._clock = VirtualClock(clock.now_ms() + 3_000)
+
+    instants = [await ahead.take(), await behind.take()]
+    clock.advance(10_000)
+    instants += [await behind.take(), await behind.take()]
+
+    assert most_in_any(10_000, instants) == 2
+
+
 async def test_a_clock_that_is_set_back_does_not_stop_the_mail(hire: Hire, clock: VirtualClock) -> None:
     worker = hire(capacity=1, window_ms=500)
     await worker.take()
+    await worker.budget.push(5_000)
+    await worker.take()
 
-    worker.clock = worker.budget._clock = VirtualClock(clock.now_ms() - 3_600_000)
+    worker.clock = worker.budget._clock = VirtualClock(clock.now_ms() - 2 * 3_600_000)
     assert worker.clock.now_ms() == await worker.take()
 
 

@@ -1,17 +1,18 @@
--- budget(KEYS = [slots, after], ARGV = ["take", now_ms, capacity, window_ms, wait_most_ms]) → {slot_ms, 0} reserved | {0, later_ms} come back then
+-- budget(KEYS = [slots, after], ARGV = ["take", now_ms, capacity, window_ms, wait_most_ms, hold_most_ms])
+--   → {slot_ms, 0} reserved | {0, later_ms} come back then
 -- budget(KEYS = [slots, after], ARGV = ["push", until_ms, …]) → {0, 0}
 --   slots   LIST    the instants of the last `capacity` slots, newest first, ms     rubbish once the window has passed
 --   after   HASH    hold: no slot before this instant, the provider asked for it, ms
 --                   queue: the instant the last one sent away was told, ms           rubbish once they have passed
 --
--- A slot is never before the one handed out last, so waiting callers are served in the order they came; and never within
--- `window_ms` of the one handed out `capacity` slots ago. Who would wait too long reserves nothing and is told an instant of
--- his own, one slot after whoever was sent away before him: they come back one by one, not all at once.
+-- A slot is never within `window_ms` of the one handed out `capacity` slots before it: so no window holds more than
+-- `capacity`. Who would wait too long reserves nothing and is told an instant of his own, one slot after whoever was sent
+-- away before him: they come back one by one, not all at once.
 
 local verb, instant = ARGV[1], tonumber(ARGV[2])
-local capacity, window, wait_most = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local SENT_AWAY_MOST = 300000
-local SKEW = 5000
+local capacity, window = tonumber(ARGV[3]), tonumber(ARGV[4])
+local wait_most, hold_most = tonumber(ARGV[5]), tonumber(ARGV[6])
+local SENT_AWAY_MOST, SKEW = 300000, 5000
 
 local function field(name)
   return tonumber(redis.call('HGET', KEYS[2], name) or '0')
@@ -29,21 +30,21 @@ if verb == 'push' then
   return {0, 0}
 end
 
-local newest = tonumber(redis.call('LINDEX', KEYS[1], 0) or '0')
-if newest > instant + wait_most + SKEW then
-  -- No slot is reserved further ahead than that: the clock was set back, and its old instants say nothing any more.
-  redis.call('DEL', KEYS[1], KEYS[2])
-  newest = 0
+-- Nothing is reserved or held further ahead than this, unless the clock was set back since: then it says nothing any more.
+local hold = field('hold')
+if hold > instant + hold_most + SKEW then
+  redis.call('DEL', KEYS[2])
+  hold = 0
+end
+local oldest = tonumber(redis.call('LINDEX', KEYS[1], capacity - 1) or '0')
+if oldest > instant + wait_most + SKEW then
+  redis.call('DEL', KEYS[1])
+  oldest = 0
 end
 
-local slot = math.max(instant, field('hold'), newest)
-local oldest = redis.call('LINDEX', KEYS[1], capacity - 1)
-if oldest then
-  slot = math.max(slot, tonumber(oldest) + window)
-end
-
+local slot = math.max(instant, hold, oldest + window)
 if slot - instant > wait_most then
-  local later = math.min(math.max(slot, field('queue') + math.ceil(window / capacity)), instant + SENT_AWAY_MOST)
+  local later = math.min(field('queue') + math.ceil(window / capacity), instant + SENT_AWAY_MOST)
   later = math.max(later, slot)
   keep('queue', later, later - instant + window)
   return {0, later}
