@@ -82,15 +82,17 @@ class DurableRedisBroker(ScriptedRedisBroker):
         return self._enqueue_later(message, delay)
 
     def close(self) -> None:
+        """Stop our threads; close the connections, unless the client was given to us."""
         self._stop_threads()
-        self.client.close()
+        if self._owns_client:
+            self.client.close()
 
     def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
         # Not a middleware: what makes the queue durable comes first, and cannot be left out.
         if signal == "worker_boot":
             self._start_threads()
         elif signal == "worker_shutdown":
-            self.draining = True
+            self._drain()
         elif signal == "process_message":
             self._begin(args[0])
         super().emit_before(signal, *args, **kwargs)
@@ -186,6 +188,12 @@ class DurableRedisBroker(ScriptedRedisBroker):
         # A message taken over while it waited in this process (which was stopped, perhaps) is another's to run.
         if not self.insist(self.do_start, message.queue_name, message.options["redis_message_id"]):
             raise SkipMessage("taken over by another worker")
+
+    def _drain(self) -> None:
+        # Take no more; the heartbeat goes on, and so does the scheduler, until what is running has ended.
+        self.draining = True
+        for consumer in list(self._consumers.values()):
+            consumer.wakeup.set()
 
     def _wake(self, queue: str) -> None:
         consumer = self._consumers.get(queue)

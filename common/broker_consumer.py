@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+DRAINING_S = 0.05
+"""How long a consumer of a process that is stopping takes to notice that it may end."""
+
 
 class DurableConsumer(Consumer):
     """Takes messages for one queue. `timeout`, in ms, is how long `next` waits before it answers None."""
@@ -55,7 +58,7 @@ class DurableConsumer(Consumer):
             self.wakeup.clear()  # Before looking: what arrives after the look sets it again.
             self._fetch()
         if not self.fetched:
-            self.wakeup.wait(self.timeout / 1000)
+            self.wakeup.wait(DRAINING_S if self.broker.draining else self.timeout / 1000)
             return None
         return self.fetched.pop(0)
 

@@ -65,6 +65,7 @@ class ScriptedRedisBroker(RedisBroker):
             client=connect(url) if url and client is None else client,
             **parameters,
         )
+        self._owns_client = client is None
         self.clock: Clock = SystemClock()
         self.scripts = {name: self.client.register_script(text) for name, text in SCRIPTS.items()}
 

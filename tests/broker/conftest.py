@@ -1,0 +1,41 @@
+"""A broker on the real store, brokers that stand for other processes, and workers that end with their test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+from dramatiq import Worker
+
+from common.broker import DurableRedisBroker
+
+
+@contextmanager
+def working(broker: DurableRedisBroker, **options: Any) -> Iterator[Worker]:
+    """A worker in this process, quick to notice that it shall stop."""
+    worker = Worker(broker, **{"worker_timeout": 50, "worker_threads": 4} | options)
+    worker.start()
+    try:
+        yield worker
+    finally:
+        worker.stop()
+
+
+@pytest.fixture
+def another(store_url: str) -> Iterator[Callable[..., DurableRedisBroker]]:
+    """Makes a broker as another process would have it: its own id, its own connections."""
+    with ExitStack() as stack:
+
+        def make(**options: Any) -> DurableRedisBroker:
+            broker = DurableRedisBroker(url=store_url, **options)
+            stack.callback(broker.close)
+            return broker
+
+        yield make
+
+
+@pytest.fixture
+def broker(another: Callable[..., DurableRedisBroker]) -> DurableRedisBroker:
+    return another()

@@ -1,0 +1,51 @@
+"""
+A worker process for tests that kill it: `python -m tests.broker.crew URL SILENCE_MS THREADS`.
+
+What its actors do is written down in the store, in the list `log`, as `<process id> <what> <for whom>`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+import dramatiq
+
+from common.broker import DurableRedisBroker
+from common.store import connect
+
+
+def main(url: str, silence_ms: str, threads: str) -> None:
+    broker = DurableRedisBroker(url=url, heartbeat_timeout=int(silence_ms))
+    journal = connect(url)
+
+    def note(what: str, whom: str) -> None:
+        journal.rpush("log", f"{os.getpid()} {what} {whom}")
+
+    @dramatiq.actor(broker=broker, max_retries=0, time_limit=60_000)
+    def work(whom: str, for_ms: int) -> None:
+        note("began", whom)
+        time.sleep(for_ms / 1000)
+        note("ended", whom)
+
+    @dramatiq.actor(broker=broker, max_retries=0)
+    def poison(whom: str) -> None:
+        note("began", whom)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    worker = dramatiq.Worker(broker, worker_threads=int(threads), worker_timeout=50)
+    stop = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+    worker.start()
+    note("works", broker.broker_id)
+    while not stop:
+        time.sleep(0.02)
+    worker.stop()
+    broker.close()
+    journal.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

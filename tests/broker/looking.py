@@ -1,0 +1,58 @@
+"""Ways to look at a queue in the store, and to wait for an event rather than for a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from dramatiq.message import Message
+
+from common.broker import DurableRedisBroker
+from common.messages import Job
+
+
+def eventually(is_so: Callable[[], Any], *, within_s: float = 15) -> Any:
+    """Its first answer that is true; fails after a time that only a fault can need."""
+    deadline = time.monotonic() + within_s
+    while not (answer := is_so()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
+    return answer
+
+
+def job(job_id: str = "dlv_1", *, due_ms: int, queue: str = "default") -> Job:
+    return Job(id=job_id, actor="send", queue=queue, args=(job_id,), due_ms=due_ms)
+
+
+def waiting(broker: DurableRedisBroker, queue: str = "default") -> dict[str, int]:
+    """What waits: job id → due ms. Each has a body, or the assertion says so."""
+    key = f"{broker.namespace}:{queue}.DQ"
+    due = {job_id.decode(): int(due_ms) for job_id, due_ms in broker.client.zrange(key, 0, -1, withscores=True)}
+    assert due.keys() == {field.decode() for field in broker.client.hkeys(f"{key}.msgs")}
+    return due
+
+
+def ready(broker: DurableRedisBroker, queue: str = "default") -> list[str]:
+    return [ready_id.decode() for ready_id in broker.client.lrange(f"{broker.namespace}:{queue}", 0, -1)]
+
+
+def held(broker: DurableRedisBroker, queue: str = "default") -> set[str]:
+    """What this broker has fetched and not answered for."""
+    acks = broker.client.smembers(f"{broker.namespace}:__acks__.{broker.broker_id}.{queue}")
+    return {ready_id.decode() for ready_id in acks}
+
+
+def dead(broker: DurableRedisBroker, queue: str = "default") -> list[Message[Any]]:
+    key = f"{broker.namespace}:{queue}.XQ"
+    bodies = (broker.client.hget(f"{key}.msgs", ready_id) for ready_id in broker.client.zrange(key, 0, -1))
+    return [Message.decode(body) for body in bodies if body is not None]
+
+
+def workers(broker: DurableRedisBroker) -> set[str]:
+    return {worker.decode() for worker in broker.client.zrange(f"{broker.namespace}:__heartbeats__", 0, -1)}
+
+
+def fall_silent(broker: DurableRedisBroker) -> None:
+    """As if its process had been killed a minute ago."""
+    broker.client.zincrby(f"{broker.namespace}:__heartbeats__", -60_000, broker.broker_id)

@@ -1,0 +1,200 @@
+"""What a worker process takes off a queue, and what it does with what it cannot use."""
+
+from __future__ import annotations
+
+import threading
+
+import dramatiq
+import pytest
+import redis
+from dramatiq.message import Message
+
+from tests.broker.conftest import working
+from tests.broker.looking import dead, eventually, held, job, ready, workers
+
+
+@pytest.fixture
+def consumer(broker, clock):
+    broker.clock = clock
+    broker.declare_queue("default")
+    return broker.consume("default", prefetch=3, timeout=10)
+
+
+def put(broker, *job_ids):
+    for job_id in job_ids:
+        broker.do_enqueue("default", job_id, job(job_id, due_ms=1).body())
+
+
+def test_it_has_the_id_of_the_store_and_no_eta_so_that_the_worker_does_not_park_it(broker, consumer, clock):
+    broker.schedule(job("dlv_1", due_ms=clock.now_ms()))
+    broker.promote()
+
+    message = next(consumer)
+
+    assert message.options == {"redis_message_id": f"dlv_1@{clock.now_ms()}"}
+    assert (message.queue_name, message.args) == ("default", ("dlv_1",))
+
+
+def test_it_comes_from_the_queue_it_was_fetched_from_whatever_its_body_says(broker, consumer):
+    broker.do_enqueue("default", "1", job("1", due_ms=1, queue="default.DQ").body())
+
+    assert next(consumer).queue_name == "default"
+
+
+def test_nothing_to_do_is_none_after_the_timeout(consumer):
+    assert next(consumer) is None
+
+
+def test_a_process_holds_no_more_of_a_queue_than_it_may(broker, consumer):
+    broker.in_flight_limits["default"] = 2
+    put(broker, "1", "2", "3", "4")
+
+    first, second = next(consumer), next(consumer)
+    assert next(consumer) is None
+    assert ready(broker) == ["3", "4"]
+
+    consumer.ack(second)
+    assert next(consumer).message_id == "3"
+    assert held(broker) == {"1", "3"}
+    assert first.message_id == "1"
+
+
+def test_without_a_limit_it_takes_what_the_worker_prefetches(broker, consumer):
+    put(broker, "1", "2", "3", "4")
+    next(consumer)
+
+    assert consumer.outstanding_message_count == 3
+    assert ready(broker) == ["4"]
+
+
+def test_the_limit_holds_over_a_consumer_that_starts_anew(broker, consumer):
+    put(broker, "1", "2", "3", "4")
+    for _ in range(3):
+        next(consumer)
+
+    assert next(broker.consume("default", prefetch=3, timeout=10)) is None
+
+
+def test_a_slow_queue_leaves_threads_for_the_others(broker):
+    broker.in_flight_limits["slow"] = 2
+    release, done = threading.Event(), []
+
+    @dramatiq.actor(broker=broker, queue_name="slow")
+    def mirror():
+        release.wait(10)
+
+    @dramatiq.actor(broker=broker)
+    def send():
+        done.append(1)
+
+    for _ in range(10):
+        mirror.send()
+    with working(broker, worker_threads=4):
+        eventually(lambda: len(held(broker, "slow")) == 2)
+        send.send()
+        eventually(lambda: done)
+        release.set()
+        broker.join("slow", interval=5, timeout=5_000)
+
+
+def test_a_message_without_a_body_is_passed_over(broker, consumer):
+    put(broker, "1", "2")
+    broker.client.hdel("dramatiq:default.msgs", "1")
+
+    assert next(consumer).message_id == "2"
+    assert held(broker) == {"2"}
+
+
+def test_a_body_that_nobody_can_read_is_a_dead_letter_and_stops_nobody(broker, consumer):
+    broker.do_enqueue("default", "garbled", b"\x00")
+    put(broker, "1")
+
+    assert next(consumer).message_id == "1"
+    assert broker.client.hgetall("dramatiq:default.XQ.msgs") == {b"garbled": b"\x00"}
+    assert held(broker) == {"1"}
+
+
+def test_a_body_that_cannot_be_written_anew_is_buried_as_it_was(broker, consumer):
+    put(broker, "1")
+    message = next(consumer)
+    message.options["who"] = object()
+
+    consumer.nack(message)
+
+    assert [letter.message_id for letter in dead(broker)] == ["1"]
+
+
+def test_answering_twice_or_for_a_stranger_changes_nothing(broker, consumer):
+    put(broker, "1", "2")
+    message = next(consumer)
+    consumer.ack(message)
+    consumer.ack(message)
+    consumer.nack(message)
+    consumer.nack(Message("default", "send", (), {}, {"redis_message_id": "never seen"}))
+
+    assert dead(broker) == []
+    assert next(consumer).message_id == "2"
+
+
+def test_what_is_handed_back_is_next_again_in_its_order(broker, consumer):
+    put(broker, "1", "2", "3", "4")
+    messages = [next(consumer) for _ in range(3)]
+
+    consumer.requeue(messages)
+
+    assert ready(broker) == ["1", "2", "3", "4"]
+    assert held(broker) == set()
+    assert consumer.outstanding_message_count == 0
+
+
+def test_a_consumer_that_closes_hands_back_what_nobody_read(broker, consumer):
+    put(broker, "1", "2", "3")
+    assert next(consumer).message_id == "1"
+
+    consumer.close()
+
+    assert ready(broker) == ["2", "3"]
+
+
+def test_a_fetch_whose_answer_was_lost_loses_nothing(broker, consumer, monkeypatch):
+    put(broker, "1", "2")
+    fetch = broker.do_fetch
+
+    def fetch_unheard(*args):
+        fetch(*args)
+        raise redis.ConnectionError("reset by peer")
+
+    monkeypatch.setattr(broker, "do_fetch", fetch_unheard, raising=False)
+    assert next(consumer) is None
+    assert held(broker) == {"1", "2"}
+    monkeypatch.undo()
+
+    assert {next(consumer).message_id, next(consumer).message_id} == {"1", "2"}
+
+
+def test_what_is_answered_but_not_yet_heard_of_is_not_fetched_again(broker, consumer, monkeypatch):
+    """An acknowledgement on its way to a store that is away belongs to a message that has been run."""
+    put(broker, "1", "2")
+    message = next(consumer)
+    fails = iter([redis.ConnectionError("reset by peer")])
+    monkeypatch.setattr(broker, "insist", lambda *_: (_ for _ in ()).throw(next(fails)))
+    with pytest.raises(redis.ConnectionError):
+        consumer.ack(message)
+    monkeypatch.undo()
+
+    successor = broker.consume("default", prefetch=3, timeout=10)
+    assert next(successor) is None
+    successor.ack(message)
+    assert held(broker) == {"2"}
+
+
+def test_whoever_only_sends_is_not_among_the_workers(broker, another):
+    producer = another()
+    put(producer, "1")
+    producer.schedule(job("2", due_ms=1))
+    producer.do_qsize("default")
+    assert workers(broker) == set()
+
+    next(broker.consume("default", timeout=10))
+
+    assert workers(broker) == {broker.broker_id}

@@ -1,0 +1,232 @@
+"""Real processes: killed, stopped and continued, busy, poisoned; and a store that goes away and comes back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dramatiq
+import pytest
+from dramatiq.message import Message
+
+from common.broker import DurableRedisBroker
+from common.store import EmbeddedStore
+from tests.broker.conftest import working
+from tests.broker.looking import dead, eventually, held, ready, waiting, workers
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+
+Hire = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def hire(store_url: str) -> Iterator[Hire]:
+    """Starts a worker process; whatever is left of it ends with the test."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(*, silence_ms: int = 1_000, threads: int = 1) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "tests.broker.crew", store_url, str(silence_ms), str(threads)]
+        processes.append(subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def journal(broker: DurableRedisBroker) -> list[tuple[int, str, str]]:
+    lines = (line.decode().split(" ", 2) for line in broker.client.lrange("log", 0, -1))
+    return [(int(pid), what, whom) for pid, what, whom in lines]
+
+
+def said(broker: DurableRedisBroker, what: str, whom: str | None = None) -> list[int]:
+    return [pid for pid, w, of in journal(broker) if w == what and whom in (None, of)]
+
+
+def send(broker: DurableRedisBroker, actor: str, *args: Any) -> None:
+    broker.enqueue(Message("default", actor, args, {}, {}))
+
+
+def test_a_killed_workers_message_runs_elsewhere_within_five_seconds(broker, hire):
+    send(broker, "work", "ada", 60_000)
+    send(broker, "work", "boris", 0)
+    victim = hire(silence_ms=3_000)
+    eventually(lambda: said(broker, "began", "ada"))
+    rescuer = hire(silence_ms=3_000, threads=2)
+    eventually(lambda: len(said(broker, "works")) == 2)
+
+    victim.kill()
+    killed = time.monotonic()
+    eventually(lambda: rescuer.pid in said(broker, "began", "ada"))
+
+    assert time.monotonic() - killed < 5
+    eventually(lambda: said(broker, "ended", "boris") == [rescuer.pid])
+
+
+def test_a_worker_that_replaces_the_only_one_finds_what_it_left(broker, hire):
+    send(broker, "work", "ada", 60_000)
+    victim = hire()
+    eventually(lambda: said(broker, "began", "ada"))
+    victim.kill()
+
+    successor = hire()
+
+    eventually(lambda: successor.pid in said(broker, "began", "ada"))
+
+
+def test_a_busy_worker_is_never_taken_for_dead(broker, hire):
+    for whom in ("ada", "boris", "chen", "dunya"):
+        send(broker, "work", whom, 2_000)
+    busy = hire(threads=2)
+    eventually(lambda: len(said(broker, "began")) == 2)
+    hire(threads=2)
+
+    eventually(lambda: len(said(broker, "ended")) == 4)
+
+    assert len(said(broker, "began")) == 4
+    assert said(broker, "ended").count(busy.pid) >= 2
+
+
+def test_a_stopped_worker_is_taken_over_and_does_no_harm_when_it_continues(broker, hire):
+    send(broker, "work", "ada", 200)
+    send(broker, "work", "boris", 0)
+    sleeper = hire()
+    eventually(lambda: said(broker, "began", "ada"))
+    sleeper.send_signal(signal.SIGSTOP)
+    other = hire()
+    eventually(lambda: said(broker, "ended", "boris") == [other.pid])
+    sleepers_id = next(whom for pid, what, whom in journal(broker) if (pid, what) == (sleeper.pid, "works"))
+    assert sleepers_id not in workers(broker)
+
+    send(broker, "work", "chen", 1_000)
+    eventually(lambda: said(broker, "began", "chen"))
+    sleeper.send_signal(signal.SIGCONT)
+
+    eventually(lambda: sleepers_id in workers(broker))
+    eventually(lambda: said(broker, "ended", "chen"))
+    broker.join("default", interval=5, timeout=5_000)
+    assert said(broker, "ended", "chen") == [other.pid]
+    assert said(broker, "ended", "boris") == [other.pid]  # It lay in the sleeper's memory, who left it alone.
+    assert dead(broker) == []
+
+
+def test_a_message_that_kills_three_workers_is_buried_and_the_bystander_runs(broker, hire):
+    send(broker, "poison", "emeka")
+    send(broker, "work", "ada", 0)
+    for _ in range(3):
+        victim = hire()
+        assert victim.wait(20) == -signal.SIGKILL
+
+    hire()
+
+    eventually(lambda: said(broker, "ended", "ada"))
+    [letter] = eventually(lambda: dead(broker))
+    assert letter.actor_name == "poison"
+    assert len(said(broker, "began", "emeka")) == 3
+
+
+def test_a_worker_told_to_stop_ends_its_message_and_hands_back_the_rest(broker, hire):
+    send(broker, "work", "ada", 300)
+    send(broker, "work", "boris", 0)
+    worker = hire()
+    eventually(lambda: said(broker, "began", "ada"))
+
+    worker.terminate()
+
+    assert worker.wait(20) == 0
+    assert said(broker, "ended", "ada") == [worker.pid]
+    assert len(ready(broker)) == 1
+    assert workers(broker) == set()
+
+
+@pytest.fixture
+def own_store() -> Iterator[EmbeddedStore]:
+    with tempfile.TemporaryDirectory(prefix="advent-") as directory:
+        store = EmbeddedStore(Path(directory))
+        store.start()
+        yield store
+        store.stop()
+
+
+def test_the_store_goes_away_and_comes_back_and_everything_goes_on(own_store):
+    broker = DurableRedisBroker(url=own_store.url, heartbeat_timeout=400)
+    calls, away = [], []
+
+    @dramatiq.actor(broker=broker, min_backoff=10, max_backoff=10)
+    def work(whom):
+        calls.append(whom)
+        if whom == "during":
+            time.sleep(0.5)  # It began with a store, and ends without one.
+        if whom == "failing" and calls.count("failing") == 1:
+            time.sleep(0.5)
+            raise RuntimeError("and its retry must be kept, too")
+        away.append(whom)
+
+    with working(broker):
+        work.send("during")
+        work.send("failing")
+        work.send_with_options(args=("parked",), delay=700)
+        work.send_with_options(args=("far",), delay=86_400_000)
+        eventually(lambda: {"during", "failing"} <= set(calls))
+        own_store.stop()
+        time.sleep(0.8)
+        own_store.start()
+        eventually(lambda: {"during", "failing", "parked"} <= set(away))
+        work.send("after")
+        eventually(lambda: "after" in away)
+        eventually(lambda: not held(broker))
+
+        assert sorted(calls) == ["after", "during", "failing", "failing", "parked"]
+        assert len(waiting(broker)) == 1
+        assert broker.broker_id in workers(broker)
+    broker.close()
+
+
+def test_two_workers_that_lost_the_store_together_do_not_take_each_other_for_dead(own_store):
+    brokers = [DurableRedisBroker(url=own_store.url, heartbeat_timeout=1_000) for _ in range(2)]
+    calls = []
+    for broker in brokers:
+
+        @dramatiq.actor(broker=broker)
+        def work():
+            calls.append(1)
+            time.sleep(3)
+
+        broker.actor = work
+
+    with working(brokers[0]), working(brokers[1]):
+        brokers[0].actor.send()
+        eventually(lambda: calls)
+        own_store.stop()
+        time.sleep(1.2)
+        own_store.start()
+        brokers[0].join("default", interval=5, timeout=15_000)
+
+    assert calls == [1]
+    for broker in brokers:
+        broker.close()
+
+
+def test_a_worker_started_before_its_store_waits_for_it(own_store):
+    own_store.stop()
+    broker = DurableRedisBroker(url=own_store.url)
+    calls = []
+
+    @dramatiq.actor(broker=broker)
+    def work():
+        calls.append(os.getpid())
+
+    with working(broker):
+        time.sleep(0.3)
+        own_store.start()
+        work.send_with_options(delay=0)
+        eventually(lambda: calls)
+    broker.close()

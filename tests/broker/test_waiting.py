@@ -1,0 +1,235 @@
+"""What waits in the store: as long as one likes, once an id, to be moved and cancelled, and gone when it is due."""
+
+from __future__ import annotations
+
+import time
+
+import dramatiq
+import pytest
+from dramatiq.message import Message
+
+from common.clock import VirtualClock
+from tests.broker.conftest import working
+from tests.broker.looking import eventually, job, ready, waiting
+
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture
+def virtual(broker, clock):
+    broker.clock = clock
+    broker.declare_queue("default")
+    return broker
+
+
+@pytest.fixture
+def send(broker):
+    """An actor that remembers whom it was called for."""
+    calls = []
+
+    @dramatiq.actor(broker=broker, actor_name="send")
+    def send(whom):
+        calls.append(whom)
+
+    send.calls = calls
+    return send
+
+
+def test_the_last_email_waits_264_hours_and_can_be_seen(virtual, clock, send):
+    send.send_with_options(args=("ada",), delay=264 * HOUR_MS, job_id="dlv_ada_7")
+    virtual.promote()
+
+    assert waiting(virtual) == {"dlv_ada_7": clock.now_ms() + 264 * HOUR_MS}
+    body = Message.decode(virtual.client.hget("dramatiq:default.DQ.msgs", "dlv_ada_7"))
+    assert (body.queue_name, body.args) == ("default", ("ada",))
+    assert clock.now_ms() + 264 * HOUR_MS == body.options["eta"]
+
+
+def test_it_is_ready_at_its_instant_and_not_a_millisecond_before(virtual, clock):
+    virtual.schedule(job("dlv_1", due_ms=clock.now_ms() + 1_000))
+    clock.advance(999)
+    virtual.promote()
+    assert ready(virtual) == []
+
+    clock.advance(1)
+    virtual.promote()
+
+    assert ready(virtual) == [f"dlv_1@{clock.now_ms()}"]
+    assert waiting(virtual) == {}
+
+
+def test_scheduling_an_id_twice_is_scheduling_it_once_with_the_newest_instant(virtual, clock, send):
+    send.send_with_options(args=("ada",), delay=5_000, job_id="dlv_1")
+    send.send_with_options(args=("ada, corrected",), delay=9_000, job_id="dlv_1")
+
+    assert waiting(virtual) == {"dlv_1": clock.now_ms() + 9_000}
+    body = Message.decode(virtual.client.hget("dramatiq:default.DQ.msgs", "dlv_1"))
+    assert body.args == ("ada, corrected",)
+
+
+def test_one_without_a_chosen_id_waits_under_its_own(virtual, send):
+    first, second = (send.send_with_options(args=("ada",), delay=5_000) for _ in range(2))
+
+    assert waiting(virtual).keys() == {first.message_id, second.message_id}
+
+
+def test_a_chosen_id_without_a_delay_is_due_at_once_and_still_once(virtual, clock, send):
+    for _ in range(3):
+        send.send_with_options(args=("ada",), job_id="dlv_1")
+
+    assert waiting(virtual) == {"dlv_1": clock.now_ms()}
+
+
+def test_the_same_job_for_the_same_instant_is_one_also_while_it_is_queued_or_runs(virtual, clock):
+    for _ in range(2):
+        virtual.schedule(job("dlv_1", due_ms=clock.now_ms()))
+        virtual.promote()
+    assert len(ready(virtual)) == 1
+
+    [running] = virtual.do_fetch("default", 10)[::2]
+    virtual.schedule(job("dlv_1", due_ms=clock.now_ms()))
+    virtual.promote()
+
+    assert running.decode() == f"dlv_1@{clock.now_ms()}"
+    assert ready(virtual) == []
+
+
+def test_what_is_cancelled_never_becomes_ready(virtual, clock):
+    virtual.schedule(job("dlv_1", due_ms=clock.now_ms() + 10))
+
+    assert virtual.cancel("default", "dlv_1") is True
+    assert virtual.cancel("default", "dlv_1") is False
+    clock.advance(10)
+    virtual.promote()
+    assert ready(virtual) == []
+    assert waiting(virtual) == {}
+
+
+def test_what_is_moved_is_due_then_and_its_body_says_so(virtual, clock):
+    virtual.schedule(job("dlv_1", due_ms=clock.now_ms() + 10))
+
+    assert virtual.move("default", "dlv_1", clock.now_ms() + 20) is True
+    body = Message.decode(virtual.client.hget("dramatiq:default.DQ.msgs", "dlv_1"))
+    assert clock.now_ms() + 20 == body.options["eta"]
+    clock.advance(10)
+    virtual.promote()
+    assert ready(virtual) == []
+    clock.advance(10)
+    virtual.promote()
+    assert ready(virtual) == [f"dlv_1@{clock.now_ms()}"]
+
+
+def test_what_does_not_wait_cannot_be_moved(virtual, clock):
+    assert virtual.move("default", "dlv_1", clock.now_ms()) is False
+    virtual.schedule(job("dlv_1", due_ms=clock.now_ms()))
+    virtual.promote()
+
+    assert virtual.move("default", "dlv_1", clock.now_ms() + 1) is False
+    assert waiting(virtual) == {}
+
+
+def test_ids_are_of_their_queue(virtual, clock):
+    virtual.declare_queue("mirror")
+    virtual.schedule(job("1", due_ms=clock.now_ms()))
+    virtual.schedule(job("1", due_ms=clock.now_ms() + 1, queue="mirror"))
+
+    assert virtual.cancel("mirror", "1") is True
+    assert waiting(virtual) == {"1": clock.now_ms()}
+
+
+def test_promotion_says_what_it_did_and_what_comes_next(virtual, clock):
+    virtual.declare_queue("mirror")
+    virtual.schedule(job("1", due_ms=clock.now_ms()))
+    virtual.schedule(job("2", due_ms=clock.now_ms() + 7))
+
+    default, mirror = virtual.promote()
+
+    assert ("default", 1, 1, clock.now_ms() + 7) == (default.queue, default.moved, default.ready, default.next_due_ms)
+    assert (mirror.queue, mirror.moved, mirror.ready, mirror.next_due_ms) == ("mirror", 0, 0, None)
+
+
+def test_a_rush_is_moved_a_batch_at_a_time_in_the_order_of_its_instants(virtual, clock):
+    for n in range(1_200):
+        virtual.schedule(job(f"{n:04}", due_ms=clock.now_ms() - 1_200 + n))
+
+    assert [virtual.promote()[0].moved for _ in range(4)] == [500, 500, 200, 0]
+    assert [f"{n:04}" for n in range(1_200)] == [ready_id.partition("@")[0] for ready_id in ready(virtual)]
+
+
+def test_a_job_whose_body_was_deleted_in_the_dashboard_is_dropped_and_named(virtual, clock):
+    virtual.schedule(job("gone", due_ms=clock.now_ms()))
+    virtual.schedule(job("here", due_ms=clock.now_ms()))
+    virtual.client.hdel("dramatiq:default.DQ.msgs", "gone")
+
+    [promotion] = virtual.promote()
+
+    assert promotion.lost == ("gone",)
+    assert ready(virtual) == [f"here@{clock.now_ms()}"]
+    assert waiting(virtual) == {}
+
+
+def test_another_process_may_write_the_sorted_set_itself(broker, send):
+    """As the ledger's scripts do: a score and a body, nothing else."""
+    now_ms = broker.clock.now_ms()
+    broker.client.hset("dramatiq:default.DQ.msgs", "dlv_1", job("dlv_1", due_ms=now_ms).body())
+    broker.client.zadd("dramatiq:default.DQ", {"dlv_1": now_ms})
+
+    with working(broker):
+        eventually(lambda: send.calls == ["dlv_1"])
+        broker.join("default", interval=5, timeout=5_000)
+
+
+def test_nine_thousand_far_away_ones_do_not_delay_a_near_one(broker, another):
+    started = []
+
+    @dramatiq.actor(broker=broker, actor_name="send")
+    def send(whom):
+        started.append(broker.clock.now_ms())
+
+    producer = another()
+    far_ms = producer.clock.now_ms() + 72 * HOUR_MS
+    pipeline = producer.client.pipeline(transaction=False)
+    pipeline.zadd("dramatiq:default.DQ", {f"far-{n}": far_ms + n for n in range(9_000)})
+    bodies = {f"far-{n}": job(f"far-{n}", due_ms=far_ms + n).body() for n in range(9_000)}
+    pipeline.hset("dramatiq:default.DQ.msgs", mapping=bodies)
+    pipeline.execute()
+
+    with working(broker):
+        due_ms = producer.clock.now_ms() + 1_000
+        producer.schedule(job("near", due_ms=due_ms))
+        eventually(lambda: started)
+
+    # Milliseconds, as a rule; a machine that is busy with other tests may need longer.
+    assert 0 <= started[0] - due_ms < 500
+    assert len(waiting(broker)) == 9_000
+
+
+def test_the_nearer_of_two_runs_first_whatever_was_sent_first(broker, send):
+    send.send_with_options(args=("later",), delay=60)
+    send.send_with_options(args=("sooner",), delay=20)
+
+    with working(broker, worker_threads=1):
+        eventually(lambda: len(send.calls) == 2)
+
+    assert send.calls == ["sooner", "later"]
+
+
+def test_an_idle_worker_hears_of_a_message_long_before_its_timeout(broker, another, send):
+    with working(broker, worker_timeout=3_000) as worker:
+        eventually(lambda: worker.consumers["default"].consumer)
+        time.sleep(0.3)  # Idle for long enough that stock dramatiq would sleep for seconds now.
+        sent = time.monotonic()
+        another().enqueue(send.message("ada"))
+        eventually(lambda: send.calls)
+        assert time.monotonic() - sent < 1
+
+
+def test_a_clock_that_stands_still_holds_everything_back(broker, send):
+    broker.clock = VirtualClock()
+    send.send_with_options(args=("ada",), delay=50)
+
+    with working(broker):
+        time.sleep(0.15)
+        assert send.calls == []
+        broker.clock.advance(50)
+        eventually(lambda: send.calls)
