@@ -1,0 +1,186 @@
+"""Our clients against the imitated providers: what they agree on is what the real ones are known to do."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import aiohttp
+import pytest
+import redis.asyncio
+from aiohttp.test_utils import TestServer
+
+from common.clock import VirtualClock
+from common.domain.contact import Assessment
+from common.domain.delivery import Fate, Record
+from common.domain.enrollment import Enrollment, ExitReason, Status
+from common.domain.ids import enrollment_id
+from common.domain.mail import Mail
+from common.domain.segment import Segment
+from common.errors import Ambiguous, Misconfigured, Permanent
+from common.providers.budget import Unlimited
+from common.providers.guard import StoreCreateGuard
+from common.providers.notion import NotionMirror
+from common.providers.resend import ResendMailer
+from services.sandbox.app import build_app
+from services.sandbox.ids import API_KEY, CONTACT_DATABASE_ID, NOTION_TOKEN, SENDING_KEY, SEQUENCE_DATABASE_ID
+from services.sandbox.state import open_sandbox
+
+TO_ADA = Mail(
+    sender="Advent <hello@advent.example>",
+    to="ada@salon.example",
+    subject="Your results",
+    html="<p>hello</p>",
+    text="hello",
+    reply_to=None,
+    headers={"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"},
+    tags={"delivery": "step-1"},
+)
+KEY = "christmas_2025/enr_aaaaaaaaaaaaaaaa/step-1"
+NOW_MS = 1_764_000_000_000
+ADA = Enrollment(
+    id=enrollment_id("christmas_2025", "ada@salon.example"),
+    campaign="christmas_2025",
+    status=Status.ACTIVE,
+    segment=Segment.OPTIMIZE,
+    assessment=Assessment(email="ada@salon.example", first_name="Ada", assessment_score=80, business_name="Salon, Ada"),
+    anchor_ms=NOW_MS + 123,
+    assessed_ms=NOW_MS + 123,
+)
+
+
+class Providers:
+    def __init__(self, url: str, store: redis.asyncio.Redis, clock: VirtualClock) -> None:
+        self.url, self.clock = url, clock
+        self.guard = StoreCreateGuard(store, clock=clock)
+        self.closing: list[Any] = []
+
+    def mailer(self, key: str = API_KEY, *, timeout_s: float = 10) -> ResendMailer:
+        self.closing.append(ResendMailer(key, f"{self.url}/resend", timeout_s))
+        return self.closing[-1]
+
+    def mirror(self) -> NotionMirror:
+        mirror = NotionMirror(
+            NOTION_TOKEN,
+            base_url=f"{self.url}/notion",
+            sequence_db=SEQUENCE_DATABASE_ID,
+            contact_db=f"https://app.notion.com/p/BusinessX-{uuid.UUID(CONTACT_DATABASE_ID).hex}?v=1",
+            campaign_name="Christmas 2025",
+            budget=Unlimited(),
+            guard=self.guard,
+            clock=self.clock,
+        )
+        self.closing.append(mirror)
+        return mirror
+
+    async def ask(self, method: str, path: str, body: Any = None) -> Any:
+        async with aiohttp.request(method, f"{self.url}{path}", json=body) as answer:
+            assert answer.status < 300, await answer.text()
+            return await answer.json()
+
+    async def rows(self) -> dict[str, list[dict[str, Any]]]:
+        tables: dict[str, list[dict[str, Any]]] = await self.ask("GET", "/notion.json")
+        return {title: [r["properties"] for r in rows if not r["in_trash"]] for title, rows in tables.items()}
+
+
+@pytest.fixture
+async def providers(store: redis.asyncio.Redis, clock: VirtualClock) -> AsyncIterator[Providers]:
+    sandbox = open_sandbox(None, clock=clock)
+    server = TestServer(build_app(sandbox))
+    await server.start_server()
+    providers = Providers(str(server.make_url("")).rstrip("/"), store, clock)
+    yield providers
+    for each in providers.closing:
+        await each.close()
+    await server.close()
+    sandbox.close()
+
+
+async def test_a_mail_whose_answer_was_lost_is_one_mail_after_the_next_attempt(providers: Providers) -> None:
+    await providers.ask("POST", "/faults", {"kind": "drop_after", "operation": "emails.send", "count": 1})
+    mailer = providers.mailer()
+
+    with pytest.raises(Ambiguous):
+        await mailer.send(TO_ADA, idempotency_key=KEY)
+    first = await mailer.send(TO_ADA, idempotency_key=KEY)
+
+    assert await mailer.send(Mail.thawed(TO_ADA.frozen()), idempotency_key=KEY) == first
+    assert [mail["id"] for mail in await providers.ask("GET", "/inbox.json")] == [first]
+
+
+async def test_other_bytes_under_the_same_key_are_held_for_a_person(providers: Providers) -> None:
+    mailer = providers.mailer()
+    await mailer.send(TO_ADA, idempotency_key=KEY)
+
+    with pytest.raises(Permanent) as raised:
+        await mailer.send(replace(TO_ADA, subject="Other"), idempotency_key=KEY)
+    assert raised.value.code == "invalid_idempotent_request"
+
+
+async def test_what_was_accepted_can_be_listed_with_a_full_key_only(providers: Providers) -> None:
+    mailer = providers.mailer()
+    sent = await mailer.send(TO_ADA, idempotency_key=KEY)
+    await mailer.send(replace(TO_ADA, to="boris@salon.example"), idempotency_key=KEY + "b")
+
+    [found] = await mailer.list_accepted("ada@salon.example", NOW_MS)
+    assert (found.id, found.subject, found.to) == (sent, "Your results", ("ada@salon.example",))
+    assert await mailer.list_accepted("ada@salon.example", NOW_MS + 86_400_000) == []
+
+    with pytest.raises(Misconfigured):
+        await providers.mailer(SENDING_KEY).list_accepted("ada@salon.example", NOW_MS)
+
+
+async def test_a_person_has_one_row_in_each_database_from_signup_to_the_end(providers: Providers) -> None:
+    mirror = providers.mirror()
+    assert await mirror.problems() == []
+    await mirror.fix()
+    ada = replace(ADA, pages=await mirror.show(ADA))
+
+    record = Record(fate=Fate.ACCEPTED, at_ms=NOW_MS, attempts=1, detail="id", sent_ms=NOW_MS + 456)
+    ada = replace(ada, records={1: record}, status=Status.EXITED, exit_reason=ExitReason.UNSUBSCRIBED)
+    await mirror.show(ada)
+
+    rows = await providers.rows()
+    [row], [contact] = rows["Email Sequence"], rows["BusinessX Canada"]
+    assert (row["Name"], row["Email"], row["Campaign"]) == ("Salon, Ada", "ada@salon.example", "Christmas 2025")
+    assert (row["Sequence Completed"], row["Exit Reason"], row["Enrollment ID"]) == (True, "unsubscribed", ADA.id)
+    assert row["Email 1 Sent"].startswith("2025-11-24T16:00:00.456")
+    assert (contact["email"], contact["Booking Status"]) == ("ada@salon.example", "Not Booked")
+
+
+@pytest.mark.parametrize("kind", ["drop_after", "error_after", "committed_503", "unheard_503", "html_200", "conflict"])
+async def test_whatever_becomes_of_a_create_there_is_one_row(kind: str, providers: Providers) -> None:
+    rule = {"kind": kind, "provider": "notion", "operation": "pages.create", "count": 2}
+    await providers.ask("POST", "/faults", rule)
+
+    pages: dict[str, str] = {}
+    for _ in range(8):
+        try:
+            pages = await providers.mirror().show(replace(ADA, pages=pages))
+        except Exception:  # noqa: BLE001 -- what it is called is another test's question
+            providers.clock.advance(10_000)
+
+    assert [len(rows) for rows in (await providers.rows()).values()] == [1, 1]
+    assert pages["sequence"]
+
+
+async def test_queries_that_lag_behind_double_nobody(providers: Providers) -> None:
+    await providers.ask("PUT", "/faults", {"dials": {"notion_query_lag_seconds": 20}})
+    await providers.ask("POST", "/faults", {"kind": "drop_after", "operation": "pages.create", "count": 1})
+
+    for _ in range(8):
+        try:
+            await providers.mirror().show(ADA)
+        except Exception:  # noqa: BLE001 -- what it is called is another test's question
+            providers.clock.advance(5_000)
+
+    assert [len(rows) for rows in (await providers.rows()).values()] == [1, 1]
+
+
+async def test_dates_cut_to_the_minute_are_no_reason_to_stop(providers: Providers) -> None:
+    await providers.ask("PUT", "/faults", {"dials": {"notion_minute_dates": True}})
+    pages = await providers.mirror().show(ADA)
+
+    assert await providers.mirror().show(ADA) == pages
