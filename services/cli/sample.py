@@ -6,7 +6,7 @@ import secrets
 from random import Random
 from typing import Any
 
-_NAMES = ("Ada", "Boris", "Chen", "Dunya", "Emeka", "Farah", "Goran", "Hana", "Ines", "Jonas", "Keiko", "Luis")
+_NAMES = ("Ada", "Boris", "Chen", "Dunya", "Emeka", "Farah", "Goran", "Hana", "Ivana", "Jonas", "Keiko", "Luis")
 _BUSINESSES = ("Salon Noir", "Blue Door Studio", "The Barber Room", "Lotus Day Spa", "Main Street Dental", "Pine & Co")
 _ZONES = ("America/Toronto", "America/Vancouver", "America/Halifax", "America/Edmonton")
 _SYSTEMS = ("GPS", "CREW", "ENGINE", "FUEL", "CABIN", "COCKPIT", "RADAR", "AUTOPILOT")

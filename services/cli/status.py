@@ -25,7 +25,7 @@ def command(as_json: bool) -> None:
     if as_json:
         print_json(figures(found))
         return
-    print_table(["#", ""], list(_lines(found)))
+    print_table(["", ""], [(f"{number:>8}", what) for number, what in _lines(found)])
     click.echo()
     rows = [(name, depth["ready"], depth["delayed"], depth["failed"]) for name, depth in found.queues.items()]
     print_table(["queue", "#ready", "#delayed", "#failed"], rows)
@@ -48,11 +48,12 @@ def figures(found: Counts) -> dict[str, Any]:
     }
 
 
-def _lines(found: Counts) -> list[tuple[object, str]]:
+def _lines(found: Counts) -> list[tuple[int, str]]:
     told = figures(found)
     lag = f"people whom Notion does not show yet, the oldest for {span(found.mirror_lag_ms)}"
     return [
         (told["enrolled"], "people enrolled"),
+        (told["accepted"], "accepted, not yet classified"),
         (told["active"], "active"),
         (told["completed"], "completed"),
         (told["exited"], "left early"),
@@ -64,7 +65,7 @@ def _lines(found: Counts) -> list[tuple[object, str]]:
         (found.dead, "dead letters" + (" (advent dead list)" if found.dead else "")),
         (found.changed, lag if found.changed else "people whom Notion does not show yet"),
         (found.suppressed, "addresses suppressed"),
-        (found.workers, "processes at the queues"),
+        (found.workers, "workers alive"),
     ]
 
 

@@ -150,7 +150,6 @@ class _Up:
 
     def _announce(self) -> None:
         worker_url = next((child.role.url for child in self.children if child.role.name == "worker"), None)
-        self.say(screen.welcome(self.given, self.campaign, worker_url=worker_url))
         self.house.announce(
             Running(
                 pid=int(self.house.pid_file("up").read_text()),
@@ -159,6 +158,7 @@ class _Up:
                 store_url=self.store.url if self.store else None,
             )
         )
+        self.say(screen.welcome(self.given, self.campaign, worker_url=worker_url))
 
     def _tend(self) -> None:
         """Collect who ended, start again whose time has come."""

@@ -1,0 +1,59 @@
+# Bare `make` lists what there is. Needs Python 3.11 or newer, git and make; everything else goes into .venv.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help up test check format golden bench clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: $(VENV)/.runs ## everything, embedded and on the sandbox, at demonstration pace; Ctrl-C stops it
+	@for pair in TESTING_MODE=true CAMPAIGN_SPEED=10; do \
+		name=$${pair%%=*}; eval "given=\$${$$name+yes}"; \
+		[ -n "$$given" ] || grep -qs "^ *\(export  *\)\{0,1\}$$name *=" .env || export "$$pair"; \
+	done; exec $(BIN)/advent up
+
+test: $(VENV)/.tests ## the whole test suite; no network, no Docker, no account
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+check: $(VENV)/.tests ## format, lint, types, import rules, spelling
+	@$(BIN)/ruff format --check --quiet . || { echo "cure: make format"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-cache > $(VENV)/lint-imports.out || { cat $(VENV)/lint-imports.out; exit 1; }
+	@$(BIN)/codespell
+	@echo "check: all well"
+
+format: $(VENV)/.tests ## put the code in form
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
+
+golden: $(VENV)/.tests ## accept new e-mail texts, after reading the difference
+	@$(BIN)/python -m tests.golden.accept && git --no-pager diff --stat -- tests/golden
+
+bench: $(VENV)/.tests ## ratios side by side in one run: pace, memory, lateness
+	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+clean: ## what can be made again; not .venv, not data
+	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "making $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV)
+
+# Installed in place: a change of the code needs no new installation, only one of pyproject.toml does.
+$(VENV)/.runs: pyproject.toml | $(VENV)/bin/python
+	@echo "installing what Advent needs into $(VENV) (once; a minute or so)"
+	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/.tests: pyproject.toml | $(VENV)/bin/python
+	@echo "installing what the tests need into $(VENV) (once; a minute or so)"
+	@$(PIP) -e '.[dev]'
+	@touch $@ $(VENV)/.runs

@@ -1,0 +1,109 @@
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from common.masking import MASK, mask_text, masked
+
+PRELUDE = """
+    import logging, warnings
+    from common.logs import bound, get_logger, setup_logs
+    from common.settings import Settings
+    log = get_logger("actors.send")
+    setup_logs("worker", Settings(log_level={level!r}))
+"""
+
+
+def lines_of(script, level="INFO"):
+    """What a process of its own writes to stderr, as JSON; it must write nothing else."""
+    code = textwrap.dedent(PRELUDE).format(level=level) + textwrap.dedent(script)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == ""
+    return [json.loads(line) for line in done.stderr.splitlines()]
+
+
+def test_our_lines_and_those_of_libraries_have_one_shape_and_one_enrollment_id():
+    ours, theirs, after = lines_of(
+        """
+        with bound(enrollment_id="enr_1"):
+            log.info("delivery_accepted", attempt=2)
+            logging.getLogger("dramatiq").warning("Retrying in %d ms", 500)
+        log.info("done")
+        """
+    )
+
+    for line in (ours, theirs, after):
+        assert line["service"] == "worker"
+        assert line["timestamp"].endswith("Z")
+    assert (ours["event"], ours["enrollment_id"], ours["attempt"], ours["level"]) == (
+        "delivery_accepted",
+        "enr_1",
+        2,
+        "info",
+    )
+    assert (theirs["event"], theirs["enrollment_id"], theirs["logger"]) == ("Retrying in 500 ms", "enr_1", "dramatiq")
+    assert "enrollment_id" not in after
+
+
+def test_no_address_name_or_secret_gets_out_by_whatever_way():
+    lines = lines_of(
+        """
+        log.info("for ada@example.com", email="ada@example.com", first_name="Ada", deep={"to": ["ada@example.com"]})
+        logging.getLogger("aiohttp").error("could not mail ada@example.com", extra={"name_of": "ada%40example.com"})
+        try:
+            raise ValueError("ada@example.com whsec_c2VjcmV0c2VjcmV0")
+        except ValueError:
+            log.exception("broken")
+            logging.getLogger("lib").exception("broken")
+        warnings.warn("about ada@example.com")
+        raise RuntimeError("ada@example.com")
+        """
+    )
+
+    assert len(lines) == 6
+    assert "ada" not in json.dumps(lines).lower()
+    assert "c2VjcmV0" not in json.dumps(lines)
+    assert lines[-1]["event"] == "crashed"
+    assert "RuntimeError" in lines[-1]["exception"]
+
+
+def test_a_line_a_request_from_an_http_library_is_left_out_and_so_is_what_the_level_excludes():
+    lines = lines_of(
+        """
+        logging.getLogger("httpx").info("HTTP Request: POST https://api.resend.com/emails")
+        log.info("quiet")
+        log.warning("loud")
+        """,
+        level="WARNING",
+    )
+
+    assert [line["event"] for line in lines] == ["loud"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("delivery enr_1/step-3 accepted", "delivery enr_1/step-3 accepted"),
+        ("to Ada <ada.b+c@mail.example.co.uk>!", "to Ada <[address]>!"),
+        ("GET /inbox?to=ada%40example.com", "GET [address]"),
+        ("redis://user:pa55@host:6379", f"redis://{MASK}@host:6379"),
+        ("Authorization: Bearer re_123", f"Authorization: Bearer {MASK}"),
+        ("POST /unsubscribe/enr_1.abc.def 200", f"POST /unsubscribe/{MASK} 200"),
+    ],
+)
+def test_look_alikes_are_masked_and_the_rest_stays(text, shown):
+    assert mask_text(text) == shown
+
+
+def test_any_value_can_be_masked():
+    class Person:
+        def __str__(self):
+            return "ada@example.com"
+
+    assert masked({"a": (1, None, Person()), "password": "x", "email": None}) == {
+        "a": [1, None, "[address]"],
+        "password": MASK,
+        "email": MASK,
+    }

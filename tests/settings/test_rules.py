@@ -1,0 +1,105 @@
+import pytest
+
+from common.settings import Settings, SettingsError, load_settings
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+NOTION_ID = "1f2e3d4c5b6a798800112233445566aa"
+REAL = {
+    "RESEND_API_KEY": "re_123",
+    "NOTION_TOKEN": "ntn_123",
+    "NOTION_EMAIL_SEQUENCE_DB_ID": NOTION_ID,
+    "NOTION_BUSINESSX_DB_ID": NOTION_ID,
+    "SECRET_KEY": "k" * 32,
+    "WEBHOOK_SECRET": SECRET,
+    "CALCOM_WEBHOOK_SECRET": "calcom",
+    "RESEND_WEBHOOK_SECRET": SECRET,
+    "EMAIL_FROM": "Sarah <sarah@example.com>",
+    "EMAIL_POSTAL_ADDRESS": "1 Main Street, Toronto",
+    "BOOKING_URL": "https://cal.com/sarah/call",
+}
+
+
+def load(environ, nowhere):
+    return load_settings(environ, env_file=nowhere)
+
+
+@pytest.fixture
+def nowhere(tmp_path):
+    return tmp_path / ".env"
+
+
+def test_all_that_real_providers_need_is_enough(nowhere):
+    assert load(REAL, nowhere).is_real
+
+
+@pytest.mark.parametrize("missing", sorted(set(REAL) - {"RESEND_API_KEY", "NOTION_TOKEN"}))
+def test_with_real_providers_nothing_that_matters_may_be_missing(missing, nowhere):
+    with pytest.raises(SettingsError) as refusal:
+        load({name: value for name, value in REAL.items() if name != missing}, nowhere)
+
+    [line] = refusal.value.problems
+    assert line.startswith(f"{missing}: unset, but ")
+
+
+def test_unsigned_webhooks_must_be_allowed_in_so_many_words(nowhere):
+    secrets = {"WEBHOOK_SECRET", "CALCOM_WEBHOOK_SECRET", "RESEND_WEBHOOK_SECRET"}
+    unsigned = {name: value for name, value in REAL.items() if name not in secrets}
+
+    with pytest.raises(SettingsError):
+        load(unsigned, nowhere)
+    assert load({**unsigned, "ALLOW_UNSIGNED_WEBHOOKS": "true"}, nowhere).webhook_secrets == ()
+
+
+def test_two_doors_on_one_port_are_refused(nowhere):
+    with pytest.raises(SettingsError, match="SANDBOX_PORT: 8000 is also GATEWAY_PORT"):
+        load({"SANDBOX_PORT": "8000"}, nowhere)
+
+
+@pytest.mark.parametrize(
+    ("recipients", "address", "may"),
+    [
+        ("", "ada@example.com", False),
+        ("ada@example.com", "Ada@Example.com", True),
+        ("ada@example.com", "boris@example.com", False),
+        ("example.com", "boris@example.com", True),
+        ("@example.com", "boris@example.com", True),
+        ("example.com", "boris@mail.example.com", False),
+        ("example.com", "boris@notexample.com", False),
+        ("boris@other.org, example.com", "boris@other.org", True),
+        ("*", "anybody@anywhere.org", True),
+    ],
+)
+def test_a_rehearsal_on_a_real_provider_mails_only_to_its_list(recipients, address, may, nowhere):
+    settings = load({**REAL, "TESTING_MODE": "true", "TESTING_RECIPIENTS": recipients}, nowhere)
+
+    assert settings.may_mail(address) is may
+
+
+def test_the_list_binds_neither_the_sandbox_nor_the_real_campaign(nowhere):
+    assert load({"TESTING_MODE": "true"}, nowhere).may_mail("ada@example.com")
+    assert load(REAL, nowhere).may_mail("ada@example.com")
+
+
+def test_the_gateways_own_address_is_the_public_one_until_another_is_set():
+    assert Settings(gateway_port=9000).public_address == "http://127.0.0.1:9000"
+    assert Settings(gateway_host="0.0.0.0").public_address == "http://127.0.0.1:8000"
+    assert Settings(gateway_host="::1").public_address == "http://[::1]:8000"
+    assert Settings(public_url="https://advent.example/").public_address == "https://advent.example"
+
+
+def test_the_sandbox_has_a_sender_of_its_own_and_a_real_one_is_taken_as_it_is(nowhere):
+    assert Settings().identity.sender.endswith(".example>")
+    assert load(REAL, nowhere).identity.sender_name == "Sarah"
+
+
+def test_secrets_come_as_lists_while_they_rotate():
+    settings = Settings(webhook_secret=f"{SECRET} , {SECRET}", calcom_webhook_secret="new,old")
+
+    assert settings.webhook_secrets == (SECRET, SECRET)
+    assert settings.calcom_webhook_secrets == ("new", "old")
+
+
+def test_networks_of_proxies_are_parsed():
+    networks = Settings(trusted_proxies="10.0.0.1/8, 2001:db8::/32,192.0.2.7").trusted_networks
+
+    assert [str(network) for network in networks] == ["10.0.0.0/8", "2001:db8::/32", "192.0.2.7/32"]

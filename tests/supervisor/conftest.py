@@ -1,0 +1,80 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+def unused_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+class Up:
+    """A running `advent up` with stand-ins, in a folder of its own."""
+
+    def __init__(self, data_dir, cwd):
+        self.data_dir, self.cwd = data_dir, cwd
+        ports = ("GATEWAY_PORT", "SANDBOX_PORT", "WORKER_METRICS_PORT")
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.getcwd(),
+            "DATA_DIR": str(data_dir),
+            **{name: str(unused_port()) for name in ports},
+        }
+        self.process = None
+
+    def start(self, **environ):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.supervisor.stand_ins"],
+            env={**self.environ, **environ},
+            cwd=self.cwd,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def pid_of(self, name):
+        return int((self.data_dir / "run" / f"{name}.pid").read_text())
+
+    def says(self, words):
+        """Read on until a line has these words."""
+        for line in self.process.stdout:
+            if words in line:
+                return line
+        pytest.fail(f"never said {words!r}; stderr: {self.process.stderr.read()}")
+
+    def started(self, **environ):
+        self.start(**environ).says("Ctrl-C stops everything")
+        return self
+
+    def ends(self, number=None):
+        """(exit status, stdout, stderr) after this signal, or without one."""
+        if number is not None:
+            self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=15)
+        return self.process.returncode, out, err
+
+
+@pytest.fixture
+def up(tmp_path):
+    up = Up(tmp_path / "data", tmp_path)
+    yield up
+    if up.process is not None and up.process.poll() is None:
+        up.ends(signal.SIGTERM)
+    if up.process is not None:
+        up.process.stdout.close()
+        up.process.stderr.close()
+
+
+def eventually(question, *, within_s):
+    """Wait until the question is answered with something true, and return that."""
+    deadline = time.monotonic() + within_s
+    while not (answer := question()):
+        assert time.monotonic() < deadline, f"not within {within_s} s"
+        time.sleep(0.01)
+    return answer

@@ -1,0 +1,153 @@
+import os
+import signal
+import socket
+import time
+
+import pytest
+import redis
+
+from common.processes import command_of, is_alive
+from common.settings import Settings
+from common.store import connect
+from services.supervisor.house import running_in
+from tests.supervisor.conftest import Up, eventually
+
+NAMES = ("gateway", "worker", "sandbox")
+
+
+def test_it_says_where_everything_is_and_how_fast_and_what_to_do_next(up):
+    up.start(TESTING_MODE="true", CAMPAIGN_SPEED="10")
+    said = [up.says(words) for words in ("sandbox: no real mail", "gateway", "inbox", "Notion", "pace", "advent")]
+
+    assert f"http://127.0.0.1:{up.environ['GATEWAY_PORT']}" in said[1]
+    assert f"http://127.0.0.1:{up.environ['SANDBOX_PORT']}/inbox" in said[2]
+    assert "eleven days in 36 seconds: e-mails at 0 s, 6 s, 12 s, 18 s, 24 s, 30 s, 36 s" in said[4]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_stops_in_order_and_cleanly(up, number):
+    up.started()
+    pids = [up.pid_of(name) for name in (*NAMES, "store")]
+
+    status, said, complained = up.ends(number)
+
+    assert (status, complained) == (0, "")
+    assert "nothing is lost" in said
+    assert (up.data_dir / "ended").read_text().split() == ["gateway", "worker", "sandbox"]
+    assert not any(is_alive(pid) for pid in pids)
+    assert [file.name for file in (up.data_dir / "run").iterdir()] == ["up.lock"]
+
+
+def test_every_process_says_in_ps_what_it_is(up):
+    up.started()
+
+    assert [command_of(up.pid_of(name)) for name in ("up", *NAMES)] == [f"advent: {name}" for name in ("up", *NAMES)]
+
+
+def test_a_killed_worker_is_replaced_within_a_second(up):
+    up.started()
+    killed = up.pid_of("worker")
+
+    os.kill(killed, signal.SIGKILL)
+
+    assert "the worker was ended by SIGKILL; starting it again" in up.says("worker")
+    eventually(lambda: (up.data_dir / "run" / "worker.pid").exists() and up.pid_of("worker") != killed, within_s=1)
+
+
+def test_a_killed_store_is_started_again_with_its_data(up):
+    up.started()
+    url = running_in(Settings(data_dir=up.data_dir)).store_url
+    with connect(url) as client:
+        client.set("ada", "enrolled")
+    killed = up.pid_of("store")
+
+    os.kill(killed, signal.SIGKILL)
+
+    up.says("the data store ended; starting it again")
+    eventually(lambda: up.pid_of("store") != killed and answers(url), within_s=2)
+    with connect(url) as client:
+        assert client.get("ada") == b"enrolled"
+
+
+def answers(url):
+    try:
+        with connect(url) as client:
+            return client.ping()
+    except redis.RedisError:
+        return False
+
+
+def test_a_second_one_in_the_same_folder_is_refused_in_one_line(up):
+    up.started()
+    second = Up(up.data_dir, up.cwd)
+
+    status, said, complained = second.start().ends()
+
+    assert (status, said) == (1, "")
+    assert complained == (
+        f"advent: another `advent up` (process {up.pid_of('up')}) runs in {up.data_dir};"
+        " stop it, or set DATA_DIR to another folder\n"
+    )
+
+
+@pytest.mark.parametrize("setting", ["GATEWAY_PORT", "SANDBOX_PORT", "WORKER_METRICS_PORT"])
+def test_a_port_in_use_is_one_line_that_names_the_setting(up, setting):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        status, _, complained = up.start(**{setting: str(port)}).ends()
+
+    assert status == 1
+    assert (
+        complained
+        == f"advent: {setting}: {port} on 127.0.0.1 is in use by another program; set {setting} to a free port\n"
+    )
+
+
+def test_after_kill_9_nothing_is_left_that_would_hinder_the_next_start(up):
+    up.started()
+    pids = [up.pid_of(name) for name in NAMES]
+    up.ends(signal.SIGKILL)
+
+    up.started()
+
+    assert not any(is_alive(pid) for pid in pids)
+    assert up.ends(signal.SIGTERM)[0] == 0
+
+
+def test_a_child_that_never_works_stops_the_start_and_is_named(up):
+    status, said, _ = up.start(BROKEN="worker").ends()
+
+    assert status == 1
+    assert "the worker ended with status 7 5 times and never worked" in said
+
+
+def test_a_second_ctrl_c_waits_for_nobody(up):
+    up.started(STUBBORN="worker")
+    up.process.send_signal(signal.SIGINT)
+    eventually((up.data_dir / "ended").exists, within_s=5)
+    time.sleep(1.05)  # A person who means it: within a second it counts as the same Ctrl-C.
+
+    status, said, _ = up.ends(signal.SIGINT)
+
+    assert status == 0
+    assert "nothing is lost" in said
+
+
+def test_a_reader_who_goes_away_stops_nothing(up):
+    up.started()
+    up.process.stdout.close()
+
+    os.kill(up.pid_of("worker"), signal.SIGKILL)
+
+    eventually((up.data_dir / "run" / "worker.pid").exists, within_s=1)
+    up.process.terminate()
+    assert up.process.wait(10) == 0
+
+
+def test_what_runs_can_be_found_and_is_not_found_after(up):
+    settings = Settings(data_dir=up.data_dir)
+    up.started()
+
+    assert running_in(settings).gateway_url == f"http://127.0.0.1:{up.environ['GATEWAY_PORT']}"
+    up.ends(signal.SIGTERM)
+    assert running_in(settings) is None
