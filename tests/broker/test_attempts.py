@@ -100,6 +100,24 @@ def test_a_retry_and_the_end_of_its_attempt_are_one_step(broker, clock):
     assert not broker.client.exists("dramatiq:default.msgs")
 
 
+def test_a_retry_at_once_outlives_the_late_end_of_its_attempt_in_the_same_process(broker, clock):
+    broker.clock = clock
+    broker.declare_queue("default")
+    consumer = broker.consume("default", prefetch=2, timeout=10)
+    broker.schedule(job("dlv_1", due_ms=clock.now_ms()))
+    broker.promote()
+    old = next(consumer)
+    broker.enqueue(old, delay=0)
+    assert waiting(broker) == {"dlv_1": clock.now_ms() + 1}
+    clock.advance(1)
+    broker.promote()
+    new = next(consumer)
+
+    consumer.ack(old)
+
+    assert held(broker) == {new.options["redis_message_id"]}
+
+
 def test_a_cancelled_retry_is_cancelled(broker, attempts):
     @dramatiq.actor(broker=broker, min_backoff=60_000)
     def send():
