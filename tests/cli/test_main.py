@@ -1,0 +1,76 @@
+import subprocess
+import sys
+
+import pytest
+
+from services.cli.main import COMMANDS
+
+
+def test_help_names_every_command_with_what_it_does(advent):
+    status, said, _ = advent("--help")
+
+    assert status == 0
+    for name, (_, line) in COMMANDS.items():
+        assert name in said
+        assert line[:30] in said
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_explains_itself(advent, name):
+    status, said, _ = advent(name, "--help")
+
+    assert status == 0
+    assert len(said.split()) > 15
+
+
+@pytest.mark.parametrize("arguments", [("no-such",), ("try", "--no-such"), ("sign", "fax", "x"), ("dead", "replay")])
+def test_wrong_use_is_status_2(advent, tmp_path, arguments):
+    status, said, complained = advent(*arguments)
+
+    assert (status, said) == (2, "")
+    assert "Usage:" in complained
+
+
+@pytest.mark.parametrize("name", ["up", "gateway", "worker", "status", "sandbox", "check", "try"])
+def test_a_wrong_setting_is_one_line_and_status_1(advent, name):
+    status, said, complained = advent(name, TESTING_MODE="maybe")
+
+    assert status == 1
+    assert "TESTING_MODE: 'maybe' is neither true nor false; set it to true or false" in said + complained
+    assert len((said + complained).splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["up", "status"])
+def test_an_unknown_campaign_is_one_line_that_says_which_there_are(advent, name):
+    status, _, complained = advent(name, CAMPAIGN="easter", REDIS_URL="redis://127.0.0.1:1")
+
+    assert status == 1
+    assert complained.startswith("advent: CAMPAIGN=easter: ")
+    assert "christmas_2025" in complained
+    assert len(complained.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["gateway", "worker", "status", "contact", "dead"])
+def test_without_a_store_one_line_says_what_to_do(advent, name):
+    arguments = {"contact": ["ada@example.com"], "dead": ["list"]}.get(name, [])
+    status, _, complained = advent(name, *arguments)
+
+    assert status == 1
+    assert complained.startswith("advent: REDIS_URL: unset, and no `advent up`")
+    assert len(complained.splitlines()) == 1
+
+
+def test_a_store_that_does_not_answer_is_one_line(advent):
+    status, _, complained = advent("status", REDIS_URL="redis://127.0.0.1:1")
+
+    assert status == 1
+    assert complained.startswith("advent: the data store does not answer (")
+    assert len(complained.splitlines()) == 1
+
+
+def test_it_also_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "services.cli", "--version"], capture_output=True, text=True, check=True
+    )
+
+    assert "advent" in done.stdout

@@ -1,0 +1,117 @@
+import hashlib
+import hmac
+import json
+import shlex
+
+import pytest
+from standardwebhooks import Webhook
+
+WEBSITE = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+OLD = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+
+def curl(said):
+    """(headers, file, url) of a printed curl command, as a shell would read it."""
+    words = shlex.split(said.replace("\\\n", " "))
+    assert words[0] == "curl"
+    headers = dict(words[i + 1].split(": ", 1) for i, word in enumerate(words) if word == "--header")
+    return headers, words[words.index("--data-binary") + 1].removeprefix("@"), words[-1]
+
+
+@pytest.fixture
+def file(tmp_path):
+    file = tmp_path / "it's a file.json"
+    file.write_text('{"email": "ada@example.com"}\n')
+    return file
+
+
+def test_a_signup_is_signed_as_the_website_signs_with_the_newest_secret(advent, file):
+    _, said, _ = advent("sign", "signup", str(file), WEBHOOK_SECRET=f"{WEBSITE},{OLD}")
+
+    headers, posted, url = curl(said)
+    assert (posted, url) == (str(file), "http://127.0.0.1:8000/webhook/christmas-signup")
+    assert Webhook(WEBSITE).verify(file.read_text(), headers) == {"email": "ada@example.com"}
+    assert headers["Content-Type"] == "application/json"
+
+
+def test_a_delivery_event_is_signed_as_resend_signs(advent, file):
+    _, said, _ = advent("sign", "resend", str(file), RESEND_WEBHOOK_SECRET=WEBSITE)
+
+    headers, _, url = curl(said)
+    assert url.endswith("/webhook/resend")
+    renamed = {name.replace("svix-", "webhook-"): value for name, value in headers.items()}
+    assert Webhook(WEBSITE).verify(file.read_text(), renamed)
+
+
+def test_a_booking_is_signed_as_cal_com_signs(advent, file):
+    _, said, _ = advent("sign", "calcom", str(file), CALCOM_WEBHOOK_SECRET="s3cret")
+
+    headers, _, url = curl(said)
+    assert url.endswith("/webhook/calcom-booking")
+    assert headers["X-Cal-Signature-256"] == hmac.new(b"s3cret", file.read_bytes(), hashlib.sha256).hexdigest()
+
+
+def test_a_file_that_is_not_there_is_wrong_use(advent):
+    assert advent("sign", "signup", "nowhere.json")[0] == 2
+
+
+def test_try_posts_a_signed_sample_and_says_where_to_watch_it(advent, gateway):
+    gateway.answer = {"status": "accepted", "segment": "URGENT", "enrollment_id": "enr_1"}
+
+    status, said, _ = advent("try", WEBHOOK_SECRET=WEBSITE, GATEWAY_PORT=gateway.port, SANDBOX_PORT=9002)
+
+    [(path, headers, body)] = gateway.requests
+    assert status == 0
+    assert path == "/webhook/christmas-signup"
+    person = Webhook(WEBSITE).verify(body, {name.lower(): value for name, value in headers.items()})
+    assert person["email"].endswith("@example.com")
+    assert f"http://127.0.0.1:9002/inbox?to={person['email'].replace('@', '%40')}" in said
+    assert f"contact {person['email']}" in said
+
+
+def test_try_makes_up_another_person_each_time_or_takes_the_address_it_is_given(advent, gateway):
+    gateway.answer = {"status": "accepted", "segment": "URGENT", "enrollment_id": "enr_1"}
+
+    advent("try", GATEWAY_PORT=gateway.port)
+    advent("try")
+    _, said, _ = advent("try", "--email", "boris@example.org", "--json")
+
+    addresses = [json.loads(body)["email"] for _, _, body in gateway.requests]
+    assert len(set(addresses)) == 3
+    assert json.loads(said)["email"] == "boris@example.org"
+
+
+def test_try_without_a_gateway_is_one_line(advent):
+    status, _, complained = advent("try", GATEWAY_PORT=1)
+
+    assert status == 1
+    assert complained.startswith("advent: no gateway answers at http://127.0.0.1:1 (")
+    assert len(complained.splitlines()) == 1
+
+
+def test_try_shows_why_the_gateway_refused(advent, gateway):
+    gateway.status, gateway.answer = (
+        422,
+        {"title": "Unprocessable", "errors": [{"field": "email", "message": "is bad"}]},
+    )
+
+    status, _, complained = advent("try", GATEWAY_PORT=gateway.port)
+
+    assert status == 1
+    assert complained == "advent: the gateway answered 422: Unprocessable · email: is bad\n"
+
+
+def test_with_a_real_resend_nobody_is_made_up(advent):
+    real = {
+        "RESEND_API_KEY": "re_1",
+        "SECRET_KEY": "k",
+        "ALLOW_UNSIGNED_WEBHOOKS": "true",
+        "EMAIL_FROM": "a@example.com",
+        "EMAIL_POSTAL_ADDRESS": "1 Main Street",
+        "BOOKING_URL": "https://cal.com/a",
+    }
+
+    status, _, complained = advent("try", **real)
+
+    assert status == 2
+    assert "--email" in complained
