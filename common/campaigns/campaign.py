@@ -107,7 +107,7 @@ class Campaign:
                 "green": person.green_systems,
             }
         )
-        series = f"Letter {step} of {len(self.steps)}"
+        series = f"{self.name} · Letter {step} of {len(self.steps)}"
         return self._rendered(body, values, rows, self.footers.emails, series, identity, unsubscribe_url)
 
     def render_reminder(self, name: str, meeting: Meeting, identity: Identity, unsubscribe_url: str) -> Rendered:
@@ -132,7 +132,6 @@ class Campaign:
             "subject": written.subject,
             "preheader": written.preheader,
             "language": self.language,
-            "campaign": self.name,
             "series": series,
             "reason": reason,
             **identification,

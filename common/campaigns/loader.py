@@ -89,7 +89,9 @@ def _reminder(folder: Path, entry: ReminderEntry) -> Reminder:
 def _version(folder: Path) -> str:
     """12 hex digits of the SHA-256 over every file's path and bytes."""
     digest = hashlib.sha256()
-    for file in sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        if file.name.startswith("."):
+            continue  # What an editor or a file manager leaves behind.
         content = file.read_bytes()
         digest.update(f"{file.relative_to(folder).as_posix()}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()[:12]

@@ -125,8 +125,8 @@ OPTIONAL = st.none() | st.just("") | ORDINARY
     )
 )
 def test_no_combination_of_told_and_untold_leaves_a_blank(campaign: Campaign, person: Assessment) -> None:
-    values = f"{person.first_name} {person.business_name} {person.weakest_system_1} {person.weakest_system_2}"
-    assume("undefined" not in values)
+    typed = (person.first_name, person.business_name, person.weakest_system_1, person.weakest_system_2)
+    assume(not {"None", "undefined"} & {*typed, person.strongest_system})
     mails = [render(campaign, step, person, person.segment) for step in range(1, 8)]
 
     assert len({mail.subject for mail in mails}) == 7
