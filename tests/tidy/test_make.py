@@ -1,0 +1,54 @@
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from tests.tidy.house import ROOT
+
+pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="no make on this machine")
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A checkout that is installed already, with an `advent` that only says how it was called."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "pyproject.toml").write_text("")
+    bin = tmp_path / ".venv" / "bin"
+    bin.mkdir(parents=True)
+    (bin / "python").write_text("#!/bin/sh\n")
+    (bin / "advent").write_text('#!/bin/sh\necho "$@ $TESTING_MODE $CAMPAIGN_SPEED"\n')
+    for file in bin.iterdir():
+        file.chmod(0o755)
+    for stamp in (".runs", ".tests"):
+        (tmp_path / ".venv" / stamp).touch()
+    return tmp_path
+
+
+def make(checkout, *arguments, **environ):
+    done = subprocess.run(
+        ["make", *arguments], cwd=checkout, env={"PATH": os.environ["PATH"], **environ}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_bare_make_lists_every_target(checkout):
+    targets = re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+    listed = make(checkout)
+
+    assert {"up", "test", "check", "golden", "bench", "clean"} <= set(targets)
+    assert [line.split()[1] for line in listed.splitlines()] == targets
+
+
+def test_a_newcomer_gets_minutes_for_days_ten_times_as_fast(checkout):
+    assert make(checkout, "up") == "up true 10\n"
+
+
+def test_what_is_set_is_left_alone_wherever_it_is_set(checkout):
+    assert make(checkout, "up", CAMPAIGN_SPEED="60") == "up true 60\n"
+    assert make(checkout, "up", "CAMPAIGN_SPEED=2") == "up true 2\n"
+    (checkout / ".env").write_text("TESTING_MODE=false\n")
+    assert make(checkout, "up") == "up  10\n"

@@ -1,0 +1,58 @@
+import ast
+
+import pytest
+
+from tests.tidy.house import ROOT
+
+PURE = {
+    "__future__",
+    "base64",
+    "bisect",
+    "collections",
+    "dataclasses",
+    "datetime",
+    "email",
+    "enum",
+    "functools",
+    "hashlib",
+    "hmac",
+    "itertools",
+    "json",
+    "math",
+    "re",
+    "typing",
+    "zoneinfo",
+}
+"""What decides may only compute: nothing here reads a clock, a disk, a network or the environment by itself."""
+
+DOMAIN = sorted((ROOT / "common" / "domain").glob("*.py"))
+
+
+def imports_of(file):
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+@pytest.mark.parametrize("file", DOMAIN, ids=lambda file: file.name)
+def test_the_domain_imports_only_what_computes(file):
+    strangers = {name for name in imports_of(file) if name.split(".")[0] not in PURE}
+
+    assert {name for name in strangers if not name.startswith("common.domain")} == set()
+
+
+@pytest.mark.parametrize("room", ["services", "actors", "common"])
+def test_no_path_of_one_machine_is_in_the_code(room):
+    for file in (ROOT / room).rglob("*.py"):
+        assert "/root/" not in file.read_text(), file
+        assert "/home/" not in file.read_text(), file
+
+
+def test_every_script_of_the_ledger_begins_with_its_dictionary():
+    scripts = sorted((ROOT / "common" / "ledger" / "scripts").glob("*.lua"))
+
+    assert scripts
+    for script in scripts:
+        assert script.read_text().startswith("--"), script.name
