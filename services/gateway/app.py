@@ -10,7 +10,7 @@ from common.settings import Settings, SettingsError
 from services.gateway.body import BODY_BYTES_MAX
 from services.gateway.door import DOOR, Door
 from services.gateway.intake import Intake
-from services.gateway.middleware import around
+from services.gateway.middleware import Around
 from services.gateway.replay import Replay
 from services.gateway.routes import ROUTES
 from services.gateway.sources import Failures
@@ -45,7 +45,7 @@ def build_door(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_nam
 
 def build_app(door: Door) -> web.Application:
     """The application around a door; it replays the spool while it runs."""
-    app = web.Application(middlewares=[around], client_max_size=BODY_BYTES_MAX)
+    app = web.Application(middlewares=[Around().handle], client_max_size=BODY_BYTES_MAX)
     app[DOOR] = door
     app[TRAFFIC] = Traffic()
     app.add_routes(ROUTES)

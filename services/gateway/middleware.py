@@ -5,14 +5,18 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable
 from functools import cache
+from itertools import count
 from time import perf_counter
 
 from aiohttp import web
+from multidict import CIMultiDict
 from prometheus_client import Counter
 
 from common import metrics
 from common.logs import get_logger
+from services.gateway.access_log import access_log
 from services.gateway.problem import Problem
+from services.gateway.trace import TRACE, Trace
 from services.gateway.traffic import TRAFFIC
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -31,38 +35,67 @@ WEBHOOKS = frozenset({"signup", "unsubscribe"})
 log = get_logger(__name__)
 
 
-@web.middleware
-async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
+class Around:
     """The only middleware: each further one would cost every request."""
-    started = perf_counter()
-    request_id = secrets.token_hex(8)
-    traffic = request.app[TRAFFIC]
-    with traffic:
-        response = await _answered(request, handler, request_id)
-    if traffic.is_closing:
-        response.force_close()
-    headers = response.headers
-    headers["X-Request-Id"] = request_id
-    for name, value in SECURITY.items():
-        headers.setdefault(name, value)
-    _tell(request, response.status, request_id, perf_counter() - started)
-    return response
+
+    def __init__(self) -> None:
+        self._log = access_log()
+        self._prefix = secrets.token_hex(6)
+        self._numbers = count(1)
+
+    @web.middleware
+    async def handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer whatever happens, and tell of it."""
+        started = perf_counter()
+        request_id = f"{self._prefix}-{next(self._numbers)}"
+        traffic, trace = request.app[TRAFFIC], Trace()
+        TRACE.set(trace)
+        with traffic:
+            response = await _answered(request, handler, request_id, trace)
+        if traffic.is_closing:
+            response.force_close()
+        harden(response.headers, request_id)
+        self._tell(request, response.status, request_id, trace, perf_counter() - started)
+        return response
+
+    def _tell(self, request: web.Request, status: int, request_id: str, trace: Trace, seconds: float) -> None:
+        name = request.match_info.route.name
+        if name in WEBHOOKS:
+            _counter(name, trace.outcome).inc()
+        elif status == 200:
+            return  # Probes and scrapes come every few seconds and say nothing.
+        self._log.info(
+            "request_answered",
+            request_id=request_id,
+            route=route_of(request),
+            status=status,
+            outcome=trace.outcome,
+            enrollment_id=trace.enrollment_id,
+            ms=round(seconds * 1000, 1),
+        )
 
 
-async def _answered(request: web.Request, handler: Handler, request_id: str) -> web.StreamResponse:
+async def _answered(request: web.Request, handler: Handler, request_id: str, trace: Trace) -> web.StreamResponse:
     try:
         return await handler(request)
     except Problem as problem:
-        request["outcome"] = problem.outcome
+        trace.outcome = problem.outcome
         return problem.response()
     except web.HTTPException as error:
-        request["outcome"] = "refused"
+        trace.outcome = "refused"
         return problem_of(error).response()
     except Exception:
         # Our mistake, whatever it is: said once, in full, and answered like every other error.
         log.exception("request_failed", request_id=request_id, route=route_of(request))
-        request["outcome"] = "failed"
+        trace.outcome = "failed"
         return Problem(500, "this is our mistake; it has been noted", outcome="failed").response()
+
+
+def harden(headers: CIMultiDict[str], request_id: str) -> None:
+    """The headers that every answer has."""
+    headers["X-Request-Id"] = request_id
+    for name, value in SECURITY.items():
+        headers.setdefault(name, value)
 
 
 def problem_of(error: web.HTTPException) -> Problem:
@@ -76,28 +109,6 @@ def route_of(request: web.Request) -> str:
     """The route's pattern, never the path: an unsubscribe token is somebody's."""
     resource = request.match_info.route.resource
     return resource.canonical if resource else "none"
-
-
-def _tell(request: web.Request, status: int, request_id: str, seconds: float) -> None:
-    name = request.match_info.route.name
-    outcome = request.get("outcome", "ok")
-    if name in WEBHOOKS:
-        _counter(name, outcome).inc()
-    elif status == 200:
-        return  # Probes and scrapes come every few seconds and say nothing.
-    log.info(
-        "request_answered",
-        request_id=request_id,
-        method=request.method if request.method in _METHODS else "other",
-        route=route_of(request),
-        status=status,
-        outcome=outcome,
-        enrollment_id=request.get("enrollment_id"),
-        ms=round(seconds * 1000, 1),
-    )
-
-
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from common.logs import get_logger
+from services.gateway.middleware import harden
 from services.gateway.problem import Problem
 from services.gateway.traffic import TRAFFIC
 
@@ -33,7 +34,9 @@ class Protocol(web.RequestHandler):
         if status >= 500:
             return super().handle_error(request, status, exc, message)
         log.info("request_malformed", status=status, error=type(exc).__name__)
-        return Problem(status, "this is not HTTP as it should be", close=True).response()
+        response = Problem(status, "this is not HTTP as it should be", close=True).response()
+        harden(response.headers, "none")
+        return response
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """The rest of a body that we did not want to read may well be broken."""

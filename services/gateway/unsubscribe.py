@@ -21,13 +21,14 @@ from services.gateway.body import read_body
 from services.gateway.door import DOOR
 from services.gateway.events import UnsubscribeReceived
 from services.gateway.problem import Problem
+from services.gateway.trace import TRACE
 
 _SECONDS = metrics.WEBHOOK_SECONDS.labels("unsubscribe")
 
 
 async def show(request: web.Request) -> web.Response:
     """The page with the button."""
-    request["outcome"] = "shown"
+    TRACE.get().outcome = "shown"
     if _named(request) is None:
         return _unknown(request)
     return page("ask")
@@ -41,8 +42,9 @@ async def act(request: web.Request) -> web.Response:
     who = _named(request)
     if who is None:
         return _unknown(request)
-    request["enrollment_id"] = who.enrollment_id
-    request["outcome"] = await door.intake.unsubscribe(UnsubscribeReceived(who=who, received_ms=door.clock.now_ms()))
+    trace = TRACE.get()
+    trace.enrollment_id = who.enrollment_id
+    trace.outcome = await door.intake.unsubscribe(UnsubscribeReceived(who=who, received_ms=door.clock.now_ms()))
     _SECONDS.observe(perf_counter() - started)
     return page("done")
 
@@ -68,7 +70,7 @@ def _named(request: web.Request) -> Unsubscribe | None:
 
 def _unknown(request: web.Request) -> web.Response:
     """For a person a page, for a program a problem."""
-    request["outcome"] = "refused"
+    TRACE.get().outcome = "refused"
     if "text/html" in request.headers.get("Accept", ""):
         return page("unknown", status=404)
     raise Problem(404, "this link was not made here", outcome="refused")

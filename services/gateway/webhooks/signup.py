@@ -18,6 +18,7 @@ from services.gateway.body import read_body, require_json
 from services.gateway.door import DOOR, Door
 from services.gateway.events import SignupReceived
 from services.gateway.problem import FieldError, Problem
+from services.gateway.trace import TRACE
 from services.gateway.webhooks.fields import SYSTEMS, Count, Dollars, Email, Locale, Name, Score, Text, TimeZone
 from services.gateway.webhooks.strict_json import DEPTH_MAX, depth_of, read_object
 
@@ -92,8 +93,9 @@ async def receive(request: web.Request) -> web.Response:
     received_ms = door.clock.now_ms()
     webhook_id = verify(door, request, body, now_ms=received_ms)
     event = SignupReceived(webhook_id=webhook_id, received_ms=received_ms, assessment=parse(body))
-    acceptance, outcome = await door.intake.sign_up(event)
-    request["outcome"], request["enrollment_id"] = outcome, acceptance.enrollment_id
+    trace = TRACE.get()
+    acceptance, trace.outcome = await door.intake.sign_up(event)
+    trace.enrollment_id = acceptance.enrollment_id
     _SECONDS.observe(perf_counter() - started)
     return answer(acceptance, campaign=door.campaign_name)
 

@@ -1,0 +1,144 @@
+"""A gateway on loopback with a clock that stands still, and a website that signs what it posts."""
+
+from __future__ import annotations
+
+import base64
+import json
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import redis.asyncio
+from standardwebhooks import Webhook
+
+from common.clock import VirtualClock
+from common.domain.cadence import Cadence
+from common.ledger.ledger import Ledger
+from common.settings import Settings
+from common.store import EmbeddedStore, connect_async
+from services.gateway.app import build_app, build_door
+from services.gateway.door import Door
+from services.gateway.server import Server
+
+SIGNUP = "/webhook/christmas-signup"
+HOUR_MS = 3_600_000
+CADENCE = Cadence(tuple(hours * HOUR_MS for hours in (0, 24, 72, 120, 168, 216, 264)), 12 * HOUR_MS)
+SECRET_KEY = "k" * 32
+
+
+def secret(letter: str = "a") -> str:
+    return "whsec_" + base64.b64encode(letter.encode() * 32).decode()
+
+
+def person(name: str = "ada", **fields: Any) -> dict[str, Any]:
+    return {"email": f"{name}@example.org", "first_name": name.title(), "assessment_score": 42, **fields}
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields at fault, each once."""
+        return list(dict.fromkeys(error["field"] for error in self.json["errors"]))
+
+
+@dataclass
+class Site:
+    """A running gateway, and the website on its other side."""
+
+    url: str
+    door: Door
+    clock: VirtualClock
+    server: Server
+    http: aiohttp.ClientSession
+    store: redis.asyncio.Redis
+    secret: str = field(default_factory=secret)
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def headers(self, body: bytes, *, id: str | None = None, at_s: int | None = None, by: str = "") -> dict[str, str]:
+        """What the website sends along, made by the package it uses."""
+        seconds = self.clock.now_ms() // 1000 if at_s is None else at_s
+        message_id = id or f"msg_{next(self.numbers)}"
+        signature = Webhook(by or self.secret).sign(message_id, datetime.fromtimestamp(seconds, UTC), body.decode())
+        return {
+            "webhook-id": message_id,
+            "webhook-timestamp": str(seconds),
+            "webhook-signature": signature,
+            "content-type": "application/json",
+        }
+
+    async def signs_up(self, who: dict[str, Any], *, id: str | None = None) -> Answer:
+        return await self.posts(json.dumps(who).encode(), id=id)
+
+    async def posts(self, body: bytes, *, id: str | None = None, **headers: str) -> Answer:
+        """Post a signed body; `content_type="…"` replaces that header, and so on."""
+        signed = self.headers(body, id=id)
+        replaced = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.asks("POST", SIGNUP, data=body, headers={**signed, **replaced})
+
+    async def asks(self, method: str, path: str, **options: Any) -> Answer:
+        async with self.http.request(method, self.url + path, **options) as response:
+            return Answer(response.status, await response.read(), dict(response.headers))
+
+    async def keys(self) -> int:
+        """How much is in the store."""
+        return int(await self.store.dbsize())
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="gateway-") as name:
+        yield Path(name)
+
+
+Opener = Callable[..., Awaitable[Site]]
+
+
+@pytest.fixture
+async def opens(clock: VirtualClock, folder: Path) -> AsyncIterator[Opener]:
+    """`await opens(store_url, webhook_secret=…)` starts another gateway over the same folder."""
+    async with AsyncExitStack() as stack:
+
+        async def open_site(store_url: str, **settings: Any) -> Site:
+            given: dict[str, Any] = {"webhook_secret": secret(), "secret_key": SECRET_KEY, "data_dir": folder}
+            client = connect_async(store_url)
+            ledger = Ledger(client, campaign="christmas_2025", cadence=CADENCE, secret_key=SECRET_KEY)
+            door = build_door(Settings(**given | settings), clock=clock, ledger=ledger, campaign_name="Christmas 2025")
+            server = Server(build_app(door))
+            port = await server.start("127.0.0.1", 0)
+            http = await stack.enter_async_context(aiohttp.ClientSession())
+            stack.push_async_callback(client.aclose)
+            stack.push_async_callback(server.stop)
+            return Site(f"http://127.0.0.1:{port}", door, clock, server, http, client)
+
+        yield open_site
+
+
+@pytest.fixture
+async def site(opens: Opener, store_url: str) -> Site:
+    """A gateway over the empty store."""
+    return await opens(store_url)
+
+
+@pytest.fixture
+def own_store(folder: Path) -> Iterator[EmbeddedStore]:
+    """A store that a test may stop and start."""
+    server = EmbeddedStore(folder / "store")
+    server.start()
+    yield server
+    server.stop()

@@ -1,0 +1,276 @@
+"""Whatever a client sends: the right 4xx, the field named, nothing stored."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from services.gateway.webhooks.fields import SYSTEMS
+from tests.gateway.conftest import SIGNUP, Site, person
+
+NUMBERS = ("assessment_score", "gps_score", "money_score")
+COUNTS = ("red_systems", "orange_systems", "yellow_systems", "green_systems")
+TEXTS = ("business_name", "weakest_system_1", "weakest_system_2", "strongest_system", "phone")
+WRONG = [
+    *((field, value) for field in NUMBERS for value in ("72", True, -1, 101, 100.5, [], {}, 10**400)),
+    *((field, value) for field in COUNTS for value in ("1", False, -1, SYSTEMS + 1, 1.5, [1])),
+    *((field, value) for field in TEXTS for value in (7, True, ["GPS"], "x" * 501, "a\x00b", "\x7f", "\ud800")),
+    *(("revenue_leak_total", value) for value in (-0.01, "1", 10**13)),
+    *(("first_name", value) for value in ("", " \n ", 7, "x" * 201, "A\x1bda", "\udfff")),
+    *(("timezone", value) for value in ("Mars/Olympus", "../UTC", 7, "america/toronto", "\x00")),
+    *(("locale", value) for value in ("english please", "e", 7, "en-\x00")),
+    *(
+        ("email", value)
+        for value in (
+            "ada",
+            "@example.org",
+            "ada@",
+            "ada@example",
+            "ada@@example.org",
+            "ada@b@example.org",
+            "ada b@example.org",
+            "ada@exam ple.org",
+            "ada\n@example.org",
+            "ada@example.org\nBcc: x@example.org",
+            ".ada@example.org",
+            "a..b@example.org",
+            "ada@-example.org",
+            "ada@example..org",
+            "ada@127.0.0.1",
+            "adä@example.org",
+            "ada@exämple.org",
+            "\u212ada@example.org",  # the Kelvin sign, whose lower case is an ASCII k
+            "a" * 65 + "@example.org",
+            "a@" + "b." * 100 + "org",
+            "Ada <ada@example.org>",
+            7,
+            ["ada@example.org"],
+            "",
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), WRONG)
+async def test_a_field_that_is_wrong_is_named(site: Site, field: str, value: Any) -> None:
+    answer = await site.signs_up(person("ada") | {field: value})
+
+    assert (422, [field]) == (answer.status, answer.fields)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert await site.keys() == 0
+
+
+@pytest.mark.parametrize("field", ["email", "first_name", "assessment_score"])
+@pytest.mark.parametrize("nothing", ["absent", "null"])
+async def test_a_required_field_that_is_missing_is_named(site: Site, field: str, nothing: str) -> None:
+    who = person("ada") | {field: None}
+    if nothing == "absent":
+        del who[field]
+
+    answer = await site.signs_up(who)
+
+    assert (422, [{"field": field, "message": "is required"}]) == (answer.status, answer.json["errors"])
+
+
+async def test_all_fields_at_fault_are_named_at_once(site: Site) -> None:
+    who = {"email": "ada", "assessment_score": "72", "red_systems": 5, "green_systems": 4, "timezone": "Nowhere"}
+
+    answer = await site.signs_up(who)
+
+    expected = ["email", "first_name", "assessment_score", "timezone", "red_systems", "green_systems"]
+    assert expected == answer.fields
+    assert await site.keys() == 0
+
+
+async def test_counts_that_are_too_many_together_are_named(site: Site) -> None:
+    answer = await site.signs_up(person("ada", red_systems=4, orange_systems=5))
+
+    assert (answer.status, answer.fields) == (422, ["red_systems", "orange_systems"])
+    assert (await site.signs_up(person("ada", red_systems=4, orange_systems=4))).status == 202
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [{"note": "x" * 4096}, {"deep": json.loads("[" * 40 + "]" * 40)}, {"half": "\ud800"}, {"\udfff": 1}],
+    ids=["large", "deep", "half a surrogate", "half a name"],
+)
+async def test_unknown_fields_have_their_bounds(site: Site, unknown: dict[str, Any]) -> None:
+    answer = await site.signs_up(person("ada") | unknown)
+
+    assert (answer.status, answer.fields) == (422, ["unknown fields"])
+    assert await site.keys() == 0
+
+
+BODIES = {
+    "empty": (b"", 400),
+    "words": (b"hello", 400),
+    "torn": (b'{"email": "ada@example.org"', 400),
+    "two": (b"{} {}", 400),
+    "a key twice": (b'{"email": "a@example.org", "email": "b@example.org"}', 400),
+    "a key twice, deep": (b'{"utm": {"a": 1, "a": 2}}', 400),
+    "NaN": (b'{"assessment_score": NaN}', 400),
+    "Infinity": (b'{"assessment_score": -Infinity}', 400),
+    "beyond a double": (b'{"assessment_score": 1e999}', 400),
+    "endless digits": (b'{"assessment_score": ' + b"9" * 5000 + b"}", 400),
+    "nested without end": (b'{"a":' + b"[" * 30_000 + b"]" * 30_000 + b"}", 400),
+    "a byte order mark": ("\ufeff{}".encode(), 400),
+    "an array": (b"[]", 422),
+    "a text": (b'"ada@example.org"', 422),
+    "null": (b"null", 422),
+    "an empty object": (b"{}", 422),
+}
+
+
+@pytest.mark.parametrize(("body", "status"), BODIES.values(), ids=BODIES.keys())
+async def test_a_body_that_is_no_signup_is_refused(site: Site, body: bytes, status: int) -> None:
+    answer = await site.posts(body)
+
+    assert status == answer.status
+    assert await site.keys() == 0
+
+
+async def test_a_body_that_is_not_utf8_is_refused(site: Site) -> None:
+    import base64
+    import hmac
+
+    body, seconds = b'{"first_name": "\xff"}', site.clock.now_ms() // 1000
+    key = base64.b64decode(site.secret.removeprefix("whsec_"))
+    mac = hmac.digest(key, b"msg_1.%d.%b" % (seconds, body), "sha256")
+    headers = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(seconds),
+        "webhook-signature": "v1," + base64.b64encode(mac).decode(),
+        "content-type": "application/json",
+    }
+
+    answer = await site.asks("POST", SIGNUP, data=body, headers=headers)
+
+    assert (answer.status, answer.json["detail"]) == (400, "the body is not UTF-8")
+
+
+@pytest.mark.parametrize("size", [64 * 1024 + 1, 1_000_000])
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_that_is_too_long_is_not_read(site: Site, size: int, chunked: bool) -> None:
+    async def pieces() -> Any:
+        for _ in range(0, size, 1000):
+            yield b" " * 1000
+        yield b" " * 1000
+
+    answer = await site.asks(
+        "POST", SIGNUP, data=pieces() if chunked else b" " * size, headers={"content-type": "application/json"}
+    )
+
+    assert answer.status == 413
+
+
+async def test_a_body_of_just_the_limit_is_read(site: Site) -> None:
+    body = json.dumps(person("ada")).encode()
+
+    assert (await site.posts(body + b" " * (64 * 1024 - len(body)))).status == 202
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("text/plain", 415),
+        ("", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("application/json; charset=latin-1", 415),
+        ("application/jsonp", 415),
+        ("application/json; charset=utf-8", 202),
+        ("Application/JSON;charset=UTF-8", 202),
+        ("application/cloudevents+json", 202),
+    ],
+)
+async def test_only_json_is_taken(site: Site, kind: str, status: int) -> None:
+    assert status == (await site.posts(json.dumps(person("ada")).encode(), content_type=kind)).status
+
+
+async def test_a_compressed_body_is_not_unfolded(site: Site) -> None:
+    answer = await site.posts(b"\x1f\x8bnonsense".decode("latin-1").encode(), content_encoding="gzip")
+
+    assert answer.status == 415
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
+async def test_a_webhook_is_posted(site: Site, method: str) -> None:
+    answer = await site.asks(method, SIGNUP)
+
+    assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/webhook", "/webhook/christmas-signup/", "/../etc/passwd", "/%00", "/%ff", "//"]
+)
+async def test_there_is_nothing_elsewhere(site: Site, path: str) -> None:
+    answer = await site.asks("POST", path)
+
+    assert (answer.status, answer.headers["Content-Type"]) == (404, "application/problem+json")
+
+
+GARBAGE = {
+    "not HTTP": (b"hello\r\n\r\n", b"400"),
+    "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"400"),
+    "no host": (b"GET /health HTTP/1.1\r\n\r\n", b"400"),
+    "a header without a colon": (b"POST / HTTP/1.1\r\nHost: a\r\nwhat\r\n\r\n", b"400"),
+    "two lengths": (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", b"400"),
+    "a negative length": (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", b"400"),
+    "length and chunks": (
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"400",
+    ),
+    "a header without end": (b"GET / HTTP/1.1\r\nHost: a\r\nx: " + b"y" * 20_000 + b"\r\n\r\n", b"400"),
+    "broken chunks": (
+        f"POST {SIGNUP} HTTP/1.1\r\nHost: a\r\n".encode()
+        + b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"400",
+    ),
+    "an unknown expectation": (
+        f"POST {SIGNUP} HTTP/1.1\r\nHost: a\r\nExpect: a miracle\r\nContent-Length: 0\r\n\r\n".encode(),
+        b"417",
+    ),
+}
+
+
+@pytest.mark.parametrize(("wire", "status"), GARBAGE.values(), ids=GARBAGE.keys())
+async def test_garbage_on_the_wire_is_the_clients_fault(
+    site: Site, wire: bytes, status: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(site.url.rpartition(":")[2]))
+    writer.write(wire)
+    line = await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+
+    assert line.split(b" ")[1] == status
+    assert [record for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")] == []
+    assert (await site.asks("GET", "/health")).status == 200
+
+
+async def test_a_client_that_leaves_in_the_middle_troubles_nobody(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", int(site.url.rpartition(":")[2]))
+    head = f"POST {SIGNUP} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"
+    writer.write(head.encode())
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+
+    assert (await site.asks("GET", "/health")).status == 200
+    assert [record for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")] == []
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.gateway.body.BODY_SECONDS_MAX", 0.02)
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(site.url.rpartition(":")[2]))
+    head = f"POST {SIGNUP} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"
+    writer.write(head.encode())
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"connection: close" in answer.lower()

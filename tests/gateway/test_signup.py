@@ -1,0 +1,104 @@
+"""A signup is answered once, and the same way ever after."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from common.clock import VirtualClock, iso
+from common.domain.ids import enrollment_id
+from services.gateway.webhooks.signup import parse
+from tests.gateway.conftest import Opener, Site, person
+
+
+async def test_ada_signs_up_and_is_told_all_about_it(site: Site, clock: VirtualClock) -> None:
+    answer = await site.signs_up(person("ada", email="  Ada@Example.org ", red_systems=2))
+
+    assert answer.status == 202
+    assert {
+        "status": "accepted",
+        "message": "Signup accepted; the first e-mail is on its way.",
+        "enrollment_id": enrollment_id("christmas_2025", "ada@example.org"),
+        "email": "ada@example.org",
+        "segment": "CRITICAL",
+        "campaign": "Christmas 2025",
+        "timestamp": iso(clock.now_ms()),
+    } == answer.json
+
+
+async def test_emeka_signs_up_twice_and_is_enrolled_once(site: Site, clock: VirtualClock) -> None:
+    first = await site.signs_up(person("emeka", red_systems=1))
+    clock.advance(60_000)
+    second = await site.signs_up(person("emeka"))
+
+    assert (first.status, second.status) == (202, 200)
+    assert second.json["status"] == "duplicate"
+    assert first.json["enrollment_id"] == second.json["enrollment_id"]
+    assert second.json["segment"] == "OPTIMIZE", "the newest assessment decides"
+
+
+async def test_a_repeated_webhook_id_gets_the_same_bytes_again(site: Site, clock: VirtualClock) -> None:
+    first = await site.signs_up(person("ada"), id="msg_a")
+    other = await site.signs_up(person("ada", red_systems=3), id="msg_b")
+    clock.advance(250_000)
+
+    assert first.body == (await site.signs_up(person("ada"), id="msg_a")).body
+    again = await site.signs_up(person("ada", red_systems=3), id="msg_b")
+    assert (200, other.body) == (again.status, again.body)
+
+
+async def test_one_webhook_id_sixty_times_at_once_is_one_answer(site: Site) -> None:
+    answers = await asyncio.gather(*(site.signs_up(person("ada"), id="msg_1") for _ in range(60)))
+
+    assert {202} == {answer.status for answer in answers}
+    assert len({answer.body for answer in answers}) == 1
+
+
+async def test_one_person_sixty_times_at_once_is_accepted_once(site: Site) -> None:
+    answers = await asyncio.gather(*(site.signs_up(person("ada")) for _ in range(60)))
+
+    assert sorted(answer.status for answer in answers) == [200] * 59 + [202]
+    assert len({answer.json["enrollment_id"] for answer in answers}) == 1
+
+
+async def test_null_is_absent_and_unknown_fields_are_kept(site: Site) -> None:
+    who = person("ada", business_name=None, red_systems=None, gps_score=None, utm={"source": "instagram"})
+
+    assert (await site.signs_up(who)).status == 202
+    assert parse(json.dumps(who).encode()).extra == {"utm": {"source": "instagram"}}
+
+
+def test_texts_are_tidied_and_numbers_stay_as_they_were() -> None:
+    assessment = parse(
+        json.dumps(
+            person(
+                first_name="  Ada \r\n Bcc:  x ",
+                business_name=" ",
+                assessment_score=72.5,
+                red_systems=2.0,
+                locale="en_CA",
+                timezone=" Asia/Kolkata ",
+                revenue_leak_total=14500,
+            )
+        ).encode()
+    )
+
+    assert (
+        assessment.first_name,
+        assessment.business_name,
+        assessment.assessment_score,
+        assessment.red_systems,
+    ) == ("Ada Bcc: x", None, 72.5, 2)
+    assert (assessment.locale, assessment.timezone, assessment.revenue_leak_total) == ("en-CA", "Asia/Kolkata", 14500)
+    assert isinstance(assessment.revenue_leak_total, int)
+
+
+async def test_a_website_without_a_secret_is_heard_only_where_that_is_allowed(opens: Opener, store_url: str) -> None:
+    strict = await opens(store_url, webhook_secret=None)
+    lenient = await opens(store_url, webhook_secret=None, allow_unsigned_webhooks=True)
+    body = json.dumps(person("ada")).encode()
+    headers = {"content-type": "application/json"}
+
+    assert (await strict.asks("POST", "/webhook/christmas-signup", data=body, headers=headers)).status == 401
+    assert (await lenient.asks("POST", "/webhook/christmas-signup", data=body, headers=headers)).status == 202
+    assert (await lenient.asks("POST", "/webhook/christmas-signup", data=body, headers=headers)).status == 200
