@@ -98,15 +98,15 @@ class DurableConsumer(Consumer):
         room = self.room
         if room <= 0:
             return
-        held = self.broker.held[self.queue_name]
+        # Lowered first: a doubt that a worker's thread raises while we ask is for the next time.
+        doubtful, self._doubtful = self._doubtful, False
         try:
-            if self._doubtful:
-                self.broker.do_recover(self.queue_name, *list(held))
-            self._doubtful = True
+            if doubtful:
+                self.broker.do_recover(self.queue_name, *list(self.broker.held[self.queue_name]))
             answer = self.broker.do_fetch(self.queue_name, room)
         except AWAY:
+            self._doubtful = True
             return  # The scheduler says so, once, and wakes us when there is something to do.
-        self._doubtful = False
         for ready_id, body in zip(answer[::2], answer[1::2], strict=True):
             self._take(ready_id.decode(), body)
 
