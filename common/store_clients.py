@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import redis
 import redis.asyncio
@@ -106,10 +106,6 @@ def _why_not(client: redis.Redis) -> str | None:
     except redis.ResponseError as error:
         raise StoreError(f"REDIS_URL: the store refuses us ({error})") from None
     return None
-
-
-def is_embedded(url: str) -> bool:
-    return urlsplit(url).scheme == "unix"
 
 
 def store_warnings(client: redis.Redis) -> list[str]:
