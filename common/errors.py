@@ -3,7 +3,7 @@ Failures, as a small tree. Providers translate into it; actors know nothing else
 
     Failure
     ├── Throttled      429, 529: nothing happened                          → hold until Retry-After; costs no attempt
-    ├── Transient      may succeed later: 503, refused connection          → next attempt; if it lasts, the circuit holds all
+    ├── Transient      may succeed later: 503, refused connection          → next attempt; if it lasts, all are held
     │   └── Ambiguous    may have succeeded: timeout after the request left → next attempt, same key, same bytes
     ├── Permanent      this message will never succeed: malformed address  → dead letter
     └── Misconfigured  no message will: key, domain, quota of the day      → the outbox holds, one alert
@@ -54,8 +54,10 @@ class Permanent(Failure):
 
 
 class Misconfigured(Failure):
-    """No request will succeed until a person changes something, or until `retry_after_ms` (a quota's reset) has passed."""
+    """No request will succeed until a person changes something, or `retry_after_ms` (a quota's reset) has passed."""
 
-    def __init__(self, code: str, detail: str = "", *, status: int | None = None, retry_after_ms: int | None = None) -> None:
+    def __init__(
+        self, code: str, detail: str = "", *, status: int | None = None, retry_after_ms: int | None = None
+    ) -> None:
         super().__init__(code, detail, status=status)
         self.retry_after_ms = retry_after_ms

@@ -1,4 +1,4 @@
-"""What an actor may touch: clock, ledger, providers, content, settings. Only entries build one; all else receives it."""
+"""What an actor may touch: clock, ledger, providers, content, settings. Only entries build one; the rest receive it."""
 
 from __future__ import annotations
 
