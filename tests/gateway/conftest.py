@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import tempfile
@@ -16,6 +17,7 @@ from typing import Any
 import aiohttp
 import pytest
 import redis.asyncio
+from multidict import CIMultiDictProxy
 from standardwebhooks import Webhook
 
 from common.clock import VirtualClock
@@ -45,7 +47,7 @@ def person(name: str = "ada", **fields: Any) -> dict[str, Any]:
 class Answer:
     status: int
     body: bytes
-    headers: dict[str, str]
+    headers: CIMultiDictProxy[str]
 
     @property
     def json(self) -> Any:
@@ -73,7 +75,7 @@ class Site:
     def headers(self, body: bytes, *, id: str | None = None, at_s: int | None = None, by: str = "") -> dict[str, str]:
         """What the website sends along, made by the package it uses."""
         seconds = self.clock.now_ms() // 1000 if at_s is None else at_s
-        message_id = id or f"msg_{next(self.numbers)}"
+        message_id = id or f"auto_{next(self.numbers)}"
         signature = Webhook(by or self.secret).sign(message_id, datetime.fromtimestamp(seconds, UTC), body.decode())
         return {
             "webhook-id": message_id,
@@ -93,7 +95,13 @@ class Site:
 
     async def asks(self, method: str, path: str, **options: Any) -> Answer:
         async with self.http.request(method, self.url + path, **options) as response:
-            return Answer(response.status, await response.read(), dict(response.headers))
+            return Answer(response.status, await response.read(), response.headers)
+
+    async def settled(self) -> None:
+        """Wait until the ledger has all that the spool kept."""
+        async with asyncio.timeout(10):
+            while self.door.intake.spool.events or self.door.intake.store.is_away:
+                await asyncio.sleep(0.01)
 
     async def keys(self) -> int:
         """How much is in the store."""

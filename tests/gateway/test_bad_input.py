@@ -268,7 +268,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(site: Site, monkeypat
     reader, writer = await asyncio.open_connection("127.0.0.1", int(site.url.rpartition(":")[2]))
     head = f"POST {SIGNUP} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"
     writer.write(head.encode())
-    answer = await reader.read()
+    answer = await reader.readuntil(b"\r\n\r\n")
     writer.close()
     await writer.wait_closed()
 
