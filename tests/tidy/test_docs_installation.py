@@ -1,0 +1,20 @@
+"""`pip install .` gives a command that works from any folder: all that is read at run time is packaged."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+from tests.tidy.house import ROOT
+
+PACKAGING = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+NOT_READ = {".py", ".pyc"}
+
+
+@pytest.mark.parametrize("room", ["actors", "common", "services"])
+def test_every_file_that_is_no_code_is_packaged(room):
+    there = {file for file in (ROOT / room).rglob("*") if file.is_file() and file.suffix not in NOT_READ}
+    packaged = {file for pattern in PACKAGING.get(room, []) for file in (ROOT / room).glob(pattern)}
+
+    assert {str(file.relative_to(ROOT)) for file in there - packaged if file.name != "README.md"} == set()
