@@ -8,6 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from common.ledger.ledger import Ledger
 from common.ledger.scripts import PASSING
+from common.settings import url_of
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,7 @@ class Watch:
         except OSError as error:
             await web.TCPSite(self._runner, host, 0).start()
             log.warning("worker_metrics_port_taken", port=port, error=str(error.strerror))
-        log.info("worker_watch", address=list(self._runner.addresses[0][:2]))
+        log.info("worker_watch", url=url_of(host, self._runner.addresses[0][1]))
 
     async def stop(self) -> None:
         if self._runner is not None:

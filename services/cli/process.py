@@ -5,11 +5,13 @@ from __future__ import annotations
 import signal
 import sys
 
-import click
-
+from common.campaigns.loader import load_campaign
+from common.logs import get_logger, setup_logs
 from common.settings import Settings, SettingsError
 from services.supervisor.children import entry, run_worker
 from services.supervisor.ports import problem_with
+
+log = get_logger(__name__)
 
 
 def run_gateway(settings: Settings) -> int:
@@ -18,15 +20,25 @@ def run_gateway(settings: Settings) -> int:
 
 
 def run_one_worker(settings: Settings) -> int:
-    _check_port("WORKER_METRICS", settings.metrics_host, settings.worker_metrics_port)
+    _check_metrics_host(settings)
+    # A wrong name is told at once, not when a store that is away has come back.
+    load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    setup_logs("worker", settings)
     # Until the worker has its own handler: whoever waits for a store is stopped by SIGTERM like one at work, status 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    return run_worker(settings, say=lambda line: click.echo(line, err=True))
+    return run_worker(settings, say=log.warning)
 
 
 def run_sandbox(settings: Settings) -> int:
     _check_port("SANDBOX", settings.sandbox_host, settings.sandbox_port)
     return entry("sandbox")(settings)
+
+
+def _check_metrics_host(settings: Settings) -> None:
+    """A port that is taken hinders nobody: the worker then listens on any free one, and says so."""
+    problem = problem_with("METRICS", settings.metrics_host, settings.worker_metrics_port)
+    if problem and problem.startswith("METRICS_HOST"):
+        raise SettingsError([problem])
 
 
 def _check_port(setting: str, host: str, port: int) -> None:

@@ -12,8 +12,8 @@ def command() -> int:
     """
     Do what is due, until SIGTERM; then finish what is in hand and end within 30 s.
 
-    Without REDIS_URL it uses the store of a running `advent up` in DATA_DIR. Run as many as you like; a second one on
-    the same machine needs another WORKER_METRICS_PORT (0: any free one).
+    Without REDIS_URL it uses the store of a running `advent up` in DATA_DIR. Run as many as you like: where
+    WORKER_METRICS_PORT is taken already, a worker answers on any free port and says on which.
     """
     from services.cli.process import run_one_worker
 

@@ -1,0 +1,168 @@
+"""A folder, free ports and settings: where one story plays, beside any number of others."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from common.processes import command_of
+from common.store import EmbeddedStore
+from tests.acceptance.http import status_of
+from tests.acceptance.process import Process
+from tests.acceptance.sandbox import Sandbox
+from tests.acceptance.website import Website
+
+SECRETS = {
+    "SECRET_KEY": "a key that no real store has ever known",
+    "WEBHOOK_SECRET": "whsec_YSBzZWNyZXQgdGhhdCBubyB3ZWJzaXRlIHVzZXM=",
+    "CALCOM_WEBHOOK_SECRET": "a calendar that does not exist",
+    "RESEND_WEBHOOK_SECRET": "whsec_YSBzZWNyZXQgdGhhdCBubyBwcm92aWRlciB1c2Vz",
+}
+
+FAST = {"TESTING_MODE": "true", "CAMPAIGN_SPEED": "60"}
+"""The seven e-mails at 0 … 6 s."""
+
+UNLIMITED = {"RESEND_REQUESTS_PER_SECOND": "10000", "NOTION_REQUESTS_PER_MINUTE": "1000000"}
+"""With `Sandbox.hurry`: many people's mail at once."""
+
+# Every write is synced, as in production; in memory that costs nothing where there is such a folder.
+_MEMORY = Path("/dev/shm")
+
+
+class Place:
+    """Starts processes and ends what it started, by process id."""
+
+    def __init__(self, **settings: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="advent-", dir=_MEMORY if _MEMORY.is_dir() else None))
+        gateway, sandbox, worker = free_ports(3)
+        self.settings = {
+            "GATEWAY_PORT": str(gateway),
+            "SANDBOX_PORT": str(sandbox),
+            "WORKER_METRICS_PORT": str(worker),
+            **settings,
+        }
+        self.gateway_url = f"http://127.0.0.1:{gateway}"
+        self.worker_url = f"http://127.0.0.1:{worker}"
+        self.sandbox = Sandbox(f"http://127.0.0.1:{sandbox}")
+        self.website = Website(self.gateway_url, SECRETS["WEBHOOK_SECRET"])
+        self.store: EmbeddedStore | None = None
+        self.processes: list[Process] = []
+
+    @property
+    def data_dir(self) -> Path:
+        return self.folder / "data"
+
+    def start(self, *arguments: str, **settings: str) -> Process:
+        """`advent …`, without waiting for anything."""
+        number = len(self.processes)
+        process = Process(arguments, folder=self.folder, settings={**self.settings, **settings}, number=number)
+        self.processes.append(process)
+        return process
+
+    def up(self, **settings: str) -> Process:
+        """`advent up`, once it has said that all is up."""
+        process = self.start("up", **settings)
+        self.until(lambda: "Ctrl-C stops everything" in process.stdout, process)
+        return process
+
+    def own_store(self) -> EmbeddedStore:
+        """A store beside the processes, which know it by REDIS_URL."""
+        self.store = EmbeddedStore(self.folder / "store")
+        self.settings["REDIS_URL"] = self.store.url
+        return self.store
+
+    def serve(self, name: str, **settings: str) -> Process:
+        """`advent gateway`, `worker` or `sandbox` by itself, once it answers."""
+        url = {"gateway": f"{self.gateway_url}/health", "worker": f"{self.worker_url}/ready"}
+        process = self.start(name, **settings)
+        self.until(lambda: status_of(url.get(name, f"{self.sandbox.url}/health")) == 200, process)
+        return process
+
+    def serve_all(self, **settings: str) -> tuple[Process, Process, Process]:
+        """Sandbox, gateway and worker as processes of their own over one store."""
+        self.own_store().start()
+        return self.serve("sandbox", **settings), self.serve("gateway", **settings), self.serve("worker", **settings)
+
+    def until(self, is_so: Any, process: Process, *, within_s: float = 30) -> None:
+        """Until `is_so()`; fails when the process ends before."""
+        deadline = time.monotonic() + within_s
+        while not is_so():
+            assert process.is_running, f"{process.name} ended:\n{process.stdout}\n{process.stderr}"
+            assert time.monotonic() < deadline, f"{process.name} is not ready:\n{process.stdout}\n{process.stderr}"
+            time.sleep(0.02)
+
+    def run(self, *arguments: str, **settings: str) -> Process:
+        """One command, to its end."""
+        process = self.start(*arguments, **settings)
+        process.wait()
+        return process
+
+    def ask(self, *arguments: str) -> Any:
+        """The answer of a command that takes `--json`."""
+        process = self.run(*arguments, "--json")
+        assert process.wait() == 0, process.stderr
+        return json.loads(process.stdout)
+
+    def accepted(self, delivery: str) -> list[dict[str, Any]]:
+        """The log lines of workers that say a delivery of this name (`step-1`) was accepted."""
+        return [
+            line
+            for process in self.processes
+            for line in process.logs()
+            if line["event"] == "delivery_accepted" and line["delivery_id"].endswith(f"/{delivery}")
+        ]
+
+    def child(self, name: str) -> int | None:
+        """The process id of a child of the `advent up` that runs here."""
+        try:
+            return int((self.data_dir / "run" / f"{name}.pid").read_text())
+        except (OSError, ValueError):
+            return None
+
+    def close(self) -> None:
+        children = [pid for name in ("gateway", "worker", "sandbox", "store") if (pid := self.child(name))]
+        for process in self.processes:
+            if process.is_running:
+                process.kill()
+        for pid in children:
+            # Where the kernel does not tell children that their parent was killed.
+            if str(self.folder) in command_of(pid) or command_of(pid).startswith("advent: "):
+                os.kill(pid, signal.SIGKILL)
+        if self.store is not None:
+            self.store.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def free_ports(count: int) -> list[int]:
+    """Below those that the system gives to outgoing connections, so that none of them comes in between."""
+    found: list[int] = []
+    draw = random.SystemRandom()
+    while len(found) < count:
+        port = draw.randrange(10_000, 32_000)
+        with socket.socket() as probe:
+            if port not in found and not _is_taken(probe, port):
+                found.append(port)
+    return found
+
+
+def _is_taken(probe: socket.socket, port: int) -> bool:
+    try:
+        probe.bind(("127.0.0.1", port))
+    except OSError:
+        return True
+    return False
+
+
+def gone(pid: int) -> bool:
+    """Whether no process has this id any longer, or only as a zombie."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return not state.strip() or state.startswith("Z")

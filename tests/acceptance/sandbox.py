@@ -1,0 +1,62 @@
+"""What the imitated providers saw, counted on their side."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import Any
+
+from tests.acceptance.http import request
+
+
+class Sandbox:
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def inbox(self, address: str = "") -> list[dict[str, Any]]:
+        """Accepted mails, oldest first; of everybody, or to one address."""
+        mails: list[dict[str, Any]] = self._get(f"/inbox.json?to={address}")
+        return mails
+
+    def counts(self) -> dict[str, Any]:
+        counted: dict[str, Any] = self._get("/counts.json")
+        return counted
+
+    def mails_by_key(self) -> dict[str, int]:
+        by_key: dict[str, int] = self.counts()["mails_by_key"]
+        return by_key
+
+    def asked_to_send(self) -> int:
+        """Requests to send a mail since the sandbox started, whatever became of them."""
+        return int(self.counts()["requests"].get("resend emails.send", 0))
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """The properties of each row of `Email Sequence` or `BusinessX Canada`."""
+        return [row["properties"] for row in self._get("/notion.json")[table] if not row["in_trash"]]
+
+    def set_faults(self, *rules: dict[str, Any]) -> None:
+        self._put({"rules": list(rules)})
+
+    def hurry(self) -> None:
+        """Accept requests as fast as they come; both providers' rate limits have tests of their own."""
+        self._put({"dials": {"resend_requests_per_second": 10_000, "notion_requests_per_minute": 1_000_000}})
+
+    def _get(self, path: str) -> Any:
+        # A sandbox that has just been killed is asked again by whoever waits for it.
+        try:
+            answer = request("GET", self.url + path)
+        except (OSError, http.client.HTTPException):
+            return _NOTHING[path.partition("?")[0]]
+        assert answer.status == 200, answer.body
+        return answer.json
+
+    def _put(self, settings: dict[str, Any]) -> None:
+        answer = request("PUT", f"{self.url}/faults.json", json.dumps(settings).encode())
+        assert answer.status == 200, answer.body
+
+
+_NOTHING: dict[str, Any] = {
+    "/inbox.json": [],
+    "/counts.json": {"mails": 0, "mails_by_key": {}, "requests": {}, "answers": {}},
+    "/notion.json": {"Email Sequence": [], "BusinessX Canada": []},
+}

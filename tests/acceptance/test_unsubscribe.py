@@ -1,0 +1,43 @@
+"""Dunya leaves through the link in her own mail."""
+
+from __future__ import annotations
+
+import re
+
+from tests.acceptance.http import request
+from tests.acceptance.place import Place
+from tests.acceptance.waiting import eventually
+from tests.acceptance.website import person
+
+ONE_CLICK = b"List-Unsubscribe=One-Click"
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+def test_dunya_leaves_by_the_link_in_her_mail_and_gets_no_more(place: Place) -> None:
+    place.up(CAMPAIGN_SPEED="20")
+    place.website.post(person("Dunya"), "msg_1")
+    mail = eventually(lambda: place.sandbox.inbox("dunya@people.example"), "her first mail")[0]
+    link = re.fullmatch(r"<(http[^>]+)>.*", mail["headers"]["List-Unsubscribe"])[1]
+    assert link in mail["text"]
+    assert link in mail["html"]
+
+    page = request("GET", link)
+
+    assert page.status == 200
+    assert b"<form" in page.body
+    assert place.ask("contact", "dunya@people.example")["status"] == "active", "only to look changes nothing"
+
+    assert request("POST", link, ONE_CLICK, FORM).status == 200
+
+    assert place.ask("contact", "dunya@people.example")["status"] == "exited"
+    # Ada's second mail tells that Dunya's would have come: Ada signed up later.
+    place.website.post(person("Ada"), "msg_2")
+    eventually(lambda: len(place.sandbox.inbox("ada@people.example")) == 2, "Ada's second mail")
+    assert len(place.sandbox.inbox("dunya@people.example")) == 1
+    eventually(lambda: _row(place)["Sequence Completed"], "a row that says: do not write to her again")
+    again = place.website.post(person("Dunya"), "msg_3")
+    assert (again.status, again.json["status"]) == (200, "duplicate")
+
+
+def _row(place: Place) -> dict[str, object]:
+    return next(row for row in place.sandbox.rows("Email Sequence") if row["Email"] == "dunya@people.example")
