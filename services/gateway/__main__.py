@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 
@@ -17,6 +18,7 @@ from common.settings import Settings, SettingsError, load_settings
 from common.store import connect_async
 from services.gateway.app import build_app, build_door
 from services.gateway.server import Server
+from services.gateway.store_watch import impatient
 
 log = get_logger(__name__)
 
@@ -39,7 +41,7 @@ async def _serve(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
-    client = connect_async(settings.redis_url)
+    client = impatient(connect_async(settings.redis_url))
     ledger = Ledger(
         client, campaign=campaign.key, cadence=campaign.cadence(settings.pace), secret_key=settings.secret_key or ""
     )
@@ -56,6 +58,9 @@ async def _listen(server: Server, settings: Settings, stop: asyncio.Event) -> in
     except OSError as error:
         log.error("cannot_listen", host=settings.gateway_host, port=settings.gateway_port, reason=error.strerror)
         return 1
+    # What is here now stays: the collector need not look at it again with every few thousand requests.
+    gc.collect()
+    gc.freeze()
     log.info("gateway_listens", host=settings.gateway_host, port=port)
     await stop.wait()
     log.info("gateway_stops")

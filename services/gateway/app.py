@@ -45,7 +45,7 @@ def build_door(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_nam
 
 def build_app(door: Door) -> web.Application:
     """The application around a door; it replays the spool while it runs."""
-    app = web.Application(middlewares=[Around().handle], client_max_size=BODY_BYTES_MAX)
+    app = web.Application(middlewares=[Around(door.clock).handle], client_max_size=BODY_BYTES_MAX)
     app[DOOR] = door
     app[TRAFFIC] = Traffic()
     app.add_routes(ROUTES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from dataclasses import replace
 from typing import Literal
@@ -14,8 +13,6 @@ from services.gateway.events import Kept, SignupReceived, UnsubscribeReceived
 from services.gateway.spool import Spool
 from services.gateway.store_watch import FAILURES, StoreWatch
 
-STORE_SECONDS_MAX = 2
-"""A store that does not answer is away: whoever waits for us waits no longer than this."""
 REMEMBERED = 10_000
 
 Outcome = Literal["accepted", "duplicate", "repeated", "spooled"]
@@ -39,10 +36,9 @@ class Intake:
         kept = event.kept(self.ledger.campaign) if self._must_ask_spool() else None
         if not self.store.is_away and not (kept and self.spool.holds(kept)):
             try:
-                async with asyncio.timeout(STORE_SECONDS_MAX):
-                    acceptance = await self.ledger.accept(
-                        event.assessment, webhook_id=event.webhook_id, received_ms=event.received_ms
-                    )
+                acceptance = await self.ledger.accept(
+                    event.assessment, webhook_id=event.webhook_id, received_ms=event.received_ms
+                )
             except FAILURES as error:
                 self.store.failed(error)
             else:
@@ -55,10 +51,7 @@ class Intake:
         kept = event.kept()
         if not self.store.is_away and not self.spool.holds(kept):
             try:
-                async with asyncio.timeout(STORE_SECONDS_MAX):
-                    await self.ledger.unsubscribe(
-                        event.who.enrollment_id, mark=event.who.mark, now_ms=event.received_ms
-                    )
+                await self.ledger.unsubscribe(event.who.enrollment_id, mark=event.who.mark, now_ms=event.received_ms)
             except FAILURES as error:
                 self.store.failed(error)
             else:

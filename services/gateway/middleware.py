@@ -13,8 +13,9 @@ from multidict import CIMultiDict
 from prometheus_client import Counter
 
 from common import metrics
+from common.clock import Clock
 from common.logs import get_logger
-from services.gateway.access_log import access_log
+from services.gateway.access_log import AccessLog
 from services.gateway.problem import Problem
 from services.gateway.trace import TRACE, Trace
 from services.gateway.traffic import TRAFFIC
@@ -38,8 +39,8 @@ log = get_logger(__name__)
 class Around:
     """The only middleware: each further one would cost every request."""
 
-    def __init__(self) -> None:
-        self._log = access_log()
+    def __init__(self, clock: Clock) -> None:
+        self._log = AccessLog(clock)
         self._prefix = secrets.token_hex(6)
         self._numbers = count(1)
 
@@ -64,8 +65,7 @@ class Around:
             _counter(name, trace.outcome).inc()
         elif status == 200:
             return  # Probes and scrapes come every few seconds and say nothing.
-        self._log.info(
-            "request_answered",
+        self._log.answered(
             request_id=request_id,
             route=route_of(request),
             status=status,

@@ -28,6 +28,7 @@ from common.store import EmbeddedStore, connect_async
 from services.gateway.app import build_app, build_door
 from services.gateway.door import Door
 from services.gateway.server import Server
+from services.gateway.store_watch import impatient
 
 SIGNUP = "/webhook/christmas-signup"
 HOUR_MS = 3_600_000
@@ -122,9 +123,9 @@ async def opens(clock: VirtualClock, folder: Path) -> AsyncIterator[Opener]:
     """`await opens(store_url, webhook_secret=…)` starts another gateway over the same folder."""
     async with AsyncExitStack() as stack:
 
-        async def open_site(store_url: str, **settings: Any) -> Site:
+        async def open_site(store_url: str, *, answer_s: float = 2, **settings: Any) -> Site:
             given: dict[str, Any] = {"webhook_secret": secret(), "secret_key": SECRET_KEY, "data_dir": folder}
-            client = connect_async(store_url)
+            client = impatient(connect_async(store_url), seconds_max=answer_s)
             ledger = Ledger(client, campaign="christmas_2025", cadence=CADENCE, secret_key=SECRET_KEY)
             door = build_door(Settings(**given | settings), clock=clock, ledger=ledger, campaign_name="Christmas 2025")
             server = Server(build_app(door))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from pathlib import Path
 
 import pytest
@@ -216,13 +217,8 @@ async def test_a_disk_that_fails_is_said_and_forgotten(
     assert await enrolled(site, "boris")
 
 
-async def test_requests_are_answered_at_once_while_the_store_hangs(
-    opens: Opener, own_store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import signal
-
-    monkeypatch.setattr("services.gateway.intake.STORE_SECONDS_MAX", 0.05)
-    site = await opens(own_store.url)
+async def test_requests_are_answered_at_once_while_the_store_hangs(opens: Opener, own_store: EmbeddedStore) -> None:
+    site = await opens(own_store.url, answer_s=0.05)
     await site.signs_up(person("ada"))
     assert own_store.process is not None
     own_store.process.send_signal(signal.SIGSTOP)
