@@ -20,11 +20,11 @@ OPTION_NAME_MAX = 100
 _ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789;=|<>?@\\]^_{}~:`["
 
 
-def make_column(source_id: str, name: str, kind: str, option_names: tuple[str, ...] = ()) -> Column:
-    """A column whose id follows from where and what it is."""
+def make_column(source_id: str, name: str, kind: str, options: tuple[tuple[str, str], ...] = ()) -> Column:
+    """A column whose id follows from where and what it is; `options` are (name, colour)."""
     column = Column("title" if kind == "title" else _short_id(f"{source_id}/{name}"), name, kind)
-    for option_name in option_names:
-        column = with_option(column, option_name)
+    for option_name, color in options:
+        column = with_option(column, option_name, color)
     return column
 
 

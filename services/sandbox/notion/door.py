@@ -78,7 +78,7 @@ def _token(request: web.Request, sandbox: Sandbox) -> str:
 def _check_version(request: web.Request) -> None:
     version = request.headers.get("Notion-Version")
     header = "Notion-Version header failed validation: Notion-Version header should be"
-    if version is None:
+    if not version:
         raise NotionProblem(400, "missing_version", f"{header} defined, instead was `undefined`.")
     if version not in VERSIONS:
         known = " or ".join(f'`"{name}"`' for name in VERSIONS)

@@ -11,9 +11,14 @@ from services.sandbox.ids import (
 from services.sandbox.notion.columns import make_column
 from services.sandbox.notion.records import Column, Database, Source
 
-SEGMENTS = ("CRITICAL", "URGENT", "OPTIMIZE")
+Options = tuple[tuple[str, str], ...]
+"""(name, colour)"""
 
-SEQUENCE_COLUMNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+SEGMENTS: Options = (("CRITICAL", "red"), ("URGENT", "orange"), ("OPTIMIZE", "green"))
+CAMPAIGN_STATUS: Options = (("Nurture Sequence", "blue"), ("Pre-Call Prep", "purple"))
+BOOKING_STATUS: Options = (("Not Booked", "gray"), ("Booked", "green"), ("Completed", "blue"), ("No-Show", "red"))
+
+SEQUENCE_COLUMNS: tuple[tuple[str, str, Options], ...] = (
     ("Name", "title", ()),
     ("Email", "email", ()),
     ("First Name", "rich_text", ()),
@@ -31,13 +36,13 @@ SEQUENCE_COLUMNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Sequence Completed", "checkbox", ()),
 )
 
-CONTACT_COLUMNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+CONTACT_COLUMNS: tuple[tuple[str, str, Options], ...] = (
     ("Name", "title", ()),
     ("email", "email", ()),
     ("Assessment Score", "number", ()),
     ("Segment", "select", SEGMENTS),
-    ("Christmas Campaign Status", "select", ("Nurture Sequence", "Pre-Call Prep")),
-    ("Booking Status", "select", ("Not Booked", "Booked", "Completed", "No-Show")),
+    ("Christmas Campaign Status", "select", CAMPAIGN_STATUS),
+    ("Booking Status", "select", BOOKING_STATUS),
     ("Diagnostic Call Date", "date", ()),
 )
 
@@ -50,7 +55,7 @@ def first_databases(now_ms: int) -> list[tuple[Database, Source]]:
 
 
 def _database(
-    database_id: str, source_id: str, title: str, columns: tuple[tuple[str, str, tuple[str, ...]], ...], now_ms: int
+    database_id: str, source_id: str, title: str, columns: tuple[tuple[str, str, Options], ...], now_ms: int
 ) -> tuple[Database, Source]:
     made: list[Column] = [make_column(source_id, *column) for column in columns]
     source = Source(

@@ -24,6 +24,12 @@ from services.sandbox.tools import Tools
 MAILS_SHOWN = 200
 ROWS_SHOWN = 200
 PREVIEW_LENGTH = 140
+DIAL_GROUPS = (
+    ("Resend", "resend_"),
+    ("What becomes of a mail", ("delivery_", "bounc", "complaining")),
+    ("Webhooks", "webhook"),
+    ("Notion", "notion_"),
+)
 TABS = ("mail", "text", "headers", "json")
 
 
@@ -180,11 +186,16 @@ def _count(pages: list[Page]) -> int:
     return sum(not page.in_trash for page in pages)
 
 
-def _dials(dials: Dials) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "value": getattr(dials, name), "usual": getattr(Dials(), name), "about": field.description}
+def _dials(dials: Dials) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The dials in groups, as (title, dials)."""
+    shown = {
+        name: {"name": name, "value": getattr(dials, name), "usual": getattr(Dials(), name), "about": field.description}
         for name, field in Dials.model_fields.items()
+    }
+    groups = [
+        (title, [dial for name, dial in shown.items() if name.startswith(starts)]) for title, starts in DIAL_GROUPS
     ]
+    return [*groups, ("Time and chance", [shown[name] for name in ("clock_offset_seconds", "seed")])]
 
 
 def _problems(problem: ValidationError) -> list[str]:

@@ -1,0 +1,90 @@
+"""A sandbox on a free port of this machine, with a clock that the test moves and limits that do not get in its way."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import httpx
+from aiohttp.test_utils import TestServer
+from notion_client import AsyncClient
+
+from common.clock import VirtualClock
+from services.sandbox.app import build_app
+from services.sandbox.ids import API_KEY, NOTION_TOKEN
+from services.sandbox.state import Sandbox, open_sandbox
+
+GENEROUS = {"resend_requests_per_second": 10_000, "notion_requests_per_minute": 100_000}
+
+
+@dataclass(kw_only=True)
+class Running:
+    url: str
+    sandbox: Sandbox
+    clock: VirtualClock
+    http: aiohttp.ClientSession
+
+    @property
+    def resend_url(self) -> str:
+        return f"{self.url}/resend"
+
+    @property
+    def notion_url(self) -> str:
+        return f"{self.url}/notion"
+
+    async def json(self, path: str) -> Any:
+        async with self.http.get(self.url + path) as answer:
+            assert answer.status == 200
+            return await answer.json()
+
+    async def put(self, path: str, body: Any) -> tuple[int, Any]:
+        async with self.http.put(self.url + path, json=body) as answer:
+            return answer.status, await answer.json(content_type=None)
+
+    async def resend(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, Any]:
+        """Status, body and headers of a bare request to Resend, with the key unless `authorization` says otherwise."""
+        sent = {"authorization": f"Bearer {API_KEY}"} | _spelled(headers)
+        async with self.http.request(method, self.resend_url + path, json=body, headers=sent) as answer:
+            return answer.status, await answer.json(content_type=None), answer.headers
+
+    async def notion(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, Any]:
+        """The same at Notion."""
+        sent = {"authorization": f"Bearer {NOTION_TOKEN}", "notion-version": "2025-09-03"}
+        sent = {name: value for name, value in (sent | _spelled(headers)).items() if value}
+        async with self.http.request(method, f"{self.notion_url}/v1{path}", json=body, headers=sent) as answer:
+            return answer.status, await answer.json(content_type=None), answer.headers
+
+
+@asynccontextmanager
+async def running(directory: Path | None = None, **given: Any) -> AsyncIterator[Running]:
+    clock = given.pop("clock", None) or VirtualClock()
+    sandbox = open_sandbox(directory, clock=clock, **given)
+    sandbox.board.turn(GENEROUS)
+    server = TestServer(build_app(sandbox))
+    await server.start_server()
+    async with aiohttp.ClientSession() as http:
+        yield Running(url=str(server.make_url("")).rstrip("/"), sandbox=sandbox, clock=clock, http=http)
+    await server.close()
+    sandbox.close()
+
+
+@asynccontextmanager
+async def notion_sdk(run: Running, **options: Any) -> AsyncIterator[AsyncClient]:
+    """The real SDK, not retrying: the tests count requests."""
+    settings = {"auth": NOTION_TOKEN, "retry": False, "timeout_ms": 5_000, **options}
+    # Loading the machine's certificates takes longer than a test does, and nothing here is encrypted.
+    inner, logger = httpx.AsyncClient(verify=False, trust_env=False), logging.getLogger("notion_client.test")
+    client = AsyncClient(client=inner, base_url=run.notion_url, logger=logger, **settings)
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+def _spelled(headers: dict[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}

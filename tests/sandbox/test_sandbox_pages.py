@@ -1,0 +1,161 @@
+"""The pages for people: the mail as its reader sees it, locked in; the rows; the dials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from notion_client import AsyncClient
+
+from tests.sandbox.mails import send, to_ada
+from tests.sandbox.rows import make
+from tests.sandbox.running import Running
+
+
+async def page(run: Running, path: str, status: int = 200) -> tuple[str, Any]:
+    async with run.http.get(run.url + path, headers={"accept": "text/html"}) as answer:
+        assert answer.status == status
+        return await answer.text(), answer.headers
+
+
+async def form(run: Running, path: str, **fields: str) -> tuple[int, str]:
+    async with run.http.post(run.url + path, data=fields, headers={"accept": "text/html"}) as answer:
+        return answer.status, await answer.text()
+
+
+async def test_an_empty_inbox_says_what_to_do(run: Running) -> None:
+    text, _ = await page(run, "/inbox")
+
+    assert "No mail yet." in text
+    assert "advent try" in text
+
+
+async def test_the_inbox_lists_the_newest_first_and_can_be_searched(run: Running) -> None:
+    await send(to_ada(subject="Letter one"))
+    await send(to_ada(subject="Letter two", to="boris@x.example"))
+    text, _ = await page(run, "/inbox")
+
+    assert text.index("Letter two") < text.index("Letter one")
+    assert "Letter one" not in (await page(run, "/inbox?to=BORIS"))[0]
+    assert "Letter two" not in (await page(run, "/inbox?subject=letter+ONE"))[0]
+    assert "No mail matches." in (await page(run, "/inbox?subject=none"))[0]
+
+
+@pytest.mark.parametrize(
+    ("query", "shows"),
+    [
+        ("", 'class="desktop"'),
+        ("?width=phone", 'class="phone"'),
+        ("?tab=text", "Hello Zoë"),
+        ("?tab=headers", "One-click unsubscribe (RFC 8058)"),
+        ("?tab=headers", "christmas_2025/ada/1"),
+        ("?tab=json", "&#34;last_event&#34;: &#34;delivered&#34;"),
+        ("?tab=other", 'class="desktop"'),
+    ],
+)
+async def test_a_mail_has_its_tabs_and_widths(run: Running, query: str, shows: str) -> None:
+    mail_id = await send(to_ada(), "christmas_2025/ada/1")
+
+    assert shows in (await page(run, f"/inbox/{mail_id}{query}"))[0]
+
+
+async def test_a_mails_html_is_locked_in(run: Running) -> None:
+    mail_id = await send(to_ada(html="<p>Hi</p><script>alert(1)</script>"))
+    text, headers = await page(run, f"/inbox/{mail_id}/html")
+    policy = headers["Content-Security-Policy"]
+
+    assert "<p>Hi</p>" in text
+    assert policy.startswith("sandbox allow-popups")
+    assert "default-src 'none'" in policy
+    assert "allow-scripts" not in policy
+    assert "allow-same-origin" not in policy
+
+
+async def test_what_a_mail_says_is_escaped_on_the_pages(run: Running) -> None:
+    mail_id = await send(to_ada(subject="<b>x</b>", text="<i>y</i>", to="Ada <ada@x.example>"))
+    for path in ("/", "/inbox", f"/inbox/{mail_id}", f"/inbox/{mail_id}?tab=text", f"/inbox/{mail_id}?tab=json"):
+        text, headers = await page(run, path)
+        assert "<b>x</b>" not in text
+        assert "<i>y</i>" not in text
+        assert "script-src 'self'" in headers["Content-Security-Policy"]
+
+
+async def test_a_mail_that_is_not_there_is_404(run: Running) -> None:
+    await page(run, "/inbox/nobody", status=404)
+
+
+async def test_both_databases_are_shown_with_their_rows(run: Running, notion: AsyncClient) -> None:
+    made = await make(notion, "Zoë & Co", Segment={"select": {"name": "CRITICAL"}})
+    await notion.pages.update(made["id"], in_trash=True)
+    text, _ = await page(run, "/notion")
+
+    assert "Zoë &amp; Co" in text
+    assert all(
+        part in text for part in (made["id"], "CRITICAL", "in trash", "BusinessX Canada", "Diagnostic Call Date")
+    )
+
+
+async def test_the_overview_counts_and_warns_of_faults(run: Running, notion: AsyncClient) -> None:
+    await send(to_ada())
+    await make(notion)
+    assert "in force" not in (await page(run, "/"))[0]
+    run.sandbox.faults.put([{"kind": "drop"}])
+
+    assert "1 fault rule is in force." in (await page(run, "/"))[0]
+
+
+async def test_a_rule_is_added_and_removed_by_form(run: Running) -> None:
+    status, text = await form(run, "/faults/rules", kind="committed_503", operation="", count="2", probability="")
+    assert (status, "2 more" in text) == (200, True)
+    (rule,) = run.sandbox.faults.rules
+    assert (rule.operation, rule.after_commit, rule.count) == ("pages.create", True, 2)
+    await form(run, f"/faults/rules/{rule.id}/remove")
+
+    assert run.sandbox.faults.rules == []
+
+
+async def test_a_wrong_form_says_which_field_and_changes_nothing(run: Running) -> None:
+    status, text = await form(run, "/faults/rules", kind="drop", count="many")
+
+    assert (status, "count:" in text, run.sandbox.faults.rules) == (422, True, [])
+
+
+async def test_dials_are_turned_by_form_and_back(run: Running) -> None:
+    usual = run.sandbox.dials
+    fields = {"bouncing": "*@a.test, b@b.test", "webhooks": "on", "resend_verified_domains": "", "notion_rows_max": "3"}
+    status, text = await form(run, "/faults/dials", **fields)
+    dials = run.sandbox.dials
+
+    assert (status, "turned" in text) == (200, True)
+    assert (dials.bouncing, dials.webhooks, dials.notion_rows_max) == (["*@a.test", "b@b.test"], True, 3)
+    assert (dials.resend_verified_domains, dials.seed) == (None, usual.seed)
+    await form(run, "/faults/clear")
+    assert run.sandbox.dials.bouncing == []
+
+
+async def test_another_sites_page_cannot_turn_the_dials(run: Running) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    async with run.http.post(f"{run.url}/faults/rules", data={"kind": "drop"}, headers=headers) as answer:
+        assert answer.status == 403
+
+    assert run.sandbox.faults.rules == []
+
+
+async def test_programs_get_the_faults_as_json_from_the_same_address(run: Running) -> None:
+    assert (await run.json("/faults"))["rules"] == []
+
+
+async def test_the_inbox_can_be_emptied_and_health_told(run: Running) -> None:
+    await send(to_ada(), "k/1")
+    assert await run.json("/health") == {"status": "healthy", "mails": 1}
+    async with run.http.delete(f"{run.url}/inbox.json") as answer:
+        assert answer.status == 204
+
+    assert await run.json("/inbox.json") == []
+    assert (await run.json("/counts.json"))["mails_by_key"] == {}
+    assert await send(to_ada(), "k/1")
+
+
+async def test_static_files_are_served(run: Running) -> None:
+    for name in ("sandbox.css", "refresh.js", "icon.svg"):
+        await page(run, f"/static/{name}")

@@ -1,0 +1,98 @@
+"""The sandbox as a process: it keeps what it accepted over kill -9, stops cleanly, and says when it cannot start."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from services.sandbox.ids import API_KEY
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def process(directory: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+    environment = {"DATA_DIR": str(directory), "SANDBOX_PORT": str(port), "PYTHONPATH": str(ROOT), "LOG_FORMAT": "json"}
+    command = [sys.executable, "-m", "services.sandbox"]
+    started = subprocess.Popen(command, cwd=directory, env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        yield started
+    finally:
+        started.kill()
+        started.communicate()
+
+
+def wait_for(url: str) -> None:
+    for _ in range(200):
+        try:
+            urllib.request.urlopen(url, timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(f"{url} does not answer")
+
+
+def post(port: int, key: str) -> str:
+    mail = {"from": "a@advent.example", "to": "ada@x.example", "subject": "S", "text": "T"}
+    headers = {"authorization": f"Bearer {API_KEY}", "idempotency-key": key}
+    answer = httpx.post(f"http://127.0.0.1:{port}/resend/emails", json=mail, headers=headers)
+    assert answer.status_code == 200
+    return str(answer.json()["id"])
+
+
+def test_what_was_accepted_survives_kill_9_and_its_key_too(tmp_path: Path) -> None:
+    port = free_port()
+    with process(tmp_path, port) as first:
+        wait_for(f"http://127.0.0.1:{port}/health")
+        mail_id = post(port, "k/1")
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    with process(tmp_path, port):
+        wait_for(f"http://127.0.0.1:{port}/health")
+
+        assert post(port, "k/1") == mail_id
+        assert len(httpx.get(f"http://127.0.0.1:{port}/inbox.json").json()) == 1
+
+
+def test_sigterm_stops_it_with_status_0_while_a_request_hangs(tmp_path: Path) -> None:
+    port = free_port()
+    with process(tmp_path, port) as started:
+        wait_for(f"http://127.0.0.1:{port}/health")
+        httpx.post(f"http://127.0.0.1:{port}/faults", json={"kind": "timeout_before", "provider": "resend"})
+        with pytest.raises(httpx.TimeoutException):
+            httpx.get(
+                f"http://127.0.0.1:{port}/resend/emails", headers={"authorization": f"Bearer {API_KEY}"}, timeout=0.2
+            )
+        started.send_signal(signal.SIGTERM)
+
+        assert started.wait(timeout=10) == 0
+
+
+def test_a_taken_port_stops_the_start_with_the_cure(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with process(tmp_path, taken.getsockname()[1]) as started:
+            _, said = started.communicate(timeout=20)
+
+    assert started.returncode == 1
+    assert "SANDBOX_PORT" in said
