@@ -8,11 +8,14 @@ from collections.abc import AsyncIterator
 import aiohttp
 from aiohttp import web
 
+from common.logs import get_logger
 from services.sandbox.resend.delivery import Delivery
 from services.sandbox.resend.hooks import Hooks
 from services.sandbox.state import Sandbox
 
 LONGEST_SLEEP_SECONDS = 60.0
+
+log = get_logger(__name__)
 
 
 class Courier:
@@ -28,10 +31,12 @@ class Courier:
 
     async def running(self, app: web.Application) -> AsyncIterator[None]:
         """Runs beside the application (`app.cleanup_ctx`)."""
-        async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
-            rounds = tasks.create_task(self._rounds(session))
+        async with aiohttp.ClientSession() as session:
+            rounds = asyncio.create_task(self._rounds(session))
+            rounds.add_done_callback(_tell_failure)
             yield
             rounds.cancel()
+            await asyncio.gather(rounds, return_exceptions=True)
 
     async def _rounds(self, session: aiohttp.ClientSession) -> None:
         while True:
@@ -49,3 +54,8 @@ class Courier:
             return LONGEST_SLEEP_SECONDS
         seconds = (min(due) - self._sandbox.clock.now_ms()) / 1_000
         return min(max(seconds, 0.01), LONGEST_SLEEP_SECONDS)
+
+
+def _tell_failure(rounds: asyncio.Task[None]) -> None:
+    if not rounds.cancelled() and rounds.exception() is not None:
+        log.error("courier_failed", exc_info=rounds.exception())
