@@ -11,6 +11,8 @@ from typing import Any
 
 import aiohttp
 import httpx
+import pytest
+import resend
 from aiohttp.test_utils import TestServer
 from notion_client import AsyncClient
 
@@ -84,6 +86,13 @@ async def notion_sdk(run: Running, **options: Any) -> AsyncIterator[AsyncClient]
         yield client
     finally:
         await client.aclose()
+
+
+def resend_sdk_at(run: Running, patch: pytest.MonkeyPatch) -> None:
+    """Points Resend's SDK here. It has one key, one address and one client a process; others may have set theirs."""
+    patch.setattr(resend, "api_key", API_KEY)
+    patch.setattr(resend, "api_url", run.resend_url)
+    patch.setattr(resend, "default_async_http_client", resend.HTTPXClient(timeout=10))
 
 
 def _spelled(headers: dict[str, str]) -> dict[str, str]:

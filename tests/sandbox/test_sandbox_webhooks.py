@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 
 from common.clock import SystemClock
 from tests.sandbox.mails import send, to_ada
-from tests.sandbox.running import Running, running
+from tests.sandbox.running import Running, resend_sdk_at, running
 
 SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
@@ -56,8 +56,7 @@ async def gateway() -> AsyncIterator[Receiver]:
 async def run(gateway: Receiver, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
     # The receiver's own clock judges the signature, so this one is the machine's.
     async with running(clock=SystemClock(), gateway_url=gateway.url, webhook_secret=SECRET) as started:
-        monkeypatch.setattr(resend, "api_key", "re_sandbox")
-        monkeypatch.setattr(resend, "api_url", started.resend_url)
+        resend_sdk_at(started, monkeypatch)
         started.sandbox.board.turn({"webhooks": True})
         yield started
 
