@@ -1,0 +1,73 @@
+"""The operator's page is complete: every metric and every log event has its line, and no line is about nothing."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from common import metrics
+from common.domain.retry import KEY_REMEMBERED_MS
+from common.ledger.ledger import LEASE_MS, REMEMBER_WEBHOOK_MS
+from common.queue_scripts import SILENCE_MS
+from services.gateway.spool import BYTES_MAX
+from tests.tidy.house import ROOT
+
+PAGE = (ROOT / "docs" / "operations.md").read_text()
+LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
+OUTCOMES = {"delivery_retry", "delivery_hold", "delivery_skipped", "delivery_dead"}
+"""`actors/send.py` makes these names of the outcome."""
+
+
+def test_every_metric_is_explained_and_nothing_else():
+    assert set(exposed()) == set(re.findall(r"^\| `(advent_\w+)` ", PAGE, re.MULTILINE))
+
+
+def test_kind_and_labels_of_a_metric_are_as_documented():
+    rows = re.findall(r"^\| `(advent_\w+)` \| (\w+) \| ([\w, ]*)\|", PAGE, re.MULTILINE)
+    documented = {name: (kind, labels.strip()) for name, kind, labels in rows}
+
+    assert documented == {name: (metric._type, ", ".join(metric._labelnames)) for name, metric in exposed().items()}
+
+
+def test_every_log_event_is_explained_and_nothing_else():
+    table = PAGE.split("## Log events")[1].split("\n## ")[0]
+    cells = re.findall(r"^\| (`[^|]+`) \|", table, re.MULTILINE)
+
+    assert set(events()) | OUTCOMES == {event for cell in cells for event in re.findall(r"`(\w+)`", cell)}
+
+
+def test_the_numbers_of_the_guarantees_are_those_of_the_code():
+    guarantees = (ROOT / "docs" / "guarantees.md").read_text()
+    architecture = (ROOT / "docs" / "architecture.md").read_text()
+
+    assert f"for {REMEMBER_WEBHOOK_MS // 86_400_000} days" in guarantees
+    assert f"{BYTES_MAX // 1024**2} MiB" in guarantees
+    assert f"past {KEY_REMEMBERED_MS // 3_600_000} h" in guarantees
+    assert f"lease of {LEASE_MS // 1000} s" in architecture
+    assert f"silent for {SILENCE_MS // 1000} s" in architecture
+
+
+def exposed() -> dict[str, Any]:
+    """Every metric of ours under the name that Prometheus sees."""
+    found = [metric for metric in vars(metrics).values() if hasattr(metric, "_labelnames")]
+    return {metric._name + ("_total" if metric._type == "counter" else ""): metric for metric in found}
+
+
+def events() -> Iterator[str]:
+    """What is given to a logger as its first word, anywhere in the code."""
+    for room in ("actors", "common", "services"):
+        for file in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.Call) and node.args and is_logging(node.func):
+                    word = node.args[0]
+                    if isinstance(word, ast.Constant):
+                        yield str(word.value)
+
+
+def is_logging(called: ast.expr) -> bool:
+    """`log.info`, `self._log.info`, `get_logger(…).critical`; not `client.info`."""
+    if not isinstance(called, ast.Attribute) or called.attr not in LEVELS:
+        return False
+    return ast.unparse(called.value).split("(")[0].split(".")[-1] in ("log", "_log", "get_logger")
