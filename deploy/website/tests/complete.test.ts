@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import route, { assessmentRoute, complete, type Options, type Undelivered } from "../api/assessment/complete";
+import type { Completed, Refused } from "../lib/assessment";
+import { Gateway } from "../lib/gateway";
+import { assessment, person, RESULTS } from "./people";
+import { answer, gateway, Scripted, type Act } from "./scripted";
+
+/** What the visitor gets, and what the site hears, when the gateway acts so. */
+async function visit(acts: Act[], options: Options = {}) {
+  const outside = new Scripted(acts);
+  const lines: string[] = [];
+  const undelivered: Undelivered[] = [];
+  const sent = assessment();
+  const { status, body } = await complete(sent, {
+    gateway: () => gateway,
+    outside,
+    log: (line) => lines.push(line),
+    onUndelivered: (one) => undelivered.push(one),
+    ...options,
+  });
+  return { sent, status, body: body as Completed, outside, lines, undelivered };
+}
+
+test("Ada gets her results, and the gateway gets her signup", async () => {
+  const { sent, status, body, outside, lines, undelivered } = await visit([202]);
+
+  assert.deepEqual([status, body], [200, { queued: true, assessment_id: sent.assessment_id, results: RESULTS }]);
+  assert.deepEqual(JSON.parse(outside.requests[0]?.body ?? ""), { ...RESULTS, ...person() });
+  assert.equal(outside.requests[0]?.headers["webhook-id"], `assessment_${sent.assessment_id}`);
+  assert.deepEqual([lines, undelivered], [[], []]);
+});
+
+const troubles: Act[] = ["no connection", "silence", 301, 400, 401, 404, 422, 429, 500, 503];
+for (const trouble of troubles) {
+  test(`Ada gets her results although the gateway says ${trouble}`, async () => {
+    const { sent, status, body, undelivered } = await visit([trouble]);
+
+    assert.deepEqual([status, body], [200, { queued: false, assessment_id: sent.assessment_id, results: RESULTS }]);
+    assert.deepEqual(
+      undelivered.map(({ webhookId, signup }) => ({ webhookId, signup })),
+      [{ webhookId: `assessment_${sent.assessment_id}`, signup: { ...RESULTS, ...person() } }],
+    );
+  });
+}
+
+test("the log says what happened and nothing about Ada", async () => {
+  const { sent, lines } = await visit([answer(422, {}, { errors: [{ field: "phone", message: "416 …" }] })]);
+
+  assert.deepEqual(lines.map((line) => JSON.parse(line)), [
+    {
+      event: "signup_undelivered",
+      webhook_id: `assessment_${sent.assessment_id}`,
+      delivered: false,
+      reason: "refused",
+      detail: "answered 422; fields: phone",
+      status: 422,
+      attempts: 1,
+    },
+  ]);
+  for (const personal of ["ada", "416", "salon"]) assert.ok(!lines.join().toLowerCase().includes(personal));
+});
+
+test("a setting that is wrong costs the visitor nothing, and the log names it", async () => {
+  const { status, body, lines, undelivered } = await visit([202], {
+    gateway: () => Gateway.fromEnvironment({}),
+  });
+
+  assert.deepEqual([status, body.queued, undelivered[0]?.reason], [200, false, "misconfigured"]);
+  assert.match(lines[0] ?? "", /ADVENT_WEBHOOK_URL: unset/);
+});
+
+test("a hook that throws, rejects or hangs costs the visitor nothing", { timeout: 10_000 }, async () => {
+  const hooks = [
+    () => {
+      throw new Error("ada@people.example");
+    },
+    () => Promise.reject(new Error("ada@people.example")),
+    () => new Promise(() => undefined),
+  ];
+  for (const onUndelivered of hooks) {
+    const { status, lines } = await visit([500], { onUndelivered });
+
+    assert.equal(status, 200);
+    assert.equal(JSON.parse(lines[1] ?? "").event, "signup_not_kept");
+    assert.ok(!lines.join().includes("ada@"));
+  }
+});
+
+/** The route as Next calls it. */
+async function call(method: string, body?: unknown, handler = assessmentRoute({ gateway: () => gateway, outside: new Scripted([202]) })) {
+  const headers: Record<string, string> = {};
+  let got: { status: number; body: Completed | Refused } | undefined;
+  await handler(
+    { method, body },
+    {
+      setHeader: (name, value) => (headers[name.toLowerCase()] = value),
+      status: (status) => ({ json: (body) => (got = { status, body }) }),
+    },
+  );
+  assert.ok(got);
+  return { ...got, headers };
+}
+
+test("a faulty assessment is answered with its fields, and the gateway hears nothing", async () => {
+  const outside = new Scripted([202]);
+  const handler = assessmentRoute({ gateway: () => gateway, outside });
+
+  const { status, body } = await call("POST", { ...assessment(), person: { ...person(), email: "ada" } }, handler);
+
+  assert.equal(status, 422);
+  assert.deepEqual((body as Refused).errors, [
+    { field: "person.email", message: "must be an e-mail address such as ada@example.com" },
+  ]);
+  assert.equal(outside.requests.length, 0);
+});
+
+test("no JSON, no object: 400", async () => {
+  for (const body of [undefined, null, "", "email=ada", []]) assert.equal((await call("POST", body)).status, 400);
+});
+
+test("only POST is answered, and nothing is cached", async () => {
+  for (const method of ["GET", "HEAD", "PUT", "OPTIONS"]) {
+    const { status, headers } = await call(method);
+
+    assert.deepEqual([status, headers["allow"], headers["cache-control"]], [405, "POST", "no-store"]);
+  }
+});
+
+test("the default route reads its settings at each request", async () => {
+  const before = { ...process.env };
+  delete process.env["ADVENT_WEBHOOK_URL"];
+  const { status, body } = await silently(() => call("POST", assessment(), route));
+  process.env = before;
+
+  assert.deepEqual([status, (body as Completed).queued], [200, false]);
+});
+
+async function silently<Result>(act: () => Promise<Result>): Promise<Result> {
+  const { error } = console;
+  console.error = () => undefined;
+  try {
+    return await act();
+  } finally {
+    console.error = error;
+  }
+}
