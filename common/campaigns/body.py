@@ -80,6 +80,10 @@ class Body:
             markdown=self._filled("the text", self.markdown, values),
         )
 
+    def subject_for(self, values: Values) -> str:
+        """The subject alone. Raises as `written`."""
+        return self._filled("subject", self.subject, values)
+
     def _filled(self, field: str, template: Template, values: Values) -> str:
         try:
             text = template.render(values).strip()

@@ -110,6 +110,12 @@ class Campaign:
         series = f"{self.name} · Letter {step} of {len(self.steps)}"
         return self._rendered(body, values, rows, self.footers.emails, series, identity, unsubscribe_url)
 
+    def subject(self, step: int, person: Assessment, *, segment: Segment, identity: Identity) -> str:
+        """The subject of step `step` (1-based), without the rest of the mail. Raises as `render`."""
+        if not 1 <= step <= len(self.steps):
+            raise IndexError(f"step {step} of {len(self.steps)}")
+        return self.steps[step - 1].bodies[segment].subject_for(email_values(person, self.systems, identity))
+
     def render_reminder(self, name: str, meeting: Meeting, identity: Identity, unsubscribe_url: str) -> Rendered:
         """The reminder called `name`. Raises KeyError for an unknown one, CampaignError when a field would be blank."""
         body = {reminder.name: reminder.body for reminder in self.reminders}[name]

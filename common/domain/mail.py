@@ -1,4 +1,4 @@
-"""A rendered message, as it is frozen and handed to the provider."""
+"""A rendered message, as it is frozen and handed to the provider; and one as the provider lists it."""
 
 from __future__ import annotations
 
@@ -32,3 +32,20 @@ class Mail:
     def thawed(cls, text: str) -> Mail:
         fields: dict[str, Any] = json.loads(text)
         return cls(**fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedMail:
+    """
+    One mail as Resend lists it, newest first; the list knows neither tags nor idempotency keys.
+
+    `last_event` is its word for what became of it (`sent`, `delivered`, …); `sender` as it was given. `to`: normal
+    addresses.
+    """
+
+    id: str
+    to: tuple[str, ...]
+    subject: str
+    created_ms: int
+    last_event: str = ""
+    sender: str = ""

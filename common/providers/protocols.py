@@ -5,12 +5,25 @@ from __future__ import annotations
 from typing import Protocol
 
 from common.domain.enrollment import Enrollment
-from common.domain.mail import Mail
+from common.domain.mail import AcceptedMail, Mail
+from common.providers.budget import Budget
 
 
 class Mailer(Protocol):
     async def send(self, mail: Mail, *, idempotency_key: str) -> str:
         """Hand one mail over; the answer is the provider's id of it. Raises a `Failure`."""
+        ...
+
+    async def list_accepted(self, to: str, since_ms: int, *, budget: Budget | None = None) -> list[AcceptedMail]:
+        """
+        What the provider accepted for an address since an instant, newest first.
+
+        Raises a `Failure`: `Misconfigured("restricted_api_key")` when the key may only send.
+        """
+        ...
+
+    async def list_all_accepted(self, since_ms: int, *, budget: Budget | None = None) -> list[AcceptedMail]:
+        """The same for everybody."""
         ...
 
 

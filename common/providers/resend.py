@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,26 +13,15 @@ from resend.exceptions import NoContentError, ResendError
 from resend.http_client_async import AsyncHTTPClient
 
 from common.domain.ids import normal_address
-from common.domain.mail import Mail
+from common.domain.mail import AcceptedMail, Mail
 from common.errors import Failure, Misconfigured
 from common.providers.budget import Budget, Unlimited
 from common.providers.http import DeadlineClient, checked_secret, measured, transport_failure, unanswered
 from common.providers.protocols import Mailer
 from common.providers.resend_failures import failure_of
+from common.providers.resend_list import Listing, Page
 
 PAGE = 100
-_PAGES_MOST = 1_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AcceptedMail:
-    """One mail as Resend lists it; `last_event` is its word for what became of it (`sent`, `delivered`, …)."""
-
-    id: str
-    to: tuple[str, ...]
-    subject: str
-    created_ms: int
-    last_event: str
 
 
 class ResendMailer(Mailer):
@@ -49,6 +37,7 @@ class ResendMailer(Mailer):
         self._api_url = api_url.rstrip("/")
         self._client = DeadlineClient(total_s=timeout_s)
         self._pool = _Pool(self._client)
+        self._listing = Listing(self._page)
 
     async def send(self, mail: Mail, *, idempotency_key: str) -> str:
         """Hand one mail over, the same bytes for the same mail; the answer is Resend's id of it. Raises a `Failure`."""
@@ -62,34 +51,30 @@ class ResendMailer(Mailer):
             return str(answer["id"])
 
     async def list_accepted(self, to: str, since_ms: int, *, budget: Budget | None = None) -> list[AcceptedMail]:
-        """
-        What Resend accepted for an address since an instant, newest first. A key that may only send cannot list.
+        """What Resend accepted for an address since an instant, newest first. See `list_all_accepted`."""
+        address = normal_address(to)
+        return [mail for mail in await self.list_all_accepted(since_ms, budget=budget) if address in mail.to]
 
-        There is no filter in the API (openapi, GET /emails): the whole list is read back to the instant. Raises a
-        `Failure`.
+    async def list_all_accepted(self, since_ms: int, *, budget: Budget | None = None) -> list[AcceptedMail]:
         """
-        found: list[AcceptedMail] = []
-        after: str | None = None
-        for _ in range(_PAGES_MOST):
-            await (budget or Unlimited()).take()
-            page = await self._page(after)
-            mails = [_accepted(row) for row in page.get("data", [])]
-            found += [mail for mail in mails if mail.created_ms >= since_ms and normal_address(to) in mail.to]
-            if not mails or not page.get("has_more") or mails[-1].created_ms < since_ms:
-                break
-            after = mails[-1].id
-        return found
+        What Resend accepted for anybody since an instant, newest first. A key that may only send cannot list.
+
+        There is no filter in the API (openapi, GET /emails): the whole list is read back to the instant, and what was
+        read is remembered. Raises a `Failure`, also the budget's `Throttled`.
+        """
+        return await self._listing.since(since_ms, budget=budget or Unlimited())
 
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def _page(self, after: str | None) -> dict[str, Any]:
+    async def _page(self, after: str | None) -> Page:
         with measured("resend"), self._sdk(reading=True):
             listing: Any = {"limit": PAGE} | ({"after": after} if after else {})
             answer: Any = await resend.Emails.list_async(listing)
             if not isinstance(answer, dict):
                 raise unanswered("unreadable_answer", status=200, reading=True)
-            return answer
+            mails = [_accepted(row) for row in answer.get("data", [])]
+            return Page(mails, has_more=bool(answer.get("has_more")))
 
     @contextmanager
     def _sdk(self, *, reading: bool = False) -> Iterator[None]:
@@ -163,6 +148,7 @@ def _accepted(row: dict[str, Any]) -> AcceptedMail:
         subject=str(row.get("subject") or ""),
         created_ms=_created_ms(str(row["created_at"])),
         last_event=str(row.get("last_event") or ""),
+        sender=str(row.get("from") or ""),
     )
 
 
