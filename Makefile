@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format golden bench clean
+.PHONY: help up test check format golden bench website clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ golden: $(VENV)/.tests ## accept new e-mail texts, after reading the difference
 
 bench: $(VENV)/.tests ## ratios side by side in one run: pace, memory, lateness
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+website: $(VENV)/.runs ## the website's side, in Node against a running gateway
+	@deploy/website/run
 
 clean: ## what can be made again; not .venv, not data
 	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

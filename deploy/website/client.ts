@@ -3,7 +3,14 @@
  * visitor can be shown. It never throws, and it knows the results even where nothing answers.
  */
 
-import { checkAssessment, type Assessment, type Completed, type FieldError, type Person, type Refused } from "./lib/assessment";
+import {
+  checkAssessment,
+  type Assessment,
+  type Completed,
+  type FieldError,
+  type Person,
+  type Refused,
+} from "./lib/assessment";
 import { scorecard, type Scorecard, type Scores } from "./lib/scores";
 
 export { colorOf, LOWEST, scorecard, SYSTEMS } from "./lib/scores";
@@ -29,7 +36,11 @@ export interface ClientOptions {
 }
 
 /** Checks, then sends; what the browser knows of time zone and language is added unless it is given. */
-export async function submitAssessment(scores: Scores, person: Person, options: ClientOptions = {}): Promise<Submission> {
+export async function submitAssessment(
+  scores: Scores,
+  person: Person,
+  options: ClientOptions = {},
+): Promise<Submission> {
   const checked = checkAssessment({ assessment_id: "not-yet-known", scores, person: { ...browserFacts(), ...person } });
   if ("errors" in checked) return { status: "invalid", errors: checked.errors };
   const assessment = { ...checked.assessment, assessment_id: idOf(checked.assessment, options) };
@@ -85,8 +96,9 @@ function idOf({ scores, person }: Assessment, options: ClientOptions): string {
 
 function newId(): string {
   // Browsers offer randomUUID to pages over https only.
-  if ("randomUUID" in crypto) return crypto.randomUUID();
-  return [...(crypto as Crypto).getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
+  const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
+  return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** Tells different answers apart without keeping them (FNV-1a, twice 32 bits). */

@@ -7,7 +7,8 @@ ROOT = Path(__file__).parents[2]
 
 def documents():
     """Every page that people read."""
-    return sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md"), *words()])
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md"), *words()]
+    return sorted(page for page in pages if "node_modules" not in page.parts)
 
 
 def words():

@@ -1,5 +1,5 @@
 /**
- * Hands one signup to the gateway: attempt after attempt under one webhook id, until it has an answer or no time is left.
+ * Hands one signup to the gateway: attempt after attempt under one webhook id, until it has an answer or spent its time.
  *
  * The gateway does nothing twice for one webhook id, so an attempt whose answer was lost is simply repeated.
  */

@@ -12,7 +12,10 @@ const PREFIX = "whsec_";
 export class Gateway {
   private readonly webhook: Webhook;
 
-  private constructor(readonly url: string, secret: string) {
+  private constructor(
+    readonly url: string,
+    secret: string,
+  ) {
     this.webhook = new Webhook(secret);
   }
 
@@ -61,12 +64,13 @@ function parsed(text: string): URL | undefined {
 
 /** Strict: the gateway and this side must read the same bytes from it, and base64 readers forgive different things. */
 function checkSecret(secret: string): string {
-  const cure = "make one with: echo \"whsec_$(openssl rand -base64 32)\", and give both sides the same";
+  const cure = 'make one with: echo "whsec_$(openssl rand -base64 32)", and give both sides the same';
   if (!secret) throw new SettingError(`ADVENT_WEBHOOK_SECRET: unset; ${cure}`);
   if (secret.includes(",")) {
-    throw new SettingError("ADVENT_WEBHOOK_SECRET: is a list; the gateway may hold several, the website signs with one");
+    throw new SettingError("ADVENT_WEBHOOK_SECRET: is a list; the gateway may hold several, a website signs with one");
   }
-  if (!secret.startsWith(PREFIX)) throw new SettingError(`ADVENT_WEBHOOK_SECRET: does not begin with ${PREFIX}; ${cure}`);
+  if (!secret.startsWith(PREFIX))
+    throw new SettingError(`ADVENT_WEBHOOK_SECRET: does not begin with ${PREFIX}; ${cure}`);
   const key = decoded(secret.slice(PREFIX.length));
   if (key === undefined) throw new SettingError(`ADVENT_WEBHOOK_SECRET: not base64 after ${PREFIX}; ${cure}`);
   if (key.length < KEY_BYTES_MIN) {

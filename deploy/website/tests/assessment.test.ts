@@ -24,7 +24,11 @@ test("what Ada sends is taken as it is", () => {
 });
 
 test("everything at fault is named at once", () => {
-  const sent = { assessment_id: "?", scores: { ...SCORES, GPS: 101, CREW: "72" }, person: { email: "ada@", first_name: " " } };
+  const sent = {
+    assessment_id: "?",
+    scores: { ...SCORES, GPS: 101, CREW: "72" },
+    person: { email: "ada@", first_name: " " },
+  };
 
   assert.deepEqual(faultsOf(sent), ["assessment_id", "scores.GPS", "scores.CREW", "person.email", "person.first_name"]);
 });
@@ -49,7 +53,16 @@ test("a score is a number from 0 to 100, and there are eight", () => {
 });
 
 test("an address is what mail can be sent to", () => {
-  for (const email of ["ada", "@people.example", "a@b", "a b@people.example", "ada@people..example", "ädä@people.example", "ada@1.2.3.4", 7]) {
+  for (const email of [
+    "ada",
+    "@people.example",
+    "a@b",
+    "a b@people.example",
+    "ada@people..example",
+    "ädä@people.example",
+    "ada@1.2.3.4",
+    7,
+  ]) {
     assert.deepEqual(faultsOf(withPerson({ email })), ["person.email"], String(email));
   }
 });

@@ -48,17 +48,20 @@ for (const trouble of troubles) {
 test("the log says what happened and nothing about Ada", async () => {
   const { sent, lines } = await visit([answer(422, {}, { errors: [{ field: "phone", message: "416 …" }] })]);
 
-  assert.deepEqual(lines.map((line) => JSON.parse(line)), [
-    {
-      event: "signup_undelivered",
-      webhook_id: `assessment_${sent.assessment_id}`,
-      delivered: false,
-      reason: "refused",
-      detail: "answered 422; fields: phone",
-      status: 422,
-      attempts: 1,
-    },
-  ]);
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line)),
+    [
+      {
+        event: "signup_undelivered",
+        webhook_id: `assessment_${sent.assessment_id}`,
+        delivered: false,
+        reason: "refused",
+        detail: "answered 422; fields: phone",
+        status: 422,
+        attempts: 1,
+      },
+    ],
+  );
   for (const personal of ["ada", "416", "salon"]) assert.ok(!lines.join().toLowerCase().includes(personal));
 });
 
@@ -89,7 +92,11 @@ test("a hook that throws, rejects or hangs costs the visitor nothing", { timeout
 });
 
 /** The route as Next calls it. */
-async function call(method: string, body?: unknown, handler = assessmentRoute({ gateway: () => gateway, outside: new Scripted([202]) })) {
+async function call(
+  method: string,
+  body?: unknown,
+  handler = assessmentRoute({ gateway: () => gateway, outside: new Scripted([202]) }),
+) {
   const headers: Record<string, string> = {};
   let got: { status: number; body: Completed | Refused } | undefined;
   await handler(

@@ -64,7 +64,10 @@ test("a redirect is not followed, which would make a GET of it", async () => {
 });
 
 test("what was refused is told by field names, never by what somebody wrote", async () => {
-  const errors = [{ field: "email", message: "ada@people.example is odd" }, { field: "Ada <ada@people.example>", message: "" }];
+  const errors = [
+    { field: "email", message: "ada@people.example is odd" },
+    { field: "Ada <ada@people.example>", message: "" },
+  ];
 
   assert.deepEqual(await play(new Scripted([answer(422, {}, { errors })])), {
     delivered: false,
@@ -145,7 +148,13 @@ test("a gateway that takes the call and says nothing is left after the attempt's
   const there = Gateway.fromEnvironment({ ADVENT_WEBHOOK_URL: url, ADVENT_WEBHOOK_SECRET: SECRET });
   try {
     const began = Date.now();
-    const delivery = await deliver(there, "assessment_1", SIGNUP, { ...PATIENCE, budgetMs: 400, timeoutMs: 50 }, OUTSIDE);
+    const delivery = await deliver(
+      there,
+      "assessment_1",
+      SIGNUP,
+      { ...PATIENCE, budgetMs: 400, timeoutMs: 50 },
+      OUTSIDE,
+    );
 
     assert.equal("detail" in delivery && delivery.detail, "no answer in time");
     assert.ok(Date.now() - began < 2_000);

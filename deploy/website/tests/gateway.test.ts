@@ -28,8 +28,17 @@ test("the address may come with the path or without", () => {
 });
 
 test("an address that cannot be posted to is said to be one", () => {
-  for (const url of [undefined, "", "advent.example.com", "ftp://advent.example.com", "https://me:pw@advent.example.com"]) {
-    assert.throws(() => gateway(url, SECRET), (error) => error instanceof SettingError && /^ADVENT_WEBHOOK_URL: /.test(error.message));
+  for (const url of [
+    undefined,
+    "",
+    "advent.example.com",
+    "ftp://advent.example.com",
+    "https://me:pw@advent.example.com",
+  ]) {
+    assert.throws(
+      () => gateway(url, SECRET),
+      (error) => error instanceof SettingError && /^ADVENT_WEBHOOK_URL: /.test(error.message),
+    );
   }
 });
 

@@ -5,7 +5,16 @@ import { randomUUID } from "node:crypto";
 import type { Assessment, Person } from "../lib/assessment";
 import type { Scores } from "../lib/scores";
 
-export const SCORES: Scores = { GPS: 35, CREW: 62, ENGINE: 55, FUEL: 20, CABIN: 81, COCKPIT: 70, RADAR: 45, AUTOPILOT: 90 };
+export const SCORES: Scores = {
+  GPS: 35,
+  CREW: 62,
+  ENGINE: 55,
+  FUEL: 20,
+  CABIN: 81,
+  COCKPIT: 70,
+  RADAR: 45,
+  AUTOPILOT: 90,
+};
 
 export const RESULTS = {
   assessment_score: 57, // 458 / 8 = 57.25

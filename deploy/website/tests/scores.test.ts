@@ -11,7 +11,15 @@ test("a color begins at its lowest score and ends just below the next one's", ()
   const borders = [0, 39, 39.99, 40, 59.99, 60, 79.99, 80, 100];
 
   assert.deepEqual(borders.map(colorOf), [
-    "red", "red", "red", "orange", "orange", "yellow", "yellow", "green", "green",
+    "red",
+    "red",
+    "red",
+    "orange",
+    "orange",
+    "yellow",
+    "yellow",
+    "green",
+    "green",
   ]);
 });
 
@@ -21,7 +29,9 @@ test("eight scores become counts, the mean, the two weakest and the strongest", 
 
 test("every system has exactly one color", () => {
   for (let score = 0; score <= 100; score += 0.5) {
-    const { red_systems, orange_systems, yellow_systems, green_systems } = scorecard(all(50, { GPS: score, FUEL: 100 - score }));
+    const { red_systems, orange_systems, yellow_systems, green_systems } = scorecard(
+      all(50, { GPS: score, FUEL: 100 - score }),
+    );
 
     assert.equal(red_systems + orange_systems + yellow_systems + green_systems, 8);
   }
@@ -39,6 +49,10 @@ test("of equal systems the one asked about first is the weaker, and none is both
 
   assert.deepEqual(
     ties.map(scorecard).map((card) => [card.weakest_system_1, card.weakest_system_2, card.strongest_system]),
-    [["GPS", "CREW", "AUTOPILOT"], ["CREW", "CABIN", "AUTOPILOT"], ["CREW", "FUEL", "ENGINE"]],
+    [
+      ["GPS", "CREW", "AUTOPILOT"],
+      ["CREW", "CABIN", "AUTOPILOT"],
+      ["CREW", "FUEL", "ENGINE"],
+    ],
   );
 });

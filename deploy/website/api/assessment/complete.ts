@@ -4,7 +4,7 @@
  * The visitor never pays for trouble behind this page: whatever becomes of the gateway, an assessment that can be taken
  * is answered with 200 and its results.
  *
- * 1. Check what the page sent; what cannot be taken is answered with every field at fault (422; 400 where there are none).
+ * 1. Check what the page sent; what cannot be taken is answered with every field at fault (422), or 400 without any.
  * 2. Work out the results.
  * 3. Sign, post, repeat.
  * 4. What was not delivered is logged without a word about the person, and handed to `onUndelivered`.
@@ -67,7 +67,8 @@ export function assessmentRoute(options: Options = {}) {
   return async (request: RouteRequest, response: RouteResponse): Promise<void> => {
     response.setHeader("Cache-Control", "no-store");
     response.setHeader("Allow", "POST");
-    const answer = request.method === "POST" ? await complete(request.body, options) : problem(405, "Method Not Allowed");
+    const answer =
+      request.method === "POST" ? await complete(request.body, options) : problem(405, "Method Not Allowed");
     response.status(answer.status).json(answer.body);
   };
 }
@@ -102,7 +103,7 @@ async function attemptDelivery(webhookId: string, signup: Signup, options: Optio
     return await deliver(gateway, webhookId, signup, { ...PATIENCE, ...options.patience }, options.outside ?? OUTSIDE);
   } catch (error) {
     // A setting's message holds no secret; what any other error might quote is not known.
-    const detail = error instanceof SettingError ? error.message : `unexpected ${error instanceof Error ? error.name : "error"}`;
+    const detail = error instanceof SettingError ? error.message : "an error that nobody foresaw";
     return { delivered: false, reason: "misconfigured", detail };
   }
 }

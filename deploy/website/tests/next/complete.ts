@@ -1,0 +1,16 @@
+/** A site's `pages/api/assessment/complete.ts`, compiled as a new site compiles it, against Next's own types. */
+
+import type { NextApiHandler, PageConfig } from "next";
+
+import route, { assessmentRoute } from "../../api/assessment/complete";
+import { submitAssessment } from "../../client";
+
+export const plain = route satisfies NextApiHandler;
+
+export default assessmentRoute({
+  onUndelivered: async ({ webhookId, signup }) => void [webhookId, signup],
+}) satisfies NextApiHandler;
+
+export const config: PageConfig = { maxDuration: 15 };
+
+export const onThePage = submitAssessment satisfies (...given: never[]) => Promise<{ status: string }>;
