@@ -67,12 +67,11 @@ async def running(directory: Path | None = None, **given: Any) -> AsyncIterator[
     clock = given.pop("clock", None) or VirtualClock()
     sandbox = open_sandbox(directory, clock=clock, **given)
     sandbox.board.turn(GENEROUS)
-    server = TestServer(build_app(sandbox))
-    await server.start_server()
-    async with aiohttp.ClientSession() as http:
-        yield Running(url=str(server.make_url("")).rstrip("/"), sandbox=sandbox, clock=clock, http=http)
-    await server.close()
-    sandbox.close()
+    try:
+        async with TestServer(build_app(sandbox)) as server, aiohttp.ClientSession() as http:
+            yield Running(url=str(server.make_url("")).rstrip("/"), sandbox=sandbox, clock=clock, http=http)
+    finally:
+        sandbox.close()
 
 
 @asynccontextmanager

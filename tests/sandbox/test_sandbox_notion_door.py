@@ -98,6 +98,7 @@ async def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None
         assert read["properties"]["Campaign"]["select"] == page["properties"]["Campaign"]["select"]
         assert "Time Zone" in read["properties"]
         assert await names(notion) == ["Boris", "Ada"]
+        assert list(await run.json("/notion.json")) == ["Email Sequence", "BusinessX Canada"]
         assert again["id"] != page["id"]
 
 

@@ -44,13 +44,14 @@ async def test_the_inbox_lists_the_newest_first_and_can_be_searched(run: Running
 @pytest.mark.parametrize(
     ("query", "shows"),
     [
-        ("", 'class="desktop"'),
+        ("", 'class="desktop fit"'),
+        ("?width=desktop", 'class="desktop"'),
         ("?width=phone", 'class="phone"'),
         ("?tab=text", "Hello Zoë"),
         ("?tab=headers", "One-click unsubscribe (RFC 8058)"),
         ("?tab=headers", "christmas_2025/ada/1"),
         ("?tab=json", "&#34;last_event&#34;: &#34;delivered&#34;"),
-        ("?tab=other", 'class="desktop"'),
+        ("?tab=other", 'class="desktop fit"'),
     ],
 )
 async def test_a_mail_has_its_tabs_and_widths(run: Running, query: str, shows: str) -> None:

@@ -20,6 +20,9 @@ from services.sandbox.notion.records import Database, Page, Source
 
 VERSIONS_MAX = 50
 
+# A database's first data source is its first for good: programs take that one.
+SOURCES_IN_ORDER = "SELECT * FROM notion_sources ORDER BY json_extract(body, '$.created_ms'), id"
+
 
 class Shelf:
     def __init__(self, disk: Disk, clock: Clock) -> None:
@@ -28,9 +31,7 @@ class Shelf:
         self.databases = {
             row["id"]: Database(**json.loads(row["body"])) for row in disk.rows("SELECT * FROM notion_databases")
         }
-        self.sources = {
-            row["id"]: Source.from_json(json.loads(row["body"])) for row in disk.rows("SELECT * FROM notion_sources")
-        }
+        self.sources = {row["id"]: Source.from_json(json.loads(row["body"])) for row in disk.rows(SOURCES_IN_ORDER)}
         pages = (Page(**json.loads(row["body"])) for row in disk.rows("SELECT * FROM notion_pages ORDER BY seq"))
         self._versions: dict[str, list[Page]] = {page.id: [page] for page in pages}
         self._by_source: dict[str, list[str]] = {}

@@ -92,7 +92,7 @@ class People:
             mail=mail,
             tab=tab if tab in TABS else "mail",
             tabs=TABS,
-            width="phone" if request.query.get("width") == "phone" else "desktop",
+            width=width if (width := request.query.get("width")) in ("phone", "desktop") else "",
             headers=_message_headers(mail),
             is_one_click=mail.headers.get("List-Unsubscribe-Post") == "List-Unsubscribe=One-Click",
             raw=raw,
