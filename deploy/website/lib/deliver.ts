@@ -30,7 +30,7 @@ export interface Outside {
 }
 
 export const OUTSIDE: Outside = {
-  fetch: (...request) => fetch(...request),
+  fetch: (input, init) => fetch(input, init),
   now: () => Date.now(),
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   timeout: (ms) => AbortSignal.timeout(ms),

@@ -90,7 +90,7 @@ test("a corrected address or answer is a new assessment, or it would be taken fo
   const storage = new Tab();
   const { fetch, ids } = listening();
 
-  await client.submitAssessment(SCORES, person("Ada", { email: "ada@poeple.example" }), { fetch, storage });
+  await client.submitAssessment(SCORES, person("Ada", { email: "ada@oeople.example" }), { fetch, storage });
   await client.submitAssessment(SCORES, person("Ada"), { fetch, storage });
   await client.submitAssessment({ ...SCORES, GPS: 36 }, person("Ada"), { fetch, storage });
 
