@@ -1,0 +1,55 @@
+"""One story with the real SDKs in it, and the alerts it raised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import redis.asyncio
+
+from actors import alerts
+from common.campaigns.loader import Campaign, load_campaign
+from common.clock import VirtualClock
+from common.domain.contact import Assessment
+from common.settings import Settings
+from services.sandbox.simulation import Simulation
+
+
+@pytest.fixture(scope="session")
+def campaign() -> Campaign:
+    return load_campaign("christmas_2025")
+
+
+@pytest.fixture
+def story(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -> Simulation:
+    settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"}))
+    return Simulation(store, campaign, settings, clock=clock)
+
+
+@pytest.fixture
+def ada() -> Assessment:
+    return Assessment(email="ada@salon.example", first_name="Ada", assessment_score=38, red_systems=2)
+
+
+@pytest.fixture
+def boris() -> Assessment:
+    return Assessment(email="boris@salon.example", first_name="Boris", assessment_score=71, orange_systems=1)
+
+
+class Heard:
+    """The names of the alerts, in order."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def _hear(self, name: str, **_told: Any) -> None:
+        self.names.append(name)
+
+    error = warning = info = _hear
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
+    heard = Heard()
+    monkeypatch.setattr(alerts, "log", heard)
+    return heard

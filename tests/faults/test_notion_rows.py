@@ -1,0 +1,233 @@
+"""Each row of Notion's table: which failure it is; the row is there once in the end, and mail never waited."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from common.domain.delivery import Fate
+from common.domain.ids import enrollment_id
+from common.errors import Failure
+from common.ledger import keys, views
+from common.providers.budget import Unlimited
+from common.providers.fault import Fault
+from common.providers.guard import StoreCreateGuard
+from common.providers.matrix import NOTION
+from common.providers.notion import NotionMirror
+from services.sandbox.simulation import Simulation
+from tests.contract.notion_fake import CONTACT_ID, SEQUENCE_ID, FakeNotion, fake_notion
+from tests.faults.answers import CARRIED_OUT, ELSEWHERE, answer_of, elsewhere
+from tests.faults.conftest import Heard
+
+ADA = enrollment_id("christmas_2025", "ada@salon.example")
+HOUR_MS = 3_600_000
+GATHERED_MS = 400
+"""Changes are gathered for a moment before they are written."""
+
+
+def rows(*outcomes: str) -> Any:
+    return pytest.mark.parametrize("fault", [f for f in NOTION if f.outcome in outcomes], ids=lambda f: f.when)
+
+
+class Listening:
+    """The real mirror, and the failures it raised. `through`: another one in its place, for as long as it is set."""
+
+    def __init__(self, mirror: NotionMirror) -> None:
+        self._mirror = mirror
+        self.through: NotionMirror | None = None
+        self.failures: list[Failure] = []
+
+    async def show(self, person: Any, **options: Any) -> dict[str, str]:
+        try:
+            return await (self.through or self._mirror).show(person, **options)
+        except Failure as failure:
+            self.failures.append(failure)
+            raise
+
+
+class Told:
+    def __init__(self, story: Simulation, mirror: Listening, notion: FakeNotion) -> None:
+        self.story, self.mirror, self.notion = story, mirror, notion
+
+    async def until(self, ms: int) -> None:
+        await self.story.run(until_ms=ms)
+
+    async def circuit(self) -> dict[str, str]:
+        counted = await views.counts(self.story.ledger, now_ms=self.story.clock.now_ms())
+        return counted.circuits.get("notion", {})
+
+    async def again_ms(self, job: str) -> int | None:
+        score = await self.story.ledger.client.zscore(keys.delayed("notion_sync"), job)
+        return None if score is None else int(score)
+
+    async def everything_is_shown_once(self) -> None:
+        [row] = self.notion.rows("ds-sequence")
+        assert (row["Email"], row["Email 1 Sent"] is not None) == ("ada@salon.example", True)
+        assert len(self.notion.rows("ds-contact")) == 1
+        assert await self.story.ledger.client.zcard(keys.CHANGED) == 0
+
+    async def the_mail_has_gone(self) -> None:
+        known = await self.story.ledger.enrollment(ADA)
+        assert known is not None
+        assert known.fate_of(1)[0] is Fate.ACCEPTED
+
+
+@asynccontextmanager
+async def told(
+    story: Simulation, fault: Fault, monkeypatch: pytest.MonkeyPatch, *, on: str = "POST pages", times: int = 1
+) -> AsyncIterator[Told]:
+    """Requests that match `on` meet the row so many times; `mirror.through` stands for an address of nobody."""
+    async with fake_notion() as notion:
+
+        def mirror_at(url: str) -> NotionMirror:
+            guard = StoreCreateGuard(story.ledger.client, clock=story.clock)
+            return NotionMirror(
+                "ntn_1",
+                base_url=url,
+                sequence_db=SEQUENCE_ID,
+                contact_db=CONTACT_ID,
+                campaign_name="Christmas 2025",
+                budget=Unlimited(),
+                guard=guard,
+                clock=story.clock,
+                timeout_s=0.2,
+            )
+
+        mirror = Listening(mirror_at(notion.url))
+        story.world = replace(story.world, mirror=mirror)
+        try:
+            if fault.answer in ELSEWHERE:
+                assert isinstance(fault.answer, str)
+                async with elsewhere(fault.answer, notion.url, monkeypatch) as url:
+                    mirror.through = mirror_at(url)
+                    yield Told(story, mirror, notion)
+            else:
+                notion.fails(on, answer_of(fault), committed=fault.answer in CARRIED_OUT, times=times)
+                yield Told(story, mirror, notion)
+        finally:
+            for each in (mirror._mirror, mirror.through):
+                if each is not None:
+                    await each.close()
+
+
+async def begin(it: Told, fault: Fault, person: Any, *, kind: str | None = None) -> int:
+    """Ada is to be shown for the first time, and the row says what happens; the instant of it."""
+    now_ms = it.story.clock.now_ms()
+    await it.story.signs_up(person)
+    await it.until(now_ms + GATHERED_MS)
+
+    await it.the_mail_has_gone()
+    assert [(type(f).__name__, f.code) for f in it.mirror.failures] == [(kind or fault.kind, fault.code)]
+    return now_ms + 300
+
+
+@rows("alone")
+async def test_a_write_that_may_succeed_later_is_the_trouble_of_one_row(
+    fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with told(story, fault, monkeypatch) as it:
+        now_ms = await begin(it, fault, ada)
+        assert await it.again_ms(ADA) == now_ms + 5_000
+        assert not await it.circuit()
+
+        await it.until(now_ms + 60_000)
+
+        await it.everything_is_shown_once()
+        assert heard.names == []
+
+
+@rows("alone")
+async def test_a_read_that_fails_is_no_doubt(
+    fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with told(story, fault, monkeypatch, on="/query") as it:
+        now_ms = await begin(it, fault, ada, kind=fault.reading)
+        await it.until(now_ms + 10_000)
+
+        assert len(it.mirror.failures) == 1
+        await it.everything_is_shown_once()
+
+
+@rows("later")
+async def test_a_row_that_notion_refuses_is_tried_again_when_somebody_may_have_mended_it(
+    fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = 2 if fault.code == "validation_error" else 1  # The columns are read again, once, before it is believed.
+    async with told(story, fault, monkeypatch, times=times) as it:
+        now_ms = await begin(it, fault, ada)
+        assert await it.again_ms(ADA) == now_ms + 600_000
+        assert not await it.circuit()
+
+        await it.until(now_ms + 601_000)
+
+        await it.everything_is_shown_once()
+        assert heard.names == []
+
+
+@rows("hold")
+async def test_when_notion_asks_for_patience_all_rows_wait_as_long(
+    fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with told(story, fault, monkeypatch) as it:
+        now_ms = await begin(it, fault, ada)
+        assert fault.wait_ms is not None
+        assert await it.again_ms("pump") == now_ms + fault.wait_ms
+        assert not await it.circuit()
+
+        await it.until(now_ms + fault.wait_ms + GATHERED_MS)
+
+        await it.everything_is_shown_once()
+        assert heard.names == []
+
+
+@rows("hold all")
+async def test_what_would_befall_every_row_holds_the_mirror_and_alerts_once(
+    fault: Fault, story: Simulation, ada: Any, boris: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with told(story, fault, monkeypatch, times=4) as it:
+        now_ms = await begin(it, fault, ada)
+        circuit = await it.circuit()
+        assert circuit["reason"] == fault.code
+        assert int(circuit["until"]) == now_ms + 1_000
+        await story.signs_up(boris)
+        await it.until(now_ms + 900)
+        assert len(it.mirror.failures) == 1, "nothing is asked while the mirror is held"
+
+        await it.until(now_ms + 60_000)
+        if it.mirror.through is not None:
+            assert len(it.mirror.failures) < 8
+            await it.mirror.through.close()
+            it.mirror.through = None
+            await it.until(now_ms + 120_000)
+
+        assert heard.names == ["mirror_held", "mirror_released"]
+        assert not await it.circuit()
+        assert sorted(row["Email"] for row in it.notion.rows("ds-sequence")) == [ada.email, boris.email]
+        assert len(it.notion.rows("ds-contact")) == 2
+
+
+@rows("done")
+async def test_a_503_that_names_the_page_it_committed_is_no_failure(
+    fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with told(story, fault, monkeypatch) as it:
+        made = it.notion.row("ds-sequence")
+        committed = replace(fault, more={"committed_resource_id": made})
+        it.notion.faults.clear()
+        it.notion.fails("POST pages", answer_of(committed))
+        now_ms = story.clock.now_ms()
+        await story.signs_up(ada)
+        await it.until(now_ms + HOUR_MS)
+
+        assert it.mirror.failures == []
+        assert len(it.notion.rows("ds-sequence")) == 1
+        assert heard.names == []
+
+
+def test_every_way_of_the_table_is_tried() -> None:
+    assert {fault.outcome for fault in NOTION} == {"alone", "later", "hold", "hold all", "done"}
+    assert len({fault.when for fault in NOTION}) == len(NOTION)

@@ -1,0 +1,325 @@
+"""Each row of Resend's table: which failure it is; what becomes of the mail, of its tries, of other people's mail."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from common.domain.delivery import Fate
+from common.domain.ids import enrollment_id, step_delivery_id
+from common.domain.mail import AcceptedMail, Mail
+from common.errors import Failure
+from common.ledger import keys, views
+from common.providers.fault import Fault
+from common.providers.matrix import RESEND
+from common.providers.resend import ResendMailer
+from services.sandbox.simulation import Simulation
+from tests.contract.scripted import Answer, Scripted, scripted
+from tests.faults.answers import CARRIED_OUT, ELSEWHERE, answer_of, elsewhere
+from tests.faults.conftest import Heard
+
+ADA = enrollment_id("christmas_2025", "ada@salon.example")
+FIRST = step_delivery_id(ADA, 1)
+MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
+
+
+def rows(*outcomes: str) -> Any:
+    return pytest.mark.parametrize("fault", [f for f in RESEND if f.outcome in outcomes], ids=lambda f: f.when)
+
+
+@dataclass
+class Resend:
+    """
+    Answers with a fault as often as it is told to, and accepts what comes afterwards, once a key.
+
+    `lists`: what it was asked to send is in its list, whatever it answered.
+    """
+
+    fault: Answer | None
+    carried_out: bool = False
+    times: int = 1
+    lists: bool = False
+    _listed: list[dict[str, Any]] = field(default_factory=list)
+    accepted: Counter[str] = field(default_factory=Counter)
+    _ids: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        if request.method == "GET":
+            return web.json_response({"object": "list", "has_more": False, "data": self._listed})
+        key, body = request.headers["Idempotency-Key"], await request.read()
+        if self.lists:
+            self._listed.append(_listed(json.loads(body)))
+        if self.times > 0 and self.fault is not None:
+            self.times -= 1
+            if self.carried_out:
+                self._accept(key, body)
+            return await self.fault(request)
+        mail_id = self._accept(key, body)
+        return web.json_response({"id": mail_id})
+
+    def _accept(self, key: str, body: bytes) -> str:
+        known = self._ids.setdefault(key, (f"mail-{len(self._ids)}", body))
+        assert known[1] == body, "the same key with other bytes"
+        if self.accepted[key] == 0:
+            self.accepted[key] += 1
+        return known[0]
+
+
+def _listed(mail: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": "mail-there",
+        "to": mail["to"],
+        "subject": mail["subject"],
+        "created_at": "2025-11-24T15:59:59Z",
+        "last_event": "delivered",
+    }
+
+
+class Listening:
+    """The real mailer, and the failures it raised. `through`: another one in its place, for as long as it is set."""
+
+    def __init__(self, mailer: ResendMailer) -> None:
+        self._mailer = mailer
+        self.through: ResendMailer | None = None
+        self.failures: list[Failure] = []
+
+    async def send(self, mail: Mail, *, idempotency_key: str) -> str:
+        try:
+            return await (self.through or self._mailer).send(mail, idempotency_key=idempotency_key)
+        except Failure as failure:
+            self.failures.append(failure)
+            raise
+
+    async def list_accepted(self, to: str, since_ms: int, **options: Any) -> list[AcceptedMail]:
+        return await self._mailer.list_accepted(to, since_ms, **options)
+
+    async def list_all_accepted(self, since_ms: int, **options: Any) -> list[AcceptedMail]:
+        return await self._mailer.list_all_accepted(since_ms, **options)
+
+
+@dataclass
+class Told:
+    """A story whose mail goes through the SDK to a provider that follows a row."""
+
+    story: Simulation
+    mailer: Listening
+    resend: Resend
+    server: Scripted
+
+    async def until(self, ms: int) -> None:
+        await self.story.run(until_ms=ms)
+
+    async def delivery(self) -> dict[str, str]:
+        fields = await self.story.ledger.client.hgetall(keys.delivery(FIRST))
+        return {name.decode(): text.decode() for name, text in fields.items()}
+
+    async def circuit(self) -> dict[str, str]:
+        counted = await views.counts(self.story.ledger, now_ms=self.story.clock.now_ms())
+        return counted.circuits.get("resend", {})
+
+    def asked(self) -> int:
+        return sum(asked.method == "POST" for asked in self.server.asked)
+
+    async def fate(self) -> tuple[Fate, str]:
+        known = await self.story.ledger.enrollment(ADA)
+        assert known is not None
+        return known.fate_of(1)
+
+    async def dead(self) -> int:
+        return int(await self.story.ledger.client.zcard(keys.DEAD))
+
+
+@asynccontextmanager
+async def told(
+    story: Simulation, fault: Fault, monkeypatch: pytest.MonkeyPatch, *, times: int = 1
+) -> AsyncIterator[Told]:
+    """The first requests meet the row, the others are accepted; `mailer.through` stands for an address of nobody."""
+    away = fault.answer in ELSEWHERE
+    resend = Resend(None if away else answer_of(fault), fault.answer in CARRIED_OUT, times)
+    async with scripted(resend.answer) as server:
+        mailer = Listening(ResendMailer("re_123", server.url, 0.2))
+        story.world = replace(story.world, mailer=mailer)
+        try:
+            if away:
+                assert isinstance(fault.answer, str)
+                async with elsewhere(fault.answer, server.url, monkeypatch) as url:
+                    mailer.through = ResendMailer("re_123", url, 0.2)
+                    yield Told(story, mailer, resend, server)
+            else:
+                yield Told(story, mailer, resend, server)
+        finally:
+            for each in (mailer._mailer, mailer.through):
+                if each is not None:
+                    await each.close()
+
+
+async def begin(it: Told, fault: Fault, person: Any) -> int:
+    """The first mail is tried for the first time, and fails as the row says; the instant of it."""
+    now_ms = it.story.clock.now_ms()
+    await it.story.signs_up(person)
+    await it.until(now_ms)
+
+    [failure] = it.mailer.failures
+    assert (type(failure).__name__, failure.code) == (fault.kind, fault.code)
+    return now_ms
+
+
+@rows("retry")
+async def test_a_try_that_may_succeed_later_is_repeated_with_the_same_key_and_bytes(
+    fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with told(story, fault, monkeypatch) as it:
+        now_ms = await begin(it, fault, ada)
+        kept = await it.delivery()
+        assert (kept["attempts"], kept["failures"], kept["doubt"]) == ("1", "1", "1")
+        assert int(kept["retry"]) == now_ms + MINUTE_MS
+        assert not await it.circuit()
+
+        await it.until(now_ms + MINUTE_MS)
+
+        first, second = (asked for asked in it.server.asked if asked.method == "POST")
+        assert (first.headers["idempotency-key"], first.body) == (second.headers["idempotency-key"], second.body)
+        assert (await it.fate())[0] is Fate.ACCEPTED
+        assert it.resend.accepted == {first.headers["idempotency-key"]: 1}
+        assert heard.names == []
+
+
+@rows("retry")
+async def test_what_goes_on_failing_is_a_dead_letter_after_four_tries_a_minute_apart(
+    fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with told(story, fault, monkeypatch, times=4) as it:
+        now_ms = await begin(it, fault, ada)
+        await it.until(now_ms + HOUR_MS)
+
+        assert it.asked() == 4
+        fate, reason = await it.fate()
+        assert fate is Fate.DEAD
+        assert reason.startswith(f"4 tries failed, the last with {fault.code}")
+        assert reason.endswith("it may have been accepted all the same")
+        assert heard.names == []
+
+        await it.until(now_ms + 25 * HOUR_MS)
+        assert it.asked() == 5, "the next step goes on"
+
+
+@rows("hold")
+async def test_who_is_told_to_wait_waits_and_spends_nothing(
+    fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with told(story, fault, monkeypatch, times=9) as it:
+        now_ms = await begin(it, fault, ada)
+        assert fault.wait_ms is not None
+        kept = await it.delivery()
+        assert (kept["attempts"], kept.get("failures", "0"), kept.get("doubt", "0")) == ("0", "0", "0")
+        assert int(kept["retry"]) == now_ms + fault.wait_ms
+        assert not await it.circuit()
+
+        await it.until(now_ms + 9 * fault.wait_ms)
+
+        assert (await it.fate())[0] is Fate.ACCEPTED
+        assert it.asked() == 10
+        known = await story.ledger.enrollment(ADA)
+        assert known is not None
+        assert known.records[1].attempts == 1
+        assert heard.names == []
+
+
+@rows("hold all")
+async def test_what_would_befall_everybody_holds_all_mail_alerts_once_and_drains_by_itself(
+    fault: Fault, story: Simulation, ada: Any, boris: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with told(story, fault, monkeypatch, times=4) as it:
+        now_ms = await begin(it, fault, ada)
+        kept, circuit = await it.delivery(), await it.circuit()
+        assert (kept["attempts"], kept.get("failures", "0"), kept.get("doubt", "0")) == ("0", "0", "0")
+        assert circuit["reason"].startswith(fault.code)
+        assert int(circuit["until"]) == now_ms + (fault.wait_ms or 1_000)
+        await story.signs_up(boris)
+        await it.until(now_ms + 900)
+        assert len(it.mailer.failures) == 1, "nobody asks while all are held"
+
+        until_ms = now_ms + 4 * (fault.wait_ms or 15_000)
+        if it.mailer.through is None:
+            await it.until(until_ms + 60_000)
+            assert it.asked() == 6, "one probe at a time, then each mail once"
+        else:
+            await it.until(until_ms)
+            assert 4 < len(it.mailer.failures) < 10
+            assert heard.names == ["mail_held"]
+            await it.mailer.through.close()
+            it.mailer.through = None
+            await it.until(until_ms + 60_000)
+
+        assert heard.names == ["mail_held", "mail_released"]
+        assert sum(it.resend.accepted.values()) == 2
+        assert await it.dead() == 0
+        assert not await it.circuit()
+
+
+@rows("bury")
+async def test_what_will_never_succeed_is_a_dead_letter_at_once_and_holds_up_nobody(
+    fault: Fault, story: Simulation, ada: Any, boris: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with told(story, fault, monkeypatch) as it:
+        now_ms = await begin(it, fault, ada)
+        await story.signs_up(boris)
+        await it.until(now_ms + 24 * HOUR_MS)
+
+        fate, reason = await it.fate()
+        assert fate is Fate.DEAD
+        assert reason.startswith(fault.code)
+        assert await it.dead() == 1
+        assert it.asked() == 4, "hers, his, and the second step of both"
+        assert heard.names == []
+
+
+@rows("look")
+@pytest.mark.parametrize("listed", [True, False])
+async def test_what_was_accepted_under_the_same_key_is_looked_for_and_never_sent_again(
+    fault: Fault, listed: bool, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with told(story, fault, monkeypatch) as it:
+        it.resend.lists = listed
+        now_ms = await begin(it, fault, ada)
+        await it.until(now_ms + HOUR_MS)
+
+        fate, reason = await it.fate()
+        assert it.asked() == 1
+        assert fate is (Fate.ACCEPTED if listed else Fate.DEAD)
+        assert reason == "mail-there" if listed else "another mail under this key" in reason
+        assert heard.names == []
+
+
+async def test_three_deliveries_in_a_row_that_fail_hold_all_mail_and_nobody_is_buried(
+    story: Simulation, ada: Any, boris: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault = next(f for f in RESEND if f.when.startswith("503 `service"))
+    chen = replace(ada, email="chen@salon.example")
+    async with told(story, fault, monkeypatch, times=40) as it:
+        now_ms = story.clock.now_ms()
+        for person in (ada, boris, chen):
+            await story.signs_up(person)
+        await it.until(now_ms)
+        assert heard.names == ["mail_held"]
+        assert (await it.circuit())["since"] == str(now_ms)
+
+        await it.until(now_ms + HOUR_MS)
+
+        assert heard.names == ["mail_held", "mail_released"]
+        assert sum(it.resend.accepted.values()) == 3
+        assert it.asked() == 43
+        assert await it.dead() == 0
+
+
+def test_every_way_of_the_table_is_tried() -> None:
+    assert {fault.outcome for fault in RESEND} == {"retry", "hold", "hold all", "bury", "look"}
+    assert len({fault.when for fault in RESEND}) == len(RESEND)
