@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from common.domain.retry import RetryPolicy
 from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Throttled
-from common.ledger.answers import Go
+from common.ledger.answers import Claim
 from common.ledger.ledger import Outcome
 
 NOT_CONNECTED = "connect"
@@ -31,7 +31,7 @@ class Verdict:
     somebodys: bool = False
 
 
-def verdict(failure: Failure, claim: Go, policy: RetryPolicy) -> Verdict:
+def verdict(failure: Failure, claim: Claim, policy: RetryPolicy) -> Verdict:
     """Hold, retry or bury: by the kind of failure, and the tries so far."""
     reason = failure.code + (f" ({failure.status})" if failure.status else "")
     if isinstance(failure, Throttled):

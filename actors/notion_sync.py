@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import structlog
 
+from actors import alerts
 from actors.hand_over import NOT_CONNECTED
 from common import metrics
-from common.domain.enrollment import Enrollment
 from common.domain.ids import EnrollmentId
+from common.domain.standing import Person
 from common.errors import Failure, Misconfigured, Permanent, Throttled
+from common.ledger.answers import Changed
 from common.ledger.ledger import MIRROR
 from common.world import World
 
@@ -27,7 +29,7 @@ async def notion_sync(world: World, job: str) -> None:
 
     1. While Notion is in trouble, do nothing: the pump comes back when it may be asked again.
     2. Take whoever changed last; they are ours alone until they are shown.
-    3. Make both databases say what the ledger says *now*; write only what differs.
+    3. Make both databases say what the ledger says *now*, calls too; write only what differs.
     4. A change that came meanwhile keeps them among the changed.
     """
     started_ms = world.clock.now_ms()
@@ -39,59 +41,63 @@ async def notion_sync(world: World, job: str) -> None:
         await world.ledger.ask_mirror(due_ms=until_ms, now_ms=started_ms)
         return
     while world.clock.now_ms() - started_ms < TURN_MS:
-        enrollment = await world.ledger.take_changed(worker=world.worker, now_ms=world.clock.now_ms())
-        if enrollment is None:
+        changed = await world.ledger.take_changed(worker=world.worker, now_ms=world.clock.now_ms())
+        if changed is None:
             return
-        with structlog.contextvars.bound_contextvars(enrollment_id=enrollment.id):
-            if not await _show(world, enrollment):
+        with structlog.contextvars.bound_contextvars(enrollment_id=changed.id):
+            if not await _show(world, changed):
                 return
     now_ms = world.clock.now_ms()
     await world.ledger.ask_mirror(due_ms=now_ms, now_ms=now_ms)
 
 
-async def _show(world: World, enrollment: Enrollment) -> bool:
+async def _show(world: World, changed: Changed) -> bool:
     """True when Notion shows this person, or refused this person alone; False when it is to be left alone for now."""
     try:
-        pages = await world.mirror.show(enrollment)
+        pages = await world.mirror.show(changed.person, booking=changed.booking)
     except Failure as failure:
-        return await _not_shown(world, enrollment, failure)
+        return await _not_shown(world, changed.person, failure)
     except Exception:  # our own mistake, or the store's silence: the person is taken again, the queue has the traceback
         now_ms = world.clock.now_ms()
         await world.ledger.not_shown(
-            enrollment, worker=world.worker, now_ms=now_ms, again_ms=now_ms + REFUSED_MS, alone=True
+            changed.person, worker=world.worker, now_ms=now_ms, again_ms=now_ms + REFUSED_MS, alone=True
         )
         raise
     now_ms = world.clock.now_ms()
-    await world.ledger.shown(enrollment, pages, worker=world.worker, now_ms=now_ms)
+    if settled := await world.ledger.shown(changed.person, pages, worker=world.worker, now_ms=now_ms):
+        alerts.released(MIRROR, settled, now_ms=now_ms)
     metrics.MIRRORED.labels("shown").inc()
-    log.info("contact_mirrored", revision=enrollment.revision)
+    log.info("contact_mirrored", revision=changed.person.revision)
     return True
 
 
-async def _not_shown(world: World, enrollment: Enrollment, failure: Failure) -> bool:
+async def _not_shown(world: World, person: Person, failure: Failure) -> bool:
     now_ms = world.clock.now_ms()
     metrics.MIRRORED.labels(failure.kind).inc()
     if isinstance(failure, Throttled):
         again_ms, alone = now_ms + failure.retry_after_ms, False
     else:
-        again_ms, alone = await _trouble(world, enrollment, failure, now_ms)
-    await world.ledger.not_shown(enrollment, worker=world.worker, now_ms=now_ms, again_ms=again_ms, alone=alone)
+        again_ms, alone = await _trouble(world, person, failure, now_ms)
+    await world.ledger.not_shown(person, worker=world.worker, now_ms=now_ms, again_ms=again_ms, alone=alone)
     log.warning("contact_not_mirrored", kind=failure.kind, code=failure.code, again_ms=again_ms, alone=alone)
     return alone
 
 
-async def _trouble(world: World, enrollment: Enrollment, failure: Failure, now_ms: int) -> tuple[int, bool]:
+async def _trouble(world: World, person: Person, failure: Failure, now_ms: int) -> tuple[int, bool]:
     """When to come back, and whether the trouble is this person's alone."""
     if isinstance(failure, Permanent):
         return now_ms + REFUSED_MS, True
     everybodys = isinstance(failure, Misconfigured)
     at_least_ms = now_ms + (failure.retry_after_ms or 0) if isinstance(failure, Misconfigured) else None
-    until_ms = await world.ledger.trouble(
+    trouble = await world.ledger.trouble(
         MIRROR,
-        whose=enrollment.id,
+        whose=person.id,
         reason=failure.code,
         everybodys=everybodys or failure.code == NOT_CONNECTED,
         now_ms=now_ms,
         at_least_ms=at_least_ms,
     )
-    return (until_ms, False) if until_ms else (now_ms + AGAIN_MS, True)
+    if trouble is None:
+        return now_ms + AGAIN_MS, True
+    alerts.held(MIRROR, trouble, reason=failure.code)
+    return trouble.until_ms, False

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import dramatiq
 
 from actors.announce import announce
+from actors.bookings import bookings
 from actors.classify import classify
 from actors.notion_sync import notion_sync
 from actors.send import send
@@ -35,6 +36,7 @@ class Role:
 ROSTER = (
     Role("classify", classify, in_flight=4),
     Role("send", send, in_flight=8),
+    Role("bookings", bookings, in_flight=2),
     Role("notion_sync", notion_sync, in_flight=2),
     Role("announce", announce, in_flight=1, retries=3),
 )

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import structlog
 
+from actors import alerts
 from actors.compose import compose, idempotency_key
 from actors.hand_over import Verdict, verdict
+from actors.reconcile import DAY_MS, KEY_FORGOTTEN, KEY_TAKEN, KEY_TAKEN_CODE, reconcile
 from common import metrics
 from common.campaigns.loader import CampaignError
 from common.domain.ids import DeliveryId, split_delivery_id
 from common.domain.mail import Mail
 from common.domain.retry import RetryPolicy, may_repeat
 from common.errors import Failure, Throttled
-from common.ledger.answers import Go, No
+from common.ledger.answers import Claim, No
 from common.ledger.ledger import MAIL
 from common.world import World
 
@@ -29,7 +32,8 @@ async def send(world: World, job: str) -> None:
     2. Render it, or take the bytes of the attempt before.
     3. Wait for the provider's rate, then ask the ledger a last time and freeze the bytes.
     4. Hand it over under its idempotency key.
-    5. Settle: accepted, again later, or a dead letter with its reason.
+    5. Settle: accepted, again later, or a dead letter with its reason. What may have been accepted long ago is looked
+       for instead of being handed over again.
     """
     delivery_id = DeliveryId(job)
     with structlog.contextvars.bound_contextvars(
@@ -46,7 +50,7 @@ async def send(world: World, job: str) -> None:
             raise
 
 
-async def _deliver(world: World, claim: Go) -> None:
+async def _deliver(world: World, claim: Claim) -> None:
     mail = await _mail(world, claim)
     if mail is None:
         return
@@ -62,15 +66,14 @@ async def _deliver(world: World, claim: Go) -> None:
     await _hand_over(world, claim, Mail.thawed(frozen[0]), attempt=frozen[1])
 
 
-async def _mail(world: World, claim: Go) -> Mail | None:
+async def _mail(world: World, claim: Claim) -> Mail | None:
     """The bytes to send, or None when the claim is settled without any."""
     now_ms = world.clock.now_ms()
-    if not world.settings.may_mail(claim.enrollment.assessment.email):
+    if not world.settings.may_mail(claim.address):
         await _settle(world, claim, Verdict("skipped", "test_mode"))
         return None
     if not may_repeat(first_ms=claim.first_ms, doubt=claim.doubt, now_ms=now_ms):
-        reason = "an earlier try may have been accepted, and the provider no longer remembers its key"
-        await _settle(world, claim, Verdict("dead", reason))
+        await _find_out(world, claim, because=KEY_FORGOTTEN)
         return None
     if claim.frozen is not None:
         return Mail.thawed(claim.frozen)
@@ -82,7 +85,7 @@ async def _mail(world: World, claim: Go) -> Mail | None:
         return None
 
 
-async def _hand_over(world: World, claim: Go, mail: Mail, *, attempt: int) -> None:
+async def _hand_over(world: World, claim: Claim, mail: Mail, *, attempt: int) -> None:
     lateness_ms = world.clock.now_ms() - claim.due_ms
     if attempt == 1:
         metrics.LATENESS.observe(max(0, lateness_ms) / 1000)
@@ -92,17 +95,43 @@ async def _hand_over(world: World, claim: Go, mail: Mail, *, attempt: int) -> No
         metrics.ATTEMPTS.labels(failure.kind).inc()
         if isinstance(failure, Throttled):
             await world.ledger.patiently(partial(world.mail_budget.push, failure.retry_after_ms))
+        if failure.code == KEY_TAKEN_CODE:
+            await _key_taken(world, claim, mail)
+            return
         await _settle_failure(world, claim, failure)
         return
     metrics.ATTEMPTS.labels("accepted").inc()
-    if await world.ledger.settle(claim, "accepted", provider_id, now_ms=world.clock.now_ms()):
+    now_ms = world.clock.now_ms()
+    if settled := await world.ledger.settle(claim, "accepted", provider_id, now_ms=now_ms):
+        alerts.released(MAIL, settled, now_ms=now_ms)
         metrics.DELIVERIES.labels("accepted", "").inc()
         log.info("delivery_accepted", attempt=attempt, lateness_ms=lateness_ms, provider_id=provider_id)
     else:
         log.warning("delivery_settled_by_another", attempt=attempt, provider_id=provider_id)
 
 
-async def _turned_away(world: World, claim: Go, no: No) -> None:
+async def _find_out(world: World, claim: Claim, *, because: str) -> None:
+    """Never sent blindly: what the provider accepted is looked for, and a person decides when that tells nothing."""
+    answer = await reconcile(world, claim, because=because)
+    if isinstance(answer, Verdict):
+        await _settle(world, claim, answer)
+        return
+    now_ms = world.clock.now_ms()
+    if settled := await world.ledger.settle(claim, "accepted", answer.id, now_ms=now_ms, sent_ms=answer.created_ms):
+        alerts.released(MAIL, settled, now_ms=now_ms)
+        metrics.DELIVERIES.labels("accepted", "").inc()
+        log.info("delivery_found_accepted", provider_id=answer.id)
+
+
+async def _key_taken(world: World, claim: Claim, mail: Mail) -> None:
+    """Other bytes were accepted under this key, within the day that the provider remembers it."""
+    now_ms = world.clock.now_ms()
+    since_ms = now_ms - DAY_MS
+    if await world.ledger.doubt(claim, since_ms=since_ms, now_ms=now_ms):
+        await _find_out(world, replace(claim, doubt=True, first_ms=since_ms, frozen=mail.frozen()), because=KEY_TAKEN)
+
+
+async def _turned_away(world: World, claim: Claim, no: No) -> None:
     if no.why == "exited":
         await _settle(world, claim, Verdict("skipped", no.detail))
     elif no.why == "held" and no.until_ms is not None:
@@ -111,14 +140,14 @@ async def _turned_away(world: World, claim: Go, no: No) -> None:
         log.warning("delivery_claim_lost")
 
 
-async def _settle_failure(world: World, claim: Go, failure: Failure) -> None:
+async def _settle_failure(world: World, claim: Claim, failure: Failure) -> None:
     now_ms = world.clock.now_ms()
     settings = world.settings
     policy = RetryPolicy(settings.retry_attempts + 1, round(settings.retry_delay_seconds * 1000))
     decided = verdict(failure, claim, policy)
     if decided.everybodys or decided.somebodys:
         at_least_ms = now_ms + decided.wait_ms if decided.outcome == "hold" and decided.wait_ms else None
-        until_ms = await world.ledger.trouble(
+        trouble = await world.ledger.trouble(
             MAIL,
             whose=claim.delivery_id,
             reason=decided.reason,
@@ -126,14 +155,14 @@ async def _settle_failure(world: World, claim: Go, failure: Failure) -> None:
             now_ms=now_ms,
             at_least_ms=at_least_ms,
         )
-        if until_ms is not None:
+        if trouble is not None:
             # Everybody waits, and nobody's tries are spent on trouble that is not theirs.
-            decided = Verdict("hold", decided.reason, until_ms - now_ms, doubt=decided.doubt)
-            log.error("mail_held", reason=decided.reason, until_ms=until_ms)
+            decided = Verdict("hold", decided.reason, trouble.until_ms - now_ms, doubt=decided.doubt)
+            alerts.held(MAIL, trouble, reason=decided.reason)
     await _settle(world, claim, decided)
 
 
-async def _settle(world: World, claim: Go, decided: Verdict) -> None:
+async def _settle(world: World, claim: Claim, decided: Verdict) -> None:
     now_ms = world.clock.now_ms()
     due_ms = now_ms + decided.wait_ms if decided.wait_ms is not None else None
     settled = await world.ledger.settle(
@@ -142,4 +171,4 @@ async def _settle(world: World, claim: Go, decided: Verdict) -> None:
     if settled and decided.outcome in ("dead", "skipped"):
         metrics.DELIVERIES.labels(decided.outcome, "").inc()
     level = log.error if decided.outcome == "dead" else log.info
-    level("delivery_" + decided.outcome, due_ms=due_ms, settled=settled)
+    level("delivery_" + decided.outcome, due_ms=due_ms, settled=settled is not None)

@@ -31,3 +31,5 @@ TAKEOVERS = Counter("advent_takeovers", "Messages taken over from a dead worker.
 PROMOTED = Counter("advent_promoted_messages", "Delayed messages moved to a ready queue when due.", ["queue"])
 JOBS = Counter("advent_jobs", "Messages worked off, by actor and outcome: done or failed.", ["actor", "outcome"])
 MIRRORED = Counter("advent_mirrored_contacts", "Contacts written to Notion, by outcome.", ["outcome"])
+CIRCUIT_OPEN = Gauge("advent_circuit_open", "1 while everybody waits for this provider.", ["provider"])
+PAUSED = Gauge("advent_paused", "1 while a person of the team has paused the whole campaign.")

@@ -4,6 +4,8 @@
 --   ns:q.DQ.msgs   HASH  job id → body
 --   ns:q           LIST  ready ids
 --   ns:q.msgs      HASH  ready id → body
+--   ns:__paused__  SET   queues of which nothing is moved: everything keeps its place and its instant
+--   ns:__probing__ HASH  queue → instant from which one message is let through, and then one a second, ms
 --
 -- The ready id is `job id@due_ms`: a job that is scheduled again while it runs is another message, so the end of the
 -- first cannot delete the second; and the same job for the same instant, promoted twice while it is queued or runs, is
@@ -11,9 +13,25 @@
 
 local now_ms, batch = ARGV[3], ARGV[4]
 
+-- How many may move now, and when there may be more.
+local function room(queue)
+    if redis.call("SISMEMBER", KEYS[1] .. ":__paused__", queue) == 1 then
+        return 0, math.huge
+    end
+    local from = tonumber(redis.call("HGET", KEYS[1] .. ":__probing__", queue) or 0)
+    if from == 0 then
+        return batch, 0
+    end
+    return from > tonumber(now_ms) and 0 or 1, from
+end
+
 local function promote(queue)
     local ready, waiting = KEYS[1] .. ":" .. queue, KEYS[1] .. ":" .. queue .. ".DQ"
-    local due = redis.call("ZRANGEBYSCORE", waiting, "-inf", now_ms, "WITHSCORES", "LIMIT", 0, batch)
+    local most, from = room(queue)
+    if most == 0 then
+        return { 0, redis.call("LLEN", ready), from < math.huge and string.format("%.0f", from), {} }
+    end
+    local due = redis.call("ZRANGEBYSCORE", waiting, "-inf", now_ms, "WITHSCORES", "LIMIT", 0, most)
     local ids, lost, moved = {}, {}, 0
     for i = 1, #due, 2 do
         ids[#ids + 1] = due[i]
@@ -32,8 +50,12 @@ local function promote(queue)
         redis.call("ZREM", waiting, unpack(ids))
         redis.call("HDEL", waiting .. ".msgs", unpack(ids))
     end
-    local following = redis.call("ZRANGE", waiting, 0, 0, "WITHSCORES")
-    return { moved, redis.call("LLEN", ready), following[2] or false, lost }
+    local following = redis.call("ZRANGE", waiting, 0, 0, "WITHSCORES")[2]
+    if from > 0 and #ids > 0 then
+        following = string.format("%.0f", now_ms + 1000)
+        redis.call("HSET", KEYS[1] .. ":__probing__", queue, following)
+    end
+    return { moved, redis.call("LLEN", ready), following or false, lost }
 end
 
 local answer = {}

@@ -10,8 +10,11 @@ from typing import NewType
 EnrollmentId = NewType("EnrollmentId", str)
 """`enr_` and 16 letters or digits, derived from campaign and address."""
 
+BookingId = NewType("BookingId", str)
+"""`bkg_` and 16 letters or digits, derived from the booking's uid."""
+
 DeliveryId = NewType("DeliveryId", str)
-"""`enr_…/step-3`, or `bkg_…/24h`: one step of an enrollment, or one reminder of a booking."""
+"""`enr_…/step-3`, or `bkg_…/1764856800000/24h`: one step of an enrollment, or one reminder of a meeting's start, ms."""
 
 _ENROLLMENT = re.compile(r"enr_[a-z2-7]{16}")
 
@@ -36,8 +39,22 @@ def step_delivery_id(enrollment: EnrollmentId, number: int) -> DeliveryId:
     return DeliveryId(f"{enrollment}/step-{number}")
 
 
+def booking_id(uid: str) -> BookingId:
+    """80 bits of SHA-256 of Cal.com's uid, which may hold anything."""
+    return BookingId("bkg_" + base64.b32encode(hashlib.sha256(uid.encode()).digest()[:10]).decode().lower())
+
+
+def reminder_delivery_id(booking: BookingId, *, start_ms: int, name: str) -> DeliveryId:
+    """The delivery of one reminder of the meeting that starts at this instant."""
+    return DeliveryId(f"{booking}/{start_ms}/{name}")
+
+
+def is_reminder(delivery: str) -> bool:
+    return delivery.startswith("bkg_")
+
+
 def split_delivery_id(delivery: DeliveryId) -> tuple[str, str]:
-    """(`enr_…` or `bkg_…`, `step-3` or `24h`)."""
+    """(`enr_…` or `bkg_…`, `step-3` or `1764856800000/24h`)."""
     owner, _, name = delivery.partition("/")
     return owner, name
 

@@ -22,13 +22,15 @@ class Row:
     """
     One row of a database.
 
-    `title`: for whatever the title column is called. `values`: written always; None empties the cell. `if_empty`:
+    `title`: for whatever the title column is called; `keeps_title`: what stands there already stays. `values`: written
+    always; None empties the cell. `if_empty`:
     written only where the cell is empty, because somebody else may know better. Instants are aware UTC.
     """
 
     title: str
     values: Mapping[str, Value]
     if_empty: Mapping[str, Value] = field(default_factory=dict)
+    keeps_title: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +87,22 @@ def contact_row(enrollment: Enrollment, *, booking: BookingStanding | None = Non
     }
     if booking is None:
         return Row(title=_title(enrollment), values=values, if_empty={"Booking Status": NOT_BOOKED})
-    values["Booking Status"] = booking.status
-    values["Diagnostic Call Date"] = None if booking.meeting_ms is None else _instant(booking.meeting_ms)
-    return Row(title=_title(enrollment), values=values)
+    return Row(title=_title(enrollment), values=values | _calls(booking))
+
+
+def caller_row(email: str, first_name: str | None, *, booking: BookingStanding | None) -> Row:
+    """The row of the BusinessX Canada database of somebody who booked a call without an assessment to show."""
+    standing = booking or BookingStanding(status=NOT_BOOKED)
+    values: dict[str, Value] = {"email": email, "Christmas Campaign Status": standing.campaign_status}
+    # Whoever wrote the row before knew more than a name.
+    return Row(title=first_name or email, values=values | _calls(standing), keeps_title=True)
+
+
+def _calls(booking: BookingStanding) -> dict[str, Value]:
+    return {
+        "Booking Status": booking.status,
+        "Diagnostic Call Date": None if booking.meeting_ms is None else _instant(booking.meeting_ms),
+    }
 
 
 def _title(enrollment: Enrollment) -> str:

@@ -14,6 +14,9 @@ Records ↔ store. An enrollment is one HASH of short fields, so that it stays i
 | `page.*` | Notion page ids, and digests of what they show |
 | `missed` | times in a row that Notion would not show this person |
 | `announced` | instant at which a hot lead was announced, ms |
+| `hold` | why nothing of it is sent for now, one word each; see `hold.lua` |
+
+What bookings add is in `booking_codec.py`.
 """
 
 from __future__ import annotations

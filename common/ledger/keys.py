@@ -6,14 +6,21 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `enrollment:<enr>` | HASH | one person in one campaign, see `codec.py` | until forgotten |
 | `enrolled` | SET | all enrollment ids | as above |
 | `delivery:<dlv>` | HASH | an open delivery: who holds it, its attempts, its frozen mail | first claim → final fate; a dead one until replayed or discarded |
-| `open` | ZSET | delivery → instant at which something should happen to it, ms | as the open deliveries |
+| `booking:<bkg>` | HASH | digest → event, JSON: all that Cal.com told of one uid | until forgotten |
+| `links:<bkg or ical>` | SET | what this booking, or this iCalUID, is joined with | as above |
+| `meeting:<bkg>` | HASH | where a booking stands, with whom it is, the fate of each reminder, see `booking_codec.py` | as above |
+| `contact:<enr>` | HASH | the calls of one person, enrolled or not, see `booking_codec.py` | as above |
+| `bookings` | ZSET | booking → instant at which it should be looked at, ms | until looked at |
+| `open` | ZSET | delivery → instant at which something should happen to it, ms; planned reminders too | as the open deliveries |
 | `dead` | ZSET | delivery → instant of its burial, ms | until replayed or discarded; never by itself |
 | `timeline:<enr>` | LIST | `[ms, what, detail]` as JSON, newest last: what the enrollment itself does not tell | until forgotten, newest 200 |
-| `webhook:<kind>:<id>` | STRING | the answer that was given | 45 days, then rubbish |
+| `feedback:<enr or bkg>` | HASH | what the provider told of each mail, see `feedback.lua` | until forgotten |
+| `webhook:<kind>:<id>` | STRING | the answer that was given, or the event it was given to | 45 days, then rubbish |
 | `suppressed` | HASH | mark of an address → `reason ms` | for ever; the mark does not name the person |
-| `changed` | ZSET | enrollment → instant of the change that Notion does not show yet, ms | until mirrored |
+| `changed` | ZSET | enrollment, or contact without one → instant of the change that Notion does not show yet, ms | until mirrored |
 | `syncing` | HASH | enrollment → `worker ms`, being mirrored just now | seconds |
 | `circuit:<provider>` | HASH | why everybody waits for a provider, and until when | while in trouble |
+| `pauses` | HASH | `*` for everybody, or enrollment → who paused it, when and why, JSON, see `pauses.py` | until resumed |
 | `counts` | HASH | status → people; fate → deliveries | for ever |
 | `sweep` | STRING | which worker sweeps | seconds |
 | `budget:<provider>` | STRING, ZSET | see `providers/budget.py` | minutes |
@@ -21,6 +28,8 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `queue:<q>`, `queue:<q>.msgs` | LIST, HASH | dramatiq's ready messages | until worked off |
 | `queue:<q>.DQ`, `queue:<q>.DQ.msgs` | ZSET, HASH | delayed messages by due instant, ms | until due |
 | `queue:<q>.XQ`, `queue:<q>.XQ.msgs` | ZSET, HASH | messages that failed by our own mistake | until a person removes them |
+| `queue:__paused__` | SET | queues of which nothing is made ready | until resumed |
+| `queue:__probing__` | HASH | queue → instant from which one message a second is made ready, ms | while its provider is in trouble |
 | `queue:__heartbeats__` | ZSET | worker → its last sign of life, ms of the store's clock | seconds |
 """
 
@@ -36,9 +45,13 @@ DEAD = PREFIX + "dead"
 SUPPRESSED = PREFIX + "suppressed"
 CHANGED = PREFIX + "changed"
 SYNCING = PREFIX + "syncing"
+BOOKINGS = PREFIX + "bookings"
 COUNTS = PREFIX + "counts"
 SWEEP = PREFIX + "sweep"
+PAUSES = PREFIX + "pauses"
 HEARTBEATS = QUEUE_NAMESPACE + ":__heartbeats__"
+PAUSED_QUEUES = QUEUE_NAMESPACE + ":__paused__"
+PROBING_QUEUES = QUEUE_NAMESPACE + ":__probing__"
 
 
 def enrollment(enrollment_id: str) -> str:
@@ -49,8 +62,24 @@ def delivery(delivery_id: str) -> str:
     return f"{PREFIX}delivery:{delivery_id}"
 
 
+def booking(booking_id: str) -> str:
+    return f"{PREFIX}booking:{booking_id}"
+
+
+def meeting(booking_id: str) -> str:
+    return f"{PREFIX}meeting:{booking_id}"
+
+
+def contact(enrollment_id: str) -> str:
+    return f"{PREFIX}contact:{enrollment_id}"
+
+
 def timeline(enrollment_id: str) -> str:
     return f"{PREFIX}timeline:{enrollment_id}"
+
+
+def feedback(owner: str) -> str:
+    return f"{PREFIX}feedback:{owner}"
 
 
 def webhook(webhook_id: str) -> str:

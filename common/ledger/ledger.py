@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
 import redis.asyncio
@@ -10,27 +11,43 @@ import redis.asyncio
 from common.domain.cadence import Cadence
 from common.domain.contact import Assessment
 from common.domain.enrollment import Enrollment, ExitReason, Status
-from common.domain.ids import DeliveryId, EnrollmentId, enrollment_id, split_delivery_id, step_delivery_id, step_number
+from common.domain.ids import (
+    DeliveryId,
+    EnrollmentId,
+    enrollment_id,
+    is_reminder,
+    split_delivery_id,
+    step_delivery_id,
+    step_number,
+)
 from common.domain.segment import Segment
+from common.domain.standing import Caller, Person, standing_of
 from common.domain.suppression import suppression_mark
 from common.ledger import codec, keys
-from common.ledger.answers import Acceptance, Go, No
-from common.ledger.scripts import PatientScripts, Scripts
+from common.ledger.answers import (
+    Acceptance,
+    Changed,
+    Claim,
+    Go,
+    GoReminder,
+    No,
+    Settled,
+    Trouble,
+    read_no,
+    read_settled,
+)
+from common.ledger.booking_codec import read_caller, read_calls, read_pages
+from common.ledger.reminders import Reminders
+from common.ledger.scripts import Argument, PatientScripts, Scripts
+from common.ledger.terms import LEASE_MS
+from common.ledger.terms import MAIL as MAIL
+from common.ledger.terms import MIRROR as MIRROR
+from common.ledger.terms import Outcome as Outcome
 
 REMEMBER_WEBHOOK_MS = 45 * 86_400_000
 """A repeated webhook id is recognised for this long; senders give up after days (Svix: 28 h)."""
 
-LEASE_MS = 60_000
-"""A claim ends with its worker's heartbeat; this ends it when a living worker has forgotten it. Time-outs are 10 s."""
-
-MAIL = "resend"
-"""The provider whose circuit holds deliveries."""
-
-MIRROR = "notion"
-"""The provider whose circuit holds the mirror."""
-
 T = TypeVar("T")
-Outcome = Literal["accepted", "skipped", "dead", "retry", "hold"]
 
 
 class Ledger:
@@ -57,10 +74,20 @@ class Ledger:
         self._secret_key = secret_key
         self._calls = 0
         self._scripts: Scripts = PatientScripts(client) if patient else Scripts(client)
+        self._reminders = Reminders(self.run_script, self.read_hash, self.mark)
 
     async def patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         """Another call to the same store, with the patience of this ledger."""
         return await self._scripts.read(call)
+
+    async def run_script(self, name: str, of_keys: Sequence[str], args: Sequence[Argument]) -> Any:
+        """The answer of one script, as text; for the parts of the ledger in files of their own."""
+        return _texts(await self._scripts.run(name, of_keys, args))
+
+    async def read_hash(self, key: str) -> dict[str, str]:
+        """One HASH, as text; empty when there is none."""
+        fields: dict[str, str] = _texts(await self._scripts.read(lambda: self.client.hgetall(key)))
+        return fields
 
     def mark(self, address: str) -> str:
         """What stands for an address in the suppression list."""
@@ -123,8 +150,11 @@ class Ledger:
         )
         return Status(status) if status else None
 
-    async def claim(self, delivery: DeliveryId, *, worker: str, now_ms: int) -> Go | No:
-        """The right to send one delivery, under a lease; see `claim.lua` for each answer."""
+    async def claim(self, delivery: DeliveryId, *, worker: str, now_ms: int) -> Claim | No:
+        """The right to send one delivery, under a lease; see `claim.lua` and `claim_reminder.lua` for each answer."""
+        claimer = f"{worker}#{self._next_call()}"
+        if is_reminder(delivery):
+            return await self._reminders.claim(delivery, claimer=claimer, now_ms=now_ms)
         owner, name = split_delivery_id(delivery)
         step = step_number(name)
         who = _texts(await self._scripts.read(lambda: self.client.hmget(keys.enrollment(owner), ["anchor", "email"])))
@@ -139,17 +169,18 @@ class Ledger:
                     owner,
                     step,
                     now_ms,
-                    f"{worker}#{self._next_call()}",
+                    claimer,
                     self.mark(who[1]),
                     LEASE_MS,
                     self.cadence.minimum_gap_ms,
                     self.cadence.length,
                     following,
+                    self.campaign,
                 ],
             )
         )
         if answer[0] != "go":
-            return _no(answer)
+            return read_no(answer)
         _, fence, attempts, due_ms, first_ms, failures, doubt, frozen, *fields = answer
         return Go(
             delivery_id=delivery,
@@ -168,12 +199,14 @@ class Ledger:
         self._calls += 1
         return self._calls
 
-    async def freeze(self, claim: Go, mail: str, *, now_ms: int) -> tuple[str, int] | No:
+    async def freeze(self, claim: Claim, mail: str, *, now_ms: int) -> tuple[str, int] | No:
         """
         The last line before the provider: (the frozen mail, number of this attempt), or why it must not go.
 
         A mail frozen before wins over `mail`. From here the outcome is unknown until `settle`.
         """
+        if isinstance(claim, GoReminder):
+            return await self._reminders.freeze(claim, mail, now_ms=now_ms)
         enrollment = claim.enrollment
         answer = _texts(
             await self._scripts.run(
@@ -183,25 +216,32 @@ class Ledger:
             )
         )
         if answer[0] != "go":
-            return _no(answer)
+            return read_no(answer)
         return answer[1], int(answer[2])
 
     async def settle(
         self,
-        claim: Go,
+        claim: Claim,
         outcome: Outcome,
         detail: str,
         *,
         now_ms: int,
         due_ms: int | None = None,
         doubt: bool = False,
-    ) -> bool:
+        sent_ms: int | None = None,
+    ) -> Settled | None:
         """
         Write down what became of a claim; see `settle.lua` for the outcomes.
 
-        `due_ms`: when to try again. `doubt`: the provider may have accepted this try all the same. The answer is False
-        when another worker has claimed it since, and this changes nothing.
+        `due_ms`: when to try again. `doubt`: the provider may have accepted this try all the same. `sent_ms`: the
+        instant of the acceptance, when it was found out later. The answer is None when another worker has claimed it
+        since, and this changes nothing.
         """
+        detail = " ".join(detail.split())[:300]
+        if isinstance(claim, GoReminder):
+            return await self._reminders.settle(
+                claim, outcome, detail, now_ms=now_ms, due_ms=due_ms, doubt=doubt, sent_ms=sent_ms
+            )
         enrollment = claim.enrollment
         settled = await self._scripts.run(
             "settle",
@@ -213,27 +253,24 @@ class Ledger:
                 now_ms,
                 self.cadence.length,
                 outcome,
-                " ".join(detail.split())[:300],
+                detail,
                 due_ms or 0,
                 int(doubt),
+                sent_ms or 0,
             ],
         )
-        return bool(settled)
+        return read_settled(int(settled))
 
     async def trouble(
         self, provider: str, *, whose: str, reason: str, everybodys: bool, now_ms: int, at_least_ms: int | None = None
-    ) -> int | None:
+    ) -> Trouble | None:
         """A request failed: until when everybody waits for this provider, None when nobody need to."""
-        until_ms = await self._scripts.run(
+        until_ms, news = await self.run_script(
             "trouble",
             [keys.circuit(provider)],
             [now_ms, whose, reason, int(everybodys), at_least_ms or 0],
         )
-        return int(until_ms) or None
-
-    async def recovered(self, provider: str) -> None:
-        """A request succeeded: nobody waits for this provider any longer."""
-        await self._scripts.read(lambda: self.client.delete(keys.circuit(provider)))
+        return Trouble(int(until_ms), news) if until_ms else None
 
     async def held_until(self, provider: str, *, now_ms: int) -> int | None:
         """The instant until which everybody waits for this provider, if they do."""
@@ -247,46 +284,66 @@ class Ledger:
         )
         return bool(ended)
 
+    async def hold(self, enrollment: EnrollmentId, why: str, *, now_ms: int) -> bool:
+        """Send nothing more of an enrollment until `release`; `why` is one word, and each of several is released."""
+        return bool(await self.run_script("hold", [keys.enrollment(enrollment)], [enrollment, why, now_ms]))
+
+    async def release(self, enrollment: EnrollmentId, why: str, *, now_ms: int) -> bool:
+        """Go on where `hold` stopped. Repeating changes nothing."""
+        return bool(await self.run_script("release", [keys.enrollment(enrollment)], [enrollment, why, now_ms]))
+
     async def unsubscribe(self, enrollment_id: EnrollmentId, *, mark: str, now_ms: int) -> None:
         """End the enrollment, if there is one, and suppress the address behind `mark`. Repeating changes nothing."""
         await self.exit(enrollment_id, ExitReason.UNSUBSCRIBED, mark=mark, now_ms=now_ms)
 
-    async def take_changed(self, *, worker: str, now_ms: int) -> Enrollment | None:
+    async def take_changed(self, *, worker: str, now_ms: int) -> Changed | None:
         """The person who changed last and whom Notion does not show yet; theirs alone until `shown` or `not_shown`."""
-        answer = _texts(await self._scripts.run("take_changed", [keys.CHANGED, keys.SYNCING], [worker, now_ms]))
+        answer = await self.run_script("take_changed", [keys.CHANGED, keys.SYNCING], [worker, now_ms])
         if not answer:
             return None
-        enrollment, *fields = answer
-        return codec.read_enrollment(enrollment, dict(zip(fields[::2], fields[1::2], strict=True)))
+        who, *flat = answer
+        enrolled, contact = (dict(zip(fields[::2], fields[1::2], strict=True)) for fields in flat)
+        booking = standing_of(list(read_calls(contact).values()), now_ms=now_ms)
+        if not enrolled:
+            return Changed(read_caller(who, contact), booking)
+        enrollment = codec.read_enrollment(who, enrolled)
+        # Whoever booked before they signed up has a page already.
+        return Changed(replace(enrollment, pages=read_pages(contact) | enrollment.pages), booking)
 
-    async def shown(self, enrollment: Enrollment, pages: Mapping[str, str], *, worker: str, now_ms: int) -> None:
+    async def shown(self, person: Person, pages: Mapping[str, str], *, worker: str, now_ms: int) -> Settled | None:
         """Notion shows this revision of a person, on these pages; whoever waited for Notion need not any longer."""
-        await self._shown(enrollment, pages, worker=worker, now_ms=now_ms, again_ms=0, alone=False)
+        return await self._shown(person, pages, worker=worker, now_ms=now_ms, again_ms=0, alone=False)
 
-    async def not_shown(self, enrollment: Enrollment, *, worker: str, now_ms: int, again_ms: int, alone: bool) -> None:
+    async def not_shown(self, person: Person, *, worker: str, now_ms: int, again_ms: int, alone: bool) -> None:
         """
         Notion could not be written; the person stays changed and is taken again at `again_ms`.
 
         `alone`: the trouble is this person's, so nobody else waits for it.
         """
-        await self._shown(enrollment, {}, worker=worker, now_ms=now_ms, again_ms=again_ms, alone=alone)
+        await self._shown(person, {}, worker=worker, now_ms=now_ms, again_ms=again_ms, alone=alone)
 
     async def _shown(
         self,
-        enrollment: Enrollment,
+        person: Person,
         pages: Mapping[str, str],
         *,
         worker: str,
         now_ms: int,
         again_ms: int,
         alone: bool,
-    ) -> None:
+    ) -> Settled | None:
         fields = {f"page.{name}": text for name, text in pages.items()}
-        await self._scripts.run(
+        shown = await self.run_script(
             "shown",
-            [keys.enrollment(enrollment.id), keys.CHANGED, keys.SYNCING, keys.circuit(MIRROR)],
-            [enrollment.id, worker, now_ms, again_ms, int(alone), enrollment.revision, *_flat(fields)],
+            [
+                keys.contact(person.id) if isinstance(person, Caller) else keys.enrollment(person.id),
+                keys.CHANGED,
+                keys.SYNCING,
+                keys.circuit(MIRROR),
+            ],
+            [person.id, worker, now_ms, again_ms, int(alone), person.revision, *_flat(fields)],
         )
+        return read_settled(int(shown))
 
     async def ask_mirror(self, *, due_ms: int, now_ms: int, again: EnrollmentId | None = None) -> None:
         """Have the mirror's pump come at `due_ms`; and one person be among the changed again."""
@@ -299,18 +356,60 @@ class Ledger:
         )
         return following, healed
 
-    async def replay(self, delivery: DeliveryId, *, now_ms: int, fresh: bool) -> bool:
-        """Plan a dead letter again, due at once. `fresh`: render it anew; only when it certainly was never accepted."""
+    async def keep_lease(self, claim: Claim, *, now_ms: int) -> bool:
+        """Keep a claim for another lease; False when another worker has it by now."""
+        kept = await self._scripts.run(
+            "keep_lease",
+            [keys.delivery(claim.delivery_id), keys.OPEN],
+            [claim.delivery_id, claim.fence, now_ms, LEASE_MS],
+        )
+        return bool(kept)
+
+    async def doubt(self, claim: Claim, *, since_ms: int, now_ms: int) -> bool:
+        """The provider says that it has accepted another mail under this key, at `since_ms` or later."""
+        noted = await self._scripts.run("doubt", [keys.delivery(claim.delivery_id)], [claim.fence, since_ms, now_ms])
+        return bool(noted)
+
+    async def replay(
+        self, delivery: DeliveryId, *, now_ms: int, fresh: bool, again: bool = False, buried_ms: int | None = None
+    ) -> bool:
+        """
+        Plan a dead letter again, due at once. False when it is none any longer, or was buried again since `buried_ms`.
+
+        `fresh`: render it anew; only when it certainly was never accepted. `again`: the same bytes, as if never tried;
+        only when somebody decided so after it was looked for in vain.
+        """
+        way = "fresh" if fresh else "again" if again else "same"
+        if is_reminder(delivery):
+            return await self._reminders.replay(delivery, way=way, buried_ms=buried_ms, now_ms=now_ms)
         owner, name = split_delivery_id(delivery)
         done = await self._scripts.run(
             "replay",
             [keys.enrollment(owner), keys.delivery(delivery), keys.DEAD],
-            [owner, step_number(name), now_ms, int(fresh)],
+            [owner, step_number(name), now_ms, way, buried_ms or 0],
+        )
+        return bool(done)
+
+    async def found_accepted(
+        self, delivery: DeliveryId, provider_id: str, *, sent_ms: int, buried_ms: int, now_ms: int
+    ) -> bool:
+        """A dead letter turns out to have been accepted. False when it is none any longer, or was buried again."""
+        if is_reminder(delivery):
+            return await self._reminders.found_accepted(
+                delivery, provider_id, sent_ms=sent_ms, buried_ms=buried_ms, now_ms=now_ms
+            )
+        owner, name = split_delivery_id(delivery)
+        done = await self._scripts.run(
+            "found",
+            [keys.enrollment(owner), keys.delivery(delivery), keys.DEAD],
+            [owner, step_number(name), now_ms, buried_ms, sent_ms, provider_id, self.cadence.length],
         )
         return bool(done)
 
     async def discard(self, delivery: DeliveryId, *, now_ms: int) -> bool:
         """Give a dead letter up for good."""
+        if is_reminder(delivery):
+            return await self._reminders.discard(delivery, now_ms=now_ms)
         owner, name = split_delivery_id(delivery)
         done = await self._scripts.run(
             "discard", [keys.delivery(delivery), keys.DEAD], [owner, step_number(name), now_ms]
@@ -329,13 +428,6 @@ def _flat(fields: Mapping[str, str]) -> Iterable[str]:
     for name, text in fields.items():
         yield name
         yield text
-
-
-def _no(answer: list[Any]) -> No:
-    why, *rest = answer
-    if why in ("not yet", "held"):
-        return No(why, str(rest[1]) if len(rest) > 1 else "", int(rest[0]))
-    return No(why, str(rest[0]) if rest else "")
 
 
 def _texts(answer: Any) -> Any:

@@ -9,13 +9,14 @@ from typing import Any
 
 import redis.asyncio
 
-from common.domain.ids import DeliveryId, EnrollmentId, split_delivery_id, step_number
-from common.ledger import keys
+from common.domain.delivery import Record
+from common.domain.ids import DeliveryId, EnrollmentId, is_reminder, split_delivery_id, step_number
+from common.ledger import booking_views, keys
 from common.ledger.answers import Counts, DeadLetter
 from common.ledger.ledger import Ledger
 
 HOUR_MS = 3_600_000
-QUEUES = ("classify", "send", "notion_sync", "announce")
+QUEUES = ("classify", "send", "bookings", "notion_sync", "announce")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +90,12 @@ async def counts(ledger: Ledger, *, now_ms: int) -> Counts:
 
 
 async def timeline(ledger: Ledger, enrollment_id: EnrollmentId) -> list[Entry]:
-    """Everything that happened to one enrollment, oldest first, without what is still planned."""
+    """Everything that happened to one person, enrolled or not, oldest first, without what is still planned."""
     enrollment = await ledger.enrollment(enrollment_id)
-    if enrollment is None:
-        return []
-    entries = [Entry(enrollment.anchor_ms, "signed up", enrollment.segment)]
-    for step, record in sorted(enrollment.records.items()):
+    entries = [Entry(*line) for line in await booking_views.happened(ledger, enrollment_id)]
+    if enrollment is not None:
+        entries.append(Entry(enrollment.anchor_ms, "signed up", enrollment.segment))
+    for step, record in sorted(enrollment.records.items()) if enrollment else ():
         entries.append(Entry(record.at_ms, f"step {step} {record.fate}", record.detail))
         if record.sent_ms and record.sent_ms != record.at_ms:
             entries.append(Entry(record.sent_ms, f"step {step} accepted", record.detail))
@@ -120,23 +121,34 @@ async def dead_letter(ledger: Ledger, delivery: DeliveryId) -> DeadLetter | None
 
 
 async def _dead_letter(ledger: Ledger, delivery: DeliveryId, buried_ms: int) -> DeadLetter | None:
-    owner, name = split_delivery_id(delivery)
-    enrollment = await ledger.enrollment(owner)
-    if enrollment is None:
+    known = await _fate(ledger, delivery)
+    if known is None:
         return None
-    step = step_number(name)
-    record = enrollment.records.get(step)
+    address, record = known
+    name = split_delivery_id(delivery)[1].rpartition("/")[2]
     first, doubt = await ledger.client.hmget(keys.delivery(delivery), "first", "doubt")
     return DeadLetter(
         delivery_id=delivery,
-        enrollment=enrollment,
-        step=step,
+        address=address,
+        name=name,
+        step=None if is_reminder(delivery) else step_number(name),
         buried_ms=buried_ms,
         reason=record.detail if record else "",
         attempts=record.attempts if record else 0,
         first_ms=int(first) if first else None,
         doubt=doubt == b"1",
     )
+
+
+async def _fate(ledger: Ledger, delivery: DeliveryId) -> tuple[str, Record | None] | None:
+    """(Address, fate) of any delivery; None when nobody knows whose it is."""
+    if is_reminder(delivery):
+        return await booking_views.reminder(ledger, delivery)
+    owner, name = split_delivery_id(delivery)
+    enrollment = await ledger.enrollment(owner)
+    if enrollment is None:
+        return None
+    return enrollment.assessment.email, enrollment.records.get(step_number(name))
 
 
 async def enrollments(ledger: Ledger) -> AsyncIterator[EnrollmentId]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from common.clock import Clock
-from common.domain.enrollment import Enrollment
-from common.domain.projection import BookingStanding, Row, contact_row, sequence_row
+from common.domain.projection import BookingStanding, Row, caller_row, contact_row, sequence_row
+from common.domain.standing import Caller, Person
 from common.errors import Failure, Throttled
 from common.providers.budget import Budget
 from common.providers.guard import CreateGuard
@@ -48,27 +48,29 @@ class NotionMirror(Mirror):
         # Pages of a person whose other database failed: that answer never reached the ledger.
         self._unkept: dict[str, dict[str, str]] = {}
 
-    async def show(self, enrollment: Enrollment, *, booking: BookingStanding | None = None) -> dict[str, str]:
+    async def show(self, person: Person, *, booking: BookingStanding | None = None) -> dict[str, str]:
         """
         See `Mirror`. The answer holds for each database, under `sequence` and `contact`, the page's id, and under
         `sequence_digest` and `contact_digest` what it shows: an unchanged row costs no request the next time.
 
         A failure of one database does not keep the other from being shown.
         """
-        pages = {**self._unkept.get(enrollment.id, {}), **enrollment.pages}
+        pages = {**self._unkept.get(person.id, {}), **person.pages}
         failure: Failure | None = None
         for table in self._tables:
+            if isinstance(person, Caller) and table.database is SEQUENCE:
+                continue  # There is nothing of a sequence to show.
             key = table.database.key
             kept = Kept(pages.get(key, ""), pages.get(f"{key}_digest", ""))
             try:
-                kept = await table.show(enrollment.id, self._row(table.database, enrollment, booking), kept)
+                kept = await table.show(person.id, self._row(table.database, person, booking), kept)
             except Failure as raised:
                 failure = failure or raised
                 if isinstance(raised, Throttled):
                     break  # The other database shares the budget.
                 continue
             pages |= {key: kept.page_id, f"{key}_digest": kept.digest}
-        self._remember(enrollment.id, pages if failure else None)
+        self._remember(person.id, pages if failure else None)
         if failure is not None:
             raise failure
         return pages
@@ -84,10 +86,12 @@ class NotionMirror(Mirror):
     async def close(self) -> None:
         await self._api.close()
 
-    def _row(self, database: Database, enrollment: Enrollment, booking: BookingStanding | None) -> Row:
+    def _row(self, database: Database, person: Person, booking: BookingStanding | None) -> Row:
+        if isinstance(person, Caller):
+            return caller_row(person.email, person.first_name, booking=booking)
         if database is SEQUENCE:
-            return sequence_row(enrollment, campaign_name=self.campaign_name)
-        return contact_row(enrollment, booking=booking)
+            return sequence_row(person, campaign_name=self.campaign_name)
+        return contact_row(person, booking=booking)
 
     def _remember(self, enrollment_id: str, pages: dict[str, str] | None) -> None:
         self._unkept.pop(enrollment_id, None)

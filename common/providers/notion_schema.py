@@ -96,10 +96,10 @@ class Schema:
     problems: tuple[str, ...]
 
     def cells(self, row: Row) -> Cells:
-        return self._cells(row.values) | {self.title_id: encoded("title", row.title) or {}}
+        return self._cells(row.values) | ({} if row.keeps_title else self._title(row))
 
     def cells_if_empty(self, row: Row) -> Cells:
-        return self._cells(row.if_empty)
+        return self._cells(row.if_empty) | (self._title(row) if row.keeps_title else {})
 
     def kind(self, property_id: str) -> str:
         return self.kinds[property_id]
@@ -108,6 +108,9 @@ class Schema:
         """Sixteen hex digits that change when anything written, or where it is written, changes."""
         text = json.dumps([self.data_source_id, cells], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _title(self, row: Row) -> Cells:
+        return {self.title_id: encoded("title", row.title) or {}}
 
     def _cells(self, values: Mapping[str, Value]) -> Cells:
         found: Cells = {}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from common.domain.enrollment import Enrollment
 from common.domain.mail import AcceptedMail, Mail
+from common.domain.projection import BookingStanding
+from common.domain.standing import Person
 from common.providers.budget import Budget
 
 
@@ -28,12 +29,13 @@ class Mailer(Protocol):
 
 
 class Mirror(Protocol):
-    async def show(self, enrollment: Enrollment) -> dict[str, str]:
+    async def show(self, person: Person, *, booking: BookingStanding | None = None) -> dict[str, str]:
         """
-        Make Notion show what the ledger says of one person, in both databases.
+        Make Notion show what the ledger says of one person, in both databases; who only booked a call is in the second.
 
-        Looks for a page by id (`enrollment.pages`, keys `sequence` and `contact`), else by address, else creates it;
-        writes only what differs. The answer is to be kept as the next `enrollment.pages`: the page ids, and what else
-        the mirror likes to remember of them, by names of its own. Raises a `Failure`.
+        `booking`: where their calls stand, None when there never was one. Looks for a page by id (`person.pages`, keys
+        `sequence` and `contact`), else by address, else creates it; writes only what differs. The answer is to be kept
+        as the next `person.pages`: the page ids, and what else the mirror likes to remember of them, by names of its
+        own. Raises a `Failure`.
         """
         ...

@@ -13,6 +13,7 @@ from services.cli.shared import clock_time, json_option, now_ms, print_json, pri
 
 if TYPE_CHECKING:
     from common.domain.enrollment import Enrollment
+    from common.domain.standing import Caller
     from common.ledger.ledger import Ledger
 
 
@@ -26,9 +27,10 @@ def command(email: str, as_json: bool) -> None:
         print_json(person)
         return
     now = now_ms()
-    click.secho(f"{person['first_name']} · {person['email']}", bold=True)
+    click.secho(" · ".join(filter(None, (person["first_name"], person["email"]))), bold=True)
     reason = f" ({person['exit_reason']})" if person["exit_reason"] else ""
-    click.echo(f"{person['segment']} · {person['status']}{reason} · {person['enrollment_id']}\n")
+    segment = f"{person['segment']} · " if person["segment"] else ""
+    click.echo(f"{segment}{person['status']}{reason} · {person['enrollment_id']}\n")
     past = [(clock_time(line["at_ms"]), "", line["what"], line["detail"]) for line in person["happened"]]
     planned = [
         (
@@ -43,26 +45,48 @@ def command(email: str, as_json: bool) -> None:
 
 
 async def _look_up(ledger: Ledger, email: str) -> dict[str, Any]:
+    from common.ledger.booking_views import caller, planned
     from common.ledger.views import timeline
 
     identity = enrollment_id(ledger.campaign, email)
     enrollment = await ledger.enrollment(identity)
-    if enrollment is None:
+    if enrollment is None and await caller(ledger, identity) is None:
         raise CommandFailed(
             f"{email} is not enrolled in {ledger.campaign}; look for another spelling, or another CAMPAIGN"
         )
+    steps = _planned(ledger, enrollment) if enrollment else []
+    reminders = [{"what": what, "due_ms": due_ms} for due_ms, what in await planned(ledger, identity)]
     return {
-        "enrollment_id": identity,
+        **(_enrolled(enrollment) if enrollment else _booked(identity, await caller(ledger, identity))),
+        "happened": [
+            {"at_ms": entry.at_ms, "what": entry.what, "detail": entry.detail}
+            for entry in await timeline(ledger, identity)
+        ],
+        "next": sorted(steps + reminders, key=lambda line: line["due_ms"]),
+    }
+
+
+def _enrolled(enrollment: Enrollment) -> dict[str, Any]:
+    return {
+        "enrollment_id": enrollment.id,
         "email": enrollment.assessment.email,
         "first_name": enrollment.assessment.first_name,
         "segment": enrollment.segment,
         "status": enrollment.status,
         "exit_reason": enrollment.exit_reason,
-        "happened": [
-            {"at_ms": entry.at_ms, "what": entry.what, "detail": entry.detail}
-            for entry in await timeline(ledger, identity)
-        ],
-        "next": _planned(ledger, enrollment),
+    }
+
+
+def _booked(identity: str, person: Caller | None) -> dict[str, Any]:
+    """Somebody who booked a call and never signed up: the id is what their enrollment's would be."""
+    assert person is not None
+    return {
+        "enrollment_id": identity,
+        "email": person.email,
+        "first_name": person.first_name or "",
+        "segment": None,
+        "status": "not enrolled",
+        "exit_reason": None,
     }
 
 

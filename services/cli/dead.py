@@ -33,7 +33,7 @@ def list_command(as_json: bool) -> None:
         rows = [
             (
                 letter.delivery_id,
-                letter.enrollment.assessment.email,
+                letter.address,
                 clock_time(letter.buried_ms),
                 letter.attempts,
                 letter.reason + (" (it may have been accepted)" if letter.doubt else ""),
@@ -109,7 +109,8 @@ async def _discard(ledger: Ledger, delivery: str, *, dry_run: bool) -> DeadLette
 def _figures(letter: DeadLetter) -> dict[str, Any]:
     return {
         "id": letter.delivery_id,
-        "email": letter.enrollment.assessment.email,
+        "email": letter.address,
+        "name": letter.name,
         "step": letter.step,
         "buried_ms": letter.buried_ms,
         "reason": letter.reason,

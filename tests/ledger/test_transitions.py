@@ -13,7 +13,7 @@ from common.domain.delivery import Fate
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import DeliveryId, enrollment_id, step_delivery_id
 from common.ledger import keys
-from common.ledger.answers import Go, No
+from common.ledger.answers import Go, No, Trouble
 from common.ledger.ledger import Ledger
 
 HOUR_MS = 3_600_000
@@ -241,12 +241,14 @@ async def test_trouble_of_three_people_holds_everybody_and_one_probe_finds_out(l
     await enrolled(ledger, ada, now)
     for whose in ("a", "b", "a"):
         assert await ledger.trouble("resend", whose=whose, reason="503", everybodys=False, now_ms=now) is None
-    until = await ledger.trouble("resend", whose="c", reason="503", everybodys=False, now_ms=now)
+    trouble = await ledger.trouble("resend", whose="c", reason="503", everybodys=False, now_ms=now)
 
-    assert until == now + 1_000
+    until = now + 1_000
+    assert trouble == Trouble(until, "opened")
     assert await ledger.claim(step(1), worker="w1", now_ms=now) == No("held", "503", until + 1_000)
     probe = await go(ledger, 1, until)
-    assert await ledger.trouble("resend", whose="a", reason="503", everybodys=False, now_ms=until) == until + 2_000
+    again = await ledger.trouble("resend", whose="a", reason="503", everybodys=False, now_ms=until)
+    assert again == Trouble(until + 2_000, "")
     await ledger.settle(probe, "hold", "503", now_ms=until, due_ms=until + 2_000)
     await send(ledger, 1, until + 2_000)
     assert await ledger.held_until("resend", now_ms=until) is None
@@ -259,9 +261,9 @@ async def test_a_change_during_the_mirroring_is_shown_next(ledger, ada, clock):
     assert await ledger.take_changed(worker="w2", now_ms=clock.now_ms()) is None
     await send(ledger, 1, now)
     assert await ledger.take_changed(worker="w2", now_ms=clock.now_ms()) is None
-    await ledger.shown(taken, {"sequence": "page-1"}, worker="w1", now_ms=now)
+    await ledger.shown(taken.person, {"sequence": "page-1"}, worker="w1", now_ms=now)
 
-    again = await ledger.take_changed(worker="w2", now_ms=clock.now_ms())
+    again = (await ledger.take_changed(worker="w2", now_ms=clock.now_ms())).person
     assert again.pages == {"sequence": "page-1"}
     assert 1 in again.records
     await ledger.shown(again, {}, worker="w2", now_ms=now)
@@ -315,3 +317,36 @@ async def test_a_dead_letter_waits_for_ever_and_can_be_replayed_once(ledger, ada
     assert not await ledger.replay(step(1), now_ms=now, fresh=False)
     again = await go(ledger, 1, now)
     assert (again.frozen, again.failures) == ("mail", 0)
+
+
+async def test_a_delivery_that_kills_its_worker_three_times_is_set_aside_with_what_is_known(ledger, ada, clock):
+    now = clock.now_ms()
+    await enrolled(ledger, ada, now)
+    for death in range(3):
+        claim = await go(ledger, 1, now + death * 61_000)
+        await ledger.freeze(claim, "mail", now_ms=now + death * 61_000)
+
+    answer = await ledger.claim(step(1), worker="w2", now_ms=now + 183_000)
+    assert (answer.why, answer.detail) == ("dead", "killed its worker 3 times; it may have been accepted all the same")
+    assert (await ledger.enrollment(ADA)).fate_of(1)[0] is Fate.DEAD
+    assert await ledger.client.zscore(keys.DEAD, step(1)) is not None
+    await send(ledger, 2, now + 24 * HOUR_MS)
+
+
+async def test_two_deaths_between_which_it_was_settled_are_not_three(ledger, ada, clock):
+    now = clock.now_ms()
+    await enrolled(ledger, ada, now)
+    for turn in range(6):
+        claim = await go(ledger, 1, now + turn * 61_000)
+        if turn % 2:
+            await ledger.settle(claim, "retry", "503", now_ms=now + turn * 61_000, due_ms=now + turn * 61_000)
+
+
+async def test_a_worker_of_another_campaign_leaves_the_delivery_to_its_own(store, ledger, ada, clock, cadence):
+    now = clock.now_ms()
+    await enrolled(ledger, ada, now)
+    other = Ledger(store, campaign="easter_2026", cadence=cadence, secret_key="s" * 32)
+
+    answer = await other.claim(step(1), worker="w2", now_ms=now)
+    assert (answer.why, answer.detail) == ("held", "campaign christmas_2025 is not served here")
+    await go(ledger, 1, now + 600_000)

@@ -1,12 +1,14 @@
 -- claim(KEYS = [enrollment, delivery, circuit],
---       ARGV = [enrollment id, step, now_ms, claimer, mark, lease_ms, gap_ms, steps, next due_ms or ''])
+--       ARGV = [enrollment id, step, now_ms, claimer, mark, lease_ms, gap_ms, steps, next due_ms or '',
+--               campaign])
 --   enrollment  HASH  one person in one campaign
 --   claimer: `worker#number of this call`, so that a call whose answer was lost can be repeated
 --   delivery    HASH  worker, claimed: the claimer who holds it, since when; fence: counts claims, so that a late settle is refused;
 --                     due: when it should have gone; retry: not before; first: instant of the first attempt;
 --                     attempts: tries that reached for the provider; failures: those that count; unknown: 1 while a
 --                     try is under way; doubt: 1 once the outcome of one stayed unknown; why: of the last failure;
---                     replay: 1 when a person asked for it again; frozen: the mail
+--                     replay: 1 when a person asked for it again; lost: claims in a row whose worker
+--                     died or forgot them; frozen: the mail
 --   circuit     HASH  until, reason: everybody waits for the provider; probe: instant of the try that finds out
 -- → ['go', fence, attempts, due_ms, first_ms, failures, doubt, frozen or '', enrollment fields and values …]
 --   | ['already', fate]           it has met its fate
@@ -14,13 +16,18 @@
 --   | ['in hand', worker]         another attempt is under way, by a worker that lives
 --   | ['not yet', due_ms]         too early, or too close to the last mail; scheduled again for then
 --   | ['held', until_ms, reason]  the provider is in trouble; scheduled again for then
+--   | ['held', 0, reason]     the enrollment is held; scheduled again by its release
+--   | ['held', until_ms, 'paused']  the campaign is paused: it keeps its place in the schedule, which stands still
+--   | ['held', until_ms, …]       it belongs to another campaign than this worker serves; scheduled again for then
+--   | ['dead', reason]            the third worker died of it; recorded as a dead letter
 --   | ['unknown']                 no such enrollment
 -- The first claim schedules the next step: a step in trouble never holds back the next ones.
 
 local enrollment, delivery, circuit = KEYS[1], KEYS[2], KEYS[3]
 local id, step, now_ms, claimer, mark = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local lease_ms, gap_ms, steps = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local next_due_ms = ARGV[9]
+local next_due_ms, campaign = ARGV[9], ARGV[10]
+local LOST_MAX = 3
 local job = id .. '/step-' .. step
 
 local open = redis.call('HMGET', delivery, 'worker', 'claimed', 'due', 'retry', 'doubt', 'unknown', 'replay',
@@ -47,8 +54,9 @@ local function close(reason)
   changed(id, now_ms)
 end
 
-local known = redis.call('HMGET', enrollment, 'status', 'reason', 's' .. step, 'next', 'due', 'last', 'sending')
-local status, reason, met, next_step, due, last_ms, sending = unpack(known)
+local known = redis.call('HMGET', enrollment, 'status', 'reason', 's' .. step, 'next', 'due', 'last', 'sending',
+  'hold', 'campaign')
+local status, reason, met, next_step, due, last_ms, sending, hold_reason, of_campaign = unpack(known)
 if not status then return {'unknown'} end
 if met then return {'already', string.match(met, '^%S+')} end
 
@@ -64,12 +72,37 @@ if status == 'exited' then
 end
 
 if first_claim and next_step ~= step then return {'unknown'} end
+if of_campaign ~= campaign then
+  later(now_ms + 600000)
+  return {'held', now_ms + 600000, 'campaign ' .. of_campaign .. ' is not served here'}
+end
 local due_ms = tonumber(open[3] or due)
 local not_before = tonumber(open[4] or due_ms)
 
 local again = holder == claimer
 if not again and holder and holder ~= '' and claimed_ms + lease_ms > now_ms and alive(string.match(holder, '^[^#]*')) then
   return {'in hand', holder}
+end
+local lost = not again and holder and holder ~= ''
+if lost and redis.call('HINCRBY', delivery, 'lost', 1) >= LOST_MAX then
+  reason = 'killed its worker ' .. LOST_MAX .. ' times'
+  if open[5] == '1' or open[6] == '1' then
+    redis.call('HSET', delivery, 'doubt', 1)
+    reason = reason .. '; it may have been accepted all the same'
+  end
+  bury(id, step, ARGV[3], redis.call('HGET', delivery, 'attempts') or 0, reason)
+  complete(id, steps, ARGV[3])
+  changed(id, now_ms)
+  return {'dead', reason}
+end
+if hold_reason and not again then
+  if not first_claim then redis.call('ZREM', P .. 'open', job) end
+  return {'held', 0, hold_reason}
+end
+if not again and is_paused('*') then
+  local until_ms = math.max(not_before, now_ms + PAUSED_MS)
+  later(until_ms)
+  return {'held', until_ms, 'paused'}
 end
 if not again and not_before > now_ms then
   later(not_before)

@@ -70,14 +70,46 @@ local function tell(enrollment_id, now_ms, what, detail)
   redis.call('LTRIM', timeline, -200, -1)
 end
 
+-- The fate that follows from all that the provider told of a mail, and its instant; see feedback.lua.
+local TOLD = {{'complained', 'complained'}, {'bounced', 'bounced'}, {'suppressed', 'bounced'}, {'delivered', 'delivered'}}
+
+local function told(owner, name)
+  for _, pair in ipairs(TOLD) do
+    local line = redis.call('HGET', P .. 'feedback:' .. owner, name .. ' ' .. pair[1])
+    if line then return pair[2], string.match(line, '^%d+') end
+  end
+end
+
 -- One fate and one reason for one step. sent_ms is 0 for what the provider never accepted.
 local function record(enrollment_id, step, fate, now_ms, attempts, sent_ms, detail)
+  if fate == 'accepted' then
+    local told_fate, told_ms = told(enrollment_id, 'step-' .. step)
+    if told_fate then fate, now_ms = told_fate, told_ms end
+  end
   local field = 's' .. step
   local key = P .. 'enrollment:' .. enrollment_id
   local before = redis.call('HGET', key, field)
   if before then count('fate:' .. string.match(before, '^%S+'), -1) end
   redis.call('HSET', key, field, table.concat({fate, now_ms, attempts, sent_ms, detail}, ' '))
   count('fate:' .. fate, 1)
+end
+
+-- The gap between two nurture mails counts from the latest one.
+local function last_sent(enrollment_id, sent_ms)
+  local key = P .. 'enrollment:' .. enrollment_id
+  local last_ms = redis.call('HGET', key, 'last')
+  if not last_ms or tonumber(last_ms) < tonumber(sent_ms) then redis.call('HSET', key, 'last', sent_ms) end
+end
+
+-- A dead letter: its frozen mail is kept, so that a replay can send the same bytes.
+local function bury(enrollment_id, step, now_ms, attempts, reason)
+  local job = enrollment_id .. '/step-' .. step
+  record(enrollment_id, step, 'dead', now_ms, attempts, 0, reason)
+  redis.call('HSET', P .. 'delivery:' .. job, 'worker', '', 'unknown', 0)
+  redis.call('HDEL', P .. 'delivery:' .. job, 'lost')
+  redis.call('ZADD', P .. 'dead', now_ms, job)
+  redis.call('ZREM', P .. 'open', job)
+  tell(enrollment_id, now_ms, 'dead letter', 'step ' .. step .. ': ' .. reason)
 end
 
 -- The enrollment ends when nothing waits and every step has met its fate.
@@ -99,11 +131,153 @@ local function exit(enrollment_id, reason, now_ms)
   if status ~= 'accepted' and status ~= 'active' then return false end
   local step = redis.call('HGET', key, 'next')
   if step then unschedule('send', enrollment_id .. '/step-' .. step) end
-  redis.call('HDEL', key, 'next', 'due', 'sending')
+  redis.call('HDEL', key, 'next', 'due', 'sending', 'hold')
   redis.call('HSET', key, 'status', 'exited', 'reason', reason, 'ended', now_ms)
   count(status, -1)
   count('exited', 1)
   tell(enrollment_id, now_ms, 'exited', reason)
   changed(enrollment_id, now_ms)
   return true
+end
+
+-- The queue whose jobs need a provider. While everybody waits for that provider, one of them a second is let through to
+-- find out, from an instant on (`queue:__probing__`, read by promote.lua); the others keep their places in the schedule.
+local NEEDED_BY = {[P .. 'circuit:resend'] = 'send'}
+
+local function let_through_from(circuit, until_ms)
+  local queue = NEEDED_BY[circuit]
+  if queue then redis.call('HSET', P .. 'queue:__probing__', queue, string.format('%.0f', until_ms)) end
+end
+
+-- A request succeeded: nobody waits any longer. Since when everybody did, 0 when nobody did.
+local function recovered(circuit)
+  local known = redis.call('HMGET', circuit, 'until', 'since')
+  redis.call('DEL', circuit)
+  if NEEDED_BY[circuit] then redis.call('HDEL', P .. 'queue:__probing__', NEEDED_BY[circuit]) end
+  return known[1] and tonumber(known[2] or 0) or 0
+end
+
+-- A person of the team said that nobody (`*`) is written to for now, or not this person: `since by why` as JSON.
+local PAUSED_MS = 60000
+
+local function is_paused(whose)
+  return redis.call('HEXISTS', P .. 'pauses', whose or '') == 1
+end
+
+-- Until when to wait for a circuit; now or earlier: go and find out. Whoever failed last comes back at `until` and finds
+-- out for all; the others come a second later.
+local function held_until(held, now_ms)
+  local until_ms = tonumber(held[1]) + 1000
+  if until_ms - 1000 > now_ms then return until_ms end
+  return held[3] and tonumber(held[3]) + 15000 > now_ms and now_ms + 1000 or 0
+end
+
+-- Nothing more is sent of an enrollment while `hold` names a reason; each of several must be released.
+local function hold(enrollment_id, why, now_ms)
+  local key = P .. 'enrollment:' .. enrollment_id
+  local known = redis.call('HMGET', key, 'status', 'hold', 'next')
+  if known[1] ~= 'accepted' and known[1] ~= 'active' then return false end
+  if string.find(' ' .. (known[2] or '') .. ' ', ' ' .. why .. ' ', 1, true) then return false end
+  redis.call('HSET', key, 'hold', known[2] and known[2] .. ' ' .. why or why)
+  if known[3] then unschedule('send', enrollment_id .. '/step-' .. known[3]) end
+  tell(enrollment_id, now_ms, 'held', why)
+  return true
+end
+
+-- The waiting step takes its place in the schedule again, at the instant it had, and so does what was being retried.
+local function release(enrollment_id, why, now_ms)
+  local key = P .. 'enrollment:' .. enrollment_id
+  local known = redis.call('HMGET', key, 'hold', 'next', 'due', 'wait')
+  if not string.find(' ' .. (known[1] or '') .. ' ', ' ' .. why .. ' ', 1, true) then return false end
+  local left = {}
+  for word in string.gmatch(known[1], '%S+') do
+    if word ~= why then left[#left + 1] = word end
+  end
+  tell(enrollment_id, now_ms, 'released', why)
+  if #left > 0 then
+    redis.call('HSET', key, 'hold', table.concat(left, ' '))
+    return true
+  end
+  redis.call('HDEL', key, 'hold')
+  if known[2] then schedule('send', enrollment_id .. '/step-' .. known[2], known[4] or known[3]) end
+  for step = 1, tonumber(known[2] or 100) do
+    local job = enrollment_id .. '/step-' .. step
+    if redis.call('EXISTS', P .. 'delivery:' .. job) == 1 and redis.call('HEXISTS', key, 's' .. step) == 0
+      and not redis.call('ZSCORE', P .. 'open', job) then
+      schedule('send', job, now_ms)
+      redis.call('ZADD', P .. 'open', now_ms, job)
+    end
+  end
+  return true
+end
+
+-- A contact looks different: of somebody who is enrolled, the enrollment counts the changes.
+local function changed_contact(id, now_ms)
+  if redis.call('EXISTS', P .. 'enrollment:' .. id) == 1 then return changed(id, now_ms) end
+  redis.call('HINCRBY', P .. 'contact:' .. id, 'rev', 1)
+  redis.call('ZADD', P .. 'changed', now_ms, id)
+  pump(now_ms + GATHER_MS)
+end
+
+-- Every booking and iCalUID connected with this one by the links that events drew.
+local function series(id)
+  local nodes, seen, at = {id}, {[id] = true}, 1
+  while nodes[at] do
+    for _, other in ipairs(redis.call('SMEMBERS', P .. 'links:' .. nodes[at])) do
+      if not seen[other] then
+        seen[other] = true
+        nodes[#nodes + 1] = other
+      end
+    end
+    at = at + 1
+  end
+  return nodes
+end
+
+-- One fate and one reason for one reminder; `planned` bears its due instant. name: `start_ms/24h`.
+local function record_reminder(booking, name, fate, at_ms, attempts, sent_ms, detail)
+  if fate == 'accepted' then
+    local told_fate, told_ms = told(booking, name)
+    if told_fate then fate, at_ms = told_fate, told_ms end
+  end
+  local key = P .. 'meeting:' .. booking
+  local before = string.match(redis.call('HGET', key, 'r:' .. name) or '', '^%S+')
+  if before and before ~= 'planned' then count('fate:' .. before, -1) end
+  redis.call('HSET', key, 'r:' .. name, table.concat({fate, at_ms, attempts, sent_ms, detail}, ' '))
+  if fate ~= 'planned' then count('fate:' .. fate, 1) end
+end
+
+-- Why this reminder must not be sent, if so. mark: of the address it would go to.
+local function against_reminder(booking, name, mark, now_ms)
+  local suppressed = redis.call('HGET', P .. 'suppressed', mark)
+  if suppressed then return string.match(suppressed, '^%S+') end
+  local known = redis.call('HMGET', P .. 'meeting:' .. booking, 'stand', 'start')
+  local start = string.match(name, '^%d+')
+  if known[1] ~= 'booked' then return known[1] end
+  if known[2] ~= start then return 'moved' end
+  if tonumber(start) <= now_ms then return 'expired' end
+end
+
+-- A dead letter, as `bury` of a step.
+local function bury_reminder(booking, name, now_ms, attempts, reason)
+  local job = booking .. '/' .. name
+  record_reminder(booking, name, 'dead', now_ms, attempts, 0, reason)
+  redis.call('HSET', P .. 'delivery:' .. job, 'worker', '', 'unknown', 0)
+  redis.call('HDEL', P .. 'delivery:' .. job, 'lost')
+  redis.call('ZADD', P .. 'dead', now_ms, job)
+  redis.call('ZREM', P .. 'open', job)
+end
+
+-- Skip a reminder for good, or until its booking changes. What an earlier attempt may have done is said.
+local function skip_reminder(booking, name, now_ms, reason)
+  local job = booking .. '/' .. name
+  local delivery = P .. 'delivery:' .. job
+  local open = redis.call('HMGET', delivery, 'attempts', 'doubt', 'unknown')
+  if open[2] == '1' or open[3] == '1' then
+    reason = reason .. ', while the outcome of an earlier attempt was unknown'
+  end
+  record_reminder(booking, name, 'skipped', now_ms, open[1] or 0, 0, reason)
+  redis.call('DEL', delivery)
+  redis.call('ZREM', P .. 'open', job)
+  unschedule('send', job)
 end

@@ -15,11 +15,12 @@ end
 
 local page = redis.call('SSCAN', enrolled, cursor, 'COUNT', batch)
 for _, id in ipairs(page[2]) do
-  local known = redis.call('HMGET', P .. 'enrollment:' .. id, 'status', 'next', 'due', 'wait', 'assessed', 'rev', 'shown')
+  local known = redis.call('HMGET', P .. 'enrollment:' .. id, 'status', 'next', 'due', 'wait', 'assessed', 'rev', 'shown',
+    'hold')
   if known[1] == 'accepted' then
     local due_ms = tonumber(known[5])
     if due_ms + GRACE_MS < now_ms and not scheduled('classify', id, due_ms) then heal('classify', id, due_ms) end
-  elseif known[1] == 'active' and known[2] then
+  elseif known[1] == 'active' and known[2] and not known[8] then
     local job, due_ms = id .. '/step-' .. known[2], tonumber(known[4] or known[3])
     if (due_ms > now_ms or due_ms + GRACE_MS < now_ms) and not scheduled('send', job, due_ms) then
       heal('send', job, due_ms)
@@ -38,6 +39,9 @@ if cursor == '0' then
       heal('send', job, now_ms)
       redis.call('ZADD', open, now_ms + 60000, job)
     end
+  end
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'bookings', '-inf', now_ms - GRACE_MS, 'LIMIT', 0, batch)) do
+    if not redis.call('ZSCORE', delayed('bookings'), id) then heal('bookings', id, now_ms) end
   end
   local waiting = redis.call('ZCARD', P .. 'changed') + redis.call('HLEN', P .. 'syncing')
   if waiting > 0 then pump(now_ms) end

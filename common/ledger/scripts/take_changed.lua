@@ -1,4 +1,5 @@
--- take_changed(KEYS = [changed, syncing], ARGV = [worker, now_ms]) → [enrollment id, field, value, …] | []
+-- take_changed(KEYS = [changed, syncing], ARGV = [worker, now_ms]) → [id, [enrollment field, value, …], [contact field, value, …]] | []
+--   id: of the enrollment, or of a contact who is not enrolled and then has no enrollment fields
 --   changed  ZSET  enrollment → instant of the change that Notion does not show yet, ms
 --   syncing  HASH  enrollment → `worker ms`: who is showing it just now, since when
 -- The newest change first: when there are more than the budget allows, the team sees what happens now.
@@ -20,10 +21,10 @@ for _, id in ipairs(redis.call('ZREVRANGE', changed_key, 0, 50)) do
   if redis.call('HEXISTS', syncing, id) == 0 then
     redis.call('ZREM', changed_key, id)
     local fields = redis.call('HGETALL', P .. 'enrollment:' .. id)
-    if #fields > 0 then
+    local contact = redis.call('HGETALL', P .. 'contact:' .. id)
+    if #fields > 0 or #contact > 0 then
       redis.call('HSET', syncing, id, worker .. ' ' .. ARGV[2])
-      table.insert(fields, 1, id)
-      return fields
+      return {id, fields, contact}
     end
   end
 end

@@ -1,0 +1,125 @@
+"""What the provider did not tell us: an acceptance whose answer was lost is looked for in its list."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from actors.compose import compose
+from actors.hand_over import Verdict
+from common.campaigns.loader import CampaignError
+from common.domain.enrollment import Enrollment
+from common.domain.mail import AcceptedMail, Mail
+from common.errors import Failure, Misconfigured, Permanent, Throttled
+from common.ledger.answers import Claim, Go
+from common.providers.budget import Budget
+from common.world import World
+
+CLOCKS_APART_MS = 60_000
+"""The provider's clock and ours may disagree by this much; a mail is not looked for before its first attempt."""
+ANSWERED_BUSY_MS = 2_000
+ASK_AGAIN_MS = 60_000
+RENEW_MS = 15_000
+
+DAY_MS = 86_400_000
+"""The provider remembers a key for this long."""
+
+KEY_TAKEN_CODE: Final = "invalid_idempotent_request"
+KEY_FORGOTTEN: Final = "an earlier try may have been accepted, and the provider no longer remembers its key"
+KEY_TAKEN: Final = "the provider has accepted another mail under this key"
+
+_reading: set[int] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Unfound:
+    """Why no single acceptance can be named. `is_certain`: the list was read, and shows none."""
+
+    reason: str
+    is_certain: bool = False
+
+
+async def look_for(
+    world: World, *, to: str, subject: str, since_ms: int, accounted: Collection[str], budget: Budget
+) -> AcceptedMail | Unfound:
+    """
+    The one mail with this subject that was accepted for an address and is nobody else's, or why there is not one.
+
+    `accounted`: provider ids of other deliveries. Raises `Throttled`, `Transient`, or `Misconfigured` when the list
+    cannot be had now; a key that may never list is an answer.
+    """
+    try:
+        mails = await world.mailer.list_accepted(to, since_ms - CLOCKS_APART_MS, budget=budget)
+    except Misconfigured as refused:
+        if refused.code != "restricted_api_key":
+            raise
+        return Unfound("it cannot be looked for: RESEND_API_KEY may only send; set one with full access, and replay")
+    except Permanent as refused:
+        return Unfound(f"it cannot be looked for: Resend would not list what it accepted ({refused.code})")
+    found = [mail for mail in mails if mail.subject == subject and mail.id not in accounted]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        return Unfound(f"{len(found)} mails that Resend lists may be it: look at them there, and discard this")
+    return Unfound("not found among what Resend lists: replay sends it again", is_certain=True)
+
+
+async def reconcile(world: World, claim: Claim, *, because: str) -> AcceptedMail | Verdict:
+    """
+    What became of a claimed delivery that may have been accepted: the mail, or how to settle it without.
+
+    One job of a worker reads the list at a time, so that the others go on sending; the others come back soon.
+    """
+    if id(world.mailer) in _reading:
+        return Verdict("hold", "being looked for", ANSWERED_BUSY_MS)
+    _reading.add(id(world.mailer))
+    try:
+        answer = await look_for(
+            world,
+            to=claim.address,
+            subject=(Mail.thawed(claim.frozen) if claim.frozen else compose(world, claim)).subject,
+            since_ms=claim.first_ms or claim.due_ms,
+            accounted=accounted(claim.enrollment) if isinstance(claim, Go) else (),
+            budget=_KeepingTheClaim(world, claim),
+        )
+    except CampaignError as error:
+        return Verdict("dead", f"{because}; it cannot be rendered to be looked for: {error}")
+    except Failure as failure:
+        return _put_off(failure)
+    finally:
+        _reading.discard(id(world.mailer))
+    return Verdict("dead", f"{because}; {answer.reason}") if isinstance(answer, Unfound) else answer
+
+
+def accounted(enrollment: Enrollment) -> set[str]:
+    """The provider ids that belong to deliveries of this person already."""
+    return {record.detail for record in enrollment.records.values() if record.sent_ms is not None}
+
+
+def _put_off(failure: Failure) -> Verdict:
+    """The list cannot be had now: it is asked for again, and no try is spent."""
+    reason = f"cannot be looked for: {failure.code}"
+    if isinstance(failure, Throttled):
+        return Verdict("hold", reason, max(failure.retry_after_ms, 100))
+    if isinstance(failure, Misconfigured):
+        return Verdict("hold", reason, max(failure.retry_after_ms or 0, ASK_AGAIN_MS))
+    return Verdict("hold", reason, ASK_AGAIN_MS)
+
+
+class _KeepingTheClaim(Budget):
+    """The mail budget; a list of many pages takes longer than a lease, which is renewed on the way."""
+
+    def __init__(self, world: World, claim: Claim) -> None:
+        self._world, self._claim = world, claim
+        self._renewed_ms = world.clock.now_ms()
+
+    async def take(self) -> None:
+        now_ms = self._world.clock.now_ms()
+        if now_ms - self._renewed_ms > RENEW_MS:
+            self._renewed_ms = now_ms
+            await self._world.ledger.keep_lease(self._claim, now_ms=now_ms)
+        await self._world.ledger.patiently(self._world.mail_budget.take)
+
+    async def push(self, retry_after_ms: int) -> None:
+        await self._world.mail_budget.push(retry_after_ms)

@@ -1,0 +1,48 @@
+"""A reminder of a booked call, in words; from its claim to its fate it goes the way of every delivery (`send.py`)."""
+
+from __future__ import annotations
+
+from actors.envelope import enveloped, way_out
+from common.campaigns.facts import Meeting
+from common.clock import instant
+from common.domain.mail import Mail
+from common.domain.reminders import ReminderRules
+from common.ledger.answers import GoReminder
+from common.world import World
+
+
+def compose_reminder(world: World, claim: GoReminder) -> Mail:
+    """
+    Render one reminder. Raises `CampaignError` when a blank would result, KeyError when the campaign has it no longer.
+
+    Its tags name the delivery, booking/start/reminder, and whose call it is: the id that their enrollment has or would
+    have.
+    """
+    booking = claim.booking
+    assert booking.start_ms is not None, "what was planned has a start"
+    link = way_out(world, claim.contact_id, claim.address)
+    meeting = Meeting(
+        first_name=booking.first_name,
+        start=instant(booking.start_ms),
+        timezone=booking.timezone,
+        title=booking.title,
+        join_url=booking.join_url,
+        organizer=booking.organizer,
+    )
+    rendered = world.campaign.render_reminder(claim.name, meeting, world.settings.identity, link)
+    tags = {
+        "enrollment": claim.contact_id,
+        "booking": booking.id,
+        "start": str(booking.start_ms),
+        "reminder": claim.name,
+    }
+    return enveloped(world, claim.address, rendered, link, tags)
+
+
+def rules(world: World) -> ReminderRules:
+    """When this campaign reminds, at this pace."""
+    pace = world.settings.pace
+    return ReminderRules(
+        before_ms=tuple((reminder.name, reminder.before.at(pace)) for reminder in world.campaign.reminders),
+        minimum_notice_ms=world.campaign.booking.minimum_notice.at(pace),
+    )

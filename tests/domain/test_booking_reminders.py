@@ -1,0 +1,126 @@
+"""Which reminders a call gets and why one is not sent; what all calls of a person amount to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from common.domain.ids import booking_id
+from common.domain.projection import BookingStanding
+from common.domain.reminders import ReminderRules, reminders_of
+from common.domain.series import Booking, Stand
+from common.domain.standing import Call, nurture_after, standing_of
+
+HOUR_MS = 3_600_000
+NOW_MS = 1_764_000_000_000
+RULES = ReminderRules(
+    before_ms=(("72h", 72 * HOUR_MS), ("24h", 24 * HOUR_MS), ("2h", 2 * HOUR_MS)), minimum_notice_ms=2 * HOUR_MS
+)
+
+
+def booked(in_h: float, **told) -> Booking:
+    start_ms = NOW_MS + round(in_h * HOUR_MS)
+    known = {"email": "boris@example.org", "start_ms": start_ms, "starts_ms": (start_ms,), "end_ms": start_ms + HOUR_MS}
+    return Booking(**{"id": booking_id("A"), "uid": "A", "stand": Stand.BOOKED, "received_ms": NOW_MS, **known, **told})
+
+
+def because(booking: Booking) -> list[str | None]:
+    return [reminder.because for reminder in reminders_of(booking, RULES)]
+
+
+@pytest.mark.parametrize(
+    ("in_h", "reasons"),
+    [
+        (100, [None, None, None]),
+        (72, [None, None, None]),
+        (71.9, ["its hour had passed", None, None]),
+        (24, ["its hour had passed", None, None]),
+        (3, ["its hour had passed", "its hour had passed", None]),
+        (2, ["its hour had passed", "its hour had passed", None]),
+        (1.99, ["short notice"] * 3),
+        (-5, ["short notice"] * 3),
+    ],
+)
+def test_reminders_whose_hour_has_passed_are_skipped_and_under_the_minimum_notice_all(in_h, reasons):
+    assert reasons == because(booked(in_h))
+
+
+def test_each_is_due_its_time_before_the_start_under_an_id_that_names_it():
+    first, *_ = reminders_of(booked(100), RULES)
+
+    assert first.due_ms == NOW_MS + 28 * HOUR_MS
+    assert f"{booking_id('A')}/{NOW_MS + 100 * HOUR_MS}/72h" == first.id
+
+
+@pytest.mark.parametrize("stand", [stand for stand in Stand if stand is not Stand.BOOKED])
+def test_what_does_not_stand_is_not_reminded_of(stand):
+    assert [stand] * 3 == because(booked(100, stand=stand))
+
+
+def test_a_start_that_the_booking_no_longer_has_was_moved():
+    moved = booked(100, starts_ms=(NOW_MS + 50 * HOUR_MS, NOW_MS + 100 * HOUR_MS))
+
+    assert [*["moved"] * 3, None, None, None] == because(moved)
+
+
+def test_who_gave_only_a_phone_number_gets_no_mail_and_who_is_unknown_none_at_all():
+    assert because(booked(100, email="15551234567@sms.cal.com")) == ["phone only"] * 3
+    assert because(booked(100, email=None)) == []
+
+
+def call(stand: Stand, in_h: float) -> Call:
+    start_ms = NOW_MS + round(in_h * HOUR_MS)
+    return Call(stand, start_ms, start_ms + HOUR_MS)
+
+
+@pytest.mark.parametrize(
+    ("calls", "status", "in_h"),
+    [
+        ([(Stand.BOOKED, 50), (Stand.BOOKED, 20)], "Booked", 20),
+        ([(Stand.COMPLETED, -50), (Stand.BOOKED, 20)], "Booked", 20),
+        ([(Stand.MOVED, 10), (Stand.BOOKED, 20)], "Booked", 20),
+        ([(Stand.BOOKED, -30), (Stand.COMPLETED, -5)], "Completed", -5),
+        ([(Stand.NO_SHOW, -3), (Stand.COMPLETED, -5)], "No-Show", -3),
+        ([(Stand.BOOKED, -30)], "Booked", -30),
+        ([(Stand.COMPLETED, -30), (Stand.CANCELLED, 20)], "Completed", -30),
+        ([(Stand.CANCELLED, 20)], "Not Booked", None),
+        ([(Stand.AWAITING, 20), (Stand.MOVED, 10)], "Not Booked", None),
+    ],
+)
+def test_notion_shows_the_call_that_matters(calls, status, in_h):
+    expected = BookingStanding(status=status, meeting_ms=None if in_h is None else NOW_MS + in_h * HOUR_MS)
+
+    assert expected == standing_of([call(*one) for one in calls], now_ms=NOW_MS)
+
+
+def test_without_any_call_nothing_is_known():
+    assert standing_of([], now_ms=NOW_MS) is None
+
+
+def nurture(booking: Booking | None, policy: str, *others: Call, resumes: bool = True, now_ms: int = NOW_MS) -> str:
+    return nurture_after(booking, others, policy=policy, cancellation_resumes=resumes, now_ms=now_ms)
+
+
+def test_a_campaign_that_goes_on_minds_no_call_and_one_that_stops_minds_each_that_was_booked():
+    assert {"leave"} == {nurture(booked(10, stand=stand), "continue") for stand in Stand}
+    assert nurture(booked(10), "stop") == "stop"
+    assert nurture(booked(10, stand=Stand.AWAITING), "stop") == "leave"
+    assert nurture(booked(10, stand=Stand.CANCELLED), "stop") == "leave"
+
+
+def test_a_campaign_that_pauses_goes_on_when_no_call_is_ahead():
+    assert nurture(booked(10), "pause") == "hold"
+    assert nurture(booked(10, stand=Stand.AWAITING), "pause") == "hold"
+    assert nurture(booked(10, stand=Stand.COMPLETED), "pause") == "release"
+    assert nurture(booked(10), "pause", now_ms=NOW_MS + 11 * HOUR_MS) == "release"
+    assert nurture(booked(10, stand=Stand.CANCELLED), "pause", call(Stand.BOOKED, 30)) == "hold"
+    assert nurture(None, "pause") == "release"
+
+
+def test_whether_a_cancellation_resumes_is_the_campaigns_word_unless_the_host_asks_for_another_time():
+    cancelled = booked(10, stand=Stand.CANCELLED)
+
+    assert nurture(cancelled, "pause") == "release"
+    assert nurture(cancelled, "pause", resumes=False) == "stop"
+    assert nurture(replace(cancelled, asked_anew=True), "pause", resumes=False) == "release"

@@ -1,0 +1,191 @@
+"""Where Boris's call stands, whatever order Cal.com tells of it in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.domain.booking import BookingEvent, BookingKind
+from common.domain.ids import booking_id
+from common.domain.series import Booking, Stand, newest, resolve
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+NOW_MS = 1_764_000_000_000
+START_MS = NOW_MS + 10 * DAY_MS
+BORIS = "boris@example.org"
+
+
+def event(kind: BookingKind, uid: str, *, at_ms: int = 0, **told) -> BookingEvent:
+    told = {"email": BORIS, "start_ms": START_MS, "end_ms": START_MS + HOUR_MS, **told}
+    return BookingEvent(kind=kind, uid=uid, event_ms=NOW_MS + at_ms, received_ms=NOW_MS + at_ms, **told)
+
+
+CREATED = event(BookingKind.CREATED, "A", ical_uid="A@Cal.com", sequence=0)
+MOVED = event(
+    BookingKind.RESCHEDULED,
+    "B",
+    at_ms=1_000,
+    reschedule_uid="A",
+    ical_uid="A@Cal.com",
+    sequence=1,
+    start_ms=START_MS + DAY_MS,
+)
+MOVED_AGAIN = event(
+    BookingKind.RESCHEDULED,
+    "C",
+    at_ms=2_000,
+    reschedule_uid="B",
+    ical_uid="A@Cal.com",
+    sequence=2,
+    start_ms=START_MS + 2 * DAY_MS,
+)
+CANCELLED = event(
+    BookingKind.CANCELLED, "C", at_ms=3_000, ical_uid="A@Cal.com", sequence=3, start_ms=START_MS + 2 * DAY_MS
+)
+
+
+def stands(*events: BookingEvent) -> dict[str, Stand]:
+    return {booking.uid: booking.stand for booking in resolve(events)}
+
+
+def current(*events: BookingEvent) -> Booking:
+    (found,) = [booking for booking in resolve(events) if booking.stand is not Stand.MOVED]
+    return found
+
+
+def without(event: BookingEvent, *names: str) -> BookingEvent:
+    return replace(event, **dict.fromkeys(names))
+
+
+@pytest.mark.parametrize("missing", [(), ("ical_uid",), ("sequence",), ("ical_uid", "sequence"), ("reschedule_uid",)])
+def test_in_every_order_and_with_repetitions_the_end_is_the_same(missing):
+    story = [without(told, *missing) for told in (CREATED, MOVED, MOVED_AGAIN, CANCELLED)]
+
+    for order in permutations([*story, story[0], story[2]]):
+        assert stands(*order) == {"A": Stand.MOVED, "B": Stand.MOVED, "C": Stand.CANCELLED}
+
+
+told = st.builds(
+    event,
+    st.sampled_from(BookingKind),
+    st.sampled_from("ABC"),
+    at_ms=st.integers(0, 3),
+    reschedule_uid=st.sampled_from((None, "A", "B", "C")),
+    sequence=st.sampled_from((None, 0, 1, 2)),
+    email=st.sampled_from((None, BORIS, "ada@example.org")),
+    start_ms=st.sampled_from((None, START_MS, START_MS + DAY_MS)),
+    no_shows=st.sampled_from(((), ((BORIS, True),), ((BORIS, False),))),
+)
+
+
+@given(st.lists(told, max_size=8), st.randoms(use_true_random=False))
+def test_any_events_in_any_order_and_number_resolve_alike_and_one_booking_is_current(events, random):
+    shuffled = [*events, *events[:3]]
+    random.shuffle(shuffled)
+
+    assert resolve(events) == resolve(shuffled)
+    assert sum(booking.stand is not Stand.MOVED for booking in resolve(events)) == bool(resolve(events))
+
+
+def test_a_reschedule_supersedes_what_it_names_though_that_was_cancelled_later():
+    late = event(BookingKind.CANCELLED, "A", at_ms=9_000, sequence=9, ical_uid="A@Cal.com")
+
+    assert stands(CREATED, MOVED, late) == {"A": Stand.MOVED, "B": Stand.BOOKED}
+
+
+def test_a_move_that_awaits_confirmation_supersedes_too_and_is_booked_when_confirmed():
+    asked = replace(MOVED, kind=BookingKind.REQUESTED)
+    confirmed = event(BookingKind.CREATED, "B", at_ms=2_000, ical_uid="A@Cal.com", start_ms=START_MS + DAY_MS)
+
+    assert stands(CREATED, asked) == {"A": Stand.MOVED, "B": Stand.AWAITING}
+    assert stands(confirmed, asked, CREATED) == {"A": Stand.MOVED, "B": Stand.BOOKED}
+
+
+def test_two_moves_of_one_booking_leave_the_later_one():
+    other = event(BookingKind.RESCHEDULED, "D", at_ms=1_500, reschedule_uid="A")
+
+    assert stands(CREATED, without(MOVED, "sequence"), other) == {"A": Stand.MOVED, "B": Stand.MOVED, "D": Stand.BOOKED}
+
+
+def test_bookings_that_supersede_each_other_in_a_circle_still_have_one_that_is_current():
+    first, second = (
+        event(BookingKind.RESCHEDULED, "A", at_ms=1, reschedule_uid="B"),
+        event(BookingKind.RESCHEDULED, "B", at_ms=2, reschedule_uid="A"),
+    )
+
+    assert stands(first, second) == {"A": Stand.MOVED, "B": Stand.BOOKED}
+
+
+def test_the_sequence_decides_before_the_clock_does():
+    later_clock = event(BookingKind.CREATED, "A", at_ms=5_000, sequence=0)
+    cancelled = event(BookingKind.CANCELLED, "A", at_ms=1_000, sequence=1)
+
+    assert stands(later_clock, cancelled) == {"A": Stand.CANCELLED}
+
+
+def test_without_a_sequence_on_both_sides_the_clock_decides_and_at_one_instant_the_cancellation():
+    assert stands(CREATED, event(BookingKind.CANCELLED, "A", at_ms=1)) == {"A": Stand.CANCELLED}
+    assert stands(CREATED, event(BookingKind.CANCELLED, "A", at_ms=0)) == {"A": Stand.CANCELLED}
+    assert stands(event(BookingKind.CREATED, "A", at_ms=2), event(BookingKind.CANCELLED, "A")) == {"A": Stand.BOOKED}
+
+
+def test_where_sequence_and_clock_go_round_in_a_circle_the_answer_does_not_depend_on_the_order():
+    circle = [
+        event(BookingKind.CREATED, "A", at_ms=10, sequence=1),
+        event(BookingKind.CANCELLED, "A", at_ms=5),
+        event(BookingKind.RESCHEDULED, "A", at_ms=3, sequence=2),
+    ]
+
+    assert {circle[1]} == {newest(order) for order in permutations(circle)}
+
+
+def test_a_no_show_waits_for_its_booking_is_for_its_attendee_only_and_can_be_taken_back():
+    absent = event(BookingKind.NO_SHOW, "A", at_ms=7, email=None, start_ms=None, no_shows=((BORIS, True),))
+    guest = replace(absent, no_shows=(("guest@example.org", True),))
+    back = replace(absent, event_ms=absent.event_ms + 1, no_shows=((BORIS, False),))
+    ended = event(BookingKind.ENDED, "A", at_ms=6)
+
+    assert stands(absent) == {}
+    assert stands(absent, CREATED) == {"A": Stand.NO_SHOW}
+    assert stands(absent, CREATED, ended) == {"A": Stand.NO_SHOW}
+    assert stands(guest, CREATED, ended) == {"A": Stand.COMPLETED}
+    assert stands(absent, CREATED, ended, back) == {"A": Stand.COMPLETED}
+
+
+def test_what_ended_was_booked_though_nobody_told_of_it_and_what_was_cancelled_did_not_end():
+    ended = event(BookingKind.ENDED, "A", at_ms=99)
+
+    assert stands(ended) == {"A": Stand.COMPLETED}
+    assert stands(CREATED, event(BookingKind.CANCELLED, "A", at_ms=1), ended) == {"A": Stand.CANCELLED}
+
+
+def test_who_and_when_are_found_by_uid_when_the_event_does_not_say():
+    cancelled = event(BookingKind.CANCELLED, "A", at_ms=1, email=None, start_ms=None, end_ms=None)
+
+    found = current(replace(CREATED, first_name="Boris"), cancelled)
+
+    assert (found.email, found.first_name, found.start_ms) == (BORIS, "Boris", START_MS)
+    assert booking_id("A") == found.id
+
+
+def test_a_series_may_change_hands_and_each_booking_keeps_its_own():
+    handed_on = replace(MOVED, email="ada@example.org", first_name="Ada")
+
+    assert sorted(booking.email for booking in resolve([CREATED, handed_on])) == ["ada@example.org", BORIS]
+
+
+def test_an_event_is_read_back_as_it_was_and_its_digest_does_not_know_when_it_arrived():
+    full = replace(
+        MOVED, no_shows=((BORIS, True),), title="Anruf 📞", request_reschedule=True, join_url="https://x.example"
+    )
+
+    assert full == BookingEvent.from_json(full.to_json())
+    assert full.digest() == replace(full, received_ms=1).digest()
+    assert full.digest() != replace(full, title="other").digest()
+    with pytest.raises(ValueError, match="has no colour"):
+        BookingEvent.from_fields({"kind": "created", "colour": 1})
