@@ -1,0 +1,117 @@
+"""A dead letter is replayed: by the rule of every delivery, that what may be out is never sent blindly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from actors.reconcile import Unfound, accounted, look_for
+from common.campaigns.loader import CampaignError
+from common.domain.enrollment import Enrollment
+from common.domain.ids import EnrollmentId, is_reminder, split_delivery_id
+from common.domain.mail import AcceptedMail, Mail
+from common.domain.retry import may_repeat
+from common.errors import Failure
+from common.ledger import keys
+from common.ledger.answers import DeadLetter
+from common.providers.patience import PatientBudget, patiently
+from common.world import World
+
+
+class Way(StrEnum):
+    """What a replay does with a dead letter."""
+
+    RENDERED = "rendered anew"
+    SAME = "the same bytes under the same key, so that the provider can tell"
+    FOUND = "accepted already, as Resend lists it"
+    AGAIN = "Resend lists none, so it is sent again"
+    REFUSED = "left where it is"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`why`: of what is refused. `found`: the mail that turned out to have been accepted."""
+
+    letter: DeadLetter
+    way: Way
+    why: str = ""
+    found: AcceptedMail | None = None
+
+
+async def plan(world: World, letter: DeadLetter) -> Plan:
+    """
+    What a replay would do.
+
+    1. What was certainly never accepted is rendered anew.
+    2. While the provider remembers its key, the same bytes go again under it: it tells whether it has them.
+    3. Later it is looked for. If it is found, nothing is sent; if the list shows none, this explicit wish sends it.
+    4. If nobody can tell, it stays a dead letter, with what to do.
+    """
+    if not letter.doubt:
+        return Plan(letter, Way.RENDERED)
+    now_ms = world.clock.now_ms()
+    if is_reminder(letter.delivery_id) or may_repeat(first_ms=letter.first_ms, doubt=True, now_ms=now_ms):
+        return Plan(letter, Way.SAME)  # Should the worker come too late for that, it looks for it by itself.
+    try:
+        answer = await _look(world, letter)
+    except CampaignError as error:
+        return Plan(letter, Way.REFUSED, f"it cannot be rendered to be looked for: {error}")
+    except Failure as failure:
+        return Plan(letter, Way.REFUSED, f"it cannot be looked for now ({failure.code}): try again later")
+    if isinstance(answer, AcceptedMail):
+        return Plan(letter, Way.FOUND, found=answer)
+    return Plan(letter, Way.AGAIN) if answer.is_certain else Plan(letter, Way.REFUSED, answer.reason)
+
+
+async def replay(world: World, planned: Plan) -> bool:
+    """
+    Carry a plan out. False when nothing was done: it was refused, or the letter is not what it was when it was planned.
+
+    Of two who replay one letter at a time, one does it.
+    """
+    letter, now_ms = planned.letter, world.clock.now_ms()
+    if planned.way is Way.REFUSED:
+        return False
+    if planned.found is not None:
+        return await world.ledger.found_accepted(
+            letter.delivery_id,
+            planned.found.id,
+            sent_ms=planned.found.created_ms,
+            buried_ms=letter.buried_ms,
+            now_ms=now_ms,
+        )
+    return await world.ledger.replay(
+        letter.delivery_id,
+        now_ms=now_ms,
+        fresh=planned.way is Way.RENDERED,
+        again=planned.way is Way.AGAIN,
+        buried_ms=letter.buried_ms,
+    )
+
+
+async def _look(world: World, letter: DeadLetter) -> AcceptedMail | Unfound:
+    owner, _ = split_delivery_id(letter.delivery_id)
+    enrollment = await world.ledger.enrollment(EnrollmentId(owner))
+    if enrollment is None:
+        return Unfound("nobody knows whose it is")
+    subject = await _subject(world, letter, enrollment)
+    return await patiently(
+        lambda: look_for(
+            world,
+            to=letter.address,
+            subject=subject,
+            since_ms=letter.first_ms or enrollment.anchor_ms,
+            accounted=accounted(enrollment),
+            budget=PatientBudget(world.mail_budget),
+        )
+    )
+
+
+async def _subject(world: World, letter: DeadLetter, enrollment: Enrollment) -> str:
+    """As it was frozen, else as it would be rendered now."""
+    frozen = (await world.ledger.read_hash(keys.delivery(letter.delivery_id))).get("frozen")
+    if frozen is not None:
+        return Mail.thawed(frozen).subject
+    assert letter.step is not None, "a reminder is never looked for here"
+    person, identity = enrollment.assessment, world.settings.identity
+    return world.campaign.subject(letter.step, person, segment=enrollment.segment, identity=identity)

@@ -1,0 +1,45 @@
+"""The world of a command that does what actors do: the same ledger, providers and budgets as the workers'."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from common.campaigns.loader import load_campaign
+from common.clock import SystemClock
+from common.ledger.ledger import Ledger
+from common.providers.build import build_providers
+from common.settings import Settings
+from common.store import connect_async
+from common.world import World
+
+
+@asynccontextmanager
+async def open_world(settings: Settings) -> AsyncIterator[World]:
+    """Over the store of these settings. Raises CampaignError or SettingsError."""
+    assert settings.redis_url is not None
+    campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    client, clock = connect_async(settings.redis_url), SystemClock()
+    try:
+        providers = build_providers(settings, client, clock, campaign_name=campaign.name)
+        try:
+            yield World(
+                clock=clock,
+                ledger=Ledger(
+                    client,
+                    campaign=campaign.key,
+                    cadence=campaign.cadence(settings.pace),
+                    secret_key=settings.secret,
+                ),
+                settings=settings,
+                campaign=campaign,
+                mailer=providers.mailer,
+                mirror=providers.mirror,
+                mail_budget=providers.mail_budget,
+                mirror_budget=providers.mirror_budget,
+                worker="command",
+            )
+        finally:
+            await providers.close()
+    finally:
+        await client.aclose()

@@ -1,0 +1,237 @@
+"""An outcome that stayed unknown: asked with the same key while that tells, then looked for, and never guessed."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace as replace_in
+
+import pytest
+
+from actors.dead_letters import Way, plan, replay
+from common.domain.delivery import Fate
+from common.domain.ids import enrollment_id
+from common.domain.mail import Mail
+from common.errors import Ambiguous, Misconfigured, Permanent, Throttled, Transient
+from common.ledger import keys, views
+
+HOUR_MS = 3_600_000
+ADA = enrollment_id("christmas_2025", "ada@example.org")
+FIRST = f"{ADA}/step-1"
+
+
+@pytest.fixture
+def lost(story, ada, clock):
+    """The first mail is handed over, its answer is lost, and nobody looks at it again until a later hour."""
+
+    async def lost(*, accepted: bool, until_h: float = 25):
+        anchor_ms = clock.now_ms()
+        await story.signs_up(ada)
+        answers = [Ambiguous("read_timeout")]
+        story.post_office.trouble = lambda _mail: answers.pop() if answers else None
+        await story.run(until_ms=anchor_ms + 1_000)
+        if not accepted:
+            story.post_office.delivered_ms.clear()
+            story.post_office.accepted.clear()
+            story.post_office._known.clear()
+        later_ms = anchor_ms + round(until_h * HOUR_MS)
+        await story.ledger.client.zadd(keys.delayed("send"), {FIRST: later_ms})
+        await story.ledger.client.zadd(keys.OPEN, {FIRST: later_ms})
+        await story.run(until_ms=later_ms + 60_000)
+        return anchor_ms
+
+    return lost
+
+
+def firsts(story) -> list[Mail]:
+    return [mail for _, mail in story.post_office.delivered_ms if mail.tags["step"] == "step-1"]
+
+
+async def record(story):
+    return (await story.ledger.enrollment(ADA)).records.get(1)
+
+
+async def letter(story):
+    return await views.dead_letter(story.ledger, FIRST)
+
+
+async def test_what_the_list_shows_once_was_accepted_and_at_its_own_instant(story, lost):
+    anchor_ms = await lost(accepted=True)
+
+    assert (await record(story)).fate is Fate.ACCEPTED
+    assert (await record(story)).detail == "sim_0"
+    assert (await record(story)).sent_ms == anchor_ms
+    assert len(firsts(story)) == 1
+
+
+async def test_what_the_list_does_not_show_waits_for_a_person_who_then_sends_it(story, lost):
+    await lost(accepted=False)
+
+    assert (await record(story)).detail == (
+        "an earlier try may have been accepted, and the provider no longer remembers its key;"
+        " not found among what Resend lists: replay sends it again"
+    )
+    planned = await plan(story.world, await letter(story))
+    assert planned.way is Way.AGAIN
+    assert await replay(story.world, planned)
+    await story.run(until_ms=story.clock.now_ms() + 1_000)
+    assert (await record(story)).fate is Fate.ACCEPTED
+    assert len(firsts(story)) == 1
+
+
+async def test_a_mail_that_is_another_deliverys_is_not_taken_for_it(story, ada, lost):
+    await lost(accepted=False)
+    subject = Mail.thawed((await story.ledger.read_hash(keys.delivery(FIRST)))["frozen"]).subject
+    second = (await story.ledger.enrollment(ADA)).records[2]
+    at_ms, mail = story.post_office.delivered_ms[0]
+
+    story.post_office.delivered_ms[0] = (at_ms, replace_in(mail, subject=subject))
+
+    assert second.detail == "sim_0"
+    assert (await plan(story.world, await letter(story))).way is Way.AGAIN
+
+
+async def test_of_several_that_may_be_it_none_is_chosen_and_nothing_is_sent(story, lost):
+    await lost(accepted=False)
+    mail = Mail.thawed((await story.ledger.read_hash(keys.delivery(FIRST)))["frozen"])
+    story.post_office.delivered_ms += [(story.clock.now_ms() - HOUR_MS, mail)] * 2
+
+    planned = await plan(story.world, await letter(story))
+
+    assert planned.way is Way.REFUSED
+    assert planned.why == "2 mails that Resend lists may be it: look at them there, and discard this"
+    assert not await replay(story.world, planned)
+
+
+async def test_a_key_that_may_only_send_leaves_it_to_a_person_and_says_what_to_do(story, lost):
+    story.post_office.list_trouble = Misconfigured("restricted_api_key", status=401)
+    await lost(accepted=True)
+
+    assert (await record(story)).fate is Fate.DEAD
+    assert "RESEND_API_KEY may only send; set one with full access, and replay" in (await record(story)).detail
+    assert (await plan(story.world, await letter(story))).way is Way.REFUSED
+    story.post_office.list_trouble = None
+    planned = await plan(story.world, await letter(story))
+    assert planned.way is Way.FOUND
+    assert await replay(story.world, planned)
+    assert (await record(story)).fate is Fate.ACCEPTED
+    assert len(firsts(story)) == 1
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Transient("internal_server_error", status=500),
+        Throttled("rate_limit_exceeded", status=429, retry_after_ms=5_000),
+        Misconfigured("invalid_api_key", status=403),
+    ],
+)
+async def test_a_list_that_cannot_be_had_now_is_asked_for_again_and_costs_nothing(story, lost, clock, trouble):
+    story.post_office.list_trouble = trouble
+    await lost(accepted=True)
+
+    assert await record(story) is None
+    held = await story.ledger.read_hash(keys.delivery(FIRST))
+    assert (held["attempts"], held["failures"]) == ("1", "1")
+    story.post_office.list_trouble = None
+    await story.run(until_ms=clock.now_ms() + 120_000)
+    assert (await record(story)).fate is Fate.ACCEPTED
+    assert len(firsts(story)) == 1
+
+
+async def test_a_key_taken_by_other_bytes_is_looked_for_instead_of_being_buried(story, ada, clock):
+    """As after the loss of a store: the old one sent the mail, and the new one renders it a little differently."""
+    anchor_ms = clock.now_ms()
+    await story.signs_up(ada)
+    await story.run(until_ms=anchor_ms + 1_000)
+    [sent] = firsts(story)
+    await story.ledger.client.flushall()
+    story.post_office._known[f"christmas_2025/{FIRST}"] = (anchor_ms, "other bytes", "sim_0")
+    await story.signs_up(ada)
+    await story.run(until_ms=anchor_ms + 2_000)
+
+    assert firsts(story) == [sent]
+    assert (await record(story)).detail == "sim_0"
+
+
+async def test_a_key_taken_is_never_used_again_when_the_list_cannot_be_had(story, ada, clock):
+    anchor_ms = clock.now_ms()
+    story.post_office._known[f"christmas_2025/{FIRST}"] = (anchor_ms - 20 * HOUR_MS, "other bytes", "gone")
+    story.post_office.list_trouble = Transient("bad_gateway", status=502)
+    await story.signs_up(ada)
+    await story.run(until_ms=anchor_ms + 10 * HOUR_MS)
+
+    assert firsts(story) == []
+    story.post_office.list_trouble = None
+    await story.run(until_ms=anchor_ms + 11 * HOUR_MS)
+    assert (await record(story)).fate is Fate.DEAD
+    assert firsts(story) == []
+
+
+async def test_what_was_certainly_refused_is_rendered_anew(story, ada):
+    refused = [Permanent("validation_error", status=422)]
+    story.post_office.trouble = lambda _mail: refused.pop() if refused else None
+    await story.signs_up(ada)
+    await story.run(until_ms=story.clock.now_ms() + 1_000)
+
+    assert (await plan(story.world, await letter(story))).way is Way.RENDERED
+
+
+async def test_within_the_window_the_same_bytes_under_the_same_key_are_one_mail(story, ada, clock):
+    anchor_ms = clock.now_ms()
+    answers = [Ambiguous("read_timeout")] * 4
+    story.post_office.trouble = lambda _mail: answers.pop() if answers else None
+    await story.signs_up(ada)
+    await story.run(until_ms=anchor_ms + HOUR_MS)
+
+    planned = await plan(story.world, await letter(story))
+    assert planned.way is Way.SAME
+    assert await replay(story.world, planned)
+    await story.run(until_ms=anchor_ms + 2 * HOUR_MS)
+    assert (await record(story)).fate is Fate.ACCEPTED
+    assert len(firsts(story)) == 1
+
+
+async def test_two_who_replay_at_once_are_one_replay(story, lost):
+    await lost(accepted=False)
+    plans = [await plan(story.world, await letter(story)) for _ in range(8)]
+
+    done = await asyncio.gather(*(replay(story.world, planned) for planned in plans))
+    await story.run(until_ms=story.clock.now_ms() + 1_000)
+
+    assert done.count(True) == 1
+    assert len(firsts(story)) == 1
+
+
+async def test_a_plan_made_before_the_letter_was_replayed_and_buried_again_is_worth_nothing(story, lost, clock):
+    await lost(accepted=False)
+    old = await plan(story.world, await letter(story))
+    await replay(story.world, await plan(story.world, await letter(story)))
+    answers = [Ambiguous("read_timeout")] * 4
+    story.post_office.trouble = lambda _mail: answers.pop() if answers else None
+    await story.run(until_ms=clock.now_ms() + HOUR_MS)
+
+    assert (await record(story)).fate is Fate.DEAD
+    assert not await replay(story.world, old)
+    assert len(firsts(story)) == 1
+
+
+async def test_a_replay_beside_the_original_that_arrives_after_all_is_one_mail(story, lost):
+    """The provider carries out the first request late: same bytes, same key."""
+    await lost(accepted=False)
+    mail = Mail.thawed((await story.ledger.read_hash(keys.delivery(FIRST)))["frozen"])
+    planned = await plan(story.world, await letter(story))
+    await story.world.mailer.send(mail, idempotency_key=f"christmas_2025/{FIRST}")
+
+    assert await replay(story.world, planned)
+    await story.run(until_ms=story.clock.now_ms() + 1_000)
+
+    assert len(firsts(story)) == 1
+
+
+async def test_a_dead_letter_never_expires(story, lost, clock):
+    await lost(accepted=False)
+    clock.advance(400 * 24 * HOUR_MS)
+    await story.run(until_ms=clock.now_ms() + HOUR_MS)
+
+    assert (await letter(story)).delivery_id == FIRST
+    assert await story.ledger.client.ttl(keys.delivery(FIRST)) == -1
