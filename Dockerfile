@@ -1,0 +1,54 @@
+# One image for every process: `docker run … advent gateway | worker | console | sandbox`, or any other `advent` command.
+# Built from the package, so that it runs what `pip install .` runs. Ranges are those of pyproject.toml.
+# BASE_IMAGE: anything with glibc 2.28 or newer, python3 >= 3.11 with venv, and ca-certificates.
+ARG BASE_IMAGE=python:3.11-slim-bookworm
+
+FROM ${BASE_IMAGE} AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+RUN python3 -m venv /opt/advent
+ENV PATH=/opt/advent/bin:$PATH
+WORKDIR /src
+
+# What we need changes seldom, our code often: two layers.
+COPY pyproject.toml ./
+RUN python3 -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
+      > requirements.txt \
+  && pip install --requirement requirements.txt
+
+COPY README.md ./
+COPY common common
+COPY actors actors
+COPY services services
+RUN pip wheel --no-deps --wheel-dir dist . \
+  && pip install --no-deps dist/*.whl \
+  && pip check
+# It declares dependencies older than ours, and runs with ours; jinja2, the one it imports, is there.
+RUN pip install --no-deps 'dramatiq-dashboard==0.4.*'
+
+FROM ${BASE_IMAGE}
+ARG VERSION=unknown
+LABEL org.opencontainers.image.title="Advent" \
+      org.opencontainers.image.description="A campaign engine: gateway, worker, console and sandbox" \
+      org.opencontainers.image.version="${VERSION}"
+# Loopback would be the container's own; which of these ports is published is decided outside.
+ENV PATH=/opt/advent/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    DATA_DIR=/data \
+    GATEWAY_HOST=0.0.0.0 \
+    CONSOLE_HOST=0.0.0.0 \
+    METRICS_HOST=0.0.0.0 \
+    LOG_FORMAT=json
+RUN groupadd --gid 10001 advent \
+  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin advent \
+  && install --directory --owner 10001 --group 10001 --mode 0700 /data
+COPY --from=build /opt/advent /opt/advent
+COPY deploy/image/healthy /usr/local/bin/healthy
+# A number: Kubernetes cannot tell from a name that it is not root.
+USER 10001:10001
+WORKDIR /data
+EXPOSE 8000 8001 8002 9191
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["healthy"]
+# Every process is its own PID 1: each handles SIGTERM, and none leaves children behind.
+ENTRYPOINT ["advent"]
+CMD ["gateway"]
