@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from actors.reconcile import Unfound, accounted, look_for
+from actors.reconcile import Sought, Unfound, look_for
 from common.campaigns.loader import CampaignError
 from common.domain.enrollment import Enrollment
 from common.domain.ids import EnrollmentId, is_reminder, split_delivery_id
@@ -94,24 +94,19 @@ async def _look(world: World, letter: DeadLetter) -> AcceptedMail | Unfound:
     enrollment = await world.ledger.enrollment(EnrollmentId(owner))
     if enrollment is None:
         return Unfound("nobody knows whose it is")
-    subject = await _subject(world, letter, enrollment)
-    return await patiently(
-        lambda: look_for(
-            world,
-            to=letter.address,
-            subject=subject,
-            since_ms=letter.first_ms or enrollment.anchor_ms,
-            accounted=accounted(enrollment),
-            budget=PatientBudget(world.mail_budget),
-        )
-    )
-
-
-async def _subject(world: World, letter: DeadLetter, enrollment: Enrollment) -> str:
-    """As it was frozen, else as it would be rendered now."""
     frozen = (await world.ledger.read_hash(keys.delivery(letter.delivery_id))).get("frozen")
-    if frozen is not None:
-        return Mail.thawed(frozen).subject
+    sought = Sought(
+        to=letter.address,
+        subject=Mail.thawed(frozen).subject if frozen else _subject(world, letter, enrollment),
+        is_frozen=frozen is not None,
+        since_ms=letter.first_ms or enrollment.anchor_ms,
+        enrollment=enrollment,
+    )
+    return await patiently(lambda: look_for(world, sought, budget=PatientBudget(world.mail_budget)))
+
+
+def _subject(world: World, letter: DeadLetter, enrollment: Enrollment) -> str:
+    """As it would be rendered now."""
     assert letter.step is not None, "a reminder is never looked for here"
     person, identity = enrollment.assessment, world.settings.identity
     return world.campaign.subject(letter.step, person, segment=enrollment.segment, identity=identity)

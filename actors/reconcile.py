@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
+from actors.acceptances import Subjects
 from actors.compose import compose
 from actors.hand_over import Verdict
 from common.campaigns.loader import CampaignError
@@ -13,6 +13,7 @@ from common.domain.enrollment import Enrollment
 from common.domain.mail import AcceptedMail, Mail
 from common.errors import Failure, Misconfigured, Permanent, Throttled
 from common.ledger.answers import Claim, Go
+from common.ledger.rebuild import AS_NOTION_SHOWS
 from common.providers.budget import Budget
 from common.world import World
 
@@ -32,6 +33,22 @@ KEY_TAKEN: Final = "the provider has accepted another mail under this key"
 _reading: set[int] = set()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """
+    A mail that may have been accepted since an instant.
+
+    `enrollment`: whose it is; their other mails are not it. `is_frozen`: `subject` is that of the bytes that were
+    handed over; else it is what would be rendered now, of answers that may have changed, and its absence proves nothing.
+    """
+
+    to: str
+    subject: str
+    is_frozen: bool
+    since_ms: int
+    enrollment: Enrollment | None
+
+
 @dataclass(frozen=True, slots=True)
 class Unfound:
     """Why no single acceptance can be named. `is_certain`: the list was read, and shows none."""
@@ -40,28 +57,33 @@ class Unfound:
     is_certain: bool = False
 
 
-async def look_for(
-    world: World, *, to: str, subject: str, since_ms: int, accounted: Collection[str], budget: Budget
-) -> AcceptedMail | Unfound:
+async def look_for(world: World, sought: Sought, *, budget: Budget) -> AcceptedMail | Unfound:
     """
-    The one mail with this subject that was accepted for an address and is nobody else's, or why there is not one.
+    The one mail that the provider lists and that can only be this one, or why there is not one.
 
-    `accounted`: provider ids of other deliveries. Raises `Throttled`, `Transient`, or `Misconfigured` when the list
-    cannot be had now; a key that may never list is an answer.
+    Raises `Throttled`, `Transient`, or `Misconfigured` when the list cannot be had now; a key that may never list is an
+    answer.
     """
     try:
-        mails = await world.mailer.list_accepted(to, since_ms - CLOCKS_APART_MS, budget=budget)
+        mails = await world.mailer.list_accepted(sought.to, sought.since_ms - CLOCKS_APART_MS, budget=budget)
     except Misconfigured as refused:
         if refused.code != "restricted_api_key":
             raise
         return Unfound("it cannot be looked for: RESEND_API_KEY may only send; set one with full access, and replay")
     except Permanent as refused:
         return Unfound(f"it cannot be looked for: Resend would not list what it accepted ({refused.code})")
-    found = [mail for mail in mails if mail.subject == subject and mail.id not in accounted]
+    left = [mail for mail in mails if not _is_accounted_for(mail, sought.enrollment)]
+    found = [mail for mail in left if mail.subject == sought.subject]
     if len(found) == 1:
         return found[0]
+    if not found and not sought.is_frozen and sought.enrollment:
+        subjects = Subjects(world.campaign, world.settings)
+        person = sought.enrollment.assessment
+        found = [mail for mail in left if subjects.is_ours(mail) and not subjects.steps_of(mail.subject, person)]
     if found:
-        return Unfound(f"{len(found)} mails that Resend lists may be it: look at them there, and discard this")
+        return Unfound(
+            f"{len(found)} of the mails that Resend lists may be it: look at them there, and discard this if one is"
+        )
     return Unfound("not found among what Resend lists: replay sends it again", is_certain=True)
 
 
@@ -75,14 +97,7 @@ async def reconcile(world: World, claim: Claim, *, because: str) -> AcceptedMail
         return Verdict("hold", "being looked for", ANSWERED_BUSY_MS)
     _reading.add(id(world.mailer))
     try:
-        answer = await look_for(
-            world,
-            to=claim.address,
-            subject=(Mail.thawed(claim.frozen) if claim.frozen else compose(world, claim)).subject,
-            since_ms=claim.first_ms or claim.due_ms,
-            accounted=accounted(claim.enrollment) if isinstance(claim, Go) else (),
-            budget=_KeepingTheClaim(world, claim),
-        )
+        answer = await look_for(world, _sought(world, claim), budget=_KeepingTheClaim(world, claim))
     except CampaignError as error:
         return Verdict("dead", f"{because}; it cannot be rendered to be looked for: {error}")
     except Failure as failure:
@@ -92,9 +107,25 @@ async def reconcile(world: World, claim: Claim, *, because: str) -> AcceptedMail
     return Verdict("dead", f"{because}; {answer.reason}") if isinstance(answer, Unfound) else answer
 
 
-def accounted(enrollment: Enrollment) -> set[str]:
-    """The provider ids that belong to deliveries of this person already."""
-    return {record.detail for record in enrollment.records.values() if record.sent_ms is not None}
+def _sought(world: World, claim: Claim) -> Sought:
+    frozen = claim.frozen
+    return Sought(
+        to=claim.address,
+        subject=(Mail.thawed(frozen) if frozen else compose(world, claim)).subject,
+        is_frozen=frozen is not None,
+        since_ms=claim.first_ms or claim.due_ms,
+        enrollment=claim.enrollment if isinstance(claim, Go) else None,
+    )
+
+
+def _is_accounted_for(mail: AcceptedMail, enrollment: Enrollment | None) -> bool:
+    """It belongs to a delivery that met its fate: by its id, or by its instant where a rebuild found only that."""
+    records = [record for record in enrollment.records.values() if record.sent_ms] if enrollment else []
+    return any(
+        mail.id == record.detail
+        or (record.detail == AS_NOTION_SHOWS and abs(mail.created_ms - (record.sent_ms or 0)) < CLOCKS_APART_MS)
+        for record in records
+    )
 
 
 def _put_off(failure: Failure) -> Verdict:

@@ -98,7 +98,7 @@ async def test_of_several_that_may_be_it_none_is_chosen_and_nothing_is_sent(stor
     planned = await plan(story.world, await letter(story))
 
     assert planned.way is Way.REFUSED
-    assert planned.why == "2 mails that Resend lists may be it: look at them there, and discard this"
+    assert planned.why == "2 of the mails that Resend lists may be it: look at them there, and discard this if one is"
     assert not await replay(story.world, planned)
 
 

@@ -1,0 +1,205 @@
+"""A row of the Email Sequence database, read back: what is left of an enrollment after the loss of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from common.domain.contact import Assessment, Number
+from common.domain.enrollment import ExitReason
+from common.domain.ids import normal_address
+from common.domain.projection import STEP_COLUMNS
+
+SYSTEMS_MOST = 8
+SCORE_MOST = 100
+COUNTS = ("Red Systems", "Orange Systems", "Yellow Systems", "Green Systems")
+
+
+class Unreadable(ValueError):
+    """A row that says too little of a person to write to them; the text names the columns and the cure."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequenceRow:
+    """
+    One row as Notion shows it.
+
+    `values`: what is there, by our own column names: text, number, bool, aware datetime, or None. `columns`: those the
+    database has. `created`, `edited`: instants in Notion's spelling, to the minute.
+    """
+
+    page_id: str
+    title: str
+    created: str
+    edited: str
+    values: Mapping[str, object]
+    columns: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """
+    What Notion remembers of one enrollment.
+
+    `sent_ms`: instant of the acceptance by step. `exit_reason`: why it ended early. `is_completed`: nothing more is to
+    be sent. `differs`: the row has to be written again.
+    """
+
+    assessment: Assessment
+    anchor_ms: int
+    sent_ms: Mapping[int, int]
+    is_completed: bool
+    exit_reason: ExitReason | None
+    page_id: str
+    created: str
+    edited: str
+    differs: bool = False
+    ids: Mapping[int, str] = field(default_factory=dict)
+    """The provider's ids of sent steps, where its list tells them."""
+
+
+def read_row(row: SequenceRow) -> Restored:
+    """Raises Unreadable, with everything that is wrong at once."""
+    problems: list[str] = []
+    email = _address(row, problems)
+    anchor = row.values.get("Signup Date")
+    if not isinstance(anchor, datetime):
+        problems.append("Signup Date is empty: enter the day of the signup")
+    score = _number(row, "Assessment Score", SCORE_MOST, problems)
+    if score is None and not any("Assessment Score" in problem for problem in problems):
+        problems.append("Assessment Score is empty: enter 0 to 100")
+    counts = [_count(row, name, problems) for name in COUNTS]
+    if sum(counts) > SYSTEMS_MOST:
+        problems.append(f"the four counts of systems add up to {sum(counts)}: they may be {SYSTEMS_MOST} together")
+    name = _text(row, "First Name") or row.title.strip()
+    if not name:
+        problems.append("First Name is empty: enter it")
+    if problems:
+        raise Unreadable("; ".join(problems))
+    assert isinstance(anchor, datetime)
+    assert score is not None
+    return Restored(
+        assessment=Assessment(
+            email=email,
+            first_name=name,
+            assessment_score=score,
+            business_name=_text(row, "Business Name"),
+            red_systems=counts[0],
+            orange_systems=counts[1],
+            yellow_systems=counts[2],
+            green_systems=counts[3],
+            gps_score=_optional(row, "Gps Score", SCORE_MOST),
+            money_score=_optional(row, "Money Score", SCORE_MOST),
+            weakest_system_1=_text(row, "Weakest System 1"),
+            weakest_system_2=_text(row, "Weakest System 2"),
+            revenue_leak_total=_optional(row, "Revenue Leak", None),
+            timezone=_text(row, "Time Zone"),
+        ),
+        anchor_ms=_ms(anchor),
+        sent_ms=_sent(row),
+        is_completed=bool(row.values.get("Sequence Completed")),
+        exit_reason=_exit_reason(row),
+        page_id=row.page_id,
+        created=row.created,
+        edited=row.edited,
+    )
+
+
+def merged(rows: Sequence[Restored]) -> Restored:
+    """
+    All rows of one person as one: every step that any of them shows as sent, the earliest signup, any exit.
+
+    The oldest row is the one that is kept, as the mirror does it; the one that was edited last says who it is.
+    """
+    kept = min(rows, key=lambda row: (row.created, row.page_id))
+    newest = max(rows, key=lambda row: (row.edited, row.page_id))
+    if len(rows) == 1:
+        return kept
+    sent: dict[int, int] = {}
+    for row in rows:
+        for step, ms in row.sent_ms.items():
+            sent[step] = min(ms, sent.get(step, ms))
+    return replace(
+        kept,
+        assessment=newest.assessment,
+        anchor_ms=min(row.anchor_ms for row in rows),
+        sent_ms=sent,
+        is_completed=any(row.is_completed for row in rows),
+        exit_reason=next((row.exit_reason for row in rows if row.exit_reason), None),
+        differs=True,
+    )
+
+
+def by_person(rows: Iterable[Restored]) -> list[Restored]:
+    """One for each address, in the order of their first rows."""
+    people: dict[str, list[Restored]] = {}
+    for row in rows:
+        people.setdefault(row.assessment.email, []).append(row)
+    return [merged(found) for found in people.values()]
+
+
+def _column(step: int) -> str:
+    return f"Email {step} Sent"
+
+
+def _sent(row: SequenceRow) -> dict[int, int]:
+    dates = {step: row.values.get(_column(step)) for step in range(1, STEP_COLUMNS + 1)}
+    return {step: _ms(date) for step, date in dates.items() if isinstance(date, datetime)}
+
+
+def _exit_reason(row: SequenceRow) -> ExitReason | None:
+    """
+    Whoever left must not be written to again, also when the reason cannot be read.
+
+    A sequence that is completed without all its mails, in a database that has no column for reasons, may have ended in
+    any way.
+    """
+    text = (_text(row, "Exit Reason") or "").lower()
+    if text:
+        return ExitReason(text) if text in {reason.value for reason in ExitReason} else ExitReason.STOPPED
+    if "Exit Reason" in row.columns or not row.values.get("Sequence Completed"):
+        return None
+    return None if len(_sent(row)) == STEP_COLUMNS else ExitReason.STOPPED
+
+
+def _address(row: SequenceRow, problems: list[str]) -> str:
+    text = normal_address(_text(row, "Email") or "")
+    name, at, domain = text.partition("@")
+    if not (name and at and domain) or any(character.isspace() for character in text) or "@" in domain:
+        problems.append(f"Email is {'empty' if not text else 'no address'}: enter the person's address")
+    return text
+
+
+def _text(row: SequenceRow, column: str) -> str | None:
+    value = row.values.get(column)
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _count(row: SequenceRow, column: str, problems: list[str]) -> int:
+    number = _number(row, column, SYSTEMS_MOST, problems) or 0
+    if number != int(number):
+        problems.append(f"{column} is {number:g}: enter a whole number")
+    return int(number)
+
+
+def _number(row: SequenceRow, column: str, most: int, problems: list[str]) -> Number | None:
+    value = row.values.get(column)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    if not 0 <= value <= most:
+        problems.append(f"{column} is {value:g}: enter 0 to {most}")
+        return None
+    return value
+
+
+def _optional(row: SequenceRow, column: str, most: int | None) -> Number | None:
+    """What is out of its bounds was entered by hand, and says nothing."""
+    value = row.values.get(column)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return value if value >= 0 and (most is None or value <= most) else None
+
+
+def _ms(date: datetime) -> int:
+    return round(date.timestamp() * 1000)

@@ -1,0 +1,165 @@
+"""The real actors in virtual time, against both providers as the sandbox imitates them over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import aiohttp
+import pytest
+import redis.asyncio
+from aiohttp.test_utils import TestServer
+
+from actors.rebuild import Summary, rebuild
+from common.campaigns.loader import load_campaign
+from common.clock import VirtualClock
+from common.domain.contact import Assessment
+from common.domain.ids import enrollment_id
+from common.providers.budget import Unlimited
+from common.providers.build import Providers, build_providers
+from common.providers.notion_rows import SequenceRows
+from common.settings import Settings
+from common.world import World
+from services.sandbox.app import build_app
+from services.sandbox.ids import (
+    API_KEY,
+    CONTACT_DATABASE_ID,
+    NOTION_TOKEN,
+    SENDING_KEY,
+    SEQUENCE_DATA_SOURCE_ID,
+    SEQUENCE_DATABASE_ID,
+)
+from services.sandbox.simulation import Simulation
+from services.sandbox.state import Sandbox, open_sandbox
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+class House:
+    """A sandbox, a store that can be lost, and one worker."""
+
+    def __init__(self, sandbox: Sandbox, url: str, store: redis.asyncio.Redis, clock: VirtualClock) -> None:
+        self.sandbox, self.url, self.store, self.clock = sandbox, url, store, clock
+        self.campaign = load_campaign("christmas_2025")
+        self.settings = Settings(
+            secret_key="k" * 32,
+            sandboxed=frozenset({"resend", "notion"}),
+            resend_api_key=API_KEY,
+            resend_api_url=f"{url}/resend",
+            notion_token=NOTION_TOKEN,
+            notion_base_url=f"{url}/notion",
+            notion_email_sequence_db_id=SEQUENCE_DATABASE_ID,
+            notion_businessx_db_id=CONTACT_DATABASE_ID,
+            resend_requests_per_second=100_000,
+            notion_requests_per_minute=1_000_000,
+        )
+        self._opened: list[Providers] = []
+        self.simulation = self._simulation()
+        self.anchor_ms = clock.now_ms()
+
+    @property
+    def world(self) -> World:
+        return self.simulation.world
+
+    def _simulation(self) -> Simulation:
+        simulation = Simulation(self.store, self.campaign, self.settings, clock=self.clock)
+        providers = build_providers(self.settings, self.store, self.clock, campaign_name=self.campaign.name)
+        self._opened.append(providers)
+        simulation.world = replace(
+            simulation.world, mailer=providers.mailer, mirror=providers.mirror, mail_budget=Unlimited()
+        )
+        return simulation
+
+    async def close(self) -> None:
+        for providers in self._opened:
+            await providers.close()
+
+    async def until(self, hours: float) -> None:
+        await self.simulation.run(until_ms=self.anchor_ms + round(hours * HOUR_MS))
+
+    async def loses_its_store(self, *, may_only_send: bool = False) -> None:
+        """And starts again with an empty one."""
+        await self.store.flushall()
+        if may_only_send:
+            self.settings = self.settings.model_copy(update={"resend_api_key": SENDING_KEY})
+        self.simulation = self._simulation()
+
+    async def rebuilds(self) -> Summary:
+        rows = SequenceRows(
+            self.settings, self.store, clock=self.clock, budget=Unlimited(), campaign_name=self.campaign.name
+        )
+        try:
+            return await rebuild(self.world, rows)
+        finally:
+            await rows.close()
+
+    async def calm(self) -> None:
+        """No faults, and requests as fast as they come."""
+        await self.ask("DELETE", "/faults")
+        dials = {"resend_requests_per_second": 100_000, "notion_requests_per_minute": 1_000_000}
+        await self.ask("PUT", "/faults", {"dials": dials})
+
+    async def record(self, person: Assessment) -> Any:
+        return await self.world.ledger.enrollment(enrollment_id("christmas_2025", person.email))
+
+    async def inbox(self, person: Assessment) -> list[str]:
+        """`step-1` … of each accepted mail, in order."""
+        mails = await self.ask("GET", f"/inbox.json?to={person.email}")
+        return [mail["tags"]["step"] for mail in mails]
+
+    async def sent_h(self, person: Assessment) -> list[float]:
+        mails = await self.ask("GET", f"/inbox.json?to={person.email}")
+        return [round((mail["accepted_at"] - self.anchor_ms) / HOUR_MS, 3) for mail in mails]
+
+    async def rows(self) -> list[dict[str, Any]]:
+        tables = await self.ask("GET", "/notion.json")
+        return [row["properties"] | {"id": row["id"]} for row in tables["Email Sequence"] if not row["in_trash"]]
+
+    async def writes(self, row: str | None, **cells: Any) -> str:
+        """A person of the team edits a row, or makes one; by column name, Notion's own values. The answer is its id."""
+        path = f"/notion/v1/pages/{row}" if row else "/notion/v1/pages"
+        body: dict[str, Any] = {"properties": cells}
+        if row is None:
+            body["parent"] = {"type": "data_source_id", "data_source_id": SEQUENCE_DATA_SOURCE_ID}
+        headers = {"Authorization": f"Bearer {NOTION_TOKEN}", "Notion-Version": "2025-09-03"}
+        answer = await self.ask("PATCH" if row else "POST", path, body, headers)
+        return str(answer["id"])
+
+    async def ask(self, method: str, path: str, body: Any = None, headers: Any = None) -> Any:
+        async with aiohttp.request(method, f"{self.url}{path}", json=body, headers=headers) as answer:
+            assert answer.status < 300, await answer.text()
+            return await answer.json() if answer.status != 204 else None
+
+
+@pytest.fixture
+async def house(store: redis.asyncio.Redis, clock: VirtualClock) -> AsyncIterator[House]:
+    sandbox = open_sandbox(None, clock=clock)
+    server = TestServer(build_app(sandbox))
+    await server.start_server()
+    house = House(sandbox, str(server.make_url("")).rstrip("/"), store, clock)
+    await house.calm()
+    yield house
+    await house.close()
+    await server.close()
+    sandbox.close()
+
+
+@pytest.fixture
+def ada() -> Assessment:
+    return Assessment(
+        email="ada@salon.example",
+        first_name="Ada",
+        business_name="Salon, Ada",
+        assessment_score=38,
+        red_systems=2,
+        orange_systems=1,
+        weakest_system_1="GPS",
+        timezone="America/Toronto",
+    )
+
+
+@pytest.fixture
+def boris() -> Assessment:
+    return Assessment(email="boris@salon.example", first_name="Boris", assessment_score=71.5, orange_systems=1)
