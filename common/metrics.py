@@ -14,6 +14,8 @@ WEBHOOK_SECONDS = Histogram(
     buckets=(0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 )
 SPOOLED = Gauge("advent_spool_events", "Events kept on disk until the store is back.")
+FEEDBACK = Counter("advent_feedback", "What the mail provider told of mails after it took them.", ["kind"])
+"""kind: see `common.domain.feedback.FeedbackKind`."""
 DELIVERIES = Counter("advent_deliveries", "Deliveries that met a fate.", ["fate", "reason"])
 LATENESS = Histogram(
     "advent_delivery_lateness_seconds",

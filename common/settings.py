@@ -148,6 +148,11 @@ class Settings(BaseSettings):
         return values.split(self.resend_webhook_secret or "")
 
     @property
+    def calcom_types(self) -> tuple[str, ...]:
+        """Ids or slugs of the event types that count; empty: all."""
+        return values.split(self.calcom_event_types)
+
+    @property
     def trusted_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
         return tuple(ipaddress.ip_network(entry, strict=False) for entry in values.split(self.trusted_proxies))
 

@@ -33,7 +33,7 @@ def _of_secrets(settings: Settings) -> Iterator[str]:
     if settings.allow_unsigned_webhooks:
         return
     for name in _secrets_needed(settings):
-        if getattr(settings, name) is None:
+        if not getattr(settings, name):
             yield (
                 f"{name.upper()}: unset, but a real provider is configured; set the secret of that webhook"
                 " (or ALLOW_UNSIGNED_WEBHOOKS=true, if you must)"

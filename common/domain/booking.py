@@ -58,7 +58,9 @@ class BookingEvent:
 
     def to_json(self) -> str:
         """What it says, one line; what was not told is absent."""
-        told = {name: value for name, value in asdict(self).items() if value not in (None, False, ())}
+        # By identity: a sequence of 0 equals False, and is told all the same.
+        values = asdict(self).items()
+        told = {name: value for name, value in values if value is not None and value is not False and value != ()}
         return json.dumps(told, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
     @classmethod

@@ -24,6 +24,11 @@ class Fate(StrEnum):
         return self in _SENT
 
     @property
+    def is_told(self) -> bool:
+        """The provider's webhooks said what became of it after it was accepted."""
+        return self in _SENT and self is not Fate.ACCEPTED
+
+    @property
     def is_final(self) -> bool:
         """The sequence no longer waits for it."""
         return self in _SENT or self in (Fate.SKIPPED, Fate.DEAD)

@@ -11,7 +11,7 @@ from common.domain.delivery import Fate, Record
 from common.domain.ids import DeliveryId, EnrollmentId, split_delivery_id
 from common.domain.series import Booking
 from common.domain.standing import Caller
-from common.ledger import keys
+from common.ledger import feedback, keys
 from common.ledger.booking_codec import read_booking, read_caller, read_calls, read_reminders
 from common.ledger.ledger import Ledger
 
@@ -56,11 +56,13 @@ async def happened(ledger: Ledger, contact: EnrollmentId) -> list[tuple[int, str
     lines: list[tuple[int, str, str]] = []
     async for call in calls(ledger, contact):
         lines += [(event.received_ms, _what(event), _detail(event)) for event in call.events]
+        lines += await feedback.happened(ledger, call.booking.id)
         for name, record in call.reminders.items():
             if record.fate is not Fate.PLANNED:
                 what = f"reminder {name.partition('/')[2]}"
-                lines.append((record.at_ms, f"{what} {record.fate}", record.detail))
-                if record.sent_ms and record.sent_ms != record.at_ms:
+                if not record.fate.is_told:
+                    lines.append((record.at_ms, f"{what} {record.fate}", record.detail))
+                if record.sent_ms and (record.fate.is_told or record.sent_ms != record.at_ms):
                     lines.append((record.sent_ms, f"{what} accepted", record.detail))
     return lines
 

@@ -11,7 +11,7 @@ import redis.asyncio
 
 from common.domain.delivery import Record
 from common.domain.ids import DeliveryId, EnrollmentId, is_reminder, split_delivery_id, step_number
-from common.ledger import booking_views, keys
+from common.ledger import booking_views, feedback, keys
 from common.ledger.answers import Counts, DeadLetter
 from common.ledger.ledger import Ledger
 
@@ -96,9 +96,11 @@ async def timeline(ledger: Ledger, enrollment_id: EnrollmentId) -> list[Entry]:
     if enrollment is not None:
         entries.append(Entry(enrollment.anchor_ms, "signed up", enrollment.segment))
     for step, record in sorted(enrollment.records.items()) if enrollment else ():
-        entries.append(Entry(record.at_ms, f"step {step} {record.fate}", record.detail))
-        if record.sent_ms and record.sent_ms != record.at_ms:
+        if not record.fate.is_told:
+            entries.append(Entry(record.at_ms, f"step {step} {record.fate}", record.detail))
+        if record.sent_ms and (record.fate.is_told or record.sent_ms != record.at_ms):
             entries.append(Entry(record.sent_ms, f"step {step} accepted", record.detail))
+    entries += [Entry(*line) for line in await feedback.happened(ledger, enrollment_id)]
     for line in await ledger.client.lrange(keys.timeline(enrollment_id), 0, -1):
         at_ms, what, detail = json.loads(line)
         entries.append(Entry(int(at_ms), what, detail))

@@ -1,0 +1,78 @@
+"""What Resend tells of a mail after it took it; repeated, late, in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from common.domain.enrollment import ExitReason
+from common.domain.ids import DeliveryId, EnrollmentId
+
+PREVIOUS_COMPLAINT = "previous_complaint"
+"""Resend's reason for suppressing a mail to somebody who once called one spam; others bounced once."""
+
+
+class FeedbackKind(StrEnum):
+    """
+    One word of the provider. Where several are told of one mail, complained > bounced, suppressed > delivered decides.
+
+    The others decide nothing: a soft bounce is counted, and who opens a mail is no better than who does not.
+    """
+
+    SENT = "sent"
+    DELIVERED = "delivered"
+    DELAYED = "delayed"
+    BOUNCED = "bounced"
+    SOFT_BOUNCED = "soft-bounced"
+    """Transient, or for a reason nobody could determine: the next mail may well arrive."""
+    COMPLAINED = "complained"
+    SUPPRESSED = "suppressed"
+    """Accepted, and never handed on: the address bounced or complained before."""
+    FAILED = "failed"
+    """Accepted, and never handed on: the quota of the day. No fault of the address."""
+    OPENED = "opened"
+    CLICKED = "clicked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """
+    One event about one mail of ours.
+
+    `contact_id`: whom the mail was for, enrolled or not. `event_ms`: when it happened by the provider's clock;
+    `mailed_ms`: when it accepted the mail; `received_ms`: arrival at the gateway. `address`: where the mail went, None
+    when not told. `detail`: its reason, without anything personal, or "".
+    """
+
+    kind: FeedbackKind
+    delivery_id: DeliveryId
+    contact_id: EnrollmentId
+    event_ms: int
+    mailed_ms: int
+    received_ms: int
+    provider_id: str
+    address: str | None = None
+    detail: str = ""
+
+    @classmethod
+    def from_fields(cls, told: Mapping[str, Any]) -> Feedback:
+        """From `dataclasses.asdict`, perhaps by way of JSON. Raises ValueError or TypeError for anything else."""
+        if unknown := told.keys() - {field.name for field in fields(cls)}:
+            raise ValueError(f"feedback has no {', '.join(sorted(unknown))}")
+        return cls(**{**told, "kind": FeedbackKind(told["kind"])})
+
+    @property
+    def ends(self) -> ExitReason | None:
+        """Why the sequence ends and the address is suppressed; None for what decides nothing."""
+        if self.kind is FeedbackKind.SUPPRESSED and self.detail == PREVIOUS_COMPLAINT:
+            return ExitReason.COMPLAINED
+        return _ENDS.get(self.kind)
+
+
+_ENDS = {
+    FeedbackKind.BOUNCED: ExitReason.BOUNCED,
+    FeedbackKind.SUPPRESSED: ExitReason.BOUNCED,
+    FeedbackKind.COMPLAINED: ExitReason.COMPLAINED,
+}

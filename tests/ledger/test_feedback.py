@@ -1,0 +1,258 @@
+"""What the provider tells of a mail: any order, any repetition, before or after the acceptance is written down."""
+
+from __future__ import annotations
+
+from itertools import count, permutations
+
+import pytest
+
+from common.domain.delivery import Fate
+from common.domain.enrollment import ExitReason, Status
+from common.domain.feedback import Feedback, FeedbackKind
+from common.domain.ids import EnrollmentId, enrollment_id, step_delivery_id
+from common.ledger import keys, views
+from common.ledger.answers import Go
+from common.ledger.feedback import hear, told
+from common.ledger.ledger import Ledger
+
+ADA = enrollment_id("christmas_2025", "ada@example.org")
+NUMBERS = count(1)
+K = FeedbackKind
+
+
+def about(kind: FeedbackKind, at_ms: int, *, step: int = 1, who: EnrollmentId = ADA, detail: str = "") -> Feedback:
+    return Feedback(
+        kind=kind,
+        delivery_id=step_delivery_id(who, step),
+        contact_id=who,
+        event_ms=at_ms,
+        mailed_ms=at_ms - 1,
+        received_ms=at_ms + 5,
+        provider_id="re_told",
+        address="ada@example.org",
+        detail=detail,
+    )
+
+
+async def tell(ledger: Ledger, feedback: Feedback, *, id: str = "") -> None:
+    await hear(ledger, feedback, webhook_id=f"resend:{id or next(NUMBERS)}")
+
+
+async def enrolled(ledger, person, now_ms):
+    await ledger.accept(person, webhook_id="signup:1", received_ms=now_ms)
+    await ledger.enroll(await ledger.enrollment(ADA), now_ms=now_ms, announce=False)
+
+
+async def in_hand(ledger, now_ms, *, step=1) -> Go:
+    claim = await ledger.claim(step_delivery_id(ADA, step), worker="w1", now_ms=now_ms)
+    assert isinstance(claim, Go), claim
+    await ledger.freeze(claim, "mail", now_ms=now_ms)
+    return claim
+
+
+@pytest.fixture
+async def sent(ledger, ada, clock) -> int:
+    """Ada's first mail was accepted, at this instant."""
+    now = clock.now_ms()
+    await enrolled(ledger, ada, now)
+    assert await ledger.settle(await in_hand(ledger, now), "accepted", "re_1", now_ms=now)
+    return now
+
+
+async def fate(ledger, step=1):
+    enrollment = await ledger.enrollment(ADA)
+    return enrollment.fate_of(step)[0]
+
+
+async def state(ledger):
+    """All that order must not change; the journal of arrivals, its revision and the instant of the exit may differ."""
+    fields = await ledger.read_hash(keys.enrollment(ADA))
+    for name in ("rev", "ended"):
+        fields.pop(name, None)
+    counts = {name: n for name, n in (await ledger.read_hash(keys.COUNTS)).items() if n != "0"}
+    return fields, counts, await ledger.read_hash(keys.feedback(ADA)), await ledger.read_hash(keys.SUPPRESSED)
+
+
+async def test_a_mail_is_delivered_and_keeps_its_id_and_its_instant(ledger, sent):
+    await tell(ledger, about(K.SENT, sent + 10))
+    await tell(ledger, about(K.DELIVERED, sent + 20))
+
+    record = (await ledger.enrollment(ADA)).records[1]
+    assert (record.fate, record.at_ms, record.sent_ms, record.detail) == (Fate.DELIVERED, sent + 20, sent, "re_1")
+    assert await ledger.read_hash(keys.COUNTS) == {
+        "accepted": "0",
+        "active": "1",
+        "fate:accepted": "0",
+        "fate:delivered": "1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail", "shown", "reason"),
+    [
+        (K.BOUNCED, "Permanent General", Fate.BOUNCED, ExitReason.BOUNCED),
+        (K.COMPLAINED, "", Fate.COMPLAINED, ExitReason.COMPLAINED),
+        (K.SUPPRESSED, "previous_bounce", Fate.BOUNCED, ExitReason.BOUNCED),
+        (K.SUPPRESSED, "previous_complaint", Fate.BOUNCED, ExitReason.COMPLAINED),
+    ],
+)
+async def test_what_ends_the_sequence_suppresses_the_address(ledger, sent, kind, detail, shown, reason):
+    await tell(ledger, about(kind, sent + 20, detail=detail))
+
+    enrollment = await ledger.enrollment(ADA)
+    assert (enrollment.status, enrollment.exit_reason, enrollment.next_step) == (Status.EXITED, reason, None)
+    assert enrollment.fate_of(1)[0] is shown
+    assert enrollment.fate_of(2) == (Fate.SKIPPED, reason)
+    assert await ledger.read_hash(keys.SUPPRESSED) == {ledger.mark("ada@example.org"): f"{reason} {sent + 20}"}
+    assert await ledger.client.zcard(keys.delayed("send")) == 0
+    assert await ledger.client.zscore(keys.CHANGED, ADA) is not None
+
+
+@pytest.mark.parametrize("kind", [K.SENT, K.DELIVERED, K.DELAYED, K.SOFT_BOUNCED, K.FAILED, K.OPENED, K.CLICKED])
+async def test_everything_else_decides_nothing(ledger, sent, kind):
+    await tell(ledger, about(kind, sent + 20))
+
+    enrollment = await ledger.enrollment(ADA)
+    assert (enrollment.status, enrollment.next_step) == (Status.ACTIVE, 2)
+    assert enrollment.fate_of(1)[0] is (Fate.DELIVERED if kind is K.DELIVERED else Fate.ACCEPTED)
+    assert await ledger.client.hlen(keys.SUPPRESSED) == 0
+
+
+async def test_a_repeated_webhook_gets_the_answer_it_got_and_does_nothing(ledger, sent):
+    first = await hear(ledger, about(K.OPENED, sent + 20), webhook_id="resend:msg_1")
+    again = await hear(ledger, about(K.COMPLAINED, sent + 90, step=2), webhook_id="resend:msg_1")
+
+    assert (first.repeated, again.repeated) == (False, True)
+    assert (first.kind, first.delivery_id, first.received_ms) == (again.kind, again.delivery_id, again.received_ms)
+    assert [(one.kind, one.times) for one in await told(ledger, ADA)] == [(K.OPENED, 1)]
+    assert await fate(ledger) is Fate.ACCEPTED
+
+
+async def test_any_order_with_any_repetition_ends_in_the_same_state(ledger, ada, clock):
+    now = clock.now_ms()
+    events = [
+        about(K.DELIVERED, now + 20),
+        about(K.OPENED, now + 30),
+        about(K.SOFT_BOUNCED, now + 15, detail="Transient MailboxFull"),
+        about(K.BOUNCED, now + 40, detail="Permanent General", step=2),
+        about(K.COMPLAINED, now + 50),
+    ]
+    states = []
+    for number, order in enumerate(permutations(range(len(events)))):
+        await ledger.client.flushall()
+        await ledger.client.zadd(keys.HEARTBEATS, {"w1": 9e15})
+        await enrolled(ledger, ada, now)
+        claim = await in_hand(ledger, now)
+        settled_after = number % (len(events) + 1)
+        for place, event in enumerate([*order, *order]):
+            if place == settled_after:
+                assert await ledger.settle(claim, "accepted", "re_1", now_ms=now)
+            await tell(ledger, events[event], id=f"msg_{event}")
+        states.append(await state(ledger))
+
+    fields, _, _, suppressed = states[0]
+    assert (fields["s1"].split()[0], fields["status"], fields["reason"]) == ("complained", "exited", "complained")
+    assert list(suppressed.values()) == [f"complained {now + 50}"]
+    assert all(one == states[0] for one in states)
+
+
+async def test_every_order_of_the_same_webhooks_keeps_the_same_words(ledger, sent):
+    events = {
+        "a": about(K.OPENED, sent + 30),
+        "b": about(K.OPENED, sent + 20),
+        "c": about(K.SOFT_BOUNCED, sent + 9, detail="z"),
+        "d": about(K.SOFT_BOUNCED, sent + 9, detail="b"),
+    }
+    kept = []
+    for order in permutations(events):
+        await ledger.client.delete(keys.feedback(ADA), *(keys.webhook(f"resend:{id}") for id in events))
+        for id in (*order, *order):
+            await tell(ledger, events[id], id=id)
+        kept.append(await ledger.read_hash(keys.feedback(ADA)))
+
+    assert kept[0] == {"step-1 opened": f"{sent + 20} 2 ", "step-1 soft-bounced": f"{sent + 9} 2 b"}
+    assert all(one == kept[0] for one in kept)
+
+
+async def test_what_is_told_before_the_settle_waits_for_it(ledger, ada, clock):
+    now = clock.now_ms()
+    await enrolled(ledger, ada, now)
+    claim = await in_hand(ledger, now)
+    await tell(ledger, about(K.SENT, now + 1))
+    await tell(ledger, about(K.BOUNCED, now + 2, detail="Permanent General"))
+    assert await fate(ledger) is not Fate.BOUNCED
+
+    assert await ledger.settle(claim, "accepted", "re_1", now_ms=now + 3)
+
+    record = (await ledger.enrollment(ADA)).records[1]
+    assert (record.fate, record.at_ms, record.sent_ms, record.detail) == (Fate.BOUNCED, now + 2, now + 3, "re_1")
+
+
+async def test_a_lost_answer_is_found_in_what_is_told(ledger, ada, clock):
+    now = clock.now_ms()
+    await enrolled(ledger, ada, now)
+    claim = await in_hand(ledger, now)
+    assert await ledger.settle(claim, "retry", "timeout", now_ms=now, due_ms=now + 60_000, doubt=True)
+
+    await tell(ledger, about(K.DELIVERED, now + 500))
+
+    record = (await ledger.enrollment(ADA)).records[1]
+    assert (record.fate, record.sent_ms, record.attempts, record.detail) == (Fate.DELIVERED, now + 499, 1, "re_told")
+    assert await ledger.client.zscore(keys.delayed("send"), claim.delivery_id) is None
+    assert await ledger.client.zcard(keys.OPEN) == 0
+
+
+async def test_a_worker_that_died_is_not_waited_for(ledger, ada, clock):
+    now = clock.now_ms()
+    await enrolled(ledger, ada, now)
+    await in_hand(ledger, now)
+    await ledger.client.zrem(keys.HEARTBEATS, "w1")
+
+    await tell(ledger, about(K.SENT, now + 500))
+
+    assert await fate(ledger) is Fate.ACCEPTED
+
+
+async def test_a_dead_letter_that_was_delivered_is_none(ledger, ada, clock):
+    now = clock.now_ms()
+    await enrolled(ledger, ada, now)
+    claim = await in_hand(ledger, now)
+    assert await ledger.settle(claim, "dead", "four tries failed", now_ms=now, doubt=True)
+
+    await tell(ledger, about(K.FAILED, now + 400, detail="reached_daily_quota"))
+    assert await fate(ledger) is Fate.DEAD
+    await tell(ledger, about(K.DELIVERED, now + 500))
+
+    assert await fate(ledger) is Fate.DELIVERED
+    assert [letter async for letter in views.dead_letters(ledger)] == []
+
+
+async def test_the_timeline_tells_each_word_once(ledger, sent):
+    for at, kind in ((10, K.SENT), (20, K.DELIVERED), (30, K.OPENED), (40, K.OPENED), (50, K.COMPLAINED)):
+        await tell(ledger, about(kind, sent + at))
+
+    lines = [(entry.at_ms - sent, entry.what, entry.detail) for entry in await views.timeline(ledger, ADA)]
+    assert lines == [
+        (0, "signed up", "CRITICAL"),
+        (0, "step 1 accepted", "re_1"),
+        (20, "step 1 delivered", ""),
+        (30, "step 1 opened", "2 times"),
+        (50, "step 1 complained", ""),
+        (55, "exited", "complained"),
+    ]
+
+
+async def test_who_unsubscribed_first_has_unsubscribed(ledger, sent):
+    await ledger.unsubscribe(ADA, mark=ledger.mark("ada@example.org"), now_ms=sent + 10)
+    await tell(ledger, about(K.COMPLAINED, sent + 50))
+
+    assert (await ledger.enrollment(ADA)).exit_reason is ExitReason.UNSUBSCRIBED
+    assert await fate(ledger) is Fate.COMPLAINED
+
+
+async def test_of_somebody_unknown_only_the_mark_is_kept(ledger, clock):
+    await tell(ledger, about(K.BOUNCED, clock.now_ms()), id="msg_1")
+
+    assert sorted(await ledger.client.keys()) == sorted(
+        key.encode() for key in (keys.SUPPRESSED, keys.webhook("resend:msg_1"), keys.HEARTBEATS)
+    )
