@@ -19,7 +19,7 @@ from services.gateway.spool_folder import Folder
 from services.gateway.store_watch import StoreWatch
 from services.gateway.traffic import TRAFFIC, Traffic
 from services.gateway.webhooks.fields import zones
-from services.gateway.webhooks.verification import Signatures
+from services.gateway.webhooks.verification import CalcomSignatures, Signatures
 
 
 def build_door(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_name: str) -> Door:
@@ -30,6 +30,7 @@ def build_door(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_nam
     """
     if not settings.secret_key:
         raise SettingsError(["SECRET_KEY: unset; set 32 or more random characters (`openssl rand -hex 32`)"])
+    unsigned = settings.allow_unsigned_webhooks
     spool, store = Spool(Folder(settings.data_dir / "spool")), StoreWatch()
     return Door(
         clock=clock,
@@ -38,7 +39,9 @@ def build_door(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_nam
         campaign_name=campaign_name,
         intake=Intake(ledger, spool, store),
         replay=Replay(ledger, spool, store),
-        website=Signatures.of(settings.webhook_secrets, allow_unsigned=settings.allow_unsigned_webhooks),
+        website=Signatures.of(settings.webhook_secrets, allow_unsigned=unsigned),
+        calcom=CalcomSignatures.of(settings.calcom_webhook_secrets, allow_unsigned=unsigned),
+        resend=Signatures.of(settings.resend_webhook_secrets, prefix="svix", allow_unsigned=unsigned),
         failures=Failures(settings.trusted_networks),
     )
 

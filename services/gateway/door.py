@@ -11,12 +11,15 @@ from common.settings import Settings
 from services.gateway.intake import Intake
 from services.gateway.replay import Replay
 from services.gateway.sources import Failures
-from services.gateway.webhooks.verification import Signatures
+from services.gateway.webhooks.verification import CalcomSignatures, Signatures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """`campaign_name`: what people read, *Christmas 2025*. `secret_key` signs unsubscribe links, `website` signups."""
+    """
+    `campaign_name`: what people read, *Christmas 2025*. `secret_key` signs unsubscribe links; `website`, `calcom` and
+    `resend` tell whether a webhook is theirs.
+    """
 
     clock: Clock
     settings: Settings
@@ -25,6 +28,8 @@ class Door:
     intake: Intake
     replay: Replay
     website: Signatures
+    calcom: CalcomSignatures
+    resend: Signatures
     failures: Failures
 
 

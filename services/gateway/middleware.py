@@ -31,7 +31,7 @@ SECURITY = {
     "X-Robots-Tag": "noindex",
     "Server": "advent",
 }
-WEBHOOKS = frozenset({"signup", "unsubscribe"})
+WEBHOOKS = frozenset({"signup", "calcom", "resend", "unsubscribe"})
 
 log = get_logger(__name__)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from common.ledger.bookings import Bookings
+from common.ledger.feedback import hear
 from common.ledger.ledger import Ledger
 from common.logs import get_logger
 from services.gateway.events import Kept
@@ -23,6 +25,7 @@ class Replay:
 
     def __init__(self, ledger: Ledger, spool: Spool, store: StoreWatch) -> None:
         self.ledger = ledger
+        self._bookings = Bookings(ledger)
         self.spool = spool
         self.store = store
         self._stopping = asyncio.Event()
@@ -90,6 +93,10 @@ class Replay:
     async def _give_one(self, event: Kept) -> None:
         if event.kind == "unsubscribe":
             await self.ledger.unsubscribe(event.enrollment_id, mark=event.payload["mark"], now_ms=event.received_ms)
+        elif event.kind == "booking":
+            await self._bookings.accept(event.booking(), webhook_id=event.id)
+        elif event.kind == "feedback":
+            await hear(self.ledger, event.feedback(), webhook_id=event.id)
         else:
             await self.ledger.accept(
                 event.assessment(), webhook_id=event.id, received_ms=event.received_ms, answer="accepted"

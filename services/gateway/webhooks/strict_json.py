@@ -30,6 +30,14 @@ def read_object(body: bytes) -> dict[str, Any]:
     return value
 
 
+def read_shallow(body: bytes) -> dict[str, Any]:
+    """The object in `body`, nested no deeper than DEPTH_MAX. Raises Problem as `read_object` does."""
+    value = read_object(body)
+    if depth_of(value) > DEPTH_MAX:
+        raise Problem(400, f"the body is nested deeper than {DEPTH_MAX} levels")
+    return value
+
+
 def depth_of(value: object) -> int:
     """How many arrays and objects lie in each other: 0 for a plain value."""
     depth, level = 0, [value]

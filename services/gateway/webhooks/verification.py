@@ -1,5 +1,6 @@
 """
-Who may speak: Standard Webhooks signatures (standardwebhooks.com, v1: HMAC-SHA256), checked on our own clock.
+Who may speak: Standard Webhooks signatures (standardwebhooks.com, v1: HMAC-SHA256), checked on our own clock, and
+Cal.com's own.
 
 The `standardwebhooks` package makes and checks the same signatures, but reads the machine's clock and raises five kinds
 of exception at garbage; the tests hold this file against it.
@@ -19,6 +20,7 @@ from services.gateway.problem import Problem
 
 TOLERANCE_S = 300
 ID_CHARACTERS_MAX = 256
+CALCOM_HEADER = "X-Cal-Signature-256"
 
 Headers = CIMultiDictProxy[str]
 
@@ -57,19 +59,46 @@ class Signatures:
         seconds = _seconds(headers.get(f"{self.prefix}-timestamp", ""))
         if seconds is None or abs(now_ms / 1000 - seconds) > TOLERANCE_S:
             raise unsigned(f"{self.prefix}-timestamp is missing, or not within {TOLERANCE_S // 60} minutes of now")
-        content = b"%b.%d.%b" % (_raw(message_id), seconds, body)
+        content = b"%b.%d.%b" % (raw(message_id), seconds, body)
         if not self._signed(content, headers.get(f"{self.prefix}-signature", "")):
             raise unsigned(f"{self.prefix}-signature is missing or does not fit the body")
         return message_id
 
     def _signed(self, content: bytes, header: str) -> bool:
-        given = [_raw(part[3:]) for part in header.split(" ") if part.startswith("v1,")]
+        given = [raw(part[3:]) for part in header.split(" ") if part.startswith("v1,")]
         good = False
         for key in self.keys if given else ():
             expected = base64.b64encode(hmac.digest(key, content, "sha256"))
             for signature in given:
                 good |= hmac.compare_digest(signature, expected)
         return good
+
+
+@dataclass(frozen=True, slots=True)
+class CalcomSignatures:
+    """
+    Cal.com's secrets, newest first while rotating. With none nothing verifies, unless `allow_unsigned`.
+
+    The signature is the bare hex HMAC-SHA256 of the raw body; it names neither an instant nor an id (packages/features/
+    webhooks/lib/sendPayload.ts), so that a copy is good for ever, and harmless only because it changes nothing.
+    """
+
+    keys: tuple[bytes, ...]
+    allow_unsigned: bool = False
+
+    @classmethod
+    def of(cls, secrets: Iterable[str], *, allow_unsigned: bool) -> CalcomSignatures:
+        return cls(tuple(secret.encode() for secret in secrets if secret), allow_unsigned)
+
+    def verify(self, headers: Headers, body: bytes) -> None:
+        """Raises Problem 401, whatever the headers hold; `no-secret-provided`, which Cal.com sends without one, too."""
+        if not self.keys and self.allow_unsigned:
+            return
+        given, good = raw(headers.get(CALCOM_HEADER, "")), False
+        for key in self.keys:
+            good |= hmac.compare_digest(given, hmac.digest(key, body, "sha256").hex().encode())
+        if not good:
+            raise unsigned(f"{CALCOM_HEADER} is missing or does not fit the body")
 
 
 def unsigned(detail: str) -> Problem:
@@ -84,6 +113,7 @@ def _seconds(text: str) -> int | None:
     return math.floor(number) if math.isfinite(number) else None
 
 
-def _raw(text: str) -> bytes:
+def raw(text: str) -> bytes:
+    """The bytes of a header as they were sent."""
     # aiohttp reads header bytes as UTF-8 and keeps the rest as surrogates; this gives the bytes back.
     return text.encode("utf-8", "surrogateescape")

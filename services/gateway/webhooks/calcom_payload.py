@@ -1,0 +1,199 @@
+"""
+Cal.com's own payloads, in the three shapes it sends, as one event of ours.
+
+`{"triggerEvent", "createdAt", "payload": {…}}`; the same with the booking one level deeper (`payload.booking`, of older
+versions, or `payload.evt`, of newer MEETING_ENDED); and flat, where the booking's own row carries the trigger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from common.domain.booking import BookingEvent, BookingKind
+from services.gateway.problem import FieldError, Problem
+from services.gateway.replies import Ignored
+from services.gateway.webhooks import lenient
+from services.gateway.webhooks.lenient import (
+    Address,
+    AnObject,
+    Count,
+    Instant,
+    Objects,
+    Token,
+    Truth,
+    WebAddress,
+    Words,
+    Zone,
+)
+
+KINDS = {
+    "BOOKING_REQUESTED": BookingKind.REQUESTED,
+    "BOOKING_CREATED": BookingKind.CREATED,
+    "BOOKING_RESCHEDULED": BookingKind.RESCHEDULED,
+    "BOOKING_REJECTED": BookingKind.REJECTED,
+    "BOOKING_CANCELLED": BookingKind.CANCELLED,
+    "BOOKING_NO_SHOW_UPDATED": BookingKind.NO_SHOW,
+    "MEETING_ENDED": BookingKind.ENDED,
+}
+TRIGGERS = {kind: trigger for trigger, kind in KINDS.items()}
+_NEEDS_ALL = (BookingKind.REQUESTED, BookingKind.CREATED, BookingKind.RESCHEDULED)
+_NESTED = ("booking", "evt")
+
+
+def _value(response: Any) -> Any:
+    return response.get("value") if isinstance(response, dict) else response
+
+
+class _Camel(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="ignore")
+
+
+class Attendee(_Camel):
+    name: Words = None
+    first_name: Words = None
+    email: Address = None
+    time_zone: Zone = None
+    no_show: Truth = False
+
+
+class Responses(_Camel):
+    """The booking form's answers; only the address matters, `{"label": …, "value": …}`."""
+
+    email: Annotated[Address, BeforeValidator(_value)] = None
+
+
+class Named(_Camel):
+    name: Words = None
+
+
+class Linked(_Camel):
+    url: WebAddress = None
+    video_call_url: WebAddress = None
+
+
+class Booking(_Camel):
+    """What of a payload has a meaning here; `bookingUid` stands for `uid` where an event only refers to a booking."""
+
+    type: Token = None
+    uid: Token = None
+    booking_uid: Token = None
+    reschedule_uid: Token = None
+    from_reschedule: Token = None
+    i_cal_uid: Annotated[Token, Field(alias="iCalUID")] = None
+    i_cal_sequence: Count = None
+    event_type_id: Token = None
+    title: Words = None
+    start_time: Instant = None
+    end_time: Instant = None
+    request_reschedule: Truth = False
+    location: WebAddress = None
+    attendees: Annotated[list[Attendee], Objects] = []
+    responses: Annotated[Responses, AnObject] = Responses()
+    organizer: Annotated[Named, AnObject] = Named()
+    user: Annotated[Named, AnObject] = Named()
+    metadata: Annotated[Linked, AnObject] = Linked()
+    video_call_data: Annotated[Linked, AnObject] = Linked()
+
+
+class CalcomEvent(BaseModel):
+    """A webhook of Cal.com. The flat shape has the members of `payload` beside `triggerEvent`."""
+
+    model_config = ConfigDict(title="CalcomEvent")
+
+    triggerEvent: Annotated[str, Field(max_length=100)]
+    createdAt: Instant = None
+    payload: Annotated[Booking, AnObject] = Booking()
+
+
+def read(told: dict[str, Any], *, received_ms: int, types: Collection[str]) -> BookingEvent | Ignored:
+    """
+    The event. `types`: ids or slugs of the event types that count; empty: all.
+
+    Raises Problem 422 naming what is missing: a trigger, a booking's uid, and for an event that creates or moves a
+    booking also an address and a start.
+    """
+    trigger = lenient.words(told.get("triggerEvent"), 100)
+    if trigger is None:
+        raise _wrong([FieldError("triggerEvent", "is required, such as BOOKING_CREATED")])
+    kind = KINDS.get(trigger)
+    if kind is None:
+        return Ignored(trigger, "This event changes nothing here.")
+    where, fields = _booking_of(told)
+    booking = Booking.model_validate(fields)
+    uid = booking.uid or booking.booking_uid
+    if uid is None and booking.type == "Test":
+        return Ignored(trigger, "A test of the webhook: it is well.")
+    if not _counts(booking, types):
+        return Ignored(trigger, "This event type is not among CALCOM_EVENT_TYPES.")
+    event = _event(
+        kind, booking, uid or "", received_ms, None if where == "" else lenient.instant_ms(told.get("createdAt"))
+    )
+    if errors := _missing(event, where):
+        raise _wrong(errors)
+    return event
+
+
+def _booking_of(told: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """(Where the booking's fields stand, the fields); what a deeper level does not say, the one above it may."""
+    payload = told.get("payload")
+    if not isinstance(payload, dict):
+        return "", told
+    for name in _NESTED:
+        if isinstance(inner := payload.get(name), dict):
+            return f"payload.{name}.", {**payload, **{key: value for key, value in inner.items() if value is not None}}
+    return "payload.", payload
+
+
+def _counts(booking: Booking, types: Collection[str]) -> bool:
+    """An event that does not say its type is about a booking that counted before, or is about none of ours."""
+    said = {name for name in (booking.event_type_id, booking.type) if name is not None}
+    return not types or not said or not said.isdisjoint(types)
+
+
+def _event(kind: BookingKind, booking: Booking, uid: str, received_ms: int, created_ms: int | None) -> BookingEvent:
+    """`created_ms`: None for the flat shape, whose `createdAt` is the booking's and not the event's."""
+    attendee = booking.attendees[0] if booking.attendees else Attendee()
+    return BookingEvent(
+        kind=kind,
+        uid=uid,
+        event_ms=received_ms if created_ms is None else created_ms,
+        received_ms=received_ms,
+        reschedule_uid=booking.reschedule_uid or booking.from_reschedule,
+        ical_uid=booking.i_cal_uid,
+        sequence=booking.i_cal_sequence,
+        start_ms=booking.start_time,
+        end_ms=booking.end_time,
+        email=attendee.email or booking.responses.email,
+        first_name=attendee.first_name or (attendee.name.split()[0] if attendee.name else None),
+        timezone=attendee.time_zone,
+        title=booking.title,
+        join_url=booking.metadata.video_call_url or booking.video_call_data.url or booking.location,
+        organizer=booking.organizer.name or booking.user.name,
+        request_reschedule=booking.request_reschedule,
+        no_shows=_marks(booking) if kind is BookingKind.NO_SHOW else (),
+        event_type=booking.event_type_id or booking.type,
+    )
+
+
+def _marks(booking: Booking) -> tuple[tuple[str, bool], ...]:
+    return tuple((one.email, one.no_show) for one in booking.attendees if one.email is not None)
+
+
+def _missing(event: BookingEvent, where: str) -> list[FieldError]:
+    errors = [] if event.uid else [FieldError(f"{where}uid", "is required: the booking's uid")]
+    if event.kind not in _NEEDS_ALL:
+        return errors
+    if event.email is None:
+        message = "must be an e-mail address, here or in responses.email.value"
+        errors.append(FieldError(f"{where}attendees[0].email", message))
+    if event.start_ms is None:
+        errors.append(FieldError(f"{where}startTime", "must be an instant such as 2026-12-03T18:00:00Z"))
+    return errors
+
+
+def _wrong(errors: list[FieldError]) -> Problem:
+    return Problem(422, "some fields are not as they should be", errors=tuple(errors))

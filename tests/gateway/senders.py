@@ -1,0 +1,53 @@
+"""What Cal.com and Resend post, and how they sign it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from pathlib import Path
+from typing import Any
+
+from common.settings import Settings
+from services.cli.signing import headers_for
+from tests.gateway.conftest import Answer, Site, secret
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+CALCOM, RESEND = "/webhook/calcom-booking", "/webhook/resend"
+CALCOM_SECRET = "calsecret"
+RESEND_SECRET = secret("r")
+SECRETS = {"calcom_webhook_secret": CALCOM_SECRET, "resend_webhook_secret": RESEND_SECRET}
+SIGNING = Settings(**SECRETS)
+
+
+def fixture(name: str) -> dict[str, Any]:
+    """One of Cal.com's own payloads: `booking_created`, `ping`, …"""
+    told: dict[str, Any] = json.loads((FIXTURES / f"calcom_{name}.json").read_text())
+    return told
+
+
+def resend_events() -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = json.loads((FIXTURES / "resend_webhook_events.json").read_text())
+    return events
+
+
+def calcom_signature(body: bytes, key: str = CALCOM_SECRET) -> str:
+    return hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
+
+
+async def calcom_posts(site: Site, told: Any, **headers: str) -> Answer:
+    body = told if isinstance(told, bytes) else json.dumps(told).encode()
+    signed = {"Content-Type": "application/json", "X-Cal-Signature-256": calcom_signature(body)}
+    return await site.asks("POST", CALCOM, data=body, headers=signed | headers)
+
+
+async def resend_posts(site: Site, told: Any, *, id: str | None = None, **headers: str) -> Answer:
+    body = told if isinstance(told, bytes) else json.dumps(told).encode()
+    signed = headers_for("resend", body, SIGNING, now_s=site.clock.now_ms() // 1000, message_id=id)
+    return await site.asks("POST", RESEND, data=body, headers=signed | headers)
+
+
+def svix_signature(body: bytes, *, id: str, at: str, key: str = RESEND_SECRET) -> str:
+    mac = hmac.digest(base64.b64decode(key.removeprefix("whsec_")), f"{id}.{at}.".encode() + body, "sha256")
+    return f"v1,{base64.b64encode(mac).decode()}"

@@ -1,0 +1,65 @@
+"""Only Cal.com may tell of bookings: the raw body's signature, under any key while rotating, and garbage is a 401."""
+
+from __future__ import annotations
+
+import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from services.gateway.problem import Problem
+from services.gateway.webhooks.verification import CalcomSignatures
+from tests.gateway.conftest import Opener, Site
+from tests.gateway.senders import CALCOM, SECRETS, calcom_posts, calcom_signature, fixture
+
+BODY = b'{"type":"assessment.completed","data":{"email":"a@b.c"}}'
+KNOWN = "125abb58ece72eb9ae79f6d3652db96c2a9d04f60d97184e76231c1fe345c2f0"
+
+
+def verified(signature: str, *, keys: tuple[str, ...] = ("calsecret",), unsigned: bool = False) -> bool:
+    headers = CIMultiDictProxy(CIMultiDict({"x-cal-signature-256": signature}))
+    try:
+        CalcomSignatures.of(keys, allow_unsigned=unsigned).verify(headers, BODY)
+    except Problem as problem:
+        return problem.status != 401
+    return True
+
+
+def test_the_signature_known_from_cal_com_is_good() -> None:
+    assert verified(KNOWN)
+    assert calcom_signature(BODY) == KNOWN
+
+
+def test_either_key_is_good_while_rotating() -> None:
+    assert verified(calcom_signature(BODY, "old"), keys=("new", "old"))
+    assert not verified(calcom_signature(BODY, "old"), keys=("new",))
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        *("", "no-secret-provided", KNOWN[:-1], KNOWN + "0", KNOWN.upper(), f"sha256={KNOWN}", f" {KNOWN}", "é" * 64),
+        *("\udcff\udcfe", "0" * 64, "x" * 8000, f"{KNOWN},{KNOWN}"),
+    ],
+)
+def test_anything_else_is_refused(signature: str) -> None:
+    assert not verified(signature)
+
+
+@pytest.mark.parametrize("keys", [(), ("",)])
+@pytest.mark.parametrize("signature", ["", "no-secret-provided", calcom_signature(BODY, "")])
+def test_without_a_secret_nothing_is_good(keys: tuple[str, ...], signature: str) -> None:
+    assert not verified(signature, keys=keys)
+
+
+def test_unsigned_is_taken_only_when_that_was_said_and_no_secret_is_set() -> None:
+    assert verified("no-secret-provided", keys=(), unsigned=True)
+    assert not verified("no-secret-provided", unsigned=True)
+
+
+async def test_the_body_must_be_as_it_was_signed(opens: Opener, store_url: str) -> None:
+    site: Site = await opens(store_url, **SECRETS)
+    signed = {"X-Cal-Signature-256": calcom_signature(b'{"a": 1}')}
+
+    assert (await site.asks("POST", CALCOM, data=b'{"a":1}', headers=signed)).status == 401
+    assert (await site.asks("POST", CALCOM, data=b'{"a": 1}', headers=signed)).status == 422
+    assert (await site.asks("POST", CALCOM, data=b"{}")).status == 401
+    assert (await calcom_posts(site, fixture("booking_created"), **{"X-Cal-Signature-256": "\u00e9"})).status == 401
