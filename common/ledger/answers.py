@@ -166,7 +166,11 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """The state of the whole in numbers; `people` by status, `deliveries` by fate, queues by what waits in them."""
+    """
+    The state of the whole in numbers; `people` by status, `deliveries` by fate, queues by what waits in them.
+
+    `circuits`: by provider in trouble, fields as in `trouble.lua`. `pause`: of everybody, fields as in `pauses.py`.
+    """
 
     people: dict[str, int]
     deliveries: dict[str, int]
@@ -180,3 +184,5 @@ class Counts:
     queues: dict[str, dict[str, int]]
     workers: int
     circuits: dict[str, dict[str, str]]
+    pause: dict[str, Any] | None
+    paused_people: int

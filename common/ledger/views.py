@@ -14,6 +14,7 @@ from common.domain.ids import DeliveryId, EnrollmentId, is_reminder, split_deliv
 from common.ledger import booking_views, feedback, keys
 from common.ledger.answers import Counts, DeadLetter
 from common.ledger.ledger import Ledger
+from common.ledger.pauses import EVERYBODY
 
 HOUR_MS = 3_600_000
 QUEUES = ("classify", "send", "bookings", "notion_sync", "announce")
@@ -43,6 +44,8 @@ async def counts(ledger: Ledger, *, now_ms: int) -> Counts:
     pipe.zcard(keys.HEARTBEATS)
     for provider in ("resend", "notion"):
         pipe.hgetall(keys.circuit(provider))
+    pipe.hget(keys.PAUSES, EVERYBODY)
+    pipe.hlen(keys.PAUSES)
     for queue in QUEUES:
         pipe.zcard(keys.delayed(queue))
         pipe.hlen(keys.ready(queue) + ".msgs")
@@ -59,6 +62,8 @@ async def counts(ledger: Ledger, *, now_ms: int) -> Counts:
         workers,
         resend,
         notion,
+        pause,
+        pauses,
         *queues,
     ) = await pipe.execute()
     numbers = {name.decode(): int(number) for name, number in tally.items()}
@@ -86,6 +91,8 @@ async def counts(ledger: Ledger, *, now_ms: int) -> Counts:
             for name, circuit in (("resend", resend), ("notion", notion))
             if b"until" in circuit
         },
+        pause=json.loads(pause) if pause else None,
+        paused_people=pauses - (pause is not None),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from common.domain.enrollment import Enrollment
     from common.domain.standing import Caller
     from common.ledger.ledger import Ledger
+    from common.ledger.pauses import Pause
 
 
 @click.command()
@@ -30,7 +32,11 @@ def command(email: str, as_json: bool) -> None:
     click.secho(" · ".join(filter(None, (person["first_name"], person["email"]))), bold=True)
     reason = f" ({person['exit_reason']})" if person["exit_reason"] else ""
     segment = f"{person['segment']} · " if person["segment"] else ""
-    click.echo(f"{segment}{person['status']}{reason} · {person['enrollment_id']}\n")
+    click.echo(f"{segment}{person['status']}{reason} · {person['enrollment_id']}")
+    for whom, pause in (("paused", person["paused"]), ("everybody is paused", person["everybody_paused"])):
+        if pause is not None:
+            click.secho(f"{whom} {_pause_words(pause)}", fg="red")
+    click.echo()
     past = [(clock_time(line["at_ms"]), "", line["what"], line["detail"]) for line in person["happened"]]
     planned = [
         (
@@ -46,6 +52,7 @@ def command(email: str, as_json: bool) -> None:
 
 async def _look_up(ledger: Ledger, email: str) -> dict[str, Any]:
     from common.ledger.booking_views import caller, planned
+    from common.ledger.pauses import standing
     from common.ledger.views import timeline
 
     identity = enrollment_id(ledger.campaign, email)
@@ -56,7 +63,10 @@ async def _look_up(ledger: Ledger, email: str) -> dict[str, Any]:
         )
     steps = _planned(ledger, enrollment) if enrollment else []
     reminders = [{"what": what, "due_ms": due_ms} for due_ms, what in await planned(ledger, identity)]
+    pauses = await standing(ledger)
     return {
+        "paused": _pause(pauses.people.get(identity)),
+        "everybody_paused": _pause(pauses.everybody),
         **(_enrolled(enrollment) if enrollment else _booked(identity, await caller(ledger, identity))),
         "happened": [
             {"at_ms": entry.at_ms, "what": entry.what, "detail": entry.detail}
@@ -97,3 +107,14 @@ def _planned(ledger: Ledger, enrollment: Enrollment) -> list[dict[str, Any]]:
     if enrollment.next_step in dues and enrollment.next_due_ms is not None:
         dues[enrollment.next_step] = enrollment.next_due_ms
     return [{"what": f"step {step} planned", "due_ms": due_ms} for step, due_ms in dues.items()]
+
+
+def _pause(pause: Pause | None) -> dict[str, Any] | None:
+    return asdict(pause) if pause else None
+
+
+def _pause_words(told: dict[str, Any]) -> str:
+    from common.ledger.pauses import Pause
+    from services.cli.pause import words
+
+    return words(Pause(**told))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.domain.delivery import Fate
-from services.cli.shared import json_option, now_ms, print_json, print_table, span, with_ledger
+from services.cli.shared import clock_time, json_option, now_ms, print_json, print_table, span, with_ledger
 
 if TYPE_CHECKING:
     from common.ledger.answers import Counts
@@ -29,7 +29,7 @@ def command(as_json: bool) -> None:
     click.echo()
     rows = [(name, depth["ready"], depth["delayed"], depth["failed"]) for name, depth in found.queues.items()]
     print_table(["queue", "#ready", "#delayed", "#failed"], rows)
-    for trouble in _troubles(found, now):
+    for trouble in (*_pauses(found), *_troubles(found, now)):
         click.secho(trouble, fg="red")
 
 
@@ -37,6 +37,7 @@ def figures(found: Counts) -> dict[str, Any]:
     """The counts under the names of the documentation; *sent* is what the provider accepted."""
     rest = asdict(found)
     people = rest.pop("people")
+    rest["circuits"] = {name: _circuit(name, circuit) for name, circuit in found.circuits.items()}
     return {
         "enrolled": sum(people.values()),
         **people,
@@ -69,9 +70,37 @@ def _lines(found: Counts) -> list[tuple[int, str]]:
     ]
 
 
+def _circuit(provider: str, circuit: dict[str, str]) -> dict[str, Any]:
+    """Why everybody waits for a provider, since when, when it is asked next, and a cure if there is one."""
+    from common.providers.matrix import cure_of
+
+    reason = circuit.get("reason", "")
+    return {
+        "reason": reason,
+        "since_ms": int(circuit.get("since", circuit["until"])),
+        "next_probe_ms": int(circuit["until"]),
+        "cure": cure_of(provider, reason),
+    }
+
+
 def _troubles(found: Counts, now: int) -> list[str]:
-    return [
-        f"{name} is in trouble: {circuit.get('reason', '')}; everybody waits"
-        + (f" {span(int(circuit['until']) - now)}" if int(circuit["until"]) > now else " for the next try")
-        for name, circuit in found.circuits.items()
-    ]
+    return [_trouble(name, _circuit(name, circuit), now) for name, circuit in found.circuits.items()]
+
+
+def _trouble(name: str, told: dict[str, Any], now: int) -> str:
+    waits = "mail" if name == "resend" else "the mirror"
+    wait_ms = told["next_probe_ms"] - now
+    asked = f"asked again in {span(wait_ms)}" if wait_ms > 0 else "being asked again"
+    cure = f"; {told['cure']}" if told["cure"] else ""
+    since = clock_time(told["since_ms"])
+    return f"{name} is in trouble: {told['reason']}; {waits} waits since {since} UTC, {asked}{cure}"
+
+
+def _pauses(found: Counts) -> list[str]:
+    from common.ledger.pauses import Pause
+    from services.cli.pause import words
+
+    lines = [f"everybody is paused {words(Pause(**found.pause))}"] if found.pause else []
+    if found.paused_people:
+        lines.append(f"{found.paused_people} single people are paused (advent resume --contact EMAIL)")
+    return lines

@@ -1,0 +1,151 @@
+"""The plan that `advent resume` shows: how many mails go at once, in each hour, who first, and what has expired."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from common.domain.catch_up import Departure, departures
+from common.domain.delivery import Fate
+from services.cli.shared import clock_time, print_table, span
+
+if TYPE_CHECKING:
+    from common.domain.catch_up import Backlog
+    from common.domain.ids import EnrollmentId
+    from common.ledger.ledger import Ledger
+
+HOUR_MS = 3_600_000
+FIRST = 10
+HOURS_SHOWN = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """
+    What becomes of what is overdue when everybody, or one person, is resumed at `now_ms`.
+
+    `late`: each mail that goes late, in order. `on_time`: mails of the schedule in each hour from now on, as many hours
+    as `late` takes. `expired`: (address, reminder, start of the meeting). `addresses`: by the id of whose they are.
+    """
+
+    now_ms: int
+    per_second: float
+    late: list[Departure]
+    on_time: list[int]
+    expired: list[tuple[str, str, int]]
+    addresses: dict[str, str]
+
+    @property
+    def at_once(self) -> int:
+        """Mails that only the provider's rate holds back."""
+        return sum(mail.may_ms <= self.now_ms for mail in self.late)
+
+    @property
+    def at_once_takes_ms(self) -> int:
+        return round(self.at_once * 1_000 / self.per_second)
+
+    @property
+    def hours(self) -> list[tuple[int, int, int]]:
+        """(first instant of the hour, late mails in it, mails on time in it)."""
+        late = Counter((mail.at_ms - self.now_ms) // HOUR_MS for mail in self.late)
+        return [(self.now_ms + i * HOUR_MS, late[i], on_time) for i, on_time in enumerate(self.on_time)]
+
+    def figures(self) -> dict[str, Any]:
+        """For programs. Instants in ms."""
+        return {
+            "now_ms": self.now_ms,
+            "at_once": self.at_once,
+            "at_once_takes_ms": self.at_once_takes_ms,
+            "requests_per_second": self.per_second,
+            "late": len(self.late),
+            "caught_up_ms": self.late[-1].at_ms if self.late else self.now_ms,
+            "hours": [{"from_ms": ms, "late": late, "on_time": on_time} for ms, late, on_time in self.hours],
+            "first": [
+                {"email": self.addresses[mail.who], "what": mail.name, "due_ms": mail.due_ms, "at_ms": mail.at_ms}
+                for mail in self.late[:FIRST]
+            ],
+            "expired": [{"email": email, "what": what, "meeting_ms": ms} for email, what, ms in self.expired],
+        }
+
+
+async def plan_for_all(ledger: Ledger, *, now_ms: int, per_second: float) -> Plan:
+    from common.domain.ids import split_delivery_id
+    from common.ledger.backlog import addresses, overdue, planned
+
+    found = await overdue(ledger, now_ms=now_ms)
+    late = list(departures(found.backlogs, now_ms=now_ms, per_second=per_second))
+    named = {each: split_delivery_id(each.delivery) for each in found.expired}
+    shown = {mail.who for mail in late[:FIRST]} | {owner for owner, _ in named.values()}
+    emails = await addresses(ledger, sorted(shown))
+    expired = [(emails[owner], name.partition("/")[2], each.start_ms) for each, (owner, name) in named.items()]
+    hours = _hours(late, now_ms)
+    on_time = await planned(ledger, [now_ms + i * HOUR_MS for i in range(hours + 1)]) if hours else []
+    return Plan(now_ms=now_ms, per_second=per_second, late=late, on_time=on_time, expired=expired, addresses=emails)
+
+
+async def plan_for_one(ledger: Ledger, whose: EnrollmentId, *, now_ms: int, per_second: float) -> Plan:
+    """Of a person whose own schedule stands still, so that it is read from their enrollment and their calls."""
+    from common.ledger.backlog import addresses
+    from common.ledger.booking_views import calls
+
+    backlogs = [backlog] if (backlog := await _steps_of(ledger, whose)) else []
+    emails = await addresses(ledger, [whose])
+    expired = []
+    async for call in calls(ledger, whose):
+        for name, record in call.reminders.items():
+            start, _, reminder = name.partition("/")
+            if record.fate is Fate.PLANNED and int(start) <= now_ms:
+                expired.append((call.booking.email or "", reminder, int(start)))
+    late = list(departures(backlogs, now_ms=now_ms, per_second=per_second))
+    on_time = [0] * _hours(late, now_ms)
+    return Plan(now_ms=now_ms, per_second=per_second, late=late, on_time=on_time, expired=expired, addresses=emails)
+
+
+def _hours(late: list[Departure], now_ms: int) -> int:
+    return (late[-1].at_ms - now_ms) // HOUR_MS + 1 if late else 0
+
+
+async def _steps_of(ledger: Ledger, whose: EnrollmentId) -> Backlog | None:
+    from common.domain.catch_up import Backlog
+    from common.domain.enrollment import Status
+    from common.ledger import keys
+
+    enrollment = await ledger.enrollment(whose)
+    if enrollment is None or enrollment.status not in (Status.ACCEPTED, Status.ACTIVE):
+        return None
+    steps = [step for step in range(1, ledger.cadence.length + 1) if enrollment.fate_of(step)[0] is Fate.PLANNED]
+    mails = [(f"step-{n}", ledger.cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=n)) for n in steps]
+    last = (await ledger.read_hash(keys.enrollment(whose))).get("last")
+    return Backlog(
+        who=whose, mails=tuple(mails), last_ms=int(last) if last else None, gap_ms=ledger.cadence.minimum_gap_ms
+    )
+
+
+def print_plan(plan: Plan) -> None:
+    if not plan.late and not plan.expired:
+        click.echo("nothing is overdue")
+        return
+    rate = f"at {plan.per_second:g} a second" if plan.at_once else "no mail"
+    took = f", which takes {span(plan.at_once_takes_ms)}" if plan.at_once > 1 else ""
+    click.echo(f"{plan.at_once} {'mail goes' if plan.at_once == 1 else 'mails go'} out at once, {rate}{took}")
+    if plan.late:
+        click.echo(f"{len(plan.late)} go late in all, the last at {clock_time(plan.late[-1].at_ms)} UTC\n")
+        print_table(["hour (UTC)", "#late", "#on time"], [(clock_time(ms), *rest) for ms, *rest in _shown(plan)])
+        rows = [
+            (plan.addresses[mail.who], mail.name, clock_time(mail.due_ms), clock_time(mail.at_ms))
+            for mail in plan.late[:FIRST]
+        ]
+        click.echo()
+        print_table(["first", "mail", "was due (UTC)", "goes"], rows)
+    if plan.expired:
+        click.echo()
+        rows_expired = [(email, what, clock_time(ms)) for email, what, ms in plan.expired]
+        print_table(["expired", "reminder", "of the meeting at (UTC)"], rows_expired)
+
+
+def _shown(plan: Plan) -> list[tuple[int, int, int]]:
+    """The hours in which late mails go; the quiet ones between them say nothing."""
+    return [hour for hour in plan.hours if hour[1]][:HOURS_SHOWN]

@@ -1,0 +1,188 @@
+"""After a pause or an outage: nobody is lost, nobody gets several mails at once, and the plan said so before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from common.domain.catch_up import departures
+from common.domain.ids import enrollment_id
+from common.errors import Ambiguous, Misconfigured, Transient
+from common.ledger import backlog, keys, views
+from common.ledger.pauses import Pause, pause, resume
+from services.sandbox.simulation import Simulation
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+ADA = enrollment_id("christmas_2025", "ada@example.org")
+
+
+def said(story: Simulation) -> Pause:
+    return Pause(since_ms=story.clock.now_ms(), by="zoë", reason="")
+
+
+def hours_of(story: Simulation, address: str, anchor_ms: int) -> list[float]:
+    return [round((ms - anchor_ms) / HOUR_MS, 3) for ms, mail in story.post_office.delivered_ms if mail.to == address]
+
+
+async def planned(story: Simulation) -> list[tuple[str, str, int]]:
+    """(address, mail, instant) of all that goes late, as `advent resume --plan` says it, at a rate without limit."""
+    now_ms = story.clock.now_ms()
+    found = await backlog.overdue(story.ledger, now_ms=now_ms)
+    late = list(departures(found.backlogs, now_ms=now_ms, per_second=1e9))
+    emails = await backlog.addresses(story.ledger, [mail.who for mail in late])
+    return [(emails[mail.who], mail.name, mail.at_ms) for mail in late]
+
+
+async def test_a_pause_of_five_days_loses_nobody_and_keeps_the_gap_as_planned(story, ada, boris, clock):
+    anchor = clock.now_ms()
+    await story.signs_up(ada)
+    await story.run(until_ms=anchor + 30 * HOUR_MS)
+    await pause(story.ledger, None, said(story))
+    await story.signs_up(boris)
+    await story.run(until_ms=anchor + 150 * HOUR_MS)
+    assert hours_of(story, ada.email, anchor) == [0, 24]
+    assert hours_of(story, boris.email, anchor) == []
+
+    plan = await planned(story)
+    await resume(story.ledger, None, now_ms=clock.now_ms())
+    await story.run()
+
+    # Her third was due at 72, her fourth at 120; the fifth at 168 comes twelve hours after the fourth.
+    assert hours_of(story, ada.email, anchor) == [0, 24, 150, 162, 174, 216, 264]
+    # He signed up at 30: four are overdue or due now, and with the gap between them the fifth is on time.
+    assert hours_of(story, boris.email, anchor) == [150, 162, 174, 186, 198, 246, 294]
+    sent = sorted((mail.to, f"{mail.tags['step']}", ms) for ms, mail in story.post_office.delivered_ms)
+    assert set(plan) <= set(sent)
+    assert [(who, name) for who, name, _ in sorted(plan, key=lambda mail: (mail[0], mail[2]))] == [
+        *((ada.email, f"step-{n}") for n in (3, 4, 5)),
+        *((boris.email, f"step-{n}") for n in (1, 2, 3, 4)),
+    ]
+    assert all(len(mails) == 1 for mails in story.post_office.accepted.values())
+
+
+async def test_while_all_are_paused_nothing_runs_in_vain(story, ada, clock):
+    await pause(story.ledger, None, said(story))
+    for number in range(50):
+        await story.signs_up(replace(ada, email=f"person{number}@example.org"))
+    await story.run(until_ms=clock.now_ms() + HOUR_MS)
+
+    assert await story.run(until_ms=clock.now_ms() + 5 * DAY_MS) == 0
+    assert await story.ledger.client.zcard(keys.delayed("send")) == 50
+
+
+async def test_one_person_is_paused_and_resumed_and_the_others_notice_nothing(story, ada, boris, clock):
+    anchor = clock.now_ms()
+    await story.signs_up(ada)
+    await story.signs_up(boris)
+    await story.run(until_ms=anchor + 30 * HOUR_MS)
+    await pause(story.ledger, ADA, said(story))
+    await story.run(until_ms=anchor + 130 * HOUR_MS)
+    await resume(story.ledger, ADA, now_ms=clock.now_ms())
+    await story.run()
+
+    assert hours_of(story, ada.email, anchor) == [0, 24, 130, 142, 168, 216, 264]
+    assert hours_of(story, boris.email, anchor) == [0, 24, 72, 120, 168, 216, 264]
+
+
+async def test_who_leaves_during_a_pause_gets_nothing_after_it(story, ada, clock):
+    anchor = clock.now_ms()
+    await story.signs_up(ada)
+    await story.run(until_ms=anchor + HOUR_MS)
+    await pause(story.ledger, None, said(story))
+    await story.run(until_ms=anchor + 30 * HOUR_MS)
+    await story.ledger.unsubscribe(ADA, mark=story.ledger.mark(ada.email), now_ms=clock.now_ms())
+
+    assert await planned(story) == []
+    await resume(story.ledger, None, now_ms=clock.now_ms())
+    await story.run()
+    assert hours_of(story, ada.email, anchor) == [0]
+
+
+async def test_a_pause_outlasts_trouble_that_ends_meanwhile(story, ada, boris, clock):
+    anchor = clock.now_ms()
+    story.post_office.trouble = lambda _mail: (
+        Misconfigured("invalid_api_key", status=403) if clock.now_ms() < anchor + HOUR_MS else None
+    )
+    await story.signs_up(ada)
+    await story.run(until_ms=anchor + 10_000)
+    await pause(story.ledger, None, said(story))
+    await story.run(until_ms=anchor + 5 * HOUR_MS)
+    assert story.post_office.delivered_ms == []
+
+    await resume(story.ledger, None, now_ms=clock.now_ms())
+    await story.run(until_ms=anchor + 6 * HOUR_MS)
+    assert hours_of(story, ada.email, anchor) == [5]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(("people", "hours"), [(1, 3), (12, 8)])
+async def test_when_nobody_can_be_reached_nobody_is_buried_and_little_is_asked(story, ada, clock, people, hours):
+    anchor = clock.now_ms()
+    asked = 0
+
+    def trouble(_mail):
+        nonlocal asked
+        asked += clock.now_ms() < anchor + hours * HOUR_MS
+        return Transient("connect") if clock.now_ms() < anchor + hours * HOUR_MS else None
+
+    story.post_office.trouble = trouble
+    addresses = [f"person{number}@example.org" for number in range(people)]
+    for address in addresses:
+        await story.signs_up(replace(ada, email=address))
+    await story.run()
+
+    assert asked < hours * 120 + 30
+    assert [letter async for letter in views.dead_letters(story.ledger)] == []
+    for address in addresses:
+        sent = hours_of(story, address, anchor)
+        assert len(sent) == 7
+        assert hours <= sent[0] < hours + 0.02
+        assert all(later - earlier >= 12 for earlier, later in pairwise(sent))
+
+
+async def test_a_few_mails_that_always_fail_cannot_hold_up_the_others(story, ada, clock):
+    anchor = clock.now_ms()
+    bad = {f"bad{number}@example.org" for number in range(4)}
+    story.post_office.trouble = lambda mail: Transient("internal_server_error", status=500) if mail.to in bad else None
+    for address in sorted(bad):
+        await story.signs_up(replace(ada, email=address))
+    await story.run(until_ms=anchor + 60_000)
+    good = [f"good{number}@example.org" for number in range(5)]
+    for address in good:
+        await story.signs_up(replace(ada, email=address))
+    await story.run(until_ms=anchor + 3 * 60_000)
+
+    assert [len(story.post_office.inbox_of(address)) for address in good] == [1] * 5
+    more = replace(ada, email="later@example.org")
+    await story.signs_up(more)
+    await story.run(until_ms=anchor + 4 * 60_000)
+    assert len(story.post_office.inbox_of(more.email)) == 1
+
+
+async def test_tries_that_an_outage_took_are_not_missing_afterwards(story, ada, boris, chen, clock):
+    """Holds during the outage spend nothing: a single failure after it is a first one."""
+    anchor = clock.now_ms()
+    lost = {boris.email, chen.email, ada.email}
+
+    def trouble(mail):
+        if clock.now_ms() < anchor + 10 * 60_000:
+            return Unheard("bad_gateway", status=502)
+        if mail.to in lost:
+            lost.discard(mail.to)
+            return Unheard("bad_gateway", status=502)
+        return None
+
+    story.post_office.trouble = trouble
+    for person in (ada, boris, chen):
+        await story.signs_up(person)
+    await story.run(until_ms=anchor + HOUR_MS)
+
+    assert await story.ledger.client.zcard(keys.DEAD) == 0
+    assert len(story.post_office.delivered_ms) == 3
+
+
+class Unheard(Ambiguous):
+    """An answer of a gateway that never asked the provider; we cannot know that."""
