@@ -39,7 +39,7 @@ class Sought:
     A mail that may have been accepted since an instant.
 
     `enrollment`: whose it is; their other mails are not it. `is_frozen`: `subject` is that of the bytes that were
-    handed over; else it is what would be rendered now, of answers that may have changed, and its absence proves nothing.
+    handed over; else it is what would be rendered now, of answers that may have changed: its absence proves nothing.
     """
 
     to: str

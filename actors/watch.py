@@ -17,6 +17,7 @@ class Watch:
     """`/health`, `/ready` and `/metrics` of one worker."""
 
     def __init__(self, ledger: Ledger) -> None:
+        self.opening = True
         self.draining = False
         self._ledger = ledger
         self._runner: web.AppRunner | None = None
@@ -49,7 +50,7 @@ class Watch:
             store = "ok"
         except PASSING as error:
             store = type(error).__name__
-        ready = store == "ok" and not self.draining
+        ready = store == "ok" and not self.opening and not self.draining
         body = {"status": "ready" if ready else "not ready", "store": store, "draining": self.draining}
         return web.json_response(body, status=200 if ready else 503)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any
 
 import dramatiq
 import structlog
-from common.providers.build import Providers, build_providers
 from dramatiq.asyncio import get_event_loop_thread
 from dramatiq.middleware import AsyncIO, Retries, TimeLimit
 
+from actors.first_start import FirstStart
 from actors.healing import calibrate, heal
 from actors.roster import ROSTER, THREADS, declare
 from actors.watch import Watch
@@ -23,6 +23,7 @@ from common.campaigns.loader import load_campaign
 from common.clock import SystemClock
 from common.ledger.ledger import Ledger
 from common.messages import QUEUE_NAMESPACE
+from common.providers.build import Providers, build_providers
 from common.settings import Settings
 from common.store import connect, connect_async
 from common.world import World
@@ -36,7 +37,9 @@ DRAIN_MS = 20_000
 class Worker:
     """The queues, the world the actors play in, and the loop both meet in."""
 
-    def __init__(self, settings: Settings, store_url: str) -> None:
+    def __init__(self, settings: Settings, store_url: str, *, stopping: threading.Event | None = None) -> None:
+        """`stopping`: set by whoever wants the worker to end, also while it still starts."""
+        self.stopping = stopping or threading.Event()
         self.settings = settings
         self.store_url = store_url
         self.clock = SystemClock()
@@ -51,19 +54,39 @@ class Worker:
         self._providers: Providers | None = None
         self._healing: Future[None] | None = None
         self._watch: Watch | None = None
+        self._first_start: FirstStart | None = None
         self._dramatiq: Any = dramatiq.Worker(self.broker, worker_threads=THREADS, worker_timeout=1_000)
 
     def start(self) -> None:
         """
-        Begin to work. The queues open only when the world stands, since the loop it lives in comes with the worker.
+        Begin to work. The queues open only when the world stands, since the loop it lives in comes with the worker; and
+        over an empty store only when Notion was read, if it answers.
 
         Raises SettingsError or CampaignError before any job is taken.
         """
         campaign = load_campaign(self.settings.campaign, directory=self.settings.campaigns_dir)
         self._dramatiq.start()
         self._on_loop(self._build(campaign))
+        self._before_work()
+        if self.stopping.is_set():
+            return
         declare(self.broker, lambda: self.world)  # type: ignore[arg-type, return-value]
+        if self._watch is not None:
+            self._watch.opening = False
         log.info("worker_started", worker=self.broker.broker_id, threads=THREADS)
+
+    def _before_work(self) -> None:
+        """Wait for it, but not when the worker shall end."""
+        loop = get_event_loop_thread()
+        assert loop is not None, "the AsyncIO middleware starts the loop with the worker"
+        assert self.world is not None, "it was built just now"
+        self._first_start = FirstStart(self.world)
+        ready = asyncio.run_coroutine_threadsafe(self._first_start.before_work(), loop.loop)
+        while not wait([ready], timeout=0.2).done and not self.stopping.is_set():
+            pass
+        if ready.done():
+            ready.result()
+        ready.cancel()
 
     def stop(self) -> None:
         """Take no more jobs, finish those in hand, give the others back. What is cut short is taken over elsewhere."""
@@ -109,6 +132,8 @@ class Worker:
     async def _ready_no_more(self) -> None:
         if self._watch is not None:
             self._watch.draining = True
+        if self._first_start is not None:
+            await self._first_start.stop()
 
     def _on_loop(self, coroutine: Any) -> None:
         loop = get_event_loop_thread()
@@ -132,7 +157,7 @@ def run(settings: Settings, store_url: str) -> int:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    worker = Worker(settings, store_url)
+    worker = Worker(settings, store_url, stopping=stopping)
     worker.start()
     stopping.wait()
     worker.stop()

@@ -22,6 +22,8 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `circuit:<provider>` | HASH | why everybody waits for a provider, and until when | while in trouble |
 | `pauses` | HASH | `*` for everybody, or enrollment → who paused it, when and why, JSON, see `pauses.py` | until resumed |
 | `counts` | HASH | status → people; fate → deliveries | for ever |
+| `rebuilt` | STRING | `owed`, `done` or `never`, and since when: has Notion been read into this store? See `first_start.py` | for ever |
+| `rebuilding` | STRING | `worker word`: who reads it just now, and how it goes | seconds |
 | `sweep` | STRING | which worker sweeps | seconds |
 | `budget:<provider>` | STRING, ZSET | see `providers/budget.py` | minutes |
 | `mirror:*` | | see `providers/guard.py` | minutes |
@@ -48,6 +50,8 @@ SYNCING = PREFIX + "syncing"
 BOOKINGS = PREFIX + "bookings"
 COUNTS = PREFIX + "counts"
 SWEEP = PREFIX + "sweep"
+REBUILT = PREFIX + "rebuilt"
+REBUILDING = PREFIX + "rebuilding"
 PAUSES = PREFIX + "pauses"
 HEARTBEATS = QUEUE_NAMESPACE + ":__heartbeats__"
 PAUSED_QUEUES = QUEUE_NAMESPACE + ":__paused__"

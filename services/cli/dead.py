@@ -8,11 +8,13 @@ import click
 
 from common.domain.ids import DeliveryId
 from services.cli.cures import CommandFailed
-from services.cli.shared import clock_time, json_option, now_ms, print_json, print_table, with_ledger
+from services.cli.shared import clock_time, json_option, now_ms, print_json, print_table, with_ledger, with_world
 
 if TYPE_CHECKING:
+    from actors.dead_letters import Plan
     from common.ledger.answers import DeadLetter
     from common.ledger.ledger import Ledger
+    from common.world import World
 
 
 @click.group()
@@ -46,25 +48,27 @@ def list_command(as_json: bool) -> None:
 @command.command("replay")
 @click.argument("delivery", required=False, metavar="[ID]")
 @click.option("--all", "everything", is_flag=True, help="Replay every dead letter.")
-@click.option("--dry-run", is_flag=True, help="Say what would be replayed, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done with each, and change nothing.")
 @json_option
-def replay_command(delivery: str | None, everything: bool, dry_run: bool, as_json: bool) -> None:
+def replay_command(delivery: str | None, everything: bool, dry_run: bool, as_json: bool) -> int:
     """
-    Plan dead letters again, due at once.
+    Plan dead letters again, due at once. Nobody gets one twice.
 
-    One that may have been accepted keeps its key and its bytes, so that the provider can tell; the others are rendered
-    anew.
+    What was certainly never accepted is rendered anew. What may have been accepted goes again with the same bytes under
+    the same key while the provider remembers it; after 23 hours it is looked for in what Resend lists, and is sent
+    again only if it is not there. What nobody can tell stays a dead letter; the exit status is then 1.
     """
     if (delivery is None) is not everything:
         raise click.UsageError("Name one ID, or --all.")
-    letters = with_ledger(lambda ledger: _replay(ledger, delivery, dry_run=dry_run))
+    outcomes = with_world(lambda world: _replay(world, delivery, dry_run=dry_run))
     if as_json:
-        print_json({"dry_run": dry_run, "replayed": [letter.delivery_id for letter in letters]})
-        return
-    for letter in letters:
-        click.echo(f"{'would replay' if dry_run else 'replayed'} {letter.delivery_id}: {letter.reason}")
-    if not letters:
-        click.echo("No dead letters.")
+        print_json(_told(outcomes, dry_run=dry_run))
+    else:
+        for plan, done in outcomes:
+            click.echo(_line(plan, done, dry_run=dry_run))
+        if not outcomes:
+            click.echo("No dead letters.")
+    return 0 if all(done for _, done in outcomes) else 1
 
 
 @command.command("discard")
@@ -91,12 +95,46 @@ async def _one(ledger: Ledger, delivery: str) -> DeadLetter:
     return letter
 
 
-async def _replay(ledger: Ledger, delivery: str | None, *, dry_run: bool) -> list[DeadLetter]:
-    letters = [await _one(ledger, delivery)] if delivery is not None else await _all(ledger)
-    if dry_run:
-        return letters
-    now = now_ms()
-    return [x for x in letters if await ledger.replay(x.delivery_id, now_ms=now, fresh=not x.doubt)]
+async def _replay(world: World, delivery: str | None, *, dry_run: bool) -> list[tuple[Plan, bool]]:
+    """What is planned for each letter, and whether it was done (in a dry run: would be)."""
+    from actors.dead_letters import Way, plan, replay
+
+    letters = [await _one(world.ledger, delivery)] if delivery is not None else await _all(world.ledger)
+    outcomes = []
+    for letter in letters:
+        planned = await plan(world, letter)
+        done = planned.way is not Way.REFUSED if dry_run else await replay(world, planned)
+        outcomes.append((planned, done))
+    return outcomes
+
+
+def _line(planned: Plan, done: bool, *, dry_run: bool) -> str:
+    """`replayed enr_…/step-3: validation_error`"""
+    from actors.dead_letters import Way
+
+    letter = planned.letter
+    if planned.way is Way.REFUSED:
+        return f"not replayed {letter.delivery_id}: {planned.why}"
+    if not done:
+        return f"not replayed {letter.delivery_id}: somebody else did, a moment ago"
+    way = "" if planned.way is Way.RENDERED and not dry_run else f" ({planned.way})"
+    return f"{'would replay' if dry_run else 'replayed'} {letter.delivery_id}: {letter.reason}{way}"
+
+
+def _told(outcomes: list[tuple[Plan, bool]], *, dry_run: bool) -> dict[str, Any]:
+    return {
+        "dry_run": dry_run,
+        "replayed": [planned.letter.delivery_id for planned, done in outcomes if done],
+        "letters": [
+            {
+                "id": planned.letter.delivery_id,
+                "way": planned.way.name.lower(),
+                "done": done and not dry_run,
+                "why": planned.why or planned.letter.reason,
+            }
+            for planned, done in outcomes
+        ],
+    }
 
 
 async def _discard(ledger: Ledger, delivery: str, *, dry_run: bool) -> DeadLetter:

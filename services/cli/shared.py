@@ -14,6 +14,7 @@ from common.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from common.ledger.ledger import Ledger
+    from common.world import World
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")
 
@@ -63,6 +64,18 @@ def with_ledger(ask: Callable[[Ledger], Awaitable[Answer]]) -> Answer:
             return await ask(ledger)
 
     return asyncio.run(asked())
+
+
+def with_world(act: Callable[[World], Awaitable[Answer]]) -> Answer:
+    """Do what an actor does, from a command."""
+
+    async def acted() -> Answer:
+        from services.cli.world import open_world
+
+        async with open_world(settings_with_store()) as world:
+            return await act(world)
+
+    return asyncio.run(acted())
 
 
 def now_ms() -> int:

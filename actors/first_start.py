@@ -1,0 +1,112 @@
+"""An empty store at the first start: Notion is read before any job is taken, if it answers; else as soon as it does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from actors.rebuild import rebuild
+from common.errors import Failure
+from common.ledger.first_start import Word, is_owed, leave, settled, take, word_of_another
+from common.providers.notion_rows import SequenceRows
+from common.world import World
+
+log = structlog.get_logger(__name__)
+
+ANSWER_S = 2.0
+"""Notion answers within this, or the doors open without it."""
+HOLD_EVERY_S = 3.0
+LOOK_EVERY_S = 0.2
+AGAIN_S = (5.0, 30.0, 60.0, 300.0)
+
+Sleep = Callable[[float], Awaitable[None]]
+
+_sleep: Sleep = asyncio.sleep  # noqa: TID251 -- before the first job there is no schedule to stand in
+
+
+class FirstStart:
+    """
+    One worker's part in it. Never in TESTING_MODE: a rehearsal must not touch live rows that it did not make.
+
+    `before_work` returns when jobs may be taken; `stop` ends what goes on after it.
+    """
+
+    def __init__(self, world: World, *, sleep: Sleep = _sleep) -> None:
+        self._world, self._sleep = world, sleep
+        self._word: Word = "reading"
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def before_work(self) -> None:
+        """
+        1. A store that has its people, or had Notion read already, needs nothing.
+        2. One worker reads; the others wait for it, until it is done or has opened the doors.
+        3. If Notion does not answer, or not to the end, the doors open, and it is asked again until it does.
+        """
+        settings, ledger = self._world.settings, self._world.ledger
+        if settings.testing_mode or settings.notion_email_sequence_db_id is None:
+            return
+        while await is_owed(ledger, now_ms=self._world.clock.now_ms()):
+            if await take(ledger, self._world.worker, self._word):
+                await self._begin()
+                return
+            if await word_of_another(ledger) == "later":
+                return
+            await self._sleep(LOOK_EVERY_S)
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        if self._tasks:
+            await leave(self._world.ledger, self._world.worker)
+
+    async def _begin(self) -> None:
+        self._tasks.append(asyncio.create_task(self._hold()))
+        if not await self._read(answer_s=ANSWER_S):
+            self._word = "later"
+            await take(self._world.ledger, self._world.worker, self._word)
+            log.warning("rebuild_put_off", reason="Notion does not answer; the doors open without it")
+            self._tasks.append(asyncio.create_task(self._read_later()))
+
+    async def _hold(self) -> None:
+        while True:
+            await self._sleep(HOLD_EVERY_S)
+            await take(self._world.ledger, self._world.worker, self._word)
+
+    async def _read_later(self) -> None:
+        missed = 0
+        while await is_owed(self._world.ledger, now_ms=self._world.clock.now_ms()):
+            await self._sleep(AGAIN_S[min(missed, len(AGAIN_S) - 1)])
+            missed += 1
+            if await self._read(answer_s=10):
+                return
+
+    async def _read(self, *, answer_s: float) -> bool:
+        """Whether Notion answered, and was read to its end."""
+        world = self._world
+        rows = SequenceRows(
+            world.settings,
+            world.ledger.client,
+            clock=world.clock,
+            budget=world.mirror_budget,
+            campaign_name=world.campaign.name,
+        )
+        try:
+            await asyncio.wait_for(rows.open(), answer_s)
+            summary = await rebuild(world, rows)
+        except (Failure, TimeoutError) as failure:
+            log.warning("rebuild_failed", kind=type(failure).__name__, code=getattr(failure, "code", "no_answer"))
+            return False
+        finally:
+            await rows.close()
+        for row in summary.unreadable:
+            log.error("row_unreadable", page_id=row.page_id)
+        await settled(world.ledger, now_ms=world.clock.now_ms())
+        self._tasks[0].cancel()
+        await leave(world.ledger, world.worker)
+        return True

@@ -1,0 +1,132 @@
+"""A worker that finds its store empty asks Notion first; and opens its doors all the same when nobody answers."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from actors.first_start import FirstStart
+from common.domain.ids import enrollment_id
+from common.ledger import keys
+from tests.rebuild.conftest import House
+
+STEPS = [f"step-{step}" for step in range(1, 8)]
+
+
+@pytest.fixture
+async def starts(house: House):
+    """A worker starts, and its doors are open when this returns."""
+    started: list[FirstStart] = []
+
+    async def starts(worker: str = "w1", *, is_testing: bool = False) -> FirstStart:
+        from dataclasses import replace
+
+        settings = house.settings.model_copy(update={"testing_mode": is_testing})
+        first = FirstStart(replace(house.world, worker=worker, settings=settings), sleep=_briefly)
+        started.append(first)
+        await first.before_work()
+        return first
+
+    yield starts
+    for first in started:
+        await first.stop()
+
+
+async def _briefly(_seconds: float) -> None:
+    await asyncio.sleep(0.01)
+
+
+async def state(house: House) -> str:
+    return ((await house.store.get(keys.REBUILT)) or b"").decode().split(" ")[0]
+
+
+async def test_an_empty_store_is_filled_before_the_first_job(house: House, ada, starts):
+    await house.simulation.signs_up(ada)
+    await house.until(80)
+    await house.loses_its_store()
+
+    await starts()
+
+    assert await state(house) == "done"
+    assert sorted((await house.record(ada)).records) == [1, 2, 3]
+    await house.until(300)
+    assert await house.inbox(ada) == STEPS
+
+
+async def test_a_store_that_has_its_people_is_left_alone(house: House, ada, starts):
+    await house.simulation.signs_up(ada)
+    await house.until(1)
+    asked = await house.ask("GET", "/counts.json")
+
+    await starts()
+
+    assert await state(house) == "never"
+    assert asked["requests"] == (await house.ask("GET", "/counts.json"))["requests"]
+
+
+async def test_a_signup_that_came_before_the_first_worker_does_not_hide_that_the_store_is_empty(house, ada, starts):
+    await house.simulation.signs_up(ada)
+    await house.until(80)
+    await house.loses_its_store()
+    await house.simulation.signs_up(ada)
+
+    await starts()
+    await house.until(300)
+
+    assert await state(house) == "done"
+    assert await house.inbox(ada) == STEPS
+
+
+async def test_a_rehearsal_never_touches_rows_that_it_did_not_make(house: House, ada, starts):
+    await house.simulation.signs_up(ada)
+    await house.until(1)
+    await house.loses_its_store()
+
+    await starts(is_testing=True)
+
+    assert await state(house) == ""
+    assert await house.record(ada) is None
+
+
+async def test_while_notion_is_away_the_doors_are_open_and_later_what_it_says_is_merged(house: House, ada, starts):
+    await house.simulation.signs_up(ada)
+    await house.until(80)
+    await house.loses_its_store()
+    await house.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
+
+    await starts()
+
+    assert await state(house) == "owed"
+    await house.calm()
+    async with asyncio.timeout(10):
+        while await state(house) != "done":
+            await asyncio.sleep(0.01)
+    assert enrollment_id("christmas_2025", ada.email) == (await house.record(ada)).id
+    await house.until(300)
+    assert await house.inbox(ada) == STEPS
+
+
+async def test_of_two_workers_one_reads_and_the_other_waits_for_it(house: House, ada, starts):
+    await house.simulation.signs_up(ada)
+    await house.until(80)
+    await house.loses_its_store()
+    before = (await house.ask("GET", "/counts.json"))["requests"].get("notion data_sources.query", 0)
+
+    await asyncio.gather(starts("w1"), starts("w2"))
+
+    after = (await house.ask("GET", "/counts.json"))["requests"]["notion data_sources.query"]
+    assert after == before + 1
+    assert sorted((await house.record(ada)).records) == [1, 2, 3]
+
+
+async def test_the_one_who_died_over_it_is_succeeded(house: House, ada, starts):
+    await house.simulation.signs_up(ada)
+    await house.until(80)
+    await house.loses_its_store()
+    await house.store.set(keys.REBUILDING, "dead reading", px=50)
+
+    await starts()
+
+    assert await state(house) == "done"
+    assert await house.record(ada) is not None
