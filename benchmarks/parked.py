@@ -29,17 +29,19 @@ BATCH = 5_000
 FAR_MS = 10 * 86_400_000
 
 
-def main(parked: int = 1_000_000, seconds: float = 15) -> dict[str, float]:
-    """The figures, also printed."""
+def measure(parked: int, seconds: float) -> dict[str, float]:
+    """The figures of `parked` messages that wait while `seconds` of others become due."""
     with tempfile.TemporaryDirectory(prefix="advent-") as directory:
         store = EmbeddedStore(Path(directory))
         store.start()
         try:
-            figures = _measure(DurableRedisBroker(url=store.url, namespace=QUEUE_NAMESPACE), store.url, parked, seconds)
+            return _measure(DurableRedisBroker(url=store.url, namespace=QUEUE_NAMESPACE), store.url, parked, seconds)
         finally:
             store.stop()
-    print(json.dumps(figures))  # noqa: T201 -- the figures are what the command is for
-    return figures
+
+
+def main(parked: int = 1_000_000, seconds: float = 15) -> None:
+    sys.stdout.write(json.dumps(measure(parked, seconds)) + "\n")
 
 
 def work(url: str) -> None:

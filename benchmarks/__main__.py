@@ -1,0 +1,91 @@
+"""
+`make bench`: every figure that the documentation states, measured here and now, beside its goal.
+
+    python -m benchmarks [gateway] [people] [memory] [parked] [--quick] [--json]
+
+All of them unless some are named. `--quick`: small sizes, in a minute, to see whether a change made a difference; the
+figures of `docs/performance.md` are those of a full run on an idle machine. Exit status 1 when a goal is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks import gateway, memory, parked, people
+from benchmarks.figures import Figure, Goal, as_json, print_table
+
+
+def of_gateway(*, quick: bool) -> list[Figure]:
+    found: Any = gateway.measure(requests=1_000 if quick else 4_000, rounds=3 if quick else 7, connections=64)
+    ours, bare = found["advent"], found["bare"]
+    rounds = ", ".join(f"{ratio:.2f}" for ratio in found["ratios"])
+    return [
+        Figure("signups a second, to bare aiohttp + SET", found["ratio"], "times", Goal(1.0, at_least=True), rounds),
+        Figure("signups a second", round(ours["rps"]), "/s", None, f"the bare handler: {bare['rps']:,.0f}/s"),
+        Figure("a signup's answer, p99", ours["p99_ms"], "ms", Goal(50), f"64 at once; p50 {ours['p50_ms']} ms"),
+    ]
+
+
+def of_people(*, quick: bool) -> list[Figure]:
+    return people.measure(people=10_000 if quick else 100_000)
+
+
+def of_memory(*, quick: bool) -> list[Figure]:
+    return memory.measure(signups=20 if quick else 200)
+
+
+def of_parked(*, quick: bool) -> list[Figure]:
+    found = parked.measure(50_000 if quick else 1_000_000, 5 if quick else 30)
+    behind = f"{found['parked']:,} parked, {found['started']:,} due ones"
+    about = f"p50 {found['lateness_p50_ms']} ms, the latest {found['lateness_max_ms']} ms"
+    return [
+        Figure("lateness behind parked messages, p99", found["lateness_p99_ms"], "ms", Goal(50), f"{behind}; {about}"),
+        Figure("memory of a parked message", found["bytes_per_parked_message"], "bytes"),
+        Figure("messages parked a second", found["parked_a_second"], "/s", None, "in batches, each synced to disk"),
+    ]
+
+
+BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
+    "gateway": of_gateway,
+    "people": of_people,
+    "memory": of_memory,
+    "parked": of_parked,
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="make bench", description="Measure what docs/performance.md states.")
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(BENCHMARKS))
+    parser.add_argument("--quick", action="store_true", help="small sizes")
+    parser.add_argument("--json", action="store_true", dest="as_json", help="for programs")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.names) - set(BENCHMARKS):
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+    figures: list[Figure] = []
+    for name in options.names or BENCHMARKS:
+        sys.stderr.write(f"measuring: {name} …\n")
+        figures += BENCHMARKS[name](quick=options.quick)
+    if options.as_json:
+        sys.stdout.write(as_json(figures, machine()) + "\n")
+    else:
+        sys.stdout.write(" · ".join(str(fact) for fact in machine().values()) + "\n")
+        print_table(figures)
+    return 1 if any(figure.verdict == "MISSED" for figure in figures) else 0
+
+
+def machine() -> dict[str, Any]:
+    return {
+        "processors": f"{os.cpu_count()} processors",
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": f"Python {platform.python_version()}",
+        "load": f"load {os.getloadavg()[0]:.1f}",
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

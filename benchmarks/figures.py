@@ -1,0 +1,71 @@
+"""What a benchmark finds: figures with their goals, as a table for eyes or as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """`at_least` or at most `value`, in the unit of its figure."""
+
+    value: float
+    at_least: bool = False
+
+    def is_met_by(self, value: float) -> bool:
+        return value >= self.value if self.at_least else value <= self.value
+
+    def __str__(self) -> str:
+        return f"{'≥' if self.at_least else '≤'} {self.value:,g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured value; `about` says what it is made of."""
+
+    name: str
+    value: float
+    unit: str = ""
+    goal: Goal | None = None
+    about: str = ""
+
+    @property
+    def verdict(self) -> str:
+        if self.goal is None:
+            return ""
+        return "met" if self.goal.is_met_by(self.value) else "MISSED"
+
+
+def print_table(figures: Iterable[Figure]) -> None:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in ("figure", "measured", "", "goal", "", "about"):
+        table.add_column(column, justify="right" if column in ("measured", "goal") else "left", overflow="fold")
+    for figure in figures:
+        style = "red" if figure.verdict == "MISSED" else ""
+        goal = str(figure.goal) if figure.goal else ""
+        table.add_row(figure.name, f"{figure.value:,g}", figure.unit, goal, Text(figure.verdict, style), figure.about)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 160
+    console.print(table)
+
+
+def as_json(figures: Iterable[Figure], machine: dict[str, Any]) -> str:
+    entries = [
+        {
+            "name": figure.name,
+            "value": figure.value,
+            "unit": figure.unit,
+            "goal": str(figure.goal) if figure.goal else None,
+            "met": figure.goal.is_met_by(figure.value) if figure.goal else None,
+        }
+        for figure in figures
+    ]
+    return json.dumps({"machine": machine, "figures": entries}, ensure_ascii=False, indent=2)
