@@ -5,7 +5,10 @@ from __future__ import annotations
 import structlog
 
 from common import metrics
+from common.ledger import keys
 from common.ledger.answers import Settled, Trouble
+from common.ledger.ledger import Ledger
+from common.ledger.pauses import is_paused
 from common.ledger.terms import MAIL, MIRROR
 
 log = structlog.get_logger(__name__)
@@ -33,3 +36,11 @@ def released(provider: str, settled: Settled, *, now_ms: int) -> None:
     metrics.CIRCUIT_OPEN.labels(provider).set(0)
     lasted_s = round((now_ms - settled.troubled_since_ms) / 1000, 1)
     log.info(f"{_WORDS[provider]}_released", provider=provider, lasted_s=lasted_s)
+
+
+async def show(ledger: Ledger) -> None:
+    """Bring this worker's gauges up to date: another one may have met the trouble, or ended it."""
+    for provider in _WORDS:
+        is_open = await ledger.client.hexists(keys.circuit(provider), "until")
+        metrics.CIRCUIT_OPEN.labels(provider).set(int(is_open))
+    metrics.PAUSED.set(int(await is_paused(ledger)))

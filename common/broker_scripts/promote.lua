@@ -6,6 +6,7 @@
 --   ns:q.msgs      HASH  ready id → body
 --   ns:__paused__  SET   queues of which nothing is moved: everything keeps its place and its instant
 --   ns:__probing__ HASH  queue → instant from which one message is let through, and then one a second, ms
+--   ns:__failed__.<q>  SET   job ids that were let through so, and failed: others come first
 --
 -- The ready id is `job id@due_ms`: a job that is scheduled again while it runs is another message, so the end of the
 -- first cannot delete the second; and the same job for the same instant, promoted twice while it is queued or runs, is
@@ -25,13 +26,25 @@ local function room(queue)
     return from > tonumber(now_ms) and 0 or 1, from
 end
 
+-- The one to let through, as [job id, due_ms]: the longest overdue that has not failed yet, if there is one.
+local function probe(queue, waiting)
+    local due = redis.call("ZRANGEBYSCORE", waiting, "-inf", now_ms, "WITHSCORES", "LIMIT", 0, 50)
+    for i = 1, #due, 2 do
+        if redis.call("SISMEMBER", KEYS[1] .. ":__failed__." .. queue, due[i]) == 0 then
+            return { due[i], due[i + 1] }
+        end
+    end
+    return { due[1], due[2] }
+end
+
 local function promote(queue)
     local ready, waiting = KEYS[1] .. ":" .. queue, KEYS[1] .. ":" .. queue .. ".DQ"
     local most, from = room(queue)
     if most == 0 then
         return { 0, redis.call("LLEN", ready), from < math.huge and string.format("%.0f", from), {} }
     end
-    local due = redis.call("ZRANGEBYSCORE", waiting, "-inf", now_ms, "WITHSCORES", "LIMIT", 0, most)
+    local due = from > 0 and probe(queue, waiting)
+        or redis.call("ZRANGEBYSCORE", waiting, "-inf", now_ms, "WITHSCORES", "LIMIT", 0, most)
     local ids, lost, moved = {}, {}, 0
     for i = 1, #due, 2 do
         ids[#ids + 1] = due[i]

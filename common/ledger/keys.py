@@ -32,6 +32,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `queue:<q>.XQ`, `queue:<q>.XQ.msgs` | ZSET, HASH | messages that failed by our own mistake | until a person removes them |
 | `queue:__paused__` | SET | queues of which nothing is made ready | until resumed |
 | `queue:__probing__` | HASH | queue → instant from which one message a second is made ready, ms | while its provider is in trouble |
+| `queue:__failed__.<q>` | SET | jobs that were made ready so and failed: others come first | as above |
 | `queue:__heartbeats__` | ZSET | worker → its last sign of life, ms of the store's clock | seconds |
 """
 

@@ -36,8 +36,10 @@ from common.world import World
 WORKER = "simulated"
 
 _POP = """
--- pop(KEYS = [paused, probing, schedule, …], ARGV = [limit_ms, chance 0..1, queue, …]) → [index of the schedule, job, due_ms] | []
--- As promote.lua does: nothing of a paused queue; of one that probes, one job a second from its instant on.
+-- pop(KEYS = [paused, probing, schedule, …], ARGV = [limit_ms, chance 0..1, queue, …])
+--   → [index of the schedule, job, due_ms] | []
+-- As promote.lua does: nothing of a paused queue; of one that probes, one job a second from its instant on, first one
+-- that has not failed.
 local heads, from, first = {}, {}, nil
 for index = 3, #KEYS do
   local queue = ARGV[index]
@@ -51,7 +53,16 @@ end
 if not first or (ARGV[1] ~= '+inf' and first > tonumber(ARGV[1])) then return {} end
 local candidates = {}
 for index = 3, #KEYS do
-  if heads[index] == first then
+  if heads[index] == first and from[index] > 0 then
+    local due = redis.call('ZRANGEBYSCORE', KEYS[index], '-inf', first, 'LIMIT', 0, 50)
+    local probe, failed = due[1], (string.gsub(KEYS[2], '__probing__', '__failed__.' .. ARGV[index]))
+    for i = #due, 1, -1 do
+      if redis.call('SISMEMBER', failed, due[i]) == 0 then
+        probe = due[i]
+      end
+    end
+    candidates[#candidates + 1] = {index, probe, first}
+  elseif heads[index] == first then
     local at = redis.call('ZRANGE', KEYS[index], 0, 0, 'WITHSCORES')[2]
     for _, job in ipairs(redis.call('ZRANGEBYSCORE', KEYS[index], at, at, 'LIMIT', 0, 16)) do
       candidates[#candidates + 1] = {index, job, first}

@@ -142,18 +142,25 @@ end
 
 -- The queue whose jobs need a provider. While everybody waits for that provider, one of them a second is let through to
 -- find out, from an instant on (`queue:__probing__`, read by promote.lua); the others keep their places in the schedule.
+-- Whoever failed (`queue:__failed__.<q>`) comes after those who did not yet, so that a few cannot hold up the others.
 local NEEDED_BY = {[P .. 'circuit:resend'] = 'send'}
 
-local function let_through_from(circuit, until_ms)
+local function let_through_from(circuit, until_ms, failed)
   local queue = NEEDED_BY[circuit]
-  if queue then redis.call('HSET', P .. 'queue:__probing__', queue, string.format('%.0f', until_ms)) end
+  if not queue then return end
+  redis.call('HSET', P .. 'queue:__probing__', queue, string.format('%.0f', until_ms))
+  redis.call('SADD', P .. 'queue:__failed__.' .. queue, failed)
 end
 
 -- A request succeeded: nobody waits any longer. Since when everybody did, 0 when nobody did.
 local function recovered(circuit)
   local known = redis.call('HMGET', circuit, 'until', 'since')
   redis.call('DEL', circuit)
-  if NEEDED_BY[circuit] then redis.call('HDEL', P .. 'queue:__probing__', NEEDED_BY[circuit]) end
+  local queue = NEEDED_BY[circuit]
+  if queue then
+    redis.call('HDEL', P .. 'queue:__probing__', queue)
+    redis.call('DEL', P .. 'queue:__failed__.' .. queue)
+  end
   return known[1] and tonumber(known[2] or 0) or 0
 end
 

@@ -31,5 +31,5 @@ redis.call('PERSIST', circuit)
 redis.call('HSET', circuit, 'until', until_ms, 'reason', reason)
 redis.call('HSETNX', circuit, 'since', now_ms)
 redis.call('HDEL', circuit, 'probe', 'failing')
-let_through_from(circuit, until_ms)
+let_through_from(circuit, until_ms, whose)
 return {until_ms, news}

@@ -1,0 +1,99 @@
+"""While everybody waits for the provider, one at a time finds out; the rest of the schedule is left alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from common.broker import DurableRedisBroker
+from common.domain.ids import enrollment_id, step_delivery_id
+from common.ledger import keys
+from common.ledger.answers import Trouble
+from common.messages import QUEUE_NAMESPACE
+from common.store import connect
+
+PEOPLE = 30
+
+
+@pytest.fixture
+async def people(ledger, ada, clock):
+    """Thirty first mails that are due, in the order of their numbers."""
+    now = clock.now_ms()
+    deliveries = []
+    for number in range(PEOPLE):
+        person = replace(ada, email=f"person{number}@example.org")
+        await ledger.accept(person, webhook_id=f"signup:{number}", received_ms=now - PEOPLE + number)
+        enrollment = await ledger.enrollment(enrollment_id("christmas_2025", person.email))
+        await ledger.enroll(enrollment, now_ms=now, announce=False)
+        deliveries.append(step_delivery_id(enrollment.id, 1))
+    return deliveries
+
+
+@pytest.fixture
+def ready(store_url, clock):
+    """What the scheduler makes ready now."""
+    with connect(store_url) as client:
+        broker = DurableRedisBroker(client=client, namespace=QUEUE_NAMESPACE)
+        broker.clock = clock
+        broker.declare_queue("send")
+
+        def ready():
+            before = set(client.lrange(keys.ready("send"), 0, -1))
+            broker.promote()
+            new = set(client.lrange(keys.ready("send"), 0, -1)) - before
+            return sorted(name.decode().partition("@")[0] for name in new)
+
+        yield ready
+
+
+async def trouble(ledger, whose, now_ms):
+    return await ledger.trouble("resend", whose=whose, reason="connect", everybodys=True, now_ms=now_ms)
+
+
+async def test_one_a_second_is_made_ready_once_the_wait_is_over_and_all_when_it_was_for_nothing(
+    ledger, people, ready, clock
+):
+    opened = await trouble(ledger, "enr_somebody/step-1", clock.now_ms())
+    assert opened == Trouble(clock.now_ms() + 1_000, "opened")
+    assert ready() == []
+
+    clock.advance(1_000)
+    assert ready() == [people[0]]
+    assert ready() == []
+    clock.advance(1_000)
+    assert ready() == [people[1]]
+
+    claim = await ledger.claim(people[0], worker="w1", now_ms=clock.now_ms())
+    await ledger.freeze(claim, "mail", now_ms=clock.now_ms())
+    settled = await ledger.settle(claim, "accepted", "re_1", now_ms=clock.now_ms())
+
+    assert settled.troubled_since_ms == opened.until_ms - 1_000
+    assert len(ready()) == PEOPLE - 2
+
+
+async def test_whoever_failed_lets_the_others_go_first(ledger, people, ready, clock):
+    opened = await trouble(ledger, people[0], clock.now_ms())
+    clock.move_to(opened.until_ms)
+    assert ready() == [people[1]]
+    again = await trouble(ledger, people[1], clock.now_ms())
+    assert again == Trouble(clock.now_ms() + 2_000, "")
+
+    clock.move_to(again.until_ms)
+    assert ready() == [people[2]]
+
+
+async def test_trouble_with_notion_holds_no_mail(ledger, people, ready, clock):
+    await ledger.trouble("notion", whose="a", reason="unauthorized", everybodys=True, now_ms=clock.now_ms())
+
+    assert len(ready()) == PEOPLE
+
+
+async def test_another_reason_is_news_and_the_same_one_is_not(ledger, clock):
+    now = clock.now_ms()
+    assert (await trouble(ledger, "a", now)).news == "opened"
+    assert (await trouble(ledger, "a", now + 1_000)).news == ""
+    changed = await ledger.trouble(
+        "resend", whose="b", reason="invalid_api_key (403)", everybodys=True, now_ms=now + 3_000
+    )
+    assert changed.news == "changed"
