@@ -6,16 +6,16 @@ import asyncio
 
 import structlog
 
+from actors import alerts
 from common.clock import SystemClock
 from common.ledger import keys
 from common.ledger.ledger import Ledger
 from common.ledger.scripts import PASSING
+from common.skew import calibrate as calibrate
 
 log = structlog.get_logger(__name__)
 
 SWEEP_EVERY_S = 15
-SKEW_MS = 1_000
-"""A clock further from the store's than this is corrected; less is no more than the way there and back."""
 
 
 async def heal(ledger: Ledger, clock: SystemClock, worker: str) -> None:
@@ -23,6 +23,7 @@ async def heal(ledger: Ledger, clock: SystemClock, worker: str) -> None:
     while True:
         try:
             await calibrate(ledger, clock)
+            await alerts.show(ledger)
             if await ledger.client.set(keys.SWEEP, worker, nx=True, px=SWEEP_EVERY_S * 1000 - 500):
                 await sweep(ledger, clock)
         except PASSING as error:
@@ -41,12 +42,3 @@ async def sweep(ledger: Ledger, clock: SystemClock) -> int:
         if cursor == "0":
             return healed
         await asyncio.sleep(0.005)  # noqa: TID251 -- other scripts shall come between two pages
-
-
-async def calibrate(ledger: Ledger, clock: SystemClock) -> None:
-    """Correct the clock to the store's when they disagree by more than a second, and say so."""
-    seconds, micros = await ledger.client.time()
-    apart_ms = seconds * 1000 + micros // 1000 - clock.now_ms()
-    if abs(apart_ms) > SKEW_MS:
-        clock.offset_ms += apart_ms
-        log.warning("clock_corrected", apart_ms=apart_ms)

@@ -38,7 +38,7 @@ def build_door(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_nam
         secret_key=settings.secret_key,
         campaign_name=campaign_name,
         intake=Intake(ledger, spool, store),
-        replay=Replay(ledger, spool, store),
+        replay=Replay(ledger, spool, store, clock),
         website=Signatures.of(settings.webhook_secrets, allow_unsigned=unsigned),
         calcom=CalcomSignatures.of(settings.calcom_webhook_secrets, allow_unsigned=unsigned),
         resend=Signatures.of(settings.resend_webhook_secrets, prefix="svix", allow_unsigned=unsigned),
@@ -59,7 +59,7 @@ def build_app(door: Door) -> web.Application:
 
 async def _open(app: web.Application) -> None:
     zones()
-    app[DOOR].replay.start()
+    await app[DOOR].replay.start()
 
 
 async def _close(app: web.Application) -> None:

@@ -1,13 +1,19 @@
-"""Gives the ledger what the spool kept, oldest first, as soon as the store is back; in the background, for ever."""
+"""
+Gives the ledger what the spool kept, oldest first, as soon as the store is back; in the background, for ever.
+
+It also keeps the clock with the store's: from the gateway's instant every step of a campaign counts.
+"""
 
 from __future__ import annotations
 
 import asyncio
 
+from common.clock import Clock
 from common.ledger.bookings import Bookings
 from common.ledger.feedback import hear
 from common.ledger.ledger import Ledger
 from common.logs import get_logger
+from common.skew import calibrate
 from services.gateway.events import Kept
 from services.gateway.spool import Batch, Spool
 from services.gateway.spool_file import encode
@@ -23,16 +29,18 @@ log = get_logger(__name__)
 class Replay:
     """While the store is away, one event, or a ping when none is kept, asks whether it is back."""
 
-    def __init__(self, ledger: Ledger, spool: Spool, store: StoreWatch) -> None:
+    def __init__(self, ledger: Ledger, spool: Spool, store: StoreWatch, clock: Clock) -> None:
         self.ledger = ledger
         self._bookings = Bookings(ledger)
         self.spool = spool
         self.store = store
+        self.clock = clock
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Adopt what an earlier gateway left, then run until `stop`."""
+    async def start(self) -> None:
+        """Set the clock, adopt what an earlier gateway left, then run until `stop`."""
+        await self._calibrate()
         self.spool.take_over(self.spool.folder.orphans())
         self._task = asyncio.create_task(self._run())
 
@@ -46,6 +54,7 @@ class Replay:
         while not self._stopping.is_set():
             self.store.changed.clear()
             await self._drain()
+            await self._calibrate()
             busy = self.store.is_away or self.spool.events > 0
             await self._pause(self._stopping if busy else self.store.changed, AGAIN_S if busy else ORPHANS_S)
             if not busy:
@@ -57,6 +66,14 @@ class Replay:
                 await event.wait()
         except TimeoutError:
             pass
+
+    async def _calibrate(self) -> None:
+        if self.store.is_away:
+            return
+        try:
+            await calibrate(self.ledger, self.clock)
+        except FAILURES as error:
+            self.store.failed(error)
 
     async def _drain(self) -> None:
         while not self._stopping.is_set():

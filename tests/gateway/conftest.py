@@ -123,7 +123,7 @@ async def opens(clock: VirtualClock, folder: Path) -> AsyncIterator[Opener]:
     """`await opens(store_url, webhook_secret=…)` starts another gateway over the same folder."""
     async with AsyncExitStack() as stack:
 
-        async def open_site(store_url: str, *, answer_s: float = 2, **settings: Any) -> Site:
+        async def open_site(store_url: str, *, answer_s: float = 2, clock: Any = clock, **settings: Any) -> Site:
             given: dict[str, Any] = {"webhook_secret": secret(), "secret_key": SECRET_KEY, "data_dir": folder}
             client = impatient(connect_async(store_url), seconds_max=answer_s)
             ledger = Ledger(client, campaign="christmas_2025", cadence=CADENCE, secret_key=SECRET_KEY)
