@@ -11,9 +11,9 @@ from actors.hand_over import Verdict
 from common.campaigns.loader import CampaignError
 from common.domain.enrollment import Enrollment
 from common.domain.mail import AcceptedMail, Mail
+from common.domain.restored import AS_NOTION_SHOWS
 from common.errors import Failure, Misconfigured, Permanent, Throttled
 from common.ledger.answers import Claim, Go
-from common.ledger.rebuild import AS_NOTION_SHOWS
 from common.providers.budget import Budget
 from common.world import World
 

@@ -11,6 +11,9 @@ from common.domain.enrollment import ExitReason
 from common.domain.ids import normal_address
 from common.domain.projection import STEP_COLUMNS
 
+AS_NOTION_SHOWS = "as Notion shows it"
+"""In place of a provider's id that nobody remembers."""
+
 SYSTEMS_MOST = 8
 SCORE_MOST = 100
 COUNTS = ("Red Systems", "Orange Systems", "Yellow Systems", "Green Systems")

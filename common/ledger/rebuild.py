@@ -9,12 +9,9 @@ from typing import Any, Literal
 
 from common.domain.enrollment import ExitReason
 from common.domain.ids import enrollment_id
-from common.domain.restored import Restored
+from common.domain.restored import AS_NOTION_SHOWS, Restored
 from common.ledger import codec, keys
 from common.ledger.ledger import Ledger
-
-AS_NOTION_SHOWS = "as Notion shows it"
-"""In place of a provider's id that nobody remembers."""
 
 SUPPRESSING = frozenset({ExitReason.UNSUBSCRIBED, ExitReason.BOUNCED, ExitReason.COMPLAINED})
 

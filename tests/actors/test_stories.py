@@ -152,7 +152,7 @@ async def test_past_23_hours_an_unknown_outcome_is_never_sent_blindly(story, ada
 
     first = [mail for _, mail in story.post_office.delivered_ms if mail.tags["step"] == "step-1"]
     assert len(first) == 1
-    assert (await story.ledger.enrollment(ADA)).fate_of(1)[0] is Fate.DEAD
+    assert (await story.ledger.enrollment(ADA)).fate_of(1) == (Fate.ACCEPTED, "sim_0")
 
 
 async def test_notion_being_down_for_the_whole_sequence_delays_no_mail(story, ada, clock):

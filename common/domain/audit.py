@@ -1,0 +1,195 @@
+"""
+Three accounts of the same mails: what the ledger says, what the provider lists, what Notion shows.
+
+    missing       the ledger says accepted, and the provider does not list it; or long due, and nothing waits to be done
+    doubled       the provider lists more than one mail of one step to one person
+    unexplained   the provider, or Notion, knows of a mail that the ledger does not know of; or Notion lacks one
+
+The accounts are read one after the other while workers go on: what was merely late in one of them is asked about twice
+by whoever calls this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from common.domain.cadence import Cadence
+from common.domain.delivery import Record
+from common.domain.enrollment import Enrollment, Status
+from common.domain.mail import AcceptedMail
+from common.domain.restored import AS_NOTION_SHOWS
+
+APART_MS = 120_000
+"""Notion may cut an instant to its minute, and clocks differ."""
+HEALED_MS = 600_000
+"""What lost its place in the schedule is put back within a minute; after ten, nobody will."""
+LONG_MS = 86_400_000
+"""An outage of workers, or a backlog, is over after this long."""
+
+Kind = Literal["missing", "doubled", "unexplained"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """`email`: whose it is. `step`: 1…7, or 0 for the person as a whole. `what`: for the operator."""
+
+    kind: Kind
+    email: str
+    step: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    """
+    `waits`: by step (0: the enrollment's classification), the instant at which something is to happen to it.
+    `under_way`: steps that were claimed and have no fate yet. `is_held`: nothing of it is sent for now.
+    """
+
+    enrollment: Enrollment
+    waits: Mapping[int, int]
+    under_way: frozenset[int] = frozenset()
+    is_held: bool = False
+
+    @property
+    def email(self) -> str:
+        return self.enrollment.assessment.email
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A row of Notion: the steps it shows as sent, of those it has a column for."""
+
+    page_id: str
+    email: str
+    steps: frozenset[int]
+    columns: frozenset[int]
+
+
+class Subjects(Protocol):
+    """Whose mail a listed one is; see `actors/acceptances.py`."""
+
+    def step_of(self, mail: AcceptedMail, enrollment: Enrollment) -> int | None: ...
+
+    def is_ours(self, mail: AcceptedMail) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """`is_waiting`: the campaign is paused, or the provider is in trouble, and everybody waits."""
+
+    now_ms: int
+    cadence: Cadence
+    is_waiting: bool = False
+
+
+def compare(
+    people: Sequence[Audited],
+    mails: Mapping[str, Sequence[AcceptedMail]],
+    rows: Sequence[Shown],
+    subjects: Subjects,
+    terms: Terms,
+) -> set[Finding]:
+    """Everything that the accounts do not agree on. `mails` by address, the oldest first, since the first signup."""
+    shown: dict[str, list[Shown]] = {}
+    for row in rows:
+        shown.setdefault(row.email, []).append(row)
+    found: set[Finding] = set()
+    for one in people:
+        found.update(_of_schedule(one, terms))
+        found.update(_of_mails(one, mails.get(one.email, ()), subjects))
+        found.update(_of_rows(one, shown.pop(one.email, []), terms))
+    found.update(_of_strangers(shown))
+    return found
+
+
+def _of_schedule(one: Audited, terms: Terms) -> Iterator[Finding]:
+    enrollment = one.enrollment
+    if enrollment.status is Status.ACCEPTED and enrollment.assessed_ms + HEALED_MS < terms.now_ms:
+        if not one.waits:
+            yield Finding("missing", one.email, 0, "signed up, and nothing waits to begin")
+        return
+    if enrollment.status is not Status.ACTIVE or one.is_held:
+        return
+    last = enrollment.next_step or terms.cadence.length
+    for step in range(1, last + 1):
+        if step not in enrollment.records:
+            yield from _of_waiting(one, step, terms)
+
+
+def _of_waiting(one: Audited, step: int, terms: Terms) -> Iterator[Finding]:
+    due_ms = terms.cadence.due_ms(anchor_ms=one.enrollment.anchor_ms, step=step)
+    waits_ms = one.waits.get(step)
+    if waits_ms is None and due_ms + HEALED_MS < terms.now_ms:
+        yield Finding("missing", one.email, step, "due, and nothing waits to send it")
+    elif waits_ms is not None and max(waits_ms, due_ms) + LONG_MS < terms.now_ms and not terms.is_waiting:
+        yield Finding("missing", one.email, step, "due for more than a day, and not sent")
+
+
+def _of_mails(one: Audited, mails: Sequence[AcceptedMail], subjects: Subjects) -> Iterator[Finding]:
+    enrollment, left = one.enrollment, list(mails)
+    accepted: set[int] = set()
+    for step, record in sorted(enrollment.records.items()):
+        if record.sent_ms is None:
+            continue
+        accepted.add(step)
+        mail = _its_mail(step, record, left, enrollment, subjects)
+        if mail is None:
+            yield Finding("missing", one.email, step, f"accepted as {record.detail}, and the provider does not list it")
+        else:
+            left.remove(mail)
+    for mail in left:
+        step_or_none = subjects.step_of(mail, enrollment)
+        if step_or_none is None:
+            if subjects.is_ours(mail):
+                yield Finding("unexplained", one.email, 0, f"the provider lists {mail.id} ({mail.subject})")
+        elif step_or_none in accepted:
+            yield Finding("doubled", one.email, step_or_none, f"the provider lists {mail.id} too")
+        elif step_or_none in one.under_way:
+            accepted.add(step_or_none)  # Its answer is on its way, or lost and being asked for.
+        else:
+            accepted.add(step_or_none)
+            fate = enrollment.fate_of(step_or_none)[0]
+            yield Finding(
+                "unexplained", one.email, step_or_none, f"the provider lists {mail.id}, and the ledger says {fate}"
+            )
+
+
+def _its_mail(
+    step: int, record: Record, left: Iterable[AcceptedMail], enrollment: Enrollment, subjects: Subjects
+) -> AcceptedMail | None:
+    """By its id; where a rebuild found only a date, by its subject, else by its instant."""
+    if record.detail != AS_NOTION_SHOWS:
+        return next((mail for mail in left if mail.id == record.detail), None)
+    by_subject = next((mail for mail in left if subjects.step_of(mail, enrollment) == step), None)
+    sent_ms = record.sent_ms or 0
+    return by_subject or next((mail for mail in left if abs(mail.created_ms - sent_ms) < APART_MS), None)
+
+
+def _of_rows(one: Audited, rows: Sequence[Shown], terms: Terms) -> Iterator[Finding]:
+    enrollment = one.enrollment
+    is_mirrored = enrollment.revision == enrollment.mirrored_revision
+    if len(rows) > 1:
+        yield Finding("unexplained", one.email, 0, f"Notion has {len(rows)} rows: {', '.join(r.page_id for r in rows)}")
+    if not rows:
+        if is_mirrored or enrollment.assessed_ms + LONG_MS < terms.now_ms:
+            yield Finding("unexplained", one.email, 0, "Notion has no row")
+        return
+    shown = frozenset().union(*(row.steps for row in rows))
+    columns = frozenset().union(*(row.columns for row in rows))
+    sent = {step: record.sent_ms for step, record in enrollment.records.items() if record.sent_ms}
+    for step in sorted(shown - sent.keys()):
+        yield Finding("unexplained", one.email, step, "Notion shows it as sent, and the ledger does not")
+    for step in sorted((sent.keys() & columns) - shown):
+        if is_mirrored or sent[step] + LONG_MS < terms.now_ms:
+            yield Finding("unexplained", one.email, step, "the ledger says sent, and Notion does not show it")
+
+
+def _of_strangers(shown: Mapping[str, Sequence[Shown]]) -> Iterator[Finding]:
+    for email, rows in shown.items():
+        for row in rows:
+            if email or row.steps:
+                who = f"Notion has a row (page {row.page_id}), and the ledger does not know whose it is"
+                yield Finding("unexplained", email, 0, who)

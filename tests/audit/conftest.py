@@ -1,0 +1,3 @@
+from tests.rebuild.conftest import ada, boris, house
+
+__all__ = ["ada", "boris", "house"]

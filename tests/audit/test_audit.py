@@ -1,0 +1,131 @@
+"""The three accounts, read from a real store and from both providers as the sandbox imitates them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from actors.audit import audit
+from common.domain.ids import enrollment_id
+from common.domain.mail import Mail
+from common.errors import Misconfigured
+from common.providers.budget import Unlimited
+from common.providers.notion_rows import SequenceRows
+from common.providers.resend import ResendMailer
+from services.sandbox.ids import SENDING_KEY
+from tests.rebuild.conftest import House
+
+
+@pytest.fixture
+def audited(house: House):
+    async def audited():
+        rows = SequenceRows(
+            house.settings, house.store, clock=house.clock, budget=Unlimited(), campaign_name=house.campaign.name
+        )
+        try:
+            return await audit(house.world, rows)
+        finally:
+            await rows.close()
+
+    return audited
+
+
+async def test_a_whole_sequence_is_0_0_0(house: House, ada, boris, audited):
+    await house.simulation.signs_up(ada)
+    await house.simulation.signs_up(boris)
+    for hours in (1, 80, 300):
+        await house.until(hours)
+        report = await audited()
+        assert report.findings == []
+    assert (report.people, report.sent, report.mails, report.rows) == (2, 14, 14, 2)
+
+
+async def test_after_a_rebuild_it_is_0_0_0_again(house: House, ada, audited):
+    await house.world.mirror.fix()
+    await house.simulation.signs_up(ada)
+    await house.until(80)
+    await house.loses_its_store()
+    assert {(f.kind, f.step) for f in (await audited()).findings} == {("unexplained", 0)}
+    await house.rebuilds()
+
+    assert (await audited()).findings == []
+    await house.until(300)
+    assert (await audited()).findings == []
+
+
+async def test_a_mail_sent_behind_the_ledgers_back_is_found(house: House, ada, audited):
+    await house.simulation.signs_up(ada)
+    await house.until(1)
+    [first] = await house.ask("GET", f"/inbox.json?to={ada.email}")
+    copy = Mail(
+        sender=first["from"],
+        to=ada.email,
+        subject=first["subject"],
+        html="x",
+        text="x",
+        reply_to=None,
+        headers={},
+        tags={},
+    )
+    await house.world.mailer.send(copy, idempotency_key="another")
+
+    [finding] = (await audited()).findings
+    assert (finding.kind, finding.email, finding.step) == ("doubled", ada.email, 1)
+
+
+async def test_a_mail_that_vanished_from_the_provider_is_missing(house: House, ada, audited):
+    await house.simulation.signs_up(ada)
+    await house.until(1)
+    await house.ask("DELETE", "/inbox.json")
+
+    [finding] = (await audited()).findings
+    assert (finding.kind, finding.step) == ("missing", 1)
+
+
+async def test_a_job_that_is_lost_and_never_healed_is_missing(house: House, ada, audited):
+    await house.simulation.signs_up(ada)
+    await house.until(1)
+    owner = enrollment_id("christmas_2025", ada.email)
+    await house.store.zrem("{advent}:queue:send.DQ", f"{owner}/step-2")
+    await house.until(25)
+
+    [finding] = (await audited()).findings
+    assert (finding.kind, finding.step, finding.what) == ("missing", 2, "due, and nothing waits to send it")
+
+
+async def test_a_date_that_somebody_took_out_of_notion_is_unexplained(house: House, ada, audited):
+    await house.simulation.signs_up(ada)
+    await house.until(1)
+    [row] = await house.rows()
+    await house.writes(row["id"], **{"Email 1 Sent": {"date": None}})
+
+    [finding] = (await audited()).findings
+    assert (finding.kind, finding.step) == ("unexplained", 1)
+
+
+async def test_what_was_on_its_way_while_the_accounts_were_read_is_no_finding(house: House, ada, audited):
+    """The ledger is read before the mail goes out, the provider and Notion after it."""
+    await house.simulation.signs_up(ada)
+    await house.until(1)
+    listing = house.world.mailer.list_all_accepted
+
+    async def meanwhile(since_ms, *, budget=None):
+        await house.until(25)
+        return await listing(since_ms, budget=budget)
+
+    house.world.mailer.list_all_accepted = meanwhile
+
+    assert (await audited()).findings == []
+
+
+async def test_a_key_that_may_only_send_cannot_be_audited_and_that_is_said(house: House, ada, audited):
+    await house.simulation.signs_up(ada)
+    await house.until(1)
+    mailer = ResendMailer(SENDING_KEY, f"{house.url}/resend")
+    house.simulation.world = replace(house.world, mailer=mailer)
+    try:
+        with pytest.raises(Misconfigured, match="restricted"):
+            await audited()
+    finally:
+        await mailer.close()

@@ -1,0 +1,203 @@
+"""What counts as missing, doubled, unexplained: values in, values out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from common.domain.audit import Audited, Finding, Shown, Terms, compare
+from common.domain.cadence import Cadence
+from common.domain.contact import Assessment
+from common.domain.delivery import Fate, Record
+from common.domain.enrollment import Enrollment, ExitReason, Status
+from common.domain.ids import enrollment_id
+from common.domain.mail import AcceptedMail
+from common.domain.restored import AS_NOTION_SHOWS
+from common.domain.segment import Segment
+
+HOUR_MS = 3_600_000
+SIGNUP_MS = 1_764_000_000_000
+NOW_MS = SIGNUP_MS + 30 * HOUR_MS
+ADA = "ada@salon.example"
+TERMS = Terms(now_ms=NOW_MS, cadence=Cadence(tuple(h * HOUR_MS for h in (0, 24, 72)), 12 * HOUR_MS))
+
+
+class BySubject:
+    """`step-2` is the subject of step 2."""
+
+    def step_of(self, mail, enrollment):
+        return int(mail.subject[5:]) if mail.subject.startswith("step-") else None
+
+    def is_ours(self, mail):
+        return mail.sender != "somebody else"
+
+
+def sent(step: int, provider_id: str = "") -> Record:
+    at_ms = SIGNUP_MS + (step - 1) * 24 * HOUR_MS
+    return Record(fate=Fate.ACCEPTED, at_ms=at_ms, attempts=1, detail=provider_id or f"m{step}", sent_ms=at_ms)
+
+
+def mail(step: int, mail_id: str = "", **given) -> AcceptedMail:
+    created_ms = given.pop("created_ms", SIGNUP_MS + (step - 1) * 24 * HOUR_MS)
+    return AcceptedMail(
+        id=mail_id or f"m{step}",
+        to=(ADA,),
+        subject=given.pop("subject", f"step-{step}"),
+        created_ms=created_ms,
+        **given,
+    )
+
+
+def ada(**given) -> Audited:
+    """Two of three mails are out, the third waits, and Notion shows it."""
+    enrollment = Enrollment(
+        id=enrollment_id("christmas_2025", ADA),
+        campaign="christmas_2025",
+        status=Status.ACTIVE,
+        segment=Segment.URGENT,
+        assessment=Assessment(email=ADA, first_name="Ada", assessment_score=50),
+        anchor_ms=SIGNUP_MS,
+        assessed_ms=SIGNUP_MS,
+        next_step=3,
+        next_due_ms=SIGNUP_MS + 72 * HOUR_MS,
+        records={1: sent(1), 2: sent(2)},
+        revision=4,
+        mirrored_revision=4,
+    )
+    schedule = {key: given.pop(key) for key in ("waits", "under_way", "is_held") if key in given}
+    return Audited(enrollment=replace(enrollment, **given), **{"waits": {3: SIGNUP_MS + 72 * HOUR_MS}, **schedule})
+
+
+def row(*steps: int, page_id: str = "page", email: str = ADA, columns=(1, 2, 3)) -> Shown:
+    return Shown(page_id=page_id, email=email, steps=frozenset(steps), columns=frozenset(columns))
+
+
+LISTED = (mail(1), mail(2))
+ROWS = (row(1, 2),)
+
+
+def found(one: Audited | None = None, *, mails=LISTED, rows=ROWS, terms=TERMS):
+    people = [one or ada()]
+    return {(f.kind, f.step, f.what) for f in compare(people, {ADA: list(mails)}, rows, BySubject(), terms)}
+
+
+def test_three_accounts_that_agree_leave_nothing_to_say():
+    assert found() == set()
+
+
+def test_a_mail_that_the_provider_does_not_list_is_missing():
+    assert found(mails=[mail(1)]) == {("missing", 2, "accepted as m2, and the provider does not list it")}
+
+
+def test_two_mails_of_one_step_are_doubled():
+    assert found(mails=[mail(1), mail(2), mail(2, "again")]) == {("doubled", 2, "the provider lists again too")}
+
+
+def test_a_mail_that_the_ledger_does_not_know_is_unexplained_and_a_second_one_doubled():
+    assert found(mails=[mail(1), mail(2), mail(3), mail(3, "m4")]) == {
+        ("unexplained", 3, "the provider lists m3, and the ledger says planned"),
+        ("doubled", 3, "the provider lists m4 too"),
+    }
+
+
+def test_a_mail_whose_answer_is_on_its_way_is_no_finding():
+    assert found(ada(under_way=frozenset({3})), mails=[mail(1), mail(2), mail(3)]) == set()
+
+
+def test_a_mail_of_ours_with_a_strange_subject_is_unexplained_and_one_of_another_program_is_not():
+    strange = mail(1, "x", subject="Hello")
+    assert found(mails=[mail(1), mail(2), strange]) == {("unexplained", 0, "the provider lists x (Hello)")}
+    assert found(mails=[mail(1), mail(2), replace(strange, sender="somebody else")]) == set()
+
+
+@pytest.mark.parametrize("subject", ["step-2", "of answers that changed"])
+def test_what_a_rebuild_restored_without_an_id_is_found_by_subject_or_by_its_instant(subject):
+    restored = ada(records={1: sent(1), 2: sent(2, AS_NOTION_SHOWS)})
+    assert found(restored, mails=[mail(1), mail(2, "other", subject=subject)]) == set()
+    assert {kind for kind, _, _ in found(restored, mails=[mail(1)])} == {"missing"}
+
+
+@pytest.mark.parametrize("fate", [Fate.DELIVERED, Fate.BOUNCED, Fate.COMPLAINED])
+def test_whatever_became_of_it_it_was_accepted(fate):
+    assert found(ada(records={1: sent(1), 2: replace(sent(2), fate=fate)})) == set()
+
+
+def test_what_is_due_and_waits_nowhere_is_missing_after_ten_minutes():
+    lost = ada(records={1: sent(1)}, next_step=2, waits={})
+    due_ms = SIGNUP_MS + 24 * HOUR_MS
+
+    def at(ms):
+        return found(lost, mails=[mail(1)], rows=[row(1)], terms=replace(TERMS, now_ms=due_ms + ms))
+
+    assert at(600_000) == set()
+    assert at(600_001) == {("missing", 2, "due, and nothing waits to send it")}
+
+
+def test_what_waits_for_more_than_a_day_after_its_instant_is_missing_unless_everybody_waits():
+    late = ada(records={1: sent(1)}, next_step=2, waits={2: SIGNUP_MS + 24 * HOUR_MS})
+    terms = replace(TERMS, now_ms=SIGNUP_MS + 49 * HOUR_MS)
+
+    assert found(late, mails=[mail(1)], rows=[row(1)]) == set()
+    assert {kind for kind, _, _ in found(late, mails=[mail(1)], rows=[row(1)], terms=terms)} == {"missing"}
+    assert found(late, mails=[mail(1)], rows=[row(1)], terms=replace(terms, is_waiting=True)) == set()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"is_held": True},
+        {"status": Status.EXITED, "exit_reason": ExitReason.UNSUBSCRIBED, "next_step": None},
+        {"status": Status.COMPLETED, "next_step": None},
+    ],
+)
+def test_nothing_is_due_of_who_is_held_or_has_left(given):
+    late = ada(records={1: sent(1)}, **{"next_step": 2, "waits": {}, **given})
+    assert found(late, mails=[mail(1)], rows=[row(1)], terms=replace(TERMS, now_ms=NOW_MS * 2)) == set()
+
+
+def test_a_signup_that_nobody_classifies_is_missing():
+    new = ada(status=Status.ACCEPTED, records={}, next_step=None, waits={})
+    assert ("missing", 0, "signed up, and nothing waits to begin") in found(new, mails=[], rows=[row()])
+    assert found(replace(new, waits={0: 1}), mails=[], rows=[row()]) == set()
+
+
+def test_a_date_that_the_ledger_does_not_know_is_unexplained():
+    assert found(rows=[row(1, 2, 3)]) == {("unexplained", 3, "Notion shows it as sent, and the ledger does not")}
+
+
+def test_a_date_that_notion_lacks_is_unexplained_once_it_says_that_it_shows_everything():
+    said = ("unexplained", 2, "the ledger says sent, and Notion does not show it")
+    assert found(rows=[row(1)]) == {said}
+    assert found(ada(mirrored_revision=3), rows=[row(1)]) == set()
+    later = replace(TERMS, now_ms=SIGNUP_MS + 49 * HOUR_MS)
+    assert found(ada(mirrored_revision=3), rows=[row(1)], terms=later) == {said}
+
+
+def test_a_column_that_the_database_lacks_can_show_nothing():
+    assert found(rows=[row(1, columns=(1, 3))]) == set()
+
+
+def test_no_row_two_rows_and_a_strangers_row_are_unexplained():
+    assert found(rows=[]) == {("unexplained", 0, "Notion has no row")}
+    assert found(rows=[row(1, 2), row(page_id="p2")]) == {("unexplained", 0, "Notion has 2 rows: page, p2")}
+    stranger = row(email="chen@salon.example", page_id="p3")
+    assert found(rows=[row(1, 2), stranger]) == {
+        ("unexplained", 0, "Notion has a row (page p3), and the ledger does not know whose it is")
+    }
+    assert found(rows=[row(1, 2), row(email="", page_id="p4")]) == set()
+
+
+def test_ten_thousand_people_are_compared_in_seconds():
+    one = ada()
+    people, mails, rows = [], {}, []
+    for number in range(10_000):
+        email = f"p{number}@salon.example"
+        enrollment = replace(one.enrollment, assessment=replace(one.enrollment.assessment, email=email))
+        people.append(replace(one, enrollment=enrollment))
+        mails[email] = [mail(1), mail(2)] if number != 77 else [mail(1), mail(2), mail(2, "again")]
+        rows.append(row(1, 2, email=email))
+
+    assert compare(people, mails, rows, BySubject(), TERMS) == {
+        Finding("doubled", "p77@salon.example", 2, "the provider lists again too")
+    }
