@@ -17,7 +17,6 @@ import structlog
 from common.clock import Clock, iso
 from common.logs import get_logger
 
-
 _iso = lru_cache(maxsize=16)(iso)
 """Under load several requests end in the same millisecond."""
 
