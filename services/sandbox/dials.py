@@ -40,7 +40,7 @@ class Dials(BaseModel):
     bounce_type: Literal["Permanent", "Transient", "Undetermined"] = Field("Permanent", description="of every bounce")
     complaining: list[str] = Field([], description="address patterns that report spam")
 
-    webhooks: bool = Field(False, description="post delivery events to the gateway, signed")
+    webhooks: bool = Field(True, description="post delivery events to the gateway, signed")
     webhook_url: str | None = Field(None, description="where to; empty: the gateway of the settings")
     webhook_copies: int = Field(1, ge=1, le=10, description="how often each event is delivered")
     webhook_shuffled: bool = Field(False, description="deliver the events of a mail in the wrong order")
