@@ -102,7 +102,7 @@ async def _look(world: World, letter: DeadLetter) -> AcceptedMail | Unfound:
         since_ms=letter.first_ms or enrollment.anchor_ms,
         enrollment=enrollment,
     )
-    return await patiently(lambda: look_for(world, sought, budget=PatientBudget(world.mail_budget)))
+    return await patiently(lambda: look_for(world, sought, budget=PatientBudget(world.mail_budget)), tries=2)
 
 
 def _subject(world: World, letter: DeadLetter, enrollment: Enrollment) -> str:

@@ -104,8 +104,11 @@ class FirstStart:
             return False
         finally:
             await rows.close()
+        log.info("rebuilt", rows=summary.rows, restored=summary.restored, merged=summary.merged, known=summary.known)
+        for note in summary.notes:
+            log.warning("rebuilt_with_doubts", in_doubt=summary.in_doubt, note=note)
         for row in summary.unreadable:
-            log.error("row_unreadable", page_id=row.page_id)
+            log.error("row_unreadable", page_id=row.page_id, cure="`advent rebuild` says what is wrong with it")
         await settled(world.ledger, now_ms=world.clock.now_ms())
         self._tasks[0].cancel()
         await leave(world.ledger, world.worker)

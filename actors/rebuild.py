@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-import structlog
-
 from actors.acceptances import Subjects, by_address, step_at
 from actors.reconcile import CLOCKS_APART_MS
 from common.domain.mail import AcceptedMail
@@ -18,8 +16,6 @@ from common.ledger.rebuild import Restoration, restore
 from common.providers.notion_rows import SequenceRows
 from common.providers.patience import PatientBudget, patiently
 from common.world import World
-
-log = structlog.get_logger(__name__)
 
 AT_ONCE = 200
 SAY_EVERY = 1_000
@@ -78,7 +74,6 @@ async def rebuild(world: World, rows: SequenceRows, *, say: Say = lambda _line: 
         summary.known += became["known"]
         if (first // AT_ONCE) % (SAY_EVERY // AT_ONCE) == 0 and first:
             say(f"{first} people restored")
-    log.info("rebuilt", rows=summary.rows, restored=summary.restored, merged=summary.merged, known=summary.known)
     return summary
 
 
@@ -136,7 +131,6 @@ async def _listed(world: World, first_ms: int, summary: Summary, say: Say) -> li
             f"Resend could not be asked what it accepted ({failure.code}): mails that should be out and have no date in"
             f" Notion are looked for before they are sent; {cure}"
         )
-        log.warning("rebuild_without_list", code=failure.code)
         return None
 
 
