@@ -19,6 +19,9 @@ log = structlog.get_logger(__name__)
 TURNS = 100
 """Each turn that is lost was won by another event of the same people; so many do not come at once."""
 
+NOT_OURS_MS = 600_000
+"""A booking of another campaign, which shares this store, waits for a worker of that campaign."""
+
 
 async def bookings(world: World, job: str) -> None:
     """
@@ -34,7 +37,11 @@ async def bookings(world: World, job: str) -> None:
     with structlog.contextvars.bound_contextvars(booking_id=booking_id):
         for _ in range(TURNS):
             now_ms = world.clock.now_ms()
-            outcome = await _outcome(world, ledger, await ledger.gather(booking_id), now_ms)
+            gathered = await ledger.gather(booking_id)
+            if gathered.campaign not in ("", world.campaign.key):
+                await ledger.put_off(booking_id, until_ms=now_ms + NOT_OURS_MS)
+                return
+            outcome = await _outcome(world, ledger, gathered, now_ms)
             if await ledger.write(outcome, now_ms=now_ms):
                 log.info("booking_resolved", stands=[str(booking.stand) for booking, _ in outcome.bookings])
                 return

@@ -5,6 +5,7 @@ Bookings ↔ store.
 
 | field | content |
 | --- | --- |
+| `campaign` | whose gateway heard of it first |
 | `contact` | whose call it is: the id that their enrollment has or would have; absent while nobody knows |
 | `uid`, `stand`, `start`, `end`, `received` | Cal.com's name of it, where it stands, instants in ms |
 | `email`, `first`, `tz`, `title`, `join`, `organizer` | what a reminder says |

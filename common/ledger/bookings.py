@@ -42,9 +42,14 @@ class BookingAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """All events of one series, and the ids of the contacts that its bookings were kept with so far."""
+    """
+    All events of one series, and the ids of the contacts that its bookings were kept with so far.
+
+    `campaign`: whose gateway heard of it first; "" when nobody has.
+    """
 
     booking_id: BookingId
+    campaign: str
     events: tuple[BookingEvent, ...]
     contacts: tuple[EnrollmentId, ...]
 
@@ -98,7 +103,15 @@ class Bookings:
         repeated, text = await self.ledger.run_script(
             "accept_booking",
             [keys.webhook(webhook_id), keys.booking(booking)],
-            [booking, event.digest(), event.to_json(), event.received_ms, REMEMBER_WEBHOOK_MS, *_links(event)],
+            [
+                booking,
+                event.digest(),
+                event.to_json(),
+                event.received_ms,
+                REMEMBER_WEBHOOK_MS,
+                self.ledger.campaign,
+                *_links(event),
+            ],
         )
         # A person who was forgotten since is not named again: the repetition says what it says itself.
         first = BookingEvent.from_json(text) if text else event
@@ -111,11 +124,16 @@ class Bookings:
             received_ms=first.received_ms,
         )
 
+    async def put_off(self, booking: BookingId, *, until_ms: int) -> None:
+        """Look at this booking later: another campaign's worker shall."""
+        await self.ledger.run_script("put_off_booking", [keys.BOOKINGS], [booking, until_ms])
+
     async def gather(self, booking: BookingId) -> Gathered:
         """What is known of the series of this booking."""
-        events, contacts = await self.ledger.run_script("gather_booking", [keys.booking(booking)], [booking])
+        events, contacts, campaign = await self.ledger.run_script("gather_booking", [keys.booking(booking)], [booking])
         return Gathered(
             booking_id=booking,
+            campaign=campaign,
             events=tuple(map(BookingEvent.from_json, events)),
             contacts=tuple(dict.fromkeys(map(EnrollmentId, contacts))),
         )

@@ -74,7 +74,7 @@ class Ledger:
         self._secret_key = secret_key
         self._calls = 0
         self._scripts: Scripts = PatientScripts(client) if patient else Scripts(client)
-        self._reminders = Reminders(self.run_script, self.read_hash, self.mark)
+        self._reminders = Reminders(campaign, self.run_script, self.read_hash, self.mark)
 
     async def patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         """Another call to the same store, with the patience of this ledger."""

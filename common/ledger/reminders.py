@@ -23,9 +23,13 @@ class Reminders:
     """
 
     def __init__(
-        self, run: Run, read: Callable[[str], Awaitable[Mapping[str, str]]], mark: Callable[[str], str]
+        self,
+        campaign: str,
+        run: Run,
+        read: Callable[[str], Awaitable[Mapping[str, str]]],
+        mark: Callable[[str], str],
     ) -> None:
-        self._run, self._read, self._mark = run, read, mark
+        self._campaign, self._run, self._read, self._mark = campaign, run, read, mark
 
     async def claim(self, delivery: DeliveryId, *, claimer: str, now_ms: int) -> GoReminder | No:
         """The right to send one reminder; see `claim_reminder.lua`."""
@@ -36,7 +40,7 @@ class Reminders:
         answer = await self._run(
             "claim_reminder",
             [keys.meeting(booking), keys.delivery(delivery), keys.circuit(MAIL)],
-            [booking, name, now_ms, claimer, self._mark(email), LEASE_MS],
+            [booking, name, now_ms, claimer, self._mark(email), LEASE_MS, self._campaign],
         )
         if answer[0] != "go":
             return read_no(answer)

@@ -16,6 +16,7 @@ from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import enrollment_id
 from common.domain.projection import BOOKED, BookingStanding
 from common.domain.segment import Segment
+from common.domain.standing import Caller
 from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Throttled, Transient
 from common.providers.budget import Unlimited
 from common.providers.guard import StoreCreateGuard
@@ -52,6 +53,11 @@ class Patience(Unlimited):
 
 
 Make = Callable[..., NotionMirror]
+
+
+BORIS = Caller(
+    id=enrollment_id("christmas_2025", "boris@salon.example"), email="boris@salon.example", first_name="Boris"
+)
 
 
 @pytest.fixture
@@ -218,6 +224,32 @@ async def test_a_booking_that_we_know_of_is_shown_and_cleared_again(mirror: Noti
 
     [row] = notion.rows("ds-contact")
     assert (row["Booking Status"], row["Diagnostic Call Date"]) == ("Not Booked", None)
+
+
+async def test_who_only_booked_a_call_is_in_the_contacts_and_in_no_sequence(make: Make, notion: FakeNotion) -> None:
+    call = BookingStanding(status=BOOKED, meeting_ms=ANCHOR_MS)
+    pages = await make().show(BORIS, booking=call)
+    notion.requests()
+
+    [row] = notion.rows("ds-contact")
+    assert (row["email"], row["Booking Status"], row["Segment"]) == ("boris@salon.example", "Booked", None)
+    assert row["Christmas Campaign Status"] == "Pre-Call Prep"
+    assert "Boris" in row.values()
+    assert notion.rows("ds-sequence") == []
+    assert set(pages) == {"contact", "contact_digest"}
+    assert await make().show(replace(BORIS, pages=pages), booking=call) == pages
+    assert not [asked for asked in notion.requests() if asked.startswith(("PATCH", "POST"))]
+    assert await make(contact_db=None).show(BORIS, booking=call) == {}
+
+
+async def test_a_row_that_somebody_wrote_keeps_its_title(mirror: NotionMirror, notion: FakeNotion) -> None:
+    written = {"Name": {"title": [{"type": "text", "text": {"content": "Salon Boris"}, "plain_text": "Salon Boris"}]}}
+    notion.row("ds-contact", email={"email": "boris@salon.example"}, **written)
+
+    await mirror.show(BORIS, booking=BookingStanding(status=BOOKED, meeting_ms=ANCHOR_MS))
+
+    [row] = notion.rows("ds-contact")
+    assert (row["Name"], row["Booking Status"]) == ("Salon Boris", "Booked")
 
 
 async def test_only_the_database_that_is_configured_is_shown(make: Make, notion: FakeNotion) -> None:

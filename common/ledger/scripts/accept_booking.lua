@@ -1,12 +1,13 @@
 -- accept_booking(KEYS = [webhook, booking],
---                ARGV = [booking id, digest, event, received_ms, remember_ms, linked node, …]) → [0, event] | [1, event or '']
+--                ARGV = [booking id, digest, event, received_ms, remember_ms, campaign, linked node, …])
+--   → [0, event] | [1, event or ''] answered before
 --   webhook  STRING  `booking id digest`: the event that was answered under this id
 --   booking  HASH    digest → event, JSON: all that was told of one uid
 -- Remember the webhook id, keep the event, link its booking to others, ask for it to be looked at: all of it or nothing.
 -- What an event means is decided later, from all of them.
 
 local webhook, booking = KEYS[1], KEYS[2]
-local id, digest, event, received_ms, remember_ms = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local id, digest, event, received_ms, remember_ms, campaign = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 
 local given = redis.call('GET', webhook)
 if given then
@@ -15,7 +16,8 @@ if given then
 end
 
 redis.call('HSETNX', booking, digest, event)
-for i = 6, #ARGV do
+redis.call('HSETNX', P .. 'meeting:' .. id, 'campaign', campaign)
+for i = 7, #ARGV do
   redis.call('SADD', P .. 'links:' .. id, ARGV[i])
   redis.call('SADD', P .. 'links:' .. ARGV[i], id)
 end

@@ -1,15 +1,16 @@
 -- claim_reminder(KEYS = [meeting, delivery, circuit],
---                ARGV = [booking id, name, now_ms, claimer, mark, lease_ms])
+--                ARGV = [booking id, name, now_ms, claimer, mark, lease_ms, campaign])
 --   meeting   HASH  `r:<name>`: fate of each reminder, `planned due_ms 0 0 ` before it has one; see write_bookings
 --   name: `start_ms/24h`. delivery, circuit, claimer: see claim
 -- → ['go', fence, attempts, due_ms, first_ms, failures, doubt, frozen or '', meeting fields and values …]
 --   | ['already', fate] | ['exited', reason] | ['in hand', worker] | ['not yet', due_ms] | ['held', until_ms, reason]
---   | ['unknown']
+--   | ['dead', reason] | ['unknown']
 -- As for a step, but for the gap, which reminders do not know; and what waits is looked at when the meeting begins.
 
 local meeting, delivery, circuit = KEYS[1], KEYS[2], KEYS[3]
 local id, name, now_ms, claimer, mark = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
-local lease_ms = tonumber(ARGV[6])
+local lease_ms, campaign = tonumber(ARGV[6]), ARGV[7]
+local LOST_MAX = 3
 local job = id .. '/' .. name
 
 local known = redis.call('HGET', meeting, 'r:' .. name)
@@ -24,7 +25,11 @@ local function later(until_ms)
   return until_ms
 end
 
-local open = redis.call('HMGET', delivery, 'worker', 'claimed', 'retry', 'unknown')
+local of_campaign = redis.call('HGET', meeting, 'campaign')
+if of_campaign ~= campaign then
+  return {'held', later(now_ms + 600000), 'campaign ' .. (of_campaign or '?') .. ' is not served here'}
+end
+local open = redis.call('HMGET', delivery, 'worker', 'claimed', 'retry', 'unknown', 'doubt', 'attempts')
 local holder, again = open[1], open[1] == claimer
 if not again and holder and holder ~= '' and tonumber(open[2]) + lease_ms > now_ms
   and alive(string.match(holder, '^[^#]*')) then
@@ -35,6 +40,17 @@ local reason = against_reminder(id, name, mark, now_ms)
 if reason then
   skip_reminder(id, name, now_ms, reason)
   return {'exited', reason}
+end
+
+local lost = not again and holder and holder ~= ''
+if lost and redis.call('HINCRBY', delivery, 'lost', 1) >= LOST_MAX then
+  reason = 'killed its worker ' .. LOST_MAX .. ' times'
+  if open[4] == '1' or open[5] == '1' then
+    redis.call('HSET', delivery, 'doubt', 1)
+    reason = reason .. '; it may have been accepted all the same'
+  end
+  bury_reminder(id, name, now_ms, open[6] or 0, reason)
+  return {'dead', reason}
 end
 
 local not_before = tonumber(open[3] or due_ms)

@@ -1,4 +1,4 @@
--- gather_booking(KEYS = [booking], ARGV = [booking id]) → [[event, …], [contact, …]]
+-- gather_booking(KEYS = [booking], ARGV = [booking id]) → [[event, …], [contact, …], campaign]
 --   booking  HASH  digest → event, JSON
 -- Everything that was told of the series of this booking, and the contacts it was kept with so far.
 
@@ -8,4 +8,4 @@ for _, node in ipairs(series(ARGV[1])) do
   local contact = redis.call('HGET', P .. 'meeting:' .. node, 'contact')
   if contact then contacts[#contacts + 1] = contact end
 end
-return {events, contacts}
+return {events, contacts, redis.call('HGET', P .. 'meeting:' .. ARGV[1], 'campaign') or ''}

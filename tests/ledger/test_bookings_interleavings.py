@@ -1,0 +1,195 @@
+"""Whatever workers, clock, provider and Cal.com do, in any order: one mail a reminder at most, and a fate for each."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from common.domain.booking import BookingEvent, BookingKind
+from common.domain.cadence import Cadence
+from common.domain.delivery import Fate
+from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id
+from common.domain.reminders import ReminderRules, reminders_of
+from common.domain.series import Stand, resolve
+from common.ledger import booking_views, keys
+from common.ledger.answers import GoReminder
+from common.ledger.bookings import BookingOutcome, Bookings
+from common.ledger.ledger import Ledger
+from common.store import connect_async
+
+MINUTE_MS = 60_000
+NOW_MS = 1_764_000_000_000
+START_MS = NOW_MS + 3 * MINUTE_MS
+RULES = ReminderRules(before_ms=(("3", 3 * MINUTE_MS), ("1", MINUTE_MS)), minimum_notice_ms=MINUTE_MS)
+BORIS = "boris@example.org"
+WORKERS = ("w1", "w2")
+JOBS = [
+    (uid, reminder_delivery_id(booking_id(uid), start_ms=START_MS + later, name=name))
+    for uid, later in (("A", 0), ("B", 5 * MINUTE_MS))
+    for name in ("3", "1")
+]
+MOVES = (
+    [("look", uid) for uid in "AB"]
+    + [("tell", kind) for kind in ("created", "moved", "asked", "cancelled A", "cancelled B", "confirmed")]
+    + [("tries", worker, job) for worker in WORKERS for job in (0, 0, 1, 2, 3)]
+    + [("claim", worker, job) for worker in WORKERS for job in range(4)]
+    + [("freeze", worker, job) for worker in WORKERS for job in range(4)]
+    + [
+        ("settle", worker, job, outcome)
+        for worker in WORKERS
+        for job in range(4)
+        for outcome in ("accepted", "retry", "dead")
+    ]
+    + [("die", worker) for worker in WORKERS for _ in range(3)]
+    + [("live", worker) for worker in WORKERS]
+    + [("pass", seconds) for seconds in (1, 30, 61, 121)]
+    + [("sweep",), ("replay", 0), ("replay", 2), ("unsubscribe",)]
+)
+
+
+class Play:
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger, self.bookings = ledger, Bookings(ledger)
+        self.now_ms = NOW_MS
+        self.told = 0
+        self.claims: dict[tuple[str, int], GoReminder] = {}
+        self.bytes: list[set[str]] = [set() for _ in JOBS]
+        self.left = False
+
+    async def move(self, move: tuple) -> None:
+        await getattr(self, {"pass": "passes"}.get(move[0], move[0]))(*move[1:])
+
+    async def tell(self, what: str) -> None:
+        created = BookingEvent(
+            kind=BookingKind.CREATED,
+            uid="A",
+            event_ms=self.now_ms,
+            received_ms=self.now_ms,
+            start_ms=START_MS,
+            end_ms=START_MS + MINUTE_MS,
+            email=BORIS,
+        )
+        second = replace(created, uid="B", start_ms=START_MS + 5 * MINUTE_MS)
+        event = {
+            "created": created,
+            "moved": replace(second, kind=BookingKind.RESCHEDULED, reschedule_uid="A"),
+            "asked": replace(second, kind=BookingKind.REQUESTED, reschedule_uid="A"),
+            "confirmed": second,
+            "cancelled A": replace(created, kind=BookingKind.CANCELLED, email=None, start_ms=None),
+            "cancelled B": replace(second, kind=BookingKind.CANCELLED, email=None, start_ms=None),
+        }[what]
+        self.told += 1
+        await self.bookings.accept(event, webhook_id=f"calcom:{self.told}")
+
+    async def look(self, uid: str) -> None:
+        gathered = await self.bookings.gather(booking_id(uid))
+        resolved = resolve(gathered.events)
+        people = dict.fromkeys(
+            [*gathered.contacts, *(self.bookings.contact_id(booking.email) for booking in resolved if booking.email)]
+        )
+        outcome = BookingOutcome(
+            gathered=gathered,
+            bookings=[(booking, reminders_of(booking, RULES)) for booking in resolved],
+            nurture=[(await self.bookings.contact(person), "leave") for person in people],
+        )
+        assert await self.bookings.write(outcome, now_ms=self.now_ms)
+
+    async def passes(self, seconds: int) -> None:
+        self.now_ms += seconds * 1_000
+
+    async def claim(self, worker: str, number: int) -> None:
+        answer = await self.ledger.claim(JOBS[number][1], worker=worker, now_ms=self.now_ms)
+        if isinstance(answer, GoReminder):
+            self.claims[worker, number] = answer
+
+    async def tries(self, worker: str, number: int) -> None:
+        """As far as the provider, and no word of what became of it."""
+        await self.claim(worker, number)
+        await self.freeze(worker, number)
+
+    async def freeze(self, worker: str, number: int) -> None:
+        claim = self.claims.get((worker, number))
+        if claim is None:
+            return
+        mail = f"by {worker} at {self.now_ms}"
+        answer = await self.ledger.freeze(claim, mail, now_ms=self.now_ms)
+        if isinstance(answer, tuple):
+            assert not self.left, "the last line let a mail through to somebody who had left"
+            assert self.now_ms < claim.booking.start_ms, "a mail left after the meeting began"
+            known = resolve((await self.bookings.gather(booking_id("A"))).events)
+            looked = not await self.ledger.client.zcard(keys.BOOKINGS)
+            stand = {booking.uid: booking.stand for booking in known}.get(claim.booking.uid)
+            assert not looked or stand in (None, Stand.BOOKED), "a mail left for a call that does not stand"
+            self.bytes[number].add(answer[0])
+
+    async def settle(self, worker: str, number: int, outcome: str) -> None:
+        claim = self.claims.pop((worker, number), None)
+        if claim is not None:
+            due_ms = self.now_ms + MINUTE_MS if outcome == "retry" else None
+            await self.ledger.settle(claim, outcome, "because", now_ms=self.now_ms, due_ms=due_ms)
+
+    async def die(self, worker: str) -> None:
+        await self.ledger.client.zrem(keys.HEARTBEATS, worker)
+
+    async def live(self, worker: str) -> None:
+        await self.ledger.client.zadd(keys.HEARTBEATS, {worker: 9e15})
+
+    async def sweep(self) -> None:
+        await self.ledger.sweep("0", now_ms=self.now_ms)
+
+    async def replay(self, number: int) -> None:
+        await self.ledger.replay(JOBS[number][1], now_ms=self.now_ms, fresh=False)
+
+    async def unsubscribe(self) -> None:
+        self.left = True
+        who = enrollment_id("c", BORIS)
+        await self.ledger.unsubscribe(who, mark=self.ledger.mark(BORIS), now_ms=self.now_ms)
+
+    async def check(self) -> None:
+        """After the meetings every reminder has a fate; nothing waits, and the figures add up."""
+        for number, seen in enumerate(self.bytes):
+            assert len(seen) <= 1, f"{JOBS[number][1]} was handed over with different bytes"
+        self.now_ms = START_MS + 100 * MINUTE_MS
+        for worker in WORKERS:
+            await self.die(worker)
+        await self.live("w1")
+        for uid in "AB":
+            await self.look(uid)
+        for _, job in JOBS:
+            answer = await self.ledger.claim(job, worker="w1", now_ms=self.now_ms)
+            assert not isinstance(answer, GoReminder)
+        fates = []
+        for _, job in JOBS:
+            known = await booking_views.reminder(self.ledger, job)
+            fates += [known[1].fate] if known else []
+        assert Fate.PLANNED not in fates
+        assert await self.ledger.client.zcard(keys.OPEN) == 0
+        counted = await self.ledger.client.hgetall(keys.COUNTS)
+        assert {f"fate:{name}".encode(): str(fates.count(name)).encode() for name in set(fates)} == {
+            name: count for name, count in counted.items() if name.startswith(b"fate:") and int(count)
+        }
+
+
+@pytest.mark.timeout(120)
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(MOVES), min_size=10, max_size=60))
+def test_in_any_order_of_events_no_reminder_is_sent_twice_late_or_for_a_call_that_does_not_stand(store_url, story):
+    async def play() -> None:
+        client = connect_async(store_url)
+        try:
+            await client.flushall()
+            await client.zadd(keys.HEARTBEATS, dict.fromkeys(WORKERS, 9e15))
+            game = Play(Ledger(client, campaign="c", cadence=Cadence((0,), 1), secret_key="k" * 32))
+            await game.tell("created")
+            await game.look("A")
+            for move in story:
+                await game.move(move)
+            await game.check()
+        finally:
+            await client.aclose()
+
+    asyncio.run(play())

@@ -1,0 +1,370 @@
+"""Each guarantee of a reminder and of a hold, on a real store."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from common.clock import VirtualClock
+from common.domain.booking import BookingEvent, BookingKind
+from common.domain.delivery import Fate
+from common.domain.ids import DeliveryId, booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
+from common.domain.reminders import ReminderRules, reminders_of
+from common.domain.series import resolve
+from common.ledger import booking_views, keys
+from common.ledger.answers import GoReminder, No, Settled
+from common.ledger.bookings import BookingOutcome, Bookings, Gathered
+from common.ledger.ledger import Ledger
+
+HOUR_MS = 3_600_000
+BORIS = "boris@example.org"
+WHO = enrollment_id("christmas_2025", BORIS)
+RULES = ReminderRules(before_ms=(("24h", 24 * HOUR_MS), ("2h", 2 * HOUR_MS)), minimum_notice_ms=2 * HOUR_MS)
+A = booking_id("A")
+
+
+@pytest.fixture
+def bookings(ledger: Ledger) -> Bookings:
+    return Bookings(ledger)
+
+
+def booked(clock: VirtualClock, uid: str = "A", *, in_h: int = 100, **told) -> BookingEvent:
+    now_ms = clock.now_ms()
+    start_ms = now_ms + in_h * HOUR_MS
+    known = {"start_ms": start_ms, "end_ms": start_ms + HOUR_MS, "email": BORIS}
+    return BookingEvent(
+        **{"kind": BookingKind.CREATED, "uid": uid, "event_ms": now_ms, "received_ms": now_ms, **known, **told}
+    )
+
+
+async def outcome_of(bookings: Bookings, gathered: Gathered) -> BookingOutcome:
+    """As the actor does, in a campaign that minds no booking."""
+    resolved = resolve(gathered.events)
+    addresses = [booking.email for booking in resolved if booking.email]
+    people = dict.fromkeys([*gathered.contacts, *map(bookings.contact_id, addresses)])
+    return BookingOutcome(
+        gathered=gathered,
+        bookings=[(booking, reminders_of(booking, RULES)) for booking in resolved],
+        nurture=[(await bookings.contact(person), "leave") for person in people],
+    )
+
+
+async def tell(bookings: Bookings, event: BookingEvent, now_ms: int | None = None) -> None:
+    await bookings.accept(event, webhook_id=f"calcom:{event.digest()}")
+    outcome = await outcome_of(bookings, await bookings.gather(booking_id(event.uid)))
+    assert await bookings.write(outcome, now_ms=now_ms or event.received_ms)
+
+
+def job(event: BookingEvent, name: str = "24h") -> DeliveryId:
+    return reminder_delivery_id(booking_id(event.uid), start_ms=event.start_ms, name=name)
+
+
+async def go(ledger: Ledger, delivery: DeliveryId, now_ms: int, worker: str = "w1") -> GoReminder:
+    claim = await ledger.claim(delivery, worker=worker, now_ms=now_ms)
+    assert isinstance(claim, GoReminder), claim
+    return claim
+
+
+async def fate(ledger: Ledger, delivery: DeliveryId) -> tuple[Fate, str]:
+    known = await booking_views.reminder(ledger, delivery)
+    assert known
+    return known[1].fate, known[1].detail
+
+
+async def test_an_event_is_kept_once_and_its_booking_is_looked_at_once(bookings, ledger, clock):
+    event = booked(clock)
+    answers = await asyncio.gather(*(bookings.accept(event, webhook_id="calcom:1") for _ in range(60)))
+
+    assert sum(not answer.repeated for answer in answers) == 1
+    assert len({replace(answer, repeated=False) for answer in answers}) == 1
+    assert await ledger.client.zcard(keys.delayed("bookings")) == 1
+    assert (await bookings.gather(A)).events == (event,)
+
+
+async def test_a_series_is_gathered_whole_from_whichever_end(bookings, clock):
+    first = booked(clock, "A", ical_uid="i")
+    third = booked(clock, "C", kind=BookingKind.RESCHEDULED, reschedule_uid="B")
+    second = booked(clock, "B", kind=BookingKind.RESCHEDULED, reschedule_uid="A")
+    joined = booked(clock, "D", ical_uid="i")
+    for event in (third, first, second, joined, booked(clock, "elsewhere")):
+        await bookings.accept(event, webhook_id=f"calcom:{event.uid}")
+
+    for uid in "ABCD":
+        assert set((await bookings.gather(booking_id(uid))).events) == {first, second, third, joined}
+
+
+async def test_who_decided_on_less_than_there_is_now_writes_nothing_and_begins_again(bookings, ledger, clock):
+    event = booked(clock)
+    await bookings.accept(event, webhook_id="calcom:1")
+    stale = await outcome_of(bookings, await bookings.gather(A))
+    await bookings.accept(replace(event, kind=BookingKind.CANCELLED), webhook_id="calcom:2")
+
+    assert not await bookings.write(stale, now_ms=clock.now_ms())
+    assert await ledger.client.zcard(keys.delayed("send")) == 0
+    assert await bookings.write(await outcome_of(bookings, await bookings.gather(A)), now_ms=clock.now_ms())
+    assert await fate(ledger, job(event)) == (Fate.SKIPPED, "cancelled")
+
+
+async def test_two_calls_of_one_person_never_write_over_each_other(bookings, clock):
+    for uid in "AB":
+        await bookings.accept(booked(clock, uid), webhook_id=f"calcom:{uid}")
+    outcomes = [await outcome_of(bookings, await bookings.gather(booking_id(uid))) for uid in "AB"]
+
+    assert await bookings.write(outcomes[0], now_ms=clock.now_ms())
+    assert not await bookings.write(outcomes[1], now_ms=clock.now_ms())
+
+
+async def test_writing_the_same_again_changes_nothing_that_notion_shows(bookings, ledger, clock):
+    await tell(bookings, booked(clock))
+    changed = await ledger.take_changed(worker="w1", now_ms=clock.now_ms())
+    await ledger.shown(changed.person, {"contact": "page-1"}, worker="w1", now_ms=clock.now_ms())
+    await tell(bookings, booked(clock, title="Strategy Call"))
+
+    assert await ledger.take_changed(worker="w1", now_ms=clock.now_ms()) is None
+    assert await ledger.client.zcard(keys.delayed("send")) == 2
+
+
+async def test_of_many_claims_of_a_reminder_one_goes(bookings, ledger, clock):
+    event = booked(clock)
+    await tell(bookings, event)
+    due_ms = event.start_ms - 24 * HOUR_MS
+
+    claims = await asyncio.gather(*(ledger.claim(job(event), worker=f"w{1 + n % 2}", now_ms=due_ms) for n in range(20)))
+
+    assert sum(isinstance(claim, GoReminder) for claim in claims) == 1
+    assert {claim.why for claim in claims if isinstance(claim, No)} == {"in hand"}
+
+
+async def test_too_early_is_not_yet_and_what_nobody_planned_is_unknown(bookings, ledger, clock):
+    event = booked(clock)
+    await tell(bookings, event)
+
+    early = await ledger.claim(job(event), worker="w1", now_ms=clock.now_ms())
+    assert (early.why, early.until_ms) == ("not yet", event.start_ms - 24 * HOUR_MS)
+    assert (await ledger.claim(job(event, "7h"), worker="w1", now_ms=clock.now_ms())).why == "unknown"
+    assert (await ledger.claim(job(booked(clock, "X")), worker="w1", now_ms=clock.now_ms())).why == "unknown"
+
+
+async def test_a_dead_workers_reminder_is_taken_over_with_the_same_bytes_and_its_late_settle_is_refused(
+    bookings, ledger, clock
+):
+    event = booked(clock)
+    await tell(bookings, event)
+    due_ms = event.start_ms - 24 * HOUR_MS
+    lost = await go(ledger, job(event), due_ms)
+    await ledger.freeze(lost, "the bytes", now_ms=due_ms)
+    await ledger.client.zrem(keys.HEARTBEATS, "w1")
+
+    taken = await go(ledger, job(event), due_ms + 5_000, worker="w2")
+
+    assert (taken.frozen, taken.doubt, taken.first_ms) == ("the bytes", True, due_ms)
+    assert await ledger.settle(lost, "accepted", "re_1", now_ms=due_ms + 6_000) is None
+    assert (await ledger.freeze(lost, "other", now_ms=due_ms)).why == "lost"
+    assert await ledger.settle(taken, "accepted", "re_1", now_ms=due_ms + 6_000) == Settled(None)
+    assert await fate(ledger, job(event)) == (Fate.ACCEPTED, "re_1")
+
+
+async def test_a_reminder_that_kills_three_workers_is_a_dead_letter(bookings, ledger, clock):
+    event = booked(clock)
+    await tell(bookings, event)
+    now_ms = event.start_ms - 24 * HOUR_MS
+    for worker in ("w3", "w4", "w5"):  # None of them lives.
+        await go(ledger, job(event), now_ms, worker)
+
+    answer = await ledger.claim(job(event), worker="w1", now_ms=now_ms)
+
+    assert (answer.why, answer.detail) == ("dead", "killed its worker 3 times")
+    assert await ledger.client.zscore(keys.DEAD, job(event)) == now_ms
+
+
+async def test_a_call_cancelled_while_its_reminder_is_in_hand_is_stopped_by_the_freeze(bookings, ledger, clock):
+    event = booked(clock)
+    await tell(bookings, event)
+    due_ms = event.start_ms - 24 * HOUR_MS
+    claim = await go(ledger, job(event), due_ms)
+    await tell(bookings, replace(event, kind=BookingKind.CANCELLED, event_ms=due_ms), due_ms)
+    assert (await fate(ledger, job(event)))[0] is Fate.PLANNED
+    assert await fate(ledger, job(event, "2h")) == (Fate.SKIPPED, "cancelled")
+
+    no = await ledger.freeze(claim, "the bytes", now_ms=due_ms)
+
+    assert (no.why, no.detail) == ("exited", "cancelled")
+    await ledger.settle(claim, "skipped", no.detail, now_ms=due_ms)
+    assert await fate(ledger, job(event)) == (Fate.SKIPPED, "cancelled")
+    assert await ledger.client.zcard(keys.OPEN) == 0
+
+
+async def test_a_call_whose_start_changes_while_its_reminder_is_in_hand_is_stopped_too(bookings, ledger, clock):
+    event = booked(clock)
+    await tell(bookings, event)
+    due_ms = event.start_ms - 24 * HOUR_MS
+    claim = await go(ledger, job(event), due_ms)
+    later = replace(event, start_ms=event.start_ms + HOUR_MS, event_ms=due_ms)
+    await tell(bookings, later, due_ms)
+
+    no = await ledger.freeze(claim, "the bytes", now_ms=due_ms)
+
+    assert (no.why, no.detail) == ("exited", "moved")
+    assert (await fate(ledger, job(later)))[0] is Fate.PLANNED
+
+
+async def test_a_second_try_has_the_bytes_of_the_first_and_a_fate_is_met_once(bookings, ledger, clock):
+    event = booked(clock)
+    await tell(bookings, event)
+    due_ms = event.start_ms - 24 * HOUR_MS
+    claim = await go(ledger, job(event), due_ms)
+    assert await ledger.freeze(claim, "the bytes", now_ms=due_ms) == ("the bytes", 1)
+    await ledger.settle(claim, "retry", "bad gateway", now_ms=due_ms, due_ms=due_ms + 60_000)
+
+    again = await go(ledger, job(event), due_ms + 60_000)
+    assert (again.frozen, again.failures) == ("the bytes", 1)
+    assert await ledger.freeze(again, "others", now_ms=due_ms) == ("the bytes", 2)
+    await ledger.settle(again, "accepted", "re_1", now_ms=due_ms + 60_000)
+
+    no = await ledger.claim(job(event), worker="w2", now_ms=due_ms + 60_001)
+    assert (no.why, no.detail) == ("already", "accepted")
+
+
+async def test_a_mail_that_left_before_the_cancellation_was_accepted(bookings, ledger, clock):
+    event = booked(clock)
+    await tell(bookings, event)
+    due_ms = event.start_ms - 24 * HOUR_MS
+    claim = await go(ledger, job(event), due_ms)
+    await ledger.freeze(claim, "the bytes", now_ms=due_ms)
+    await tell(bookings, replace(event, kind=BookingKind.CANCELLED, event_ms=due_ms), due_ms)
+
+    assert await ledger.settle(claim, "accepted", "re_1", now_ms=due_ms)
+    assert await fate(ledger, job(event)) == (Fate.ACCEPTED, "re_1")
+
+
+async def test_a_reminder_in_doubt_says_so_when_its_call_is_cancelled_and_is_not_planned_again(bookings, ledger, clock):
+    event = booked(clock)
+    await tell(bookings, event)
+    due_ms = event.start_ms - 24 * HOUR_MS
+    claim = await go(ledger, job(event), due_ms)
+    await ledger.freeze(claim, "the bytes", now_ms=due_ms)
+    await ledger.settle(claim, "retry", "timeout", now_ms=due_ms, due_ms=due_ms + 60_000, doubt=True)
+    await tell(bookings, replace(event, kind=BookingKind.CANCELLED, event_ms=due_ms), due_ms)
+    await tell(bookings, replace(event, event_ms=due_ms + 1), due_ms)
+
+    reason = "cancelled, while the outcome of an earlier attempt was unknown"
+    assert await fate(ledger, job(event)) == (Fate.SKIPPED, reason)
+    assert (await fate(ledger, job(event, "2h")))[0] is Fate.PLANNED
+
+
+async def test_what_would_be_tried_after_the_start_expires_at_the_start(bookings, ledger, clock):
+    event = booked(clock)
+    await tell(bookings, event)
+    due_ms = event.start_ms - 2 * HOUR_MS
+    claim = await go(ledger, job(event, "2h"), due_ms)
+    await ledger.settle(claim, "hold", "quota", now_ms=due_ms, due_ms=due_ms + 30 * HOUR_MS)
+
+    assert await ledger.client.zscore(keys.delayed("send"), job(event, "2h")) == event.start_ms
+    no = await ledger.claim(job(event, "2h"), worker="w1", now_ms=event.start_ms)
+    assert (no.why, no.detail) == ("exited", "expired")
+    assert await fate(ledger, job(event, "2h")) == (Fate.SKIPPED, "expired")
+
+
+async def test_everybody_waits_for_a_provider_in_trouble_reminders_too(bookings, ledger, clock):
+    event = booked(clock)
+    await tell(bookings, event)
+    due_ms = event.start_ms - 24 * HOUR_MS
+    trouble = await ledger.trouble("resend", whose="x", reason="invalid_api_key", everybodys=True, now_ms=due_ms)
+
+    held = await ledger.claim(job(event), worker="w1", now_ms=due_ms)
+
+    assert (held.why, held.detail, held.until_ms) == ("held", "invalid_api_key", trouble.until_ms + 1_000)
+    claim = await go(ledger, job(event), trouble.until_ms)
+    assert isinstance(await ledger.freeze(claim, "the bytes", now_ms=trouble.until_ms), tuple)
+    settled = await ledger.settle(claim, "accepted", "re_1", now_ms=trouble.until_ms)
+    assert settled == Settled(due_ms)
+
+
+async def test_a_reminder_found_among_what_was_accepted_is_no_dead_letter_any_longer(bookings, ledger, clock):
+    event = booked(clock)
+    await tell(bookings, event)
+    due_ms = event.start_ms - 24 * HOUR_MS
+    claim = await go(ledger, job(event), due_ms)
+    await ledger.settle(claim, "dead", "gone", now_ms=due_ms)
+
+    assert not await ledger.found_accepted(job(event), "re_1", sent_ms=due_ms, buried_ms=due_ms - 1, now_ms=due_ms)
+    assert await ledger.found_accepted(job(event), "re_1", sent_ms=due_ms, buried_ms=due_ms, now_ms=due_ms + 5)
+    assert await fate(ledger, job(event)) == (Fate.ACCEPTED, "re_1")
+    assert await ledger.client.zcard(keys.DEAD) == 0
+
+
+async def test_a_worker_of_another_campaign_leaves_bookings_and_reminders_alone(bookings, ledger, clock, cadence):
+    event = booked(clock)
+    await tell(bookings, event)
+    other = Ledger(ledger.client, campaign="easter_2026", cadence=cadence, secret_key="s" * 32)
+    due_ms = event.start_ms - 24 * HOUR_MS
+
+    held = await other.claim(job(event), worker="w1", now_ms=due_ms)
+
+    assert (held.why, held.detail) == ("held", "campaign christmas_2025 is not served here")
+    assert (await Bookings(other).gather(A)).campaign == "christmas_2025"
+
+
+async def test_what_is_held_leaves_the_schedule_and_comes_back_with_its_instant(ledger, ada, clock):
+    now = clock.now_ms()
+    person = enrollment_id("christmas_2025", ada.email)
+    await ledger.accept(ada, webhook_id="signup:1", received_ms=now)
+    await ledger.enroll(await ledger.enrollment(person), now_ms=now, announce=False)
+    first = step_delivery_id(person, 1)
+
+    assert await ledger.hold(person, "booked", now_ms=now)
+    assert not await ledger.hold(person, "booked", now_ms=now)
+    assert await ledger.hold(person, "operator", now_ms=now)
+    assert await ledger.client.zscore(keys.delayed("send"), first) is None
+    held = await ledger.claim(first, worker="w1", now_ms=now)
+    assert (held.why, held.until_ms, held.detail) == ("held", 0, "booked operator")
+    assert (await ledger.sweep("0", now_ms=now + HOUR_MS))[1] == []
+
+    assert await ledger.release(person, "booked", now_ms=now)
+    assert await ledger.client.zscore(keys.delayed("send"), first) is None
+    assert await ledger.release(person, "operator", now_ms=now)
+    assert not await ledger.release(person, "operator", now_ms=now)
+    assert await ledger.client.zscore(keys.delayed("send"), first) == now
+
+
+async def test_a_step_in_hand_when_the_hold_comes_is_stopped_by_the_freeze_and_goes_on_after_it(ledger, ada, clock):
+    now = clock.now_ms()
+    person = enrollment_id("christmas_2025", ada.email)
+    await ledger.accept(ada, webhook_id="signup:1", received_ms=now)
+    await ledger.enroll(await ledger.enrollment(person), now_ms=now, announce=False)
+    first = step_delivery_id(person, 1)
+    claim = await ledger.claim(first, worker="w1", now_ms=now)
+    await ledger.hold(person, "booked", now_ms=now)
+
+    no = await ledger.freeze(claim, "the bytes", now_ms=now)
+    assert (no.why, no.until_ms, no.detail) == ("held", 0, "booked")
+    await ledger.settle(claim, "hold", no.detail, now_ms=now, due_ms=0)
+    assert (await ledger.claim(first, worker="w1", now_ms=now)).why == "held"
+    assert await ledger.client.zscore(keys.OPEN, first) is None
+
+    await ledger.release(person, "booked", now_ms=now + HOUR_MS)
+    assert await ledger.client.zscore(keys.delayed("send"), first) == now + HOUR_MS
+
+
+@pytest.mark.timeout(60)
+async def test_ten_thousand_bookings_far_ahead_cost_the_next_one_no_more_than_the_first(bookings, ledger, clock):
+    async def commands(event: BookingEvent) -> int:
+        before = (await ledger.client.info("commandstats")).values()
+        await tell(bookings, event)
+        after = (await ledger.client.info("commandstats")).values()
+        return sum(line["calls"] for line in after) - sum(line["calls"] for line in before)
+
+    first = await commands(booked(clock, "first", in_h=480, email="first@example.org"))
+    pipe = ledger.client.pipeline(transaction=False)
+    for number in range(10_000):
+        far = booked(clock, f"far-{number}", in_h=480)
+        delivery = job(far)
+        pipe.zadd(keys.delayed("send"), {delivery: far.start_ms})
+        pipe.zadd(keys.OPEN, {delivery: far.start_ms})
+    await pipe.execute()
+    soon = booked(clock, "soon", in_h=24, email="soon@example.org")
+
+    assert await commands(soon) <= first + 1
+    assert await ledger.client.zrange(keys.delayed("send"), 0, 0) == [job(soon).encode()]
