@@ -1,0 +1,190 @@
+"""docker-compose.yml: safe by itself, and right about the processes it starts."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from common.settings import SETTING_NAMES, load_settings
+from common.store import _binary, store_warnings
+from services.cli.main import COMMANDS
+from tests.acceptance.place import SECRETS
+from tests.deploy.yaml_files import load, run
+from tests.tidy.house import ROOT
+
+FILE = ROOT / "docker-compose.yml"
+COMPOSE = load(FILE)
+SERVICES: dict[str, Any] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+STORE_CONFIG = ROOT / "deploy" / "compose" / "valkey.conf"
+REAL = {
+    **SECRETS,
+    "RESEND_API_KEY": "re_none",
+    "NOTION_TOKEN": "ntn_none",
+    "NOTION_EMAIL_SEQUENCE_DB_ID": "0" * 32,
+    "NOTION_BUSINESSX_DB_ID": "1" * 32,
+    "EMAIL_FROM": "Sarah <sarah@example.com>",
+    "EMAIL_POSTAL_ADDRESS": "1 Main Street, Toronto",
+    "BOOKING_URL": "https://cal.example/call",
+    "CONSOLE_TOKEN": "a token for nobody's console",
+}
+
+every_service = pytest.mark.parametrize("name", SERVICES)
+
+
+@pytest.mark.parametrize("file", [FILE, ROOT / "deploy" / "compose" / "secrets.yml"], ids=lambda file: file.name)
+def test_it_is_what_the_compose_specification_allows(file: Path) -> None:
+    run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", file)
+
+
+@every_service
+def test_a_service_comes_back_by_itself_and_says_whether_it_is_well(name: str) -> None:
+    assert SERVICES[name]["restart"] == "unless-stopped"
+    assert SERVICES[name]["healthcheck"]["test"]
+
+
+@every_service
+def test_a_service_has_no_privilege_and_cannot_fill_the_machine(name: str) -> None:
+    service = SERVICES[name]
+    limits = service["deploy"]["resources"]["limits"]
+
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["read_only"] is True
+    assert "privileged" not in service
+    assert "cap_add" not in service
+    assert {"cpus", "memory", "pids"} == set(limits)
+    assert {"max-size", "max-file", "tag", "labels"} == set(service["logging"]["options"])
+    assert not [volume for volume in service["volumes"] if "docker.sock" in volume]
+    # The log shipper reads root's files, and can do nothing else.
+    assert service["user"].split(":")[0] != "0" or name == "alloy"
+
+
+@every_service
+def test_only_the_machine_itself_is_listened_to_unless_env_says_otherwise(name: str) -> None:
+    ports = SERVICES[name].get("ports", [])
+
+    assert [port for port in ports if not port.startswith(("127.0.0.1:", "${ADVENT_BIND:-127.0.0.1}:"))] == []
+
+
+@every_service
+def test_what_a_service_mounts_is_there(name: str) -> None:
+    sources = [volume.split(":")[0] for volume in SERVICES[name]["volumes"]]
+
+    named = set(COMPOSE["volumes"])
+    assert [source for source in sources if source.startswith("./") and not (ROOT / source).exists()] == []
+    assert [source for source in sources if not source.startswith(("./", "${")) and source not in named] == []
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_process_of_ours_is_one_command_with_time_to_drain(name: str) -> None:
+    assert SERVICES[name]["command"] == [name]
+    assert name in COMMANDS
+    assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > 30
+
+
+def test_the_store_is_in_a_network_without_a_way_out() -> None:
+    assert SERVICES["store"]["networks"] == ["inner"]
+    assert COMPOSE["networks"]["inner"]["internal"] is True
+    assert "ports" not in SERVICES["store"]
+
+
+def test_the_gateway_opens_its_door_also_when_the_store_does_not_come() -> None:
+    assert SERVICES["gateway"]["depends_on"] == {"store": {"condition": "service_started"}}
+    assert "data:/data" in SERVICES["gateway"]["volumes"]
+
+
+@pytest.mark.parametrize("env", [{}, REAL], ids=["sandbox", "real"])
+@pytest.mark.parametrize("name", OURS)
+def test_a_process_of_ours_understands_what_it_is_given(name: str, env: dict[str, str]) -> None:
+    inside = {key: _interpolated(value) for key, value in SERVICES[name]["environment"].items()}
+
+    assert set(inside) <= set(SETTING_NAMES)
+    settings = load_settings({**env, **inside}, env_file=Path("/nowhere"))
+    assert settings.redis_url == "redis://store:6379/0"
+    own = {"gateway": settings.gateway_host, "console": settings.console_host, "sandbox": settings.sandbox_host}
+    assert own.get(name, settings.metrics_host) == "0.0.0.0"
+
+
+def test_secrets_from_files_are_those_of_env(tmp_path: Path) -> None:
+    override = load(ROOT / "deploy" / "compose" / "secrets.yml")
+    named = override["services"]["gateway"]["environment"]
+    for name, file in named.items():
+        (tmp_path / Path(file).name).write_text(REAL[name.removesuffix("_FILE")])
+    here = {name: str(tmp_path / Path(file).name) for name, file in named.items()}
+    rest = {name: value for name, value in REAL.items() if f"{name}_FILE" not in named}
+
+    assert load_settings({**rest, **here}, env_file=Path("/nowhere")) == load_settings(REAL, env_file=Path("/nowhere"))
+    assert set(override["secrets"]) == {Path(file).name for file in named.values()}
+    assert {"gateway", "worker", "console"} == set(override["services"])
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> Iterator[redis.Redis]:
+    """A store with the configuration that compose mounts, except where it listens and writes."""
+    socket, config = tmp_path / "s", tmp_path / "valkey.conf"
+    config.write_text(STORE_CONFIG.read_text().replace("\ndir /data\n", f"\ndir {tmp_path}\n"))
+    here = ["--port", "0", "--unixsocket", str(socket)]
+    process = subprocess.Popen([_binary(), str(config), *here], stdout=subprocess.DEVNULL)
+    client = redis.Redis(unix_socket_path=str(socket))
+    deadline = time.monotonic() + 10
+    while not socket.exists():
+        assert time.monotonic() < deadline
+        assert process.poll() is None, "the store refuses its configuration"
+        time.sleep(0.01)
+    yield client
+    client.close()
+    process.terminate()
+    process.wait(10)
+
+
+def test_the_store_keeps_what_advent_promises(configured: redis.Redis) -> None:
+    assert store_warnings(configured) == []
+    assert configured.config_get("hash-max-listpack-value") == {"hash-max-listpack-value": "1024"}
+
+
+def test_a_store_that_is_full_refuses_before_its_container_is_killed(configured: redis.Redis) -> None:
+    limit = {"1g": 2**30}[SERVICES["store"]["deploy"]["resources"]["limits"]["memory"]]
+
+    assert 0 < int(configured.config_get("maxmemory")["maxmemory"]) < 0.7 * limit
+
+
+class TestLogShipper:
+    TEXT = (ROOT / "deploy" / "alloy" / "config.alloy").read_text()
+
+    def test_three_labels_reach_loki_and_none_of_them_names_a_person(self) -> None:
+        kept = re.findall(r"stage\.label_keep \{\s*values = \[([^]]*)\]", self.TEXT)
+
+        assert kept == ['"service", "level", "event"']
+        # Nothing is added after that.
+        assert "stage.labels" not in self.TEXT.split("stage.label_keep")[1]
+
+    def test_what_a_library_says_in_its_own_words_becomes_no_label(self) -> None:
+        template = re.search(r'source   = "event"\n\s*template = "([^"]*)"', self.TEXT)
+
+        assert template is not None
+        assert template[1].startswith("{{ if .library }}library{{ else")
+        assert 'library = "logger"' in self.TEXT
+
+    def test_it_takes_the_lines_that_compose_marks_as_ours(self) -> None:
+        options = SERVICES["gateway"]["logging"]["options"]
+
+        assert f'{{tag!=\\"{options["tag"]}\\"}}' in self.TEXT
+        assert f'attrs.\\"{options["labels"]}\\"' in self.TEXT
+
+    def test_its_braces_match(self) -> None:
+        bare = re.sub(r'"(?:\\.|[^"\\])*"|//.*', "", self.TEXT)
+
+        assert (bare.count("{"), bare.count("[")) == (bare.count("}"), bare.count("]"))
+
+
+def _interpolated(value: object) -> str:
+    """`${NAME:-default}` with nothing set."""
+    return re.sub(r"\$\{[A-Z_]+:-([^}]*)\}", r"\1", str(value))

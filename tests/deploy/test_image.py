@@ -1,0 +1,101 @@
+"""The image: what goes into it, as whom it runs, and how it says that it is well."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+import tomllib
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from tests.deploy.yaml_files import run
+from tests.tidy.house import ROOT
+
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+LINES = re.sub(r"^#.*\n", "", DOCKERFILE, flags=re.MULTILINE).replace("\\\n", " ").splitlines()
+LAST_STAGE = LINES[max(number for number, line in enumerate(LINES) if line.startswith("FROM ")) :]
+
+
+def test_hadolint_has_nothing_to_say() -> None:
+    assert run("hadolint", ROOT / "Dockerfile") == ""
+
+
+def test_it_is_built_of_all_packages_and_of_nothing_else() -> None:
+    include = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]["include"]
+    copied = [
+        source
+        for line in LINES
+        if (found := re.match(r"COPY (?!--from)(.*) \S+$", line))
+        for source in found[1].split()
+    ]
+
+    packages = {pattern.rstrip("*") for pattern in include}
+    assert packages | {"pyproject.toml", "README.md", "deploy/image/healthy"} == set(copied)
+    assert [name for name in copied if not (ROOT / name).exists()] == []
+
+
+def test_nothing_but_that_is_sent_to_the_builder() -> None:
+    """A .env, the data or the history of somebody's checkout cannot end in a layer."""
+    rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+
+    assert rules[0] == "*"
+    assert {"!pyproject.toml", "!README.md", "!common", "!actors", "!services", "!deploy/image"} == {
+        rule for rule in rules if rule.startswith("!")
+    }
+
+
+def test_it_runs_as_a_number_that_is_not_root() -> None:
+    users = [line for line in LAST_STAGE if line.startswith("USER ")]
+
+    assert users == ["USER 10001:10001"]
+    after = LAST_STAGE[LAST_STAGE.index(users[0]) :]
+    assert not [line for line in after if line.startswith(("RUN ", "COPY "))]
+
+
+def test_it_says_how_to_ask_for_its_health_and_gets_signals_itself() -> None:
+    assert any(line.startswith("HEALTHCHECK ") and line.endswith('CMD ["healthy"]') for line in LAST_STAGE)
+    # Not through a shell, which would keep SIGTERM to itself.
+    assert 'ENTRYPOINT ["advent"]' in LAST_STAGE
+
+
+class _Answers(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health" else 503)
+        self.end_headers()
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with HTTPServer(("127.0.0.1", 0), _Answers) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("name", ["GATEWAY_PORT", "CONSOLE_PORT", "SANDBOX_PORT", "WORKER_METRICS_PORT"])
+def test_whichever_process_runs_is_asked_without_being_named(name: str, port: int) -> None:
+    assert _healthy({name: str(port)}) == 0
+
+
+def test_a_process_that_says_it_is_not_ready_is_not_ready(port: int) -> None:
+    assert _healthy({"WORKER_METRICS_PORT": str(port)}, "/ready") == 1
+
+
+def test_a_container_in_which_nothing_answers_is_not_healthy() -> None:
+    assert _healthy({}) == 1
+
+
+def _healthy(ports: dict[str, str], *arguments: str) -> int:
+    """With ports that nobody listens on, except those given."""
+    nowhere = {name: "1" for name in ("GATEWAY_PORT", "CONSOLE_PORT", "SANDBOX_PORT", "WORKER_METRICS_PORT")}
+    command = [sys.executable, "-IS", str(ROOT / "deploy" / "image" / "healthy"), *arguments]
+    return subprocess.run(command, env={**nowhere, **ports}, capture_output=True, check=False, timeout=20).returncode

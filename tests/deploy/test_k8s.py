@@ -1,0 +1,255 @@
+"""deploy/k8s: both overlays, as `kubectl kustomize` renders them."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common import metrics
+from common.settings import SETTING_NAMES, load_settings
+from services.gateway.body import BODY_BYTES_MAX
+from services.gateway.routes import ROUTES
+from tests.deploy.test_compose import REAL
+from tests.deploy.yaml_files import load, load_all, run
+from tests.tidy.house import ROOT
+
+K8S = ROOT / "deploy" / "k8s"
+OVERLAYS = ("small", "production")
+VERSIONS = ("1.31.0", "1.37.0")
+"""The oldest that we say it runs on, and the newest that the validator knows."""
+NOT_ITS_OWN = {"ScaledObject", "ServiceMonitor"}
+"""Kinds of KEDA and of the Prometheus operator, whose schemas Kubernetes does not bring."""
+DRAIN_S = 30
+
+both = pytest.mark.parametrize("overlay", OVERLAYS)
+
+
+@cache
+def rendered(overlay: str) -> str:
+    return run("kubectl", "kustomize", K8S / "overlays" / overlay)
+
+
+def objects(overlay: str, *kinds: str) -> list[Any]:
+    return [found for found in load_all(rendered(overlay)) if not kinds or found["kind"] in kinds]
+
+
+def workloads(overlay: str) -> dict[str, Any]:
+    """What starts pods, by the name it has less `advent-`."""
+    found = objects(overlay, "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod")
+    return {one["metadata"]["name"].removeprefix("advent-"): one for one in found}
+
+
+def pods(overlay: str) -> list[tuple[Any, Any]]:
+    """(pod's specification, container) of every container of every workload."""
+    specs = [one["spec"]["template"]["spec"] for one in workloads(overlay).values()]
+    return [(spec, one) for spec in specs for one in [*spec["containers"], *spec.get("initContainers", [])]]
+
+
+@both
+@pytest.mark.parametrize("version", VERSIONS)
+def test_kubernetes_understands_every_line(overlay: str, version: str, tmp_path: Path) -> None:
+    import json
+
+    for number, one in enumerate(objects(overlay)):
+        if one["kind"] not in NOT_ITS_OWN:
+            (tmp_path / f"{number}.json").write_text(json.dumps(one))
+    run("kubernetes-validate", "--strict", "-k", version, *sorted(tmp_path.glob("*.json")))
+
+
+@both
+def test_every_container_is_an_ordinary_user_who_can_write_only_its_volumes(overlay: str) -> None:
+    for pod, container in pods(overlay):
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["runAsUser"] > 0
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert container["securityContext"] == {
+            "runAsNonRoot": True,
+            "readOnlyRootFilesystem": True,
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert pod["automountServiceAccountToken"] is False
+
+
+@both
+def test_a_service_of_the_cluster_is_not_mistaken_for_a_setting(overlay: str) -> None:
+    """A Service called gateway would put GATEWAY_PORT=tcp://10.… into every pod of its namespace."""
+    assert all(pod["enableServiceLinks"] is False for pod, _ in pods(overlay))
+
+
+@both
+def test_every_container_has_its_share_and_is_asked_how_it_is(overlay: str) -> None:
+    for _, container in pods(overlay):
+        assert {"cpu", "memory"} == set(container["resources"]["requests"])
+        assert "memory" in container["resources"]["limits"]
+        assert all(container[f"{probe}Probe"] for probe in ("startup", "readiness", "liveness"))
+
+
+@both
+def test_a_pod_has_longer_to_stop_than_its_process_needs_to_drain(overlay: str) -> None:
+    for pod, container in pods(overlay):
+        command = container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", ["sleep", "0"])
+        assert pod["terminationGracePeriodSeconds"] > int(command[1]) + DRAIN_S
+
+
+@both
+def test_probes_ask_the_ports_and_paths_at_which_the_processes_answer(overlay: str) -> None:
+    settings = settings_of(overlay)
+    ports = {"gateway": settings.gateway_port, "worker": settings.worker_metrics_port, "console": settings.console_port}
+    assert {"/health", "/ready"} < {route.path for route in ROUTES}
+
+    for _, container in pods(overlay):
+        if container["name"] == "store":
+            continue
+        named = {port["name"]: port["containerPort"] for port in container["ports"]}
+        asked = {container[f"{probe}Probe"]["httpGet"]["port"] for probe in ("startup", "readiness", "liveness")}
+        assert {ports[container["name"]]} == {named[port] for port in asked}
+        assert container["livenessProbe"]["httpGet"]["path"] == "/health"
+        assert container["args"] == [container["name"]]
+
+
+@both
+def test_a_gateway_finds_its_spool_again(overlay: str) -> None:
+    gateway = workloads(overlay)["gateway"]
+    container = gateway["spec"]["template"]["spec"]["containers"][0]
+    claims = [claim["metadata"]["name"] for claim in gateway["spec"]["volumeClaimTemplates"]]
+
+    assert gateway["kind"] == "StatefulSet"
+    mounted = [mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] in claims]
+    assert mounted == [str(settings_of(overlay).data_dir)]
+    assert {"Retain"} == set(gateway["spec"]["persistentVolumeClaimRetentionPolicy"].values())
+    assert gateway["spec"]["replicas"] > 1
+
+
+@both
+def test_no_worker_stops_before_another_one_works(overlay: str) -> None:
+    strategy = workloads(overlay)["worker"]["spec"]["strategy"]
+
+    assert strategy["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+
+
+@both
+def test_the_settings_are_ours_and_are_all_that_a_start_needs(overlay: str) -> None:
+    assert {name.removesuffix("_FILE") for name in config_of(overlay)} <= set(SETTING_NAMES)
+    assert settings_of(overlay).is_real
+
+
+@both
+def test_no_secret_is_in_a_manifest(overlay: str) -> None:
+    assert objects(overlay, "Secret") == []
+    for name in config_of(overlay):
+        assert not re.search(r"(SECRET|TOKEN|_KEY|REDIS_URL)", name) or name.endswith("_FILE"), name
+
+
+@both
+def test_a_budget_spares_what_it_means_to(overlay: str) -> None:
+    budgets = objects(overlay, "PodDisruptionBudget")
+
+    assert {"advent-gateway", "advent-worker"} == {one["metadata"]["name"] for one in budgets}
+    for budget in budgets:
+        of = workloads(overlay)[budget["metadata"]["name"].removeprefix("advent-")]
+        assert matches(budget["spec"]["selector"], of)
+        # One pod at a time can go, or a machine could never be drained.
+        assert budget["spec"].get("minAvailable", 0) < of["spec"].get("replicas", 2)
+
+
+@both
+def test_nothing_speaks_to_anything_unless_a_policy_says_so(overlay: str) -> None:
+    policies = {one["metadata"]["name"]: one["spec"] for one in objects(overlay, "NetworkPolicy")}
+
+    assert policies.pop("nothing") == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    for name, policy in policies.items():
+        assert any(matches(policy["podSelector"], one) for one in workloads(overlay).values()), name
+        assert all(
+            rule.get("to") or rule.get("from") for kind in ("egress", "ingress") for rule in policy.get(kind, [])
+        )
+        assert all(rule["ports"] for kind in ("egress", "ingress") for rule in policy.get(kind, []))
+    # Only workers reach the internet, and nobody's private network.
+    outward = [one for one in policies.values() if "0.0.0.0/0" in str(one)]
+    assert [one["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for one in outward] == ["worker"]
+
+
+@both
+def test_services_find_their_pods(overlay: str) -> None:
+    for service in objects(overlay, "Service"):
+        found = [
+            one for one in workloads(overlay).values() if matches({"matchLabels": service["spec"]["selector"]}, one)
+        ]
+        assert len(found) == 1, service["metadata"]["name"]
+        ports = {port["name"] for port in found[0]["spec"]["template"]["spec"]["containers"][0]["ports"]}
+        assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
+
+
+def test_the_monitor_finds_all_three_processes() -> None:
+    (monitor,) = objects("production", "ServiceMonitor")
+    wanted = monitor["spec"]["selector"]["matchLabels"].items()
+    found = [one for one in objects("production", "Service") if wanted <= one["metadata"]["labels"].items()]
+
+    label = monitor["spec"]["jobLabel"]
+    assert {"gateway", "worker", "console"} == {one["metadata"]["labels"][label] for one in found}
+    ports = {endpoint["port"] for endpoint in monitor["spec"]["endpoints"]}
+    assert all(ports <= {port["name"] for port in one["spec"]["ports"]} for one in found)
+
+
+def test_workers_are_as_many_as_keda_says_by_figures_that_exist() -> None:
+    (scaled,) = objects("production", "ScaledObject")
+
+    assert scaled["spec"]["scaleTargetRef"]["name"] == "advent-worker"
+    assert "replicas" not in workloads("production")["worker"]["spec"]
+    named = {name for trigger in scaled["spec"]["triggers"] for name in metrics_in(trigger["metadata"]["query"])}
+    known = {one._name for one in vars(metrics).values() if hasattr(one, "_name")}
+    assert named
+    assert {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in named} <= known
+
+
+def test_the_door_to_the_world_lets_in_what_people_need_and_no_figures() -> None:
+    (ingress,) = objects("production", "Ingress")
+    paths = {path["path"] for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]}
+    annotations = ingress["metadata"]["annotations"]
+
+    assert {"/webhook", "/unsubscribe", "/health"} == paths
+    assert int(annotations["nginx.org/client-max-body-size"].removesuffix("k")) * 1024 > BODY_BYTES_MAX
+    assert annotations["nginx.org/limit-req-reject-code"] == "429"
+
+
+def test_the_clusters_store_is_configured_like_the_one_of_compose() -> None:
+    theirs = (K8S / "store" / "valkey.conf").read_text()
+
+    assert theirs == (ROOT / "deploy" / "compose" / "valkey.conf").read_text()
+    compose = load(ROOT / "docker-compose.yml")["services"]["store"]
+    store = workloads("small")["store"]["spec"]["template"]["spec"]
+    assert compose["image"] == store["containers"][0]["image"]
+    identity = store["securityContext"]
+    assert compose["user"] == f"{identity['runAsUser']}:{identity['runAsGroup']}"
+
+
+def config_of(overlay: str) -> dict[str, str]:
+    """The settings that every process of ours is given."""
+    found: list[dict[str, str]] = [
+        one["data"] for one in objects(overlay, "ConfigMap") if "GATEWAY_PORT" in one["data"]
+    ]
+    (config,) = found
+    return config
+
+
+def settings_of(overlay: str) -> Any:
+    """As a pod reads them, the secrets' files taken for their content."""
+    store = {"REDIS_URL": "redis://:none@advent-store:6379/0"}
+    given = {}
+    for name, value in config_of(overlay).items():
+        secret = name.removesuffix("_FILE")
+        given[secret] = {**REAL, **store}[secret] if name.endswith("_FILE") else value
+    return load_settings(given, env_file=Path("/nowhere"))
+
+
+def matches(selector: dict[str, Any], workload: Any) -> bool:
+    labels: dict[str, str] = workload["spec"]["template"]["metadata"]["labels"]
+    return bool(selector.get("matchLabels", {}).items() <= labels.items())
+
+
+def metrics_in(query: str) -> set[str]:
+    return set(re.findall(r"\badvent_[a-z_]+", query))

@@ -1,0 +1,157 @@
+"""
+A roll-out under load: gateways and workers of two versions side by side over one store, replaced one at a time.
+
+As a cluster does it: the new one is ready before the old one is told to stop, and by then nothing is sent to that one
+any more. The older version is the last release where this checkout has one; else this version with other scripts.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.conftest import places  # noqa: F401  # the fixture
+from tests.acceptance.http import Answer, status_of
+from tests.acceptance.place import UNLIMITED, Place, free_ports
+from tests.acceptance.process import Process
+from tests.acceptance.waiting import eventually
+from tests.acceptance.website import Website, person
+from tests.tidy.house import ROOT
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
+
+PACKAGES = ("services", "actors", "common")
+
+Leave = Callable[[], None]
+"""Stops a process once nothing is sent to it any more; it must end with status 0."""
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    """A folder with the code of another version."""
+    folder = tmp_path / "older"
+    folder.mkdir()
+    tag = _git("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*")
+    if tag:
+        archive = subprocess.run(["git", "-C", str(ROOT), "archive", tag, *PACKAGES], capture_output=True, check=True)
+        subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)
+    else:
+        for package in PACKAGES:
+            shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+        for script in folder.rglob("*.lua"):
+            # The store knows a script by its digest: none of the two versions' scripts is the other's.
+            script.write_text(script.read_text() + "\n-- of another version\n")
+    return folder
+
+
+def _git(*arguments: str) -> str:
+    found = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False)
+    return found.stdout.strip()
+
+
+class RollOut:
+    """Two gateways behind one door, two workers, and a website that signs people up without a pause."""
+
+    def __init__(self, place: Place, secret: str) -> None:
+        self.place = place
+        self.answers: list[Answer] = []
+        self._secret = secret
+        self._doors: list[Website] = []
+        self._stop = threading.Event()
+        self._visitors = threading.Thread(target=self._sign_up)
+
+    def gateway(self, code: Path) -> Leave:
+        """Start one of that code, and send to it."""
+        (port,) = free_ports(1)
+        url = f"http://127.0.0.1:{port}"
+        process = self._start("gateway", code, f"{url}/ready", GATEWAY_PORT=str(port), DATA_DIR=str(self._disk()))
+        door = Website(url, self._secret)
+        self._doors = [*self._doors, door]
+
+        def leave() -> None:
+            self._doors = [other for other in self._doors if other is not door]
+            time.sleep(0.2)  # The requests on their way; the pods' preStop gives them ten seconds.
+            assert process.stop()[0] == 0
+
+        return leave
+
+    def worker(self, code: Path) -> Leave:
+        (port,) = free_ports(1)
+        process = self._start("worker", code, f"http://127.0.0.1:{port}/ready", WORKER_METRICS_PORT=str(port))
+
+        def leave() -> None:
+            assert process.stop()[0] == 0
+
+        return leave
+
+    def open(self) -> None:
+        self._visitors.start()
+
+    def close(self) -> int:
+        """No more visitors; how many people there were."""
+        self._stop.set()
+        self._visitors.join()
+        return len(self.answers)
+
+    def _sign_up(self) -> None:
+        while not self._stop.is_set():
+            number = len(self.answers)
+            door = self._doors[number % len(self._doors)]
+            self.answers.append(door.post(person(f"P{number}"), f"msg_{number}"))
+            time.sleep(0.1)
+
+    def _start(self, name: str, code: Path, url: str, **settings: str) -> Process:
+        process = self.place.start(name, PYTHONPATH=str(code), RETRY_DELAY_SECONDS="0.5", **UNLIMITED, **settings)
+        self.place.until(lambda: status_of(url) == 200, process)
+        return process
+
+    def _disk(self) -> Path:
+        return self.place.folder / f"disk-{len(self.place.processes)}"
+
+
+@pytest.fixture
+def rollout(places: Callable[[], Place]) -> Iterator[RollOut]:  # noqa: F811
+    place = places()
+    place.own_store().start()
+    place.serve("sandbox")
+    place.sandbox.hurry()
+    rollout = RollOut(place, place.settings["WEBHOOK_SECRET"])
+    yield rollout
+    rollout._stop.set()
+
+
+def test_a_new_version_replaces_the_old_and_is_taken_back_one_by_one_and_nobody_notices(
+    rollout: RollOut, older: Path
+) -> None:
+    running = [(start, start(older)) for start in (rollout.worker, rollout.worker, rollout.gateway, rollout.gateway)]
+    rollout.open()
+    for version in (ROOT, older):
+        running = [(start, _replaced(leave, by=start, of=version)) for start, leave in running]
+    people = rollout.close()
+
+    # At the first try, each of them: nobody was turned away, not even to come back later.
+    assert {202} == {answer.status for answer in rollout.answers}
+    place = rollout.place
+    eventually(lambda: _counted(place) == (people, 7 * people), f"seven mails for each of {people} people", within_s=90)
+    assert 7 * people == len(place.sandbox.mails_by_key())
+    assert {1} == set(place.sandbox.mails_by_key().values())
+    assert [line for process in place.processes for line in process.logs() if line["level"] == "error"] == []
+
+
+def _replaced(leave: Leave, *, by: Callable[[Path], Leave], of: Path) -> Leave:
+    """The new one is ready before the old one is told to stop."""
+    started = by(of)
+    leave()
+    return started
+
+
+def _counted(place: Place) -> tuple[int, int]:
+    """(people who had all of it, mails sent), as the ledger says."""
+    status = place.ask("status")
+    return status["completed"], status["sent"]
