@@ -21,6 +21,7 @@ from common.campaigns.loader import load_campaign
 from common.clock import SystemClock
 from common.domain.cadence import Pace
 from common.domain.contact import Assessment
+from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import EnrollmentId, enrollment_id, step_delivery_id
 from common.ledger import keys
 from common.ledger.answers import Go
@@ -49,6 +50,7 @@ async def _measure(url: str, people: int) -> list[Figure]:
         cast = [_person(number) for number in range(people)]
         before = await _used(ledger.client)
         await _each(cast, lambda person: _sign_up(ledger, person))
+        await _done(ledger.client, "classify")
         waiting_for_first = await _used(ledger.client) - before
         await _each(cast, lambda person: _send_first(ledger, person))
         await _each(range(people), lambda _: _mirror(ledger))
@@ -98,9 +100,15 @@ async def _sign_up(ledger: Ledger, person: Assessment) -> None:
     """The gateway's part, and the classification."""
     now_ms = SystemClock().now_ms()
     accepted = await ledger.accept(person, webhook_id=_webhook_id(person), received_ms=now_ms)
-    enrollment = await ledger.enrollment(accepted.enrollment_id)
-    assert enrollment is not None
-    await _take_job(ledger.client, "classify", enrollment.id)
+    enrollment = Enrollment(
+        id=accepted.enrollment_id,
+        campaign=ledger.campaign,
+        status=Status.ACCEPTED,
+        segment=accepted.segment,
+        assessment=person,
+        anchor_ms=now_ms,
+        assessed_ms=now_ms,
+    )
     await ledger.enroll(enrollment, now_ms=now_ms, announce=False)
 
 
@@ -127,10 +135,9 @@ async def _mirror(ledger: Ledger) -> None:
     await ledger.shown(changed.person, pages, worker="bench", now_ms=now_ms)
 
 
-async def _take_job(client: redis.asyncio.Redis, queue: str, job: str) -> None:
-    """As the broker does when a job is done: nothing of it remains."""
-    await client.zrem(keys.delayed(queue), job)
-    await client.hdel(keys.delayed(queue) + ".msgs", job)
+async def _done(client: redis.asyncio.Redis, queue: str) -> None:
+    """As when every job of a queue has been worked off: nothing of them remains."""
+    await client.delete(keys.delayed(queue), keys.delayed(queue) + ".msgs")
 
 
 async def _weigh(client: redis.asyncio.Redis, cast: list[Assessment]) -> dict[str, int]:
