@@ -1,0 +1,111 @@
+"""Cal.com's own words, from the door to the mail and the board: each fixture, in any order."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis.asyncio
+
+from common.campaigns.loader import Campaign
+from common.clock import VirtualClock, instant
+from common.domain.ids import enrollment_id
+from common.domain.projection import BookingStanding
+from common.ledger import booking_views, views
+from common.settings import Settings
+from services.gateway.webhooks.calcom_payload import read
+from services.sandbox.simulation import Simulation
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+GUEST = "guest@example.com"
+WHO = enrollment_id("christmas_2025", GUEST)
+
+
+def ms(text: str) -> int:
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
+def told(name: str) -> dict[str, Any]:
+    return json.loads((FIXTURES / f"calcom_{name}.json").read_text())
+
+
+def playing(store: redis.asyncio.Redis, campaign: Campaign, at: str, **settings: Any) -> Simulation:
+    known = {"secret_key": "k" * 32, "sandboxed": frozenset({"resend", "notion"})}
+    return Simulation(store, campaign, Settings(**known | settings), clock=VirtualClock(ms(at)))
+
+
+async def post(story: Simulation, body: dict[str, Any]) -> None:
+    await story.receives(read(body, received_ms=story.clock.now_ms(), types=()))
+
+
+async def test_a_call_booked_moved_and_missed_as_calcom_tells_it(store, campaign):
+    story = playing(store, campaign, "2026-11-25T15:00:01Z")
+    await post(story, told("booking_created"))
+    await story.run(until_ms=ms("2026-11-26T15:00:01Z"))
+    assert story.board.bookings[WHO] == BookingStanding(status="Booked", meeting_ms=ms("2026-12-03T18:00:00Z"))
+
+    await post(story, told("booking_rescheduled"))
+    await story.run(until_ms=ms("2026-12-04T19:31:00Z"))
+    assert [(instant(at).isoformat(), mail.tags["reminder"]) for at, mail in story.post_office.delivered_ms] == [
+        ("2026-12-01T19:00:00+00:00", "72h"),
+        ("2026-12-03T19:00:00+00:00", "24h"),
+        ("2026-12-04T17:00:00+00:00", "2h"),
+    ]
+    assert {mail.to for _, mail in story.post_office.delivered_ms} == {GUEST}
+    last = story.post_office.inbox_of(GUEST)[-1]
+    assert "11:00 a.m. on Friday, December 4 (Vancouver time)" in last.text
+    assert "https://app.cal.com/video/uidBBB" in last.text
+
+    await post(story, told("meeting_ended_flat"))
+    await story.run(until_ms=ms("2026-12-04T20:00:00Z"))
+    assert story.board.bookings[WHO] == BookingStanding(status="Completed", meeting_ms=ms("2026-12-04T19:00:00Z"))
+
+    await post(story, told("no_show_updated"))
+    await story.run()
+    assert story.board.bookings[WHO].status == "No-Show"
+    happened = [entry.what for entry in await views.timeline(story.ledger, WHO)]
+    assert [what for what in happened if not what.endswith("skipped")] == [
+        *["call booked", "call moved"],
+        *["reminder 72h accepted", "reminder 24h accepted", "reminder 2h accepted"],
+        *["call ended", "no-show marked"],
+    ]
+    assert happened.count("reminder 24h skipped") == 1
+
+
+async def test_testing_mode_at_speed_60_reminds_at_the_right_seconds(store, campaign):
+    story = playing(store, campaign, "2026-11-25T15:00:00Z", testing_mode=True, campaign_speed=60)
+    body = told("booking_created")
+    body["payload"] |= {"startTime": "2026-11-25T15:00:10Z", "endTime": "2026-11-25T15:00:20Z"}
+    await post(story, body)
+    await story.run()
+
+    assert [instant(at).second for at, _ in story.post_office.delivered_ms] == [4, 7, 9]
+
+
+@pytest.mark.timeout(60)
+async def test_every_order_of_the_fixtures_ends_in_the_same_state(store, campaign):
+    names = ("booking_created", "booking_rescheduled", "booking_cancelled", "meeting_ended_flat", "no_show_updated")
+    ends = set()
+    for order in permutations(names):
+        await store.flushall()
+        story = playing(store, campaign, "2026-11-28T15:00:00Z")
+        for name in (*order, order[0]):
+            await post(story, told(name))
+            await story.run(until_ms=story.clock.now_ms() + 1_000)
+        await story.run()
+        fates = sorted(
+            [
+                (call.booking.uid, name, record.fate.value, record.detail)
+                async for call in booking_views.calls(story.ledger, WHO)
+                for name, record in call.reminders.items()
+            ]
+        )
+        ends.add((story.board.bookings[WHO].status, len(story.post_office.delivered_ms), str(fates)))
+
+    [(status, mails, fates)] = ends
+    assert (status, mails) == ("Not Booked", 0)
+    assert (fates.count("'moved'"), fates.count("'cancelled'")) == (3, 3)
