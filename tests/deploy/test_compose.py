@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
+import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -126,23 +129,74 @@ def test_secrets_from_files_are_those_of_env(tmp_path: Path) -> None:
     assert {"gateway", "worker", "console"} == set(override["services"])
 
 
-@pytest.fixture
-def configured(tmp_path: Path) -> Iterator[redis.Redis]:
+class Store:
     """A store with the configuration that compose mounts, except where it listens and writes."""
-    socket, config = tmp_path / "s", tmp_path / "valkey.conf"
-    config.write_text(STORE_CONFIG.read_text().replace("\ndir /data\n", f"\ndir {tmp_path}\n"))
-    here = ["--port", "0", "--unixsocket", str(socket)]
-    process = subprocess.Popen([_binary(), str(config), *here], stdout=subprocess.DEVNULL)
-    client = redis.Redis(unix_socket_path=str(socket))
-    deadline = time.monotonic() + 10
-    while not socket.exists():
-        assert time.monotonic() < deadline
-        assert process.poll() is None, "the store refuses its configuration"
-        time.sleep(0.01)
-    yield client
-    client.close()
-    process.terminate()
-    process.wait(10)
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        socket, config = folder / "s", folder / "valkey.conf"
+        config.write_text(STORE_CONFIG.read_text().replace("\ndir /data\n", f"\ndir {folder}\n"))
+        command = [_binary(), str(config), "--port", "0", "--unixsocket", str(socket)]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        self.client = redis.Redis(unix_socket_path=str(socket), decode_responses=True)
+        deadline = time.monotonic() + 10
+        while not socket.exists():
+            assert time.monotonic() < deadline
+            assert self._process.poll() is None, "the store refuses its configuration"
+            time.sleep(0.01)
+
+    def close(self) -> None:
+        self.client.close()
+        self._process.terminate()
+        self._process.wait(10)
+
+
+@pytest.fixture
+def stores() -> Iterator[Callable[[str], Store]]:
+    """Starts a store by name."""
+    started: list[Store] = []
+    # A short path: a Unix socket's may have 107 characters, and pytest's own folders are deep.
+    with tempfile.TemporaryDirectory(prefix="advent-") as place:
+
+        def start(name: str) -> Store:
+            started.append(Store(Path(place) / name))
+            return started[-1]
+
+        yield start
+        for store in started:
+            store.close()
+
+
+@pytest.fixture
+def configured(stores: Callable[[str], Store]) -> redis.Redis:
+    return stores("store").client
+
+
+def test_a_copy_of_the_file_taken_while_people_sign_up_has_everybody_who_was_answered_before(
+    stores: Callable[[str], Store],
+) -> None:
+    """The backup of docs/deploy.md: no rewrite meanwhile, then a plain copy."""
+    store, copied = stores("store"), threading.Event()
+    store.client.config_set("auto-aof-rewrite-percentage", 0)
+    people: list[str] = []
+
+    def sign_up() -> None:
+        while not copied.is_set():
+            store.client.hset(f"person:{len(people)}", "name", "x" * 500)
+            people.append(f"person:{len(people)}")
+
+    visitors = threading.Thread(target=sign_up)
+    visitors.start()
+    while len(people) < 50:
+        time.sleep(0.001)
+    before = list(people)
+    shutil.copytree(store.folder / "appendonlydir", store.folder.parent / "restored" / "appendonlydir")
+    copied.set()
+    visitors.join()
+
+    restored = stores("restored").client
+    assert set(before) <= set(restored.keys())
 
 
 def test_the_store_keeps_what_advent_promises(configured: redis.Redis) -> None:
