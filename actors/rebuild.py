@@ -98,7 +98,9 @@ async def _reconciled(
     first_ms = min((due_ms for match in matches for due_ms in match.at_risk.values()), default=None)
     listed = await _listed(world, first_ms, summary, say) if first_ms is not None else []
     mails, subjects = by_address(listed or []), Subjects(world.campaign, world.settings)
-    for match in matches:
+    for number, match in enumerate(matches):
+        if number % 50 == 0:
+            await asyncio.sleep(0)  # noqa: TID251 -- in a worker, its mails shall come between
         if listed is None:
             match.doubt_all()
         for mail in mails.get(match.person.assessment.email, ()):
