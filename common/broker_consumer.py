@@ -40,6 +40,7 @@ class DurableConsumer(Consumer):
         self.wakeup = Event()
         # An earlier consumer may have taken messages whose names it never heard.
         self._doubtful = True
+        self._came_back: set[str] = set()
 
     @property
     def outstanding_message_count(self) -> int:
@@ -112,8 +113,11 @@ class DurableConsumer(Consumer):
 
     def _take(self, ready_id: str, body: bytes) -> None:
         held = self.broker.held[self.queue_name]
+        # Noted first: another thread may be letting go of the same id just now.
+        self._came_back.add(ready_id)
         if ready_id in held:
             return  # Taken over while this process was stopped, and come back: the copy we have is ours again.
+        self._came_back.discard(ready_id)
         held.add(ready_id)
         self.queued_message_ids.add(ready_id)
         self.fetched.extend(self._read(ready_id, body))
@@ -136,8 +140,11 @@ class DurableConsumer(Consumer):
         try:
             settled = self.broker.insist(getattr(self.broker, f"do_{outcome}"), self.queue_name, ready_id)
             self.broker.held[self.queue_name].discard(ready_id)
-            if not settled:
-                self._doubtful = True  # It may have come back a moment ago, when we still thought to have it.
+            if not settled or ready_id in self._came_back:
+                # It came back when we still thought to have it; or it was scheduled again for its own instant, and
+                # fetched between the store's answer and this line. Then it is in our hands, and nobody works on it.
+                self._came_back.discard(ready_id)
+                self._doubtful = True
         finally:
             was_full = self.room <= 0
             self.queued_message_ids.discard(ready_id)
@@ -147,6 +154,7 @@ class DurableConsumer(Consumer):
     def _let_go(self, *ready_ids: str) -> None:
         self.queued_message_ids.difference_update(ready_ids)
         self.broker.held[self.queue_name].difference_update(ready_ids)
+        self._came_back.difference_update(ready_ids)
 
 
 def _ready_id(message: MessageProxy | Message[Any]) -> str:

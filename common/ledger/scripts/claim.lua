@@ -36,7 +36,7 @@ local holder, claimed_ms = open[1], tonumber(open[2] or 0)
 local first_claim = not open[3]
 
 local function later(due_ms)
-  schedule('send', job, due_ms)
+  due_ms = schedule('send', job, due_ms)
   if first_claim then
     redis.call('HSET', enrollment, 'wait', due_ms)
   else

@@ -20,7 +20,7 @@ if fate ~= 'planned' then return {'already', fate} end
 
 local function later(until_ms)
   until_ms = math.min(until_ms, tonumber(string.match(name, '^%d+')))
-  schedule('send', job, until_ms)
+  until_ms = schedule('send', job, until_ms)
   redis.call('ZADD', P .. 'open', until_ms, job)
   return until_ms
 end

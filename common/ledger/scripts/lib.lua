@@ -20,9 +20,16 @@ local function keep_body(queue, id, due_ms)
   redis.call('HSET', delayed(queue) .. '.msgs', id, string.format(BODY, queue, queue, id, due_ms, id, due_ms))
 end
 
+-- Answers the instant. A job that is in hand looks again at the very instant it had when its worker's clock is behind that
+-- of the worker who made it ready: the queue takes messages of one id and instant for one, so a millisecond is added.
 local function schedule(queue, id, due_ms)
+  due_ms = tonumber(due_ms)
+  while redis.call('HEXISTS', P .. 'queue:' .. queue .. '.msgs', id .. '@' .. string.format('%.0f', due_ms)) == 1 do
+    due_ms = due_ms + 1
+  end
   keep_body(queue, id, due_ms)
   redis.call('ZADD', delayed(queue), due_ms, id)
+  return due_ms
 end
 
 -- Is this job waiting, ready or being worked on? The ready queue knows it by id and due instant.

@@ -1,0 +1,35 @@
+"""Two workers whose clocks differ by less than anybody corrects: what one makes ready is too early for the other."""
+
+from __future__ import annotations
+
+from common.broker import DurableRedisBroker
+from common.clock import VirtualClock
+from common.domain.ids import enrollment_id, step_delivery_id
+from common.ledger import keys
+from common.ledger.answers import No
+from common.messages import QUEUE_NAMESPACE
+
+ADA = enrollment_id("christmas_2025", "ada@example.org")
+
+
+async def test_what_was_made_ready_too_early_is_looked_at_again_and_not_taken_for_itself(ledger, ada, clock, store_url):
+    ahead = VirtualClock(clock.now_ms() + 300)
+    broker = DurableRedisBroker(url=store_url, namespace=QUEUE_NAMESPACE)
+    broker.clock = ahead
+    broker.declare_queue("send")
+    consumer = broker.consume("send", prefetch=1, timeout=0)
+    await ledger.accept(ada, webhook_id="signup:1", received_ms=ahead.now_ms())
+    await ledger.enroll(await ledger.enrollment(ADA), now_ms=clock.now_ms(), announce=False)
+    broker.promote()
+    early = next(consumer)
+
+    answer = await ledger.claim(step_delivery_id(ADA, 1), worker="w1", now_ms=clock.now_ms())
+    broker.promote()
+    consumer.ack(early)
+    broker.promote()
+
+    assert isinstance(answer, No)
+    assert answer.why == "not yet"
+    due_ms = await ledger.client.zscore(keys.delayed("send"), step_delivery_id(ADA, 1))
+    assert due_ms == ahead.now_ms() + 1
+    broker.close()
