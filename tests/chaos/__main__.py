@@ -1,0 +1,79 @@
+"""`make chaos SEED=7 PEOPLE=2000 KILLS=200`: one run and a table of what came of it; status 1 if a promise broke."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.chaos.arena import Arena, Outcome, Terms
+
+
+def main() -> int:
+    given = _parser().parse_args()
+    duration_s = given.minutes * 60 if given.minutes else max(20.0, given.kills * 2.0, given.people / 6)
+    terms = Terms(
+        seed=given.seed,
+        people=given.people,
+        kills=given.kills,
+        duration_s=duration_s,
+        faults=given.faults,
+        speed=given.speed,
+    )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # So that nothing is left running.
+    arena = Arena(terms, say=lambda line: print(line, file=sys.stderr, flush=True), folder=given.folder)
+    outcome = arena.play()
+    print(json.dumps(as_json(outcome), indent=2) if given.json else as_text(outcome))
+    if outcome.violations or given.keep:
+        print(f"what they said and kept: {arena.folder}", file=sys.stderr)
+    else:
+        shutil.rmtree(arena.folder)
+    return 1 if outcome.violations else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--people", type=int, default=2_000)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--faults", type=float, default=0.3, help="share of the providers' requests that go wrong")
+    parser.add_argument("--minutes", type=float, help="how long the storm lasts; unless given, as the others need")
+    parser.add_argument("--speed", type=float, default=20, help="CAMPAIGN_SPEED: a story lasts 360 s divided by it")
+    parser.add_argument("--folder", type=Path, help="where data and logs go; a disk makes fsync take its time")
+    parser.add_argument("--keep", action="store_true", help="leave data and logs there")
+    parser.add_argument("--json", action="store_true")
+    return parser
+
+
+def as_json(outcome: Outcome) -> dict[str, object]:
+    account = {name: value for name, value in vars(outcome.account).items() if name != "violations"}
+    return {
+        **asdict(outcome.terms),
+        "done": dict(sorted(outcome.done.items())),
+        **account,
+        **outcome.figures,
+        "violations": outcome.violations,
+    }
+
+
+def as_text(outcome: Outcome) -> str:
+    lines = []
+    for name, value in as_json(outcome).items():
+        if name == "violations":
+            continue
+        if isinstance(value, dict):
+            lines.append(name)
+            lines += [f"    {number:>10}  {what}" for what, number in value.items()]
+        else:
+            lines.append(f"{name:24} {value}")
+    lines += [f"VIOLATION {line}" for line in outcome.violations[:50]]
+    lines.append(f"{len(outcome.violations)} violations")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,281 @@
+"""One run: everything starts, the storm, its end, the drain, the replay of dead letters, the account."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import redis
+
+from common.broker import DurableRedisBroker
+from common.ledger import keys
+from common.messages import QUEUE_NAMESPACE
+from common.store import EmbeddedStore, connect
+from tests.acceptance.http import status_of
+from tests.acceptance.place import SECRETS, UNLIMITED, free_ports
+from tests.chaos import books, verdict
+from tests.chaos.crowd import Crowd
+from tests.chaos.kept import Kept, KeptStore, advent, jump, ours
+from tests.chaos.plan import WORKERS, Act, acts
+from tests.chaos.provider import Provider
+from tests.chaos.weather import storm
+
+STORY_MIN = 6.0
+"""From the first mail to the seventh in TESTING_MODE, at speed 1."""
+_TICK_S = 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    seed: int
+    people: int
+    kills: int
+    duration_s: float
+    faults: float = 0.3
+    speed: float = 20
+    drain_s: float = 300
+
+
+@dataclass
+class Outcome:
+    terms: Terms
+    done: Counter[str] = field(default_factory=Counter)
+    figures: dict[str, Any] = field(default_factory=dict)
+    violations: list[str] = field(default_factory=list)
+    account: verdict.Account = field(default_factory=verdict.Account)
+
+
+class Arena:
+    """Gateway, two workers and the store, each started again whenever it ends; and a sandbox that is left in peace."""
+
+    def __init__(self, terms: Terms, *, say: Callable[[str], None], folder: Path | None = None) -> None:
+        self.terms, self._say = terms, say
+        self.folder = Path(tempfile.mkdtemp(prefix="advent-chaos-", dir=folder))
+        self.outcome = Outcome(terms)
+        gateway, sandbox = free_ports(2)
+        random = Random(f"starts {terms.seed}")
+        store = EmbeddedStore(self.folder / "store")
+        self._settings = settings = {
+            "REDIS_URL": store.url,
+            "GATEWAY_PORT": str(gateway),
+            "SANDBOX_PORT": str(sandbox),
+            "WORKER_METRICS_PORT": "0",
+            "TESTING_MODE": "true",
+            "CAMPAIGN_SPEED": str(terms.speed),
+            "RETRY_DELAY_SECONDS": "0.5",
+            "LOG_LEVEL": "WARNING",
+            **SECRETS,
+            **UNLIMITED,
+        }
+        self._store = KeptStore(store, random, self._complain)
+        self._client = connect(store.url)
+        self.sandbox = Provider(f"http://127.0.0.1:{sandbox}")
+        self._provider = Kept(
+            "sandbox", ours("sandbox", "sandbox", folder=self.folder, settings=settings), random, self._complain
+        )
+        self._kept: dict[str, Kept] = {"store": self._store}
+        for name in ("gateway", *WORKERS):
+            command = name.partition("-")[0]
+            self._kept[name] = Kept(
+                name, ours(name, command, folder=self.folder, settings=settings), random, self._complain
+            )
+        self.crowd = Crowd(
+            f"http://127.0.0.1:{gateway}",
+            people=terms.people,
+            seed=terms.seed,
+            duration_s=terms.duration_s,
+            story_s=STORY_MIN * 60 / terms.speed,
+        )
+
+    def play(self) -> Outcome:
+        began_s = time.monotonic()
+        try:
+            self._open()
+            self._storm()
+            self._calm()
+            self._replay()
+            self._settle_accounts()
+        finally:
+            self._close()
+        self.outcome.figures["seconds"] = round(time.monotonic() - began_s)
+        return self.outcome
+
+    def _complain(self, what: str) -> None:
+        self._say(f"! {what}")
+        self.outcome.violations.append(what)
+
+    def _open(self) -> None:
+        for kept in (self._store, self._provider):
+            kept.tend(time.monotonic())
+        self._until(lambda: status_of(f"{self.sandbox.url}/health") == 200, "the sandbox", within_s=60)
+        self.sandbox.weather(storm(self.terms.faults), seed=self.terms.seed)
+
+    def _storm(self) -> None:
+        began_s = said_s = time.monotonic()
+        coming = acts(self.terms.seed, kills=self.terms.kills, duration_s=self.terms.duration_s)
+        self.crowd.start(began_s)
+        while coming or not self.crowd.is_done:
+            now_s = time.monotonic()
+            coming = [act for act in coming if now_s - began_s < act.at_s or not self._do(act, now_s)]
+            self._tend()
+            if now_s - said_s > 10:
+                said_s = now_s
+                self._say(
+                    f"{now_s - began_s:5.0f} s: {len(self.crowd.answered)} people, {self.outcome.done['kill']} kills"
+                )
+            if now_s - began_s > self.terms.duration_s + self.terms.drain_s:
+                self._complain(
+                    f"the storm does not end: {len(coming)} acts to come, the crowd done: {self.crowd.is_done}"
+                )
+                self.crowd.stop()
+                break
+
+    def _do(self, act: Act, now_s: float) -> bool:
+        """False when it cannot be done yet: nobody kills the dead. Then it is done at the very start."""
+        kept = self._kept[act.whom]
+        if act.what == "jump":
+            jump(self.folder, act.whom, act.seconds)
+            done = True
+        elif act.what == "kill":
+            done = kept.kill()
+            if done and act.torn:
+                self._store.tear()
+        elif act.what == "stop":
+            done = kept.stop(now_s)
+        else:
+            done = kept.freeze(now_s, act.seconds)
+        if done:
+            self.outcome.done[act.what] += 1
+            self.outcome.done[f"{act.what} {act.whom.partition('-')[0]}"] += 1
+        return done
+
+    def _calm(self) -> None:
+        """The weather clears, the clocks are put right, and everything comes to rest."""
+        self._say("the storm is over")
+        self.sandbox.weather([], seed=self.terms.seed)
+        for name, kept in self._kept.items():
+            kept.thaw()
+            if name != "store":
+                (self.folder / f"{name}.clock").write_text("0")
+        self.outcome.figures["drained_s"] = self._rest()
+
+    def _rest(self) -> int:
+        began_s = time.monotonic()
+        left = books.Work({"unknown": 1})
+
+        def rests() -> bool:
+            nonlocal left
+            try:
+                self._hurry_rows()
+                left = books.work(self._client)
+            except (redis.RedisError, OSError):
+                return False
+            return left.is_none
+
+        if not self._until(rests, "", within_s=self.terms.drain_s, every_s=0.5):
+            self._complain(f"it does not come to rest within {self.terms.drain_s:.0f} s: {left.waiting}")
+        return round(time.monotonic() - began_s)
+
+    def _hurry_rows(self) -> None:
+        """Who met many faults in a row waits up to ten minutes for Notion; an operator could say: now."""
+        now_ms = time.time_ns() // 1_000_000
+        broker = DurableRedisBroker(client=self._client, namespace=QUEUE_NAMESPACE, middleware=[])
+        for job in self._client.zrangebyscore(keys.delayed("notion_sync"), now_ms + 2_000, "+inf"):
+            broker.move("notion_sync", job.decode(), now_ms)
+
+    def _replay(self) -> None:
+        """All dead letters, in good weather: nobody may get one twice, and none may be left without a reason."""
+        self.outcome.figures["dead letters"] = self._client.zcard(keys.DEAD)
+        before = verdict.account(self._mails(), books.enrollments(self._client), self.crowd.answered)
+        self.outcome.figures["dead by reason"] = dict(before.dead.most_common())
+        self.outcome.violations += before.violations
+        if not self._client.zcard(keys.DEAD):
+            return
+        launch = advent("dead", "replay", "--all", "--json", folder=self.folder, settings=self._settings)
+        answer = subprocess.run(**launch, capture_output=True, text=True, timeout=600, check=False)
+        if answer.returncode not in (0, 1):
+            self._complain(f"dead replay: {answer.stderr[-2000:]}")
+            return
+        self.outcome.figures["replayed"] = len(json.loads(answer.stdout)["replayed"])
+        self._rest()
+
+    def _settle_accounts(self) -> None:
+        ledger = books.enrollments(self._client)
+        account = verdict.account(self._mails(), ledger, self.crowd.answered)
+        self.outcome.account = account
+        self.outcome.violations += account.violations
+        self.outcome.violations += verdict.rows(self.sandbox.tables(), ledger)
+        self.outcome.violations += books.stuck(self._client)
+        self.outcome.violations += self.crowd.complaints
+        for enrollment in self.crowd.left:
+            if enrollment in ledger and ledger[enrollment].exit_reason is None and ledger[enrollment].next_step:
+                self.outcome.violations.append(f"{enrollment} left, and is {ledger[enrollment].status}")
+        self._count_failures()
+        self._count()
+
+    def _count_failures(self) -> None:
+        buried = books.failed(self._client)
+        self.outcome.figures["messages buried"] = dict(Counter(f"{queue}: {why}" for queue, _, why in buried))
+        events, strange = books.log_events(self.folder)
+        self.outcome.figures["said"] = dict(events.most_common(40))
+        self.outcome.violations += strange
+        self.outcome.violations += [
+            f"{queue}: {job} was buried without a reason" for queue, job, why in buried if not why
+        ]
+
+    def _count(self) -> None:
+        counts = self.sandbox.counts()
+        by_key = counts["mails_by_key"]
+        doubled = {key: number for key, number in by_key.items() if number > 1}
+        if doubled:
+            self.outcome.violations.append(f"the provider counts more than one under {doubled}")
+        self.outcome.figures |= {
+            "answered": len(self.crowd.answered),
+            "left": len(self.crowd.left),
+            "webhooks": self.crowd.requests,
+            "mails": counts["mails"],
+            "keys": len(by_key),
+            "requests": counts["requests"],
+            "answers": counts["answers"],
+            "suspicious": len(counts["suspicious"]),
+            "starts": {name: kept.starts for name, kept in self._kept.items()},
+            "torn logs": self._store.torn,
+            "longest stop, s": round(max(kept.longest_stop_s for kept in self._kept.values()), 1),
+        }
+
+    def _mails(self) -> list[books.Accepted]:
+        [file] = self.folder.rglob("sandbox.sqlite3")
+        return books.accepted_mails(file)
+
+    def _tend(self) -> None:
+        now_s = time.monotonic()
+        for kept in (*self._kept.values(), self._provider):
+            kept.tend(now_s)
+        time.sleep(_TICK_S)
+
+    def _until(self, is_so: Callable[[], bool], what: str, *, within_s: float, every_s: float = 0.05) -> bool:
+        deadline_s = time.monotonic() + within_s
+        asked_s = 0.0
+        while time.monotonic() < deadline_s:
+            self._tend()
+            if time.monotonic() - asked_s >= every_s:
+                asked_s = time.monotonic()
+                if is_so():
+                    return True
+        assert not what, f"{what} is not there after {within_s:.0f} s"
+        return False
+
+    def _close(self) -> None:
+        self.crowd.stop()
+        self._client.close()
+        for kept in (*self._kept.values(), self._provider):
+            kept.end()
+        self._store.end_for_good()

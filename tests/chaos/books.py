@@ -1,0 +1,137 @@
+"""The two sides of the account: what the ledger says of everybody, and what the providers have."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from common.domain.enrollment import Enrollment
+from common.ledger import keys
+from common.ledger.codec import read_enrollment
+from common.ledger.views import QUEUES
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """One mail that the provider accepted."""
+
+    key: str
+    to: str
+    subject: str
+    id: str
+
+
+def accepted_mails(file: Path) -> list[Accepted]:
+    """From the provider's own file, so that nothing of ours has to be believed."""
+    with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as connection:
+        rows = connection.execute("SELECT idempotency_key, recipients, subject, id FROM mails").fetchall()
+    connection.close()
+    return [Accepted(key or "", to, subject, mail_id) for key, to, subject, mail_id in rows]
+
+
+def enrollments(client: redis.Redis) -> dict[str, Enrollment]:
+    found = {}
+    for member in client.smembers(keys.ENROLLED):
+        enrollment = member.decode()
+        fields = client.hgetall(keys.enrollment(enrollment))
+        found[enrollment] = read_enrollment(enrollment, {n.decode(): t.decode() for n, t in fields.items()})
+    return found
+
+
+@dataclass
+class Work:
+    """What still waits or is under way, by what it is; empty when everything has come to rest."""
+
+    waiting: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_none(self) -> bool:
+        return not self.waiting
+
+
+def work(client: redis.Redis) -> Work:
+    """What is not finished yet."""
+    pipe = client.pipeline(transaction=False)
+    names = []
+    for queue in QUEUES:
+        names += [f"{queue} waiting", f"{queue} ready or running"]
+        pipe.zcard(keys.delayed(queue)).hlen(keys.ready(queue) + ".msgs")
+    for name, key in (("open deliveries", keys.OPEN), ("changed people", keys.CHANGED)):
+        names.append(name)
+        pipe.zcard(key)
+    names.append("people being shown")
+    pipe.hlen(keys.SYNCING)
+    numbers = dict(zip(names, pipe.execute(), strict=True))
+    counts = client.hgetall(keys.COUNTS)
+    numbers |= {f"{status} people": int(counts.get(status.encode(), 0)) for status in ("accepted", "active")}
+    return Work({name: number for name, number in numbers.items() if number})
+
+
+def stuck(client: redis.Redis) -> list[str]:
+    """Jobs without a body, bodies without a job, messages nobody answers for: what would never move again."""
+    found = []
+    for queue in QUEUES:
+        waiting, bodies = (
+            _members(client.zrange(keys.delayed(queue), 0, -1)),
+            _members(client.hkeys(keys.delayed(queue) + ".msgs")),
+        )
+        held: set[str] = set()
+        for acks in client.scan_iter(f"{keys.ready('__acks__')}.*.{queue}"):
+            held |= _members(client.smembers(acks))
+        ready = _members(client.lrange(keys.ready(queue), 0, -1)) | held
+        bodies_ready = _members(client.hkeys(keys.ready(queue) + ".msgs"))
+        for what, ids in (
+            ("a job without a body", waiting - bodies),
+            ("a body without a job", bodies - waiting),
+            ("a message nobody has", bodies_ready - ready),
+            ("a message without a body", held - bodies_ready),
+        ):
+            found += [f"{queue}: {what}: {job}" for job in sorted(ids)]
+    return found
+
+
+def failed(client: redis.Redis) -> list[tuple[str, str, str]]:
+    """(Queue, message, last line of why) of each message that the queue buried."""
+    found = []
+    for queue in QUEUES:
+        for ready_id, body in client.hgetall(keys.ready(queue) + ".XQ.msgs").items():
+            why = str(json.loads(body)["options"].get("traceback", "")).strip().splitlines()
+            found.append((queue, ready_id.decode(), why[-1] if why else ""))
+    return found
+
+
+def log_events(folder: Path) -> tuple[Counter[str], list[str]]:
+    """How often each event was said as a warning or worse, and every line that is no log line, with its file."""
+    events: Counter[str] = Counter()
+    strange = []
+    for file in sorted(folder.glob("*.err")):
+        for line in file.read_text(errors="replace").splitlines():
+            try:
+                said = json.loads(line)
+                events[f"{said['level']} {said['event']}"] += 1
+                if said["event"] in ("job_failed", "turn_failed"):
+                    last = said.get("exception", "").strip().splitlines()
+                    strange.append(f"{file.name}: {said['event']}: {last[-1] if last else said}")
+            except (ValueError, KeyError, TypeError):
+                strange.append(f"{file.name}: {line}")
+    return events, strange
+
+
+def by_person(mails: list[Accepted]) -> dict[str, dict[str, list[Accepted]]]:
+    """Enrollment → step (`step-3`) → mails; what has no such key is under ''."""
+    found: dict[str, dict[str, list[Accepted]]] = defaultdict(lambda: defaultdict(list))
+    for mail in mails:
+        parts = mail.key.split("/")
+        enrollment, step = parts[1:] if len(parts) == 3 else ("", mail.key)
+        found[enrollment][step].append(mail)
+    return found
+
+
+def _members(answer: Any) -> set[str]:
+    return {member.decode() for member in answer}

@@ -1,0 +1,136 @@
+"""
+The website and the people: everybody signs up once, some twice, some leave; each request is repeated until it is taken.
+"""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from common.domain.ids import EnrollmentId, enrollment_id
+from common.domain.suppression import Unsubscribe, suppression_mark
+from tests.acceptance.http import Answer, request
+from tests.acceptance.place import SECRETS
+from tests.acceptance.website import Website, person
+
+CAMPAIGN = "christmas_2025"
+_THREADS = 16
+_TIMEOUT_S = 8.0
+_AGAIN, _TWICE, _LEAVE = 0.05, 0.05, 0.04
+"""Of the people: those whose webhook comes again under its id, who sign up again, who unsubscribe."""
+
+
+@dataclass(order=True)
+class Deed:
+    at_s: float
+    do: Callable[[], None] = field(compare=False)
+
+
+class Crowd:
+    """`answered`: enrollment id → address of everybody whose signup got a 2xx; `left`: whose unsubscribe did."""
+
+    def __init__(self, gateway_url: str, *, people: int, seed: int, duration_s: float, story_s: float) -> None:
+        self.answered: dict[str, str] = {}
+        self.left: set[str] = set()
+        self.complaints: list[str] = []
+        self.requests = 0
+        self._url = gateway_url
+        self._website = Website(gateway_url, SECRETS["WEBHOOK_SECRET"])
+        self._first: dict[str, bytes] = {}
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._deeds = self._drawn(people, seed, duration_s, story_s)
+
+    def start(self, began_s: float) -> None:
+        for _ in range(_THREADS):
+            self._threads.append(threading.Thread(target=self._act, args=(began_s,), daemon=True))
+            self._threads[-1].start()
+
+    @property
+    def is_done(self) -> bool:
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def _drawn(self, people: int, seed: int, duration_s: float, story_s: float) -> list[Deed]:
+        random = Random(f"crowd {seed}")
+        deeds: list[Deed] = []
+        for number in range(people):
+            at_s = duration_s * number / people
+            deeds.append(Deed(at_s, lambda n=number: self._sign_up(n, f"msg_{n}")))
+            later_s = at_s + random.uniform(0.5, story_s)
+            dice = random.random()
+            if dice < _AGAIN:
+                deeds.append(Deed(later_s, lambda n=number: self._come_again(n)))
+            elif dice < _AGAIN + _TWICE:
+                deeds.append(Deed(later_s, lambda n=number: self._sign_up(n, f"msg_{n}_twice")))
+            elif dice < _AGAIN + _TWICE + _LEAVE:
+                deeds.append(Deed(later_s, lambda n=number: self._leave(n)))
+        return sorted(deeds, reverse=True)
+
+    def _act(self, began_s: float) -> None:
+        while not self._stopping.is_set():
+            with self._lock:
+                if not self._deeds:
+                    return
+                deed = self._deeds.pop()
+            wait_s = began_s + deed.at_s - time.monotonic()
+            if wait_s > 0 and self._stopping.wait(wait_s):
+                return
+            try:
+                deed.do()
+            except Exception as error:  # noqa: BLE001 -- whatever it is, it belongs into the report
+                self.complaints.append(f"a request could not be made: {error!r}")
+
+    def _sign_up(self, number: int, webhook_id: str) -> None:
+        who = person(f"P{number}", red_systems=number % 4, yellow_systems=1)
+        answer = self._until_taken(lambda: self._website.post(who, webhook_id))
+        if answer is None:
+            return
+        expected = enrollment_id(CAMPAIGN, who["email"])
+        if answer.status not in (200, 202) or answer.json["enrollment_id"] != expected:
+            self.complaints.append(f"{webhook_id} was answered {answer.status}: {answer.body[:200]!r}")
+            return
+        self.answered[expected] = who["email"]
+        self._first.setdefault(webhook_id, answer.body)
+
+    def _come_again(self, number: int) -> None:
+        """The same webhook: answered as before, to the byte."""
+        webhook_id = f"msg_{number}"
+        before = self._first.get(webhook_id)
+        who = person(f"P{number}", red_systems=number % 4, yellow_systems=1)
+        answer = self._until_taken(lambda: self._website.post(who, webhook_id))
+        if before is not None and answer is not None and answer.body != before:
+            self.complaints.append(f"{webhook_id} got another answer than before: {answer.body!r}, not {before!r}")
+
+    def _leave(self, number: int) -> None:
+        address = person(f"P{number}")["email"]
+        enrollment = enrollment_id(CAMPAIGN, address)
+        token = Unsubscribe(EnrollmentId(enrollment), suppression_mark(SECRETS["SECRET_KEY"], address))
+        url = f"{self._url}/unsubscribe/{token.token(SECRETS['SECRET_KEY'])}"
+        form = {"content-type": "application/x-www-form-urlencoded"}
+        body = b"List-Unsubscribe=One-Click"
+        answer = self._until_taken(lambda: request("POST", url, body, form, timeout_s=_TIMEOUT_S))
+        if answer is not None and answer.status == 200:
+            self.left.add(enrollment)
+        elif answer is not None:
+            self.complaints.append(f"an unsubscribe was answered {answer.status}")
+
+    def _until_taken(self, ask: Callable[[], Answer]) -> Answer | None:
+        """The first answer that is no 5xx; None when we have to stop first."""
+        while not self._stopping.is_set():
+            self.requests += 1
+            try:
+                answer = ask()
+                if answer.status < 500:
+                    return answer
+            except (OSError, http.client.HTTPException):
+                pass
+            self._stopping.wait(0.2)
+        return None

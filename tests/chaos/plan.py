@@ -1,0 +1,68 @@
+"""What is done to whom, and when: all of it drawn from the seed before anything starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+
+WORKERS = ("worker-1", "worker-2")
+WHOM = ("gateway", *WORKERS, "store")
+
+_KILLED = {"gateway": 2, "worker-1": 3, "worker-2": 3, "store": 2}
+_DURING_START = 0.25
+_DURING_TAKEOVER = 0.15
+_TORN = 0.5
+_STOPS, _FREEZES, _JUMPS = 0.1, 0.08, 0.08
+"""A SIGTERM, a SIGSTOP and a jump of a clock for so many kills."""
+
+What = Literal["kill", "stop", "freeze", "jump"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Act:
+    """
+    One deed. `seconds`: how long it stands still, or how far its clock jumps.
+
+    `torn`: the store's log then ends in half a command, as after a power cut in the middle of a write.
+    """
+
+    at_s: float
+    what: What
+    whom: str
+    seconds: float = 0
+    torn: bool = False
+
+
+def acts(seed: int, *, kills: int, duration_s: float) -> list[Act]:
+    """Exactly so many kills, and what goes with them, in the order of their instants."""
+    random = Random(f"acts {seed}")
+    found: list[Act] = []
+    while len(found) < kills:
+        found += _strike(random, random.uniform(1, duration_s))
+    found = found[:kills]
+    for _ in range(round(kills * _STOPS)):
+        found.append(Act(random.uniform(1, duration_s), "stop", random.choice(WHOM)))
+    for _ in range(round(kills * _FREEZES)):
+        whom = random.choice(WHOM)
+        # Longer than a heartbeat may be silent (3 s) and than a claim's holder may (4 s); the store only sometimes.
+        seconds = random.uniform(1, 5) if whom == "store" else random.uniform(4.5, 8)
+        found.append(Act(random.uniform(1, duration_s), "freeze", whom, seconds))
+    for _ in range(round(kills * _JUMPS)):
+        whom = random.choice(("gateway", *WORKERS))
+        found.append(Act(random.uniform(1, duration_s), "jump", whom, random.choice((-90, -20, -2, 2, 20, 90))))
+    return sorted(found)
+
+
+def _strike(random: Random, at_s: float) -> list[Act]:
+    """One kill; often a second one while the same process starts again, or its sister takes over from it."""
+    [whom] = random.choices(WHOM, [_KILLED[name] for name in WHOM])
+    torn = whom == "store" and random.random() < _TORN
+    struck = [Act(at_s, "kill", whom, torn=torn)]
+    dice = random.random()
+    if dice < _DURING_START:
+        struck.append(Act(at_s + random.uniform(0, 2.5), "kill", whom, torn=torn))
+    elif dice < _DURING_START + _DURING_TAKEOVER and whom in WORKERS:
+        sister = WORKERS[1 - WORKERS.index(whom)]
+        struck.append(Act(at_s + random.uniform(2.5, 4.5), "kill", sister))
+    return struck
