@@ -107,6 +107,7 @@ async def _hand_over(world: World, claim: Claim, mail: Mail, *, attempt: int) ->
         metrics.DELIVERIES.labels("accepted", "").inc()
         log.info("delivery_accepted", attempt=attempt, lateness_ms=lateness_ms, provider_id=provider_id)
     else:
+        metrics.SETTLED_TWICE.inc()
         log.warning("delivery_settled_by_another", attempt=attempt, provider_id=provider_id)
 
 

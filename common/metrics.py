@@ -1,8 +1,23 @@
-"""Every metric, in one place; labels are bounded and never name a person."""
+"""
+Every metric, in one place; labels are bounded and never name a person.
+
+Counters and histograms are of one process: add them up. Gauges from `CIRCUIT_OPEN` on describe the store
+as a whole, and every worker shows the same: take the `max`.
+"""
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, version
+
 from prometheus_client import Counter, Gauge, Histogram
+
+
+def _version() -> str:
+    try:
+        return version("advent")
+    except PackageNotFoundError:  # run from a folder that was never installed
+        return "unknown"
+
 
 WEBHOOKS = Counter("advent_webhooks", "Webhooks answered.", ["kind", "outcome"])
 """kind: signup, calcom, resend, unsubscribe. outcome: accepted, duplicate, repeated, spooled, ignored, invalid,
@@ -33,5 +48,31 @@ TAKEOVERS = Counter("advent_takeovers", "Messages taken over from a dead worker.
 PROMOTED = Counter("advent_promoted_messages", "Delayed messages moved to a ready queue when due.", ["queue"])
 JOBS = Counter("advent_jobs", "Messages worked off, by actor and outcome: done or failed.", ["actor", "outcome"])
 MIRRORED = Counter("advent_mirrored_contacts", "Contacts written to Notion, by outcome.", ["outcome"])
+SIGNUP_SEEN = Gauge("advent_signup_last_seen_timestamp_seconds", "When a new signup was last taken; 0: not yet.")
+SETTLED_TWICE = Counter(
+    "advent_deliveries_settled_twice", "Deliveries that the provider took although another worker had settled them."
+)
+BUILD = Gauge("advent_build_info", "1, under the version that runs.", ["version"])
+BUILD.labels(_version()).set(1)
+
 CIRCUIT_OPEN = Gauge("advent_circuit_open", "1 while everybody waits for this provider.", ["provider"])
 PAUSED = Gauge("advent_paused", "1 while a person of the team has paused the whole campaign.")
+STORE_UP = Gauge("advent_store_up", "1 when the store answered this worker's last look, else 0.")
+STORE_SAFE = Gauge("advent_store_safe", "1 while the store keeps this promise, else 0.", ["promise"])
+"""promise: appendonly, appendfsync, disk, noeviction. appendfsync is absent where the store forbids CONFIG."""
+STORE_MEMORY = Gauge("advent_store_memory_bytes", "Memory the store uses.")
+STORE_MEMORY_MAX = Gauge("advent_store_memory_max_bytes", "Memory the store may use; 0: no bound.")
+WORKERS = Gauge("advent_workers_alive", "Workers heard of in the last 4 s.")
+ENROLLMENTS = Gauge("advent_enrollments", "People by where they are.", ["status"])
+"""status: see `common.domain.enrollment.Status`."""
+DUE_UNSENT = Gauge("advent_due_unsent_deliveries", "Mails that are due and have met no fate, those in hand too.")
+DUE_UNSENT_SECONDS = Gauge("advent_due_unsent_seconds", "For how long the oldest of them has been due.")
+QUEUE_JOBS = Gauge("advent_queue_jobs", "Jobs of a queue.", ["queue", "state"])
+"""state: delayed, ready (in hand too), failed."""
+QUEUE_SECONDS = Gauge(
+    "advent_queue_oldest_seconds", "For how long the oldest due job of a queue has waited.", ["queue"]
+)
+DEAD_LETTERS = Gauge("advent_dead_letters", "Deliveries that a person must decide about.")
+SUPPRESSED = Gauge("advent_suppressed_addresses", "Addresses that are never written to.")
+MIRROR_BEHIND = Gauge("advent_mirror_behind_contacts", "People whom Notion does not show as they are.")
+MIRROR_LAG_SECONDS = Gauge("advent_mirror_lag_seconds", "For how long the oldest of them has waited.")

@@ -99,6 +99,7 @@ class Settings(BaseSettings):
     retry_attempts: Annotated[int, BeforeValidator(values.whole(0, 100))] = 3
     retry_delay_seconds: Annotated[float, BeforeValidator(values.number(0, 86_400))] = 60
     hot_lead_webhook_url: WebAddress | None = None
+    healthcheck_ping_url: WebAddress | None = None
     log_format: Annotated[str, BeforeValidator(values.one_of("json", "console"))] | None = None
     log_level: Annotated[
         str, BeforeValidator(values.one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", upper=True))

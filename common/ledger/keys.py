@@ -25,6 +25,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `rebuilt` | STRING | `owed`, `done` or `never`, and since when: has Notion been read into this store? See `first_start.py` | for ever |
 | `rebuilding` | STRING | `worker word`: who reads it just now, and how it goes | seconds |
 | `sweep` | STRING | which worker sweeps | seconds |
+| `ping` | STRING | which worker pings | seconds |
 | `budget:<provider>` | STRING, ZSET | see `providers/budget.py` | minutes |
 | `mirror:*` | | see `providers/guard.py` | minutes |
 | `queue:<q>`, `queue:<q>.msgs` | LIST, HASH | dramatiq's ready messages | until worked off |
@@ -51,6 +52,7 @@ SYNCING = PREFIX + "syncing"
 BOOKINGS = PREFIX + "bookings"
 COUNTS = PREFIX + "counts"
 SWEEP = PREFIX + "sweep"
+PING = PREFIX + "ping"
 REBUILT = PREFIX + "rebuilt"
 REBUILDING = PREFIX + "rebuilding"
 PAUSES = PREFIX + "pauses"

@@ -96,6 +96,8 @@ async def receive(request: web.Request) -> web.Response:
     trace = TRACE.get()
     acceptance, trace.outcome = await door.intake.sign_up(event)
     trace.enrollment_id = acceptance.enrollment_id
+    if trace.outcome in ("accepted", "spooled"):
+        metrics.SIGNUP_SEEN.set(received_ms / 1000)
     _SECONDS.observe(perf_counter() - started)
     return answer(acceptance, campaign=door.campaign_name)
 
