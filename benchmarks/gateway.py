@@ -15,6 +15,7 @@ import asyncio
 import base64
 import hmac
 import json
+import os
 import socket
 import statistics
 import subprocess
@@ -165,8 +166,8 @@ async def load(port: int, requests: list[bytes], connections: int) -> dict[str, 
 
 
 @contextmanager
-def served(kind: str, store_url: str, folder: Path) -> Iterator[int]:
-    """A server in its own process, listening; its port."""
+def served(kind: str, store_url: str, folder: Path) -> Iterator[tuple[int, int]]:
+    """A server in its own process, listening: its port and process id."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
@@ -175,7 +176,7 @@ def served(kind: str, store_url: str, folder: Path) -> Iterator[int]:
         process = subprocess.Popen(command, stderr=log, stdout=log)
         try:
             _wait_for(port, process)
-            yield port
+            yield port, process.pid
         finally:
             process.terminate()
             process.wait(30)
@@ -192,6 +193,15 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("the server does not listen")
 
 
+def _processor_s(pid: int) -> float:
+    """Seconds of processor time that a process has used, which a busy machine does not lengthen; 0 without /proc."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def measure(*, requests: int, rounds: int, connections: int) -> dict[str, object]:
     """Rounds of A and B by turns, after one that only warms up; `ratio` is ours to bare, the median of the rounds."""
     results: dict[str, list[dict[str, float]]] = {kind: [] for kind in SERVERS}
@@ -202,11 +212,13 @@ def measure(*, requests: int, rounds: int, connections: int) -> dict[str, object
         try:
             with served("advent", store.url, folder) as ours, served("bare", store.url, folder) as bare:
                 for number in range(-1, rounds):
-                    for kind, port in (("advent", ours), ("bare", bare)):
+                    for kind, (port, pid) in (("advent", ours), ("bare", bare)):
                         with connect(store.url) as client:
                             client.flushall()
                         count = requests if number >= 0 else min(requests, 500)
+                        before_s = _processor_s(pid)
                         result = uvloop.run(load(port, signed_requests(count, f"r{number + 1}"), connections))
+                        result["cpu_us"] = (_processor_s(pid) - before_s) / count * 1e6
                         if number >= 0:
                             results[kind].append(result)
         finally:
