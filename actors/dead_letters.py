@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+
+import structlog
 
 from actors.reconcile import Sought, Unfound, look_for
 from common.campaigns.loader import CampaignError
 from common.domain.enrollment import Enrollment
-from common.domain.ids import EnrollmentId, is_reminder, split_delivery_id
+from common.domain.ids import DeliveryId, EnrollmentId, is_reminder, split_delivery_id
 from common.domain.mail import AcceptedMail, Mail
-from common.domain.retry import may_repeat
+from common.domain.replay import Way as Way
+from common.domain.replay import way_at_once
 from common.errors import Failure
 from common.ledger import keys
 from common.ledger.answers import DeadLetter
+from common.ledger.replays import refuse_replay
+from common.ledger.views import dead_letter
 from common.providers.patience import PatientBudget, patiently
 from common.world import World
 
 
-class Way(StrEnum):
-    """What a replay does with a dead letter."""
-
-    RENDERED = "rendered anew"
-    SAME = "the same bytes under the same key, so that the provider can tell"
-    FOUND = "accepted already, as Resend lists it"
-    AGAIN = "Resend lists none, so it is sent again"
-    REFUSED = "left where it is"
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +39,18 @@ async def plan(world: World, letter: DeadLetter) -> Plan:
     """
     What a replay would do.
 
-    1. What was certainly never accepted is rendered anew.
-    2. While the provider remembers its key, the same bytes go again under it: it tells whether it has them.
-    3. Later it is looked for. If it is found, nothing is sent; if the list shows none, this explicit wish sends it.
-    4. If nobody can tell, it stays a dead letter, with what to do.
+    1. What needs nobody's answer goes its way (`way_at_once`).
+    2. The rest is looked for. If it is found, nothing is sent; if the list shows none, this explicit wish sends it.
+    3. If nobody can tell, it stays a dead letter, with what to do.
     """
-    if not letter.doubt:
-        return Plan(letter, Way.RENDERED)
-    now_ms = world.clock.now_ms()
-    if is_reminder(letter.delivery_id) or may_repeat(first_ms=letter.first_ms, doubt=True, now_ms=now_ms):
-        return Plan(letter, Way.SAME)  # Should the worker come too late for that, it looks for it by itself.
+    way = way_at_once(
+        is_reminder=is_reminder(letter.delivery_id),
+        doubt=letter.doubt,
+        first_ms=letter.first_ms,
+        now_ms=world.clock.now_ms(),
+    )
+    if way is not None:
+        return Plan(letter, way)
     try:
         answer = await _look(world, letter)
     except CampaignError as error:
@@ -87,6 +86,27 @@ async def replay(world: World, planned: Plan) -> bool:
         again=planned.way is Way.AGAIN,
         buried_ms=letter.buried_ms,
     )
+
+
+async def replay_asked(world: World, job: str) -> None:
+    """
+    Replay a dead letter for whoever asked for it at the console.
+
+    1. It may be none any longer: replayed by another, or discarded.
+    2. Plan it, which may mean to look for it in what Resend accepted.
+    3. Carry the plan out, or write down why it stays where it is.
+    """
+    letter = await dead_letter(world.ledger, DeliveryId(job))
+    if letter is None:
+        log.info("dead_letter_not_replayed", delivery_id=job, why="it is none any longer")
+        return
+    planned = await plan(world, letter)
+    if await replay(world, planned):
+        log.info("dead_letter_replayed", delivery_id=job, way=planned.way.name.lower())
+        return
+    why = planned.why or "it is not what it was when it was planned"
+    await refuse_replay(world.ledger, letter.delivery_id, why, buried_ms=letter.buried_ms, now_ms=world.clock.now_ms())
+    log.warning("dead_letter_not_replayed", delivery_id=job, why=why)
 
 
 async def _look(world: World, letter: DeadLetter) -> AcceptedMail | Unfound:

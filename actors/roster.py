@@ -10,6 +10,7 @@ import dramatiq
 from actors.announce import announce
 from actors.bookings import bookings
 from actors.classify import classify
+from actors.dead_letters import replay_asked
 from actors.notion_sync import notion_sync
 from actors.send import send
 from common.world import World
@@ -39,6 +40,7 @@ ROSTER = (
     Role("bookings", bookings, in_flight=2),
     Role("notion_sync", notion_sync, in_flight=2),
     Role("announce", announce, in_flight=1, retries=3),
+    Role("replay", replay_asked, in_flight=1),
 )
 
 THREADS = sum(role.in_flight for role in ROSTER)

@@ -150,7 +150,8 @@ class DeadLetter:
     """
     A delivery that spent its attempts or never can succeed. `doubt`: it may have been accepted all the same.
 
-    `name`: `step-3`, or `24h` of a reminder; `step`: None for a reminder.
+    `name`: `step-3`, or `24h` of a reminder; `step`: None for a reminder. `asked_ms`: since when a worker is to replay
+    it; `refused`: why one did not, or "".
     """
 
     delivery_id: DeliveryId
@@ -162,6 +163,8 @@ class DeadLetter:
     attempts: int
     first_ms: int | None
     doubt: bool
+    asked_ms: int | None = None
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from common.ledger.ledger import Ledger
 from common.ledger.pauses import EVERYBODY
 
 HOUR_MS = 3_600_000
-QUEUES = ("classify", "send", "bookings", "notion_sync", "announce")
+QUEUES = ("classify", "send", "bookings", "notion_sync", "announce", "replay")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,8 @@ async def _dead_letter(ledger: Ledger, delivery: DeliveryId, buried_ms: int) -> 
         return None
     address, record = known
     name = split_delivery_id(delivery)[1].rpartition("/")[2]
-    first, doubt = await ledger.client.hmget(keys.delivery(delivery), "first", "doubt")
+    fields = ("first", "doubt", "asked", "refused")
+    first, doubt, asked, refused = await ledger.client.hmget(keys.delivery(delivery), fields)
     return DeadLetter(
         delivery_id=delivery,
         address=address,
@@ -146,6 +147,8 @@ async def _dead_letter(ledger: Ledger, delivery: DeliveryId, buried_ms: int) -> 
         attempts=record.attempts if record else 0,
         first_ms=int(first) if first else None,
         doubt=doubt == b"1",
+        asked_ms=int(asked) if asked else None,
+        refused=refused.decode() if refused else "",
     )
 
 

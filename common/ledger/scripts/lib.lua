@@ -113,7 +113,7 @@ local function bury(enrollment_id, step, now_ms, attempts, reason)
   local job = enrollment_id .. '/step-' .. step
   record(enrollment_id, step, 'dead', now_ms, attempts, 0, reason)
   redis.call('HSET', P .. 'delivery:' .. job, 'worker', '', 'unknown', 0)
-  redis.call('HDEL', P .. 'delivery:' .. job, 'lost')
+  redis.call('HDEL', P .. 'delivery:' .. job, 'lost', 'asked', 'refused')
   redis.call('ZADD', P .. 'dead', now_ms, job)
   redis.call('ZREM', P .. 'open', job)
   tell(enrollment_id, now_ms, 'dead letter', 'step ' .. step .. ': ' .. reason)
@@ -277,7 +277,7 @@ local function bury_reminder(booking, name, now_ms, attempts, reason)
   local job = booking .. '/' .. name
   record_reminder(booking, name, 'dead', now_ms, attempts, 0, reason)
   redis.call('HSET', P .. 'delivery:' .. job, 'worker', '', 'unknown', 0)
-  redis.call('HDEL', P .. 'delivery:' .. job, 'lost')
+  redis.call('HDEL', P .. 'delivery:' .. job, 'lost', 'asked', 'refused')
   redis.call('ZADD', P .. 'dead', now_ms, job)
   redis.call('ZREM', P .. 'open', job)
 end

@@ -1,0 +1,30 @@
+"""What a replay does with a dead letter: the rule of every delivery, that what may be out is never sent blindly."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from common.domain.retry import may_repeat
+
+
+class Way(StrEnum):
+    RENDERED = "rendered anew"
+    SAME = "the same bytes under the same key, so that the provider can tell"
+    FOUND = "accepted already, as Resend lists it"
+    AGAIN = "Resend lists none, so it is sent again"
+    REFUSED = "left where it is"
+
+
+def way_at_once(*, is_reminder: bool, doubt: bool, first_ms: int | None, now_ms: int) -> Way | None:
+    """
+    The way that needs nobody's answer; None when the mail must first be looked for in what the provider accepted.
+
+    1. What was certainly never accepted is rendered anew.
+    2. While the provider remembers its key, the same bytes go again under it: it tells whether it has them. So do those
+       of a reminder; should the worker come too late for that, it looks for it by itself.
+    """
+    if not doubt:
+        return Way.RENDERED
+    if is_reminder or may_repeat(first_ms=first_ms, doubt=True, now_ms=now_ms):
+        return Way.SAME
+    return None

@@ -1,0 +1,95 @@
+"""Somebody at the console asks for a replay that needs the provider's answer: a worker gives it, or says why not."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.domain.delivery import Fate
+from common.domain.ids import enrollment_id
+from common.errors import Permanent
+from common.ledger import keys, views
+from common.ledger.replays import ask_replay
+
+ADA = enrollment_id("christmas_2025", "ada@example.org")
+FIRST = f"{ADA}/step-1"
+
+
+@pytest.fixture
+def buried(story, ada, clock):
+    """Ada's first mail is a dead letter that may have been accepted, longer ago than the provider remembers its key."""
+
+    async def buried():
+        refused = [Permanent("validation_error", status=422)]
+        story.post_office.trouble = lambda _mail: refused.pop() if refused else None
+        await story.signs_up(ada)
+        await story.run(until_ms=clock.now_ms() + 1_000)
+        await story.ledger.client.hset(keys.delivery(FIRST), mapping={"doubt": 1, "first": clock.now_ms() - 90_000_000})
+        return await views.dead_letter(story.ledger, FIRST)
+
+    return buried
+
+
+async def ask(story, letter) -> bool:
+    return await ask_replay(story.ledger, FIRST, buried_ms=letter.buried_ms, now_ms=story.clock.now_ms())
+
+
+async def soon(story):
+    await story.run(until_ms=story.clock.now_ms() + 2_000)
+
+
+async def test_what_the_provider_does_not_list_is_sent_again(story, buried, ada):
+    letter = await buried()
+
+    assert await ask(story, letter)
+    assert (await views.dead_letter(story.ledger, FIRST)).asked_ms == story.clock.now_ms()
+    await soon(story)
+
+    assert (await story.ledger.enrollment(ADA)).fate_of(1)[0] is Fate.ACCEPTED
+    assert len(story.post_office.inbox_of(ada.email)) == 1
+
+
+async def test_who_asks_twice_asks_once(story, buried, ada):
+    letter = await buried()
+
+    assert [await ask(story, letter), await ask(story, letter)] == [True, True]
+    await soon(story)
+
+    assert len(story.post_office.inbox_of(ada.email)) == 1
+
+
+async def test_what_cannot_be_looked_for_stays_and_says_why_in_the_letter_and_in_the_timeline(story, buried):
+    letter = await buried()
+    story.post_office.list_trouble = Permanent("not_found", status=404)
+
+    await ask(story, letter)
+    await soon(story)
+
+    why = "it cannot be looked for: Resend would not list what it accepted (not_found)"
+    after = await views.dead_letter(story.ledger, FIRST)
+    assert (after.refused, after.asked_ms, after.buried_ms) == (why, None, letter.buried_ms)
+    assert ("not replayed", f"step 1: {why}") in [(e.what, e.detail) for e in await views.timeline(story.ledger, ADA)]
+
+
+async def test_a_letter_that_is_none_any_longer_cannot_be_asked_for_and_changes_nothing(story, buried):
+    letter = await buried()
+    await ask(story, letter)
+    await story.ledger.discard(FIRST, now_ms=story.clock.now_ms())
+
+    assert not await ask(story, letter)
+    await soon(story)
+
+    assert (await story.ledger.enrollment(ADA)).fate_of(1)[0] is Fate.DEAD
+    assert await story.ledger.client.exists(keys.delivery(FIRST)) == 0
+
+
+async def test_a_letter_buried_again_since_must_be_asked_for_again(story, buried):
+    letter = await buried()
+    refused = [Permanent("validation_error", status=422)]
+    story.post_office.trouble = lambda _mail: refused.pop() if refused else None
+    story.clock.advance(5)
+
+    await story.ledger.replay(FIRST, now_ms=story.clock.now_ms(), fresh=True)
+    await soon(story)
+
+    assert await views.dead_letter(story.ledger, FIRST) is not None
+    assert not await ask(story, letter)
