@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import redis
 import structlog
 
 from actors import alerts
 from common.clock import SystemClock
 from common.ledger import keys
 from common.ledger.ledger import Ledger
-from common.ledger.scripts import PASSING
 from common.skew import calibrate as calibrate
 
 log = structlog.get_logger(__name__)
@@ -26,7 +26,7 @@ async def heal(ledger: Ledger, clock: SystemClock, worker: str) -> None:
             await alerts.show(ledger)
             if await ledger.client.set(keys.SWEEP, worker, nx=True, px=SWEEP_EVERY_S * 1000 - 500):
                 await sweep(ledger, clock)
-        except PASSING as error:
+        except (redis.RedisError, OSError) as error:
             log.warning("sweep_put_off", error=type(error).__name__)
         await asyncio.sleep(SWEEP_EVERY_S)  # noqa: TID251 -- the sweeper heals the schedule, so it cannot stand in it
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import redis
 import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from actors.gauges import refresh
 from common.ledger.ledger import Ledger
-from common.ledger.scripts import PASSING
 from common.settings import url_of
+from common.store_lookout import Lookout
 
 log = structlog.get_logger(__name__)
 
@@ -16,10 +18,10 @@ log = structlog.get_logger(__name__)
 class Watch:
     """`/health`, `/ready` and `/metrics` of one worker."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, lookout: Lookout) -> None:
         self.opening = True
         self.draining = False
-        self._ledger = ledger
+        self._ledger, self._lookout = ledger, lookout
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> None:
@@ -48,11 +50,17 @@ class Watch:
         try:
             await self._ledger.client.ping()
             store = "ok"
-        except PASSING as error:
+        except (redis.RedisError, OSError) as error:
             store = type(error).__name__
         ready = store == "ok" and not self.opening and not self.draining
-        body = {"status": "ready" if ready else "not ready", "store": store, "draining": self.draining}
+        body = {
+            "status": "ready" if ready else "not ready",
+            "store": store,
+            "draining": self.draining,
+            "warnings": self._lookout.lines,
+        }
         return web.json_response(body, status=200 if ready else 503)
 
     async def _metrics(self, _request: web.Request) -> web.Response:
+        await refresh(self._ledger)
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -15,6 +15,7 @@ from dramatiq.middleware import AsyncIO, Retries, TimeLimit
 
 from actors.first_start import FirstStart
 from actors.healing import calibrate, heal
+from actors.ping import keep_pinging
 from actors.roster import ROSTER, THREADS, declare
 from actors.watch import Watch
 from common import metrics
@@ -26,6 +27,7 @@ from common.messages import QUEUE_NAMESPACE
 from common.providers.build import Providers, build_providers
 from common.settings import Settings
 from common.store import connect, connect_async
+from common.store_lookout import Lookout
 from common.world import World
 
 log = structlog.get_logger(__name__)
@@ -52,7 +54,7 @@ class Worker:
         self.broker.in_flight_limits = {role.name: role.in_flight for role in ROSTER}
         self.world: World | None = None
         self._providers: Providers | None = None
-        self._healing: Future[None] | None = None
+        self._beside: list[Future[None]] = []
         self._watch: Watch | None = None
         self._first_start: FirstStart | None = None
         self._dramatiq: Any = dramatiq.Worker(self.broker, worker_threads=THREADS, worker_timeout=1_000)
@@ -92,8 +94,8 @@ class Worker:
         """Take no more jobs, finish those in hand, give the others back. What is cut short is taken over elsewhere."""
         log.info("worker_stopping", worker=self.broker.broker_id)
         loop = get_event_loop_thread()
-        if self._healing is not None:
-            self._healing.cancel()
+        for each in self._beside:
+            each.cancel()
         closing = asyncio.run_coroutine_threadsafe(self._ready_no_more(), loop.loop) if loop else None
         if closing is not None:
             closing.result(5)
@@ -123,11 +125,14 @@ class Worker:
             mirror_budget=self._providers.mirror_budget,
             worker=self.broker.broker_id,
         )
-        self._watch = Watch(ledger)
+        lookout = Lookout(client)
+        self._watch = Watch(ledger, lookout)
         await self._watch.start(self.settings.metrics_host, self.settings.worker_metrics_port)
-        self._healing = asyncio.run_coroutine_threadsafe(
-            heal(ledger, self.clock, self.broker.broker_id), asyncio.get_running_loop()
-        )
+        loop = asyncio.get_running_loop()
+        beside = [heal(ledger, self.clock, self.broker.broker_id), lookout.keep_looking()]
+        if url := self.settings.healthcheck_ping_url:
+            beside.append(keep_pinging(ledger, url, worker=self.broker.broker_id))
+        self._beside = [asyncio.run_coroutine_threadsafe(each, loop) for each in beside]
 
     async def _ready_no_more(self) -> None:
         if self._watch is not None:

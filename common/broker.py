@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
+import redis
 from dramatiq.broker import MessageProxy
 from dramatiq.message import Message, generate_unique_id
 from dramatiq.middleware import SkipMessage
@@ -26,7 +27,8 @@ from common.broker_threads import RETRY_S, Heartbeat, Scheduler
 from common.logs import get_logger
 from common.messages import Job
 from common.metrics import PROMOTED
-from common.queue_scripts import AWAY, Promotion, ScriptedRedisBroker, due_ms_of, read_promotions
+from common.queue_scripts import Promotion, ScriptedRedisBroker, due_ms_of, read_promotions
+from common.store_errors import is_passing
 
 log = get_logger(__name__)
 T = TypeVar("T")
@@ -148,7 +150,9 @@ class DurableRedisBroker(ScriptedRedisBroker):
         while True:
             try:
                 return command(*args)
-            except AWAY:
+            except (redis.RedisError, OSError) as error:
+                if not is_passing(error):
+                    raise
                 time.sleep(RETRY_S)
 
     # Parts

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
+import redis
 from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.errors import ConnectionClosed, DecodeError
 from dramatiq.message import Message
 
 from common.logs import get_logger
-from common.queue_scripts import AWAY
+from common.store_errors import is_passing
 
 if TYPE_CHECKING:
     from common.broker import DurableRedisBroker
@@ -87,7 +88,9 @@ class DurableConsumer(Consumer):
             return
         try:
             self.broker.do_requeue(self.queue_name, *ready_ids)
-        except AWAY as error:
+        except (redis.RedisError, OSError) as error:
+            if not is_passing(error):
+                raise
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]  # so it is
         self._let_go(*ready_ids)
 
@@ -105,7 +108,9 @@ class DurableConsumer(Consumer):
             if doubtful:
                 self.broker.do_recover(self.queue_name, *list(self.broker.held[self.queue_name]))
             answer = self.broker.do_fetch(self.queue_name, room)
-        except AWAY:
+        except (redis.RedisError, OSError) as error:
+            if not is_passing(error):
+                raise
             self._doubtful = True
             return  # The scheduler says so, once, and wakes us when there is something to do.
         for ready_id, body in zip(answer[::2], answer[1::2], strict=True):

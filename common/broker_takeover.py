@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+import redis
 from dramatiq.message import Message
 
 from common.logs import get_logger
 from common.metrics import TAKEOVERS
-from common.queue_scripts import AWAY, ScriptedRedisBroker
+from common.queue_scripts import ScriptedRedisBroker
+from common.store_errors import is_passing
 
 log = get_logger(__name__)
 
@@ -33,7 +35,9 @@ def retire(broker: ScriptedRedisBroker) -> None:
     """Leave the workers, and hand back what this one still holds. With the store away, the others will notice."""
     try:
         _release(broker, "retire")
-    except AWAY:
+    except (redis.RedisError, OSError) as error:
+        if not is_passing(error):
+            raise
         log.warning("left_unheard", worker=broker.broker_id)
 
 

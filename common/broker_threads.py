@@ -9,7 +9,7 @@ import redis
 
 from common.broker_takeover import take_over
 from common.logs import get_logger
-from common.queue_scripts import AWAY
+from common.store_errors import is_passing
 
 if TYPE_CHECKING:
     from common.broker import DurableRedisBroker
@@ -119,8 +119,8 @@ class Heartbeat(Turning):
     def _store_is_up_for(self, ms: int) -> bool:
         try:
             uptime_s = self.broker.client.info("server")["uptime_in_seconds"]
-        except AWAY:
-            raise
-        except (redis.RedisError, KeyError):
+        except (redis.RedisError, KeyError) as error:
+            if is_passing(error):
+                raise
             return True  # A store that does not tell: then a silence is a silence.
         return bool((uptime_s - 1) * 1000 >= ms)  # It counts whole seconds.

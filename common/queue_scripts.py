@@ -25,15 +25,6 @@ SCRIPTS = {file.stem: file.read_text() for file in Path(__file__).with_name("bro
 SILENCE_MS = 3_000
 """A worker unheard for longer is dead."""
 
-AWAY = (
-    redis.ConnectionError,  # refused, reset, still loading its data
-    redis.TimeoutError,
-    redis.exceptions.ReadOnlyError,  # a failover on its way
-    redis.exceptions.ClusterDownError,
-    redis.exceptions.OutOfMemoryError,
-)
-"""The store cannot be written now; the same command may succeed later. Other errors are mistakes of ours."""
-
 
 class ScriptedRedisBroker(RedisBroker):
     """

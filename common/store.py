@@ -20,9 +20,18 @@ from urllib.parse import quote
 import redis
 
 from common.processes import Held, Lock, die_with_parent
-from common.store_clients import StoreError, connect, connect_async, store_warnings, wait_for_store
+from common.store_clients import StoreError, connect, connect_async, wait_for_store
+from common.store_weakness import store_warnings, store_warnings_async
 
-__all__ = ["EmbeddedStore", "StoreError", "connect", "connect_async", "store_warnings", "wait_for_store"]
+__all__ = [
+    "EmbeddedStore",
+    "StoreError",
+    "connect",
+    "connect_async",
+    "store_warnings",
+    "store_warnings_async",
+    "wait_for_store",
+]
 
 SOCKET_NAME = "store.sock"
 _SOCKET_PATH_MAX = 100  # A Unix socket's path may have 107 bytes on Linux, 103 on macOS.

@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from common.settings_values import sentinel_parts
+from common.store_packing import pack_in_c
 
 # redis-py 8 retries a refused connection for seconds by default; a door must know at once, to use its spool.
 _TIMEOUTS: dict[str, Any] = {"socket_connect_timeout": 2, "socket_timeout": 10}
@@ -44,7 +45,7 @@ def connect_async(url: str) -> redis.asyncio.Redis:
     """A client for one event loop."""
     retry: dict[str, Any] = {"retry": AsyncRetry(NoBackoff(), 0)}
     if not url.startswith("sentinel://"):
-        return redis.asyncio.Redis.from_url(url, **_OPTIONS, **retry)
+        return pack_in_c(redis.asyncio.Redis.from_url(url, **_OPTIONS, **retry))
     nodes, primary = sentinel_parts(url)
     sentinel: Any = redis.asyncio.sentinel.Sentinel(  # type: ignore[no-untyped-call]  # as above
         nodes, sentinel_kwargs={**_TIMEOUTS, **retry}, **_OPTIONS, **retry, **_credentials(url)
@@ -106,48 +107,3 @@ def _why_not(client: redis.Redis) -> str | None:
     except redis.ResponseError as error:
         raise StoreError(f"REDIS_URL: the store refuses us ({error})") from None
     return None
-
-
-def store_warnings(client: redis.Redis) -> list[str]:
-    """
-    Where this store promises less than Advent does: one line each, with the cure. Empty when it is durable.
-
-    Asks CONFIG, and INFO where a managed store forbids CONFIG (which does not tell appendfsync). Raises
-    redis.RedisError when the store does not answer.
-    """
-    settings = _config_of(client)
-    return [cure for (name, good), cure in _CURES.items() if name in settings and settings[name] != good]
-
-
-_CURES = {
-    ("appendonly", "yes"): (
-        "store: appendonly is off, so a restart forgets people; set appendonly yes and appendfsync always"
-    ),
-    ("appendfsync", "always"): (
-        "store: appendfsync is not always, so a power cut may lose accepted signups; set appendfsync always"
-    ),
-    ("maxmemory-policy", "noeviction"): (
-        "store: maxmemory-policy lets the store drop people when memory is short; set maxmemory-policy noeviction"
-    ),
-}
-
-
-def _config_of(client: redis.Redis) -> dict[str, str]:
-    names = ("appendonly", "appendfsync", "maxmemory-policy")
-    try:
-        found: dict[Any, Any] = client.config_get(*names)
-    except redis.ResponseError:
-        persistence: dict[str, Any] = client.info("persistence")
-        memory: dict[str, Any] = client.info("memory")
-        answer = {"appendonly": "yes" if persistence.get("aof_enabled") else "no"}
-        if policy := memory.get("maxmemory_policy"):
-            answer["maxmemory-policy"] = str(policy)
-        return answer
-    text = {_text(name): _text(value) for name, value in found.items()}
-    if text.get("appendonly") == "no":
-        text.pop("appendfsync", None)
-    return text
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

@@ -16,15 +16,12 @@ from typing import Any, TypeVar
 
 import redis.asyncio
 import structlog
-from redis.exceptions import ConnectionError as StoreAway
-from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, TryAgainError
-from redis.exceptions import TimeoutError as StoreSilent
+from redis.exceptions import NoScriptError
+
+from common.store_errors import is_passing
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
-
-PASSING = (StoreAway, StoreSilent, ReadOnlyError, OutOfMemoryError, TryAgainError, OSError)
-"""What a store says while it starts, fails over, is full or cannot be reached: a repetition may succeed."""
 
 Argument = str | int | float | bytes
 GATHERED_MAX = 256
@@ -128,9 +125,11 @@ class PatientScripts(Scripts):
         while True:
             try:
                 answer = await call()
-            except PASSING as error:
+            except (redis.RedisError, OSError) as error:
+                if not is_passing(error):
+                    raise
                 if waited_s == 0:
-                    log.warning("store_away", error=type(error).__name__)
+                    log.warning("store_away", error=type(error).__name__, detail=str(error))
                 pause_s = min(0.1 + waited_s / 4, 1.0)
                 waited_s += pause_s
                 await asyncio.sleep(pause_s)  # noqa: TID251 -- nothing can be planned while the store is away

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
 from aiohttp import web
 
 from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.settings import Settings, SettingsError
+from common.store_lookout import Lookout
 from services.gateway.body import BODY_BYTES_MAX
-from services.gateway.door import DOOR, Door
+from services.gateway.door import DOOR, LOOKOUT, Door
 from services.gateway.intake import Intake
 from services.gateway.middleware import Around
 from services.gateway.replay import Replay
@@ -51,9 +56,11 @@ def build_app(door: Door) -> web.Application:
     app = web.Application(middlewares=[Around(door.clock).handle], client_max_size=BODY_BYTES_MAX)
     app[DOOR] = door
     app[TRAFFIC] = Traffic()
+    app[LOOKOUT] = Lookout(door.intake.ledger.client)
     app.add_routes(ROUTES)
     app.on_startup.append(_open)
     app.on_cleanup.append(_close)
+    app.cleanup_ctx.append(_looking)
     return app
 
 
@@ -65,3 +72,12 @@ async def _open(app: web.Application) -> None:
 async def _close(app: web.Application) -> None:
     await app[DOOR].replay.stop()
     await app[DOOR].intake.spool.close()
+
+
+async def _looking(app: web.Application) -> AsyncIterator[None]:
+    looking = asyncio.create_task(app[LOOKOUT].keep_looking())
+    yield
+    app[LOOKOUT].stop()
+    looking.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await looking

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from common.clock import Clock
 from common.settings import Settings
+from common.store_lookout import Lookout
 from services.gateway.intake import Intake
 from services.gateway.replay import Replay
 from services.gateway.sources import Failures
@@ -34,3 +35,4 @@ class Door:
 
 
 DOOR = web.AppKey("door", Door)
+LOOKOUT = web.AppKey("lookout", Lookout)

@@ -8,7 +8,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from common.clock import iso
-from services.gateway.door import DOOR
+from services.gateway.door import DOOR, LOOKOUT
 from services.gateway.store_watch import FAILURES
 
 PING_SECONDS_MAX = 1
@@ -43,6 +43,7 @@ async def ready(request: web.Request) -> web.Response:
             "notion": {"status": "configured" if door.settings.notion_is_real else "sandbox"},
             "resend": {"status": "configured" if door.settings.resend_is_real else "sandbox"},
         },
+        "warnings": request.app[LOOKOUT].lines,
     }
     headers = None if is_ready else {"Retry-After": "5"}
     return web.json_response(body, status=200 if is_ready else 503, headers=headers)

@@ -1,0 +1,42 @@
+"""A store of one's own that may be weakened, and a gateway before it; real processes where the story needs them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.store import EmbeddedStore, connect
+from tests.acceptance.conftest import place, places, pytest_runtest_makereport  # noqa: F401 -- fixtures
+from tests.gateway.conftest import folder, opens, own_store  # noqa: F401 -- fixtures
+
+Weaken = Callable[..., None]
+
+_MEMORY = Path("/dev/shm")
+
+
+@pytest.fixture
+def weak() -> Iterator[EmbeddedStore]:
+    """A store to be weakened, with nobody in it."""
+    with tempfile.TemporaryDirectory(prefix="advent-", dir=_MEMORY if _MEMORY.is_dir() else None) as name:
+        server = EmbeddedStore(Path(name))
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def sets(weak: EmbeddedStore) -> Weaken:
+    """`sets(appendonly="no")`: CONFIG SET in that store; `replicaof="no one"` promotes it."""
+
+    def sets(*, replicaof: str = "", **settings: Any) -> None:
+        with connect(weak.url) as client:
+            for name, value in settings.items():
+                client.config_set(name.replace("_", "-"), value)
+            if replicaof:
+                client.execute_command("REPLICAOF", *replicaof.split())
+
+    return sets

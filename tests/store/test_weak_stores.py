@@ -1,0 +1,161 @@
+"""A store that promises less, or takes nothing for a while: it is said, nothing is refused, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from common import store_lookout
+from common.broker import DurableRedisBroker
+from common.domain.contact import Assessment
+from common.domain.ids import enrollment_id
+from common.ledger.ledger import Ledger
+from common.messages import Job
+from common.store import EmbeddedStore, connect, connect_async, store_warnings
+from common.store_lookout import Lookout
+from tests.gateway.conftest import CADENCE, Opener, person
+from tests.store.conftest import Weaken
+
+ADA = enrollment_id("christmas_2025", "ada@example.org")
+
+WEAK: list[tuple[dict[str, Any], str]] = [
+    ({"appendonly": "no"}, "set appendonly yes"),
+    ({"appendfsync": "everysec"}, "set appendfsync always"),
+    ({"maxmemory": "512mb", "maxmemory_policy": "allkeys-lru"}, "set maxmemory-policy noeviction"),
+    ({"maxmemory": "1mb"}, "raise maxmemory"),
+    ({"replicaof": "127.0.0.1 1"}, "name its primary, or its sentinels"),
+]
+
+REFUSING: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"maxmemory": "1mb"}, {"maxmemory": "0"}),
+    ({"replicaof": "127.0.0.1 1"}, {"replicaof": "no one"}),
+    ({"min_replicas_to_write": "1"}, {"min_replicas_to_write": "0"}),
+]
+"""Full, a replica, too few replicas: how it comes to that, and how it ends."""
+
+refusing = pytest.mark.parametrize(("begins", "ends"), REFUSING, ids=["full", "read-only", "too few replicas"])
+
+
+@pytest.mark.parametrize(("settings", "cure"), WEAK)
+def test_each_weakness_is_one_line_with_its_cure(
+    settings: dict[str, Any], cure: str, weak: EmbeddedStore, sets: Weaken
+) -> None:
+    sets(**settings)
+
+    with connect(weak.url) as client:
+        [line] = store_warnings(client)
+    assert line.startswith("store: ")
+    assert cure in line
+
+
+@pytest.mark.parametrize(("settings", "cure"), WEAK)
+async def test_a_gateway_on_a_weak_store_is_ready_and_says_so(
+    settings: dict[str, Any], cure: str, weak: EmbeddedStore, sets: Weaken, opens: Opener
+) -> None:
+    sets(**settings)
+    site = await opens(weak.url)
+
+    async with asyncio.timeout(5):
+        while not (answer := await site.asks("GET", "/ready")).json["warnings"]:
+            await asyncio.sleep(0.01)
+
+    assert answer.status == 200
+    assert cure in answer.json["warnings"][0]
+
+
+async def test_a_good_store_has_no_warnings(weak: EmbeddedStore, opens: Opener) -> None:
+    site = await opens(weak.url)
+
+    answer = await site.asks("GET", "/ready")
+
+    assert (answer.status, answer.json["warnings"]) == (200, [])
+
+
+async def test_a_weakness_is_logged_when_it_is_new_and_gone_when_it_is_mended(
+    weak: EmbeddedStore, sets: Weaken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+
+    class Log:
+        def warning(self, event: str, *, warning: str) -> None:
+            said.append(f"{event}: {warning}")
+
+    monkeypatch.setattr(store_lookout, "log", Log())
+    client = connect_async(weak.url)
+    lookout = Lookout(client)
+    sets(appendfsync="everysec")
+    assert await lookout.look()
+    assert await lookout.look()
+    assert [line.partition(";")[0] for line in said] == [
+        "store_weak: store: appendfsync is not always, so a power cut may lose accepted signups"
+    ]
+
+    sets(appendfsync="always")
+    assert await lookout.look()
+    assert lookout.lines == []
+    weak.stop()
+    assert not await lookout.look()
+    await client.aclose()
+
+
+@refusing
+async def test_a_gateway_keeps_what_a_store_refuses_and_hands_it_over_when_it_takes_it(
+    begins: dict[str, Any], ends: dict[str, Any], weak: EmbeddedStore, sets: Weaken, opens: Opener
+) -> None:
+    site = await opens(weak.url)
+    sets(**begins)
+
+    answers = [await site.signs_up(person(name), id=f"msg_{name}") for name in ("ada", "boris", "ada")]
+    assert [answer.status for answer in answers] == [202, 202, 202]
+    assert (await site.asks("GET", "/ready")).status == 200
+    assert site.door.intake.spool.events > 0
+
+    sets(**ends)
+    await site.settled()
+    assert await site.store.scard("{advent}:enrolled") == 2
+    assert (await site.signs_up(person("ada"), id="msg_ada")).body == answers[0].body
+
+
+@refusing
+async def test_a_worker_waits_for_a_store_that_refuses_and_goes_on_by_itself(
+    begins: dict[str, Any], ends: dict[str, Any], weak: EmbeddedStore, sets: Weaken
+) -> None:
+    client = connect_async(weak.url)
+    ledger = Ledger(client, campaign="christmas_2025", cadence=CADENCE, secret_key="s" * 32, patient=True)
+    ada = Assessment(email="ada@example.org", first_name="Ada", assessment_score=5)
+    sets(**begins)
+
+    waiting = asyncio.create_task(ledger.accept(ada, webhook_id="signup:1", received_ms=1))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(waiting), 0.3)
+    assert await client.dbsize() == 0, "refused as a whole"
+
+    sets(**ends)
+    assert (await waiting).answer == "accepted"
+    assert await ledger.enrollment(ADA) is not None
+    await client.aclose()
+
+
+@refusing
+def test_a_message_that_is_done_waits_for_a_store_that_refuses_to_hear_of_it(
+    begins: dict[str, Any], ends: dict[str, Any], weak: EmbeddedStore, sets: Weaken
+) -> None:
+    with connect(weak.url) as client:
+        broker = DurableRedisBroker(client=client, namespace="{advent}:queue")
+        broker.declare_queue("send")
+        sets(**begins)
+        tries = 0
+
+        def schedule() -> None:
+            nonlocal tries
+            tries += 1
+            if tries == 2:
+                sets(**ends)
+            broker.schedule(Job(id="a", actor="send", args=("a",), due_ms=1))
+
+        broker.insist(schedule)
+
+        assert tries == 2
+        assert client.zcard("{advent}:queue:send.DQ") == 1
