@@ -21,7 +21,6 @@ from common.ledger.views import dead_letter
 from common.providers.patience import PatientBudget, patiently
 from common.world import World
 
-
 log = structlog.get_logger(__name__)
 
 
