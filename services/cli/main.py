@@ -12,6 +12,7 @@ COMMANDS = {
     "up": ("services.cli.up", "Run everything on this machine; stop it with Ctrl-C."),
     "try": ("services.cli.try_", "Sign up a sample person at the running gateway."),
     "status": ("services.cli.status", "Show how many people and deliveries are where."),
+    "health": ("services.cli.health", "Say whether all is well: exit status 0, or 1 and what is wrong."),
     "contact": ("services.cli.contact", "Show one person's timeline: what happened and what is next."),
     "dead": ("services.cli.dead", "List, replay or discard failed deliveries."),
     "pause": ("services.cli.pause", "Stop writing to everybody, or to one person; nobody is lost."),

@@ -1,0 +1,85 @@
+"""Is all well? Each aspect of a running system judged by itself, in words for a person, from what was read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from common.ledger.figures import Figures
+
+MINUTE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Aspect:
+    """`name`: one word; `ok`: False makes the whole unwell; `said`: what is so, and what to do when it is not well."""
+
+    name: str
+    ok: bool
+    said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """In ms: for how long mail may be due and unsent, and Notion behind."""
+
+    late_ms: int = 5 * MINUTE_MS
+    behind_ms: int = 30 * MINUTE_MS
+
+
+def of_gateway(ready: Mapping[str, Any] | None, url: str) -> Iterator[Aspect]:
+    """`ready`: the body of its `/ready`; None when it does not answer."""
+    if ready is None:
+        yield Aspect("gateway", False, f"{url} does not answer; start it, or look into its log")
+        return
+    dependencies = ready["dependencies"]
+    ok = ready["status"] == "ready"
+    yield Aspect("gateway", ok, "takes events" if ok else "takes nothing: neither store nor spool can be written")
+    events, trouble = dependencies["spool"]["events"], dependencies["spool"]["status"]
+    if events:
+        yield Aspect("spool", False, f"{events} events wait for the store; they are replayed when it is back")
+    elif trouble != "writable":
+        yield Aspect("spool", False, f"{trouble}; with the store away signups would be lost: make room, mend the disk")
+    else:
+        yield Aspect("spool", True, "empty")
+
+
+def of_store(found: Figures | None, error: str = "") -> Iterator[Aspect]:
+    """`found`: None when the store does not answer, for the reason in `error`."""
+    if found is None:
+        yield Aspect("store", False, f"does not answer ({error}); signups go to the spool and workers wait: start it")
+        return
+    broken = [name for name, kept in found.safe.items() if not kept]
+    cure = "; `advent check` says which setting to change"
+    said = f"does not keep what it is given ({', '.join(broken)}){cure}" if broken else "answers, durable"
+    yield Aspect("store", not broken, said)
+
+
+def of_work(found: Figures, limits: Limits) -> Iterator[Aspect]:
+    """Workers, what is due, the providers, Notion, jobs that failed, dead letters."""
+    yield Aspect("workers", found.workers > 0, f"{found.workers} alive" if found.workers else "none; start one")
+    yield _due(found, limits)
+    for provider in ("resend", "notion"):
+        held_ms = found.circuits.get(provider)
+        said = (
+            f"everybody waits for it, for {_span(held_ms)}; `advent status` says why" if held_ms is not None else "ok"
+        )
+        yield Aspect(provider, held_ms is None, said)
+    behind = found.mirror_lag_ms > limits.behind_ms
+    yield Aspect("mirror", not behind, f"{found.behind} behind, the oldest for {_span(found.mirror_lag_ms)}")
+    failed = {name: queue.failed for name, queue in found.queues.items() if queue.failed}
+    said = ", ".join(f"{number} in {name}" for name, number in failed.items())
+    yield Aspect("failed", True, f"{said}; `job_failed` in the log says why" if failed else "none")
+    yield Aspect("dead", True, f"{found.dead} dead letters; `advent dead list`" if found.dead else "no dead letters")
+
+
+def _due(found: Figures, limits: Limits) -> Aspect:
+    said = f"{found.due_unsent} due and unsent, the oldest for {_span(found.due_unsent_ms)}"
+    if found.paused:
+        return Aspect("due", True, f"the campaign is paused; {said}")
+    return Aspect("due", found.due_unsent_ms <= limits.late_ms, said if found.due_unsent else "nothing is late")
+
+
+def _span(ms: int) -> str:
+    return f"{ms // MINUTE_MS} min" if ms >= 2 * MINUTE_MS else f"{ms // 1000} s"

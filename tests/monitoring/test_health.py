@@ -1,0 +1,103 @@
+"""`advent health`: one line an aspect, and an exit status that an upgrade can trust."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from common.ledger import keys
+from common.store import connect
+from services.cli.main import main
+
+MINUTE_MS = 60_000
+
+
+@pytest.fixture
+def health(
+    store_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Any
+) -> Callable[..., tuple[int, str]]:
+    """Exit status and output, beside a store with one living worker and no gateway."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REDIS_URL", store_url)
+    monkeypatch.setenv("GATEWAY_PORT", "1")
+    with connect(store_url) as client:
+        client.zadd(keys.HEARTBEATS, {"w": _now_ms() + MINUTE_MS})
+
+    def health(*arguments: str) -> tuple[int, str]:
+        status = main(["health", *arguments])
+        return status, capsys.readouterr().out
+
+    return health
+
+
+def test_all_is_well(health: Callable[..., tuple[int, str]]) -> None:
+    status, said = health("--no-gateway")
+
+    assert status == 0
+    assert "! " not in said
+    assert "store    answers, durable" in said
+
+
+def test_quiet_says_nothing_when_all_is_well(health: Callable[..., tuple[int, str]]) -> None:
+    assert health("--no-gateway", "--quiet") == (0, "")
+
+
+def test_a_gateway_that_does_not_answer(health: Callable[..., tuple[int, str]]) -> None:
+    status, said = health("--quiet")
+
+    assert status == 1
+    assert said.startswith("! gateway  http://127.0.0.1:1 does not answer")
+
+
+@pytest.mark.parametrize(
+    ("key", "field", "minutes", "aspect"),
+    [
+        (keys.delayed("send"), "ada/step-1", 6, "due"),
+        (keys.CHANGED, "ada", 31, "mirror"),
+    ],
+)
+def test_what_waits_for_too_long(
+    health: Callable[..., tuple[int, str]], store_url: str, key: str, field: str, minutes: int, aspect: str
+) -> None:
+    with connect(store_url) as client:
+        client.zadd(key, {field: _now_ms() - minutes * MINUTE_MS})
+
+    status, said = health("--no-gateway", "--json")
+
+    assert status == 1
+    assert [aspect] == [each["name"] for each in json.loads(said)["aspects"] if not each["ok"]]
+    assert health("--no-gateway", "--late-minutes", "60", "--behind-minutes", "60")[0] == 0
+
+
+def test_a_provider_everybody_waits_for(health: Callable[..., tuple[int, str]], store_url: str) -> None:
+    with connect(store_url) as client:
+        client.hset(keys.circuit("resend"), mapping={"until": _now_ms(), "since": _now_ms() - 3 * MINUTE_MS})
+
+    status, said = health("--no-gateway", "--quiet")
+
+    assert status == 1
+    assert said.startswith("! resend   everybody waits for it, for 3 min")
+
+
+def test_no_worker(health: Callable[..., tuple[int, str]], store_url: str) -> None:
+    with connect(store_url) as client:
+        client.delete(keys.HEARTBEATS)
+
+    assert health("--no-gateway", "--quiet")[0] == 1
+
+
+def test_a_store_that_does_not_answer(health: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
+
+    status, said = health("--no-gateway", "--quiet")
+
+    assert status == 1
+    assert said.startswith("! store    does not answer")
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,105 @@
+"""The ping outside stops when it must, and only then."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import redis.asyncio
+from aiohttp import web
+
+from actors.ping import ping
+from common.ledger import keys
+from common.ledger.ledger import Ledger
+from common.ledger.pauses import Pause, pause
+
+MINUTE_MS = 60_000
+
+
+class Outside:
+    """Somebody who counts the pings."""
+
+    def __init__(self) -> None:
+        self.pings, self.status, self.url = 0, 200, ""
+
+    async def answer(self, _request: web.Request) -> web.Response:
+        self.pings += 1
+        return web.Response(status=self.status)
+
+
+@pytest.fixture
+async def outside() -> AsyncIterator[Outside]:
+    somebody, app = Outside(), web.Application()
+    app.add_routes([web.get("/ping", somebody.answer)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    somebody.url = f"http://127.0.0.1:{runner.addresses[0][1]}/ping"
+    yield somebody
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient() as client:
+        yield client
+
+
+async def test_all_is_well(ledger: Ledger, outside: Outside, client: httpx.AsyncClient) -> None:
+    assert await ping(ledger, client, outside.url) is True
+    assert outside.pings == 1
+
+
+@pytest.mark.parametrize(("minutes", "pings"), [(4, 1), (6, 0)])
+async def test_nobody_hears_of_us_while_a_mail_is_due_for_more_than_five_minutes(
+    ledger: Ledger,
+    store: redis.asyncio.Redis,
+    outside: Outside,
+    client: httpx.AsyncClient,
+    now_ms: int,
+    minutes: int,
+    pings: int,
+) -> None:
+    await store.zadd(keys.delayed("send"), {"ada/step-1": now_ms - minutes * MINUTE_MS})
+
+    await ping(ledger, client, outside.url)
+
+    assert outside.pings == pings
+
+
+@pytest.mark.parametrize(("minutes", "pings"), [(14, 1), (16, 0)])
+async def test_trouble_at_resend_is_a_reason_for_fifteen(
+    ledger: Ledger,
+    store: redis.asyncio.Redis,
+    outside: Outside,
+    client: httpx.AsyncClient,
+    now_ms: int,
+    minutes: int,
+    pings: int,
+) -> None:
+    since = now_ms - minutes * MINUTE_MS
+    await store.hset(keys.circuit("resend"), mapping={"until": now_ms, "since": since})
+    await store.zadd(keys.delayed("send"), {"ada/step-1": since})
+
+    await ping(ledger, client, outside.url)
+
+    assert outside.pings == pings
+
+
+async def test_a_pause_does_not_silence_it(
+    ledger: Ledger, store: redis.asyncio.Redis, outside: Outside, client: httpx.AsyncClient, now_ms: int
+) -> None:
+    await pause(ledger, None, Pause(since_ms=now_ms, by="the team", reason="holiday"))
+    await store.zadd(keys.delayed("send"), {"ada/step-1": now_ms - 600 * MINUTE_MS})
+
+    assert await ping(ledger, client, outside.url) is True
+
+
+async def test_whoever_does_not_take_it_is_no_trouble_of_ours(
+    ledger: Ledger, outside: Outside, client: httpx.AsyncClient
+) -> None:
+    outside.status = 500
+
+    assert await ping(ledger, client, outside.url) is False
