@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from common.sources import Network, source_of
 from services.gateway.problem import Problem
 
 FAILURES_PER_MINUTE = 120
 WINDOW_MS = 60_000
 SOURCES_MAX = 1024
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-
-def source_of(peer: str, forwarded: str, trusted: tuple[Network, ...]) -> str:
-    """
-    Where a request comes from: the peer, or the rightmost hop of X-Forwarded-For that is no trusted proxy.
-
-    An IPv6 source is its /64: that much belongs to one household.
-    """
-    hops = [hop for hop in (*forwarded.split(","), peer) if hop.strip()] if trusted else [peer]
-    source = None
-    for hop in reversed(hops):
-        address = _address(hop)
-        if address is None:
-            break  # Whoever wrote this is not to be believed beyond it.
-        source = address
-        if not any(address in network for network in trusted):
-            break
-    return _household(source) if source else peer
 
 
 @dataclass(slots=True)
@@ -66,17 +45,3 @@ class Failures:
         if len(self.seen) > SOURCES_MAX:
             self.seen.popitem(last=False)
         return times
-
-
-def _address(text: str) -> Address | None:
-    try:
-        address = ipaddress.ip_address(text.strip().strip("[]"))
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def _household(address: Address) -> str:
-    if address.version == 4:
-        return str(address)
-    return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))

@@ -10,7 +10,8 @@ import pytest
 from multidict import CIMultiDict
 
 from common.clock import VirtualClock
-from services.gateway.sources import FAILURES_PER_MINUTE, SOURCES_MAX, Failures, source_of
+from common.sources import source_of
+from services.gateway.sources import FAILURES_PER_MINUTE, SOURCES_MAX, Failures
 from tests.gateway.conftest import SIGNUP, Answer, Opener, Site, person
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("127.0.0.0/8"))
