@@ -158,5 +158,5 @@ async def test_the_inbox_can_be_emptied_and_health_told(run: Running) -> None:
 
 
 async def test_static_files_are_served(run: Running) -> None:
-    for name in ("sandbox.css", "refresh.js", "icon.svg"):
-        await page(run, f"/static/{name}")
+    for path in ("/static/sandbox.css", "/static/refresh.js", "/look/look.css", "/look/icon.svg"):
+        await page(run, path)

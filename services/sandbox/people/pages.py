@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import ValidationError
 
+from services.look import LOOK
 from services.sandbox.dials import Dials
 from services.sandbox.fault_rules import OPERATIONS, PRESETS
 from services.sandbox.notion.records import Page, Source
@@ -54,6 +55,7 @@ class People:
         add.add_post("/faults/dials", self.turn_dials)
         add.add_post("/faults/clear", self.clear)
         add.add_static("/static", STATIC)
+        add.add_static("/look", LOOK)
 
     async def overview(self, request: web.Request) -> web.Response:
         shelf, tally = self._sandbox.shelf, self._sandbox.tally
