@@ -1,0 +1,223 @@
+#!/usr/bin/env bash
+# Advent on one machine without containers: Debian 12, Ubuntu 24.04 or newer. Run it again to upgrade, or to mend.
+set -euo pipefail
+here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
+# shellcheck source=lib/say.sh
+. "$here/lib/say.sh"
+# shellcheck source=lib/machine.sh
+. "$here/lib/machine.sh"
+# shellcheck source=lib/people.sh
+. "$here/lib/people.sh"
+# shellcheck source=lib/settings.sh
+. "$here/lib/settings.sh"
+# shellcheck source=lib/releases.sh
+. "$here/lib/releases.sh"
+# shellcheck source=lib/services.sh
+. "$here/lib/services.sh"
+# shellcheck source=lib/web.sh
+. "$here/lib/web.sh"
+
+usage() {
+  cat << 'END'
+usage: deploy/install.sh [--domain NAME --email ADDRESS] [--env-file FILE] [options]
+
+  --domain NAME         the name people and webhooks come by; asked for when missing
+  --email ADDRESS       where Let's Encrypt writes when a certificate ends
+  --env-file FILE       settings, as in .env.example; secrets in it get files of their own
+  --check               say what is wrong and what would be done; change nothing; 1 when something is wrong
+  --uninstall           take it away, and keep data, settings and backups; with --purge those too
+  --yes                 ask nothing
+  --no-nginx, --no-certbot, --no-firewall, --no-start
+  --certificate FILE, --key FILE   a certificate of yours instead of certbot's
+  --from DIR            the checkout to install; default: the one this script is in
+  --python PATH         a Python 3.11 or newer; default: the machine's
+  --upgrade-store       also take the store's program that this release brings (a backup is made before)
+  --patience SECONDS    how long a new release may take to be ready, before the old one comes back; 60
+
+for a rehearsal:
+  --prefix DIR          put everything below DIR; touches neither the machine's users, packages, units, nginx nor firewall
+  --http-port N, --https-port N
+  --dependencies-from VENV   take Python packages from that environment instead of installing them
+END
+}
+
+defaults() {
+  domain='' email='' env_file='' mode=install yes=no purge=no nginx=yes certbot=yes firewall=yes start=yes
+  certificate='' key='' source=$(dirname "$here") python='' upgrade_store=no patience=60 borrow=''
+  http_port=80 https_port=443 store_changed=no changes=0
+}
+
+# What an earlier run was told need not be told again.
+remembered=(domain email nginx certbot firewall certificate key http_port https_port)
+recall() {
+  local name value
+  while IFS='=' read -r name value; do
+    if [[ " ${remembered[*]} " == *" $name "* ]]; then printf -v "$name" '%s' "$value"; fi
+  done < <(cat "$etc/install.conf" 2>/dev/null)
+}
+remember() {
+  local name
+  write_file "$etc/install.conf" 644 < <(for name in "${remembered[@]}"; do echo "$name=${!name}"; done)
+}
+
+read_flags() {
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --domain | --email | --env-file | --certificate | --key | --from | --python | --patience | --prefix | \
+        --http-port | --https-port | --dependencies-from)
+        [ $# -ge 2 ] || wrong_use "$1 needs a value"
+        flag_with_value "$1" "$2"
+        shift
+        ;;
+      --check) mode=check ;;
+      --uninstall) mode=uninstall ;;
+      --purge) purge=yes ;;
+      --yes) yes=yes ;;
+      --no-nginx) nginx=no ;;
+      --no-certbot) certbot=no ;;
+      --no-firewall) firewall=no ;;
+      --no-start) start=no ;;
+      --upgrade-store) upgrade_store=yes ;;
+      -h | --help) usage && exit 0 ;;
+      *) wrong_use "$1 is not known" ;;
+    esac
+    shift
+  done
+}
+
+flag_with_value() { # FLAG VALUE
+  case $1 in
+    --domain) domain=$2 ;;
+    --email) email=$2 ;;
+    --env-file) env_file=$(realpath -m "$2") ;;
+    --certificate) certificate=$2 ;;
+    --key) key=$2 ;;
+    --from) source=$(realpath -m "$2") ;;
+    --python) python=$2 ;;
+    --patience) patience=$2 ;;
+    --prefix) : ;; # Read before all others: what was remembered lies below it.
+    --http-port) http_port=$2 ;;
+    --https-port) https_port=$2 ;;
+    --dependencies-from) borrow=$(realpath -s "$2") ;;
+  esac
+}
+
+find_prefix() {
+  while [ $# -gt 0 ]; do
+    if [ "$1" = --prefix ] && [ $# -ge 2 ]; then
+      mkdir -p "$2"
+      prefix=$(realpath "$2")
+    fi
+    shift
+  done
+  if [ "$prefix" = / ]; then prefix=''; fi
+  places
+}
+
+check_flags() {
+  [[ -z $domain || $domain =~ ^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$ ]] || wrong_use "--domain: $domain is not a host's name"
+  [[ $http_port$https_port$patience =~ ^[0-9]+$ ]] || wrong_use "ports and --patience are whole numbers"
+  [[ $prefix =~ ^[A-Za-z0-9/._-]*$ ]] || wrong_use "--prefix: letters, digits, / . _ and - only: it goes into units and sockets"
+  # A Unix socket's path has room for 107 characters.
+  [ "${#store_socket}" -le 100 ] || wrong_use "--prefix: $prefix is too long for the store's socket; name a shorter one"
+  [ "$purge" = no ] || [ "$mode" = uninstall ] || wrong_use "--purge goes with --uninstall"
+}
+
+# Only what cannot be guessed, and only somebody who is there.
+ask() {
+  [ "$yes" = no ] && [ -t 0 ] && [ "$nginx" = yes ] || return 0
+  [ -n "$domain" ] || read -r -p "Name by which webhooks and people come (empty: no nginx): " domain
+  [ -z "$domain" ] || [ -n "$email" ] || [ "$certbot" = no ] ||
+    read -r -p "Address for Let's Encrypt's warnings (may be empty): " email
+}
+
+install_all() {
+  local trouble name
+  trouble=$(problems)
+  [ -z "$trouble" ] || die "$trouble"
+  ask
+  check_flags
+  install_packages_of_system
+  find_python || die "no Python 3.11 or newer"
+  name=$(release_name)
+  echo "Advent $name${prefix:+, below $prefix}"
+  make_users
+  make_folders
+  remember
+  write_settings
+  build_release "$name"
+  backup_before "$name"
+  roll_to "$name"
+  install_web
+  install_firewall
+  prune_releases
+  sum_up
+}
+
+# Before anything that cannot be undone by a link.
+backup_before() { # NAME
+  if [ -S "$store_socket" ] && [ -n "$(current_release)" ] && { [ "$(current_release)" != "$1" ] || [ "$upgrade_store" = yes ]; }; then
+    ADVENT_PREFIX=$prefix "$here/backup.sh" || die "no backup could be made, so nothing was changed"
+  fi
+}
+
+sum_up() {
+  if [ "$changes" -eq 0 ]; then echo "nothing had to be changed"; else echo "done: $changes changes"; fi
+  [ -s "$secrets/RESEND_API_KEY" ] || say "next: fill in $etc/advent.env (RESEND_API_KEY=… and the rest; keys move to files), and run this again"
+  say "then: sudo advent check · sudo advent status · journalctl --namespace=advent --follow"
+}
+
+check_all() {
+  local trouble name missing
+  trouble=$(problems)
+  check_flags
+  name=$([ ! -f "$source/pyproject.toml" ] || release_name)
+  echo "here: $(current_release || true)${prefix:+ (below $prefix)}; would be: $name"
+  missing=$(missing_packages | tr '\n' ' ')
+  [ -z "$missing" ] || say "would install: $missing"
+  has_systemd || say "no systemd runs here: units would be written, nothing started"
+  if [ -L "$current" ]; then
+    if [ "$(current_release)" = "$name" ]; then
+      say "the release is current"
+    else
+      say "would upgrade, after a backup, and go back if not ready within $patience s"
+    fi
+    [ -s "$secrets/SECRET_KEY" ] || trouble+=$'\n'"$secrets/SECRET_KEY is missing: restore it from a backup"
+    if has_systemd; then
+      ready || trouble+=$'\n'"gateway or worker is not ready: journalctl --namespace=advent --lines=50"
+    fi
+  else
+    say "would make users, folders, a release, units${domain:+, nginx for $domain}"
+  fi
+  [ -z "${trouble//$'\n'/}" ] || { printf '%s\n' "$trouble" | sed '/^$/d; s/^/  wrong    /' >&2; exit 1; }
+  say "nothing is wrong"
+}
+
+uninstall() {
+  local unit
+  echo "taking Advent away${prefix:+ below $prefix}"
+  if has_systemd; then stop_all; else skip "stop: no systemd runs this machine (or this is a rehearsal)"; fi
+  for unit in "${unit_files[@]}"; do rm -rf "${units:?}/$unit" "${units:?}/$unit.d"; done
+  ! has_systemd || system daemon-reload
+  remove_web
+  rm -f "$prefix/etc/logrotate.d/advent" "$prefix/etc/systemd/journald@advent.conf" "$prefix/usr/lib/sysusers.d/advent.conf" \
+    "$prefix/usr/local/bin/advent"
+  rm -rf "$opt" "$prefix/run/advent-store" "$prefix/var/www/advent-acme"
+  if [ "$purge" = yes ]; then
+    rm -rf "$etc" "$data" "$store_data" "$backups" "$prefix/var/log/advent"
+    remove_users
+    say "data, settings and backups are gone"
+  else
+    say "kept: $data, $store_data, $etc, $backups; --uninstall --purge takes them too"
+  fi
+}
+
+defaults
+find_prefix "$@"
+recall
+read_flags "$@"
+case $mode in
+  install) install_all ;;
+  check) check_all ;;
+  uninstall) uninstall ;;
+esac

@@ -1,0 +1,55 @@
+# shellcheck shell=bash disable=SC2034,SC2154  # names shared by the parts of one script
+# What the machine must be and have.
+
+# Debian and Ubuntu name them alike.
+packages() {
+  echo python3 python3-venv openssl logrotate ca-certificates
+  if [ "$nginx" = yes ] && [ -n "$domain" ]; then echo nginx; fi
+  if [ "$nginx" = yes ] && [ -n "$domain" ] && [ "$certbot" = yes ] && [ -z "$certificate" ]; then echo certbot; fi
+  if [ "$firewall" = yes ]; then echo ufw; fi
+}
+
+missing_packages() {
+  local package
+  # shellcheck disable=SC2046  # words, not one name
+  for package in $(packages); do
+    dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || echo "$package"
+  done
+}
+
+install_packages_of_system() {
+  local missing
+  if [ -n "$prefix" ]; then
+    skip "packages: a rehearsal takes what the machine has"
+    return
+  fi
+  mapfile -t missing < <(missing_packages)
+  [ "${#missing[@]}" -gt 0 ] || return 0
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+  did "packages: ${missing[*]}"
+}
+
+find_python() {
+  local name
+  for name in "${python:-python3}" python3.14 python3.13 python3.12 python3.11; do
+    if command -v "$name" > /dev/null && "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      python=$(command -v "$name")
+      return
+    fi
+  done
+  return 1
+}
+
+# One line a problem; nothing when it will do.
+problems() {
+  local id
+  # shellcheck disable=SC1091  # the machine's own file
+  id=$(. /etc/os-release 2>/dev/null && echo "${ID:-} ${ID_LIKE:-}")
+  [[ $id == *debian* || $id == *ubuntu* ]] || echo "this is neither Debian nor Ubuntu: use docker-compose.yml (docs/deploy.md)"
+  is_root || [ -n "$prefix" ] || echo "not root: sudo deploy/install.sh"
+  find_python || [ -n "$(missing_packages)" ] || echo "no Python 3.11 or newer: Debian 12 and Ubuntu 24.04 have one; or --python PATH"
+  [ -f "$source/pyproject.toml" ] || echo "--from: $source has no pyproject.toml; name a checkout of Advent"
+  case $(uname -m) in x86_64 | aarch64) ;; *) echo "no store for $(uname -m): use docker-compose.yml" ;; esac
+  [ "$(df -Pk "${prefix:-/}" 2>/dev/null | awk 'NR == 2 { print int($4 / 1024) }')" -ge 1024 ] || echo "less than 1 GB free below ${prefix:-/}"
+}

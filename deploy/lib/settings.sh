@@ -1,0 +1,85 @@
+# shellcheck shell=bash disable=SC2034,SC2154  # names shared by the parts of one script
+# Settings in advent.env, readable by the service; each secret in a file of its own, readable by root.
+
+secret_names=(SECRET_KEY CONSOLE_TOKEN WEBHOOK_SECRET CALCOM_WEBHOOK_SECRET RESEND_WEBHOOK_SECRET
+  RESEND_API_KEY NOTION_TOKEN CALCOM_API_KEY HOT_LEAD_WEBHOOK_URL)
+
+write_settings() {
+  local file=$etc/advent.env
+  if [ -n "$env_file" ]; then
+    [ -r "$env_file" ] || die "--env-file: $env_file cannot be read; name your filled-in copy of .env.example"
+    merge_settings "$env_file" "$file"
+  elif [ ! -f "$file" ]; then
+    write_file "$file" 640 "0:$(owner advent | cut -d: -f2)" < "$here/../.env.example"
+  fi
+  take_out "$file" DATA_DIR
+  move_secrets "$file"
+  make_secret SECRET_KEY "$(openssl rand -hex 32)"
+  make_secret CONSOLE_TOKEN "$(openssl rand -hex 24)"
+  if [ -n "$domain" ] && ! grep -q '^PUBLIC_URL=' "$file"; then
+    printf 'PUBLIC_URL=https://%s\n' "$domain" >> "$file"
+    did "PUBLIC_URL=https://$domain in $file"
+  fi
+  own "$file" 640 "0:$(owner advent | cut -d: -f2)"
+  write_handover
+}
+
+# The file given replaces ours, secrets aside: whoever leaves one out of it means the one that is here.
+merge_settings() { # FROM TO
+  local secret
+  secret=$(IFS='|' && echo "${secret_names[*]}")
+  {
+    grep -vE "^[[:space:]]*(export[[:space:]]+)?($secret)=" "$1" || true
+  } > "$etc/.settings-new"
+  if ! grep -q '^PUBLIC_URL=' "$etc/.settings-new" && [ -f "$2" ]; then
+    grep '^PUBLIC_URL=' "$2" >> "$etc/.settings-new" || true
+  fi
+  write_file "$2" 640 "0:$(owner advent | cut -d: -f2)" < "$etc/.settings-new"
+  rm -f "$etc/.settings-new"
+  keep_secrets "$1"
+}
+
+move_secrets() { # FILE
+  keep_secrets "$1"
+  local name
+  for name in "${secret_names[@]}"; do take_out "$1" "$name"; done
+}
+
+keep_secrets() { # FILE
+  local name value
+  for name in "${secret_names[@]}"; do
+    value=$(sed -nE "s/^[[:space:]]*(export[[:space:]]+)?$name=//p" "$1" | tail -n 1)
+    value=${value#[\"\']} value=${value%[\"\']}
+    [ -z "$value" ] || write_file "$secrets/$name" 400 <<< "$value"
+  done
+}
+
+take_out() { # FILE NAME
+  if grep -qE "^[[:space:]]*(export[[:space:]]+)?$2=" "$1"; then
+    sed -i -E "/^[[:space:]]*(export[[:space:]]+)?$2=/d" "$1"
+    did "$2 is no longer in $1"
+  fi
+}
+
+make_secret() { # NAME VALUE
+  [ -s "$secrets/$1" ] || write_file "$secrets/$1" 400 <<< "$2"
+}
+
+# systemd reads each secret as root and shows it to the process alone, under a path that only it knows (%d).
+write_handover() {
+  local unit
+  for unit in gateway worker console; do
+    write_file "$units/advent-$unit.service.d/secrets.conf" 644 < <(handover)
+  done
+}
+
+handover() {
+  local name
+  echo "# Made by install.sh from the files in $secrets; run it again after adding one."
+  echo "[Service]"
+  for name in "${secret_names[@]}"; do
+    [ -s "$secrets/$name" ] || continue
+    echo "LoadCredential=$name:$secrets/$name"
+    echo "Environment=${name}_FILE=%d/$name"
+  done
+}

@@ -1,0 +1,95 @@
+# shellcheck shell=bash disable=SC2034,SC2154  # names shared by the parts of one script
+# nginx before the gateway, its certificate, and the firewall.
+
+site=advent.conf
+
+install_web() {
+  [ "$nginx" = yes ] || { skip "nginx: --no-nginx"; return 0; }
+  [ -n "$domain" ] || { skip "nginx: without --domain there is no name to answer to"; return 0; }
+  first_certificate
+  write_file "$prefix/etc/nginx/sites-available/$site" 644 < <(render "$here/nginx/$site")
+  mkdir -p "$prefix/etc/nginx/sites-enabled"
+  if [ ! -L "$prefix/etc/nginx/sites-enabled/$site" ]; then
+    ln -s "../sites-available/$site" "$prefix/etc/nginx/sites-enabled/$site"
+    did "site $site is enabled"
+  fi
+  if [ -n "$prefix" ]; then
+    skip "nginx: a rehearsal's site is not the machine's; it is in $prefix/etc/nginx"
+    return
+  fi
+  nginx -t -q || die "nginx refuses its files (above); it still runs with the old ones"
+  reload_nginx
+  real_certificate
+}
+
+reload_nginx() { if has_systemd; then system enable --quiet nginx.service && system reload-or-restart nginx.service; fi; }
+
+# nginx does not start without one, and certbot needs nginx: one signed by ourselves, until certbot has been.
+first_certificate() {
+  local tls=$etc/tls
+  if [ -n "$certificate" ]; then
+    [ -r "$certificate" ] && [ -r "$key" ] || die "--certificate and --key: both must be readable files"
+    ln -sfn "$(realpath "$certificate")" "$tls/fullchain.pem"
+    ln -sfn "$(realpath "$key")" "$tls/privkey.pem"
+    return
+  fi
+  [ ! -e "$tls/fullchain.pem" ] || return 0
+  (umask 077 && openssl req -x509 -newkey rsa:2048 -nodes -days 90 -subj "/CN=$domain" \
+    -addext "subjectAltName=DNS:$domain" -keyout "$tls/own-key.pem" -out "$tls/own.pem" 2>/dev/null)
+  ln -sfn own.pem "$tls/fullchain.pem"
+  ln -sfn own-key.pem "$tls/privkey.pem"
+  did "a certificate signed by ourselves, until certbot brings one"
+}
+
+real_certificate() {
+  [ "$certbot" = yes ] && [ -z "$certificate" ] || { skip "certbot: --no-certbot, or a certificate of yours"; return 0; }
+  local live=/etc/letsencrypt/live/$domain who=(--register-unsafely-without-email)
+  if [ -n "$email" ]; then who=(--email "$email"); fi
+  [ "$(readlink "$etc/tls/fullchain.pem")" != "$live/fullchain.pem" ] || return 0
+  # Certbot's own timer renews; the hook makes nginx read the new one.
+  if certbot certonly --webroot --webroot-path "$prefix/var/www/advent-acme" --domain "$domain" --non-interactive \
+    --agree-tos "${who[@]}" --keep-until-expiring \
+    --deploy-hook "systemctl reload nginx.service"; then
+    ln -sfn "$live/fullchain.pem" "$etc/tls/fullchain.pem"
+    ln -sfn "$live/privkey.pem" "$etc/tls/privkey.pem"
+    reload_nginx
+    did "a certificate for $domain, renewed by certbot's timer"
+  else
+    warn "certbot got no certificate: does $domain lead to this machine, and port 80 in? Run this again then"
+  fi
+}
+
+# Closed but for ssh and the web. Only added to: what you opened stays open.
+install_firewall() {
+  [ "$firewall" = yes ] || { skip "firewall: --no-firewall"; return 0; }
+  if [ -n "$prefix" ] || ! is_root || [ ! -d /run/systemd/system ]; then
+    skip "firewall: a rehearsal, or no systemd, leaves the machine's alone"
+    return
+  fi
+  local port
+  # First the way in by which you came: ports of sshd, wherever it listens.
+  for port in $(sshd -T 2>/dev/null | awk '$1 == "port" { print $2 }') $(echo "${SSH_CONNECTION:-}" | awk '{ print $4 }'); do
+    ufw allow "$port/tcp" comment 'ssh' > /dev/null
+  done
+  if [ "$nginx" = yes ]; then
+    ufw allow 80/tcp comment 'advent: certbot, and on to TLS' > /dev/null
+    ufw allow 443/tcp comment 'advent' > /dev/null
+  fi
+  if ! ufw status | grep -q '^Status: active'; then
+    ufw default deny incoming > /dev/null
+    ufw --force enable > /dev/null
+    did "firewall: in come ssh, 80 and 443"
+  fi
+}
+
+remove_web() {
+  rm -f "$prefix/etc/nginx/sites-enabled/$site" "$prefix/etc/nginx/sites-available/$site"
+  if [ -z "$prefix" ] && command -v nginx > /dev/null; then
+    if has_systemd && nginx -t -q; then system reload nginx.service || true; fi
+  fi
+  if [ -z "$prefix" ] && command -v ufw > /dev/null && ufw status 2>/dev/null | grep -q "# advent"; then
+    ufw delete allow 80/tcp > /dev/null || true
+    ufw delete allow 443/tcp > /dev/null || true
+    say "ports 80 and 443 are closed; the firewall stays on"
+  fi
+}
