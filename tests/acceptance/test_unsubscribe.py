@@ -14,7 +14,7 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 def test_dunya_leaves_by_the_link_in_her_mail_and_gets_no_more(place: Place) -> None:
-    place.up(CAMPAIGN_SPEED="20")
+    place.up(CAMPAIGN_SPEED="15")
     place.website.post(person("Dunya"), "msg_1")
     mail = eventually(lambda: place.sandbox.inbox("dunya@people.example"), "her first mail")[0]
     link = re.fullmatch(r"<(http[^>]+)>.*", mail["headers"]["List-Unsubscribe"])[1]
@@ -30,10 +30,11 @@ def test_dunya_leaves_by_the_link_in_her_mail_and_gets_no_more(place: Place) -> 
     assert request("POST", link, ONE_CLICK, FORM).status == 200
 
     assert place.ask("contact", "dunya@people.example")["status"] == "exited"
-    # Ada's second mail tells that Dunya's would have come: Ada signed up later.
+    before = len(place.sandbox.inbox("dunya@people.example"))
+    # Ada's second mail tells that Dunya's next would have come: Ada signed up later.
     place.website.post(person("Ada"), "msg_2")
     eventually(lambda: len(place.sandbox.inbox("ada@people.example")) == 2, "Ada's second mail")
-    assert len(place.sandbox.inbox("dunya@people.example")) == 1
+    assert before == len(place.sandbox.inbox("dunya@people.example")) < 7
     eventually(lambda: _row(place)["Sequence Completed"], "a row that says: do not write to her again")
     again = place.website.post(person("Dunya"), "msg_3")
     assert (again.status, again.json["status"]) == (200, "duplicate")
