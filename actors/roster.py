@@ -12,6 +12,7 @@ from actors.bookings import bookings
 from actors.classify import classify
 from actors.dead_letters import replay_asked
 from actors.notion_sync import notion_sync
+from actors.reconcile_bookings import reconcile_bookings
 from actors.send import send
 from common.world import World
 
@@ -40,6 +41,7 @@ ROSTER = (
     Role("bookings", bookings, in_flight=2),
     Role("notion_sync", notion_sync, in_flight=2),
     Role("announce", announce, in_flight=1, retries=3),
+    Role("reconcile_bookings", reconcile_bookings, in_flight=1),
     Role("replay", replay_asked, in_flight=1),
 )
 

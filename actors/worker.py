@@ -16,6 +16,7 @@ from dramatiq.middleware import AsyncIO, Retries, TimeLimit
 from actors.first_start import FirstStart
 from actors.healing import calibrate, heal
 from actors.ping import keep_pinging
+from actors.reconcile_bookings import keep_comparing
 from actors.roster import ROSTER, THREADS, declare
 from actors.watch import Watch
 from common import metrics
@@ -123,6 +124,7 @@ class Worker:
             mirror=self._providers.mirror,
             mail_budget=self._providers.mail_budget,
             mirror_budget=self._providers.mirror_budget,
+            calendar=self._providers.calendar,
             worker=self.broker.broker_id,
         )
         lookout = Lookout(client)
@@ -132,6 +134,8 @@ class Worker:
         beside = [heal(ledger, self.clock, self.broker.broker_id), lookout.keep_looking()]
         if url := self.settings.healthcheck_ping_url:
             beside.append(keep_pinging(ledger, url, worker=self.broker.broker_id))
+        if self.world.calendar is not None:
+            beside.append(keep_comparing(self.world))
         self._beside = [asyncio.run_coroutine_threadsafe(each, loop) for each in beside]
 
     async def _ready_no_more(self) -> None:

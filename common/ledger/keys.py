@@ -24,6 +24,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `counts` | HASH | status → people; fate → deliveries | for ever |
 | `rebuilt` | STRING | `owed`, `done` or `never`, and since when: has Notion been read into this store? See `first_start.py` | for ever |
 | `rebuilding` | STRING | `worker word`: who reads it just now, and how it goes | seconds |
+| `calendar:<campaign>` | HASH | `changes`, `all`: until when Cal.com's bookings were compared, ms, by what was asked for | for ever |
 | `sweep` | STRING | which worker sweeps | seconds |
 | `ping` | STRING | which worker pings | seconds |
 | `budget:<provider>` | STRING, ZSET | see `providers/budget.py` | minutes |
@@ -91,6 +92,10 @@ def feedback(owner: str) -> str:
 
 def webhook(webhook_id: str) -> str:
     return f"{PREFIX}webhook:{webhook_id}"
+
+
+def calendar(campaign: str) -> str:
+    return f"{PREFIX}calendar:{campaign}"
 
 
 def circuit(provider: str) -> str:

@@ -13,4 +13,7 @@ MAIL = "resend"
 MIRROR = "notion"
 """The provider whose circuit holds the mirror."""
 
+CALENDAR = "calcom"
+"""The provider whose circuit says that bookings are not compared; it holds nothing."""
+
 Outcome = Literal["accepted", "skipped", "dead", "retry", "hold"]

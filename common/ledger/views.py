@@ -17,7 +17,7 @@ from common.ledger.ledger import Ledger
 from common.ledger.pauses import EVERYBODY
 
 HOUR_MS = 3_600_000
-QUEUES = ("classify", "send", "bookings", "notion_sync", "announce", "replay")
+QUEUES = ("classify", "send", "bookings", "notion_sync", "announce", "reconcile_bookings", "replay")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ async def counts(ledger: Ledger, *, now_ms: int) -> Counts:
     pipe.zcard(keys.CHANGED)
     pipe.zrange(keys.CHANGED, 0, 0, withscores=True)
     pipe.zcard(keys.HEARTBEATS)
-    for provider in ("resend", "notion"):
+    for provider in ("resend", "notion", "calcom"):
         pipe.hgetall(keys.circuit(provider))
     pipe.hget(keys.PAUSES, EVERYBODY)
     pipe.hlen(keys.PAUSES)
@@ -62,6 +62,7 @@ async def counts(ledger: Ledger, *, now_ms: int) -> Counts:
         workers,
         resend,
         notion,
+        calcom,
         pause,
         pauses,
         *queues,
@@ -88,7 +89,7 @@ async def counts(ledger: Ledger, *, now_ms: int) -> Counts:
         workers=workers,
         circuits={
             name: {key.decode(): text.decode() for key, text in circuit.items()}
-            for name, circuit in (("resend", resend), ("notion", notion))
+            for name, circuit in (("resend", resend), ("notion", notion), ("calcom", calcom))
             if b"until" in circuit
         },
         pause=json.loads(pause) if pause else None,
@@ -148,7 +149,7 @@ async def _dead_letter(ledger: Ledger, delivery: DeliveryId, buried_ms: int) -> 
         first_ms=int(first) if first else None,
         doubt=doubt == b"1",
         asked_ms=int(asked) if asked else None,
-        refused=refused.decode() if refused else "",
+        refused=refused.decode() if isinstance(refused, bytes) else "",
     )
 
 

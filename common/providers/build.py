@@ -8,6 +8,7 @@ import redis.asyncio
 
 from common.clock import Clock
 from common.providers.budget import StoreBudget
+from common.providers.calcom import CalcomCalendar
 from common.providers.guard import StoreCreateGuard
 from common.providers.notion import NotionMirror
 from common.providers.resend import ResendMailer
@@ -22,11 +23,14 @@ class Providers:
     mirror: NotionMirror
     mail_budget: StoreBudget
     mirror_budget: StoreBudget
+    calendar: CalcomCalendar | None = None
 
     async def close(self) -> None:
         """Close the connections of this loop."""
         await self.mailer.close()
         await self.mirror.close()
+        if self.calendar is not None:
+            await self.calendar.close()
 
 
 def build_providers(settings: Settings, client: redis.asyncio.Redis, clock: Clock, *, campaign_name: str) -> Providers:
@@ -48,4 +52,13 @@ def build_providers(settings: Settings, client: redis.asyncio.Redis, clock: Cloc
         ),
         mail_budget=StoreBudget.per_second(client, "resend", settings.resend_requests_per_second, clock=clock),
         mirror_budget=mirror_budget,
+        calendar=_calendar(settings, client, clock),
     )
+
+
+def _calendar(settings: Settings, client: redis.asyncio.Redis, clock: Clock) -> CalcomCalendar | None:
+    if settings.calcom_api_key is None:
+        return None
+    # Half of what Cal.com allows a key: whoever shares it wants to ask, too.
+    budget = StoreBudget.per_minute(client, "calcom", 60, clock=clock)
+    return CalcomCalendar(settings.calcom_api_key, settings.calcom_api_url, budget=budget)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
+from common.domain.listed import ListedBooking
 from common.domain.mail import AcceptedMail, Mail
 from common.domain.projection import BookingStanding
 from common.domain.standing import Person
@@ -38,4 +40,16 @@ class Mirror(Protocol):
         as the next `person.pages`: the page ids, and what else the mirror likes to remember of them, by names of its
         own. Raises a `Failure`.
         """
+        ...
+
+
+class Calendar(Protocol):
+    """Both answer page by page, bookings of every status; each page is a request. They raise a `Failure`."""
+
+    def between(self, start_ms: int, end_ms: int) -> AsyncIterator[Sequence[ListedBooking]]:
+        """Bookings that start and end in between."""
+        ...
+
+    def changed_since(self, since_ms: int) -> AsyncIterator[Sequence[ListedBooking]]:
+        """Bookings that changed since an instant of the provider's clock."""
         ...

@@ -88,7 +88,7 @@ def _troubles(found: Counts, now: int) -> list[str]:
 
 
 def _trouble(name: str, told: dict[str, Any], now: int) -> str:
-    waits = "mail" if name == "resend" else "the mirror"
+    waits = {"resend": "mail", "calcom": "the comparison of bookings"}.get(name, "the mirror")
     wait_ms = told["next_probe_ms"] - now
     asked = f"asked again in {span(wait_ms)}" if wait_ms > 0 else "being asked again"
     cure = f"; {told['cure']}" if told["cure"] else ""

@@ -26,6 +26,7 @@ def run(settings: Settings) -> int:
         settings.data_dir / "sandbox",
         gateway_url=settings.gateway_url,
         webhook_secret=next(iter(settings.resend_webhook_secrets), None),
+        calcom_secret=next(iter(settings.calcom_webhook_secrets), None),
         own_domains=_domains(settings.identity.sender),
     )
     try:

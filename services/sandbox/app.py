@@ -1,10 +1,11 @@
-"""The whole sandbox as one application: two providers, the JSON beside them, the pages for people."""
+"""The whole sandbox as one application: three providers, the JSON beside them, the pages for people."""
 
 from __future__ import annotations
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from services.sandbox.calcom.api import calcom_app
 from services.sandbox.notion.api import notion_app
 from services.sandbox.people.pages import People
 from services.sandbox.resend.api import ResendApi
@@ -26,6 +27,7 @@ def build_app(sandbox: Sandbox) -> web.Application:
     People(sandbox, resend, tools).add_routes(app)
     app.add_subapp("/resend", resend.app())
     app.add_subapp("/notion/v1", notion_app(sandbox))
+    app.add_subapp("/calcom", calcom_app(sandbox))
     return app
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from common.clock import Clock
 from services.sandbox.disk import Disk
-from services.sandbox.ids import API_KEY, NOTION_TOKEN, SENDING_KEY
+from services.sandbox.ids import API_KEY, CALCOM_KEY, NOTION_TOKEN, SENDING_KEY
 
 
 class Dials(BaseModel):
@@ -50,6 +50,9 @@ class Dials(BaseModel):
     notion_requests_per_minute: int = Field(180, ge=1, description="per token; 180, or 600 on a Business plan")
     notion_query_lag_seconds: float = Field(0, ge=0, description="how long queries do not see a write")
     notion_rows_max: int = Field(10_000, ge=1, description="rows after which a query stops, saying so")
+    calcom_keys: list[str] = Field([CALCOM_KEY], description="keys of Cal.com's API")
+    calcom_requests_per_minute: int = Field(120, ge=1, description="per key; Cal.com's own is 120")
+
     notion_minute_dates: bool = Field(False, description="cut the seconds off dates, as Notion's own date picker does")
 
 

@@ -23,6 +23,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
         "emails.send", "emails.batch", "emails.list", "emails.get", "emails.update", "emails.cancel",
         "suppressions.add", "suppressions.list", "suppressions.get", "suppressions.remove", "domains.list",
     ),
+    "calcom": ("bookings.list",),
     "notion": (
         "databases.retrieve", "data_sources.create", "data_sources.retrieve", "data_sources.update",
         "data_sources.query", "pages.create", "pages.retrieve", "pages.update", "users.me",
@@ -45,7 +46,12 @@ NOTION_NAMES: dict[str, int] = {
     "service_unavailable": 503, "database_connection_unavailable": 503, "gateway_timeout": 504, "service_overload": 529,
 }  # fmt: skip
 
-NAMES = {"resend": RESEND_NAMES, "notion": NOTION_NAMES}
+CALCOM_NAMES: dict[str, int] = {
+    "BadRequestException": 400, "UnauthorizedException": 401, "ForbiddenException": 403, "NotFoundException": 404,
+    "ThrottlerException": 429, "InternalServerErrorException": 500, "ServiceUnavailableException": 503,
+}  # fmt: skip
+
+NAMES = {"resend": RESEND_NAMES, "notion": NOTION_NAMES, "calcom": CALCOM_NAMES}
 
 _USUAL = {
     "resend": {400: "validation_error", 401: "missing_api_key", 403: "invalid_api_key", 404: "not_found",
@@ -54,6 +60,7 @@ _USUAL = {
     "notion": {400: "validation_error", 401: "unauthorized", 403: "restricted_resource", 404: "object_not_found",
                409: "conflict_error", 429: "rate_limited", 500: "internal_server_error", 502: "bad_gateway",
                503: "service_unavailable", 504: "gateway_timeout", 529: "service_overload"},
+    "calcom": {status: name for name, status in CALCOM_NAMES.items()},
 }  # fmt: skip
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -107,7 +114,7 @@ class Rule(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str = ""
-    provider: Literal["resend", "notion", "*"] = "*"
+    provider: Literal["resend", "notion", "calcom", "*"] = "*"
     operation: str = "*"
     kind: Literal["status", "html", "drop", "hang", "slow"]
     after_commit: bool = False

@@ -8,6 +8,7 @@ import uuid
 API_KEY = "re_sandbox"
 SENDING_KEY = "re_sandbox_sending"  # may only send: listing is refused with restricted_api_key, as Resend does
 NOTION_TOKEN = "ntn_sandbox"
+CALCOM_KEY = "cal_sandbox"
 
 SEQUENCE_DATABASE_ID = "33333333-0000-4000-8000-000000000001"
 SEQUENCE_DATA_SOURCE_ID = "22222222-0000-4000-8000-000000000001"

@@ -16,7 +16,10 @@ from services.sandbox.tally import Tally
 
 @dataclass(kw_only=True)
 class Sandbox:
-    """`webhook_secrets` (`whsec_…`) sign delivery events, the first one; `gateway_url` is where the gateway listens."""
+    """
+    `webhook_secret` (`whsec_…`) signs delivery events, `calcom_secret` what is told of bookings; `gateway_url` is where
+    the gateway listens.
+    """
 
     disk: Disk
     board: DialBoard
@@ -25,10 +28,12 @@ class Sandbox:
     shelf: Shelf
     gateway_url: str = "http://127.0.0.1:8000"
     webhook_secret: str | None = None
+    calcom_secret: str | None = None
     own_domains: tuple[str, ...] = ()
     tally: Tally = field(default_factory=Tally)
     resend_windows: Windows = field(default_factory=lambda: Windows(1_000))
     notion_windows: Windows = field(default_factory=lambda: Windows(60_000))
+    calcom_windows: Windows = field(default_factory=lambda: Windows(60_000))
     keys_in_progress: set[str] = field(default_factory=set)
 
     @property
@@ -49,6 +54,7 @@ def open_sandbox(
     clock: Clock | None = None,
     gateway_url: str = "http://127.0.0.1:8000",
     webhook_secret: str | None = None,
+    calcom_secret: str | None = None,
     own_domains: tuple[str, ...] = (),
 ) -> Sandbox:
     """
@@ -67,5 +73,6 @@ def open_sandbox(
         shelf=Shelf(disk, sandbox_clock),
         gateway_url=gateway_url,
         webhook_secret=webhook_secret,
+        calcom_secret=calcom_secret,
         own_domains=own_domains,
     )

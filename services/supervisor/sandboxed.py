@@ -13,6 +13,7 @@ def with_sandbox(settings: Settings) -> Settings:
     The same settings, with the sandbox's addresses, keys and database ids for providers that are not real.
 
     Whoever sets RESEND_API_KEY or NOTION_TOKEN speaks to that provider; without the key its address means nothing.
+    The sandbox's calendar is asked only where nothing is real: bookings that are played must meet no real person.
     """
     update: dict[str, Any] = {}
     if not settings.resend_is_real:
@@ -25,4 +26,7 @@ def with_sandbox(settings: Settings) -> Settings:
             "notion_base_url": f"{settings.sandbox_url}/notion",
         }
     named = {name for name in ("resend", "notion") if not getattr(settings, f"{name}_is_real")}
+    if settings.calcom_api_key is None and not settings.is_real:
+        update |= {"calcom_api_key": ids.CALCOM_KEY, "calcom_api_url": f"{settings.sandbox_url}/calcom"}
+        named.add("calcom")
     return settings.model_copy(update={**update, "sandboxed": frozenset(named)})

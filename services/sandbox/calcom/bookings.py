@@ -1,0 +1,92 @@
+"""The bookings, each as the row that `GET /v2/bookings` lists (`BookingOutput_2024_08_13`)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from common.clock import iso
+from services.sandbox.disk import Disk
+from services.sandbox.ids import new_id
+
+HOST = {
+    "id": 1,
+    "name": "Sarah Host",
+    "email": "host@advent.example",
+    "username": "host",
+    "timeZone": "America/Toronto",
+}
+MINUTE_MS = 60_000
+
+Row = dict[str, Any]
+
+
+class Bookings:
+    """In the order of their making."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+
+    def all(self) -> list[Row]:
+        return [json.loads(row["body"]) for row in self._disk.rows("SELECT body FROM calcom_bookings ORDER BY seq")]
+
+    def get(self, uid: str) -> Row | None:
+        found = self._disk.row("SELECT body FROM calcom_bookings WHERE uid = ?", uid)
+        return None if found is None else json.loads(found["body"])
+
+    def make(self, given: Row, *, start_ms: int, minutes: float, now_ms: int) -> Row:
+        """`given`: any member of the row, to stand as it is; the others are ordinary."""
+        uid = str(given.get("uid") or new_id().replace("-", "")[:22])
+        row = {
+            "id": len(self.all()) + 1,
+            "uid": uid,
+            "title": "Strategy Call between Sarah Host and a guest",
+            "description": "",
+            "hosts": [HOST],
+            "status": "accepted",
+            "start": iso(start_ms),
+            "end": iso(start_ms + round(minutes * MINUTE_MS)),
+            "duration": minutes,
+            "eventTypeId": 123,
+            "eventType": {"id": 123, "slug": "strategy-call"},
+            "meetingUrl": f"https://app.cal.com/video/{uid}",
+            "location": f"https://app.cal.com/video/{uid}",
+            "absentHost": False,
+            "createdAt": iso(now_ms),
+            "updatedAt": iso(now_ms),
+            "metadata": {},
+            "icsUid": f"{uid}@Cal.com",
+            "guests": [],
+            "bookingFieldsResponses": {},
+            **given,
+        }
+        self._write(row)
+        return row
+
+    def move(self, row: Row, *, start_ms: int, now_ms: int) -> Row:
+        """The old one is cancelled and names the new one, which has the iCalUID of the series."""
+        minutes = float(row["duration"])
+        kept = {name: row[name] for name in ("title", "attendees", "eventType", "eventTypeId", "icsUid")}
+        status = "accepted" if row["status"] == "cancelled" else row["status"]
+        link = {"rescheduledFromUid": row["uid"], "status": status}
+        new = self.make({**kept, **link}, start_ms=start_ms, minutes=minutes, now_ms=now_ms)
+        self.change(row, {"status": "cancelled", "rescheduledToUid": new["uid"]}, now_ms=now_ms)
+        return new
+
+    def change(self, row: Row, changes: Row, *, now_ms: int | None) -> Row:
+        """`now_ms`: None for what does not count as a change of the booking, such as a mark at its attendee."""
+        stamp = {} if now_ms is None else {"updatedAt": iso(now_ms)}
+        changed = {**row, **changes, **stamp}
+        self._write(changed)
+        return changed
+
+    def _write(self, row: Row) -> None:
+        sql = (
+            "INSERT INTO calcom_bookings (uid, body) VALUES (?, ?) ON CONFLICT (uid) DO UPDATE SET body = excluded.body"
+        )
+        self._disk.run(sql, row["uid"], json.dumps(row))
+
+
+def length_of(row: Row) -> int:
+    """Whole minutes, as webhooks say it."""
+    return max(1, round(float(row["duration"])))

@@ -1,0 +1,271 @@
+"""What webhooks did not tell is repaired by the comparison, which never undoes what they did tell."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import redis.asyncio
+
+from actors.reconcile_bookings import EVERY_MS, arrange, reconcile_bookings
+from common.campaigns.loader import Campaign
+from common.clock import VirtualClock
+from common.domain.booking import BookingKind
+from common.domain.ids import booking_id, enrollment_id
+from common.domain.listed import ListedBooking
+from common.errors import Failure, Misconfigured, Throttled, Transient
+from common.ledger import keys
+from common.ledger.views import counts
+from common.settings import Settings
+from services.sandbox.simulation import Simulation
+
+DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+BORIS = "boris@example.org"
+WHO = enrollment_id("christmas_2025", BORIS)
+
+
+class Diary:
+    """Cal.com in this process: what is in `rows` is listed, unless there is trouble."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self.clock = clock
+        self.rows: dict[str, ListedBooking] = {}
+        self.asked: list[tuple[int, ...]] = []
+        self.trouble: Failure | None = None
+
+    def put(self, uid: str, start_ms: int, **told: Any) -> None:
+        """As it is now, changed just now."""
+        now_ms = self.clock.now_ms()
+        known: dict[str, Any] = {
+            "uid": uid,
+            "status": "accepted",
+            "created_ms": now_ms,
+            "updated_ms": now_ms,
+            "start_ms": start_ms,
+            "end_ms": start_ms + HOUR_MS // 2,
+            "email": BORIS,
+        }
+        self.rows[uid] = ListedBooking(**known | told)
+
+    def change(self, uid: str, **told: Any) -> None:
+        self.rows[uid] = replace(self.rows[uid], updated_ms=self.clock.now_ms(), **told)
+
+    async def between(self, start_ms: int, end_ms: int) -> AsyncIterator[Sequence[ListedBooking]]:
+        self.asked.append((start_ms, end_ms))
+        yield self._page(lambda row: start_ms <= row.start_ms and row.end_ms <= end_ms)
+
+    async def changed_since(self, since_ms: int) -> AsyncIterator[Sequence[ListedBooking]]:
+        self.asked.append((since_ms,))
+        yield self._page(lambda row: (row.updated_ms or 0) >= since_ms)
+
+    def _page(self, meets: Callable[[ListedBooking], bool]) -> list[ListedBooking]:
+        if self.trouble is not None:
+            raise self.trouble
+        return [row for row in self.rows.values() if meets(row)]
+
+
+@pytest.fixture
+def diary(clock: VirtualClock) -> Diary:
+    return Diary(clock)
+
+
+@pytest.fixture
+def story(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock, diary: Diary) -> Simulation:
+    return playing(store, campaign, clock, diary)
+
+
+def playing(
+    store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock, diary: Diary | None, **told: Any
+) -> Simulation:
+    settings = Settings(**{"secret_key": "k" * 32, "sandboxed": frozenset({"resend", "notion"})} | told)
+    found = Simulation(store, campaign, settings, clock=clock)
+    found.world = replace(found.world, calendar=diary)
+    return found
+
+
+async def compare(story: Simulation) -> None:
+    """One turn, and what follows from it."""
+    await arrange(story.world)
+    await story.run(until_ms=story.clock.now_ms() + EVERY_MS + 1_000)
+
+
+async def undisturbed(story: Simulation, until_ms: int) -> None:
+    """Nothing is compared until then."""
+    world = story.world
+    story.world = replace(world, calendar=None)
+    await story.run(until_ms=until_ms)
+    story.world = world
+
+
+def stand(story: Simulation) -> str:
+    found = story.board.bookings[WHO]
+    assert found is not None
+    return found.status
+
+
+async def test_a_booking_whose_webhook_was_lost_gets_its_reminders(story: Simulation, diary: Diary):
+    start_ms = story.clock.now_ms() + 5 * DAY_MS
+    diary.put("A", start_ms)
+
+    await compare(story)
+    await undisturbed(story, start_ms + HOUR_MS)
+    await compare(story)
+
+    assert [start_ms - at_ms for at_ms, _ in story.post_office.delivered_ms] == [
+        72 * HOUR_MS,
+        24 * HOUR_MS,
+        2 * HOUR_MS,
+    ]
+    assert stand(story) == "Completed"
+
+
+async def test_a_lost_move_moves_the_reminders_and_a_lost_cancellation_ends_them(story: Simulation, diary: Diary):
+    start_ms = story.clock.now_ms() + 5 * DAY_MS
+    diary.put("A", start_ms)
+    await story.books(BORIS, start_ms, uid="A")
+    await story.run(until_ms=story.clock.now_ms() + HOUR_MS)
+    diary.put("B", start_ms + 3 * DAY_MS, moved_from="A")
+    diary.change("A", status="cancelled", moved_to="B")
+
+    await compare(story)
+    await undisturbed(story, start_ms + HOUR_MS)
+    assert [start_ms - at_ms for at_ms, _ in story.post_office.delivered_ms] == [0]
+    assert stand(story) == "Booked"
+
+    diary.change("B", status="cancelled")
+    await compare(story)
+    await undisturbed(story, start_ms + 4 * DAY_MS)
+    assert len(story.post_office.delivered_ms) == 1
+    assert stand(story) == "Not Booked"
+
+
+async def test_a_stale_row_never_brings_back_what_a_webhook_ended(story: Simulation, diary: Diary):
+    start_ms = story.clock.now_ms() + 5 * DAY_MS
+    diary.put("A", start_ms)
+    await story.books(BORIS, start_ms, uid="A")
+    await story.run(until_ms=story.clock.now_ms() + HOUR_MS)
+    await story.cancels("A")
+
+    for _ in range(14):
+        await compare(story)
+    await undisturbed(story, start_ms)
+
+    assert story.post_office.delivered_ms == []
+    assert stand(story) == "Not Booked"
+
+
+async def test_a_host_who_asks_for_another_time_is_not_taken_for_a_plain_cancellation(story: Simulation, diary: Diary):
+    start_ms = story.clock.now_ms() + 5 * DAY_MS
+    await story.books(BORIS, start_ms, uid="A")
+    await story.cancels("A", request_reschedule=True)
+    await story.run(until_ms=story.clock.now_ms() + HOUR_MS)
+    diary.put("A", start_ms, status="cancelled")
+    before = await story.ledger.client.hgetall(keys.contact(WHO))
+
+    await compare(story)
+
+    assert before == await story.ledger.client.hgetall(keys.contact(WHO))
+
+
+async def test_changes_are_asked_for_each_time_and_the_whole_window_once_an_hour(story: Simulation, diary: Diary):
+    began_ms = story.clock.now_ms()
+    await arrange(story.world)
+    await story.run(until_ms=began_ms + 24 * EVERY_MS)
+
+    whole = [asked for asked in diary.asked if len(asked) == 2]
+    changes = [asked for asked in diary.asked if len(asked) == 1]
+    assert (len(whole), len(changes)) == (2, 24)
+    first_ms = whole[0][0] + DAY_MS
+    assert whole[0] == (first_ms - DAY_MS, first_ms + 60 * DAY_MS)
+    assert changes[1] == (first_ms - 900_000,)
+
+
+async def test_any_number_of_workers_compare_once_a_turn(story: Simulation, diary: Diary):
+    for _ in range(5):
+        await arrange(story.world)
+    await story.run(until_ms=story.clock.now_ms() + EVERY_MS)
+
+    assert len(diary.asked) == 2
+
+
+async def test_a_job_that_was_lost_is_arranged_again(story: Simulation, diary: Diary):
+    await arrange(story.world)
+    await story.ledger.client.delete(keys.delayed("reconcile_bookings"))
+    await arrange(story.world)
+    await story.run(until_ms=story.clock.now_ms() + EVERY_MS)
+
+    assert len(diary.asked) == 2
+
+
+async def test_without_a_key_nothing_is_arranged(store, campaign, clock):
+    story = playing(store, campaign, clock, None)
+
+    await arrange(story.world)
+    await reconcile_bookings(story.world, "poll/1")
+
+    assert await store.keys("*reconcile_bookings*") == []
+
+
+async def test_trouble_is_shown_holds_nobody_and_is_over_with_the_next_answer(story: Simulation, diary: Diary):
+    start_ms = story.clock.now_ms() + 5 * DAY_MS
+    diary.put("A", start_ms)
+    diary.trouble = Transient("http_503", status=503)
+    await compare(story)
+    assert (await counts(story.ledger, now_ms=story.clock.now_ms())).circuits == {}
+    await story.run(until_ms=story.clock.now_ms() + 3 * EVERY_MS)
+    shown = (await counts(story.ledger, now_ms=story.clock.now_ms())).circuits
+    assert shown["calcom"]["reason"] == "http_503 (503)"
+    await story.books(BORIS, start_ms, uid="A")
+    await undisturbed(story, start_ms - 70 * HOUR_MS)
+    assert len(story.post_office.delivered_ms) == 1
+
+    diary.trouble = None
+    await compare(story)
+    assert (await counts(story.ledger, now_ms=story.clock.now_ms())).circuits == {}
+
+
+async def test_a_wrong_key_is_shown_at_once_and_a_throttled_turn_is_repeated_from_where_it_was(
+    story: Simulation, diary: Diary
+):
+    diary.trouble = Misconfigured("http_401", status=401)
+    await compare(story)
+    assert "calcom" in (await counts(story.ledger, now_ms=story.clock.now_ms())).circuits
+
+    diary.trouble = Throttled("http_429", status=429, retry_after_ms=60_000)
+    await compare(story)
+    assert await story.ledger.client.hgetall(keys.calendar("christmas_2025")) == {}
+
+
+async def test_event_types_that_do_not_count_are_left_alone(store, campaign, clock, diary):
+    story = playing(store, campaign, clock, diary, calcom_event_types="strategy-call")
+    start_ms = clock.now_ms() + 5 * DAY_MS
+    diary.put("A", start_ms, event_types=("7", "coffee"))
+    diary.put("B", start_ms, event_types=("8", "strategy-call"))
+
+    await compare(story)
+
+    assert await store.keys("*booking:bkg_*") == [keys.booking(booking_id("B")).encode()]
+    assert stand(story) == "Booked"
+
+
+async def test_a_rehearsal_compares_as_fast_as_it_goes(store, campaign, clock, diary):
+    story = playing(store, campaign, clock, diary, testing_mode=True, campaign_speed=60)
+
+    await arrange(story.world)
+    await story.run(until_ms=clock.now_ms() + 50_000)
+
+    assert len([asked for asked in diary.asked if len(asked) == 1]) == 10
+
+
+async def test_the_kinds_of_events_are_those_of_webhooks(story: Simulation, diary: Diary):
+    start_ms = story.clock.now_ms() + 5 * DAY_MS
+    diary.put("A", start_ms, status="pending")
+    await compare(story)
+    assert stand(story) == "Not Booked"
+    await story.hears(BookingKind.CREATED, "A", email=BORIS, start_ms=start_ms)
+    await compare(story)
+
+    assert stand(story) == "Booked"

@@ -1,0 +1,123 @@
+"""What Cal.com lists is told only where nobody told it; what webhooks told since stays newer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from common.domain.booking import BookingEvent, BookingKind
+from common.domain.listed import ListedBooking, untold
+from common.domain.series import Stand, resolve
+
+DAY_MS = 86_400_000
+NOW_MS = 1_764_000_000_000
+START_MS = NOW_MS + 7 * DAY_MS
+
+
+def listed(**told: Any) -> ListedBooking:
+    known: dict[str, Any] = {
+        "uid": "A",
+        "status": "accepted",
+        "created_ms": NOW_MS - DAY_MS,
+        "updated_ms": NOW_MS - DAY_MS,
+        "start_ms": START_MS,
+        "end_ms": START_MS + 1_800_000,
+        "email": "boris@example.org",
+    }
+    return ListedBooking(**known | told)
+
+
+def event(kind: BookingKind, event_ms: int, **told: Any) -> BookingEvent:
+    known: dict[str, Any] = {"uid": "A", "email": "boris@example.org", "start_ms": START_MS}
+    return BookingEvent(kind=kind, event_ms=event_ms, received_ms=event_ms, **known | told)
+
+
+def missing(row: ListedBooking, *events: BookingEvent, now_ms: int = NOW_MS) -> list[BookingEvent]:
+    return untold(row, resolve(events), events, now_ms=now_ms)
+
+
+def stands(row: ListedBooking, *events: BookingEvent, now_ms: int = NOW_MS) -> dict[str, Stand]:
+    """Where the bookings of the series stand once all is told."""
+    return {one.uid: one.stand for one in resolve([*events, *missing(row, *events, now_ms=now_ms)])}
+
+
+CREATED = event(BookingKind.CREATED, NOW_MS - DAY_MS)
+
+
+def test_a_booking_nobody_told_of_is_told_with_the_instant_of_its_last_change():
+    [told] = missing(listed(updated_ms=NOW_MS - 5))
+
+    assert (told.kind, told.event_ms, told.received_ms) == (BookingKind.CREATED, NOW_MS - 5, NOW_MS)
+
+
+def test_what_was_told_is_not_told_again_however_often_the_row_was_touched():
+    assert missing(listed(updated_ms=NOW_MS), CREATED) == []
+    asked_anew = event(BookingKind.CANCELLED, NOW_MS - 10, request_reschedule=True)
+    assert missing(listed(status="cancelled", updated_ms=NOW_MS), CREATED, asked_anew) == []
+
+
+def test_a_cancellation_a_rejection_and_a_confirmation_that_were_lost_are_told():
+    assert stands(listed(status="cancelled", updated_ms=NOW_MS - 9), CREATED) == {"A": Stand.CANCELLED}
+    requested = event(BookingKind.REQUESTED, NOW_MS - DAY_MS)
+    assert stands(listed(status="rejected", updated_ms=NOW_MS - 9), requested) == {"A": Stand.REJECTED}
+    assert stands(listed(updated_ms=NOW_MS - 9), requested) == {"A": Stand.BOOKED}
+
+
+def test_a_cancellation_without_an_instant_counts_from_when_it_is_seen():
+    assert stands(listed(status="cancelled", updated_ms=None), CREATED) == {"A": Stand.CANCELLED}
+
+
+def test_what_a_webhook_told_since_is_not_undone_by_an_older_row():
+    cancelled = event(BookingKind.CANCELLED, NOW_MS - 10)
+
+    assert stands(listed(updated_ms=NOW_MS - 11), CREATED, cancelled) == {"A": Stand.CANCELLED}
+    assert stands(listed(updated_ms=None), CREATED, cancelled) == {"A": Stand.CANCELLED}
+
+
+def test_a_move_that_was_lost_is_told_by_the_booking_it_became():
+    old = listed(status="cancelled", moved_to="B", updated_ms=NOW_MS)
+    new = listed(uid="B", moved_from="A", start_ms=START_MS + DAY_MS, updated_ms=NOW_MS)
+
+    assert missing(old, CREATED) == []
+    assert stands(new, CREATED) == {"A": Stand.MOVED, "B": Stand.BOOKED}
+
+
+def test_a_move_and_the_cancellation_of_what_it_became_both_lost_end_in_no_call():
+    new = listed(uid="B", moved_from="A", status="cancelled", updated_ms=NOW_MS)
+
+    assert stands(new, CREATED) == {"A": Stand.MOVED, "B": Stand.CANCELLED}
+
+
+def test_a_booking_that_was_made_and_cancelled_unheard_is_nobodys_matter():
+    assert missing(listed(status="cancelled")) == []
+
+
+def test_a_link_that_no_webhook_named_is_told():
+    alone = event(BookingKind.CREATED, NOW_MS - 50, uid="B")
+    new = listed(uid="B", moved_from="A", updated_ms=NOW_MS - 60)
+
+    assert missing(new, alone) != []
+    assert missing(new, replace(alone, reschedule_uid="A")) == []
+
+
+def test_after_its_end_a_meeting_is_completed_or_was_missed():
+    after_ms = START_MS + DAY_MS
+
+    assert stands(listed(), CREATED, now_ms=after_ms) == {"A": Stand.COMPLETED}
+    assert stands(listed(is_absent=True), CREATED, now_ms=after_ms) == {"A": Stand.NO_SHOW}
+    assert stands(listed(status="cancelled", updated_ms=NOW_MS), CREATED, now_ms=after_ms) == {"A": Stand.CANCELLED}
+
+
+def test_a_mark_that_was_taken_back_stays_so():
+    ended = event(BookingKind.ENDED, START_MS + 1_800_000)
+    back = event(BookingKind.NO_SHOW, START_MS + DAY_MS, no_shows=(("boris@example.org", False),))
+
+    told = stands(listed(is_absent=True), CREATED, ended, back, now_ms=START_MS + 2 * DAY_MS)
+    assert told == {"A": Stand.COMPLETED}
+
+
+def test_event_types_that_do_not_count_are_left_out():
+    row = listed(event_types=("123", "strategy-call"))
+
+    assert all(row.counts(types) for types in ((), ("123",), ("other", "strategy-call")))
+    assert not row.counts(("intro",))
