@@ -76,3 +76,17 @@ DEAD_LETTERS = Gauge("advent_dead_letters", "Deliveries that a person must decid
 SUPPRESSED = Gauge("advent_suppressed_addresses", "Addresses that are never written to.")
 MIRROR_BEHIND = Gauge("advent_mirror_behind_contacts", "People whom Notion does not show as they are.")
 MIRROR_LAG_SECONDS = Gauge("advent_mirror_lag_seconds", "For how long the oldest of them has waited.")
+
+
+def _begin_at_nothing() -> None:
+    """A series that begins at 1 has never risen, as Prometheus sees it: the first dead letter would go unnoticed."""
+    for kind in ("signup", "calcom", "resend", "unsubscribe"):
+        for outcome in ("accepted", "spooled", "refused", "failed"):
+            WEBHOOKS.labels(kind, outcome)
+    for fate in ("accepted", "skipped", "dead"):
+        DELIVERIES.labels(fate, "")
+    for told in ("delivered", "bounced", "complained", "suppressed", "failed"):
+        FEEDBACK.labels(told)
+
+
+_begin_at_nothing()
