@@ -156,7 +156,7 @@ class KeptStore(Kept):
     def __init__(self, store: EmbeddedStore, random: Random, complain: Callable[[str], None]) -> None:
         super().__init__("store", self._start, random, complain)
         self._store = store
-        self._torn_at = ("", 0)
+        self._ends: tuple[tuple[str, int], ...] = ()
         self.torn = 0
 
     def _start(self, _number: int) -> subprocess.Popen[bytes]:
@@ -176,11 +176,13 @@ class KeptStore(Kept):
         Only while it is down, and only if it wrote anything since the last time.
         """
         logs = sorted((self._store.directory / "appendonlydir").glob("*.incr.aof"), key=_number)
-        if not logs or self.is_running or (end := (logs[-1].name, logs[-1].stat().st_size)) == self._torn_at:
+        if not logs or self.is_running or (end := (logs[-1].name, logs[-1].stat().st_size)) in self._ends:
             return
+        half = _HALF_A_WRITE[self.torn % len(_HALF_A_WRITE)]
         with logs[-1].open("ab") as log:
-            log.write(_HALF_A_WRITE[self.torn % len(_HALF_A_WRITE)])
-        self._torn_at = end
+            log.write(half)
+        # With what we added, or without it, should it not have come to cutting that off.
+        self._ends = (end, (end[0], end[1] + len(half)))
         self.torn += 1
 
 

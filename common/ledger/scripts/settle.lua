@@ -54,6 +54,9 @@ if outcome == 'accepted' then
 elseif outcome == 'dead' then
   bury(id, step, now_ms, attempts, detail)
 else
+  if redis.call('HGET', delivery, 'doubt') == '1' then
+    detail = detail .. ', while the outcome of an earlier attempt was unknown'
+  end
   record(id, step, 'skipped', now_ms, attempts, 0, detail)
   redis.call('DEL', delivery)
 end

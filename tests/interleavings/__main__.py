@@ -1,0 +1,39 @@
+"""`python -m tests.interleavings`: explores what the suite has no time for, and says how much that was."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from common.store import EmbeddedStore
+from tests.interleavings.explorer import explore
+from tests.interleavings.protocol import Budget, Protocol
+from tests.interleavings.recovery import Recovery
+
+BUDGETS = (
+    Budget(sleeps=1, passes=1),
+    Budget(deaths=1, copies=1),
+    Budget(deaths=1, passes=1, troubles=1),
+    Budget(troubles=2, passes=2, replays=1),
+    Budget(deaths=2, leaves=1, troubles=1),
+    Budget(sleeps=2, troubles=1),
+    Budget(sleeps=1, deaths=1, copies=1),
+)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="advent-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
+        store = EmbeddedStore(Path(folder))
+        store.start()
+        protocol = Protocol(store.url)
+        for budget in BUDGETS:
+            began_s = time.monotonic()
+            found = explore(protocol, protocol.begin(budget), Recovery(protocol).check)
+            print(f"{budget}\n    {found}, {time.monotonic() - began_s:.0f} s", flush=True)
+        protocol.close()
+        store.stop()
+
+
+if __name__ == "__main__":
+    main()

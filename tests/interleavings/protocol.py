@@ -1,0 +1,373 @@
+"""
+The send protocol in its atomic moves: each is one script, or one request to the provider.
+
+Two workers, each one message at a time, as `actors/send.py` and the broker's consumer go: fetch, start, claim, freeze,
+hand over, settle, acknowledge. Beside them the scheduler, the takeover, the sweeper, the clock, a person who leaves, an
+operator who replays; and death, before and after every one of those moves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from actors.hand_over import verdict
+from common.domain.cadence import Cadence
+from common.domain.contact import Assessment
+from common.domain.enrollment import Enrollment
+from common.domain.ids import DeliveryId, enrollment_id, step_delivery_id
+from common.domain.retry import RetryPolicy
+from common.errors import Ambiguous
+from common.ledger import keys
+from common.ledger.answers import Go, No
+from common.ledger.ledger import Ledger
+from common.ledger.terms import LEASE_MS
+from common.messages import QUEUE_NAMESPACE, Job
+from common.queue_scripts import SCRIPTS
+from common.store import connect, connect_async
+from tests.interleavings.snapshots import Snapshot, Snapshots
+
+SECOND = 1_000
+HOUR = 3_600_000
+NOW_MS = 1_764_000_000_000
+CADENCE = Cadence((0, HOUR), 30 * SECOND)
+ADA = Assessment(email="ada@example.org", first_name="Ada", assessment_score=50)
+ENROLLMENT = enrollment_id("c", ADA.email)
+RETRIES = RetryPolicy(attempts_max=2, delay_ms=SECOND)
+ALIVE, SILENT = 9e15, 1
+SILENCE_MS = 3_000
+DEATHS_MAX = 3
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What a process remembers; all of it is gone when it dies. `at`: what it does next."""
+
+    name: str
+    at: str = "fetch"
+    ready_id: str = ""
+    claim: Go | None = None
+    mail: str = ""
+    claims: int = 0
+
+    @property
+    def is_fresh(self) -> bool:
+        return self.at == "fetch" and self.claims == 0
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.at, self.ready_id, self.mail, self.claims))
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How often each of these may happen yet; without an end to them there would be none to the orders."""
+
+    deaths: int = 0
+    sleeps: int = 0
+    passes: int = 0
+    leaves: int = 0
+    replays: int = 0
+    troubles: int = 0
+    copies: int = 0
+
+
+@dataclass(frozen=True)
+class State:
+    """`accepted`: key → the bytes that the provider accepted under it; it remembers them, as Resend does for a day."""
+
+    store: Snapshot
+    now_ms: int
+    workers: tuple[Worker, ...]
+    accepted: tuple[tuple[str, str], ...]
+    budget: Budget
+    left: bool = False
+    names: int = 2
+
+
+Move = tuple[Any, ...]
+
+
+class Protocol:
+    """`promises` are asserted at each move; see `recovery.py` for what must hold once everything has come to rest."""
+
+    def __init__(self, url: str) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.client = connect(url)
+        self.ledger = Ledger(connect_async(url), campaign="c", cadence=CADENCE, secret_key="k" * 32)
+        self.snapshots = Snapshots(self.client)
+        self._scripts = {name: self.client.register_script(text) for name, text in SCRIPTS.items()}
+        self._state: State
+
+    def close(self) -> None:
+        self.loop.run_until_complete(self.ledger.client.aclose())
+        self.loop.close()
+        self.client.close()
+
+    def begin(self, budget: Budget, *, workers: int = 2) -> State:
+        """Ada has signed up a moment ago; her first mail is due, her second in an hour."""
+        self.client.flushall()
+        names = [f"w{number + 1}" for number in range(workers)]
+        self.client.zadd(keys.HEARTBEATS, dict.fromkeys(names, ALIVE))
+        self._run(self.ledger.accept(ADA, webhook_id="signup:1", received_ms=NOW_MS))
+        known = self._run(self.ledger.enrollment(ENROLLMENT))
+        self._run(self.ledger.enroll(known, now_ms=NOW_MS, announce=False))
+        # Not of this play: the webhook's answer expires, and the mirror has its own job.
+        self.client.delete(keys.webhook("signup:1"), keys.CHANGED, f"{keys.PREFIX}timeline:{ENROLLMENT}")
+        for queue in ("classify", "notion_sync"):
+            self.client.delete(keys.delayed(queue), keys.delayed(queue) + ".msgs")
+        self._state = State(self.snapshots.take(), NOW_MS, tuple(Worker(name) for name in names), (), budget)
+        return self._state
+
+    # What the explorer asks
+
+    def load(self, state: State) -> None:
+        self.snapshots.put(state.store)
+        self._state = state
+
+    def state(self) -> State:
+        for noise in (keys.CHANGED, f"{keys.PREFIX}timeline:{ENROLLMENT}", keys.delayed("notion_sync")):
+            self.client.delete(noise, f"{noise}.msgs")
+        return replace(self._state, store=self.snapshots.take())
+
+    def moves(self) -> Iterator[Move]:
+        now, budget = self._state, self._state.budget
+        for number, worker in enumerate(now.workers):
+            if self._is_twin(number):
+                continue
+            yield from self._steps(number, worker)
+            if budget.deaths and not worker.is_fresh:
+                yield "die", number
+            if budget.sleeps and not worker.is_fresh and self._score(worker) == ALIVE:
+                yield "sleep", number
+            if self._score(worker) != ALIVE:
+                yield "wake", number
+        if self._due() is not None and self._due() <= now.now_ms:
+            yield ("promote",)
+        if any(score == SILENT for _, score in self._beats()):
+            yield ("takeover",)
+        yield ("sweep",)
+        if budget.passes:
+            yield "pass", "retry"
+            yield "pass", "lease"
+        if budget.leaves:
+            yield ("leave",)
+        if budget.copies:
+            yield ("copy",)
+        if budget.replays and self.client.zcard(keys.DEAD):
+            yield ("replay",)
+
+    def _is_twin(self, number: int) -> bool:
+        """Of two who have done nothing yet it is all the same which one begins."""
+        return number > 0 and all(worker.is_fresh for worker in self._state.workers)
+
+    def play(self, move: Move) -> None:
+        name, *args = move
+        getattr(self, {"pass": "passes"}.get(name, name))(*args)
+
+    # A worker's moves
+
+    def _steps(self, number: int, worker: Worker) -> Iterator[Move]:
+        if worker.at == "fetch":
+            if self.client.llen(keys.ready("send")):
+                yield "work", number
+        elif worker.at == "hand over":
+            yield "work", number, "heard"
+            if self._state.budget.troubles:
+                yield "work", number, "unheard"
+                yield "work", number, "refused"
+        else:
+            yield "work", number
+
+    def work(self, number: int, *how: str) -> None:
+        worker = self._state.workers[number]
+        self._become(number, getattr(self, "_" + worker.at.replace(" ", "_"))(worker, *how))
+
+    def _fetch(self, worker: Worker) -> Worker:
+        answer = self._script("fetch", worker.name, 1)
+        self.client.zadd(keys.HEARTBEATS, {worker.name: ALIVE})  # It lives, as everybody can see from its fetching.
+        return replace(worker, at="start", ready_id=answer[0].decode()) if answer else worker
+
+    def _start(self, worker: Worker) -> Worker:
+        begun = self._script("start", worker.name, worker.ready_id)
+        return replace(worker, at="claim" if begun else "acknowledge")
+
+    def _claim(self, worker: Worker) -> Worker:
+        self.ledger._calls = worker.claims
+        job = DeliveryId(worker.ready_id.partition("@")[0])
+        claim = self._run(self.ledger.claim(job, worker=worker.name, now_ms=self._state.now_ms))
+        worker = replace(worker, claims=worker.claims + 1)
+        if isinstance(claim, No):
+            return replace(worker, at="acknowledge")
+        self._nobody_else_has(claim, worker)
+        return replace(worker, at="freeze", claim=claim)
+
+    def _freeze(self, worker: Worker) -> Worker:
+        assert worker.claim is not None
+        mail = f"rendered by {worker.name}"
+        answer = self._run(self.ledger.freeze(worker.claim, mail, now_ms=self._state.now_ms))
+        if isinstance(answer, No):
+            at = {"exited": "settle skipped", "held": "settle held"}.get(answer.why, "acknowledge")
+            return replace(worker, at=at)
+        assert not self._state.left, "the last line before the provider let a mail to somebody who had left through"
+        return replace(worker, at="hand over", mail=answer[0])
+
+    def _hand_over(self, worker: Worker, how: str) -> Worker:
+        assert worker.claim is not None
+        if how != "heard":
+            self._spend("troubles")
+        if how != "refused":
+            self._accept(worker.claim.delivery_id, worker.mail)
+        return replace(worker, at="settle accepted" if how == "heard" else "settle failed")
+
+    def _accept(self, key: str, mail: str) -> None:
+        accepted = dict(self._state.accepted)
+        assert accepted.get(key, mail) == mail, f"{key} was handed over with other bytes"
+        accepted[key] = mail
+        self._state = replace(self._state, accepted=tuple(sorted(accepted.items())))
+
+    def _settle_accepted(self, worker: Worker) -> Worker:
+        return self._settle(worker, "accepted", "re_1")
+
+    def _settle_skipped(self, worker: Worker) -> Worker:
+        return self._settle(worker, "skipped", "unsubscribed")
+
+    def _settle_held(self, worker: Worker) -> Worker:
+        return self._settle(worker, "hold", "held", due_ms=self._state.now_ms + SECOND)
+
+    def _settle_failed(self, worker: Worker) -> Worker:
+        assert worker.claim is not None
+        decided = verdict(Ambiguous("read_timeout"), worker.claim, RETRIES)
+        due_ms = self._state.now_ms + decided.wait_ms if decided.wait_ms is not None else None
+        return self._settle(worker, decided.outcome, decided.reason, due_ms=due_ms, doubt=decided.doubt)
+
+    def _settle(self, worker: Worker, outcome: Any, detail: str, **more: Any) -> Worker:
+        claim = worker.claim
+        assert claim is not None
+        is_late = self.client.hget(keys.delivery(claim.delivery_id), "fence") != str(claim.fence).encode()
+        before = self.snapshots.take() if is_late else None
+        settled = self._run(self.ledger.settle(claim, outcome, detail, now_ms=self._state.now_ms, **more))
+        if is_late:
+            assert settled is None, f"{worker.name} settled a claim that it had lost"
+            assert self.snapshots.take() == before, "a refused settle changed something"
+        return replace(worker, at="acknowledge", claim=None, mail="")
+
+    def _acknowledge(self, worker: Worker) -> Worker:
+        self._script("ack", worker.name, worker.ready_id)
+        return replace(worker, at="fetch", ready_id="", claim=None, mail="")
+
+    def _nobody_else_has(self, claim: Go, worker: Worker) -> None:
+        for other in self._state.workers:
+            if other.name == worker.name or other.claim is None or self._score(other) != ALIVE:
+                continue
+            if other.claim.delivery_id == claim.delivery_id and other.at != "acknowledge":
+                known = self.client.hmget(keys.delivery(claim.delivery_id), "worker", "fence")
+                overdue = other.claim.fence < claim.fence and self._lease_over(other)
+                assert overdue, f"{worker.name} and {other.name} both have {claim.delivery_id}: {known}"
+
+    def _lease_over(self, worker: Worker) -> bool:
+        # Claims are made at the instants the clock stood at; only a pass of the lease ends one by time.
+        return self._state.now_ms >= NOW_MS + LEASE_MS
+
+    # Everybody else's moves
+
+    def die(self, number: int) -> None:
+        """kill -9; another process takes its place, with nothing in its memory."""
+        self._spend("deaths")
+        worker = self._state.workers[number]
+        self.client.zadd(keys.HEARTBEATS, {worker.name: SILENT}, xx=True)
+        name = f"w{self._state.names + 1}"
+        self.client.zadd(keys.HEARTBEATS, {name: ALIVE})
+        self._state = replace(self._state, names=self._state.names + 1)
+        self._become(number, Worker(name))
+
+    def sleep(self, number: int) -> None:
+        """SIGSTOP: silent, and it goes on later as if nothing had been."""
+        self._spend("sleeps")
+        self.client.zadd(keys.HEARTBEATS, {self._state.workers[number].name: SILENT})
+
+    def wake(self, number: int) -> None:
+        self.client.zadd(keys.HEARTBEATS, {self._state.workers[number].name: ALIVE})
+
+    def promote(self) -> None:
+        self._script("promote", "", 500, "send", queue="")
+
+    def takeover(self) -> None:
+        self._script("takeover", "", SILENCE_MS, DEATHS_MAX, queue="")
+
+    def sweep(self) -> None:
+        self._run(self.ledger.sweep("0", now_ms=self._state.now_ms))
+
+    def passes(self, what: str) -> None:
+        self._spend("passes")
+        self._state = replace(self._state, now_ms=self._state.now_ms + (SECOND if what == "retry" else LEASE_MS + 1))
+
+    def leave(self) -> None:
+        self._spend("leaves")
+        self._run(self.ledger.unsubscribe(ENROLLMENT, mark=self.ledger.mark(ADA.email), now_ms=self._state.now_ms))
+        self._state = replace(self._state, left=True)
+
+    def copy(self) -> None:
+        """The job of the first step once more, as somebody might schedule it who does not know that it is under way."""
+        self._spend("copies")
+        job = step_delivery_id(ENROLLMENT, 1)
+        due_ms = self._state.now_ms - 1 - self._state.budget.copies  # Another instant, so another message.
+        body = Job(id=job, actor="send", queue="send", args=(job,), due_ms=due_ms).body()
+        self._script("schedule", "", job, due_ms, body, "")
+
+    def replay(self) -> None:
+        self._spend("replays")
+        self._run(self.ledger.replay(step_delivery_id(ENROLLMENT, 1), now_ms=self._state.now_ms, fresh=False))
+
+    # What a recovery asks
+
+    def known(self) -> Enrollment:
+        found = self._run(self.ledger.enrollment(ENROLLMENT))
+        assert found is not None
+        return found
+
+    def at(self, number: int) -> str:
+        return self._state.workers[number].at
+
+    def accepted(self) -> dict[str, str]:
+        return dict(self._state.accepted)
+
+    def pass_until_something_is_due(self) -> None:
+        """Or a minute, for the sweeper's sake."""
+        due = self._due()
+        minute = self._state.now_ms + 60 * SECOND
+        later = int(due) if due is not None and due > self._state.now_ms else minute
+        self._state = replace(self._state, now_ms=later)
+
+    def replay_all(self) -> None:
+        for job in self.client.zrange(keys.DEAD, 0, -1):
+            delivery = DeliveryId(job.decode())
+            self._run(self.ledger.replay(delivery, now_ms=self._state.now_ms, fresh=False))
+
+    # Parts
+
+    def _become(self, number: int, worker: Worker) -> None:
+        workers = list(self._state.workers)
+        workers[number] = worker
+        self._state = replace(self._state, workers=tuple(workers))
+
+    def _spend(self, what: str) -> None:
+        budget = self._state.budget
+        self._state = replace(self._state, budget=replace(budget, **{what: getattr(budget, what) - 1}))
+
+    def _script(self, name: str, worker: str, *args: Any, queue: str = "send") -> Any:
+        return self._scripts[name](keys=[QUEUE_NAMESPACE], args=[queue, worker, self._state.now_ms, *args])
+
+    def _run(self, call: Any) -> Any:
+        return self.loop.run_until_complete(call)
+
+    def _due(self) -> float | None:
+        first = self.client.zrange(keys.delayed("send"), 0, 0, withscores=True)
+        return first[0][1] if first else None
+
+    def _score(self, worker: Worker) -> float | None:
+        return self.client.zscore(keys.HEARTBEATS, worker.name)
+
+    def _beats(self) -> list[tuple[bytes, float]]:
+        return list(self.client.zrange(keys.HEARTBEATS, 0, -1, withscores=True))

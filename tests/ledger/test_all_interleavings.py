@@ -1,0 +1,44 @@
+"""
+Every order in which two workers, scheduler, takeover, sweeper and clock can meet, as far as a budget goes.
+
+Each row is explored to its end. From every state of the store that is met, everybody dies at once, and one new worker
+has to bring every step to its end, once. `python -m tests.interleavings` explores further than there is time for here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.interleavings.explorer import explore
+from tests.interleavings.protocol import Budget, Protocol
+from tests.interleavings.recovery import Recovery
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def protocol(store_url: str) -> Iterator[Protocol]:
+    made = Protocol(store_url)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("budget", "workers", "at_least"),
+    [
+        pytest.param(Budget(), 2, 1, id="nothing goes wrong"),
+        pytest.param(Budget(deaths=1, troubles=1), 2, 20, id="a worker dies anywhere, the provider fails anywhere"),
+        pytest.param(Budget(deaths=2), 2, 30, id="two workers die anywhere"),
+        pytest.param(Budget(deaths=3), 1, 10, id="one worker after the other dies"),
+        pytest.param(Budget(sleeps=1), 2, 10_000, id="a worker stands still, is taken over, and goes on"),
+        pytest.param(Budget(copies=1), 2, 1_000, id="the job is there twice"),
+        pytest.param(Budget(leaves=1, deaths=1), 2, 50, id="the person leaves, a worker dies"),
+        pytest.param(Budget(troubles=2, passes=1, replays=1), 2, 100, id="tries run out, an operator replays"),
+    ],
+)
+def test_in_every_order_each_step_ends_once(protocol: Protocol, budget: Budget, workers: int, at_least: int) -> None:
+    found = explore(protocol, protocol.begin(budget, workers=workers), Recovery(protocol).check)
+
+    assert found.interleavings >= at_least, found
