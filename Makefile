@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format golden bench website clean
+.PHONY: help up test check format golden bench fuzz website clean outage
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,8 +38,14 @@ golden: $(VENV)/.tests ## accept new e-mail texts, after reading the difference
 bench: $(VENV)/.tests ## ratios side by side in one run: pace, memory, lateness
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
+outage: $(VENV)/.tests ## the store away for a minute while signups arrive: all answered, all carried out once
+	@AWAY_S=$${AWAY_S:-60} $(BIN)/python -m pytest -q tests/store/test_away.py
+
 website: $(VENV)/.runs ## the website's side, in Node against a running gateway
 	@deploy/website/run
+
+fuzz: $(VENV)/.tests ## 100,000 requests that nobody should send, ten minutes at most; ARGS="--seed 7 --requests 5000"
+	@$(BIN)/python -m tests.gateway.fuzz $(ARGS)
 
 clean: ## what can be made again; not .venv, not data
 	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

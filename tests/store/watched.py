@@ -82,9 +82,14 @@ class Watched:
 
     def kill_primary(self) -> float:
         """kill -9 of the primary; seconds until another one takes writes."""
-        port, began = self.primary_port(), time.monotonic()
+        port = self.primary_port()
         self.processes[port].kill()
         self.processes[port].wait()
+        return self.failed_over_from(port)
+
+    def failed_over_from(self, port: int) -> float:
+        """Seconds until another primary than this one takes writes."""
+        began = time.monotonic()
         self._until(lambda: self.primary_port() != port)
         self._until(self._takes_writes)
         return time.monotonic() - began

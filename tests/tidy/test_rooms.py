@@ -15,6 +15,7 @@ PURE = {
     "enum",
     "functools",
     "hashlib",
+    "heapq",
     "hmac",
     "itertools",
     "json",

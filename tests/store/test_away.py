@@ -1,0 +1,95 @@
+"""
+The store is killed while signups and unsubscribes arrive: each is answered 2xx and carried out once, nobody restarts.
+
+`make outage` lets it be away for a minute; AWAY_S says how long.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+import pytest
+
+from common.domain.ids import enrollment_id
+from common.domain.suppression import Unsubscribe, suppression_mark
+from common.store import connect
+from tests.acceptance.http import request
+from tests.acceptance.place import SECRETS, UNLIMITED, Place
+from tests.acceptance.waiting import eventually
+from tests.acceptance.website import person
+
+AWAY_S = float(os.environ.get("AWAY_S", "3"))
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180 + 2 * AWAY_S)]
+
+STEPS = 7
+EARLY = 4
+
+
+def test_the_store_is_killed_for_a_while_and_everything_that_arrived_is_carried_out_once(
+    places: Callable[[], Place],
+) -> None:
+    place = places()
+    store = place.own_store()
+    store.start()
+    place.serve("sandbox", **UNLIMITED)
+    place.sandbox.hurry()
+    gateway, worker = place.serve("gateway", **UNLIMITED), place.serve("worker", **UNLIMITED)
+    for number in range(EARLY):
+        assert place.website.post(person(f"Early{number}"), f"early_{number}").status == 202
+    eventually(lambda: len(place.sandbox.inbox()) >= EARLY, "the first mails")
+
+    assert store.process is not None
+    store.process.kill()
+    store.process.wait()
+    came = _signups_while_it_is_away(place)
+    left = person("Early0")["email"]
+    assert request("POST", _way_out(place, left), b"List-Unsubscribe=One-Click", _FORM).status == 200
+    ready = request("GET", f"{place.gateway_url}/ready")
+    assert (ready.status, ready.json["dependencies"]["store"]["status"]) == (200, "down")
+    store.start()
+
+    def enrolled() -> int:
+        with connect(store.url) as client:
+            return int(client.scard("{advent}:enrolled"))
+
+    eventually(lambda: enrolled() == EARLY + came, "everybody is enrolled")
+    stays = EARLY + came - 1
+    eventually(lambda: _finished(place) >= stays, "seven mails for all who stayed", within_s=90)
+    time.sleep(0.5)
+    assert set(place.sandbox.mails_by_key().values()) == {1}
+    assert len(place.sandbox.inbox(left)) < STEPS
+    assert place.ask("status")["dead_letters"] == 0
+    assert gateway.is_running
+    assert worker.is_running
+
+
+def _signups_while_it_is_away(place: Place) -> int:
+    """Each person twice, once under a new id; all 2xx, and at once."""
+    came, until = 0, time.monotonic() + AWAY_S
+    while time.monotonic() < until:
+        name = f"Late{came}"
+        began = time.monotonic()
+        first = place.website.post(person(name), f"late_{came}")
+        again = place.website.post(person(name), f"late_{came}")
+        assert (first.status, again.status, again.body) == (202, 202, first.body)
+        assert time.monotonic() - began < 6
+        came += 1
+        time.sleep(AWAY_S / 15)
+    return came
+
+
+def _finished(place: Place) -> int:
+    keys = place.sandbox.mails_by_key()
+    return sum(key.endswith("/step-7") for key in keys)
+
+
+def _way_out(place: Place, address: str) -> str:
+    mark = suppression_mark(SECRETS["SECRET_KEY"], address)
+    token = Unsubscribe(enrollment_id("christmas_2025", address), mark).token(SECRETS["SECRET_KEY"])
+    return f"{place.gateway_url}/unsubscribe/{token}"
+
+
+_FORM = {"content-type": "application/x-www-form-urlencoded"}
