@@ -1,0 +1,188 @@
+"""A call's whole life, told by Cal.com to real processes; and what it did not tell."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from common.campaigns.loader import load_campaign
+from common.clock import SystemClock
+from common.domain.booking import BookingEvent, BookingKind
+from common.domain.cadence import Pace
+from common.ledger.bookings import Bookings
+from common.ledger.ledger import Ledger
+from common.store import connect_async
+from tests.acceptance.calcom import does, iso, now_ms, post, told
+from tests.acceptance.place import SECRETS, Place
+from tests.acceptance.waiting import eventually, on_time, punctual
+
+GUEST = "guest@example.com"
+BEFORE_S = {"72h": 6, "24h": 3, "2h": 1}
+"""The reminders of testing mode at speed 60."""
+
+PARKED = 10_000
+DAY_MS = 86_400_000
+
+
+@punctual
+def test_a_call_that_is_booked_moved_held_and_missed_as_cal_com_tells_it(place: Place) -> None:
+    place.serve_all()
+    first_ms, second_ms = now_ms() + 9_000, now_ms() + 12_000
+
+    assert post(place, told("ping")).json["status"] == "ignored"
+    created = told("booking_created", start_ms=first_ms)
+    assert [post(place, created).status, post(place, created).status] == [202, 202]
+    eventually(lambda: _contact(place) == ("Booked", first_ms), "the call on the board")
+    assert post(place, told("booking_rescheduled", start_ms=second_ms, minutes=0.01)).status == 202
+
+    _reminders_come_on_time(place, GUEST, second_ms)
+    eventually(lambda: _contact(place) == ("Booked", second_ms), "the moved call on the board")
+    [row] = place.sandbox.rows("BusinessX Canada")
+    assert row["Christmas Campaign Status"] == "Pre-Call Prep"
+    eventually(lambda: now_ms() > second_ms + 1_000, "the end of the meeting")
+    assert post(place, told("meeting_ended_flat", start_ms=second_ms, minutes=0.01)).status == 202
+    eventually(lambda: _contact(place)[0] == "Completed", "the meeting, completed")
+    assert post(place, told("no_show_updated")).status == 202
+    eventually(lambda: _contact(place)[0] == "No-Show", "the meeting, missed")
+
+    assert _happened(place) == [
+        *["call booked", "call moved"],
+        *["reminder 72h accepted", "reminder 24h accepted", "reminder 2h accepted"],
+        *["call ended", "no-show marked"],
+    ]
+    assert place.ask("contact", GUEST)["next"] == []
+    assert {GUEST} == {address for mail in place.sandbox.inbox() for address in mail["to"]}
+
+
+@punctual
+def test_a_call_that_is_cancelled_reminds_nobody(place: Place) -> None:
+    place.serve_all()
+    start_ms = now_ms() + 9_000
+    post(place, told("booking_created", start_ms=start_ms))
+    eventually(lambda: _contact(place) == ("Booked", start_ms), "the call on the board")
+    post(place, told("booking_rescheduled", start_ms=start_ms + 1_000))
+    assert post(place, told("booking_cancelled", start_ms=start_ms + 1_000)).status == 202
+
+    eventually(lambda: _contact(place)[0] == "Not Booked", "nobody booked any longer")
+    eventually(lambda: now_ms() > start_ms + 2_000, "the hour of the call")
+    assert place.sandbox.inbox() == []
+    assert _happened(place) == ["call booked", "call moved", "call cancelled"]
+    assert place.ask("contact", GUEST)["next"] == []
+
+
+@punctual
+def test_what_no_webhook_told_is_repaired(place: Place) -> None:
+    place.serve_all()
+    start_ms = now_ms() + 18_000
+    people = {name: f"{name}@people.example" for name in ("boris", "chen", "dunya")}
+    uids = {
+        name: does(place, email=address, start=iso(start_ms), webhook=name != "boris")["uid"]
+        for name, address in people.items()
+    }
+    eventually(lambda: len(place.sandbox.rows("BusinessX Canada")) >= 2, "those whose webhook came")
+
+    does(place, f"/{uids['chen']}/cancel", webhook=False)
+    moved = does(place, f"/{uids['dunya']}/reschedule", start=iso(start_ms + 4_000), webhook=False)
+
+    assert moved["rescheduledFromUid"] == uids["dunya"]
+    for name, at_ms in (("boris", start_ms), ("dunya", start_ms + 4_000)):
+        _reminders_come_on_time(place, people[name], at_ms)
+    assert _contact(place, people["chen"])[0] == "Not Booked"
+    assert place.sandbox.inbox(people["chen"]) == []
+    repaired = [
+        line["what"] for worker in place.processes for line in worker.logs() if line["event"] == "booking_repaired"
+    ]
+    assert sorted(repaired) == ["cancelled", "created", "rescheduled"]
+
+
+def test_a_calendar_that_cannot_be_read_is_said_in_status_and_delays_no_mail(place: Place) -> None:
+    place.own_store().start()
+    place.serve("sandbox")
+    place.sandbox.set_faults({"provider": "calcom", "kind": "status", "status": 401})
+    place.serve("gateway")
+    place.serve("worker")
+    start_ms = now_ms() + 12_000
+    does(place, email=GUEST, start=iso(start_ms))
+
+    eventually(lambda: "calcom" in place.ask("status")["circuits"], "the trouble")
+    assert "CALCOM_API_KEY" in place.ask("status")["circuits"]["calcom"]["cure"]
+    eventually(lambda: len(place.sandbox.inbox(GUEST)) == 3, "three reminders")
+    place.sandbox.set_faults()
+    eventually(lambda: place.ask("status")["circuits"] == {}, "no trouble any longer")
+
+
+@pytest.mark.timeout(600)
+@punctual
+def test_behind_ten_thousand_bookings_the_reminder_that_is_due_in_five_seconds_starts_at_its_second(
+    place: Place,
+) -> None:
+    place.serve_all()
+    asyncio.run(_book(place, [(f"p{n}@people.example", now_ms() + 20 * DAY_MS + n) for n in range(PARKED)]))
+    eventually(lambda: place.ask("status")["queues"]["send"]["delayed"] >= 3 * PARKED, "all reminders", within_s=240)
+
+    start_ms = now_ms() + 11_000
+    asyncio.run(_book(place, [("boris@people.example", start_ms)]))
+
+    accepted = eventually(lambda: place.accepted("72h"), "the reminder that is due")[0]
+    on_time(accepted["lateness_ms"] / 1000, 0.25, "the start of the reminder")
+    first = place.sandbox.inbox()[0]
+    on_time((first["accepted_at"] - start_ms) / 1000 + BEFORE_S["72h"], 0.5, "the reminder itself")
+    assert {"boris@people.example"} == {address for mail in place.sandbox.inbox() for address in mail["to"]}
+
+
+def _reminders_come_on_time(place: Place, address: str, start_ms: int) -> None:
+    mails = eventually(lambda: _three(place, address), f"three reminders to {address}", within_s=40)
+    for mail, (name, seconds) in zip(mails, BEFORE_S.items(), strict=True):
+        on_time((mail["accepted_at"] - start_ms) / 1000 + seconds, 0.5, f"the reminder {name}")
+
+
+def _three(place: Place, address: str) -> list[dict[str, Any]]:
+    mails = place.sandbox.inbox(address)
+    assert len(mails) <= 3
+    return mails if len(mails) == 3 else []
+
+
+def _contact(place: Place, address: str = GUEST) -> tuple[str | None, int | None]:
+    """Booking Status and Diagnostic Call Date (ms) that Notion shows."""
+    for row in place.sandbox.rows("BusinessX Canada"):
+        if row["email"] == address:
+            date = row["Diagnostic Call Date"]
+            return row["Booking Status"], round(datetime.fromisoformat(date).timestamp() * 1000) if date else None
+    return None, None
+
+
+def _happened(place: Place) -> list[str]:
+    """The timeline of `advent contact`, without what was skipped."""
+    lines = [line["what"] for line in place.ask("contact", GUEST)["happened"]]
+    return [what for what in lines if not what.endswith("skipped") and "delivered" not in what]
+
+
+async def _book(place: Place, calls: list[tuple[str, int]]) -> None:
+    """Calls (address, start in ms), each told once, beside the running worker."""
+    assert place.store is not None
+    client = connect_async(place.store.url)
+    campaign = load_campaign("christmas_2025")
+    cadence = campaign.cadence(Pace(testing=True, speed=60))
+    bookings = Bookings(Ledger(client, campaign=campaign.key, cadence=cadence, secret_key=SECRETS["SECRET_KEY"]))
+    try:
+        for first in range(0, len(calls), 100):
+            await asyncio.gather(*(_told(bookings, *call) for call in calls[first : first + 100]))
+    finally:
+        await client.aclose()
+
+
+async def _told(bookings: Bookings, address: str, start_ms: int) -> None:
+    at_ms = SystemClock().now_ms()
+    event = BookingEvent(
+        kind=BookingKind.CREATED,
+        uid=f"uid-{address}",
+        event_ms=at_ms,
+        received_ms=at_ms,
+        start_ms=start_ms,
+        end_ms=start_ms + 1_800_000,
+        email=address,
+    )
+    await bookings.accept(event, webhook_id=f"calcom:BOOKING_CREATED:{address}")
