@@ -200,8 +200,8 @@ uninstall() {
   for unit in "${unit_files[@]}"; do rm -rf "${units:?}/$unit" "${units:?}/$unit.d"; done
   ! has_systemd || system daemon-reload
   remove_web
-  rm -f "$prefix/etc/logrotate.d/advent" "$prefix/etc/systemd/journald@advent.conf" "$prefix/usr/lib/sysusers.d/advent.conf" \
-    "$prefix/usr/local/bin/advent"
+  rm -f "$prefix/etc/logrotate.d/advent" "$prefix/etc/systemd/journald@advent.conf" "$prefix/etc/sysctl.d/60-advent.conf" \
+    "$prefix/usr/lib/sysusers.d/advent.conf" "$prefix/usr/local/bin/advent"
   rm -rf "$opt" "$prefix/run/advent-store" "$prefix/var/www/advent-acme"
   if [ "$purge" = yes ]; then
     rm -rf "$etc" "$data" "$store_data" "$backups" "$prefix/var/log/advent"

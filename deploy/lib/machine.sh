@@ -30,15 +30,21 @@ install_packages_of_system() {
   did "packages: ${missing[*]}"
 }
 
+# The machine's own first: one in somebody's home (pyenv, conda) is closed to the service, which sees no homes.
 find_python() {
   local name
-  for name in "${python:-python3}" python3.14 python3.13 python3.12 python3.11; do
-    if command -v "$name" > /dev/null && "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+  for name in "${python:-/usr/bin/python3}" /usr/bin/python3.{14,13,12,11} /usr/local/bin/python3{,.14,.13,.12,.11}; do
+    if command -v "$name" > /dev/null && is_python_for_all "$name"; then
       python=$(command -v "$name")
       return
     fi
   done
   return 1
+}
+
+is_python_for_all() {
+  "$1" -c 'import sys, venv, ensurepip
+sys.exit(sys.version_info < (3, 11) or sys.base_prefix.startswith(("/root/", "/home/")))' 2> /dev/null
 }
 
 # One line a problem; nothing when it will do.
@@ -48,7 +54,11 @@ problems() {
   id=$(. /etc/os-release 2>/dev/null && echo "${ID:-} ${ID_LIKE:-}")
   [[ $id == *debian* || $id == *ubuntu* ]] || echo "this is neither Debian nor Ubuntu: use docker-compose.yml (docs/deploy.md)"
   is_root || [ -n "$prefix" ] || echo "not root: sudo deploy/install.sh"
-  find_python || [ -n "$(missing_packages)" ] || echo "no Python 3.11 or newer: Debian 12 and Ubuntu 24.04 have one; or --python PATH"
+  if [ -n "$python" ] && ! is_python_for_all "$python"; then
+    echo "--python: $python is not 3.11 or newer with venv, or lies in a home, which the service cannot see"
+  elif ! find_python && [ -z "$(missing_packages)" ]; then
+    echo "no Python 3.11 or newer: Debian 12 and Ubuntu 24.04 have one; or --python PATH"
+  fi
   [ -f "$source/pyproject.toml" ] || echo "--from: $source has no pyproject.toml; name a checkout of Advent"
   case $(uname -m) in x86_64 | aarch64) ;; *) echo "no store for $(uname -m): use docker-compose.yml" ;; esac
   [ "$(df -Pk "${prefix:-/}" 2>/dev/null | awk 'NR == 2 { print int($4 / 1024) }')" -ge 1024 ] || echo "less than 1 GB free below ${prefix:-/}"

@@ -16,6 +16,8 @@ write_units() {
   for unit in "${unit_files[@]}"; do write_file "$units/$unit" 644 < <(render "$templates/$unit"); done
   write_file "$etc/store.conf" 644 < <(render "$templates/store.conf")
   write_file "$prefix/etc/systemd/journald@advent.conf" 644 < "$templates/journald.conf"
+  write_file "$prefix/etc/sysctl.d/60-advent.conf" 644 < "$templates/sysctl.conf"
+  if [ -z "$prefix" ] && is_root; then sysctl --quiet --load="$prefix/etc/sysctl.d/60-advent.conf" || true; fi
   write_file "$prefix/etc/logrotate.d/advent" 644 < <(render "$current/deploy/logrotate/advent")
   write_file "$prefix/usr/local/bin/advent" 755 < <(render "$current/deploy/lib/advent.in")
 }

@@ -1,0 +1,131 @@
+"""A machine to install on: a scratch folder, a copy of the checkout, and what was started there."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.tidy.house import ROOT
+
+VENV = Path(sys.executable).parent.parent
+SYSTEMCTL = Path(__file__).with_name("systemctl.py")
+SOURCE = ("common", "actors", "services", "deploy", "pyproject.toml", "README.md", ".env.example")
+
+# Every write is synced, as in production; in memory that costs nothing where there is such a folder. A short path, too:
+# a Unix socket's may have 107 characters.
+_MEMORY = Path("/dev/shm")
+
+
+def copy_of_checkout(target: Path) -> Path:
+    """What an installation reads of a checkout; others may work in this one meanwhile."""
+    target.mkdir()
+    nothing_made = shutil.ignore_patterns("__pycache__", "node_modules", "*.egg-info")
+    for name in SOURCE:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, target / name, ignore=nothing_made)
+        else:
+            shutil.copy(ROOT / name, target / name)
+    return target
+
+
+def python_for_all() -> Path | None:
+    """A Python like ours that a service's user may run; None where there is none, or our packages are closed to it."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for python in (Path(sys.base_prefix, "bin", version), Path("/usr/bin", version), Path("/usr/local/bin", version)):
+        ask = [python, "-c", "import venv, ensurepip"]
+        if python.exists() and is_open(python) and subprocess.run(ask, capture_output=True).returncode == 0:
+            return python if is_open(VENV) else None
+    return None
+
+
+def is_open(path: Path) -> bool:
+    return all(folder.stat().st_mode & 0o001 for folder in [path.resolve(), *path.resolve().parents])
+
+
+class Machine:
+    """`deploy/install.sh` below a prefix of its own; `systemd=True`: with `systemctl.py` where there is no systemd."""
+
+    def __init__(self, source: Path, *, systemd: bool = False) -> None:
+        self.root = Path(tempfile.mkdtemp(prefix="adv-", dir=_MEMORY if _MEMORY.is_dir() else None))
+        # The service's user goes through it.
+        self.root.chmod(0o755)
+        self.source = source
+        self.units = self.root / "etc/systemd/system"
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "ADVENT_PREFIX": str(self.root),
+            "ROOT": str(self.root),
+            "UNITS": str(self.units),
+            "STATE": str(self.root / "run/units"),
+        }
+        if systemd:
+            # A program by itself, as install.sh calls it.
+            program = self.root / "run/systemctl"
+            program.parent.mkdir()
+            program.write_text(f'#!/bin/sh\nexec {sys.executable} {SYSTEMCTL} "$@"\n')
+            program.chmod(0o755)
+            self.environ["ADVENT_SYSTEMCTL"] = str(program)
+
+    def install(self, *flags: str, source: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """One run of install.sh, whatever becomes of it."""
+        return self.run(
+            str((source or self.source) / "deploy/install.sh"),
+            "--prefix",
+            str(self.root),
+            "--yes",
+            "--python",
+            str(python_for_all()),
+            "--dependencies-from",
+            str(VENV),
+            *flags,
+        )
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, env=self.environ, capture_output=True, text=True, check=False, timeout=200)
+
+    def advent(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`advent …`, as the operator types it on this machine."""
+        return self.run(str(self.root / "usr/local/bin/advent"), *arguments)
+
+    def ask(self, *arguments: str) -> Any:
+        answer = self.advent(*arguments, "--json")
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        return json.loads(answer.stdout)
+
+    def systemctl(self, *arguments: str) -> None:
+        done = self.run(sys.executable, str(SYSTEMCTL), *arguments)
+        assert done.returncode == 0, done.stderr
+
+    def script(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """backup.sh or restore.sh, of the release that is current."""
+        return self.run(str(self.root / "opt/advent/current/deploy" / name), *arguments)
+
+    @property
+    def release(self) -> str:
+        return (self.root / "opt/advent/current").readlink().name
+
+    @property
+    def backups(self) -> list[Path]:
+        return sorted((self.root / "var/backups/advent").glob("advent-*.tar.gz"))
+
+    @property
+    def services(self) -> list[str]:
+        return [f"advent-{name}.service" for name in ("console", "worker", "gateway", "store")]
+
+    def files(self) -> set[str]:
+        """All that is no folder, by its path below the prefix."""
+        return {str(path.relative_to(self.root)) for path in self.root.rglob("*") if not path.is_dir()}
+
+    def lines(self) -> str:
+        """What its processes said."""
+        return "\n".join(f"== {log.name}\n{log.read_text()[-3000:]}" for log in self.root.glob("run/units/*.log"))
+
+    def close(self) -> None:
+        self.systemctl("kill", *self.services)
+        shutil.rmtree(self.root, ignore_errors=True)

