@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     Every setting of `docs/settings.md`, in its order. Names are those of the environment, in lower case.
 
     Built directly, it holds what it is given and nothing else; `load_settings` reads the environment.
-    `sandboxed` is no setting: it names the providers (`notion`, `resend`) whose place the sandbox takes.
+    `sandboxed` is no setting: it names the providers (`notion`, `resend`, `calcom`) whose place the sandbox takes.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=False)

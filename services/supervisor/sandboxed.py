@@ -26,7 +26,7 @@ def with_sandbox(settings: Settings) -> Settings:
             "notion_base_url": f"{settings.sandbox_url}/notion",
         }
     named = {name for name in ("resend", "notion") if not getattr(settings, f"{name}_is_real")}
-    if settings.calcom_api_key is None and not settings.is_real:
+    if not settings.is_real and (settings.calcom_api_key is None or "calcom" in settings.sandboxed):
         update |= {"calcom_api_key": ids.CALCOM_KEY, "calcom_api_url": f"{settings.sandbox_url}/calcom"}
         named.add("calcom")
     return settings.model_copy(update={**update, "sandboxed": frozenset(named)})
