@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from services.gateway import health, unsubscribe
+from services.gateway import health, openapi, unsubscribe
 from services.gateway.webhooks import calcom, resend, signup
 
 ROUTES = (
@@ -16,4 +16,5 @@ ROUTES = (
     web.get("/health", health.health),
     web.get("/ready", health.ready),
     web.get("/metrics", health.metrics),
+    web.get("/openapi.json", openapi.show),
 )

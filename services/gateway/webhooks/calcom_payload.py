@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from common.domain.booking import BookingEvent, BookingKind
@@ -48,6 +48,11 @@ def _value(response: Any) -> Any:
     return response.get("value") if isinstance(response, dict) else response
 
 
+_RESPONSE = WithJsonSchema(
+    {"type": ["object", "string", "null"], "properties": {"label": {"type": "string"}, "value": {}}}
+)
+
+
 class _Camel(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="ignore")
 
@@ -63,7 +68,7 @@ class Attendee(_Camel):
 class Responses(_Camel):
     """The booking form's answers; only the address matters, `{"label": …, "value": …}`."""
 
-    email: Annotated[Address, BeforeValidator(_value)] = None
+    email: Annotated[Address, BeforeValidator(_value), _RESPONSE] = None
 
 
 class Named(_Camel):
@@ -101,8 +106,6 @@ class Booking(_Camel):
 
 class CalcomEvent(BaseModel):
     """A webhook of Cal.com. The flat shape has the members of `payload` beside `triggerEvent`."""
-
-    model_config = ConfigDict(title="CalcomEvent")
 
     triggerEvent: Annotated[str, Field(max_length=100)]
     createdAt: Instant = None

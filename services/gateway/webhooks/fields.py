@@ -13,7 +13,7 @@ import zoneinfo
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import PlainValidator
+from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from common.domain.contact import Number
@@ -125,11 +125,25 @@ def _number(value: Any, most: int) -> Number:
     return value
 
 
-Email = Annotated[str, PlainValidator(email)]
-Name = Annotated[str, PlainValidator(name)]
-Text = Annotated[str | None, PlainValidator(text)]
-Score = Annotated[Number, PlainValidator(score)]
-Dollars = Annotated[Number, PlainValidator(dollars)]
-Count = Annotated[int, PlainValidator(count)]
-TimeZone = Annotated[str | None, PlainValidator(timezone)]
-Locale = Annotated[str | None, PlainValidator(locale)]
+def _number_schema(kind: str, most: int, *, nullable: bool = False) -> WithJsonSchema:
+    return WithJsonSchema({"type": [kind, "null"] if nullable else kind, "minimum": 0, "maximum": most})
+
+
+def _text_schema(**more: Any) -> WithJsonSchema:
+    return WithJsonSchema({"type": ["string", "null"], **more})
+
+
+Email = Annotated[
+    str,
+    PlainValidator(email),
+    WithJsonSchema({"type": "string", "format": "email", "maxLength": EMAIL_CHARACTERS_MAX}),
+]
+Name = Annotated[
+    str, PlainValidator(name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": NAME_CHARACTERS_MAX})
+]
+Text = Annotated[str | None, PlainValidator(text), _text_schema(maxLength=TEXT_CHARACTERS_MAX)]
+Score = Annotated[Number, PlainValidator(score), _number_schema("number", 100)]
+Dollars = Annotated[Number, PlainValidator(dollars), _number_schema("number", DOLLARS_MAX)]
+Count = Annotated[int, PlainValidator(count), _number_schema("integer", SYSTEMS, nullable=True)]
+TimeZone = Annotated[str | None, PlainValidator(timezone), _text_schema(examples=["America/Toronto"])]
+Locale = Annotated[str | None, PlainValidator(locale), _text_schema(examples=["en-CA"])]
