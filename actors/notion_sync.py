@@ -6,7 +6,7 @@ import structlog
 
 from actors import alerts
 from actors.hand_over import NOT_CONNECTED
-from common import metrics
+from common import metrics, tracing
 from common.domain.ids import EnrollmentId
 from common.domain.standing import Person
 from common.errors import Failure, Misconfigured, Permanent, Throttled
@@ -44,7 +44,7 @@ async def notion_sync(world: World, job: str) -> None:
         changed = await world.ledger.take_changed(worker=world.worker, now_ms=world.clock.now_ms())
         if changed is None:
             return
-        with structlog.contextvars.bound_contextvars(enrollment_id=changed.id):
+        with tracing.hop("notion_sync", changed.id), structlog.contextvars.bound_contextvars(enrollment_id=changed.id):
             if not await _show(world, changed):
                 return
     now_ms = world.clock.now_ms()

@@ -14,6 +14,7 @@ from actors.dead_letters import replay_asked
 from actors.notion_sync import notion_sync
 from actors.reconcile_bookings import reconcile_bookings
 from actors.send import send
+from common import tracing
 from common.world import World
 
 Story = Callable[[World, str], Awaitable[None]]
@@ -63,7 +64,8 @@ def declare(broker: dramatiq.Broker, world: Callable[[], World]) -> None:
 
 def _bound(role: Role, world: Callable[[], World]) -> Callable[[str], Awaitable[None]]:
     async def play(job: str) -> None:
-        await role.story(world(), job)
+        with tracing.hop(role.name, job):
+            await role.story(world(), job)
 
     play.__name__ = role.name
     play.__doc__ = role.story.__doc__

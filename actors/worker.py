@@ -29,6 +29,7 @@ from common.providers.build import Providers, build_providers
 from common.settings import Settings
 from common.store import connect, connect_async
 from common.store_lookout import Lookout
+from common.tracing import traced
 from common.world import World
 
 log = structlog.get_logger(__name__)
@@ -167,7 +168,8 @@ def run(settings: Settings, store_url: str) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     worker = Worker(settings, store_url, stopping=stopping)
-    worker.start()
-    stopping.wait()
-    worker.stop()
+    with traced("worker"):
+        worker.start()
+        stopping.wait()
+        worker.stop()
     return 0

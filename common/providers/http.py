@@ -27,6 +27,7 @@ from typing import Any
 
 import httpx
 
+from common import tracing
 from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Throttled, Transient
 from common.metrics import PROVIDER_SECONDS
 
@@ -156,7 +157,8 @@ def measured(provider: str) -> Iterator[None]:
     started = time.perf_counter()
     outcome = "broken"
     try:
-        yield
+        with tracing.request(provider):
+            yield
         outcome = "ok"
     except Failure as failure:
         outcome = failure.kind

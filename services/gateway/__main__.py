@@ -16,6 +16,7 @@ from common.ledger.ledger import Ledger
 from common.logs import get_logger, setup_logs
 from common.settings import Settings, SettingsError, load_settings
 from common.store import connect_async
+from common.tracing import traced
 from services.gateway.app import build_app, build_door
 from services.gateway.server import Server
 from services.gateway.store_watch import impatient
@@ -34,7 +35,8 @@ def run(settings: Settings) -> int:
     what to set.
     """
     setup_logs("gateway", settings)
-    return uvloop.run(_serve(settings))
+    with traced("gateway"):
+        return uvloop.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> int:

@@ -12,7 +12,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 from prometheus_client import Counter
 
-from common import metrics
+from common import metrics, tracing
 from common.clock import Clock
 from common.logs import get_logger
 from services.gateway.access_log import AccessLog
@@ -65,6 +65,7 @@ class Around:
             _counter(name, trace.outcome).inc()
         elif status == 200:
             return  # Probes and scrapes come every few seconds and say nothing.
+        tracing.answered(name or "", trace.enrollment_id, trace.outcome, seconds)
         self._log.answered(
             request_id=request_id,
             route=route_of(request),
