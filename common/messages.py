@@ -38,7 +38,6 @@ class Job:
                 "kwargs": {},
                 "options": {"eta": self.due_ms},
                 "message_id": self.id,
-                "message_timestamp": self.due_ms,
             },
             separators=(",", ":"),
         )

@@ -3,10 +3,10 @@ Records ↔ store. An enrollment is one HASH of short fields, so that it stays i
 
 | field | content |
 | --- | --- |
-| `campaign`, `email`, `first`, `business`, `phone`, `tz`, `locale` | who |
-| `score`, `red`, `orange`, `yellow`, `green`, `gps`, `money`, `weak1`, `weak2`, `strong`, `leak`, `extra` | the newest assessment |
+| `campaign`, `email` | who |
+| `told` | the newest assessment, as one list: as many fields would take twice the room |
 | `segment`, `status`, `reason` | CRITICAL…, accepted…, why it ended early |
-| `anchor`, `assessed` | instants of the first and of the newest signup, ms |
+| `anchor`, `assessed` | instants of the first signup, and of the newest one if there were several, ms |
 | `next`, `due` | the step that waits in the schedule, and its instant, ms |
 | `last`, `sending` | instant of the last nurture mail, ms; `step ms` of the one under way |
 | `s1` … `s7` | `fate at_ms attempts sent_ms detail` of each step that met one |
@@ -23,62 +23,55 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
-from common.domain.contact import Assessment, Number
+from common.domain.contact import Assessment
 from common.domain.delivery import Fate, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import EnrollmentId
 from common.domain.segment import Segment
 
-_TEXTS = {
-    "email": "email",
-    "first": "first_name",
-    "business": "business_name",
-    "phone": "phone",
-    "tz": "timezone",
-    "locale": "locale",
-    "weak1": "weakest_system_1",
-    "weak2": "weakest_system_2",
-    "strong": "strongest_system",
-}
-_NUMBERS = {
-    "score": "assessment_score",
-    "red": "red_systems",
-    "orange": "orange_systems",
-    "yellow": "yellow_systems",
-    "green": "green_systems",
-    "gps": "gps_score",
-    "money": "money_score",
-    "leak": "revenue_leak_total",
-}
-_COUNTS = ("red", "orange", "yellow", "green")
-ASSESSMENT_FIELDS = (*_TEXTS, *_NUMBERS, "extra")
-"""What a newer assessment replaces."""
+_TOLD = (
+    "first_name",
+    "business_name",
+    "timezone",
+    "locale",
+    "weakest_system_1",
+    "weakest_system_2",
+    "strongest_system",
+    "assessment_score",
+    "red_systems",
+    "orange_systems",
+    "yellow_systems",
+    "green_systems",
+    "gps_score",
+    "money_score",
+    "revenue_leak_total",
+    "phone",
+    "extra",
+)
+"""What `told` holds, in its order; a new field goes to the end."""
+
+
+def told(assessment: Assessment) -> str:
+    """An assessment but its address, as a JSON list in the order of `_TOLD`; what was not told at its end is left out."""
+    values = [getattr(assessment, name) for name in _TOLD]
+    while values[-1] is None or values[-1] == {}:
+        values.pop()
+    return _dense(values)
+
+
+_dense = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def assessment_fields(assessment: Assessment) -> dict[str, str]:
-    """The fields of an assessment that say something; the others are absent from the HASH."""
-    fields: dict[str, str] = {}
-    for short, name in _TEXTS.items():
-        if (text := getattr(assessment, name)) is not None:
-            fields[short] = text
-    for short, name in _NUMBERS.items():
-        number: Number | None = getattr(assessment, name)
-        if number is not None and not (number == 0 and short in _COUNTS):
-            fields[short] = _number_text(number)
-    if assessment.extra:
-        fields["extra"] = json.dumps(assessment.extra, separators=(",", ":"), ensure_ascii=False)
-    return fields
+    """The fields of an assessment in the HASH."""
+    return {"email": assessment.email, "told": told(assessment)}
 
 
 def read_assessment(fields: Mapping[str, str]) -> Assessment:
-    values: dict[str, Any] = {name: fields.get(short) for short, name in _TEXTS.items()}
-    for short, name in _NUMBERS.items():
-        text = fields.get(short)
-        values[name] = _number(text) if text is not None else (0 if short in _COUNTS else None)
-    values["extra"] = json.loads(fields.get("extra", "{}"))
-    return Assessment(**values)
+    """Raises KeyError or ValueError when `assessment_fields` did not write it."""
+    values = dict(zip(_TOLD, json.loads(fields["told"]), strict=False))
+    return Assessment(email=fields["email"], **values)
 
 
 def read_enrollment(enrollment_id: str, fields: Mapping[str, str]) -> Enrollment:
@@ -90,7 +83,7 @@ def read_enrollment(enrollment_id: str, fields: Mapping[str, str]) -> Enrollment
         segment=Segment(fields["segment"]),
         assessment=read_assessment(fields),
         anchor_ms=int(fields["anchor"]),
-        assessed_ms=int(fields["assessed"]),
+        assessed_ms=int(fields.get("assessed", fields["anchor"])),
         exit_reason=ExitReason(fields["reason"]) if "reason" in fields else None,
         next_step=int(fields["next"]) if "next" in fields else None,
         next_due_ms=int(fields["due"]) if "due" in fields else None,
@@ -111,11 +104,3 @@ def read_record(text: str) -> Record:
 
 def _is_step(name: str) -> bool:
     return name.startswith("s") and name[1:].isdigit()
-
-
-def _number(text: str) -> Number:
-    return float(text) if "." in text or "e" in text else int(text)
-
-
-def _number_text(number: Number) -> str:
-    return str(int(number)) if number == int(number) else repr(number)

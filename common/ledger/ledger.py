@@ -119,8 +119,8 @@ class Ledger:
                     answer or "",
                     assessment.segment.value,
                     self.campaign,
-                    _ASSESSMENT_FIELDS,
-                    *_flat(codec.assessment_fields(assessment)),
+                    assessment.email,
+                    codec.told(assessment),
                 ],
             )
         )
@@ -370,6 +370,10 @@ class Ledger:
         noted = await self._scripts.run("doubt", [keys.delivery(claim.delivery_id)], [claim.fence, since_ms, now_ms])
         return bool(noted)
 
+    async def never_accepted(self, claim: Claim) -> bool:
+        """The provider's list shows none of the tries of this claim; False when another worker has claimed it since."""
+        return bool(await self.run_script("never_accepted", [keys.delivery(claim.delivery_id)], [claim.fence]))
+
     async def replay(
         self, delivery: DeliveryId, *, now_ms: int, fresh: bool, again: bool = False, buried_ms: int | None = None
     ) -> bool:
@@ -419,9 +423,6 @@ class Ledger:
     def deliveries(self, enrollment: EnrollmentId) -> list[DeliveryId]:
         """The deliveries of one enrollment, in order."""
         return [step_delivery_id(enrollment, step) for step in range(1, self.cadence.length + 1)]
-
-
-_ASSESSMENT_FIELDS = " ".join(codec.ASSESSMENT_FIELDS)
 
 
 def _flat(fields: Mapping[str, str]) -> Iterable[str]:

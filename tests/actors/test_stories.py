@@ -103,7 +103,7 @@ async def test_retry_after_is_honoured_and_costs_no_attempt(story, ada, clock):
     assert (await story.ledger.enrollment(ADA)).records[1].attempts == 1
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 async def test_an_outage_of_36_hours_costs_nobody_a_dead_letter(story, ada, boris, chen, clock):
     anchor = clock.now_ms()
     story.post_office.trouble = lambda _mail: (
@@ -155,6 +155,7 @@ async def test_past_23_hours_an_unknown_outcome_is_never_sent_blindly(story, ada
     assert (await story.ledger.enrollment(ADA)).fate_of(1) == (Fate.ACCEPTED, "sim_0")
 
 
+@pytest.mark.timeout(120)
 async def test_notion_being_down_for_the_whole_sequence_delays_no_mail(story, ada, clock):
     anchor = clock.now_ms()
     story.board.trouble = lambda _enrollment: (
@@ -167,6 +168,7 @@ async def test_notion_being_down_for_the_whole_sequence_delays_no_mail(story, ad
     assert story.board.rows[ADA].status is Status.COMPLETED
 
 
+@pytest.mark.timeout(120)
 async def test_a_row_that_notion_refuses_holds_nobody_elses_back(story, ada, boris, clock):
     story.board.trouble = lambda enrollment: Permanent("validation_error", status=400) if enrollment.id == ADA else None
     await story.signs_up(ada)

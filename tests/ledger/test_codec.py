@@ -41,7 +41,8 @@ def test_an_assessment_is_read_back_as_it_was(person):
 def test_what_was_not_told_takes_no_room():
     sparse = Assessment(email="a@example.org", first_name="Ada", assessment_score=50)
 
-    assert assessment_fields(sparse) == {"email": "a@example.org", "first": "Ada", "score": "50"}
+    told = '["Ada",null,null,null,null,null,null,50,0,0,0,0]'
+    assert assessment_fields(sparse) == {"email": "a@example.org", "told": told}
 
 
 def test_a_record_keeps_spaces_in_its_reason():

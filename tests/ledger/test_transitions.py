@@ -83,6 +83,16 @@ async def test_an_answer_given_from_the_spool_stays_that_ids_answer(ledger, ada,
     assert spooled.answer == "accepted"
 
 
+async def test_an_answer_from_the_spool_wins_over_one_that_was_never_heard(ledger, ada, clock):
+    now = clock.now_ms()
+    await ledger.accept(ada, webhook_id="signup:1", received_ms=now)
+    unheard = await ledger.accept(ada, webhook_id="signup:2", received_ms=now)
+    await ledger.accept(ada, webhook_id="signup:2", received_ms=now, answer="accepted")
+    again = await ledger.accept(ada, webhook_id="signup:2", received_ms=now)
+
+    assert (unheard.answer, again.answer) == ("duplicate", "accepted")
+
+
 async def test_the_first_step_is_due_at_once_and_the_next_one_is_planned_by_the_first_claim(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)

@@ -12,12 +12,13 @@ local function delayed(queue)
 end
 
 -- Schedule a job; scheduling it again moves it. All our jobs are alike: the actor bears its queue's name and is given
--- the job's id. The body is dramatiq's own message (2.2), with the `eta` that its dashboard shows.
+-- the job's id. The body is dramatiq's own message (2.2), with the `eta` that its dashboard shows
+-- and without the timestamp, which nobody reads.
 local BODY = '{"queue_name":"%s","actor_name":"%s","args":["%s"],"kwargs":{},"options":{"eta":%d},' ..
-  '"message_id":"%s","message_timestamp":%d}'
+  '"message_id":"%s"}'
 
 local function keep_body(queue, id, due_ms)
-  redis.call('HSET', delayed(queue) .. '.msgs', id, string.format(BODY, queue, queue, id, due_ms, id, due_ms))
+  redis.call('HSET', delayed(queue) .. '.msgs', id, string.format(BODY, queue, queue, id, due_ms, id))
 end
 
 -- Answers the instant. A job that is in hand looks again at the very instant it had when its worker's clock is behind that

@@ -21,7 +21,7 @@ if given.suppress then redis.call('HSETNX', suppressed, mark, given.reason .. ' 
 
 if is_new then
   redis.call('HSET', enrollment, 'campaign', given.campaign, 'status', 'active', 'anchor', given.anchor,
-    'assessed', given.anchor, 'segment', given.segment)
+    'segment', given.segment)
   for name, text in pairs(given.fields) do redis.call('HSET', enrollment, name, text) end
   for name, text in pairs(given.pages) do redis.call('HSET', enrollment, 'page.' .. name, text) end
   redis.call('SADD', P .. 'enrolled', id)

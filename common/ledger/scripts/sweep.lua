@@ -16,9 +16,9 @@ end
 local page = redis.call('SSCAN', enrolled, cursor, 'COUNT', batch)
 for _, id in ipairs(page[2]) do
   local known = redis.call('HMGET', P .. 'enrollment:' .. id, 'status', 'next', 'due', 'wait', 'assessed', 'rev', 'shown',
-    'hold')
+    'hold', 'anchor')
   if known[1] == 'accepted' then
-    local due_ms = tonumber(known[5])
+    local due_ms = tonumber(known[5] or known[9])
     if due_ms + GRACE_MS < now_ms and not scheduled('classify', id, due_ms) then heal('classify', id, due_ms) end
   elseif known[1] == 'active' and known[2] and not known[8] then
     local job, due_ms = id .. '/step-' .. known[2], tonumber(known[4] or known[3])
