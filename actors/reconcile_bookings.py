@@ -107,13 +107,10 @@ def _ask(calendar: Calendar, since_ms: int | None, now_ms: int) -> AsyncIterator
 
 async def _compare(world: World, pages: AsyncIterator[Sequence[ListedBooking]]) -> int:
     """How many events were told."""
-    repaired = 0
-    async for page in pages:
-        # A move before the end of what was moved: in between, the person would seem to have no call.
-        for listed in sorted(page, key=lambda booking: booking.moved_from is None):
-            if listed.counts(world.settings.calcom_types):
-                repaired += await _repair(world, listed)
-    return repaired
+    found = [listed async for page in pages for listed in page if listed.counts(world.settings.calcom_types)]
+    # A move before the end of what was moved: in between, the person would seem to have no call.
+    moves_first = sorted(found, key=lambda listed: listed.moved_from is None)
+    return sum([await _repair(world, listed) for listed in moves_first])
 
 
 async def _repair(world: World, listed: ListedBooking) -> int:

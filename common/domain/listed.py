@@ -23,6 +23,9 @@ _AGREEING: dict[Status, tuple[Stand, ...]] = {
     "cancelled": (Stand.CANCELLED,),
     "rejected": (Stand.REJECTED,),
 }
+UNSEEN_MS = 600_000
+"""What became of a moved booking is listed beside it, or told, within this; else it is only known to be over."""
+
 _OVER: tuple[Status, ...] = ("cancelled", "rejected")
 
 
@@ -66,10 +69,13 @@ def untold(
     The events that nobody told of a listed booking; empty when all that matters was told.
 
     `series`, `events`: what is known of its series. The instant of an event is that of the booking's last change, so
-    that whatever a webhook told since stays newer. What was moved is told by the booking it became.
+    that whatever a webhook told since stays newer. What was moved is told by the booking it became; where that one
+    stays unseen, as far as anybody can tell there is no call.
     """
     known = next((booking for booking in series if booking.uid == listed.uid), None)
-    if listed.moved_to is not None or (known is not None and known.stand is Stand.MOVED):
+    if known is not None and known.stand is Stand.MOVED:
+        return []
+    if listed.moved_to is not None and now_ms - (listed.updated_ms or listed.created_ms) < UNSEEN_MS:
         return []
     link_missing = listed.moved_from is not None and not any(
         (event.uid, event.reschedule_uid) == (listed.uid, listed.moved_from) for event in events

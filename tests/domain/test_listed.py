@@ -82,6 +82,14 @@ def test_a_move_that_was_lost_is_told_by_the_booking_it_became():
     assert stands(new, CREATED) == {"A": Stand.MOVED, "B": Stand.BOOKED}
 
 
+def test_a_move_to_where_nobody_looks_ends_the_call_that_was_moved():
+    old = listed(status="cancelled", moved_to="B", updated_ms=NOW_MS - 600_000)
+
+    assert stands(old, CREATED) == {"A": Stand.CANCELLED}
+    moved = event(BookingKind.RESCHEDULED, NOW_MS - 5, uid="B", reschedule_uid="A")
+    assert missing(old, CREATED, moved) == []
+
+
 def test_a_move_and_the_cancellation_of_what_it_became_both_lost_end_in_no_call():
     new = listed(uid="B", moved_from="A", status="cancelled", updated_ms=NOW_MS)
 
