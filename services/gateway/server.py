@@ -15,6 +15,7 @@ from services.gateway.traffic import TRAFFIC
 
 KEEPALIVE_S = 75
 """Longer than the 60 s for which proxies keep a connection: the closing side must not be ours in mid-request."""
+HEAD_SECONDS_MAX = 10
 DRAIN_S = 15
 CUT_OFF_S = 5
 BACKLOG = 1024
@@ -23,9 +24,35 @@ log = get_logger(__name__)
 
 
 class Protocol(web.RequestHandler):
-    """aiohttp's own, except that garbage on the wire is the client's fault: no traceback, and a problem+json."""
+    """
+    aiohttp's own, except that garbage on the wire is the client's fault (no traceback, and a problem+json), and that a
+    request's head must come to its end in time.
+    """
 
-    __slots__ = ()
+    __slots__ = ("_head_timer",)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """A byte now and then keeps a connection only for so long: it would keep the others out."""
+        super().data_received(data)
+        if self._waiter is not None and not self._waiter.done():
+            if self._head_timer is None:
+                self._head_timer = asyncio.get_running_loop().call_later(HEAD_SECONDS_MAX, self._cut_off)
+        elif self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+        super().connection_lost(exc)
+
+    def _cut_off(self) -> None:
+        log.info("request_too_slow", seconds=HEAD_SECONDS_MAX)
+        self.force_close()
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
