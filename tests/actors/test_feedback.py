@@ -1,0 +1,123 @@
+"""What the provider tells changes what is sent: over a person's whole campaign, in virtual time."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.domain.delivery import Fate
+from common.domain.enrollment import ExitReason, Status
+from common.domain.feedback import Feedback, FeedbackKind
+from common.domain.ids import EnrollmentId, booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
+from common.errors import Ambiguous
+from common.ledger import views
+from common.ledger.booking_views import reminder
+from common.ledger.feedback import hear
+
+HOUR_MS = 3_600_000
+CHEN = enrollment_id("christmas_2025", "chen@example.org")
+
+
+async def told(story, kind, delivery, *, who=CHEN, address="chen@example.org", mailed_ms=None, id="") -> None:
+    now_ms = story.clock.now_ms()
+    feedback = Feedback(
+        kind=kind,
+        delivery_id=delivery,
+        contact_id=EnrollmentId(who),
+        event_ms=now_ms,
+        mailed_ms=mailed_ms or now_ms,
+        received_ms=now_ms,
+        provider_id="re_1",
+        address=address,
+    )
+    await hear(story.ledger, feedback, webhook_id=f"resend:{id or f'{kind}-{now_ms}'}")
+
+
+async def until_h(story, hours: float) -> None:
+    await story.run(until_ms=story.clock.now_ms() + round(hours * HOUR_MS))
+
+
+def subjects(story, address="chen@example.org") -> int:
+    return len(story.post_office.inbox_of(address))
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (FeedbackKind.BOUNCED, ExitReason.BOUNCED),
+        (FeedbackKind.COMPLAINED, ExitReason.COMPLAINED),
+        (FeedbackKind.SUPPRESSED, ExitReason.BOUNCED),
+    ],
+)
+async def test_chen_bounces_and_is_written_to_no_more(story, chen, kind, reason):
+    await story.signs_up(chen)
+    await until_h(story, 30)
+    await told(story, kind, step_delivery_id(CHEN, 2))
+    await story.run()
+
+    assert subjects(story) == 2
+    row = story.board.rows[CHEN]
+    assert (row.status, row.exit_reason) == (Status.EXITED, reason)
+    assert [row.fate_of(step)[0] for step in (1, 3, 7)] == [Fate.ACCEPTED, Fate.SKIPPED, Fate.SKIPPED]
+    # Suppressed means in whatever comes later, too: a second campaign, or the same one after he signed up again.
+    await story.signs_up(chen)
+    await story.run()
+    assert subjects(story) == 2
+
+
+async def test_a_mailbox_that_is_full_gets_the_next_one(story, chen):
+    await story.signs_up(chen)
+    await until_h(story, 1)
+    await told(story, FeedbackKind.SOFT_BOUNCED, step_delivery_id(CHEN, 1))
+    await story.run()
+
+    assert subjects(story) == 7
+    assert story.board.rows[CHEN].status is Status.COMPLETED
+
+
+async def test_who_opens_everything_gets_what_everybody_gets(story, ada, chen):
+    ada_id = enrollment_id("christmas_2025", ada.email)
+    await story.signs_up(ada)
+    await story.signs_up(chen)
+    for step in range(1, 8):
+        await until_h(story, 1 if step == 1 else 48)
+        for kind in (FeedbackKind.DELIVERED, FeedbackKind.OPENED, FeedbackKind.CLICKED):
+            await told(story, kind, step_delivery_id(ada_id, step), who=ada_id, address=ada.email, id=f"{kind}-{step}")
+    await story.run()
+
+    assert subjects(story, ada.email) == subjects(story, chen.email) == 7
+
+
+async def test_an_answer_that_was_lost_comes_by_webhook_and_is_not_asked_for_again(story, chen, clock):
+    asked = []
+
+    def trouble(mail):
+        asked.append(mail.tags["step"])
+        return Ambiguous("timeout") if mail.tags["step"] == "step-1" else None
+
+    story.post_office.trouble = trouble
+    await story.signs_up(chen)
+    await until_h(story, 10 / 3600)
+    await told(story, FeedbackKind.DELIVERED, step_delivery_id(CHEN, 1))
+    await story.run()
+
+    assert asked == [f"step-{step}" for step in range(1, 8)]
+    assert story.board.rows[CHEN].records[1].fate is Fate.DELIVERED
+    assert [letter async for letter in views.dead_letters(story.ledger)] == []
+
+
+async def test_a_reminder_that_bounces_is_the_last(story, clock):
+    start_ms = clock.now_ms() + 100 * HOUR_MS
+    await story.books("chen@example.org", start_ms, uid="uid-1")
+    await until_h(story, 50)
+    bounced = reminder_delivery_id(booking_id("uid-1"), start_ms=start_ms, name="72h")
+    await told(story, FeedbackKind.BOUNCED, bounced)
+    await story.run()
+
+    assert subjects(story) == 1
+    last = reminder_delivery_id(booking_id("uid-1"), start_ms=start_ms, name="2h")
+    fates = [(await reminder(story.ledger, delivery))[1] for delivery in (bounced, last)]
+    assert [(one.fate, one.detail) for one in fates[1:]] == [(Fate.SKIPPED, "bounced")]
+    assert fates[0].fate is Fate.BOUNCED
+    lines = [entry.what for entry in await views.timeline(story.ledger, CHEN)]
+    assert "reminder 72h bounced" in lines
+    assert lines.count("reminder 72h accepted") == 1
