@@ -19,8 +19,8 @@ class Verdict:
     How a failed try is settled.
 
     `wait_ms`: until the next one, None when there is none. `doubt`: it may have been accepted. `everybodys`: all
-    other mail would fail too.
-    `somebodys`: perhaps it would; three different ones in a row tell.
+    other mail would fail too. `somebodys`: perhaps it would; three different ones in a row tell. `is_unsent`: the
+    provider's own list says that it was never accepted.
     """
 
     outcome: Outcome
@@ -29,6 +29,7 @@ class Verdict:
     doubt: bool = False
     everybodys: bool = False
     somebodys: bool = False
+    is_unsent: bool = False
 
 
 def verdict(failure: Failure, claim: Claim, policy: RetryPolicy) -> Verdict:

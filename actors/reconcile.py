@@ -104,7 +104,9 @@ async def reconcile(world: World, claim: Claim, *, because: str) -> AcceptedMail
         return _put_off(failure)
     finally:
         _reading.discard(id(world.mailer))
-    return Verdict("dead", f"{because}; {answer.reason}") if isinstance(answer, Unfound) else answer
+    if isinstance(answer, Unfound):
+        return Verdict("dead", f"{because}; {answer.reason}", is_unsent=answer.is_certain)
+    return answer
 
 
 def _sought(world: World, claim: Claim) -> Sought:
@@ -135,7 +137,7 @@ def _put_off(failure: Failure) -> Verdict:
         return Verdict("hold", reason, max(failure.retry_after_ms, 100))
     if isinstance(failure, Misconfigured):
         return Verdict("hold", reason, max(failure.retry_after_ms or 0, ASK_AGAIN_MS))
-    return Verdict("hold", reason, ASK_AGAIN_MS)
+    return Verdict("hold", reason, ASK_AGAIN_MS, somebodys=True)
 
 
 class _KeepingTheClaim(Budget):

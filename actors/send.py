@@ -11,15 +11,17 @@ from actors import alerts
 from actors.compose import compose, idempotency_key
 from actors.hand_over import Verdict, verdict
 from actors.reconcile import DAY_MS, KEY_FORGOTTEN, KEY_TAKEN, KEY_TAKEN_CODE, reconcile
-from common import metrics
+from common import metrics, tracing
 from common.campaigns.loader import CampaignError
 from common.domain.ids import DeliveryId, split_delivery_id
 from common.domain.mail import Mail
 from common.domain.retry import RetryPolicy, may_repeat
 from common.errors import Failure, Throttled
-from common.ledger.answers import Claim, No
+from common.ledger.answers import Claim, GoReminder, No
 from common.ledger.ledger import MAIL
 from common.world import World
+
+AGAIN_MS = 1_000
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +45,8 @@ async def send(world: World, job: str) -> None:
         if isinstance(claim, No):
             log.info("delivery_not_sent", why=claim.why, detail=claim.detail, until_ms=claim.until_ms)
             return
+        if isinstance(claim, GoReminder):
+            tracing.belongs_to(claim.contact_id)
         try:
             await _deliver(world, claim)
         except Exception as error:  # our own mistake: the person keeps a fate with a reason, the queue the traceback
@@ -115,7 +119,9 @@ async def _find_out(world: World, claim: Claim, *, because: str) -> None:
     """Never sent blindly: what the provider accepted is looked for, and a person decides when that tells nothing."""
     answer = await reconcile(world, claim, because=because)
     if isinstance(answer, Verdict):
-        await _settle(world, claim, answer)
+        if answer.is_unsent and await world.ledger.never_accepted(claim):
+            answer = Verdict("hold", "Resend's list shows that no try was accepted", AGAIN_MS)
+        await _settle_or_hold(world, claim, answer)
         return
     now_ms = world.clock.now_ms()
     if settled := await world.ledger.settle(claim, "accepted", answer.id, now_ms=now_ms, sent_ms=answer.created_ms):
@@ -142,10 +148,14 @@ async def _turned_away(world: World, claim: Claim, no: No) -> None:
 
 
 async def _settle_failure(world: World, claim: Claim, failure: Failure) -> None:
-    now_ms = world.clock.now_ms()
     settings = world.settings
     policy = RetryPolicy(settings.retry_attempts + 1, round(settings.retry_delay_seconds * 1000))
-    decided = verdict(failure, claim, policy)
+    await _settle_or_hold(world, claim, verdict(failure, claim, policy))
+
+
+async def _settle_or_hold(world: World, claim: Claim, decided: Verdict) -> None:
+    """Settle as decided, unless it turns out to be the trouble of everybody."""
+    now_ms = world.clock.now_ms()
     if decided.everybodys or decided.somebodys:
         at_least_ms = now_ms + decided.wait_ms if decided.outcome == "hold" and decided.wait_ms else None
         trouble = await world.ledger.trouble(

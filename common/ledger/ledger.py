@@ -371,7 +371,11 @@ class Ledger:
         return bool(noted)
 
     async def never_accepted(self, claim: Claim) -> bool:
-        """The provider's list shows none of the tries of this claim; False when another worker has claimed it since."""
+        """
+        The provider's list shows none of the tries of this claim: may it go as if never tried, at its turn?
+
+        True when they were made while everybody waited. False: a person decides, or another worker has claimed it.
+        """
         return bool(await self.run_script("never_accepted", [keys.delivery(claim.delivery_id)], [claim.fence]))
 
     async def replay(

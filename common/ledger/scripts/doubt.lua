@@ -6,5 +6,5 @@
 local delivery, fence, since_ms = KEYS[1], ARGV[1], tonumber(ARGV[2])
 if redis.call('HGET', delivery, 'fence') ~= fence then return 0 end
 local first_ms = tonumber(redis.call('HGET', delivery, 'first') or ARGV[3])
-redis.call('HSET', delivery, 'doubt', 1, 'unknown', 0, 'first', string.format('%d', math.min(first_ms, since_ms)))
+redis.call('HSET', delivery, 'doubt', 1, 'taken', 1, 'unknown', 0, 'first', string.format('%d', math.min(first_ms, since_ms)))
 return 1

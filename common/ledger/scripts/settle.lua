@@ -30,6 +30,7 @@ local troubled_since = 0
 if outcome == 'retry' or outcome == 'hold' then
   local why_before = redis.call('HGET', delivery, 'why')
   redis.call('HSET', delivery, 'worker', '', 'retry', due_ms, 'why', detail)
+  if outcome == 'hold' and doubt then redis.call('HSET', delivery, 'probed', 1) end
   if outcome == 'hold' and not doubt then
     if redis.call('HGET', delivery, 'unknown') == '1' then redis.call('HINCRBY', delivery, 'attempts', -1) end
   elseif outcome == 'retry' or why_before ~= detail then

@@ -20,6 +20,7 @@ if outcome == 'retry' or outcome == 'hold' then
   due_ms = math.min(due_ms, tonumber(string.match(name, '^%d+')))
   local why_before = redis.call('HGET', delivery, 'why')
   redis.call('HSET', delivery, 'worker', '', 'retry', due_ms, 'why', detail)
+  if outcome == 'hold' and doubt then redis.call('HSET', delivery, 'probed', 1) end
   if outcome == 'hold' and not doubt then
     if known[2] == '1' then redis.call('HINCRBY', delivery, 'attempts', -1) end
   elseif outcome == 'retry' or why_before ~= detail then
