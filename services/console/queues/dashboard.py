@@ -1,0 +1,87 @@
+"""
+`/dramatiq/`: the Dramatiq dashboard, if it is installed; else how to install it.
+
+It is no dependency: its last release declares older ones of dramatiq and redis than ours, and works with ours. Its
+forms carry our token in place of its own cookie's, so `around.py` checks them like every other form.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from common.broker import DurableRedisBroker
+from common.ledger.views import QUEUES
+from common.messages import QUEUE_NAMESPACE
+from common.store_clients import connect
+from services.console.desk import DESK
+from services.console.queues.wsgi import WsgiApp, answer_of
+from services.console.replies import page, see
+from services.console.visitor import visitor_of
+
+PREFIX = "/dramatiq"
+TOKEN = "__dd_csrf"
+INSTALL = "pip install --no-deps 'dramatiq-dashboard==0.4.*'"
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """`app`: WSGI. `policy`: what its pages may do, which is to show the one style that they bring."""
+
+    app: WsgiApp
+    broker: DurableRedisBroker
+    policy: str
+
+
+DASHBOARD = web.AppKey("dashboard", Dashboard)
+
+
+async def open_dashboard(app: web.Application) -> None:
+    """On startup; without the package nothing is opened."""
+    store_url = app[DESK].settings.redis_url
+    assert store_url is not None
+    try:
+        from dramatiq_dashboard import DashboardApp
+
+        from services.console.queues.reads import DurableQueues, make_uri, timeago
+    except ImportError:
+        return
+    broker = DurableRedisBroker(client=connect(store_url), namespace=QUEUE_NAMESPACE, middleware=[])
+    for queue in QUEUES:
+        broker.declare_queue(queue)
+    dashboard = DashboardApp(broker, PREFIX)
+    dashboard.iface = DurableQueues(broker)
+    dashboard.make_uri = dashboard.templates.globals["make_uri"] = make_uri(PREFIX)
+    dashboard.templates.filters["timeago"] = timeago
+    source, _, _ = dashboard.templates.loader.get_source(dashboard.templates, "_base.html")
+    app[DASHBOARD] = Dashboard(dashboard, broker, _policy(source))
+
+
+async def close_dashboard(app: web.Application) -> None:
+    if DASHBOARD in app:
+        app[DASHBOARD].broker.client.close()
+
+
+async def add_slash(_request: web.Request) -> web.Response:
+    return see(f"{PREFIX}/")
+
+
+async def answer(request: web.Request) -> web.Response:
+    if DASHBOARD not in request.app:
+        return page(request, "no_dashboard.html", status=501, install=INSTALL, here="/dramatiq/")
+    desk, dashboard, session = request.app[DESK], request.app[DASHBOARD], visitor_of(request).session
+    token = desk.sessions.form_token(session) if session else ""
+    response = await answer_of(dashboard.app, request, prefix=PREFIX, cookie=f"{TOKEN}={token}")
+    response.headers["Content-Security-Policy"] = dashboard.policy
+    return response
+
+
+def _policy(base: str) -> str:
+    styles = re.findall(r"<style>(.*?)</style>", base, re.DOTALL)
+    digests = (base64.b64encode(hashlib.sha256(style.encode()).digest()).decode() for style in styles)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return f"default-src 'none'; style-src {allowed}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

@@ -1,0 +1,61 @@
+// Keeps what is marked data-refresh as new as the console's. Without this script the page is merely older.
+const EVERY_MS = 5000;
+let heardAt = performance.now();
+
+async function refresh() {
+  if (document.hidden || !document.querySelector("[data-refresh]")) return;
+  const answer = await fetch(location.pathname, { headers: { Accept: "text/html" }, redirect: "manual" });
+  if (answer.type === "opaqueredirect") return location.reload(); // the session is over: to the login
+  if (!answer.ok) throw new Error(answer.status);
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  heardAt = performance.now();
+  for (const part of document.querySelectorAll("[data-refresh]")) {
+    const fresh = page.getElementById(part.id);
+    if (fresh && !isInUse(part) && fresh.innerHTML !== part.innerHTML) keepingPlace(part, () => { part.innerHTML = fresh.innerHTML; });
+  }
+  document.title = page.title;
+}
+
+// Somebody reads it closely, or is about to press a button in it.
+function isInUse(part) {
+  const selection = getSelection();
+  return part.querySelector("details[open]") || (!selection.isCollapsed && part.contains(selection.anchorNode));
+}
+
+function keepingPlace(part, change) {
+  const places = [...part.querySelectorAll(".sheet")].map((sheet) => sheet.scrollLeft);
+  const active = document.activeElement;
+  const focusable = "a, summary, [tabindex]";
+  const focused = part.contains(active) ? [...part.querySelectorAll(focusable)].indexOf(active) : -1;
+  change();
+  part.querySelectorAll(".sheet").forEach((sheet, index) => { sheet.scrollLeft = places[index] ?? 0; });
+  if (focused >= 0) part.querySelectorAll(focusable)[focused]?.focus({ preventScroll: true });
+}
+
+// The age of the evidence grows while nothing is heard.
+function tick() {
+  const silence = performance.now() - heardAt;
+  for (const time of document.querySelectorAll("[data-age-ms]")) {
+    time.textContent = ago(Number(time.dataset.ageMs) + silence);
+  }
+  const lost = document.getElementById("lost");
+  if (!lost) return;
+  lost.hidden = silence < 3 * EVERY_MS || document.hidden;
+  if (!lost.hidden) lost.textContent = `The console has not answered for ${span(silence)}. What you see may have changed since.`;
+}
+
+function ago(ms) {
+  return ms < 1000 ? "now" : `${span(ms)} ago`;
+}
+
+function span(ms) {
+  for (const [size, unit] of [[86400000, "d"], [3600000, "h"], [60000, "min"]]) {
+    if (ms >= 2 * size) return `${Math.round(ms / size)} ${unit}`;
+  }
+  return `${Math.round(ms / 1000)} s`;
+}
+
+const refreshQuietly = () => refresh().catch(() => {});
+setInterval(refreshQuietly, EVERY_MS);
+document.addEventListener("visibilitychange", refreshQuietly);
+setInterval(tick, 1000);

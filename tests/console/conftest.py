@@ -1,0 +1,151 @@
+"""A console on loopback with a clock that stands still, and somebody who looks at it with or without its token."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import redis.asyncio
+from aiohttp import web
+from multidict import CIMultiDictProxy
+
+from common.campaigns.loader import Campaign, load_campaign
+from common.clock import VirtualClock
+from common.domain.contact import Assessment
+from common.ledger.ledger import Ledger
+from common.settings import Settings
+from common.store import EmbeddedStore, connect_async
+from services.console.app import build_app, build_desk
+from services.console.desk import Desk
+from services.sandbox.simulation import Simulation
+
+TOKEN = "a token that only tests know"
+SECRET_KEY = "k" * 32
+FORM = re.compile(r'name="form_token" value="([0-9a-f]+)"')
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    text: str
+    headers: CIMultiDictProxy[str]
+    cookies: Any
+
+    @property
+    def form_token(self) -> str:
+        found = FORM.search(self.text)
+        assert found is not None, "the page has no form"
+        return found.group(1)
+
+    @property
+    def goes_to(self) -> str:
+        return self.headers["Location"]
+
+
+@dataclass
+class Console:
+    """A running console, and one browser before it."""
+
+    url: str
+    desk: Desk
+    clock: VirtualClock
+    http: aiohttp.ClientSession
+    headers: dict[str, str] = field(default_factory=lambda: {"Accept": "text/html"})
+
+    async def asks(self, method: str, path: str, **options: Any) -> Answer:
+        headers = {**self.headers, **options.pop("headers", {})}
+        options.setdefault("allow_redirects", False)
+        async with self.http.request(method, self.url + path, headers=headers, **options) as response:
+            return Answer(response.status, await response.text(), response.headers, response.cookies)
+
+    async def sees(self, path: str = "/", **options: Any) -> Answer:
+        """A look at the page as it is now."""
+        self.desk.evidence.outdated()
+        return await self.asks("GET", path, **options)
+
+    async def sends(self, path: str, *, token: str | None = None, headers: Any = None, **fields: str) -> Answer:
+        """A form of the overview, with its token unless another is given."""
+        if token is None:
+            token = (await self.sees("/")).form_token
+        return await self.asks("POST", path, data={"form_token": token, **fields}, headers=headers or {})
+
+    async def logs_in(self, token: str = TOKEN, **options: Any) -> Answer:
+        page = await self.asks("GET", "/login")
+        return await self.asks("POST", "/login", data={"form_token": page.form_token, "token": token}, **options)
+
+
+Opener = Callable[..., Awaitable[Console]]
+
+
+@pytest.fixture(scope="session")
+def campaign() -> Campaign:
+    return load_campaign("christmas_2025")
+
+
+@pytest.fixture
+async def opens(clock: VirtualClock, campaign: Campaign, tmp_path: Path) -> AsyncIterator[Opener]:
+    """`await opens(store_url, console_token=…)` starts a console."""
+    async with AsyncExitStack() as stack:
+
+        async def open_console(store_url: str, **given: Any) -> Console:
+            # A gateway that nobody runs.
+            there = {"secret_key": SECRET_KEY, "data_dir": tmp_path, "gateway_port": 1, "redis_url": store_url}
+            settings = Settings(**{**there, **given})
+            client = connect_async(store_url)
+            stack.push_async_callback(client.aclose)
+            ledger = Ledger(
+                client, campaign=campaign.key, cadence=campaign.cadence(settings.pace), secret_key=SECRET_KEY
+            )
+            desk = build_desk(settings, clock=clock, ledger=ledger, campaign_name=campaign.name)
+            runner = web.AppRunner(build_app(desk), access_log=None)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            jar = aiohttp.CookieJar(unsafe=True)
+            http = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
+            return Console(f"http://127.0.0.1:{runner.addresses[0][1]}", desk, clock, http)
+
+        yield open_console
+
+
+@pytest.fixture
+async def console(opens: Opener, store_url: str) -> Console:
+    """Without a token, over the empty store."""
+    return await opens(store_url)
+
+
+@pytest.fixture
+async def guarded(opens: Opener, store_url: str) -> Console:
+    """With a token, and nobody logged in."""
+    return await opens(store_url, console_token=TOKEN)
+
+
+@pytest.fixture
+def story(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -> Simulation:
+    """The real actors over the same store."""
+    settings = Settings(secret_key=SECRET_KEY, sandboxed=frozenset({"resend", "notion"}))
+    return Simulation(store, campaign, settings, clock=clock)
+
+
+@pytest.fixture
+def ada() -> Assessment:
+    return Assessment(email="ada@example.org", first_name="Ada", assessment_score=38, red_systems=2)
+
+
+@pytest.fixture
+def own_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+    """A store that a test may stop and start."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="console-") as folder:
+        server = EmbeddedStore(Path(folder))
+        server.start()
+        yield server
+        server.stop()

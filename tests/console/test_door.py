@@ -1,0 +1,256 @@
+"""Who may come in, and what a page of somebody else's cannot do."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.settings import Settings, SettingsError
+from services.console.door import check_door
+from services.console.limits import FAILURES_MAX, FAILURES_OF_ALL_MAX, Failures
+from services.console.session import SESSION_S
+from tests.console.conftest import TOKEN, Console, Opener
+
+PAGES = ("/", "/dead-letters", "/people/enr_aaaaaaaaaaaaaaaa", "/dramatiq/", "/dramatiq/queues/send", "/nowhere")
+FORMS = ("/people", "/dead-letters/replay", "/dead-letters/discard", "/logout", "/dramatiq/delete-message")
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_page_asks_for_the_token_first_and_leads_back(guarded: Console, path: str) -> None:
+    answer = await guarded.sees(path)
+
+    assert (answer.status, answer.goes_to) == (303, f"/login?next={path.replace('/', '%2F')}")
+
+
+@pytest.mark.parametrize("path", FORMS)
+async def test_nothing_can_be_done_without_the_token(guarded: Console, path: str) -> None:
+    page = await guarded.asks("GET", "/login")
+
+    assert (await guarded.asks("POST", path, data={"form_token": page.form_token})).status == 401
+
+
+async def test_who_knows_the_token_is_in_and_lands_where_they_wanted_to_go(guarded: Console) -> None:
+    page = await guarded.asks("GET", "/login?next=/dead-letters")
+    form = {"form_token": page.form_token, "token": f" {TOKEN}\n", "next": "/dead-letters"}
+
+    answer = await guarded.asks("POST", "/login", data=form)
+
+    assert (answer.status, answer.goes_to) == (303, "/dead-letters")
+    assert (await guarded.sees("/")).status == 200
+    assert (await guarded.asks("GET", "/login")).goes_to == "/"
+
+
+@pytest.mark.parametrize("token", ["", "x", TOKEN[:-1], TOKEN.upper(), "é", "\ud800" if False else "☃" * 10_000])
+async def test_another_token_is_not(guarded: Console, token: str) -> None:
+    answer = await guarded.logs_in(token)
+
+    assert answer.status == 401
+    assert "That is not the token." in answer.text
+    assert (await guarded.sees("/")).status == 303
+
+
+async def test_the_cookie_is_only_for_our_own_pages_and_ends_after_a_day_of_work(guarded: Console) -> None:
+    cookie = (await guarded.logs_in()).cookies["advent_console"]
+
+    assert (cookie["httponly"], cookie["samesite"], cookie["path"], cookie["secure"]) == (True, "Strict", "/", "")
+    assert TOKEN not in cookie.value
+    guarded.clock.advance(SESSION_S * 1000 - 1_000)
+    assert (await guarded.sees("/")).status == 200
+    guarded.clock.advance(1_000)
+    assert (await guarded.sees("/")).status == 303
+
+
+async def test_over_tls_the_cookie_is_secure_and_a_proxy_must_be_trusted_to_say_so(
+    opens: Opener, store_url: str
+) -> None:
+    behind = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
+    trusting = await opens(store_url, console_token=TOKEN, trusted_proxies="127.0.0.0/8")
+    other = await opens(store_url, console_token=TOKEN)
+
+    secure = (await trusting.asks("GET", "/login", headers=behind)).cookies
+    believed_nothing = (await other.asks("GET", "/login", headers=behind)).cookies
+
+    assert secure["__Host-advent_console"]["secure"] is True
+    assert believed_nothing["advent_console"]["secure"] == ""
+
+
+async def test_a_cookie_changed_by_one_letter_or_of_another_token_is_none(opens: Opener, store_url: str) -> None:
+    first = await opens(store_url, console_token=TOKEN)
+    second = await opens(store_url, console_token="another token altogether")
+    cookie = (await first.logs_in()).cookies["advent_console"].value
+    guest = (await second.asks("GET", "/login")).cookies["advent_console"].value
+
+    async def status(console: Console, value: str) -> int:
+        console.http.cookie_jar.clear()
+        return (await console.asks("GET", "/", headers={"Cookie": f"advent_console={value}"})).status
+
+    assert await status(first, cookie) == 200
+    assert await status(second, cookie) == 303
+    assert await status(first, cookie.replace("in.", "in.x", 1)) == 303
+    assert await status(second, guest.replace("guest", "in", 1)) == 303
+    for junk in ("", ".", "in..", "in.a.b.c", "\xff" * 20):
+        assert await status(first, junk) == 303
+
+
+async def test_after_logging_out_a_copy_of_the_cookie_is_worth_nothing(guarded: Console) -> None:
+    cookie = (await guarded.logs_in()).cookies["advent_console"].value
+    page = await guarded.sees("/")
+
+    answer = await guarded.sends("/logout", token=page.form_token)
+
+    assert (answer.status, answer.goes_to, answer.cookies["advent_console"]["max-age"]) == (303, "/login", "0")
+    guarded.http.cookie_jar.clear()
+    assert (await guarded.asks("GET", "/", headers={"Cookie": f"advent_console={cookie}"})).status == 303
+
+
+async def test_a_form_needs_the_token_of_its_own_session(guarded: Console, opens: Opener, store_url: str) -> None:
+    await guarded.logs_in()
+    stranger = await opens(store_url, console_token=TOKEN)
+    theirs = (await stranger.asks("GET", "/login")).form_token
+
+    for token in ("", "x", theirs):
+        assert (await guarded.sends("/people", token=token, who="ada@example.org")).status == 403
+    assert (await guarded.sends("/people", who="ada@example.org")).status == 404
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+async def test_a_form_of_another_sites_page_does_nothing(guarded: Console, headers: dict[str, str]) -> None:
+    await guarded.logs_in()
+    token = (await guarded.sees("/")).form_token
+
+    assert (await guarded.sends("/people", token=token, who="a@x.example", headers=headers)).status == 403
+    ours = {"Origin": guarded.url, "Sec-Fetch-Site": "same-origin"}
+    assert (await guarded.sends("/people", token=token, who="a@x.example", headers=ours)).status == 404
+
+
+async def test_a_form_of_another_type_is_refused(guarded: Console) -> None:
+    await guarded.logs_in()
+    token = (await guarded.sees("/")).form_token
+
+    assert (await guarded.asks("POST", "/people", json={"form_token": token, "who": "a"})).status == 403
+
+
+@pytest.mark.parametrize(
+    "where", ["//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb", "", "/login"]
+)
+async def test_the_login_never_leads_away(guarded: Console, where: str) -> None:
+    page = await guarded.asks("GET", "/login")
+
+    answer = await guarded.asks("POST", "/login", data={"form_token": page.form_token, "token": TOKEN, "next": where})
+
+    assert answer.goes_to == "/"
+
+
+async def test_who_is_wrong_too_often_is_not_listened_to_for_a_minute(guarded: Console) -> None:
+    for _ in range(FAILURES_MAX):
+        assert (await guarded.logs_in("wrong")).status == 401
+
+    refused = await guarded.logs_in()
+    assert (refused.status, int(refused.headers["Retry-After"])) == (429, 60)
+    assert (await guarded.asks("GET", "/api/overview", headers={"Authorization": f"Bearer {TOKEN}"})).status == 429
+    guarded.clock.advance(60_000)
+    assert (await guarded.logs_in()).status == 303
+
+
+async def test_whoever_is_in_already_is_not_hindered_by_others_who_guess(guarded: Console) -> None:
+    await guarded.logs_in()
+    for _ in range(FAILURES_MAX + 1):
+        await guarded.asks("GET", "/", headers={"Authorization": "Bearer wrong"})
+
+    assert (await guarded.sees("/")).status == 200
+
+
+def test_many_sources_together_are_limited_too_and_forgotten_in_time() -> None:
+    failures = Failures()
+    for number in range(FAILURES_OF_ALL_MAX):
+        failures.count(f"192.0.2.{number}", now_ms=1_000)
+
+    assert failures.wait_ms("198.51.100.1", now_ms=2_000) == 59_000
+    assert failures.wait_ms("198.51.100.1", now_ms=61_000) == 0
+
+
+async def test_a_program_shows_the_token_each_time(guarded: Console) -> None:
+    right = await guarded.asks("GET", "/api/overview", headers={"Authorization": f"Bearer {TOKEN}"})
+    wrong = await guarded.asks("GET", "/api/overview", headers={"Authorization": "Bearer wrong"})
+    none = await guarded.asks("GET", "/api/overview")
+
+    assert (right.status, right.cookies) == (200, {})
+    assert [(a.status, a.headers["WWW-Authenticate"]) for a in (wrong, none)] == [(401, "Bearer")] * 2
+    assert none.headers["Content-Type"].startswith("application/problem+json")
+
+
+async def test_the_credentials_of_a_proxy_before_it_are_none_of_its_business(guarded: Console) -> None:
+    await guarded.logs_in()
+
+    assert (await guarded.sees("/", headers={"Authorization": "Basic dGVhbTpzZWNyZXQ="})).status == 200
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/metrics", "/static/live.js", "/look/look.css", "/login"])
+async def test_probes_scrapes_and_what_a_login_needs_are_open(guarded: Console, path: str) -> None:
+    assert (await guarded.asks("GET", path)).status == 200
+
+
+@pytest.mark.parametrize("host", ["localhost:9999", "127.0.0.1", "[::1]:8001", "LOCALHOST"])
+async def test_without_a_token_its_own_machines_names_are_served(console: Console, host: str) -> None:
+    assert (await console.sees("/", headers={"Host": host})).status == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.nip.io"},
+        {"Host": "localhost.evil.example:8001"},
+        {"X-Forwarded-For": "192.0.2.7"},
+        {"X-Real-IP": "192.0.2.7"},
+        {"Forwarded": "for=192.0.2.7"},
+    ],
+)
+async def test_without_a_token_nothing_else_is(console: Console, headers: dict[str, str]) -> None:
+    answer = await console.sees("/", headers=headers)
+
+    assert answer.status == 403
+    assert "CONSOLE_TOKEN" in answer.text
+
+
+async def test_without_a_token_forms_are_guarded_all_the_same(console: Console) -> None:
+    token = (await console.sees("/")).form_token
+    another_sites = {"Origin": "https://evil.example"}
+
+    assert (await console.sends("/people", token="x", who="a@x.example")).status == 403
+    assert (await console.sends("/people", token=token, who="a@x.example", headers=another_sites)).status == 403
+    assert (await console.sends("/people", token=token, who="a@x.example")).status == 404
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "console.internal"])
+def test_a_console_that_anybody_could_walk_into_does_not_start(host: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        check_door(Settings(console_host=host))
+
+    assert len(refused.value.problems) == 1
+    assert refused.value.problems[0].startswith(f"CONSOLE_TOKEN: unset, and CONSOLE_HOST={host}")
+    check_door(Settings(console_host=host, console_token=TOKEN))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
+def test_on_loopback_it_does(host: str) -> None:
+    check_door(Settings(console_host=host))
+
+
+@pytest.mark.parametrize("path", ["/", "/login", "/api/overview", "/nowhere", "/health", "/static/live.js"])
+async def test_every_answer_tells_browsers_to_be_careful(console: Console, path: str) -> None:
+    headers = (await console.sees(path)).headers
+
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert (headers["Cache-Control"], headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
+    assert (headers["Referrer-Policy"], headers["X-Frame-Options"]) == ("same-origin", "DENY")
