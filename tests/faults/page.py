@@ -28,7 +28,11 @@ tries and a dead letter, and an outage that three people meet costs nobody one, 
 one request at a time finds out, after 1 s, then 2, 4, 8, 16, at most 30 s (a spent quota: an hour, six for a month's);
 each time it is the turn of whoever is longest overdue, so a few mails that always fail cannot hold up the others. The
 rest keep their places in the schedule and cost nothing. The first success opens the way, and what waits leaves at the
-configured rate. Whoever holds and since when: `advent status`; `advent_circuit_open` in the metrics.
+configured rate. Why all wait and since when: `advent status`; `advent_circuit_open` in the metrics.
+
+A try of unknown outcome is repeated under the same key for 23 h; Resend forgets keys after 24. If everybody waits for
+longer, Resend's list tells: what is in it was accepted, what is certainly not goes again at its turn, and only what
+cannot be told becomes a dead letter.
 """
 
 
