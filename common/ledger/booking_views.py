@@ -56,7 +56,6 @@ async def happened(ledger: Ledger, contact: EnrollmentId) -> list[tuple[int, str
     lines: list[tuple[int, str, str]] = []
     async for call in calls(ledger, contact):
         lines += [(event.received_ms, _what(event), _detail(event)) for event in call.events]
-        lines += await feedback.happened(ledger, call.booking.id)
         for name, record in call.reminders.items():
             if record.fate is not Fate.PLANNED:
                 what = f"reminder {name.partition('/')[2]}"
@@ -64,6 +63,7 @@ async def happened(ledger: Ledger, contact: EnrollmentId) -> list[tuple[int, str
                     lines.append((record.at_ms, f"{what} {record.fate}", record.detail))
                 if record.sent_ms and (record.fate.is_told or record.sent_ms != record.at_ms):
                     lines.append((record.sent_ms, f"{what} accepted", record.detail))
+        lines += await feedback.happened(ledger, call.booking.id, call.reminders)
     return lines
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from common.domain.delivery import Record
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import DeliveryId, split_delivery_id
 from common.ledger import keys
@@ -81,13 +83,18 @@ async def told(ledger: Ledger, owner: str) -> list[Told]:
     return found
 
 
-async def happened(ledger: Ledger, owner: str) -> list[tuple[int, str, str]]:
-    """Lines of a timeline: (instant, what, detail), in no order."""
-    return [_line(one) for one in await told(ledger, owner)]
+async def happened(ledger: Ledger, owner: str, records: Mapping[str, Record]) -> list[tuple[int, str, str]]:
+    """
+    Lines of a timeline: (instant, what, detail), in no order. `records`: the fates of these mails, by name.
+
+    Nothing happens to a mail before it is accepted; but a delivery may be quicker than the answer is written down.
+    """
+    sent_ms = {name: record.sent_ms or 0 for name, record in records.items()}
+    return [_line(one, not_before_ms=sent_ms.get(one.name, 0)) for one in await told(ledger, owner)]
 
 
-def _line(one: Told) -> tuple[int, str, str]:
+def _line(one: Told, *, not_before_ms: int) -> tuple[int, str, str]:
     mail = one.name.replace("-", " ") if one.name.startswith("step-") else f"reminder {one.name.rpartition('/')[2]}"
     times = f"{one.times} times" if one.times > 1 else ""
     detail = ", ".join(part for part in (one.detail, times) if part)
-    return one.first_ms, f"{mail} {_WORDS.get(one.kind, one.kind)}", detail
+    return max(one.first_ms, not_before_ms), f"{mail} {_WORDS.get(one.kind, one.kind)}", detail

@@ -108,7 +108,8 @@ async def timeline(ledger: Ledger, enrollment_id: EnrollmentId) -> list[Entry]:
             entries.append(Entry(record.at_ms, f"step {step} {record.fate}", record.detail))
         if record.sent_ms and (record.fate.is_told or record.sent_ms != record.at_ms):
             entries.append(Entry(record.sent_ms, f"step {step} accepted", record.detail))
-    entries += [Entry(*line) for line in await feedback.happened(ledger, enrollment_id)]
+    steps = {f"step-{step}": record for step, record in enrollment.records.items()} if enrollment else {}
+    entries += [Entry(*line) for line in await feedback.happened(ledger, enrollment_id, steps)]
     for line in await ledger.client.lrange(keys.timeline(enrollment_id), 0, -1):
         at_ms, what, detail = json.loads(line)
         entries.append(Entry(int(at_ms), what, detail))

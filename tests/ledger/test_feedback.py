@@ -242,6 +242,12 @@ async def test_the_timeline_tells_each_word_once(ledger, sent):
     ]
 
 
+async def test_the_timeline_shows_the_acceptance_first_also_when_the_delivery_was_quicker(ledger, sent):
+    await tell(ledger, about(K.DELIVERED, sent - 30))
+
+    assert [entry.what for entry in await views.timeline(ledger, ADA)][1:] == ["step 1 accepted", "step 1 delivered"]
+
+
 async def test_who_unsubscribed_first_has_unsubscribed(ledger, sent):
     await ledger.unsubscribe(ADA, mark=ledger.mark("ada@example.org"), now_ms=sent + 10)
     await tell(ledger, about(K.COMPLAINED, sent + 50))
