@@ -8,7 +8,7 @@
 --                     attempts: tries that reached for the provider; failures: those that count; unknown: 1 while a
 --                     try is under way; doubt: 1 once the outcome of one stayed unknown; why: of the last failure;
 --                     replay: 1 when a person asked for it again; lost: claims in a row whose worker
---                     died or forgot them; frozen: the mail
+--                     died or forgot them; gone: the last claimer of whom that is counted; frozen: the mail
 --   circuit     HASH  until, reason: everybody waits for the provider; probe: instant of the try that finds out
 -- → ['go', fence, attempts, due_ms, first_ms, failures, doubt, frozen or '', enrollment fields and values …]
 --   | ['already', fate]           it has met its fate
@@ -31,7 +31,7 @@ local LOST_MAX = 3
 local job = id .. '/step-' .. step
 
 local open = redis.call('HMGET', delivery, 'worker', 'claimed', 'due', 'retry', 'doubt', 'unknown', 'replay',
-  'first')
+  'first', 'gone')
 local holder, claimed_ms = open[1], tonumber(open[2] or 0)
 local first_claim = not open[3]
 
@@ -83,7 +83,9 @@ local again = holder == claimer
 if not again and holder and holder ~= '' and claimed_ms + lease_ms > now_ms and alive(string.match(holder, '^[^#]*')) then
   return {'in hand', holder}
 end
-local lost = not again and holder and holder ~= ''
+-- Each death is counted once, however often the delivery has to wait before somebody goes on with it.
+local lost = not again and holder and holder ~= '' and holder ~= open[9]
+if lost then redis.call('HSET', delivery, 'gone', holder) end
 if lost and redis.call('HINCRBY', delivery, 'lost', 1) >= LOST_MAX then
   reason = 'killed its worker ' .. LOST_MAX .. ' times'
   if open[5] == '1' or open[6] == '1' then
@@ -140,6 +142,10 @@ if not replay and sending then
   end
 end
 
+if not again and not may_be_tried(job, claimer) then
+  later(now_ms + 1000)
+  return {'not yet', now_ms + 1000}
+end
 if held[1] then redis.call('HSET', circuit, 'probe', now_ms) end
 -- An attempt that was under way when its worker died: nobody knows what became of it.
 if open[6] == '1' then redis.call('HSET', delivery, 'doubt', 1, 'unknown', 0) end

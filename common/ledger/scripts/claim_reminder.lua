@@ -29,7 +29,7 @@ local of_campaign = redis.call('HGET', meeting, 'campaign')
 if of_campaign ~= campaign then
   return {'held', later(now_ms + 600000), 'campaign ' .. (of_campaign or '?') .. ' is not served here'}
 end
-local open = redis.call('HMGET', delivery, 'worker', 'claimed', 'retry', 'unknown', 'doubt', 'attempts')
+local open = redis.call('HMGET', delivery, 'worker', 'claimed', 'retry', 'unknown', 'doubt', 'attempts', 'gone')
 local holder, again = open[1], open[1] == claimer
 if not again and holder and holder ~= '' and tonumber(open[2]) + lease_ms > now_ms
   and alive(string.match(holder, '^[^#]*')) then
@@ -42,7 +42,8 @@ if reason then
   return {'exited', reason}
 end
 
-local lost = not again and holder and holder ~= ''
+local lost = not again and holder and holder ~= '' and holder ~= open[7]
+if lost then redis.call('HSET', delivery, 'gone', holder) end
 if lost and redis.call('HINCRBY', delivery, 'lost', 1) >= LOST_MAX then
   reason = 'killed its worker ' .. LOST_MAX .. ' times'
   if open[4] == '1' or open[5] == '1' then
@@ -67,6 +68,7 @@ if held[1] and not again then
   local until_ms = held_until(held, now_ms)
   if until_ms > now_ms then return {'held', later(until_ms), held[2]} end
 end
+if not again and not may_be_tried(job, claimer) then return {'not yet', later(now_ms + 1000)} end
 if held[1] then redis.call('HSET', circuit, 'probe', now_ms) end
 
 -- An attempt that was under way when its worker died: nobody knows what became of it.

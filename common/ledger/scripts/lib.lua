@@ -187,6 +187,18 @@ local function held_until(held, now_ms)
   return held[3] and tonumber(held[3]) + 15000 > now_ms and now_ms + 1000 or 0
 end
 
+-- Whoever was in hand when two workers died may be what killed them, or have stood near. Of all those one at a time is
+-- tried, so that a third death tells which it is.
+--   suspect  STRING  `delivery claimer` of the one that is being tried
+local function may_be_tried(job, claimer)
+  if tonumber(redis.call('HGET', P .. 'delivery:' .. job, 'lost') or 0) < 2 then return true end
+  local other, holder = string.match(redis.call('GET', P .. 'suspect') or '', '^(%S+) (%S+)$')
+  if other and other ~= job and redis.call('HGET', P .. 'delivery:' .. other, 'worker') == holder
+    and alive(string.match(holder, '^[^#]*')) then return false end
+  redis.call('SET', P .. 'suspect', job .. ' ' .. claimer)
+  return true
+end
+
 -- Nothing more is sent of an enrollment while `hold` names a reason; each of several must be released.
 local function hold(enrollment_id, why, now_ms)
   local key = P .. 'enrollment:' .. enrollment_id
