@@ -1,0 +1,33 @@
+"""
+A worker that one mail kills: `python -m tests.acceptance.poisoned WHOM STEP`, with the settings of `advent worker`.
+
+Its actors are the real ones; only when the mail of this step to this person is about to be handed over, the process
+ends as if a library had crashed: no handler runs, nothing is said.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from actors import send
+from services.cli.main import main
+
+KILLED = 137
+
+
+def poison(whom: str, step: int) -> None:
+    hand_over = send._hand_over
+
+    async def die_or_hand_over(world: Any, claim: Any, mail: Any, *, attempt: int) -> None:
+        if claim.address == whom and claim.step == step:
+            os._exit(KILLED)
+        await hand_over(world, claim, mail, attempt=attempt)
+
+    send._hand_over = die_or_hand_over
+
+
+if __name__ == "__main__":
+    poison(sys.argv[1], int(sys.argv[2]))
+    sys.exit(main(["worker"]))
