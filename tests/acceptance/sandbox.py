@@ -37,9 +37,12 @@ class Sandbox:
     def set_faults(self, *rules: dict[str, Any]) -> None:
         self._put({"rules": list(rules)})
 
+    def turn(self, **dials: Any) -> None:
+        self._put({"dials": dials})
+
     def hurry(self) -> None:
         """Accept requests as fast as they come; both providers' rate limits have tests of their own."""
-        self._put({"dials": {"resend_requests_per_second": 10_000, "notion_requests_per_minute": 1_000_000}})
+        self.turn(resend_requests_per_second=10_000, notion_requests_per_minute=1_000_000)
 
     def _get(self, path: str) -> Any:
         # A sandbox that has just been killed is asked again by whoever waits for it.
