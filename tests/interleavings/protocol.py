@@ -258,15 +258,16 @@ class Protocol:
         return replace(worker, at="fetch", ready_id="", claim=None, mail="")
 
     def _nobody_else_has(self, claim: Go, worker: Worker) -> None:
+        """Whoever had it just before has been silent, or for longer than a lease; earlier ones have lost it already."""
         for other in self._state.workers:
-            if other.name == worker.name or other.claim is None or self._score(other) != ALIVE:
+            held = other.claim
+            if other.name == worker.name or held is None or other.at == "acknowledge":
                 continue
-            if other.claim.delivery_id == claim.delivery_id and other.at != "acknowledge":
-                known = self.client.hmget(keys.delivery(claim.delivery_id), "worker", "fence")
-                overdue = other.claim.fence < claim.fence and self._lease_over(other)
-                assert overdue, f"{worker.name} and {other.name} both have {claim.delivery_id}: {known}"
+            if (held.delivery_id, held.fence) == (claim.delivery_id, claim.fence - 1):
+                is_gone = self._score(other) != ALIVE or self._lease_over()
+                assert is_gone, f"{worker.name} and {other.name} both have {claim.delivery_id}"
 
-    def _lease_over(self, worker: Worker) -> bool:
+    def _lease_over(self) -> bool:
         # Claims are made at the instants the clock stood at; only a pass of the lease ends one by time.
         return self._state.now_ms >= NOW_MS + LEASE_MS
 
