@@ -1,0 +1,27 @@
+"""The list of planted faults keeps up with the scripts; `make mutants` tries each of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.mutants.planted import BROKER, LEDGER, MUTANTS, PROVIDERS, Mutant
+
+HOUSE = Path(__file__).parents[2]
+SCRIPTS = [file for folder in (LEDGER, BROKER, PROVIDERS) for file in sorted((HOUSE / folder).glob("*.lua"))]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_every_script_has_a_fault_to_be_found(script: Path) -> None:
+    assert any(HOUSE / mutant.file == script for mutant in MUTANTS), f"plant one in tests/mutants/planted.py: {script}"
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_what_a_fault_takes_away_is_there_once(mutant: Mutant) -> None:
+    assert (HOUSE / mutant.file).read_text().count(mutant.was) == 1, "write this fault anew for what is there now"
+    assert mutant.was != mutant.becomes
+
+
+def test_no_fault_is_listed_twice() -> None:
+    assert len(MUTANTS) == len(set(MUTANTS))

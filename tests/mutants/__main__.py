@@ -1,0 +1,58 @@
+"""`make mutants`: plants every fault, two at a time; status 1 when one is not found. Words choose: `… claim freeze`."""
+
+from __future__ import annotations
+
+import argparse
+import queue
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.mutants.planted import MUTANTS, Mutant
+from tests.mutants.running import Copy, Verdict
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("scripts", nargs="*", help="only these scripts (claim, takeover, …)")
+    parser.add_argument("--jobs", type=int, default=2)
+    given = parser.parse_args()
+    chosen = [mutant for mutant in MUTANTS if not given.scripts or mutant.script in given.scripts]
+    began_s = time.monotonic()
+    verdicts = _all(chosen, given.jobs)
+    missed = [verdict for verdict in verdicts if not verdict.by]
+    for verdict in missed:
+        print(f"{'NOT THERE' if verdict.stale else 'NOT FOUND'}  {verdict.mutant}")
+    print(f"{len(verdicts)} planted, {len(verdicts) - len(missed)} found, {time.monotonic() - began_s:.0f} s")
+    return 1 if missed else 0
+
+
+def _all(mutants: list[Mutant], jobs: int) -> list[Verdict]:
+    with tempfile.TemporaryDirectory(prefix="advent-mutants-") as folder:
+        copies: queue.Queue[Copy] = queue.Queue()
+        for number in range(jobs):
+            copies.put(Copy(Path(folder) / str(number)))
+        if by := copies.queue[0].is_sound({mutant.folder for mutant in mutants}):
+            sys.exit(f"without any fault a test fails: {by}")
+
+        def try_out(mutant: Mutant) -> Verdict:
+            copy = copies.get()
+            try:
+                verdict = copy.try_out(mutant)
+            finally:
+                copies.put(copy)
+            print(
+                f"{'found' if verdict.by else 'STALE' if verdict.stale else 'MISSED':7} {mutant}  by {verdict.by}",
+                file=sys.stderr,
+                flush=True,
+            )
+            return verdict
+
+        with ThreadPoolExecutor(jobs) as pool:
+            return list(pool.map(try_out, mutants))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

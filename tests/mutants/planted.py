@@ -1,0 +1,463 @@
+"""
+The faults: a guard dropped, two lines swapped, a comparison turned round.
+
+Each names its script and what is there; `becomes` takes its place. When a script changes so that the text is gone,
+write the fault anew for what is there now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LEDGER = "common/ledger/scripts"
+BROKER = "common/broker_scripts"
+PROVIDERS = "common/providers/scripts"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    folder: str
+    script: str
+    was: str
+    becomes: str = ""
+
+    @property
+    def file(self) -> str:
+        return f"{self.folder}/{self.script}.lua"
+
+    def __str__(self) -> str:
+        was, becomes = (" ⏎ ".join(line.strip() for line in text.splitlines()) for text in (self.was, self.becomes))
+        return f"{self.script}: {was} → {becomes or 'nothing'}"
+
+
+def _swapped(folder: str, script: str, first: str, second: str) -> Mutant:
+    return Mutant(folder, script, f"{first}\n{second}\n", f"{second}\n{first}\n")
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    # accept
+    Mutant(LEDGER, "accept", "if given then", "if false then"),
+    Mutant(LEDGER, "accept", "if not assessed_ms then", "if true then"),
+    Mutant(
+        LEDGER,
+        "accept",
+        "tonumber(received_ms) > tonumber(assessed_ms)",
+        "tonumber(received_ms) < tonumber(assessed_ms)",
+    ),
+    Mutant(LEDGER, "accept", "  redis.call('SADD', P .. 'enrolled', id)\n"),
+    Mutant(LEDGER, "accept", "  count('accepted', 1)\n"),
+    Mutant(
+        LEDGER,
+        "accept",
+        "  schedule('classify', id, received_ms)\n  if answer == '' then answer = 'accepted' end",
+        "  if answer == '' then answer = 'accepted' end",
+    ),
+    Mutant(LEDGER, "accept", "redis.call('SET', webhook, line, 'PX', remember_ms)\n"),
+    # accept_booking
+    Mutant(LEDGER, "accept_booking", "if given then", "if false then"),
+    Mutant(
+        LEDGER,
+        "accept_booking",
+        "redis.call('HSETNX', booking, digest, event)",
+        "redis.call('HSET', booking, 'one', event)",
+    ),
+    Mutant(LEDGER, "accept_booking", "  redis.call('SADD', P .. 'links:' .. ARGV[i], id)\n"),
+    Mutant(LEDGER, "accept_booking", "redis.call('ZADD', P .. 'bookings', received_ms, id)\n"),
+    Mutant(LEDGER, "accept_booking", "schedule('bookings', id .. '/' .. digest, received_ms)\n"),
+    # ask_calendar, ask_mirror
+    Mutant(LEDGER, "ask_calendar", "then return 0 end", "then return 1 end"),
+    Mutant(LEDGER, "ask_mirror", "if ARGV[3] ~= ''", "if ARGV[3] == ''"),
+    Mutant(LEDGER, "ask_mirror", "pump(tonumber(ARGV[1]))\n"),
+    # claim
+    Mutant(LEDGER, "claim", "if met then return {'already', string.match(met, '^%S+')} end\n"),
+    Mutant(LEDGER, "claim", "if suppressed then", "if false then"),
+    Mutant(LEDGER, "claim", "if status == 'exited' then", "if false then"),
+    Mutant(LEDGER, "claim", "if first_claim and next_step ~= step then return {'unknown'} end\n"),
+    Mutant(LEDGER, "claim", "if of_campaign ~= campaign then", "if false then"),
+    Mutant(
+        LEDGER,
+        "claim",
+        "claimed_ms + lease_ms > now_ms and alive(string.match(holder, '^[^#]*'))",
+        "claimed_ms + lease_ms > now_ms",
+    ),
+    Mutant(
+        LEDGER,
+        "claim",
+        "claimed_ms + lease_ms > now_ms and alive(string.match(holder, '^[^#]*'))",
+        "alive(string.match(holder, '^[^#]*'))",
+    ),
+    Mutant(LEDGER, "claim", "  return {'in hand', holder}\n", ""),
+    Mutant(LEDGER, "claim", "local again = holder == claimer", "local again = false"),
+    Mutant(LEDGER, "claim", ">= LOST_MAX then", "> LOST_MAX then"),
+    Mutant(LEDGER, "claim", "not_before > now_ms then", "not_before < now_ms then"),
+    Mutant(LEDGER, "claim", "if held[1] and not again then", "if false then"),
+    Mutant(LEDGER, "claim", "if not replay and last_ms and", "if last_ms and"),
+    Mutant(LEDGER, "claim", "if not replay and last_ms and", "if false and"),
+    Mutant(LEDGER, "claim", "if not replay and sending then", "if false then"),
+    Mutant(LEDGER, "claim", "if open[6] == '1' then redis.call('HSET', delivery, 'doubt', 1, 'unknown', 0) end\n"),
+    Mutant(
+        LEDGER,
+        "claim",
+        "redis.call('HINCRBY', delivery, 'fence', again and 0 or 1)",
+        "redis.call('HINCRBY', delivery, 'fence', 0)",
+    ),
+    Mutant(
+        LEDGER,
+        "claim",
+        "redis.call('HINCRBY', delivery, 'fence', again and 0 or 1)",
+        "redis.call('HINCRBY', delivery, 'fence', 1)",
+    ),
+    Mutant(LEDGER, "claim", "    schedule('send', id .. '/step-' .. (step + 1), next_due_ms)\n"),
+    Mutant(LEDGER, "claim", "redis.call('ZADD', P .. 'open', now_ms + lease_ms, job)\n"),
+    Mutant(LEDGER, "claim", "if hold_reason and not again then", "if false then"),
+    Mutant(LEDGER, "claim", "  bury(id, step, ARGV[3], redis.call('HGET', delivery, 'attempts') or 0, reason)\n"),
+    Mutant(LEDGER, "claim", "holder ~= '' and holder ~= open[9]", "holder ~= ''"),
+    Mutant(LEDGER, "claim", "if not again and not may_be_tried(job, claimer) then", "if false then"),
+    Mutant(LEDGER, "claim", "  due_ms = schedule('send', job, due_ms)\n", "  schedule('send', job, due_ms)\n"),
+    # claim_reminder
+    Mutant(LEDGER, "claim_reminder", "if fate ~= 'planned' then return {'already', fate} end\n"),
+    Mutant(LEDGER, "claim_reminder", "  and alive(string.match(holder, '^[^#]*')) then", "  then"),
+    Mutant(LEDGER, "claim_reminder", "if reason then\n  skip_reminder", "if false then\n  skip_reminder"),
+    Mutant(LEDGER, "claim_reminder", "not_before > now_ms then return", "not_before < now_ms then return"),
+    Mutant(LEDGER, "claim_reminder", "until_ms = math.min(until_ms, tonumber(string.match(name, '^%d+')))\n"),
+    Mutant(LEDGER, "claim_reminder", "again and 0 or 1", "0"),
+    Mutant(LEDGER, "claim_reminder", ">= LOST_MAX then", "> LOST_MAX then"),
+    Mutant(
+        LEDGER, "claim_reminder", "if open[4] == '1' then redis.call('HSET', delivery, 'doubt', 1, 'unknown', 0) end\n"
+    ),
+    # discard, discard_reminder
+    Mutant(LEDGER, "discard", "redis.call('ZREM', KEYS[2], job) == 0", "false"),
+    Mutant(LEDGER, "discard", "redis.call('DEL', KEYS[1])\n"),
+    Mutant(LEDGER, "discard_reminder", "then return 0 end", "then return 1 end"),
+    # doubt
+    Mutant(LEDGER, "doubt", "~= fence then return 0 end", "~= fence then return 1 end"),
+    Mutant(LEDGER, "doubt", "math.min(first_ms, since_ms)", "math.max(first_ms, since_ms)"),
+    # enroll
+    Mutant(LEDGER, "enroll", "if status == 'accepted' then", "if true then"),
+    Mutant(LEDGER, "enroll", "  schedule('send', id .. '/step-1', due_ms)\n"),
+    Mutant(LEDGER, "enroll", "  changed(id, now_ms)\n"),
+    Mutant(
+        LEDGER,
+        "enroll",
+        "'HSETNX', enrollment, 'announced', now_ms) == 1",
+        "'HSETNX', enrollment, 'announced', now_ms) >= 0",
+    ),
+    # exit
+    Mutant(LEDGER, "exit", "redis.call('HSETNX', KEYS[2], mark", "redis.call('HSET', KEYS[2], mark"),
+    Mutant(LEDGER, "exit", "if exit(id, reason, now_ms) then return 1 end\n"),
+    # feedback
+    Mutant(LEDGER, "feedback", "if given then return {1, given} end\n"),
+    Mutant(LEDGER, "feedback", "holder == '' or not alive(string.match(holder, '^[^#]*'))", "true"),
+    Mutant(LEDGER, "feedback", "  elseif kind == 'failed' then\n    return\n"),
+    Mutant(LEDGER, "feedback", "  redis.call('ZREM', P .. 'dead', job)\n"),
+    Mutant(LEDGER, "feedback", "tonumber(first_ms) < tonumber(event_ms)", "tonumber(first_ms) > tonumber(event_ms)"),
+    Mutant(LEDGER, "feedback", "  leave()\n"),
+    Mutant(LEDGER, "feedback", "if mark ~= '' then suppress() end", "suppress()"),
+    # found, found_reminder
+    Mutant(LEDGER, "found", "tonumber(since_ms) ~= buried_ms", "false"),
+    Mutant(LEDGER, "found", "redis.call('ZREM', dead, job)\n"),
+    Mutant(LEDGER, "found", "last_sent(id, sent_ms)\n"),
+    Mutant(LEDGER, "found_reminder", "tonumber(since_ms) ~= tonumber(ARGV[4])", "false"),
+    Mutant(LEDGER, "found_reminder", "redis.call('ZREM', dead, job)\n"),
+    # freeze
+    Mutant(LEDGER, "freeze", "if redis.call('HGET', delivery, 'fence') ~= fence then return {'lost'} end\n"),
+    Mutant(LEDGER, "freeze", "if suppressed then exit(id, string.match(suppressed, '^%S+'), ARGV[3]) end\n"),
+    Mutant(LEDGER, "freeze", "if known[1] == 'exited' then return {'exited', known[2]} end\n"),
+    Mutant(LEDGER, "freeze", "if held[1] and tonumber(held[1]) > now_ms then", "if false then"),
+    Mutant(
+        LEDGER,
+        "freeze",
+        "redis.call('HSETNX', delivery, 'frozen', mail)",
+        "redis.call('HSET', delivery, 'frozen', mail)",
+    ),
+    Mutant(
+        LEDGER,
+        "freeze",
+        "redis.call('HSETNX', delivery, 'first', now_ms)",
+        "redis.call('HSET', delivery, 'first', now_ms)",
+    ),
+    Mutant(LEDGER, "freeze", "redis.call('HSET', delivery, 'unknown', 1)\n"),
+    # freeze_reminder
+    Mutant(LEDGER, "freeze_reminder", "~= fence then return {'lost'} end", "~= fence then return {'held', 1, ''} end"),
+    Mutant(LEDGER, "freeze_reminder", "if reason then return {'exited', reason} end\n"),
+    Mutant(
+        LEDGER,
+        "freeze_reminder",
+        "redis.call('HSETNX', delivery, 'frozen', mail)",
+        "redis.call('HSET', delivery, 'frozen', mail)",
+    ),
+    # gather_booking
+    Mutant(LEDGER, "gather_booking", "  if contact then contacts[#contacts + 1] = contact end\n"),
+    Mutant(LEDGER, "gather_booking", "ipairs(series(ARGV[1]))", "ipairs({ARGV[1]})"),
+    # hold, release
+    Mutant(LEDGER, "hold", "then return 1 end", "then return 0 end"),
+    Mutant(LEDGER, "release", "then return 1 end", "then return 0 end"),
+    # keep_lease
+    Mutant(LEDGER, "keep_lease", "~= ARGV[2] then return 0 end", "~= ARGV[2] then return 1 end"),
+    Mutant(LEDGER, "keep_lease", "redis.call('HSET', KEYS[1], 'claimed', ARGV[3])\n"),
+    # lib
+    Mutant(LEDGER, "lib", "local SILENT_MS = 4000", "local SILENT_MS = 4000000000000"),
+    Mutant(LEDGER, "lib", "  redis.call('ZADD', delayed(queue), due_ms, id)\n  return due_ms", "  return due_ms"),
+    Mutant(LEDGER, "lib", "  keep_body(queue, id, due_ms)\n  redis.call('ZADD'", "  redis.call('ZADD'"),
+    Mutant(LEDGER, "lib", "    due_ms = due_ms + 1\n", "    break\n"),
+    Mutant(
+        LEDGER,
+        "lib",
+        "  redis.call('HDEL', delayed(queue) .. '.msgs', id)\n  return redis.call('ZREM'",
+        "  return redis.call('ZREM'",
+    ),
+    Mutant(LEDGER, "lib", "  if not beat then return false end\n", "  if not beat then return true end\n"),
+    Mutant(LEDGER, "lib", "  redis.call('ZADD', P .. 'changed', now_ms, enrollment_id)\n"),
+    Mutant(LEDGER, "lib", "  if before then count('fate:' .. string.match(before, '^%S+'), -1) end\n"),
+    Mutant(LEDGER, "lib", "tonumber(last_ms) < tonumber(sent_ms)", "tonumber(last_ms) > tonumber(sent_ms)"),
+    Mutant(
+        LEDGER,
+        "lib",
+        "  redis.call('ZADD', P .. 'dead', now_ms, job)\n  redis.call('ZREM', P .. 'open', job)\n  tell(",
+        "  redis.call('ZREM', P .. 'open', job)\n  tell(",
+    ),
+    Mutant(
+        LEDGER, "lib", "'active' or redis.call('HEXISTS', key, 'next') == 1 then return end", "'active' then return end"
+    ),
+    Mutant(LEDGER, "lib", "    if redis.call('HEXISTS', key, 's' .. step) == 0 then return end\n"),
+    Mutant(LEDGER, "lib", "  if status ~= 'accepted' and status ~= 'active' then return false end\n"),
+    Mutant(LEDGER, "lib", "  if step then unschedule('send', enrollment_id .. '/step-' .. step) end\n"),
+    Mutant(
+        LEDGER,
+        "lib",
+        "    redis.call('HDEL', P .. 'queue:__probing__', queue)\n",
+    ),
+    Mutant(LEDGER, "lib", "  if known[3] then unschedule('send', enrollment_id .. '/step-' .. known[3]) end\n"),
+    Mutant(
+        LEDGER,
+        "lib",
+        "  if known[2] then schedule('send', enrollment_id .. '/step-' .. known[2], known[4] or known[3]) end\n",
+    ),
+    Mutant(LEDGER, "lib", "  if #left > 0 then", "  if false then"),
+    Mutant(LEDGER, "lib", "  if known[1] ~= 'booked' then return known[1] end\n"),
+    Mutant(LEDGER, "lib", "  if known[2] ~= start then return 'moved' end\n"),
+    Mutant(LEDGER, "lib", "  if tonumber(start) <= now_ms then return 'expired' end\n"),
+    Mutant(LEDGER, "lib", "  if open[2] == '1' or open[3] == '1' then\n", "  if false then\n"),
+    Mutant(LEDGER, "lib", "'lost') or 0) < 2 then return true end", "'lost') or 0) < 3 then return true end"),
+    Mutant(
+        LEDGER,
+        "lib",
+        "'worker') == holder\n    and alive(string.match(holder, '^[^#]*')) then",
+        "'worker') == holder then",
+    ),
+    Mutant(
+        LEDGER,
+        "lib",
+        "if other and other ~= job and redis.call('HGET', P .. 'delivery:' .. other, 'worker') == holder",
+        "if other and other ~= job",
+    ),
+    # pause, resume
+    Mutant(LEDGER, "pause", "if stands then return {0, stands} end\n"),
+    Mutant(LEDGER, "pause", "  redis.call('SADD', P .. 'queue:__paused__', 'send')\n"),
+    Mutant(LEDGER, "pause", "  hold(whose, 'paused', now_ms)\n"),
+    Mutant(LEDGER, "resume", "  redis.call('SREM', P .. 'queue:__paused__', 'send')\n"),
+    Mutant(LEDGER, "resume", "redis.call('HDEL', KEYS[1], whose)\n"),
+    Mutant(LEDGER, "resume", "  release(whose, 'paused', now_ms)\n"),
+    # replay, replay_reminder
+    Mutant(LEDGER, "replay", "if since_ms < 0 or", "if"),
+    Mutant(LEDGER, "replay", "(buried_ms > 0 and since_ms ~= buried_ms)", "false"),
+    Mutant(LEDGER, "replay", "redis.call('ZREM', dead, job)\n"),
+    Mutant(LEDGER, "replay", "if way == 'fresh' then redis.call('HDEL', delivery, 'frozen') end\n"),
+    Mutant(LEDGER, "replay", "if way == 'fresh' then", "if true then"),
+    Mutant(LEDGER, "replay", "if way ~= 'same' then", "if true then"),
+    Mutant(LEDGER, "replay", "schedule('send', job, now_ms)\n"),
+    Mutant(LEDGER, "replay", "'replay', 1)", "'replay', 0)"),
+    Mutant(LEDGER, "replay_reminder", "if since_ms < 0 or", "if"),
+    Mutant(LEDGER, "replay_reminder", "schedule('send', job, now_ms)\n"),
+    Mutant(LEDGER, "replay_reminder", "if way == 'fresh' then", "if true then"),
+    # restore
+    Mutant(
+        LEDGER,
+        "restore",
+        "elseif status ~= 'active' then\n  return 'known'",
+        "elseif status ~= 'active' then\n  status = 'active'",
+    ),
+    Mutant(LEDGER, "restore", "if reason and is_blank then", "if reason then"),
+    Mutant(LEDGER, "restore", "if not is_met(step) and not is_open(step) then", "if not is_met(step) then"),
+    Mutant(LEDGER, "restore", "      last_sent(id, sent[1])\n"),
+    Mutant(
+        LEDGER,
+        "restore",
+        "tonumber(given.anchor) < tonumber(anchor_ms)",
+        "tonumber(given.anchor) > tonumber(anchor_ms)",
+    ),
+    Mutant(LEDGER, "restore", "if not held then schedule(", "if true then schedule("),
+    # settle
+    Mutant(LEDGER, "settle", "if redis.call('HGET', delivery, 'fence') ~= fence then return 0 end\n"),
+    Mutant(LEDGER, "settle", "if doubt then redis.call('HSET', delivery, 'doubt', 1) end\n"),
+    Mutant(LEDGER, "settle", "if outcome == 'retry' then redis.call('HINCRBY', delivery, 'failures', 1) end\n"),
+    Mutant(
+        LEDGER,
+        "settle",
+        "then redis.call('HINCRBY', delivery, 'attempts', -1) end",
+        "then redis.call('HINCRBY', delivery, 'attempts', 1) end",
+    ),
+    Mutant(LEDGER, "settle", "  redis.call('HDEL', delivery, 'lost')\n"),
+    Mutant(LEDGER, "settle", "  schedule('send', job, due_ms)\n  return 1", "  return 1"),
+    Mutant(LEDGER, "settle", "  redis.call('HSET', delivery, 'unknown', 0)\n"),
+    Mutant(LEDGER, "settle", "unschedule('send', job)\n"),
+    Mutant(LEDGER, "settle", "complete(id, steps, now_ms)\n"),
+    Mutant(LEDGER, "settle", "redis.call('ZREM', P .. 'open', job)\n"),
+    # settle_reminder
+    Mutant(LEDGER, "settle_reminder", "if redis.call('HGET', delivery, 'fence') ~= fence then return 0 end\n"),
+    Mutant(LEDGER, "settle_reminder", "  due_ms = math.min(due_ms, tonumber(string.match(name, '^%d+')))\n"),
+    Mutant(LEDGER, "settle_reminder", "  schedule('send', job, due_ms)\n"),
+    Mutant(LEDGER, "settle_reminder", "  bury_reminder(id, name, now_ms, attempts, detail)\n"),
+    # shown, take_changed
+    Mutant(LEDGER, "shown", "~= worker then return 0 end", "~= worker then return 1 end"),
+    Mutant(LEDGER, "shown", "redis.call('HDEL', syncing, id)\n"),
+    Mutant(LEDGER, "shown", "'rev') ~= revision then", "'rev') == revision then"),
+    Mutant(LEDGER, "shown", "  redis.call('HSET', enrollment, 'shown', revision)\n"),
+    Mutant(LEDGER, "shown", "elseif again_ms > 0 then", "elseif again_ms < 0 then"),
+    Mutant(LEDGER, "take_changed", "tonumber(since) + FORGOTTEN_MS < now_ms or not alive(holder)", "false"),
+    Mutant(LEDGER, "take_changed", "if redis.call('HEXISTS', syncing, id) == 0 then", "if true then"),
+    Mutant(LEDGER, "take_changed", "'ZREVRANGE'", "'ZRANGE'"),
+    Mutant(LEDGER, "take_changed", "    redis.call('ZREM', changed_key, id)\n"),
+    # sweep
+    Mutant(LEDGER, "sweep", "then heal('classify', id, due_ms) end", "then healed[1] = id end"),
+    Mutant(
+        LEDGER,
+        "sweep",
+        "known[1] == 'active' and known[2] and not known[8] then",
+        "known[1] == 'active' and known[2] then",
+    ),
+    Mutant(LEDGER, "sweep", "      heal('send', job, due_ms)\n"),
+    Mutant(LEDGER, "sweep", "      heal('send', job, now_ms)\n"),
+    Mutant(LEDGER, "sweep", "    if not scheduled('send', job, due_ms) then\n", "    if true then\n"),
+    Mutant(LEDGER, "sweep", "    redis.call('ZADD', P .. 'changed', 0, id)\n"),
+    Mutant(LEDGER, "sweep", "  if waiting > 0 then pump(now_ms) end\n"),
+    # trouble
+    Mutant(
+        LEDGER,
+        "trouble",
+        "not known[1] and not everybodys and different < 3",
+        "not known[1] and not everybodys and different < 4",
+    ),
+    Mutant(LEDGER, "trouble", "if not string.find(failing, whose, 1, true) then failing", "if true then failing"),
+    Mutant(LEDGER, "trouble", "math.min(1000 * 2 ^ misses, 30000)", "math.min(1000 * 2 ^ misses, 300000)"),
+    Mutant(LEDGER, "trouble", "if at_least_ms <= until_ms then return", "if true then return"),
+    Mutant(LEDGER, "trouble", "let_through_from(circuit, until_ms, whose)\n"),
+    # write_bookings
+    Mutant(LEDGER, "write_bookings", "if there ~= events then return 0 end\n"),
+    Mutant(
+        LEDGER,
+        "write_bookings",
+        "'turn') or '0') ~= contact[2] then return 0 end",
+        "'turn') or '0') ~= contact[2] then break end",
+    ),
+    Mutant(
+        LEDGER,
+        "write_bookings",
+        "at_ms ~= due_ms and redis.call('EXISTS', P .. 'delivery:' .. job) == 0",
+        "at_ms ~= due_ms",
+    ),
+    Mutant(LEDGER, "write_bookings", "'worker') or '') == '' then", "'worker') or '') ~= '' then"),
+    Mutant(LEDGER, "write_bookings", "  if nurture == 'hold' then hold(who, 'booked', now_ms) end\n"),
+    Mutant(LEDGER, "write_bookings", "  if nurture == 'stop' then exit(who, 'stopped', now_ms) end\n"),
+    # ask_replay, refuse_replay, never_accepted, put_off_booking
+    Mutant(LEDGER, "ask_replay", "~= buried_ms then return 0 end", "~= buried_ms then return 1 end"),
+    Mutant(LEDGER, "ask_replay", "schedule('replay', id, now_ms)\n"),
+    Mutant(LEDGER, "refuse_replay", "~= buried_ms then return 0 end", "~= buried_ms then return 1 end"),
+    Mutant(LEDGER, "refuse_replay", "redis.call('HDEL', delivery, 'asked')\n"),
+    Mutant(LEDGER, "never_accepted", "known[1] ~= fence or known[2]", "known[2]"),
+    Mutant(LEDGER, "never_accepted", "known[2] ~= '1' or known[3] then", "known[3] then"),
+    Mutant(LEDGER, "never_accepted", "known[2] ~= '1' or known[3] then", "known[2] ~= '1' then"),
+    Mutant(LEDGER, "put_off_booking", "redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])\n"),
+    Mutant(LEDGER, "put_off_booking", "schedule('bookings', ARGV[1], ARGV[2])\n"),
+    # broker: ack, amend, beat
+    Mutant(BROKER, "ack", "    return 0\n", "    -- goes on\n"),
+    Mutant(BROKER, "ack", 'redis.call("HDEL", KEYS[1] .. ":" .. queue .. ".msgs", id)\n'),
+    Mutant(BROKER, "ack", 'redis.call("HDEL", KEYS[1] .. ":__takeovers__." .. queue, id)\n'),
+    Mutant(BROKER, "ack", 'redis.call("SREM", KEYS[1] .. ":__started__." .. suffix, id)\n'),
+    Mutant(BROKER, "amend", "    return 0\n", "    -- goes on\n"),
+    Mutant(BROKER, "beat", 'redis.call("ZADD", heartbeats, now_ms, ARGV[2])\n'),
+    # cancel, enqueue, expire
+    Mutant(BROKER, "cancel", 'redis.call("HDEL", waiting .. ".msgs", ARGV[4])\n'),
+    Mutant(BROKER, "enqueue", '"RPUSH"', '"LPUSH"'),
+    Mutant(BROKER, "enqueue", 'redis.call("HSET", queue .. ".msgs", ARGV[4], ARGV[5])\n'),
+    Mutant(BROKER, "expire", "ARGV[3] - ARGV[4]", "ARGV[3] + ARGV[4]"),
+    Mutant(BROKER, "expire", '    redis.call("HDEL", dead .. ".msgs", id)\n'),
+    # fetch
+    Mutant(BROKER, "fetch", "    if body then", "    if true then"),
+    Mutant(BROKER, "fetch", '        redis.call("SADD", acks, id)\n'),
+    Mutant(BROKER, "fetch", '"ZADD", KEYS[1] .. ":__heartbeats__", "NX"', '"ZADD", KEYS[1] .. ":__heartbeats__", "XX"'),
+    Mutant(BROKER, "fetch", '    redis.call("SADD", KEYS[1] .. ":__queues__." .. worker, queue)\n'),
+    Mutant(BROKER, "fetch", '"LPOP"', '"RPOP"'),
+    # move
+    Mutant(BROKER, "move", "    return -1\n", "    -- goes on\n"),
+    Mutant(BROKER, "move", 'redis.call("HSET", waiting .. ".msgs", id, ARGV[7])\n'),
+    Mutant(BROKER, "move", "    return 0\n", "    -- goes on\n"),
+    # nack, note
+    Mutant(BROKER, "nack", "    return 0\n", "    -- goes on\n"),
+    Mutant(BROKER, "nack", '    redis.call("HSET", dead .. ".msgs", id, body)\n'),
+    Mutant(BROKER, "nack", '    redis.call("HDEL", bodies, id)\n'),
+    Mutant(BROKER, "note", "    return 0\n", "    -- goes on\n"),
+    Mutant(BROKER, "note", 'redis.call("HSET", bodies, ARGV[4], ARGV[5])\n'),
+    # promote
+    Mutant(
+        BROKER,
+        "promote",
+        '"-inf", now_ms, "WITHSCORES", "LIMIT", 0, most',
+        '"-inf", "+inf", "WITHSCORES", "LIMIT", 0, most',
+    ),
+    Mutant(
+        BROKER, "promote", '":__failed__." .. queue, due[i]) == 0 then', '":__failed__." .. queue, due[i]) >= 0 then'
+    ),
+    Mutant(
+        BROKER,
+        "promote",
+        '"HSETNX", ready .. ".msgs", ready_id, bodies[i]) == 1',
+        '"HSETNX", ready .. ".msgs", ready_id, bodies[i]) >= 0',
+    ),
+    Mutant(BROKER, "promote", '        redis.call("ZREM", waiting, unpack(ids))\n'),
+    Mutant(BROKER, "promote", '        redis.call("HDEL", waiting .. ".msgs", unpack(ids))\n'),
+    Mutant(
+        BROKER,
+        "promote",
+        '"SISMEMBER", KEYS[1] .. ":__paused__", queue) == 1',
+        '"SISMEMBER", KEYS[1] .. ":__paused__", queue) == 2',
+    ),
+    Mutant(BROKER, "promote", "from > tonumber(now_ms) and 0 or 1", "1"),
+    Mutant(BROKER, "promote", '"RPUSH"', '"LPUSH"'),
+    # purge, qsize
+    Mutant(BROKER, "purge", 'redis.call("DEL", queue, queue .. ".msgs", queue .. ".XQ", queue .. ".XQ.msgs")\n'),
+    Mutant(BROKER, "qsize", '    + redis.call("HLEN", queue .. ".msgs")\n'),
+    Mutant(BROKER, "qsize", 'return redis.call("ZCARD", queue .. ".DQ")', "return 0"),
+    # recover, requeue
+    Mutant(BROKER, "recover", "if not held[id] then", "if true then"),
+    Mutant(BROKER, "recover", 'redis.call("HEXISTS", ready .. ".msgs", id) == 1', "true"),
+    Mutant(BROKER, "recover", '            redis.call("LPUSH", ready, id)\n'),
+    Mutant(BROKER, "requeue", '"LPUSH"', '"RPUSH"'),
+    Mutant(BROKER, "requeue", ':__acks__." .. suffix, id) == 1 then', ':__acks__." .. suffix, id) >= 0 then'),
+    Mutant(BROKER, "requeue", "for i = #ARGV, 4, -1 do", "for i = 4, #ARGV do"),
+    # schedule
+    Mutant(BROKER, "schedule", "        return 0\n", "        -- goes on\n"),
+    Mutant(BROKER, "schedule", 'redis.call("ZADD", waiting, ARGV[5], id)\n'),
+    Mutant(BROKER, "schedule", '    redis.call("HDEL", KEYS[1] .. ":" .. queue .. ".msgs", attempt)\n'),
+    # start
+    Mutant(BROKER, "start", "    return 0\n", "    -- goes on\n"),
+    Mutant(BROKER, "start", 'redis.call("SADD", KEYS[1] .. ":__started__." .. suffix, ARGV[4])\n'),
+    # takeover
+    Mutant(BROKER, "takeover", ">= deaths_max then", "> deaths_max then"),
+    Mutant(BROKER, "takeover", "if retiring or redis.call", "if false and redis.call"),
+    Mutant(BROKER, "takeover", "if retiring or redis.call", "if redis.call"),
+    Mutant(BROKER, "takeover", "if retiring or worker ~= me then", "if true then"),
+    Mutant(BROKER, "takeover", '"LPUSH"', '"RPUSH"'),
+    Mutant(BROKER, "takeover", '    redis.call("DEL", acks, KEYS[1] .. ":__started__." .. worker .. "." .. queue)\n'),
+    Mutant(BROKER, "takeover", '        redis.call("ZREM", heartbeats, worker)\n'),
+    Mutant(BROKER, "takeover", "return a.at < b.at or", "return a.at > b.at or"),
+    Mutant(BROKER, "takeover", '    redis.call("HDEL", KEYS[1] .. ":__takeovers__." .. queue, message.id)\n'),
+    # providers: budget, guard
+    Mutant(PROVIDERS, "budget", "math.max(instant, hold, oldest + window)", "math.max(instant, hold)"),
+    Mutant(PROVIDERS, "budget", "math.max(instant, hold, oldest + window)", "math.max(instant, oldest + window)"),
+    Mutant(PROVIDERS, "budget", "if slot - instant > wait_most then", "if false then"),
+    Mutant(PROVIDERS, "budget", "if instant > field('hold') then", "if true then"),
+    Mutant(PROVIDERS, "guard", "if page then", "if false then"),
+    Mutant(PROVIDERS, "guard", "attempted and ready > now and", "false and"),
+    Mutant(PROVIDERS, "guard", "attempted and '1' or '0'", "'0'"),
+)
