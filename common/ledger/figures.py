@@ -13,7 +13,7 @@ from common.ledger.ledger import Ledger
 from common.ledger.pauses import EVERYBODY
 from common.ledger.views import QUEUES
 
-PROVIDERS = ("resend", "notion")
+PROVIDERS = ("resend", "notion", "calcom")
 STATUSES = ("accepted", "active", "completed", "exited")
 SILENT_MS = 4_000
 """A worker unheard for longer is dead, as the scripts have it."""
@@ -109,7 +109,7 @@ def _figures(answers: list[Any], now_ms: int) -> Figures:
             raise answer
     split = len(QUEUES) * _A_QUEUE
     queues = {queue: _queue(answers[i * _A_QUEUE :][:_A_QUEUE], now_ms) for i, queue in enumerate(QUEUES)}
-    tally, dead, suppressed, behind, oldest, workers, resend, notion, paused, persistence, memory = answers[split:]
+    tally, dead, suppressed, behind, oldest, workers, *circuits, paused, persistence, memory = answers[split:]
     return Figures(
         queues=queues,
         people={status: int(tally.get(status.encode(), 0)) for status in STATUSES},
@@ -120,7 +120,7 @@ def _figures(answers: list[Any], now_ms: int) -> Figures:
         workers=workers,
         circuits={
             name: max(0, now_ms - int(since or until))
-            for name, (until, since) in zip(PROVIDERS, (resend, notion), strict=True)
+            for name, (until, since) in zip(PROVIDERS, circuits, strict=True)
             if until is not None
         },
         paused=bool(paused),

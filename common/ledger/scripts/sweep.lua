@@ -40,7 +40,8 @@ if cursor == '0' then
       redis.call('ZADD', open, now_ms + 60000, job)
     end
   end
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'bookings', '-inf', now_ms - GRACE_MS, 'LIMIT', 0, batch)) do
+  -- Many bookings at once may wait their turn; an early second job would only make the wait longer.
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'bookings', '-inf', now_ms - 45000, 'LIMIT', 0, batch)) do
     if not redis.call('ZSCORE', delayed('bookings'), id) then heal('bookings', id, now_ms) end
   end
   local waiting = redis.call('ZCARD', P .. 'changed') + redis.call('HLEN', P .. 'syncing')
