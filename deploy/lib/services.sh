@@ -117,6 +117,7 @@ roll_back() { # TO FROM
   start_all restart
   # It failed once; the next run builds it anew.
   rm -f "$releases/$2/complete"
-  until_true "$patience" ready || die "neither $2 nor $1 becomes ready: journalctl --namespace=advent --lines=100"
+  # However impatient one was with the new one: nothing is won by giving this one up.
+  until_true 120 ready || die "neither $2 nor $1 becomes ready: journalctl --namespace=advent --lines=100"
   die "$2 was not well, and $1 runs again; nothing is lost. Its lines: journalctl --namespace=advent --lines=100"
 }

@@ -77,7 +77,8 @@ def number(file: str, name: str) -> int:
 
 def environment(unit: str, said: dict[str, list[str]], user: int | None) -> dict[str, str]:
     handed = STATE / f"{unit}.credentials"
-    found = {"PATH": "/usr/bin:/bin"}
+    # The last one is how we know our own processes again.
+    found = {"PATH": "/usr/bin:/bin", "STARTED_BELOW": str(ROOT)}
     for line in said.get("Environment", []):
         name, _, value = line.partition("=")
         found[name] = value.replace("%d", str(handed))
@@ -128,7 +129,9 @@ def is_running(unit: str) -> bool:
     """Whether the process we started runs; one that has ended and was not collected does not."""
     try:
         state = Path(f"/proc/{pid_of(unit)}/stat").read_text().rpartition(")")[2].split()[0]
-        return state != "Z" and str(ROOT) in Path(f"/proc/{pid_of(unit)}/environ").read_text(errors="replace")
+        # Some write their title over the one, some over the other.
+        known = [Path(f"/proc/{pid_of(unit)}/{file}").read_text(errors="replace") for file in ("cmdline", "environ")]
+        return state != "Z" and str(ROOT) in "".join(known)
     except OSError:
         return False
 
