@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import structlog
 
 from actors import alerts
@@ -54,10 +56,11 @@ async def notion_sync(world: World, job: str) -> None:
 async def _show(world: World, changed: Changed) -> bool:
     """True when Notion shows this person, or refused this person alone; False when it is to be left alone for now."""
     try:
-        pages = await world.mirror.show(changed.person, booking=changed.booking)
+        # Its budget and its guard are in the store too; begun anew, it looks for what it may have made already.
+        pages = await world.ledger.patiently(partial(world.mirror.show, changed.person, booking=changed.booking))
     except Failure as failure:
         return await _not_shown(world, changed.person, failure)
-    except Exception:  # our own mistake, or the store's silence: the person is taken again, the queue has the traceback
+    except Exception:  # our own mistake: the person is taken again, the queue has the traceback
         now_ms = world.clock.now_ms()
         await world.ledger.not_shown(
             changed.person, worker=world.worker, now_ms=now_ms, again_ms=now_ms + REFUSED_MS, alone=True

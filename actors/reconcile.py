@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from actors.acceptances import Subjects
@@ -155,4 +156,4 @@ class _KeepingTheClaim(Budget):
         await self._world.ledger.patiently(self._world.mail_budget.take)
 
     async def push(self, retry_after_ms: int) -> None:
-        await self._world.mail_budget.push(retry_after_ms)
+        await self._world.ledger.patiently(partial(self._world.mail_budget.push, retry_after_ms))

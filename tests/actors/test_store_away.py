@@ -1,0 +1,43 @@
+"""The store goes away while a row is being written: the row is written when it is back, and nothing is reported."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import redis
+
+from actors.notion_sync import notion_sync
+from common.ledger import keys
+from common.ledger.ledger import Ledger
+
+
+class Interrupted:
+    """A mirror whose budget or guard loses the store once."""
+
+    def __init__(self, mirror) -> None:
+        self._mirror, self.asked = mirror, 0
+
+    async def show(self, person, *, booking):
+        self.asked += 1
+        if self.asked == 1:
+            raise redis.ConnectionError("Connection refused")
+        return await self._mirror.show(person, booking=booking)
+
+
+async def test_a_row_is_written_when_the_store_is_back(story, ada, clock):
+    await story.signs_up(ada)
+    await story.run(until_ms=clock.now_ms())
+    mirror = Interrupted(story.board)
+    patient = Ledger(
+        story.ledger.client,
+        campaign=story.ledger.campaign,
+        cadence=story.ledger.cadence,
+        secret_key="k" * 32,
+        patient=True,
+    )
+
+    await notion_sync(replace(story.world, mirror=mirror, ledger=patient), "pump")
+
+    assert mirror.asked == 2
+    assert len(story.board.rows) == 1
+    assert await story.ledger.client.zcard(keys.CHANGED) == 0
