@@ -63,6 +63,7 @@ def fuzz(site: Site, number: int) -> Fuzz:
     return Fuzz(site.url, lambda: site.clock.now_ms() // 1000, seed=number)
 
 
+@pytest.mark.timeout(120)  # Most of it is hypothesis at work, which takes what the machine can spare.
 async def test_cases_of_the_description_are_answered_as_it_says(site: Site) -> None:
     with fuzz(site, 1) as cases:
         await asyncio.to_thread(cases.described, examples=6)
