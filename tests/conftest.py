@@ -14,7 +14,6 @@ import structlog
 from common.clock import VirtualClock
 from common.store import EmbeddedStore, connect, connect_async
 
-
 # Every write is synced, as in production; in memory that costs nothing where there is such a folder.
 _MEMORY = Path("/dev/shm")
 
