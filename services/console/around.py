@@ -16,7 +16,7 @@ from services.console.door import is_own_page, whence, why_not_local
 from services.console.evidence import FAILURES
 from services.console.replies import SECURITY, problem, see
 from services.console.session import is_same_secret
-from services.console.visitor import Visitor, introduce, visitor_of
+from services.console.visitor import VISITOR, Visitor
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -36,7 +36,7 @@ log = get_logger(__name__)
 async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer whatever happens, and tell of it."""
     started = perf_counter()
-    introduce(request, _stranger(request))
+    VISITOR.set(_stranger(request))
     try:
         response = await _admitted(request, handler)
     except web.HTTPException as error:
@@ -58,7 +58,7 @@ async def _admitted(request: web.Request, handler: Handler) -> web.StreamRespons
     desk = request.app[DESK]
     if desk.settings.console_token is None and (why := why_not_local(request)):
         return problem(request, 403, "Not from here", why)
-    visitor = visitor_of(request)
+    visitor = VISITOR.get()
     if request.headers.get("Authorization", "").lower().startswith(_BEARER):
         return await _program(request, handler, desk)
     if not visitor.is_in and not request.path.startswith(OPEN):
@@ -80,7 +80,7 @@ def _stranger(request: web.Request) -> Visitor:
 
 async def _program(request: web.Request, handler: Handler, desk: Desk) -> web.StreamResponse:
     """No cookie, so no other site's page can use it: a form token would add nothing."""
-    visitor, token, now_ms = visitor_of(request), desk.settings.console_token, desk.clock.now_ms()
+    visitor, token, now_ms = VISITOR.get(), desk.settings.console_token, desk.clock.now_ms()
     if wait_ms := desk.failures.wait_ms(visitor.source, now_ms=now_ms):
         return problem(request, 429, "Too many tries", "Wait, then try again.", Retry_After=str(-(-wait_ms // 1000)))
     given = request.headers["Authorization"][len(_BEARER) :].strip()
@@ -88,7 +88,7 @@ async def _program(request: web.Request, handler: Handler, desk: Desk) -> web.St
         desk.failures.count(visitor.source, now_ms=now_ms)
         log.warning("login_failed", by="program")
         return _unknown(request)
-    introduce(request, Visitor(visitor.source, visitor.is_secure, None, True))
+    VISITOR.set(Visitor(visitor.source, visitor.is_secure, None, True))
     return await handler(request)
 
 

@@ -72,7 +72,10 @@ class Evidence:
 
     async def _try(self) -> None:
         self._tried_ms = self._clock.now_ms()
-        asked = asyncio.ensure_future(self._ask_spool())
+        # Not one task awaited by another: a task that is cancelled just when it fails would swallow that.
+        _, self._spooled = await asyncio.gather(self._try_store(), self._ask_spool())
+
+    async def _try_store(self) -> None:
         try:
             async with asyncio.timeout(LOOK_SECONDS_MAX):
                 self._seen = await self._look()
@@ -84,4 +87,3 @@ class Evidence:
             if self._away_since_ms is not None:
                 self._away_since_ms = None
                 log.info("store_back")
-        self._spooled = await asked

@@ -9,20 +9,20 @@ from services.console import cookies
 from services.console.desk import DESK
 from services.console.replies import page, see
 from services.console.session import is_same_secret
-from services.console.visitor import visitor_of
+from services.console.visitor import VISITOR
 
 log = get_logger(__name__)
 
 
 async def show(request: web.Request) -> web.Response:
-    if visitor_of(request).is_in:
+    if VISITOR.get().is_in:
         return see(_own_path(request.query.get("next", "/")))
     return page(request, "login.html", next=_own_path(request.query.get("next", "/")), trouble="")
 
 
 async def enter(request: web.Request) -> web.StreamResponse:
     """A new session for whoever knows the token; the one of before, which others may have seen, is worth nothing."""
-    desk, visitor, form = request.app[DESK], visitor_of(request), await request.post()
+    desk, visitor, form = request.app[DESK], VISITOR.get(), await request.post()
     where, now_ms = _own_path(str(form.get("next", "/"))), desk.clock.now_ms()
     token = desk.settings.console_token
     if token is None:
@@ -44,7 +44,7 @@ async def enter(request: web.Request) -> web.StreamResponse:
 
 
 async def leave(request: web.Request) -> web.Response:
-    visitor = visitor_of(request)
+    visitor = VISITOR.get()
     if visitor.session is not None:
         request.app[DESK].sessions.end(visitor.session)
     log.info("logged_out")

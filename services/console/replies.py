@@ -10,7 +10,7 @@ import jinja2
 from aiohttp import web
 
 from services.console.desk import DESK
-from services.console.visitor import visitor_of
+from services.console.visitor import VISITOR
 from services.console.words import FILTERS
 
 FOLDER = Path(__file__).parent
@@ -50,7 +50,7 @@ def make_environment() -> jinja2.Environment:
 
 def page(request: web.Request, template: str, *, status: int = 200, **names: Any) -> web.Response:
     """A page of `templates/`; each knows who looks at it, when, and the token for its forms."""
-    desk, visitor = request.app[DESK], visitor_of(request)
+    desk, visitor = request.app[DESK], VISITOR.get()
     html = desk.environment.get_template(template).render(
         now_ms=desk.clock.now_ms(),
         campaign_name=desk.campaign_name,

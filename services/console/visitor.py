@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import cast
-
-from aiohttp import web
 
 from services.console.session import Session
-
-_KEY = "visitor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +21,5 @@ class Visitor:
     is_in: bool
 
 
-def introduce(request: web.Request, visitor: Visitor) -> None:
-    request[_KEY] = visitor
-
-
-def visitor_of(request: web.Request) -> Visitor:
-    return cast(Visitor, request[_KEY])
+VISITOR: ContextVar[Visitor] = ContextVar("visitor")
+"""aiohttp answers the requests of a connection one after the other, each connection in a context of its own."""

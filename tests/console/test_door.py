@@ -39,7 +39,7 @@ async def test_who_knows_the_token_is_in_and_lands_where_they_wanted_to_go(guard
     assert (await guarded.asks("GET", "/login")).goes_to == "/"
 
 
-@pytest.mark.parametrize("token", ["", "x", TOKEN[:-1], TOKEN.upper(), "é", "\ud800" if False else "☃" * 10_000])
+@pytest.mark.parametrize("token", ["", "x", TOKEN[:-1], TOKEN.upper(), "é", "☃" * 1_000])
 async def test_another_token_is_not(guarded: Console, token: str) -> None:
     answer = await guarded.logs_in(token)
 

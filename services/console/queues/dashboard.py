@@ -21,7 +21,7 @@ from common.store_clients import connect
 from services.console.desk import DESK
 from services.console.queues.wsgi import WsgiApp, answer_of
 from services.console.replies import page, see
-from services.console.visitor import visitor_of
+from services.console.visitor import VISITOR
 
 PREFIX = "/dramatiq"
 TOKEN = "__dd_csrf"
@@ -73,7 +73,7 @@ async def add_slash(_request: web.Request) -> web.Response:
 async def answer(request: web.Request) -> web.Response:
     if DASHBOARD not in request.app:
         return page(request, "no_dashboard.html", status=501, install=INSTALL, here="/dramatiq/")
-    desk, dashboard, session = request.app[DESK], request.app[DASHBOARD], visitor_of(request).session
+    desk, dashboard, session = request.app[DESK], request.app[DASHBOARD], VISITOR.get().session
     token = desk.sessions.form_token(session) if session else ""
     response = await answer_of(dashboard.app, request, prefix=PREFIX, cookie=f"{TOKEN}={token}")
     response.headers["Content-Security-Policy"] = dashboard.policy
