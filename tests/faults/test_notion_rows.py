@@ -20,7 +20,7 @@ from common.providers.matrix import NOTION
 from common.providers.notion import NotionMirror
 from services.sandbox.simulation import Simulation
 from tests.contract.notion_fake import CONTACT_ID, SEQUENCE_ID, FakeNotion, fake_notion
-from tests.faults.answers import CARRIED_OUT, ELSEWHERE, answer_of, elsewhere
+from tests.faults.answers import CARRIED_OUT, ELSEWHERE, answer_of, elsewhere, timeout_s
 from tests.faults.conftest import Heard
 
 ADA = enrollment_id("christmas_2025", "ada@salon.example")
@@ -94,7 +94,7 @@ async def told(
                 budget=Unlimited(),
                 guard=guard,
                 clock=story.clock,
-                timeout_s=0.2,
+                timeout_s=timeout_s(fault),
             )
 
         mirror = Listening(mirror_at(notion.url))

@@ -22,7 +22,7 @@ from common.providers.matrix import RESEND
 from common.providers.resend import ResendMailer
 from services.sandbox.simulation import Simulation
 from tests.contract.scripted import Answer, Scripted, scripted
-from tests.faults.answers import CARRIED_OUT, ELSEWHERE, answer_of, elsewhere
+from tests.faults.answers import CARRIED_OUT, ELSEWHERE, answer_of, elsewhere, timeout_s
 from tests.faults.conftest import Heard
 
 ADA = enrollment_id("christmas_2025", "ada@salon.example")
@@ -145,13 +145,13 @@ async def told(
     away = fault.answer in ELSEWHERE
     resend = Resend(None if away else answer_of(fault), fault.answer in CARRIED_OUT, times)
     async with scripted(resend.answer) as server:
-        mailer = Listening(ResendMailer("re_123", server.url, 0.2))
+        mailer = Listening(ResendMailer("re_123", server.url, timeout_s(fault)))
         story.world = replace(story.world, mailer=mailer)
         try:
             if away:
                 assert isinstance(fault.answer, str)
                 async with elsewhere(fault.answer, server.url, monkeypatch) as url:
-                    mailer.through = ResendMailer("re_123", url, 0.2)
+                    mailer.through = ResendMailer("re_123", url, timeout_s(fault))
                     yield Told(story, mailer, resend, server)
             else:
                 yield Told(story, mailer, resend, server)

@@ -37,7 +37,7 @@ bind 127.0.0.1
 dir {folder}
 logfile {folder}/sentinel.log
 sentinel monitor {name} 127.0.0.1 {primary} 2
-sentinel down-after-milliseconds {name} 500
+sentinel down-after-milliseconds {name} {down_after_ms}
 sentinel failover-timeout {name} 3000
 sentinel parallel-syncs {name} 1
 """
@@ -50,7 +50,7 @@ class Watched:
     `kill_primary` is kill -9; `primary_port` is asked of the sentinels.
     """
 
-    def __init__(self, *extra: str, fsync: str = "always") -> None:
+    def __init__(self, *extra: str, fsync: str = "always", down_after_ms: int = 500) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="advent-watched-", dir=_MEMORY if _MEMORY.is_dir() else None))
         self.data_ports, self.sentinel_ports = (ports := free_ports(5))[:2], ports[2:]
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
@@ -59,7 +59,13 @@ class Watched:
             self._start(port, _DATA.format(port=port, folder=self._folder(port), fsync=fsync) + "\n".join(lines) + "\n")
         self._until(lambda: self._ask(self.data_ports[1]).info("replication")["master_link_status"] == "up")
         for port in self.sentinel_ports:
-            text = _SENTINEL.format(port=port, folder=self._folder(port), name=NAME, primary=self.data_ports[0])
+            text = _SENTINEL.format(
+                port=port,
+                folder=self._folder(port),
+                name=NAME,
+                primary=self.data_ports[0],
+                down_after_ms=down_after_ms,
+            )
             self._start(port, text, "--sentinel")
         self._until(lambda: all(self._knows_all(port) for port in self.sentinel_ports))
 
@@ -142,8 +148,8 @@ def _text(value: object) -> str:
 
 
 @contextlib.contextmanager
-def watched(*extra: str, fsync: str = "always") -> Iterator[Watched]:
-    store = Watched(*extra, fsync=fsync)
+def watched(*extra: str, fsync: str = "always", down_after_ms: int = 500) -> Iterator[Watched]:
+    store = Watched(*extra, fsync=fsync, down_after_ms=down_after_ms)
     try:
         yield store
     finally:
