@@ -188,6 +188,10 @@ class Settings(BaseSettings):
         return url_of(self.sandbox_host, self.sandbox_port)
 
     @property
+    def console_url(self) -> str:
+        return url_of(self.console_host, self.console_port)
+
+    @property
     def public_address(self) -> str:
         """Where people reach the gateway: PUBLIC_URL, by default the gateway's own address. No trailing slash."""
         return self.public_url or self.gateway_url

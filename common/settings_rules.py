@@ -65,7 +65,7 @@ _IDENTITY = {
 
 def _of_ports(settings: Settings) -> Iterator[str]:
     taken: dict[int, str] = {}
-    for name in ("gateway_port", "sandbox_port", "worker_metrics_port"):
+    for name in ("gateway_port", "sandbox_port", "worker_metrics_port", "console_port"):
         port = getattr(settings, name)
         if port and port in taken:
             yield f"{name.upper()}: {port} is also {taken[port]}; set one of them to another port"

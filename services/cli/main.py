@@ -23,6 +23,7 @@ COMMANDS = {
     "sign": ("services.cli.sign", "Print the curl command that posts a file, signed."),
     "gateway": ("services.cli.gateway", "Run only the gateway: webhooks come in here."),
     "worker": ("services.cli.worker", "Run only a worker: it does what is due."),
+    "console": ("services.cli.console", "Run only the console: is all well, and who waits for a decision."),
     "sandbox": ("services.cli.sandbox", "Run only the sandbox: Resend and Notion, imitated."),
 }
 

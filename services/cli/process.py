@@ -29,6 +29,11 @@ def run_one_worker(settings: Settings) -> int:
     return run_worker(settings, say=log.warning)
 
 
+def run_console(settings: Settings) -> int:
+    _check_port("CONSOLE", settings.console_host, settings.console_port)
+    return entry("console")(settings)
+
+
 def run_sandbox(settings: Settings) -> int:
     _check_port("SANDBOX", settings.sandbox_host, settings.sandbox_port)
     return entry("sandbox")(settings)

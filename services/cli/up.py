@@ -10,7 +10,7 @@ from common.settings import load_settings
 @click.command()
 def command() -> int:
     """
-    Run the data store, the gateway and a worker under one supervisor, and the sandbox for providers without a key.
+    Run the data store, gateway, worker and console under one supervisor, and the sandbox for providers without a key.
 
     Nobody is enrolled by this; `advent try` in another terminal does. Ctrl-C stops everything and loses nothing.
     """

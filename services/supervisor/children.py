@@ -10,12 +10,13 @@ from common.settings import Settings, url_of
 from common.store import wait_for_store
 from services.supervisor.child import Role
 
-STOP_ORDER = ("gateway", "worker", "sandbox")
+STOP_ORDER = ("gateway", "console", "worker", "sandbox")
 """First nothing new comes in, then what is under way is finished, while the provider it speaks to still answers."""
 
 _MODULES = {
     "sandbox": "services.sandbox.__main__",
     "gateway": "services.gateway.__main__",
+    "console": "services.console.__main__",
     "worker": "actors.worker",
 }
 
@@ -35,6 +36,12 @@ def roles(settings: Settings, *, say: Callable[[str], None]) -> list[Role]:
             run=lambda settings: run_worker(settings, say=say),
             url=worker_url,
             ready_url=f"{worker_url}/ready" if worker_url else None,
+        ),
+        Role(
+            name="console",
+            run=lambda settings: entry("console")(settings),
+            url=settings.console_url,
+            ready_url=f"{settings.console_url}/health",
         ),
     ]
     if settings.sandboxed:

@@ -50,10 +50,15 @@ def _places(settings: Settings, worker_url: str | None) -> list[tuple[str, str]]
         places.append(("inbox", f"{settings.sandbox_url}/inbox    every mail, as its reader sees it"))
     if "notion" in settings.sandboxed:
         places.append(("Notion", f"{settings.sandbox_url}/notion   the two databases"))
+    places.append(("console", f"{settings.console_url}    is all well, and who waits for a decision{_door(settings)}"))
     if worker_url:
         places.append(("worker", f"{worker_url}/metrics"))
     places.append(("data", _data(settings)))
     return places
+
+
+def _door(settings: Settings) -> str:
+    return " (log in with CONSOLE_TOKEN)" if settings.console_token else ""
 
 
 def _data(settings: Settings) -> str:

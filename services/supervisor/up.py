@@ -1,4 +1,4 @@
-"""`advent up`: the data store, the sandbox, the gateway and a worker, under one parent that keeps them running."""
+"""`advent up`: data store, sandbox, gateway, worker and console, under one parent that keeps them running."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from common.logs import setup_logs
 from common.made_secrets import with_made_secrets
 from common.settings import Settings, SettingsError
 from common.store import EmbeddedStore
+from services.console.door import check_door
 from services.supervisor import screen
 from services.supervisor.child import Child, Role
 from services.supervisor.children import STOP_ORDER, preload, roles
@@ -42,6 +43,7 @@ def up(settings: Settings, *, say: Callable[[str], None] = screen.say) -> int:
     Raises SettingsError, CampaignError or StoreError, one line a problem, before anything was started.
     """
     settings = with_sandbox(with_made_secrets(settings))
+    check_door(settings)
     campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
     with Signals() as signals:
         house = House(settings.data_dir)
@@ -78,6 +80,7 @@ def _check_ports(settings: Settings) -> None:
         ("GATEWAY", settings.gateway_host, settings.gateway_port),
         ("SANDBOX", settings.sandbox_host, settings.sandbox_port),
         ("WORKER_METRICS", settings.metrics_host, settings.worker_metrics_port),
+        ("CONSOLE", settings.console_host, settings.console_port),
     ]
     if not settings.sandboxed:
         del wanted[1]

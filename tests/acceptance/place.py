@@ -43,15 +43,17 @@ class Place:
 
     def __init__(self, **settings: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="advent-", dir=_MEMORY if _MEMORY.is_dir() else None))
-        gateway, sandbox, worker = free_ports(3)
+        gateway, sandbox, worker, console = free_ports(4)
         self.settings = {
             "GATEWAY_PORT": str(gateway),
             "SANDBOX_PORT": str(sandbox),
             "WORKER_METRICS_PORT": str(worker),
+            "CONSOLE_PORT": str(console),
             **settings,
         }
         self.gateway_url = f"http://127.0.0.1:{gateway}"
         self.worker_url = f"http://127.0.0.1:{worker}"
+        self.console_url = f"http://127.0.0.1:{console}"
         self.sandbox = Sandbox(f"http://127.0.0.1:{sandbox}")
         self.website = Website(self.gateway_url, SECRETS["WEBHOOK_SECRET"])
         self.store: EmbeddedStore | None = None
@@ -81,8 +83,12 @@ class Place:
         return self.store
 
     def serve(self, name: str, **settings: str) -> Process:
-        """`advent gateway`, `worker` or `sandbox` by itself, once it answers."""
-        url = {"gateway": f"{self.gateway_url}/health", "worker": f"{self.worker_url}/ready"}
+        """`advent gateway`, `worker`, `console` or `sandbox` by itself, once it answers."""
+        url = {
+            "gateway": f"{self.gateway_url}/health",
+            "worker": f"{self.worker_url}/ready",
+            "console": f"{self.console_url}/health",
+        }
         process = self.start(name, **settings)
         self.until(lambda: status_of(url.get(name, f"{self.sandbox.url}/health")) == 200, process)
         return process
@@ -129,7 +135,7 @@ class Place:
             return None
 
     def close(self) -> None:
-        children = [pid for name in ("gateway", "worker", "sandbox", "store") if (pid := self.child(name))]
+        children = [pid for name in ("gateway", "worker", "console", "sandbox", "store") if (pid := self.child(name))]
         for process in self.processes:
             if process.is_running:
                 process.kill()

@@ -18,7 +18,7 @@ class Up:
 
     def __init__(self, data_dir, cwd):
         self.data_dir, self.cwd = data_dir, cwd
-        ports = ("GATEWAY_PORT", "SANDBOX_PORT", "WORKER_METRICS_PORT")
+        ports = ("GATEWAY_PORT", "SANDBOX_PORT", "WORKER_METRICS_PORT", "CONSOLE_PORT")
         self.environ = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.getcwd(),

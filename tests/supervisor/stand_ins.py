@@ -1,5 +1,5 @@
 """
-`advent up` with stand-ins for gateway, worker and sandbox: the real supervisor and store, children of a few lines.
+`advent up` with stand-ins for gateway, worker, console and sandbox: the real supervisor and store, children of a few lines.
 
 Run as a process: `python -m tests.supervisor.stand_ins`. Each stand-in answers on its port and notes its end in
 DATA_DIR/ended. STUBBORN names one that ignores SIGTERM, BROKEN one that never works.
@@ -45,6 +45,7 @@ def stand_in(name, port_of):
 STAND_INS = {
     "gateway": stand_in("gateway", lambda settings: settings.gateway_port),
     "worker": stand_in("worker", lambda settings: settings.worker_metrics_port),
+    "console": stand_in("console", lambda settings: settings.console_port),
     "sandbox": stand_in("sandbox", lambda settings: settings.sandbox_port),
 }
 

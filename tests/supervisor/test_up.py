@@ -12,16 +12,18 @@ from common.store import connect
 from services.supervisor.house import running_in
 from tests.supervisor.conftest import Up, eventually
 
-NAMES = ("gateway", "worker", "sandbox")
+NAMES = ("gateway", "worker", "console", "sandbox")
 
 
 def test_it_says_where_everything_is_and_how_fast_and_what_to_do_next(up):
     up.start(TESTING_MODE="true", CAMPAIGN_SPEED="10")
-    said = [up.says(words) for words in ("sandbox: no real mail", "gateway", "inbox", "Notion", "pace", "advent")]
+    told = ("sandbox: no real mail", "gateway", "inbox", "Notion", "console", "pace", "advent")
+    said = [up.says(words) for words in told]
 
     assert f"http://127.0.0.1:{up.environ['GATEWAY_PORT']}" in said[1]
     assert f"http://127.0.0.1:{up.environ['SANDBOX_PORT']}/inbox" in said[2]
-    assert "eleven days in 36 seconds: e-mails at 0 s, 6 s, 12 s, 18 s, 24 s, 30 s, 36 s" in said[4]
+    assert f"http://127.0.0.1:{up.environ['CONSOLE_PORT']} " in said[4]
+    assert "eleven days in 36 seconds: e-mails at 0 s, 6 s, 12 s, 18 s, 24 s, 30 s, 36 s" in said[5]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -33,7 +35,7 @@ def test_it_stops_in_order_and_cleanly(up, number):
 
     assert (status, complained) == (0, "")
     assert "nothing is lost" in said
-    assert (up.data_dir / "ended").read_text().split() == ["gateway", "worker", "sandbox"]
+    assert (up.data_dir / "ended").read_text().split() == ["gateway", "console", "worker", "sandbox"]
     assert not any(is_alive(pid) for pid in pids)
     assert [file.name for file in (up.data_dir / "run").iterdir()] == ["up.lock"]
 
@@ -90,7 +92,7 @@ def test_a_second_one_in_the_same_folder_is_refused_in_one_line(up):
     )
 
 
-@pytest.mark.parametrize("setting", ["GATEWAY_PORT", "SANDBOX_PORT", "WORKER_METRICS_PORT"])
+@pytest.mark.parametrize("setting", ["GATEWAY_PORT", "SANDBOX_PORT", "WORKER_METRICS_PORT", "CONSOLE_PORT"])
 def test_a_port_in_use_is_one_line_that_names_the_setting(up, setting):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
