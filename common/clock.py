@@ -23,16 +23,27 @@ class Clock(Protocol):
 
 class SystemClock:
     """
-    The machine's clock, corrected to the store's when the two disagree by more than a second.
+    The machine's clock as it was at the start, corrected to the store's when the two disagree by more than a second.
 
     All processes that share a store then share its time, so a lease or a due instant means the same to all of them.
+    From the start on it goes by the time that passes: whoever sets the machine's clock, by hand or by NTP, does not make
+    it jump. A worker that believed to be in next week would send next week's mail.
     """
 
     def __init__(self) -> None:
         self.offset_ms = 0
+        self._start_ns = time.time_ns() - _passed_ns()
 
     def now_ms(self) -> int:
-        return time.time_ns() // 1_000_000 + self.offset_ms
+        return (self._start_ns + _passed_ns()) // 1_000_000 + self.offset_ms
+
+
+def _passed_ns() -> int:
+    """Since some instant in the past; where the system can tell, the time that the machine slept counts too."""
+    return time.clock_gettime_ns(_ALSO_ASLEEP) if _ALSO_ASLEEP is not None else time.monotonic_ns()
+
+
+_ALSO_ASLEEP: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 class VirtualClock:

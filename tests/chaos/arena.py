@@ -16,6 +16,7 @@ from typing import Any
 import redis
 
 from common.broker import DurableRedisBroker
+from common.domain.enrollment import Enrollment
 from common.ledger import keys
 from common.messages import QUEUE_NAMESPACE
 from common.store import EmbeddedStore, connect
@@ -194,7 +195,7 @@ class Arena:
     def _replay(self) -> None:
         """All dead letters, in good weather: nobody may get one twice, and none may be left without a reason."""
         self.outcome.figures["dead letters"] = self._client.zcard(keys.DEAD)
-        before = verdict.account(self._mails(), books.enrollments(self._client), self.crowd.answered)
+        before, _ = self._account()
         self.outcome.figures["dead by reason"] = dict(before.dead.most_common())
         self.outcome.violations += before.violations
         if not self._client.zcard(keys.DEAD):
@@ -208,8 +209,7 @@ class Arena:
         self._rest()
 
     def _settle_accounts(self) -> None:
-        ledger = books.enrollments(self._client)
-        account = verdict.account(self._mails(), ledger, self.crowd.answered)
+        account, ledger = self._account()
         self.outcome.account = account
         self.outcome.violations += account.violations
         self.outcome.violations += verdict.rows(self.sandbox.tables(), ledger)
@@ -220,6 +220,11 @@ class Arena:
                 self.outcome.violations.append(f"{enrollment} left, and is {ledger[enrollment].status}")
         self._count_failures()
         self._count()
+
+    def _account(self) -> tuple[verdict.Account, dict[str, Enrollment]]:
+        ledger = books.enrollments(self._client)
+        reminders = books.reminders(self._client, self.crowd.booked)
+        return verdict.account(self._mails(), ledger, self.crowd.answered, reminders), ledger
 
     def _count_failures(self) -> None:
         buried = books.failed(self._client)
@@ -240,6 +245,7 @@ class Arena:
         self.outcome.figures |= {
             "answered": len(self.crowd.answered),
             "left": len(self.crowd.left),
+            "booked": len(self.crowd.booked),
             "webhooks": self.crowd.requests,
             "mails": counts["mails"],
             "keys": len(by_key),

@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import redis
 
+from common.domain.delivery import Record
 from common.domain.enrollment import Enrollment
 from common.ledger import keys
+from common.ledger.booking_codec import read_reminders
 from common.ledger.codec import read_enrollment
 from common.ledger.views import QUEUES
+
+ALWAYS = "reconcile_bookings"
+"""The queue whose job waits for its next turn as long as anything lives."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ def work(client: redis.Redis) -> Work:
     numbers = dict(zip(names, pipe.execute(), strict=True))
     counts = client.hgetall(keys.COUNTS)
     numbers |= {f"{status} people": int(counts.get(status.encode(), 0)) for status in ("accepted", "active")}
+    numbers[f"{ALWAYS} waiting"] = 0
     return Work({name: number for name, number in numbers.items() if number})
 
 
@@ -123,13 +130,21 @@ def log_events(folder: Path) -> tuple[Counter[str], list[str]]:
     return events, strange
 
 
-def by_person(mails: list[Accepted]) -> dict[str, dict[str, list[Accepted]]]:
-    """Enrollment → step (`step-3`) → mails; what has no such key is under ''."""
+def by_owner(mails: list[Accepted]) -> dict[str, dict[str, list[Accepted]]]:
+    """Enrollment or booking → `step-3` or `1764000000000/24h` → mails; what has no such key is under ''."""
     found: dict[str, dict[str, list[Accepted]]] = defaultdict(lambda: defaultdict(list))
     for mail in mails:
-        parts = mail.key.split("/")
-        enrollment, step = parts[1:] if len(parts) == 3 else ("", mail.key)
-        found[enrollment][step].append(mail)
+        _, owner, name = mail.key.split("/", 2) if mail.key.count("/") >= 2 else ("", "", mail.key)
+        found[owner][name].append(mail)
+    return found
+
+
+def reminders(client: redis.Redis, bookings: Iterable[str]) -> dict[str, dict[str, Record]]:
+    """Booking → the fate of each of its reminders; of one that nobody knows, none."""
+    found = {}
+    for booking in bookings:
+        fields = client.hgetall(keys.meeting(booking))
+        found[booking] = read_reminders({name.decode(): text.decode() for name, text in fields.items()})
     return found
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from common.domain.delivery import Fate, Record
 from common.domain.enrollment import Enrollment, Status
-from tests.chaos.books import Accepted, by_person
+from tests.chaos.books import Accepted, by_owner
 
 STEPS = 7
+REMINDERS = 3
 IN_DOUBT = ("it may have been accepted", "outcome of an earlier attempt was unknown", "an earlier try may have been")
 
 
@@ -28,10 +29,15 @@ class Account:
     violations: list[str] = field(default_factory=list)
 
 
-def account(mails: list[Accepted], ledger: Mapping[str, Enrollment], answered: Mapping[str, str]) -> Account:
-    """Everybody whose signup was answered, step by step."""
+def account(
+    mails: list[Accepted],
+    ledger: Mapping[str, Enrollment],
+    answered: Mapping[str, str],
+    reminders: Mapping[str, Mapping[str, Record]],
+) -> Account:
+    """Everybody whose signup was answered, step by step; and every call that was, reminder by reminder."""
     found = Account(mails=len(mails))
-    persons = by_person(mails)
+    persons = by_owner(mails)
     for enrollment in answered.keys() - ledger.keys():
         found.lost += 1
         found.violations.append(f"lost: {enrollment} was answered and is unknown")
@@ -40,6 +46,8 @@ def account(mails: list[Accepted], ledger: Mapping[str, Enrollment], answered: M
         found.violations.append(f"unexplained: nobody knows of having signed up {enrollment}")
     for known in ledger.values():
         _steps(found, known, persons.pop(known.id, {}))
+    for booking, records in reminders.items():
+        _reminders(found, booking, records, persons.pop(booking, {}))
     for enrollment, steps in persons.items():
         found.unexplained += 1
         found.violations.append(f"unexplained: mail for {enrollment or 'nobody'}: {sorted(steps)}")
@@ -59,9 +67,6 @@ def _steps(found: Account, known: Enrollment, mails: Mapping[str, list[Accepted]
 
 
 def _step(found: Account, name: str, known: Enrollment, record: Record | None, mails: list[Accepted]) -> None:
-    if len(mails) > 1:
-        found.doubled += 1
-        found.violations.append(f"doubled: {name} was accepted {len(mails)} times")
     if record is None:
         if known.status is not Status.EXITED:
             found.lost += 1
@@ -71,12 +76,36 @@ def _step(found: Account, name: str, known: Enrollment, record: Record | None, m
             found.violations.append(f"unexplained: {name} was accepted, and the ledger knows nothing of it")
         else:
             found.skipped[str(known.exit_reason)] += 1
-    elif record.fate.is_sent:
-        if [mail.id for mail in mails] != [record.detail]:
-            found.lost += not mails
-            found.violations.append(f"lost: {name} is said to be accepted as {record.detail}, the provider has {mails}")
     else:
+        _recorded(found, name, record, mails)
+
+
+def _reminders(
+    found: Account, booking: str, records: Mapping[str, Record], mails: Mapping[str, list[Accepted]]
+) -> None:
+    if len(records) != REMINDERS:
+        found.lost += 1
+        found.violations.append(f"lost: {booking} was answered, and has {len(records)} reminders")
+    for name, record in records.items():
+        if record.fate is Fate.PLANNED:
+            found.lost += 1
+            found.violations.append(f"lost: {booking}/{name} came to rest {record.fate}")
+        else:
+            _recorded(found, f"{booking}/{name}", record, mails.get(name, []))
+    for name in mails.keys() - records.keys():
+        found.unexplained += 1
+        found.violations.append(f"unexplained: {booking}/{name} was accepted, and the ledger knows nothing of it")
+
+
+def _recorded(found: Account, name: str, record: Record, mails: list[Accepted]) -> None:
+    if len(mails) > 1:
+        found.doubled += 1
+        found.violations.append(f"doubled: {name} was accepted {len(mails)} times")
+    if not record.fate.is_sent:
         _not_sent(found, name, record, mails)
+    elif [mail.id for mail in mails] != [record.detail]:
+        found.lost += not mails
+        found.violations.append(f"lost: {name} is said to be accepted as {record.detail}, the provider has {mails}")
 
 
 def _not_sent(found: Account, name: str, record: Record, mails: list[Accepted]) -> None:
