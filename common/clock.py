@@ -26,8 +26,8 @@ class SystemClock:
     The machine's clock as it was at the start, corrected to the store's when the two disagree by more than a second.
 
     All processes that share a store then share its time, so a lease or a due instant means the same to all of them.
-    From the start on it goes by the time that passes: whoever sets the machine's clock, by hand or by NTP, does not make
-    it jump. A worker that believed to be in next week would send next week's mail.
+    From the start on it goes by the time that passes: whoever sets the machine's clock, by hand or by NTP, does not
+    make it jump. A worker that believed to be in next week would send next week's mail.
     """
 
     def __init__(self) -> None:
