@@ -17,21 +17,26 @@ HOUSE = Path(__file__).parents[2]
 _FOLDERS = ("actors", "common", "services", "tests")
 _TIMEOUT_S = 600
 
-_ORDERS = ["tests/ledger/test_interleavings.py", "tests/ledger/test_all_interleavings.py"]
-STAGES: dict[str, list[list[str]]] = {
-    LEDGER: [
-        ["tests/ledger", "tests/actors", "-k", "not interleavings and not in_any_order and not in_every_order"],
-        [*_ORDERS, "tests/ledger/test_bookings_interleavings.py"],
-        ["tests/gateway", "tests/cli", "-m", "not acceptance"],
-    ],
-    BROKER: [
-        ["tests/broker", "-m", "not acceptance"],
-        [*_ORDERS, "tests/actors", "tests/ledger", "-m", "not acceptance"],
-        ["tests/broker/test_processes.py"],
-    ],
-    PROVIDERS: [["tests/providers", "tests/contract"]],
+_NOT_EVERY_ORDER = ("-k", "not interleavings and not in_any_order and not in_every_order", "-m", "not acceptance")
+_EVERY_ORDER = ("tests/ledger", "-k", "in_any_order or in_every_order or interleavings")
+
+Stage = tuple[str, ...]
+STAGES: dict[str, tuple[Stage, ...]] = {
+    LEDGER: (
+        ("tests/ledger", *_NOT_EVERY_ORDER),
+        _EVERY_ORDER,
+        ("tests/actors",),
+        ("tests/gateway", "tests/cli", "-m", "not acceptance"),
+    ),
+    BROKER: (
+        ("tests/broker", "-m", "not acceptance"),
+        _EVERY_ORDER,
+        ("tests/actors", "tests/ledger", *_NOT_EVERY_ORDER),
+        ("tests/broker/test_processes.py",),
+    ),
+    PROVIDERS: (("tests/providers", "-m", "not acceptance"), ("tests/contract", "-m", "not acceptance")),
 }
-"""For the scripts of a folder: arguments of pytest, tried one after the other until one of them fails."""
+"""For the scripts of a folder: arguments of pytest, tried one after the other until a test fails."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +58,27 @@ class Copy:
         shutil.copy(HOUSE / "pyproject.toml", folder)
         # It compares the scripts with the list of faults, so it would notice each of them.
         (folder / "tests/ledger/test_planted_mutants.py").unlink()
-
-    def is_sound(self, folders: set[str]) -> str:
-        """The first test that fails without any fault; empty when all is well."""
-        return next((by for folder in sorted(folders) for stage in STAGES[folder] if (by := self._noticed(stage))), "")
+        self.unsound: dict[Stage, str] = {}
+        self._sound: set[Stage] = set()
 
     def try_out(self, mutant: Mutant) -> Verdict:
-        """Raises AssertionError when the tests cannot be run."""
         if (self.folder / mutant.file).read_text().count(mutant.was) != 1:
             return Verdict(mutant, "", stale=True)
-        with self._broken(mutant):
-            for stage in STAGES[mutant.folder]:
-                if by := self._noticed(stage):
-                    return Verdict(mutant, by)
+        for stage in STAGES[mutant.folder]:
+            if self._is_sound(stage):
+                with self._broken(mutant):
+                    if by := self._noticed(stage):
+                        return Verdict(mutant, by)
         return Verdict(mutant, "")
+
+    def _is_sound(self, stage: Stage) -> bool:
+        """Tests that fail without any fault tell nothing; `unsound` says which."""
+        if stage not in self._sound and stage not in self.unsound:
+            if by := self._noticed(stage):
+                self.unsound[stage] = by
+            else:
+                self._sound.add(stage)
+        return stage in self._sound
 
     @contextmanager
     def _broken(self, mutant: Mutant) -> Iterator[None]:
@@ -78,7 +90,7 @@ class Copy:
         finally:
             file.write_text(whole)
 
-    def _noticed(self, stage: list[str]) -> str:
+    def _noticed(self, stage: Stage) -> str:
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *stage]
         environment = {**os.environ, "PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
         try:
