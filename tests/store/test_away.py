@@ -1,5 +1,5 @@
 """
-The store is killed while signups and unsubscribes arrive: each is answered 2xx and carried out once, nobody restarts.
+The store is killed while signups, bookings and unsubscribes arrive: all are answered 2xx and carried out once.
 
 `make outage` lets it be away for a minute; AWAY_S says how long.
 """
@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from common.domain.ids import enrollment_id
+from common.domain.ids import booking_id, enrollment_id
 from common.domain.suppression import Unsubscribe, suppression_mark
+from common.ledger import keys
 from common.store import connect
+from tests.acceptance import calcom
 from tests.acceptance.http import request
 from tests.acceptance.place import SECRETS, UNLIMITED, Place
 from tests.acceptance.waiting import eventually
@@ -44,7 +47,7 @@ def test_the_store_is_killed_for_a_while_and_everything_that_arrived_is_carried_
     assert store.process is not None
     store.process.kill()
     store.process.wait()
-    came = _signups_while_it_is_away(place)
+    came = _events_while_it_is_away(place)
     left = person("Early0")["email"]
     assert request("POST", _way_out(place, left), b"List-Unsubscribe=One-Click", _FORM).status == 200
     ready = request("GET", f"{place.gateway_url}/ready")
@@ -56,6 +59,10 @@ def test_the_store_is_killed_for_a_while_and_everything_that_arrived_is_carried_
             return int(client.scard("{advent}:enrolled"))
 
     eventually(lambda: enrolled() == EARLY + came, "everybody is enrolled")
+    with connect(store.url) as client:
+        for number in range(came):
+            meeting = keys.meeting(booking_id(f"booking-{number}"))
+            eventually(lambda meeting=meeting: client.hget(meeting, "stand") == b"booked", "every call stands")
     stays = EARLY + came - 1
     eventually(lambda: _finished(place) >= stays, "seven mails for all who stayed", within_s=90)
     time.sleep(0.5)
@@ -66,8 +73,8 @@ def test_the_store_is_killed_for_a_while_and_everything_that_arrived_is_carried_
     assert worker.is_running
 
 
-def _signups_while_it_is_away(place: Place) -> int:
-    """Each person twice, once under a new id; all 2xx, and at once."""
+def _events_while_it_is_away(place: Place) -> int:
+    """A signup and a booking of somebody else, each twice; all 2xx, and at once. How many of each."""
     came, until = 0, time.monotonic() + AWAY_S
     while time.monotonic() < until:
         name = f"Late{came}"
@@ -75,10 +82,22 @@ def _signups_while_it_is_away(place: Place) -> int:
         first = place.website.post(person(name), f"late_{came}")
         again = place.website.post(person(name), f"late_{came}")
         assert (first.status, again.status, again.body) == (202, 202, first.body)
-        assert time.monotonic() - began < 6
+        booking = _booking(came)
+        assert {calcom.post(place, booking).status, calcom.post(place, booking).status} == {202}
+        assert time.monotonic() - began < 10
         came += 1
         time.sleep(AWAY_S / 15)
     return came
+
+
+def _booking(number: int) -> dict[str, Any]:
+    """Next week; nobody who signs up, so that no letters are held for it."""
+    body = calcom.told("booking_created", start_ms=calcom.now_ms() + 7 * 86_400_000)
+    email = f"caller{number}@people.example"
+    body["payload"] |= {"uid": f"booking-{number}", "iCalUID": f"booking-{number}@Cal.com"}
+    body["payload"]["attendees"] = [{**body["payload"]["attendees"][0], "email": email}]
+    body["payload"]["responses"]["email"]["value"] = email
+    return body
 
 
 def _finished(place: Place) -> int:
