@@ -14,7 +14,7 @@ from common.ledger.views import QUEUES, counts, dead_letter
 from common.messages import QUEUE_NAMESPACE
 from common.settings import Settings
 
-LETTERS_SHOWN = 10
+LETTERS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -56,6 +57,7 @@ class Console:
     desk: Desk
     clock: VirtualClock
     http: aiohttp.ClientSession
+    app: web.Application
     headers: dict[str, str] = field(default_factory=lambda: {"Accept": "text/html"})
 
     async def asks(self, method: str, path: str, **options: Any) -> Answer:
@@ -103,14 +105,15 @@ async def opens(clock: VirtualClock, campaign: Campaign, tmp_path: Path) -> Asyn
                 client, campaign=campaign.key, cadence=campaign.cadence(settings.pace), secret_key=SECRET_KEY
             )
             desk = build_desk(settings, clock=clock, ledger=ledger, campaign_name=campaign.name)
-            runner = web.AppRunner(build_app(desk), access_log=None)
+            app = build_app(desk)
+            runner = web.AppRunner(app, access_log=None)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             site = web.TCPSite(runner, "127.0.0.1", 0)
             await site.start()
             jar = aiohttp.CookieJar(unsafe=True)
             http = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
-            return Console(f"http://127.0.0.1:{runner.addresses[0][1]}", desk, clock, http)
+            return Console(f"http://127.0.0.1:{runner.addresses[0][1]}", desk, clock, http, app)
 
         yield open_console
 
@@ -140,10 +143,8 @@ def ada() -> Assessment:
 
 
 @pytest.fixture
-def own_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+def own_store() -> Iterator[EmbeddedStore]:
     """A store that a test may stop and start."""
-    import tempfile
-
     with tempfile.TemporaryDirectory(prefix="console-") as folder:
         server = EmbeddedStore(Path(folder))
         server.start()

@@ -12,6 +12,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+import jinja2
 from aiohttp import web
 
 from common.broker import DurableRedisBroker
@@ -57,8 +58,10 @@ async def open_dashboard(app: web.Application) -> None:
     dashboard.iface = DurableQueues(broker)
     dashboard.make_uri = dashboard.templates.globals["make_uri"] = make_uri(PREFIX)
     dashboard.templates.filters["timeago"] = timeago
-    source, _, _ = dashboard.templates.loader.get_source(dashboard.templates, "_base.html")
-    app[DASHBOARD] = Dashboard(dashboard, broker, _policy(source))
+    own = dashboard.templates.loader
+    base, _, _ = own.get_source(dashboard.templates, "_base.html")
+    dashboard.templates.loader = jinja2.ChoiceLoader([jinja2.DictLoader({"_base.html": _at_home(base)}), own])
+    app[DASHBOARD] = Dashboard(dashboard, broker, _policy(base))
 
 
 async def close_dashboard(app: web.Application) -> None:
@@ -78,6 +81,14 @@ async def answer(request: web.Request) -> web.Response:
     response = await answer_of(dashboard.app, request, prefix=PREFIX, cookie=f"{TOKEN}={token}")
     response.headers["Content-Security-Policy"] = dashboard.policy
     return response
+
+
+def _at_home(base: str) -> str:
+    """The frame of its pages, with a way back to ours, and as wide as a phone."""
+    way_back = '<li class="nav__items__item"><a href="/">← Console</a></li>'
+    return base.replace('<ul class="nav__items">', f'<ul class="nav__items">{way_back}').replace(
+        "<head>", '<head><meta name="viewport" content="width=device-width, initial-scale=1">'
+    )
 
 
 def _policy(base: str) -> str:
