@@ -28,6 +28,9 @@ async def heal(ledger: Ledger, clock: SystemClock, worker: str) -> None:
                 await sweep(ledger, clock)
         except (redis.RedisError, OSError) as error:
             log.warning("sweep_put_off", error=type(error).__name__)
+        except Exception:
+            # Our own mistake: said, and tried again. Without this task nothing that gets lost is ever found.
+            log.exception("sweep_failed")
         await asyncio.sleep(SWEEP_EVERY_S)  # noqa: TID251 -- the sweeper heals the schedule, so it cannot stand in it
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from common.settings import Settings
@@ -49,12 +50,15 @@ def _secrets_needed(settings: Settings) -> Iterator[str]:
 
 def _of_identity(settings: Settings) -> Iterator[str]:
     """Canada's law asks of every commercial mail who sends it and from where; a made-up answer must never leave."""
-    if not settings.resend_is_real:
+    if not settings.resend_is_real or urlsplit(settings.resend_api_url).hostname in _THIS_MACHINE:
         return
     for name, cure in _IDENTITY.items():
         if getattr(settings, name) is None:
             yield f"{name.upper()}: unset, but RESEND_API_KEY is set; set {cure}"
 
+
+_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
+"""A Resend at such an address is an imitation: its mail reaches nobody."""
 
 _IDENTITY = {
     "email_from": 'the sender, "Name <address>", at a domain verified with Resend',

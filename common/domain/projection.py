@@ -121,7 +121,10 @@ def _ending(enrollment: Enrollment) -> dict[str, Value]:
     """Whoever rebuilds must not write again to somebody who left: an exit completes the sequence too."""
     if enrollment.status is Status.EXITED:
         return {"Sequence Completed": True, "Exit Reason": str(enrollment.exit_reason or "stopped")}
-    return {"Sequence Completed": True} if enrollment.status is Status.COMPLETED else {}
+    if enrollment.status is not Status.COMPLETED:
+        return {}
+    left = {"Exit Reason": str(enrollment.exit_reason)} if enrollment.exit_reason else {}
+    return {"Sequence Completed": True, **left}
 
 
 def _instant(ms: int) -> datetime:

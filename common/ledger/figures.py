@@ -11,12 +11,10 @@ import redis.asyncio
 from common.ledger import keys
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import EVERYBODY
-from common.ledger.views import QUEUES
+from common.ledger.views import QUEUES, SILENT_MS
 
 PROVIDERS = ("resend", "notion", "calcom")
 STATUSES = ("accepted", "active", "completed", "exited")
-SILENT_MS = 4_000
-"""A worker unheard for longer is dead, as the scripts have it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,8 @@ from common.ledger.ledger import Ledger
 from common.ledger.pauses import EVERYBODY
 
 HOUR_MS = 3_600_000
+SILENT_MS = 4_000
+"""A worker that was silent for longer has died or stands still (`lib.lua`)."""
 QUEUES = ("classify", "send", "bookings", "notion_sync", "announce", "reconcile_bookings", "replay")
 
 
@@ -41,7 +43,7 @@ async def counts(ledger: Ledger, *, now_ms: int) -> Counts:
     pipe.hlen(keys.SUPPRESSED)
     pipe.zcard(keys.CHANGED)
     pipe.zrange(keys.CHANGED, 0, 0, withscores=True)
-    pipe.zcard(keys.HEARTBEATS)
+    pipe.zcount(keys.HEARTBEATS, now_ms - SILENT_MS, "+inf")
     for provider in ("resend", "notion", "calcom"):
         pipe.hgetall(keys.circuit(provider))
     pipe.hget(keys.PAUSES, EVERYBODY)

@@ -38,7 +38,7 @@ def command(email: str | None, as_json: bool) -> None:
     if as_json:
         print_json({**answer, "watch": watch})
         return
-    again = " (known already: the schedule goes on)" if answer["status"] == "duplicate" else ""
+    again = " (known already: nothing starts anew)" if answer["status"] == "duplicate" else ""
     click.echo(
         f"{person['first_name']} signed up: {answer['email']} · {answer['segment']} · {answer['enrollment_id']}{again}"
     )

@@ -77,7 +77,7 @@ OPERATIONS = (
         body=Signup,
         answers={
             202: _json("Enrolled; durable.", shapes.SignupAnswer),
-            200: _json("Enrolled already; the schedule goes on.", shapes.SignupAnswer),
+            200: _json("Enrolled already; nothing starts anew.", shapes.SignupAnswer),
         },
         problems=(*_OF_WEBHOOKS, 415),
         signed_by=tuple(f"webhook-{part}" for part in _STANDARD),

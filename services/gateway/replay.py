@@ -21,6 +21,7 @@ from services.gateway.store_watch import FAILURES, StoreWatch, refuses_only_this
 
 AGAIN_S = 0.3
 ORPHANS_S = 5
+FAILED_S = 5
 BATCH = 100
 
 log = get_logger(__name__)
@@ -52,13 +53,21 @@ class Replay:
 
     async def _run(self) -> None:
         while not self._stopping.is_set():
-            self.store.changed.clear()
-            await self._drain()
-            await self._calibrate()
-            busy = self.store.is_away or self.spool.events > 0
-            await self._pause(self._stopping if busy else self.store.changed, AGAIN_S if busy else ORPHANS_S)
-            if not busy:
-                self.spool.take_over(await asyncio.to_thread(self.spool.folder.orphans))
+            try:
+                await self._turn()
+            except Exception:
+                # A full disk, a file of another user: said, and tried again. Without this task nothing spooled gets in.
+                log.exception("spool_replay_failed")
+                await self._pause(self._stopping, FAILED_S)
+
+    async def _turn(self) -> None:
+        self.store.changed.clear()
+        await self._drain()
+        await self._calibrate()
+        busy = self.store.is_away or self.spool.events > 0
+        await self._pause(self._stopping if busy else self.store.changed, AGAIN_S if busy else ORPHANS_S)
+        if not busy:
+            self.spool.take_over(await asyncio.to_thread(self.spool.folder.orphans))
 
     async def _pause(self, event: asyncio.Event, seconds: float) -> None:
         try:

@@ -17,7 +17,10 @@ import zlib
 from dataclasses import asdict
 from pathlib import Path
 
+from common.logs import get_logger
 from services.gateway.events import Kept
+
+log = get_logger(__name__)
 
 PATTERN = "events-*.jsonl"
 READ_BYTES = 256 * 1024
@@ -72,6 +75,10 @@ class SpoolFile:
         try:
             descriptor = os.open(path, _OPEN)
         except FileNotFoundError:
+            return None
+        except OSError as error:
+            # Of another user, or no file at all: what else is kept must not wait for it.
+            log.error("spool_file_unreadable", file=path.name, reason=error.strerror)
             return None
         if _is_ours(descriptor):
             return cls(path, descriptor)

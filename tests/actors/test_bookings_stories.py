@@ -454,7 +454,7 @@ async def test_a_lost_look_at_a_booking_and_a_lost_reminder_are_healed(story, cl
     start_ms = clock.now_ms() + 10 * DAY_MS
     await story.books(BORIS, start_ms, uid="A")
     await story.ledger.client.delete(keys.delayed("bookings"), keys.delayed("bookings") + ".msgs")
-    clock.advance(15_000)
+    clock.advance(50_000)
     assert (await story.ledger.sweep("0", now_ms=clock.now_ms()))[1] == [booking_id("A")]
 
     await story.run(until_ms=clock.now_ms() + 1_000)

@@ -11,6 +11,7 @@ import pytest
 from common.clock import VirtualClock
 from common.domain.ids import enrollment_id
 from common.store import EmbeddedStore
+from services.gateway.replay import Replay
 from services.gateway.spool_file import decode
 from tests.gateway.conftest import Opener, Site, person
 
@@ -179,6 +180,41 @@ async def test_an_event_that_the_ledger_cannot_take_does_not_hold_up_the_others(
     kept = decode((folder / "spool" / "set-aside.jsonl").read_bytes())
     assert kept is not None
     assert kept.enrollment_id == ada
+
+
+async def test_what_cannot_be_opened_in_the_spool_keeps_nothing_else_waiting(
+    opens: Opener, own_store: EmbeddedStore, folder: Path
+) -> None:
+    (folder / "spool" / "events-1-x.jsonl").mkdir(parents=True)
+    site = await opens(own_store.url)
+    own_store.stop()
+    await site.signs_up(person("ada"))
+
+    own_store.start()
+    await site.settled()
+    assert await enrolled(site, "ada")
+
+
+async def test_a_replay_that_fails_is_tried_again(
+    opens: Opener, own_store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = await opens(own_store.url)
+    failures = [OSError("no more files"), OSError("no more files")]
+    drain = Replay._drain
+
+    async def failing(self: Replay) -> None:
+        if failures:
+            raise failures.pop()
+        await drain(self)
+
+    monkeypatch.setattr(Replay, "_drain", failing)
+    monkeypatch.setattr("services.gateway.replay.FAILED_S", 0.01)
+    own_store.stop()
+    await site.signs_up(person("ada"))
+
+    own_store.start()
+    await site.settled()
+    assert await enrolled(site, "ada")
 
 
 async def test_a_full_spool_says_come_back(opens: Opener, own_store: EmbeddedStore) -> None:

@@ -177,3 +177,13 @@ async def jobs(ledger):
     client: redis.asyncio.Redis = ledger.client
     for job in await client.zrange(keys.delayed("send"), 0, -1):
         yield job.decode()
+
+
+async def test_a_pause_of_somebody_who_signs_up_later_holds_their_mail(ledger, ada, clock):
+    now = clock.now_ms()
+    await pause(ledger, ADA, said(now))
+    await ledger.accept(ada, webhook_id="signup:1", received_ms=now)
+    await ledger.enroll(await ledger.enrollment(ADA), now_ms=now, announce=False)
+
+    held = await ledger.claim(step_delivery_id(ADA, 1), worker="w1", now_ms=now)
+    assert (held.why, held.detail) == ("held", "paused")

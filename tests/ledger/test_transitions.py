@@ -12,6 +12,7 @@ from common.domain.contact import Assessment
 from common.domain.delivery import Fate
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import DeliveryId, enrollment_id, step_delivery_id
+from common.domain.projection import sequence_row
 from common.ledger import keys
 from common.ledger.answers import Go, No, Trouble
 from common.ledger.ledger import Ledger
@@ -360,3 +361,29 @@ async def test_a_worker_of_another_campaign_leaves_the_delivery_to_its_own(store
     answer = await other.claim(step(1), worker="w2", now_ms=now)
     assert (answer.why, answer.detail) == ("held", "campaign christmas_2025 is not served here")
     await go(ledger, 1, now + 600_000)
+
+
+async def test_who_leaves_after_the_last_mail_has_left_for_whoever_rebuilds(ledger, ada, clock, cadence):
+    now = clock.now_ms()
+    await enrolled(ledger, ada, now)
+    for number in range(1, 8):
+        await send(ledger, number, cadence.due_ms(anchor_ms=now, step=number))
+    before = await ledger.enrollment(ADA)
+    await ledger.unsubscribe(ADA, mark=ledger.mark(ada.email), now_ms=now)
+
+    known = await ledger.enrollment(ADA)
+    assert (known.status, known.exit_reason) == (Status.COMPLETED, ExitReason.UNSUBSCRIBED)
+    assert known.revision == before.revision + 1
+    assert sequence_row(known, campaign_name="Christmas 2025").values["Exit Reason"] == "unsubscribed"
+
+
+async def test_a_worker_that_has_a_mail_in_hand_writes_down_its_fate_also_for_who_has_left(ledger, ada, clock):
+    now = clock.now_ms()
+    await enrolled(ledger, ada, now)
+    claim = await go(ledger, 1, now)
+    await ledger.freeze(claim, "mail", now_ms=now)
+    await ledger.unsubscribe(ADA, mark=ledger.mark(ada.email), now_ms=now)
+
+    assert (await ledger.claim(step(1), worker="w2", now_ms=now + 5_000)).why == "in hand"
+    assert await ledger.settle(claim, "accepted", "re_1", now_ms=now + 5_000)
+    assert (await ledger.enrollment(ADA)).fate_of(1) == (Fate.ACCEPTED, "re_1")

@@ -49,9 +49,10 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         LEDGER,
         "accept",
-        "  schedule('classify', id, received_ms)\n  if answer == '' then answer = 'accepted' end",
-        "  if answer == '' then answer = 'accepted' end",
+        "  schedule('classify', id, received_ms)\n  if is_paused(id)",
+        "  if is_paused(id)",
     ),
+    Mutant(LEDGER, "accept", "  if is_paused(id) then hold(id, 'paused', received_ms) end\n"),
     Mutant(LEDGER, "accept", "redis.call('SET', webhook, line, 'PX', remember_ms)\n"),
     # accept_booking
     Mutant(LEDGER, "accept_booking", "if given then", "if false then"),
@@ -329,7 +330,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "sweep", "      heal('send', job, due_ms)\n"),
     Mutant(LEDGER, "sweep", "      heal('send', job, now_ms)\n"),
     Mutant(LEDGER, "sweep", "    if not scheduled('send', job, due_ms) then\n", "    if true then\n"),
-    Mutant(LEDGER, "sweep", "    redis.call('ZADD', P .. 'changed', 0, id)\n"),
+    Mutant(LEDGER, "sweep", "    redis.call('ZADD', P .. 'changed', now_ms, id)\n"),
     Mutant(LEDGER, "sweep", "  if waiting > 0 then pump(now_ms) end\n"),
     # trouble
     Mutant(

@@ -41,6 +41,13 @@ def test_with_real_providers_nothing_that_matters_may_be_missing(missing, nowher
     assert line.startswith(f"{missing}: unset, but ")
 
 
+def test_an_imitation_on_this_machine_needs_no_sender(nowhere):
+    sender = {"EMAIL_FROM", "EMAIL_POSTAL_ADDRESS", "BOOKING_URL"}
+    given = {name: value for name, value in REAL.items() if name not in sender}
+
+    assert load({**given, "RESEND_API_URL": "http://127.0.0.1:9000"}, nowhere).identity.sender
+
+
 def test_unsigned_webhooks_must_be_allowed_in_so_many_words(nowhere):
     secrets = {"WEBHOOK_SECRET", "CALCOM_WEBHOOK_SECRET", "RESEND_WEBHOOK_SECRET"}
     unsigned = {name: value for name, value in REAL.items() if name not in secrets}

@@ -28,6 +28,7 @@ if not assessed_ms then
   redis.call('SADD', P .. 'enrolled', id)
   count('accepted', 1)
   schedule('classify', id, received_ms)
+  if is_paused(id) then hold(id, 'paused', received_ms) end
   if answer == '' then answer = 'accepted' end
 else
   if tonumber(received_ms) > tonumber(assessed_ms) then

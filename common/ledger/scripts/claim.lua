@@ -60,6 +60,12 @@ local status, reason, met, next_step, due, last_ms, sending, hold_reason, of_cam
 if not status then return {'unknown'} end
 if met then return {'already', string.match(met, '^%S+')} end
 
+-- First of all: whoever has it in hand writes down what becomes of it, also for a person who has left meanwhile.
+local again = holder == claimer
+if not again and holder and holder ~= '' and claimed_ms + lease_ms > now_ms and alive(string.match(holder, '^[^#]*')) then
+  return {'in hand', holder}
+end
+
 local suppressed = redis.call('HGET', P .. 'suppressed', mark)
 if suppressed then
   exit(id, string.match(suppressed, '^%S+'), ARGV[3])
@@ -79,10 +85,6 @@ end
 local due_ms = tonumber(open[3] or due)
 local not_before = tonumber(open[4] or due_ms)
 
-local again = holder == claimer
-if not again and holder and holder ~= '' and claimed_ms + lease_ms > now_ms and alive(string.match(holder, '^[^#]*')) then
-  return {'in hand', holder}
-end
 -- Each death is counted once, however often the delivery has to wait before somebody goes on with it.
 local lost = not again and holder and holder ~= '' and holder ~= open[9]
 if lost then redis.call('HSET', delivery, 'gone', holder) end

@@ -25,10 +25,6 @@ local function later(until_ms)
   return until_ms
 end
 
-local of_campaign = redis.call('HGET', meeting, 'campaign')
-if of_campaign ~= campaign then
-  return {'held', later(now_ms + 600000), 'campaign ' .. (of_campaign or '?') .. ' is not served here'}
-end
 local open = redis.call('HMGET', delivery, 'worker', 'claimed', 'retry', 'unknown', 'doubt', 'attempts', 'gone')
 local holder, again = open[1], open[1] == claimer
 if not again and holder and holder ~= '' and tonumber(open[2]) + lease_ms > now_ms
@@ -40,6 +36,11 @@ local reason = against_reminder(id, name, mark, now_ms)
 if reason then
   skip_reminder(id, name, now_ms, reason)
   return {'exited', reason}
+end
+
+local of_campaign = redis.call('HGET', meeting, 'campaign')
+if of_campaign ~= campaign then
+  return {'held', later(now_ms + 600000), 'campaign ' .. (of_campaign or '?') .. ' is not served here'}
 end
 
 local lost = not again and holder and holder ~= '' and holder ~= open[7]
@@ -59,9 +60,6 @@ if not again and (is_paused('*') or is_paused(redis.call('HGET', meeting, 'conta
   return {'held', later(math.max(not_before, now_ms + PAUSED_MS)), 'paused'}
 end
 if not again and not_before > now_ms then return {'not yet', later(not_before)} end
-if not again and (is_paused('*') or is_paused(redis.call('HGET', meeting, 'contact'))) then
-  return {'held', later(now_ms + PAUSED_MS), 'paused'}
-end
 
 local held = redis.call('HMGET', circuit, 'until', 'reason', 'probe')
 if held[1] and not again then

@@ -136,6 +136,11 @@ end
 local function exit(enrollment_id, reason, now_ms)
   local key = P .. 'enrollment:' .. enrollment_id
   local status = redis.call('HGET', key, 'status')
+  if status == 'completed' and redis.call('HSETNX', key, 'reason', reason) == 1 then
+    -- Nothing is left to be stopped, but whoever rebuilds must know that this person has left.
+    tell(enrollment_id, now_ms, 'left', reason)
+    changed(enrollment_id, now_ms)
+  end
   if status ~= 'accepted' and status ~= 'active' then return false end
   local step = redis.call('HGET', key, 'next')
   if step then unschedule('send', enrollment_id .. '/step-' .. step) end

@@ -28,7 +28,7 @@ for _, id in ipairs(page[2]) do
   end
   if known[6] and known[6] ~= known[7] and not redis.call('ZSCORE', P .. 'changed', id)
     and redis.call('HEXISTS', P .. 'syncing', id) == 0 and not redis.call('ZSCORE', delayed('notion_sync'), id) then
-    redis.call('ZADD', P .. 'changed', 0, id)
+    redis.call('ZADD', P .. 'changed', now_ms, id)
   end
 end
 

@@ -12,7 +12,7 @@ for i = 1, #busy, 2 do
   local holder, since = string.match(busy[i + 1], '^(%S+) (%d+)$')
   if tonumber(since) + FORGOTTEN_MS < now_ms or not alive(holder) then
     redis.call('HDEL', syncing, busy[i])
-    redis.call('ZADD', changed_key, 'NX', 0, busy[i])
+    redis.call('ZADD', changed_key, 'NX', since, busy[i])
   end
 end
 

@@ -27,7 +27,7 @@ UNKNOWN = "unknown fields"
 COUNTS = ("red_systems", "orange_systems", "yellow_systems", "green_systems")
 MESSAGES = {
     "accepted": "Signup accepted; the first e-mail is on its way.",
-    "duplicate": "Already enrolled; the schedule goes on as it was.",
+    "duplicate": "Already enrolled; nothing starts anew.",
 }
 
 
