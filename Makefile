@@ -36,7 +36,7 @@ golden: $(VENV)/.tests ## accept new e-mail texts, after reading the difference
 	@$(BIN)/python -m tests.golden.accept && git --no-pager diff --stat -- tests/golden
 
 bench: $(VENV)/.tests ## ratios side by side in one run: pace, memory, lateness
-	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 outage: $(VENV)/.tests ## the store away for a minute while signups arrive: all answered, all carried out once
 	@AWAY_S=$${AWAY_S:-60} $(BIN)/python -m pytest -q tests/store/test_away.py
