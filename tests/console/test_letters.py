@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
-from structlog.testing import capture_logs
 
 from common.domain.contact import Assessment
 from common.domain.delivery import Fate
 from common.domain.ids import enrollment_id
 from common.errors import Permanent
 from common.ledger import keys, views
+from services.console import actions
 from services.sandbox.simulation import Simulation
 from tests.console.conftest import Answer, Console
 
@@ -40,6 +41,15 @@ def buried(story: Simulation, ada: Assessment, console: Console) -> Buried:
         return letter
 
     return buried
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the actions say in the log: (event, names)."""
+    lines: list[Any] = []
+    log = Mock(info=lambda event, **names: lines.append((event, names)))
+    monkeypatch.setattr(actions, "log", log)
+    return lines
 
 
 async def click(console: Console, what: str, letter: Any, **fields: str) -> Answer:
@@ -82,18 +92,19 @@ async def test_what_a_replay_would_do_is_said_before_the_click(
     assert ("may have been accepted</span>" in page) is (doubt_of_ms is not None)
 
 
-async def test_a_replayed_letter_goes_out_once(console: Console, buried: Buried, story: Simulation) -> None:
+async def test_a_replayed_letter_goes_out_once_and_the_log_says_so(
+    console: Console, buried: Buried, story: Simulation, logged: list[Any]
+) -> None:
     letter = await buried()
-    with capture_logs() as logs:
-        answer = await click(console, "replay", letter)
-        again = await click(console, "replay", letter)
+    answer = await click(console, "replay", letter)
+    again = await click(console, "replay", letter)
     await soon(story)
 
     assert (answer.status, answer.goes_to, again.goes_to) == (303, "/?done=replayed", "/?done=gone")
     assert "planned again" in (await console.sees(answer.goes_to)).text
     assert len(story.post_office.inbox_of("ada@example.org")) == 1
     assert await fate(story) is Fate.ACCEPTED
-    assert [line["delivery_id"] for line in logs if line["event"] == "dead_letter_replayed"] == [FIRST]
+    assert logged == [("dead_letter_replayed", {"delivery_id": FIRST, "way": "rendered"})]
     assert "replayed" in [entry.what for entry in await views.timeline(story.ledger, ADA)]
 
 
@@ -122,18 +133,17 @@ async def test_why_a_worker_left_it_is_shown(console: Console, buried: Buried, s
 
 
 async def test_a_discarded_letter_is_gone_for_good_and_its_reason_stays(
-    console: Console, buried: Buried, story: Simulation
+    console: Console, buried: Buried, story: Simulation, logged: list[Any]
 ) -> None:
     letter = await buried()
-    with capture_logs() as logs:
-        answer = await click(console, "discard", letter, back="/dead-letters")
+    answer = await click(console, "discard", letter, back="/dead-letters")
     await soon(story)
 
     assert answer.goes_to == "/dead-letters?done=discarded"
     assert "Nothing here." in (await console.sees(answer.goes_to)).text
     assert await fate(story) is Fate.DEAD
     assert story.post_office.inbox_of("ada@example.org") == []
-    assert [line["delivery_id"] for line in logs if line["event"] == "dead_letter_discarded"] == [FIRST]
+    assert logged == [("dead_letter_discarded", {"delivery_id": FIRST})]
     assert "discarded" in [entry.what for entry in await views.timeline(story.ledger, ADA)]
 
 

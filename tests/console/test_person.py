@@ -51,7 +51,7 @@ async def test_a_stranger_is_404_and_nothing_of_them_is_believed(console: Consol
     assert "<script>alert" not in answer.text
 
 
-@pytest.mark.parametrize("path", ["enr_aaaaaaaaaaaaaaaa", "x", "enr_..", "%2e%2e"])
+@pytest.mark.parametrize("path", ["enr_aaaaaaaaaaaaaaaa", "x", "enr_.."])
 async def test_an_id_that_nobody_has_is_404(console: Console, path: str) -> None:
     assert (await console.sees(f"/people/{path}")).status == 404
 
