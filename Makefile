@@ -6,6 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# It declares dependencies older than ours, and runs with ours. Without it the console says how to install it.
+DASHBOARD = $(PIP) --no-deps 'dramatiq-dashboard==0.4.*' || echo "the Dramatiq dashboard cannot be had here"
+
 .DEFAULT_GOAL := help
 .PHONY: help up test check format golden bench fuzz website clean outage
 
@@ -41,6 +44,9 @@ bench: $(VENV)/.tests ## ratios side by side in one run: pace, memory, lateness
 outage: $(VENV)/.tests ## the store away for a minute while signups arrive: all answered, all carried out once
 	@AWAY_S=$${AWAY_S:-60} $(BIN)/python -m pytest -q tests/store/test_away.py
 
+browser: $(VENV)/.browser ## the console's pages in a real Chromium, which must be on this machine
+	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
+
 website: $(VENV)/.runs ## the website's side, in Node against a running gateway
 	@deploy/website/run
 
@@ -60,9 +66,15 @@ $(VENV)/bin/python:
 $(VENV)/.runs: pyproject.toml | $(VENV)/bin/python
 	@echo "installing what Advent needs into $(VENV) (once; a minute or so)"
 	@$(PIP) -e .
+	@$(DASHBOARD)
 	@touch $@
 
 $(VENV)/.tests: pyproject.toml | $(VENV)/bin/python
 	@echo "installing what the tests need into $(VENV) (once; a minute or so)"
 	@$(PIP) -e '.[dev]'
+	@$(DASHBOARD)
 	@touch $@ $(VENV)/.runs
+
+$(VENV)/.browser: $(VENV)/.tests
+	@$(PIP) -e '.[dev,browser]'
+	@touch $@

@@ -1,0 +1,141 @@
+"""The console as a person meets it: readable at every width, in the dark, by a screen reader, and alive."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from common.domain.ids import enrollment_id
+from tests.acceptance.http import request
+from tests.acceptance.place import Place
+from tests.acceptance.website import person
+from tests.browser.conftest import TOKEN
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+
+BORIS = enrollment_id("christmas_2025", "boris@people.example")
+PAGES = ("/", "/dead-letters", f"/people/{BORIS}", "/nowhere", "/login")
+WIDTHS = {"phone": 360, "desktop": 1280}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_page_is_accessible_and_as_wide_as_the_screen(
+    chromium: Any, place: Place, page: Any, width: str, scheme: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    # Axe is put into the page as a script, which its policy rightly refuses.
+    context = chromium.new_context(
+        base_url=place.console_url,
+        storage_state=page.context.storage_state(),
+        viewport={"width": WIDTHS[width], "height": 800},
+        color_scheme=scheme,
+        bypass_csp=True,
+    )
+    looked_at = context.new_page()
+    for path in PAGES:
+        looked_at.goto(path)
+        for summary in looked_at.locator("summary").all():
+            summary.click()
+        found = axe.run(looked_at).response["violations"]
+        too_wide = looked_at.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == [], path
+        assert too_wide <= 0, path
+    context.close()
+
+
+def test_a_newcomer_logs_in_by_keyboard_and_out_by_a_button(chromium: Any, place: Place) -> None:
+    context = chromium.new_context(base_url=place.console_url)
+    page = context.new_page()
+    page.goto("/dead-letters")
+    page.keyboard.type("wrong")
+    page.keyboard.press("Enter")
+    page.get_by_role("alert").get_by_text("That is not the token.").wait_for()
+    page.keyboard.type(TOKEN)
+    page.keyboard.press("Enter")
+
+    page.wait_for_url("**/dead-letters")
+    page.get_by_role("button", name="Log out").click()
+    page.wait_for_url("**/login")
+    page.goto("/")
+    assert page.url.endswith("/login?next=%2F")
+    context.close()
+
+
+def test_a_signup_appears_without_a_reload(page: Any, place: Place) -> None:
+    figure = page.locator(".figure", has_text="people enrolled").locator("strong")
+    before = int(figure.inner_text())
+
+    place.website.post(person("Chen"), "msg_chen")
+
+    page.wait_for_function("n => document.querySelector('.figure strong').textContent == n", arg=str(before + 1))
+
+
+def test_what_somebody_is_about_to_press_is_not_taken_from_under_their_hand(page: Any, place: Place) -> None:
+    page.get_by_text("Discard …").first.click()
+    button = page.get_by_role("button", name="Discard it")
+    with page.expect_response(lambda response: response.url.rstrip("/") == place.console_url):
+        pass  # The page looked anew.
+
+    assert button.is_visible()
+
+
+def test_a_person_is_found_by_address_and_their_story_told(page: Any) -> None:
+    page.get_by_placeholder("Find a person").fill("Boris@people.example")
+    page.keyboard.press("Enter")
+
+    page.wait_for_url(f"**/people/{BORIS}")
+    assert page.get_by_role("heading", level=1).inner_text() == "Boris"
+    assert page.locator(".timeline li").nth(0).inner_text().split("\n")[1] == "signed up"
+    assert page.locator(".timeline .planned").count() >= 1
+
+
+def test_the_queues_are_seen_with_their_own_style_and_a_way_back(page: Any) -> None:
+    page.get_by_role("link", name="Queues").click()
+
+    page.get_by_role("link", name="send", exact=True).click()
+    page.get_by_role("link", name=re.compile("delayed", re.IGNORECASE)).click()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(31, 37, 48)"
+    page.locator("td.table__subject a").first.click()
+    page.get_by_text("Canonical id").wait_for()
+    page.get_by_role("link", name="← Console").click()
+    page.get_by_text("Dead letters").first.wait_for()
+
+
+def test_a_console_that_stops_answering_is_said(chromium: Any, place: Place, page: Any) -> None:
+    context = chromium.new_context(base_url=place.console_url, storage_state=page.context.storage_state())
+    watched = context.new_page()
+    watched.clock.install()
+    watched.goto("/")
+    watched.route("**/*", lambda route: route.abort())
+
+    watched.clock.run_for(30_000)
+
+    assert re.search(r"The console has not answered for \d+ s\.", watched.locator("#lost").inner_text())
+    assert re.search(r"as of (2\d|3\d) s ago", watched.get_by_role("heading", level=1).inner_text())
+    context.close()
+
+
+def test_without_scripts_everything_is_there_too(chromium: Any, place: Place, page: Any) -> None:
+    context = chromium.new_context(
+        base_url=place.console_url, storage_state=page.context.storage_state(), java_script_enabled=False
+    )
+    plain = context.new_page()
+    plain.goto("/")
+    plain.get_by_text("Replay …").first.click()
+
+    assert plain.get_by_role("button", name="Replay it").is_visible()
+    context.close()
+
+
+def test_a_dead_letter_is_replayed_by_two_clicks(page: Any, place: Place) -> None:
+    request("DELETE", f"{place.sandbox.url}/faults")
+    page.get_by_text("Replay …").first.click()
+
+    page.get_by_text("it is rendered anew").first.wait_for()
+    page.get_by_role("button", name="Replay it").click()
+
+    page.get_by_text("Replayed: it is planned again, due at once.").wait_for()
+    page.wait_for_function("document.title.startsWith('All is well')", timeout=20_000)
