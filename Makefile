@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DASHBOARD = $(PIP) --no-deps 'dramatiq-dashboard==0.4.*' || echo "the Dramatiq dashboard cannot be had here"
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format golden bench fuzz website clean outage
+.PHONY: help up test check format golden bench fuzz website clean outage chaos mutants mutmut
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,15 @@ bench: $(VENV)/.tests ## ratios side by side in one run: pace, memory, lateness
 
 outage: $(VENV)/.tests ## the store away for a minute while signups arrive: all answered, all carried out once
 	@AWAY_S=$${AWAY_S:-60} $(BIN)/python -m pytest -q tests/store/test_away.py
+
+chaos: $(VENV)/.tests ## real processes, kill -9, faults, an independent count; SEED=7 PEOPLE=10000 KILLS=1000
+	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --people $(or $(PEOPLE),2000) --kills $(or $(KILLS),200) $(ARGS)
+
+mutants: $(VENV)/.tests ## faults planted in every Lua script: all have to be found; ARGS="claim freeze" for some
+	@$(BIN)/python -m tests.mutants $(ARGS)
+
+mutmut: $(VENV)/.mutmut ## small faults in every function of the domain and the ledger; ARGS=domain
+	@$(BIN)/python -m tests.mutants.python $(ARGS)
 
 browser: $(VENV)/.browser ## the console's pages in a real Chromium, which must be on this machine
 	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
@@ -77,4 +86,8 @@ $(VENV)/.tests: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.browser: $(VENV)/.tests
 	@$(PIP) -e '.[dev,browser]'
+	@touch $@
+
+$(VENV)/.mutmut: $(VENV)/.tests
+	@$(PIP) -e '.[dev,mutants]'
 	@touch $@

@@ -29,8 +29,6 @@ from tests.chaos.plan import WORKERS, Act, acts
 from tests.chaos.provider import Provider
 from tests.chaos.weather import storm
 
-STORY_MIN = 6.0
-"""From the first mail to the seventh in TESTING_MODE, at speed 1."""
 _TICK_S = 0.02
 
 
@@ -93,7 +91,7 @@ class Arena:
             people=terms.people,
             seed=terms.seed,
             duration_s=terms.duration_s,
-            story_s=STORY_MIN * 60 / terms.speed,
+            speed=terms.speed,
         )
 
     def play(self) -> Outcome:

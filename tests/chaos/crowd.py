@@ -28,8 +28,10 @@ _THREADS = 16
 _TIMEOUT_S = 8.0
 _AGAIN, _TWICE, _LEAVE, _BOOK = 0.05, 0.05, 0.04, 0.05
 """Of the people: those whose webhook comes again under its id, who sign up again, who unsubscribe, who book a call."""
-_CALL_IN_S = 30
-"""Time for all three reminders at speed 20."""
+_STORY_MIN = 6.0
+"""From the first mail to the seventh in TESTING_MODE, at speed 1."""
+_CALL_MIN = 9.0
+"""From a booking to its call, at speed 1: time for all three reminders."""
 
 
 @dataclass(order=True)
@@ -43,7 +45,7 @@ class Crowd:
     Of all that got a 2xx: `answered`, enrollment id → address; `left`, who unsubscribed; `booked`, booking → start, ms.
     """
 
-    def __init__(self, gateway_url: str, *, people: int, seed: int, duration_s: float, story_s: float) -> None:
+    def __init__(self, gateway_url: str, *, people: int, seed: int, duration_s: float, speed: float) -> None:
         self.answered: dict[str, str] = {}
         self.left: set[str] = set()
         self.booked: dict[BookingId, int] = {}
@@ -55,7 +57,8 @@ class Crowd:
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._deeds = self._drawn(people, seed, duration_s, story_s)
+        self._call_in_ms = round(_CALL_MIN * 60_000 / speed)
+        self._deeds = self._drawn(people, seed, duration_s, _STORY_MIN * 60 / speed)
 
     def start(self, began_s: float) -> None:
         for _ in range(_THREADS):
@@ -128,7 +131,7 @@ class Crowd:
 
     def _book(self, number: int) -> None:
         """Cal.com tells of a call, twice, as happens."""
-        body = told("booking_created", start_ms=(start_ms := now_ms() + _CALL_IN_S * 1_000))
+        body = told("booking_created", start_ms=(start_ms := now_ms() + self._call_in_ms))
         uid = f"chaos-{number}"
         body["payload"] |= {"uid": uid, "iCalUID": f"{uid}@cal.example"}
         body["payload"]["attendees"][0]["email"] = person(f"P{number}")["email"]

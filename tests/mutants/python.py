@@ -1,0 +1,77 @@
+"""
+`make mutmut`: small faults in every function of `common/domain` and of the Python of `common/ledger`, by mutmut.
+
+It works in a copy of the house; what it prints last are the faults that no test noticed, each as a difference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HOUSE = Path(__file__).parents[2]
+_FOLDERS = ("actors", "benchmarks", "common", "services", "tests")
+
+PARTS = {
+    "domain": ("common/domain/*.py", "tests/domain tests/ledger/test_codec.py tests/campaigns"),
+    "ledger": ("common/ledger/*.py", "tests/ledger tests/rebuild"),
+}
+"""What is broken, and the tests that are asked; of those mutmut runs what reaches the broken function."""
+
+_CONFIG = """\
+[mutmut]
+source_paths=common
+only_mutate={broken}
+also_copy=
+    actors
+    benchmarks
+    services
+pytest_add_cli_args_test_selection={tests}
+pytest_add_cli_args=-p no:cacheprovider -k "not interleavings and not in_any_order and not in_every_order and not fault"
+timeout_constant=5
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants.python", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="domain, ledger; unless given, both")
+    parser.add_argument("--jobs", type=int, default=2)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="advent-mutmut-") as folder:
+        for part in given.parts or PARTS:
+            house = Path(folder) / part
+            _copy(house, *PARTS[part])
+            print(f"== {part}", flush=True)
+            _mutmut(house, "run", "--max-children", str(given.jobs))
+            for survivor in _survivors(house):
+                print(_mutmut(house, "show", survivor), flush=True)
+    return 0
+
+
+def _copy(house: Path, broken: str, tests: str) -> None:
+    for name in _FOLDERS:
+        shutil.copytree(HOUSE / name, house / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(HOUSE / "pyproject.toml", house)
+    (house / "setup.cfg").write_text(_CONFIG.format(broken=broken, tests=tests))
+
+
+def _survivors(house: Path) -> list[str]:
+    lines = (line.split(":") for line in _mutmut(house, "results").splitlines() if ":" in line)
+    return [name.strip() for name, what in lines if what.strip() == "survived"]
+
+
+def _mutmut(house: Path, *arguments: str) -> str:
+    command = [str(Path(sys.executable).parent / "mutmut"), *arguments]
+    answer = subprocess.run(command, cwd=house, env=os.environ, capture_output=True, text=True, check=False)
+    if arguments[0] == "run":
+        print(answer.stdout.splitlines()[-1].rpartition("\r")[2] if answer.stdout else answer.stderr)
+    return answer.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())
