@@ -56,7 +56,7 @@ def page(request: web.Request, template: str, *, status: int = 200, **names: Any
         campaign_name=desk.campaign_name,
         has_login=desk.settings.console_token is not None,
         visitor=visitor,
-        form_token=desk.sessions.form_token(visitor.session) if visitor.session else "",
+        form_token=desk.sessions.form_token(visitor.session),
         **names,
     )
     return web.Response(text=html, status=status, content_type="text/html")

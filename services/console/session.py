@@ -65,9 +65,9 @@ class Sessions:
             return None
         return Session("in" if standing == "in" else "guest", number, int(ends))
 
-    def form_token(self, session: Session) -> str:
-        """What every form of this session carries, and nobody else can know."""
-        return self._sign("form", session.number)
+    def form_token(self, session: Session | None) -> str:
+        """What every form of this session carries, and nobody else can know; None: of a program, which has none."""
+        return self._sign("form", session.number if session else "")
 
     def knows_form_token(self, session: Session, given: str) -> bool:
         return is_same_secret(given, self.form_token(session))

@@ -21,7 +21,7 @@ from common.messages import QUEUE_NAMESPACE, Job
 from common.store import connect
 from services.console.queues import dashboard
 from services.sandbox.simulation import Simulation
-from tests.console.conftest import Answer, Console
+from tests.console.conftest import TOKEN, Answer, Console
 
 pytest.importorskip("dramatiq_dashboard", reason=dashboard.INSTALL)
 
@@ -171,6 +171,18 @@ async def test_a_form_without_our_token_or_from_another_site_deletes_nothing(
 
     assert (without.status, elsewhere.status) == (403, 403)
     assert plain.hlen(f"{QUEUE_NAMESPACE}:{dq_name('send')}.msgs") == 1
+
+
+async def test_a_program_with_the_token_may_use_the_forms_too(
+    guarded: Console, broker: DurableRedisBroker, plain: redis.Redis
+) -> None:
+    guarded.headers["Authorization"] = f"Bearer {TOKEN}"
+    broker.schedule(job(guarded, in_ms=60_000))
+
+    answer = await press(guarded, await guarded.sees("/dramatiq/queues/send/delayed"), "delete-message")
+
+    assert answer.status in (302, 303)
+    assert plain.hlen(f"{QUEUE_NAMESPACE}:{dq_name('send')}.msgs") == 0
 
 
 async def test_its_own_cookie_never_leaves_and_its_pages_may_only_show_their_style(console: Console) -> None:

@@ -76,8 +76,8 @@ async def add_slash(_request: web.Request) -> web.Response:
 async def answer(request: web.Request) -> web.Response:
     if DASHBOARD not in request.app:
         return page(request, "no_dashboard.html", status=501, install=INSTALL, here="/dramatiq/")
-    desk, dashboard, session = request.app[DESK], request.app[DASHBOARD], VISITOR.get().session
-    token = desk.sessions.form_token(session) if session else ""
+    desk, dashboard = request.app[DESK], request.app[DASHBOARD]
+    token = desk.sessions.form_token(VISITOR.get().session)
     response = await answer_of(dashboard.app, request, prefix=PREFIX, cookie=f"{TOKEN}={token}")
     response.headers["Content-Security-Policy"] = dashboard.policy
     return response
