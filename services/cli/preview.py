@@ -1,0 +1,57 @@
+"""`advent preview`"""
+
+from __future__ import annotations
+
+import html
+import webbrowser
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--open", "show", is_flag=True, help="Show the index in a browser.")
+@click.option(
+    "--into", type=click.Path(path_type=Path, file_okay=False), help="A folder; DATA_DIR/preview unless named."
+)
+def command(show: bool, into: Path | None) -> None:
+    """Render every e-mail for every segment, as HTML and text, with an index page."""
+    from common.campaigns.loader import load_campaign
+    from common.campaigns.samples import preview_pages
+    from common.settings import load_settings
+
+    settings = load_settings()
+    campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    folder = into or settings.data_dir / "preview"
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for name, page in preview_pages(campaign, settings.identity):
+        stem = name.replace("/", "-").replace(" ", "-")
+        (folder / f"{stem}.html").write_text(page.html, encoding="utf-8")
+        (folder / f"{stem}.txt").write_text(f"{page.subject}\n\n{page.text}", encoding="utf-8")
+        rows.append(_row(stem, name, page.subject))
+    index = folder / "index.html"
+    index.write_text(_INDEX.format(name=html.escape(campaign.name), rows="\n".join(rows)), encoding="utf-8")
+    click.echo(f"{len(rows)} mails: {index}")
+    if show:
+        webbrowser.open(index.resolve().as_uri())
+
+
+def _row(stem: str, name: str, subject: str) -> str:
+    return (
+        f'<tr><td>{html.escape(name)}</td><td><a href="{stem}.html">{html.escape(subject)}</a></td>'
+        f'<td><a href="{stem}.txt">text</a></td></tr>'
+    )
+
+
+_INDEX = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{name}: every mail</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
+td {{ padding: .3rem 1rem .3rem 0; vertical-align: top; }}
+</style></head>
+<body><h1>{name}</h1><table>
+{rows}
+</table></body></html>
+"""
