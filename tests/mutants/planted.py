@@ -290,6 +290,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "restore", "if not held then schedule(", "if true then schedule("),
     # settle
     Mutant(LEDGER, "settle", "if redis.call('HGET', delivery, 'fence') ~= fence then return 0 end\n"),
+    Mutant(LEDGER, "settle", "  if redis.call('HGET', delivery, 'worker') == '' then return 1 end\n"),
     Mutant(LEDGER, "settle", "if doubt then redis.call('HSET', delivery, 'doubt', 1) end\n"),
     Mutant(LEDGER, "settle", "if outcome == 'retry' then redis.call('HINCRBY', delivery, 'failures', 1) end\n"),
     Mutant(
@@ -306,6 +307,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "settle", "redis.call('ZREM', P .. 'open', job)\n"),
     # settle_reminder
     Mutant(LEDGER, "settle_reminder", "if redis.call('HGET', delivery, 'fence') ~= fence then return 0 end\n"),
+    Mutant(LEDGER, "settle_reminder", "  if redis.call('HGET', delivery, 'worker') == '' then return 1 end\n"),
     Mutant(LEDGER, "settle_reminder", "  due_ms = math.min(due_ms, tonumber(string.match(name, '^%d+')))\n"),
     Mutant(LEDGER, "settle_reminder", "  schedule('send', job, due_ms)\n"),
     Mutant(LEDGER, "settle_reminder", "  bury_reminder(id, name, now_ms, attempts, detail)\n"),

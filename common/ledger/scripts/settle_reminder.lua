@@ -17,6 +17,8 @@ if doubt then redis.call('HSET', delivery, 'doubt', 1) end
 local troubled_since = 0
 
 if outcome == 'retry' or outcome == 'hold' then
+  -- A repetition, since the first answer was lost with the store: it counts no second try.
+  if redis.call('HGET', delivery, 'worker') == '' then return 1 end
   due_ms = math.min(due_ms, tonumber(string.match(name, '^%d+')))
   local why_before = redis.call('HGET', delivery, 'why')
   redis.call('HSET', delivery, 'worker', '', 'retry', due_ms, 'why', detail)
