@@ -109,4 +109,6 @@ class Copy:
             return ""
         assert answer.returncode == 1, answer.stdout[-3000:] + answer.stderr[-3000:]
         failed = [line for line in answer.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-        return failed[0].split(" ")[1] if failed else "?"
+        by = failed[0].partition(" ")[2].partition(" - ")[0] if failed else "?"
+        # A fault may well make a test wait for ever; so may a machine with too much to do.
+        return f"{by} (in too long a time)" if "Timeout" in answer.stdout else by
