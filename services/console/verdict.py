@@ -96,7 +96,7 @@ def _held(seen: Seen) -> Iterator[Finding]:
         reason = circuit.get("reason", "")
         waits, name = ("mail waits for Resend", "resend") if provider == "resend" else ("Notion waits", "notion")
         cure = cure_of(name, reason) or "It is asked again by itself, and all goes on when it answers."
-        yield Finding(f"{waits} ({reason})", cure[:1].upper() + cure[1:])
+        yield Finding(f"{waits} ({reason})", cure[:1].upper() + cure[1:].rstrip(".") + ".")
 
 
 def _late(seen: Seen) -> Iterator[Finding]:

@@ -85,7 +85,7 @@ async def test_a_providers_trouble_is_said_with_its_reason_and_the_cure(console:
     assert found["sentence"] == "Not all is well: mail waits for Resend (invalid_api_key (403))"
     assert "RESEND_API_KEY" in found["findings"][0]["cure"]
     assert found["providers"]["resend"]["circuit"]["reason"] == "invalid_api_key (403)"
-    assert "since 60 s ago; asked again in 5 s" in page.text
+    assert "for 60 s; asked again in 5 s" in page.text
 
 
 async def test_a_pause_is_said_with_who_and_why_and_how_to_go_on(console: Console) -> None:
