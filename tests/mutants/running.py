@@ -25,18 +25,39 @@ STAGES: dict[str, tuple[Stage, ...]] = {
     LEDGER: (
         ("tests/ledger", *_NOT_EVERY_ORDER),
         _EVERY_ORDER,
-        ("tests/actors",),
-        ("tests/gateway", "tests/cli", "-m", "not acceptance"),
+        ("tests/actors", "tests/rebuild", "-m", "not acceptance"),
     ),
     BROKER: (
         ("tests/broker", "-m", "not acceptance"),
         _EVERY_ORDER,
-        ("tests/actors", "tests/ledger", *_NOT_EVERY_ORDER),
         ("tests/broker/test_processes.py",),
     ),
     PROVIDERS: (("tests/providers", "-m", "not acceptance"), ("tests/contract", "-m", "not acceptance")),
 }
 """For the scripts of a folder: arguments of pytest, tried one after the other until a test fails."""
+
+FIRST: dict[str, Stage] = {
+    **dict.fromkeys(
+        ("accept_booking", "gather_booking", "write_bookings", "put_off_booking", "discard_reminder"),
+        ("tests/ledger/test_bookings_transitions.py",),
+    ),
+    **dict.fromkeys(
+        ("claim_reminder", "freeze_reminder", "settle_reminder", "found_reminder", "replay_reminder"),
+        ("tests/ledger/test_bookings_transitions.py", "tests/ledger/test_repetitions.py"),
+    ),
+    **dict.fromkeys(("ask_replay", "refuse_replay", "never_accepted"), ("tests/actors/test_replay_asked.py",)),
+    **dict.fromkeys(("pause", "resume", "hold", "release"), ("tests/ledger/test_pauses.py",)),
+    "claim": ("tests/ledger/test_transitions.py", "tests/ledger/test_deaths.py", "tests/ledger/test_clocks_apart.py"),
+    "feedback": ("tests/ledger/test_feedback.py",),
+    "restore": ("tests/rebuild", "-m", "not acceptance"),
+    "trouble": ("tests/ledger/test_circuit.py",),
+    "ask_calendar": ("tests/actors/test_reconcile_bookings.py",),
+    "takeover": ("tests/broker/test_takeover.py",),
+    "promote": ("tests/broker/test_waiting.py", "tests/ledger/test_circuit.py", "tests/ledger/test_pauses.py"),
+    "budget": ("tests/providers/test_budget.py",),
+    "guard": ("tests/providers/test_guard.py",),
+}
+"""Where the faults of a script are likely to be noticed, so that most need not wait for the stages."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +85,8 @@ class Copy:
     def try_out(self, mutant: Mutant) -> Verdict:
         if (self.folder / mutant.file).read_text().count(mutant.was) != 1:
             return Verdict(mutant, "", stale=True)
-        for stage in STAGES[mutant.folder]:
+        first = FIRST.get(mutant.script, ("tests/ledger/test_transitions.py",) if mutant.folder == LEDGER else ())
+        for stage in (*filter(None, [first]), *STAGES[mutant.folder]):
             if self._is_sound(stage):
                 with self._broken(mutant):
                     if by := self._noticed(stage):
