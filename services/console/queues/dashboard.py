@@ -24,6 +24,7 @@ from services.console.queues.wsgi import WsgiApp, answer_of
 from services.console.replies import page, see
 from services.console.visitor import VISITOR
 
+ANSWER_SECONDS_MAX = 2
 PREFIX = "/dramatiq"
 TOKEN = "__dd_csrf"
 INSTALL = "pip install --no-deps 'dramatiq-dashboard==0.4.*'"
@@ -51,7 +52,9 @@ async def open_dashboard(app: web.Application) -> None:
         from services.console.queues.reads import DurableQueues, make_uri, timeago
     except ImportError:
         return
-    broker = DurableRedisBroker(client=connect(store_url), namespace=QUEUE_NAMESPACE, middleware=[])
+    client = connect(store_url)
+    client.connection_pool.connection_kwargs["socket_timeout"] = ANSWER_SECONDS_MAX
+    broker = DurableRedisBroker(client=client, namespace=QUEUE_NAMESPACE, middleware=[])
     for queue in QUEUES:
         broker.declare_queue(queue)
     dashboard = DashboardApp(broker, PREFIX)
