@@ -1,0 +1,71 @@
+"""
+Names that outlive a release: what is kept under them, or was sent with them, must be found by the next one too.
+
+Do not mend this test by its numbers: everybody would be enrolled anew, every suppression forgotten, and no link in a
+mail that is out would work any longer.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from common.domain.ids import (
+    DeliveryId,
+    EnrollmentId,
+    booking_id,
+    enrollment_id,
+    reminder_delivery_id,
+    split_delivery_id,
+    step_delivery_id,
+    step_number,
+)
+from common.domain.suppression import Unsubscribe, suppression_mark
+
+ADA = EnrollmentId("enr_6hzllu7fias6ckbo")
+"""ada@example.org, in the campaign `c`."""
+SECRET = "a secret"
+MARK = "c1e4274390f5e9feaba8a62897822995"
+TOKEN = "enr_6hzllu7fias6ckbo.c1e4274390f5e9feaba8a62897822995.GYjP2QO7MLdoYWcnS8kXnRW8"
+
+
+def test_the_names_of_enrollments_and_bookings_stay_what_they_are():
+    assert enrollment_id("c", " Ada@Example.org") == ADA
+    assert booking_id("bkg-uid-1") == "bkg_kxqawnq5r6x6mvvf"
+
+
+def test_the_mark_of_an_address_and_the_link_in_a_mail_stay_what_they_are():
+    assert suppression_mark(SECRET, " Ada@Example.org") == MARK
+    assert Unsubscribe(ADA, MARK).token(SECRET) == TOKEN
+    assert Unsubscribe.from_token(TOKEN, SECRET) == Unsubscribe(ADA, MARK)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        ADA,
+        f"{ADA}.{MARK}",
+        TOKEN + ".more",
+        TOKEN.replace("enr_", "enr-"),
+        TOKEN[:-1] + ("A" if TOKEN[-1] != "A" else "B"),
+        TOKEN[:-1] + "é",
+        "é" + TOKEN[1:],
+    ],
+)
+def test_a_link_that_was_not_made_here_names_nobody(token):
+    assert Unsubscribe.from_token(token, SECRET) is None
+
+
+def test_another_key_makes_other_marks_and_other_links():
+    assert suppression_mark("another", "ada@example.org") != MARK
+    assert Unsubscribe.from_token(TOKEN, "another") is None
+
+
+def test_a_delivery_tells_its_owner_and_its_step_or_reminder():
+    reminder = reminder_delivery_id(booking_id("A"), start_ms=5, name="24h")
+
+    assert split_delivery_id(step_delivery_id(ADA, 3)) == (ADA, "step-3")
+    assert split_delivery_id(reminder) == (booking_id("A"), "5/24h")
+    assert step_number("step-3") == 3
+    with pytest.raises(ValueError, match="5/24h is not a step"):
+        step_number(split_delivery_id(DeliveryId(reminder))[1])

@@ -1,0 +1,137 @@
+"""Nothing that Cal.com told or lists of a call gets lost on the way to those who need it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+from common.domain.booking import BookingEvent, BookingKind
+from common.domain.cadence import Cadence, Pace
+from common.domain.ids import booking_id, reminder_delivery_id
+from common.domain.listed import ListedBooking, untold
+from common.domain.reminders import PHONE_ONLY, ReminderRules, reminders_of
+from common.domain.retry import KEY_REMEMBERED_MS, may_repeat
+from common.domain.series import Booking, Stand, resolve
+from common.domain.standing import Call, in_short
+
+HOUR_MS = 3_600_000
+NOW_MS = 1_764_000_000_000
+START_MS = NOW_MS + 100 * HOUR_MS
+WHO = {"email": "boris@example.org", "first_name": "Boris", "timezone": "America/Toronto"}
+WHAT = {"title": "A call", "join_url": "https://meet.example/1", "organizer": "Sarah"}
+LISTED = ListedBooking(
+    uid="A",
+    status="accepted",
+    created_ms=NOW_MS - HOUR_MS,
+    updated_ms=NOW_MS - 5,
+    start_ms=START_MS,
+    end_ms=START_MS + HOUR_MS,
+    ical_uid="A@cal.example",
+    event_types=("7", "discovery"),
+    **WHO,
+    **WHAT,
+)
+CREATED = BookingEvent(
+    kind=BookingKind.CREATED,
+    uid="A",
+    event_ms=NOW_MS,
+    received_ms=NOW_MS + 7,
+    start_ms=START_MS,
+    end_ms=START_MS + HOUR_MS,
+    **WHO,
+    **WHAT,
+)
+
+
+def booked(*events: BookingEvent) -> Booking:
+    [booking] = resolve(events)
+    return booking
+
+
+def test_a_booking_has_all_that_was_told_of_it():
+    known = asdict(booked(CREATED))
+
+    assert known == {
+        "id": booking_id("A"),
+        "uid": "A",
+        "stand": Stand.BOOKED,
+        "received_ms": NOW_MS + 7,
+        "start_ms": START_MS,
+        "end_ms": START_MS + HOUR_MS,
+        "starts_ms": (START_MS,),
+        "asked_anew": False,
+        **WHO,
+        **WHAT,
+    }
+
+
+def test_a_host_who_cancels_and_asks_for_another_time_is_heard():
+    asks = replace(CREATED, kind=BookingKind.CANCELLED, event_ms=NOW_MS + 9, request_reschedule=True)
+
+    assert booked(CREATED, asks).asked_anew
+
+
+def test_an_event_that_nobody_told_has_all_that_is_listed():
+    [told] = untold(LISTED, (), (), now_ms=NOW_MS)
+
+    assert told == BookingEvent(
+        kind=BookingKind.CREATED,
+        uid="A",
+        event_ms=NOW_MS - 5,
+        received_ms=NOW_MS,
+        ical_uid="A@cal.example",
+        start_ms=START_MS,
+        end_ms=START_MS + HOUR_MS,
+        event_type="7",
+        **WHO,
+        **WHAT,
+    )
+
+
+def test_a_booking_that_came_of_another_and_a_lost_end_are_told_as_what_they_are():
+    [moved] = untold(replace(LISTED, moved_from="Z"), (), (), now_ms=NOW_MS)
+    after_ms = LISTED.end_ms + 1
+    [ended] = untold(LISTED, resolve([CREATED]), [CREATED], now_ms=after_ms)
+
+    assert (moved.kind, moved.reschedule_uid) == (BookingKind.RESCHEDULED, "Z")
+    assert (ended.kind, ended.event_ms, ended.received_ms) == (BookingKind.ENDED, LISTED.end_ms, after_ms)
+    assert untold(LISTED, resolve([CREATED, ended]), [CREATED, ended], now_ms=after_ms) == []
+
+
+def test_a_lost_no_show_is_told_with_whom_it_is_of_and_only_once():
+    absent, after_ms = replace(LISTED, is_absent=True), LISTED.end_ms + HOUR_MS
+    ended, missed = untold(absent, resolve([CREATED]), [CREATED], now_ms=after_ms)
+
+    assert (ended.kind, missed.kind) == (BookingKind.ENDED, BookingKind.NO_SHOW)
+    assert missed.no_shows == ((WHO["email"], True),)
+    assert (missed.event_ms, missed.received_ms) == (LISTED.end_ms, after_ms)
+    told = [CREATED, ended, missed]
+    assert untold(absent, resolve(told), told, now_ms=after_ms) == []
+
+
+def test_a_meeting_whose_end_nobody_told_lasts_an_hour():
+    assert in_short(replace(booked(CREATED), end_ms=None)) == Call(Stand.BOOKED, START_MS, START_MS + HOUR_MS)
+    assert in_short(replace(booked(CREATED), end_ms=START_MS + 5)) == Call(Stand.BOOKED, START_MS, START_MS + 5)
+    assert in_short(replace(booked(CREATED), start_ms=None, end_ms=None)) == Call(Stand.BOOKED, 0, HOUR_MS)
+
+
+def test_a_reminder_says_which_it_is_of_which_start():
+    rules = ReminderRules(before_ms=(("24h", 24 * HOUR_MS),), minimum_notice_ms=2 * HOUR_MS)
+    [reminder] = reminders_of(booked(CREATED), rules)
+    [by_phone] = reminders_of(replace(booked(CREATED), email="+1555@sms.cal.com"), rules)
+
+    assert reminder.id == reminder_delivery_id(booking_id("A"), start_ms=START_MS, name="24h")
+    assert (reminder.start_ms, reminder.name, reminder.because) == (START_MS, "24h", None)
+    assert reminder.due_ms == START_MS - 24 * HOUR_MS
+    assert by_phone.because == PHONE_ONLY
+
+
+def test_a_try_of_unknown_outcome_is_repeated_while_its_key_is_remembered():
+    assert may_repeat(first_ms=NOW_MS, doubt=True, now_ms=NOW_MS + KEY_REMEMBERED_MS - 1)
+    assert not may_repeat(first_ms=NOW_MS, doubt=True, now_ms=NOW_MS + KEY_REMEMBERED_MS)
+    assert may_repeat(first_ms=NOW_MS, doubt=False, now_ms=NOW_MS + 2 * KEY_REMEMBERED_MS)
+    assert may_repeat(first_ms=None, doubt=True, now_ms=NOW_MS)
+
+
+def test_speed_divides():
+    assert Pace(testing=False, speed=4).divided(HOUR_MS) == HOUR_MS / 4
+    assert Cadence((0, 5), 1).due_ms(anchor_ms=NOW_MS, step=2) == NOW_MS + 5
