@@ -65,7 +65,7 @@ class House:
             (self.folder / name).unlink(missing_ok=True)
         self.lock.forget()
 
-    def end_leftovers(self, say: Callable[[str], None], *, wait_s: float = 15) -> None:
+    def end_leftovers(self, say: Callable[[str], None], *, wait_s: float = 6) -> None:
         """End children of a parent that was killed, where the kernel could not tell them or they still drain."""
         left = {pid: name for name, pid in self._pids() if command_of(pid).startswith(TITLE + name)}
         for pid, name in left.items():

@@ -87,7 +87,7 @@ def _under_load(place: Place, strike: Callable[[], None], *, people: int = 40) -
     striking.start()
     answers = []
     for signup in signups:
-        answers.append(place.website.post(*signup, patience_s=30))
+        answers.append(place.website.post(*signup, patience_s=75))
         time.sleep(2 / people)
     striking.join()
 

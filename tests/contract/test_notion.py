@@ -80,7 +80,7 @@ async def make(
     def mirror(**options: Any) -> NotionMirror:
         defaults: dict[str, Any] = {"base_url": notion.url, "sequence_db": SEQUENCE_ID, "contact_db": CONTACT_ID}
         guard = StoreCreateGuard(store, clock=clock)
-        fixed = {"campaign_name": "Christmas 2025", "budget": budget, "guard": guard, "clock": clock, "timeout_s": 0.5}
+        fixed = {"campaign_name": "Christmas 2025", "budget": budget, "guard": guard, "clock": clock, "timeout_s": 3}
         made.append(NotionMirror("ntn_1", **fixed | defaults | options))
         return made[-1]
 
