@@ -66,7 +66,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "accept_booking", "redis.call('ZADD', P .. 'bookings', received_ms, id)\n"),
     Mutant(LEDGER, "accept_booking", "schedule('bookings', id .. '/' .. digest, received_ms)\n"),
     # ask_calendar, ask_mirror
-    Mutant(LEDGER, "ask_calendar", "then return 0 end", "then return 1 end"),
+    Mutant(LEDGER, "ask_calendar", "if scheduled(", "if not scheduled("),
+    Mutant(LEDGER, "ask_calendar", "schedule('reconcile_bookings', ARGV[1], ARGV[2])\n"),
     Mutant(LEDGER, "ask_mirror", "if ARGV[3] ~= ''", "if ARGV[3] == ''"),
     Mutant(LEDGER, "ask_mirror", "pump(tonumber(ARGV[1]))\n"),
     # claim
