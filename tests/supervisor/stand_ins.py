@@ -1,5 +1,5 @@
 """
-`advent up` with stand-ins for gateway, worker, console and sandbox: the real supervisor and store, children of a few lines.
+`advent up` with stand-ins for its four children: the real supervisor and store, children of a few lines.
 
 Run as a process: `python -m tests.supervisor.stand_ins`. Each stand-in answers on its port and notes its end in
 DATA_DIR/ended. STUBBORN names one that ignores SIGTERM, BROKEN one that never works.
