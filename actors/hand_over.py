@@ -40,12 +40,12 @@ def verdict(failure: Failure, claim: Claim, policy: RetryPolicy) -> Verdict:
     if isinstance(failure, Misconfigured):
         return Verdict("hold", reason, failure.retry_after_ms or 0, everybodys=True)
     if isinstance(failure, Permanent):
-        return Verdict("dead", f"{reason}: {failure.detail}" if failure.detail else reason)
+        refused = f"{reason}: {failure.detail}" if failure.detail else reason
+        return Verdict("dead", refused + ("; an earlier try may have been accepted" if claim.doubt else ""))
     doubt = isinstance(failure, Ambiguous)
     if claim.failures + 1 < policy.attempts_max:
         everybodys = failure.code == NOT_CONNECTED
         return Verdict("retry", reason, policy.delay_ms, doubt=doubt, everybodys=everybodys, somebodys=True)
-    said = "; it may have been accepted all the same" if doubt or claim.doubt else ""
-    return Verdict(
-        "dead", f"{policy.attempts_max} tries failed, the last with {reason}{said}", doubt=doubt, somebodys=True
-    )
+    spent = f"{policy.attempts_max} tries failed, the last with {reason}"
+    spent += "; it may have been accepted all the same" if doubt or claim.doubt else ""
+    return Verdict("dead", spent, doubt=doubt, somebodys=True)

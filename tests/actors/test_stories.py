@@ -92,6 +92,17 @@ async def test_a_replayed_dead_letter_goes_out_once(story, ada):
     assert (await story.ledger.enrollment(ADA)).fate_of(1)[0] is Fate.ACCEPTED
 
 
+async def test_a_refusal_after_a_lost_answer_says_that_the_mail_may_be_out(story, ada):
+    said = [Permanent("validation_error", "Invalid `to` field", status=422), Ambiguous("timeout")]
+    story.post_office.trouble = lambda _mail: said.pop() if said else None
+    await story.signs_up(ada)
+    await story.run()
+
+    letter = await anext(views.dead_letters(story.ledger))
+    assert letter.reason == "validation_error (422): Invalid `to` field; an earlier try may have been accepted"
+    assert letter.doubt
+
+
 async def test_retry_after_is_honoured_and_costs_no_attempt(story, ada, clock):
     anchor = clock.now_ms()
     refusals = [Throttled("rate_limit_exceeded", status=429, retry_after_ms=7_000) for _ in range(20)]
