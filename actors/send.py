@@ -50,7 +50,8 @@ async def send(world: World, job: str) -> None:
         try:
             await _deliver(world, claim)
         except Exception as error:  # our own mistake: the person keeps a fate with a reason, the queue the traceback
-            await _settle(world, claim, Verdict("dead", f"internal error: {type(error).__name__}", doubt=True))
+            why = f"internal error: {type(error).__name__}; it may have been accepted all the same"
+            await _settle(world, claim, Verdict("dead", why, doubt=True))
             raise
 
 
