@@ -87,3 +87,15 @@ async def test_who_waits_for_a_suspect_goes_when_that_one_is_through(ledger, ada
     clock.advance(1_000)
 
     assert isinstance(await ledger.claim(boris, worker="w1", now_ms=clock.now_ms()), Go)
+
+
+async def test_who_waits_for_a_suspect_need_not_wait_for_one_whose_worker_died(ledger, ada, clock):
+    mallory, boris = await enrolled(ledger, ada, clock, "mallory", "boris")
+    for worker in ("a", "b"):
+        for delivery in (mallory, boris):
+            await ledger.claim(delivery, worker=await hire(ledger, worker), now_ms=clock.now_ms())
+        await die(ledger, worker)
+    await ledger.claim(mallory, worker=await hire(ledger, "c"), now_ms=clock.now_ms())
+    await die(ledger, "c")
+
+    assert isinstance(await ledger.claim(boris, worker="w1", now_ms=clock.now_ms()), Go)

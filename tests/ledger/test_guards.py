@@ -1,0 +1,275 @@
+"""One guard of one script each: what would go wrong without it, and does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.domain.enrollment import ExitReason, Status
+from common.domain.ids import enrollment_id, step_delivery_id
+from common.ledger import keys
+from common.ledger.answers import Go, No
+from common.ledger.ledger import MAIL, Ledger
+
+HOUR_MS = 3_600_000
+ADA = enrollment_id("christmas_2025", "ada@example.org")
+STEP_1, STEP_2 = step_delivery_id(ADA, 1), step_delivery_id(ADA, 2)
+
+
+@pytest.fixture
+async def now_ms(ledger: Ledger, ada, clock) -> int:
+    """Ada is enrolled at this instant."""
+    await ledger.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+    await ledger.enroll(await known(ledger), now_ms=clock.now_ms(), announce=False)
+    return clock.now_ms()
+
+
+async def known(ledger: Ledger):
+    found = await ledger.enrollment(ADA)
+    assert found is not None
+    return found
+
+
+async def go(ledger: Ledger, delivery, now_ms: int, worker: str = "w1") -> Go:
+    claim = await ledger.claim(delivery, worker=worker, now_ms=now_ms)
+    assert isinstance(claim, Go), claim
+    return claim
+
+
+async def buried(ledger: Ledger, now_ms: int, *, doubt: bool = True) -> Go:
+    claim = await go(ledger, STEP_1, now_ms)
+    await ledger.freeze(claim, "mail", now_ms=now_ms)
+    await ledger.settle(claim, "dead", "because", now_ms=now_ms, doubt=doubt)
+    return claim
+
+
+async def fields_of(ledger: Ledger, delivery) -> dict[str, str]:
+    return await ledger.read_hash(keys.delivery(delivery))
+
+
+# enroll, exit
+
+
+async def test_who_is_enrolled_again_goes_on_where_they_were(ledger, now_ms):
+    await go(ledger, STEP_1, now_ms)
+    await ledger.client.zrem(keys.delayed("send"), STEP_1)  # It is in hand.
+
+    await ledger.enroll(await known(ledger), now_ms=now_ms, announce=False)
+
+    assert (await known(ledger)).next_step == 2
+    assert await ledger.client.hget(keys.COUNTS, "active") == b"1"
+    assert await ledger.client.zscore(keys.delayed("send"), STEP_1) is None
+
+
+async def test_somebody_critical_is_announced_once(ledger, now_ms):
+    await ledger.enroll(await known(ledger), now_ms=now_ms, announce=True)
+    assert await ledger.client.zrem(keys.delayed("announce"), ADA) == 1
+
+    await ledger.enroll(await known(ledger), now_ms=now_ms, announce=True)
+
+    assert await ledger.client.zscore(keys.delayed("announce"), ADA) is None
+
+
+async def test_the_first_reason_for_a_suppression_stands(ledger, ada, now_ms):
+    mark = ledger.mark(ada.email)
+    await ledger.exit(ADA, ExitReason.COMPLAINED, mark=mark, now_ms=now_ms)
+    await ledger.exit(ADA, ExitReason.UNSUBSCRIBED, mark=mark, now_ms=now_ms + 5)
+
+    assert await ledger.client.hget(keys.SUPPRESSED, mark) == f"complained {now_ms}".encode()
+
+
+async def test_who_leaves_leaves_no_body_behind_in_the_schedule(ledger, ada, now_ms):
+    await ledger.unsubscribe(ADA, mark=ledger.mark(ada.email), now_ms=now_ms)
+
+    assert await ledger.client.hlen(keys.delayed("send") + ".msgs") == 0
+
+
+# claim, freeze, settle
+
+
+async def test_a_step_that_is_not_the_next_one_cannot_be_claimed(ledger, now_ms):
+    assert await ledger.claim(STEP_2, worker="w1", now_ms=now_ms + 100 * HOUR_MS) == No("unknown")
+
+
+async def test_a_claim_whose_answer_was_lost_is_the_same_claim(ledger, now_ms):
+    first = await go(ledger, STEP_1, now_ms)
+    ledger._calls -= 1  # As the same call, sent once more.
+    second = await go(ledger, STEP_1, now_ms)
+
+    assert (second.fence, second.doubt) == (first.fence, False)
+
+
+async def test_a_replay_knows_no_gap(ledger, now_ms):
+    await buried(ledger, now_ms, doubt=False)
+    later_ms = now_ms + 24 * HOUR_MS
+    second = await go(ledger, STEP_2, later_ms)
+    await ledger.freeze(second, "mail 2", now_ms=later_ms)
+    await ledger.settle(second, "accepted", "re_2", now_ms=later_ms)
+
+    await ledger.replay(STEP_1, now_ms=later_ms, fresh=True)
+
+    assert isinstance(await ledger.claim(STEP_1, worker="w1", now_ms=later_ms), Go)
+
+
+async def test_a_suppression_by_another_campaign_stops_the_mail_at_the_last_line(ledger, ada, now_ms):
+    claim = await go(ledger, STEP_1, now_ms)
+    await ledger.client.hset(keys.SUPPRESSED, ledger.mark(ada.email), f"complained {now_ms}")
+
+    assert await ledger.freeze(claim, "mail", now_ms=now_ms) == No("exited", "complained")
+    assert (await known(ledger)).status is Status.EXITED
+
+
+async def test_trouble_that_began_after_the_claim_stops_the_mail_at_the_last_line(ledger, now_ms):
+    claim = await go(ledger, STEP_1, now_ms)
+    await ledger.trouble(MAIL, whose="x", reason="invalid_api_key", everybodys=True, now_ms=now_ms)
+
+    assert await ledger.freeze(claim, "mail", now_ms=now_ms) == No("held", "invalid_api_key", now_ms + 1_000)
+
+
+async def test_the_first_bytes_and_the_instant_of_the_first_try_stay(ledger, now_ms):
+    claim = await go(ledger, STEP_1, now_ms)
+    await ledger.freeze(claim, "first", now_ms=now_ms)
+    await ledger.settle(claim, "retry", "timeout", now_ms=now_ms, due_ms=now_ms + 5, doubt=True)
+    again = await go(ledger, STEP_1, now_ms + 5)
+
+    assert await ledger.freeze(again, "second", now_ms=now_ms + 5) == ("first", 2)
+    assert (await fields_of(ledger, STEP_1))["first"] == str(now_ms)
+
+
+async def test_a_sequence_ends_when_its_last_open_step_does(ledger, now_ms):
+    in_trouble = await go(ledger, STEP_1, now_ms)
+    await ledger.freeze(in_trouble, "mail", now_ms=now_ms)
+    await ledger.settle(in_trouble, "retry", "timeout", now_ms=now_ms, due_ms=now_ms + 9_999 * HOUR_MS)
+    for number in range(2, 8):
+        due_ms = now_ms + ledger.cadence.offsets_ms[number - 1]
+        claim = await go(ledger, step_delivery_id(ADA, number), due_ms)
+        await ledger.freeze(claim, "mail", now_ms=due_ms)
+        assert (await known(ledger)).status is Status.ACTIVE
+        await ledger.settle(claim, "accepted", f"re_{number}", now_ms=due_ms)
+
+    assert (await known(ledger)).status is Status.ACTIVE
+    late_ms = now_ms + 9_999 * HOUR_MS
+    await ledger.settle(await go(ledger, STEP_1, late_ms), "skipped", "because", now_ms=late_ms)
+    assert (await known(ledger)).status is Status.COMPLETED
+
+
+# leases and heartbeats
+
+
+async def seen(ledger: Ledger, worker: str, seconds_ago: float) -> None:
+    seconds, micros = await ledger.client.time()
+    at_ms = seconds * 1_000 + micros // 1_000 - seconds_ago * 1_000
+    await ledger.client.zadd(keys.HEARTBEATS, {worker: at_ms})
+
+
+@pytest.mark.parametrize(("seconds_ago", "is_in_hand"), [(2, True), (6, False)])
+async def test_a_worker_unheard_for_longer_than_four_seconds_has_lost_its_claims(
+    ledger, now_ms, seconds_ago, is_in_hand
+):
+    await go(ledger, STEP_1, now_ms)
+    await seen(ledger, "w1", seconds_ago)
+
+    answer = await ledger.claim(STEP_1, worker="w2", now_ms=now_ms)
+
+    assert isinstance(answer, No) is is_in_hand
+
+
+async def test_a_lease_that_is_kept_lasts_longer(ledger, now_ms):
+    claim = await go(ledger, STEP_1, now_ms)
+
+    assert await ledger.keep_lease(claim, now_ms=now_ms + 50_000)
+    assert (await ledger.claim(STEP_1, worker="w2", now_ms=now_ms + 100_000)).why == "in hand"
+    await go(ledger, STEP_1, now_ms + 111_000, worker="w2")
+    assert not await ledger.keep_lease(claim, now_ms=now_ms + 111_000)
+
+
+async def test_who_lost_a_claim_cannot_put_it_in_doubt(ledger, now_ms):
+    claim = await go(ledger, STEP_1, now_ms)
+    await ledger.freeze(claim, "mail", now_ms=now_ms)
+    await ledger.client.zrem(keys.HEARTBEATS, "w1")
+    second = await go(ledger, STEP_1, now_ms + 7, worker="w2")
+    await ledger.freeze(second, "mail", now_ms=now_ms + 7)
+
+    assert not await ledger.doubt(claim, since_ms=now_ms - HOUR_MS, now_ms=now_ms + 8)
+    assert await ledger.doubt(second, since_ms=now_ms - HOUR_MS, now_ms=now_ms + 8)
+    assert (await fields_of(ledger, STEP_1))["first"] == str(now_ms - HOUR_MS)
+
+
+# dead letters
+
+
+async def test_a_letter_that_was_buried_again_is_not_what_was_looked_at(ledger, now_ms):
+    await buried(ledger, now_ms)
+
+    other_ms = now_ms - 5
+    assert not await ledger.replay(STEP_1, now_ms=now_ms, fresh=False, buried_ms=other_ms)
+    assert not await ledger.found_accepted(STEP_1, "re_1", sent_ms=now_ms, buried_ms=other_ms, now_ms=now_ms)
+    assert await ledger.replay(STEP_1, now_ms=now_ms, fresh=False, buried_ms=now_ms)
+
+
+async def test_a_letter_found_accepted_is_none_any_longer_and_the_gap_counts_from_it(ledger, now_ms):
+    await buried(ledger, now_ms)
+    sent_ms = now_ms + 23 * HOUR_MS
+
+    assert await ledger.found_accepted(STEP_1, "re_1", sent_ms=sent_ms, buried_ms=now_ms, now_ms=sent_ms)
+
+    assert await ledger.client.zscore(keys.DEAD, STEP_1) is None
+    assert await fields_of(ledger, STEP_1) == {}
+    assert await ledger.claim(STEP_2, worker="w1", now_ms=now_ms + 24 * HOUR_MS) == No(
+        "not yet", "", sent_ms + 12 * HOUR_MS
+    )
+
+
+async def test_the_gap_counts_from_the_latest_mail_whatever_is_found_of_earlier_ones(ledger, now_ms):
+    await buried(ledger, now_ms)
+    later_ms = now_ms + 24 * HOUR_MS
+    second = await go(ledger, STEP_2, later_ms)
+    await ledger.freeze(second, "mail", now_ms=later_ms)
+    await ledger.settle(second, "accepted", "re_2", now_ms=later_ms)
+
+    await ledger.found_accepted(STEP_1, "re_1", sent_ms=now_ms, buried_ms=now_ms, now_ms=later_ms)
+
+    assert await ledger.client.hget(keys.enrollment(ADA), "last") == str(later_ms).encode()
+
+
+@pytest.mark.parametrize(
+    ("way", "kept"),
+    [
+        ({"fresh": True}, set()),
+        ({"fresh": False}, {"frozen", "first", "doubt"}),
+        ({"fresh": False, "again": True}, {"frozen"}),
+    ],
+)
+async def test_what_is_kept_of_a_replayed_letter_follows_from_what_is_known_of_it(ledger, now_ms, way, kept):
+    await buried(ledger, now_ms)
+
+    await ledger.replay(STEP_1, now_ms=now_ms, **way)
+
+    assert {"frozen", "first", "doubt"} & (await fields_of(ledger, STEP_1)).keys() == kept
+
+
+async def test_a_letter_is_discarded_once_and_nothing_else_can_be(ledger, now_ms):
+    await go(ledger, STEP_1, now_ms)
+    assert not await ledger.discard(STEP_1, now_ms=now_ms)
+    assert await fields_of(ledger, STEP_1)
+
+    await ledger.client.zrem(keys.HEARTBEATS, "w1")
+    claim = await go(ledger, STEP_1, now_ms, worker="w2")
+    await ledger.settle(claim, "dead", "because", now_ms=now_ms)
+    assert await ledger.discard(STEP_1, now_ms=now_ms)
+    assert await fields_of(ledger, STEP_1) == {}
+    assert not await ledger.discard(STEP_1, now_ms=now_ms)
+
+
+# the mirror's turns
+
+
+async def test_somebody_can_be_put_among_the_changed_and_the_pump_be_called(ledger, now_ms):
+    pump = keys.delayed("notion_sync")
+    await ledger.client.delete(keys.CHANGED, pump, pump + ".msgs")
+
+    await ledger.ask_mirror(due_ms=now_ms + 5, now_ms=now_ms)
+    assert await ledger.client.zcard(keys.CHANGED) == 0
+    assert await ledger.client.zscore(pump, "pump") == now_ms + 5
+
+    await ledger.ask_mirror(due_ms=now_ms + 5, now_ms=now_ms, again=ADA)
+    assert await ledger.client.zscore(keys.CHANGED, ADA) == now_ms
