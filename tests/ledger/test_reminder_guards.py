@@ -1,0 +1,134 @@
+"""The guards that a reminder has beside a step's: its dead letters, and what its meeting's start ends."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.domain.booking import BookingEvent, BookingKind
+from common.domain.delivery import Fate
+from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id
+from common.ledger import booking_views, keys
+from common.ledger.answers import GoReminder, No
+from common.ledger.bookings import Bookings
+from common.ledger.ledger import MAIL, Ledger
+
+HOUR_MS = 3_600_000
+BORIS = enrollment_id("christmas_2025", "boris@example.org")
+CALL = booking_id("A")
+
+
+@pytest.fixture
+def start_ms(clock) -> int:
+    return clock.now_ms() + 24 * HOUR_MS
+
+
+@pytest.fixture
+async def reminder(ledger: Ledger, clock, start_ms):
+    """Boris's call is tomorrow, and its reminder due now."""
+    call = {"campaign": "christmas_2025", "contact": BORIS, "uid": "A", "stand": "booked", "received": clock.now_ms()}
+    meeting = {"email": "boris@example.org", "start": start_ms, "end": start_ms + HOUR_MS}
+    fate = {f"r:{start_ms}/24h": f"planned {clock.now_ms()} 0 0 "}
+    await ledger.client.hset(keys.meeting(CALL), mapping={**call, **meeting, **fate})
+    return reminder_delivery_id(CALL, start_ms=start_ms, name="24h")
+
+
+async def go(ledger: Ledger, delivery, now_ms: int, worker: str = "w1") -> GoReminder:
+    claim = await ledger.claim(delivery, worker=worker, now_ms=now_ms)
+    assert isinstance(claim, GoReminder), claim
+    return claim
+
+
+async def buried(ledger: Ledger, delivery, now_ms: int) -> None:
+    claim = await go(ledger, delivery, now_ms)
+    await ledger.freeze(claim, "mail", now_ms=now_ms)
+    await ledger.settle(claim, "dead", "because", now_ms=now_ms, doubt=True)
+
+
+async def fate(ledger: Ledger, delivery) -> Fate:
+    known = await booking_views.reminder(ledger, delivery)
+    assert known
+    return known[1].fate
+
+
+async def fields_of(ledger: Ledger, delivery) -> dict[str, str]:
+    return await ledger.read_hash(keys.delivery(delivery))
+
+
+async def test_what_waits_for_a_provider_is_looked_at_again_when_its_meeting_begins(ledger, reminder, clock, start_ms):
+    far_ms = start_ms + HOUR_MS
+    await ledger.trouble(
+        MAIL, whose="x", reason="daily_quota", everybodys=True, now_ms=clock.now_ms(), at_least_ms=far_ms
+    )
+
+    answer = await ledger.claim(reminder, worker="w1", now_ms=clock.now_ms())
+
+    assert answer == No("held", "daily_quota", start_ms)
+    assert await ledger.client.zscore(keys.delayed("send"), reminder) == start_ms
+
+
+async def test_its_claim_that_is_asked_for_again_is_the_same_claim(ledger, reminder, clock):
+    first = await go(ledger, reminder, clock.now_ms())
+    ledger._calls -= 1  # As the same call, sent once more.
+
+    assert (await go(ledger, reminder, clock.now_ms())).fence == first.fence
+
+
+async def test_a_death_is_counted_once_for_a_reminder_too(ledger, reminder, clock):
+    await go(ledger, reminder, clock.now_ms())
+    await ledger.client.zrem(keys.HEARTBEATS, "w1")
+    await ledger.trouble(MAIL, whose="x", reason="invalid_api_key", everybodys=True, now_ms=clock.now_ms())
+
+    for _ in range(5):
+        assert (await ledger.claim(reminder, worker="w2", now_ms=clock.now_ms())).why == "held"
+
+    await go(ledger, reminder, clock.now_ms() + 60_000, worker="w2")
+
+
+@pytest.mark.parametrize(
+    ("way", "kept"),
+    [
+        ({"fresh": True}, set()),
+        ({"fresh": False}, {"frozen", "first", "doubt"}),
+        ({"fresh": False, "again": True}, {"frozen"}),
+    ],
+)
+async def test_a_dead_reminder_is_replayed_at_once_and_once(ledger, reminder, clock, way, kept):
+    now_ms = clock.now_ms()
+    await buried(ledger, reminder, now_ms)
+
+    assert not await ledger.replay(reminder, now_ms=now_ms, buried_ms=now_ms - 5, **way)
+    assert await ledger.replay(reminder, now_ms=now_ms + 7, buried_ms=now_ms, **way)
+    assert not await ledger.replay(reminder, now_ms=now_ms + 7, **way)
+
+    assert {"frozen", "first", "doubt"} & (await fields_of(ledger, reminder)).keys() == kept
+    assert await ledger.client.zscore(keys.delayed("send"), reminder) == now_ms + 7
+    await go(ledger, reminder, now_ms + 7)
+
+
+async def test_a_dead_reminder_is_found_accepted_or_discarded_once(ledger, reminder, clock):
+    now_ms = clock.now_ms()
+    assert not await ledger.discard(reminder, now_ms=now_ms)
+    await buried(ledger, reminder, now_ms)
+
+    assert not await ledger.found_accepted(reminder, "re_1", sent_ms=now_ms, buried_ms=now_ms - 5, now_ms=now_ms)
+    assert await ledger.found_accepted(reminder, "re_1", sent_ms=now_ms, buried_ms=now_ms, now_ms=now_ms)
+    assert not await ledger.discard(reminder, now_ms=now_ms)
+
+    assert await fate(ledger, reminder) is Fate.ACCEPTED
+    assert await ledger.client.zcard(keys.DEAD) == 0
+
+
+async def test_whose_calls_they_are_is_gathered_from_all_bookings_of_a_series(ledger, reminder, clock):
+    bookings = Bookings(ledger)
+    moved = BookingEvent(
+        kind=BookingKind.RESCHEDULED,
+        uid="B",
+        event_ms=clock.now_ms(),
+        received_ms=clock.now_ms(),
+        reschedule_uid="A",
+        start_ms=clock.now_ms() + 48 * HOUR_MS,
+        email="another@example.org",
+    )
+    await bookings.accept(moved, webhook_id="calcom:1")
+
+    assert (await bookings.gather(booking_id("B"))).contacts == (BORIS,)
