@@ -61,6 +61,15 @@ def is_alive(pid: int) -> bool:
     return command_of(pid) != ""
 
 
+def has_ended(pid: int) -> bool:
+    """Whether it has let go of everything, its ports too: a dying process has no command line before that."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0]
+    except (OSError, IndexError):
+        return not is_alive(pid)
+    return state in (b"Z", b"X")
+
+
 def command_of(pid: int) -> str:
     """The command line of a process, as `ps` shows it; empty when there is none, or when it has ended."""
     proc = Path(f"/proc/{pid}/cmdline")

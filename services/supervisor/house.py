@@ -7,13 +7,16 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from common.processes import Held, Lock, command_of, is_alive
+from common.processes import Held, Lock, command_of, has_ended, is_alive
 from common.settings import Settings
 from common.store import StoreError
+
+KILLED_S = 5
+"""For the kernel to take away a killed process."""
 
 TITLE = "advent: "
 """How every process of ours begins in `ps`; by it we know a pid that is still ours from one that was given away."""
@@ -71,11 +74,11 @@ class House:
         for pid, name in left.items():
             say(f"ending the {name} of an earlier run (process {pid})")
             _signal(pid, signal.SIGTERM)
-        deadline = time.monotonic() + wait_s
-        while any(is_alive(pid) for pid in left) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        _wait_for_end(left, wait_s)
         for pid in filter(is_alive, left):
             _signal(pid, signal.SIGKILL)
+        # The ports they hold are free only when they are gone.
+        _wait_for_end(left, KILLED_S)
 
     def _pids(self) -> list[tuple[str, int]]:
         found = []
@@ -83,6 +86,12 @@ class House:
             with contextlib.suppress(OSError, ValueError):
                 found.append((file.stem, int(file.read_text())))
         return [(name, pid) for name, pid in found if name not in ("up", "store") and pid != os.getpid()]
+
+
+def _wait_for_end(pids: Iterable[int], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not all(map(has_ended, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def running_in(settings: Settings) -> Running | None:
