@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from common.domain.enrollment import ExitReason, Status
@@ -273,3 +275,55 @@ async def test_somebody_can_be_put_among_the_changed_and_the_pump_be_called(ledg
 
     await ledger.ask_mirror(due_ms=now_ms + 5, now_ms=now_ms, again=ADA)
     assert await ledger.client.zscore(keys.CHANGED, ADA) == now_ms
+
+
+async def test_who_is_not_shown_stays_among_the_changed_and_the_pump_comes_back(ledger, now_ms):
+    pump = keys.delayed("notion_sync")
+    taken = await ledger.take_changed(worker="w1", now_ms=now_ms)
+    await ledger.client.delete(pump, pump + ".msgs")
+
+    assert await ledger.shown(taken.person, {}, worker="w2", now_ms=now_ms) is None
+    await ledger.not_shown(taken.person, worker="w1", now_ms=now_ms, again_ms=now_ms + 9, alone=False)
+
+    assert await ledger.client.zscore(keys.CHANGED, ADA) is not None
+    assert await ledger.client.zscore(pump, "pump") == now_ms + 9
+    assert (await known(ledger)).mirrored_revision == 0
+
+
+async def test_notion_shows_the_revision_that_was_taken(ledger, now_ms):
+    taken = await ledger.take_changed(worker="w1", now_ms=now_ms)
+
+    assert await ledger.shown(taken.person, {}, worker="w1", now_ms=now_ms)
+
+    assert (await known(ledger)).mirrored_revision == taken.person.revision > 0
+    assert await ledger.client.zcard(keys.CHANGED) == 0
+
+
+async def test_what_failed_waits_in_the_schedule_for_its_next_try(ledger, now_ms):
+    claim = await go(ledger, STEP_1, now_ms)
+    await ledger.client.zrem(keys.delayed("send"), STEP_1)  # It is in hand.
+    await ledger.freeze(claim, "mail", now_ms=now_ms)
+
+    await ledger.settle(claim, "retry", "timeout", now_ms=now_ms, due_ms=now_ms + 60_000, doubt=True)
+
+    assert await ledger.client.zscore(keys.delayed("send"), STEP_1) == now_ms + 60_000
+
+
+async def test_whoever_changed_last_is_shown_first(ledger, ada, now_ms):
+    boris = replace(ada, email="boris@example.org")
+    await ledger.accept(boris, webhook_id="signup:2", received_ms=now_ms + 5)
+    last = await ledger.enrollment(enrollment_id("christmas_2025", boris.email))
+    await ledger.enroll(last, now_ms=now_ms + 5, announce=False)
+
+    assert (await ledger.take_changed(worker="w1", now_ms=now_ms + 5)).id == last.id
+    assert (await ledger.take_changed(worker="w1", now_ms=now_ms + 5)).id == ADA
+
+
+async def test_what_waits_in_the_schedule_is_not_healed_however_late_it_is(ledger, now_ms):
+    claim = await go(ledger, STEP_1, now_ms)
+    await ledger.settle(claim, "retry", "timeout", now_ms=now_ms, due_ms=now_ms + 5)
+
+    _, healed = await ledger.sweep("0", now_ms=now_ms + 20_000)
+
+    assert healed == []
+    assert await ledger.client.zscore(keys.delayed("send"), STEP_1) == now_ms + 5

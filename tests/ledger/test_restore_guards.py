@@ -1,0 +1,81 @@
+"""What a rebuild may add to somebody whom the ledger knows, and what it leaves alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from common.domain.enrollment import Status
+from common.domain.ids import enrollment_id, step_delivery_id
+from common.domain.restored import Restored
+from common.ledger import keys
+from common.ledger.ledger import Ledger
+from common.ledger.rebuild import Restoration, restore
+
+HOUR_MS = 3_600_000
+ADA = enrollment_id("christmas_2025", "ada@example.org")
+STEP_1, STEP_2 = step_delivery_id(ADA, 1), step_delivery_id(ADA, 2)
+
+
+@pytest.fixture
+def row(ada, clock):
+    """What Notion remembers of Ada; given otherwise, with that."""
+
+    def make(**told: Any) -> Restored:
+        blank: dict[str, Any] = {
+            **{"assessment": ada, "anchor_ms": clock.now_ms(), "sent_ms": {}, "is_completed": False},
+            **{"exit_reason": None, "page_id": "page", "created": "", "edited": ""},
+        }
+        return Restored(**blank | told)
+
+    return make
+
+
+async def sends_one(ledger: Ledger, ada, now_ms: int) -> None:
+    await ledger.accept(ada, webhook_id="signup:1", received_ms=now_ms)
+    await ledger.enroll(await ledger.enrollment(ADA), now_ms=now_ms, announce=False)
+    claim = await ledger.claim(STEP_1, worker="w1", now_ms=now_ms)
+    await ledger.freeze(claim, "mail", now_ms=now_ms)
+    await ledger.settle(claim, "accepted", "re_1", now_ms=now_ms)
+
+
+async def test_whose_sequence_is_over_for_the_ledger_is_not_written_to_again(ledger, ada, row, clock):
+    await sends_one(ledger, ada, clock.now_ms())
+    await ledger.unsubscribe(ADA, mark=ledger.mark(ada.email), now_ms=clock.now_ms())
+
+    assert await restore(ledger, Restoration(person=row()), now_ms=clock.now_ms()) == "known"
+
+    known = await ledger.enrollment(ADA)
+    assert (known.status, known.next_step) == (Status.EXITED, None)
+    assert await ledger.client.zcard(keys.delayed("send")) == 0
+
+
+async def test_a_gap_in_notion_buries_nothing_of_somebody_under_way(ledger, ada, row, clock):
+    await sends_one(ledger, ada, clock.now_ms())
+
+    restoration = Restoration(person=row(sent_ms={3: clock.now_ms()}), dead={2: "never sent"})
+    await restore(ledger, restoration, now_ms=clock.now_ms())
+
+    assert 2 not in (await ledger.enrollment(ADA)).records
+    assert await ledger.client.zcard(keys.DEAD) == 0
+
+
+async def test_the_gap_counts_from_the_latest_mail_that_notion_remembers(ledger, ada, row, clock):
+    sent_ms = clock.now_ms() + 5 * HOUR_MS
+
+    await restore(ledger, Restoration(person=row(sent_ms={1: sent_ms})), now_ms=clock.now_ms() + 25 * HOUR_MS)
+
+    assert await ledger.client.hget(keys.enrollment(ADA), "last") == str(sent_ms).encode()
+
+
+async def test_who_is_held_stays_held_when_the_schedule_is_made_anew(ledger, ada, row, clock):
+    await sends_one(ledger, ada, clock.now_ms())
+    await ledger.hold(ADA, "booked", now_ms=clock.now_ms())
+
+    earlier = row(anchor_ms=clock.now_ms() - HOUR_MS)
+    assert await restore(ledger, Restoration(person=earlier), now_ms=clock.now_ms()) == "merged"
+
+    assert await ledger.client.zscore(keys.delayed("send"), STEP_2) is None
+    await ledger.release(ADA, "booked", now_ms=clock.now_ms())
+    assert await ledger.client.zscore(keys.delayed("send"), STEP_2) == clock.now_ms() + 23 * HOUR_MS
