@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from common.domain.enrollment import ExitReason, Status
-from common.domain.ids import enrollment_id, step_delivery_id
+from common.domain.ids import booking_id, enrollment_id, step_delivery_id
 from common.ledger import keys
 from common.ledger.answers import Go, No
+from common.ledger.bookings import Bookings
 from common.ledger.ledger import MAIL, Ledger
+from common.ledger.replays import ask_replay, refuse_replay
 
 HOUR_MS = 3_600_000
 ADA = enrollment_id("christmas_2025", "ada@example.org")
@@ -327,3 +329,83 @@ async def test_what_waits_in_the_schedule_is_not_healed_however_late_it_is(ledge
 
     assert healed == []
     assert await ledger.client.zscore(keys.delayed("send"), STEP_1) == now_ms + 5
+
+
+async def test_somebody_whom_notion_does_not_show_and_nobody_remembers_is_found_by_the_sweeper(ledger, now_ms):
+    pump = keys.delayed("notion_sync")
+    await ledger.client.delete(keys.CHANGED, pump, pump + ".msgs")
+
+    await ledger.sweep("0", now_ms=now_ms)
+
+    assert await ledger.client.zscore(keys.CHANGED, ADA) is not None
+    assert await ledger.client.zscore(pump, "pump") == now_ms
+
+
+# circuits
+
+
+async def test_a_provider_is_probed_less_and_less_but_twice_a_minute_at_least(ledger, clock):
+    waits = []
+    for _ in range(8):
+        trouble = await ledger.trouble(MAIL, whose="x", reason="503", everybodys=True, now_ms=clock.now_ms())
+        waits.append(trouble.until_ms - clock.now_ms())
+        clock.advance(waits[-1])
+
+    assert waits == [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]
+
+
+async def test_who_is_told_to_wait_longer_lengthens_the_wait_for_all(ledger, clock):
+    now_ms = clock.now_ms()
+    await ledger.trouble(MAIL, whose="x", reason="503", everybodys=True, now_ms=now_ms)
+
+    shorter = await ledger.trouble(
+        MAIL, whose="y", reason="quota", everybodys=True, now_ms=now_ms, at_least_ms=now_ms + 500
+    )
+    longer = await ledger.trouble(
+        MAIL, whose="y", reason="quota", everybodys=True, now_ms=now_ms, at_least_ms=now_ms + HOUR_MS
+    )
+
+    assert (shorter.until_ms, longer.until_ms) == (now_ms + 1_000, now_ms + HOUR_MS)
+
+
+# what was asked for, looked for, put off
+
+
+async def test_a_replay_is_asked_for_and_refused_of_the_letter_that_was_looked_at(ledger, now_ms):
+    await buried(ledger, now_ms)
+
+    assert not await ask_replay(ledger, STEP_1, buried_ms=now_ms - 5, now_ms=now_ms)
+    assert not await refuse_replay(ledger, STEP_1, "no", buried_ms=now_ms - 5, now_ms=now_ms)
+    assert await ask_replay(ledger, STEP_1, buried_ms=now_ms, now_ms=now_ms)
+    assert await ledger.client.zscore(keys.delayed("replay"), STEP_1) == now_ms
+    assert await refuse_replay(ledger, STEP_1, "no", buried_ms=now_ms, now_ms=now_ms)
+    assert {"asked", "refused"} & (await fields_of(ledger, STEP_1)).keys() == {"refused"}
+
+
+@pytest.mark.parametrize(
+    ("known_of_it", "may_go"), [({"probed": 1}, True), ({}, False), ({"probed": 1, "taken": 1}, False)]
+)
+async def test_what_is_not_listed_goes_only_if_it_was_tried_while_everybody_waited(ledger, now_ms, known_of_it, may_go):
+    claim = await go(ledger, STEP_1, now_ms)
+    await ledger.client.hset(keys.delivery(STEP_1), mapping={"doubt": 1, "first": now_ms, **known_of_it})
+
+    assert await ledger.never_accepted(claim) is may_go
+    assert ("doubt" in await fields_of(ledger, STEP_1)) is not may_go
+
+
+async def test_who_lost_a_claim_cannot_free_it_of_doubt(ledger, now_ms):
+    claim = await go(ledger, STEP_1, now_ms)
+    await ledger.client.hset(keys.delivery(STEP_1), mapping={"doubt": 1, "probed": 1})
+    await ledger.client.zrem(keys.HEARTBEATS, "w1")
+    await go(ledger, STEP_1, now_ms, worker="w2")
+
+    assert not await ledger.never_accepted(claim)
+
+
+async def test_a_booking_that_is_put_off_is_looked_at_then(ledger, clock):
+    call = booking_id("A")
+
+    await Bookings(ledger).put_off(call, until_ms=clock.now_ms() + 9)
+
+    assert await ledger.client.zscore(keys.BOOKINGS, call) == clock.now_ms() + 9
+    assert await ledger.client.zscore(keys.delayed("bookings"), call) == clock.now_ms() + 9
