@@ -83,6 +83,7 @@ class Kept:
             return False
         self._popen.send_signal(signal.SIGSTOP)
         self._thaws_s = now_s + seconds
+        self._began_s += seconds  # Meanwhile it grows no older.
         return True
 
     def thaw(self) -> None:
