@@ -8,6 +8,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -68,6 +70,14 @@ def has_ended(pid: int) -> bool:
     except (OSError, IndexError):
         return not is_alive(pid)
     return state in (b"Z", b"X")
+
+
+def wait_until_ended(pids: Iterable[int], seconds: float) -> bool:
+    """Wait for processes that are not our children; False when some outlived `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (ended := all(map(has_ended, pids))) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return ended
 
 
 def command_of(pid: int) -> str:

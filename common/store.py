@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import redis
 
-from common.processes import Held, Lock, die_with_parent
+from common.processes import Held, Lock, command_of, die_with_parent, wait_until_ended
 from common.store_clients import StoreError, connect, connect_async, wait_for_store
 from common.store_weakness import store_warnings, store_warnings_async
 
@@ -36,13 +36,15 @@ __all__ = [
 SOCKET_NAME = "store.sock"
 _SOCKET_PATH_MAX = 100  # A Unix socket's path may have 107 bytes on Linux, 103 on macOS.
 
+_LEFTOVER_S = 10.0
+"""For a server without a parent to write what it has and end."""
+
 _CONFIG = """\
 port 0
 unixsocket {socket}
 unixsocketperm 700
 dir {directory}
 daemonize no
-pidfile {directory_pid}
 logfile {log}
 appendonly yes
 appendfsync always
@@ -85,6 +87,10 @@ class EmbeddedStore:
         return self.directory / "store.log"
 
     @property
+    def _pid_file(self) -> Path:
+        return self.directory / "store.pid"
+
+    @property
     def is_running(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
@@ -119,6 +125,7 @@ class EmbeddedStore:
                 umask=0o077,
                 preexec_fn=with_parent,
             )
+        self._pid_file.write_text(f"{self.process.pid}\n")
 
     def wait(self, *, wait_s: float = 60, cancelled: Callable[[], bool] = lambda: False) -> bool:
         """Wait until it answers; loading a large append-only file may take as long as it takes, and says so."""
@@ -185,23 +192,28 @@ class EmbeddedStore:
         return _CONFIG.format(
             socket=_quoted(self.socket),
             directory=_quoted(self.directory),
-            directory_pid=_quoted(self.directory / "store.pid"),
             log=_quoted(self.log),
         )
 
     def _end_leftover(self) -> None:
-        """End a server whose parent was killed where the kernel could not tell it so; the folder is ours now."""
+        """End a server whose parent was killed, and wait: the last it does is to unlink the socket, even a new one."""
         with connect(self.url) as client:
-            if not _answers(client):
-                return
-            self._say("ending the store of an earlier run")
-            for _ in range(1_000):
+            if _answers(client):
+                self._say("ending the store of an earlier run")
                 with contextlib.suppress(redis.RedisError):
                     client.execute_command("SHUTDOWN", "NOSAVE")
-                if not _answers(client):
-                    return
-                time.sleep(0.01)
-        raise StoreError(f"the store of an earlier run in {self.directory} does not end; kill it and start again")
+        if not wait_until_ended(self._leftovers(), _LEFTOVER_S):
+            raise StoreError(f"the store of an earlier run in {self.directory} does not end; kill it and start again")
+
+    def _leftovers(self) -> list[int]:
+        """The server that ran here last, if it still does: without a command line it is dying already."""
+        try:
+            pid = int(self._pid_file.read_text())
+        except (OSError, ValueError):
+            return []
+        command = command_of(pid)
+        ours = str(self.socket) in command or str(self.directory) in command
+        return [pid] if ours or not command else []
 
     def _state(self, client: redis.Redis) -> str:
         try:

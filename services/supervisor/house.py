@@ -6,12 +6,11 @@ import contextlib
 import json
 import os
 import signal
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from common.processes import Held, Lock, command_of, has_ended, is_alive
+from common.processes import Held, Lock, command_of, is_alive, wait_until_ended
 from common.settings import Settings
 from common.store import StoreError
 
@@ -70,15 +69,18 @@ class House:
 
     def end_leftovers(self, say: Callable[[str], None], *, wait_s: float = 6) -> None:
         """End children of a parent that was killed, where the kernel could not tell them or they still drain."""
-        left = {pid: name for name, pid in self._pids() if command_of(pid).startswith(TITLE + name)}
-        for pid, name in left.items():
-            say(f"ending the {name} of an earlier run (process {pid})")
-            _signal(pid, signal.SIGTERM)
-        _wait_for_end(left, wait_s)
+        ours = [(name, pid, command_of(pid)) for name, pid in self._pids()]
+        # Without a command line it is dying already, yet holds its port; as `up` it was forked and not yet named.
+        left = [pid for name, pid, command in ours if command.startswith((TITLE + name, TITLE + "up")) or not command]
+        for name, pid, command in ours:
+            if command and pid in left:
+                say(f"ending the {name} of an earlier run (process {pid})")
+                _signal(pid, signal.SIGTERM)
+        wait_until_ended(left, wait_s)
         for pid in filter(is_alive, left):
             _signal(pid, signal.SIGKILL)
         # The ports they hold are free only when they are gone.
-        _wait_for_end(left, KILLED_S)
+        wait_until_ended(left, KILLED_S)
 
     def _pids(self) -> list[tuple[str, int]]:
         found = []
@@ -86,12 +88,6 @@ class House:
             with contextlib.suppress(OSError, ValueError):
                 found.append((file.stem, int(file.read_text())))
         return [(name, pid) for name, pid in found if name not in ("up", "store") and pid != os.getpid()]
-
-
-def _wait_for_end(pids: Iterable[int], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not all(map(has_ended, pids)) and time.monotonic() < deadline:
-        time.sleep(0.05)
 
 
 def running_in(settings: Settings) -> Running | None:
