@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from email.utils import parseaddr
 
+from actors.remind import meeting_of
 from common.campaigns.loader import Campaign, CampaignError
+from common.domain.audit_reminders import AuditedReminder
 from common.domain.contact import Assessment
 from common.domain.ids import normal_address
 from common.domain.mail import AcceptedMail
@@ -14,7 +16,7 @@ from common.settings import Settings
 
 
 class Subjects:
-    """Which step of the campaign a subject belongs to, for one person in any segment they may have been in."""
+    """Which step, in any segment the person may have been in, or which reminder a subject belongs to."""
 
     def __init__(self, campaign: Campaign, settings: Settings) -> None:
         self._campaign, self._identity = campaign, settings.identity
@@ -26,6 +28,17 @@ class Subjects:
         if self._last is None or self._last[0] is not person:
             self._last = (person, self._all(person))  # Whoever asks goes from person to person.
         return self._last[1].get(subject, [])
+
+    def reminder_of(self, mail: AcceptedMail, reminders: Sequence[AuditedReminder]) -> AuditedReminder | None:
+        """Of those with this subject the one that was due nearest: two calls of one person have the same subjects."""
+        alike = [one for one in reminders if self._reminds(one) == mail.subject]
+        return min(alike, key=lambda one: abs(one.due_ms - mail.created_ms), default=None)
+
+    def _reminds(self, one: AuditedReminder) -> str | None:
+        try:
+            return self._campaign.reminder_subject(one.name, meeting_of(one.booking, one.start_ms), self._identity)
+        except (CampaignError, KeyError):
+            return None  # The campaign has it no longer, or would leave a blank.
 
     def is_ours(self, mail: AcceptedMail) -> bool:
         """From our own sender; another program may use the same account."""

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 
 from actors.acceptances import Subjects, by_address
 from actors.reconcile import CLOCKS_APART_MS
-from common.domain.audit import Audited, Finding, Kind, Shown, Terms, compare
+from actors.remind import rules
+from common.domain.audit import Finding, Kind, Shown, Terms, compare
+from common.domain.audit_reminders import AuditedReminder
 from common.domain.enrollment import Enrollment
-from common.domain.ids import enrollment_id, normal_address
+from common.domain.ids import EnrollmentId, enrollment_id, normal_address
 from common.domain.mail import AcceptedMail
 from common.domain.projection import STEP_COLUMNS
 from common.domain.restored import SequenceRow
-from common.ledger import booking_views
 from common.ledger.account import Account, account
 from common.providers.notion_rows import SequenceRows
 from common.providers.patience import PatientBudget, patiently
@@ -24,11 +25,17 @@ Say = Callable[[str], None]
 
 @dataclass(slots=True)
 class Report:
-    """What the accounts do not agree on, and how much was compared."""
+    """
+    What the accounts do not agree on, and how much was compared.
+
+    `people`: enrolled. `sent`: mails that the provider accepted, as the ledger says; `reminders`: how many of them are
+    reminders. `mails`: those that the provider lists. `rows`: of Notion.
+    """
 
     findings: list[Finding] = field(default_factory=list)
     people: int = 0
     sent: int = 0
+    reminders: int = 0
     mails: int = 0
     rows: int = 0
 
@@ -42,30 +49,34 @@ async def audit(world: World, rows: SequenceRows, *, say: Say = lambda _line: No
 
     1. Read the ledger, then the provider's list, then Notion: a mail that the first one knows must be in the others.
     2. Read again from the ledger whoever did not agree: what was on its way then is settled now, or is a finding.
-    3. Mails of theirs that are reminders of calls are explained.
 
     Raises a `Failure` when one of them cannot be read.
     """
-    before = await account(world.ledger)
-    say(f"{len(before.people)} people read from the ledger")
-    mails = await _mails(world, before.people, say)
+    before = await _account(world)
+    say(f"{len(before.people)} people and {len(before.reminders)} reminders read from the ledger")
+    mails = await _mails(world, before, say)
     shown = [_shown(row) async for row in rows.read()]
     say(f"{len(shown)} rows read from Notion")
     subjects = _Subjects(world)
     found = _compared(world, before, mails, shown, subjects)
     if found:
         suspects = {finding.email for finding in found}
-        again = await account(world.ledger, only=[enrollment_id(world.ledger.campaign, email) for email in suspects])
-        explained = await _reminders(world, again.people)
-        left = {email: [m for m in mails.get(email, ()) if m.id not in explained] for email in suspects}
-        found &= _compared(world, again, left, [row for row in shown if row.email in suspects], subjects)
+        again = await _account(world, only=[enrollment_id(world.ledger.campaign, email) for email in suspects])
+        found &= _compared(world, again, mails, [row for row in shown if row.email in suspects], subjects)
+    reminders = sum(reminder.sent_as is not None for reminder in before.reminders)
+    steps = sum(record.sent_ms is not None for one in before.people for record in one.enrollment.records.values())
     return Report(
         findings=sorted(found),
         people=len(before.people),
-        sent=sum(record.sent_ms is not None for one in before.people for record in one.enrollment.records.values()),
+        sent=steps + reminders,
+        reminders=reminders,
         mails=len({mail.id for some in mails.values() for mail in some}),
         rows=len(shown),
     )
+
+
+async def _account(world: World, *, only: Sequence[EnrollmentId] | None = None) -> Account:
+    return await account(world.ledger, rules(world), now_ms=world.clock.now_ms(), only=only)
 
 
 def _compared(
@@ -76,28 +87,20 @@ def _compared(
     subjects: _Subjects,
 ) -> set[Finding]:
     terms = Terms(now_ms=world.clock.now_ms(), cadence=world.ledger.cadence, is_waiting=ledger.is_waiting)
-    return compare(ledger.people, mails, shown, subjects, terms)
+    return compare(ledger.people, mails, shown, subjects, terms, reminders=ledger.reminders, unread=ledger.unread)
 
 
-async def _mails(world: World, people: Sequence[Audited], say: Say) -> dict[str, list[AcceptedMail]]:
-    if not people:
+async def _mails(world: World, ledger: Account, say: Say) -> dict[str, list[AcceptedMail]]:
+    """By address, since the first signup, or since the first call was told of."""
+    since = [one.enrollment.anchor_ms for one in ledger.people]
+    since += [reminder.booking.received_ms for reminder in ledger.reminders]
+    since += [record.sent_ms for one in ledger.reminders if (record := one.record) and record.sent_ms is not None]
+    if not since:
         return {}
-    first_ms = min(one.enrollment.anchor_ms for one in people) - CLOCKS_APART_MS
     budget = PatientBudget(world.mail_budget)
-    listed = await patiently(lambda: world.mailer.list_all_accepted(first_ms, budget=budget))
+    listed = await patiently(lambda: world.mailer.list_all_accepted(min(since) - CLOCKS_APART_MS, budget=budget))
     say(f"{len(listed)} mails read from Resend")
     return by_address(listed)
-
-
-async def _reminders(world: World, people: Sequence[Audited]) -> set[str]:
-    """The provider's ids of reminders that were sent to them."""
-    return {
-        record.detail
-        for one in people
-        async for call in booking_views.calls(world.ledger, one.enrollment.id)
-        for record in call.reminders.values()
-        if record.sent_ms is not None
-    }
 
 
 def _shown(row: SequenceRow) -> Shown:
@@ -116,6 +119,9 @@ class _Subjects:
 
     def step_of(self, mail: AcceptedMail, enrollment: Enrollment) -> int | None:
         return next(iter(self._subjects.steps_of(mail.subject, enrollment.assessment)), None)
+
+    def reminder_of(self, mail: AcceptedMail, reminders: Sequence[AuditedReminder]) -> AuditedReminder | None:
+        return self._subjects.reminder_of(mail, reminders)
 
     def is_ours(self, mail: AcceptedMail) -> bool:
         return self._subjects.is_ours(mail)

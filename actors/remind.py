@@ -7,6 +7,7 @@ from common.campaigns.facts import Meeting
 from common.clock import instant
 from common.domain.mail import Mail
 from common.domain.reminders import ReminderRules
+from common.domain.series import Booking
 from common.ledger.answers import GoReminder
 from common.world import World
 
@@ -21,14 +22,7 @@ def compose_reminder(world: World, claim: GoReminder) -> Mail:
     booking = claim.booking
     assert booking.start_ms is not None, "what was planned has a start"
     link = way_out(world, claim.contact_id, claim.address)
-    meeting = Meeting(
-        first_name=booking.first_name,
-        start=instant(booking.start_ms),
-        timezone=booking.timezone,
-        title=booking.title,
-        join_url=booking.join_url,
-        organizer=booking.organizer,
-    )
+    meeting = meeting_of(booking, booking.start_ms)
     rendered = world.campaign.render_reminder(claim.name, meeting, world.settings.identity, link)
     tags = {
         "enrollment": claim.contact_id,
@@ -37,6 +31,18 @@ def compose_reminder(world: World, claim: GoReminder) -> Mail:
         "reminder": claim.name,
     }
     return enveloped(world, claim.address, rendered, link, tags)
+
+
+def meeting_of(booking: Booking, start_ms: int) -> Meeting:
+    """What a reminder says of a call that starts at this instant."""
+    return Meeting(
+        first_name=booking.first_name,
+        start=instant(start_ms),
+        timezone=booking.timezone,
+        title=booking.title,
+        join_url=booking.join_url,
+        organizer=booking.organizer,
+    )
 
 
 def rules(world: World) -> ReminderRules:

@@ -122,6 +122,11 @@ class Campaign:
         values = reminder_values(meeting, identity)
         return self._rendered(body, values, [], self.footers.reminders, "Your call", identity, unsubscribe_url)
 
+    def reminder_subject(self, name: str, meeting: Meeting, identity: Identity) -> str:
+        """The subject of the reminder called `name`, without the rest of the mail. Raises as `render_reminder`."""
+        body = {reminder.name: reminder.body for reminder in self.reminders}[name]
+        return body.subject_for(reminder_values(meeting, identity))
+
     def _rendered(
         self,
         body: Body,

@@ -2,8 +2,10 @@
 Three accounts of the same mails: what the ledger says, what the provider lists, what Notion shows.
 
     missing       the ledger says accepted, and the provider does not list it; or long due, and nothing waits to be done
-    doubled       the provider lists more than one mail of one step to one person
+    doubled       the provider lists more than one mail of one step, or one reminder, to one person
     unexplained   the provider, or Notion, knows of a mail that the ledger does not know of; or Notion lacks one
+
+Mails are steps and reminders; what is said of the latter is in `audit_reminders.py`.
 
 The accounts are read one after the other while workers go on: what was merely late in one of them is asked about twice
 by whoever calls this.
@@ -13,9 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
-from common.domain.cadence import Cadence
+from common.domain import audit_reminders
+from common.domain.audit_reminders import AuditedReminder, ReminderSubjects, UnreadCall
+from common.domain.audit_terms import HEALED_MS as HEALED_MS
+from common.domain.audit_terms import LONG_MS as LONG_MS
+from common.domain.audit_terms import Finding as Finding
+from common.domain.audit_terms import Kind as Kind
+from common.domain.audit_terms import Terms as Terms
 from common.domain.delivery import Record
 from common.domain.enrollment import Enrollment, Status
 from common.domain.mail import AcceptedMail
@@ -23,22 +31,6 @@ from common.domain.restored import AS_NOTION_SHOWS
 
 APART_MS = 120_000
 """Notion may cut an instant to its minute, and clocks differ."""
-HEALED_MS = 600_000
-"""What lost its place in the schedule is put back within a minute; after ten, nobody will."""
-LONG_MS = 86_400_000
-"""An outage of workers, or a backlog, is over after this long."""
-
-Kind = Literal["missing", "doubled", "unexplained"]
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Finding:
-    """`email`: whose it is. `step`: 1…7, or 0 for the person as a whole. `what`: for the operator."""
-
-    kind: Kind
-    email: str
-    step: int
-    what: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,21 +60,10 @@ class Shown:
     columns: frozenset[int]
 
 
-class Subjects(Protocol):
+class Subjects(ReminderSubjects, Protocol):
     """Whose mail a listed one is; see `actors/acceptances.py`."""
 
     def step_of(self, mail: AcceptedMail, enrollment: Enrollment) -> int | None: ...
-
-    def is_ours(self, mail: AcceptedMail) -> bool: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """`is_waiting`: the campaign is paused, or the provider is in trouble, and everybody waits."""
-
-    now_ms: int
-    cadence: Cadence
-    is_waiting: bool = False
 
 
 def compare(
@@ -91,16 +72,28 @@ def compare(
     rows: Sequence[Shown],
     subjects: Subjects,
     terms: Terms,
+    *,
+    reminders: Sequence[AuditedReminder] = (),
+    unread: Sequence[UnreadCall] = (),
 ) -> set[Finding]:
-    """Everything that the accounts do not agree on. `mails` by address, the oldest first, since the first signup."""
+    """Everything that the accounts do not agree on. `mails`: by address, the oldest first."""
     shown: dict[str, list[Shown]] = {}
     for row in rows:
         shown.setdefault(row.email, []).append(row)
-    found: set[Finding] = set()
+    calls = audit_reminders.by_person(reminders)
+    known = {reminder.sent_as for reminder in reminders}
+    listed = {mail.id: email for email, some in mails.items() for mail in some}
+    found = {*audit_reminders.of_ledger(reminders, listed, terms), *audit_reminders.of_unread(unread, terms)}
     for one in people:
+        left = [mail for mail in mails.get(one.email, ()) if mail.id not in known]
         found.update(_of_schedule(one, terms))
-        found.update(_of_mails(one, mails.get(one.email, ()), subjects))
+        found.update(_of_mails(one, left, subjects))
+        found.update(audit_reminders.of_mails(one.email, left, calls.pop(one.email, []), subjects))
         found.update(_of_rows(one, shown.pop(one.email, []), terms))
+    for email, theirs in calls.items():
+        since_ms = min(reminder.booking.received_ms for reminder in theirs)
+        left = [mail for mail in mails.get(email, ()) if mail.id not in known and mail.created_ms >= since_ms]
+        found.update(audit_reminders.of_mails(email, left, theirs, subjects))
     found.update(_of_strangers(shown))
     return found
 
@@ -128,8 +121,9 @@ def _of_waiting(one: Audited, step: int, terms: Terms) -> Iterator[Finding]:
         yield Finding("missing", one.email, step, "due for more than a day, and not sent")
 
 
-def _of_mails(one: Audited, mails: Sequence[AcceptedMail], subjects: Subjects) -> Iterator[Finding]:
-    enrollment, left = one.enrollment, list(mails)
+def _of_mails(one: Audited, left: list[AcceptedMail], subjects: Subjects) -> Iterator[Finding]:
+    """Of the steps; what is none of theirs stays in `left`."""
+    enrollment = one.enrollment
     accepted: set[int] = set()
     for step, record in sorted(enrollment.records.items()):
         if record.sent_ms is None:
@@ -140,21 +134,17 @@ def _of_mails(one: Audited, mails: Sequence[AcceptedMail], subjects: Subjects) -
             yield Finding("missing", one.email, step, f"accepted as {record.detail}, and the provider does not list it")
         else:
             left.remove(mail)
-    for mail in left:
-        step_or_none = subjects.step_of(mail, enrollment)
-        if step_or_none is None:
-            if subjects.is_ours(mail):
-                yield Finding("unexplained", one.email, 0, f"the provider lists {mail.id} ({mail.subject})")
-        elif step_or_none in accepted:
-            yield Finding("doubled", one.email, step_or_none, f"the provider lists {mail.id} too")
-        elif step_or_none in one.under_way:
-            accepted.add(step_or_none)  # Its answer is on its way, or lost and being asked for.
-        else:
-            accepted.add(step_or_none)
-            fate = enrollment.fate_of(step_or_none)[0]
-            yield Finding(
-                "unexplained", one.email, step_or_none, f"the provider lists {mail.id}, and the ledger says {fate}"
-            )
+    for mail in list(left):
+        number = subjects.step_of(mail, enrollment)
+        if number is None:
+            continue
+        left.remove(mail)
+        if number in accepted:
+            yield Finding("doubled", one.email, number, f"the provider lists {mail.id} too")
+        elif number not in one.under_way:  # Else its answer is on its way, or lost and being asked for.
+            fate = enrollment.fate_of(number)[0]
+            yield Finding("unexplained", one.email, number, f"the provider lists {mail.id}, and the ledger says {fate}")
+        accepted.add(number)
 
 
 def _its_mail(

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from services.cli.shared import json_option, print_json, print_table, with_world
+from common.clock import iso
+from services.cli.shared import clock_time, json_option, print_json, print_table, with_world
 
 if TYPE_CHECKING:
     from actors.audit import Report
@@ -22,9 +23,10 @@ def command(as_json: bool) -> int:
     """
     Compare what the ledger says, what Resend lists and what Notion shows.
 
-    Missing: said to be accepted, and not listed; or long due, with nobody to send it. Doubled: more than one mail of
-    one step to one person. Unexplained: a mail or a date that the ledger does not know, or that Notion lacks. Exit
-    status 1 unless all are 0. Safe beside workers; it reads all mails since the first signup, within the rates.
+    Mails are the steps of a sequence and the reminders of a call. Missing: said to be accepted, and not listed; or
+    long due, with nobody to send it. Doubled: more than one mail of one step or reminder to one person. Unexplained: a
+    mail or a date that the ledger does not know, or that Notion lacks. Exit status 1 unless all are 0. Safe beside
+    workers; it reads all mails since the first signup, within the rates.
     """
     report = with_world(_audit)
     if as_json:
@@ -58,6 +60,7 @@ def _figures(report: Report) -> dict[str, Any]:
             **{kind: len(report.of(kind)) for kind in KINDS},
             "people": report.people,
             "sent": report.sent,
+            "reminders": report.reminders,
             "mails": report.mails,
             "rows": report.rows,
         },
@@ -65,15 +68,32 @@ def _figures(report: Report) -> dict[str, Any]:
 
 
 def _line(finding: Finding) -> dict[str, Any]:
-    return {"email": finding.email, "step": finding.step or None, "what": finding.what}
+    start_ms, _, name = finding.reminder.partition("/")
+    reminder = {"reminder": name or None, "call": iso(int(start_ms)) if start_ms else None}
+    return {"email": finding.email, "step": finding.step or None, **reminder, "what": finding.what}
 
 
 def _tell(report: Report) -> None:
     click.echo(
-        f"{report.people} people, {report.sent} mails sent; Resend lists {report.mails}, Notion has {report.rows} rows"
+        f"{report.people} people; {report.sent - report.reminders} mails and {report.reminders} reminders sent;"
+        f" Resend lists {report.mails}, Notion has {report.rows} rows"
     )
     if report.findings:
-        rows = [(found.kind, found.email, found.step or "", found.what) for found in report.findings]
-        print_table(["", "address", "#step", "what"], rows)
+        rows = [(found.kind, found.email, _which(found), found.what) for found in report.findings]
+        print_table(["", "address", "mail", "what"], rows)
     color = "red" if report.findings else "green"
-    click.secho(" · ".join(f"{len(report.of(kind))} {kind}" for kind in KINDS), fg=color)
+    click.secho(" · ".join(_count(report.of(kind), kind) for kind in KINDS), fg=color)
+
+
+def _which(finding: Finding) -> str:
+    """`step 2`, `reminder 24h of 2025-11-24 09:00:00`, or "" for the person as a whole."""
+    if finding.reminder:
+        start_ms, _, name = finding.reminder.partition("/")
+        return f"reminder {name} of {clock_time(int(start_ms))}"
+    return f"step {finding.step}" if finding.step else ""
+
+
+def _count(findings: list[Finding], kind: Kind) -> str:
+    """`2 missing`, and how many of them are reminders, if any is."""
+    reminders = sum(bool(finding.reminder) for finding in findings)
+    return f"{len(findings)} {kind}" + (f" ({reminders} of reminders)" if reminders else "")

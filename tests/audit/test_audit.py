@@ -6,29 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from actors.audit import audit
 from common.domain.ids import enrollment_id
 from common.domain.mail import Mail
 from common.errors import Misconfigured
-from common.providers.budget import Unlimited
-from common.providers.notion_rows import SequenceRows
 from common.providers.resend import ResendMailer
 from services.sandbox.ids import SENDING_KEY
 from tests.rebuild.conftest import House
-
-
-@pytest.fixture
-def audited(house: House):
-    async def audited():
-        rows = SequenceRows(
-            house.settings, house.store, clock=house.clock, budget=Unlimited(), campaign_name=house.campaign.name
-        )
-        try:
-            return await audit(house.world, rows)
-        finally:
-            await rows.close()
-
-    return audited
 
 
 async def test_a_whole_sequence_is_0_0_0(house: House, ada, boris, audited):

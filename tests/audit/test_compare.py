@@ -24,10 +24,13 @@ TERMS = Terms(now_ms=NOW_MS, cadence=Cadence(tuple(h * HOUR_MS for h in (0, 24, 
 
 
 class BySubject:
-    """`step-2` is the subject of step 2."""
+    """`step-2` is the subject of step 2, `24h` that of a reminder."""
 
     def step_of(self, mail, enrollment):
         return int(mail.subject[5:]) if mail.subject.startswith("step-") else None
+
+    def reminder_of(self, mail, reminders):
+        return next((one for one in reminders if mail.subject == one.name), None)
 
     def is_ours(self, mail):
         return mail.sender != "somebody else"

@@ -1,0 +1,125 @@
+"""What the accounts say of reminders: the second half of `audit.py`, with the same three words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from common.domain.audit_terms import HEALED_MS, LONG_MS, Finding, Kind, Terms
+from common.domain.delivery import Fate, Record
+from common.domain.mail import AcceptedMail
+from common.domain.reminders import PASSED
+from common.domain.series import Booking
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditedReminder:
+    """
+    One reminder of one start of a booking. `name`: `24h`. `record`: None when the ledger has no word of it.
+
+    `waits_ms`: the instant at which something is to happen to it. `is_under_way`: claimed, without a fate yet.
+    `is_held`: nothing is sent to this person for now.
+    """
+
+    booking: Booking
+    start_ms: int
+    name: str
+    due_ms: int
+    record: Record | None = None
+    waits_ms: int | None = None
+    is_under_way: bool = False
+    is_held: bool = False
+
+    @property
+    def email(self) -> str:
+        return self.booking.email or ""
+
+    @property
+    def sent_as(self) -> str | None:
+        """The provider's id of it, if it was accepted."""
+        return self.record.detail if self.record is not None and self.record.sent_ms is not None else None
+
+    def finding(self, kind: Kind, what: str) -> Finding:
+        return Finding(kind, self.email, 0, what, reminder=f"{self.start_ms}/{self.name}")
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadCall:
+    """Something was told of a booking at `told_ms`, and nobody has looked at it. `is_arranged`: a job waits to."""
+
+    email: str
+    told_ms: int
+    is_arranged: bool
+
+
+class ReminderSubjects(Protocol):
+    """Which reminder a listed mail is; see `actors/acceptances.py`."""
+
+    def reminder_of(self, mail: AcceptedMail, reminders: Sequence[AuditedReminder]) -> AuditedReminder | None: ...
+
+    def is_ours(self, mail: AcceptedMail) -> bool: ...
+
+
+def by_person(reminders: Iterable[AuditedReminder]) -> dict[str, list[AuditedReminder]]:
+    """By address."""
+    found: dict[str, list[AuditedReminder]] = {}
+    for reminder in reminders:
+        found.setdefault(reminder.email, []).append(reminder)
+    return found
+
+
+def of_ledger(reminders: Iterable[AuditedReminder], listed: Mapping[str, str], terms: Terms) -> Iterator[Finding]:
+    """What the ledger cannot account for by itself, and what the provider does not list. `listed`: by id, to whom."""
+    for reminder in reminders:
+        if reminder.sent_as is not None and reminder.sent_as not in listed:
+            what = f"accepted as {reminder.sent_as}, and the provider does not list it"
+            yield reminder.finding("missing", what)
+        if reminder.record is None or reminder.record.fate is Fate.PLANNED:
+            yield from _of_waiting(reminder, terms)
+
+
+def _of_waiting(reminder: AuditedReminder, terms: Terms) -> Iterator[Finding]:
+    """Without a fate. A reminder is looked at when its call begins, at the latest, so that none waits for longer."""
+    if reminder.is_held:
+        return
+    if reminder.waits_ms is None:
+        if reminder.due_ms + HEALED_MS < terms.now_ms:
+            yield reminder.finding("missing", "due, and nothing waits to send it")
+    elif reminder.start_ms + HEALED_MS < terms.now_ms and not terms.is_waiting:
+        yield reminder.finding("missing", "its call has begun, and it was neither sent nor called off")
+    elif max(reminder.waits_ms, reminder.due_ms) + LONG_MS < terms.now_ms and not terms.is_waiting:
+        yield reminder.finding("missing", "due for more than a day, and not sent")
+
+
+def of_unread(calls: Iterable[UnreadCall], terms: Terms) -> Iterator[Finding]:
+    for call in calls:
+        if call.told_ms + (LONG_MS if call.is_arranged else HEALED_MS) < terms.now_ms:
+            yield Finding("missing", call.email, 0, "a call was told of or changed, and nobody has looked at it")
+
+
+def of_mails(
+    email: str, left: Iterable[AcceptedMail], reminders: Sequence[AuditedReminder], subjects: ReminderSubjects
+) -> Iterator[Finding]:
+    """Of mails to one person that no record explains, and that are no step's."""
+    accounted = {(one.booking.id, one.start_ms, one.name) for one in reminders if one.sent_as is not None}
+    for mail in left:
+        reminder = subjects.reminder_of(mail, reminders)
+        if reminder is None:
+            if subjects.is_ours(mail):
+                yield Finding("unexplained", email, 0, f"the provider lists {mail.id} ({mail.subject})")
+            continue
+        which = (reminder.booking.id, reminder.start_ms, reminder.name)
+        if which in accounted:
+            yield reminder.finding("doubled", f"the provider lists {mail.id} too")
+        elif not reminder.is_under_way and not _is_older(mail, reminder):
+            fate = reminder.record.fate if reminder.record else Fate.PLANNED
+            yield reminder.finding("unexplained", f"the provider lists {mail.id}, and the ledger says {fate}")
+        accounted.add(which)
+
+
+def _is_older(mail: AcceptedMail, reminder: AuditedReminder) -> bool:
+    """Accepted before this ledger heard of the call, for an hour that had passed by then: another store sent it."""
+    record = reminder.record
+    had_passed = record is not None and record.fate is Fate.SKIPPED and record.detail == PASSED
+    return had_passed and mail.created_ms < reminder.booking.received_ms

@@ -1,0 +1,214 @@
+"""The same three accounts of reminders: of people who are enrolled, and of some who only booked a call."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from actors.audit import Report
+from common.domain.audit import Finding
+from common.domain.ids import booking_id, reminder_delivery_id
+from common.domain.mail import Mail
+from common.ledger import keys
+from services.cli import audit as command
+from tests.rebuild.conftest import HOUR_MS, House
+
+BORIS = "boris@salon.example"
+CALL = booking_id("A")
+
+
+@pytest.fixture
+def start_ms(house: House) -> int:
+    """In four days; reminded of after 24, 72 and 94 hours."""
+    return house.anchor_ms + 96 * HOUR_MS
+
+
+@pytest.fixture
+async def booked(house: House, ada, start_ms: int) -> House:
+    """Ada is enrolled and has a call; Boris only has one."""
+    await house.simulation.signs_up(ada)
+    await house.simulation.books(ada.email, start_ms, uid="ada")
+    await house.simulation.books(BORIS, start_ms, uid="A")
+    return house
+
+
+def found(report: Report, start_ms: int):
+    """(kind, whose, which reminder, what): each of the call at `start_ms`."""
+    assert all(one.reminder.startswith(f"{start_ms}/") and one.step == 0 for one in report.findings)
+    return [(one.kind, one.email, one.reminder.partition("/")[2], one.what) for one in report.findings]
+
+
+async def send(house: House, to: str, subject: str) -> None:
+    """Behind the ledger's back."""
+    sender = house.settings.identity.sender
+    mail = Mail(sender=sender, to=to, subject=subject, html="x", text="x", reply_to=None, headers={}, tags={})
+    await house.world.mailer.send(mail, idempotency_key=f"another {subject}")
+
+
+async def subject_of(house: House, name: str) -> str:
+    mails = await house.ask("GET", f"/inbox.json?to={BORIS}")
+    return next(mail["subject"] for mail in mails if mail["tags"].get("reminder") == name)
+
+
+async def test_calls_with_all_their_reminders_are_0_0_0(booked: House, audited):
+    for hours in (1, 25, 80, 97):
+        await booked.until(hours)
+        report = await audited()
+        assert report.findings == []
+    assert (report.people, report.sent, report.reminders, report.mails) == (1, 3 + 6, 6, 9)
+
+
+async def test_calls_that_were_moved_cancelled_or_booked_late_are_0_0_0(booked: House, audited, start_ms):
+    await booked.until(30)
+    await booked.simulation.reschedules("A", to="B", address=BORIS, start_ms=start_ms + 24 * HOUR_MS)
+    await booked.simulation.cancels("ada")
+    await booked.simulation.books("chen@salon.example", start_ms - 60 * HOUR_MS, uid="late")
+    await booked.until(130)
+
+    assert (await audited()).findings == []
+
+
+async def test_a_reminder_that_lost_its_place_in_the_schedule_is_missing(booked: House, audited, start_ms):
+    delivery = reminder_delivery_id(CALL, start_ms=start_ms, name="72h")
+    await booked.until(1)
+    await booked.store.zrem(keys.delayed("send"), delivery)
+    await booked.store.zrem(keys.OPEN, delivery)
+    await booked.until(24)
+    assert (await audited()).findings == []
+    await booked.until(25)
+
+    assert found(await audited(), start_ms) == [("missing", BORIS, "72h", "due, and nothing waits to send it")]
+
+
+async def test_a_reminder_that_the_ledger_has_no_word_of_is_missing(booked: House, audited, start_ms):
+    delivery = reminder_delivery_id(CALL, start_ms=start_ms, name="72h")
+    await booked.until(1)
+    await booked.store.hdel(keys.meeting(CALL), f"r:{start_ms}/72h")
+    for schedule in (keys.delayed("send"), keys.OPEN):
+        await booked.store.zrem(schedule, delivery)
+    await booked.until(25)
+
+    assert found(await audited(), start_ms) == [("missing", BORIS, "72h", "due, and nothing waits to send it")]
+
+
+async def test_a_reminder_that_nobody_sent_until_its_call_began_is_missing_unless_they_are_paused(
+    booked: House, audited, start_ms
+):
+    delivery = reminder_delivery_id(CALL, start_ms=start_ms, name="2h")
+    await booked.until(1)
+    await booked.store.zrem(keys.delayed("send"), delivery)  # Nobody heals it from `open` either.
+    await booked.until(97)
+
+    what = "its call has begun, and it was neither sent nor called off"
+    assert found(await audited(), start_ms) == [("missing", BORIS, "2h", what)]
+    await booked.store.hset(keys.PAUSES, "*", "everybody")
+    assert (await audited()).findings == []
+
+
+async def test_a_reminder_that_vanished_from_the_provider_is_missing(booked: House, audited, start_ms):
+    await booked.until(25)
+    accepted = {mail["tags"]["reminder"]: mail["id"] for mail in await booked.ask("GET", f"/inbox.json?to={BORIS}")}
+    listing = booked.world.mailer.list_all_accepted
+
+    async def without_it(since_ms, *, budget=None):
+        return [mail for mail in await listing(since_ms, budget=budget) if mail.id != accepted["72h"]]
+
+    booked.world.mailer.list_all_accepted = without_it
+
+    what = f"accepted as {accepted['72h']}, and the provider does not list it"
+    assert found(await audited(), start_ms) == [("missing", BORIS, "72h", what)]
+
+
+async def test_a_reminder_sent_behind_the_ledgers_back_is_doubled(booked: House, ada, audited, start_ms):
+    await booked.until(25)
+    await send(booked, ada.email, await subject_of(booked, "72h"))
+
+    [(kind, whose, which, what)] = found(await audited(), start_ms)
+    assert (kind, whose, which) == ("doubled", ada.email, "72h")
+    assert what.endswith(" too")
+
+
+async def test_a_reminder_that_the_ledger_called_off_and_the_provider_lists_is_unexplained(
+    booked: House, audited, start_ms
+):
+    await booked.until(25)
+    subject = await subject_of(booked, "72h")
+    await booked.simulation.books("chen@salon.example", start_ms + 24 * HOUR_MS, uid="C")
+    await booked.simulation.cancels("C")
+    await booked.until(30)
+    await send(booked, "chen@salon.example", subject)
+
+    [finding] = (await audited()).findings
+    assert (finding.kind, finding.email) == ("unexplained", "chen@salon.example")
+    assert finding.what.endswith("and the ledger says skipped")
+
+
+async def test_a_mail_of_ours_that_is_no_reminder_is_unexplained_for_who_only_booked(booked: House, audited):
+    await booked.until(1)
+    await send(booked, BORIS, "Hello")
+
+    [finding] = (await audited()).findings
+    assert (finding.kind, finding.email, finding.reminder) == ("unexplained", BORIS, "")
+
+
+async def test_a_call_that_was_told_of_and_that_nobody_looks_at_is_missing(booked: House, audited):
+    await booked.store.delete(keys.delayed("bookings"))
+    await booked.until(1)
+
+    assert {(one.kind, one.email, one.what) for one in (await audited()).findings} == {
+        ("missing", "ada@salon.example", "a call was told of or changed, and nobody has looked at it"),
+        ("missing", BORIS, "a call was told of or changed, and nobody has looked at it"),
+    }
+
+
+async def test_a_reminder_on_its_way_while_the_accounts_were_read_is_no_finding(booked: House, audited):
+    await booked.until(23)
+    listing = booked.world.mailer.list_all_accepted
+
+    async def meanwhile(since_ms, *, budget=None):
+        await booked.until(25)
+        return await listing(since_ms, budget=budget)
+
+    booked.world.mailer.list_all_accepted = meanwhile
+
+    assert (await audited()).findings == []
+
+
+async def test_what_an_earlier_store_reminded_of_is_no_finding_once_the_call_is_told_again(
+    booked: House, audited, start_ms
+):
+    await booked.until(25)
+    await booked.store.flushall()
+    await booked.simulation.books(BORIS, start_ms, uid="A")
+    await booked.until(26)
+
+    assert {finding.email for finding in (await audited()).findings} == {"ada@salon.example"}
+
+
+def test_words_and_json_tell_reminders_from_mails(monkeypatch, capsys):
+    steps = [Finding("missing", "ada@salon.example", 2, "due")]
+    reminders = [replace(steps[0], step=0, reminder="1763974800000/24h")]
+    report = Report(findings=[*reminders, *steps], people=3, sent=12, reminders=4, mails=12, rows=3)
+    monkeypatch.setattr(command, "with_world", lambda _act: report)
+
+    assert command.command.main([], standalone_mode=False) == 1
+    said = capsys.readouterr().out
+    assert said.startswith("3 people; 8 mails and 4 reminders sent; Resend lists 12, Notion has 3 rows\n")
+    assert "reminder 24h of 2025-11-24 09:00:00" in said
+    assert said.endswith("2 missing (1 of reminders) · 0 doubled · 0 unexplained\n")
+
+    command.command.main(["--json"], standalone_mode=False)
+    told = json.loads(capsys.readouterr().out)
+    assert told["missing"] == [
+        {
+            "email": "ada@salon.example",
+            "step": None,
+            "reminder": "24h",
+            "call": "2025-11-24T09:00:00.000Z",
+            "what": "due",
+        },
+        {"email": "ada@salon.example", "step": 2, "reminder": None, "call": None, "what": "due"},
+    ]
+    assert told["counts"]["reminders"] == 4
