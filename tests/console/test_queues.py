@@ -132,7 +132,8 @@ async def test_a_failed_job_shows_its_reason_and_goes_back_when_requeued(
     assert "our mistake" in (await console.sees(link)).text
     answer = await press(console, await console.sees("/dramatiq/queues/send/failed"), "requeue-message")
 
-    assert answer.status in (302, 303)
+    assert (answer.status, answer.goes_to) == (302, "/dramatiq/queues/send/failed")
+    assert (await console.sees(answer.goes_to)).status == 200
     assert plain.hlen(f"{QUEUE_NAMESPACE}:{xq_name('send')}.msgs") == 0
     message = next(broker.consume("send", prefetch=1, timeout=1))
     assert message is not None

@@ -83,6 +83,9 @@ async def answer(request: web.Request) -> web.Response:
     token = desk.sessions.form_token(VISITOR.get().session)
     response = await answer_of(dashboard.app, request, prefix=PREFIX, cookie=f"{TOKEN}={token}")
     response.headers["Content-Security-Policy"] = dashboard.policy
+    if request.path == f"{PREFIX}/requeue-message" and "Location" in response.headers:
+        # It leads to the job under the id that it got, which is not in this list: back to those that are.
+        response.headers["Location"] = response.headers["Location"].rpartition("/")[0]
     return response
 
 
