@@ -9,6 +9,7 @@ from collections.abc import Callable
 from common.settings import Settings, url_of
 from common.store import wait_for_store
 from services.supervisor.child import Role
+from services.supervisor.waiting_room import WaitingRoom
 
 STOP_ORDER = ("gateway", "console", "worker", "sandbox")
 """First nothing new comes in, then what is under way is finished, while the provider it speaks to still answers."""
@@ -54,9 +55,15 @@ def roles(settings: Settings, *, say: Callable[[str], None]) -> list[Role]:
 
 
 def run_worker(settings: Settings, *, say: Callable[[str], None]) -> int:
-    """A worker waits for its store; the gateway does not, it has its spool."""
+    """A worker waits for its store, and says so to whoever asks; the gateway does not, it has its spool."""
     assert settings.redis_url is not None
-    wait_for_store(settings.redis_url, say)
+    with WaitingRoom(settings) as room:
+
+        def waits(line: str) -> None:
+            room.open()
+            say(line)
+
+        wait_for_store(settings.redis_url, waits)
     return entry("worker")(settings, settings.redis_url)
 
 
