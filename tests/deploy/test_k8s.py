@@ -13,15 +13,16 @@ from common import metrics
 from common.settings import SETTING_NAMES, load_settings
 from services.gateway.body import BODY_BYTES_MAX
 from services.gateway.routes import ROUTES
+from tests.deploy import prometheus_rule
 from tests.deploy.test_compose import REAL
-from tests.deploy.yaml_files import load, load_all, run
+from tests.deploy.yaml_files import load, load_all, run, yaml
 from tests.tidy.house import ROOT
 
 K8S = ROOT / "deploy" / "k8s"
 OVERLAYS = ("small", "production")
 VERSIONS = ("1.31.0", "1.37.0")
 """The oldest that we say it runs on, and the newest that the validator knows."""
-NOT_ITS_OWN = {"ScaledObject", "ServiceMonitor"}
+NOT_ITS_OWN = {"ScaledObject", "ServiceMonitor", "PrometheusRule"}
 """Kinds of KEDA and of the Prometheus operator, whose schemas Kubernetes does not bring."""
 DRAIN_S = 30
 
@@ -193,6 +194,16 @@ def test_the_monitor_finds_all_three_processes() -> None:
     assert {"gateway", "worker", "console"} == {one["metadata"]["labels"][label] for one in found}
     ports = {endpoint["port"] for endpoint in monitor["spec"]["endpoints"]}
     assert all(ports <= {port["name"] for port in one["spec"]["ports"]} for one in found)
+
+
+def test_the_operators_rules_are_those_that_are_tested(tmp_path: Path) -> None:
+    """tests/monitoring holds the files; this is the same text in the operator's wrapping."""
+    (rule,) = objects("production", "PrometheusRule")
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump(rule["spec"]))
+
+    assert prometheus_rule.FILE.read_text() == prometheus_rule.text(), "python -m tests.deploy.prometheus_rule"
+    assert rule["spec"]["groups"] == [group for file in prometheus_rule.RULES for group in load(file)["groups"]]
+    run("promtool", "check", "rules", tmp_path / "rules.yml")
 
 
 def test_workers_are_as_many_as_keda_says_by_figures_that_exist() -> None:
