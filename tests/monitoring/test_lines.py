@@ -1,0 +1,150 @@
+"""A log line of every kind, as Loki would see it: valid JSON, few labels, nobody's name."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+
+from common.masking import PRIVATE_KEYS
+from tests.monitoring.shipper import Entry, shipped
+from tests.tidy.house import ROOT
+from tests.tidy.test_docs_operations import HOLDS, OUTCOMES, PAGE, is_logging
+
+_FIELDS = (
+    "actor again_ms alone apart_ms attempt booking_id by bytes code cure delivery_id detail enrollment_id error"
+    " events exc_info failure file host in_doubt job job_id kind known lasted_s lateness_ms left merged message_id"
+    " messages ms note operation outcome page_id port provider provider_id queue ready_id reason repaired request_id"
+    " restored revision route rows seconds segment stands status thread threads until_ms url waited_s warning way"
+    " webhook_id what why worker"
+)
+FIELDS = frozenset(_FIELDS.split())
+"""What a line may tell beside its event. Before a name is added: can its value be a person's name, address or words?"""
+MADE_OF_OUTCOMES = {"actors/alerts.py", "actors/send.py"}
+"""Where an event's name is put together, from words of the code; the documented ones are `HOLDS` and `OUTCOMES`."""
+ADA = (
+    "Ada <ada.lovelace@people.example>, https://advent.test/unsubscribe/a-token-of-hers, whsec_c2VjcmV0, re_12345678ab"
+)
+NEVER = ("people.example", "ada.lovelace", "a-token-of-hers", "whsec_c2", "re_12345678")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One place in the code that writes a line. `event`: None where it is made of an outcome."""
+
+    where: str
+    level: str
+    event: str | None
+    fields: tuple[str, ...]
+
+
+def kinds() -> Iterator[Kind]:
+    for room in ("actors", "common", "services"):
+        for file in sorted((ROOT / room).rglob("*.py")):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.Call) and node.args and is_logging(node.func):
+                    first = node.args[0]
+                    event = str(first.value) if isinstance(first, ast.Constant) else None
+                    names = tuple(keyword.arg for keyword in node.keywords if keyword.arg is not None)
+                    assert isinstance(node.func, ast.Attribute)
+                    yield Kind(str(file.relative_to(ROOT)), node.func.attr, event, names)
+
+
+KINDS = list(kinds())
+_LEVELS = {"exception": "error"}
+
+_SPEAK = """
+import json, logging, sys
+from common.logs import get_logger, setup_logs
+setup_logs("worker")
+for level, event, fields in json.load(sys.stdin):
+    try:
+        raise ValueError(fields.pop("exc_info", "nothing"))
+    except ValueError:
+        getattr(get_logger("x"), level)(event, **fields)
+logging.getLogger("redis").warning("lost %s", sys.argv[1])
+logging.getLogger("aiohttp.server").error("for %s", sys.argv[1], extra={"email": sys.argv[1]})
+"""
+
+
+@cache
+def said() -> list[str]:
+    """A line of every kind, each field holding everything about Ada; and two that libraries write."""
+    given = [
+        (kind.level, event, dict.fromkeys(kind.fields, ADA))
+        for kind in KINDS
+        for event in ([kind.event] if kind.event else sorted(HOLDS | OUTCOMES))
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", _SPEAK, ADA],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(given) + 2
+    return lines
+
+
+def test_there_is_a_name_for_each_kind_and_only_outcomes_make_names() -> None:
+    assert {kind.where for kind in KINDS if kind.event is None} <= MADE_OF_OUTCOMES
+    assert len(KINDS) > 100
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.where}:{kind.event}")
+def test_a_line_tells_only_what_names_nobody(kind: Kind) -> None:
+    assert set(kind.fields) <= FIELDS
+    assert set(kind.fields).isdisjoint(PRIVATE_KEYS)
+
+
+def test_each_line_is_one_json_object_with_its_four_words() -> None:
+    for line in said():
+        assert {"event", "level", "service", "timestamp"} <= json.loads(line).keys()
+
+
+def test_whatever_the_code_puts_into_a_line_no_address_and_no_secret_gets_out() -> None:
+    for line in said():
+        assert [secret for secret in NEVER if secret in line] == [], line
+
+
+def test_loki_gets_three_labels_and_as_many_values_as_the_docs_have_words() -> None:
+    entries = [_kept(line) for line in said()]
+
+    assert {frozenset(entry.labels) for entry in entries} == {frozenset({"service", "level", "event"})}
+    assert {entry.labels["level"] for entry in entries} <= {"debug", "info", "warning", "error", "critical"}
+    words = {entry.labels["event"] for entry in entries}
+    assert {word for word in words - {"library"} if f"`{word}`" not in PAGE} == set()
+    assert [entry.line for entry in entries] == said()
+
+
+def test_one_person_is_found_by_an_id_in_the_line() -> None:
+    """`{service="worker"} | json | enrollment_id="enr_…"` of docs/deploy.md."""
+    line = json.dumps({"event": "delivery_accepted", "level": "info", "enrollment_id": "enr_ada", "service": "worker"})
+
+    entry = _kept(line)
+
+    assert (entry.labels["service"], json.loads(entry.line)["enrollment_id"]) == ("worker", "enr_ada")
+
+
+def test_lines_of_the_store_come_as_they_are_and_those_of_other_containers_do_not_come() -> None:
+    valkey = "1:M 01 Dec 2025 00:00:00.000 * Ready to accept connections tcp"
+
+    assert (_kept(valkey, service="store").labels, _kept(valkey, service="store").line) == (
+        {"service": "store"},
+        valkey,
+    )
+    assert shipped(valkey, service="somebody", tag="else") is None
+
+
+def _kept(line: str, *, service: str = "worker") -> Entry:
+    entry = shipped(line, service=service)
+    assert entry is not None
+    return entry
