@@ -23,6 +23,7 @@ RULE_LIST: list[dict[str, Any]] = [rule for group in GROUPS for rule in group["r
 ALERTS = {rule["alert"]: rule for rule in RULE_LIST if "alert" in rule}
 RECORDED = {rule["record"] for rule in RULE_LIST if "record" in rule}
 TESTS = sorted(HERE.glob("*.test.yml"))
+TOLD = [test for file in TESTS for test in yaml.safe_load(file.read_text())["tests"]]
 RUNBOOK = (ROOT / "deploy" / "runbook.md").read_text()
 DASHBOARDS = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
 NOT_OURS = {"up", "probe_ssl_earliest_cert_expiry"}
@@ -32,8 +33,17 @@ def test_promtool_understands_the_rules() -> None:
     run("promtool", "check", "rules", *FILES)
 
 
-def test_promtool_understands_the_configuration() -> None:
-    run("promtool", "check", "config", PROMETHEUS / "prometheus.yml")
+@pytest.mark.parametrize("file", sorted(PROMETHEUS.glob("*.yml")), ids=lambda file: file.name)
+def test_promtool_understands_the_configuration(file: Path) -> None:
+    run("promtool", "check", "config", file)
+
+
+@pytest.mark.parametrize("file", sorted(PROMETHEUS.glob("*.yml")), ids=lambda file: file.name)
+def test_processes_are_asked_under_the_names_that_the_rules_know(file: Path) -> None:
+    jobs = {job["job_name"] for job in yaml.safe_load(file.read_text())["scrape_configs"]}
+
+    assert {"gateway", "worker", "console"} <= jobs
+    assert set(re.findall(r'job="(\w+)"', "".join(rule["expr"] for rule in RULE_LIST))) <= jobs
 
 
 def test_amtool_understands_who_hears_of_an_alert() -> None:
@@ -49,7 +59,7 @@ def test_alerts_fire_when_they_should_and_only_then(file: Path) -> None:
 @pytest.mark.parametrize("alert", ALERTS)
 class TestAlert:
     def test_it_has_a_test_that_sees_it_fire(self, alert: str) -> None:
-        tests = [test for file in TESTS for test in yaml.safe_load(file.read_text())["tests"] if test["name"] == alert]
+        tests = [test for test in TOLD if test["name"] == alert]
         values = {case["exp_samples"][0]["value"] for test in tests for case in test["promql_expr_test"]}
 
         assert values == {0, 1}
