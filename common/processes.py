@@ -64,12 +64,17 @@ def is_alive(pid: int) -> bool:
 
 
 def has_ended(pid: int) -> bool:
-    """Whether it has let go of everything, its ports too: a dying process has no command line before that."""
+    """
+    Whether it has let go of everything, its ports too.
+
+    A dying process has no command line before that; and its first thread may be a zombie while another still holds
+    what they share (proc(5): state and number of threads).
+    """
     try:
-        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0]
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return fields[0] in (b"Z", b"X") and int(fields[17]) <= 1
     except (OSError, IndexError):
         return not is_alive(pid)
-    return state in (b"Z", b"X")
 
 
 def wait_until_ended(pids: Iterable[int], seconds: float) -> bool:
