@@ -128,7 +128,7 @@ class Worker:
             calendar=self._providers.calendar,
             worker=self.broker.broker_id,
         )
-        lookout = Lookout(client)
+        lookout = Lookout(client, self.settings.secret)
         self._watch = Watch(ledger, lookout)
         await self._watch.start(self.settings.metrics_host, self.settings.worker_metrics_port)
         loop = asyncio.get_running_loop()

@@ -8,6 +8,7 @@ import redis
 import redis.asyncio
 
 from common.logs import get_logger
+from common.secret_key import ANOTHER, is_the_stores_async
 from common.store_weakness import store_warnings_async
 
 EVERY_S = 60
@@ -17,11 +18,16 @@ log = get_logger(__name__)
 
 
 class Lookout:
-    """`lines`: the weaknesses that were seen when the store was last looked at, with their cures."""
+    """
+    `lines`: the weaknesses that were seen when the store was last looked at, with their cures.
 
-    def __init__(self, client: redis.asyncio.Redis) -> None:
+    With a `secret_key`, also that it is not the one that this store was begun with: a store that was away at the start,
+    or has been replaced since, is asked only now.
+    """
+
+    def __init__(self, client: redis.asyncio.Redis, secret_key: str | None = None) -> None:
         self.lines: list[str] = []
-        self._client = client
+        self._client, self._secret_key = client, secret_key
         self._stopped = False
 
     async def keep_looking(self) -> None:
@@ -39,10 +45,16 @@ class Lookout:
         """Each weakness is logged when it is new, `store_weak`. False when the store is away, which is no judgement."""
         try:
             found = await store_warnings_async(self._client)
+            if self._secret_key and not await is_the_stores_async(self._client, self._secret_key):
+                found.append(ANOTHER)
         except (redis.RedisError, OSError):
             return False
         for line in found:
-            if line not in self.lines:
+            if line in self.lines:
+                continue
+            if line == ANOTHER:
+                log.error("secret_key_is_another", cure=line)
+            else:
                 log.warning("store_weak", warning=line)
         self.lines = found
         return True

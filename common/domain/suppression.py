@@ -15,6 +15,11 @@ def suppression_mark(secret_key: str, address: str) -> str:
     return _mac(secret_key, "suppression", normal_address(address))[:16].hex()
 
 
+def key_fingerprint(secret_key: str) -> str:
+    """32 hex digits by which a key is known again; the key cannot be read from them."""
+    return _mac(secret_key, "fingerprint", "")[:16].hex()
+
+
 @dataclass(frozen=True, slots=True)
 class Unsubscribe:
     """Whom an unsubscribe link names: an enrollment, and the mark of its address."""

@@ -17,6 +17,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `feedback:<enr or bkg>` | HASH | what the provider told of each mail, see `feedback.lua` | until forgotten |
 | `webhook:<kind>:<id>` | STRING | the answer that was given, or the event it was given to | 45 days, then rubbish |
 | `suppressed` | HASH | mark of an address → `reason ms` | for ever; the mark does not name the person |
+| `secret_key` | STRING | a fingerprint of the SECRET_KEY that those marks are made with, see `common/secret_key.py` | for ever |
 | `changed` | ZSET | enrollment, or contact without one → instant of the change that Notion does not show yet, ms | until mirrored |
 | `syncing` | HASH | enrollment → `worker ms`, being mirrored just now | seconds |
 | `circuit:<provider>` | HASH | why everybody waits for a provider, and until when | while in trouble |
@@ -49,6 +50,7 @@ ENROLLED = PREFIX + "enrolled"
 OPEN = PREFIX + "open"
 DEAD = PREFIX + "dead"
 SUPPRESSED = PREFIX + "suppressed"
+SECRET_KEY = PREFIX + "secret_key"
 CHANGED = PREFIX + "changed"
 SYNCING = PREFIX + "syncing"
 BOOKINGS = PREFIX + "bookings"

@@ -13,6 +13,7 @@ import click
 
 from common.settings import Settings, SettingsError
 from common.store_clients import StoreError
+from services.cli.check_secret_key import accept_secret_key, compare_secret_key
 from services.cli.shared import json_option, print_json, settings_here
 
 if TYPE_CHECKING:
@@ -30,14 +31,17 @@ class Findings:
 
 @click.command()
 @click.option("--fix", is_flag=True, help="Add the properties that the Notion databases lack.")
+@click.option(
+    "--accept-new-secret-key", is_flag=True, help="Make SECRET_KEY the store's; see docs/operations.md first."
+)
 @click.option("--accept-store-loss", is_flag=True, help="Let a store pass that may lose the last moments.")
 @json_option
-def command(fix: bool, accept_store_loss: bool, as_json: bool) -> int:
+def command(fix: bool, accept_new_secret_key: bool, accept_store_loss: bool, as_json: bool) -> int:
     """
     Check, before a start, what would go wrong after it.
 
-    Settings, the store's persistence and eviction policy, both Notion databases, the sender's domain at Resend, and
-    every e-mail of every segment. One line a problem; exit status 1 if there is one.
+    Settings, the store's persistence and eviction policy, whether it knows this SECRET_KEY, both Notion databases, the
+    sender's domain at Resend, and every e-mail of every segment. One line a problem; exit status 1 if there is one.
     """
     found = Findings()
     try:
@@ -46,6 +50,8 @@ def command(fix: bool, accept_store_loss: bool, as_json: bool) -> int:
         found.problems += error.problems
     else:
         found.notes.append("settings: as they should be")
+        if accept_new_secret_key:
+            found.notes.append(asyncio.run(accept_secret_key(settings)))
         asyncio.run(_check(settings, found, fix=fix, accept_store_loss=accept_store_loss))
     if as_json:
         print_json({"problems": found.problems, "notes": found.notes})
@@ -65,6 +71,7 @@ def _tell(found: Findings) -> None:
 
 async def _check(settings: Settings, found: Findings, *, fix: bool, accept_store_loss: bool) -> None:
     _check_store(settings, found, accept_store_loss=accept_store_loss)
+    await compare_secret_key(settings, found)
     campaign = _check_campaign(settings, found)
     await _asked("Resend", settings.resend_is_real, settings, found, _check_resend)
     if campaign is not None:

@@ -7,6 +7,7 @@ import sys
 
 from common.campaigns.loader import load_campaign
 from common.logs import get_logger, setup_logs
+from common.secret_key import refuse_another
 from common.settings import Settings, SettingsError
 from services.supervisor.children import entry, run_worker
 from services.supervisor.ports import problem_with
@@ -16,6 +17,7 @@ log = get_logger(__name__)
 
 def run_gateway(settings: Settings) -> int:
     _check_port("GATEWAY", settings.gateway_host, settings.gateway_port)
+    refuse_another(settings)
     return entry("gateway")(settings)
 
 
@@ -23,6 +25,7 @@ def run_one_worker(settings: Settings) -> int:
     _check_metrics_host(settings)
     # A wrong name is told at once, not when a store that is away has come back.
     load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    refuse_another(settings)
     setup_logs("worker", settings)
     # Until the worker has its own handler: whoever waits for a store is stopped by SIGTERM like one at work, status 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -36,7 +36,10 @@ async def _rebuild(world: World) -> Summary:
     from actors.rebuild import rebuild
     from common.ledger.first_start import settled
     from common.providers.notion_rows import SequenceRows
+    from common.secret_key import is_the_stores_async
 
+    # An empty store is begun with this key: who left is marked with it.
+    await is_the_stores_async(world.ledger.client, world.settings.secret)
     rows = SequenceRows(
         world.settings,
         world.ledger.client,

@@ -9,18 +9,21 @@ from common.campaigns.loader import load_campaign
 from common.clock import SystemClock
 from common.ledger.ledger import Ledger
 from common.providers.build import build_providers
-from common.settings import Settings
+from common.secret_key import ANOTHER, is_another
+from common.settings import Settings, SettingsError
 from common.store import connect_async
 from common.world import World
 
 
 @asynccontextmanager
 async def open_world(settings: Settings) -> AsyncIterator[World]:
-    """Over the store of these settings. Raises CampaignError or SettingsError."""
+    """Over the store of these settings. Raises CampaignError or SettingsError; also when SECRET_KEY is another store's."""
     assert settings.redis_url is not None
     campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
     client, clock = connect_async(settings.redis_url), SystemClock()
     try:
+        if await is_another(client, settings.secret):
+            raise SettingsError([ANOTHER])
         providers = build_providers(settings, client, clock, campaign_name=campaign.name)
         try:
             yield World(

@@ -23,7 +23,7 @@ from services.gateway.spool import Spool
 from services.gateway.spool_folder import Folder
 from services.gateway.store_watch import StoreWatch
 from services.gateway.traffic import TRAFFIC, Traffic
-from services.gateway.webhooks.fields import zones
+from services.gateway.webhooks.usual import read_usual
 from services.gateway.webhooks.verification import CalcomSignatures, Signatures
 
 
@@ -56,7 +56,7 @@ def build_app(door: Door) -> web.Application:
     app = web.Application(middlewares=[Around(door.clock).handle], client_max_size=BODY_BYTES_MAX)
     app[DOOR] = door
     app[TRAFFIC] = Traffic()
-    app[LOOKOUT] = Lookout(door.intake.ledger.client)
+    app[LOOKOUT] = Lookout(door.intake.ledger.client, door.secret_key)
     app.add_routes(ROUTES)
     app.on_startup.append(_open)
     app.on_cleanup.append(_close)
@@ -65,7 +65,7 @@ def build_app(door: Door) -> web.Application:
 
 
 async def _open(app: web.Application) -> None:
-    zones()
+    read_usual(b"")  # Reads the time zones from disk, and makes its patterns.
     await app[DOOR].replay.start()
 
 

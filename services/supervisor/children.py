@@ -6,7 +6,8 @@ import gc
 import importlib
 from collections.abc import Callable
 
-from common.settings import Settings, url_of
+from common.secret_key import refuse_another
+from common.settings import Settings, SettingsError, url_of
 from common.store import wait_for_store
 from services.supervisor.child import Role
 from services.supervisor.waiting_room import WaitingRoom
@@ -64,6 +65,11 @@ def run_worker(settings: Settings, *, say: Callable[[str], None]) -> int:
             say(line)
 
         wait_for_store(settings.redis_url, waits)
+    try:
+        refuse_another(settings)
+    except SettingsError as refused:
+        say(str(refused))
+        return 1
     return entry("worker")(settings, settings.redis_url)
 
 

@@ -12,6 +12,7 @@ import setproctitle
 from common.campaigns.loader import Campaign, load_campaign
 from common.logs import setup_logs
 from common.made_secrets import with_made_secrets
+from common.secret_key import refuse_another
 from common.settings import Settings, SettingsError
 from common.store import EmbeddedStore
 from services.console.door import check_door
@@ -60,10 +61,13 @@ def _with_store(
     settings: Settings, campaign: Campaign, house: House, signals: Signals, say: Callable[[str], None]
 ) -> int:
     if settings.redis_url is not None:
+        refuse_another(settings)
         return _Up(settings, campaign, house, None, signals, say).run()
     store = EmbeddedStore(settings.data_dir / "store", say=say)
     try:
         started = store.start(cancelled=lambda: signals.stop)
+        if started:
+            refuse_another(settings.model_copy(update={"redis_url": store.url}))
         return _Up(settings, campaign, house, store, signals, say).run() if started else 0
     finally:
         store.stop()

@@ -40,6 +40,20 @@ def test_it_stops_in_order_and_cleanly(up, number):
     assert [file.name for file in (up.data_dir / "run").iterdir()] == ["up.lock"]
 
 
+def test_a_key_that_was_lost_is_not_made_anew_over_a_store_that_knows_it(up):
+    up.started().ends(signal.SIGTERM)
+    kept = up.data_dir / "secrets.env"
+    others = [line for line in kept.read_text().splitlines(True) if not line.startswith("SECRET_KEY")]
+    kept.write_text("".join(others))
+
+    status, _, complained = up.start().ends()
+
+    assert status == 1
+    (line,) = complained.splitlines()
+    assert line.startswith("advent: SECRET_KEY: not the one that this store was begun with")
+    assert not (up.data_dir / "store" / "store.sock").exists()
+
+
 def test_every_process_says_in_ps_what_it_is(up):
     up.started()
 

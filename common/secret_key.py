@@ -1,0 +1,70 @@
+"""
+Is SECRET_KEY the one that this store's list of addresses never to be written to was made with?
+
+Under another key nobody would know who has left, and nobody would notice. So a store keeps a fingerprint of the key it
+was begun with, `secret_key`: written by the first process that looks at it, and compared by every other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Final
+
+import redis
+import redis.asyncio
+
+from common.domain.suppression import key_fingerprint
+from common.ledger import keys
+from common.settings import Settings, SettingsError
+from common.store_clients import connect
+
+ANOTHER: Final = (
+    "SECRET_KEY: not the one that this store was begun with, so it would not know who has left, and links in mails"
+    " already sent would not work; set the old one, or, if that is gone, `advent check --accept-new-secret-key`"
+)
+
+ANSWER_SECONDS_MAX = 2
+
+
+def refuse_another(settings: Settings) -> None:
+    """
+    Before a start: raises SettingsError when the store answers, and knows another key.
+
+    A store that does not answer now is asked again once it does, by the lookout of each process.
+    """
+    assert settings.redis_url is not None
+    with connect(settings.redis_url) as client:
+        client.connection_pool.connection_kwargs["socket_timeout"] = ANSWER_SECONDS_MAX
+        with contextlib.suppress(redis.RedisError, OSError):
+            if not is_the_stores(client, settings.secret):
+                raise SettingsError([ANOTHER])
+
+
+def is_the_stores(client: redis.Redis, secret_key: str) -> bool:
+    """Whether the store was begun with this key; one that knows none takes this one. Raises `redis.RedisError`."""
+    ours = key_fingerprint(secret_key).encode()
+    kept = client.get(keys.SECRET_KEY)
+    if kept is None:
+        with contextlib.suppress(
+            redis.ResponseError
+        ):  # A replica, a full disk: whoever comes when it is mended keeps it.
+            client.set(keys.SECRET_KEY, ours, nx=True)
+        kept = client.get(keys.SECRET_KEY)
+    return kept in (None, ours)
+
+
+async def is_the_stores_async(client: redis.asyncio.Redis, secret_key: str) -> bool:
+    """The same, for one event loop."""
+    ours = key_fingerprint(secret_key).encode()
+    kept = await client.get(keys.SECRET_KEY)
+    if kept is None:
+        with contextlib.suppress(redis.ResponseError):
+            await client.set(keys.SECRET_KEY, ours, nx=True)
+        kept = await client.get(keys.SECRET_KEY)
+    return kept in (None, ours)
+
+
+async def is_another(client: redis.asyncio.Redis, secret_key: str) -> bool:
+    """Whether the store knows another key; one that knows none is left so: a command is no start."""
+    kept = await client.get(keys.SECRET_KEY)
+    return kept not in (None, key_fingerprint(secret_key).encode())

@@ -1,0 +1,87 @@
+"""The part of `advent check` that asks whether SECRET_KEY is the store's, and makes it so when told to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from common.settings import Settings
+from common.store_clients import StoreError
+from services.cli.cures import CommandFailed
+from services.cli.shared import now_ms, open_ledger
+
+if TYPE_CHECKING:
+    from common.ledger.ledger import Ledger
+    from common.ledger.new_secret_key import Carried
+    from services.cli.check import Findings
+
+
+async def compare_secret_key(settings: Settings, found: Findings) -> None:
+    """A problem when the store knows another key. A store that does not run or answer now is not asked."""
+    import redis
+
+    from common.secret_key import ANOTHER, is_another
+    from services.supervisor.house import attached
+
+    try:
+        async with open_ledger(attached(settings)) as ledger:
+            if await is_another(ledger.client, settings.secret):
+                found.problems.append(ANOTHER)
+    except (StoreError, redis.RedisError):
+        return
+
+
+async def accept_secret_key(settings: Settings) -> str:
+    """
+    Make this key the store's: what that means for those who have left, in words.
+
+    Raises CommandFailed while workers run, StoreError or `redis.RedisError` when the store cannot be had.
+    """
+    from common.ledger.new_secret_key import accept_new_key
+    from common.secret_key import is_another
+
+    with _with_its_store(settings) as at_store:
+        async with open_ledger(at_store) as ledger:
+            if not await is_another(ledger.client, settings.secret):
+                return "SECRET_KEY: the store knows no other"
+            await _refuse_while_somebody_works(ledger)
+            return _said(await accept_new_key(ledger, settings.secret, now_ms=now_ms()))
+
+
+@contextmanager
+def _with_its_store(settings: Settings) -> Iterator[Settings]:
+    """`advent up` does not start under another key, and its store with it: so that one is started here, alone."""
+    from common.store import EmbeddedStore
+    from services.supervisor.house import House, attached
+
+    folder = settings.data_dir / "store"
+    try:
+        yield attached(settings)
+        return
+    except StoreError:
+        if settings.redis_url is not None or not folder.exists():
+            raise
+    house, store = House(settings.data_dir), EmbeddedStore(folder)
+    try:
+        store.start()
+        yield settings.model_copy(update={"redis_url": store.url})
+    finally:
+        store.stop()
+        house.leave()
+
+
+async def _refuse_while_somebody_works(ledger: Ledger) -> None:
+    from common.ledger.views import counts
+
+    workers = (await counts(ledger, now_ms=now_ms())).workers
+    if workers:
+        raise CommandFailed(f"SECRET_KEY: {workers} workers run with the old one; stop every process first")
+
+
+def _said(carried: Carried) -> str:
+    lost = f"{carried.lost} more are of nobody enrolled here, and are not known any more; " if carried.lost else ""
+    return (
+        f"SECRET_KEY: the store has a new one. {carried.marked} addresses are suppressed under it; {lost}"
+        "unsubscribe links in mails already sent end in 404"
+    )

@@ -1,0 +1,107 @@
+import json
+
+import pytest
+
+from common.ledger import keys
+from common.secret_key import is_the_stores
+from common.store import EmbeddedStore, connect
+
+OLD, NEW = "o" * 32, "n" * 32
+
+
+@pytest.fixture
+def begun(store_url):
+    """A store that was begun with the old key."""
+    with connect(store_url) as client:
+        assert is_the_stores(client, OLD)
+    return store_url
+
+
+@pytest.mark.parametrize(
+    "command", [("gateway",), ("worker",), ("up",), ("audit",), ("rebuild",), ("dead", "replay", "--all")]
+)
+def test_nothing_starts_with_another_key_and_the_line_names_the_cure(advent, begun, command, free_ports):
+    status, said, complained = advent(*command, REDIS_URL=begun, SECRET_KEY=NEW, **free_ports)
+
+    assert (status, said) == (1, "")
+    (line,) = complained.splitlines()
+    assert line.startswith("advent: SECRET_KEY: ")
+    assert "set the old one" in line
+    assert "advent check --accept-new-secret-key" in line
+    assert NEW not in line
+
+
+@pytest.fixture
+def free_ports(tmp_path):
+    """Any port, and the folder of a process of its own."""
+    names = ("GATEWAY_PORT", "SANDBOX_PORT", "CONSOLE_PORT")
+    return {"DATA_DIR": tmp_path / "data", "WORKER_METRICS_PORT": 0, **{name: _free() for name in names}}
+
+
+def _free():
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def test_a_check_says_so_and_changes_nothing(advent, begun):
+    status, said, _ = advent("check", "--json", REDIS_URL=begun, SECRET_KEY=NEW, SANDBOX_PORT=1)
+
+    assert status == 1
+    assert [line.partition(":")[0] for line in json.loads(said)["problems"]] == ["SECRET_KEY"]
+    with connect(begun) as client:
+        assert is_the_stores(client, OLD)
+
+
+def test_a_check_of_a_store_that_knows_no_key_leaves_it_so(advent, store_url):
+    status, _, _ = advent("check", REDIS_URL=store_url, SECRET_KEY=NEW, SANDBOX_PORT=1)
+
+    with connect(store_url) as client:
+        assert (status, client.get(keys.SECRET_KEY)) == (0, None)
+
+
+def test_a_new_key_is_accepted_on_purpose_and_what_it_costs_is_said(advent, begun):
+    with connect(begun) as client:
+        client.hset(keys.SUPPRESSED, "a mark of nobody enrolled", "bounced 1")
+
+    status, said, _ = advent("check", "--accept-new-secret-key", REDIS_URL=begun, SECRET_KEY=NEW, SANDBOX_PORT=1)
+
+    assert status == 0
+    assert "the store has a new one. 0 addresses are suppressed under it; 1 more are of nobody enrolled here" in said
+    assert "links in mails already sent end in 404" in said
+    assert "the store knows no other" in advent("check", "--accept-new-secret-key")[1]
+    assert advent("audit", SECRET_KEY=OLD)[0] == 1
+
+
+def test_not_while_workers_run_that_know_the_old_one(advent, begun):
+    with connect(begun) as client:
+        client.zadd(keys.HEARTBEATS, {"w": 9e15})
+
+    status, _, complained = advent("check", "--accept-new-secret-key", REDIS_URL=begun, SECRET_KEY=NEW)
+
+    assert status == 1
+    assert "1 workers run with the old one; stop every process first" in complained
+
+
+def test_the_embedded_store_is_started_for_it_and_stopped_again(advent, tmp_path):
+    folder = tmp_path / "data" / "store"
+    store = EmbeddedStore(folder)
+    store.start()
+    with connect(store.url) as client:
+        is_the_stores(client, OLD)
+    store.stop()
+
+    status, said, complained = advent("check", "--accept-new-secret-key", SECRET_KEY=NEW, DATA_DIR=tmp_path / "data")
+
+    assert (status, complained) == (0, "")
+    assert "the store has a new one" in said
+    assert not (folder / "store.sock").exists()
+
+
+def test_without_a_store_there_is_nothing_to_accept_it(advent, tmp_path):
+    status, _, complained = advent("check", "--accept-new-secret-key", SECRET_KEY=NEW, DATA_DIR=tmp_path / "data")
+
+    assert status == 1
+    assert complained.startswith("advent: REDIS_URL: unset")
+    assert not (tmp_path / "data" / "store").exists()

@@ -1,0 +1,94 @@
+"""The store knows the key its marks are made with, and a new one on purpose forgets as few as can be."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.domain.contact import Assessment
+from common.domain.enrollment import ExitReason
+from common.domain.ids import enrollment_id, step_delivery_id
+from common.ledger import keys
+from common.ledger.answers import No
+from common.ledger.ledger import Ledger
+from common.ledger.new_secret_key import accept_new_key
+from common.secret_key import is_another, is_the_stores, is_the_stores_async
+from common.store import connect
+
+OLD, NEW = "s" * 32, "n" * 32
+
+
+async def test_a_store_takes_the_key_that_comes_first_and_knows_any_other(store, store_url):
+    assert not await is_another(store, OLD)
+    assert await store.get(keys.SECRET_KEY) is None
+
+    assert await is_the_stores_async(store, OLD)
+    with connect(store_url) as client:
+        assert is_the_stores(client, OLD)
+        assert not is_the_stores(client, NEW)
+    assert not await is_the_stores_async(store, NEW)
+    assert await is_another(store, NEW)
+
+
+async def test_an_emptied_store_takes_the_key_it_is_given_next(store):
+    await is_the_stores_async(store, OLD)
+    await store.flushall()
+
+    assert await is_the_stores_async(store, NEW)
+
+
+async def test_what_is_kept_does_not_hold_the_key(store):
+    await is_the_stores_async(store, OLD)
+
+    assert OLD.encode() not in await store.get(keys.SECRET_KEY)
+
+
+async def test_a_store_that_may_not_be_written_has_no_key_of_its_own_yet(store):
+    await store.config_set("min-replicas-to-write", 1)
+    try:
+        assert await is_the_stores_async(store, OLD)
+        assert await store.get(keys.SECRET_KEY) is None
+    finally:
+        await store.config_set("min-replicas-to-write", 0)
+
+
+@pytest.fixture
+async def left(ledger: Ledger, clock) -> Ledger:
+    """Of many who signed up, one unsubscribed, one complained after the end, one was stopped; a caller bounced."""
+    now_ms = clock.now_ms()
+    for number in range(600):
+        email = f"p{number}@example.org"
+        person = Assessment(email=email, first_name="P", assessment_score=50)
+        await ledger.accept(person, webhook_id=f"signup:{number}", received_ms=now_ms)
+        await ledger.enroll(
+            await ledger.enrollment(enrollment_id("christmas_2025", email)), now_ms=now_ms, announce=False
+        )
+    for number, reason in ((1, ExitReason.UNSUBSCRIBED), (599, ExitReason.COMPLAINED), (7, ExitReason.STOPPED)):
+        email = f"p{number}@example.org"
+        mark = ledger.mark(email) if reason is not ExitReason.STOPPED else None
+        await ledger.exit(enrollment_id("christmas_2025", email), reason, mark=mark, now_ms=now_ms)
+    await ledger.client.hset(keys.SUPPRESSED, ledger.mark("caller@example.org"), f"bounced {now_ms}")
+    await is_the_stores_async(ledger.client, OLD)
+    return ledger
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_who_left_stays_gone_under_a_new_key_and_who_nobody_knows_is_told_of(left: Ledger, clock, times):
+    renewed = Ledger(left.client, campaign="christmas_2025", cadence=left.cadence, secret_key=NEW)
+    for _ in range(times):
+        carried = await accept_new_key(renewed, NEW, now_ms=clock.now_ms())
+
+    suppressed = await renewed.read_hash(keys.SUPPRESSED)
+    assert carried.marked == 2
+    assert (carried.lost == 1) is (times == 1)
+    assert suppressed[renewed.mark("p1@example.org")] == f"unsubscribed {clock.now_ms()}"
+    assert renewed.mark("p599@example.org") in suppressed
+    assert not {renewed.mark("p7@example.org"), renewed.mark("p8@example.org")} & suppressed.keys()
+    assert not await is_another(left.client, NEW)
+    # Another campaign of this store heeds it, too.
+    spring = Ledger(left.client, campaign="spring", cadence=left.cadence, secret_key=NEW)
+    person = Assessment(email="p1@example.org", first_name="P", assessment_score=50)
+    await spring.accept(person, webhook_id="signup:spring", received_ms=clock.now_ms())
+    again = enrollment_id("spring", "p1@example.org")
+    await spring.enroll(await spring.enrollment(again), now_ms=clock.now_ms(), announce=False)
+    answer = await spring.claim(step_delivery_id(again, 1), worker="w1", now_ms=clock.now_ms())
+    assert answer == No("exited", "unsubscribed")

@@ -1,0 +1,52 @@
+"""A store that was away at the start knows another SECRET_KEY: it is said, mail waits, and no webhook is refused."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from common import store_lookout
+from common.secret_key import ANOTHER, is_the_stores
+from common.store import EmbeddedStore, connect
+from tests.acceptance.place import Place
+from tests.acceptance.waiting import eventually
+from tests.gateway.conftest import Opener, person
+
+
+def begun_with_another_key(store: EmbeddedStore) -> None:
+    with connect(store.url) as client:
+        assert is_the_stores(client, "another" * 5)
+    store.stop()
+
+
+async def test_a_gateway_takes_webhooks_all_the_same_and_warns(
+    weak: EmbeddedStore, opens: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_lookout, "AGAIN_S", 0.02)
+    begun_with_another_key(weak)
+    site = await opens(weak.url)
+    assert (await site.signs_up(person("ada"))).status == 202
+
+    await asyncio.to_thread(weak.start)
+
+    await site.settled()
+    async with asyncio.timeout(10):
+        while not (ready := await site.asks("GET", "/ready")).json["warnings"]:
+            await asyncio.sleep(0.01)
+    assert (ready.status, ready.json["warnings"]) == (200, [ANOTHER])
+    assert (await site.signs_up(person("boris"))).status == 202
+
+
+def test_a_worker_takes_no_job(place: Place) -> None:
+    store = place.own_store()
+    store.start()
+    begun_with_another_key(store)
+    worker = place.start("worker")
+    eventually(lambda: "waiting for the data store" in worker.stderr, "a word about what is waited for")
+
+    store.start()
+
+    assert worker.wait() == 1
+    assert "SECRET_KEY: not the one" in worker.stderr
+    assert "Traceback" not in worker.stderr
