@@ -11,7 +11,7 @@ import pytest
 from tests.acceptance.place import FAST, SECRETS, Place
 
 _HERE = Path(__file__).parent
-_TIMEOUT_S = 150
+_TIMEOUT_S = 300
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
