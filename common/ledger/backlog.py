@@ -10,7 +10,7 @@ from typing import Any
 
 from common.domain.catch_up import Backlog
 from common.domain.ids import DeliveryId, EnrollmentId, is_reminder, split_delivery_id, step_number
-from common.ledger import keys
+from common.ledger import codec, keys
 from common.ledger.ledger import Ledger
 
 PAGE = 1_000
@@ -64,7 +64,10 @@ async def addresses(ledger: Ledger, owners: list[str]) -> dict[str, str]:
     """Whose an enrollment or a booking is, by its id."""
     pipe = ledger.client.pipeline(transaction=False)
     for owner in owners:
-        pipe.hget(keys.meeting(owner) if is_reminder(owner) else keys.enrollment(owner), "email")
+        if is_reminder(owner):
+            pipe.hget(keys.meeting(owner), "email")
+        else:
+            pipe.hget(keys.enrollment(owner), codec.EMAIL)
     found = await pipe.execute()
     return {owner: email.decode() if email else owner for owner, email in zip(owners, found, strict=True)}
 
@@ -87,7 +90,7 @@ async def _backlogs(
 ) -> list[Backlog]:
     pipe = ledger.client.pipeline(transaction=False)
     for person in people:
-        pipe.hmget(keys.enrollment(person), "anchor", "last")
+        pipe.hmget(keys.enrollment(person), codec.ANCHOR, codec.LAST)
     found = await pipe.execute()
     return [
         Backlog(

@@ -9,7 +9,7 @@ Bookings ↔ store.
 | `contact` | whose call it is: the id that their enrollment has or would have; absent while nobody knows |
 | `uid`, `stand`, `start`, `end`, `received` | Cal.com's name of it, where it stands, instants in ms |
 | `email`, `first`, `tz`, `title`, `join`, `organizer` | what a reminder says |
-| `r:<start>/<name>` | `fate at_ms attempts sent_ms detail` of each reminder; at first `planned due_ms 0 0 ` |
+| `r:<start>/<name>` | `fate at_ms attempts sent detail` of each reminder, as of steps; first `planned due_ms 0 0 ` |
 
 `contact:<enr>`, one person with calls:
 
@@ -18,7 +18,7 @@ Bookings ↔ store.
 | `email`, `first` | who |
 | `b:<bkg>` | `start end stand` of each of their calls |
 | `turn` | how often their calls were written; who gathered before the last time begins again |
-| `rev`, `shown`, `page.*`, `missed` | as of an enrollment, while there is none |
+| `r`, `v`, `p:*`, `missed` | as of an enrollment, while there is none |
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from common.domain.delivery import Record
 from common.domain.ids import BookingId, EnrollmentId
 from common.domain.series import Booking, Stand
 from common.domain.standing import Call, Caller
-from common.ledger.codec import read_record
+from common.ledger.codec import REV, read_pages, read_record
 
 _TEXTS = {
     "email": "email",
@@ -84,13 +84,9 @@ def read_caller(contact: str, fields: Mapping[str, str]) -> Caller:
         id=EnrollmentId(contact),
         email=fields["email"],
         first_name=fields.get("first"),
-        revision=int(fields.get("rev", "0")),
+        revision=int(fields.get(REV, "0")),
         pages=read_pages(fields),
     )
-
-
-def read_pages(fields: Mapping[str, str]) -> dict[str, str]:
-    return {name.removeprefix("page."): text for name, text in fields.items() if name.startswith("page.")}
 
 
 def _read_call(text: str) -> Call:

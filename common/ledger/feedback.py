@@ -10,6 +10,7 @@ from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import DeliveryId, split_delivery_id
 from common.ledger import keys
 from common.ledger.ledger import REMEMBER_WEBHOOK_MS, Ledger
+from common.ledger.short_ids import shortened
 
 _WORDS = {FeedbackKind.SOFT_BOUNCED: "bounced for now", FeedbackKind.FAILED: "was not sent by the provider"}
 
@@ -60,7 +61,7 @@ async def hear(ledger: Ledger, feedback: Feedback, *, webhook_id: str) -> Feedba
             feedback.detail,
             feedback.ends or "",
             ledger.mark(feedback.address) if feedback.ends and feedback.address else "",
-            feedback.provider_id,
+            shortened(feedback.provider_id),
             feedback.mailed_ms,
             feedback.received_ms,
             REMEMBER_WEBHOOK_MS,

@@ -36,9 +36,10 @@ from common.ledger.answers import (
     read_no,
     read_settled,
 )
-from common.ledger.booking_codec import read_caller, read_calls, read_pages
+from common.ledger.booking_codec import read_caller, read_calls
 from common.ledger.reminders import Reminders
 from common.ledger.scripts import Argument, PatientScripts, Scripts
+from common.ledger.short_ids import shortened
 from common.ledger.terms import LEASE_MS
 from common.ledger.terms import MAIL as MAIL
 from common.ledger.terms import MIRROR as MIRROR
@@ -157,7 +158,8 @@ class Ledger:
             return await self._reminders.claim(delivery, claimer=claimer, now_ms=now_ms)
         owner, name = split_delivery_id(delivery)
         step = step_number(name)
-        who = _texts(await self._scripts.read(lambda: self.client.hmget(keys.enrollment(owner), ["anchor", "email"])))
+        asked = [codec.ANCHOR, codec.EMAIL]
+        who = _texts(await self._scripts.read(lambda: self.client.hmget(keys.enrollment(owner), asked)))
         if who[0] is None or not 1 <= step <= self.cadence.length:
             return No("unknown")
         following = self.cadence.due_ms(anchor_ms=int(who[0]), step=step + 1) if step < self.cadence.length else ""
@@ -253,7 +255,7 @@ class Ledger:
                 now_ms,
                 self.cadence.length,
                 outcome,
-                detail,
+                shortened(detail),
                 due_ms or 0,
                 int(doubt),
                 sent_ms or 0,
@@ -308,7 +310,7 @@ class Ledger:
             return Changed(read_caller(who, contact), booking)
         enrollment = codec.read_enrollment(who, enrolled)
         # Whoever booked before they signed up has a page already.
-        return Changed(replace(enrollment, pages=read_pages(contact) | enrollment.pages), booking)
+        return Changed(replace(enrollment, pages=codec.read_pages(contact) | enrollment.pages), booking)
 
     async def shown(self, person: Person, pages: Mapping[str, str], *, worker: str, now_ms: int) -> Settled | None:
         """Notion shows this revision of a person, on these pages; whoever waited for Notion need not any longer."""
@@ -332,7 +334,7 @@ class Ledger:
         again_ms: int,
         alone: bool,
     ) -> Settled | None:
-        fields = {f"page.{name}": text for name, text in pages.items()}
+        fields = codec.page_fields(pages)
         shown = await self.run_script(
             "shown",
             [
@@ -410,7 +412,7 @@ class Ledger:
         done = await self._scripts.run(
             "found",
             [keys.enrollment(owner), keys.delivery(delivery), keys.DEAD],
-            [owner, step_number(name), now_ms, buried_ms, sent_ms, provider_id, self.cadence.length],
+            [owner, step_number(name), now_ms, buried_ms, sent_ms, shortened(provider_id), self.cadence.length],
         )
         return bool(done)
 

@@ -12,6 +12,7 @@ from common.domain.ids import enrollment_id
 from common.domain.restored import AS_NOTION_SHOWS, Restored
 from common.ledger import codec, keys
 from common.ledger.ledger import Ledger
+from common.ledger.short_ids import shortened
 
 SUPPRESSING = frozenset({ExitReason.UNSUBSCRIBED, ExitReason.BOUNCED, ExitReason.COMPLAINED})
 
@@ -61,11 +62,10 @@ def _remembered(ledger: Ledger, restoration: Restoration) -> dict[str, Any]:
         "campaign": ledger.campaign,
         "segment": person.assessment.segment.value,
         "anchor": str(person.anchor_ms),
-        "fields": codec.assessment_fields(person.assessment),
-        "pages": {"sequence": person.page_id},
+        "fields": codec.assessment_fields(person.assessment) | codec.page_fields({"sequence": person.page_id}),
         "due": {str(step): str(ledger.cadence.due_ms(anchor_ms=person.anchor_ms, step=step)) for step in steps},
         "sent": {
-            str(step): [str(ms), person.ids.get(step, AS_NOTION_SHOWS)]
+            str(step): [str(ms), shortened(person.ids.get(step, AS_NOTION_SHOWS))]
             for step, ms in person.sent_ms.items()
             if step in steps
         },

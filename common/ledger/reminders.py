@@ -10,6 +10,7 @@ from common.ledger import keys
 from common.ledger.answers import GoReminder, No, Settled, read_no, read_settled
 from common.ledger.booking_codec import read_booking
 from common.ledger.scripts import Argument
+from common.ledger.short_ids import shortened
 from common.ledger.terms import LEASE_MS, MAIL, Outcome
 
 Run = Callable[[str, Sequence[str], Sequence[Argument]], Awaitable[Any]]
@@ -84,7 +85,7 @@ class Reminders:
         settled = await self._run(
             "settle_reminder",
             [keys.meeting(booking), keys.delivery(claim.delivery_id), keys.circuit(MAIL)],
-            [booking, name, claim.fence, now_ms, outcome, detail, due_ms or 0, int(doubt), sent_ms or 0],
+            [booking, name, claim.fence, now_ms, outcome, shortened(detail), due_ms or 0, int(doubt), sent_ms or 0],
         )
         return read_settled(int(settled))
 
@@ -94,7 +95,7 @@ class Reminders:
     async def found_accepted(
         self, delivery: DeliveryId, provider_id: str, *, sent_ms: int, buried_ms: int, now_ms: int
     ) -> bool:
-        return await self._dead("found_reminder", delivery, [now_ms, buried_ms, sent_ms, provider_id])
+        return await self._dead("found_reminder", delivery, [now_ms, buried_ms, sent_ms, shortened(provider_id)])
 
     async def discard(self, delivery: DeliveryId, *, now_ms: int) -> bool:
         return await self._dead("discard_reminder", delivery, [now_ms])

@@ -111,14 +111,14 @@ def _hours(late: list[Departure], now_ms: int) -> int:
 async def _steps_of(ledger: Ledger, whose: EnrollmentId) -> Backlog | None:
     from common.domain.catch_up import Backlog
     from common.domain.enrollment import Status
-    from common.ledger import keys
+    from common.ledger import codec, keys
 
     enrollment = await ledger.enrollment(whose)
     if enrollment is None or enrollment.status not in (Status.ACCEPTED, Status.ACTIVE):
         return None
     steps = [step for step in range(1, ledger.cadence.length + 1) if enrollment.fate_of(step)[0] is Fate.PLANNED]
     mails = [(f"step-{n}", ledger.cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=n)) for n in steps]
-    last = (await ledger.read_hash(keys.enrollment(whose))).get("last")
+    last = (await ledger.read_hash(keys.enrollment(whose))).get(codec.LAST)
     return Backlog(
         who=whose, mails=tuple(mails), last_ms=int(last) if last else None, gap_ms=ledger.cadence.minimum_gap_ms
     )

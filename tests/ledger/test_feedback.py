@@ -10,7 +10,7 @@ from common.domain.delivery import Fate
 from common.domain.enrollment import ExitReason, Status
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import EnrollmentId, enrollment_id, step_delivery_id
-from common.ledger import keys, views
+from common.ledger import codec, keys, views
 from common.ledger.answers import Go
 from common.ledger.feedback import hear, told
 from common.ledger.ledger import Ledger
@@ -67,7 +67,7 @@ async def fate(ledger, step=1):
 async def state(ledger):
     """All that order must not change; the journal of arrivals, its revision and the instant of the exit may differ."""
     fields = await ledger.read_hash(keys.enrollment(ADA))
-    for name in ("rev", "ended"):
+    for name in (codec.REV, "ended"):
         fields.pop(name, None)
     counts = {name: n for name, n in (await ledger.read_hash(keys.COUNTS)).items() if n != "0"}
     return fields, counts, await ledger.read_hash(keys.feedback(ADA)), await ledger.read_hash(keys.SUPPRESSED)
@@ -151,7 +151,7 @@ async def test_any_order_with_any_repetition_ends_in_the_same_state(ledger, ada,
         states.append(await state(ledger))
 
     fields, _, _, suppressed = states[0]
-    assert (fields["s1"].split()[0], fields["status"], fields["reason"]) == ("complained", "exited", "complained")
+    assert (fields["s1"].split()[0], fields[codec.STATUS], fields["reason"]) == ("complained", "exited", "complained")
     assert list(suppressed.values()) == [f"complained {now + 50}"]
     assert all(one == states[0] for one in states)
 

@@ -8,7 +8,7 @@ import pytest
 
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import booking_id, enrollment_id, step_delivery_id
-from common.ledger import keys
+from common.ledger import codec, keys
 from common.ledger.answers import Go, No
 from common.ledger.bookings import Bookings
 from common.ledger.ledger import MAIL, Ledger
@@ -232,7 +232,7 @@ async def test_the_gap_counts_from_the_latest_mail_whatever_is_found_of_earlier_
 
     await ledger.found_accepted(STEP_1, "re_1", sent_ms=now_ms, buried_ms=now_ms, now_ms=later_ms)
 
-    assert await ledger.client.hget(keys.enrollment(ADA), "last") == str(later_ms).encode()
+    assert await ledger.client.hget(keys.enrollment(ADA), codec.LAST) == str(later_ms).encode()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from common.domain.enrollment import Status
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.domain.restored import Restored
-from common.ledger import keys
+from common.ledger import codec, keys
 from common.ledger.ledger import Ledger
 from common.ledger.rebuild import Restoration, restore
 
@@ -66,7 +66,7 @@ async def test_the_gap_counts_from_the_latest_mail_that_notion_remembers(ledger,
 
     await restore(ledger, Restoration(person=row(sent_ms={1: sent_ms})), now_ms=clock.now_ms() + 25 * HOUR_MS)
 
-    assert await ledger.client.hget(keys.enrollment(ADA), "last") == str(sent_ms).encode()
+    assert await ledger.client.hget(keys.enrollment(ADA), codec.LAST) == str(sent_ms).encode()
 
 
 async def test_who_is_held_stays_held_when_the_schedule_is_made_anew(ledger, ada, row, clock):

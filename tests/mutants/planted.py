@@ -150,6 +150,7 @@ MUTANTS: tuple[Mutant, ...] = (
     # feedback
     Mutant(LEDGER, "feedback", "if given then return {1, given} end\n"),
     Mutant(LEDGER, "feedback", "holder == '' or not alive(string.match(holder, '^[^#]*'))", "true"),
+    Mutant(LEDGER, "feedback", "attempts, at_ms + sent, id)", "attempts, at_ms, id)"),
     Mutant(LEDGER, "feedback", "  elseif kind == 'failed' then\n    return\n"),
     Mutant(LEDGER, "feedback", "  redis.call('ZREM', P .. 'dead', job)\n"),
     Mutant(LEDGER, "feedback", "tonumber(first_ms) < tonumber(event_ms)", "tonumber(first_ms) > tonumber(event_ms)"),
@@ -219,8 +220,10 @@ MUTANTS: tuple[Mutant, ...] = (
         "  redis.call('ZREM', P .. 'open', job)\n  tell(",
     ),
     Mutant(
-        LEDGER, "lib", "'active' or redis.call('HEXISTS', key, 'next') == 1 then return end", "'active' then return end"
+        LEDGER, "lib", "'active' or redis.call('HEXISTS', key, NEXT) == 1 then return end", "'active' then return end"
     ),
+    Mutant(LEDGER, "lib", "tonumber(sent_ms) == 0 and '0' or", "tonumber(sent_ms) == 0 and '+0' or"),
+    Mutant(LEDGER, "lib", "string.format('%+.0f', sent_ms - at_ms)", "string.format('%+.0f', at_ms - sent_ms)"),
     Mutant(LEDGER, "lib", "    if redis.call('HEXISTS', key, 's' .. step) == 0 then return end\n"),
     Mutant(LEDGER, "lib", "  if status ~= 'accepted' and status ~= 'active' then return false end\n"),
     Mutant(LEDGER, "lib", "  if step then unschedule('send', enrollment_id .. '/step-' .. step) end\n"),
@@ -315,8 +318,8 @@ MUTANTS: tuple[Mutant, ...] = (
     # shown, take_changed
     Mutant(LEDGER, "shown", "~= worker then return 0 end", "~= worker then return 1 end"),
     Mutant(LEDGER, "shown", "redis.call('HDEL', syncing, id)\n"),
-    Mutant(LEDGER, "shown", "'rev') ~= revision then", "'rev') == revision then"),
-    Mutant(LEDGER, "shown", "  redis.call('HSET', enrollment, 'shown', revision)\n"),
+    Mutant(LEDGER, "shown", "REV) ~= revision then", "REV) == revision then"),
+    Mutant(LEDGER, "shown", "  redis.call('HSET', enrollment, SHOWN, revision)\n"),
     Mutant(LEDGER, "shown", "elseif again_ms > 0 then", "elseif again_ms < 0 then"),
     Mutant(LEDGER, "take_changed", "tonumber(since) + FORGOTTEN_MS < now_ms or not alive(holder)", "false"),
     Mutant(LEDGER, "take_changed", "if redis.call('HEXISTS', syncing, id) == 0 then", "if true then"),

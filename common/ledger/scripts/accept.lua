@@ -17,14 +17,14 @@ if given then
     given = answer .. rest
     redis.call('SET', webhook, given, 'KEEPTTL')
   end
-  return {1, given, redis.call('HGET', P .. 'enrollment:' .. owner, 'email') or ''}
+  return {1, given, redis.call('HGET', P .. 'enrollment:' .. owner, EMAIL) or ''}
 end
 
-local known = redis.call('HMGET', enrollment, 'anchor', 'assessed')
+local known = redis.call('HMGET', enrollment, ANCHOR, 'assessed')
 local assessed_ms = known[2] or known[1]
 if not assessed_ms then
-  redis.call('HSET', enrollment, 'campaign', campaign, 'status', 'accepted', 'anchor', received_ms,
-    'segment', segment, 'email', email, 'told', told)
+  redis.call('HSET', enrollment, CAMPAIGN, campaign, STATUS, 'accepted', ANCHOR, received_ms,
+    SEGMENT, segment, EMAIL, email, ASSESSED, told)
   redis.call('SADD', P .. 'enrolled', id)
   count('accepted', 1)
   schedule('classify', id, received_ms)
@@ -32,7 +32,7 @@ if not assessed_ms then
   if answer == '' then answer = 'accepted' end
 else
   if tonumber(received_ms) > tonumber(assessed_ms) then
-    redis.call('HSET', enrollment, 'assessed', received_ms, 'segment', segment, 'told', told)
+    redis.call('HSET', enrollment, 'assessed', received_ms, SEGMENT, segment, ASSESSED, told)
     tell(id, received_ms, 'assessed again', segment)
     changed(id, received_ms)
     schedule('classify', id, received_ms)

@@ -54,8 +54,8 @@ local function close(reason)
   changed(id, now_ms)
 end
 
-local known = redis.call('HMGET', enrollment, 'status', 'reason', 's' .. step, 'next', 'due', 'last', 'sending',
-  'hold', 'campaign')
+local known = redis.call('HMGET', enrollment, STATUS, 'reason', 's' .. step, NEXT, DUE, LAST, 'sending',
+  'hold', CAMPAIGN)
 local status, reason, met, next_step, due, last_ms, sending, hold_reason, of_campaign = unpack(known)
 if not status then return {'unknown'} end
 if met then return {'already', string.match(met, '^%S+')} end
@@ -157,10 +157,10 @@ redis.call('HSET', enrollment, 'sending', step .. ' ' .. ARGV[3])
 redis.call('ZADD', P .. 'open', now_ms + lease_ms, job)
 if first_claim then
   if tonumber(step) < steps then
-    redis.call('HSET', enrollment, 'next', step + 1, 'due', next_due_ms)
+    redis.call('HSET', enrollment, NEXT, step + 1, DUE, next_due_ms)
     schedule('send', id .. '/step-' .. (step + 1), next_due_ms)
   else
-    redis.call('HDEL', enrollment, 'next', 'due')
+    redis.call('HDEL', enrollment, NEXT, DUE)
   end
   redis.call('HDEL', enrollment, 'wait')
 end

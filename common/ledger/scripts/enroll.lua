@@ -7,11 +7,11 @@
 local enrollment = KEYS[1]
 local id, now_ms, due_ms, announce = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
 
-local status = redis.call('HGET', enrollment, 'status')
+local status = redis.call('HGET', enrollment, STATUS)
 if not status then return false end
 
 if status == 'accepted' then
-  redis.call('HSET', enrollment, 'status', 'active', 'next', 1, 'due', due_ms)
+  redis.call('HSET', enrollment, STATUS, 'active', NEXT, 1, DUE, due_ms)
   count('accepted', -1)
   count('active', 1)
   schedule('send', id .. '/step-1', due_ms)
@@ -19,7 +19,7 @@ if status == 'accepted' then
   status = 'active'
 end
 
-if announce and status == 'active' and redis.call('HGET', enrollment, 'segment') == 'CRITICAL'
+if announce and status == 'active' and redis.call('HGET', enrollment, SEGMENT) == 'CRITICAL'
   and redis.call('HSETNX', enrollment, 'announced', now_ms) == 1 then
   schedule('announce', id, now_ms)
 end

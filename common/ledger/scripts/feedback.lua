@@ -58,10 +58,10 @@ end
 
 local function apply()
   local known = redis.call('HGET', holder_key, field)
-  local fate, _, attempts, sent_ms, id = string.match(known or '', '^(%S+) (%S+) (%S+) (%S+) (.*)$')
-  if sent_ms and sent_ms ~= '0' then
+  local fate, at_ms, attempts, sent, id = string.match(known or '', '^(%S+) (%S+) (%S+) (%S+) (.*)$')
+  if sent and sent ~= '0' then
     local told_fate, told_ms = told(owner, name)
-    if told_fate then write(told_fate, told_ms, attempts, sent_ms, id) end
+    if told_fate then write(told_fate, told_ms, attempts, at_ms + sent, id) end
   elseif kind == 'failed' then
     return
   elseif fate == 'dead' or fate == 'skipped' then

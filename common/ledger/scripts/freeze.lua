@@ -10,7 +10,7 @@ local id, fence, now_ms, mark, mail = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[
 if redis.call('HGET', delivery, 'fence') ~= fence then return {'lost'} end
 local suppressed = redis.call('HGET', P .. 'suppressed', mark)
 if suppressed then exit(id, string.match(suppressed, '^%S+'), ARGV[3]) end
-local known = redis.call('HMGET', enrollment, 'status', 'reason', 'hold')
+local known = redis.call('HMGET', enrollment, STATUS, 'reason', 'hold')
 if known[1] == 'exited' then return {'exited', known[2]} end
 if known[3] then return {'held', 0, known[3]} end
 if is_paused('*') then return {'held', now_ms + PAUSED_MS, 'paused'} end

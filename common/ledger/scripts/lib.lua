@@ -3,6 +3,11 @@
 --   queue:<q>.DQ.msgs   HASH  job id → dramatiq message, JSON
 
 local P = '{advent}:'
+
+-- What every enrollment has, by a letter or two: a million people wait in the store. `codec.py` says what each is.
+local CAMPAIGN, EMAIL, ASSESSED, SEGMENT, STATUS, ANCHOR = 'c', 'e', 't', 'sg', 'st', 'a'
+local NEXT, DUE, LAST, REV, SHOWN = 'n', 'd', 'l', 'r', 'v'
+
 local HEARTBEATS = P .. 'queue:__heartbeats__'
 -- A worker renews its heartbeat each second; one that was silent for longer than this has died or stands still.
 local SILENT_MS = 4000
@@ -63,7 +68,7 @@ local function pump(due_ms)
 end
 
 local function changed(enrollment_id, now_ms)
-  redis.call('HINCRBY', P .. 'enrollment:' .. enrollment_id, 'rev', 1)
+  redis.call('HINCRBY', P .. 'enrollment:' .. enrollment_id, REV, 1)
   redis.call('ZADD', P .. 'changed', now_ms, enrollment_id)
   pump(now_ms + GATHER_MS)
 end
@@ -88,6 +93,13 @@ local function told(owner, name)
   end
 end
 
+-- A fate as it is kept: `fate at_ms attempts sent detail`. sent: how much later than at_ms (`-1500`: earlier) the provider
+-- accepted it, mostly `+0`; `0` for what it never accepted.
+local function fate_line(fate, at_ms, attempts, sent_ms, detail)
+  local sent = tonumber(sent_ms) == 0 and '0' or string.format('%+.0f', sent_ms - at_ms)
+  return table.concat({fate, at_ms, attempts, sent, detail}, ' ')
+end
+
 -- One fate and one reason for one step. sent_ms is 0 for what the provider never accepted.
 local function record(enrollment_id, step, fate, now_ms, attempts, sent_ms, detail)
   if fate == 'accepted' then
@@ -98,15 +110,15 @@ local function record(enrollment_id, step, fate, now_ms, attempts, sent_ms, deta
   local key = P .. 'enrollment:' .. enrollment_id
   local before = redis.call('HGET', key, field)
   if before then count('fate:' .. string.match(before, '^%S+'), -1) end
-  redis.call('HSET', key, field, table.concat({fate, now_ms, attempts, sent_ms, detail}, ' '))
+  redis.call('HSET', key, field, fate_line(fate, now_ms, attempts, sent_ms, detail))
   count('fate:' .. fate, 1)
 end
 
 -- The gap between two nurture mails counts from the latest one.
 local function last_sent(enrollment_id, sent_ms)
   local key = P .. 'enrollment:' .. enrollment_id
-  local last_ms = redis.call('HGET', key, 'last')
-  if not last_ms or tonumber(last_ms) < tonumber(sent_ms) then redis.call('HSET', key, 'last', sent_ms) end
+  local last_ms = redis.call('HGET', key, LAST)
+  if not last_ms or tonumber(last_ms) < tonumber(sent_ms) then redis.call('HSET', key, LAST, sent_ms) end
 end
 
 -- A dead letter: its frozen mail is kept, so that a replay can send the same bytes.
@@ -123,11 +135,11 @@ end
 -- The enrollment ends when nothing waits and every step has met its fate.
 local function complete(enrollment_id, steps, now_ms)
   local key = P .. 'enrollment:' .. enrollment_id
-  if redis.call('HGET', key, 'status') ~= 'active' or redis.call('HEXISTS', key, 'next') == 1 then return end
+  if redis.call('HGET', key, STATUS) ~= 'active' or redis.call('HEXISTS', key, NEXT) == 1 then return end
   for step = 1, steps do
     if redis.call('HEXISTS', key, 's' .. step) == 0 then return end
   end
-  redis.call('HSET', key, 'status', 'completed', 'ended', now_ms)
+  redis.call('HSET', key, STATUS, 'completed', 'ended', now_ms)
   count('active', -1)
   count('completed', 1)
 end
@@ -135,17 +147,17 @@ end
 -- End an enrollment early: nothing of it waits any longer.
 local function exit(enrollment_id, reason, now_ms)
   local key = P .. 'enrollment:' .. enrollment_id
-  local status = redis.call('HGET', key, 'status')
+  local status = redis.call('HGET', key, STATUS)
   if status == 'completed' and redis.call('HSETNX', key, 'reason', reason) == 1 then
     -- Nothing is left to be stopped, but whoever rebuilds must know that this person has left.
     tell(enrollment_id, now_ms, 'left', reason)
     changed(enrollment_id, now_ms)
   end
   if status ~= 'accepted' and status ~= 'active' then return false end
-  local step = redis.call('HGET', key, 'next')
+  local step = redis.call('HGET', key, NEXT)
   if step then unschedule('send', enrollment_id .. '/step-' .. step) end
-  redis.call('HDEL', key, 'next', 'due', 'sending', 'hold')
-  redis.call('HSET', key, 'status', 'exited', 'reason', reason, 'ended', now_ms)
+  redis.call('HDEL', key, NEXT, DUE, 'sending', 'hold')
+  redis.call('HSET', key, STATUS, 'exited', 'reason', reason, 'ended', now_ms)
   count(status, -1)
   count('exited', 1)
   tell(enrollment_id, now_ms, 'exited', reason)
@@ -207,7 +219,7 @@ end
 -- Nothing more is sent of an enrollment while `hold` names a reason; each of several must be released.
 local function hold(enrollment_id, why, now_ms)
   local key = P .. 'enrollment:' .. enrollment_id
-  local known = redis.call('HMGET', key, 'status', 'hold', 'next')
+  local known = redis.call('HMGET', key, STATUS, 'hold', NEXT)
   if known[1] ~= 'accepted' and known[1] ~= 'active' then return false end
   if string.find(' ' .. (known[2] or '') .. ' ', ' ' .. why .. ' ', 1, true) then return false end
   redis.call('HSET', key, 'hold', known[2] and known[2] .. ' ' .. why or why)
@@ -219,7 +231,7 @@ end
 -- The waiting step takes its place in the schedule again, at the instant it had, and so does what was being retried.
 local function release(enrollment_id, why, now_ms)
   local key = P .. 'enrollment:' .. enrollment_id
-  local known = redis.call('HMGET', key, 'hold', 'next', 'due', 'wait')
+  local known = redis.call('HMGET', key, 'hold', NEXT, DUE, 'wait')
   if not string.find(' ' .. (known[1] or '') .. ' ', ' ' .. why .. ' ', 1, true) then return false end
   local left = {}
   for word in string.gmatch(known[1], '%S+') do
@@ -246,7 +258,7 @@ end
 -- A contact looks different: of somebody who is enrolled, the enrollment counts the changes.
 local function changed_contact(id, now_ms)
   if redis.call('EXISTS', P .. 'enrollment:' .. id) == 1 then return changed(id, now_ms) end
-  redis.call('HINCRBY', P .. 'contact:' .. id, 'rev', 1)
+  redis.call('HINCRBY', P .. 'contact:' .. id, REV, 1)
   redis.call('ZADD', P .. 'changed', now_ms, id)
   pump(now_ms + GATHER_MS)
 end
@@ -275,7 +287,7 @@ local function record_reminder(booking, name, fate, at_ms, attempts, sent_ms, de
   local key = P .. 'meeting:' .. booking
   local before = string.match(redis.call('HGET', key, 'r:' .. name) or '', '^%S+')
   if before and before ~= 'planned' then count('fate:' .. before, -1) end
-  redis.call('HSET', key, 'r:' .. name, table.concat({fate, at_ms, attempts, sent_ms, detail}, ' '))
+  redis.call('HSET', key, 'r:' .. name, fate_line(fate, at_ms, attempts, sent_ms, detail))
   if fate ~= 'planned' then count('fate:' .. fate, 1) end
 end
 

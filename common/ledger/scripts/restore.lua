@@ -1,7 +1,7 @@
 -- restore(KEYS = [enrollment, suppressed, dead], ARGV = [enrollment id, now_ms, mark, steps, JSON])
 --   → 'restored' | 'merged' | 'known'
 --   JSON  what Notion and the provider's list remember of one enrollment; all instants are texts, ms:
---         campaign, segment, anchor, fields {assessment}, pages {name: text}, due {step: instant}
+--         campaign, segment, anchor, fields {assessment and page}, due {step: instant}
 --         sent   {step: [instant, provider id]}
 --         dead   {step: reason}     never sent, although the sequence went on
 --         doubt  {step: instant}    may have been accepted, at this instant or later
@@ -13,22 +13,21 @@ local enrollment, suppressed, dead = KEYS[1], KEYS[2], KEYS[3]
 local id, now_ms, mark, steps = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local given = cjson.decode(ARGV[5])
 
-local known = redis.call('HMGET', enrollment, 'status', 'anchor', 'next', 'hold')
+local known = redis.call('HMGET', enrollment, STATUS, ANCHOR, NEXT, 'hold')
 local status, anchor_ms, next_step, held = unpack(known)
 local is_new, news = not status, 0
 
 if given.suppress then redis.call('HSETNX', suppressed, mark, given.reason .. ' ' .. now_ms) end
 
 if is_new then
-  redis.call('HSET', enrollment, 'campaign', given.campaign, 'status', 'active', 'anchor', given.anchor,
-    'segment', given.segment)
+  redis.call('HSET', enrollment, CAMPAIGN, given.campaign, STATUS, 'active', ANCHOR, given.anchor,
+    SEGMENT, given.segment)
   for name, text in pairs(given.fields) do redis.call('HSET', enrollment, name, text) end
-  for name, text in pairs(given.pages) do redis.call('HSET', enrollment, 'page.' .. name, text) end
   redis.call('SADD', P .. 'enrolled', id)
   count('active', 1)
   tell(id, now_ms, 'restored', 'from Notion')
 elseif status == 'accepted' then
-  redis.call('HSET', enrollment, 'status', 'active')
+  redis.call('HSET', enrollment, STATUS, 'active')
   count('accepted', -1)
   count('active', 1)
 elseif status ~= 'active' then
@@ -69,13 +68,13 @@ end
 
 local is_earlier = is_new or tonumber(given.anchor) < tonumber(anchor_ms)
 if is_earlier and not is_new then
-  redis.call('HSET', enrollment, 'anchor', given.anchor)
+  redis.call('HSET', enrollment, ANCHOR, given.anchor)
   news = news + 1
 end
 
 if given.reason then
   if is_new then
-    redis.call('HSET', enrollment, 'status', 'exited', 'reason', given.reason, 'ended', now_ms)
+    redis.call('HSET', enrollment, STATUS, 'exited', 'reason', given.reason, 'ended', now_ms)
     count('active', -1)
     count('exited', 1)
   else
@@ -87,10 +86,10 @@ else
   while step <= steps and (is_met(step) or is_open(step)) do step = step + 1 end
   if step > steps or next_step ~= tostring(step) or is_earlier then
     if next_step then unschedule('send', id .. '/step-' .. next_step) end
-    redis.call('HDEL', enrollment, 'next', 'due', 'wait')
+    redis.call('HDEL', enrollment, NEXT, DUE, 'wait')
     if step <= steps then
       local due_ms = given.due[tostring(step)]
-      redis.call('HSET', enrollment, 'next', step, 'due', due_ms)
+      redis.call('HSET', enrollment, NEXT, step, DUE, due_ms)
       if not held then schedule('send', id .. '/step-' .. step, tonumber(due_ms)) end
     else
       complete(id, steps, now_ms)

@@ -1,7 +1,7 @@
 -- shown(KEYS = [enrollment, changed, syncing, circuit],
 --       ARGV = [enrollment id, worker, now_ms, again_ms or 0, alone 0|1, revision, field, value, …])
 --   → since_ms everybody waited for Notion since then, and need not any longer | 1 | 0 no longer ours
---   enrollment  HASH  `shown`: the revision that Notion shows; `page.*`: its pages
+--   enrollment  HASH  `v`: the revision that Notion shows; `p:*`: its pages
 -- Notion shows this revision (again_ms 0); or it does not, and the person is changed still: to be taken again at again_ms,
 -- by the pump, or by a job of their own when the trouble is theirs alone.
 
@@ -25,10 +25,10 @@ elseif again_ms > 0 then
   redis.call('ZADD', changed_key, 'NX', now_ms, id)
   pump(again_ms)
 else
-  redis.call('HSET', enrollment, 'shown', revision)
+  redis.call('HSET', enrollment, SHOWN, revision)
   redis.call('HDEL', enrollment, 'missed')
   troubled_since = recovered(circuit)
-  if redis.call('HGET', enrollment, 'rev') ~= revision then
+  if redis.call('HGET', enrollment, REV) ~= revision then
     redis.call('ZADD', changed_key, 'NX', now_ms, id)
     pump(now_ms + GATHER_MS)
   end

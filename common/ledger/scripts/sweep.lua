@@ -15,8 +15,8 @@ end
 
 local page = redis.call('SSCAN', enrolled, cursor, 'COUNT', batch)
 for _, id in ipairs(page[2]) do
-  local known = redis.call('HMGET', P .. 'enrollment:' .. id, 'status', 'next', 'due', 'wait', 'assessed', 'rev', 'shown',
-    'hold', 'anchor')
+  local known = redis.call('HMGET', P .. 'enrollment:' .. id, STATUS, NEXT, DUE, 'wait', 'assessed', REV, SHOWN,
+    'hold', ANCHOR)
   if known[1] == 'accepted' then
     local due_ms = tonumber(known[5] or known[9])
     if due_ms + GRACE_MS < now_ms and not scheduled('classify', id, due_ms) then heal('classify', id, due_ms) end
