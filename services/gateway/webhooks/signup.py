@@ -21,6 +21,7 @@ from services.gateway.problem import FieldError, Problem
 from services.gateway.trace import TRACE
 from services.gateway.webhooks.fields import SYSTEMS, Count, Dollars, Email, Locale, Name, Score, Text, TimeZone
 from services.gateway.webhooks.strict_json import DEPTH_MAX, depth_of, read_object
+from services.gateway.webhooks.usual import read_usual
 
 UNKNOWN_BYTES_MAX = 4096
 UNKNOWN = "unknown fields"
@@ -72,6 +73,11 @@ def verify(door: Door, request: web.Request, body: bytes, *, now_ms: int) -> str
 
 def parse(body: bytes) -> Assessment:
     """What the person told us. Raises Problem: 400 for no JSON, 422 with every field at fault."""
+    return read_usual(body) or read_any(body)
+
+
+def read_any(body: bytes) -> Assessment:
+    """As `parse`; whatever may come."""
     given = {field: value for field, value in read_object(body).items() if value is not None}
     extra = {} if given.keys() <= _FIELDS else {name: given[name] for name in given if name not in _FIELDS}
     errors = [*_wrong_together(given), *_wrong_unknown(extra)]
