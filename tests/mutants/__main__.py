@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import queue
 import sys
 import tempfile
@@ -11,7 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.mutants.planted import MUTANTS, Mutant
-from tests.mutants.running import Copy, Verdict
+from tests.mutants.running import HOUSE, Copy, Verdict
+
+_MEMORY = HOUSE / ".venv" / "mutants.json"
+"""Which test noticed which fault last time, so that it is asked first."""
 
 
 def main() -> int:
@@ -33,7 +37,8 @@ def main() -> int:
 
 def _all(mutants: list[Mutant], jobs: int) -> tuple[list[Verdict], set[str]]:
     with tempfile.TemporaryDirectory(prefix="advent-mutants-") as folder:
-        all_copies = [Copy(Path(folder) / str(number)) for number in range(jobs)]
+        before = _remembered()
+        all_copies = [Copy(Path(folder) / str(number), before) for number in range(jobs)]
         copies: queue.Queue[Copy] = queue.Queue()
         for copy in all_copies:
             copies.put(copy)
@@ -50,7 +55,20 @@ def _all(mutants: list[Mutant], jobs: int) -> tuple[list[Verdict], set[str]]:
 
         with ThreadPoolExecutor(jobs) as pool:
             verdicts = list(pool.map(try_out, mutants))
+        for copy in all_copies:
+            copy.end()
+        _remember(before, verdicts)
         return verdicts, {by for copy in all_copies for by in copy.unsound.values()}
+
+
+def _remembered() -> dict[str, str]:
+    return dict(json.loads(_MEMORY.read_text())) if _MEMORY.exists() else {}
+
+
+def _remember(before: dict[str, str], verdicts: list[Verdict]) -> None:
+    found_by = {str(verdict.mutant): verdict.by for verdict in verdicts if verdict.is_certain}
+    if _MEMORY.parent.is_dir():
+        _MEMORY.write_text(json.dumps(before | found_by, indent=1))
 
 
 if __name__ == "__main__":

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.mutants.planted import BROKER, LEDGER, PROVIDERS, Mutant
+from tests.mutants.warm import NEVER_ENDED, TOO_LONG, Warm
 
 HOUSE = Path(__file__).parents[2]
 _FOLDERS = ("actors", "common", "services", "tests")
-_TIMEOUT_S = 600
 
 _NOT_EVERY_ORDER = ("-k", "not interleavings and not in_any_order and not in_every_order", "-m", "not acceptance")
 _EVERY_ORDER = ("tests/ledger", "-k", "in_any_order or in_every_order or interleavings")
@@ -68,35 +65,46 @@ class Verdict:
     by: str
     stale: bool = False
 
+    @property
+    def is_certain(self) -> bool:
+        """A test said so, and not its time-out."""
+        return bool(self.by) and not self.by.endswith((TOO_LONG, NEVER_ENDED))
+
 
 class Copy:
-    """A copy of the house in which anything may be broken."""
+    """A copy of the house in which anything may be broken. `before`: by mutant, the test that noticed it last time."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, before: Mapping[str, str]) -> None:
+        self.folder, self._before = folder, before
         for name in _FOLDERS:
             shutil.copytree(HOUSE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(HOUSE / "pyproject.toml", folder)
         # It compares the scripts with the list of faults, so it would notice each of them.
         (folder / "tests/ledger/test_planted_mutants.py").unlink()
+        folders = {folder for stages in STAGES.values() for stage in stages for folder in stage if "/" in folder}
+        self._warm = Warm(folder, sorted(folders))
         self.unsound: dict[Stage, str] = {}
         self._sound: set[Stage] = set()
+
+    def end(self) -> None:
+        self._warm.end()
 
     def try_out(self, mutant: Mutant) -> Verdict:
         if (self.folder / mutant.file).read_text().count(mutant.was) != 1:
             return Verdict(mutant, "", stale=True)
+        before = (self._before[str(mutant)],) if str(mutant) in self._before else ()
         first = FIRST.get(mutant.script, ("tests/ledger/test_transitions.py",) if mutant.folder == LEDGER else ())
-        for stage in (*filter(None, [first]), *STAGES[mutant.folder]):
+        for stage in (*filter(None, [before, first]), *STAGES[mutant.folder]):
             if self._is_sound(stage):
                 with self._broken(mutant):
-                    if by := self._noticed(stage):
+                    if by := self._warm.noticed(stage):
                         return Verdict(mutant, by)
         return Verdict(mutant, "")
 
     def _is_sound(self, stage: Stage) -> bool:
         """Tests that fail without any fault tell nothing; `unsound` says which."""
         if stage not in self._sound and stage not in self.unsound:
-            if by := self._noticed(stage):
+            if by := self._warm.noticed(stage):
                 self.unsound[stage] = by
             else:
                 self._sound.add(stage)
@@ -111,26 +119,3 @@ class Copy:
             yield
         finally:
             file.write_text(whole)
-
-    def _noticed(self, stage: Stage) -> str:
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *stage]
-        environment = {**os.environ, "PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
-        try:
-            answer = subprocess.run(
-                command,
-                cwd=self.folder,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=_TIMEOUT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return "a test that never ended"
-        if answer.returncode == 0:
-            return ""
-        assert answer.returncode == 1, answer.stdout[-3000:] + answer.stderr[-3000:]
-        failed = [line for line in answer.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-        by = failed[0].partition(" ")[2].partition(" - ")[0] if failed else "?"
-        # A fault may well make a test wait for ever; so may a machine with too much to do.
-        return f"{by} (in too long a time)" if "Timeout" in answer.stdout else by

@@ -1,0 +1,118 @@
+"""
+A process in a copy of the house that has imported everything, and forks for each run of pytest.
+
+To import costs more than most runs do, so it is done once; and what a run changes in memory is gone with it.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TextIO
+
+import pytest
+
+from common import queue_scripts
+from common.ledger import scripts
+from common.providers import budget, guard
+from tests.mutants.planted import BROKER, PROVIDERS
+
+TOO_LONG = " (in too long a time)"
+NEVER_ENDED = "a test that never ended"
+_TIMEOUT_S = 600
+_OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--timeout", "60")
+
+
+class Warm:
+    """The process as its owner sees it: `noticed` answers the first test that failed, '' when none did."""
+
+    def __init__(self, folder: Path, tests: Sequence[str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.mutants.warm", *tests],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(folder)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def noticed(self, arguments: Sequence[str]) -> str:
+        """Of a run of pytest with these arguments. RuntimeError: it could not run."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps(arguments), file=self._process.stdin, flush=True)
+        status, by = json.loads(self._process.stdout.readline() or '[-1, "it ended"]')
+        if status not in (0, 1):
+            raise RuntimeError(f"pytest {' '.join(arguments)}: status {status} {by}")
+        return str(by)
+
+    def end(self) -> None:
+        self._process.communicate()
+
+
+class _FirstFailure:
+    """A plugin of pytest."""
+
+    by = ""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and not self.by:
+            # A fault may well make a test wait for ever; so may a machine with too much to do.
+            self.by = report.nodeid + (TOO_LONG if "Timeout" in str(report.longrepr) else "")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.by = report.nodeid
+
+
+def _run(arguments: list[str]) -> tuple[int, str]:
+    fork = multiprocessing.get_context("fork")
+    answers, answer = fork.Pipe(duplex=False)
+    run = fork.Process(target=_pytest, args=(arguments, answer))
+    run.start()
+    answer.close()
+    try:
+        said: tuple[int, str] = answers.recv() if answers.poll(_TIMEOUT_S) else (1, NEVER_ENDED)
+    except EOFError:
+        said = (-1, "it died")
+    run.kill()
+    run.join()
+    return said
+
+
+def _pytest(arguments: list[str], answer: Connection) -> None:
+    _read_scripts_again()
+    first = _FirstFailure()
+    status = pytest.main([*_OPTIONS, *arguments], plugins=[first])
+    answer.send((int(status), first.by))
+
+
+def _read_scripts_again() -> None:
+    """What was read at the import, before there was a fault."""
+    for name in queue_scripts.SCRIPTS:
+        queue_scripts.SCRIPTS[name] = Path(BROKER, f"{name}.lua").read_text()
+    budget._SCRIPT = Path(PROVIDERS, "budget.lua").read_text()
+    guard._SCRIPT = Path(PROVIDERS, "guard.lua").read_text()
+    scripts.load.cache_clear()
+
+
+def _serve(requests: TextIO, answers: TextIO) -> None:
+    for line in requests:
+        print(json.dumps(_run(json.loads(line))), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    # What pytest prints is nobody's; and what is read here is not for tests.
+    requests, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    pytest.main([*_OPTIONS, "--collect-only", *sys.argv[1:]])
+    with requests, answers:
+        _serve(requests, answers)
