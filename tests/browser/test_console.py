@@ -104,6 +104,14 @@ def test_the_queues_are_seen_with_their_own_style_and_a_way_back(page: Any) -> N
     page.get_by_text("Dead letters").first.wait_for()
 
 
+@pytest.mark.parametrize("path", ["", "queues/send", "queues/send/delayed", "queues/send/failed"])
+def test_the_queues_are_as_wide_as_a_phone(page: Any, path: str) -> None:
+    page.set_viewport_size({"width": WIDTHS["phone"], "height": 800})
+    page.goto(f"/dramatiq/{path}")
+
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
 def test_a_console_that_stops_answering_is_said(chromium: Any, place: Place, page: Any) -> None:
     context = chromium.new_context(base_url=place.console_url, storage_state=page.context.storage_state())
     watched = context.new_page()

@@ -193,7 +193,7 @@ async def test_its_own_cookie_never_leaves_and_its_pages_may_only_show_their_sty
     assert "__dd_csrf" not in page.cookies
     assert "script-src" not in policy
     assert "unsafe" not in policy
-    assert re.search(r"style-src 'sha256-[A-Za-z0-9+/=]{44}';", policy)
+    assert re.search(r"style-src 'sha256-[A-Za-z0-9+/=]{44}' 'sha256-[A-Za-z0-9+/=]{44}';", policy)
     assert " style=" not in page.text
     assert "<script" not in page.text
 
@@ -210,7 +210,22 @@ async def test_a_body_that_is_no_message_hides_no_other(
     assert "(unreadable)" in page.text
 
 
+@pytest.mark.parametrize("path", ["delete-message", "requeue-message"])
+@pytest.mark.parametrize("form", [{}, {"queue": "send"}, {"id": "x"}, {"queue": "nobodys", "id": "x"}])
+async def test_a_form_that_names_no_job_is_the_clients_fault(console: Console, path: str, form: dict[str, str]) -> None:
+    token = (await console.sees("/")).form_token
+
+    answer = await console.asks("POST", f"/dramatiq/{path}", data={"__dd_csrf": token, **form})
+
+    assert answer.status == 400
+
+
+async def test_a_cursor_that_is_none_is_the_clients_fault(console: Console) -> None:
+    assert (await console.sees("/dramatiq/queues/send/delayed?cursor=x")).status == 400
+
+
 async def test_what_is_not_there_is_404(console: Console) -> None:
+    assert (await console.sees("/dramatiq/queues/nobodys")).status == 404
     assert (await console.sees("/dramatiq/queues/send/nowhere")).status == 404
     assert (await console.sees("/dramatiq")).goes_to == "/dramatiq/"
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import jinja2
 from aiohttp import web
+from dramatiq.common import dq_name, xq_name
 
 from common.broker import DurableRedisBroker
 from common.ledger.views import QUEUES
@@ -21,18 +22,24 @@ from common.messages import QUEUE_NAMESPACE
 from common.store_clients import connect
 from services.console.desk import DESK
 from services.console.queues.wsgi import WsgiApp, answer_of
-from services.console.replies import page, see
+from services.console.replies import page, problem, see
 from services.console.visitor import VISITOR
 
 ANSWER_SECONDS_MAX = 2
 PREFIX = "/dramatiq"
 TOKEN = "__dd_csrf"
 INSTALL = "pip install --no-deps 'dramatiq-dashboard==0.4.*'"
+_ACTS = ("delete-message", "requeue-message")
+_NARROW = (
+    "<style>.row > * { min-width: 0; } .panel__content { overflow-x: auto; } .table__subject { min-width: 17ch; }"
+    "</style>"
+)
+"""On a phone a table scrolls in its panel, and the page does not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """`app`: WSGI. `policy`: what its pages may do, which is to show the one style that they bring."""
+    """`app`: WSGI. `policy`: what its pages may do, which is to show the styles that they bring."""
 
     app: WsgiApp
     broker: DurableRedisBroker
@@ -63,7 +70,8 @@ async def open_dashboard(app: web.Application) -> None:
     dashboard.templates.filters["timeago"] = timeago
     own = dashboard.templates.loader
     base, _, _ = own.get_source(dashboard.templates, "_base.html")
-    dashboard.templates.loader = jinja2.ChoiceLoader([jinja2.DictLoader({"_base.html": _at_home(base)}), own])
+    base = _at_home(base)
+    dashboard.templates.loader = jinja2.ChoiceLoader([jinja2.DictLoader({"_base.html": base}), own])
     app[DASHBOARD] = Dashboard(dashboard, broker, _policy(base))
 
 
@@ -79,6 +87,8 @@ async def add_slash(_request: web.Request) -> web.Response:
 async def answer(request: web.Request) -> web.Response:
     if DASHBOARD not in request.app:
         return page(request, "no_dashboard.html", status=501, install=INSTALL, here="/dramatiq/")
+    if why := await _why_not(request):
+        return why
     desk, dashboard = request.app[DESK], request.app[DASHBOARD]
     token = desk.sessions.form_token(VISITOR.get().session)
     response = await answer_of(dashboard.app, request, prefix=PREFIX, cookie=f"{TOKEN}={token}")
@@ -89,12 +99,28 @@ async def answer(request: web.Request) -> web.Response:
     return response
 
 
+async def _why_not(request: web.Request) -> web.Response | None:
+    """What the dashboard would take for a queue, or fail on."""
+    path, form = request.match_info["path"], await request.post()
+    queue = re.match(r"queues/([^/]+)", path)
+    if queue and queue[1] not in QUEUES:
+        return problem(request, 404, "No such queue", "The overview names all queues there are.")
+    if path in _ACTS and not (form.get("queue") in _PLACES and form.get("id")):
+        return problem(request, 400, "No such job", "The form names no job of a queue: reload the page, and try again.")
+    if not request.query.get("cursor", "0").isdecimal():
+        return problem(request, 400, "No such page", "Begin at the first page of the queue.")
+    return None
+
+
+_PLACES = {place for queue in QUEUES for place in (queue, dq_name(queue), xq_name(queue))}
+
+
 def _at_home(base: str) -> str:
     """The frame of its pages, with a way back to ours, and as wide as a phone."""
     way_back = '<li class="nav__items__item"><a href="/">← Console</a></li>'
-    return base.replace('<ul class="nav__items">', f'<ul class="nav__items">{way_back}').replace(
-        "<head>", '<head><meta name="viewport" content="width=device-width, initial-scale=1">'
-    )
+    base = base.replace('<ul class="nav__items">', f'<ul class="nav__items">{way_back}')
+    base = base.replace("<head>", '<head><meta name="viewport" content="width=device-width, initial-scale=1">')
+    return base.replace("</head>", f"{_NARROW}</head>")
 
 
 def _policy(base: str) -> str:
