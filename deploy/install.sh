@@ -168,16 +168,17 @@ sum_up() {
 }
 
 check_all() {
-  local trouble name missing
+  local trouble name missing name_here
   trouble=$(problems)
   check_flags
   name=$([ ! -f "$source/pyproject.toml" ] || release_name)
-  echo "here: $(current_release || true)${prefix:+ (below $prefix)}; would be: $name"
+  name_here=$(current_release)
+  echo "here: ${name_here:-nothing yet}${prefix:+ (below $prefix)}; would be: $name"
   missing=$(missing_packages | tr '\n' ' ')
   [ -z "$missing" ] || say "would install: $missing"
   has_systemd || say "no systemd runs here: units would be written, nothing started"
   if [ -L "$current" ]; then
-    if [ "$(current_release)" = "$name" ]; then
+    if [ "$name_here" = "$name" ]; then
       say "the release is current"
     else
       say "would upgrade, after a backup, and go back if not ready within $patience s"

@@ -40,6 +40,7 @@ def start(unit: str) -> None:
         return
     said = settings_of(unit)
     user, group = ids(said)
+    make_runtime_folder(said, user, group)
     process = subprocess.Popen(
         said["ExecStart"][-1].split(),
         cwd=said.get("WorkingDirectory", ["/"])[-1],
@@ -57,6 +58,15 @@ def start(unit: str) -> None:
     (STATE / f"{unit}.pid").write_text(str(process.pid))
     if said.get("Type") == ["oneshot"]:
         sys.exit(process.wait())
+
+
+def make_runtime_folder(said: dict[str, list[str]], user: int | None, group: int | None) -> None:
+    for name in said.get("RuntimeDirectory", []):
+        folder = ROOT / "run" / name
+        folder.mkdir(exist_ok=True)
+        folder.chmod(int(said["RuntimeDirectoryMode"][-1], 8))
+        if user is not None and group is not None:
+            os.chown(folder, user, group)
 
 
 def confined() -> None:
