@@ -9,7 +9,7 @@ from typing import Any
 from common.domain.enrollment import ExitReason
 from common.domain.ids import EnrollmentId
 from common.domain.suppression import key_fingerprint
-from common.ledger import keys
+from common.ledger import codec, keys
 from common.ledger.ledger import Ledger
 from common.ledger.views import enrollments
 
@@ -47,7 +47,7 @@ async def accept_new_key(ledger: Ledger, secret_key: str, *, now_ms: int) -> Car
 async def _mark(ledger: Ledger, page: Sequence[EnrollmentId], *, now_ms: int) -> int:
     pipe = ledger.client.pipeline(transaction=False)
     for enrollment in page:
-        pipe.hmget(keys.enrollment(enrollment), "reason", "email", "ended")
+        pipe.hmget(keys.enrollment(enrollment), "reason", codec.EMAIL, "ended")
     answers: list[Any] = await pipe.execute() if page else []
     left = [
         (ledger.mark(email.decode()), f"{reason.decode()} {int(ended or now_ms)}")

@@ -17,7 +17,7 @@ from common.world import World
 
 @asynccontextmanager
 async def open_world(settings: Settings) -> AsyncIterator[World]:
-    """Over the store of these settings. Raises CampaignError or SettingsError; also when SECRET_KEY is another store's."""
+    """Over the store of these settings. Raises CampaignError or SettingsError, also for another SECRET_KEY."""
     assert settings.redis_url is not None
     campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
     client, clock = connect_async(settings.redis_url), SystemClock()

@@ -107,7 +107,8 @@ class Site:
 
     async def keys(self) -> int:
         """How much is in the store, beside the fingerprint of the key that each gateway leaves there."""
-        return int(await self.store.dbsize()) - int(await self.store.exists(keys.SECRET_KEY))
+        both = await self.store.pipeline(transaction=True).dbsize().exists(keys.SECRET_KEY).execute()
+        return int(both[0]) - int(both[1])
 
 
 @pytest.fixture
