@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from actors.reconcile import Sought, Unfound, look_for
+from actors.reconcile import Sought, Unfound, look_for, others_of
 from common.campaigns.loader import CampaignError
 from common.domain.enrollment import Enrollment
 from common.domain.ids import DeliveryId, EnrollmentId, is_reminder, split_delivery_id
@@ -119,6 +119,7 @@ async def _look(world: World, letter: DeadLetter) -> AcceptedMail | Unfound:
         subject=Mail.thawed(frozen).subject if frozen else _subject(world, letter, enrollment),
         is_frozen=frozen is not None,
         since_ms=letter.first_ms or enrollment.anchor_ms,
+        others=await others_of(world, enrollment.id, enrollment),
         enrollment=enrollment,
     )
     return await patiently(lambda: look_for(world, sought, budget=PatientBudget(world.mail_budget)), tries=2)

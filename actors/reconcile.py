@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -10,10 +11,13 @@ from actors.acceptances import Subjects
 from actors.compose import compose
 from actors.hand_over import Verdict
 from common.campaigns.loader import CampaignError
+from common.domain.delivery import Record
 from common.domain.enrollment import Enrollment
+from common.domain.ids import EnrollmentId
 from common.domain.mail import AcceptedMail, Mail
 from common.domain.restored import AS_NOTION_SHOWS
 from common.errors import Failure, Misconfigured, Permanent, Throttled
+from common.ledger import booking_views
 from common.ledger.answers import Claim, Go
 from common.providers.budget import Budget
 from common.world import World
@@ -39,14 +43,16 @@ class Sought:
     """
     A mail that may have been accepted since an instant.
 
-    `enrollment`: whose it is; their other mails are not it. `is_frozen`: `subject` is that of the bytes that were
-    handed over; else it is what would be rendered now, of answers that may have changed: its absence proves nothing.
+    `others`: the fates of all mails of this person that were accepted, steps and reminders; none of those is it.
+    `enrollment`: whose step it is, None for a reminder. `is_frozen`: `subject` is that of the bytes that were handed
+    over; else it is what would be rendered now, of answers that may have changed: its absence proves nothing.
     """
 
     to: str
     subject: str
     is_frozen: bool
     since_ms: int
+    others: Sequence[Record]
     enrollment: Enrollment | None
 
 
@@ -73,7 +79,7 @@ async def look_for(world: World, sought: Sought, *, budget: Budget) -> AcceptedM
         return Unfound("it cannot be looked for: RESEND_API_KEY may only send; set one with full access, and replay")
     except Permanent as refused:
         return Unfound(f"it cannot be looked for: Resend would not list what it accepted ({refused.code})")
-    left = [mail for mail in mails if not _is_accounted_for(mail, sought.enrollment)]
+    left = [mail for mail in mails if not _is_accounted_for(mail, sought.others)]
     found = [mail for mail in left if mail.subject == sought.subject]
     if len(found) == 1:
         return found[0]
@@ -98,7 +104,7 @@ async def reconcile(world: World, claim: Claim, *, because: str) -> AcceptedMail
         return Verdict("hold", "being looked for", ANSWERED_BUSY_MS)
     _reading.add(id(world.mailer))
     try:
-        answer = await look_for(world, _sought(world, claim), budget=_KeepingTheClaim(world, claim))
+        answer = await look_for(world, await _sought(world, claim), budget=_KeepingTheClaim(world, claim))
     except CampaignError as error:
         return Verdict("dead", f"{because}; it cannot be rendered to be looked for: {error}")
     except Failure as failure:
@@ -110,20 +116,30 @@ async def reconcile(world: World, claim: Claim, *, because: str) -> AcceptedMail
     return answer
 
 
-def _sought(world: World, claim: Claim) -> Sought:
+async def others_of(world: World, who: EnrollmentId, enrollment: Enrollment | None) -> list[Record]:
+    """The accepted mails of one person, enrolled or not: steps, and reminders of all their calls."""
+    records = [*enrollment.records.values()] if enrollment else []
+    async for call in booking_views.calls(world.ledger, who):
+        records += call.reminders.values()
+    return [record for record in records if record.sent_ms is not None]
+
+
+async def _sought(world: World, claim: Claim) -> Sought:
     frozen = claim.frozen
+    who = claim.enrollment.id if isinstance(claim, Go) else claim.contact_id
+    enrollment = claim.enrollment if isinstance(claim, Go) else await world.ledger.enrollment(who)
     return Sought(
         to=claim.address,
         subject=(Mail.thawed(frozen) if frozen else compose(world, claim)).subject,
         is_frozen=frozen is not None,
         since_ms=claim.first_ms or claim.due_ms,
-        enrollment=claim.enrollment if isinstance(claim, Go) else None,
+        others=await others_of(world, who, enrollment),
+        enrollment=enrollment if isinstance(claim, Go) else None,
     )
 
 
-def _is_accounted_for(mail: AcceptedMail, enrollment: Enrollment | None) -> bool:
+def _is_accounted_for(mail: AcceptedMail, records: Sequence[Record]) -> bool:
     """It belongs to a delivery that met its fate: by its id, or by its instant where a rebuild found only that."""
-    records = [record for record in enrollment.records.values() if record.sent_ms] if enrollment else []
     return any(
         mail.id == record.detail
         or (record.detail == AS_NOTION_SHOWS and abs(mail.created_ms - (record.sent_ms or 0)) < CLOCKS_APART_MS)

@@ -9,10 +9,10 @@ import pytest
 
 from actors.dead_letters import Way, plan, replay
 from common.domain.delivery import Fate
-from common.domain.ids import enrollment_id
+from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id
 from common.domain.mail import Mail
 from common.errors import Ambiguous, Misconfigured, Permanent, Throttled, Transient
-from common.ledger import keys, views
+from common.ledger import booking_views, keys, views
 
 HOUR_MS = 3_600_000
 ADA = enrollment_id("christmas_2025", "ada@example.org")
@@ -88,6 +88,46 @@ async def test_a_mail_that_is_another_deliverys_is_not_taken_for_it(story, ada, 
 
     assert second.detail == "sim_0"
     assert (await plan(story.world, await letter(story))).way is Way.AGAIN
+
+
+async def test_a_reminder_of_another_call_is_not_taken_for_a_lost_one(story, clock):
+    """Two calls of one person are reminded of in the same words; of the first nobody knows whether it went out."""
+    began_ms, boris = clock.now_ms(), "boris@example.org"
+    starts = {"A": began_ms + 73 * HOUR_MS, "B": began_ms + 75 * HOUR_MS}
+    for uid, start_ms in starts.items():
+        await story.books(boris, start_ms, uid=uid)
+    answers = [Ambiguous("read_timeout")]
+    story.post_office.trouble = lambda _mail: answers.pop() if answers else None
+    await story.run(until_ms=began_ms + HOUR_MS + 1_000)
+    story.post_office.delivered_ms.clear()
+    lost, other = (
+        reminder_delivery_id(booking_id(uid), start_ms=start_ms, name="72h") for uid, start_ms in starts.items()
+    )
+    for schedule in (keys.delayed("send"), keys.OPEN):
+        await story.ledger.client.zadd(schedule, {lost: began_ms + 26 * HOUR_MS})
+    await story.run(until_ms=began_ms + 27 * HOUR_MS)
+
+    fates = [(await booking_views.reminder(story.ledger, delivery))[1] for delivery in (lost, other)]
+    assert [record.fate for record in fates] == [Fate.DEAD, Fate.ACCEPTED]
+    assert fates[0].detail.endswith("not found among what Resend lists: replay sends it again")
+
+
+async def test_a_reminder_that_the_list_shows_beside_others_was_accepted(story, clock):
+    began_ms, boris = clock.now_ms(), "boris@example.org"
+    starts = {"A": began_ms + 73 * HOUR_MS, "B": began_ms + 75 * HOUR_MS}
+    for uid, start_ms in starts.items():
+        await story.books(boris, start_ms, uid=uid)
+    answers = [Ambiguous("read_timeout")]
+    story.post_office.trouble = lambda _mail: answers.pop() if answers else None
+    await story.run(until_ms=began_ms + HOUR_MS + 1_000)
+    lost = reminder_delivery_id(booking_id("A"), start_ms=starts["A"], name="72h")
+    for schedule in (keys.delayed("send"), keys.OPEN):
+        await story.ledger.client.zadd(schedule, {lost: began_ms + 26 * HOUR_MS})
+    await story.run(until_ms=began_ms + 27 * HOUR_MS)
+
+    record = (await booking_views.reminder(story.ledger, lost))[1]
+    assert (record.fate, record.detail, record.sent_ms) == (Fate.ACCEPTED, "sim_0", began_ms + HOUR_MS)
+    assert len(story.post_office.inbox_of(boris)) == 2
 
 
 async def test_of_several_that_may_be_it_none_is_chosen_and_nothing_is_sent(story, lost):

@@ -189,6 +189,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "redis.call('HSETNX', delivery, 'frozen', mail)",
         "redis.call('HSET', delivery, 'frozen', mail)",
     ),
+    Mutant(LEDGER, "freeze_reminder", "if is_paused('*') or is_paused(contact) then", "if is_paused('*') then"),
+    Mutant(LEDGER, "freeze_reminder", "if is_paused('*') or is_paused(contact) then", "if is_paused(contact) then"),
     # gather_booking
     Mutant(LEDGER, "gather_booking", "  if contact then contacts[#contacts + 1] = contact end\n"),
     Mutant(LEDGER, "gather_booking", "ipairs(series(ARGV[1]))", "ipairs({ARGV[1]})"),

@@ -9,9 +9,6 @@ local id, name, fence, now_ms, mark, mail = ARGV[1], ARGV[2], ARGV[3], tonumber(
 if redis.call('HGET', delivery, 'fence') ~= fence then return {'lost'} end
 local reason = against_reminder(id, name, mark, now_ms)
 if reason then return {'exited', reason} end
-if is_paused('*') or is_paused(redis.call('HGET', P .. 'meeting:' .. id, 'contact')) then
-  return {'held', now_ms + PAUSED_MS, 'paused'}
-end
 local contact = redis.call('HGET', P .. 'meeting:' .. id, 'contact')
 if is_paused('*') or is_paused(contact) then return {'held', now_ms + PAUSED_MS, 'paused'} end
 local held = redis.call('HMGET', circuit, 'until', 'reason')
