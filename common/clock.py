@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -14,7 +15,13 @@ def instant(ms: int) -> datetime:
 
 def iso(ms: int) -> str:
     """`2025-11-24T09:09:00.123Z`."""
-    return instant(ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    """Every answer and log line is dated, and nearly all of them in the same few seconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 class Clock(Protocol):

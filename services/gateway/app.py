@@ -53,9 +53,9 @@ def build_door(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_nam
 
 def build_app(door: Door) -> web.Application:
     """The application around a door; it replays the spool while it runs."""
-    app = web.Application(middlewares=[Around(door.clock).handle], client_max_size=BODY_BYTES_MAX)
-    app[DOOR] = door
-    app[TRAFFIC] = Traffic()
+    traffic = Traffic()
+    app = web.Application(middlewares=[Around(door.clock, traffic).handle], client_max_size=BODY_BYTES_MAX)
+    app[DOOR], app[TRAFFIC] = door, traffic
     app[LOOKOUT] = Lookout(door.intake.ledger.client, door.secret_key)
     app.add_routes(ROUTES)
     app.on_startup.append(_open)

@@ -17,20 +17,12 @@ from common.clock import Clock
 from common.logs import get_logger
 from services.gateway.access_log import AccessLog
 from services.gateway.problem import Problem
+from services.gateway.replies import SECURITY, Reply
 from services.gateway.trace import TRACE, Trace
-from services.gateway.traffic import TRAFFIC
+from services.gateway.traffic import Traffic
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-SECURITY = {
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "X-Robots-Tag": "noindex",
-    "Server": "advent",
-}
 WEBHOOKS = frozenset({"signup", "calcom", "resend", "unsubscribe"})
 
 log = get_logger(__name__)
@@ -39,8 +31,9 @@ log = get_logger(__name__)
 class Around:
     """The only middleware: each further one would cost every request."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, traffic: Traffic) -> None:
         self._log = AccessLog(clock)
+        self._traffic = traffic
         self._prefix = secrets.token_hex(6)
         self._numbers = count(1)
 
@@ -49,13 +42,16 @@ class Around:
         """Answer whatever happens, and tell of it."""
         started = perf_counter()
         request_id = f"{self._prefix}-{next(self._numbers)}"
-        traffic, trace = request.app[TRAFFIC], Trace()
+        trace = Trace()
         TRACE.set(trace)
-        with traffic:
+        with self._traffic:
             response = await _answered(request, handler, request_id, trace)
-        if traffic.is_closing:
+        if self._traffic.is_closing:
             response.force_close()
-        harden(response.headers, request_id)
+        if isinstance(response, Reply):
+            response.request_id = request_id
+        else:
+            harden(response.headers, request_id)
         self._tell(request, response.status, request_id, trace, perf_counter() - started)
         return response
 
@@ -93,7 +89,7 @@ async def _answered(request: web.Request, handler: Handler, request_id: str, tra
 
 
 def harden(headers: CIMultiDict[str], request_id: str) -> None:
-    """The headers that every answer has."""
+    """The headers that every answer has; a `Reply` has them already."""
     headers["X-Request-Id"] = request_id
     for name, value in SECURITY.items():
         headers.setdefault(name, value)

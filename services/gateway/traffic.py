@@ -14,20 +14,20 @@ class Traffic:
         self.is_closing = False
         self._requests = 0
         self._idle = asyncio.Event()
-        self._idle.set()
 
     def __enter__(self) -> None:
         self._requests += 1
-        self._idle.clear()
 
     def __exit__(self, *_: object) -> None:
         self._requests -= 1
-        if not self._requests:
+        if self.is_closing and not self._requests:
             self._idle.set()
 
     async def ended(self, *, seconds_max: float) -> bool:
         """Wait for the last request; False when it took too long."""
         self.is_closing = True
+        if not self._requests:
+            return True
         try:
             async with asyncio.timeout(seconds_max):
                 await self._idle.wait()

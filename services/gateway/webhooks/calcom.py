@@ -17,7 +17,7 @@ from services.gateway.body import read_body
 from services.gateway.door import DOOR, Door
 from services.gateway.events import BookingReceived
 from services.gateway.problem import Problem
-from services.gateway.replies import Ignored, reply
+from services.gateway.replies import Ignored, Reply, reply
 from services.gateway.trace import TRACE
 from services.gateway.webhooks.calcom_payload import TRIGGERS, read
 from services.gateway.webhooks.strict_json import read_shallow
@@ -44,7 +44,7 @@ def parse(door: Door, body: bytes, *, received_ms: int) -> BookingReceived | Ign
     return BookingReceived(webhook_id=webhook_id(event, body), event=event)
 
 
-async def receive(request: web.Request) -> web.Response:
+async def receive(request: web.Request) -> Reply:
     """Verify, parse, keep: 202 for what is kept, 200 for what changes nothing; the same again for the same event."""
     started = perf_counter()
     door = request.app[DOOR]

@@ -18,7 +18,7 @@ from services.gateway.body import read_body
 from services.gateway.door import DOOR, Door
 from services.gateway.events import FeedbackReceived
 from services.gateway.problem import Problem
-from services.gateway.replies import Ignored, reply
+from services.gateway.replies import Ignored, Reply, reply
 from services.gateway.trace import TRACE
 from services.gateway.webhooks.resend_payload import EVENTS, read
 from services.gateway.webhooks.strict_json import read_shallow
@@ -42,7 +42,7 @@ def parse(door: Door, body: bytes, *, received_ms: int) -> Feedback | Ignored:
     return read(read_shallow(body), campaign=door.intake.ledger.campaign, received_ms=received_ms)
 
 
-async def receive(request: web.Request) -> web.Response:
+async def receive(request: web.Request) -> Reply:
     """Verify, parse, keep: 202 for a mail of ours, 200 for all else, and the same again for the same webhook id."""
     started = perf_counter()
     door = request.app[DOOR]

@@ -18,6 +18,7 @@ from services.gateway.body import read_body, require_json
 from services.gateway.door import DOOR, Door
 from services.gateway.events import SignupReceived
 from services.gateway.problem import FieldError, Problem
+from services.gateway.replies import Reply, reply
 from services.gateway.trace import TRACE
 from services.gateway.webhooks.fields import SYSTEMS, Count, Dollars, Email, Locale, Name, Score, Text, TimeZone
 from services.gateway.webhooks.strict_json import DEPTH_MAX, depth_of, read_object
@@ -90,7 +91,7 @@ def read_any(body: bytes) -> Assessment:
     return Assessment(**valid.__dict__, extra=extra)
 
 
-async def receive(request: web.Request) -> web.Response:
+async def receive(request: web.Request) -> Reply:
     """Verify, parse, keep: 202 for a new person, 200 for a known one, and the same again for the same webhook id."""
     started = perf_counter()
     door = request.app[DOOR]
@@ -108,7 +109,7 @@ async def receive(request: web.Request) -> web.Response:
     return answer(acceptance, campaign=door.campaign_name)
 
 
-def answer(acceptance: Acceptance, *, campaign: str) -> web.Response:
+def answer(acceptance: Acceptance, *, campaign: str) -> Reply:
     """Made of what was remembered and nothing else, so that a repetition gets the same bytes."""
     body = {
         "status": acceptance.answer,
@@ -120,7 +121,7 @@ def answer(acceptance: Acceptance, *, campaign: str) -> web.Response:
         "timestamp": iso(acceptance.received_ms),
     }
     status = 202 if acceptance.answer == "accepted" else 200
-    return web.Response(status=status, body=json.dumps(body).encode(), content_type="application/json")
+    return reply(status, body)
 
 
 _SECONDS = metrics.WEBHOOK_SECONDS.labels("signup")
