@@ -90,7 +90,6 @@ def _park(broker: DurableRedisBroker, parked: int) -> None:
         jobs = [_job(n, due_ms + n) for n in range(first, min(first + BATCH, parked))]
         pipeline = broker.client.pipeline(transaction=False)
         pipeline.zadd(key, {job.id: job.due_ms for job in jobs})
-        pipeline.hset(f"{key}.msgs", mapping={job.id: job.body() for job in jobs})
         pipeline.execute()
 
 

@@ -1,9 +1,10 @@
 """
 The durable queue: dramatiq's Redis broker, with delays that wait in the store.
 
-A delayed message is one member of a sorted set (job id → instant it is due) and one field of a hash (its body). One
-script moves what is due to the ready queue, from whichever worker asks. So a delay may be of any length, a million
-waiting messages hold up nobody, scheduling an id twice is scheduling it once, and what waits can be moved or cancelled.
+A delayed message is one member of a sorted set (job id → instant it is due) and, unless it is a plain one (`Job`), one
+field of a hash (its body). One script moves what is due to the ready queue, from whichever worker asks. So a delay may
+be of any length, a million waiting messages hold up nobody, scheduling an id twice is scheduling it once, and what
+waits can be moved or cancelled.
 Messages of a worker that died go back to their queues within five seconds; one that kills three workers is buried.
 """
 
@@ -123,12 +124,12 @@ class DurableRedisBroker(ScriptedRedisBroker):
 
     def move(self, queue: str, job_id: str, due_ms: int) -> bool:
         """Give a waiting job another instant. False: none of that id waits; it may be running."""
-        while isinstance(body := self.client.hget(f"{self.namespace}:{queue}.DQ.msgs", job_id), bytes):
-            moved = Message.decode(body).copy(options={"eta": due_ms}).encode()
-            answer: int = self.do_move(queue, job_id, due_ms, body, moved)
-            if answer >= 0:
-                return bool(answer)
-        return False
+        answer = -1
+        while answer < 0:
+            body: Any = self.client.hget(f"{self.namespace}:{queue}.DQ.msgs", job_id) or b""
+            moved = Message.decode(body).copy(options={"eta": due_ms}).encode() if body else b""
+            answer = self.do_move(queue, job_id, due_ms, body, moved)
+        return bool(answer)
 
     def promote(self) -> list[Promotion]:
         """Move what is due by our clock to the ready queues, and wake who waits there. The scheduler's turn."""
@@ -139,8 +140,6 @@ class DurableRedisBroker(ScriptedRedisBroker):
         for promotion in promotions:
             if promotion.moved:
                 PROMOTED.labels(promotion.queue).inc(promotion.moved)
-            for job_id in promotion.lost:
-                log.warning("job_without_body", queue=promotion.queue, job_id=job_id)
             if promotion.ready:
                 self._wake(promotion.queue)
         return promotions

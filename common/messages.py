@@ -2,7 +2,9 @@
 A job: one message of the durable queue, as the ledger's scripts schedule it.
 
 The body is dramatiq's own JSON, so that its worker and its dashboard read it; the id is chosen by the caller, so that
-scheduling twice is scheduling once. This file is the only place that knows both shapes.
+scheduling twice is scheduling once. A *plain* job's actor bears its queue's name and is given the job's id: it may wait
+without a body, which `promote.lua` makes when it is due. The ledger's jobs are all plain. This file and that script are
+the only places that know the shape of a body.
 """
 
 from __future__ import annotations

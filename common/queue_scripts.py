@@ -82,24 +82,22 @@ class ScriptedRedisBroker(RedisBroker):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promotion:
-    """What one call did for one queue. `ready`: messages waiting for a worker now. `lost`: jobs that had no body."""
+    """What one call did for one queue. `ready`: messages waiting for a worker now."""
 
     queue: str
     moved: int
     ready: int
     next_due_ms: int | None
-    lost: tuple[str, ...]
 
 
 def read_promotions(queues: Sequence[str], answers: Sequence[Any]) -> Iterator[Promotion]:
     """`promote.lua`'s answer, which is in the order of the queues asked for."""
-    for queue, (moved, ready, next_due_ms, lost) in zip(queues, answers, strict=True):
+    for queue, (moved, ready, next_due_ms) in zip(queues, answers, strict=True):
         yield Promotion(
             queue=queue,
             moved=moved,
             ready=ready,
             next_due_ms=None if next_due_ms is None else int(float(next_due_ms)),
-            lost=tuple(job_id.decode() for job_id in lost),
         )
 
 

@@ -32,7 +32,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `budget:<provider>` | STRING, ZSET | see `providers/budget.py` | minutes |
 | `mirror:*` | | see `providers/guard.py` | minutes |
 | `queue:<q>`, `queue:<q>.msgs` | LIST, HASH | dramatiq's ready messages | until worked off |
-| `queue:<q>.DQ`, `queue:<q>.DQ.msgs` | ZSET, HASH | delayed messages by due instant, ms | until due |
+| `queue:<q>.DQ`, `queue:<q>.DQ.msgs` | ZSET, HASH | delayed messages by due instant, ms; ours have no body | until due |
 | `queue:<q>.XQ`, `queue:<q>.XQ.msgs` | ZSET, HASH | messages that failed by our own mistake | until a person removes them |
 | `queue:__paused__` | SET | queues of which nothing is made ready | until resumed |
 | `queue:__probing__` | HASH | queue → instant from which one message a second is made ready, ms | while its provider is in trouble |

@@ -9,6 +9,7 @@ import pytest
 from dramatiq.message import Message
 
 from common.clock import VirtualClock
+from common.messages import Job
 from tests.broker.conftest import working
 from tests.broker.looking import eventually, job, ready, waiting
 
@@ -156,26 +157,38 @@ def test_a_rush_is_moved_a_batch_at_a_time_in_the_order_of_its_instants(virtual,
     assert [f"{n:04}" for n in range(1_200)] == [ready_id.partition("@")[0] for ready_id in ready(virtual)]
 
 
-def test_a_job_whose_body_was_deleted_in_the_dashboard_is_dropped_and_named(virtual, clock):
-    virtual.schedule(job("gone", due_ms=clock.now_ms()))
-    virtual.schedule(job("here", due_ms=clock.now_ms()))
-    virtual.client.hdel("dramatiq:default.DQ.msgs", "gone")
+def test_a_plain_job_gets_the_body_it_would_have_been_given(virtual, clock):
+    virtual.client.zadd("dramatiq:default.DQ", {"dlv_1": clock.now_ms()})
 
-    [promotion] = virtual.promote()
+    virtual.promote()
 
-    assert promotion.lost == ("gone",)
-    assert ready(virtual) == [f"here@{clock.now_ms()}"]
-    assert waiting(virtual) == {}
+    plain = Job(id="dlv_1", actor="default", args=("dlv_1",), due_ms=clock.now_ms())
+    ready_id = f"dlv_1@{clock.now_ms()}"
+    assert virtual.client.hget("dramatiq:default.msgs", ready_id) == plain.body().encode()
 
 
-def test_another_process_may_write_the_sorted_set_itself(broker, send):
-    """As the ledger's scripts do: a score and a body, nothing else."""
+def test_a_plain_job_can_be_moved(virtual, clock):
+    virtual.client.zadd("dramatiq:default.DQ", {"dlv_1": clock.now_ms()})
+
+    assert virtual.move("default", "dlv_1", clock.now_ms() + 20) is True
+
+    assert waiting(virtual) == {"dlv_1": clock.now_ms() + 20}
+    assert virtual.client.exists("dramatiq:default.DQ.msgs") == 0
+
+
+def test_another_process_may_write_the_sorted_set_itself(broker):
+    """As the ledger's scripts do: a score, nothing else."""
+    calls = []
+
+    @dramatiq.actor(broker=broker, actor_name="default")
+    def default(whom):
+        calls.append(whom)
+
     now_ms = broker.clock.now_ms()
-    broker.client.hset("dramatiq:default.DQ.msgs", "dlv_1", job("dlv_1", due_ms=now_ms).body())
     broker.client.zadd("dramatiq:default.DQ", {"dlv_1": now_ms})
 
     with working(broker):
-        eventually(lambda: send.calls == ["dlv_1"])
+        eventually(lambda: calls == ["dlv_1"])
         broker.join("default", interval=5, timeout=5_000)
 
 

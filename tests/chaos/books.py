@@ -81,7 +81,7 @@ def work(client: redis.Redis) -> Work:
 
 
 def stuck(client: redis.Redis) -> list[str]:
-    """Jobs without a body, bodies without a job, messages nobody answers for: what would never move again."""
+    """Bodies without a job, messages nobody answers for: what would never move again."""
     found = []
     for queue in QUEUES:
         waiting, bodies = (
@@ -94,7 +94,6 @@ def stuck(client: redis.Redis) -> list[str]:
         ready = _members(client.lrange(keys.ready(queue), 0, -1)) | held
         bodies_ready = _members(client.hkeys(keys.ready(queue) + ".msgs"))
         for what, ids in (
-            ("a job without a body", waiting - bodies),
             ("a body without a job", bodies - waiting),
             ("a message nobody has", bodies_ready - ready),
             ("a message without a body", held - bodies_ready),

@@ -110,6 +110,30 @@ async def test_a_delayed_job_can_be_looked_at_though_its_id_has_a_slash(
     assert (page.status, STEP in page.text) == (200, True)
 
 
+async def test_what_the_ledger_planned_is_counted_listed_and_shown_though_it_has_no_body(
+    console: Console, plain: redis.Redis
+) -> None:
+    plain.zadd(f"{QUEUE_NAMESPACE}:{dq_name('send')}", {STEP: console.clock.now_ms() + 60_000})
+
+    (link,) = links(await console.sees("/dramatiq/queues/send/delayed"))
+    page = await console.sees(link)
+
+    assert (page.status, STEP in page.text) == (200, True)
+    [send] = [queue for queue in console.app[dashboard.DASHBOARD].app.iface.queues if queue.name == "send"]  # type: ignore[attr-defined]
+    assert (send.jobs, send.jobs_delayed, send.jobs_dead) == (0, 1, 0)
+
+
+async def test_what_waits_is_shown_a_page_at_a_time_the_soonest_first(
+    console: Console, plain: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.console.queues.reads.PAGE", 2)
+    plain.zadd(f"{QUEUE_NAMESPACE}:{dq_name('send')}", {"third": 30, "first": 10, "second": 20})
+
+    pages = [links(await console.sees(f"/dramatiq/queues/send/delayed?cursor={cursor}")) for cursor in (0, 2, 4)]
+
+    assert [[link.rpartition("/")[2] for link in page] for page in pages] == [["first", "second"], ["third"], []]
+
+
 async def test_a_job_that_became_due_is_found_by_the_id_it_has_since(
     console: Console, broker: DurableRedisBroker
 ) -> None:
@@ -202,6 +226,7 @@ async def test_a_body_that_is_no_message_hides_no_other(
     console: Console, broker: DurableRedisBroker, plain: redis.Redis
 ) -> None:
     broker.schedule(job(console, in_ms=60_000))
+    plain.zadd(f"{QUEUE_NAMESPACE}:{dq_name('send')}", {"junk": console.clock.now_ms()})
     plain.hset(f"{QUEUE_NAMESPACE}:{dq_name('send')}.msgs", "junk", b"\xff{")
 
     page = await console.sees("/dramatiq/queues/send/delayed")

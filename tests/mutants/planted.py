@@ -203,7 +203,6 @@ MUTANTS: tuple[Mutant, ...] = (
     # lib
     Mutant(LEDGER, "lib", "local SILENT_MS = 4000", "local SILENT_MS = 4000000000000"),
     Mutant(LEDGER, "lib", "  redis.call('ZADD', delayed(queue), due_ms, id)\n  return due_ms", "  return due_ms"),
-    Mutant(LEDGER, "lib", "  keep_body(queue, id, due_ms)\n  redis.call('ZADD'", "  redis.call('ZADD'"),
     Mutant(LEDGER, "lib", "    due_ms = due_ms + 1\n", "    break\n"),
     Mutant(
         LEDGER,
@@ -399,7 +398,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(BROKER, "fetch", '"LPOP"', '"RPOP"'),
     # move
     Mutant(BROKER, "move", "    return -1\n", "    -- goes on\n"),
-    Mutant(BROKER, "move", 'redis.call("HSET", waiting .. ".msgs", id, ARGV[7])\n'),
+    Mutant(BROKER, "move", '    redis.call("HSET", waiting .. ".msgs", id, ARGV[7])\n'),
+    Mutant(BROKER, "move", 'if ARGV[7] ~= "" then', "if true then"),
     Mutant(BROKER, "move", "    return 0\n", "    -- goes on\n"),
     # nack, note
     Mutant(BROKER, "nack", "    return 0\n", "    -- goes on\n"),
@@ -420,8 +420,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         BROKER,
         "promote",
-        '"HSETNX", ready .. ".msgs", ready_id, bodies[i]) == 1',
-        '"HSETNX", ready .. ".msgs", ready_id, bodies[i]) >= 0',
+        '"HSETNX", ready .. ".msgs", ready_id, body) == 1',
+        '"HSETNX", ready .. ".msgs", ready_id, body) >= 0',
     ),
     Mutant(BROKER, "promote", '        redis.call("ZREM", waiting, unpack(ids))\n'),
     Mutant(BROKER, "promote", '        redis.call("HDEL", waiting .. ".msgs", unpack(ids))\n'),
@@ -433,6 +433,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(BROKER, "promote", "from > tonumber(now_ms) and 0 or 1", "1"),
     Mutant(BROKER, "promote", '"RPUSH"', '"LPUSH"'),
+    Mutant(BROKER, "promote", "bodies[i] or plain(queue, id, due_ms)", "plain(queue, id, due_ms)"),
     # purge, qsize
     Mutant(BROKER, "purge", 'redis.call("DEL", queue, queue .. ".msgs", queue .. ".XQ", queue .. ".XQ.msgs")\n'),
     Mutant(BROKER, "qsize", '    + redis.call("HLEN", queue .. ".msgs")\n'),

@@ -1,6 +1,6 @@
 -- What all scripts share. Keys of queues are derived from the queue's name; all carry the hash tag of KEYS[1].
 --   queue:<q>.DQ        ZSET  job id → instant it is due, ms
---   queue:<q>.DQ.msgs   HASH  job id → dramatiq message, JSON
+--   queue:<q>.DQ.msgs   HASH  job id → dramatiq message, JSON, of a job that is not like ours
 
 local P = '{advent}:'
 
@@ -17,15 +17,8 @@ local function delayed(queue)
 end
 
 -- Schedule a job; scheduling it again moves it. All our jobs are alike: the actor bears its queue's name and is given
--- the job's id. The body is dramatiq's own message (2.2), with the `eta` that its dashboard shows
--- and without the timestamp, which nobody reads.
-local BODY = '{"queue_name":"%s","actor_name":"%s","args":["%s"],"kwargs":{},"options":{"eta":%d},' ..
-  '"message_id":"%s"}'
-
-local function keep_body(queue, id, due_ms)
-  redis.call('HSET', delayed(queue) .. '.msgs', id, string.format(BODY, queue, queue, id, due_ms, id))
-end
-
+-- the job's id. So none has a body while it waits: promote.lua makes it when the job is due. A million of them would
+-- take a quarter of the store.
 -- Answers the instant. A job that is in hand looks again at the very instant it had when its worker's clock is behind that
 -- of the worker who made it ready: the queue takes messages of one id and instant for one, so a millisecond is added.
 local function schedule(queue, id, due_ms)
@@ -33,7 +26,6 @@ local function schedule(queue, id, due_ms)
   while redis.call('HEXISTS', P .. 'queue:' .. queue .. '.msgs', id .. '@' .. string.format('%.0f', due_ms)) == 1 do
     due_ms = due_ms + 1
   end
-  keep_body(queue, id, due_ms)
   redis.call('ZADD', delayed(queue), due_ms, id)
   return due_ms
 end
@@ -62,9 +54,7 @@ end
 local GATHER_MS = 300
 
 local function pump(due_ms)
-  if redis.call('ZADD', delayed('notion_sync'), 'NX', due_ms, 'pump') == 1 then
-    keep_body('notion_sync', 'pump', due_ms)
-  end
+  redis.call('ZADD', delayed('notion_sync'), 'NX', due_ms, 'pump')
 end
 
 local function changed(enrollment_id, now_ms)

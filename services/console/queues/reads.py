@@ -2,8 +2,8 @@
 What the dashboard reads of our queues, in place of its own way.
 
 Its own looks for workers' messages with KEYS, which goes through the whole store while everybody waits; takes a
-message's id from its body, where a job that became due has another one (`job id@due_ms`); and fails on a body that is
-no message.
+message's id from its body, where a job that became due has another one (`job id@due_ms`); fails on a body that is no
+message; and sees nothing of a plain job that waits, which has no body until it is due.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
 import redis
+from dramatiq.common import dq_name, q_name, xq_name
 from dramatiq.errors import DecodeError
 from dramatiq.message import Message
 from dramatiq_dashboard.interface import Job, RedisInterface, Worker
 
 from common.messages import QUEUE_NAMESPACE
+from common.messages import Job as Waiting
 from common.queue_scripts import ScriptedRedisBroker
 
 PAGE = 300
@@ -38,7 +40,19 @@ class DurableQueues(RedisInterface):  # type: ignore[misc]  # untyped, where it 
             for name, beat in beats
         ]
 
+    def do_get_queues_stats(self, *names: str) -> list[tuple[bytes, int, int, int]]:
+        """Of each queue: its name, and what is ready or in hand, what waits, and what failed."""
+        pipe = self._client.pipeline(transaction=False)
+        for name in names:
+            pipe.hlen(self.qualify(f"{name}.msgs"))
+            pipe.zcard(self.qualify(dq_name(name)))
+            pipe.hlen(self.qualify(f"{xq_name(name)}.msgs"))
+        counts: list[int] = pipe.execute()
+        return [(name.encode(), *counts[3 * at : 3 * at + 3]) for at, name in enumerate(names)]  # type: ignore[misc]
+
     def get_jobs(self, queue_name: str, cursor: int = 0) -> tuple[int | None, list[Job]]:
+        if queue_name == dq_name(queue_name):
+            return self._waiting(queue_name, cursor)
         found: Any = self._client.hscan(self.qualify(f"{queue_name}.msgs"), cursor, count=PAGE)
         following, bodies = found
         jobs = [_job(queue_name, stored_id.decode(), body) for stored_id, body in bodies.items()]
@@ -49,9 +63,27 @@ class DurableQueues(RedisInterface):  # type: ignore[misc]  # untyped, where it 
         key = self.qualify(f"{queue_name}.msgs")
         for stored_id in (message_id, unquote(message_id)):
             body = self._client.hget(key, stored_id)
+            if body is None and queue_name == dq_name(queue_name):
+                body = self._plain(queue_name, stored_id)
             if isinstance(body, bytes):
                 return _job(queue_name, stored_id, body)
         return None
+
+    def _waiting(self, queue_name: str, first: int) -> tuple[int | None, list[Job]]:
+        """A page of what waits, the soonest first."""
+        places: Any = self._client.zrange(self.qualify(queue_name), first, first + PAGE - 1, withscores=True)
+        if not places:
+            return None, []
+        bodies: Any = self._client.hmget(self.qualify(f"{queue_name}.msgs"), [job_id for job_id, _ in places])
+        jobs = [
+            _job(queue_name, job_id.decode(), body or _plain_body(queue_name, job_id.decode(), due_ms))
+            for (job_id, due_ms), body in zip(places, bodies, strict=True)
+        ]
+        return (first + PAGE if len(places) == PAGE else None), jobs
+
+    def _plain(self, queue_name: str, job_id: str) -> bytes | None:
+        due_ms: Any = self._client.zscore(self.qualify(queue_name), job_id)
+        return None if due_ms is None else _plain_body(queue_name, job_id, due_ms)
 
     def _in_hand(self, worker: str) -> int:
         queues: Any = self._client.smembers(f"{QUEUE_NAMESPACE}:__queues__.{worker}")
@@ -79,6 +111,10 @@ def timeago(instant: datetime) -> str:
 
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"))
+
+
+def _plain_body(queue_name: str, job_id: str, due_ms: float) -> bytes:
+    return Waiting(id=job_id, actor=q_name(queue_name), args=(job_id,), due_ms=int(due_ms)).body().encode()
 
 
 def _job(queue_name: str, stored_id: str, body: bytes) -> Job:
