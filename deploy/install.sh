@@ -164,6 +164,8 @@ backup_before() { # NAME
 sum_up() {
   if [ "$changes" -eq 0 ]; then echo "nothing had to be changed"; else echo "done: $changes changes"; fi
   [ -s "$secrets/RESEND_API_KEY" ] || say "next: fill in $etc/advent.env (RESEND_API_KEY=… and the rest; keys move to files), and run this again"
+  [ -x "$etc/alert-hook" ] || grep -q '^HEALTHCHECK_PING_URL=' "$etc/advent.env" ||
+    say "nobody is told of trouble yet: $etc/alert-hook, or HEALTHCHECK_PING_URL in advent.env (docs/deploy.md, Be told)"
   say "then: sudo advent check · sudo advent status · journalctl --namespace=advent --follow"
 }
 

@@ -38,7 +38,7 @@ copy_source() { # TARGET
 
 copy_deploy() { # TARGET
   mkdir -p "$1/deploy"
-  tar -C "$source/deploy" -cf - install.sh backup.sh restore.sh lib systemd nginx logrotate | tar -C "$1/deploy" -xf -
+  tar -C "$source/deploy" -cf - install.sh backup.sh restore.sh watch.sh lib systemd nginx logrotate | tar -C "$1/deploy" -xf -
 }
 
 install_packages() { # TARGET

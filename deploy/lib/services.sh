@@ -2,7 +2,7 @@
 # Units, their start, and the way back when a new release is not well.
 
 unit_files=(advent.target advent-store.service advent-gateway.service advent-worker.service advent-console.service
-  advent-backup.service advent-backup.timer)
+  advent-backup.service advent-backup.timer advent-watch.service advent-watch.timer)
 
 render() { # FILE
   sed -e "s|@PREFIX@|$prefix|g" -e "s|@DOMAIN@|${domain:-_}|g" -e "s|@GATEWAY_PORT@|$(setting GATEWAY_PORT 8000)|g" \
@@ -13,7 +13,10 @@ render() { # FILE
 # From the release that is current: after a way back, the units are those of the older one again.
 write_units() {
   local unit templates=$current/deploy/systemd
-  for unit in "${unit_files[@]}"; do write_file "$units/$unit" 644 < <(render "$templates/$unit"); done
+  for unit in "${unit_files[@]}"; do
+    # An older release may not have it.
+    if [ -f "$templates/$unit" ]; then write_file "$units/$unit" 644 < <(render "$templates/$unit"); else rm -f "$units/$unit"; fi
+  done
   write_file "$etc/store.conf" 644 < <(render "$templates/store.conf")
   write_file "$prefix/etc/systemd/journald@advent.conf" 644 < "$templates/journald.conf"
   write_file "$prefix/etc/sysctl.d/60-advent.conf" 644 < "$templates/sysctl.conf"
@@ -29,22 +32,25 @@ processes() {
   if "$current/bin/advent" console --help > /dev/null 2>&1; then echo console; fi
 }
 
+timers() { (cd "$units" && find . -maxdepth 1 -name 'advent-*.timer' -printf '%f\n' | sort); }
+
 start_all() {
-  local name
+  local name own_timers
   system daemon-reload
-  system enable --quiet advent.target advent-store.service advent-backup.timer
+  mapfile -t own_timers < <(timers)
+  system enable --quiet advent.target advent-store.service "${own_timers[@]}"
   # A store that runs goes on; its own restart is only for its own change.
   if [ "$store_changed" = yes ]; then system restart advent-store.service; else system start advent-store.service; fi
   for name in $(processes); do
     system enable --quiet "advent-$name.service"
     if [ "$1" = restart ]; then system restart "advent-$name.service"; else system start "advent-$name.service"; fi
   done
-  system start advent-backup.timer advent.target
+  system start "${own_timers[@]}" advent.target
 }
 
 stop_all() {
   local unit
-  for unit in advent-backup.timer advent-console.service advent-worker.service advent-gateway.service advent-store.service; do
+  for unit in advent-watch.timer advent-backup.timer advent-console.service advent-worker.service advent-gateway.service advent-store.service; do
     system stop "$unit" 2>/dev/null || true
     system disable --quiet "$unit" 2>/dev/null || true
   done

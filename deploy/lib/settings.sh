@@ -68,7 +68,7 @@ make_secret() { # NAME VALUE
 # systemd reads each secret as root and shows it to the process alone, under a path that only it knows (%d).
 write_handover() {
   local unit
-  for unit in gateway worker console; do
+  for unit in gateway worker console watch; do
     write_file "$units/advent-$unit.service.d/secrets.conf" 644 < <(handover)
   done
 }

@@ -191,6 +191,10 @@ def test_an_upgrade_that_is_not_well_is_taken_back(
     assert len(machine.backups) == 1
     assert status_of(f"{place.gateway_url}/ready") == 200
 
+    # The look of each minute, as its unit has it: the service's user, settings and keys.
+    machine.systemctl("start", "advent-watch.service")
+    assert (machine.root / "var/lib/advent/watch").read_text() == "well\n"
+
     # One whose gateway does not start: the one before is back, and says so.
     broken = shutil.copytree(newer, tmp_path / "broken")
     main = broken / "services/gateway/__main__.py"

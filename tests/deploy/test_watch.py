@@ -1,0 +1,169 @@
+"""deploy/watch.sh: who is told of trouble on one machine, and how often."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.tidy.house import ROOT
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="deploy/install.sh is for Debian and Ubuntu")
+
+_ADVENT = """#!/bin/sh
+[ "$*" = "health --quiet" ] || exit 2
+cat "{trouble}" 2>/dev/null && exit 1
+exit 0
+"""
+_HOOK = """#!/bin/sh
+[ ! -f "{refuses}" ] || exit 1
+{{ echo "$1"; cat; }} >> "{told}"
+"""
+
+
+class Watched:
+    """A machine of which `advent health` says what the test wants, and somebody who is told."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.trouble, self.told, self.refuses = (root / name for name in ("trouble", "told", "refuses"))
+        self.memory = root / "var/lib/advent/watch"
+        self.memory.parent.mkdir(parents=True)
+        self._program("opt/advent/current/bin/advent", _ADVENT.format(trouble=self.trouble))
+        self._program("etc/advent/alert-hook", _HOOK.format(refuses=self.refuses, told=self.told))
+
+    def _program(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def looks(self, *, unwell: bool, **environ: str) -> subprocess.CompletedProcess[str]:
+        """As the timer does, each minute."""
+        self.trouble.write_text("! store    does not answer\n") if unwell else self.trouble.unlink(missing_ok=True)
+        environ |= {"PATH": os.environ["PATH"], "ADVENT_PREFIX": str(self.root)}
+        return subprocess.run([ROOT / "deploy/watch.sh"], env=environ, capture_output=True, text=True, check=False)
+
+    def heard(self) -> list[str]:
+        """What was told since it was last asked; each telling begins with `well` or `unwell`."""
+        lines = self.told.read_text().splitlines() if self.told.exists() else []
+        self.told.unlink(missing_ok=True)
+        return lines
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Watched:
+    return Watched(tmp_path)
+
+
+def test_while_all_is_well_nobody_hears_anything(watched: Watched) -> None:
+    for _ in range(2):
+        done = watched.looks(unwell=False)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+    assert watched.heard() == []
+
+
+def test_trouble_of_two_minutes_is_told_once_and_so_is_its_end(watched: Watched) -> None:
+    assert "does not answer" in watched.looks(unwell=True).stderr
+    assert watched.heard() == []
+
+    watched.looks(unwell=True)
+    kind, title, *what = watched.heard()
+    assert (kind, what) == ("unwell", ["! store    does not answer"])
+    assert title == f"Advent on {os.uname().nodename} is unwell"
+    watched.looks(unwell=True)
+    assert watched.heard() == []
+
+    watched.looks(unwell=False)
+    assert watched.heard()[:2] == ["well", f"Advent on {os.uname().nodename} is well again"]
+    watched.looks(unwell=False)
+    assert watched.heard() == []
+
+
+def test_a_restart_is_no_news(watched: Watched) -> None:
+    watched.looks(unwell=True)
+    watched.looks(unwell=False)
+
+    assert watched.heard() == []
+
+
+def test_trouble_that_lasts_is_told_again_each_hour(watched: Watched) -> None:
+    for _ in range(2):
+        watched.looks(unwell=True)
+    watched.heard()
+    hour_ago = time.time() - 3600
+    os.utime(watched.memory, (hour_ago, hour_ago))
+
+    watched.looks(unwell=True)
+    assert watched.heard()[0] == "unwell"
+    watched.looks(unwell=True)
+    assert watched.heard() == []
+
+
+def test_whoever_could_not_be_told_is_told_a_minute_later(watched: Watched) -> None:
+    watched.looks(unwell=True)
+    watched.refuses.touch()
+    assert watched.looks(unwell=True).returncode == 1
+    watched.refuses.unlink()
+
+    assert watched.looks(unwell=True).returncode == 0
+    assert watched.heard()[0] == "unwell"
+
+
+def test_without_a_hook_the_journal_has_it(watched: Watched) -> None:
+    (watched.root / "etc/advent/alert-hook").unlink()
+
+    watched.looks(unwell=True)
+    done = watched.looks(unwell=True)
+
+    assert (done.returncode, done.stderr) == (0, "! store    does not answer\n")
+
+
+def test_the_hook_of_the_docs_tells_a_channel(watched: Watched) -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    code = re.search(r"((?:^    .*\n)+)", page[page.index("    #!/usr/bin/python3") :], re.MULTILINE)
+    assert code is not None
+    hook = watched.root / "etc/advent/alert-hook"
+    hook.write_text(textwrap.dedent(code[1]))
+    with channel() as (url, told):
+        watched.looks(unwell=True, CHANNEL=url)
+        assert watched.looks(unwell=True, CHANNEL=url).returncode == 0
+
+    (body,) = told
+    assert json.loads(body)["content"].endswith(" is unwell\n! store    does not answer\n")
+
+
+@contextmanager
+def channel() -> Iterator[tuple[str, list[bytes]]]:
+    """Its address, and what was posted to it."""
+    told: list[bytes] = []
+
+    class Post(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Post) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/channel", told
+        finally:
+            server.shutdown()
+            thread.join()
