@@ -180,6 +180,10 @@ async def _settle(world: World, claim: Claim, decided: Verdict) -> None:
     settled = await world.ledger.settle(
         claim, decided.outcome, decided.reason, now_ms=now_ms, due_ms=due_ms, doubt=decided.doubt
     )
+    if settled and settled.is_told:
+        metrics.DELIVERIES.labels("accepted", "").inc()
+        log.info("delivery_found_accepted", by="webhook", instead_of=decided.outcome)
+        return
     if settled and decided.outcome in ("dead", "skipped"):
         metrics.DELIVERIES.labels(decided.outcome, "").inc()
     level = log.error if decided.outcome == "dead" else log.info

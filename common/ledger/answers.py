@@ -111,14 +111,19 @@ def read_no(answer: list[Any]) -> No:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Written down. `troubled_since_ms`: this ended a trouble for which everybody had waited since then, None: none."""
+    """
+    Written down. `troubled_since_ms`: this ended a trouble for which everybody had waited since then, None: none.
+
+    `is_told`: not as asked for, but as accepted, since the provider told so while the worker had it in hand.
+    """
 
     troubled_since_ms: int | None
+    is_told: bool = False
 
 
 def read_settled(answer: int) -> Settled | None:
-    """From a script's 0, 1 or instant since when everybody had waited; None: another worker settles it."""
-    return Settled(answer if answer > 1 else None) if answer else None
+    """From a script's 0, 1, -1 or instant since when everybody had waited; None: another worker settles it."""
+    return Settled(answer if answer > 1 else None, is_told=answer < 0) if answer else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from common.domain.delivery import Fate
@@ -121,3 +123,29 @@ async def test_a_reminder_that_bounces_is_the_last(story, clock):
     lines = [entry.what for entry in await views.timeline(story.ledger, CHEN)]
     assert "reminder 72h bounced" in lines
     assert lines.count("reminder 72h accepted") == 1
+
+
+class QuickWebhook:
+    """Resend takes the mail, tells of it, and its answer is lost."""
+
+    def __init__(self, story) -> None:
+        self._story, self.asked = story, 0
+
+    async def send(self, mail, *, idempotency_key):
+        self.asked += 1
+        await self._story.post_office.send(mail, idempotency_key=idempotency_key)
+        await told(self._story, FeedbackKind.DELIVERED, step_delivery_id(CHEN, 1), id="quick")
+        raise Ambiguous("read_timeout")
+
+
+async def test_a_webhook_that_is_quicker_than_a_lost_answer_spares_the_next_try(story, chen):
+    real, quick = story.world, QuickWebhook(story)
+    story.world = replace(real, mailer=quick)
+    await story.signs_up(chen)
+    await until_h(story, 1)
+    story.world = real
+    await story.run()
+
+    record = (await story.ledger.enrollment(CHEN)).records[1]
+    assert (quick.asked, record.fate, record.attempts, record.detail) == (1, Fate.DELIVERED, 1, "re_1")
+    assert subjects(story) == 7

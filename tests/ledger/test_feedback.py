@@ -11,7 +11,7 @@ from common.domain.enrollment import ExitReason, Status
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import EnrollmentId, enrollment_id, step_delivery_id
 from common.ledger import codec, keys, views
-from common.ledger.answers import Go
+from common.ledger.answers import Go, Settled
 from common.ledger.feedback import hear, told
 from common.ledger.ledger import Ledger
 
@@ -200,6 +200,47 @@ async def test_a_lost_answer_is_found_in_what_is_told(ledger, ada, clock):
     assert (record.fate, record.sent_ms, record.attempts, record.detail) == (Fate.DELIVERED, now + 499, 1, "re_told")
     assert await ledger.client.zscore(keys.delayed("send"), claim.delivery_id) is None
     assert await ledger.client.zcard(keys.OPEN) == 0
+
+
+FAILED = [
+    {"outcome": "retry", "due_ms": 60_000, "doubt": True},
+    {"outcome": "hold", "due_ms": 60_000},
+    {"outcome": "dead", "doubt": True},
+    {"outcome": "skipped"},
+]
+
+
+@pytest.mark.parametrize("told_first", [K.SENT, K.DELIVERED])
+@pytest.mark.parametrize("settled", FAILED, ids=lambda settled: settled["outcome"])
+async def test_what_is_told_of_a_mail_in_hand_is_its_fate_whatever_becomes_of_the_try(
+    ledger, ada, clock, settled, told_first
+):
+    now = clock.now_ms()
+    await enrolled(ledger, ada, now)
+    claim = await in_hand(ledger, now)
+    await tell(ledger, about(told_first, now + 500))
+
+    due_ms = now + settled["due_ms"] if "due_ms" in settled else None
+    doubt = settled.get("doubt", False)
+    answer = await ledger.settle(claim, settled["outcome"], "why", now_ms=now + 600, due_ms=due_ms, doubt=doubt)
+
+    assert answer == Settled(None, is_told=True)
+    record = (await ledger.enrollment(ADA)).records[1]
+    fate = Fate.DELIVERED if told_first is K.DELIVERED else Fate.ACCEPTED
+    assert (record.fate, record.sent_ms, record.attempts, record.detail) == (fate, now + 499, 1, "re_told")
+    assert await ledger.client.zscore(keys.delayed("send"), claim.delivery_id) is None
+    assert await ledger.client.zcard(keys.OPEN) == 0
+    assert [letter async for letter in views.dead_letters(ledger)] == []
+
+
+async def test_that_a_mail_in_hand_failed_at_the_provider_says_nothing_of_the_try(ledger, ada, clock):
+    now = clock.now_ms()
+    await enrolled(ledger, ada, now)
+    claim = await in_hand(ledger, now)
+    await tell(ledger, about(K.FAILED, now + 500))
+
+    assert await ledger.settle(claim, "retry", "timeout", now_ms=now, due_ms=now + 60_000, doubt=True) == Settled(None)
+    assert await ledger.client.zscore(keys.delayed("send"), claim.delivery_id) == now + 60_000
 
 
 async def test_a_worker_that_died_is_not_waited_for(ledger, ada, clock):

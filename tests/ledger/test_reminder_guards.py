@@ -6,10 +6,12 @@ import pytest
 
 from common.domain.booking import BookingEvent, BookingKind
 from common.domain.delivery import Fate
+from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id
 from common.ledger import booking_views, keys
-from common.ledger.answers import GoReminder, No
+from common.ledger.answers import GoReminder, No, Settled
 from common.ledger.bookings import Bookings
+from common.ledger.feedback import hear
 from common.ledger.ledger import MAIL, Ledger
 
 HOUR_MS = 3_600_000
@@ -82,6 +84,46 @@ async def test_a_death_is_counted_once_for_a_reminder_too(ledger, reminder, cloc
         assert (await ledger.claim(reminder, worker="w2", now_ms=clock.now_ms())).why == "held"
 
     await go(ledger, reminder, clock.now_ms() + 60_000, worker="w2")
+
+
+@pytest.mark.parametrize("outcome", ["retry", "hold", "dead", "skipped"])
+@pytest.mark.parametrize("kind", [FeedbackKind.SENT, FeedbackKind.DELIVERED])
+async def test_what_is_told_of_a_reminder_in_hand_is_its_fate(ledger, reminder, clock, outcome, kind):
+    now_ms = clock.now_ms()
+    claim = await go(ledger, reminder, now_ms)
+    await ledger.freeze(claim, "mail", now_ms=now_ms)
+    feedback = Feedback(
+        kind=kind,
+        delivery_id=reminder,
+        contact_id=BORIS,
+        event_ms=now_ms + 500,
+        mailed_ms=now_ms + 400,
+        received_ms=now_ms + 505,
+        provider_id="re_told",
+        address="boris@example.org",
+    )
+    await hear(ledger, feedback, webhook_id="resend:1")
+
+    due_ms = now_ms + 60_000
+    answer = await ledger.settle(claim, outcome, "why", now_ms=now_ms + 600, due_ms=due_ms, doubt=True)
+
+    assert answer == Settled(None, is_told=True)
+    record = (await booking_views.reminder(ledger, reminder))[1]
+    fate = Fate.DELIVERED if kind is FeedbackKind.DELIVERED else Fate.ACCEPTED
+    assert (record.fate, record.sent_ms, record.detail) == (fate, now_ms + 400, "re_told")
+    assert await ledger.client.zscore(keys.delayed("send"), reminder) is None
+    assert await ledger.client.zcard(keys.DEAD) == 0
+
+
+@pytest.mark.parametrize("whose", ["*", BORIS, "somebody else"])
+async def test_a_pause_stops_a_reminder_that_is_in_hand_unless_it_is_another_persons(ledger, reminder, clock, whose):
+    claim = await go(ledger, reminder, clock.now_ms())
+    await ledger.client.hset(keys.PAUSES, whose, "{}")
+
+    answer = await ledger.freeze(claim, "mail", now_ms=clock.now_ms())
+
+    goes = ("mail", 1)
+    assert answer == (goes if whose == "somebody else" else No("held", "paused", clock.now_ms() + 60_000))
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "feedback", "tonumber(first_ms) < tonumber(event_ms)", "tonumber(first_ms) > tonumber(event_ms)"),
     Mutant(LEDGER, "feedback", "  leave()\n"),
     Mutant(LEDGER, "feedback", "if mark ~= '' then suppress() end", "suppress()"),
+    Mutant(LEDGER, "feedback", "      redis.call('HSET', delivery, 'told', mailed_ms .. ' ' .. provider_id)\n"),
     # found, found_reminder
     Mutant(LEDGER, "found", "tonumber(since_ms) ~= buried_ms", "false"),
     Mutant(LEDGER, "found", "redis.call('ZREM', dead, job)\n"),
@@ -310,12 +311,20 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "settle", "unschedule('send', job)\n"),
     Mutant(LEDGER, "settle", "complete(id, steps, now_ms)\n"),
     Mutant(LEDGER, "settle", "redis.call('ZREM', P .. 'open', job)\n"),
+    Mutant(LEDGER, "settle", "if told_id and outcome ~= 'accepted' then", "if false then"),
+    Mutant(LEDGER, "settle", "if told_id and outcome ~= 'accepted' then", "if told_id then"),
+    Mutant(LEDGER, "settle", "'accepted', told_id, told_ms", "'accepted', told_id, '0'"),
+    Mutant(LEDGER, "settle", "return told_id and -1 or", "return"),
     # settle_reminder
     Mutant(LEDGER, "settle_reminder", "if redis.call('HGET', delivery, 'fence') ~= fence then return 0 end\n"),
     Mutant(LEDGER, "settle_reminder", "  if redis.call('HGET', delivery, 'worker') == '' then return 1 end\n"),
     Mutant(LEDGER, "settle_reminder", "  due_ms = math.min(due_ms, tonumber(string.match(name, '^%d+')))\n"),
     Mutant(LEDGER, "settle_reminder", "  schedule('send', job, due_ms)\n"),
     Mutant(LEDGER, "settle_reminder", "  bury_reminder(id, name, now_ms, attempts, detail)\n"),
+    Mutant(LEDGER, "settle_reminder", "if told_id and outcome ~= 'accepted' then", "if false then"),
+    Mutant(LEDGER, "settle_reminder", "if told_id and outcome ~= 'accepted' then", "if told_id then"),
+    Mutant(LEDGER, "settle_reminder", "'accepted', told_id, told_ms", "'accepted', told_id, '0'"),
+    Mutant(LEDGER, "settle_reminder", "return told_id and -1 or", "return"),
     # shown, take_changed
     Mutant(LEDGER, "shown", "~= worker then return 0 end", "~= worker then return 1 end"),
     Mutant(LEDGER, "shown", "redis.call('HDEL', syncing, id)\n"),

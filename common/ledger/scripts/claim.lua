@@ -8,7 +8,8 @@
 --                     attempts: tries that reached for the provider; failures: those that count; unknown: 1 while a
 --                     try is under way; doubt: 1 once the outcome of one stayed unknown; why: of the last failure;
 --                     replay: 1 when a person asked for it again; lost: claims in a row whose worker
---                     died or forgot them; gone: the last claimer of whom that is counted; frozen: the mail
+--                     died or forgot them; gone: the last claimer of whom that is counted; frozen: the mail;
+--                     told: what a webhook told of it while it was in hand, see told_in_hand
 --   circuit     HASH  until, reason: everybody waits for the provider; probe: instant of the try that finds out
 -- → ['go', fence, attempts, due_ms, first_ms, failures, doubt, frozen or '', enrollment fields and values …]
 --   | ['already', fate]           it has met its fate

@@ -67,9 +67,13 @@ local function apply()
   elseif fate == 'dead' or fate == 'skipped' then
     accept_as_told()
   else
-    -- While a worker that lives has it in hand, the outcome of its try is its own to write down.
+    -- While a worker that lives has it in hand, the outcome of its try is its own to write down, knowing this.
     local holder = redis.call('HGET', delivery, 'worker')
-    if holder and (holder == '' or not alive(string.match(holder, '^[^#]*'))) then accept_as_told() end
+    if holder and (holder == '' or not alive(string.match(holder, '^[^#]*'))) then
+      accept_as_told()
+    elseif holder then
+      redis.call('HSET', delivery, 'told', mailed_ms .. ' ' .. provider_id)
+    end
   end
 end
 

@@ -90,6 +90,11 @@ local function fate_line(fate, at_ms, attempts, sent_ms, detail)
   return table.concat({fate, at_ms, attempts, sent, detail}, ' ')
 end
 
+-- What the provider told of a mail while a worker had it in hand: the instant at which it was accepted, and its id.
+local function told_in_hand(delivery)
+  return string.match(redis.call('HGET', delivery, 'told') or '', '^(%S+) (.*)$')
+end
+
 -- One fate and one reason for one step. sent_ms is 0 for what the provider never accepted.
 local function record(enrollment_id, step, fate, now_ms, attempts, sent_ms, detail)
   if fate == 'accepted' then

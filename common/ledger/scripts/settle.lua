@@ -10,11 +10,12 @@
 --   sent_ms   it was accepted at this instant, as a list tells now; 0: just now, by an answer
 -- → since_ms settled: everybody waited for the provider since then, and need not any longer | 1 settled, nobody did
 --   | 0 refused: another worker has claimed it since, and will settle it
+--   | -1 accepted, whatever became of this try: the provider told of the mail while the worker had it in hand
 
 local enrollment, delivery, circuit = KEYS[1], KEYS[2], KEYS[3]
 local id, step, fence, now_ms, steps = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local outcome, detail, due_ms, doubt = ARGV[6], ARGV[7], tonumber(ARGV[8]), ARGV[9] == '1'
-local listed_ms = tonumber(ARGV[10])
+local listed_ms = ARGV[10]
 local job = id .. '/step-' .. step
 
 if redis.call('HGET', delivery, 'fence') ~= fence then return 0 end
@@ -23,6 +24,14 @@ if redis.call('HGET', enrollment, 's' .. step) then return 0 end
 local sending = redis.call('HGET', enrollment, 'sending')
 if sending and string.match(sending, '^%d+') == step then redis.call('HDEL', enrollment, 'sending') end
 local attempts = tonumber(redis.call('HGET', delivery, 'attempts') or 0)
+
+local told_ms, told_id = told_in_hand(delivery)
+if told_id and outcome ~= 'accepted' then
+  outcome, detail, listed_ms = 'accepted', told_id, told_ms
+  tell(id, now_ms, 'found', 'step ' .. step .. ': the provider tells of it')
+else
+  told_id = nil
+end
 
 if doubt then redis.call('HSET', delivery, 'doubt', 1) end
 local troubled_since = 0
@@ -48,12 +57,12 @@ if outcome == 'retry' or outcome == 'hold' then
 end
 
 if outcome == 'accepted' then
-  local sent_ms = listed_ms > 0 and ARGV[10] or now_ms
+  local sent_ms = listed_ms ~= '0' and listed_ms or now_ms
   record(id, step, 'accepted', now_ms, attempts, sent_ms, detail)
   last_sent(id, sent_ms)
   redis.call('DEL', delivery)
   -- What was found in a list does not say that the way is open.
-  if listed_ms == 0 then troubled_since = recovered(circuit) end
+  if listed_ms == '0' then troubled_since = recovered(circuit) end
 elseif outcome == 'dead' then
   bury(id, step, now_ms, attempts, detail)
 else
@@ -67,4 +76,4 @@ redis.call('ZREM', P .. 'open', job)
 unschedule('send', job)
 complete(id, steps, now_ms)
 changed(id, now_ms)
-return math.max(troubled_since, 1)
+return told_id and -1 or math.max(troubled_since, 1)

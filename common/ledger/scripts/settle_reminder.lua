@@ -6,13 +6,21 @@
 local meeting, delivery, circuit = KEYS[1], KEYS[2], KEYS[3]
 local id, name, fence, now_ms = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local outcome, detail, due_ms, doubt = ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8] == '1'
-local listed_ms = tonumber(ARGV[9])
+local listed_ms = ARGV[9]
 local job, called = id .. '/' .. name, string.match(name, '[^/]+$')
 local contact = redis.call('HGET', meeting, 'contact')
 
 if redis.call('HGET', delivery, 'fence') ~= fence then return 0 end
 local known = redis.call('HMGET', delivery, 'attempts', 'unknown')
 local attempts = tonumber(known[1] or 0)
+local told_ms, told_id = told_in_hand(delivery)
+if told_id and outcome ~= 'accepted' then
+  outcome, detail, listed_ms = 'accepted', told_id, told_ms
+  tell(contact, now_ms, 'found', 'reminder ' .. called .. ': the provider tells of it')
+else
+  told_id = nil
+end
+
 if doubt then redis.call('HSET', delivery, 'doubt', 1) end
 local troubled_since = 0
 
@@ -38,10 +46,10 @@ if outcome == 'retry' or outcome == 'hold' then
 end
 
 if outcome == 'accepted' then
-  record_reminder(id, name, 'accepted', now_ms, attempts, listed_ms > 0 and ARGV[9] or now_ms, detail)
+  record_reminder(id, name, 'accepted', now_ms, attempts, listed_ms ~= '0' and listed_ms or now_ms, detail)
   redis.call('DEL', delivery)
   -- A list that tells of it says nothing of the way that mails go.
-  if listed_ms == 0 then troubled_since = recovered(circuit) end
+  if listed_ms == '0' then troubled_since = recovered(circuit) end
 elseif outcome == 'dead' then
   bury_reminder(id, name, now_ms, attempts, detail)
 else
@@ -51,4 +59,4 @@ else
 end
 redis.call('ZREM', P .. 'open', job)
 unschedule('send', job)
-return math.max(troubled_since, 1)
+return told_id and -1 or math.max(troubled_since, 1)
