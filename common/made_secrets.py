@@ -39,6 +39,24 @@ def with_made_secrets(settings: Settings) -> Settings:
     return settings.model_copy(update={name: kept[name] for name in wanted})
 
 
+def with_kept_secrets(settings: Settings) -> Settings:
+    """
+    The same settings, with what DATA_DIR/secrets.env says where they are unset; nothing is made or written.
+
+    Raises SettingsError when that file is there and cannot be read.
+    """
+    if settings.is_real:
+        return settings
+    try:
+        kept = _read(settings.data_dir / FILE_NAME)
+    except OSError as error:
+        raise SettingsError(
+            [f"DATA_DIR: {settings.data_dir / FILE_NAME} cannot be read ({error.strerror}); be the user who made it"]
+        ) from None
+    found = {name: kept[name] for name in _wanted(settings) if getattr(settings, name) is None and name in kept}
+    return settings.model_copy(update=found)
+
+
 def _wanted(settings: Settings) -> tuple[str, ...]:
     webhooks = ("webhook_secret", "calcom_webhook_secret", "resend_webhook_secret")
     return ("secret_key",) if settings.allow_unsigned_webhooks else ("secret_key", *webhooks)
@@ -49,7 +67,7 @@ def _keep(file: Path, names: list[str]) -> dict[str, str]:
     descriptor = os.open(file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        kept = {name.lower(): value for name, value in dotenv_values(file).items() if value}
+        kept = _read(file)
         missing = [name for name in names if name not in kept]
         if missing:
             kept |= {name: _made(name) for name in missing}
@@ -57,6 +75,10 @@ def _keep(file: Path, names: list[str]) -> dict[str, str]:
         return kept
     finally:
         os.close(descriptor)
+
+
+def _read(file: Path) -> dict[str, str]:
+    return {name.lower(): value for name, value in dotenv_values(file).items() if value}
 
 
 def _made(name: str) -> str:

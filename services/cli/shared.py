@@ -27,6 +27,14 @@ def settings_here() -> Settings:
     return with_sandbox(with_made_secrets(load_settings()))
 
 
+def settings_as_they_are() -> Settings:
+    """Likewise, for a command that speaks to what runs here: secrets that nobody has made yet stay unset."""
+    from common.made_secrets import with_kept_secrets
+    from services.supervisor.sandboxed import with_sandbox
+
+    return with_sandbox(with_kept_secrets(load_settings()))
+
+
 def settings_with_store() -> Settings:
     """Likewise, with a data store: REDIS_URL or that of a running `advent up`. Raises StoreError when there is none."""
     from common.made_secrets import with_made_secrets

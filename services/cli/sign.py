@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from services.cli.shared import now_ms, settings_here
+from services.cli.shared import now_ms, settings_as_they_are
 from services.cli.signing import PATHS, headers_for
 
 
@@ -22,7 +22,7 @@ def command(kind: str, file: Path) -> None:
     """
     from services.supervisor.house import running_in
 
-    settings = settings_here()
+    settings = settings_as_they_are()
     running = running_in(settings)
     base = running.gateway_url if running else settings.gateway_url
     headers = headers_for(kind, file.read_bytes(), settings, now_s=now_ms() // 1000)

@@ -53,5 +53,8 @@ def _secret(kind: str, settings: Settings) -> str | None:
     name = _SECRETS[kind]
     listed: tuple[str, ...] = getattr(settings, f"{name}s")
     if not listed and not settings.allow_unsigned_webhooks:
-        raise CommandFailed(f"{name.upper()}: unset, so nothing can be signed; set it as the gateway has it")
+        raise CommandFailed(
+            f"{name.upper()}: unset, so nothing can be signed; set it as the gateway has it,"
+            " or start `advent up`, which makes one"
+        )
     return listed[0] if listed else None

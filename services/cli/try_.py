@@ -13,7 +13,7 @@ import click
 from common.settings import Settings
 from services.cli.cures import CommandFailed
 from services.cli.sample import sample_signup
-from services.cli.shared import json_option, now_ms, print_json, settings_here
+from services.cli.shared import json_option, now_ms, print_json, settings_as_they_are
 from services.cli.signing import PATHS, headers_for
 
 
@@ -28,12 +28,15 @@ def command(email: str | None, as_json: bool) -> None:
     """
     from services.supervisor.house import running_in
 
-    settings = settings_here()
+    settings = settings_as_they_are()
     if settings.resend_is_real and email is None:
         raise click.UsageError("Resend is real: name an address of yours with --email")
     running = running_in(settings)
     person = sample_signup(email)
-    answer = _post(settings, running.gateway_url if running else settings.gateway_url, person)
+    gateway_url = running.gateway_url if running else settings.gateway_url
+    if not settings.webhook_secrets and not settings.allow_unsigned_webhooks:
+        _look_for(gateway_url)  # That nothing runs here is the likelier reason why nothing can be signed.
+    answer = _post(settings, gateway_url, person)
     watch = _places(settings, running.sandbox_url if running else settings.sandbox_url, answer["email"])
     if as_json:
         print_json({**answer, "watch": watch})
@@ -57,6 +60,17 @@ def _places(settings: Settings, sandbox_url: str | None, address: str) -> dict[s
     return {**places, "timeline": f"{hint(settings)} contact {address}"}
 
 
+def _look_for(base: str) -> None:
+    """Raises CommandFailed when no gateway answers there."""
+    try:
+        with urllib.request.urlopen(f"{base}/health", timeout=15):
+            return
+    except urllib.error.HTTPError as answer:
+        answer.close()
+    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        raise _no_gateway(base, error) from None
+
+
 def _post(settings: Settings, base: str, person: dict[str, Any]) -> dict[str, Any]:
     body = json.dumps(person).encode()
     headers = headers_for("signup", body, settings, now_s=now_ms() // 1000)
@@ -69,10 +83,14 @@ def _post(settings: Settings, base: str, person: dict[str, Any]) -> dict[str, An
         with refusal:
             raise CommandFailed(_refusal(refusal.code, refusal.read())) from None
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-        reason = getattr(error, "reason", error)
-        raise CommandFailed(
-            f"no gateway answers at {base} ({reason}); start `advent up` first, or set GATEWAY_PORT as it has it"
-        ) from None
+        raise _no_gateway(base, error) from None
+
+
+def _no_gateway(base: str, error: Exception) -> CommandFailed:
+    reason = getattr(error, "reason", error)
+    return CommandFailed(
+        f"no gateway answers at {base} ({reason}); start `advent up` first, or set GATEWAY_PORT as it has it"
+    )
 
 
 def _refusal(status: int, body: bytes) -> str:

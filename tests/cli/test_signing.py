@@ -72,7 +72,7 @@ def test_try_posts_a_signed_sample_and_says_where_to_watch_it(advent, gateway):
 def test_try_makes_up_another_person_each_time_or_takes_the_address_it_is_given(advent, gateway):
     gateway.answer = {"status": "accepted", "segment": "URGENT", "enrollment_id": "enr_1"}
 
-    advent("try", GATEWAY_PORT=gateway.port)
+    advent("try", GATEWAY_PORT=gateway.port, WEBHOOK_SECRET=WEBSITE)
     advent("try")
     _, said, _ = advent("try", "--email", "boris@example.org", "--json")
 
@@ -89,13 +89,38 @@ def test_try_without_a_gateway_is_one_line(advent):
     assert len(complained.splitlines()) == 1
 
 
+def test_neither_try_nor_sign_leaves_anything_where_nothing_runs(advent, file, tmp_path):
+    before = set(tmp_path.rglob("*"))
+
+    advent("try", GATEWAY_PORT=1)
+    status, _, complained = advent("sign", "signup", str(file))
+
+    assert (status, complained) == (
+        1,
+        "advent: WEBHOOK_SECRET: unset, so nothing can be signed; set it as the gateway has it, or start `advent up`,"
+        " which makes one\n",
+    )
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_both_use_what_advent_up_has_made(advent, gateway, file, tmp_path):
+    gateway.answer = {"status": "accepted", "segment": "URGENT", "enrollment_id": "enr_1"}
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "secrets.env").write_text(f"WEBHOOK_SECRET={WEBSITE}\n")
+
+    assert advent("try", GATEWAY_PORT=gateway.port)[0] == 0
+    [(_, headers, body)] = gateway.requests
+    assert Webhook(WEBSITE).verify(body, {name.lower(): value for name, value in headers.items()})
+    assert advent("sign", "signup", str(file))[0] == 0
+
+
 def test_try_shows_why_the_gateway_refused(advent, gateway):
     gateway.status, gateway.answer = (
         422,
         {"title": "Unprocessable", "errors": [{"field": "email", "message": "is bad"}]},
     )
 
-    status, _, complained = advent("try", GATEWAY_PORT=gateway.port)
+    status, _, complained = advent("try", GATEWAY_PORT=gateway.port, WEBHOOK_SECRET=WEBSITE)
 
     assert status == 1
     assert complained == "advent: the gateway answered 422: Unprocessable · email: is bad\n"
