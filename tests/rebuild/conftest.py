@@ -11,9 +11,11 @@ import pytest
 import redis.asyncio
 from aiohttp.test_utils import TestServer
 
+from actors.audit import audit
 from actors.rebuild import Summary, rebuild
+from actors.reconcile_bookings import reconcile_bookings
 from common.campaigns.loader import load_campaign
-from common.clock import VirtualClock
+from common.clock import VirtualClock, iso
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
 from common.providers.budget import Unlimited
@@ -24,6 +26,7 @@ from common.world import World
 from services.sandbox.app import build_app
 from services.sandbox.ids import (
     API_KEY,
+    CALCOM_KEY,
     CONTACT_DATABASE_ID,
     NOTION_TOKEN,
     SENDING_KEY,
@@ -52,6 +55,8 @@ class House:
             notion_base_url=f"{url}/notion",
             notion_email_sequence_db_id=SEQUENCE_DATABASE_ID,
             notion_businessx_db_id=CONTACT_DATABASE_ID,
+            calcom_api_key=CALCOM_KEY,
+            calcom_api_url=f"{url}/calcom",
             resend_requests_per_second=100_000,
             notion_requests_per_minute=1_000_000,
         )
@@ -94,6 +99,17 @@ class House:
             return await rebuild(self.world, rows)
         finally:
             await rows.close()
+
+    async def books(self, email: str, start_ms: int, *, uid: str) -> None:
+        """At Cal.com, whose webhook arrives."""
+        given = {"email": email, "start": iso(start_ms), "uid": uid, "webhook": False}
+        await self.ask("POST", "/calcom/_bookings", given)
+        await self.simulation.books(email, start_ms, uid=uid)
+
+    async def reads_the_calendar(self) -> None:
+        """The comparison with Cal.com's list, as with CALCOM_API_KEY."""
+        world = replace(self.world, calendar=self._opened[-1].calendar)
+        await reconcile_bookings(world, "poll/0")
 
     async def calm(self) -> None:
         """No faults, and requests as fast as they come."""
@@ -144,6 +160,20 @@ async def house(store: redis.asyncio.Redis, clock: VirtualClock) -> AsyncIterato
     await house.close()
     await server.close()
     sandbox.close()
+
+
+@pytest.fixture
+def audited(house: House):
+    async def audited():
+        rows = SequenceRows(
+            house.settings, house.store, clock=house.clock, budget=Unlimited(), campaign_name=house.campaign.name
+        )
+        try:
+            return await audit(house.world, rows)
+        finally:
+            await rows.close()
+
+    return audited
 
 
 @pytest.fixture
