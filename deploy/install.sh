@@ -186,6 +186,8 @@ check_all() {
       say "would upgrade, after a backup, and go back if not ready within $patience s"
     fi
     [ -s "$secrets/SECRET_KEY" ] || trouble+=$'\n'"$secrets/SECRET_KEY is missing: restore it from a backup"
+    trouble+=$'\n'$(certificate_trouble)
+    if is_our_own_certificate; then say "the certificate is signed by ourselves: nobody outside believes it"; fi
     if has_systemd; then
       ready || trouble+=$'\n'"gateway or worker is not ready: journalctl --namespace=advent --lines=50"
     fi

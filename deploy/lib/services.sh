@@ -5,9 +5,11 @@ unit_files=(advent.target advent-store.service advent-gateway.service advent-wor
   advent-backup.service advent-backup.timer advent-watch.service advent-watch.timer)
 
 render() { # FILE
+  local word=' http2' line='/@HTTP2_LINE@/d'
+  if http2_is_a_line; then word='' line='s|@HTTP2_LINE@|http2 on;|'; fi
   sed -e "s|@PREFIX@|$prefix|g" -e "s|@DOMAIN@|${domain:-_}|g" -e "s|@GATEWAY_PORT@|$(setting GATEWAY_PORT 8000)|g" \
     -e "s|@HTTP_PORT@|$http_port|g" -e "s|@HTTPS_PORT@|$https_port|g" -e "s|@NGINX_PID@|$prefix/run/nginx.pid|g" \
-    -e "s|@WEBHOOKS_PER_SECOND@|50|g" -e "s|@WEBHOOKS_BURST@|200|g" "$1"
+    -e "s|@WEBHOOKS_PER_SECOND@|50|g" -e "s|@WEBHOOKS_BURST@|200|g" -e "s|@HTTP2_WORD@|$word|g" -e "$line" "$1"
 }
 
 # From the release that is current: after a way back, the units are those of the older one again.

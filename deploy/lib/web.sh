@@ -41,6 +41,24 @@ first_certificate() {
   did "a certificate signed by ourselves, until certbot brings one"
 }
 
+# A line when what nginx shows ends within a fortnight; certbot renews thirty days ahead.
+certificate_trouble() {
+  local file=$etc/tls/fullchain.pem cure='certbot renew --dry-run says why'
+  [ -z "$certificate" ] || cure="put a newer one at $certificate"
+  [ "$nginx" = yes ] && [ -n "$domain" ] && [ -e "$file" ] || return 0
+  openssl x509 -in "$file" -noout -checkend $((14 * 86400)) > /dev/null ||
+    echo "the certificate ends on $(openssl x509 -in "$file" -noout -enddate | cut -d= -f2): $cure"
+}
+
+is_our_own_certificate() { [ "$(readlink "$etc/tls/fullchain.pem" 2> /dev/null)" = own.pem ]; }
+
+# Since 1.25.1 a line of its own; before, a word of `listen`.
+http2_is_a_line() {
+  local version
+  version=$(nginx -v 2>&1 | sed -nE 's|^.*nginx/([0-9.]+).*$|\1|p')
+  [ -n "$version" ] && [ "$(printf '%s\n1.25.1\n' "$version" | sort -V | head -n 1)" = 1.25.1 ]
+}
+
 real_certificate() {
   [ "$certbot" = yes ] && [ -z "$certificate" ] || { skip "certbot: --no-certbot, or a certificate of yours"; return 0; }
   local live=/etc/letsencrypt/live/$domain who=(--register-unsafely-without-email)

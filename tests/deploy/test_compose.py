@@ -93,6 +93,18 @@ def test_a_process_of_ours_is_one_command_with_time_to_drain(name: str) -> None:
     assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > 30
 
 
+def test_every_process_of_ours_has_the_same_keys() -> None:
+    """From `.env`; those that Advent makes for itself, beside the sandbox, are kept in DATA_DIR."""
+    assert {str(service["env_file"]) for service in OURS.values()} == {str([{"path": ".env", "required": False}])}
+    assert {str(service["volumes"]) for service in OURS.values()} == {str(["data:/data"])}
+    assert {service["environment"]["DATA_DIR"] for service in OURS.values()} == {"/data"}
+
+
+@every_service
+def test_an_image_is_named_with_its_version(name: str) -> None:
+    assert re.fullmatch(r"\S+:v?\d+\.\d+(\.\d+)?(-alpine)?|\$\{ADVENT_IMAGE:-advent:local\}", SERVICES[name]["image"])
+
+
 def test_the_store_is_in_a_network_without_a_way_out() -> None:
     assert SERVICES["store"]["networks"] == ["inner"]
     assert COMPOSE["networks"]["inner"]["internal"] is True

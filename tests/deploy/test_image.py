@@ -48,6 +48,11 @@ def test_nothing_but_that_is_sent_to_the_builder() -> None:
     }
 
 
+def test_its_base_moves_within_one_python_and_one_debian() -> None:
+    assert "ARG BASE_IMAGE=python:3.11-slim-bookworm" in LINES
+    assert {line.split()[1] for line in LINES if line.startswith("FROM ")} == {"${BASE_IMAGE}"}
+
+
 def test_it_runs_as_a_number_that_is_not_root() -> None:
     users = [line for line in LAST_STAGE if line.startswith("USER ")]
 

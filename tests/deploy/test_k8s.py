@@ -147,6 +147,17 @@ def test_no_secret_is_in_a_manifest(overlay: str) -> None:
 
 
 @both
+def test_every_process_has_the_same_keys_and_settings(overlay: str) -> None:
+    """A key of one's own would make unsubscribe links that no other process knows."""
+    ours = [(pod, one) for pod, one in pods(overlay) if one["name"] != "store"]
+    secrets = [volume["secret"] for pod, _ in ours for volume in pod["volumes"] if volume["name"] == "secrets"]
+
+    assert [{"secretName": "advent", "defaultMode": 0o440}] * 3 == secrets
+    assert len({str((one["envFrom"], one.get("env"))) for _, one in ours}) == 1
+    assert "SECRET_KEY_FILE" in config_of(overlay)
+
+
+@both
 def test_a_budget_spares_what_it_means_to(overlay: str) -> None:
     budgets = objects(overlay, "PodDisruptionBudget")
 

@@ -60,6 +60,21 @@ def test_shellcheck_finds_nothing_in_the_scripts() -> None:
     assert told.stdout + told.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("version", "line"), [("1.22.1", ""), ("1.24.0", ""), ("1.25.1", "http2 on;"), ("1.26.3 (Ubuntu)", "http2 on;")]
+)
+def test_nginx_is_told_of_http2_as_its_version_has_it(version: str, line: str) -> None:
+    render = (
+        '. lib/say.sh; places; . lib/web.sh; . lib/services.sh; http_port=80 https_port=443 domain="advent.test";'
+        f' nginx() {{ echo "nginx version: nginx/{version}" >&2; }}; render nginx/advent.conf'
+    )
+
+    told = subprocess.run(["bash", "-euc", render], cwd=DEPLOY, capture_output=True, text=True, check=True).stdout
+
+    assert f"listen 443 ssl{'' if line else ' http2'};" in told
+    assert (line in told, "@HTTP2" in told) == (True, False)
+
+
 @linux
 @install_tools
 class TestInstalled:
@@ -80,6 +95,26 @@ class TestInstalled:
         assert told.returncode == 0, told.stderr
         assert "the release is current" in told.stdout
         assert before == installed.files()
+
+    def test_check_says_when_the_certificate_ends_soon(self, installed: Machine) -> None:
+        tls = installed.root / "etc/advent/tls"
+        assert "signed by ourselves" in installed.install("--check").stdout
+        soon = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "13", "-subj", "/CN=advent.test")
+        subprocess.run(
+            ["openssl", *soon, "-keyout", tls / "soon.key", "-out", tls / "soon.pem"], check=True, capture_output=True
+        )
+        (tls / "fullchain.pem").unlink()
+        (tls / "fullchain.pem").symlink_to("soon.pem")
+        try:
+            told = installed.install("--check")
+        finally:
+            (tls / "fullchain.pem").unlink()
+            (tls / "fullchain.pem").symlink_to("own.pem")
+            (tls / "soon.pem").unlink()
+            (tls / "soon.key").unlink()
+
+        assert told.returncode == 1
+        assert re.search(r"wrong    the certificate ends on .+ GMT: certbot renew --dry-run says why", told.stderr)
 
     def test_it_says_what_a_rehearsal_leaves_out(self, installed: Machine) -> None:
         told = installed.install().stdout

@@ -1,8 +1,9 @@
 """
 A roll-out under load: gateways and workers of two versions side by side over one store, replaced one at a time.
 
-As a cluster does it: the new one is ready before the old one is told to stop, and by then nothing is sent to that one
-any more. The older version is the last release where this checkout has one; else this version with other scripts.
+As a cluster does it: gateways one after the other, and at the same time workers one after the other; the new one is
+ready before the old one is told to stop, and by then nothing is sent to that one any more. The older version is the
+last release where this checkout has one; else this version with other scripts.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,8 @@ PACKAGES = ("services", "actors", "common")
 
 Leave = Callable[[], None]
 """Stops a process once nothing is sent to it any more; it must end with status 0."""
+Start = Callable[[Path], Leave]
+"""Starts a process with the code of that folder, once it is ready."""
 
 
 @pytest.fixture
@@ -64,13 +68,15 @@ class RollOut:
         self._secret = secret
         self._doors: list[Website] = []
         self._stop = threading.Event()
+        self._starting = threading.Lock()
         self._visitors = threading.Thread(target=self._sign_up)
 
     def gateway(self, code: Path) -> Leave:
         """Start one of that code, and send to it."""
         (port,) = free_ports(1)
         url = f"http://127.0.0.1:{port}"
-        process = self._start("gateway", code, f"{url}/ready", GATEWAY_PORT=str(port), DATA_DIR=str(self._disk()))
+        disk = self.place.folder / f"disk-{port}"
+        process = self._start("gateway", code, f"{url}/ready", GATEWAY_PORT=str(port), DATA_DIR=str(disk))
         door = Website(url, self._secret)
         self._doors = [*self._doors, door]
 
@@ -104,15 +110,13 @@ class RollOut:
             number = len(self.answers)
             door = self._doors[number % len(self._doors)]
             self.answers.append(door.post(person(f"P{number}"), f"msg_{number}"))
-            time.sleep(0.1)
+            time.sleep(0.25)
 
     def _start(self, name: str, code: Path, url: str, **settings: str) -> Process:
-        process = self.place.start(name, PYTHONPATH=str(code), RETRY_DELAY_SECONDS="0.5", **UNLIMITED, **settings)
+        with self._starting:
+            process = self.place.start(name, PYTHONPATH=str(code), RETRY_DELAY_SECONDS="0.5", **UNLIMITED, **settings)
         self.place.until(lambda: status_of(url) == 200, process)
         return process
-
-    def _disk(self) -> Path:
-        return self.place.folder / f"disk-{len(self.place.processes)}"
 
 
 @pytest.fixture
@@ -129,10 +133,15 @@ def rollout(places: Callable[[], Place]) -> Iterator[RollOut]:  # noqa: F811
 def test_a_new_version_replaces_the_old_and_is_taken_back_one_by_one_and_nobody_notices(
     rollout: RollOut, older: Path
 ) -> None:
-    running = [(start, start(older)) for start in (rollout.worker, rollout.worker, rollout.gateway, rollout.gateway)]
-    rollout.open()
-    for version in (ROOT, older):
-        running = [(start, _replaced(leave, by=start, of=version)) for start, leave in running]
+    def roll(kind: Start, running: list[Leave]) -> None:
+        for version in (ROOT, older):
+            running = [_replaced(leave, by=kind, of=version) for leave in running]
+
+    kinds = (rollout.worker, rollout.gateway)
+    with ThreadPoolExecutor(len(kinds)) as at_once:
+        running = list(at_once.map(lambda kind: [kind(older), kind(older)], kinds))
+        rollout.open()
+        list(at_once.map(roll, kinds, running))
     people = rollout.close()
 
     # At the first try, each of them: nobody was turned away, not even to come back later.
@@ -144,7 +153,7 @@ def test_a_new_version_replaces_the_old_and_is_taken_back_one_by_one_and_nobody_
     assert [line for process in place.processes for line in process.logs() if line["level"] == "error"] == []
 
 
-def _replaced(leave: Leave, *, by: Callable[[Path], Leave], of: Path) -> Leave:
+def _replaced(leave: Leave, *, by: Start, of: Path) -> Leave:
     """The new one is ready before the old one is told to stop."""
     started = by(of)
     leave()
