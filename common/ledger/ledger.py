@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
-import redis.asyncio
-
-from common.domain.cadence import Cadence
 from common.domain.contact import Assessment
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import (
@@ -21,12 +16,10 @@ from common.domain.ids import (
     step_number,
 )
 from common.domain.segment import Segment
-from common.domain.standing import Caller, Person, standing_of
-from common.domain.suppression import suppression_mark
 from common.ledger import codec, keys
+from common.ledger.access import texts
 from common.ledger.answers import (
     Acceptance,
-    Changed,
     Claim,
     Go,
     GoReminder,
@@ -36,9 +29,8 @@ from common.ledger.answers import (
     read_no,
     read_settled,
 )
-from common.ledger.booking_codec import read_caller, read_calls
-from common.ledger.reminders import Reminders
-from common.ledger.scripts import Argument, PatientScripts, Scripts
+from common.ledger.burials import Burials
+from common.ledger.mirroring import Mirroring
 from common.ledger.short_ids import shortened
 from common.ledger.terms import LEASE_MS
 from common.ledger.terms import MAIL as MAIL
@@ -48,51 +40,14 @@ from common.ledger.terms import Outcome as Outcome
 REMEMBER_WEBHOOK_MS = 45 * 86_400_000
 """A repeated webhook id is recognised for this long; senders give up after days (Svix: 28 h)."""
 
-T = TypeVar("T")
 
-
-class Ledger:
+class Ledger(Mirroring, Burials):
     """
     The truth about people and deliveries, over one store.
 
     All methods raise `redis.RedisError` when the store cannot be reached or refuses to write; then nothing was changed,
     or all of it was and a repetition changes nothing.
     """
-
-    def __init__(
-        self,
-        client: redis.asyncio.Redis,
-        *,
-        campaign: str,
-        cadence: Cadence,
-        secret_key: str,
-        patient: bool = False,
-    ) -> None:
-        """`patient`: wait for a store that is away instead of raising; for workers, which have nothing better to do."""
-        self.client = client
-        self.campaign = campaign
-        self.cadence = cadence
-        self._secret_key = secret_key
-        self._calls = 0
-        self._scripts: Scripts = PatientScripts(client) if patient else Scripts(client)
-        self._reminders = Reminders(campaign, self.run_script, self.read_hash, self.mark)
-
-    async def patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Another call to the same store, with the patience of this ledger."""
-        return await self._scripts.read(call)
-
-    async def run_script(self, name: str, of_keys: Sequence[str], args: Sequence[Argument]) -> Any:
-        """The answer of one script, as text; for the parts of the ledger in files of their own."""
-        return _texts(await self._scripts.run(name, of_keys, args))
-
-    async def read_hash(self, key: str) -> dict[str, str]:
-        """One HASH, as text; empty when there is none."""
-        fields: dict[str, str] = _texts(await self._scripts.read(lambda: self.client.hgetall(key)))
-        return fields
-
-    def mark(self, address: str) -> str:
-        """What stands for an address in the suppression list."""
-        return suppression_mark(self._secret_key, address)
 
     async def accept(
         self,
@@ -109,7 +64,7 @@ class Ledger:
         be remembered as is.
         """
         enrollment = enrollment_id(self.campaign, assessment.email)
-        repeated, line, email = _texts(
+        repeated, line, email = texts(
             await self._scripts.run(
                 "accept",
                 [keys.webhook(webhook_id), keys.enrollment(enrollment)],
@@ -137,12 +92,12 @@ class Ledger:
 
     async def enrollment(self, enrollment: str) -> Enrollment | None:
         """What is known of one enrollment."""
-        fields = _texts(await self._scripts.read(lambda: self.client.hgetall(keys.enrollment(enrollment))))
+        fields = texts(await self._scripts.read(lambda: self.client.hgetall(keys.enrollment(enrollment))))
         return codec.read_enrollment(enrollment, fields) if fields else None
 
     async def enroll(self, enrollment: Enrollment, *, now_ms: int, announce: bool) -> Status | None:
         """Open the way of an accepted enrollment: step 1 is due at its instant. Repeating changes nothing."""
-        status = _texts(
+        status = texts(
             await self._scripts.run(
                 "enroll",
                 [keys.enrollment(enrollment.id)],
@@ -159,11 +114,11 @@ class Ledger:
         owner, name = split_delivery_id(delivery)
         step = step_number(name)
         asked = [codec.ANCHOR, codec.EMAIL]
-        who = _texts(await self._scripts.read(lambda: self.client.hmget(keys.enrollment(owner), asked)))
+        who = texts(await self._scripts.read(lambda: self.client.hmget(keys.enrollment(owner), asked)))
         if who[0] is None or not 1 <= step <= self.cadence.length:
             return No("unknown")
         following = self.cadence.due_ms(anchor_ms=int(who[0]), step=step + 1) if step < self.cadence.length else ""
-        answer = _texts(
+        answer = texts(
             await self._scripts.run(
                 "claim",
                 [keys.enrollment(owner), keys.delivery(delivery), keys.circuit(MAIL)],
@@ -210,7 +165,7 @@ class Ledger:
         if isinstance(claim, GoReminder):
             return await self._reminders.freeze(claim, mail, now_ms=now_ms)
         enrollment = claim.enrollment
-        answer = _texts(
+        answer = texts(
             await self._scripts.run(
                 "freeze",
                 [keys.enrollment(enrollment.id), keys.delivery(claim.delivery_id), keys.circuit(MAIL)],
@@ -298,62 +253,9 @@ class Ledger:
         """End the enrollment, if there is one, and suppress the address behind `mark`. Repeating changes nothing."""
         await self.exit(enrollment_id, ExitReason.UNSUBSCRIBED, mark=mark, now_ms=now_ms)
 
-    async def take_changed(self, *, worker: str, now_ms: int) -> Changed | None:
-        """The person who changed last and whom Notion does not show yet; theirs alone until `shown` or `not_shown`."""
-        answer = await self.run_script("take_changed", [keys.CHANGED, keys.SYNCING], [worker, now_ms])
-        if not answer:
-            return None
-        who, *flat = answer
-        enrolled, contact = (dict(zip(fields[::2], fields[1::2], strict=True)) for fields in flat)
-        booking = standing_of(list(read_calls(contact).values()), now_ms=now_ms)
-        if not enrolled:
-            return Changed(read_caller(who, contact), booking)
-        enrollment = codec.read_enrollment(who, enrolled)
-        # Whoever booked before they signed up has a page already.
-        return Changed(replace(enrollment, pages=codec.read_pages(contact) | enrollment.pages), booking)
-
-    async def shown(self, person: Person, pages: Mapping[str, str], *, worker: str, now_ms: int) -> Settled | None:
-        """Notion shows this revision of a person, on these pages; whoever waited for Notion need not any longer."""
-        return await self._shown(person, pages, worker=worker, now_ms=now_ms, again_ms=0, alone=False)
-
-    async def not_shown(self, person: Person, *, worker: str, now_ms: int, again_ms: int, alone: bool) -> None:
-        """
-        Notion could not be written; the person stays changed and is taken again at `again_ms`.
-
-        `alone`: the trouble is this person's, so nobody else waits for it.
-        """
-        await self._shown(person, {}, worker=worker, now_ms=now_ms, again_ms=again_ms, alone=alone)
-
-    async def _shown(
-        self,
-        person: Person,
-        pages: Mapping[str, str],
-        *,
-        worker: str,
-        now_ms: int,
-        again_ms: int,
-        alone: bool,
-    ) -> Settled | None:
-        fields = codec.page_fields(pages)
-        shown = await self.run_script(
-            "shown",
-            [
-                keys.contact(person.id) if isinstance(person, Caller) else keys.enrollment(person.id),
-                keys.CHANGED,
-                keys.SYNCING,
-                keys.circuit(MIRROR),
-            ],
-            [person.id, worker, now_ms, again_ms, int(alone), person.revision, *_flat(fields)],
-        )
-        return read_settled(int(shown))
-
-    async def ask_mirror(self, *, due_ms: int, now_ms: int, again: EnrollmentId | None = None) -> None:
-        """Have the mirror's pump come at `due_ms`; and one person be among the changed again."""
-        await self._scripts.run("ask_mirror", [keys.CHANGED], [due_ms, now_ms, again or ""])
-
     async def sweep(self, cursor: str, *, now_ms: int, batch: int = 500) -> tuple[str, list[str]]:
         """Heal one page of the schedule: (cursor of the next page or `0`, the jobs that were scheduled again)."""
-        following, *healed = _texts(
+        following, *healed = texts(
             await self._scripts.run("sweep", [keys.ENROLLED, keys.OPEN], [cursor, now_ms, batch])
         )
         return following, healed
@@ -380,69 +282,6 @@ class Ledger:
         """
         return bool(await self.run_script("never_accepted", [keys.delivery(claim.delivery_id)], [claim.fence]))
 
-    async def replay(
-        self, delivery: DeliveryId, *, now_ms: int, fresh: bool, again: bool = False, buried_ms: int | None = None
-    ) -> bool:
-        """
-        Plan a dead letter again, due at once. False when it is none any longer, or was buried again since `buried_ms`.
-
-        `fresh`: render it anew; only when it certainly was never accepted. `again`: the same bytes, as if never tried;
-        only when somebody decided so after it was looked for in vain.
-        """
-        way = "fresh" if fresh else "again" if again else "same"
-        if is_reminder(delivery):
-            return await self._reminders.replay(delivery, way=way, buried_ms=buried_ms, now_ms=now_ms)
-        owner, name = split_delivery_id(delivery)
-        done = await self._scripts.run(
-            "replay",
-            [keys.enrollment(owner), keys.delivery(delivery), keys.DEAD],
-            [owner, step_number(name), now_ms, way, buried_ms or 0],
-        )
-        return bool(done)
-
-    async def found_accepted(
-        self, delivery: DeliveryId, provider_id: str, *, sent_ms: int, buried_ms: int, now_ms: int
-    ) -> bool:
-        """A dead letter turns out to have been accepted. False when it is none any longer, or was buried again."""
-        if is_reminder(delivery):
-            return await self._reminders.found_accepted(
-                delivery, provider_id, sent_ms=sent_ms, buried_ms=buried_ms, now_ms=now_ms
-            )
-        owner, name = split_delivery_id(delivery)
-        done = await self._scripts.run(
-            "found",
-            [keys.enrollment(owner), keys.delivery(delivery), keys.DEAD],
-            [owner, step_number(name), now_ms, buried_ms, sent_ms, shortened(provider_id), self.cadence.length],
-        )
-        return bool(done)
-
-    async def discard(self, delivery: DeliveryId, *, now_ms: int) -> bool:
-        """Give a dead letter up for good."""
-        if is_reminder(delivery):
-            return await self._reminders.discard(delivery, now_ms=now_ms)
-        owner, name = split_delivery_id(delivery)
-        done = await self._scripts.run(
-            "discard", [keys.delivery(delivery), keys.DEAD], [owner, step_number(name), now_ms]
-        )
-        return bool(done)
-
     def deliveries(self, enrollment: EnrollmentId) -> list[DeliveryId]:
         """The deliveries of one enrollment, in order."""
         return [step_delivery_id(enrollment, step) for step in range(1, self.cadence.length + 1)]
-
-
-def _flat(fields: Mapping[str, str]) -> Iterable[str]:
-    for name, text in fields.items():
-        yield name
-        yield text
-
-
-def _texts(answer: Any) -> Any:
-    """Bytes to text, all the way down."""
-    if isinstance(answer, bytes):
-        return answer.decode()
-    if isinstance(answer, list):
-        return [_texts(item) for item in answer]
-    if isinstance(answer, dict):
-        return {_texts(key): _texts(value) for key, value in answer.items()}
-    return answer
