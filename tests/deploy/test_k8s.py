@@ -152,7 +152,7 @@ def test_every_process_has_the_same_keys_and_settings(overlay: str) -> None:
     ours = [(pod, one) for pod, one in pods(overlay) if one["name"] != "store"]
     secrets = [volume["secret"] for pod, _ in ours for volume in pod["volumes"] if volume["name"] == "secrets"]
 
-    assert [{"secretName": "advent", "defaultMode": 0o440}] * 3 == secrets
+    assert secrets == [{"secretName": "advent", "defaultMode": 0o440}] * 3
     assert len({str((one["envFrom"], one.get("env"))) for _, one in ours}) == 1
     assert "SECRET_KEY_FILE" in config_of(overlay)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -132,6 +133,22 @@ def test_one_person_is_found_by_an_id_in_the_line() -> None:
     entry = _kept(line)
 
     assert (entry.labels["service"], json.loads(entry.line)["enrollment_id"]) == ("worker", "enr_ada")
+
+
+def test_dashboards_and_docs_ask_for_labels_that_there_are() -> None:
+    dashboards = (ROOT / "deploy" / "grafana" / "dashboards").glob("*.json")
+    panels = [panel for file in dashboards for panel in json.loads(file.read_text())["panels"]]
+    asked = [target["expr"] for panel in panels if panel["type"] == "logs" for target in panel["targets"]]
+    told = re.findall(r"^    (\{.*)$", (ROOT / "docs" / "deploy.md").read_text(), re.MULTILINE)
+
+    assert (len(asked), len(told)) == (1, 2)
+    for query in asked + told:
+        selector = query[1 : query.index("}")]
+        assert set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", re.sub(r'"[^"]*"', '""', selector))) <= {
+            "service",
+            "level",
+            "event",
+        }
 
 
 def test_lines_of_the_store_come_as_they_are_and_those_of_other_containers_do_not_come() -> None:

@@ -43,6 +43,7 @@ def test_each_trouble_has_its_alert_and_each_alert_an_end(place: Place, promethe
     _providers_fail(place, prometheus)
     _one_mail_cannot_be_sent(place, prometheus)
     _the_store_goes_away(place, prometheus)
+    _a_worker_dies(place, prometheus)
 
 
 def _providers_fail(place: Place, prometheus: Prometheus) -> None:
@@ -75,14 +76,20 @@ def _the_store_goes_away(place: Place, prometheus: Prometheus) -> None:
     assert place.website.post(person("Boris"), "msg_boris", patience_s=10).status == 202
 
     prometheus.fires("StoreAway", "SpoolNotEmpty")
+    # A worker that begins meanwhile waits, and the alarm stays about the store.
+    worker = next(one for one in place.processes if one.name.endswith("-worker"))
+    assert worker.stop()[0] == 0
+    place.start("worker")
+    eventually(lambda: prometheus.value("max(advent_store_up)") == 0, "the new one to be scraped", within_s=30)
+    eventually(lambda: "WorkerAbsent" not in prometheus.firing(), "no alarm about workers", within_s=30)
+    assert "StoreAway" in prometheus.firing()
     place.store.start()
     eventually(lambda: not {"StoreAway", "SpoolNotEmpty"} & prometheus.firing(), "both to clear", within_s=30)
     eventually(lambda: place.sandbox.inbox("boris@people.example"), "Boris's mail")
 
 
-def test_a_worker_that_is_gone_is_missed(place: Place, prometheus: Prometheus) -> None:
-    worker = place.processes[-1]
-    worker.kill()
+def _a_worker_dies(place: Place, prometheus: Prometheus) -> None:
+    place.processes[-1].kill()
 
     prometheus.fires("WorkerAbsent")
     place.serve("worker")
