@@ -20,7 +20,7 @@ from tests.tidy.test_docs_operations import HOLDS, OUTCOMES, PAGE, is_logging
 
 _FIELDS = (
     "actor again_ms alone apart_ms attempt booking_id by bytes code cure delivery_id detail enrollment_id error"
-    " events exc_info failure file host in_doubt job job_id kind known lasted_s lateness_ms left merged message_id"
+    " events exc_info failure file host in_doubt instead_of job job_id kind known lasted_s lateness_ms left merged message_id"
     " messages ms note operation outcome page_id port provider provider_id queue ready_id reason repaired request_id"
     " restored revision route rows seconds segment stands status thread threads until_ms url waited_s warning way"
     " webhook_id what why worker"
@@ -102,7 +102,7 @@ def test_there_is_a_name_for_each_kind_and_only_outcomes_make_names() -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.where}:{kind.event}")
 def test_a_line_tells_only_what_names_nobody(kind: Kind) -> None:
-    assert set(kind.fields) <= FIELDS
+    assert set(kind.fields) - FIELDS == set(), "can it name a person? If certainly not, it belongs into FIELDS"
     assert set(kind.fields).isdisjoint(PRIVATE_KEYS)
 
 
