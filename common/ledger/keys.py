@@ -29,8 +29,8 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `calendar:<campaign>` | HASH | `changes`, `all`: until when Cal.com's bookings were compared, ms, by what was asked for | for ever |
 | `sweep` | STRING | which worker sweeps | seconds |
 | `ping` | STRING | which worker pings | seconds |
-| `budget:<provider>` | STRING, ZSET | see `providers/budget.py` | minutes |
-| `mirror:*` | | see `providers/guard.py` | minutes |
+| `budget:<provider>`, `budget:<provider>:after` | LIST, HASH | instants of the last requests; not before when, see `budget.lua` | minutes |
+| `mirror:create:<database>:<enr>` | HASH | who creates a page of Notion just now, or which it became, see `guard.lua` | an hour; a day when in doubt |
 | `queue:<q>`, `queue:<q>.msgs` | LIST, HASH | dramatiq's ready messages | until worked off |
 | `queue:<q>.DQ`, `queue:<q>.DQ.msgs` | ZSET, HASH | delayed messages by due instant, ms; ours have no body | until due |
 | `queue:<q>.XQ`, `queue:<q>.XQ.msgs` | ZSET, HASH | messages that failed by our own mistake | until a person removes them |
@@ -38,6 +38,10 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `queue:__probing__` | HASH | queue → instant from which one message a second is made ready, ms | while its provider is in trouble |
 | `queue:__failed__.<q>` | SET | jobs that were made ready so and failed: others come first | as above |
 | `queue:__heartbeats__` | ZSET | worker → its last sign of life, ms of the store's clock | seconds |
+| `queue:__queues__.<worker>` | SET | queues that it took messages from | while it lives |
+| `queue:__acks__.<worker>.<q>` | SET | messages that it has in hand, by ready id | until it is done with them |
+| `queue:__started__.<worker>.<q>` | SET | those of them that it has begun: only these can have killed it | as above |
+| `queue:__takeovers__.<q>` | HASH | ready id → workers that died while they ran it | as above |
 """
 
 from __future__ import annotations

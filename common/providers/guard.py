@@ -16,7 +16,10 @@ from common.clock import Clock
 
 SETTLE_MS = 30_000
 """How long a create without an answer is looked for before it is repeated; Notion does not say how far queries lag."""
-KEEP_MS = 86_400_000
+DOUBT_MS = 86_400_000
+"""How long it is known that a create had no answer: whoever repeats it looks for copies afterwards."""
+CREATED_MS = 3_600_000
+"""How long a created page is found here; by then the ledger has its id, or queries show it. A key of each person."""
 
 _SCRIPT = (Path(__file__).parent / "scripts" / "guard.lua").read_text()
 
@@ -57,7 +60,7 @@ class StoreCreateGuard(CreateGuard):
         self._script = client.register_script(_SCRIPT)
 
     async def begin(self, database: str, enrollment_id: str) -> Turn:
-        args: list[str | int] = ["begin", self._clock.now_ms(), self._settle_ms, KEEP_MS]
+        args: list[str | int] = ["begin", self._clock.now_ms(), self._settle_ms, DOUBT_MS]
         word, value = (_text(part) for part in await self._script(keys=[_key(database, enrollment_id)], args=args))
         if word == "page":
             return Turn(page_id=value)
@@ -66,7 +69,7 @@ class StoreCreateGuard(CreateGuard):
         return Turn(after_doubt=value == "1")
 
     async def created(self, database: str, enrollment_id: str, page_id: str) -> None:
-        await self._script(keys=[_key(database, enrollment_id)], args=["created", page_id, KEEP_MS])
+        await self._script(keys=[_key(database, enrollment_id)], args=["created", page_id, CREATED_MS])
 
     async def forget(self, database: str, enrollment_id: str) -> None:
         await self._client.delete(_key(database, enrollment_id))

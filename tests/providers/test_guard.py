@@ -38,6 +38,17 @@ async def test_what_was_created_is_known_to_the_next_before_any_query_shows_it(g
     assert Turn(page_id="page-1") == await guard.begin("sequence", ADA)
 
 
+async def test_what_was_created_is_kept_for_an_hour_and_a_doubt_for_a_day(
+    guard: StoreCreateGuard, store: redis.asyncio.Redis
+) -> None:
+    await guard.begin("sequence", ADA)
+    await guard.begin("contact", ADA)
+    await guard.created("contact", ADA, "page-1")
+
+    kept_ms = [await store.pttl(f"{{advent}}:mirror:create:{database}:{ADA}") for database in ("sequence", "contact")]
+    assert [round(ms / 3_600_000) for ms in kept_ms] == [24, 1]
+
+
 async def test_an_attempt_without_an_outcome_may_be_repeated_when_it_has_settled(
     guard: StoreCreateGuard, clock: VirtualClock
 ) -> None:
