@@ -67,7 +67,8 @@ def of_work(found: Figures, limits: Limits) -> Iterator[Aspect]:
         )
         yield Aspect(provider, held_ms is None, said)
     behind = found.mirror_lag_ms > limits.behind_ms
-    yield Aspect("mirror", not behind, f"{found.behind} behind, the oldest for {_span(found.mirror_lag_ms)}")
+    said = f"{found.behind} behind, the oldest for {_span(found.mirror_lag_ms)}" if found.behind else "shows everything"
+    yield Aspect("mirror", not behind, said)
     failed = {name: queue.failed for name, queue in found.queues.items() if queue.failed}
     said = ", ".join(f"{number} in {name}" for name, number in failed.items())
     yield Aspect("failed", True, f"{said}; `job_failed` in the log says why" if failed else "none")
