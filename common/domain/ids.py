@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from typing import NewType
@@ -16,6 +15,8 @@ BookingId = NewType("BookingId", str)
 DeliveryId = NewType("DeliveryId", str)
 """`enr_…/step-3`, or `bkg_…/1764856800000/24h`: one step of an enrollment, or one reminder of a meeting's start, ms."""
 
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
 _ENROLLMENT = re.compile(r"enr_[a-z2-7]{16}")
 
 
@@ -27,7 +28,13 @@ def normal_address(address: str) -> str:
 def enrollment_id(campaign: str, address: str) -> EnrollmentId:
     """80 bits of SHA-256: with a million people the odds of one collision are 1 in 2·10¹²."""
     digest = hashlib.sha256(f"{campaign}\n{normal_address(address)}".encode()).digest()
-    return EnrollmentId("enr_" + base64.b32encode(digest[:10]).decode().lower())
+    return EnrollmentId(f"enr_{_base32(digest)}")
+
+
+def _base32(digest: bytes) -> str:
+    """Its first 80 bits in lower case, ten at a time: `base64.b32encode` takes three times as long."""
+    bits = int.from_bytes(digest[:10], "big")
+    return "".join([_PAIRS[bits >> shift & 1023] for shift in range(70, -10, -10)])
 
 
 def is_enrollment_id(text: str) -> bool:
@@ -41,7 +48,7 @@ def step_delivery_id(enrollment: EnrollmentId, number: int) -> DeliveryId:
 
 def booking_id(uid: str) -> BookingId:
     """80 bits of SHA-256 of Cal.com's uid, which may hold anything."""
-    return BookingId("bkg_" + base64.b32encode(hashlib.sha256(uid.encode()).digest()[:10]).decode().lower())
+    return BookingId(f"bkg_{_base32(hashlib.sha256(uid.encode()).digest())}")
 
 
 def reminder_delivery_id(booking: BookingId, *, start_ms: int, name: str) -> DeliveryId:

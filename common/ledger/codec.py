@@ -29,6 +29,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from pydantic_core import to_json
+
 from common.domain.contact import Assessment
 from common.domain.delivery import Fate, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
@@ -67,10 +69,7 @@ def told(assessment: Assessment) -> str:
     values = [getattr(assessment, name) for name in _TOLD]
     while values[-1] is None or values[-1] == {}:
         values.pop()
-    return _dense(values)
-
-
-_dense = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    return to_json(values).decode()
 
 
 def assessment_fields(assessment: Assessment) -> dict[str, str]:

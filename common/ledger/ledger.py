@@ -64,28 +64,26 @@ class Ledger(Mirroring, Burials):
         be remembered as is.
         """
         enrollment = enrollment_id(self.campaign, assessment.email)
-        repeated, line, email = texts(
-            await self._scripts.run(
-                "accept",
-                [keys.webhook(webhook_id), keys.enrollment(enrollment)],
-                [
-                    enrollment,
-                    received_ms,
-                    REMEMBER_WEBHOOK_MS,
-                    answer or "",
-                    assessment.segment.value,
-                    self.campaign,
-                    assessment.email,
-                    codec.told(assessment),
-                ],
-            )
+        repeated, line, email = await self._scripts.run(
+            "accept",
+            (keys.webhook(webhook_id), keys.enrollment(enrollment)),
+            (
+                enrollment,
+                received_ms,
+                REMEMBER_WEBHOOK_MS,
+                answer or "",
+                assessment.segment.value,
+                self.campaign,
+                assessment.email,
+                codec.told(assessment),
+            ),
         )
-        given, segment, first_ms, owner = line.split(" ")
+        given, segment, first_ms, owner = line.decode().split(" ")
         return Acceptance(
             answer=given,
             repeated=bool(repeated),
             enrollment_id=EnrollmentId(owner),
-            email=email or assessment.email,
+            email=email.decode() or assessment.email,
             segment=Segment(segment),
             received_ms=int(first_ms),
         )

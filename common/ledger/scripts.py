@@ -1,5 +1,6 @@
 """
-Runs the Lua scripts, one EVALSHA each, and gathers the calls of one loop turn into one pipeline.
+Runs the Lua scripts, by EVALSHA, and gathers the calls of one loop turn: those of a script that takes many into one
+call, the others into one pipeline.
 
 Under load a gateway then pays one round trip, and the store one fsync, for many signups; a single call pays nothing.
 """
@@ -25,7 +26,10 @@ T = TypeVar("T")
 
 Argument = str | int | float | bytes
 GATHERED_MAX = 256
-"""Calls in one pipeline: one batch occupies the store for a few milliseconds at most."""
+"""Calls sent together: one batch occupies the store for a few milliseconds at most."""
+
+TAKE_MANY = frozenset({"accept"})
+"""Scripts that take the keys and arguments of any number of calls, one after the other, and give a list of answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,71 +47,98 @@ def load(name: str) -> Script:
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
+@dataclass(slots=True)
+class _Call:
+    """One call of a script, for one who waits for its answer or, of a script that takes many, for several."""
+
+    script: Script
+    keys: list[str]
+    args: list[Argument]
+    waiting: list[asyncio.Future[Any]]
+
+    @property
+    def command(self) -> tuple[Argument, ...]:
+        return ("EVALSHA", self.script.sha, len(self.keys), *self.keys, *self.args)
+
+    def answer(self, answer: Any) -> None:
+        """An exception is one, for all of them or, within a list, for that one."""
+        is_list = self.script.name in TAKE_MANY and not isinstance(answer, BaseException)
+        for future, own in zip(self.waiting, answer if is_list else [answer] * len(self.waiting), strict=True):
+            if future.done():
+                continue
+            if isinstance(own, BaseException):
+                future.set_exception(own)
+            else:
+                future.set_result(own)
+
+
 class Scripts:
     """The scripts over one client, for one event loop."""
 
     def __init__(self, client: redis.asyncio.Redis) -> None:
         self._client = client
         self._command: Callable[..., Awaitable[Any]] = client.execute_command
-        self._waiting: list[tuple[tuple[Any, ...], Script, asyncio.Future[Any]]] = []
+        self._waiting: list[_Call] = []
         self._batches: set[asyncio.Task[None]] = set()
 
     async def run(self, name: str, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """The script's answer. Raises `redis.RedisError`: what it does was then done whole, or not at all."""
-        script = load(name)
-        return await self._gathered(("EVALSHA", script.sha, len(keys), *keys, *args), script)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+        self._waiting.append(_Call(load(name), [*keys], [*args], [answer]))
+        if len(self._waiting) == 1:
+            loop.call_soon(self._depart)
+        return await answer
 
     async def read(self, call: Callable[[], Awaitable[T]]) -> T:
         """A plain command, under the same terms as `run`."""
         return await call()
 
-    async def _gathered(self, command: tuple[Any, ...], script: Script) -> Any:
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append((command, script, answer))
-        if len(self._waiting) == 1:
-            loop.call_soon(self._depart)
-        return await answer
-
     def _depart(self) -> None:
         waiting, self._waiting = self._waiting, []
         for first in range(0, len(waiting), GATHERED_MAX):
-            batch = asyncio.ensure_future(self._send(waiting[first : first + GATHERED_MAX]))
+            batch = asyncio.ensure_future(self._send(_gathered(waiting[first : first + GATHERED_MAX])))
             self._batches.add(batch)
             batch.add_done_callback(self._batches.discard)
 
-    async def _send(self, calls: list[tuple[tuple[Any, ...], Script, asyncio.Future[Any]]]) -> None:
+    async def _send(self, calls: list[_Call]) -> None:
         try:
-            if len(calls) == 1:
-                answers = [await self._one(*calls[0][:2])]
-            else:
-                answers = await self._many(calls)
+            answers = await self._many(calls) if len(calls) > 1 else [await self._one(calls[0])]
         except (redis.RedisError, OSError, asyncio.CancelledError) as error:
             answers = [error] * len(calls)
-        for (_, _, future), answer in zip(calls, answers, strict=True):
-            if future.done():
-                continue
-            if isinstance(answer, BaseException):
-                future.set_exception(answer)
-            else:
-                future.set_result(answer)
+        for call, answer in zip(calls, answers, strict=True):
+            call.answer(answer)
 
-    async def _one(self, command: tuple[Any, ...], script: Script) -> Any:
+    async def _one(self, call: _Call) -> Any:
         try:
-            return await self._command(*command)
+            return await self._command(*call.command)
         except NoScriptError:
-            return await self._command("EVAL", script.text, *command[2:])
+            return await self._command("EVAL", call.script.text, *call.command[2:])
 
-    async def _many(self, calls: list[tuple[tuple[Any, ...], Script, asyncio.Future[Any]]]) -> list[Any]:
+    async def _many(self, calls: list[_Call]) -> list[Any]:
         pipeline = self._client.pipeline(transaction=False)
-        for command, _, _ in calls:
-            pipeline.execute_command(*command)
+        for call in calls:
+            pipeline.execute_command(*call.command)
         answers: list[Any] = await pipeline.execute(raise_on_error=False)
         for index, answer in enumerate(answers):
             if isinstance(answer, NoScriptError):
                 # A store that restarted has forgotten its scripts; a call refused for that has changed nothing.
-                answers[index] = await self._one(*calls[index][:2])
+                answers[index] = await self._one(calls[index])
         return answers
+
+
+def _gathered(calls: list[_Call]) -> list[_Call]:
+    """Neighbours of a script that takes many, in one call each; their order stays."""
+    gathered: list[_Call] = []
+    for call in calls:
+        last = gathered[-1] if gathered else None
+        if last is None or last.script is not call.script or call.script.name not in TAKE_MANY:
+            gathered.append(call)
+            continue
+        last.keys += call.keys
+        last.args += call.args
+        last.waiting += call.waiting
+    return gathered
 
 
 class PatientScripts(Scripts):

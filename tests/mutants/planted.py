@@ -44,16 +44,18 @@ MUTANTS: tuple[Mutant, ...] = (
         "tonumber(received_ms) > tonumber(assessed_ms)",
         "tonumber(received_ms) < tonumber(assessed_ms)",
     ),
-    Mutant(LEDGER, "accept", "  redis.call('SADD', P .. 'enrolled', id)\n"),
-    Mutant(LEDGER, "accept", "  count('accepted', 1)\n"),
+    Mutant(LEDGER, "accept", "    redis.call('SADD', P .. 'enrolled', id)\n"),
+    Mutant(LEDGER, "accept", "    count('accepted', 1)\n"),
     Mutant(
         LEDGER,
         "accept",
-        "  schedule('classify', id, received_ms)\n  if is_paused(id)",
-        "  if is_paused(id)",
+        "    schedule('classify', id, received_ms)\n    if is_paused(id)",
+        "    if is_paused(id)",
     ),
-    Mutant(LEDGER, "accept", "  if is_paused(id) then hold(id, 'paused', received_ms) end\n"),
+    Mutant(LEDGER, "accept", "    if is_paused(id) then hold(id, 'paused', received_ms) end\n"),
     Mutant(LEDGER, "accept", "redis.call('SET', webhook, line, 'PX', remember_ms)\n"),
+    Mutant(LEDGER, "accept", "local was_well, answer = pcall(accept, ", "local was_well, answer = true, accept("),
+    Mutant(LEDGER, "accept", "unpack(ARGV, arg - 7, arg)", "unpack(ARGV, 1, 8)"),
     # accept_booking
     Mutant(LEDGER, "accept_booking", "if given then", "if false then"),
     Mutant(

@@ -1,0 +1,106 @@
+"""Signups that come together are taken in one call of the store, each for itself."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+import redis
+import redis.asyncio
+
+from common.clock import VirtualClock
+from common.domain.contact import Assessment
+from common.domain.ids import enrollment_id
+from common.ledger import keys
+from common.ledger.answers import Acceptance
+from common.ledger.ledger import Ledger
+
+
+async def together(ledger: Ledger, people: list[Assessment], *, now_ms: int) -> list[Acceptance | BaseException]:
+    return await asyncio.gather(
+        *(
+            ledger.accept(person, webhook_id=f"signup:{number}", received_ms=now_ms + number)
+            for number, person in enumerate(people)
+        ),
+        return_exceptions=True,
+    )
+
+
+def people(ada: Assessment, number: int) -> list[Assessment]:
+    return [replace(ada, email=f"p{index}@example.org", red_systems=index % 3) for index in range(number)]
+
+
+async def test_each_gets_its_own_answer_from_one_call(
+    ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
+) -> None:
+    now_ms = clock.now_ms()
+    await ledger.accept(ada, webhook_id="signup:ada", received_ms=now_ms)
+    await store.config_resetstat()
+    several = people(ada, 20)
+
+    answers = await together(ledger, several, now_ms=now_ms)
+
+    assert [(p.email, p.segment, now_ms + n) for n, p in enumerate(several)] == [
+        (answer.email, answer.segment, answer.received_ms) for answer in answers if isinstance(answer, Acceptance)
+    ]
+    assert (await store.info("commandstats"))["cmdstat_evalsha"]["calls"] == 1
+    for number, person in enumerate(several):
+        enrollment = await ledger.enrollment(enrollment_id("christmas_2025", person.email))
+        assert enrollment is not None
+        assert (person, now_ms + number) == (enrollment.assessment, enrollment.anchor_ms)
+
+
+async def test_what_one_of_them_meets_is_no_others_concern(
+    ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
+) -> None:
+    several = people(ada, 5)
+    await store.set(keys.enrollment(enrollment_id("christmas_2025", several[2].email)), "not a HASH")
+
+    answers = await together(ledger, several, now_ms=clock.now_ms())
+
+    assert isinstance(answers[2], redis.ResponseError)
+    assert "WRONGTYPE" in str(answers[2])
+    assert [answer.answer for answer in answers if isinstance(answer, Acceptance)] == ["accepted"] * 4
+    assert await store.exists(keys.webhook("signup:2")) == 0
+    assert await store.zcard(keys.delayed("classify")) == 4
+
+
+async def test_a_store_that_has_forgotten_its_scripts_takes_them_all(
+    ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
+) -> None:
+    await store.script_flush()
+
+    answers = await together(ledger, [*people(ada, 5), *people(ada, 5)], now_ms=clock.now_ms())
+
+    given = [answer.answer for answer in answers if isinstance(answer, Acceptance)]
+    assert given == ["accepted"] * 5 + ["duplicate"] * 5
+
+
+async def test_among_other_calls_the_order_stays(ledger: Ledger, ada: Assessment, clock: VirtualClock) -> None:
+    now_ms, ids = clock.now_ms(), [enrollment_id("christmas_2025", person.email) for person in people(ada, 2)]
+
+    first, left, second, left_too = await asyncio.gather(
+        ledger.accept(people(ada, 2)[0], webhook_id="signup:1", received_ms=now_ms),
+        ledger.hold(ids[0], "thinking", now_ms=now_ms),
+        ledger.accept(people(ada, 2)[1], webhook_id="signup:2", received_ms=now_ms),
+        ledger.hold(ids[1], "thinking", now_ms=now_ms),
+    )
+
+    assert (first.answer, left, second.answer, left_too) == ("accepted", True, "accepted", True)
+
+
+async def test_whoever_stops_waiting_keeps_nobody_from_their_answer(
+    ledger: Ledger, ada: Assessment, clock: VirtualClock
+) -> None:
+    waiting = [
+        asyncio.ensure_future(ledger.accept(person, webhook_id=f"signup:{number}", received_ms=clock.now_ms()))
+        for number, person in enumerate(people(ada, 3))
+    ]
+    await asyncio.sleep(0)
+    waiting[1].cancel()
+
+    assert (await waiting[0]).answer == (await waiting[2]).answer == "accepted"
+    with pytest.raises(asyncio.CancelledError):
+        await waiting[1]
+    assert await ledger.enrollment(enrollment_id("christmas_2025", people(ada, 3)[1].email)) is not None
