@@ -170,28 +170,9 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "freeze", "if suppressed then exit(id, string.match(suppressed, '^%S+'), ARGV[3]) end\n"),
     Mutant(LEDGER, "freeze", "if known[1] == 'exited' then return {'exited', known[2]} end\n"),
     Mutant(LEDGER, "freeze", "if held[1] and tonumber(held[1]) > now_ms then", "if false then"),
-    Mutant(
-        LEDGER,
-        "freeze",
-        "redis.call('HSETNX', delivery, 'frozen', mail)",
-        "redis.call('HSET', delivery, 'frozen', mail)",
-    ),
-    Mutant(
-        LEDGER,
-        "freeze",
-        "redis.call('HSETNX', delivery, 'first', now_ms)",
-        "redis.call('HSET', delivery, 'first', now_ms)",
-    ),
-    Mutant(LEDGER, "freeze", "redis.call('HSET', delivery, 'unknown', 1)\n"),
     # freeze_reminder
     Mutant(LEDGER, "freeze_reminder", "~= fence then return {'lost'} end", "~= fence then return {'held', 1, ''} end"),
     Mutant(LEDGER, "freeze_reminder", "if reason then return {'exited', reason} end\n"),
-    Mutant(
-        LEDGER,
-        "freeze_reminder",
-        "redis.call('HSETNX', delivery, 'frozen', mail)",
-        "redis.call('HSET', delivery, 'frozen', mail)",
-    ),
     Mutant(LEDGER, "freeze_reminder", "if is_paused('*') or is_paused(contact) then", "if is_paused('*') then"),
     Mutant(LEDGER, "freeze_reminder", "if is_paused('*') or is_paused(contact) then", "if is_paused(contact) then"),
     # gather_booking
@@ -215,6 +196,20 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(LEDGER, "lib", "  if not beat then return false end\n", "  if not beat then return true end\n"),
     Mutant(LEDGER, "lib", "  redis.call('ZADD', P .. 'changed', now_ms, enrollment_id)\n"),
+    Mutant(LEDGER, "lib", "'HSETNX', delivery, 'frozen', mail", "'HSET', delivery, 'frozen', mail"),
+    Mutant(LEDGER, "lib", "'HSETNX', delivery, 'first', now_ms", "'HSET', delivery, 'first', now_ms"),
+    Mutant(LEDGER, "lib", "  redis.call('HSET', delivery, 'unknown', 1)\n"),
+    Mutant(LEDGER, "lib", "  if known[1] == '' then return end\n"),
+    Mutant(LEDGER, "lib", "'why', detail, 'unknown', 0)", "'why', detail)"),
+    Mutant(LEDGER, "lib", "  redis.call('HDEL', delivery, 'lost')\n"),
+    Mutant(LEDGER, "lib", "    if outcome == 'retry' then redis.call('HINCRBY', delivery, 'failures', 1) end\n"),
+    Mutant(
+        LEDGER,
+        "lib",
+        "redis.call('HINCRBY', delivery, 'attempts', -1)",
+        "redis.call('HINCRBY', delivery, 'attempts', 1)",
+    ),
+    Mutant(LEDGER, "lib", "  schedule('send', job, due_ms)\nend\n\n-- The fate", "end\n\n-- The fate"),
     Mutant(LEDGER, "lib", "  if before then count('fate:' .. string.match(before, '^%S+'), -1) end\n"),
     Mutant(LEDGER, "lib", "tonumber(last_ms) < tonumber(sent_ms)", "tonumber(last_ms) > tonumber(sent_ms)"),
     Mutant(
@@ -298,18 +293,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "restore", "if not held then schedule(", "if true then schedule("),
     # settle
     Mutant(LEDGER, "settle", "if redis.call('HGET', delivery, 'fence') ~= fence then return 0 end\n"),
-    Mutant(LEDGER, "settle", "  if redis.call('HGET', delivery, 'worker') == '' then return 1 end\n"),
     Mutant(LEDGER, "settle", "if doubt then redis.call('HSET', delivery, 'doubt', 1) end\n"),
-    Mutant(LEDGER, "settle", "if outcome == 'retry' then redis.call('HINCRBY', delivery, 'failures', 1) end\n"),
-    Mutant(
-        LEDGER,
-        "settle",
-        "then redis.call('HINCRBY', delivery, 'attempts', -1) end",
-        "then redis.call('HINCRBY', delivery, 'attempts', 1) end",
-    ),
-    Mutant(LEDGER, "settle", "  redis.call('HDEL', delivery, 'lost')\n"),
-    Mutant(LEDGER, "settle", "  schedule('send', job, due_ms)\n  return 1", "  return 1"),
-    Mutant(LEDGER, "settle", "  redis.call('HSET', delivery, 'unknown', 0)\n"),
+    Mutant(LEDGER, "settle", "  try_again(job, id, 'step ' .. step, outcome, detail, due_ms, doubt, now_ms)\n"),
     Mutant(LEDGER, "settle", "unschedule('send', job)\n"),
     Mutant(LEDGER, "settle", "complete(id, steps, now_ms)\n"),
     Mutant(LEDGER, "settle", "redis.call('ZREM', P .. 'open', job)\n"),
@@ -319,9 +304,10 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "settle", "return told_id and -1 or", "return"),
     # settle_reminder
     Mutant(LEDGER, "settle_reminder", "if redis.call('HGET', delivery, 'fence') ~= fence then return 0 end\n"),
-    Mutant(LEDGER, "settle_reminder", "  if redis.call('HGET', delivery, 'worker') == '' then return 1 end\n"),
     Mutant(LEDGER, "settle_reminder", "  due_ms = math.min(due_ms, tonumber(string.match(name, '^%d+')))\n"),
-    Mutant(LEDGER, "settle_reminder", "  schedule('send', job, due_ms)\n"),
+    Mutant(
+        LEDGER, "settle_reminder", "'reminder ' .. called, outcome, detail,", "'reminder ' .. called, 'hold', detail,"
+    ),
     Mutant(LEDGER, "settle_reminder", "  bury_reminder(id, name, now_ms, attempts, detail)\n"),
     Mutant(LEDGER, "settle_reminder", "if told_id and outcome ~= 'accepted' then", "if false then"),
     Mutant(LEDGER, "settle_reminder", "if told_id and outcome ~= 'accepted' then", "if told_id then"),

@@ -116,9 +116,7 @@ end
 
 local held = redis.call('HMGET', circuit, 'until', 'reason', 'probe')
 if held[1] and not again then
-  -- Whoever failed last comes back at `until` and finds out for all; the others come a second later.
-  local until_ms = tonumber(held[1]) + 1000
-  if until_ms - 1000 <= now_ms then until_ms = held[3] and tonumber(held[3]) + 15000 > now_ms and now_ms + 1000 or 0 end
+  local until_ms = held_until(held, now_ms)
   if until_ms > now_ms then
     later(until_ms)
     return {'held', until_ms, held[2]}

@@ -18,8 +18,4 @@ if is_paused('*') then return {'held', now_ms + PAUSED_MS, 'paused'} end
 local held = redis.call('HMGET', circuit, 'until', 'reason')
 if held[1] and tonumber(held[1]) > now_ms then return {'held', tonumber(held[1]), held[2]} end
 
-redis.call('HSETNX', delivery, 'frozen', mail)
-redis.call('HSETNX', delivery, 'first', now_ms)
-redis.call('HSET', delivery, 'unknown', 1)
-local attempt = redis.call('HINCRBY', delivery, 'attempts', 1)
-return {'go', redis.call('HGET', delivery, 'frozen'), attempt}
+return begin_attempt(delivery, mail, now_ms)

@@ -73,6 +73,36 @@ local function tell(enrollment_id, now_ms, what, detail)
   redis.call('LTRIM', timeline, -200, -1)
 end
 
+-- The mail is kept, byte for byte, and an attempt begins: from here its outcome is unknown until it is settled. A mail kept
+-- before wins. → ['go', the frozen mail, attempt]
+local function begin_attempt(delivery, mail, now_ms)
+  redis.call('HSETNX', delivery, 'frozen', mail)
+  redis.call('HSETNX', delivery, 'first', now_ms)
+  redis.call('HSET', delivery, 'unknown', 1)
+  local attempt = redis.call('HINCRBY', delivery, 'attempts', 1)
+  return {'go', redis.call('HGET', delivery, 'frozen'), attempt}
+end
+
+-- A try failed (`retry`: it counts), or nothing happened (`hold`): again at due_ms. whose: the timeline that tells it, what: as
+-- it is called there. A hold that left a doubt reached for the provider, but spends nothing; it is told once, however long
+-- it lasts. A repetition, since the first answer was lost with the store, counts no second try.
+local function try_again(job, whose, what, outcome, detail, due_ms, doubt, now_ms)
+  local delivery = P .. 'delivery:' .. job
+  local known = redis.call('HMGET', delivery, 'worker', 'attempts', 'unknown', 'why')
+  if known[1] == '' then return end
+  redis.call('HSET', delivery, 'worker', '', 'retry', due_ms, 'why', detail, 'unknown', 0)
+  redis.call('HDEL', delivery, 'lost')
+  if outcome == 'hold' and doubt then redis.call('HSET', delivery, 'probed', 1) end
+  if outcome == 'hold' and not doubt then
+    if known[3] == '1' then redis.call('HINCRBY', delivery, 'attempts', -1) end
+  elseif outcome == 'retry' or known[4] ~= detail then
+    if outcome == 'retry' then redis.call('HINCRBY', delivery, 'failures', 1) end
+    tell(whose, now_ms, 'attempt failed', what .. ', attempt ' .. (known[2] or 0) .. ': ' .. detail)
+  end
+  redis.call('ZADD', P .. 'open', due_ms, job)
+  schedule('send', job, due_ms)
+end
+
 -- The fate that follows from all that the provider told of a mail, and its instant; see feedback.lua.
 local TOLD = {{'complained', 'complained'}, {'bounced', 'bounced'}, {'suppressed', 'bounced'}, {'delivered', 'delivered'}}
 

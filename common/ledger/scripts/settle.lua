@@ -37,22 +37,7 @@ if doubt then redis.call('HSET', delivery, 'doubt', 1) end
 local troubled_since = 0
 
 if outcome == 'retry' or outcome == 'hold' then
-  -- A repetition, since the first answer was lost with the store: it counts no second try.
-  if redis.call('HGET', delivery, 'worker') == '' then return 1 end
-  local why_before = redis.call('HGET', delivery, 'why')
-  redis.call('HSET', delivery, 'worker', '', 'retry', due_ms, 'why', detail)
-  if outcome == 'hold' and doubt then redis.call('HSET', delivery, 'probed', 1) end
-  if outcome == 'hold' and not doubt then
-    if redis.call('HGET', delivery, 'unknown') == '1' then redis.call('HINCRBY', delivery, 'attempts', -1) end
-  elseif outcome == 'retry' or why_before ~= detail then
-    -- A hold that left a doubt reached for the provider, but spends nothing; it is told once, however long it lasts.
-    if outcome == 'retry' then redis.call('HINCRBY', delivery, 'failures', 1) end
-    tell(id, now_ms, 'attempt failed', 'step ' .. step .. ', attempt ' .. attempts .. ': ' .. detail)
-  end
-  redis.call('HSET', delivery, 'unknown', 0)
-  redis.call('HDEL', delivery, 'lost')
-  redis.call('ZADD', P .. 'open', due_ms, job)
-  schedule('send', job, due_ms)
+  try_again(job, id, 'step ' .. step, outcome, detail, due_ms, doubt, now_ms)
   return 1
 end
 

@@ -11,8 +11,7 @@ local job, called = id .. '/' .. name, string.match(name, '[^/]+$')
 local contact = redis.call('HGET', meeting, 'contact')
 
 if redis.call('HGET', delivery, 'fence') ~= fence then return 0 end
-local known = redis.call('HMGET', delivery, 'attempts', 'unknown')
-local attempts = tonumber(known[1] or 0)
+local attempts = tonumber(redis.call('HGET', delivery, 'attempts') or 0)
 local told_ms, told_id = told_in_hand(delivery)
 if told_id and outcome ~= 'accepted' then
   outcome, detail, listed_ms = 'accepted', told_id, told_ms
@@ -25,23 +24,8 @@ if doubt then redis.call('HSET', delivery, 'doubt', 1) end
 local troubled_since = 0
 
 if outcome == 'retry' or outcome == 'hold' then
-  -- A repetition, since the first answer was lost with the store: it counts no second try.
-  if redis.call('HGET', delivery, 'worker') == '' then return 1 end
   due_ms = math.min(due_ms, tonumber(string.match(name, '^%d+')))
-  local why_before = redis.call('HGET', delivery, 'why')
-  redis.call('HSET', delivery, 'worker', '', 'retry', due_ms, 'why', detail)
-  if outcome == 'hold' and doubt then redis.call('HSET', delivery, 'probed', 1) end
-  if outcome == 'hold' and not doubt then
-    if known[2] == '1' then redis.call('HINCRBY', delivery, 'attempts', -1) end
-  elseif outcome == 'retry' or why_before ~= detail then
-    -- A hold that left a doubt reached for the provider, but spends nothing; it is told once, however long it lasts.
-    if outcome == 'retry' then redis.call('HINCRBY', delivery, 'failures', 1) end
-    tell(contact, now_ms, 'attempt failed', 'reminder ' .. called .. ', attempt ' .. attempts .. ': ' .. detail)
-  end
-  redis.call('HSET', delivery, 'unknown', 0)
-  redis.call('HDEL', delivery, 'lost')
-  redis.call('ZADD', P .. 'open', due_ms, job)
-  schedule('send', job, due_ms)
+  try_again(job, contact, 'reminder ' .. called, outcome, detail, due_ms, doubt, now_ms)
   return 1
 end
 
