@@ -118,6 +118,17 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "claim", "holder ~= '' and holder ~= open[9]", "holder ~= ''"),
     Mutant(LEDGER, "claim", "if not again and not may_be_tried(job, claimer) then", "if false then"),
     Mutant(LEDGER, "claim", "  due_ms = schedule('send', job, due_ms)\n", "  schedule('send', job, due_ms)\n"),
+    Mutant(LEDGER, "claim", "    redis.call('HSET', enrollment, 'wait', due_ms)\n"),
+    Mutant(LEDGER, "claim", "  redis.call('HDEL', enrollment, 'wait')\n"),
+    Mutant(LEDGER, "claim", "    redis.call('HSET', delivery, 'retry', due_ms)\n"),
+    Mutant(LEDGER, "claim", "    redis.call('ZADD', P .. 'open', due_ms, job)\n"),
+    Mutant(LEDGER, "claim", "if not first_claim then close(reason) end", "close(reason)"),
+    Mutant(LEDGER, "claim", "    redis.call('HSET', delivery, 'doubt', 1)\n"),
+    Mutant(LEDGER, "claim", "  complete(id, steps, ARGV[3])\n"),
+    Mutant(LEDGER, "claim", "if hold_reason and not again then", "if hold_reason then"),
+    Mutant(LEDGER, "claim", "if not again and is_paused('*') then", "if is_paused('*') then"),
+    Mutant(LEDGER, "claim", "if held[1] and not again then", "if held[1] then"),
+    Mutant(LEDGER, "claim", "other ~= step and tonumber(since) + gap_ms > now_ms", "other ~= step"),
     # claim_reminder
     Mutant(LEDGER, "claim_reminder", "if fate ~= 'planned' then return {'already', fate} end\n"),
     Mutant(LEDGER, "claim_reminder", "  and alive(string.match(holder, '^[^#]*')) then", "  then"),
@@ -129,6 +140,13 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         LEDGER, "claim_reminder", "if open[4] == '1' then redis.call('HSET', delivery, 'doubt', 1, 'unknown', 0) end\n"
     ),
+    Mutant(LEDGER, "claim_reminder", "    redis.call('HSET', delivery, 'doubt', 1)\n"),
+    Mutant(LEDGER, "claim_reminder", "if not again and (is_paused('*')", "if (is_paused('*')"),
+    Mutant(LEDGER, "claim_reminder", "math.max(not_before, now_ms + PAUSED_MS)", "now_ms + PAUSED_MS"),
+    Mutant(LEDGER, "claim_reminder", "if held[1] and not again then", "if held[1] then"),
+    Mutant(LEDGER, "claim_reminder", "if held[1] then redis.call('HSET', circuit, 'probe', now_ms) end\n"),
+    Mutant(LEDGER, "claim_reminder", "if not again and not may_be_tried(job, claimer) then", "if false then"),
+    Mutant(LEDGER, "claim_reminder", "redis.call('ZADD', P .. 'open', now_ms + lease_ms, job)\n"),
     # discard, discard_reminder
     Mutant(LEDGER, "discard", "redis.call('ZREM', KEYS[2], job) == 0", "false"),
     Mutant(LEDGER, "discard", "redis.call('DEL', KEYS[1])\n"),
@@ -175,6 +193,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "freeze_reminder", "if reason then return {'exited', reason} end\n"),
     Mutant(LEDGER, "freeze_reminder", "if is_paused('*') or is_paused(contact) then", "if is_paused('*') then"),
     Mutant(LEDGER, "freeze_reminder", "if is_paused('*') or is_paused(contact) then", "if is_paused(contact) then"),
+    Mutant(LEDGER, "freeze_reminder", "if held[1] and tonumber(held[1]) > now_ms then", "if false then"),
     # gather_booking
     Mutant(LEDGER, "gather_booking", "  if contact then contacts[#contacts + 1] = contact end\n"),
     Mutant(LEDGER, "gather_booking", "ipairs(series(ARGV[1]))", "ipairs({ARGV[1]})"),
@@ -255,6 +274,12 @@ MUTANTS: tuple[Mutant, ...] = (
         "if other and other ~= job and redis.call('HGET', P .. 'delivery:' .. other, 'worker') == holder",
         "if other and other ~= job",
     ),
+    Mutant(LEDGER, "lib", "  redis.call('LTRIM', timeline, -200, -1)\n"),
+    Mutant(LEDGER, "lib", "if outcome == 'hold' and doubt then redis", "if outcome == 'hold' then redis"),
+    Mutant(LEDGER, "lib", "if outcome == 'hold' and doubt then redis", "if doubt then redis"),
+    Mutant(LEDGER, "lib", "elseif outcome == 'retry' or known[4] ~= detail then", "elseif known[4] ~= detail then"),
+    Mutant(LEDGER, "lib", "elseif outcome == 'retry' or known[4] ~= detail then", "else"),
+    Mutant(LEDGER, "lib", "  redis.call('ZADD', P .. 'open', due_ms, job)\n"),
     # pause, resume
     Mutant(LEDGER, "pause", "if stands then return {0, stands} end\n"),
     Mutant(LEDGER, "pause", "  redis.call('SADD', P .. 'queue:__paused__', 'send')\n"),
@@ -302,6 +327,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "settle", "if told_id and outcome ~= 'accepted' then", "if told_id then"),
     Mutant(LEDGER, "settle", "'accepted', told_id, told_ms", "'accepted', told_id, '0'"),
     Mutant(LEDGER, "settle", "return told_id and -1 or", "return"),
+    Mutant(LEDGER, "settle", "if sending and string.match(sending, '^%d+') == step then", "if sending then"),
     # settle_reminder
     Mutant(LEDGER, "settle_reminder", "if redis.call('HGET', delivery, 'fence') ~= fence then return 0 end\n"),
     Mutant(LEDGER, "settle_reminder", "  due_ms = math.min(due_ms, tonumber(string.match(name, '^%d+')))\n"),
@@ -313,6 +339,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "settle_reminder", "if told_id and outcome ~= 'accepted' then", "if told_id then"),
     Mutant(LEDGER, "settle_reminder", "'accepted', told_id, told_ms", "'accepted', told_id, '0'"),
     Mutant(LEDGER, "settle_reminder", "return told_id and -1 or", "return"),
+    Mutant(LEDGER, "settle_reminder", "if listed_ms == '0' then troubled_since = recovered(circuit) end\n"),
+    Mutant(LEDGER, "settle_reminder", "redis.call('ZREM', P .. 'open', job)\n"),
     # shown, take_changed
     Mutant(LEDGER, "shown", "~= worker then return 0 end", "~= worker then return 1 end"),
     Mutant(LEDGER, "shown", "redis.call('HDEL', syncing, id)\n"),
