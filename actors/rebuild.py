@@ -47,6 +47,7 @@ class Summary:
     restored: int = 0
     merged: int = 0
     known: int = 0
+    forgotten: int = 0
     found: int = 0
     in_doubt: int = 0
     dead: int = 0
@@ -72,6 +73,7 @@ async def rebuild(world: World, rows: SequenceRows, *, say: Say = lambda _line: 
         summary.restored += became["restored"]
         summary.merged += became["merged"]
         summary.known += became["known"]
+        summary.forgotten += became["forgotten"]
         if (first // AT_ONCE) % (SAY_EVERY // AT_ONCE) == 0 and first:
             say(f"{first} people restored")
     return summary

@@ -110,6 +110,7 @@ class Bookings:
                 event.received_ms,
                 REMEMBER_WEBHOOK_MS,
                 self.ledger.campaign,
+                self.ledger.mark(event.email) if event.email else "",
                 *_links(event),
             ],
         )

@@ -16,7 +16,8 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `timeline:<enr>` | LIST | `[ms, what, detail]` as JSON, newest last: what the enrollment itself does not tell | until forgotten, newest 200 |
 | `feedback:<enr or bkg>` | HASH | what the provider told of each mail, see `feedback.lua` | until forgotten |
 | `w:<digest of kind:id>` | STRING | the answer that a webhook id was given, or the event it was given to | 45 days, then rubbish |
-| `suppressed` | HASH | mark of an address → `reason ms` | for ever; the mark does not name the person |
+| `suppressed` | HASH | mark of an address → `reason ms`, ` forgotten` behind it when nothing else may be kept | for ever; the mark does not name the person |
+| `forgotten` | SET | bookings of people who were forgotten: nothing is kept of them again | for ever; names nobody |
 | `secret_key` | STRING | a fingerprint of the SECRET_KEY that those marks are made with, see `common/secret_key.py` | for ever |
 | `changed` | ZSET | enrollment, or contact without one → instant of the change that Notion does not show yet, ms | until mirrored |
 | `syncing` | HASH | enrollment → `worker ms`, being mirrored just now | seconds |
@@ -57,6 +58,7 @@ ENROLLED = PREFIX + "enrolled"
 OPEN = PREFIX + "open"
 DEAD = PREFIX + "dead"
 SUPPRESSED = PREFIX + "suppressed"
+FORGOTTEN = PREFIX + "forgotten"
 SECRET_KEY = PREFIX + "secret_key"
 CHANGED = PREFIX + "changed"
 SYNCING = PREFIX + "syncing"

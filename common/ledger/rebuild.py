@@ -16,7 +16,7 @@ from common.ledger.short_ids import shortened
 
 SUPPRESSING = frozenset({ExitReason.UNSUBSCRIBED, ExitReason.BOUNCED, ExitReason.COMPLAINED})
 
-Became = Literal["restored", "merged", "known"]
+Became = Literal["restored", "merged", "known", "forgotten"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,7 @@ class Restoration:
 async def restore(ledger: Ledger, restoration: Restoration, *, now_ms: int) -> Became:
     """
     `restored`: the ledger had no word of them. `merged`: something was added to what it has. `known`: nothing was.
+    `forgotten`: they were erased here on their wish, and stay so.
 
     One script: all of it or nothing, and a repetition changes nothing. The next step waits at its own instant, which
     may have passed; then it is due at once, and the gap between two nurture mails is kept.

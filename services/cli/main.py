@@ -19,6 +19,7 @@ COMMANDS = {
     "resume": ("services.cli.resume", "Go on after a pause, and show first what happens; --plan only shows."),
     "rebuild": ("services.cli.rebuild", "Rebuild every enrollment from Notion into an empty store."),
     "audit": ("services.cli.audit", "Compare ledger, Resend and Notion: missing, doubled, unexplained."),
+    "forget": ("services.cli.forget", "Erase a person; the address is never written to again."),
     "preview": ("services.cli.preview", "Render every e-mail for every segment to files, with an index page."),
     "simulate": ("services.cli.simulate", "Rehearse the campaign in virtual time, with the real actors."),
     "check": ("services.cli.check", "Check settings, store, providers and every e-mail before a start."),

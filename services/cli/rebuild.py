@@ -61,6 +61,7 @@ def _tell(summary: Summary) -> None:
         (summary.restored, "people restored"),
         (summary.merged, "people known already, to whom something was added"),
         (summary.known, "people known already"),
+        (summary.forgotten, "people who were forgotten, and whose rows were not: delete them in Notion"),
         (summary.found, "mails that Resend accepted and Notion does not show yet"),
         (summary.in_doubt, "mails of which nobody can tell yet; never sent blindly"),
         (summary.dead, "mails that failed or were skipped before (advent dead list)"),

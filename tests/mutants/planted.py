@@ -67,6 +67,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "accept_booking", "  redis.call('SADD', P .. 'links:' .. ARGV[i], id)\n"),
     Mutant(LEDGER, "accept_booking", "redis.call('ZADD', P .. 'bookings', received_ms, id)\n"),
     Mutant(LEDGER, "accept_booking", "schedule('bookings', id .. '/' .. digest, received_ms)\n"),
+    Mutant(LEDGER, "accept_booking", "if is_forgotten(mark) or redis", "if redis"),
+    Mutant(LEDGER, "accept_booking", "or redis.call('SISMEMBER', P .. 'forgotten', id) == 1 then", "then"),
     # ask_calendar, ask_mirror
     Mutant(LEDGER, "ask_calendar", "if scheduled(", "if not scheduled("),
     Mutant(LEDGER, "ask_calendar", "schedule('reconcile_bookings', ARGV[1], ARGV[2])\n"),
@@ -177,6 +179,24 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "feedback", "  leave()\n"),
     Mutant(LEDGER, "feedback", "if mark ~= '' then suppress() end", "suppress()"),
     Mutant(LEDGER, "feedback", "      redis.call('HSET', delivery, 'told', mailed_ms .. ' ' .. provider_id)\n"),
+    # forget
+    Mutant(LEDGER, "forget", "if not is_forgotten(mark) then", "if true then"),
+    Mutant(LEDGER, "forget", "  redis.call('DEL', P .. 'delivery:' .. job)\n"),
+    Mutant(LEDGER, "forget", "  redis.call('ZREM', P .. 'open', job)\n"),
+    Mutant(LEDGER, "forget", "  redis.call('ZREM', P .. 'dead', job)\n"),
+    Mutant(LEDGER, "forget", "  unschedule('send', job)\n"),
+    Mutant(LEDGER, "forget", "if fate and fate ~= 'planned' then count(", "if fate then count("),
+    Mutant(
+        LEDGER,
+        "forget",
+        "  redis.call('SADD', forgotten, id)\n  drop_failed(id)\n",
+        "  redis.call('SADD', forgotten, id)\n",
+    ),
+    Mutant(LEDGER, "forget", "  redis.call('SADD', forgotten, id)\n"),
+    Mutant(LEDGER, "forget", "  if status then count(status, -1) end\n"),
+    Mutant(LEDGER, "forget", "  redis.call('HDEL', P .. 'syncing', id)\n"),
+    Mutant(LEDGER, "forget", "  redis.call('HDEL', P .. 'pauses', id)\n"),
+    Mutant(LEDGER, "forget", "do redis.call('HDEL', P .. 'booking:' .. event[1], event[2]) end", "do end"),
     # found, found_reminder
     Mutant(LEDGER, "found", "tonumber(since_ms) ~= buried_ms", "false"),
     Mutant(LEDGER, "found", "redis.call('ZREM', dead, job)\n"),
@@ -316,6 +336,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "tonumber(given.anchor) > tonumber(anchor_ms)",
     ),
     Mutant(LEDGER, "restore", "if not held then schedule(", "if true then schedule("),
+    Mutant(LEDGER, "restore", "if is_new and is_forgotten(mark) then return 'forgotten' end\n"),
     # settle
     Mutant(LEDGER, "settle", "if redis.call('HGET', delivery, 'fence') ~= fence then return 0 end\n"),
     Mutant(LEDGER, "settle", "if doubt then redis.call('HSET', delivery, 'doubt', 1) end\n"),

@@ -120,6 +120,11 @@ local function fate_line(fate, at_ms, attempts, sent_ms, detail)
   return table.concat({fate, at_ms, attempts, sent, detail}, ' ')
 end
 
+-- A person who was forgotten: beside the mark of their address nothing may be kept.
+local function is_forgotten(mark)
+  return string.find(redis.call('HGET', P .. 'suppressed', mark) or '', ' forgotten$') ~= nil
+end
+
 -- What the provider told of a mail while a worker had it in hand: the instant at which it was accepted, and its id.
 local function told_in_hand(delivery)
   return string.match(redis.call('HGET', delivery, 'told') or '', '^(%S+) (.*)$')

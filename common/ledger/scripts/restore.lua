@@ -1,5 +1,5 @@
 -- restore(KEYS = [enrollment, suppressed, dead], ARGV = [enrollment id, now_ms, mark, steps, JSON])
---   → 'restored' | 'merged' | 'known'
+--   → 'restored' | 'merged' | 'known' | 'forgotten': they were erased here, and their row was not
 --   JSON  what Notion and the provider's list remember of one enrollment; all instants are texts, ms:
 --         campaign, segment, anchor, fields {assessment and page}, due {step: instant}
 --         sent   {step: [instant, provider id]}
@@ -17,6 +17,7 @@ local known = redis.call('HMGET', enrollment, STATUS, ANCHOR, NEXT, 'hold')
 local status, anchor_ms, next_step, held = unpack(known)
 local is_new, news = not status, 0
 
+if is_new and is_forgotten(mark) then return 'forgotten' end
 if given.suppress then redis.call('HSETNX', suppressed, mark, given.reason .. ' ' .. now_ms) end
 
 if is_new then

@@ -1,0 +1,224 @@
+"""Who wants to be forgotten is: nothing in the store names them any more, and nobody writes to them again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from common.domain.contact import Assessment
+from common.domain.feedback import Feedback, FeedbackKind
+from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
+from common.errors import Permanent
+from common.ledger import keys, views
+from common.ledger.answers import Go, No
+from common.ledger.feedback import hear
+from common.ledger.forget import forget, traces_of
+from common.ledger.ledger import Ledger
+from common.ledger.pauses import Pause, pause
+
+HOUR_MS = 3_600_000
+DUNYA = "dunya@salon.example"
+WHO = enrollment_id("christmas_2025", DUNYA)
+NAMES = (DUNYA, "Dunya", "Salon Rouge", "14165550123", "personal weakness")
+CALL = booking_id(DUNYA)
+
+
+async def content(store) -> dict[str, Any]:
+    """The whole store: key → content."""
+    readers = {
+        b"string": store.get,
+        b"hash": store.hgetall,
+        b"set": store.smembers,
+        b"list": lambda key: store.lrange(key, 0, -1),
+        b"zset": lambda key: store.zrange(key, 0, -1, withscores=True),
+    }
+    return {key.decode(): await readers[await store.type(key)](key) for key in await store.keys("*")}
+
+
+async def naming(store) -> dict[str, str]:
+    """Where in the store they are named, and how."""
+    return {
+        key: name
+        for key, held in (await content(store)).items()
+        for name in NAMES
+        if name.lower() in (key + repr(held)).lower()
+    }
+
+
+async def erased(story, address: str = DUNYA) -> None:
+    await forget(story.ledger, await traces_of(story.ledger, address), now_ms=story.clock.now_ms())
+
+
+@pytest.fixture
+def dunya() -> Assessment:
+    return Assessment(
+        email=DUNYA,
+        first_name="Dunya",
+        business_name="Salon Rouge",
+        assessment_score=38,
+        red_systems=2,
+        weakest_system_1="personal weakness",
+        phone="14165550123",
+    )
+
+
+@pytest.fixture
+async def known(story, dunya, boris):
+    """Everything that can be known of somebody is known of Dunya, beside Boris, of whom some of it is."""
+    store, ledger, began_ms = story.ledger.client, story.ledger, story.clock.now_ms()
+    refused = [True]
+    story.post_office.trouble = lambda mail: (
+        Permanent("validation_error", status=422, detail=f"to {DUNYA}") if mail.to == DUNYA and refused else None
+    )
+    for person in (dunya, boris):
+        await story.signs_up(person)
+    await story.run(until_ms=began_ms + HOUR_MS)
+    refused.clear()
+    start_ms = began_ms + 74 * HOUR_MS
+    for address in (DUNYA, boris.email):
+        await story.books(address, start_ms, uid=address, first_name=address.partition("@")[0].title())
+    await story.run(until_ms=began_ms + 30 * HOUR_MS)
+    await story.books(DUNYA, start_ms, uid="hands")
+    await story.run(until_ms=began_ms + 31 * HOUR_MS)
+    await story.reschedules("hands", to="other hands", address=boris.email, start_ms=start_ms)
+    await story.run(until_ms=began_ms + 32 * HOUR_MS)
+    for delivery in (step_delivery_id(WHO, 2), reminder_delivery_id(CALL, start_ms=start_ms, name="72h")):
+        await hear(ledger, told(delivery, story.clock.now_ms()), webhook_id=f"resend:{delivery}")
+    await pause(ledger, WHO, Pause(since_ms=story.clock.now_ms(), by="ada", reason=f"{DUNYA} asked for it"))
+    failed = keys.ready("send") + ".XQ"
+    await store.hset(failed + ".msgs", f"{WHO}/step-1@1", f'{{"traceback": "ValueError: {DUNYA}"}}')
+    await store.hset(failed + ".msgs", f"{CALL}/1/24h@1", f'{{"traceback": "ValueError: {DUNYA}"}}')
+    await store.hset(failed + ".msgs", "another@1", "{}")
+    await store.zadd(failed, {f"{WHO}/step-1@1": 1, f"{CALL}/1/24h@1": 1, "another@1": 1})
+    await story.books(DUNYA, start_ms + HOUR_MS, uid="not looked at yet", title="Call with Dunya")
+    return story
+
+
+def told(delivery, now_ms: int) -> Feedback:
+    return Feedback(
+        kind=FeedbackKind.SOFT_BOUNCED,
+        delivery_id=delivery,
+        contact_id=WHO,
+        event_ms=now_ms,
+        mailed_ms=now_ms,
+        received_ms=now_ms,
+        provider_id="re_1",
+        address=DUNYA,
+        detail=f"the box of {DUNYA} is full",
+    )
+
+
+async def test_nothing_in_the_store_names_them_any_more_and_everybody_else_is_as_they_were(known, boris):
+    store = known.ledger.client
+    families = {key.split(":")[1] for key in await naming(store)}
+    assert families == {
+        "booking",
+        "contact",
+        "delivery",
+        "enrollment",
+        "feedback",
+        "meeting",
+        "pauses",
+        "queue",
+        "timeline",
+    }
+    other = enrollment_id("christmas_2025", boris.email)
+    his = {keys.enrollment(other), keys.contact(other), keys.meeting(booking_id(boris.email))}
+    before = await content(store)
+
+    await erased(known)
+
+    after = await content(store)
+    assert await naming(store) == {}
+    assert {key: before[key] for key in his} == {key: after[key] for key in his}
+    left = [key for key, held in after.items() if WHO in key + repr(held) or CALL in key + repr(held)]
+    assert {key for key in left if not key.startswith("{advent}:w:")} == {keys.FORGOTTEN}
+    assert await store.hkeys(keys.ready("send") + ".XQ.msgs") == [b"another@1"]
+    assert set(after) - set(before) == {keys.SUPPRESSED, keys.FORGOTTEN}
+
+
+async def test_what_is_counted_is_what_is_left(known):
+    await erased(known)
+
+    counted = await views.counts(known.ledger, now_ms=known.clock.now_ms())
+    assert counted.people == {"accepted": 0, "active": 1, "completed": 0, "exited": 0}
+    assert counted.deliveries == {"accepted": 3, "skipped": 1}
+    assert (counted.dead, counted.suppressed, counted.paused_people) == (0, 1, 0)
+
+
+async def test_twice_is_once(known):
+    await erased(known)
+    before = await content(known.ledger.client)
+    known.clock.advance(1_000)
+
+    await erased(known)
+
+    assert await content(known.ledger.client) == before
+
+
+async def test_nobody_writes_to_them_again_and_the_others_get_what_is_theirs(known, dunya, boris):
+    await erased(known)
+    sent = len(known.post_office.inbox_of(DUNYA))
+    await known.signs_up(dunya)
+    await known.books(DUNYA, known.clock.now_ms() + 80 * HOUR_MS, uid="once more")
+    await known.run()
+
+    assert len(known.post_office.inbox_of(DUNYA)) == sent
+    assert len([mail for mail in known.post_office.inbox_of(boris.email) if "step" in mail.tags]) == 7
+
+
+@pytest.mark.parametrize("when", ["before the freeze", "after the freeze"])
+async def test_a_mail_of_theirs_that_is_in_hand_finds_its_claim_gone(story, dunya, when):
+    now_ms, ledger = story.clock.now_ms(), story.ledger
+    await story.signs_up(dunya)
+    await ledger.enroll(await ledger.enrollment(WHO), now_ms=now_ms, announce=False)
+    claim = await ledger.claim(step_delivery_id(WHO, 1), worker="w", now_ms=now_ms)
+    assert isinstance(claim, Go)
+    if when == "after the freeze":
+        await ledger.freeze(claim, "mail", now_ms=now_ms)
+    await erased(story)
+
+    if when == "before the freeze":
+        assert await ledger.freeze(claim, "mail", now_ms=now_ms) == No("lost")
+    assert await ledger.settle(claim, "accepted", "re_1", now_ms=now_ms) is None
+    assert await naming(ledger.client) == {}
+
+
+async def test_a_page_that_is_written_just_then_brings_nobody_back(known):
+    now_ms = known.clock.now_ms()
+    await known.ledger.ask_mirror(due_ms=now_ms, now_ms=now_ms, again=WHO)
+    taken = await known.ledger.take_changed(worker="w", now_ms=now_ms)
+    assert taken.person.id == WHO
+    await erased(known)
+
+    pages = {"sequence": "page"}
+    assert await known.ledger.shown(taken.person, pages, worker="w", now_ms=known.clock.now_ms()) is None
+    assert await naming(known.ledger.client) == {}
+
+
+async def test_what_comes_later_of_them_is_answered_and_not_kept(known):
+    await erased(known)
+    later = {"title": "Call with Dunya", "start_ms": known.clock.now_ms() + 9 * HOUR_MS}
+    answers = [
+        await known.cancels(DUNYA, title="Call with Dunya"),
+        await known.books(DUNYA, uid="not looked at yet", **later),
+        await known.books(DUNYA, uid="of the list", **later),
+    ]
+    delivery = step_delivery_id(WHO, 2)
+    await hear(known.ledger, told(delivery, known.clock.now_ms()), webhook_id="resend:later")
+    await known.run()
+
+    assert [answer.repeated for answer in answers] == [False] * 3
+    assert await naming(known.ledger.client) == {}
+
+
+async def test_they_are_erased_from_every_campaign_of_the_store(story, dunya):
+    for campaign in ("christmas_2025", "spring_2026"):
+        ledger = Ledger(story.ledger.client, campaign=campaign, cadence=story.ledger.cadence, secret_key="k" * 32)
+        await ledger.accept(dunya, webhook_id=f"signup:{campaign}", received_ms=1)
+
+    await erased(story)
+
+    assert await naming(story.ledger.client) == {}
+    assert await story.ledger.client.scard(keys.ENROLLED) == 0
