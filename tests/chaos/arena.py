@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import tempfile
@@ -30,6 +31,7 @@ from tests.chaos.provider import Provider
 from tests.chaos.weather import storm
 
 _TICK_S = 0.02
+_TICKS_A_LOOK = 25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +42,8 @@ class Terms:
     duration_s: float
     faults: float = 0.3
     speed: float = 20
-    drain_s: float = 300
+    patience_s: float = 300
+    """For something to come to its end, after the storm; and for the storm to end when its time is up."""
 
 
 @dataclass
@@ -130,7 +133,7 @@ class Arena:
                 self._say(
                     f"{now_s - began_s:5.0f} s: {len(self.crowd.answered)} people, {self.outcome.done['kill']} kills"
                 )
-            if now_s - began_s > self.terms.duration_s + self.terms.drain_s:
+            if now_s - began_s > self.terms.duration_s + self.terms.patience_s:
                 self._complain(
                     f"the storm does not end: {len(coming)} acts to come, the crowd done: {self.crowd.is_done}"
                 )
@@ -167,20 +170,24 @@ class Arena:
         self.outcome.figures["drained_s"] = self._rest()
 
     def _rest(self) -> int:
-        began_s = time.monotonic()
-        left = books.Work({"unknown": 1})
-
-        def rests() -> bool:
-            nonlocal left
-            try:
+        """Wait until nothing is left, however much there is; complain when nothing moves any more."""
+        began_s = moved_s = said_s = time.monotonic()
+        left, best = books.Work({"unknown": 1}), (0, 0)
+        while not left.is_none:
+            for _ in range(_TICKS_A_LOOK):
+                self._tend()
+            with contextlib.suppress(redis.RedisError, OSError):
                 self._hurry_rows()
-                left = books.work(self._client)
-            except (redis.RedisError, OSError):
-                return False
-            return left.is_none
-
-        if not self._until(rests, "", within_s=self.terms.drain_s, every_s=0.5):
-            self._complain(f"it does not come to rest within {self.terms.drain_s:.0f} s: {left.waiting}")
+                left, progress = books.work(self._client), books.progress(self._client)
+                if progress > best:
+                    best, moved_s = progress, time.monotonic()
+            now_s = time.monotonic()
+            if now_s - said_s > 30:
+                said_s = now_s
+                self._say(f"{now_s - began_s:5.0f} s: left to do: {left.waiting}")
+            if now_s - moved_s > self.terms.patience_s:
+                self._complain(f"nothing has moved for {self.terms.patience_s:.0f} s: {left.waiting}")
+                break
         return round(time.monotonic() - began_s)
 
     def _hurry_rows(self) -> None:
@@ -265,17 +272,11 @@ class Arena:
             kept.tend(now_s)
         time.sleep(_TICK_S)
 
-    def _until(self, is_so: Callable[[], bool], what: str, *, within_s: float, every_s: float = 0.05) -> bool:
+    def _until(self, is_so: Callable[[], bool], what: str, *, within_s: float) -> None:
         deadline_s = time.monotonic() + within_s
-        asked_s = 0.0
-        while time.monotonic() < deadline_s:
+        while not is_so():
+            assert time.monotonic() < deadline_s, f"{what} is not there after {within_s:.0f} s"
             self._tend()
-            if time.monotonic() - asked_s >= every_s:
-                asked_s = time.monotonic()
-                if is_so():
-                    return True
-        assert not what, f"{what} is not there after {within_s:.0f} s"
-        return False
 
     def _close(self) -> None:
         self.crowd.stop()

@@ -11,7 +11,7 @@ from tests.chaos.__main__ import as_text
 from tests.chaos.arena import Arena, Terms
 
 _MEMORY = Path("/dev/shm")
-TERMS = Terms(seed=5, people=50, kills=10, duration_s=25, speed=60, drain_s=100)
+TERMS = Terms(seed=5, people=50, kills=10, duration_s=25, speed=60, patience_s=100)
 
 
 @pytest.mark.acceptance
