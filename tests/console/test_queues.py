@@ -121,6 +121,8 @@ async def test_what_the_ledger_planned_is_counted_listed_and_shown_though_it_has
     assert (page.status, STEP in page.text) == (200, True)
     [send] = [queue for queue in console.app[dashboard.DASHBOARD].app.iface.queues if queue.name == "send"]  # type: ignore[attr-defined]
     assert (send.jobs, send.jobs_delayed, send.jobs_dead) == (0, 1, 0)
+    # When it was made is kept nowhere.
+    assert re.search(r"<time [^>]*>\s*unknown\s*</time>", (await console.sees("/dramatiq/queues/send/delayed")).text)
 
 
 async def test_what_waits_is_shown_a_page_at_a_time_the_soonest_first(

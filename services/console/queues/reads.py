@@ -8,6 +8,7 @@ message; and sees nothing of a plain job that waits, which has no body until it 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
@@ -60,13 +61,14 @@ class DurableQueues(RedisInterface):  # type: ignore[misc]  # untyped, where it 
 
     def get_job(self, queue_name: str, message_id: str) -> Job | None:
         """`message_id` as a form has it, or quoted as in a path."""
-        key = self.qualify(f"{queue_name}.msgs")
+        key, delayed = self.qualify(f"{queue_name}.msgs"), queue_name == dq_name(queue_name)
         for stored_id in (message_id, unquote(message_id)):
-            body = self._client.hget(key, stored_id)
-            if body is None and queue_name == dq_name(queue_name):
-                body = self._plain(queue_name, stored_id)
-            if isinstance(body, bytes):
+            body: Any = self._client.hget(key, stored_id)
+            if body is not None:
                 return _job(queue_name, stored_id, body)
+            due_ms: Any = self._client.zscore(self.qualify(queue_name), stored_id) if delayed else None
+            if due_ms is not None:
+                return _plain(queue_name, stored_id, due_ms)
         return None
 
     def _waiting(self, queue_name: str, first: int) -> tuple[int | None, list[Job]]:
@@ -76,14 +78,10 @@ class DurableQueues(RedisInterface):  # type: ignore[misc]  # untyped, where it 
             return None, []
         bodies: Any = self._client.hmget(self.qualify(f"{queue_name}.msgs"), [job_id for job_id, _ in places])
         jobs = [
-            _job(queue_name, job_id.decode(), body or _plain_body(queue_name, job_id.decode(), due_ms))
+            _job(queue_name, job_id.decode(), body) if body else _plain(queue_name, job_id.decode(), due_ms)
             for (job_id, due_ms), body in zip(places, bodies, strict=True)
         ]
         return (first + PAGE if len(places) == PAGE else None), jobs
-
-    def _plain(self, queue_name: str, job_id: str) -> bytes | None:
-        due_ms: Any = self._client.zscore(self.qualify(queue_name), job_id)
-        return None if due_ms is None else _plain_body(queue_name, job_id, due_ms)
 
     def _in_hand(self, worker: str) -> int:
         queues: Any = self._client.smembers(f"{QUEUE_NAMESPACE}:__queues__.{worker}")
@@ -102,7 +100,9 @@ def make_uri(prefix: str) -> Any:
 
 
 def timeago(instant: datetime) -> str:
-    """`3m ago`, `in 2h`; the dashboard's own reads the clock in a way that Python gives up."""
+    """`3m ago`, `in 2h`, `unknown`; the dashboard's own reads the clock in a way that Python gives up."""
+    if instant == _UNKNOWN:
+        return "unknown"
     seconds = (datetime.now(UTC).replace(tzinfo=None) - instant).total_seconds()  # noqa: TID251 -- a page for eyes
     apart = abs(seconds)
     size, unit = next(((size, unit) for size, unit in _UNITS if apart >= size), (1, "s"))
@@ -113,8 +113,13 @@ def timeago(instant: datetime) -> str:
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"))
 
 
-def _plain_body(queue_name: str, job_id: str, due_ms: float) -> bytes:
-    return Waiting(id=job_id, actor=q_name(queue_name), args=(job_id,), due_ms=int(due_ms)).body().encode()
+_UNKNOWN = datetime.min  # noqa: DTZ901 -- naive, like all instants of the dashboard
+
+
+def _plain(queue_name: str, job_id: str, due_ms: float) -> Job:
+    """One that waits without a body: all but when it was made follows from where it is."""
+    body = Waiting(id=job_id, actor=q_name(queue_name), args=(job_id,), due_ms=int(due_ms)).body()
+    return replace(_job(queue_name, job_id, body.encode()), timestamp=_UNKNOWN)
 
 
 def _job(queue_name: str, stored_id: str, body: bytes) -> Job:
