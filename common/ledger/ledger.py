@@ -72,7 +72,7 @@ class Ledger(Mirroring, Burials):
                 received_ms,
                 REMEMBER_WEBHOOK_MS,
                 answer or "",
-                assessment.segment.value,
+                assessment.segment,
                 self.campaign,
                 assessment.email,
                 codec.told(assessment),

@@ -15,7 +15,7 @@ from common.store_lookout import Lookout
 from services.gateway.body import BODY_BYTES_MAX
 from services.gateway.door import DOOR, LOOKOUT, Door
 from services.gateway.intake import Intake
-from services.gateway.middleware import Around
+from services.gateway.middleware import AROUND, Around
 from services.gateway.replay import Replay
 from services.gateway.routes import ROUTES
 from services.gateway.sources import Failures
@@ -54,8 +54,9 @@ def build_door(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_nam
 def build_app(door: Door) -> web.Application:
     """The application around a door; it replays the spool while it runs."""
     traffic = Traffic()
-    app = web.Application(middlewares=[Around(door.clock, traffic).handle], client_max_size=BODY_BYTES_MAX)
-    app[DOOR], app[TRAFFIC] = door, traffic
+    around = Around(door.clock, traffic)
+    app = web.Application(middlewares=[around.handle], client_max_size=BODY_BYTES_MAX)
+    app[DOOR], app[TRAFFIC], app[AROUND] = door, traffic, around
     app[LOOKOUT] = Lookout(door.intake.ledger.client, door.secret_key)
     app.add_routes(ROUTES)
     app.on_startup.append(_open)

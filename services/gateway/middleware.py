@@ -88,6 +88,9 @@ async def _answered(request: web.Request, handler: Handler, request_id: str, tra
         return Problem(500, "this is our mistake; it has been noted", outcome="failed").response()
 
 
+AROUND = web.AppKey("around", Around)
+
+
 def harden(headers: CIMultiDict[str], request_id: str) -> None:
     """The headers that every answer has; a `Reply` has them already."""
     headers["X-Request-Id"] = request_id

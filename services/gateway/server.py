@@ -9,8 +9,9 @@ from typing import Any
 from aiohttp import web
 
 from common.logs import get_logger
-from services.gateway.middleware import harden
+from services.gateway.middleware import AROUND, harden
 from services.gateway.problem import Problem
+from services.gateway.short_way import ShortWay
 from services.gateway.traffic import TRAFFIC
 
 KEEPALIVE_S = 75
@@ -82,6 +83,9 @@ class Server:
     async def start(self, host: str, port: int) -> int:
         """Listen; the port in use, which is another one for port 0. Raises OSError when it is taken."""
         await self._runner.setup()
+        server, app = self._runner.server, self._runner.app
+        assert server is not None
+        server.request_handler = ShortWay(app, app[AROUND], server.request_handler).handle
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(self._protocol(loop), host or None, port, backlog=BACKLOG)
         used: int = self._listener.sockets[0].getsockname()[1]
