@@ -20,6 +20,16 @@ esac
 keep_hours=48
 keep_days=14
 
+work=''
+# Whoever runs it by hand sees what is wrong; of the timer's run somebody has to be told.
+finish() { # STATUS
+  [ -z "$work" ] || rm -rf "$work"
+  [ "$1" -ne 0 ] && [ -n "${INVOCATION_ID:-}" ] && [ -x "$etc/alert-hook" ] || return 0
+  echo "Advent on $(uname -n): the backup failed; journalctl --namespace=advent --unit=advent-backup" |
+    timeout 50 "$etc/alert-hook" unwell || true
+}
+trap 'finish $?' EXIT
+
 umask 077
 mkdir -p "$backups"
 exec 9> "$backups/.lock"
@@ -28,7 +38,6 @@ flock --nonblock 9 || die "another backup is under way"
 
 name=advent-$(date -u +%Y%m%dT%H%M%SZ)
 work=$(mktemp -d "$backups/.work-XXXXXX")
-trap 'rm -rf "$work"' EXIT
 folder=$work/$name
 mkdir -p "$folder/store/appendonlydir"
 

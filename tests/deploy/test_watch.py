@@ -1,4 +1,4 @@
-"""deploy/watch.sh: who is told of trouble on one machine, and how often."""
+"""Who is told of trouble on one machine, and how often: deploy/watch.sh, and backup.sh when it fails."""
 
 from __future__ import annotations
 
@@ -52,8 +52,11 @@ class Watched:
     def looks(self, *, unwell: bool, **environ: str) -> subprocess.CompletedProcess[str]:
         """As the timer does, each minute."""
         self.trouble.write_text("! store    does not answer\n") if unwell else self.trouble.unlink(missing_ok=True)
+        return self.runs("watch.sh", **environ)
+
+    def runs(self, script: str, **environ: str) -> subprocess.CompletedProcess[str]:
         environ |= {"PATH": os.environ["PATH"], "ADVENT_PREFIX": str(self.root)}
-        return subprocess.run([ROOT / "deploy/watch.sh"], env=environ, capture_output=True, text=True, check=False)
+        return subprocess.run([ROOT / "deploy" / script], env=environ, capture_output=True, text=True, check=False)
 
     def heard(self) -> list[str]:
         """What was told since it was last asked; each telling begins with `well` or `unwell`."""
@@ -129,6 +132,14 @@ def test_without_a_hook_the_journal_has_it(watched: Watched) -> None:
     done = watched.looks(unwell=True)
 
     assert (done.returncode, done.stderr) == (0, "! store    does not answer\n")
+
+
+@pytest.mark.parametrize(("by_timer", "heard"), [({"INVOCATION_ID": "x"}, 1), ({}, 0)], ids=["by timer", "by hand"])
+def test_a_backup_of_the_timers_that_fails_is_told(watched: Watched, by_timer: dict[str, str], heard: int) -> None:
+    done = watched.runs("backup.sh", **by_timer)
+
+    assert (done.returncode, "no store at" in done.stderr) == (1, True)
+    assert sum("the backup failed" in line for line in watched.heard()) == heard
 
 
 def test_the_hook_of_the_docs_tells_a_channel(watched: Watched) -> None:
