@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from common.domain.delivery import Fate
+from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id
 from common.ledger import booking_views, keys
 from common.ledger.answers import GoReminder, No
+from common.ledger.feedback import hear
 from common.ledger.ledger import MAIL, Ledger
 from common.ledger.pauses import Pause, pause, resume
 
@@ -197,3 +199,25 @@ async def test_an_accepted_reminder_leaves_nothing_open_and_ends_everybodys_wait
     known = await booking_views.reminder(ledger, reminder)
     assert (known[1].fate, known[1].detail) == (Fate.ACCEPTED, "re_1")
     assert await ledger.client.hget(keys.COUNTS, "fate:accepted") == b"1"
+
+
+async def test_an_answer_after_a_webhook_told_of_the_mail_is_an_answer_all_the_same(ledger, reminder, now_ms):
+    await closes(ledger, now_ms)
+    claim = await go(ledger, reminder, now_ms + 1_000)
+    await ledger.freeze(claim, "mail", now_ms=now_ms + 1_000)
+    sent = Feedback(
+        kind=FeedbackKind.SENT,
+        delivery_id=reminder,
+        contact_id=BORIS,
+        event_ms=now_ms + 1_000,
+        mailed_ms=now_ms + 1_000,
+        received_ms=now_ms + 1_000,
+        provider_id="re_1",
+        address="boris@example.org",
+    )
+    await hear(ledger, sent, webhook_id="resend:1")
+
+    settled = await ledger.settle(claim, "accepted", "re_1", now_ms=now_ms + 1_005)
+
+    assert (settled.troubled_since_ms, settled.is_told) == (now_ms, False)
+    assert await ledger.client.llen(keys.timeline(BORIS)) == 0

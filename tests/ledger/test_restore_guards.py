@@ -79,3 +79,27 @@ async def test_who_is_held_stays_held_when_the_schedule_is_made_anew(ledger, ada
     assert await ledger.client.zscore(keys.delayed("send"), STEP_2) is None
     await ledger.release(ADA, "booked", now_ms=clock.now_ms())
     assert await ledger.client.zscore(keys.delayed("send"), STEP_2) == clock.now_ms() + 23 * HOUR_MS
+
+
+async def test_a_step_in_hand_is_left_to_whoever_sends_it(ledger, ada, row, clock):
+    now_ms = clock.now_ms()
+    await ledger.accept(ada, webhook_id="signup:1", received_ms=now_ms)
+    await ledger.enroll(await ledger.enrollment(ADA), now_ms=now_ms, announce=False)
+    claim = await ledger.claim(STEP_1, worker="w1", now_ms=now_ms)
+    await ledger.freeze(claim, "mail", now_ms=now_ms)
+
+    assert await restore(ledger, Restoration(person=row(sent_ms={1: now_ms - 5})), now_ms=now_ms) == "known"
+
+    assert (await ledger.enrollment(ADA)).records == {}
+    assert await ledger.settle(claim, "accepted", "re_1", now_ms=now_ms + 5)
+
+
+async def test_who_signed_up_before_notion_was_read_is_counted_once(ledger, ada, row, clock):
+    await ledger.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+
+    await restore(ledger, Restoration(person=row(sent_ms={1: clock.now_ms()})), now_ms=clock.now_ms())
+
+    known = await ledger.enrollment(ADA)
+    assert (known.status, known.next_step) == (Status.ACTIVE, 2)
+    counts = await ledger.read_hash(keys.COUNTS)
+    assert (counts["accepted"], counts["active"], counts["fate:accepted"]) == ("0", "1", "1")
