@@ -21,7 +21,7 @@ def _version() -> str:
 
 WEBHOOKS = Counter("advent_webhooks", "Webhooks answered.", ["kind", "outcome"])
 """kind: signup, calcom, resend, unsubscribe. outcome: accepted, duplicate, repeated, spooled, ignored, invalid,
-unsigned, limited, refused."""
+unsigned, limited, refused, failed."""
 WEBHOOK_SECONDS = Histogram(
     "advent_webhook_seconds",
     "From the first byte of a webhook to its answer.",
