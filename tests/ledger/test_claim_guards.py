@@ -193,3 +193,63 @@ async def test_of_a_timeline_the_last_two_hundred_lines_are_kept(ledger, now_ms)
     lines = await ledger.client.lrange(keys.timeline(ADA), 0, -1)
     assert len(lines) == 200
     assert lines[-1].decode() == f'[{now_ms + 100},"released","booked"]'
+
+
+async def test_what_nobody_knows_of_cannot_be_claimed(ledger, clock):
+    assert await ledger.claim(STEP_1, worker="w1", now_ms=clock.now_ms()) == No("unknown")
+
+
+async def test_whatever_is_refused_for_now_is_in_the_schedule_again(ledger, now_ms):
+    claim = await go(ledger, STEP_1, now_ms)
+    await ledger.settle(claim, "retry", "503", now_ms=now_ms, due_ms=now_ms + HOUR_MS)
+    await ledger.client.delete(keys.delayed("send"))  # It was made ready by a clock that is ahead.
+
+    assert await ledger.claim(STEP_1, worker="w1", now_ms=now_ms + 5) == No("not yet", "", now_ms + HOUR_MS)
+    assert await due(ledger, STEP_1) == now_ms + HOUR_MS
+
+    await pauses(ledger, now_ms)
+    assert await ledger.claim(STEP_1, worker="w1", now_ms=now_ms + 5) == No("held", "paused", now_ms + HOUR_MS)
+    assert await ledger.claim(STEP_2, worker="w1", now_ms=now_ms + 24 * HOUR_MS) == No(
+        "held", "paused", now_ms + 24 * HOUR_MS + 60_000
+    )
+    assert await due(ledger, STEP_2) == now_ms + 24 * HOUR_MS + 60_000
+
+
+async def test_who_waits_for_a_suspect_looks_again_in_a_second(ledger, now_ms):
+    other = "enr_somebody/step-1"
+    for worker in ("a", "b"):
+        await dies_of(ledger, STEP_1, now_ms, worker, frozen=False)
+    await ledger.client.hset(keys.delivery(other), mapping={"worker": "w2#1"})
+    await ledger.client.set(f"{keys.PREFIX}suspect", f"{other} w2#1")
+
+    assert await ledger.claim(STEP_1, worker="w1", now_ms=now_ms) == No("not yet", "", now_ms + 1_000)
+    assert await due(ledger, STEP_1) == now_ms + 1_000
+
+
+async def test_while_one_finds_out_the_others_wait(ledger, now_ms):
+    await go(ledger, STEP_1, now_ms)
+    await closes(ledger, now_ms + 24 * HOUR_MS)
+    probe_ms = now_ms + 24 * HOUR_MS + 1_000
+    await ledger.client.zrem(keys.HEARTBEATS, "w1")
+    await go(ledger, STEP_1, probe_ms, worker="w2")
+
+    assert (await ledger.claim(STEP_2, worker="w2", now_ms=probe_ms)).detail == "invalid_api_key"
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+async def test_a_mail_that_was_buried_is_neither_sent_nor_settled_by_a_worker_that_only_stood_still(
+    ledger, now_ms, frozen
+):
+    for worker in ("a", "b"):
+        await dies_of(ledger, STEP_1, now_ms, worker, frozen=False)
+    stands_still = await go(ledger, STEP_1, now_ms, worker="w2")
+    if frozen:
+        await ledger.freeze(stands_still, "mail", now_ms=now_ms)
+    await ledger.client.zrem(keys.HEARTBEATS, "w2")
+    assert (await ledger.claim(STEP_1, worker="w1", now_ms=now_ms)).why == "dead"
+
+    assert (await ledger.freeze(stands_still, "mail", now_ms=now_ms)).why == "lost"
+    assert await ledger.settle(stands_still, "accepted", "re_1", now_ms=now_ms) is None
+
+    assert (await known(ledger)).records[1].fate == "dead"
+    assert await ledger.client.zscore(keys.DEAD, STEP_1) == now_ms

@@ -221,3 +221,50 @@ async def test_an_answer_after_a_webhook_told_of_the_mail_is_an_answer_all_the_s
 
     assert (settled.troubled_since_ms, settled.is_told) == (now_ms, False)
     assert await ledger.client.llen(keys.timeline(BORIS)) == 0
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+async def test_a_reminder_that_was_buried_is_neither_sent_nor_settled_by_a_worker_that_only_stood_still(
+    ledger, reminder, now_ms, frozen
+):
+    for worker in ("a", "b"):
+        await dies_of(ledger, reminder, now_ms, worker)
+    stands_still = await go(ledger, reminder, now_ms, worker="w2")
+    if frozen:
+        await ledger.freeze(stands_still, "mail", now_ms=now_ms)
+    await ledger.client.zrem(keys.HEARTBEATS, "w2")
+    assert (await ledger.claim(reminder, worker="w1", now_ms=now_ms)).why == "dead"
+
+    assert (await ledger.freeze(stands_still, "mail", now_ms=now_ms)).why == "lost"
+    assert await ledger.settle(stands_still, "accepted", "re_1", now_ms=now_ms) is None
+
+    assert (await booking_views.reminder(ledger, reminder))[1].fate is Fate.DEAD
+    assert await ledger.client.zscore(keys.DEAD, reminder) == now_ms
+
+
+@pytest.mark.parametrize(("frozen_by", "says"), [({"a"}, True), ({"b"}, True), (set(), False)])
+async def test_a_reminder_in_hand_when_its_call_was_cancelled_says_whether_it_may_be_out(
+    ledger, reminder, now_ms, frozen_by, says
+):
+    for worker in ("a", "b"):
+        await dies_of(ledger, reminder, now_ms, worker, frozen=worker in frozen_by)
+    await ledger.client.hset(keys.meeting(booking_id("A")), "stand", "cancelled")
+
+    assert await ledger.claim(reminder, worker="w1", now_ms=now_ms) == No("exited", "cancelled")
+
+    record = (await booking_views.reminder(ledger, reminder))[1]
+    doubt = ", while the outcome of an earlier attempt was unknown" if says else ""
+    assert (record.fate, record.detail) == (Fate.SKIPPED, f"cancelled{doubt}")
+    assert await fields_of(ledger, reminder) == {}
+    assert await ledger.client.exists(keys.OPEN, keys.delayed("send")) == 0
+
+
+async def test_a_try_that_is_skipped_before_it_left_leaves_no_doubt_and_no_second_look(ledger, reminder, now_ms):
+    claim = await go(ledger, reminder, now_ms)
+    await ledger.freeze(claim, "mail", now_ms=now_ms)
+    await ledger.client.zadd(keys.delayed("send"), {reminder: now_ms})  # As the sweeper may do.
+
+    await ledger.settle(claim, "skipped", "test_mode", now_ms=now_ms)
+
+    assert (await booking_views.reminder(ledger, reminder))[1].detail == "test_mode"
+    assert await ledger.client.exists(keys.OPEN, keys.delayed("send")) == 0

@@ -360,6 +360,7 @@ async def test_a_worker_of_another_campaign_leaves_the_delivery_to_its_own(store
 
     answer = await other.claim(step(1), worker="w2", now_ms=now)
     assert (answer.why, answer.detail) == ("held", "campaign christmas_2025 is not served here")
+    assert await ledger.client.zscore(keys.delayed("send"), step(1)) == answer.until_ms == now + 600_000
     await go(ledger, 1, now + 600_000)
 
 

@@ -131,6 +131,12 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "claim", "if not again and is_paused('*') then", "if is_paused('*') then"),
     Mutant(LEDGER, "claim", "if held[1] and not again then", "if held[1] then"),
     Mutant(LEDGER, "claim", "other ~= step and tonumber(since) + gap_ms > now_ms", "other ~= step"),
+    Mutant(LEDGER, "claim", "if not status then return {'unknown'} end\n"),
+    Mutant(LEDGER, "claim", "  later(now_ms + 600000)\n"),
+    Mutant(LEDGER, "claim", "  later(not_before)\n"),
+    Mutant(LEDGER, "claim", "  later(now_ms + 1000)\n"),
+    Mutant(LEDGER, "claim", "math.max(not_before, now_ms + PAUSED_MS)", "now_ms + PAUSED_MS"),
+    Mutant(LEDGER, "claim", "if held[1] then redis.call('HSET', circuit, 'probe', now_ms) end\n"),
     # claim_reminder
     Mutant(LEDGER, "claim_reminder", "if fate ~= 'planned' then return {'already', fate} end\n"),
     Mutant(LEDGER, "claim_reminder", "  and alive(string.match(holder, '^[^#]*')) then", "  then"),
@@ -257,9 +263,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "  redis.call('ZADD', P .. 'dead', now_ms, job)\n  redis.call('ZREM', P .. 'open', job)\n  tell(",
         "  redis.call('ZREM', P .. 'open', job)\n  tell(",
     ),
-    Mutant(
-        LEDGER, "lib", "'active' or redis.call('HEXISTS', key, NEXT) == 1 then return end", "'active' then return end"
-    ),
+    # Not planted: that `complete` looks for a next step first. It saves looking at each step: a next one has no fate.
     Mutant(LEDGER, "lib", "tonumber(sent_ms) == 0 and '0' or", "tonumber(sent_ms) == 0 and '+0' or"),
     Mutant(LEDGER, "lib", "string.format('%+.0f', sent_ms - at_ms)", "string.format('%+.0f', at_ms - sent_ms)"),
     Mutant(LEDGER, "lib", "    if redis.call('HEXISTS', key, 's' .. step) == 0 then return end\n"),
@@ -300,6 +304,25 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "lib", "elseif outcome == 'retry' or known[4] ~= detail then", "elseif known[4] ~= detail then"),
     Mutant(LEDGER, "lib", "elseif outcome == 'retry' or known[4] ~= detail then", "else"),
     Mutant(LEDGER, "lib", "  redis.call('ZADD', P .. 'open', due_ms, job)\n"),
+    Mutant(
+        LEDGER,
+        "lib",
+        "record(enrollment_id, step, 'dead', now_ms, attempts, 0, reason)\n"
+        "  redis.call('HSET', P .. 'delivery:' .. job, 'worker', '', 'unknown', 0)\n"
+        "  redis.call('HINCRBY', P .. 'delivery:' .. job, 'fence', 1)\n",
+        "record(enrollment_id, step, 'dead', now_ms, attempts, 0, reason)\n"
+        "  redis.call('HSET', P .. 'delivery:' .. job, 'worker', '', 'unknown', 0)\n",
+    ),
+    Mutant(
+        LEDGER,
+        "lib",
+        "record_reminder(booking, name, 'dead', now_ms, attempts, 0, reason)\n"
+        "  redis.call('HSET', P .. 'delivery:' .. job, 'worker', '', 'unknown', 0)\n"
+        "  redis.call('HINCRBY', P .. 'delivery:' .. job, 'fence', 1)\n",
+        "record_reminder(booking, name, 'dead', now_ms, attempts, 0, reason)\n"
+        "  redis.call('HSET', P .. 'delivery:' .. job, 'worker', '', 'unknown', 0)\n",
+    ),
+    Mutant(LEDGER, "lib", "if open[2] == '1' or open[3] == '1' then\n", "if open[2] == '1' then\n"),
     # pause, resume
     Mutant(LEDGER, "pause", "if stands then return {0, stands} end\n"),
     Mutant(LEDGER, "pause", "  redis.call('SADD', P .. 'queue:__paused__', 'send')\n"),
@@ -362,6 +385,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "settle_reminder", "return told_id and -1 or", "return"),
     Mutant(LEDGER, "settle_reminder", "if listed_ms == '0' then troubled_since = recovered(circuit) end\n"),
     Mutant(LEDGER, "settle_reminder", "redis.call('ZREM', P .. 'open', job)\n"),
+    Mutant(LEDGER, "settle_reminder", "  redis.call('HSET', delivery, 'unknown', 0)\n"),
+    Mutant(LEDGER, "settle_reminder", "unschedule('send', job)\n"),
     # shown, take_changed
     Mutant(LEDGER, "shown", "~= worker then return 0 end", "~= worker then return 1 end"),
     Mutant(LEDGER, "shown", "redis.call('HDEL', syncing, id)\n"),

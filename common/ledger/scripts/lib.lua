@@ -151,11 +151,13 @@ local function last_sent(enrollment_id, sent_ms)
   if not last_ms or tonumber(last_ms) < tonumber(sent_ms) then redis.call('HSET', key, LAST, sent_ms) end
 end
 
--- A dead letter: its frozen mail is kept, so that a replay can send the same bytes.
+-- A dead letter: its frozen mail is kept, so that a replay can send the same bytes. Whoever had it in hand and only
+-- stood still hands over and settles nothing any more: the fence counts on.
 local function bury(enrollment_id, step, now_ms, attempts, reason)
   local job = enrollment_id .. '/step-' .. step
   record(enrollment_id, step, 'dead', now_ms, attempts, 0, reason)
   redis.call('HSET', P .. 'delivery:' .. job, 'worker', '', 'unknown', 0)
+  redis.call('HINCRBY', P .. 'delivery:' .. job, 'fence', 1)
   redis.call('HDEL', P .. 'delivery:' .. job, 'lost', 'asked', 'refused')
   redis.call('ZADD', P .. 'dead', now_ms, job)
   redis.call('ZREM', P .. 'open', job)
@@ -337,6 +339,7 @@ local function bury_reminder(booking, name, now_ms, attempts, reason)
   local job = booking .. '/' .. name
   record_reminder(booking, name, 'dead', now_ms, attempts, 0, reason)
   redis.call('HSET', P .. 'delivery:' .. job, 'worker', '', 'unknown', 0)
+  redis.call('HINCRBY', P .. 'delivery:' .. job, 'fence', 1)
   redis.call('HDEL', P .. 'delivery:' .. job, 'lost', 'asked', 'refused')
   redis.call('ZADD', P .. 'dead', now_ms, job)
   redis.call('ZREM', P .. 'open', job)

@@ -19,7 +19,6 @@ local listed_ms = ARGV[10]
 local job = id .. '/step-' .. step
 
 if redis.call('HGET', delivery, 'fence') ~= fence then return 0 end
-if redis.call('HGET', enrollment, 's' .. step) then return 0 end
 
 local sending = redis.call('HGET', enrollment, 'sending')
 if sending and string.match(sending, '^%d+') == step then redis.call('HDEL', enrollment, 'sending') end
