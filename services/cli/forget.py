@@ -99,9 +99,13 @@ def _tell(traces: Traces) -> None:
         click.echo(f"{traces.address}: nothing is known of this address here")
         return
     click.echo(
-        f"{traces.address}: {figures['enrollments']} enrollments, {figures['calls']} calls,"
-        f" {figures['mails_waiting']} mails that wait or failed"
+        f"{traces.address}: {_some(figures['enrollments'], 'enrollment')}, {_some(figures['calls'], 'call')},"
+        f" {figures['mails_waiting']} of their mails wait or failed"
     )
+
+
+def _some(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def _tell_what_stays(traces: Traces) -> None:

@@ -19,7 +19,7 @@ def enrolled(ledger_does):
 def test_it_says_what_would_go_and_changes_nothing(here, enrolled):
     status, said, _ = here("forget", f" {ADA.upper()} ", "--dry-run")
 
-    assert (status, said) == (0, f"{ADA}: 1 enrollments, 0 calls, 1 mails that wait or failed\n")
+    assert (status, said) == (0, f"{ADA}: 1 enrollment, 0 calls, 1 of their mails wait or failed\n")
     assert here("contact", ADA)[0] == 0
 
 

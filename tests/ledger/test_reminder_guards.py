@@ -86,13 +86,8 @@ async def test_a_death_is_counted_once_for_a_reminder_too(ledger, reminder, cloc
     await go(ledger, reminder, clock.now_ms() + 60_000, worker="w2")
 
 
-@pytest.mark.parametrize("outcome", ["retry", "hold", "dead", "skipped"])
-@pytest.mark.parametrize("kind", [FeedbackKind.SENT, FeedbackKind.DELIVERED])
-async def test_what_is_told_of_a_reminder_in_hand_is_its_fate(ledger, reminder, clock, outcome, kind):
-    now_ms = clock.now_ms()
-    claim = await go(ledger, reminder, now_ms)
-    await ledger.freeze(claim, "mail", now_ms=now_ms)
-    feedback = Feedback(
+def about(reminder, kind: FeedbackKind, now_ms: int) -> Feedback:
+    return Feedback(
         kind=kind,
         delivery_id=reminder,
         contact_id=BORIS,
@@ -102,7 +97,26 @@ async def test_what_is_told_of_a_reminder_in_hand_is_its_fate(ledger, reminder, 
         provider_id="re_told",
         address="boris@example.org",
     )
-    await hear(ledger, feedback, webhook_id="resend:1")
+
+
+async def test_the_answer_to_a_reminder_names_it_though_a_webhook_was_quicker(ledger, reminder, clock):
+    now_ms = clock.now_ms()
+    claim = await go(ledger, reminder, now_ms)
+    await ledger.freeze(claim, "mail", now_ms=now_ms)
+    await hear(ledger, about(reminder, FeedbackKind.SENT, now_ms), webhook_id="resend:1")
+
+    assert await ledger.settle(claim, "accepted", "re_1", now_ms=now_ms + 600) == Settled(None)
+    record = (await booking_views.reminder(ledger, reminder))[1]
+    assert (record.fate, record.sent_ms, record.detail) == (Fate.ACCEPTED, now_ms + 600, "re_1")
+
+
+@pytest.mark.parametrize("outcome", ["retry", "hold", "dead", "skipped"])
+@pytest.mark.parametrize("kind", [FeedbackKind.SENT, FeedbackKind.DELIVERED])
+async def test_what_is_told_of_a_reminder_in_hand_is_its_fate(ledger, reminder, clock, outcome, kind):
+    now_ms = clock.now_ms()
+    claim = await go(ledger, reminder, now_ms)
+    await ledger.freeze(claim, "mail", now_ms=now_ms)
+    await hear(ledger, about(reminder, kind, now_ms), webhook_id="resend:1")
 
     due_ms = now_ms + 60_000
     answer = await ledger.settle(claim, outcome, "why", now_ms=now_ms + 600, due_ms=due_ms, doubt=True)
