@@ -12,14 +12,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 HOUSE = Path(__file__).parents[2]
 _FOLDERS = ("actors", "benchmarks", "common", "services", "tests")
 
 PARTS = {
-    "domain": ("common/domain/*.py", "tests/domain tests/ledger/test_codec.py tests/campaigns"),
-    "ledger": ("common/ledger/*.py", "tests/ledger tests/rebuild"),
+    "domain": ("common/domain/*.py", ("tests/domain", "tests/audit", "tests/ledger/test_codec.py", "tests/campaigns")),
+    "ledger": ("common/ledger/*.py", ("tests/ledger", "tests/rebuild")),
 }
 """What is broken, and the tests that are asked; of those mutmut runs what reaches the broken function."""
 
@@ -31,8 +32,15 @@ also_copy=
     actors
     benchmarks
     services
-pytest_add_cli_args_test_selection={tests}
-pytest_add_cli_args=-p no:cacheprovider -k "not interleavings and not in_any_order and not in_every_order and not fault"
+pytest_add_cli_args_test_selection=
+    {tests}
+pytest_add_cli_args=
+    -p
+    no:cacheprovider
+    -m
+    not acceptance
+    -k
+    not interleavings and not in_any_order and not in_every_order and not fault
 timeout_constant=5
 """
 
@@ -53,11 +61,11 @@ def main() -> int:
     return 0
 
 
-def _copy(house: Path, broken: str, tests: str) -> None:
+def _copy(house: Path, broken: str, tests: Sequence[str]) -> None:
     for name in _FOLDERS:
         shutil.copytree(HOUSE / name, house / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(HOUSE / "pyproject.toml", house)
-    (house / "setup.cfg").write_text(_CONFIG.format(broken=broken, tests=tests))
+    (house / "setup.cfg").write_text(_CONFIG.format(broken=broken, tests="\n    ".join(tests)))
 
 
 def _survivors(house: Path) -> list[str]:
@@ -68,8 +76,10 @@ def _survivors(house: Path) -> list[str]:
 def _mutmut(house: Path, *arguments: str) -> str:
     command = [str(Path(sys.executable).parent / "mutmut"), *arguments]
     answer = subprocess.run(command, cwd=house, env=os.environ, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        raise SystemExit(answer.stdout[-2000:] + answer.stderr[-2000:])
     if arguments[0] == "run":
-        print(answer.stdout.splitlines()[-1].rpartition("\r")[2] if answer.stdout else answer.stderr)
+        print(answer.stdout.splitlines()[-1].rpartition("\r")[2])
     return answer.stdout
 
 
