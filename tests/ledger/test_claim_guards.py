@@ -231,8 +231,9 @@ async def test_while_one_finds_out_the_others_wait(ledger, now_ms):
     await closes(ledger, now_ms + 24 * HOUR_MS)
     probe_ms = now_ms + 24 * HOUR_MS + 1_000
     await ledger.client.zrem(keys.HEARTBEATS, "w1")
-    await go(ledger, STEP_1, probe_ms, worker="w2")
+    probe = await go(ledger, STEP_1, probe_ms, worker="w2")
 
+    assert await ledger.freeze(probe, "mail", now_ms=probe_ms) == ("mail", 1)
     assert (await ledger.claim(STEP_2, worker="w2", now_ms=probe_ms)).detail == "invalid_api_key"
 
 

@@ -214,6 +214,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "freeze", "if suppressed then exit(id, string.match(suppressed, '^%S+'), ARGV[3]) end\n"),
     Mutant(LEDGER, "freeze", "if known[1] == 'exited' then return {'exited', known[2]} end\n"),
     Mutant(LEDGER, "freeze", "if held[1] and tonumber(held[1]) > now_ms then", "if false then"),
+    Mutant(LEDGER, "freeze", "if held[1] and tonumber(held[1]) > now_ms then", "if held[1] then"),
     # freeze_reminder
     Mutant(LEDGER, "freeze_reminder", "~= fence then return {'lost'} end", "~= fence then return {'held', 1, ''} end"),
     Mutant(LEDGER, "freeze_reminder", "if reason then return {'exited', reason} end\n"),
@@ -323,6 +324,11 @@ MUTANTS: tuple[Mutant, ...] = (
         "  redis.call('HSET', P .. 'delivery:' .. job, 'worker', '', 'unknown', 0)\n",
     ),
     Mutant(LEDGER, "lib", "if open[2] == '1' or open[3] == '1' then\n", "if open[2] == '1' then\n"),
+    Mutant(LEDGER, "lib", "  count('active', -1)\n  count('completed', 1)\n"),
+    Mutant(LEDGER, "lib", "  count(status, -1)\n  count('exited', 1)\n"),
+    Mutant(LEDGER, "lib", "'completed' and redis.call('HSETNX', key, 'reason', reason) == 1 then", "'completed' then"),
+    Mutant(LEDGER, "lib", "if before and before ~= 'planned' then count(", "if before then count("),
+    Mutant(LEDGER, "lib", "if fate ~= 'planned' then count(", "if true then count("),
     # pause, resume
     Mutant(LEDGER, "pause", "if stands then return {0, stands} end\n"),
     Mutant(LEDGER, "pause", "  redis.call('SADD', P .. 'queue:__paused__', 'send')\n"),
@@ -342,6 +348,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "replay_reminder", "if since_ms < 0 or", "if"),
     Mutant(LEDGER, "replay_reminder", "schedule('send', job, now_ms)\n"),
     Mutant(LEDGER, "replay_reminder", "if way == 'fresh' then", "if true then"),
+    Mutant(LEDGER, "replay", "count('fate:dead', -1)\n"),
+    Mutant(LEDGER, "replay", "redis.call('ZADD', P .. 'open', now_ms, job)\n"),
     # restore
     Mutant(
         LEDGER,
@@ -438,6 +446,9 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "write_bookings", "'worker') or '') == '' then", "'worker') or '') ~= '' then"),
     Mutant(LEDGER, "write_bookings", "  if nurture == 'hold' then hold(who, 'booked', now_ms) end\n"),
     Mutant(LEDGER, "write_bookings", "  if nurture == 'stop' then exit(who, 'stopped', now_ms) end\n"),
+    Mutant(LEDGER, "write_bookings", "  if nurture == 'release' then release(who, 'booked', now_ms) end\n"),
+    Mutant(LEDGER, "write_bookings", "redis.call('ZREM', KEYS[1], id)\n"),
+    Mutant(LEDGER, "write_bookings", "  redis.call('ZADD', P .. 'open', due_ms, job)\n"),
     # ask_replay, refuse_replay, never_accepted, put_off_booking
     Mutant(LEDGER, "ask_replay", "~= buried_ms then return 0 end", "~= buried_ms then return 1 end"),
     Mutant(LEDGER, "ask_replay", "schedule('replay', id, now_ms)\n"),
