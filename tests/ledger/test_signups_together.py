@@ -63,7 +63,24 @@ async def test_what_one_of_them_meets_is_no_others_concern(
     assert "WRONGTYPE" in str(answers[2])
     assert [answer.answer for answer in answers if isinstance(answer, Acceptance)] == ["accepted"] * 4
     assert await store.exists(keys.webhook("signup:2")) == 0
-    assert await store.zcard(keys.delayed("classify")) == 4
+    assert await store.zcard(keys.delayed("classify")) == await store.scard(keys.ENROLLED) == 4
+    assert await store.hget(keys.COUNTS, "accepted") == b"4"
+
+
+async def test_whoever_comes_twice_at_once_is_classified_by_the_newer_assessment(
+    ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
+) -> None:
+    newer = replace(ada, red_systems=0)
+
+    first, second = await together(ledger, [ada, newer], now_ms=clock.now_ms())
+
+    assert isinstance(first, Acceptance)
+    assert isinstance(second, Acceptance)
+    assert (first.answer, second.answer) == ("accepted", "duplicate")
+    enrollment = await ledger.enrollment(first.enrollment_id)
+    assert enrollment is not None
+    assert newer == enrollment.assessment
+    assert clock.now_ms() + 1 == await store.zscore(keys.delayed("classify"), first.enrollment_id)
 
 
 async def test_a_store_that_has_forgotten_its_scripts_takes_them_all(

@@ -6,6 +6,10 @@
 -- Remember the webhook id, claim (campaign, e-mail), keep the signup, ask for its classification: all of it or nothing.
 -- Those that come together are taken in one call, one after the other; what one of them meets is no other's concern.
 
+-- Written and asked once for all newcomers of a call: one by one it would be a quarter of the script's time.
+local newcomers, classifications = {}, {}
+local somebody_is_paused = redis.call('EXISTS', P .. 'pauses') == 1
+
 local function accept(webhook, enrollment, id, received_ms, remember_ms, answer, segment, campaign, email, told)
   local given = redis.call('GET', webhook)
   if given then
@@ -23,10 +27,9 @@ local function accept(webhook, enrollment, id, received_ms, remember_ms, answer,
   if not assessed_ms then
     redis.call('HSET', enrollment, CAMPAIGN, campaign, STATUS, 'accepted', ANCHOR, received_ms,
       SEGMENT, segment, EMAIL, email, ASSESSED, told)
-    redis.call('SADD', P .. 'enrolled', id)
-    count('accepted', 1)
-    schedule('classify', id, received_ms)
-    if is_paused(id) then hold(id, 'paused', received_ms) end
+    newcomers[#newcomers + 1] = id
+    classifications[2 * #newcomers - 1], classifications[2 * #newcomers] = received_ms, id
+    if somebody_is_paused and is_paused(id) then hold(id, 'paused', received_ms) end
     if answer == '' then answer = 'accepted' end
   else
     if tonumber(received_ms) > tonumber(assessed_ms) then
@@ -49,5 +52,11 @@ for signup = 1, #KEYS / 2 do
   local was_well, answer = pcall(accept, KEYS[key - 1], KEYS[key], unpack(ARGV, arg - 7, arg))
   -- Valkey's errors are texts, Redis 7's are tables.
   answers[signup] = was_well and answer or {err = type(answer) == 'table' and answer.err or answer}
+end
+if #newcomers > 0 then
+  redis.call('SADD', P .. 'enrolled', unpack(newcomers))
+  -- Whoever came twice just now is scheduled already, for the later instant.
+  redis.call('ZADD', delayed('classify'), 'GT', unpack(classifications))
+  count('accepted', #newcomers)
 end
 return answers
