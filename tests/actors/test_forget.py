@@ -20,7 +20,7 @@ from common.ledger.pauses import Pause, pause
 HOUR_MS = 3_600_000
 DUNYA = "dunya@salon.example"
 WHO = enrollment_id("christmas_2025", DUNYA)
-NAMES = (DUNYA, "Dunya", "Salon Rouge", "14165550123", "personal weakness")
+NAMES = (DUNYA, "Dunya", "Salon Carmine", "14165550123", "personal weakness")
 CALL = booking_id(DUNYA)
 
 
@@ -55,7 +55,7 @@ def dunya() -> Assessment:
     return Assessment(
         email=DUNYA,
         first_name="Dunya",
-        business_name="Salon Rouge",
+        business_name="Salon Carmine",
         assessment_score=38,
         red_systems=2,
         weakest_system_1="personal weakness",
