@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from typing import Any
 
 import dramatiq
@@ -13,6 +13,7 @@ import structlog
 from dramatiq.asyncio import get_event_loop_thread
 from dramatiq.middleware import AsyncIO, Retries, TimeLimit
 
+from actors.beside import Beside
 from actors.first_start import FirstStart
 from actors.healing import calibrate, heal
 from actors.ping import keep_pinging
@@ -56,7 +57,7 @@ class Worker:
         self.broker.in_flight_limits = {role.name: role.in_flight for role in ROSTER}
         self.world: World | None = None
         self._providers: Providers | None = None
-        self._beside: list[Future[None]] = []
+        self._beside = Beside()
         self._watch: Watch | None = None
         self._first_start: FirstStart | None = None
         self._dramatiq: Any = dramatiq.Worker(self.broker, worker_threads=THREADS, worker_timeout=1_000)
@@ -96,8 +97,6 @@ class Worker:
         """Take no more jobs, finish those in hand, give the others back. What is cut short is taken over elsewhere."""
         log.info("worker_stopping", worker=self.broker.broker_id)
         loop = get_event_loop_thread()
-        for each in self._beside:
-            each.cancel()
         closing = asyncio.run_coroutine_threadsafe(self._ready_no_more(), loop.loop) if loop else None
         if closing is not None:
             closing.result(5)
@@ -131,19 +130,19 @@ class Worker:
         lookout = Lookout(client, self.settings.secret)
         self._watch = Watch(ledger, lookout)
         await self._watch.start(self.settings.metrics_host, self.settings.worker_metrics_port)
-        loop = asyncio.get_running_loop()
         beside = [heal(ledger, self.clock, self.broker.broker_id), lookout.keep_looking()]
         if url := self.settings.healthcheck_ping_url:
             beside.append(keep_pinging(ledger, url, worker=self.broker.broker_id))
         if self.world.calendar is not None:
             beside.append(keep_comparing(self.world))
-        self._beside = [asyncio.run_coroutine_threadsafe(each, loop) for each in beside]
+        self._beside.begin(beside)
 
     async def _ready_no_more(self) -> None:
         if self._watch is not None:
             self._watch.draining = True
         if self._first_start is not None:
             await self._first_start.stop()
+        await self._beside.end()
 
     def _on_loop(self, coroutine: Any) -> None:
         loop = get_event_loop_thread()

@@ -43,6 +43,8 @@ async def _in_notions_words(request: web.Request, handler: Handler) -> web.Strea
         return NotionProblem(400, "invalid_request_url").answer()
     except web.HTTPRequestEntityTooLarge:
         return NotionProblem(413, "validation_error", "Request body too large.").answer()
+    except ConnectionResetError:
+        return web.Response(status=400)  # Who asked went away in the middle of it: nobody hears the answer.
     except Exception:
         log.exception("sandbox_failed", operation=operation_of(request))
         return NotionProblem(500, "internal_server_error").answer()

@@ -55,6 +55,8 @@ async def _in_resends_words(request: web.Request, handler: Handler, reading: Rea
         return ResendProblem(405, "method_not_allowed").answer()
     except web.HTTPRequestEntityTooLarge:
         return ResendProblem(413, "validation_error", "The request is larger than 40MB.").answer()
+    except ConnectionResetError:
+        return web.Response(status=400)  # Who asked went away in the middle of it: nobody hears the answer.
     except Exception:
         log.exception("sandbox_failed", operation=operation_of(request))
         return ResendProblem(500, "application_error").answer()

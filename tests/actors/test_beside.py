@@ -1,0 +1,41 @@
+"""What a worker does beside its jobs ends when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+
+from actors.beside import Beside
+
+
+async def test_what_swallows_its_first_cancellation_is_ended_all_the_same() -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def stubborn() -> None:
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            begun.clear()  # As a connection does that is being made.
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    beside = Beside()
+    beside.begin([stubborn()])
+    await begun.wait()
+
+    await beside.end()
+
+    assert ended.is_set()
+
+
+async def test_what_has_failed_keeps_nobody_from_ending() -> None:
+    async def fails() -> None:
+        raise ValueError("of no consequence")
+
+    beside = Beside()
+    beside.begin([fails()])
+    await asyncio.sleep(0)  # noqa: TID251 -- one turn of the loop
+
+    await beside.end()
