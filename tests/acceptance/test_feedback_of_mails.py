@@ -16,7 +16,7 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
 def test_who_bounces_or_complains_gets_no_second_mail_and_everybody_sees_why(place: Place) -> None:
-    place.up()
+    place.up(CAMPAIGN_SPEED="20")
     fates = {"bounced": "bounced", "complained": "complained", "suppressed": "bounced", "delivered": None}
     for name in fates:
         place.website.post(person(name, email=f"{name}@resend.dev"), f"msg_{name}")

@@ -36,6 +36,6 @@ async def test_what_has_failed_keeps_nobody_from_ending() -> None:
 
     beside = Beside()
     beside.begin([fails()])
-    await asyncio.sleep(0)  # noqa: TID251 -- one turn of the loop
+    await asyncio.sleep(0)
 
     await beside.end()
