@@ -68,3 +68,15 @@ async def test_of_a_complaint_about_no_address_no_mark_is_kept(ledger, now_ms):
 
     assert (await ledger.enrollment(ADA)).status == "exited"
     assert await ledger.client.hlen(keys.SUPPRESSED) == 0
+
+
+async def test_of_a_forgotten_call_nothing_is_kept_again_whoever_an_event_names(ledger, clock):
+    call, now_ms = booking_id("A"), clock.now_ms()
+    await ledger.client.sadd(keys.FORGOTTEN, call)
+    event = BookingEvent(kind=BookingKind.CANCELLED, uid="A", event_ms=now_ms, received_ms=now_ms)
+
+    answers = [await Bookings(ledger).accept(event, webhook_id="calcom:1") for _ in range(2)]
+
+    assert [answer.repeated for answer in answers] == [False, True]
+    assert await ledger.client.exists(keys.booking(call), keys.meeting(call), keys.BOOKINGS) == 0
+    assert await ledger.client.exists(keys.delayed("bookings")) == 0
