@@ -195,7 +195,9 @@ async def test_of_a_timeline_the_last_two_hundred_lines_are_kept(ledger, now_ms)
     assert lines[-1].decode() == f'[{now_ms + 100},"released","booked"]'
 
 
-async def test_what_nobody_knows_of_cannot_be_claimed(ledger, clock):
+async def test_what_nobody_knows_of_any_more_cannot_be_claimed(ledger, ada, clock):
+    await ledger.client.hset(keys.SUPPRESSED, ledger.mark(ada.email), f"unsubscribed {clock.now_ms()} forgotten")
+
     assert await ledger.claim(STEP_1, worker="w1", now_ms=clock.now_ms()) == No("unknown")
 
 

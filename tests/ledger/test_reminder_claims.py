@@ -259,12 +259,13 @@ async def test_a_reminder_in_hand_when_its_call_was_cancelled_says_whether_it_ma
     assert await ledger.client.exists(keys.OPEN, keys.delayed("send")) == 0
 
 
-async def test_a_try_that_is_skipped_before_it_left_leaves_no_doubt_and_no_second_look(ledger, reminder, now_ms):
+@pytest.mark.parametrize("outcome", ["accepted", "dead", "skipped"])
+async def test_what_has_met_its_fate_leaves_no_doubt_and_no_second_look(ledger, reminder, now_ms, outcome):
     claim = await go(ledger, reminder, now_ms)
     await ledger.freeze(claim, "mail", now_ms=now_ms)
     await ledger.client.zadd(keys.delayed("send"), {reminder: now_ms})  # As the sweeper may do.
 
-    await ledger.settle(claim, "skipped", "test_mode", now_ms=now_ms)
+    await ledger.settle(claim, outcome, "test_mode", now_ms=now_ms)
 
     assert (await booking_views.reminder(ledger, reminder))[1].detail == "test_mode"
     assert await ledger.client.exists(keys.OPEN, keys.delayed("send")) == 0
