@@ -129,8 +129,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "claim", "if not again and is_paused('*') then", "if is_paused('*') then"),
     Mutant(LEDGER, "claim", "if held[1] and not again then", "if held[1] then"),
     Mutant(LEDGER, "claim", "other ~= step and tonumber(since) + gap_ms > now_ms", "other ~= step"),
-    # Not planted: that an unknown person is turned away first. `Ledger.claim` asked before, and nobody unknown has a next
-    # step: only the word for it differs, for who is erased between the two.
+    # Not planted: that an unknown person is turned away first. `Ledger.claim` asked before, and nobody unknown has a
+    # next step: only the word for it differs, for who is erased between the two.
     Mutant(LEDGER, "claim", "  later(now_ms + 600000)\n"),
     Mutant(LEDGER, "claim", "  later(not_before)\n"),
     Mutant(LEDGER, "claim", "  later(now_ms + 1000)\n"),
