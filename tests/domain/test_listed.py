@@ -129,3 +129,22 @@ def test_event_types_that_do_not_count_are_left_out():
 
     assert all(row.counts(types) for types in ((), ("123",), ("other", "strategy-call")))
     assert not row.counts(("intro",))
+
+
+def test_an_absence_counts_from_the_end_of_the_call_or_from_when_it_was_marked_if_that_was_later():
+    row = listed(is_absent=True, updated_ms=START_MS)
+    ended_ms = row.end_ms
+
+    def told_ms(updated_ms: int | None) -> list[tuple[BookingKind, int]]:
+        told = missing(replace(row, updated_ms=updated_ms), CREATED, now_ms=ended_ms + 9)
+        return [(one.kind, one.event_ms) for one in told]
+
+    assert told_ms(START_MS) == told_ms(None) == [(BookingKind.ENDED, ended_ms), (BookingKind.NO_SHOW, ended_ms)]
+    assert told_ms(ended_ms + 5) == [(BookingKind.ENDED, ended_ms), (BookingKind.NO_SHOW, ended_ms + 5)]
+
+
+def test_an_address_that_nobody_told_is_told_and_one_that_nobody_lists_is_not_missed():
+    unnamed = event(BookingKind.CREATED, NOW_MS - DAY_MS, email=None)
+
+    assert [one.email for one in missing(listed(), unnamed)] == ["boris@example.org"]
+    assert missing(listed(email=None), unnamed) == []

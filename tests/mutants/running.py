@@ -36,15 +36,17 @@ STAGES: dict[str, tuple[Stage, ...]] = {
 FIRST: dict[str, Stage] = {
     **dict.fromkeys(
         ("accept_booking", "gather_booking", "write_bookings", "put_off_booking", "discard_reminder"),
-        ("tests/ledger/test_bookings_transitions.py",),
+        ("tests/ledger/test_bookings_transitions.py", "tests/ledger/test_replanning.py"),
     ),
     **dict.fromkeys(
         ("claim_reminder", "freeze_reminder", "settle_reminder", "found_reminder", "replay_reminder"),
-        ("tests/ledger/test_bookings_transitions.py", "tests/ledger/test_repetitions.py"),
+        ("tests/ledger/test_bookings_transitions.py", "tests/ledger/test_reminder_claims.py"),
     ),
     **dict.fromkeys(("ask_replay", "refuse_replay", "never_accepted"), ("tests/actors/test_replay_asked.py",)),
     **dict.fromkeys(("pause", "resume", "hold", "release"), ("tests/ledger/test_pauses.py",)),
-    "claim": ("tests/ledger/test_transitions.py", "tests/ledger/test_deaths.py", "tests/ledger/test_clocks_apart.py"),
+    "claim": ("tests/ledger/test_transitions.py", "tests/ledger/test_claim_guards.py", "tests/ledger/test_deaths.py"),
+    "accept": ("tests/ledger/test_transitions.py", "tests/ledger/test_signups_together.py"),
+    "forget": ("tests/actors/test_forget.py",),
     "feedback": ("tests/ledger/test_feedback.py",),
     "restore": ("tests/rebuild", "-m", "not acceptance"),
     "trouble": ("tests/ledger/test_circuit.py",),
