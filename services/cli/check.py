@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from email.utils import parseaddr
 from typing import TYPE_CHECKING
 
@@ -14,19 +13,12 @@ import click
 from common.settings import Settings, SettingsError
 from common.store_clients import StoreError
 from services.cli.check_secret_key import accept_secret_key, compare_secret_key
+from services.cli.findings import Findings
 from services.cli.shared import json_option, print_json, settings_here
 
 if TYPE_CHECKING:
     from common.campaigns.campaign import Campaign
     from common.providers.notion import NotionMirror
-
-
-@dataclass
-class Findings:
-    """`problems` make the check fail; `notes` say what was looked at, what was mended, and what could not be asked."""
-
-    problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 @click.command()

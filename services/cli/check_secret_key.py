@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from common.settings import Settings
 from common.store_clients import StoreError
 from services.cli.cures import CommandFailed
+from services.cli.findings import Findings
 from services.cli.shared import now_ms, open_ledger
 
 if TYPE_CHECKING:
     from common.ledger.ledger import Ledger
     from common.ledger.new_secret_key import Carried
-    from services.cli.check import Findings
 
 
 async def compare_secret_key(settings: Settings, found: Findings) -> None:
