@@ -20,6 +20,7 @@ WHOLE = {
     **{"Gps Score": 40, "Money Score": 100, "Weakest System 1": "GPS", "Weakest System 2": "Sales"},
     **{"Revenue Leak": 12_000.5, "Time Zone": "Asia/Tokyo", "Email 1 Sent": DAY_1},
     **{"Email 7 Sent": DAY_1 + timedelta(days=1), "Sequence Completed": False},
+    **{"Email 0 Sent": DAY_1, "Email 8 Sent": DAY_1},  # Nobody's columns but those who made them.
 }
 ADA = Assessment(
     email="ada@example.org",
@@ -162,7 +163,7 @@ def test_what_any_row_shows_as_sent_was_sent_at_the_earliest_instant_that_any_te
 
 
 def test_an_end_in_any_row_is_an_end():
-    one = merged([READ, replace(OLDER, is_completed=True, exit_reason=ExitReason.BOUNCED)])
+    one = merged([OLDER, replace(READ, is_completed=True, exit_reason=ExitReason.BOUNCED)])
 
     assert (one.is_completed, one.exit_reason) == (True, ExitReason.BOUNCED)
 
