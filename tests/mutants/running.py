@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.mutants.planted import BROKER, LEDGER, PROVIDERS, Mutant
-from tests.mutants.warm import NEVER_ENDED, TOO_LONG, Warm
+from tests.mutants.warm import DIED, NEVER_ENDED, TOO_LONG, Warm
 
 HOUSE = Path(__file__).parents[2]
 _FOLDERS = ("actors", "common", "services", "tests")
@@ -70,7 +70,7 @@ class Verdict:
     @property
     def is_certain(self) -> bool:
         """A test said so, and not its time-out."""
-        return bool(self.by) and not self.by.endswith((TOO_LONG, NEVER_ENDED))
+        return bool(self.by) and not self.by.endswith((TOO_LONG, NEVER_ENDED, DIED))
 
 
 class Copy:

@@ -25,6 +25,7 @@ from tests.mutants.planted import BROKER, PROVIDERS
 
 TOO_LONG = " (in too long a time)"
 NEVER_ENDED = "a test that never ended"
+DIED = "a test that ended its process"
 _TIMEOUT_S = 600
 _OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--timeout", "60")
 
@@ -80,7 +81,7 @@ def _run(arguments: list[str]) -> tuple[int, str]:
     try:
         said: tuple[int, str] = answers.recv() if answers.poll(_TIMEOUT_S) else (1, NEVER_ENDED)
     except EOFError:
-        said = (-1, "it died")
+        said = (1, DIED)
     run.kill()
     run.join()
     return said
