@@ -17,7 +17,7 @@ PASSING = (
 )
 """Raised by redis-py for what has a class of its own."""
 
-_WORDS = re.compile(r"\b(MISCONF|NOREPLICAS|LOADING|MASTERDOWN|READONLY|OOM)\b")
+_WORDS = re.compile(r"\b(MISCONF|NOREPLICAS|LOADING|MASTERDOWN|READONLY|OOM|BUSY)\b")
 """In the text of the others: the disk is full, too few replicas keep up. Older servers wrap them."""
 
 

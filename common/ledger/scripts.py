@@ -62,14 +62,23 @@ class _Call:
 
     def answer(self, answer: Any) -> None:
         """An exception is one, for all of them or, within a list, for that one."""
-        is_list = self.script.name in TAKE_MANY and not isinstance(answer, BaseException)
-        for future, own in zip(self.waiting, answer if is_list else [answer] * len(self.waiting), strict=True):
+        answers = [answer] * len(self.waiting)
+        if self.script.name in TAKE_MANY and not isinstance(answer, BaseException):
+            answers = answer
+        for future, own in zip(self.waiting, answers, strict=True):
             if future.done():
                 continue
             if isinstance(own, BaseException):
                 future.set_exception(own)
             else:
                 future.set_result(own)
+
+
+    def fail(self, error: BaseException) -> None:
+        """For whoever has no answer yet."""
+        for future in self.waiting:
+            if not future.done():
+                future.set_exception(error)
 
 
 class Scripts:
@@ -104,10 +113,11 @@ class Scripts:
     async def _send(self, calls: list[_Call]) -> None:
         try:
             answers = await self._many(calls) if len(calls) > 1 else [await self._one(calls[0])]
-        except (redis.RedisError, OSError, asyncio.CancelledError) as error:
-            answers = [error] * len(calls)
-        for call, answer in zip(calls, answers, strict=True):
-            call.answer(answer)
+            for call, answer in zip(calls, answers, strict=True):
+                call.answer(answer)
+        except BaseException as error:  # noqa: BLE001 -- whatever it is, it is theirs, and nobody waits for ever
+            for call in calls:
+                call.fail(error)
 
     async def _one(self, call: _Call) -> Any:
         try:

@@ -15,6 +15,7 @@ from common.domain.ids import enrollment_id
 from common.ledger import keys
 from common.ledger.answers import Acceptance
 from common.ledger.ledger import Ledger
+from common.ledger.scripts import Scripts
 
 
 async def together(ledger: Ledger, people: list[Assessment], *, now_ms: int) -> list[Acceptance | BaseException]:
@@ -83,6 +84,36 @@ async def test_whoever_comes_twice_at_once_is_classified_by_the_newer_assessment
     assert clock.now_ms() + 1 == await store.zscore(keys.delayed("classify"), first.enrollment_id)
 
 
+async def test_one_webhook_that_comes_twice_at_once_is_taken_once_and_answered_alike(
+    ledger: Ledger, ada: Assessment, clock: VirtualClock
+) -> None:
+    first, second = await asyncio.gather(
+        ledger.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms()),
+        ledger.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms() + 1),
+    )
+
+    assert (first.repeated, second.repeated) == (False, True)
+    assert (first.answer, first.received_ms) == (second.answer, second.received_ms)
+
+
+@pytest.mark.parametrize("refuses", [keys.ENROLLED, keys.delayed("classify")])
+async def test_a_call_that_fails_at_its_end_has_answered_nobody_and_is_completed_by_its_repetition(
+    ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock, refuses: str
+) -> None:
+    several = people(ada, 3)
+    await store.set(refuses, "of another kind")
+    failed = await together(ledger, several, now_ms=clock.now_ms())
+    assert all(isinstance(answer, redis.ResponseError) for answer in failed)
+    assert not await store.exists(*(keys.webhook(f"signup:{number}") for number in range(3)))
+    await store.delete(refuses)
+
+    answers = await together(ledger, several, now_ms=clock.now_ms())
+
+    assert [answer.answer for answer in answers if isinstance(answer, Acceptance)] == ["accepted"] * 3
+    assert await store.zcard(keys.delayed("classify")) == await store.scard(keys.ENROLLED) == 3
+    assert await store.hget(keys.COUNTS, "accepted") == b"3"
+
+
 async def test_a_store_that_has_forgotten_its_scripts_takes_them_all(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
 ) -> None:
@@ -121,3 +152,32 @@ async def test_whoever_stops_waiting_keeps_nobody_from_their_answer(
     with pytest.raises(asyncio.CancelledError):
         await waiting[1]
     assert await ledger.enrollment(enrollment_id("christmas_2025", people(ada, 3)[1].email)) is not None
+
+
+async def test_what_cannot_even_be_sent_is_told_to_all_who_wait(store: redis.asyncio.Redis) -> None:
+    scripts = Scripts(store)
+    async with asyncio.timeout(5):
+        answers = await asyncio.gather(
+            *(scripts.run("accept", [f"w{told}", f"e{told}"], ["", 0, 1, "", "", "", "", told]) for told in "a\ud800c"),
+            return_exceptions=True,
+        )
+
+    assert [UnicodeEncodeError] * 3 == [type(answer) for answer in answers]
+
+
+async def test_an_answer_for_fewer_than_asked_is_an_error_for_the_others(
+    store: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripts = Scripts(store)
+    monkeypatch.setattr(scripts, "_one", answer_for_one)
+    async with asyncio.timeout(5):
+        first, second = await asyncio.gather(
+            *(scripts.run("accept", ["w", "e"], [""] * 8) for _ in range(2)), return_exceptions=True
+        )
+
+    assert first == "the first"
+    assert isinstance(second, ValueError)
+
+
+async def answer_for_one(_: object) -> list[str]:
+    return ["the first"]

@@ -37,7 +37,13 @@ def _swapped(folder: str, script: str, first: str, second: str) -> Mutant:
 MUTANTS: tuple[Mutant, ...] = (
     # accept
     Mutant(LEDGER, "accept", "if given then", "if false then"),
-    Mutant(LEDGER, "accept", "if not assessed_ms then", "if true then"),
+    Mutant(LEDGER, "accept", "if not assessed_ms or is_left_over(id, known[3]) then", "if true then"),
+    Mutant(LEDGER, "accept", " or is_left_over(id, known[3])"),
+    Mutant(LEDGER, "accept", "status == 'accepted' and not is_coming[id] and", "not is_coming[id] and"),
+    Mutant(LEDGER, "accept", "and not is_coming[id] and", "and"),
+    Mutant(LEDGER, "accept", " and redis.call('SISMEMBER', P .. 'enrolled', id) == 0"),
+    Mutant(LEDGER, "accept", "local given = lines[webhook] or redis", "local given = redis"),
+    Mutant(LEDGER, "accept", "      lines[webhook], kept_ms[webhook] = given, remember_ms\n"),
     Mutant(
         LEDGER,
         "accept",
@@ -49,9 +55,10 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "accept", "  redis.call('ZADD', delayed('classify'), 'GT', unpack(classifications))\n"),
     Mutant(LEDGER, "accept", "'GT', "),
     Mutant(LEDGER, "accept", "2 * #newcomers - 1], classifications[2 * #newcomers]", "1], classifications[2]"),
-    Mutant(LEDGER, "accept", "== 1\n\nlocal function accept", "== 0\n\nlocal function accept"),
+    Mutant(LEDGER, "accept", "'pauses') == 1", "'pauses') == 0"),
     Mutant(LEDGER, "accept", "    if somebody_is_paused and is_paused(id) then hold(id, 'paused', received_ms) end\n"),
-    Mutant(LEDGER, "accept", "redis.call('SET', webhook, line, 'PX', remember_ms)\n"),
+    Mutant(LEDGER, "accept", "  redis.call('SET', webhook, line, 'PX', kept_ms[webhook])\n"),
+    Mutant(LEDGER, "accept", ", 'PX', kept_ms[webhook]"),
     Mutant(LEDGER, "accept", "local was_well, answer = pcall(accept, ", "local was_well, answer = true, accept("),
     Mutant(LEDGER, "accept", "unpack(ARGV, arg - 7, arg)", "unpack(ARGV, 1, 8)"),
     # accept_booking
