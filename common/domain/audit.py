@@ -154,8 +154,8 @@ def _its_mail(
     if record.detail != AS_NOTION_SHOWS:
         return next((mail for mail in left if mail.id == record.detail), None)
     by_subject = next((mail for mail in left if subjects.step_of(mail, enrollment) == step), None)
-    sent_ms = record.sent_ms or 0
-    return by_subject or next((mail for mail in left if abs(mail.created_ms - sent_ms) < APART_MS), None)
+    assert record.sent_ms is not None
+    return by_subject or next((mail for mail in left if abs(mail.created_ms - record.sent_ms) < APART_MS), None)
 
 
 def _of_rows(one: Audited, rows: Sequence[Shown], terms: Terms) -> Iterator[Finding]:

@@ -24,10 +24,11 @@ TERMS = Terms(now_ms=NOW_MS, cadence=Cadence(tuple(h * HOUR_MS for h in (0, 24, 
 
 
 class BySubject:
-    """`step-2` is the subject of step 2, `24h` that of a reminder."""
+    """`step-2` is the subject of step 2 of the campaign, `24h` that of a reminder."""
 
     def step_of(self, mail, enrollment):
-        return int(mail.subject[5:]) if mail.subject.startswith("step-") else None
+        is_step = enrollment.campaign == "christmas_2025" and mail.subject.startswith("step-")
+        return int(mail.subject[5:]) if is_step else None
 
     def reminder_of(self, mail, reminders):
         return next((one for one in reminders if mail.subject == one.name), None)
@@ -81,8 +82,9 @@ ROWS = (row(1, 2),)
 
 
 def found(one: Audited | None = None, *, mails=LISTED, rows=ROWS, terms=TERMS):
-    people = [one or ada()]
-    return {(f.kind, f.step, f.what) for f in compare(people, {ADA: list(mails)}, rows, BySubject(), terms)}
+    findings = compare([one or ada()], {ADA: list(mails)}, rows, BySubject(), terms)
+    assert {f.email for f in findings} <= {ADA, *(row.email for row in rows)}
+    return {(f.kind, f.step, f.what) for f in findings}
 
 
 def test_three_accounts_that_agree_leave_nothing_to_say():
@@ -121,6 +123,31 @@ def test_what_a_rebuild_restored_without_an_id_is_found_by_subject_or_by_its_ins
     assert {kind for kind, _, _ in found(restored, mails=[mail(1)])} == {"missing"}
 
 
+def test_of_what_a_rebuild_restored_the_subject_counts_for_more_than_the_instant():
+    """Who writes a date into Notion by hand writes a day."""
+    restored = ada(records={1: sent(1), 2: sent(2, AS_NOTION_SHOWS)})
+    by_hand = mail(2, "other", created_ms=SIGNUP_MS + 40 * HOUR_MS)
+    strange = mail(2, "x", subject="Hello")
+
+    assert found(restored, mails=[mail(1), strange, by_hand]) == {("unexplained", 0, "the provider lists x (Hello)")}
+
+
+def test_an_instant_that_a_rebuild_restored_may_be_two_minutes_apart_from_its_mails():
+    restored = ada(records={1: sent(1), 2: sent(2, AS_NOTION_SHOWS)})
+    at_ms = SIGNUP_MS + 24 * HOUR_MS
+
+    for apart_ms in (-119_999, 119_999):
+        assert found(restored, mails=[mail(1), mail(2, subject="changed", created_ms=at_ms + apart_ms)]) == set()
+    for apart_ms in (-120_000, 120_000):
+        other = mail(2, subject="changed", created_ms=at_ms + apart_ms)
+        assert {kind for kind, _, _ in found(restored, mails=[mail(1), other])} == {"missing", "unexplained"}
+
+
+def test_a_step_that_was_skipped_is_in_no_list_and_hides_nothing_of_the_next_one():
+    skipped = Record(fate=Fate.SKIPPED, at_ms=SIGNUP_MS, attempts=0, detail="paused")
+    assert found(ada(records={1: skipped, 2: sent(2)}), mails=[mail(2)], rows=[row(2)]) == set()
+
+
 @pytest.mark.parametrize("fate", [Fate.DELIVERED, Fate.BOUNCED, Fate.COMPLAINED])
 def test_whatever_became_of_it_it_was_accepted(fate):
     assert found(ada(records={1: sent(1), 2: replace(sent(2), fate=fate)})) == set()
@@ -137,13 +164,29 @@ def test_what_is_due_and_waits_nowhere_is_missing_after_ten_minutes():
     assert at(600_001) == {("missing", 2, "due, and nothing waits to send it")}
 
 
-def test_what_waits_for_more_than_a_day_after_its_instant_is_missing_unless_everybody_waits():
-    late = ada(records={1: sent(1)}, next_step=2, waits={2: SIGNUP_MS + 24 * HOUR_MS})
-    terms = replace(TERMS, now_ms=SIGNUP_MS + 49 * HOUR_MS)
+@pytest.mark.parametrize(
+    ("next_step", "missing"), [(1, {1}), (2, {1, 2}), (None, {1, 2, 3})], ids=["first", "one before", "nobody says"]
+)
+def test_every_step_up_to_the_next_one_has_to_be_sent_or_to_wait(next_step, missing):
+    lost = ada(records={}, next_step=next_step, waits={})
+    terms = replace(TERMS, now_ms=SIGNUP_MS + 100 * HOUR_MS)
 
-    assert found(late, mails=[mail(1)], rows=[row(1)]) == set()
-    assert {kind for kind, _, _ in found(late, mails=[mail(1)], rows=[row(1)], terms=terms)} == {"missing"}
-    assert found(late, mails=[mail(1)], rows=[row(1)], terms=replace(terms, is_waiting=True)) == set()
+    said = found(lost, mails=[], rows=[row()], terms=terms)
+    assert said == {("missing", step, "due, and nothing waits to send it") for step in missing}
+
+
+@pytest.mark.parametrize("put_off_ms", [-HOUR_MS, 0, HOUR_MS])
+def test_what_waits_for_more_than_a_day_after_its_instant_is_missing_unless_everybody_waits(put_off_ms):
+    due_ms = SIGNUP_MS + 24 * HOUR_MS
+    late = ada(records={1: sent(1)}, next_step=2, waits={2: due_ms + put_off_ms})
+
+    def at(ms, **given):
+        terms = replace(TERMS, now_ms=due_ms + max(put_off_ms, 0) + ms, **given)
+        return found(late, mails=[mail(1)], rows=[row(1)], terms=terms)
+
+    assert at(24 * HOUR_MS) == set()
+    assert at(24 * HOUR_MS + 1) == {("missing", 2, "due for more than a day, and not sent")}
+    assert at(24 * HOUR_MS + 1, is_waiting=True) == set()
 
 
 @pytest.mark.parametrize(
@@ -159,10 +202,16 @@ def test_nothing_is_due_of_who_is_held_or_has_left(given):
     assert found(late, mails=[mail(1)], rows=[row(1)], terms=replace(TERMS, now_ms=NOW_MS * 2)) == set()
 
 
-def test_a_signup_that_nobody_classifies_is_missing():
+def test_a_signup_that_nobody_classifies_is_missing_after_ten_minutes():
     new = ada(status=Status.ACCEPTED, records={}, next_step=None, waits={})
-    assert ("missing", 0, "signed up, and nothing waits to begin") in found(new, mails=[], rows=[row()])
-    assert found(replace(new, waits={0: 1}), mails=[], rows=[row()]) == set()
+
+    def at(ms, **given):
+        terms = replace(TERMS, now_ms=SIGNUP_MS + ms)
+        return found(replace(new, **given), mails=[], rows=[row()], terms=terms)
+
+    assert at(600_000) == set()
+    assert at(600_001) == {("missing", 0, "signed up, and nothing waits to begin")}
+    assert at(600_001, waits={0: 1}) == set()
 
 
 def test_a_date_that_the_ledger_does_not_know_is_unexplained():

@@ -1,0 +1,233 @@
+"""What an audit says of reminders: values in, values out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from common.domain.audit import Audited, Finding, Terms, compare
+from common.domain.audit_reminders import AuditedReminder, UnreadCall
+from common.domain.cadence import Cadence
+from common.domain.contact import Assessment
+from common.domain.delivery import Fate, Record
+from common.domain.enrollment import Enrollment, ExitReason, Status
+from common.domain.ids import booking_id, enrollment_id
+from common.domain.mail import AcceptedMail
+from common.domain.reminders import PASSED, SHORT_NOTICE
+from common.domain.series import Booking, Stand
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+TEN_MINUTES_MS = 600_000
+TOLD_MS = 1_764_000_000_000
+START_MS = TOLD_MS + 4 * DAY_MS
+DUE_MS = START_MS - 3 * DAY_MS
+TERMS = Terms(now_ms=DUE_MS, cadence=Cadence((0,), 0))
+BORIS = "boris@salon.example"
+CALL = Booking(id=booking_id("A"), uid="A", stand=Stand.BOOKED, received_ms=TOLD_MS, start_ms=START_MS, email=BORIS)
+ACCEPTED = Record(fate=Fate.ACCEPTED, at_ms=DUE_MS, attempts=1, detail="m72", sent_ms=DUE_MS)
+PLANNED = Record(fate=Fate.PLANNED, at_ms=DUE_MS, attempts=0, detail="")
+SKIPPED = Record(fate=Fate.SKIPPED, at_ms=TOLD_MS, attempts=0, detail=PASSED)
+
+
+class BySubject:
+    """`72h` is the subject of the reminder of that name, `A 72h` that of one call; nothing is a step's."""
+
+    def step_of(self, mail, enrollment):
+        return None
+
+    def reminder_of(self, mail, reminders):
+        return next((one for one in reminders if mail.subject in (one.name, f"{one.booking.uid} {one.name}")), None)
+
+    def is_ours(self, mail):
+        return mail.sender != "somebody else"
+
+
+def reminder(name: str = "72h", booking: Booking = CALL, **given) -> AuditedReminder:
+    known = {"start_ms": START_MS, "due_ms": DUE_MS}
+    return AuditedReminder(booking=booking, name=name, **{**known, **given})
+
+
+def mail(mail_id: str, subject: str = "72h", *, created_ms: int = DUE_MS, sender: str = "") -> AcceptedMail:
+    return AcceptedMail(id=mail_id, to=(BORIS,), subject=subject, created_ms=created_ms, sender=sender)
+
+
+def enrolled() -> Audited:
+    """Boris, who has left the campaign, so that only his reminders are looked at."""
+    enrollment = Enrollment(
+        id=enrollment_id("christmas_2025", BORIS),
+        campaign="christmas_2025",
+        status=Status.EXITED,
+        segment=None,
+        assessment=Assessment(email=BORIS, first_name="Boris", assessment_score=50),
+        anchor_ms=TOLD_MS,
+        assessed_ms=START_MS,
+        exit_reason=ExitReason.UNSUBSCRIBED,
+        revision=2,
+        mirrored_revision=1,
+    )
+    return Audited(enrollment=enrollment, waits={})
+
+
+def found(*reminders: AuditedReminder, mails=(), people=(), at_ms=DUE_MS, is_waiting=False):
+    terms = replace(TERMS, now_ms=at_ms, is_waiting=is_waiting)
+    return compare(people, {BORIS: list(mails)} if mails else {}, (), BySubject(), terms, reminders=reminders)
+
+
+def says(kind: str, what: str, name: str = "72h", start_ms: int = START_MS) -> Finding:
+    return Finding(kind, BORIS, 0, what, reminder=f"{start_ms}/{name}")
+
+
+NOTHING_WAITS = says("missing", "due, and nothing waits to send it")
+CALL_BEGAN = says("missing", "its call has begun, and it was neither sent nor called off")
+LATE = says("missing", "due for more than a day, and not sent")
+
+
+def test_a_reminder_that_was_accepted_and_is_listed_leaves_nothing_to_say_however_late_it_is():
+    assert found(reminder(record=ACCEPTED), mails=[mail("m72")], at_ms=START_MS + DAY_MS) == set()
+
+
+def test_a_reminder_that_the_provider_does_not_list_is_missing():
+    missing = says("missing", "accepted as m72, and the provider does not list it")
+    assert found(reminder(record=ACCEPTED)) == {missing}
+    assert found(reminder(record=ACCEPTED), mails=[mail("m72", "of a call that was renamed")]) == set()
+
+
+def test_one_that_was_not_accepted_has_no_id_for_the_provider_to_list():
+    assert reminder().sent_as is None
+    assert reminder(record=SKIPPED).sent_as is None
+    assert found(reminder(record=SKIPPED), at_ms=START_MS + DAY_MS) == set()
+
+
+@pytest.mark.parametrize("record", [None, PLANNED])
+def test_what_is_due_and_waits_nowhere_is_missing_after_ten_minutes_even_while_everybody_waits(record):
+    lost = reminder(record=record)
+
+    assert found(lost, at_ms=DUE_MS + TEN_MINUTES_MS) == set()
+    assert found(lost, at_ms=DUE_MS + TEN_MINUTES_MS + 1) == {NOTHING_WAITS}
+    assert found(lost, at_ms=START_MS + DAY_MS, is_waiting=True) == {NOTHING_WAITS}
+
+
+def test_what_still_waits_ten_minutes_after_its_call_began_is_missing_unless_everybody_waits():
+    waiting = reminder(record=PLANNED, due_ms=START_MS - 2 * HOUR_MS, waits_ms=START_MS - 2 * HOUR_MS)
+
+    assert found(waiting, at_ms=START_MS + TEN_MINUTES_MS) == set()
+    assert found(waiting, at_ms=START_MS + TEN_MINUTES_MS + 1) == {CALL_BEGAN}
+    assert found(waiting, at_ms=START_MS + TEN_MINUTES_MS + 1, is_waiting=True) == set()
+
+
+@pytest.mark.parametrize(
+    "late", [{"waits_ms": DUE_MS - HOUR_MS}, {"due_ms": DUE_MS - HOUR_MS, "waits_ms": DUE_MS}], ids=["due", "put off"]
+)
+def test_what_waits_for_more_than_a_day_after_its_instant_is_missing_unless_everybody_waits(late):
+    waiting = reminder(record=PLANNED, **late)
+
+    assert found(waiting, at_ms=DUE_MS + DAY_MS) == set()
+    assert found(waiting, at_ms=DUE_MS + DAY_MS + 1) == {LATE}
+    assert found(waiting, at_ms=DUE_MS + DAY_MS + 1, is_waiting=True) == set()
+
+
+@pytest.mark.parametrize("waits_ms", [None, DUE_MS])
+def test_nothing_is_missed_of_who_is_held(waits_ms):
+    assert found(reminder(waits_ms=waits_ms, is_held=True), at_ms=START_MS + DAY_MS) == set()
+
+
+def test_one_who_is_held_hides_nothing_of_the_others():
+    held = reminder(is_held=True)
+    assert found(held, reminder("24h"), at_ms=START_MS) == {replace(NOTHING_WAITS, reminder=f"{START_MS}/24h")}
+
+
+def test_a_call_that_nobody_told_the_address_of_is_a_finding_without_one():
+    nameless = reminder(booking=replace(CALL, email=None))
+    assert found(nameless, at_ms=START_MS) == {replace(NOTHING_WAITS, email="")}
+
+
+@pytest.mark.parametrize(("is_arranged", "patience_ms"), [(False, TEN_MINUTES_MS), (True, DAY_MS)])
+def test_a_call_that_nobody_looks_at_is_missing_after_ten_minutes_or_a_day_if_a_job_waits_to(is_arranged, patience_ms):
+    def at(ms: int):
+        call = UnreadCall(BORIS, TOLD_MS, is_arranged)
+        return compare((), {}, (), BySubject(), replace(TERMS, now_ms=TOLD_MS + ms), unread=[call])
+
+    assert at(patience_ms) == set()
+    what = "a call was told of or changed, and nobody has looked at it"
+    assert at(patience_ms + 1) == {Finding("missing", BORIS, 0, what)}
+
+
+people = pytest.mark.parametrize("people", [(), (enrolled(),)], ids=["only booked", "enrolled"])
+
+
+@people
+def test_a_second_mail_of_one_reminder_is_doubled(people):
+    sent = reminder(record=ACCEPTED)
+    assert found(sent, mails=[mail("m72"), mail("again")], people=people) == {
+        says("doubled", "the provider lists again too")
+    }
+
+
+@people
+def test_mails_that_the_ledger_does_not_know_are_unexplained_once_and_doubled_from_then_on(people):
+    planned = says("unexplained", "the provider lists x, and the ledger says planned")
+    doubled = says("doubled", "the provider lists y too")
+
+    for record in (None, PLANNED):
+        assert found(reminder(record=record), mails=[mail("x"), mail("y")], people=people) == {planned, doubled}
+
+
+@people
+def test_a_mail_whose_answer_is_on_its_way_is_no_finding_and_a_second_one_is_doubled(people):
+    claimed = reminder(record=PLANNED, is_under_way=True)
+
+    assert found(claimed, mails=[mail("x")], people=people) == set()
+    assert found(claimed, mails=[mail("x"), mail("y")], people=people) == {says("doubled", "the provider lists y too")}
+
+
+def test_two_calls_of_one_person_have_a_reminder_of_one_name_each():
+    other = replace(CALL, id=booking_id("B"), uid="B")
+    both = [reminder(record=ACCEPTED), reminder(record=PLANNED, booking=other, start_ms=START_MS + DAY_MS)]
+
+    assert found(*both, mails=[mail("m72"), mail("x", "A 72h"), mail("y", "B 72h")]) == {
+        says("doubled", "the provider lists x too"),
+        says("unexplained", "the provider lists y, and the ledger says planned", start_ms=START_MS + DAY_MS),
+    }
+
+
+@people
+def test_a_mail_of_ours_that_is_no_reminder_is_unexplained_and_one_of_another_program_hides_nothing(people):
+    mails = [mail("a", "Offer", sender="somebody else"), mail("b", "Hello"), mail("c", "24h")]
+
+    assert found(reminder("24h"), mails=mails, people=people) == {
+        Finding("unexplained", BORIS, 0, "the provider lists b (Hello)"),
+        says("unexplained", "the provider lists c, and the ledger says planned", name="24h"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("record", "created_ms", "is_found"),
+    [
+        (SKIPPED, TOLD_MS - 1, False),
+        (SKIPPED, TOLD_MS, True),
+        (replace(SKIPPED, detail=SHORT_NOTICE), TOLD_MS - 1, True),
+        (replace(SKIPPED, fate=Fate.DEAD), TOLD_MS - 1, True),
+        (None, TOLD_MS - 1, True),
+    ],
+    ids=["of an earlier store", "since it was told of", "called off otherwise", "died", "no word of it"],
+)
+def test_only_what_had_passed_when_the_call_was_told_of_may_have_been_sent_by_an_earlier_store(
+    record, created_ms, is_found
+):
+    [*findings] = found(reminder(record=record), mails=[mail("x", created_ms=created_ms)], people=[enrolled()])
+
+    fate = record.fate if record else Fate.PLANNED
+    what = f"the provider lists x, and the ledger says {fate}"
+    assert findings == ([says("unexplained", what)] if is_found else [])
+
+
+def test_of_who_only_booked_nothing_counts_that_is_older_than_the_first_of_their_calls():
+    later = reminder(booking=replace(CALL, id=booking_id("B"), uid="B", received_ms=TOLD_MS + HOUR_MS))
+    first = reminder("24h")
+
+    assert found(later, first, mails=[mail("x", "Hello", created_ms=TOLD_MS - 1)]) == set()
+    assert found(later, first, mails=[mail("x", "Hello", created_ms=TOLD_MS)]) == {
+        Finding("unexplained", BORIS, 0, "the provider lists x (Hello)")
+    }
