@@ -49,7 +49,7 @@ class Worker:
         self.store_url = store_url
         self.clock = SystemClock()
         self.broker = DurableRedisBroker(
-            client=connect(store_url),
+            client=connect(store_url, process="worker"),
             namespace=QUEUE_NAMESPACE,
             middleware=[AsyncIO(), TimeLimit(), Retries(), Observe()],
         )
@@ -105,7 +105,7 @@ class Worker:
         log.info("worker_stopped")
 
     async def _build(self, campaign: Any) -> None:
-        client = connect_async(self.store_url)
+        client = connect_async(self.store_url, process="worker")
         ledger = Ledger(
             client,
             campaign=campaign.key,

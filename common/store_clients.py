@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from common.settings_values import sentinel_parts
+from common.store_company import bearing
 from common.store_packing import pack_in_c
 
 # redis-py 8 retries a refused connection for seconds by default; a door must know at once, to use its spool.
@@ -28,27 +29,29 @@ class StoreError(Exception):
     """The store cannot be started or reached; the message says what to do."""
 
 
-def connect(url: str) -> redis.Redis:
-    """A blocking client, for the broker's threads and the command line."""
+def connect(url: str, *, process: str | None = None) -> redis.Redis:
+    """A blocking client, for the broker's threads and the command line. `process`: see `store_company.py`."""
     retry: dict[str, Any] = {"retry": Retry(NoBackoff(), 0)}
+    options = {**_OPTIONS, **retry, **bearing(process)}
     if not url.startswith("sentinel://"):
-        return redis.Redis.from_url(url, **_OPTIONS, **retry)
+        return redis.Redis.from_url(url, **options)
     nodes, primary = sentinel_parts(url)
     sentinel: Any = redis.sentinel.Sentinel(  # type: ignore[no-untyped-call]  # redis-py's Sentinel has no types
-        nodes, sentinel_kwargs={**_TIMEOUTS, **retry}, **_OPTIONS, **retry, **_credentials(url)
+        nodes, sentinel_kwargs={**_TIMEOUTS, **retry}, **options, **_credentials(url)
     )
     client: redis.Redis = sentinel.master_for(primary)
     return client
 
 
-def connect_async(url: str) -> redis.asyncio.Redis:
-    """A client for one event loop."""
+def connect_async(url: str, *, process: str | None = None) -> redis.asyncio.Redis:
+    """A client for one event loop. `process`: as `connect`."""
     retry: dict[str, Any] = {"retry": AsyncRetry(NoBackoff(), 0)}
+    options = {**_OPTIONS, **retry, **bearing(process)}
     if not url.startswith("sentinel://"):
-        return pack_in_c(redis.asyncio.Redis.from_url(url, **_OPTIONS, **retry))
+        return pack_in_c(redis.asyncio.Redis.from_url(url, **options))
     nodes, primary = sentinel_parts(url)
     sentinel: Any = redis.asyncio.sentinel.Sentinel(  # type: ignore[no-untyped-call]  # as above
-        nodes, sentinel_kwargs={**_TIMEOUTS, **retry}, **_OPTIONS, **retry, **_credentials(url)
+        nodes, sentinel_kwargs={**_TIMEOUTS, **retry}, **options, **_credentials(url)
     )
     client: redis.asyncio.Redis = sentinel.master_for(primary, connection_pool_class=_SentinelPool)
     return client

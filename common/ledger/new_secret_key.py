@@ -27,24 +27,34 @@ class Carried:
 
 async def accept_new_key(ledger: Ledger, secret_key: str, *, now_ms: int) -> Carried:
     """
-    Make this the store's key. Nobody else may work on it meanwhile; repeating changes nothing.
+    Make this the store's key. Nobody else may work on it meanwhile; what ended half-way is repeated from the start.
 
     A mark names nobody, so it cannot be made anew from the old one: only an enrollment that ended because its person
     left still says whose it was. Marks of people who were never enrolled stay in the list, and mean nothing any more.
     """
-    known = int(await ledger.client.hlen(keys.SUPPRESSED))
-    marked, page = 0, list[EnrollmentId]()
+    marks, page = set[str](), list[EnrollmentId]()
     async for enrollment in enrollments(ledger):
         page.append(enrollment)
         if len(page) == AT_ONCE:
-            marked += await _mark(ledger, page, now_ms=now_ms)
+            marks |= await _mark(ledger, page, now_ms=now_ms)
             page = []
-    marked += await _mark(ledger, page, now_ms=now_ms)
-    await ledger.client.set(keys.SECRET_KEY, key_fingerprint(secret_key))
-    return Carried(marked, max(0, known - marked))
+    marks |= await _mark(ledger, page, now_ms=now_ms)
+    # Counted when all are marked anew, so it is the same however often that was begun.
+    others = int(await ledger.client.hlen(keys.SUPPRESSED)) - len(marks)
+    outdated = int(await ledger.client.get(keys.OUTDATED_MARKS) or 0)
+    await _keep(ledger, secret_key, outdated=others)
+    return Carried(len(marks), max(0, others - outdated - len(marks)))
 
 
-async def _mark(ledger: Ledger, page: Sequence[EnrollmentId], *, now_ms: int) -> int:
+async def _keep(ledger: Ledger, secret_key: str, *, outdated: int) -> None:
+    pipe = ledger.client.pipeline(transaction=True)
+    pipe.set(keys.SECRET_KEY, key_fingerprint(secret_key))
+    pipe.set(keys.OUTDATED_MARKS, outdated)
+    await pipe.execute()
+
+
+async def _mark(ledger: Ledger, page: Sequence[EnrollmentId], *, now_ms: int) -> set[str]:
+    """The marks of those on the page who left, kept. A person may be in several campaigns: one mark."""
     pipe = ledger.client.pipeline(transaction=False)
     for enrollment in page:
         pipe.hmget(keys.enrollment(enrollment), "reason", codec.EMAIL, "ended")
@@ -59,4 +69,4 @@ async def _mark(ledger: Ledger, page: Sequence[EnrollmentId], *, now_ms: int) ->
         marking.hsetnx(keys.SUPPRESSED, mark, why)
     if left:
         await marking.execute()
-    return len({mark for mark, _ in left})
+    return {mark for mark, _ in left}

@@ -36,7 +36,8 @@ async def accept_secret_key(settings: Settings) -> str:
     """
     Make this key the store's: what that means for those who have left, in words.
 
-    Raises CommandFailed while workers run, StoreError or `redis.RedisError` when the store cannot be had.
+    Raises CommandFailed while another process of ours is at the store, StoreError or `redis.RedisError` when the store
+    cannot be had.
     """
     from common.ledger.new_secret_key import accept_new_key
     from common.secret_key import is_another
@@ -72,11 +73,17 @@ def _with_its_store(settings: Settings) -> Iterator[Settings]:
 
 
 async def _refuse_while_somebody_works(ledger: Ledger) -> None:
+    """What a gateway, say, marks with the old key while it goes on would match nobody under the new one."""
     from common.ledger.views import counts
+    from common.store_company import processes_at
 
-    workers = (await counts(ledger, now_ms=now_ms())).workers
-    if workers:
-        raise CommandFailed(f"SECRET_KEY: {workers} workers run with the old one; stop every process first")
+    # Only a worker beats: one that has lost its connections just now, or has no name yet, is found by that.
+    beats = (await counts(ledger, now_ms=now_ms())).workers
+    found = sorted({*await processes_at(ledger.client), *(["worker"] if beats else [])})
+    if found:
+        raise CommandFailed(
+            f"SECRET_KEY: still at this store with the old one: {', '.join(found)}; stop every Advent process first"
+        )
 
 
 def _said(carried: Carried) -> str:

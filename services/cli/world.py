@@ -20,7 +20,7 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
     """Over the store of these settings. Raises CampaignError or SettingsError, also for another SECRET_KEY."""
     assert settings.redis_url is not None
     campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
-    client, clock = connect_async(settings.redis_url), SystemClock()
+    client, clock = connect_async(settings.redis_url, process="command"), SystemClock()
     try:
         if await is_another(client, settings.secret):
             raise SettingsError([ANOTHER])

@@ -45,7 +45,7 @@ async def _serve(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
-    client = connect_async(settings.redis_url)
+    client = connect_async(settings.redis_url, process="console")
     client.connection_pool.connection_kwargs["socket_timeout"] = ANSWER_SECONDS_MAX
     ledger = Ledger(client, campaign=campaign.key, cadence=campaign.cadence(settings.pace), secret_key=settings.secret)
     desk = build_desk(settings, clock=SystemClock(), ledger=ledger, campaign_name=campaign.name)

@@ -46,7 +46,7 @@ async def _serve(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
-    client = impatient(connect_async(settings.redis_url))
+    client = impatient(connect_async(settings.redis_url, process="gateway"))
     ledger = Ledger(
         client, campaign=campaign.key, cadence=campaign.cadence(settings.pace), secret_key=settings.secret_key or ""
     )

@@ -1,10 +1,18 @@
 import json
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from common.ledger import keys
 from common.secret_key import is_the_stores
 from common.store import EmbeddedStore, connect
+from tests.broker.looking import eventually
+
+ROOT = Path(__file__).parents[2]
 
 OLD, NEW = "o" * 32, "n" * 32
 
@@ -81,7 +89,48 @@ def test_not_while_workers_run_that_know_the_old_one(advent, begun):
     status, _, complained = advent("check", "--accept-new-secret-key", REDIS_URL=begun, SECRET_KEY=NEW)
 
     assert status == 1
-    assert "1 workers run with the old one; stop every process first" in complained
+    assert "still at this store with the old one: worker; stop every Advent process first" in complained
+
+
+@pytest.mark.parametrize("working", [("gateway",), ("console", "worker"), ("command",)])
+def test_not_while_anybody_else_of_us_is_at_the_store(advent, begun, working):
+    with ExitStack() as stack:
+        for process in working:
+            assert stack.enter_context(connect(begun, process=process)).ping()
+        status, _, complained = advent("check", "--accept-new-secret-key", REDIS_URL=begun, SECRET_KEY=NEW)
+
+    assert status == 1
+    assert complained == (
+        f"advent: SECRET_KEY: still at this store with the old one: {', '.join(working)};"
+        " stop every Advent process first\n"
+    )
+    with connect(begun) as client:
+        assert is_the_stores(client, OLD)
+
+
+def test_whoever_looks_on_or_works_in_another_database_is_in_nobodys_way(advent, begun):
+    other = f"{begun}{'&' if '?' in begun else '?'}db=7"
+    with connect(begun) as onlooker, connect(other, process="gateway") as neighbour:
+        assert onlooker.ping()
+        assert neighbour.ping()
+        status, said, _ = advent("check", "--accept-new-secret-key", REDIS_URL=begun, SECRET_KEY=NEW, SANDBOX_PORT=1)
+
+    assert status == 0
+    assert "the store has a new one" in said
+
+
+@pytest.mark.parametrize("process", ["gateway", "worker", "console"])
+def test_each_process_bears_its_name_at_the_store(begun, free_ports, tmp_path, process):
+    environ = {**os.environ, "REDIS_URL": begun, "SECRET_KEY": OLD, **{k: str(v) for k, v in free_ports.items()}}
+    child = subprocess.Popen(
+        [sys.executable, "-m", "services.cli", process], env=environ, cwd=ROOT, stderr=subprocess.DEVNULL
+    )
+    try:
+        with connect(begun) as client:
+            eventually(lambda: f"advent-{process}" in {one["name"] for one in client.client_list()})
+    finally:
+        child.terminate()
+        assert child.wait(30) == 0
 
 
 def test_the_embedded_store_is_started_for_it_and_stopped_again(advent, tmp_path):

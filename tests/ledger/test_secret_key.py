@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pytest
+import redis
 
 from common.domain.contact import Assessment
 from common.domain.enrollment import ExitReason
 from common.domain.ids import enrollment_id, step_delivery_id
-from common.ledger import keys
+from common.ledger import keys, new_secret_key
 from common.ledger.answers import No
 from common.ledger.ledger import Ledger
-from common.ledger.new_secret_key import accept_new_key
+from common.ledger.new_secret_key import Carried, accept_new_key
 from common.secret_key import is_another, is_the_stores, is_the_stores_async
 from common.store import connect
 
@@ -92,3 +93,46 @@ async def test_who_left_stays_gone_under_a_new_key_and_who_nobody_knows_is_told_
     await spring.enroll(await spring.enrollment(again), now_ms=clock.now_ms(), announce=False)
     answer = await spring.claim(step_delivery_id(again, 1), worker="w1", now_ms=clock.now_ms())
     assert answer == No("exited", "unsubscribed")
+
+
+def under(ledger: Ledger, key: str) -> Ledger:
+    return Ledger(ledger.client, campaign="christmas_2025", cadence=ledger.cadence, secret_key=key)
+
+
+async def test_what_ended_half_way_is_repeated_and_counts_nobody_twice(left: Ledger, clock, monkeypatch):
+    renewed = under(left, NEW)
+
+    async def dies(*_: object, **__: object) -> None:
+        raise redis.ConnectionError("gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(new_secret_key, "_keep", dies)
+        with pytest.raises(redis.ConnectionError):
+            await accept_new_key(renewed, NEW, now_ms=clock.now_ms())
+
+    assert await is_another(left.client, NEW)
+    assert await accept_new_key(renewed, NEW, now_ms=clock.now_ms()) == Carried(2, lost=1)
+
+
+async def test_a_third_key_does_not_tell_again_of_those_whom_the_second_lost(left: Ledger, clock):
+    await accept_new_key(under(left, NEW), NEW, now_ms=clock.now_ms())
+    second = under(left, NEW)
+    await left.client.hset(keys.SUPPRESSED, second.mark("another@example.org"), f"bounced {clock.now_ms()}")
+
+    assert await accept_new_key(under(left, "t" * 32), "t" * 32, now_ms=clock.now_ms()) == Carried(2, lost=1)
+
+
+async def test_whoever_left_two_campaigns_is_one_address_however_far_apart_they_are_read(left: Ledger, clock):
+    spring = Ledger(left.client, campaign="spring", cadence=left.cadence, secret_key=OLD)
+    for number in range(600):
+        person = Assessment(email=f"p{number}@example.org", first_name="P", assessment_score=50)
+        await spring.accept(person, webhook_id=f"signup:spring {number}", received_ms=clock.now_ms())
+        again = enrollment_id("spring", person.email)
+        await spring.enroll(await spring.enrollment(again), now_ms=clock.now_ms(), announce=False)
+        both = (enrollment_id("christmas_2025", person.email), again)
+        for enrollment in both if number < 20 else ():
+            mark = left.mark(person.email)
+            await spring.exit(enrollment, ExitReason.UNSUBSCRIBED, mark=mark, now_ms=clock.now_ms())
+
+    # Those 20, of whom one had left before and one had been stopped; and p599, who complained.
+    assert await accept_new_key(under(left, NEW), NEW, now_ms=clock.now_ms()) == Carried(21, lost=1)

@@ -59,7 +59,7 @@ async def open_dashboard(app: web.Application) -> None:
         from services.console.queues.reads import DurableQueues, make_uri, timeago
     except ImportError:
         return
-    client = connect(store_url)
+    client = connect(store_url, process="console")
     client.connection_pool.connection_kwargs["socket_timeout"] = ANSWER_SECONDS_MAX
     broker = DurableRedisBroker(client=client, namespace=QUEUE_NAMESPACE, middleware=[])
     for queue in QUEUES:
