@@ -82,7 +82,7 @@ ROWS = (row(1, 2),)
 
 
 def found(one: Audited | None = None, *, mails=LISTED, rows=ROWS, terms=TERMS):
-    findings = compare([one or ada()], {ADA: list(mails)}, rows, BySubject(), terms)
+    findings = compare([one or ada()], {ADA: list(mails)} if mails else {}, rows, BySubject(), terms)
     assert {f.email for f in findings} <= {ADA, *(row.email for row in rows)}
     return {(f.kind, f.step, f.what) for f in findings}
 
@@ -92,7 +92,9 @@ def test_three_accounts_that_agree_leave_nothing_to_say():
 
 
 def test_a_mail_that_the_provider_does_not_list_is_missing():
-    assert found(mails=[mail(1)]) == {("missing", 2, "accepted as m2, and the provider does not list it")}
+    missing = [("missing", step, f"accepted as m{step}, and the provider does not list it") for step in (1, 2)]
+    assert found(mails=[mail(1)]) == {missing[1]}
+    assert found(mails=[]) == {*missing}
 
 
 def test_two_mails_of_one_step_are_doubled():
@@ -103,6 +105,15 @@ def test_a_mail_that_the_ledger_does_not_know_is_unexplained_and_a_second_one_do
     assert found(mails=[mail(1), mail(2), mail(3), mail(3, "m4")]) == {
         ("unexplained", 3, "the provider lists m3, and the ledger says planned"),
         ("doubled", 3, "the provider lists m4 too"),
+    }
+
+
+def test_a_mail_of_a_step_that_the_ledger_skipped_is_unexplained_whatever_strange_mail_came_before_it():
+    skipped = Record(fate=Fate.SKIPPED, at_ms=SIGNUP_MS, attempts=0, detail="paused")
+    assert found(ada(records={1: sent(1), 2: skipped}), mails=[mail(1), mail(1, "x", subject="Hello"), mail(2)]) == {
+        ("unexplained", 0, "the provider lists x (Hello)"),
+        ("unexplained", 2, "the provider lists m2, and the ledger says skipped"),
+        ("unexplained", 2, "Notion shows it as sent, and the ledger does not"),
     }
 
 
@@ -222,8 +233,18 @@ def test_a_date_that_notion_lacks_is_unexplained_once_it_says_that_it_shows_ever
     said = ("unexplained", 2, "the ledger says sent, and Notion does not show it")
     assert found(rows=[row(1)]) == {said}
     assert found(ada(mirrored_revision=3), rows=[row(1)]) == set()
-    later = replace(TERMS, now_ms=SIGNUP_MS + 49 * HOUR_MS)
+    a_day_later = replace(TERMS, now_ms=SIGNUP_MS + 48 * HOUR_MS)
+    assert found(ada(mirrored_revision=3), rows=[row(1)], terms=a_day_later) == set()
+    later = replace(TERMS, now_ms=a_day_later.now_ms + 1)
     assert found(ada(mirrored_revision=3), rows=[row(1)], terms=later) == {said}
+
+
+def test_a_row_that_notion_lacks_is_unexplained_once_it_was_written_or_a_day_after_the_signup():
+    said = ("unexplained", 0, "Notion has no row")
+    a_day_later = replace(TERMS, now_ms=SIGNUP_MS + 24 * HOUR_MS)
+    assert found(rows=[], terms=a_day_later) == {said}
+    assert found(ada(mirrored_revision=3), rows=[], terms=a_day_later) == set()
+    assert found(ada(mirrored_revision=3), rows=[], terms=replace(TERMS, now_ms=a_day_later.now_ms + 1)) == {said}
 
 
 def test_a_column_that_the_database_lacks_can_show_nothing():
