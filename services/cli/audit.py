@@ -28,7 +28,7 @@ def command(as_json: bool) -> int:
     mail or a date that the ledger does not know, or that Notion lacks. Exit status 1 unless all are 0. Safe beside
     workers; it reads all mails since the first signup, within the rates.
     """
-    report = with_world(_audit)
+    report = with_world(_audit, plans=True)
     if as_json:
         print_json(_figures(report))
     else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.domain.ids import enrollment_id, normal_address
+from services.cli.address import address
 from services.cli.cures import CommandFailed
 from services.cli.shared import clock_time, json_option, now_ms, print_json, print_table, span, with_ledger
 
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("email")
+@click.argument("email", callback=address)
 @json_option
 def command(email: str, as_json: bool) -> None:
     """Show one person's whole timeline: what happened, what is next and when. Times are UTC."""
-    person = with_ledger(lambda ledger: _look_up(ledger, normal_address(email)))
+    person = with_ledger(lambda ledger: _look_up(ledger, normal_address(email)), plans=True)
     if as_json:
         print_json(person)
         return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.domain.ids import EnrollmentId, enrollment_id, normal_address
+from services.cli.address import address
 from services.cli.cures import CommandFailed
 from services.cli.shared import clock_time, json_option, now_ms, print_json, with_ledger
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--contact", metavar="EMAIL", help="Pause one person instead of everybody.")
+@click.option("--contact", callback=address, metavar="EMAIL", help="Pause one person instead of everybody.")
 @click.option("--reason", default="", help="Why; shown by status and contact until it is resumed.")
 @json_option
 def command(contact: str | None, reason: str, as_json: bool) -> None:

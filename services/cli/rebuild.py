@@ -24,7 +24,7 @@ def command(as_json: bool) -> int:
     where they were, nobody is sent anything twice, and who left stays gone. Safe to repeat, and while workers run: what
     the store knows already stays as it is. Exit status 1 when a row could not be read; the others are restored.
     """
-    summary = with_world(_rebuild)
+    summary = with_world(_rebuild, plans=True)
     if as_json:
         print_json(asdict(summary))
     else:

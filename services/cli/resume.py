@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from common.domain.ids import normal_address
+from services.cli.address import address
 from services.cli.catch_up import Plan, plan_for_all, plan_for_one, print_plan
 from services.cli.pause import known, told, words
 from services.cli.shared import json_option, now_ms, open_ledger, print_json, settings_with_store
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--contact", metavar="EMAIL", help="Resume one person instead of everybody.")
+@click.option("--contact", callback=address, metavar="EMAIL", help="Resume one person instead of everybody.")
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would happen, and change nothing.")
 @json_option
 def command(contact: str | None, only_plan: bool, as_json: bool) -> None:
@@ -47,7 +48,7 @@ def command(contact: str | None, only_plan: bool, as_json: bool) -> None:
 async def _resume(contact: str | None, *, only_plan: bool) -> tuple[Pause | None, Plan, Pause | None]:
     from common.ledger.pauses import resume, standing
 
-    settings = settings_with_store()
+    settings = settings_with_store(plans=True)
     now, rate = now_ms(), settings.resend_requests_per_second
     async with open_ledger(settings) as ledger:
         whose = await known(ledger, contact)

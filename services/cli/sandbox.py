@@ -16,4 +16,4 @@ def command() -> int:
     """
     from services.cli.process import run_sandbox
 
-    return run_sandbox(settings_here())
+    return run_sandbox(settings_here(own=("sandbox_host", "sandbox_port")))

@@ -19,12 +19,27 @@ if TYPE_CHECKING:
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")
 
 
-def settings_here() -> Settings:
-    """The settings, with the sandbox where no provider is real, and with the secrets kept in DATA_DIR."""
+def settings_given(*, plans: bool = False, own: tuple[str, ...] = ()) -> Settings:
+    """
+    What is set here; what is not, as an `advent up` in DATA_DIR has it. Every command reads its settings through this.
+
+    `plans`: the command tells what goes out when, so it says on stderr where it is told to plan by other settings.
+    `own`: where a process of its own listens, which it does not take over.
+    """
+    from services.supervisor.beside import adopted, differences
+
+    settings = load_settings()
+    if plans and (said := differences(settings)):
+        click.secho(f"advent: {said}", fg="yellow", err=True)
+    return adopted(settings, own=own)
+
+
+def settings_here(*, own: tuple[str, ...] = ()) -> Settings:
+    """Likewise, with the sandbox where no provider is real, and with the secrets kept in DATA_DIR."""
     from common.made_secrets import with_made_secrets
     from services.supervisor.sandboxed import with_sandbox
 
-    return with_sandbox(with_made_secrets(load_settings()))
+    return with_sandbox(with_made_secrets(settings_given(own=own)))
 
 
 def settings_as_they_are() -> Settings:
@@ -32,16 +47,16 @@ def settings_as_they_are() -> Settings:
     from common.made_secrets import with_kept_secrets
     from services.supervisor.sandboxed import with_sandbox
 
-    return with_sandbox(with_kept_secrets(load_settings()))
+    return with_sandbox(with_kept_secrets(settings_given()))
 
 
-def settings_with_store() -> Settings:
+def settings_with_store(*, plans: bool = False, own: tuple[str, ...] = ()) -> Settings:
     """Likewise, with a data store: REDIS_URL or that of a running `advent up`. Raises StoreError when there is none."""
     from common.made_secrets import with_made_secrets
     from services.supervisor.house import attached
     from services.supervisor.sandboxed import with_sandbox
 
-    return with_sandbox(with_made_secrets(attached(load_settings())))
+    return with_sandbox(with_made_secrets(attached(settings_given(plans=plans, own=own))))
 
 
 @asynccontextmanager
@@ -64,23 +79,23 @@ async def open_ledger(settings: Settings) -> AsyncIterator[Ledger]:
 Answer = TypeVar("Answer")
 
 
-def with_ledger(ask: Callable[[Ledger], Awaitable[Answer]]) -> Answer:
-    """Ask the ledger one thing, from a command."""
+def with_ledger(ask: Callable[[Ledger], Awaitable[Answer]], *, plans: bool = False) -> Answer:
+    """Ask the ledger one thing, from a command; `plans` as in `settings_given`."""
 
     async def asked() -> Answer:
-        async with open_ledger(settings_with_store()) as ledger:
+        async with open_ledger(settings_with_store(plans=plans)) as ledger:
             return await ask(ledger)
 
     return asyncio.run(asked())
 
 
-def with_world(act: Callable[[World], Awaitable[Answer]]) -> Answer:
-    """Do what an actor does, from a command."""
+def with_world(act: Callable[[World], Awaitable[Answer]], *, plans: bool = False) -> Answer:
+    """Do what an actor does, from a command; `plans` as in `settings_given`."""
 
     async def acted() -> Answer:
         from services.cli.world import open_world
 
-        async with open_world(settings_with_store()) as world:
+        async with open_world(settings_with_store(plans=plans)) as world:
             return await act(world)
 
     return asyncio.run(acted())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
@@ -20,15 +21,22 @@ def command(kind: str, file: Path) -> None:
 
     Paste it, or pipe it into sh. Signatures of `signup` and `resend` are good for five minutes.
     """
-    from services.supervisor.house import running_in
-
     settings = settings_as_they_are()
-    running = running_in(settings)
-    base = running.gateway_url if running else settings.gateway_url
-    headers = headers_for(kind, file.read_bytes(), settings, now_s=now_ms() // 1000)
+    body = file.read_bytes()
+    if not _is_json(body):
+        click.secho(f"advent: {file} is not JSON; the gateway will refuse it", fg="yellow", err=True)
+    headers = headers_for(kind, body, settings, now_s=now_ms() // 1000)
     parts = [
         "curl --silent --show-error --include",
         *(f"--header {shlex.quote(f'{k}: {v}')}" for k, v in headers.items()),
     ]
-    parts += [f"--data-binary {shlex.quote(f'@{file}')}", shlex.quote(f"{base}{PATHS[kind]}")]
+    parts += [f"--data-binary {shlex.quote(f'@{file}')}", shlex.quote(f"{settings.gateway_url}{PATHS[kind]}")]
     click.echo(" \\\n  ".join(parts))
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -102,5 +102,6 @@ def _pauses(found: Counts) -> list[str]:
 
     lines = [f"everybody is paused {words(Pause(**found.pause))}"] if found.pause else []
     if found.paused_people:
-        lines.append(f"{found.paused_people} single people are paused (advent resume --contact EMAIL)")
+        who = "one person is" if found.paused_people == 1 else f"{found.paused_people} single people are"
+        lines.append(f"{who} paused (advent resume --contact EMAIL)")
     return lines

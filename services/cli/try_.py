@@ -11,6 +11,7 @@ from urllib.parse import quote
 import click
 
 from common.settings import Settings
+from services.cli.address import address
 from services.cli.cures import CommandFailed
 from services.cli.sample import sample_signup
 from services.cli.shared import json_option, now_ms, print_json, settings_as_they_are
@@ -18,7 +19,7 @@ from services.cli.signing import PATHS, headers_for
 
 
 @click.command()
-@click.option("--email", help="Sign up this address instead of a made-up one.")
+@click.option("--email", callback=address, help="Sign up this address instead of a made-up one.")
 @json_option
 def command(email: str | None, as_json: bool) -> None:
     """
@@ -26,18 +27,19 @@ def command(email: str | None, as_json: bool) -> None:
 
     Each call makes up another person. With a real Resend the mail is real, too: then --email is needed.
     """
-    from services.supervisor.house import running_in
+    from services.supervisor.beside import beside
 
     settings = settings_as_they_are()
-    if settings.resend_is_real and email is None:
+    running = beside(settings)
+    if email is None and (settings.resend_is_real or (running and "resend" in running.real)):
         raise click.UsageError("Resend is real: name an address of yours with --email")
-    running = running_in(settings)
+    gateway_url = settings.gateway_url
     person = sample_signup(email)
-    gateway_url = running.gateway_url if running else settings.gateway_url
     if not settings.webhook_secrets and not settings.allow_unsigned_webhooks:
         _look_for(gateway_url)  # That nothing runs here is the likelier reason why nothing can be signed.
     answer = _post(settings, gateway_url, person)
-    watch = _places(settings, running.sandbox_url if running else settings.sandbox_url, answer["email"])
+    sandbox_url = None if running and running.sandbox_url is None else settings.sandbox_url
+    watch = _places(settings, sandbox_url, answer["email"])
     if as_json:
         print_json({**answer, "watch": watch})
         return

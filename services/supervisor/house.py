@@ -7,8 +7,9 @@ import json
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from common.processes import Held, Lock, command_of, is_alive, wait_until_ended
 from common.settings import Settings
@@ -23,12 +24,21 @@ TITLE = "advent: "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """What `advent up` wrote down about itself, for the commands beside it. `store_url` is None with REDIS_URL set."""
+    """
+    What `advent up` wrote down about itself, for the commands beside it; none of it is secret.
+
+    `store_url` is None with REDIS_URL set, `sandbox_url` with nothing to stand in for. `real`: `resend`, `notion`.
+    `settings`: what `beside.py` shares, by name.
+    """
 
     pid: int
     gateway_url: str
     sandbox_url: str | None
+    console_url: str | None = None
+    worker_url: str | None = None
     store_url: str | None
+    real: list[str] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 class House:

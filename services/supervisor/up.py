@@ -17,6 +17,7 @@ from common.settings import Settings, SettingsError
 from common.store import EmbeddedStore
 from services.console.door import check_door
 from services.supervisor import screen
+from services.supervisor.beside import shared
 from services.supervisor.child import Child, Role
 from services.supervisor.children import STOP_ORDER, preload, roles
 from services.supervisor.house import TITLE, House, Running
@@ -162,7 +163,11 @@ class _Up:
                 pid=int(self.house.pid_file("up").read_text()),
                 gateway_url=self.settings.gateway_url,
                 sandbox_url=self.settings.sandbox_url if self.settings.sandboxed else None,
+                console_url=self.settings.console_url,
+                worker_url=worker_url,
                 store_url=self.store.url if self.store else None,
+                real=[name for name in ("resend", "notion") if getattr(self.settings, f"{name}_is_real")],
+                settings=shared(self.settings),
             )
         )
         self.say(screen.welcome(self.given, self.campaign, worker_url=worker_url))

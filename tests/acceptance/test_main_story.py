@@ -31,7 +31,9 @@ def test_from_an_empty_folder_to_seven_mails_each_at_its_second_and_a_complete_r
 
 @punctual
 def test_the_first_mail_comes_within_five_seconds_of_the_first_signup_at_newcomers_pace(place: Place) -> None:
-    place.up(CAMPAIGN_SPEED="10")
+    ports = {name: text for name, text in place.settings.items() if name.endswith("_PORT")}
+    place.settings = {}  # A second terminal, in which nothing is set of what `advent up` was told.
+    place.up(**ports, TESTING_MODE="true", CAMPAIGN_SPEED="10")
 
     answer = place.ask("try", "--email", "ada@people.example")
 
@@ -42,6 +44,8 @@ def test_the_first_mail_comes_within_five_seconds_of_the_first_signup_at_newcome
     timeline = place.ask("contact", "ada@people.example")
     assert timeline["status"] == "active"
     assert len(timeline["next"]) == 6
+    assert timeline["next"][-1]["due_ms"] - timeline["next"][0]["due_ms"] == 30_000
+    assert place.ask("health")["healthy"]
 
 
 def _seven(place: Place, address: str) -> list[dict[str, object]]:

@@ -31,6 +31,17 @@ def test_wrong_use_is_status_2(advent, tmp_path, arguments):
     assert "Usage:" in complained
 
 
+@pytest.mark.parametrize("no_address", ["", "  ", "ada", "@example.com", "ada@", "Ada <ada@example.com>"])
+@pytest.mark.parametrize(
+    "command", [["contact"], ["forget"], ["pause", "--contact"], ["resume", "--contact"], ["try", "--email"]]
+)
+def test_what_is_no_address_is_wrong_use_before_anything_is_asked(advent, command, no_address):
+    status, said, complained = advent(*command, no_address)
+
+    assert (status, said) == (2, "")
+    assert f"{no_address.strip()!r} is no e-mail address; give one like ada@example.com" in complained
+
+
 @pytest.mark.parametrize("name", ["up", "gateway", "worker", "status", "sandbox", "check", "try"])
 def test_a_wrong_setting_is_one_line_and_status_1(advent, name):
     status, said, complained = advent(name, TESTING_MODE="maybe")

@@ -48,6 +48,7 @@ def test_one_person_is_paused_and_resumed(here, ledger_does):  # noqa: F811
     assert said == f"paused {ADA}\n"
     assert (person["paused"]["reason"], person["everybody_paused"]) == ("she is on holiday", None)
     assert json.loads(here("status", "--json")[1])["paused_people"] == 1
+    assert "one person is paused (advent resume --contact EMAIL)" in here("status")[1]
     told = json.loads(here("resume", "--contact", ADA, "--json")[1])
     assert (told["resumed"], told["contact"], told["plan"]["at_once"]) == (True, ADA, 1)
     assert json.loads(here("status", "--json")[1])["paused_people"] == 0

@@ -51,6 +51,16 @@ def test_a_booking_is_signed_as_cal_com_signs(advent, file):
     assert headers["X-Cal-Signature-256"] == hmac.new(b"s3cret", file.read_bytes(), hashlib.sha256).hexdigest()
 
 
+def test_what_is_not_json_is_signed_all_the_same_and_said_to_be_none(advent, tmp_path):
+    file = tmp_path / "cut.json"
+    file.write_bytes(b'{"email": "ada@')
+
+    status, said, complained = advent("sign", "signup", str(file), WEBHOOK_SECRET=WEBSITE)
+
+    assert (status, complained) == (0, f"advent: {file} is not JSON; the gateway will refuse it\n")
+    assert curl(said)[1] == str(file)
+
+
 def test_a_file_that_is_not_there_is_wrong_use(advent):
     assert advent("sign", "signup", "nowhere.json")[0] == 2
 
