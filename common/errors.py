@@ -27,6 +27,7 @@ class Failure(Exception):
         self.code = code
         self.detail = detail
         self.status = status
+        self.provider = ""  # `resend`, `notion`, `calcom`, `announce`: filled in where the request is measured.
 
     @property
     def kind(self) -> str:

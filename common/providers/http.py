@@ -161,7 +161,7 @@ def measured(provider: str) -> Iterator[None]:
             yield
         outcome = "ok"
     except Failure as failure:
-        outcome = failure.kind
+        outcome, failure.provider = failure.kind, provider
         raise
     finally:
         PROVIDER_SECONDS.labels(provider, outcome).observe(time.perf_counter() - started)

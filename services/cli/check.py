@@ -13,6 +13,7 @@ import click
 from common.settings import Settings, SettingsError
 from common.store_clients import StoreError
 from services.cli.check_secret_key import accept_secret_key, compare_secret_key
+from services.cli.cures import of_provider
 from services.cli.findings import Findings
 from services.cli.shared import json_option, print_json, settings_here
 
@@ -91,7 +92,8 @@ async def _asked(
     try:
         await check(settings, found)
     except Failure as failure:
-        found.problems.append(f"{name}: {' '.join(str(failure).split())}")
+        failure.provider = name.lower()
+        found.problems.append(of_provider(failure, settings))
 
 
 def _check_store(settings: Settings, found: Findings, *, accept_store_loss: bool) -> None:
@@ -142,7 +144,8 @@ async def _check_resend(settings: Settings, found: Findings) -> None:
             answer = await client.get(f"{settings.resend_api_url}/domains", headers=headers)
         body = answer.json()
     except (httpx.HTTPError, ValueError) as error:
-        raise Transient("no_answer", str(error) or type(error).__name__) from None
+        code = "connect" if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) else "no_answer"
+        raise Transient(code, str(error) or type(error).__name__) from None
     if answer.status_code == 401 and body.get("name") == "restricted_api_key":
         found.notes.append("Resend: the key may only send, so the domain could not be looked up")
     elif answer.status_code >= 400:

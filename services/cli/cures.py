@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from common.settings import SettingsError
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from common.settings import Settings, SettingsError
 from common.store_clients import StoreError
+
+if TYPE_CHECKING:
+    from common.errors import Failure
+
+
+_PROVIDERS = {
+    "resend": ("Resend", "resend_api_url"),
+    "notion": ("Notion", "notion_base_url"),
+    "calcom": ("Cal.com", "calcom_api_url"),
+}
 
 
 class CommandFailed(Exception):
@@ -27,8 +40,32 @@ def cures_of(error: Exception) -> list[str]:
         case redis.RedisError():
             return [f"the data store refuses ({_one_line(error)}); look at its log"]
         case Failure():
-            return [f"the provider did not do it ({_one_line(error)})"]
+            from services.cli.shared import settings_as_they_are
+
+            return [of_provider(error, settings_as_they_are())]
     return []
+
+
+def of_provider(failure: Failure, settings: Settings) -> str:
+    """Which provider did not do it, and why; where it cannot be reached, where it was looked for and what to set."""
+    from common.providers.matrix import cure_of
+
+    if failure.provider not in _PROVIDERS:
+        return f"the provider did not do it ({_one_line(failure)})"
+    name, setting = _PROVIDERS[failure.provider]
+    if failure.code != "connect":
+        reason = f"{failure.code} ({failure.status})" if failure.status else failure.code
+        cure = cure_of(failure.provider, reason)
+        return f"{name} did not do it ({_one_line(failure)})" + (f"; {cure}" if cure else "")
+    if failure.provider in settings.sandboxed:
+        return (
+            f"the sandbox, which stands in for {name}, does not answer at {settings.sandbox_url}; start `advent up` or"
+            " `advent sandbox`, or set SANDBOX_HOST and SANDBOX_PORT as they have it"
+        )
+    # Without its path: it may hold a token.
+    where = urlsplit(getattr(settings, setting))
+    port = f":{where.port}" if where.port else ""
+    return f"{name} cannot be reached at {where.hostname}{port}; look at the network, or correct {setting.upper()}"
 
 
 def _one_line(error: Exception) -> str:
