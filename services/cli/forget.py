@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.domain.ids import normal_address
+from services.cli.address import address
 from services.cli.shared import json_option, now_ms, print_json, with_ledger
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("email")
+@click.argument("email", callback=address)
 @click.option("--dry-run", is_flag=True, help="Only say what is known of them.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
@@ -26,23 +28,25 @@ def command(email: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     Erase a person from the store, in every campaign: enrollment, timeline, calls, and all mails that wait or failed.
 
     What stays is a mark of the address, made with SECRET_KEY, by which they are never written to again. What Notion,
-    Resend and Cal.com hold is not touched: it is said what to erase there. It asks first. Safe beside workers, and to
-    repeat.
+    Resend and Cal.com hold is not touched: it is said what to erase there. It asks first; of an address of which
+    nothing is known it keeps the mark only with --yes. Safe beside workers, and to repeat.
     """
-    address = normal_address(email)
-    if "@" not in address:
-        raise click.UsageError(f"{email} is no e-mail address")
-    traces = with_ledger(lambda ledger: _look(ledger, address))
+    who = normal_address(email)
+    traces = with_ledger(lambda ledger: _look(ledger, who))
     if not as_json:
         _tell(traces)
-    done = not dry_run and (yes or _agreed(address))
+    done = not dry_run and (yes or (_is_known(traces) and _agreed(who)))
     if done:
-        traces = with_ledger(lambda ledger: _forget(ledger, address))
+        traces = with_ledger(lambda ledger: _forget(ledger, who))
+    set_aside = _set_aside()
     if as_json:
-        print_json({**_figures(traces), "forgotten": done})
-    elif done:
+        print_json({**_figures(traces), "set_aside": set_aside, "forgotten": done})
+        return
+    if done:
         click.secho("forgotten; the address is never written to again", fg="green")
         _tell_what_stays(traces)
+    if set_aside:
+        click.echo(f"  {set_aside} keeps what no store would take; look whether it is theirs, and delete the line")
 
 
 def _agreed(address: str) -> bool:
@@ -66,7 +70,7 @@ async def _forget(ledger: Ledger, address: str) -> Traces:
     for _ in range(3):
         await forget(ledger, traces, now_ms=now_ms())
         traces = await traces_of(ledger, address)
-        if not (traces.enrolled or traces.bookings or traces.events):
+        if not _is_known(traces):
             break
     return first
 
@@ -93,9 +97,13 @@ def _figures(traces: Traces) -> dict[str, Any]:
     }
 
 
+def _is_known(traces: Traces) -> bool:
+    return bool(traces.enrolled or traces.bookings or traces.events)
+
+
 def _tell(traces: Traces) -> None:
     figures = _figures(traces)
-    if not (traces.enrolled or traces.bookings or traces.events):
+    if not _is_known(traces):
         click.echo(f"{traces.address}: nothing is known of this address here")
         return
     click.echo(
@@ -115,6 +123,16 @@ def _tell_what_stays(traces: Traces) -> None:
         "  not erased: their rows in Notion, the mails that Resend lists, a call at Cal.com (cancel it there),"
         " backups of the store, and what waits in the spool of a gateway"
     )
+
+
+def _set_aside() -> str | None:
+    """What a gateway here had to set aside. Its lines may be damaged: a person has to tell whose they are."""
+    from services.cli.shared import settings_given
+    from services.gateway.spool_folder import ASIDE
+
+    file = settings_given().data_dir / "spool" / ASIDE
+    # Of `os.path`: it says no where it may not look, and raises nothing.
+    return str(file) if os.path.exists(file) else None
 
 
 def _page_url(page: str) -> str:

@@ -58,6 +58,7 @@ def test_of_somebody_unknown_the_mark_is_kept_all_the_same(here, store_url):
                 "calls_of_others": 0,
                 "mails_waiting": 0,
                 "notion_pages": [],
+                "set_aside": None,
                 "forgotten": True,
             },
         )
@@ -67,6 +68,18 @@ def test_of_somebody_unknown_the_mark_is_kept_all_the_same(here, store_url):
 
 def test_what_is_no_address_is_wrong_use(here):
     assert here("forget", "ada", "--yes")[0] == 2
+
+
+def test_of_somebody_unknown_nobody_is_asked(here):
+    assert here("forget", ADA) == (0, f"{ADA}: nothing is known of this address here\n", "")
+
+
+def test_what_a_gateway_set_aside_is_named_since_it_may_be_theirs(here, tmp_path):
+    (tmp_path / "data" / "spool").mkdir(parents=True)
+    (tmp_path / "data" / "spool" / "set-aside.jsonl").write_text("damaged\n")
+
+    assert "data/spool/set-aside.jsonl keeps what no store would take" in here("forget", ADA)[1]
+    assert json.loads(here("forget", ADA, "--json")[1])["set_aside"] == "data/spool/set-aside.jsonl"
 
 
 def test_with_another_key_nothing_is_erased_since_the_mark_would_be_of_no_use(here, advent, enrolled, store_url):
