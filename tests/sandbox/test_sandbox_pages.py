@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from notion_client import AsyncClient
 from tests.sandbox.mails import send, to_ada
 from tests.sandbox.rows import make
 from tests.sandbox.running import Running
+
+WIDTHS = {"phone": "phone", "desktop": "desktop"}
 
 
 async def page(run: Running, path: str, status: int = 200) -> tuple[str, Any]:
@@ -58,6 +61,18 @@ async def test_a_mail_has_its_tabs_and_widths(run: Running, query: str, shows: s
     mail_id = await send(to_ada(), "christmas_2025/ada/1")
 
     assert shows in (await page(run, f"/inbox/{mail_id}{query}"))[0]
+
+
+async def test_until_a_width_is_chosen_the_windows_own_is_the_one_that_is_marked(run: Running) -> None:
+    mail_id = await send(to_ada())
+    text, _ = await page(run, f"/inbox/{mail_id}")
+    marked = {name: text.partition(f'class="widths if-{name}"')[2].partition("</nav>")[0] for name in WIDTHS}
+
+    assert {
+        name: re.search(r'<a href="\?width=(\w+)" aria-current="true"', nav).group(1)  # type: ignore[union-attr]
+        for name, nav in marked.items()
+    } == WIDTHS
+    assert (await page(run, f"/inbox/{mail_id}?width=phone"))[0].count('class="widths') == 1
 
 
 async def test_a_mails_html_is_locked_in(run: Running) -> None:
