@@ -14,7 +14,7 @@ from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
 from common.ledger import keys
 from common.ledger.answers import Acceptance
-from common.ledger.ledger import Ledger
+from common.ledger.ledger import REMEMBER_WEBHOOK_MS, Ledger
 from common.ledger.scripts import Scripts
 
 
@@ -112,6 +112,30 @@ async def test_a_call_that_fails_at_its_end_has_answered_nobody_and_is_completed
     assert [answer.answer for answer in answers if isinstance(answer, Acceptance)] == ["accepted"] * 3
     assert await store.zcard(keys.delayed("classify")) == await store.scard(keys.ENROLLED) == 3
     assert await store.hget(keys.COUNTS, "accepted") == b"3"
+
+
+async def test_an_answer_is_remembered_for_as_long_as_websites_may_repeat_their_question(
+    ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
+) -> None:
+    await ledger.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+
+    assert 30 * 24 * 3_600_000 < await store.pttl(keys.webhook("signup:1")) <= REMEMBER_WEBHOOK_MS
+
+
+async def test_whoever_has_been_enrolled_never_begins_again(
+    ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
+) -> None:
+    first = await ledger.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+    accepted = await ledger.enrollment(first.enrollment_id)
+    assert accepted is not None
+    await ledger.enroll(accepted, now_ms=clock.now_ms(), announce=False)
+    await store.srem(keys.ENROLLED, first.enrollment_id)
+
+    again = await ledger.accept(ada, webhook_id="signup:2", received_ms=clock.now_ms() + 1)
+
+    enrollment = await ledger.enrollment(first.enrollment_id)
+    assert enrollment is not None
+    assert (again.answer, enrollment.status) == ("duplicate", "active")
 
 
 async def test_a_store_that_has_forgotten_its_scripts_takes_them_all(
