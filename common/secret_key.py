@@ -17,6 +17,7 @@ from common.domain.suppression import key_fingerprint
 from common.ledger import keys
 from common.settings import Settings, SettingsError
 from common.store_clients import connect
+from common.store_format import problem_with_format
 
 ANOTHER: Final = (
     "SECRET_KEY: not the one that this store was begun with, so it would not know who has left, and links in mails"
@@ -28,7 +29,7 @@ ANSWER_SECONDS_MAX = 2
 
 def refuse_another(settings: Settings) -> None:
     """
-    Before a start: raises SettingsError when the store answers, and knows another key.
+    Before a start: raises SettingsError when the store answers, and knows another key, or is written as we cannot read.
 
     A store that does not answer now is asked again once it does, by the lookout of each process.
     """
@@ -36,6 +37,8 @@ def refuse_another(settings: Settings) -> None:
     with connect(settings.redis_url) as client:
         client.connection_pool.connection_kwargs["socket_timeout"] = ANSWER_SECONDS_MAX
         with contextlib.suppress(redis.RedisError, OSError):
+            if problem := problem_with_format(client):
+                raise SettingsError([problem])
             if not is_the_stores(client, settings.secret):
                 raise SettingsError([ANOTHER])
 

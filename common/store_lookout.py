@@ -9,6 +9,7 @@ import redis.asyncio
 
 from common.logs import get_logger
 from common.secret_key import ANOTHER, is_the_stores_async
+from common.store_format import problem_with_format_async
 from common.store_weakness import store_warnings_async
 
 EVERY_S = 60
@@ -47,6 +48,8 @@ class Lookout:
             found = await store_warnings_async(self._client)
             if self._secret_key and not await is_the_stores_async(self._client, self._secret_key):
                 found.append(ANOTHER)
+            if problem := await problem_with_format_async(self._client):
+                found.append(problem)
         except (redis.RedisError, OSError):
             return False
         for line in found:

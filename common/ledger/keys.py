@@ -19,6 +19,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `suppressed` | HASH | mark of an address → `reason ms`, ` forgotten` behind it when nothing else may be kept | for ever; the mark does not name the person |
 | `forgotten` | SET | bookings of people who were forgotten: nothing is kept of them again | for ever; names nobody |
 | `secret_key` | STRING | a fingerprint of the SECRET_KEY that those marks are made with, see `common/secret_key.py` | for ever |
+| `format` | STRING | as which all this is written, see `common/store_format.py` | for ever |
 | `outdated_marks` | STRING | how many of `suppressed` were made with an earlier SECRET_KEY and match nobody | for ever |
 | `changed` | ZSET | enrollment, or contact without one → instant of the change that Notion does not show yet, ms | until mirrored |
 | `syncing` | HASH | enrollment → `worker ms`, being mirrored just now | seconds |
@@ -61,6 +62,7 @@ DEAD = PREFIX + "dead"
 SUPPRESSED = PREFIX + "suppressed"
 FORGOTTEN = PREFIX + "forgotten"
 SECRET_KEY = PREFIX + "secret_key"
+FORMAT = PREFIX + "format"
 OUTDATED_MARKS = PREFIX + "outdated_marks"
 CHANGED = PREFIX + "changed"
 SYNCING = PREFIX + "syncing"

@@ -73,7 +73,6 @@ class _Call:
             else:
                 future.set_result(own)
 
-
     def fail(self, error: BaseException) -> None:
         """For whoever has no answer yet."""
         for future in self.waiting:

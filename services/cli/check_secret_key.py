@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from common.settings import Settings
+from common.settings import Settings, SettingsError
 from common.store_clients import StoreError
 from services.cli.cures import CommandFailed
 from services.cli.findings import Findings
@@ -28,6 +28,8 @@ async def compare_secret_key(settings: Settings, found: Findings) -> None:
         async with open_ledger(attached(settings)) as ledger:
             if await is_another(ledger.client, settings.secret):
                 found.problems.append(ANOTHER)
+    except SettingsError as unreadable:
+        found.problems += unreadable.problems
     except (StoreError, redis.RedisError):
         return
 

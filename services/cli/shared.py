@@ -61,15 +61,17 @@ def settings_with_store(*, plans: bool = False, own: tuple[str, ...] = ()) -> Se
 
 @asynccontextmanager
 async def open_ledger(settings: Settings) -> AsyncIterator[Ledger]:
-    """The ledger in the store of these settings."""
+    """The ledger in the store of these settings. Raises SettingsError when it is written as we cannot read."""
     from common.campaigns.loader import load_campaign
     from common.ledger.ledger import Ledger
     from common.store import connect_async
+    from common.store_format import refuse_another_format
 
     assert settings.redis_url is not None
     campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
     client = connect_async(settings.redis_url)
     try:
+        await refuse_another_format(client)
         cadence = campaign.cadence(settings.pace)
         yield Ledger(client, campaign=campaign.key, cadence=cadence, secret_key=settings.secret)
     finally:

@@ -12,6 +12,7 @@ from common.providers.build import build_providers
 from common.secret_key import ANOTHER, is_another
 from common.settings import Settings, SettingsError
 from common.store import connect_async
+from common.store_format import refuse_another_format
 from common.world import World
 
 
@@ -22,6 +23,7 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
     campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
     client, clock = connect_async(settings.redis_url, process="command"), SystemClock()
     try:
+        await refuse_another_format(client)
         if await is_another(client, settings.secret):
             raise SettingsError([ANOTHER])
         providers = build_providers(settings, client, clock, campaign_name=campaign.name)

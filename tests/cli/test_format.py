@@ -1,0 +1,50 @@
+"""Over a store of another format nothing starts and nothing is read; each command says why in one line."""
+
+import json
+import socket
+
+import pytest
+
+from common.ledger import keys
+from common.store import connect
+
+ANOTHER = "9"
+
+
+@pytest.fixture
+def of_another(store_url):
+    with connect(store_url) as client:
+        client.set(keys.FORMAT, ANOTHER)
+    return store_url
+
+
+@pytest.fixture
+def free_ports(tmp_path):
+    names = ("GATEWAY_PORT", "SANDBOX_PORT", "CONSOLE_PORT")
+    return {"DATA_DIR": tmp_path / "data", "WORKER_METRICS_PORT": 0, **{name: _free() for name in names}}
+
+
+def _free():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    "command", [("gateway",), ("worker",), ("up",), ("status",), ("contact", "ada@example.org"), ("audit",)]
+)
+def test_nothing_starts_and_nothing_is_read(advent, of_another, command, free_ports):
+    status, said, complained = advent(*command, REDIS_URL=of_another, **free_ports)
+
+    assert (status, said) == (1, "")
+    (line,) = complained.splitlines()
+    assert line.startswith("advent: the store was written in format 9, and this version reads format ")
+
+
+def test_a_check_and_health_name_it(advent, of_another):
+    status, said, _ = advent("check", "--json", REDIS_URL=of_another, SANDBOX_PORT=1)
+    assert status == 1
+    assert any("written in format 9" in problem for problem in json.loads(said)["problems"])
+
+    status, said, complained = advent("health", REDIS_URL=of_another)
+    assert status == 1
+    assert "written in format 9" in said + complained

@@ -1,0 +1,47 @@
+"""A store that this version cannot read is refused in one line, instead of being read wrongly."""
+
+from __future__ import annotations
+
+import pytest
+import redis.asyncio
+
+from common.clock import VirtualClock
+from common.domain.contact import Assessment
+from common.ledger import keys
+from common.ledger.ledger import Ledger
+from common.settings import SettingsError
+from common.store_format import FORMAT, problem_with_format_async, refuse_another_format
+
+
+async def test_an_empty_store_says_from_now_on_how_it_is_written(store: redis.asyncio.Redis) -> None:
+    assert await problem_with_format_async(store) is None
+    assert await store.get(keys.FORMAT) == FORMAT.encode()
+
+
+async def test_a_store_that_says_nothing_is_judged_by_one_person(
+    ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
+) -> None:
+    await ledger.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+
+    assert await problem_with_format_async(store) is None
+    assert await store.get(keys.FORMAT) == FORMAT.encode()
+
+
+async def test_people_who_are_written_otherwise_are_not_read(store: redis.asyncio.Redis) -> None:
+    await store.sadd(keys.ENROLLED, "enr_old")
+    await store.hset(keys.enrollment("enr_old"), mapping={"status": "active", "email": "ada@example.org"})
+
+    with pytest.raises(SettingsError, match="before formats were counted") as refused:
+        await refuse_another_format(store)
+
+    assert "advent rebuild" in str(refused.value)
+    assert await store.exists(keys.FORMAT) == 0
+
+
+async def test_a_later_format_is_not_read_either_and_stays(store: redis.asyncio.Redis) -> None:
+    await store.set(keys.FORMAT, "2")
+
+    with pytest.raises(SettingsError, match="in format 2, and this version reads format 1"):
+        await refuse_another_format(store)
+
+    assert await store.get(keys.FORMAT) == b"2"
