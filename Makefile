@@ -22,7 +22,8 @@ up: $(VENV)/.runs ## everything, embedded and on the sandbox, at demonstration p
 	done; exec $(BIN)/advent up
 
 test: $(VENV)/.tests ## the whole test suite; no network, no Docker, no account
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@# Three on two processors: a third of the time is waiting for real processes.
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 check: $(VENV)/.tests ## format, lint, types, import rules, spelling
 	@$(BIN)/ruff format --check --quiet . || { echo "cure: make format"; exit 1; }
