@@ -119,7 +119,7 @@ def test_whoever_looks_on_or_works_in_another_database_is_in_nobodys_way(advent,
     assert "the store has a new one" in said
 
 
-@pytest.mark.parametrize("process", ["gateway", "worker", "console"])
+@pytest.mark.parametrize("process", ["gateway", "console"])
 def test_each_process_bears_its_name_at_the_store(begun, free_ports, tmp_path, process):
     environ = {**os.environ, "REDIS_URL": begun, "SECRET_KEY": OLD, **{k: str(v) for k, v in free_ports.items()}}
     child = subprocess.Popen(
