@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 from dataclasses import dataclass
 
@@ -49,4 +48,4 @@ def _signature(secret_key: str, enrollment: str, mark: str) -> str:
 
 
 def _mac(secret_key: str, purpose: str, text: str) -> bytes:
-    return hmac.new(secret_key.encode(), f"{purpose}:{text}".encode(), hashlib.sha256).digest()
+    return hmac.digest(secret_key.encode(), f"{purpose}:{text}".encode(), "sha256")

@@ -61,7 +61,7 @@ class Ledger(Mirroring, Burials):
         Keep a signup and ask for its classification: one round trip, all or nothing.
 
         `webhook_id` (`signup:msg_…`) is remembered for 45 days. `answer`: the answer given already, from the spool, to
-        be remembered as is.
+        be remembered as is. Of a person who was forgotten nothing is kept; their answer is that of somebody known.
         """
         enrollment = enrollment_id(self.campaign, assessment.email)
         repeated, line, email = await self._scripts.run(
@@ -76,6 +76,7 @@ class Ledger(Mirroring, Burials):
                 self.campaign,
                 assessment.email,
                 codec.told(assessment),
+                self.mark(assessment.email),
             ),
         )
         given, segment, first_ms, owner = line.decode().split(" ")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -213,6 +215,40 @@ async def test_what_comes_later_of_them_is_answered_and_not_kept(known):
     await known.run()
 
     assert [answer.repeated for answer in answers] == [False] * 3
+    assert await naming(known.ledger.client) == {}
+
+
+@pytest.mark.parametrize("where", ["christmas_2025", "spring_2026"])
+@pytest.mark.parametrize("answer", [None, "accepted"], ids=["at the door", "from a spool"])
+async def test_a_signup_of_theirs_that_comes_later_is_answered_and_not_kept(known, dunya, answer, where):
+    await erased(known)
+    before = await content(known.ledger.client)
+    ledger = Ledger(known.ledger.client, campaign=where, cadence=known.ledger.cadence, secret_key="k" * 32)
+    now_ms = known.clock.now_ms()
+
+    first, again = [
+        await ledger.accept(dunya, webhook_id="signup:later", received_ms=now_ms, answer=answer) for _ in range(2)
+    ]
+
+    assert (first.answer, first.email, first.received_ms) == (answer or "duplicate", DUNYA, now_ms)
+    assert first.enrollment_id == enrollment_id(where, DUNYA)
+    assert again == replace(first, repeated=True)
+    after = await content(known.ledger.client)
+    webhook = keys.webhook("signup:later")
+    assert after.pop(webhook).decode().split() == [first.answer, first.segment, str(now_ms), first.enrollment_id]
+    assert after == before
+
+
+async def test_whoever_only_left_may_sign_up_and_is_kept_beside_who_was_forgotten(known, dunya, boris):
+    await erased(known)
+    other = enrollment_id("christmas_2025", boris.email)
+    await known.ledger.unsubscribe(other, mark=known.ledger.mark(boris.email), now_ms=known.clock.now_ms())
+    spring = Ledger(known.ledger.client, campaign="spring", cadence=known.ledger.cadence, secret_key="k" * 32)
+    answers = await asyncio.gather(
+        *(spring.accept(who, webhook_id=f"signup:{who.email}", received_ms=1) for who in (dunya, boris))
+    )
+
+    assert [answer.answer for answer in answers] == ["duplicate", "accepted"]
     assert await naming(known.ledger.client) == {}
 
 

@@ -9,6 +9,7 @@ import pytest
 from common.domain.ids import enrollment_id
 from common.domain.mail import Mail
 from common.errors import Misconfigured
+from common.ledger.forget import forget, traces_of
 from common.providers.resend import ResendMailer
 from services.sandbox.ids import SENDING_KEY
 from tests.rebuild.conftest import House
@@ -22,6 +23,18 @@ async def test_a_whole_sequence_is_0_0_0(house: House, ada, boris, audited):
         report = await audited()
         assert report.findings == []
     assert (report.people, report.sent, report.mails, report.rows) == (2, 14, 14, 2)
+
+
+async def test_a_forgotten_persons_later_signup_leaves_an_audit_clean(house: House, ada, boris, audited):
+    ledger = house.world.ledger
+    await forget(ledger, await traces_of(ledger, ada.email), now_ms=house.world.clock.now_ms())
+    await house.simulation.signs_up(ada)
+    await house.simulation.signs_up(boris)
+    await house.until(80)
+
+    report = await audited()
+    assert report.findings == []
+    assert (report.people, report.rows) == (1, 1)
 
 
 async def test_after_a_rebuild_it_is_0_0_0_again(house: House, ada, audited):

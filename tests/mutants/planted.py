@@ -60,7 +60,12 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "accept", "  redis.call('SET', webhook, line, 'PX', kept_ms[webhook])\n"),
     Mutant(LEDGER, "accept", ", 'PX', kept_ms[webhook]"),
     Mutant(LEDGER, "accept", "local was_well, answer = pcall(accept, ", "local was_well, answer = true, accept("),
-    Mutant(LEDGER, "accept", "unpack(ARGV, arg - 7, arg)", "unpack(ARGV, 1, 8)"),
+    Mutant(LEDGER, "accept", "unpack(ARGV, arg - 8, arg)", "unpack(ARGV, 1, 9)"),
+    Mutant(LEDGER, "accept", "if somebody_has_left and is_forgotten(mark) then", "if false then"),
+    Mutant(LEDGER, "accept", "if somebody_has_left and is_forgotten(mark) then", "if somebody_has_left then"),
+    Mutant(LEDGER, "accept", "'suppressed') == 1", "'suppressed') == 0"),
+    Mutant(LEDGER, "accept", "    if answer == '' then answer = 'duplicate' end\n    lines", "    lines"),
+    Mutant(LEDGER, "accept", "then answer = 'duplicate' end\n    lines", "then answer = 'accepted' end\n    lines"),
     # accept_booking
     Mutant(LEDGER, "accept_booking", "if given then", "if false then"),
     Mutant(

@@ -45,7 +45,11 @@ FIRST: dict[str, Stage] = {
     **dict.fromkeys(("ask_replay", "refuse_replay", "never_accepted"), ("tests/actors/test_replay_asked.py",)),
     **dict.fromkeys(("pause", "resume", "hold", "release"), ("tests/ledger/test_pauses.py",)),
     "claim": ("tests/ledger/test_transitions.py", "tests/ledger/test_claim_guards.py", "tests/ledger/test_deaths.py"),
-    "accept": ("tests/ledger/test_transitions.py", "tests/ledger/test_signups_together.py"),
+    "accept": (
+        "tests/ledger/test_transitions.py",
+        "tests/ledger/test_signups_together.py",
+        "tests/actors/test_forget.py",
+    ),
     "forget": ("tests/actors/test_forget.py",),
     "feedback": ("tests/ledger/test_feedback.py",),
     "restore": ("tests/rebuild", "-m", "not acceptance"),
