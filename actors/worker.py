@@ -35,6 +35,7 @@ from common.world import World
 
 log = structlog.get_logger(__name__)
 
+LOOK_S = 0.5
 DRAIN_MS = 20_000
 """A stop waits this long for jobs in hand: a request takes 10 s at most, and the platform kills after 30."""
 
@@ -169,6 +170,9 @@ def run(settings: Settings, store_url: str) -> int:
     worker = Worker(settings, store_url, stopping=stopping)
     with traced("worker"):
         worker.start()
-        stopping.wait()
+        # With a timeout: the kernel may hand a signal to any thread (it does to a process that just went on after
+        # SIGSTOP), and Python's handler runs in this one, when it next wakes.
+        while not stopping.wait(LOOK_S):
+            pass
         worker.stop()
     return 0
