@@ -9,8 +9,9 @@ a person or open a door never gets out: `common/masking.py` is the last stop bef
 from __future__ import annotations
 
 import logging
+import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import structlog
 from structlog.contextvars import bound_contextvars, merge_contextvars
@@ -18,6 +19,7 @@ from structlog.contextvars import bound_contextvars, merge_contextvars
 from common.masking import mask_event
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from structlog.typing import EventDict, Processor, WrappedLogger
@@ -43,12 +45,37 @@ def setup_logs(service: str, settings: Settings | None = None) -> None:
     structlog.configure(
         processors=[*_SHARED, *render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Unfailing(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     _route_libraries(level, render)
     _service.name = service
     sys.excepthook = _log_crash
+
+
+class _Unfailing:
+    """Whoever reads the lines may go away, a disk may be full: then lines are lost, and nothing that they tell of."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except BrokenPipeError:
+            # Python writes what is left once more when it ends, and would end with status 120.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+        except (OSError, ValueError):
+            return
 
 
 class _Service:
@@ -80,7 +107,7 @@ def _renderer(log_format: str | None) -> list[Processor]:
 
 
 def _route_libraries(level: str, render: list[Processor]) -> None:
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(_Unfailing(sys.stderr))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             # A library's words come as its message; `logger` says whose they are.

@@ -22,13 +22,13 @@ def run_gateway(settings: Settings) -> int:
 
 
 def run_one_worker(settings: Settings) -> int:
+    # Until the worker has its own handler: whoever waits for a store is stopped by SIGTERM like one at work, status 0.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     _check_metrics_host(settings)
     # A wrong name is told at once, not when a store that is away has come back.
     load_campaign(settings.campaign, directory=settings.campaigns_dir)
     refuse_another(settings)
     setup_logs("worker", settings)
-    # Until the worker has its own handler: whoever waits for a store is stopped by SIGTERM like one at work, status 0.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     return run_worker(settings, say=log.warning)
 
 

@@ -99,8 +99,9 @@ class Child:
         except BaseException:  # noqa: BLE001 -- the last frame of a process: say it, and end with a status
             get_logger(__name__).critical("crashed", exc_info=True)
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError, ValueError):  # Its reader may be gone.
+                    stream.flush()
             os._exit(code)
 
 

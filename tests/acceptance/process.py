@@ -30,7 +30,7 @@ class Process:
             self.popen = subprocess.Popen(
                 [ADVENT, *arguments],
                 cwd=folder,
-                env={**_surroundings(), **settings},
+                env={**surroundings(), **settings},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -75,7 +75,7 @@ class Process:
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
-def _surroundings() -> dict[str, str]:
+def surroundings() -> dict[str, str]:
     """No setting of whoever runs the tests; and the code beside these tests, whatever is installed."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return {**kept, "PYTHONPATH": str(_HOUSE)}

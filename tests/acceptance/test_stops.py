@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 
 import pytest
 
+from tests.acceptance.http import status_of
 from tests.acceptance.place import Place, gone
+from tests.acceptance.process import ADVENT, surroundings
 from tests.acceptance.waiting import eventually
 from tests.acceptance.website import person
 
@@ -48,3 +51,19 @@ def test_a_worker_that_is_stopped_in_the_middle_of_a_request_waits_for_its_answe
 
     assert status == 0
     assert place.ask("status")["sent"] == 1
+
+
+def test_a_worker_whose_lines_nobody_reads_ends_well_all_the_same(place: Place) -> None:
+    place.own_store().start()
+    place.serve("sandbox")
+    worker = subprocess.Popen(
+        [ADVENT, "worker"], cwd=place.folder, env={**surroundings(), **place.settings}, stderr=subprocess.PIPE
+    )
+    assert worker.stderr is not None
+    worker.stderr.readline()
+    worker.stderr.close()
+    eventually(lambda: status_of(f"{place.worker_url}/ready") == 200, "a worker at work")
+
+    worker.terminate()
+
+    assert worker.wait(30) == 0

@@ -107,3 +107,25 @@ def test_any_value_can_be_masked():
         "password": MASK,
         "email": MASK,
     }
+
+
+def test_lines_that_nobody_reads_any_longer_stop_nothing():
+    script = """
+        for _ in range(20_000):
+            log.info("a line", why="x" * 100)
+            logging.getLogger("library").warning("and one of a library")
+        print("went on")
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(PRELUDE).format(level="INFO") + textwrap.dedent(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    assert process.stdout is not None
+    process.stderr.readline()
+    process.stderr.close()
+
+    assert process.stdout.read().strip() == b"went on"
+    assert process.wait() == 0
+    process.stdout.close()
