@@ -79,12 +79,18 @@ async def reconcile_bookings(world: World, job: str) -> None:
         for what, since_ms in await _questions(world):
             asked_ms = world.clock.now_ms()
             repaired = await _compare(world, _ask(calendar, since_ms, asked_ms))
-            await world.ledger.client.hset(keys.calendar(world.ledger.campaign), what, asked_ms)
+            await _asked(world, what, asked_ms)
             log.info("bookings_compared", what=what, repaired=repaired)
     except Failure as failure:
         await _show(world, job, failure)
     else:
-        await world.ledger.client.delete(keys.circuit(CALENDAR))
+        await world.ledger.patiently(lambda: world.ledger.client.delete(keys.circuit(CALENDAR)))
+
+
+async def _asked(world: World, what: str, asked_ms: int) -> None:
+    """The next turn asks for what came after; a store that is away just now is waited for."""
+    calendar = keys.calendar(world.ledger.campaign)
+    await world.ledger.patiently(lambda: world.ledger.client.hset(calendar, what, asked_ms))
 
 
 async def _questions(world: World) -> list[tuple[str, int | None]]:

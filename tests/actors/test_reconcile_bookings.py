@@ -17,6 +17,7 @@ from common.domain.ids import booking_id, enrollment_id
 from common.domain.listed import ListedBooking
 from common.errors import Failure, Misconfigured, Throttled, Transient
 from common.ledger import keys
+from common.ledger.ledger import Ledger
 from common.ledger.views import counts
 from common.settings import Settings
 from services.sandbox.simulation import Simulation
@@ -269,3 +270,29 @@ async def test_the_kinds_of_events_are_those_of_webhooks(story: Simulation, diar
     await compare(story)
 
     assert stand(story) == "Booked"
+
+
+async def test_a_store_that_goes_away_in_the_middle_is_waited_for(
+    story: Simulation, diary: Diary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, hset = story.ledger.client, story.ledger.client.hset
+    away = [redis.ConnectionError("Connection closed by server.")]
+
+    async def interrupted(*given: Any) -> Any:
+        if away:
+            raise away.pop()
+        return await hset(*given)
+
+    monkeypatch.setattr(client, "hset", interrupted)
+    patient = Ledger(
+        client,
+        campaign=story.ledger.campaign,
+        cadence=story.ledger.cadence,
+        secret_key="k" * 32,
+        patient=True,
+    )
+
+    await reconcile_bookings(replace(story.world, ledger=patient), "poll/1")
+
+    assert not away
+    assert {b"all", b"changes"} <= set(await client.hgetall(keys.calendar("christmas_2025")))
