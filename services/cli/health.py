@@ -74,12 +74,11 @@ async def _figures(settings: Settings) -> tuple[Figures | None, str]:
 
     from common.ledger.figures import read_figures
 
-    async with open_ledger(settings) as ledger:
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                return await read_figures(ledger), ""
-        except (redis.RedisError, OSError) as error:
-            return None, type(error).__name__
+    try:
+        async with asyncio.timeout(ANSWER_S), open_ledger(settings) as ledger:
+            return await read_figures(ledger), ""
+    except (redis.RedisError, OSError) as error:
+        return None, type(error).__name__
 
 
 def _ready(url: str) -> dict[str, Any] | None:

@@ -191,7 +191,7 @@ def test_words_and_json_tell_reminders_from_mails(monkeypatch, capsys):
     steps = [Finding("missing", "ada@salon.example", 2, "due")]
     reminders = [replace(steps[0], step=0, reminder="1763974800000/24h")]
     report = Report(findings=[*reminders, *steps], people=3, sent=12, reminders=4, mails=12, rows=3)
-    monkeypatch.setattr(command, "with_world", lambda _act: report)
+    monkeypatch.setattr(command, "with_world", lambda _act, **_: report)
 
     assert command.command.main([], standalone_mode=False) == 1
     said = capsys.readouterr().out

@@ -106,8 +106,8 @@ class Site:
                 await asyncio.sleep(0.01)
 
     async def keys(self) -> int:
-        """How much is in the store, beside the fingerprint of the key that each gateway leaves there."""
-        both = await self.store.pipeline(transaction=True).dbsize().exists(keys.SECRET_KEY).execute()
+        """How much is in the store, beside the fingerprint of the key and the format that each gateway leaves there."""
+        both = await self.store.pipeline(transaction=True).dbsize().exists(keys.SECRET_KEY, keys.FORMAT).execute()
         return int(both[0]) - int(both[1])
 
 
