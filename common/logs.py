@@ -19,7 +19,6 @@ from structlog.contextvars import bound_contextvars, merge_contextvars
 from common.masking import mask_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
 
     from structlog.typing import EventDict, Processor, WrappedLogger
@@ -60,22 +59,24 @@ class _Unfailing:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        self._try(lambda: self._stream.write(text))
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError) as error:
+            self._without(error)
         return len(text)
 
     def flush(self) -> None:
-        self._try(self._stream.flush)
-
-    def _try(self, act: Callable[[], object]) -> None:
         try:
-            act()
-        except BrokenPipeError:
+            self._stream.flush()
+        except (OSError, ValueError) as error:
+            self._without(error)
+
+    def _without(self, error: Exception) -> None:
+        if isinstance(error, BrokenPipeError):
             # Python writes what is left once more when it ends, and would end with status 120.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
-        except (OSError, ValueError):
-            return
 
 
 class _Service:
