@@ -15,32 +15,11 @@ import redis.asyncio
 
 from common.domain.suppression import key_fingerprint
 from common.ledger import keys
-from common.settings import Settings, SettingsError
-from common.store_clients import connect
-from common.store_format import problem_with_format
 
 ANOTHER: Final = (
     "SECRET_KEY: not the one that this store was begun with, so it would not know who has left, and links in mails"
     " already sent would not work; set the old one, or, if that is gone, `advent check --accept-new-secret-key`"
 )
-
-ANSWER_SECONDS_MAX = 2
-
-
-def refuse_another(settings: Settings) -> None:
-    """
-    Before a start: raises SettingsError when the store answers, and knows another key, or is written as we cannot read.
-
-    A store that does not answer now is asked again once it does, by the lookout of each process.
-    """
-    assert settings.redis_url is not None
-    with connect(settings.redis_url) as client:
-        client.connection_pool.connection_kwargs["socket_timeout"] = ANSWER_SECONDS_MAX
-        with contextlib.suppress(redis.RedisError, OSError):
-            if problem := problem_with_format(client):
-                raise SettingsError([problem])
-            if not is_the_stores(client, settings.secret):
-                raise SettingsError([ANOTHER])
 
 
 def is_the_stores(client: redis.Redis, secret_key: str) -> bool:
@@ -48,9 +27,8 @@ def is_the_stores(client: redis.Redis, secret_key: str) -> bool:
     ours = key_fingerprint(secret_key).encode()
     kept = client.get(keys.SECRET_KEY)
     if kept is None:
-        with contextlib.suppress(
-            redis.ResponseError
-        ):  # A replica, a full disk: whoever comes when it is mended keeps it.
+        # A replica, a full disk: whoever comes when it is mended keeps it.
+        with contextlib.suppress(redis.ResponseError):
             client.set(keys.SECRET_KEY, ours, nx=True)
         kept = client.get(keys.SECRET_KEY)
     return kept in (None, ours)

@@ -7,7 +7,7 @@ import sys
 
 from common.campaigns.loader import load_campaign
 from common.logs import get_logger, setup_logs
-from common.secret_key import refuse_another
+from common.right_store import refuse_another
 from common.settings import Settings, SettingsError
 from services.supervisor.children import entry, run_worker
 from services.supervisor.ports import problem_with

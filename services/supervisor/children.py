@@ -6,7 +6,7 @@ import gc
 import importlib
 from collections.abc import Callable
 
-from common.secret_key import refuse_another
+from common.right_store import refuse_another
 from common.settings import Settings, SettingsError, url_of
 from common.store import wait_for_store
 from services.supervisor.child import Role

@@ -12,7 +12,7 @@ import setproctitle
 from common.campaigns.loader import Campaign, load_campaign
 from common.logs import setup_logs
 from common.made_secrets import with_made_secrets
-from common.secret_key import refuse_another
+from common.right_store import refuse_another
 from common.settings import Settings, SettingsError
 from common.store import EmbeddedStore
 from services.console.door import check_door

@@ -1,0 +1,30 @@
+"""Before a start: is this a store that this process can work on?"""
+
+from __future__ import annotations
+
+import contextlib
+
+import redis
+
+from common.secret_key import ANOTHER, is_the_stores
+from common.settings import Settings, SettingsError
+from common.store_clients import connect
+from common.store_format import problem_with_format
+
+ANSWER_SECONDS_MAX = 2
+
+
+def refuse_another(settings: Settings) -> None:
+    """
+    Raises SettingsError when the store answers, and is written as we cannot read, or knows another SECRET_KEY.
+
+    A store that does not answer now is asked again once it does, by the lookout of each process.
+    """
+    assert settings.redis_url is not None
+    with connect(settings.redis_url) as client:
+        client.connection_pool.connection_kwargs["socket_timeout"] = ANSWER_SECONDS_MAX
+        with contextlib.suppress(redis.RedisError, OSError):
+            if problem := problem_with_format(client):
+                raise SettingsError([problem])
+            if not is_the_stores(client, settings.secret):
+                raise SettingsError([ANOTHER])
