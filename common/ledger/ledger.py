@@ -58,7 +58,7 @@ class Ledger(Mirroring, Burials):
         answer: Literal["accepted"] | None = None,
     ) -> Acceptance:
         """
-        Keep a signup and ask for its classification: one round trip, all or nothing.
+        Keep a signup and ask for its classification: one round trip; answered only when all is done.
 
         `webhook_id` (`signup:msg_…`) is remembered for 45 days. `answer`: the answer given already, from the spool, to
         be remembered as is. Of a person who was forgotten nothing is kept; their answer is that of somebody known.
