@@ -19,6 +19,13 @@ TOKEN = "a token that only browsers type"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
 
 
+def expect(seen: Any) -> Any:
+    """What a page, or a part of it, comes to show within half a minute: a page is never read at the moment it changes."""
+    expect = pytest.importorskip("playwright.sync_api").expect
+    expect.set_options(timeout=30_000)
+    return expect(seen)
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api")
