@@ -51,7 +51,7 @@ chaos: $(VENV)/.tests ## real processes, kill -9, faults, an independent count; 
 mutants: $(VENV)/.tests ## faults planted in every Lua script: all have to be found; ARGS="claim freeze" for some
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
-mutmut: $(VENV)/.mutmut ## small faults in every function of the domain and the ledger; ARGS=domain
+mutmut: $(VENV)/.mutmut ## small faults in every function of the domain and the ledger; ARGS="domain common/ledger/codec.py"
 	@$(BIN)/python -m tests.mutants.python $(ARGS)
 
 browser: $(VENV)/.browser ## the console's pages in a real Chromium, which must be on this machine

@@ -47,18 +47,27 @@ timeout_constant=5
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants.python", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="domain, ledger; unless given, both")
+    parser.add_argument("parts", nargs="*", type=_part, help="domain, ledger, or modules: common/ledger/codec.py")
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="advent-mutmut-") as folder:
-        for part in given.parts or PARTS:
-            house = Path(folder) / part
-            _copy(house, *PARTS[part])
-            print(f"== {part}", flush=True)
+        for number, (broken, tests) in enumerate(given.parts or PARTS.values()):
+            house = Path(folder) / str(number)
+            _copy(house, broken, tests)
+            print(f"== {broken}", flush=True)
             _mutmut(house, "run", "--max-children", str(given.jobs))
             for survivor in _survivors(house):
                 print(_mutmut(house, "show", survivor), flush=True)
     return 0
+
+
+def _part(name: str) -> tuple[str, Sequence[str]]:
+    if name in PARTS:
+        return PARTS[name]
+    part = PARTS.get(Path(name).parent.name)
+    if part is None or not (HOUSE / name).is_file():
+        raise argparse.ArgumentTypeError(f"{name} is neither {' nor '.join(PARTS)} nor a module of one of them")
+    return name, part[1]
 
 
 def _copy(house: Path, broken: str, tests: Sequence[str]) -> None:
