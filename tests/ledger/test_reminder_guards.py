@@ -13,6 +13,7 @@ from common.ledger.answers import GoReminder, No, Settled
 from common.ledger.bookings import Bookings
 from common.ledger.feedback import hear
 from common.ledger.ledger import MAIL, Ledger
+from common.ledger.views import timeline
 
 HOUR_MS = 3_600_000
 BORIS = enrollment_id("christmas_2025", "boris@example.org")
@@ -108,6 +109,27 @@ async def test_the_answer_to_a_reminder_names_it_though_a_webhook_was_quicker(le
     assert await ledger.settle(claim, "accepted", "re_1", now_ms=now_ms + 600) == Settled(None)
     record = (await booking_views.reminder(ledger, reminder))[1]
     assert (record.fate, record.sent_ms, record.detail) == (Fate.ACCEPTED, now_ms + 600, "re_1")
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["at the third death", "after they left"])
+async def test_a_reminder_that_was_told_of_is_sent_though_nobody_lived_to_write_it_down(ledger, reminder, clock, left):
+    now_ms = clock.now_ms()
+    for worker in ("w1", "w2", "w3"):
+        await ledger.client.zadd(keys.HEARTBEATS, {worker: 9e15})
+        await ledger.freeze(await go(ledger, reminder, now_ms, worker=worker), "mail", now_ms=now_ms)
+        if worker == "w3":
+            await hear(ledger, about(reminder, FeedbackKind.SENT, now_ms), webhook_id="resend:1")
+        await ledger.client.zrem(keys.HEARTBEATS, worker)
+    if left:
+        await ledger.unsubscribe(BORIS, mark=ledger.mark("boris@example.org"), now_ms=now_ms + 600)
+
+    answer = await ledger.claim(reminder, worker="w4", now_ms=now_ms + 1_000)
+
+    assert answer == No("already", "accepted")
+    record = (await booking_views.reminder(ledger, reminder))[1]
+    assert (record.fate, record.sent_ms, record.detail) == (Fate.ACCEPTED, now_ms + 400, "re_told")
+    assert await ledger.client.zcard(keys.DEAD) == 0
+    assert "reminder 24h: the provider tells of it" in [entry.detail for entry in await timeline(ledger, BORIS)]
 
 
 @pytest.mark.parametrize("outcome", ["retry", "hold", "dead", "skipped"])

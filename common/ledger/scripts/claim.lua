@@ -12,7 +12,7 @@
 --                     told: what a webhook told of it while it was in hand, see told_in_hand
 --   circuit     HASH  until, reason: everybody waits for the provider; probe: instant of the try that finds out
 -- → ['go', fence, attempts, due_ms, first_ms, failures, doubt, frozen or '', enrollment fields and values …]
---   | ['already', fate]           it has met its fate
+--   | ['already', fate]           it has met its fate; also when that is only found now, in what a webhook told
 --   | ['exited', reason]          not any more; the reason is recorded
 --   | ['in hand', worker]         another attempt is under way, by a worker that lives
 --   | ['not yet', due_ms]         too early, or too close to the last mail; scheduled again for then
@@ -65,6 +65,13 @@ if met then return {'already', string.match(met, '^%S+')} end
 local again = holder == claimer
 if not again and holder and holder ~= '' and claimed_ms + lease_ms > now_ms and alive(string.match(holder, '^[^#]*')) then
   return {'in hand', holder}
+end
+
+-- It may have left since, or this would be its worker's third death: it was accepted all the same, and meets that fate.
+local told_ms, told_id = told_in_hand(delivery)
+if told_id then
+  accept_as_told(id, 'step-' .. step, id, told_ms, told_id, steps, ARGV[3])
+  return {'already', 'accepted'}
 end
 
 local suppressed = redis.call('HGET', P .. 'suppressed', mark)

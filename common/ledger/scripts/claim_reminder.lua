@@ -32,6 +32,12 @@ if not again and holder and holder ~= '' and tonumber(open[2]) + lease_ms > now_
   return {'in hand', holder}
 end
 
+local told_ms, told_id = told_in_hand(delivery)
+if told_id then
+  accept_as_told(id, name, redis.call('HGET', meeting, 'contact'), told_ms, told_id, 0, ARGV[3])
+  return {'already', 'accepted'}
+end
+
 local reason = against_reminder(id, name, mark, now_ms)
 if reason then
   skip_reminder(id, name, now_ms, reason)

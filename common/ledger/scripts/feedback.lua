@@ -41,19 +41,8 @@ local function write(fate, at_ms, attempts, sent_ms, id)
   end
 end
 
--- A mail that the ledger does not know as accepted was, or nobody could tell of it.
-local function accept_as_told()
-  write('accepted', mailed_ms, redis.call('HGET', delivery, 'attempts') or 0, mailed_ms, provider_id)
-  redis.call('DEL', delivery)
-  redis.call('ZREM', P .. 'open', job)
-  redis.call('ZREM', P .. 'dead', job)
-  unschedule('send', job)
-  tell(contact, now_ms, 'found', (step and 'step ' .. step or 'reminder ' .. name) .. ': the provider tells of it')
-  if step then
-    last_sent(owner, mailed_ms)
-    complete(owner, tonumber(steps), now_ms)
-    changed(owner, now_ms)
-  end
+local function found()
+  accept_as_told(owner, name, contact, mailed_ms, provider_id, steps, now_ms)
 end
 
 local function apply()
@@ -65,12 +54,12 @@ local function apply()
   elseif kind == 'failed' then
     return
   elseif fate == 'dead' or fate == 'skipped' then
-    accept_as_told()
+    found()
   else
     -- While a worker that lives has it in hand, the outcome of its try is its own to write down, knowing this.
     local holder = redis.call('HGET', delivery, 'worker')
     if holder and (holder == '' or not alive(string.match(holder, '^[^#]*'))) then
-      accept_as_told()
+      found()
     elseif holder then
       redis.call('HSET', delivery, 'told', mailed_ms .. ' ' .. provider_id)
     end

@@ -358,3 +358,28 @@ local function skip_reminder(booking, name, now_ms, reason)
   redis.call('ZREM', P .. 'open', job)
   unschedule('send', job)
 end
+
+-- The provider told of a mail that the ledger does not know as accepted: it was. contact: whose timeline says so.
+local function accept_as_told(owner, name, contact, mailed_ms, provider_id, steps, now_ms)
+  local job, step = owner .. '/' .. name, string.match(name, '^step%-(%d+)$')
+  local delivery = P .. 'delivery:' .. job
+  local attempts = redis.call('HGET', delivery, 'attempts') or 0
+  redis.call('DEL', delivery)
+  redis.call('ZREM', P .. 'open', job)
+  redis.call('ZREM', P .. 'dead', job)
+  unschedule('send', job)
+  local what = step and 'step ' .. step or 'reminder ' .. string.match(name, '[^/]+$')
+  tell(contact, now_ms, 'found', what .. ': the provider tells of it')
+  if not step then
+    record_reminder(owner, name, 'accepted', mailed_ms, attempts, mailed_ms, provider_id)
+    return
+  end
+  local enrollment = P .. 'enrollment:' .. owner
+  if string.match(redis.call('HGET', enrollment, 'sending') or '', '^%d+') == step then
+    redis.call('HDEL', enrollment, 'sending')
+  end
+  record(owner, step, 'accepted', mailed_ms, attempts, mailed_ms, provider_id)
+  last_sent(owner, mailed_ms)
+  complete(owner, tonumber(steps), now_ms)
+  changed(owner, now_ms)
+end
