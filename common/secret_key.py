@@ -7,8 +7,7 @@ was begun with, `secret_key`: written by the first process that looks at it, and
 
 from __future__ import annotations
 
-import contextlib
-from typing import Final
+from typing import Any, Final
 
 import redis
 import redis.asyncio
@@ -22,27 +21,27 @@ ANOTHER: Final = (
 )
 
 
+_SAY: Final = """
+local kept = redis.call('GET', KEYS[1])
+if kept then return kept end
+redis.pcall('SET', KEYS[1], ARGV[1])  -- A replica cannot, a full store either: whoever comes later can.
+return ARGV[1]
+"""
+
+
 def is_the_stores(client: redis.Redis, secret_key: str) -> bool:
     """Whether the store was begun with this key; one that knows none takes this one. Raises `redis.RedisError`."""
     ours = key_fingerprint(secret_key).encode()
-    kept = client.get(keys.SECRET_KEY)
-    if kept is None:
-        # A replica, a full disk: whoever comes when it is mended keeps it.
-        with contextlib.suppress(redis.ResponseError):
-            client.set(keys.SECRET_KEY, ours, nx=True)
-        kept = client.get(keys.SECRET_KEY)
-    return kept in (None, ours)
+    said: Any = client.eval(_SAY, 1, keys.SECRET_KEY, ours)
+    return bool(said == ours)
 
 
 async def is_the_stores_async(client: redis.asyncio.Redis, secret_key: str) -> bool:
     """The same, for one event loop."""
     ours = key_fingerprint(secret_key).encode()
-    kept = await client.get(keys.SECRET_KEY)
-    if kept is None:
-        with contextlib.suppress(redis.ResponseError):
-            await client.set(keys.SECRET_KEY, ours, nx=True)
-        kept = await client.get(keys.SECRET_KEY)
-    return kept in (None, ours)
+    answer: Any = client.eval(_SAY, 1, keys.SECRET_KEY, ours)
+    said: Any = await answer
+    return bool(said == ours)
 
 
 async def is_another(client: redis.asyncio.Redis, secret_key: str) -> bool:
