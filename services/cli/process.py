@@ -9,6 +9,7 @@ from common.campaigns.loader import load_campaign
 from common.logs import get_logger, setup_logs
 from common.right_store import refuse_another
 from common.settings import Settings, SettingsError
+from services.console.door import check_door
 from services.supervisor.children import entry, run_worker
 from services.supervisor.ports import problem_with
 
@@ -27,13 +28,14 @@ def run_one_worker(settings: Settings) -> int:
     _check_metrics_host(settings)
     # A wrong name is told at once, not when a store that is away has come back.
     load_campaign(settings.campaign, directory=settings.campaigns_dir)
-    refuse_another(settings)
     setup_logs("worker", settings)
-    return run_worker(settings, say=log.warning)
+    return run_worker(settings, say=lambda line: log.warning("worker_waits", why=line))
 
 
 def run_console(settings: Settings) -> int:
     _check_port("CONSOLE", settings.console_host, settings.console_port)
+    check_door(settings)
+    refuse_another(settings)
     return entry("console")(settings)
 
 

@@ -12,6 +12,7 @@ from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.settings import Settings
 from common.skew import calibrate
+from common.store_lookout import Lookout
 from services.console.around import around
 from services.console.desk import DESK, Desk
 from services.console.door import check_door
@@ -30,10 +31,11 @@ BODY_BYTES_MAX = 64 * 1024
 def build_desk(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_name: str) -> Desk:
     """Raises SettingsError for a console that anybody could walk into, and without SECRET_KEY."""
     check_door(settings)
+    lookout = Lookout(ledger.client, settings.secret)
 
     async def look_now() -> Seen:
         await calibrate(ledger, clock)
-        return await look(ledger, settings, now_ms=clock.now_ms())
+        return await look(ledger, settings, now_ms=clock.now_ms(), weak=lookout.lines)
 
     async def ask_spool() -> int | None:
         return await spooled(settings.gateway_url)
@@ -42,6 +44,7 @@ def build_desk(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_nam
         clock=clock,
         settings=settings,
         ledger=ledger,
+        lookout=lookout,
         evidence=Evidence(look_now, ask_spool, clock),
         sessions=Sessions(settings.secret, settings.console_token, clock),
         failures=Failures(),
@@ -62,8 +65,11 @@ def build_app(desk: Desk) -> web.Application:
 
 
 async def _looking(app: web.Application) -> AsyncIterator[None]:
-    looking = asyncio.create_task(app[DESK].evidence.keep_looking())
+    desk = app[DESK]
+    looking = [asyncio.create_task(each) for each in (desk.evidence.keep_looking(), desk.lookout.keep_looking())]
     yield
-    looking.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await looking
+    desk.lookout.stop()
+    for task in looking:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -10,6 +10,7 @@ from aiohttp import web
 from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.settings import Settings
+from common.store_lookout import Lookout
 from services.console.evidence import Evidence
 from services.console.limits import Failures
 from services.console.session import Sessions
@@ -22,6 +23,7 @@ class Desk:
     clock: Clock
     settings: Settings
     ledger: Ledger
+    lookout: Lookout
     evidence: Evidence
     sessions: Sessions
     failures: Failures

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +49,12 @@ class BudgetSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What one look at the store saw, at `at_ms`. `letters`: the newest dead letters. `budgets`: by provider."""
+    """
+    What one look at the store saw, at `at_ms`.
+
+    `letters`: the newest dead letters. `budgets`: by provider. `weak`: why this is not the store it should be, a line
+    each with its cure, as it was when that was last looked at.
+    """
 
     at_ms: int
     counts: Counts
@@ -57,9 +62,10 @@ class Seen:
     workers: tuple[WorkerSeen, ...]
     budgets: Mapping[str, BudgetSeen]
     letters: tuple[DeadLetter, ...]
+    weak: tuple[str, ...]
 
 
-async def look(ledger: Ledger, settings: Settings, *, now_ms: int) -> Seen:
+async def look(ledger: Ledger, settings: Settings, *, now_ms: int, weak: Iterable[str]) -> Seen:
     """Raises redis.RedisError or OSError when the store does not answer."""
     return Seen(
         at_ms=now_ms,
@@ -68,6 +74,7 @@ async def look(ledger: Ledger, settings: Settings, *, now_ms: int) -> Seen:
         workers=await _workers(ledger),
         budgets=await _budgets(ledger, settings, now_ms),
         letters=await newest_letters(ledger, first=0, number=LETTERS_SHOWN),
+        weak=tuple(weak),
     )
 
 

@@ -70,6 +70,8 @@ def _findings(seen: Seen, spooled: int | None) -> Iterator[Finding]:
     """The gravest first."""
     if not alive(seen):
         yield Finding("no worker is alive", "Nothing is sent until one is. Start one with `advent worker`.")
+    if seen.weak:
+        yield Finding("the data store is not as it should be", " ".join(_sentence(line) for line in seen.weak))
     yield from _held(seen)
     yield from _late(seen)
     if seen.counts.dead:
@@ -96,7 +98,7 @@ def _held(seen: Seen) -> Iterator[Finding]:
         reason = circuit.get("reason", "")
         waits, name = ("mail waits for Resend", "resend") if provider == "resend" else ("Notion waits", "notion")
         cure = cure_of(name, reason) or "It is asked again by itself, and all goes on when it answers."
-        yield Finding(f"{waits} ({reason})", cure[:1].upper() + cure[1:].rstrip(".") + ".")
+        yield Finding(f"{waits} ({reason})", _sentence(cure))
 
 
 def _late(seen: Seen) -> Iterator[Finding]:
@@ -127,6 +129,10 @@ def _failed(seen: Seen) -> Iterator[Finding]:
             f"{count(failed, 'job')} failed by our own mistake",
             "The log has its traceback (job_failed). The job can be seen, requeued and deleted at /dramatiq/.",
         )
+
+
+def _sentence(line: str) -> str:
+    return line[:1].upper() + line[1:].rstrip(".") + "."
 
 
 def _joined(parts: list[str]) -> str:

@@ -35,7 +35,7 @@ def roles(settings: Settings, *, say: Callable[[str], None]) -> list[Role]:
         ),
         Role(
             name="worker",
-            run=lambda settings: run_worker(settings, say=say),
+            run=lambda settings: _run_worker(settings, say),
             url=worker_url,
             ready_url=f"{worker_url}/ready" if worker_url else None,
         ),
@@ -56,7 +56,11 @@ def roles(settings: Settings, *, say: Callable[[str], None]) -> list[Role]:
 
 
 def run_worker(settings: Settings, *, say: Callable[[str], None]) -> int:
-    """A worker waits for its store, and says so to whoever asks; the gateway does not, it has its spool."""
+    """
+    A worker waits for its store, and says so to whoever asks; the gateway does not, it has its spool.
+
+    Raises SettingsError for a store that it may not work on.
+    """
     assert settings.redis_url is not None
     with WaitingRoom(settings) as room:
 
@@ -65,12 +69,17 @@ def run_worker(settings: Settings, *, say: Callable[[str], None]) -> int:
             say(line)
 
         wait_for_store(settings.redis_url, waits)
+    refuse_another(settings)
+    return entry("worker")(settings, settings.redis_url)
+
+
+def _run_worker(settings: Settings, say: Callable[[str], None]) -> int:
+    """As a child: its parent started over the right store, so one that is another now took its place since."""
     try:
-        refuse_another(settings)
+        return run_worker(settings, say=say)
     except SettingsError as refused:
         say(str(refused))
         return 1
-    return entry("worker")(settings, settings.redis_url)
 
 
 def entry(name: str) -> Callable[..., int]:

@@ -30,7 +30,8 @@ def _free():
 
 
 @pytest.mark.parametrize(
-    "command", [("gateway",), ("worker",), ("up",), ("status",), ("contact", "ada@example.org"), ("audit",)]
+    "command",
+    [("gateway",), ("worker",), ("console",), ("up",), ("status",), ("contact", "ada@example.org"), ("audit",)],
 )
 def test_nothing_starts_and_nothing_is_read(advent, of_another, command, free_ports):
     status, said, complained = advent(*command, REDIS_URL=of_another, **free_ports)

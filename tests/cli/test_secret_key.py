@@ -26,7 +26,7 @@ def begun(store_url):
 
 
 @pytest.mark.parametrize(
-    "command", [("gateway",), ("worker",), ("up",), ("audit",), ("rebuild",), ("dead", "replay", "--all")]
+    "command", [("gateway",), ("worker",), ("console",), ("up",), ("audit",), ("rebuild",), ("dead", "replay", "--all")]
 )
 def test_nothing_starts_with_another_key_and_the_line_names_the_cure(advent, begun, command, free_ports):
     status, said, complained = advent(*command, REDIS_URL=begun, SECRET_KEY=NEW, **free_ports)

@@ -11,7 +11,7 @@ from common.domain.contact import Assessment
 from common.ledger import keys
 from common.ledger.pauses import Pause, pause
 from common.messages import Job
-from common.store import EmbeddedStore
+from common.store import EmbeddedStore, connect
 from services.console.verdict import LATE_MS
 from services.sandbox.simulation import Simulation
 from tests.console.conftest import Console, Opener
@@ -214,3 +214,29 @@ async def test_nothing_of_a_page_is_inline_and_all_of_it_is_ours(console: Consol
     assert "<style" not in page.text
     assert " onclick" not in page.text
     assert "https://" not in page.text
+
+
+async def test_a_store_that_is_not_as_it_should_be_is_said_with_its_cure(
+    own_store: EmbeddedStore, opens: Opener
+) -> None:
+    with connect(own_store.url) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+    console = await opens(own_store.url)
+    await worker_lives(console)
+    await console.desk.lookout.look()
+
+    found = await told(console)
+
+    assert found["sentence"] == "Not all is well: the data store is not as it should be"
+    assert "set maxmemory-policy noeviction" in found["findings"][0]["cure"]
+
+
+async def test_a_store_of_another_format_that_was_away_at_the_start_is_said(
+    own_store: EmbeddedStore, opens: Opener
+) -> None:
+    with connect(own_store.url) as client:
+        client.set(keys.FORMAT, "9")
+    console = await opens(own_store.url)
+    await console.desk.lookout.look()
+
+    assert "written in format 9" in (await told(console))["findings"][1]["cure"]

@@ -99,6 +99,7 @@ def _figures(seen: Seen, known: Known) -> dict[str, Any]:
             for name, queue in seen.queues.items()
         },
         "spooled": known.spooled,
+        "store_warnings": list(seen.weak),
     }
 
 
