@@ -38,7 +38,8 @@ def of_gateway(ready: Mapping[str, Any] | None, url: str) -> Iterator[Aspect]:
     yield Aspect("gateway", ok, "takes events" if ok else "takes nothing: neither store nor spool can be written")
     events, trouble = dependencies["spool"]["events"], dependencies["spool"]["status"]
     if events:
-        yield Aspect("spool", False, f"{events} events wait for the store; they are replayed when it is back")
+        wait = "1 event waits" if events == 1 else f"{events} events wait"
+        yield Aspect("spool", False, f"{wait} for the store; given to it when it is back")
     elif trouble != "writable":
         yield Aspect("spool", False, f"{trouble}; with the store away signups would be lost: make room, mend the disk")
     else:
@@ -72,7 +73,8 @@ def of_work(found: Figures, limits: Limits) -> Iterator[Aspect]:
     failed = {name: queue.failed for name, queue in found.queues.items() if queue.failed}
     said = ", ".join(f"{number} in {name}" for name, number in failed.items())
     yield Aspect("failed", True, f"{said}; `job_failed` in the log says why" if failed else "none")
-    yield Aspect("dead", True, f"{found.dead} dead letters; `advent dead list`" if found.dead else "no dead letters")
+    dead = "1 dead letter" if found.dead == 1 else f"{found.dead or 'no'} dead letters"
+    yield Aspect("dead", True, f"{dead}; `advent dead list`" if found.dead else dead)
 
 
 def _due(found: Figures, limits: Limits) -> Aspect:

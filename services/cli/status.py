@@ -51,23 +51,32 @@ def figures(found: Counts) -> dict[str, Any]:
 
 def _lines(found: Counts) -> list[tuple[int, str]]:
     told = figures(found)
-    lag = f"people whom Notion does not show yet, the oldest for {span(found.mirror_lag_ms)}"
+    skipped = found.deliveries.get("skipped", 0)
+    unseen = "whom Notion does not show yet" + (
+        f", the oldest for {span(found.mirror_lag_ms)}" if found.changed else ""
+    )
     return [
-        (told["enrolled"], "people enrolled"),
+        _line(told["enrolled"], "person enrolled", "people enrolled"),
         (told["accepted"], "accepted, not yet classified"),
         (told["active"], "active"),
         (told["completed"], "completed"),
         (told["exited"], "left early"),
-        (told["sent"], "deliveries sent"),
-        (found.deliveries.get("skipped", 0), "deliveries skipped"),
-        (found.due_next_hour, "deliveries due in the next hour"),
+        _line(told["sent"], "delivery sent", "deliveries sent"),
+        _line(skipped, "delivery skipped", "deliveries skipped"),
+        _line(found.due_next_hour, "delivery due in the next hour", "deliveries due in the next hour"),
         (found.due_next_day, "in the next day"),
         (found.overdue, "overdue"),
-        (found.dead, "dead letters" + (" (advent dead list)" if found.dead else "")),
-        (found.changed, lag if found.changed else "people whom Notion does not show yet"),
-        (found.suppressed, "addresses suppressed"),
-        (found.workers, "workers alive"),
+        _line(
+            found.dead, "dead letter (advent dead list)", "dead letters" + (" (advent dead list)" * bool(found.dead))
+        ),
+        _line(found.changed, f"person {unseen}", f"people {unseen}"),
+        _line(found.suppressed, "address suppressed", "addresses suppressed"),
+        _line(found.workers, "worker alive", "workers alive"),
     ]
+
+
+def _line(number: int, one: str, several: str) -> tuple[int, str]:
+    return number, one if number == 1 else several
 
 
 def _circuit(provider: str, circuit: dict[str, str]) -> dict[str, Any]:

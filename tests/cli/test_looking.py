@@ -1,5 +1,6 @@
 import asyncio
 import json
+import re
 
 import pytest
 
@@ -74,6 +75,15 @@ def test_status_reads_well(here):
     assert status == 0
     assert "0  people enrolled" in said
     assert "notion_sync" in said
+
+
+def test_of_one_there_is_one(here, ledger_does):
+    ledger_does(ada_signs_up)
+
+    said = here("status")[1]
+
+    assert re.search(r"^ +1  person enrolled", said, re.MULTILINE)
+    assert re.search(r"^ +0  workers alive", said, re.MULTILINE)
 
 
 def test_contact_shows_what_happened_and_what_is_next(here, ledger_does):
