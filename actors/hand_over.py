@@ -20,7 +20,8 @@ class Verdict:
 
     `wait_ms`: until the next one, None when there is none. `doubt`: it may have been accepted. `everybodys`: all
     other mail would fail too. `somebodys`: perhaps it would; three different ones in a row tell. `is_unsent`: the
-    provider's own list says that it was never accepted.
+    provider's own list says that it was never accepted. `code`: the reason in one word of the provider's or ours, which
+    names nobody; `reason` may quote an answer, and stays in the ledger.
     """
 
     outcome: Outcome
@@ -30,6 +31,7 @@ class Verdict:
     everybodys: bool = False
     somebodys: bool = False
     is_unsent: bool = False
+    code: str = ""
 
 
 def verdict(failure: Failure, claim: Claim, policy: RetryPolicy) -> Verdict:
@@ -41,11 +43,12 @@ def verdict(failure: Failure, claim: Claim, policy: RetryPolicy) -> Verdict:
         return Verdict("hold", reason, failure.retry_after_ms or 0, everybodys=True)
     if isinstance(failure, Permanent):
         refused = f"{reason}: {failure.detail}" if failure.detail else reason
-        return Verdict("dead", refused + ("; an earlier try may have been accepted" if claim.doubt else ""))
+        refused += "; an earlier try may have been accepted" if claim.doubt else ""
+        return Verdict("dead", refused, code=failure.code)
     doubt = isinstance(failure, Ambiguous)
     if claim.failures + 1 < policy.attempts_max:
         everybodys = failure.code == NOT_CONNECTED
         return Verdict("retry", reason, policy.delay_ms, doubt=doubt, everybodys=everybodys, somebodys=True)
     spent = f"{policy.attempts_max} tries failed, the last with {reason}"
     spent += "; it may have been accepted all the same" if doubt or claim.doubt else ""
-    return Verdict("dead", spent, doubt=doubt, somebodys=True)
+    return Verdict("dead", spent, doubt=doubt, somebodys=True, code=failure.code)

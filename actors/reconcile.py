@@ -106,13 +106,13 @@ async def reconcile(world: World, claim: Claim, *, because: str) -> AcceptedMail
     try:
         answer = await look_for(world, await _sought(world, claim), budget=_KeepingTheClaim(world, claim))
     except CampaignError as error:
-        return Verdict("dead", f"{because}; it cannot be rendered to be looked for: {error}")
+        return Verdict("dead", f"{because}; it cannot be rendered to be looked for: {error}", code="not_rendered")
     except Failure as failure:
         return _put_off(failure)
     finally:
         _reading.discard(id(world.mailer))
     if isinstance(answer, Unfound):
-        return Verdict("dead", f"{because}; {answer.reason}", is_unsent=answer.is_certain)
+        return Verdict("dead", f"{because}; {answer.reason}", is_unsent=answer.is_certain, code="in_doubt")
     return answer
 
 

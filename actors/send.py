@@ -43,7 +43,7 @@ async def send(world: World, job: str) -> None:
     ):
         claim = await world.ledger.claim(delivery_id, worker=world.worker, now_ms=world.clock.now_ms())
         if isinstance(claim, No):
-            log.info("delivery_not_sent", why=claim.why, detail=claim.detail, until_ms=claim.until_ms)
+            _not_claimed(claim)
             return
         if isinstance(claim, GoReminder):
             tracing.belongs_to(claim.contact_id)
@@ -51,8 +51,16 @@ async def send(world: World, job: str) -> None:
             await _deliver(world, claim)
         except Exception as error:  # our own mistake: the person keeps a fate with a reason, the queue the traceback
             why = f"internal error: {type(error).__name__}; it may have been accepted all the same"
-            await _settle(world, claim, Verdict("dead", why, doubt=True))
+            await _settle(world, claim, Verdict("dead", why, doubt=True, code="internal_error"))
             raise
+
+
+def _not_claimed(no: No) -> None:
+    if no.why == "dead":
+        metrics.DELIVERIES.labels("dead", "").inc()
+        log.error("delivery_dead", reason="killed_its_worker")
+        return
+    log.info("delivery_not_sent", why=no.why, detail=no.detail, until_ms=no.until_ms)
 
 
 async def _deliver(world: World, claim: Claim) -> None:
@@ -86,7 +94,7 @@ async def _mail(world: World, claim: Claim) -> Mail | None:
         return compose(world, claim)
     except CampaignError as error:
         # Never a blank: a mail that cannot be rendered waits for a person, who mends the campaign and replays it.
-        await _settle(world, claim, Verdict("dead", f"cannot be rendered: {error}"))
+        await _settle(world, claim, Verdict("dead", f"cannot be rendered: {error}", code="not_rendered"))
         return None
 
 
@@ -186,5 +194,7 @@ async def _settle(world: World, claim: Claim, decided: Verdict) -> None:
         return
     if settled and decided.outcome in ("dead", "skipped"):
         metrics.DELIVERIES.labels(decided.outcome, "").inc()
-    level = log.error if decided.outcome == "dead" else log.info
-    level("delivery_" + decided.outcome, due_ms=due_ms, settled=settled is not None)
+    if decided.outcome == "dead":
+        log.error("delivery_dead", reason=decided.code, settled=settled is not None)
+    else:
+        log.info("delivery_" + decided.outcome, due_ms=due_ms, settled=settled is not None)

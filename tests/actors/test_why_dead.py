@@ -1,0 +1,52 @@
+"""The line of a dead letter says why in one word, which quotes nothing that a provider wrote of a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from structlog.testing import CapturingLogger
+
+from actors.send import send
+from common.domain.ids import enrollment_id, step_delivery_id
+from common.errors import Ambiguous, Failure, Permanent
+from common.ledger.answers import Go
+from services.sandbox.simulation import Simulation
+
+ADA = enrollment_id("christmas_2025", "ada@example.org")
+STEP_1 = step_delivery_id(ADA, 1)
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> CapturingLogger:
+    heard = CapturingLogger()
+    monkeypatch.setattr("actors.send.log", heard)
+    return heard
+
+
+def dead(log: CapturingLogger) -> list[Any]:
+    return [line.kwargs["reason"] for line in log.calls if line.args == ("delivery_dead",)]
+
+
+@pytest.mark.parametrize(
+    "failure", [Permanent("validation_error", "ada@example.org is invalid", status=422), Ambiguous("read_timeout")]
+)
+async def test_why_a_mail_died_is_said_by_the_name_of_its_failure(story: Simulation, ada, log, failure: Failure):
+    story.post_office.trouble = lambda _mail: failure
+    await story.signs_up(ada)
+    await story.run(until_ms=story.clock.now_ms() + 600_000)
+
+    assert dead(log) == [failure.code]
+    assert not any("example.org" in str(line) for line in log.calls)
+
+
+async def test_a_mail_that_killed_three_workers_is_said_to_be_dead(story: Simulation, ada, log):
+    now_ms = story.clock.now_ms()
+    await story.signs_up(ada)
+    enrollment = await story.ledger.enrollment(ADA)
+    await story.ledger.enroll(enrollment, now_ms=now_ms, announce=False)
+    for worker in ("a", "b", "c"):
+        assert isinstance(await story.ledger.claim(STEP_1, worker=worker, now_ms=now_ms), Go)
+    await send(story.world, STEP_1)
+
+    assert dead(log) == ["killed_its_worker"]
