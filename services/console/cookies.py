@@ -29,4 +29,8 @@ def take_back(response: web.StreamResponse, *, is_secure: bool) -> None:
 
 
 def _terms(is_secure: bool) -> dict[str, Any]:
-    return {"path": "/", "httponly": True, "samesite": "Strict", "secure": is_secure}
+    """
+    Lax, not strict: a link in an alert or a chat would arrive without it, and the page that answers would put a guest's
+    in its place. What another site can make a browser send with it is a GET, which changes nothing here.
+    """
+    return {"path": "/", "httponly": True, "samesite": "Lax", "secure": is_secure}

@@ -88,6 +88,13 @@ def _findings(seen: Seen, spooled: int | None) -> Iterator[Finding]:
         yield Finding(behind, "Mail is not affected. `advent check` says whether a column or a share is missing.")
 
 
+_WAITS = {
+    "resend": "mail waits for Resend",
+    "notion": "Notion waits",
+    "calcom": "the comparison of bookings waits for Cal.com",
+}
+
+
 def _held(seen: Seen) -> Iterator[Finding]:
     if seen.counts.pause is not None:
         yield Finding(
@@ -96,9 +103,8 @@ def _held(seen: Seen) -> Iterator[Finding]:
         )
     for provider, circuit in seen.counts.circuits.items():
         reason = circuit.get("reason", "")
-        waits, name = ("mail waits for Resend", "resend") if provider == "resend" else ("Notion waits", "notion")
-        cure = cure_of(name, reason) or "It is asked again by itself, and all goes on when it answers."
-        yield Finding(f"{waits} ({reason})", _sentence(cure))
+        cure = cure_of(provider, reason) or "It is asked again by itself, and all goes on when it answers."
+        yield Finding(f"{_WAITS[provider]} ({reason})", _sentence(cure))
 
 
 def _late(seen: Seen) -> Iterator[Finding]:

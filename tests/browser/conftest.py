@@ -20,7 +20,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr
 
 
 def expect(seen: Any) -> Any:
-    """What a page, or a part of it, comes to show within half a minute: a page is never read at the moment it changes."""
+    """What a page, or a part of it, comes to show within half a minute; never read at the moment it changes."""
     expect = pytest.importorskip("playwright.sync_api").expect
     expect.set_options(timeout=30_000)
     return expect(seen)

@@ -88,6 +88,20 @@ async def test_a_providers_trouble_is_said_with_its_reason_and_the_cure(console:
     assert "for 60 s; asked again in 5 s" in page.text
 
 
+async def test_trouble_with_cal_com_is_not_called_notions(console: Console) -> None:
+    await worker_lives(console)
+    now_ms = console.clock.now_ms()
+    trouble = {"until": now_ms + 5_000, "since": now_ms - 60_000, "reason": "http_401"}
+    await console.desk.ledger.client.hset(keys.circuit("calcom"), mapping=trouble)
+
+    found, page = await told(console), await console.sees("/")
+
+    assert found["sentence"] == "Not all is well: the comparison of bookings waits for Cal.com (http_401)"
+    assert found["findings"][0]["cure"] == "Set a valid CALCOM_API_KEY."
+    assert found["providers"]["calcom"]["circuit"]["reason"] == "http_401"
+    assert ">Cal.com</th>" in page.text
+
+
 async def test_a_pause_is_said_with_who_and_why_and_how_to_go_on(console: Console) -> None:
     await worker_lives(console)
     said = Pause(since_ms=console.clock.now_ms(), by="sarah", reason="<the domain moves>")

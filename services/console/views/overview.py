@@ -83,7 +83,9 @@ def _figures(seen: Seen, known: Known) -> dict[str, Any]:
                 },
             }
             for name, budget in seen.budgets.items()
-        },
+        }
+        # Nobody waits for it but the comparison of bookings, so it is there only when it is in trouble.
+        | ({"calcom": {"circuit": _circuit(counts, "calcom"), "budget": None}} if "calcom" in counts.circuits else {}),
         "mirror": {"behind": counts.changed, "lag_ms": counts.mirror_lag_ms},
         "workers": [
             {"id": worker.id, "silent_ms": worker.silent_ms, "in_hand": worker.in_hand} for worker in seen.workers
