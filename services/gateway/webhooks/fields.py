@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from common.campaigns import wording
 from common.domain.contact import Number
 
 EMAIL_CHARACTERS_MAX = 200  # Notion's limit for an e-mail property; RFC 5321 would allow 254.
@@ -57,14 +58,15 @@ def email(value: Any) -> str:
 def name(value: Any) -> str:
     """A text that must say something."""
     text = _tidy(value, NAME_CHARACTERS_MAX)
-    if not text:
+    if not _is_seen(text):
         raise wrong("must not be empty")
     return text
 
 
 def text(value: Any) -> str | None:
     """Any text; an empty one is the same as none."""
-    return _tidy(value, TEXT_CHARACTERS_MAX) or None
+    words = _tidy(value, TEXT_CHARACTERS_MAX)
+    return words if _is_seen(words) else None
 
 
 def score(value: Any) -> Number:
@@ -99,7 +101,8 @@ def locale(value: Any) -> str | None:
 @cache
 def zones() -> frozenset[str]:
     """Every zone this machine knows. The first call reads the disk: make it before the first request."""
-    return frozenset(zoneinfo.available_timezones())
+    # `localtime` is this machine's own setting, no zone of IANA: elsewhere it would be another hour.
+    return frozenset(zoneinfo.available_timezones()) - {"localtime"}
 
 
 def _string(value: Any) -> str:
@@ -115,6 +118,11 @@ def _tidy(value: Any, characters_max: int) -> str:
     if not words.isprintable() and any(unicodedata.category(character) in ("Cc", "Cs") for character in words):
         raise wrong("must not contain control characters")
     return words
+
+
+def _is_seen(text: str) -> bool:
+    """Of zero-width or private-use characters alone a mail would show a blank, and is not sent."""
+    return any(unicodedata.category(one) != "Cf" for one in wording.clean(text))
 
 
 def _number(value: Any, most: int) -> Number:
