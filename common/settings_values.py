@@ -104,6 +104,14 @@ def web_address(value: Any) -> str:
     return text.rstrip("/")
 
 
+def base_address(value: Any) -> str:
+    """A web address that paths are put behind."""
+    text = web_address(value)
+    if "?" in text or "#" in text:
+        raise ValueError("has a ? or a #, and paths are put behind it; set only what stands before that")
+    return text
+
+
 def store_address(value: Any) -> str:
     """`redis://`, `rediss://`, `unix://` or `sentinel://`. May hold a password: it is not repeated."""
     text = str(value)

@@ -110,6 +110,8 @@ WRONG = [
     ("RESEND_REQUESTS_PER_SECOND", "0", "out of range"),
     ("PUBLIC_URL", "advent.example", "not a web address"),
     ("PUBLIC_URL", "https://", "not a web address"),
+    ("PUBLIC_URL", "https://advent.example/?via=mail", "has a ? or a #"),
+    ("RESEND_API_URL", "https://api.example#emails", "has a ? or a #"),
     ("NOTION_BASE_URL", "ftp://notion", "not a web address"),
     ("BOOKING_URL", 'https://x/"onclick', "not a web address"),
     ("TRUSTED_PROXIES", "10.0.0.0/8,office", "'office' is not a network"),
