@@ -38,6 +38,8 @@ def load_campaign(key: str, *, directory: Path | None = None) -> Campaign:
     Raises CampaignError naming the file, the field and the cure.
     """
     home = directory or _PACKAGED
+    if not home.is_dir():
+        raise CampaignError(f"CAMPAIGNS_DIR={home}: no such folder; set the one that holds the campaigns' folders")
     known = sorted(file.parent.name for file in home.glob("*/campaign.toml"))
     if key not in known:
         raise CampaignError(f"CAMPAIGN={key}: not in {home}; there are: {', '.join(known) or 'none'}")

@@ -66,6 +66,11 @@ def test_an_unknown_campaign_is_refused_with_the_known_ones(key: str) -> None:
         load_campaign(key)
 
 
+def test_a_folder_of_campaigns_that_is_not_there_is_named_by_its_setting(tmp_path: Path) -> None:
+    with pytest.raises(CampaignError, match=r"CAMPAIGNS_DIR=.*nowhere: no such folder; set "):
+        load_campaign("christmas_2025", directory=tmp_path / "nowhere")
+
+
 @pytest.mark.parametrize(
     ("file", "passage", "by", "complaint"),
     [
