@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import structlog
+from dramatiq.errors import Retry
 
 from common.domain.ids import EnrollmentId
+from common.errors import Failure, Throttled
 from common.providers.announce import announce as post
 from common.world import World
 
@@ -16,6 +18,7 @@ async def announce(world: World, enrollment_id: str) -> None:
     Tell the team of one CRITICAL signup; a failure is retried by the queue, and never touches the mails.
 
     The channel has no idempotency key: an answer that is lost may be followed by a second announcement.
+    Raises Retry when the channel did not take it: that is not our mistake, and needs no traceback.
     """
     with structlog.contextvars.bound_contextvars(enrollment_id=enrollment_id):
         url = world.settings.hot_lead_webhook_url
@@ -24,9 +27,14 @@ async def announce(world: World, enrollment_id: str) -> None:
             return
         person = enrollment.assessment
         business = f" ({person.business_name})" if person.business_name else ""
-        await post(
-            url,
+        text = (
             f"CRITICAL: {person.first_name}{business} <{person.email}> scored {person.assessment_score} "
-            f"with {person.red_systems} red systems.",
+            f"with {person.red_systems} red systems."
         )
+        try:
+            await post(url, text)
+        except Failure as failure:
+            log.warning("hot_lead_not_announced", kind=failure.kind, code=failure.code)
+            delay_ms = failure.retry_after_ms if isinstance(failure, Throttled) else None
+            raise Retry(failure.code, delay=delay_ms) from None
         log.info("hot_lead_announced")

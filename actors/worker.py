@@ -11,6 +11,7 @@ from typing import Any
 import dramatiq
 import structlog
 from dramatiq.asyncio import get_event_loop_thread
+from dramatiq.errors import Retry
 from dramatiq.middleware import AsyncIO, Retries, TimeLimit
 
 from actors.beside import Beside
@@ -92,6 +93,7 @@ class Worker:
             pass
         if ready.done():
             ready.result()
+            loop.loop.call_soon_threadsafe(self._beside.begin, [self._first_start.keep_looking()])
         ready.cancel()
 
     def stop(self) -> None:
@@ -157,8 +159,10 @@ class Observe(dramatiq.Middleware):
     def after_process_message(
         self, broker: dramatiq.Broker, message: Any, *, result: Any = None, exception: BaseException | None = None
     ) -> None:
-        metrics.JOBS.labels(message.actor_name, "failed" if exception else "done").inc()
-        if exception is not None:
+        # Retry: an actor asks to be repeated, and has said why.
+        outcome = "done" if exception is None else "again" if isinstance(exception, Retry) else "failed"
+        metrics.JOBS.labels(message.actor_name, outcome).inc()
+        if outcome == "failed":
             log.error("job_failed", actor=message.actor_name, job=message.message_id, exc_info=exception)
 
 

@@ -1,0 +1,83 @@
+"""A channel that does not take an announcement is asked again, when it says so, and is no mistake of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+import redis.asyncio
+from dramatiq.errors import Retry
+from structlog.testing import CapturingLogger
+
+from actors.announce import announce
+from actors.worker import Observe
+from common.campaigns.loader import Campaign
+from common.clock import VirtualClock
+from common.domain.contact import Assessment
+from common.settings import Settings
+from services.sandbox.simulation import Simulation
+from tests.contract.scripted import Answer, says, scripted
+
+Told = Callable[[str], Simulation]
+
+
+@pytest.fixture
+def told(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -> Told:
+    """A campaign that announces at this address."""
+    given = {"secret_key": "k" * 32, "sandboxed": frozenset({"resend", "notion"})}
+    return lambda url: Simulation(store, campaign, Settings(**given, hot_lead_webhook_url=url), clock=clock)
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> CapturingLogger:
+    heard = CapturingLogger()
+    for module in ("announce", "worker"):
+        monkeypatch.setattr(f"actors.{module}.log", heard)
+    return heard
+
+
+async def signs_up(story: Simulation, who: Assessment) -> str:
+    accepted = await story.ledger.accept(who, webhook_id="signup:1", received_ms=story.clock.now_ms())
+    return accepted.enrollment_id
+
+
+async def test_ada_is_announced(told: Told, ada: Assessment) -> None:
+    async with scripted(says(204, "")) as channel:
+        story = told(channel.url)
+        await announce(story.world, await signs_up(story, ada))
+
+    [asked] = channel.asked
+    assert asked.json["content"] == "CRITICAL: Ada <ada@example.org> scored 38 with 2 red systems."
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "delay_ms"),
+    [
+        (says(429, {"retry_after": 1.5}), "http_429", 1_500),
+        (says(503, ""), "http_503", None),
+        (says(404, {"code": 10015}), "unknown_webhook", None),
+    ],
+)
+async def test_a_channel_that_refuses_is_asked_again(
+    told: Told, ada: Assessment, log: CapturingLogger, answer: Answer, code: str, delay_ms: int | None
+) -> None:
+    async with scripted(answer) as channel:
+        story = told(channel.url)
+        who = await signs_up(story, ada)
+        with pytest.raises(Retry) as raised:
+            await announce(story.world, who)
+
+    [line] = log.calls
+    assert delay_ms == raised.value.delay
+    assert ("warning", ("hot_lead_not_announced",), code) == (line.method_name, line.args, line.kwargs["code"])
+
+
+@pytest.mark.parametrize(("exception", "events"), [(Retry("http_503"), []), (KeyError("x"), [("job_failed",)])])
+def test_only_our_own_mistake_is_called_one(
+    log: CapturingLogger, exception: Exception, events: list[tuple[str]]
+) -> None:
+    job = SimpleNamespace(actor_name="announce", message_id="enr_x")
+    Observe().after_process_message(None, job, exception=exception)  # type: ignore[arg-type]
+
+    assert events == [line.args for line in log.calls]
