@@ -59,7 +59,8 @@ async def test_of_a_long_reason_300_characters_are_kept_in_one_line(ledger, ada,
     await ledger.settle(claim, "dead", "line\n" + "x" * 400, now_ms=now)
 
     letter = await dead_letter(ledger, step(1))
-    assert letter and letter.reason == "line " + "x" * 295
+    assert letter is not None
+    assert letter.reason == "line " + "x" * 295
 
 
 async def test_a_ledger_that_is_not_patient_says_at_once_that_the_store_is_away(cadence, tmp_path):
