@@ -42,7 +42,8 @@ copy_deploy() { # TARGET
 }
 
 install_packages() { # TARGET
-  "$1/bin/python" -m pip install --quiet --disable-pip-version-check "$1/source"
+  # With traces: what is added to a release by hand is gone with the next one.
+  "$1/bin/python" -m pip install --quiet --disable-pip-version-check "$1/source[tracing]"
   # It declares dependencies older than ours, and runs with ours; jinja2, the one it imports, is there.
   "$1/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps 'dramatiq-dashboard==0.4.*' ||
     warn "the Dramatiq dashboard cannot be had; the console works without it"

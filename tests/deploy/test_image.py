@@ -38,6 +38,16 @@ def test_it_is_built_of_all_packages_and_of_nothing_else() -> None:
     assert [name for name in copied if not (ROOT / name).exists()] == []
 
 
+def test_traces_need_no_other_image() -> None:
+    """Nobody can install anything into a read-only root."""
+    [asked] = re.findall(r"^RUN (python3 -c .*?) > requirements\.txt", DOCKERFILE, re.MULTILINE | re.DOTALL)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    told = subprocess.run(["sh", "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert told.splitlines() == project["dependencies"] + project["optional-dependencies"]["tracing"]
+
+
 def test_nothing_but_that_is_sent_to_the_builder() -> None:
     """A .env, the data or the history of somebody's checkout cannot end in a layer."""
     rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
