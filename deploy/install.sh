@@ -69,8 +69,10 @@ read_flags() {
         flag_with_value "$1" "$2"
         shift
         ;;
-      --check) mode=check ;;
-      --uninstall) mode=uninstall ;;
+      --check | --uninstall)
+        [[ $mode == install || $mode == "${1#--}" ]] || wrong_use "--check says what an installation would do; not with --uninstall"
+        mode=${1#--}
+        ;;
       --purge) purge=yes ;;
       --yes) yes=yes ;;
       --no-nginx) nginx=no ;;
@@ -105,8 +107,7 @@ flag_with_value() { # FLAG VALUE
 find_prefix() {
   while [ $# -gt 0 ]; do
     if [ "$1" = --prefix ] && [ $# -ge 2 ]; then
-      mkdir -p "$2"
-      prefix=$(realpath "$2")
+      prefix=$(realpath -m "$2")
     fi
     shift
   done
@@ -162,7 +163,7 @@ backup_before() { # NAME
 }
 
 sum_up() {
-  if [ "$changes" -eq 0 ]; then echo "nothing had to be changed"; else echo "done: $changes changes"; fi
+  if [ "$changes" -eq 0 ]; then echo "nothing had to be changed"; else echo "done: $changes $([ "$changes" -eq 1 ] && echo change || echo changes)"; fi
   [ -s "$secrets/RESEND_API_KEY" ] || say "next: fill in $etc/advent.env (RESEND_API_KEY=… and the rest; keys move to files), and run this again"
   [ -x "$etc/alert-hook" ] || grep -q '^HEALTHCHECK_PING_URL=' "$etc/advent.env" ||
     say "nobody is told of trouble yet: $etc/alert-hook, or HEALTHCHECK_PING_URL in advent.env (docs/deploy.md, Be told)"

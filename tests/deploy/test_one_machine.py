@@ -123,7 +123,16 @@ class TestInstalled:
             assert re.search(rf"^  skipped  {left_out}: ", told, re.M), told
 
     @pytest.mark.parametrize(
-        "flags", [["--what"], ["--domain"], ["--domain", "a b"], ["--purge"], ["--http-port", "x"]]
+        "flags",
+        [
+            ["--what"],
+            ["--domain"],
+            ["--domain", "a b"],
+            ["--purge"],
+            ["--http-port", "x"],
+            ["--check", "--uninstall"],
+            ["--uninstall", "--check"],
+        ],
     )
     def test_wrong_use_is_told_apart_and_changes_nothing(self, installed: Machine, flags: list[str]) -> None:
         before = installed.files()
