@@ -1,0 +1,49 @@
+"""The mirror over the real SDK, before a Notion that says what it is told to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import redis.asyncio
+
+from common.clock import VirtualClock
+from common.providers.guard import StoreCreateGuard
+from common.providers.notion import NotionMirror
+from tests.contract.notion.people import Make, Patience
+from tests.contract.notion_fake import CONTACT_ID, SEQUENCE_ID, FakeNotion, fake_notion
+
+
+@pytest.fixture
+async def notion() -> AsyncIterator[FakeNotion]:
+    async with fake_notion() as notion:
+        yield notion
+
+
+@pytest.fixture
+def budget() -> Patience:
+    return Patience()
+
+
+@pytest.fixture
+async def make(
+    notion: FakeNotion, store: redis.asyncio.Redis, clock: VirtualClock, budget: Patience
+) -> AsyncIterator[Make]:
+    made: list[NotionMirror] = []
+
+    def mirror(**options: Any) -> NotionMirror:
+        defaults: dict[str, Any] = {"base_url": notion.url, "sequence_db": SEQUENCE_ID, "contact_db": CONTACT_ID}
+        guard = StoreCreateGuard(store, clock=clock)
+        fixed = {"campaign_name": "Christmas 2025", "budget": budget, "guard": guard, "clock": clock, "timeout_s": 3}
+        made.append(NotionMirror("ntn_1", **fixed | defaults | options))
+        return made[-1]
+
+    yield mirror
+    for each in made:
+        await each.close()
+
+
+@pytest.fixture
+def mirror(make: Make) -> NotionMirror:
+    return make()

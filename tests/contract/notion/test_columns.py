@@ -1,0 +1,137 @@
+"""Columns that are not what they should be, and values at the limits: shown as far as it goes, and reported."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from common.clock import VirtualClock
+from common.errors import Misconfigured
+from common.providers.notion import NotionMirror
+from tests.contract.notion.people import ADA, Make, kept, sent
+from tests.contract.notion_fake import CONTACT_ID, SEQUENCE_ID, FakeNotion
+
+
+async def test_names_match_in_any_case(mirror: NotionMirror, notion: FakeNotion) -> None:
+    source = notion.sources["ds-sequence"]
+    source["EMAIL"] = source.pop("Email") | {"name": "EMAIL"}
+
+    await mirror.show(ADA)
+
+    assert notion.rows("ds-sequence")[0]["EMAIL"] == "ada@salon.example"
+    assert await mirror.problems() == []
+
+
+async def test_a_column_that_is_missing_renamed_or_retyped_is_left_out_and_reported(
+    mirror: NotionMirror, notion: FakeNotion
+) -> None:
+    source = notion.sources["ds-sequence"]
+    del source["Segment"]
+    source["Biz Name"] = source.pop("Business Name") | {"name": "Biz Name"}
+    notion.add_column("ds-sequence", "Red Systems", "rich_text")
+
+    await mirror.show(ADA)
+
+    [row] = notion.rows("ds-sequence")
+    assert (row["Biz Name"], row["Red Systems"], row["Green Systems"]) == ("", "", 0)
+    assert await mirror.problems() == [
+        'Notion database Email Sequence: the property "Business Name" (rich text) is missing: '
+        'rename "Biz Name" back to it, if that is the same',
+        'Notion database Email Sequence: the property "Red Systems" is of type rich text and must be number: '
+        "change its type in Notion",
+        'Notion database Email Sequence: the property "Segment" (select) is missing: `advent check --fix` adds it',
+    ]
+
+
+@pytest.mark.parametrize("change", ["deleted", "retyped"])
+async def test_a_column_that_changes_while_we_run_is_noticed_at_the_first_refusal(
+    change: str, mirror: NotionMirror, notion: FakeNotion
+) -> None:
+    ada = kept(ADA, await mirror.show(ADA))
+    for page in notion.pages.values():
+        page["properties"].pop("Segment")
+    property_id = notion.sources["ds-sequence"].pop("Segment")["id"]
+    if change == "retyped":
+        notion.add_column("ds-sequence", "Segment", "rich_text")
+        notion.sources["ds-sequence"]["Segment"]["id"] = property_id
+
+    await mirror.show(sent(ada, 1))
+
+    assert notion.rows("ds-sequence")[0]["Email 1 Sent"] is not None
+
+
+async def test_a_column_that_is_added_while_we_run_is_noticed_within_ten_minutes(
+    mirror: NotionMirror, notion: FakeNotion, clock: VirtualClock
+) -> None:
+    ada = kept(ADA, await mirror.show(ADA))
+    notion.add_column("ds-sequence", "Enrollment ID", "rich_text")
+    clock.advance(600_000)
+
+    await mirror.show(ada)
+
+    assert notion.rows("ds-sequence")[0].get("Enrollment ID") == ADA.id
+
+
+async def test_what_is_missing_can_be_added_optional_columns_too(mirror: NotionMirror, notion: FakeNotion) -> None:
+    del notion.sources["ds-sequence"]["Segment"]
+
+    added = await mirror.fix()
+
+    assert added[0] == 'Notion database Email Sequence: added "Segment" (select)'
+    assert len(added) == 1 + 8
+    assert await mirror.problems() == []
+    assert await mirror.fix() == []
+    assert notion.sources["ds-sequence"]["Exit Reason"]["type"] == "select"
+
+
+async def test_without_a_column_for_addresses_nobody_is_doubled(mirror: NotionMirror, notion: FakeNotion) -> None:
+    del notion.sources["ds-sequence"]["Email"]
+
+    with pytest.raises(Misconfigured, match="check --fix"):
+        await mirror.show(ADA)
+    assert notion.rows("ds-sequence") == []
+
+
+@pytest.mark.parametrize("sources", [[], ["ds-sequence", "ds-contact"]])
+async def test_a_database_must_have_exactly_one_data_source(
+    sources: list[str], mirror: NotionMirror, notion: FakeNotion
+) -> None:
+    notion.databases[SEQUENCE_ID] = sources
+
+    with pytest.raises(Misconfigured, match="exactly one data source"):
+        await mirror.show(ADA)
+    assert "NOTION_EMAIL_SEQUENCE_DB_ID" in (await mirror.problems())[0]
+
+
+async def test_a_database_that_is_not_shared_names_the_cure(mirror: NotionMirror, notion: FakeNotion) -> None:
+    del notion.databases[CONTACT_ID]
+
+    assert await mirror.problems() == [
+        "Notion database BusinessX Canada: share the database BusinessX Canada with the integration, "
+        "or correct NOTION_BUSINESSX_DB_ID"
+    ]
+    with pytest.raises(Misconfigured):
+        await mirror.show(ADA)
+    assert len(notion.rows("ds-sequence")) == 1
+
+
+async def test_texts_are_cut_commas_replaced_and_what_does_not_fit_is_left_out(make: Make, notion: FakeNotion) -> None:
+    long = "a" * 190 + "@salon.example"
+    assessment = replace(ADA.assessment, first_name="😀" * 1_500, business_name="x" * 2_001, email=long)
+
+    await make(campaign_name="Christmas, 2025").show(replace(ADA, assessment=assessment))
+
+    [row] = notion.rows("ds-sequence")
+    assert (row["Email"], row["Campaign"]) == (None, "Christmas; 2025")
+    assert (row["First Name"], row["Business Name"]) == ("😀" * 1_000, "x" * 2_000)
+
+
+async def test_an_address_too_long_for_notion_is_found_by_its_enrollment_id(make: Make, notion: FakeNotion) -> None:
+    notion.add_column("ds-sequence", "Enrollment ID", "rich_text")
+    long = replace(ADA, assessment=replace(ADA.assessment, email="a" * 190 + "@salon.example"))
+
+    await make().show(long)
+    await make().show(long)
+
+    assert len(notion.rows("ds-sequence")) == 1

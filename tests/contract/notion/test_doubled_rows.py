@@ -1,0 +1,78 @@
+"""Two rows of one person become one, unless somebody worked on both; a page that went away is made again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from common.providers.notion import NotionMirror
+from tests.contract.notion.people import ADA, kept, sent
+from tests.contract.notion_fake import FakeNotion
+
+
+def double(notion: FakeNotion, **more: Any) -> str:
+    campaign = {"select": {"name": "Christmas 2025"}}
+    return notion.row("ds-sequence", Email={"email": "ada@salon.example"}, Campaign=campaign, **more)
+
+
+async def test_of_several_rows_the_oldest_is_kept_and_copies_go_to_the_trash(
+    mirror: NotionMirror, notion: FakeNotion
+) -> None:
+    oldest, *copies = [double(notion) for _ in range(3)]
+
+    pages = await mirror.show(ADA)
+
+    assert pages["sequence"] == oldest
+    assert [notion.pages[page]["in_trash"] for page in (oldest, *copies)] == [False, True, True]
+
+
+async def test_a_copy_that_somebody_worked_on_is_left_alone(mirror: NotionMirror, notion: FakeNotion) -> None:
+    notion.add_column("ds-sequence", "Notes", "rich_text")
+    notes = {"rich_text": [{"text": {"content": "called her"}}]}
+    _, with_notes, edited, without = double(notion), double(notion, Notes=notes), double(notion), double(notion)
+    notion.pages[edited]["last_edited_by"] = {"id": "somebody"}
+
+    await mirror.show(ADA)
+
+    assert [notion.pages[page]["in_trash"] for page in (with_notes, edited, without)] == [False, False, True]
+
+
+async def test_a_second_row_that_is_not_this_campaigns_for_certain_is_left_alone(
+    mirror: NotionMirror, notion: FakeNotion
+) -> None:
+    for _ in range(2):
+        notion.row("ds-sequence", Email={"email": "ada@salon.example"})
+
+    await mirror.show(ADA)
+
+    assert len(notion.rows("ds-sequence")) == 2
+
+
+@pytest.mark.parametrize("how", ["trashed", "trashed but editable", "deleted"])
+async def test_a_page_that_went_away_is_looked_for_and_made_again(
+    how: str, mirror: NotionMirror, notion: FakeNotion
+) -> None:
+    ada = kept(ADA, await mirror.show(ADA))
+    notion.edits_trash = how == "trashed but editable"
+    if how.startswith("trashed"):
+        notion.pages[ada.pages["sequence"]]["in_trash"] = True
+    else:
+        notion.pages["another"] = notion.pages.pop(ada.pages["sequence"]) | {"id": "another", "in_trash": True}
+
+    pages = await mirror.show(sent(ada, 1))
+
+    assert pages["sequence"] != ada.pages["sequence"]
+    [row] = notion.rows("ds-sequence")
+    assert row["Email 1 Sent"] is not None
+
+
+async def test_a_page_that_went_away_while_another_row_is_there_gives_way_to_it(
+    mirror: NotionMirror, notion: FakeNotion
+) -> None:
+    ada = kept(ADA, await mirror.show(ADA))
+    notion.pages[ada.pages["sequence"]]["in_trash"] = True
+    other = double(notion)
+
+    assert (await mirror.show(sent(ada, 1)))["sequence"] == other
+    assert len(notion.rows("ds-sequence")) == 1

@@ -1,0 +1,110 @@
+"""A create whose answer is lost makes no second row, and what lags is waited for."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.clock import VirtualClock
+from common.errors import Ambiguous, Transient
+from common.providers.notion import NotionMirror
+from tests.contract.notion.people import ADA, Make, error, failure_of, kept, sent
+from tests.contract.notion_fake import FakeNotion
+from tests.contract.scripted import Answer, hangs, hangs_up, says
+
+
+@pytest.mark.parametrize("answer", [hangs_up(), hangs(), error(500, "internal_server_error"), says(200, "<html>")])
+async def test_a_create_whose_answer_is_lost_is_looked_for_before_it_is_repeated(
+    answer: Answer, mirror: NotionMirror, notion: FakeNotion
+) -> None:
+    notion.fails("POST pages", answer, committed=True)
+
+    assert type(await failure_of(mirror)) is Ambiguous
+    await mirror.show(ADA)
+
+    assert len(notion.rows("ds-sequence")) == len(notion.rows("ds-contact")) == 1
+
+
+async def test_a_create_that_was_lost_is_repeated_when_it_has_settled(
+    mirror: NotionMirror, notion: FakeNotion, clock: VirtualClock
+) -> None:
+    notion.fails("POST pages", hangs_up())
+    assert type(await failure_of(mirror)) is Ambiguous
+
+    failure = await failure_of(mirror)
+    assert (type(failure), failure.code) == (Transient, "create_in_doubt")
+    assert notion.rows("ds-sequence") == []
+
+    clock.advance(30_000)
+    await mirror.show(ADA)
+    assert len(notion.rows("ds-sequence")) == len(notion.rows("ds-contact")) == 1
+
+
+async def test_while_queries_lag_nothing_is_doubled(make: Make, notion: FakeNotion, clock: VirtualClock) -> None:
+    notion.lagging = True
+    notion.fails("POST pages", hangs_up(), committed=True)
+    assert type(await failure_of(make())) is Ambiguous
+    for _ in range(3):
+        clock.advance(5_000)
+        assert (await failure_of(make())).code == "create_in_doubt"
+
+    notion.hidden.clear()
+    await make().show(ADA)
+
+    assert len(notion.rows("ds-sequence")) == len(notion.rows("ds-contact")) == 1
+
+
+async def test_a_second_worker_finds_the_page_of_the_first_although_queries_lag(make: Make, notion: FakeNotion) -> None:
+    notion.lagging = True
+
+    pages = await make().show(ADA)
+
+    assert await make().show(ADA) == pages
+    assert len(notion.rows("ds-sequence")) == len(notion.rows("ds-contact")) == 1
+
+
+async def test_what_lagged_longer_than_anybody_waits_is_found_the_next_time_and_becomes_one_row(
+    mirror: NotionMirror, notion: FakeNotion, clock: VirtualClock
+) -> None:
+    notion.lagging = True
+    notion.fails("POST pages", hangs_up(), committed=True)
+    await failure_of(mirror)
+    clock.advance(60_000)
+    ada = kept(ADA, await mirror.show(ADA))
+    assert len(notion.rows("ds-sequence")) == 2
+
+    notion.hidden.clear()
+    ada = kept(ada, await mirror.show(sent(ada, 1)))
+
+    [row] = notion.rows("ds-sequence")
+    assert row["Email 1 Sent"] is not None
+    notion.requests()
+    await mirror.show(sent(ada, 1))
+    assert notion.requests() == []
+
+
+async def test_a_503_that_names_the_page_it_committed_is_a_success(mirror: NotionMirror, notion: FakeNotion) -> None:
+    made = notion.row("ds-sequence")
+    notion.fails("POST pages", error(503, "service_unavailable", {"committed_resource_id": made}))
+
+    assert (await mirror.show(ADA))["sequence"] == made
+
+
+async def test_a_create_that_was_refused_may_be_repeated_at_once(mirror: NotionMirror, notion: FakeNotion) -> None:
+    notion.fails("POST pages", error(409, "conflict_error"))
+
+    assert type(await failure_of(mirror)) is Transient
+    await mirror.show(ADA)
+
+    assert len(notion.rows("ds-sequence")) == 1
+
+
+async def test_one_database_in_trouble_does_not_keep_the_other_from_being_shown(
+    mirror: NotionMirror, notion: FakeNotion
+) -> None:
+    notion.fails("POST pages", error(409, "conflict_error"))
+    await failure_of(mirror)
+    assert len(notion.rows("ds-contact")) == 1
+
+    notion.requests()
+    await mirror.show(ADA)
+    assert [line for line in notion.requests() if "contact" in line] == []

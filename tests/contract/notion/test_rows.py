@@ -1,0 +1,153 @@
+"""One row a person in each database, whoever made it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from common.domain.projection import BOOKED, BookingStanding
+from common.domain.segment import Segment
+from common.providers.notion import NotionMirror
+from tests.contract.notion.people import ADA, ANCHOR_MS, BORIS, Make, Patience, kept, sent
+from tests.contract.notion_fake import FakeNotion
+
+
+async def test_nothing_is_asked_of_notion_before_there_is_somebody_to_show(make: Make, notion: FakeNotion) -> None:
+    make()
+
+    assert notion.asked == []
+
+
+async def test_a_new_person_gets_one_row_in_each_database(mirror: NotionMirror, notion: FakeNotion) -> None:
+    pages = await mirror.show(ADA)
+
+    [row], [contact] = notion.rows("ds-sequence"), notion.rows("ds-contact")
+    assert row == {
+        "Business": "Salon Ada",
+        "Email": "ada@salon.example",
+        "First Name": "Ada",
+        "Business Name": "Salon Ada",
+        "Assessment Score": 62,
+        "Red Systems": 1,
+        "Orange Systems": 0,
+        "Yellow Systems": 0,
+        "Green Systems": 0,
+        "Campaign": "Christmas 2025",
+        "Segment": "URGENT",
+        "Signup Date": "2025-11-24T16:00:00.000+00:00",
+        **{f"Email {step} Sent": None for step in range(1, 8)},
+        "Assessment Completed": True,
+        "Sequence Completed": False,
+    }
+    assert contact == {
+        "Name": "Salon Ada",
+        "email": "ada@salon.example",
+        "Assessment Score": 62,
+        "Segment": "URGENT",
+        "Christmas Campaign Status": "Nurture Sequence",
+        "Booking Status": "Not Booked",
+        "Diagnostic Call Date": None,
+    }
+    assert set(pages) == {"sequence", "sequence_digest", "contact", "contact_digest"}
+
+
+async def test_an_unchanged_person_costs_no_request_and_a_sent_step_costs_one(
+    mirror: NotionMirror, notion: FakeNotion, budget: Patience
+) -> None:
+    ada = kept(ADA, await mirror.show(ADA))
+    notion.requests()
+    before = budget.taken
+
+    assert await mirror.show(ada) == ada.pages
+    assert notion.requests() == []
+
+    await mirror.show(sent(ada, 1))
+    assert notion.requests() == [f"PATCH pages/{ada.pages['sequence']}"]
+    assert budget.taken == before + 1
+    assert notion.rows("ds-sequence")[0]["Email 1 Sent"] == "2025-11-24T16:00:00.001+00:00"
+
+
+async def test_a_row_that_is_there_is_adopted_and_only_what_differs_is_written(make: Make, notion: FakeNotion) -> None:
+    ada = await make().show(ADA)
+    notion.requests()
+
+    assert await make().show(ADA) == ada
+    assert [line.split("/")[0] for line in notion.requests() if line.startswith(("POST pages", "PATCH"))] == []
+
+    await make().show(sent(ADA, 1))
+    assert [list(body["properties"]) for body in notion.bodies if body and set(body) == {"properties"}] == [["s%3A12"]]
+    assert len(notion.rows("ds-sequence")) == len(notion.rows("ds-contact")) == 1
+
+
+async def test_another_campaigns_row_of_the_same_person_stays_as_it_is(
+    mirror: NotionMirror, notion: FakeNotion
+) -> None:
+    notion.row("ds-sequence", Email={"email": "ada@salon.example"}, Campaign={"select": {"name": "Easter 2025"}})
+
+    await mirror.show(ADA)
+
+    assert [row["Campaign"] for row in notion.rows("ds-sequence")] == ["Easter 2025", "Christmas 2025"]
+
+
+async def test_a_row_without_a_campaign_is_taken_for_this_one(mirror: NotionMirror, notion: FakeNotion) -> None:
+    by_hand = notion.row("ds-sequence", Email={"email": "ada@salon.example"})
+
+    pages = await mirror.show(ADA)
+
+    assert pages["sequence"] == by_hand
+    assert [row["Campaign"] for row in notion.rows("ds-sequence")] == ["Christmas 2025"]
+
+
+async def test_a_booking_that_we_do_not_know_of_is_not_overwritten(mirror: NotionMirror, notion: FakeNotion) -> None:
+    when = {"date": {"start": "2025-12-01T10:00:00.000+00:00"}}
+    booked = {"Booking Status": {"select": {"name": "Booked"}}, "Diagnostic Call Date": when}
+    notion.row("ds-contact", email={"email": "ada@salon.example"}, **booked)
+
+    ada = kept(ADA, await mirror.show(ADA))
+    await mirror.show(kept(replace(ada, segment=Segment.CRITICAL), {}))
+
+    [row] = notion.rows("ds-contact")
+    assert (row["Segment"], row["Booking Status"]) == ("CRITICAL", "Booked")
+    assert row["Diagnostic Call Date"] == "2025-12-01T10:00:00.000+00:00"
+
+
+async def test_a_booking_that_we_know_of_is_shown_and_cleared_again(mirror: NotionMirror, notion: FakeNotion) -> None:
+    ada = kept(ADA, await mirror.show(ADA, booking=BookingStanding(status=BOOKED, meeting_ms=ANCHOR_MS)))
+    assert notion.rows("ds-contact")[0]["Christmas Campaign Status"] == "Pre-Call Prep"
+
+    await mirror.show(ada, booking=BookingStanding(status="Not Booked"))
+
+    [row] = notion.rows("ds-contact")
+    assert (row["Booking Status"], row["Diagnostic Call Date"]) == ("Not Booked", None)
+
+
+async def test_who_only_booked_a_call_is_in_the_contacts_and_in_no_sequence(make: Make, notion: FakeNotion) -> None:
+    call = BookingStanding(status=BOOKED, meeting_ms=ANCHOR_MS)
+    pages = await make().show(BORIS, booking=call)
+    notion.requests()
+
+    [row] = notion.rows("ds-contact")
+    assert (row["email"], row["Booking Status"], row["Segment"]) == ("boris@salon.example", "Booked", None)
+    assert row["Christmas Campaign Status"] == "Pre-Call Prep"
+    assert "Boris" in row.values()
+    assert notion.rows("ds-sequence") == []
+    assert set(pages) == {"contact", "contact_digest"}
+    assert await make().show(replace(BORIS, pages=pages), booking=call) == pages
+    assert not [asked for asked in notion.requests() if asked.startswith(("PATCH", "POST"))]
+    assert await make(contact_db=None).show(BORIS, booking=call) == {}
+
+
+async def test_a_row_that_somebody_wrote_keeps_its_title(mirror: NotionMirror, notion: FakeNotion) -> None:
+    written = {"Name": {"title": [{"type": "text", "text": {"content": "Salon Boris"}, "plain_text": "Salon Boris"}]}}
+    notion.row("ds-contact", email={"email": "boris@salon.example"}, **written)
+
+    await mirror.show(BORIS, booking=BookingStanding(status=BOOKED, meeting_ms=ANCHOR_MS))
+
+    [row] = notion.rows("ds-contact")
+    assert (row["Name"], row["Booking Status"]) == ("Salon Boris", "Booked")
+
+
+async def test_only_the_database_that_is_configured_is_shown(make: Make, notion: FakeNotion) -> None:
+    pages = await make(contact_db=None).show(ADA)
+
+    assert set(pages) == {"sequence", "sequence_digest"}
+    assert notion.rows("ds-contact") == []
