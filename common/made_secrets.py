@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from common.folders import unusable
 from common.settings import Settings, SettingsError
 
 FILE_NAME = "secrets.env"
@@ -33,9 +34,7 @@ def with_made_secrets(settings: Settings) -> Settings:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         kept = _keep(settings.data_dir / FILE_NAME, wanted)
     except OSError as error:
-        raise SettingsError(
-            [f"DATA_DIR: {settings.data_dir} cannot be used ({error.strerror}); set it to a folder you can write to"]
-        ) from None
+        raise SettingsError([unusable(settings.data_dir, error)]) from None
     return settings.model_copy(update={name: kept[name] for name in wanted})
 
 

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import redis
 
+from common.folders import unusable
 from common.processes import Held, Lock, command_of, die_with_parent, wait_until_ended
 from common.store_clients import StoreError, connect, connect_async, wait_for_store
 from common.store_weakness import store_warnings, store_warnings_async
@@ -108,11 +109,10 @@ class EmbeddedStore:
             raise
 
     def launch(self) -> None:
-        """Start the server without waiting. Raises StoreError when another process holds the folder."""
+        """Start the server without waiting. Raises StoreError when the folder is another's or cannot be used."""
         self._hold()
         self._end_leftover()
-        config = self.directory / "store.conf"
-        config.write_text(self._config())
+        config = self._configured()
         # A parent that is killed takes its store along; from another thread than the main one, the thread's end would.
         with_parent = die_with_parent if threading.current_thread() is threading.main_thread() else None
         with self.log.open("ab") as log:
@@ -125,7 +125,8 @@ class EmbeddedStore:
                 umask=0o077,
                 preexec_fn=with_parent,
             )
-        self._pid_file.write_text(f"{self.process.pid}\n")
+        with contextlib.suppress(OSError):  # Only the next start would want it; it runs, also on a full disk.
+            self._pid_file.write_text(f"{self.process.pid}\n")
 
     def wait(self, *, wait_s: float = 60, cancelled: Callable[[], bool] = lambda: False) -> bool:
         """Wait until it answers; loading a large append-only file may take as long as it takes, and says so."""
@@ -174,9 +175,7 @@ class EmbeddedStore:
                 f"the store in {self.directory} is in use ({held}); stop that one, or set DATA_DIR to another folder"
             ) from None
         except OSError as error:
-            raise StoreError(
-                f"DATA_DIR: {self.directory} cannot be used ({error.strerror}); set it to a folder you can write to"
-            ) from None
+            raise StoreError(unusable(self.directory, error)) from None
         _private_folder(self.socket.parent, self.directory)
 
     def _release(self) -> None:
@@ -187,6 +186,17 @@ class EmbeddedStore:
         if self._lock is not None:
             self._lock.forget()
             self._lock = None
+
+    def _configured(self) -> Path:
+        """The file, written only where it says something else: a disk that is full must not take what is there."""
+        file = self.directory / "store.conf"
+        try:
+            if not file.exists() or file.read_text() != self._config():
+                file.write_text(self._config())
+            self.log.touch()
+        except OSError as error:
+            raise StoreError(unusable(self.directory, error)) from None
+        return file
 
     def _config(self) -> str:
         return _CONFIG.format(

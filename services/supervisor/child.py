@@ -15,11 +15,12 @@ import setproctitle
 
 from common.logs import get_logger, setup_logs
 from common.processes import die_with_parent
-from common.settings import Settings
+from common.settings import Settings, SettingsError
+from common.store_clients import StoreError
 from services.supervisor.house import TITLE, House
 
 BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-_STEADY_S = 30.0
+STEADY_S = 30.0
 """Who lived this long starts again at once when it ends; before, it waits longer each time."""
 
 
@@ -71,8 +72,8 @@ class Child:
         self.pid = None
         self.house.forget_pid(self.role.name)
         now = time.monotonic()
-        self.failures = 1 if now - self._born > _STEADY_S else self.failures + 1
-        self.start_at = now + BACKOFF_S[min(self.failures, len(BACKOFF_S)) - 1]
+        self.failures = 1 if now - self._born > STEADY_S else self.failures + 1
+        self.start_at = now + backoff_s(self.failures)
         return _ending(os.waitstatus_to_exitcode(status))
 
     def end(self, number: int = signal.SIGTERM) -> None:
@@ -96,6 +97,9 @@ class Child:
             code = self.role.run(self.settings)
         except SystemExit as exit:
             code = exit.code if isinstance(exit.code, int) else 1
+        except (SettingsError, StoreError) as error:
+            # As each command says it by itself: somebody outside the code can cure it.
+            sys.stderr.write("".join(f"advent: {line}\n" for line in str(error).splitlines()))
         except BaseException:  # noqa: BLE001 -- the last frame of a process: say it, and end with a status
             get_logger(__name__).critical("crashed", exc_info=True)
         finally:
@@ -103,6 +107,11 @@ class Child:
                 with contextlib.suppress(OSError, ValueError):  # Its reader may be gone.
                     stream.flush()
             os._exit(code)
+
+
+def backoff_s(failures: int) -> float:
+    """How long to wait after so many ends in a row, 1 or more."""
+    return BACKOFF_S[min(failures, len(BACKOFF_S)) - 1]
 
 
 def _ending(code: int) -> str:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from common.folders import unusable
 from common.processes import Held, Lock, command_of, is_alive, wait_until_ended
 from common.settings import Settings
 from common.store import StoreError
@@ -53,24 +54,28 @@ class House:
         except Held as held:
             who = f" (process {held.pid})" if held.pid else ""
             raise StoreError(
-                f"another `advent up`{who} runs in {data_dir}; stop it, or set DATA_DIR to another folder"
+                f"another `advent up`{who} runs in {data_dir.resolve()}; stop it, or set DATA_DIR to another folder"
             ) from None
         except OSError as error:
-            raise StoreError(
-                f"DATA_DIR: {data_dir} cannot be used ({error.strerror}); set it to a folder you can write to"
-            ) from None
+            raise StoreError(unusable(data_dir, error)) from None
 
     def pid_file(self, name: str) -> Path:
         return self.folder / f"{name}.pid"
 
     def write_pid(self, name: str, pid: int) -> None:
-        _replace(self.pid_file(name), f"{pid}\n")
+        """For the next start, should this one be killed; a disk that is full by now must not end what runs."""
+        with contextlib.suppress(OSError):
+            _replace(self.pid_file(name), f"{pid}\n")
 
     def forget_pid(self, name: str) -> None:
         self.pid_file(name).unlink(missing_ok=True)
 
     def announce(self, running: Running) -> None:
-        _replace(self.folder / "up.json", json.dumps(asdict(running)))
+        """Raises StoreError when it cannot be written: nobody would find us."""
+        try:
+            _replace(self.folder / "up.json", json.dumps(asdict(running)))
+        except OSError as error:
+            raise StoreError(unusable(self.folder, error)) from None
 
     def leave(self) -> None:
         for name in ("up.json", "up.pid"):
@@ -119,11 +124,18 @@ def attached(settings: Settings) -> Settings:
         return settings
     running = running_in(settings)
     if running is None or running.store_url is None:
-        raise StoreError(
-            f"REDIS_URL: unset, and no `advent up` with an embedded store runs in {settings.data_dir};"
-            " set REDIS_URL, or start `advent up` first"
-        )
+        raise StoreError(f"REDIS_URL: unset, and {_none_in(settings.data_dir.resolve())}")
     return settings.model_copy(update={"redis_url": running.store_url})
+
+
+def _none_in(folder: Path) -> str:
+    try:
+        (folder / "run" / "up.json").stat()
+    except PermissionError as error:
+        return f"{folder} cannot be read ({error.strerror}); be the user who started `advent up`, or set REDIS_URL"
+    except OSError:
+        pass
+    return f"no `advent up` with an embedded store runs in {folder}; set REDIS_URL, or start `advent up` first"
 
 
 def _replace(file: Path, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -80,9 +81,11 @@ def hint(settings: Settings) -> str:
     own = Path(sys.argv[0])
     found = shutil.which("advent")
     on_path = found is not None and own.exists() and Path(found).resolve() == own.resolve()
-    command = "advent" if on_path or own.name != "advent" else _relative(own).removeprefix("./")
+    command = "advent" if on_path or own.name != "advent" else shlex.quote(_relative(own).removeprefix("./"))
     default = Settings.model_fields["data_dir"].default
-    return command if settings.data_dir == default else f"DATA_DIR={_relative(settings.data_dir)} {command}"
+    return (
+        command if settings.data_dir == default else f"DATA_DIR={shlex.quote(_relative(settings.data_dir))} {command}"
+    )
 
 
 def pace_in_words(campaign: Campaign, pace: Pace) -> str:

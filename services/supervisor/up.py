@@ -22,6 +22,7 @@ from services.supervisor.child import Child, Role
 from services.supervisor.children import STOP_ORDER, preload, roles
 from services.supervisor.house import TITLE, House, Running
 from services.supervisor.ports import answers, problem_with
+from services.supervisor.revival import Revival
 from services.supervisor.sandboxed import with_sandbox
 from services.supervisor.signals import Signals
 
@@ -109,13 +110,13 @@ class _Up:
         self.given = settings
         self.settings = settings.model_copy(update={"redis_url": store.url}) if store else settings
         self.campaign, self.house, self.store, self.signals, self.say = campaign, house, store, signals, say
+        self.revival = Revival(store, house, say=say) if store else None
         self.children = [self._child(role) for role in roles(self.settings, say=say)]
         self.status = 0
 
     def run(self) -> int:
         setup_logs("up", self.settings)
         preload([child.role.name for child in self.children])
-        self._note_store()
         for child in self.children:
             child.start()
         try:
@@ -160,7 +161,7 @@ class _Up:
         worker_url = next((child.role.url for child in self.children if child.role.name == "worker"), None)
         self.house.announce(
             Running(
-                pid=int(self.house.pid_file("up").read_text()),
+                pid=os.getpid(),
                 gateway_url=self.settings.gateway_url,
                 sandbox_url=self.settings.sandbox_url if self.settings.sandboxed else None,
                 console_url=self.settings.console_url,
@@ -174,10 +175,8 @@ class _Up:
 
     def _tend(self) -> None:
         """Collect who ended, start again whose time has come."""
-        if self.store is not None and not self.store.is_running and not self.signals.stop:
-            self.say("the data store ended; starting it again")
-            self.store.launch()
-            self._note_store()
+        if self.revival is not None and not self.signals.stop:
+            self.revival.tend()
         for child in self.children:
             ending = child.collect()
             if ending is not None and not self.signals.stop:
@@ -194,13 +193,10 @@ class _Up:
         self.say(f"the {child.role.name} {ending}; starting it again" + (f" in {wait_s:.0f} s" if wait_s >= 1 else ""))
 
     def _pause(self) -> float:
-        """Until the next child is to be started; a signal ends it early."""
-        starts = [child.start_at for child in self.children if child.start_at is not None]
+        """Until the store or a child is to be started; a signal ends it early."""
+        due = [child.start_at for child in self.children] + [self.revival.start_at if self.revival else None]
+        starts = [start for start in due if start is not None]
         return min([start - time.monotonic() for start in starts], default=3600.0)
-
-    def _note_store(self) -> None:
-        if self.store is not None and self.store.process is not None:
-            self.house.write_pid("store", self.store.process.pid)
 
     def _stop(self) -> None:
         self.say("stopping: no new webhooks, what is under way is finished")

@@ -93,6 +93,22 @@ def answers(url):
         return False
 
 
+def test_a_store_that_cannot_be_started_again_is_tried_until_it_can_and_ends_nothing(up):
+    up.started()
+    url, killed, worker = running_in(Settings(data_dir=up.data_dir)).store_url, up.pid_of("store"), up.pid_of("worker")
+    folder, elsewhere = up.data_dir / "store", up.data_dir / "elsewhere"
+    folder.rename(elsewhere)
+    folder.write_text("in the way, as a full disk would be")
+    os.kill(killed, signal.SIGKILL)
+    up.says("the data store cannot be started; trying again: DATA_DIR: ")
+
+    folder.unlink()
+    elsewhere.rename(folder)
+
+    eventually(lambda: up.pid_of("store") != killed and answers(url), within_s=5)
+    assert up.pid_of("worker") == worker
+
+
 def test_a_second_one_in_the_same_folder_is_refused_in_one_line(up):
     up.started()
     second = Up(up.data_dir, up.cwd)

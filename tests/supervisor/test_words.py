@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from common.campaigns.loader import load_campaign
@@ -6,7 +8,7 @@ from common.settings import Settings
 from common.store import StoreError
 from services.supervisor.house import attached
 from services.supervisor.sandboxed import with_sandbox
-from services.supervisor.screen import in_words, pace_in_words, welcome
+from services.supervisor.screen import hint, in_words, pace_in_words, welcome
 
 
 @pytest.mark.parametrize(
@@ -61,6 +63,22 @@ def test_a_rehearsal_on_a_real_provider_says_whom_it_may_mail():
 def test_without_a_store_and_without_one_to_attach_to_one_line_says_so(tmp_path):
     with pytest.raises(StoreError, match=r"REDIS_URL: unset, and no `advent up` .* set REDIS_URL, or start"):
         attached(Settings(data_dir=tmp_path))
+
+
+def test_a_folder_of_somebody_elses_advent_up_is_said_to_be_theirs(tmp_path, monkeypatch):
+    def forbidden(path, **_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", forbidden)  # The tests may run as root, to whom nothing is forbidden.
+
+    with pytest.raises(StoreError, match=r"cannot be read \(Permission denied\); be the user who started `advent up`"):
+        attached(Settings(data_dir=tmp_path))
+
+
+def test_a_folder_with_spaces_can_be_pasted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    assert hint(Settings(data_dir=tmp_path / "my data")).startswith("DATA_DIR='./my data' ")
 
 
 def test_redis_url_is_attached_to_as_it_is(tmp_path):
