@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DASHBOARD = $(PIP) --no-deps 'dramatiq-dashboard==0.4.*' || echo "the Dramatiq dashboard cannot be had here"
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format golden bench fuzz website clean outage chaos mutants mutmut
+.PHONY: help up test check format golden bench fuzz website clean outage chaos mutants mutmut browser
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -128,11 +128,10 @@ def print_plan(plan: Plan) -> None:
     if not plan.late and not plan.expired:
         click.echo("nothing is overdue")
         return
-    rate = f"at {plan.per_second:g} a second" if plan.at_once else "no mail"
-    took = f", which takes {span(plan.at_once_takes_ms)}" if plan.at_once > 1 else ""
-    click.echo(f"{plan.at_once} {'mail goes' if plan.at_once == 1 else 'mails go'} out at once, {rate}{took}")
+    click.echo(_at_once(plan))
     if plan.late:
-        click.echo(f"{len(plan.late)} go late in all, the last at {clock_time(plan.late[-1].at_ms)} UTC\n")
+        goes = "goes" if len(plan.late) == 1 else "go"
+        click.echo(f"{len(plan.late)} {goes} late in all, the last at {clock_time(plan.late[-1].at_ms)} UTC\n")
         print_table(["hour (UTC)", "#late", "#on time"], [(clock_time(ms), *rest) for ms, *rest in _shown(plan)])
         rows = [
             (plan.addresses[mail.who], mail.name, clock_time(mail.due_ms), clock_time(mail.at_ms))
@@ -144,6 +143,14 @@ def print_plan(plan: Plan) -> None:
         click.echo()
         rows_expired = [(email, what, clock_time(ms)) for email, what, ms in plan.expired]
         print_table(["expired", "reminder", "of the meeting at (UTC)"], rows_expired)
+
+
+def _at_once(plan: Plan) -> str:
+    if not plan.at_once:
+        return "no mail goes out at once"
+    took = f", which takes {span(plan.at_once_takes_ms)}" if plan.at_once > 1 else ""
+    mails = "1 mail goes" if plan.at_once == 1 else f"{plan.at_once} mails go"
+    return f"{mails} out at once, at {plan.per_second:g} a second{took}"
 
 
 def _shown(plan: Plan) -> list[tuple[int, int, int]]:

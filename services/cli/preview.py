@@ -5,8 +5,15 @@ from __future__ import annotations
 import html
 import webbrowser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from common.folders import unusable
+from services.cli.cures import CommandFailed
+
+if TYPE_CHECKING:
+    from common.campaigns.campaign import Rendered
 
 
 @click.command()
@@ -23,18 +30,29 @@ def command(show: bool, into: Path | None) -> None:
     settings = load_settings()
     campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
     folder = into or settings.data_dir / "preview"
+    setting, named = ("--into", into) if into else ("DATA_DIR", settings.data_dir)
+    pages = dict(preview_pages(campaign, settings.identity))
+    try:
+        index = _write(folder, campaign.name, pages)
+    except OSError as error:
+        raise CommandFailed(unusable(named, error, setting=setting)) from None
+    click.echo(f"{len(pages)} mails: {index}")
+    if show:
+        webbrowser.open(index.resolve().as_uri())
+
+
+def _write(folder: Path, campaign: str, pages: dict[str, Rendered]) -> Path:
+    """Each page by its name, and an index of them, which is the answer."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
-    for name, page in preview_pages(campaign, settings.identity):
+    for name, page in pages.items():
         stem = name.replace("/", "-").replace(" ", "-")
         (folder / f"{stem}.html").write_text(page.html, encoding="utf-8")
         (folder / f"{stem}.txt").write_text(f"{page.subject}\n\n{page.text}", encoding="utf-8")
         rows.append(_row(stem, name, page.subject))
     index = folder / "index.html"
-    index.write_text(_INDEX.format(name=html.escape(campaign.name), rows="\n".join(rows)), encoding="utf-8")
-    click.echo(f"{len(rows)} mails: {index}")
-    if show:
-        webbrowser.open(index.resolve().as_uri())
+    index.write_text(_INDEX.format(name=html.escape(campaign), rows="\n".join(rows)), encoding="utf-8")
+    return index
 
 
 def _row(stem: str, name: str, subject: str) -> str:

@@ -30,7 +30,9 @@ def command(kind: str, file: Path) -> None:
         "curl --silent --show-error --include",
         *(f"--header {shlex.quote(f'{k}: {v}')}" for k, v in headers.items()),
     ]
-    parts += [f"--data-binary {shlex.quote(f'@{file}')}", shlex.quote(f"{settings.gateway_url}{PATHS[kind]}")]
+    # After the @, curl takes a dash for what it is fed on stdin.
+    named = "./-" if str(file) == "-" else file
+    parts += [f"--data-binary {shlex.quote(f'@{named}')}", shlex.quote(f"{settings.gateway_url}{PATHS[kind]}")]
     click.echo(" \\\n  ".join(parts))
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sqlite3
 import sys
 
 from aiohttp import web
 
 from common.logs import get_logger, setup_logs
-from common.settings import Settings, load_settings
+from common.settings import Settings, SettingsError, load_settings
 from services.sandbox.app import build_app
 from services.sandbox.resend.validation import bare_address
 from services.sandbox.state import Sandbox, open_sandbox
@@ -20,19 +21,33 @@ log = get_logger(__name__)
 
 
 def run(settings: Settings) -> int:
-    """Serves until SIGTERM or SIGINT; 0 after a clean stop, 1 when the port cannot be had."""
+    """
+    Serves until SIGTERM or SIGINT; 0 after a clean stop, 1 when the port cannot be had.
+
+    Raises SettingsError when DATA_DIR cannot be used.
+    """
     setup_logs("sandbox", settings)
-    sandbox = open_sandbox(
+    try:
+        sandbox = _opened(settings)
+    except (OSError, sqlite3.OperationalError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SettingsError(
+            [f"DATA_DIR: {settings.data_dir / 'sandbox'} cannot be used ({reason}); make room or set it elsewhere"]
+        ) from None
+    try:
+        return asyncio.run(_serve(sandbox, settings.sandbox_host, settings.sandbox_port))
+    finally:
+        sandbox.close()
+
+
+def _opened(settings: Settings) -> Sandbox:
+    return open_sandbox(
         settings.data_dir / "sandbox",
         gateway_url=settings.gateway_url,
         webhook_secret=next(iter(settings.resend_webhook_secrets), None),
         calcom_secret=next(iter(settings.calcom_webhook_secrets), None),
         own_domains=_domains(settings.identity.sender),
     )
-    try:
-        return asyncio.run(_serve(sandbox, settings.sandbox_host, settings.sandbox_port))
-    finally:
-        sandbox.close()
 
 
 async def _serve(sandbox: Sandbox, host: str, port: int) -> int:

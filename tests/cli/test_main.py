@@ -4,6 +4,7 @@ import sys
 import pytest
 
 from services.cli.main import COMMANDS
+from tests.supervisor.conftest import unused_port
 
 
 def test_help_names_every_command_with_what_it_does(advent):
@@ -85,3 +86,13 @@ def test_it_also_runs_as_a_module():
     )
 
     assert "advent" in done.stdout
+
+
+def test_a_sandbox_that_cannot_keep_its_data_is_one_line(advent, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "sandbox").touch()
+
+    status, _, complained = advent("sandbox", SANDBOX_PORT=unused_port())
+
+    assert status == 1
+    assert complained == "advent: DATA_DIR: data/sandbox cannot be used (File exists); make room or set it elsewhere\n"

@@ -61,6 +61,14 @@ def test_what_is_not_json_is_signed_all_the_same_and_said_to_be_none(advent, tmp
     assert curl(said)[1] == str(file)
 
 
+def test_a_file_called_dash_is_that_file_and_not_what_curl_is_fed(advent, tmp_path):
+    (tmp_path / "-").write_text("{}")
+
+    _, said, _ = advent("sign", "signup", "-", WEBHOOK_SECRET=WEBSITE)
+
+    assert curl(said)[1] == "./-"
+
+
 def test_a_file_that_is_not_there_is_wrong_use(advent):
     assert advent("sign", "signup", "nowhere.json")[0] == 2
 
