@@ -121,6 +121,16 @@ class TestDashboard:
         assert set(re.findall(r'"uid": "(\w+)"\s*\}', file.read_text())) <= known
 
 
+def test_a_minimum_is_of_those_that_look() -> None:
+    """A gauge without labels is 0 in every process that never sets it, too."""
+    asked = [rule["expr"] for rule in RULE_LIST]
+    asked += [query for file in DASHBOARDS for query in queries(json.loads(file.read_text()))]
+    minima = [found for query in asked for found in re.findall(r"\bmin\s*\(\s*(advent_\w+)(\{[^}]*\})?", query)]
+
+    assert minima
+    assert [name for name, which in minima if not exposed()[name]._labelnames and 'job="worker"' not in which] == []
+
+
 def test_grafana_looks_where_compose_mounts_the_dashboards() -> None:
     provider = ROOT / "deploy" / "grafana" / "provisioning" / "dashboards" / "dashboards.yml"
 
