@@ -140,6 +140,11 @@ def test_nginx_lets_in_what_is_meant_for_outside(machines: Callable[[], Machine]
         away = sign_up()
         assert (away.status, away.headers["retry-after"]) == (503, "5")
         assert json.loads(away.body)["status"] == 503
+        # nginx says why, and of a link only that it was asked for.
+        assert door.ask("GET", "/unsubscribe/made-up-token").status == 503
+        eventually(lambda: lines.read_text().count("/unsubscribe/-") == 2, "its second line")
+        complaints = (machine.root / "var/log/advent/error.log").read_text()
+        assert ("/webhook/" in complaints, "made-up-token" in complaints) == (True, False)
         machine.systemctl("start", "advent-gateway.service")
         eventually(lambda: sign_up().status == 202, "the same answer as before")
 
