@@ -18,6 +18,9 @@ BUDGETS = (
     Budget(troubles=2, passes=2, replays=1),
     Budget(deaths=2, leaves=1, troubles=1),
     Budget(sleeps=2, troubles=1),
+    Budget(tidings=1, leaves=1, deaths=1, troubles=1),
+    Budget(tidings=1, sleeps=1, troubles=1),
+    Budget(erasures=1, sleeps=1, troubles=1),
     Budget(sleeps=1, deaths=1, copies=1),
 )
 

@@ -2,8 +2,8 @@
 The send protocol in its atomic moves: each is one script, or one request to the provider.
 
 Two workers, each one message at a time, as `actors/send.py` and the broker's consumer go: fetch, start, claim, freeze,
-hand over, settle, acknowledge. Beside them the scheduler, the takeover, the sweeper, the clock, a person who leaves, an
-operator who replays; and death, before and after every one of those moves.
+hand over, settle, acknowledge. Beside them the scheduler, the takeover, the sweeper, the clock, a person who leaves or
+is forgotten, an operator who replays, a webhook that tells of the mail; and death, before and after each of these.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from actors.hand_over import verdict
 from common.domain.cadence import Cadence
 from common.domain.contact import Assessment
 from common.domain.enrollment import Enrollment
+from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import DeliveryId, enrollment_id, step_delivery_id
 from common.domain.retry import RetryPolicy
 from common.errors import Ambiguous
 from common.ledger import keys
 from common.ledger.answers import Go, No
+from common.ledger.feedback import hear
+from common.ledger.forget import forget, traces_of
 from common.ledger.ledger import Ledger
 from common.ledger.terms import LEASE_MS
 from common.messages import QUEUE_NAMESPACE, Job
@@ -35,6 +38,8 @@ NOW_MS = 1_764_000_000_000
 CADENCE = Cadence((0, HOUR), 30 * SECOND)
 ADA = Assessment(email="ada@example.org", first_name="Ada", assessment_score=50)
 ENROLLMENT = enrollment_id("c", ADA.email)
+FIRST = step_delivery_id(ENROLLMENT, 1)
+NOISE = f"{keys.PREFIX}timeline:{ENROLLMENT}"
 RETRIES = RetryPolicy(attempts_max=2, delay_ms=SECOND)
 ALIVE, SILENT = 9e15, 1
 SILENCE_MS = 3_000
@@ -71,11 +76,17 @@ class Budget:
     replays: int = 0
     troubles: int = 0
     copies: int = 0
+    tidings: int = 0
+    erasures: int = 0
 
 
 @dataclass(frozen=True)
 class State:
-    """`accepted`: key → the bytes that the provider accepted under it; it remembers them, as Resend does for a day."""
+    """
+    `accepted`: key → the bytes that the provider accepted under it; it remembers them, as Resend does for a day.
+
+    `heard`: its webhook told that the first mail arrived, of somebody not yet `forgotten`.
+    """
 
     store: Snapshot
     now_ms: int
@@ -83,6 +94,8 @@ class State:
     accepted: tuple[tuple[str, str], ...]
     budget: Budget
     left: bool = False
+    heard: bool = False
+    forgotten: bool = False
     names: int = 2
 
 
@@ -114,7 +127,7 @@ class Protocol:
         known = self._run(self.ledger.enrollment(ENROLLMENT))
         self._run(self.ledger.enroll(known, now_ms=NOW_MS, announce=False))
         # Not of this play: the webhook's answer expires, and the mirror has its own job.
-        self.client.delete(keys.webhook("signup:1"), keys.CHANGED, f"{keys.PREFIX}timeline:{ENROLLMENT}")
+        self.client.delete(keys.webhook("signup:1"), keys.CHANGED, NOISE)
         for queue in ("classify", "notion_sync"):
             self.client.delete(keys.delayed(queue), keys.delayed(queue) + ".msgs")
         self._state = State(self.snapshots.take(), NOW_MS, tuple(Worker(name) for name in names), (), budget)
@@ -127,7 +140,7 @@ class Protocol:
         self._state = state
 
     def state(self) -> State:
-        for noise in (keys.CHANGED, f"{keys.PREFIX}timeline:{ENROLLMENT}", keys.delayed("notion_sync")):
+        for noise in (keys.CHANGED, NOISE, keys.delayed("notion_sync"), keys.webhook("resend:1")):
             self.client.delete(noise, f"{noise}.msgs")
         return replace(self._state, store=self.snapshots.take())
 
@@ -157,6 +170,10 @@ class Protocol:
             yield ("copy",)
         if budget.replays and self.client.zcard(keys.DEAD):
             yield ("replay",)
+        if budget.tidings and FIRST in dict(now.accepted):
+            yield ("hear",)
+        if budget.erasures:
+            yield ("forget",)
 
     def _is_twin(self, number: int) -> bool:
         """Of two who have done nothing yet it is all the same which one begins."""
@@ -312,21 +329,53 @@ class Protocol:
     def copy(self) -> None:
         """The job of the first step once more, as somebody might schedule it who does not know that it is under way."""
         self._spend("copies")
-        job = step_delivery_id(ENROLLMENT, 1)
         due_ms = self._state.now_ms - 1 - self._state.budget.copies  # Another instant, so another message.
-        body = Job(id=job, actor="send", queue="send", args=(job,), due_ms=due_ms).body()
-        self._script("schedule", "", job, due_ms, body, "")
+        body = Job(id=FIRST, actor="send", queue="send", args=(FIRST,), due_ms=due_ms).body()
+        self._script("schedule", "", FIRST, due_ms, body, "")
 
     def replay(self) -> None:
         self._spend("replays")
-        self._run(self.ledger.replay(step_delivery_id(ENROLLMENT, 1), now_ms=self._state.now_ms, fresh=False))
+        self._run(self.ledger.replay(FIRST, now_ms=self._state.now_ms, fresh=False))
+
+    def hear(self) -> None:
+        """The provider's webhook: the first mail arrived. It may well be quicker than the answer to our own request."""
+        self._spend("tidings")
+        now_ms = self._state.now_ms
+        told = Feedback(
+            kind=FeedbackKind.DELIVERED,
+            delivery_id=FIRST,
+            contact_id=ENROLLMENT,
+            event_ms=now_ms,
+            mailed_ms=now_ms,
+            received_ms=now_ms,
+            provider_id="re_1",
+            address=ADA.email,
+        )
+        self._run(hear(self.ledger, told, webhook_id="resend:1"))
+        self._state = replace(self._state, heard=not self._state.forgotten)
+
+    def forget(self) -> None:
+        self._spend("erasures")
+        traces = self._run(traces_of(self.ledger, ADA.email))
+        self._run(forget(self.ledger, traces, now_ms=self._state.now_ms))
+        self._state = replace(self._state, left=True, heard=False, forgotten=True)
 
     # What a recovery asks
 
-    def known(self) -> Enrollment:
-        found = self._run(self.ledger.enrollment(ENROLLMENT))
-        assert found is not None
+    def known(self) -> Enrollment | None:
+        """None once she is forgotten, and only then."""
+        found: Enrollment | None = self._run(self.ledger.enrollment(ENROLLMENT))
+        assert (found is None) == self._state.forgotten, f"forgotten: {self._state.forgotten}, and {found} is known"
         return found
+
+    def has_heard(self) -> bool:
+        return self._state.heard
+
+    def traces(self) -> list[bytes]:
+        """The keys that name her, or a mail of hers."""
+        jobs = [keys.OPEN, keys.DEAD, keys.delayed("send")]
+        named = [key for key in self.client.scan_iter(f"*{ENROLLMENT}*") if key.decode() != NOISE]
+        return named + [job for name in jobs for job in self.client.zrange(name, 0, -1)]
 
     def at(self, number: int) -> str:
         return self._state.workers[number].at

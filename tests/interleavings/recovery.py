@@ -23,13 +23,16 @@ class Recovery:
         self.checked: set[Any] = set()
 
     def check(self, state: State) -> None:
-        durable = (state.store, state.now_ms, state.accepted, state.left)
+        durable = (state.store, state.now_ms, state.accepted, state.left, state.heard, state.forgotten)
         if durable in self.checked:
             return
         self.checked.add(durable)
         self._protocol.load(replace(state, workers=(Worker("z"),), budget=Budget()))
         self._bury_the_others()
         known = self._to_rest()
+        if known is None:
+            assert self._protocol.traces() == [], "something is kept of somebody who was forgotten"
+            return
         self._every_step_ended(known)
         self._the_dead_can_be_replayed()
 
@@ -40,14 +43,15 @@ class Recovery:
         client.zadd(keys.HEARTBEATS, {"z": ALIVE})
         self._protocol.takeover()
 
-    def _to_rest(self) -> Enrollment:
+    def _to_rest(self) -> Enrollment | None:
         protocol = self._protocol
         for _ in range(TURNS):
             protocol.sweep()
             protocol.promote()
             worked = self._work_off()
             known = protocol.known()
-            if known.status is not Status.ACTIVE and not worked and not protocol.client.zcard(keys.OPEN):
+            has_ended = known is None or known.status is not Status.ACTIVE
+            if has_ended and not worked and not protocol.client.zcard(keys.OPEN):
                 return known
             if not worked:
                 protocol.pass_until_something_is_due()
@@ -67,12 +71,16 @@ class Recovery:
             if record is None:
                 assert known.status is Status.EXITED, f"step {step} has no fate"
                 assert key not in accepted, f"step {step} was accepted, and nothing is known of it"
-            elif record.fate is Fate.ACCEPTED:
+            elif record.fate.is_sent:
                 assert key in accepted, f"step {step} is said to be accepted"
             else:
                 assert record.detail, f"step {step} is {record.fate} without a reason"
                 in_doubt = any(words in record.detail for words in IN_DOUBT)
                 assert key not in accepted or in_doubt, f"step {step} was accepted, and is {record}"
+        if self._protocol.has_heard():
+            assert known.records[1].fate is Fate.DELIVERED, (
+                f"step 1 arrived, as a webhook told, and is {known.records[1]}"
+            )
 
     def _the_dead_can_be_replayed(self) -> None:
         protocol = self._protocol
@@ -80,6 +88,9 @@ class Recovery:
             return
         protocol.replay_all()
         known = self._to_rest()
+        assert known is not None
         self._every_step_ended(known)
         fates = {record.fate for record in known.records.values()}
-        assert fates == {Fate.ACCEPTED} or known.status is Status.EXITED, f"a replay did not help: {known.records}"
+        assert all(fate.is_sent for fate in fates) or known.status is Status.EXITED, (
+            f"a replay did not help: {known.records}"
+        )

@@ -36,6 +36,9 @@ def protocol(store_url: str) -> Iterator[Protocol]:
         pytest.param(Budget(copies=1), 2, 1_000, id="the job is there twice"),
         pytest.param(Budget(leaves=1, deaths=1), 2, 50, id="the person leaves, a worker dies"),
         pytest.param(Budget(troubles=2, passes=1, replays=1), 2, 100, id="tries run out, an operator replays"),
+        pytest.param(Budget(tidings=1, deaths=1, troubles=1), 2, 50, id="a webhook tells of the mail, a worker dies"),
+        pytest.param(Budget(tidings=1, deaths=3), 1, 10, id="a webhook tells of a mail that kills its workers"),
+        pytest.param(Budget(erasures=1, deaths=1, troubles=1), 2, 50, id="the person is forgotten, a worker dies"),
     ],
 )
 def test_in_every_order_each_step_ends_once(protocol: Protocol, budget: Budget, workers: int, at_least: int) -> None:
