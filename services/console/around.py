@@ -28,6 +28,7 @@ DASHBOARD_TOKEN: Final = "__dd_csrf"
 """The dashboard's forms carry the same token under their own name; see `queues/wsgi.py`."""
 _BEARER: Final = "bearer "
 _FORM: Final = "application/x-www-form-urlencoded"
+_AS_FORM: Final = f"It must be sent as {_FORM}."
 
 log = get_logger(__name__)
 
@@ -88,6 +89,8 @@ async def _program(request: web.Request, handler: Handler, desk: Desk) -> web.St
         desk.failures.count(visitor.source, now_ms=now_ms)
         log.warning("login_failed", by="program")
         return _unknown(request)
+    if request.method == "POST" and request.content_type != _FORM:
+        return problem(request, 415, "Not a form", _AS_FORM)
     VISITOR.set(Visitor(visitor.source, visitor.is_secure, None, True))
     return await handler(request)
 
@@ -107,7 +110,7 @@ async def _why_not_ours(request: web.Request, desk: Desk, visitor: Visitor) -> s
     if not is_own_page(request):
         return "It was sent by another site's page."
     if request.content_type != _FORM or visitor.session is None:
-        return f"It must be sent as {_FORM}."
+        return _AS_FORM
     name = DASHBOARD_TOKEN if request.path.startswith(DASHBOARD) else FORM_TOKEN
     given = (await request.post()).get(name)
     if not isinstance(given, str) or not desk.sessions.knows_form_token(visitor.session, given):

@@ -129,7 +129,14 @@ def _late_cure(seen: Seen, name: str) -> str:
 
 
 def _failed(seen: Seen) -> Iterator[Finding]:
-    failed = sum(queue.failed for queue in seen.queues.values())
+    by_queue = {name: queue.failed for name, queue in seen.queues.items()}
+    unheard = by_queue.pop("announce", 0)
+    if unheard:
+        yield Finding(
+            f"{count(unheard, 'hot lead')} could not be announced",
+            "The log says what the channel answered (hot_lead_not_announced); HOT_LEAD_WEBHOOK_URL says which it is.",
+        )
+    failed = sum(by_queue.values())
     if failed:
         yield Finding(
             f"{count(failed, 'job')} failed by our own mistake",

@@ -187,6 +187,16 @@ async def test_a_program_shows_the_token_each_time(guarded: Console) -> None:
     assert none.headers["Content-Type"].startswith("application/problem+json")
 
 
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "application/json"])
+async def test_a_program_sends_forms_as_forms(guarded: Console, kind: str) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": kind}
+
+    answer = await guarded.asks("POST", "/people", data=b"who=ada", headers=headers)
+
+    assert answer.status == 415
+    assert "application/x-www-form-urlencoded" in answer.text
+
+
 async def test_the_credentials_of_a_proxy_before_it_are_none_of_its_business(guarded: Console) -> None:
     await guarded.logs_in()
 

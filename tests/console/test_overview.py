@@ -138,6 +138,14 @@ async def test_jobs_that_failed_lead_to_their_queue(console: Console) -> None:
     assert 'href="/dramatiq/queues/classify/failed">1</a>' in (await console.sees("/")).text
 
 
+async def test_a_hot_lead_that_could_not_be_announced_is_no_mistake_of_ours(console: Console) -> None:
+    await worker_lives(console)
+    await console.desk.ledger.client.zadd(keys.ready("announce") + ".XQ", {"enr_x": 1})
+
+    assert (await told(console))["sentence"] == "Not all is well: 1 hot lead could not be announced"
+    assert "HOT_LEAD_WEBHOOK_URL" in (await console.sees("/")).text
+
+
 async def test_notion_far_behind_is_said_and_a_little_is_not(console: Console) -> None:
     await worker_lives(console)
     await console.desk.ledger.client.zadd(keys.CHANGED, {"enr_x": console.clock.now_ms() - 60_000})

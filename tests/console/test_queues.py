@@ -247,8 +247,9 @@ async def test_a_form_that_names_no_job_is_the_clients_fault(console: Console, p
     assert answer.status == 400
 
 
-async def test_a_cursor_that_is_none_is_the_clients_fault(console: Console) -> None:
-    assert (await console.sees("/dramatiq/queues/send/delayed?cursor=x")).status == 400
+@pytest.mark.parametrize("cursor", ["x", "9" * 19])
+async def test_a_cursor_that_is_none_is_the_clients_fault(console: Console, cursor: str) -> None:
+    assert (await console.sees(f"/dramatiq/queues/send/delayed?cursor={cursor}")).status == 400
 
 
 async def test_what_is_not_there_is_404(console: Console) -> None:

@@ -26,6 +26,8 @@ from services.console.replies import page, problem, see
 from services.console.visitor import VISITOR
 
 ANSWER_SECONDS_MAX = 2
+CURSOR_DIGITS_MAX = 18
+"""The store takes no number of more than 64 bits for a place in a queue."""
 PREFIX = "/dramatiq"
 TOKEN = "__dd_csrf"
 INSTALL = "pip install --no-deps 'dramatiq-dashboard==0.4.*'"
@@ -107,7 +109,8 @@ async def _why_not(request: web.Request) -> web.Response | None:
         return problem(request, 404, "No such queue", "The overview names all queues there are.")
     if path in _ACTS and not (form.get("queue") in _PLACES and form.get("id")):
         return problem(request, 400, "No such job", "The form names no job of a queue: reload the page, and try again.")
-    if not request.query.get("cursor", "0").isdecimal():
+    cursor = request.query.get("cursor", "0")
+    if not cursor.isdecimal() or len(cursor) > CURSOR_DIGITS_MAX:
         return problem(request, 400, "No such page", "Begin at the first page of the queue.")
     return None
 
