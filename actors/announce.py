@@ -10,6 +10,9 @@ from common.errors import Failure, Throttled
 from common.providers.announce import announce as post
 from common.world import World
 
+PATIENCE_MS = 5_000
+"""So long the queue waits by itself before it repeats a job, and longer each time (`roster.py`)."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -35,6 +38,6 @@ async def announce(world: World, enrollment_id: str) -> None:
             await post(url, text)
         except Failure as failure:
             log.warning("hot_lead_not_announced", kind=failure.kind, code=failure.code)
-            delay_ms = failure.retry_after_ms if isinstance(failure, Throttled) else None
-            raise Retry(failure.code, delay=delay_ms) from None
+            wait_ms = failure.retry_after_ms if isinstance(failure, Throttled) else 0
+            raise Retry(failure.code, delay=wait_ms if wait_ms > PATIENCE_MS else None) from None
         log.info("hot_lead_announced")

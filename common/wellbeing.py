@@ -72,7 +72,8 @@ def of_work(found: Figures, limits: Limits) -> Iterator[Aspect]:
     yield Aspect("mirror", not behind, said)
     failed = {name: queue.failed for name, queue in found.queues.items() if queue.failed}
     said = ", ".join(f"{number} in {name}" for name, number in failed.items())
-    yield Aspect("failed", True, f"{said}; `job_failed` in the log says why" if failed else "none")
+    why = "hot_lead_not_announced" if failed.keys() == {"announce"} else "job_failed"
+    yield Aspect("failed", True, f"{said}; `{why}` in the log says why" if failed else "none")
     dead = "1 dead letter" if found.dead == 1 else f"{found.dead or 'no'} dead letters"
     yield Aspect("dead", True, f"{dead}; `advent dead list`" if found.dead else dead)
 

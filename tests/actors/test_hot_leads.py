@@ -54,7 +54,8 @@ async def test_ada_is_announced(told: Told, ada: Assessment) -> None:
 @pytest.mark.parametrize(
     ("answer", "code", "delay_ms"),
     [
-        (says(429, {"retry_after": 1.5}), "http_429", 1_500),
+        (says(429, {"retry_after": 64.5}), "http_429", 64_500),
+        (says(429, {"retry_after": 0.5}), "http_429", None),  # Four tries must not be spent within two seconds.
         (says(503, ""), "http_503", None),
         (says(404, {"code": 10015}), "unknown_webhook", None),
     ],

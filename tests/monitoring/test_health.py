@@ -46,6 +46,14 @@ def test_quiet_says_nothing_when_all_is_well(health: Callable[..., tuple[int, st
     assert health("--no-gateway", "--quiet") == (0, "")
 
 
+def test_what_failed_leads_to_its_line_in_the_log(health: Callable[..., tuple[int, str]], store_url: str) -> None:
+    with connect(store_url) as client:
+        client.zadd(keys.ready("announce") + ".XQ", {"enr_x": 1})
+        assert "1 in announce; `hot_lead_not_announced` in the log says why" in health("--no-gateway")[1]
+        client.zadd(keys.ready("classify") + ".XQ", {"enr_x": 1})
+        assert "1 in classify, 1 in announce; `job_failed` in the log says why" in health("--no-gateway")[1]
+
+
 def test_a_gateway_that_does_not_answer(health: Callable[..., tuple[int, str]]) -> None:
     status, said = health("--quiet")
 
