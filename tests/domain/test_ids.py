@@ -19,7 +19,7 @@ from common.domain.ids import (
     step_delivery_id,
     step_number,
 )
-from common.domain.suppression import Unsubscribe, suppression_mark
+from common.domain.suppression import Unsubscribe, key_fingerprint, suppression_mark
 
 ADA = EnrollmentId("enr_6hzllu7fias6ckbo")
 """ada@example.org, in the campaign `c`."""
@@ -37,6 +37,11 @@ def test_the_mark_of_an_address_and_the_link_in_a_mail_stay_what_they_are():
     assert suppression_mark(SECRET, " Ada@Example.org") == MARK
     assert Unsubscribe(ADA, MARK).token(SECRET) == TOKEN
     assert Unsubscribe.from_token(TOKEN, SECRET) == Unsubscribe(ADA, MARK)
+
+
+def test_a_store_knows_its_key_again_by_a_fingerprint_that_stays_what_it_is():
+    assert key_fingerprint(SECRET) == "e108c03d8e784b1614e87be12ea2117a"
+    assert key_fingerprint("another") != key_fingerprint(SECRET)
 
 
 @pytest.mark.parametrize(
