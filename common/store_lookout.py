@@ -22,8 +22,8 @@ class Lookout:
     """
     `lines`: the weaknesses that were seen when the store was last looked at, with their cures.
 
-    With a `secret_key`, also that it is not the one that this store was begun with: a store that was away at the start,
-    or has been replaced since, is asked only now.
+    Also that it is written in a format that this version does not read, and, with a `secret_key`, that it was begun
+    with another one: a store that was away at the start, or has been replaced since, is asked only now.
     """
 
     def __init__(self, client: redis.asyncio.Redis, secret_key: str | None = None) -> None:

@@ -88,7 +88,7 @@ class Health(Answer):
 class Ready(Answer):
     """
     `dependencies`: store, spool, notion, resend, each with its `status`; the providers never make it red. `warnings`:
-    where the store promises less than it should.
+    where the store promises less than it should, or is not the one that this gateway was started over.
     """
 
     status: Literal["ready", "unavailable"]
