@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+from markupsafe import Markup, escape
+
 from common.clock import instant, iso
 from common.domain.ids import DeliveryId, split_delivery_id
 
@@ -43,4 +47,17 @@ def delivery_name(delivery: DeliveryId) -> str:
     return f"step {name.removeprefix('step-')}" if name.startswith("step-") else f"reminder {name}"
 
 
-FILTERS = {"count": count, "span": span, "moment": moment, "ago": ago, "iso": iso, "delivery_name": delivery_name}
+def marked(text: str) -> Markup:
+    """What stands in backquotes, to be typed, as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+FILTERS = {
+    "count": count,
+    "span": span,
+    "moment": moment,
+    "ago": ago,
+    "iso": iso,
+    "delivery_name": delivery_name,
+    "marked": marked,
+}

@@ -13,6 +13,7 @@ from common.ledger.pauses import Pause, pause
 from common.messages import Job
 from common.store import EmbeddedStore, connect
 from services.console.verdict import LATE_MS
+from services.console.words import marked
 from services.sandbox.simulation import Simulation
 from tests.console.conftest import Console, Opener
 
@@ -72,6 +73,7 @@ async def test_no_worker_or_a_silent_one_is_said_first(console: Console, silent_
 
     assert (found["status"], found["sentence"]) == ("trouble", "Not all is well: no worker is alive")
     assert "advent worker" in found["findings"][0]["cure"]
+    assert "Start one with <code>advent worker</code>." in (await console.sees("/")).text
 
 
 async def test_a_providers_trouble_is_said_with_its_reason_and_the_cure(console: Console) -> None:
@@ -100,6 +102,10 @@ async def test_trouble_with_cal_com_is_not_called_notions(console: Console) -> N
     assert found["findings"][0]["cure"] == "Set a valid CALCOM_API_KEY."
     assert found["providers"]["calcom"]["circuit"]["reason"] == "http_401"
     assert ">Cal.com</th>" in page.text
+
+
+def test_what_is_marked_as_code_is_no_way_into_the_page() -> None:
+    assert marked("`<b>` & `--plan`") == "<code>&lt;b&gt;</code> &amp; <code>--plan</code>"
 
 
 async def test_a_pause_is_said_with_who_and_why_and_how_to_go_on(console: Console) -> None:
