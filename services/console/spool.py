@@ -6,7 +6,8 @@ from typing import Any
 
 import aiohttp
 
-SECONDS_MAX = 1
+SECONDS_MAX = 2
+"""Longer than the gateway itself waits for a store that hangs: just then it is of interest what the spool holds."""
 
 
 async def spooled(gateway_url: str) -> int | None:

@@ -12,8 +12,10 @@ from common.ledger import keys
 from common.ledger.pauses import Pause, pause
 from common.messages import Job
 from common.store import EmbeddedStore, connect
+from services.console import spool
 from services.console.verdict import LATE_MS
 from services.console.words import marked
+from services.gateway import health
 from services.sandbox.simulation import Simulation
 from tests.console.conftest import Console, Opener
 
@@ -88,6 +90,8 @@ async def test_a_providers_trouble_is_said_with_its_reason_and_the_cure(console:
     assert "RESEND_API_KEY" in found["findings"][0]["cure"]
     assert found["providers"]["resend"]["circuit"]["reason"] == "invalid_api_key (403)"
     assert "for 60 s; asked again in 5 s" in page.text
+    console.clock.advance(6_000)
+    assert "for 66 s; being asked again" in (await console.sees("/")).text
 
 
 async def test_trouble_with_cal_com_is_not_called_notions(console: Console) -> None:
@@ -268,3 +272,7 @@ async def test_a_store_of_another_format_that_was_away_at_the_start_is_said(
     await console.desk.lookout.look()
 
     assert "written in format 9" in (await told(console))["findings"][1]["cure"]
+
+
+def test_a_gateway_whose_store_hangs_is_waited_for_until_it_tells_of_its_spool() -> None:
+    assert spool.SECONDS_MAX > health.PING_SECONDS_MAX
