@@ -11,7 +11,7 @@ from common.domain.contact import Assessment
 from common.domain.delivery import Fate, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import enrollment_id
-from common.domain.projection import BOOKED, NO_SHOW, BookingStanding, contact_row, sequence_row
+from common.domain.projection import BOOKED, NO_SHOW, BookingStanding, Row, caller_row, contact_row, sequence_row
 
 ANCHOR_MS = 1_764_000_000_123
 ADA = Assessment(
@@ -143,3 +143,27 @@ def test_a_known_booking_is_shown_as_it_stands(standing: BookingStanding, column
     names = ("Christmas Campaign Status", "Booking Status", "Diagnostic Call Date")
     assert columns == tuple(row.values[name] for name in names)
     assert row.if_empty == {}
+
+
+def test_who_booked_without_an_assessment_is_shown_by_what_the_booking_told() -> None:
+    booked = BookingStanding(status=BOOKED, meeting_ms=ANCHOR_MS)
+
+    assert caller_row("boris@salon.example", "Boris", booking=booked) == Row(
+        title="Boris",
+        values={
+            "email": "boris@salon.example",
+            "Christmas Campaign Status": "Pre-Call Prep",
+            "Booking Status": "Booked",
+            "Diagnostic Call Date": datetime(2025, 11, 24, 16, 0, 0, 123_000, UTC),
+        },
+        keeps_title=True,
+    )
+
+
+def test_a_caller_without_a_name_is_titled_by_their_address_and_one_without_a_call_is_not_booked() -> None:
+    row = caller_row("boris@salon.example", None, booking=None)
+
+    assert row.title == "boris@salon.example"
+    assert row.values["Booking Status"] == "Not Booked"
+    assert row.values["Christmas Campaign Status"] == "Nurture Sequence"
+    assert row.values["Diagnostic Call Date"] is None

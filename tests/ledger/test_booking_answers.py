@@ -1,0 +1,46 @@
+"""What a booking's sender is told, and what is kept of who booked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from common.domain.booking import BookingKind
+from common.domain.ids import booking_id, enrollment_id
+from common.ledger import keys
+from common.ledger.bookings import BookingAnswer, Bookings
+from common.ledger.ledger import Ledger
+from tests.ledger.test_bookings_transitions import BORIS, WHO, booked, tell
+
+
+async def test_a_repetition_is_answered_as_the_first_was_whatever_it_says_itself(ledger: Ledger, clock) -> None:
+    first = booked(clock)
+    answer = BookingAnswer(
+        repeated=False,
+        kind=BookingKind.CREATED,
+        booking_uid="A",
+        email=BORIS,
+        meeting_time_ms=first.start_ms,
+        received_ms=first.received_ms,
+    )
+    other = replace(first, kind=BookingKind.CANCELLED, email=None, received_ms=first.received_ms + 5)
+
+    assert await Bookings(ledger).accept(first, webhook_id="calcom:1") == answer
+    assert await Bookings(ledger).accept(other, webhook_id="calcom:1") == replace(answer, repeated=True)
+
+
+async def test_who_booked_without_an_assessment_is_kept_by_address_and_name(ledger: Ledger, clock) -> None:
+    await tell(Bookings(ledger), booked(clock, first_name="Zoë"))
+
+    kept = await ledger.read_hash(keys.contact(WHO))
+    assert (kept["email"], kept["first"]) == (BORIS, "Zoë")
+    assert enrollment_id("christmas_2025", BORIS) == WHO
+
+
+async def test_the_bookings_of_one_calendar_entry_are_joined_by_a_name_that_stays_what_it_is(
+    ledger: Ledger, clock
+) -> None:
+    for uid in ("A", "B"):
+        await Bookings(ledger).accept(booked(clock, uid, ical_uid="entry@cal.com"), webhook_id=f"calcom:{uid}")
+
+    joined = await ledger.client.smembers(keys.PREFIX + "links:ical_zgycnyogflfw73fj")
+    assert joined == {booking_id(uid).encode() for uid in ("A", "B")}
