@@ -8,7 +8,7 @@ import redis
 
 from common.secret_key import ANOTHER, is_the_stores
 from common.settings import Settings, SettingsError
-from common.store_clients import connect
+from common.store_clients import REFUSALS, connect, refusal
 from common.store_format import problem_with_format
 
 ANSWER_SECONDS_MAX = 2
@@ -16,7 +16,8 @@ ANSWER_SECONDS_MAX = 2
 
 def refuse_another(settings: Settings) -> None:
     """
-    Raises SettingsError when the store answers, and is written as we cannot read, or knows another SECRET_KEY.
+    Raises SettingsError when the store answers, and refuses us, is written as we cannot read, or knows another
+    SECRET_KEY.
 
     A store that does not answer now is asked again once it does, by the lookout of each process.
     """
@@ -24,7 +25,12 @@ def refuse_another(settings: Settings) -> None:
     with connect(settings.redis_url) as client:
         client.connection_pool.connection_kwargs["socket_timeout"] = ANSWER_SECONDS_MAX
         with contextlib.suppress(redis.RedisError, OSError):
-            if problem := problem_with_format(client):
+            if problem := _problem_with(client, settings.secret):
                 raise SettingsError([problem])
-            if not is_the_stores(client, settings.secret):
-                raise SettingsError([ANOTHER])
+
+
+def _problem_with(client: redis.Redis, secret: str) -> str | None:
+    try:
+        return problem_with_format(client) or (None if is_the_stores(client, secret) else ANOTHER)
+    except REFUSALS as error:
+        return refusal(error)

@@ -82,6 +82,14 @@ def shown(url: str) -> str:
     return re.sub(r"//[^/@]*@", "//", url).partition("?")[0]
 
 
+REFUSALS = (redis.AuthenticationError, redis.exceptions.AuthorizationError)
+"""What waiting does not cure, though to redis-py it is trouble with the connection."""
+
+
+def refusal(error: Exception) -> str:
+    return f"REDIS_URL: the store refuses us ({str(error).rstrip('.')}); set user and password in it"
+
+
 def wait_for_store(url: str, say: Callable[[str], None], *, every_s: float = 3) -> None:
     """
     Return once the store answers; until then say so every `every_s` seconds.
@@ -103,8 +111,8 @@ def _why_not(client: redis.Redis) -> str | None:
         client.ping()
     except redis.BusyLoadingError:
         return "it is loading its data"
-    except (redis.AuthenticationError, redis.exceptions.AuthorizationError) as error:
-        raise StoreError(f"REDIS_URL: the store refuses us ({error}); set user and password in it") from None
+    except REFUSALS as error:
+        raise StoreError(refusal(error)) from None
     except (redis.ConnectionError, redis.TimeoutError) as error:
         return str(error).rstrip(".")
     except redis.ResponseError as error:
