@@ -61,5 +61,12 @@ problems() {
   fi
   [ -f "$source/pyproject.toml" ] || echo "--from: $source has no pyproject.toml; name a checkout of Advent"
   case $(uname -m) in x86_64 | aarch64) ;; *) echo "no store for $(uname -m): use docker-compose.yml" ;; esac
-  [ "$(df -Pk "${prefix:-/}" 2>/dev/null | awk 'NR == 2 { print int($4 / 1024) }')" -ge 1024 ] || echo "less than 1 GB free below ${prefix:-/}"
+  [ "$(free_megabytes "${prefix:-/}")" -ge 1024 ] || echo "less than 1 GB free below ${prefix:-/}"
+}
+
+# Of the folder, or of the nearest one above it that is there already.
+free_megabytes() { # FOLDER
+  local folder=$1
+  until [ -d "$folder" ]; do folder=$(dirname "$folder"); done
+  df -Pk "$folder" | awk 'NR == 2 { print int($4 / 1024) }'
 }

@@ -29,7 +29,8 @@ merge_settings() { # FROM TO
   local secret
   secret=$(IFS='|' && echo "${secret_names[*]}")
   {
-    grep -vE "^[[:space:]]*(export[[:space:]]+)?($secret)=" "$1" || true
+    # Without `export`, which a shell wants and systemd does not know: it would leave the line out.
+    grep -vE "^[[:space:]]*(export[[:space:]]+)?($secret)=" "$1" | sed -E 's/^[[:space:]]*export[[:space:]]+//' || true
   } > "$etc/.settings-new"
   if ! grep -q '^PUBLIC_URL=' "$etc/.settings-new" && [ -f "$2" ]; then
     grep '^PUBLIC_URL=' "$2" >> "$etc/.settings-new" || true

@@ -141,6 +141,13 @@ class TestInstalled:
 
         assert (2, before) == (told.returncode, installed.files()), told.stderr
 
+    def test_a_look_makes_nothing_not_even_a_folder(self, installed: Machine) -> None:
+        nowhere = installed.root / "not/there"
+
+        told = installed.install("--check", "--prefix", str(nowhere))
+
+        assert (told.returncode, nowhere.parent.exists()) == (0, False), told.stderr
+
     @needs("systemd-analyze")
     def test_systemd_has_nothing_to_say_about_the_units(self, installed: Machine) -> None:
         units = sorted(str(unit) for unit in installed.units.glob("advent*") if unit.is_file())
@@ -204,7 +211,7 @@ class TestInstalled:
 def test_keys_in_the_settings_become_files_of_their_own(installed: Machine, tmp_path: Path) -> None:
     file = tmp_path / "my.env"
     file.write_text(
-        'DATA_DIR=./data\nEMAIL_FROM=Sarah <s@example.com>\nRESEND_API_KEY="re_x"\nexport NOTION_TOKEN=ntn_y\n'
+        'DATA_DIR=./data\nexport EMAIL_FROM=Sarah <s@example.com>\nRESEND_API_KEY="re_x"\nexport NOTION_TOKEN=ntn_y\n'
     )
 
     done = installed.install("--env-file", str(file))
