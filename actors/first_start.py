@@ -1,16 +1,20 @@
-"""An empty store at the first start: Notion is read before any job is taken, if it answers; else as soon as it does."""
+"""
+An empty store at the first start: Notion is read before any job is taken, if it answers; else as soon as it does.
+
+Likewise one that is emptied later, under the workers: otherwise nobody in it would ever be written to again.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 
 import structlog
 
+from actors.beside import Beside
 from actors.rebuild import rebuild
 from common.errors import Failure
-from common.ledger.first_start import Word, is_owed, leave, settled, take, word_of_another
+from common.ledger.first_start import Word, is_emptied, is_owed, leave, settled, take, word_of_another
 from common.providers.notion_rows import SequenceRows
 from common.world import World
 
@@ -20,6 +24,7 @@ ANSWER_S = 2.0
 """Notion answers within this, or the doors open without it."""
 HOLD_EVERY_S = 3.0
 LOOK_EVERY_S = 0.2
+LOOK_AGAIN_S = 3.0
 AGAIN_S = (5.0, 30.0, 60.0, 300.0)
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -31,13 +36,14 @@ class FirstStart:
     """
     One worker's part in it. Never in TESTING_MODE: a rehearsal must not touch live rows that it did not make.
 
-    `before_work` returns when jobs may be taken; `stop` ends what goes on after it.
+    `before_work` returns when jobs may be taken; `keep_looking` goes on for ever; `stop` ends what both began.
     """
 
     def __init__(self, world: World, *, sleep: Sleep = _sleep) -> None:
         self._world, self._sleep = world, sleep
         self._word: Word = "reading"
-        self._tasks: list[asyncio.Task[None]] = []
+        self._is_ours = False
+        self._beside = Beside()
 
     async def before_work(self) -> None:
         """
@@ -45,9 +51,9 @@ class FirstStart:
         2. One worker reads; the others wait for it, until it is done or has opened the doors.
         3. If Notion does not answer, or not to the end, the doors open, and it is asked again until it does.
         """
-        settings, ledger = self._world.settings, self._world.ledger
-        if settings.testing_mode or settings.notion_email_sequence_db_id is None:
+        if not self._concerns_us:
             return
+        ledger = self._world.ledger
         while await is_owed(ledger, now_ms=self._world.clock.now_ms()):
             if await take(ledger, self._world.worker, self._word):
                 await self._begin()
@@ -56,27 +62,41 @@ class FirstStart:
                 return
             await self._sleep(LOOK_EVERY_S)
 
+    async def keep_looking(self) -> None:
+        """Until cancelled: has the store been emptied since, or did whoever was to read Notion end before it had?"""
+        world = self._world
+        while self._concerns_us:
+            await self._sleep(LOOK_AGAIN_S)
+            if await is_emptied(world.ledger, now_ms=world.clock.now_ms()):
+                log.error("store_emptied")
+            if not self._is_ours and await is_owed(world.ledger, now_ms=world.clock.now_ms()):
+                self._word = "reading"
+                if await take(world.ledger, world.worker, self._word):
+                    await self._begin()
+
+    @property
+    def _concerns_us(self) -> bool:
+        settings = self._world.settings
+        return not settings.testing_mode and settings.notion_email_sequence_db_id is not None
+
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        if self._tasks:
+        await self._beside.end()
+        if self._is_ours:
             await leave(self._world.ledger, self._world.worker)
 
     async def _begin(self) -> None:
-        self._tasks.append(asyncio.create_task(self._hold()))
+        self._is_ours = True
+        self._beside.begin([self._hold()])
         if not await self._read(answer_s=ANSWER_S):
             self._word = "later"
             await take(self._world.ledger, self._world.worker, self._word)
             log.warning("rebuild_put_off", reason="Notion does not answer; the doors open without it")
-            self._tasks.append(asyncio.create_task(self._read_later()))
+            self._beside.begin([self._read_later()])
 
     async def _hold(self) -> None:
-        while True:
-            await self._sleep(HOLD_EVERY_S)
+        while self._is_ours:
             await take(self._world.ledger, self._world.worker, self._word)
+            await self._sleep(HOLD_EVERY_S)
 
     async def _read_later(self) -> None:
         missed = 0
@@ -85,6 +105,7 @@ class FirstStart:
             missed += 1
             if await self._read(answer_s=10):
                 return
+        self._is_ours = False  # By hand, meanwhile.
 
     async def _read(self, *, answer_s: float) -> bool:
         """Whether Notion answered, and was read to its end."""
@@ -110,6 +131,6 @@ class FirstStart:
         for row in summary.unreadable:
             log.error("row_unreadable", page_id=row.page_id, cure="`advent rebuild` says what is wrong with it")
         await settled(world.ledger, now_ms=world.clock.now_ms())
-        self._tasks[0].cancel()
+        self._is_ours = False
         await leave(world.ledger, world.worker)
         return True

@@ -93,6 +93,7 @@ class Worker:
             pass
         if ready.done():
             ready.result()
+            loop.loop.call_soon_threadsafe(self._beside.begin, [self._first_start.keep_looking()])
         ready.cancel()
 
     def stop(self) -> None:

@@ -4,6 +4,7 @@ Does this store owe a rebuild? Asked by every worker before it takes its first j
     rebuilt absent, nobody classified here yet   → `owed`: an empty store, though signups may be waiting in it already
     rebuilt absent, people known                 → `never`: a store that has its people
     owed, and Notion was read                    → `done`
+    rebuilt absent although somebody worked here → `owed`: it was emptied, or replaced, under the workers
 
 One worker at a time does it: whoever holds `rebuilding`, with a word on how it goes, so that the others know whether to
 wait with their own work.
@@ -31,6 +32,17 @@ async def is_owed(ledger: Ledger, *, now_ms: int) -> bool:
         word = "never" if any(int(counted.get(status, 0)) for status in _KNOWN) else "owed"
         await ledger.patiently(lambda: ledger.client.set(keys.REBUILT, f"{word} {now_ms}", nx=True))
     return (await _text(ledger, keys.REBUILT)).startswith("owed")
+
+
+async def is_emptied(ledger: Ledger, *, now_ms: int) -> bool:
+    """
+    Whether a store that had its word has lost it, and with it everybody; asked by those who work on it.
+
+    Then Notion has to be read, whoever signed up since. Of several who ask, one is told.
+    """
+    if await _text(ledger, keys.REBUILT):
+        return False
+    return bool(await ledger.patiently(lambda: ledger.client.set(keys.REBUILT, f"owed {now_ms}", nx=True)))
 
 
 async def settled(ledger: Ledger, *, now_ms: int) -> None:

@@ -276,6 +276,7 @@ async def test_what_was_told_of_is_no_dead_letter_at_its_workers_third_death(led
     assert answer == No("already", "accepted")
     record = (await ledger.enrollment(ADA)).records[1]
     assert (record.fate, record.sent_ms, record.attempts, record.detail) == (Fate.ACCEPTED, now + 499, 3, "re_told")
+    assert (await ledger.read_hash(keys.enrollment(ADA)))[codec.LAST] == str(now + 499)
     assert [letter async for letter in views.dead_letters(ledger)] == []
     assert await ledger.client.zcard(keys.OPEN) == 0
 

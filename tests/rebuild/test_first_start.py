@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from actors.beside import Beside
 from actors.first_start import FirstStart
 from common.domain.ids import enrollment_id
 from common.ledger import keys
@@ -130,3 +131,58 @@ async def test_the_one_who_died_over_it_is_succeeded(house: House, ada, starts):
 
     assert await state(house) == "done"
     assert await house.record(ada) is not None
+
+
+@pytest.fixture
+async def looking():
+    """A worker keeps looking until the test is over."""
+    beside = Beside()
+    yield lambda first: beside.begin([first.keep_looking()])
+    await beside.end()
+
+
+async def until_read(house: House) -> None:
+    async with asyncio.timeout(10):
+        while await state(house) != "done":
+            await asyncio.sleep(0.01)
+
+
+async def test_a_store_that_is_emptied_under_the_workers_is_filled_again(house: House, ada, boris, starts, looking):
+    looking(await starts())
+    await house.simulation.signs_up(ada)
+    await house.until(80)
+    await house.loses_its_store()
+    await house.simulation.signs_up(boris)
+    await house.until(80)
+
+    await until_read(house)
+    await house.until(400)
+
+    assert await house.inbox(ada) == STEPS
+    assert await house.inbox(boris) == STEPS
+
+
+async def test_what_a_worker_that_ended_had_left_unread_is_read_by_another(house: House, ada, starts, looking):
+    await house.simulation.signs_up(ada)
+    await house.until(80)
+    await house.loses_its_store()
+    await house.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
+    reader, other = await starts("w1"), await starts("w2")
+    looking(other)
+    await reader.stop()
+    await house.calm()
+
+    await until_read(house)
+
+    assert sorted((await house.record(ada)).records) == [1, 2, 3]
+
+
+async def test_a_rehearsals_store_that_is_emptied_stays_empty(house: House, ada, starts):
+    await house.simulation.signs_up(ada)
+    await house.until(1)
+    first = await starts(is_testing=True)
+    await house.loses_its_store()
+
+    await first.keep_looking()
+
+    assert await state(house) == ""
