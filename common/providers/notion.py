@@ -40,11 +40,11 @@ class NotionMirror(Mirror):
     ) -> None:
         self.campaign_name = campaign_name
         self._api = NotionApi(token, base_url, budget=budget, timeout_s=timeout_s)
-        self._tables = [
+        self.tables = tuple(
             Table(self._api, database, database_id(database.setting, pasted), guard=guard, clock=clock)
             for database, pasted in ((SEQUENCE, sequence_db), (CONTACT, contact_db))
             if pasted
-        ]
+        )
         # Pages of a person whose other database failed: that answer never reached the ledger.
         self._unkept: dict[str, dict[str, str]] = {}
 
@@ -57,7 +57,7 @@ class NotionMirror(Mirror):
         """
         pages = {**self._unkept.get(person.id, {}), **person.pages}
         failure: Failure | None = None
-        for table in self._tables:
+        for table in self.tables:
             if isinstance(person, Caller) and table.database is SEQUENCE:
                 continue  # There is nothing of a sequence to show.
             key = table.database.key
@@ -77,11 +77,11 @@ class NotionMirror(Mirror):
 
     async def problems(self) -> list[str]:
         """What `advent check` reports: one line for each thing wrong with a database, with its cure."""
-        return [line for table in self._tables for line in await table.problems()]
+        return [line for table in self.tables for line in await table.problems()]
 
     async def fix(self) -> list[str]:
         """Add the missing properties, optional ones too; one line for each. Raises a `Failure`."""
-        return [line for table in self._tables for line in await table.fix()]
+        return [line for table in self.tables for line in await table.fix()]
 
     async def close(self) -> None:
         await self._api.close()

@@ -68,6 +68,16 @@ class Table:
         except Failure as failure:
             return [f"Notion database {self.database.title}: {failure.detail or failure.code}"]
 
+    def lacking(self) -> list[str]:
+        """One line for the optional columns that are not there, if some are not; nothing of a database in trouble."""
+        names = [name for name in (self._schema.missing if self._schema else ()) if name in self.database.optional]
+        if not names:
+            return []
+        return [
+            f"Notion database {self.database.title}: optional and not there: {', '.join(names)}; with them an empty"
+            " store can be rebuilt to the letter; `advent check --fix` adds what is missing"
+        ]
+
     async def fix(self) -> list[str]:
         """Add the properties that are missing, optional ones too; the answer is one line for each."""
         self._schema = None

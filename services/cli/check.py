@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 from email.utils import parseaddr
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import click
 
 from common.settings import Settings, SettingsError
 from common.store_clients import StoreError
+from services.cli.check_notion import check_notion
 from services.cli.check_secret_key import accept_secret_key, compare_secret_key
 from services.cli.cures import of_provider
 from services.cli.findings import Findings
@@ -19,7 +19,6 @@ from services.cli.shared import json_option, print_json, settings_here
 
 if TYPE_CHECKING:
     from common.campaigns.campaign import Campaign
-    from common.providers.notion import NotionMirror
 
 
 @click.command()
@@ -69,10 +68,10 @@ async def _check(settings: Settings, found: Findings, *, fix: bool, accept_store
     await _asked("Resend", settings.resend_is_real, settings, found, _check_resend)
     if campaign is not None:
 
-        async def check_notion(settings: Settings, found: Findings) -> None:
-            await _check_notion(settings, campaign, found, fix=fix)
+        async def of_notion(settings: Settings, found: Findings) -> None:
+            await check_notion(settings, campaign, found, fix=fix)
 
-        await _asked("Notion", settings.notion_is_real, settings, found, check_notion)
+        await _asked("Notion", settings.notion_is_real, settings, found, of_notion)
 
 
 async def _asked(
@@ -136,60 +135,29 @@ async def _check_resend(settings: Settings, found: Findings) -> None:
     import httpx
 
     from common.errors import Transient
+    from common.providers.http import status_failure
 
     domain = parseaddr(settings.identity.sender)[1].rpartition("@")[2].lower()
     headers = {"Authorization": f"Bearer {settings.resend_api_key}"}
     try:
         async with httpx.AsyncClient(timeout=10) as client:
             answer = await client.get(f"{settings.resend_api_url}/domains", headers=headers)
-        body = answer.json()
+        body = answer.json() if answer.status_code < 500 else {}
+        if not isinstance(body, dict):
+            raise ValueError("the answer is none of Resend's")
     except (httpx.HTTPError, ValueError) as error:
         code = "connect" if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) else "no_answer"
         raise Transient(code, str(error) or type(error).__name__) from None
     if answer.status_code == 401 and body.get("name") == "restricted_api_key":
         found.notes.append("Resend: the key may only send, so the domain could not be looked up")
-    elif answer.status_code >= 400:
+    elif answer.status_code in (401, 403):
         name = body.get("name", "")
         found.problems.append(f"RESEND_API_KEY: Resend answers {answer.status_code} {name}; set a valid key")
+    elif answer.status_code != 200:
+        raise status_failure(answer.status_code, body.get("name"), "ask again later", headers=answer.headers)
     elif not any(entry["name"] == domain and entry["status"] == "verified" for entry in body.get("data", [])):
         found.problems.append(
             f"EMAIL_FROM: {domain} is not a verified domain at Resend; verify it, or send from another"
         )
     else:
         found.notes.append(f"Resend: the key is good and {domain} is verified")
-
-
-async def _check_notion(settings: Settings, campaign: Campaign, found: Findings, *, fix: bool) -> None:
-    async with AsyncExitStack() as stack:
-        mirror = _mirror(settings, campaign, stack)
-        if fix:
-            found.notes += await mirror.fix()
-        problems = await mirror.problems()
-    found.problems += problems
-    if not problems:
-        found.notes.append("Notion: both databases have what is needed")
-
-
-def _mirror(settings: Settings, campaign: Campaign, stack: AsyncExitStack) -> NotionMirror:
-    from common.clock import SystemClock
-    from common.providers.budget import Unlimited
-    from common.providers.guard import StoreCreateGuard
-    from common.providers.notion import NotionMirror
-    from common.store import connect_async
-
-    clock = SystemClock()
-    # A check creates no page, so its guard never connects, wherever this is.
-    client = connect_async(settings.redis_url or "redis://127.0.0.1")
-    stack.push_async_callback(client.aclose)
-    mirror = NotionMirror(
-        settings.notion_token or "",
-        base_url=settings.notion_base_url,
-        sequence_db=settings.notion_email_sequence_db_id,
-        contact_db=settings.notion_businessx_db_id,
-        campaign_name=campaign.name,
-        budget=Unlimited(),
-        guard=StoreCreateGuard(client, clock=clock),
-        clock=clock,
-    )
-    stack.push_async_callback(mirror.close)
-    return mirror

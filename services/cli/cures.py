@@ -51,7 +51,8 @@ def of_provider(failure: Failure, settings: Settings) -> str:
     from common.providers.matrix import cure_of
 
     if failure.provider not in _PROVIDERS:
-        return f"the provider did not do it ({_one_line(failure)})"
+        # What we found out ourselves is a whole line already: a column that is not there.
+        return failure.detail or f"the provider did not do it ({_one_line(failure)})"
     name, setting = _PROVIDERS[failure.provider]
     if failure.code != "connect":
         reason = f"{failure.code} ({failure.status})" if failure.status else failure.code

@@ -44,3 +44,9 @@ def test_a_refusal_names_who_refused_and_the_cure():
 
     assert said.startswith("Resend did not do it (invalid_api_key: API key is invalid); ")
     assert "RESEND_API_KEY" in said
+
+
+def test_what_we_found_out_ourselves_is_the_whole_line():
+    lacking = 'Notion database Email Sequence: the property "Email" (email) is missing: `advent check --fix` adds it'
+
+    assert of_provider(Misconfigured("columns", lacking), Settings()) == lacking
