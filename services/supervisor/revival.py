@@ -27,7 +27,7 @@ class Revival:
         now = time.monotonic()
         if self.start_at is None:
             self._failures = 1 if now - self._born > STEADY_S else self._failures + 1
-            self._wait("the data store ended; starting it again")
+            self._wait(f"the data store ended; starting it again{self._where()}")
         elif now >= self.start_at:
             self._start()
 
@@ -44,6 +44,9 @@ class Revival:
         self.start_at, self._born = None, time.monotonic()
         if self._store.process is not None:
             self._house.write_pid("store", self._store.process.pid)
+
+    def _where(self) -> str:
+        return f" in {backoff_s(self._failures):g} s; see {self._store.log}" if self._failures > 1 else ""
 
     def _wait(self, why: str) -> None:
         self.start_at = time.monotonic() + backoff_s(self._failures)
