@@ -134,13 +134,13 @@ def _failed(seen: Seen) -> Iterator[Finding]:
     if unheard:
         yield Finding(
             f"{count(unheard, 'hot lead')} could not be announced",
-            "The log says what the channel answered (hot_lead_not_announced); HOT_LEAD_WEBHOOK_URL says which it is.",
+            "The log says what the channel answered (`hot_lead_not_announced`); HOT_LEAD_WEBHOOK_URL says which it is.",
         )
     failed = sum(by_queue.values())
     if failed:
         yield Finding(
             f"{count(failed, 'job')} failed by our own mistake",
-            "The log has its traceback (job_failed). The job can be seen, requeued and deleted at /dramatiq/.",
+            "The log has its traceback (`job_failed`). The job can be seen, requeued and deleted at /dramatiq/.",
         )
 
 

@@ -34,9 +34,11 @@ INSTALL = "pip install --no-deps 'dramatiq-dashboard==0.4.*'"
 _ACTS = ("delete-message", "requeue-message")
 _NARROW = (
     "<style>.row > * { min-width: 0; } .panel__content { overflow-x: auto; } .table__subject { min-width: 17ch; }"
+    "@media (max-width: 600px) { .table:has(.table__actions) tr > :nth-child(3),"
+    " .table:has(.table__actions) tr > :nth-child(4) { display: none; } }"
     "</style>"
 )
-"""On a phone a table scrolls in its panel, and the page does not."""
+"""On a phone a table scrolls in its panel, and the page does not. What can be done with a job is seen at once."""
 
 
 @dataclass(frozen=True, slots=True)
