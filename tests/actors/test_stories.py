@@ -130,6 +130,8 @@ async def test_an_outage_of_36_hours_costs_nobody_a_dead_letter(story, ada, bori
         assert len(hours) == 7
         assert hours[0] <= 36.02
         assert all(later - earlier >= 12 for earlier, later in pairwise(hours))
+        steps = [mail.tags["step"] for mail in story.post_office.inbox_of(person.email)]
+        assert steps == sorted(steps)
 
 
 async def test_a_refused_key_holds_everybody_and_the_outbox_drains_by_itself(story, ada, boris, clock):

@@ -145,7 +145,16 @@ MUTANTS: tuple[Mutant, ...] = (
     # next step: only the word for it differs, for who is erased between the two.
     Mutant(LEDGER, "claim", "  later(now_ms + 600000)\n"),
     Mutant(LEDGER, "claim", "  later(not_before)\n"),
-    Mutant(LEDGER, "claim", "  later(now_ms + 1000)\n"),
+    Mutant(
+        LEDGER,
+        "claim",
+        "not may_be_tried(job, claimer) then\n  later(now_ms + 1000)\n",
+        "not may_be_tried(job, claimer) then\n",
+    ),
+    Mutant(LEDGER, "claim", "if before then\n", "if false then\n"),
+    Mutant(LEDGER, "claim", "not replay and waiting_before(", "waiting_before("),
+    Mutant(LEDGER, "claim", "  if held[1] then pass_turn(job, before, now_ms) end\n"),
+    Mutant(LEDGER, "claim", "before, now_ms) end\n  later(now_ms + 1000)\n", "before, now_ms) end\n"),
     Mutant(LEDGER, "claim", "math.max(not_before, now_ms + PAUSED_MS)", "now_ms + PAUSED_MS"),
     Mutant(LEDGER, "claim", "if held[1] then redis.call('HSET', circuit, 'probe', now_ms) end\n"),
     Mutant(LEDGER, "claim", "if told_id then\n", "if false then\n"),
@@ -256,6 +265,14 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "lib", "'sending') or '', '^%d+') == step then", "'sending') or '', '^%d+') == '' then"),
     Mutant(LEDGER, "lib", "  last_sent(owner, mailed_ms)\n  complete(", "  complete("),
     Mutant(LEDGER, "lib", "  complete(owner, tonumber(steps), now_ms)\n"),
+    Mutant(
+        LEDGER, "lib", "if waits[1] == '' and tonumber(waits[2] or 0) <= now_ms + 2000 then", "if waits[1] == '' then"
+    ),
+    Mutant(LEDGER, "lib", "if waits[1] == '' and tonumber(", "if tonumber("),
+    Mutant(LEDGER, "lib", "'s' .. earlier) == 0 then", "'s' .. earlier) >= 0 then"),
+    Mutant(LEDGER, "lib", "  redis.call('SADD', P .. 'queue:__failed__.send', from)\n"),
+    Mutant(LEDGER, "lib", "  redis.call('SREM', P .. 'queue:__failed__.send', to)\n"),
+    Mutant(LEDGER, "lib", "  schedule('send', to, now_ms)\n"),
     Mutant(LEDGER, "lib", "local SILENT_MS = 4000", "local SILENT_MS = 4000000000000"),
     Mutant(LEDGER, "lib", "  redis.call('ZADD', delayed(queue), due_ms, id)\n  return due_ms", "  return due_ms"),
     Mutant(LEDGER, "lib", "    due_ms = due_ms + 1\n", "    break\n"),

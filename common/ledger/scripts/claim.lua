@@ -15,7 +15,7 @@
 --   | ['already', fate]           it has met its fate; also when that is only found now, in what a webhook told
 --   | ['exited', reason]          not any more; the reason is recorded
 --   | ['in hand', worker]         another attempt is under way, by a worker that lives
---   | ['not yet', due_ms]         too early, or too close to the last mail; scheduled again for then
+--   | ['not yet', due_ms]         too early, too close to the last mail, or an earlier one goes first; scheduled again for then
 --   | ['held', until_ms, reason]  the provider is in trouble; scheduled again for then
 --   | ['held', 0, reason]     the enrollment is held; scheduled again by its release
 --   | ['held', until_ms, 'paused']  the campaign is paused: it keeps its place in the schedule, which stands still
@@ -121,7 +121,17 @@ if not again and not_before > now_ms then
   return {'not yet', not_before}
 end
 
+-- Of two that could go now the earlier goes first: after an outage nobody reads the second mail before the first. A turn to
+-- find out for all is passed on to it. What waits for longer, for a reason of its own, holds back nobody.
 local held = redis.call('HMGET', circuit, 'until', 'reason', 'probe')
+local replay = open[7] == '1' or again
+local before = not replay and waiting_before(id, tonumber(step), now_ms)
+if before then
+  if held[1] then pass_turn(job, before, now_ms) end
+  later(now_ms + 1000)
+  return {'not yet', now_ms + 1000}
+end
+
 if held[1] and not again then
   local until_ms = held_until(held, now_ms)
   if until_ms > now_ms then
@@ -134,7 +144,6 @@ end
 -- a campaign's steps lie further apart. A mail under way counts as sent until it is known not to have been; it is
 -- looked at again soon, so that a step in trouble does not hold back this one. A replay knows no gap.
 -- Nor does what may be out already wait for so long that the provider forgets its key.
-local replay = open[7] == '1' or again
 local ask_ms = (open[5] == '1' or open[6] == '1') and open[8] and tonumber(open[8]) + 22 * 3600000 or math.huge
 if not replay and last_ms and math.min(tonumber(last_ms) + gap_ms, ask_ms) > now_ms then
   local until_ms = math.min(tonumber(last_ms) + gap_ms, ask_ms)

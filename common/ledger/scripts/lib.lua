@@ -236,6 +236,25 @@ local function held_until(held, now_ms)
   return held[3] and tonumber(held[3]) + 15000 > now_ms and now_ms + 1000 or 0
 end
 
+-- The first earlier step of this person that waits and could go now, or within two seconds.
+local function waiting_before(enrollment_id, step, now_ms)
+  for earlier = 1, step - 1 do
+    if redis.call('HEXISTS', P .. 'enrollment:' .. enrollment_id, 's' .. earlier) == 0 then
+      local job = enrollment_id .. '/step-' .. earlier
+      local waits = redis.call('HMGET', P .. 'delivery:' .. job, 'worker', 'retry')
+      if waits[1] == '' and tonumber(waits[2] or 0) <= now_ms + 2000 then return job end
+    end
+  end
+end
+
+-- Whose turn it is to find out for all lets another one do it.
+local function pass_turn(from, to, now_ms)
+  redis.call('SADD', P .. 'queue:__failed__.send', from)
+  redis.call('SREM', P .. 'queue:__failed__.send', to)
+  redis.call('ZADD', P .. 'open', now_ms, to)
+  schedule('send', to, now_ms)
+end
+
 -- Whoever was in hand when two workers died may be what killed them, or have stood near. Of all those one at a time is
 -- tried, so that a third death tells which it is.
 --   suspect  STRING  `delivery claimer` of the one that is being tried
