@@ -56,6 +56,7 @@ async def test_it_does_not_wait_for_one_that_is_dead(ledger: Ledger, waits):
 
 async def test_a_turn_to_find_out_for_all_is_passed_on_to_the_first(ledger: Ledger, waits):
     await closed(ledger, waits)
+    await ledger.client.zadd(keys.delayed("send"), {FIRST: waits + 1_500})
 
     assert (await ledger.claim(SECOND, worker="w1", now_ms=waits)).why == "not yet"
     assert await ledger.client.smembers(FAILED) == {SECOND.encode()}
