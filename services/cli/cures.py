@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -43,7 +45,31 @@ def cures_of(error: Exception) -> list[str]:
             from services.cli.shared import settings_as_they_are
 
             return [of_provider(error, settings_as_they_are())]
+        case OSError(errno=number) if number in _MACHINE:
+            where = f"{error.filename}: " if error.filename else ""
+            return [f"{where}{error.strerror}; {_MACHINE[number]}"]
+        case FileNotFoundError() if not _folder_is_there():
+            return ["the folder that you are in is gone; go to one that is there"]
     return []
+
+
+_MACHINE = {
+    errno.ENOSPC: "make room, then try again",
+    errno.EDQUOT: "make room, then try again",
+    errno.EROFS: "let it be written to, or set DATA_DIR to another folder",
+    errno.EACCES: "be the user whose it is, or set DATA_DIR to a folder of yours",
+    errno.EPERM: "be the user whose it is, or set DATA_DIR to a folder of yours",
+    errno.EMFILE: "allow more open files (`ulimit -n`)",
+}
+"""What a machine refuses to anybody's code, and the cure."""
+
+
+def _folder_is_there() -> bool:
+    try:
+        Path.cwd()
+    except OSError:
+        return False
+    return True
 
 
 def of_provider(failure: Failure, settings: Settings) -> str:

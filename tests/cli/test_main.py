@@ -96,3 +96,21 @@ def test_a_sandbox_that_cannot_keep_its_data_is_one_line(advent, tmp_path):
 
     assert status == 1
     assert complained == "advent: DATA_DIR: data/sandbox cannot be used (File exists); make room or set it elsewhere\n"
+
+
+def test_a_folder_that_is_gone_is_one_line(advent, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    assert advent("status") == (1, "", "advent: the folder that you are in is gone; go to one that is there\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
+def test_an_output_that_is_full_is_one_line():
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "services.cli", "--help"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+
+    assert (result.returncode, result.stderr) == (1, "advent: No space left on device; make room, then try again\n")
