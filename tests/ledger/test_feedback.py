@@ -281,6 +281,17 @@ async def test_what_was_told_of_is_no_dead_letter_at_its_workers_third_death(led
     assert await ledger.client.zcard(keys.OPEN) == 0
 
 
+async def test_what_was_told_of_is_asked_of_the_provider_once_more_under_the_same_key(ledger, ada, clock):
+    now = clock.now_ms()
+    await enrolled(ledger, ada, now)
+    await lost_in_hand(ledger, now, "a", "b")
+
+    claim = await ledger.claim(step_delivery_id(ADA, 1), worker="w2", now_ms=now + 1_000)
+
+    assert isinstance(claim, Go)
+    assert claim.frozen == "mail"
+
+
 async def test_who_leaves_after_a_mail_of_which_its_worker_never_heard_was_sent_it_all_the_same(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
@@ -308,7 +319,7 @@ async def test_a_mail_that_bounced_before_its_worker_heard_the_answer_and_died_h
 async def test_a_mail_that_was_told_of_is_not_under_way_any_longer(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
-    await lost_in_hand(ledger, now, "w1")
+    await lost_in_hand(ledger, now, "a", "b", "c")
 
     await ledger.claim(step_delivery_id(ADA, 1), worker="w2", now_ms=now + 1_000)
 
@@ -333,7 +344,7 @@ async def test_the_last_mail_that_was_told_of_completes_the_sequence(ledger, ada
     for step in range(1, 7):
         assert await ledger.settle(await in_hand(ledger, now, step=step), "accepted", f"re_{step}", now_ms=now)
         now += 50 * 3_600_000
-    await lost_in_hand(ledger, now, "w1", step=7)
+    await lost_in_hand(ledger, now, "a", "b", "c", step=7)
 
     await ledger.claim(step_delivery_id(ADA, 7), worker="w2", now_ms=now + 1_000)
 

@@ -28,7 +28,6 @@ local enrollment, delivery, circuit = KEYS[1], KEYS[2], KEYS[3]
 local id, step, now_ms, claimer, mark = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local lease_ms, gap_ms, steps = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local next_due_ms, campaign = ARGV[9], ARGV[10]
-local LOST_MAX = 3
 local job = id .. '/step-' .. step
 
 local open = redis.call('HMGET', delivery, 'worker', 'claimed', 'due', 'retry', 'doubt', 'unknown', 'replay',
@@ -67,14 +66,15 @@ if not again and holder and holder ~= '' and claimed_ms + lease_ms > now_ms and 
   return {'in hand', holder}
 end
 
--- It may have left since, or this would be its worker's third death: it was accepted all the same, and meets that fate.
+-- They may have left since, or this would be its worker's third death: it was accepted all the same, and meets that fate.
+-- Otherwise the provider is asked once more, under the same key, and says so itself.
+local suppressed = redis.call('HGET', P .. 'suppressed', mark)
 local told_ms, told_id = told_in_hand(delivery)
-if told_id then
+if told_id and (suppressed or status == 'exited' or is_last_death(delivery)) then
   accept_as_told(id, 'step-' .. step, id, told_ms, told_id, steps, ARGV[3])
   return {'already', 'accepted'}
 end
 
-local suppressed = redis.call('HGET', P .. 'suppressed', mark)
 if suppressed then
   exit(id, string.match(suppressed, '^%S+'), ARGV[3])
   status, reason = 'exited', string.match(suppressed, '^%S+')

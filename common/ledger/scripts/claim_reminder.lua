@@ -10,7 +10,6 @@
 local meeting, delivery, circuit = KEYS[1], KEYS[2], KEYS[3]
 local id, name, now_ms, claimer, mark = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local lease_ms, campaign = tonumber(ARGV[6]), ARGV[7]
-local LOST_MAX = 3
 local job = id .. '/' .. name
 
 local known = redis.call('HGET', meeting, 'r:' .. name)
@@ -32,13 +31,13 @@ if not again and holder and holder ~= '' and tonumber(open[2]) + lease_ms > now_
   return {'in hand', holder}
 end
 
+local reason = against_reminder(id, name, mark, now_ms)
 local told_ms, told_id = told_in_hand(delivery)
-if told_id then
+if told_id and (reason or is_last_death(delivery)) then
   accept_as_told(id, name, redis.call('HGET', meeting, 'contact'), told_ms, told_id, 0, ARGV[3])
   return {'already', 'accepted'}
 end
 
-local reason = against_reminder(id, name, mark, now_ms)
 if reason then
   skip_reminder(id, name, now_ms, reason)
   return {'exited', reason}

@@ -130,6 +130,14 @@ local function told_in_hand(delivery)
   return string.match(redis.call('HGET', delivery, 'told') or '', '^(%S+) (.*)$')
 end
 
+-- A mail that kills its workers is set aside.
+local LOST_MAX = 3
+
+-- Would one more death of whoever has it in hand be its last?
+local function is_last_death(delivery)
+  return tonumber(redis.call('HGET', delivery, 'lost') or 0) + 1 >= LOST_MAX
+end
+
 -- One fate and one reason for one step. sent_ms is 0 for what the provider never accepted.
 local function record(enrollment_id, step, fate, now_ms, attempts, sent_ms, detail)
   if fate == 'accepted' then
