@@ -159,7 +159,9 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "claim", "if held[1] then redis.call('HSET', circuit, 'probe', now_ms) end\n"),
     Mutant(LEDGER, "claim", "if told_id and (", "if false and ("),
     Mutant(LEDGER, "claim", "(suppressed or status == 'exited' or is_last_death", "(suppressed or is_last_death"),
-    Mutant(LEDGER, "claim", "(suppressed or status == 'exited' or is_last_death", "(status == 'exited' or is_last_death"),
+    Mutant(
+        LEDGER, "claim", "(suppressed or status == 'exited' or is_last_death", "(status == 'exited' or is_last_death"
+    ),
     Mutant(LEDGER, "claim", " or is_last_death(delivery)) then", ") then"),
     Mutant(LEDGER, "claim", "told_id, steps, ARGV[3])", "told_id, 100, ARGV[3])"),
     # claim_reminder
