@@ -292,14 +292,21 @@ async def test_what_was_told_of_is_asked_of_the_provider_once_more_under_the_sam
     assert claim.frozen == "mail"
 
 
-async def test_who_leaves_after_a_mail_of_which_its_worker_never_heard_was_sent_it_all_the_same(ledger, ada, clock):
+@pytest.mark.parametrize("left", ["this sequence", "all mail, by another campaign"])
+async def test_who_leaves_after_a_mail_of_which_its_worker_never_heard_was_sent_it_all_the_same(
+    ledger, ada, clock, left
+):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await lost_in_hand(ledger, now, "w1")
-    await ledger.unsubscribe(ADA, mark=ledger.mark(ada.email), now_ms=now + 600)
+    if left == "this sequence":
+        await ledger.exit(ADA, ExitReason.UNSUBSCRIBED, mark=None, now_ms=now + 600)
+    else:
+        await ledger.client.hset(keys.SUPPRESSED, ledger.mark(ada.email), f"unsubscribed {now + 600}")
 
-    await ledger.claim(step_delivery_id(ADA, 1), worker="w2", now_ms=now + 1_000)
+    answer = await ledger.claim(step_delivery_id(ADA, 1), worker="w2", now_ms=now + 1_000)
 
+    assert answer == No("already", "accepted")
     assert await fate(ledger) is Fate.ACCEPTED
 
 
