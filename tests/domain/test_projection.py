@@ -167,3 +167,21 @@ def test_a_caller_without_a_name_is_titled_by_their_address_and_one_without_a_ca
     assert row.values["Booking Status"] == "Not Booked"
     assert row.values["Christmas Campaign Status"] == "Nurture Sequence"
     assert row.values["Diagnostic Call Date"] is None
+
+
+def test_who_complained_after_the_last_mail_has_completed_and_says_why_nothing_more_may_come() -> None:
+    ended = replace(ENROLLED, status=Status.COMPLETED, exit_reason=ExitReason.COMPLAINED)
+
+    assert sequence(ended)["Sequence Completed"] is True
+    assert sequence(ended)["Exit Reason"] == "complained"
+    assert "Exit Reason" not in sequence(replace(ended, exit_reason=None))
+
+
+def test_who_left_for_no_known_reason_has_stopped() -> None:
+    assert sequence(replace(ENROLLED, status=Status.EXITED))["Exit Reason"] == "stopped"
+
+
+def test_a_contact_with_a_call_is_titled_as_without_one() -> None:
+    booked = BookingStanding(status=BOOKED, meeting_ms=ANCHOR_MS)
+
+    assert contact_row(ENROLLED, booking=booked).title == contact_row(ENROLLED).title == "Salon Ada"
