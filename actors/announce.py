@@ -11,7 +11,7 @@ from common.providers.announce import announce as post
 from common.world import World
 
 PATIENCE_MS = 5_000
-"""So long the queue waits by itself before it repeats a job, and longer each time (`roster.py`)."""
+"""So long the queue waits by itself before it repeats a job, and longer each time."""
 
 log = structlog.get_logger(__name__)
 

@@ -12,10 +12,9 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from actors.beside import Beside
-from actors.rebuild import rebuild
+from actors.rebuild import rebuild, rows_of
 from common.errors import Failure
 from common.ledger.first_start import Word, is_emptied, is_owed, leave, settled, take, word_of_another
-from common.providers.notion_rows import SequenceRows
 from common.world import World
 
 log = structlog.get_logger(__name__)
@@ -110,13 +109,7 @@ class FirstStart:
     async def _read(self, *, answer_s: float) -> bool:
         """Whether Notion answered, and was read to its end."""
         world = self._world
-        rows = SequenceRows(
-            world.settings,
-            world.ledger.client,
-            clock=world.clock,
-            budget=world.mirror_budget,
-            campaign_name=world.campaign.name,
-        )
+        rows = rows_of(world)
         try:
             await asyncio.wait_for(rows.open(), answer_s)
             summary = await rebuild(world, rows)

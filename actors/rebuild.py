@@ -55,6 +55,17 @@ class Summary:
     notes: list[str] = field(default_factory=list)
 
 
+def rows_of(world: World) -> SequenceRows:
+    """The rows of the campaign in Notion, to be opened; to be closed by whoever asked."""
+    return SequenceRows(
+        world.settings,
+        world.ledger.client,
+        clock=world.clock,
+        budget=world.mirror_budget,
+        campaign_name=world.campaign.name,
+    )
+
+
 async def rebuild(world: World, rows: SequenceRows, *, say: Say = lambda _line: None) -> Summary:
     """
     Restore every enrollment that Notion shows. Safe to repeat, and beside workers: the ledger knows better.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import dramatiq
 
-from actors.announce import announce
+from actors.announce import PATIENCE_MS, announce
 from actors.bookings import bookings
 from actors.classify import classify
 from actors.dead_letters import replay_asked
@@ -57,7 +57,7 @@ def declare(broker: dramatiq.Broker, world: Callable[[], World]) -> None:
             queue_name=role.name,
             broker=broker,
             max_retries=role.retries,
-            min_backoff=5_000,
+            min_backoff=PATIENCE_MS,
             max_backoff=300_000,
         )(_bound(role, world))
 

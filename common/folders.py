@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 from pathlib import Path
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def unusable(folder: Path, error: OSError, *, setting: str = "DATA_DIR") -> str:
+def unusable(folder: Path, error: Exception, *, setting: str = "DATA_DIR") -> str:
     """`DATA_DIR: data cannot be used (Permission denied); set DATA_DIR to …`; a full disk is cured by room."""
     cure = f"make room there, or set {setting} to a folder on another disk"
-    if error.errno not in _FULL:
+    if not _is_full(error):
         cure = f"set {setting} to a folder you can write to"
-    return f"{setting}: {folder} cannot be used ({error.strerror}); {cure}"
+    reason = getattr(error, "strerror", None) or error
+    return f"{setting}: {folder} cannot be used ({reason}); {cure}"
+
+
+def _is_full(error: Exception) -> bool:
+    return getattr(error, "errno", None) in _FULL or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL

@@ -75,14 +75,6 @@ class NotionMirror(Mirror):
             raise failure
         return pages
 
-    async def problems(self) -> list[str]:
-        """What `advent check` reports: one line for each thing wrong with a database, with its cure."""
-        return [line for table in self.tables for line in await table.problems()]
-
-    async def fix(self) -> list[str]:
-        """Add the missing properties, optional ones too; one line for each. Raises a `Failure`."""
-        return [line for table in self.tables for line in await table.fix()]
-
     async def close(self) -> None:
         await self._api.close()
 

@@ -38,15 +38,9 @@ def command(as_json: bool) -> int:
 
 async def _audit(world: World) -> Report:
     from actors.audit import audit
-    from common.providers.notion_rows import SequenceRows
+    from actors.rebuild import rows_of
 
-    rows = SequenceRows(
-        world.settings,
-        world.ledger.client,
-        clock=world.clock,
-        budget=world.mirror_budget,
-        campaign_name=world.campaign.name,
-    )
+    rows = rows_of(world)
     try:
         return await audit(world, rows, say=lambda line: click.echo(f"  {line}", err=True))
     finally:

@@ -33,20 +33,13 @@ def command(as_json: bool) -> int:
 
 
 async def _rebuild(world: World) -> Summary:
-    from actors.rebuild import rebuild
+    from actors.rebuild import rebuild, rows_of
     from common.ledger.first_start import settled
-    from common.providers.notion_rows import SequenceRows
     from common.secret_key import is_the_stores_async
 
     # An empty store is begun with this key: who left is marked with it.
     await is_the_stores_async(world.ledger.client, world.settings.secret)
-    rows = SequenceRows(
-        world.settings,
-        world.ledger.client,
-        clock=world.clock,
-        budget=world.mirror_budget,
-        campaign_name=world.campaign.name,
-    )
+    rows = rows_of(world)
     try:
         summary = await rebuild(world, rows, say=lambda line: click.echo(f"  {line}", err=True))
     finally:

@@ -9,6 +9,7 @@ import sys
 
 from aiohttp import web
 
+from common.folders import unusable
 from common.logs import get_logger, setup_logs
 from common.settings import Settings, SettingsError, load_settings
 from services.sandbox.app import build_app
@@ -30,10 +31,7 @@ def run(settings: Settings) -> int:
     try:
         sandbox = _opened(settings)
     except (OSError, sqlite3.OperationalError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise SettingsError(
-            [f"DATA_DIR: {settings.data_dir / 'sandbox'} cannot be used ({reason}); make room or set it elsewhere"]
-        ) from None
+        raise SettingsError([unusable(settings.data_dir / "sandbox", error)]) from None
     try:
         return asyncio.run(_serve(sandbox, settings.sandbox_host, settings.sandbox_port))
     finally:

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Callable
 
 from common.right_store import refuse_another
-from common.settings import Settings, SettingsError, url_of
+from common.settings import Settings, url_of
 from common.store import wait_for_store
 from services.supervisor.child import Role
 from services.supervisor.waiting_room import WaitingRoom
@@ -35,7 +35,7 @@ def roles(settings: Settings, *, say: Callable[[str], None]) -> list[Role]:
         ),
         Role(
             name="worker",
-            run=lambda settings: _run_worker(settings, say),
+            run=lambda settings: run_worker(settings, say=say),
             url=worker_url,
             ready_url=f"{worker_url}/ready" if worker_url else None,
         ),
@@ -71,15 +71,6 @@ def run_worker(settings: Settings, *, say: Callable[[str], None]) -> int:
         wait_for_store(settings.redis_url, waits)
     refuse_another(settings)
     return entry("worker")(settings, settings.redis_url)
-
-
-def _run_worker(settings: Settings, say: Callable[[str], None]) -> int:
-    """As a child: its parent started over the right store, so one that is another now took its place since."""
-    try:
-        return run_worker(settings, say=say)
-    except SettingsError as refused:
-        say(str(refused))
-        return 1
 
 
 def entry(name: str) -> Callable[..., int]:

@@ -12,6 +12,7 @@ from common.errors import Misconfigured
 from common.ledger.forget import forget, traces_of
 from common.providers.resend import ResendMailer
 from services.sandbox.ids import SENDING_KEY
+from tests import columns
 from tests.rebuild.conftest import House
 
 
@@ -38,7 +39,7 @@ async def test_a_forgotten_persons_later_signup_leaves_an_audit_clean(house: Hou
 
 
 async def test_after_a_rebuild_it_is_0_0_0_again(house: House, ada, audited):
-    await house.world.mirror.fix()
+    await columns.fix(house.world.mirror)
     await house.simulation.signs_up(ada)
     await house.until(80)
     await house.loses_its_store()

@@ -19,6 +19,7 @@ from common.providers.guard import StoreCreateGuard
 from common.providers.notion import NotionMirror
 from common.providers.resend import ResendMailer
 from services.sandbox.ids import API_KEY, CONTACT_DATABASE_ID, NOTION_TOKEN, SEQUENCE_DATABASE_ID
+from tests import columns
 from tests.sandbox.running import Running, running
 
 KEY = "christmas_2025/enr_ada/step-1"
@@ -147,9 +148,9 @@ async def test_a_row_whose_answer_was_lost_is_made_once(run: Running, mirror: No
 async def test_the_columns_a_rebuild_needs_are_added_at_the_operators_word(run: Running, mirror: NotionMirror) -> None:
     await mirror.show(ADA)
     before = (await rows(run))[0].keys()
-    await mirror.fix()
+    await columns.fix(mirror)
 
     optional = {"Enrollment ID", "Time Zone", "Weakest System 1", "Revenue Leak", "Exit Reason"}
     assert optional & before == set()
     assert optional <= (await rows(run))[0].keys()
-    assert await mirror.problems() == []
+    assert await columns.problems(mirror) == []

@@ -27,6 +27,7 @@ from common.providers.resend import ResendMailer
 from services.sandbox.app import build_app
 from services.sandbox.ids import API_KEY, CONTACT_DATABASE_ID, NOTION_TOKEN, SENDING_KEY, SEQUENCE_DATABASE_ID
 from services.sandbox.state import open_sandbox
+from tests import columns
 
 TO_ADA = Mail(
     sender="Advent <hello@advent.example>",
@@ -134,8 +135,8 @@ async def test_what_was_accepted_can_be_listed_with_a_full_key_only(providers: P
 
 async def test_a_person_has_one_row_in_each_database_from_signup_to_the_end(providers: Providers) -> None:
     mirror = providers.mirror()
-    assert await mirror.problems() == []
-    await mirror.fix()
+    assert await columns.problems(mirror) == []
+    await columns.fix(mirror)
     ada = replace(ADA, pages=await mirror.show(ADA))
 
     record = Record(fate=Fate.ACCEPTED, at_ms=NOW_MS, attempts=1, detail="id", sent_ms=NOW_MS + 456)

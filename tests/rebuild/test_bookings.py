@@ -7,6 +7,7 @@ import pytest
 from common.domain.delivery import Fate
 from common.domain.ids import booking_id, enrollment_id
 from common.ledger import booking_views, views
+from tests import columns
 from tests.rebuild.conftest import HOUR_MS, House
 
 BORIS, CHEN = "boris@salon.example", "chen@salon.example"
@@ -81,7 +82,7 @@ async def test_a_call_that_was_cancelled_meanwhile_does_not_come_back(house: Hou
 
 
 async def test_afterwards_an_audit_is_0_0_0(house: House, ada, start_ms, audited):
-    await house.world.mirror.fix()
+    await columns.fix(house.world.mirror)
     await house.simulation.signs_up(ada)
     await house.books(ada.email, start_ms, uid="ada")
     await house.books(BORIS, start_ms, uid="boris")

@@ -11,13 +11,14 @@ from common.domain.delivery import Fate
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import enrollment_id
 from common.ledger import keys, views
+from tests import columns
 from tests.rebuild.conftest import DAY_MS, House
 
 STEPS = [f"step-{step}" for step in range(1, 8)]
 
 
 async def test_after_three_of_seven_the_other_four_arrive_at_their_hours_and_none_twice(house: House, ada, boris):
-    await house.world.mirror.fix()
+    await columns.fix(house.world.mirror)
     await house.simulation.signs_up(ada)
     await house.simulation.signs_up(boris)
     await house.until(80)
@@ -87,7 +88,7 @@ async def test_on_a_store_that_knows_everybody_the_ledger_wins(house: House, ada
 
 
 async def test_what_the_provider_accepted_and_notion_does_not_show_is_found_in_its_list(house: House, ada):
-    await house.world.mirror.fix()
+    await columns.fix(house.world.mirror)
     await house.simulation.signs_up(ada)
     await house.until(20)
     await house.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
@@ -107,7 +108,7 @@ async def test_what_the_provider_accepted_and_notion_does_not_show_is_found_in_i
 
 
 async def test_with_a_key_that_may_only_send_nothing_is_sent_blindly_after_a_day(house: House, ada):
-    await house.world.mirror.fix()
+    await columns.fix(house.world.mirror)
     await house.simulation.signs_up(ada)
     await house.until(20)
     await house.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
@@ -152,7 +153,7 @@ async def test_a_mail_of_ours_with_a_subject_of_forgotten_answers_leaves_a_doubt
 
 @pytest.mark.parametrize("reason", [ExitReason.UNSUBSCRIBED, ExitReason.BOUNCED, ExitReason.COMPLAINED])
 async def test_who_left_stays_gone_and_suppressed(house: House, ada, reason):
-    await house.world.mirror.fix()
+    await columns.fix(house.world.mirror)
     await house.simulation.signs_up(ada)
     await house.until(30)
     ledger = house.world.ledger

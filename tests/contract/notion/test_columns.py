@@ -9,6 +9,7 @@ import pytest
 from common.clock import VirtualClock
 from common.errors import Misconfigured
 from common.providers.notion import NotionMirror
+from tests import columns
 from tests.contract.notion.people import ADA, Make, kept, sent
 from tests.contract.notion_fake import CONTACT_ID, SEQUENCE_ID, FakeNotion
 
@@ -20,7 +21,7 @@ async def test_names_match_in_any_case(mirror: NotionMirror, notion: FakeNotion)
     await mirror.show(ADA)
 
     assert notion.rows("ds-sequence")[0]["EMAIL"] == "ada@salon.example"
-    assert await mirror.problems() == []
+    assert await columns.problems(mirror) == []
 
 
 async def test_a_column_that_is_missing_renamed_or_retyped_is_left_out_and_reported(
@@ -35,7 +36,7 @@ async def test_a_column_that_is_missing_renamed_or_retyped_is_left_out_and_repor
 
     [row] = notion.rows("ds-sequence")
     assert (row["Biz Name"], row["Red Systems"], row["Green Systems"]) == ("", "", 0)
-    assert await mirror.problems() == [
+    assert await columns.problems(mirror) == [
         'Notion database Email Sequence: the property "Business Name" (rich text) is missing: '
         'rename "Biz Name" back to it, if that is the same',
         'Notion database Email Sequence: the property "Red Systems" is of type rich text and must be number: '
@@ -76,12 +77,12 @@ async def test_a_column_that_is_added_while_we_run_is_noticed_within_ten_minutes
 async def test_what_is_missing_can_be_added_optional_columns_too(mirror: NotionMirror, notion: FakeNotion) -> None:
     del notion.sources["ds-sequence"]["Segment"]
 
-    added = await mirror.fix()
+    added = await columns.fix(mirror)
 
     assert added[0] == 'Notion database Email Sequence: added "Segment" (select)'
     assert len(added) == 1 + 8
-    assert await mirror.problems() == []
-    assert await mirror.fix() == []
+    assert await columns.problems(mirror) == []
+    assert await columns.fix(mirror) == []
     assert notion.sources["ds-sequence"]["Exit Reason"]["type"] == "select"
 
 
@@ -101,13 +102,13 @@ async def test_a_database_must_have_exactly_one_data_source(
 
     with pytest.raises(Misconfigured, match="exactly one data source"):
         await mirror.show(ADA)
-    assert "NOTION_EMAIL_SEQUENCE_DB_ID" in (await mirror.problems())[0]
+    assert "NOTION_EMAIL_SEQUENCE_DB_ID" in (await columns.problems(mirror))[0]
 
 
 async def test_a_database_that_is_not_shared_names_the_cure(mirror: NotionMirror, notion: FakeNotion) -> None:
     del notion.databases[CONTACT_ID]
 
-    assert await mirror.problems() == [
+    assert await columns.problems(mirror) == [
         "Notion database BusinessX Canada: share the database BusinessX Canada with the integration, "
         "or correct NOTION_BUSINESSX_DB_ID"
     ]

@@ -1,0 +1,13 @@
+"""What `advent check` says of the columns of both Notion databases, and adds to them."""
+
+from __future__ import annotations
+
+from common.providers.notion import NotionMirror
+
+
+async def problems(mirror: NotionMirror) -> list[str]:
+    return [line for table in mirror.tables for line in await table.problems()]
+
+
+async def fix(mirror: NotionMirror) -> list[str]:
+    return [line for table in mirror.tables for line in await table.fix()]

@@ -1,0 +1,38 @@
+"""A folder that cannot be used is said in one line, with the cure that helps."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from common.folders import unusable
+
+
+def full_database() -> sqlite3.OperationalError:
+    with sqlite3.connect(":memory:") as database:
+        database.execute("PRAGMA max_page_count = 1")
+        with pytest.raises(sqlite3.OperationalError) as raised:
+            database.execute("CREATE TABLE t (x)")
+            database.execute("INSERT INTO t VALUES (zeroblob(10000))")
+    return raised.value
+
+
+def os_error(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
+
+
+@pytest.mark.parametrize("error", [os_error(errno.ENOSPC), os_error(errno.EDQUOT), full_database()], ids=str)
+def test_where_the_disk_is_full_room_is_asked_for(error: Exception) -> None:
+    assert unusable(Path("data"), error).endswith("; make room there, or set DATA_DIR to a folder on another disk")
+
+
+@pytest.mark.parametrize("error", [os_error(errno.EACCES), sqlite3.OperationalError("unable to open")], ids=str)
+def test_where_it_is_not_ours_another_folder_is_asked_for(error: Exception) -> None:
+    reason = error.strerror if isinstance(error, OSError) else "unable to open"
+    said = f"--into: data cannot be used ({reason}); set --into to a folder you can write to"
+
+    assert unusable(Path("data"), error, setting="--into") == said
