@@ -14,9 +14,9 @@ from common.folders import unusable
 
 def full_database() -> sqlite3.OperationalError:
     with sqlite3.connect(":memory:") as database:
-        database.execute("PRAGMA max_page_count = 1")
+        database.execute("PRAGMA max_page_count = 2")
+        database.execute("CREATE TABLE t (x)")
         with pytest.raises(sqlite3.OperationalError) as raised:
-            database.execute("CREATE TABLE t (x)")
             database.execute("INSERT INTO t VALUES (zeroblob(10000))")
     return raised.value
 
