@@ -95,7 +95,10 @@ def test_a_sandbox_that_cannot_keep_its_data_is_one_line(advent, tmp_path):
     status, _, complained = advent("sandbox", SANDBOX_PORT=unused_port())
 
     assert status == 1
-    assert complained == "advent: DATA_DIR: data/sandbox cannot be used (File exists); set DATA_DIR to a folder you can write to\n"
+    assert (
+        complained
+        == "advent: DATA_DIR: data/sandbox cannot be used (File exists); set DATA_DIR to a folder you can write to\n"
+    )
 
 
 def test_a_folder_that_is_gone_is_one_line(advent, tmp_path, monkeypatch):

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from common.store import EmbeddedStore
 from tests.interleavings.explorer import explore
-from tests.interleavings.protocol import Budget, Protocol
+from tests.interleavings.protocol import Protocol
 from tests.interleavings.recovery import Recovery
+from tests.interleavings.states import Budget
 
 BUDGETS = (
     Budget(sleeps=1, passes=1),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from actors.hand_over import verdict
@@ -30,7 +30,8 @@ from common.ledger.terms import LEASE_MS
 from common.messages import QUEUE_NAMESPACE, Job
 from common.queue_scripts import SCRIPTS
 from common.store import connect, connect_async
-from tests.interleavings.snapshots import Snapshot, Snapshots
+from tests.interleavings.snapshots import Snapshots
+from tests.interleavings.states import Budget, Move, State, Worker
 
 SECOND = 1_000
 HOUR = 3_600_000
@@ -44,62 +45,6 @@ RETRIES = RetryPolicy(attempts_max=2, delay_ms=SECOND)
 ALIVE, SILENT = 9e15, 1
 SILENCE_MS = 3_000
 DEATHS_MAX = 3
-
-
-@dataclass(frozen=True)
-class Worker:
-    """What a process remembers; all of it is gone when it dies. `at`: what it does next."""
-
-    name: str
-    at: str = "fetch"
-    ready_id: str = ""
-    claim: Go | None = None
-    mail: str = ""
-    claims: int = 0
-
-    @property
-    def is_fresh(self) -> bool:
-        return self.at == "fetch" and self.claims == 0
-
-    def __hash__(self) -> int:
-        return hash((self.name, self.at, self.ready_id, self.mail, self.claims))
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How often each of these may happen yet; without an end to them there would be none to the orders."""
-
-    deaths: int = 0
-    sleeps: int = 0
-    passes: int = 0
-    leaves: int = 0
-    replays: int = 0
-    troubles: int = 0
-    copies: int = 0
-    tidings: int = 0
-    erasures: int = 0
-
-
-@dataclass(frozen=True)
-class State:
-    """
-    `accepted`: key → the bytes that the provider accepted under it; it remembers them, as Resend does for a day.
-
-    `heard`: its webhook told that the first mail arrived, of somebody not yet `forgotten`.
-    """
-
-    store: Snapshot
-    now_ms: int
-    workers: tuple[Worker, ...]
-    accepted: tuple[tuple[str, str], ...]
-    budget: Budget
-    left: bool = False
-    heard: bool = False
-    forgotten: bool = False
-    names: int = 2
-
-
-Move = tuple[Any, ...]
 
 
 class Protocol:

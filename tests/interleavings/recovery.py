@@ -9,7 +9,8 @@ from common.domain.delivery import Fate
 from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import step_delivery_id
 from common.ledger import keys
-from tests.interleavings.protocol import ALIVE, CADENCE, ENROLLMENT, SILENT, Budget, Protocol, State, Worker
+from tests.interleavings.protocol import ALIVE, CADENCE, ENROLLMENT, SILENT, Protocol
+from tests.interleavings.states import Budget, State, Worker
 
 TURNS = 60
 IN_DOUBT = "may have been accepted", "outcome of an earlier attempt was unknown"

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.interleavings.explorer import explore
-from tests.interleavings.protocol import Budget, Protocol
+from tests.interleavings.protocol import Protocol
 from tests.interleavings.recovery import Recovery
+from tests.interleavings.states import Budget
 
 pytestmark = pytest.mark.timeout(120)
 
