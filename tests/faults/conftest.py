@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 import redis.asyncio
 
-from actors import alerts
 from common.campaigns.loader import Campaign, load_campaign
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
-from common.settings import Settings
+from common.settings.settings import Settings
 from services.sandbox.simulation import Simulation
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LEDGER = "common/ledger/scripts"
-BROKER = "common/broker_scripts"
-PROVIDERS = "common/providers/scripts"
+BROKER = "common/queue/lua"
+PROVIDERS = "common/providers/lua"
 
 
 @dataclass(frozen=True)

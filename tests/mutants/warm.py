@@ -18,9 +18,10 @@ from typing import TextIO
 
 import pytest
 
-from common import queue_scripts
 from common.ledger import scripts
-from common.providers import budget, guard
+from common.providers import budget
+from common.providers.notion import creation_guard as guard
+from common.queue import lua_broker as queue_scripts
 from tests.mutants.planted import BROKER, PROVIDERS
 
 TOO_LONG = " (in too long a time)"
