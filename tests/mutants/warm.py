@@ -100,7 +100,7 @@ def _read_scripts_again() -> None:
     for name in queue_scripts.SCRIPTS:
         queue_scripts.SCRIPTS[name] = Path(BROKER, f"{name}.lua").read_text()
     budget._SCRIPT = Path(PROVIDERS, "budget.lua").read_text()
-    guard._SCRIPT = Path(PROVIDERS, "guard.lua").read_text()
+    guard._SCRIPT = Path(PROVIDERS, "notion/creation_guard.lua").read_text()
     scripts.load.cache_clear()
 
 

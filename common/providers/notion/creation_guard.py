@@ -1,7 +1,7 @@
 """
 Who may create a page, and what became of it: Notion has neither unique constraints nor idempotency keys.
 
-Two keys a person at most, `{advent}:mirror:create:<database>:<enrollment id>`, a HASH described in `scripts/guard.lua`.
+Two keys a person at most, `{advent}:mirror:create:<database>:<enrollment id>`: a HASH, see `creation_guard.lua`.
 """
 
 from __future__ import annotations
