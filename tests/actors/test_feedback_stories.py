@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from common.ledger.booking_views import reminder
 
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason, Status
@@ -12,8 +13,6 @@ from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import EnrollmentId, booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
 from common.errors import Ambiguous
 from common.ledger import views
-from common.ledger.booking_views import reminder
-from common.ledger.feedback import hear
 
 HOUR_MS = 3_600_000
 CHEN = enrollment_id("christmas_2025", "chen@example.org")
@@ -31,7 +30,7 @@ async def told(story, kind, delivery, *, who=CHEN, address="chen@example.org", m
         provider_id="re_1",
         address=address,
     )
-    await hear(story.ledger, feedback, webhook_id=f"resend:{id or f'{kind}-{now_ms}'}")
+    await story.ledger.feedback.record(feedback, webhook_id=f"resend:{id or f'{kind}-{now_ms}'}")
 
 
 async def until_h(story, hours: float) -> None:
@@ -150,6 +149,6 @@ async def test_a_webhook_that_is_quicker_than_a_lost_answer_spares_the_next_try(
     story.world = real
     await story.run()
 
-    record = (await story.ledger.enrollment(CHEN)).records[1]
+    record = (await story.ledger.enrollments.get(CHEN)).records[1]
     assert (quick.asked, record.fate, record.attempts, record.detail) == (1, DeliveryStatus.DELIVERED, 1, "re_1")
     assert subjects(story) == 7

@@ -47,7 +47,7 @@ def firsts(story) -> list[Mail]:
 
 
 async def record(story):
-    return (await story.ledger.enrollment(ADA)).records.get(1)
+    return (await story.ledger.enrollments.get(ADA)).records.get(1)
 
 
 async def letter(story):
@@ -80,8 +80,8 @@ async def test_what_the_list_does_not_show_waits_for_a_person_who_then_sends_it(
 
 async def test_a_mail_that_is_another_deliverys_is_not_taken_for_it(story, ada, lost):
     await lost(accepted=False)
-    subject = Mail.thawed((await story.ledger.read_hash(keys.delivery(FIRST)))["frozen"]).subject
-    second = (await story.ledger.enrollment(ADA)).records[2]
+    subject = Mail.thawed((await story.ledger.store.read_hash(keys.delivery(FIRST)))["frozen"]).subject
+    second = (await story.ledger.enrollments.get(ADA)).records[2]
     at_ms, mail = story.post_office.delivered_ms[0]
 
     story.post_office.delivered_ms[0] = (at_ms, replace_in(mail, subject=subject))
@@ -132,7 +132,7 @@ async def test_a_reminder_that_the_list_shows_beside_others_was_accepted(story, 
 
 async def test_of_several_that_may_be_it_none_is_chosen_and_nothing_is_sent(story, lost):
     await lost(accepted=False)
-    mail = Mail.thawed((await story.ledger.read_hash(keys.delivery(FIRST)))["frozen"])
+    mail = Mail.thawed((await story.ledger.store.read_hash(keys.delivery(FIRST)))["frozen"])
     story.post_office.delivered_ms += [(story.clock.now_ms() - HOUR_MS, mail)] * 2
 
     planned = await plan(story.world, await letter(story))
@@ -170,7 +170,7 @@ async def test_a_list_that_cannot_be_had_now_is_asked_for_again_and_costs_nothin
     await lost(accepted=True)
 
     assert await record(story) is None
-    held = await story.ledger.read_hash(keys.delivery(FIRST))
+    held = await story.ledger.store.read_hash(keys.delivery(FIRST))
     assert (held["attempts"], held["failures"]) == ("1", "1")
     story.post_office.list_trouble = None
     await story.run(until_ms=clock.now_ms() + 120_000)
@@ -258,7 +258,7 @@ async def test_a_plan_made_before_the_letter_was_replayed_and_buried_again_is_wo
 async def test_a_replay_beside_the_original_that_arrives_after_all_is_one_mail(story, lost):
     """The provider carries out the first request late: same bytes, same key."""
     await lost(accepted=False)
-    mail = Mail.thawed((await story.ledger.read_hash(keys.delivery(FIRST)))["frozen"])
+    mail = Mail.thawed((await story.ledger.store.read_hash(keys.delivery(FIRST)))["frozen"])
     planned = await plan(story.world, await letter(story))
     await story.world.mailer.send(mail, idempotency_key=f"christmas_2025/{FIRST}")
 

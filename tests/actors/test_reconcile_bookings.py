@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import redis.asyncio
+from common.ledger.views import counts
 
 from actors.upkeep.booking_sync import EVERY_MS, arrange, reconcile_bookings
 from common.campaigns.loader import Campaign
@@ -18,7 +19,6 @@ from common.domain.ids import booking_id, enrollment_id
 from common.errors import Failure, Misconfigured, Throttled, Transient
 from common.ledger import keys
 from common.ledger.ledger import Ledger
-from common.ledger.views import counts
 from common.settings.settings import Settings
 from services.sandbox.simulation import Simulation
 

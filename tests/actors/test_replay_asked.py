@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from common.ledger.replays import ask_replay
 
 from common.domain.delivery import DeliveryStatus
 from common.domain.ids import enrollment_id
 from common.errors import Permanent
 from common.ledger import keys, views
-from common.ledger.replays import ask_replay
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 FIRST = f"{ADA}/step-1"
@@ -44,7 +44,7 @@ async def test_what_the_provider_does_not_list_is_sent_again(story, buried, ada)
     assert (await views.dead_letter(story.ledger, FIRST)).asked_ms == story.clock.now_ms()
     await soon(story)
 
-    assert (await story.ledger.enrollment(ADA)).fate_of(1)[0] is DeliveryStatus.ACCEPTED
+    assert (await story.ledger.enrollments.get(ADA)).fate_of(1)[0] is DeliveryStatus.ACCEPTED
     assert len(story.post_office.inbox_of(ada.email)) == 1
 
 
@@ -73,12 +73,12 @@ async def test_what_cannot_be_looked_for_stays_and_says_why_in_the_letter_and_in
 async def test_a_letter_that_is_none_any_longer_cannot_be_asked_for_and_changes_nothing(story, buried):
     letter = await buried()
     await ask(story, letter)
-    await story.ledger.discard(FIRST, now_ms=story.clock.now_ms())
+    await story.ledger.dead_letters.discard(FIRST, now_ms=story.clock.now_ms())
 
     assert not await ask(story, letter)
     await soon(story)
 
-    assert (await story.ledger.enrollment(ADA)).fate_of(1)[0] is DeliveryStatus.DEAD
+    assert (await story.ledger.enrollments.get(ADA)).fate_of(1)[0] is DeliveryStatus.DEAD
     assert await story.ledger.client.exists(keys.delivery(FIRST)) == 0
 
 
@@ -88,7 +88,7 @@ async def test_a_letter_buried_again_since_must_be_asked_for_again(story, buried
     story.post_office.trouble = lambda _mail: refused.pop() if refused else None
     story.clock.advance(5)
 
-    await story.ledger.replay(FIRST, now_ms=story.clock.now_ms(), fresh=True)
+    await story.ledger.dead_letters.replay(FIRST, now_ms=story.clock.now_ms(), fresh=True)
     await soon(story)
 
     assert await views.dead_letter(story.ledger, FIRST) is not None

@@ -85,11 +85,11 @@ async def test_a_replayed_dead_letter_goes_out_once(story, ada):
     await story.run()
     letter = await anext(views.dead_letters(story.ledger))
 
-    await story.ledger.replay(letter.delivery_id, now_ms=story.clock.now_ms(), fresh=not letter.doubt)
+    await story.ledger.dead_letters.replay(letter.delivery_id, now_ms=story.clock.now_ms(), fresh=not letter.doubt)
     await story.run()
 
     assert len(story.post_office.inbox_of(ada.email)) == 7
-    assert (await story.ledger.enrollment(ADA)).fate_of(1)[0] is DeliveryStatus.ACCEPTED
+    assert (await story.ledger.enrollments.get(ADA)).fate_of(1)[0] is DeliveryStatus.ACCEPTED
 
 
 async def test_a_refusal_after_a_lost_answer_says_that_the_mail_may_be_out(story, ada):
@@ -111,7 +111,7 @@ async def test_retry_after_is_honoured_and_costs_no_attempt(story, ada, clock):
     await story.run(until_ms=anchor + HOUR_MS)
 
     assert story.post_office.delivered_ms[0][0] == anchor + 20 * 7_000
-    assert (await story.ledger.enrollment(ADA)).records[1].attempts == 1
+    assert (await story.ledger.enrollments.get(ADA)).records[1].attempts == 1
 
 
 @pytest.mark.timeout(180)
@@ -165,7 +165,7 @@ async def test_past_23_hours_an_unknown_outcome_is_never_sent_blindly(story, ada
 
     first = [mail for _, mail in story.post_office.delivered_ms if mail.tags["step"] == "step-1"]
     assert len(first) == 1
-    assert (await story.ledger.enrollment(ADA)).fate_of(1) == (DeliveryStatus.ACCEPTED, "sim_0")
+    assert (await story.ledger.enrollments.get(ADA)).fate_of(1) == (DeliveryStatus.ACCEPTED, "sim_0")
 
 
 @pytest.mark.timeout(120)
@@ -196,7 +196,9 @@ async def test_who_unsubscribes_after_the_second_mail_gets_no_third(story, ada, 
     anchor = clock.now_ms()
     await story.signs_up(ada)
     await story.run(until_ms=anchor + 30 * HOUR_MS)
-    await story.ledger.unsubscribe(ADA, mark=story.ledger.mark(ada.email), now_ms=clock.now_ms())
+    await story.ledger.enrollments.unsubscribe(
+        ADA, mark=story.ledger.store.address_hash(ada.email), now_ms=clock.now_ms()
+    )
     await story.run()
 
     assert offsets_h(story, ada.email, anchor) == [0, 24]

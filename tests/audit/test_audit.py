@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from common.ledger.forget import forget, traces_of
 
 from common.domain.ids import enrollment_id
 from common.domain.mail import Mail
 from common.errors import Misconfigured
-from common.ledger.forget import forget, traces_of
 from common.providers.resend.mailer import ResendMailer
 from services.sandbox.ids import SENDING_KEY
 from tests import columns

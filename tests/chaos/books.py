@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from common.ledger.views import QUEUES
 
 from common.domain.delivery import Record
 from common.domain.enrollment import Enrollment
 from common.ledger import keys
 from common.ledger.booking_codec import read_reminders
 from common.ledger.codec import read_enrollment
-from common.ledger.views import QUEUES
 
 ALWAYS = "reconcile_bookings"
 """The queue whose job waits for its next turn as long as anything lives."""
@@ -149,7 +149,7 @@ def reminders(client: redis.Redis, bookings: Iterable[str]) -> dict[str, dict[st
     """Booking → the fate of each of its reminders; of one that nobody knows, none."""
     found = {}
     for booking in bookings:
-        fields = client.hgetall(keys.meeting(booking))
+        fields = client.hgetall(keys.guest(booking))
         found[booking] = read_reminders({name.decode(): text.decode() for name, text in fields.items()})
     return found
 

@@ -58,7 +58,7 @@ async def click(console: Console, what: str, letter: Any, **fields: str) -> Answ
 
 
 async def fate(story: Simulation) -> DeliveryStatus:
-    enrollment = await story.ledger.enrollment(ADA)
+    enrollment = await story.ledger.enrollments.get(ADA)
     assert enrollment is not None
     return enrollment.fate_of(1)[0]
 

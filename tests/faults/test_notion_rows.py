@@ -71,7 +71,7 @@ class Told:
         assert await self.story.ledger.client.zcard(keys.CHANGED) == 0
 
     async def the_mail_has_gone(self) -> None:
-        known = await self.story.ledger.enrollment(ADA)
+        known = await self.story.ledger.enrollments.get(ADA)
         assert known is not None
         assert known.fate_of(1)[0] is DeliveryStatus.ACCEPTED
 

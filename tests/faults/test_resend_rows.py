@@ -129,7 +129,7 @@ class Told:
         return sum(asked.method == "POST" for asked in self.server.asked)
 
     async def fate(self) -> tuple[DeliveryStatus, str]:
-        known = await self.story.ledger.enrollment(ADA)
+        known = await self.story.ledger.enrollments.get(ADA)
         assert known is not None
         return known.fate_of(1)
 
@@ -227,7 +227,7 @@ async def test_who_is_told_to_wait_waits_and_spends_nothing(
 
         assert (await it.fate())[0] is DeliveryStatus.ACCEPTED
         assert it.asked() == 10
-        known = await story.ledger.enrollment(ADA)
+        known = await story.ledger.enrollments.get(ADA)
         assert known is not None
         assert known.records[1].attempts == 1
         assert heard.names == []

@@ -39,17 +39,17 @@ async def ada_was_sent_her_first(site: Site) -> None:
     """Signed up, classified, and her first mail was accepted."""
     await site.signs_up(person("ada", red_systems=1))
     ledger, now_ms = site.door.intake.ledger, site.clock.now_ms()
-    enrollment = await ledger.enrollment(ADA)
+    enrollment = await ledger.enrollments.get(ADA)
     assert enrollment is not None
-    await ledger.enroll(enrollment, now_ms=now_ms, announce=False)
+    await ledger.signups.enroll(enrollment, now_ms=now_ms, announce=False)
     await site.store.zadd(keys.HEARTBEATS, {"w1": 9e15})
-    claim: Any = await ledger.claim(ledger.deliveries(ADA)[0], worker="w1", now_ms=now_ms)
-    await ledger.freeze(claim, "mail", now_ms=now_ms)
-    assert await ledger.settle(claim, "accepted", "re_1", now_ms=now_ms)
+    claim: Any = await ledger.deliveries.claim(ledger.deliveries(ADA)[0], worker="w1", now_ms=now_ms)
+    await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
+    assert await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms)
 
 
 async def ada(site: Site) -> Any:
-    return await site.door.intake.ledger.enrollment(ADA)
+    return await site.door.intake.ledger.enrollments.get(ADA)
 
 
 async def test_a_delivery_is_accepted_and_written_down(site: Site, clock: VirtualClock) -> None:

@@ -18,7 +18,7 @@ def link(address: str = DUNYA, *, key: str = SECRET_KEY) -> str:
 
 
 async def status_of(site: Site, address: str = DUNYA) -> str:
-    enrollment = await site.door.intake.ledger.enrollment(enrollment_id("christmas_2025", address))
+    enrollment = await site.door.intake.ledger.enrollments.get(enrollment_id("christmas_2025", address))
     return f"{enrollment.status} {enrollment.exit_reason or ''}".strip() if enrollment else "unknown"
 
 

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from common.ledger.forget import forget, traces_of
+
 from actors.sending.failure_policy import verdict
 from common.domain.cadence import Cadence
 from common.domain.contact import Assessment
@@ -23,11 +25,9 @@ from common.domain.ids import DeliveryId, enrollment_id, step_delivery_id
 from common.domain.retry import RetryPolicy
 from common.errors import Ambiguous
 from common.ledger import keys
-from common.ledger.answers import ClaimGranted, ClaimRefused
-from common.ledger.feedback import hear
-from common.ledger.forget import forget, traces_of
+from common.ledger.constants import LEASE_MS
+from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.ledger import Ledger
-from common.ledger.terms import LEASE_MS
 from common.queue.job import QUEUE_NAMESPACE, Job
 from common.queue.lua_broker import SCRIPTS
 from common.store.clients import connect, connect_async
@@ -69,9 +69,9 @@ class Protocol:
         self.client.flushall()
         names = [f"w{number + 1}" for number in range(workers)]
         self.client.zadd(keys.HEARTBEATS, dict.fromkeys(names, ALIVE))
-        self._run(self.ledger.accept(ADA, webhook_id="signup:1", received_ms=NOW_MS))
-        known = self._run(self.ledger.enrollment(ENROLLMENT))
-        self._run(self.ledger.enroll(known, now_ms=NOW_MS, announce=False))
+        self._run(self.ledger.signups.accept(ADA, webhook_id="signup:1", received_ms=NOW_MS))
+        known = self._run(self.ledger.enrollments.get(ENROLLMENT))
+        self._run(self.ledger.signups.enroll(known, now_ms=NOW_MS, announce=False))
         # Not of this play: the webhook's answer expires, and the mirror has its own job.
         self.client.delete(keys.webhook("signup:1"), keys.CHANGED, NOISE)
         for queue in ("classify", "notion_sync"):
@@ -159,7 +159,7 @@ class Protocol:
     def _claim(self, worker: Worker) -> Worker:
         self.ledger._calls = worker.claims
         job = DeliveryId(worker.ready_id.partition("@")[0])
-        claim = self._run(self.ledger.claim(job, worker=worker.name, now_ms=self._state.now_ms))
+        claim = self._run(self.ledger.deliveries.claim(job, worker=worker.name, now_ms=self._state.now_ms))
         worker = replace(worker, claims=worker.claims + 1)
         if isinstance(claim, ClaimRefused):
             return replace(worker, at="acknowledge")
@@ -169,7 +169,7 @@ class Protocol:
     def _freeze(self, worker: Worker) -> Worker:
         assert worker.claim is not None
         mail = f"rendered by {worker.name}"
-        answer = self._run(self.ledger.freeze(worker.claim, mail, now_ms=self._state.now_ms))
+        answer = self._run(self.ledger.deliveries.freeze(worker.claim, mail, now_ms=self._state.now_ms))
         if isinstance(answer, ClaimRefused):
             at = {"exited": "settle skipped", "held": "settle held"}.get(answer.why, "acknowledge")
             return replace(worker, at=at)
@@ -210,7 +210,7 @@ class Protocol:
         assert claim is not None
         is_late = self.client.hget(keys.delivery(claim.delivery_id), "fence") != str(claim.fence).encode()
         before = self.snapshots.take() if is_late else None
-        settled = self._run(self.ledger.settle(claim, outcome, detail, now_ms=self._state.now_ms, **more))
+        settled = self._run(self.ledger.deliveries.settle(claim, outcome, detail, now_ms=self._state.now_ms, **more))
         if is_late:
             assert settled is None, f"{worker.name} settled a claim that it had lost"
             assert self.snapshots.take() == before, "a refused settle changed something"
@@ -261,7 +261,7 @@ class Protocol:
         self._script("takeover", "", SILENCE_MS, DEATHS_MAX, queue="")
 
     def sweep(self) -> None:
-        self._run(self.ledger.sweep("0", now_ms=self._state.now_ms))
+        self._run(self.ledger.schedule.sweep("0", now_ms=self._state.now_ms))
 
     def passes(self, what: str) -> None:
         self._spend("passes")
@@ -269,7 +269,11 @@ class Protocol:
 
     def leave(self) -> None:
         self._spend("leaves")
-        self._run(self.ledger.unsubscribe(ENROLLMENT, mark=self.ledger.mark(ADA.email), now_ms=self._state.now_ms))
+        self._run(
+            self.ledger.enrollments.unsubscribe(
+                ENROLLMENT, mark=self.ledger.store.address_hash(ADA.email), now_ms=self._state.now_ms
+            )
+        )
         self._state = replace(self._state, left=True)
 
     def copy(self) -> None:
@@ -281,7 +285,7 @@ class Protocol:
 
     def replay(self) -> None:
         self._spend("replays")
-        self._run(self.ledger.replay(FIRST, now_ms=self._state.now_ms, fresh=False))
+        self._run(self.ledger.dead_letters.replay(FIRST, now_ms=self._state.now_ms, fresh=False))
 
     def hear(self) -> None:
         """The provider's webhook: the first mail arrived. It may well be quicker than the answer to our own request."""
@@ -297,7 +301,7 @@ class Protocol:
             provider_id="re_1",
             address=ADA.email,
         )
-        self._run(hear(self.ledger, told, webhook_id="resend:1"))
+        self._run(self.ledger.feedback.record(told, webhook_id="resend:1"))
         self._state = replace(self._state, heard=not self._state.forgotten)
 
     def forget(self) -> None:
@@ -310,7 +314,7 @@ class Protocol:
 
     def known(self) -> Enrollment | None:
         """None once she is forgotten, and only then."""
-        found: Enrollment | None = self._run(self.ledger.enrollment(ENROLLMENT))
+        found: Enrollment | None = self._run(self.ledger.enrollments.get(ENROLLMENT))
         assert (found is None) == self._state.forgotten, f"forgotten: {self._state.forgotten}, and {found} is known"
         return found
 
@@ -339,7 +343,7 @@ class Protocol:
     def replay_all(self) -> None:
         for job in self.client.zrange(keys.DEAD, 0, -1):
             delivery = DeliveryId(job.decode())
-            self._run(self.ledger.replay(delivery, now_ms=self._state.now_ms, fresh=False))
+            self._run(self.ledger.dead_letters.replay(delivery, now_ms=self._state.now_ms, fresh=False))
 
     # Parts
 

@@ -21,7 +21,7 @@ async def test_an_empty_store_says_from_now_on_how_it_is_written(store: redis.as
 async def test_a_store_that_says_nothing_is_judged_by_one_person(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
 ) -> None:
-    await ledger.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
 
     assert await problem_with_format_async(store) is None
     assert await store.get(keys.FORMAT) == FORMAT.encode()

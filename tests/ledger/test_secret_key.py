@@ -9,9 +9,9 @@ from common.domain.contact import Assessment
 from common.domain.enrollment import ExitReason
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys, new_secret_key
-from common.ledger.answers import ClaimRefused
+from common.ledger.deliveries import ClaimRefused
 from common.ledger.ledger import Ledger
-from common.ledger.new_secret_key import Carried, accept_new_key
+from common.ledger.secret_key_change import Carried, accept_new_key
 from common.store.clients import connect
 from common.store.secret_key import is_another, is_the_stores, is_the_stores_async
 
@@ -59,15 +59,15 @@ async def left(ledger: Ledger, clock) -> Ledger:
     for number in range(600):
         email = f"p{number}@example.org"
         person = Assessment(email=email, first_name="P", assessment_score=50)
-        await ledger.accept(person, webhook_id=f"signup:{number}", received_ms=now_ms)
-        await ledger.enroll(
-            await ledger.enrollment(enrollment_id("christmas_2025", email)), now_ms=now_ms, announce=False
+        await ledger.signups.accept(person, webhook_id=f"signup:{number}", received_ms=now_ms)
+        await ledger.signups.enroll(
+            await ledger.enrollments.get(enrollment_id("christmas_2025", email)), now_ms=now_ms, announce=False
         )
     for number, reason in ((1, ExitReason.UNSUBSCRIBED), (599, ExitReason.COMPLAINED), (7, ExitReason.STOPPED)):
         email = f"p{number}@example.org"
-        mark = ledger.mark(email) if reason is not ExitReason.STOPPED else None
-        await ledger.exit(enrollment_id("christmas_2025", email), reason, mark=mark, now_ms=now_ms)
-    await ledger.client.hset(keys.SUPPRESSED, ledger.mark("caller@example.org"), f"bounced {now_ms}")
+        mark = ledger.store.address_hash(email) if reason is not ExitReason.STOPPED else None
+        await ledger.enrollments.exit(enrollment_id("christmas_2025", email), reason, mark=mark, now_ms=now_ms)
+    await ledger.client.hset(keys.SUPPRESSED, ledger.store.address_hash("caller@example.org"), f"bounced {now_ms}")
     await is_the_stores_async(ledger.client, OLD)
     return ledger
 

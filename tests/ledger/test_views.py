@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from common.ledger.views import counts
 
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
 from common.domain.reminders import ReminderRules
 from common.ledger import keys
-from common.ledger.account import account
 from common.ledger.ledger import Ledger
-from common.ledger.views import counts
 from tests.ledger.test_transitions import ADA, HOUR_MS, enrolled, go, send
 
 RULES = ReminderRules(before_ms=(("2h", 2 * HOUR_MS),), minimum_notice_ms=2 * HOUR_MS)
@@ -48,7 +47,7 @@ async def test_a_worker_lives_while_it_was_heard_of_within_four_seconds(ledger: 
 @pytest.mark.parametrize("provider", ["resend", "notion", "calcom"])
 async def test_each_provider_in_trouble_is_named(ledger: Ledger, clock: VirtualClock, provider: str):
     now = clock.now_ms()
-    await ledger.trouble(provider, whose="a", reason="503", provider_wide=True, now_ms=now)
+    await ledger.circuits.report_failure(provider, whose="a", reason="503", provider_wide=True, now_ms=now)
 
     assert list((await counts(ledger, now_ms=now)).circuits) == [provider]
 
@@ -64,7 +63,7 @@ async def test_an_account_tells_of_each_person_what_waits_and_what_is_under_way(
 
     (person,) = (await account(ledger, RULES, now_ms=later)).people
 
-    assert person.enrollment == await ledger.enrollment(ADA)
+    assert person.enrollment == await ledger.enrollments.get(ADA)
     assert person.under_way == {2}
     assert person.waits[3] == now + 72 * HOUR_MS
     assert not person.is_held
@@ -75,7 +74,7 @@ async def test_an_account_tells_who_is_held(ledger: Ledger, ada: Assessment, clo
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     if how == "held":
-        await ledger.hold(ADA, "booked", now_ms=now)
+        await ledger.enrollments.hold(ADA, "booked", now_ms=now)
     else:
         await ledger.client.hset(keys.PAUSES, ADA, "{}")
 
@@ -106,6 +105,6 @@ async def test_an_account_tells_that_everybody_waits(ledger: Ledger, clock: Virt
     elif why == "the queue is paused":
         await ledger.client.sadd(keys.PAUSED_QUEUES, "send")
     else:
-        await ledger.trouble("resend", whose="a", reason="503", provider_wide=True, now_ms=now)
+        await ledger.circuits.report_failure("resend", whose="a", reason="503", provider_wide=True, now_ms=now)
 
     assert (await account(ledger, RULES, now_ms=now)).is_waiting

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import redis.asyncio
+from common.ledger.figures import read_figures
 from prometheus_client import REGISTRY
 
 from actors.upkeep.gauges import refresh
 from common.ledger import keys
-from common.ledger.figures import read_figures
 from common.ledger.ledger import Ledger
 from common.store.clients import connect_async
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from common.ledger.forget import forget, traces_of
+
 from tests.rebuild.conftest import House
 
 

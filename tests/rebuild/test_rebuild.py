@@ -157,7 +157,9 @@ async def test_who_left_stays_gone_and_suppressed(house: House, ada, reason):
     await house.simulation.signs_up(ada)
     await house.until(30)
     ledger = house.world.ledger
-    await ledger.exit(enrollment_id("christmas_2025", ada.email), reason, mark=ledger.mark(ada.email), now_ms=1)
+    await ledger.enrollments.exit(
+        enrollment_id("christmas_2025", ada.email), reason, mark=ledger.store.address_hash(ada.email), now_ms=1
+    )
     await house.until(31)
     await house.loses_its_store()
     await house.rebuilds()
@@ -166,7 +168,7 @@ async def test_who_left_stays_gone_and_suppressed(house: House, ada, reason):
     assert await house.inbox(ada) == STEPS[:2]
     again = await house.record(ada)
     assert (again.status, again.exit_reason) == (Status.EXITED, reason)
-    assert await house.store.hexists(keys.SUPPRESSED, ledger.mark(ada.email))
+    assert await house.store.hexists(keys.SUPPRESSED, ledger.store.address_hash(ada.email))
     assert (await house.simulation.signs_up(ada)).answer == "duplicate"
     await house.until(400)
     assert await house.inbox(ada) == STEPS[:2]
@@ -176,7 +178,9 @@ async def test_who_left_without_a_column_for_reasons_is_not_written_to_either(ho
     await house.simulation.signs_up(ada)
     await house.until(30)
     ledger = house.world.ledger
-    await ledger.unsubscribe(enrollment_id("christmas_2025", ada.email), mark=ledger.mark(ada.email), now_ms=1)
+    await ledger.enrollments.unsubscribe(
+        enrollment_id("christmas_2025", ada.email), mark=ledger.store.address_hash(ada.email), now_ms=1
+    )
     await house.until(31)
     await house.loses_its_store()
     await house.rebuilds()
@@ -214,7 +218,7 @@ async def test_a_mail_that_failed_before_is_a_dead_letter_and_can_be_replayed(ho
     assert letter.reason.startswith("no date in Notion, although the sequence went on")
     await house.until(90)
     assert await house.inbox(ada) == ["step-1", "step-3"]
-    assert await house.world.ledger.replay(letter.delivery_id, now_ms=house.clock.now_ms(), fresh=True)
+    assert await house.world.ledger.dead_letters.replay(letter.delivery_id, now_ms=house.clock.now_ms(), fresh=True)
     await house.until(91)
     assert await house.inbox(ada) == ["step-1", "step-3", "step-2"]
 
@@ -288,14 +292,16 @@ async def test_merging_leaves_a_step_that_is_being_sent_to_whoever_sends_it(hous
     from actors.classify import classify as classified
 
     await classified(house.world, classify)
-    claim = await house.world.ledger.claim(f"{classify}/step-1", worker="simulated", now_ms=house.clock.now_ms())
+    claim = await house.world.ledger.deliveries.claim(
+        f"{classify}/step-1", worker="simulated", now_ms=house.clock.now_ms()
+    )
 
     await house.rebuilds()
 
     enrollment = await house.record(ada)
     assert sorted(enrollment.records) == [2, 3]
     assert enrollment.next_step == 4
-    assert await house.world.ledger.settle(claim, "accepted", "id", now_ms=house.clock.now_ms())
+    assert await house.world.ledger.deliveries.settle(claim, "accepted", "id", now_ms=house.clock.now_ms())
 
 
 async def test_what_is_overdue_is_due_at_once_but_not_all_of_it_together(house: House, ada):
