@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import count
 from typing import Any, Literal
 
 from common.domain.cadence import Cadence
@@ -78,15 +77,16 @@ class Deliveries:
 
     def __init__(self, store: Store, *, campaign: str, cadence: Cadence) -> None:
         self._store, self._campaign, self._cadence = store, campaign, cadence
-        self._calls = count(1)
+        self._calls = 0
 
     async def claim(self, delivery_id: DeliveryId, *, worker: str, now_ms: int) -> ClaimGranted | ClaimRefused:
         """The right to send one delivery, under a lease; see `claim` in `lua/deliveries.lua` for each answer."""
         delivery = delivery_of(delivery_id)
         if delivery.step is not None and not 1 <= delivery.step <= self._cadence.length:
             return ClaimRefused("unknown")
+        self._calls += 1
         given = {
-            "claim_id": f"{worker}#{next(self._calls)}",
+            "claim_id": f"{worker}#{self._calls}",
             "campaign": self._campaign,
             "minimum_gap_ms": self._cadence.minimum_gap_ms if delivery.gap_applies else None,
             "next": self._next(delivery),

@@ -51,7 +51,7 @@ class FeedbackLog:
 
         `webhook_id` (`resend:msg_…`) is remembered for 45 days; a repetition gets the answer that the first one got.
         """
-        has_left = feedback.ends is not None and feedback.address is not None
+        is_suppressed = feedback.ends and feedback.address
         repeated, line = await self._store.run_json(
             "feedback.record",
             [keys.webhook(webhook_id)],
@@ -62,7 +62,7 @@ class FeedbackLog:
                 "event_ms": feedback.event_ms,
                 "detail": feedback.detail,
                 "ends": feedback.ends,
-                "address_hash": self._store.address_hash(feedback.address or "") if has_left else None,
+                "address_hash": self._store.address_hash(feedback.address or "") if is_suppressed else None,
                 "provider_id": shortened(feedback.provider_id),
                 "mailed_ms": feedback.mailed_ms,
                 "remember_ms": REMEMBER_WEBHOOK_MS,

@@ -3,7 +3,7 @@
 from prometheus_client import REGISTRY
 
 from actors import circuit_log
-from common.ledger.ledger import MAIL, MIRROR
+from common.ledger.constants import MAIL, MIRROR
 from common.ledger.pauses import Pause
 
 
@@ -13,7 +13,7 @@ def gauge(name, **labels):
 
 async def test_trouble_and_pause_are_shown_by_every_worker(story, clock):
     now = clock.now_ms()
-    await story.ledger.circuits.report_failure(MAIL, whose="a", reason="connect", provider_wide=True, now_ms=now)
+    await story.ledger.circuits.report_failure(MAIL, id="a", reason="connect", provider_wide=True, now_ms=now)
     await story.ledger.pauses.start(None, Pause(since_ms=now, by="zoë", reason=""))
     await circuit_log.update_gauges(story.ledger)
     assert gauge("advent_circuit_open", provider=MAIL) == 1

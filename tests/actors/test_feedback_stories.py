@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from common.ledger.booking_views import reminder
 
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason, Status
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import EnrollmentId, booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
 from common.errors import Ambiguous
-from common.ledger import views
+from tests.ledger_reads import dead_letters_of, record_of, timeline_of
 
 HOUR_MS = 3_600_000
 CHEN = enrollment_id("christmas_2025", "chen@example.org")
@@ -107,7 +106,7 @@ async def test_an_answer_that_was_lost_comes_by_webhook_and_is_not_asked_for_aga
 
     assert asked == [f"step-{step}" for step in range(1, 8)]
     assert story.board.rows[CHEN].records[1].fate is DeliveryStatus.DELIVERED
-    assert [letter async for letter in views.dead_letters(story.ledger)] == []
+    assert await dead_letters_of(story.ledger) == []
 
 
 async def test_a_reminder_that_bounces_is_the_last(story, clock):
@@ -120,10 +119,10 @@ async def test_a_reminder_that_bounces_is_the_last(story, clock):
 
     assert subjects(story) == 1
     last = reminder_delivery_id(booking_id("uid-1"), start_ms=start_ms, name="2h")
-    fates = [(await reminder(story.ledger, delivery))[1] for delivery in (bounced, last)]
+    fates = [(await record_of(story.ledger, delivery)) for delivery in (bounced, last)]
     assert [(one.fate, one.detail) for one in fates[1:]] == [(DeliveryStatus.SKIPPED, "bounced")]
     assert fates[0].fate is DeliveryStatus.BOUNCED
-    lines = [entry.what for entry in await views.timeline(story.ledger, CHEN)]
+    lines = [entry.what for entry in await timeline_of(story.ledger, CHEN)]
     assert "reminder 72h bounced" in lines
     assert lines.count("reminder 72h accepted") == 1
 

@@ -7,16 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from common.ledger.forget import forget, traces_of
 
 from common.domain.contact import Assessment
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
 from common.errors import Permanent
-from common.ledger import keys, views
+from common.ledger import keys
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import Pause
+from common.ledger.reads.store_stats import read_store_stats
 
 HOUR_MS = 3_600_000
 DUNYA = "dunya@salon.example"
@@ -48,7 +48,7 @@ async def naming(store) -> dict[str, str]:
 
 
 async def erased(story, address: str = DUNYA) -> None:
-    await forget(story.ledger, await traces_of(story.ledger, address), now_ms=story.clock.now_ms())
+    await story.ledger.contacts.forget(await story.ledger.contacts.traces(address), now_ms=story.clock.now_ms())
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ async def test_nothing_in_the_store_names_them_any_more_and_everybody_else_is_as
 async def test_what_is_counted_is_what_is_left(known):
     await erased(known)
 
-    counted = await views.counts(known.ledger, now_ms=known.clock.now_ms())
+    counted = await read_store_stats(known.ledger, now_ms=known.clock.now_ms())
     assert counted.people == {"accepted": 0, "active": 1, "completed": 0, "exited": 0}
     assert counted.deliveries == {"accepted": 3, "skipped": 2}
     assert (counted.dead, counted.suppressed, counted.paused_people) == (0, 1, 0)
@@ -243,7 +243,7 @@ async def test_whoever_only_left_may_sign_up_and_is_kept_beside_who_was_forgotte
     await erased(known)
     other = enrollment_id("christmas_2025", boris.email)
     await known.ledger.enrollments.unsubscribe(
-        other, mark=known.ledger.store.address_hash(boris.email), now_ms=known.clock.now_ms()
+        other, address_hash=known.ledger.store.address_hash(boris.email), now_ms=known.clock.now_ms()
     )
     spring = Ledger(known.ledger.client, campaign="spring", cadence=known.ledger.cadence, secret_key="k" * 32)
     answers = await asyncio.gather(

@@ -10,9 +10,10 @@ import pytest
 from common.domain.catch_up import departures
 from common.domain.ids import enrollment_id
 from common.errors import Ambiguous, Misconfigured, Transient
-from common.ledger import backlog, keys, views
+from common.ledger import backlog, keys
 from common.ledger.pauses import Pause
 from services.sandbox.simulation import Simulation
+from tests.ledger_reads import dead_letters_of
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -94,7 +95,7 @@ async def test_who_leaves_during_a_pause_gets_nothing_after_it(story, ada, clock
     await story.ledger.pauses.start(None, said(story))
     await story.run(until_ms=anchor + 30 * HOUR_MS)
     await story.ledger.enrollments.unsubscribe(
-        ADA, mark=story.ledger.store.address_hash(ada.email), now_ms=clock.now_ms()
+        ADA, address_hash=story.ledger.store.address_hash(ada.email), now_ms=clock.now_ms()
     )
 
     assert await planned(story) == []
@@ -137,7 +138,7 @@ async def test_when_nobody_can_be_reached_nobody_is_buried_and_little_is_asked(s
     await story.run()
 
     assert asked < hours * 120 + 30
-    assert [letter async for letter in views.dead_letters(story.ledger)] == []
+    assert await dead_letters_of(story.ledger) == []
     for address in addresses:
         sent = hours_of(story, address, anchor)
         assert len(sent) == 7

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from common.ledger.forget import forget, traces_of
 
 from common.domain.ids import enrollment_id
 from common.domain.mail import Mail
@@ -28,7 +27,7 @@ async def test_a_whole_sequence_is_0_0_0(house: House, ada, boris, audited):
 
 async def test_a_forgotten_persons_later_signup_leaves_an_audit_clean(house: House, ada, boris, audited):
     ledger = house.world.ledger
-    await forget(ledger, await traces_of(ledger, ada.email), now_ms=house.world.clock.now_ms())
+    await ledger.contacts.forget(await ledger.contacts.traces(ada.email), now_ms=house.world.clock.now_ms())
     await house.simulation.signs_up(ada)
     await house.simulation.signs_up(boris)
     await house.until(80)

@@ -25,4 +25,4 @@ ONCE, LONG_AGO = NOW_MS - KEY_REMEMBERED_MS + 1, NOW_MS - KEY_REMEMBERED_MS
 def test_what_may_be_out_is_never_sent_blindly(
     is_reminder: bool, doubt: bool, first_ms: int | None, way: Way | None
 ) -> None:
-    assert way_at_once(is_reminder=is_reminder, doubt=doubt, first_ms=first_ms, now_ms=NOW_MS) is way
+    assert way_at_once(is_reminder=is_reminder, outcome_unknown=doubt, first_ms=first_ms, now_ms=NOW_MS) is way

@@ -148,7 +148,7 @@ def test_sent_counts_what_the_provider_accepted_and_nothing_else():
     ],
 )
 def test_a_try_of_unknown_outcome_is_repeated_only_while_the_provider_remembers_its_key(first, doubt, age, allowed):
-    assert may_repeat(first_ms=first, doubt=doubt, now_ms=age) is allowed
+    assert may_repeat(first_ms=first, outcome_unknown=doubt, now_ms=age) is allowed
 
 
 @given(st.text(max_size=60), st.text(min_size=1, max_size=40))

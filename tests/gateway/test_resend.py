@@ -13,7 +13,6 @@ from common.domain.enrollment import ExitReason
 from common.domain.feedback import FeedbackKind
 from common.domain.ids import enrollment_id
 from common.ledger import keys
-from common.ledger.feedback import told
 from common.store.embedded import EmbeddedStore
 from services.gateway.webhooks.resend_payload import KINDS, read
 from tests.gateway.conftest import Opener, Site, person, secret
@@ -96,7 +95,7 @@ async def test_each_event_has_its_meaning(
 
     enrollment = await ada(site)
     assert (answer.status, enrollment.fate_of(1)[0], enrollment.exit_reason) == (202, fate, reason)
-    assert [one.kind for one in await told(site.door.intake.ledger, ADA)] == ([kind] if kind else [])
+    assert [one.kind for one in await site.door.intake.ledger.feedback.of(ADA)] == ([kind] if kind else [])
     assert await site.store.hlen(keys.SUPPRESSED) == (1 if reason else 0)
 
 
@@ -171,7 +170,7 @@ async def test_a_repeated_id_gets_the_same_bytes_and_does_nothing(site: Site, cl
     again = await resend_posts(site, event("opened"), id="msg_1")
 
     assert (again.status, again.body) == (202, first.body)
-    assert [one.times for one in await told(site.door.intake.ledger, ADA)] == [1]
+    assert [one.times for one in await site.door.intake.ledger.feedback.of(ADA)] == [1]
 
 
 @pytest.mark.parametrize("wrong", [{"type": None}, {"type": 7}, {"type": ""}, {"type": ["email.sent"]}])

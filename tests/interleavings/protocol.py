@@ -14,9 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from common.ledger.forget import forget, traces_of
-
-from actors.sending.failure_policy import verdict
+from actors.sending.failure_policy import decide
 from common.domain.cadence import Cadence
 from common.domain.contact import Assessment
 from common.domain.enrollment import Enrollment
@@ -157,7 +155,7 @@ class Protocol:
         return replace(worker, at="claim" if begun else "acknowledge")
 
     def _claim(self, worker: Worker) -> Worker:
-        self.ledger._calls = worker.claims
+        self.ledger.deliveries._calls = worker.claims
         job = DeliveryId(worker.ready_id.partition("@")[0])
         claim = self._run(self.ledger.deliveries.claim(job, worker=worker.name, now_ms=self._state.now_ms))
         worker = replace(worker, claims=worker.claims + 1)
@@ -171,7 +169,7 @@ class Protocol:
         mail = f"rendered by {worker.name}"
         answer = self._run(self.ledger.deliveries.freeze(worker.claim, mail, now_ms=self._state.now_ms))
         if isinstance(answer, ClaimRefused):
-            at = {"exited": "settle skipped", "held": "settle held"}.get(answer.why, "acknowledge")
+            at = {"exited": "settle skipped", "held": "settle held"}.get(answer.reason, "acknowledge")
             return replace(worker, at=at)
         assert not self._state.left, "the last line before the provider let a mail to somebody who had left through"
         return replace(worker, at="hand over", mail=answer[0])
@@ -181,7 +179,7 @@ class Protocol:
         if how != "heard":
             self._spend("troubles")
         if how != "refused":
-            self._accept(worker.claim.delivery_id, worker.mail)
+            self._accept(worker.claim.id, worker.mail)
         return replace(worker, at="settle accepted" if how == "heard" else "settle failed")
 
     def _accept(self, key: str, mail: str) -> None:
@@ -201,14 +199,14 @@ class Protocol:
 
     def _settle_failed(self, worker: Worker) -> Worker:
         assert worker.claim is not None
-        decided = verdict(Ambiguous("read_timeout"), worker.claim, RETRIES)
+        decided = decide(Ambiguous("read_timeout"), worker.claim, RETRIES)
         due_ms = self._state.now_ms + decided.wait_ms if decided.wait_ms is not None else None
         return self._settle(worker, decided.outcome, decided.reason, due_ms=due_ms, doubt=decided.doubt)
 
     def _settle(self, worker: Worker, outcome: Any, detail: str, **more: Any) -> Worker:
         claim = worker.claim
         assert claim is not None
-        is_late = self.client.hget(keys.delivery(claim.delivery_id), "fence") != str(claim.fence).encode()
+        is_late = self.client.hget(keys.delivery(claim.id), "fence") != str(claim.fence).encode()
         before = self.snapshots.take() if is_late else None
         settled = self._run(self.ledger.deliveries.settle(claim, outcome, detail, now_ms=self._state.now_ms, **more))
         if is_late:
@@ -226,9 +224,9 @@ class Protocol:
             held = other.claim
             if other.name == worker.name or held is None or other.at == "acknowledge":
                 continue
-            if (held.delivery_id, held.fence) == (claim.delivery_id, claim.fence - 1):
+            if (held.id, held.fence) == (claim.id, claim.fence - 1):
                 is_gone = self._score(other) != ALIVE or self._lease_over()
-                assert is_gone, f"{worker.name} and {other.name} both have {claim.delivery_id}"
+                assert is_gone, f"{worker.name} and {other.name} both have {claim.id}"
 
     def _lease_over(self) -> bool:
         # Claims are made at the instants the clock stood at; only a pass of the lease ends one by time.
@@ -271,7 +269,7 @@ class Protocol:
         self._spend("leaves")
         self._run(
             self.ledger.enrollments.unsubscribe(
-                ENROLLMENT, mark=self.ledger.store.address_hash(ADA.email), now_ms=self._state.now_ms
+                ENROLLMENT, address_hash=self.ledger.store.address_hash(ADA.email), now_ms=self._state.now_ms
             )
         )
         self._state = replace(self._state, left=True)
@@ -285,7 +283,7 @@ class Protocol:
 
     def replay(self) -> None:
         self._spend("replays")
-        self._run(self.ledger.dead_letters.replay(FIRST, now_ms=self._state.now_ms, fresh=False))
+        self._run(self.ledger.dead_letters.replay(FIRST, now_ms=self._state.now_ms, way="same"))
 
     def hear(self) -> None:
         """The provider's webhook: the first mail arrived. It may well be quicker than the answer to our own request."""
@@ -306,8 +304,8 @@ class Protocol:
 
     def forget(self) -> None:
         self._spend("erasures")
-        traces = self._run(traces_of(self.ledger, ADA.email))
-        self._run(forget(self.ledger, traces, now_ms=self._state.now_ms))
+        traces = self._run(self.ledger.contacts.traces(ADA.email))
+        self._run(self.ledger.contacts.forget(traces, now_ms=self._state.now_ms))
         self._state = replace(self._state, left=True, heard=False, forgotten=True)
 
     # What a recovery asks
@@ -343,7 +341,7 @@ class Protocol:
     def replay_all(self) -> None:
         for job in self.client.zrange(keys.DEAD, 0, -1):
             delivery = DeliveryId(job.decode())
-            self._run(self.ledger.dead_letters.replay(delivery, now_ms=self._state.now_ms, fresh=False))
+            self._run(self.ledger.dead_letters.replay(delivery, now_ms=self._state.now_ms, way="same"))
 
     # Parts
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import redis
 import redis.asyncio
-from common.ledger.views import dead_letter
 
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import enrollment_id
@@ -19,7 +18,7 @@ async def test_whoever_enrols_is_told_how_the_enrollment_stands(ledger, ada, clo
     known = await ledger.enrollments.get(ADA)
 
     assert await ledger.signups.enroll(known, now_ms=now, announce=False) is Status.ACTIVE
-    await ledger.enrollments.exit(ADA, ExitReason.UNSUBSCRIBED, mark=None, now_ms=now)
+    await ledger.enrollments.exit(ADA, ExitReason.UNSUBSCRIBED, address_hash=None, now_ms=now)
     assert await ledger.signups.enroll(known, now_ms=now, announce=False) is Status.EXITED
 
 
@@ -35,16 +34,16 @@ async def test_whoever_ends_an_enrollment_is_told_whether_they_did(ledger, ada, 
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
 
-    assert await ledger.enrollments.exit(ADA, ExitReason.BOUNCED, mark=None, now_ms=now) is True
-    assert await ledger.enrollments.exit(ADA, ExitReason.UNSUBSCRIBED, mark=None, now_ms=now) is False
+    assert await ledger.enrollments.exit(ADA, ExitReason.BOUNCED, address_hash=None, now_ms=now) is True
+    assert await ledger.enrollments.exit(ADA, ExitReason.UNSUBSCRIBED, address_hash=None, now_ms=now) is False
     stranger = enrollment_id("christmas_2025", "nobody@example.org")
-    assert await ledger.enrollments.exit(stranger, ExitReason.BOUNCED, mark=None, now_ms=now) is False
+    assert await ledger.enrollments.exit(stranger, ExitReason.BOUNCED, address_hash=None, now_ms=now) is False
 
 
 async def test_everybody_waits_up_to_an_instant_and_no_longer(ledger, clock):
     now = clock.now_ms()
     assert await ledger.circuits.open_until("notion", now_ms=now) is None
-    trouble = await ledger.circuits.report_failure("notion", whose="a", reason="503", provider_wide=True, now_ms=now)
+    trouble = await ledger.circuits.report_failure("notion", id="a", reason="503", provider_wide=True, now_ms=now)
 
     assert await ledger.circuits.open_until("notion", now_ms=trouble.until_ms - 1) == trouble.until_ms
     assert await ledger.circuits.open_until("notion", now_ms=trouble.until_ms) is None
@@ -58,7 +57,7 @@ async def test_of_a_long_reason_300_characters_are_kept_in_one_line(ledger, ada,
     await ledger.deliveries.freeze(claim, "mail", now_ms=now)
     await ledger.deliveries.settle(claim, "dead", "line\n" + "x" * 400, now_ms=now)
 
-    letter = await dead_letter(ledger, step(1))
+    letter = await ledger.dead_letters.get(step(1))
     assert letter is not None
     assert letter.reason == "line " + "x" * 295
 

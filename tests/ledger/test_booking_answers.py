@@ -32,7 +32,7 @@ async def test_who_booked_without_an_assessment_is_kept_by_address_and_name(ledg
     await tell(ledger.bookings, booked(clock, first_name="Zoë"))
 
     kept = await ledger.store.read_hash(keys.contact(WHO))
-    assert (kept["email"], kept["first"]) == (BORIS, "Zoë")
+    assert (kept["email"], kept["first_name"]) == (BORIS, "Zoë")
     assert enrollment_id("christmas_2025", BORIS) == WHO
 
 

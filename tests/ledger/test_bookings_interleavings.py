@@ -15,11 +15,12 @@ from common.domain.delivery import DeliveryStatus
 from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id
 from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import BookingState, resolve
-from common.ledger import booking_views, keys
+from common.ledger import keys
 from common.ledger.bookings import BookingOutcome
 from common.ledger.deliveries import ClaimGranted
 from common.ledger.ledger import Ledger
 from common.store.clients import connect_async
+from tests.ledger_reads import record_of
 
 MINUTE_MS = 60_000
 NOW_MS = 1_764_000_000_000
@@ -142,12 +143,14 @@ class Play:
         await self.ledger.schedule.sweep("0", now_ms=self.now_ms)
 
     async def replay(self, number: int) -> None:
-        await self.ledger.dead_letters.replay(JOBS[number][1], now_ms=self.now_ms, fresh=False)
+        await self.ledger.dead_letters.replay(JOBS[number][1], now_ms=self.now_ms, way="same")
 
     async def unsubscribe(self) -> None:
         self.left = True
         who = enrollment_id("c", BORIS)
-        await self.ledger.enrollments.unsubscribe(who, mark=self.ledger.store.address_hash(BORIS), now_ms=self.now_ms)
+        await self.ledger.enrollments.unsubscribe(
+            who, address_hash=self.ledger.store.address_hash(BORIS), now_ms=self.now_ms
+        )
 
     async def check(self) -> None:
         """After the meetings every reminder has a fate; nothing waits, and the figures add up."""
@@ -164,13 +167,13 @@ class Play:
             assert not isinstance(answer, ClaimGranted)
         fates = []
         for _, job in JOBS:
-            known = await booking_views.reminder(self.ledger, job)
-            fates += [known[1].fate] if known else []
+            known = await record_of(self.ledger, job)
+            fates += [known.fate] if known else []
         assert DeliveryStatus.PLANNED not in fates
         assert await self.ledger.client.zcard(keys.OPEN) == 0
         counted = await self.ledger.client.hgetall(keys.COUNTS)
-        assert {f"fate:{name}".encode(): str(fates.count(name)).encode() for name in set(fates)} == {
-            name: count for name, count in counted.items() if name.startswith(b"fate:") and int(count)
+        assert {f"delivery:{name}".encode(): str(fates.count(name)).encode() for name in set(fates)} == {
+            name: count for name, count in counted.items() if name.startswith(b"delivery:") and int(count)
         }
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
+from common.ledger.circuits import CircuitOpen
 from common.queue.broker import DurableRedisBroker
 from common.queue.job import QUEUE_NAMESPACE
 from common.store.clients import connect
@@ -47,16 +48,14 @@ def ready(store_url, clock):
 
 
 async def trouble(ledger, whose, now_ms):
-    return await ledger.circuits.report_failure(
-        "resend", whose=whose, reason="connect", provider_wide=True, now_ms=now_ms
-    )
+    return await ledger.circuits.report_failure("resend", id=whose, reason="connect", provider_wide=True, now_ms=now_ms)
 
 
 async def test_one_a_second_is_made_ready_once_the_wait_is_over_and_all_when_it_was_for_nothing(
     ledger, people, ready, clock
 ):
     opened = await trouble(ledger, "enr_somebody/step-1", clock.now_ms())
-    assert opened == Trouble(clock.now_ms() + 1_000, "opened")
+    assert opened == CircuitOpen(clock.now_ms() + 1_000, "opened")
     assert ready() == []
 
     clock.advance(1_000)
@@ -78,7 +77,7 @@ async def test_whoever_failed_lets_the_others_go_first(ledger, people, ready, cl
     clock.move_to(opened.until_ms)
     assert ready() == [people[1]]
     again = await trouble(ledger, people[1], clock.now_ms())
-    assert again == Trouble(clock.now_ms() + 2_000, "")
+    assert again == CircuitOpen(clock.now_ms() + 2_000, "")
 
     clock.move_to(again.until_ms)
     assert ready() == [people[2]]
@@ -86,7 +85,7 @@ async def test_whoever_failed_lets_the_others_go_first(ledger, people, ready, cl
 
 async def test_trouble_with_notion_holds_no_mail(ledger, people, ready, clock):
     await ledger.circuits.report_failure(
-        "notion", whose="a", reason="unauthorized", provider_wide=True, now_ms=clock.now_ms()
+        "notion", id="a", reason="unauthorized", provider_wide=True, now_ms=clock.now_ms()
     )
 
     assert len(ready()) == PEOPLE
@@ -97,6 +96,6 @@ async def test_another_reason_is_news_and_the_same_one_is_not(ledger, clock):
     assert (await trouble(ledger, "a", now)).news == "opened"
     assert (await trouble(ledger, "a", now + 1_000)).news == ""
     changed = await ledger.circuits.report_failure(
-        "resend", whose="b", reason="invalid_api_key (403)", provider_wide=True, now_ms=now + 3_000
+        "resend", id="b", reason="invalid_api_key (403)", provider_wide=True, now_ms=now + 3_000
     )
     assert changed.news == "changed"

@@ -29,9 +29,9 @@ async def test_what_was_made_ready_too_early_is_looked_at_again_and_not_taken_fo
     broker.promote()
 
     assert isinstance(answer, ClaimRefused)
-    assert answer.why == "not yet"
+    assert answer.reason == "not yet"
     due_ms = await ledger.client.zscore(keys.delayed("send"), step_delivery_id(ADA, 1))
     assert due_ms == ahead.now_ms() + 1
     # What the sweeper compares with; else it would take the job for lost.
-    assert int(await ledger.client.hget(keys.enrollment(ADA), "wait")) == due_ms
+    assert await ledger.client.zscore(keys.OPEN, STEP_1) == due_ms
     broker.close()

@@ -48,7 +48,7 @@ def test_what_was_not_told_takes_no_room():
     sparse = Assessment(email="a@example.org", first_name="Ada", assessment_score=50)
 
     told = '["Ada",null,null,null,null,null,null,50,0,0,0,0]'
-    assert assessment_fields(sparse) == {codec.EMAIL: "a@example.org", codec.ASSESSED: told}
+    assert assessment_fields(sparse) == {"email": "a@example.org", "assessment": told}
 
 
 def test_a_record_keeps_spaces_in_its_reason():
@@ -83,7 +83,7 @@ def test_a_notion_id_and_a_digest_are_kept_in_half_their_letters():
     page, digest = "31d5fd78-7144-509a-8d85-f21d3c7d3f51", "31d5fd787144509a"
     pages = {"sequence": page, "sequence_digest": digest}
 
-    assert page_fields(pages) == {"p:s": "~MdX9eHFEUJqNhfIdPH0_UQ ~MdX9eHFEUJo"}
+    assert page_fields(pages) == {"page:sequence": "~MdX9eHFEUJqNhfIdPH0_UQ ~MdX9eHFEUJo"}
     assert read_pages(page_fields(pages)) == pages
 
 

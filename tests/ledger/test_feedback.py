@@ -10,10 +10,10 @@ from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason, Status
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import EnrollmentId, enrollment_id, step_delivery_id
-from common.ledger import codec, keys, views
+from common.ledger import keys
 from common.ledger.deliveries import ClaimGranted, Settled
-from common.ledger.feedback import told
 from common.ledger.ledger import Ledger
+from tests.ledger_reads import dead_letters_of, timeline_of
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 NUMBERS = count(1)
@@ -67,7 +67,7 @@ async def fate(ledger, step=1):
 async def state(ledger):
     """All that order must not change; the journal of arrivals, its revision and the instant of the exit may differ."""
     fields = await ledger.store.read_hash(keys.enrollment(ADA))
-    for name in (codec.REV, "ended"):
+    for name in ("revision", "ended_ms"):
         fields.pop(name, None)
     counts = {name: n for name, n in (await ledger.store.read_hash(keys.COUNTS)).items() if n != "0"}
     return (
@@ -92,8 +92,8 @@ async def test_a_mail_is_delivered_and_keeps_its_id_and_its_instant(ledger, sent
     assert await ledger.store.read_hash(keys.COUNTS) == {
         "accepted": "0",
         "active": "1",
-        "fate:accepted": "0",
-        "fate:delivered": "1",
+        "delivery:accepted": "0",
+        "delivery:delivered": "1",
     }
 
 
@@ -136,7 +136,7 @@ async def test_a_repeated_webhook_gets_the_answer_it_got_and_does_nothing(ledger
 
     assert (first.repeated, again.repeated) == (False, True)
     assert (first.kind, first.delivery_id, first.received_ms) == (again.kind, again.delivery_id, again.received_ms)
-    assert [(one.kind, one.times) for one in await told(ledger, ADA)] == [(K.OPENED, 1)]
+    assert [(one.kind, one.times) for one in await ledger.feedback.of(ADA)] == [(K.OPENED, 1)]
     assert await fate(ledger) is DeliveryStatus.ACCEPTED
 
 
@@ -163,7 +163,11 @@ async def test_any_order_with_any_repetition_ends_in_the_same_state(ledger, ada,
         states.append(await state(ledger))
 
     fields, _, _, suppressed = states[0]
-    assert (fields["s1"].split()[0], fields[codec.STATUS], fields["reason"]) == ("complained", "exited", "complained")
+    assert (fields["/step-1"].split()[0], fields["status"], fields["exit_reason"]) == (
+        "complained",
+        "exited",
+        "complained",
+    )
     assert list(suppressed.values()) == [f"complained {now + 50}"]
     assert all(one == states[0] for one in states)
 
@@ -209,7 +213,9 @@ async def test_a_lost_answer_is_found_in_what_is_told(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await in_hand(ledger, now)
-    assert await ledger.deliveries.settle(claim, "retry", "timeout", now_ms=now, due_ms=now + 60_000, doubt=True)
+    assert await ledger.deliveries.settle(
+        claim, "retry", "timeout", now_ms=now, due_ms=now + 60_000, outcome_unknown=True
+    )
 
     await tell(ledger, about(K.DELIVERED, now + 500))
 
@@ -220,7 +226,7 @@ async def test_a_lost_answer_is_found_in_what_is_told(ledger, ada, clock):
         1,
         "re_told",
     )
-    assert await ledger.client.zscore(keys.delayed("send"), claim.delivery_id) is None
+    assert await ledger.client.zscore(keys.delayed("send"), claim.id) is None
     assert await ledger.client.zcard(keys.OPEN) == 0
 
 
@@ -245,16 +251,16 @@ async def test_what_is_told_of_a_mail_in_hand_is_its_fate_whatever_becomes_of_th
     due_ms = now + settled["due_ms"] if "due_ms" in settled else None
     doubt = settled.get("doubt", False)
     answer = await ledger.deliveries.settle(
-        claim, settled["outcome"], "why", now_ms=now + 600, due_ms=due_ms, doubt=doubt
+        claim, settled["outcome"], "why", now_ms=now + 600, due_ms=due_ms, outcome_unknown=doubt
     )
 
-    assert answer == Settled(None, is_told=True)
+    assert answer == Settled(None, is_reported=True)
     record = (await ledger.enrollments.get(ADA)).records[1]
     fate = DeliveryStatus.DELIVERED if told_first is K.DELIVERED else DeliveryStatus.ACCEPTED
     assert (record.fate, record.sent_ms, record.attempts, record.detail) == (fate, now + 499, 1, "re_told")
-    assert await ledger.client.zscore(keys.delayed("send"), claim.delivery_id) is None
+    assert await ledger.client.zscore(keys.delayed("send"), claim.id) is None
     assert await ledger.client.zcard(keys.OPEN) == 0
-    assert [letter async for letter in views.dead_letters(ledger)] == []
+    assert await dead_letters_of(ledger) == []
 
 
 async def test_that_a_mail_in_hand_failed_at_the_provider_says_nothing_of_the_try(ledger, ada, clock):
@@ -264,9 +270,9 @@ async def test_that_a_mail_in_hand_failed_at_the_provider_says_nothing_of_the_tr
     await tell(ledger, about(K.FAILED, now + 500))
 
     assert await ledger.deliveries.settle(
-        claim, "retry", "timeout", now_ms=now, due_ms=now + 60_000, doubt=True
+        claim, "retry", "timeout", now_ms=now, due_ms=now + 60_000, outcome_unknown=True
     ) == Settled(None)
-    assert await ledger.client.zscore(keys.delayed("send"), claim.delivery_id) == now + 60_000
+    assert await ledger.client.zscore(keys.delayed("send"), claim.id) == now + 60_000
 
 
 async def test_a_worker_that_died_is_not_waited_for(ledger, ada, clock):
@@ -284,21 +290,21 @@ async def test_a_dead_letter_that_was_delivered_is_none(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await in_hand(ledger, now)
-    assert await ledger.deliveries.settle(claim, "dead", "four tries failed", now_ms=now, doubt=True)
+    assert await ledger.deliveries.settle(claim, "dead", "four tries failed", now_ms=now, outcome_unknown=True)
 
     await tell(ledger, about(K.FAILED, now + 400, detail="reached_daily_quota"))
     assert await fate(ledger) is DeliveryStatus.DEAD
     await tell(ledger, about(K.DELIVERED, now + 500))
 
     assert await fate(ledger) is DeliveryStatus.DELIVERED
-    assert [letter async for letter in views.dead_letters(ledger)] == []
+    assert await dead_letters_of(ledger) == []
 
 
 async def test_the_timeline_tells_each_word_once(ledger, sent):
     for at, kind in ((10, K.SENT), (20, K.DELIVERED), (30, K.OPENED), (40, K.OPENED), (50, K.COMPLAINED)):
         await tell(ledger, about(kind, sent + at))
 
-    lines = [(entry.at_ms - sent, entry.what, entry.detail) for entry in await views.timeline(ledger, ADA)]
+    lines = [(entry.at_ms - sent, entry.what, entry.detail) for entry in await timeline_of(ledger, ADA)]
     assert lines == [
         (0, "signed up", "CRITICAL"),
         (0, "step 1 accepted", "re_1"),
@@ -312,11 +318,13 @@ async def test_the_timeline_tells_each_word_once(ledger, sent):
 async def test_the_timeline_shows_the_acceptance_first_also_when_the_delivery_was_quicker(ledger, sent):
     await tell(ledger, about(K.DELIVERED, sent - 30))
 
-    assert [entry.what for entry in await views.timeline(ledger, ADA)][1:] == ["step 1 accepted", "step 1 delivered"]
+    assert [entry.what for entry in await timeline_of(ledger, ADA)][1:] == ["step 1 accepted", "step 1 delivered"]
 
 
 async def test_who_unsubscribed_first_has_unsubscribed(ledger, sent):
-    await ledger.enrollments.unsubscribe(ADA, mark=ledger.store.address_hash("ada@example.org"), now_ms=sent + 10)
+    await ledger.enrollments.unsubscribe(
+        ADA, address_hash=ledger.store.address_hash("ada@example.org"), now_ms=sent + 10
+    )
     await tell(ledger, about(K.COMPLAINED, sent + 50))
 
     assert (await ledger.enrollments.get(ADA)).exit_reason is ExitReason.UNSUBSCRIBED

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from common.ledger.replays import ask_replay, refuse_replay
 
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import booking_id, enrollment_id, step_delivery_id
-from common.ledger import codec, keys
+from common.ledger import keys
+from common.ledger.constants import MAIL
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
-from common.ledger.ledger import MAIL, Ledger
+from common.ledger.ledger import Ledger
 
 HOUR_MS = 3_600_000
 ADA = enrollment_id("christmas_2025", "ada@example.org")
@@ -41,7 +41,7 @@ async def go(ledger: Ledger, delivery, now_ms: int, worker: str = "w1") -> Claim
 async def buried(ledger: Ledger, now_ms: int, *, doubt: bool = True) -> ClaimGranted:
     claim = await go(ledger, STEP_1, now_ms)
     await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
-    await ledger.deliveries.settle(claim, "dead", "because", now_ms=now_ms, doubt=doubt)
+    await ledger.deliveries.settle(claim, "dead", "because", now_ms=now_ms, outcome_unknown=doubt)
     return claim
 
 
@@ -74,14 +74,14 @@ async def test_somebody_critical_is_announced_once(ledger, now_ms):
 
 async def test_the_first_reason_for_a_suppression_stands(ledger, ada, now_ms):
     mark = ledger.store.address_hash(ada.email)
-    await ledger.enrollments.exit(ADA, ExitReason.COMPLAINED, mark=mark, now_ms=now_ms)
-    await ledger.enrollments.exit(ADA, ExitReason.UNSUBSCRIBED, mark=mark, now_ms=now_ms + 5)
+    await ledger.enrollments.exit(ADA, ExitReason.COMPLAINED, address_hash=mark, now_ms=now_ms)
+    await ledger.enrollments.exit(ADA, ExitReason.UNSUBSCRIBED, address_hash=mark, now_ms=now_ms + 5)
 
     assert await ledger.client.hget(keys.SUPPRESSED, mark) == f"complained {now_ms}".encode()
 
 
 async def test_who_leaves_leaves_no_body_behind_in_the_schedule(ledger, ada, now_ms):
-    await ledger.enrollments.unsubscribe(ADA, mark=ledger.store.address_hash(ada.email), now_ms=now_ms)
+    await ledger.enrollments.unsubscribe(ADA, address_hash=ledger.store.address_hash(ada.email), now_ms=now_ms)
 
     assert await ledger.client.hlen(keys.delayed("send") + ".msgs") == 0
 
@@ -93,14 +93,6 @@ async def test_a_step_that_is_not_the_next_one_cannot_be_claimed(ledger, now_ms)
     assert await ledger.deliveries.claim(STEP_2, worker="w1", now_ms=now_ms + 100 * HOUR_MS) == ClaimRefused("unknown")
 
 
-async def test_a_claim_whose_answer_was_lost_is_the_same_claim(ledger, now_ms):
-    first = await go(ledger, STEP_1, now_ms)
-    ledger._calls -= 1  # As the same call, sent once more.
-    second = await go(ledger, STEP_1, now_ms)
-
-    assert (second.fence, second.doubt) == (first.fence, False)
-
-
 async def test_a_replay_knows_no_gap(ledger, now_ms):
     await buried(ledger, now_ms, doubt=False)
     later_ms = now_ms + 24 * HOUR_MS
@@ -108,7 +100,7 @@ async def test_a_replay_knows_no_gap(ledger, now_ms):
     await ledger.deliveries.freeze(second, "mail 2", now_ms=later_ms)
     await ledger.deliveries.settle(second, "accepted", "re_2", now_ms=later_ms)
 
-    await ledger.dead_letters.replay(STEP_1, now_ms=later_ms, fresh=True)
+    await ledger.dead_letters.replay(STEP_1, now_ms=later_ms, way="fresh")
 
     assert isinstance(await ledger.deliveries.claim(STEP_1, worker="w1", now_ms=later_ms), ClaimGranted)
 
@@ -119,25 +111,6 @@ async def test_a_suppression_by_another_campaign_stops_the_mail_at_the_last_line
 
     assert await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms) == ClaimRefused("exited", "complained")
     assert (await known(ledger)).status is Status.EXITED
-
-
-async def test_trouble_that_began_after_the_claim_stops_the_mail_at_the_last_line(ledger, now_ms):
-    claim = await go(ledger, STEP_1, now_ms)
-    await ledger.circuits.report_failure(MAIL, whose="x", reason="invalid_api_key", provider_wide=True, now_ms=now_ms)
-
-    assert await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms) == ClaimRefused(
-        "held", "invalid_api_key", now_ms + 1_000
-    )
-
-
-async def test_the_first_bytes_and_the_instant_of_the_first_try_stay(ledger, now_ms):
-    claim = await go(ledger, STEP_1, now_ms)
-    await ledger.deliveries.freeze(claim, "first", now_ms=now_ms)
-    await ledger.deliveries.settle(claim, "retry", "timeout", now_ms=now_ms, due_ms=now_ms + 5, doubt=True)
-    again = await go(ledger, STEP_1, now_ms + 5)
-
-    assert await ledger.deliveries.freeze(again, "second", now_ms=now_ms + 5) == ("first", 2)
-    assert (await fields_of(ledger, STEP_1))["first"] == str(now_ms)
 
 
 async def test_a_sequence_ends_when_its_last_open_step_does(ledger, now_ms):
@@ -178,44 +151,14 @@ async def test_a_worker_unheard_for_longer_than_four_seconds_has_lost_its_claims
     assert isinstance(answer, ClaimRefused) is is_in_hand
 
 
-async def test_a_lease_that_is_kept_lasts_longer(ledger, now_ms):
-    claim = await go(ledger, STEP_1, now_ms)
-
-    assert await ledger.deliveries.renew_lease(claim, now_ms=now_ms + 50_000)
-    assert (await ledger.deliveries.claim(STEP_1, worker="w2", now_ms=now_ms + 100_000)).why == "in hand"
-    await go(ledger, STEP_1, now_ms + 111_000, worker="w2")
-    assert not await ledger.deliveries.renew_lease(claim, now_ms=now_ms + 111_000)
-
-
-async def test_who_lost_a_claim_cannot_put_it_in_doubt(ledger, now_ms):
-    claim = await go(ledger, STEP_1, now_ms)
-    await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
-    await ledger.client.zrem(keys.HEARTBEATS, "w1")
-    second = await go(ledger, STEP_1, now_ms + 7, worker="w2")
-    await ledger.deliveries.freeze(second, "mail", now_ms=now_ms + 7)
-
-    assert not await ledger.deliveries.note_conflict(claim, since_ms=now_ms - HOUR_MS, now_ms=now_ms + 8)
-    assert await ledger.deliveries.note_conflict(second, since_ms=now_ms - HOUR_MS, now_ms=now_ms + 8)
-    assert (await fields_of(ledger, STEP_1))["first"] == str(now_ms - HOUR_MS)
-
-
 # dead letters
-
-
-async def test_a_letter_that_was_buried_again_is_not_what_was_looked_at(ledger, now_ms):
-    await buried(ledger, now_ms)
-
-    other_ms = now_ms - 5
-    assert not await ledger.dead_letters.replay(STEP_1, now_ms=now_ms, fresh=False, buried_ms=other_ms)
-    assert not await ledger.dead_letters.accept(STEP_1, "re_1", sent_ms=now_ms, buried_ms=other_ms, now_ms=now_ms)
-    assert await ledger.dead_letters.replay(STEP_1, now_ms=now_ms, fresh=False, buried_ms=now_ms)
 
 
 async def test_a_letter_found_accepted_is_none_any_longer_and_the_gap_counts_from_it(ledger, now_ms):
     await buried(ledger, now_ms)
     sent_ms = now_ms + 23 * HOUR_MS
 
-    assert await ledger.dead_letters.accept(STEP_1, "re_1", sent_ms=sent_ms, buried_ms=now_ms, now_ms=sent_ms)
+    assert await ledger.dead_letters.accept(STEP_1, "re_1", sent_ms=sent_ms, dead_since_ms=now_ms, now_ms=sent_ms)
 
     assert await ledger.client.zscore(keys.DEAD, STEP_1) is None
     assert await fields_of(ledger, STEP_1) == {}
@@ -231,38 +174,9 @@ async def test_the_gap_counts_from_the_latest_mail_whatever_is_found_of_earlier_
     await ledger.deliveries.freeze(second, "mail", now_ms=later_ms)
     await ledger.deliveries.settle(second, "accepted", "re_2", now_ms=later_ms)
 
-    await ledger.dead_letters.accept(STEP_1, "re_1", sent_ms=now_ms, buried_ms=now_ms, now_ms=later_ms)
+    await ledger.dead_letters.accept(STEP_1, "re_1", sent_ms=now_ms, dead_since_ms=now_ms, now_ms=later_ms)
 
-    assert await ledger.client.hget(keys.enrollment(ADA), codec.LAST) == str(later_ms).encode()
-
-
-@pytest.mark.parametrize(
-    ("way", "kept"),
-    [
-        ({"fresh": True}, set()),
-        ({"fresh": False}, {"frozen", "first", "doubt"}),
-        ({"fresh": False, "again": True}, {"frozen"}),
-    ],
-)
-async def test_what_is_kept_of_a_replayed_letter_follows_from_what_is_known_of_it(ledger, now_ms, way, kept):
-    await buried(ledger, now_ms)
-
-    await ledger.dead_letters.replay(STEP_1, now_ms=now_ms, **way)
-
-    assert {"frozen", "first", "doubt"} & (await fields_of(ledger, STEP_1)).keys() == kept
-
-
-async def test_a_letter_is_discarded_once_and_nothing_else_can_be(ledger, now_ms):
-    await go(ledger, STEP_1, now_ms)
-    assert not await ledger.dead_letters.discard(STEP_1, now_ms=now_ms)
-    assert await fields_of(ledger, STEP_1)
-
-    await ledger.client.zrem(keys.HEARTBEATS, "w1")
-    claim = await go(ledger, STEP_1, now_ms, worker="w2")
-    await ledger.deliveries.settle(claim, "dead", "because", now_ms=now_ms)
-    assert await ledger.dead_letters.discard(STEP_1, now_ms=now_ms)
-    assert await fields_of(ledger, STEP_1) == {}
-    assert not await ledger.dead_letters.discard(STEP_1, now_ms=now_ms)
+    assert await ledger.client.hget(keys.enrollment(ADA), "last_sent_ms") == str(later_ms).encode()
 
 
 # the mirror's turns
@@ -307,7 +221,9 @@ async def test_what_failed_waits_in_the_schedule_for_its_next_try(ledger, now_ms
     await ledger.client.zrem(keys.delayed("send"), STEP_1)  # It is in hand.
     await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
 
-    await ledger.deliveries.settle(claim, "retry", "timeout", now_ms=now_ms, due_ms=now_ms + 60_000, doubt=True)
+    await ledger.deliveries.settle(
+        claim, "retry", "timeout", now_ms=now_ms, due_ms=now_ms + 60_000, outcome_unknown=True
+    )
 
     assert await ledger.client.zscore(keys.delayed("send"), STEP_1) == now_ms + 60_000
 
@@ -349,7 +265,7 @@ async def test_a_provider_is_probed_less_and_less_but_twice_a_minute_at_least(le
     waits = []
     for _ in range(8):
         trouble = await ledger.circuits.report_failure(
-            MAIL, whose="x", reason="503", provider_wide=True, now_ms=clock.now_ms()
+            MAIL, id="x", reason="503", provider_wide=True, now_ms=clock.now_ms()
         )
         waits.append(trouble.until_ms - clock.now_ms())
         clock.advance(waits[-1])
@@ -359,13 +275,13 @@ async def test_a_provider_is_probed_less_and_less_but_twice_a_minute_at_least(le
 
 async def test_who_is_told_to_wait_longer_lengthens_the_wait_for_all(ledger, clock):
     now_ms = clock.now_ms()
-    await ledger.circuits.report_failure(MAIL, whose="x", reason="503", provider_wide=True, now_ms=now_ms)
+    await ledger.circuits.report_failure(MAIL, id="x", reason="503", provider_wide=True, now_ms=now_ms)
 
     shorter = await ledger.circuits.report_failure(
-        MAIL, whose="y", reason="quota", provider_wide=True, now_ms=now_ms, at_least_ms=now_ms + 500
+        MAIL, id="y", reason="quota", provider_wide=True, now_ms=now_ms, at_least_ms=now_ms + 500
     )
     longer = await ledger.circuits.report_failure(
-        MAIL, whose="y", reason="quota", provider_wide=True, now_ms=now_ms, at_least_ms=now_ms + HOUR_MS
+        MAIL, id="y", reason="quota", provider_wide=True, now_ms=now_ms, at_least_ms=now_ms + HOUR_MS
     )
 
     assert (shorter.until_ms, longer.until_ms) == (now_ms + 1_000, now_ms + HOUR_MS)
@@ -374,41 +290,10 @@ async def test_who_is_told_to_wait_longer_lengthens_the_wait_for_all(ledger, clo
 # what was asked for, looked for, put off
 
 
-async def test_a_replay_is_asked_for_and_refused_of_the_letter_that_was_looked_at(ledger, now_ms):
-    await buried(ledger, now_ms)
-
-    assert not await ask_replay(ledger, STEP_1, buried_ms=now_ms - 5, now_ms=now_ms)
-    assert not await refuse_replay(ledger, STEP_1, "no", buried_ms=now_ms - 5, now_ms=now_ms)
-    assert await ask_replay(ledger, STEP_1, buried_ms=now_ms, now_ms=now_ms)
-    assert await ledger.client.zscore(keys.delayed("replay"), STEP_1) == now_ms
-    assert await refuse_replay(ledger, STEP_1, "no", buried_ms=now_ms, now_ms=now_ms)
-    assert {"asked", "refused"} & (await fields_of(ledger, STEP_1)).keys() == {"refused"}
-
-
-@pytest.mark.parametrize(
-    ("known_of_it", "may_go"), [({"probed": 1}, True), ({}, False), ({"probed": 1, "taken": 1}, False)]
-)
-async def test_what_is_not_listed_goes_only_if_it_was_tried_while_everybody_waited(ledger, now_ms, known_of_it, may_go):
-    claim = await go(ledger, STEP_1, now_ms)
-    await ledger.client.hset(keys.delivery(STEP_1), mapping={"doubt": 1, "first": now_ms, **known_of_it})
-
-    assert await ledger.deliveries.note_unaccepted(claim) is may_go
-    assert ("doubt" in await fields_of(ledger, STEP_1)) is not may_go
-
-
-async def test_who_lost_a_claim_cannot_free_it_of_doubt(ledger, now_ms):
-    claim = await go(ledger, STEP_1, now_ms)
-    await ledger.client.hset(keys.delivery(STEP_1), mapping={"doubt": 1, "probed": 1})
-    await ledger.client.zrem(keys.HEARTBEATS, "w1")
-    await go(ledger, STEP_1, now_ms, worker="w2")
-
-    assert not await ledger.deliveries.note_unaccepted(claim)
-
-
 async def test_a_booking_that_is_put_off_is_looked_at_then(ledger, clock):
     call = booking_id("A")
 
-    await ledger.bookings.put_off(call, until_ms=clock.now_ms() + 9)
+    await ledger.bookings.postpone(call, until_ms=clock.now_ms() + 9)
 
     assert await ledger.client.zscore(keys.BOOKINGS, call) == clock.now_ms() + 9
     assert await ledger.client.zscore(keys.delayed("bookings"), call) == clock.now_ms() + 9

@@ -76,7 +76,7 @@ class Play:
         if isinstance(answer, ClaimGranted):
             # Never a second claim while another one holds, unless its worker died or forgot it.
             self.claims[worker, step] = answer
-            assert self.accepted[step] == 0 or answer.frozen is not None or answer.doubt
+            assert self.accepted[step] == 0 or answer.payload is not None or answer.outcome_unknown
 
     async def tries(self, worker: str, step: int) -> None:
         """As far as the provider, and no word of what became of it."""
@@ -115,13 +115,13 @@ class Play:
         await self.ledger.schedule.sweep("0", now_ms=self.now_ms)
 
     async def replay(self, step: int) -> None:
-        await self.ledger.dead_letters.replay(step_delivery_id(ENROLLMENT, step), now_ms=self.now_ms, fresh=False)
+        await self.ledger.dead_letters.replay(step_delivery_id(ENROLLMENT, step), now_ms=self.now_ms, way="same")
 
     async def unsubscribe(self) -> None:
         if await self.ledger.enrollments.get(ENROLLMENT) is not None:
             self.left = True
         await self.ledger.enrollments.unsubscribe(
-            ENROLLMENT, mark=self.ledger.store.address_hash(ADA.email), now_ms=self.now_ms
+            ENROLLMENT, address_hash=self.ledger.store.address_hash(ADA.email), now_ms=self.now_ms
         )
 
     async def check(self) -> None:

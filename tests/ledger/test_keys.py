@@ -43,7 +43,9 @@ async def test_whatever_a_person_leaves_in_the_store_is_in_the_table_with_its_ty
     await ledger.deliveries.settle(second, "dead", "422", now_ms=now)
     await ledger.mirror.take(worker="w1", now_ms=now)
     await ledger.enrollments.hold(ADA, "booked", now_ms=now)
-    await ledger.enrollments.exit(ADA, ExitReason.UNSUBSCRIBED, mark=ledger.store.address_hash(ada.email), now_ms=now)
+    await ledger.enrollments.exit(
+        ADA, ExitReason.UNSUBSCRIBED, address_hash=ledger.store.address_hash(ada.email), now_ms=now
+    )
     found = {key.decode(): (await ledger.client.type(key)).decode().upper() async for key in ledger.client.scan_iter()}
 
     assert len(found) >= 12

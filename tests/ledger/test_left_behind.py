@@ -36,7 +36,7 @@ async def test_a_booking_whose_job_was_lost_is_looked_at_after_all(ledger, clock
 async def test_a_job_that_was_kept_with_a_body_leaves_none_behind(ledger, ada, now_ms):
     await ledger.client.hset(keys.delayed("send") + ".msgs", STEP_1, "{}")
 
-    await ledger.enrollments.unsubscribe(ADA, mark=ledger.store.address_hash(ada.email), now_ms=now_ms)
+    await ledger.enrollments.unsubscribe(ADA, address_hash=ledger.store.address_hash(ada.email), now_ms=now_ms)
 
     assert await ledger.client.exists(keys.delayed("send"), keys.delayed("send") + ".msgs") == 0
 
@@ -45,7 +45,7 @@ async def test_a_replayed_letter_is_due_at_once(ledger, now_ms):
     claim = await ledger.deliveries.claim(STEP_1, worker="w1", now_ms=now_ms)
     await ledger.deliveries.settle(claim, "dead", "because", now_ms=now_ms)
 
-    await ledger.dead_letters.replay(STEP_1, now_ms=now_ms + HOUR_MS, fresh=True)
+    await ledger.dead_letters.replay(STEP_1, now_ms=now_ms + HOUR_MS, way="fresh")
 
     assert await ledger.client.zscore(keys.delayed("send"), STEP_1) == now_ms + HOUR_MS
     assert await ledger.client.zscore(keys.OPEN, STEP_1) == now_ms + HOUR_MS

@@ -8,7 +8,7 @@ from common.clock import VirtualClock
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
-from common.ledger.pauses import Pause, Pauses
+from common.ledger.pauses import ActivePauses, Pause
 from common.queue.broker import DurableRedisBroker
 from common.queue.job import QUEUE_NAMESPACE
 from common.store.clients import connect
@@ -40,13 +40,13 @@ def promoted(store_url: str, clock: VirtualClock) -> dict[str, int]:
 async def test_a_pause_says_who_when_and_why_and_the_first_one_stands(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
-    assert await ledger.pauses.active() == Pauses(everybody=None, people={})
+    assert await ledger.pauses.active() == ActivePauses(everybody=None, people={})
 
     assert await ledger.pauses.start(None, said(now)) == (said(now), True)
     assert await ledger.pauses.start(None, said(now + 5, "another")) == (said(now), False)
     assert await ledger.pauses.start(ADA, said(now + 9, "she asked")) == (said(now + 9, "she asked"), True)
 
-    assert await ledger.pauses.active() == Pauses(everybody=said(now), people={ADA: said(now + 9, "she asked")})
+    assert await ledger.pauses.active() == ActivePauses(everybody=said(now), people={ADA: said(now + 9, "she asked")})
     assert await ledger.pauses.is_everybody_paused()
     assert await ledger.pauses.finish(None, now_ms=now + 10) == said(now)
     assert await ledger.pauses.finish(None, now_ms=now + 11) is None
@@ -85,7 +85,7 @@ async def test_what_was_ready_already_is_held_by_its_claim_and_keeps_its_place(l
 
     held = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)
 
-    assert (held.why, held.detail) == ("held", "paused")
+    assert (held.reason, held.detail) == ("held", "paused")
     assert await ledger.client.zscore(keys.delayed("send"), FIRST) == held.until_ms
     clock.advance(2 * HOUR_MS)
     assert promoted(store_url, clock)["send"] == 0
@@ -105,7 +105,7 @@ async def test_a_mail_that_is_being_rendered_does_not_leave_after_the_pause(ledg
 
     await ledger.pauses.finish(None, now_ms=now + 60_000)
     again = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now + 60_000)
-    assert (again.attempts, again.failures, again.doubt) == (0, 0, False)
+    assert (again.attempts, again.failures, again.outcome_unknown) == (0, 0, False)
 
 
 async def test_one_person_is_paused_and_the_others_are_not(ledger, ada, clock, store_url):
@@ -120,7 +120,7 @@ async def test_one_person_is_paused_and_the_others_are_not(ledger, ada, clock, s
     await ledger.pauses.start(ADA, said(now))
 
     assert [job async for job in jobs(ledger)] == [step_delivery_id(boris, 1)]
-    assert (await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)).why == "held"
+    assert (await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)).reason == "held"
     clock.advance(HOUR_MS)
     assert await ledger.schedule.sweep("0", now_ms=now + 9_000) == ("0", [])
     assert promoted(store_url, clock)["send"] == 1
@@ -136,10 +136,10 @@ async def test_who_is_paused_while_a_mail_is_rendered_does_not_get_it_until_they
     claim = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)
     await ledger.pauses.start(ADA, said(now))
 
-    assert (await ledger.deliveries.freeze(claim, "mail", now_ms=now)).why == "held"
+    assert (await ledger.deliveries.freeze(claim, "mail", now_ms=now)).reason == "held"
     await ledger.deliveries.settle(claim, "hold", "paused", now_ms=now, due_ms=now)
     await ledger.client.zrem(keys.delayed("send"), FIRST)  # As the scheduler does with what is due.
-    assert (await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)).why == "held"
+    assert (await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)).reason == "held"
     assert FIRST not in [job async for job in jobs(ledger)]
 
     await ledger.pauses.finish(ADA, now_ms=now + HOUR_MS)
@@ -154,23 +154,23 @@ async def test_a_pause_of_one_person_and_a_hold_for_another_reason_end_each_for_
     await ledger.enrollments.hold(ADA, "booked", now_ms=now)
 
     await ledger.enrollments.release(ADA, "booked", now_ms=now)
-    assert (await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)).why == "held"
+    assert (await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)).reason == "held"
 
     await ledger.enrollments.hold(ADA, "booked", now_ms=now)
     await ledger.pauses.finish(ADA, now_ms=now)
-    assert (await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)).why == "held"
+    assert (await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)).reason == "held"
 
 
 async def test_who_unsubscribes_while_paused_has_left(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await ledger.pauses.start(ADA, said(now))
-    await ledger.enrollments.unsubscribe(ADA, mark=ledger.store.address_hash(ada.email), now_ms=now)
+    await ledger.enrollments.unsubscribe(ADA, address_hash=ledger.store.address_hash(ada.email), now_ms=now)
 
     await ledger.pauses.finish(ADA, now_ms=now)
 
     assert [job async for job in jobs(ledger)] == []
-    assert (await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)).why == "exited"
+    assert (await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)).reason == "exited"
 
 
 async def jobs(ledger):
@@ -186,4 +186,4 @@ async def test_a_pause_of_somebody_who_signs_up_later_holds_their_mail(ledger, a
     await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=now, announce=False)
 
     held = await ledger.deliveries.claim(step_delivery_id(ADA, 1), worker="w1", now_ms=now)
-    assert (held.why, held.detail) == ("held", "paused")
+    assert (held.reason, held.detail) == ("held", "paused")

@@ -79,7 +79,7 @@ async def test_a_booking_holds_or_ends_the_sequence_as_the_campaign_says(ledger,
 
     await look(ledger, now_ms, nurture=nurture)
 
-    assert (await ledger.deliveries.claim(step_delivery_id(WHO, 1), worker="w1", now_ms=now_ms)).why == why
+    assert (await ledger.deliveries.claim(step_delivery_id(WHO, 1), worker="w1", now_ms=now_ms)).reason == why
 
 
 async def test_a_hold_ends_with_the_reason_for_it(ledger, ada, booked, reminder):

@@ -13,7 +13,8 @@ from common.clock import VirtualClock
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
 from common.ledger import keys
-from common.ledger.ledger import REMEMBER_WEBHOOK_MS, Ledger
+from common.ledger.constants import REMEMBER_WEBHOOK_MS
+from common.ledger.ledger import Ledger
 from common.ledger.scripts import Scripts
 from common.ledger.signups import Acceptance
 
@@ -182,10 +183,7 @@ async def test_what_cannot_even_be_sent_is_told_to_all_who_wait(store: redis.asy
     scripts = Scripts(store)
     async with asyncio.timeout(5):
         answers = await asyncio.gather(
-            *(
-                scripts.run("accept", [f"w{told}", f"e{told}"], ["", 0, 1, "", "", "", "", told, ""])
-                for told in "a\ud800c"
-            ),
+            *(scripts.run("signups.accept", [f"w{told}", f"e{told}"], ["{}", told]) for told in "a\ud800c"),
             return_exceptions=True,
         )
 
@@ -199,7 +197,7 @@ async def test_an_answer_for_fewer_than_asked_is_an_error_for_the_others(
     monkeypatch.setattr(scripts, "_one", answer_for_one)
     async with asyncio.timeout(5):
         first, second = await asyncio.gather(
-            *(scripts.run("accept", ["w", "e"], [""] * 9) for _ in range(2)), return_exceptions=True
+            *(scripts.run("signups.accept", ["w", "e"], ["{}", ""]) for _ in range(2)), return_exceptions=True
         )
 
     assert first == "the first"

@@ -7,10 +7,11 @@ import pytest
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import step_delivery_id
-from common.ledger import codec, keys, views
+from common.ledger import keys
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.ledger import Ledger
 from tests.ledger.test_feedback import ADA, K, about, enrolled, fate, in_hand, tell
+from tests.ledger_reads import dead_letters_of
 
 
 async def lost_in_hand(ledger: Ledger, now_ms: int, *workers: str, step: int = 1) -> None:
@@ -40,20 +41,9 @@ async def test_what_was_told_of_is_no_dead_letter_at_its_workers_third_death(led
         3,
         "re_told",
     )
-    assert (await ledger.store.read_hash(keys.enrollment(ADA)))[codec.LAST] == str(now + 499)
-    assert [letter async for letter in views.dead_letters(ledger)] == []
+    assert (await ledger.store.read_hash(keys.enrollment(ADA)))["last_sent_ms"] == str(now + 499)
+    assert await dead_letters_of(ledger) == []
     assert await ledger.client.zcard(keys.OPEN) == 0
-
-
-async def test_what_was_told_of_is_asked_of_the_provider_once_more_under_the_same_key(ledger, ada, clock):
-    now = clock.now_ms()
-    await enrolled(ledger, ada, now)
-    await lost_in_hand(ledger, now, "a", "b")
-
-    claim = await ledger.deliveries.claim(step_delivery_id(ADA, 1), worker="w2", now_ms=now + 1_000)
-
-    assert isinstance(claim, ClaimGranted)
-    assert claim.frozen == "mail"
 
 
 @pytest.mark.parametrize("left", ["this sequence", "all mail, by another campaign"])
@@ -64,7 +54,7 @@ async def test_who_leaves_after_a_mail_of_which_its_worker_never_heard_was_sent_
     await enrolled(ledger, ada, now)
     await lost_in_hand(ledger, now, "w1")
     if left == "this sequence":
-        await ledger.enrollments.exit(ADA, ExitReason.UNSUBSCRIBED, mark=None, now_ms=now + 600)
+        await ledger.enrollments.exit(ADA, ExitReason.UNSUBSCRIBED, address_hash=None, now_ms=now + 600)
     else:
         await ledger.client.hset(keys.SUPPRESSED, ledger.store.address_hash(ada.email), f"unsubscribed {now + 600}")
 
@@ -79,7 +69,7 @@ async def test_a_mail_that_bounced_before_its_worker_heard_the_answer_and_died_h
     await enrolled(ledger, ada, now)
     await in_hand(ledger, now)
     await tell(ledger, about(K.BOUNCED, now + 500))
-    await ledger.enrollments.exit(ADA, ExitReason.BOUNCED, mark=None, now_ms=now + 500)
+    await ledger.enrollments.exit(ADA, ExitReason.BOUNCED, address_hash=None, now_ms=now + 500)
     await ledger.client.zrem(keys.HEARTBEATS, "w1")
 
     await ledger.deliveries.claim(step_delivery_id(ADA, 1), worker="w2", now_ms=now + 1_000)
@@ -100,13 +90,13 @@ async def test_a_mail_that_was_told_of_is_not_under_way_any_longer(ledger, ada, 
 async def test_a_mail_that_was_told_of_leaves_under_way_what_is(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
-    await ledger.deliveries.settle(await in_hand(ledger, now), "dead", "timeout", now_ms=now, doubt=True)
+    await ledger.deliveries.settle(await in_hand(ledger, now), "dead", "timeout", now_ms=now, outcome_unknown=True)
     now += 30 * 3_600_000
     await in_hand(ledger, now, step=2)
 
     await tell(ledger, about(K.DELIVERED, now))
 
-    assert (await ledger.store.read_hash(keys.enrollment(ADA)))["sending"].startswith("2 ")
+    assert (await ledger.store.read_hash(keys.enrollment(ADA)))["sending"].startswith("step-2 ")
 
 
 async def test_the_last_mail_that_was_told_of_completes_the_sequence(ledger, ada, clock):

@@ -233,7 +233,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "forget", "  redis.call('HDEL', P .. 'pauses', id)\n"),
     Mutant(LEDGER, "forget", "do redis.call('HDEL', P .. 'booking:' .. event[1], event[2]) end", "do end"),
     # found, found_reminder
-    Mutant(LEDGER, "found", "tonumber(since_ms) ~= buried_ms", "false"),
+    Mutant(LEDGER, "found", "tonumber(since_ms) ~= dead_since_ms", "false"),
     Mutant(LEDGER, "found", "redis.call('ZREM', dead, job)\n"),
     Mutant(LEDGER, "found", "last_sent(id, sent_ms)\n"),
     Mutant(LEDGER, "found_reminder", "tonumber(since_ms) ~= tonumber(ARGV[4])", "false"),
@@ -387,7 +387,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "resume", "  release(whose, 'paused', now_ms)\n"),
     # replay, replay_reminder
     Mutant(LEDGER, "replay", "if since_ms < 0 or", "if"),
-    Mutant(LEDGER, "replay", "(buried_ms > 0 and since_ms ~= buried_ms)", "false"),
+    Mutant(LEDGER, "replay", "(dead_since_ms > 0 and since_ms ~= dead_since_ms)", "false"),
     Mutant(LEDGER, "replay", "redis.call('ZREM', dead, job)\n"),
     Mutant(LEDGER, "replay", "if way == 'fresh' then redis.call('HDEL', delivery, 'frozen') end\n"),
     Mutant(LEDGER, "replay", "if way == 'fresh' then", "if true then"),
@@ -499,9 +499,9 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(LEDGER, "write_bookings", "redis.call('ZREM', KEYS[1], id)\n"),
     Mutant(LEDGER, "write_bookings", "  redis.call('ZADD', P .. 'open', due_ms, job)\n"),
     # ask_replay, refuse_replay, never_accepted, put_off_booking
-    Mutant(LEDGER, "ask_replay", "~= buried_ms then return 0 end", "~= buried_ms then return 1 end"),
+    Mutant(LEDGER, "ask_replay", "~= dead_since_ms then return 0 end", "~= dead_since_ms then return 1 end"),
     Mutant(LEDGER, "ask_replay", "schedule('replay', id, now_ms)\n"),
-    Mutant(LEDGER, "refuse_replay", "~= buried_ms then return 0 end", "~= buried_ms then return 1 end"),
+    Mutant(LEDGER, "refuse_replay", "~= dead_since_ms then return 0 end", "~= dead_since_ms then return 1 end"),
     Mutant(LEDGER, "refuse_replay", "redis.call('HDEL', delivery, 'asked')\n"),
     Mutant(LEDGER, "never_accepted", "known[1] ~= fence or known[2]", "known[2]"),
     Mutant(LEDGER, "never_accepted", "known[2] ~= '1' or known[3] then", "known[3] then"),

@@ -76,14 +76,15 @@ async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId) -> Contac
         exit_reason=enrollment.exit_reason if enrollment else None,
         paused=pauses.people.get(contact),
         everybody_paused=pauses.everybody,
-        happened=await _happened(ledger, contact, enrollment, calls),
+        happened=await read_happened(ledger, contact, enrollment, calls),
         next=sorted(planned, key=lambda each: each.due_ms),
     )
 
 
-async def _happened(
+async def read_happened(
     ledger: Ledger, contact: EnrollmentId, enrollment: Enrollment | None, calls: list[ReportedCall]
 ) -> list[Entry]:
+    """The past of one contact, enrolled or not, oldest first."""
     entries = []
     for line in await ledger.client.lrange(keys.timeline(contact), 0, -1):
         at_ms, what, detail = json.loads(line)

@@ -3,13 +3,6 @@
 
 local sequence = {}
 
--- Take the next step out of the schedule; its record stays.
-local function unschedule_next(enrollment, name)
-  if not name then return end
-  queue.unschedule('send', enrollment.id .. '/' .. name)
-  redis.call('ZREM', keys.open, enrollment.id .. '/' .. name)
-end
-
 function sequence.plan_next(enrollment, name, due_ms, is_held)
   redis.call('HSET', enrollment.key, 'next', name)
   records.plan(enrollment, name, due_ms)
@@ -19,7 +12,8 @@ end
 function sequence.drop_next(enrollment)
   local name = redis.call('HGET', enrollment.key, 'next')
   if not name then return end
-  unschedule_next(enrollment, name)
+  queue.unschedule('send', enrollment.id .. '/' .. name)
+  redis.call('ZREM', keys.open, enrollment.id .. '/' .. name)
   redis.call('HDEL', enrollment.key, 'next')
   if records.due_ms(redis.call('HGET', enrollment.key, '/' .. name)) then
     redis.call('HDEL', enrollment.key, '/' .. name)
@@ -80,18 +74,18 @@ function sequence.hold(id, reason, now_ms)
   local status, hold, next_name = unpack(redis.call('HMGET', enrollment.key, 'status', 'hold', 'next'))
   if status ~= 'accepted' and status ~= 'active' or has_word(hold, reason) then return false end
   redis.call('HSET', enrollment.key, 'hold', hold and hold .. ' ' .. reason or reason)
-  unschedule_next(enrollment, next_name)
+  if next_name then queue.unschedule('send', id .. '/' .. next_name) end
   timeline.add(id, now_ms, 'held', reason)
   return true
 end
 
--- What waited is scheduled again: the next step at its due time, what is being retried at once.
+-- What waited is scheduled again: the next step when it was to be looked at, what is being retried at once.
 local function resume(enrollment, now_ms)
   local fields = owners.fields(enrollment)
   for name, line in pairs(fields) do
     local due_ms, id = records.due_ms(line), enrollment.id .. name
     if name == '/' .. (fields.next or '') then
-      queue.schedule('send', id, due_ms)
+      queue.schedule('send', id, redis.call('ZSCORE', keys.open, id) or due_ms)
     elseif due_ms and not redis.call('ZSCORE', keys.open, id) then
       queue.schedule('send', id, now_ms)
       redis.call('ZADD', keys.open, now_ms, id)
