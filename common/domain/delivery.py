@@ -1,8 +1,8 @@
 """
 One delivery: a step of an enrollment, or a reminder of a booked call; and what became of it.
 
-Kinds differ in data only, which `delivery_of` reads from the id. A new kind is a row there and a renderer; a new channel
-is a provider and a renderer.
+Kinds differ in data only, which `delivery_of` reads from the id. A new kind is a row there and a renderer; a new
+channel is a provider and a renderer.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ Bookings ↔ store.
 | `campaign` | whose gateway received the first event |
 | `contact` | the id that their enrollment has or would have; absent while nobody knows |
 | `uid`, `state`, `start_ms`, `end_ms`, `received_ms` | Cal.com's name of the booking, its state and times |
-| `email`, `address_hash`, `first_name`, `timezone`, `title`, `join_url`, `organizer` | what a reminder says, and to whom |
+| `email`, `address_hash`, `first_name`, `timezone`, `title`, `join_url`, `organizer` | to whom, and what it says |
 | `/<start_ms>/<name>` | the record of each reminder, as of steps; first `planned due_ms` |
 
 `contact:<enr>`, one person with calls:

@@ -34,8 +34,8 @@ class Circuits:
         """
         The request of `id` failed: until when everything waits for this provider, None when nothing need to.
 
-        `provider_wide`: everything would fail; otherwise three different ones in a row tell. `at_least_ms`: the provider
-        demands a wait until then.
+        `provider_wide`: everything would fail; otherwise three different ones in a row tell. `at_least_ms`: the
+        provider demands a wait until then.
         """
         until_ms, news = await self._store.run_json(
             "circuits.report_failure",

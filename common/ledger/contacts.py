@@ -43,7 +43,9 @@ class Contacts:
         self._store, self._campaign = store, campaign
 
     async def traces(self, address: str) -> Traces:
-        """Looks through the whole store, since an address leads only to what belongs to this campaign. Changes nothing."""
+        """
+        Looks through the whole store, since an address leads only to what belongs to this campaign. Changes nothing.
+        """
         found = Traces(address, [enrollment_id(self._campaign, address)])
         async for key, fields in self._hashes(keys.enrollment("")):
             if fields.get("email") == address:

@@ -23,8 +23,8 @@ class DeadLetter:
     """
     A delivery that spent its attempts or cannot succeed. `outcome_unknown`: it may have been accepted all the same.
 
-    `owner`, `contact_id`, `address`: whose it is. `replay_requested_ms`: since when a worker is to replay it; `replay_refused`: why one did
-    not, or "".
+    `owner`, `contact_id`, `address`: whose it is. `replay_requested_ms`: since when a worker is to replay it;
+    `replay_refused`: why one did not, or "".
     """
 
     delivery: Delivery
@@ -46,7 +46,9 @@ class DeadLetter:
 
 
 class DeadLetters:
-    """Raises as `Store.run` does. Each change is refused (False) when the letter is none any longer, or died again since."""
+    """
+    Raises as `Store.run` does. Each change is refused (False) when the letter is none any longer, or died again since.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store

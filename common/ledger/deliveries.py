@@ -22,10 +22,10 @@ class ClaimGranted:
     """
     The claim is ours: send it.
 
-    `fence` names this claim in `freeze` and `settle`. `payload`: of an earlier attempt, to be sent as it is. `attempts`:
-    those that reached for the provider; `failures`: those that failed and counted. `outcome_unknown`: an earlier attempt
-    may have been accepted; `first_attempt_ms`: None before the first one. `owner`: whose it is. `contact_id`: who gets
-    it; the id that their enrollment has or would have.
+    `fence` names this claim in `freeze` and `settle`. `payload`: of an earlier attempt, to be sent as it is.
+    `attempts`: those that reached for the provider; `failures`: those that failed and counted. `outcome_unknown`: an
+    earlier attempt may have been accepted; `first_attempt_ms`: None before the first one. `owner`: whose it is.
+    `contact_id`: who gets it; the id that their enrollment has or would have.
     """
 
     delivery: Delivery
@@ -120,8 +120,8 @@ class Deliveries:
         Write down what became of a claim; see `settle` in `lua/deliveries.lua` for the outcomes.
 
         `due_ms`: when to try again. `outcome_unknown`: the provider may have accepted this attempt all the same.
-        `sent_ms`: time of the acceptance, when it was found out later. The answer is None when another worker has claimed
-        it since, and this changes nothing.
+        `sent_ms`: time of the acceptance, when it was found out later. The answer is None when another worker has
+        claimed it since, and this changes nothing.
         """
         given = {
             "fence": claim.fence,

@@ -24,8 +24,8 @@ class Restoration:
     """
     One contact as they are to be restored.
 
-    `dead`: reason by step, of what was never sent although the sequence went on. `unknown_since_ms`: by step, of what may
-    have been accepted, the earliest time of that.
+    `dead`: reason by step, of what was never sent although the sequence went on. `unknown_since_ms`: by step, of what
+    may have been accepted, the earliest time of that.
     """
 
     person: Restored
@@ -75,8 +75,8 @@ class Enrollments:
         What Notion remembers becomes an enrollment again; beside what the ledger knows, it only fills gaps.
 
         `restored`: the ledger had nothing of them. `merged`: something was added to what it has. `known`: nothing was.
-        `forgotten`: they were erased here on their wish, and stay so. The next step waits at its own due time, which may
-        have passed; then it is due at once, and the minimum gap is kept.
+        `forgotten`: they were erased here on their wish, and stay so. The next step waits at its own due time, which
+        may have passed; then it is due at once, and the minimum gap is kept.
         """
         person = restoration.person
         owner = enrollment_id(self._campaign, person.assessment.email)

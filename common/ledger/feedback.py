@@ -30,7 +30,9 @@ class FeedbackAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """`kind` was reported of the delivery `name` (`step-3`, `start_ms/24h`) `times`, for the first time at `first_ms`."""
+    """
+    `kind` was reported of the delivery `name` (`step-3`, `start_ms/24h`) `times`, for the first time at `first_ms`.
+    """
 
     name: str
     kind: FeedbackKind

@@ -38,7 +38,9 @@ class Mirror:
         await self._store.run("mirror.request", [keys.CHANGED], [due_ms, now_ms, again or ""])
 
     async def take(self, *, worker: str, now_ms: int) -> Changed | None:
-        """The person who changed last and whom Notion does not show yet; this worker's alone until it says how it went."""
+        """
+        The person who changed last and whom Notion does not show yet; this worker's alone until it says how it went.
+        """
         answer = await self._store.run("mirror.take", [keys.CHANGED, keys.SYNCING], [worker, now_ms])
         if not answer:
             return None

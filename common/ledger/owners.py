@@ -19,8 +19,8 @@ class Owned(Protocol):
     """
     A delivery together with its owner: a claim, or a dead letter.
 
-    `contact_id`: who gets it; the id that their enrollment has or would have. `payload`: of an earlier attempt, the first
-    of which was at `first_attempt_ms`.
+    `contact_id`: who gets it; the id that their enrollment has or would have. `payload`: of an earlier attempt, the
+    first of which was at `first_attempt_ms`.
     """
 
     @property
@@ -43,7 +43,9 @@ class Owned(Protocol):
 
 
 def read_owner(owner_id: str, fields: Mapping[str, str]) -> tuple[Owner, EnrollmentId, str]:
-    """(Owner, contact, address) from the owner's HASH. Raises KeyError or ValueError when the scripts did not write it."""
+    """
+    (Owner, contact, address) from the owner's HASH. Raises KeyError or ValueError when the scripts did not write it.
+    """
     if owner_id.startswith("enr_"):
         return read_enrollment(owner_id, fields), EnrollmentId(owner_id), fields["email"]
     return read_booking(owner_id, fields), EnrollmentId(fields["contact"]), fields["email"]

@@ -45,7 +45,8 @@ class Script:
 @cache
 def load(name: str) -> Script:
     """
-    One entry point as the store runs it: names of keys, limits, the libraries that its file uses, its file, and the call.
+    One entry point as the store runs it: names of keys, limits, the libraries that its file uses, its file, and the
+    call.
 
     Each file is a function that answers a table of functions; `-- uses:` names the libraries of `lib/` that it needs.
     """

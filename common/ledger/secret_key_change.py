@@ -28,8 +28,8 @@ async def accept_new_key(ledger: Ledger, secret_key: str, *, now_ms: int) -> Car
     """
     Make this the store's key. Nobody else may work on it meanwhile; what ended half-way is repeated from the start.
 
-    A hash names nobody, so it cannot be made anew from the old one: only an enrollment that ended because its person left
-    still says whose it was. Hashes of people who were never enrolled stay in the list, and mean nothing any more.
+    A hash names nobody, so it cannot be made anew from the old one: only an enrollment that ended because its person
+    left still says whose it was. Hashes of people who were never enrolled stay in the list, and mean nothing any more.
     """
     hashes = set[str]()
     async for page in _pages(ledger, keys.enrollment("*")):

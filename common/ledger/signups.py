@@ -23,9 +23,9 @@ class Acceptance:
     """
     What became of a signup.
 
-    `answer`: `accepted` for a new contact, `duplicate` for a known one. `repeated`: this webhook id was answered before,
-    and everything here is as it was then. `received_ms`: arrival of the event that was answered first. `email`: the
-    address that the answer names.
+    `answer`: `accepted` for a new contact, `duplicate` for a known one. `repeated`: this webhook id was answered
+    before, and everything here is as it was then. `received_ms`: arrival of the event that was answered first. `email`:
+    the address that the answer names.
     """
 
     answer: Literal["accepted", "duplicate"]

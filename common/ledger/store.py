@@ -38,8 +38,8 @@ class Store:
         """
         The answer of one entry point of `lua/`, as text.
 
-        Raises `redis.RedisError` when the store cannot be reached or refuses to write; then nothing was changed, or all of
-        it was and a repetition changes nothing.
+        Raises `redis.RedisError` when the store cannot be reached or refuses to write; then nothing was changed, or all
+        of it was and a repetition changes nothing.
         """
         return texts(await self.patiently(lambda: self._scripts.run(name, keys, args)))
 

@@ -30,7 +30,8 @@ def way_of(letter: DeadLetter, *, now_ms: int) -> Way | None:
 
 async def replay(ledger: Ledger, delivery: DeliveryId, *, dead_since_ms: int, now_ms: int) -> Done:
     """
-    Replay the dead letter that was seen, dead since `dead_since_ms`. What must be looked for, a worker does in a moment.
+    Replay the dead letter that was seen, dead since `dead_since_ms`. What must be looked for, a worker does in a
+    moment.
 
     One that was replayed, discarded or died again since is left alone.
     """

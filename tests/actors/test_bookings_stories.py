@@ -339,7 +339,7 @@ async def test_a_dead_reminder_is_listed_and_can_be_replayed_or_discarded(story,
     await story.books(BORIS, start_ms, uid="A")
     await story.run(until_ms=start_ms - 20 * HOUR_MS)
     letters = await dead_letters_of(story.ledger)
-    assert [(letter.name, letter.address, letter.step) for letter in letters] == [
+    assert [(letter.delivery.short_name, letter.address, letter.delivery.step) for letter in letters] == [
         ("72h", BORIS, None),
         ("24h", BORIS, None),
     ]
@@ -356,9 +356,9 @@ async def test_a_dead_reminder_is_listed_and_can_be_replayed_or_discarded(story,
 
 async def test_a_repeated_webhook_gets_the_answer_of_the_first(story, clock):
     event = told(story, clock)[0]
-    ledger = story.ledger.bookings
-    first = await ledger.signups.accept(event, webhook_id="calcom:1")
-    again = await ledger.signups.accept(
+    bookings = story.ledger.bookings
+    first = await bookings.accept(event, webhook_id="calcom:1")
+    again = await bookings.accept(
         replace(event, received_ms=event.received_ms + 5, email="ada@example.org"), webhook_id="calcom:1"
     )
 

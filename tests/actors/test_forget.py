@@ -121,7 +121,7 @@ async def test_nothing_in_the_store_names_them_any_more_and_everybody_else_is_as
         "delivery",
         "enrollment",
         "feedback",
-        "meeting",
+        "guest",
         "pauses",
         "queue",
         "timeline",
@@ -247,7 +247,7 @@ async def test_whoever_only_left_may_sign_up_and_is_kept_beside_who_was_forgotte
     )
     spring = Ledger(known.ledger.client, campaign="spring", cadence=known.ledger.cadence, secret_key="k" * 32)
     answers = await asyncio.gather(
-        *(spring.accept(who, webhook_id=f"signup:{who.email}", received_ms=1) for who in (dunya, boris))
+        *(spring.signups.accept(who, webhook_id=f"signup:{who.email}", received_ms=1) for who in (dunya, boris))
     )
 
     assert [answer.answer for answer in answers] == ["duplicate", "accepted"]

@@ -10,8 +10,9 @@ import pytest
 from common.domain.catch_up import departures
 from common.domain.ids import enrollment_id
 from common.errors import Ambiguous, Misconfigured, Transient
-from common.ledger import backlog, keys
+from common.ledger import keys
 from common.ledger.pauses import Pause
+from common.ledger.reads import backlog
 from services.sandbox.simulation import Simulation
 from tests.ledger_reads import dead_letters_of
 

@@ -218,7 +218,7 @@ async def test_trouble_is_shown_holds_nobody_and_is_over_with_the_next_answer(st
     assert (await read_store_stats(story.ledger, now_ms=story.clock.now_ms())).circuits == {}
     await story.run(until_ms=story.clock.now_ms() + 3 * EVERY_MS)
     shown = (await read_store_stats(story.ledger, now_ms=story.clock.now_ms())).circuits
-    assert shown["calcom"]["reason"] == "http_503 (503)"
+    assert shown["calcom"].reason == "http_503 (503)"
     await story.books(BORIS, start_ms, uid="A")
     await undisturbed(story, start_ms - 70 * HOUR_MS)
     assert len(story.post_office.delivered_ms) == 1

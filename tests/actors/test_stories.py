@@ -76,7 +76,7 @@ async def test_four_tries_a_minute_apart_then_a_dead_letter_and_the_others_go_on
     assert offsets_h(story, ada.email, anchor) == [0, 72, 120, 168, 216, 264]
     assert len(story.post_office.inbox_of(boris.email)) == 7
     letters = await dead_letters_of(story.ledger)
-    assert [(letter.step, letter.attempts) for letter in letters] == [(2, 4)]
+    assert [(letter.delivery.step, letter.attempts) for letter in letters] == [(2, 4)]
     assert letters[0].reason == "4 tries failed, the last with internal_server_error (500)"
 
 
@@ -87,7 +87,9 @@ async def test_a_replayed_dead_letter_goes_out_once(story, ada):
     await story.run()
     letter = (await dead_letters_of(story.ledger))[0]
 
-    await story.ledger.dead_letters.replay(letter.id, now_ms=story.clock.now_ms(), fresh=not letter.doubt)
+    await story.ledger.dead_letters.replay(
+        letter.id, now_ms=story.clock.now_ms(), way="same" if letter.outcome_unknown else "fresh"
+    )
     await story.run()
 
     assert len(story.post_office.inbox_of(ada.email)) == 7
@@ -102,7 +104,7 @@ async def test_a_refusal_after_a_lost_answer_says_that_the_mail_may_be_out(story
 
     letter = (await dead_letters_of(story.ledger))[0]
     assert letter.reason == "validation_error (422): Invalid `to` field; an earlier try may have been accepted"
-    assert letter.doubt
+    assert letter.outcome_unknown
 
 
 async def test_retry_after_is_honoured_and_costs_no_attempt(story, ada, clock):

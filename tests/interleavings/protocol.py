@@ -15,14 +15,19 @@ from dataclasses import replace
 from typing import Any
 
 from actors.sending.failure_policy import decide
+from common.domain.booking import BookingEvent, BookingKind
 from common.domain.cadence import Cadence
 from common.domain.contact import Assessment
-from common.domain.enrollment import Enrollment
+from common.domain.delivery import Kind, Record, delivery_of
 from common.domain.feedback import Feedback, FeedbackKind
-from common.domain.ids import DeliveryId, enrollment_id, step_delivery_id
+from common.domain.ids import DeliveryId, booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
+from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.retry import RetryPolicy
+from common.domain.series import resolve
 from common.errors import Ambiguous
 from common.ledger import keys
+from common.ledger.bookings import BookingOutcome
+from common.ledger.codec import read_records
 from common.ledger.constants import LEASE_MS
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.ledger import Ledger
@@ -37,9 +42,17 @@ HOUR = 3_600_000
 NOW_MS = 1_764_000_000_000
 CADENCE = Cadence((0, HOUR), 30 * SECOND)
 ADA = Assessment(email="ada@example.org", first_name="Ada", assessment_score=50)
-ENROLLMENT = enrollment_id("c", ADA.email)
-FIRST = step_delivery_id(ENROLLMENT, 1)
-NOISE = f"{keys.PREFIX}timeline:{ENROLLMENT}"
+CONTACT = enrollment_id("c", ADA.email)
+START_MS = NOW_MS + 1_000 * HOUR
+REMINDERS = ReminderRules(before_ms=(("now", 1_000 * HOUR), ("later", 999 * HOUR)), minimum_notice_ms=0)
+DELIVERIES = {
+    Kind.STEP: [step_delivery_id(CONTACT, number) for number in (1, 2)],
+    Kind.REMINDER: [
+        reminder_delivery_id(booking_id("A"), start_ms=START_MS, name=name) for name, _ in REMINDERS.before_ms
+    ],
+}
+"""The first is due now, the second in an hour."""
+NOISE = keys.timeline(CONTACT)
 RETRIES = RetryPolicy(attempts_max=2, delay_ms=SECOND)
 ALIVE, SILENT = 9e15, 1
 SILENCE_MS = 3_000
@@ -49,7 +62,10 @@ DEATHS_MAX = 3
 class Protocol:
     """`promises` are asserted at each move; see `recovery.py` for what must hold once everything has come to rest."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, kind: Kind = Kind.STEP) -> None:
+        self.kind = kind
+        self.deliveries = DELIVERIES[kind]
+        self.first = self.deliveries[0]
         self.loop = asyncio.new_event_loop()
         self.client = connect(url)
         self.ledger = Ledger(connect_async(url), campaign="c", cadence=CADENCE, secret_key="k" * 32)
@@ -63,19 +79,41 @@ class Protocol:
         self.client.close()
 
     def begin(self, budget: Budget, *, workers: int = 2) -> State:
-        """Ada has signed up a moment ago; her first mail is due, her second in an hour."""
+        """Ada has signed up, or booked a call, a moment ago; her first mail is due, her second in an hour."""
         self.client.flushall()
         names = [f"w{number + 1}" for number in range(workers)]
         self.client.zadd(keys.HEARTBEATS, dict.fromkeys(names, ALIVE))
-        self._run(self.ledger.signups.accept(ADA, webhook_id="signup:1", received_ms=NOW_MS))
-        known = self._run(self.ledger.enrollments.get(ENROLLMENT))
-        self._run(self.ledger.signups.enroll(known, now_ms=NOW_MS, announce=False))
+        self._run(self._sign_up() if self.kind is Kind.STEP else self._book())
         # Not of this play: the webhook's answer expires, and the mirror has its own job.
-        self.client.delete(keys.webhook("signup:1"), keys.CHANGED, NOISE)
-        for queue in ("classify", "notion_sync"):
+        self.client.delete(keys.webhook("1"), keys.CHANGED, NOISE)
+        for queue in ("classify", "notion_sync", "bookings"):
             self.client.delete(keys.delayed(queue), keys.delayed(queue) + ".msgs")
         self._state = State(self.snapshots.take(), NOW_MS, tuple(Worker(name) for name in names), (), budget)
         return self._state
+
+    async def _sign_up(self) -> None:
+        await self.ledger.signups.accept(ADA, webhook_id="1", received_ms=NOW_MS)
+        enrollment = await self.ledger.enrollments.get(CONTACT)
+        assert enrollment is not None
+        await self.ledger.signups.enroll(enrollment, now_ms=NOW_MS, announce=False)
+
+    async def _book(self) -> None:
+        event = BookingEvent(
+            kind=BookingKind.CREATED,
+            uid="A",
+            event_ms=NOW_MS,
+            received_ms=NOW_MS,
+            start_ms=START_MS,
+            email=ADA.email,
+        )
+        await self.ledger.bookings.accept(event, webhook_id="1")
+        (booking,) = resolve([event])
+        outcome = BookingOutcome(
+            gathered=await self.ledger.bookings.gather(booking.id),
+            bookings=[(booking, reminders_of(booking, REMINDERS))],
+            nurture=[(await self.ledger.bookings.contact(CONTACT), "leave")],
+        )
+        assert await self.ledger.bookings.write(outcome, now_ms=NOW_MS)
 
     # What the explorer asks
 
@@ -114,7 +152,7 @@ class Protocol:
             yield ("copy",)
         if budget.replays and self.client.zcard(keys.DEAD):
             yield ("replay",)
-        if budget.tidings and FIRST in dict(now.accepted):
+        if budget.tidings and self.first in dict(now.accepted):
             yield ("hear",)
         if budget.erasures:
             yield ("forget",)
@@ -166,13 +204,13 @@ class Protocol:
 
     def _freeze(self, worker: Worker) -> Worker:
         assert worker.claim is not None
-        mail = f"rendered by {worker.name}"
+        mail = worker.claim.payload or f"rendered by {worker.name}"
         answer = self._run(self.ledger.deliveries.freeze(worker.claim, mail, now_ms=self._state.now_ms))
         if isinstance(answer, ClaimRefused):
             at = {"exited": "settle skipped", "held": "settle held"}.get(answer.reason, "acknowledge")
             return replace(worker, at=at)
         assert not self._state.left, "the last line before the provider let a mail to somebody who had left through"
-        return replace(worker, at="hand over", mail=answer[0])
+        return replace(worker, at="hand over", mail=mail)
 
     def _hand_over(self, worker: Worker, how: str) -> Worker:
         assert worker.claim is not None
@@ -201,7 +239,9 @@ class Protocol:
         assert worker.claim is not None
         decided = decide(Ambiguous("read_timeout"), worker.claim, RETRIES)
         due_ms = self._state.now_ms + decided.wait_ms if decided.wait_ms is not None else None
-        return self._settle(worker, decided.outcome, decided.reason, due_ms=due_ms, doubt=decided.doubt)
+        return self._settle(
+            worker, decided.outcome, decided.reason, due_ms=due_ms, outcome_unknown=decided.outcome_unknown
+        )
 
     def _settle(self, worker: Worker, outcome: Any, detail: str, **more: Any) -> Worker:
         claim = worker.claim
@@ -269,21 +309,21 @@ class Protocol:
         self._spend("leaves")
         self._run(
             self.ledger.enrollments.unsubscribe(
-                ENROLLMENT, address_hash=self.ledger.store.address_hash(ADA.email), now_ms=self._state.now_ms
+                CONTACT, address_hash=self.ledger.store.address_hash(ADA.email), now_ms=self._state.now_ms
             )
         )
         self._state = replace(self._state, left=True)
 
     def copy(self) -> None:
-        """The job of the first step once more, as somebody might schedule it who does not know that it is under way."""
+        """The job of the first delivery once more, as somebody might schedule it who does not know it is in hand."""
         self._spend("copies")
         due_ms = self._state.now_ms - 1 - self._state.budget.copies  # Another instant, so another message.
-        body = Job(id=FIRST, actor="send", queue="send", args=(FIRST,), due_ms=due_ms).body()
-        self._script("schedule", "", FIRST, due_ms, body, "")
+        body = Job(id=self.first, actor="send", queue="send", args=(self.first,), due_ms=due_ms).body()
+        self._script("schedule", "", self.first, due_ms, body, "")
 
     def replay(self) -> None:
         self._spend("replays")
-        self._run(self.ledger.dead_letters.replay(FIRST, now_ms=self._state.now_ms, way="same"))
+        self._run(self.ledger.dead_letters.replay(self.first, now_ms=self._state.now_ms, way="same"))
 
     def hear(self) -> None:
         """The provider's webhook: the first mail arrived. It may well be quicker than the answer to our own request."""
@@ -291,8 +331,8 @@ class Protocol:
         now_ms = self._state.now_ms
         told = Feedback(
             kind=FeedbackKind.DELIVERED,
-            delivery_id=FIRST,
-            contact_id=ENROLLMENT,
+            delivery_id=self.first,
+            contact_id=CONTACT,
             event_ms=now_ms,
             mailed_ms=now_ms,
             received_ms=now_ms,
@@ -310,11 +350,15 @@ class Protocol:
 
     # What a recovery asks
 
-    def known(self) -> Enrollment | None:
-        """None once she is forgotten, and only then."""
-        found: Enrollment | None = self._run(self.ledger.enrollments.get(ENROLLMENT))
-        assert (found is None) == self._state.forgotten, f"forgotten: {self._state.forgotten}, and {found} is known"
-        return found
+    def records(self) -> dict[str, Record] | None:
+        """By name, of everything that was planned; None once she is forgotten, and only then."""
+        owner = keys.owner(delivery_of(self.first).owner)
+        fields = self._run(self.ledger.store.read_hash(owner))
+        assert (not fields) == self._state.forgotten, f"forgotten: {self._state.forgotten}, and {fields} is known"
+        return read_records(fields) if fields else None
+
+    def has_left(self) -> bool:
+        return self._state.left
 
     def has_heard(self) -> bool:
         return self._state.heard
@@ -322,7 +366,7 @@ class Protocol:
     def traces(self) -> list[bytes]:
         """The keys that name her, or a mail of hers."""
         jobs = [keys.OPEN, keys.DEAD, keys.delayed("send")]
-        named = [key for key in self.client.scan_iter(f"*{ENROLLMENT}*") if key.decode() != NOISE]
+        named = [key for key in self.client.scan_iter(f"*{CONTACT}*") if key.decode() != NOISE]
         return named + [job for name in jobs for job in self.client.zrange(name, 0, -1)]
 
     def at(self, number: int) -> str:

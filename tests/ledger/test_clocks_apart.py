@@ -33,5 +33,5 @@ async def test_what_was_made_ready_too_early_is_looked_at_again_and_not_taken_fo
     due_ms = await ledger.client.zscore(keys.delayed("send"), step_delivery_id(ADA, 1))
     assert due_ms == ahead.now_ms() + 1
     # What the sweeper compares with; else it would take the job for lost.
-    assert await ledger.client.zscore(keys.OPEN, STEP_1) == due_ms
+    assert await ledger.client.zscore(keys.OPEN, step_delivery_id(ADA, 1)) == due_ms
     broker.close()

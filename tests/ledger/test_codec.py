@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import ast
-from importlib.resources import files
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common.domain.contact import Assessment
-from common.ledger import codec
 from common.ledger.codec import assessment_fields, page_fields, read_assessment, read_pages, read_record
 from common.ledger.short_ids import lengthened, shortened
 
@@ -61,17 +57,6 @@ def test_a_record_keeps_spaces_in_its_reason():
 @pytest.mark.parametrize(("sent", "sent_ms"), [("+0", 5_000), ("-1500", 3_500), ("+20", 5_020), ("0", None)])
 def test_when_a_mail_was_sent_is_told_beside_the_instant_of_its_fate(sent, sent_ms):
     assert read_record(f"delivered 5000 1 {sent} re_1").sent_ms == sent_ms
-
-
-def test_the_scripts_and_the_codec_call_the_fields_alike():
-    lines = (files("common.ledger") / "scripts" / "lib.lua").read_text().splitlines()
-    names, letters = zip(*(line.removeprefix("local ").split(" = ") for line in lines[7:9]), strict=True)
-    said = zip(", ".join(names).split(", "), ast.literal_eval(f"({', '.join(letters)})"), strict=True)
-
-    assert {name: letter for name, letter in said} == {
-        **{name: getattr(codec, name) for name in ("CAMPAIGN", "EMAIL", "ASSESSED", "SEGMENT", "STATUS", "ANCHOR")},
-        **{name: getattr(codec, name) for name in ("NEXT", "DUE", "LAST", "REV", "SHOWN")},
-    }
 
 
 @given(st.uuids().map(str) | st.binary(min_size=8, max_size=8).map(bytes.hex) | st.from_regex(r"~*[\w-]*") | st.text())

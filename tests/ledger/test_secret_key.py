@@ -137,7 +137,7 @@ async def test_whoever_left_two_campaigns_is_one_address_however_far_apart_they_
         both = (enrollment_id("christmas_2025", person.email), again)
         for enrollment in both if number < 20 else ():
             mark = left.store.address_hash(person.email)
-            await spring.exit(enrollment, ExitReason.UNSUBSCRIBED, address_hash=mark, now_ms=clock.now_ms())
+            await spring.enrollments.exit(enrollment, ExitReason.UNSUBSCRIBED, address_hash=mark, now_ms=clock.now_ms())
 
     # Those 20, of whom one had left before and one had been stopped; and p599, who complained.
     assert await accept_new_key(under(left, NEW), NEW, now_ms=clock.now_ms()) == Carried(21, lost=1)

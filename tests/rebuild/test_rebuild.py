@@ -126,7 +126,7 @@ async def test_with_a_key_that_may_only_send_nothing_is_sent_blindly_after_a_day
     # Step 3 went out eight hours before: the provider remembers its key. Step 2 was two days before, and waits.
     assert await house.inbox(ada) == STEPS
     [letter] = await dead_letters_of(house.world.ledger)
-    assert (letter.step, letter.doubt) == (2, True)
+    assert (letter.delivery.step, letter.outcome_unknown) == (2, True)
     assert "it cannot be looked for: RESEND_API_KEY may only send" in letter.reason
 
 
@@ -145,7 +145,7 @@ async def test_a_mail_of_ours_with_a_subject_of_forgotten_answers_leaves_a_doubt
 
     assert (summary.found, summary.in_doubt) == (1, 1)
     [letter] = await dead_letters_of(house.world.ledger)
-    assert (letter.step, letter.doubt) == (2, True)
+    assert (letter.delivery.step, letter.outcome_unknown) == (2, True)
     planned = await plan(house.world, letter)
     assert planned.way is Way.REFUSED
     assert planned.why.startswith("1 of the mails that Resend lists may be it")
@@ -216,7 +216,7 @@ async def test_a_mail_that_failed_before_is_a_dead_letter_and_can_be_replayed(ho
 
     assert summary.dead == 1
     [letter] = await dead_letters_of(house.world.ledger)
-    assert (letter.step, letter.doubt) == (2, False)
+    assert (letter.delivery.step, letter.outcome_unknown) == (2, False)
     assert letter.reason.startswith("no date in Notion, although the sequence went on")
     await house.until(90)
     assert await house.inbox(ada) == ["step-1", "step-3"]

@@ -1,4 +1,6 @@
-"""Reads only: what the ledger says for an audit of everybody, their calls, and what waits to happen to each delivery."""
+"""
+Reads only: what the ledger says for an audit of everybody, their calls, and what waits to happen to each delivery.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Reads only: the store as a whole in numbers, in two round trips; what status, console, health, ping and metrics show."""
+"""
+Reads only: the store as a whole in numbers, in two round trips; what status, console, health, ping and metrics show.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,9 @@ HOUR_MS = 3_600_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueStats:
     """
-    `delayed`: in the schedule, `due` of them now, and yet to be made ready. `ready`: ready or in hand; `waiting`: of those,
-    the ones that nobody has in hand. `failed`: by an internal error. `oldest_ms`: for how long the oldest due job waits.
+    `delayed`: in the schedule, `due` of them now, and yet to be made ready. `ready`: ready or in hand; `waiting`: of
+    those, the ones that nobody has in hand. `failed`: by an internal error. `oldest_ms`: for how long the oldest due
+    job waits.
     """
 
     delayed: int
@@ -47,9 +50,9 @@ class StoreStats:
     """
     The store at `at_ms`. Durations in ms.
 
-    `people`: by status; `deliveries`: by status, of those that ended. `overdue`: deliveries in the schedule that are due;
-    `changed`: whom Notion does not show yet, the oldest change `mirror_lag_ms` ago. `circuits`: by provider in trouble.
-    `safe`: promise → kept, see `metrics.STORE_SAFE`.
+    `people`: by status; `deliveries`: by status, of those that ended. `overdue`: deliveries in the schedule that are
+    due; `changed`: whom Notion does not show yet, the oldest change `mirror_lag_ms` ago. `circuits`: by provider in
+    trouble. `safe`: promise → kept, see `metrics.STORE_SAFE`.
     """
 
     at_ms: int
