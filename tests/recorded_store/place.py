@@ -68,29 +68,7 @@ class RecordingPlace:
         assert answer.status == 200, answer.body
 
     def hears_of_delivery(self, address: str) -> None:
-        """The provider tells the gateway that the latest mail to this address was delivered."""
-        mail = self.sandbox.inbox(address)[-1]
-        now = datetime.now(UTC)
-        event = {
-            "type": "email.delivered",
-            "created_at": now.isoformat(),
-            "data": {
-                "created_at": iso(mail["accepted_at"] / 1000),
-                "email_id": mail["id"],
-                "to": mail["to"],
-                "subject": mail["subject"],
-                "tags": mail["tags"],
-            },
-        }
-        body, message_id = json.dumps(event), "msg_recorded_delivery"
-        headers = {
-            "content-type": "application/json",
-            "svix-id": message_id,
-            "svix-timestamp": str(int(now.timestamp())),
-            "svix-signature": Webhook(str(self.secrets["RESEND_WEBHOOK_SECRET"])).sign(message_id, now, body),
-        }
-        answer = request("POST", f"{self.place.gateway_url}/webhook/resend", body.encode(), headers)
-        assert answer.status in (200, 202), answer.body
+        tell_delivered(self.place, str(self.secrets["RESEND_WEBHOOK_SECRET"]), self.sandbox.inbox(address)[-1])
 
     def calendar(self, what: str = "", **given: Any) -> dict[str, Any]:
         """Somebody books at the sandbox's calendar, or does something with a booking (`/uid/cancel`)."""
@@ -166,6 +144,31 @@ class AnnouncementEndpoint:
     def close(self) -> None:
         self._end.set()
         self._server.shutdown()
+
+
+def tell_delivered(place: Place, secret: str, mail: dict[str, Any]) -> None:
+    """The provider's webhook: a mail of the sandbox's inbox was delivered."""
+    now = datetime.now(UTC)
+    event = {
+        "type": "email.delivered",
+        "created_at": now.isoformat(),
+        "data": {
+            "created_at": iso(mail["accepted_at"] / 1000),
+            "email_id": mail["id"],
+            "to": mail["to"],
+            "subject": mail["subject"],
+            "tags": mail["tags"],
+        },
+    }
+    body, message_id = json.dumps(event), f"msg_recorded_{mail['id']}"
+    headers = {
+        "content-type": "application/json",
+        "svix-id": message_id,
+        "svix-timestamp": str(int(now.timestamp())),
+        "svix-signature": Webhook(secret).sign(message_id, now, body),
+    }
+    answer = request("POST", f"{place.gateway_url}/webhook/resend", body.encode(), headers)
+    assert answer.status in (200, 202), answer.body
 
 
 def iso(seconds: float) -> str:
