@@ -17,11 +17,13 @@ import redis.asyncio
 from common.clock import Clock, utc_datetime
 from common.ledger import keys
 from common.migration.copies import copy_files, dump_keys, place_of
-from common.migration.steps import STEPS, MigrationResult, Report, Step, steps_from
+from common.migration.result import MigrationResult, Report
+from common.migration.steps import STEPS, Step, steps_from
 from common.store.client_names import processes_at
 from common.store.clients import StoreError, connect_async
 from common.store.embedded import EmbeddedStore
 from common.store.format import FORMAT, StoreFormat, describe_problem, store_format
+from common.store.secret_key import ANOTHER, is_another
 
 Copy = Callable[[StoreFormat], Awaitable[Path]]
 """Keeps a copy of the whole store and answers where it is."""
@@ -50,7 +52,9 @@ class Migration:
         )
 
 
-async def migrate_embedded(store: EmbeddedStore, data_dir: Path, *, clock: Clock, report: Report) -> Migration | None:
+async def migrate_embedded(
+    store: EmbeddedStore, data_dir: Path, *, secret_key: str, clock: Clock, report: Report
+) -> Migration | None:
     """`migrate_store` for an embedded store that runs and serves nobody yet; the copy is a folder in DATA_DIR."""
     client = connect_async(store.url)
 
@@ -58,12 +62,14 @@ async def migrate_embedded(store: EmbeddedStore, data_dir: Path, *, clock: Clock
         return await copy_files(client, store, place_of(data_dir, found, utc_datetime(clock.now_ms())))
 
     try:
-        return await migrate_store(client, copy=copy, report=report)
+        return await migrate_store(client, secret_key=secret_key, copy=copy, report=report)
     finally:
         await client.aclose()
 
 
-async def migrate_external(url: str, data_dir: Path, *, clock: Clock, report: Report) -> Migration | None:
+async def migrate_external(
+    url: str, data_dir: Path, *, secret_key: str, clock: Clock, report: Report
+) -> Migration | None:
     """`migrate_store` for the store at REDIS_URL; the copy is a file in DATA_DIR that holds all our keys."""
     client = connect_async(url)
 
@@ -71,7 +77,7 @@ async def migrate_external(url: str, data_dir: Path, *, clock: Clock, report: Re
         return await dump_keys(client, place_of(data_dir, found, utc_datetime(clock.now_ms())))
 
     try:
-        return await migrate_store(client, copy=copy, report=report)
+        return await migrate_store(client, secret_key=secret_key, copy=copy, report=report)
     finally:
         await client.aclose()
 
@@ -79,6 +85,7 @@ async def migrate_external(url: str, data_dir: Path, *, clock: Clock, report: Re
 async def migrate_store(
     client: redis.asyncio.Redis,
     *,
+    secret_key: str,
     copy: Copy,
     report: Report,
     steps: Sequence[Step] = STEPS,
@@ -97,9 +104,11 @@ async def migrate_store(
     planned = steps_from(found, steps, target=target)
     if not planned or found.number is None:
         raise StoreError(describe_problem(found) or f"no step leads from format {found} to {target}")
+    if await is_another(client, secret_key):
+        raise StoreError(ANOTHER)
     await refuse_others(client)
     place = None if found.target is not None else await copy(found)
-    results = [await _run(client, step, report) for step in planned]
+    results = [await _run(client, step, secret_key, report) for step in planned]
     return Migration(
         source=found.number,
         target=target,
@@ -109,7 +118,7 @@ async def migrate_store(
     )
 
 
-async def _run(client: redis.asyncio.Redis, step: Step, report: Report) -> MigrationResult:
+async def _run(client: redis.asyncio.Redis, step: Step, secret_key: str, report: Report) -> MigrationResult:
     before = await store_format(client)
     await client.set(keys.FORMAT, str(StoreFormat(step.source, step.target)))
     try:
@@ -118,7 +127,7 @@ async def _run(client: redis.asyncio.Redis, step: Step, report: Report) -> Migra
     except StoreError:
         await client.set(keys.FORMAT, str(before))
         raise
-    result = await step.migrate(client, report)
+    result = await step.migrate(client, report, secret_key=secret_key)
     await client.set(keys.FORMAT, str(step.target))
     return result
 

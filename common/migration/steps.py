@@ -7,34 +7,29 @@ must leave alone what it has changed already.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import redis.asyncio
 
+from common.migration.result import MigrationResult, Report
 from common.store.format import FORMAT, StoreFormat
 
-Report = Callable[[str], None]
-"""Takes one line of progress."""
 
+class Migrate(Protocol):
+    """`secret_key`: the SECRET_KEY that the store was begun with."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MigrationResult:
-    """What a step has changed; what was changed by an earlier, interrupted run of it counts too."""
-
-    people: int = 0
-    deliveries: int = 0
-    bookings: int = 0
-    keys: int = 0
+    async def __call__(self, client: redis.asyncio.Redis, report: Report, *, secret_key: str) -> MigrationResult:
+        """Raises `redis.RedisError`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """`migrate` takes the store from format `source` to format `source + 1`. Raises `redis.RedisError`."""
+    """`migrate` takes the store from format `source` to format `source + 1`."""
 
     source: int
-    migrate: Callable[[redis.asyncio.Redis, Report], Awaitable[MigrationResult]]
+    migrate: Migrate
 
     @property
     def target(self) -> int:

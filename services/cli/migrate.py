@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from services.cli.shared import json_option, print_json, settings_given
+from services.cli.shared import json_option, print_json, settings_as_they_are
 
 if TYPE_CHECKING:
     from common.migration.run import Migration
@@ -37,7 +37,7 @@ def command(dry_run: bool, restore: Path | None, as_json: bool) -> None:
     where it is. Repeating changes nothing; a run that was killed is continued by the next one. `advent up` does this by
     itself for its embedded store.
     """
-    settings = settings_given()
+    settings = settings_as_they_are()
     if restore is not None:
         _restore(settings, restore, as_json=as_json)
     elif dry_run:
@@ -54,12 +54,13 @@ def _migrate(settings: Settings, *, as_json: bool) -> None:
     def report(line: str) -> None:
         click.echo(f"  {line}", err=True)
 
-    clock, migration = SystemClock(), None
+    migration = None
+    given: Any = {"secret_key": settings.secret, "clock": SystemClock(), "report": report}
     if settings.redis_url is not None:
-        migration = asyncio.run(migrate_external(settings.redis_url, settings.data_dir, clock=clock, report=report))
+        migration = asyncio.run(migrate_external(settings.redis_url, settings.data_dir, **given))
     elif (store := _embedded(settings)) is not None:
         with _running(store):
-            migration = asyncio.run(migrate_embedded(store, settings.data_dir, clock=clock, report=report))
+            migration = asyncio.run(migrate_embedded(store, settings.data_dir, **given))
     if as_json:
         print_json(_figures(migration))
     elif migration is None:

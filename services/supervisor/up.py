@@ -82,7 +82,9 @@ def _with_store(
 
 def _migrate(store: EmbeddedStore, settings: Settings, say: Callable[[str], None]) -> None:
     """A store that an older version wrote is brought up to date before any process uses it."""
-    migration = asyncio.run(migrate_embedded(store, settings.data_dir, clock=SystemClock(), report=say))
+    migration = asyncio.run(
+        migrate_embedded(store, settings.data_dir, secret_key=settings.secret, clock=SystemClock(), report=say)
+    )
     if migration is not None:
         say(migration.describe())
 

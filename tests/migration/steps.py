@@ -8,15 +8,16 @@ import sys
 import redis.asyncio
 
 from common.ledger import keys
+from common.migration.result import MigrationResult, Report
 from common.migration.run import migrate_store
-from common.migration.steps import MigrationResult, Report, Step
+from common.migration.steps import Step
 from common.store.clients import connect_async
 from common.store.format import StoreFormat
 
 OLD, NEW = "st", "status_of_format_2"
 
 
-async def rename_status(client: redis.asyncio.Redis, report: Report) -> MigrationResult:
+async def rename_status(client: redis.asyncio.Redis, report: Report, *, secret_key: str) -> MigrationResult:
     people = 0
     for person in sorted(await client.smembers(keys.ENROLLED)):
         key = keys.enrollment(person.decode())
@@ -46,7 +47,7 @@ async def _killed_after(url: str, people: int) -> None:
     async def copy(_found: StoreFormat) -> object:
         return None
 
-    await migrate_store(client, copy=copy, report=report, steps=STEPS, target=2)  # type: ignore[arg-type]  # no copy here
+    await migrate_store(client, secret_key="a key", copy=copy, report=report, steps=STEPS, target=2)  # type: ignore[arg-type]  # no copy here
 
 
 if __name__ == "__main__":

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 import redis.asyncio
 
+from common.domain.suppression import key_fingerprint
 from common.ledger import keys
+from common.migration.result import MigrationResult
 from common.migration.run import Migration, migrate_store
-from common.migration.steps import MigrationResult, Step
+from common.migration.steps import Step
 from common.store.clients import StoreError, connect_async
 from common.store.format import StoreFormat
 from tests.migration.steps import NEW, OLD, STEPS
@@ -42,7 +44,7 @@ def migrate(store: redis.asyncio.Redis, copies: list[StoreFormat]) -> Migrate:
         copies.append(found)
         return Path("a copy")
 
-    return lambda: migrate_store(store, copy=copy, report=lambda _line: None, steps=STEPS, target=2)
+    return lambda: migrate_store(store, secret_key="a key", copy=copy, report=lambda _line: None, steps=STEPS, target=2)
 
 
 async def statuses(store: redis.asyncio.Redis) -> dict[str, list[bytes | None]]:
@@ -103,7 +105,7 @@ async def test_a_process_that_connects_while_the_copy_is_made_stops_the_migratio
         return Path("a copy")
 
     with pytest.raises(StoreError, match="worker of Advent is connected"):
-        await migrate_store(older, copy=copy, report=lambda _line: None, steps=STEPS, target=2)
+        await migrate_store(older, secret_key="a key", copy=copy, report=lambda _line: None, steps=STEPS, target=2)
 
     assert await older.get(keys.FORMAT) == b"1"
     await other.aclose()
@@ -125,6 +127,17 @@ async def test_a_run_that_is_killed_half_way_is_continued_and_its_copy_is_kept(
     assert (migration and migration.copy, copies) == (None, [])
 
 
+async def test_another_secret_key_is_refused_before_anything_is_changed(
+    older: redis.asyncio.Redis, migrate: Migrate, copies: list[StoreFormat]
+) -> None:
+    await older.set(keys.SECRET_KEY, key_fingerprint("the key of the store"))
+
+    with pytest.raises(StoreError, match="SECRET_KEY: not the one that this store was begun with"):
+        await migrate()
+
+    assert (await older.get(keys.FORMAT), copies) == (b"1", [])
+
+
 @pytest.mark.parametrize(
     ("written", "line"),
     [
@@ -144,7 +157,7 @@ async def test_a_newer_format_is_refused(older: redis.asyncio.Redis, migrate: Mi
 async def test_steps_run_in_order(older: redis.asyncio.Redis) -> None:
     seen: list[bytes | None] = []
 
-    async def look(client: redis.asyncio.Redis, _report: object) -> MigrationResult:
+    async def look(client: redis.asyncio.Redis, report: object, *, secret_key: str) -> MigrationResult:
         seen.append(await client.get(keys.FORMAT))
         return MigrationResult()
 
@@ -152,7 +165,9 @@ async def test_steps_run_in_order(older: redis.asyncio.Redis) -> None:
         return Path("a copy")
 
     steps = (Step(source=2, migrate=look), Step(source=1, migrate=look))
-    migration = await migrate_store(older, copy=copy, report=lambda _line: None, steps=steps, target=3)
+    migration = await migrate_store(
+        older, secret_key="a key", copy=copy, report=lambda _line: None, steps=steps, target=3
+    )
 
     assert seen == [b"1>2", b"2>3"]
     assert await older.get(keys.FORMAT) == b"3"
