@@ -7,17 +7,17 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from common import metrics
 from common.domain.retry import KEY_REMEMBERED_MS
 from common.ledger.ledger import LEASE_MS, REMEMBER_WEBHOOK_MS
-from common.queue_scripts import SILENCE_MS
+from common.observability import metrics
+from common.queue.lua_broker import SILENCE_MS
 from services.gateway.spool import BYTES_MAX
 from tests.tidy.house import ROOT
 
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
 OUTCOMES = {"delivery_retry", "delivery_hold", "delivery_skipped", "delivery_dead"}
-"""`actors/send.py` makes these names of the outcome."""
+"""`actors/sending/send.py` makes these names of the outcome."""
 HOLDS = {f"{word}_{what}" for word in ("mail", "mirror") for what in ("held", "still_held", "released")}
 """`actors/alerts.py` makes these names of the provider."""
 
