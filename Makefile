@@ -96,7 +96,8 @@ $(VENV)/.installer: $(PINS)/installer.txt | $(VENV)/bin/python
 $(VENV)/.runs: pyproject.toml $(PINS)/run.txt $(PINS)/dashboard.txt $(VENV)/.installer
 	@echo "installing what Advent needs into $(VENV) (once; a minute or so)"
 	@$(PINNED) $(PINS)/run.txt
-	@$(PIP) --no-deps --no-build-isolation --editable .
+	@# Setuptools warns of every editable installation.
+	@PYTHONWARNINGS=ignore $(PIP) --no-deps --no-build-isolation --editable .
 	@$(PINNED) $(PINS)/dashboard.txt --no-deps || echo "the Dramatiq dashboard cannot be had here"
 	@touch $@
 
