@@ -105,23 +105,28 @@ def _uri(path: Path) -> str:
 
 
 def _shown(config: Any, target: Path) -> File:
+    """A file for readers, not a page: it has neither navigation nor search."""
+    uri = _uri(target)
     if target.is_dir():
-        names = "\n".join(
-            sorted(_uri(file) for file in target.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
-        )
-        return File.generated(
-            config, f"{_uri(target)}/index.html", content=_html(_uri(target), names, TextLexer())
-        )
+        return File.generated(config, f"{uri}/index.html", content=_html(uri, _names(target), TextLexer()))
     if target.suffix in {".png", ".svg"}:
-        return File.generated(config, _uri(target), abs_src_path=str(target))
+        return File.generated(config, uri, abs_src_path=str(target))
     text = target.read_text()
-    try:
-        lexer = get_lexer_for_filename(target.name, text)
-    except ClassNotFound:
-        lexer = TextLexer()
-    shown = File.generated(config, _uri(target), content=_html(_uri(target), text, lexer))
-    shown.dest_uri = f"{_uri(target)}.html"
+    shown = File.generated(config, uri, content=_html(uri, text, _lexer(target, text)))
+    shown.dest_uri = f"{uri}.html"
     return shown
+
+
+def _names(folder: Path) -> str:
+    files = (file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    return "\n".join(sorted(_uri(file) for file in files))
+
+
+def _lexer(file: Path, text: str) -> Any:
+    try:
+        return get_lexer_for_filename(file.name, text)
+    except ClassNotFound:
+        return TextLexer()
 
 
 def _html(title: str, text: str, lexer: Any) -> str:
