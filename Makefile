@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# Exactly what these files name, each file known by its hash; `make lock` renews them.
+# Exact versions, each file verified by its hash; `make lock` renews them.
 PINS := deploy/constraints
 PINNED := $(PIP) --require-hashes --requirement
 
@@ -34,7 +34,7 @@ check: $(VENV)/.tests ## format, lint, types, import rules, spelling
 	@echo "check: all well"
 
 docs: $(VENV)/.docs ## the documentation as a site in build/site, every link checked
-	@# Not --quiet: it would take the warnings for none, and --strict would pass.
+	@# Not --quiet: it hides warnings from --strict, which then passes.
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict > $(VENV)/docs.out 2>&1 || { cat $(VENV)/docs.out; exit 1; }
 	@echo "docs: build/site/index.html"
 
@@ -87,13 +87,13 @@ $(VENV)/bin/python:
 	@echo "making $(VENV) with $(PYTHON)"
 	@$(PYTHON) -m venv $(VENV)
 
-# pip first: an older one cannot read what the others ask of it.
+# pip first: the one that comes with Python may be old.
 $(VENV)/.installer: $(PINS)/installer.txt | $(VENV)/bin/python
 	@$(PINNED) $<
 	@touch $@
 
 # Installed in place: a change of the code needs no new installation, only one of pyproject.toml does.
-# The Dramatiq dashboard declares dependencies older than ours, and runs with ours; the console works without it.
+# The Dramatiq dashboard declares older dependencies than ours and works with ours; the console works without it.
 $(VENV)/.runs: pyproject.toml $(PINS)/run.txt $(PINS)/dashboard.txt $(VENV)/.installer
 	@echo "installing what Advent needs into $(VENV) (once; a minute or so)"
 	@$(PINNED) $(PINS)/run.txt

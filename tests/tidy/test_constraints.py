@@ -1,4 +1,4 @@
-"""Whoever installs a commit gets the versions that its tests have seen: deploy/constraints, and pyproject.toml."""
+"""Every installation of a commit gets the versions that its tests ran with: deploy/constraints and pyproject agree."""
 
 from __future__ import annotations
 
