@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import structlog
 
-from actors.remind import rules
+from actors.sending.render_reminder import rules
+from common.domain.contact_booking_status import BookingSummary, Nurture, in_short, nurture_after
 from common.domain.ids import BookingId, DeliveryId, split_delivery_id
 from common.domain.reminders import reminders_of
-from common.domain.series import Booking, Stand, resolve
-from common.domain.standing import Call, Nurture, in_short, nurture_after
+from common.domain.series import Booking, BookingState, resolve
 from common.ledger.bookings import BookingOutcome, Bookings, Contact, Gathered
 from common.world import World
 
@@ -50,7 +50,7 @@ async def bookings(world: World, job: str) -> None:
 
 async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: int) -> BookingOutcome:
     resolved = resolve(gathered.events)
-    current = next((booking for booking in resolved if booking.stand is not Stand.MOVED), None)
+    current = next((booking for booking in resolved if booking.stand is not BookingState.MOVED), None)
     addresses = [booking.email for booking in resolved if booking.email is not None]
     ids = dict.fromkeys([*gathered.contacts, *map(ledger.contact_id, addresses)])
     contacts = [await ledger.contact(contact_id) for contact_id in ids]
@@ -76,7 +76,9 @@ async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: i
     )
 
 
-def _nurture(world: World, contact: Contact, booking: Booking | None, others: Sequence[Call], now_ms: int) -> Nurture:
+def _nurture(
+    world: World, contact: Contact, booking: Booking | None, others: Sequence[BookingSummary], now_ms: int
+) -> Nurture:
     """Whoever signs up after booking wants the letters: the campaign answers only what is booked since then."""
     enrollment = contact.enrollment
     if enrollment is None or (booking is not None and booking.received_ms < enrollment.anchor_ms):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from actors.reconcile import Sought, Unfound, look_for, others_of
+from actors.sending.reconcile import Sought, Unfound, look_for, others_of
 from common.campaigns.loader import CampaignError
 from common.domain.enrollment import Enrollment
 from common.domain.ids import DeliveryId, EnrollmentId, is_reminder, split_delivery_id

@@ -6,14 +6,14 @@ from functools import partial
 
 import structlog
 
-from actors import alerts
-from actors.hand_over import NOT_CONNECTED
-from common import metrics, tracing
+from actors import circuit_log
+from actors.sending.failure_policy import NOT_CONNECTED
+from common.domain.contact_booking_status import Person
 from common.domain.ids import EnrollmentId
-from common.domain.standing import Person
 from common.errors import Failure, Misconfigured, Permanent, Throttled
 from common.ledger.answers import Changed
 from common.ledger.ledger import MIRROR
+from common.observability import metrics, tracing
 from common.world import World
 
 log = structlog.get_logger(__name__)
@@ -68,7 +68,7 @@ async def _show(world: World, changed: Changed) -> bool:
         raise
     now_ms = world.clock.now_ms()
     if settled := await world.ledger.shown(changed.person, pages, worker=world.worker, now_ms=now_ms):
-        alerts.released(MIRROR, settled, now_ms=now_ms)
+        circuit_log.circuit_closed(MIRROR, settled, now_ms=now_ms)
     metrics.MIRRORED.labels("shown").inc()
     log.info("contact_mirrored", revision=changed.person.revision)
     return True
@@ -90,17 +90,17 @@ async def _trouble(world: World, person: Person, failure: Failure, now_ms: int) 
     """When to come back, and whether the trouble is this person's alone."""
     if isinstance(failure, Permanent):
         return now_ms + REFUSED_MS, True
-    everybodys = isinstance(failure, Misconfigured)
+    provider_wide = isinstance(failure, Misconfigured)
     at_least_ms = now_ms + (failure.retry_after_ms or 0) if isinstance(failure, Misconfigured) else None
     trouble = await world.ledger.trouble(
         MIRROR,
         whose=person.id,
         reason=failure.code,
-        everybodys=everybodys or failure.code == NOT_CONNECTED,
+        provider_wide=provider_wide or failure.code == NOT_CONNECTED,
         now_ms=now_ms,
         at_least_ms=at_least_ms,
     )
     if trouble is None:
         return now_ms + AGAIN_MS, True
-    alerts.held(MIRROR, trouble, reason=failure.code)
+    circuit_log.circuit_opened(MIRROR, trouble, reason=failure.code)
     return trouble.until_ms, False

@@ -14,24 +14,24 @@ from dramatiq.asyncio import get_event_loop_thread
 from dramatiq.errors import Retry
 from dramatiq.middleware import AsyncIO, Retries, TimeLimit
 
-from actors.beside import Beside
-from actors.first_start import FirstStart
-from actors.healing import calibrate, heal
-from actors.ping import keep_pinging
-from actors.reconcile_bookings import keep_comparing
-from actors.roster import ROSTER, THREADS, declare
-from actors.watch import Watch
-from common import metrics
-from common.broker import DurableRedisBroker
+from actors.background import BackgroundTasks
+from actors.registry import REGISTRY, THREADS, declare
+from actors.upkeep.booking_sync import keep_comparing
+from actors.upkeep.bootstrap import FirstStart
+from actors.upkeep.healthcheck_ping import keep_pinging
+from actors.upkeep.sweeper import calibrate, heal
+from actors.worker_http import Watch
 from common.campaigns.loader import load_campaign
 from common.clock import SystemClock
 from common.ledger.ledger import Ledger
-from common.messages import QUEUE_NAMESPACE
+from common.observability import metrics
+from common.observability.tracing import traced
 from common.providers.build import Providers, build_providers
-from common.settings import Settings
-from common.store import connect, connect_async
-from common.store_lookout import Lookout
-from common.tracing import traced
+from common.queue.broker import DurableRedisBroker
+from common.queue.job import QUEUE_NAMESPACE
+from common.settings.settings import Settings
+from common.store.clients import connect, connect_async
+from common.store.monitor import Lookout
 from common.world import World
 
 log = structlog.get_logger(__name__)
@@ -56,10 +56,10 @@ class Worker:
             middleware=[AsyncIO(), TimeLimit(), Retries(), Observe()],
         )
         self.broker.clock = self.clock
-        self.broker.in_flight_limits = {role.name: role.in_flight for role in ROSTER}
+        self.broker.in_flight_limits = {role.name: role.in_flight for role in REGISTRY}
         self.world: World | None = None
         self._providers: Providers | None = None
-        self._beside = Beside()
+        self._background = BackgroundTasks()
         self._watch: Watch | None = None
         self._first_start: FirstStart | None = None
         self._dramatiq: Any = dramatiq.Worker(self.broker, worker_threads=THREADS, worker_timeout=1_000)
@@ -93,7 +93,7 @@ class Worker:
             pass
         if ready.done():
             ready.result()
-            loop.loop.call_soon_threadsafe(self._beside.begin, [self._first_start.keep_looking()])
+            loop.loop.call_soon_threadsafe(self._background.begin, [self._first_start.keep_looking()])
         ready.cancel()
 
     def stop(self) -> None:
@@ -138,14 +138,14 @@ class Worker:
             beside.append(keep_pinging(ledger, url, worker=self.broker.broker_id))
         if self.world.calendar is not None:
             beside.append(keep_comparing(self.world))
-        self._beside.begin(beside)
+        self._background.begin(beside)
 
     async def _ready_no_more(self) -> None:
         if self._watch is not None:
             self._watch.draining = True
         if self._first_start is not None:
             await self._first_start.stop()
-        await self._beside.end()
+        await self._background.end()
 
     def _on_loop(self, coroutine: Any) -> None:
         loop = get_event_loop_thread()

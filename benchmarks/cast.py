@@ -9,7 +9,7 @@ from common.domain.contact import Assessment
 from common.domain.enrollment import Enrollment, Status
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import EnrollmentId, enrollment_id, step_delivery_id
-from common.ledger.answers import Go
+from common.ledger.answers import ClaimGranted
 from common.ledger.feedback import hear
 from common.ledger.ledger import Ledger
 
@@ -59,7 +59,7 @@ async def send(ledger: Ledger, person: Assessment, step: int) -> None:
     """The worker's part: a step is accepted, the next one is scheduled."""
     now_ms = ledger.cadence.due_ms(anchor_ms=SystemClock().now_ms(), step=step)
     claim = await ledger.claim(step_delivery_id(who(ledger, person), step), worker="bench", now_ms=now_ms)
-    assert isinstance(claim, Go), claim
+    assert isinstance(claim, ClaimGranted), claim
     await ledger.freeze(claim, "a mail, which is freed when it is settled", now_ms=now_ms)
     await ledger.settle(claim, "accepted", _mail_id(person, step), now_ms=now_ms)
 

@@ -29,7 +29,8 @@ from pathlib import Path
 import uvloop
 
 from common.clock import SystemClock
-from common.store import EmbeddedStore, connect
+from common.store.clients import connect
+from common.store.embedded import EmbeddedStore
 
 KEY = b"k" * 32
 PATH = "/webhook/christmas-signup"
@@ -37,7 +38,7 @@ PATH = "/webhook/christmas-signup"
 
 def serve_advent(store_url: str, port: int, folder: str) -> None:
     """The gateway as it runs in production, its log lines included."""
-    from common.settings import Settings
+    from common.settings.settings import Settings
     from services.gateway.__main__ import run
 
     secret = "whsec_" + base64.b64encode(KEY).decode()

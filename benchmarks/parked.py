@@ -19,9 +19,9 @@ from pathlib import Path
 
 import dramatiq
 
-from common.broker import DurableRedisBroker
-from common.messages import QUEUE_NAMESPACE, Job
-from common.store import EmbeddedStore
+from common.queue.broker import DurableRedisBroker
+from common.queue.job import QUEUE_NAMESPACE, Job
+from common.store.embedded import EmbeddedStore
 
 QUEUE = "noop"
 DUE_A_SECOND = 20

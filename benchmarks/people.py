@@ -24,7 +24,8 @@ from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
 from common.ledger import keys
 from common.ledger.ledger import Ledger
-from common.store import EmbeddedStore, connect_async
+from common.store.clients import connect_async
+from common.store.embedded import EmbeddedStore
 
 GOAL = Goal(1_000)
 AT_ONCE = 64

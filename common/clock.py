@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Protocol
 
 
-def instant(ms: int) -> datetime:
+def utc_datetime(ms: int) -> datetime:
     """The aware UTC instant of a number of milliseconds since 1970."""
     return datetime.fromtimestamp(ms / 1000, UTC)
 

@@ -9,7 +9,7 @@ from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.providers.budget import Budget
 from common.providers.protocols import Calendar, Mailer, Mirror
-from common.settings import Settings
+from common.settings.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.providers.notion import NotionMirror
+from common.providers.notion.mirror import NotionMirror
 
 
 async def problems(mirror: NotionMirror) -> list[str]:

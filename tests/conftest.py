@@ -12,7 +12,8 @@ import redis.asyncio
 import structlog
 
 from common.clock import VirtualClock
-from common.store import EmbeddedStore, connect, connect_async
+from common.store.clients import connect, connect_async
+from common.store.embedded import EmbeddedStore
 
 # Every write is synced, as in production; in memory that costs nothing where there is such a folder.
 _MEMORY = Path("/dev/shm")

@@ -27,7 +27,7 @@ from common.domain.audit_terms import Terms as Terms
 from common.domain.delivery import Record
 from common.domain.enrollment import Enrollment, Status
 from common.domain.mail import AcceptedMail
-from common.domain.restored import AS_NOTION_SHOWS
+from common.domain.notion_import import AS_NOTION_SHOWS
 
 APART_MS = 120_000
 """Notion may cut an instant to its minute, and clocks differ."""
@@ -61,7 +61,7 @@ class Shown:
 
 
 class Subjects(ReminderSubjects, Protocol):
-    """Whose mail a listed one is; see `actors/acceptances.py`."""
+    """Whose mail a listed one is; see `actors/sending/mail_matching.py`."""
 
     def step_of(self, mail: AcceptedMail, enrollment: Enrollment) -> int | None: ...
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from common.domain.audit_terms import HEALED_MS, LONG_MS, Finding, Kind, Terms
-from common.domain.delivery import Fate, Record
+from common.domain.delivery import DeliveryStatus, Record
 from common.domain.mail import AcceptedMail
 from common.domain.reminders import PASSED
 from common.domain.series import Booking
@@ -54,7 +54,7 @@ class UnreadCall:
 
 
 class ReminderSubjects(Protocol):
-    """Which reminder a listed mail is; see `actors/acceptances.py`."""
+    """Which reminder a listed mail is; see `actors/sending/mail_matching.py`."""
 
     def reminder_of(self, mail: AcceptedMail, reminders: Sequence[AuditedReminder]) -> AuditedReminder | None: ...
 
@@ -75,7 +75,7 @@ def of_ledger(reminders: Iterable[AuditedReminder], listed: Mapping[str, str], t
         if reminder.sent_as is not None and reminder.sent_as not in listed:
             what = f"accepted as {reminder.sent_as}, and the provider does not list it"
             yield reminder.finding("missing", what)
-        if reminder.record is None or reminder.record.fate is Fate.PLANNED:
+        if reminder.record is None or reminder.record.fate is DeliveryStatus.PLANNED:
             yield from _of_waiting(reminder, terms)
 
 
@@ -113,7 +113,7 @@ def of_mails(
         if which in accounted:
             yield reminder.finding("doubled", f"the provider lists {mail.id} too")
         elif not reminder.is_under_way and not _is_older(mail, reminder):
-            fate = reminder.record.fate if reminder.record else Fate.PLANNED
+            fate = reminder.record.fate if reminder.record else DeliveryStatus.PLANNED
             yield reminder.finding("unexplained", f"the provider lists {mail.id}, and the ledger says {fate}")
         accounted.add(which)
 
@@ -121,5 +121,5 @@ def of_mails(
 def _is_older(mail: AcceptedMail, reminder: AuditedReminder) -> bool:
     """Accepted before this ledger heard of the call, for an hour that had passed by then: another store sent it."""
     record = reminder.record
-    had_passed = record is not None and record.fate is Fate.SKIPPED and record.detail == PASSED
+    had_passed = record is not None and record.fate is DeliveryStatus.SKIPPED and record.detail == PASSED
     return had_passed and mail.created_ms < reminder.booking.received_ms

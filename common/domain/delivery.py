@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Fate(StrEnum):
+class DeliveryStatus(StrEnum):
     """`planned → claimed → accepted → delivered | bounced | complained`, or `skipped(reason)`, or `dead(reason)`."""
 
     PLANNED = "planned"
@@ -26,15 +26,17 @@ class Fate(StrEnum):
     @property
     def is_told(self) -> bool:
         """The provider's webhooks said what became of it after it was accepted."""
-        return self in _SENT and self is not Fate.ACCEPTED
+        return self in _SENT and self is not DeliveryStatus.ACCEPTED
 
     @property
     def is_final(self) -> bool:
         """The sequence no longer waits for it."""
-        return self in _SENT or self in (Fate.SKIPPED, Fate.DEAD)
+        return self in _SENT or self in (DeliveryStatus.SKIPPED, DeliveryStatus.DEAD)
 
 
-_SENT = frozenset({Fate.ACCEPTED, Fate.DELIVERED, Fate.BOUNCED, Fate.COMPLAINED})
+_SENT = frozenset(
+    {DeliveryStatus.ACCEPTED, DeliveryStatus.DELIVERED, DeliveryStatus.BOUNCED, DeliveryStatus.COMPLAINED}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,7 @@ class Record:
     `attempts`: tries that reached for the provider. `detail`: the provider's id when sent, else the reason.
     """
 
-    fate: Fate
+    fate: DeliveryStatus
     at_ms: int
     attempts: int
     detail: str

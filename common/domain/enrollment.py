@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from common.domain.contact import Assessment
-from common.domain.delivery import Fate, Record
+from common.domain.delivery import DeliveryStatus, Record
 from common.domain.ids import EnrollmentId
 from common.domain.segment import Segment
 
@@ -53,11 +53,11 @@ class Enrollment:
     mirrored_revision: int = 0
     pages: dict[str, str] = field(default_factory=dict)
 
-    def fate_of(self, step: int) -> tuple[Fate, str]:
+    def fate_of(self, step: int) -> tuple[DeliveryStatus, str]:
         """One fate and one reason for every step, also for those that were never claimed."""
         record = self.records.get(step)
         if record is not None:
             return record.fate, record.detail
         if self.status is Status.EXITED:
-            return Fate.SKIPPED, self.exit_reason or ""
-        return Fate.PLANNED, ""
+            return DeliveryStatus.SKIPPED, self.exit_reason or ""
+        return DeliveryStatus.PLANNED, ""

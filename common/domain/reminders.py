@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from common.domain.ids import DeliveryId, reminder_delivery_id
-from common.domain.series import Booking, Stand
+from common.domain.series import Booking, BookingState
 
 SHORT_NOTICE = "short notice"
 PASSED = "its hour had passed"
@@ -13,7 +13,12 @@ PHONE_ONLY = "phone only"
 EXPIRED = "expired"
 """Said by the ledger: its turn came only after the meeting had begun."""
 
-PLANNED_AWAY = (*(str(stand) for stand in Stand if stand is not Stand.BOOKED), SHORT_NOTICE, PASSED, PHONE_ONLY)
+PLANNED_AWAY = (
+    *(str(stand) for stand in BookingState if stand is not BookingState.BOOKED),
+    SHORT_NOTICE,
+    PASSED,
+    PHONE_ONLY,
+)
 """Reasons of this file; they change with the booking. Those given when a reminder was due are for good."""
 
 _PHONE = "@sms.cal.com"
@@ -62,8 +67,8 @@ def _reminder(booking: Booking, rules: ReminderRules, start_ms: int, name: str, 
 
 def _because(booking: Booking, rules: ReminderRules, start_ms: int, due_ms: int) -> str | None:
     if start_ms != booking.start_ms:
-        return Stand.MOVED
-    if booking.stand is not Stand.BOOKED:
+        return BookingState.MOVED
+    if booking.stand is not BookingState.BOOKED:
         return booking.stand
     if (booking.email or "").endswith(_PHONE):
         return PHONE_ONLY

@@ -19,7 +19,7 @@ from common.domain.ids import BookingId, booking_id
 T = TypeVar("T")
 
 
-class Stand(StrEnum):
+class BookingState(StrEnum):
     """Where one booking stands; all but the first are also why its reminders are skipped."""
 
     BOOKED = "booked"
@@ -42,7 +42,7 @@ class Booking:
 
     id: BookingId
     uid: str
-    stand: Stand
+    stand: BookingState
     received_ms: int
     start_ms: int | None = None
     end_ms: int | None = None
@@ -65,12 +65,12 @@ _RANK = {
     BookingKind.CANCELLED: 5,
 }
 _STAND = {
-    BookingKind.ENDED: Stand.BOOKED,  # Nobody told of the booking, but what ended was booked.
-    BookingKind.REQUESTED: Stand.AWAITING,
-    BookingKind.CREATED: Stand.BOOKED,
-    BookingKind.RESCHEDULED: Stand.BOOKED,
-    BookingKind.REJECTED: Stand.REJECTED,
-    BookingKind.CANCELLED: Stand.CANCELLED,
+    BookingKind.ENDED: BookingState.BOOKED,  # Nobody told of the booking, but what ended was booked.
+    BookingKind.REQUESTED: BookingState.AWAITING,
+    BookingKind.CREATED: BookingState.BOOKED,
+    BookingKind.RESCHEDULED: BookingState.BOOKED,
+    BookingKind.REJECTED: BookingState.REJECTED,
+    BookingKind.CANCELLED: BookingState.CANCELLED,
 }
 
 
@@ -141,7 +141,7 @@ def _booking(
     return Booking(
         id=booking_id(decided.uid),
         uid=decided.uid,
-        stand=Stand.MOVED if moved else _after(own, _STAND[decided.kind], email),
+        stand=BookingState.MOVED if moved else _after(own, _STAND[decided.kind], email),
         received_ms=decided.received_ms,
         start_ms=_first(event.start_ms for event in by_age),
         end_ms=_first(event.end_ms for event in by_age),
@@ -156,18 +156,18 @@ def _booking(
     )
 
 
-def _after(own: Sequence[BookingEvent], stand: Stand, email: str | None) -> Stand:
+def _after(own: Sequence[BookingEvent], stand: BookingState, email: str | None) -> BookingState:
     """How the meeting went, if it stood. A no-show is so until the mark is taken back; marks of guests say nothing."""
-    if stand is not Stand.BOOKED:
+    if stand is not BookingState.BOOKED:
         return stand
     for event in _newest_first(event for event in own if event.kind is BookingKind.NO_SHOW):
         marks = [absent for address, absent in event.no_shows if email is None or address == email]
         if marks and marks[-1]:
-            return Stand.NO_SHOW
+            return BookingState.NO_SHOW
         if marks:
             break
     ended = any(event.kind is BookingKind.ENDED for event in own)
-    return Stand.COMPLETED if ended else stand
+    return BookingState.COMPLETED if ended else stand
 
 
 def _first(values: Iterable[T | None]) -> T | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from common.domain.audit_reminders import AuditedReminder, UnreadCall
 from common.domain.booking import BookingEvent
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.domain.ids import BookingId, reminder_delivery_id
 from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import Booking
@@ -43,7 +43,7 @@ async def unread(ledger: Ledger, arranged: Collection[str], *, now_ms: int) -> l
 
 async def _with_claims(ledger: Ledger, found: list[AuditedReminder]) -> list[AuditedReminder]:
     """A delivery that is open and has no fate was claimed at least once: what the provider has of it is no surprise."""
-    open_ones = [one for one in found if one.record is not None and one.record.fate is Fate.PLANNED]
+    open_ones = [one for one in found if one.record is not None and one.record.fate is DeliveryStatus.PLANNED]
     pipe = ledger.client.pipeline(transaction=False)
     for one in open_ones:
         pipe.exists(keys.delivery(reminder_delivery_id(one.booking.id, start_ms=one.start_ms, name=one.name)))
@@ -88,7 +88,7 @@ def _of(
     for name in dict.fromkeys([*records, *expected]):
         start, _, called = name.partition("/")
         record = records.get(name)
-        is_planned = record is not None and record.fate is Fate.PLANNED
+        is_planned = record is not None and record.fate is DeliveryStatus.PLANNED
         found.append(
             AuditedReminder(
                 booking=booking,

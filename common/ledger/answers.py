@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from common.domain.contact_booking_status import Person
 from common.domain.enrollment import Enrollment
 from common.domain.ids import DeliveryId, EnrollmentId
 from common.domain.projection import BookingStanding
 from common.domain.segment import Segment
 from common.domain.series import Booking
-from common.domain.standing import Person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Acceptance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Go:
+class ClaimGranted:
     """
     The claim is ours: send it.
 
@@ -58,7 +58,7 @@ class Go:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GoReminder:
+class ReminderClaimGranted:
     """
     The claim of a reminder is ours: send it. As `Go`; `name`: `24h`.
 
@@ -82,11 +82,11 @@ class GoReminder:
         return self.booking.email or ""
 
 
-Claim = Go | GoReminder
+Claim = ClaimGranted | ReminderClaimGranted
 
 
 @dataclass(frozen=True, slots=True)
-class No:
+class ClaimRefused:
     """
     Not now, or not any more; the ledger has done what follows from it.
 
@@ -101,12 +101,12 @@ class No:
     until_ms: int | None = None
 
 
-def read_no(answer: list[Any]) -> No:
+def read_no(answer: list[Any]) -> ClaimRefused:
     """From a script's `[why, detail]`, or `[why, until_ms, detail]` of those that wait."""
     why, *rest = answer
     if why in ("not yet", "held"):
-        return No(why, str(rest[1]) if len(rest) > 1 else "", int(rest[0]))
-    return No(why, str(rest[0]) if rest else "")
+        return ClaimRefused(why, str(rest[1]) if len(rest) > 1 else "", int(rest[0]))
+    return ClaimRefused(why, str(rest[0]) if rest else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from common.domain.contact_booking_status import BookingSummary, UnenrolledContact
 from common.domain.delivery import Record
 from common.domain.ids import BookingId, EnrollmentId
-from common.domain.series import Booking, Stand
-from common.domain.standing import Call, Caller
+from common.domain.series import Booking, BookingState
 from common.ledger.codec import REV, read_pages, read_record
 
 _TEXTS = {
@@ -56,7 +56,7 @@ def read_booking(booking_id: str, fields: Mapping[str, str]) -> Booking:
     return Booking(
         id=BookingId(booking_id),
         uid=fields["uid"],
-        stand=Stand(fields["stand"]),
+        stand=BookingState(fields["stand"]),
         received_ms=int(fields["received"]),
         start_ms=int(fields["start"]) if "start" in fields else None,
         end_ms=int(fields["end"]) if "end" in fields else None,
@@ -70,17 +70,17 @@ def read_reminders(fields: Mapping[str, str]) -> dict[str, Record]:
     return {name[2:]: read_record(text) for name, text in fields.items() if name.startswith("r:")}
 
 
-def short(call: Call) -> str:
+def short(call: BookingSummary) -> str:
     return f"{call.start_ms} {call.end_ms} {call.stand}"
 
 
-def read_calls(fields: Mapping[str, str]) -> dict[BookingId, Call]:
+def read_calls(fields: Mapping[str, str]) -> dict[BookingId, BookingSummary]:
     """The calls in the HASH of a contact."""
     return {BookingId(name[2:]): _read_call(text) for name, text in fields.items() if name.startswith("b:")}
 
 
-def read_caller(contact: str, fields: Mapping[str, str]) -> Caller:
-    return Caller(
+def read_caller(contact: str, fields: Mapping[str, str]) -> UnenrolledContact:
+    return UnenrolledContact(
         id=EnrollmentId(contact),
         email=fields["email"],
         first_name=fields.get("first"),
@@ -89,6 +89,6 @@ def read_caller(contact: str, fields: Mapping[str, str]) -> Caller:
     )
 
 
-def _read_call(text: str) -> Call:
+def _read_call(text: str) -> BookingSummary:
     start_ms, end_ms, stand = text.split(" ", 2)
-    return Call(Stand(stand), int(start_ms), int(end_ms))
+    return BookingSummary(BookingState(stand), int(start_ms), int(end_ms))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from common.clock import iso
 from common.domain.booking import BookingEvent, BookingKind
-from common.domain.delivery import Fate, Record
+from common.domain.contact_booking_status import UnenrolledContact
+from common.domain.delivery import DeliveryStatus, Record
 from common.domain.ids import DeliveryId, EnrollmentId, split_delivery_id
 from common.domain.series import Booking
-from common.domain.standing import Caller
 from common.ledger import feedback, keys
 from common.ledger.booking_codec import read_booking, read_caller, read_calls, read_reminders
 from common.ledger.ledger import Ledger
@@ -35,7 +35,7 @@ class CallTold:
     events: tuple[BookingEvent, ...]
 
 
-async def caller(ledger: Ledger, contact: EnrollmentId) -> Caller | None:
+async def caller(ledger: Ledger, contact: EnrollmentId) -> UnenrolledContact | None:
     """Somebody who booked a call, enrolled or not."""
     fields = await ledger.read_hash(keys.contact(contact))
     return read_caller(contact, fields) if fields else None
@@ -57,7 +57,7 @@ async def happened(ledger: Ledger, contact: EnrollmentId) -> list[tuple[int, str
     async for call in calls(ledger, contact):
         lines += [(event.received_ms, _what(event), _detail(event)) for event in call.events]
         for name, record in call.reminders.items():
-            if record.fate is not Fate.PLANNED:
+            if record.fate is not DeliveryStatus.PLANNED:
                 what = f"reminder {name.partition('/')[2]}"
                 if not record.fate.is_told:
                     lines.append((record.at_ms, f"{what} {record.fate}", record.detail))
@@ -74,7 +74,7 @@ async def planned(ledger: Ledger, contact: EnrollmentId) -> list[tuple[int, str]
             (record.at_ms, f"reminder {name.partition('/')[2]} planned")
             async for call in calls(ledger, contact)
             for name, record in call.reminders.items()
-            if record.fate is Fate.PLANNED
+            if record.fate is DeliveryStatus.PLANNED
         ]
     )
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.domain.booking import BookingEvent, BookingKind
+from common.domain.contact_booking_status import BookingSummary, Nurture, in_short
 from common.domain.enrollment import Enrollment
 from common.domain.ids import BookingId, EnrollmentId, booking_id, enrollment_id
 from common.domain.reminders import PASSED, PLANNED_AWAY, SHORT_NOTICE, Reminder
-from common.domain.series import Booking, Stand
-from common.domain.standing import Call, Nurture, in_short
+from common.domain.series import Booking, BookingState
 from common.ledger import keys
 from common.ledger.booking_codec import booking_fields, read_calls, short
 from common.ledger.ledger import REMEMBER_WEBHOOK_MS, Ledger
@@ -64,7 +64,7 @@ class Contact:
 
     id: EnrollmentId
     turn: int
-    calls: Mapping[BookingId, Call]
+    calls: Mapping[BookingId, BookingSummary]
     enrollment: Enrollment | None
 
 
@@ -183,7 +183,7 @@ class Bookings:
         fields = booking_fields(booking)
         told: dict[str, Any] = {
             "id": booking.id,
-            "left": short(Call(Stand.MOVED, call.start_ms, call.end_ms)),
+            "left": short(BookingSummary(BookingState.MOVED, call.start_ms, call.end_ms)),
             "reminders": [[f"{r.start_ms}/{r.name}", str(r.due_ms), r.because or ""] for r in reminders],
         }
         if booking.email is not None:

@@ -32,7 +32,7 @@ from collections.abc import Mapping
 from pydantic_core import to_json
 
 from common.domain.contact import Assessment
-from common.domain.delivery import Fate, Record
+from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import EnrollmentId
 from common.domain.segment import Segment
@@ -129,7 +129,7 @@ def read_record(text: str) -> Record:
     """
     fate, at_ms, attempts, sent, detail = text.split(" ", 4)
     return Record(
-        fate=Fate(fate),
+        fate=DeliveryStatus(fate),
         at_ms=int(at_ms),
         attempts=int(attempts),
         sent_ms=None if sent == "0" else int(at_ms) + int(sent),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from common.domain.booking import BookingEvent
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.domain.ids import BookingId, EnrollmentId, enrollment_id, normal_address
 from common.ledger import codec, keys
 from common.ledger.booking_codec import read_reminders
@@ -84,7 +84,7 @@ async def _note_booking(ledger: Ledger, found: Traces, booking: BookingId, told:
     owner = meeting.get("contact")
     if owner in found.owners or (named and owner is None):
         found.bookings.append(booking)
-        found.waiting += sum(record.fate is Fate.PLANNED for record in read_reminders(meeting).values())
+        found.waiting += sum(record.fate is DeliveryStatus.PLANNED for record in read_reminders(meeting).values())
     else:
         found.events += [(booking, digest) for digest in named]
 

@@ -21,9 +21,9 @@ from common.ledger.access import texts
 from common.ledger.answers import (
     Acceptance,
     Claim,
-    Go,
-    GoReminder,
-    No,
+    ClaimGranted,
+    ClaimRefused,
+    ReminderClaimGranted,
     Settled,
     Trouble,
     read_no,
@@ -105,7 +105,7 @@ class Ledger(Mirroring, Burials):
         )
         return Status(status) if status else None
 
-    async def claim(self, delivery: DeliveryId, *, worker: str, now_ms: int) -> Claim | No:
+    async def claim(self, delivery: DeliveryId, *, worker: str, now_ms: int) -> Claim | ClaimRefused:
         """The right to send one delivery, under a lease; see `claim.lua` and `claim_reminder.lua` for each answer."""
         claimer = f"{worker}#{self._next_call()}"
         if is_reminder(delivery):
@@ -115,7 +115,7 @@ class Ledger(Mirroring, Burials):
         asked = [codec.ANCHOR, codec.EMAIL]
         who = texts(await self._scripts.read(lambda: self.client.hmget(keys.enrollment(owner), asked)))
         if who[0] is None or not 1 <= step <= self.cadence.length:
-            return No("unknown")
+            return ClaimRefused("unknown")
         following = self.cadence.due_ms(anchor_ms=int(who[0]), step=step + 1) if step < self.cadence.length else ""
         answer = texts(
             await self._scripts.run(
@@ -138,7 +138,7 @@ class Ledger(Mirroring, Burials):
         if answer[0] != "go":
             return read_no(answer)
         _, fence, attempts, due_ms, first_ms, failures, doubt, frozen, *fields = answer
-        return Go(
+        return ClaimGranted(
             delivery_id=delivery,
             step=step,
             fence=fence,
@@ -155,13 +155,13 @@ class Ledger(Mirroring, Burials):
         self._calls += 1
         return self._calls
 
-    async def freeze(self, claim: Claim, mail: str, *, now_ms: int) -> tuple[str, int] | No:
+    async def freeze(self, claim: Claim, mail: str, *, now_ms: int) -> tuple[str, int] | ClaimRefused:
         """
         The last line before the provider: (the frozen mail, number of this attempt), or why it must not go.
 
         A mail frozen before wins over `mail`. From here the outcome is unknown until `settle`.
         """
-        if isinstance(claim, GoReminder):
+        if isinstance(claim, ReminderClaimGranted):
             return await self._reminders.freeze(claim, mail, now_ms=now_ms)
         enrollment = claim.enrollment
         answer = texts(
@@ -194,7 +194,7 @@ class Ledger(Mirroring, Burials):
         since, and this changes nothing.
         """
         detail = " ".join(detail.split())[:300]
-        if isinstance(claim, GoReminder):
+        if isinstance(claim, ReminderClaimGranted):
             return await self._reminders.settle(
                 claim, outcome, detail, now_ms=now_ms, due_ms=due_ms, doubt=doubt, sent_ms=sent_ms
             )
@@ -218,13 +218,20 @@ class Ledger(Mirroring, Burials):
         return read_settled(int(settled))
 
     async def trouble(
-        self, provider: str, *, whose: str, reason: str, everybodys: bool, now_ms: int, at_least_ms: int | None = None
+        self,
+        provider: str,
+        *,
+        whose: str,
+        reason: str,
+        provider_wide: bool,
+        now_ms: int,
+        at_least_ms: int | None = None,
     ) -> Trouble | None:
         """A request failed: until when everybody waits for this provider, None when nobody need to."""
         until_ms, news = await self.run_script(
             "trouble",
             [keys.circuit(provider)],
-            [now_ms, whose, reason, int(everybodys), at_least_ms or 0],
+            [now_ms, whose, reason, int(provider_wide), at_least_ms or 0],
         )
         return Trouble(int(until_ms), news) if until_ms else None
 

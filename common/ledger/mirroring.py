@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain
 
+from common.domain.contact_booking_status import Person, UnenrolledContact, standing_of
 from common.domain.ids import EnrollmentId
-from common.domain.standing import Caller, Person, standing_of
 from common.ledger import codec, keys
 from common.ledger.access import Access
 from common.ledger.answers import Changed, Settled, read_settled
@@ -58,7 +58,7 @@ class Mirroring(Access):
         shown = await self.run_script(
             "shown",
             [
-                keys.contact(person.id) if isinstance(person, Caller) else keys.enrollment(person.id),
+                keys.contact(person.id) if isinstance(person, UnenrolledContact) else keys.enrollment(person.id),
                 keys.CHANGED,
                 keys.SYNCING,
                 keys.circuit(MIRROR),

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from common.domain.enrollment import ExitReason
 from common.domain.ids import enrollment_id
-from common.domain.restored import AS_NOTION_SHOWS, Restored
+from common.domain.notion_import import AS_NOTION_SHOWS, Restored
 from common.ledger import codec, keys
 from common.ledger.ledger import Ledger
 from common.ledger.short_ids import shortened

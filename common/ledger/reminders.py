@@ -7,7 +7,7 @@ from typing import Any
 
 from common.domain.ids import DeliveryId, EnrollmentId, split_delivery_id
 from common.ledger import keys
-from common.ledger.answers import GoReminder, No, Settled, read_no, read_settled
+from common.ledger.answers import ClaimRefused, ReminderClaimGranted, Settled, read_no, read_settled
 from common.ledger.booking_codec import read_booking
 from common.ledger.scripts import Argument
 from common.ledger.short_ids import shortened
@@ -32,12 +32,12 @@ class Reminders:
     ) -> None:
         self._campaign, self._run, self._read, self._mark = campaign, run, read, mark
 
-    async def claim(self, delivery: DeliveryId, *, claimer: str, now_ms: int) -> GoReminder | No:
+    async def claim(self, delivery: DeliveryId, *, claimer: str, now_ms: int) -> ReminderClaimGranted | ClaimRefused:
         """The right to send one reminder; see `claim_reminder.lua`."""
         booking, name = split_delivery_id(delivery)
         email = (await self._read(keys.meeting(booking))).get("email")
         if email is None:
-            return No("unknown")
+            return ClaimRefused("unknown")
         answer = await self._run(
             "claim_reminder",
             [keys.meeting(booking), keys.delivery(delivery), keys.circuit(MAIL)],
@@ -47,7 +47,7 @@ class Reminders:
             return read_no(answer)
         _, fence, attempts, due_ms, first_ms, failures, doubt, frozen, *flat = answer
         fields = dict(zip(flat[::2], flat[1::2], strict=True))
-        return GoReminder(
+        return ReminderClaimGranted(
             delivery_id=delivery,
             name=name.partition("/")[2],
             fence=fence,
@@ -61,7 +61,7 @@ class Reminders:
             booking=read_booking(booking, fields),
         )
 
-    async def freeze(self, claim: GoReminder, mail: str, *, now_ms: int) -> tuple[str, int] | No:
+    async def freeze(self, claim: ReminderClaimGranted, mail: str, *, now_ms: int) -> tuple[str, int] | ClaimRefused:
         booking, name = split_delivery_id(claim.delivery_id)
         answer = await self._run(
             "freeze_reminder",
@@ -72,7 +72,7 @@ class Reminders:
 
     async def settle(
         self,
-        claim: GoReminder,
+        claim: ReminderClaimGranted,
         outcome: Outcome,
         detail: str,
         *,

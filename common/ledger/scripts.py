@@ -19,7 +19,7 @@ import redis.asyncio
 import structlog
 from redis.exceptions import NoScriptError
 
-from common.store_errors import is_passing
+from common.store.errors import is_passing
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

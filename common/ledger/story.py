@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import Enrollment
 from common.domain.ids import EnrollmentId
 from common.ledger.booking_views import caller
@@ -23,7 +23,7 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
+class Handler:
     """
     What happened to one person, oldest first, and what is to come, soonest first.
 
@@ -43,7 +43,7 @@ class Story:
     next: list[Planned]
 
 
-async def story_of(ledger: Ledger, identity: EnrollmentId) -> Story | None:
+async def story_of(ledger: Ledger, identity: EnrollmentId) -> Handler | None:
     """None for somebody who neither signed up nor booked a call."""
     enrollment = await ledger.enrollment(identity)
     booked = await caller(ledger, identity) if enrollment is None else None
@@ -58,7 +58,7 @@ async def story_of(ledger: Ledger, identity: EnrollmentId) -> Story | None:
     pauses = await standing(ledger)
     reminders = [Planned(due_ms, what) for due_ms, what in await planned_reminders(ledger, identity)]
     steps = _steps(ledger, enrollment) if enrollment else []
-    return Story(
+    return Handler(
         enrollment_id=identity,
         email=email,
         first_name=first_name,
@@ -74,7 +74,9 @@ async def story_of(ledger: Ledger, identity: EnrollmentId) -> Story | None:
 
 def _steps(ledger: Ledger, enrollment: Enrollment) -> list[Planned]:
     """The steps still to come; the one in the schedule at its own instant, which a hold or a gap may have moved."""
-    steps = [step for step in range(1, ledger.cadence.length + 1) if enrollment.fate_of(step)[0] is Fate.PLANNED]
+    steps = [
+        step for step in range(1, ledger.cadence.length + 1) if enrollment.fate_of(step)[0] is DeliveryStatus.PLANNED
+    ]
     dues = {step: ledger.cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step) for step in steps}
     if enrollment.next_step in dues and enrollment.next_due_ms is not None:
         dues[enrollment.next_step] = enrollment.next_due_ms

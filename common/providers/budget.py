@@ -11,14 +11,14 @@ import redis.asyncio
 
 from common.clock import Clock
 from common.errors import Throttled
-from common.metrics import BUDGET_WAIT_SECONDS
+from common.observability.metrics import BUDGET_WAIT_SECONDS
 
 WAIT_MOST_MS = 5_000
 """A longer wait is given back to the schedule: a sleeping worker is no use to anybody else's mail."""
 
 HOLD_MOST_MS = 3_600_000
 
-_SCRIPT = (Path(__file__).parent / "scripts" / "budget.lua").read_text()
+_SCRIPT = Path(__file__).with_name("budget.lua").read_text()
 
 Sleep = Callable[[float], Awaitable[None]]
 """Takes seconds."""

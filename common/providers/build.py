@@ -8,11 +8,11 @@ import redis.asyncio
 
 from common.clock import Clock
 from common.providers.budget import StoreBudget
-from common.providers.calcom import CalcomCalendar
-from common.providers.guard import StoreCreateGuard
-from common.providers.notion import NotionMirror
-from common.providers.resend import ResendMailer
-from common.settings import Settings, SettingsError
+from common.providers.calcom.calendar import CalcomCalendar
+from common.providers.notion.creation_guard import StoreCreateGuard
+from common.providers.notion.mirror import NotionMirror
+from common.providers.resend.mailer import ResendMailer
+from common.settings.settings import Settings, SettingsError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

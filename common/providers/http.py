@@ -27,9 +27,9 @@ from typing import Any
 
 import httpx
 
-from common import tracing
 from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Throttled, Transient
-from common.metrics import PROVIDER_SECONDS
+from common.observability import tracing
+from common.observability.metrics import PROVIDER_SECONDS
 
 RETRY_AFTER_LEAST_MS = 100
 RETRY_AFTER_MOST_MS = 3_600_000

@@ -6,10 +6,10 @@ What a row says is shown in `docs/fault-matrix.md` and tried by `tests/faults`, 
 
 from __future__ import annotations
 
-from common.providers.calcom_failures import cure_of_calcom
+from common.providers.calcom.failures import cure_of_calcom
 from common.providers.fault import Fault
-from common.providers.notion_matrix import notion_faults
-from common.providers.resend_matrix import resend_faults
+from common.providers.notion.matrix import notion_faults
+from common.providers.resend.matrix import resend_faults
 
 RESEND: tuple[Fault, ...] = tuple(resend_faults())
 NOTION: tuple[Fault, ...] = tuple(notion_faults())

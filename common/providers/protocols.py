@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from common.domain.listed import ListedBooking
+from common.domain.booking_diff import ListedBooking
+from common.domain.contact_booking_status import Person
 from common.domain.mail import AcceptedMail, Mail
 from common.domain.projection import BookingStanding
-from common.domain.standing import Person
 from common.providers.budget import Budget
 
 

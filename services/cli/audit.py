@@ -10,7 +10,7 @@ from common.clock import iso
 from services.cli.shared import clock_time, json_option, print_json, print_table, with_world
 
 if TYPE_CHECKING:
-    from actors.audit import Report
+    from actors.upkeep.audit import Report
     from common.domain.audit import Finding, Kind
     from common.world import World
 
@@ -37,8 +37,8 @@ def command(as_json: bool) -> int:
 
 
 async def _audit(world: World) -> Report:
-    from actors.audit import audit
-    from actors.rebuild import rows_of
+    from actors.upkeep.audit import audit
+    from actors.upkeep.rebuild import rows_of
 
     rows = rows_of(world)
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.domain.catch_up import Departure, departures
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from services.cli.shared import clock_time, print_table, span
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ async def plan_for_one(ledger: Ledger, whose: EnrollmentId, *, now_ms: int, per_
     async for call in calls(ledger, whose):
         for name, record in call.reminders.items():
             start, _, reminder = name.partition("/")
-            if record.fate is Fate.PLANNED and int(start) <= now_ms:
+            if record.fate is DeliveryStatus.PLANNED and int(start) <= now_ms:
                 expired.append((call.booking.email or "", reminder, int(start)))
     late = list(departures(backlogs, now_ms=now_ms, per_second=per_second))
     on_time = [0] * _hours(late, now_ms)
@@ -116,7 +116,9 @@ async def _steps_of(ledger: Ledger, whose: EnrollmentId) -> Backlog | None:
     enrollment = await ledger.enrollment(whose)
     if enrollment is None or enrollment.status not in (Status.ACCEPTED, Status.ACTIVE):
         return None
-    steps = [step for step in range(1, ledger.cadence.length + 1) if enrollment.fate_of(step)[0] is Fate.PLANNED]
+    steps = [
+        step for step in range(1, ledger.cadence.length + 1) if enrollment.fate_of(step)[0] is DeliveryStatus.PLANNED
+    ]
     mails = [(f"step-{n}", ledger.cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=n)) for n in steps]
     last = (await ledger.read_hash(keys.enrollment(whose))).get(codec.LAST)
     return Backlog(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from common.settings import Settings, SettingsError
-from common.store_clients import StoreError
+from common.settings.settings import Settings, SettingsError
+from common.store.clients import StoreError
 from services.cli.check_notion import check_notion
 from services.cli.check_secret_key import accept_secret_key, compare_secret_key
 from services.cli.cures import of_provider
@@ -98,8 +98,8 @@ async def _asked(
 def _check_store(settings: Settings, found: Findings, *, accept_store_loss: bool) -> None:
     import redis
 
-    from common.store import connect, store_warnings
-    from common.store_clients import shown
+    from common.store.clients import connect, shown
+    from common.store.durability import store_warnings
     from services.supervisor.house import attached
 
     try:

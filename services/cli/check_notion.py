@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from common.settings import Settings
+from common.settings.settings import Settings
 from services.cli.findings import Findings
 
 if TYPE_CHECKING:
     from common.campaigns.campaign import Campaign
-    from common.providers.notion import NotionMirror
-    from common.providers.notion_table import Table
+    from common.providers.notion.mirror import NotionMirror
+    from common.providers.notion.table import Table
 
 
 async def check_notion(settings: Settings, campaign: Campaign, found: Findings, *, fix: bool) -> None:
@@ -48,9 +48,9 @@ async def _fix(table: Table, told: Findings) -> None:
 def _mirror(settings: Settings, campaign: Campaign, stack: AsyncExitStack) -> NotionMirror:
     from common.clock import SystemClock
     from common.providers.budget import Unlimited
-    from common.providers.guard import StoreCreateGuard
-    from common.providers.notion import NotionMirror
-    from common.store import connect_async
+    from common.providers.notion.creation_guard import StoreCreateGuard
+    from common.providers.notion.mirror import NotionMirror
+    from common.store.clients import connect_async
 
     clock = SystemClock()
     # A check creates no page, so its guard never connects, wherever this is.

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from common.settings import Settings, SettingsError
-from common.store_clients import StoreError
+from common.settings.settings import Settings, SettingsError
+from common.store.clients import StoreError
 from services.cli.cures import CommandFailed
 from services.cli.findings import Findings
 from services.cli.shared import now_ms, open_ledger
@@ -21,7 +21,7 @@ async def compare_secret_key(settings: Settings, found: Findings) -> None:
     """A problem when the store knows another key. A store that does not run or answer now is not asked."""
     import redis
 
-    from common.secret_key import ANOTHER, is_another
+    from common.store.secret_key import ANOTHER, is_another
     from services.supervisor.house import attached
 
     try:
@@ -42,7 +42,7 @@ async def accept_secret_key(settings: Settings) -> str:
     cannot be had.
     """
     from common.ledger.new_secret_key import accept_new_key
-    from common.secret_key import is_another
+    from common.store.secret_key import is_another
 
     with _with_its_store(settings) as at_store:
         async with open_ledger(at_store) as ledger:
@@ -55,7 +55,7 @@ async def accept_secret_key(settings: Settings) -> str:
 @contextmanager
 def _with_its_store(settings: Settings) -> Iterator[Settings]:
     """`advent up` does not start under another key, and its store with it: so that one is started here, alone."""
-    from common.store import EmbeddedStore
+    from common.store.embedded import EmbeddedStore
     from services.supervisor.house import House, attached
 
     folder = settings.data_dir / "store"
@@ -77,7 +77,7 @@ def _with_its_store(settings: Settings) -> Iterator[Settings]:
 async def _refuse_while_somebody_works(ledger: Ledger) -> None:
     """What a gateway, say, marks with the old key while it goes on would match nobody under the new one."""
     from common.ledger.views import counts
-    from common.store_company import processes_at
+    from common.store.client_names import processes_at
 
     # Only a worker beats: one that has lost its connections just now, or has no name yet, is found by that.
     beats = (await counts(ledger, now_ms=now_ms())).workers

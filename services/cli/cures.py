@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from common.settings import Settings, SettingsError
-from common.store_clients import StoreError
+from common.settings.settings import Settings, SettingsError
+from common.store.clients import StoreError
 
 if TYPE_CHECKING:
     from common.errors import Failure

@@ -77,8 +77,8 @@ async def _forget(ledger: Ledger, address: str) -> Traces:
 
 async def _refuse_another_key(ledger: Ledger) -> None:
     """The mark that stays would be of no use."""
-    from common.secret_key import ANOTHER, is_another
-    from common.settings import SettingsError
+    from common.settings.settings import SettingsError
+    from common.store.secret_key import ANOTHER, is_another
     from services.cli.shared import settings_with_store
 
     if await is_another(ledger.client, settings_with_store().secret):

@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 import click
 
-from common.settings import Settings
+from common.settings.settings import Settings
 from services.cli.shared import json_option, open_ledger, print_json, settings_with_store
 
 if TYPE_CHECKING:
+    from common.health_checks import Aspect, Limits
     from common.ledger.figures import Figures
-    from common.wellbeing import Aspect, Limits
 
 ANSWER_S = 3.0
 
@@ -39,7 +39,7 @@ def command(
 
     Exit status 0 when it is, else 1. Changes nothing; fit for cron and for whoever upgrades.
     """
-    from common.wellbeing import Limits
+    from common.health_checks import Limits
 
     settings = settings_with_store()
     limits = Limits(late_ms=round(late_minutes * 60_000), behind_ms=round(behind_minutes * 60_000))
@@ -59,7 +59,7 @@ def command(
 
 def look(settings: Settings, limits: Limits, *, gateway: bool = True) -> Iterator[Aspect]:
     """Every aspect, in the order in which a person would look."""
-    from common import wellbeing
+    from common import health_checks as wellbeing
 
     if gateway:
         yield from wellbeing.of_gateway(_ready(settings.gateway_url), settings.gateway_url)

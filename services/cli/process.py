@@ -6,9 +6,9 @@ import signal
 import sys
 
 from common.campaigns.loader import load_campaign
-from common.logs import get_logger, setup_logs
-from common.right_store import refuse_another
-from common.settings import Settings, SettingsError
+from common.observability.logs import get_logger, setup_logs
+from common.settings.settings import Settings, SettingsError
+from common.store.identity import refuse_another
 from services.console.door import check_door
 from services.supervisor.children import entry, run_worker
 from services.supervisor.ports import problem_with

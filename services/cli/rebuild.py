@@ -10,7 +10,7 @@ import click
 from services.cli.shared import json_option, print_json, with_world
 
 if TYPE_CHECKING:
-    from actors.rebuild import Summary
+    from actors.upkeep.rebuild import Summary
     from common.world import World
 
 
@@ -33,9 +33,9 @@ def command(as_json: bool) -> int:
 
 
 async def _rebuild(world: World) -> Summary:
-    from actors.rebuild import rebuild, rows_of
+    from actors.upkeep.rebuild import rebuild, rows_of
     from common.ledger.first_start import settled
-    from common.secret_key import is_the_stores_async
+    from common.store.secret_key import is_the_stores_async
 
     # An empty store is begun with this key: who left is marked with it.
     await is_the_stores_async(world.ledger.client, world.settings.secret)

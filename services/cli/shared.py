@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from common.settings import Settings, load_settings
+from common.settings.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from common.ledger.ledger import Ledger
@@ -36,7 +36,7 @@ def settings_given(*, plans: bool = False, own: tuple[str, ...] = ()) -> Setting
 
 def settings_here(*, own: tuple[str, ...] = ()) -> Settings:
     """Likewise, with the sandbox where no provider is real, and with the secrets kept in DATA_DIR."""
-    from common.made_secrets import with_made_secrets
+    from common.settings.generated_secrets import with_made_secrets
     from services.supervisor.sandboxed import with_sandbox
 
     return with_sandbox(with_made_secrets(settings_given(own=own)))
@@ -44,7 +44,7 @@ def settings_here(*, own: tuple[str, ...] = ()) -> Settings:
 
 def settings_as_they_are() -> Settings:
     """Likewise, for a command that speaks to what runs here: secrets that nobody has made yet stay unset."""
-    from common.made_secrets import with_kept_secrets
+    from common.settings.generated_secrets import with_kept_secrets
     from services.supervisor.sandboxed import with_sandbox
 
     return with_sandbox(with_kept_secrets(settings_given()))
@@ -52,7 +52,7 @@ def settings_as_they_are() -> Settings:
 
 def settings_with_store(*, plans: bool = False, own: tuple[str, ...] = ()) -> Settings:
     """Likewise, with a data store: REDIS_URL or that of a running `advent up`. Raises StoreError when there is none."""
-    from common.made_secrets import with_made_secrets
+    from common.settings.generated_secrets import with_made_secrets
     from services.supervisor.house import attached
     from services.supervisor.sandboxed import with_sandbox
 
@@ -64,8 +64,8 @@ async def open_ledger(settings: Settings) -> AsyncIterator[Ledger]:
     """The ledger in the store of these settings. Raises SettingsError when it is written as we cannot read."""
     from common.campaigns.loader import load_campaign
     from common.ledger.ledger import Ledger
-    from common.store import connect_async
-    from common.store_format import refuse_another_format
+    from common.store.clients import connect_async
+    from common.store.format import refuse_another_format
 
     assert settings.redis_url is not None
     campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
@@ -111,9 +111,9 @@ def now_ms() -> int:
 
 def clock_time(ms: int) -> str:
     """`2025-11-24 09:09:00`, UTC."""
-    from common.clock import instant
+    from common.clock import utc_datetime
 
-    return instant(ms).strftime("%Y-%m-%d %H:%M:%S")
+    return utc_datetime(ms).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def span(ms: int) -> str:

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import secrets
 
-from common.settings import Settings
+from common.settings.settings import Settings
 from services.cli.cures import CommandFailed
 
 PATHS = {"signup": "/webhook/christmas-signup", "calcom": "/webhook/calcom-booking", "resend": "/webhook/resend"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from services.cli.shared import clock_time, json_option, now_ms, print_json, print_table, span, with_ledger
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def figures(found: Counts) -> dict[str, Any]:
     return {
         "enrolled": sum(people.values()),
         **people,
-        "sent": sum(found.deliveries.get(fate.value, 0) for fate in Fate if fate.is_sent),
+        "sent": sum(found.deliveries.get(fate.value, 0) for fate in DeliveryStatus if fate.is_sent),
         "due_next_hour": rest.pop("due_next_hour"),
         "due_next_day": rest.pop("due_next_day"),
         "dead_letters": rest.pop("dead"),

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import click
 
-from common.settings import Settings
+from common.settings.settings import Settings
 from services.cli.address import address
 from services.cli.cures import CommandFailed
 from services.cli.sample import sample_signup

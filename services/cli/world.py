@@ -9,10 +9,10 @@ from common.campaigns.loader import load_campaign
 from common.clock import SystemClock
 from common.ledger.ledger import Ledger
 from common.providers.build import build_providers
-from common.secret_key import ANOTHER, is_another
-from common.settings import Settings, SettingsError
-from common.store import connect_async
-from common.store_format import refuse_another_format
+from common.settings.settings import Settings, SettingsError
+from common.store.clients import connect_async
+from common.store.format import refuse_another_format
+from common.store.secret_key import ANOTHER, is_another
 from common.world import World
 
 

@@ -13,9 +13,9 @@ from common.campaigns.errors import CampaignError
 from common.campaigns.loader import load_campaign
 from common.clock import SystemClock
 from common.ledger.ledger import Ledger
-from common.logs import get_logger, setup_logs
-from common.settings import Settings, SettingsError, load_settings
-from common.store_clients import connect_async
+from common.observability.logs import get_logger, setup_logs
+from common.settings.settings import Settings, SettingsError, load_settings
+from common.store.clients import connect_async
 from services.console.app import build_app, build_desk
 from services.console.door import check_door
 

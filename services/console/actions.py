@@ -10,7 +10,7 @@ from common.ledger.answers import DeadLetter
 from common.ledger.ledger import Ledger
 from common.ledger.replays import ask_replay
 from common.ledger.views import dead_letter
-from common.logs import get_logger
+from common.observability.logs import get_logger
 
 log = get_logger(__name__)
 

@@ -10,9 +10,9 @@ from aiohttp import web
 
 from common.clock import Clock
 from common.ledger.ledger import Ledger
-from common.settings import Settings
-from common.skew import calibrate
-from common.store_lookout import Lookout
+from common.settings.settings import Settings
+from common.store.clock_sync import calibrate
+from common.store.monitor import Lookout
 from services.console.around import around
 from services.console.desk import DESK, Desk
 from services.console.door import check_door

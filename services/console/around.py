@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from common.logs import get_logger
+from common.observability.logs import get_logger
 from services.console import cookies
 from services.console.desk import DESK, Desk
 from services.console.door import is_own_page, whence, why_not_local

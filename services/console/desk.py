@@ -9,8 +9,8 @@ from aiohttp import web
 
 from common.clock import Clock
 from common.ledger.ledger import Ledger
-from common.settings import Settings
-from common.store_lookout import Lookout
+from common.settings.settings import Settings
+from common.store.monitor import Lookout
 from services.console.evidence import Evidence
 from services.console.limits import Failures
 from services.console.session import Sessions

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import redis
 
 from common.clock import Clock
-from common.logs import get_logger
+from common.observability.logs import get_logger
 from services.console.queries import Seen
 
 FRESH_MS = 1_000
@@ -67,7 +67,7 @@ class Evidence:
             try:
                 await self.newest()
             except Exception:  # a mistake of ours: whoever asks is told, and the next look may be all right
-                log.exception("turn_failed", thread="evidence")
+                log.exception("background_thread_failed", thread="evidence")
             await asyncio.sleep(EVERY_S)  # noqa: TID251 -- nothing of the schedule depends on who watches it
 
     async def _try(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from common.logs import get_logger
+from common.observability.logs import get_logger
 from services.console import cookies
 from services.console.desk import DESK
 from services.console.replies import page, see

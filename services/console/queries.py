@@ -11,8 +11,8 @@ from common.ledger import keys
 from common.ledger.answers import Counts, DeadLetter
 from common.ledger.ledger import Ledger
 from common.ledger.views import QUEUES, counts, dead_letter
-from common.messages import QUEUE_NAMESPACE
-from common.settings import Settings
+from common.queue.job import QUEUE_NAMESPACE
+from common.settings.settings import Settings
 
 LETTERS_SHOWN = 5
 
@@ -105,8 +105,8 @@ def _queue(answer: list[Any], now_ms: int) -> QueueSeen:
     instants = [int(first[0][1])] if first else []
     if head is not None:
         # `job id@due_ms`; what was sent without a delay has none.
-        instant = head.decode().rpartition("@")[2]
-        instants += [int(instant)] if instant.isdigit() else []
+        utc_datetime = head.decode().rpartition("@")[2]
+        instants += [int(utc_datetime)] if utc_datetime.isdigit() else []
     late_ms = max(0, now_ms - min(instants, default=now_ms))
     return QueueSeen(delayed=delayed, ready=due + ready, in_hand=max(0, bodies - ready), failed=failed, late_ms=late_ms)
 

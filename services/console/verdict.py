@@ -28,7 +28,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Decision:
     """`unknown`: the store is away, or was never seen."""
 
     state: Literal["well", "trouble", "unknown"]
@@ -36,14 +36,14 @@ class Verdict:
     findings: tuple[Finding, ...]
 
 
-def verdict(known: Known, *, now_ms: int) -> Verdict:
+def verdict(known: Known, *, now_ms: int) -> Decision:
     """`sentence` has no full stop, so that the age of the evidence can follow."""
     if known.seen is None or known.away_since_ms is not None:
         return _unknown(known, now_ms)
     findings = tuple(_findings(known.seen, known.spooled))
     if not findings:
-        return Verdict("well", f"All is well: {_how_well(known.seen)}", ())
-    return Verdict("trouble", f"Not all is well: {_joined([finding.what for finding in findings])}", findings)
+        return Decision("well", f"All is well: {_how_well(known.seen)}", ())
+    return Decision("trouble", f"Not all is well: {_joined([finding.what for finding in findings])}", findings)
 
 
 def alive(seen: Seen) -> int:
@@ -51,12 +51,12 @@ def alive(seen: Seen) -> int:
     return sum(worker.silent_ms <= SILENT_MS for worker in seen.workers)
 
 
-def _unknown(known: Known, now_ms: int) -> Verdict:
+def _unknown(known: Known, now_ms: int) -> Decision:
     cure = "Signups are kept on the gateway's disk meanwhile, and mail waits. Start the store, or correct REDIS_URL."
     if known.away_since_ms is None:
-        return Verdict("unknown", "Nothing is known yet: the store is being asked", ())
+        return Decision("unknown", "Nothing is known yet: the store is being asked", ())
     what = f"the data store has not answered for {span(now_ms - known.away_since_ms)}"
-    return Verdict("unknown", f"Nobody can tell: {what}", (Finding(what, cure),))
+    return Decision("unknown", f"Nobody can tell: {what}", (Finding(what, cure),))
 
 
 def _how_well(seen: Seen) -> str:

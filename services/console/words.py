@@ -6,7 +6,7 @@ import re
 
 from markupsafe import Markup, escape
 
-from common.clock import instant, iso
+from common.clock import iso, utc_datetime
 from common.domain.ids import DeliveryId, split_delivery_id
 
 
@@ -26,7 +26,7 @@ def span(ms: float) -> str:
 
 def moment(ms: int, now_ms: int) -> str:
     """`12:03:04` of today, `24 Nov 12:03` of another day, with the year when it is not this one."""
-    that, now = instant(ms), instant(now_ms)
+    that, now = utc_datetime(ms), utc_datetime(now_ms)
     if that.date() == now.date():
         return f"{that:%H:%M:%S}"
     year = "" if that.year == now.year else f" {that.year}"

@@ -13,10 +13,10 @@ from common.campaigns.errors import CampaignError
 from common.campaigns.loader import load_campaign
 from common.clock import SystemClock
 from common.ledger.ledger import Ledger
-from common.logs import get_logger, setup_logs
-from common.settings import Settings, SettingsError, load_settings
-from common.store import connect_async
-from common.tracing import traced
+from common.observability.logs import get_logger, setup_logs
+from common.observability.tracing import traced
+from common.settings.settings import Settings, SettingsError, load_settings
+from common.store.clients import connect_async
 from services.gateway.app import build_app, build_door
 from services.gateway.server import Server
 from services.gateway.store_watch import impatient
@@ -67,7 +67,7 @@ async def _listen(server: Server, settings: Settings, stop: asyncio.Event) -> in
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_MAX)
-    log.info("gateway_listens", host=settings.gateway_host, port=port)
+    log.info("gateway_started", host=settings.gateway_host, port=port)
     await stop.wait()
     log.info("gateway_stops")
     await server.stop()

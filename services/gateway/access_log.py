@@ -14,7 +14,7 @@ import sys
 import structlog
 
 from common.clock import Clock, iso
-from common.logs import get_logger
+from common.observability.logs import get_logger
 
 
 class AccessLog:

@@ -10,8 +10,8 @@ from aiohttp import web
 
 from common.clock import Clock
 from common.ledger.ledger import Ledger
-from common.settings import Settings, SettingsError
-from common.store_lookout import Lookout
+from common.settings.settings import Settings, SettingsError
+from common.store.monitor import Lookout
 from services.gateway.body import BODY_BYTES_MAX
 from services.gateway.door import DOOR, LOOKOUT, Door
 from services.gateway.intake import Intake

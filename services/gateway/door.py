@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from common.clock import Clock
-from common.settings import Settings
-from common.store_lookout import Lookout
+from common.settings.settings import Settings
+from common.store.monitor import Lookout
 from services.gateway.intake import Intake
 from services.gateway.replay import Replay
 from services.gateway.sources import Failures

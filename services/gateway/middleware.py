@@ -12,9 +12,9 @@ from aiohttp import web
 from multidict import CIMultiDict
 from prometheus_client import Counter
 
-from common import metrics, tracing
 from common.clock import Clock
-from common.logs import get_logger
+from common.observability import metrics, tracing
+from common.observability.logs import get_logger
 from services.gateway.access_log import AccessLog
 from services.gateway.problem import Problem
 from services.gateway.replies import SECURITY, Reply

@@ -12,8 +12,8 @@ from common.clock import Clock
 from common.ledger.bookings import Bookings
 from common.ledger.feedback import hear
 from common.ledger.ledger import Ledger
-from common.logs import get_logger
-from common.skew import calibrate
+from common.observability.logs import get_logger
+from common.store.clock_sync import calibrate
 from services.gateway.events import Kept
 from services.gateway.spool import Batch, Spool
 from services.gateway.spool_file import encode
@@ -42,7 +42,7 @@ class Replay:
     async def start(self) -> None:
         """Set the clock, adopt what an earlier gateway left, then run until `stop`."""
         await self._calibrate()
-        self.spool.take_over(self.spool.folder.orphans())
+        self.spool.rescue(self.spool.folder.orphans())
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -67,7 +67,7 @@ class Replay:
         busy = self.store.is_away or self.spool.events > 0
         await self._pause(self._stopping if busy else self.store.changed, AGAIN_S if busy else ORPHANS_S)
         if not busy:
-            self.spool.take_over(await asyncio.to_thread(self.spool.folder.orphans))
+            self.spool.rescue(await asyncio.to_thread(self.spool.folder.orphans))
 
     async def _pause(self, event: asyncio.Event, seconds: float) -> None:
         try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from common.logs import get_logger
+from common.observability.logs import get_logger
 from services.gateway.middleware import AROUND, harden
 from services.gateway.problem import Problem
 from services.gateway.short_way import ShortWay

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from common.sources import Network, source_of
+from common.client_address import Network, source_of
 from services.gateway.problem import Problem
 
 FAILURES_PER_MINUTE = 120

@@ -12,9 +12,9 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass
 
-from common import metrics
 from common.domain.ids import EnrollmentId
-from common.logs import get_logger
+from common.observability import metrics
+from common.observability.logs import get_logger
 from services.gateway.events import Kept, Receipt
 from services.gateway.problem import Unavailable
 from services.gateway.spool_file import SpoolFile, decode, encode
@@ -85,7 +85,7 @@ class Spool:
             raise Unavailable
         return receipt
 
-    def take_over(self, files: list[tuple[SpoolFile, list[Kept]]]) -> None:
+    def rescue(self, files: list[tuple[SpoolFile, list[Kept]]]) -> None:
         """Be in charge of orphans, their repeated ids included."""
         for file, events in files:
             log.info("spool_adopted", file=file.path.name, events=len(events))

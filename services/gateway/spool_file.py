@@ -17,7 +17,7 @@ import zlib
 from dataclasses import asdict
 from pathlib import Path
 
-from common.logs import get_logger
+from common.observability.logs import get_logger
 from services.gateway.events import Kept
 
 log = get_logger(__name__)

@@ -7,7 +7,7 @@ import asyncio
 import redis
 import redis.asyncio
 
-from common.logs import get_logger
+from common.observability.logs import get_logger
 
 FAILURES = (redis.RedisError, OSError, TimeoutError)
 """What the ledger raises when the store is away. Whatever else it raises is our mistake."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Trace:
-    """`outcome`: a word of `common.metrics.WEBHOOKS`, or `ok`."""
+    """`outcome`: a word of `common.observability.metrics.WEBHOOKS`, or `ok`."""
 
     outcome: str = "ok"
     enrollment_id: str | None = None

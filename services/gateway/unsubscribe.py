@@ -15,8 +15,8 @@ from time import perf_counter
 
 from aiohttp import web
 
-from common import metrics
 from common.domain.suppression import Unsubscribe
+from common.observability import metrics
 from services.gateway.body import read_body
 from services.gateway.door import DOOR
 from services.gateway.events import UnsubscribeReceived

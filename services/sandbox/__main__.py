@@ -9,9 +9,9 @@ import sys
 
 from aiohttp import web
 
-from common.folders import unusable
-from common.logs import get_logger, setup_logs
-from common.settings import Settings, SettingsError, load_settings
+from common.observability.logs import get_logger, setup_logs
+from common.path_errors import unusable
+from common.settings.settings import Settings, SettingsError, load_settings
 from services.sandbox.app import build_app
 from services.sandbox.resend.validation import bare_address
 from services.sandbox.state import Sandbox, open_sandbox

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import Enrollment, Status
 from services.sandbox.simulation import Board, PostOffice
 
@@ -71,7 +71,7 @@ def every_dead_letter_says_why(played: Played) -> Iterator[str]:
     """No delivery is dead without a reason."""
     for enrollment in played.enrollments:
         for step, record in enrollment.records.items():
-            if record.fate is Fate.DEAD and not record.detail:
+            if record.fate is DeliveryStatus.DEAD and not record.detail:
                 yield f"{enrollment.id}/step-{step} is dead without a reason"
 
 

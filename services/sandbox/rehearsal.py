@@ -11,8 +11,9 @@ from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
 from common.ledger import views
-from common.settings import Settings
-from common.store import EmbeddedStore, connect_async
+from common.settings.settings import Settings
+from common.store.clients import connect_async
+from common.store.embedded import EmbeddedStore
 from services.sandbox.invariants import Played, violations
 from services.sandbox.simulation import Simulation
 

@@ -15,22 +15,22 @@ from typing import Any
 
 import redis.asyncio
 
-from actors.roster import ROSTER, Role
+from actors.registry import REGISTRY, ActorSpec
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
 from common.domain.booking import BookingEvent, BookingKind
 from common.domain.contact import Assessment
+from common.domain.contact_booking_status import Person
 from common.domain.ids import EnrollmentId, normal_address
 from common.domain.mail import AcceptedMail, Mail
 from common.domain.projection import BookingStanding
-from common.domain.standing import Person
 from common.errors import Ambiguous, Failure, Permanent
 from common.ledger import keys
 from common.ledger.answers import Acceptance
 from common.ledger.bookings import BookingAnswer, Bookings
 from common.ledger.ledger import Ledger
 from common.providers.budget import Budget, Unlimited
-from common.settings import Settings
+from common.settings.settings import Settings
 from common.world import World
 
 WORKER = "simulated"
@@ -238,10 +238,10 @@ class Simulation:
             self.clock.move_to(until_ms)
         return played
 
-    async def _next(self, until_ms: int | None) -> tuple[int, Role, str] | None:
+    async def _next(self, until_ms: int | None) -> tuple[int, ActorSpec, str] | None:
         """The job that is due first, taken out of its queue; among several due at one instant, the seed decides."""
         limit = str(until_ms) if until_ms is not None else "+inf"
-        queues = [role.name for role in ROSTER]
+        queues = [role.name for role in REGISTRY]
         answer = await self._pop(
             keys=[keys.PAUSED_QUEUES, keys.PROBING_QUEUES, *map(keys.delayed, queues)],
             args=[limit, self.random.random(), *queues],
@@ -249,4 +249,4 @@ class Simulation:
         if not answer:
             return None
         index, job, due_ms = answer
-        return int(due_ms), ROSTER[int(index) - 1], job.decode()
+        return int(due_ms), REGISTRY[int(index) - 1], job.decode()

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from common.settings import Settings
+from common.settings.settings import Settings
 from services.supervisor.house import Running, running_in
 
 PLANNING = (

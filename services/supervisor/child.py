@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import setproctitle
 
-from common.logs import get_logger, setup_logs
+from common.observability.logs import get_logger, setup_logs
 from common.processes import die_with_parent
-from common.settings import Settings, SettingsError
-from common.store_clients import StoreError
+from common.settings.settings import Settings, SettingsError
+from common.store.clients import StoreError
 from services.supervisor.house import TITLE, House
 
 BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -25,7 +25,7 @@ STEADY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Role:
+class ActorSpec:
     """`run` is called in the child and answers its exit status; `ready_url` answers once it works, if it can say."""
 
     name: str
@@ -37,7 +37,7 @@ class Role:
 class Child:
     """Its life: `start`, perhaps `collect` and `start` again, `end`."""
 
-    def __init__(self, role: Role, settings: Settings, house: House, *, in_child: Callable[[], None]) -> None:
+    def __init__(self, role: ActorSpec, settings: Settings, house: House, *, in_child: Callable[[], None]) -> None:
         """`in_child` runs first in the child: it lets go of what only the parent may hold."""
         self.role = role
         self.settings = settings

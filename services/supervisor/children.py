@@ -6,10 +6,10 @@ import gc
 import importlib
 from collections.abc import Callable
 
-from common.right_store import refuse_another
-from common.settings import Settings, url_of
-from common.store import wait_for_store
-from services.supervisor.child import Role
+from common.settings.settings import Settings, url_of
+from common.store.clients import wait_for_store
+from common.store.identity import refuse_another
+from services.supervisor.child import ActorSpec
 from services.supervisor.waiting_room import WaitingRoom
 
 STOP_ORDER = ("gateway", "console", "worker", "sandbox")
@@ -23,23 +23,23 @@ _MODULES = {
 }
 
 
-def roles(settings: Settings, *, say: Callable[[str], None]) -> list[Role]:
+def roles(settings: Settings, *, say: Callable[[str], None]) -> list[ActorSpec]:
     """The children these settings ask for: no sandbox when both providers are real."""
     worker_url = url_of(settings.metrics_host, settings.worker_metrics_port) if settings.worker_metrics_port else None
     found = [
-        Role(
+        ActorSpec(
             name="gateway",
             run=lambda settings: entry("gateway")(settings),
             url=settings.gateway_url,
             ready_url=f"{settings.gateway_url}/health",
         ),
-        Role(
+        ActorSpec(
             name="worker",
             run=lambda settings: run_worker(settings, say=say),
             url=worker_url,
             ready_url=f"{worker_url}/ready" if worker_url else None,
         ),
-        Role(
+        ActorSpec(
             name="console",
             run=lambda settings: entry("console")(settings),
             url=settings.console_url,
@@ -48,7 +48,7 @@ def roles(settings: Settings, *, say: Callable[[str], None]) -> list[Role]:
     ]
     if settings.sandboxed:
         url = settings.sandbox_url
-        sandbox = Role(
+        sandbox = ActorSpec(
             name="sandbox", run=lambda settings: entry("sandbox")(settings), url=url, ready_url=f"{url}/health"
         )
         found.insert(0, sandbox)

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from common.folders import unusable
+from common.path_errors import unusable
 from common.processes import Held, Lock, command_of, is_alive, wait_until_ended
-from common.settings import Settings
-from common.store import StoreError
+from common.settings.settings import Settings
+from common.store.clients import StoreError
 
 KILLED_S = 5
 """For the kernel to take away a killed process."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from common.settings import Settings
+from common.settings.settings import Settings
 from services.sandbox import ids
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from common.campaigns.loader import Campaign
 from common.domain.cadence import Cadence, Pace
-from common.settings import Settings
-from common.store_clients import shown
+from common.settings.settings import Settings
+from common.store.clients import shown
 
 _NUMBERS = "zero,one,two,three,four,five,six,seven,eight,nine,ten,eleven,twelve"
 _UNITS = ((86_400_000, "day", "d"), (3_600_000, "hour", "h"), (60_000, "minute", "min"), (1_000, "second", "s"))

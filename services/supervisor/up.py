@@ -10,15 +10,15 @@ from collections.abc import Callable
 import setproctitle
 
 from common.campaigns.loader import Campaign, load_campaign
-from common.logs import setup_logs
-from common.made_secrets import with_made_secrets
-from common.right_store import refuse_another
-from common.settings import Settings, SettingsError
-from common.store import EmbeddedStore
+from common.observability.logs import setup_logs
+from common.settings.generated_secrets import with_made_secrets
+from common.settings.settings import Settings, SettingsError
+from common.store.embedded import EmbeddedStore
+from common.store.identity import refuse_another
 from services.console.door import check_door
 from services.supervisor import screen
 from services.supervisor.beside import shared
-from services.supervisor.child import Child, Role
+from services.supervisor.child import ActorSpec, Child
 from services.supervisor.children import STOP_ORDER, preload, roles
 from services.supervisor.house import TITLE, House, Running
 from services.supervisor.ports import answers, problem_with
@@ -129,7 +129,7 @@ class _Up:
             self._stop()
         return self.status
 
-    def _child(self, role: Role) -> Child:
+    def _child(self, role: ActorSpec) -> Child:
         return Child(role, self.settings, self.house, in_child=self._let_go)
 
     def _let_go(self) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from common import metrics
-from common.settings import Settings
+from common.observability import metrics
+from common.settings.settings import Settings
 
 _JSON = "application/json; charset=utf-8"
 _NOT_READY = {"status": "not ready", "store": "away", "draining": False, "warnings": []}

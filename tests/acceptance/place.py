@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from common.processes import command_of
-from common.store import EmbeddedStore
+from common.store.embedded import EmbeddedStore
 from tests.acceptance.http import status_of
 from tests.acceptance.process import Process
 from tests.acceptance.sandbox import Sandbox

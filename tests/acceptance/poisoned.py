@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Any
 
-from actors import send
+from actors.sending import send
 from services.cli.main import main
 
 KILLED = 137

@@ -16,7 +16,7 @@ from common.domain.cadence import Pace
 from common.ledger import keys
 from common.ledger.bookings import Bookings
 from common.ledger.ledger import Ledger
-from common.store import connect, connect_async
+from common.store.clients import connect, connect_async
 from tests.acceptance.calcom import does, iso, now_ms, post, told
 from tests.acceptance.place import SECRETS, Place
 from tests.acceptance.waiting import eventually, on_time, punctual

@@ -13,7 +13,7 @@ from common.domain.contact import Assessment
 from common.domain.enrollment import ExitReason
 from common.domain.ids import EnrollmentId
 from common.ledger.ledger import Ledger
-from common.store import connect_async
+from common.store.clients import connect_async
 from tests.acceptance.place import SECRETS, UNLIMITED, Place
 from tests.acceptance.waiting import eventually, on_time, punctual
 from tests.acceptance.website import person

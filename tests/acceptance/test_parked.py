@@ -9,7 +9,7 @@ from common.clock import SystemClock
 from common.domain.cadence import Pace
 from common.domain.contact import Assessment
 from common.ledger.ledger import Ledger
-from common.store import connect_async
+from common.store.clients import connect_async
 from tests.acceptance.place import SECRETS, Place
 from tests.acceptance.waiting import eventually, on_time, punctual
 

@@ -17,7 +17,7 @@ def test_a_second_worker_with_the_same_settings_finds_a_port_of_its_own_and_says
     second = place.start("worker", **UNLIMITED)
     eventually(lambda: '"worker_started"' in second.stderr, "a second worker")
 
-    address = next(line for line in second.logs() if line["event"] == "worker_watch")["url"]
+    address = next(line for line in second.logs() if line["event"] == "worker_http_started")["url"]
     assert address != place.worker_url
     assert status_of(f"{address}/ready") == 200
     assert b"advent_" in request("GET", f"{address}/metrics").body

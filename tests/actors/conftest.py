@@ -6,7 +6,7 @@ import redis.asyncio
 from common.campaigns.loader import Campaign, load_campaign
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
-from common.settings import Settings
+from common.settings.settings import Settings
 from services.sandbox.simulation import Simulation
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from actors.beside import Beside
+from actors.background import BackgroundTasks
 
 
 async def test_what_swallows_its_first_cancellation_is_ended_all_the_same() -> None:
@@ -21,7 +21,7 @@ async def test_what_swallows_its_first_cancellation_is_ended_all_the_same() -> N
         finally:
             ended.set()
 
-    beside = Beside()
+    beside = BackgroundTasks()
     beside.begin([stubborn()])
     await begun.wait()
 
@@ -34,7 +34,7 @@ async def test_what_has_failed_keeps_nobody_from_ending() -> None:
     async def fails() -> None:
         raise ValueError("of no consequence")
 
-    beside = Beside()
+    beside = BackgroundTasks()
     beside.begin([fails()])
     await asyncio.sleep(0)
 

@@ -12,11 +12,11 @@ import pytest
 import redis.asyncio
 
 from common.campaigns.loader import Campaign
-from common.clock import VirtualClock, instant
+from common.clock import VirtualClock, utc_datetime
 from common.domain.ids import enrollment_id
 from common.domain.projection import BookingStanding
 from common.ledger import booking_views, views
-from common.settings import Settings
+from common.settings.settings import Settings
 from services.gateway.webhooks.calcom_payload import read
 from services.sandbox.simulation import Simulation
 
@@ -50,7 +50,7 @@ async def test_a_call_booked_moved_and_missed_as_calcom_tells_it(store, campaign
 
     await post(story, told("booking_rescheduled"))
     await story.run(until_ms=ms("2026-12-04T19:31:00Z"))
-    assert [(instant(at).isoformat(), mail.tags["reminder"]) for at, mail in story.post_office.delivered_ms] == [
+    assert [(utc_datetime(at).isoformat(), mail.tags["reminder"]) for at, mail in story.post_office.delivered_ms] == [
         ("2026-12-01T19:00:00+00:00", "72h"),
         ("2026-12-03T19:00:00+00:00", "24h"),
         ("2026-12-04T17:00:00+00:00", "2h"),
@@ -83,7 +83,7 @@ async def test_testing_mode_at_speed_60_reminds_at_the_right_seconds(store, camp
     await post(story, body)
     await story.run()
 
-    assert [instant(at).second for at, _ in story.post_office.delivered_ms] == [4, 7, 9]
+    assert [utc_datetime(at).second for at, _ in story.post_office.delivered_ms] == [4, 7, 9]
 
 
 @pytest.mark.timeout(60)

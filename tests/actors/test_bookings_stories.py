@@ -10,18 +10,18 @@ import pytest
 import redis.asyncio
 
 from common.campaigns.loader import Campaign
-from common.clock import VirtualClock, instant
+from common.clock import VirtualClock, utc_datetime
 from common.domain.booking import BookingEvent, BookingKind
 from common.domain.contact import Assessment
+from common.domain.contact_booking_status import UnenrolledContact
 from common.domain.enrollment import Status
 from common.domain.ids import EnrollmentId, booking_id, enrollment_id
 from common.domain.projection import BookingStanding
-from common.domain.series import Stand
-from common.domain.standing import Caller
+from common.domain.series import BookingState
 from common.errors import Permanent, Throttled, Transient
 from common.ledger import booking_views, keys, views
 from common.ledger.bookings import Bookings
-from common.settings import Settings
+from common.settings.settings import Settings
 from services.sandbox.simulation import Simulation
 
 HOUR_MS = 3_600_000
@@ -79,7 +79,7 @@ async def test_boris_who_never_signed_up_is_reminded_three_times_and_notion_know
 
     assert reminders(story) == [(start_ms - hours * HOUR_MS, f"{hours}h") for hours in (72, 24, 2)]
     assert len({mail.subject for mail in story.post_office.inbox_of(BORIS)}) == 3
-    assert isinstance(story.board.rows[WHO], Caller)
+    assert isinstance(story.board.rows[WHO], UnenrolledContact)
     assert story.board.bookings[WHO] == BookingStanding(status="Booked", meeting_ms=start_ms)
     keys_used = set(story.post_office.accepted)
     assert f"christmas_2025/{booking_id('A')}/{start_ms}/24h" in keys_used
@@ -94,7 +94,7 @@ async def test_a_call_at_nine_in_toronto_across_the_change_of_clocks_is_at_nine_
     await story.books(BORIS, round(start.timestamp() * 1000), uid="A", timezone="America/Toronto")
     await story.run()
 
-    assert [(instant(ms).isoformat(timespec="minutes"), name) for ms, name in reminders(story)] == [
+    assert [(utc_datetime(ms).isoformat(timespec="minutes"), name) for ms, name in reminders(story)] == [
         ("2025-10-31T14:00+00:00", "72h"),
         ("2025-11-02T14:00+00:00", "24h"),
         ("2025-11-03T12:00+00:00", "2h"),
@@ -465,4 +465,4 @@ async def test_a_lost_look_at_a_booking_and_a_lost_reminder_are_healed(story, cl
 
     assert [name for _, name in reminders(story)] == ["72h"]
     call = await anext(booking_views.calls(story.ledger, WHO))
-    assert call.booking.stand is Stand.BOOKED
+    assert call.booking.stand is BookingState.BOOKED

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason, Status
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import EnrollmentId, booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
@@ -59,7 +59,11 @@ async def test_chen_bounces_and_is_written_to_no_more(story, chen, kind, reason)
     assert subjects(story) == 2
     row = story.board.rows[CHEN]
     assert (row.status, row.exit_reason) == (Status.EXITED, reason)
-    assert [row.fate_of(step)[0] for step in (1, 3, 7)] == [Fate.ACCEPTED, Fate.SKIPPED, Fate.SKIPPED]
+    assert [row.fate_of(step)[0] for step in (1, 3, 7)] == [
+        DeliveryStatus.ACCEPTED,
+        DeliveryStatus.SKIPPED,
+        DeliveryStatus.SKIPPED,
+    ]
     # Suppressed means in whatever comes later, too: a second campaign, or the same one after he signed up again.
     await story.signs_up(chen)
     await story.run()
@@ -103,7 +107,7 @@ async def test_an_answer_that_was_lost_comes_by_webhook_and_is_not_asked_for_aga
     await story.run()
 
     assert asked == [f"step-{step}" for step in range(1, 8)]
-    assert story.board.rows[CHEN].records[1].fate is Fate.DELIVERED
+    assert story.board.rows[CHEN].records[1].fate is DeliveryStatus.DELIVERED
     assert [letter async for letter in views.dead_letters(story.ledger)] == []
 
 
@@ -118,8 +122,8 @@ async def test_a_reminder_that_bounces_is_the_last(story, clock):
     assert subjects(story) == 1
     last = reminder_delivery_id(booking_id("uid-1"), start_ms=start_ms, name="2h")
     fates = [(await reminder(story.ledger, delivery))[1] for delivery in (bounced, last)]
-    assert [(one.fate, one.detail) for one in fates[1:]] == [(Fate.SKIPPED, "bounced")]
-    assert fates[0].fate is Fate.BOUNCED
+    assert [(one.fate, one.detail) for one in fates[1:]] == [(DeliveryStatus.SKIPPED, "bounced")]
+    assert fates[0].fate is DeliveryStatus.BOUNCED
     lines = [entry.what for entry in await views.timeline(story.ledger, CHEN)]
     assert "reminder 72h bounced" in lines
     assert lines.count("reminder 72h accepted") == 1
@@ -147,5 +151,5 @@ async def test_a_webhook_that_is_quicker_than_a_lost_answer_spares_the_next_try(
     await story.run()
 
     record = (await story.ledger.enrollment(CHEN)).records[1]
-    assert (quick.asked, record.fate, record.attempts, record.detail) == (1, Fate.DELIVERED, 1, "re_1")
+    assert (quick.asked, record.fate, record.attempts, record.detail) == (1, DeliveryStatus.DELIVERED, 1, "re_1")
     assert subjects(story) == 7

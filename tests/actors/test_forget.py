@@ -13,7 +13,7 @@ from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
 from common.errors import Permanent
 from common.ledger import keys, views
-from common.ledger.answers import Go, No
+from common.ledger.answers import ClaimGranted, ClaimRefused
 from common.ledger.feedback import hear
 from common.ledger.forget import forget, traces_of
 from common.ledger.ledger import Ledger
@@ -178,13 +178,13 @@ async def test_a_mail_of_theirs_that_is_in_hand_finds_its_claim_gone(story, duny
     await story.signs_up(dunya)
     await ledger.enroll(await ledger.enrollment(WHO), now_ms=now_ms, announce=False)
     claim = await ledger.claim(step_delivery_id(WHO, 1), worker="w", now_ms=now_ms)
-    assert isinstance(claim, Go)
+    assert isinstance(claim, ClaimGranted)
     if when == "after the freeze":
         await ledger.freeze(claim, "mail", now_ms=now_ms)
     await erased(story)
 
     if when == "before the freeze":
-        assert await ledger.freeze(claim, "mail", now_ms=now_ms) == No("lost")
+        assert await ledger.freeze(claim, "mail", now_ms=now_ms) == ClaimRefused("lost")
     assert await ledger.settle(claim, "accepted", "re_1", now_ms=now_ms) is None
     assert await naming(ledger.client) == {}
 

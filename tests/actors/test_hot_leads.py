@@ -15,7 +15,7 @@ from actors.worker import Observe
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
-from common.settings import Settings
+from common.settings.settings import Settings
 from services.sandbox.simulation import Simulation
 from tests.contract.scripted import Answer, says, scripted
 

@@ -8,7 +8,7 @@ from dataclasses import replace as replace_in
 import pytest
 
 from actors.dead_letters import Way, plan, replay
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id
 from common.domain.mail import Mail
 from common.errors import Ambiguous, Misconfigured, Permanent, Throttled, Transient
@@ -57,7 +57,7 @@ async def letter(story):
 async def test_what_the_list_shows_once_was_accepted_and_at_its_own_instant(story, lost):
     anchor_ms = await lost(accepted=True)
 
-    assert (await record(story)).fate is Fate.ACCEPTED
+    assert (await record(story)).fate is DeliveryStatus.ACCEPTED
     assert (await record(story)).detail == "sim_0"
     assert (await record(story)).sent_ms == anchor_ms
     assert len(firsts(story)) == 1
@@ -74,7 +74,7 @@ async def test_what_the_list_does_not_show_waits_for_a_person_who_then_sends_it(
     assert planned.way is Way.AGAIN
     assert await replay(story.world, planned)
     await story.run(until_ms=story.clock.now_ms() + 1_000)
-    assert (await record(story)).fate is Fate.ACCEPTED
+    assert (await record(story)).fate is DeliveryStatus.ACCEPTED
     assert len(firsts(story)) == 1
 
 
@@ -108,7 +108,7 @@ async def test_a_reminder_of_another_call_is_not_taken_for_a_lost_one(story, clo
     await story.run(until_ms=began_ms + 27 * HOUR_MS)
 
     fates = [(await booking_views.reminder(story.ledger, delivery))[1] for delivery in (lost, other)]
-    assert [record.fate for record in fates] == [Fate.DEAD, Fate.ACCEPTED]
+    assert [record.fate for record in fates] == [DeliveryStatus.DEAD, DeliveryStatus.ACCEPTED]
     assert fates[0].detail.endswith("not found among what Resend lists: replay sends it again")
 
 
@@ -126,7 +126,7 @@ async def test_a_reminder_that_the_list_shows_beside_others_was_accepted(story, 
     await story.run(until_ms=began_ms + 27 * HOUR_MS)
 
     record = (await booking_views.reminder(story.ledger, lost))[1]
-    assert (record.fate, record.detail, record.sent_ms) == (Fate.ACCEPTED, "sim_0", began_ms + HOUR_MS)
+    assert (record.fate, record.detail, record.sent_ms) == (DeliveryStatus.ACCEPTED, "sim_0", began_ms + HOUR_MS)
     assert len(story.post_office.inbox_of(boris)) == 2
 
 
@@ -146,14 +146,14 @@ async def test_a_key_that_may_only_send_leaves_it_to_a_person_and_says_what_to_d
     story.post_office.list_trouble = Misconfigured("restricted_api_key", status=401)
     await lost(accepted=True)
 
-    assert (await record(story)).fate is Fate.DEAD
+    assert (await record(story)).fate is DeliveryStatus.DEAD
     assert "RESEND_API_KEY may only send; set one with full access, and replay" in (await record(story)).detail
     assert (await plan(story.world, await letter(story))).way is Way.REFUSED
     story.post_office.list_trouble = None
     planned = await plan(story.world, await letter(story))
     assert planned.way is Way.FOUND
     assert await replay(story.world, planned)
-    assert (await record(story)).fate is Fate.ACCEPTED
+    assert (await record(story)).fate is DeliveryStatus.ACCEPTED
     assert len(firsts(story)) == 1
 
 
@@ -174,7 +174,7 @@ async def test_a_list_that_cannot_be_had_now_is_asked_for_again_and_costs_nothin
     assert (held["attempts"], held["failures"]) == ("1", "1")
     story.post_office.list_trouble = None
     await story.run(until_ms=clock.now_ms() + 120_000)
-    assert (await record(story)).fate is Fate.ACCEPTED
+    assert (await record(story)).fate is DeliveryStatus.ACCEPTED
     assert len(firsts(story)) == 1
 
 
@@ -203,7 +203,7 @@ async def test_a_key_taken_is_never_used_again_when_the_list_cannot_be_had(story
     assert firsts(story) == []
     story.post_office.list_trouble = None
     await story.run(until_ms=anchor_ms + 11 * HOUR_MS)
-    assert (await record(story)).fate is Fate.DEAD
+    assert (await record(story)).fate is DeliveryStatus.DEAD
     assert firsts(story) == []
 
 
@@ -227,7 +227,7 @@ async def test_within_the_window_the_same_bytes_under_the_same_key_are_one_mail(
     assert planned.way is Way.SAME
     assert await replay(story.world, planned)
     await story.run(until_ms=anchor_ms + 2 * HOUR_MS)
-    assert (await record(story)).fate is Fate.ACCEPTED
+    assert (await record(story)).fate is DeliveryStatus.ACCEPTED
     assert len(firsts(story)) == 1
 
 
@@ -250,7 +250,7 @@ async def test_a_plan_made_before_the_letter_was_replayed_and_buried_again_is_wo
     story.post_office.trouble = lambda _mail: answers.pop() if answers else None
     await story.run(until_ms=clock.now_ms() + HOUR_MS)
 
-    assert (await record(story)).fate is Fate.DEAD
+    assert (await record(story)).fate is DeliveryStatus.DEAD
     assert not await replay(story.world, old)
     assert len(firsts(story)) == 1
 

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 import redis.asyncio
 
-from actors.reconcile_bookings import EVERY_MS, arrange, reconcile_bookings
+from actors.upkeep.booking_sync import EVERY_MS, arrange, reconcile_bookings
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
 from common.domain.booking import BookingKind
+from common.domain.booking_diff import ListedBooking
 from common.domain.ids import booking_id, enrollment_id
-from common.domain.listed import ListedBooking
 from common.errors import Failure, Misconfigured, Throttled, Transient
 from common.ledger import keys
 from common.ledger.ledger import Ledger
 from common.ledger.views import counts
-from common.settings import Settings
+from common.settings.settings import Settings
 from services.sandbox.simulation import Simulation
 
 DAY_MS = 86_400_000

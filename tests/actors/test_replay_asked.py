@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.domain.ids import enrollment_id
 from common.errors import Permanent
 from common.ledger import keys, views
@@ -44,7 +44,7 @@ async def test_what_the_provider_does_not_list_is_sent_again(story, buried, ada)
     assert (await views.dead_letter(story.ledger, FIRST)).asked_ms == story.clock.now_ms()
     await soon(story)
 
-    assert (await story.ledger.enrollment(ADA)).fate_of(1)[0] is Fate.ACCEPTED
+    assert (await story.ledger.enrollment(ADA)).fate_of(1)[0] is DeliveryStatus.ACCEPTED
     assert len(story.post_office.inbox_of(ada.email)) == 1
 
 
@@ -78,7 +78,7 @@ async def test_a_letter_that_is_none_any_longer_cannot_be_asked_for_and_changes_
     assert not await ask(story, letter)
     await soon(story)
 
-    assert (await story.ledger.enrollment(ADA)).fate_of(1)[0] is Fate.DEAD
+    assert (await story.ledger.enrollment(ADA)).fate_of(1)[0] is DeliveryStatus.DEAD
     assert await story.ledger.client.exists(keys.delivery(FIRST)) == 0
 
 

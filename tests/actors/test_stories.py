@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from common.clock import instant
-from common.domain.delivery import Fate
+from common.clock import utc_datetime
+from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import Status
 from common.domain.ids import enrollment_id
 from common.errors import Ambiguous, Misconfigured, Permanent, Throttled, Transient
@@ -34,7 +34,7 @@ async def test_ada_gets_seven_different_mails_on_their_days_and_notion_shows_the
     assert all(len(mails) == 1 for mails in story.post_office.accepted.values())
     row = story.board.rows[ADA]
     assert row.status is Status.COMPLETED
-    assert [instant(row.records[step].sent_ms).day for step in (1, 2)]
+    assert [utc_datetime(row.records[step].sent_ms).day for step in (1, 2)]
 
 
 async def test_sixty_clicks_are_one_enrollment(story, ada):
@@ -89,7 +89,7 @@ async def test_a_replayed_dead_letter_goes_out_once(story, ada):
     await story.run()
 
     assert len(story.post_office.inbox_of(ada.email)) == 7
-    assert (await story.ledger.enrollment(ADA)).fate_of(1)[0] is Fate.ACCEPTED
+    assert (await story.ledger.enrollment(ADA)).fate_of(1)[0] is DeliveryStatus.ACCEPTED
 
 
 async def test_a_refusal_after_a_lost_answer_says_that_the_mail_may_be_out(story, ada):
@@ -165,7 +165,7 @@ async def test_past_23_hours_an_unknown_outcome_is_never_sent_blindly(story, ada
 
     first = [mail for _, mail in story.post_office.delivered_ms if mail.tags["step"] == "step-1"]
     assert len(first) == 1
-    assert (await story.ledger.enrollment(ADA)).fate_of(1) == (Fate.ACCEPTED, "sim_0")
+    assert (await story.ledger.enrollment(ADA)).fate_of(1) == (DeliveryStatus.ACCEPTED, "sim_0")
 
 
 @pytest.mark.timeout(120)

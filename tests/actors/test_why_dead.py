@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from structlog.testing import CapturingLogger
 
-from actors.send import send
+from actors.sending.send import send
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.errors import Ambiguous, Failure, Permanent
-from common.ledger.answers import Go
+from common.ledger.answers import ClaimGranted
 from services.sandbox.simulation import Simulation
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
@@ -20,7 +20,7 @@ STEP_1 = step_delivery_id(ADA, 1)
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> CapturingLogger:
     heard = CapturingLogger()
-    monkeypatch.setattr("actors.send.log", heard)
+    monkeypatch.setattr("actors.sending.send.log", heard)
     return heard
 
 
@@ -46,7 +46,7 @@ async def test_a_mail_that_killed_three_workers_is_said_to_be_dead(story: Simula
     enrollment = await story.ledger.enrollment(ADA)
     await story.ledger.enroll(enrollment, now_ms=now_ms, announce=False)
     for worker in ("a", "b", "c"):
-        assert isinstance(await story.ledger.claim(STEP_1, worker=worker, now_ms=now_ms), Go)
+        assert isinstance(await story.ledger.claim(STEP_1, worker=worker, now_ms=now_ms), ClaimGranted)
     await send(story.world, STEP_1)
 
     assert dead(log) == ["killed_its_worker"]

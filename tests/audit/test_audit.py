@@ -10,7 +10,7 @@ from common.domain.ids import enrollment_id
 from common.domain.mail import Mail
 from common.errors import Misconfigured
 from common.ledger.forget import forget, traces_of
-from common.providers.resend import ResendMailer
+from common.providers.resend.mailer import ResendMailer
 from services.sandbox.ids import SENDING_KEY
 from tests import columns
 from tests.rebuild.conftest import House

@@ -9,11 +9,11 @@ import pytest
 from common.domain.audit import Audited, Finding, Shown, Terms, compare
 from common.domain.cadence import Cadence
 from common.domain.contact import Assessment
-from common.domain.delivery import Fate, Record
+from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import enrollment_id
 from common.domain.mail import AcceptedMail
-from common.domain.restored import AS_NOTION_SHOWS
+from common.domain.notion_import import AS_NOTION_SHOWS
 from common.domain.segment import Segment
 
 HOUR_MS = 3_600_000
@@ -39,7 +39,9 @@ class BySubject:
 
 def sent(step: int, provider_id: str = "") -> Record:
     at_ms = SIGNUP_MS + (step - 1) * 24 * HOUR_MS
-    return Record(fate=Fate.ACCEPTED, at_ms=at_ms, attempts=1, detail=provider_id or f"m{step}", sent_ms=at_ms)
+    return Record(
+        fate=DeliveryStatus.ACCEPTED, at_ms=at_ms, attempts=1, detail=provider_id or f"m{step}", sent_ms=at_ms
+    )
 
 
 def mail(step: int, mail_id: str = "", **given) -> AcceptedMail:
@@ -109,7 +111,7 @@ def test_a_mail_that_the_ledger_does_not_know_is_unexplained_and_a_second_one_do
 
 
 def test_a_mail_of_a_step_that_the_ledger_skipped_is_unexplained_whatever_strange_mail_came_before_it():
-    skipped = Record(fate=Fate.SKIPPED, at_ms=SIGNUP_MS, attempts=0, detail="paused")
+    skipped = Record(fate=DeliveryStatus.SKIPPED, at_ms=SIGNUP_MS, attempts=0, detail="paused")
     assert found(ada(records={1: sent(1), 2: skipped}), mails=[mail(1), mail(1, "x", subject="Hello"), mail(2)]) == {
         ("unexplained", 0, "the provider lists x (Hello)"),
         ("unexplained", 2, "the provider lists m2, and the ledger says skipped"),
@@ -155,11 +157,11 @@ def test_an_instant_that_a_rebuild_restored_may_be_two_minutes_apart_from_its_ma
 
 
 def test_a_step_that_was_skipped_is_in_no_list_and_hides_nothing_of_the_next_one():
-    skipped = Record(fate=Fate.SKIPPED, at_ms=SIGNUP_MS, attempts=0, detail="paused")
+    skipped = Record(fate=DeliveryStatus.SKIPPED, at_ms=SIGNUP_MS, attempts=0, detail="paused")
     assert found(ada(records={1: skipped, 2: sent(2)}), mails=[mail(2)], rows=[row(2)]) == set()
 
 
-@pytest.mark.parametrize("fate", [Fate.DELIVERED, Fate.BOUNCED, Fate.COMPLAINED])
+@pytest.mark.parametrize("fate", [DeliveryStatus.DELIVERED, DeliveryStatus.BOUNCED, DeliveryStatus.COMPLAINED])
 def test_whatever_became_of_it_it_was_accepted(fate):
     assert found(ada(records={1: sent(1), 2: replace(sent(2), fate=fate)})) == set()
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from actors.audit import Report
+from actors.upkeep.audit import Report
 from common.domain.audit import Finding
 from common.domain.ids import booking_id, reminder_delivery_id
 from common.domain.mail import Mail

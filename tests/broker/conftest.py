@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from dramatiq import Worker
 
-from common.broker import DurableRedisBroker
+from common.queue.broker import DurableRedisBroker
 
 
 @contextmanager

@@ -13,8 +13,8 @@ import time
 
 import dramatiq
 
-from common.broker import DurableRedisBroker
-from common.store import connect
+from common.queue.broker import DurableRedisBroker
+from common.store.clients import connect
 
 
 def main(url: str, silence_ms: str, threads: str) -> None:

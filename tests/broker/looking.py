@@ -8,8 +8,8 @@ from typing import Any
 
 from dramatiq.message import Message
 
-from common.broker import DurableRedisBroker
-from common.messages import Job
+from common.queue.broker import DurableRedisBroker
+from common.queue.job import Job
 
 
 def eventually(is_so: Callable[[], Any], *, within_s: float = 15) -> Any:

@@ -12,8 +12,8 @@ from dramatiq.middleware import AgeLimit, AsyncIO, CurrentMessage, Middleware
 from dramatiq.results import Results
 from dramatiq.results.backends import StubBackend
 
-from common.broker import DurableRedisBroker
-from common.store import connect
+from common.queue.broker import DurableRedisBroker
+from common.store.clients import connect
 from tests.broker.conftest import working
 from tests.broker.looking import dead, eventually, held, ready, waiting, workers
 

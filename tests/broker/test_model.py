@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from common.broker import DurableRedisBroker
-from common.broker_takeover import retire
 from common.clock import VirtualClock
-from common.messages import Job
+from common.queue.broker import DurableRedisBroker
+from common.queue.job import Job
+from common.queue.rescue import retire
 from tests.broker.looking import dead, ready, waiting
 
 ids = st.sampled_from(["dlv_1", "dlv_2", "dlv_3"])

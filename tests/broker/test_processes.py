@@ -16,8 +16,8 @@ import dramatiq
 import pytest
 from dramatiq.message import Message
 
-from common.broker import DurableRedisBroker
-from common.store import EmbeddedStore
+from common.queue.broker import DurableRedisBroker
+from common.store.embedded import EmbeddedStore
 from tests.broker.conftest import working
 from tests.broker.looking import dead, eventually, held, ready, waiting, workers
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from common.broker_takeover import take_over
+from common.queue.rescue import rescue
 from tests.broker.looking import dead, fall_silent, held, job, ready, waiting
 
 Q = "dramatiq:default"
@@ -32,7 +32,7 @@ def test_what_ended_well_is_not_remembered_as_begun(broker, consumer, another):
     assert next(consumer).message_id == "dlv_1"
     fall_silent(broker)
 
-    take_over(another(), 3_000)
+    rescue(another(), 3_000)
 
     # Begun four times, each for the same instant; this time it only lay in the hands of the dead.
     assert ready(broker) == [f"dlv_1@{broker.clock.now_ms()}"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from common.broker_takeover import DEATHS_MAX, retire, take_over
-from common.metrics import TAKEOVERS
+from common.observability.metrics import TAKEOVERS
+from common.queue.rescue import DEATHS_MAX, rescue, retire
 from tests.broker.conftest import working
 from tests.broker.looking import dead, eventually, fall_silent, held, job, ready, waiting, workers
 
@@ -35,7 +35,7 @@ def test_what_the_dead_held_is_next_again_and_the_dead_is_forgotten(broker, gone
     fall_silent(gone)
     before = TAKEOVERS.labels("default")._value.get()
 
-    assert take_over(broker, SILENCE_MS) == 3
+    assert rescue(broker, SILENCE_MS) == 3
     assert ready(broker) == ["1", "2", "3"]
     assert ready(broker, "mirror") == ["m"]
     assert held(gone) == set()
@@ -51,7 +51,7 @@ def test_the_oldest_is_first_however_many_there_are(broker, gone, clock):
     gone.do_fetch("default", 400)
     fall_silent(gone)
 
-    take_over(broker, SILENCE_MS)
+    rescue(broker, SILENCE_MS)
 
     assert ready(broker) == order
 
@@ -60,7 +60,7 @@ def test_nobody_who_was_heard_lately_is_taken_over(broker, gone):
     takes(gone, "1")
     gone.do_beat("")
 
-    assert take_over(broker, SILENCE_MS) == 0
+    assert rescue(broker, SILENCE_MS) == 0
     assert held(gone) == {"1"}
 
 
@@ -68,7 +68,7 @@ def test_nobody_takes_over_from_himself(broker):
     takes(broker, "1")
     fall_silent(broker)
 
-    assert take_over(broker, SILENCE_MS) == 0
+    assert rescue(broker, SILENCE_MS) == 0
     assert held(broker) == {"1"}
 
 
@@ -77,7 +77,7 @@ def test_a_deleted_message_is_not_brought_back(broker, gone):
     gone.client.hdel("dramatiq:default.msgs", "1")
     fall_silent(gone)
 
-    take_over(broker, SILENCE_MS)
+    rescue(broker, SILENCE_MS)
 
     assert ready(broker) == ["2"]
 
@@ -89,7 +89,7 @@ def test_the_third_worker_that_dies_with_it_makes_it_a_dead_letter_that_says_why
         victim = another()
         victim._begin(next(victim.consume("default", timeout=10)))
         fall_silent(victim)
-        take_over(broker, SILENCE_MS)
+        rescue(broker, SILENCE_MS)
 
     [letter] = dead(broker)
     assert letter.message_id == "1"
@@ -105,7 +105,7 @@ def test_a_bystander_is_never_blamed(broker, another):
         victim = another()
         next(victim.consume("default", timeout=10))
         fall_silent(victim)
-        take_over(broker, SILENCE_MS)
+        rescue(broker, SILENCE_MS)
 
     assert ready(broker) == ["bystander"]
     assert dead(broker) == []
@@ -115,7 +115,7 @@ def test_a_message_that_ends_well_is_cleared_of_suspicion(broker, another, gone)
     [message] = takes(gone, "1")
     gone._begin(message)
     fall_silent(gone)
-    take_over(broker, SILENCE_MS)
+    rescue(broker, SILENCE_MS)
     assert broker.client.hgetall("dramatiq:__takeovers__.default") == {b"1": b"1"}
 
     consumer = broker.consume("default", timeout=10)
@@ -131,7 +131,7 @@ def test_whoever_wakes_after_a_takeover_changes_nothing(broker, gone):
     for message in (done, failed, again):
         gone._begin(message)
     fall_silent(gone)
-    take_over(broker, SILENCE_MS)
+    rescue(broker, SILENCE_MS)
     theirs = broker.consume("default", prefetch=4, timeout=10)
     others = [next(theirs) for _ in range(4)]
 
@@ -150,7 +150,7 @@ def test_whoever_wakes_after_a_takeover_changes_nothing(broker, gone):
 def test_whoever_wakes_does_not_begin_what_is_no_longer_his(broker, gone):
     [message] = takes(gone, "1")
     fall_silent(gone)
-    take_over(broker, SILENCE_MS)
+    rescue(broker, SILENCE_MS)
 
     with pytest.raises(Exception, match="taken over"):
         gone._begin(message)
@@ -161,7 +161,7 @@ def test_whoever_wakes_and_gets_it_back_has_it_once(broker, gone):
     gone.do_enqueue("default", "1", job("1", due_ms=1).body())
     message = next(consumer)
     fall_silent(gone)
-    take_over(broker, SILENCE_MS)
+    rescue(broker, SILENCE_MS)
 
     assert next(consumer) is None  # Fetched again, and no second copy made of it.
     assert held(gone) == {"1"}
@@ -175,7 +175,7 @@ def test_what_came_back_in_the_very_moment_of_an_answer_is_not_left_lying(broker
     gone.do_enqueue("default", "1", job("1", due_ms=1).body())
     message = next(consumer)
     fall_silent(gone)
-    take_over(broker, SILENCE_MS)
+    rescue(broker, SILENCE_MS)
     answer = gone.do_ack
 
     def ack_then_fetch(*args):
@@ -193,7 +193,7 @@ def test_what_came_back_in_the_very_moment_of_an_answer_is_not_left_lying(broker
 def test_whoever_fetches_is_among_the_workers_even_just_after_a_takeover(broker, gone):
     takes(gone, "1")
     fall_silent(gone)
-    take_over(broker, SILENCE_MS)
+    rescue(broker, SILENCE_MS)
     assert workers(broker) == set()
 
     gone.do_fetch("default", 1)
@@ -242,5 +242,5 @@ def test_a_worker_that_finds_itself_removed_registers_again(broker, another):
     with working(broker):
         eventually(lambda: broker.broker_id in workers(broker))
         fall_silent(broker)
-        take_over(another(), SILENCE_MS)
+        rescue(another(), SILENCE_MS)
         eventually(lambda: broker.broker_id in workers(broker))

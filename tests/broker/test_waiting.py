@@ -9,7 +9,7 @@ import pytest
 from dramatiq.message import Message
 
 from common.clock import VirtualClock
-from common.messages import Job
+from common.queue.job import Job
 from tests.broker.conftest import working
 from tests.broker.looking import eventually, job, ready, waiting
 

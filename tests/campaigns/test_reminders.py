@@ -39,8 +39,8 @@ CALL = samples.MEETINGS["full"]
         ("2025-12-04T14:00Z", "../etc/passwd", "2:00 p.m. on Thursday, December 4 (UTC)"),
     ],
 )
-def test_the_hour_is_the_readers_own(instant: str, zone: str | None, words: str) -> None:
-    assert words == local_time(datetime.fromisoformat(instant), zone)
+def test_the_hour_is_the_readers_own(utc_datetime: str, zone: str | None, words: str) -> None:
+    assert words == local_time(datetime.fromisoformat(utc_datetime), zone)
 
 
 def test_an_instant_without_a_zone_is_a_mistake_of_ours() -> None:

@@ -16,11 +16,12 @@ from typing import Any
 
 import redis
 
-from common.broker import DurableRedisBroker
 from common.domain.enrollment import Enrollment
 from common.ledger import keys
-from common.messages import QUEUE_NAMESPACE
-from common.store import EmbeddedStore, connect
+from common.queue.broker import DurableRedisBroker
+from common.queue.job import QUEUE_NAMESPACE
+from common.store.clients import connect
+from common.store.embedded import EmbeddedStore
 from tests.acceptance.http import status_of
 from tests.acceptance.place import SECRETS, UNLIMITED, free_ports
 from tests.chaos import books, verdict

@@ -128,7 +128,7 @@ def log_events(folder: Path) -> tuple[Counter[str], list[str]]:
             try:
                 said = json.loads(line)
                 events[f"{said['level']} {said['event']}"] += 1
-                if said["event"] in ("job_failed", "turn_failed"):
+                if said["event"] in ("job_failed", "background_thread_failed"):
                     last = said.get("exception", "").strip().splitlines()
                     strange.append(f"{file.name}: {said['event']}: {last[-1] if last else said}")
             except (ValueError, KeyError, TypeError):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from common.domain.delivery import Fate, Record
+from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, Status
 from tests.chaos.books import Accepted, by_owner
 
@@ -87,7 +87,7 @@ def _reminders(
         found.lost += 1
         found.violations.append(f"lost: {booking} was answered, and has {len(records)} reminders")
     for name, record in records.items():
-        if record.fate is Fate.PLANNED:
+        if record.fate is DeliveryStatus.PLANNED:
             found.lost += 1
             found.violations.append(f"lost: {booking}/{name} came to rest {record.fate}")
         else:
@@ -109,7 +109,7 @@ def _recorded(found: Account, name: str, record: Record, mails: list[Accepted]) 
 
 
 def _not_sent(found: Account, name: str, record: Record, mails: list[Accepted]) -> None:
-    kind = found.dead if record.fate is Fate.DEAD else found.skipped
+    kind = found.dead if record.fate is DeliveryStatus.DEAD else found.skipped
     kind[record.detail] += 1
     if not record.detail:
         found.unexplained += 1

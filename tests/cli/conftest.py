@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from common.settings import SETTING_NAMES
+from common.settings.settings import SETTING_NAMES
 from services.cli.main import main
 
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from common.settings import Settings
+from common.settings.settings import Settings
 from services.cli.shared import now_ms
 from services.supervisor import house
 from services.supervisor.beside import shared

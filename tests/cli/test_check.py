@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from common.store import connect
+from common.store.clients import connect
 
 
 def test_a_newcomer_has_nothing_in_the_way(advent):

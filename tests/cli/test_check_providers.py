@@ -7,7 +7,7 @@ from aiohttp.test_utils import TestServer
 
 from common.campaigns.loader import load_campaign
 from common.errors import Throttled, Transient
-from common.settings import Settings
+from common.settings.settings import Settings
 from services.cli.check import _check_resend
 from services.cli.check_notion import check_notion
 from services.cli.findings import Findings

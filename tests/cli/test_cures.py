@@ -2,7 +2,7 @@ import pytest
 
 from common.errors import Misconfigured, Transient
 from common.providers.http import measured
-from common.settings import Settings
+from common.settings.settings import Settings
 from services.cli.cures import of_provider
 from services.supervisor.sandboxed import with_sandbox
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from common.ledger import keys
-from common.store import connect
+from common.store.clients import connect
 from tests.cli.test_looking import ada_signs_up, here, ledger_does
 
 __all__ = ["here", "ledger_does"]

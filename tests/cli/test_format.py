@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from common.ledger import keys
-from common.store import connect
+from common.store.clients import connect
 
 ANOTHER = "9"
 

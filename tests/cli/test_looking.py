@@ -9,7 +9,7 @@ from common.domain.cadence import Pace
 from common.domain.contact import Assessment
 from common.domain.ids import step_delivery_id
 from common.ledger.ledger import Ledger
-from common.store import connect_async
+from common.store.clients import connect_async
 from services.cli.shared import now_ms
 
 SECRET_KEY = "k" * 32

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from common.ledger import keys
-from common.secret_key import is_the_stores
-from common.store import EmbeddedStore, connect
+from common.store.clients import connect
+from common.store.embedded import EmbeddedStore
+from common.store.secret_key import is_the_stores
 from tests.broker.looking import eventually
 
 ROOT = Path(__file__).parents[2]

@@ -20,8 +20,9 @@ from common.campaigns.loader import Campaign, load_campaign
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
 from common.ledger.ledger import Ledger
-from common.settings import Settings
-from common.store import EmbeddedStore, connect_async
+from common.settings.settings import Settings
+from common.store.clients import connect_async
+from common.store.embedded import EmbeddedStore
 from services.console.app import build_app, build_desk
 from services.console.desk import Desk
 from services.sandbox.simulation import Simulation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from common.settings import Settings, SettingsError
+from common.settings.settings import Settings, SettingsError
 from services.console.door import check_door
 from services.console.limits import FAILURES_MAX, FAILURES_OF_ALL_MAX, Failures
 from services.console.session import SESSION_S

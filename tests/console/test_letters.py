@@ -9,7 +9,7 @@ from unittest.mock import Mock
 import pytest
 
 from common.domain.contact import Assessment
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.domain.ids import enrollment_id
 from common.errors import Permanent
 from common.ledger import keys, views
@@ -57,7 +57,7 @@ async def click(console: Console, what: str, letter: Any, **fields: str) -> Answ
     return await console.sends(f"/dead-letters/{what}", **named)
 
 
-async def fate(story: Simulation) -> Fate:
+async def fate(story: Simulation) -> DeliveryStatus:
     enrollment = await story.ledger.enrollment(ADA)
     assert enrollment is not None
     return enrollment.fate_of(1)[0]
@@ -103,7 +103,7 @@ async def test_a_replayed_letter_goes_out_once_and_the_log_says_so(
     assert (answer.status, answer.goes_to, again.goes_to) == (303, "/?done=replayed", "/?done=gone")
     assert "planned again" in (await console.sees(answer.goes_to)).text
     assert len(story.post_office.inbox_of("ada@example.org")) == 1
-    assert await fate(story) is Fate.ACCEPTED
+    assert await fate(story) is DeliveryStatus.ACCEPTED
     assert logged == [("dead_letter_replayed", {"delivery_id": FIRST, "way": "rendered"})]
     assert "replayed" in [entry.what for entry in await views.timeline(story.ledger, ADA)]
 
@@ -119,7 +119,7 @@ async def test_one_that_must_be_looked_for_is_given_to_a_worker(
 
     assert answer.goes_to == "/?done=asked"
     assert "A worker is to look for it" in waiting
-    assert await fate(story) is Fate.ACCEPTED
+    assert await fate(story) is DeliveryStatus.ACCEPTED
 
 
 async def test_why_a_worker_left_it_is_shown(console: Console, buried: Buried, story: Simulation) -> None:
@@ -141,7 +141,7 @@ async def test_a_discarded_letter_is_gone_for_good_and_its_reason_stays(
 
     assert answer.goes_to == "/dead-letters?done=discarded"
     assert "Nothing here." in (await console.sees(answer.goes_to)).text
-    assert await fate(story) is Fate.DEAD
+    assert await fate(story) is DeliveryStatus.DEAD
     assert story.post_office.inbox_of("ada@example.org") == []
     assert logged == [("dead_letter_discarded", {"delivery_id": FIRST})]
     assert "discarded" in [entry.what for entry in await views.timeline(story.ledger, ADA)]

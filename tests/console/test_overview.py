@@ -10,8 +10,9 @@ import pytest
 from common.domain.contact import Assessment
 from common.ledger import keys
 from common.ledger.pauses import Pause, pause
-from common.messages import Job
-from common.store import EmbeddedStore, connect
+from common.queue.job import Job
+from common.store.clients import connect
+from common.store.embedded import EmbeddedStore
 from services.console import spool
 from services.console.verdict import LATE_MS
 from services.console.words import marked

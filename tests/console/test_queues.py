@@ -11,14 +11,14 @@ import pytest
 import redis
 from dramatiq.common import dq_name, xq_name
 
-from common.broker import DurableRedisBroker
 from common.domain.contact import Assessment
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.domain.ids import DeliveryId, enrollment_id
 from common.ledger import keys
-from common.ledger.answers import No
-from common.messages import QUEUE_NAMESPACE, Job
-from common.store import connect
+from common.ledger.answers import ClaimRefused
+from common.queue.broker import DurableRedisBroker
+from common.queue.job import QUEUE_NAMESPACE, Job
+from common.store.clients import connect
 from services.console.queues import dashboard
 from services.sandbox.simulation import Simulation
 from tests.console.conftest import TOKEN, Answer, Console
@@ -301,5 +301,5 @@ async def test_a_failed_job_requeued_after_its_mail_went_out_sends_nothing(
     message = next(broker.consume("send", prefetch=1, timeout=1))
     assert message is not None
     claim = await story.ledger.claim(DeliveryId(message.args[0]), worker="w", now_ms=story.clock.now_ms())
-    assert isinstance(claim, No)
-    assert (await story.ledger.enrollment(ADA)).fate_of(2)[0] is Fate.ACCEPTED  # type: ignore[union-attr]
+    assert isinstance(claim, ClaimRefused)
+    assert (await story.ledger.enrollment(ADA)).fate_of(2)[0] is DeliveryStatus.ACCEPTED  # type: ignore[union-attr]

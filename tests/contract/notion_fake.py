@@ -17,7 +17,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from common.providers.notion_schema import CONTACT, SEQUENCE
+from common.providers.notion.schema import CONTACT, SEQUENCE
 from tests.contract.scripted import Answer
 
 SEQUENCE_ID = "33333333-0000-4000-8000-000000000003"

@@ -11,11 +11,11 @@ import pytest
 from aiohttp import web
 
 from common.clock import iso
-from common.domain.listed import ListedBooking
+from common.domain.booking_diff import ListedBooking
 from common.errors import Failure, Misconfigured, Throttled, Transient
 from common.providers.budget import Budget
-from common.providers.calcom import PAGE, CalcomCalendar
-from common.providers.calcom_rows import read_booking
+from common.providers.calcom.calendar import PAGE, CalcomCalendar
+from common.providers.calcom.rows import read_booking
 from services.sandbox.ids import CALCOM_KEY
 from tests.contract.scripted import Answer, scripted
 from tests.sandbox.running import Running, running

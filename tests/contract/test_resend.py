@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 
 from common.domain.mail import Mail
 from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Throttled, Transient
-from common.providers.resend import PAGE, AcceptedMail, ResendMailer
+from common.providers.resend.mailer import PAGE, AcceptedMail, ResendMailer
 from tests.contract.scripted import Answer, Scripted, breaks_off, drips, hangs, hangs_up, nobody_listens, says, scripted
 
 KEY = "christmas_2025/enr_aaaaaaaaaaaaaaaa/step-3"

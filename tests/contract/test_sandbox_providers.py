@@ -15,9 +15,9 @@ from common.domain.mail import Mail
 from common.domain.segment import Segment
 from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Throttled, Transient
 from common.providers.budget import Unlimited
-from common.providers.guard import StoreCreateGuard
-from common.providers.notion import NotionMirror
-from common.providers.resend import ResendMailer
+from common.providers.notion.creation_guard import StoreCreateGuard
+from common.providers.notion.mirror import NotionMirror
+from common.providers.resend.mailer import ResendMailer
 from services.sandbox.ids import API_KEY, CONTACT_DATABASE_ID, NOTION_TOKEN, SEQUENCE_DATABASE_ID
 from tests import columns
 from tests.sandbox.running import Running, running

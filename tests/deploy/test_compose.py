@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 import redis
 
-from common.settings import SETTING_NAMES, load_settings
-from common.store import _binary, store_warnings
+from common.settings.settings import SETTING_NAMES, load_settings
+from common.store.durability import store_warnings
+from common.store.embedded import _binary
 from services.cli.main import COMMANDS
 from tests.acceptance.place import SECRETS
 from tests.deploy.yaml_files import load, run

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from common import metrics
-from common.settings import SETTING_NAMES, load_settings
+from common.observability import metrics
+from common.settings.settings import SETTING_NAMES, load_settings
 from services.gateway.body import BODY_BYTES_MAX
 from services.gateway.routes import ROUTES
 from tests.deploy import prometheus_rule

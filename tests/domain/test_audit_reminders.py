@@ -10,12 +10,12 @@ from common.domain.audit import Audited, Finding, Terms, compare
 from common.domain.audit_reminders import AuditedReminder, UnreadCall
 from common.domain.cadence import Cadence
 from common.domain.contact import Assessment
-from common.domain.delivery import Fate, Record
+from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import booking_id, enrollment_id
 from common.domain.mail import AcceptedMail
 from common.domain.reminders import PASSED, SHORT_NOTICE
-from common.domain.series import Booking, Stand
+from common.domain.series import Booking, BookingState
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -25,10 +25,12 @@ START_MS = TOLD_MS + 4 * DAY_MS
 DUE_MS = START_MS - 3 * DAY_MS
 TERMS = Terms(now_ms=DUE_MS, cadence=Cadence((0,), 0))
 BORIS = "boris@salon.example"
-CALL = Booking(id=booking_id("A"), uid="A", stand=Stand.BOOKED, received_ms=TOLD_MS, start_ms=START_MS, email=BORIS)
-ACCEPTED = Record(fate=Fate.ACCEPTED, at_ms=DUE_MS, attempts=1, detail="m72", sent_ms=DUE_MS)
-PLANNED = Record(fate=Fate.PLANNED, at_ms=DUE_MS, attempts=0, detail="")
-SKIPPED = Record(fate=Fate.SKIPPED, at_ms=TOLD_MS, attempts=0, detail=PASSED)
+CALL = Booking(
+    id=booking_id("A"), uid="A", stand=BookingState.BOOKED, received_ms=TOLD_MS, start_ms=START_MS, email=BORIS
+)
+ACCEPTED = Record(fate=DeliveryStatus.ACCEPTED, at_ms=DUE_MS, attempts=1, detail="m72", sent_ms=DUE_MS)
+PLANNED = Record(fate=DeliveryStatus.PLANNED, at_ms=DUE_MS, attempts=0, detail="")
+SKIPPED = Record(fate=DeliveryStatus.SKIPPED, at_ms=TOLD_MS, attempts=0, detail=PASSED)
 
 
 class BySubject:
@@ -208,7 +210,7 @@ def test_a_mail_of_ours_that_is_no_reminder_is_unexplained_and_one_of_another_pr
         (SKIPPED, TOLD_MS - 1, False),
         (SKIPPED, TOLD_MS, True),
         (replace(SKIPPED, detail=SHORT_NOTICE), TOLD_MS - 1, True),
-        (replace(SKIPPED, fate=Fate.DEAD), TOLD_MS - 1, True),
+        (replace(SKIPPED, fate=DeliveryStatus.DEAD), TOLD_MS - 1, True),
         (None, TOLD_MS - 1, True),
     ],
     ids=["of an earlier store", "since it was told of", "called off otherwise", "died", "no word of it"],
@@ -218,7 +220,7 @@ def test_only_what_had_passed_when_the_call_was_told_of_may_have_been_sent_by_an
 ):
     [*findings] = found(reminder(record=record), mails=[mail("x", created_ms=created_ms)], people=[enrolled()])
 
-    fate = record.fate if record else Fate.PLANNED
+    fate = record.fate if record else DeliveryStatus.PLANNED
     what = f"the provider lists x, and the ledger says {fate}"
     assert findings == ([says("unexplained", what)] if is_found else [])
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from common.domain.contact_booking_status import BookingSummary, nurture_after, standing_of
 from common.domain.ids import booking_id
 from common.domain.projection import BookingStanding
 from common.domain.reminders import ReminderRules, reminders_of
-from common.domain.series import Booking, Stand
-from common.domain.standing import Call, nurture_after, standing_of
+from common.domain.series import Booking, BookingState
 
 HOUR_MS = 3_600_000
 NOW_MS = 1_764_000_000_000
@@ -22,7 +22,9 @@ RULES = ReminderRules(
 def booked(in_h: float, **told) -> Booking:
     start_ms = NOW_MS + round(in_h * HOUR_MS)
     known = {"email": "boris@example.org", "start_ms": start_ms, "starts_ms": (start_ms,), "end_ms": start_ms + HOUR_MS}
-    return Booking(**{"id": booking_id("A"), "uid": "A", "stand": Stand.BOOKED, "received_ms": NOW_MS, **known, **told})
+    return Booking(
+        **{"id": booking_id("A"), "uid": "A", "stand": BookingState.BOOKED, "received_ms": NOW_MS, **known, **told}
+    )
 
 
 def because(booking: Booking) -> list[str | None]:
@@ -53,7 +55,7 @@ def test_each_is_due_its_time_before_the_start_under_an_id_that_names_it():
     assert f"{booking_id('A')}/{NOW_MS + 100 * HOUR_MS}/72h" == first.id
 
 
-@pytest.mark.parametrize("stand", [stand for stand in Stand if stand is not Stand.BOOKED])
+@pytest.mark.parametrize("stand", [stand for stand in BookingState if stand is not BookingState.BOOKED])
 def test_what_does_not_stand_is_not_reminded_of(stand):
     assert [stand] * 3 == because(booked(100, stand=stand))
 
@@ -69,23 +71,23 @@ def test_who_gave_only_a_phone_number_gets_no_mail_and_who_is_unknown_none_at_al
     assert because(booked(100, email=None)) == []
 
 
-def call(stand: Stand, in_h: float) -> Call:
+def call(stand: BookingState, in_h: float) -> BookingSummary:
     start_ms = NOW_MS + round(in_h * HOUR_MS)
-    return Call(stand, start_ms, start_ms + HOUR_MS)
+    return BookingSummary(stand, start_ms, start_ms + HOUR_MS)
 
 
 @pytest.mark.parametrize(
     ("calls", "status", "in_h"),
     [
-        ([(Stand.BOOKED, 50), (Stand.BOOKED, 20)], "Booked", 20),
-        ([(Stand.COMPLETED, -50), (Stand.BOOKED, 20)], "Booked", 20),
-        ([(Stand.MOVED, 10), (Stand.BOOKED, 20)], "Booked", 20),
-        ([(Stand.BOOKED, -30), (Stand.COMPLETED, -5)], "Completed", -5),
-        ([(Stand.NO_SHOW, -3), (Stand.COMPLETED, -5)], "No-Show", -3),
-        ([(Stand.BOOKED, -30)], "Booked", -30),
-        ([(Stand.COMPLETED, -30), (Stand.CANCELLED, 20)], "Completed", -30),
-        ([(Stand.CANCELLED, 20)], "Not Booked", None),
-        ([(Stand.AWAITING, 20), (Stand.MOVED, 10)], "Not Booked", None),
+        ([(BookingState.BOOKED, 50), (BookingState.BOOKED, 20)], "Booked", 20),
+        ([(BookingState.COMPLETED, -50), (BookingState.BOOKED, 20)], "Booked", 20),
+        ([(BookingState.MOVED, 10), (BookingState.BOOKED, 20)], "Booked", 20),
+        ([(BookingState.BOOKED, -30), (BookingState.COMPLETED, -5)], "Completed", -5),
+        ([(BookingState.NO_SHOW, -3), (BookingState.COMPLETED, -5)], "No-Show", -3),
+        ([(BookingState.BOOKED, -30)], "Booked", -30),
+        ([(BookingState.COMPLETED, -30), (BookingState.CANCELLED, 20)], "Completed", -30),
+        ([(BookingState.CANCELLED, 20)], "Not Booked", None),
+        ([(BookingState.AWAITING, 20), (BookingState.MOVED, 10)], "Not Booked", None),
     ],
 )
 def test_notion_shows_the_call_that_matters(calls, status, in_h):
@@ -98,28 +100,30 @@ def test_without_any_call_nothing_is_known():
     assert standing_of([], now_ms=NOW_MS) is None
 
 
-def nurture(booking: Booking | None, policy: str, *others: Call, resumes: bool = True, now_ms: int = NOW_MS) -> str:
+def nurture(
+    booking: Booking | None, policy: str, *others: BookingSummary, resumes: bool = True, now_ms: int = NOW_MS
+) -> str:
     return nurture_after(booking, others, policy=policy, cancellation_resumes=resumes, now_ms=now_ms)
 
 
 def test_a_campaign_that_goes_on_minds_no_call_and_one_that_stops_minds_each_that_was_booked():
-    assert {"leave"} == {nurture(booked(10, stand=stand), "continue") for stand in Stand}
+    assert {"leave"} == {nurture(booked(10, stand=stand), "continue") for stand in BookingState}
     assert nurture(booked(10), "stop") == "stop"
-    assert nurture(booked(10, stand=Stand.AWAITING), "stop") == "leave"
-    assert nurture(booked(10, stand=Stand.CANCELLED), "stop") == "leave"
+    assert nurture(booked(10, stand=BookingState.AWAITING), "stop") == "leave"
+    assert nurture(booked(10, stand=BookingState.CANCELLED), "stop") == "leave"
 
 
 def test_a_campaign_that_pauses_goes_on_when_no_call_is_ahead():
     assert nurture(booked(10), "pause") == "hold"
-    assert nurture(booked(10, stand=Stand.AWAITING), "pause") == "hold"
-    assert nurture(booked(10, stand=Stand.COMPLETED), "pause") == "release"
+    assert nurture(booked(10, stand=BookingState.AWAITING), "pause") == "hold"
+    assert nurture(booked(10, stand=BookingState.COMPLETED), "pause") == "release"
     assert nurture(booked(10), "pause", now_ms=NOW_MS + 11 * HOUR_MS) == "release"
-    assert nurture(booked(10, stand=Stand.CANCELLED), "pause", call(Stand.BOOKED, 30)) == "hold"
+    assert nurture(booked(10, stand=BookingState.CANCELLED), "pause", call(BookingState.BOOKED, 30)) == "hold"
     assert nurture(None, "pause") == "release"
 
 
 def test_whether_a_cancellation_resumes_is_the_campaigns_word_unless_the_host_asks_for_another_time():
-    cancelled = booked(10, stand=Stand.CANCELLED)
+    cancelled = booked(10, stand=BookingState.CANCELLED)
 
     assert nurture(cancelled, "pause") == "release"
     assert nurture(cancelled, "pause", resumes=False) == "stop"

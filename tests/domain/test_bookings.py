@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from common.domain.booking import BookingEvent, BookingKind
 from common.domain.ids import booking_id
-from common.domain.series import Booking, Stand, newest, resolve
+from common.domain.series import Booking, BookingState, newest, resolve
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -49,12 +49,12 @@ CANCELLED = event(
 )
 
 
-def stands(*events: BookingEvent) -> dict[str, Stand]:
+def stands(*events: BookingEvent) -> dict[str, BookingState]:
     return {booking.uid: booking.stand for booking in resolve(events)}
 
 
 def current(*events: BookingEvent) -> Booking:
-    (found,) = [booking for booking in resolve(events) if booking.stand is not Stand.MOVED]
+    (found,) = [booking for booking in resolve(events) if booking.stand is not BookingState.MOVED]
     return found
 
 
@@ -67,7 +67,7 @@ def test_in_every_order_and_with_repetitions_the_end_is_the_same(missing):
     story = [without(told, *missing) for told in (CREATED, MOVED, MOVED_AGAIN, CANCELLED)]
 
     for order in permutations([*story, story[0], story[2]]):
-        assert stands(*order) == {"A": Stand.MOVED, "B": Stand.MOVED, "C": Stand.CANCELLED}
+        assert stands(*order) == {"A": BookingState.MOVED, "B": BookingState.MOVED, "C": BookingState.CANCELLED}
 
 
 told = st.builds(
@@ -89,27 +89,31 @@ def test_any_events_in_any_order_and_number_resolve_alike_and_one_booking_is_cur
     random.shuffle(shuffled)
 
     assert resolve(events) == resolve(shuffled)
-    assert sum(booking.stand is not Stand.MOVED for booking in resolve(events)) == bool(resolve(events))
+    assert sum(booking.stand is not BookingState.MOVED for booking in resolve(events)) == bool(resolve(events))
 
 
 def test_a_reschedule_supersedes_what_it_names_though_that_was_cancelled_later():
     late = event(BookingKind.CANCELLED, "A", at_ms=9_000, sequence=9, ical_uid="A@Cal.com")
 
-    assert stands(CREATED, MOVED, late) == {"A": Stand.MOVED, "B": Stand.BOOKED}
+    assert stands(CREATED, MOVED, late) == {"A": BookingState.MOVED, "B": BookingState.BOOKED}
 
 
 def test_a_move_that_awaits_confirmation_supersedes_too_and_is_booked_when_confirmed():
     asked = replace(MOVED, kind=BookingKind.REQUESTED)
     confirmed = event(BookingKind.CREATED, "B", at_ms=2_000, ical_uid="A@Cal.com", start_ms=START_MS + DAY_MS)
 
-    assert stands(CREATED, asked) == {"A": Stand.MOVED, "B": Stand.AWAITING}
-    assert stands(confirmed, asked, CREATED) == {"A": Stand.MOVED, "B": Stand.BOOKED}
+    assert stands(CREATED, asked) == {"A": BookingState.MOVED, "B": BookingState.AWAITING}
+    assert stands(confirmed, asked, CREATED) == {"A": BookingState.MOVED, "B": BookingState.BOOKED}
 
 
 def test_two_moves_of_one_booking_leave_the_later_one():
     other = event(BookingKind.RESCHEDULED, "D", at_ms=1_500, reschedule_uid="A")
 
-    assert stands(CREATED, without(MOVED, "sequence"), other) == {"A": Stand.MOVED, "B": Stand.MOVED, "D": Stand.BOOKED}
+    assert stands(CREATED, without(MOVED, "sequence"), other) == {
+        "A": BookingState.MOVED,
+        "B": BookingState.MOVED,
+        "D": BookingState.BOOKED,
+    }
 
 
 def test_bookings_that_supersede_each_other_in_a_circle_still_have_one_that_is_current():
@@ -118,20 +122,22 @@ def test_bookings_that_supersede_each_other_in_a_circle_still_have_one_that_is_c
         event(BookingKind.RESCHEDULED, "B", at_ms=2, reschedule_uid="A"),
     )
 
-    assert stands(first, second) == {"A": Stand.MOVED, "B": Stand.BOOKED}
+    assert stands(first, second) == {"A": BookingState.MOVED, "B": BookingState.BOOKED}
 
 
 def test_the_sequence_decides_before_the_clock_does():
     later_clock = event(BookingKind.CREATED, "A", at_ms=5_000, sequence=0)
     cancelled = event(BookingKind.CANCELLED, "A", at_ms=1_000, sequence=1)
 
-    assert stands(later_clock, cancelled) == {"A": Stand.CANCELLED}
+    assert stands(later_clock, cancelled) == {"A": BookingState.CANCELLED}
 
 
 def test_without_a_sequence_on_both_sides_the_clock_decides_and_at_one_instant_the_cancellation():
-    assert stands(CREATED, event(BookingKind.CANCELLED, "A", at_ms=1)) == {"A": Stand.CANCELLED}
-    assert stands(CREATED, event(BookingKind.CANCELLED, "A", at_ms=0)) == {"A": Stand.CANCELLED}
-    assert stands(event(BookingKind.CREATED, "A", at_ms=2), event(BookingKind.CANCELLED, "A")) == {"A": Stand.BOOKED}
+    assert stands(CREATED, event(BookingKind.CANCELLED, "A", at_ms=1)) == {"A": BookingState.CANCELLED}
+    assert stands(CREATED, event(BookingKind.CANCELLED, "A", at_ms=0)) == {"A": BookingState.CANCELLED}
+    assert stands(event(BookingKind.CREATED, "A", at_ms=2), event(BookingKind.CANCELLED, "A")) == {
+        "A": BookingState.BOOKED
+    }
 
 
 def test_where_sequence_and_clock_go_round_in_a_circle_the_answer_does_not_depend_on_the_order():
@@ -151,17 +157,17 @@ def test_a_no_show_waits_for_its_booking_is_for_its_attendee_only_and_can_be_tak
     ended = event(BookingKind.ENDED, "A", at_ms=6)
 
     assert stands(absent) == {}
-    assert stands(absent, CREATED) == {"A": Stand.NO_SHOW}
-    assert stands(absent, CREATED, ended) == {"A": Stand.NO_SHOW}
-    assert stands(guest, CREATED, ended) == {"A": Stand.COMPLETED}
-    assert stands(absent, CREATED, ended, back) == {"A": Stand.COMPLETED}
+    assert stands(absent, CREATED) == {"A": BookingState.NO_SHOW}
+    assert stands(absent, CREATED, ended) == {"A": BookingState.NO_SHOW}
+    assert stands(guest, CREATED, ended) == {"A": BookingState.COMPLETED}
+    assert stands(absent, CREATED, ended, back) == {"A": BookingState.COMPLETED}
 
 
 def test_what_ended_was_booked_though_nobody_told_of_it_and_what_was_cancelled_did_not_end():
     ended = event(BookingKind.ENDED, "A", at_ms=99)
 
-    assert stands(ended) == {"A": Stand.COMPLETED}
-    assert stands(CREATED, event(BookingKind.CANCELLED, "A", at_ms=1), ended) == {"A": Stand.CANCELLED}
+    assert stands(ended) == {"A": BookingState.COMPLETED}
+    assert stands(CREATED, event(BookingKind.CANCELLED, "A", at_ms=1), ended) == {"A": BookingState.CANCELLED}
 
 
 def test_who_and_when_are_found_by_uid_when_the_event_does_not_say():

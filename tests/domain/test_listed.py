@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from common.domain.booking import BookingEvent, BookingKind
-from common.domain.listed import ListedBooking, untold
-from common.domain.series import Stand, resolve
+from common.domain.booking_diff import ListedBooking, untold
+from common.domain.series import BookingState, resolve
 
 DAY_MS = 86_400_000
 NOW_MS = 1_764_000_000_000
@@ -36,7 +36,7 @@ def missing(row: ListedBooking, *events: BookingEvent, now_ms: int = NOW_MS) -> 
     return untold(row, resolve(events), events, now_ms=now_ms)
 
 
-def stands(row: ListedBooking, *events: BookingEvent, now_ms: int = NOW_MS) -> dict[str, Stand]:
+def stands(row: ListedBooking, *events: BookingEvent, now_ms: int = NOW_MS) -> dict[str, BookingState]:
     """Where the bookings of the series stand once all is told."""
     return {one.uid: one.stand for one in resolve([*events, *missing(row, *events, now_ms=now_ms)])}
 
@@ -57,21 +57,21 @@ def test_what_was_told_is_not_told_again_however_often_the_row_was_touched():
 
 
 def test_a_cancellation_a_rejection_and_a_confirmation_that_were_lost_are_told():
-    assert stands(listed(status="cancelled", updated_ms=NOW_MS - 9), CREATED) == {"A": Stand.CANCELLED}
+    assert stands(listed(status="cancelled", updated_ms=NOW_MS - 9), CREATED) == {"A": BookingState.CANCELLED}
     requested = event(BookingKind.REQUESTED, NOW_MS - DAY_MS)
-    assert stands(listed(status="rejected", updated_ms=NOW_MS - 9), requested) == {"A": Stand.REJECTED}
-    assert stands(listed(updated_ms=NOW_MS - 9), requested) == {"A": Stand.BOOKED}
+    assert stands(listed(status="rejected", updated_ms=NOW_MS - 9), requested) == {"A": BookingState.REJECTED}
+    assert stands(listed(updated_ms=NOW_MS - 9), requested) == {"A": BookingState.BOOKED}
 
 
 def test_a_cancellation_without_an_instant_counts_from_when_it_is_seen():
-    assert stands(listed(status="cancelled", updated_ms=None), CREATED) == {"A": Stand.CANCELLED}
+    assert stands(listed(status="cancelled", updated_ms=None), CREATED) == {"A": BookingState.CANCELLED}
 
 
 def test_what_a_webhook_told_since_is_not_undone_by_an_older_row():
     cancelled = event(BookingKind.CANCELLED, NOW_MS - 10)
 
-    assert stands(listed(updated_ms=NOW_MS - 11), CREATED, cancelled) == {"A": Stand.CANCELLED}
-    assert stands(listed(updated_ms=None), CREATED, cancelled) == {"A": Stand.CANCELLED}
+    assert stands(listed(updated_ms=NOW_MS - 11), CREATED, cancelled) == {"A": BookingState.CANCELLED}
+    assert stands(listed(updated_ms=None), CREATED, cancelled) == {"A": BookingState.CANCELLED}
 
 
 def test_a_move_that_was_lost_is_told_by_the_booking_it_became():
@@ -79,13 +79,13 @@ def test_a_move_that_was_lost_is_told_by_the_booking_it_became():
     new = listed(uid="B", moved_from="A", start_ms=START_MS + DAY_MS, updated_ms=NOW_MS)
 
     assert missing(old, CREATED) == []
-    assert stands(new, CREATED) == {"A": Stand.MOVED, "B": Stand.BOOKED}
+    assert stands(new, CREATED) == {"A": BookingState.MOVED, "B": BookingState.BOOKED}
 
 
 def test_a_move_to_where_nobody_looks_ends_the_call_that_was_moved():
     old = listed(status="cancelled", moved_to="B", updated_ms=NOW_MS - 600_000)
 
-    assert stands(old, CREATED) == {"A": Stand.CANCELLED}
+    assert stands(old, CREATED) == {"A": BookingState.CANCELLED}
     moved = event(BookingKind.RESCHEDULED, NOW_MS - 5, uid="B", reschedule_uid="A")
     assert missing(old, CREATED, moved) == []
 
@@ -93,7 +93,7 @@ def test_a_move_to_where_nobody_looks_ends_the_call_that_was_moved():
 def test_a_move_and_the_cancellation_of_what_it_became_both_lost_end_in_no_call():
     new = listed(uid="B", moved_from="A", status="cancelled", updated_ms=NOW_MS)
 
-    assert stands(new, CREATED) == {"A": Stand.MOVED, "B": Stand.CANCELLED}
+    assert stands(new, CREATED) == {"A": BookingState.MOVED, "B": BookingState.CANCELLED}
 
 
 def test_a_booking_that_was_made_and_cancelled_unheard_is_nobodys_matter():
@@ -111,9 +111,11 @@ def test_a_link_that_no_webhook_named_is_told():
 def test_after_its_end_a_meeting_is_completed_or_was_missed():
     after_ms = START_MS + DAY_MS
 
-    assert stands(listed(), CREATED, now_ms=after_ms) == {"A": Stand.COMPLETED}
-    assert stands(listed(is_absent=True), CREATED, now_ms=after_ms) == {"A": Stand.NO_SHOW}
-    assert stands(listed(status="cancelled", updated_ms=NOW_MS), CREATED, now_ms=after_ms) == {"A": Stand.CANCELLED}
+    assert stands(listed(), CREATED, now_ms=after_ms) == {"A": BookingState.COMPLETED}
+    assert stands(listed(is_absent=True), CREATED, now_ms=after_ms) == {"A": BookingState.NO_SHOW}
+    assert stands(listed(status="cancelled", updated_ms=NOW_MS), CREATED, now_ms=after_ms) == {
+        "A": BookingState.CANCELLED
+    }
 
 
 def test_a_mark_that_was_taken_back_stays_so():
@@ -121,7 +123,7 @@ def test_a_mark_that_was_taken_back_stays_so():
     back = event(BookingKind.NO_SHOW, START_MS + DAY_MS, no_shows=(("boris@example.org", False),))
 
     told = stands(listed(is_absent=True), CREATED, ended, back, now_ms=START_MS + 2 * DAY_MS)
-    assert told == {"A": Stand.COMPLETED}
+    assert told == {"A": BookingState.COMPLETED}
 
 
 def test_event_types_that_do_not_count_are_left_out():

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from common.domain.contact import Assessment
-from common.domain.delivery import Fate, Record
+from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import enrollment_id
 from common.domain.projection import BOOKED, NO_SHOW, BookingStanding, Row, caller_row, contact_row, sequence_row
@@ -38,7 +38,7 @@ ENROLLED = Enrollment(
 )
 
 
-def sent(at_ms: int, fate: Fate = Fate.ACCEPTED) -> Record:
+def sent(at_ms: int, fate: DeliveryStatus = DeliveryStatus.ACCEPTED) -> Record:
     return Record(fate=fate, at_ms=at_ms + 60_000, attempts=1, detail="id", sent_ms=at_ms)
 
 
@@ -72,10 +72,10 @@ def test_the_sequence_row_of_a_new_person_has_all_that_was_told_and_no_date_yet(
 
 def test_a_step_shows_the_instant_it_was_accepted_whatever_became_of_it_later() -> None:
     records = {
-        1: sent(ANCHOR_MS, Fate.DELIVERED),
-        2: sent(ANCHOR_MS + 1_000, Fate.BOUNCED),
-        3: Record(fate=Fate.SKIPPED, at_ms=ANCHOR_MS, attempts=0, detail="expired"),
-        4: Record(fate=Fate.DEAD, at_ms=ANCHOR_MS, attempts=4, detail="422"),
+        1: sent(ANCHOR_MS, DeliveryStatus.DELIVERED),
+        2: sent(ANCHOR_MS + 1_000, DeliveryStatus.BOUNCED),
+        3: Record(fate=DeliveryStatus.SKIPPED, at_ms=ANCHOR_MS, attempts=0, detail="expired"),
+        4: Record(fate=DeliveryStatus.DEAD, at_ms=ANCHOR_MS, attempts=4, detail="422"),
         7: sent(ANCHOR_MS + 2_000),
         8: sent(ANCHOR_MS + 3_000),
     }

@@ -9,7 +9,7 @@ import pytest
 
 from common.domain.contact import Assessment
 from common.domain.enrollment import ExitReason
-from common.domain.restored import Restored, SequenceRow, Unreadable, by_person, merged, read_row
+from common.domain.notion_import import Restored, SequenceRow, Unreadable, by_person, merged, read_row
 
 DAY_1 = datetime(2025, 12, 1, 9, 30, tzinfo=UTC)
 DAY_1_MS, DAY_2_MS = 1_764_581_400_000, 1_764_667_800_000

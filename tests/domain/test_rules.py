@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from common.domain.cadence import Cadence, Pace
 from common.domain.contact import Assessment
-from common.domain.delivery import Fate, Record
+from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import (
     EnrollmentId,
@@ -119,18 +119,23 @@ def _enrollment(status: Status, *, reason: ExitReason | None = None, records: di
 
 
 def test_every_step_has_one_fate_and_one_reason():
-    sent = Record(fate=Fate.ACCEPTED, at_ms=1, attempts=1, detail="re_1", sent_ms=1)
+    sent = Record(fate=DeliveryStatus.ACCEPTED, at_ms=1, attempts=1, detail="re_1", sent_ms=1)
 
-    assert _enrollment(Status.ACTIVE, records={1: sent}).fate_of(1) == (Fate.ACCEPTED, "re_1")
-    assert _enrollment(Status.ACTIVE).fate_of(2) == (Fate.PLANNED, "")
+    assert _enrollment(Status.ACTIVE, records={1: sent}).fate_of(1) == (DeliveryStatus.ACCEPTED, "re_1")
+    assert _enrollment(Status.ACTIVE).fate_of(2) == (DeliveryStatus.PLANNED, "")
     left = _enrollment(Status.EXITED, reason=ExitReason.BOUNCED, records={1: sent})
-    assert left.fate_of(1) == (Fate.ACCEPTED, "re_1")
-    assert left.fate_of(2) == (Fate.SKIPPED, "bounced")
+    assert left.fate_of(1) == (DeliveryStatus.ACCEPTED, "re_1")
+    assert left.fate_of(2) == (DeliveryStatus.SKIPPED, "bounced")
 
 
 def test_sent_counts_what_the_provider_accepted_and_nothing_else():
-    assert {fate for fate in Fate if fate.is_sent} == {Fate.ACCEPTED, Fate.DELIVERED, Fate.BOUNCED, Fate.COMPLAINED}
-    assert {fate for fate in Fate if not fate.is_final} == {Fate.PLANNED, Fate.CLAIMED}
+    assert {fate for fate in DeliveryStatus if fate.is_sent} == {
+        DeliveryStatus.ACCEPTED,
+        DeliveryStatus.DELIVERED,
+        DeliveryStatus.BOUNCED,
+        DeliveryStatus.COMPLAINED,
+    }
+    assert {fate for fate in DeliveryStatus if not fate.is_final} == {DeliveryStatus.PLANNED, DeliveryStatus.CLAIMED}
 
 
 @pytest.mark.parametrize(

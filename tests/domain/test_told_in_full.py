@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 
 from common.domain.booking import BookingEvent, BookingKind
+from common.domain.booking_diff import ListedBooking, untold
 from common.domain.cadence import Cadence, Pace
+from common.domain.contact_booking_status import BookingSummary, in_short
 from common.domain.ids import booking_id, reminder_delivery_id
-from common.domain.listed import ListedBooking, untold
 from common.domain.reminders import PHONE_ONLY, ReminderRules, reminders_of
 from common.domain.retry import KEY_REMEMBERED_MS, may_repeat
-from common.domain.series import Booking, Stand, resolve
-from common.domain.standing import Call, in_short
+from common.domain.series import Booking, BookingState, resolve
 
 HOUR_MS = 3_600_000
 NOW_MS = 1_764_000_000_000
@@ -53,7 +53,7 @@ def test_a_booking_has_all_that_was_told_of_it():
     assert known == {
         "id": booking_id("A"),
         "uid": "A",
-        "stand": Stand.BOOKED,
+        "stand": BookingState.BOOKED,
         "received_ms": NOW_MS + 7,
         "start_ms": START_MS,
         "end_ms": START_MS + HOUR_MS,
@@ -109,9 +109,15 @@ def test_a_lost_no_show_is_told_with_whom_it_is_of_and_only_once():
 
 
 def test_a_meeting_whose_end_nobody_told_lasts_an_hour():
-    assert in_short(replace(booked(CREATED), end_ms=None)) == Call(Stand.BOOKED, START_MS, START_MS + HOUR_MS)
-    assert in_short(replace(booked(CREATED), end_ms=START_MS + 5)) == Call(Stand.BOOKED, START_MS, START_MS + 5)
-    assert in_short(replace(booked(CREATED), start_ms=None, end_ms=None)) == Call(Stand.BOOKED, 0, HOUR_MS)
+    assert in_short(replace(booked(CREATED), end_ms=None)) == BookingSummary(
+        BookingState.BOOKED, START_MS, START_MS + HOUR_MS
+    )
+    assert in_short(replace(booked(CREATED), end_ms=START_MS + 5)) == BookingSummary(
+        BookingState.BOOKED, START_MS, START_MS + 5
+    )
+    assert in_short(replace(booked(CREATED), start_ms=None, end_ms=None)) == BookingSummary(
+        BookingState.BOOKED, 0, HOUR_MS
+    )
 
 
 def test_a_reminder_says_which_it_is_of_which_start():

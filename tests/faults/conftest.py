@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import redis.asyncio
 
-from actors import alerts
+from actors import circuit_log
 from common.campaigns.loader import Campaign, load_campaign
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
-from common.settings import Settings
+from common.settings.settings import Settings
 from services.sandbox.simulation import Simulation
 
 
@@ -51,5 +51,5 @@ class Heard:
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
     heard = Heard()
-    monkeypatch.setattr(alerts, "log", heard)
+    monkeypatch.setattr(circuit_log, "log", heard)
     return heard

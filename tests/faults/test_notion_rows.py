@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.domain.ids import enrollment_id
 from common.errors import Failure
 from common.ledger import keys, views
 from common.providers.budget import Unlimited
 from common.providers.fault import Fault
-from common.providers.guard import StoreCreateGuard
 from common.providers.matrix import NOTION
-from common.providers.notion import NotionMirror
+from common.providers.notion.creation_guard import StoreCreateGuard
+from common.providers.notion.mirror import NotionMirror
 from services.sandbox.simulation import Simulation
 from tests.contract.notion_fake import CONTACT_ID, SEQUENCE_ID, FakeNotion, fake_notion
 from tests.faults.answers import CARRIED_OUT, ELSEWHERE, answer_of, elsewhere, timeout_s
@@ -73,7 +73,7 @@ class Told:
     async def the_mail_has_gone(self) -> None:
         known = await self.story.ledger.enrollment(ADA)
         assert known is not None
-        assert known.fate_of(1)[0] is Fate.ACCEPTED
+        assert known.fate_of(1)[0] is DeliveryStatus.ACCEPTED
 
 
 @asynccontextmanager
@@ -204,7 +204,7 @@ async def test_what_would_befall_every_row_holds_the_mirror_and_alerts_once(
             it.mirror.through = None
             await it.until(now_ms + 120_000)
 
-        assert heard.names == ["mirror_held", "mirror_released"]
+        assert heard.names == ["circuit_opened", "circuit_closed"]
         assert not await it.circuit()
         assert sorted(row["Email"] for row in it.notion.rows("ds-sequence")) == [ada.email, boris.email]
         assert len(it.notion.rows("ds-contact")) == 2

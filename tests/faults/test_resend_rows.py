@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.domain.mail import AcceptedMail, Mail
 from common.errors import Failure
 from common.ledger import keys, views
 from common.providers.fault import Fault
 from common.providers.matrix import RESEND
-from common.providers.resend import ResendMailer
+from common.providers.resend.mailer import ResendMailer
 from services.sandbox.simulation import Simulation
 from tests.contract.scripted import Answer, Scripted, scripted
 from tests.faults.answers import CARRIED_OUT, ELSEWHERE, answer_of, elsewhere, timeout_s
@@ -128,7 +128,7 @@ class Told:
     def asked(self) -> int:
         return sum(asked.method == "POST" for asked in self.server.asked)
 
-    async def fate(self) -> tuple[Fate, str]:
+    async def fate(self) -> tuple[DeliveryStatus, str]:
         known = await self.story.ledger.enrollment(ADA)
         assert known is not None
         return known.fate_of(1)
@@ -187,7 +187,7 @@ async def test_a_try_that_may_succeed_later_is_repeated_with_the_same_key_and_by
 
         first, second = (asked for asked in it.server.asked if asked.method == "POST")
         assert (first.headers["idempotency-key"], first.body) == (second.headers["idempotency-key"], second.body)
-        assert (await it.fate())[0] is Fate.ACCEPTED
+        assert (await it.fate())[0] is DeliveryStatus.ACCEPTED
         assert it.resend.accepted == {first.headers["idempotency-key"]: 1}
         assert heard.names == []
 
@@ -202,7 +202,7 @@ async def test_what_goes_on_failing_is_a_dead_letter_after_four_tries_a_minute_a
 
         assert it.asked() == 4
         fate, reason = await it.fate()
-        assert fate is Fate.DEAD
+        assert fate is DeliveryStatus.DEAD
         assert reason.startswith(f"4 tries failed, the last with {fault.code}")
         assert reason.endswith("it may have been accepted all the same")
         assert heard.names == []
@@ -225,7 +225,7 @@ async def test_who_is_told_to_wait_waits_and_spends_nothing(
 
         await it.until(now_ms + 9 * fault.wait_ms)
 
-        assert (await it.fate())[0] is Fate.ACCEPTED
+        assert (await it.fate())[0] is DeliveryStatus.ACCEPTED
         assert it.asked() == 10
         known = await story.ledger.enrollment(ADA)
         assert known is not None
@@ -254,12 +254,12 @@ async def test_what_would_befall_everybody_holds_all_mail_alerts_once_and_drains
         else:
             await it.until(until_ms)
             assert 4 < len(it.mailer.failures) < 10
-            assert heard.names == ["mail_held"]
+            assert heard.names == ["circuit_opened"]
             await it.mailer.through.close()
             it.mailer.through = None
             await it.until(until_ms + 60_000)
 
-        assert heard.names == ["mail_held", "mail_released"]
+        assert heard.names == ["circuit_opened", "circuit_closed"]
         assert sum(it.resend.accepted.values()) == 2
         assert await it.dead() == 0
         assert not await it.circuit()
@@ -275,7 +275,7 @@ async def test_what_will_never_succeed_is_a_dead_letter_at_once_and_holds_up_nob
         await it.until(now_ms + 24 * HOUR_MS)
 
         fate, reason = await it.fate()
-        assert fate is Fate.DEAD
+        assert fate is DeliveryStatus.DEAD
         assert reason.startswith(fault.code)
         assert await it.dead() == 1
         assert it.asked() == 4, "hers, his, and the second step of both"
@@ -294,7 +294,7 @@ async def test_what_was_accepted_under_the_same_key_is_looked_for_and_never_sent
 
         fate, reason = await it.fate()
         assert it.asked() == 1
-        assert fate is (Fate.ACCEPTED if listed else Fate.DEAD)
+        assert fate is (DeliveryStatus.ACCEPTED if listed else DeliveryStatus.DEAD)
         assert reason == "mail-there" if listed else "another mail under this key" in reason
         assert heard.names == []
 
@@ -309,12 +309,12 @@ async def test_three_deliveries_in_a_row_that_fail_hold_all_mail_and_nobody_is_b
         for person in (ada, boris, chen):
             await story.signs_up(person)
         await it.until(now_ms)
-        assert heard.names == ["mail_held"]
+        assert heard.names == ["circuit_opened"]
         assert (await it.circuit())["since"] == str(now_ms)
 
         await it.until(now_ms + HOUR_MS)
 
-        assert heard.names == ["mail_held", "mail_released"]
+        assert heard.names == ["circuit_opened", "circuit_closed"]
         assert sum(it.resend.accepted.values()) == 3
         assert it.asked() == 43
         assert await it.dead() == 0

@@ -24,8 +24,9 @@ from common.clock import VirtualClock
 from common.domain.cadence import Cadence
 from common.ledger import keys
 from common.ledger.ledger import Ledger
-from common.settings import Settings
-from common.store import EmbeddedStore, connect_async
+from common.settings.settings import Settings
+from common.store.clients import connect_async
+from common.store.embedded import EmbeddedStore
 from services.gateway.app import build_app, build_door
 from services.gateway.door import Door
 from services.gateway.server import Server

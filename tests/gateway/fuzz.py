@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from common.store import EmbeddedStore
+from common.store.embedded import EmbeddedStore
 from tests.acceptance.http import status_of
 from tests.acceptance.place import free_ports
 from tests.gateway.fuzzing import GIVEN, ORIGINALS, Fuzz

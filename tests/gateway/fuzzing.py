@@ -36,7 +36,7 @@ from tests.gateway.senders import SECRETS, fixture, resend_events
 
 from common.domain.ids import enrollment_id  # isort: skip
 from common.domain.suppression import Unsubscribe  # isort: skip
-from common.settings import Settings  # isort: skip
+from common.settings.settings import Settings  # isort: skip
 
 KINDS = {path: kind for kind, path in PATHS.items()}
 GIVEN: dict[str, Any] = {

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from common.settings import Settings
+from common.settings.settings import Settings
 from services.cli.signing import headers_for
 from tests.gateway.conftest import Answer, Site, secret
 

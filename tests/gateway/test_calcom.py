@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import redis.asyncio
 
-from common.clock import VirtualClock, instant
+from common.clock import VirtualClock, utc_datetime
 from common.domain.booking import BookingKind
 from common.domain.ids import booking_id
 from common.ledger import keys
 from common.ledger.bookings import Bookings
-from common.store import EmbeddedStore
+from common.store.embedded import EmbeddedStore
 from services.gateway.problem import Problem
 from services.gateway.webhooks.calcom_payload import read
 from tests.gateway.conftest import Opener, Site
@@ -52,7 +52,7 @@ async def test_a_booking_is_accepted_and_kept(site: Site, clock: VirtualClock) -
         "booking_uid": "uidAAA",
         "email": "guest@example.com",
         "meeting_time": "2026-12-03T18:00:00.000Z",
-        "timestamp": instant(clock.now_ms()).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "timestamp": utc_datetime(clock.now_ms()).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
     [told] = await kept(site, "uidAAA")
     assert (told.kind, told.sequence, told.ical_uid, told.event_type) == (
@@ -97,7 +97,7 @@ def test_the_events_of_one_call_are_one_series() -> None:
     assert {one.ical_uid for one in (created, moved, cancelled, ended)} == {"uidAAA@Cal.com"}
     assert absent.no_shows == (("guest@example.com", True),)
     # The flat shape's `createdAt` is the booking's: the event has no instant of its own.
-    assert (ended.event_ms, instant(cancelled.event_ms).day) == (1, 27)
+    assert (ended.event_ms, utc_datetime(cancelled.event_ms).day) == (1, 27)
 
 
 async def test_a_ping_and_other_events_change_nothing(site: Site) -> None:

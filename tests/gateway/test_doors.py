@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from common.settings import SettingsError, load_settings
+from common.settings.settings import SettingsError, load_settings
 from services.cli.signing import PATHS, headers_for
 from services.gateway.sources import FAILURES_PER_MINUTE
 from services.gateway.webhooks.strict_json import DEPTH_MAX

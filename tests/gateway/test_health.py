@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.clock import iso
-from common.store import EmbeddedStore
+from common.store.embedded import EmbeddedStore
 from tests.gateway.conftest import Opener, Site, person
 
 

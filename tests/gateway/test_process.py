@@ -17,7 +17,8 @@ import aiohttp
 import pytest
 
 from common.clock import SystemClock
-from common.store import EmbeddedStore, connect
+from common.store.clients import connect
+from common.store.embedded import EmbeddedStore
 from tests.gateway.conftest import SECRET_KEY, SIGNUP, person, secret
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(90)]

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from common.clock import VirtualClock, iso
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason
 from common.domain.feedback import FeedbackKind
 from common.domain.ids import enrollment_id
 from common.ledger import keys
 from common.ledger.feedback import told
-from common.store import EmbeddedStore
+from common.store.embedded import EmbeddedStore
 from services.gateway.webhooks.resend_payload import KINDS, read
 from tests.gateway.conftest import Opener, Site, person, secret
 from tests.gateway.senders import RESEND, RESEND_SECRET, SECRETS, resend_events, resend_posts, svix_signature
@@ -65,26 +65,31 @@ async def test_a_delivery_is_accepted_and_written_down(site: Site, clock: Virtua
             "timestamp": iso(clock.now_ms()),
         },
     )
-    assert (await ada(site)).records[1].fate is Fate.DELIVERED
+    assert (await ada(site)).records[1].fate is DeliveryStatus.DELIVERED
 
 
 @pytest.mark.parametrize(
     ("name", "bounce", "kind", "fate", "reason"),
     [
-        ("sent", None, None, Fate.ACCEPTED, None),
-        ("delivered", None, FeedbackKind.DELIVERED, Fate.DELIVERED, None),
-        ("delivery_delayed", None, FeedbackKind.DELAYED, Fate.ACCEPTED, None),
-        ("bounced", "Permanent", FeedbackKind.BOUNCED, Fate.BOUNCED, ExitReason.BOUNCED),
-        ("bounced", "Transient", FeedbackKind.SOFT_BOUNCED, Fate.ACCEPTED, None),
-        ("complained", None, FeedbackKind.COMPLAINED, Fate.COMPLAINED, ExitReason.COMPLAINED),
-        ("suppressed", None, FeedbackKind.SUPPRESSED, Fate.BOUNCED, ExitReason.BOUNCED),
-        ("failed", None, FeedbackKind.FAILED, Fate.ACCEPTED, None),
-        ("opened", None, FeedbackKind.OPENED, Fate.ACCEPTED, None),
-        ("clicked", None, FeedbackKind.CLICKED, Fate.ACCEPTED, None),
+        ("sent", None, None, DeliveryStatus.ACCEPTED, None),
+        ("delivered", None, FeedbackKind.DELIVERED, DeliveryStatus.DELIVERED, None),
+        ("delivery_delayed", None, FeedbackKind.DELAYED, DeliveryStatus.ACCEPTED, None),
+        ("bounced", "Permanent", FeedbackKind.BOUNCED, DeliveryStatus.BOUNCED, ExitReason.BOUNCED),
+        ("bounced", "Transient", FeedbackKind.SOFT_BOUNCED, DeliveryStatus.ACCEPTED, None),
+        ("complained", None, FeedbackKind.COMPLAINED, DeliveryStatus.COMPLAINED, ExitReason.COMPLAINED),
+        ("suppressed", None, FeedbackKind.SUPPRESSED, DeliveryStatus.BOUNCED, ExitReason.BOUNCED),
+        ("failed", None, FeedbackKind.FAILED, DeliveryStatus.ACCEPTED, None),
+        ("opened", None, FeedbackKind.OPENED, DeliveryStatus.ACCEPTED, None),
+        ("clicked", None, FeedbackKind.CLICKED, DeliveryStatus.ACCEPTED, None),
     ],
 )
 async def test_each_event_has_its_meaning(
-    site: Site, name: str, bounce: str | None, kind: FeedbackKind | None, fate: Fate, reason: ExitReason | None
+    site: Site,
+    name: str,
+    bounce: str | None,
+    kind: FeedbackKind | None,
+    fate: DeliveryStatus,
+    reason: ExitReason | None,
 ) -> None:
     await ada_was_sent_her_first(site)
     answer = await resend_posts(site, event(name, bounce))
@@ -199,7 +204,10 @@ async def test_feedback_is_taken_while_the_store_is_away(
 
     own_store.start()
     await site.settled()
-    assert ((await ada(site)).exit_reason, (await ada(site)).records[1].fate) == (ExitReason.BOUNCED, Fate.BOUNCED)
+    assert ((await ada(site)).exit_reason, (await ada(site)).records[1].fate) == (
+        ExitReason.BOUNCED,
+        DeliveryStatus.BOUNCED,
+    )
     assert (await resend_posts(site, event("bounced", "Permanent"), id="msg_1")).body == first.body
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from common.clock import SystemClock, VirtualClock
 from common.ledger.ledger import Ledger
-from common.skew import calibrate
-from common.store import EmbeddedStore
+from common.store.clock_sync import calibrate
+from common.store.embedded import EmbeddedStore
 from tests.gateway.conftest import Opener, Site
 
 

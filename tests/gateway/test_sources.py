@@ -9,8 +9,8 @@ from unittest.mock import Mock
 import pytest
 from multidict import CIMultiDict
 
+from common.client_address import source_of
 from common.clock import VirtualClock
-from common.sources import source_of
 from services.gateway.sources import FAILURES_PER_MINUTE, SOURCES_MAX, Failures
 from tests.gateway.conftest import SIGNUP, Answer, Opener, Site, person
 

@@ -10,7 +10,7 @@ import pytest
 
 from common.clock import VirtualClock
 from common.domain.ids import enrollment_id
-from common.store import EmbeddedStore
+from common.store.embedded import EmbeddedStore
 from services.gateway.replay import Replay
 from services.gateway.spool_file import decode
 from tests.gateway.conftest import Opener, Site, person

@@ -6,7 +6,7 @@ import pytest
 
 from common.domain.ids import enrollment_id
 from common.domain.suppression import Unsubscribe, suppression_mark
-from common.store import EmbeddedStore
+from common.store.embedded import EmbeddedStore
 from tests.gateway.conftest import SECRET_KEY, Opener, Site, person
 
 DUNYA = "dunya@example.org"

@@ -6,7 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from common.store import EmbeddedStore
+from common.store.embedded import EmbeddedStore
 from tests.interleavings.explorer import explore
 from tests.interleavings.protocol import Protocol
 from tests.interleavings.recovery import Recovery

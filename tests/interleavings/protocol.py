@@ -1,9 +1,10 @@
 """
 The send protocol in its atomic moves: each is one script, or one request to the provider.
 
-Two workers, each one message at a time, as `actors/send.py` and the broker's consumer go: fetch, start, claim, freeze,
-hand over, settle, acknowledge. Beside them the scheduler, the takeover, the sweeper, the clock, a person who leaves or
-is forgotten, an operator who replays, a webhook that tells of the mail; and death, before and after each of these.
+Two workers, each one message at a time, as `actors/sending/send.py` and the broker's consumer go: fetch, start, claim,
+freeze, hand over, settle, acknowledge. Next to them the scheduler, the rescue, the sweeper, the clock, a person who
+leaves or is forgotten, an operator who replays, a webhook that reports on the mail; and death, before and after each
+of these.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from actors.hand_over import verdict
+from actors.sending.failure_policy import verdict
 from common.domain.cadence import Cadence
 from common.domain.contact import Assessment
 from common.domain.enrollment import Enrollment
@@ -22,14 +23,14 @@ from common.domain.ids import DeliveryId, enrollment_id, step_delivery_id
 from common.domain.retry import RetryPolicy
 from common.errors import Ambiguous
 from common.ledger import keys
-from common.ledger.answers import Go, No
+from common.ledger.answers import ClaimGranted, ClaimRefused
 from common.ledger.feedback import hear
 from common.ledger.forget import forget, traces_of
 from common.ledger.ledger import Ledger
 from common.ledger.terms import LEASE_MS
-from common.messages import QUEUE_NAMESPACE, Job
-from common.queue_scripts import SCRIPTS
-from common.store import connect, connect_async
+from common.queue.job import QUEUE_NAMESPACE, Job
+from common.queue.lua_broker import SCRIPTS
+from common.store.clients import connect, connect_async
 from tests.interleavings.snapshots import Snapshots
 from tests.interleavings.states import Budget, Move, State, Worker
 
@@ -160,7 +161,7 @@ class Protocol:
         job = DeliveryId(worker.ready_id.partition("@")[0])
         claim = self._run(self.ledger.claim(job, worker=worker.name, now_ms=self._state.now_ms))
         worker = replace(worker, claims=worker.claims + 1)
-        if isinstance(claim, No):
+        if isinstance(claim, ClaimRefused):
             return replace(worker, at="acknowledge")
         self._nobody_else_has(claim, worker)
         return replace(worker, at="freeze", claim=claim)
@@ -169,7 +170,7 @@ class Protocol:
         assert worker.claim is not None
         mail = f"rendered by {worker.name}"
         answer = self._run(self.ledger.freeze(worker.claim, mail, now_ms=self._state.now_ms))
-        if isinstance(answer, No):
+        if isinstance(answer, ClaimRefused):
             at = {"exited": "settle skipped", "held": "settle held"}.get(answer.why, "acknowledge")
             return replace(worker, at=at)
         assert not self._state.left, "the last line before the provider let a mail to somebody who had left through"
@@ -219,7 +220,7 @@ class Protocol:
         self._script("ack", worker.name, worker.ready_id)
         return replace(worker, at="fetch", ready_id="", claim=None, mail="")
 
-    def _nobody_else_has(self, claim: Go, worker: Worker) -> None:
+    def _nobody_else_has(self, claim: ClaimGranted, worker: Worker) -> None:
         """Whoever had it just before has been silent, or for longer than a lease; earlier ones have lost it already."""
         for other in self._state.workers:
             held = other.claim

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import step_delivery_id
 from common.ledger import keys
@@ -79,7 +79,7 @@ class Recovery:
                 in_doubt = any(words in record.detail for words in IN_DOUBT)
                 assert key not in accepted or in_doubt, f"step {step} was accepted, and is {record}"
         if self._protocol.has_heard():
-            assert known.records[1].fate is Fate.DELIVERED, (
+            assert known.records[1].fate is DeliveryStatus.DELIVERED, (
                 f"step 1 arrived, as a webhook told, and is {known.records[1]}"
             )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from common.ledger.answers import Go
+from common.ledger.answers import ClaimGranted
 from tests.interleavings.snapshots import Snapshot
 
 
@@ -16,7 +16,7 @@ class Worker:
     name: str
     at: str = "fetch"
     ready_id: str = ""
-    claim: Go | None = None
+    claim: ClaimGranted | None = None
     mail: str = ""
     claims: int = 0
 

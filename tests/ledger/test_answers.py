@@ -44,7 +44,7 @@ async def test_whoever_ends_an_enrollment_is_told_whether_they_did(ledger, ada, 
 async def test_everybody_waits_up_to_an_instant_and_no_longer(ledger, clock):
     now = clock.now_ms()
     assert await ledger.held_until("notion", now_ms=now) is None
-    trouble = await ledger.trouble("notion", whose="a", reason="503", everybodys=True, now_ms=now)
+    trouble = await ledger.trouble("notion", whose="a", reason="503", provider_wide=True, now_ms=now)
 
     assert await ledger.held_until("notion", now_ms=trouble.until_ms - 1) == trouble.until_ms
     assert await ledger.held_until("notion", now_ms=trouble.until_ms) is None

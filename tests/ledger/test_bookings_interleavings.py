@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from common.domain.booking import BookingEvent, BookingKind
 from common.domain.cadence import Cadence
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id
 from common.domain.reminders import ReminderRules, reminders_of
-from common.domain.series import Stand, resolve
+from common.domain.series import BookingState, resolve
 from common.ledger import booking_views, keys
-from common.ledger.answers import GoReminder
+from common.ledger.answers import ReminderClaimGranted
 from common.ledger.bookings import BookingOutcome, Bookings
 from common.ledger.ledger import Ledger
-from common.store import connect_async
+from common.store.clients import connect_async
 
 MINUTE_MS = 60_000
 NOW_MS = 1_764_000_000_000
@@ -56,7 +56,7 @@ class Play:
         self.ledger, self.bookings = ledger, Bookings(ledger)
         self.now_ms = NOW_MS
         self.told = 0
-        self.claims: dict[tuple[str, int], GoReminder] = {}
+        self.claims: dict[tuple[str, int], ReminderClaimGranted] = {}
         self.bytes: list[set[str]] = [set() for _ in JOBS]
         self.left = False
 
@@ -103,7 +103,7 @@ class Play:
 
     async def claim(self, worker: str, number: int) -> None:
         answer = await self.ledger.claim(JOBS[number][1], worker=worker, now_ms=self.now_ms)
-        if isinstance(answer, GoReminder):
+        if isinstance(answer, ReminderClaimGranted):
             self.claims[worker, number] = answer
 
     async def tries(self, worker: str, number: int) -> None:
@@ -123,7 +123,7 @@ class Play:
             known = resolve((await self.bookings.gather(booking_id("A"))).events)
             looked = not await self.ledger.client.zcard(keys.BOOKINGS)
             stand = {booking.uid: booking.stand for booking in known}.get(claim.booking.uid)
-            assert not looked or stand in (None, Stand.BOOKED), "a mail left for a call that does not stand"
+            assert not looked or stand in (None, BookingState.BOOKED), "a mail left for a call that does not stand"
             self.bytes[number].add(answer[0])
 
     async def settle(self, worker: str, number: int, outcome: str) -> None:
@@ -161,12 +161,12 @@ class Play:
             await self.look(uid)
         for _, job in JOBS:
             answer = await self.ledger.claim(job, worker="w1", now_ms=self.now_ms)
-            assert not isinstance(answer, GoReminder)
+            assert not isinstance(answer, ReminderClaimGranted)
         fates = []
         for _, job in JOBS:
             known = await booking_views.reminder(self.ledger, job)
             fates += [known[1].fate] if known else []
-        assert Fate.PLANNED not in fates
+        assert DeliveryStatus.PLANNED not in fates
         assert await self.ledger.client.zcard(keys.OPEN) == 0
         counted = await self.ledger.client.hgetall(keys.COUNTS)
         assert {f"fate:{name}".encode(): str(fates.count(name)).encode() for name in set(fates)} == {

@@ -9,12 +9,12 @@ import pytest
 
 from common.clock import VirtualClock
 from common.domain.booking import BookingEvent, BookingKind
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.domain.ids import DeliveryId, booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
 from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import resolve
 from common.ledger import booking_views, keys
-from common.ledger.answers import GoReminder, No, Settled
+from common.ledger.answers import ClaimRefused, ReminderClaimGranted, Settled
 from common.ledger.bookings import BookingOutcome, Bookings, Gathered
 from common.ledger.ledger import Ledger
 
@@ -61,13 +61,13 @@ def job(event: BookingEvent, name: str = "24h") -> DeliveryId:
     return reminder_delivery_id(booking_id(event.uid), start_ms=event.start_ms, name=name)
 
 
-async def go(ledger: Ledger, delivery: DeliveryId, now_ms: int, worker: str = "w1") -> GoReminder:
+async def go(ledger: Ledger, delivery: DeliveryId, now_ms: int, worker: str = "w1") -> ReminderClaimGranted:
     claim = await ledger.claim(delivery, worker=worker, now_ms=now_ms)
-    assert isinstance(claim, GoReminder), claim
+    assert isinstance(claim, ReminderClaimGranted), claim
     return claim
 
 
-async def fate(ledger: Ledger, delivery: DeliveryId) -> tuple[Fate, str]:
+async def fate(ledger: Ledger, delivery: DeliveryId) -> tuple[DeliveryStatus, str]:
     known = await booking_views.reminder(ledger, delivery)
     assert known
     return known[1].fate, known[1].detail
@@ -104,7 +104,7 @@ async def test_who_decided_on_less_than_there_is_now_writes_nothing_and_begins_a
     assert not await bookings.write(stale, now_ms=clock.now_ms())
     assert await ledger.client.zcard(keys.delayed("send")) == 0
     assert await bookings.write(await outcome_of(bookings, await bookings.gather(A)), now_ms=clock.now_ms())
-    assert await fate(ledger, job(event)) == (Fate.SKIPPED, "cancelled")
+    assert await fate(ledger, job(event)) == (DeliveryStatus.SKIPPED, "cancelled")
 
 
 async def test_two_calls_of_one_person_never_write_over_each_other(bookings, clock):
@@ -133,8 +133,8 @@ async def test_of_many_claims_of_a_reminder_one_goes(bookings, ledger, clock):
 
     claims = await asyncio.gather(*(ledger.claim(job(event), worker=f"w{1 + n % 2}", now_ms=due_ms) for n in range(20)))
 
-    assert sum(isinstance(claim, GoReminder) for claim in claims) == 1
-    assert {claim.why for claim in claims if isinstance(claim, No)} == {"in hand"}
+    assert sum(isinstance(claim, ReminderClaimGranted) for claim in claims) == 1
+    assert {claim.why for claim in claims if isinstance(claim, ClaimRefused)} == {"in hand"}
 
 
 async def test_too_early_is_not_yet_and_what_nobody_planned_is_unknown(bookings, ledger, clock):
@@ -163,7 +163,7 @@ async def test_a_dead_workers_reminder_is_taken_over_with_the_same_bytes_and_its
     assert await ledger.settle(lost, "accepted", "re_1", now_ms=due_ms + 6_000) is None
     assert (await ledger.freeze(lost, "other", now_ms=due_ms)).why == "lost"
     assert await ledger.settle(taken, "accepted", "re_1", now_ms=due_ms + 6_000) == Settled(None)
-    assert await fate(ledger, job(event)) == (Fate.ACCEPTED, "re_1")
+    assert await fate(ledger, job(event)) == (DeliveryStatus.ACCEPTED, "re_1")
 
 
 async def test_a_reminder_that_kills_three_workers_is_a_dead_letter(bookings, ledger, clock):
@@ -185,14 +185,14 @@ async def test_a_call_cancelled_while_its_reminder_is_in_hand_is_stopped_by_the_
     due_ms = event.start_ms - 24 * HOUR_MS
     claim = await go(ledger, job(event), due_ms)
     await tell(bookings, replace(event, kind=BookingKind.CANCELLED, event_ms=due_ms), due_ms)
-    assert (await fate(ledger, job(event)))[0] is Fate.PLANNED
-    assert await fate(ledger, job(event, "2h")) == (Fate.SKIPPED, "cancelled")
+    assert (await fate(ledger, job(event)))[0] is DeliveryStatus.PLANNED
+    assert await fate(ledger, job(event, "2h")) == (DeliveryStatus.SKIPPED, "cancelled")
 
     no = await ledger.freeze(claim, "the bytes", now_ms=due_ms)
 
     assert (no.why, no.detail) == ("exited", "cancelled")
     await ledger.settle(claim, "skipped", no.detail, now_ms=due_ms)
-    assert await fate(ledger, job(event)) == (Fate.SKIPPED, "cancelled")
+    assert await fate(ledger, job(event)) == (DeliveryStatus.SKIPPED, "cancelled")
     assert await ledger.client.zcard(keys.OPEN) == 0
 
 
@@ -207,7 +207,7 @@ async def test_a_call_whose_start_changes_while_its_reminder_is_in_hand_is_stopp
     no = await ledger.freeze(claim, "the bytes", now_ms=due_ms)
 
     assert (no.why, no.detail) == ("exited", "moved")
-    assert (await fate(ledger, job(later)))[0] is Fate.PLANNED
+    assert (await fate(ledger, job(later)))[0] is DeliveryStatus.PLANNED
 
 
 async def test_a_second_try_has_the_bytes_of_the_first_and_a_fate_is_met_once(bookings, ledger, clock):
@@ -236,7 +236,7 @@ async def test_a_mail_that_left_before_the_cancellation_was_accepted(bookings, l
     await tell(bookings, replace(event, kind=BookingKind.CANCELLED, event_ms=due_ms), due_ms)
 
     assert await ledger.settle(claim, "accepted", "re_1", now_ms=due_ms)
-    assert await fate(ledger, job(event)) == (Fate.ACCEPTED, "re_1")
+    assert await fate(ledger, job(event)) == (DeliveryStatus.ACCEPTED, "re_1")
 
 
 async def test_a_reminder_in_doubt_says_so_when_its_call_is_cancelled_and_is_not_planned_again(bookings, ledger, clock):
@@ -250,8 +250,8 @@ async def test_a_reminder_in_doubt_says_so_when_its_call_is_cancelled_and_is_not
     await tell(bookings, replace(event, event_ms=due_ms + 1), due_ms)
 
     reason = "cancelled, while the outcome of an earlier attempt was unknown"
-    assert await fate(ledger, job(event)) == (Fate.SKIPPED, reason)
-    assert (await fate(ledger, job(event, "2h")))[0] is Fate.PLANNED
+    assert await fate(ledger, job(event)) == (DeliveryStatus.SKIPPED, reason)
+    assert (await fate(ledger, job(event, "2h")))[0] is DeliveryStatus.PLANNED
 
 
 async def test_what_would_be_tried_after_the_start_expires_at_the_start(bookings, ledger, clock):
@@ -264,14 +264,14 @@ async def test_what_would_be_tried_after_the_start_expires_at_the_start(bookings
     assert await ledger.client.zscore(keys.delayed("send"), job(event, "2h")) == event.start_ms
     no = await ledger.claim(job(event, "2h"), worker="w1", now_ms=event.start_ms)
     assert (no.why, no.detail) == ("exited", "expired")
-    assert await fate(ledger, job(event, "2h")) == (Fate.SKIPPED, "expired")
+    assert await fate(ledger, job(event, "2h")) == (DeliveryStatus.SKIPPED, "expired")
 
 
 async def test_everybody_waits_for_a_provider_in_trouble_reminders_too(bookings, ledger, clock):
     event = booked(clock)
     await tell(bookings, event)
     due_ms = event.start_ms - 24 * HOUR_MS
-    trouble = await ledger.trouble("resend", whose="x", reason="invalid_api_key", everybodys=True, now_ms=due_ms)
+    trouble = await ledger.trouble("resend", whose="x", reason="invalid_api_key", provider_wide=True, now_ms=due_ms)
 
     held = await ledger.claim(job(event), worker="w1", now_ms=due_ms)
 
@@ -291,7 +291,7 @@ async def test_a_reminder_found_among_what_was_accepted_is_no_dead_letter_any_lo
 
     assert not await ledger.found_accepted(job(event), "re_1", sent_ms=due_ms, buried_ms=due_ms - 1, now_ms=due_ms)
     assert await ledger.found_accepted(job(event), "re_1", sent_ms=due_ms, buried_ms=due_ms, now_ms=due_ms + 5)
-    assert await fate(ledger, job(event)) == (Fate.ACCEPTED, "re_1")
+    assert await fate(ledger, job(event)) == (DeliveryStatus.ACCEPTED, "re_1")
     assert await ledger.client.zcard(keys.DEAD) == 0
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from common.broker import DurableRedisBroker
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
 from common.ledger.answers import Trouble
-from common.messages import QUEUE_NAMESPACE
-from common.store import connect
+from common.queue.broker import DurableRedisBroker
+from common.queue.job import QUEUE_NAMESPACE
+from common.store.clients import connect
 
 PEOPLE = 30
 
@@ -48,7 +48,7 @@ def ready(store_url, clock):
 
 
 async def trouble(ledger, whose, now_ms):
-    return await ledger.trouble("resend", whose=whose, reason="connect", everybodys=True, now_ms=now_ms)
+    return await ledger.trouble("resend", whose=whose, reason="connect", provider_wide=True, now_ms=now_ms)
 
 
 async def test_one_a_second_is_made_ready_once_the_wait_is_over_and_all_when_it_was_for_nothing(
@@ -84,7 +84,7 @@ async def test_whoever_failed_lets_the_others_go_first(ledger, people, ready, cl
 
 
 async def test_trouble_with_notion_holds_no_mail(ledger, people, ready, clock):
-    await ledger.trouble("notion", whose="a", reason="unauthorized", everybodys=True, now_ms=clock.now_ms())
+    await ledger.trouble("notion", whose="a", reason="unauthorized", provider_wide=True, now_ms=clock.now_ms())
 
     assert len(ready()) == PEOPLE
 
@@ -94,6 +94,6 @@ async def test_another_reason_is_news_and_the_same_one_is_not(ledger, clock):
     assert (await trouble(ledger, "a", now)).news == "opened"
     assert (await trouble(ledger, "a", now + 1_000)).news == ""
     changed = await ledger.trouble(
-        "resend", whose="b", reason="invalid_api_key (403)", everybodys=True, now_ms=now + 3_000
+        "resend", whose="b", reason="invalid_api_key (403)", provider_wide=True, now_ms=now + 3_000
     )
     assert changed.news == "changed"

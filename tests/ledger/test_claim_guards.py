@@ -7,7 +7,7 @@ import pytest
 from common.domain.enrollment import Status
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
-from common.ledger.answers import Go, No
+from common.ledger.answers import ClaimGranted, ClaimRefused
 from common.ledger.ledger import MAIL, Ledger
 from common.ledger.pauses import Pause, pause
 
@@ -30,9 +30,9 @@ async def known(ledger: Ledger):
     return found
 
 
-async def go(ledger: Ledger, delivery, now_ms: int, worker: str = "w1") -> Go:
+async def go(ledger: Ledger, delivery, now_ms: int, worker: str = "w1") -> ClaimGranted:
     claim = await ledger.claim(delivery, worker=worker, now_ms=now_ms)
-    assert isinstance(claim, Go), claim
+    assert isinstance(claim, ClaimGranted), claim
     return claim
 
 
@@ -57,7 +57,7 @@ async def holds(ledger: Ledger, now_ms: int) -> None:
 
 
 async def closes(ledger: Ledger, now_ms: int) -> None:
-    await ledger.trouble(MAIL, whose="x", reason="invalid_api_key", everybodys=True, now_ms=now_ms)
+    await ledger.trouble(MAIL, whose="x", reason="invalid_api_key", provider_wide=True, now_ms=now_ms)
 
 
 @pytest.mark.parametrize("begins", [pauses, holds, closes])
@@ -80,7 +80,7 @@ async def test_a_mail_that_killed_three_workers_says_whether_it_may_be_out(ledge
     answer = await ledger.claim(STEP_1, worker="w1", now_ms=now_ms)
 
     said = "; it may have been accepted all the same" if frozen_by else ""
-    assert answer == No("dead", f"killed its worker 3 times{said}")
+    assert answer == ClaimRefused("dead", f"killed its worker 3 times{said}")
     assert ("doubt" in await ledger.read_hash(keys.delivery(STEP_1))) is bool(frozen_by)
 
 
@@ -90,7 +90,7 @@ async def test_a_step_that_was_in_hand_when_somebody_left_says_whether_it_may_be
         await dies_of(ledger, STEP_1, now_ms, worker, frozen=worker in frozen_by)
     await ledger.unsubscribe(ADA, mark=ledger.mark(ada.email), now_ms=now_ms)
 
-    assert await ledger.claim(STEP_1, worker="w1", now_ms=now_ms) == No("exited", "unsubscribed")
+    assert await ledger.claim(STEP_1, worker="w1", now_ms=now_ms) == ClaimRefused("exited", "unsubscribed")
 
     said = ", while the outcome of an earlier attempt was unknown" if frozen_by else ""
     assert (await known(ledger)).records[1].detail == f"unsubscribed{said}"
@@ -101,7 +101,7 @@ async def test_a_step_that_was_in_hand_when_somebody_left_says_whether_it_may_be
 async def test_who_leaves_before_a_step_was_claimed_needs_no_record_of_it(ledger, ada, now_ms):
     await ledger.client.hset(keys.SUPPRESSED, ledger.mark(ada.email), f"complained {now_ms}")
 
-    assert await ledger.claim(STEP_1, worker="w1", now_ms=now_ms) == No("exited", "complained")
+    assert await ledger.claim(STEP_1, worker="w1", now_ms=now_ms) == ClaimRefused("exited", "complained")
 
     assert ((await known(ledger)).status, (await known(ledger)).records) == (Status.EXITED, {})
 
@@ -129,7 +129,9 @@ async def overdue(ledger: Ledger, now_ms: int) -> int:
     await ledger.freeze(claim, "mail", now_ms=late_ms)
     await ledger.settle(claim, "accepted", "re_1", now_ms=late_ms)
     gap_ends_ms = late_ms + 12 * HOUR_MS
-    assert await ledger.claim(STEP_2, worker="w1", now_ms=now_ms + 24 * HOUR_MS) == No("not yet", "", gap_ends_ms)
+    assert await ledger.claim(STEP_2, worker="w1", now_ms=now_ms + 24 * HOUR_MS) == ClaimRefused(
+        "not yet", "", gap_ends_ms
+    )
     return gap_ends_ms
 
 
@@ -155,13 +157,13 @@ async def test_how_long_one_step_waited_is_not_the_next_ones_matter(ledger, now_
 async def test_what_was_tried_before_and_has_to_wait_is_not_looked_at_sooner(ledger, now_ms):
     await dies_of(ledger, STEP_1, now_ms, "a", frozen=True)
     until_ms = now_ms + HOUR_MS
-    await ledger.trouble(MAIL, whose="x", reason="quota", everybodys=True, now_ms=now_ms, at_least_ms=until_ms)
+    await ledger.trouble(MAIL, whose="x", reason="quota", provider_wide=True, now_ms=now_ms, at_least_ms=until_ms)
     held = await ledger.claim(STEP_1, worker="w1", now_ms=now_ms)
 
-    assert held == No("held", "quota", until_ms + 1_000)
+    assert held == ClaimRefused("held", "quota", until_ms + 1_000)
     assert await ledger.client.zscore(keys.OPEN, STEP_1) == until_ms + 1_000
     assert await due(ledger, STEP_1) == until_ms + 1_000
-    assert await ledger.claim(STEP_1, worker="w1", now_ms=now_ms) == No("not yet", "", until_ms + 1_000)
+    assert await ledger.claim(STEP_1, worker="w1", now_ms=now_ms) == ClaimRefused("not yet", "", until_ms + 1_000)
 
 
 async def test_a_mail_under_way_binds_the_others_for_no_longer_than_the_gap(ledger, now_ms):
@@ -198,7 +200,7 @@ async def test_of_a_timeline_the_last_two_hundred_lines_are_kept(ledger, now_ms)
 async def test_what_nobody_knows_of_any_more_cannot_be_claimed(ledger, ada, clock):
     await ledger.client.hset(keys.SUPPRESSED, ledger.mark(ada.email), f"unsubscribed {clock.now_ms()} forgotten")
 
-    assert await ledger.claim(STEP_1, worker="w1", now_ms=clock.now_ms()) == No("unknown")
+    assert await ledger.claim(STEP_1, worker="w1", now_ms=clock.now_ms()) == ClaimRefused("unknown")
 
 
 async def test_whatever_is_refused_for_now_is_in_the_schedule_again(ledger, now_ms):
@@ -206,12 +208,14 @@ async def test_whatever_is_refused_for_now_is_in_the_schedule_again(ledger, now_
     await ledger.settle(claim, "retry", "503", now_ms=now_ms, due_ms=now_ms + HOUR_MS)
     await ledger.client.delete(keys.delayed("send"))  # It was made ready by a clock that is ahead.
 
-    assert await ledger.claim(STEP_1, worker="w1", now_ms=now_ms + 5) == No("not yet", "", now_ms + HOUR_MS)
+    assert await ledger.claim(STEP_1, worker="w1", now_ms=now_ms + 5) == ClaimRefused("not yet", "", now_ms + HOUR_MS)
     assert await due(ledger, STEP_1) == now_ms + HOUR_MS
 
     await pauses(ledger, now_ms)
-    assert await ledger.claim(STEP_1, worker="w1", now_ms=now_ms + 5) == No("held", "paused", now_ms + HOUR_MS)
-    assert await ledger.claim(STEP_2, worker="w1", now_ms=now_ms + 24 * HOUR_MS) == No(
+    assert await ledger.claim(STEP_1, worker="w1", now_ms=now_ms + 5) == ClaimRefused(
+        "held", "paused", now_ms + HOUR_MS
+    )
+    assert await ledger.claim(STEP_2, worker="w1", now_ms=now_ms + 24 * HOUR_MS) == ClaimRefused(
         "held", "paused", now_ms + 24 * HOUR_MS + 60_000
     )
     assert await due(ledger, STEP_2) == now_ms + 24 * HOUR_MS + 60_000
@@ -224,7 +228,7 @@ async def test_who_waits_for_a_suspect_looks_again_in_a_second(ledger, now_ms):
     await ledger.client.hset(keys.delivery(other), mapping={"worker": "w2#1"})
     await ledger.client.set(f"{keys.PREFIX}suspect", f"{other} w2#1")
 
-    assert await ledger.claim(STEP_1, worker="w1", now_ms=now_ms) == No("not yet", "", now_ms + 1_000)
+    assert await ledger.claim(STEP_1, worker="w1", now_ms=now_ms) == ClaimRefused("not yet", "", now_ms + 1_000)
     assert await due(ledger, STEP_1) == now_ms + 1_000
 
 

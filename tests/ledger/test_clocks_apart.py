@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from common.broker import DurableRedisBroker
 from common.clock import VirtualClock
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
-from common.ledger.answers import No
-from common.messages import QUEUE_NAMESPACE
+from common.ledger.answers import ClaimRefused
+from common.queue.broker import DurableRedisBroker
+from common.queue.job import QUEUE_NAMESPACE
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 
@@ -28,7 +28,7 @@ async def test_what_was_made_ready_too_early_is_looked_at_again_and_not_taken_fo
     consumer.ack(early)
     broker.promote()
 
-    assert isinstance(answer, No)
+    assert isinstance(answer, ClaimRefused)
     assert answer.why == "not yet"
     due_ms = await ledger.client.zscore(keys.delayed("send"), step_delivery_id(ADA, 1))
     assert due_ms == ahead.now_ms() + 1

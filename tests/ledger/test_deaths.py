@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
-from common.ledger.answers import Go, No
+from common.ledger.answers import ClaimGranted, ClaimRefused
 from common.ledger.ledger import MAIL, Ledger
 
 
@@ -32,26 +32,28 @@ async def die(ledger: Ledger, worker: str) -> None:
 
 async def test_a_death_is_counted_once_however_long_the_delivery_has_to_wait_after_it(ledger, ada, clock):
     [delivery] = await enrolled(ledger, ada, clock, "ada")
-    assert isinstance(await ledger.claim(delivery, worker="w1", now_ms=clock.now_ms()), Go)
+    assert isinstance(await ledger.claim(delivery, worker="w1", now_ms=clock.now_ms()), ClaimGranted)
     await die(ledger, "w1")
-    await ledger.trouble(MAIL, whose="x", reason="invalid_api_key", everybodys=True, now_ms=clock.now_ms())
+    await ledger.trouble(MAIL, whose="x", reason="invalid_api_key", provider_wide=True, now_ms=clock.now_ms())
 
     answers = [await ledger.claim(delivery, worker="w2", now_ms=clock.now_ms()) for _ in range(5)]
     clock.advance(60_000)
 
     assert {answer.why for answer in answers} == {"held", "not yet"}
-    assert isinstance(await ledger.claim(delivery, worker="w2", now_ms=clock.now_ms()), Go)
+    assert isinstance(await ledger.claim(delivery, worker="w2", now_ms=clock.now_ms()), ClaimGranted)
 
 
 async def test_the_third_death_makes_it_a_dead_letter(ledger, ada, clock):
     [delivery] = await enrolled(ledger, ada, clock, "ada")
     for worker in ("a", "b", "c"):
-        assert isinstance(await ledger.claim(delivery, worker=await hire(ledger, worker), now_ms=clock.now_ms()), Go)
+        assert isinstance(
+            await ledger.claim(delivery, worker=await hire(ledger, worker), now_ms=clock.now_ms()), ClaimGranted
+        )
         await die(ledger, worker)
 
     answer = await ledger.claim(delivery, worker="w1", now_ms=clock.now_ms())
 
-    assert answer == No("dead", "killed its worker 3 times")
+    assert answer == ClaimRefused("dead", "killed its worker 3 times")
 
 
 async def test_of_those_who_were_in_hand_at_two_deaths_one_at_a_time_is_tried(ledger, ada, clock):
@@ -59,18 +61,20 @@ async def test_of_those_who_were_in_hand_at_two_deaths_one_at_a_time_is_tried(le
     for worker in ("a", "b"):
         for delivery in (mallory, boris):
             claim = await ledger.claim(delivery, worker=await hire(ledger, worker), now_ms=clock.now_ms())
-            assert isinstance(claim, Go)
+            assert isinstance(claim, ClaimGranted)
         await die(ledger, worker)
 
-    assert isinstance(await ledger.claim(mallory, worker=await hire(ledger, "c"), now_ms=clock.now_ms()), Go)
+    assert isinstance(await ledger.claim(mallory, worker=await hire(ledger, "c"), now_ms=clock.now_ms()), ClaimGranted)
     waits = await ledger.claim(boris, worker="c", now_ms=clock.now_ms())
     await die(ledger, "c")
     clock.advance(1_000)
 
-    assert isinstance(waits, No)
+    assert isinstance(waits, ClaimRefused)
     assert waits.why == "not yet"
-    assert await ledger.claim(mallory, worker="w1", now_ms=clock.now_ms()) == No("dead", "killed its worker 3 times")
-    assert isinstance(await ledger.claim(boris, worker="w1", now_ms=clock.now_ms()), Go)
+    assert await ledger.claim(mallory, worker="w1", now_ms=clock.now_ms()) == ClaimRefused(
+        "dead", "killed its worker 3 times"
+    )
+    assert isinstance(await ledger.claim(boris, worker="w1", now_ms=clock.now_ms()), ClaimGranted)
 
 
 async def test_who_waits_for_a_suspect_goes_when_that_one_is_through(ledger, ada, clock):
@@ -80,13 +84,13 @@ async def test_who_waits_for_a_suspect_goes_when_that_one_is_through(ledger, ada
             await ledger.claim(delivery, worker=await hire(ledger, worker), now_ms=clock.now_ms())
         await die(ledger, worker)
     claim = await ledger.claim(chen, worker="w1", now_ms=clock.now_ms())
-    assert isinstance(await ledger.claim(boris, worker="w1", now_ms=clock.now_ms()), No)
+    assert isinstance(await ledger.claim(boris, worker="w1", now_ms=clock.now_ms()), ClaimRefused)
 
     await ledger.freeze(claim, "mail", now_ms=clock.now_ms())
     await ledger.settle(claim, "accepted", "re_1", now_ms=clock.now_ms())
     clock.advance(1_000)
 
-    assert isinstance(await ledger.claim(boris, worker="w1", now_ms=clock.now_ms()), Go)
+    assert isinstance(await ledger.claim(boris, worker="w1", now_ms=clock.now_ms()), ClaimGranted)
 
 
 async def test_who_waits_for_a_suspect_need_not_wait_for_one_whose_worker_died(ledger, ada, clock):
@@ -98,4 +102,4 @@ async def test_who_waits_for_a_suspect_need_not_wait_for_one_whose_worker_died(l
     await ledger.claim(mallory, worker=await hire(ledger, "c"), now_ms=clock.now_ms())
     await die(ledger, "c")
 
-    assert isinstance(await ledger.claim(boris, worker="w1", now_ms=clock.now_ms()), Go)
+    assert isinstance(await ledger.claim(boris, worker="w1", now_ms=clock.now_ms()), ClaimGranted)

@@ -6,12 +6,12 @@ from itertools import count, permutations
 
 import pytest
 
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason, Status
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import EnrollmentId, enrollment_id, step_delivery_id
 from common.ledger import codec, keys, views
-from common.ledger.answers import Go, Settled
+from common.ledger.answers import ClaimGranted, Settled
 from common.ledger.feedback import hear, told
 from common.ledger.ledger import Ledger
 
@@ -43,9 +43,9 @@ async def enrolled(ledger, person, now_ms):
     await ledger.enroll(await ledger.enrollment(ADA), now_ms=now_ms, announce=False)
 
 
-async def in_hand(ledger, now_ms, *, step=1) -> Go:
+async def in_hand(ledger, now_ms, *, step=1) -> ClaimGranted:
     claim = await ledger.claim(step_delivery_id(ADA, step), worker="w1", now_ms=now_ms)
-    assert isinstance(claim, Go), claim
+    assert isinstance(claim, ClaimGranted), claim
     await ledger.freeze(claim, "mail", now_ms=now_ms)
     return claim
 
@@ -78,7 +78,12 @@ async def test_a_mail_is_delivered_and_keeps_its_id_and_its_instant(ledger, sent
     await tell(ledger, about(K.DELIVERED, sent + 20))
 
     record = (await ledger.enrollment(ADA)).records[1]
-    assert (record.fate, record.at_ms, record.sent_ms, record.detail) == (Fate.DELIVERED, sent + 20, sent, "re_1")
+    assert (record.fate, record.at_ms, record.sent_ms, record.detail) == (
+        DeliveryStatus.DELIVERED,
+        sent + 20,
+        sent,
+        "re_1",
+    )
     assert await ledger.read_hash(keys.COUNTS) == {
         "accepted": "0",
         "active": "1",
@@ -90,10 +95,10 @@ async def test_a_mail_is_delivered_and_keeps_its_id_and_its_instant(ledger, sent
 @pytest.mark.parametrize(
     ("kind", "detail", "shown", "reason"),
     [
-        (K.BOUNCED, "Permanent General", Fate.BOUNCED, ExitReason.BOUNCED),
-        (K.COMPLAINED, "", Fate.COMPLAINED, ExitReason.COMPLAINED),
-        (K.SUPPRESSED, "previous_bounce", Fate.BOUNCED, ExitReason.BOUNCED),
-        (K.SUPPRESSED, "previous_complaint", Fate.BOUNCED, ExitReason.COMPLAINED),
+        (K.BOUNCED, "Permanent General", DeliveryStatus.BOUNCED, ExitReason.BOUNCED),
+        (K.COMPLAINED, "", DeliveryStatus.COMPLAINED, ExitReason.COMPLAINED),
+        (K.SUPPRESSED, "previous_bounce", DeliveryStatus.BOUNCED, ExitReason.BOUNCED),
+        (K.SUPPRESSED, "previous_complaint", DeliveryStatus.BOUNCED, ExitReason.COMPLAINED),
     ],
 )
 async def test_what_ends_the_sequence_suppresses_the_address(ledger, sent, kind, detail, shown, reason):
@@ -102,7 +107,7 @@ async def test_what_ends_the_sequence_suppresses_the_address(ledger, sent, kind,
     enrollment = await ledger.enrollment(ADA)
     assert (enrollment.status, enrollment.exit_reason, enrollment.next_step) == (Status.EXITED, reason, None)
     assert enrollment.fate_of(1)[0] is shown
-    assert enrollment.fate_of(2) == (Fate.SKIPPED, reason)
+    assert enrollment.fate_of(2) == (DeliveryStatus.SKIPPED, reason)
     assert await ledger.read_hash(keys.SUPPRESSED) == {ledger.mark("ada@example.org"): f"{reason} {sent + 20}"}
     assert await ledger.client.zcard(keys.delayed("send")) == 0
     assert await ledger.client.zscore(keys.CHANGED, ADA) is not None
@@ -114,7 +119,7 @@ async def test_everything_else_decides_nothing(ledger, sent, kind):
 
     enrollment = await ledger.enrollment(ADA)
     assert (enrollment.status, enrollment.next_step) == (Status.ACTIVE, 2)
-    assert enrollment.fate_of(1)[0] is (Fate.DELIVERED if kind is K.DELIVERED else Fate.ACCEPTED)
+    assert enrollment.fate_of(1)[0] is (DeliveryStatus.DELIVERED if kind is K.DELIVERED else DeliveryStatus.ACCEPTED)
     assert await ledger.client.hlen(keys.SUPPRESSED) == 0
 
 
@@ -125,7 +130,7 @@ async def test_a_repeated_webhook_gets_the_answer_it_got_and_does_nothing(ledger
     assert (first.repeated, again.repeated) == (False, True)
     assert (first.kind, first.delivery_id, first.received_ms) == (again.kind, again.delivery_id, again.received_ms)
     assert [(one.kind, one.times) for one in await told(ledger, ADA)] == [(K.OPENED, 1)]
-    assert await fate(ledger) is Fate.ACCEPTED
+    assert await fate(ledger) is DeliveryStatus.ACCEPTED
 
 
 async def test_any_order_with_any_repetition_ends_in_the_same_state(ledger, ada, clock):
@@ -180,12 +185,17 @@ async def test_what_is_told_before_the_settle_waits_for_it(ledger, ada, clock):
     claim = await in_hand(ledger, now)
     await tell(ledger, about(K.SENT, now + 1))
     await tell(ledger, about(K.BOUNCED, now + 2, detail="Permanent General"))
-    assert await fate(ledger) is not Fate.BOUNCED
+    assert await fate(ledger) is not DeliveryStatus.BOUNCED
 
     assert await ledger.settle(claim, "accepted", "re_1", now_ms=now + 3)
 
     record = (await ledger.enrollment(ADA)).records[1]
-    assert (record.fate, record.at_ms, record.sent_ms, record.detail) == (Fate.BOUNCED, now + 2, now + 3, "re_1")
+    assert (record.fate, record.at_ms, record.sent_ms, record.detail) == (
+        DeliveryStatus.BOUNCED,
+        now + 2,
+        now + 3,
+        "re_1",
+    )
 
 
 async def test_a_lost_answer_is_found_in_what_is_told(ledger, ada, clock):
@@ -197,7 +207,12 @@ async def test_a_lost_answer_is_found_in_what_is_told(ledger, ada, clock):
     await tell(ledger, about(K.DELIVERED, now + 500))
 
     record = (await ledger.enrollment(ADA)).records[1]
-    assert (record.fate, record.sent_ms, record.attempts, record.detail) == (Fate.DELIVERED, now + 499, 1, "re_told")
+    assert (record.fate, record.sent_ms, record.attempts, record.detail) == (
+        DeliveryStatus.DELIVERED,
+        now + 499,
+        1,
+        "re_told",
+    )
     assert await ledger.client.zscore(keys.delayed("send"), claim.delivery_id) is None
     assert await ledger.client.zcard(keys.OPEN) == 0
 
@@ -226,7 +241,7 @@ async def test_what_is_told_of_a_mail_in_hand_is_its_fate_whatever_becomes_of_th
 
     assert answer == Settled(None, is_told=True)
     record = (await ledger.enrollment(ADA)).records[1]
-    fate = Fate.DELIVERED if told_first is K.DELIVERED else Fate.ACCEPTED
+    fate = DeliveryStatus.DELIVERED if told_first is K.DELIVERED else DeliveryStatus.ACCEPTED
     assert (record.fate, record.sent_ms, record.attempts, record.detail) == (fate, now + 499, 1, "re_told")
     assert await ledger.client.zscore(keys.delayed("send"), claim.delivery_id) is None
     assert await ledger.client.zcard(keys.OPEN) == 0
@@ -251,7 +266,7 @@ async def test_a_worker_that_died_is_not_waited_for(ledger, ada, clock):
 
     await tell(ledger, about(K.SENT, now + 500))
 
-    assert await fate(ledger) is Fate.ACCEPTED
+    assert await fate(ledger) is DeliveryStatus.ACCEPTED
 
 
 async def test_a_dead_letter_that_was_delivered_is_none(ledger, ada, clock):
@@ -261,10 +276,10 @@ async def test_a_dead_letter_that_was_delivered_is_none(ledger, ada, clock):
     assert await ledger.settle(claim, "dead", "four tries failed", now_ms=now, doubt=True)
 
     await tell(ledger, about(K.FAILED, now + 400, detail="reached_daily_quota"))
-    assert await fate(ledger) is Fate.DEAD
+    assert await fate(ledger) is DeliveryStatus.DEAD
     await tell(ledger, about(K.DELIVERED, now + 500))
 
-    assert await fate(ledger) is Fate.DELIVERED
+    assert await fate(ledger) is DeliveryStatus.DELIVERED
     assert [letter async for letter in views.dead_letters(ledger)] == []
 
 
@@ -294,7 +309,7 @@ async def test_who_unsubscribed_first_has_unsubscribed(ledger, sent):
     await tell(ledger, about(K.COMPLAINED, sent + 50))
 
     assert (await ledger.enrollment(ADA)).exit_reason is ExitReason.UNSUBSCRIBED
-    assert await fate(ledger) is Fate.COMPLAINED
+    assert await fate(ledger) is DeliveryStatus.COMPLAINED
 
 
 async def test_of_somebody_unknown_only_the_mark_is_kept(ledger, clock):

@@ -9,8 +9,8 @@ from common.clock import VirtualClock
 from common.domain.contact import Assessment
 from common.ledger import keys
 from common.ledger.ledger import Ledger
-from common.settings import SettingsError
-from common.store_format import FORMAT, problem_with_format_async, refuse_another_format
+from common.settings.settings import SettingsError
+from common.store.format import FORMAT, problem_with_format_async, refuse_another_format
 
 
 async def test_an_empty_store_says_from_now_on_how_it_is_written(store: redis.asyncio.Redis) -> None:

@@ -9,7 +9,7 @@ import pytest
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import booking_id, enrollment_id, step_delivery_id
 from common.ledger import codec, keys
-from common.ledger.answers import Go, No
+from common.ledger.answers import ClaimGranted, ClaimRefused
 from common.ledger.bookings import Bookings
 from common.ledger.ledger import MAIL, Ledger
 from common.ledger.replays import ask_replay, refuse_replay
@@ -33,13 +33,13 @@ async def known(ledger: Ledger):
     return found
 
 
-async def go(ledger: Ledger, delivery, now_ms: int, worker: str = "w1") -> Go:
+async def go(ledger: Ledger, delivery, now_ms: int, worker: str = "w1") -> ClaimGranted:
     claim = await ledger.claim(delivery, worker=worker, now_ms=now_ms)
-    assert isinstance(claim, Go), claim
+    assert isinstance(claim, ClaimGranted), claim
     return claim
 
 
-async def buried(ledger: Ledger, now_ms: int, *, doubt: bool = True) -> Go:
+async def buried(ledger: Ledger, now_ms: int, *, doubt: bool = True) -> ClaimGranted:
     claim = await go(ledger, STEP_1, now_ms)
     await ledger.freeze(claim, "mail", now_ms=now_ms)
     await ledger.settle(claim, "dead", "because", now_ms=now_ms, doubt=doubt)
@@ -91,7 +91,7 @@ async def test_who_leaves_leaves_no_body_behind_in_the_schedule(ledger, ada, now
 
 
 async def test_a_step_that_is_not_the_next_one_cannot_be_claimed(ledger, now_ms):
-    assert await ledger.claim(STEP_2, worker="w1", now_ms=now_ms + 100 * HOUR_MS) == No("unknown")
+    assert await ledger.claim(STEP_2, worker="w1", now_ms=now_ms + 100 * HOUR_MS) == ClaimRefused("unknown")
 
 
 async def test_a_claim_whose_answer_was_lost_is_the_same_claim(ledger, now_ms):
@@ -111,22 +111,22 @@ async def test_a_replay_knows_no_gap(ledger, now_ms):
 
     await ledger.replay(STEP_1, now_ms=later_ms, fresh=True)
 
-    assert isinstance(await ledger.claim(STEP_1, worker="w1", now_ms=later_ms), Go)
+    assert isinstance(await ledger.claim(STEP_1, worker="w1", now_ms=later_ms), ClaimGranted)
 
 
 async def test_a_suppression_by_another_campaign_stops_the_mail_at_the_last_line(ledger, ada, now_ms):
     claim = await go(ledger, STEP_1, now_ms)
     await ledger.client.hset(keys.SUPPRESSED, ledger.mark(ada.email), f"complained {now_ms}")
 
-    assert await ledger.freeze(claim, "mail", now_ms=now_ms) == No("exited", "complained")
+    assert await ledger.freeze(claim, "mail", now_ms=now_ms) == ClaimRefused("exited", "complained")
     assert (await known(ledger)).status is Status.EXITED
 
 
 async def test_trouble_that_began_after_the_claim_stops_the_mail_at_the_last_line(ledger, now_ms):
     claim = await go(ledger, STEP_1, now_ms)
-    await ledger.trouble(MAIL, whose="x", reason="invalid_api_key", everybodys=True, now_ms=now_ms)
+    await ledger.trouble(MAIL, whose="x", reason="invalid_api_key", provider_wide=True, now_ms=now_ms)
 
-    assert await ledger.freeze(claim, "mail", now_ms=now_ms) == No("held", "invalid_api_key", now_ms + 1_000)
+    assert await ledger.freeze(claim, "mail", now_ms=now_ms) == ClaimRefused("held", "invalid_api_key", now_ms + 1_000)
 
 
 async def test_the_first_bytes_and_the_instant_of_the_first_try_stay(ledger, now_ms):
@@ -174,7 +174,7 @@ async def test_a_worker_unheard_for_longer_than_four_seconds_has_lost_its_claims
 
     answer = await ledger.claim(STEP_1, worker="w2", now_ms=now_ms)
 
-    assert isinstance(answer, No) is is_in_hand
+    assert isinstance(answer, ClaimRefused) is is_in_hand
 
 
 async def test_a_lease_that_is_kept_lasts_longer(ledger, now_ms):
@@ -218,7 +218,7 @@ async def test_a_letter_found_accepted_is_none_any_longer_and_the_gap_counts_fro
 
     assert await ledger.client.zscore(keys.DEAD, STEP_1) is None
     assert await fields_of(ledger, STEP_1) == {}
-    assert await ledger.claim(STEP_2, worker="w1", now_ms=now_ms + 24 * HOUR_MS) == No(
+    assert await ledger.claim(STEP_2, worker="w1", now_ms=now_ms + 24 * HOUR_MS) == ClaimRefused(
         "not yet", "", sent_ms + 12 * HOUR_MS
     )
 
@@ -347,7 +347,7 @@ async def test_somebody_whom_notion_does_not_show_and_nobody_remembers_is_found_
 async def test_a_provider_is_probed_less_and_less_but_twice_a_minute_at_least(ledger, clock):
     waits = []
     for _ in range(8):
-        trouble = await ledger.trouble(MAIL, whose="x", reason="503", everybodys=True, now_ms=clock.now_ms())
+        trouble = await ledger.trouble(MAIL, whose="x", reason="503", provider_wide=True, now_ms=clock.now_ms())
         waits.append(trouble.until_ms - clock.now_ms())
         clock.advance(waits[-1])
 
@@ -356,13 +356,13 @@ async def test_a_provider_is_probed_less_and_less_but_twice_a_minute_at_least(le
 
 async def test_who_is_told_to_wait_longer_lengthens_the_wait_for_all(ledger, clock):
     now_ms = clock.now_ms()
-    await ledger.trouble(MAIL, whose="x", reason="503", everybodys=True, now_ms=now_ms)
+    await ledger.trouble(MAIL, whose="x", reason="503", provider_wide=True, now_ms=now_ms)
 
     shorter = await ledger.trouble(
-        MAIL, whose="y", reason="quota", everybodys=True, now_ms=now_ms, at_least_ms=now_ms + 500
+        MAIL, whose="y", reason="quota", provider_wide=True, now_ms=now_ms, at_least_ms=now_ms + 500
     )
     longer = await ledger.trouble(
-        MAIL, whose="y", reason="quota", everybodys=True, now_ms=now_ms, at_least_ms=now_ms + HOUR_MS
+        MAIL, whose="y", reason="quota", provider_wide=True, now_ms=now_ms, at_least_ms=now_ms + HOUR_MS
     )
 
     assert (shorter.until_ms, longer.until_ms) == (now_ms + 1_000, now_ms + HOUR_MS)

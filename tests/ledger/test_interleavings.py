@@ -13,9 +13,9 @@ from common.domain.contact import Assessment
 from common.domain.enrollment import Status
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
-from common.ledger.answers import Go
+from common.ledger.answers import ClaimGranted
 from common.ledger.ledger import Ledger
-from common.store import connect_async
+from common.store.clients import connect_async
 
 STEPS = 3
 SECOND = 1_000
@@ -49,7 +49,7 @@ class Play:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.now_ms = 1_764_000_000_000
-        self.claims: dict[tuple[str, int], Go] = {}
+        self.claims: dict[tuple[str, int], ClaimGranted] = {}
         self.bytes: dict[int, set[str]] = {step: set() for step in range(1, STEPS + 1)}
         self.accepted: dict[int, int] = dict.fromkeys(range(1, STEPS + 1), 0)
         self.instants: list[tuple[int, int]] = []
@@ -71,7 +71,7 @@ class Play:
 
     async def claim(self, worker: str, step: int) -> None:
         answer = await self.ledger.claim(step_delivery_id(ENROLLMENT, step), worker=worker, now_ms=self.now_ms)
-        if isinstance(answer, Go):
+        if isinstance(answer, ClaimGranted):
             # Never a second claim while another one holds, unless its worker died or forgot it.
             self.claims[worker, step] = answer
             assert self.accepted[step] == 0 or answer.frozen is not None or answer.doubt

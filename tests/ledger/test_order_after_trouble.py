@@ -6,7 +6,7 @@ import pytest
 
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
-from common.ledger.answers import Go, No
+from common.ledger.answers import ClaimGranted, ClaimRefused
 from common.ledger.ledger import MAIL, Ledger
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
@@ -22,7 +22,7 @@ async def waits(ledger: Ledger, ada, clock) -> int:
     await ledger.accept(ada, webhook_id="signup:1", received_ms=now_ms)
     await ledger.enroll(await ledger.enrollment(ADA), now_ms=now_ms, announce=False)
     claim = await ledger.claim(FIRST, worker="w1", now_ms=now_ms)
-    assert isinstance(claim, Go)
+    assert isinstance(claim, ClaimGranted)
     await ledger.freeze(claim, "mail", now_ms=now_ms)
     await ledger.settle(claim, "hold", "bad_gateway", now_ms=now_ms, due_ms=now_ms + DAY_MS)
     return now_ms + DAY_MS
@@ -30,13 +30,13 @@ async def waits(ledger: Ledger, ada, clock) -> int:
 
 async def closed(ledger: Ledger, now_ms: int) -> None:
     """Everybody waits, and it is time to find out."""
-    await ledger.trouble(MAIL, whose=FIRST, reason="connect", everybodys=True, now_ms=now_ms - 5_000)
+    await ledger.trouble(MAIL, whose=FIRST, reason="connect", provider_wide=True, now_ms=now_ms - 5_000)
 
 
 async def test_the_second_waits_a_moment_for_the_first(ledger: Ledger, waits):
-    assert await ledger.claim(SECOND, worker="w1", now_ms=waits) == No("not yet", "", waits + 1_000)
+    assert await ledger.claim(SECOND, worker="w1", now_ms=waits) == ClaimRefused("not yet", "", waits + 1_000)
     assert await ledger.client.zscore(keys.delayed("send"), SECOND) == waits + 1_000
-    assert isinstance(await ledger.claim(FIRST, worker="w1", now_ms=waits), Go)
+    assert isinstance(await ledger.claim(FIRST, worker="w1", now_ms=waits), ClaimGranted)
 
 
 async def test_it_does_not_wait_for_one_that_is_tried_again_much_later(ledger: Ledger, waits):
@@ -44,14 +44,14 @@ async def test_it_does_not_wait_for_one_that_is_tried_again_much_later(ledger: L
     await ledger.freeze(claim, "mail", now_ms=waits)
     await ledger.settle(claim, "retry", "timeout", now_ms=waits, due_ms=waits + 60_000, doubt=True)
 
-    assert isinstance(await ledger.claim(SECOND, worker="w1", now_ms=waits), Go)
+    assert isinstance(await ledger.claim(SECOND, worker="w1", now_ms=waits), ClaimGranted)
 
 
 async def test_it_does_not_wait_for_one_that_is_dead(ledger: Ledger, waits):
     claim = await ledger.claim(FIRST, worker="w1", now_ms=waits)
     await ledger.settle(claim, "dead", "validation_error", now_ms=waits)
 
-    assert isinstance(await ledger.claim(SECOND, worker="w1", now_ms=waits), Go)
+    assert isinstance(await ledger.claim(SECOND, worker="w1", now_ms=waits), ClaimGranted)
 
 
 async def test_a_turn_to_find_out_for_all_is_passed_on_to_the_first(ledger: Ledger, waits):
@@ -61,7 +61,7 @@ async def test_a_turn_to_find_out_for_all_is_passed_on_to_the_first(ledger: Ledg
     assert (await ledger.claim(SECOND, worker="w1", now_ms=waits)).why == "not yet"
     assert await ledger.client.smembers(FAILED) == {SECOND.encode()}
     assert await ledger.client.zscore(keys.delayed("send"), FIRST) == waits
-    assert isinstance(await ledger.claim(FIRST, worker="w1", now_ms=waits), Go)
+    assert isinstance(await ledger.claim(FIRST, worker="w1", now_ms=waits), ClaimGranted)
 
 
 async def test_a_replay_waits_for_nobody(ledger: Ledger, waits):
@@ -70,4 +70,4 @@ async def test_a_replay_waits_for_nobody(ledger: Ledger, waits):
     await ledger.settle(claim, "dead", "validation_error", now_ms=waits)
     await ledger.replay(SECOND, now_ms=waits + 60_000, fresh=True)
 
-    assert isinstance(await ledger.claim(SECOND, worker="w1", now_ms=waits + 60_000), Go)
+    assert isinstance(await ledger.claim(SECOND, worker="w1", now_ms=waits + 60_000), ClaimGranted)

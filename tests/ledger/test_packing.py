@@ -4,7 +4,7 @@ import pytest
 from redis.asyncio.connection import Connection
 from redis.exceptions import DataError
 
-from common.store_packing import _Packing
+from common.store.hiredis_async import _Packing
 
 
 class Packing(_Packing, Connection):

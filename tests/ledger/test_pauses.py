@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import redis.asyncio
 
-from common.broker import DurableRedisBroker
 from common.clock import VirtualClock
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
-from common.ledger.answers import Go, No
+from common.ledger.answers import ClaimGranted, ClaimRefused
 from common.ledger.pauses import Pause, Pauses, is_paused, pause, resume, standing
-from common.messages import QUEUE_NAMESPACE
-from common.store import connect
+from common.queue.broker import DurableRedisBroker
+from common.queue.job import QUEUE_NAMESPACE
+from common.store.clients import connect
 
 HOUR_MS = 3_600_000
 ADA = enrollment_id("christmas_2025", "ada@example.org")
@@ -91,7 +91,7 @@ async def test_what_was_ready_already_is_held_by_its_claim_and_keeps_its_place(l
     assert promoted(store_url, clock)["send"] == 0
     await resume(ledger, None, now_ms=clock.now_ms())
     assert promoted(store_url, clock)["send"] == 1
-    assert isinstance(await ledger.claim(FIRST, worker="w1", now_ms=clock.now_ms()), Go)
+    assert isinstance(await ledger.claim(FIRST, worker="w1", now_ms=clock.now_ms()), ClaimGranted)
 
 
 async def test_a_mail_that_is_being_rendered_does_not_leave_after_the_pause(ledger, ada, clock):
@@ -100,7 +100,7 @@ async def test_a_mail_that_is_being_rendered_does_not_leave_after_the_pause(ledg
     claim = await ledger.claim(FIRST, worker="w1", now_ms=now)
     await pause(ledger, None, said(now))
 
-    assert await ledger.freeze(claim, "mail", now_ms=now) == No("held", "paused", now + 60_000)
+    assert await ledger.freeze(claim, "mail", now_ms=now) == ClaimRefused("held", "paused", now + 60_000)
     assert await ledger.settle(claim, "hold", "paused", now_ms=now, due_ms=now + 60_000)
 
     await resume(ledger, None, now_ms=now + 60_000)
@@ -127,7 +127,7 @@ async def test_one_person_is_paused_and_the_others_are_not(ledger, ada, clock, s
 
     await resume(ledger, ADA, now_ms=clock.now_ms())
     assert [job async for job in jobs(ledger)] == [FIRST]
-    assert isinstance(await ledger.claim(FIRST, worker="w1", now_ms=clock.now_ms()), Go)
+    assert isinstance(await ledger.claim(FIRST, worker="w1", now_ms=clock.now_ms()), ClaimGranted)
 
 
 async def test_who_is_paused_while_a_mail_is_rendered_does_not_get_it_until_they_are_resumed(ledger, ada, clock):
@@ -144,7 +144,7 @@ async def test_who_is_paused_while_a_mail_is_rendered_does_not_get_it_until_they
 
     await resume(ledger, ADA, now_ms=now + HOUR_MS)
     assert FIRST in [job async for job in jobs(ledger)]
-    assert isinstance(await ledger.claim(FIRST, worker="w1", now_ms=now + HOUR_MS), Go)
+    assert isinstance(await ledger.claim(FIRST, worker="w1", now_ms=now + HOUR_MS), ClaimGranted)
 
 
 async def test_a_pause_of_one_person_and_a_hold_for_another_reason_end_each_for_itself(ledger, ada, clock):

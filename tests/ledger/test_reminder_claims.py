@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id
 from common.ledger import booking_views, keys
-from common.ledger.answers import GoReminder, No
+from common.ledger.answers import ClaimRefused, ReminderClaimGranted
 from common.ledger.feedback import hear
 from common.ledger.ledger import MAIL, Ledger
 from common.ledger.pauses import Pause, pause, resume
@@ -42,9 +42,9 @@ async def booked(ledger: Ledger, uid: str, now_ms: int, start_ms: int):
     return reminder_delivery_id(call, start_ms=start_ms, name="24h")
 
 
-async def go(ledger: Ledger, delivery, now_ms: int, worker: str = "w1") -> GoReminder:
+async def go(ledger: Ledger, delivery, now_ms: int, worker: str = "w1") -> ReminderClaimGranted:
     claim = await ledger.claim(delivery, worker=worker, now_ms=now_ms)
-    assert isinstance(claim, GoReminder), claim
+    assert isinstance(claim, ReminderClaimGranted), claim
     return claim
 
 
@@ -73,7 +73,7 @@ async def pauses_boris(ledger: Ledger, now_ms: int) -> None:
 
 
 async def closes(ledger: Ledger, now_ms: int) -> None:
-    await ledger.trouble(MAIL, whose="x", reason="invalid_api_key", everybodys=True, now_ms=now_ms)
+    await ledger.trouble(MAIL, whose="x", reason="invalid_api_key", provider_wide=True, now_ms=now_ms)
 
 
 @pytest.mark.parametrize("begins", [pauses_everybody, pauses_boris, closes])
@@ -92,9 +92,9 @@ async def test_a_reminder_due_later_than_a_pause_is_looked_at_keeps_its_instant(
     await ledger.settle(claim, "retry", "503", now_ms=now_ms, due_ms=later_ms)
     await pauses_boris(ledger, now_ms)
 
-    assert await ledger.claim(reminder, worker="w1", now_ms=now_ms) == No("held", "paused", later_ms)
+    assert await ledger.claim(reminder, worker="w1", now_ms=now_ms) == ClaimRefused("held", "paused", later_ms)
     await resume(ledger, BORIS, now_ms=now_ms)
-    assert await ledger.claim(reminder, worker="w1", now_ms=now_ms) == No("not yet", "", later_ms)
+    assert await ledger.claim(reminder, worker="w1", now_ms=now_ms) == ClaimRefused("not yet", "", later_ms)
     assert await ledger.client.zscore(keys.OPEN, reminder) == later_ms
 
 
@@ -112,7 +112,7 @@ async def test_a_reminder_that_killed_three_workers_says_whether_it_may_be_out(l
     answer = await ledger.claim(reminder, worker="w1", now_ms=now_ms)
 
     may = "; it may have been accepted all the same" if frozen_by else ""
-    assert answer == No("dead", f"killed its worker 3 times{may}")
+    assert answer == ClaimRefused("dead", f"killed its worker 3 times{may}")
     assert ("doubt" in await fields_of(ledger, reminder)) is bool(frozen_by)
 
 
@@ -123,7 +123,7 @@ async def test_of_reminders_that_were_in_hand_at_two_deaths_one_at_a_time_is_tri
             await dies_of(ledger, delivery, now_ms, worker)
     await go(ledger, mallory, now_ms)
 
-    assert await ledger.claim(boris, worker="w1", now_ms=now_ms) == No("not yet", "", now_ms + 1_000)
+    assert await ledger.claim(boris, worker="w1", now_ms=now_ms) == ClaimRefused("not yet", "", now_ms + 1_000)
 
 
 async def test_two_deaths_between_which_a_reminder_was_settled_are_not_three(ledger, reminder, now_ms):
@@ -197,7 +197,7 @@ async def test_an_accepted_reminder_leaves_nothing_open_and_ends_everybodys_wait
     assert await fields_of(ledger, reminder) == {}
     assert await ledger.client.zscore(keys.OPEN, reminder) is None
     known = await booking_views.reminder(ledger, reminder)
-    assert (known[1].fate, known[1].detail) == (Fate.ACCEPTED, "re_1")
+    assert (known[1].fate, known[1].detail) == (DeliveryStatus.ACCEPTED, "re_1")
     assert await ledger.client.hget(keys.COUNTS, "fate:accepted") == b"1"
 
 
@@ -238,7 +238,7 @@ async def test_a_reminder_that_was_buried_is_neither_sent_nor_settled_by_a_worke
     assert (await ledger.freeze(stands_still, "mail", now_ms=now_ms)).why == "lost"
     assert await ledger.settle(stands_still, "accepted", "re_1", now_ms=now_ms) is None
 
-    assert (await booking_views.reminder(ledger, reminder))[1].fate is Fate.DEAD
+    assert (await booking_views.reminder(ledger, reminder))[1].fate is DeliveryStatus.DEAD
     assert await ledger.client.zscore(keys.DEAD, reminder) == now_ms
 
 
@@ -250,11 +250,11 @@ async def test_a_reminder_in_hand_when_its_call_was_cancelled_says_whether_it_ma
         await dies_of(ledger, reminder, now_ms, worker, frozen=worker in frozen_by)
     await ledger.client.hset(keys.meeting(booking_id("A")), "stand", "cancelled")
 
-    assert await ledger.claim(reminder, worker="w1", now_ms=now_ms) == No("exited", "cancelled")
+    assert await ledger.claim(reminder, worker="w1", now_ms=now_ms) == ClaimRefused("exited", "cancelled")
 
     record = (await booking_views.reminder(ledger, reminder))[1]
     doubt = ", while the outcome of an earlier attempt was unknown" if says else ""
-    assert (record.fate, record.detail) == (Fate.SKIPPED, f"cancelled{doubt}")
+    assert (record.fate, record.detail) == (DeliveryStatus.SKIPPED, f"cancelled{doubt}")
     assert await fields_of(ledger, reminder) == {}
     assert await ledger.client.exists(keys.OPEN, keys.delayed("send")) == 0
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from common.domain.booking import BookingEvent, BookingKind
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id
 from common.ledger import booking_views, keys
-from common.ledger.answers import GoReminder, No, Settled
+from common.ledger.answers import ClaimRefused, ReminderClaimGranted, Settled
 from common.ledger.bookings import Bookings
 from common.ledger.feedback import hear
 from common.ledger.ledger import MAIL, Ledger
@@ -35,9 +35,9 @@ async def reminder(ledger: Ledger, clock, start_ms):
     return reminder_delivery_id(CALL, start_ms=start_ms, name="24h")
 
 
-async def go(ledger: Ledger, delivery, now_ms: int, worker: str = "w1") -> GoReminder:
+async def go(ledger: Ledger, delivery, now_ms: int, worker: str = "w1") -> ReminderClaimGranted:
     claim = await ledger.claim(delivery, worker=worker, now_ms=now_ms)
-    assert isinstance(claim, GoReminder), claim
+    assert isinstance(claim, ReminderClaimGranted), claim
     return claim
 
 
@@ -47,7 +47,7 @@ async def buried(ledger: Ledger, delivery, now_ms: int) -> None:
     await ledger.settle(claim, "dead", "because", now_ms=now_ms, doubt=True)
 
 
-async def fate(ledger: Ledger, delivery) -> Fate:
+async def fate(ledger: Ledger, delivery) -> DeliveryStatus:
     known = await booking_views.reminder(ledger, delivery)
     assert known
     return known[1].fate
@@ -60,12 +60,12 @@ async def fields_of(ledger: Ledger, delivery) -> dict[str, str]:
 async def test_what_waits_for_a_provider_is_looked_at_again_when_its_meeting_begins(ledger, reminder, clock, start_ms):
     far_ms = start_ms + HOUR_MS
     await ledger.trouble(
-        MAIL, whose="x", reason="daily_quota", everybodys=True, now_ms=clock.now_ms(), at_least_ms=far_ms
+        MAIL, whose="x", reason="daily_quota", provider_wide=True, now_ms=clock.now_ms(), at_least_ms=far_ms
     )
 
     answer = await ledger.claim(reminder, worker="w1", now_ms=clock.now_ms())
 
-    assert answer == No("held", "daily_quota", start_ms)
+    assert answer == ClaimRefused("held", "daily_quota", start_ms)
     assert await ledger.client.zscore(keys.delayed("send"), reminder) == start_ms
 
 
@@ -79,7 +79,7 @@ async def test_its_claim_that_is_asked_for_again_is_the_same_claim(ledger, remin
 async def test_a_death_is_counted_once_for_a_reminder_too(ledger, reminder, clock):
     await go(ledger, reminder, clock.now_ms())
     await ledger.client.zrem(keys.HEARTBEATS, "w1")
-    await ledger.trouble(MAIL, whose="x", reason="invalid_api_key", everybodys=True, now_ms=clock.now_ms())
+    await ledger.trouble(MAIL, whose="x", reason="invalid_api_key", provider_wide=True, now_ms=clock.now_ms())
 
     for _ in range(5):
         assert (await ledger.claim(reminder, worker="w2", now_ms=clock.now_ms())).why == "held"
@@ -108,7 +108,7 @@ async def test_the_answer_to_a_reminder_names_it_though_a_webhook_was_quicker(le
 
     assert await ledger.settle(claim, "accepted", "re_1", now_ms=now_ms + 600) == Settled(None)
     record = (await booking_views.reminder(ledger, reminder))[1]
-    assert (record.fate, record.sent_ms, record.detail) == (Fate.ACCEPTED, now_ms + 600, "re_1")
+    assert (record.fate, record.sent_ms, record.detail) == (DeliveryStatus.ACCEPTED, now_ms + 600, "re_1")
 
 
 @pytest.mark.parametrize("left", [False, True], ids=["at the third death", "after they left"])
@@ -125,9 +125,9 @@ async def test_a_reminder_that_was_told_of_is_sent_though_nobody_lived_to_write_
 
     answer = await ledger.claim(reminder, worker="w4", now_ms=now_ms + 1_000)
 
-    assert answer == No("already", "accepted")
+    assert answer == ClaimRefused("already", "accepted")
     record = (await booking_views.reminder(ledger, reminder))[1]
-    assert (record.fate, record.sent_ms, record.detail) == (Fate.ACCEPTED, now_ms + 400, "re_told")
+    assert (record.fate, record.sent_ms, record.detail) == (DeliveryStatus.ACCEPTED, now_ms + 400, "re_told")
     assert await ledger.client.zcard(keys.DEAD) == 0
     assert "reminder 24h: the provider tells of it" in [entry.detail for entry in await timeline(ledger, BORIS)]
 
@@ -145,7 +145,7 @@ async def test_what_is_told_of_a_reminder_in_hand_is_its_fate(ledger, reminder, 
 
     assert answer == Settled(None, is_told=True)
     record = (await booking_views.reminder(ledger, reminder))[1]
-    fate = Fate.DELIVERED if kind is FeedbackKind.DELIVERED else Fate.ACCEPTED
+    fate = DeliveryStatus.DELIVERED if kind is FeedbackKind.DELIVERED else DeliveryStatus.ACCEPTED
     assert (record.fate, record.sent_ms, record.detail) == (fate, now_ms + 400, "re_told")
     assert await ledger.client.zscore(keys.delayed("send"), reminder) is None
     assert await ledger.client.zcard(keys.DEAD) == 0
@@ -159,7 +159,7 @@ async def test_a_pause_stops_a_reminder_that_is_in_hand_unless_it_is_another_per
     answer = await ledger.freeze(claim, "mail", now_ms=clock.now_ms())
 
     goes = ("mail", 1)
-    assert answer == (goes if whose == "somebody else" else No("held", "paused", clock.now_ms() + 60_000))
+    assert answer == (goes if whose == "somebody else" else ClaimRefused("held", "paused", clock.now_ms() + 60_000))
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ async def test_a_dead_reminder_is_found_accepted_or_discarded_once(ledger, remin
     assert await ledger.found_accepted(reminder, "re_1", sent_ms=now_ms, buried_ms=now_ms, now_ms=now_ms)
     assert not await ledger.discard(reminder, now_ms=now_ms)
 
-    assert await fate(ledger, reminder) is Fate.ACCEPTED
+    assert await fate(ledger, reminder) is DeliveryStatus.ACCEPTED
     assert await ledger.client.zcard(keys.DEAD) == 0
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from common.domain.enrollment import Status
 from common.domain.ids import enrollment_id, step_delivery_id
-from common.domain.restored import Restored
+from common.domain.notion_import import Restored
 from common.ledger import codec, keys
 from common.ledger.ledger import Ledger
 from common.ledger.rebuild import Restoration, restore

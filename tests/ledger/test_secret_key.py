@@ -9,11 +9,11 @@ from common.domain.contact import Assessment
 from common.domain.enrollment import ExitReason
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys, new_secret_key
-from common.ledger.answers import No
+from common.ledger.answers import ClaimRefused
 from common.ledger.ledger import Ledger
 from common.ledger.new_secret_key import Carried, accept_new_key
-from common.secret_key import is_another, is_the_stores, is_the_stores_async
-from common.store import connect
+from common.store.clients import connect
+from common.store.secret_key import is_another, is_the_stores, is_the_stores_async
 
 OLD, NEW = "s" * 32, "n" * 32
 
@@ -92,7 +92,7 @@ async def test_who_left_stays_gone_under_a_new_key_and_who_nobody_knows_is_told_
     again = enrollment_id("spring", "p1@example.org")
     await spring.enroll(await spring.enrollment(again), now_ms=clock.now_ms(), announce=False)
     answer = await spring.claim(step_delivery_id(again, 1), worker="w1", now_ms=clock.now_ms())
-    assert answer == No("exited", "unsubscribed")
+    assert answer == ClaimRefused("exited", "unsubscribed")
 
 
 def under(ledger: Ledger, key: str) -> Ledger:

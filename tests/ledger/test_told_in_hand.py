@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import step_delivery_id
 from common.ledger import codec, keys, views
-from common.ledger.answers import Go, No
+from common.ledger.answers import ClaimGranted, ClaimRefused
 from common.ledger.ledger import Ledger
 from tests.ledger.test_feedback import ADA, K, about, enrolled, fate, in_hand, tell
 
@@ -18,7 +18,7 @@ async def lost_in_hand(ledger: Ledger, now_ms: int, *workers: str, step: int = 1
     for worker in workers:
         await ledger.client.zadd(keys.HEARTBEATS, {worker: 9e15})
         claim = await ledger.claim(step_delivery_id(ADA, step), worker=worker, now_ms=now_ms)
-        assert isinstance(claim, Go), claim
+        assert isinstance(claim, ClaimGranted), claim
         await ledger.freeze(claim, "mail", now_ms=now_ms)
         if worker == workers[-1]:
             await tell(ledger, about(K.SENT, now_ms + 500, step=step))
@@ -32,9 +32,14 @@ async def test_what_was_told_of_is_no_dead_letter_at_its_workers_third_death(led
 
     answer = await ledger.claim(step_delivery_id(ADA, 1), worker="w2", now_ms=now + 1_000)
 
-    assert answer == No("already", "accepted")
+    assert answer == ClaimRefused("already", "accepted")
     record = (await ledger.enrollment(ADA)).records[1]
-    assert (record.fate, record.sent_ms, record.attempts, record.detail) == (Fate.ACCEPTED, now + 499, 3, "re_told")
+    assert (record.fate, record.sent_ms, record.attempts, record.detail) == (
+        DeliveryStatus.ACCEPTED,
+        now + 499,
+        3,
+        "re_told",
+    )
     assert (await ledger.read_hash(keys.enrollment(ADA)))[codec.LAST] == str(now + 499)
     assert [letter async for letter in views.dead_letters(ledger)] == []
     assert await ledger.client.zcard(keys.OPEN) == 0
@@ -47,7 +52,7 @@ async def test_what_was_told_of_is_asked_of_the_provider_once_more_under_the_sam
 
     claim = await ledger.claim(step_delivery_id(ADA, 1), worker="w2", now_ms=now + 1_000)
 
-    assert isinstance(claim, Go)
+    assert isinstance(claim, ClaimGranted)
     assert claim.frozen == "mail"
 
 
@@ -65,8 +70,8 @@ async def test_who_leaves_after_a_mail_of_which_its_worker_never_heard_was_sent_
 
     answer = await ledger.claim(step_delivery_id(ADA, 1), worker="w2", now_ms=now + 1_000)
 
-    assert answer == No("already", "accepted")
-    assert await fate(ledger) is Fate.ACCEPTED
+    assert answer == ClaimRefused("already", "accepted")
+    assert await fate(ledger) is DeliveryStatus.ACCEPTED
 
 
 async def test_a_mail_that_bounced_before_its_worker_heard_the_answer_and_died_has_bounced(ledger, ada, clock):
@@ -79,7 +84,7 @@ async def test_a_mail_that_bounced_before_its_worker_heard_the_answer_and_died_h
 
     await ledger.claim(step_delivery_id(ADA, 1), worker="w2", now_ms=now + 1_000)
 
-    assert await fate(ledger) is Fate.BOUNCED
+    assert await fate(ledger) is DeliveryStatus.BOUNCED
 
 
 async def test_a_mail_that_was_told_of_is_not_under_way_any_longer(ledger, ada, clock):

@@ -9,12 +9,12 @@ import pytest
 
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import DeliveryId, enrollment_id, step_delivery_id
 from common.domain.projection import sequence_row
 from common.ledger import keys
-from common.ledger.answers import Go, No, Trouble
+from common.ledger.answers import ClaimGranted, ClaimRefused, Trouble
 from common.ledger.ledger import Ledger
 
 HOUR_MS = 3_600_000
@@ -32,9 +32,9 @@ async def enrolled(ledger: Ledger, person: Assessment, now_ms: int) -> None:
     await ledger.enroll(known, now_ms=now_ms, announce=False)
 
 
-async def go(ledger: Ledger, number: int, now_ms: int, worker: str = "w1") -> Go:
+async def go(ledger: Ledger, number: int, now_ms: int, worker: str = "w1") -> ClaimGranted:
     claim = await ledger.claim(step(number), worker=worker, now_ms=now_ms)
-    assert isinstance(claim, Go), claim
+    assert isinstance(claim, ClaimGranted), claim
     return claim
 
 
@@ -112,8 +112,8 @@ async def test_of_many_claims_one_goes(ledger, ada, clock):
 
     claims = await asyncio.gather(*(ledger.claim(step(1), worker=f"w{1 + n % 2}", now_ms=now) for n in range(20)))
 
-    assert sum(isinstance(c, Go) for c in claims) == 1
-    assert {c.why for c in claims if isinstance(c, No)} == {"in hand"}
+    assert sum(isinstance(c, ClaimGranted) for c in claims) == 1
+    assert {c.why for c in claims if isinstance(c, ClaimRefused)} == {"in hand"}
 
 
 async def test_a_dead_workers_claim_is_taken_over_with_the_same_bytes_and_its_late_settle_is_refused(
@@ -131,7 +131,7 @@ async def test_a_dead_workers_claim_is_taken_over_with_the_same_bytes_and_its_la
     assert taken.doubt
     assert taken.first_ms == now
     assert not await ledger.settle(lost, "accepted", "re_1", now_ms=now + 6_000)
-    assert isinstance(await ledger.freeze(lost, "other", now_ms=now), No)
+    assert isinstance(await ledger.freeze(lost, "other", now_ms=now), ClaimRefused)
     assert await ledger.settle(taken, "accepted", "re_1", now_ms=now + 6_000)
 
 
@@ -149,8 +149,8 @@ async def test_what_met_its_fate_is_never_claimed_again(ledger, ada, clock):
     await enrolled(ledger, ada, now)
     await send(ledger, 1, now)
 
-    assert await ledger.claim(step(1), worker="w2", now_ms=now) == No("already", "accepted")
-    assert (await ledger.enrollment(ADA)).fate_of(1) == (Fate.ACCEPTED, "re_1")
+    assert await ledger.claim(step(1), worker="w2", now_ms=now) == ClaimRefused("already", "accepted")
+    assert (await ledger.enrollment(ADA)).fate_of(1) == (DeliveryStatus.ACCEPTED, "re_1")
 
 
 async def test_a_retry_counts_a_hold_does_not(ledger, ada, clock):
@@ -210,7 +210,7 @@ async def test_who_unsubscribes_gets_no_more_and_leaves_nothing_in_the_schedule(
 
     known = await ledger.enrollment(ADA)
     assert (known.status, known.exit_reason) == (Status.EXITED, ExitReason.UNSUBSCRIBED)
-    assert known.fate_of(2) == (Fate.SKIPPED, "unsubscribed")
+    assert known.fate_of(2) == (DeliveryStatus.SKIPPED, "unsubscribed")
     assert await ledger.client.zcard(keys.delayed("send")) == 0
     assert (await ledger.claim(step(2), worker="w1", now_ms=now + 24 * HOUR_MS)).why == "exited"
     assert await ledger.client.hget(keys.COUNTS, "exited") == b"1"
@@ -222,7 +222,7 @@ async def test_who_unsubscribes_while_a_mail_is_rendered_does_not_get_it(ledger,
     claim = await go(ledger, 1, now)
     await ledger.unsubscribe(ADA, mark=ledger.mark("ada@example.org"), now_ms=now)
 
-    assert await ledger.freeze(claim, "mail", now_ms=now) == No("exited", "unsubscribed")
+    assert await ledger.freeze(claim, "mail", now_ms=now) == ClaimRefused("exited", "unsubscribed")
 
 
 async def test_a_suppressed_address_is_not_written_to_by_another_campaign(ledger, ada, clock):
@@ -230,7 +230,7 @@ async def test_a_suppressed_address_is_not_written_to_by_another_campaign(ledger
     await ledger.client.hset(keys.SUPPRESSED, ledger.mark("ada@example.org"), f"complained {now}")
     await enrolled(ledger, ada, now)
 
-    assert await ledger.claim(step(1), worker="w1", now_ms=now) == No("exited", "complained")
+    assert await ledger.claim(step(1), worker="w1", now_ms=now) == ClaimRefused("exited", "complained")
     assert (await ledger.enrollment(ADA)).exit_reason == ExitReason.COMPLAINED
 
 
@@ -251,14 +251,14 @@ async def test_trouble_of_three_people_holds_everybody_and_one_probe_finds_out(l
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     for whose in ("a", "b", "a"):
-        assert await ledger.trouble("resend", whose=whose, reason="503", everybodys=False, now_ms=now) is None
-    trouble = await ledger.trouble("resend", whose="c", reason="503", everybodys=False, now_ms=now)
+        assert await ledger.trouble("resend", whose=whose, reason="503", provider_wide=False, now_ms=now) is None
+    trouble = await ledger.trouble("resend", whose="c", reason="503", provider_wide=False, now_ms=now)
 
     until = now + 1_000
     assert trouble == Trouble(until, "opened")
-    assert await ledger.claim(step(1), worker="w1", now_ms=now) == No("held", "503", until + 1_000)
+    assert await ledger.claim(step(1), worker="w1", now_ms=now) == ClaimRefused("held", "503", until + 1_000)
     probe = await go(ledger, 1, until)
-    again = await ledger.trouble("resend", whose="a", reason="503", everybodys=False, now_ms=until)
+    again = await ledger.trouble("resend", whose="a", reason="503", provider_wide=False, now_ms=until)
     assert again == Trouble(until + 2_000, "")
     await ledger.settle(probe, "hold", "503", now_ms=until, due_ms=until + 2_000)
     await send(ledger, 1, until + 2_000)
@@ -322,7 +322,7 @@ async def test_a_dead_letter_waits_for_ever_and_can_be_replayed_once(ledger, ada
     claim = await go(ledger, 1, now)
     await ledger.freeze(claim, "mail", now_ms=now)
     await ledger.settle(claim, "dead", "422 invalid `to`", now_ms=now)
-    assert (await ledger.enrollment(ADA)).fate_of(1) == (Fate.DEAD, "422 invalid `to`")
+    assert (await ledger.enrollment(ADA)).fate_of(1) == (DeliveryStatus.DEAD, "422 invalid `to`")
 
     assert await ledger.replay(step(1), now_ms=now, fresh=False)
     assert not await ledger.replay(step(1), now_ms=now, fresh=False)
@@ -339,7 +339,7 @@ async def test_a_delivery_that_kills_its_worker_three_times_is_set_aside_with_wh
 
     answer = await ledger.claim(step(1), worker="w2", now_ms=now + 183_000)
     assert (answer.why, answer.detail) == ("dead", "killed its worker 3 times; it may have been accepted all the same")
-    assert (await ledger.enrollment(ADA)).fate_of(1)[0] is Fate.DEAD
+    assert (await ledger.enrollment(ADA)).fate_of(1)[0] is DeliveryStatus.DEAD
     assert await ledger.client.zscore(keys.DEAD, step(1)) is not None
     await send(ledger, 2, now + 24 * HOUR_MS)
 
@@ -387,4 +387,4 @@ async def test_a_worker_that_has_a_mail_in_hand_writes_down_its_fate_also_for_wh
 
     assert (await ledger.claim(step(1), worker="w2", now_ms=now + 5_000)).why == "in hand"
     assert await ledger.settle(claim, "accepted", "re_1", now_ms=now + 5_000)
-    assert (await ledger.enrollment(ADA)).fate_of(1) == (Fate.ACCEPTED, "re_1")
+    assert (await ledger.enrollment(ADA)).fate_of(1) == (DeliveryStatus.ACCEPTED, "re_1")

@@ -48,7 +48,7 @@ async def test_a_worker_lives_while_it_was_heard_of_within_four_seconds(ledger: 
 @pytest.mark.parametrize("provider", ["resend", "notion", "calcom"])
 async def test_each_provider_in_trouble_is_named(ledger: Ledger, clock: VirtualClock, provider: str):
     now = clock.now_ms()
-    await ledger.trouble(provider, whose="a", reason="503", everybodys=True, now_ms=now)
+    await ledger.trouble(provider, whose="a", reason="503", provider_wide=True, now_ms=now)
 
     assert list((await counts(ledger, now_ms=now)).circuits) == [provider]
 
@@ -106,6 +106,6 @@ async def test_an_account_tells_that_everybody_waits(ledger: Ledger, clock: Virt
     elif why == "the queue is paused":
         await ledger.client.sadd(keys.PAUSED_QUEUES, "send")
     else:
-        await ledger.trouble("resend", whose="a", reason="503", everybodys=True, now_ms=now)
+        await ledger.trouble("resend", whose="a", reason="503", provider_wide=True, now_ms=now)
 
     assert (await account(ledger, RULES, now_ms=now)).is_waiting

@@ -5,11 +5,11 @@ from __future__ import annotations
 import redis.asyncio
 from prometheus_client import REGISTRY
 
-from actors.gauges import refresh
+from actors.upkeep.gauges import refresh
 from common.ledger import keys
 from common.ledger.figures import read_figures
 from common.ledger.ledger import Ledger
-from common.store import connect_async
+from common.store.clients import connect_async
 
 MINUTE_MS = 60_000
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from common.ledger import keys
-from common.store import connect
+from common.store.clients import connect
 from services.cli.main import main
 
 MINUTE_MS = 60_000

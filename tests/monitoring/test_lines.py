@@ -13,7 +13,7 @@ from functools import cache
 
 import pytest
 
-from common.masking import PRIVATE_KEYS
+from common.observability.redaction import PRIVATE_KEYS
 from tests.monitoring.shipper import Entry, shipped
 from tests.tidy.house import ROOT
 from tests.tidy.test_docs_operations import HOLDS, OUTCOMES, PAGE, is_logging
@@ -27,7 +27,7 @@ _FIELDS = (
 )
 FIELDS = frozenset(_FIELDS.split())
 """What a line may tell beside its event. Before a name is added: can its value be a person's name, address or words?"""
-MADE_OF_OUTCOMES = {"actors/alerts.py", "actors/send.py"}
+MADE_OF_OUTCOMES = {"actors/alerts.py", "actors/sending/send.py"}
 """Where an event's name is put together, from words of the code; the documented ones are `HOLDS` and `OUTCOMES`."""
 ADA = (
     "Ada <ada.lovelace@people.example>, https://advent.test/unsubscribe/a-token-of-hers, whsec_c2VjcmV0, re_12345678ab"
@@ -62,7 +62,7 @@ _LEVELS = {"exception": "error"}
 
 _SPEAK = """
 import json, logging, sys
-from common.logs import get_logger, setup_logs
+from common.observability.logs import get_logger, setup_logs
 setup_logs("worker")
 for level, event, fields in json.load(sys.stdin):
     try:

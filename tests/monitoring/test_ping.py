@@ -9,7 +9,7 @@ import pytest
 import redis.asyncio
 from aiohttp import web
 
-from actors.ping import ping
+from actors.upkeep.healthcheck_ping import ping
 from common.ledger import keys
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import Pause, pause

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from common import metrics
+from common.observability import metrics
 from tests.monitoring.tools import PROMETHEUS, RULES, run
 from tests.tidy.house import ROOT
 from tests.tidy.test_docs_operations import exposed

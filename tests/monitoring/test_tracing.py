@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from common import tracing
+from common.observability import tracing
 
 ADA, BORIS = "enr_aaaaaaaaaaaaaaaa", "enr_bbbbbbbbbbbbbbbb"
 
@@ -21,7 +21,7 @@ def spans() -> Iterator[Any]:
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-    from common.tracing_sdk import Tracer
+    from common.observability.tracing_sdk import Tracer
 
     exporter = InMemorySpanExporter()
     with tracing.using(Tracer("test", SimpleSpanProcessor(exporter))):
@@ -45,7 +45,7 @@ def test_the_signup_and_a_job_eleven_days_later_are_one_trace(spans: Any) -> Non
 
 
 def test_another_process_that_knows_only_the_id_draws_the_same_trace() -> None:
-    say = f"from common.tracing import trace_id; print(trace_id('{ADA}'))"
+    say = f"from common.observability.tracing import trace_id; print(trace_id('{ADA}'))"
 
     assert tracing.trace_id(ADA) == subprocess.check_output([sys.executable, "-c", say], text=True).strip()
 
@@ -93,7 +93,7 @@ def test_a_job_of_nobody_has_no_span(spans: Any) -> None:
 
 def test_nothing_of_opentelemetry_is_imported_unless_it_is_wanted() -> None:
     say = (
-        "import sys; from common.tracing import traced, hop, answered\n"
+        "import sys; from common.observability.tracing import traced, hop, answered\n"
         "with traced('worker'), hop('send', 'enr_a'): answered('signup', 'enr_a', 'accepted', 0.1)\n"
         "print([name for name in sys.modules if name.startswith('opentelemetry')])"
     )

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.mutants.planted import MUTANTS, Mutant
-from tests.mutants.running import HOUSE, Copy, Verdict
+from tests.mutants.running import HOUSE, Copy, Decision
 
 _MEMORY = HOUSE / ".venv" / "mutants.json"
 """Which test noticed which fault last time, so that it is asked first."""
@@ -35,7 +35,7 @@ def main() -> int:
     return 1 if missed or unsound else 0
 
 
-def _all(mutants: list[Mutant], jobs: int) -> tuple[list[Verdict], set[str]]:
+def _all(mutants: list[Mutant], jobs: int) -> tuple[list[Decision], set[str]]:
     with tempfile.TemporaryDirectory(prefix="advent-mutants-") as folder:
         before = _remembered()
         all_copies = [Copy(Path(folder) / str(number), before) for number in range(jobs)]
@@ -43,7 +43,7 @@ def _all(mutants: list[Mutant], jobs: int) -> tuple[list[Verdict], set[str]]:
         for copy in all_copies:
             copies.put(copy)
 
-        def try_out(mutant: Mutant) -> Verdict:
+        def try_out(mutant: Mutant) -> Decision:
             copy = copies.get()
             try:
                 verdict = copy.try_out(mutant)
@@ -65,7 +65,7 @@ def _remembered() -> dict[str, str]:
     return dict(json.loads(_MEMORY.read_text())) if _MEMORY.exists() else {}
 
 
-def _remember(before: dict[str, str], verdicts: list[Verdict]) -> None:
+def _remember(before: dict[str, str], verdicts: list[Decision]) -> None:
     found_by = {str(verdict.mutant): verdict.by for verdict in verdicts if verdict.is_certain}
     if _MEMORY.parent.is_dir():
         _MEMORY.write_text(json.dumps(before | found_by, indent=1))

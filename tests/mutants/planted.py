@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LEDGER = "common/ledger/scripts"
-BROKER = "common/broker_scripts"
-PROVIDERS = "common/providers/scripts"
+BROKER = "common/queue/lua"
+PROVIDERS = "common/providers"
 
 
 @dataclass(frozen=True)
@@ -593,12 +593,12 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(BROKER, "takeover", '        redis.call("ZREM", heartbeats, worker)\n'),
     Mutant(BROKER, "takeover", "return a.at < b.at or", "return a.at > b.at or"),
     Mutant(BROKER, "takeover", '    redis.call("HDEL", KEYS[1] .. ":__takeovers__." .. queue, message.id)\n'),
-    # providers: budget, guard
+    # providers: budget, creation_guard
     Mutant(PROVIDERS, "budget", "math.max(instant, hold, oldest + window)", "math.max(instant, hold)"),
     Mutant(PROVIDERS, "budget", "math.max(instant, hold, oldest + window)", "math.max(instant, oldest + window)"),
     Mutant(PROVIDERS, "budget", "if slot - instant > wait_most then", "if false then"),
     Mutant(PROVIDERS, "budget", "if instant > field('hold') then", "if true then"),
-    Mutant(PROVIDERS, "guard", "if page then", "if false then"),
-    Mutant(PROVIDERS, "guard", "attempted and ready > now and", "false and"),
-    Mutant(PROVIDERS, "guard", "attempted and '1' or '0'", "'0'"),
+    Mutant(PROVIDERS, "notion/creation_guard", "if page then", "if false then"),
+    Mutant(PROVIDERS, "notion/creation_guard", "attempted and ready > now and", "false and"),
+    Mutant(PROVIDERS, "notion/creation_guard", "attempted and '1' or '0'", "'0'"),
 )

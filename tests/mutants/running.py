@@ -64,7 +64,7 @@ FIRST: dict[str, Stage] = {
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Decision:
     """`by`: the first test that noticed; empty when none did. `stale`: there was nothing to take away."""
 
     mutant: Mutant
@@ -95,17 +95,17 @@ class Copy:
     def end(self) -> None:
         self._warm.end()
 
-    def try_out(self, mutant: Mutant) -> Verdict:
+    def try_out(self, mutant: Mutant) -> Decision:
         if (self.folder / mutant.file).read_text().count(mutant.was) != 1:
-            return Verdict(mutant, "", stale=True)
+            return Decision(mutant, "", stale=True)
         before = (self._before[str(mutant)],) if str(mutant) in self._before else ()
         first = FIRST.get(mutant.script, ("tests/ledger/test_transitions.py",) if mutant.folder == LEDGER else ())
         for stage in (*filter(None, [before, first]), *STAGES[mutant.folder]):
             if self._is_sound(stage):
                 with self._broken(mutant):
                     if by := self._warm.noticed(stage):
-                        return Verdict(mutant, by)
-        return Verdict(mutant, "")
+                        return Decision(mutant, by)
+        return Decision(mutant, "")
 
     def _is_sound(self, stage: Stage) -> bool:
         """Tests that fail without any fault tell nothing; `unsound` says which."""

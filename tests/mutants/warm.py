@@ -18,9 +18,10 @@ from typing import TextIO
 
 import pytest
 
-from common import queue_scripts
 from common.ledger import scripts
-from common.providers import budget, guard
+from common.providers import budget
+from common.providers.notion import creation_guard as guard
+from common.queue import lua_broker as queue_scripts
 from tests.mutants.planted import BROKER, PROVIDERS
 
 TOO_LONG = " (in too long a time)"
@@ -99,7 +100,7 @@ def _read_scripts_again() -> None:
     for name in queue_scripts.SCRIPTS:
         queue_scripts.SCRIPTS[name] = Path(BROKER, f"{name}.lua").read_text()
     budget._SCRIPT = Path(PROVIDERS, "budget.lua").read_text()
-    guard._SCRIPT = Path(PROVIDERS, "guard.lua").read_text()
+    guard._SCRIPT = Path(PROVIDERS, "notion/creation_guard.lua").read_text()
     scripts.load.cache_clear()
 
 

@@ -165,7 +165,7 @@ async def test_no_window_ever_holds_more_than_the_budget(
         with contextlib.suppress(Throttled):
             await worker.take()
 
-    instants = [instant for worker in workers for instant in worker.left]
+    instants = [utc_datetime for worker in workers for utc_datetime in worker.left]
     assert len(instants) > 20
     assert most_in_any(window_ms, instants) <= capacity
 

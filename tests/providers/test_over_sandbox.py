@@ -14,16 +14,16 @@ from aiohttp.test_utils import TestServer
 
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
-from common.domain.delivery import Fate, Record
+from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import enrollment_id
 from common.domain.mail import Mail
 from common.domain.segment import Segment
 from common.errors import Ambiguous, Misconfigured, Permanent
 from common.providers.budget import Unlimited
-from common.providers.guard import StoreCreateGuard
-from common.providers.notion import NotionMirror
-from common.providers.resend import ResendMailer
+from common.providers.notion.creation_guard import StoreCreateGuard
+from common.providers.notion.mirror import NotionMirror
+from common.providers.resend.mailer import ResendMailer
 from services.sandbox.app import build_app
 from services.sandbox.ids import API_KEY, CONTACT_DATABASE_ID, NOTION_TOKEN, SENDING_KEY, SEQUENCE_DATABASE_ID
 from services.sandbox.state import open_sandbox
@@ -139,7 +139,7 @@ async def test_a_person_has_one_row_in_each_database_from_signup_to_the_end(prov
     await columns.fix(mirror)
     ada = replace(ADA, pages=await mirror.show(ADA))
 
-    record = Record(fate=Fate.ACCEPTED, at_ms=NOW_MS, attempts=1, detail="id", sent_ms=NOW_MS + 456)
+    record = Record(fate=DeliveryStatus.ACCEPTED, at_ms=NOW_MS, attempts=1, detail="id", sent_ms=NOW_MS + 456)
     ada = replace(ada, records={1: record}, status=Status.EXITED, exit_reason=ExitReason.UNSUBSCRIBED)
     await mirror.show(ada)
 

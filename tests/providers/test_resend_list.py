@@ -7,7 +7,7 @@ import pytest
 from common.domain.mail import AcceptedMail
 from common.errors import Throttled
 from common.providers.budget import Unlimited
-from common.providers.resend_list import Listing, Page
+from common.providers.resend.sent_list import Listing, Page
 
 
 class Resend:

@@ -11,17 +11,17 @@ import pytest
 import redis.asyncio
 from aiohttp.test_utils import TestServer
 
-from actors.audit import audit
-from actors.rebuild import Summary, rebuild
-from actors.reconcile_bookings import reconcile_bookings
+from actors.upkeep.audit import audit
+from actors.upkeep.booking_sync import reconcile_bookings
+from actors.upkeep.rebuild import Summary, rebuild
 from common.campaigns.loader import load_campaign
 from common.clock import VirtualClock, iso
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
 from common.providers.budget import Unlimited
 from common.providers.build import Providers, build_providers
-from common.providers.notion_rows import SequenceRows
-from common.settings import Settings
+from common.providers.notion.rows import SequenceRows
+from common.settings.settings import Settings
 from common.world import World
 from services.sandbox.app import build_app
 from services.sandbox.ids import (

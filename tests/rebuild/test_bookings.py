@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.domain.ids import booking_id, enrollment_id
 from common.ledger import booking_views, views
 from tests import columns
@@ -65,7 +65,7 @@ async def test_a_reminder_whose_hour_passed_before_the_call_was_found_again_is_s
     assert await reminded(house, BORIS) == [(24, "72h"), (94, "2h")]
     [call] = [call async for call in booking_views.calls(house.world.ledger, _id(BORIS))]
     fates = {name.partition("/")[2]: (record.fate, record.detail) for name, record in call.reminders.items()}
-    assert fates["72h"] == fates["24h"] == (Fate.SKIPPED, "its hour had passed")
+    assert fates["72h"] == fates["24h"] == (DeliveryStatus.SKIPPED, "its hour had passed")
 
 
 async def test_a_call_that_was_cancelled_meanwhile_does_not_come_back(house: House, start_ms):

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from actors.beside import Beside
-from actors.first_start import FirstStart
+from actors.background import BackgroundTasks
+from actors.upkeep.bootstrap import FirstStart
 from common.domain.ids import enrollment_id
 from common.ledger import keys
 from tests.rebuild.conftest import House
@@ -136,7 +136,7 @@ async def test_the_one_who_died_over_it_is_succeeded(house: House, ada, starts):
 @pytest.fixture
 async def looking():
     """A worker keeps looking until the test is over."""
-    beside = Beside()
+    beside = BackgroundTasks()
     yield lambda first: beside.begin([first.keep_looking()])
     await beside.end()
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from actors.dead_letters import Way, plan
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import enrollment_id
 from common.ledger import keys, views
@@ -101,7 +101,7 @@ async def test_what_the_provider_accepted_and_notion_does_not_show_is_found_in_i
 
     assert summary.found == 2
     record = (await house.record(ada)).records[3]
-    assert record.fate is Fate.ACCEPTED
+    assert record.fate is DeliveryStatus.ACCEPTED
     assert record.detail == [m["id"] for m in await house.ask("GET", "/inbox.json")][2]
     await house.until(300)
     assert await house.inbox(ada) == STEPS

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from common.campaigns.loader import load_campaign
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
-from common.domain.delivery import Fate
-from common.settings import Settings
+from common.domain.delivery import DeliveryStatus
+from common.settings.settings import Settings
 from services.cli.main import advent
 from services.sandbox.invariants import INVARIANTS, Played, violations
 from services.sandbox.rehearsal import rehearse
@@ -73,7 +73,8 @@ async def test_each_invariant_sees_what_it_is_for(played: Played):
         replace(played, minimum_gap_ms=100 * 24 * 3_600_000),
         replace(played, enrollments=[replace(ada, revision=ada.revision + 1)]),
         replace(
-            played, enrollments=[replace(ada, records=records | {3: replace(records[3], fate=Fate.DEAD, detail="")})]
+            played,
+            enrollments=[replace(ada, records=records | {3: replace(records[3], fate=DeliveryStatus.DEAD, detail="")})],
         ),
     ]
     told = {line.split(":")[0] for each in broken for line in violations(each)}

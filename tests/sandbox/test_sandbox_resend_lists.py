@@ -10,7 +10,7 @@ import pytest
 import resend
 from resend.exceptions import ResendError
 
-from common.clock import instant
+from common.clock import utc_datetime
 from tests.sandbox.mails import event_of, send, to_ada
 from tests.sandbox.running import Running
 
@@ -76,7 +76,7 @@ async def test_a_strict_batch_is_all_or_nothing_and_a_permissive_one_says_what_i
 async def test_a_scheduled_mail_waits_can_be_moved_and_cancelled(run: Running) -> None:
     mail_id = await send(to_ada(scheduled_at="in 1 hour"))
     assert (await resend.Emails.get_async(mail_id))["last_event"] == "scheduled"
-    later = instant(run.clock.now_ms() + 2 * HOUR_MS).isoformat()
+    later = utc_datetime(run.clock.now_ms() + 2 * HOUR_MS).isoformat()
     await resend.Emails.update_async({"id": mail_id, "scheduled_at": later})
     run.clock.advance(HOUR_MS)
     assert (await resend.Emails.get_async(mail_id))["last_event"] == "scheduled"

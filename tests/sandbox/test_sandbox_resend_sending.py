@@ -8,7 +8,7 @@ import pytest
 import resend
 from resend.exceptions import RateLimitError
 
-from common.clock import instant
+from common.clock import utc_datetime
 from tests.sandbox.mails import refusal, send, to_ada
 from tests.sandbox.running import Running
 
@@ -23,7 +23,7 @@ async def test_a_mail_is_accepted_and_reads_back_as_it_was_sent(run: Running) ->
     assert (read["to"], read["from"]) == (["Ada@Salon.example"], "Advent <hello@advent.example>")
     assert (read["html"], read["text"]) == ("<h1>Hello Zoë</h1><p>Seven &amp; more</p>", "Hello Zoë")
     assert read["message_id"] == f"<{mail_id}@advent.example>"
-    assert read["created_at"].startswith(f"{instant(run.clock.now_ms()):%Y-%m-%d %H:%M:%S}.")
+    assert read["created_at"].startswith(f"{utc_datetime(run.clock.now_ms()):%Y-%m-%d %H:%M:%S}.")
     assert read["created_at"].endswith("+00")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from common.folders import unusable
+from common.path_errors import unusable
 
 
 def full_database() -> sqlite3.OperationalError:

@@ -5,13 +5,13 @@ import textwrap
 
 import pytest
 
-from common.masking import MASK, mask_text, masked
+from common.observability.redaction import MASK, mask_text, masked
 
 PRELUDE = """
     import logging, warnings
-    from common.logs import bound, get_logger, setup_logs
-    from common.settings import Settings
-    log = get_logger("actors.send")
+    from common.observability.logs import bound, get_logger, setup_logs
+    from common.settings.settings import Settings
+    log = get_logger("actors.sending.send")
     setup_logs("worker", Settings(log_level={level!r}))
 """
 

@@ -2,8 +2,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from common.made_secrets import with_made_secrets
-from common.settings import Settings, SettingsError
+from common.settings.generated_secrets import with_made_secrets
+from common.settings.settings import Settings, SettingsError
 
 
 def test_what_was_not_given_is_made_once_and_kept(tmp_path):

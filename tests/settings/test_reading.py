@@ -1,6 +1,6 @@
 import pytest
 
-from common.settings import SETTING_NAMES, Settings, SettingsError, load_settings
+from common.settings.settings import SETTING_NAMES, Settings, SettingsError, load_settings
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 

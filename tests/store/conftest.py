@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from common.store import EmbeddedStore, connect
+from common.store.clients import connect
+from common.store.embedded import EmbeddedStore
 from tests.acceptance.conftest import place, places, pytest_runtest_makereport  # noqa: F401 -- fixtures
 from tests.gateway.conftest import folder, opens, own_store  # noqa: F401 -- fixtures
 

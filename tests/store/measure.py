@@ -23,7 +23,8 @@ from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
 from common.ledger import keys
 from common.ledger.ledger import Ledger
-from common.store import EmbeddedStore, connect, connect_async
+from common.store.clients import connect, connect_async
+from common.store.embedded import EmbeddedStore
 from tests.store.watched import watched
 
 WRITERS = 8

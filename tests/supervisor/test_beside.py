@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from common.settings import Settings, load_settings
+from common.settings.settings import Settings, load_settings
 from services.supervisor import house
 from services.supervisor.beside import adopted, differences, shared
 from services.supervisor.house import House, Running

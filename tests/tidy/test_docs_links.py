@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from common.settings import SETTING_NAMES
+from common.settings.settings import SETTING_NAMES
 from services.cli.dead import command as dead
 from tests.tidy.house import ROOT, documents
 

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from common.settings import SETTING_NAMES, Settings
+from common.settings.settings import SETTING_NAMES, Settings
 from services.cli.main import COMMANDS
 from tests.tidy.house import ROOT, documents
 
@@ -77,7 +77,7 @@ def code_of(page):
 
 
 def is_metric(name):
-    from common import metrics
+    from common.observability import metrics
 
     found = [value._name for value in vars(metrics).values() if hasattr(value, "_name")]
     suffixes = ("", "_total", "_count", "_sum", "_bucket", "_created")

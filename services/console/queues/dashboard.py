@@ -16,10 +16,10 @@ import jinja2
 from aiohttp import web
 from dramatiq.common import dq_name, xq_name
 
-from common.broker import DurableRedisBroker
 from common.ledger.views import QUEUES
-from common.messages import QUEUE_NAMESPACE
-from common.store_clients import connect
+from common.queue.broker import DurableRedisBroker
+from common.queue.job import QUEUE_NAMESPACE
+from common.store.clients import connect
 from services.console.desk import DESK
 from services.console.queues.wsgi import WsgiApp, answer_of
 from services.console.replies import page, problem, see

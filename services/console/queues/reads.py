@@ -19,9 +19,9 @@ from dramatiq.errors import DecodeError
 from dramatiq.message import Message
 from dramatiq_dashboard.interface import Job, RedisInterface, Worker
 
-from common.messages import QUEUE_NAMESPACE
-from common.messages import Job as Waiting
-from common.queue_scripts import ScriptedRedisBroker
+from common.queue.job import QUEUE_NAMESPACE
+from common.queue.job import Job as Waiting
+from common.queue.lua_broker import ScriptedRedisBroker
 
 PAGE = 300
 
@@ -99,11 +99,11 @@ def make_uri(prefix: str) -> Any:
     return uri
 
 
-def timeago(instant: datetime) -> str:
+def timeago(utc_datetime: datetime) -> str:
     """`3m ago`, `in 2h`, `unknown`; the dashboard's own reads the clock in a way that Python gives up."""
-    if instant == _UNKNOWN:
+    if utc_datetime == _UNKNOWN:
         return "unknown"
-    seconds = (datetime.now(UTC).replace(tzinfo=None) - instant).total_seconds()  # noqa: TID251 -- a page for eyes
+    seconds = (datetime.now(UTC).replace(tzinfo=None) - utc_datetime).total_seconds()  # noqa: TID251 -- a page for eyes
     apart = abs(seconds)
     size, unit = next(((size, unit) for size, unit in _UNITS if apart >= size), (1, "s"))
     told = f"{apart / size:.0f}{unit}"

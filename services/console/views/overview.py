@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from common.clock import iso
-from common.domain.delivery import Fate
+from common.domain.delivery import DeliveryStatus
 from common.ledger.answers import Counts, DeadLetter
 from services.console.desk import DESK, Desk
 from services.console.evidence import Known
@@ -128,7 +128,7 @@ def _letter(letter: DeadLetter) -> dict[str, Any]:
 
 
 def _sent(counts: Counts) -> int:
-    return sum(counts.deliveries.get(fate.value, 0) for fate in Fate if fate.is_sent)
+    return sum(counts.deliveries.get(fate.value, 0) for fate in DeliveryStatus if fate.is_sent)
 
 
 def _rates(desk: Desk) -> dict[str, str]:

@@ -8,11 +8,11 @@ from typing import Any
 
 from aiohttp import web
 
-from common import metrics
 from common.clock import iso
 from common.domain.booking import BookingEvent, BookingKind
 from common.domain.ids import booking_id
 from common.ledger.bookings import BookingAnswer
+from common.observability import metrics
 from services.gateway.body import read_body
 from services.gateway.door import DOOR, Door
 from services.gateway.events import BookingReceived

@@ -8,12 +8,12 @@ from typing import Any
 
 from aiohttp import web
 
-from common import metrics
 from common.clock import iso
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import is_reminder
 from common.ledger.feedback import FeedbackAnswer
-from common.logs import get_logger
+from common.observability import metrics
+from common.observability.logs import get_logger
 from services.gateway.body import read_body
 from services.gateway.door import DOOR, Door
 from services.gateway.events import FeedbackReceived

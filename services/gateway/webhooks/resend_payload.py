@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import BookingId, DeliveryId, EnrollmentId, is_enrollment_id, reminder_delivery_id
-from common.masking import mask_text
+from common.observability.redaction import mask_text
 from services.gateway.problem import FieldError, Problem
 from services.gateway.replies import Ignored
 from services.gateway.webhooks import lenient

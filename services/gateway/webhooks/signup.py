@@ -10,10 +10,10 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from common import metrics
 from common.clock import iso
 from common.domain.contact import Assessment
 from common.ledger.answers import Acceptance
+from common.observability import metrics
 from services.gateway.body import read_body, require_json
 from services.gateway.door import DOOR, Door
 from services.gateway.events import SignupReceived

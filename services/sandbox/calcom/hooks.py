@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 
 from common.clock import iso
-from common.logs import get_logger
+from common.observability.logs import get_logger
 from services.sandbox.calcom.bookings import Row, length_of
 from services.sandbox.state import Sandbox
 
@@ -35,7 +35,7 @@ async def post(sandbox: Sandbox, trigger: str, row: Row, **more: Any) -> int | N
         ):
             return answer.status
     except (aiohttp.ClientError, TimeoutError) as failure:
-        log.warning("webhook_not_taken", webhook_id=row["uid"], failure=type(failure).__name__)
+        log.warning("notification_failed", webhook_id=row["uid"], failure=type(failure).__name__)
         return None
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from common.clock import instant
+from common.clock import utc_datetime
 from services.sandbox.notion.dates import span
 
 Comparison = Callable[[Any, Any, int], bool]
@@ -62,7 +62,7 @@ def _within(days_from: int, days_to: int) -> Comparison:
     def compare(value: Any, operand: Any, now_ms: int) -> bool:
         if value is None:
             return False
-        now = instant(now_ms)
+        now = utc_datetime(now_ms)
         return now + timedelta(days=days_from) <= span(value)[0] <= now + timedelta(days=days_to)
 
     return compare
@@ -71,7 +71,7 @@ def _within(days_from: int, days_to: int) -> Comparison:
 def _this_week(value: Any, operand: Any, now_ms: int) -> bool:
     if value is None:
         return False
-    today = instant(now_ms).date()
+    today = utc_datetime(now_ms).date()
     monday = today - timedelta(days=today.weekday())
     return monday <= span(value)[0].date() < monday + timedelta(days=7)
 

@@ -7,7 +7,7 @@ import asyncio
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from common.logs import get_logger
+from common.observability.logs import get_logger
 from services.sandbox.faults import DROPPED, WORK_SECONDS
 from services.sandbox.notion.errors import NotionProblem, invalid
 from services.sandbox.state import Sandbox

@@ -6,7 +6,7 @@ import re
 from collections.abc import Container
 from typing import Any
 
-from common.clock import instant
+from common.clock import utc_datetime
 from services.sandbox.ids import BOT_ID, PARENT_PAGE_ID, WORKSPACE_ID
 from services.sandbox.notion.records import Column, Database, Option, Page, Source, encoded
 
@@ -44,7 +44,7 @@ def cell(column: Column, page: Page) -> dict[str, Any]:
 
 
 def database(database: Database, sources: list[Source]) -> dict[str, Any]:
-    created = instant(database.created_ms).isoformat(timespec="milliseconds")
+    created = utc_datetime(database.created_ms).isoformat(timespec="milliseconds")
     return {
         "object": "database",
         "id": database.id,
@@ -191,7 +191,7 @@ def _page_url(page: Page, source: Source) -> str:
 
 def _minute(ms: int) -> str:
     """Notion cuts the seconds off: two writes of one minute cannot be put in order by these."""
-    return f"{instant(ms):%Y-%m-%dT%H:%M}:00.000Z"
+    return f"{utc_datetime(ms):%Y-%m-%dT%H:%M}:00.000Z"
 
 
 def _bot() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 from aiohttp import web
 
-from common.clock import instant
+from common.clock import utc_datetime
 
 FOLDER = Path(__file__).parent.parent
 STATIC = FOLDER / "static"
@@ -53,12 +53,12 @@ def mail_frame(html: str) -> web.Response:
 
 
 def clock_time(ms: int) -> str:
-    return f"{instant(ms):%H:%M:%S}"
+    return f"{utc_datetime(ms):%H:%M:%S}"
 
 
 def day(ms: int, now_ms: int) -> str:
     """`today`, `yesterday`, or `24 Nov`: UTC, as everything here."""
-    that, today = instant(ms).date(), instant(now_ms).date()
+    that, today = utc_datetime(ms).date(), utc_datetime(now_ms).date()
     if that == today:
         return "today"
     return "yesterday" if that == today - timedelta(days=1) else f"{that.day} {that:%b}"

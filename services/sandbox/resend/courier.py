@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 from aiohttp import web
 
-from common.logs import get_logger
+from common.observability.logs import get_logger
 from services.sandbox.resend.delivery import Delivery
 from services.sandbox.resend.hooks import Hooks
 from services.sandbox.state import Sandbox

@@ -7,8 +7,8 @@ import asyncio
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from common.clock import instant
-from common.logs import get_logger
+from common.clock import utc_datetime
+from common.observability.logs import get_logger
 from services.sandbox.budget import Reading
 from services.sandbox.faults import DROPPED, WORK_SECONDS
 from services.sandbox.resend.errors import MESSAGES, ResendProblem
@@ -114,7 +114,7 @@ def _check_key(request: web.Request, sandbox: Sandbox) -> None:
 
 
 def _check_quotas(sandbox: Sandbox, mails: Mails) -> None:
-    now = instant(sandbox.clock.now_ms())
+    now = utc_datetime(sandbox.clock.now_ms())
     day = now.replace(hour=0, minute=0, second=0, microsecond=0)
     quotas = {
         "daily_quota_exceeded": (sandbox.dials.resend_daily_quota, day),

@@ -13,8 +13,8 @@ from typing import Any
 import aiohttp
 from standardwebhooks import Webhook
 
-from common.clock import instant, iso
-from common.logs import get_logger
+from common.clock import iso, utc_datetime
+from common.observability.logs import get_logger
 from services.sandbox.ids import new_id
 from services.sandbox.resend.mails import AcceptedMail
 from services.sandbox.state import Sandbox
@@ -77,11 +77,11 @@ class Hooks:
                 allow_redirects=False,
             )
         except (aiohttp.ClientError, TimeoutError) as failure:
-            log.warning("webhook_not_taken", webhook_id=hook_id, failure=type(failure).__name__)
+            log.warning("notification_failed", webhook_id=hook_id, failure=type(failure).__name__)
             return False
         async with answer:
             if not answer.ok:
-                log.warning("webhook_not_taken", webhook_id=hook_id, status=answer.status)
+                log.warning("notification_failed", webhook_id=hook_id, status=answer.status)
             return answer.ok
 
     def _signature(self, hook_id: str, body: str) -> dict[str, str]:
@@ -89,7 +89,7 @@ class Hooks:
         if secret is None:
             return {"svix-id": hook_id}
         # The receiver compares with its own clock, so the sandbox's offset must not show here.
-        now = instant(self._sandbox.clock.base_ms())
+        now = utc_datetime(self._sandbox.clock.base_ms())
         signer = Webhook(WRONG_SECRET if self._sandbox.dials.webhook_bad_signatures else secret)
         return {
             "svix-id": hook_id,

@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from common.clock import instant
+from common.clock import utc_datetime
 from services.sandbox.disk import Disk
 from services.sandbox.resend.plain_text import text_of
 from services.sandbox.resend.validation import as_list, bare_address, recipients
@@ -34,7 +34,7 @@ class AcceptedMail:
     def created_at(self) -> str:
         """Resend's own spelling: `2023-04-03 22:13:42.674981+00`."""
         micros = self.created_ms % 1_000 * 1_000 + self.seq % 1_000
-        return f"{instant(self.created_ms):%Y-%m-%d %H:%M:%S}.{micros:06d}+00"
+        return f"{utc_datetime(self.created_ms):%Y-%m-%d %H:%M:%S}.{micros:06d}+00"
 
     @property
     def sender(self) -> str:

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from common.domain.contact import Assessment
-from common.domain.delivery import Fate, Record
+from common.domain.contact_booking_status import UnenrolledContact
+from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import enrollment_id
 from common.domain.segment import Segment
-from common.domain.standing import Caller
 from common.errors import Failure
 from common.providers.budget import Unlimited
-from common.providers.notion import NotionMirror
+from common.providers.notion.mirror import NotionMirror
 from tests.contract.scripted import Answer, says
 
 ANCHOR_MS = 1_764_000_000_000
@@ -50,7 +50,7 @@ class Patience(Unlimited):
 Make = Callable[..., NotionMirror]
 
 
-BORIS = Caller(
+BORIS = UnenrolledContact(
     id=enrollment_id("christmas_2025", "boris@salon.example"), email="boris@salon.example", first_name="Boris"
 )
 
@@ -60,7 +60,7 @@ def kept(enrollment: Enrollment, pages: dict[str, str]) -> Enrollment:
 
 
 def sent(enrollment: Enrollment, step: int) -> Enrollment:
-    record = Record(fate=Fate.ACCEPTED, at_ms=ANCHOR_MS, attempts=1, detail="id", sent_ms=ANCHOR_MS + step)
+    record = Record(fate=DeliveryStatus.ACCEPTED, at_ms=ANCHOR_MS, attempts=1, detail="id", sent_ms=ANCHOR_MS + step)
     return replace(enrollment, records=enrollment.records | {step: record})
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from common.clock import VirtualClock
 from common.errors import Misconfigured
-from common.providers.notion import NotionMirror
+from common.providers.notion.mirror import NotionMirror
 from tests import columns
 from tests.contract.notion.people import ADA, Make, kept, sent
 from tests.contract.notion_fake import CONTACT_ID, SEQUENCE_ID, FakeNotion

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from common.providers.notion import NotionMirror
+from common.providers.notion.mirror import NotionMirror
 from tests.contract.notion.people import ADA, kept, sent
 from tests.contract.notion_fake import FakeNotion
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Throttled, Transient
-from common.providers.notion import NotionMirror
+from common.providers.notion.mirror import NotionMirror
 from tests.contract.notion.people import ADA, Make, Patience, error, failure_of
 from tests.contract.notion_fake import FakeNotion
 from tests.contract.scripted import Answer, hangs, hangs_up, nobody_listens, says

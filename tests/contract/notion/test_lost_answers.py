@@ -6,7 +6,7 @@ import pytest
 
 from common.clock import VirtualClock
 from common.errors import Ambiguous, Transient
-from common.providers.notion import NotionMirror
+from common.providers.notion.mirror import NotionMirror
 from tests.contract.notion.people import ADA, Make, error, failure_of, kept, sent
 from tests.contract.notion_fake import FakeNotion
 from tests.contract.scripted import Answer, hangs, hangs_up, says

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from common.domain.projection import BOOKED, BookingStanding
 from common.domain.segment import Segment
-from common.providers.notion import NotionMirror
+from common.providers.notion.mirror import NotionMirror
 from tests.contract.notion.people import ADA, ANCHOR_MS, BORIS, Make, Patience, kept, sent
 from tests.contract.notion_fake import FakeNotion
 

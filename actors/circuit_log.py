@@ -1,0 +1,46 @@
+"""Logs when a provider's circuit opens or closes, and keeps the gauges of this worker up to date."""
+
+from __future__ import annotations
+
+import structlog
+
+from common.ledger import keys
+from common.ledger.answers import Settled, Trouble
+from common.ledger.ledger import Ledger
+from common.ledger.pauses import is_paused
+from common.ledger.terms import MAIL, MIRROR
+from common.observability import metrics
+
+log = structlog.get_logger(__name__)
+
+_PROVIDERS = (MAIL, MIRROR)
+
+
+def circuit_opened(provider: str, trouble: Trouble, *, reason: str) -> None:
+    """
+    `circuit_opened`: an error, logged once, by the worker whose request opened the circuit.
+
+    A probe that fails in another way says so, as a warning; one that fails in the same way says nothing.
+    """
+    metrics.CIRCUIT_OPEN.labels(provider).set(1)
+    if trouble.news == "opened":
+        log.error("circuit_opened", provider=provider, reason=reason, until_ms=trouble.until_ms)
+    elif trouble.news == "changed":
+        log.warning("circuit_reason_changed", provider=provider, reason=reason, until_ms=trouble.until_ms)
+
+
+def circuit_closed(provider: str, settled: Settled, *, now_ms: int) -> None:
+    """`circuit_closed`, with how long it lasted, when this request ended the trouble; else nothing."""
+    if settled.troubled_since_ms is None:
+        return
+    metrics.CIRCUIT_OPEN.labels(provider).set(0)
+    lasted_s = round((now_ms - settled.troubled_since_ms) / 1000, 1)
+    log.info("circuit_closed", provider=provider, lasted_s=lasted_s)
+
+
+async def update_gauges(ledger: Ledger) -> None:
+    """Bring this worker's gauges up to date: another one may have met the trouble, or ended it."""
+    for provider in _PROVIDERS:
+        is_open = await ledger.client.hexists(keys.circuit(provider), "until")
+        metrics.CIRCUIT_OPEN.labels(provider).set(int(is_open))
+    metrics.PAUSED.set(int(await is_paused(ledger)))

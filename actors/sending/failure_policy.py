@@ -1,0 +1,56 @@
+"""What a failure means for a delivery: one row for each branch of the failure tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common.domain.retry import RetryPolicy
+from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Throttled
+from common.ledger.answers import Claim
+from common.ledger.ledger import Outcome
+
+NOT_CONNECTED = "connect"
+"""The code of a request that never left: nobody can be reached there, whoever the mail is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """
+    How a failed try is settled.
+
+    `wait_ms`: until the next one, None when there is none. `doubt`: it may have been accepted. `everybodys`: all
+    other mail would fail too. `somebodys`: perhaps it would; three different ones in a row tell. `is_unsent`: the
+    provider's own list says that it was never accepted. `code`: the reason in one word of the provider's or ours, which
+    names nobody; `reason` may quote an answer, and stays in the ledger.
+    """
+
+    outcome: Outcome
+    reason: str
+    wait_ms: int | None = None
+    doubt: bool = False
+    provider_wide: bool = False
+    maybe_provider_wide: bool = False
+    is_unsent: bool = False
+    code: str = ""
+
+
+def verdict(failure: Failure, claim: Claim, policy: RetryPolicy) -> Decision:
+    """Hold, retry or bury: by the kind of failure, and the tries so far."""
+    reason = failure.code + (f" ({failure.status})" if failure.status else "")
+    if isinstance(failure, Throttled):
+        return Decision("hold", reason, max(failure.retry_after_ms, 100))
+    if isinstance(failure, Misconfigured):
+        return Decision("hold", reason, failure.retry_after_ms or 0, provider_wide=True)
+    if isinstance(failure, Permanent):
+        refused = f"{reason}: {failure.detail}" if failure.detail else reason
+        refused += "; an earlier try may have been accepted" if claim.doubt else ""
+        return Decision("dead", refused, code=failure.code)
+    doubt = isinstance(failure, Ambiguous)
+    if claim.failures + 1 < policy.attempts_max:
+        provider_wide = failure.code == NOT_CONNECTED
+        return Decision(
+            "retry", reason, policy.delay_ms, doubt=doubt, provider_wide=provider_wide, maybe_provider_wide=True
+        )
+    spent = f"{policy.attempts_max} tries failed, the last with {reason}"
+    spent += "; it may have been accepted all the same" if doubt or claim.doubt else ""
+    return Decision("dead", spent, doubt=doubt, maybe_provider_wide=True, code=failure.code)

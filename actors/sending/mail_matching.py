@@ -1,0 +1,77 @@
+"""Whose mail it is that the provider lists: by address and subject, since the list knows neither tags nor keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from email.utils import parseaddr
+
+from actors.sending.render_reminder import meeting_of
+from common.campaigns.loader import Campaign, CampaignError
+from common.domain.audit_reminders import AuditedReminder
+from common.domain.contact import Assessment
+from common.domain.ids import normal_address
+from common.domain.mail import AcceptedMail
+from common.domain.segment import Segment
+from common.settings.settings import Settings
+
+
+class Subjects:
+    """Which step, in any segment the person may have been in, or which reminder a subject belongs to."""
+
+    def __init__(self, campaign: Campaign, settings: Settings) -> None:
+        self._campaign, self._identity = campaign, settings.identity
+        self._sender = _address(settings.identity.sender)
+        self._last: tuple[Assessment, dict[str, list[int]]] | None = None
+
+    def steps_of(self, subject: str, person: Assessment) -> list[int]:
+        """All steps with this subject; none, when it was rendered of other answers, or is not ours."""
+        if self._last is None or self._last[0] is not person:
+            self._last = (person, self._all(person))  # Whoever asks goes from person to person.
+        return self._last[1].get(subject, [])
+
+    def reminder_of(self, mail: AcceptedMail, reminders: Sequence[AuditedReminder]) -> AuditedReminder | None:
+        """Of those with this subject the one that was due nearest: two calls of one person have the same subjects."""
+        alike = [one for one in reminders if self._reminds(one) == mail.subject]
+        return min(alike, key=lambda one: abs(one.due_ms - mail.created_ms), default=None)
+
+    def _reminds(self, one: AuditedReminder) -> str | None:
+        try:
+            return self._campaign.reminder_subject(one.name, meeting_of(one.booking, one.start_ms), self._identity)
+        except (CampaignError, KeyError):
+            return None  # The campaign has it no longer, or would leave a blank.
+
+    def is_ours(self, mail: AcceptedMail) -> bool:
+        """From our own sender; another program may use the same account."""
+        return not mail.sender or _address(mail.sender) == self._sender
+
+    def _all(self, person: Assessment) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for step in range(1, len(self._campaign.steps) + 1):
+            for subject in {self._subject(step, person, segment) for segment in Segment} - {None}:
+                found.setdefault(str(subject), []).append(step)
+        return found
+
+    def _subject(self, step: int, person: Assessment, segment: Segment) -> str | None:
+        try:
+            return self._campaign.subject(step, person, segment=segment, identity=self._identity)
+        except CampaignError:
+            return None  # Of these answers none can have been rendered.
+
+
+def by_address(mails: Iterable[AcceptedMail]) -> dict[str, list[AcceptedMail]]:
+    """The oldest first."""
+    found: dict[str, list[AcceptedMail]] = {}
+    for mail in sorted(mails, key=lambda mail: mail.created_ms):
+        for address in mail.to:
+            found.setdefault(address, []).append(mail)
+    return found
+
+
+def step_at(due: Sequence[int], created_ms: int, *, apart_ms: int) -> int | None:
+    """The step (1-based) that was the newest one due when a mail was accepted."""
+    steps = [number for number, due_ms in enumerate(due, start=1) if due_ms - apart_ms <= created_ms]
+    return steps[-1] if steps else None
+
+
+def _address(sender: str) -> str:
+    return normal_address(parseaddr(sender)[1])

@@ -1,0 +1,175 @@
+"""What the provider did not tell us: an acceptance whose answer was lost is looked for in its list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from actors.sending.failure_policy import Decision
+from actors.sending.mail_matching import Subjects
+from actors.sending.render import compose
+from common.campaigns.loader import CampaignError
+from common.domain.delivery import Record
+from common.domain.enrollment import Enrollment
+from common.domain.ids import EnrollmentId
+from common.domain.mail import AcceptedMail, Mail
+from common.domain.notion_import import AS_NOTION_SHOWS
+from common.errors import Failure, Misconfigured, Permanent, Throttled
+from common.ledger import booking_views
+from common.ledger.answers import Claim, ClaimGranted
+from common.providers.budget import Budget
+from common.world import World
+
+CLOCKS_APART_MS = 60_000
+"""The provider's clock and ours may disagree by this much; a mail is not looked for before its first attempt."""
+ANSWERED_BUSY_MS = 2_000
+ASK_AGAIN_MS = 60_000
+RENEW_MS = 15_000
+
+DAY_MS = 86_400_000
+"""The provider remembers a key for this long."""
+
+KEY_TAKEN_CODE: Final = "invalid_idempotent_request"
+KEY_FORGOTTEN: Final = "an earlier try may have been accepted, and the provider no longer remembers its key"
+KEY_TAKEN: Final = "the provider has accepted another mail under this key"
+
+_reading: set[int] = set()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """
+    A mail that may have been accepted since an instant.
+
+    `others`: the fates of all mails of this person that were accepted, steps and reminders; none of those is it.
+    `enrollment`: whose step it is, None for a reminder. `is_frozen`: `subject` is that of the bytes that were handed
+    over; else it is what would be rendered now, of answers that may have changed: its absence proves nothing.
+    """
+
+    to: str
+    subject: str
+    is_frozen: bool
+    since_ms: int
+    others: Sequence[Record]
+    enrollment: Enrollment | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unfound:
+    """Why no single acceptance can be named. `is_certain`: the list was read, and shows none."""
+
+    reason: str
+    is_certain: bool = False
+
+
+async def look_for(world: World, sought: Sought, *, budget: Budget) -> AcceptedMail | Unfound:
+    """
+    The one mail that the provider lists and that can only be this one, or why there is not one.
+
+    Raises `Throttled`, `Transient`, or `Misconfigured` when the list cannot be had now; a key that may never list is an
+    answer.
+    """
+    try:
+        mails = await world.mailer.list_accepted(sought.to, sought.since_ms - CLOCKS_APART_MS, budget=budget)
+    except Misconfigured as refused:
+        if refused.code != "restricted_api_key":
+            raise
+        return Unfound("it cannot be looked for: RESEND_API_KEY may only send; set one with full access, and replay")
+    except Permanent as refused:
+        return Unfound(f"it cannot be looked for: Resend would not list what it accepted ({refused.code})")
+    left = [mail for mail in mails if not _is_accounted_for(mail, sought.others)]
+    found = [mail for mail in left if mail.subject == sought.subject]
+    if len(found) == 1:
+        return found[0]
+    if not found and not sought.is_frozen and sought.enrollment:
+        subjects = Subjects(world.campaign, world.settings)
+        person = sought.enrollment.assessment
+        found = [mail for mail in left if subjects.is_ours(mail) and not subjects.steps_of(mail.subject, person)]
+    if found:
+        return Unfound(
+            f"{len(found)} of the mails that Resend lists may be it: look at them there, and discard this if one is"
+        )
+    return Unfound("not found among what Resend lists: replay sends it again", is_certain=True)
+
+
+async def reconcile(world: World, claim: Claim, *, because: str) -> AcceptedMail | Decision:
+    """
+    What became of a claimed delivery that may have been accepted: the mail, or how to settle it without.
+
+    One job of a worker reads the list at a time, so that the others go on sending; the others come back soon.
+    """
+    if id(world.mailer) in _reading:
+        return Decision("hold", "being looked for", ANSWERED_BUSY_MS)
+    _reading.add(id(world.mailer))
+    try:
+        answer = await look_for(world, await _sought(world, claim), budget=_KeepingTheClaim(world, claim))
+    except CampaignError as error:
+        return Decision("dead", f"{because}; it cannot be rendered to be looked for: {error}", code="not_rendered")
+    except Failure as failure:
+        return _put_off(failure)
+    finally:
+        _reading.discard(id(world.mailer))
+    if isinstance(answer, Unfound):
+        return Decision("dead", f"{because}; {answer.reason}", is_unsent=answer.is_certain, code="in_doubt")
+    return answer
+
+
+async def others_of(world: World, who: EnrollmentId, enrollment: Enrollment | None) -> list[Record]:
+    """The accepted mails of one person, enrolled or not: steps, and reminders of all their calls."""
+    records = [*enrollment.records.values()] if enrollment else []
+    async for call in booking_views.calls(world.ledger, who):
+        records += call.reminders.values()
+    return [record for record in records if record.sent_ms is not None]
+
+
+async def _sought(world: World, claim: Claim) -> Sought:
+    frozen = claim.frozen
+    who = claim.enrollment.id if isinstance(claim, ClaimGranted) else claim.contact_id
+    enrollment = claim.enrollment if isinstance(claim, ClaimGranted) else await world.ledger.enrollment(who)
+    return Sought(
+        to=claim.address,
+        subject=(Mail.thawed(frozen) if frozen else compose(world, claim)).subject,
+        is_frozen=frozen is not None,
+        since_ms=claim.first_ms or claim.due_ms,
+        others=await others_of(world, who, enrollment),
+        enrollment=enrollment if isinstance(claim, ClaimGranted) else None,
+    )
+
+
+def _is_accounted_for(mail: AcceptedMail, records: Sequence[Record]) -> bool:
+    """It belongs to a delivery that met its fate: by its id, or by its instant where a rebuild found only that."""
+    return any(
+        mail.id == record.detail
+        or (record.detail == AS_NOTION_SHOWS and abs(mail.created_ms - (record.sent_ms or 0)) < CLOCKS_APART_MS)
+        for record in records
+    )
+
+
+def _put_off(failure: Failure) -> Decision:
+    """The list cannot be had now: it is asked for again, and no try is spent."""
+    reason = f"cannot be looked for: {failure.code}"
+    if isinstance(failure, Throttled):
+        return Decision("hold", reason, max(failure.retry_after_ms, 100))
+    if isinstance(failure, Misconfigured):
+        return Decision("hold", reason, max(failure.retry_after_ms or 0, ASK_AGAIN_MS))
+    return Decision("hold", reason, ASK_AGAIN_MS, maybe_provider_wide=True)
+
+
+class _KeepingTheClaim(Budget):
+    """The mail budget; a list of many pages takes longer than a lease, which is renewed on the way."""
+
+    def __init__(self, world: World, claim: Claim) -> None:
+        self._world, self._claim = world, claim
+        self._renewed_ms = world.clock.now_ms()
+
+    async def take(self) -> None:
+        now_ms = self._world.clock.now_ms()
+        if now_ms - self._renewed_ms > RENEW_MS:
+            self._renewed_ms = now_ms
+            await self._world.ledger.keep_lease(self._claim, now_ms=now_ms)
+        await self._world.ledger.patiently(self._world.mail_budget.take)
+
+    async def push(self, retry_after_ms: int) -> None:
+        await self._world.ledger.patiently(partial(self._world.mail_budget.push, retry_after_ms))

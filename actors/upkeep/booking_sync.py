@@ -1,0 +1,155 @@
+"""What Cal.com's webhooks did not tell: its list of bookings is compared with ours, and what is missing is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import redis
+import structlog
+
+from common.domain.booking import BookingEvent
+from common.domain.booking_diff import ListedBooking, untold
+from common.domain.cadence import Pace
+from common.domain.ids import booking_id
+from common.domain.series import resolve
+from common.errors import Failure, Misconfigured
+from common.ledger import keys
+from common.ledger.bookings import Bookings
+from common.ledger.terms import CALENDAR
+from common.providers.protocols import Calendar
+from common.world import World
+
+log = structlog.get_logger(__name__)
+
+EVERY_MS = 300_000
+LEAST_MS = 5_000
+WHOLE_EVERY = 12
+"""Each time what changed since the last time is asked for; so often also everything in the window."""
+
+OVERLAP_MS = 900_000
+"""Changes are asked for from so long before the last time: for clocks that disagree, and pages that moved."""
+
+ARRANGE_EVERY_S = 15.0
+
+DAY_MS = 86_400_000
+BACK_MS, AHEAD_MS = DAY_MS, 60 * DAY_MS
+
+
+def every_ms(pace: Pace) -> int:
+    """5 minutes; in a rehearsal divided by its speed, 5 s at least."""
+    return max(LEAST_MS, round(EVERY_MS / pace.speed)) if pace.testing else EVERY_MS
+
+
+async def arrange(world: World) -> None:
+    """See to it that bookings are compared again: any worker, any number of times. Nothing without CALCOM_API_KEY."""
+    if world.calendar is None:
+        return
+    each_ms = every_ms(world.settings.pace)
+    turn = world.clock.now_ms() // each_ms + 1
+    await world.ledger.run_script(
+        "ask_calendar", [keys.delayed("reconcile_bookings")], [f"poll/{turn}", turn * each_ms]
+    )
+
+
+async def keep_comparing(world: World) -> None:
+    """Until cancelled: see to it that the next turn is arranged, should it have been lost."""
+    while True:
+        try:
+            await arrange(world)
+        except (redis.RedisError, OSError) as error:
+            log.warning("comparison_put_off", error=type(error).__name__)
+        await asyncio.sleep(ARRANGE_EVERY_S)  # noqa: TID251 -- it heals the schedule, so it cannot stand in it
+
+
+async def reconcile_bookings(world: World, job: str) -> None:
+    """
+    Compare Cal.com's bookings with ours. The job is `poll/<turn>`.
+
+    1. Arrange the next turn, whatever becomes of this one.
+    2. Read what changed since the last time, and now and then everything that is near.
+    3. Tell the ledger what it was not told, as webhooks would have; the series decides what it means.
+    4. A failure is nobody's trouble but ours: it is shown, and the next turn begins where this one did.
+    """
+    calendar = world.calendar
+    if calendar is None:
+        return
+    await arrange(world)
+    try:
+        for what, since_ms in await _questions(world):
+            asked_ms = world.clock.now_ms()
+            repaired = await _compare(world, _ask(calendar, since_ms, asked_ms))
+            await _asked(world, what, asked_ms)
+            log.info("bookings_compared", what=what, repaired=repaired)
+    except Failure as failure:
+        await _show(world, job, failure)
+    else:
+        await world.ledger.patiently(lambda: world.ledger.client.delete(keys.circuit(CALENDAR)))
+
+
+async def _asked(world: World, what: str, asked_ms: int) -> None:
+    """The next turn asks for what came after; a store that is away just now is waited for."""
+    calendar = keys.calendar(world.ledger.campaign)
+    await world.ledger.patiently(lambda: world.ledger.client.hset(calendar, what, asked_ms))
+
+
+async def _questions(world: World) -> list[tuple[str, int | None]]:
+    """What to ask for: (`all`, None) for the whole window, (`changes`, the instant since when, ms)."""
+    kept = await world.ledger.read_hash(keys.calendar(world.ledger.campaign))
+    each_ms = every_ms(world.settings.pace)
+    whole_due_ms = int(kept.get("all", "0")) + WHOLE_EVERY * each_ms
+    found: list[tuple[str, int | None]] = []
+    if world.clock.now_ms() >= whole_due_ms:
+        found.append(("all", None))
+    last_ms = int(kept.get("changes", "0")) or world.clock.now_ms() - BACK_MS
+    return [*found, ("changes", last_ms - OVERLAP_MS)]
+
+
+def _ask(calendar: Calendar, since_ms: int | None, now_ms: int) -> AsyncIterator[Sequence[ListedBooking]]:
+    if since_ms is None:
+        return calendar.between(now_ms - BACK_MS, now_ms + AHEAD_MS)
+    return calendar.changed_since(since_ms)
+
+
+async def _compare(world: World, pages: AsyncIterator[Sequence[ListedBooking]]) -> int:
+    """How many events were told."""
+    found = [listed async for page in pages for listed in page if listed.counts(world.settings.calcom_types)]
+    # A move before the end of what was moved: in between, the person would seem to have no call.
+    moves_first = sorted(found, key=lambda listed: listed.moved_from is None)
+    return sum([await _repair(world, listed) for listed in moves_first])
+
+
+async def _repair(world: World, listed: ListedBooking) -> int:
+    ledger = Bookings(world.ledger)
+    gathered = await ledger.gather(booking_id(listed.uid))
+    if gathered.campaign not in ("", world.ledger.campaign):
+        return 0
+    repaired = 0
+    for event in untold(listed, resolve(gathered.events), gathered.events, now_ms=world.clock.now_ms()):
+        told = await ledger.accept(event, webhook_id=_webhook_id(event))
+        if not told.repeated:
+            repaired += 1
+            log.warning("booking_repaired", booking_id=booking_id(listed.uid), what=event.kind.value)
+    return repaired
+
+
+def _webhook_id(event: BookingEvent) -> str:
+    """`calcom:poll:<booking>:<instant>:<what>`: the same state of a booking is told once."""
+    return f"calcom:poll:{booking_id(event.uid)}:{event.event_ms}:{event.kind.value}"
+
+
+async def _show(world: World, job: str, failure: Failure) -> None:
+    """At once what a person must cure; what may pass, when three turns in a row have failed."""
+    now_ms, each_ms = world.clock.now_ms(), every_ms(world.settings.pace)
+    reason = f"{failure.code} ({failure.status})" if failure.status else failure.code
+    log.warning("bookings_not_compared", reason=reason, kind=failure.kind)
+    trouble = await world.ledger.trouble(
+        CALENDAR,
+        whose=job,
+        reason=reason,
+        provider_wide=isinstance(failure, Misconfigured),
+        now_ms=now_ms,
+        at_least_ms=(now_ms // each_ms + 1) * each_ms,
+    )
+    if trouble is not None and trouble.news:
+        log.error("booking_fetch_failed", reason=reason, detail=failure.detail)

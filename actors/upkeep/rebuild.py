@@ -1,0 +1,204 @@
+"""The store is gone: Notion says who they are and what they were sent, the provider's list what Notion lacks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from actors.sending.mail_matching import Subjects, by_address, step_at
+from actors.sending.reconcile import CLOCKS_APART_MS
+from common.domain.mail import AcceptedMail
+from common.domain.notion_import import Restored, Unreadable, by_person, read_row
+from common.errors import Failure
+from common.ledger.rebuild import Restoration, restore
+from common.providers.notion.rows import SequenceRows
+from common.providers.patience import PatientBudget, patiently
+from common.world import World
+
+AT_ONCE = 200
+SAY_EVERY = 1_000
+
+WENT_ON = "no date in Notion, although the sequence went on: it failed or was skipped before the store was lost"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRow:
+    """`who`: the row's address or title, for the operator's eyes. `reason`: what is wrong, and the cure."""
+
+    page_id: str
+    who: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Summary:
+    """
+    What a rebuild did, in people; `found`, `in_doubt`, `dead` count mails.
+
+    `found`: accepted by the provider, not yet shown by Notion. `in_doubt`: nobody can tell; sent again only under a key
+    that the provider still remembers, else looked for.
+    """
+
+    rows: int = 0
+    restored: int = 0
+    merged: int = 0
+    known: int = 0
+    forgotten: int = 0
+    found: int = 0
+    in_doubt: int = 0
+    dead: int = 0
+    unreadable: list[UnreadableRow] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def rows_of(world: World) -> SequenceRows:
+    """The rows of the campaign in Notion, to be opened; to be closed by whoever asked."""
+    return SequenceRows(
+        world.settings,
+        world.ledger.client,
+        clock=world.clock,
+        budget=world.mirror_budget,
+        campaign_name=world.campaign.name,
+    )
+
+
+async def rebuild(world: World, rows: SequenceRows, *, say: Say = lambda _line: None) -> Summary:
+    """
+    Restore every enrollment that Notion shows. Safe to repeat, and beside workers: the ledger knows better.
+
+    1. Read all rows; of a person with several, every step that any of them shows as sent was sent.
+    2. Ask the provider what it accepted since the first mail that should be out and has no date.
+    3. Restore one person after the other, each in one script. Raises a `Failure` when Notion cannot be read.
+    """
+    summary = Summary()
+    people = await _read(rows, summary, say)
+    now_ms = world.clock.now_ms()
+    restorations = await _reconciled(world, people, summary, say, now_ms=now_ms)
+    for first in range(0, len(restorations), AT_ONCE):
+        batch = restorations[first : first + AT_ONCE]
+        became = Counter(await asyncio.gather(*(restore(world.ledger, one, now_ms=now_ms) for one in batch)))
+        summary.restored += became["restored"]
+        summary.merged += became["merged"]
+        summary.known += became["known"]
+        summary.forgotten += became["forgotten"]
+        if (first // AT_ONCE) % (SAY_EVERY // AT_ONCE) == 0 and first:
+            say(f"{first} people restored")
+    return summary
+
+
+async def _read(rows: SequenceRows, summary: Summary, say: Say) -> list[Restored]:
+    readable: list[Restored] = []
+    async for row in rows.read():
+        summary.rows += 1
+        try:
+            readable.append(read_row(row))
+        except Unreadable as problem:
+            who = str(row.values.get("Email") or row.title or "a row without a name")
+            summary.unreadable.append(UnreadableRow(row.page_id, who, str(problem)))
+        if summary.rows % SAY_EVERY == 0:
+            say(f"{summary.rows} rows read from Notion")
+    return by_person(readable)
+
+
+async def _reconciled(
+    world: World, people: list[Restored], summary: Summary, say: Say, *, now_ms: int
+) -> list[Restoration]:
+    matches = [_Match(person, _dues(world, person), now_ms) for person in people]
+    first_ms = min((due_ms for match in matches for due_ms in match.at_risk.values()), default=None)
+    listed = await _listed(world, first_ms, summary, say) if first_ms is not None else []
+    mails, subjects = by_address(listed or []), Subjects(world.campaign, world.settings)
+    for number, match in enumerate(matches):
+        if number % 50 == 0:
+            await asyncio.sleep(0)  # noqa: TID251 -- in a worker, its mails shall come between
+        if listed is None:
+            match.doubt_all()
+        for mail in mails.get(match.person.assessment.email, ()):
+            match.take(mail, subjects)
+    restorations = [match.restoration() for match in matches]
+    summary.found = sum(match.found for match in matches)
+    summary.in_doubt = sum(len(match.doubts) for match in matches)
+    summary.dead = sum(len(restoration.dead) for restoration in restorations)
+    return restorations
+
+
+def _dues(world: World, person: Restored) -> list[int]:
+    cadence = world.ledger.cadence
+    return [cadence.due_ms(anchor_ms=person.anchor_ms, step=step) for step in range(1, cadence.length + 1)]
+
+
+async def _listed(world: World, first_ms: int, summary: Summary, say: Say) -> list[AcceptedMail] | None:
+    """What the provider accepted since then; None when it cannot be asked."""
+    say("asking Resend for what it accepted and Notion does not show")
+    budget = PatientBudget(world.mail_budget)
+    try:
+        return await patiently(lambda: world.mailer.list_all_accepted(first_ms - CLOCKS_APART_MS, budget=budget))
+    except Failure as failure:
+        cure = (
+            "set RESEND_API_KEY to one with full access, and rebuild again"
+            if failure.status == 401
+            else "see its status"
+        )
+        summary.notes.append(
+            f"Resend could not be asked what it accepted ({failure.code}): mails that should be out and have no date in"
+            f" Notion are looked for before they are sent; {cure}"
+        )
+        return None
+
+
+class _Match:
+    """
+    One person, and the mails that the provider lists for their address.
+
+    `at_risk`: instants of steps that should be out, have no date, and may yet be sent by somebody.
+    """
+
+    def __init__(self, person: Restored, dues: list[int], now_ms: int) -> None:
+        self.person, self._dues = person, dues
+        self.at_risk = {
+            step: due_ms
+            for step, due_ms in enumerate(dues, start=1)
+            if person.exit_reason is None and step not in person.sent_ms and due_ms <= now_ms
+        }
+        self._sent, self._ids = dict(person.sent_ms), dict(person.ids)
+        self.doubts: dict[int, int] = {}
+        self.found = 0
+
+    def doubt_all(self) -> None:
+        self.doubts = dict(self.at_risk)
+
+    def take(self, mail: AcceptedMail, subjects: Subjects) -> None:
+        """A mail of ours with a subject of no step of theirs leaves a doubt about the step that was due then."""
+        steps = subjects.steps_of(mail.subject, self.person.assessment)
+        if steps:
+            self._is_step(steps[0], mail)
+        elif subjects.is_ours(mail):
+            newest = step_at(self._dues, mail.created_ms, apart_ms=CLOCKS_APART_MS)
+            if newest in self.at_risk and newest not in self._sent:
+                self.doubts[newest] = self.at_risk[newest]
+
+    def _is_step(self, step: int, mail: AcceptedMail) -> None:
+        self._ids.setdefault(step, mail.id)
+        self.doubts.pop(step, None)
+        if step not in self._sent:
+            self._sent[step] = mail.created_ms
+            self.found += 1
+
+    def restoration(self) -> Restoration:
+        person = replace(
+            self.person,
+            sent_ms=self._sent,
+            ids=self._ids,
+            differs=self.person.differs or self._sent.keys() != self.person.sent_ms.keys(),
+        )
+        if person.exit_reason is not None:
+            return Restoration(person=person)
+        last = len(self._dues) + 1 if person.is_completed else max(self._sent, default=0)
+        gaps = {step: self._reason(step) for step in range(1, min(last, len(self._dues) + 1)) if step not in self._sent}
+        return Restoration(person=person, dead=gaps, doubts=self.doubts)
+
+    def _reason(self, step: int) -> str:
+        return WENT_ON + ("; it may have been accepted all the same" if step in self.doubts else "")

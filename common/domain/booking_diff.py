@@ -1,0 +1,143 @@
+"""What Cal.com lists of a booking, and which events it must have told to make it so."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from common.domain.booking import BookingEvent, BookingKind
+from common.domain.series import Booking, BookingState
+
+Status = Literal["accepted", "pending", "cancelled", "rejected"]
+
+_KINDS: dict[Status, BookingKind] = {
+    "accepted": BookingKind.CREATED,
+    "pending": BookingKind.REQUESTED,
+    "cancelled": BookingKind.CANCELLED,
+    "rejected": BookingKind.REJECTED,
+}
+_AGREEING: dict[Status, tuple[BookingState, ...]] = {
+    "accepted": (BookingState.BOOKED, BookingState.COMPLETED, BookingState.NO_SHOW),
+    "pending": (BookingState.AWAITING,),
+    "cancelled": (BookingState.CANCELLED,),
+    "rejected": (BookingState.REJECTED,),
+}
+UNSEEN_MS = 600_000
+"""What became of a moved booking is listed beside it, or told, within this; else it is only known to be over."""
+
+_OVER: tuple[Status, ...] = ("cancelled", "rejected")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedBooking:
+    """
+    One booking as Cal.com lists it. None: not listed.
+
+    `updated_ms`: its last change. `moved_from`, `moved_to`: the uids of the bookings before and after it.
+    `is_absent`: the first attendee is marked as a no-show; a host's absence says nothing of them. `event_types`: the id
+    and the slug of its event type.
+    """
+
+    uid: str
+    status: Status
+    created_ms: int
+    updated_ms: int | None
+    start_ms: int
+    end_ms: int
+    email: str | None
+    moved_from: str | None = None
+    moved_to: str | None = None
+    ical_uid: str | None = None
+    first_name: str | None = None
+    timezone: str | None = None
+    title: str | None = None
+    join_url: str | None = None
+    organizer: str | None = None
+    is_absent: bool = False
+    event_types: tuple[str, ...] = ()
+
+    def counts(self, types: Collection[str]) -> bool:
+        """Whether its event type is among these ids or slugs; none of them means all."""
+        return not types or not self.event_types or not set(types).isdisjoint(self.event_types)
+
+
+def untold(
+    listed: ListedBooking, series: Sequence[Booking], events: Sequence[BookingEvent], *, now_ms: int
+) -> list[BookingEvent]:
+    """
+    The events that nobody told of a listed booking; empty when all that matters was told.
+
+    `series`, `events`: what is known of its series. The instant of an event is that of the booking's last change, so
+    that whatever a webhook told since stays newer. What was moved is told by the booking it became; where that one
+    stays unseen, as far as anybody can tell there is no call.
+    """
+    known = next((booking for booking in series if booking.uid == listed.uid), None)
+    if known is not None and known.stand is BookingState.MOVED:
+        return []
+    if listed.moved_to is not None and now_ms - (listed.updated_ms or listed.created_ms) < UNSEEN_MS:
+        return []
+    link_missing = listed.moved_from is not None and not any(
+        (event.uid, event.reschedule_uid) == (listed.uid, listed.moved_from) for event in events
+    )
+    if known is None and listed.status in _OVER and not link_missing:
+        return []  # Nobody knows of it, and nothing is left to do about it.
+    found = [] if _agree(listed, known) and not link_missing else [_event(listed, _kind(listed), now_ms)]
+    return [*found, *_afterwards(listed, known, now_ms)]
+
+
+def _agree(listed: ListedBooking, known: Booking | None) -> bool:
+    """A guest's address may be corrected by hand; a start that differs from the listed one was moved."""
+    return (
+        known is not None
+        and known.stand in _AGREEING[listed.status]
+        and known.start_ms in (None, listed.start_ms)
+        and (known.start_ms is not None or listed.status in _OVER)
+        and (known.email is not None or listed.email is None)
+    )
+
+
+def _afterwards(listed: ListedBooking, known: Booking | None, now_ms: int) -> Iterator[BookingEvent]:
+    """How the meeting went. That a mark was taken back is not told: the list does not say when that was."""
+    stand = known.stand if known is not None and known.stand in _AGREEING["accepted"] else BookingState.BOOKED
+    if listed.status != "accepted" or listed.end_ms > now_ms:
+        return
+    if stand is BookingState.BOOKED:
+        yield replace(_event(listed, BookingKind.ENDED, now_ms), event_ms=listed.end_ms)
+    if listed.is_absent and listed.email is not None and stand is not BookingState.NO_SHOW:
+        event_ms = max(listed.end_ms, listed.updated_ms or 0)
+        marks = ((listed.email, True),)
+        yield replace(_event(listed, BookingKind.NO_SHOW, now_ms), event_ms=event_ms, no_shows=marks)
+
+
+def _kind(listed: ListedBooking) -> BookingKind:
+    if listed.status == "accepted" and listed.moved_from is not None:
+        return BookingKind.RESCHEDULED
+    return _KINDS[listed.status]
+
+
+def _event(listed: ListedBooking, kind: BookingKind, now_ms: int) -> BookingEvent:
+    return BookingEvent(
+        kind=kind,
+        uid=listed.uid,
+        event_ms=_changed_ms(listed, now_ms),
+        received_ms=now_ms,
+        reschedule_uid=listed.moved_from,
+        ical_uid=listed.ical_uid,
+        start_ms=listed.start_ms,
+        end_ms=listed.end_ms,
+        email=listed.email,
+        first_name=listed.first_name,
+        timezone=listed.timezone,
+        title=listed.title,
+        join_url=listed.join_url,
+        organizer=listed.organizer,
+        event_type=next(iter(listed.event_types), None),
+    )
+
+
+def _changed_ms(listed: ListedBooking, now_ms: int) -> int:
+    """What is over never comes back, so its end may be dated by hearing of it; anything else only by its making."""
+    if listed.updated_ms is not None:
+        return listed.updated_ms
+    return now_ms if listed.status in _OVER else listed.created_ms

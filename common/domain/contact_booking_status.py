@@ -1,0 +1,106 @@
+"""What all calls of one contact amount to: what Notion shows, and whether the nurture mails go on meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from common.domain.enrollment import Enrollment
+from common.domain.ids import EnrollmentId
+from common.domain.projection import BOOKED, COMPLETED, NO_SHOW, NOT_BOOKED, BookingStanding
+from common.domain.series import Booking, BookingState
+
+Nurture = Literal["leave", "hold", "release", "stop"]
+
+_SHOWN = {BookingState.BOOKED: BOOKED, BookingState.COMPLETED: COMPLETED, BookingState.NO_SHOW: NO_SHOW}
+_HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class BookingSummary:
+    """One booking in short, as it is kept with its contact."""
+
+    stand: BookingState
+    start_ms: int
+    end_ms: int
+
+    def is_ahead(self, now_ms: int) -> bool:
+        return self.end_ms > now_ms
+
+    def pauses(self, now_ms: int) -> bool:
+        """Somebody who asked for a call waits for it as well as somebody who has one."""
+        return self.stand in (BookingState.BOOKED, BookingState.AWAITING) and self.is_ahead(now_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnenrolledContact:
+    """
+    Somebody who booked a call and is not enrolled; `id` is what their enrollment's would be.
+
+    `revision`, `pages`: as of an enrollment.
+    """
+
+    id: EnrollmentId
+    email: str
+    first_name: str | None = None
+    revision: int = 0
+    pages: dict[str, str] = field(default_factory=dict)
+
+
+Person = Enrollment | UnenrolledContact
+"""Whom Notion shows: somebody enrolled, or somebody who only booked a call."""
+
+
+def in_short(booking: Booking) -> BookingSummary:
+    """A meeting whose end nobody told lasts an hour."""
+    start_ms = booking.start_ms or 0
+    return BookingSummary(booking.stand, start_ms, booking.end_ms or start_ms + _HOUR_MS)
+
+
+def standing_of(calls: Sequence[BookingSummary], *, now_ms: int) -> BookingStanding | None:
+    """
+    What Notion shows of a contact's calls; None when there never was one.
+
+    The soonest that is booked and not over; else the last that was; else nothing is booked.
+    """
+    if not calls:
+        return None
+    ahead = [call for call in calls if call.stand is BookingState.BOOKED and call.is_ahead(now_ms)]
+    held = [call for call in calls if call.stand in _SHOWN]
+    if not held:
+        return BookingStanding(status=NOT_BOOKED)
+    shown = min(ahead, key=_start) if ahead else max(held, key=_start)
+    return BookingStanding(status=_SHOWN[shown.stand], meeting_ms=shown.start_ms)
+
+
+def nurture_after(
+    booking: Booking | None,
+    others: Iterable[BookingSummary],
+    *,
+    policy: Literal["continue", "pause", "stop"],
+    cancellation_resumes: bool,
+    now_ms: int,
+) -> Nurture:
+    """
+    What a booking does to the nurture mails of its contact, by the campaign's policy.
+
+    `booking`: None when it became somebody else's; `others`: their other calls. A call that the host cancels to ask for
+    another time keeps the person warm: mails that paused come back.
+    """
+    if policy == "continue":
+        return "leave"
+    if policy == "stop":
+        return "stop" if booking is not None and booking.stand in _SHOWN else "leave"
+    if any(call.pauses(now_ms) for call in (*others, *([in_short(booking)] if booking else []))):
+        return "hold"
+    called_off = (
+        booking is not None
+        and booking.stand in (BookingState.CANCELLED, BookingState.REJECTED)
+        and not booking.asked_anew
+    )
+    return "stop" if called_off and not cancellation_resumes else "release"
+
+
+def _start(call: BookingSummary) -> int:
+    return call.start_ms

@@ -1,0 +1,96 @@
+"""
+The bookings that Cal.com lists: what its webhooks did not tell, they tell.
+
+`GET /v2/bookings` with `cal-api-version: 2024-08-13` (cal.com/docs/api-reference/v2/bookings/get-all-bookings). Its
+filters and paging are those of `GetBookingsInput_2024_08_13`: `afterStart`, `beforeEnd`, `afterUpdatedAt`,
+`sortCreated`, `take` (250 at most), `skip`; without `status` it lists bookings of every status
+(packages/platform/types/bookings/2024-08-13/inputs and apps/api/v2/src/ee/bookings/2024-08-13/services of
+calcom/cal.com). The answer is `{"status": "success", "data": [booking], "pagination": {"hasNextPage": …}}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import httpx
+
+from common.clock import iso
+from common.domain.booking_diff import ListedBooking
+from common.errors import Throttled
+from common.providers.budget import Budget
+from common.providers.calcom.failures import failure_of
+from common.providers.calcom.rows import read_booking
+from common.providers.http import DeadlineClient, checked_secret, measured, transport_failure, unanswered
+
+VERSION = "2024-08-13"
+PAGE = 100
+PAGES_MOST = 1_000
+
+
+class CalcomCalendar:
+    """One pool, for one event loop. Raises ValueError when the key cannot be one."""
+
+    def __init__(self, api_key: str, base_url: str, *, budget: Budget, timeout_s: float = 10) -> None:
+        self._budget = budget
+        self._url = f"{base_url.rstrip('/')}/v2/bookings"
+        self._client = DeadlineClient(total_s=timeout_s)
+        self._headers = {
+            "Authorization": f"Bearer {checked_secret('CALCOM_API_KEY', api_key)}",
+            "cal-api-version": VERSION,
+        }
+
+    async def between(self, start_ms: int, end_ms: int) -> AsyncIterator[Sequence[ListedBooking]]:
+        """Page by page, every booking that starts and ends in between, whatever its status. Raises a `Failure`."""
+        async for page in self._pages({"afterStart": iso(start_ms), "beforeEnd": iso(end_ms)}):
+            yield page
+
+    async def changed_since(self, since_ms: int) -> AsyncIterator[Sequence[ListedBooking]]:
+        """Page by page, every booking that changed since an instant of Cal.com's clock. Raises a `Failure`."""
+        async for page in self._pages({"afterUpdatedAt": iso(since_ms)}):
+            yield page
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _pages(self, which: dict[str, str]) -> AsyncIterator[Sequence[ListedBooking]]:
+        # In the order of their making, which no change disturbs: nothing slips from one page past the next.
+        asked = {**which, "sortCreated": "asc", "take": str(PAGE)}
+        skip = 0
+        for _ in range(PAGES_MOST):
+            body = await self._ask({**asked, "skip": str(skip)})
+            rows = body["data"]
+            yield [booking for row in rows if (booking := read_booking(row)) is not None]
+            skip += len(rows)
+            if not rows or not _goes_on(body):
+                return
+
+    async def _ask(self, query: dict[str, str]) -> dict[str, Any]:
+        await self._budget.take()
+        try:
+            with measured("calcom"):
+                return await self._get(query)
+        except Throttled as throttled:
+            await self._budget.push(throttled.retry_after_ms)
+            raise
+
+    async def _get(self, query: dict[str, str]) -> dict[str, Any]:
+        try:
+            answer = await self._client.get(self._url, params=query, headers=self._headers)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise transport_failure(error, reading=True) from None
+        if answer.status_code != 200:
+            raise failure_of(answer.status_code, answer.headers)
+        try:
+            body = answer.json()
+        except ValueError:
+            body = None
+        if not isinstance(body, dict) or not isinstance(body.get("data"), list):
+            raise unanswered("unreadable_answer", "a success without bookings", status=200, reading=True)
+        return body
+
+
+def _goes_on(body: dict[str, Any]) -> bool:
+    """Versions before the pagination object are asked until a page is empty: they may list less than `take`."""
+    pagination = body.get("pagination")
+    return not isinstance(pagination, dict) or pagination.get("hasNextPage") is not False

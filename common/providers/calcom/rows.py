@@ -1,0 +1,103 @@
+"""
+One row of Cal.com's list as one booking: `BookingOutput_2024_08_13`, and its recurring and seated sisters
+(packages/platform/types/bookings/2024-08-13/outputs/booking.output.ts of calcom/cal.com).
+
+`icsUid` is what webhooks call `iCalUID`. Bookings of one recurrence are told apart by their uids alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, cast, get_args
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from common.domain.booking_diff import ListedBooking, Status
+from common.domain.ids import normal_address
+
+_ADDRESS = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
+_ADDRESS_MAX = 254
+_WORDS_MAX = 200
+_URL = re.compile(r"https?://[^\s<>\"\\]{1,1990}")
+
+
+def read_booking(row: Any) -> ListedBooking | None:
+    """None for what is no booking, or one without uid, status or time: nothing can be said of it."""
+    told: Mapping[str, Any] = row if isinstance(row, dict) else {}
+    uid, status = _token(told.get("uid")), told.get("status")
+    start_ms, end_ms = _instant_ms(told.get("start")), _instant_ms(told.get("end"))
+    created_ms, updated_ms = _instant_ms(told.get("createdAt")), _instant_ms(told.get("updatedAt"))
+    if uid is None or status not in get_args(Status) or start_ms is None or end_ms is None:
+        return None
+    attendee, kind = _first(told.get("attendees")), _object(told.get("eventType"))
+    name = _words(attendee.get("name"))
+    return ListedBooking(
+        uid=uid,
+        status=cast(Status, status),
+        # One that does not say when it was made is older than anything that was told of it.
+        created_ms=created_ms or updated_ms or 0,
+        updated_ms=updated_ms,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        email=_address(attendee.get("email")) or _address(_object(told.get("bookingFieldsResponses")).get("email")),
+        moved_from=_token(told.get("rescheduledFromUid")),
+        moved_to=_token(told.get("rescheduledToUid")),
+        ical_uid=None if told.get("recurringBookingUid") else _token(told.get("icsUid")),
+        first_name=name.split()[0] if name else None,
+        timezone=_zone(attendee.get("timeZone")),
+        title=_words(told.get("title")),
+        join_url=_web_address(told.get("location")) or _web_address(told.get("meetingUrl")),
+        organizer=_words(_first(told.get("hosts")).get("name")),
+        is_absent=attendee.get("absent") is True,
+        event_types=tuple(word for value in (kind.get("id"), kind.get("slug")) if (word := _token(value)) is not None),
+    )
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _first(value: Any) -> Mapping[str, Any]:
+    return _object(value[0]) if isinstance(value, list) and value else {}
+
+
+def _token(value: Any) -> str | None:
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return text if 0 < len(text) <= 255 and text.isprintable() and " " not in text else None
+
+
+def _words(value: Any) -> str | None:
+    if not isinstance(value, str):
+        return None
+    text = "".join(character if character.isprintable() else " " for character in value[: 4 * _WORDS_MAX])
+    return " ".join(text.split())[:_WORDS_MAX].rstrip() or None
+
+
+def _address(value: Any) -> str | None:
+    text = normal_address(value) if isinstance(value, str) else ""
+    return text if len(text) <= _ADDRESS_MAX and text.isprintable() and _ADDRESS.fullmatch(text) else None
+
+
+def _zone(value: Any) -> str | None:
+    try:
+        return ZoneInfo(value).key if isinstance(value, str) and value else None
+    except (LookupError, OSError, ValueError):
+        return None
+
+
+def _web_address(value: Any) -> str | None:
+    text = value.strip() if isinstance(value, str) else ""
+    try:
+        return text if _URL.fullmatch(text) and text.isprintable() and urlsplit(text).hostname else None
+    except ValueError:
+        return None
+
+
+def _instant_ms(value: Any) -> int | None:
+    try:
+        moment = datetime.fromisoformat(value)
+        return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (TypeError, ValueError, OverflowError):
+        return None

@@ -1,0 +1,113 @@
+"""The few requests we make to Notion, one at a time: within the budget, measured, and with failures for errors."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from notion_client import AsyncClient
+from notion_client.errors import HTTPResponseError
+
+from common.errors import Throttled
+from common.providers.budget import Budget
+from common.providers.http import DeadlineClient, checked_secret, measured, phases, unanswered
+from common.providers.notion.failures import committed_id, translated
+
+Page = dict[str, Any]
+"""A page object, as Notion's reference describes it."""
+
+# The SDK logs what Notion answers, which may quote a person's data; what matters reaches our log as a failure.
+_SILENT = logging.getLogger("advent.notion_sdk")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
+
+
+class NotionApi:
+    """
+    One SDK client over one pool, for one event loop. Raises ValueError when the token cannot be one.
+
+    The SDK's own retries are off: it may sleep for two minutes inside a call, and knows neither our budget nor 529.
+    """
+
+    def __init__(self, token: str, base_url: str, *, budget: Budget, timeout_s: float = 10) -> None:
+        self._budget = budget
+        self._client = DeadlineClient(total_s=timeout_s)
+        self._sdk = AsyncClient(
+            client=self._client,
+            auth=checked_secret("NOTION_TOKEN", token),
+            base_url=base_url.rstrip("/"),
+            logger=_SILENT,
+            log_level=logging.CRITICAL,
+            retry=False,
+        )
+        self._client.timeout = phases(timeout_s)  # The SDK has set its own.
+
+    async def database(self, database_id: str, *, cure: str) -> dict[str, Any]:
+        async with self._request(reading=True, cure=cure):
+            return _object(await self._sdk.databases.retrieve(database_id), reading=True)
+
+    async def data_source(self, data_source_id: str, *, cure: str) -> dict[str, Any]:
+        async with self._request(reading=True, cure=cure):
+            return _object(await self._sdk.data_sources.retrieve(data_source_id), "properties", reading=True)
+
+    async def add_properties(self, data_source_id: str, kinds: Mapping[str, str], *, cure: str) -> None:
+        async with self._request(reading=False, cure=cure):
+            properties: dict[str, Any] = {name: {kind: {}} for name, kind in kinds.items()}
+            await self._sdk.data_sources.update(data_source_id, properties=properties)
+
+    async def query(self, data_source_id: str, condition: Mapping[str, Any], *, cure: str) -> list[Page]:
+        """The first hundred pages that meet a filter. Pages just created may not be among them yet."""
+        async with self._request(reading=True, cure=cure):
+            answer = await self._sdk.data_sources.query(data_source_id, filter=dict(condition), page_size=100)
+            return cast(list[Page], _object(answer, "results", reading=True)["results"])
+
+    async def page(self, page_id: str) -> Page:
+        async with self._request(reading=True):
+            return _object(await self._sdk.pages.retrieve(page_id), reading=True)
+
+    async def create(self, data_source_id: str, properties: Mapping[str, Any], *, cure: str) -> str:
+        """The id of the new page, also when Notion says only in a 503 that it has committed it."""
+        parent = {"type": "data_source_id", "data_source_id": data_source_id}
+        async with self._request(reading=False, cure=cure):
+            try:
+                answer = await self._sdk.pages.create(parent=parent, properties=dict(properties))
+            except HTTPResponseError as error:
+                page_id = committed_id(error)
+                if page_id is None:
+                    raise
+                return page_id
+            return str(_object(answer, "id", reading=False)["id"])
+
+    async def update(self, page_id: str, properties: Mapping[str, Any]) -> Page:
+        async with self._request(reading=False):
+            return _object(await self._sdk.pages.update(page_id, properties=dict(properties)), reading=False)
+
+    async def trash(self, page_id: str) -> None:
+        """Recoverable for 30 days from Notion's trash."""
+        async with self._request(reading=False):
+            await self._sdk.pages.update(page_id, in_trash=True)
+
+    async def close(self) -> None:
+        await self._sdk.aclose()
+
+    @asynccontextmanager
+    async def _request(self, *, reading: bool, cure: str = "") -> AsyncIterator[None]:
+        await self._budget.take()
+        try:
+            with measured("notion"), translated(reading=reading, cure=cure):
+                yield
+        except Throttled as throttled:
+            await self._budget.push(throttled.retry_after_ms)
+            raise
+
+
+def _object(answer: Any, key: str = "object", *, reading: bool) -> dict[str, Any]:
+    if not isinstance(answer, dict) or key not in answer:
+        raise unanswered("unreadable_answer", "a success without an object", status=200, reading=reading)
+    return answer
+
+
+def is_trashed(page: Page) -> bool:
+    return bool(page.get("in_trash") or page.get("archived"))

@@ -1,0 +1,136 @@
+"""Every row of the Email Sequence database of one campaign, read page by page, past Notion's cap of 10,000 a query."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import redis.asyncio
+
+from common.clock import Clock
+from common.domain.notion_import import SequenceRow
+from common.errors import Misconfigured
+from common.providers.budget import Budget
+from common.providers.notion.api import NotionApi, Page, _object, is_trashed
+from common.providers.notion.creation_guard import StoreCreateGuard
+from common.providers.notion.ids import database_id
+from common.providers.notion.schema import SEQUENCE, Schema
+from common.providers.notion.table import Table
+from common.providers.notion.values import encoded, shown
+from common.providers.patience import patiently
+from common.settings.settings import Settings, SettingsError
+
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """`is_cut_off`: the cap on rows ended the query, and there are more."""
+
+    pages: list[Page]
+    next_cursor: str | None
+    is_cut_off: bool
+
+
+class ReadingApi(NotionApi):
+    async def batch(
+        self, data_source_id: str, condition: Mapping[str, Any] | None, cursor: str | None, *, cure: str
+    ) -> Batch:
+        """A hundred rows that meet a filter, the oldest first."""
+        asked: dict[str, Any] = {"page_size": PAGE, "sorts": [{"timestamp": "created_time", "direction": "ascending"}]}
+        if condition:
+            asked["filter"] = dict(condition)
+        if cursor:
+            asked["start_cursor"] = cursor
+        async with self._request(reading=True, cure=cure):
+            answer = _object(await self._sdk.data_sources.query(data_source_id, **asked), "results", reading=True)
+        status = answer.get("request_status") or {}
+        return Batch(answer["results"], answer.get("next_cursor"), status.get("type") == "incomplete")
+
+
+class SequenceRows:
+    """
+    The rows of one campaign; those that name no campaign count as its own, as the mirror adopts them.
+
+    Methods raise a `Failure`: `Misconfigured` when the database cannot be read as it is, with the cure.
+    """
+
+    def __init__(
+        self, settings: Settings, client: redis.asyncio.Redis, *, clock: Clock, budget: Budget, campaign_name: str
+    ) -> None:
+        """Raises SettingsError when no database is configured."""
+        if settings.notion_token is None or settings.notion_email_sequence_db_id is None:
+            raise SettingsError(["NOTION_TOKEN, NOTION_EMAIL_SEQUENCE_DB_ID: unset; set both"])
+        self._api = ReadingApi(settings.notion_token, settings.notion_base_url, budget=budget)
+        self._cure = "share the database Email Sequence with the integration"
+        found = database_id(SEQUENCE.setting, settings.notion_email_sequence_db_id)
+        self._table = Table(self._api, SEQUENCE, found, guard=StoreCreateGuard(client, clock=clock), clock=clock)
+        self._campaign_name = campaign_name
+
+    async def open(self) -> Schema:
+        """What the database offers: two requests, the first time. Raises Misconfigured when it tells too little."""
+        schema = await self._table.schema()
+        lacking = [name for name in ("Email", "Signup Date", "Assessment Score") if name not in schema.ids]
+        if lacking:
+            lines = [line for line in schema.problems if any(f'"{name}"' in line for name in lacking)]
+            raise Misconfigured("columns", "; ".join(lines) or f"the database lacks {', '.join(lacking)}")
+        return schema
+
+    async def read(self) -> AsyncIterator[SequenceRow]:
+        """Every row that is not in the trash, the oldest first; patient with a provider that is throttled or away."""
+        schema = await patiently(self.open)
+        seen: set[str] = set()
+        since: str | None = None
+        while True:
+            newest, cut_off = since, False
+            async for batch in self._batches(schema, since):
+                cut_off = batch.is_cut_off
+                for page in batch.pages:
+                    newest = str(page["created_time"])
+                    if page["id"] not in seen and not is_trashed(page):
+                        seen.add(page["id"])
+                        yield _row(schema, page)
+            if not cut_off:
+                return
+            if newest == since:
+                raise Misconfigured(
+                    "too_many_rows", f"more than 10,000 rows were created at {since}; move some elsewhere"
+                )
+            since = newest
+
+    async def close(self) -> None:
+        await self._api.close()
+
+    async def _batches(self, schema: Schema, since: str | None) -> AsyncIterator[Batch]:
+        """One query to its end, or to Notion's cap. `since`: only rows created then or later."""
+        condition, cursor = self._condition(schema, since), None
+        while True:
+            batch = await patiently(lambda: self._api.batch(schema.data_source_id, condition, cursor, cure=self._cure))  # noqa: B023 -- awaited before either changes
+            yield batch
+            cursor = batch.next_cursor
+            if cursor is None:
+                return
+
+    def _condition(self, schema: Schema, since: str | None) -> dict[str, Any] | None:
+        parts: list[dict[str, Any]] = []
+        if since:
+            parts.append({"timestamp": "created_time", "created_time": {"on_or_after": since}})
+        if campaign := schema.ids.get("Campaign"):
+            name = (encoded("select", self._campaign_name) or {})["select"]["name"]
+            alternatives = ({"equals": name}, {"is_empty": True})
+            parts.append({"or": [{"property": campaign, "select": condition} for condition in alternatives]})
+        return {"and": parts} if parts else None
+
+
+def _row(schema: Schema, page: Page) -> SequenceRow:
+    cells = {cell["id"]: cell for cell in page["properties"].values()}
+    title = cells.get(schema.title_id, {})
+    return SequenceRow(
+        page_id=str(page["id"]),
+        title=str(shown("title", title)),
+        created=str(page["created_time"]),
+        edited=str(page.get("last_edited_time", "")),
+        values={name: shown(schema.kind(id_), cells.get(id_, {})) for name, id_ in schema.ids.items()},
+        columns=frozenset(schema.ids),
+    )

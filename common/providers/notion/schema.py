@@ -1,0 +1,175 @@
+"""Which columns the two databases should have, and which property of a real one is which: found by name, used by id."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from common.domain.projection import STEP_COLUMNS, Row, Value
+from common.providers.notion.values import encoded
+
+Cells = dict[str, dict[str, Any]]
+"""Property values by property id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """One of our databases: its columns' types by name. `optional` ones are only needed to rebuild to the letter."""
+
+    key: str
+    title: str
+    setting: str
+    columns: Mapping[str, str]
+    optional: Mapping[str, str]
+
+    @property
+    def address(self) -> str:
+        return next(name for name, kind in self.columns.items() if kind == "email")
+
+
+SEQUENCE = Database(
+    key="sequence",
+    title="Email Sequence",
+    setting="NOTION_EMAIL_SEQUENCE_DB_ID",
+    columns={
+        "Email": "email",
+        "First Name": "rich_text",
+        "Business Name": "rich_text",
+        "Assessment Score": "number",
+        "Red Systems": "number",
+        "Orange Systems": "number",
+        "Yellow Systems": "number",
+        "Green Systems": "number",
+        "Campaign": "select",
+        "Segment": "select",
+        "Signup Date": "date",
+        **{f"Email {step} Sent": "date" for step in range(1, STEP_COLUMNS + 1)},
+        "Assessment Completed": "checkbox",
+        "Sequence Completed": "checkbox",
+    },
+    optional={
+        "Enrollment ID": "rich_text",
+        "Time Zone": "rich_text",
+        "Weakest System 1": "rich_text",
+        "Weakest System 2": "rich_text",
+        "Gps Score": "number",
+        "Money Score": "number",
+        "Revenue Leak": "number",
+        "Exit Reason": "select",
+    },
+)
+
+CONTACT = Database(
+    key="contact",
+    title="BusinessX Canada",
+    setting="NOTION_BUSINESSX_DB_ID",
+    columns={
+        "email": "email",
+        "Assessment Score": "number",
+        "Segment": "select",
+        "Christmas Campaign Status": "select",
+        "Booking Status": "select",
+        "Diagnostic Call Date": "date",
+    },
+    optional={},
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """
+    What a real data source offers of a `Database`.
+
+    `ids`: property id by our column name, for those that are there with the right type. `missing`: type by name, for
+    `check --fix`, optional ones too. `problems`: one line each with its cure.
+    """
+
+    data_source_id: str
+    title_id: str
+    ids: Mapping[str, str]
+    kinds: Mapping[str, str]
+    missing: Mapping[str, str]
+    problems: tuple[str, ...]
+
+    def cells(self, row: Row) -> Cells:
+        return self._cells(row.values) | ({} if row.keeps_title else self._title(row))
+
+    def cells_if_empty(self, row: Row) -> Cells:
+        return self._cells(row.if_empty) | (self._title(row) if row.keeps_title else {})
+
+    def kind(self, property_id: str) -> str:
+        return self.kinds[property_id]
+
+    def digest(self, cells: Cells) -> str:
+        """Sixteen hex digits that change when anything written, or where it is written, changes."""
+        text = json.dumps([self.data_source_id, cells], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _title(self, row: Row) -> Cells:
+        return {self.title_id: encoded("title", row.title) or {}}
+
+    def _cells(self, values: Mapping[str, Value]) -> Cells:
+        found: Cells = {}
+        for name, value in values.items():
+            property_id = self.ids.get(name)
+            cell = encoded(self.kinds[property_id], value) if property_id else None
+            if property_id and cell is not None:
+                found[property_id] = cell
+        return found
+
+
+def match(database: Database, data_source: Mapping[str, Any]) -> Schema:
+    """Find our columns among the properties, by name in any case; the right type first, then the exact name."""
+    properties: dict[str, dict[str, Any]] = data_source["properties"]
+    ids: dict[str, str] = {}
+    missing: dict[str, str] = {}
+    problems: list[str] = []
+    for name, kind in (*database.columns.items(), *database.optional.items()):
+        actual = _named(name, kind, properties)
+        if actual is None:
+            missing[name] = kind
+            if name in database.columns:
+                problems.append(_missing_line(database, name, kind, properties))
+        elif properties[actual]["type"] == kind:
+            ids[name] = properties[actual]["id"]
+        else:
+            problems.append(_retyped_line(database, actual, properties[actual]["type"], kind))
+    title_id = next((str(p["id"]) for p in properties.values() if p["type"] == "title"), "title")
+    kinds = {property_id: (database.columns.get(n) or database.optional[n]) for n, property_id in ids.items()}
+    return Schema(
+        data_source_id=data_source["id"],
+        title_id=title_id,
+        ids=ids,
+        kinds={**kinds, title_id: "title"},
+        missing=missing,
+        problems=tuple(problems),
+    )
+
+
+def _named(name: str, kind: str, properties: Mapping[str, Mapping[str, Any]]) -> str | None:
+    candidates = [actual for actual in properties if actual.strip().lower() == name.lower()]
+    ranked = sorted(candidates, key=lambda actual: (properties[actual]["type"] != kind, actual != name))
+    return ranked[0] if ranked else None
+
+
+def _missing_line(database: Database, name: str, kind: str, properties: Mapping[str, Mapping[str, Any]]) -> str:
+    known = {column.lower() for column in (*database.columns, *database.optional)}
+    others = {a.lower(): a for a, p in properties.items() if p["type"] == kind and a.strip().lower() not in known}
+    close = difflib.get_close_matches(name.lower(), others, n=1, cutoff=0.5)
+    cure = f'rename "{others[close[0]]}" back to it, if that is the same' if close else "`advent check --fix` adds it"
+    return f'Notion database {database.title}: the property "{name}" ({words(kind)}) is missing: {cure}'
+
+
+def _retyped_line(database: Database, actual: str, is_kind: str, kind: str) -> str:
+    return (
+        f'Notion database {database.title}: the property "{actual}" is of type {words(is_kind)} and must be '
+        f"{words(kind)}: change its type in Notion"
+    )
+
+
+def words(kind: str) -> str:
+    return kind.replace("_", " ")

