@@ -4,7 +4,7 @@
 --   guest:<bkg>          HASH  one person whose call it is, see booking_codec.py
 --   contact:<contact>    HASH  `call:<bkg>`: each of their calls in short; writes: how often they were written; see there
 --   bookings             ZSET  booking → time at which it should be looked at, ms
--- uses: delivery, owners, projection, queue, records, sequence, suppression, timeline
+-- uses: delivery, owners, projection, queue, records, sequence, suppression
 
 local bookings = {}
 

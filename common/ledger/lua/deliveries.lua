@@ -5,7 +5,7 @@
 --                               expires_ms: from then on it is not sent; requires: {state, start_ms} of its owner
 --   KEYS                        owner: enrollment or guest, HASH, see owners.lua; delivery: HASH, see delivery.lua;
 --                               circuit: of the channel's provider, HASH, see circuit.lua
--- uses: circuit, delivery, owners, pause, queue, records, sequence, suppression, timeline
+-- uses: circuit, delivery, owners, pause, records, sequence, suppression, timeline
 
 local deliveries = {}
 

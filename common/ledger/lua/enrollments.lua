@@ -1,5 +1,5 @@
 -- What happens to a whole enrollment: it ends early, is held, goes on, or is restored.
--- uses: counts, owners, projection, queue, records, sequence, suppression, timeline
+-- uses: counts, owners, projection, records, sequence, suppression, timeline
 
 local enrollments = {}
 
