@@ -12,7 +12,6 @@ from common.clock import VirtualClock, utc_datetime
 from common.domain.booking import BookingKind
 from common.domain.ids import booking_id
 from common.ledger import keys
-from common.ledger.bookings import Bookings
 from common.store.embedded import EmbeddedStore
 from services.gateway.problem import Problem
 from services.gateway.webhooks.calcom_payload import read
@@ -38,7 +37,7 @@ def event(told: dict[str, Any], *, types: tuple[str, ...] = ()) -> Any:
 
 
 async def kept(site: Site, uid: str) -> list[Any]:
-    gathered = await Bookings(site.door.intake.ledger).gather(booking_id(uid))
+    gathered = await site.door.intake.ledger.bookings.gather(booking_id(uid))
     return sorted(gathered.events, key=lambda one: one.event_ms)
 
 

@@ -11,7 +11,7 @@ from common.clock import VirtualClock, iso
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason
 from common.domain.feedback import FeedbackKind
-from common.domain.ids import enrollment_id
+from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
 from common.store.embedded import EmbeddedStore
 from services.gateway.webhooks.resend_payload import KINDS, read
@@ -42,7 +42,7 @@ async def ada_was_sent_her_first(site: Site) -> None:
     assert enrollment is not None
     await ledger.signups.enroll(enrollment, now_ms=now_ms, announce=False)
     await site.store.zadd(keys.HEARTBEATS, {"w1": 9e15})
-    claim: Any = await ledger.deliveries.claim(ledger.deliveries(ADA)[0], worker="w1", now_ms=now_ms)
+    claim: Any = await ledger.deliveries.claim(step_delivery_id(ADA, 1), worker="w1", now_ms=now_ms)
     await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
     assert await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms)
 
