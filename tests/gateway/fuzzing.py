@@ -45,8 +45,8 @@ GIVEN: dict[str, Any] = {
     "trusted_proxies": "127.0.0.1",
     **SECRETS,
 }
-OURS = Settings(**GIVEN)
-THEIRS = Settings(webhook_secret=secret("x"), calcom_webhook_secret="x", resend_webhook_secret=secret("x"))
+RIGHT_SECRETS = Settings(**GIVEN)
+WRONG_SECRETS = Settings(webhook_secret=secret("x"), calcom_webhook_secret="x", resend_webhook_secret=secret("x"))
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 LINK = Unsubscribe(ADA, "0" * 32).token(SECRET_KEY)
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -133,13 +133,14 @@ class Fuzz:
         """Headers with which this body must not be believed."""
         now_s = self.now_s()
         yield {name: value for name, value in signed.items() if "signature" not in name.lower()}
-        yield headers_for(kind, body, THEIRS, now_s=now_s)
+        yield headers_for(kind, body, WRONG_SECRETS, now_s=now_s)
         other = self.random.choice([one for one in PATHS if one != kind])
-        yield headers_for(other, body, OURS, now_s=now_s)
+        yield headers_for(other, body, RIGHT_SECRETS, now_s=now_s)
         name = self.random.choice([name for name in signed if name != "Content-Type"])
         yield signed | {name: self._header()}
         if kind != "calcom":
-            yield headers_for(kind, body, OURS, now_s=now_s + self.random.choice((-360, 360, -(10**9), 10**12)))
+            wrong_s = self.random.choice((-360, 360, -(10**9), 10**12))
+            yield headers_for(kind, body, RIGHT_SECRETS, now_s=now_s + wrong_s)
 
     def elsewhere(self) -> None:
         """Pages, links and addresses that are not there."""
@@ -187,7 +188,7 @@ class Fuzz:
         assert response.status_code < 500, f"{response.status_code}: {case.method} {path} {body!r}"
 
     def signed(self, kind: str, body: bytes) -> dict[str, str]:
-        return headers_for(kind, body, OURS, now_s=self.now_s())
+        return headers_for(kind, body, RIGHT_SECRETS, now_s=self.now_s())
 
     def _mutated(self, original: Any) -> Any:
         told = copy.deepcopy(original)
