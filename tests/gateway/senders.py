@@ -23,8 +23,8 @@ SIGNING = Settings(**SECRETS)
 
 def fixture(name: str) -> dict[str, Any]:
     """A recorded payload of Cal.com: `booking_created`, `ping`, …"""
-    told: dict[str, Any] = json.loads((FIXTURES / f"calcom_{name}.json").read_text())
-    return told
+    payload: dict[str, Any] = json.loads((FIXTURES / f"calcom_{name}.json").read_text())
+    return payload
 
 
 def resend_events() -> list[dict[str, Any]]:
@@ -36,14 +36,14 @@ def calcom_signature(body: bytes, key: str = CALCOM_SECRET) -> str:
     return hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
 
 
-async def post_calcom(gateway: Gateway, told: Any, **headers: str) -> Answer:
-    body = told if isinstance(told, bytes) else json.dumps(told).encode()
+async def post_calcom(gateway: Gateway, payload: Any, **headers: str) -> Answer:
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     signed = {"Content-Type": "application/json", "X-Cal-Signature-256": calcom_signature(body)}
     return await gateway.request("POST", CALCOM, data=body, headers=signed | headers)
 
 
-async def post_resend(gateway: Gateway, told: Any, *, id: str | None = None, **headers: str) -> Answer:
-    body = told if isinstance(told, bytes) else json.dumps(told).encode()
+async def post_resend(gateway: Gateway, payload: Any, *, id: str | None = None, **headers: str) -> Answer:
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     signed = headers_for("resend", body, SIGNING, now_s=gateway.clock.now_ms() // 1000, message_id=id)
     return await gateway.request("POST", RESEND, data=body, headers=signed | headers)
 

@@ -28,13 +28,13 @@ async def gateway(opens: Opener, store_url: str) -> Gateway:
 
 
 def booked(**changes: Any) -> dict[str, Any]:
-    told = fixture("booking_created")
-    told["payload"] |= changes
-    return {**told, "payload": {name: value for name, value in told["payload"].items() if value is not ...}}
+    payload = fixture("booking_created")
+    payload["payload"] |= changes
+    return {**payload, "payload": {name: value for name, value in payload["payload"].items() if value is not ...}}
 
 
-def event(told: dict[str, Any], *, types: tuple[str, ...] = ()) -> Any:
-    return parse_event(told, received_ms=1, types=types)
+def event(payload: dict[str, Any], *, types: tuple[str, ...] = ()) -> Any:
+    return parse_event(payload, received_ms=1, types=types)
 
 
 async def recorded(gateway: Gateway, uid: str) -> list[Any]:
@@ -54,13 +54,13 @@ async def test_a_booking_is_accepted_and_recorded(gateway: Gateway, clock: Virtu
         "meeting_time": "2026-12-03T18:00:00.000Z",
         "timestamp": utc_datetime(clock.now_ms()).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
-    [told] = await recorded(gateway, "uidAAA")
-    assert (told.kind, told.sequence, told.ical_uid, told.event_type) == (
+    [parsed] = await recorded(gateway, "uidAAA")
+    assert (parsed.kind, parsed.sequence, parsed.ical_uid, parsed.event_type) == (
         BookingKind.CREATED, 0, "uidAAA@Cal.com", "123",
     )  # fmt: skip
-    assert (told.first_name, told.timezone, told.organizer) == ("Guest", "America/Vancouver", "Sarah Host")
-    assert told.join_url == "https://app.cal.com/video/uidAAA"
-    assert told.end_ms - told.start_ms == 30 * MINUTE_MS
+    assert (parsed.first_name, parsed.timezone, parsed.organizer) == ("Guest", "America/Vancouver", "Sarah Host")
+    assert parsed.join_url == "https://app.cal.com/video/uidAAA"
+    assert parsed.end_ms - parsed.start_ms == 30 * MINUTE_MS
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_the_events_of_one_call_belong_together() -> None:
     assert (moved.reschedule_uid, created.reschedule_uid) == ("uidAAA", None)
     assert {one.ical_uid for one in (created, moved, cancelled, ended)} == {"uidAAA@Cal.com"}
     assert absent.no_shows == (("guest@example.com", True),)
-    # The flat shape's `createdAt` is the booking's: the event has no instant of its own.
+    # The `createdAt` of the flat shape belongs to the booking: the event has no timestamp of its own.
     assert (ended.event_ms, utc_datetime(cancelled.event_ms).day) == (1, 27)
 
 
@@ -133,27 +133,27 @@ async def test_a_repeated_event_gets_the_same_bytes_and_has_no_effect(gateway: G
 
 
 async def test_a_no_show_and_its_withdrawal_with_one_timestamp_are_two_events(gateway: Gateway) -> None:
-    told = fixture("no_show_updated")
-    back = json.loads(json.dumps(told).replace("true", "false"))
-    for one in (told, back, told):
+    payload = fixture("no_show_updated")
+    back = json.loads(json.dumps(payload).replace("true", "false"))
+    for one in (payload, back, payload):
         await post_calcom(gateway, one)
 
-    assert [mark.no_shows[0][1] for mark in await recorded(gateway, "uidBBB")] in ([True, False], [False, True])
+    assert [one.no_shows[0][1] for one in await recorded(gateway, "uidBBB")] in ([True, False], [False, True])
 
 
 SHAPES = {
-    "enveloped": lambda told: told,
-    "a booking within": lambda told: {**told, "payload": {"booking": told["payload"]}},
-    "an evt within": lambda told: {**told, "payload": {"bookingId": 1, "uid": None, "evt": told["payload"]}},
-    "flat": lambda told: {"triggerEvent": told["triggerEvent"], **told["payload"]},
+    "enveloped": lambda payload: payload,
+    "a booking within": lambda payload: {**payload, "payload": {"booking": payload["payload"]}},
+    "an evt within": lambda payload: {**payload, "payload": {"bookingId": 1, "uid": None, "evt": payload["payload"]}},
+    "flat": lambda payload: {"triggerEvent": payload["triggerEvent"], **payload["payload"]},
 }
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
 def test_every_shape_yields_the_same_event(shape: Any) -> None:
-    told, plain = event(shape(fixture("booking_created"))), event(fixture("booking_created"))
+    parsed, plain = event(shape(fixture("booking_created"))), event(fixture("booking_created"))
 
-    assert (told.uid, told.email, told.start_ms, told.join_url) == (
+    assert (parsed.uid, parsed.email, parsed.start_ms, parsed.join_url) == (
         plain.uid, plain.email, plain.start_ms, plain.join_url,
     )  # fmt: skip
 
@@ -181,13 +181,13 @@ async def test_a_booking_without_a_start_is_refused(gateway: Gateway, trigger: s
     assert await gateway.key_count() == 0
 
 
-NOBODY: dict[str, Any] = {"attendees": [], "responses": {}}
+NO_ADDRESS: dict[str, Any] = {"attendees": [], "responses": {}}
 
 
 @pytest.mark.parametrize(
-    "nobody",
+    "no_address",
     [
-        NOBODY,
+        NO_ADDRESS,
         {"attendees": ..., "responses": ...},
         {"attendees": None, "responses": None},
         {"attendees": "guest@example.com", "responses": []},
@@ -195,8 +195,8 @@ NOBODY: dict[str, Any] = {"attendees": [], "responses": {}}
         {"attendees": [{"email": "a@b.co\r\nBcc: c@d.org"}], "responses": {"email": {"value": ["a@b.co"]}}},
     ],
 )
-async def test_a_booking_without_an_address_is_refused(gateway: Gateway, nobody: dict[str, Any]) -> None:
-    answer = await post_calcom(gateway, booked(**nobody))
+async def test_a_booking_without_an_address_is_refused(gateway: Gateway, no_address: dict[str, Any]) -> None:
+    answer = await post_calcom(gateway, booked(**no_address))
 
     assert (answer.status, answer.fields) == (422, ["payload.attendees[0].email"])
 
@@ -216,11 +216,11 @@ def test_the_address_is_the_first_attendees_or_else_the_forms(guest: dict[str, A
 
 @pytest.mark.parametrize("name", ["booking_created", "booking_cancelled", "no_show_updated"])
 async def test_an_event_without_a_uid_is_refused(gateway: Gateway, name: str) -> None:
-    told = fixture(name)
+    payload = fixture(name)
     for uid in ("uid", "bookingUid"):
-        told["payload"].pop(uid, None)
+        payload["payload"].pop(uid, None)
 
-    assert (await post_calcom(gateway, told)).fields == ["payload.uid"]
+    assert (await post_calcom(gateway, payload)).fields == ["payload.uid"]
 
 
 @pytest.mark.parametrize("uid", ["", " ", "a b", "x" * 256, "a\x00b", "\ud800", 7.5, True, ["uidAAA"], {}])
@@ -231,9 +231,9 @@ def test_an_invalid_uid_is_refused(uid: Any) -> None:
 
 
 def test_a_cancellation_needs_only_the_uid() -> None:
-    told = event({"triggerEvent": "BOOKING_CANCELLED", "payload": {"uid": "uidBBB"}})
+    parsed = event({"triggerEvent": "BOOKING_CANCELLED", "payload": {"uid": "uidBBB"}})
 
-    assert (told.kind, told.uid, told.email, told.start_ms) == (BookingKind.CANCELLED, "uidBBB", None, None)
+    assert (parsed.kind, parsed.uid, parsed.email, parsed.start_ms) == (BookingKind.CANCELLED, "uidBBB", None, None)
 
 
 @pytest.mark.parametrize("trigger", [None, "", 7, ["BOOKING_CREATED"], "\x00"])
@@ -245,13 +245,13 @@ async def test_a_trigger_is_required(gateway: Gateway, trigger: Any) -> None:
     ("zone", "known"), [("America/Toronto", True), ("Mars/Olympus", False), ("", False), (7, False)]
 )
 def test_an_unknown_time_zone_is_dropped(zone: Any, known: bool) -> None:
-    told = event(booked(attendees=[{"email": "guest@example.com", "timeZone": zone}]))
+    parsed = event(booked(attendees=[{"email": "guest@example.com", "timeZone": zone}]))
 
-    assert told.timezone == (zone if known else None)
+    assert parsed.timezone == (zone if known else None)
 
 
 @pytest.mark.parametrize(
-    ("where", "url"),
+    ("location", "url"),
     [
         ({"metadata": {"videoCallUrl": "https://a.example/1"}}, "https://a.example/1"),
         ({"metadata": {}, "videoCallData": {"url": "https://b.example/2"}}, "https://b.example/2"),
@@ -263,17 +263,17 @@ def test_an_unknown_time_zone_is_dropped(zone: Any, known: bool) -> None:
         ({"metadata": {"videoCallUrl": "https://[a"}, "videoCallData": [], "location": "https://"}, None),
     ],
 )
-def test_the_join_url_is_the_first_valid_url(where: dict[str, Any], url: str | None) -> None:
-    assert event(booked(**where)).join_url == url
+def test_the_join_url_is_the_first_valid_url(location: dict[str, Any], url: str | None) -> None:
+    assert event(booked(**location)).join_url == url
 
 
 def test_texts_are_cleaned_and_cut() -> None:
-    told = event(
+    parsed = event(
         booked(title="A\x00 b\n\x1bc \ud800" + "x" * 500, attendees=[{"email": "a@b.co", "name": "\x07Ada  L"}])
     )
 
-    assert (told.title[:6], len(told.title), told.first_name) == ("A b c ", 200, "Ada")
-    json.loads(told.to_json().encode())
+    assert (parsed.title[:6], len(parsed.title), parsed.first_name) == ("A b c ", 200, "Ada")
+    json.loads(parsed.to_json().encode())
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ async def test_event_types_can_be_restricted(
     answer = await post_calcom(gateway, fixture("booking_created"))
 
     assert (answer.status, answer.json["status"]) == ((202, "accepted") if counts else (200, "ignored"))
-    # It says nothing of its type: it is about a booking that counted before, or about none.
+    # It does not name its type: it concerns a booking that counted before, or an unknown one.
     assert (await post_calcom(gateway, fixture("no_show_updated"))).status == 202
 
 

@@ -92,7 +92,7 @@ async def test_no_mutated_payload_gets_a_5xx(gateway: Gateway) -> None:
         for _ in range(25):
             for kind in ORIGINALS:
                 mutants.mutated(kind)
-            mutants.elsewhere()
+            mutants.other_paths()
 
     with fuzz(gateway, 3) as mutants:
         await asyncio.to_thread(play, mutants)

@@ -31,8 +31,8 @@ async def gateway(opens: Opener, store_url: str) -> Gateway:
 
 def event(name: str, bounce: str | None = None, /, *, tags: Any = TAGS, **data: Any) -> dict[str, Any]:
     """Resend's own example of this event, about Ada's first mail."""
-    told = EVENTS[f"email.{name}", bounce]
-    return {**told, "data": {**told["data"], "to": ["ada@example.org"], "tags": tags, **data}}
+    example = EVENTS[f"email.{name}", bounce]
+    return {**example, "data": {**example["data"], "to": ["ada@example.org"], "tags": tags, **data}}
 
 
 async def accept_first_mail_of_ada(gateway: Gateway) -> None:
@@ -117,9 +117,9 @@ def test_the_detail_contains_no_address() -> None:
 
 @pytest.mark.parametrize("bounce", [None, {}, [], "Permanent", {"type": "Undetermined"}, {"type": ["Permanent"]}])
 def test_a_bounce_is_permanent_only_when_resend_says_so(bounce: Any) -> None:
-    read_: Any = parse_event(event("bounced", "Permanent", bounce=bounce), campaign="christmas_2025", received_ms=1)
+    parsed: Any = parse_event(event("bounced", "Permanent", bounce=bounce), campaign="christmas_2025", received_ms=1)
 
-    assert (read_.kind, read_.ends) == (FeedbackKind.SOFT_BOUNCED, None)
+    assert (parsed.kind, parsed.ends) == (FeedbackKind.SOFT_BOUNCED, None)
 
 
 async def test_every_example_of_resend_is_parsed_and_ignored(gateway: Gateway) -> None:
