@@ -1,6 +1,6 @@
 /**
- * For the page that collects the scores: `submitAssessment(scores, person)` sends them to the route and returns what the
- * page can show. It never throws, and it returns the results even when the site does not answer.
+ * For the page that collects the scores: `submitAssessment(scores, person)` sends them to the route and returns what to
+ * show. It never throws, and it returns the results even when the site does not answer.
  */
 
 import {
@@ -41,7 +41,8 @@ export async function submitAssessment(
   person: Person,
   options: ClientOptions = {},
 ): Promise<Submission> {
-  const checked = checkAssessment({ assessment_id: "not-yet-known", scores, person: { ...browserSettings(), ...person } });
+  const sent = { assessment_id: "not-yet-known", scores, person: { ...browserSettings(), ...person } };
+  const checked = checkAssessment(sent);
   if ("errors" in checked) return { status: "invalid", errors: checked.errors };
   const assessment = { ...checked.assessment, assessment_id: idOf(checked.assessment, options) };
   for (const waitMs of [PAUSE_MS, 0]) {

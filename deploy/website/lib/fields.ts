@@ -30,8 +30,12 @@ const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\ud800-\udfff]/u;
 export function email(value: unknown): string {
   const address = string(value).trim();
   // Before lower-casing, because some characters outside ASCII have a lower case inside it.
-  if (/[^\u0000-\u007f]/.test(address)) throw new InvalidValue("must use plain letters (an international domain as xn--…)");
-  if (address.length > EMAIL_CHARACTERS_MAX) throw new InvalidValue(`must have at most ${EMAIL_CHARACTERS_MAX} characters`);
+  if (/[^\u0000-\u007f]/.test(address)) {
+    throw new InvalidValue("must use plain letters (an international domain as xn--…)");
+  }
+  if (address.length > EMAIL_CHARACTERS_MAX) {
+    throw new InvalidValue(`must have at most ${EMAIL_CHARACTERS_MAX} characters`);
+  }
   const lower = address.toLowerCase();
   if (!EMAIL.test(lower)) throw new InvalidValue("must be an e-mail address such as ada@example.com");
   return lower;

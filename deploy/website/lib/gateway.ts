@@ -67,7 +67,7 @@ function checkSecret(secret: string): string {
   const cure = 'make one with: echo "whsec_$(openssl rand -base64 32)", and use it on both sides';
   if (!secret) throw new SettingError(`ADVENT_WEBHOOK_SECRET: unset; ${cure}`);
   if (secret.includes(",")) {
-    throw new SettingError("ADVENT_WEBHOOK_SECRET: is a list; the gateway may have several, the website needs exactly one");
+    throw new SettingError("ADVENT_WEBHOOK_SECRET: is a list; set exactly one of the gateway's secrets");
   }
   if (!secret.startsWith(PREFIX))
     throw new SettingError(`ADVENT_WEBHOOK_SECRET: does not start with ${PREFIX}; ${cure}`);

@@ -30,7 +30,8 @@ test("all invalid fields are named at once", () => {
     person: { email: "ada@", first_name: " " },
   };
 
-  assert.deepEqual(invalidFieldsOf(sent), ["assessment_id", "scores.GPS", "scores.CREW", "person.email", "person.first_name"]);
+  const invalid = ["assessment_id", "scores.GPS", "scores.CREW", "person.email", "person.first_name"];
+  assert.deepEqual(invalidFieldsOf(sent), invalid);
 });
 
 test("missing fields are named", () => {

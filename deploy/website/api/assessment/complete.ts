@@ -25,7 +25,7 @@ export interface Undelivered {
 }
 
 export interface Options {
-  /** Stores an undelivered signup in the site's database or queue. If it fails or hangs, the visitor is still answered. */
+  /** Stores an undelivered signup, for example in the site's database. The visitor is answered even if it fails. */
   readonly onUndelivered?: (undelivered: Undelivered) => unknown;
   readonly retry?: Partial<RetryPolicy>;
   /** Default: from ADVENT_WEBHOOK_URL and ADVENT_WEBHOOK_SECRET, read at each request. */
@@ -99,7 +99,8 @@ type Misconfigured = { readonly delivered: false; readonly reason: "misconfigure
 async function tryDelivery(webhookId: string, signup: Signup, options: Options): Promise<Delivery | Misconfigured> {
   try {
     const gateway = (options.gateway ?? Gateway.fromEnvironment)();
-    return await deliver(gateway, webhookId, signup, { ...DEFAULT_RETRY, ...options.retry }, options.runtime ?? RUNTIME);
+    const retry = { ...DEFAULT_RETRY, ...options.retry };
+    return await deliver(gateway, webhookId, signup, retry, options.runtime ?? RUNTIME);
   } catch (error) {
     // A SettingError never contains a secret; the message of any other error might contain personal data.
     const detail = error instanceof SettingError ? error.message : "unexpected error";
