@@ -12,7 +12,6 @@ from common.clock import VirtualClock, utc_datetime
 from common.domain.booking import BookingKind
 from common.domain.ids import booking_id
 from common.ledger import keys
-from common.ledger.bookings import Bookings
 from common.store.embedded import EmbeddedStore
 from services.gateway.webhooks.calcom_payload import parse_event
 from services.web.problem import Problem
@@ -37,8 +36,13 @@ def event(payload: dict[str, Any], *, types: tuple[str, ...] = ()) -> Any:
     return parse_event(payload, received_ms=1, types=types)
 
 
+<<<<<<< HEAD
 async def recorded(gateway: Gateway, uid: str) -> list[Any]:
     gathered = await Bookings(gateway.context.intake.ledger).gather(booking_id(uid))
+=======
+async def kept(site: Site, uid: str) -> list[Any]:
+    gathered = await site.door.intake.ledger.bookings.gather(booking_id(uid))
+>>>>>>> delivery
     return sorted(gathered.events, key=lambda one: one.event_ms)
 
 
