@@ -16,8 +16,8 @@ from common.store.embedded import EmbeddedStore
 from services.console import spool
 from services.console.verdict import LATE_MS
 from services.console.words import marked
-from services.gateway import health
 from services.sandbox.simulation import Simulation
+from services.web import probes
 from tests.console.conftest import Console, Opener
 
 
@@ -237,7 +237,7 @@ async def test_many_who_look_at_once_cost_one_look(console: Console, monkeypatch
 
 @pytest.mark.parametrize(
     ("path", "kind"),
-    [("/", "text/html"), ("/static/live.js", "application/javascript"), ("/look/icon.svg", "image/svg+xml")],
+    [("/", "text/html"), ("/static/live.js", "application/javascript"), ("/assets/icon.svg", "image/svg+xml")],
 )
 async def test_nothing_of_a_page_is_inline_and_all_of_it_is_ours(console: Console, path: str, kind: str) -> None:
     page = await console.sees(path)
@@ -276,4 +276,4 @@ async def test_a_store_of_another_format_that_was_away_at_the_start_is_said(
 
 
 def test_a_gateway_whose_store_hangs_is_waited_for_until_it_tells_of_its_spool() -> None:
-    assert spool.SECONDS_MAX > health.PING_SECONDS_MAX
+    assert spool.SECONDS_MAX > probes.PING_SECONDS_MAX
