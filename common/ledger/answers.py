@@ -170,27 +170,3 @@ class DeadLetter:
     doubt: bool
     asked_ms: int | None = None
     refused: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """
-    The state of the whole in numbers; `people` by status, `deliveries` by fate, queues by what waits in them.
-
-    `circuits`: by provider in trouble, fields as in `trouble.lua`. `pause`: of everybody, fields as in `pauses.py`.
-    """
-
-    people: dict[str, int]
-    deliveries: dict[str, int]
-    due_next_hour: int
-    due_next_day: int
-    overdue: int
-    dead: int
-    suppressed: int
-    changed: int
-    mirror_lag_ms: int
-    queues: dict[str, dict[str, int]]
-    workers: int
-    circuits: dict[str, dict[str, str]]
-    pause: dict[str, Any] | None
-    paused_people: int

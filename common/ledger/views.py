@@ -7,16 +7,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-import redis.asyncio
-
 from common.domain.delivery import Record
 from common.domain.ids import DeliveryId, EnrollmentId, is_reminder, split_delivery_id, step_number
 from common.ledger import booking_views, feedback, keys
-from common.ledger.answers import Counts, DeadLetter
+from common.ledger.answers import DeadLetter
 from common.ledger.ledger import Ledger
-from common.ledger.pauses import EVERYBODY
 
-HOUR_MS = 3_600_000
 SILENT_MS = 4_000
 """A worker that was silent for longer has died or stands still (`lib.lua`)."""
 QUEUES = ("classify", "send", "bookings", "notion_sync", "announce", "reconcile_bookings", "replay")
@@ -29,74 +25,6 @@ class Entry:
     at_ms: int
     what: str
     detail: str
-
-
-async def counts(ledger: Ledger, *, now_ms: int) -> Counts:
-    """The whole in numbers, in one round trip."""
-    client: redis.asyncio.Redis = ledger.client
-    pipe = client.pipeline(transaction=False)
-    pipe.hgetall(keys.COUNTS)
-    schedule = keys.delayed("send")
-    for low, high in ((now_ms, now_ms + HOUR_MS), (now_ms, now_ms + 24 * HOUR_MS), (0, f"({now_ms}")):
-        pipe.zcount(schedule, low, high)
-    pipe.zcard(keys.DEAD)
-    pipe.hlen(keys.SUPPRESSED)
-    pipe.zcard(keys.CHANGED)
-    pipe.zrange(keys.CHANGED, 0, 0, withscores=True)
-    pipe.zcount(keys.HEARTBEATS, now_ms - SILENT_MS, "+inf")
-    for provider in ("resend", "notion", "calcom"):
-        pipe.hgetall(keys.circuit(provider))
-    pipe.hget(keys.PAUSES, EVERYBODY)
-    pipe.hlen(keys.PAUSES)
-    for queue in QUEUES:
-        pipe.zcard(keys.delayed(queue))
-        pipe.hlen(keys.ready(queue) + ".msgs")
-        pipe.zcard(keys.ready(queue) + ".XQ")
-    (
-        tally,
-        hour,
-        day,
-        overdue,
-        dead,
-        suppressed,
-        changed,
-        oldest,
-        workers,
-        resend,
-        notion,
-        calcom,
-        pause,
-        pauses,
-        *queues,
-    ) = await pipe.execute()
-    numbers = {name.decode(): int(number) for name, number in tally.items()}
-    return Counts(
-        people={status: numbers.get(status, 0) for status in ("accepted", "active", "completed", "exited")},
-        deliveries={
-            name.removeprefix("fate:"): number
-            for name, number in sorted(numbers.items())
-            if name.startswith("fate:") and number
-        },
-        due_next_hour=hour,
-        due_next_day=day,
-        overdue=overdue,
-        dead=dead,
-        suppressed=suppressed,
-        changed=changed,
-        mirror_lag_ms=max(0, now_ms - int(oldest[0][1])) if oldest else 0,
-        queues={
-            name: {"delayed": queues[i * 3], "ready": queues[i * 3 + 1], "failed": queues[i * 3 + 2]}
-            for i, name in enumerate(QUEUES)
-        },
-        workers=workers,
-        circuits={
-            name: {key.decode(): text.decode() for key, text in circuit.items()}
-            for name, circuit in (("resend", resend), ("notion", notion), ("calcom", calcom))
-            if b"until" in circuit
-        },
-        pause=json.loads(pause) if pause else None,
-        paused_people=pauses - (pause is not None),
-    )
 
 
 async def timeline(ledger: Ledger, enrollment_id: EnrollmentId) -> list[Entry]:

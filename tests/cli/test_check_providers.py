@@ -14,7 +14,7 @@ from services.cli.findings import Findings
 from services.sandbox.app import build_app
 from services.sandbox.ids import SEQUENCE_DATABASE_ID
 from services.sandbox.state import Sandbox, open_sandbox
-from services.supervisor.sandboxed import with_sandbox
+from services.supervisor.sandbox_settings import with_sandbox
 
 CAMPAIGN = load_campaign("christmas_2025")
 

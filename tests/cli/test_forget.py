@@ -4,7 +4,7 @@ import pytest
 
 from common.ledger import keys
 from common.store.clients import connect
-from tests.cli.test_looking import ada_signs_up, here, ledger_does
+from tests.cli.test_status_and_contact import ada_signs_up, here, ledger_does
 
 __all__ = ["here", "ledger_does"]
 

@@ -1,6 +1,6 @@
 import json
 
-from tests.cli.test_looking import ada_signs_up, here, ledger_does  # noqa: F401 -- fixtures
+from tests.cli.test_status_and_contact import ada_signs_up, here, ledger_does  # noqa: F401 -- fixtures
 
 ADA = "ada@example.com"
 

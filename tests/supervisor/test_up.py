@@ -9,7 +9,7 @@ import redis
 from common.processes import command_of, is_alive
 from common.settings.settings import Settings
 from common.store.clients import connect
-from services.supervisor.house import running_in
+from services.supervisor.run_dir import running_in
 from tests.supervisor.conftest import Up, eventually
 
 NAMES = ("gateway", "worker", "console", "sandbox")

@@ -1,4 +1,4 @@
-"""Notion's objects, key by key, as recorded from the real API (version 2025-09-03)."""
+"""Notion's objects, member by member, as recorded from the real API (version 2025-09-03)."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def data_source(source: Source) -> dict[str, Any]:
 
 
 def listing(results: list[dict[str, Any]], next_cursor: str | None, *, is_cut_off: bool) -> dict[str, Any]:
-    """A page of a query; `is_cut_off` when the cap on rows ended it."""
+    """A page of a query; `is_cut_off`: the cap on rows ended it."""
     body: dict[str, Any] = {
         "object": "list",
         "results": results,
@@ -131,7 +131,7 @@ def rich_text(content: str, link: str | None = None) -> list[dict[str, Any]]:
 
 
 def plain(column: Column, page: Page) -> Any:
-    """A cell's value as a person would say it: text, a number, an option's name, the start of a date."""
+    """A cell's plain value: text, a number, an option's name, the start of a date."""
     value = _value(column, page)
     if column.type in ("title", "rich_text"):
         return "".join(piece["plain_text"] for piece in value)
@@ -190,7 +190,7 @@ def _page_url(page: Page, source: Source) -> str:
 
 
 def _minute(ms: int) -> str:
-    """Notion cuts the seconds off: two writes of one minute cannot be put in order by these."""
+    """Notion drops the seconds: two writes within a minute cannot be ordered by these times."""
     return f"{utc_datetime(ms):%Y-%m-%dT%H:%M}:00.000Z"
 
 

@@ -1,4 +1,4 @@
-"""Databases and data sources: read, extended, queried."""
+"""Databases and data sources: read, changed, queried."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from services.sandbox.state import Sandbox
 
 
 class Tables:
+    """The handlers of /databases, /data_sources and /users/me."""
+
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        self._shelf = sandbox.shelf
+        self._shelf = sandbox.page_store
 
     async def retrieve_database(self, request: web.Request) -> web.Response:
         database_id = path_id(request, "database_id")
@@ -33,7 +35,7 @@ class Tables:
         return respond(shapes.data_source(self._source(request)))
 
     async def create(self, request: web.Request) -> web.Response:
-        """A second data source in a database, which is what makes old integrations fail."""
+        """A second data source in a database, with which old integrations fail."""
         body = await read_object(request)
         parent = body.get("parent", UNDEFINED)
         if not isinstance(parent, dict):
@@ -41,7 +43,7 @@ class Tables:
         database_id = path_id(parent.get("database_id"), "database_id", "body.parent")
         if database_id not in self._shelf.databases:
             raise not_found("database", database_id)
-        return respond(shapes.data_source(self._shelf.put_source(self._made(database_id, body))))
+        return respond(shapes.data_source(self._shelf.put_source(self._new_source(database_id, body))))
 
     async def update(self, request: web.Request) -> web.Response:
         source, body = self._source(request), await read_object(request)
@@ -78,7 +80,7 @@ class Tables:
             raise not_found("data_source", source_id)
         return source
 
-    def _made(self, database_id: str, body: dict[str, Any]) -> Source:
+    def _new_source(self, database_id: str, body: dict[str, Any]) -> Source:
         now_ms, source_id = self._sandbox.clock.now_ms(), new_id()
         asked = dict(body.get("properties") or {})
         title_name = next(
@@ -96,7 +98,7 @@ class Tables:
         return changed_source(bare, asked)
 
     def _empty_retyped(self, before: Source, after: Source) -> None:
-        """A column of another type starts empty; Notion converts some, but nobody should count on it."""
+        """A column whose type changes becomes empty. Notion converts some types; programs should not rely on it."""
         types = {column.id: column.type for column in after.columns}
         retyped = {column.id: None for column in before.columns if types.get(column.id, column.type) != column.type}
         for page in self._shelf.pages_of(before.id) if retyped else []:

@@ -1,4 +1,4 @@
-"""POST /emails and /emails/batch: accept once, answer the same for a day."""
+"""POST /emails and /emails/batch: a key is accepted once, and gets the same response for a day."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import Any
 from aiohttp import web
 
 from services.sandbox.ids import new_id
-from services.sandbox.resend.courier import Courier
 from services.sandbox.resend.delivery import Delivery
 from services.sandbox.resend.errors import ResendProblem, invalid
+from services.sandbox.resend.idempotency import IdempotencyKeys, check_key
 from services.sandbox.resend.mails import Mails
-from services.sandbox.resend.memory import KeyMemory, check_key
-from services.sandbox.resend.requests import read_json
-from services.sandbox.resend.schedule import scheduled_ms
+from services.sandbox.resend.requests import read_json, scheduled_ms
+from services.sandbox.resend.scheduler import Scheduler
 from services.sandbox.resend.validation import check_mail
 from services.sandbox.state import Sandbox
 
@@ -24,12 +23,14 @@ BODY_SHA256 = web.RequestKey("body_sha256", str)
 
 
 class Sending:
-    def __init__(self, sandbox: Sandbox, mails: Mails, delivery: Delivery, courier: Courier) -> None:
+    """The handlers that accept mail."""
+
+    def __init__(self, sandbox: Sandbox, mails: Mails, delivery: Delivery, scheduler: Scheduler) -> None:
         self._sandbox = sandbox
         self.mails = mails
         self.delivery = delivery
-        self.courier = courier
-        self._memory = KeyMemory(sandbox.disk)
+        self.scheduler = scheduler
+        self._keys = IdempotencyKeys(sandbox.disk)
 
     async def send(self, request: web.Request) -> web.Response:
         payload = await read_json(request)
@@ -64,21 +65,21 @@ class Sending:
         return good, errors
 
     async def _once(self, request: web.Request, payload: Any, accept: Callable[[], Any]) -> web.Response:
-        """The first answer for this key again, or a new one, remembered in the same commit as the mail."""
+        """The earlier response to this key, or a new one that is saved in the same commit as the mail."""
         raw = await request.read()
         request[BODY_SHA256] = hashlib.sha256(raw).hexdigest()
         key, now_ms = request.headers.get("Idempotency-Key"), self._sandbox.clock.now_ms()
         check_key(key)
         if key is not None:
-            known = self._memory.recall(key, request.path, payload, now_ms=now_ms)
-            if known is not None:
-                return web.json_response(known)
+            earlier = self._keys.find(key, request.path, payload, now_ms=now_ms)
+            if earlier is not None:
+                return web.json_response(earlier)
         with self._sandbox.disk.transaction():
             answer = accept()
             if key is not None:
-                self._memory.remember(key, request.path, payload, answer, now_ms=now_ms)
+                self._keys.save(key, request.path, payload, answer, now_ms=now_ms)
         self.delivery.settle_due()
-        self.courier.call()
+        self.scheduler.wake()
         return web.json_response(answer)
 
     def _accept(self, request: web.Request, payload: dict[str, Any], sha256: str) -> str:
