@@ -132,9 +132,9 @@ def _print_what_stays(traces: Traces) -> None:
 def _set_aside_file() -> str | None:
     """The file of events that a gateway could not store; only a person can say whom a damaged line is about."""
     from services.cli.shared import settings_given
-    from services.gateway.spool_folder import ASIDE
+    from services.gateway.spool.spool_directory import SET_ASIDE
 
-    file = settings_given().data_dir / "spool" / ASIDE
+    file = settings_given().data_dir / "spool" / SET_ASIDE
     # `os.path.exists` returns False where it has no permission; `Path.exists` raises.
     return str(file) if os.path.exists(file) else None
 

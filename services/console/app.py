@@ -90,6 +90,10 @@ async def ready(request: web.Request) -> web.Response:
     return probes.ready_response(is_ready=store == "up", now_ms=context.clock.now_ms(), dependencies=dependencies)
 
 
+async def metrics(_request: web.Request) -> web.Response:
+    return probes.metrics_response()
+
+
 ROUTES = (
     web.get("/", overview.show),
     web.get("/api/overview", overview.show_json),
@@ -106,7 +110,7 @@ ROUTES = (
     web.post("/dramatiq/{path:.*}", dashboard.respond),
     web.get("/health", health),
     web.get("/ready", ready),
-    web.get("/metrics", probes.metrics),
+    web.get("/metrics", metrics),
     web.static("/static", FOLDER / "static"),
     pages.assets_route(),
 )

@@ -12,8 +12,8 @@ def with_sandbox(settings: Settings) -> Settings:
     """
     The same settings, with the sandbox's addresses, keys and database ids for providers that are not real.
 
-    A provider is real with RESEND_API_KEY or NOTION_TOKEN; without the key its address is ignored. The sandbox's calendar
-    is used only where no provider is real: simulated bookings must reach no real contact.
+    A provider is real with RESEND_API_KEY or NOTION_TOKEN; without the key its address is ignored. The calendar of the
+    sandbox is used only where no provider is real: simulated bookings must reach no real contact.
     """
     update: dict[str, Any] = {}
     if not settings.resend_is_real:

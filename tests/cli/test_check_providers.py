@@ -10,7 +10,7 @@ from common.errors import Throttled, Transient
 from common.settings.settings import Settings
 from services.cli.check import _check_resend
 from services.cli.check_notion import check_notion
-from services.cli.findings import Findings
+from services.cli.check_report import CheckReport
 from services.sandbox.app import build_app
 from services.sandbox.ids import SEQUENCE_DATABASE_ID
 from services.sandbox.state import Sandbox, open_sandbox
@@ -36,8 +36,8 @@ def trouble(sandbox: Sandbox, provider: str, operation: str, status: int) -> Non
     sandbox.faults.add({"provider": provider, "operation": operation, "kind": "status", "status": status})
 
 
-async def of_notion(settings: Settings, *, fix: bool = False) -> Findings:
-    found = Findings()
+async def of_notion(settings: Settings, *, fix: bool = False) -> CheckReport:
+    found = CheckReport()
     await check_notion(settings, CAMPAIGN, found, fix=fix)
     return found
 
@@ -89,12 +89,12 @@ async def test_a_resend_in_trouble_says_nothing_about_the_key(
     trouble(sandbox, "resend", "domains.list", status)
 
     with pytest.raises(failure):
-        await _check_resend(settings, Findings())
+        await _check_resend(settings, CheckReport())
 
 
 async def test_a_key_that_resend_refuses_is_named(sandbox: Sandbox, settings: Settings) -> None:
     trouble(sandbox, "resend", "domains.list", 403)
-    found = Findings()
+    found = CheckReport()
 
     await _check_resend(settings, found)
 

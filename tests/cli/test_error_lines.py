@@ -18,16 +18,16 @@ def test_a_sandbox_that_is_not_there_is_named_with_its_place_and_what_to_set(pro
     failure = asked_in_vain(provider, Transient("connect", "nothing was sent"))
 
     assert provider_error_line(failure, with_sandbox(Settings(sandbox_port=9002))) == (
-        f"the sandbox, which stands in for {name}, does not answer at http://127.0.0.1:9002; start `advent up` or"
-        " `advent sandbox`, or set SANDBOX_HOST and SANDBOX_PORT as they have it"
+        f"the sandbox, which takes the place of {name}, does not answer at http://127.0.0.1:9002;"
+        " start `advent up` or `advent sandbox`, or set SANDBOX_HOST and SANDBOX_PORT to their values"
     )
 
 
 @pytest.mark.parametrize(
     ("provider", "words"),
     [
-        ("resend", "Resend cannot be reached at resend.example:8443; look at the network, or correct RESEND_API_URL"),
-        ("notion", "Notion cannot be reached at api.notion.com; look at the network, or correct NOTION_BASE_URL"),
+        ("resend", "Resend cannot be reached at resend.example:8443; check the network, or correct RESEND_API_URL"),
+        ("notion", "Notion cannot be reached at api.notion.com; check the network, or correct NOTION_BASE_URL"),
     ],
 )
 def test_a_real_provider_out_of_reach_is_named_without_what_may_be_a_token(provider, words):
@@ -42,7 +42,7 @@ def test_a_refusal_names_who_refused_and_the_cure():
 
     said = provider_error_line(failure, Settings())
 
-    assert said.startswith("Resend did not do it (invalid_api_key: API key is invalid); ")
+    assert said.startswith("Resend failed (invalid_api_key: API key is invalid); ")
     assert "RESEND_API_KEY" in said
 
 

@@ -19,7 +19,7 @@ def enrolled(ledger_does):
 def test_it_says_what_would_go_and_changes_nothing(here, enrolled):
     status, said, _ = here("forget", f" {ADA.upper()} ", "--dry-run")
 
-    assert (status, said) == (0, f"{ADA}: 1 enrollment, 0 calls, 1 of their mails wait or failed\n")
+    assert (status, said) == (0, f"{ADA}: 1 enrollment, 0 calls, 1 of their mails are waiting or failed\n")
     assert here("contact", ADA)[0] == 0
 
 
@@ -27,7 +27,7 @@ def test_it_asks_first_and_where_nobody_can_be_asked_it_does_nothing(here, enrol
     status, _, complained = here("forget", ADA)
 
     assert status == 2
-    assert "say --yes" in complained
+    assert "give --yes" in complained
     assert here("contact", ADA)[0] == 0
 
 
@@ -38,9 +38,9 @@ def test_what_goes_is_gone_and_what_stays_elsewhere_is_named(here, enrolled, sto
     status, said, _ = here("forget", ADA, "--yes")
 
     assert status == 0
-    assert "forgotten; the address is never written to again" in said
+    assert "forgotten; the address never receives mail again" in said
     assert "delete in Notion: https://www.notion.so/23d5fd787144509a8d85f21d3c7d3f51" in said
-    assert "mails that Resend lists" in said
+    assert "their mails at Resend" in said
     assert here("contact", ADA)[0] == 1
     with connect(store_url) as client:
         assert client.hlen(keys.SUPPRESSED) == 1
@@ -71,14 +71,14 @@ def test_what_is_no_address_is_wrong_use(here):
 
 
 def test_of_somebody_unknown_nobody_is_asked(here):
-    assert here("forget", ADA) == (0, f"{ADA}: nothing is known of this address here\n", "")
+    assert here("forget", ADA) == (0, f"{ADA}: nothing is stored about this address\n", "")
 
 
 def test_what_a_gateway_set_aside_is_named_since_it_may_be_theirs(here, tmp_path):
     (tmp_path / "data" / "spool").mkdir(parents=True)
     (tmp_path / "data" / "spool" / "set-aside.jsonl").write_text("damaged\n")
 
-    assert "data/spool/set-aside.jsonl keeps what no store would take" in here("forget", ADA)[1]
+    assert "data/spool/set-aside.jsonl holds events that could not be stored" in here("forget", ADA)[1]
     assert json.loads(here("forget", ADA, "--json")[1])["set_aside"] == "data/spool/set-aside.jsonl"
 
 

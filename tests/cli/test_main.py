@@ -40,7 +40,7 @@ def test_what_is_no_address_is_wrong_use_before_anything_is_asked(advent, comman
     status, said, complained = advent(*command, no_address)
 
     assert (status, said) == (2, "")
-    assert f"{no_address.strip()!r} is no e-mail address; give one like ada@example.com" in complained
+    assert f"{no_address.strip()!r} is not an e-mail address; give one like ada@example.com" in complained
 
 
 @pytest.mark.parametrize("name", ["up", "gateway", "worker", "status", "sandbox", "check", "try"])
@@ -106,7 +106,7 @@ def test_a_folder_that_is_gone_is_one_line(advent, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
 
-    assert advent("status") == (1, "", "advent: the folder that you are in is gone; go to one that is there\n")
+    assert advent("status") == (1, "", "advent: the current folder no longer exists; change to another\n")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
@@ -116,4 +116,7 @@ def test_an_output_that_is_full_is_one_line():
             [sys.executable, "-m", "services.cli", "--help"], stdout=full, stderr=subprocess.PIPE, text=True
         )
 
-    assert (result.returncode, result.stderr) == (1, "advent: No space left on device; make room, then try again\n")
+    assert (result.returncode, result.stderr) == (
+        1,
+        "advent: No space left on device; free some space, then try again\n",
+    )

@@ -13,7 +13,7 @@ def test_a_pause_is_said_by_status_and_contact_and_ended_by_resume(here, ledger_
     told = json.loads(here("status", "--json")[1])["pause"]
 
     assert (status, said) == (0, "paused everybody\n")
-    assert again.startswith("everybody is paused already: since ")
+    assert again.startswith("everybody is already paused: since ")
     assert told["reason"] == "the domain moves"
     assert "everybody is paused since" in here("status")[1]
     assert "everybody is paused since" in here("contact", ADA)[1]
@@ -29,8 +29,8 @@ def test_a_plan_changes_nothing_and_says_what_would_go(here, ledger_does):  # no
     _, said, _ = here("resume", "--plan")
     told = json.loads(here("resume", "--plan", "--json")[1])
 
-    assert "1 mail goes out at once, at 2 a second" in said
-    assert "nothing changed" in said
+    assert "1 mail is sent at once, at 2 a second" in said
+    assert "nothing was changed" in said
     assert ADA in said
     assert (told["resumed"], told["plan"]["at_once"], told["plan"]["late"]) == (False, 1, 1)
     assert [(mail["email"], mail["what"]) for mail in told["plan"]["first"]] == [(ADA, "step-1")]

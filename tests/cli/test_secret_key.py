@@ -77,9 +77,12 @@ def test_a_new_key_is_accepted_on_purpose_and_what_it_costs_is_said(advent, begu
     status, said, _ = advent("check", "--accept-new-secret-key", REDIS_URL=begun, SECRET_KEY=NEW, SANDBOX_PORT=1)
 
     assert status == 0
-    assert "the store has a new one. 0 addresses are suppressed under it; 1 more are of nobody enrolled here" in said
+    assert (
+        "the store has a new one. 0 suppressed addresses were carried over; 1 more belong to no enrolled contact"
+        in said
+    )
     assert "links in mails already sent end in 404" in said
-    assert "the store knows no other" in advent("check", "--accept-new-secret-key")[1]
+    assert "the store has no other" in advent("check", "--accept-new-secret-key")[1]
     assert advent("audit", SECRET_KEY=OLD)[0] == 1
 
 
@@ -90,7 +93,7 @@ def test_not_while_workers_run_that_know_the_old_one(advent, begun):
     status, _, complained = advent("check", "--accept-new-secret-key", REDIS_URL=begun, SECRET_KEY=NEW)
 
     assert status == 1
-    assert "still at this store with the old one: worker; stop every Advent process first" in complained
+    assert "processes still use this store with the old one: worker; stop every Advent process first" in complained
 
 
 @pytest.mark.parametrize("working", [("gateway",), ("console", "worker"), ("command",)])
@@ -102,7 +105,7 @@ def test_not_while_anybody_else_of_us_is_at_the_store(advent, begun, working):
 
     assert status == 1
     assert complained == (
-        f"advent: SECRET_KEY: still at this store with the old one: {', '.join(working)};"
+        f"advent: SECRET_KEY: processes still use this store with the old one: {', '.join(working)};"
         " stop every Advent process first\n"
     )
     with connect(begun) as client:

@@ -115,8 +115,8 @@ def test_neither_try_nor_sign_leaves_anything_where_nothing_runs(advent, file, t
 
     assert (status, complained) == (
         1,
-        "advent: WEBHOOK_SECRET: unset, so nothing can be signed; set it as the gateway has it, or start `advent up`,"
-        " which makes one\n",
+        "advent: WEBHOOK_SECRET: unset, so nothing can be signed; set it to the gateway's value, or start `advent up`,"
+        " which generates one\n",
     )
     assert set(tmp_path.rglob("*")) == before
 

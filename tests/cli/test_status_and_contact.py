@@ -145,4 +145,4 @@ def test_what_is_no_dead_letter_cannot_be_replayed(here):
     status, _, complained = here("dead", "replay", "enr_aaaaaaaaaaaaaaaa/step-1")
 
     assert status == 1
-    assert complained == "advent: enr_aaaaaaaaaaaaaaaa/step-1 is no dead letter; `advent dead list` shows them\n"
+    assert complained == "advent: enr_aaaaaaaaaaaaaaaa/step-1 is not a dead letter; `advent dead list` shows them\n"

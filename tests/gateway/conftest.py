@@ -27,10 +27,10 @@ from common.ledger.ledger import Ledger
 from common.settings.settings import Settings
 from common.store.clients import connect_async
 from common.store.embedded import EmbeddedStore
-from services.gateway.app import build_app, build_door
-from services.gateway.door import Door
-from services.gateway.server import Server
-from services.gateway.store_watch import impatient
+from services.gateway.app import build_context, build_server
+from services.gateway.context import GatewayContext
+from services.gateway.store_availability import limit_answer_time
+from services.web.server import Server
 
 SIGNUP = "/webhook/christmas-signup"
 HOUR_MS = 3_600_000
@@ -67,7 +67,7 @@ class Site:
     """A running gateway, and the website on its other side."""
 
     url: str
-    door: Door
+    context: GatewayContext
     clock: VirtualClock
     server: Server
     http: aiohttp.ClientSession
@@ -103,7 +103,7 @@ class Site:
     async def settled(self) -> None:
         """Wait until the ledger has all that the spool kept."""
         async with asyncio.timeout(10):
-            while self.door.intake.spool.events or self.door.intake.store.is_away:
+            while self.context.intake.spool.events or self.context.intake.store.is_away:
                 await asyncio.sleep(0.01)
 
     async def keys(self) -> int:
@@ -128,15 +128,17 @@ async def opens(clock: VirtualClock, folder: Path) -> AsyncIterator[Opener]:
 
         async def open_site(store_url: str, *, answer_s: float = 2, clock: Any = clock, **settings: Any) -> Site:
             given: dict[str, Any] = {"webhook_secret": secret(), "secret_key": SECRET_KEY, "data_dir": folder}
-            client = impatient(connect_async(store_url), seconds_max=answer_s)
+            client = limit_answer_time(connect_async(store_url), seconds_max=answer_s)
             ledger = Ledger(client, campaign="christmas_2025", cadence=CADENCE, secret_key=SECRET_KEY)
-            door = build_door(Settings(**given | settings), clock=clock, ledger=ledger, campaign_name="Christmas 2025")
-            server = Server(build_app(door))
+            context = build_context(
+                Settings(**given | settings), clock=clock, ledger=ledger, campaign_name="Christmas 2025"
+            )
+            server = build_server(context)
             port = await server.start("127.0.0.1", 0)
             http = await stack.enter_async_context(aiohttp.ClientSession())
             stack.push_async_callback(client.aclose)
             stack.push_async_callback(server.stop)
-            return Site(f"http://127.0.0.1:{port}", door, clock, server, http, client)
+            return Site(f"http://127.0.0.1:{port}", context, clock, server, http, client)
 
         yield open_site
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.webhooks.fields import SYSTEMS
+from services.gateway.validation.fields import SYSTEMS
 from tests.gateway.conftest import SIGNUP, Site, person
 
 NUMBERS = ("assessment_score", "gps_score", "money_score")
@@ -266,7 +266,7 @@ async def test_a_client_that_leaves_in_the_middle_troubles_nobody(site: Site, ca
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.gateway.body.BODY_SECONDS_MAX", 0.02)
+    monkeypatch.setattr("services.gateway.http.body.BODY_SECONDS_MAX", 0.02)
     reader, writer = await asyncio.open_connection("127.0.0.1", int(site.url.rpartition(":")[2]))
     head = f"POST {SIGNUP} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"
     writer.write(head.encode())

@@ -14,8 +14,8 @@ from common.domain.ids import booking_id
 from common.ledger import keys
 from common.ledger.bookings import Bookings
 from common.store.embedded import EmbeddedStore
-from services.gateway.problem import Problem
-from services.gateway.webhooks.calcom_payload import read
+from services.gateway.webhooks.calcom_payload import parse_event
+from services.web.problem import Problem
 from tests.gateway.conftest import Opener, Site
 from tests.gateway.senders import SECRETS, calcom_posts, fixture
 
@@ -34,11 +34,11 @@ def booked(**changes: Any) -> dict[str, Any]:
 
 
 def event(told: dict[str, Any], *, types: tuple[str, ...] = ()) -> Any:
-    return read(told, received_ms=1, types=types)
+    return parse_event(told, received_ms=1, types=types)
 
 
 async def kept(site: Site, uid: str) -> list[Any]:
-    gathered = await Bookings(site.door.intake.ledger).gather(booking_id(uid))
+    gathered = await Bookings(site.context.intake.ledger).gather(booking_id(uid))
     return sorted(gathered.events, key=lambda one: one.event_ms)
 
 
@@ -315,7 +315,7 @@ async def test_a_booking_is_taken_while_the_store_is_away_and_keeps_its_answer(
     assert (first.status, moved.status) == (202, 202)
     assert (await calcom_posts(site, fixture("booking_created"))).body == first.body
     assert (await calcom_posts(site, fixture("no_show_updated"))).body == before.body
-    assert site.door.intake.spool.events == 2
+    assert site.context.intake.spool.events == 2
 
     own_store.start()
     await site.settled()

@@ -13,8 +13,8 @@ from prometheus_client import REGISTRY
 
 from common.settings.settings import SettingsError, load_settings
 from services.cli.signing import PATHS, headers_for
-from services.gateway.sources import FAILURES_PER_MINUTE
-from services.gateway.webhooks.strict_json import DEPTH_MAX
+from services.gateway.validation.strict_json import DEPTH_MAX
+from services.gateway.webhooks.verified_body import FAILURES_PER_MINUTE
 from tests.gateway.conftest import Answer, Opener, Site
 from tests.gateway.fuzzing import GIVEN, ORIGINALS, OURS
 
@@ -140,7 +140,7 @@ async def test_headers_are_few_and_short(site: Site) -> None:
 async def test_a_head_that_does_not_come_to_its_end_is_cut_off(
     site: Site, pieces: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.gateway.server.HEAD_SECONDS_MAX", 0.1)
+    monkeypatch.setattr("services.web.server.HEAD_SECONDS_MAX", 0.1)
     began = time.monotonic()
 
     assert await wire(site, *pieces, pause_s=0.02) == b""
@@ -149,7 +149,7 @@ async def test_a_head_that_does_not_come_to_its_end_is_cut_off(
 
 
 async def test_a_connection_may_rest_between_two_requests(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.gateway.server.HEAD_SECONDS_MAX", 0.05)
+    monkeypatch.setattr("services.web.server.HEAD_SECONDS_MAX", 0.05)
     request = b"GET /health HTTP/1.1\r\nHost: a\r\n"
 
     answers = await wire(site, request[:9], request[9:] + b"\r\n", request + b"Connection: close\r\n\r\n", pause_s=0.03)
@@ -160,7 +160,7 @@ async def test_a_connection_may_rest_between_two_requests(site: Site, monkeypatc
 async def test_a_body_that_does_not_come_is_not_waited_for(
     site: Site, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.gateway.body.BODY_SECONDS_MAX", 0.05)
+    monkeypatch.setattr("services.gateway.http.body.BODY_SECONDS_MAX", 0.05)
     head = f"POST {PATHS[kind]} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"
 
     assert (await wire(site, head.encode())).startswith(b"HTTP/1.1 408")

@@ -9,13 +9,13 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.gateway.problem import Problem
-from services.gateway.webhooks.signup import Body, parse
-from services.gateway.webhooks.strict_json import read_object
-from services.gateway.webhooks.verification import Signatures
+from services.gateway.signatures import StandardSignatures
+from services.gateway.validation.strict_json import read_object
+from services.gateway.webhooks.signup import Signup, parse
+from services.web.problem import Problem
 from tests.gateway.conftest import Site, person, secret
 
-FIELDS = sorted(Body.model_fields)
+FIELDS = sorted(Signup.model_fields)
 TEXTS = st.text(st.characters(codec=None, exclude_categories=()), max_size=30)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
@@ -65,7 +65,7 @@ def test_any_headers_are_verified_or_refused(id: str, at: str, signature: str) -
 
     headers = CIMultiDict({"webhook-id": id, "webhook-timestamp": at, "webhook-signature": signature})
     try:
-        Signatures.of([secret()], allow_unsigned=False).verify(CIMultiDictProxy(headers), b"{}", now_ms=0)
+        StandardSignatures.of([secret()], allow_unsigned=False).verify(CIMultiDictProxy(headers), b"{}", now_ms=0)
     except Problem as problem:
         refused = problem.status
     else:

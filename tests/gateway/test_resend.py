@@ -15,7 +15,7 @@ from common.domain.ids import enrollment_id
 from common.ledger import keys
 from common.ledger.feedback import told
 from common.store.embedded import EmbeddedStore
-from services.gateway.webhooks.resend_payload import KINDS, read
+from services.gateway.webhooks.resend_payload import KINDS, parse_event
 from tests.gateway.conftest import Opener, Site, person, secret
 from tests.gateway.senders import RESEND, RESEND_SECRET, SECRETS, resend_events, resend_posts, svix_signature
 
@@ -38,7 +38,7 @@ def event(name: str, bounce: str | None = None, /, *, tags: Any = TAGS, **data: 
 async def ada_was_sent_her_first(site: Site) -> None:
     """Signed up, classified, and her first mail was accepted."""
     await site.signs_up(person("ada", red_systems=1))
-    ledger, now_ms = site.door.intake.ledger, site.clock.now_ms()
+    ledger, now_ms = site.context.intake.ledger, site.clock.now_ms()
     enrollment = await ledger.enrollment(ADA)
     assert enrollment is not None
     await ledger.enroll(enrollment, now_ms=now_ms, announce=False)
@@ -49,7 +49,7 @@ async def ada_was_sent_her_first(site: Site) -> None:
 
 
 async def ada(site: Site) -> Any:
-    return await site.door.intake.ledger.enrollment(ADA)
+    return await site.context.intake.ledger.enrollment(ADA)
 
 
 async def test_a_delivery_is_accepted_and_written_down(site: Site, clock: VirtualClock) -> None:
@@ -96,14 +96,14 @@ async def test_each_event_has_its_meaning(
 
     enrollment = await ada(site)
     assert (answer.status, enrollment.fate_of(1)[0], enrollment.exit_reason) == (202, fate, reason)
-    assert [one.kind for one in await told(site.door.intake.ledger, ADA)] == ([kind] if kind else [])
+    assert [one.kind for one in await told(site.context.intake.ledger, ADA)] == ([kind] if kind else [])
     assert await site.store.hlen(keys.SUPPRESSED) == (1 if reason else 0)
 
 
 def test_the_reason_is_told_and_names_nobody() -> None:
     bounce = {"type": "Permanent", "subType": "NoEmail", "diagnosticCode": ["smtp; 550 <ada@example.org> unknown\r\n"]}
     details = [
-        read(one, campaign="christmas_2025", received_ms=1).detail  # type: ignore[union-attr]
+        parse_event(one, campaign="christmas_2025", received_ms=1).detail  # type: ignore[union-attr]
         for one in (
             event("bounced", "Permanent", bounce=bounce),
             event("suppressed"),
@@ -117,7 +117,7 @@ def test_the_reason_is_told_and_names_nobody() -> None:
 
 @pytest.mark.parametrize("bounce", [None, {}, [], "Permanent", {"type": "Undetermined"}, {"type": ["Permanent"]}])
 def test_only_what_is_called_permanent_is(bounce: Any) -> None:
-    read_: Any = read(event("bounced", "Permanent", bounce=bounce), campaign="christmas_2025", received_ms=1)
+    read_: Any = parse_event(event("bounced", "Permanent", bounce=bounce), campaign="christmas_2025", received_ms=1)
 
     assert (read_.kind, read_.ends) == (FeedbackKind.SOFT_BOUNCED, None)
 
@@ -171,7 +171,7 @@ async def test_a_repeated_id_gets_the_same_bytes_and_does_nothing(site: Site, cl
     again = await resend_posts(site, event("opened"), id="msg_1")
 
     assert (again.status, again.body) == (202, first.body)
-    assert [one.times for one in await told(site.door.intake.ledger, ADA)] == [1]
+    assert [one.times for one in await told(site.context.intake.ledger, ADA)] == [1]
 
 
 @pytest.mark.parametrize("wrong", [{"type": None}, {"type": 7}, {"type": ""}, {"type": ["email.sent"]}])

@@ -13,7 +13,7 @@ from tests.gateway.conftest import Opener, Site
 
 @pytest.fixture
 def ledger(site: Site) -> Ledger:
-    return site.door.intake.ledger
+    return site.context.intake.ledger
 
 
 @pytest.mark.parametrize("apart_ms", [3_600_000, -3_600_000, 1_500])

@@ -11,8 +11,8 @@ import pytest
 from common.clock import VirtualClock
 from common.domain.ids import enrollment_id
 from common.store.embedded import EmbeddedStore
-from services.gateway.replay import Replay
-from services.gateway.spool_file import decode
+from services.gateway.spool.replay import Replay
+from services.gateway.spool.spool_file import decode
 from tests.gateway.conftest import Opener, Site, person
 
 
@@ -21,7 +21,9 @@ def spooled(folder: Path) -> list[Path]:
 
 
 async def enrolled(site: Site, name: str) -> bool:
-    return await site.door.intake.ledger.enrollment(enrollment_id("christmas_2025", f"{name}@example.org")) is not None
+    return (
+        await site.context.intake.ledger.enrollment(enrollment_id("christmas_2025", f"{name}@example.org")) is not None
+    )
 
 
 async def test_a_signup_is_taken_while_the_store_is_away_and_keeps_its_answer(
@@ -64,7 +66,7 @@ async def test_an_answer_given_before_the_outage_is_given_in_it(opens: Opener, o
     own_store.stop()
 
     assert (await site.signs_up(person("ada"), id="msg_2")).body == second.body
-    assert site.door.intake.spool.events == 0
+    assert site.context.intake.spool.events == 0
 
 
 async def test_a_gateway_that_was_killed_leaves_its_spool_to_the_next(
@@ -79,7 +81,7 @@ async def test_a_gateway_that_was_killed_leaves_its_spool_to_the_next(
         file.write(b'{"crc32":"00000000","event":{"kind":"sig')  # What a power cut leaves of a third.
 
     other = await opens(own_store.url)
-    assert other.door.intake.spool.events == 2
+    assert other.context.intake.spool.events == 2
     assert (await other.signs_up(person("ada"), id="msg_1")).body == first.body
 
     own_store.start()
@@ -100,8 +102,8 @@ async def test_two_gateways_do_not_touch_each_others_files(
     await other.signs_up(person("boris"))
 
     assert len(spooled(folder)) == 2
-    assert one.door.intake.spool.folder.orphans() == []
-    assert (one.door.intake.spool.events, other.door.intake.spool.events) == (1, 1)
+    assert one.context.intake.spool.directory.orphans() == []
+    assert (one.context.intake.spool.events, other.context.intake.spool.events) == (1, 1)
 
 
 async def test_a_spool_that_is_replayed_twice_changes_nothing(
@@ -131,16 +133,16 @@ async def test_who_waits_in_the_spool_stays_in_order(opens: Opener, own_store: E
     own_store.stop()
     await site.signs_up(person("ada", assessment_score=10))
     site.clock.advance(1_000)
-    site.door.intake.store.is_away = False  # As if the store had just come back, and the replay had not begun.
+    site.context.intake.store.is_away = False  # As if the store had just come back, and the replay had not begun.
 
     second = await site.signs_up(person("ada", assessment_score=20))
     site.clock.advance(1_000)
     assert second.status == 202
-    assert site.door.intake.spool.events == 2
+    assert site.context.intake.spool.events == 2
 
     own_store.start()
     await site.settled()
-    ada = await site.door.intake.ledger.enrollment(second.json["enrollment_id"])
+    ada = await site.context.intake.ledger.enrollment(second.json["enrollment_id"])
     assert ada is not None
     assert ada.assessment.assessment_score == 20
 
@@ -208,7 +210,7 @@ async def test_a_replay_that_fails_is_tried_again(
         await drain(self)
 
     monkeypatch.setattr(Replay, "_drain", failing)
-    monkeypatch.setattr("services.gateway.replay.FAILED_S", 0.01)
+    monkeypatch.setattr("services.gateway.spool.replay.AFTER_FAILURE_S", 0.01)
     own_store.stop()
     await site.signs_up(person("ada"))
 
@@ -219,7 +221,7 @@ async def test_a_replay_that_fails_is_tried_again(
 
 async def test_a_full_spool_says_come_back(opens: Opener, own_store: EmbeddedStore) -> None:
     site = await opens(own_store.url)
-    site.door.intake.spool.bytes_max = 1_200
+    site.context.intake.spool.bytes_max = 1_200
     own_store.stop()
 
     answers = [await site.signs_up(person(f"person{number}")) for number in range(4)]
@@ -242,7 +244,7 @@ async def test_a_disk_that_fails_is_said_and_forgotten(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("services.gateway.spool_file.os.fsync", no_space)
+        patched.setattr("services.gateway.spool.spool_file.os.fsync", no_space)
         refused = await asyncio.gather(*(site.signs_up(person("boris"), id="msg_b") for _ in range(3)))
     assert {answer.status for answer in refused} == {503}
     assert (await site.signs_up(person("boris"), id="msg_b")).status == 202
@@ -261,7 +263,7 @@ async def test_requests_are_answered_at_once_while_the_store_hangs(opens: Opener
     try:
         answers = await asyncio.gather(*(site.signs_up(person(f"person{number}")) for number in range(20)))
         assert {answer.status for answer in answers} == {202}
-        assert site.door.intake.spool.events == 20
+        assert site.context.intake.spool.events == 20
     finally:
         own_store.process.send_signal(signal.SIGCONT)
     await site.settled()

@@ -18,7 +18,7 @@ def link(address: str = DUNYA, *, key: str = SECRET_KEY) -> str:
 
 
 async def status_of(site: Site, address: str = DUNYA) -> str:
-    enrollment = await site.door.intake.ledger.enrollment(enrollment_id("christmas_2025", address))
+    enrollment = await site.context.intake.ledger.enrollment(enrollment_id("christmas_2025", address))
     return f"{enrollment.status} {enrollment.exit_reason or ''}".strip() if enrollment else "unknown"
 
 
@@ -101,7 +101,7 @@ async def test_dunya_leaves_while_the_store_is_away(opens: Opener, own_store: Em
     assert (await site.asks("GET", link())).status == 200
     for _ in range(3):
         assert (await site.asks("POST", link())).status == 200
-    assert site.door.intake.spool.events == 1
+    assert site.context.intake.spool.events == 1
 
     own_store.start()
     await site.settled()

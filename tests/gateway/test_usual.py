@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from services.gateway.problem import Problem
-from services.gateway.webhooks.signup import Body, read_any
-from services.gateway.webhooks.usual import read_usual
+from services.gateway.fast_path.signup_reader import read_ordinary_signup
+from services.gateway.webhooks.signup import Signup, parse_any
+from services.web.problem import Problem
 from tests.gateway.conftest import person
 
 UNHURRIED = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -80,18 +80,18 @@ VALUES = (
     | st.lists(st.integers(0, 1), max_size=2)
     | st.dictionaries(st.sampled_from(["a", "b"]), st.integers(0, 1), max_size=2)
 )
-SIGNUPS = st.dictionaries(st.sampled_from([*Body.model_fields, "utm", "extra"]), VALUES, max_size=4)
+SIGNUPS = st.dictionaries(st.sampled_from([*Signup.model_fields, "utm", "extra"]), VALUES, max_size=4)
 
 
 def long_way(body: bytes) -> Any:
     try:
-        return read_any(body)
+        return parse_any(body)
     except Problem:
         return None
 
 
 def holds(body: bytes) -> None:
-    usual = read_usual(body)
+    usual = read_ordinary_signup(body)
 
     if usual is not None:
         # Told apart by their form too: 2 is kept as 2, and 2.0 as 2.0.
@@ -156,5 +156,5 @@ def test_a_usual_signup_is_one() -> None:
         **{"revenue_leak_total": 14_500, "phone": "+1 555 0100", "timezone": "America/Toronto", "locale": "en-CA"},
     }
 
-    assert person("ada", **fields).keys() == Body.model_fields.keys()
-    assert read_usual(json.dumps(person("ada", **fields), ensure_ascii=False).encode()) is not None
+    assert person("ada", **fields).keys() == Signup.model_fields.keys()
+    assert read_ordinary_signup(json.dumps(person("ada", **fields), ensure_ascii=False).encode()) is not None

@@ -11,8 +11,8 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 from standardwebhooks import Webhook
 
-from services.gateway.problem import Problem
-from services.gateway.webhooks.verification import Signatures
+from services.gateway.signatures import StandardSignatures
+from services.web.problem import Problem
 from tests.gateway.conftest import SIGNUP, Opener, Site, person, secret
 
 NOW_S = 1_795_521_600
@@ -25,7 +25,9 @@ def verify(signature: str, *, secrets: tuple[str, ...] = (KNOWN_KEY,), at: str =
     """`verified`, or what the problem says."""
     headers = CIMultiDict({"Webhook-Id": id, "WEBHOOK-TIMESTAMP": at, "webhook-signature": signature})
     try:
-        Signatures.of(secrets, allow_unsigned=False).verify(CIMultiDictProxy(headers), BODY, now_ms=NOW_S * 1000)
+        StandardSignatures.of(secrets, allow_unsigned=False).verify(
+            CIMultiDictProxy(headers), BODY, now_ms=NOW_S * 1000
+        )
     except Problem as problem:
         return problem.detail if problem.status == 401 else f"answered with {problem.status}"
     return "verified"
@@ -64,7 +66,7 @@ def test_what_the_package_signs_is_good_under_each_key_while_rotating() -> None:
     ],
 )
 def test_a_garbled_signature_is_refused(signature: str) -> None:
-    assert verify(signature) == "webhook-signature is missing or does not fit the body"
+    assert verify(signature) == "webhook-signature is missing or does not match the body"
 
 
 @pytest.mark.parametrize("at", ["", "soon", "nan", "inf", "-1", "1e400", str(NOW_S - 301), str(NOW_S + 301), "٣"])
@@ -120,4 +122,4 @@ def test_the_raw_bytes_are_signed_whatever_they_are() -> None:
         CIMultiDict({"webhook-id": "m", "webhook-timestamp": str(NOW_S), "webhook-signature": f"v1,{mac}"})
     )
 
-    assert Signatures.of([KNOWN_KEY], allow_unsigned=False).verify(headers, body, now_ms=NOW_S * 1000) == "m"
+    assert StandardSignatures.of([KNOWN_KEY], allow_unsigned=False).verify(headers, body, now_ms=NOW_S * 1000) == "m"

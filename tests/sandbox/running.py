@@ -25,7 +25,7 @@ GENEROUS = {"resend_requests_per_second": 10_000, "notion_requests_per_minute": 
 
 
 @dataclass(kw_only=True)
-class RunInfo:
+class RunningSandbox:
     url: str
     sandbox: Sandbox
     clock: VirtualClock
@@ -63,19 +63,19 @@ class RunInfo:
 
 
 @asynccontextmanager
-async def running(directory: Path | None = None, **given: Any) -> AsyncIterator[RunInfo]:
+async def running(directory: Path | None = None, **given: Any) -> AsyncIterator[RunningSandbox]:
     clock = given.pop("clock", None) or VirtualClock()
     sandbox = open_sandbox(directory, clock=clock, **given)
-    sandbox.board.turn(GENEROUS)
+    sandbox.board.change(GENEROUS)
     try:
         async with TestServer(build_app(sandbox)) as server, aiohttp.ClientSession() as http:
-            yield RunInfo(url=str(server.make_url("")).rstrip("/"), sandbox=sandbox, clock=clock, http=http)
+            yield RunningSandbox(url=str(server.make_url("")).rstrip("/"), sandbox=sandbox, clock=clock, http=http)
     finally:
         sandbox.close()
 
 
 @asynccontextmanager
-async def notion_sdk(run: RunInfo, **options: Any) -> AsyncIterator[AsyncClient]:
+async def notion_sdk(run: RunningSandbox, **options: Any) -> AsyncIterator[AsyncClient]:
     """The real SDK, not retrying: the tests count requests."""
     settings = {"auth": NOTION_TOKEN, "retry": False, "timeout_ms": 5_000, **options}
     # Loading the machine's certificates takes longer than a test does, and nothing here is encrypted.
@@ -87,7 +87,7 @@ async def notion_sdk(run: RunInfo, **options: Any) -> AsyncIterator[AsyncClient]
         await client.aclose()
 
 
-def resend_sdk_at(run: RunInfo, patch: pytest.MonkeyPatch) -> None:
+def resend_sdk_at(run: RunningSandbox, patch: pytest.MonkeyPatch) -> None:
     """Points Resend's SDK here. It has one key, one address and one client a process; others may have set theirs."""
     patch.setattr(resend, "api_key", API_KEY)
     patch.setattr(resend, "api_url", run.resend_url)

@@ -10,7 +10,7 @@ from notion_client.errors import UnknownHTTPResponseError
 
 from services.sandbox.ids import SEQUENCE_DATA_SOURCE_ID
 from tests.sandbox.rows import NOBODY, SEQUENCE, make, names, refusal
-from tests.sandbox.running import RunInfo, notion_sdk, running
+from tests.sandbox.running import RunningSandbox, notion_sdk, running
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from tests.sandbox.running import RunInfo, notion_sdk, running
     ],
 )
 async def test_the_door_refuses_by_code(
-    run: RunInfo, method: str, path: str, headers: dict[str, str], status: int, code: str
+    run: RunningSandbox, method: str, path: str, headers: dict[str, str], status: int, code: str
 ) -> None:
     got, body, _ = await run.notion(method, path, **headers)
 
@@ -49,14 +49,14 @@ async def test_what_is_not_shared_is_not_found_and_the_integration_is_named(noti
     assert error.additional_data["integration_id"]
 
 
-async def test_a_body_that_is_no_json_is_refused(run: RunInfo) -> None:
+async def test_a_body_that_is_no_json_is_refused(run: RunningSandbox) -> None:
     headers = {"authorization": "Bearer ntn_sandbox", "notion-version": "2025-09-03"}
     for body in (b"{", b'{"a": NaN}', b"\xff", b"[" * 100_000):
         async with run.http.post(f"{run.notion_url}/v1/pages", data=body, headers=headers) as answer:
             assert (answer.status, (await answer.json())["code"]) == (400, "invalid_json")
 
 
-async def test_a_code_the_sdk_does_not_know_reaches_it_as_the_real_one_would(run: RunInfo) -> None:
+async def test_a_code_the_sdk_does_not_know_reaches_it_as_the_real_one_would(run: RunningSandbox) -> None:
     async with notion_sdk(run, notion_version="") as client:
         with pytest.raises(UnknownHTTPResponseError) as raised:
             await client.users.me()
@@ -64,8 +64,8 @@ async def test_a_code_the_sdk_does_not_know_reaches_it_as_the_real_one_would(run
     assert (raised.value.status, "missing_version" in raised.value.body) == (400, True)
 
 
-async def test_180_requests_a_minute_and_then_a_wait_until_the_window_ends(run: RunInfo) -> None:
-    run.sandbox.board.turn({"notion_requests_per_minute": 180})
+async def test_180_requests_a_minute_and_then_a_wait_until_the_window_ends(run: RunningSandbox) -> None:
+    run.sandbox.board.change({"notion_requests_per_minute": 180})
     for _ in range(180):
         assert (await run.notion("GET", "/users/me"))[0] == 200
     run.clock.advance(18_500)
@@ -77,7 +77,7 @@ async def test_180_requests_a_minute_and_then_a_wait_until_the_window_ends(run: 
     assert (await run.notion("GET", "/users/me"))[0] == 200
 
 
-async def test_the_rows_are_told_as_plain_values(run: RunInfo, notion: AsyncClient) -> None:
+async def test_the_rows_are_told_as_plain_values(run: RunningSandbox, notion: AsyncClient) -> None:
     page = await make(notion, Segment={"select": {"name": "CRITICAL"}})
     told = await run.json("/notion.json")
 
@@ -102,10 +102,10 @@ async def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None
         assert again["id"] != page["id"]
 
 
-async def test_dates_lose_their_seconds_only_when_dialled(run: RunInfo, notion: AsyncClient) -> None:
+async def test_dates_lose_their_seconds_only_when_dialled(run: RunningSandbox, notion: AsyncClient) -> None:
     when = {"Signup Date": {"date": {"start": "2026-11-24T09:09:42.123Z"}}}
     exact = await make(notion, **when)
-    run.sandbox.board.turn({"notion_minute_dates": True})
+    run.sandbox.board.change({"notion_minute_dates": True})
     cut = await make(notion, **when)
 
     assert exact["properties"]["Signup Date"]["date"]["start"] == "2026-11-24T09:09:42.123+00:00"

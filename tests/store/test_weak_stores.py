@@ -112,7 +112,7 @@ async def test_a_gateway_keeps_what_a_store_refuses_and_hands_it_over_when_it_ta
     answers = [await site.signs_up(person(name), id=f"msg_{name}") for name in ("ada", "boris", "ada")]
     assert [answer.status for answer in answers] == [202, 202, 202]
     assert (await site.asks("GET", "/ready")).status == 200
-    assert site.door.intake.spool.events > 0
+    assert site.context.intake.spool.events > 0
 
     sets(**ends)
     await site.settled()

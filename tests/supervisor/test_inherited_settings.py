@@ -4,7 +4,7 @@ import pytest
 
 from common.settings.settings import Settings, load_settings
 from services.supervisor import run_dir as run_dir
-from services.supervisor.inherited_settings import plan_differences, shareable, with_inherited_settings
+from services.supervisor.inherited_settings import plan_differences, shared_settings, with_inherited_settings
 from services.supervisor.run_dir import RunDirectory, RunInfo
 
 STORE = "unix:///tmp/a-store-of-up"
@@ -23,7 +23,7 @@ def runs(tmp_path, monkeypatch):
             gateway_url=settings.gateway_url,
             sandbox_url=None,
             store_url=store_url,
-            settings={**shareable(settings), **(more or {})},
+            settings={**shared_settings(settings), **(more or {})},
         )
         own.announce(running)
 
@@ -61,8 +61,8 @@ def test_another_plan_is_said_in_one_line_and_another_port_is_not(runs, given):
 
     assert plan_differences(given(TESTING_MODE="true", CAMPAIGN_SPEED="10", GATEWAY_PORT="8000")) is None
     assert plan_differences(given(TESTING_MODE="false", CAMPAIGN_SPEED="60")) == (
-        "set otherwise than in the `advent up` that runs: TESTING_MODE is false here and true there,"
-        " CAMPAIGN_SPEED is 60 here and 10 there; what is told here follows the former"
+        "set otherwise than in the running `advent up`: TESTING_MODE is false here and true there,"
+        " CAMPAIGN_SPEED is 60 here and 10 there; this command follows the former"
     )
 
 

@@ -8,7 +8,7 @@ from common.settings.settings import Settings
 from common.store.clients import StoreError
 from services.supervisor.run_dir import with_store_url
 from services.supervisor.sandbox_settings import with_sandbox
-from services.supervisor.terminal import hint, in_words, pace_in_words, welcome
+from services.supervisor.terminal import advent_command, in_words, pace_in_words, welcome
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_folder_of_somebody_elses_advent_up_is_said_to_be_theirs(tmp_path, mon
 def test_a_folder_with_spaces_can_be_pasted(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
-    assert hint(Settings(data_dir=tmp_path / "my data")).startswith("DATA_DIR='./my data' ")
+    assert advent_command(Settings(data_dir=tmp_path / "my data")).startswith("DATA_DIR='./my data' ")
 
 
 def test_redis_url_is_attached_to_as_it_is(tmp_path):
