@@ -18,6 +18,7 @@ COMMANDS = {
     "pause": ("services.cli.pause", "Stop all mail, or mail to one person; nothing is lost."),
     "resume": ("services.cli.resume", "End a pause, and show first what happens; --plan only shows."),
     "rebuild": ("services.cli.rebuild", "Rebuild every enrollment from Notion into an empty store."),
+    "migrate": ("services.cli.migrate", "Bring a stopped store of an older format up to date; a copy is kept."),
     "audit": ("services.cli.audit", "Compare ledger, Resend and Notion: missing, doubled, unexplained."),
     "forget": ("services.cli.forget", "Erase a person; the address never receives mail again."),
     "preview": ("services.cli.preview", "Render every e-mail for every segment into files, with an index page."),
