@@ -110,6 +110,6 @@ def _print(findings: list[Finding], *, quiet: bool) -> None:
 
     styles = {Level.OK: ("  ", None), Level.NEEDS_PERSON: ("? ", "yellow"), Level.BROKEN: ("! ", "red")}
     for finding in findings:
-        mark, color = styles[finding.level]
+        prefix, color = styles[finding.level]
         if not (quiet and finding.level is Level.OK):
-            click.secho(f"{mark}{finding.name:<8} {_line(finding)}", fg=color)
+            click.secho(f"{prefix}{finding.name:<8} {_line(finding)}", fg=color)

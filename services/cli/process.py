@@ -17,14 +17,14 @@ log = get_logger(__name__)
 
 
 def run_gateway(settings: Settings) -> int:
+    _exit_on_sigterm()
     _check_port("GATEWAY", settings.gateway_host, settings.gateway_port)
     refuse_another(settings)
     return entry("gateway")(settings)
 
 
 def run_one_worker(settings: Settings) -> int:
-    # Until the worker sets its own handler: SIGTERM also stops a worker that waits for its store, with status 0.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    _exit_on_sigterm()
     _check_metrics_host(settings)
     # A wrong campaign is reported at once, not only when the store answers.
     load_campaign(settings.campaign, directory=settings.campaigns_dir)
@@ -33,6 +33,7 @@ def run_one_worker(settings: Settings) -> int:
 
 
 def run_console(settings: Settings) -> int:
+    _exit_on_sigterm()
     _check_port("CONSOLE", settings.console_host, settings.console_port)
     check_access_settings(settings)
     refuse_another(settings)
@@ -42,6 +43,11 @@ def run_console(settings: Settings) -> int:
 def run_sandbox(settings: Settings) -> int:
     _check_port("SANDBOX", settings.sandbox_host, settings.sandbox_port)
     return entry("sandbox")(settings)
+
+
+def _exit_on_sigterm() -> None:
+    """Until the process sets its own handler: SIGTERM during the start, or while it waits for the store, is status 0."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 def _check_metrics_host(settings: Settings) -> None:

@@ -3,7 +3,7 @@
 
     __main__.py    settings → context → server, until SIGTERM
     app.py         routes, and what runs in the background       context.py  what a handler may use
-    middleware.py  around every request: access, security headers, errors, one log line
+    middleware.py  wraps every request: access, security headers, errors, one log line
     replies.py     pages, redirects, problems                    formatting.py  times as people read them
     auth/          who may use it: access rules, sessions        status/  the store's state, and what it means
     pages/         one file a page                               dashboard/  the Dramatiq dashboard

@@ -1,4 +1,4 @@
-"""Around every request: who makes it, whether it is allowed; then security headers, errors and one log line."""
+"""Wraps every request: who makes it, whether it is allowed; then security headers, errors and one log line."""
 
 from __future__ import annotations
 
@@ -151,6 +151,6 @@ def _router_response(request: web.Request, error: web.HTTPException) -> web.Resp
 
 
 def _route(request: web.Request) -> str:
-    """The route's pattern, never the path, which may hold somebody's id."""
+    """The route's pattern, never the path, which may contain an enrollment id."""
     resource = request.match_info.route.resource
     return resource.canonical if resource else "none"

@@ -37,16 +37,16 @@ def test_a_real_provider_out_of_reach_is_named_without_what_may_be_a_token(provi
     assert provider_error_line(failure, with_sandbox(settings)) == words
 
 
-def test_a_refusal_names_who_refused_and_the_cure():
+def test_a_refusal_names_the_provider_and_the_cure():
     failure = asked_in_vain("resend", Misconfigured("invalid_api_key", "API key is invalid", status=403))
 
-    said = provider_error_line(failure, Settings())
+    output = provider_error_line(failure, Settings())
 
-    assert said.startswith("Resend failed (invalid_api_key: API key is invalid); ")
-    assert "RESEND_API_KEY" in said
+    assert output.startswith("Resend failed (invalid_api_key: API key is invalid); ")
+    assert "RESEND_API_KEY" in output
 
 
-def test_what_we_found_out_ourselves_is_the_whole_line():
+def test_a_finding_of_advent_itself_is_the_whole_line():
     lacking = 'Notion database Email Sequence: the property "Email" (email) is missing: `advent check --fix` adds it'
 
     assert provider_error_line(Misconfigured("columns", lacking), Settings()) == lacking

@@ -1,4 +1,4 @@
-"""A store that refuses us is a wrong setting, not one that is away: nothing starts, and one line says what to set."""
+"""A store that refuses the login is a wrong setting, not an outage: nothing starts, and one line says what to set."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def test_nothing_starts_with_a_wrong_password(advent: Advent, store_url: str, tm
     ports = dict(zip(names, free_ports(4), strict=True))
     url = store_url.replace("unix://", "unix://ada:hunter2@")
 
-    status, _, complained = advent(command, REDIS_URL=url, SECRET_KEY="k" * 32, DATA_DIR=tmp_path / "data", **ports)
+    status, _, errors = advent(command, REDIS_URL=url, SECRET_KEY="k" * 32, DATA_DIR=tmp_path / "data", **ports)
 
-    (line,) = complained.splitlines()
+    (line,) = errors.splitlines()
     assert status == 1
     assert line.startswith("advent: REDIS_URL: the store refuses us (")
     assert line.endswith("); set user and password in it")

@@ -16,29 +16,29 @@ SECRET_KEY = "k" * 32
 
 
 @pytest.fixture
-def here(advent, store_url):
-    """Commands at a store with nobody in it."""
+def run_command(advent, store_url):
+    """Runs commands with an empty store."""
 
-    def here(*arguments):
+    def run_command(*arguments):
         return advent(*arguments, REDIS_URL=store_url, SECRET_KEY=SECRET_KEY)
 
-    return here
+    return run_command
 
 
 @pytest.fixture
-def ledger_does(store_url):
-    """Let the ledger of that store do something."""
+def run_ledger(store_url):
+    """Runs a function with the ledger of that store."""
 
-    def does(story):
-        async def told():
+    def does(scenario):
+        async def data():
             client = connect_async(store_url)
             cadence = load_campaign("christmas_2025").cadence(Pace())
             try:
-                return await story(Ledger(client, campaign="christmas_2025", cadence=cadence, secret_key=SECRET_KEY))
+                return await scenario(Ledger(client, campaign="christmas_2025", cadence=cadence, secret_key=SECRET_KEY))
             finally:
                 await client.aclose()
 
-        return asyncio.run(told())
+        return asyncio.run(data())
 
     return does
 
@@ -58,91 +58,91 @@ async def adas_first_mail_dies(ledger):
     return delivery
 
 
-def test_status_counts_people_and_what_is_due(here, ledger_does):
-    ledger_does(ada_signs_up)
+def test_status_counts_people_and_what_is_due(run_command, run_ledger):
+    run_ledger(ada_signs_up)
 
-    status, said, _ = here("status", "--json")
+    status, output, _ = run_command("status", "--json")
 
-    told = json.loads(said)
+    data = json.loads(output)
     assert status == 0
-    assert (told["enrolled"], told["active"], told["completed"], told["sent"], told["dead_letters"]) == (1, 1, 0, 0, 0)
-    assert set(told) > {"due_next_hour", "due_next_day", "mirror_lag_ms", "queues"}
+    assert (data["enrolled"], data["active"], data["completed"], data["sent"], data["dead_letters"]) == (1, 1, 0, 0, 0)
+    assert set(data) > {"due_next_hour", "due_next_day", "mirror_lag_ms", "queues"}
 
 
-def test_status_reads_well(here):
-    status, said, _ = here("status")
+def test_status_reads_well(run_command):
+    status, output, _ = run_command("status")
 
     assert status == 0
-    assert "0  people enrolled" in said
-    assert "notion_sync" in said
+    assert "0  people enrolled" in output
+    assert "notion_sync" in output
 
 
-def test_of_one_there_is_one(here, ledger_does):
-    ledger_does(ada_signs_up)
+def test_one_is_singular(run_command, run_ledger):
+    run_ledger(ada_signs_up)
 
-    said = here("status")[1]
+    output = run_command("status")[1]
 
-    assert re.search(r"^ +1  person enrolled", said, re.MULTILINE)
-    assert re.search(r"^ +0  workers alive", said, re.MULTILINE)
-
-
-def test_contact_shows_what_happened_and_what_is_next(here, ledger_does):
-    ledger_does(ada_signs_up)
-
-    _, said, _ = here("contact", " Ada@Example.com")
-    _, as_json, _ = here("contact", "ada@example.com", "--json")
-
-    assert "[Ada] · ada@example.com\nCRITICAL · active · enr_" in said
-    assert "signed up" in said
-    assert "step 7 planned" in said
-    told = json.loads(as_json)
-    assert [line["what"] for line in told["next"]] == [f"step {number} planned" for number in range(1, 8)]
-    assert [line["due_ms"] for line in told["next"]] == sorted(line["due_ms"] for line in told["next"])
+    assert re.search(r"^ +1  person enrolled", output, re.MULTILINE)
+    assert re.search(r"^ +0  workers alive", output, re.MULTILINE)
 
 
-def test_contact_of_a_stranger_is_one_line_and_status_1(here):
-    status, said, complained = here("contact", "nobody@example.com")
+def test_contact_shows_what_happened_and_what_is_next(run_command, run_ledger):
+    run_ledger(ada_signs_up)
 
-    assert (status, said) == (1, "")
-    assert "nobody@example.com is not enrolled in christmas_2025" in complained
+    _, output, _ = run_command("contact", " Ada@Example.com")
+    _, as_json, _ = run_command("contact", "ada@example.com", "--json")
+
+    assert "[Ada] · ada@example.com\nCRITICAL · active · enr_" in output
+    assert "signed up" in output
+    assert "step 7 planned" in output
+    data = json.loads(as_json)
+    assert [line["what"] for line in data["next"]] == [f"step {number} planned" for number in range(1, 8)]
+    assert [line["due_ms"] for line in data["next"]] == sorted(line["due_ms"] for line in data["next"])
 
 
-def test_a_dead_letter_is_listed_with_its_reason_and_its_address(here, ledger_does):
-    delivery = ledger_does(adas_first_mail_dies)
+def test_an_unknown_contact_is_one_line_and_status_1(run_command):
+    status, output, errors = run_command("contact", "nobody@example.com")
 
-    _, said, _ = here("dead", "list")
-    [letter] = json.loads(here("dead", "list", "--json")[1])
+    assert (status, output) == (1, "")
+    assert "nobody@example.com is not enrolled in christmas_2025" in errors
 
-    assert "ada@example.com" in said
-    assert "validation_error" in said
+
+def test_a_dead_letter_is_listed_with_its_reason_and_its_address(run_command, run_ledger):
+    delivery = run_ledger(adas_first_mail_dies)
+
+    _, output, _ = run_command("dead", "list")
+    [letter] = json.loads(run_command("dead", "list", "--json")[1])
+
+    assert "ada@example.com" in output
+    assert "validation_error" in output
     assert (letter["id"], letter["step"], letter["attempts"]) == (delivery, 1, 1)
 
 
 @pytest.mark.parametrize("which", ["its id", "--all"])
-def test_a_dry_run_changes_nothing_and_a_replay_leaves_no_dead_letter(here, ledger_does, which):
-    delivery = ledger_does(adas_first_mail_dies)
+def test_a_dry_run_changes_nothing_and_a_replay_leaves_no_dead_letter(run_command, run_ledger, which):
+    delivery = run_ledger(adas_first_mail_dies)
     named = delivery if which == "its id" else which
 
-    _, said, _ = here("dead", "replay", named, "--dry-run")
-    still = json.loads(here("dead", "list", "--json")[1])
-    status, done, _ = here("dead", "replay", named)
+    _, output, _ = run_command("dead", "replay", named, "--dry-run")
+    still = json.loads(run_command("dead", "list", "--json")[1])
+    status, done, _ = run_command("dead", "replay", named)
 
-    assert f"would replay {delivery}" in said
+    assert f"would replay {delivery}" in output
     assert len(still) == 1
     assert (status, done) == (0, f"replayed {delivery}: validation_error\n")
-    assert here("dead", "list")[1] == "No dead letters.\n"
+    assert run_command("dead", "list")[1] == "No dead letters.\n"
 
 
-def test_what_is_discarded_is_given_up_for_good(here, ledger_does):
-    delivery = ledger_does(adas_first_mail_dies)
+def test_a_discarded_dead_letter_is_gone(run_command, run_ledger):
+    delivery = run_ledger(adas_first_mail_dies)
 
-    assert here("dead", "discard", delivery, "--dry-run")[0] == 0
-    assert here("dead", "discard", delivery)[0] == 0
-    assert here("dead", "list")[1] == "No dead letters.\n"
+    assert run_command("dead", "discard", delivery, "--dry-run")[0] == 0
+    assert run_command("dead", "discard", delivery)[0] == 0
+    assert run_command("dead", "list")[1] == "No dead letters.\n"
 
 
-def test_what_is_no_dead_letter_cannot_be_replayed(here):
-    status, _, complained = here("dead", "replay", "enr_aaaaaaaaaaaaaaaa/step-1")
+def test_only_dead_letters_can_be_replayed(run_command):
+    status, _, errors = run_command("dead", "replay", "enr_aaaaaaaaaaaaaaaa/step-1")
 
     assert status == 1
-    assert complained == "advent: enr_aaaaaaaaaaaaaaaa/step-1 is not a dead letter; `advent dead list` shows them\n"
+    assert errors == "advent: enr_aaaaaaaaaaaaaaaa/step-1 is not a dead letter; `advent dead list` shows them\n"

@@ -120,7 +120,7 @@ async def test_a_form_needs_the_token_of_its_own_session(guarded: Console, opens
         {"Sec-Fetch-Site": "same-site"},
     ],
 )
-async def test_a_form_of_another_sites_page_does_nothing(guarded: Console, headers: dict[str, str]) -> None:
+async def test_a_form_of_another_site_does_nothing(guarded: Console, headers: dict[str, str]) -> None:
     await guarded.log_in()
     token = (await guarded.get("/")).form_token
 
@@ -177,7 +177,7 @@ async def test_many_sources_together_are_limited_too_and_forgotten_in_time(conso
     assert failures.wait_ms("198.51.100.1", now_ms=61_000) == 0
 
 
-async def test_a_program_shows_the_token_each_time(guarded: Console) -> None:
+async def test_a_program_sends_the_token_each_time(guarded: Console) -> None:
     right = await guarded.request("GET", "/api/overview", headers={"Authorization": f"Bearer {TOKEN}"})
     wrong = await guarded.request("GET", "/api/overview", headers={"Authorization": "Bearer wrong"})
     none = await guarded.request("GET", "/api/overview")

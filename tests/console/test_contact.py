@@ -39,8 +39,8 @@ async def test_what_happened_and_what_is_next_is_shown_in_order(console: Console
 
 
 async def test_a_pause_of_the_contact_is_shown(console: Console, signed_up: Simulation) -> None:
-    said = Pause(since_ms=console.clock.now_ms(), by="sarah", reason="asked for it")
-    await pause(console.context.ledger, ADA, said)
+    output = Pause(since_ms=console.clock.now_ms(), by="sarah", reason="asked for it")
+    await pause(console.context.ledger, ADA, output)
 
     assert "Paused since" in (await console.get(f"/people/{ADA}")).text
 
@@ -54,7 +54,7 @@ async def test_an_unknown_contact_is_404_and_the_query_is_escaped(console: Conso
 
 
 @pytest.mark.parametrize("path", ["enr_aaaaaaaaaaaaaaaa", "x", "enr_.."])
-async def test_an_id_that_nobody_has_is_404(console: Console, path: str) -> None:
+async def test_an_unknown_id_is_404(console: Console, path: str) -> None:
     assert (await console.get(f"/people/{path}")).status == 404
 
 

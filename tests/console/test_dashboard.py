@@ -41,7 +41,7 @@ def plain(store_url: str) -> Iterator[redis.Redis]:
 
 @pytest.fixture
 def broker(plain: redis.Redis, console: Console) -> DurableRedisBroker:
-    """As a worker has it, of which no thread runs."""
+    """A worker's broker, without its threads."""
     broker = DurableRedisBroker(client=plain, namespace=QUEUE_NAMESPACE, middleware=[])
     broker.clock = console.clock
     broker.declare_queue("send")
@@ -111,9 +111,7 @@ async def test_a_delayed_job_can_be_looked_at_though_its_id_has_a_slash(
     assert (page.status, STEP in page.text) == (200, True)
 
 
-async def test_what_the_ledger_planned_is_counted_listed_and_shown_though_it_has_no_body(
-    console: Console, plain: redis.Redis
-) -> None:
+async def test_a_scheduled_job_without_a_body_is_counted_listed_and_shown(console: Console, plain: redis.Redis) -> None:
     plain.zadd(f"{QUEUE_NAMESPACE}:{dq_name('send')}", {STEP: console.clock.now_ms() + 60_000})
 
     (link,) = links(await console.get("/dramatiq/queues/send/delayed"))
@@ -126,7 +124,7 @@ async def test_what_the_ledger_planned_is_counted_listed_and_shown_though_it_has
     assert re.search(r"<time [^>]*>\s*unknown\s*</time>", (await console.get("/dramatiq/queues/send/delayed")).text)
 
 
-async def test_what_waits_is_shown_a_page_at_a_time_the_soonest_first(
+async def test_delayed_jobs_are_shown_a_page_at_a_time_the_soonest_first(
     console: Console, plain: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.console.dashboard.queue_interface.PAGE", 2)
@@ -168,7 +166,7 @@ async def test_a_failed_job_shows_its_reason_and_goes_back_when_requeued(
 
 
 @pytest.mark.parametrize("tab", ["standard", "delayed", "failed"])
-async def test_a_job_is_deleted_wherever_it_is(
+async def test_a_job_is_deleted_from_any_list(
     console: Console, broker: DurableRedisBroker, plain: redis.Redis, tab: str
 ) -> None:
     if tab == "failed":
@@ -185,7 +183,7 @@ async def test_a_job_is_deleted_wherever_it_is(
     assert left == 0
 
 
-async def test_a_form_without_our_token_or_from_another_site_deletes_nothing(
+async def test_a_form_without_the_token_or_from_another_site_deletes_nothing(
     console: Console, broker: DurableRedisBroker, plain: redis.Redis
 ) -> None:
     broker.schedule(job(console, in_ms=60_000))
@@ -213,7 +211,7 @@ async def test_a_program_with_the_token_may_use_the_forms_too(
     assert plain.hlen(f"{QUEUE_NAMESPACE}:{dq_name('send')}.msgs") == 0
 
 
-async def test_its_own_cookie_never_leaves_and_its_pages_may_only_show_their_style(console: Console) -> None:
+async def test_its_own_cookie_is_dropped_and_its_pages_load_only_their_styles(console: Console) -> None:
     page = await console.get("/dramatiq/queues/send")
     policy = page.headers["Content-Security-Policy"]
 
@@ -225,7 +223,7 @@ async def test_its_own_cookie_never_leaves_and_its_pages_may_only_show_their_sty
     assert "<script" not in page.text
 
 
-async def test_a_body_that_is_no_message_hides_no_other(
+async def test_an_unreadable_body_hides_no_other_job(
     console: Console, broker: DurableRedisBroker, plain: redis.Redis
 ) -> None:
     broker.schedule(job(console, in_ms=60_000))
@@ -240,7 +238,7 @@ async def test_a_body_that_is_no_message_hides_no_other(
 
 @pytest.mark.parametrize("path", ["delete-message", "requeue-message"])
 @pytest.mark.parametrize("form", [{}, {"queue": "send"}, {"id": "x"}, {"queue": "nobodys", "id": "x"}])
-async def test_a_form_that_names_no_job_is_the_clients_fault(console: Console, path: str, form: dict[str, str]) -> None:
+async def test_a_form_that_names_no_job_is_400(console: Console, path: str, form: dict[str, str]) -> None:
     token = (await console.get("/")).form_token
 
     answer = await console.request("POST", f"/dramatiq/{path}", data={"__dd_csrf": token, **form})
@@ -249,11 +247,11 @@ async def test_a_form_that_names_no_job_is_the_clients_fault(console: Console, p
 
 
 @pytest.mark.parametrize("cursor", ["x", "9" * 19])
-async def test_a_cursor_that_is_none_is_the_clients_fault(console: Console, cursor: str) -> None:
+async def test_an_invalid_cursor_is_400(console: Console, cursor: str) -> None:
     assert (await console.get(f"/dramatiq/queues/send/delayed?cursor={cursor}")).status == 400
 
 
-async def test_what_is_not_there_is_404(console: Console) -> None:
+async def test_unknown_queues_and_tabs_are_404(console: Console) -> None:
     assert (await console.get("/dramatiq/queues/nobodys")).status == 404
     assert (await console.get("/dramatiq/queues/send/nowhere")).status == 404
     assert (await console.get("/dramatiq")).location == "/dramatiq/"

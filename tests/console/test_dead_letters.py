@@ -67,7 +67,7 @@ async def run_two_seconds(simulation: Simulation) -> None:
     await simulation.run(until_ms=simulation.clock.now_ms() + 2_000)
 
 
-async def test_a_dead_letter_is_shown_with_reason_attempts_and_whose_it_is(
+async def test_a_dead_letter_is_shown_with_reason_attempts_and_contact(
     console: Console, make_dead_letter: DeadLetterMaker
 ) -> None:
     await make_dead_letter()
@@ -84,7 +84,7 @@ async def test_a_dead_letter_is_shown_with_reason_attempts_and_whose_it_is(
     ("doubt_of_ms", "would"),
     [(None, "rendered again"), (60_000, "same idempotency key"), (FORGOTTEN_MS, "A worker looks for it")],
 )
-async def test_what_a_replay_would_do_is_said_before_the_click(
+async def test_the_effect_of_a_replay_is_shown_before_the_click(
     console: Console, make_dead_letter: DeadLetterMaker, doubt_of_ms: int | None, would: str
 ) -> None:
     await make_dead_letter(doubt_of_ms=doubt_of_ms)
@@ -111,7 +111,7 @@ async def test_a_replayed_letter_goes_out_once_and_the_log_says_so(
     assert "replayed" in [entry.what for entry in await views.timeline(simulation.ledger, ADA)]
 
 
-async def test_one_that_must_be_looked_for_is_given_to_a_worker(
+async def test_a_mail_that_must_be_looked_up_is_left_to_a_worker(
     console: Console, make_dead_letter: DeadLetterMaker, simulation: Simulation
 ) -> None:
     letter = await make_dead_letter(doubt_of_ms=FORGOTTEN_MS)
@@ -125,7 +125,7 @@ async def test_one_that_must_be_looked_for_is_given_to_a_worker(
     assert await status_of_first(simulation) is DeliveryStatus.ACCEPTED
 
 
-async def test_why_a_worker_left_it_is_shown(
+async def test_a_refused_replay_shows_its_reason(
     console: Console, make_dead_letter: DeadLetterMaker, simulation: Simulation
 ) -> None:
     letter = await make_dead_letter(doubt_of_ms=FORGOTTEN_MS)
@@ -153,7 +153,7 @@ async def test_a_discarded_letter_is_gone_for_good_and_its_reason_stays(
 
 
 @pytest.mark.parametrize("what", ["replay", "discard"])
-async def test_a_letter_that_is_another_one_by_now_is_left_alone(
+async def test_a_dead_letter_that_has_changed_is_left_alone(
     console: Console, make_dead_letter: DeadLetterMaker, simulation: Simulation, what: str
 ) -> None:
     letter = await make_dead_letter()
@@ -165,18 +165,20 @@ async def test_a_letter_that_is_another_one_by_now_is_left_alone(
 
 
 @pytest.mark.parametrize("fields", [{"buried_ms": "x"}, {"buried_ms": ""}, {"delivery": ""}])
-async def test_nonsense_is_400(console: Console, make_dead_letter: DeadLetterMaker, fields: dict[str, str]) -> None:
+async def test_an_invalid_form_is_400(
+    console: Console, make_dead_letter: DeadLetterMaker, fields: dict[str, str]
+) -> None:
     assert (await click(console, "replay", await make_dead_letter(), **fields)).status == 400
 
 
 @pytest.mark.parametrize("delivery", ["nobody", "enr_x/step-99", "bkg_x", "enr_x/step-x", "<script>", "a" * 5_000])
-async def test_a_delivery_that_nobody_knows_is_gone(console: Console, delivery: str) -> None:
+async def test_an_unknown_delivery_is_gone(console: Console, delivery: str) -> None:
     answer = await console.post("/dead-letters/replay", delivery=delivery, buried_ms="1")
 
     assert answer.location == "/?done=gone"
 
 
-async def test_only_our_own_words_are_shown_after_a_click(console: Console) -> None:
+async def test_only_known_messages_are_shown_after_an_action(console: Console) -> None:
     assert "evil" not in (await console.get("/?done=<b>evil</b>")).text
 
 

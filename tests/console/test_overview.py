@@ -115,8 +115,8 @@ def test_code_in_a_cure_is_escaped() -> None:
 
 async def test_a_pause_is_shown_with_who_and_why_and_how_to_resume(console: Console) -> None:
     await beat(console)
-    said = Pause(since_ms=console.clock.now_ms(), by="sarah", reason="<the domain moves>")
-    await pause(console.context.ledger, None, said)
+    output = Pause(since_ms=console.clock.now_ms(), by="sarah", reason="<the domain moves>")
+    await pause(console.context.ledger, None, output)
 
     found, page = await overview(console), await console.get("/")
 
@@ -195,7 +195,7 @@ async def test_with_the_store_away_the_last_snapshot_is_shown_with_its_age(
     page, found = await console.get("/"), await overview(console)
 
     assert page.status == 200
-    assert "Nobody can tell: the data store has not answered for 30 s, " in page.text
+    assert "Unknown: the data store has not answered for 30 s, " in page.text
     assert 'data-age-ms="120000">2 min ago</time>' in page.text
     assert (found["status"], found["store"], found["age_ms"]) == ("unknown", "away", 120_000)
     assert (await console.request("GET", "/ready")).status == 503

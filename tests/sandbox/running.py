@@ -1,4 +1,4 @@
-"""A sandbox on a free port of this machine, with a clock that the test moves and limits that do not get in its way."""
+"""A sandbox on a free port, with a virtual clock and generous rate limits."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class RunningSandbox:
             return answer.status, await answer.json(content_type=None)
 
     async def resend(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, Any]:
-        """Status, body and headers of a bare request to Resend, with the key unless `authorization` says otherwise."""
+        """Status, body and headers of a bare request to Resend, with the key unless `authorization` is given."""
         sent = {"authorization": f"Bearer {API_KEY}"} | _spelled(headers)
         async with self.http.request(method, self.resend_url + path, json=body, headers=sent) as answer:
             return answer.status, await answer.json(content_type=None), answer.headers

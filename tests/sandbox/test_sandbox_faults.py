@@ -1,4 +1,4 @@
-"""What can go wrong, through the real SDKs: each fault reaches them as a real one would, and loses what it says."""
+"""Faults through the real SDKs: each looks like a real one, and loses what it claims to lose."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ async def test_a_notion_error_arrives_with_its_code(
     assert await names(notion) == []
 
 
-async def test_a_blocked_client_is_told_that_waiting_does_not_help(run: RunningSandbox, notion: AsyncClient) -> None:
+async def test_a_blocked_client_learns_that_waiting_does_not_help(run: RunningSandbox, notion: AsyncClient) -> None:
     await set_rules(run, {"kind": "blocked"})
     error = await notion_failure(make(notion))
 
@@ -159,7 +159,7 @@ async def test_an_overload_and_a_proxys_page_are_unknown_to_the_sdk(run: Running
     assert (proxied.status, "<html>" in proxied.body) == (502, True)
 
 
-async def test_the_sdks_own_retry_waits_as_it_was_told(run: RunningSandbox) -> None:
+async def test_the_retry_of_the_sdk_waits_as_requested(run: RunningSandbox) -> None:
     await set_rules(run, {"kind": "rate_limited", "provider": "notion", "retry_after": 0, "count": 1})
     async with notion_sdk(run, retry=True) as client:
         await make(client)
@@ -206,7 +206,7 @@ async def test_chance_is_the_same_for_the_same_seed(run: RunningSandbox) -> None
     assert first == await throws(7) != await throws(8)
 
 
-async def test_a_count_runs_out_and_is_told(run: RunningSandbox) -> None:
+async def test_a_count_runs_out_and_is_shown(run: RunningSandbox) -> None:
     await set_rules(run, {"kind": "unavailable", "provider": "notion", "count": 2})
     statuses = [(await run.notion("GET", "/users/me"))[0] for _ in range(3)]
     (rule,) = (await run.json("/faults.json"))["rules"]

@@ -1,4 +1,4 @@
-"""The imitated Notion through the real SDK: who may come in, how often, and what is there tomorrow."""
+"""The imitated Notion through the real SDK: access, rate limit, and persistence."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.sandbox.running import RunningSandbox, notion_sdk, running
         ("GET", "/pages/ada", {}, 400, "validation_error"),
     ],
 )
-async def test_the_door_refuses_by_code(
+async def test_requests_without_access_are_refused_by_code(
     run: RunningSandbox, method: str, path: str, headers: dict[str, str], status: int, code: str
 ) -> None:
     got, body, _ = await run.notion(method, path, **headers)
@@ -77,7 +77,7 @@ async def test_180_requests_a_minute_and_then_a_wait_until_the_window_ends(run: 
     assert (await run.notion("GET", "/users/me"))[0] == 200
 
 
-async def test_the_rows_are_told_as_plain_values(run: RunningSandbox, notion: AsyncClient) -> None:
+async def test_the_rows_are_listed_as_plain_values(run: RunningSandbox, notion: AsyncClient) -> None:
     page = await make(notion, Segment={"select": {"name": "CRITICAL"}})
     told = await run.json("/notion.json")
 

@@ -150,7 +150,7 @@ async def test_a_long_answer_comes_in_pages_of_a_hundred(notion: AsyncClient) ->
     assert len({page["id"] for page in everything}) == 103
 
 
-async def test_a_query_stops_at_the_cap_and_says_so(run: RunningSandbox, notion: AsyncClient) -> None:
+async def test_a_query_stops_at_the_cap_and_is_marked_incomplete(run: RunningSandbox, notion: AsyncClient) -> None:
     run.sandbox.board.change({"notion_rows_max": 3})
     for number in range(4):
         await make(notion, f"N{number}")

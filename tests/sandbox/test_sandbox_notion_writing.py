@@ -1,4 +1,4 @@
-"""The imitated Notion through the real SDK: what may be written, and the words it refuses with."""
+"""The imitated Notion through the real SDK: what can be written, and the error messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages for people: the mail as its reader sees it, locked in; the rows; the dials."""
+"""The pages for people: the mail as its recipient sees it, isolated; the rows; the dials."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ async def test_dials_are_changed_by_form_and_reset(run: RunningSandbox) -> None:
     assert run.sandbox.dials.bouncing == []
 
 
-async def test_another_sites_page_cannot_turn_the_dials(run: RunningSandbox) -> None:
+async def test_a_page_of_another_site_cannot_change_the_dials(run: RunningSandbox) -> None:
     headers = {"Sec-Fetch-Site": "cross-site"}
     async with run.http.post(f"{run.url}/faults/rules", data={"kind": "drop"}, headers=headers) as answer:
         assert answer.status == 403
@@ -161,7 +161,7 @@ async def test_programs_get_the_faults_as_json_from_the_same_address(run: Runnin
     assert (await run.json("/faults"))["rules"] == []
 
 
-async def test_the_inbox_can_be_emptied_and_health_told(run: RunningSandbox) -> None:
+async def test_the_inbox_can_be_emptied_and_health_counts_it(run: RunningSandbox) -> None:
     await send(to_ada(), "k/1")
     assert await run.json("/health") == {"status": "healthy", "mails": 1}
     async with run.http.delete(f"{run.url}/inbox.json") as answer:

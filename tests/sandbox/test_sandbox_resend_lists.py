@@ -1,4 +1,4 @@
-"""The imitated Resend through the real SDK: lists, batches, schedules, and what becomes of a mail."""
+"""The imitated Resend through the real SDK: lists, batches, schedules, and outcomes."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ async def test_the_test_addresses_do_as_they_say(run: RunningSandbox, to: str, e
     assert await event_of(to_ada(to=to)) == event
 
 
-async def test_chen_bounces_and_is_suppressed_until_somebody_takes_it_back(run: RunningSandbox) -> None:
+async def test_a_bounced_address_is_suppressed_until_it_is_removed(run: RunningSandbox) -> None:
     run.sandbox.board.change({"bouncing": ["*@nowhere.test"]})
     events = [
         (await resend.Emails.get_async(await send(to_ada(to="Chen@nowhere.test"))))["last_event"] for _ in range(2)
@@ -119,7 +119,7 @@ async def test_chen_bounces_and_is_suppressed_until_somebody_takes_it_back(run: 
     assert (await resend.Suppressions.list_async())["data"] == []
 
 
-async def test_a_transient_bounce_suppresses_nobody(run: RunningSandbox) -> None:
+async def test_a_transient_bounce_suppresses_no_address(run: RunningSandbox) -> None:
     run.sandbox.board.change({"bouncing": ["chen@*"], "bounce_type": "Transient"})
     await send(to_ada(to="chen@x.example"))
 

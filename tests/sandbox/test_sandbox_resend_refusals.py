@@ -1,4 +1,4 @@
-"""The imitated Resend through the real SDK: what it refuses, and in which words."""
+"""The imitated Resend through the real SDK: what it refuses, and the error messages."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ async def test_example_addresses_are_refused_only_when_dialled(run: RunningSandb
         ("Bearer re_sandbox", "/nowhere", 404, "not_found"),
     ],
 )
-async def test_the_door_refuses_by_name(
+async def test_requests_without_access_are_refused_by_name(
     run: RunningSandbox, authorization: str, path: str, code: int, name: str
 ) -> None:
     status, body, _ = await run.resend("GET", path, authorization=authorization)

@@ -1,4 +1,4 @@
-"""The imitated Resend through the real SDK: what it accepts, how a key is remembered, how fast it may be asked."""
+"""The imitated Resend through the real SDK: what it accepts, idempotency keys, the rate limit."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ async def test_a_refused_mail_does_not_use_up_its_key(run: RunningSandbox) -> No
     assert await send(to_ada(), "k/1")
 
 
-async def test_the_pace_is_limited_a_second_and_says_when_to_come_back(run: RunningSandbox) -> None:
+async def test_the_rate_limit_per_second_says_when_to_retry(run: RunningSandbox) -> None:
     run.sandbox.board.change({"resend_requests_per_second": 2})
     await send(to_ada())
     await send(to_ada())

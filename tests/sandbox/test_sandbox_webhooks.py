@@ -1,4 +1,4 @@
-"""Delivery events, posted to a gateway's stand-in: signed, in order or not, once or more, until they are taken."""
+"""Delivery events, posted to a fake gateway: signed, in order or not, once or more, until they are accepted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
 @dataclass
 class Receiver:
-    """Keeps what is posted; `refusing` answers 503 so many times first."""
+    """Records what is posted; responds 503 to the first `refusing` requests."""
 
     url: str = ""
     refusing: int = 0
@@ -67,7 +67,7 @@ def verified(headers: dict[str, str], body: str) -> Any:
     return resend.Webhooks.verify({"payload": body, "headers": signed, "webhook_secret": SECRET})  # type: ignore[typeddict-item]
 
 
-async def test_a_delivered_mail_is_told_in_order_and_the_sdk_verifies_it(
+async def test_events_of_a_delivered_mail_come_in_order_and_the_sdk_verifies_them(
     run: RunningSandbox, gateway: Receiver
 ) -> None:
     mail_id = await send(to_ada())
@@ -82,14 +82,14 @@ async def test_a_delivered_mail_is_told_in_order_and_the_sdk_verifies_it(
         assert verified(headers, body)["data"]["email_id"] == mail_id
 
 
-async def test_a_bounce_says_how_hard_it_was(run: RunningSandbox, gateway: Receiver) -> None:
+async def test_a_bounce_has_its_type(run: RunningSandbox, gateway: Receiver) -> None:
     await send(to_ada(to="bounced@resend.dev"))
     told = await gateway.takes(2)
 
     assert (told[1][1]["type"], told[1][1]["data"]["bounce"]["type"]) == ("email.bounced", "Permanent")
 
 
-async def test_a_suppressed_mail_is_told_as_such(run: RunningSandbox, gateway: Receiver) -> None:
+async def test_a_suppressed_mail_has_its_own_event(run: RunningSandbox, gateway: Receiver) -> None:
     await send(to_ada(to="suppressed@resend.dev"))
     ((_, body),) = await gateway.takes(1)
 
@@ -131,7 +131,7 @@ async def test_a_bad_signature_is_bad(run: RunningSandbox, gateway: Receiver) ->
         verified(*gateway.posted[0])
 
 
-async def test_without_the_dial_nobody_is_told(run: RunningSandbox, gateway: Receiver) -> None:
+async def test_without_the_dial_no_event_is_posted(run: RunningSandbox, gateway: Receiver) -> None:
     run.sandbox.board.change({"webhooks": False})
     await send(to_ada())
     run.sandbox.board.change({"webhooks": True})

@@ -12,7 +12,7 @@ STORE = "unix:///tmp/a-store-of-up"
 
 @pytest.fixture
 def runs(tmp_path, monkeypatch):
-    """Write down an `advent up` with these settings; every process looks like one."""
+    """Announces an `advent up` with these settings; every pid counts as one."""
     monkeypatch.setattr(run_dir, "command_of", lambda pid: "advent: up")
 
     own = RunDirectory(tmp_path)
@@ -36,7 +36,7 @@ def given(tmp_path):
     return lambda **environ: load_settings({"DATA_DIR": str(tmp_path), **environ}, env_file=tmp_path / ".env")
 
 
-def test_what_is_not_set_is_as_advent_up_has_it(runs, given):
+def test_an_unset_setting_is_taken_from_advent_up(runs, given):
     runs(Settings(testing_mode=True, campaign_speed=10, gateway_port=9000, sandbox_port=9002, retry_attempts=0))
 
     settings = with_inherited_settings(given())
@@ -47,7 +47,7 @@ def test_what_is_not_set_is_as_advent_up_has_it(runs, given):
     assert plan_differences(given()) is None
 
 
-def test_what_is_set_stands_wherever_it_is_set(runs, given, tmp_path):
+def test_an_own_setting_wins_wherever_it_is_set(runs, given, tmp_path):
     runs(Settings(testing_mode=True, campaign_speed=10, gateway_port=9000))
     (tmp_path / ".env").write_text("GATEWAY_PORT=8000\n")
 
@@ -56,7 +56,7 @@ def test_what_is_set_stands_wherever_it_is_set(runs, given, tmp_path):
     assert (settings.testing_mode, settings.gateway_port, settings.campaign_speed) == (False, 8000, 10)
 
 
-def test_another_plan_is_said_in_one_line_and_another_port_is_not(runs, given):
+def test_another_plan_is_reported_in_one_line_and_another_port_is_not(runs, given):
     runs(Settings(testing_mode=True, campaign_speed=10, gateway_port=9000))
 
     assert plan_differences(given(TESTING_MODE="true", CAMPAIGN_SPEED="10", GATEWAY_PORT="8000")) is None
@@ -66,7 +66,7 @@ def test_another_plan_is_said_in_one_line_and_another_port_is_not(runs, given):
     )
 
 
-def test_a_process_of_its_own_keeps_where_it_listens(runs, given):
+def test_a_process_keeps_its_own_address(runs, given):
     runs(Settings(testing_mode=True, worker_metrics_port=9999))
 
     settings = with_inherited_settings(given(), own=("metrics_host", "worker_metrics_port"))
@@ -83,7 +83,7 @@ def test_at_another_store_nothing_is_taken_over(runs, given, theirs, ours, pace)
     assert with_inherited_settings(given(REDIS_URL=ours)).campaign_speed == pace
 
 
-def test_where_none_runs_any_longer_nothing_is_taken_over(runs, given, monkeypatch):
+def test_nothing_is_taken_over_from_an_ended_advent_up(runs, given, monkeypatch):
     runs(Settings(campaign_speed=10))
     monkeypatch.setattr(run_dir, "command_of", lambda pid: "another program")
 
@@ -93,7 +93,7 @@ def test_where_none_runs_any_longer_nothing_is_taken_over(runs, given, monkeypat
     assert plan_differences(settings) is None
 
 
-def test_an_advent_up_of_another_version_is_understood_as_far_as_can_be(runs, given):
+def test_settings_of_another_version_are_read_as_far_as_possible(runs, given):
     runs(Settings(campaign_speed=10), more={"of_the_future": 1})
     assert with_inherited_settings(given()).campaign_speed == 10
 
@@ -110,7 +110,7 @@ def test_a_folder_of_campaigns_is_found_from_another_folder(runs, given, tmp_pat
     assert with_inherited_settings(given()).campaigns_dir == tmp_path / "mine"
 
 
-def test_no_secret_is_written_down(runs, tmp_path):
+def test_no_secret_is_shared(runs, tmp_path):
     secrets = {
         name: f"whsec_{'a' * 40}"
         for name in ("webhook_secret", "resend_webhook_secret", "secret_key", "console_token", "resend_api_key")

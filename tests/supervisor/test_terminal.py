@@ -25,7 +25,7 @@ from services.supervisor.terminal import advent_command, in_words, pace_in_words
         ),
     ],
 )
-def test_the_pace_is_said_in_words(pace, words):
+def test_the_pace_is_described_in_words(pace, words):
     assert pace_in_words(load_campaign("christmas_2025"), pace) == words
 
 
@@ -39,7 +39,7 @@ def test_the_pace_is_said_in_words(pace, words):
         (600, "0.6 seconds"),
     ],
 )
-def test_a_span_is_said_in_the_unit_that_fits(ms, words):
+def test_a_duration_is_described_in_the_largest_fitting_unit(ms, words):
     assert in_words(ms) == words
 
 
@@ -51,7 +51,7 @@ def test_a_provider_without_a_key_is_the_sandbox_and_one_with_a_key_is_left_alon
     assert (settings.resend_is_real, settings.notion_is_real) == (True, False)
 
 
-def test_a_rehearsal_on_a_real_provider_says_whom_it_may_mail():
+def test_test_mode_on_a_real_provider_names_its_recipients():
     campaign = load_campaign("christmas_2025")
     settings = Settings(resend_api_key="re_mine", testing_mode=True, testing_recipients="example.com")
 
@@ -60,12 +60,12 @@ def test_a_rehearsal_on_a_real_provider_says_whom_it_may_mail():
     assert headline.endswith("on the real Resend, which mails only to example.com")
 
 
-def test_without_a_store_and_without_one_to_attach_to_one_line_says_so(tmp_path):
+def test_without_any_store_one_line_says_what_to_do(tmp_path):
     with pytest.raises(StoreError, match=r"REDIS_URL: unset, and no `advent up` .* set REDIS_URL, or start"):
         with_store_url(Settings(data_dir=tmp_path))
 
 
-def test_a_folder_of_somebody_elses_advent_up_is_said_to_be_theirs(tmp_path, monkeypatch):
+def test_a_folder_of_another_user_is_reported_as_unreadable(tmp_path, monkeypatch):
     def forbidden(path, **_):
         raise PermissionError(13, "Permission denied")
 
@@ -81,7 +81,7 @@ def test_a_folder_with_spaces_can_be_pasted(tmp_path, monkeypatch):
     assert advent_command(Settings(data_dir=tmp_path / "my data")).startswith("DATA_DIR='./my data' ")
 
 
-def test_redis_url_is_attached_to_as_it_is(tmp_path):
+def test_redis_url_is_used_as_it_is(tmp_path):
     settings = Settings(data_dir=tmp_path, redis_url="redis://host")
 
     assert with_store_url(settings) is settings

@@ -8,14 +8,20 @@ every other form.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
+import io
 import re
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import jinja2
 from aiohttp import web
 from dramatiq.common import dq_name, xq_name
+from multidict import CIMultiDict
 
 from common.ledger.views import QUEUES
 from common.queue.broker import DurableRedisBroker
@@ -23,9 +29,10 @@ from common.queue.job import QUEUE_NAMESPACE
 from common.store.clients import connect
 from services.console.auth.access import PRINCIPAL
 from services.console.context import CONTEXT
-from services.console.dashboard.wsgi import WsgiApp, call_wsgi
 from services.console.replies import page, see_other
 from services.web.problem import Problem
+
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 ANSWER_SECONDS_MAX = 2
 CURSOR_DIGITS_MAX = 18
@@ -96,7 +103,7 @@ async def respond(request: web.Request) -> web.Response:
     await _check(request)
     context, dashboard = request.app[CONTEXT], request.app[DASHBOARD]
     token = context.sessions.form_token(PRINCIPAL.get().session)
-    response = await call_wsgi(dashboard.app, request, prefix=PREFIX, cookie=f"{TOKEN}={token}")
+    response = await _call_wsgi(dashboard.app, request, prefix=PREFIX, cookie=f"{TOKEN}={token}")
     response.headers["Content-Security-Policy"] = dashboard.policy
     if request.path == f"{PREFIX}/requeue-message" and "Location" in response.headers:
         # It leads to the job under its new id, which is not in this list: back to the list.
@@ -133,3 +140,43 @@ def _policy(base: str) -> str:
     digests = (base64.b64encode(hashlib.sha256(style.encode()).digest()).decode() for style in styles)
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     return f"default-src 'none'; style-src {allowed}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+
+async def _call_wsgi(app: WsgiApp, request: web.Request, *, prefix: str, cookie: str) -> web.Response:
+    """
+    The response of `app`, mounted at `prefix`: buffered, and from a thread because it may block.
+
+    It receives `cookie` in place of the browser's and no credentials; the cookies that it sets are dropped.
+    """
+    body = await request.read()
+    environ = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": prefix,
+        # Still quoted: an id may contain a slash, which must not split the path.
+        "PATH_INFO": request.rel_url.raw_path.removeprefix(prefix) or "/",
+        "QUERY_STRING": request.rel_url.raw_query_string,
+        "CONTENT_TYPE": request.headers.get("Content-Type", ""),
+        "CONTENT_LENGTH": str(len(body)),
+        "SERVER_NAME": "console",
+        "SERVER_PORT": "0",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_COOKIE": cookie,
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": request.scheme,
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    return await asyncio.get_running_loop().run_in_executor(None, _run, app, environ)
+
+
+def _run(app: WsgiApp, environ: dict[str, Any]) -> web.Response:
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+    body = b"".join(app(environ, lambda status, headers, *_: started.append((status, headers))))
+    status, headers = started[0]
+    passed = CIMultiDict(
+        (name, value) for name, value in headers if name.lower() not in ("set-cookie", "content-length")
+    )
+    return web.Response(status=int(status.split(" ")[0]), body=body, headers=passed)

@@ -40,7 +40,7 @@ def _unknown(status: Status, now_ms: int) -> HealthSummary:
         return HealthSummary("unknown", "Nothing is known yet: the store is being asked", ())
     what = f"the data store has not answered for {duration(now_ms - status.away_since_ms)}"
     cure = "Signups are kept on the gateway's disk meanwhile, and mail waits. Start the store, or correct REDIS_URL."
-    return HealthSummary("unknown", f"Nobody can tell: {what}", (Finding("store", Level.BROKEN, what, cure),))
+    return HealthSummary("unknown", f"Unknown: {what}", (Finding("store", Level.BROKEN, what, cure),))
 
 
 def _healthy(stats: StoreStats) -> str:

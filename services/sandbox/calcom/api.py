@@ -1,21 +1,22 @@
-"""Every URL of the imitated Cal.com: the list of its API, and actions of its users, for tests."""
+"""The imitated Cal.com API: its URLs, actions of its users for tests, and what wraps each request."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from common.clock import iso
 from services.sandbox.calcom.bookings import Bookings, Row
-from services.sandbox.calcom.errors import fault_response
+from services.sandbox.calcom.errors import CalcomProblem, fault_response
 from services.sandbox.calcom.listing import list_bookings, seconds
-from services.sandbox.calcom.middleware import admitting, responding
 from services.sandbox.calcom.webhooks import post_event
-from services.sandbox.faults import delay, fault_middleware
+from services.sandbox.faults import DROPPED, delay, fault_middleware
 from services.sandbox.state import Sandbox
 from services.sandbox.strict_json import parse_json
 
+VERSION = "2024-08-13"
 CREATED = {"accepted": "BOOKING_CREATED", "pending": "BOOKING_REQUESTED"}
 
 
@@ -131,3 +132,46 @@ def _start_ms(body: Row) -> int:
         return round(seconds(body["start"]) * 1000)
     except (KeyError, TypeError, ValueError):
         raise web.HTTPUnprocessableEntity(text=f"start must be a time such as {iso(0)}.") from None
+
+
+def responding(sandbox: Sandbox) -> Middleware:
+    """The outermost: counts, and turns every CalcomProblem into a response."""
+
+    @web.middleware
+    async def respond(request: web.Request, handler: Handler) -> web.StreamResponse:
+        name = request.match_info.route.name
+        if name is None:
+            return await handler(request)  # A route of the sandbox itself, or an unknown one.
+        sandbox.tally.asked("calcom", name)
+        try:
+            response = await handler(request)
+        except CalcomProblem as problem:
+            response = problem.response(request.path, sandbox.clock.now_ms())
+        sandbox.tally.answered("calcom", "dropped" if request.get(DROPPED) else str(response.status))
+        return response
+
+    return respond
+
+
+def admitting(sandbox: Sandbox) -> Middleware:
+    @web.middleware
+    async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.match_info.route.name is None:
+            return await handler(request)
+        if request.headers.get("cal-api-version") != VERSION:
+            raise CalcomProblem(404, "NotFoundException", f"Cannot {request.method} {request.path}")
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or key not in sandbox.dials.calcom_keys:
+            raise CalcomProblem(401, "UnauthorizedException", "ApiAuthStrategy - Invalid API Key")
+        _count_request(sandbox, key)
+        return await handler(request)
+
+    return admit
+
+
+def _count_request(sandbox: Sandbox, key: str) -> None:
+    limit = sandbox.dials.calcom_requests_per_minute
+    reading = sandbox.calcom_windows.spend(key, limit=limit, now_ms=sandbox.clock.now_ms())
+    if reading.is_over:
+        headers = {"retry-after": str(reading.reset_seconds)}
+        raise CalcomProblem(429, "ThrottlerException", "Too Many Requests", headers=headers)

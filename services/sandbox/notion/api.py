@@ -1,4 +1,4 @@
-"""The imitated Notion API: its URLs, and what happens around each request: access, rate limit, errors."""
+"""The imitated Notion API: its URLs, and what wraps each request: access, rate limit, errors."""
 
 from __future__ import annotations
 

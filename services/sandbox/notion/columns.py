@@ -89,15 +89,15 @@ def asked_type(change: dict[str, Any], path: str) -> str | None:
 
 def _with_asked_options(column: Column, config: Any, path: str) -> Column:
     asked = config.get("options", []) if isinstance(config, dict) else []
-    kept = replace(column, options=())
+    changed = replace(column, options=())
     for index, option in enumerate(asked):
         known = column.option(option.get("id")) or column.option_named(option.get("name", ""))
         if known is not None:
-            kept = replace(kept, options=(*kept.options, known))
+            changed = replace(changed, options=(*changed.options, known))
             continue
         name = check_option_name(option.get("name", UNDEFINED), f"{path}.options[{index}].name")
-        kept = with_option(kept, name, option.get("color"))
-    return kept if asked else column
+        changed = with_option(changed, name, option.get("color"))
+    return changed if asked else column
 
 
 def check_option_name(name: Any, path: str) -> str:

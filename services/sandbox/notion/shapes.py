@@ -145,19 +145,19 @@ def plain(column: Column, page: Page) -> Any:
 
 
 def _value(column: Column, page: Page) -> Any:
-    kept = page.values.get(column.id)
+    stored = page.values.get(column.id)
     if column.type in ("title", "rich_text"):
-        return [piece for text in kept or [] for piece in rich_text(text["content"], text["link"])]
+        return [piece for text in stored or [] for piece in rich_text(text["content"], text["link"])]
     if column.type in ("select", "status"):
-        option = column.option(kept)
+        option = column.option(stored)
         return None if option is None else _option(option)
     if column.type == "multi_select":
-        return [_option(option) for option_id in kept or [] if (option := column.option(option_id))]
+        return [_option(option) for option_id in stored or [] if (option := column.option(option_id))]
     if column.type == "checkbox":
-        return bool(kept)
+        return bool(stored)
     if column.type in ("created_time", "last_edited_time"):
         return _minute(page.created_ms if column.type == "created_time" else page.edited_ms)
-    return kept
+    return stored
 
 
 def _schema(column: Column) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Around every request: key, rate limit and quotas, errors in Resend's form, and the headers of the limit."""
+"""Wraps every request: key, rate limit and quotas, errors in Resend's form, and the headers of the limit."""
 
 from __future__ import annotations
 

@@ -1,24 +1,34 @@
-"""POST /emails and /emails/batch: a key is accepted once, and gets the same response for a day."""
+"""
+POST /emails and /emails/batch, with idempotency keys (resend.com/docs/dashboard/emails/idempotency-keys).
+
+Keys are remembered for 24 hours. The same key with the same payload gets the first response again and sends nothing;
+with another payload 409 `invalid_idempotent_request`; while the first request is in progress 409
+`concurrent_idempotent_requests`.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
 
+from services.sandbox.disk import Disk
 from services.sandbox.ids import new_id
 from services.sandbox.resend.delivery import Delivery
 from services.sandbox.resend.errors import ResendProblem, invalid
-from services.sandbox.resend.idempotency import IdempotencyKeys, check_key
 from services.sandbox.resend.mails import Mails
 from services.sandbox.resend.requests import read_json, scheduled_ms
 from services.sandbox.resend.scheduler import Scheduler
 from services.sandbox.resend.validation import check_mail
 from services.sandbox.state import Sandbox
+from services.sandbox.strict_json import canonical
 
 BATCH_MAX = 100
+REMEMBERED_MS = 24 * 3_600_000
+KEY_LENGTH_MAX = 256
 BODY_SHA256 = web.RequestKey("body_sha256", str)
 
 
@@ -69,7 +79,7 @@ class Sending:
         raw = await request.read()
         request[BODY_SHA256] = hashlib.sha256(raw).hexdigest()
         key, now_ms = request.headers.get("Idempotency-Key"), self._sandbox.clock.now_ms()
-        check_key(key)
+        _check_key(key)
         if key is not None:
             earlier = self._keys.find(key, request.path, payload, now_ms=now_ms)
             if earlier is not None:
@@ -95,3 +105,37 @@ class Sending:
         )
         self.delivery.plan(mail)
         return mail.id
+
+
+class IdempotencyKeys:
+    """The responses by key, as rows."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+
+    def find(self, key: str, path: str, payload: Any, *, now_ms: int) -> Any:
+        """The earlier response to this key, or None for a new key. Raises the 409 when the payload differs."""
+        row = self._disk.row("SELECT * FROM answers WHERE key = ? AND at_ms > ?", key, now_ms - REMEMBERED_MS)
+        if row is None:
+            return None
+        if row["fingerprint"] != _fingerprint(path, payload):
+            raise ResendProblem(409, "invalid_idempotent_request")
+        return json.loads(row["body"])
+
+    def save(self, key: str, path: str, payload: Any, answer: Any, *, now_ms: int) -> None:
+        self._disk.run(
+            "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)",
+            key,
+            _fingerprint(path, payload),
+            json.dumps(answer),
+            now_ms,
+        )
+
+
+def _check_key(key: str | None) -> None:
+    if key is not None and not 1 <= len(key) <= KEY_LENGTH_MAX:
+        raise ResendProblem(400, "invalid_idempotency_key")
+
+
+def _fingerprint(path: str, payload: Any) -> str:
+    return hashlib.sha256(f"{path}\n{canonical(payload)}".encode()).hexdigest()
