@@ -46,7 +46,7 @@ def run_sandbox(settings: Settings) -> int:
 
 
 def _exit_on_sigterm() -> None:
-    """Until the process sets its own handler: SIGTERM during the start, or while it waits for the store, is status 0."""
+    """Until the process sets its own handler: SIGTERM during the start, or a wait for the store, exits with 0."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
