@@ -17,7 +17,6 @@ from common.settings.settings import Settings, SettingsError
 from common.store.monitor import Lookout
 from services.gateway import openapi
 from services.gateway.context import GatewayContext
-from services.gateway.fast_path.direct_routes import with_direct_routes
 from services.gateway.fast_path.signup_reader import read_ordinary_signup
 from services.gateway.http import probes, unsubscribe
 from services.gateway.http.body import BODY_BYTES_MAX
@@ -36,7 +35,7 @@ from services.web.server import Handler, Server
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """`name`: the label in metrics. `is_direct`: a POST handler that is called past the router."""
+    """`name`: the label in metrics. `is_direct`: called past the router; only for POST to a path without parameters."""
 
     method: Literal["GET", "POST"]
     path: str
@@ -97,7 +96,7 @@ def build_server(context: GatewayContext) -> Server:
             direct[endpoint.path] = answer
     app.cleanup_ctx.append(partial(_replaying, context))
     app.cleanup_ctx.append(partial(_monitoring, context))
-    return Server(app, wrap=partial(with_direct_routes, direct))
+    return Server(app, direct=direct)
 
 
 async def _replaying(context: GatewayContext, _app: web.Application) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""Nothing a client can send is answered with a 5xx."""
+"""No request of a client gets a 5xx."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.gateway.signatures import StandardSignatures
 from services.gateway.validation.strict_json import read_object
 from services.gateway.webhooks.signup import Signup, parse
 from services.web.problem import Problem
-from tests.gateway.conftest import Site, person, secret
+from tests.gateway.conftest import Gateway, person, secret
 
 FIELDS = sorted(Signup.model_fields)
 TEXTS = st.text(st.characters(codec=None, exclude_categories=()), max_size=30)
@@ -50,7 +50,7 @@ def test_any_object_is_parsed_or_refused(fields: dict[str, Any]) -> None:
 
 @BOUNDED
 @given(st.text(alphabet='{}[]",:0123456789.eE+-nultrfas\\ "', max_size=60))
-def test_what_is_read_is_what_python_reads(text: str) -> None:
+def test_accepted_json_is_parsed_as_python_parses_it(text: str) -> None:
     try:
         value = read_object(text.encode())
     except Problem:
@@ -73,13 +73,13 @@ def test_any_headers_are_verified_or_refused(id: str, at: str, signature: str) -
     assert refused == 401
 
 
-async def test_any_signed_object_is_answered_with_no_5xx(site: Site) -> None:
+async def test_no_signed_object_gets_a_5xx(gateway: Gateway) -> None:
     bodies: list[bytes] = []
     collect = settings(max_examples=100, deadline=None, database=None)(
         given(SIGNUPS)(lambda fields: bodies.append(json.dumps(person("ada") | fields).encode()))
     )
     await asyncio.to_thread(collect)
 
-    statuses = {(await site.posts(body)).status for body in bodies}
+    statuses = {(await gateway.post(body)).status for body in bodies}
 
     assert statuses <= {200, 202, 400, 422}

@@ -1,4 +1,4 @@
-"""The gateway sets the instant from which a campaign counts: its clock goes with the store's."""
+"""The due times of a campaign count from the gateway's clock, which therefore follows the store's."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from common.clock import SystemClock, VirtualClock
 from common.ledger.ledger import Ledger
 from common.store.clock_sync import calibrate
 from common.store.embedded import EmbeddedStore
-from tests.gateway.conftest import Opener, Site
+from tests.gateway.conftest import Gateway, Opener
 
 
 @pytest.fixture
-def ledger(site: Site) -> Ledger:
-    return site.context.intake.ledger
+def ledger(gateway: Gateway) -> Ledger:
+    return gateway.context.intake.ledger
 
 
 @pytest.mark.parametrize("apart_ms", [3_600_000, -3_600_000, 1_500])
@@ -25,7 +25,7 @@ async def test_a_clock_that_is_wrong_is_corrected(ledger: Ledger, apart_ms: int)
     assert abs(wrong.now_ms() - right.now_ms()) < 500
 
 
-async def test_a_clock_that_is_nearly_right_is_left_alone(ledger: Ledger) -> None:
+async def test_a_small_deviation_of_the_clock_is_not_corrected(ledger: Ledger) -> None:
     clock = SystemClock()
     clock.offset_ms = 300
     await calibrate(ledger, clock)
@@ -33,24 +33,24 @@ async def test_a_clock_that_is_nearly_right_is_left_alone(ledger: Ledger) -> Non
     assert clock.offset_ms == 300
 
 
-async def test_a_clock_moved_by_hand_stays_where_it_is(ledger: Ledger) -> None:
+async def test_a_virtual_clock_is_not_corrected(ledger: Ledger) -> None:
     clock = VirtualClock(5)
     await calibrate(ledger, clock)
 
     assert clock.now_ms() == 5
 
 
-async def test_a_gateway_serves_with_the_stores_time_from_its_first_request(opens: Opener, store_url: str) -> None:
+async def test_the_first_request_uses_the_stores_time(opens: Opener, store_url: str) -> None:
     wrong = SystemClock()
     wrong.offset_ms = -7_200_000
-    site = await opens(store_url, clock=wrong)
+    gateway = await opens(store_url, clock=wrong)
 
     assert abs(wrong.offset_ms) < 1_000
-    assert (await site.asks("GET", "/health")).status == 200
+    assert (await gateway.request("GET", "/health")).status == 200
 
 
-async def test_a_gateway_without_its_store_starts_all_the_same(opens: Opener, own_store: EmbeddedStore) -> None:
+async def test_a_gateway_starts_without_its_store(opens: Opener, own_store: EmbeddedStore) -> None:
     own_store.stop()
-    site = await opens(own_store.url, clock=SystemClock())
+    gateway = await opens(own_store.url, clock=SystemClock())
 
-    assert (await site.asks("GET", "/ready")).status == 200
+    assert (await gateway.request("GET", "/ready")).status == 200

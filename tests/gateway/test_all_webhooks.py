@@ -1,4 +1,4 @@
-"""All three doors alike: nothing that is not meant, nothing that is too much, nothing that never ends."""
+"""What holds for all three webhooks: signatures, limits of size and time, security headers."""
 
 from __future__ import annotations
 
@@ -15,31 +15,33 @@ from common.settings.settings import SettingsError, load_settings
 from services.cli.signing import PATHS, headers_for
 from services.gateway.validation.strict_json import DEPTH_MAX
 from services.gateway.webhooks.verified_body import FAILURES_PER_MINUTE
-from tests.gateway.conftest import Answer, Opener, Site
-from tests.gateway.fuzzing import GIVEN, ORIGINALS, OURS
+from tests.gateway.conftest import Answer, Gateway, Opener
+from tests.gateway.fuzzing import GIVEN, ORIGINALS, RIGHT_SECRETS
 
 KINDS = list(PATHS)
 ALL = [
-    *((("POST", path)) for path in PATHS.values()),
+    *(("POST", path) for path in PATHS.values()),
     ("GET", "/health"),
+    ("GET", "/ready"),
+    ("GET", "/metrics"),
     ("GET", "/openapi.json"),
     ("GET", "/nowhere"),
 ]
 
 
 @pytest.fixture
-async def site(opens: Opener, store_url: str) -> Site:
+async def gateway(opens: Opener, store_url: str) -> Gateway:
     return await opens(store_url, **{**GIVEN, "trusted_proxies": ""})
 
 
-async def posts(site: Site, kind: str, body: bytes, **more: str) -> Answer:
-    signed = headers_for(kind, body, OURS, now_s=site.clock.now_ms() // 1000)
-    return await site.asks("POST", PATHS[kind], data=body, headers=signed | more)
+async def posts(gateway: Gateway, kind: str, body: bytes, **more: str) -> Answer:
+    signed = headers_for(kind, body, RIGHT_SECRETS, now_s=gateway.clock.now_ms() // 1000)
+    return await gateway.request("POST", PATHS[kind], data=body, headers=signed | more)
 
 
-async def wire(site: Site, *pieces: bytes, pause_s: float = 0) -> bytes:
-    """What comes back for these bytes, sent one after the other, until the gateway ends the connection."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(site.url.rpartition(":")[2]))
+async def wire(gateway: Gateway, *pieces: bytes, pause_s: float = 0) -> bytes:
+    """The response to these bytes, sent piece by piece, until the gateway closes the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rpartition(":")[2]))
     answer = asyncio.create_task(reader.read())
     for piece in pieces:
         if not answer.done():
@@ -60,76 +62,76 @@ def outcomes(kind: str, outcome: str) -> float:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_what_is_genuine_is_taken_at_each_door(site: Site, kind: str) -> None:
+async def test_a_genuine_request_is_accepted_by_each_webhook(gateway: Gateway, kind: str) -> None:
     before = outcomes(kind, "accepted")
 
-    assert (await posts(site, kind, json.dumps(ORIGINALS[kind][0]).encode())).status == 202
+    assert (await posts(gateway, kind, json.dumps(ORIGINALS[kind][0]).encode())).status == 202
     assert outcomes(kind, "accepted") == before + 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_the_unsigned_are_counted_and_wait_after_a_while_but_the_signed_never(site: Site, kind: str) -> None:
+async def test_unsigned_requests_are_limited_and_signed_ones_never(gateway: Gateway, kind: str) -> None:
     before = outcomes(kind, "unsigned"), outcomes(kind, "limited")
     answers = [
-        await site.asks("POST", PATHS[kind], data=b"{}", headers={"content-type": "application/json"})
+        await gateway.request("POST", PATHS[kind], data=b"{}", headers={"content-type": "application/json"})
         for _ in range(122)
     ]
 
     assert [answer.status for answer in answers] == [401] * FAILURES_PER_MINUTE + [429, 429]
     assert (outcomes(kind, "unsigned"), outcomes(kind, "limited")) == (before[0] + FAILURES_PER_MINUTE, before[1] + 2)
-    assert (await posts(site, kind, json.dumps(ORIGINALS[kind][0]).encode())).status == 202
+    assert (await posts(gateway, kind, json.dumps(ORIGINALS[kind][0]).encode())).status == 202
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_each_door_takes_only_its_own_signature(site: Site, kind: str) -> None:
+async def test_each_webhook_accepts_only_its_own_signature(gateway: Gateway, kind: str) -> None:
     body = json.dumps(ORIGINALS[kind][0]).encode()
     for other in KINDS:
-        signed = headers_for(other, body, OURS, now_s=site.clock.now_ms() // 1000)
-        answer = await site.asks("POST", PATHS[kind], data=body, headers=signed)
+        signed = headers_for(other, body, RIGHT_SECRETS, now_s=gateway.clock.now_ms() // 1000)
+        answer = await gateway.request("POST", PATHS[kind], data=body, headers=signed)
 
         assert (answer.status == 202) is (other == kind), other
 
 
 @pytest.mark.parametrize("kind", ["signup", "resend"])
 @pytest.mark.parametrize("skew_s", [-301, 301])
-async def test_a_clock_that_is_too_far_off_is_refused(site: Site, kind: str, skew_s: int) -> None:
+async def test_a_timestamp_too_far_from_now_is_refused(gateway: Gateway, kind: str, skew_s: int) -> None:
     body = json.dumps(ORIGINALS[kind][0]).encode()
-    signed = headers_for(kind, body, OURS, now_s=site.clock.now_ms() // 1000 + skew_s)
+    signed = headers_for(kind, body, RIGHT_SECRETS, now_s=gateway.clock.now_ms() // 1000 + skew_s)
 
-    assert (await site.asks("POST", PATHS[kind], data=body, headers=signed)).status == 401
+    assert (await gateway.request("POST", PATHS[kind], data=body, headers=signed)).status == 401
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_body_that_is_too_long_is_refused(site: Site, kind: str) -> None:
-    assert (await posts(site, kind, b" " * (64 * 1024 + 1))).status == 413
+async def test_a_body_that_is_too_long_is_refused(gateway: Gateway, kind: str) -> None:
+    assert (await posts(gateway, kind, b" " * (64 * 1024 + 1))).status == 413
 
 
 @pytest.mark.parametrize("kind", ["calcom", "resend"])
 @pytest.mark.parametrize(("levels", "status"), [(DEPTH_MAX - 1, 200), (DEPTH_MAX, 400), (20_000, 400)])
-async def test_a_body_is_nested_so_deep_and_no_deeper(site: Site, kind: str, levels: int, status: int) -> None:
+async def test_nesting_of_a_body_is_limited(gateway: Gateway, kind: str, levels: int, status: int) -> None:
     name = {"calcom": "triggerEvent", "resend": "type"}[kind]
     body = f'{{"{name}": "anything", "deep": {"[" * levels}{"]" * levels}}}'.encode()
 
-    assert (await posts(site, kind, body)).status == status
+    assert (await posts(gateway, kind, body)).status == status
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("body", "status"), [(b"", 400), (b"{", 400), (b"\xff", 400), (b"[]", 422), (b'{"a":1,"a":2}', 400)]
 )
-async def test_a_body_that_is_no_object_is_refused(site: Site, kind: str, body: bytes, status: int) -> None:
-    signed = headers_for(kind, body, OURS, now_s=site.clock.now_ms() // 1000)
+async def test_a_body_that_is_not_an_object_is_refused(gateway: Gateway, kind: str, body: bytes, status: int) -> None:
+    signed = headers_for(kind, body, RIGHT_SECRETS, now_s=gateway.clock.now_ms() // 1000)
 
-    assert (await site.asks("POST", PATHS[kind], data=body, headers=signed)).status == status
-    assert await site.keys() == 0
+    assert (await gateway.request("POST", PATHS[kind], data=body, headers=signed)).status == status
+    assert await gateway.key_count() == 0
 
 
-async def test_headers_are_few_and_short(site: Site) -> None:
+async def test_number_and_length_of_headers_are_limited(gateway: Gateway) -> None:
     start = f"POST {PATHS['calcom']} HTTP/1.1\r\nHost: a\r\n"
     many = "".join(f"x-{number}: 1\r\n" for number in range(200))
 
     for head in (f"{start}{many}", f"{start}x: {'y' * 9000}\r\n", f"GET /{'y' * 9000} HTTP/1.1\r\nHost: a\r\n"):
-        answer = await wire(site, f"{head}\r\n".encode())
+        answer = await wire(gateway, f"{head}\r\n".encode())
         assert answer.split(b" ")[1] == b"400"
         assert b"application/problem+json" in answer
 
@@ -137,50 +139,54 @@ async def test_headers_are_few_and_short(site: Site) -> None:
 @pytest.mark.parametrize(
     "pieces", [[b"POST /webh"], [b"G", b"E", b"T", b" ", b"/"] * 20, [b"GET /health HTTP/1.1\r\n", *[b"x: y\r\n"] * 50]]
 )
-async def test_a_head_that_does_not_come_to_its_end_is_cut_off(
-    site: Site, pieces: list[bytes], monkeypatch: pytest.MonkeyPatch
+async def test_a_head_that_does_not_arrive_in_time_is_cut_off(
+    gateway: Gateway, pieces: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.web.server.HEAD_SECONDS_MAX", 0.1)
     began = time.monotonic()
 
-    assert await wire(site, *pieces, pause_s=0.02) == b""
+    assert await wire(gateway, *pieces, pause_s=0.02) == b""
     assert time.monotonic() - began < 3
-    assert (await site.asks("GET", "/health")).status == 200
+    assert (await gateway.request("GET", "/health")).status == 200
 
 
-async def test_a_connection_may_rest_between_two_requests(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_connection_may_be_idle_between_two_requests(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.web.server.HEAD_SECONDS_MAX", 0.05)
     request = b"GET /health HTTP/1.1\r\nHost: a\r\n"
 
-    answers = await wire(site, request[:9], request[9:] + b"\r\n", request + b"Connection: close\r\n\r\n", pause_s=0.03)
+    pieces = request[:9], request[9:] + b"\r\n", request + b"Connection: close\r\n\r\n"
+    answers = await wire(gateway, *pieces, pause_s=0.03)
     assert answers.count(b"HTTP/1.1 200") == 2
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_body_that_does_not_come_is_not_waited_for(
-    site: Site, kind: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_body_that_does_not_arrive_in_time_gets_408(
+    gateway: Gateway, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.gateway.http.body.BODY_SECONDS_MAX", 0.05)
     head = f"POST {PATHS[kind]} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"
 
-    assert (await wire(site, head.encode())).startswith(b"HTTP/1.1 408")
+    response = await wire(gateway, head.encode())
+    assert response.startswith(b"HTTP/1.1 408")
+    assert b"connection: close" in response.lower()
 
 
 @pytest.mark.parametrize(("method", "path"), ALL)
-async def test_every_answer_keeps_browsers_careful(site: Site, method: str, path: str) -> None:
-    headers = (await site.asks(method, path)).headers
+async def test_every_response_has_security_headers(gateway: Gateway, method: str, path: str) -> None:
+    headers = (await gateway.request(method, path)).headers
 
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
     assert (headers["Referrer-Policy"], headers["Cache-Control"]) == ("no-referrer", "no-store")
     assert (headers["Cross-Origin-Resource-Policy"], headers["Server"]) == ("same-origin", "advent")
+    assert headers["X-Request-Id"]
 
 
 @pytest.mark.parametrize(("method", "path"), ALL)
-async def test_no_other_site_may_read_an_answer(site: Site, method: str, path: str) -> None:
+async def test_no_other_origin_may_read_a_response(gateway: Gateway, method: str, path: str) -> None:
     origin = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": method}
-    asked = await site.asks("OPTIONS", path, headers=origin)
-    answer = await site.asks(method, path, headers=origin)
+    asked = await gateway.request("OPTIONS", path, headers=origin)
+    answer = await gateway.request(method, path, headers=origin)
 
     assert asked.status in (404, 405)
     assert not [name for name in (*asked.headers, *answer.headers) if name.lower().startswith("access-control-")]
@@ -204,7 +210,7 @@ def load(environ: dict[str, str], folder: Path) -> Any:
 
 @pytest.mark.parametrize("name", ["WEBHOOK_SECRET", "CALCOM_WEBHOOK_SECRET", "RESEND_WEBHOOK_SECRET"])
 @pytest.mark.parametrize("value", [None, "", " ", ",", " , "])
-def test_no_door_stands_open_in_production(name: str, value: str | None, folder: Path) -> None:
+def test_production_needs_a_secret_for_each_webhook(name: str, value: str | None, folder: Path) -> None:
     given = {key: text for key, text in REAL.items() if key != name} | ({} if value is None else {name: value})
     with pytest.raises(SettingsError) as refused:
         load(given, folder)

@@ -1,4 +1,4 @@
-"""An answer that is written in one piece is what aiohttp would have written, and keeps the connection as it would."""
+"""A response written in one piece equals aiohttp's own, and treats the connection the same way."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ import json
 
 import pytest
 
-from tests.gateway.conftest import SIGNUP, Site, person
+from tests.gateway.conftest import SIGNUP, Gateway, person
 
 
-def a_signup(site: Site, path: str = SIGNUP, *, version: str = "1.1", header: str = "", name: str = "ada") -> bytes:
+def a_signup(
+    gateway: Gateway, path: str = SIGNUP, *, version: str = "1.1", header: str = "", name: str = "ada"
+) -> bytes:
     body = json.dumps(person(name)).encode()
-    signed = "".join(f"{field}: {value}\r\n" for field, value in site.headers(body).items())
+    signed = "".join(f"{field}: {value}\r\n" for field, value in gateway.headers(body).items())
     head = f"POST {path} HTTP/{version}\r\nHost: a\r\n{signed}Content-Length: {len(body)}\r\n{header}\r\n"
     return head.encode() + body
 
 
-async def answers(site: Site, wire: bytes, number: int) -> tuple[list[tuple[str, dict[str, str], bytes]], bool]:
-    """So many answers (status line, headers, body) to these bytes; and whether the connection is kept after them."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(site.url.rpartition(":")[2]))
+async def answers(gateway: Gateway, wire: bytes, number: int) -> tuple[list[tuple[str, dict[str, str], bytes]], bool]:
+    """(`number` responses as (status line, headers, body), whether the connection stays open after them)."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rpartition(":")[2]))
     writer.write(wire)
     found = []
     for _ in range(number):
@@ -42,19 +44,19 @@ async def answers(site: Site, wire: bytes, number: int) -> tuple[list[tuple[str,
         ("1.0", "Connection: keep-alive\r\n", "keep-alive", True),
     ],
 )
-async def test_a_connection_is_kept_as_the_client_wishes(
-    site: Site, version: str, header: str, connection: str | None, kept: bool
+async def test_keep_alive_follows_the_client(
+    gateway: Gateway, version: str, header: str, connection: str | None, kept: bool
 ) -> None:
-    [(status, headers, _)], is_kept = await answers(site, a_signup(site, version=version, header=header), 1)
+    [(status, headers, _)], is_kept = await answers(gateway, a_signup(gateway, version=version, header=header), 1)
 
     assert status == "HTTP/1.1 202 Accepted"
     assert (headers.get("connection"), is_kept) == (connection, kept)
 
 
-async def test_the_short_way_and_the_long_way_lead_to_the_same_answer(site: Site) -> None:
-    first, second = a_signup(site), a_signup(site, f"{SIGNUP}?from=elsewhere")
+async def test_direct_route_and_router_give_the_same_response(gateway: Gateway) -> None:
+    first, second = a_signup(gateway), a_signup(gateway, f"{SIGNUP}?from=elsewhere")
 
-    found, _ = await answers(site, first + second, 2)
+    found, _ = await answers(gateway, first + second, 2)
 
     [(_, short, _), (_, long, body)] = found
     assert short.keys() == long.keys()
@@ -64,9 +66,9 @@ async def test_the_short_way_and_the_long_way_lead_to_the_same_answer(site: Site
     assert json.loads(body)["status"] == "duplicate"
 
 
-async def test_a_client_that_asks_whether_to_go_on_is_told_so(site: Site) -> None:
-    wire = a_signup(site, header="Expect: 100-continue\r\n")
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(site.url.rpartition(":")[2]))
+async def test_expect_100_continue_is_answered(gateway: Gateway) -> None:
+    wire = a_signup(gateway, header="Expect: 100-continue\r\n")
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rpartition(":")[2]))
     head, _, body = wire.partition(b"\r\n\r\n")
     writer.write(head + b"\r\n\r\n")
 
@@ -76,9 +78,9 @@ async def test_a_client_that_asks_whether_to_go_on_is_told_so(site: Site) -> Non
     writer.close()
 
 
-async def test_requests_that_come_in_a_row_are_answered_in_their_order(site: Site) -> None:
+async def test_pipelined_requests_are_answered_in_order(gateway: Gateway) -> None:
     people = [f"p{number}" for number in range(10)]
 
-    found, _ = await answers(site, b"".join(a_signup(site, name=name) for name in people), len(people))
+    found, _ = await answers(gateway, b"".join(a_signup(gateway, name=name) for name in people), len(people))
 
     assert [f"{name}@example.org" for name in people] == [json.loads(body)["email"] for _, _, body in found]

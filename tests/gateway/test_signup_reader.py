@@ -1,4 +1,4 @@
-"""A usual signup is read in one pass; nobody can tell, but by the clock."""
+"""The fast reader of ordinary signups accepts nothing that the general one would refuse or change."""
 
 from __future__ import annotations
 
@@ -83,27 +83,27 @@ VALUES = (
 SIGNUPS = st.dictionaries(st.sampled_from([*Signup.model_fields, "utm", "extra"]), VALUES, max_size=4)
 
 
-def long_way(body: bytes) -> Any:
+def parse_slowly(body: bytes) -> Any:
     try:
         return parse_any(body)
     except Problem:
         return None
 
 
-def holds(body: bytes) -> None:
+def agrees(body: bytes) -> None:
     usual = read_ordinary_signup(body)
 
     if usual is not None:
         # Told apart by their form too: 2 is kept as 2, and 2.0 as 2.0.
-        assert repr(usual) == repr(long_way(body))
+        assert repr(usual) == repr(parse_slowly(body))
 
 
 @UNHURRIED
 @given(SIGNUPS, st.booleans())
-def test_what_is_read_in_one_pass_is_what_the_long_way_reads(fields: dict[str, Any], is_ascii: bool) -> None:
+def test_an_ordinary_signup_is_parsed_as_any_other(fields: dict[str, Any], is_ascii: bool) -> None:
     text = json.dumps(person("ada") | fields, ensure_ascii=is_ascii)
 
-    holds(text.encode(errors="surrogatepass"))
+    agrees(text.encode(errors="surrogatepass"))
 
 
 @UNHURRIED
@@ -136,19 +136,19 @@ def test_what_is_read_in_one_pass_is_what_the_long_way_reads(fields: dict[str, A
 @example(['"red_systems":', "1", ",", '"red_systems":', "1"])
 @example(['"red_systems" :', "1", ",", '"red_systems":', "1"])
 @example(['"\\u0065mail":', '"ada@example.org"'])
-def test_what_is_written_strangely_is_read_alike(pieces: list[str]) -> None:
-    holds(('{"email":"a@example.org","first_name":"A","assessment_score":1,' + "".join(pieces) + "}").encode())
+def test_unusual_json_is_parsed_alike_or_left_alone(pieces: list[str]) -> None:
+    agrees(('{"email":"a@example.org","first_name":"A","assessment_score":1,' + "".join(pieces) + "}").encode())
 
 
 @UNHURRIED
 @given(st.integers(0, 400), st.binary(max_size=3))
-def test_bytes_that_are_not_text_are_read_alike(place: int, garbage: bytes) -> None:
+def test_damaged_bodies_are_left_alone(place: int, garbage: bytes) -> None:
     body = json.dumps(person("ada", business_name="Zoë", phone="+1 555"), ensure_ascii=False).encode()
 
-    holds(body[:place] + garbage + body[place:])
+    agrees(body[:place] + garbage + body[place:])
 
 
-def test_a_usual_signup_is_one() -> None:
+def test_a_complete_signup_is_ordinary() -> None:
     fields = {
         **dict.fromkeys(("red_systems", "orange_systems", "yellow_systems", "green_systems"), 2),
         **dict.fromkeys(("gps_score", "money_score"), 35.5),
