@@ -14,7 +14,7 @@ from services.cli.shared import now_ms, open_ledger
 
 if TYPE_CHECKING:
     from common.ledger.ledger import Ledger
-    from common.ledger.new_secret_key import Carried
+    from common.ledger.secret_key_change import Carried
 
 
 async def compare_secret_key(settings: Settings, found: CheckReport) -> None:
@@ -41,7 +41,7 @@ async def accept_secret_key(settings: Settings) -> str:
     Raises CommandFailed while another Advent process uses the store, StoreError or `redis.RedisError` when the store
     cannot be used.
     """
-    from common.ledger.new_secret_key import accept_new_key
+    from common.ledger.secret_key_change import accept_new_key
     from common.store.secret_key import is_another
 
     with _with_running_store(settings) as settings:
@@ -92,6 +92,6 @@ async def _refuse_while_in_use(ledger: Ledger) -> None:
 def _result_line(carried: Carried) -> str:
     lost = f"{carried.lost} more belong to no enrolled contact and are lost; " if carried.lost else ""
     return (
-        f"SECRET_KEY: the store has a new one. {carried.marked} suppressed addresses were carried over; {lost}"
+        f"SECRET_KEY: the store has a new one. {carried.suppressed} suppressed addresses were carried over; {lost}"
         "unsubscribe links in mails already sent end in 404"
     )

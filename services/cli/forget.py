@@ -14,7 +14,7 @@ from services.cli.arguments import address
 from services.cli.shared import json_option, now_ms, print_json, with_ledger
 
 if TYPE_CHECKING:
-    from common.ledger.forget import Traces
+    from common.ledger.contacts import Traces
     from common.ledger.ledger import Ledger
 
 
@@ -60,20 +60,16 @@ def _confirmed(address: str) -> bool:
 
 
 async def _find(ledger: Ledger, address: str) -> Traces:
-    from common.ledger.forget import traces_of
-
     await _refuse_another_key(ledger)
-    return await traces_of(ledger, address)
+    return await ledger.contacts.traces(address)
 
 
 async def _forget(ledger: Ledger, address: str) -> Traces:
     """Repeat until nothing is found: an event may arrive between the search and the erasure."""
-    from common.ledger.forget import forget, traces_of
-
-    first = traces = await traces_of(ledger, address)
+    first = traces = await ledger.contacts.traces(address)
     for _ in range(3):
-        await forget(ledger, traces, now_ms=now_ms())
-        traces = await traces_of(ledger, address)
+        await ledger.contacts.forget(traces, now_ms=now_ms())
+        traces = await ledger.contacts.traces(address)
         if not _is_known(traces):
             break
     return first

@@ -43,12 +43,10 @@ def scope_of(ledger: Ledger, contact: str | None) -> EnrollmentId | None:
 
 async def known_scope(ledger: Ledger, contact: str | None) -> EnrollmentId | None:
     """Likewise. Raises CommandFailed for an address that has neither signed up nor booked."""
-    from common.ledger.booking_views import caller
-
     scope = scope_of(ledger, contact)
-    if scope is not None and await ledger.enrollment(scope) is None and await caller(ledger, scope) is None:
-        raise CommandFailed(f"{contact} is not known in {ledger.campaign}; try another spelling")
-    return scope
+    if scope is None or await ledger.enrollments.get(scope) or await ledger.bookings.unenrolled(scope):
+        return scope
+    raise CommandFailed(f"{contact} is not known in {ledger.campaign}; try another spelling")
 
 
 def pause_line(pause: Pause) -> str:
@@ -63,10 +61,10 @@ def pause_fields(pause: Pause | None, contact: str | None) -> dict[str, Any]:
 
 
 async def _pause(ledger: Ledger, contact: str | None, reason: str) -> tuple[str | None, Pause, bool]:
-    from common.ledger.pauses import Pause, pause
+    from common.ledger.pauses import Pause
 
     new = Pause(since_ms=now_ms(), by=_user(), reason=reason.strip())
-    current, began = await pause(ledger, await known_scope(ledger, contact), new)
+    current, began = await ledger.pauses.start(await known_scope(ledger, contact), new)
     return (normal_address(contact) if contact else None), current, began
 
 

@@ -46,17 +46,15 @@ def command(contact: str | None, only_plan: bool, as_json: bool) -> None:
 
 
 async def _resume(contact: str | None, *, only_plan: bool) -> tuple[Pause | None, Plan, Pause | None]:
-    from common.ledger.pauses import resume, standing
-
     settings = settings_with_store(plans=True)
     now, rate = now_ms(), settings.resend_requests_per_second
     async with open_ledger(settings) as ledger:
         scope = await known_scope(ledger, contact)
-        pauses = await standing(ledger)
+        pauses = await ledger.pauses.active()
         if scope is None:
             pause, plan = pauses.everybody, await plan_for_all(ledger, now_ms=now, per_second=rate)
         else:
             pause, plan = pauses.people.get(scope), await plan_for_one(ledger, scope, now_ms=now, per_second=rate)
         if pause is not None and not only_plan:
-            await resume(ledger, scope, now_ms=now)
+            await ledger.pauses.finish(scope, now_ms=now)
         return pause, plan, pauses.everybody

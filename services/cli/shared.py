@@ -13,6 +13,7 @@ import click
 from common.settings.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from common.campaigns.campaign import Campaign
     from common.ledger.ledger import Ledger
     from common.world import World
 
@@ -64,15 +65,19 @@ def settings_with_store(*, plans: bool = False, own: tuple[str, ...] = ()) -> Se
 
 
 @asynccontextmanager
-async def open_ledger(settings: Settings) -> AsyncIterator[Ledger]:
-    """The ledger in the store of these settings. Raises SettingsError when the store has another format."""
+async def open_ledger(settings: Settings, *, campaign: Campaign | None = None) -> AsyncIterator[Ledger]:
+    """
+    The ledger in the store of these settings; `campaign`: theirs, if it is loaded already.
+
+    Raises SettingsError when the store has another format.
+    """
     from common.campaigns.loader import load_campaign
     from common.ledger.ledger import Ledger
     from common.store.clients import connect_async
     from common.store.format import refuse_another_format
 
     assert settings.redis_url is not None
-    campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    campaign = campaign or load_campaign(settings.campaign, directory=settings.campaigns_dir)
     client = connect_async(settings.redis_url)
     try:
         await refuse_another_format(client)

@@ -45,7 +45,7 @@ class UnsubscribeReceived:
             received_ms=self.received_ms,
             enrollment_id=self.link.enrollment_id,
             segment=None,
-            payload={"mark": self.link.mark},
+            payload={"mark": self.link.address_hash},
         )
 
 

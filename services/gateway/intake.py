@@ -10,10 +10,10 @@ from typing import Literal, TypeVar
 from common.domain.booking import BookingKind
 from common.domain.feedback import FeedbackKind
 from common.domain.segment import Segment
-from common.ledger.answers import Acceptance
-from common.ledger.bookings import BookingAnswer, Bookings
-from common.ledger.feedback import FeedbackAnswer, hear
+from common.ledger.bookings import BookingAnswer
+from common.ledger.feedback import FeedbackAnswer
 from common.ledger.ledger import Ledger
+from common.ledger.signups import Acceptance
 from services.gateway.events import BookingReceived, FeedbackReceived, SignupReceived, UnsubscribeReceived
 from services.gateway.spool.spool import Spool
 from services.gateway.spool.spooled_event import Receipt, SpooledEvent
@@ -40,12 +40,14 @@ class Intake:
         self.spool = spool
         self.store = store
         self._answers: OrderedDict[str, Acceptance | BookingAnswer | FeedbackAnswer] = OrderedDict()
-        self._bookings = Bookings(ledger)
+        self._bookings = ledger.bookings
 
     async def record_signup(self, event: SignupReceived) -> tuple[Acceptance, Outcome]:
         answer, outcome = await self._record(
             event.webhook_id,
-            lambda: self.ledger.accept(event.assessment, webhook_id=event.webhook_id, received_ms=event.received_ms),
+            lambda: self.ledger.signups.accept(
+                event.assessment, webhook_id=event.webhook_id, received_ms=event.received_ms
+            ),
             lambda: event.spooled(self.ledger.campaign),
             _acceptance,
         )
@@ -62,7 +64,7 @@ class Intake:
     async def record_feedback(self, event: FeedbackReceived) -> tuple[FeedbackAnswer, Outcome]:
         return await self._record(
             event.webhook_id,
-            lambda: hear(self.ledger, event.feedback, webhook_id=event.webhook_id),
+            lambda: self.ledger.feedback.record(event.feedback, webhook_id=event.webhook_id),
             event.spooled,
             _feedback_answer,
         )
@@ -71,7 +73,9 @@ class Intake:
         spooled = event.spooled()
         if not self.store.is_away and not self.spool.has_backlog_for(spooled):
             try:
-                await self.ledger.unsubscribe(event.link.enrollment_id, mark=event.link.mark, now_ms=event.received_ms)
+                await self.ledger.enrollments.unsubscribe(
+                    event.link.enrollment_id, address_hash=event.link.address_hash, now_ms=event.received_ms
+                )
             except STORE_FAILURES as error:
                 self.store.record_failure(error)
             else:

@@ -33,7 +33,7 @@ def test_it_asks_for_confirmation_and_without_a_terminal_does_nothing(run_comman
 
 def test_the_person_is_erased_and_data_elsewhere_is_named(run_command, enrolled, store_url):
     with connect(store_url) as client:
-        client.hset(keys.enrollment(enrolled), "p:s", "23d5fd78-7144-509a-8d85-f21d3c7d3f51")
+        client.hset(keys.enrollment(enrolled), "page:sequence", "23d5fd78-7144-509a-8d85-f21d3c7d3f51")
 
     status, output, _ = run_command("forget", ADA, "--yes")
 

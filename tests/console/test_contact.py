@@ -6,7 +6,7 @@ import pytest
 
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
-from common.ledger.pauses import Pause, pause
+from common.ledger.pauses import Pause
 from services.sandbox.simulation import Simulation
 from tests.console.conftest import Console
 
@@ -40,7 +40,7 @@ async def test_what_happened_and_what_is_next_is_shown_in_order(console: Console
 
 async def test_a_pause_of_the_contact_is_shown(console: Console, signed_up: Simulation) -> None:
     output = Pause(since_ms=console.clock.now_ms(), by="sarah", reason="asked for it")
-    await pause(console.context.ledger, ADA, output)
+    await console.context.ledger.pauses.start(ADA, output)
 
     assert "Paused since" in (await console.get(f"/people/{ADA}")).text
 

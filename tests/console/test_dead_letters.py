@@ -12,10 +12,11 @@ from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus
 from common.domain.ids import enrollment_id
 from common.errors import Permanent
-from common.ledger import keys, views
+from common.ledger import keys
 from services.console.pages import dead_letters
 from services.sandbox.simulation import Simulation
 from tests.console.conftest import Answer, Console
+from tests.ledger_reads import timeline_of
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 FIRST = f"{ADA}/step-1"
@@ -34,9 +35,9 @@ def make_dead_letter(simulation: Simulation, ada: Assessment, console: Console) 
         await simulation.signs_up(ada)
         await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
         if doubt_of_ms is not None:
-            doubt: Any = {"doubt": 1, "first": simulation.clock.now_ms() - doubt_of_ms}
+            doubt: Any = {"outcome_unknown": 1, "first_attempt_ms": simulation.clock.now_ms() - doubt_of_ms}
             await simulation.ledger.client.hset(keys.delivery(FIRST), mapping=doubt)
-        letter = await views.dead_letter(simulation.ledger, FIRST)  # type: ignore[arg-type]
+        letter = await simulation.ledger.dead_letters.get(FIRST)  # type: ignore[arg-type]
         assert letter is not None
         return letter
 
@@ -53,12 +54,12 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 async def click(console: Console, what: str, letter: Any, **fields: str) -> Answer:
-    named = {"delivery": letter.delivery_id, "buried_ms": str(letter.buried_ms), **fields}
+    named = {"delivery": letter.id, "dead_since_ms": str(letter.dead_since_ms), **fields}
     return await console.post(f"/dead-letters/{what}", **named)
 
 
 async def status_of_first(simulation: Simulation) -> DeliveryStatus:
-    enrollment = await simulation.ledger.enrollment(ADA)
+    enrollment = await simulation.ledger.enrollments.get(ADA)
     assert enrollment is not None
     return enrollment.fate_of(1)[0]
 
@@ -108,7 +109,7 @@ async def test_a_replayed_letter_goes_out_once_and_the_log_says_so(
     assert len(simulation.post_office.inbox_of("ada@example.org")) == 1
     assert await status_of_first(simulation) is DeliveryStatus.ACCEPTED
     assert logged == [("dead_letter_replayed", {"delivery_id": FIRST, "way": "rendered"})]
-    assert "replayed" in [entry.what for entry in await views.timeline(simulation.ledger, ADA)]
+    assert "replayed" in [entry.what for entry in await timeline_of(simulation.ledger, ADA)]
 
 
 async def test_a_mail_that_must_be_looked_up_is_left_to_a_worker(
@@ -149,7 +150,7 @@ async def test_a_discarded_letter_is_gone_for_good_and_its_reason_stays(
     assert await status_of_first(simulation) is DeliveryStatus.DEAD
     assert simulation.post_office.inbox_of("ada@example.org") == []
     assert logged == [("dead_letter_discarded", {"delivery_id": FIRST})]
-    assert "discarded" in [entry.what for entry in await views.timeline(simulation.ledger, ADA)]
+    assert "discarded" in [entry.what for entry in await timeline_of(simulation.ledger, ADA)]
 
 
 @pytest.mark.parametrize("what", ["replay", "discard"])
@@ -158,13 +159,13 @@ async def test_a_dead_letter_that_has_changed_is_left_alone(
 ) -> None:
     letter = await make_dead_letter()
 
-    answer = await click(console, what, letter, buried_ms=str(letter.buried_ms - 1))
+    answer = await click(console, what, letter, dead_since_ms=str(letter.dead_since_ms - 1))
 
     assert answer.location == "/?done=gone"
-    assert await views.dead_letter(simulation.ledger, FIRST) == letter  # type: ignore[arg-type]
+    assert await simulation.ledger.dead_letters.get(FIRST) == letter  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("fields", [{"buried_ms": "x"}, {"buried_ms": ""}, {"delivery": ""}])
+@pytest.mark.parametrize("fields", [{"dead_since_ms": "x"}, {"dead_since_ms": ""}, {"delivery": ""}])
 async def test_an_invalid_form_is_400(
     console: Console, make_dead_letter: DeadLetterMaker, fields: dict[str, str]
 ) -> None:
@@ -173,7 +174,7 @@ async def test_an_invalid_form_is_400(
 
 @pytest.mark.parametrize("delivery", ["nobody", "enr_x/step-99", "bkg_x", "enr_x/step-x", "<script>", "a" * 5_000])
 async def test_an_unknown_delivery_is_gone(console: Console, delivery: str) -> None:
-    answer = await console.post("/dead-letters/replay", delivery=delivery, buried_ms="1")
+    answer = await console.post("/dead-letters/replay", delivery=delivery, dead_since_ms="1")
 
     assert answer.location == "/?done=gone"
 
@@ -187,9 +188,9 @@ async def test_many_are_shown_a_page_at_a_time(
 ) -> None:
     letter = await make_dead_letter()
     for step in range(2, 8):
-        await simulation.ledger.client.zadd(keys.DEAD, {f"{ADA}/step-{step}": letter.buried_ms + step})
+        await simulation.ledger.client.zadd(keys.DEAD, {f"{ADA}/step-{step}": letter.dead_since_ms + step})
     await simulation.ledger.client.zadd(
-        keys.DEAD, {f"enr_nobody{n}/step-1": letter.buried_ms + 100 + n for n in range(50)}
+        keys.DEAD, {f"enr_nobody{n}/step-1": letter.dead_since_ms + 100 + n for n in range(50)}
     )
 
     first, second = await console.get("/dead-letters"), await console.get("/dead-letters?from=50")

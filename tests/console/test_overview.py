@@ -9,7 +9,7 @@ import pytest
 
 from common.domain.contact import Assessment
 from common.ledger import keys
-from common.ledger.pauses import Pause, pause
+from common.ledger.pauses import Pause
 from common.queue.job import Job
 from common.store.clients import connect
 from common.store.embedded import EmbeddedStore
@@ -82,7 +82,7 @@ async def test_no_worker_or_a_silent_one_is_reported(console: Console, silent_ms
 async def test_an_open_circuit_is_shown_with_its_reason_and_the_cure(console: Console) -> None:
     await beat(console)
     now_ms = console.clock.now_ms()
-    circuit: Any = {"until": now_ms + 5_000, "since": now_ms - 60_000, "reason": "invalid_api_key (403)"}
+    circuit: Any = {"until_ms": now_ms + 5_000, "since_ms": now_ms - 60_000, "reason": "invalid_api_key (403)"}
     await console.context.ledger.client.hset(keys.circuit("resend"), mapping=circuit)
 
     found, page = await overview(console), await console.get("/")
@@ -98,7 +98,7 @@ async def test_an_open_circuit_is_shown_with_its_reason_and_the_cure(console: Co
 async def test_an_open_circuit_of_cal_com_is_shown_as_such(console: Console) -> None:
     await beat(console)
     now_ms = console.clock.now_ms()
-    circuit: Any = {"until": now_ms + 5_000, "since": now_ms - 60_000, "reason": "http_401"}
+    circuit: Any = {"until_ms": now_ms + 5_000, "since_ms": now_ms - 60_000, "reason": "http_401"}
     await console.context.ledger.client.hset(keys.circuit("calcom"), mapping=circuit)
 
     found, page = await overview(console), await console.get("/")
@@ -116,7 +116,7 @@ def test_code_in_a_cure_is_escaped() -> None:
 async def test_a_pause_is_shown_with_who_and_why_and_how_to_resume(console: Console) -> None:
     await beat(console)
     output = Pause(since_ms=console.clock.now_ms(), by="sarah", reason="<the domain moves>")
-    await pause(console.context.ledger, None, output)
+    await console.context.ledger.pauses.start(None, output)
 
     found, page = await overview(console), await console.get("/")
 
@@ -137,7 +137,7 @@ async def test_late_mail_is_reported_after_a_minute_unless_a_pause_explains_it(
 
     console.clock.advance(60_001)
     assert (await overview(console))["sentence"] == "Not all is well: 1 mail is late, the first by 2 min"
-    await pause(console.context.ledger, None, Pause(since_ms=due_ms, by="sarah", reason=""))
+    await console.context.ledger.pauses.start(None, Pause(since_ms=due_ms, by="sarah", reason=""))
     assert (await overview(console))["sentence"] == "Not all is well: the campaign is paused"
 
 

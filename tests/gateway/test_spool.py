@@ -22,7 +22,7 @@ def spooled(folder: Path) -> list[Path]:
 
 async def enrolled(gateway: Gateway, name: str) -> bool:
     ledger = gateway.context.intake.ledger
-    return await ledger.enrollment(enrollment_id("christmas_2025", f"{name}@example.org")) is not None
+    return await ledger.enrollments.get(enrollment_id("christmas_2025", f"{name}@example.org")) is not None
 
 
 async def test_a_signup_during_a_store_outage_keeps_its_answer(
@@ -141,7 +141,7 @@ async def test_events_of_one_contact_are_replayed_in_order(opens: Opener, own_st
 
     own_store.start()
     await gateway.wait_until_replayed()
-    ada = await gateway.context.intake.ledger.enrollment(second.json["enrollment_id"])
+    ada = await gateway.context.intake.ledger.enrollments.get(second.json["enrollment_id"])
     assert ada is not None
     assert ada.assessment.assessment_score == 20
 

@@ -8,7 +8,7 @@ from common.clock import VirtualClock
 from common.domain.contact import Assessment
 from common.ledger import keys
 from common.ledger.ledger import Ledger
-from common.ledger.pauses import Pause, pause
+from common.ledger.pauses import Pause
 from common.ledger.reads.store_stats import CircuitStats, QueueStats, StoreStats, read_store_stats
 from tests.ledger.test_transitions import ADA, enrolled, send
 
@@ -92,7 +92,7 @@ async def test_a_worker_is_alive_for_four_seconds_after_its_heartbeat_by_the_sto
 
 @pytest.mark.parametrize("provider", ["resend", "notion", "calcom"])
 async def test_an_open_circuit_has_a_reason_and_an_age(ledger: Ledger, now: int, provider: str) -> None:
-    circuit = {"until": now + 1_000, "since": now - MINUTE_MS, "reason": "http_503"}
+    circuit = {"until_ms": now + 1_000, "since_ms": now - MINUTE_MS, "reason": "http_503"}
     await ledger.client.hset(keys.circuit(provider), mapping=circuit)
 
     stats = await read(ledger, now)
@@ -118,8 +118,8 @@ async def test_people_and_deliveries_are_counted_by_status(ledger: Ledger, ada: 
 
 async def test_a_pause_of_everybody_and_those_of_single_people_are_told_apart(ledger: Ledger, now: int) -> None:
     everybody = Pause(since_ms=now, by="sarah", reason="the domain moves")
-    await pause(ledger, None, everybody)
-    await pause(ledger, ADA, Pause(since_ms=now, by="sarah", reason=""))
+    await ledger.pauses.start(None, everybody)
+    await ledger.pauses.start(ADA, Pause(since_ms=now, by="sarah", reason=""))
 
     stats = await read(ledger, now)
 

@@ -9,8 +9,8 @@ from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
 from common.domain.reminders import ReminderRules
 from common.ledger import keys
-from common.ledger.account import account
 from common.ledger.ledger import Ledger
+from common.ledger.reads.audit_snapshot import read_audit_snapshot
 from tests.ledger.test_transitions import ADA, HOUR_MS, enrolled, go, send
 
 RULES = ReminderRules(before_ms=(("2h", 2 * HOUR_MS),), minimum_notice_ms=2 * HOUR_MS)
@@ -25,9 +25,9 @@ async def test_an_account_tells_of_each_person_what_waits_and_what_is_under_way(
     later = now + 24 * HOUR_MS
     await go(ledger, 2, later)
 
-    (person,) = (await account(ledger, RULES, now_ms=later)).people
+    (person,) = (await read_audit_snapshot(ledger, RULES, now_ms=later)).people
 
-    assert person.enrollment == await ledger.enrollment(ADA)
+    assert person.enrollment == await ledger.enrollments.get(ADA)
     assert person.under_way == {2}
     assert person.waits[3] == now + 72 * HOUR_MS
     assert not person.is_held
@@ -38,11 +38,11 @@ async def test_an_account_tells_who_is_held(ledger: Ledger, ada: Assessment, clo
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     if how == "held":
-        await ledger.hold(ADA, "booked", now_ms=now)
+        await ledger.enrollments.hold(ADA, "booked", now_ms=now)
     else:
         await ledger.client.hset(keys.PAUSES, ADA, "{}")
 
-    (person,) = (await account(ledger, RULES, now_ms=now)).people
+    (person,) = (await read_audit_snapshot(ledger, RULES, now_ms=now)).people
 
     assert person.is_held is True
 
@@ -54,7 +54,8 @@ async def test_an_account_is_of_everybody_or_of_those_who_are_asked_for(
     await enrolled(ledger, ada, now)
     nobody = enrollment_id("christmas_2025", "nobody@example.org")
     numbers = [
-        len((await account(ledger, RULES, now_ms=now, only=only)).people) for only in (None, [ADA], [nobody], [])
+        len((await read_audit_snapshot(ledger, RULES, now_ms=now, only=only)).people)
+        for only in (None, [ADA], [nobody], [])
     ]
 
     assert numbers == [1, 1, 0, 0]
@@ -63,12 +64,12 @@ async def test_an_account_is_of_everybody_or_of_those_who_are_asked_for(
 @pytest.mark.parametrize("why", ["everybody is paused", "the queue is paused", "the provider is in trouble"])
 async def test_an_account_tells_that_everybody_waits(ledger: Ledger, clock: VirtualClock, why: str):
     now = clock.now_ms()
-    assert not (await account(ledger, RULES, now_ms=now)).is_waiting
+    assert not (await read_audit_snapshot(ledger, RULES, now_ms=now)).is_waiting
     if why == "everybody is paused":
         await ledger.client.hset(keys.PAUSES, "*", "{}")
     elif why == "the queue is paused":
         await ledger.client.sadd(keys.PAUSED_QUEUES, "send")
     else:
-        await ledger.trouble("resend", whose="a", reason="503", provider_wide=True, now_ms=now)
+        await ledger.circuits.report_failure("resend", id="a", reason="503", provider_wide=True, now_ms=now)
 
-    assert (await account(ledger, RULES, now_ms=now)).is_waiting
+    assert (await read_audit_snapshot(ledger, RULES, now_ms=now)).is_waiting

@@ -18,9 +18,9 @@ from common.health_checks import (
     problems_of,
     worst_level,
 )
+from common.ledger.constants import QUEUES
 from common.ledger.pauses import Pause
 from common.ledger.reads.store_stats import CircuitStats, QueueStats, StoreStats, WorkerStats
-from common.ledger.views import QUEUES
 
 NOW_MS = 1_764_000_000_000
 MINUTE_MS = 60_000

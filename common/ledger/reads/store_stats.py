@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +10,13 @@ import redis.asyncio
 
 from common.domain.delivery import DeliveryStatus
 from common.ledger import keys
+from common.ledger.constants import CALENDAR, HEARTBEAT_TIMEOUT_MS, MAIL, MIRROR, QUEUES
 from common.ledger.ledger import Ledger
-from common.ledger.pauses import EVERYBODY, Pause
-from common.ledger.views import QUEUES, SILENT_MS
+from common.ledger.pauses import EVERYBODY, Pause, read_pause
 from common.queue.job import QUEUE_NAMESPACE
+from common.queue.lua_broker import due_ms_of
 
-PROVIDERS = ("resend", "notion", "calcom")
+PROVIDERS = (MAIL, MIRROR, CALENDAR)
 ENROLLMENT_STATUSES = ("accepted", "active", "completed", "exited")
 HOUR_MS = 3_600_000
 
@@ -49,7 +49,7 @@ class WorkerStats:
 
     @property
     def is_alive(self) -> bool:
-        return self.silent_ms <= SILENT_MS
+        return self.silent_ms <= HEARTBEAT_TIMEOUT_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +155,7 @@ def _ask(pipe: Any, now_ms: int, workers: list[str]) -> None:
     pipe.zcard(keys.CHANGED)
     pipe.zrange(keys.CHANGED, 0, 0, withscores=True)
     for provider in PROVIDERS:
-        pipe.hmget(keys.circuit(provider), "until", "since", "reason")
+        pipe.hmget(keys.circuit(provider), "until_ms", "since_ms", "reason")
     pipe.hget(keys.PAUSES, EVERYBODY)
     pipe.hlen(keys.PAUSES)
     pipe.info("persistence")
@@ -183,9 +183,9 @@ def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms
         workers=workers,
         enrollments={status: counts.get(status, 0) for status in ENROLLMENT_STATUSES},
         deliveries={
-            name.removeprefix("fate:"): number
+            name.removeprefix("delivery:"): number
             for name, number in sorted(counts.items())
-            if name.startswith("fate:") and number
+            if name.startswith("delivery:") and number
         },
         due_next_hour=due_next_hour,
         due_next_day=due_next_day,
@@ -195,7 +195,7 @@ def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms
         mirror_behind=behind,
         mirror_lag_ms=max(0, now_ms - int(oldest[0][1])) if oldest else 0,
         circuits={provider: circuit for provider, circuit in circuits.items() if circuit is not None},
-        pause=Pause(**json.loads(pause)) if pause else None,
+        pause=read_pause(pause.decode()) if pause else None,
         paused_people=pauses - (pause is not None),
         durability=_durability(persistence, memory, config),
         memory_bytes=int(memory.get("used_memory", 0)),
@@ -207,9 +207,7 @@ def _queue(answers: Iterator[Any], now_ms: int) -> QueueStats:
     scheduled, due, first, ready, head, bodies, failed = (next(answers) for _ in range(7))
     due_times = [int(first[0][1])] if first else []
     if head is not None:
-        # `job id@due_ms`; a message that was sent without a delay has no due time.
-        due_ms = head.decode().rpartition("@")[2]
-        due_times += [int(due_ms)] if due_ms.isdigit() else []
+        due_times.append(due_ms_of(head.decode()) or now_ms)  # a message without a due time is no older than now
     return QueueStats(
         scheduled=scheduled,
         due=due,

@@ -23,7 +23,7 @@ from aiohttp import web
 from dramatiq.common import dq_name, xq_name
 from multidict import CIMultiDict
 
-from common.ledger.views import QUEUES
+from common.ledger.constants import QUEUES
 from common.queue.broker import DurableRedisBroker
 from common.queue.job import QUEUE_NAMESPACE
 from common.store.clients import connect

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from aiohttp import web
 
-from common.domain.ids import DeliveryId, EnrollmentId, enrollment_id, is_reminder
+from common.domain.ids import DeliveryId, EnrollmentId
 from common.domain.replay import Way, way_at_once
 from common.ledger import keys
-from common.ledger.answers import DeadLetter
+from common.ledger.dead_letters import DeadLetter
 from common.ledger.ledger import Ledger
-from common.ledger.replays import ask_replay
-from common.ledger.views import dead_letter
 from common.observability.logs import get_logger
 from services.console.context import CONTEXT
 from services.console.replies import page, see_other
-from services.console.status.store_snapshot import newest_dead_letters
 
 PAGE_SIZE = 50
 
@@ -59,11 +57,8 @@ class Row:
     replay_effect: str
 
 
-def rows_of(letters: Iterable[DeadLetter], *, campaign: str, now_ms: int) -> list[Row]:
-    return [
-        Row(letter, enrollment_id(campaign, letter.address), _REPLAY_EFFECTS[_way(letter, now_ms=now_ms)])
-        for letter in letters
-    ]
+def rows_of(letters: Iterable[DeadLetter], *, now_ms: int) -> list[Row]:
+    return [Row(letter, letter.contact_id, _REPLAY_EFFECTS[_way(letter, now_ms=now_ms)]) for letter in letters]
 
 
 def message_of(request: web.Request) -> str:
@@ -80,11 +75,11 @@ async def show(request: web.Request) -> web.Response:
     start = request.query.get("from", "0")
     first = int(start) if start.isdecimal() and len(start) < 10 else 0
     total = await context.ledger.client.zcard(keys.DEAD)
-    letters = await newest_dead_letters(context.ledger, first=first, number=PAGE_SIZE)
+    letters = await context.ledger.dead_letters.newest(first=first, number=PAGE_SIZE)
     return page(
         request,
         "dead_letters.html",
-        rows=rows_of(letters, campaign=context.ledger.campaign, now_ms=context.clock.now_ms()),
+        rows=rows_of(letters, now_ms=context.clock.now_ms()),
         total=total,
         newer=max(0, first - PAGE_SIZE) if first else None,
         older=first + PAGE_SIZE if first + PAGE_SIZE < total else None,
@@ -104,12 +99,12 @@ async def discard(request: web.Request) -> web.Response:
 async def _act(request: web.Request, action: Callable[[Ledger, DeadLetter, int], Awaitable[Outcome]]) -> web.Response:
     """Apply the action to the dead letter that was seen; one that has changed since is left alone."""
     context, form = request.app[CONTEXT], await request.post()
-    delivery, buried = str(form.get("delivery", "")), str(form.get("buried_ms", ""))
-    if not buried.isdecimal() or not delivery:
+    delivery, dead_since = str(form.get("delivery", "")), str(form.get("dead_since_ms", ""))
+    if not dead_since.isdecimal() or not delivery:
         raise web.HTTPBadRequest
-    letter = await dead_letter(context.ledger, DeliveryId(delivery))
+    letter = await context.ledger.dead_letters.get(DeliveryId(delivery))
     outcome = Outcome.GONE
-    if letter is not None and letter.buried_ms == int(buried):
+    if letter is not None and letter.dead_since_ms == int(dead_since):
         outcome = await action(context.ledger, letter, context.clock.now_ms())
     context.status_cache.invalidate()
     back = "/dead-letters" if form.get("back") == "/dead-letters" else "/"
@@ -118,27 +113,26 @@ async def _act(request: web.Request, action: Callable[[Ledger, DeadLetter, int],
 
 async def _replay(ledger: Ledger, letter: DeadLetter, now_ms: int) -> Outcome:
     """Replay at once; where Resend must be asked first, a worker does that in a moment."""
-    delivery, way = letter.delivery_id, _way(letter, now_ms=now_ms)
+    way, dead_since_ms = _way(letter, now_ms=now_ms), letter.dead_since_ms
     if way is None:
-        if not await ask_replay(ledger, delivery, buried_ms=letter.buried_ms, now_ms=now_ms):
+        if not await ledger.dead_letters.request_replay(letter.id, dead_since_ms=dead_since_ms, now_ms=now_ms):
             return Outcome.GONE
-        log.info("dead_letter_replay_asked", delivery_id=delivery)
+        log.info("dead_letter_replay_asked", delivery_id=letter.id)
         return Outcome.ASKED
-    if not await ledger.replay(delivery, now_ms=now_ms, fresh=way is Way.RENDERED, buried_ms=letter.buried_ms):
+    how: Literal["fresh", "same"] = "fresh" if way is Way.RENDERED else "same"
+    if not await ledger.dead_letters.replay(letter.id, way=how, now_ms=now_ms, dead_since_ms=dead_since_ms):
         return Outcome.GONE
-    log.info("dead_letter_replayed", delivery_id=delivery, way=way.name.lower())
+    log.info("dead_letter_replayed", delivery_id=letter.id, way=way.name.lower())
     return Outcome.REPLAYED
 
 
 async def _discard(ledger: Ledger, letter: DeadLetter, now_ms: int) -> Outcome:
-    if not await ledger.discard(letter.delivery_id, now_ms=now_ms):
+    if not await ledger.dead_letters.discard(letter.id, now_ms=now_ms):
         return Outcome.GONE
-    log.info("dead_letter_discarded", delivery_id=letter.delivery_id)
+    log.info("dead_letter_discarded", delivery_id=letter.id)
     return Outcome.DISCARDED
 
 
 def _way(letter: DeadLetter, *, now_ms: int) -> Way | None:
     """How a replay would be done; None when a worker must first ask Resend whether it accepted the mail."""
-    return way_at_once(
-        is_reminder=is_reminder(letter.delivery_id), doubt=letter.doubt, first_ms=letter.first_ms, now_ms=now_ms
-    )
+    return way_at_once(outcome_unknown=letter.outcome_unknown, first_ms=letter.first_attempt_ms, now_ms=now_ms)

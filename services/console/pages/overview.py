@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from common.clock import iso
-from common.ledger.answers import DeadLetter
+from common.ledger.dead_letters import DeadLetter
 from common.ledger.reads.store_stats import QueueStats, StoreStats
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.pages.dead_letters import message_of, rows_of
@@ -30,7 +30,7 @@ async def show(request: web.Request) -> web.Response:
         snapshot=snapshot,
         stats=snapshot.stats if snapshot else None,
         health=summarize(status, now_ms=now_ms),
-        rows=rows_of(letters, campaign=context.ledger.campaign, now_ms=now_ms),
+        rows=rows_of(letters, now_ms=now_ms),
         rates=_rates(context),
         message=message_of(request),
         here="/",
@@ -116,11 +116,11 @@ def _circuit(stats: StoreStats, provider: str) -> dict[str, Any] | None:
 
 def _dead_letter(letter: DeadLetter) -> dict[str, Any]:
     return {
-        "id": letter.delivery_id,
-        "buried_at": iso(letter.buried_ms),
+        "id": letter.id,
+        "buried_at": iso(letter.dead_since_ms),
         "reason": letter.reason,
         "attempts": letter.attempts,
-        "may_have_been_accepted": letter.doubt,
+        "may_have_been_accepted": letter.outcome_unknown,
     }
 
 

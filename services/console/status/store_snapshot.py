@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from common.domain.ids import DeliveryId
 from common.ledger import keys
-from common.ledger.answers import DeadLetter
+from common.ledger.dead_letters import DeadLetter
 from common.ledger.ledger import Ledger
 from common.ledger.reads.store_stats import StoreStats, read_store_stats
-from common.ledger.views import dead_letter
 from common.settings.settings import Settings
 
 DEAD_LETTERS_SHOWN = 5
@@ -45,16 +42,9 @@ async def read_snapshot(ledger: Ledger, settings: Settings, *, now_ms: int, warn
     return StoreSnapshot(
         stats=await read_store_stats(ledger, now_ms=now_ms),
         budgets=await _budgets(ledger, settings, now_ms),
-        dead_letters=await newest_dead_letters(ledger, first=0, number=DEAD_LETTERS_SHOWN),
+        dead_letters=await ledger.dead_letters.newest(first=0, number=DEAD_LETTERS_SHOWN),
         warnings=tuple(warnings),
     )
-
-
-async def newest_dead_letters(ledger: Ledger, *, first: int, number: int) -> tuple[DeadLetter, ...]:
-    """Dead letters, newest first, from the one of index `first`; one round trip for each."""
-    members: Any = await ledger.client.zrevrange(keys.DEAD, first, first + number - 1)
-    found = [await dead_letter(ledger, DeliveryId(member.decode())) for member in members]
-    return tuple(letter for letter in found if letter is not None)
 
 
 def _windows(settings: Settings) -> Iterator[tuple[str, int, int]]:
