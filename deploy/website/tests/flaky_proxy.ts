@@ -1,26 +1,26 @@
-/** A door before the gateway, which may be shut in somebody's face; it keeps every answer that went through. */
+/** A TCP proxy in front of the gateway that can reset connections; it records every answer of the gateway. */
 
 import { createServer, connect, type AddressInfo, type Server, type Socket } from "node:net";
 
-/** `shut`: the connection is reset. `lose`: the gateway hears and answers, and the answer is lost. */
-export type Mood = "shut" | "lose" | "open";
+/** `reset`: the connection is reset at once. `lose`: the gateway answers, and the answer is lost. */
+export type Behavior = "reset" | "lose" | "forward";
 
-export class Door {
-  /** Whole bodies of the gateway's answers, whether or not they were let out. */
+export class FlakyProxy {
+  /** Complete bodies of the gateway's answers, forwarded or not. */
   readonly answers: string[] = [];
   connections = 0;
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
 
-  /** The moods of the first connections; afterwards it is open. */
+  /** Behaviors of the first connections; later ones are forwarded. */
   constructor(
     private readonly gatewayPort: number,
-    private readonly moods: readonly Mood[],
+    private readonly behaviors: readonly Behavior[],
   ) {
-    this.server = createServer((visitor) => this.receive(visitor));
+    this.server = createServer((client) => this.receive(client));
   }
 
-  async opened(): Promise<this> {
+  async started(): Promise<this> {
     await new Promise<void>((resolve) => this.server.listen(0, "127.0.0.1", resolve));
     return this;
   }
@@ -34,24 +34,24 @@ export class Door {
     this.server.close();
   }
 
-  private receive(visitor: Socket): void {
-    const mood = this.moods[this.connections] ?? "open";
+  private receive(client: Socket): void {
+    const behavior = this.behaviors[this.connections] ?? "forward";
     this.connections += 1;
-    this.watch(visitor);
-    if (mood === "shut") return void visitor.resetAndDestroy();
+    this.watch(client);
+    if (behavior === "reset") return void client.resetAndDestroy();
     const gateway = this.watch(connect(this.gatewayPort, "127.0.0.1"));
-    visitor.on("data", (part) => gateway.write(part));
-    visitor.on("close", () => gateway.destroy());
-    gateway.on("close", () => visitor.destroy());
-    let heard = "";
+    client.on("data", (part) => gateway.write(part));
+    client.on("close", () => gateway.destroy());
+    gateway.on("close", () => client.destroy());
+    let received = "";
     gateway.on("data", (part) => {
-      heard += part.toString("utf8");
-      if (mood === "open") visitor.write(part);
-      const body = wholeBody(heard);
+      received += part.toString("utf8");
+      if (behavior === "forward") client.write(part);
+      const body = wholeBody(received);
       if (body === undefined) return;
       this.answers.push(body);
-      heard = "";
-      if (mood === "lose") visitor.resetAndDestroy();
+      received = "";
+      if (behavior === "lose") client.resetAndDestroy();
     });
   }
 
@@ -62,7 +62,7 @@ export class Door {
   }
 }
 
-/** The body of an HTTP answer, once all of it is there. */
+/** The body of an HTTP answer, once it is complete. */
 function wholeBody(answer: string): string | undefined {
   const [head, body] = answer.split("\r\n\r\n", 2);
   const length = /^content-length: (\d+)/im.exec(head ?? "")?.[1];
