@@ -55,6 +55,10 @@ SETTLED_TWICE = Counter(
 BUILD = Gauge("advent_build_info", "1, under the version that runs.", ["version"])
 BUILD.labels(_version()).set(1)
 
+HEALTH = Gauge(
+    "advent_health", "1 while this aspect of the health check is at this level, else 0.", ["aspect", "level"]
+)
+"""aspect: see `common.health_checks.ASPECTS`, without gateway and spool. level: broken, needs_person."""
 CIRCUIT_OPEN = Gauge("advent_circuit_open", "1 while everybody waits for this provider.", ["provider"])
 PAUSED = Gauge("advent_paused", "1 while a person of the team has paused the whole campaign.")
 STORE_UP = Gauge("advent_store_up", "1 when the store answered this worker's last look, else 0.")

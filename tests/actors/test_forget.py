@@ -145,9 +145,9 @@ async def test_what_is_counted_is_what_is_left(known):
     await erased(known)
 
     counted = await read_store_stats(known.ledger, now_ms=known.clock.now_ms())
-    assert counted.people == {"accepted": 0, "active": 1, "completed": 0, "exited": 0}
+    assert counted.enrollments == {"accepted": 0, "active": 1, "completed": 0, "exited": 0}
     assert counted.deliveries == {"accepted": 3, "skipped": 2}
-    assert (counted.dead, counted.suppressed, counted.paused_people) == (0, 1, 0)
+    assert (counted.dead_letters, counted.suppressed, counted.paused_people) == (0, 1, 0)
 
 
 async def test_twice_is_once(known):

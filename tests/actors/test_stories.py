@@ -154,7 +154,7 @@ async def test_a_refused_key_holds_everybody_and_the_outbox_drains_by_itself(sto
 
     assert asked < 60
     assert [mail.to for _, mail in story.post_office.delivered_ms].count(boris.email) == 1
-    assert (await read_store_stats(story.ledger, now_ms=clock.now_ms())).dead == 0
+    assert (await read_store_stats(story.ledger, now_ms=clock.now_ms())).dead_letters == 0
 
 
 async def test_past_23_hours_an_unknown_outcome_is_never_sent_blindly(story, ada, clock):

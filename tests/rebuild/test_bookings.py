@@ -48,7 +48,7 @@ async def test_calls_to_come_are_found_again_and_each_reminder_goes_out_once(
         assert told == [(24, "72h"), (72, "24h"), (94, "2h")]
     standing = {call.booking.id async for call in house.world.ledger.bookings.calls(_id(BORIS))}
     assert standing == {booking_id("boris")}
-    assert (await read_store_stats(house.world.ledger, now_ms=house.clock.now_ms())).dead == 0
+    assert (await read_store_stats(house.world.ledger, now_ms=house.clock.now_ms())).dead_letters == 0
 
 
 async def test_a_reminder_whose_hour_passed_before_the_call_was_found_again_is_skipped_and_the_later_ones_go(

@@ -46,7 +46,7 @@ async def test_after_three_of_seven_the_other_four_arrive_at_their_hours_and_non
     assert await house.sent_h(ada) == [0, 24, 72, 120, 168, 216, 264]
     assert len(await house.rows()) == 2
     assert all(row["Sequence Completed"] for row in await house.rows())
-    assert (await read_store_stats(house.world.ledger, now_ms=house.clock.now_ms())).people == {
+    assert (await read_store_stats(house.world.ledger, now_ms=house.clock.now_ms())).enrollments == {
         "accepted": 0, "active": 0, "completed": 2, "exited": 0
     }  # fmt: skip
 

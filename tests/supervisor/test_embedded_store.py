@@ -132,7 +132,7 @@ def test_a_folder_that_cannot_be_used_names_the_setting(tmp_path):
         EmbeddedStore(tmp_path / "file" / "store").start()
 
 
-def test_the_embedded_store_is_durable_and_evicts_nobody(store):
+def test_the_embedded_store_is_durable_and_evicts_nothing(store):
     with connect(store.url) as client:
         assert store_warnings(client) == []
 
@@ -158,19 +158,19 @@ def test_a_store_that_forbids_config_is_read_through_info(store):
     ]
 
 
-def test_a_store_that_is_away_is_waited_for_and_said_so(store):
+def test_a_store_that_is_away_is_waited_for_and_reported(store):
     store.process.send_signal(signal.SIGKILL)
     store.process.wait()
-    said = []
+    output = []
 
     def say(line):
-        said.append(line)
+        output.append(line)
         store.start()
 
     wait_for_store(store.url, say)
 
-    assert len(said) == 1
-    assert said[0].startswith("waiting for the data store at unix://")
+    assert len(output) == 1
+    assert output[0].startswith("waiting for the data store at unix://")
 
 
 def test_a_wrong_password_is_not_waited_for(store):
