@@ -28,7 +28,7 @@ from common.observability import metrics
 from common.observability.tracing import traced
 from common.providers.build import Providers, build_providers
 from common.queue.broker import DurableRedisBroker
-from common.queue.job import QUEUE_NAMESPACE
+from common.queue.layout import NAMESPACE
 from common.settings.settings import Settings
 from common.store.clients import connect, connect_async
 from common.store.monitor import Lookout
@@ -52,11 +52,11 @@ class Worker:
         self.clock = SystemClock()
         self.broker = DurableRedisBroker(
             client=connect(store_url, process="worker"),
-            namespace=QUEUE_NAMESPACE,
+            namespace=NAMESPACE,
             middleware=[AsyncIO(), TimeLimit(), Retries(), Observe()],
         )
         self.broker.clock = self.clock
-        self.broker.in_flight_limits = {role.name: role.in_flight for role in REGISTRY}
+        self.broker.in_flight.limits = {role.name: role.in_flight for role in REGISTRY}
         self.world: World | None = None
         self._providers: Providers | None = None
         self._background = BackgroundTasks()

@@ -52,7 +52,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 from hashlib import blake2b
 
-from common.queue.job import QUEUE_NAMESPACE
+from common.queue.layout import NAMESPACE
 
 PREFIX = "{advent}:"
 
@@ -73,9 +73,9 @@ PING = PREFIX + "ping"
 REBUILT = PREFIX + "rebuilt"
 REBUILDING = PREFIX + "rebuilding"
 PAUSES = PREFIX + "pauses"
-HEARTBEATS = QUEUE_NAMESPACE + ":__heartbeats__"
-PAUSED_QUEUES = QUEUE_NAMESPACE + ":__paused__"
-PROBING_QUEUES = QUEUE_NAMESPACE + ":__probing__"
+HEARTBEATS = NAMESPACE + ":__heartbeats__"
+PAUSED_QUEUES = NAMESPACE + ":__paused__"
+PROBING_QUEUES = NAMESPACE + ":__probing__"
 
 
 def enrollment(enrollment_id: str) -> str:
@@ -126,8 +126,8 @@ def circuit(provider: str) -> str:
 
 def delayed(queue: str) -> str:
     """The schedule of a queue; its bodies are in the HASH of the same name with `.msgs`."""
-    return f"{QUEUE_NAMESPACE}:{queue}.DQ"
+    return f"{NAMESPACE}:{queue}.DQ"
 
 
 def ready(queue: str) -> str:
-    return f"{QUEUE_NAMESPACE}:{queue}"
+    return f"{NAMESPACE}:{queue}"

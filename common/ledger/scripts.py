@@ -16,12 +16,10 @@ from importlib.resources import files
 from typing import Any, TypeVar
 
 import redis.asyncio
-import structlog
 from redis.exceptions import NoScriptError
 
-from common.store.errors import is_passing
+from common.store.retry import OutageLog, until_answered_async
 
-log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 Argument = str | int | float | bytes
@@ -157,23 +155,12 @@ class PatientScripts(Scripts):
     A call whose answer was lost is repeated: every script is written so that its repetition changes nothing.
     """
 
+    def __init__(self, client: redis.asyncio.Redis) -> None:
+        super().__init__(client)
+        self._outage = OutageLog()
+
     async def run(self, name: str, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         return await self.read(lambda: super(PatientScripts, self).run(name, keys, args))
 
     async def read(self, call: Callable[[], Awaitable[T]]) -> T:
-        waited_s = 0.0
-        while True:
-            try:
-                answer = await call()
-            except (redis.RedisError, OSError) as error:
-                if not is_passing(error):
-                    raise
-                if waited_s == 0:
-                    log.warning("store_away", error=type(error).__name__, detail=str(error))
-                pause_s = min(0.1 + waited_s / 4, 1.0)
-                waited_s += pause_s
-                await asyncio.sleep(pause_s)  # noqa: TID251 -- nothing can be planned while the store is away
-                continue
-            if waited_s:
-                log.info("store_back", waited_s=round(waited_s, 1))
-            return answer
+        return await until_answered_async(call, self._outage)

@@ -44,7 +44,7 @@ PROVIDER_SECONDS = Histogram(
     ["provider", "outcome"],
 )
 BUDGET_WAIT_SECONDS = Counter("advent_budget_wait_seconds", "Time spent waiting for a rate budget.", ["provider"])
-TAKEOVERS = Counter("advent_takeovers", "Messages taken over from a dead worker.", ["queue"])
+RESCUED = Counter("advent_takeovers", "Messages taken over from a dead worker.", ["queue"])
 PROMOTED = Counter("advent_promoted_messages", "Delayed messages moved to a ready queue when due.", ["queue"])
 JOBS = Counter("advent_jobs", "Messages worked off, by actor and outcome: done or failed.", ["actor", "outcome"])
 MIRRORED = Counter("advent_mirrored_contacts", "Contacts written to Notion, by outcome.", ["outcome"])

@@ -21,18 +21,8 @@ import redis
 
 from common.path_errors import unusable
 from common.processes import Held, Lock, command_of, die_with_parent, wait_until_ended
-from common.store.clients import StoreError, connect, connect_async, wait_for_store
-from common.store.durability import store_warnings, store_warnings_async
-
-__all__ = [
-    "EmbeddedStore",
-    "StoreError",
-    "connect",
-    "connect_async",
-    "store_warnings",
-    "store_warnings_async",
-    "wait_for_store",
-]
+from common.store.clients import connect
+from common.store.errors import StoreError
 
 SOCKET_NAME = "store.sock"
 _SOCKET_PATH_MAX = 100  # A Unix socket's path may have 107 bytes on Linux, 103 on macOS.

@@ -7,7 +7,8 @@ import contextlib
 import redis
 
 from common.settings.settings import Settings, SettingsError
-from common.store.clients import REFUSALS, connect, refusal
+from common.store.clients import connect
+from common.store.errors import REFUSALS, STORE_ERRORS, refusal
 from common.store.format import problem_with_format
 from common.store.secret_key import ANOTHER, is_the_stores
 
@@ -24,7 +25,7 @@ def refuse_another(settings: Settings) -> None:
     assert settings.redis_url is not None
     with connect(settings.redis_url) as client:
         client.connection_pool.connection_kwargs["socket_timeout"] = ANSWER_SECONDS_MAX
-        with contextlib.suppress(redis.RedisError, OSError):
+        with contextlib.suppress(*STORE_ERRORS):
             if problem := _problem_with(client, settings.secret):
                 raise SettingsError([problem])
 

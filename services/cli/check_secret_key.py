@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from common.settings.settings import Settings, SettingsError
-from common.store.clients import StoreError
+from common.store.errors import StoreError
 from services.cli.cures import CommandFailed
 from services.cli.findings import Findings
 from services.cli.shared import now_ms, open_ledger

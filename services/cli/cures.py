@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from common.settings.settings import Settings, SettingsError
-from common.store.clients import StoreError
+from common.store.errors import StoreError
 
 if TYPE_CHECKING:
     from common.errors import Failure

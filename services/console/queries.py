@@ -11,7 +11,7 @@ from common.ledger import keys
 from common.ledger.answers import Counts, DeadLetter
 from common.ledger.ledger import Ledger
 from common.ledger.views import QUEUES, counts, dead_letter
-from common.queue.job import QUEUE_NAMESPACE
+from common.queue.layout import NAMESPACE
 from common.settings.settings import Settings
 
 LETTERS_SHOWN = 5
@@ -119,7 +119,7 @@ async def _workers(ledger: Ledger) -> tuple[WorkerSeen, ...]:
     store_ms = seconds * 1000 + micros // 1000
     for worker, _ in beats:
         for queue in QUEUES:
-            pipe.scard(f"{QUEUE_NAMESPACE}:__acks__.{worker.decode()}.{queue}")
+            pipe.scard(f"{NAMESPACE}:__acks__.{worker.decode()}.{queue}")
     held = await pipe.execute() if beats else []
     width = len(QUEUES)
     return tuple(

@@ -17,7 +17,8 @@ from common.domain.ids import DeliveryId, enrollment_id
 from common.ledger import keys
 from common.ledger.answers import ClaimRefused
 from common.queue.broker import DurableRedisBroker
-from common.queue.job import QUEUE_NAMESPACE, Job
+from common.queue.job import Job
+from common.queue.layout import NAMESPACE
 from common.store.clients import connect
 from services.console.queues import dashboard
 from services.sandbox.simulation import Simulation
@@ -41,7 +42,7 @@ def plain(store_url: str) -> Iterator[redis.Redis]:
 @pytest.fixture
 def broker(plain: redis.Redis, console: Console) -> DurableRedisBroker:
     """As a worker has it, of which no thread runs."""
-    broker = DurableRedisBroker(client=plain, namespace=QUEUE_NAMESPACE, middleware=[])
+    broker = DurableRedisBroker(client=plain, namespace=NAMESPACE, middleware=[])
     broker.clock = console.clock
     broker.declare_queue("send")
     return broker
@@ -52,13 +53,14 @@ def job(console: Console, *, in_ms: int = 0) -> Job:
 
 
 def failed(broker: DurableRedisBroker, console: Console) -> str:
-    """A job of the send queue that failed by our own mistake; its id in the store."""
+    """A job of the send queue that failed with an internal error; its id in the store."""
     broker.schedule(job(console))
     broker.promote()
     consumer = broker.consume("send", prefetch=1, timeout=1)
     message = next(consumer)
     assert message is not None
-    message.stuff_exception(ValueError("our mistake"))
+    message.fail()
+    broker.emit_after("process_message", message, exception=ValueError("an internal error"))
     consumer.nack(message)
     return str(message.options["redis_message_id"])
 
@@ -87,7 +89,7 @@ async def test_every_queue_is_there_with_its_numbers_and_every_worker(
     console: Console, broker: DurableRedisBroker
 ) -> None:
     broker.schedule(job(console, in_ms=60_000))
-    broker.do_beat("")
+    broker.do_heartbeat("")
 
     page = await console.sees("/dramatiq/")
 
@@ -113,7 +115,7 @@ async def test_a_delayed_job_can_be_looked_at_though_its_id_has_a_slash(
 async def test_what_the_ledger_planned_is_counted_listed_and_shown_though_it_has_no_body(
     console: Console, plain: redis.Redis
 ) -> None:
-    plain.zadd(f"{QUEUE_NAMESPACE}:{dq_name('send')}", {STEP: console.clock.now_ms() + 60_000})
+    plain.zadd(f"{NAMESPACE}:{dq_name('send')}", {STEP: console.clock.now_ms() + 60_000})
 
     (link,) = links(await console.sees("/dramatiq/queues/send/delayed"))
     page = await console.sees(link)
@@ -129,7 +131,7 @@ async def test_what_waits_is_shown_a_page_at_a_time_the_soonest_first(
     console: Console, plain: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.console.queues.reads.PAGE", 2)
-    plain.zadd(f"{QUEUE_NAMESPACE}:{dq_name('send')}", {"third": 30, "first": 10, "second": 20})
+    plain.zadd(f"{NAMESPACE}:{dq_name('send')}", {"third": 30, "first": 10, "second": 20})
 
     pages = [links(await console.sees(f"/dramatiq/queues/send/delayed?cursor={cursor}")) for cursor in (0, 2, 4)]
 
@@ -155,12 +157,12 @@ async def test_a_failed_job_shows_its_reason_and_goes_back_when_requeued(
     failed(broker, console)
     (link,) = links(await console.sees("/dramatiq/queues/send/failed"))
 
-    assert "our mistake" in (await console.sees(link)).text
+    assert "an internal error" in (await console.sees(link)).text
     answer = await press(console, await console.sees("/dramatiq/queues/send/failed"), "requeue-message")
 
     assert (answer.status, answer.goes_to) == (302, "/dramatiq/queues/send/failed")
     assert (await console.sees(answer.goes_to)).status == 200
-    assert plain.hlen(f"{QUEUE_NAMESPACE}:{xq_name('send')}.msgs") == 0
+    assert plain.hlen(f"{NAMESPACE}:{xq_name('send')}.msgs") == 0
     message = next(broker.consume("send", prefetch=1, timeout=1))
     assert message is not None
     assert (message.actor_name, list(message.args)) == ("send", [STEP])
@@ -180,7 +182,7 @@ async def test_a_job_is_deleted_wherever_it_is(
 
     assert links(await console.sees(f"/dramatiq/queues/send/{tab}")) == []
     name = {"standard": "send", "delayed": dq_name("send"), "failed": xq_name("send")}[tab]
-    left: Any = plain.exists(f"{QUEUE_NAMESPACE}:{name}", f"{QUEUE_NAMESPACE}:{name}.msgs")
+    left: Any = plain.exists(f"{NAMESPACE}:{name}", f"{NAMESPACE}:{name}.msgs")
     assert left == 0
 
 
@@ -197,7 +199,7 @@ async def test_a_form_without_our_token_or_from_another_site_deletes_nothing(
     )
 
     assert (without.status, elsewhere.status) == (403, 403)
-    assert plain.hlen(f"{QUEUE_NAMESPACE}:{dq_name('send')}.msgs") == 1
+    assert plain.hlen(f"{NAMESPACE}:{dq_name('send')}.msgs") == 1
 
 
 async def test_a_program_with_the_token_may_use_the_forms_too(
@@ -209,7 +211,7 @@ async def test_a_program_with_the_token_may_use_the_forms_too(
     answer = await press(guarded, await guarded.sees("/dramatiq/queues/send/delayed"), "delete-message")
 
     assert answer.status in (302, 303)
-    assert plain.hlen(f"{QUEUE_NAMESPACE}:{dq_name('send')}.msgs") == 0
+    assert plain.hlen(f"{NAMESPACE}:{dq_name('send')}.msgs") == 0
 
 
 async def test_its_own_cookie_never_leaves_and_its_pages_may_only_show_their_style(console: Console) -> None:
@@ -228,8 +230,8 @@ async def test_a_body_that_is_no_message_hides_no_other(
     console: Console, broker: DurableRedisBroker, plain: redis.Redis
 ) -> None:
     broker.schedule(job(console, in_ms=60_000))
-    plain.zadd(f"{QUEUE_NAMESPACE}:{dq_name('send')}", {"junk": console.clock.now_ms()})
-    plain.hset(f"{QUEUE_NAMESPACE}:{dq_name('send')}.msgs", "junk", b"\xff{")
+    plain.zadd(f"{NAMESPACE}:{dq_name('send')}", {"junk": console.clock.now_ms()})
+    plain.hset(f"{NAMESPACE}:{dq_name('send')}.msgs", "junk", b"\xff{")
 
     page = await console.sees("/dramatiq/queues/send/delayed")
 

@@ -55,8 +55,8 @@ FIRST: dict[str, Stage] = {
     "restore": ("tests/rebuild", "-m", "not acceptance"),
     "trouble": ("tests/ledger/test_circuit.py",),
     "ask_calendar": ("tests/actors/test_reconcile_bookings.py",),
-    "takeover": ("tests/broker/test_takeover.py",),
-    "promote": ("tests/broker/test_waiting.py", "tests/ledger/test_circuit.py", "tests/ledger/test_pauses.py"),
+    "workers": ("tests/broker/test_takeover.py",),
+    "delays": ("tests/broker/test_waiting.py", "tests/ledger/test_circuit.py", "tests/ledger/test_pauses.py"),
     "budget": ("tests/providers/test_budget.py",),
     "guard": ("tests/providers/test_guard.py",),
 }

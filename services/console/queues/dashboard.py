@@ -18,7 +18,7 @@ from dramatiq.common import dq_name, xq_name
 
 from common.ledger.views import QUEUES
 from common.queue.broker import DurableRedisBroker
-from common.queue.job import QUEUE_NAMESPACE
+from common.queue.layout import NAMESPACE
 from common.store.clients import connect
 from services.console.desk import DESK
 from services.console.queues.wsgi import WsgiApp, answer_of
@@ -65,7 +65,7 @@ async def open_dashboard(app: web.Application) -> None:
         return
     client = connect(store_url, process="console")
     client.connection_pool.connection_kwargs["socket_timeout"] = ANSWER_SECONDS_MAX
-    broker = DurableRedisBroker(client=client, namespace=QUEUE_NAMESPACE, middleware=[])
+    broker = DurableRedisBroker(client=client, namespace=NAMESPACE, middleware=[])
     for queue in QUEUES:
         broker.declare_queue(queue)
     dashboard = DashboardApp(broker, PREFIX)

@@ -19,9 +19,9 @@ from dramatiq.errors import DecodeError
 from dramatiq.message import Message
 from dramatiq_dashboard.interface import Job, RedisInterface, Worker
 
-from common.queue.job import QUEUE_NAMESPACE
 from common.queue.job import Job as Waiting
-from common.queue.lua_broker import ScriptedRedisBroker
+from common.queue.layout import NAMESPACE
+from common.queue.lua_broker import LuaBroker
 
 PAGE = 300
 
@@ -29,13 +29,13 @@ PAGE = 300
 class DurableQueues(RedisInterface):  # type: ignore[misc]  # untyped, where it is installed at all
     """The interface that `DashboardApp` reads by."""
 
-    def __init__(self, broker: ScriptedRedisBroker) -> None:
+    def __init__(self, broker: LuaBroker) -> None:
         super().__init__(broker)
         self._client: redis.Redis = broker.client
 
     @property
     def workers(self) -> list[Worker]:
-        beats: Any = self._client.zrange(f"{QUEUE_NAMESPACE}:__heartbeats__", 0, -1, withscores=True)
+        beats: Any = self._client.zrange(f"{NAMESPACE}:__heartbeats__", 0, -1, withscores=True)
         return [
             Worker(name=name.decode(), last_seen=_naive(beat), jobs_in_flight=self._in_hand(name.decode()))
             for name, beat in beats
@@ -84,8 +84,8 @@ class DurableQueues(RedisInterface):  # type: ignore[misc]  # untyped, where it 
         return (first + PAGE if len(places) == PAGE else None), jobs
 
     def _in_hand(self, worker: str) -> int:
-        queues: Any = self._client.smembers(f"{QUEUE_NAMESPACE}:__queues__.{worker}")
-        acks = (f"{QUEUE_NAMESPACE}:__acks__.{worker}.{queue.decode()}" for queue in queues)
+        queues: Any = self._client.smembers(f"{NAMESPACE}:__queues__.{worker}")
+        acks = (f"{NAMESPACE}:__acks__.{worker}.{queue.decode()}" for queue in queues)
         return sum(int(self._client.scard(each)) for each in acks)
 
 
@@ -118,7 +118,7 @@ _UNKNOWN = datetime.min  # noqa: DTZ901 -- naive, like all instants of the dashb
 
 def _plain(queue_name: str, job_id: str, due_ms: float) -> Job:
     """One that waits without a body: all but when it was made follows from where it is."""
-    body = Waiting(id=job_id, actor=q_name(queue_name), args=(job_id,), due_ms=int(due_ms)).body()
+    body = Waiting(id=job_id, actor=q_name(queue_name), args=(job_id,), due_ms=int(due_ms)).message()
     return replace(_job(queue_name, job_id, body.encode()), timestamp=_UNKNOWN)
 
 
