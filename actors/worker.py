@@ -19,7 +19,7 @@ from actors.registry import REGISTRY, THREADS, declare
 from actors.upkeep.booking_sync import keep_comparing
 from actors.upkeep.bootstrap import FirstStart
 from actors.upkeep.healthcheck_ping import keep_pinging
-from actors.upkeep.sweeper import calibrate, heal
+from actors.upkeep.sweeper import heal
 from actors.worker_http import Watch
 from common.campaigns.loader import load_campaign
 from common.clock import SystemClock
@@ -31,7 +31,8 @@ from common.queue.broker import DurableRedisBroker
 from common.queue.layout import NAMESPACE
 from common.settings.settings import Settings
 from common.store.clients import connect, connect_async
-from common.store.monitor import Lookout
+from common.store.clock_sync import correct_clock
+from common.store.monitor import StoreMonitor
 from common.world import World
 
 log = structlog.get_logger(__name__)
@@ -116,7 +117,7 @@ class Worker:
             secret_key=self.settings.secret,
             patient=True,
         )
-        await ledger.patiently(lambda: calibrate(ledger, self.clock))
+        await ledger.patiently(lambda: correct_clock(ledger.client, self.clock))
         self._providers = build_providers(self.settings, client, self.clock, campaign_name=campaign.name)
         self.world = World(
             clock=self.clock,
@@ -130,10 +131,10 @@ class Worker:
             calendar=self._providers.calendar,
             worker=self.broker.broker_id,
         )
-        lookout = Lookout(client, self.settings.secret)
+        lookout = StoreMonitor(client, self.settings.secret)
         self._watch = Watch(ledger, lookout)
         await self._watch.start(self.settings.metrics_host, self.settings.worker_metrics_port)
-        beside = [heal(ledger, self.clock, self.broker.broker_id), lookout.keep_looking()]
+        beside = [heal(ledger, self.clock, self.broker.broker_id), lookout.run()]
         if url := self.settings.healthcheck_ping_url:
             beside.append(keep_pinging(ledger, url, worker=self.broker.broker_id))
         if self.world.calendar is not None:

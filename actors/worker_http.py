@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import redis
 import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -10,7 +9,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from actors.upkeep.gauges import refresh
 from common.ledger.ledger import Ledger
 from common.settings.settings import url_of
-from common.store.monitor import Lookout
+from common.store.errors import STORE_ERRORS
+from common.store.monitor import StoreMonitor
 
 log = structlog.get_logger(__name__)
 
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 class Watch:
     """`/health`, `/ready` and `/metrics` of one worker."""
 
-    def __init__(self, ledger: Ledger, lookout: Lookout) -> None:
+    def __init__(self, ledger: Ledger, lookout: StoreMonitor) -> None:
         self.opening = True
         self.draining = False
         self._ledger, self._lookout = ledger, lookout
@@ -50,14 +50,14 @@ class Watch:
         try:
             await self._ledger.client.ping()
             store = "ok"
-        except (redis.RedisError, OSError) as error:
+        except STORE_ERRORS as error:
             store = type(error).__name__
         ready = store == "ok" and not self.opening and not self.draining
         body = {
             "status": "ready" if ready else "not ready",
             "store": store,
             "draining": self.draining,
-            "warnings": self._lookout.lines,
+            "warnings": self._lookout.warnings,
         }
         return web.json_response(body, status=200 if ready else 503)
 

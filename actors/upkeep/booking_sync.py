@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-import redis
 import structlog
 
 from common.domain.booking import BookingEvent
@@ -18,6 +17,7 @@ from common.ledger import keys
 from common.ledger.bookings import Bookings
 from common.ledger.terms import CALENDAR
 from common.providers.protocols import Calendar
+from common.store.errors import STORE_ERRORS
 from common.world import World
 
 log = structlog.get_logger(__name__)
@@ -57,7 +57,7 @@ async def keep_comparing(world: World) -> None:
     while True:
         try:
             await arrange(world)
-        except (redis.RedisError, OSError) as error:
+        except STORE_ERRORS as error:
             log.warning("comparison_put_off", error=type(error).__name__)
         await asyncio.sleep(ARRANGE_EVERY_S)  # noqa: TID251 -- it heals the schedule, so it cannot stand in it
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-import redis
-
 from common.ledger.figures import PROVIDERS, Figures, QueueFigures, read_figures
 from common.ledger.ledger import Ledger
 from common.observability import metrics
+from common.store.errors import STORE_ERRORS
 
 WAIT_S = 2.0
 """A scrape has ten seconds; a store that is away must not cost it the figures of the process itself."""
@@ -19,7 +18,7 @@ async def refresh(ledger: Ledger) -> None:
     try:
         async with asyncio.timeout(WAIT_S):
             found = await read_figures(ledger)
-    except (redis.RedisError, OSError):  # TimeoutError is an OSError
+    except STORE_ERRORS:
         metrics.STORE_UP.set(0)
         return
     _show(found)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-import redis
 import structlog
 
 from actors import circuit_log
 from common.clock import SystemClock
 from common.ledger import keys
 from common.ledger.ledger import Ledger
-from common.store.clock_sync import calibrate as calibrate
+from common.store.clock_sync import correct_clock
+from common.store.errors import STORE_ERRORS
 
 log = structlog.get_logger(__name__)
 
@@ -22,11 +22,11 @@ async def heal(ledger: Ledger, clock: SystemClock, worker: str) -> None:
     """Until cancelled: sweep when it is this worker's turn, and keep the clock with the store's."""
     while True:
         try:
-            await calibrate(ledger, clock)
+            await correct_clock(ledger.client, clock)
             await circuit_log.update_gauges(ledger)
             if await ledger.client.set(keys.SWEEP, worker, nx=True, px=SWEEP_EVERY_S * 1000 - 500):
                 await sweep(ledger, clock)
-        except (redis.RedisError, OSError) as error:
+        except STORE_ERRORS as error:
             log.warning("sweep_deferred", error=type(error).__name__)
         except Exception:
             # Our own mistake: said, and tried again. Without this task nothing that gets lost is ever found.

@@ -53,6 +53,8 @@ from base64 import urlsafe_b64encode
 from hashlib import blake2b
 
 from common.queue.layout import NAMESPACE
+from common.store.format import KEY as FORMAT  # noqa: F401 -- listed below, defined there
+from common.store.identity import SECRET_KEY as SECRET_KEY
 
 PREFIX = "{advent}:"
 
@@ -61,8 +63,6 @@ OPEN = PREFIX + "open"
 DEAD = PREFIX + "dead"
 SUPPRESSED = PREFIX + "suppressed"
 FORGOTTEN = PREFIX + "forgotten"
-SECRET_KEY = PREFIX + "secret_key"
-FORMAT = PREFIX + "format"
 OUTDATED_MARKS = PREFIX + "outdated_marks"
 CHANGED = PREFIX + "changed"
 SYNCING = PREFIX + "syncing"

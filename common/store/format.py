@@ -12,11 +12,14 @@ from typing import Any, Final
 import redis
 import redis.asyncio
 
-from common.ledger import codec, keys
 from common.settings.settings import SettingsError
 
 FORMAT: Final = "1"
 """Counted on when a release cannot read what the one before has written; docs/decisions.md says when that may be."""
+
+KEY: Final = "{advent}:format"
+_ENROLLED, _ENROLLMENT, _STATUS = "{advent}:enrolled", "{advent}:enrollment:", "st"
+"""Where one enrollment and its state are looked for; spelled here, because the ledger's package imports this one."""
 
 _NOT_SAID: Final = "none"
 
@@ -28,7 +31,7 @@ if one and redis.call('HEXISTS', ARGV[3] .. one, ARGV[4]) == 0 then return ARGV[
 redis.pcall('SET', KEYS[1], ARGV[1])  -- A replica cannot, a full store either: whoever comes later can.
 return ARGV[1]
 """
-_ARGUMENTS = (2, keys.FORMAT, keys.ENROLLED, FORMAT, _NOT_SAID, keys.enrollment(""), codec.STATUS)
+_ARGUMENTS = (2, KEY, _ENROLLED, FORMAT, _NOT_SAID, _ENROLLMENT, _STATUS)
 
 
 def problem_with_format(client: redis.Redis) -> str | None:

@@ -21,13 +21,13 @@ async def compare_secret_key(settings: Settings, found: Findings) -> None:
     """A problem when the store knows another key. A store that does not run or answer now is not asked."""
     import redis
 
-    from common.store.secret_key import ANOTHER, is_another
+    from common.store.identity import SECRET_KEY_MISMATCH, secret_key_differs
     from services.supervisor.house import attached
 
     try:
         async with open_ledger(attached(settings)) as ledger:
-            if await is_another(ledger.client, settings.secret):
-                found.problems.append(ANOTHER)
+            if await secret_key_differs(ledger.client, settings.secret):
+                found.problems.append(SECRET_KEY_MISMATCH)
     except SettingsError as unreadable:
         found.problems += unreadable.problems
     except (StoreError, redis.RedisError):
@@ -42,11 +42,11 @@ async def accept_secret_key(settings: Settings) -> str:
     cannot be had.
     """
     from common.ledger.new_secret_key import accept_new_key
-    from common.store.secret_key import is_another
+    from common.store.identity import secret_key_differs
 
     with _with_its_store(settings) as at_store:
         async with open_ledger(at_store) as ledger:
-            if not await is_another(ledger.client, settings.secret):
+            if not await secret_key_differs(ledger.client, settings.secret):
                 return "SECRET_KEY: the store knows no other"
             await _refuse_while_somebody_works(ledger)
             return _said(await accept_new_key(ledger, settings.secret, now_ms=now_ms()))

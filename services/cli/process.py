@@ -8,7 +8,7 @@ import sys
 from common.campaigns.loader import load_campaign
 from common.observability.logs import get_logger, setup_logs
 from common.settings.settings import Settings, SettingsError
-from common.store.identity import refuse_another
+from common.store.identity import refuse_unusable_store
 from services.console.door import check_door
 from services.supervisor.children import entry, run_worker
 from services.supervisor.ports import problem_with
@@ -18,7 +18,7 @@ log = get_logger(__name__)
 
 def run_gateway(settings: Settings) -> int:
     _check_port("GATEWAY", settings.gateway_host, settings.gateway_port)
-    refuse_another(settings)
+    refuse_unusable_store(settings)
     return entry("gateway")(settings)
 
 
@@ -35,7 +35,7 @@ def run_one_worker(settings: Settings) -> int:
 def run_console(settings: Settings) -> int:
     _check_port("CONSOLE", settings.console_host, settings.console_port)
     check_door(settings)
-    refuse_another(settings)
+    refuse_unusable_store(settings)
     return entry("console")(settings)
 
 

@@ -12,7 +12,7 @@ from common.providers.build import build_providers
 from common.settings.settings import Settings, SettingsError
 from common.store.clients import connect_async
 from common.store.format import refuse_another_format
-from common.store.secret_key import ANOTHER, is_another
+from common.store.identity import SECRET_KEY_MISMATCH, secret_key_differs
 from common.world import World
 
 
@@ -24,8 +24,8 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
     client, clock = connect_async(settings.redis_url, process="command"), SystemClock()
     try:
         await refuse_another_format(client)
-        if await is_another(client, settings.secret):
-            raise SettingsError([ANOTHER])
+        if await secret_key_differs(client, settings.secret):
+            raise SettingsError([SECRET_KEY_MISMATCH])
         providers = build_providers(settings, client, clock, campaign_name=campaign.name)
         try:
             yield World(

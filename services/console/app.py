@@ -11,8 +11,8 @@ from aiohttp import web
 from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.settings.settings import Settings
-from common.store.clock_sync import calibrate
-from common.store.monitor import Lookout
+from common.store.clock_sync import correct_clock
+from common.store.monitor import StoreMonitor
 from services.console.around import around
 from services.console.desk import DESK, Desk
 from services.console.door import check_door
@@ -31,11 +31,11 @@ BODY_BYTES_MAX = 64 * 1024
 def build_desk(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_name: str) -> Desk:
     """Raises SettingsError for a console that anybody could walk into, and without SECRET_KEY."""
     check_door(settings)
-    lookout = Lookout(ledger.client, settings.secret)
+    lookout = StoreMonitor(ledger.client, settings.secret)
 
     async def look_now() -> Seen:
-        await calibrate(ledger, clock)
-        return await look(ledger, settings, now_ms=clock.now_ms(), weak=lookout.lines)
+        await correct_clock(ledger.client, clock)
+        return await look(ledger, settings, now_ms=clock.now_ms(), weak=lookout.warnings)
 
     async def ask_spool() -> int | None:
         return await spooled(settings.gateway_url)
@@ -66,7 +66,7 @@ def build_app(desk: Desk) -> web.Application:
 
 async def _looking(app: web.Application) -> AsyncIterator[None]:
     desk = app[DESK]
-    looking = [asyncio.create_task(each) for each in (desk.evidence.keep_looking(), desk.lookout.keep_looking())]
+    looking = [asyncio.create_task(each) for each in (desk.evidence.keep_looking(), desk.lookout.run())]
     yield
     desk.lookout.stop()
     for task in looking:

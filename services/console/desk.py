@@ -10,7 +10,7 @@ from aiohttp import web
 from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.settings.settings import Settings
-from common.store.monitor import Lookout
+from common.store.monitor import StoreMonitor
 from services.console.evidence import Evidence
 from services.console.limits import Failures
 from services.console.session import Sessions
@@ -23,7 +23,7 @@ class Desk:
     clock: Clock
     settings: Settings
     ledger: Ledger
-    lookout: Lookout
+    lookout: StoreMonitor
     evidence: Evidence
     sessions: Sessions
     failures: Failures

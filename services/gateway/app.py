@@ -11,7 +11,7 @@ from aiohttp import web
 from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.settings.settings import Settings, SettingsError
-from common.store.monitor import Lookout
+from common.store.monitor import StoreMonitor
 from services.gateway.body import BODY_BYTES_MAX
 from services.gateway.door import DOOR, LOOKOUT, Door
 from services.gateway.intake import Intake
@@ -57,7 +57,7 @@ def build_app(door: Door) -> web.Application:
     around = Around(door.clock, traffic)
     app = web.Application(middlewares=[around.handle], client_max_size=BODY_BYTES_MAX)
     app[DOOR], app[TRAFFIC], app[AROUND] = door, traffic, around
-    app[LOOKOUT] = Lookout(door.intake.ledger.client, door.secret_key)
+    app[LOOKOUT] = StoreMonitor(door.intake.ledger.client, door.secret_key)
     app.add_routes(ROUTES)
     app.on_startup.append(_open)
     app.on_cleanup.append(_close)
@@ -76,7 +76,7 @@ async def _close(app: web.Application) -> None:
 
 
 async def _looking(app: web.Application) -> AsyncIterator[None]:
-    looking = asyncio.create_task(app[LOOKOUT].keep_looking())
+    looking = asyncio.create_task(app[LOOKOUT].run())
     yield
     app[LOOKOUT].stop()
     looking.cancel()

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from common.clock import Clock
 from common.settings.settings import Settings
-from common.store.monitor import Lookout
+from common.store.monitor import StoreMonitor
 from services.gateway.intake import Intake
 from services.gateway.replay import Replay
 from services.gateway.sources import Failures
@@ -35,4 +35,4 @@ class Door:
 
 
 DOOR = web.AppKey("door", Door)
-LOOKOUT = web.AppKey("lookout", Lookout)
+LOOKOUT = web.AppKey("lookout", StoreMonitor)

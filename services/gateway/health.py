@@ -43,7 +43,7 @@ async def ready(request: web.Request) -> web.Response:
             "notion": {"status": "configured" if door.settings.notion_is_real else "sandbox"},
             "resend": {"status": "configured" if door.settings.resend_is_real else "sandbox"},
         },
-        "warnings": request.app[LOOKOUT].lines,
+        "warnings": request.app[LOOKOUT].warnings,
     }
     headers = None if is_ready else {"Retry-After": "5"}
     return web.json_response(body, status=200 if is_ready else 503, headers=headers)

@@ -13,7 +13,7 @@ from common.ledger.bookings import Bookings
 from common.ledger.feedback import hear
 from common.ledger.ledger import Ledger
 from common.observability.logs import get_logger
-from common.store.clock_sync import calibrate
+from common.store.clock_sync import correct_clock
 from services.gateway.events import Kept
 from services.gateway.spool import Batch, Spool
 from services.gateway.spool_file import encode
@@ -80,7 +80,7 @@ class Replay:
         if self.store.is_away:
             return
         try:
-            await calibrate(self.ledger, self.clock)
+            await correct_clock(self.ledger.client, self.clock)
         except FAILURES as error:
             self.store.failed(error)
 

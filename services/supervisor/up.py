@@ -14,7 +14,7 @@ from common.observability.logs import setup_logs
 from common.settings.generated_secrets import with_made_secrets
 from common.settings.settings import Settings, SettingsError
 from common.store.embedded import EmbeddedStore
-from common.store.identity import refuse_another
+from common.store.identity import refuse_unusable_store
 from services.console.door import check_door
 from services.supervisor import screen
 from services.supervisor.beside import shared
@@ -63,13 +63,13 @@ def _with_store(
     settings: Settings, campaign: Campaign, house: House, signals: Signals, say: Callable[[str], None]
 ) -> int:
     if settings.redis_url is not None:
-        refuse_another(settings)
+        refuse_unusable_store(settings)
         return _Up(settings, campaign, house, None, signals, say).run()
-    store = EmbeddedStore(settings.data_dir / "store", say=say)
+    store = EmbeddedStore(settings.data_dir / "store", report=say)
     try:
         started = store.start(cancelled=lambda: signals.stop)
         if started:
-            refuse_another(settings.model_copy(update={"redis_url": store.url}))
+            refuse_unusable_store(settings.model_copy(update={"redis_url": store.url}))
         return _Up(settings, campaign, house, store, signals, say).run() if started else 0
     finally:
         store.stop()

@@ -256,7 +256,7 @@ async def test_a_store_that_is_not_as_it_should_be_is_said_with_its_cure(
         client.config_set("maxmemory-policy", "allkeys-lru")
     console = await opens(own_store.url)
     await worker_lives(console)
-    await console.desk.lookout.look()
+    await console.desk.lookout.check()
 
     found = await told(console)
 
@@ -270,7 +270,7 @@ async def test_a_store_of_another_format_that_was_away_at_the_start_is_said(
     with connect(own_store.url) as client:
         client.set(keys.FORMAT, "9")
     console = await opens(own_store.url)
-    await console.desk.lookout.look()
+    await console.desk.lookout.check()
 
     assert "written in format 9" in (await told(console))["findings"][1]["cure"]
 

