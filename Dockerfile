@@ -1,30 +1,32 @@
 # One image for every process: `docker run … advent gateway | worker | console | sandbox`, or any other `advent` command.
-# Built from the package, so that it runs what `pip install .` runs. Ranges are those of pyproject.toml.
-# BASE_IMAGE: anything with glibc 2.28 or newer, python3 >= 3.11 with venv, and ca-certificates.
-ARG BASE_IMAGE=python:3.11-slim-bookworm
+# Built from the package, with exactly the versions of deploy/constraints/run.txt.
+# BASE_IMAGE: anything with glibc 2.28 or newer, python3 >= 3.11 with venv, and ca-certificates. The digest is that of the
+# index for all architectures.
+ARG BASE_IMAGE=python:3.11.16-slim-bookworm@sha256:528257d48c1da0dcecc2e725d1ae34498d60c965f1241e39cd6a85a8859bdf84
 
 FROM ${BASE_IMAGE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-RUN python3 -m venv /opt/advent
-ENV PATH=/opt/advent/bin:$PATH
+# Two environments: /opt/build has pip and setuptools and stays behind, /opt/advent is copied into the image.
+RUN python3 -m venv /opt/build && python3 -m venv --without-pip /opt/advent
+ENV PATH=/opt/build/bin:$PATH
 WORKDIR /src
 
-# What we need changes seldom, our code often: two layers. Traces too, since nobody can add them to a read-only root;
-# without OTEL_EXPORTER_OTLP_ENDPOINT they are not even imported.
-COPY pyproject.toml ./
-RUN python3 -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
-      print(*p['dependencies'], *p['optional-dependencies']['tracing'], sep='\n')" > requirements.txt \
-  && pip install --requirement requirements.txt
+# Dependencies change seldom, our code often: two layers. Tracing is included, since nothing can be added to a read-only
+# root; without OTEL_EXPORTER_OTLP_ENDPOINT it is not imported. The dashboard declares older dependencies than ours and
+# works with ours; it imports only jinja2, which is installed.
+COPY deploy/constraints deploy/constraints
+RUN pip install --require-hashes --only-binary :all: --requirement deploy/constraints/installer.txt
+RUN pip --python /opt/advent/bin/python install --require-hashes --only-binary :all: \
+      --requirement deploy/constraints/run.txt \
+  && pip --python /opt/advent/bin/python check \
+  && pip --python /opt/advent/bin/python install --require-hashes --no-deps --requirement deploy/constraints/dashboard.txt
 
-COPY README.md ./
+COPY pyproject.toml README.md ./
 COPY common common
 COPY actors actors
 COPY services services
-RUN pip wheel --no-deps --wheel-dir dist . \
-  && pip install --no-deps dist/*.whl \
-  && pip check
-# It declares dependencies older than ours, and runs with ours; jinja2, the one it imports, is there.
-RUN pip install --no-deps 'dramatiq-dashboard==0.4.*'
+RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
+  && pip --python /opt/advent/bin/python install --no-deps dist/*.whl
 
 FROM ${BASE_IMAGE}
 ARG VERSION=unknown
@@ -40,7 +42,9 @@ ENV PATH=/opt/advent/bin:$PATH \
     CONSOLE_HOST=0.0.0.0 \
     METRICS_HOST=0.0.0.0 \
     LOG_FORMAT=json
-RUN groupadd --gid 10001 advent \
+# Nothing is installed at run time, and the pip and setuptools of a base image may be old.
+RUN rm -rf /usr/local/lib/python3*/site-packages/* /usr/local/lib/python3*/ensurepip /usr/local/bin/pip* \
+  && groupadd --gid 10001 advent \
   && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin advent \
   && install --directory --owner 10001 --group 10001 --mode 0700 /data
 COPY --from=build /opt/advent /opt/advent

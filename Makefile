@@ -5,12 +5,12 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-
-# It declares dependencies older than ours, and runs with ours. Without it the console says how to install it.
-DASHBOARD = $(PIP) --no-deps 'dramatiq-dashboard==0.4.*' || echo "the Dramatiq dashboard cannot be had here"
+# Exact versions, each file verified by its hash; `make lock` renews them.
+PINS := deploy/constraints
+PINNED := $(PIP) --require-hashes --requirement
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format golden bench fuzz website clean outage chaos mutants mutmut browser
+.PHONY: help up test check docs format golden bench fuzz website lock clean outage chaos mutants mutmut browser
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,11 @@ check: $(VENV)/.tests ## format, lint, types, import rules, spelling
 	@$(BIN)/codespell
 	@echo "check: all well"
 
+docs: $(VENV)/.docs ## the documentation as a site in build/site, every link checked
+	@# Not --quiet: it hides warnings from --strict, which then passes.
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict > $(VENV)/docs.out 2>&1 || { cat $(VENV)/docs.out; exit 1; }
+	@echo "docs: build/site/index.html"
+
 format: $(VENV)/.tests ## put the code in form
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
 
@@ -51,7 +56,7 @@ chaos: $(VENV)/.tests ## real processes, kill -9, faults, an independent count; 
 mutants: $(VENV)/.tests ## faults planted in every Lua script: all have to be found; ARGS="claim freeze" for some
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
-mutmut: $(VENV)/.mutmut ## small faults in every function of the domain and the ledger; ARGS="domain common/ledger/codec.py"
+mutmut: $(VENV)/.mutants ## small faults in every function of the domain and the ledger; ARGS="domain common/ledger/codec.py"
 	@$(BIN)/python -m tests.mutants.python $(ARGS)
 
 browser: $(VENV)/.browser ## the console's pages in a real Chromium, which must be on this machine
@@ -63,6 +68,16 @@ website: $(VENV)/.runs ## the website's side, in Node against a running gateway
 fuzz: $(VENV)/.tests ## 100,000 requests that nobody should send, ten minutes at most; ARGS="--seed 7 --requests 5000"
 	@$(BIN)/python -m tests.gateway.fuzz $(ARGS)
 
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --annotation-style line \
+	--custom-compile-command 'make lock' $(or $(ARGS),--upgrade)
+
+lock: $(VENV)/.lock ## renew deploy/constraints within the ranges of pyproject.toml; ARGS="--upgrade-package aiohttp" for one
+	@$(COMPILE) pyproject.toml --extra dev --extra tracing --output-file $(PINS)/dev.txt
+	@$(COMPILE) pyproject.toml --extra tracing --constraint $(PINS)/dev.txt --output-file $(PINS)/run.txt
+	@for group in installer browser deploy docs lock mutants; do \
+		$(COMPILE) --group $$group --constraint $(PINS)/dev.txt --output-file $(PINS)/$$group.txt || exit; done
+	@$(COMPILE) --group dashboard --no-deps --output-file $(PINS)/dashboard.txt
+
 clean: ## what can be made again; not .venv, not data
 	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
@@ -72,23 +87,27 @@ $(VENV)/bin/python:
 	@echo "making $(VENV) with $(PYTHON)"
 	@$(PYTHON) -m venv $(VENV)
 
+# pip first: the one that comes with Python may be old.
+$(VENV)/.installer: $(PINS)/installer.txt | $(VENV)/bin/python
+	@$(PINNED) $<
+	@touch $@
+
 # Installed in place: a change of the code needs no new installation, only one of pyproject.toml does.
-$(VENV)/.runs: pyproject.toml | $(VENV)/bin/python
+# The Dramatiq dashboard declares older dependencies than ours and works with ours; the console works without it.
+$(VENV)/.runs: pyproject.toml $(PINS)/run.txt $(PINS)/dashboard.txt $(VENV)/.installer
 	@echo "installing what Advent needs into $(VENV) (once; a minute or so)"
-	@$(PIP) -e .
-	@$(DASHBOARD)
+	@$(PINNED) $(PINS)/run.txt
+	@# Setuptools warns of every editable installation.
+	@PYTHONWARNINGS=ignore $(PIP) --no-deps --no-build-isolation --editable .
+	@$(PINNED) $(PINS)/dashboard.txt --no-deps || echo "the Dramatiq dashboard cannot be had here"
 	@touch $@
 
-$(VENV)/.tests: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.tests: $(PINS)/dev.txt $(VENV)/.runs
 	@echo "installing what the tests need into $(VENV) (once; a minute or so)"
-	@$(PIP) -e '.[dev]'
-	@$(DASHBOARD)
-	@touch $@ $(VENV)/.runs
-
-$(VENV)/.browser: $(VENV)/.tests
-	@$(PIP) -e '.[dev,browser]'
+	@$(PINNED) $<
 	@touch $@
 
-$(VENV)/.mutmut: $(VENV)/.tests
-	@$(PIP) -e '.[dev,mutants]'
+# One tool each: .browser, .deploy, .docs, .lock, .mutants.
+$(VENV)/.%: $(PINS)/%.txt $(VENV)/.tests
+	@$(PINNED) $<
 	@touch $@

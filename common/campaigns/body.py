@@ -7,7 +7,7 @@ One e-mail as it is written: a Markdown file with its subject and preheader abov
     ---
     Hi {{ first_name }}, …
 
-Jinja fills in the values. All pass through one gate (`_gate`): an empty or untold one is an error, never a blank.
+Jinja fills in the values. Each passes `_in_words`: a value that is empty or was not given is an error, never a blank.
 """
 
 from __future__ import annotations
@@ -19,19 +19,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, UndefinedError, meta, nodes
+from jinja2 import (
+    StrictUndefined,
+    Template,
+    TemplateError,
+    TemplateSyntaxError,
+    UndefinedError,
+    meta,
+    nodes,
+    pass_context,
+)
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from common.campaigns import wording
 from common.campaigns.errors import CampaignError
 from common.campaigns.files import read_text
+from common.campaigns.placeholders import Placeholders, captures_output
 
 _FRONT = re.compile(r"\A---\n(?P<front>.*?)\n---\n(?P<markdown>.*)\Z", re.DOTALL)
 _FIELDS = ("subject", "preheader")
 _TAGS = re.compile(r"{%.*?%}")
 
 Values = Mapping[str, object]
+
+_PLACEHOLDERS = "placeholders"
+"""No body can name it: it is no variable that a body may use."""
 
 
 class Absent:
@@ -57,32 +71,26 @@ class Absent:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A body with its values filled in: plain subject and preheader, and Markdown in which every value is literal."""
-
-    subject: str
-    preheader: str
-    markdown: str
-
-
-@dataclass(frozen=True, slots=True)
 class Body:
+    """`takes_placeholders`: it uses no value after printing it."""
+
     file: Path
     subject: Template
     preheader: Template
     markdown: Template
-
-    def written(self, values: Values) -> Written:
-        """Raises CampaignError for a value that is empty or was not told."""
-        return Written(
-            subject=self._filled("subject", self.subject, values),
-            preheader=self._filled("preheader", self.preheader, values),
-            markdown=self._filled("the text", self.markdown, values),
-        )
+    takes_placeholders: bool
 
     def subject_for(self, values: Values) -> str:
-        """The subject alone. Raises as `written`."""
+        """Plain text. Raises CampaignError for a value that is empty or was not given."""
         return self._filled("subject", self.subject, values)
+
+    def preheader_for(self, values: Values) -> str:
+        """Plain text. Raises as `subject_for`."""
+        return self._filled("preheader", self.preheader, values)
+
+    def markdown_for(self, values: Values, placeholders: Placeholders | None = None) -> str:
+        """Markdown in which every value is literal, or a new one of `placeholders`. Raises as `subject_for`."""
+        return self._filled("the text", self.markdown, {**values, _PLACEHOLDERS: placeholders})
 
     def _filled(self, field: str, template: Template, values: Values) -> str:
         try:
@@ -121,11 +129,13 @@ def read_body(file: Path, *, known: Mapping[str, frozenset[str]]) -> Body:
         except TemplateSyntaxError as error:
             raise CampaignError(f"{file}: line {error.lineno + line - 1}: {error.message}") from None
 
+    markdown = _line_ends_kept(match["markdown"])
     return Body(
         file=file,
         subject=compiled("subject", front["subject"], _PLAIN, 2),
         preheader=compiled("preheader", front["preheader"], _PLAIN, 2),
-        markdown=compiled("the text", _line_ends_kept(match["markdown"]), _MARKDOWN, first_line),
+        markdown=compiled("the text", markdown, _MARKDOWN, first_line),
+        takes_placeholders=not captures_output(_MARKDOWN.parse(markdown)),
     )
 
 
@@ -171,15 +181,14 @@ class _Blank(Exception):
     """A value that would leave a blank."""
 
 
-def _gate(in_markdown: bool) -> Callable[[object], str]:
-    def gate(value: object) -> str:
-        if isinstance(value, Markup):
-            return value  # A component, or what Jinja has already put through this gate.
-        text = _in_words(value)
-        # To Jinja, Markup means "already in the language of this template", here Markdown.
-        return Markup(wording.literal(text)) if in_markdown else text
-
-    return gate
+@pass_context
+def _in_markdown(context: Context, value: object) -> Markup:
+    if isinstance(value, Markup):
+        return value  # A component, or what Jinja has already put through here.
+    text = _in_words(value)
+    placeholders: Placeholders | None = context[_PLACEHOLDERS]
+    # To Jinja, Markup means "already in the language of this template", here Markdown.
+    return Markup(placeholders.in_markdown(text) if placeholders else wording.literal(text))
 
 
 def _in_words(value: object) -> str:
@@ -211,7 +220,7 @@ def _environment(*, in_markdown: bool) -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined,
         autoescape=in_markdown,
-        finalize=_gate(in_markdown),
+        finalize=_in_markdown if in_markdown else _in_words,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -9,8 +9,9 @@ from typing import Literal
 from common.campaigns.body import Body, Values
 from common.campaigns.errors import CampaignError
 from common.campaigns.facts import Identity, Meeting, email_values, reminder_values
-from common.campaigns.layout import Layout, Row, scoreboard
+from common.campaigns.layout import Row, scoreboard
 from common.campaigns.manifest import Span
+from common.campaigns.rendering import Mail, Renderer
 from common.campaigns.systems import SystemBook
 from common.campaigns.wording import clean
 from common.domain.cadence import Cadence, Pace
@@ -77,7 +78,7 @@ class Campaign:
     booking: BookingPolicy
     footers: Footers
     systems: SystemBook
-    layout: Layout
+    renderer: Renderer
 
     def cadence(self, pace: Pace) -> Cadence:
         """When the steps are due at this pace. Raises CampaignError when it is too fast to keep their order."""
@@ -138,17 +139,17 @@ class Campaign:
         unsubscribe_url: str,
     ) -> Rendered:
         identification = _identification(identity, unsubscribe_url)
-        written = body.written(values)
+        subject = body.subject_for(values)
         frame = {
-            "subject": written.subject,
-            "preheader": written.preheader,
+            "subject": subject,
+            "preheader": body.preheader_for(values),
             "language": self.language,
             "series": series,
             "reason": reason,
             **identification,
         }
-        html = self.layout.html(written.markdown, rows, frame)
-        return Rendered(written.subject, html, self.layout.text(written.markdown, rows, frame))
+        parts = self.renderer.parts(Mail(body, values, rows, frame))
+        return Rendered(subject, parts.html, parts.text)
 
 
 def _identification(identity: Identity, unsubscribe_url: str) -> dict[str, str]:

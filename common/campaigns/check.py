@@ -28,7 +28,7 @@ def check_mails(campaign: Campaign, file: Path) -> None:
     for kind in samples.PEOPLE:
         rendered = dict(samples.mails(campaign, samples.IDENTITY, kind=kind))
         for mail in rendered.values():
-            _check_identification(mail, campaign.layout.folder)
+            _check_identification(mail, campaign.renderer.layout.folder)
         for segment in Segment:
             subjects = [mail.subject for name, mail in rendered.items() if f".{segment.lower()}." in name]
             for subject in subjects:

@@ -6,22 +6,25 @@ Jinja escapes values for MJML, which is XML; MJML then becomes tables with inlin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import mrml
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from common.campaigns.errors import CampaignError
 from common.campaigns.files import read_text
-from common.campaigns.markdown import blocks, parsed, text
+from common.campaigns.markdown import Block
+from common.campaigns.placeholders import captures_output, printed
 
 GMAIL_CLIPS_BYTES = 102_000
 """Gmail hides what follows, the unsubscribe link included, behind "View entire message"."""
 
-_XML = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+_XML = ImmutableSandboxedEnvironment(
+    undefined=StrictUndefined, autoescape=True, finalize=printed, trim_blocks=True, lstrip_blocks=True
+)
 _PLAIN = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 # Without this a mail fetches a font from another company's server whenever it is opened.
 _RENDER = mrml.RenderOptions(fonts={})
@@ -32,6 +35,8 @@ _MEANINGS = {
     "yellow": "working, with gaps",
     "green": "running well",
 }
+_WRITTEN = frozenset({"html", "label", "href"})
+"""The fields of a `Block` that contain a person's values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,41 +53,72 @@ def scoreboard(counts: Mapping[str, int]) -> list[Row]:
     return [Row(colour, counts[colour], meaning) for colour, meaning in _MEANINGS.items() if counts.get(colour)]
 
 
+def scoreboard_lines(rows: Sequence[Row]) -> str:
+    """The scoreboard in the text part."""
+    return "\n".join(f"- {row.colour.capitalize()}: {printed(row.count)} ({row.meaning})" for row in rows)
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
-    folder: Path
-    mjml: Template
-    plain: Template
+    """`takes_placeholders`: it prints the values of a body as they are, and does nothing else with them."""
 
-    def html(self, markdown: str, rows: list[Row], values: Mapping[str, object]) -> str:
-        """The HTML part. Raises CampaignError."""
-        file = self.folder / "mail.mjml"
-        source = _filled(file, self.mjml, {**values, "blocks": blocks(parsed(markdown)), "scoreboard": rows})
+    folder: Path
+    frame: Template
+    plain: Template
+    takes_placeholders: bool
+
+    def mjml(self, blocks: Sequence[Block], rows: Sequence[Row], values: Mapping[str, object]) -> str:
+        """The source of the HTML part. Raises CampaignError."""
+        return _filled(self.folder / "mail.mjml", self.frame, {**values, "blocks": blocks, "scoreboard": rows})
+
+    def html(self, mjml: str) -> str:
+        """Raises CampaignError."""
         try:
-            html: str = mrml.to_html(source, None, _RENDER).content
+            html: str = mrml.to_html(mjml, None, _RENDER).content
         except Exception as error:  # noqa: BLE001 -- mrml raises nothing narrower
-            raise CampaignError(f"{file}: not MJML: {error}") from None
-        if len(html.encode()) >= GMAIL_CLIPS_BYTES:
-            raise CampaignError(f"{file}: {len(html.encode())} bytes of HTML; Gmail clips at {GMAIL_CLIPS_BYTES}")
+            raise CampaignError(f"{self.folder / 'mail.mjml'}: not MJML: {error}") from None
         return html
 
-    def text(self, markdown: str, rows: list[Row], values: Mapping[str, object]) -> str:
+    def check_size(self, html: str) -> str:
+        """Raises CampaignError when Gmail would clip it."""
+        size = len(html.encode())
+        if size >= GMAIL_CLIPS_BYTES:
+            raise CampaignError(
+                f"{self.folder / 'mail.mjml'}: {size} bytes of HTML; Gmail clips at {GMAIL_CLIPS_BYTES}"
+            )
+        return html
+
+    def text(self, body: str, values: Mapping[str, object]) -> str:
         """The text part. Raises CampaignError."""
-        lines = "\n".join(f"- {row.colour.capitalize()}: {row.count} ({row.meaning})" for row in rows)
-        body = text(parsed(markdown), {"scoreboard": lines})
         return _filled(self.folder / "mail.txt", self.plain, {**values, "body": body}).strip() + "\n"
 
 
 def read_layout(folder: Path) -> Layout:
     """Raises CampaignError."""
-    return Layout(folder, _compiled(folder / "mail.mjml", _XML), _compiled(folder / "mail.txt", _PLAIN))
+    frame, tree = _compiled(folder / "mail.mjml", _XML)
+    plain, _ = _compiled(folder / "mail.txt", _PLAIN)
+    return Layout(folder, frame, plain, _only_prints(tree))
 
 
-def _compiled(file: Path, environment: ImmutableSandboxedEnvironment) -> Template:
+def _compiled(file: Path, environment: ImmutableSandboxedEnvironment) -> tuple[Template, nodes.Template]:
+    source = read_text(file)
     try:
-        return environment.from_string(read_text(file))
+        return environment.from_string(source), environment.parse(source)
     except TemplateSyntaxError as error:
         raise CampaignError(f"{file}: line {error.lineno}: {error.message}") from None
+
+
+def _only_prints(tree: nodes.Template) -> bool:
+    """Whether the blocks are only gone through, and their values only printed."""
+    fields = list(tree.find_all(nodes.Getattr))
+    loops = [loop for loop in tree.find_all(nodes.For) if getattr(loop.iter, "name", "") == "blocks"]
+    names = {"blocks", *(getattr(loop.target, "name", "blocks") for loop in loops)}
+    uses: list[nodes.Node] = [field for field in fields if field.attr in _WRITTEN]
+    uses += [name for name in tree.find_all(nodes.Name) if name.name in names]
+    prints = [node for output in tree.find_all(nodes.Output) for node in output.nodes]
+    around = [node for loop in loops for node in (loop.iter, loop.target)]
+    allowed = {id(node) for node in (*prints, *around, *(field.node for field in fields))}
+    return not captures_output(tree) and all(id(use) in allowed for use in uses)
 
 
 def _filled(file: Path, template: Template, values: Mapping[str, object]) -> str:

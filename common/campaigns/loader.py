@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from common.campaigns.body import Body, read_body
@@ -22,6 +23,7 @@ from common.campaigns.errors import CampaignError
 from common.campaigns.facts import EMAIL_VARIABLES, REMINDER_VARIABLES, Identity, Meeting
 from common.campaigns.layout import read_layout
 from common.campaigns.manifest import Manifest, ReminderEntry, StepEntry, read_manifest, span
+from common.campaigns.rendering import Renderer
 from common.campaigns.systems import read_systems
 from common.domain.segment import Segment
 
@@ -46,7 +48,8 @@ def load_campaign(key: str, *, directory: Path | None = None) -> Campaign:
     folder = home / key
     campaign = _built(key, folder, read_manifest(folder))
     check_times(campaign, folder / "campaign.toml")
-    check_mails(campaign, folder / "emails")
+    # Processes that only check a campaign do not need the memory of skeletons.
+    check_mails(replace(campaign, renderer=campaign.renderer.without_skeletons()), folder / "emails")
     return campaign
 
 
@@ -66,7 +69,7 @@ def _built(key: str, folder: Path, manifest: Manifest) -> Campaign:
         ),
         footers=Footers(manifest.footer.emails, manifest.footer.reminders),
         systems=read_systems(folder),
-        layout=read_layout(folder / "layout"),
+        renderer=Renderer(read_layout(folder / "layout")),
     )
 
 

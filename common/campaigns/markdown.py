@@ -8,8 +8,9 @@ Beyond CommonMark there are three readings: a link alone in its paragraph is the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from markdown_it import MarkdownIt
@@ -17,13 +18,13 @@ from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 from markupsafe import Markup
 
+from common.campaigns.placeholders import dashes
+
 _MARK = "\ue000"
 """Private use: `wording.clean` takes it out of every value, so only a component can carry it."""
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "xhtmlOut": True})
 _SPACES = re.compile(r" {2,}")
-
-
 _EMPTY = Markup()
 
 
@@ -40,6 +41,17 @@ class Block:
 def component(name: str) -> Markup:
     """What stands for a component in the Markdown source."""
     return Markup(f"{_MARK}{name}{_MARK}")
+
+
+@lru_cache(maxsize=1024)
+def address(text: str) -> str:
+    """A link's address as Markdown writes it: other characters than those of an address are percent-encoded."""
+    return _MARKDOWN.normalizeLink(text)
+
+
+def is_address(text: str) -> bool:
+    """Whether `[label](text)` is a link, when the punctuation of `text` is escaped."""
+    return " " not in text and _MARKDOWN.validateLink(address(text))
 
 
 def parsed(source: str) -> list[Token]:
@@ -94,20 +106,22 @@ def _html(tokens: Sequence[Token]) -> Markup:
     return Markup(rendered.strip())  # markdown-it escapes all text
 
 
-def text(tokens: Sequence[Token], components: dict[str, str]) -> str:
+def text(tokens: Sequence[Token], components: Mapping[str, str], underline: Callable[[str], str] = dashes) -> str:
     """The text part: no marks, links as `label: url`. `components` maps their names to their lines."""
-    return "\n\n".join(_paragraphs(SyntaxTreeNode(tokens).children, components))
+    return "\n\n".join(_paragraphs(SyntaxTreeNode(tokens).children, components, underline))
 
 
-def _paragraphs(nodes: Sequence[SyntaxTreeNode], components: dict[str, str]) -> Iterator[str]:
+def _paragraphs(
+    nodes: Sequence[SyntaxTreeNode], components: Mapping[str, str], underline: Callable[[str], str]
+) -> Iterator[str]:
     for node in nodes:
         if node.type in ("bullet_list", "ordered_list"):
-            yield "\n".join(_items(node, components))
+            yield "\n".join(_items(node, components, underline))
         elif node.type == "blockquote":
-            yield _indented("\n\n".join(_paragraphs(node.children, components)), "  ")
+            yield _indented("\n\n".join(_paragraphs(node.children, components, underline)), "  ")
         elif node.type == "heading":
             title = _line(node.children[0].children)
-            yield f"{title}\n{'-' * min(len(title), 40)}"
+            yield f"{title}\n{underline(title)}"
         elif node.type == "hr":
             yield "* * *"
         elif node.type in ("fence", "code_block"):
@@ -117,11 +131,11 @@ def _paragraphs(nodes: Sequence[SyntaxTreeNode], components: dict[str, str]) -> 
             yield components.get(_component_name(inline)) or _line(inline.children)
 
 
-def _items(node: SyntaxTreeNode, components: dict[str, str]) -> Iterator[str]:
+def _items(node: SyntaxTreeNode, components: Mapping[str, str], underline: Callable[[str], str]) -> Iterator[str]:
     first = int(node.attrs.get("start", 1))
     for number, item in enumerate(node.children, first):
         mark = f"{number}. " if node.type == "ordered_list" else "- "
-        inner = _indented("\n".join(_paragraphs(item.children, components)), " " * len(mark))
+        inner = _indented("\n".join(_paragraphs(item.children, components, underline)), " " * len(mark))
         yield mark + inner.lstrip(" ")
 
 

@@ -19,7 +19,15 @@ def clean(value: str) -> str:
     A header can then not be injected, a right-to-left override cannot turn the rest of a sentence around, and what
     only looks filled in is empty. Private-use characters go, because components are marked with one.
     """
-    return " ".join("".join(map(_visible, value)).split())
+    return " ".join(value.translate(_VISIBLE).split())
+
+
+class _Visible(dict[int, str]):
+    """What each character becomes, found out once for each that occurs."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = _visible(chr(code))
+        return self[code]
 
 
 def _visible(character: str) -> str:
@@ -33,6 +41,9 @@ def _visible(character: str) -> str:
 
 def _is_noncharacter(code: int) -> bool:
     return code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
+
+
+_VISIBLE = _Visible()
 
 
 def literal(value: str) -> str:

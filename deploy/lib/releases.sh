@@ -38,14 +38,18 @@ copy_source() { # TARGET
 
 copy_deploy() { # TARGET
   mkdir -p "$1/deploy"
-  tar -C "$source/deploy" -cf - install.sh backup.sh restore.sh watch.sh lib systemd nginx logrotate | tar -C "$1/deploy" -xf -
+  tar -C "$source/deploy" -cf - install.sh backup.sh restore.sh watch.sh lib constraints systemd nginx logrotate | tar -C "$1/deploy" -xf -
 }
 
+# Exactly what deploy/constraints names, each file known by its hash.
 install_packages() { # TARGET
+  local pip=("$1/bin/python" -m pip install --quiet --disable-pip-version-check) pins=$source/deploy/constraints
+  "${pip[@]}" --require-hashes --only-binary :all: --requirement "$pins/installer.txt"
   # With traces: what is added to a release by hand is gone with the next one.
-  "$1/bin/python" -m pip install --quiet --disable-pip-version-check "$1/source[tracing]"
+  "${pip[@]}" --require-hashes --only-binary :all: --requirement "$pins/run.txt"
+  "${pip[@]}" --no-deps --no-build-isolation "$1/source"
   # It declares dependencies older than ours, and runs with ours; jinja2, the one it imports, is there.
-  "$1/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps 'dramatiq-dashboard==0.4.*' ||
+  "${pip[@]}" --require-hashes --no-deps --requirement "$pins/dashboard.txt" ||
     warn "the Dramatiq dashboard cannot be had; the console works without it"
 }
 

@@ -102,8 +102,10 @@ def test_every_process_of_ours_has_the_same_keys() -> None:
 
 
 @every_service
-def test_an_image_is_named_with_its_version(name: str) -> None:
-    assert re.fullmatch(r"\S+:v?\d+\.\d+(\.\d+)?(-alpine)?|\$\{ADVENT_IMAGE:-advent:local\}", SERVICES[name]["image"])
+def test_an_image_of_others_is_pinned_to_its_bytes(name: str) -> None:
+    ours, theirs = r"\$\{ADVENT_IMAGE:-advent:local\}", r"\S+:v?\d+\.\d+\.\d+(-alpine)?@sha256:[0-9a-f]{64}"
+
+    assert re.fullmatch(f"{ours}|{theirs}", SERVICES[name]["image"])
 
 
 def test_the_store_is_in_a_network_without_a_way_out() -> None:

@@ -1,8 +1,9 @@
-"""What GitHub does for us: with few rights, and with actions that move only within a major version."""
+"""What GitHub does for us: with few rights, and with actions that cannot change under their name."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,45 @@ def test_github_understands_what_is_updated() -> None:
     run("check-jsonschema", "--builtin-schema", "vendor.dependabot", GITHUB / "dependabot.yml")
 
 
-@each
-def test_actions_are_pinned_to_a_major_version(file: Path) -> None:
-    used = re.findall(r"uses: (\S+)", file.read_text())
+def test_github_understands_what_it_asks_of_reporters() -> None:
+    forms = sorted((GITHUB / "ISSUE_TEMPLATE").glob("*.yml"))
+    config = [form for form in forms if form.stem == "config"]
 
-    assert [action for action in used if not re.search(r"@v\d+$", action) and not action.startswith("./")] == []
+    run("check-jsonschema", "--builtin-schema", "vendor.github-issue-config", *config)
+    run(
+        "check-jsonschema",
+        "--builtin-schema",
+        "vendor.github-issue-forms",
+        *(form for form in forms if form not in config),
+    )
+
+
+@each
+def test_actions_are_pinned_to_a_commit_and_say_its_version(file: Path) -> None:
+    used = re.findall(r"uses: (.+)", file.read_text())
+
+    assert [
+        action
+        for action in used
+        if not re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", action) and not action.startswith("./")
+    ] == []
+
+
+@each
+def test_an_action_has_one_version_in_all_workflows(file: Path) -> None:
+    everywhere = {action for each in WORKFLOWS for action in re.findall(r"uses: (.+@.+)", each.read_text())}
+
+    for action in re.findall(r"uses: (\S+)@", file.read_text()):
+        assert len([found for found in everywhere if found.startswith(f"{action}@")]) == 1
+
+
+def test_every_python_that_the_package_names_is_tested() -> None:
+    classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
+    named = [
+        found[1] for line in classifiers if (found := re.fullmatch(r"Programming Language :: Python :: (3\.\d+)", line))
+    ]
+
+    assert load(GITHUB / "workflows/test.yml")["jobs"]["suite"]["strategy"]["matrix"]["python"] == named
 
 
 @each

@@ -15,6 +15,6 @@ NOT_READ = {".py", ".pyc"}
 @pytest.mark.parametrize("room", ["actors", "common", "services"])
 def test_every_file_that_is_no_code_is_packaged(room):
     there = {file for file in (ROOT / room).rglob("*") if file.is_file() and file.suffix not in NOT_READ}
-    packaged = {file for pattern in PACKAGING.get(room, []) for file in (ROOT / room).glob(pattern)}
+    packaged = {file for pattern in PACKAGING["*"] + PACKAGING.get(room, []) for file in (ROOT / room).glob(pattern)}
 
     assert {str(file.relative_to(ROOT)) for file in there - packaged if file.name != "README.md"} == set()

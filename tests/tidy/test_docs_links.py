@@ -71,6 +71,14 @@ def test_the_picture_is_small_enough_for_a_first_screen():
     assert picture.stat().st_size < 120_000
 
 
+def test_decisions_are_numbered_in_order_and_dated() -> None:
+    page = (ROOT / "docs/decisions.md").read_text()
+    headings = re.findall(r"^## ", page, re.MULTILINE)
+    lines = re.findall(r"^## .+\n\n\*Decision (\d+) · (\d{4}-\d\d-\d\d)\*\n\n\S", page, re.MULTILINE)
+
+    assert [int(number) for number, _ in lines] == list(range(1, len(headings) + 1))
+
+
 def quoted(page: Path) -> list[str]:
     return re.findall(r"`([^`\n]+)`", page.read_text())
 

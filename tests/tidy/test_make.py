@@ -15,13 +15,14 @@ def checkout(tmp_path):
     """A checkout that is installed already, with an `advent` that only says how it was called."""
     shutil.copy(ROOT / "Makefile", tmp_path)
     (tmp_path / "pyproject.toml").write_text("")
+    shutil.copytree(ROOT / "deploy" / "constraints", tmp_path / "deploy" / "constraints")
     bin = tmp_path / ".venv" / "bin"
     bin.mkdir(parents=True)
     (bin / "python").write_text("#!/bin/sh\n")
     (bin / "advent").write_text('#!/bin/sh\necho "$@ $TESTING_MODE $CAMPAIGN_SPEED"\n')
     for file in bin.iterdir():
         file.chmod(0o755)
-    for stamp in (".runs", ".tests"):
+    for stamp in (".installer", ".runs", ".tests"):
         (tmp_path / ".venv" / stamp).touch()
     return tmp_path
 
@@ -39,7 +40,7 @@ def test_bare_make_lists_every_target(checkout):
 
     listed = make(checkout)
 
-    assert {"up", "test", "check", "golden", "bench", "clean"} <= set(targets)
+    assert {"up", "test", "check", "docs", "golden", "bench", "lock", "clean"} <= set(targets)
     assert [line.split()[1] for line in listed.splitlines()] == targets
 
 

@@ -1,0 +1,106 @@
+"""
+Renders the two parts of a mail, most of them from the skeleton of an earlier one.
+
+Parsing Markdown and MJML costs many times more than putting values into the result. The result of a text with
+placeholders is therefore cached. It is used only after it has given, for one person, the same bytes as that person's
+mail rendered from the beginning; wherever placeholders do not fit, every mail is rendered from the beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from common.campaigns.body import Body, Values
+from common.campaigns.body_skeleton import BodySkeleton, read_skeleton
+from common.campaigns.errors import CampaignError
+from common.campaigns.layout import Layout, Row, scoreboard_lines
+from common.campaigns.markdown import blocks, parsed, text
+from common.campaigns.placeholders import Placeholders, Skeleton, skeleton
+
+_PERSONAL = ("subject", "preheader", "unsubscribe_url")
+"""The values of a layout that differ for every person; the others are part of the skeleton."""
+_SIZE = 256
+"""Skeletons of one layout; about 30 KB each."""
+
+
+class Parts(NamedTuple):
+    html: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One mail before it is laid out: `values` go into its body, `frame` around it."""
+
+    body: Body
+    values: Values
+    rows: Sequence[Row]
+    frame: Mapping[str, str]
+
+
+class Renderer:
+    """Renders mails in one layout."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self._skeletons: dict[tuple[str, str], Skeleton | None] = {}
+
+    def without_skeletons(self) -> Renderer:
+        """One that renders every mail from the beginning: for a check, or as what to compare with."""
+        return Renderer(replace(self.layout, takes_placeholders=False))
+
+    def parts(self, mail: Mail) -> Parts:
+        """Raises CampaignError."""
+        parts = self._from_skeleton(mail) or self.from_the_beginning(mail)
+        self.layout.check_size(parts.html)
+        return parts
+
+    def from_the_beginning(self, mail: Mail) -> Parts:
+        """Raises CampaignError."""
+        tokens = parsed(mail.body.markdown_for(mail.values))
+        html = self.layout.html(self.layout.mjml(blocks(tokens), mail.rows, mail.frame))
+        body = text(tokens, {"scoreboard": scoreboard_lines(mail.rows)})
+        return Parts(html, self.layout.text(body, mail.frame))
+
+    def _from_skeleton(self, mail: Mail) -> Parts | None:
+        if not (self.layout.takes_placeholders and mail.body.takes_placeholders):
+            return None
+        placeholders = Placeholders()
+        markdown = placeholders.without_idle_edges(mail.body.markdown_for(mail.values, placeholders))
+        size = len(placeholders.values)
+        rows = [replace(row, count=placeholders.number(row.count)) for row in mail.rows]
+        body = read_skeleton(markdown, scoreboard_lines(rows), size, size + len(rows))
+        addresses = body.addresses(placeholders.values) if body else None
+        if body is None or addresses is None:
+            return None
+        placeholders.values += addresses
+        frame = dict(mail.frame) | {name: placeholders.text(mail.frame[name]) for name in _PERSONAL}
+        mjml = self.layout.mjml(body.blocks, rows, frame)
+        return self._filled((markdown, mjml), mail, body, placeholders.values)
+
+    def _filled(self, key: tuple[str, str], mail: Mail, body: BodySkeleton, values: Sequence[str]) -> Parts | None:
+        if key not in self._skeletons:
+            return self._compare(key, mail, body, values)
+        html = self._skeletons[key]
+        if html is None or not html.takes(values):
+            return None
+        return Parts(html.filled(values), self.layout.text(body.text.filled(values), mail.frame))
+
+    def _compare(self, key: tuple[str, str], mail: Mail, body: BodySkeleton, values: Sequence[str]) -> Parts:
+        """Cache a skeleton, or that there is none."""
+        parts = self.from_the_beginning(mail)
+        html = self._skeleton(key[1])
+        if html is None or html.takes(values):
+            same = html and parts == Parts(html.filled(values), self.layout.text(body.text.filled(values), mail.frame))
+            if len(self._skeletons) >= _SIZE:
+                self._skeletons.pop(next(iter(self._skeletons)), None)
+            self._skeletons[key] = html if same else None
+        return parts
+
+    def _skeleton(self, mjml: str) -> Skeleton | None:
+        try:
+            return skeleton(self.layout.html(mjml))
+        except CampaignError:
+            return None  # A layout in which a value must be more than text, such as a colour or a length.

@@ -1,0 +1,42 @@
+"""Names of fields as forms write them: `firstName`, `First Name` and `first-name` are `first_name`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+_SEPARATORS = re.compile(r"[\s_\-.]+")
+
+
+def field_key(name: str) -> str:
+    """The same for all spellings of one name: without case, spaces, dashes, dots and underscores."""
+    return _SEPARATORS.sub("", name).casefold()
+
+
+def renamed(given: Mapping[str, Any], known: Collection[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """
+    The fields under their known names, and which names were read as which: `{"firstName": "first_name"}`.
+
+    A field under its exact name wins; of several near names the first that has a value does, and the others are
+    dropped: they said the same thing.
+    """
+    by_key = {field_key(name): name for name in known}
+    exact = {name: value for name, value in given.items() if name in known and value is not None}
+    result = {name: value for name, value in given.items() if name in known}
+    read_as: dict[str, str] = {}
+    for name, value, target in _near(given, known, by_key):
+        read_as[name] = target
+        if target not in exact and value is not None:
+            exact[target] = result[target] = value
+    result |= {name: value for name, value in given.items() if name not in known and name not in read_as}
+    return result, read_as
+
+
+def _near(
+    given: Mapping[str, Any], known: Collection[str], by_key: Mapping[str, str]
+) -> Iterator[tuple[str, Any, str]]:
+    for name, value in given.items():
+        target = by_key.get(field_key(name))
+        if name not in known and target is not None:
+            yield name, value, target

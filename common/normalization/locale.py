@@ -1,0 +1,51 @@
+"""Languages as browsers and operating systems name them."""
+
+from __future__ import annotations
+
+import re
+
+from common.normalization.text import visible
+
+_TAG = re.compile(r"(?P<language>[a-z]{2,3})(?:-[a-z0-9]{2,8}){0,4}", re.IGNORECASE)
+_NOTHING = frozenset({"c", "posix", "undefined", "null", "none", "nan", "und", "mul", "zxx"})
+CHARACTERS_MAX = 200
+
+
+def read_locale(value: object) -> str | None:
+    """
+    The first usable language tag of a browser's list: `fr-CA,fr;q=0.9` → `fr-CA`, `en_US.UTF-8` → `en-US`.
+
+    A list is ordered by its weights, and by place where they are equal. A JSON array of tags is read as such a list.
+    None when nothing in it names a language: `*`, `C`, `undefined`.
+    """
+    if isinstance(value, list):
+        value = ",".join(part for part in value if isinstance(part, str))
+    if not isinstance(value, str):
+        return None
+    weighted = [_weighted(part) for part in visible(value)[:CHARACTERS_MAX].split(",")]
+    ordered = sorted((pair for pair in weighted if pair[0] > 0), key=lambda pair: -pair[0])
+    return next((tag for _, text in ordered if (tag := _tag(text)) is not None), None)
+
+
+def _weighted(part: str) -> tuple[float, str]:
+    tag, _, parameters = part.partition(";")
+    name, _, weight = parameters.strip().partition("=")
+    try:
+        return (float(weight), tag) if name.strip() == "q" else (1.0, tag)
+    except ValueError:
+        return 1.0, tag
+
+
+def _tag(text: str) -> str | None:
+    plain = re.split(r"[.@]", text.strip())[0].replace("_", "-")
+    if _TAG.fullmatch(plain) is None or plain.casefold() in _NOTHING:
+        return None
+    language, *rest = plain.split("-")
+    return "-".join([language.lower(), *(_subtag(one) for one in rest)])
+
+
+def _subtag(text: str) -> str:
+    """A region in upper case, a script with a capital, anything else in lower case (RFC 5646 §2.1.1)."""
+    if len(text) == 2:
+        return text.upper()
+    return text.capitalize() if len(text) == 4 and text.isalpha() else text.lower()

@@ -1,0 +1,115 @@
+"""Text from outside: invisible characters out, and free text that must not reach a mail, a subject or a title."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+NAME_CHARACTERS_MAX = 40
+NAME_WORDS_MAX = 5
+
+_DOTS = {0x3002: ".", 0x00B7: ".", 0x2024: "."}
+"""Characters that are read as the dot of a domain (UTS 46) or look like one."""
+
+_SPACES = re.compile(r"\s+")
+
+_PLACEHOLDERS = frozenset(
+    [
+        "null",
+        "undefined",
+        "none",
+        "n/a",
+        "unknown",
+        "nameless",
+        "noname",
+        "anonymous",
+        "name",
+        "firstname",
+        "fname",
+        "yourname",
+        "businessname",
+        "companyname",
+        "company",
+        "business",
+        "string",
+        "object",
+    ]
+)
+"""What forms send for nothing. *Nan*, *Nil* and *Na* are names that people have, and stay."""
+_MERGE_FIELD = re.compile(r"\{\{|\}\}|\{%|%\}|\$\{|<%|%%|\*\||\|\*|^[\[<{%].*[\]>}%]$|\[object ")
+"""The marks of template languages, and a text that stands as a whole in brackets, such as `[First Name]`."""
+
+_LINK = re.compile(r"[a-z][a-z0-9+.-]*://|\bwww\.|\bmailto:|\]\(|<\s*/?\s*[a-z!]", re.IGNORECASE)
+_DOMAIN = re.compile(r"[^\W_][\w-]*\.(?:[^\W\d_]{2,}|xn--[\w-]+)(?![\w.]*\.\s)")
+_SPACED_DOMAIN = re.compile(
+    r"[^\W_][\w-]+\s*(?:\[\.\]|\(\.\)|\s\.|\.\s|\s*\(?\[?\bdot\b\]?\)?)\s*"
+    r"(?:com|net|org|info|biz|io|co|ca|ru|cn|xyz|top|click|shop|link|site)\b",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"\S@\S|\s(?:\(at\)|\[at\])\s", re.IGNORECASE)
+_PHONE = re.compile(r"(?:\d[\s().+/-]*){7,}")
+
+
+def visible(text: str) -> str:
+    """
+    One line without invisible characters: zero-width, soft hyphen, byte order mark, bidirectional marks, half pairs.
+
+    White space of any kind (no-break, line break, tab) and control characters become one space; the ends are trimmed.
+    """
+    return _SPACES.sub(" ", "".join(map(_shown, text))).strip()
+
+
+def without_invisible(text: str) -> str:
+    """
+    For text that holds no white space, such as an e-mail address: invisible characters and no-break spaces are removed.
+
+    Ordinary white space inside stays: two words are no address, and must not become one.
+    """
+    return "".join(_shown(one) if one.isspace() and one in " \t\r\n" else _shown(one).strip() for one in text).strip()
+
+
+def _shown(character: str) -> str:
+    category = unicodedata.category(character)
+    if category in ("Zs", "Zl", "Zp", "Cc"):
+        return " "
+    return "" if category in ("Cf", "Cs", "Co", "Cn") else character
+
+
+def unusable(text: str) -> str | None:
+    """
+    Why this free text must not be shown to a recipient, or None when it may.
+
+    Links, domains, e-mail addresses and phone numbers would make our mail the carrier of somebody else's message;
+    placeholders are what a form sends when nothing was filled in.
+    """
+    plain = unicodedata.normalize("NFKC", visible(text)).translate(_DOTS)
+    if _LINK.search(plain):
+        return "a link"
+    if not any(character.isalnum() for character in plain) or _is_placeholder(plain):
+        return "a placeholder"
+    if _ADDRESS.search(plain):
+        return "an e-mail address"
+    if _DOMAIN.search(plain) or _SPACED_DOMAIN.search(plain):
+        return "a domain"
+    if _PHONE.search(plain):
+        return "a phone number"
+    return None
+
+
+def unusable_name(text: str) -> str | None:
+    """As `unusable`, for a first name: also what is too long to be one, or has no letter."""
+    if reason := unusable(text):
+        return reason
+    plain = visible(text)
+    if not any(character.isalpha() for character in plain):
+        return "a placeholder"
+    if len(plain) > NAME_CHARACTERS_MAX:
+        return f"more than {NAME_CHARACTERS_MAX} characters"
+    if len(plain.split()) > NAME_WORDS_MAX:
+        return f"more than {NAME_WORDS_MAX} words"
+    return None
+
+
+def _is_placeholder(plain: str) -> bool:
+    letters = re.sub(r"[\s_.-]+", "", plain)
+    return letters == "NaN" or letters.casefold() in _PLACEHOLDERS or _MERGE_FIELD.search(plain) is not None

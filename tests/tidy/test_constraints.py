@@ -1,0 +1,110 @@
+"""Every installation of a commit gets the versions that its tests ran with: deploy/constraints and pyproject agree."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.tidy.house import ROOT
+
+PINS = ROOT / "deploy" / "constraints"
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT, GROUPS = PYPROJECT["project"], PYPROJECT["dependency-groups"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+ASKED = {
+    "run": PROJECT["dependencies"] + EXTRAS["tracing"],
+    "dev": PROJECT["dependencies"] + EXTRAS["tracing"] + EXTRAS["dev"],
+    **GROUPS,
+}
+"""What each file has to satisfy, by the file's name."""
+
+each_file = pytest.mark.parametrize("name", ASKED)
+
+CURE = "cure: make lock"
+
+
+def pinned(name: str) -> dict[str, set[str]]:
+    """Versions by package; more than one where they differ by Python."""
+    found: dict[str, set[str]] = {}
+    for package, version in re.findall(r"^([\w.-]+)==([^\s;]+)", (PINS / f"{name}.txt").read_text(), re.MULTILINE):
+        found.setdefault(canonicalize_name(package), set()).add(version)
+    return found
+
+
+def test_there_is_a_file_for_all_that_is_installed_and_no_other() -> None:
+    assert {file.stem for file in PINS.iterdir()} == set(ASKED), CURE
+
+
+@each_file
+def test_what_is_pinned_is_what_pyproject_allows(name: str) -> None:
+    pins = pinned(name)
+
+    outside = {
+        f"{asked} is pinned to {version}"
+        for asked in map(Requirement, ASKED[name])
+        for version in pins.get(canonicalize_name(asked.name), {"nothing"})
+        if version == "nothing" or not asked.specifier.contains(version, prereleases=True)
+    }
+    assert outside == set(), CURE
+
+
+@each_file
+def test_nothing_is_pinned_that_pyproject_no_longer_asks_for(name: str) -> None:
+    text = (PINS / f"{name}.txt").read_text()
+    direct = {package for package, via in _reasons(text) if "advent (pyproject.toml" in via}
+
+    assert direct == {canonicalize_name(Requirement(asked).name) for asked in ASKED[name]}, CURE
+
+
+@each_file
+def test_every_file_is_known_by_its_hash(name: str) -> None:
+    text = (PINS / f"{name}.txt").read_text()
+    entries = re.findall(r"^[\w.-]+==.*(?:\n    --hash=sha256:[0-9a-f]{64}.*)*", text, re.MULTILINE)
+
+    assert entries
+    assert [entry.splitlines()[0] for entry in entries if "--hash=sha256:" not in entry] == []
+
+
+@each_file
+def test_no_package_host_is_named(name: str) -> None:
+    assert re.findall(r"://|^-", (PINS / f"{name}.txt").read_text(), re.MULTILINE) == []
+
+
+@each_file
+def test_a_package_has_one_version_in_all_files(name: str) -> None:
+    """What runs is what the tests ran with, and no tool brings another version of what is there already."""
+    tested = pinned("dev")
+
+    assert {package: found for package, found in pinned(name).items() if found != tested.get(package, found)} == {}
+
+
+INSTALLS = re.compile(r"pip .*\binstall |\$\(PIP\) |\$\(PINNED\) |\"\$\{pip\[@\]\}\" ")
+FROM_OURSELVES = ("--no-deps --no-build-isolation", "--no-deps dist/*.whl", "--no-index")
+
+
+@pytest.mark.parametrize(
+    ("place", "installations"), [("Makefile", 6), ("Dockerfile", 4), ("deploy/lib/releases.sh", 5)]
+)
+def test_only_files_with_a_known_hash_are_installed(place: str, installations: int) -> None:
+    """Advent itself has none, and is built without asking an index for anything."""
+    commands = [command for command in _commands(ROOT / place) if INSTALLS.search(command)]
+
+    assert len(commands) == installations
+    allowed = ("--require-hashes", "$(PINNED)", *FROM_OURSELVES)
+    assert [command for command in commands if not any(words in command for words in allowed)] == []
+
+
+def _commands(file: Path) -> list[str]:
+    text = re.sub(r"^\s*#.*\n|^\w+ :=.*\n|^ *local .*\n", "", file.read_text(), flags=re.MULTILINE)
+    return re.split(r"\n|&&", re.sub(r"\\\n|\|\|\n", " ", text))
+
+
+def _reasons(text: str) -> list[tuple[str, str]]:
+    found = re.findall(r"^([\w.-]+)==[^#]*    # via (.*)$", text, re.MULTILINE)
+    return [(canonicalize_name(package), via) for package, via in found]
