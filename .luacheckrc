@@ -1,17 +1,9 @@
--- The scripts that a Redis or Valkey runs: one text is composed from several files (common/store/lua.py).
-std = {
-  read_globals = {
-    'KEYS', 'ARGV', 'redis', 'cjson',
-    'assert', 'error', 'ipairs', 'math', 'next', 'pairs', 'pcall', 'select', 'string', 'table', 'tonumber', 'tostring',
-    'type', 'unpack',
-    -- made from Python: keys and constants
-    'queue_keys', 'limits', 'job',
-    -- libraries
-    'queue',
-  },
+-- Lua as Redis 6.2 and later embed it: 5.1, a few libraries, and what each script is given.
+std = 'lua51'
+max_line_length = 128
+read_globals = {'redis', 'cjson', 'KEYS', 'ARGV'}
+
+-- `common/store/lua.py` puts keys, limits, and the libraries that it uses before each of these.
+files['common/queue/lua'] = {
+  read_globals = {'queue_keys', 'limits', 'job', 'queue'},
 }
-max_line_length = 120
-allow_defined_top = false
--- A library's own name is local to its file, and hides the global one.
-ignore = {'431/queue'}
-include_files = {'common/**/*.lua'}
