@@ -36,8 +36,8 @@ def _show(found: Figures) -> None:
     metrics.SUPPRESSED.set(found.suppressed)
     metrics.MIRROR_BEHIND.set(found.behind)
     metrics.MIRROR_LAG_SECONDS.set(found.mirror_lag_ms / 1000)
-    for promise, kept in found.safe.items():
-        metrics.STORE_SAFE.labels(promise).set(int(kept))
+    for setting, is_set in found.safe.items():
+        metrics.STORE_DURABILITY.labels(setting).set(int(is_set))
     for status, number in found.people.items():
         metrics.ENROLLMENTS.labels(status).set(number)
     for provider in PROVIDERS:

@@ -11,7 +11,8 @@ import redis.asyncio
 from common.ledger import keys
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import EVERYBODY
-from common.ledger.views import QUEUES, SILENT_MS
+from common.ledger.views import QUEUES
+from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS
 
 PROVIDERS = ("resend", "notion", "calcom")
 STATUSES = ("accepted", "active", "completed", "exited")
@@ -34,7 +35,7 @@ class Figures:
     """
     The store at one instant. Durations in ms.
 
-    `safe`: promise → kept, see `metrics.STORE_SAFE`. `circuits`: provider in trouble → for how long. `people`: by
+    `safe`: promise → kept, see `metrics.STORE_DURABILITY`. `circuits`: provider in trouble → for how long. `people`: by
     status.
     """
 
@@ -75,7 +76,7 @@ async def read_figures(ledger: Ledger) -> Figures:
     pipe.hlen(keys.SUPPRESSED)
     pipe.zcard(keys.CHANGED)
     pipe.zrange(keys.CHANGED, 0, 0, withscores=True)
-    pipe.zcount(keys.HEARTBEATS, now_ms - SILENT_MS, "+inf")
+    pipe.zcount(keys.HEARTBEATS, now_ms - HEARTBEAT_TIMEOUT_MS, "+inf")
     for provider in PROVIDERS:
         pipe.hmget(keys.circuit(provider), "until", "since")
     pipe.hexists(keys.PAUSES, EVERYBODY)

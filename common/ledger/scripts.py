@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 import redis.asyncio
 from redis.exceptions import NoScriptError
 
+from common.queue.lua_broker import CRASHES_MAX, HEARTBEAT_TIMEOUT_MS
+from common.store.lua import table_of
 from common.store.retry import OutageLog, until_answered_async
 
 T = TypeVar("T")
@@ -28,6 +30,9 @@ GATHERED_MAX = 256
 
 TAKE_MANY = frozenset({"accept"})
 """Scripts that take the keys and arguments of any number of calls, one after the other, and give a list of answers."""
+
+
+_LIMITS = table_of("limits", {"heartbeat_timeout_ms": HEARTBEAT_TIMEOUT_MS, "crashes_max": CRASHES_MAX})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ class Script:
 def load(name: str) -> Script:
     """A script by its file name, behind the functions that all share (`lib.lua`)."""
     folder = files("common.ledger") / "scripts"
-    text = (folder / "lib.lua").read_text() + "\n" + (folder / f"{name}.lua").read_text()
+    text = _LIMITS + (folder / "lib.lua").read_text() + "\n" + (folder / f"{name}.lua").read_text()
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 

@@ -15,10 +15,9 @@ from common.ledger import booking_views, feedback, keys
 from common.ledger.answers import Counts, DeadLetter
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import EVERYBODY
+from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS
 
 HOUR_MS = 3_600_000
-SILENT_MS = 4_000
-"""A worker that was silent for longer has died or stands still (`lib.lua`)."""
 QUEUES = ("classify", "send", "bookings", "notion_sync", "announce", "reconcile_bookings", "replay")
 
 
@@ -43,7 +42,7 @@ async def counts(ledger: Ledger, *, now_ms: int) -> Counts:
     pipe.hlen(keys.SUPPRESSED)
     pipe.zcard(keys.CHANGED)
     pipe.zrange(keys.CHANGED, 0, 0, withscores=True)
-    pipe.zcount(keys.HEARTBEATS, now_ms - SILENT_MS, "+inf")
+    pipe.zcount(keys.HEARTBEATS, now_ms - HEARTBEAT_TIMEOUT_MS, "+inf")
     for provider in ("resend", "notion", "calcom"):
         pipe.hgetall(keys.circuit(provider))
     pipe.hget(keys.PAUSES, EVERYBODY)

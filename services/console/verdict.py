@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from common.providers.matrix import cure_of
+from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS
 from services.console.evidence import Known
 from services.console.queries import QueueSeen, Seen
 from services.console.words import count, span
@@ -15,8 +16,6 @@ LATE_MS = 60_000
 """A job that is due is begun within milliseconds; this much later something holds it up."""
 BEHIND_MS = 30 * 60_000
 """Notion follows at its own rate; a person who is not shown for longer is a reason to look."""
-SILENT_MS = 4_000
-"""A worker unheard for longer is dead, as the scripts have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ def verdict(known: Known, *, now_ms: int) -> Decision:
 
 def alive(seen: Seen) -> int:
     """Workers that gave a sign of life just before this look."""
-    return sum(worker.silent_ms <= SILENT_MS for worker in seen.workers)
+    return sum(worker.silent_ms <= HEARTBEAT_TIMEOUT_MS for worker in seen.workers)
 
 
 def _unknown(known: Known, now_ms: int) -> Decision:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import redis.asyncio
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, generate_latest
 
 from actors.upkeep.gauges import refresh
 from common.ledger import keys
 from common.ledger.figures import read_figures
 from common.ledger.ledger import Ledger
+from common.observability import metrics
 from common.store.clients import connect_async
 
 MINUTE_MS = 60_000
@@ -92,3 +93,17 @@ async def test_a_store_that_is_away_costs_a_scrape_nothing_but_its_gauges(ledger
 
 def _gauge(name: str, **labels: str) -> float | None:
     return REGISTRY.get_sample_value(name, labels)
+
+
+def test_a_dashboard_of_the_release_before_finds_the_names_it_knows() -> None:
+    metrics.DELIVERIES.labels("accepted", "").inc()
+    new = REGISTRY.get_sample_value("advent_deliveries_finished_total", {"status": "accepted", "reason": ""})
+
+    old = REGISTRY.get_sample_value("advent_deliveries_total", {"fate": "accepted", "reason": ""})
+
+    assert new is not None
+    assert new == old
+
+
+def test_an_old_name_says_in_its_help_what_to_use() -> None:
+    assert "# HELP advent_takeovers_total Deprecated, use advent_rescued_messages" in generate_latest().decode()

@@ -96,8 +96,8 @@ local not_before = tonumber(open[4] or due_ms)
 -- Each death is counted once, however often the delivery has to wait before somebody goes on with it.
 local lost = not again and holder and holder ~= '' and holder ~= open[9]
 if lost then redis.call('HSET', delivery, 'gone', holder) end
-if lost and redis.call('HINCRBY', delivery, 'lost', 1) >= LOST_MAX then
-  reason = 'killed its worker ' .. LOST_MAX .. ' times'
+if lost and redis.call('HINCRBY', delivery, 'lost', 1) >= limits.crashes_max then
+  reason = 'killed its worker ' .. limits.crashes_max .. ' times'
   if open[5] == '1' or open[6] == '1' then
     redis.call('HSET', delivery, 'doubt', 1)
     reason = reason .. '; it may have been accepted all the same'

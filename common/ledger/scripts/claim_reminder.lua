@@ -50,8 +50,8 @@ end
 
 local lost = not again and holder and holder ~= '' and holder ~= open[7]
 if lost then redis.call('HSET', delivery, 'gone', holder) end
-if lost and redis.call('HINCRBY', delivery, 'lost', 1) >= LOST_MAX then
-  reason = 'killed its worker ' .. LOST_MAX .. ' times'
+if lost and redis.call('HINCRBY', delivery, 'lost', 1) >= limits.crashes_max then
+  reason = 'killed its worker ' .. limits.crashes_max .. ' times'
   if open[4] == '1' or open[5] == '1' then
     redis.call('HSET', delivery, 'doubt', 1)
     reason = reason .. '; it may have been accepted all the same'

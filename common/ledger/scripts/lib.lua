@@ -9,8 +9,6 @@ local CAMPAIGN, EMAIL, ASSESSED, SEGMENT, STATUS, ANCHOR = 'c', 'e', 't', 'sg', 
 local NEXT, DUE, LAST, REV, SHOWN = 'n', 'd', 'l', 'r', 'v'
 
 local HEARTBEATS = P .. 'queue:__heartbeats__'
--- A worker renews its heartbeat each second; one that was silent for longer than this has died or stands still.
-local SILENT_MS = 4000
 
 local function delayed(queue)
   return P .. 'queue:' .. queue .. '.DQ'
@@ -46,7 +44,7 @@ local function alive(worker)
   local beat = redis.call('ZSCORE', HEARTBEATS, worker)
   if not beat then return false end
   local time = redis.call('TIME')
-  return tonumber(beat) + SILENT_MS > time[1] * 1000 + math.floor(time[2] / 1000)
+  return tonumber(beat) + limits.heartbeat_timeout_ms > time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
 -- The person looks different from now on: Notion shall show it. One pump works off all changes, a moment later, so that
@@ -130,12 +128,9 @@ local function told_in_hand(delivery)
   return string.match(redis.call('HGET', delivery, 'told') or '', '^(%S+) (.*)$')
 end
 
--- A mail that kills its workers is set aside.
-local LOST_MAX = 3
-
 -- Would one more death of whoever has it in hand be its last?
 local function is_last_death(delivery)
-  return tonumber(redis.call('HGET', delivery, 'lost') or 0) + 1 >= LOST_MAX
+  return tonumber(redis.call('HGET', delivery, 'lost') or 0) + 1 >= limits.crashes_max
 end
 
 -- One fate and one reason for one step. sent_ms is 0 for what the provider never accepted.

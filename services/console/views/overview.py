@@ -9,11 +9,12 @@ from aiohttp import web
 from common.clock import iso
 from common.domain.delivery import DeliveryStatus
 from common.ledger.answers import Counts, DeadLetter
+from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS
 from services.console.desk import DESK, Desk
 from services.console.evidence import Known
 from services.console.queries import Seen
 from services.console.replies import page
-from services.console.verdict import SILENT_MS, verdict
+from services.console.verdict import verdict
 from services.console.views import letters
 
 
@@ -31,7 +32,7 @@ async def show(request: web.Request) -> web.Response:
         sent=_sent(seen.counts) if seen else 0,
         letters=letters.shown(seen.letters, campaign=desk.ledger.campaign, now_ms=now_ms) if seen else [],
         rates=_rates(desk),
-        silent_ms=SILENT_MS,
+        silent_ms=HEARTBEAT_TIMEOUT_MS,
         said=letters.said(request),
         here="/",
     )
