@@ -74,7 +74,7 @@ def _folder_is_there() -> bool:
 
 def of_provider(failure: Failure, settings: Settings) -> str:
     """Which provider did not do it, and why; where it cannot be reached, where it was looked for and what to set."""
-    from common.providers.matrix import cure_of
+    from common.providers.cures import cure_of
 
     if failure.provider not in _PROVIDERS:
         # What we found out ourselves is a whole line already: a column that is not there.

@@ -81,7 +81,7 @@ def _line(number: int, one: str, several: str) -> tuple[int, str]:
 
 def _circuit(provider: str, circuit: dict[str, str]) -> dict[str, Any]:
     """Why everybody waits for a provider, since when, when it is asked next, and a cure if there is one."""
-    from common.providers.matrix import cure_of
+    from common.providers.cures import cure_of
 
     reason = circuit.get("reason", "")
     return {

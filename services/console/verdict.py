@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from common.providers.matrix import cure_of
+from common.providers.cures import cure_of
 from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS
 from services.console.evidence import Known
 from services.console.queries import QueueSeen, Seen

@@ -22,11 +22,8 @@ from common.providers.http import retry_after_ms, status_failure
 LIMIT_WAIT_MS = 60_000
 KEY_CURE = "set a valid CALCOM_API_KEY"
 ADDRESS_CURE = "this is not version 2 of Cal.com's API: check CALCOM_API_URL"
-
-
-def cure_of_calcom(code: str) -> str:
-    """What a person can do about it; "" when it may just pass."""
-    return {"http_401": KEY_CURE, "http_403": KEY_CURE, "http_404": ADDRESS_CURE}.get(code, "")
+CURES = {"http_401": KEY_CURE, "http_403": KEY_CURE, "http_404": ADDRESS_CURE}
+"""By code."""
 
 
 def failure_of(status: int, headers: Mapping[str, str]) -> Failure:

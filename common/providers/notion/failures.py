@@ -24,7 +24,23 @@ from notion_client.errors import HTTPResponseError, RequestTimeoutError
 from common.errors import Failure, Misconfigured, Transient
 from common.providers.http import status_failure, transport_failure, unanswered
 
-_CURES = {
+_COLUMN = "`advent check` names the column"
+CURES = {
+    "invalid_json": _COLUMN,
+    "invalid_request_url": _COLUMN,
+    "invalid_request": _COLUMN,
+    "missing_version": _COLUMN,
+    "validation_error": _COLUMN,
+    "unauthorized": "set a valid NOTION_TOKEN",
+    "restricted_resource": "let the integration write, check the block limit",
+    "object_not_found": "share the database, `advent check` names it",
+    "public_api_request_blocked": "ask Notion why",
+    "http_301": "correct NOTION_BASE_URL",
+    "unsupported_protocol": "correct NOTION_BASE_URL",
+}
+"""By code."""
+
+_DETAILS = {
     401: "NOTION_TOKEN is not valid: create a new one at notion.so/my-integrations",
     403: "the integration may not do this: let it read, insert and update, and check the workspace's block limit",
 }
@@ -53,8 +69,8 @@ def failure_of(error: HTTPResponseError, *, reading: bool, cure: str = "") -> Fa
     detail = str(body.get("message") or "")
     if error.status == 404 and cure:
         return Misconfigured("object_not_found", cure, status=404)
-    if error.status in _CURES:
-        return Misconfigured(_name(code, error.status), f"{_CURES[error.status]} ({detail})", status=error.status)
+    if error.status in _DETAILS:
+        return Misconfigured(_name(code, error.status), f"{_DETAILS[error.status]} ({detail})", status=error.status)
     if error.status == 409:
         return Transient(_name(code, 409), detail, status=409)
     if error.status == 429 and more.get("rate_limit_reason") == "public_api_request_blocked":

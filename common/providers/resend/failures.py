@@ -29,6 +29,37 @@ HOUR_MS = 3_600_000
 MONTHLY_QUOTA_MS = 6 * HOUR_MS
 _QUOTA_LEAST_MS = 60_000
 
+_KEY = "set a valid RESEND_API_KEY"
+_QUOTA = "raise the plan, or wait: it is asked again"
+_FIELD = "correct the field and replay"
+_ADDRESS = "correct RESEND_API_URL"
+CURES = {
+    "invalid_idempotency_key": _FIELD,
+    "validation_error": _FIELD,
+    "missing_api_key": _KEY,
+    "restricted_api_key": _KEY,
+    "invalid_api_key": _KEY,
+    "validation_error (403)": "verify the domain at Resend, or correct EMAIL_FROM",
+    "validation_error (422)": "correct EMAIL_FROM",
+    "not_found": _FIELD,
+    "method_not_allowed": _FIELD,
+    "invalid_idempotent_request": "`advent dead list` says what to compare",
+    "invalid_attachment": _FIELD,
+    "invalid_access": _FIELD,
+    "invalid_parameter": _FIELD,
+    "invalid_region": _FIELD,
+    "invalid_from_address": "correct EMAIL_FROM",
+    "missing_required_field": _FIELD,
+    "daily_quota_exceeded": _QUOTA,
+    "monthly_quota_exceeded": _QUOTA,
+    "security_error": "ask Resend's support",
+    "http_403": "a proxy is in the way",
+    "http_404": _ADDRESS,
+    "http_302": _ADDRESS,
+    "unsupported_protocol": _ADDRESS,
+}
+"""By code, or by code and status."""
+
 _PERMANENT = frozenset({"invalid_idempotent_request", "invalid_idempotency_key", "security_error"})
 _NOT_RESEND = "application_error"
 """What the SDK calls an answer that is not JSON; Resend itself uses the name with status 500 only."""
