@@ -18,7 +18,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `w:<digest of kind:id>` | STRING | the answer that a webhook id was given, or the event it was given to | 45 days, then rubbish |
 | `suppressed` | HASH | mark of an address → `reason ms`, ` forgotten` behind it when nothing else may be kept | for ever; the mark does not name the person |
 | `forgotten` | SET | bookings of people who were forgotten: nothing is kept of them again | for ever; names nobody |
-| `secret_key` | STRING | a fingerprint of the SECRET_KEY that those marks are made with, see `common/store/secret_key.py` | for ever |
+| `secret_key` | STRING | a fingerprint of the SECRET_KEY that those marks are made with, see `common/store/identity.py` | for ever |
 | `format` | STRING | as which all this is written, see `common/store/format.py` | for ever |
 | `outdated_marks` | STRING | how many of `suppressed` were made with an earlier SECRET_KEY and match nobody | for ever |
 | `changed` | ZSET | enrollment, or contact without one → instant of the change that Notion does not show yet, ms | until mirrored |
@@ -53,11 +53,12 @@ from base64 import urlsafe_b64encode
 from hashlib import blake2b
 
 from common.queue.layout import NAMESPACE
-from common.store.format import KEY as FORMAT  # noqa: F401 -- listed below, defined there
-from common.store.identity import SECRET_KEY as SECRET_KEY
+from common.store import format as store_format
+from common.store import identity
 
 PREFIX = "{advent}:"
 
+FORMAT, SECRET_KEY = store_format.KEY, identity.SECRET_KEY
 ENROLLED = PREFIX + "enrolled"
 OPEN = PREFIX + "open"
 DEAD = PREFIX + "dead"

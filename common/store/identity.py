@@ -17,7 +17,7 @@ from common.domain.suppression import key_fingerprint
 from common.settings.settings import Settings, SettingsError
 from common.store.clients import connect
 from common.store.errors import REFUSALS, STORE_ERRORS, refusal
-from common.store.format import problem_with_format
+from common.store.format import format_problem
 
 SECRET_KEY: Final = "{advent}:secret_key"
 """STRING: the fingerprint."""
@@ -72,6 +72,6 @@ async def secret_key_differs(client: redis.asyncio.Redis, secret_key: str) -> bo
 
 def _problem_with(client: redis.Redis, secret: str) -> str | None:
     try:
-        return problem_with_format(client) or (None if secret_key_matches(client, secret) else SECRET_KEY_MISMATCH)
+        return format_problem(client) or (None if secret_key_matches(client, secret) else SECRET_KEY_MISMATCH)
     except REFUSALS as error:
         return refusal(error)

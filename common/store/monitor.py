@@ -9,7 +9,7 @@ import redis.asyncio
 from common.observability.logs import get_logger
 from common.store.durability import store_warnings_async
 from common.store.errors import STORE_ERRORS
-from common.store.format import problem_with_format_async
+from common.store.format import format_problem_async
 from common.store.identity import SECRET_KEY_MISMATCH, secret_key_matches_async
 
 INTERVAL_S = 60
@@ -48,7 +48,7 @@ class StoreMonitor:
             found = await store_warnings_async(self._client)
             if self._secret_key and not await secret_key_matches_async(self._client, self._secret_key):
                 found.append(SECRET_KEY_MISMATCH)
-            if problem := await problem_with_format_async(self._client):
+            if problem := await format_problem_async(self._client):
                 found.append(problem)
         except STORE_ERRORS:
             return False
