@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from common.settings.settings import Settings, load_settings
+from common.settings.load import load_settings
+from common.settings.settings import Settings
 
 if TYPE_CHECKING:
     from common.ledger.ledger import Ledger
@@ -36,27 +37,27 @@ def settings_given(*, plans: bool = False, own: tuple[str, ...] = ()) -> Setting
 
 def settings_here(*, own: tuple[str, ...] = ()) -> Settings:
     """Likewise, with the sandbox where no provider is real, and with the secrets kept in DATA_DIR."""
-    from common.settings.generated_secrets import with_made_secrets
+    from common.settings.generated_secrets import with_generated_secrets
     from services.supervisor.sandboxed import with_sandbox
 
-    return with_sandbox(with_made_secrets(settings_given(own=own)))
+    return with_sandbox(with_generated_secrets(settings_given(own=own)))
 
 
 def settings_as_they_are() -> Settings:
     """Likewise, for a command that speaks to what runs here: secrets that nobody has made yet stay unset."""
-    from common.settings.generated_secrets import with_kept_secrets
+    from common.settings.generated_secrets import with_saved_secrets
     from services.supervisor.sandboxed import with_sandbox
 
-    return with_sandbox(with_kept_secrets(settings_given()))
+    return with_sandbox(with_saved_secrets(settings_given()))
 
 
 def settings_with_store(*, plans: bool = False, own: tuple[str, ...] = ()) -> Settings:
     """Likewise, with a data store: REDIS_URL or that of a running `advent up`. Raises StoreError when there is none."""
-    from common.settings.generated_secrets import with_made_secrets
+    from common.settings.generated_secrets import with_generated_secrets
     from services.supervisor.house import attached
     from services.supervisor.sandboxed import with_sandbox
 
-    return with_sandbox(with_made_secrets(attached(settings_given(plans=plans, own=own))))
+    return with_sandbox(with_generated_secrets(attached(settings_given(plans=plans, own=own))))
 
 
 @asynccontextmanager

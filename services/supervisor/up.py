@@ -14,7 +14,7 @@ from common.campaigns.loader import Campaign, load_campaign
 from common.clock import SystemClock
 from common.migration.run import migrate_embedded
 from common.observability.logs import setup_logs
-from common.settings.generated_secrets import with_made_secrets
+from common.settings.generated_secrets import with_generated_secrets
 from common.settings.settings import Settings, SettingsError
 from common.store.embedded import EmbeddedStore
 from common.store.identity import refuse_unusable_store
@@ -48,7 +48,7 @@ def up(settings: Settings, *, say: Callable[[str], None] = screen.say) -> int:
 
     Raises SettingsError, CampaignError or StoreError, one line a problem, before anything was started.
     """
-    settings = with_sandbox(with_made_secrets(settings))
+    settings = with_sandbox(with_generated_secrets(settings))
     check_door(settings)
     campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
     with Signals() as signals:

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import redis
 
-from common.settings.settings import SETTING_NAMES, load_settings
+from common.settings.load import load_settings
+from common.settings.settings import SETTING_NAMES
 from common.store.durability import store_warnings
 from common.store.embedded import server_binary
 from services.cli.main import COMMANDS

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from common.settings.settings import Settings, load_settings
+from common.settings.load import load_settings
+from common.settings.settings import Settings
 from services.supervisor import house
 from services.supervisor.beside import adopted, differences, shared
 from services.supervisor.house import House, Running
