@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import ExponentialBackoff
+from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from common.observability.logs import get_logger
@@ -15,7 +16,8 @@ from common.store.errors import STORE_ERRORS, is_transient
 log = get_logger(__name__)
 T = TypeVar("T")
 
-_BACKOFF = ExponentialBackoff(cap=0.5, base=0.05)
+_BACKOFF = ConstantBackoff(0.2)
+"""Not an exponential one: redis-py's computes 2**failures, which is too large for a float after some minutes."""
 _FOR_EVER = -1
 
 
@@ -46,6 +48,9 @@ async def until_answered_async(call: Callable[[], Awaitable[T]], outage: OutageL
     """The same, for one event loop. `call` is repeated, so repeating it must change nothing."""
 
     async def failed(error: Exception) -> None:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError  # redis-py swallows a cancellation that comes while it connects.
         outage.failed(error)
 
     retry = AsyncRetry(_BACKOFF, _FOR_EVER, STORE_ERRORS)  # type: ignore[arg-type]  # it catches whatever it is given

@@ -1,5 +1,5 @@
 """
-Notion's error table (developers.notion.com/reference/status-codes, request-limits), read as failures.
+The failures for Notion's error table (developers.notion.com/reference/status-codes, request-limits).
 
     400 validation_error, invalid_json, invalid_request(_url), missing_version   Permanent
     401 unauthorized · 403 restricted_resource                       Misconfigured
@@ -54,8 +54,8 @@ def translated(*, reading: bool, cure: str = "") -> Iterator[None]:
     except HTTPResponseError as error:
         raise failure_of(error, reading=reading, cure=cure) from None
     except RequestTimeoutError as error:
-        behind = error.__context__
-        cause = behind if isinstance(behind, httpx.TimeoutException) else httpx.ReadTimeout("")
+        context = error.__context__
+        cause = context if isinstance(context, httpx.TimeoutException) else httpx.ReadTimeout("")
         raise transport_failure(cause, reading=reading) from None
     except (httpx.TransportError, httpx.InvalidURL) as error:
         raise transport_failure(error, reading=reading) from None
@@ -82,13 +82,13 @@ def failure_of(error: HTTPResponseError, *, reading: bool, cure: str = "") -> Fa
 
 
 def committed_id(error: HTTPResponseError) -> str | None:
-    """The page that was created although the answer is a 503, when the answer names it."""
+    """The id of the page that was created although the answer is a 503, if the answer names it."""
     page_id = additional_data(error).get("committed_resource_id")
     return page_id if isinstance(page_id, str) and page_id else None
 
 
 def additional_data(error: HTTPResponseError) -> dict[str, Any]:
-    # The SDK keeps it only for codes it knows; 529 is not among them.
+    # The SDK keeps it only for codes that it knows; 529 is not one.
     more = error.additional_data or _body(error).get("additional_data")
     return more if isinstance(more, dict) else {}
 
