@@ -1,9 +1,13 @@
 -- Lua as Redis 6.2 and later embed it: 5.1, a few libraries, and what each script is given.
 std = 'lua51'
-max_line_length = 128
-read_globals = {'redis', 'cjson', 'KEYS', 'ARGV'}
+max_line_length = 132
+read_globals = {
+  'redis', 'cjson', 'KEYS', 'ARGV',
+  -- `common/store/lua.py` puts these before each script: tables made from Python, and the queue's library
+  'keys', 'limits', 'queue_keys', 'job', 'queue',
+}
 
--- `common/store/lua.py` puts keys, limits, and the libraries that it uses before each of these.
-files['common/queue/lua'] = {
-  read_globals = {'queue_keys', 'limits', 'job', 'queue'},
+-- and the libraries of `lib/` that a file of the ledger uses
+files['common/ledger/lua'] = {
+  read_globals = {'circuit', 'counts', 'delivery', 'owners', 'pause', 'projection', 'records', 'sequence', 'suppression', 'timeline'},
 }

@@ -117,7 +117,7 @@ class Worker:
             secret_key=self.settings.secret,
             patient=True,
         )
-        await ledger.patiently(lambda: correct_clock(ledger.client, self.clock))
+        await ledger.store.patiently(lambda: correct_clock(ledger.client, self.clock))
         self._providers = build_providers(self.settings, client, self.clock, campaign_name=campaign.name)
         self.world = World(
             clock=self.clock,
@@ -175,8 +175,8 @@ def run(settings: Settings, store_url: str) -> int:
     worker = Worker(settings, store_url, stopping=stopping)
     with traced("worker"):
         worker.start()
-        # With a timeout: the kernel may deliver a signal to any thread (it does after SIGSTOP and SIGCONT), and the handler
-        # of Python runs in this one, when it next wakes.
+        # With a timeout: the kernel may deliver a signal to any thread (it does after SIGSTOP and SIGCONT), and the
+        # handler of Python runs in this one, when it next wakes.
         while not stopping.wait(SIGNAL_POLL_S):
             pass
         worker.stop()

@@ -1,6 +1,6 @@
 """
-Runs the Lua scripts, by EVALSHA, and gathers the calls of one loop turn: those of a script that takes many into one
-call, the others into one pipeline.
+Runs the entry points of `lua/`, by EVALSHA, and gathers the calls of one loop turn: those of an entry point that takes
+many into one call, the others into one pipeline.
 
 Under load a gateway then pays one round trip, and the store one fsync, for many signups; a single call pays nothing.
 """
@@ -12,31 +12,35 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any
 
 import redis.asyncio
 from redis.exceptions import NoScriptError
 
-from common.queue.lua_broker import CRASHES_MAX, HEARTBEAT_TIMEOUT_MS
-from common.store.lua import table_of
-from common.store.retry import OutageLog, until_answered_async
-
-T = TypeVar("T")
+from common.ledger import keys
+from common.ledger.constants import LIMITS
+from common.queue.layout import QueueLayout
+from common.queue.lua_broker import LUA_FOLDER
+from common.store.lua import compose, read_libraries, table_of
 
 Argument = str | int | float | bytes
 GATHERED_MAX = 256
 """Calls sent together: one batch occupies the store for a few milliseconds at most."""
 
-TAKE_MANY = frozenset({"accept"})
-"""Scripts that take the keys and arguments of any number of calls, one after the other, and give a list of answers."""
+TAKE_MANY = frozenset({"signups.accept"})
+"""Entry points that take the keys and arguments of any number of calls, and answer with a list."""
 
+LIBRARIES = read_libraries(Path(__file__).with_name("lua"), LUA_FOLDER)
+"""The ledger's and the queue's, by name."""
 
-_LIMITS = table_of("limits", {"heartbeat_timeout_ms": HEARTBEAT_TIMEOUT_MS, "crashes_max": CRASHES_MAX})
+_PREAMBLE = QueueLayout().lua_table() + table_of("keys", keys.LUA) + table_of("limits", LIMITS)
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
+    """`name`: file and entry point, `deliveries.claim`."""
+
     name: str
     text: str
     sha: str
@@ -44,9 +48,8 @@ class Script:
 
 @cache
 def load(name: str) -> Script:
-    """A script by its file name, behind the functions that all share (`lib.lua`)."""
-    folder = files("common.ledger") / "scripts"
-    text = _LIMITS + (folder / "lib.lua").read_text() + "\n" + (folder / f"{name}.lua").read_text()
+    """One entry point as the store runs it, with names of keys, limits, and the libraries that it uses."""
+    text = compose(name, LIBRARIES, preamble=_PREAMBLE)
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -101,10 +104,6 @@ class Scripts:
             loop.call_soon(self._depart)
         return await answer
 
-    async def read(self, call: Callable[[], Awaitable[T]]) -> T:
-        """A plain command, under the same terms as `run`."""
-        return await call()
-
     def _depart(self) -> None:
         waiting, self._waiting = self._waiting, []
         for first in range(0, len(waiting), GATHERED_MAX):
@@ -117,7 +116,7 @@ class Scripts:
             answers = await self._many(calls) if len(calls) > 1 else [await self._one(calls[0])]
             for call, answer in zip(calls, answers, strict=True):
                 call.answer(answer)
-        except BaseException as error:  # noqa: BLE001 -- whatever it is, it is theirs, and nobody waits for ever
+        except BaseException as error:  # noqa: BLE001 -- every caller must be answered, whatever happened
             for call in calls:
                 call.fail(error)
 
@@ -151,21 +150,3 @@ def _gathered(calls: list[_Call]) -> list[_Call]:
         last.args += call.args
         last.waiting += call.waiting
     return gathered
-
-
-class PatientScripts(Scripts):
-    """
-    The same, for those who wait for a store that is away.
-
-    A call whose answer was lost is repeated: every script is written so that its repetition changes nothing.
-    """
-
-    def __init__(self, client: redis.asyncio.Redis) -> None:
-        super().__init__(client)
-        self._outage = OutageLog()
-
-    async def run(self, name: str, keys: Sequence[str], args: Sequence[Argument]) -> Any:
-        return await self.read(lambda: super(PatientScripts, self).run(name, keys, args))
-
-    async def read(self, call: Callable[[], Awaitable[T]]) -> T:
-        return await until_answered_async(call, self._outage)

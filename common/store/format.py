@@ -17,11 +17,11 @@ import redis.asyncio
 
 from common.settings.settings import SettingsError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raised when a release cannot read what the release before it has written; docs/decisions.md says when that may be."""
 
 KEY: Final = "{advent}:format"
-_ENROLLED, _ENROLLMENT, _STATUS = "{advent}:enrolled", "{advent}:enrollment:", "st"
+_ENROLLED, _ENROLLMENT, _STATUS = "{advent}:enrolled", "{advent}:enrollment:", "status"
 """Where one enrollment and its state are looked for; spelled here, because the ledger's package imports this one."""
 
 _READ_OR_SET = """

@@ -101,7 +101,7 @@ def _held(seen: Seen) -> Iterator[Finding]:
             "`advent resume --plan` shows what becomes of what is overdue; without --plan it goes ahead.",
         )
     for provider, circuit in seen.counts.circuits.items():
-        reason = circuit.get("reason", "")
+        reason = circuit.reason
         cure = cure_of(provider, reason) or "It is asked again by itself, and all goes on when it answers."
         yield Finding(f"{_WAITS[provider]} ({reason})", _sentence(cure))
 

@@ -62,7 +62,7 @@ class UnsubscribeReceived:
             received_ms=self.received_ms,
             enrollment_id=self.who.enrollment_id,
             segment=None,
-            payload={"mark": self.who.mark},
+            payload={"mark": self.who.address_hash},
         )
 
 

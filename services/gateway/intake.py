@@ -10,10 +10,10 @@ from typing import Literal, TypeVar
 from common.domain.booking import BookingKind
 from common.domain.feedback import FeedbackKind
 from common.domain.segment import Segment
-from common.ledger.answers import Acceptance
-from common.ledger.bookings import BookingAnswer, Bookings
-from common.ledger.feedback import FeedbackAnswer, hear
+from common.ledger.bookings import BookingAnswer
+from common.ledger.feedback import FeedbackAnswer
 from common.ledger.ledger import Ledger
+from common.ledger.signups import Acceptance
 from services.gateway.events import (
     BookingReceived,
     FeedbackReceived,
@@ -44,13 +44,15 @@ class Intake:
         self.spool = spool
         self.store = store
         self._answers: OrderedDict[str, Acceptance | BookingAnswer | FeedbackAnswer] = OrderedDict()
-        self._bookings = Bookings(ledger)
+        self._bookings = ledger.bookings
 
     async def sign_up(self, event: SignupReceived) -> tuple[Acceptance, Outcome]:
         """What to answer. Raises Unavailable when the event cannot be made durable."""
         answer, outcome = await self._take(
             event.webhook_id,
-            lambda: self.ledger.accept(event.assessment, webhook_id=event.webhook_id, received_ms=event.received_ms),
+            lambda: self.ledger.signups.accept(
+                event.assessment, webhook_id=event.webhook_id, received_ms=event.received_ms
+            ),
             lambda: event.kept(self.ledger.campaign),
             _signed_up,
         )
@@ -69,7 +71,7 @@ class Intake:
         """What to answer. Raises Unavailable when the event cannot be made durable."""
         return await self._take(
             event.webhook_id,
-            lambda: hear(self.ledger, event.feedback, webhook_id=event.webhook_id),
+            lambda: self.ledger.feedback.record(event.feedback, webhook_id=event.webhook_id),
             event.kept,
             _heard,
         )
@@ -79,7 +81,9 @@ class Intake:
         kept = event.kept()
         if not self.store.is_away and not self.spool.holds(kept):
             try:
-                await self.ledger.unsubscribe(event.who.enrollment_id, mark=event.who.mark, now_ms=event.received_ms)
+                await self.ledger.enrollments.unsubscribe(
+                    event.who.enrollment_id, address_hash=event.who.address_hash, now_ms=event.received_ms
+                )
             except FAILURES as error:
                 self.store.failed(error)
             else:

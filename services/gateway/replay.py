@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 
 from common.clock import Clock
-from common.ledger.bookings import Bookings
-from common.ledger.feedback import hear
 from common.ledger.ledger import Ledger
 from common.observability.logs import get_logger
 from common.store.clock_sync import correct_clock
@@ -32,7 +30,7 @@ class Replay:
 
     def __init__(self, ledger: Ledger, spool: Spool, store: StoreWatch, clock: Clock) -> None:
         self.ledger = ledger
-        self._bookings = Bookings(ledger)
+        self._bookings = ledger.bookings
         self.spool = spool
         self.store = store
         self.clock = clock
@@ -118,12 +116,14 @@ class Replay:
 
     async def _give_one(self, event: Kept) -> None:
         if event.kind == "unsubscribe":
-            await self.ledger.unsubscribe(event.enrollment_id, mark=event.payload["mark"], now_ms=event.received_ms)
+            await self.ledger.enrollments.unsubscribe(
+                event.enrollment_id, address_hash=event.payload["mark"], now_ms=event.received_ms
+            )
         elif event.kind == "booking":
             await self._bookings.accept(event.booking(), webhook_id=event.id)
         elif event.kind == "feedback":
-            await hear(self.ledger, event.feedback(), webhook_id=event.id)
+            await self.ledger.feedback.record(event.feedback(), webhook_id=event.id)
         else:
-            await self.ledger.accept(
+            await self.ledger.signups.accept(
                 event.assessment(), webhook_id=event.id, received_ms=event.received_ms, answer="accepted"
             )

@@ -9,7 +9,7 @@ import pytest
 
 from common.domain.contact import Assessment
 from common.ledger import keys
-from common.ledger.pauses import Pause, pause
+from common.ledger.pauses import Pause
 from common.queue.job import Job
 from common.store.clients import connect
 from common.store.embedded import EmbeddedStore
@@ -116,7 +116,7 @@ def test_what_is_marked_as_code_is_no_way_into_the_page() -> None:
 async def test_a_pause_is_said_with_who_and_why_and_how_to_go_on(console: Console) -> None:
     await worker_lives(console)
     said = Pause(since_ms=console.clock.now_ms(), by="sarah", reason="<the domain moves>")
-    await pause(console.desk.ledger, None, said)
+    await console.desk.ledger.pauses.start(None, said)
 
     found, page = await told(console), await console.sees("/")
 
@@ -137,7 +137,7 @@ async def test_what_is_late_is_said_after_a_minute_unless_something_explains_it(
 
     console.clock.advance(60_001)
     assert (await told(console))["sentence"] == "Not all is well: 1 mail is late, the first by 2 min"
-    await pause(console.desk.ledger, None, Pause(since_ms=due_ms, by="sarah", reason=""))
+    await console.desk.ledger.pauses.start(None, Pause(since_ms=due_ms, by="sarah", reason=""))
     assert (await told(console))["sentence"] == "Not all is well: the campaign is paused"
 
 

@@ -13,7 +13,6 @@ from common.domain.enrollment import ExitReason
 from common.domain.feedback import FeedbackKind
 from common.domain.ids import enrollment_id
 from common.ledger import keys
-from common.ledger.feedback import told
 from common.store.embedded import EmbeddedStore
 from services.gateway.webhooks.resend_payload import KINDS, read
 from tests.gateway.conftest import Opener, Site, person, secret
@@ -39,17 +38,17 @@ async def ada_was_sent_her_first(site: Site) -> None:
     """Signed up, classified, and her first mail was accepted."""
     await site.signs_up(person("ada", red_systems=1))
     ledger, now_ms = site.door.intake.ledger, site.clock.now_ms()
-    enrollment = await ledger.enrollment(ADA)
+    enrollment = await ledger.enrollments.get(ADA)
     assert enrollment is not None
-    await ledger.enroll(enrollment, now_ms=now_ms, announce=False)
+    await ledger.signups.enroll(enrollment, now_ms=now_ms, announce=False)
     await site.store.zadd(keys.HEARTBEATS, {"w1": 9e15})
-    claim: Any = await ledger.claim(ledger.deliveries(ADA)[0], worker="w1", now_ms=now_ms)
-    await ledger.freeze(claim, "mail", now_ms=now_ms)
-    assert await ledger.settle(claim, "accepted", "re_1", now_ms=now_ms)
+    claim: Any = await ledger.deliveries.claim(ledger.deliveries(ADA)[0], worker="w1", now_ms=now_ms)
+    await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
+    assert await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms)
 
 
 async def ada(site: Site) -> Any:
-    return await site.door.intake.ledger.enrollment(ADA)
+    return await site.door.intake.ledger.enrollments.get(ADA)
 
 
 async def test_a_delivery_is_accepted_and_written_down(site: Site, clock: VirtualClock) -> None:
@@ -96,7 +95,7 @@ async def test_each_event_has_its_meaning(
 
     enrollment = await ada(site)
     assert (answer.status, enrollment.fate_of(1)[0], enrollment.exit_reason) == (202, fate, reason)
-    assert [one.kind for one in await told(site.door.intake.ledger, ADA)] == ([kind] if kind else [])
+    assert [one.kind for one in await site.door.intake.ledger.feedback.of(ADA)] == ([kind] if kind else [])
     assert await site.store.hlen(keys.SUPPRESSED) == (1 if reason else 0)
 
 
@@ -171,7 +170,7 @@ async def test_a_repeated_id_gets_the_same_bytes_and_does_nothing(site: Site, cl
     again = await resend_posts(site, event("opened"), id="msg_1")
 
     assert (again.status, again.body) == (202, first.body)
-    assert [one.times for one in await told(site.door.intake.ledger, ADA)] == [1]
+    assert [one.times for one in await site.door.intake.ledger.feedback.of(ADA)] == [1]
 
 
 @pytest.mark.parametrize("wrong", [{"type": None}, {"type": 7}, {"type": ""}, {"type": ["email.sent"]}])

@@ -21,7 +21,10 @@ def spooled(folder: Path) -> list[Path]:
 
 
 async def enrolled(site: Site, name: str) -> bool:
-    return await site.door.intake.ledger.enrollment(enrollment_id("christmas_2025", f"{name}@example.org")) is not None
+    return (
+        await site.door.intake.ledger.enrollments.get(enrollment_id("christmas_2025", f"{name}@example.org"))
+        is not None
+    )
 
 
 async def test_a_signup_is_taken_while_the_store_is_away_and_keeps_its_answer(
@@ -140,7 +143,7 @@ async def test_who_waits_in_the_spool_stays_in_order(opens: Opener, own_store: E
 
     own_store.start()
     await site.settled()
-    ada = await site.door.intake.ledger.enrollment(second.json["enrollment_id"])
+    ada = await site.door.intake.ledger.enrollments.get(second.json["enrollment_id"])
     assert ada is not None
     assert ada.assessment.assessment_score == 20
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from common.domain.ids import enrollment_id
-from common.domain.suppression import Unsubscribe, suppression_mark
+from common.domain.suppression import Unsubscribe, address_hash
 from common.store.embedded import EmbeddedStore
 from tests.gateway.conftest import SECRET_KEY, Opener, Site, person
 
@@ -13,12 +13,12 @@ DUNYA = "dunya@example.org"
 
 
 def link(address: str = DUNYA, *, key: str = SECRET_KEY) -> str:
-    who = Unsubscribe(enrollment_id("christmas_2025", address), suppression_mark(SECRET_KEY, address))
+    who = Unsubscribe(enrollment_id("christmas_2025", address), address_hash(SECRET_KEY, address))
     return "/unsubscribe/" + who.token(key)
 
 
 async def status_of(site: Site, address: str = DUNYA) -> str:
-    enrollment = await site.door.intake.ledger.enrollment(enrollment_id("christmas_2025", address))
+    enrollment = await site.door.intake.ledger.enrollments.get(enrollment_id("christmas_2025", address))
     return f"{enrollment.status} {enrollment.exit_reason or ''}".strip() if enrollment else "unknown"
 
 

@@ -130,14 +130,14 @@ async def test_a_worker_waits_for_a_store_that_refuses_and_goes_on_by_itself(
     ada = Assessment(email="ada@example.org", first_name="Ada", assessment_score=5)
     sets(**begins)
 
-    waiting = asyncio.create_task(ledger.accept(ada, webhook_id="signup:1", received_ms=1))
+    waiting = asyncio.create_task(ledger.signups.accept(ada, webhook_id="signup:1", received_ms=1))
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(asyncio.shield(waiting), 0.3)
     assert await client.dbsize() == 0, "refused as a whole"
 
     sets(**ends)
     assert (await waiting).answer == "accepted"
-    assert await ledger.enrollment(ADA) is not None
+    assert await ledger.enrollments.get(ADA) is not None
     await client.aclose()
 
 

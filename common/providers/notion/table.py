@@ -51,7 +51,7 @@ class Table:
         self._cure = f"share the database {database.title} with the integration, or correct {database.setting}"
 
     async def show(self, enrollment_id: EnrollmentId, row: Row, known: KnownRow) -> KnownRow:
-        """Bring the row up to date; the caller stores the answer. A refused value makes it read the schema again, once."""
+        """Bring the row up to date; the caller stores the answer. A refused value: reads the schema again, once."""
         try:
             return await self._show(enrollment_id, row, known)
         except Permanent as refused:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from common.clock import iso
 from common.domain.contact import Assessment
-from common.ledger.answers import Acceptance
+from common.ledger.signups import Acceptance
 from common.observability import metrics
 from services.gateway.body import read_body, require_json
 from services.gateway.door import DOOR, Door
