@@ -124,9 +124,9 @@ def _tell_what_stays(traces: Traces) -> None:
 def _set_aside() -> str | None:
     """What a gateway here had to set aside. Its lines may be damaged: a person has to tell whose they are."""
     from services.cli.shared import settings_given
-    from services.gateway.spool_folder import ASIDE
+    from services.gateway.spool.spool_directory import SET_ASIDE
 
-    file = settings_given().data_dir / "spool" / ASIDE
+    file = settings_given().data_dir / "spool" / SET_ASIDE
     # Of `os.path`: it says no where it may not look, and raises nothing.
     return str(file) if os.path.exists(file) else None
 

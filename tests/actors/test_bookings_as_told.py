@@ -16,7 +16,7 @@ from common.clock import VirtualClock, utc_datetime
 from common.domain.ids import enrollment_id
 from common.domain.projection import BookingStanding
 from common.settings.settings import Settings
-from services.gateway.webhooks.calcom_payload import read
+from services.gateway.webhooks.calcom_payload import parse_event
 from services.sandbox.simulation import Simulation
 from tests.ledger_reads import timeline_of
 
@@ -39,7 +39,7 @@ def playing(store: redis.asyncio.Redis, campaign: Campaign, at: str, **settings:
 
 
 async def post(story: Simulation, body: dict[str, Any]) -> None:
-    await story.receives(read(body, received_ms=story.clock.now_ms(), types=()))
+    await story.receives(parse_event(body, received_ms=story.clock.now_ms(), types=()))
 
 
 async def test_a_call_booked_moved_and_missed_as_calcom_tells_it(store, campaign):

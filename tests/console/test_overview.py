@@ -16,8 +16,8 @@ from common.store.embedded import EmbeddedStore
 from services.console import spool
 from services.console.verdict import LATE_MS
 from services.console.words import marked
-from services.gateway import health
 from services.sandbox.simulation import Simulation
+from services.web import probes
 from tests.console.conftest import Console, Opener
 
 
@@ -82,7 +82,7 @@ async def test_no_worker_or_a_silent_one_is_said_first(console: Console, silent_
 async def test_a_providers_trouble_is_said_with_its_reason_and_the_cure(console: Console) -> None:
     await worker_lives(console)
     now_ms = console.clock.now_ms()
-    trouble = {"until": now_ms + 5_000, "since": now_ms - 60_000, "reason": "invalid_api_key (403)"}
+    trouble = {"until_ms": now_ms + 5_000, "since_ms": now_ms - 60_000, "reason": "invalid_api_key (403)"}
     await console.desk.ledger.client.hset(keys.circuit("resend"), mapping=trouble)
 
     found, page = await told(console), await console.sees("/")
@@ -98,7 +98,7 @@ async def test_a_providers_trouble_is_said_with_its_reason_and_the_cure(console:
 async def test_trouble_with_cal_com_is_not_called_notions(console: Console) -> None:
     await worker_lives(console)
     now_ms = console.clock.now_ms()
-    trouble = {"until": now_ms + 5_000, "since": now_ms - 60_000, "reason": "http_401"}
+    trouble = {"until_ms": now_ms + 5_000, "since_ms": now_ms - 60_000, "reason": "http_401"}
     await console.desk.ledger.client.hset(keys.circuit("calcom"), mapping=trouble)
 
     found, page = await told(console), await console.sees("/")
@@ -237,7 +237,7 @@ async def test_many_who_look_at_once_cost_one_look(console: Console, monkeypatch
 
 @pytest.mark.parametrize(
     ("path", "kind"),
-    [("/", "text/html"), ("/static/live.js", "application/javascript"), ("/look/icon.svg", "image/svg+xml")],
+    [("/", "text/html"), ("/static/live.js", "application/javascript"), ("/assets/icon.svg", "image/svg+xml")],
 )
 async def test_nothing_of_a_page_is_inline_and_all_of_it_is_ours(console: Console, path: str, kind: str) -> None:
     page = await console.sees(path)
@@ -276,4 +276,4 @@ async def test_a_store_of_another_format_that_was_away_at_the_start_is_said(
 
 
 def test_a_gateway_whose_store_hangs_is_waited_for_until_it_tells_of_its_spool() -> None:
-    assert spool.SECONDS_MAX > health.PING_SECONDS_MAX
+    assert spool.SECONDS_MAX > probes.PING_SECONDS_MAX
