@@ -23,7 +23,8 @@ def command(people: int, seed: int, as_json: bool) -> int:
     Everybody stays and nobody books. Exit status 1 when a promise was broken.
     """
     from common.campaigns.loader import load_campaign
-    from common.settings.settings import Settings, load_settings
+    from common.settings.load import load_settings
+    from common.settings.settings import Settings
     from services.sandbox.rehearsal import rehearse
 
     # The actors tell each step as they always do; of a rehearsal only its end is of interest.

@@ -232,7 +232,7 @@ class Simulation:
         while (following := await self._next(until_ms)) is not None:
             due_ms, role, job = following
             self.clock.move_to(due_ms)
-            await role.story(self.world, job)
+            await role.handler(self.world, job)
             played += 1
         if until_ms is not None:
             self.clock.move_to(until_ms)

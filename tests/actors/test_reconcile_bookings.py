@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis.asyncio
 
-from actors.upkeep.booking_sync import EVERY_MS, arrange, reconcile_bookings
+from actors.upkeep.booking_sync import EVERY_MS, reconcile_bookings, schedule_next
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
 from common.domain.booking import BookingKind
@@ -89,7 +89,7 @@ def playing(
 
 async def compare(story: Simulation) -> None:
     """One turn, and what follows from it."""
-    await arrange(story.world)
+    await schedule_next(story.world)
     await story.run(until_ms=story.clock.now_ms() + EVERY_MS + 1_000)
 
 
@@ -173,7 +173,7 @@ async def test_a_host_who_asks_for_another_time_is_not_taken_for_a_plain_cancell
 
 async def test_changes_are_asked_for_each_time_and_the_whole_window_once_an_hour(story: Simulation, diary: Diary):
     began_ms = story.clock.now_ms()
-    await arrange(story.world)
+    await schedule_next(story.world)
     await story.run(until_ms=began_ms + 24 * EVERY_MS)
 
     whole = [asked for asked in diary.asked if len(asked) == 2]
@@ -186,16 +186,16 @@ async def test_changes_are_asked_for_each_time_and_the_whole_window_once_an_hour
 
 async def test_any_number_of_workers_compare_once_a_turn(story: Simulation, diary: Diary):
     for _ in range(5):
-        await arrange(story.world)
+        await schedule_next(story.world)
     await story.run(until_ms=story.clock.now_ms() + EVERY_MS)
 
     assert len(diary.asked) == 2
 
 
 async def test_a_job_that_was_lost_is_arranged_again(story: Simulation, diary: Diary):
-    await arrange(story.world)
+    await schedule_next(story.world)
     await story.ledger.client.delete(keys.delayed("reconcile_bookings"))
-    await arrange(story.world)
+    await schedule_next(story.world)
     await story.run(until_ms=story.clock.now_ms() + EVERY_MS)
 
     assert len(diary.asked) == 2
@@ -204,7 +204,7 @@ async def test_a_job_that_was_lost_is_arranged_again(story: Simulation, diary: D
 async def test_without_a_key_nothing_is_arranged(store, campaign, clock):
     story = playing(store, campaign, clock, None)
 
-    await arrange(story.world)
+    await schedule_next(story.world)
     await reconcile_bookings(story.world, "poll/1")
 
     assert await store.keys("*reconcile_bookings*") == []
@@ -255,7 +255,7 @@ async def test_event_types_that_do_not_count_are_left_alone(store, campaign, clo
 async def test_a_rehearsal_compares_as_fast_as_it_goes(store, campaign, clock, diary):
     story = playing(store, campaign, clock, diary, testing_mode=True, campaign_speed=60)
 
-    await arrange(story.world)
+    await schedule_next(story.world)
     await story.run(until_ms=clock.now_ms() + 50_000)
 
     assert len([asked for asked in diary.asked if len(asked) == 1]) == 10

@@ -15,14 +15,14 @@ from common.errors import Failure
 from common.ledger import keys
 from common.ledger.reads.store_stats import OpenCircuit, read_store_stats
 from common.providers.budget import Unlimited
-from common.providers.fault import Fault
-from common.providers.matrix import NOTION
 from common.providers.notion.creation_guard import StoreCreateGuard
 from common.providers.notion.mirror import NotionMirror
 from services.sandbox.simulation import Simulation
 from tests.contract.notion_fake import CONTACT_ID, SEQUENCE_ID, FakeNotion, fake_notion
 from tests.faults.answers import CARRIED_OUT, ELSEWHERE, answer_of, elsewhere, timeout_s
 from tests.faults.conftest import Heard
+from tests.faults.matrix import Fault
+from tests.faults.notion import NOTION
 
 ADA = enrollment_id("christmas_2025", "ada@salon.example")
 HOUR_MS = 3_600_000
@@ -31,7 +31,7 @@ GATHERED_MS = 400
 
 
 def rows(*outcomes: str) -> Any:
-    return pytest.mark.parametrize("fault", [f for f in NOTION if f.outcome in outcomes], ids=lambda f: f.when)
+    return pytest.mark.parametrize("fault", [f for f in NOTION.faults if f.outcome in outcomes], ids=lambda f: f.when)
 
 
 class Listening:
@@ -230,5 +230,5 @@ async def test_a_503_that_names_the_page_it_committed_is_no_failure(
 
 
 def test_every_way_of_the_table_is_tried() -> None:
-    assert {fault.outcome for fault in NOTION} == {"alone", "later", "hold", "hold all", "done"}
-    assert len({fault.when for fault in NOTION}) == len(NOTION)
+    assert {fault.outcome for fault in NOTION.faults} == {"alone", "later", "hold", "hold all", "done"}
+    assert len({fault.when for fault in NOTION.faults}) == len(NOTION.faults)

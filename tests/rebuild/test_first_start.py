@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from actors.background import BackgroundTasks
-from actors.upkeep.bootstrap import FirstStart
+from actors.upkeep.bootstrap import Bootstrap
 from common.domain.ids import enrollment_id
 from common.ledger import keys
 from tests.rebuild.conftest import House
@@ -18,13 +18,13 @@ STEPS = [f"step-{step}" for step in range(1, 8)]
 @pytest.fixture
 async def starts(house: House):
     """A worker starts, and its doors are open when this returns."""
-    started: list[FirstStart] = []
+    started: list[Bootstrap] = []
 
-    async def starts(worker: str = "w1", *, is_testing: bool = False) -> FirstStart:
+    async def starts(worker: str = "w1", *, is_testing: bool = False) -> Bootstrap:
         from dataclasses import replace
 
         settings = house.settings.model_copy(update={"testing_mode": is_testing})
-        first = FirstStart(replace(house.world, worker=worker, settings=settings), sleep=_briefly)
+        first = Bootstrap(replace(house.world, worker=worker, settings=settings), sleep=_briefly)
         started.append(first)
         await first.before_work()
         return first
@@ -137,8 +137,8 @@ async def test_the_one_who_died_over_it_is_succeeded(house: House, ada, starts):
 async def looking():
     """A worker keeps looking until the test is over."""
     beside = BackgroundTasks()
-    yield lambda first: beside.begin([first.keep_looking()])
-    await beside.end()
+    yield lambda first: beside.start([first.watch_store()])
+    await beside.stop()
 
 
 async def until_read(house: House) -> None:
@@ -183,6 +183,6 @@ async def test_a_rehearsals_store_that_is_emptied_stays_empty(house: House, ada,
     first = await starts(is_testing=True)
     await house.loses_its_store()
 
-    await first.keep_looking()
+    await first.watch_store()
 
     assert await state(house) == ""

@@ -1,14 +1,32 @@
-"""Where settings come from: the environment first, then `.env`; `<NAME>_FILE` names a file that holds the value."""
+"""Reads settings: from the environment first, then from `.env`; `<NAME>_FILE` names a file that holds the value."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from dotenv import dotenv_values
+from pydantic import ValidationError
 
-_LARGEST_VALUE = 64 * 1024
+from common.settings.rules import problems_of
+from common.settings.settings import SETTING_NAMES, Settings, SettingsError
+
+_VALUE_BYTES_MAX = 64 * 1024
+
+
+def load_settings(environ: Mapping[str, str] | None = None, *, env_file: Path = Path(".env")) -> Settings:
+    """The settings of this process. Raises SettingsError with a line for each problem, not only for the first."""
+    given, problems = read_environment(SETTING_NAMES, environ=environ, env_file=env_file)
+    try:
+        settings = Settings.model_validate({name.lower(): value for name, value in given.items()})
+    except ValidationError as error:
+        raise SettingsError(problems + [_line(fault) for fault in error.errors(include_url=False)]) from None
+    problems += problems_of(settings)
+    if problems:
+        raise SettingsError(problems)
+    return settings
 
 
 def read_environment(
@@ -17,7 +35,7 @@ def read_environment(
     """
     (values by name, problems) for the upper-case `names` that are set; values are trimmed, and empty means unset.
 
-    Within one source `NAME` and `NAME_FILE` exclude each other: which of two secrets is meant must not be guessed.
+    Within one source `NAME` and `NAME_FILE` exclude each other: nobody may guess which of two secrets is meant.
     """
     environ = os.environ if environ is None else environ  # noqa: TID251 -- the one place that reads the environment
     sources = [_upper(dotenv_values(env_file)) if env_file.is_file() else {}, _upper(environ)]
@@ -48,9 +66,9 @@ def _value_of(name: str, source: Mapping[str, str]) -> str:
     if name in source:
         raise ValueError(f"{name}: both {name} and {name}_FILE are set; set only one of them")
     try:
-        # Bounded and decoded here: a wrong path may well lead to a disk image.
+        # Limited and decoded here: a wrong path may name a disk image.
         with Path(file).open("rb") as stream:
-            value = stream.read(_LARGEST_VALUE).decode().strip()
+            value = stream.read(_VALUE_BYTES_MAX).decode().strip()
     except OSError as error:
         raise ValueError(f"{name}_FILE: {file} cannot be read ({error.strerror}); name a readable file") from None
     except UnicodeDecodeError:
@@ -58,3 +76,8 @@ def _value_of(name: str, source: Mapping[str, str]) -> str:
     if not value:
         raise ValueError(f"{name}_FILE: {file} is empty; write the value into it")
     return value
+
+
+def _line(fault: Any) -> str:
+    setting = str(fault["loc"][0]).upper()
+    return f"{setting}: {fault['msg'].removeprefix('Value error, ')}"

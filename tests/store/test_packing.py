@@ -4,11 +4,11 @@ import pytest
 from redis.asyncio.connection import Connection
 from redis.exceptions import DataError
 
-from common.store.hiredis_async import _Packing
+from common.store.clients import HiredisPacking
 
 
-class Packing(_Packing, Connection):
-    """As `pack_in_c` makes them."""
+class Packing(HiredisPacking, Connection):
+    """As the clients make them."""
 
 
 @pytest.mark.parametrize(
