@@ -159,7 +159,8 @@ open_gateway() {
 # The copy of the store as it was before the upgrade; nothing when its format did not change. The oldest one: several
 # attempts may have made one each.
 kept_copy() {
-  find "$data/backups" -maxdepth 1 -name 'store-format-*.dump' -newermt "@$upgrade_began" -printf '%T@ %p\n' 2> /dev/null |
+  [ -d "$data/backups" ] || return 0
+  find "$data/backups" -maxdepth 1 -name 'store-format-*.dump' -newermt "@$upgrade_began" -printf '%T@ %p\n' |
     sort -n | head -n 1 | cut -d ' ' -f 2-
 }
 
