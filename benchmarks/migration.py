@@ -1,8 +1,8 @@
 """
-How long `advent migrate` takes over a store of format 1, as version 0.1.0 wrote it: the copy of all keys, then the steps.
+How long `advent migrate` takes for a store that version 0.1.0 wrote: the copy of all keys, then the steps.
 
-Everybody waits for step 4 and has had three mails; one contact in ten has booked a call with three reminders; the mail of
-one in a hundred is being sent, with its frozen payload.
+Everybody has had three mails and waits for step 4; one contact in ten has booked a call with three reminders; one in a
+hundred has a mail that is being sent, with its frozen payload.
 """
 
 from __future__ import annotations

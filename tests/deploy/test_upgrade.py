@@ -105,7 +105,9 @@ class Upgraded:
 
     def running(self) -> dict[str, str]:
         """Each running unit and its release."""
-        return {file.stem.removeprefix("advent-"): file.read_text().strip() for file in (self.world / "running").iterdir()}
+        return {
+            file.stem.removeprefix("advent-"): file.read_text().strip() for file in (self.world / "running").iterdir()
+        }
 
     def nobody_is_lost(self) -> bool:
         accepted = sum(line.startswith("accepted") for line in self.log())
