@@ -47,7 +47,7 @@ begin_upgrade() {
     # What was broken before is not the fault of the new release: then it only has to become ready.
     upgrade_check=ready
     if ready && is_healthy; then upgrade_check=health; fi
-    upgrade_from=$(current_release) upgrade_stage=closed upgrade_began=$(date +%s)
+    upgrade_from=$(current_release) upgrade_stage=closed upgrade_began=$(date +%s.%N)
     return
   fi
   recall_upgrade
@@ -57,9 +57,9 @@ begin_upgrade() {
       stop_services
       put_store_back
       switch_to "$upgrade_from"
-      upgrade_began=$(date +%s) upgrade_stage=closed
+      upgrade_began=$(date +%s.%N) upgrade_stage=closed
       ;;
-    open) upgrade_from=$(current_release) upgrade_began=$(date +%s) ;;
+    open) upgrade_from=$(current_release) upgrade_began=$(date +%s.%N) ;;
   esac
 }
 

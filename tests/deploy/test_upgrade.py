@@ -220,6 +220,18 @@ def test_a_pause_by_a_person_stays(make: Callable[..., Upgraded], fault: str | N
 
 
 @pytest.mark.acceptance
+def test_an_older_release_that_cannot_read_the_store_is_taken_back(make: Callable[..., Upgraded]) -> None:
+    machine = make()
+    assert machine.roll_to("new").returncode == 0
+
+    done = machine.roll_to("old")
+
+    assert (done.returncode, "new runs again" in done.stderr) == (1, True), done.stderr
+    assert machine.runs("new", 2)
+    assert (machine.pause(), machine.nobody_is_lost()) == (None, True)
+
+
+@pytest.mark.acceptance
 def test_what_was_unhealthy_before_only_has_to_become_ready(make: Callable[..., Upgraded]) -> None:
     machine = make()
     for name, number in (("old", 1), ("new", 2)):
