@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 import redis.asyncio
 
+from common.migration import format_2
 from common.migration.result import MigrationResult, Report
 from common.store.format import FORMAT, StoreFormat
 
@@ -36,7 +37,7 @@ class Step:
         return self.source + 1
 
 
-STEPS: Final[Sequence[Step]] = ()
+STEPS: Final[Sequence[Step]] = (Step(source=1, migrate=format_2.migrate),)
 """Oldest first."""
 
 

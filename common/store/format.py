@@ -15,10 +15,10 @@ from typing import Any, Final
 import redis
 import redis.asyncio
 
-from common.ledger import codec, keys
+from common.ledger import keys
 from common.settings.settings import SettingsError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raised when a release cannot read what the release before it has written; docs/decisions.md says when that may be."""
 
 _READ_OR_SET = """
@@ -31,7 +31,7 @@ if person and redis.call('HEXISTS', ARGV[2] .. person, ARGV[3]) == 0 then return
 redis.pcall('SET', KEYS[1], ARGV[1])  -- A replica cannot, nor a full store: a later process can.
 return ARGV[1]
 """
-_ARGUMENTS = (2, keys.FORMAT, keys.ENROLLED, FORMAT, keys.enrollment(""), codec.STATUS)
+_ARGUMENTS = (2, keys.FORMAT, keys.ENROLLED, FORMAT, keys.enrollment(""), "status")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ async def test_an_empty_store_says_from_now_on_how_it_is_written(store: redis.as
 async def test_a_store_that_says_nothing_is_judged_by_one_person(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
 ) -> None:
-    await ledger.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
 
     assert await format_problem_async(store) is None
     assert await store.get(keys.FORMAT) == b"%d" % FORMAT
@@ -29,7 +29,7 @@ async def test_a_store_that_says_nothing_is_judged_by_one_person(
 
 async def test_people_who_are_written_otherwise_are_not_read(store: redis.asyncio.Redis) -> None:
     await store.sadd(keys.ENROLLED, "enr_old")
-    await store.hset(keys.enrollment("enr_old"), mapping={"status": "active", "email": "ada@example.org"})
+    await store.hset(keys.enrollment("enr_old"), mapping={"st": "active", "e": "ada@example.org"})
 
     with pytest.raises(SettingsError, match="before formats were counted") as refused:
         await refuse_another_format(store)
