@@ -62,6 +62,27 @@ def test_kubernetes_understands_every_line(overlay: str, version: str, tmp_path:
     run("kubernetes-validate", "--strict", "-k", version, *sorted(tmp_path.glob("*.json")))
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_job_that_migrates_the_store_runs_as_the_worker_does(version: str, tmp_path: Path) -> None:
+    import json
+
+    file = K8S / "components" / "migrate" / "migrate.yaml"
+    job, volume = load_all(file.read_text())
+    for one in (job, volume):
+        (tmp_path / f"{one['kind']}.json").write_text(json.dumps(one))
+    run("kubernetes-validate", "--strict", "-k", version, *sorted(tmp_path.glob("*.json")))
+
+    worker = workloads("small")["worker"]["spec"]["template"]["spec"]
+    pod = job["spec"]["template"]["spec"]
+    for name in ("serviceAccountName", "automountServiceAccountToken", "enableServiceLinks", "securityContext"):
+        assert pod[name] == worker[name]
+    container, like = pod["containers"][0], worker["containers"][0]
+    assert container["args"] == ["migrate"]
+    assert container["securityContext"] == like["securityContext"]
+    # Each is selected by the label with which docs/deploy.md applies them alone.
+    assert {"migrate"} == {one["metadata"]["labels"]["app.kubernetes.io/component"] for one in (job, volume)}
+
+
 @both
 def test_every_container_is_an_ordinary_user_who_can_write_only_its_volumes(overlay: str) -> None:
     for pod, container in pods(overlay):

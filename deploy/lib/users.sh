@@ -1,14 +1,14 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # names shared by the parts of one script
-# Users, folders, and who may read what.
+# Users, folders and their permissions.
 
 make_users() {
   local file=$prefix/usr/lib/sysusers.d/advent.conf
-  # In a rehearsal they are made in a passwd file of its own.
+  # A rehearsal creates them in a passwd file below the prefix.
   mkdir -p "$prefix/etc" "$(dirname "$file")"
   write_file "$file" 644 < "$here/systemd/advent.sysusers"
   if [ -n "$(awk -F: '$1 == "advent-store"' "$prefix/etc/passwd" 2>/dev/null)" ]; then return; fi
   if ! is_root; then
-    skip "users advent and advent-store: not root, so everything belongs to you"
+    skip "users advent and advent-store: without root all files belong to you"
   else
     systemd-sysusers ${prefix:+--root="$prefix"} "$file"
     did "users advent, advent-store"
@@ -22,7 +22,7 @@ make_folders() {
   folder "$releases" 755
   folder "$opt/store" 755
   folder "$etc" 750 "0:${advent#*:}"
-  # Only root: systemd hands each process what it needs.
+  # Only root reads it; systemd passes each secret to the processes that need it.
   folder "$secrets" 700
   folder "$etc/tls" 700
   folder "$data" 700 "$advent"
@@ -30,7 +30,7 @@ make_folders() {
   folder "$backups" 700
   folder "$prefix/var/log/advent" 750 "0:$(group_of adm)"
   folder "$prefix/var/www/advent-acme" 755
-  # systemd makes the socket's folder at each start (RuntimeDirectory); elsewhere it is made here.
+  # systemd creates the socket's folder at each start (RuntimeDirectory).
   has_systemd && [ -z "$prefix" ] || folder "$(dirname "$store_socket")" 750 "$store"
 }
 
@@ -38,11 +38,11 @@ group_of() { getent group "$1" | cut -d: -f3 || echo 0; }
 
 remove_users() {
   if [ -n "$prefix" ] || ! is_root; then
-    skip "users: those of a rehearsal go with its folder"
+    skip "users: those of a rehearsal are removed with its folder"
     return
   fi
   local user
   for user in advent-store advent; do
-    ! id "$user" > /dev/null 2>&1 || { userdel "$user" && did "user $user is gone"; }
+    ! id "$user" > /dev/null 2>&1 || { userdel "$user" && did "user $user is removed"; }
   done
 }
