@@ -14,7 +14,7 @@ from common.domain.ids import enrollment_id
 from common.errors import Permanent
 from common.ledger import keys
 from services.console import actions
-from services.sandbox.simulation import Simulation
+from services.simulation.engine import Simulation
 from tests.console.conftest import Answer, Console
 from tests.ledger_reads import timeline_of
 
@@ -31,8 +31,8 @@ def buried(story: Simulation, ada: Assessment, console: Console) -> Buried:
 
     async def buried(reason: str = "validation_error", *, doubt_of_ms: int | None = None) -> Any:
         refused = [Permanent(reason, "<b>Invalid</b>", status=422)]
-        story.post_office.trouble = lambda _mail: refused.pop() if refused else None
-        await story.signs_up(ada)
+        story.mailer.failure = lambda _mail: refused.pop() if refused else None
+        await story.sign_up(ada)
         await story.run(until_ms=story.clock.now_ms() + 1_000)
         if doubt_of_ms is not None:
             doubt = {"outcome_unknown": 1, "first_attempt_ms": story.clock.now_ms() - doubt_of_ms}
@@ -103,7 +103,7 @@ async def test_a_replayed_letter_goes_out_once_and_the_log_says_so(
 
     assert (answer.status, answer.goes_to, again.goes_to) == (303, "/?done=replayed", "/?done=gone")
     assert "planned again" in (await console.sees(answer.goes_to)).text
-    assert len(story.post_office.inbox_of("ada@example.org")) == 1
+    assert len(story.mailer.inbox_of("ada@example.org")) == 1
     assert await fate(story) is DeliveryStatus.ACCEPTED
     assert logged == [("dead_letter_replayed", {"delivery_id": FIRST, "way": "rendered"})]
     assert "replayed" in [entry.what for entry in await timeline_of(story.ledger, ADA)]
@@ -125,7 +125,7 @@ async def test_one_that_must_be_looked_for_is_given_to_a_worker(
 
 async def test_why_a_worker_left_it_is_shown(console: Console, buried: Buried, story: Simulation) -> None:
     letter = await buried(doubt_of_ms=FORGOTTEN_MS)
-    story.post_office.list_trouble = Permanent("not_found", status=404)
+    story.mailer.list_failure = Permanent("not_found", status=404)
 
     await click(console, "replay", letter)
     await soon(story)
@@ -143,7 +143,7 @@ async def test_a_discarded_letter_is_gone_for_good_and_its_reason_stays(
     assert answer.goes_to == "/dead-letters?done=discarded"
     assert "Nothing here." in (await console.sees(answer.goes_to)).text
     assert await fate(story) is DeliveryStatus.DEAD
-    assert story.post_office.inbox_of("ada@example.org") == []
+    assert story.mailer.inbox_of("ada@example.org") == []
     assert logged == [("dead_letter_discarded", {"delivery_id": FIRST})]
     assert "discarded" in [entry.what for entry in await timeline_of(story.ledger, ADA)]
 

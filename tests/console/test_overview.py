@@ -16,7 +16,7 @@ from common.store.embedded import EmbeddedStore
 from services.console import spool
 from services.console.verdict import LATE_MS
 from services.console.words import marked
-from services.sandbox.simulation import Simulation
+from services.simulation.engine import Simulation
 from services.web import probes
 from tests.console.conftest import Console, Opener
 
@@ -34,7 +34,7 @@ async def test_all_is_well_in_one_sentence_with_the_age_of_its_evidence(
     console: Console, story: Simulation, ada: Assessment
 ) -> None:
     await worker_lives(console)  # Beside the one that plays the story.
-    await story.signs_up(ada)
+    await story.sign_up(ada)
     await story.run(until_ms=story.clock.now_ms() + 1_000)
 
     console.desk.evidence.outdated()
@@ -49,7 +49,7 @@ async def test_all_is_well_in_one_sentence_with_the_age_of_its_evidence(
 
 async def test_people_and_deliveries_are_counted(console: Console, story: Simulation, ada: Assessment) -> None:
     await worker_lives(console)
-    await story.signs_up(ada)
+    await story.sign_up(ada)
     await story.run(until_ms=story.clock.now_ms() + 1_000)
 
     found = await told(console)
@@ -61,7 +61,7 @@ async def test_people_and_deliveries_are_counted(console: Console, story: Simula
 
 
 async def test_programs_are_told_of_no_persons_address(console: Console, story: Simulation, ada: Assessment) -> None:
-    await story.signs_up(ada)
+    await story.sign_up(ada)
     await story.run()
 
     assert "@" not in (await console.sees("/api/overview")).text

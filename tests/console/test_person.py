@@ -7,7 +7,7 @@ import pytest
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
 from common.ledger.pauses import Pause
-from services.sandbox.simulation import Simulation
+from services.simulation.engine import Simulation
 from tests.console.conftest import Console
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
@@ -15,7 +15,7 @@ ADA = enrollment_id("christmas_2025", "ada@example.org")
 
 @pytest.fixture
 async def signed_up(story: Simulation, ada: Assessment) -> Simulation:
-    await story.signs_up(ada)
+    await story.sign_up(ada)
     await story.run(until_ms=story.clock.now_ms() + 1_000)
     return story
 
@@ -57,7 +57,7 @@ async def test_an_id_that_nobody_has_is_404(console: Console, path: str) -> None
 
 
 async def test_names_are_text_and_never_markup(console: Console, story: Simulation) -> None:
-    await story.signs_up(Assessment(email="x@example.org", first_name="<img src=x>", assessment_score=1))
+    await story.sign_up(Assessment(email="x@example.org", first_name="<img src=x>", assessment_score=1))
     await story.run(until_ms=story.clock.now_ms() + 1_000)
 
     page = (await console.sees(f"/people/{enrollment_id('christmas_2025', 'x@example.org')}")).text

@@ -21,7 +21,7 @@ from common.queue.job import Job
 from common.queue.layout import NAMESPACE
 from common.store.clients import connect
 from services.console.queues import dashboard
-from services.sandbox.simulation import Simulation
+from services.simulation.engine import Simulation
 from tests.console.conftest import TOKEN, Answer, Console
 
 pytest.importorskip("dramatiq_dashboard", reason=dashboard.INSTALL)
@@ -277,7 +277,7 @@ async def test_without_the_package_the_page_says_how_to_install_it(
 async def test_a_planned_mail_deleted_here_is_scheduled_again_by_the_sweeper(
     console: Console, story: Simulation, ada: Assessment
 ) -> None:
-    await story.signs_up(ada)
+    await story.sign_up(ada)
     await story.run(until_ms=story.clock.now_ms() + 1_000)
     page = await console.sees("/dramatiq/queues/send/delayed")
     due_ms = await story.ledger.client.zscore(keys.delayed("send"), STEP)
@@ -288,13 +288,13 @@ async def test_a_planned_mail_deleted_here_is_scheduled_again_by_the_sweeper(
 
     assert await story.ledger.client.zscore(keys.delayed("send"), STEP) == due_ms
     await story.run()
-    assert len(story.post_office.inbox_of(ada.email)) == 7
+    assert len(story.mailer.inbox_of(ada.email)) == 7
 
 
 async def test_a_failed_job_requeued_after_its_mail_went_out_sends_nothing(
     console: Console, story: Simulation, ada: Assessment, broker: DurableRedisBroker
 ) -> None:
-    await story.signs_up(ada)
+    await story.sign_up(ada)
     await story.run()
     failed(broker, console)
 
