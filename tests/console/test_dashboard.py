@@ -22,7 +22,7 @@ from common.queue.job import Job
 from common.queue.layout import NAMESPACE
 from common.store.clients import connect
 from services.console.dashboard import dashboard
-from services.sandbox.simulation import Simulation
+from services.simulation.engine import Simulation
 from tests.console.conftest import TOKEN, Answer, Console, Opener
 
 pytest.importorskip("dramatiq_dashboard", reason=dashboard.INSTALL)
@@ -276,7 +276,7 @@ async def test_without_the_package_the_page_says_how_to_install_it(
 async def test_a_planned_mail_deleted_here_is_scheduled_again_by_the_sweeper(
     console: Console, simulation: Simulation, ada: Assessment
 ) -> None:
-    await simulation.signs_up(ada)
+    await simulation.sign_up(ada)
     await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
     page = await console.get("/dramatiq/queues/send/delayed")
     due_ms = await simulation.ledger.client.zscore(keys.delayed("send"), STEP)
@@ -287,13 +287,13 @@ async def test_a_planned_mail_deleted_here_is_scheduled_again_by_the_sweeper(
 
     assert await simulation.ledger.client.zscore(keys.delayed("send"), STEP) == due_ms
     await simulation.run()
-    assert len(simulation.post_office.inbox_of(ada.email)) == 7
+    assert len(simulation.mailer.inbox_of(ada.email)) == 7
 
 
 async def test_a_failed_job_requeued_after_its_mail_went_out_sends_nothing(
     console: Console, simulation: Simulation, ada: Assessment, broker: DurableRedisBroker
 ) -> None:
-    await simulation.signs_up(ada)
+    await simulation.sign_up(ada)
     await simulation.run()
     failed(broker, console)
 

@@ -19,7 +19,7 @@ from common.errors import Failure
 from common.ledger import keys
 from common.ledger.reads.store_stats import OpenCircuit, read_store_stats
 from common.providers.resend.mailer import ResendMailer
-from services.sandbox.simulation import Simulation
+from services.simulation.engine import Simulation
 from tests.contract.scripted import Answer, Scripted, scripted
 from tests.faults.answers import CARRIED_OUT, ELSEWHERE, answer_of, elsewhere, timeout_s
 from tests.faults.conftest import Heard
@@ -165,7 +165,7 @@ async def told(
 async def begin(it: Told, fault: Fault, person: Any) -> int:
     """The first mail is tried for the first time, and fails as the row says; the instant of it."""
     now_ms = it.story.clock.now_ms()
-    await it.story.signs_up(person)
+    await it.story.sign_up(person)
     await it.until(now_ms)
 
     [failure] = it.mailer.failures
@@ -244,7 +244,7 @@ async def test_what_would_befall_everybody_holds_all_mail_alerts_once_and_drains
         assert (kept["attempts"], kept.get("failures", "0"), kept.get("outcome_unknown", "0")) == ("0", "0", "0")
         assert circuit.reason.startswith(fault.code)
         assert circuit.until_ms == now_ms + (fault.wait_ms or 1_000)
-        await story.signs_up(boris)
+        await story.sign_up(boris)
         await it.until(now_ms + 900)
         assert len(it.mailer.failures) == 1, "nobody asks while all are held"
 
@@ -272,7 +272,7 @@ async def test_what_will_never_succeed_is_a_dead_letter_at_once_and_holds_up_nob
 ) -> None:
     async with told(story, fault, monkeypatch) as it:
         now_ms = await begin(it, fault, ada)
-        await story.signs_up(boris)
+        await story.sign_up(boris)
         await it.until(now_ms + 24 * HOUR_MS)
 
         fate, reason = await it.fate()
@@ -308,7 +308,7 @@ async def test_three_deliveries_in_a_row_that_fail_hold_all_mail_and_nobody_is_b
     async with told(story, fault, monkeypatch, times=40) as it:
         now_ms = story.clock.now_ms()
         for person in (ada, boris, chen):
-            await story.signs_up(person)
+            await story.sign_up(person)
         await it.until(now_ms)
         assert heard.names == ["circuit_opened"]
         assert (await it.circuit()).since_ms == now_ms
