@@ -60,7 +60,7 @@ def failed(broker: DurableRedisBroker, console: Console) -> str:
     consumer = broker.consume("send", prefetch=1, timeout=1)
     message = next(consumer)
     assert message is not None
-    message.stuff_exception(ValueError("internal error"))
+    message.options["traceback"] = "ValueError: internal error"
     consumer.nack(message)
     return str(message.options["redis_message_id"])
 

@@ -256,7 +256,7 @@ async def test_a_misconfigured_store_is_reported_with_its_cure(own_store: Embedd
         client.config_set("maxmemory-policy", "allkeys-lru")
     console = await opens(own_store.url)
     await beat(console)
-    await console.context.store_monitor.look()
+    await console.context.store_monitor.check()
 
     found = await overview(console)
 
@@ -270,7 +270,7 @@ async def test_a_store_of_another_format_that_was_away_at_the_start_is_reported(
     with connect(own_store.url) as client:
         client.set(keys.FORMAT, "9")
     console = await opens(own_store.url)
-    await console.context.store_monitor.look()
+    await console.context.store_monitor.check()
 
     assert "written in format 9" in (await overview(console))["findings"][0]["cure"]
 
