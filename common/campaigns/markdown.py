@@ -97,7 +97,7 @@ def _special(group: list[Token]) -> Block | None:
     if name:
         return Block("component", label=name)
     if _is_lone_link(inline):
-        return Block("button", label=_line(inline.children[0].children), href=_href(inline.children[0]))
+        return Block("button", label=TextWriter({}).line(inline.children[0].children), href=_href(inline.children[0]))
     return None
 
 
@@ -106,52 +106,61 @@ def _html(tokens: Sequence[Token]) -> Markup:
     return Markup(rendered.strip())  # markdown-it escapes all text
 
 
-def text(tokens: Sequence[Token], components: Mapping[str, str], underline: Callable[[str], str] = dashes) -> str:
-    """The text part: no marks, links as `label: url`. `components` maps their names to their lines."""
-    return "\n\n".join(_paragraphs(SyntaxTreeNode(tokens).children, components, underline))
+@dataclass(frozen=True, slots=True)
+class TextWriter:
+    """
+    Writes the text part: no marks.
+
+    `components` maps their names to their lines; `link`: how a link is written, such as `{label}: {url}`.
+    """
+
+    components: Mapping[str, str]
+    link: str = "{label}: {url}"
+    underline: Callable[[str], str] = dashes
+
+    def text(self, tokens: Sequence[Token]) -> str:
+        return "\n\n".join(self._paragraphs(SyntaxTreeNode(tokens).children))
+
+    def _paragraphs(self, nodes: Sequence[SyntaxTreeNode]) -> Iterator[str]:
+        for node in nodes:
+            if node.type in ("bullet_list", "ordered_list"):
+                yield "\n".join(self._items(node))
+            elif node.type == "blockquote":
+                yield _indented("\n\n".join(self._paragraphs(node.children)), "  ")
+            elif node.type == "heading":
+                title = self.line(node.children[0].children)
+                yield f"{title}\n{self.underline(title)}"
+            elif node.type == "hr":
+                yield "* * *"
+            elif node.type in ("fence", "code_block"):
+                yield node.content.rstrip("\n")
+            else:
+                inline = node.children[0]
+                yield self.components.get(_component_name(inline)) or self.line(inline.children)
+
+    def _items(self, node: SyntaxTreeNode) -> Iterator[str]:
+        first = int(node.attrs.get("start", 1))
+        for number, item in enumerate(node.children, first):
+            mark = f"{number}. " if node.type == "ordered_list" else "- "
+            inner = _indented("\n".join(self._paragraphs(item.children)), " " * len(mark))
+            yield mark + inner.lstrip(" ")
+
+    def line(self, nodes: Sequence[SyntaxTreeNode]) -> str:
+        return "".join(map(self._inline, nodes)).strip()
+
+    def _inline(self, node: SyntaxTreeNode) -> str:
+        if (plain := _plain(node)) is not None:
+            return plain
+        inner = "".join(map(self._inline, node.children))
+        shown = node.type != "link" or inner == _href(node)
+        return inner if shown else self.link.format(label=inner, url=_href(node))
 
 
-def _paragraphs(
-    nodes: Sequence[SyntaxTreeNode], components: Mapping[str, str], underline: Callable[[str], str]
-) -> Iterator[str]:
-    for node in nodes:
-        if node.type in ("bullet_list", "ordered_list"):
-            yield "\n".join(_items(node, components, underline))
-        elif node.type == "blockquote":
-            yield _indented("\n\n".join(_paragraphs(node.children, components, underline)), "  ")
-        elif node.type == "heading":
-            title = _line(node.children[0].children)
-            yield f"{title}\n{underline(title)}"
-        elif node.type == "hr":
-            yield "* * *"
-        elif node.type in ("fence", "code_block"):
-            yield node.content.rstrip("\n")
-        else:
-            inline = node.children[0]
-            yield components.get(_component_name(inline)) or _line(inline.children)
-
-
-def _items(node: SyntaxTreeNode, components: Mapping[str, str], underline: Callable[[str], str]) -> Iterator[str]:
-    first = int(node.attrs.get("start", 1))
-    for number, item in enumerate(node.children, first):
-        mark = f"{number}. " if node.type == "ordered_list" else "- "
-        inner = _indented("\n".join(_paragraphs(item.children, components, underline)), " " * len(mark))
-        yield mark + inner.lstrip(" ")
-
-
-def _line(nodes: Sequence[SyntaxTreeNode]) -> str:
-    return "".join(map(_inline, nodes)).strip()
-
-
-def _inline(node: SyntaxTreeNode) -> str:
+def _plain(node: SyntaxTreeNode) -> str | None:
+    """The text of a node that has no others inside."""
     if node.type in ("text", "code_inline"):
         return node.content
-    if node.type == "softbreak":
-        return " "
-    if node.type == "hardbreak":
-        return "\n"
-    inner = "".join(map(_inline, node.children))
-    return inner if node.type != "link" or inner == _href(node) else f"{inner}: {_href(node)}"
+    return {"softbreak": " ", "hardbreak": "\n"}.get(node.type)
 
 
 def _is_lone_link(inline: SyntaxTreeNode) -> bool:

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from common.campaigns import samples
 from common.campaigns.loader import Campaign, Rendered
-from common.campaigns.markdown import parsed, text
+from common.campaigns.markdown import TextWriter, parsed
 from common.campaigns.wording import clean, literal
 from common.domain.contact import Assessment
 from common.domain.segment import Segment
+from tests.campaigns import people
 from tests.campaigns.html import Page
 
 UNSUBSCRIBE = "https://advent.example/unsubscribe/enr_ada"
@@ -68,7 +69,7 @@ def render(campaign: Campaign, step: int, person: Assessment, segment: Segment) 
 
 def person_of(segment: Segment, name: str, business: str, weakest: str, strongest: str) -> Assessment:
     return replace(
-        samples.fullest(segment),
+        people.fullest(segment),
         first_name=name,
         business_name=business,
         weakest_system_1=weakest,
@@ -143,7 +144,7 @@ def test_literal_markdown_reads_as_what_was_typed(value: str) -> None:
     assume(value)
 
     for source in (literal(value), f"a **{literal(value)}** b", f"- {literal(value)}", f"> {literal(value)}"):
-        assert value in text(parsed(source), {})
+        assert value in TextWriter({}).text(parsed(source))
 
 
 @given(st.text())

@@ -16,6 +16,7 @@ from common.campaigns.rendering import Parts, Renderer
 from common.campaigns.wording import clean
 from common.domain.contact import Assessment
 from common.domain.segment import Segment
+from tests.campaigns import people
 from tests.campaigns.test_hostile_values import SEGMENTS, STEPS, VALUES
 
 # Punctuation at an end, one in the middle, what MJML quotes in its own way, and what looks like a placeholder.
@@ -52,7 +53,7 @@ def test_a_mail_has_the_same_bytes_from_a_skeleton_and_from_the_beginning(
     step: int,
 ) -> None:
     assume(clean(names[0]))
-    mail(campaign, step, samples.fullest(segment), segment)
+    mail(campaign, step, people.fullest(segment), segment)
     score, money, red = figures
     person = Assessment(
         email="ada@example.com",
@@ -95,7 +96,7 @@ def test_a_reminder_has_the_same_bytes_too(
 
 def test_the_second_person_costs_no_second_parsing(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
     segment = Segment.CRITICAL
-    ada = samples.fullest(segment)
+    ada = people.fullest(segment)
     mail(campaign, 1, ada, segment)
 
     def parsed_again(self: Renderer, mail: object) -> Parts:
@@ -140,7 +141,7 @@ NAMED = ["Ada", "J.", "(a)", "a", "lt", "12", "https://b.example/", "b & <c> \"d
     [
         *(pytest.param("layout/mail.mjml", *change, id=f"layout, {name}") for name, change in LAYOUTS.items()),
         *(
-            pytest.param("emails/3-turned-away.md", "Hi {{ first_name }},", body, id=f"body, {name}")
+            pytest.param("en-CA/emails/3-turned-away.md", "Hi {{ first_name }},", body, id=f"body, {name}")
             for name, body in BODIES.items()
         ),
     ],
@@ -148,22 +149,20 @@ NAMED = ["Ada", "J.", "(a)", "a", "lt", "12", "https://b.example/", "b & <c> \"d
 def test_whatever_an_author_does_with_a_value_the_bytes_are_the_same(
     home: Path, spoil: Callable[[str, str, str], None], file: str, passage: str, by: str
 ) -> None:
-    spoil(file, passage, f"{by}\n\nHi {{{{ first_name }}}}," if file.startswith("emails") else by)
+    spoil(file, passage, f"{by}\n\nHi {{{{ first_name }}}}," if "emails" in file else by)
     campaign = load_campaign("christmas_2025", directory=home)
     plain = replace(campaign, renderer=campaign.renderer.without_skeletons())
     segment = Segment.URGENT
 
     for name in NAMED:
-        person = replace(
-            samples.fullest(segment), first_name=name, business_name=f"{name} & Co.", red_systems=len(name)
-        )
+        person = replace(people.fullest(segment), first_name=name, business_name=f"{name} & Co.", red_systems=len(name))
         for step in (1, 3):
             assert mail(plain, step, person, segment, name) == mail(campaign, step, person, segment, name)
 
 
 def test_a_person_without_a_name_gets_no_mail_from_a_skeleton_either(campaign: Campaign) -> None:
     segment = Segment.CRITICAL
-    mail(campaign, 3, samples.fullest(segment), segment)
+    mail(campaign, 3, people.fullest(segment), segment)
 
     with pytest.raises(CampaignError, match="'first_name' was not"):
-        mail(campaign, 3, replace(samples.fullest(segment), first_name=" "), segment)
+        mail(campaign, 3, replace(people.fullest(segment), first_name=" "), segment)
