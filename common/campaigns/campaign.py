@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 
 from common.campaigns.body import Body, Values
@@ -103,15 +104,17 @@ class Campaign:
         identity: Identity,
         unsubscribe_url: str,
         language: str | None = None,
+        today: date | None = None,
     ) -> Rendered:
         """
         The mail of a step, named by its id or by its place (from 1), in one of the languages.
 
+        `today`: the day of the mail, where its reader is; without it, no dates are counted from it.
         Raises IndexError for a step there is not, CampaignError when a field would be blank.
         """
         translation = self._translation(language)
         number, one = self._step(step)
-        values = self._values(person, segment, translation, identity)
+        values = self._values(person, segment, translation, identity, today)
         board = self.compiled.scoreboard
         rows = scoreboard(counts(board, person), translation.strings.scoreboard) if board else []
         body = translation.body(one.bodies[segment])
@@ -119,12 +122,21 @@ class Campaign:
         return self._rendered(translation, body, values, rows, about, identity, unsubscribe_url)
 
     def subject(
-        self, step: int | str, person: Person, *, segment: str, identity: Identity, language: str | None = None
+        self,
+        step: int | str,
+        person: Person,
+        *,
+        segment: str,
+        identity: Identity,
+        language: str | None = None,
+        today: date | None = None,
     ) -> str:
         """The subject of a step, without the rest of the mail. Raises as `render`."""
         translation = self._translation(language)
         _, one = self._step(step)
-        return translation.body(one.bodies[segment]).subject_for(self._values(person, segment, translation, identity))
+        return translation.body(one.bodies[segment]).subject_for(
+            self._values(person, segment, translation, identity, today)
+        )
 
     def render_reminder(
         self, name: str, meeting: Meeting, identity: Identity, unsubscribe_url: str, language: str | None = None
@@ -157,13 +169,17 @@ class Campaign:
     def _reminder_body(self, name: str, translation: Translation) -> Body:
         return translation.body({reminder.name: reminder.body for reminder in self.reminders}[name])
 
-    def _values(self, person: Person, segment: str, translation: Translation, identity: Identity) -> dict[str, object]:
+    def _values(
+        self, person: Person, segment: str, translation: Translation, identity: Identity, today: date | None
+    ) -> dict[str, object]:
         return email_values(
             self.compiled,
             person,
             segment=segment,
             book=translation.systems,
+            language=translation.language,
             identity=translation.identity(identity),
+            today=today,
         )
 
     def _rendered(

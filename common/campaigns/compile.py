@@ -30,6 +30,7 @@ from common.campaigns.compiled import (
     Step,
     SystemVariable,
     Texts,
+    Week,
 )
 from common.campaigns.consistency import problems
 from common.campaigns.errors import CampaignError
@@ -63,6 +64,7 @@ def compile_campaign(folder: Path) -> CompiledCampaign:
         fields=tuple(_fields(manifest)),
         systems=tuple(SystemVariable(variable=name, fields=of) for name, of in manifest.systems.items()),
         scoreboard=_scoreboard(manifest),
+        weeks=tuple(Week(variable=name, month=month, day=day) for name, (month, day) in manifest.weeks.items()),
         segments=tuple(
             SegmentRule(name=entry.name, when=entry.when or "", example=entry.example) for entry in manifest.segments
         ),
@@ -109,7 +111,11 @@ def _fields(manifest: Manifest) -> Iterator[Field]:
 
 def _scoreboard(manifest: Manifest) -> Scoreboard | None:
     entry = manifest.scoreboard
-    return Scoreboard(counts=tuple(entry.counts.items()), together_max=entry.together_max) if entry else None
+    return (
+        Scoreboard(counts=tuple(entry.counts.items()), together_max=entry.together_max, scores=entry.scores)
+        if entry
+        else None
+    )
 
 
 def _step(manifest: Manifest, entry: StepEntry) -> Step:

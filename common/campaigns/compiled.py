@@ -69,10 +69,29 @@ class SystemVariable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scoreboard:
-    """`counts`: each colour and the field with its number, the most urgent first. `together_max`: of all of them."""
+    """
+    `counts`: each colour and the field with its number, the most urgent first. `together_max`: of all of them.
+
+    `scores`: the field with the score of each system by name, from which those of the first colour are named.
+    """
 
     counts: tuple[tuple[str, str], ...]
     together_max: int | None = None
+    scores: str | None = None
+
+    @property
+    def names_variable(self) -> str:
+        """`red_names`: the systems of the most urgent colour."""
+        return f"{self.counts[0][0]}_names"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Week:
+    """A week of every year, which bodies know by `variable`: the one with this day in it."""
+
+    variable: str
+    month: int
+    day: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +207,7 @@ class CompiledCampaign:
     fields: tuple[Field, ...]
     systems: tuple[SystemVariable, ...]
     scoreboard: Scoreboard | None
+    weeks: tuple[Week, ...]
     segments: tuple[SegmentRule, ...]
     steps: tuple[Step, ...]
     reminders: tuple[Reminder, ...]

@@ -37,7 +37,7 @@ def problems(manifest: Manifest) -> Iterator[Problem]:
 
 
 def _fields(manifest: Manifest) -> Iterator[Problem]:
-    taken = {*VARIABLES, *manifest.systems}
+    taken = {*VARIABLES, *manifest.systems, *manifest.weeks}
     for name, entry in manifest.fields.items():
         if name in RESERVED:
             yield ("fields", name), "every signup may have it; take it out"
@@ -63,6 +63,8 @@ def _fields_named(manifest: Manifest) -> Iterator[Problem]:
         (("scoreboard", "counts", colour), field, "integer")
         for colour, field in (board.counts if board else {}).items()
     ]
+    if board and board.scores:
+        named.append((("scoreboard", "scores"), board.scores, "scores"))
     for place, name, kind in named:
         entry = manifest.fields.get(name)
         if entry is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from unicodedata import bidirectional
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -15,6 +16,7 @@ from babel.numbers import parse_pattern
 
 from common.campaigns.strings import Strings
 
+_FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 _PLURALS_SEEN = range(200)
 """Whole numbers within which every plural form of every language occurs that a mail needs."""
 
@@ -59,6 +61,13 @@ class Language:
     def listed(self, names: Sequence[str]) -> str:
         """A, B and C."""
         return format_list(list(names), locale=self.locale)
+
+    def isolated(self, text: str) -> str:
+        """A Latin value in a text that runs from right to left: it keeps its direction, and the text its own."""
+        is_latin = self.direction == "rtl" and any(bidirectional(character) == "L" for character in text)
+        if not is_latin or text.startswith(("https://", "http://")):
+            return text
+        return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_ISOLATE}"
 
     def short_date(self, day: date) -> str:
         """December 15."""

@@ -43,6 +43,14 @@ def _day(value: object) -> object:
         raise ValueError('not a day; write it as "2025-11-01"') from None
 
 
+def _month_day(value: object) -> tuple[int, int]:
+    try:
+        day = date.fromisoformat(f"2001-{value}")
+    except ValueError:
+        raise ValueError('not a day of the year; write it as "12-15"') from None
+    return day.month, day.day
+
+
 def _minutes(value: object) -> tuple[int, int]:
     match = _HOURS.fullmatch(value) if isinstance(value, str) else None
     opens, closes = ((int(match[1]) * 60 + int(match[2])), (int(match[3]) * 60 + int(match[4]))) if match else (0, 0)
@@ -60,6 +68,7 @@ def _weekday(value: object) -> int:
 Duration = Annotated[int, BeforeValidator(duration_ms)]
 TimeZone = Annotated[str, BeforeValidator(_time_zone)]
 Day = Annotated[str, BeforeValidator(_day)]
+MonthDay = Annotated[tuple[int, int], BeforeValidator(_month_day)]
 Hours = Annotated[tuple[int, int], BeforeValidator(_minutes)]
 Weekday = Annotated[int, BeforeValidator(_weekday)]
 
@@ -101,6 +110,7 @@ class FieldEntry(_Table):
 class ScoreboardEntry(_Table):
     counts: dict[Name, str] = Checked(min_length=1)
     together_max: int | None = None
+    scores: str | None = None
 
 
 class SegmentEntry(_Table):
@@ -175,6 +185,7 @@ class Manifest(_Table):
     fields: dict[Name, FieldEntry] = {}
     systems: dict[Name, tuple[str, ...]] = {}
     scoreboard: ScoreboardEntry | None = None
+    weeks: dict[Name, MonthDay] = {}
     segments: tuple[SegmentEntry, ...] = Checked(min_length=1)
     steps: tuple[StepEntry, ...] = Checked(min_length=1)
     reminders: tuple[ReminderEntry, ...] = ()

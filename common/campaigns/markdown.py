@@ -1,8 +1,9 @@
 """
 One Markdown text becomes both parts of a mail: blocks for the HTML layout, and plain lines for the text part.
 
-Beyond CommonMark there are three readings: a link alone in its paragraph is the button, a quotation is a callout, and
-`{{ scoreboard }}` alone in its paragraph is a component. HTML in the source stays literal.
+Beyond CommonMark there are four readings: a link alone in its paragraph is the button, a quotation is a callout,
+`{{ scoreboard }}` alone in its paragraph is a component, and an item of a list that begins with `[ ]` has a box to
+tick. HTML in the source stays literal.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from functools import lru_cache
 from typing import Literal
 
 from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml
+from markdown_it.renderer import RendererProtocol
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
+from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup
 
 from common.campaigns.placeholders import dashes
@@ -24,6 +28,7 @@ _MARK = "\ue000"
 """Private use: `wording.clean` takes it out of every value, so only a component can carry it."""
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "xhtmlOut": True})
+_BOX, _TICKED = "[ ] ", "\u2610\u00a0"
 _SPACES = re.compile(r" {2,}")
 _EMPTY = Markup()
 
@@ -59,7 +64,19 @@ def parsed(source: str) -> list[Token]:
     for child in (child for token in tokens for child in token.children or ()):
         # A condition that was false may leave two spaces where it stood.
         child.content = _SPACES.sub(" ", child.content)
+    _mark_boxes(tokens)
     return tokens
+
+
+def _mark_boxes(tokens: Sequence[Token]) -> None:
+    """An item is followed by its paragraph, and that by its text."""
+    for item, inline in zip(tokens, tokens[2:], strict=False):
+        if item.type != "list_item_open" or not inline.children:
+            continue
+        first = inline.children[0]
+        if first.type == "text" and first.content.startswith(_BOX):
+            item.attrSet("style", "list-style: none")
+            first.meta["box"] = True
 
 
 def blocks(tokens: Sequence[Token]) -> list[Block]:
@@ -99,6 +116,16 @@ def _special(group: list[Token]) -> Block | None:
     if _is_lone_link(inline):
         return Block("button", label=TextWriter({}).line(inline.children[0].children), href=_href(inline.children[0]))
     return None
+
+
+def _text_in_html(
+    renderer: RendererProtocol, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
+) -> str:
+    token = tokens[index]
+    return escapeHtml(_TICKED + token.content[len(_BOX) :] if token.meta.get("box") else token.content)
+
+
+_MARKDOWN.add_render_rule("text", _text_in_html)
 
 
 def _html(tokens: Sequence[Token]) -> Markup:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from common.campaigns.campaign import Campaign, Rendered
 from common.campaigns.compiled import CompiledCampaign, Field
@@ -21,6 +21,9 @@ IDENTITY = Identity(
 UNSUBSCRIBE_URL = "https://advent.example/unsubscribe/sample"
 KINDS = ("full", "sparse", "half", "awkward")
 """Everything told; only what a signup must have; every other thing; values that look like HTML, Markdown or headers."""
+
+DAYS = {"full": date(2025, 11, 1), "sparse": None, "half": date(2025, 12, 2), "awkward": date(2025, 12, 26)}
+"""The day on which each reads it: early, not known, late, and when what was counted towards is over."""
 
 _HOSTILE = (
     "Ben <b> [x](http://evil.example) *&*",
@@ -73,12 +76,22 @@ def mails(
     language: str | None = None,
     people: Mapping[str, Person] | None = None,
 ) -> Iterator[Sample]:
-    """Every step for every segment, and every reminder, for one kind of sample or for one person of each segment."""
+    """
+    Every step for every segment, and every reminder, for one kind of sample.
+
+    `people`: somebody of each segment, instead of the people that the fields' examples make.
+    """
     for number, step in enumerate(campaign.steps, 1):
         for segment in campaign.segments:
             one = people[segment] if people else person(campaign.compiled, segment, kind)
             mail = campaign.render(
-                number, one, segment=segment, identity=identity, unsubscribe_url=UNSUBSCRIBE_URL, language=language
+                number,
+                one,
+                segment=segment,
+                identity=identity,
+                unsubscribe_url=UNSUBSCRIBE_URL,
+                language=language,
+                today=DAYS[kind],
             )
             yield Sample(f"{number}-{step.name.replace(' ', '-')}.{segment.lower()}.{kind}", segment, mail)
     if kind in MEETINGS:

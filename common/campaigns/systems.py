@@ -40,10 +40,11 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A system as a mail may speak of it; `label` introduces it, `name` repeats it."""
+    """A system as a mail may speak of it; `label` introduces it, `name` repeats it, `about` says it in plain words."""
 
     name: str
     label: str
+    about: str
     sign: str
     quick_win: str
     next_win: str
@@ -76,6 +77,7 @@ def _known_system(advice: Advice) -> System:
     return System(
         name=advice.name,
         label=f"{advice.name}, {advice.about}",
+        about=advice.about,
         sign=advice.sign,
         quick_win=advice.quick_win,
         next_win=advice.next_win,
@@ -91,6 +93,7 @@ def _other_system(advice: Advice, name: str) -> System:
     return System(
         name=name,
         label=told(advice.about),
+        about=told(advice.about),
         sign=told(advice.sign),
         quick_win=told(advice.quick_win),
         next_win=told(advice.next_win),

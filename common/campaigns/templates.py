@@ -14,6 +14,7 @@ from markupsafe import Markup
 from common.campaigns import wording
 from common.campaigns.language import Language
 from common.campaigns.placeholders import Placeholders
+from common.campaigns.weeks import WeekAhead
 
 PLACEHOLDERS = "placeholders"
 """No body can name it: it is no variable that a body may use."""
@@ -81,7 +82,7 @@ class Templates:
         text = wording.clean(value)
         if not text:
             raise Blank("a value is empty; guard it with {% if … %}")
-        return text
+        return self._language.isolated(text)
 
     def _in_markdown(self) -> Callable[[Context, object], Markup]:
         @pass_context
@@ -104,9 +105,15 @@ class Templates:
             "number": self._language.number,
             "counted": self._language.counted,
             "shortened": wording.shortened,
+            "date": self._date,
         }
         environment.filters.update({name: partial(self._told, filter_) for name, filter_ in filters.items()})
         return environment
+
+    def _date(self, week: object, weeks: int = 0) -> str:
+        if not isinstance(week, WeekAhead):
+            raise Blank("date: takes a week that campaign.toml names")
+        return self._language.short_date(week.after(weeks))
 
     def _told(self, filter_: Callable[..., str], value: object, *arguments: object, **named: object) -> str:
         if isinstance(value, Absent):

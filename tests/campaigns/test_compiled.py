@@ -14,6 +14,7 @@ from common.campaigns.compile import compile_campaign
 from common.campaigns.compiled import from_json
 from common.campaigns.errors import CampaignError
 from common.campaigns.loader import Campaign
+from common.campaigns.variables import told
 from common.domain.segment import Segment
 from tests.campaigns import people
 
@@ -101,7 +102,7 @@ def test_the_rules_find_the_segment_that_the_code_found() -> None:
 
 def test_a_person_may_be_told_by_field_names_alone(campaign: Campaign) -> None:
     ada = people.fullest(Segment.CRITICAL)
-    fields = {field.name: getattr(ada, field.name) for field in campaign.compiled.fields}
+    fields = {field.name: told(ada, field.name) for field in campaign.compiled.fields}
 
     def mail(person: object) -> object:
         return campaign.render(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import replace
+from datetime import date
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -123,12 +124,27 @@ OPTIONAL = st.none() | st.just("") | ORDINARY
         weakest_system_2=OPTIONAL | st.sampled_from(["GPS", "Crew", "front desk"]),
         strongest_system=OPTIONAL | st.sampled_from(["GPS", "Crew", "front desk"]),
         revenue_leak_total=st.none() | st.integers(0, 10**9) | st.floats(0, 1e6),
-    )
+    ),
+    language=st.sampled_from(["en-CA", "fr-CA"]),
+    today=st.none() | st.dates(date(2025, 10, 1), date(2026, 1, 31)),
 )
-def test_no_combination_of_told_and_untold_leaves_a_blank(campaign: Campaign, person: Assessment) -> None:
+def test_no_combination_of_told_and_untold_leaves_a_blank(
+    campaign: Campaign, person: Assessment, language: str, today: date | None
+) -> None:
     typed = (person.first_name, person.business_name, person.weakest_system_1, person.weakest_system_2)
     assume(not {"None", "undefined"} & {*typed, person.strongest_system})
-    mails = [render(campaign, step, person, person.segment) for step in range(1, 8)]
+    mails = [
+        campaign.render(
+            step,
+            person,
+            segment=person.segment,
+            identity=samples.IDENTITY,
+            unsubscribe_url=UNSUBSCRIBE,
+            language=language,
+            today=today,
+        )
+        for step in range(1, 8)
+    ]
 
     assert len({mail.subject for mail in mails}) == 7
     for mail in mails:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import product
 from pathlib import Path
 
 from common.campaigns import samples
@@ -17,11 +18,12 @@ def current_pages() -> dict[str, str]:
     """File name → what it should hold. Samples that read the same text share one section, headed by their names."""
     campaign = load_campaign("christmas_2025")
     readers: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for kind, make in people.PEOPLE.items():
+    for language, (kind, make) in product(campaign.languages, people.PEOPLE.items()):
         cast = {str(segment): make(segment) for segment in Segment}
-        for sample in samples.mails(campaign, samples.IDENTITY, kind=kind, people=cast):
+        suffix = "" if language == "en-CA" else f".{language}"
+        for sample in samples.mails(campaign, samples.IDENTITY, kind=kind, language=language, people=cast):
             page, _, reader = sample.name.partition(".")
-            readers[f"{page}.txt"][f"Subject: {sample.mail.subject}\n\n{sample.mail.text}"].append(reader)
+            readers[f"{page}{suffix}.txt"][f"Subject: {sample.mail.subject}\n\n{sample.mail.text}"].append(reader)
     return {page: "\n".join(map(_section, texts.values(), texts)) for page, texts in readers.items()}
 
 
