@@ -25,12 +25,14 @@ test: $(VENV)/.tests ## the whole test suite; no network, no Docker, no account
 	@# Three on two processors: a third of the time is waiting for real processes.
 	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
-check: $(VENV)/.tests ## format, lint, types, import rules, spelling
+check: $(VENV)/.tests ## format, lint (Python and Lua), types, import rules, spelling
 	@$(BIN)/ruff format --check --quiet . || { echo "cure: make format"; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache > $(VENV)/lint-imports.out || { cat $(VENV)/lint-imports.out; exit 1; }
 	@$(BIN)/codespell
+	@if command -v luacheck >/dev/null; then luacheck --quiet --no-color common > $(VENV)/luacheck.out || { cat $(VENV)/luacheck.out; exit 1; }; \
+		else echo "the Lua scripts are not linted here: apt-get install lua-check"; fi
 	@echo "check: all well"
 
 docs: $(VENV)/.docs ## the documentation as a site in build/site, every link checked

@@ -25,7 +25,7 @@ async def announce(world: World, enrollment_id: str) -> None:
     """
     with structlog.contextvars.bound_contextvars(enrollment_id=enrollment_id):
         url = world.settings.hot_lead_webhook_url
-        enrollment = await world.ledger.enrollment(EnrollmentId(enrollment_id))
+        enrollment = await world.ledger.enrollments.get(EnrollmentId(enrollment_id))
         if url is None or enrollment is None:
             return
         person = enrollment.assessment

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from actors.sending.render_reminder import rules
+from actors.sending.render import reminder_rules
 from common.domain.contact_booking_status import BookingSummary, Nurture, in_short, nurture_after
 from common.domain.ids import BookingId, DeliveryId, split_delivery_id
 from common.domain.reminders import reminders_of
@@ -33,13 +33,13 @@ async def bookings(world: World, job: str) -> None:
     4. Write all of it at once; if something came meanwhile, begin again.
     """
     booking_id = BookingId(split_delivery_id(DeliveryId(job))[0])
-    ledger = Bookings(world.ledger)
+    ledger = world.ledger.bookings
     with structlog.contextvars.bound_contextvars(booking_id=booking_id):
         for _ in range(TURNS):
             now_ms = world.clock.now_ms()
             gathered = await ledger.gather(booking_id)
             if gathered.campaign not in ("", world.campaign.key):
-                await ledger.put_off(booking_id, until_ms=now_ms + NOT_OURS_MS)
+                await ledger.postpone(booking_id, until_ms=now_ms + NOT_OURS_MS)
                 return
             outcome = await _outcome(world, ledger, gathered, now_ms)
             if await ledger.write(outcome, now_ms=now_ms):
@@ -55,7 +55,7 @@ async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: i
     ids = dict.fromkeys([*gathered.contacts, *map(ledger.contact_id, addresses)])
     contacts = [await ledger.contact(contact_id) for contact_id in ids]
     series = {booking.id for booking in resolved}
-    reminding = rules(world)
+    reminding = reminder_rules(world)
     return BookingOutcome(
         gathered=gathered,
         bookings=[(booking, reminders_of(booking, reminding)) for booking in resolved],

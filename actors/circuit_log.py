@@ -5,10 +5,10 @@ from __future__ import annotations
 import structlog
 
 from common.ledger import keys
-from common.ledger.answers import Settled, Trouble
+from common.ledger.circuits import CircuitOpen
+from common.ledger.constants import MAIL, MIRROR
+from common.ledger.deliveries import Settled
 from common.ledger.ledger import Ledger
-from common.ledger.pauses import is_paused
-from common.ledger.terms import MAIL, MIRROR
 from common.observability import metrics
 
 log = structlog.get_logger(__name__)
@@ -16,17 +16,17 @@ log = structlog.get_logger(__name__)
 _PROVIDERS = (MAIL, MIRROR)
 
 
-def circuit_opened(provider: str, trouble: Trouble, *, reason: str) -> None:
+def circuit_opened(provider: str, circuit: CircuitOpen, *, reason: str) -> None:
     """
     `circuit_opened`: an error, logged once, by the worker whose request opened the circuit.
 
     A probe that fails in another way says so, as a warning; one that fails in the same way says nothing.
     """
     metrics.CIRCUIT_OPEN.labels(provider).set(1)
-    if trouble.news == "opened":
-        log.error("circuit_opened", provider=provider, reason=reason, until_ms=trouble.until_ms)
-    elif trouble.news == "changed":
-        log.warning("circuit_reason_changed", provider=provider, reason=reason, until_ms=trouble.until_ms)
+    if circuit.news == "opened":
+        log.error("circuit_opened", provider=provider, reason=reason, until_ms=circuit.until_ms)
+    elif circuit.news == "changed":
+        log.warning("circuit_reason_changed", provider=provider, reason=reason, until_ms=circuit.until_ms)
 
 
 def circuit_closed(provider: str, settled: Settled, *, now_ms: int) -> None:
@@ -41,6 +41,6 @@ def circuit_closed(provider: str, settled: Settled, *, now_ms: int) -> None:
 async def update_gauges(ledger: Ledger) -> None:
     """Bring this worker's gauges up to date: another one may have met the trouble, or ended it."""
     for provider in _PROVIDERS:
-        is_open = await ledger.client.hexists(keys.circuit(provider), "until")
+        is_open = await ledger.client.hexists(keys.circuit(provider), "until_ms")
         metrics.CIRCUIT_OPEN.labels(provider).set(int(is_open))
-    metrics.PAUSED.set(int(await is_paused(ledger)))
+    metrics.PAUSED.set(int(await ledger.pauses.is_everybody_paused()))

@@ -19,11 +19,11 @@ async def classify(world: World, enrollment_id: str) -> None:
     3. A CRITICAL person is announced once, where an announcement is configured.
     """
     with structlog.contextvars.bound_contextvars(enrollment_id=enrollment_id):
-        enrollment = await world.ledger.enrollment(enrollment_id)
+        enrollment = await world.ledger.enrollments.get(enrollment_id)
         if enrollment is None:
             log.warning("enrollment_unknown")
             return
         announce = world.settings.hot_lead_webhook_url is not None
-        status = await world.ledger.enroll(enrollment, now_ms=world.clock.now_ms(), announce=announce)
+        status = await world.ledger.signups.enroll(enrollment, now_ms=world.clock.now_ms(), announce=announce)
         if status is Status.ACTIVE:
             log.info("enrollment_active", segment=enrollment.segment.value)

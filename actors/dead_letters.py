@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
-from actors.sending.reconcile import Sought, Unfound, look_for, others_of
+from actors.sending.reconcile import Unfound, look_for, sought
 from common.campaigns.loader import CampaignError
-from common.domain.enrollment import Enrollment
-from common.domain.ids import DeliveryId, EnrollmentId, is_reminder, split_delivery_id
-from common.domain.mail import AcceptedMail, Mail
+from common.domain.ids import DeliveryId
+from common.domain.mail import AcceptedMail
 from common.domain.replay import Way as Way
 from common.domain.replay import way_at_once
 from common.errors import Failure
-from common.ledger import keys
-from common.ledger.answers import DeadLetter
-from common.ledger.replays import refuse_replay
-from common.ledger.views import dead_letter
+from common.ledger import dead_letters
+from common.ledger.dead_letters import DeadLetter
 from common.providers.patience import PatientBudget, patiently
 from common.world import World
+
+_SCRIPT_WAY: Final[Mapping[Way, dead_letters.Way]] = {
+    Way.RENDERED: "fresh",
+    Way.SAME: "same",
+    Way.AGAIN: "again",
+}
 
 log = structlog.get_logger(__name__)
 
@@ -43,10 +48,7 @@ async def plan(world: World, letter: DeadLetter) -> Plan:
     3. If nobody can tell, it stays a dead letter, with what to do.
     """
     way = way_at_once(
-        is_reminder=is_reminder(letter.delivery_id),
-        doubt=letter.doubt,
-        first_ms=letter.first_ms,
-        now_ms=world.clock.now_ms(),
+        outcome_unknown=letter.outcome_unknown, first_ms=letter.first_attempt_ms, now_ms=world.clock.now_ms()
     )
     if way is not None:
         return Plan(letter, way)
@@ -70,21 +72,17 @@ async def replay(world: World, planned: Plan) -> bool:
     letter, now_ms = planned.letter, world.clock.now_ms()
     if planned.way is Way.REFUSED:
         return False
+    letters = world.ledger.dead_letters
     if planned.found is not None:
-        return await world.ledger.found_accepted(
-            letter.delivery_id,
+        return await letters.accept(
+            letter.id,
             planned.found.id,
             sent_ms=planned.found.created_ms,
-            buried_ms=letter.buried_ms,
+            dead_since_ms=letter.dead_since_ms,
             now_ms=now_ms,
         )
-    return await world.ledger.replay(
-        letter.delivery_id,
-        now_ms=now_ms,
-        fresh=planned.way is Way.RENDERED,
-        again=planned.way is Way.AGAIN,
-        buried_ms=letter.buried_ms,
-    )
+    way = _SCRIPT_WAY[planned.way]
+    return await letters.replay(letter.id, way=way, dead_since_ms=letter.dead_since_ms, now_ms=now_ms)
 
 
 async def replay_asked(world: World, job: str) -> None:
@@ -95,7 +93,7 @@ async def replay_asked(world: World, job: str) -> None:
     2. Plan it, which may mean to look for it in what Resend accepted.
     3. Carry the plan out, or write down why it stays where it is.
     """
-    letter = await dead_letter(world.ledger, DeliveryId(job))
+    letter = await world.ledger.dead_letters.get(DeliveryId(job))
     if letter is None:
         log.info("dead_letter_not_replayed", delivery_id=job, why="it is none any longer")
         return
@@ -104,29 +102,12 @@ async def replay_asked(world: World, job: str) -> None:
         log.info("dead_letter_replayed", delivery_id=job, way=planned.way.name.lower())
         return
     why = planned.why or "it is not what it was when it was planned"
-    await refuse_replay(world.ledger, letter.delivery_id, why, buried_ms=letter.buried_ms, now_ms=world.clock.now_ms())
+    await world.ledger.dead_letters.refuse_replay(
+        letter.id, why, dead_since_ms=letter.dead_since_ms, now_ms=world.clock.now_ms()
+    )
     log.warning("dead_letter_not_replayed", delivery_id=job, why=why)
 
 
 async def _look(world: World, letter: DeadLetter) -> AcceptedMail | Unfound:
-    owner, _ = split_delivery_id(letter.delivery_id)
-    enrollment = await world.ledger.enrollment(EnrollmentId(owner))
-    if enrollment is None:
-        return Unfound("nobody knows whose it is")
-    frozen = (await world.ledger.read_hash(keys.delivery(letter.delivery_id))).get("frozen")
-    sought = Sought(
-        to=letter.address,
-        subject=Mail.thawed(frozen).subject if frozen else _subject(world, letter, enrollment),
-        is_frozen=frozen is not None,
-        since_ms=letter.first_ms or enrollment.anchor_ms,
-        others=await others_of(world, enrollment.id, enrollment),
-        enrollment=enrollment,
-    )
-    return await patiently(lambda: look_for(world, sought, budget=PatientBudget(world.mail_budget)), tries=2)
-
-
-def _subject(world: World, letter: DeadLetter, enrollment: Enrollment) -> str:
-    """As it would be rendered now."""
-    assert letter.step is not None, "a reminder is never looked for here"
-    person, identity = enrollment.assessment, world.settings.identity
-    return world.campaign.subject(letter.step, person, segment=enrollment.segment, identity=identity)
+    wanted = await sought(world, letter)
+    return await patiently(lambda: look_for(world, wanted, budget=PatientBudget(world.mail_budget)), tries=2)

@@ -11,8 +11,8 @@ from actors.sending.failure_policy import NOT_CONNECTED
 from common.domain.contact_booking_status import Person
 from common.domain.ids import EnrollmentId
 from common.errors import Failure, Misconfigured, Permanent, Throttled
-from common.ledger.answers import Changed
-from common.ledger.ledger import MIRROR
+from common.ledger.constants import MIRROR
+from common.ledger.mirror import Changed
 from common.observability import metrics, tracing
 from common.world import World
 
@@ -36,38 +36,38 @@ async def notion_sync(world: World, job: str) -> None:
     """
     started_ms = world.clock.now_ms()
     if job != "pump":
-        await world.ledger.ask_mirror(due_ms=started_ms, now_ms=started_ms, again=EnrollmentId(job))
+        await world.ledger.mirror.request(due_ms=started_ms, now_ms=started_ms, again=EnrollmentId(job))
         return
-    until_ms = await world.ledger.held_until(MIRROR, now_ms=started_ms)
+    until_ms = await world.ledger.circuits.open_until(MIRROR, now_ms=started_ms)
     if until_ms is not None:
-        await world.ledger.ask_mirror(due_ms=until_ms, now_ms=started_ms)
+        await world.ledger.mirror.request(due_ms=until_ms, now_ms=started_ms)
         return
     while world.clock.now_ms() - started_ms < TURN_MS:
-        changed = await world.ledger.take_changed(worker=world.worker, now_ms=world.clock.now_ms())
+        changed = await world.ledger.mirror.take(worker=world.worker, now_ms=world.clock.now_ms())
         if changed is None:
             return
         with tracing.hop("notion_sync", changed.id), structlog.contextvars.bound_contextvars(enrollment_id=changed.id):
             if not await _show(world, changed):
                 return
     now_ms = world.clock.now_ms()
-    await world.ledger.ask_mirror(due_ms=now_ms, now_ms=now_ms)
+    await world.ledger.mirror.request(due_ms=now_ms, now_ms=now_ms)
 
 
 async def _show(world: World, changed: Changed) -> bool:
     """True when Notion shows this person, or refused this person alone; False when it is to be left alone for now."""
     try:
         # Its budget and its guard are in the store too; begun anew, it looks for what it may have made already.
-        pages = await world.ledger.patiently(partial(world.mirror.show, changed.person, booking=changed.booking))
+        pages = await world.ledger.store.patiently(partial(world.mirror.show, changed.person, booking=changed.booking))
     except Failure as failure:
         return await _not_shown(world, changed.person, failure)
     except Exception:  # our own mistake: the person is taken again, the queue has the traceback
         now_ms = world.clock.now_ms()
-        await world.ledger.not_shown(
+        await world.ledger.mirror.not_shown(
             changed.person, worker=world.worker, now_ms=now_ms, again_ms=now_ms + REFUSED_MS, alone=True
         )
         raise
     now_ms = world.clock.now_ms()
-    if settled := await world.ledger.shown(changed.person, pages, worker=world.worker, now_ms=now_ms):
+    if settled := await world.ledger.mirror.shown(changed.person, pages, worker=world.worker, now_ms=now_ms):
         circuit_log.circuit_closed(MIRROR, settled, now_ms=now_ms)
     metrics.MIRRORED.labels("shown").inc()
     log.info("contact_mirrored", revision=changed.person.revision)
@@ -81,7 +81,7 @@ async def _not_shown(world: World, person: Person, failure: Failure) -> bool:
         again_ms, alone = now_ms + failure.retry_after_ms, False
     else:
         again_ms, alone = await _trouble(world, person, failure, now_ms)
-    await world.ledger.not_shown(person, worker=world.worker, now_ms=now_ms, again_ms=again_ms, alone=alone)
+    await world.ledger.mirror.not_shown(person, worker=world.worker, now_ms=now_ms, again_ms=again_ms, alone=alone)
     log.warning("contact_not_mirrored", kind=failure.kind, code=failure.code, again_ms=again_ms, alone=alone)
     return alone
 
@@ -92,9 +92,9 @@ async def _trouble(world: World, person: Person, failure: Failure, now_ms: int) 
         return now_ms + REFUSED_MS, True
     provider_wide = isinstance(failure, Misconfigured)
     at_least_ms = now_ms + (failure.retry_after_ms or 0) if isinstance(failure, Misconfigured) else None
-    trouble = await world.ledger.trouble(
+    trouble = await world.ledger.circuits.report_failure(
         MIRROR,
-        whose=person.id,
+        id=person.id,
         reason=failure.code,
         provider_wide=provider_wide or failure.code == NOT_CONNECTED,
         now_ms=now_ms,

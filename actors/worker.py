@@ -116,7 +116,7 @@ class Worker:
             secret_key=self.settings.secret,
             patient=True,
         )
-        await ledger.patiently(lambda: calibrate(ledger, self.clock))
+        await ledger.store.patiently(lambda: calibrate(ledger, self.clock))
         self._providers = build_providers(self.settings, client, self.clock, campaign_name=campaign.name)
         self.world = World(
             clock=self.clock,

@@ -9,8 +9,7 @@ from common.domain.contact import Assessment
 from common.domain.enrollment import Enrollment, Status
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import EnrollmentId, enrollment_id, step_delivery_id
-from common.ledger.answers import ClaimGranted
-from common.ledger.feedback import hear
+from common.ledger.deliveries import ClaimGranted
 from common.ledger.ledger import Ledger
 
 NAMES = ("Ada", "Boris", "Chen", "Dunya", "Emeka", "Farah", "Guilhermina", "Hiroshi")
@@ -42,7 +41,7 @@ def person(number: int) -> Assessment:
 async def sign_up(ledger: Ledger, person: Assessment) -> None:
     """The gateway's part, and the classification."""
     now_ms = SystemClock().now_ms()
-    accepted = await ledger.accept(person, webhook_id=webhook_id(person), received_ms=now_ms)
+    accepted = await ledger.signups.accept(person, webhook_id=webhook_id(person), received_ms=now_ms)
     enrollment = Enrollment(
         id=accepted.enrollment_id,
         campaign=ledger.campaign,
@@ -52,29 +51,29 @@ async def sign_up(ledger: Ledger, person: Assessment) -> None:
         anchor_ms=now_ms,
         assessed_ms=now_ms,
     )
-    await ledger.enroll(enrollment, now_ms=now_ms, announce=False)
+    await ledger.signups.enroll(enrollment, now_ms=now_ms, announce=False)
 
 
 async def send(ledger: Ledger, person: Assessment, step: int) -> None:
     """The worker's part: a step is accepted, the next one is scheduled."""
     now_ms = ledger.cadence.due_ms(anchor_ms=SystemClock().now_ms(), step=step)
-    claim = await ledger.claim(step_delivery_id(who(ledger, person), step), worker="bench", now_ms=now_ms)
+    claim = await ledger.deliveries.claim(step_delivery_id(who(ledger, person), step), worker="bench", now_ms=now_ms)
     assert isinstance(claim, ClaimGranted), claim
-    await ledger.freeze(claim, "a mail, which is freed when it is settled", now_ms=now_ms)
-    await ledger.settle(claim, "accepted", _mail_id(person, step), now_ms=now_ms)
+    await ledger.deliveries.freeze(claim, "a mail, which is freed when it is settled", now_ms=now_ms)
+    await ledger.deliveries.settle(claim, "accepted", _mail_id(person, step), now_ms=now_ms)
 
 
 async def mirror(ledger: Ledger) -> None:
     """Whoever changed last is shown: Notion's page ids, and a digest of what each page shows, are kept."""
     now_ms = SystemClock().now_ms()
-    changed = await ledger.take_changed(worker="bench", now_ms=now_ms)
+    changed = await ledger.mirror.take(worker="bench", now_ms=now_ms)
     if changed is None:
         return
     pages = {}
     for table in ("sequence", "contact"):
         page = uuid.uuid5(uuid.NAMESPACE_DNS, table + changed.id)
         pages |= {table: str(page), f"{table}_digest": page.hex[:16]}
-    await ledger.shown(changed.person, pages, worker="bench", now_ms=now_ms)
+    await ledger.mirror.shown(changed.person, pages, worker="bench", now_ms=now_ms)
 
 
 async def told(ledger: Ledger, person: Assessment, step: int) -> None:
@@ -90,7 +89,7 @@ async def told(ledger: Ledger, person: Assessment, step: int) -> None:
             received_ms=now_ms,
             provider_id=_mail_id(person, step),
         )
-        await hear(ledger, feedback, webhook_id=f"resend:{_message_id(f'{kind} {step} {person.email}')}")
+        await ledger.feedback.record(feedback, webhook_id=f"resend:{_message_id(f'{kind} {step} {person.email}')}")
 
 
 def who(ledger: Ledger, person: Assessment) -> EnrollmentId:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from common.ledger.figures import Figures
+from common.ledger.reads.store_stats import StoreStats
 
 MINUTE_MS = 60_000
 
@@ -46,7 +46,7 @@ def of_gateway(ready: Mapping[str, Any] | None, url: str) -> Iterator[Aspect]:
         yield Aspect("spool", True, "empty")
 
 
-def of_store(found: Figures | None, error: str = "") -> Iterator[Aspect]:
+def of_store(found: StoreStats | None, error: str = "") -> Iterator[Aspect]:
     """`found`: None when the store does not answer, for the reason in `error`."""
     if found is None:
         yield Aspect("store", False, f"does not answer ({error}); signups go to the spool and workers wait: start it")
@@ -57,18 +57,19 @@ def of_store(found: Figures | None, error: str = "") -> Iterator[Aspect]:
     yield Aspect("store", not broken, said)
 
 
-def of_work(found: Figures, limits: Limits) -> Iterator[Aspect]:
+def of_work(found: StoreStats, limits: Limits) -> Iterator[Aspect]:
     """Workers, what is due, the providers, Notion, jobs that failed, dead letters."""
     yield Aspect("workers", found.workers > 0, f"{found.workers} alive" if found.workers else "none; start one")
     yield _due(found, limits)
     for provider in ("resend", "notion"):
-        held_ms = found.circuits.get(provider)
-        said = (
-            f"everybody waits for it, for {_span(held_ms)}; `advent status` says why" if held_ms is not None else "ok"
-        )
-        yield Aspect(provider, held_ms is None, said)
+        circuit = found.circuits.get(provider)
+        held_ms = max(0, found.at_ms - circuit.since_ms) if circuit else 0
+        said = f"everybody waits for it, for {_span(held_ms)}; `advent status` says why" if circuit else "ok"
+        yield Aspect(provider, circuit is None, said)
     behind = found.mirror_lag_ms > limits.behind_ms
-    said = f"{found.behind} behind, the oldest for {_span(found.mirror_lag_ms)}" if found.behind else "shows everything"
+    said = (
+        f"{found.changed} behind, the oldest for {_span(found.mirror_lag_ms)}" if found.changed else "shows everything"
+    )
     yield Aspect("mirror", not behind, said)
     failed = {name: queue.failed for name, queue in found.queues.items() if queue.failed}
     said = ", ".join(f"{number} in {name}" for name, number in failed.items())
@@ -78,9 +79,9 @@ def of_work(found: Figures, limits: Limits) -> Iterator[Aspect]:
     yield Aspect("dead", True, f"{dead}; `advent dead list`" if found.dead else dead)
 
 
-def _due(found: Figures, limits: Limits) -> Aspect:
+def _due(found: StoreStats, limits: Limits) -> Aspect:
     said = f"{found.due_unsent} due and unsent, the oldest for {_span(found.due_unsent_ms)}"
-    if found.paused:
+    if found.pause:
         return Aspect("due", True, f"the campaign is paused; {said}")
     return Aspect("due", found.due_unsent_ms <= limits.late_ms, said if found.due_unsent else "nothing is late")
 

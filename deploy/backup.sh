@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# One archive of all that is not in a checkout: the store at one instant, the spool, settings and secrets.
-# It holds people's addresses and all keys: keep copies of it where both may lie.
+# Writes one archive of all that is not in the repository: a snapshot of the store, the spool, settings and secrets.
+# It contains people's addresses and all keys: protect the copies accordingly.
 set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 # shellcheck source=lib/say.sh
@@ -11,7 +11,7 @@ case ${1:-} in
   '') ;;
   -h | --help)
     echo "usage: backup.sh    (ADVENT_PREFIX=DIR for a rehearsal)"
-    echo "Writes $backups/advent-<instant>.tar.gz, and runs $etc/backup-hook FILE if that is executable."
+    echo "Writes $backups/advent-<time>.tar.gz, and runs $etc/backup-hook FILE if that is executable."
     exit 0
     ;;
   *) wrong_use "$1 is not known" ;;
@@ -21,7 +21,7 @@ keep_hours=48
 keep_days=14
 
 work=''
-# Whoever runs it by hand sees what is wrong; of the timer's run somebody has to be told.
+# A run by hand shows its errors; a failed run of the timer calls the alert hook.
 finish() { # STATUS
   [ -z "$work" ] || rm -rf "$work"
   [ "$1" -ne 0 ] && [ -n "${INVOCATION_ID:-}" ] && [ -x "$etc/alert-hook" ] || return 0
@@ -33,26 +33,26 @@ trap 'finish $?' EXIT
 umask 077
 mkdir -p "$backups"
 exec 9> "$backups/.lock"
-flock --nonblock 9 || die "another backup is under way"
-[ -S "$store_socket" ] || die "no store at $store_socket; a stopped one is copied by hand: $store_data"
+flock --nonblock 9 || die "another backup is running"
+[ -S "$store_socket" ] || die "no store at $store_socket; if it is stopped, copy $store_data by hand"
 
 name=advent-$(date -u +%Y%m%dT%H%M%SZ)
 work=$(mktemp -d "$backups/.work-XXXXXX")
 folder=$work/$name
 mkdir -p "$folder/store/appendonlydir"
 
-# The spool first: an event goes from it into the store, so it is in one copy or in both, and taking it twice does
-# nothing. The other way round it could be in neither.
+# The spool first: events move from it to the store, so each is in one copy or in both, and replaying it twice changes
+# nothing. In the other order an event could be missing from both.
 if [ -d "$data/spool" ]; then cp -a "$data/spool" "$folder/spool"; fi
 
 "$(python_here)" "$here/lib/snapshot.py" "$store_socket" || die "no backup was made"
-# As the base of an append-only file, which is how the store starts from it.
+# As the base of an append-only file, from which the store starts.
 mv "$store_data/dump.rdb" "$folder/store/appendonlydir/appendonly.aof.1.base.rdb"
 echo 'file appendonly.aof.1.base.rdb seq 1 type b' > "$folder/store/appendonlydir/appendonly.aof.manifest"
 
 mkdir "$folder/etc"
 cp -a "$etc/advent.env" "$etc/secrets" "$etc/install.conf" "$folder/etc/"
-# Secrets that Advent made for itself, where no real provider is configured.
+# Secrets that Advent generated, where no real provider is configured.
 if [ -f "$data/secrets.env" ]; then cp -a "$data/secrets.env" "$folder/etc/made-secrets.env"; fi
 readlink "$current" > "$folder/release"
 (cd "$folder" && find . -type f -print0 | sort -z | xargs -0 sha256sum) > "$work/sums"
@@ -63,7 +63,7 @@ sync "$work/$name.tar.gz"
 mv "$work/$name.tar.gz" "$backups/$name.tar.gz"
 say "$backups/$name.tar.gz ($(du -h "$backups/$name.tar.gz" | cut -f1))"
 
-# Every one of two days, then the first of each day.
+# Keep all of two days, then the first of each day.
 prune() {
   local file day last=''
   find "$backups" -maxdepth 1 -name 'advent-*.tar.gz' -mmin +$((keep_hours * 60)) -printf '%f\n' | sort |

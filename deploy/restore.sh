@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Bring back what backup.sh made; here, or on a machine where install.sh --no-start has been.
+# Restores an archive of backup.sh; here, or on another machine after install.sh --no-start.
 set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 # shellcheck source=lib/say.sh
@@ -10,9 +10,9 @@ usage() {
   cat << 'END'
 usage: restore.sh [--try] [--keep-settings] [--replace] FILE    (ADVENT_PREFIX=DIR for a rehearsal)
 
-  --try             unpack it, start a store on it, count, and leave everything as it is
-  --keep-settings   settings and secrets stay those of this machine
-  --replace         there is data here already: it is put aside, beside where it was
+  --try             test it: unpack it, start a store on a copy, count the keys; change nothing
+  --keep-settings   keep this machine's settings and secrets
+  --replace         move existing data aside, next to its old place
 END
 }
 
@@ -40,11 +40,11 @@ clean() {
 }
 trap clean EXIT
 
-tar -xzf "$file" -C "$work" || die "$file is not whole; take an earlier one"
+tar -xzf "$file" -C "$work" || die "$file is incomplete; use an earlier one"
 from=$(find "$work" -mindepth 1 -maxdepth 1 -type d -name 'advent-*')
-(cd "$from" && sha256sum --quiet --check SHA256SUMS) || die "$file is damaged; take an earlier one"
+(cd "$from" && sha256sum --quiet --check SHA256SUMS) || die "$file is damaged; use an earlier one"
 
-# A store of its own on a copy: what it cannot load is found now, not on the night it is needed.
+# Starts a separate store on a copy, to find out whether it can load the data.
 drill() {
   cp -r "$from/store" "$work/drill"
   "$opt/store/valkey-server" --port 0 --unixsocket "$work/drill.sock" --unixsocketperm 700 --dir "$work/drill" \
@@ -77,7 +77,7 @@ holds_something() { [ -n "$(find "$1" -type f -print -quit 2>/dev/null)" ]; }
 put_aside() { # FOLDER
   holds_something "$1" || return 0
   mv "$1" "$1.before-$stamp"
-  say "put aside: $1.before-$stamp"
+  say "moved aside: $1.before-$stamp"
 }
 
 give() { # FOLDER OWNER
@@ -91,13 +91,13 @@ if [ "$try" = yes ]; then
   exit 0
 fi
 
-# A socket may be left over from a kill; a store that answers is in use.
+# A socket may be left over from a kill; only a store that answers is in use.
 if "$(python_here)" -c 'import sys, redis; redis.Redis(unix_socket_path=sys.argv[1]).ping()' "$store_socket" 2>/dev/null; then
-  die "the store is running: sudo systemctl stop advent.target, then again"
+  die "the store is running: sudo systemctl stop advent.target, then repeat"
 fi
 stamp=$(date -u +%Y%m%dT%H%M%SZ)
 if [ "$replace" = no ] && { holds_something "$store_data" || holds_something "$data/spool"; }; then
-  die "there is data here already; --replace puts it aside"
+  die "there is data already; --replace moves it aside"
 fi
 put_aside "$store_data"
 mkdir -p "$store_data" "$data"

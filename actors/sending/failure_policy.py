@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from common.domain.retry import RetryPolicy
 from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Throttled
-from common.ledger.answers import Claim
-from common.ledger.ledger import Outcome
+from common.ledger.constants import Outcome
+from common.ledger.deliveries import ClaimGranted
 
 NOT_CONNECTED = "connect"
 """The code of a request that never left: nobody can be reached there, whoever the mail is for."""
@@ -16,26 +16,26 @@ NOT_CONNECTED = "connect"
 @dataclass(frozen=True, slots=True)
 class Decision:
     """
-    How a failed try is settled.
+    How an attempt is settled.
 
-    `wait_ms`: until the next one, None when there is none. `doubt`: it may have been accepted. `everybodys`: all
-    other mail would fail too. `somebodys`: perhaps it would; three different ones in a row tell. `is_unsent`: the
-    provider's own list says that it was never accepted. `code`: the reason in one word of the provider's or ours, which
-    names nobody; `reason` may quote an answer, and stays in the ledger.
+    `wait_ms`: until the next one, None when there is none. `outcome_unknown`: it may have been accepted.
+    `provider_wide`: everything else would fail too. `maybe_provider_wide`: perhaps it would; three different ones in a
+    row tell. `is_unsent`: the provider's own list says that it was never accepted. `code`: the reason in one word of
+    the provider's or ours, which names nobody; `reason` may quote an answer, and stays in the ledger.
     """
 
     outcome: Outcome
     reason: str
     wait_ms: int | None = None
-    doubt: bool = False
+    outcome_unknown: bool = False
     provider_wide: bool = False
     maybe_provider_wide: bool = False
     is_unsent: bool = False
     code: str = ""
 
 
-def verdict(failure: Failure, claim: Claim, policy: RetryPolicy) -> Decision:
-    """Hold, retry or bury: by the kind of failure, and the tries so far."""
+def decide(failure: Failure, claim: ClaimGranted, policy: RetryPolicy) -> Decision:
+    """Hold, retry or dead letter: by the kind of failure, and the attempts so far."""
     reason = failure.code + (f" ({failure.status})" if failure.status else "")
     if isinstance(failure, Throttled):
         return Decision("hold", reason, max(failure.retry_after_ms, 100))
@@ -43,14 +43,18 @@ def verdict(failure: Failure, claim: Claim, policy: RetryPolicy) -> Decision:
         return Decision("hold", reason, failure.retry_after_ms or 0, provider_wide=True)
     if isinstance(failure, Permanent):
         refused = f"{reason}: {failure.detail}" if failure.detail else reason
-        refused += "; an earlier try may have been accepted" if claim.doubt else ""
+        refused += "; an earlier try may have been accepted" if claim.outcome_unknown else ""
         return Decision("dead", refused, code=failure.code)
-    doubt = isinstance(failure, Ambiguous)
+    outcome_unknown = isinstance(failure, Ambiguous)
     if claim.failures + 1 < policy.attempts_max:
-        provider_wide = failure.code == NOT_CONNECTED
         return Decision(
-            "retry", reason, policy.delay_ms, doubt=doubt, provider_wide=provider_wide, maybe_provider_wide=True
+            "retry",
+            reason,
+            policy.delay_ms,
+            outcome_unknown=outcome_unknown,
+            provider_wide=failure.code == NOT_CONNECTED,
+            maybe_provider_wide=True,
         )
     spent = f"{policy.attempts_max} tries failed, the last with {reason}"
-    spent += "; it may have been accepted all the same" if doubt or claim.doubt else ""
-    return Decision("dead", spent, doubt=doubt, maybe_provider_wide=True, code=failure.code)
+    spent += "; it may have been accepted all the same" if outcome_unknown or claim.outcome_unknown else ""
+    return Decision("dead", spent, outcome_unknown=outcome_unknown, maybe_provider_wide=True, code=failure.code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from email.utils import parseaddr
 
-from actors.sending.render_reminder import meeting_of
+from actors.sending.render import meeting_of
 from common.campaigns.loader import Campaign, CampaignError
 from common.domain.audit_reminders import AuditedReminder
 from common.domain.contact import Assessment

@@ -9,7 +9,7 @@ from typing import Final
 
 from actors.sending.failure_policy import Decision
 from actors.sending.mail_matching import Subjects
-from actors.sending.render import compose
+from actors.sending.render import render
 from common.campaigns.loader import CampaignError
 from common.domain.delivery import Record
 from common.domain.enrollment import Enrollment
@@ -17,8 +17,8 @@ from common.domain.ids import EnrollmentId
 from common.domain.mail import AcceptedMail, Mail
 from common.domain.notion_import import AS_NOTION_SHOWS
 from common.errors import Failure, Misconfigured, Permanent, Throttled
-from common.ledger import booking_views
-from common.ledger.answers import Claim, ClaimGranted
+from common.ledger.deliveries import ClaimGranted
+from common.ledger.owners import Owned
 from common.providers.budget import Budget
 from common.world import World
 
@@ -94,7 +94,7 @@ async def look_for(world: World, sought: Sought, *, budget: Budget) -> AcceptedM
     return Unfound("not found among what Resend lists: replay sends it again", is_certain=True)
 
 
-async def reconcile(world: World, claim: Claim, *, because: str) -> AcceptedMail | Decision:
+async def reconcile(world: World, claim: ClaimGranted, *, because: str) -> AcceptedMail | Decision:
     """
     What became of a claimed delivery that may have been accepted: the mail, or how to settle it without.
 
@@ -104,7 +104,7 @@ async def reconcile(world: World, claim: Claim, *, because: str) -> AcceptedMail
         return Decision("hold", "being looked for", ANSWERED_BUSY_MS)
     _reading.add(id(world.mailer))
     try:
-        answer = await look_for(world, await _sought(world, claim), budget=_KeepingTheClaim(world, claim))
+        answer = await look_for(world, await sought(world, claim), budget=_KeepingTheClaim(world, claim))
     except CampaignError as error:
         return Decision("dead", f"{because}; it cannot be rendered to be looked for: {error}", code="not_rendered")
     except Failure as failure:
@@ -112,29 +112,33 @@ async def reconcile(world: World, claim: Claim, *, because: str) -> AcceptedMail
     finally:
         _reading.discard(id(world.mailer))
     if isinstance(answer, Unfound):
-        return Decision("dead", f"{because}; {answer.reason}", is_unsent=answer.is_certain, code="in_doubt")
+        return Decision("dead", f"{because}; {answer.reason}", is_unsent=answer.is_certain, code="outcome_unknown")
     return answer
 
 
-async def others_of(world: World, who: EnrollmentId, enrollment: Enrollment | None) -> list[Record]:
+async def _others(world: World, who: EnrollmentId, enrollment: Enrollment | None) -> list[Record]:
     """The accepted mails of one person, enrolled or not: steps, and reminders of all their calls."""
     records = [*enrollment.records.values()] if enrollment else []
-    async for call in booking_views.calls(world.ledger, who):
+    async for call in world.ledger.bookings.calls(who):
         records += call.reminders.values()
     return [record for record in records if record.sent_ms is not None]
 
 
-async def _sought(world: World, claim: Claim) -> Sought:
-    frozen = claim.frozen
-    who = claim.enrollment.id if isinstance(claim, ClaimGranted) else claim.contact_id
-    enrollment = claim.enrollment if isinstance(claim, ClaimGranted) else await world.ledger.enrollment(who)
+async def sought(world: World, item: Owned) -> Sought:
+    """What to look for. Raises `CampaignError` when no attempt was frozen, and a blank would result now."""
+    payload, owner = item.payload, item.owner
+    enrollment: Enrollment | None
+    if isinstance(owner, Enrollment):
+        begin_ms, enrollment = owner.anchor_ms, owner
+    else:
+        begin_ms, enrollment = owner.received_ms, await world.ledger.enrollments.get(item.contact_id)
     return Sought(
-        to=claim.address,
-        subject=(Mail.thawed(frozen) if frozen else compose(world, claim)).subject,
-        is_frozen=frozen is not None,
-        since_ms=claim.first_ms or claim.due_ms,
-        others=await others_of(world, who, enrollment),
-        enrollment=enrollment if isinstance(claim, ClaimGranted) else None,
+        to=item.address,
+        subject=(Mail.thawed(payload) if payload else render(world, item)).subject,
+        is_frozen=payload is not None,
+        since_ms=item.first_attempt_ms or begin_ms,
+        others=await _others(world, item.contact_id, enrollment),
+        enrollment=owner if isinstance(owner, Enrollment) else None,
     )
 
 
@@ -160,7 +164,7 @@ def _put_off(failure: Failure) -> Decision:
 class _KeepingTheClaim(Budget):
     """The mail budget; a list of many pages takes longer than a lease, which is renewed on the way."""
 
-    def __init__(self, world: World, claim: Claim) -> None:
+    def __init__(self, world: World, claim: ClaimGranted) -> None:
         self._world, self._claim = world, claim
         self._renewed_ms = world.clock.now_ms()
 
@@ -168,8 +172,8 @@ class _KeepingTheClaim(Budget):
         now_ms = self._world.clock.now_ms()
         if now_ms - self._renewed_ms > RENEW_MS:
             self._renewed_ms = now_ms
-            await self._world.ledger.keep_lease(self._claim, now_ms=now_ms)
-        await self._world.ledger.patiently(self._world.mail_budget.take)
+            await self._world.ledger.deliveries.renew_lease(self._claim, now_ms=now_ms)
+        await self._world.ledger.store.patiently(self._world.mail_budget.take)
 
     async def push(self, retry_after_ms: int) -> None:
-        await self._world.ledger.patiently(partial(self._world.mail_budget.push, retry_after_ms))
+        await self._world.ledger.store.patiently(partial(self._world.mail_budget.push, retry_after_ms))

@@ -1,30 +1,99 @@
-"""From a claim to the mail that is frozen, and the key under which it is handed over."""
+"""From a claim to the mail that is frozen, and the key under which it is handed over: one renderer a kind."""
 
 from __future__ import annotations
 
-from actors.sending.build_mail import enveloped, way_out
-from actors.sending.render_reminder import compose_reminder
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from common.campaigns.campaign import Rendered
+from common.campaigns.facts import Meeting
+from common.clock import utc_datetime
+from common.domain.delivery import Kind
+from common.domain.enrollment import Enrollment
 from common.domain.mail import Mail
-from common.ledger.answers import Claim, ReminderClaimGranted
+from common.domain.reminders import ReminderRules
+from common.domain.series import Booking
+from common.domain.suppression import Unsubscribe
+from common.ledger.owners import Owned
 from common.world import World
 
 
-def compose(world: World, claim: Claim) -> Mail:
-    """Render one step or reminder for one person. Raises `CampaignError` when a blank would result."""
-    if isinstance(claim, ReminderClaimGranted):
-        return compose_reminder(world, claim)
-    enrollment = claim.enrollment
-    link = way_out(world, enrollment.id, claim.address)
+def render(world: World, item: Owned) -> Mail:
+    """
+    One delivery for one person. Raises `CampaignError` when a blank would result, KeyError when the campaign has it no
+    longer.
+    """
+    token = Unsubscribe(item.contact_id, world.ledger.store.address_hash(item.address)).token(world.settings.secret)
+    unsubscribe_url = f"{world.settings.public_address}/unsubscribe/{token}"
+    rendered, tags = _RENDERERS[item.delivery.kind](world, item, unsubscribe_url)
+    identity = world.settings.identity
+    return Mail(
+        sender=identity.sender,
+        to=item.address,
+        subject=rendered.subject,
+        html=rendered.html,
+        text=rendered.text,
+        reply_to=identity.reply_to,
+        # RFC 8058: the mail client posts to the link without asking the person anything more.
+        headers={"List-Unsubscribe": f"<{unsubscribe_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"},
+        # What its events bring back: whose it is, and which delivery.
+        tags={"campaign": world.campaign.key, "enrollment": item.contact_id, **tags},
+    )
+
+
+def idempotency_key(world: World, item: Owned) -> str:
+    """`christmas_2025/enr_…/step-3`, `christmas_2025/bkg_…/<start>/24h`: the same on each attempt, on any machine."""
+    return f"{world.campaign.key}/{item.delivery.id}"
+
+
+def meeting_of(booking: Booking, start_ms: int) -> Meeting:
+    """What a reminder says of a call that starts then."""
+    return Meeting(
+        first_name=booking.first_name,
+        start=utc_datetime(start_ms),
+        timezone=booking.timezone,
+        title=booking.title,
+        join_url=booking.join_url,
+        organizer=booking.organizer,
+    )
+
+
+def reminder_rules(world: World) -> ReminderRules:
+    """When this campaign reminds, at this pace."""
+    pace = world.settings.pace
+    return ReminderRules(
+        before_ms=tuple((reminder.name, reminder.before.at(pace)) for reminder in world.campaign.reminders),
+        minimum_notice_ms=world.campaign.booking.minimum_notice.at(pace),
+    )
+
+
+_Tags = Mapping[str, str]
+
+
+def _step(world: World, item: Owned, unsubscribe_url: str) -> tuple[Rendered, _Tags]:
+    enrollment, step = item.owner, item.delivery.step
+    assert isinstance(enrollment, Enrollment)
+    assert step is not None
     rendered = world.campaign.render(
-        claim.step,
+        step,
         enrollment.assessment,
         segment=enrollment.segment,
         identity=world.settings.identity,
-        unsubscribe_url=link,
+        unsubscribe_url=unsubscribe_url,
     )
-    return enveloped(world, claim.address, rendered, link, {"enrollment": enrollment.id, "step": f"step-{claim.step}"})
+    return rendered, {"step": item.delivery.name}
 
 
-def idempotency_key(world: World, claim: Claim) -> str:
-    """`christmas_2025/enr_…/step-3`, `christmas_2025/bkg_…/<start>/24h`: the same on each attempt, on any machine."""
-    return f"{world.campaign.key}/{claim.delivery_id}"
+def _reminder(world: World, item: Owned, unsubscribe_url: str) -> tuple[Rendered, _Tags]:
+    booking, name = item.owner, item.delivery.short_name
+    assert isinstance(booking, Booking)
+    assert booking.start_ms is not None, "what was planned has a start"
+    meeting = meeting_of(booking, booking.start_ms)
+    rendered = world.campaign.render_reminder(name, meeting, world.settings.identity, unsubscribe_url)
+    return rendered, {"booking": booking.id, "start": str(booking.start_ms), "reminder": name}
+
+
+_RENDERERS: Final[Mapping[Kind, Callable[[World, Owned, str], tuple[Rendered, _Tags]]]] = {
+    Kind.STEP: _step,
+    Kind.REMINDER: _reminder,
+}

@@ -8,16 +8,17 @@ from functools import partial
 import structlog
 
 from actors import circuit_log
-from actors.sending.failure_policy import Decision, verdict
+from actors.sending.failure_policy import Decision, decide
 from actors.sending.reconcile import DAY_MS, KEY_FORGOTTEN, KEY_TAKEN, KEY_TAKEN_CODE, reconcile
-from actors.sending.render import compose, idempotency_key
+from actors.sending.render import idempotency_key, render
 from common.campaigns.loader import CampaignError
+from common.domain.delivery import Kind
 from common.domain.ids import DeliveryId, split_delivery_id
 from common.domain.mail import Mail
 from common.domain.retry import RetryPolicy, may_repeat
 from common.errors import Failure, Throttled
-from common.ledger.answers import Claim, ClaimRefused, ReminderClaimGranted
-from common.ledger.ledger import MAIL
+from common.ledger.constants import PROVIDER_OF
+from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.observability import metrics, tracing
 from common.world import World
 
@@ -41,64 +42,64 @@ async def send(world: World, job: str) -> None:
     with structlog.contextvars.bound_contextvars(
         enrollment_id=split_delivery_id(delivery_id)[0], delivery_id=delivery_id
     ):
-        claim = await world.ledger.claim(delivery_id, worker=world.worker, now_ms=world.clock.now_ms())
+        claim = await world.ledger.deliveries.claim(delivery_id, worker=world.worker, now_ms=world.clock.now_ms())
         if isinstance(claim, ClaimRefused):
             _not_claimed(claim)
             return
-        if isinstance(claim, ReminderClaimGranted):
+        if claim.delivery.kind is not Kind.STEP:
             tracing.belongs_to(claim.contact_id)
         try:
             await _deliver(world, claim)
         except Exception as error:  # our own mistake: the person keeps a fate with a reason, the queue the traceback
             why = f"internal error: {type(error).__name__}; it may have been accepted all the same"
-            await _settle(world, claim, Decision("dead", why, doubt=True, code="internal_error"))
+            await _settle(world, claim, Decision("dead", why, outcome_unknown=True, code="internal_error"))
             raise
 
 
-def _not_claimed(no: ClaimRefused) -> None:
-    if no.why == "dead":
+def _not_claimed(refusal: ClaimRefused) -> None:
+    if refusal.reason == "dead":
         metrics.DELIVERIES.labels("dead", "").inc()
         log.error("delivery_dead", reason="killed_its_worker")
         return
-    log.info("delivery_not_sent", why=no.why, detail=no.detail, until_ms=no.until_ms)
+    log.info("delivery_not_sent", why=refusal.reason, detail=refusal.detail, until_ms=refusal.until_ms)
 
 
-async def _deliver(world: World, claim: Claim) -> None:
+async def _deliver(world: World, claim: ClaimGranted) -> None:
     mail = await _mail(world, claim)
     if mail is None:
         return
     try:
-        await world.ledger.patiently(world.mail_budget.take)
+        await world.ledger.store.patiently(world.mail_budget.take)
     except Throttled as wait:
         await _settle_failure(world, claim, wait)
         return
-    frozen = await world.ledger.freeze(claim, mail.frozen(), now_ms=world.clock.now_ms())
-    if isinstance(frozen, ClaimRefused):
-        await _freeze_refused(world, claim, frozen)
+    attempt = await world.ledger.deliveries.freeze(claim, mail.frozen(), now_ms=world.clock.now_ms())
+    if isinstance(attempt, ClaimRefused):
+        await _freeze_refused(world, claim, attempt)
         return
-    await _hand_over(world, claim, Mail.thawed(frozen[0]), attempt=frozen[1])
+    await _hand_over(world, claim, mail, attempt=attempt)
 
 
-async def _mail(world: World, claim: Claim) -> Mail | None:
+async def _mail(world: World, claim: ClaimGranted) -> Mail | None:
     """The bytes to send, or None when the claim is settled without any."""
     now_ms = world.clock.now_ms()
     if not world.settings.may_mail(claim.address):
         await _settle(world, claim, Decision("skipped", "test_mode"))
         return None
-    if not may_repeat(first_ms=claim.first_ms, doubt=claim.doubt, now_ms=now_ms):
+    if not may_repeat(first_ms=claim.first_attempt_ms, outcome_unknown=claim.outcome_unknown, now_ms=now_ms):
         await _resolve_unknown_outcome(world, claim, because=KEY_FORGOTTEN)
         return None
-    if claim.frozen is not None:
-        return Mail.thawed(claim.frozen)
+    if claim.payload is not None:
+        return Mail.thawed(claim.payload)
     try:
-        return compose(world, claim)
+        return render(world, claim)
     except CampaignError as error:
         # Never a blank: a mail that cannot be rendered waits for a person, who mends the campaign and replays it.
         await _settle(world, claim, Decision("dead", f"cannot be rendered: {error}", code="not_rendered"))
         return None
 
 
-async def _hand_over(world: World, claim: Claim, mail: Mail, *, attempt: int) -> None:
+async def _hand_over(world: World, claim: ClaimGranted, mail: Mail, *, attempt: int) -> None:
     lateness_ms = world.clock.now_ms() - claim.due_ms
     if attempt == 1:
         metrics.LATENESS.observe(max(0, lateness_ms) / 1000)
@@ -107,7 +108,7 @@ async def _hand_over(world: World, claim: Claim, mail: Mail, *, attempt: int) ->
     except Failure as failure:
         metrics.ATTEMPTS.labels(failure.kind).inc()
         if isinstance(failure, Throttled):
-            await world.ledger.patiently(partial(world.mail_budget.push, failure.retry_after_ms))
+            await world.ledger.store.patiently(partial(world.mail_budget.push, failure.retry_after_ms))
         if failure.code == KEY_TAKEN_CODE:
             await _idempotency_conflict(world, claim, mail)
             return
@@ -115,8 +116,8 @@ async def _hand_over(world: World, claim: Claim, mail: Mail, *, attempt: int) ->
         return
     metrics.ATTEMPTS.labels("accepted").inc()
     now_ms = world.clock.now_ms()
-    if settled := await world.ledger.settle(claim, "accepted", provider_id, now_ms=now_ms):
-        circuit_log.circuit_closed(MAIL, settled, now_ms=now_ms)
+    if settled := await world.ledger.deliveries.settle(claim, "accepted", provider_id, now_ms=now_ms):
+        circuit_log.circuit_closed(PROVIDER_OF[claim.delivery.channel], settled, now_ms=now_ms)
         metrics.DELIVERIES.labels("accepted", "").inc()
         log.info("delivery_accepted", attempt=attempt, lateness_ms=lateness_ms, provider_id=provider_id)
     else:
@@ -124,79 +125,83 @@ async def _hand_over(world: World, claim: Claim, mail: Mail, *, attempt: int) ->
         log.warning("delivery_settled_by_another", attempt=attempt, provider_id=provider_id)
 
 
-async def _resolve_unknown_outcome(world: World, claim: Claim, *, because: str) -> None:
+async def _resolve_unknown_outcome(world: World, claim: ClaimGranted, *, because: str) -> None:
     """Never sent blindly: what the provider accepted is looked for, and a person decides when that tells nothing."""
     answer = await reconcile(world, claim, because=because)
     if isinstance(answer, Decision):
-        if answer.is_unsent and await world.ledger.never_accepted(claim):
+        if answer.is_unsent and await world.ledger.deliveries.note_unaccepted(claim):
             answer = Decision("hold", "Resend's list shows that no try was accepted", AGAIN_MS)
         await _settle_or_hold(world, claim, answer)
         return
     now_ms = world.clock.now_ms()
-    if settled := await world.ledger.settle(claim, "accepted", answer.id, now_ms=now_ms, sent_ms=answer.created_ms):
-        circuit_log.circuit_closed(MAIL, settled, now_ms=now_ms)
+    if await world.ledger.deliveries.settle(claim, "accepted", answer.id, now_ms=now_ms, sent_ms=answer.created_ms):
         metrics.DELIVERIES.labels("accepted", "").inc()
         log.info("delivery_found_accepted", provider_id=answer.id)
 
 
-async def _idempotency_conflict(world: World, claim: Claim, mail: Mail) -> None:
+async def _idempotency_conflict(world: World, claim: ClaimGranted, mail: Mail) -> None:
     """Other bytes were accepted under this key, within the day that the provider remembers it."""
     now_ms = world.clock.now_ms()
     since_ms = now_ms - DAY_MS
-    if await world.ledger.doubt(claim, since_ms=since_ms, now_ms=now_ms):
-        await _resolve_unknown_outcome(
-            world, replace(claim, doubt=True, first_ms=since_ms, frozen=mail.frozen()), because=KEY_TAKEN
-        )
+    if await world.ledger.deliveries.note_conflict(claim, since_ms=since_ms, now_ms=now_ms):
+        claim = replace(claim, outcome_unknown=True, first_attempt_ms=since_ms, payload=mail.frozen())
+        await _resolve_unknown_outcome(world, claim, because=KEY_TAKEN)
 
 
-async def _freeze_refused(world: World, claim: Claim, no: ClaimRefused) -> None:
-    if no.why == "exited":
-        await _settle(world, claim, Decision("skipped", no.detail))
-    elif no.why == "held" and no.until_ms is not None:
-        await _settle(world, claim, Decision("hold", no.detail, no.until_ms - world.clock.now_ms()))
+async def _freeze_refused(world: World, claim: ClaimGranted, refusal: ClaimRefused) -> None:
+    """The ledger refused to freeze: the contact left, sending is on hold, or another worker owns the claim now."""
+    if refusal.reason == "exited":
+        await _settle(world, claim, Decision("skipped", refusal.detail))
+    elif refusal.reason == "held" and refusal.until_ms is not None:
+        await _settle(world, claim, Decision("hold", refusal.detail, refusal.until_ms - world.clock.now_ms()))
     else:
         log.warning("delivery_claim_lost")
 
 
-async def _settle_failure(world: World, claim: Claim, failure: Failure) -> None:
+async def _settle_failure(world: World, claim: ClaimGranted, failure: Failure) -> None:
     settings = world.settings
     policy = RetryPolicy(settings.retry_attempts + 1, round(settings.retry_delay_seconds * 1000))
-    await _settle_or_hold(world, claim, verdict(failure, claim, policy))
+    await _settle_or_hold(world, claim, decide(failure, claim, policy))
 
 
-async def _settle_or_hold(world: World, claim: Claim, decided: Decision) -> None:
-    """Settle as decided, unless it turns out to be the trouble of everybody."""
-    now_ms = world.clock.now_ms()
-    if decided.provider_wide or decided.maybe_provider_wide:
-        at_least_ms = now_ms + decided.wait_ms if decided.outcome == "hold" and decided.wait_ms else None
-        trouble = await world.ledger.trouble(
-            MAIL,
-            whose=claim.delivery_id,
-            reason=decided.reason,
-            provider_wide=decided.provider_wide,
+async def _settle_or_hold(world: World, claim: ClaimGranted, decision: Decision) -> None:
+    """Settle as decided, unless it turns out that everything waits for the provider."""
+    now_ms, provider = world.clock.now_ms(), PROVIDER_OF[claim.delivery.channel]
+    if decision.provider_wide or decision.maybe_provider_wide:
+        circuit = await world.ledger.circuits.report_failure(
+            provider,
+            id=claim.id,
+            reason=decision.reason,
+            provider_wide=decision.provider_wide,
             now_ms=now_ms,
-            at_least_ms=at_least_ms,
+            at_least_ms=now_ms + decision.wait_ms if decision.outcome == "hold" and decision.wait_ms else None,
         )
-        if trouble is not None:
-            # Everybody waits, and nobody's tries are spent on trouble that is not theirs.
-            decided = Decision("hold", decided.reason, trouble.until_ms - now_ms, doubt=decided.doubt)
-            circuit_log.circuit_opened(MAIL, trouble, reason=decided.reason)
-    await _settle(world, claim, decided)
+        if circuit is not None:
+            # Everything waits, and no delivery spends its attempts on trouble that is not its own.
+            wait_ms = circuit.until_ms - now_ms
+            decision = Decision("hold", decision.reason, wait_ms, outcome_unknown=decision.outcome_unknown)
+            circuit_log.circuit_opened(provider, circuit, reason=decision.reason)
+    await _settle(world, claim, decision)
 
 
-async def _settle(world: World, claim: Claim, decided: Decision) -> None:
+async def _settle(world: World, claim: ClaimGranted, decision: Decision) -> None:
     now_ms = world.clock.now_ms()
-    due_ms = now_ms + decided.wait_ms if decided.wait_ms is not None else None
-    settled = await world.ledger.settle(
-        claim, decided.outcome, decided.reason, now_ms=now_ms, due_ms=due_ms, doubt=decided.doubt
+    due_ms = now_ms + decision.wait_ms if decision.wait_ms is not None else None
+    settled = await world.ledger.deliveries.settle(
+        claim,
+        decision.outcome,
+        decision.reason,
+        now_ms=now_ms,
+        due_ms=due_ms,
+        outcome_unknown=decision.outcome_unknown,
     )
-    if settled and settled.is_told:
+    if settled and settled.is_reported:
         metrics.DELIVERIES.labels("accepted", "").inc()
-        log.info("delivery_found_accepted", by="webhook", instead_of=decided.outcome)
+        log.info("delivery_found_accepted", by="webhook", instead_of=decision.outcome)
         return
-    if settled and decided.outcome in ("dead", "skipped"):
-        metrics.DELIVERIES.labels(decided.outcome, "").inc()
-    if decided.outcome == "dead":
-        log.error("delivery_dead", reason=decided.code, settled=settled is not None)
+    if settled and decision.outcome in ("dead", "skipped"):
+        metrics.DELIVERIES.labels(decision.outcome, "").inc()
+    if decision.outcome == "dead":
+        log.error("delivery_dead", reason=decision.code, settled=settled is not None)
     else:
-        log.info("delivery_" + decided.outcome, due_ms=due_ms, settled=settled is not None)
+        log.info("delivery_" + decision.outcome, due_ms=due_ms, settled=settled is not None)

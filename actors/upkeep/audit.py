@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from actors.sending.mail_matching import Subjects, by_address
 from actors.sending.reconcile import CLOCKS_APART_MS
-from actors.sending.render_reminder import rules
+from actors.sending.render import reminder_rules
 from common.domain.audit import Finding, Kind, Shown, Terms, compare
 from common.domain.audit_reminders import AuditedReminder
 from common.domain.enrollment import Enrollment
@@ -15,7 +15,7 @@ from common.domain.ids import EnrollmentId, enrollment_id, normal_address
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import SequenceRow
 from common.domain.projection import STEP_COLUMNS
-from common.ledger.account import Account, account
+from common.ledger.reads.audit_snapshot import AuditSnapshot, read_audit_snapshot
 from common.providers.notion.rows import SequenceRows
 from common.providers.patience import PatientBudget, patiently
 from common.world import World
@@ -75,13 +75,13 @@ async def audit(world: World, rows: SequenceRows, *, say: Say = lambda _line: No
     )
 
 
-async def _account(world: World, *, only: Sequence[EnrollmentId] | None = None) -> Account:
-    return await account(world.ledger, rules(world), now_ms=world.clock.now_ms(), only=only)
+async def _account(world: World, *, only: Sequence[EnrollmentId] | None = None) -> AuditSnapshot:
+    return await read_audit_snapshot(world.ledger, reminder_rules(world), now_ms=world.clock.now_ms(), only=only)
 
 
 def _compared(
     world: World,
-    ledger: Account,
+    ledger: AuditSnapshot,
     mails: dict[str, list[AcceptedMail]],
     shown: Sequence[Shown],
     subjects: _Subjects,
@@ -90,7 +90,7 @@ def _compared(
     return compare(ledger.people, mails, shown, subjects, terms, reminders=ledger.reminders, unread=ledger.unread)
 
 
-async def _mails(world: World, ledger: Account, say: Say) -> dict[str, list[AcceptedMail]]:
+async def _mails(world: World, ledger: AuditSnapshot, say: Say) -> dict[str, list[AcceptedMail]]:
     """By address, since the first signup, or since the first call was told of."""
     since = [one.enrollment.anchor_ms for one in ledger.people]
     since += [reminder.booking.received_ms for reminder in ledger.reminders]

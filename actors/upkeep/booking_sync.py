@@ -15,8 +15,7 @@ from common.domain.ids import booking_id
 from common.domain.series import resolve
 from common.errors import Failure, Misconfigured
 from common.ledger import keys
-from common.ledger.bookings import Bookings
-from common.ledger.terms import CALENDAR
+from common.ledger.constants import CALENDAR
 from common.providers.protocols import Calendar
 from common.world import World
 
@@ -47,9 +46,7 @@ async def arrange(world: World) -> None:
         return
     each_ms = every_ms(world.settings.pace)
     turn = world.clock.now_ms() // each_ms + 1
-    await world.ledger.run_script(
-        "ask_calendar", [keys.delayed("reconcile_bookings")], [f"poll/{turn}", turn * each_ms]
-    )
+    await world.ledger.schedule.request_comparison(f"poll/{turn}", due_ms=turn * each_ms)
 
 
 async def keep_comparing(world: World) -> None:
@@ -84,18 +81,18 @@ async def reconcile_bookings(world: World, job: str) -> None:
     except Failure as failure:
         await _show(world, job, failure)
     else:
-        await world.ledger.patiently(lambda: world.ledger.client.delete(keys.circuit(CALENDAR)))
+        await world.ledger.store.patiently(lambda: world.ledger.client.delete(keys.circuit(CALENDAR)))
 
 
 async def _asked(world: World, what: str, asked_ms: int) -> None:
     """The next turn asks for what came after; a store that is away just now is waited for."""
     calendar = keys.calendar(world.ledger.campaign)
-    await world.ledger.patiently(lambda: world.ledger.client.hset(calendar, what, asked_ms))
+    await world.ledger.store.patiently(lambda: world.ledger.client.hset(calendar, what, asked_ms))
 
 
 async def _questions(world: World) -> list[tuple[str, int | None]]:
     """What to ask for: (`all`, None) for the whole window, (`changes`, the instant since when, ms)."""
-    kept = await world.ledger.read_hash(keys.calendar(world.ledger.campaign))
+    kept = await world.ledger.store.read_hash(keys.calendar(world.ledger.campaign))
     each_ms = every_ms(world.settings.pace)
     whole_due_ms = int(kept.get("all", "0")) + WHOLE_EVERY * each_ms
     found: list[tuple[str, int | None]] = []
@@ -120,13 +117,13 @@ async def _compare(world: World, pages: AsyncIterator[Sequence[ListedBooking]]) 
 
 
 async def _repair(world: World, listed: ListedBooking) -> int:
-    ledger = Bookings(world.ledger)
-    gathered = await ledger.gather(booking_id(listed.uid))
+    bookings = world.ledger.bookings
+    gathered = await bookings.gather(booking_id(listed.uid))
     if gathered.campaign not in ("", world.ledger.campaign):
         return 0
     repaired = 0
     for event in untold(listed, resolve(gathered.events), gathered.events, now_ms=world.clock.now_ms()):
-        told = await ledger.accept(event, webhook_id=_webhook_id(event))
+        told = await bookings.accept(event, webhook_id=_webhook_id(event))
         if not told.repeated:
             repaired += 1
             log.warning("booking_repaired", booking_id=booking_id(listed.uid), what=event.kind.value)
@@ -143,9 +140,9 @@ async def _show(world: World, job: str, failure: Failure) -> None:
     now_ms, each_ms = world.clock.now_ms(), every_ms(world.settings.pace)
     reason = f"{failure.code} ({failure.status})" if failure.status else failure.code
     log.warning("bookings_not_compared", reason=reason, kind=failure.kind)
-    trouble = await world.ledger.trouble(
+    trouble = await world.ledger.circuits.report_failure(
         CALENDAR,
-        whose=job,
+        id=job,
         reason=reason,
         provider_wide=isinstance(failure, Misconfigured),
         now_ms=now_ms,

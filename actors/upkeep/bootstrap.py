@@ -14,7 +14,7 @@ import structlog
 from actors.background import BackgroundTasks
 from actors.upkeep.rebuild import rebuild, rows_of
 from common.errors import Failure
-from common.ledger.first_start import Word, is_emptied, is_owed, leave, settled, take, word_of_another
+from common.ledger.rebuild_state import Word, is_emptied, is_owed, leave, settled, take, word_of_another
 from common.world import World
 
 log = structlog.get_logger(__name__)

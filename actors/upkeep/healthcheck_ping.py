@@ -9,8 +9,8 @@ import redis
 import structlog
 
 from common.ledger import keys
-from common.ledger.figures import Figures, read_figures
 from common.ledger.ledger import Ledger
+from common.ledger.reads.store_stats import StoreStats, read_store_stats
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,7 @@ async def keep_pinging(ledger: Ledger, url: str, *, worker: str) -> None:
 
 async def ping(ledger: Ledger, client: httpx.AsyncClient, url: str) -> bool:
     """Whether a ping was sent and taken. Raises redis.RedisError or OSError when the store does not answer."""
-    if why := silence(await read_figures(ledger)):
+    if why := silence(await read_store_stats(ledger)):
         log.warning("healthcheck_ping_skipped", why=why)
         return False
     try:
@@ -50,15 +50,15 @@ async def ping(ledger: Ledger, client: httpx.AsyncClient, url: str) -> bool:
     return True
 
 
-def silence(found: Figures) -> str | None:
+def silence(found: StoreStats) -> str | None:
     """
     Why to say nothing, None to ping: mail is due and unsent, or held by a provider's trouble for too long.
 
     A pause is no reason: whoever paused the campaign knows it. While it lasts, what is due is not looked at.
     """
-    if found.paused:
+    if found.pause:
         return None
-    held_ms = found.circuits.get("resend")
-    if held_ms is not None:
+    if circuit := found.circuits.get("resend"):
+        held_ms = found.at_ms - circuit.since_ms
         return "mail held" if max(held_ms, found.due_unsent_ms) > HELD_MS else None
     return "due and unsent" if found.due_unsent_ms > UNSENT_MS else None

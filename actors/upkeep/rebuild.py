@@ -12,7 +12,7 @@ from actors.sending.reconcile import CLOCKS_APART_MS
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import Restored, Unreadable, by_person, read_row
 from common.errors import Failure
-from common.ledger.rebuild import Restoration, restore
+from common.ledger.enrollments import Restoration
 from common.providers.notion.rows import SequenceRows
 from common.providers.patience import PatientBudget, patiently
 from common.world import World
@@ -80,7 +80,7 @@ async def rebuild(world: World, rows: SequenceRows, *, say: Say = lambda _line: 
     restorations = await _reconciled(world, people, summary, say, now_ms=now_ms)
     for first in range(0, len(restorations), AT_ONCE):
         batch = restorations[first : first + AT_ONCE]
-        became = Counter(await asyncio.gather(*(restore(world.ledger, one, now_ms=now_ms) for one in batch)))
+        became = Counter(await asyncio.gather(*(world.ledger.enrollments.restore(one, now_ms=now_ms) for one in batch)))
         summary.restored += became["restored"]
         summary.merged += became["merged"]
         summary.known += became["known"]
@@ -198,7 +198,7 @@ class _Match:
             return Restoration(person=person)
         last = len(self._dues) + 1 if person.is_completed else max(self._sent, default=0)
         gaps = {step: self._reason(step) for step in range(1, min(last, len(self._dues) + 1)) if step not in self._sent}
-        return Restoration(person=person, dead=gaps, doubts=self.doubts)
+        return Restoration(person=person, dead=gaps, unknown_since_ms=self.doubts)
 
     def _reason(self, step: int) -> str:
         return WENT_ON + ("; it may have been accepted all the same" if step in self.doubts else "")

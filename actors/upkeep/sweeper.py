@@ -38,7 +38,7 @@ async def sweep(ledger: Ledger, clock: SystemClock) -> int:
     """Go once through the ledger; how many jobs had to be scheduled again."""
     cursor, healed = "0", 0
     while True:
-        cursor, jobs = await ledger.sweep(cursor, now_ms=clock.now_ms())
+        cursor, jobs = await ledger.schedule.sweep(cursor, now_ms=clock.now_ms())
         healed += len(jobs)
         for job in jobs:
             log.warning("job_rescheduled", job=job)

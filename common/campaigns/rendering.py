@@ -101,7 +101,7 @@ class Renderer:
         if html is None or html.takes(values):
             same = html and parts == Parts(html.filled(values), self.layout.text(body.text.filled(values), mail.frame))
             if len(self._skeletons) >= _SIZE:
-                self._skeletons.pop(next(iter(self._skeletons)), None)
+                self._skeletons.clear()
             self._skeletons[key] = html if same else None
         return parts
 

@@ -1,9 +1,85 @@
-"""One step of an enrollment, or one reminder of a booking, and what became of it."""
+"""
+One delivery: a step of an enrollment, or a reminder of a booked call; and what became of it.
+
+Kinds differ in data only, which `delivery_of` reads from the id. A new kind is a row there and a renderer; a new
+channel is a provider and a renderer.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+from common.domain.ids import DeliveryId, split_delivery_id, step_number
+
+
+class Kind(StrEnum):
+    STEP = "step"
+    REMINDER = "reminder"
+
+
+class Channel(StrEnum):
+    EMAIL = "email"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """
+    What is known of a delivery before anybody looks into the store.
+
+    `owner`: the enrollment (`enr_…`) or the booking's guest (`bkg_…`) that it belongs to. `name`: `step-3`, or
+    `1764856800000/24h`; owner and name are the id. `short_name`: `step-3`, `24h`. `label`: as the timeline calls it.
+    `gap_applies`: the minimum gap and the order of the owner's deliveries apply to it. `expires_ms`: from then on it is
+    not sent. `call_start_ms`: it is sent only while the owner's call is booked and starts then.
+    """
+
+    id: DeliveryId
+    owner: str
+    name: str
+    kind: Kind
+    channel: Channel
+    label: str
+    gap_applies: bool
+    expires_ms: int | None = None
+    call_start_ms: int | None = None
+
+    @property
+    def short_name(self) -> str:
+        return self.name.rpartition("/")[2]
+
+    @property
+    def step(self) -> int | None:
+        """The number of a step, None for other kinds."""
+        return step_number(self.name) if self.kind is Kind.STEP else None
+
+
+def delivery_of(delivery_id: DeliveryId) -> Delivery:
+    """Raises ValueError for what is no delivery's id."""
+    owner, name = split_delivery_id(delivery_id)
+    if owner.startswith("enr_"):
+        return Delivery(
+            id=delivery_id,
+            owner=owner,
+            name=name,
+            kind=Kind.STEP,
+            channel=Channel.EMAIL,
+            label=f"step {step_number(name)}",
+            gap_applies=True,
+        )
+    start, _, reminder = name.partition("/")
+    if not owner.startswith("bkg_") or not reminder:
+        raise ValueError(f"{delivery_id} is not the id of a delivery")
+    return Delivery(
+        id=delivery_id,
+        owner=owner,
+        name=name,
+        kind=Kind.REMINDER,
+        channel=Channel.EMAIL,
+        label=f"reminder {reminder}",
+        gap_applies=False,
+        expires_ms=int(start),
+        call_start_ms=int(start),
+    )
 
 
 class DeliveryStatus(StrEnum):

@@ -41,9 +41,14 @@ def is_enrollment_id(text: str) -> bool:
     return _ENROLLMENT.fullmatch(text) is not None
 
 
+def step_name(number: int) -> str:
+    """`step-3`, of the third step."""
+    return f"step-{number}"
+
+
 def step_delivery_id(enrollment: EnrollmentId, number: int) -> DeliveryId:
     """The delivery of step `number` (1-based) of an enrollment."""
-    return DeliveryId(f"{enrollment}/step-{number}")
+    return DeliveryId(f"{enrollment}/{step_name(number)}")
 
 
 def booking_id(uid: str) -> BookingId:

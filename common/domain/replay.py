@@ -15,16 +15,15 @@ class Way(StrEnum):
     REFUSED = "left where it is"
 
 
-def way_at_once(*, is_reminder: bool, doubt: bool, first_ms: int | None, now_ms: int) -> Way | None:
+def way_at_once(*, outcome_unknown: bool, first_ms: int | None, now_ms: int) -> Way | None:
     """
     The way that needs nobody's answer; None when the mail must first be looked for in what the provider accepted.
 
     1. What was certainly never accepted is rendered anew.
-    2. While the provider remembers its key, the same bytes go again under it: it tells whether it has them. So do those
-       of a reminder; should the worker come too late for that, it looks for it by itself.
+    2. While the provider remembers its key, the same bytes go again under it: it tells whether it has them.
     """
-    if not doubt:
+    if not outcome_unknown:
         return Way.RENDERED
-    if is_reminder or may_repeat(first_ms=first_ms, doubt=True, now_ms=now_ms):
+    if may_repeat(first_ms=first_ms, outcome_unknown=True, now_ms=now_ms):
         return Way.SAME
     return None

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 KEY_REMEMBERED_MS = 23 * 3_600_000
 """Resend forgets idempotency keys after 24 h; past this, an hour before, a try of unknown outcome is never repeated."""
 
+ASK_WITHIN_MS = KEY_REMEMBERED_MS - 3_600_000
+"""What may have been accepted is not kept waiting for longer, so that it can still be asked for under its key."""
+
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
@@ -16,10 +19,10 @@ class RetryPolicy:
     delay_ms: int
 
 
-def may_repeat(*, first_ms: int | None, doubt: bool, now_ms: int) -> bool:
+def may_repeat(*, first_ms: int | None, outcome_unknown: bool, now_ms: int) -> bool:
     """
     May this delivery be handed over (again) without asking what became of an earlier try?
 
     Yes while no try has an unknown outcome, or while the provider still remembers its key.
     """
-    return not doubt or first_ms is None or now_ms - first_ms < KEY_REMEMBERED_MS
+    return not outcome_unknown or first_ms is None or now_ms - first_ms < KEY_REMEMBERED_MS

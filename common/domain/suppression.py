@@ -11,7 +11,7 @@ from functools import lru_cache
 from common.domain.ids import EnrollmentId, is_enrollment_id, normal_address
 
 
-def suppression_mark(secret_key: str, address: str) -> str:
+def address_hash(secret_key: str, address: str) -> str:
     """32 hex digits that stand for an address in the suppression list; the address cannot be read from them."""
     return _mac(secret_key, "suppression", normal_address(address))[:16].hex()
 
@@ -23,14 +23,16 @@ def key_fingerprint(secret_key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribe:
-    """Whom an unsubscribe link names: an enrollment, and the mark of its address."""
+    """Whom an unsubscribe link names: an enrollment, and the hash of its address."""
 
     enrollment_id: EnrollmentId
-    mark: str
+    address_hash: str
 
     def token(self, secret_key: str) -> str:
         """An opaque, unforgeable path segment; the same for all mails of one person."""
-        return f"{self.enrollment_id}.{self.mark}.{_signature(secret_key, self.enrollment_id, self.mark)}"
+        return (
+            f"{self.enrollment_id}.{self.address_hash}.{_signature(secret_key, self.enrollment_id, self.address_hash)}"
+        )
 
     @classmethod
     def from_token(cls, token: str, secret_key: str) -> Unsubscribe | None:
@@ -38,14 +40,14 @@ class Unsubscribe:
         parts = token.split(".")
         if len(parts) != 3 or not token.isascii() or not is_enrollment_id(parts[0]):
             return None
-        enrollment, mark, signature = parts
-        if not hmac.compare_digest(signature, _signature(secret_key, enrollment, mark)):
+        enrollment, hashed, signature = parts
+        if not hmac.compare_digest(signature, _signature(secret_key, enrollment, hashed)):
             return None
-        return cls(EnrollmentId(enrollment), mark)
+        return cls(EnrollmentId(enrollment), hashed)
 
 
-def _signature(secret_key: str, enrollment: str, mark: str) -> str:
-    mac = _mac(secret_key, "unsubscribe", f"{enrollment}.{mark}")
+def _signature(secret_key: str, enrollment: str, hashed: str) -> str:
+    mac = _mac(secret_key, "unsubscribe", f"{enrollment}.{hashed}")
     return base64.urlsafe_b64encode(mac[:18]).decode()
 
 
@@ -57,5 +59,5 @@ def _mac(secret_key: str, purpose: str, text: str) -> bytes:
 
 @lru_cache(maxsize=8)
 def _keyed(secret_key: str) -> hmac.HMAC:
-    """Before any text: made once, since to take in the key is half of what a mark costs, and each signup needs one."""
+    """Before any text: made once, since to take in the key is half of what a hash costs, and each signup needs one."""
     return hmac.new(secret_key.encode(), digestmod=hashlib.sha256)

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from common.domain.booking import BookingEvent, BookingKind
-from common.domain.contact_booking_status import BookingSummary, Nurture, in_short
+from common.domain.contact_booking_status import BookingSummary, Nurture, UnenrolledContact, in_short
+from common.domain.delivery import Record
 from common.domain.enrollment import Enrollment
 from common.domain.ids import BookingId, EnrollmentId, booking_id, enrollment_id
 from common.domain.reminders import PASSED, PLANNED_AWAY, SHORT_NOTICE, Reminder
 from common.domain.series import Booking, BookingState
 from common.ledger import keys
-from common.ledger.booking_codec import booking_fields, read_calls, short
-from common.ledger.ledger import REMEMBER_WEBHOOK_MS, Ledger
+from common.ledger.booking_codec import (
+    OPTIONAL_FIELDS,
+    booking_fields,
+    read_booking,
+    read_caller,
+    read_calls,
+    short,
+)
+from common.ledger.codec import read_records
+from common.ledger.constants import REMEMBER_WEBHOOK_MS
+from common.ledger.enrollments import Enrollments
+from common.ledger.store import Store, flat
 
-_SPARE = {SHORT_NOTICE: True, PASSED: True}
+_SPARING = {SHORT_NOTICE: True, PASSED: True}
 """A later event about the same start may come with short notice; what was planned before it stays planned."""
+
+_PLANNING = dict.fromkeys(PLANNED_AWAY, True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +71,11 @@ class Contact:
     """
     One person with calls. `enrollment`: None when they are not enrolled.
 
-    `turn`: how often their calls were written, so that nobody writes over what they have not read.
+    `writes`: how often their calls were written, so that nobody writes over what they have not read.
     """
 
     id: EnrollmentId
-    turn: int
+    writes: int
     calls: Mapping[BookingId, BookingSummary]
     enrollment: Enrollment | None
 
@@ -82,15 +94,24 @@ class BookingOutcome:
     look: tuple[BookingId, int] | None = None
 
 
-class Bookings:
-    """The bookings of one ledger. Raises as the ledger does."""
+@dataclass(frozen=True, slots=True)
+class ReportedCall:
+    """One call of a person: the booking, the record of each reminder by `start_ms/24h`, and all events."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
+    booking: Booking
+    reminders: Mapping[str, Record]
+    events: tuple[BookingEvent, ...]
+
+
+class Bookings:
+    """The bookings of one campaign. Raises as `Store.run` does."""
+
+    def __init__(self, store: Store, enrollments: Enrollments, *, campaign: str) -> None:
+        self._store, self._enrollments, self._campaign = store, enrollments, campaign
 
     def contact_id(self, address: str) -> EnrollmentId:
         """Of a person, enrolled or not: the id that their enrollment has, or would have."""
-        return enrollment_id(self.ledger.campaign, address)
+        return enrollment_id(self._campaign, address)
 
     async def accept(self, event: BookingEvent, *, webhook_id: str) -> BookingAnswer:
         """
@@ -100,19 +121,19 @@ class Bookings:
         that the first one got. An event from the spool is given as it was kept, `received_ms` and all.
         """
         booking = booking_id(event.uid)
-        repeated, text = await self.ledger.run_script(
-            "accept_booking",
+        repeated, text = await self._store.run_json(
+            "bookings.accept",
             [keys.webhook(webhook_id), keys.booking(booking)],
-            [
-                booking,
-                event.digest(),
-                event.to_json(),
-                event.received_ms,
-                REMEMBER_WEBHOOK_MS,
-                self.ledger.campaign,
-                self.ledger.mark(event.email) if event.email else "",
-                *_links(event),
-            ],
+            {
+                "id": booking,
+                "digest": event.digest(),
+                "received_ms": event.received_ms,
+                "remember_ms": REMEMBER_WEBHOOK_MS,
+                "campaign": self._campaign,
+                "address_hash": self._store.address_hash(event.email) if event.email else None,
+                "links": _links(event),
+            },
+            event.to_json(),
         )
         # A person who was forgotten since is not named again: the repetition says what it says itself.
         first = BookingEvent.from_json(text) if text else event
@@ -125,13 +146,13 @@ class Bookings:
             received_ms=first.received_ms,
         )
 
-    async def put_off(self, booking: BookingId, *, until_ms: int) -> None:
-        """Look at this booking later: another campaign's worker shall."""
-        await self.ledger.run_script("put_off_booking", [keys.BOOKINGS], [booking, until_ms])
+    async def postpone(self, booking: BookingId, *, until_ms: int) -> None:
+        """Look at this booking later: it belongs to another campaign's worker."""
+        await self._store.run("bookings.postpone", [keys.BOOKINGS], [booking, until_ms])
 
     async def gather(self, booking: BookingId) -> Gathered:
         """What is known of the series of this booking."""
-        events, contacts, campaign = await self.ledger.run_script("gather_booking", [keys.booking(booking)], [booking])
+        events, contacts, campaign = await self._store.run("bookings.gather", [keys.booking(booking)], [booking])
         return Gathered(
             booking_id=booking,
             campaign=campaign,
@@ -141,57 +162,77 @@ class Bookings:
 
     async def contact(self, contact: EnrollmentId) -> Contact:
         """A person as the ledger knows them now; without calls when this is the first."""
-        fields = await self.ledger.read_hash(keys.contact(contact))
+        fields = await self._store.read_hash(keys.contact(contact))
         return Contact(
             id=contact,
-            turn=int(fields.get("turn", "0")),
+            writes=int(fields.get("writes", "0")),
             calls=read_calls(fields),
-            enrollment=await self.ledger.enrollment(contact),
+            enrollment=await self._enrollments.get(contact),
         )
+
+    async def unenrolled(self, contact: EnrollmentId) -> UnenrolledContact | None:
+        """Somebody who booked a call, enrolled or not."""
+        fields = await self._store.read_hash(keys.contact(contact))
+        return read_caller(contact, fields) if fields else None
+
+    async def calls(self, contact: EnrollmentId) -> AsyncIterator[ReportedCall]:
+        """All calls of one person, in no order."""
+        for booking in read_calls(await self._store.read_hash(keys.contact(contact))):
+            fields = await self._store.read_hash(keys.guest(booking))
+            if fields.get("contact") == contact:
+                events = (await self._store.read_hash(keys.booking(booking))).values()
+                yield ReportedCall(
+                    read_booking(booking, fields), read_records(fields), tuple(map(BookingEvent.from_json, events))
+                )
 
     async def write(self, outcome: BookingOutcome, *, now_ms: int) -> bool:
         """
-        Write what follows from a series; see `write_bookings.lua`.
+        Write what follows from a series; see `write` in `lua/bookings.lua`.
 
         The answer is False, and nothing was written, when another event came, or another call of the same person was
         written, since it was gathered.
         """
         gathered = outcome.gathered
-        look, look_ms = outcome.look or (None, "")
-        told = {
-            "contacts": [[contact.id, str(contact.turn), nurture] for contact, nurture in outcome.nurture],
-            "spare": _SPARE,
-            "look": look,
-            "bookings": [self._written(booking, reminders) for booking, reminders in outcome.bookings],
-        }
-        written = await self.ledger.run_script(
-            "write_bookings",
+        look = outcome.look
+        written = await self._store.run_json(
+            "bookings.write",
             [keys.BOOKINGS],
-            [
-                gathered.booking_id,
-                len(gathered.events),
-                now_ms,
-                look_ms,
-                f"|{'|'.join(PLANNED_AWAY)}|",
-                json.dumps(told, ensure_ascii=False),
-            ],
+            {
+                "id": gathered.booking_id,
+                "events": len(gathered.events),
+                "now_ms": now_ms,
+                "contacts": [
+                    {"id": contact.id, "writes": contact.writes, "nurture": nurture}
+                    for contact, nurture in outcome.nurture
+                ],
+                "bookings": [self._written(booking, reminders) for booking, reminders in outcome.bookings],
+                "optional_fields": OPTIONAL_FIELDS,
+                "planning": _PLANNING,
+                "sparing": _SPARING,
+                "look": {"id": look[0], "at_ms": look[1]} if look else None,
+            },
         )
         return bool(written)
 
     def _written(self, booking: Booking, reminders: Sequence[Reminder]) -> dict[str, Any]:
         call = in_short(booking)
         fields = booking_fields(booking)
-        told: dict[str, Any] = {
+        written: dict[str, Any] = {
             "id": booking.id,
             "left": short(BookingSummary(BookingState.MOVED, call.start_ms, call.end_ms)),
-            "reminders": [[f"{r.start_ms}/{r.name}", str(r.due_ms), r.because or ""] for r in reminders],
+            "reminders": [_reminder(reminder) for reminder in reminders],
         }
         if booking.email is not None:
             contact = self.contact_id(booking.email)
-            fields["contact"] = contact
-            person = {name: text for name, text in fields.items() if name in ("email", "first")}
-            told |= {"contact": contact, "short": short(call), "person": _flat(person)}
-        return told | {"fields": _flat(fields)}
+            fields |= {"contact": contact, "address_hash": self._store.address_hash(booking.email)}
+            person = {name: text for name, text in fields.items() if name in ("email", "first_name")}
+            written |= {"contact": contact, "call": short(call), "person": flat(person)}
+        return written | {"fields": flat(fields)}
+
+
+def _reminder(reminder: Reminder) -> dict[str, Any]:
+    written: dict[str, Any] = {"name": f"{reminder.start_ms}/{reminder.name}", "due_ms": reminder.due_ms}
+    return written if reminder.because is None else written | {"reason": reminder.because}
 
 
 def _links(event: BookingEvent) -> list[str]:
@@ -203,7 +244,3 @@ def _links(event: BookingEvent) -> list[str]:
         digest = hashlib.sha256(event.ical_uid.encode()).digest()[:10]
         links.append("ical_" + base64.b32encode(digest).decode().lower())
     return links
-
-
-def _flat(fields: Mapping[str, str]) -> list[str]:
-    return [text for pair in fields.items() for text in pair]

@@ -1,25 +1,21 @@
 """
-Records ↔ store. An enrollment is one HASH of short fields, so that it stays in the store's compact encoding.
-
-A million people wait in one store, so what each of them has is named by a letter or two, here and in `lib.lua`; what
-few have is written out.
+Records ↔ store. An enrollment is one HASH, small enough for the store's compact encoding.
 
 | field | content |
 | --- | --- |
-| `c`, `e` | who: campaign and e-mail |
-| `t` | the newest assessment told, as one list: as many fields would take twice the room |
-| `sg`, `st`, `reason` | segment (CRITICAL…), status (accepted…), why it ended early |
-| `a`, `assessed` | the anchor, instant of the first signup, and that of the newest one if there were several, ms |
-| `n`, `d` | the next step, which waits in the schedule, and its instant due, ms |
-| `wait` | another instant for which that step is scheduled meanwhile, ms |
-| `l`, `sending` | instant of the last nurture mail, ms; `step ms` of the one under way |
-| `s1` … `s7` | `fate at_ms attempts sent detail` of each step that met one, see `read_record` |
-| `r`, `v` | revision: changes so far; the one that can be viewed in Notion |
-| `p:s`, `p:c` | Notion pages, of the sequence and the contact: `id digest`, what it shows; see `short_ids.py` |
-| `missed` | times in a row that Notion would not show this person |
-| `announced` | instant at which a hot lead was announced, ms |
-| `hold` | why nothing of it is sent for now, one word each; see `hold.lua` |
-| `ended` | instant at which it was completed or left, ms |
+| `campaign`, `email`, `address_hash` | who |
+| `assessment` | the newest one, as one list: as many fields would take twice the room |
+| `segment`, `status`, `exit_reason` | CRITICAL…; accepted…; why it ended early |
+| `anchor_ms`, `assessed_ms` | time of the first signup, and of the newest one if there were several |
+| `next` | the step that waits in the schedule and was never claimed, `step-2` |
+| `/step-1` … | the record of each delivery, see `read_record` |
+| `last_sent_ms`, `sending` | time of the last mail; `step-2 ms`: of the one that is being sent |
+| `revision`, `mirrored` | changes so far; the one that Notion shows |
+| `page:sequence`, `page:contact` | Notion pages: `id digest`, what it shows; see `short_ids.py` |
+| `mirror_misses` | times in a row that Notion would not show this contact |
+| `announced_ms` | time at which a hot lead was announced |
+| `hold` | why nothing of it is sent for now, one word each |
+| `ended_ms` | time at which it was completed or ended early |
 
 What bookings add is in `booking_codec.py`.
 """
@@ -34,15 +30,13 @@ from pydantic_core import to_json
 from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
-from common.domain.ids import EnrollmentId
+from common.domain.ids import EnrollmentId, step_number
 from common.domain.segment import Segment
 from common.ledger.short_ids import lengthened, shortened
 
-CAMPAIGN, EMAIL, ASSESSED, SEGMENT, STATUS, ANCHOR = "c", "e", "t", "sg", "st", "a"
-NEXT, DUE, LAST, REV, SHOWN = "n", "d", "l", "r", "v"
-PAGES = {"sequence": "p:s", "contact": "p:c"}
+_PAGES = {"sequence": "page:sequence", "contact": "page:contact"}
 
-_TOLD = (
+_ASSESSMENT = (
     "first_name",
     "business_name",
     "timezone",
@@ -61,12 +55,12 @@ _TOLD = (
     "phone",
     "extra",
 )
-"""What `t` holds, in its order; a new field goes to the end."""
+"""What `assessment` holds, in its order; a new field goes to the end."""
 
 
-def told(assessment: Assessment) -> str:
-    """An assessment but its address, as a JSON list in the order of `_TOLD`; what was not told at its end is left out."""
-    values = [getattr(assessment, name) for name in _TOLD]
+def assessment_text(assessment: Assessment) -> str:
+    """An assessment but its address, as a JSON list in the order of `_ASSESSMENT`; what is missing at its end is left out."""
+    values = [getattr(assessment, name) for name in _ASSESSMENT]
     while values[-1] is None or values[-1] == {}:
         values.pop()
     return to_json(values).decode()
@@ -74,31 +68,35 @@ def told(assessment: Assessment) -> str:
 
 def assessment_fields(assessment: Assessment) -> dict[str, str]:
     """The fields of an assessment in the HASH."""
-    return {EMAIL: assessment.email, ASSESSED: told(assessment)}
+    return {"email": assessment.email, "assessment": assessment_text(assessment)}
 
 
 def read_assessment(fields: Mapping[str, str]) -> Assessment:
     """Raises KeyError or ValueError when `assessment_fields` did not write it."""
-    values = dict(zip(_TOLD, json.loads(fields[ASSESSED]), strict=False))
-    return Assessment(email=fields[EMAIL], **values)
+    values = dict(zip(_ASSESSMENT, json.loads(fields["assessment"]), strict=False))
+    return Assessment(email=fields["email"], **values)
 
 
 def read_enrollment(enrollment_id: str, fields: Mapping[str, str]) -> Enrollment:
     """The enrollment in a HASH. Raises KeyError or ValueError when it was not written by the scripts."""
+    records = read_records(fields)
+    following = fields.get("next")
     return Enrollment(
         id=EnrollmentId(enrollment_id),
-        campaign=fields[CAMPAIGN],
-        status=Status(fields[STATUS]),
-        segment=Segment(fields[SEGMENT]),
+        campaign=fields["campaign"],
+        status=Status(fields["status"]),
+        segment=Segment(fields["segment"]),
         assessment=read_assessment(fields),
-        anchor_ms=int(fields[ANCHOR]),
-        assessed_ms=int(fields.get("assessed", fields[ANCHOR])),
-        exit_reason=ExitReason(fields["reason"]) if "reason" in fields else None,
-        next_step=int(fields[NEXT]) if NEXT in fields else None,
-        next_due_ms=int(fields[DUE]) if DUE in fields else None,
-        records={int(name[1:]): read_record(text) for name, text in fields.items() if _is_step(name)},
-        revision=int(fields.get(REV, "0")),
-        mirrored_revision=int(fields.get(SHOWN, "0")),
+        anchor_ms=int(fields["anchor_ms"]),
+        assessed_ms=int(fields.get("assessed_ms", fields["anchor_ms"])),
+        exit_reason=ExitReason(fields["exit_reason"]) if "exit_reason" in fields else None,
+        next_step=step_number(following) if following else None,
+        next_due_ms=records[following].at_ms if following else None,
+        records={
+            step_number(name): record for name, record in records.items() if record.fate is not DeliveryStatus.PLANNED
+        },
+        revision=int(fields.get("revision", "0")),
+        mirrored_revision=int(fields.get("mirrored", "0")),
         pages=read_pages(fields),
     )
 
@@ -107,7 +105,7 @@ def page_fields(pages: Mapping[str, str]) -> dict[str, str]:
     """The fields of what a mirror remembers: `sequence` and `contact`, and `…_digest` of each."""
     return {
         field: f"{shortened(pages[name])} {shortened(pages.get(f'{name}_digest', ''))}".rstrip()
-        for name, field in PAGES.items()
+        for name, field in _PAGES.items()
         if name in pages
     }
 
@@ -115,19 +113,30 @@ def page_fields(pages: Mapping[str, str]) -> dict[str, str]:
 def read_pages(fields: Mapping[str, str]) -> dict[str, str]:
     """What `page_fields` was given, of an enrollment or of a contact; a digest that is not there is left out."""
     pages: dict[str, str] = {}
-    for name, field in PAGES.items():
+    for name, field in _PAGES.items():
         page, _, digest = fields.get(field, "").partition(" ")
         pages |= {key: lengthened(text) for key, text in ((name, page), (f"{name}_digest", digest)) if text}
     return pages
 
 
+def read_page_ids(fields: Mapping[str, str]) -> list[str]:
+    """The pages of an enrollment or of a contact, without what they show."""
+    return [text for name, text in read_pages(fields).items() if name in _PAGES]
+
+
+def read_records(fields: Mapping[str, str]) -> dict[str, Record]:
+    """The record of each delivery in the HASH of its owner, by the delivery's name."""
+    return {name[1:]: read_record(text) for name, text in fields.items() if name.startswith("/")}
+
+
 def read_record(text: str) -> Record:
     """
-    `accepted 1764000000000 1 +0 ~P1…` → Record.
+    `accepted 1764000000000 1 +0 ~P1…` → Record; `planned 1764000000000`: due then.
 
     The fourth part is how much later the provider accepted it than `at_ms`, `-1500`: earlier; `0` never.
     """
-    fate, at_ms, attempts, sent, detail = text.split(" ", 4)
+    fate, at_ms, *rest = text.split(" ", 4)
+    attempts, sent, detail = rest or ("0", "0", "")
     return Record(
         fate=DeliveryStatus(fate),
         at_ms=int(at_ms),
@@ -135,7 +144,3 @@ def read_record(text: str) -> Record:
         sent_ms=None if sent == "0" else int(at_ms) + int(sent),
         detail=lengthened(detail),
     )
-
-
-def _is_step(name: str) -> bool:
-    return name.startswith("s") and name[1:].isdigit()

@@ -1,18 +1,17 @@
-"""Feedback in the ledger: keep what the provider told of a mail, with all that follows, and read it again."""
+"""Feedback in the ledger: keep what the provider reported of a delivery, with all that follows, and read it again."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from common.domain.delivery import Record
+from common.domain.delivery import delivery_of
 from common.domain.feedback import Feedback, FeedbackKind
-from common.domain.ids import DeliveryId, split_delivery_id
+from common.domain.ids import DeliveryId
 from common.ledger import keys
-from common.ledger.ledger import REMEMBER_WEBHOOK_MS, Ledger
+from common.ledger.constants import REMEMBER_WEBHOOK_MS
+from common.ledger.deliveries import data
 from common.ledger.short_ids import shortened
-
-_WORDS = {FeedbackKind.SOFT_BOUNCED: "bounced for now", FeedbackKind.FAILED: "was not sent by the provider"}
+from common.ledger.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +29,10 @@ class FeedbackAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """`kind` was told of the mail `name` (`step-3`, `start_ms/24h`) `times`, for the first time at `first_ms`."""
+class Reported:
+    """
+    `kind` was reported of the delivery `name` (`step-3`, `start_ms/24h`) `times`, for the first time at `first_ms`.
+    """
 
     name: str
     kind: FeedbackKind
@@ -40,62 +41,48 @@ class Told:
     detail: str
 
 
-async def hear(ledger: Ledger, feedback: Feedback, *, webhook_id: str) -> FeedbackAnswer:
-    """
-    Keep one event and all that follows from it: one round trip, all or nothing; see `feedback.lua`.
+class FeedbackLog:
+    """Raises as `Store.run` does."""
 
-    `webhook_id` (`resend:msg_…`) is remembered for 45 days; a repetition gets the answer that the first one got.
-    Raises as the ledger does.
-    """
-    owner, name = split_delivery_id(feedback.delivery_id)
-    repeated, line = await ledger.run_script(
-        "feedback",
-        [keys.webhook(webhook_id), keys.feedback(owner), keys.SUPPRESSED],
-        [
-            feedback.delivery_id,
-            owner,
-            name,
-            feedback.contact_id,
-            feedback.kind.value,
-            feedback.event_ms,
-            feedback.detail,
-            feedback.ends or "",
-            ledger.mark(feedback.address) if feedback.ends and feedback.address else "",
-            shortened(feedback.provider_id),
-            feedback.mailed_ms,
-            feedback.received_ms,
-            REMEMBER_WEBHOOK_MS,
-            ledger.cadence.length,
-        ],
-    )
-    kind, delivery, received_ms = line.split(" ")
-    return FeedbackAnswer(
-        repeated=bool(repeated), kind=FeedbackKind(kind), delivery_id=DeliveryId(delivery), received_ms=int(received_ms)
-    )
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
+    async def record(self, feedback: Feedback, *, webhook_id: str) -> FeedbackAnswer:
+        """
+        Keep one event and all that follows from it: one round trip, all or nothing; see `lua/feedback.lua`.
 
-async def told(ledger: Ledger, owner: str) -> list[Told]:
-    """All that was told of the mails of one person (`enr_…`) or one booking (`bkg_…`), in no order."""
-    found = []
-    for field, text in (await ledger.read_hash(keys.feedback(owner))).items():
-        name, _, kind = field.rpartition(" ")
-        first_ms, times, detail = text.split(" ", 2)
-        found.append(Told(name, FeedbackKind(kind), int(first_ms), int(times), detail))
-    return found
+        `webhook_id` (`resend:msg_…`) is remembered for 45 days; a repetition gets the answer that the first one got.
+        """
+        is_suppressed = feedback.ends and feedback.address
+        repeated, line = await self._store.run_json(
+            "feedback.record",
+            [keys.webhook(webhook_id)],
+            data(delivery_of(feedback.delivery_id), feedback.received_ms)
+            | {
+                "contact": feedback.contact_id,
+                "kind": feedback.kind.value,
+                "event_ms": feedback.event_ms,
+                "detail": feedback.detail,
+                "ends": feedback.ends,
+                "address_hash": self._store.address_hash(feedback.address or "") if is_suppressed else None,
+                "provider_id": shortened(feedback.provider_id),
+                "mailed_ms": feedback.mailed_ms,
+                "remember_ms": REMEMBER_WEBHOOK_MS,
+            },
+        )
+        kind, delivery_id, received_ms = line.split(" ")
+        return FeedbackAnswer(
+            repeated=bool(repeated),
+            kind=FeedbackKind(kind),
+            delivery_id=DeliveryId(delivery_id),
+            received_ms=int(received_ms),
+        )
 
-
-async def happened(ledger: Ledger, owner: str, records: Mapping[str, Record]) -> list[tuple[int, str, str]]:
-    """
-    Lines of a timeline: (instant, what, detail), in no order. `records`: the fates of these mails, by name.
-
-    Nothing happens to a mail before it is accepted; but a delivery may be quicker than the answer is written down.
-    """
-    sent_ms = {name: record.sent_ms or 0 for name, record in records.items()}
-    return [_line(one, not_before_ms=sent_ms.get(one.name, 0)) for one in await told(ledger, owner)]
-
-
-def _line(one: Told, *, not_before_ms: int) -> tuple[int, str, str]:
-    mail = one.name.replace("-", " ") if one.name.startswith("step-") else f"reminder {one.name.rpartition('/')[2]}"
-    times = f"{one.times} times" if one.times > 1 else ""
-    detail = ", ".join(part for part in (one.detail, times) if part)
-    return max(one.first_ms, not_before_ms), f"{mail} {_WORDS.get(one.kind, one.kind)}", detail
+    async def of(self, owner: str) -> list[Reported]:
+        """All that was reported of the deliveries of one enrollment (`enr_…`) or one booking (`bkg_…`), in no order."""
+        found = []
+        for field, text in (await self._store.read_hash(keys.feedback(owner))).items():
+            name, _, kind = field.rpartition(" ")
+            first_ms, times, detail = text.split(" ", 2)
+            found.append(Reported(name, FeedbackKind(kind), int(first_ms), int(times), detail))
+        return found

@@ -5,40 +5,40 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | --- | --- | --- | --- |
 | `enrollment:<enr>` | HASH | one person in one campaign, see `codec.py` | until forgotten |
 | `enrolled` | SET | all enrollment ids | as above |
-| `delivery:<dlv>` | HASH | an open delivery: who holds it, its attempts, its frozen mail | first claim → final fate; a dead one until replayed or discarded |
+| `delivery:<dlv>` | HASH | an open delivery: who holds it, its attempts, its payload, see `lua/lib/delivery.lua` | first claim → its end; a dead letter until replayed or discarded |
 | `booking:<bkg>` | HASH | digest → event, JSON: all that Cal.com told of one uid | until forgotten |
 | `links:<bkg or ical>` | SET | what this booking, or this iCalUID, is joined with | as above |
-| `meeting:<bkg>` | HASH | where a booking stands, with whom it is, the fate of each reminder, see `booking_codec.py` | as above |
+| `guest:<bkg>` | HASH | one person whose call a booking is, its state, the record of each reminder, see `booking_codec.py` | as above |
 | `contact:<enr>` | HASH | the calls of one person, enrolled or not, see `booking_codec.py` | as above |
-| `bookings` | ZSET | booking → instant at which it should be looked at, ms | until looked at |
-| `open` | ZSET | delivery → instant at which something should happen to it, ms; planned reminders too | as the open deliveries |
-| `dead` | ZSET | delivery → instant of its burial, ms | until replayed or discarded; never by itself |
+| `bookings` | ZSET | booking → time at which it should be looked at, ms | until looked at |
+| `open` | ZSET | delivery → time at which something should happen to it, ms; planned reminders too | as the open deliveries |
+| `dead` | ZSET | delivery → time at which it became a dead letter, ms | until replayed or discarded; never by itself |
 | `timeline:<enr>` | LIST | `[ms, what, detail]` as JSON, newest last: what the enrollment itself does not tell | until forgotten, newest 200 |
-| `feedback:<enr or bkg>` | HASH | what the provider told of each mail, see `feedback.lua` | until forgotten |
+| `feedback:<enr or bkg>` | HASH | what the provider told of each mail, see `lua/feedback.lua` | until forgotten |
 | `w:<digest of kind:id>` | STRING | the answer that a webhook id was given, or the event it was given to | 45 days, then rubbish |
-| `suppressed` | HASH | mark of an address → `reason ms`, ` forgotten` behind it when nothing else may be kept | for ever; the mark does not name the person |
+| `suppressed` | HASH | address hash → `reason ms`, ` forgotten` behind it when nothing else may be kept | for ever; the hash does not name the person |
 | `forgotten` | SET | bookings of people who were forgotten: nothing is kept of them again | for ever; names nobody |
-| `secret_key` | STRING | a fingerprint of the SECRET_KEY that those marks are made with, see `common/store/secret_key.py` | for ever |
+| `secret_key` | STRING | a fingerprint of the SECRET_KEY that those hashes are made with, see `common/store/secret_key.py` | for ever |
 | `format` | STRING | as which all this is written, see `common/store/format.py` | for ever |
-| `outdated_marks` | STRING | how many of `suppressed` were made with an earlier SECRET_KEY and match nobody | for ever |
-| `changed` | ZSET | enrollment, or contact without one → instant of the change that Notion does not show yet, ms | until mirrored |
+| `outdated_hashes` | STRING | how many of `suppressed` were made with an earlier SECRET_KEY and match nobody | for ever |
+| `changed` | ZSET | enrollment, or contact without one → time of the change that Notion does not show yet, ms | until mirrored |
 | `syncing` | HASH | enrollment → `worker ms`, being mirrored just now | seconds |
 | `circuit:<provider>` | HASH | why everybody waits for a provider, and until when | while in trouble |
 | `suspect` | STRING | the delivery that is tried alone, since two workers died while they had it in hand | until the next one |
 | `pauses` | HASH | `*` for everybody, or enrollment → who paused it, when and why, JSON, see `pauses.py` | until resumed |
-| `counts` | HASH | status → people; fate → deliveries | for ever |
+| `counts` | HASH | status → enrollments; `delivery:<status>` → deliveries | for ever |
 | `rebuilt` | STRING | `owed`, `done` or `never`, and since when: has Notion been read into this store? See `first_start.py` | for ever |
 | `rebuilding` | STRING | `worker word`: who reads it just now, and how it goes | seconds |
 | `calendar:<campaign>` | HASH | `changes`, `all`: until when Cal.com's bookings were compared, ms, by what was asked for | for ever |
 | `sweep` | STRING | which worker sweeps | seconds |
 | `ping` | STRING | which worker pings | seconds |
-| `budget:<provider>`, `budget:<provider>:after` | LIST, HASH | instants of the last requests; not before when, see `budget.lua` | minutes |
+| `budget:<provider>`, `budget:<provider>:after` | LIST, HASH | times of the last requests; not before when, see `budget.lua` | minutes |
 | `mirror:create:<database>:<enr>` | HASH | who creates a page of Notion just now, or which it became, see `guard.lua` | an hour; a day when in doubt |
 | `queue:<q>`, `queue:<q>.msgs` | LIST, HASH | dramatiq's ready messages | until worked off |
-| `queue:<q>.DQ`, `queue:<q>.DQ.msgs` | ZSET, HASH | delayed messages by due instant, ms; ours have no body | until due |
+| `queue:<q>.DQ`, `queue:<q>.DQ.msgs` | ZSET, HASH | delayed messages by due time, ms; ours have no body | until due |
 | `queue:<q>.XQ`, `queue:<q>.XQ.msgs` | ZSET, HASH | messages that failed by our own mistake | until a person removes them |
 | `queue:__paused__` | SET | queues of which nothing is made ready | until resumed |
-| `queue:__probing__` | HASH | queue → instant from which one message a second is made ready, ms | while its provider is in trouble |
+| `queue:__probing__` | HASH | queue → time from which one message a second is made ready, ms | while its provider is in trouble |
 | `queue:__failed__.<q>` | SET | jobs that were made ready so and failed: others come first | as above |
 | `queue:__heartbeats__` | ZSET | worker → its last sign of life, ms of the store's clock | seconds |
 | `queue:__queues__.<worker>` | SET | queues that it took messages from | while it lives |
@@ -51,10 +51,12 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from hashlib import blake2b
+from typing import Final
 
 from common.queue.job import QUEUE_NAMESPACE
 
 PREFIX = "{advent}:"
+_QUEUE = QUEUE_NAMESPACE + ":"
 
 ENROLLED = PREFIX + "enrolled"
 OPEN = PREFIX + "open"
@@ -63,7 +65,8 @@ SUPPRESSED = PREFIX + "suppressed"
 FORGOTTEN = PREFIX + "forgotten"
 SECRET_KEY = PREFIX + "secret_key"
 FORMAT = PREFIX + "format"
-OUTDATED_MARKS = PREFIX + "outdated_marks"
+OUTDATED_HASHES = PREFIX + "outdated_hashes"
+SUSPECT = PREFIX + "suspect"
 CHANGED = PREFIX + "changed"
 SYNCING = PREFIX + "syncing"
 BOOKINGS = PREFIX + "bookings"
@@ -73,9 +76,33 @@ PING = PREFIX + "ping"
 REBUILT = PREFIX + "rebuilt"
 REBUILDING = PREFIX + "rebuilding"
 PAUSES = PREFIX + "pauses"
-HEARTBEATS = QUEUE_NAMESPACE + ":__heartbeats__"
-PAUSED_QUEUES = QUEUE_NAMESPACE + ":__paused__"
-PROBING_QUEUES = QUEUE_NAMESPACE + ":__probing__"
+HEARTBEATS = _QUEUE + "__heartbeats__"
+PAUSED_QUEUES = _QUEUE + "__paused__"
+PROBING_QUEUES = _QUEUE + "__probing__"
+
+LUA: Final = {
+    "open": OPEN,
+    "dead": DEAD,
+    "suppressed": SUPPRESSED,
+    "forgotten": FORGOTTEN,
+    "enrolled": ENROLLED,
+    "changed": CHANGED,
+    "syncing": SYNCING,
+    "bookings": BOOKINGS,
+    "counts": COUNTS,
+    "pauses": PAUSES,
+    "suspect": SUSPECT,
+    "heartbeats": HEARTBEATS,
+    "paused_queues": PAUSED_QUEUES,
+    "probing": PROBING_QUEUES,
+    "failed": _QUEUE + "__failed__.",
+    "queue": _QUEUE,
+    **{
+        family: f"{PREFIX}{family}:"
+        for family in ("enrollment", "guest", "delivery", "booking", "links", "contact", "timeline", "feedback")
+    },
+}
+"""The table `keys` of the scripts: names of keys, and of families of them, to which an id is added."""
 
 
 def enrollment(enrollment_id: str) -> str:
@@ -90,8 +117,13 @@ def booking(booking_id: str) -> str:
     return f"{PREFIX}booking:{booking_id}"
 
 
-def meeting(booking_id: str) -> str:
-    return f"{PREFIX}meeting:{booking_id}"
+def guest(guest_id: str) -> str:
+    return f"{PREFIX}guest:{guest_id}"
+
+
+def owner(owner_id: str) -> str:
+    """Of an enrollment, or of a booking's guest."""
+    return enrollment(owner_id) if owner_id.startswith("enr_") else guest(owner_id)
 
 
 def contact(enrollment_id: str) -> str:

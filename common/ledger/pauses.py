@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from common.domain.ids import EnrollmentId
 from common.ledger import keys
-from common.ledger.ledger import Ledger
+from common.ledger.store import Store
 
 EVERYBODY = "*"
 
@@ -22,46 +22,51 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pauses:
-    """All that stand: `everybody`, None when the campaign goes on, and of single people."""
+class ActivePauses:
+    """`everybody`: None when the campaign goes on; `people`: of single contacts."""
 
     everybody: Pause | None
     people: dict[EnrollmentId, Pause]
 
 
-async def pause(ledger: Ledger, whose: EnrollmentId | None, said: Pause) -> tuple[Pause, bool]:
-    """
-    Pause everybody (None) or one person: the pause that stands, and whether this began it; the first one said stands.
+class Pauses:
+    """Raises as `Store.run` does."""
 
-    From its answer on no mail of theirs begins to leave. The schedule is kept. Raises as the ledger does.
-    """
-    began, stands = await ledger.run_script(
-        "pause", _keys(whose), [whose or EVERYBODY, json.dumps(asdict(said), ensure_ascii=False), said.since_ms]
-    )
-    return _read(stands), bool(began)
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def start(self, contact: EnrollmentId | None, pause: Pause) -> tuple[Pause, bool]:
+        """
+        Pause everybody (None) or one contact: the pause that holds, and whether this began it; the first one stays.
+
+        From its answer on no mail of theirs begins to leave. The schedule is kept.
+        """
+        said = json.dumps(asdict(pause), ensure_ascii=False)
+        began, holds = await self._store.run(
+            "pauses.start", _keys(contact), [contact or EVERYBODY, said, pause.since_ms]
+        )
+        return read_pause(holds), bool(began)
+
+    async def finish(self, contact: EnrollmentId | None, *, now_ms: int) -> Pause | None:
+        """End the pause of everybody (None) or of one contact: the pause that held. What is overdue is due at once."""
+        held = await self._store.run("pauses.finish", _keys(contact), [contact or EVERYBODY, now_ms])
+        return read_pause(held) if held else None
+
+    async def active(self) -> ActivePauses:
+        """The pauses that hold."""
+        found = {name: read_pause(text) for name, text in (await self._store.read_hash(keys.PAUSES)).items()}
+        everybody = found.pop(EVERYBODY, None)
+        return ActivePauses(everybody=everybody, people={EnrollmentId(name): pause for name, pause in found.items()})
+
+    async def is_everybody_paused(self) -> bool:
+        client = self._store.client
+        return bool(await self._store.patiently(lambda: client.hexists(keys.PAUSES, EVERYBODY)))
 
 
-async def resume(ledger: Ledger, whose: EnrollmentId | None, *, now_ms: int) -> Pause | None:
-    """End the pause of everybody (None) or of one person: the pause that stood. What is overdue is due at once."""
-    stood = await ledger.run_script("resume", _keys(whose), [whose or EVERYBODY, now_ms])
-    return _read(stood) if stood else None
+def _keys(contact: EnrollmentId | None) -> list[str]:
+    return [keys.PAUSES, keys.enrollment(contact)] if contact else [keys.PAUSES]
 
 
-async def standing(ledger: Ledger) -> Pauses:
-    """The pauses that stand."""
-    found = {name: _read(text) for name, text in (await ledger.read_hash(keys.PAUSES)).items()}
-    everybody = found.pop(EVERYBODY, None)
-    return Pauses(everybody=everybody, people={EnrollmentId(name): pause for name, pause in found.items()})
-
-
-async def is_paused(ledger: Ledger) -> bool:
-    """Whether the whole campaign is paused."""
-    return bool(await ledger.patiently(lambda: ledger.client.hexists(keys.PAUSES, EVERYBODY)))
-
-
-def _keys(whose: EnrollmentId | None) -> list[str]:
-    return [keys.PAUSES, keys.enrollment(whose)] if whose else [keys.PAUSES]
-
-
-def _read(text: str) -> Pause:
+def read_pause(text: str) -> Pause:
+    """As it is kept."""
     return Pause(**json.loads(text))

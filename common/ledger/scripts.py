@@ -1,6 +1,6 @@
 """
-Runs the Lua scripts, by EVALSHA, and gathers the calls of one loop turn: those of a script that takes many into one
-call, the others into one pipeline.
+Runs the entry points of `lua/`, by EVALSHA, and gathers the calls of one loop turn: those of an entry point that takes
+many into one call, the others into one pipeline.
 
 Under load a gateway then pays one round trip, and the store one fsync, for many signups; a single call pays nothing.
 """
@@ -9,31 +9,34 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, TypeVar
+from typing import Any
 
 import redis.asyncio
-import structlog
 from redis.exceptions import NoScriptError
 
-from common.store.errors import is_passing
-
-log = structlog.get_logger(__name__)
-T = TypeVar("T")
+from common.ledger import keys
+from common.ledger.constants import LIMITS
 
 Argument = str | int | float | bytes
 GATHERED_MAX = 256
 """Calls sent together: one batch occupies the store for a few milliseconds at most."""
 
-TAKE_MANY = frozenset({"accept"})
-"""Scripts that take the keys and arguments of any number of calls, one after the other, and give a list of answers."""
+TAKE_MANY = frozenset({"signups.accept"})
+"""Entry points that take the keys and arguments of any number of calls, and answer with a list."""
+
+_LUA = files("common.ledger") / "lua"
+_USES = re.compile(r"^-- uses: (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
+    """`name`: file and entry point, `deliveries.claim`."""
+
     name: str
     text: str
     sha: str
@@ -41,10 +44,43 @@ class Script:
 
 @cache
 def load(name: str) -> Script:
-    """A script by its file name, behind the functions that all share (`lib.lua`)."""
-    folder = files("common.ledger") / "scripts"
-    text = (folder / "lib.lua").read_text() + "\n" + (folder / f"{name}.lua").read_text()
+    """
+    One entry point as the store runs it: names of keys, limits, the libraries that its file uses, its file, and the
+    call.
+
+    Each file is a function that answers a table of functions; `-- uses:` names the libraries of `lib/` that it needs.
+    """
+    file, _, _ = name.partition(".")
+    entry = (_LUA / f"{file}.lua").read_text()
+    parts = [_table("keys", keys.LUA), _table("limits", LIMITS)]
+    parts += [_module(library, _library(library)) for library in _libraries(entry)]
+    text = "\n".join([*parts, _module(file, entry), f"return {name}()"])
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+def _libraries(text: str) -> list[str]:
+    """Those that a file uses, directly or not: each after those that it uses itself."""
+    found: list[str] = []
+    for name in _uses(text):
+        found += [one for one in (*_libraries(_library(name)), name) if one not in found]
+    return found
+
+
+def _uses(text: str) -> list[str]:
+    return [name.strip() for line in _USES.findall(text) for name in line.split(",")]
+
+
+@cache
+def _library(name: str) -> str:
+    return (_LUA / "lib" / f"{name}.lua").read_text()
+
+
+def _module(name: str, text: str) -> str:
+    return f"local {name} = (function()\n{text}end)()"
+
+
+def _table(name: str, values: Mapping[str, str | int]) -> str:
+    return f"local {name} = {{{', '.join(f'{key} = {value!r}' for key, value in values.items())}}}"
 
 
 @dataclass(slots=True)
@@ -98,10 +134,6 @@ class Scripts:
             loop.call_soon(self._depart)
         return await answer
 
-    async def read(self, call: Callable[[], Awaitable[T]]) -> T:
-        """A plain command, under the same terms as `run`."""
-        return await call()
-
     def _depart(self) -> None:
         waiting, self._waiting = self._waiting, []
         for first in range(0, len(waiting), GATHERED_MAX):
@@ -114,7 +146,7 @@ class Scripts:
             answers = await self._many(calls) if len(calls) > 1 else [await self._one(calls[0])]
             for call, answer in zip(calls, answers, strict=True):
                 call.answer(answer)
-        except BaseException as error:  # noqa: BLE001 -- whatever it is, it is theirs, and nobody waits for ever
+        except BaseException as error:  # noqa: BLE001 -- every caller must be answered, whatever happened
             for call in calls:
                 call.fail(error)
 
@@ -148,32 +180,3 @@ def _gathered(calls: list[_Call]) -> list[_Call]:
         last.args += call.args
         last.waiting += call.waiting
     return gathered
-
-
-class PatientScripts(Scripts):
-    """
-    The same, for those who wait for a store that is away.
-
-    A call whose answer was lost is repeated: every script is written so that its repetition changes nothing.
-    """
-
-    async def run(self, name: str, keys: Sequence[str], args: Sequence[Argument]) -> Any:
-        return await self.read(lambda: super(PatientScripts, self).run(name, keys, args))
-
-    async def read(self, call: Callable[[], Awaitable[T]]) -> T:
-        waited_s = 0.0
-        while True:
-            try:
-                answer = await call()
-            except (redis.RedisError, OSError) as error:
-                if not is_passing(error):
-                    raise
-                if waited_s == 0:
-                    log.warning("store_away", error=type(error).__name__, detail=str(error))
-                pause_s = min(0.1 + waited_s / 4, 1.0)
-                waited_s += pause_s
-                await asyncio.sleep(pause_s)  # noqa: TID251 -- nothing can be planned while the store is away
-                continue
-            if waited_s:
-                log.info("store_back", waited_s=round(waited_s, 1))
-            return answer

@@ -1,59 +1,107 @@
 """
-Is what a store holds written as this version reads it?
+The format in which a store is written, and whether this version reads it.
 
-A store says so itself, in `format`: written by the first process that looks at it. One that says nothing is judged by
-one person, whoever it is: is their state where we look for it? Read wrongly, mail would stop without a word.
+A store names its format in one key, written by the first process that uses it. No code reads two formats:
+`advent migrate` changes a stopped store in one go (see `common/migration/`), and every process refuses a store of
+another format. A store that names no format is judged by one person: is their state where this version looks for it?
+Read wrongly, a campaign would stop without any error.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import redis
 import redis.asyncio
 
-from common.ledger import codec, keys
+from common.ledger import keys
 from common.settings.settings import SettingsError
 
-FORMAT: Final = "1"
-"""Counted on when a release cannot read what the one before has written; docs/decisions.md says when that may be."""
+FORMAT: Final = 2
+"""Raised when a release cannot read what the release before it has written; docs/decisions.md says when that may be."""
 
-_NOT_SAID: Final = "none"
-
-_SAY = """
-local kept = redis.call('GET', KEYS[1])
-if kept then return kept end
-local one = redis.call('SRANDMEMBER', KEYS[2])
-if one and redis.call('HEXISTS', ARGV[3] .. one, ARGV[4]) == 0 then return ARGV[2] end
-redis.pcall('SET', KEYS[1], ARGV[1])  -- A replica cannot, a full store either: whoever comes later can.
+_READ_OR_SET = """
+-- read_or_set(KEYS = [format, enrolled], ARGV = [format of this version, prefix of an enrollment's key, field])
+--   → the format's text | '' for people written before formats were counted
+local named = redis.call('GET', KEYS[1])
+if named then return named end
+local person = redis.call('SRANDMEMBER', KEYS[2])
+if person and redis.call('HEXISTS', ARGV[2] .. person, ARGV[3]) == 0 then return '' end
+redis.pcall('SET', KEYS[1], ARGV[1])  -- A replica cannot, nor a full store: a later process can.
 return ARGV[1]
 """
-_ARGUMENTS = (2, keys.FORMAT, keys.ENROLLED, FORMAT, _NOT_SAID, keys.enrollment(""), codec.STATUS)
+_ARGUMENTS = (2, keys.FORMAT, keys.ENROLLED, FORMAT, keys.enrollment(""), "status")
 
 
-def problem_with_format(client: redis.Redis) -> str | None:
+@dataclass(frozen=True, slots=True)
+class StoreFormat:
+    """
+    `number`: None for people written before formats were counted. `target`: a migration to it has begun and has not
+    ended.
+    """
+
+    number: int | None
+    target: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> StoreFormat:
+        """`2`; `1>2` while a migration is under way; any other text names no format."""
+        words = text.split(">", 1)
+        if not all(word.isdecimal() for word in words):
+            return cls(None)
+        return cls(*map(int, words))
+
+    def __str__(self) -> str:
+        return f"{self.number}>{self.target}" if self.target else str(self.number)
+
+    @property
+    def is_current(self) -> bool:
+        return self.number == FORMAT and self.target is None
+
+    @property
+    def is_older(self) -> bool:
+        """Can this version migrate it, should it have the steps?"""
+        return self.number is not None and self.number < FORMAT and (self.target or FORMAT) <= FORMAT
+
+
+def format_problem(client: redis.Redis) -> str | None:
     """One line when this version cannot read the store. Raises `redis.RedisError`."""
-    return _in_words(client.eval(_SAY, *_ARGUMENTS))
+    return _problem(client.eval(_READ_OR_SET, *_ARGUMENTS))
 
 
-async def problem_with_format_async(client: redis.asyncio.Redis) -> str | None:
+async def format_problem_async(client: redis.asyncio.Redis) -> str | None:
     """The same, for one event loop."""
-    answer: Any = client.eval(_SAY, *_ARGUMENTS)
-    return _in_words(await answer)
+    return describe_problem(await store_format(client))
+
+
+async def store_format(client: redis.asyncio.Redis) -> StoreFormat:
+    """The format of the store; an empty one takes that of this version. Raises `redis.RedisError`."""
+    answer: Any = client.eval(_READ_OR_SET, *_ARGUMENTS)
+    return StoreFormat.parse((await answer).decode())
 
 
 async def refuse_another_format(client: redis.asyncio.Redis) -> None:
     """Before a command. Raises SettingsError, or `redis.RedisError` when the store does not answer."""
-    if problem := await problem_with_format_async(client):
+    if problem := await format_problem_async(client):
         raise SettingsError([problem])
 
 
-def _in_words(said: Any) -> str | None:
-    kept = said.decode()
-    if kept == FORMAT:
+def describe_problem(found: StoreFormat) -> str | None:
+    """What is wrong and its cure, in one line; None for the format that this version reads."""
+    if found.is_current:
         return None
-    whose = "before formats were counted" if kept == _NOT_SAID else f"in format {kept}"
-    return (
-        f"the store was written {whose}, and this version reads format {FORMAT}; start the version that wrote it"
-        " (see In flight in CHANGELOG.md), or begin with an empty store and `advent rebuild`"
-    )
+    if found.target is not None:
+        which = "`advent migrate`" if found.is_older else "`advent migrate` of the version that began it"
+        return (
+            f"a migration of the store from format {found.number} to {found.target} was interrupted; run {which} again"
+        )
+    written = "before formats were counted" if found.number is None else f"in format {found.number}"
+    cure = "stop every process of Advent and run `advent migrate`"
+    if not found.is_older:
+        cure = "start the version that wrote it, or begin with an empty store and `advent rebuild`"
+    return f"the store was written {written}, and this version reads format {FORMAT}; {cure}"
+
+
+def _problem(answer: Any) -> str | None:
+    return describe_problem(StoreFormat.parse(answer.decode()))

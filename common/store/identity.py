@@ -8,7 +8,7 @@ import redis
 
 from common.settings.settings import Settings, SettingsError
 from common.store.clients import REFUSALS, connect, refusal
-from common.store.format import problem_with_format
+from common.store.format import format_problem
 from common.store.secret_key import ANOTHER, is_the_stores
 
 ANSWER_SECONDS_MAX = 2
@@ -31,6 +31,6 @@ def refuse_another(settings: Settings) -> None:
 
 def _problem_with(client: redis.Redis, secret: str) -> str | None:
     try:
-        return problem_with_format(client) or (None if is_the_stores(client, secret) else ANOTHER)
+        return format_problem(client) or (None if is_the_stores(client, secret) else ANOTHER)
     except REFUSALS as error:
         return refusal(error)

@@ -9,7 +9,7 @@ import redis.asyncio
 
 from common.observability.logs import get_logger
 from common.store.durability import store_warnings_async
-from common.store.format import problem_with_format_async
+from common.store.format import format_problem_async
 from common.store.secret_key import ANOTHER, is_the_stores_async
 
 EVERY_S = 60
@@ -48,7 +48,7 @@ class Lookout:
             found = await store_warnings_async(self._client)
             if self._secret_key and not await is_the_stores_async(self._client, self._secret_key):
                 found.append(ANOTHER)
-            if problem := await problem_with_format_async(self._client):
+            if problem := await format_problem_async(self._client):
                 found.append(problem)
         except (redis.RedisError, OSError):
             return False

@@ -1,6 +1,6 @@
 /**
- * For the page that collects the scores: `submitAssessment(scores, person)` sends them to the route and tells what the
- * visitor can be shown. It never throws, and it knows the results even where nothing answers.
+ * For the page that collects the scores: `submitAssessment(scores, person)` sends them to the route and returns what to
+ * show. It never throws, and it returns the results even when the site does not answer.
  */
 
 import {
@@ -18,30 +18,31 @@ export type { Color, Scorecard, Scores, System } from "./lib/scores";
 export type { FieldError, Person } from "./lib/assessment";
 
 export type Submission =
-  /** Taken. `queued`: the first letter is on its way; if not, the site has been told. */
+  /** Accepted. `queued`: the gateway has it; if false, the site has logged it. */
   | { readonly status: "completed"; readonly queued: boolean; readonly results: Scorecard }
-  /** Fields to show to the visitor, such as `person.email`. */
+  /** Invalid fields to show to the visitor, such as `person.email`. */
   | { readonly status: "invalid"; readonly errors: readonly FieldError[] }
-  /** The site did not answer. The results are right all the same; sending again is harmless. */
+  /** The site did not answer. The results are still correct; sending again is harmless. */
   | { readonly status: "unreachable"; readonly results: Scorecard };
 
 export interface ClientOptions {
-  /** Where the route is; default `/api/assessment/complete`. */
+  /** Address of the route; default `/api/assessment/complete`. */
   readonly url?: string;
   readonly fetch?: typeof fetch;
   /** Default: the tab's `sessionStorage`. */
   readonly storage?: Pick<Storage, "getItem" | "setItem">;
-  /** For one attempt; default 15 s, longer than the route takes. There are two. */
+  /** Limit for each of two attempts; default 15 s, longer than the route takes. */
   readonly timeoutMs?: number;
 }
 
-/** Checks, then sends; what the browser knows of time zone and language is added unless it is given. */
+/** Validates, then sends. Adds the browser's time zone and language unless they are given. */
 export async function submitAssessment(
   scores: Scores,
   person: Person,
   options: ClientOptions = {},
 ): Promise<Submission> {
-  const checked = checkAssessment({ assessment_id: "not-yet-known", scores, person: { ...browserFacts(), ...person } });
+  const sent = { assessment_id: "not-yet-known", scores, person: { ...browserSettings(), ...person } };
+  const checked = checkAssessment(sent);
   if ("errors" in checked) return { status: "invalid", errors: checked.errors };
   const assessment = { ...checked.assessment, assessment_id: idOf(checked.assessment, options) };
   for (const waitMs of [PAUSE_MS, 0]) {
@@ -54,14 +55,14 @@ export async function submitAssessment(
 
 const PAUSE_MS = 500;
 
-/** The route's answer; undefined when there was none, or none that makes sense. */
+/** The route's answer; undefined without a usable one. */
 async function post(assessment: Assessment, options: ClientOptions): Promise<Submission | undefined> {
   try {
     const response = await (options.fetch ?? fetch)(options.url ?? "/api/assessment/complete", {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify(assessment),
-      keepalive: true, // Leaving the page does not call it back.
+      keepalive: true, // The request continues when the visitor leaves the page.
       signal: AbortSignal.timeout(options.timeoutMs ?? 15_000),
     });
     const answer = (await response.json()) as Completed | Refused;
@@ -72,7 +73,7 @@ async function post(assessment: Assessment, options: ClientOptions): Promise<Sub
   }
 }
 
-function browserFacts(): Partial<Person> {
+function browserSettings(): Partial<Person> {
   return {
     timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     locale: typeof navigator === "undefined" ? undefined : navigator.language,
@@ -82,26 +83,26 @@ function browserFacts(): Partial<Person> {
 const KEY = "advent.assessment";
 
 /**
- * The id of this assessment: the same for the same answers of the same person, in this tab, so that a double click, a
- * reload or a second try is one signup; a new one after a correction, which must not be taken for a repetition.
+ * The id of this assessment. The same answers of the same person in this tab keep their id, so a double click, a reload
+ * or a second attempt is one signup. A correction gets a new id, because it must not count as a repetition.
  */
 function idOf({ scores, person }: Assessment, options: ClientOptions): string {
-  const mark = fingerprint(JSON.stringify([scores, person]));
-  const [knownMark, knownId] = recall(options)?.split(" ") ?? [];
-  if (knownMark === mark && knownId) return knownId;
+  const digest = fingerprint(JSON.stringify([scores, person]));
+  const [knownDigest, knownId] = recall(options)?.split(" ") ?? [];
+  if (knownDigest === digest && knownId) return knownId;
   const id = newId();
-  remember(`${mark} ${id}`, options);
+  remember(`${digest} ${id}`, options);
   return id;
 }
 
 function newId(): string {
-  // Browsers offer randomUUID to pages over https only.
+  // Browsers provide randomUUID over https only.
   if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
   const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
   return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Tells different answers apart without keeping them (FNV-1a, twice 32 bits). */
+/** Distinguishes different answers without storing them (FNV-1a, twice 32 bits). */
 function fingerprint(text: string): string {
   const hash = (seed: number) => {
     let state = seed;
@@ -113,7 +114,7 @@ function fingerprint(text: string): string {
 
 let remembered: string | null = null;
 
-/** From this page's memory, and after a reload from the tab's storage, which may be switched off or full. */
+/** From this page's memory or, after a reload, from the tab's storage, which may be disabled or full. */
 function recall(options: ClientOptions): string | null {
   try {
     return remembered ?? (options.storage ?? sessionStorage).getItem(KEY);
@@ -127,6 +128,6 @@ function remember(value: string, options: ClientOptions): void {
   try {
     (options.storage ?? sessionStorage).setItem(KEY, value);
   } catch {
-    // In memory, then.
+    // The id stays in memory only.
   }
 }

@@ -73,14 +73,14 @@ class Plan:
 
 async def plan_for_all(ledger: Ledger, *, now_ms: int, per_second: float) -> Plan:
     from common.domain.ids import split_delivery_id
-    from common.ledger.backlog import addresses, overdue, planned
+    from common.ledger.reads.backlog import addresses, overdue, planned
 
     found = await overdue(ledger, now_ms=now_ms)
     late = list(departures(found.backlogs, now_ms=now_ms, per_second=per_second))
     named = {each: split_delivery_id(each.delivery) for each in found.expired}
     shown = {mail.who for mail in late[:FIRST]} | {owner for owner, _ in named.values()}
     emails = await addresses(ledger, sorted(shown))
-    expired = [(emails[owner], name.partition("/")[2], each.start_ms) for each, (owner, name) in named.items()]
+    expired = [(emails[owner], name.partition("/")[2], each.expires_ms) for each, (owner, name) in named.items()]
     hours = _hours(late, now_ms)
     on_time = await planned(ledger, [now_ms + i * HOUR_MS for i in range(hours + 1)]) if hours else []
     return Plan(now_ms=now_ms, per_second=per_second, late=late, on_time=on_time, expired=expired, addresses=emails)
@@ -88,13 +88,12 @@ async def plan_for_all(ledger: Ledger, *, now_ms: int, per_second: float) -> Pla
 
 async def plan_for_one(ledger: Ledger, whose: EnrollmentId, *, now_ms: int, per_second: float) -> Plan:
     """Of a person whose own schedule stands still, so that it is read from their enrollment and their calls."""
-    from common.ledger.backlog import addresses
-    from common.ledger.booking_views import calls
+    from common.ledger.reads.backlog import addresses
 
     backlogs = [backlog] if (backlog := await _steps_of(ledger, whose)) else []
     emails = await addresses(ledger, [whose])
     expired = []
-    async for call in calls(ledger, whose):
+    async for call in ledger.bookings.calls(whose):
         for name, record in call.reminders.items():
             start, _, reminder = name.partition("/")
             if record.fate is DeliveryStatus.PLANNED and int(start) <= now_ms:
@@ -111,16 +110,16 @@ def _hours(late: list[Departure], now_ms: int) -> int:
 async def _steps_of(ledger: Ledger, whose: EnrollmentId) -> Backlog | None:
     from common.domain.catch_up import Backlog
     from common.domain.enrollment import Status
-    from common.ledger import codec, keys
+    from common.ledger import keys
 
-    enrollment = await ledger.enrollment(whose)
+    enrollment = await ledger.enrollments.get(whose)
     if enrollment is None or enrollment.status not in (Status.ACCEPTED, Status.ACTIVE):
         return None
     steps = [
         step for step in range(1, ledger.cadence.length + 1) if enrollment.fate_of(step)[0] is DeliveryStatus.PLANNED
     ]
     mails = [(f"step-{n}", ledger.cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=n)) for n in steps]
-    last = (await ledger.read_hash(keys.enrollment(whose))).get(codec.LAST)
+    last = (await ledger.store.read_hash(keys.enrollment(whose))).get("last_sent_ms")
     return Backlog(
         who=whose, mails=tuple(mails), last_ms=int(last) if last else None, gap_ms=ledger.cadence.minimum_gap_ms
     )

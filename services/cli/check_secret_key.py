@@ -14,7 +14,7 @@ from services.cli.shared import now_ms, open_ledger
 
 if TYPE_CHECKING:
     from common.ledger.ledger import Ledger
-    from common.ledger.new_secret_key import Carried
+    from common.ledger.secret_key_change import Carried
 
 
 async def compare_secret_key(settings: Settings, found: Findings) -> None:
@@ -41,7 +41,7 @@ async def accept_secret_key(settings: Settings) -> str:
     Raises CommandFailed while another process of ours is at the store, StoreError or `redis.RedisError` when the store
     cannot be had.
     """
-    from common.ledger.new_secret_key import accept_new_key
+    from common.ledger.secret_key_change import accept_new_key
     from common.store.secret_key import is_another
 
     with _with_its_store(settings) as at_store:
@@ -76,11 +76,11 @@ def _with_its_store(settings: Settings) -> Iterator[Settings]:
 
 async def _refuse_while_somebody_works(ledger: Ledger) -> None:
     """What a gateway, say, marks with the old key while it goes on would match nobody under the new one."""
-    from common.ledger.views import counts
+    from common.ledger.reads.store_stats import read_store_stats
     from common.store.client_names import processes_at
 
     # Only a worker beats: one that has lost its connections just now, or has no name yet, is found by that.
-    beats = (await counts(ledger, now_ms=now_ms())).workers
+    beats = (await read_store_stats(ledger, now_ms=now_ms())).workers
     found = sorted({*await processes_at(ledger.client), *(["worker"] if beats else [])})
     if found:
         raise CommandFailed(
@@ -91,6 +91,6 @@ async def _refuse_while_somebody_works(ledger: Ledger) -> None:
 def _said(carried: Carried) -> str:
     lost = f"{carried.lost} more are of nobody enrolled here, and are not known any more; " if carried.lost else ""
     return (
-        f"SECRET_KEY: the store has a new one. {carried.marked} addresses are suppressed under it; {lost}"
+        f"SECRET_KEY: the store has a new one. {carried.suppressed} addresses are suppressed under it; {lost}"
         "unsubscribe links in mails already sent end in 404"
     )

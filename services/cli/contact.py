@@ -49,9 +49,9 @@ def command(email: str, as_json: bool) -> None:
 
 
 async def _look_up(ledger: Ledger, email: str) -> dict[str, Any]:
-    from common.ledger.story import story_of
+    from common.ledger.reads.contact_timeline import read_contact_timeline
 
-    story = await story_of(ledger, enrollment_id(ledger.campaign, email))
+    story = await read_contact_timeline(ledger, enrollment_id(ledger.campaign, email))
     if story is None:
         raise CommandFailed(
             f"{email} is not enrolled in {ledger.campaign}; look for another spelling, or another CAMPAIGN"

@@ -12,7 +12,7 @@ from services.cli.shared import clock_time, json_option, now_ms, print_json, pri
 
 if TYPE_CHECKING:
     from actors.dead_letters import Plan
-    from common.ledger.answers import DeadLetter
+    from common.ledger.dead_letters import DeadLetter
     from common.ledger.ledger import Ledger
     from common.world import World
 
@@ -34,11 +34,11 @@ def list_command(as_json: bool) -> None:
     else:
         rows = [
             (
-                letter.delivery_id,
+                letter.id,
                 letter.address,
-                clock_time(letter.buried_ms),
+                clock_time(letter.dead_since_ms),
                 letter.attempts,
-                letter.reason + (" (it may have been accepted)" if letter.doubt else ""),
+                letter.reason + (" (it may have been accepted)" if letter.outcome_unknown else ""),
             )
             for letter in letters
         ]
@@ -77,19 +77,15 @@ def replay_command(delivery: str | None, everything: bool, dry_run: bool, as_jso
 def discard_command(delivery: str, dry_run: bool) -> None:
     """Give a dead letter up for good."""
     letter = with_ledger(lambda ledger: _discard(ledger, delivery, dry_run=dry_run))
-    click.echo(f"{'would discard' if dry_run else 'discarded'} {letter.delivery_id}: {letter.reason}")
+    click.echo(f"{'would discard' if dry_run else 'discarded'} {letter.id}: {letter.reason}")
 
 
 async def _all(ledger: Ledger) -> list[DeadLetter]:
-    from common.ledger.views import dead_letters
-
-    return [letter async for letter in dead_letters(ledger)]
+    return [letter async for letter in ledger.dead_letters.all()]
 
 
 async def _one(ledger: Ledger, delivery: str) -> DeadLetter:
-    from common.ledger.views import dead_letter
-
-    letter = await dead_letter(ledger, DeliveryId(delivery))
+    letter = await ledger.dead_letters.get(DeliveryId(delivery))
     if letter is None:
         raise CommandFailed(f"{delivery} is no dead letter; `advent dead list` shows them")
     return letter
@@ -114,20 +110,20 @@ def _line(planned: Plan, done: bool, *, dry_run: bool) -> str:
 
     letter = planned.letter
     if planned.way is Way.REFUSED:
-        return f"not replayed {letter.delivery_id}: {planned.why}"
+        return f"not replayed {letter.id}: {planned.why}"
     if not done:
-        return f"not replayed {letter.delivery_id}: somebody else did, a moment ago"
+        return f"not replayed {letter.id}: somebody else did, a moment ago"
     way = "" if planned.way is Way.RENDERED and not dry_run else f" ({planned.way})"
-    return f"{'would replay' if dry_run else 'replayed'} {letter.delivery_id}: {letter.reason}{way}"
+    return f"{'would replay' if dry_run else 'replayed'} {letter.id}: {letter.reason}{way}"
 
 
 def _told(outcomes: list[tuple[Plan, bool]], *, dry_run: bool) -> dict[str, Any]:
     return {
         "dry_run": dry_run,
-        "replayed": [planned.letter.delivery_id for planned, done in outcomes if done],
+        "replayed": [planned.letter.id for planned, done in outcomes if done],
         "letters": [
             {
-                "id": planned.letter.delivery_id,
+                "id": planned.letter.id,
                 "way": planned.way.name.lower(),
                 "done": done and not dry_run,
                 "why": planned.why or planned.letter.reason,
@@ -140,18 +136,18 @@ def _told(outcomes: list[tuple[Plan, bool]], *, dry_run: bool) -> dict[str, Any]
 async def _discard(ledger: Ledger, delivery: str, *, dry_run: bool) -> DeadLetter:
     letter = await _one(ledger, delivery)
     if not dry_run:
-        await ledger.discard(letter.delivery_id, now_ms=now_ms())
+        await ledger.dead_letters.discard(letter.id, now_ms=now_ms())
     return letter
 
 
 def _figures(letter: DeadLetter) -> dict[str, Any]:
     return {
-        "id": letter.delivery_id,
+        "id": letter.id,
         "email": letter.address,
-        "name": letter.name,
-        "step": letter.step,
-        "buried_ms": letter.buried_ms,
+        "name": letter.delivery.short_name,
+        "step": letter.delivery.step,
+        "buried_ms": letter.dead_since_ms,
         "reason": letter.reason,
         "attempts": letter.attempts,
-        "may_have_been_accepted": letter.doubt,
+        "may_have_been_accepted": letter.outcome_unknown,
     }

@@ -14,7 +14,7 @@ from services.cli.address import address
 from services.cli.shared import json_option, now_ms, print_json, with_ledger
 
 if TYPE_CHECKING:
-    from common.ledger.forget import Traces
+    from common.ledger.contacts import Traces
     from common.ledger.ledger import Ledger
 
 
@@ -56,27 +56,23 @@ def _agreed(address: str) -> bool:
 
 
 async def _look(ledger: Ledger, address: str) -> Traces:
-    from common.ledger.forget import traces_of
-
     await _refuse_another_key(ledger)
-    return await traces_of(ledger, address)
+    return await ledger.contacts.traces(address)
 
 
 async def _forget(ledger: Ledger, address: str) -> Traces:
     """Again until nothing more is found: an event may have come between the look and the erasure."""
-    from common.ledger.forget import forget, traces_of
-
-    first = traces = await traces_of(ledger, address)
+    first = traces = await ledger.contacts.traces(address)
     for _ in range(3):
-        await forget(ledger, traces, now_ms=now_ms())
-        traces = await traces_of(ledger, address)
+        await ledger.contacts.forget(traces, now_ms=now_ms())
+        traces = await ledger.contacts.traces(address)
         if not _is_known(traces):
             break
     return first
 
 
 async def _refuse_another_key(ledger: Ledger) -> None:
-    """The mark that stays would be of no use."""
+    """The address hash that stays would be of no use."""
     from common.settings.settings import SettingsError
     from common.store.secret_key import ANOTHER, is_another
     from services.cli.shared import settings_with_store
@@ -128,9 +124,9 @@ def _tell_what_stays(traces: Traces) -> None:
 def _set_aside() -> str | None:
     """What a gateway here had to set aside. Its lines may be damaged: a person has to tell whose they are."""
     from services.cli.shared import settings_given
-    from services.gateway.spool_folder import ASIDE
+    from services.gateway.spool.spool_directory import SET_ASIDE
 
-    file = settings_given().data_dir / "spool" / ASIDE
+    file = settings_given().data_dir / "spool" / SET_ASIDE
     # Of `os.path`: it says no where it may not look, and raises nothing.
     return str(file) if os.path.exists(file) else None
 

@@ -17,7 +17,7 @@ from services.cli.shared import json_option, open_ledger, print_json, settings_w
 
 if TYPE_CHECKING:
     from common.health_checks import Aspect, Limits
-    from common.ledger.figures import Figures
+    from common.ledger.reads.store_stats import StoreStats
 
 ANSWER_S = 3.0
 
@@ -69,14 +69,14 @@ def look(settings: Settings, limits: Limits, *, gateway: bool = True) -> Iterato
         yield from wellbeing.of_work(found, limits)
 
 
-async def _figures(settings: Settings) -> tuple[Figures | None, str]:
+async def _figures(settings: Settings) -> tuple[StoreStats | None, str]:
     import redis
 
-    from common.ledger.figures import read_figures
+    from common.ledger.reads.store_stats import read_store_stats
 
     try:
         async with asyncio.timeout(ANSWER_S), open_ledger(settings) as ledger:
-            return await read_figures(ledger), ""
+            return await read_store_stats(ledger), ""
     except (redis.RedisError, OSError) as error:
         return None, type(error).__name__
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "pause": ("services.cli.pause", "Stop writing to everybody, or to one person; nobody is lost."),
     "resume": ("services.cli.resume", "Go on after a pause, and show first what happens; --plan only shows."),
     "rebuild": ("services.cli.rebuild", "Rebuild every enrollment from Notion into an empty store."),
+    "migrate": ("services.cli.migrate", "Bring a stopped store of an older format up to date; a copy is kept."),
     "audit": ("services.cli.audit", "Compare ledger, Resend and Notion: missing, doubled, unexplained."),
     "forget": ("services.cli.forget", "Erase a person; the address is never written to again."),
     "preview": ("services.cli.preview", "Render every e-mail for every segment to files, with an index page."),

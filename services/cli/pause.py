@@ -43,12 +43,10 @@ def whose_is(ledger: Ledger, contact: str | None) -> EnrollmentId | None:
 
 async def known(ledger: Ledger, contact: str | None) -> EnrollmentId | None:
     """Likewise. Raises CommandFailed for somebody who has neither signed up nor booked."""
-    from common.ledger.booking_views import caller
-
     whose = whose_is(ledger, contact)
-    if whose is not None and await ledger.enrollment(whose) is None and await caller(ledger, whose) is None:
-        raise CommandFailed(f"{contact} is not known in {ledger.campaign}; look for another spelling")
-    return whose
+    if whose is None or await ledger.enrollments.get(whose) or await ledger.bookings.unenrolled(whose):
+        return whose
+    raise CommandFailed(f"{contact} is not known in {ledger.campaign}; look for another spelling")
 
 
 def words(pause: Pause) -> str:
@@ -63,10 +61,10 @@ def told(pause: Pause | None, contact: str | None) -> dict[str, Any]:
 
 
 async def _pause(ledger: Ledger, contact: str | None, reason: str) -> tuple[str | None, Pause, bool]:
-    from common.ledger.pauses import Pause, pause
+    from common.ledger.pauses import Pause
 
     said = Pause(since_ms=now_ms(), by=_me(), reason=reason.strip())
-    stands, began = await pause(ledger, await known(ledger, contact), said)
+    stands, began = await ledger.pauses.start(await known(ledger, contact), said)
     return (normal_address(contact) if contact else None), stands, began
 
 

@@ -34,7 +34,7 @@ def command(as_json: bool) -> int:
 
 async def _rebuild(world: World) -> Summary:
     from actors.upkeep.rebuild import rebuild, rows_of
-    from common.ledger.first_start import settled
+    from common.ledger.rebuild_state import settled
     from common.store.secret_key import is_the_stores_async
 
     # An empty store is begun with this key: who left is marked with it.

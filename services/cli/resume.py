@@ -46,17 +46,15 @@ def command(contact: str | None, only_plan: bool, as_json: bool) -> None:
 
 
 async def _resume(contact: str | None, *, only_plan: bool) -> tuple[Pause | None, Plan, Pause | None]:
-    from common.ledger.pauses import resume, standing
-
     settings = settings_with_store(plans=True)
     now, rate = now_ms(), settings.resend_requests_per_second
     async with open_ledger(settings) as ledger:
         whose = await known(ledger, contact)
-        pauses = await standing(ledger)
+        pauses = await ledger.pauses.active()
         if whose is None:
             stood, plan = pauses.everybody, await plan_for_all(ledger, now_ms=now, per_second=rate)
         else:
             stood, plan = pauses.people.get(whose), await plan_for_one(ledger, whose, now_ms=now, per_second=rate)
         if stood is not None and not only_plan:
-            await resume(ledger, whose, now_ms=now)
+            await ledger.pauses.finish(whose, now_ms=now)
         return stood, plan, pauses.everybody

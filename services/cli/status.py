@@ -11,45 +11,54 @@ from common.domain.delivery import DeliveryStatus
 from services.cli.shared import clock_time, json_option, now_ms, print_json, print_table, span, with_ledger
 
 if TYPE_CHECKING:
-    from common.ledger.answers import Counts
+    from common.ledger.reads.store_stats import OpenCircuit, StoreStats
 
 
 @click.command()
 @json_option
 def command(as_json: bool) -> None:
     """Show how many people and deliveries are where, what is due, and whether anything is in trouble."""
-    from common.ledger.views import counts
+    from common.ledger.reads.store_stats import read_store_stats
 
     now = now_ms()
-    found = with_ledger(lambda ledger: counts(ledger, now_ms=now))
+    found = with_ledger(lambda ledger: read_store_stats(ledger, now_ms=now))
     if as_json:
         print_json(figures(found))
         return
     print_table(["", ""], [(f"{number:>8}", what) for number, what in _lines(found)])
     click.echo()
-    rows = [(name, depth["ready"], depth["delayed"], depth["failed"]) for name, depth in found.queues.items()]
+    rows = [(name, queue.ready, queue.delayed, queue.failed) for name, queue in found.queues.items()]
     print_table(["queue", "#ready", "#delayed", "#failed"], rows)
     for trouble in (*_pauses(found), *_troubles(found, now)):
         click.secho(trouble, fg="red")
 
 
-def figures(found: Counts) -> dict[str, Any]:
+def figures(found: StoreStats) -> dict[str, Any]:
     """The counts under the names of the documentation; *sent* is what the provider accepted."""
-    rest = asdict(found)
-    people = rest.pop("people")
-    rest["circuits"] = {name: _circuit(name, circuit) for name, circuit in found.circuits.items()}
     return {
-        "enrolled": sum(people.values()),
-        **people,
-        "sent": sum(found.deliveries.get(fate.value, 0) for fate in DeliveryStatus if fate.is_sent),
-        "due_next_hour": rest.pop("due_next_hour"),
-        "due_next_day": rest.pop("due_next_day"),
-        "dead_letters": rest.pop("dead"),
-        **rest,
+        "enrolled": sum(found.people.values()),
+        **found.people,
+        "sent": sum(found.deliveries.get(status.value, 0) for status in DeliveryStatus if status.is_sent),
+        "due_next_hour": found.due_next_hour,
+        "due_next_day": found.due_next_day,
+        "overdue": found.overdue,
+        "dead_letters": found.dead,
+        "deliveries": dict(found.deliveries),
+        "suppressed": found.suppressed,
+        "changed": found.changed,
+        "mirror_lag_ms": found.mirror_lag_ms,
+        "queues": {
+            name: {"delayed": queue.delayed, "ready": queue.ready, "failed": queue.failed}
+            for name, queue in found.queues.items()
+        },
+        "workers": found.workers,
+        "circuits": {name: _circuit(name, circuit) for name, circuit in found.circuits.items()},
+        "pause": asdict(found.pause) if found.pause else None,
+        "paused_people": found.paused_people,
     }
 
 
-def _lines(found: Counts) -> list[tuple[int, str]]:
+def _lines(found: StoreStats) -> list[tuple[int, str]]:
     told = figures(found)
     skipped = found.deliveries.get("skipped", 0)
     unseen = "whom Notion does not show yet" + (
@@ -79,20 +88,19 @@ def _line(number: int, one: str, several: str) -> tuple[int, str]:
     return number, one if number == 1 else several
 
 
-def _circuit(provider: str, circuit: dict[str, str]) -> dict[str, Any]:
-    """Why everybody waits for a provider, since when, when it is asked next, and a cure if there is one."""
+def _circuit(provider: str, circuit: OpenCircuit) -> dict[str, Any]:
+    """Why everything waits for a provider, since when, when it is asked next, and a cure if there is one."""
     from common.providers.matrix import cure_of
 
-    reason = circuit.get("reason", "")
     return {
-        "reason": reason,
-        "since_ms": int(circuit.get("since", circuit["until"])),
-        "next_probe_ms": int(circuit["until"]),
-        "cure": cure_of(provider, reason),
+        "reason": circuit.reason,
+        "since_ms": circuit.since_ms,
+        "next_probe_ms": circuit.until_ms,
+        "cure": cure_of(provider, circuit.reason),
     }
 
 
-def _troubles(found: Counts, now: int) -> list[str]:
+def _troubles(found: StoreStats, now: int) -> list[str]:
     return [_trouble(name, _circuit(name, circuit), now) for name, circuit in found.circuits.items()]
 
 
@@ -105,11 +113,10 @@ def _trouble(name: str, told: dict[str, Any], now: int) -> str:
     return f"{name} is in trouble: {told['reason']}; {waits} waits since {since} UTC, {asked}{cure}"
 
 
-def _pauses(found: Counts) -> list[str]:
-    from common.ledger.pauses import Pause
+def _pauses(found: StoreStats) -> list[str]:
     from services.cli.pause import words
 
-    lines = [f"everybody is paused {words(Pause(**found.pause))}"] if found.pause else []
+    lines = [f"everybody is paused {words(found.pause)}"] if found.pause else []
     if found.paused_people:
         who = "one person is" if found.paused_people == 1 else f"{found.paused_people} single people are"
         lines.append(f"{who} paused (advent resume --contact EMAIL)")

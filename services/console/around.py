@@ -20,7 +20,7 @@ from services.console.visitor import VISITOR, Visitor
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-OPEN: Final = ("/health", "/ready", "/metrics", "/login", "/static/", "/look/")
+OPEN: Final = ("/health", "/ready", "/metrics", "/login", "/static/", "/assets/")
 """What needs no login: it shows no person and changes nothing."""
 FORM_TOKEN: Final = "form_token"
 DASHBOARD: Final = "/dramatiq/"

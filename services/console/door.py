@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from common.client_address import Network, address_of, is_trusted, source_of
 from common.settings.settings import Settings, SettingsError
+from services.web.client_address import Network, address_of, is_trusted, source_of
 
 _FORWARDING = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
 

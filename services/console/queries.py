@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from common.domain.ids import DeliveryId
 from common.ledger import keys
-from common.ledger.answers import Counts, DeadLetter
+from common.ledger.constants import QUEUES
+from common.ledger.dead_letters import DeadLetter
 from common.ledger.ledger import Ledger
-from common.ledger.views import QUEUES, counts, dead_letter
+from common.ledger.reads.store_stats import QueueStats, StoreStats, read_store_stats
 from common.queue.job import QUEUE_NAMESPACE
 from common.settings.settings import Settings
 
@@ -57,7 +56,7 @@ class Seen:
     """
 
     at_ms: int
-    counts: Counts
+    counts: StoreStats
     queues: Mapping[str, QueueSeen]
     workers: tuple[WorkerSeen, ...]
     budgets: Mapping[str, BudgetSeen]
@@ -67,48 +66,26 @@ class Seen:
 
 async def look(ledger: Ledger, settings: Settings, *, now_ms: int, weak: Iterable[str]) -> Seen:
     """Raises redis.RedisError or OSError when the store does not answer."""
+    counts = await read_store_stats(ledger, now_ms=now_ms)
     return Seen(
         at_ms=now_ms,
-        counts=await counts(ledger, now_ms=now_ms),
-        queues=await _queues(ledger, now_ms),
+        counts=counts,
+        queues={name: _queue(queue) for name, queue in counts.queues.items()},
         workers=await _workers(ledger),
         budgets=await _budgets(ledger, settings, now_ms),
-        letters=await newest_letters(ledger, first=0, number=LETTERS_SHOWN),
+        letters=await ledger.dead_letters.newest(first=0, number=LETTERS_SHOWN),
         weak=tuple(weak),
     )
 
 
-async def newest_letters(ledger: Ledger, *, first: int, number: int) -> tuple[DeadLetter, ...]:
-    """Dead letters, newest first, beginning with that of index `first`."""
-    members: Any = await ledger.client.zrevrange(keys.DEAD, first, first + number - 1)
-    found = [await dead_letter(ledger, DeliveryId(member.decode())) for member in members]
-    return tuple(letter for letter in found if letter is not None)
-
-
-async def _queues(ledger: Ledger, now_ms: int) -> dict[str, QueueSeen]:
-    pipe = ledger.client.pipeline(transaction=False)
-    for name in QUEUES:
-        ready, delayed = keys.ready(name), keys.delayed(name)
-        pipe.zcount(delayed, f"({now_ms}", "+inf")
-        pipe.zcount(delayed, "-inf", now_ms)
-        pipe.zrange(delayed, 0, 0, withscores=True)
-        pipe.llen(ready)
-        pipe.lindex(ready, 0)
-        pipe.hlen(ready + ".msgs")
-        pipe.zcard(ready + ".XQ")
-    answers = await pipe.execute()
-    return {name: _queue(answers[i * 7 : i * 7 + 7], now_ms) for i, name in enumerate(QUEUES)}
-
-
-def _queue(answer: list[Any], now_ms: int) -> QueueSeen:
-    delayed, due, first, ready, head, bodies, failed = answer
-    instants = [int(first[0][1])] if first else []
-    if head is not None:
-        # `job id@due_ms`; what was sent without a delay has none.
-        utc_datetime = head.decode().rpartition("@")[2]
-        instants += [int(utc_datetime)] if utc_datetime.isdigit() else []
-    late_ms = max(0, now_ms - min(instants, default=now_ms))
-    return QueueSeen(delayed=delayed, ready=due + ready, in_hand=max(0, bodies - ready), failed=failed, late_ms=late_ms)
+def _queue(queue: QueueStats) -> QueueSeen:
+    return QueueSeen(
+        delayed=queue.delayed - queue.due,
+        ready=queue.due + queue.waiting,
+        in_hand=max(0, queue.ready - queue.waiting),
+        failed=queue.failed,
+        late_ms=queue.oldest_ms,
+    )
 
 
 async def _workers(ledger: Ledger) -> tuple[WorkerSeen, ...]:

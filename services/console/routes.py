@@ -8,7 +8,7 @@ from services.console import health, login
 from services.console.queues import dashboard
 from services.console.replies import STATIC
 from services.console.views import letters, overview, person
-from services.look import LOOK
+from services.web.pages import assets_route
 
 ROUTES = (
     web.get("/", overview.show),
@@ -28,5 +28,5 @@ ROUTES = (
     web.get("/ready", health.ready),
     web.get("/metrics", health.metrics),
     web.static("/static", STATIC),
-    web.static("/look", LOOK),
+    assets_route(),
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from common.ledger.constants import HEARTBEAT_TIMEOUT_MS
 from common.providers.matrix import cure_of
 from services.console.evidence import Known
 from services.console.queries import QueueSeen, Seen
@@ -15,8 +16,7 @@ LATE_MS = 60_000
 """A job that is due is begun within milliseconds; this much later something holds it up."""
 BEHIND_MS = 30 * 60_000
 """Notion follows at its own rate; a person who is not shown for longer is a reason to look."""
-SILENT_MS = 4_000
-"""A worker unheard for longer is dead, as the scripts have it."""
+SILENT_MS = HEARTBEAT_TIMEOUT_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _held(seen: Seen) -> Iterator[Finding]:
             "`advent resume --plan` shows what becomes of what is overdue; without --plan it goes ahead.",
         )
     for provider, circuit in seen.counts.circuits.items():
-        reason = circuit.get("reason", "")
+        reason = circuit.reason
         cure = cure_of(provider, reason) or "It is asked again by itself, and all goes on when it answers."
         yield Finding(f"{_WAITS[provider]} ({reason})", _sentence(cure))
 

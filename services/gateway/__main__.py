@@ -1,10 +1,8 @@
-"""The gateway's process: settings → door → server, until SIGTERM."""
+"""The gateway's process: settings → context → server, until SIGTERM."""
 
 from __future__ import annotations
 
-import asyncio
 import gc
-import signal
 import sys
 
 import uvloop
@@ -17,22 +15,22 @@ from common.observability.logs import get_logger, setup_logs
 from common.observability.tracing import traced
 from common.settings.settings import Settings, SettingsError, load_settings
 from common.store.clients import connect_async
-from services.gateway.app import build_app, build_door
-from services.gateway.server import Server
-from services.gateway.store_watch import impatient
+from services.gateway.app import build_context, build_server
+from services.gateway.store_availability import limit_answer_time
+from services.web.server import serve
 
-GARBAGE_MAX = 10_000
-"""New objects between two looks of the collector at the youngest; some 40 signups."""
+GC_THRESHOLD = 10_000
+"""New objects between two collections of the youngest generation; about 40 signups."""
 
 log = get_logger(__name__)
 
 
 def run(settings: Settings) -> int:
     """
-    Serve until SIGTERM or SIGINT; 0 after a clean stop, 1 when the port is taken.
+    Serve until SIGTERM or SIGINT. Returns the exit status: 0 after a clean stop, 1 when the port is taken.
 
-    The store need not answer: until it does, events go to the spool. Raises SettingsError and CampaignError, which say
-    what to set.
+    The store need not answer: until it does, events go to the spool. Raises SettingsError and CampaignError, whose
+    messages say what to set.
     """
     setup_logs("gateway", settings)
     with traced("gateway"):
@@ -41,37 +39,30 @@ def run(settings: Settings) -> int:
 
 async def _serve(settings: Settings) -> int:
     if settings.redis_url is None:
-        raise SettingsError(["REDIS_URL: unset; set it, or run `advent up`, which brings its own store"])
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        raise SettingsError(["REDIS_URL: unset; set it, or run `advent up`, which starts a store of its own"])
     campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
-    client = impatient(connect_async(settings.redis_url, process="gateway"))
+    client = limit_answer_time(connect_async(settings.redis_url, process="gateway"))
     ledger = Ledger(
         client, campaign=campaign.key, cadence=campaign.cadence(settings.pace), secret_key=settings.secret_key or ""
     )
-    door = build_door(settings, clock=SystemClock(), ledger=ledger, campaign_name=campaign.name)
+    context = build_context(settings, clock=SystemClock(), ledger=ledger, campaign_name=campaign.name)
+
+    def report(port: int) -> None:
+        _tune_garbage_collector()
+        log.info("gateway_started", host=settings.gateway_host, port=port)
+
     try:
-        return await _listen(Server(build_app(door)), settings, stop)
+        server = build_server(context)
+        return await serve(server, settings.gateway_host, settings.gateway_port, setting="GATEWAY", on_start=report)
     finally:
         await client.aclose()
 
 
-async def _listen(server: Server, settings: Settings, stop: asyncio.Event) -> int:
-    try:
-        port = await server.start(settings.gateway_host, settings.gateway_port)
-    except OSError as error:
-        log.error("cannot_listen", host=settings.gateway_host, port=settings.gateway_port, reason=error.strerror)
-        return 1
-    # What is here now stays, and requests leave few cycles behind: the collector need not look at each of them.
+def _tune_garbage_collector() -> None:
+    """Exempt what exists at the start from collections, and collect seldom: requests leave few cycles."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GARBAGE_MAX)
-    log.info("gateway_started", host=settings.gateway_host, port=port)
-    await stop.wait()
-    log.info("gateway_stops")
-    await server.stop()
-    return 0
+    gc.set_threshold(GC_THRESHOLD)
 
 
 def main() -> int:

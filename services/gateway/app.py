@@ -1,10 +1,13 @@
-"""The gateway, to be seen whole: what it is made of, and what it answers."""
+"""Assembles the gateway: its context, its routes, its application and its server."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
 
 from aiohttp import web
 
@@ -12,73 +15,102 @@ from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.settings.settings import Settings, SettingsError
 from common.store.monitor import Lookout
-from services.gateway.body import BODY_BYTES_MAX
-from services.gateway.door import DOOR, LOOKOUT, Door
+from services.gateway import openapi
+from services.gateway.context import GatewayContext
+from services.gateway.fast_path.signup_reader import read_ordinary_signup
+from services.gateway.http import probes, unsubscribe
+from services.gateway.http.body import BODY_BYTES_MAX
+from services.gateway.http.middleware import RequestMiddleware
 from services.gateway.intake import Intake
-from services.gateway.middleware import AROUND, Around
-from services.gateway.replay import Replay
-from services.gateway.routes import ROUTES
-from services.gateway.sources import Failures
-from services.gateway.spool import Spool
-from services.gateway.spool_folder import Folder
-from services.gateway.store_watch import StoreWatch
-from services.gateway.traffic import TRAFFIC, Traffic
-from services.gateway.webhooks.usual import read_usual
-from services.gateway.webhooks.verification import CalcomSignatures, Signatures
+from services.gateway.signatures import CalcomSignatures, StandardSignatures
+from services.gateway.spool.replay import Replay
+from services.gateway.spool.spool import Spool
+from services.gateway.spool.spool_directory import SpoolDirectory
+from services.gateway.store_availability import StoreAvailability
+from services.gateway.webhooks import calcom, resend, signup
+from services.gateway.webhooks.verified_body import FAILURES_PER_MINUTE
+from services.web.rate_limit import FailureLimiter
+from services.web.server import Handler, Server
 
 
-def build_door(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_name: str) -> Door:
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """`name`: the label in metrics. `is_direct`: called past the router; only for POST to a path without parameters."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    handler: Callable[[GatewayContext, Any], Awaitable[web.StreamResponse]]
+    name: str | None = None
+    is_direct: bool = False
+
+
+ENDPOINTS = (
+    Endpoint("POST", "/webhook/christmas-signup", signup.receive, "signup", is_direct=True),
+    Endpoint("POST", "/webhook/calcom-booking", calcom.receive, "calcom", is_direct=True),
+    Endpoint("POST", "/webhook/resend", resend.receive, "resend", is_direct=True),
+    Endpoint("POST", "/unsubscribe/{token}", unsubscribe.unsubscribe, "unsubscribe"),
+    Endpoint("GET", "/unsubscribe/{token}", unsubscribe.show),
+    Endpoint("GET", "/health", probes.health),
+    Endpoint("GET", "/ready", probes.ready),
+    Endpoint("GET", "/metrics", probes.metrics),
+    Endpoint("GET", "/openapi.json", openapi.show),
+)
+
+
+def build_context(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_name: str) -> GatewayContext:
     """
-    Everything a handler may touch.
+    What the handlers use.
 
-    Raises SettingsError without SECRET_KEY: unsubscribe links signed with a guess would be worth nothing.
+    Raises SettingsError without SECRET_KEY: without it nobody can tell a genuine unsubscribe link from a forged one.
     """
     if not settings.secret_key:
         raise SettingsError(["SECRET_KEY: unset; set 32 or more random characters (`openssl rand -hex 32`)"])
     unsigned = settings.allow_unsigned_webhooks
-    spool, store = Spool(Folder(settings.data_dir / "spool")), StoreWatch()
-    return Door(
+    spool, store = Spool(SpoolDirectory(settings.data_dir / "spool")), StoreAvailability()
+    return GatewayContext(
         clock=clock,
         settings=settings,
         secret_key=settings.secret_key,
         campaign_name=campaign_name,
         intake=Intake(ledger, spool, store),
         replay=Replay(ledger, spool, store, clock),
-        website=Signatures.of(settings.webhook_secrets, allow_unsigned=unsigned),
+        monitor=Lookout(ledger.client, settings.secret_key),
+        website=StandardSignatures.of(settings.webhook_secrets, allow_unsigned=unsigned),
         calcom=CalcomSignatures.of(settings.calcom_webhook_secrets, allow_unsigned=unsigned),
-        resend=Signatures.of(settings.resend_webhook_secrets, prefix="svix", allow_unsigned=unsigned),
-        failures=Failures(settings.trusted_networks),
+        resend=StandardSignatures.of(settings.resend_webhook_secrets, prefix="svix", allow_unsigned=unsigned),
+        failures=FailureLimiter(FAILURES_PER_MINUTE),
     )
 
 
-def build_app(door: Door) -> web.Application:
-    """The application around a door; it replays the spool while it runs."""
-    traffic = Traffic()
-    around = Around(door.clock, traffic)
-    app = web.Application(middlewares=[around.handle], client_max_size=BODY_BYTES_MAX)
-    app[DOOR], app[TRAFFIC], app[AROUND] = door, traffic, around
-    app[LOOKOUT] = Lookout(door.intake.ledger.client, door.secret_key)
-    app.add_routes(ROUTES)
-    app.on_startup.append(_open)
-    app.on_cleanup.append(_close)
-    app.cleanup_ctx.append(_looking)
-    return app
+def build_server(context: GatewayContext) -> Server:
+    """The gateway's HTTP server. While it runs, it replays the spool and monitors the store."""
+    middleware = RequestMiddleware(context.clock)
+    app = web.Application(middlewares=[middleware.handle], client_max_size=BODY_BYTES_MAX)
+    direct: dict[str, Handler] = {}
+    for endpoint in ENDPOINTS:
+        handler = partial(endpoint.handler, context)
+        define = web.post if endpoint.method == "POST" else web.get  # `get` answers HEAD too.
+        app.add_routes([define(endpoint.path, handler, name=endpoint.name)])
+        if endpoint.is_direct:
+            answer = partial(middleware.answer, handler=handler, pattern=endpoint.path, name=endpoint.name)
+            direct[endpoint.path] = answer
+    app.cleanup_ctx.append(partial(_replaying, context))
+    app.cleanup_ctx.append(partial(_monitoring, context))
+    return Server(app, direct=direct)
 
 
-async def _open(app: web.Application) -> None:
-    read_usual(b"")  # Reads the time zones from disk, and makes its patterns.
-    await app[DOOR].replay.start()
-
-
-async def _close(app: web.Application) -> None:
-    await app[DOOR].replay.stop()
-    await app[DOOR].intake.spool.close()
-
-
-async def _looking(app: web.Application) -> AsyncIterator[None]:
-    looking = asyncio.create_task(app[LOOKOUT].keep_looking())
+async def _replaying(context: GatewayContext, _app: web.Application) -> AsyncIterator[None]:
+    read_ordinary_signup(b"")  # Builds its validator, which reads the time zones from disk, before the first request.
+    await context.replay.start()
     yield
-    app[LOOKOUT].stop()
-    looking.cancel()
+    await context.replay.stop()
+    await context.intake.spool.close()
+
+
+async def _monitoring(context: GatewayContext, _app: web.Application) -> AsyncIterator[None]:
+    task = asyncio.create_task(context.monitor.keep_looking())
+    yield
+    context.monitor.stop()
+    task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
-        await looking
+        await task

@@ -1,4 +1,4 @@
-"""The way in: an event goes into the ledger, or into the spool while the store is away; durable before the answer."""
+"""Makes a verified event durable before it is answered: in the ledger, or in the spool while the store is away."""
 
 from __future__ import annotations
 
@@ -10,122 +10,120 @@ from typing import Literal, TypeVar
 from common.domain.booking import BookingKind
 from common.domain.feedback import FeedbackKind
 from common.domain.segment import Segment
-from common.ledger.answers import Acceptance
-from common.ledger.bookings import BookingAnswer, Bookings
-from common.ledger.feedback import FeedbackAnswer, hear
+from common.ledger.bookings import BookingAnswer
+from common.ledger.feedback import FeedbackAnswer
 from common.ledger.ledger import Ledger
-from services.gateway.events import (
-    BookingReceived,
-    FeedbackReceived,
-    Kept,
-    Receipt,
-    SignupReceived,
-    UnsubscribeReceived,
-)
-from services.gateway.spool import Spool
-from services.gateway.store_watch import FAILURES, StoreWatch
+from common.ledger.signups import Acceptance
+from services.gateway.events import BookingReceived, FeedbackReceived, SignupReceived, UnsubscribeReceived
+from services.gateway.spool.spool import Spool
+from services.gateway.spool.spooled_event import Receipt, SpooledEvent
+from services.gateway.store_availability import STORE_FAILURES, StoreAvailability
 
-REMEMBERED = 10_000
+ANSWERS_REMEMBERED = 10_000
 
 Outcome = Literal["accepted", "duplicate", "repeated", "spooled"]
 
-A = TypeVar("A", Acceptance, BookingAnswer, FeedbackAnswer)
+Answer = TypeVar("Answer", Acceptance, BookingAnswer, FeedbackAnswer)
 
 
 class Intake:
     """
-    Ledger and spool as one.
+    Ledger and spool behind one interface.
 
-    The answers given last are remembered, so that an id repeated after the store went away gets its own answer.
+    Each method returns the answer and its outcome (the label of `advent_webhooks`), and raises SpoolUnavailable when
+    the event cannot be made durable. The latest answers are remembered, so that a webhook id that is repeated after the
+    store went away gets the answer that it got before.
     """
 
-    def __init__(self, ledger: Ledger, spool: Spool, store: StoreWatch) -> None:
+    def __init__(self, ledger: Ledger, spool: Spool, store: StoreAvailability) -> None:
         self.ledger = ledger
         self.spool = spool
         self.store = store
         self._answers: OrderedDict[str, Acceptance | BookingAnswer | FeedbackAnswer] = OrderedDict()
-        self._bookings = Bookings(ledger)
+        self._bookings = ledger.bookings
 
-    async def sign_up(self, event: SignupReceived) -> tuple[Acceptance, Outcome]:
-        """What to answer. Raises Unavailable when the event cannot be made durable."""
-        answer, outcome = await self._take(
+    async def record_signup(self, event: SignupReceived) -> tuple[Acceptance, Outcome]:
+        answer, outcome = await self._record(
             event.webhook_id,
-            lambda: self.ledger.accept(event.assessment, webhook_id=event.webhook_id, received_ms=event.received_ms),
-            lambda: event.kept(self.ledger.campaign),
-            _signed_up,
+            lambda: self.ledger.signups.accept(
+                event.assessment, webhook_id=event.webhook_id, received_ms=event.received_ms
+            ),
+            lambda: event.spooled(self.ledger.campaign),
+            _acceptance,
         )
         return answer, answer.answer if outcome == "accepted" else outcome
 
-    async def book(self, event: BookingReceived) -> tuple[BookingAnswer, Outcome]:
-        """What to answer. Raises Unavailable when the event cannot be made durable."""
-        return await self._take(
+    async def record_booking(self, event: BookingReceived) -> tuple[BookingAnswer, Outcome]:
+        return await self._record(
             event.webhook_id,
             lambda: self._bookings.accept(event.event, webhook_id=event.webhook_id),
-            event.kept,
-            _booked,
+            event.spooled,
+            _booking_answer,
         )
 
-    async def hear(self, event: FeedbackReceived) -> tuple[FeedbackAnswer, Outcome]:
-        """What to answer. Raises Unavailable when the event cannot be made durable."""
-        return await self._take(
+    async def record_feedback(self, event: FeedbackReceived) -> tuple[FeedbackAnswer, Outcome]:
+        return await self._record(
             event.webhook_id,
-            lambda: hear(self.ledger, event.feedback, webhook_id=event.webhook_id),
-            event.kept,
-            _heard,
+            lambda: self.ledger.feedback.record(event.feedback, webhook_id=event.webhook_id),
+            event.spooled,
+            _feedback_answer,
         )
 
-    async def unsubscribe(self, event: UnsubscribeReceived) -> Outcome:
-        """End what the link names. Raises Unavailable when the event cannot be made durable."""
-        kept = event.kept()
-        if not self.store.is_away and not self.spool.holds(kept):
+    async def record_unsubscribe(self, event: UnsubscribeReceived) -> Outcome:
+        spooled = event.spooled()
+        if not self.store.is_away and not self.spool.has_backlog_for(spooled):
             try:
-                await self.ledger.unsubscribe(event.who.enrollment_id, mark=event.who.mark, now_ms=event.received_ms)
-            except FAILURES as error:
-                self.store.failed(error)
+                await self.ledger.enrollments.unsubscribe(
+                    event.link.enrollment_id, address_hash=event.link.address_hash, now_ms=event.received_ms
+                )
+            except STORE_FAILURES as error:
+                self.store.record_failure(error)
             else:
                 return "accepted"
-        await self.spool.keep(kept)
+        await self.spool.keep(spooled)
         self.store.changed.set()
         return "spooled"
 
-    async def _take(
+    async def _record(
         self,
         webhook_id: str,
-        give: Callable[[], Awaitable[A]],
-        keep: Callable[[], Kept],
-        answer_of: Callable[[Receipt, bool], A],
-    ) -> tuple[A, Outcome]:
-        kept = keep() if self.spool.events > 0 or self.store.is_away else None
-        if not self.store.is_away and not (kept and self.spool.holds(kept)):
+        write: Callable[[], Awaitable[Answer]],
+        spooled_event: Callable[[], SpooledEvent],
+        answer_of: Callable[[Receipt, bool], Answer],
+    ) -> tuple[Answer, Outcome]:
+        spooled = spooled_event() if self.spool.events > 0 or self.store.is_away else None
+        if not self.store.is_away and not (spooled and self.spool.has_backlog_for(spooled)):
             try:
-                answer = await give()
-            except FAILURES as error:
-                self.store.failed(error)
+                answer = await write()
+            except STORE_FAILURES as error:
+                self.store.record_failure(error)
             else:
                 self._remember(webhook_id, answer)
                 return answer, "repeated" if answer.repeated else "accepted"
-        return await self._spooled(kept or keep(), answer_of)
+        return await self._spool(spooled or spooled_event(), answer_of)
 
-    async def _spooled(self, kept: Kept, answer_of: Callable[[Receipt, bool], A]) -> tuple[A, Outcome]:
-        known = self._answers.get(kept.id)
+    async def _spool(
+        self, spooled: SpooledEvent, answer_of: Callable[[Receipt, bool], Answer]
+    ) -> tuple[Answer, Outcome]:
+        known = self._answers.get(spooled.id)
         if known is not None:
-            # An id names its kind (`signup:…`), so what was remembered under it is an answer of this one.
+            # An id names its kind (`signup:…`), so the answer remembered under it has the type of this one.
             return replace(known, repeated=True), "repeated"  # type: ignore[return-value]
-        repeated = kept.id in self.spool
-        receipt = await self.spool.keep(kept)
+        is_repeated = spooled.id in self.spool
+        receipt = await self.spool.keep(spooled)
         self.store.changed.set()
-        return answer_of(receipt, repeated), "repeated" if repeated else "spooled"
+        return answer_of(receipt, is_repeated), "repeated" if is_repeated else "spooled"
 
     def _remember(self, webhook_id: str, answer: Acceptance | BookingAnswer | FeedbackAnswer) -> None:
         self._answers[webhook_id] = answer
-        if len(self._answers) > REMEMBERED:
+        if len(self._answers) > ANSWERS_REMEMBERED:
             self._answers.popitem(last=False)
 
 
-def _signed_up(receipt: Receipt, repeated: bool) -> Acceptance:
+def _acceptance(receipt: Receipt, is_repeated: bool) -> Acceptance:
     return Acceptance(
         answer="accepted",
-        repeated=repeated,
+        repeated=is_repeated,
         enrollment_id=receipt.enrollment_id,
         email=receipt.email,
         segment=receipt.segment or Segment.OPTIMIZE,
@@ -133,21 +131,21 @@ def _signed_up(receipt: Receipt, repeated: bool) -> Acceptance:
     )
 
 
-def _booked(receipt: Receipt, repeated: bool) -> BookingAnswer:
+def _booking_answer(receipt: Receipt, is_repeated: bool) -> BookingAnswer:
     return BookingAnswer(
-        repeated=repeated,
-        kind=BookingKind(receipt.told["kind"]),
-        booking_uid=receipt.told["uid"],
-        email=receipt.told["email"],
-        meeting_time_ms=receipt.told["start_ms"],
+        repeated=is_repeated,
+        kind=BookingKind(receipt.payload["kind"]),
+        booking_uid=receipt.payload["uid"],
+        email=receipt.payload["email"],
+        meeting_time_ms=receipt.payload["start_ms"],
         received_ms=receipt.received_ms,
     )
 
 
-def _heard(receipt: Receipt, repeated: bool) -> FeedbackAnswer:
+def _feedback_answer(receipt: Receipt, is_repeated: bool) -> FeedbackAnswer:
     return FeedbackAnswer(
-        repeated=repeated,
-        kind=FeedbackKind(receipt.told["kind"]),
-        delivery_id=receipt.told["delivery_id"],
+        repeated=is_repeated,
+        kind=FeedbackKind(receipt.payload["kind"]),
+        delivery_id=receipt.payload["delivery_id"],
         received_ms=receipt.received_ms,
     )

@@ -10,7 +10,6 @@ from random import Random
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
-from common.ledger import views
 from common.settings.settings import Settings
 from common.store.clients import connect_async
 from common.store.embedded import EmbeddedStore
@@ -84,8 +83,8 @@ async def _report(simulation: Simulation, campaign: Campaign, settings: Settings
     ledger = simulation.ledger
     enrollments = [
         enrollment
-        async for enrollment_id in views.enrollments(ledger)
-        if (enrollment := await ledger.enrollment(enrollment_id)) is not None
+        async for enrollment_id in ledger.enrollments.ids()
+        if (enrollment := await ledger.enrollments.get(enrollment_id)) is not None
     ]
     cadence = campaign.cadence(settings.pace)
     played = Played(

@@ -26,9 +26,9 @@ from common.domain.mail import AcceptedMail, Mail
 from common.domain.projection import BookingStanding
 from common.errors import Ambiguous, Failure, Permanent
 from common.ledger import keys
-from common.ledger.answers import Acceptance
-from common.ledger.bookings import BookingAnswer, Bookings
+from common.ledger.bookings import BookingAnswer
 from common.ledger.ledger import Ledger
+from common.ledger.signups import Acceptance
 from common.providers.budget import Budget, Unlimited
 from common.settings.settings import Settings
 from common.world import World
@@ -187,7 +187,7 @@ class Simulation:
         # The simulated worker lives as long as the rehearsal.
         await self.ledger.client.zadd(keys.HEARTBEATS, {WORKER: 9e15})
         self._webhooks += 1
-        return await self.ledger.accept(
+        return await self.ledger.signups.accept(
             person, webhook_id=f"signup:sim-{self._webhooks}", received_ms=self.clock.now_ms()
         )
 
@@ -224,7 +224,7 @@ class Simulation:
         """One webhook of Cal.com, under an id of its own."""
         await self.ledger.client.zadd(keys.HEARTBEATS, {WORKER: 9e15})
         self._webhooks += 1
-        return await Bookings(self.ledger).accept(event, webhook_id=f"calcom:sim-{self._webhooks}")
+        return await self.ledger.bookings.accept(event, webhook_id=f"calcom:sim-{self._webhooks}")
 
     async def run(self, *, until_ms: int | None = None) -> int:
         """Play what is due until nothing is left, or until an instant; how many jobs that were."""

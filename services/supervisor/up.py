@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import time
@@ -10,6 +11,8 @@ from collections.abc import Callable
 import setproctitle
 
 from common.campaigns.loader import Campaign, load_campaign
+from common.clock import SystemClock
+from common.migration.run import migrate_embedded
 from common.observability.logs import setup_logs
 from common.settings.generated_secrets import with_made_secrets
 from common.settings.settings import Settings, SettingsError
@@ -38,7 +41,7 @@ def up(settings: Settings, *, say: Callable[[str], None] = screen.say) -> int:
     Run everything until Ctrl-C or SIGTERM; the answer is the exit status.
 
     1. Check what can be checked before anything starts: campaign, secrets, folder, ports.
-    2. Start the embedded store, unless REDIS_URL names another.
+    2. Start the embedded store, unless REDIS_URL names another; bring it up to date if an older version wrote it.
     3. Fork the children from one preloaded parent, and wait until each answers.
     4. Say where everything is; start again whoever ends.
     5. Stop in order: the door first, the store last.
@@ -69,11 +72,21 @@ def _with_store(
     try:
         started = store.start(cancelled=lambda: signals.stop)
         if started:
+            _migrate(store, settings, say)
             refuse_another(settings.model_copy(update={"redis_url": store.url}))
         return _Up(settings, campaign, house, store, signals, say).run() if started else 0
     finally:
         store.stop()
         house.forget_pid("store")
+
+
+def _migrate(store: EmbeddedStore, settings: Settings, say: Callable[[str], None]) -> None:
+    """A store that an older version wrote is brought up to date before any process uses it."""
+    migration = asyncio.run(
+        migrate_embedded(store, settings.data_dir, secret_key=settings.secret, clock=SystemClock(), report=say)
+    )
+    if migration is not None:
+        say(migration.describe())
 
 
 def _become_up() -> int:

@@ -79,8 +79,10 @@ async def _five_thousand_come_and_go(place: Place) -> None:
 
     async def come_and_go(number: int) -> None:
         who = Assessment(email=f"crowd-{number}@people.example", first_name="Crowd", assessment_score=50)
-        known = await ledger.accept(who, webhook_id=f"signup:crowd-{number}", received_ms=now_ms)
-        await ledger.exit(EnrollmentId(known.enrollment_id), ExitReason.UNSUBSCRIBED, mark=None, now_ms=now_ms)
+        known = await ledger.signups.accept(who, webhook_id=f"signup:crowd-{number}", received_ms=now_ms)
+        await ledger.enrollments.exit(
+            EnrollmentId(known.enrollment_id), ExitReason.UNSUBSCRIBED, address_hash=None, now_ms=now_ms
+        )
 
     for first in range(0, 5_000, 500):
         await asyncio.gather(*(come_and_go(number) for number in range(first, first + 500)))

@@ -58,7 +58,7 @@ async def _park(place: Place) -> int:
 
 async def _enroll(ledger: Ledger, address: str, anchor_ms: int) -> None:
     person = Assessment(email=address, first_name="Boris", assessment_score=42)
-    accepted = await ledger.accept(person, webhook_id=f"signup:{address}", received_ms=anchor_ms)
-    enrollment = await ledger.enrollment(accepted.enrollment_id)
+    accepted = await ledger.signups.accept(person, webhook_id=f"signup:{address}", received_ms=anchor_ms)
+    enrollment = await ledger.enrollments.get(accepted.enrollment_id)
     assert enrollment is not None
-    await ledger.enroll(enrollment, now_ms=anchor_ms, announce=False)
+    await ledger.signups.enroll(enrollment, now_ms=anchor_ms, announce=False)

@@ -3,8 +3,8 @@
 from prometheus_client import REGISTRY
 
 from actors import circuit_log
-from common.ledger.ledger import MAIL, MIRROR
-from common.ledger.pauses import Pause, pause, resume
+from common.ledger.constants import MAIL, MIRROR
+from common.ledger.pauses import Pause
 
 
 def gauge(name, **labels):
@@ -13,15 +13,15 @@ def gauge(name, **labels):
 
 async def test_trouble_and_pause_are_shown_by_every_worker(story, clock):
     now = clock.now_ms()
-    await story.ledger.trouble(MAIL, whose="a", reason="connect", provider_wide=True, now_ms=now)
-    await pause(story.ledger, None, Pause(since_ms=now, by="zoë", reason=""))
+    await story.ledger.circuits.report_failure(MAIL, id="a", reason="connect", provider_wide=True, now_ms=now)
+    await story.ledger.pauses.start(None, Pause(since_ms=now, by="zoë", reason=""))
     await circuit_log.update_gauges(story.ledger)
     assert gauge("advent_circuit_open", provider=MAIL) == 1
     assert gauge("advent_circuit_open", provider=MIRROR) == 0
     assert gauge("advent_paused") == 1
 
     await story.ledger.client.delete("{advent}:circuit:resend")
-    await resume(story.ledger, None, now_ms=now)
+    await story.ledger.pauses.finish(None, now_ms=now)
     await circuit_log.update_gauges(story.ledger)
     assert gauge("advent_circuit_open", provider=MAIL) == 0
     assert gauge("advent_paused") == 0

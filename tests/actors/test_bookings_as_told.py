@@ -15,10 +15,10 @@ from common.campaigns.loader import Campaign
 from common.clock import VirtualClock, utc_datetime
 from common.domain.ids import enrollment_id
 from common.domain.projection import BookingStanding
-from common.ledger import booking_views, views
 from common.settings.settings import Settings
-from services.gateway.webhooks.calcom_payload import read
+from services.gateway.webhooks.calcom_payload import parse_event
 from services.sandbox.simulation import Simulation
+from tests.ledger_reads import timeline_of
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 GUEST = "guest@example.com"
@@ -39,7 +39,7 @@ def playing(store: redis.asyncio.Redis, campaign: Campaign, at: str, **settings:
 
 
 async def post(story: Simulation, body: dict[str, Any]) -> None:
-    await story.receives(read(body, received_ms=story.clock.now_ms(), types=()))
+    await story.receives(parse_event(body, received_ms=story.clock.now_ms(), types=()))
 
 
 async def test_a_call_booked_moved_and_missed_as_calcom_tells_it(store, campaign):
@@ -67,7 +67,7 @@ async def test_a_call_booked_moved_and_missed_as_calcom_tells_it(store, campaign
     await post(story, told("no_show_updated"))
     await story.run()
     assert story.board.bookings[WHO].status == "No-Show"
-    happened = [entry.what for entry in await views.timeline(story.ledger, WHO)]
+    happened = [entry.what for entry in await timeline_of(story.ledger, WHO)]
     assert [what for what in happened if not what.endswith("skipped")] == [
         *["call booked", "call moved"],
         *["reminder 72h accepted", "reminder 24h accepted", "reminder 2h accepted"],
@@ -100,7 +100,7 @@ async def test_in_whatever_order_the_fixtures_come_the_end_is_the_same(store, ca
         fates = sorted(
             [
                 (call.booking.uid, name, record.fate.value, record.detail)
-                async for call in booking_views.calls(story.ledger, WHO)
+                async for call in story.ledger.bookings.calls(WHO)
                 for name, record in call.reminders.items()
             ]
         )

@@ -19,10 +19,11 @@ from common.domain.ids import EnrollmentId, booking_id, enrollment_id
 from common.domain.projection import BookingStanding
 from common.domain.series import BookingState
 from common.errors import Permanent, Throttled, Transient
-from common.ledger import booking_views, keys, views
-from common.ledger.bookings import Bookings
+from common.ledger import keys
+from common.ledger.reads.store_stats import read_store_stats
 from common.settings.settings import Settings
 from services.sandbox.simulation import Simulation
+from tests.ledger_reads import dead_letters_of, timeline_of
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -45,7 +46,7 @@ async def fates(story: Simulation, who: EnrollmentId = WHO) -> dict[str, set[tup
         call.booking.uid: {
             (str(record.fate), record.detail if record.sent_ms is None else "") for record in call.reminders.values()
         }
-        async for call in booking_views.calls(story.ledger, who)
+        async for call in story.ledger.bookings.calls(who)
     }
 
 
@@ -265,7 +266,7 @@ async def test_how_the_meeting_went_is_shown_and_told(story, clock):
     await story.run()
 
     assert story.board.bookings[WHO] == BookingStanding(status="No-Show", meeting_ms=start_ms)
-    entries = [(entry.what, entry.detail[:4]) for entry in await views.timeline(story.ledger, WHO)]
+    entries = [(entry.what, entry.detail[:4]) for entry in await timeline_of(story.ledger, WHO)]
     assert [what for what, _ in entries] == [
         "call booked",
         *(f"reminder {name} accepted" for name in ("72h", "24h", "2h")),
@@ -300,12 +301,14 @@ async def test_who_left_gets_no_reminder_either(story, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
     await story.books(BORIS, start_ms, uid="A")
     await story.run(until_ms=start_ms - 48 * HOUR_MS)
-    await story.ledger.unsubscribe(WHO, mark=story.ledger.mark(BORIS), now_ms=clock.now_ms())
+    await story.ledger.enrollments.unsubscribe(
+        WHO, address_hash=story.ledger.store.address_hash(BORIS), now_ms=clock.now_ms()
+    )
     await story.run()
 
     assert [name for _, name in reminders(story)] == ["72h"]
     assert await fates(story) == {"A": {("accepted", ""), ("skipped", "unsubscribed")}}
-    assert await story.ledger.enrollment(WHO) is None
+    assert await story.ledger.enrollments.get(WHO) is None
 
 
 async def test_a_reminder_that_could_not_go_before_the_meeting_expires_and_one_in_trouble_is_tried_again(story, clock):
@@ -335,27 +338,27 @@ async def test_a_dead_reminder_is_listed_and_can_be_replayed_or_discarded(story,
     story.post_office.trouble = lambda mail: Permanent("validation_error", status=422)
     await story.books(BORIS, start_ms, uid="A")
     await story.run(until_ms=start_ms - 20 * HOUR_MS)
-    letters = [letter async for letter in views.dead_letters(story.ledger)]
-    assert [(letter.name, letter.address, letter.step) for letter in letters] == [
+    letters = await dead_letters_of(story.ledger)
+    assert [(letter.delivery.short_name, letter.address, letter.delivery.step) for letter in letters] == [
         ("72h", BORIS, None),
         ("24h", BORIS, None),
     ]
 
     story.post_office.trouble = lambda mail: None
-    assert await story.ledger.discard(letters[0].delivery_id, now_ms=clock.now_ms())
-    assert await story.ledger.replay(letters[1].delivery_id, now_ms=clock.now_ms(), fresh=True)
+    assert await story.ledger.dead_letters.discard(letters[0].id, now_ms=clock.now_ms())
+    assert await story.ledger.dead_letters.replay(letters[1].id, now_ms=clock.now_ms(), way="fresh")
     await story.run()
 
     assert [name for _, name in reminders(story)] == ["24h", "2h"]
-    assert [letter async for letter in views.dead_letters(story.ledger)] == []
-    assert (await views.counts(story.ledger, now_ms=clock.now_ms())).deliveries == {"accepted": 2, "dead": 1}
+    assert await dead_letters_of(story.ledger) == []
+    assert (await read_store_stats(story.ledger, now_ms=clock.now_ms())).deliveries == {"accepted": 2, "dead": 1}
 
 
 async def test_a_repeated_webhook_gets_the_answer_of_the_first(story, clock):
     event = told(story, clock)[0]
-    ledger = Bookings(story.ledger)
-    first = await ledger.accept(event, webhook_id="calcom:1")
-    again = await ledger.accept(
+    bookings = story.ledger.bookings
+    first = await bookings.accept(event, webhook_id="calcom:1")
+    again = await bookings.accept(
         replace(event, received_ms=event.received_ms + 5, email="ada@example.org"), webhook_id="calcom:1"
     )
 
@@ -438,13 +441,13 @@ async def test_an_operators_hold_outlasts_the_calls(playing, boris, clock):
     story, anchor = playing("pause"), clock.now_ms()
     await story.signs_up(boris)
     await story.run(until_ms=anchor + HOUR_MS)
-    await story.ledger.hold(WHO, "operator", now_ms=clock.now_ms())
+    await story.ledger.enrollments.hold(WHO, "operator", now_ms=clock.now_ms())
     await story.books(BORIS, anchor + 50 * HOUR_MS, uid="A")
     await story.run(until_ms=anchor + 60 * HOUR_MS)
     assert letters_h(story, anchor) == [0]
-    assert (await story.ledger.sweep("0", now_ms=clock.now_ms()))[1] == []
+    assert (await story.ledger.schedule.sweep("0", now_ms=clock.now_ms()))[1] == []
 
-    await story.ledger.release(WHO, "operator", now_ms=clock.now_ms())
+    await story.ledger.enrollments.release(WHO, "operator", now_ms=clock.now_ms())
     await story.run()
 
     assert letters_h(story, anchor) == [0, 60, 72, 120, 168, 216, 264]
@@ -455,14 +458,14 @@ async def test_a_lost_look_at_a_booking_and_a_lost_reminder_are_healed(story, cl
     await story.books(BORIS, start_ms, uid="A")
     await story.ledger.client.delete(keys.delayed("bookings"), keys.delayed("bookings") + ".msgs")
     clock.advance(50_000)
-    assert (await story.ledger.sweep("0", now_ms=clock.now_ms()))[1] == [booking_id("A")]
+    assert (await story.ledger.schedule.sweep("0", now_ms=clock.now_ms()))[1] == [booking_id("A")]
 
     await story.run(until_ms=clock.now_ms() + 1_000)
     await story.ledger.client.delete(keys.delayed("send"), keys.delayed("send") + ".msgs")
     clock.move_to(start_ms - 71 * HOUR_MS)
-    await story.ledger.sweep("0", now_ms=clock.now_ms())
+    await story.ledger.schedule.sweep("0", now_ms=clock.now_ms())
     await story.run(until_ms=clock.now_ms() + 1_000)
 
     assert [name for _, name in reminders(story)] == ["72h"]
-    call = await anext(booking_views.calls(story.ledger, WHO))
+    call = await anext(story.ledger.bookings.calls(WHO))
     assert call.booking.stand is BookingState.BOOKED

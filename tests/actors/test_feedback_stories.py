@@ -11,9 +11,7 @@ from common.domain.enrollment import ExitReason, Status
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import EnrollmentId, booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
 from common.errors import Ambiguous
-from common.ledger import views
-from common.ledger.booking_views import reminder
-from common.ledger.feedback import hear
+from tests.ledger_reads import dead_letters_of, record_of, timeline_of
 
 HOUR_MS = 3_600_000
 CHEN = enrollment_id("christmas_2025", "chen@example.org")
@@ -31,7 +29,7 @@ async def told(story, kind, delivery, *, who=CHEN, address="chen@example.org", m
         provider_id="re_1",
         address=address,
     )
-    await hear(story.ledger, feedback, webhook_id=f"resend:{id or f'{kind}-{now_ms}'}")
+    await story.ledger.feedback.record(feedback, webhook_id=f"resend:{id or f'{kind}-{now_ms}'}")
 
 
 async def until_h(story, hours: float) -> None:
@@ -108,7 +106,7 @@ async def test_an_answer_that_was_lost_comes_by_webhook_and_is_not_asked_for_aga
 
     assert asked == [f"step-{step}" for step in range(1, 8)]
     assert story.board.rows[CHEN].records[1].fate is DeliveryStatus.DELIVERED
-    assert [letter async for letter in views.dead_letters(story.ledger)] == []
+    assert await dead_letters_of(story.ledger) == []
 
 
 async def test_a_reminder_that_bounces_is_the_last(story, clock):
@@ -121,10 +119,10 @@ async def test_a_reminder_that_bounces_is_the_last(story, clock):
 
     assert subjects(story) == 1
     last = reminder_delivery_id(booking_id("uid-1"), start_ms=start_ms, name="2h")
-    fates = [(await reminder(story.ledger, delivery))[1] for delivery in (bounced, last)]
+    fates = [(await record_of(story.ledger, delivery)) for delivery in (bounced, last)]
     assert [(one.fate, one.detail) for one in fates[1:]] == [(DeliveryStatus.SKIPPED, "bounced")]
     assert fates[0].fate is DeliveryStatus.BOUNCED
-    lines = [entry.what for entry in await views.timeline(story.ledger, CHEN)]
+    lines = [entry.what for entry in await timeline_of(story.ledger, CHEN)]
     assert "reminder 72h bounced" in lines
     assert lines.count("reminder 72h accepted") == 1
 
@@ -150,6 +148,6 @@ async def test_a_webhook_that_is_quicker_than_a_lost_answer_spares_the_next_try(
     story.world = real
     await story.run()
 
-    record = (await story.ledger.enrollment(CHEN)).records[1]
+    record = (await story.ledger.enrollments.get(CHEN)).records[1]
     assert (quick.asked, record.fate, record.attempts, record.detail) == (1, DeliveryStatus.DELIVERED, 1, "re_1")
     assert subjects(story) == 7

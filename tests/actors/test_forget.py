@@ -12,12 +12,11 @@ from common.domain.contact import Assessment
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
 from common.errors import Permanent
-from common.ledger import keys, views
-from common.ledger.answers import ClaimGranted, ClaimRefused
-from common.ledger.feedback import hear
-from common.ledger.forget import forget, traces_of
+from common.ledger import keys
+from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.ledger import Ledger
-from common.ledger.pauses import Pause, pause
+from common.ledger.pauses import Pause
+from common.ledger.reads.store_stats import read_store_stats
 
 HOUR_MS = 3_600_000
 DUNYA = "dunya@salon.example"
@@ -49,7 +48,7 @@ async def naming(store) -> dict[str, str]:
 
 
 async def erased(story, address: str = DUNYA) -> None:
-    await forget(story.ledger, await traces_of(story.ledger, address), now_ms=story.clock.now_ms())
+    await story.ledger.contacts.forget(await story.ledger.contacts.traces(address), now_ms=story.clock.now_ms())
 
 
 @pytest.fixture
@@ -88,8 +87,8 @@ async def known(story, dunya, boris):
     await story.books(boris.email, start_ms, uid="one uid")
     await story.run(until_ms=began_ms + 32 * HOUR_MS)
     for delivery in (step_delivery_id(WHO, 2), reminder_delivery_id(CALL, start_ms=start_ms, name="72h")):
-        await hear(ledger, told(delivery, story.clock.now_ms()), webhook_id=f"resend:{delivery}")
-    await pause(ledger, WHO, Pause(since_ms=story.clock.now_ms(), by="ada", reason=f"{DUNYA} asked for it"))
+        await ledger.feedback.record(told(delivery, story.clock.now_ms()), webhook_id=f"resend:{delivery}")
+    await ledger.pauses.start(WHO, Pause(since_ms=story.clock.now_ms(), by="ada", reason=f"{DUNYA} asked for it"))
     failed = keys.ready("send") + ".XQ"
     await store.hset(failed + ".msgs", f"{WHO}/step-1@1", f'{{"traceback": "ValueError: {DUNYA}"}}')
     await store.hset(failed + ".msgs", f"{CALL}/1/24h@1", f'{{"traceback": "ValueError: {DUNYA}"}}')
@@ -122,13 +121,13 @@ async def test_nothing_in_the_store_names_them_any_more_and_everybody_else_is_as
         "delivery",
         "enrollment",
         "feedback",
-        "meeting",
+        "guest",
         "pauses",
         "queue",
         "timeline",
     }
     other = enrollment_id("christmas_2025", boris.email)
-    his = {keys.enrollment(other), keys.contact(other), keys.meeting(booking_id(boris.email))}
+    his = {keys.enrollment(other), keys.contact(other), keys.guest(booking_id(boris.email))}
     before = await content(store)
 
     await erased(known)
@@ -145,7 +144,7 @@ async def test_nothing_in_the_store_names_them_any_more_and_everybody_else_is_as
 async def test_what_is_counted_is_what_is_left(known):
     await erased(known)
 
-    counted = await views.counts(known.ledger, now_ms=known.clock.now_ms())
+    counted = await read_store_stats(known.ledger, now_ms=known.clock.now_ms())
     assert counted.people == {"accepted": 0, "active": 1, "completed": 0, "exited": 0}
     assert counted.deliveries == {"accepted": 3, "skipped": 2}
     assert (counted.dead, counted.suppressed, counted.paused_people) == (0, 1, 0)
@@ -176,29 +175,29 @@ async def test_nobody_writes_to_them_again_and_the_others_get_what_is_theirs(kno
 async def test_a_mail_of_theirs_that_is_in_hand_finds_its_claim_gone(story, dunya, when):
     now_ms, ledger = story.clock.now_ms(), story.ledger
     await story.signs_up(dunya)
-    await ledger.enroll(await ledger.enrollment(WHO), now_ms=now_ms, announce=False)
-    claim = await ledger.claim(step_delivery_id(WHO, 1), worker="w", now_ms=now_ms)
+    await ledger.signups.enroll(await ledger.enrollments.get(WHO), now_ms=now_ms, announce=False)
+    claim = await ledger.deliveries.claim(step_delivery_id(WHO, 1), worker="w", now_ms=now_ms)
     assert isinstance(claim, ClaimGranted)
     if when == "after the freeze":
-        await ledger.freeze(claim, "mail", now_ms=now_ms)
+        await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
     await erased(story)
 
     if when == "before the freeze":
-        assert await ledger.freeze(claim, "mail", now_ms=now_ms) == ClaimRefused("lost")
-    assert await ledger.settle(claim, "accepted", "re_1", now_ms=now_ms) is None
+        assert await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms) == ClaimRefused("lost")
+    assert await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms) is None
     assert await naming(ledger.client) == {}
 
 
 async def test_a_page_that_is_written_just_then_brings_nobody_back(known):
     now_ms = known.clock.now_ms()
-    await known.ledger.ask_mirror(due_ms=now_ms, now_ms=now_ms, again=WHO)
-    taken = await known.ledger.take_changed(worker="w", now_ms=now_ms)
+    await known.ledger.mirror.request(due_ms=now_ms, now_ms=now_ms, again=WHO)
+    taken = await known.ledger.mirror.take(worker="w", now_ms=now_ms)
     assert taken.person.id == WHO
     await erased(known)
 
     assert await known.ledger.client.hlen(keys.SYNCING) == 0
     pages = {"sequence": "page"}
-    assert await known.ledger.shown(taken.person, pages, worker="w", now_ms=known.clock.now_ms()) is None
+    assert await known.ledger.mirror.shown(taken.person, pages, worker="w", now_ms=known.clock.now_ms()) is None
     assert await naming(known.ledger.client) == {}
 
 
@@ -211,7 +210,7 @@ async def test_what_comes_later_of_them_is_answered_and_not_kept(known):
         await known.books(DUNYA, uid="of the list", **later),
     ]
     delivery = step_delivery_id(WHO, 2)
-    await hear(known.ledger, told(delivery, known.clock.now_ms()), webhook_id="resend:later")
+    await known.ledger.feedback.record(told(delivery, known.clock.now_ms()), webhook_id="resend:later")
     await known.run()
 
     assert [answer.repeated for answer in answers] == [False] * 3
@@ -227,7 +226,8 @@ async def test_a_signup_of_theirs_that_comes_later_is_answered_and_not_kept(know
     now_ms = known.clock.now_ms()
 
     first, again = [
-        await ledger.accept(dunya, webhook_id="signup:later", received_ms=now_ms, answer=answer) for _ in range(2)
+        await ledger.signups.accept(dunya, webhook_id="signup:later", received_ms=now_ms, answer=answer)
+        for _ in range(2)
     ]
 
     assert (first.answer, first.email, first.received_ms) == (answer or "duplicate", DUNYA, now_ms)
@@ -242,10 +242,12 @@ async def test_a_signup_of_theirs_that_comes_later_is_answered_and_not_kept(know
 async def test_whoever_only_left_may_sign_up_and_is_kept_beside_who_was_forgotten(known, dunya, boris):
     await erased(known)
     other = enrollment_id("christmas_2025", boris.email)
-    await known.ledger.unsubscribe(other, mark=known.ledger.mark(boris.email), now_ms=known.clock.now_ms())
+    await known.ledger.enrollments.unsubscribe(
+        other, address_hash=known.ledger.store.address_hash(boris.email), now_ms=known.clock.now_ms()
+    )
     spring = Ledger(known.ledger.client, campaign="spring", cadence=known.ledger.cadence, secret_key="k" * 32)
     answers = await asyncio.gather(
-        *(spring.accept(who, webhook_id=f"signup:{who.email}", received_ms=1) for who in (dunya, boris))
+        *(spring.signups.accept(who, webhook_id=f"signup:{who.email}", received_ms=1) for who in (dunya, boris))
     )
 
     assert [answer.answer for answer in answers] == ["duplicate", "accepted"]
@@ -255,7 +257,7 @@ async def test_whoever_only_left_may_sign_up_and_is_kept_beside_who_was_forgotte
 async def test_they_are_erased_from_every_campaign_of_the_store(story, dunya):
     for campaign in ("christmas_2025", "spring_2026"):
         ledger = Ledger(story.ledger.client, campaign=campaign, cadence=story.ledger.cadence, secret_key="k" * 32)
-        await ledger.accept(dunya, webhook_id=f"signup:{campaign}", received_ms=1)
+        await ledger.signups.accept(dunya, webhook_id=f"signup:{campaign}", received_ms=1)
 
     await erased(story)
 

@@ -38,7 +38,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> CapturingLogger:
 
 
 async def signs_up(story: Simulation, who: Assessment) -> str:
-    accepted = await story.ledger.accept(who, webhook_id="signup:1", received_ms=story.clock.now_ms())
+    accepted = await story.ledger.signups.accept(who, webhook_id="signup:1", received_ms=story.clock.now_ms())
     return accepted.enrollment_id
 
 

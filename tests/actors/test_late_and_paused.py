@@ -10,9 +10,11 @@ import pytest
 from common.domain.catch_up import departures
 from common.domain.ids import enrollment_id
 from common.errors import Ambiguous, Misconfigured, Transient
-from common.ledger import backlog, keys, views
-from common.ledger.pauses import Pause, pause, resume
+from common.ledger import keys
+from common.ledger.pauses import Pause
+from common.ledger.reads import backlog
 from services.sandbox.simulation import Simulation
+from tests.ledger_reads import dead_letters_of
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -40,14 +42,14 @@ async def test_a_pause_of_five_days_loses_nobody_and_keeps_the_gap_as_planned(st
     anchor = clock.now_ms()
     await story.signs_up(ada)
     await story.run(until_ms=anchor + 30 * HOUR_MS)
-    await pause(story.ledger, None, said(story))
+    await story.ledger.pauses.start(None, said(story))
     await story.signs_up(boris)
     await story.run(until_ms=anchor + 150 * HOUR_MS)
     assert hours_of(story, ada.email, anchor) == [0, 24]
     assert hours_of(story, boris.email, anchor) == []
 
     plan = await planned(story)
-    await resume(story.ledger, None, now_ms=clock.now_ms())
+    await story.ledger.pauses.finish(None, now_ms=clock.now_ms())
     await story.run()
 
     # Her third was due at 72, her fourth at 120; the fifth at 168 comes twelve hours after the fourth.
@@ -64,7 +66,7 @@ async def test_a_pause_of_five_days_loses_nobody_and_keeps_the_gap_as_planned(st
 
 
 async def test_while_all_are_paused_nothing_runs_in_vain(story, ada, clock):
-    await pause(story.ledger, None, said(story))
+    await story.ledger.pauses.start(None, said(story))
     for number in range(50):
         await story.signs_up(replace(ada, email=f"person{number}@example.org"))
     await story.run(until_ms=clock.now_ms() + HOUR_MS)
@@ -78,9 +80,9 @@ async def test_one_person_is_paused_and_resumed_and_the_others_notice_nothing(st
     await story.signs_up(ada)
     await story.signs_up(boris)
     await story.run(until_ms=anchor + 30 * HOUR_MS)
-    await pause(story.ledger, ADA, said(story))
+    await story.ledger.pauses.start(ADA, said(story))
     await story.run(until_ms=anchor + 130 * HOUR_MS)
-    await resume(story.ledger, ADA, now_ms=clock.now_ms())
+    await story.ledger.pauses.finish(ADA, now_ms=clock.now_ms())
     await story.run()
 
     assert hours_of(story, ada.email, anchor) == [0, 24, 130, 142, 168, 216, 264]
@@ -91,12 +93,14 @@ async def test_who_leaves_during_a_pause_gets_nothing_after_it(story, ada, clock
     anchor = clock.now_ms()
     await story.signs_up(ada)
     await story.run(until_ms=anchor + HOUR_MS)
-    await pause(story.ledger, None, said(story))
+    await story.ledger.pauses.start(None, said(story))
     await story.run(until_ms=anchor + 30 * HOUR_MS)
-    await story.ledger.unsubscribe(ADA, mark=story.ledger.mark(ada.email), now_ms=clock.now_ms())
+    await story.ledger.enrollments.unsubscribe(
+        ADA, address_hash=story.ledger.store.address_hash(ada.email), now_ms=clock.now_ms()
+    )
 
     assert await planned(story) == []
-    await resume(story.ledger, None, now_ms=clock.now_ms())
+    await story.ledger.pauses.finish(None, now_ms=clock.now_ms())
     await story.run()
     assert hours_of(story, ada.email, anchor) == [0]
 
@@ -108,11 +112,11 @@ async def test_a_pause_outlasts_trouble_that_ends_meanwhile(story, ada, boris, c
     )
     await story.signs_up(ada)
     await story.run(until_ms=anchor + 10_000)
-    await pause(story.ledger, None, said(story))
+    await story.ledger.pauses.start(None, said(story))
     await story.run(until_ms=anchor + 5 * HOUR_MS)
     assert story.post_office.delivered_ms == []
 
-    await resume(story.ledger, None, now_ms=clock.now_ms())
+    await story.ledger.pauses.finish(None, now_ms=clock.now_ms())
     await story.run(until_ms=anchor + 6 * HOUR_MS)
     assert hours_of(story, ada.email, anchor) == [5]
 
@@ -135,7 +139,7 @@ async def test_when_nobody_can_be_reached_nobody_is_buried_and_little_is_asked(s
     await story.run()
 
     assert asked < hours * 120 + 30
-    assert [letter async for letter in views.dead_letters(story.ledger)] == []
+    assert await dead_letters_of(story.ledger) == []
     for address in addresses:
         sent = hours_of(story, address, anchor)
         assert len(sent) == 7
@@ -187,7 +191,7 @@ async def test_tries_that_an_outage_took_are_not_missing_afterwards(story, ada, 
     for person in (ada, boris, chen):
         await story.signs_up(person)
     await story.run(until_ms=anchor + 5 * 60_000)
-    kept = await story.ledger.read_hash(keys.delivery(f"{ADA}/step-1"))
+    kept = await story.ledger.store.read_hash(keys.delivery(f"{ADA}/step-1"))
     assert int(kept["attempts"]) > 1
     assert int(kept.get("failures", "0")) <= 1, "what everybody waits for is nobody's try"
 

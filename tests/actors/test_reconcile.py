@@ -12,7 +12,8 @@ from common.domain.delivery import DeliveryStatus
 from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id
 from common.domain.mail import Mail
 from common.errors import Ambiguous, Misconfigured, Permanent, Throttled, Transient
-from common.ledger import booking_views, keys, views
+from common.ledger import keys
+from tests.ledger_reads import record_of
 
 HOUR_MS = 3_600_000
 ADA = enrollment_id("christmas_2025", "ada@example.org")
@@ -47,11 +48,11 @@ def firsts(story) -> list[Mail]:
 
 
 async def record(story):
-    return (await story.ledger.enrollment(ADA)).records.get(1)
+    return (await story.ledger.enrollments.get(ADA)).records.get(1)
 
 
 async def letter(story):
-    return await views.dead_letter(story.ledger, FIRST)
+    return await story.ledger.dead_letters.get(FIRST)
 
 
 async def test_what_the_list_shows_once_was_accepted_and_at_its_own_instant(story, lost):
@@ -80,8 +81,8 @@ async def test_what_the_list_does_not_show_waits_for_a_person_who_then_sends_it(
 
 async def test_a_mail_that_is_another_deliverys_is_not_taken_for_it(story, ada, lost):
     await lost(accepted=False)
-    subject = Mail.thawed((await story.ledger.read_hash(keys.delivery(FIRST)))["frozen"]).subject
-    second = (await story.ledger.enrollment(ADA)).records[2]
+    subject = Mail.thawed((await story.ledger.store.read_hash(keys.delivery(FIRST)))["payload"]).subject
+    second = (await story.ledger.enrollments.get(ADA)).records[2]
     at_ms, mail = story.post_office.delivered_ms[0]
 
     story.post_office.delivered_ms[0] = (at_ms, replace_in(mail, subject=subject))
@@ -107,7 +108,7 @@ async def test_a_reminder_of_another_call_is_not_taken_for_a_lost_one(story, clo
         await story.ledger.client.zadd(schedule, {lost: began_ms + 26 * HOUR_MS})
     await story.run(until_ms=began_ms + 27 * HOUR_MS)
 
-    fates = [(await booking_views.reminder(story.ledger, delivery))[1] for delivery in (lost, other)]
+    fates = [(await record_of(story.ledger, delivery)) for delivery in (lost, other)]
     assert [record.fate for record in fates] == [DeliveryStatus.DEAD, DeliveryStatus.ACCEPTED]
     assert fates[0].detail.endswith("not found among what Resend lists: replay sends it again")
 
@@ -125,14 +126,14 @@ async def test_a_reminder_that_the_list_shows_beside_others_was_accepted(story, 
         await story.ledger.client.zadd(schedule, {lost: began_ms + 26 * HOUR_MS})
     await story.run(until_ms=began_ms + 27 * HOUR_MS)
 
-    record = (await booking_views.reminder(story.ledger, lost))[1]
+    record = await record_of(story.ledger, lost)
     assert (record.fate, record.detail, record.sent_ms) == (DeliveryStatus.ACCEPTED, "sim_0", began_ms + HOUR_MS)
     assert len(story.post_office.inbox_of(boris)) == 2
 
 
 async def test_of_several_that_may_be_it_none_is_chosen_and_nothing_is_sent(story, lost):
     await lost(accepted=False)
-    mail = Mail.thawed((await story.ledger.read_hash(keys.delivery(FIRST)))["frozen"])
+    mail = Mail.thawed((await story.ledger.store.read_hash(keys.delivery(FIRST)))["payload"])
     story.post_office.delivered_ms += [(story.clock.now_ms() - HOUR_MS, mail)] * 2
 
     planned = await plan(story.world, await letter(story))
@@ -170,7 +171,7 @@ async def test_a_list_that_cannot_be_had_now_is_asked_for_again_and_costs_nothin
     await lost(accepted=True)
 
     assert await record(story) is None
-    held = await story.ledger.read_hash(keys.delivery(FIRST))
+    held = await story.ledger.store.read_hash(keys.delivery(FIRST))
     assert (held["attempts"], held["failures"]) == ("1", "1")
     story.post_office.list_trouble = None
     await story.run(until_ms=clock.now_ms() + 120_000)
@@ -258,7 +259,7 @@ async def test_a_plan_made_before_the_letter_was_replayed_and_buried_again_is_wo
 async def test_a_replay_beside_the_original_that_arrives_after_all_is_one_mail(story, lost):
     """The provider carries out the first request late: same bytes, same key."""
     await lost(accepted=False)
-    mail = Mail.thawed((await story.ledger.read_hash(keys.delivery(FIRST)))["frozen"])
+    mail = Mail.thawed((await story.ledger.store.read_hash(keys.delivery(FIRST)))["payload"])
     planned = await plan(story.world, await letter(story))
     await story.world.mailer.send(mail, idempotency_key=f"christmas_2025/{FIRST}")
 
@@ -273,5 +274,5 @@ async def test_a_dead_letter_never_expires(story, lost, clock):
     clock.advance(400 * 24 * HOUR_MS)
     await story.run(until_ms=clock.now_ms() + HOUR_MS)
 
-    assert (await letter(story)).delivery_id == FIRST
+    assert (await letter(story)).id == FIRST
     assert await story.ledger.client.ttl(keys.delivery(FIRST)) == -1

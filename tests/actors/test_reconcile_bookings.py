@@ -18,7 +18,7 @@ from common.domain.ids import booking_id, enrollment_id
 from common.errors import Failure, Misconfigured, Throttled, Transient
 from common.ledger import keys
 from common.ledger.ledger import Ledger
-from common.ledger.views import counts
+from common.ledger.reads.store_stats import read_store_stats
 from common.settings.settings import Settings
 from services.sandbox.simulation import Simulation
 
@@ -215,17 +215,17 @@ async def test_trouble_is_shown_holds_nobody_and_is_over_with_the_next_answer(st
     diary.put("A", start_ms)
     diary.trouble = Transient("http_503", status=503)
     await compare(story)
-    assert (await counts(story.ledger, now_ms=story.clock.now_ms())).circuits == {}
+    assert (await read_store_stats(story.ledger, now_ms=story.clock.now_ms())).circuits == {}
     await story.run(until_ms=story.clock.now_ms() + 3 * EVERY_MS)
-    shown = (await counts(story.ledger, now_ms=story.clock.now_ms())).circuits
-    assert shown["calcom"]["reason"] == "http_503 (503)"
+    shown = (await read_store_stats(story.ledger, now_ms=story.clock.now_ms())).circuits
+    assert shown["calcom"].reason == "http_503 (503)"
     await story.books(BORIS, start_ms, uid="A")
     await undisturbed(story, start_ms - 70 * HOUR_MS)
     assert len(story.post_office.delivered_ms) == 1
 
     diary.trouble = None
     await compare(story)
-    assert (await counts(story.ledger, now_ms=story.clock.now_ms())).circuits == {}
+    assert (await read_store_stats(story.ledger, now_ms=story.clock.now_ms())).circuits == {}
 
 
 async def test_a_wrong_key_is_shown_at_once_and_a_throttled_turn_is_repeated_from_where_it_was(
@@ -233,7 +233,7 @@ async def test_a_wrong_key_is_shown_at_once_and_a_throttled_turn_is_repeated_fro
 ):
     diary.trouble = Misconfigured("http_401", status=401)
     await compare(story)
-    assert "calcom" in (await counts(story.ledger, now_ms=story.clock.now_ms())).circuits
+    assert "calcom" in (await read_store_stats(story.ledger, now_ms=story.clock.now_ms())).circuits
 
     diary.trouble = Throttled("http_429", status=429, retry_after_ms=60_000)
     await compare(story)

@@ -7,8 +7,8 @@ import pytest
 from common.domain.delivery import DeliveryStatus
 from common.domain.ids import enrollment_id
 from common.errors import Permanent
-from common.ledger import keys, views
-from common.ledger.replays import ask_replay
+from common.ledger import keys
+from tests.ledger_reads import timeline_of
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 FIRST = f"{ADA}/step-1"
@@ -23,14 +23,18 @@ def buried(story, ada, clock):
         story.post_office.trouble = lambda _mail: refused.pop() if refused else None
         await story.signs_up(ada)
         await story.run(until_ms=clock.now_ms() + 1_000)
-        await story.ledger.client.hset(keys.delivery(FIRST), mapping={"doubt": 1, "first": clock.now_ms() - 90_000_000})
-        return await views.dead_letter(story.ledger, FIRST)
+        await story.ledger.client.hset(
+            keys.delivery(FIRST), mapping={"outcome_unknown": 1, "first_attempt_ms": clock.now_ms() - 90_000_000}
+        )
+        return await story.ledger.dead_letters.get(FIRST)
 
     return buried
 
 
 async def ask(story, letter) -> bool:
-    return await ask_replay(story.ledger, FIRST, buried_ms=letter.buried_ms, now_ms=story.clock.now_ms())
+    return await story.ledger.dead_letters.request_replay(
+        FIRST, dead_since_ms=letter.dead_since_ms, now_ms=story.clock.now_ms()
+    )
 
 
 async def soon(story):
@@ -41,10 +45,10 @@ async def test_what_the_provider_does_not_list_is_sent_again(story, buried, ada)
     letter = await buried()
 
     assert await ask(story, letter)
-    assert (await views.dead_letter(story.ledger, FIRST)).asked_ms == story.clock.now_ms()
+    assert (await story.ledger.dead_letters.get(FIRST)).replay_requested_ms == story.clock.now_ms()
     await soon(story)
 
-    assert (await story.ledger.enrollment(ADA)).fate_of(1)[0] is DeliveryStatus.ACCEPTED
+    assert (await story.ledger.enrollments.get(ADA)).fate_of(1)[0] is DeliveryStatus.ACCEPTED
     assert len(story.post_office.inbox_of(ada.email)) == 1
 
 
@@ -65,20 +69,20 @@ async def test_what_cannot_be_looked_for_stays_and_says_why_in_the_letter_and_in
     await soon(story)
 
     why = "it cannot be looked for: Resend would not list what it accepted (not_found)"
-    after = await views.dead_letter(story.ledger, FIRST)
-    assert (after.refused, after.asked_ms, after.buried_ms) == (why, None, letter.buried_ms)
-    assert ("not replayed", f"step 1: {why}") in [(e.what, e.detail) for e in await views.timeline(story.ledger, ADA)]
+    after = await story.ledger.dead_letters.get(FIRST)
+    assert (after.replay_refused, after.replay_requested_ms, after.dead_since_ms) == (why, None, letter.dead_since_ms)
+    assert ("not replayed", f"step 1: {why}") in [(e.what, e.detail) for e in await timeline_of(story.ledger, ADA)]
 
 
 async def test_a_letter_that_is_none_any_longer_cannot_be_asked_for_and_changes_nothing(story, buried):
     letter = await buried()
     await ask(story, letter)
-    await story.ledger.discard(FIRST, now_ms=story.clock.now_ms())
+    await story.ledger.dead_letters.discard(FIRST, now_ms=story.clock.now_ms())
 
     assert not await ask(story, letter)
     await soon(story)
 
-    assert (await story.ledger.enrollment(ADA)).fate_of(1)[0] is DeliveryStatus.DEAD
+    assert (await story.ledger.enrollments.get(ADA)).fate_of(1)[0] is DeliveryStatus.DEAD
     assert await story.ledger.client.exists(keys.delivery(FIRST)) == 0
 
 
@@ -88,8 +92,8 @@ async def test_a_letter_buried_again_since_must_be_asked_for_again(story, buried
     story.post_office.trouble = lambda _mail: refused.pop() if refused else None
     story.clock.advance(5)
 
-    await story.ledger.replay(FIRST, now_ms=story.clock.now_ms(), fresh=True)
+    await story.ledger.dead_letters.replay(FIRST, now_ms=story.clock.now_ms(), way="fresh")
     await soon(story)
 
-    assert await views.dead_letter(story.ledger, FIRST) is not None
+    assert await story.ledger.dead_letters.get(FIRST) is not None
     assert not await ask(story, letter)

@@ -12,8 +12,10 @@ from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import Status
 from common.domain.ids import enrollment_id
 from common.errors import Ambiguous, Misconfigured, Permanent, Throttled, Transient
-from common.ledger import keys, views
+from common.ledger import keys
+from common.ledger.reads.store_stats import read_store_stats
 from services.sandbox.simulation import Simulation
+from tests.ledger_reads import dead_letters_of
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -73,8 +75,8 @@ async def test_four_tries_a_minute_apart_then_a_dead_letter_and_the_others_go_on
     assert tries == [0, 60_000, 120_000, 180_000]
     assert offsets_h(story, ada.email, anchor) == [0, 72, 120, 168, 216, 264]
     assert len(story.post_office.inbox_of(boris.email)) == 7
-    letters = [letter async for letter in views.dead_letters(story.ledger)]
-    assert [(letter.step, letter.attempts) for letter in letters] == [(2, 4)]
+    letters = await dead_letters_of(story.ledger)
+    assert [(letter.delivery.step, letter.attempts) for letter in letters] == [(2, 4)]
     assert letters[0].reason == "4 tries failed, the last with internal_server_error (500)"
 
 
@@ -83,13 +85,15 @@ async def test_a_replayed_dead_letter_goes_out_once(story, ada):
     story.post_office.trouble = lambda _mail: refused.pop() if refused else None
     await story.signs_up(ada)
     await story.run()
-    letter = await anext(views.dead_letters(story.ledger))
+    letter = (await dead_letters_of(story.ledger))[0]
 
-    await story.ledger.replay(letter.delivery_id, now_ms=story.clock.now_ms(), fresh=not letter.doubt)
+    await story.ledger.dead_letters.replay(
+        letter.id, now_ms=story.clock.now_ms(), way="same" if letter.outcome_unknown else "fresh"
+    )
     await story.run()
 
     assert len(story.post_office.inbox_of(ada.email)) == 7
-    assert (await story.ledger.enrollment(ADA)).fate_of(1)[0] is DeliveryStatus.ACCEPTED
+    assert (await story.ledger.enrollments.get(ADA)).fate_of(1)[0] is DeliveryStatus.ACCEPTED
 
 
 async def test_a_refusal_after_a_lost_answer_says_that_the_mail_may_be_out(story, ada):
@@ -98,9 +102,9 @@ async def test_a_refusal_after_a_lost_answer_says_that_the_mail_may_be_out(story
     await story.signs_up(ada)
     await story.run()
 
-    letter = await anext(views.dead_letters(story.ledger))
+    letter = (await dead_letters_of(story.ledger))[0]
     assert letter.reason == "validation_error (422): Invalid `to` field; an earlier try may have been accepted"
-    assert letter.doubt
+    assert letter.outcome_unknown
 
 
 async def test_retry_after_is_honoured_and_costs_no_attempt(story, ada, clock):
@@ -111,7 +115,7 @@ async def test_retry_after_is_honoured_and_costs_no_attempt(story, ada, clock):
     await story.run(until_ms=anchor + HOUR_MS)
 
     assert story.post_office.delivered_ms[0][0] == anchor + 20 * 7_000
-    assert (await story.ledger.enrollment(ADA)).records[1].attempts == 1
+    assert (await story.ledger.enrollments.get(ADA)).records[1].attempts == 1
 
 
 @pytest.mark.timeout(180)
@@ -124,7 +128,7 @@ async def test_an_outage_of_36_hours_costs_nobody_a_dead_letter(story, ada, bori
         await story.signs_up(person)
     await story.run(until_ms=anchor + 12 * DAY_MS)
 
-    assert [letter async for letter in views.dead_letters(story.ledger)] == []
+    assert await dead_letters_of(story.ledger) == []
     for person in (ada, boris, chen):
         hours = offsets_h(story, person.email, anchor)
         assert len(hours) == 7
@@ -150,7 +154,7 @@ async def test_a_refused_key_holds_everybody_and_the_outbox_drains_by_itself(sto
 
     assert asked < 60
     assert [mail.to for _, mail in story.post_office.delivered_ms].count(boris.email) == 1
-    assert (await views.counts(story.ledger, now_ms=clock.now_ms())).dead == 0
+    assert (await read_store_stats(story.ledger, now_ms=clock.now_ms())).dead == 0
 
 
 async def test_past_23_hours_an_unknown_outcome_is_never_sent_blindly(story, ada, clock):
@@ -165,7 +169,7 @@ async def test_past_23_hours_an_unknown_outcome_is_never_sent_blindly(story, ada
 
     first = [mail for _, mail in story.post_office.delivered_ms if mail.tags["step"] == "step-1"]
     assert len(first) == 1
-    assert (await story.ledger.enrollment(ADA)).fate_of(1) == (DeliveryStatus.ACCEPTED, "sim_0")
+    assert (await story.ledger.enrollments.get(ADA)).fate_of(1) == (DeliveryStatus.ACCEPTED, "sim_0")
 
 
 @pytest.mark.timeout(120)
@@ -196,7 +200,9 @@ async def test_who_unsubscribes_after_the_second_mail_gets_no_third(story, ada, 
     anchor = clock.now_ms()
     await story.signs_up(ada)
     await story.run(until_ms=anchor + 30 * HOUR_MS)
-    await story.ledger.unsubscribe(ADA, mark=story.ledger.mark(ada.email), now_ms=clock.now_ms())
+    await story.ledger.enrollments.unsubscribe(
+        ADA, address_hash=story.ledger.store.address_hash(ada.email), now_ms=clock.now_ms()
+    )
     await story.run()
 
     assert offsets_h(story, ada.email, anchor) == [0, 24]

@@ -10,7 +10,7 @@ from structlog.testing import CapturingLogger
 from actors.sending.send import send
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.errors import Ambiguous, Failure, Permanent
-from common.ledger.answers import ClaimGranted
+from common.ledger.deliveries import ClaimGranted
 from services.sandbox.simulation import Simulation
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
@@ -43,10 +43,10 @@ async def test_why_a_mail_died_is_said_by_the_name_of_its_failure(story: Simulat
 async def test_a_mail_that_killed_three_workers_is_said_to_be_dead(story: Simulation, ada, log):
     now_ms = story.clock.now_ms()
     await story.signs_up(ada)
-    enrollment = await story.ledger.enrollment(ADA)
-    await story.ledger.enroll(enrollment, now_ms=now_ms, announce=False)
+    enrollment = await story.ledger.enrollments.get(ADA)
+    await story.ledger.signups.enroll(enrollment, now_ms=now_ms, announce=False)
     for worker in ("a", "b", "c"):
-        assert isinstance(await story.ledger.claim(STEP_1, worker=worker, now_ms=now_ms), ClaimGranted)
+        assert isinstance(await story.ledger.deliveries.claim(STEP_1, worker=worker, now_ms=now_ms), ClaimGranted)
     await send(story.world, STEP_1)
 
     assert dead(log) == ["killed_its_worker"]

@@ -9,7 +9,6 @@ import pytest
 from common.domain.ids import enrollment_id
 from common.domain.mail import Mail
 from common.errors import Misconfigured
-from common.ledger.forget import forget, traces_of
 from common.providers.resend.mailer import ResendMailer
 from services.sandbox.ids import SENDING_KEY
 from tests import columns
@@ -28,7 +27,7 @@ async def test_a_whole_sequence_is_0_0_0(house: House, ada, boris, audited):
 
 async def test_a_forgotten_persons_later_signup_leaves_an_audit_clean(house: House, ada, boris, audited):
     ledger = house.world.ledger
-    await forget(ledger, await traces_of(ledger, ada.email), now_ms=house.world.clock.now_ms())
+    await ledger.contacts.forget(await ledger.contacts.traces(ada.email), now_ms=house.world.clock.now_ms())
     await house.simulation.signs_up(ada)
     await house.simulation.signs_up(boris)
     await house.until(80)

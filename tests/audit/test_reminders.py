@@ -85,7 +85,7 @@ async def test_a_reminder_that_lost_its_place_in_the_schedule_is_missing(booked:
 async def test_a_reminder_that_the_ledger_has_no_word_of_is_missing(booked: House, audited, start_ms):
     delivery = reminder_delivery_id(CALL, start_ms=start_ms, name="72h")
     await booked.until(1)
-    await booked.store.hdel(keys.meeting(CALL), f"r:{start_ms}/72h")
+    await booked.store.hdel(keys.guest(CALL), f"/{start_ms}/72h")
     for schedule in (keys.delayed("send"), keys.OPEN):
         await booked.store.zrem(schedule, delivery)
     await booked.until(25)

@@ -17,7 +17,7 @@ from common.domain.enrollment import Enrollment
 from common.ledger import keys
 from common.ledger.booking_codec import read_reminders
 from common.ledger.codec import read_enrollment
-from common.ledger.views import QUEUES
+from common.ledger.constants import QUEUES
 
 ALWAYS = "reconcile_bookings"
 """The queue whose job waits for its next turn as long as anything lives."""
@@ -83,7 +83,7 @@ def work(client: redis.Redis) -> Work:
 def progress(client: redis.Redis) -> tuple[int, int]:
     """Grows with each delivery that comes to its end, then with each person whom Notion shows as they are."""
     counts = client.hgetall(keys.COUNTS)
-    ended = sum(int(number) for name, number in counts.items() if name.startswith(b"fate:"))
+    ended = sum(int(number) for name, number in counts.items() if name.startswith(b"delivery:"))
     return ended, -client.zcard(keys.CHANGED)
 
 
@@ -149,7 +149,7 @@ def reminders(client: redis.Redis, bookings: Iterable[str]) -> dict[str, dict[st
     """Booking → the fate of each of its reminders; of one that nobody knows, none."""
     found = {}
     for booking in bookings:
-        fields = client.hgetall(keys.meeting(booking))
+        fields = client.hgetall(keys.guest(booking))
         found[booking] = read_reminders({name.decode(): text.decode() for name, text in fields.items()})
     return found
 

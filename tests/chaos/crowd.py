@@ -17,7 +17,7 @@ from random import Random
 from typing import Any
 
 from common.domain.ids import BookingId, EnrollmentId, booking_id, enrollment_id
-from common.domain.suppression import Unsubscribe, suppression_mark
+from common.domain.suppression import Unsubscribe, address_hash
 from tests.acceptance.calcom import now_ms, told
 from tests.acceptance.http import Answer, request
 from tests.acceptance.place import SECRETS
@@ -151,7 +151,7 @@ class Crowd:
     def _leave(self, number: int) -> None:
         address = person(f"P{number}")["email"]
         enrollment = enrollment_id(CAMPAIGN, address)
-        token = Unsubscribe(EnrollmentId(enrollment), suppression_mark(SECRETS["SECRET_KEY"], address))
+        token = Unsubscribe(EnrollmentId(enrollment), address_hash(SECRETS["SECRET_KEY"], address))
         url = f"{self._url}/unsubscribe/{token.token(SECRETS['SECRET_KEY'])}"
         form = {"content-type": "application/x-www-form-urlencoded"}
         body = b"List-Unsubscribe=One-Click"

@@ -45,16 +45,16 @@ def ledger_does(store_url):
 
 async def ada_signs_up(ledger):
     ada = Assessment(email="ada@example.com", first_name="[Ada]", assessment_score=50, red_systems=2)
-    accepted = await ledger.accept(ada, webhook_id="signup:1", received_ms=now_ms())
-    await ledger.enroll(await ledger.enrollment(accepted.enrollment_id), now_ms=now_ms(), announce=False)
+    accepted = await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms())
+    await ledger.signups.enroll(await ledger.enrollments.get(accepted.enrollment_id), now_ms=now_ms(), announce=False)
     return accepted.enrollment_id
 
 
 async def adas_first_mail_dies(ledger):
     delivery = step_delivery_id(await ada_signs_up(ledger), 1)
-    claim = await ledger.claim(delivery, worker="w", now_ms=now_ms())
-    await ledger.freeze(claim, "a mail", now_ms=now_ms())
-    await ledger.settle(claim, "dead", "validation_error", now_ms=now_ms())
+    claim = await ledger.deliveries.claim(delivery, worker="w", now_ms=now_ms())
+    await ledger.deliveries.freeze(claim, "a mail", now_ms=now_ms())
+    await ledger.deliveries.settle(claim, "dead", "validation_error", now_ms=now_ms())
     return delivery
 
 

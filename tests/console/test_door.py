@@ -203,7 +203,7 @@ async def test_the_credentials_of_a_proxy_before_it_are_none_of_its_business(gua
     assert (await guarded.sees("/", headers={"Authorization": "Basic dGVhbTpzZWNyZXQ="})).status == 200
 
 
-@pytest.mark.parametrize("path", ["/health", "/ready", "/metrics", "/static/live.js", "/look/look.css", "/login"])
+@pytest.mark.parametrize("path", ["/health", "/ready", "/metrics", "/static/live.js", "/assets/base.css", "/login"])
 async def test_probes_scrapes_and_what_a_login_needs_are_open(guarded: Console, path: str) -> None:
     assert (await guarded.asks("GET", path)).status == 200
 

@@ -12,10 +12,11 @@ from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus
 from common.domain.ids import enrollment_id
 from common.errors import Permanent
-from common.ledger import keys, views
+from common.ledger import keys
 from services.console import actions
 from services.sandbox.simulation import Simulation
 from tests.console.conftest import Answer, Console
+from tests.ledger_reads import timeline_of
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 FIRST = f"{ADA}/step-1"
@@ -34,9 +35,9 @@ def buried(story: Simulation, ada: Assessment, console: Console) -> Buried:
         await story.signs_up(ada)
         await story.run(until_ms=story.clock.now_ms() + 1_000)
         if doubt_of_ms is not None:
-            doubt = {"doubt": 1, "first": story.clock.now_ms() - doubt_of_ms}
+            doubt = {"outcome_unknown": 1, "first_attempt_ms": story.clock.now_ms() - doubt_of_ms}
             await story.ledger.client.hset(keys.delivery(FIRST), mapping=doubt)
-        letter = await views.dead_letter(story.ledger, FIRST)  # type: ignore[arg-type]
+        letter = await story.ledger.dead_letters.get(FIRST)  # type: ignore[arg-type]
         assert letter is not None
         return letter
 
@@ -53,12 +54,12 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 async def click(console: Console, what: str, letter: Any, **fields: str) -> Answer:
-    named = {"delivery": letter.delivery_id, "buried_ms": str(letter.buried_ms), **fields}
+    named = {"delivery": letter.id, "dead_since_ms": str(letter.dead_since_ms), **fields}
     return await console.sends(f"/dead-letters/{what}", **named)
 
 
 async def fate(story: Simulation) -> DeliveryStatus:
-    enrollment = await story.ledger.enrollment(ADA)
+    enrollment = await story.ledger.enrollments.get(ADA)
     assert enrollment is not None
     return enrollment.fate_of(1)[0]
 
@@ -105,7 +106,7 @@ async def test_a_replayed_letter_goes_out_once_and_the_log_says_so(
     assert len(story.post_office.inbox_of("ada@example.org")) == 1
     assert await fate(story) is DeliveryStatus.ACCEPTED
     assert logged == [("dead_letter_replayed", {"delivery_id": FIRST, "way": "rendered"})]
-    assert "replayed" in [entry.what for entry in await views.timeline(story.ledger, ADA)]
+    assert "replayed" in [entry.what for entry in await timeline_of(story.ledger, ADA)]
 
 
 async def test_one_that_must_be_looked_for_is_given_to_a_worker(
@@ -144,7 +145,7 @@ async def test_a_discarded_letter_is_gone_for_good_and_its_reason_stays(
     assert await fate(story) is DeliveryStatus.DEAD
     assert story.post_office.inbox_of("ada@example.org") == []
     assert logged == [("dead_letter_discarded", {"delivery_id": FIRST})]
-    assert "discarded" in [entry.what for entry in await views.timeline(story.ledger, ADA)]
+    assert "discarded" in [entry.what for entry in await timeline_of(story.ledger, ADA)]
 
 
 @pytest.mark.parametrize("what", ["replay", "discard"])
@@ -153,20 +154,20 @@ async def test_a_letter_that_is_another_one_by_now_is_left_alone(
 ) -> None:
     letter = await buried()
 
-    answer = await click(console, what, letter, buried_ms=str(letter.buried_ms - 1))
+    answer = await click(console, what, letter, dead_since_ms=str(letter.dead_since_ms - 1))
 
     assert answer.goes_to == "/?done=gone"
-    assert await views.dead_letter(story.ledger, FIRST) == letter  # type: ignore[arg-type]
+    assert await story.ledger.dead_letters.get(FIRST) == letter  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("fields", [{"buried_ms": "x"}, {"buried_ms": ""}, {"delivery": ""}])
+@pytest.mark.parametrize("fields", [{"dead_since_ms": "x"}, {"dead_since_ms": ""}, {"delivery": ""}])
 async def test_nonsense_is_400(console: Console, buried: Buried, fields: dict[str, str]) -> None:
     assert (await click(console, "replay", await buried(), **fields)).status == 400
 
 
 @pytest.mark.parametrize("delivery", ["nobody", "enr_x/step-99", "bkg_x", "enr_x/step-x", "<script>", "a" * 5_000])
 async def test_a_delivery_that_nobody_knows_is_gone(console: Console, delivery: str) -> None:
-    answer = await console.sends("/dead-letters/replay", delivery=delivery, buried_ms="1")
+    answer = await console.sends("/dead-letters/replay", delivery=delivery, dead_since_ms="1")
 
     assert answer.goes_to == "/?done=gone"
 
@@ -178,8 +179,10 @@ async def test_only_our_own_words_are_shown_after_a_click(console: Console) -> N
 async def test_many_are_shown_a_page_at_a_time(console: Console, buried: Buried, story: Simulation) -> None:
     letter = await buried()
     for step in range(2, 8):
-        await story.ledger.client.zadd(keys.DEAD, {f"{ADA}/step-{step}": letter.buried_ms + step})
-    await story.ledger.client.zadd(keys.DEAD, {f"enr_nobody{n}/step-1": letter.buried_ms + 100 + n for n in range(50)})
+        await story.ledger.client.zadd(keys.DEAD, {f"{ADA}/step-{step}": letter.dead_since_ms + step})
+    await story.ledger.client.zadd(
+        keys.DEAD, {f"enr_nobody{n}/step-1": letter.dead_since_ms + 100 + n for n in range(50)}
+    )
 
     first, second = await console.sees("/dead-letters"), await console.sees("/dead-letters?from=50")
 

@@ -9,15 +9,15 @@ import pytest
 
 from common.domain.contact import Assessment
 from common.ledger import keys
-from common.ledger.pauses import Pause, pause
+from common.ledger.pauses import Pause
 from common.queue.job import Job
 from common.store.clients import connect
 from common.store.embedded import EmbeddedStore
 from services.console import spool
 from services.console.verdict import LATE_MS
 from services.console.words import marked
-from services.gateway import health
 from services.sandbox.simulation import Simulation
+from services.web import probes
 from tests.console.conftest import Console, Opener
 
 
@@ -82,7 +82,7 @@ async def test_no_worker_or_a_silent_one_is_said_first(console: Console, silent_
 async def test_a_providers_trouble_is_said_with_its_reason_and_the_cure(console: Console) -> None:
     await worker_lives(console)
     now_ms = console.clock.now_ms()
-    trouble = {"until": now_ms + 5_000, "since": now_ms - 60_000, "reason": "invalid_api_key (403)"}
+    trouble = {"until_ms": now_ms + 5_000, "since_ms": now_ms - 60_000, "reason": "invalid_api_key (403)"}
     await console.desk.ledger.client.hset(keys.circuit("resend"), mapping=trouble)
 
     found, page = await told(console), await console.sees("/")
@@ -98,7 +98,7 @@ async def test_a_providers_trouble_is_said_with_its_reason_and_the_cure(console:
 async def test_trouble_with_cal_com_is_not_called_notions(console: Console) -> None:
     await worker_lives(console)
     now_ms = console.clock.now_ms()
-    trouble = {"until": now_ms + 5_000, "since": now_ms - 60_000, "reason": "http_401"}
+    trouble = {"until_ms": now_ms + 5_000, "since_ms": now_ms - 60_000, "reason": "http_401"}
     await console.desk.ledger.client.hset(keys.circuit("calcom"), mapping=trouble)
 
     found, page = await told(console), await console.sees("/")
@@ -116,7 +116,7 @@ def test_what_is_marked_as_code_is_no_way_into_the_page() -> None:
 async def test_a_pause_is_said_with_who_and_why_and_how_to_go_on(console: Console) -> None:
     await worker_lives(console)
     said = Pause(since_ms=console.clock.now_ms(), by="sarah", reason="<the domain moves>")
-    await pause(console.desk.ledger, None, said)
+    await console.desk.ledger.pauses.start(None, said)
 
     found, page = await told(console), await console.sees("/")
 
@@ -137,7 +137,7 @@ async def test_what_is_late_is_said_after_a_minute_unless_something_explains_it(
 
     console.clock.advance(60_001)
     assert (await told(console))["sentence"] == "Not all is well: 1 mail is late, the first by 2 min"
-    await pause(console.desk.ledger, None, Pause(since_ms=due_ms, by="sarah", reason=""))
+    await console.desk.ledger.pauses.start(None, Pause(since_ms=due_ms, by="sarah", reason=""))
     assert (await told(console))["sentence"] == "Not all is well: the campaign is paused"
 
 
@@ -237,7 +237,7 @@ async def test_many_who_look_at_once_cost_one_look(console: Console, monkeypatch
 
 @pytest.mark.parametrize(
     ("path", "kind"),
-    [("/", "text/html"), ("/static/live.js", "application/javascript"), ("/look/icon.svg", "image/svg+xml")],
+    [("/", "text/html"), ("/static/live.js", "application/javascript"), ("/assets/icon.svg", "image/svg+xml")],
 )
 async def test_nothing_of_a_page_is_inline_and_all_of_it_is_ours(console: Console, path: str, kind: str) -> None:
     page = await console.sees(path)
@@ -276,4 +276,4 @@ async def test_a_store_of_another_format_that_was_away_at_the_start_is_said(
 
 
 def test_a_gateway_whose_store_hangs_is_waited_for_until_it_tells_of_its_spool() -> None:
-    assert spool.SECONDS_MAX > health.PING_SECONDS_MAX
+    assert spool.SECONDS_MAX > probes.PING_SECONDS_MAX

@@ -6,7 +6,7 @@ import pytest
 
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
-from common.ledger.pauses import Pause, pause
+from common.ledger.pauses import Pause
 from services.sandbox.simulation import Simulation
 from tests.console.conftest import Console
 
@@ -38,7 +38,7 @@ async def test_what_happened_and_what_is_next_is_told_in_order(console: Console,
 
 async def test_a_pause_of_theirs_is_said(console: Console, signed_up: Simulation) -> None:
     said = Pause(since_ms=console.clock.now_ms(), by="sarah", reason="asked for it")
-    await pause(console.desk.ledger, ADA, said)
+    await console.desk.ledger.pauses.start(ADA, said)
 
     assert "Paused since" in (await console.sees(f"/people/{ADA}")).text
 

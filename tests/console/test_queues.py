@@ -15,7 +15,7 @@ from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus
 from common.domain.ids import DeliveryId, enrollment_id
 from common.ledger import keys
-from common.ledger.answers import ClaimRefused
+from common.ledger.deliveries import ClaimRefused
 from common.queue.broker import DurableRedisBroker
 from common.queue.job import QUEUE_NAMESPACE, Job
 from common.store.clients import connect
@@ -282,7 +282,7 @@ async def test_a_planned_mail_deleted_here_is_scheduled_again_by_the_sweeper(
     await press(console, page, "delete-message")
     assert await story.ledger.client.zscore(keys.delayed("send"), STEP) is None
 
-    await story.ledger.sweep("0", now_ms=story.clock.now_ms())
+    await story.ledger.schedule.sweep("0", now_ms=story.clock.now_ms())
 
     assert await story.ledger.client.zscore(keys.delayed("send"), STEP) == due_ms
     await story.run()
@@ -300,6 +300,6 @@ async def test_a_failed_job_requeued_after_its_mail_went_out_sends_nothing(
 
     message = next(broker.consume("send", prefetch=1, timeout=1))
     assert message is not None
-    claim = await story.ledger.claim(DeliveryId(message.args[0]), worker="w", now_ms=story.clock.now_ms())
+    claim = await story.ledger.deliveries.claim(DeliveryId(message.args[0]), worker="w", now_ms=story.clock.now_ms())
     assert isinstance(claim, ClaimRefused)
-    assert (await story.ledger.enrollment(ADA)).fate_of(2)[0] is DeliveryStatus.ACCEPTED  # type: ignore[union-attr]
+    assert (await story.ledger.enrollments.get(ADA)).fate_of(2)[0] is DeliveryStatus.ACCEPTED  # type: ignore[union-attr]

@@ -11,8 +11,8 @@ import pytest
 
 from common.observability import metrics
 from common.settings.settings import SETTING_NAMES, load_settings
-from services.gateway.body import BODY_BYTES_MAX
-from services.gateway.routes import ROUTES
+from services.gateway.app import ENDPOINTS
+from services.gateway.http.body import BODY_BYTES_MAX
 from tests.deploy import prometheus_rule
 from tests.deploy.test_compose import REAL
 from tests.deploy.yaml_files import load, load_all, run, yaml
@@ -101,7 +101,7 @@ def test_a_pod_has_longer_to_stop_than_its_process_needs_to_drain(overlay: str) 
 def test_probes_ask_the_ports_and_paths_at_which_the_processes_answer(overlay: str) -> None:
     settings = settings_of(overlay)
     ports = {"gateway": settings.gateway_port, "worker": settings.worker_metrics_port, "console": settings.console_port}
-    assert {"/health", "/ready"} < {route.path for route in ROUTES}
+    assert {"/health", "/ready"} < {route.path for route in ENDPOINTS}
 
     for _, container in pods(overlay):
         if container["name"] == "store":

@@ -19,7 +19,7 @@ from common.domain.ids import (
     step_delivery_id,
     step_number,
 )
-from common.domain.suppression import Unsubscribe, key_fingerprint, suppression_mark
+from common.domain.suppression import Unsubscribe, address_hash, key_fingerprint
 
 ADA = EnrollmentId("enr_6hzllu7fias6ckbo")
 """ada@example.org, in the campaign `c`."""
@@ -34,7 +34,7 @@ def test_the_names_of_enrollments_and_bookings_stay_what_they_are():
 
 
 def test_the_mark_of_an_address_and_the_link_in_a_mail_stay_what_they_are():
-    assert suppression_mark(SECRET, " Ada@Example.org") == MARK
+    assert address_hash(SECRET, " Ada@Example.org") == MARK
     assert Unsubscribe(ADA, MARK).token(SECRET) == TOKEN
     assert Unsubscribe.from_token(TOKEN, SECRET) == Unsubscribe(ADA, MARK)
 
@@ -62,7 +62,7 @@ def test_a_link_that_was_not_made_here_names_nobody(token):
 
 
 def test_another_key_makes_other_marks_and_other_links():
-    assert suppression_mark("another", "ada@example.org") != MARK
+    assert address_hash("another", "ada@example.org") != MARK
     assert Unsubscribe.from_token(TOKEN, "another") is None
 
 

@@ -12,17 +12,13 @@ ONCE, LONG_AGO = NOW_MS - KEY_REMEMBERED_MS + 1, NOW_MS - KEY_REMEMBERED_MS
 
 
 @pytest.mark.parametrize(
-    ("is_reminder", "doubt", "first_ms", "way"),
+    ("outcome_unknown", "first_ms", "way"),
     [
-        pytest.param(False, False, None, Way.RENDERED, id="it never reached for the provider"),
-        pytest.param(False, False, LONG_AGO, Way.RENDERED, id="it was refused, each time"),
-        pytest.param(True, False, LONG_AGO, Way.RENDERED, id="a reminder that was refused"),
-        pytest.param(False, True, ONCE, Way.SAME, id="it may be out, and the provider knows its key"),
-        pytest.param(False, True, LONG_AGO, None, id="it may be out, and the provider has forgotten its key"),
-        pytest.param(True, True, LONG_AGO, Way.SAME, id="a worker looks for a reminder itself"),
+        pytest.param(False, None, Way.RENDERED, id="it never reached for the provider"),
+        pytest.param(False, LONG_AGO, Way.RENDERED, id="it was refused, each time"),
+        pytest.param(True, ONCE, Way.SAME, id="it may be out, and the provider knows its key"),
+        pytest.param(True, LONG_AGO, None, id="it may be out, and the provider has forgotten its key"),
     ],
 )
-def test_what_may_be_out_is_never_sent_blindly(
-    is_reminder: bool, doubt: bool, first_ms: int | None, way: Way | None
-) -> None:
-    assert way_at_once(is_reminder=is_reminder, doubt=doubt, first_ms=first_ms, now_ms=NOW_MS) is way
+def test_what_may_be_out_is_never_sent_blindly(outcome_unknown: bool, first_ms: int | None, way: Way | None) -> None:
+    assert way_at_once(outcome_unknown=outcome_unknown, first_ms=first_ms, now_ms=NOW_MS) is way

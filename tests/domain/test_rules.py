@@ -24,7 +24,7 @@ from common.domain.ids import (
 from common.domain.mail import Mail
 from common.domain.retry import KEY_REMEMBERED_MS, may_repeat
 from common.domain.segment import Segment, segment_of
-from common.domain.suppression import Unsubscribe, suppression_mark
+from common.domain.suppression import Unsubscribe, address_hash
 
 COUNTS = [counts for counts in product(range(9), repeat=4) if sum(counts) <= 8]
 
@@ -148,12 +148,12 @@ def test_sent_counts_what_the_provider_accepted_and_nothing_else():
     ],
 )
 def test_a_try_of_unknown_outcome_is_repeated_only_while_the_provider_remembers_its_key(first, doubt, age, allowed):
-    assert may_repeat(first_ms=first, doubt=doubt, now_ms=age) is allowed
+    assert may_repeat(first_ms=first, outcome_unknown=doubt, now_ms=age) is allowed
 
 
 @given(st.text(max_size=60), st.text(min_size=1, max_size=40))
 def test_an_unsubscribe_link_is_read_back_and_cannot_be_made_up(address, secret):
-    link = Unsubscribe(enrollment_id("christmas_2025", address), suppression_mark(secret, address))
+    link = Unsubscribe(enrollment_id("christmas_2025", address), address_hash(secret, address))
     token = link.token(secret)
 
     assert Unsubscribe.from_token(token, secret) == link
@@ -166,11 +166,11 @@ def test_any_text_is_no_unsubscribe_link(text):
     assert Unsubscribe.from_token(text, "secret") is None
 
 
-def test_a_suppression_mark_does_not_tell_the_address_and_depends_on_the_secret():
-    mark = suppression_mark("secret", "Ada@example.org ")
+def test_an_address_hash_does_not_tell_the_address_and_depends_on_the_secret():
+    mark = address_hash("secret", "Ada@example.org ")
 
-    assert mark == suppression_mark("secret", "ada@example.org")
-    assert mark != suppression_mark("other", "ada@example.org")
+    assert mark == address_hash("secret", "ada@example.org")
+    assert mark != address_hash("other", "ada@example.org")
     assert "ada" not in mark
 
 

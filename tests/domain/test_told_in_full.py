@@ -132,10 +132,10 @@ def test_a_reminder_says_which_it_is_of_which_start():
 
 
 def test_a_try_of_unknown_outcome_is_repeated_while_its_key_is_remembered():
-    assert may_repeat(first_ms=NOW_MS, doubt=True, now_ms=NOW_MS + KEY_REMEMBERED_MS - 1)
-    assert not may_repeat(first_ms=NOW_MS, doubt=True, now_ms=NOW_MS + KEY_REMEMBERED_MS)
-    assert may_repeat(first_ms=NOW_MS, doubt=False, now_ms=NOW_MS + 2 * KEY_REMEMBERED_MS)
-    assert may_repeat(first_ms=None, doubt=True, now_ms=NOW_MS)
+    assert may_repeat(first_ms=NOW_MS, outcome_unknown=True, now_ms=NOW_MS + KEY_REMEMBERED_MS - 1)
+    assert not may_repeat(first_ms=NOW_MS, outcome_unknown=True, now_ms=NOW_MS + KEY_REMEMBERED_MS)
+    assert may_repeat(first_ms=NOW_MS, outcome_unknown=False, now_ms=NOW_MS + 2 * KEY_REMEMBERED_MS)
+    assert may_repeat(first_ms=None, outcome_unknown=True, now_ms=NOW_MS)
 
 
 def test_speed_divides():

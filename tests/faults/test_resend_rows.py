@@ -16,7 +16,8 @@ from common.domain.delivery import DeliveryStatus
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.domain.mail import AcceptedMail, Mail
 from common.errors import Failure
-from common.ledger import keys, views
+from common.ledger import keys
+from common.ledger.reads.store_stats import OpenCircuit, read_store_stats
 from common.providers.fault import Fault
 from common.providers.matrix import RESEND
 from common.providers.resend.mailer import ResendMailer
@@ -121,15 +122,15 @@ class Told:
         fields = await self.story.ledger.client.hgetall(keys.delivery(FIRST))
         return {name.decode(): text.decode() for name, text in fields.items()}
 
-    async def circuit(self) -> dict[str, str]:
-        counted = await views.counts(self.story.ledger, now_ms=self.story.clock.now_ms())
-        return counted.circuits.get("resend", {})
+    async def circuit(self) -> OpenCircuit | None:
+        counted = await read_store_stats(self.story.ledger, now_ms=self.story.clock.now_ms())
+        return counted.circuits.get("resend")
 
     def asked(self) -> int:
         return sum(asked.method == "POST" for asked in self.server.asked)
 
     async def fate(self) -> tuple[DeliveryStatus, str]:
-        known = await self.story.ledger.enrollment(ADA)
+        known = await self.story.ledger.enrollments.get(ADA)
         assert known is not None
         return known.fate_of(1)
 
@@ -179,8 +180,8 @@ async def test_a_try_that_may_succeed_later_is_repeated_with_the_same_key_and_by
     async with told(story, fault, monkeypatch) as it:
         now_ms = await begin(it, fault, ada)
         kept = await it.delivery()
-        assert (kept["attempts"], kept["failures"], kept["doubt"]) == ("1", "1", "1")
-        assert int(kept["retry"]) == now_ms + MINUTE_MS
+        assert (kept["attempts"], kept["failures"], kept["outcome_unknown"]) == ("1", "1", "1")
+        assert int(kept["not_before_ms"]) == now_ms + MINUTE_MS
         assert not await it.circuit()
 
         await it.until(now_ms + MINUTE_MS)
@@ -219,15 +220,15 @@ async def test_who_is_told_to_wait_waits_and_spends_nothing(
         now_ms = await begin(it, fault, ada)
         assert fault.wait_ms is not None
         kept = await it.delivery()
-        assert (kept["attempts"], kept.get("failures", "0"), kept.get("doubt", "0")) == ("0", "0", "0")
-        assert int(kept["retry"]) == now_ms + fault.wait_ms
+        assert (kept["attempts"], kept.get("failures", "0"), kept.get("outcome_unknown", "0")) == ("0", "0", "0")
+        assert int(kept["not_before_ms"]) == now_ms + fault.wait_ms
         assert not await it.circuit()
 
         await it.until(now_ms + 9 * fault.wait_ms)
 
         assert (await it.fate())[0] is DeliveryStatus.ACCEPTED
         assert it.asked() == 10
-        known = await story.ledger.enrollment(ADA)
+        known = await story.ledger.enrollments.get(ADA)
         assert known is not None
         assert known.records[1].attempts == 1
         assert heard.names == []
@@ -240,9 +241,9 @@ async def test_what_would_befall_everybody_holds_all_mail_alerts_once_and_drains
     async with told(story, fault, monkeypatch, times=4) as it:
         now_ms = await begin(it, fault, ada)
         kept, circuit = await it.delivery(), await it.circuit()
-        assert (kept["attempts"], kept.get("failures", "0"), kept.get("doubt", "0")) == ("0", "0", "0")
-        assert circuit["reason"].startswith(fault.code)
-        assert int(circuit["until"]) == now_ms + (fault.wait_ms or 1_000)
+        assert (kept["attempts"], kept.get("failures", "0"), kept.get("outcome_unknown", "0")) == ("0", "0", "0")
+        assert circuit.reason.startswith(fault.code)
+        assert circuit.until_ms == now_ms + (fault.wait_ms or 1_000)
         await story.signs_up(boris)
         await it.until(now_ms + 900)
         assert len(it.mailer.failures) == 1, "nobody asks while all are held"
@@ -310,7 +311,7 @@ async def test_three_deliveries_in_a_row_that_fail_hold_all_mail_and_nobody_is_b
             await story.signs_up(person)
         await it.until(now_ms)
         assert heard.names == ["circuit_opened"]
-        assert (await it.circuit())["since"] == str(now_ms)
+        assert (await it.circuit()).since_ms == now_ms
 
         await it.until(now_ms + HOUR_MS)
 

@@ -1,4 +1,4 @@
-"""A gateway on loopback with a clock that stands still, and a website that signs what it posts."""
+"""A gateway on loopback with a virtual clock, and a client that signs its requests as the website does."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from common.ledger.ledger import Ledger
 from common.settings.settings import Settings
 from common.store.clients import connect_async
 from common.store.embedded import EmbeddedStore
-from services.gateway.app import build_app, build_door
-from services.gateway.door import Door
-from services.gateway.server import Server
-from services.gateway.store_watch import impatient
+from services.gateway.app import build_context, build_server
+from services.gateway.context import GatewayContext
+from services.gateway.store_availability import limit_answer_time
+from services.web.server import Server
 
 SIGNUP = "/webhook/christmas-signup"
 HOUR_MS = 3_600_000
@@ -58,16 +58,16 @@ class Answer:
 
     @property
     def fields(self) -> list[str]:
-        """The fields at fault, each once."""
+        """The invalid fields, each once."""
         return list(dict.fromkeys(error["field"] for error in self.json["errors"]))
 
 
 @dataclass
-class Site:
-    """A running gateway, and the website on its other side."""
+class Gateway:
+    """A running gateway and its client."""
 
     url: str
-    door: Door
+    context: GatewayContext
     clock: VirtualClock
     server: Server
     http: aiohttp.ClientSession
@@ -76,7 +76,7 @@ class Site:
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def headers(self, body: bytes, *, id: str | None = None, at_s: int | None = None, by: str = "") -> dict[str, str]:
-        """What the website sends along, made by the package it uses."""
+        """The headers of a signed request, made by the package that the website uses."""
         seconds = self.clock.now_ms() // 1000 if at_s is None else at_s
         message_id = id or f"auto_{next(self.numbers)}"
         signature = Webhook(by or self.secret).sign(message_id, datetime.fromtimestamp(seconds, UTC), body.decode())
@@ -87,27 +87,27 @@ class Site:
             "content-type": "application/json",
         }
 
-    async def signs_up(self, who: dict[str, Any], *, id: str | None = None) -> Answer:
-        return await self.posts(json.dumps(who).encode(), id=id)
+    async def sign_up(self, who: dict[str, Any], *, id: str | None = None) -> Answer:
+        return await self.post(json.dumps(who).encode(), id=id)
 
-    async def posts(self, body: bytes, *, id: str | None = None, **headers: str) -> Answer:
+    async def post(self, body: bytes, *, id: str | None = None, **headers: str) -> Answer:
         """Post a signed body; `content_type="…"` replaces that header, and so on."""
         signed = self.headers(body, id=id)
         replaced = {name.replace("_", "-"): value for name, value in headers.items()}
-        return await self.asks("POST", SIGNUP, data=body, headers={**signed, **replaced})
+        return await self.request("POST", SIGNUP, data=body, headers={**signed, **replaced})
 
-    async def asks(self, method: str, path: str, **options: Any) -> Answer:
+    async def request(self, method: str, path: str, **options: Any) -> Answer:
         async with self.http.request(method, self.url + path, **options) as response:
             return Answer(response.status, await response.read(), response.headers)
 
-    async def settled(self) -> None:
-        """Wait until the ledger has all that the spool kept."""
+    async def wait_until_replayed(self) -> None:
+        """Wait until the ledger has every spooled event."""
         async with asyncio.timeout(10):
-            while self.door.intake.spool.events or self.door.intake.store.is_away:
+            while self.context.intake.spool.events or self.context.intake.store.is_away:
                 await asyncio.sleep(0.01)
 
-    async def keys(self) -> int:
-        """How much is in the store, beside the fingerprint of the key and the format that each gateway leaves there."""
+    async def key_count(self) -> int:
+        """The number of keys in the store, without the two that every gateway writes (fingerprint, format)."""
         both = await self.store.pipeline(transaction=True).dbsize().exists(keys.SECRET_KEY, keys.FORMAT).execute()
         return int(both[0]) - int(both[1])
 
@@ -118,7 +118,7 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-Opener = Callable[..., Awaitable[Site]]
+Opener = Callable[..., Awaitable[Gateway]]
 
 
 @pytest.fixture
@@ -126,23 +126,25 @@ async def opens(clock: VirtualClock, folder: Path) -> AsyncIterator[Opener]:
     """`await opens(store_url, webhook_secret=…)` starts another gateway over the same folder."""
     async with AsyncExitStack() as stack:
 
-        async def open_site(store_url: str, *, answer_s: float = 2, clock: Any = clock, **settings: Any) -> Site:
+        async def open_gateway(store_url: str, *, answer_s: float = 2, clock: Any = clock, **settings: Any) -> Gateway:
             given: dict[str, Any] = {"webhook_secret": secret(), "secret_key": SECRET_KEY, "data_dir": folder}
-            client = impatient(connect_async(store_url), seconds_max=answer_s)
+            client = limit_answer_time(connect_async(store_url), seconds_max=answer_s)
             ledger = Ledger(client, campaign="christmas_2025", cadence=CADENCE, secret_key=SECRET_KEY)
-            door = build_door(Settings(**given | settings), clock=clock, ledger=ledger, campaign_name="Christmas 2025")
-            server = Server(build_app(door))
+            context = build_context(
+                Settings(**given | settings), clock=clock, ledger=ledger, campaign_name="Christmas 2025"
+            )
+            server = build_server(context)
             port = await server.start("127.0.0.1", 0)
             http = await stack.enter_async_context(aiohttp.ClientSession())
             stack.push_async_callback(client.aclose)
             stack.push_async_callback(server.stop)
-            return Site(f"http://127.0.0.1:{port}", door, clock, server, http, client)
+            return Gateway(f"http://127.0.0.1:{port}", context, clock, server, http, client)
 
-        yield open_site
+        yield open_gateway
 
 
 @pytest.fixture
-async def site(opens: Opener, store_url: str) -> Site:
+async def gateway(opens: Opener, store_url: str) -> Gateway:
     """A gateway over the empty store."""
     return await opens(store_url)
 

@@ -1,7 +1,7 @@
 """
-`make fuzz`: a hundred thousand requests that nobody should send, to a gateway process over a store of its own.
+`make fuzz`: a hundred thousand invalid or unusual requests to a gateway process with a store of its own.
 
-Ends with 1 at the first 5xx, at anything unsigned that is accepted, and at a traceback in the gateway's log.
+Exits with 1 at the first 5xx, when an unsigned request is accepted, and when the gateway's log has a traceback.
 """
 
 from __future__ import annotations
@@ -24,13 +24,18 @@ from tests.acceptance.place import free_ports
 from tests.gateway.fuzzing import GIVEN, ORIGINALS, Fuzz
 
 ROUND = 300
-"""Mutants of each kind between two rounds of the description's cases."""
+"""Mutated payloads of each kind between two rounds of generated requests."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Fuzz a gateway.")
     parser.add_argument("--requests", type=int, default=100_000)
-    parser.add_argument("--seconds", type=float, default=600, help="whichever comes first")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=600,
+        help="the run ends at this time or number of requests, whichever comes first",
+    )
     parser.add_argument("--seed", type=int, default=int(time.time()))
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, gateway(Path(folder)) as (url, log):
@@ -47,7 +52,7 @@ def main() -> int:
         ]
         report(fuzz.sent, passed_s)
         if broken:
-            print(f"{len(broken)} mistakes of ours in the log, the first: {broken[0]}")
+            print(f"{len(broken)} internal errors in the log, the first: {broken[0]}")
         return 1 if broken else 0
 
 
@@ -58,7 +63,7 @@ def play(fuzz: Fuzz, *, requests: int, until: float) -> None:
         for _ in range(ROUND):
             for kind in ORIGINALS:
                 fuzz.mutated(kind)
-            fuzz.elsewhere()
+            fuzz.other_paths()
         number += 1
 
 
@@ -75,7 +80,7 @@ def report(sent: Counter[tuple[str, int]], passed_s: float) -> None:
 
 @contextmanager
 def gateway(folder: Path) -> Iterator[tuple[str, Path]]:
-    """A gateway process and its log; both it and its store end with the block."""
+    """(URL, log file) of a gateway process, which ends with the block, as does its store."""
     store, (port,) = EmbeddedStore(folder / "store"), free_ports(1)
     store.start()
     given = {name.upper(): str(value) for name, value in GIVEN.items()}

@@ -1,8 +1,8 @@
 """
-Requests that nobody should send, to every address of the gateway.
+Invalid and unusual requests to every path of the gateway.
 
-Cases come from the gateway's own description (schemathesis, on hypothesis) and from real payloads with pieces replaced.
-Each is sent in several ways: signed as it should be, and with everything that can be wrong around it.
+They are generated from the gateway's OpenAPI description (schemathesis, on hypothesis), and from recorded payloads with
+parts replaced. Each body is sent correctly signed, and with every kind of wrong signature, header and framing.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ GIVEN: dict[str, Any] = {
     "trusted_proxies": "127.0.0.1",
     **SECRETS,
 }
-OURS = Settings(**GIVEN)
-THEIRS = Settings(webhook_secret=secret("x"), calcom_webhook_secret="x", resend_webhook_secret=secret("x"))
+RIGHT_SECRETS = Settings(**GIVEN)
+WRONG_SECRETS = Settings(webhook_secret=secret("x"), calcom_webhook_secret="x", resend_webhook_secret=secret("x"))
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 LINK = Unsubscribe(ADA, "0" * 32).token(SECRET_KEY)
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -68,7 +68,7 @@ VALUES = st.recursive(
 
 @dataclass
 class Fuzz:
-    """`now_s`: the gateway's clock. `sent` counts answers by kind of request and status."""
+    """`now_s`: the gateway's clock. `sent` counts responses by kind of request and status."""
 
     url: str
     now_s: Callable[[], int]
@@ -78,7 +78,7 @@ class Fuzz:
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
-        self.values = drawn(VALUES, self.values_max, at=self.seed)
+        self.values = examples_of(VALUES, self.values_max, at=self.seed)
         self.http = requests.Session()
         self._wire: http.client.HTTPConnection | None = None
 
@@ -95,24 +95,24 @@ class Fuzz:
         return sum(self.sent.values())
 
     def described(self, *, examples: int, round: int = 0) -> None:
-        """Cases of the description, valid and not: the answer is one that the description names, in its shape."""
+        """Send generated requests, valid and invalid; each response must match the description."""
         schema = schemathesis.openapi.from_dict(describe())
         for result in schema.get_all_operations():
             operation = result.ok()
-            # Without a body there is nothing that could be wrong about a case.
+            # A request without a body cannot be invalid.
             modes = list(GenerationMode) if operation.body else [GenerationMode.POSITIVE]
             for mode in modes:
                 few = examples if operation.body else 1
-                for case in drawn(operation.as_strategy(generation_mode=mode), few, at=self.seed + round):
+                for case in examples_of(operation.as_strategy(generation_mode=mode), few, at=self.seed + round):
                     self._case(case)
 
     def mutated(self, kind: str) -> None:
-        """One real payload with pieces replaced, in all ways at once."""
-        told = self._mutated(self.random.choice(list(ORIGINALS[kind])))
-        self.all_ways(kind, json.dumps(told).encode())
+        """Send one recorded payload with parts replaced, in every way."""
+        payload = self._mutated(self.random.choice(list(ORIGINALS[kind])))
+        self.all_ways(kind, json.dumps(payload).encode())
 
     def all_ways(self, kind: str, body: bytes) -> None:
-        """Signed as it should be, and wrongly in every way."""
+        """Send a body correctly signed, and with every kind of wrong signature."""
         signed = self.signed(kind, body)
         self.webhook(kind, "signed", body, signed)
         broken = self._broken(body)
@@ -122,7 +122,7 @@ class Fuzz:
         self.webhook(kind, "unsigned", broken + b" ", signed)
 
     def webhook(self, kind: str, how: str, body: bytes, headers: dict[str, str]) -> None:
-        # Many sources, so that they are told what is wrong rather than to wait.
+        # From many sources, so that the response is the refusal and not a 429.
         source = self.random.choice([self._address(), self._address(), self._header(), "198.51.100.7"])
         status = self.send("POST", PATHS[kind], body, {**headers, "X-Forwarded-For": source})
         self.sent[how, status] += 1
@@ -130,19 +130,20 @@ class Fuzz:
             assert 400 <= status < 500, f"unsigned, and answered with {status}: {kind} {body!r} {headers}"
 
     def wrong(self, kind: str, body: bytes, signed: dict[str, str]) -> Iterator[dict[str, str]]:
-        """Headers with which this body must not be believed."""
+        """Headers with which this body must be refused."""
         now_s = self.now_s()
         yield {name: value for name, value in signed.items() if "signature" not in name.lower()}
-        yield headers_for(kind, body, THEIRS, now_s=now_s)
+        yield headers_for(kind, body, WRONG_SECRETS, now_s=now_s)
         other = self.random.choice([one for one in PATHS if one != kind])
-        yield headers_for(other, body, OURS, now_s=now_s)
+        yield headers_for(other, body, RIGHT_SECRETS, now_s=now_s)
         name = self.random.choice([name for name in signed if name != "Content-Type"])
         yield signed | {name: self._header()}
         if kind != "calcom":
-            yield headers_for(kind, body, OURS, now_s=now_s + self.random.choice((-360, 360, -(10**9), 10**12)))
+            wrong_s = self.random.choice((-360, 360, -(10**9), 10**12))
+            yield headers_for(kind, body, RIGHT_SECRETS, now_s=now_s + wrong_s)
 
-    def elsewhere(self) -> None:
-        """Pages, links and addresses that are not there."""
+    def other_paths(self) -> None:
+        """Send a request to a page, a forged link or an unknown path."""
         draw = self.random
         token = draw.choice(
             [LINK, LINK[:-1], LINK.replace(".", "/"), self._header(), "%00", "../../etc/passwd", "a" * 5000]
@@ -152,10 +153,10 @@ class Fuzz:
         )
         method = draw.choice(["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"])
         body = self._broken(b"List-Unsubscribe=One-Click") if method in ("POST", "PUT") else b""
-        self.sent["elsewhere", self.send(method, path, body, {"X-Odd": self._header()})] += 1
+        self.sent["other paths", self.send(method, path, body, {"X-Odd": self._header()})] += 1
 
     def send(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> int:
-        """The status; never a 5xx."""
+        """The status of the response; 0 when the gateway closed the connection. Raises AssertionError for a 5xx."""
         if self._wire is None:
             parts = urlsplit(self.url)
             self._wire = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
@@ -165,7 +166,7 @@ class Fuzz:
             response = self._wire.getresponse()
             response.read()
         except (ConnectionError, http.client.HTTPException):
-            # The gateway ends a connection on which it can no longer tell where a request begins.
+            # The gateway closes a connection when the boundary between two requests is lost.
             self._wire.close()
             self._wire = None
             return 0
@@ -187,23 +188,23 @@ class Fuzz:
         assert response.status_code < 500, f"{response.status_code}: {case.method} {path} {body!r}"
 
     def signed(self, kind: str, body: bytes) -> dict[str, str]:
-        return headers_for(kind, body, OURS, now_s=self.now_s())
+        return headers_for(kind, body, RIGHT_SECRETS, now_s=self.now_s())
 
     def _mutated(self, original: Any) -> Any:
-        told = copy.deepcopy(original)
+        payload = copy.deepcopy(original)
         for _ in range(self.random.choice((1, 1, 2, 3, 8))):
-            place = self.random.choice(list(_places(told)))
-            parent, key = place
-            fate = self.random.random()
-            if fate < 0.2:
+            path = self.random.choice(list(_places(payload)))
+            parent, key = path
+            chance = self.random.random()
+            if chance < 0.2:
                 del parent[key]
-            elif fate < 0.8:
+            elif chance < 0.8:
                 parent[key] = copy.deepcopy(self.random.choice(self.values))
             else:
-                parent[key] = [parent[key]] if fate < 0.9 else {"value": parent[key]}
-            if not told:
-                return told
-        return told
+                parent[key] = [parent[key]] if chance < 0.9 else {"value": parent[key]}
+            if not payload:
+                return payload
+        return payload
 
     def _broken(self, body: bytes) -> bytes:
         draw = self.random
@@ -234,8 +235,8 @@ class Fuzz:
         )
 
 
-def drawn(strategy: Any, number: int, *, at: int) -> list[Any]:
-    """The examples that hypothesis makes of a strategy, the same for the same seed."""
+def examples_of(strategy: Any, number: int, *, at: int) -> list[Any]:
+    """Examples of a strategy, the same for the same seed."""
     found: list[Any] = []
 
     @given(strategy)
@@ -257,10 +258,10 @@ def _plain(body: Any) -> Any:
     return body if isinstance(body, (dict, list, str, int, float)) else None
 
 
-def _places(told: Any) -> Iterator[tuple[Any, Any]]:
-    pairs = told.items() if isinstance(told, dict) else enumerate(told) if isinstance(told, list) else ()
+def _places(payload: Any) -> Iterator[tuple[Any, Any]]:
+    pairs = payload.items() if isinstance(payload, dict) else enumerate(payload) if isinstance(payload, list) else ()
     for key, value in list(pairs):
-        yield told, key
+        yield payload, key
         yield from _places(value)
 
 

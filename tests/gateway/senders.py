@@ -1,4 +1,4 @@
-"""What Cal.com and Resend post, and how they sign it."""
+"""The requests of Cal.com and Resend, signed as they sign them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from common.settings.settings import Settings
 from services.cli.signing import headers_for
-from tests.gateway.conftest import Answer, Site, secret
+from tests.gateway.conftest import Answer, Gateway, secret
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 CALCOM, RESEND = "/webhook/calcom-booking", "/webhook/resend"
@@ -22,9 +22,9 @@ SIGNING = Settings(**SECRETS)
 
 
 def fixture(name: str) -> dict[str, Any]:
-    """One of Cal.com's own payloads: `booking_created`, `ping`, …"""
-    told: dict[str, Any] = json.loads((FIXTURES / f"calcom_{name}.json").read_text())
-    return told
+    """A recorded payload of Cal.com: `booking_created`, `ping`, …"""
+    payload: dict[str, Any] = json.loads((FIXTURES / f"calcom_{name}.json").read_text())
+    return payload
 
 
 def resend_events() -> list[dict[str, Any]]:
@@ -36,16 +36,16 @@ def calcom_signature(body: bytes, key: str = CALCOM_SECRET) -> str:
     return hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
 
 
-async def calcom_posts(site: Site, told: Any, **headers: str) -> Answer:
-    body = told if isinstance(told, bytes) else json.dumps(told).encode()
+async def post_calcom(gateway: Gateway, payload: Any, **headers: str) -> Answer:
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     signed = {"Content-Type": "application/json", "X-Cal-Signature-256": calcom_signature(body)}
-    return await site.asks("POST", CALCOM, data=body, headers=signed | headers)
+    return await gateway.request("POST", CALCOM, data=body, headers=signed | headers)
 
 
-async def resend_posts(site: Site, told: Any, *, id: str | None = None, **headers: str) -> Answer:
-    body = told if isinstance(told, bytes) else json.dumps(told).encode()
-    signed = headers_for("resend", body, SIGNING, now_s=site.clock.now_ms() // 1000, message_id=id)
-    return await site.asks("POST", RESEND, data=body, headers=signed | headers)
+async def post_resend(gateway: Gateway, payload: Any, *, id: str | None = None, **headers: str) -> Answer:
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    signed = headers_for("resend", body, SIGNING, now_s=gateway.clock.now_ms() // 1000, message_id=id)
+    return await gateway.request("POST", RESEND, data=body, headers=signed | headers)
 
 
 def svix_signature(body: bytes, *, id: str, at: str, key: str = RESEND_SECRET) -> str:

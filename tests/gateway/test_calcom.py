@@ -1,4 +1,4 @@
-"""A booked call reaches the ledger as Cal.com tells it: every shape, every trap, once."""
+"""Every event of Cal.com, in each of its shapes, is recorded once."""
 
 from __future__ import annotations
 
@@ -12,38 +12,42 @@ from common.clock import VirtualClock, utc_datetime
 from common.domain.booking import BookingKind
 from common.domain.ids import booking_id
 from common.ledger import keys
-from common.ledger.bookings import Bookings
 from common.store.embedded import EmbeddedStore
-from services.gateway.problem import Problem
-from services.gateway.webhooks.calcom_payload import read
-from tests.gateway.conftest import Opener, Site
-from tests.gateway.senders import SECRETS, calcom_posts, fixture
+from services.gateway.webhooks.calcom_payload import parse_event
+from services.web.problem import Problem
+from tests.gateway.conftest import Gateway, Opener
+from tests.gateway.senders import SECRETS, fixture, post_calcom
 
 MINUTE_MS = 60_000
 
 
 @pytest.fixture
-async def site(opens: Opener, store_url: str) -> Site:
+async def gateway(opens: Opener, store_url: str) -> Gateway:
     return await opens(store_url, **SECRETS)
 
 
 def booked(**changes: Any) -> dict[str, Any]:
-    told = fixture("booking_created")
-    told["payload"] |= changes
-    return {**told, "payload": {name: value for name, value in told["payload"].items() if value is not ...}}
+    payload = fixture("booking_created")
+    payload["payload"] |= changes
+    return {**payload, "payload": {name: value for name, value in payload["payload"].items() if value is not ...}}
 
 
-def event(told: dict[str, Any], *, types: tuple[str, ...] = ()) -> Any:
-    return read(told, received_ms=1, types=types)
+def event(payload: dict[str, Any], *, types: tuple[str, ...] = ()) -> Any:
+    return parse_event(payload, received_ms=1, types=types)
 
 
+<<<<<<< HEAD
+async def recorded(gateway: Gateway, uid: str) -> list[Any]:
+    gathered = await Bookings(gateway.context.intake.ledger).gather(booking_id(uid))
+=======
 async def kept(site: Site, uid: str) -> list[Any]:
-    gathered = await Bookings(site.door.intake.ledger).gather(booking_id(uid))
+    gathered = await site.door.intake.ledger.bookings.gather(booking_id(uid))
+>>>>>>> delivery
     return sorted(gathered.events, key=lambda one: one.event_ms)
 
 
-async def test_a_booking_is_accepted_and_kept(site: Site, clock: VirtualClock) -> None:
-    answer = await calcom_posts(site, fixture("booking_created"))
+async def test_a_booking_is_accepted_and_recorded(gateway: Gateway, clock: VirtualClock) -> None:
+    answer = await post_calcom(gateway, fixture("booking_created"))
 
     assert answer.status == 202
     assert answer.json == {
@@ -54,13 +58,13 @@ async def test_a_booking_is_accepted_and_kept(site: Site, clock: VirtualClock) -
         "meeting_time": "2026-12-03T18:00:00.000Z",
         "timestamp": utc_datetime(clock.now_ms()).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
-    [told] = await kept(site, "uidAAA")
-    assert (told.kind, told.sequence, told.ical_uid, told.event_type) == (
+    [parsed] = await recorded(gateway, "uidAAA")
+    assert (parsed.kind, parsed.sequence, parsed.ical_uid, parsed.event_type) == (
         BookingKind.CREATED, 0, "uidAAA@Cal.com", "123",
     )  # fmt: skip
-    assert (told.first_name, told.timezone, told.organizer) == ("Guest", "America/Vancouver", "Sarah Host")
-    assert told.join_url == "https://app.cal.com/video/uidAAA"
-    assert told.end_ms - told.start_ms == 30 * MINUTE_MS
+    assert (parsed.first_name, parsed.timezone, parsed.organizer) == ("Guest", "America/Vancouver", "Sarah Host")
+    assert parsed.join_url == "https://app.cal.com/video/uidAAA"
+    assert parsed.end_ms - parsed.start_ms == 30 * MINUTE_MS
 
 
 @pytest.mark.parametrize(
@@ -72,17 +76,17 @@ async def test_a_booking_is_accepted_and_kept(site: Site, clock: VirtualClock) -
         ("no_show_updated", "uidBBB", "guest@example.com", None),
     ],
 )
-async def test_every_event_that_acts_says_what_it_knows(
-    site: Site, name: str, uid: str, email: str, meeting: str
+async def test_a_recorded_event_is_answered_with_its_booking(
+    gateway: Gateway, name: str, uid: str, email: str, meeting: str
 ) -> None:
-    answer = await calcom_posts(site, fixture(name))
+    answer = await post_calcom(gateway, fixture(name))
 
     assert answer.status == 202
     assert answer.json["event"] == fixture(name)["triggerEvent"]
     assert (answer.json["booking_uid"], answer.json["email"], answer.json["meeting_time"]) == (uid, email, meeting)
 
 
-def test_the_events_of_one_call_are_one_series() -> None:
+def test_the_events_of_one_call_belong_together() -> None:
     created, moved, cancelled, ended, absent = (
         event(fixture(name))
         for name in (
@@ -96,64 +100,64 @@ def test_the_events_of_one_call_are_one_series() -> None:
     assert (moved.reschedule_uid, created.reschedule_uid) == ("uidAAA", None)
     assert {one.ical_uid for one in (created, moved, cancelled, ended)} == {"uidAAA@Cal.com"}
     assert absent.no_shows == (("guest@example.com", True),)
-    # The flat shape's `createdAt` is the booking's: the event has no instant of its own.
+    # The `createdAt` of the flat shape belongs to the booking: the event has no timestamp of its own.
     assert (ended.event_ms, utc_datetime(cancelled.event_ms).day) == (1, 27)
 
 
-async def test_a_ping_and_other_events_change_nothing(site: Site) -> None:
-    ping = await calcom_posts(site, fixture("ping"))
+async def test_a_ping_and_unknown_events_are_ignored(gateway: Gateway) -> None:
+    ping = await post_calcom(gateway, fixture("ping"))
     others = ["RECORDING_READY", "MEETING_STARTED", "BOOKING_PAID", "FORM_SUBMITTED", "OOO_CREATED", "anything else"]
-    answers = [await calcom_posts(site, {"triggerEvent": name, "createdAt": "x", "payload": {}}) for name in others]
+    answers = [await post_calcom(gateway, {"triggerEvent": name, "createdAt": "x", "payload": {}}) for name in others]
 
     assert (ping.status, ping.json["status"], ping.json["event"]) == (200, "ignored", "PING")
     assert [(one.status, one.json["status"], one.json["event"]) for one in answers] == [
         (200, "ignored", name) for name in others
     ]
     assert all(one.json["message"] for one in [ping, *answers])
-    assert await site.keys() == 0
+    assert await gateway.key_count() == 0
 
 
 @pytest.mark.parametrize(
     "trigger", ["BOOKING_CREATED", "BOOKING_CANCELLED", "MEETING_ENDED", "BOOKING_NO_SHOW_UPDATED"]
 )
-async def test_the_test_button_creates_nothing_whatever_it_is_pressed_for(site: Site, trigger: str) -> None:
-    answer = await calcom_posts(site, fixture("ping") | {"triggerEvent": trigger})
+async def test_the_test_button_of_cal_com_creates_nothing(gateway: Gateway, trigger: str) -> None:
+    answer = await post_calcom(gateway, fixture("ping") | {"triggerEvent": trigger})
 
     assert (answer.status, answer.json["event"]) == (200, trigger)
-    assert await site.keys() == 0
+    assert await gateway.key_count() == 0
 
 
-async def test_a_repetition_gets_the_same_bytes_and_does_nothing(site: Site, clock: VirtualClock) -> None:
-    first = await calcom_posts(site, fixture("booking_created"))
+async def test_a_repeated_event_gets_the_same_bytes_and_has_no_effect(gateway: Gateway, clock: VirtualClock) -> None:
+    first = await post_calcom(gateway, fixture("booking_created"))
     clock.advance(90_000)
-    again = await calcom_posts(site, booked(startTime="2026-12-03T20:00:00Z"))
+    again = await post_calcom(gateway, booked(startTime="2026-12-03T20:00:00Z"))
 
     assert (again.status, again.body) == (202, first.body)
-    assert len(await kept(site, "uidAAA")) == 1
+    assert len(await recorded(gateway, "uidAAA")) == 1
 
 
-async def test_a_no_show_that_is_taken_back_within_the_same_instant_is_two_events(site: Site) -> None:
-    told = fixture("no_show_updated")
-    back = json.loads(json.dumps(told).replace("true", "false"))
-    for one in (told, back, told):
-        await calcom_posts(site, one)
+async def test_a_no_show_and_its_withdrawal_with_one_timestamp_are_two_events(gateway: Gateway) -> None:
+    payload = fixture("no_show_updated")
+    back = json.loads(json.dumps(payload).replace("true", "false"))
+    for one in (payload, back, payload):
+        await post_calcom(gateway, one)
 
-    assert [mark.no_shows[0][1] for mark in await kept(site, "uidBBB")] in ([True, False], [False, True])
+    assert [one.no_shows[0][1] for one in await recorded(gateway, "uidBBB")] in ([True, False], [False, True])
 
 
 SHAPES = {
-    "enveloped": lambda told: told,
-    "a booking within": lambda told: {**told, "payload": {"booking": told["payload"]}},
-    "an evt within": lambda told: {**told, "payload": {"bookingId": 1, "uid": None, "evt": told["payload"]}},
-    "flat": lambda told: {"triggerEvent": told["triggerEvent"], **told["payload"]},
+    "enveloped": lambda payload: payload,
+    "a booking within": lambda payload: {**payload, "payload": {"booking": payload["payload"]}},
+    "an evt within": lambda payload: {**payload, "payload": {"bookingId": 1, "uid": None, "evt": payload["payload"]}},
+    "flat": lambda payload: {"triggerEvent": payload["triggerEvent"], **payload["payload"]},
 }
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
-def test_every_shape_says_the_same(shape: Any) -> None:
-    told, plain = event(shape(fixture("booking_created"))), event(fixture("booking_created"))
+def test_every_shape_yields_the_same_event(shape: Any) -> None:
+    parsed, plain = event(shape(fixture("booking_created"))), event(fixture("booking_created"))
 
-    assert (told.uid, told.email, told.start_ms, told.join_url) == (
+    assert (parsed.uid, parsed.email, parsed.start_ms, parsed.join_url) == (
         plain.uid, plain.email, plain.start_ms, plain.join_url,
     )  # fmt: skip
 
@@ -165,7 +169,7 @@ def test_every_shape_says_the_same(shape: Any) -> None:
         *("2026-12-03T18:00:00.000000+00:00", "2026-12-03T18:00:00", "2026-12-03 18:00:00Z"),
     ],
 )
-def test_every_way_to_write_an_instant_is_read(text: str) -> None:
+def test_every_notation_of_a_timestamp_is_parsed(text: str) -> None:
     assert event(booked(startTime=text)).start_ms == 1_796_320_800_000
 
 
@@ -174,20 +178,20 @@ def test_every_way_to_write_an_instant_is_read(text: str) -> None:
     [None, ..., "", "tomorrow", "2026-12-03", 1_796_320_800_000, "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", []],
 )
 @pytest.mark.parametrize("trigger", ["BOOKING_CREATED", "BOOKING_RESCHEDULED", "BOOKING_REQUESTED"])
-async def test_without_a_start_nothing_is_booked(site: Site, trigger: str, start: Any) -> None:
-    answer = await calcom_posts(site, booked(startTime=start) | {"triggerEvent": trigger})
+async def test_a_booking_without_a_start_is_refused(gateway: Gateway, trigger: str, start: Any) -> None:
+    answer = await post_calcom(gateway, booked(startTime=start) | {"triggerEvent": trigger})
 
     assert (answer.status, answer.fields) == (422, ["payload.startTime"])
-    assert await site.keys() == 0
+    assert await gateway.key_count() == 0
 
 
-NOBODY: dict[str, Any] = {"attendees": [], "responses": {}}
+NO_ADDRESS: dict[str, Any] = {"attendees": [], "responses": {}}
 
 
 @pytest.mark.parametrize(
-    "nobody",
+    "no_address",
     [
-        NOBODY,
+        NO_ADDRESS,
         {"attendees": ..., "responses": ...},
         {"attendees": None, "responses": None},
         {"attendees": "guest@example.com", "responses": []},
@@ -195,8 +199,8 @@ NOBODY: dict[str, Any] = {"attendees": [], "responses": {}}
         {"attendees": [{"email": "a@b.co\r\nBcc: c@d.org"}], "responses": {"email": {"value": ["a@b.co"]}}},
     ],
 )
-async def test_without_an_address_nothing_is_booked(site: Site, nobody: dict[str, Any]) -> None:
-    answer = await calcom_posts(site, booked(**nobody))
+async def test_a_booking_without_an_address_is_refused(gateway: Gateway, no_address: dict[str, Any]) -> None:
+    answer = await post_calcom(gateway, booked(**no_address))
 
     assert (answer.status, answer.fields) == (422, ["payload.attendees[0].email"])
 
@@ -210,48 +214,48 @@ async def test_without_an_address_nothing_is_booked(site: Site, nobody: dict[str
         {"attendees": ..., "responses": {"email": "Guest@example.com"}},
     ],
 )
-def test_the_address_is_the_first_attendees_else_the_forms(guest: dict[str, Any]) -> None:
+def test_the_address_is_the_first_attendees_or_else_the_forms(guest: dict[str, Any]) -> None:
     assert event(booked(**guest)).email == "guest@example.com"
 
 
 @pytest.mark.parametrize("name", ["booking_created", "booking_cancelled", "no_show_updated"])
-async def test_without_a_uid_nothing_can_be_found(site: Site, name: str) -> None:
-    told = fixture(name)
+async def test_an_event_without_a_uid_is_refused(gateway: Gateway, name: str) -> None:
+    payload = fixture(name)
     for uid in ("uid", "bookingUid"):
-        told["payload"].pop(uid, None)
+        payload["payload"].pop(uid, None)
 
-    assert (await calcom_posts(site, told)).fields == ["payload.uid"]
+    assert (await post_calcom(gateway, payload)).fields == ["payload.uid"]
 
 
 @pytest.mark.parametrize("uid", ["", " ", "a b", "x" * 256, "a\x00b", "\ud800", 7.5, True, ["uidAAA"], {}])
-def test_a_uid_that_is_none_is_refused(uid: Any) -> None:
+def test_an_invalid_uid_is_refused(uid: Any) -> None:
     with pytest.raises(Problem) as refused:
         event(booked(uid=uid))
     assert [error.field for error in refused.value.errors] == ["payload.uid"]
 
 
-def test_others_need_only_the_uid() -> None:
-    told = event({"triggerEvent": "BOOKING_CANCELLED", "payload": {"uid": "uidBBB"}})
+def test_a_cancellation_needs_only_the_uid() -> None:
+    parsed = event({"triggerEvent": "BOOKING_CANCELLED", "payload": {"uid": "uidBBB"}})
 
-    assert (told.kind, told.uid, told.email, told.start_ms) == (BookingKind.CANCELLED, "uidBBB", None, None)
+    assert (parsed.kind, parsed.uid, parsed.email, parsed.start_ms) == (BookingKind.CANCELLED, "uidBBB", None, None)
 
 
 @pytest.mark.parametrize("trigger", [None, "", 7, ["BOOKING_CREATED"], "\x00"])
-async def test_a_trigger_is_required(site: Site, trigger: Any) -> None:
-    assert (await calcom_posts(site, booked() | {"triggerEvent": trigger})).fields == ["triggerEvent"]
+async def test_a_trigger_is_required(gateway: Gateway, trigger: Any) -> None:
+    assert (await post_calcom(gateway, booked() | {"triggerEvent": trigger})).fields == ["triggerEvent"]
 
 
 @pytest.mark.parametrize(
     ("zone", "known"), [("America/Toronto", True), ("Mars/Olympus", False), ("", False), (7, False)]
 )
-def test_a_zone_that_nobody_knows_is_none(zone: Any, known: bool) -> None:
-    told = event(booked(attendees=[{"email": "guest@example.com", "timeZone": zone}]))
+def test_an_unknown_time_zone_is_dropped(zone: Any, known: bool) -> None:
+    parsed = event(booked(attendees=[{"email": "guest@example.com", "timeZone": zone}]))
 
-    assert told.timezone == (zone if known else None)
+    assert parsed.timezone == (zone if known else None)
 
 
 @pytest.mark.parametrize(
-    ("where", "url"),
+    ("location", "url"),
     [
         ({"metadata": {"videoCallUrl": "https://a.example/1"}}, "https://a.example/1"),
         ({"metadata": {}, "videoCallData": {"url": "https://b.example/2"}}, "https://b.example/2"),
@@ -263,17 +267,17 @@ def test_a_zone_that_nobody_knows_is_none(zone: Any, known: bool) -> None:
         ({"metadata": {"videoCallUrl": "https://[a"}, "videoCallData": [], "location": "https://"}, None),
     ],
 )
-def test_the_call_is_where_a_web_address_says_so(where: dict[str, Any], url: str | None) -> None:
-    assert event(booked(**where)).join_url == url
+def test_the_join_url_is_the_first_valid_url(location: dict[str, Any], url: str | None) -> None:
+    assert event(booked(**location)).join_url == url
 
 
 def test_texts_are_cleaned_and_cut() -> None:
-    told = event(
+    parsed = event(
         booked(title="A\x00 b\n\x1bc \ud800" + "x" * 500, attendees=[{"email": "a@b.co", "name": "\x07Ada  L"}])
     )
 
-    assert (told.title[:6], len(told.title), told.first_name) == ("A b c ", 200, "Ada")
-    json.loads(told.to_json().encode())
+    assert (parsed.title[:6], len(parsed.title), parsed.first_name) == ("A b c ", 200, "Ada")
+    json.loads(parsed.to_json().encode())
 
 
 @pytest.mark.parametrize(
@@ -289,47 +293,47 @@ def test_texts_are_cleaned_and_cut() -> None:
 async def test_event_types_can_be_restricted(
     opens: Opener, store_url: str, types: tuple[str, ...], counts: bool
 ) -> None:
-    site = await opens(store_url, calcom_event_types=", ".join(types), **SECRETS)
-    answer = await calcom_posts(site, fixture("booking_created"))
+    gateway = await opens(store_url, calcom_event_types=", ".join(types), **SECRETS)
+    answer = await post_calcom(gateway, fixture("booking_created"))
 
     assert (answer.status, answer.json["status"]) == ((202, "accepted") if counts else (200, "ignored"))
-    # It says nothing of its type: it is about a booking that counted before, or about none.
-    assert (await calcom_posts(site, fixture("no_show_updated"))).status == 202
+    # It does not name its type: it concerns a booking that counted before, or an unknown one.
+    assert (await post_calcom(gateway, fixture("no_show_updated"))).status == 202
 
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", "nonsense", ""])
-async def test_its_content_type_is_not_to_be_trusted(site: Site, kind: str) -> None:
-    assert (await calcom_posts(site, fixture("booking_created"), **{"Content-Type": kind})).status == 202
+async def test_the_content_type_of_cal_com_is_not_checked(gateway: Gateway, kind: str) -> None:
+    assert (await post_calcom(gateway, fixture("booking_created"), **{"Content-Type": kind})).status == 202
 
 
-async def test_a_booking_is_taken_while_the_store_is_away_and_keeps_its_answer(
+async def test_a_booking_during_a_store_outage_keeps_its_answer(
     opens: Opener, own_store: EmbeddedStore, clock: VirtualClock
 ) -> None:
-    site = await opens(own_store.url, **SECRETS)
-    before = await calcom_posts(site, fixture("no_show_updated"))
+    gateway = await opens(own_store.url, **SECRETS)
+    before = await post_calcom(gateway, fixture("no_show_updated"))
     own_store.stop()
 
-    first = await calcom_posts(site, fixture("booking_created"))
-    moved = await calcom_posts(site, fixture("booking_rescheduled"))
+    first = await post_calcom(gateway, fixture("booking_created"))
+    moved = await post_calcom(gateway, fixture("booking_rescheduled"))
     clock.advance(60_000)
     assert (first.status, moved.status) == (202, 202)
-    assert (await calcom_posts(site, fixture("booking_created"))).body == first.body
-    assert (await calcom_posts(site, fixture("no_show_updated"))).body == before.body
-    assert site.door.intake.spool.events == 2
+    assert (await post_calcom(gateway, fixture("booking_created"))).body == first.body
+    assert (await post_calcom(gateway, fixture("no_show_updated"))).body == before.body
+    assert gateway.context.intake.spool.events == 2
 
     own_store.start()
-    await site.settled()
-    assert (await calcom_posts(site, fixture("booking_created"))).body == first.body
-    assert [one.kind for one in await kept(site, "uidBBB")] == [
+    await gateway.wait_until_replayed()
+    assert (await post_calcom(gateway, fixture("booking_created"))).body == first.body
+    assert [one.kind for one in await recorded(gateway, "uidBBB")] == [
         BookingKind.CREATED, BookingKind.RESCHEDULED, BookingKind.NO_SHOW,
     ]  # fmt: skip
-    assert await site.store.zcard(keys.delayed("bookings")) == 3
+    assert await gateway.store.zcard(keys.delayed("bookings")) == 3
 
 
-async def test_the_booking_is_asked_to_be_looked_at(
-    site: Site, store: redis.asyncio.Redis, clock: VirtualClock
+async def test_a_booking_event_schedules_its_job(
+    gateway: Gateway, store: redis.asyncio.Redis, clock: VirtualClock
 ) -> None:
-    await calcom_posts(site, fixture("booking_created"))
+    await post_calcom(gateway, fixture("booking_created"))
 
     assert await store.zrange(keys.delayed("bookings"), 0, -1, withscores=True) != []
     assert await store.zscore(keys.BOOKINGS, booking_id("uidAAA")) == clock.now_ms()

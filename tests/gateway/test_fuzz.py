@@ -1,4 +1,4 @@
-"""Nothing a client can send is answered with a 5xx."""
+"""No request of a client gets a 5xx."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.gateway.problem import Problem
-from services.gateway.webhooks.signup import Body, parse
-from services.gateway.webhooks.strict_json import read_object
-from services.gateway.webhooks.verification import Signatures
-from tests.gateway.conftest import Site, person, secret
+from services.gateway.signatures import StandardSignatures
+from services.gateway.validation.strict_json import read_object
+from services.gateway.webhooks.signup import Signup, parse
+from services.web.problem import Problem
+from tests.gateway.conftest import Gateway, person, secret
 
-FIELDS = sorted(Body.model_fields)
+FIELDS = sorted(Signup.model_fields)
 TEXTS = st.text(st.characters(codec=None, exclude_categories=()), max_size=30)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
@@ -50,7 +50,7 @@ def test_any_object_is_parsed_or_refused(fields: dict[str, Any]) -> None:
 
 @BOUNDED
 @given(st.text(alphabet='{}[]",:0123456789.eE+-nultrfas\\ "', max_size=60))
-def test_what_is_read_is_what_python_reads(text: str) -> None:
+def test_accepted_json_is_parsed_as_python_parses_it(text: str) -> None:
     try:
         value = read_object(text.encode())
     except Problem:
@@ -65,7 +65,7 @@ def test_any_headers_are_verified_or_refused(id: str, at: str, signature: str) -
 
     headers = CIMultiDict({"webhook-id": id, "webhook-timestamp": at, "webhook-signature": signature})
     try:
-        Signatures.of([secret()], allow_unsigned=False).verify(CIMultiDictProxy(headers), b"{}", now_ms=0)
+        StandardSignatures.of([secret()], allow_unsigned=False).verify(CIMultiDictProxy(headers), b"{}", now_ms=0)
     except Problem as problem:
         refused = problem.status
     else:
@@ -73,13 +73,13 @@ def test_any_headers_are_verified_or_refused(id: str, at: str, signature: str) -
     assert refused == 401
 
 
-async def test_any_signed_object_is_answered_with_no_5xx(site: Site) -> None:
+async def test_no_signed_object_gets_a_5xx(gateway: Gateway) -> None:
     bodies: list[bytes] = []
     collect = settings(max_examples=100, deadline=None, database=None)(
         given(SIGNUPS)(lambda fields: bodies.append(json.dumps(person("ada") | fields).encode()))
     )
     await asyncio.to_thread(collect)
 
-    statuses = {(await site.posts(body)).status for body in bodies}
+    statuses = {(await gateway.post(body)).status for body in bodies}
 
     assert statuses <= {200, 202, 400, 422}

@@ -1,4 +1,4 @@
-"""The gateway as a process: it starts without the store, stops on SIGTERM, and loses nothing when it is killed."""
+"""The gateway's process starts without the store, stops on SIGTERM, and loses nothing when it is killed."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-async def signs_up(http: aiohttp.ClientSession, gateway: Gateway, name: str) -> tuple[int, bytes]:
+async def sign_up(http: aiohttp.ClientSession, gateway: Gateway, name: str) -> tuple[int, bytes]:
     body, seconds = json.dumps(person(name)).encode(), SystemClock().now_ms() // 1000
     key = base64.b64decode(secret().removeprefix("whsec_"))
     mac = hmac.digest(key, f"msg_{name}.{seconds}.".encode() + body, "sha256")
@@ -111,23 +111,23 @@ async def test_a_killed_gateway_without_a_store_loses_nothing(
     own_store.stop()
     first = starts(own_store.url)
     await first.listens(http)
-    answers = await asyncio.gather(*(signs_up(http, first, f"person{number}") for number in range(40)))
+    answers = await asyncio.gather(*(sign_up(http, first, f"person{number}") for number in range(40)))
     first.process.kill()
     first.ended()
 
     second = starts(own_store.url)
     await second.listens(http)
     assert {status for status, _ in answers} == {202}
-    assert await signs_up(http, second, "person7") == answers[7]
+    assert await sign_up(http, second, "person7") == answers[7]
     own_store.start()
     with connect(own_store.url) as store:
         while store.scard("{advent}:enrolled") < 40:
             await asyncio.sleep(0.02)
-        assert await signs_up(http, second, "person7") == answers[7]
+        assert await sign_up(http, second, "person7") == answers[7]
         assert store.scard("{advent}:enrolled") == 40
 
 
-async def test_sigterm_answers_what_is_in_flight_and_ends_with_0(
+async def test_sigterm_answers_requests_in_flight_and_exits_with_0(
     starts: Starter, own_store: EmbeddedStore, http: aiohttp.ClientSession
 ) -> None:
     gateway = starts(own_store.url)
@@ -137,7 +137,7 @@ async def test_sigterm_answers_what_is_in_flight_and_ends_with_0(
     async def keeps_signing_up(name: str) -> None:
         for number in range(1_000):
             try:
-                status, _ = await signs_up(http, gateway, f"{name}{number}")
+                status, _ = await sign_up(http, gateway, f"{name}{number}")
             except aiohttp.ClientError:
                 return  # No answer, no promise.
             assert status == 202
@@ -155,7 +155,7 @@ async def test_sigterm_answers_what_is_in_flight_and_ends_with_0(
         assert store.scard("{advent}:enrolled") >= len(accepted)
 
 
-async def test_a_body_on_its_way_is_waited_for(
+async def test_a_stop_waits_for_a_body_that_is_arriving(
     starts: Starter, own_store: EmbeddedStore, http: aiohttp.ClientSession
 ) -> None:
     gateway = starts(own_store.url)
@@ -185,7 +185,7 @@ async def test_a_body_on_its_way_is_waited_for(
         ({"TRUSTED_PROXIES": "everybody"}, "TRUSTED_PROXIES: "),
     ],
 )
-async def test_wrong_settings_stop_the_start_with_one_line(
+async def test_an_invalid_setting_ends_the_start_with_one_line(
     starts: Starter, store_url: str, environment: dict[str, str], line: str
 ) -> None:
     status, said = starts(store_url, **environment).ended()

@@ -1,4 +1,4 @@
-"""What became of a mail reaches its person: every event of Resend, signed by Svix, once, in any order."""
+"""Every event of Resend, signed by Svix, is recorded once for its contact, in any order."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from common.clock import VirtualClock, iso
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason
 from common.domain.feedback import FeedbackKind
-from common.domain.ids import enrollment_id
+from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
-from common.ledger.feedback import told
 from common.store.embedded import EmbeddedStore
-from services.gateway.webhooks.resend_payload import KINDS, read
-from tests.gateway.conftest import Opener, Site, person, secret
-from tests.gateway.senders import RESEND, RESEND_SECRET, SECRETS, resend_events, resend_posts, svix_signature
+from services.gateway.webhooks.resend_payload import KINDS, parse_event
+from tests.gateway.conftest import Gateway, Opener, person, secret
+from tests.gateway.senders import RESEND, RESEND_SECRET, SECRETS, post_resend, resend_events, svix_signature
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 TAGS = {"campaign": "christmas_2025", "enrollment": ADA, "step": "step-1"}
@@ -25,36 +24,36 @@ EVENTS = {(event["type"], event["data"].get("bounce", {}).get("type")): event fo
 
 
 @pytest.fixture
-async def site(opens: Opener, store_url: str) -> Site:
+async def gateway(opens: Opener, store_url: str) -> Gateway:
     return await opens(store_url, **SECRETS)
 
 
 def event(name: str, bounce: str | None = None, /, *, tags: Any = TAGS, **data: Any) -> dict[str, Any]:
-    """Resend's own example, about Ada's first mail."""
-    told = EVENTS[f"email.{name}", bounce]
-    return {**told, "data": {**told["data"], "to": ["ada@example.org"], "tags": tags, **data}}
+    """Resend's own example of this event, about Ada's first mail."""
+    example = EVENTS[f"email.{name}", bounce]
+    return {**example, "data": {**example["data"], "to": ["ada@example.org"], "tags": tags, **data}}
 
 
-async def ada_was_sent_her_first(site: Site) -> None:
-    """Signed up, classified, and her first mail was accepted."""
-    await site.signs_up(person("ada", red_systems=1))
-    ledger, now_ms = site.door.intake.ledger, site.clock.now_ms()
-    enrollment = await ledger.enrollment(ADA)
+async def accept_first_mail_of_ada(gateway: Gateway) -> None:
+    """Ada signs up, is classified, and Resend accepts her first mail."""
+    await gateway.sign_up(person("ada", red_systems=1))
+    ledger, now_ms = gateway.context.intake.ledger, gateway.clock.now_ms()
+    enrollment = await ledger.enrollments.get(ADA)
     assert enrollment is not None
-    await ledger.enroll(enrollment, now_ms=now_ms, announce=False)
-    await site.store.zadd(keys.HEARTBEATS, {"w1": 9e15})
-    claim: Any = await ledger.claim(ledger.deliveries(ADA)[0], worker="w1", now_ms=now_ms)
-    await ledger.freeze(claim, "mail", now_ms=now_ms)
-    assert await ledger.settle(claim, "accepted", "re_1", now_ms=now_ms)
+    await ledger.signups.enroll(enrollment, now_ms=now_ms, announce=False)
+    await gateway.store.zadd(keys.HEARTBEATS, {"w1": 9e15})
+    claim: Any = await ledger.deliveries.claim(step_delivery_id(ADA, 1), worker="w1", now_ms=now_ms)
+    await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
+    assert await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms)
 
 
-async def ada(site: Site) -> Any:
-    return await site.door.intake.ledger.enrollment(ADA)
+async def ada(gateway: Gateway) -> Any:
+    return await gateway.context.intake.ledger.enrollments.get(ADA)
 
 
-async def test_a_delivery_is_accepted_and_written_down(site: Site, clock: VirtualClock) -> None:
-    await ada_was_sent_her_first(site)
-    answer = await resend_posts(site, event("delivered"))
+async def test_a_delivered_event_is_accepted_and_recorded(gateway: Gateway, clock: VirtualClock) -> None:
+    await accept_first_mail_of_ada(gateway)
+    answer = await post_resend(gateway, event("delivered"))
 
     assert (answer.status, answer.json) == (
         202,
@@ -65,7 +64,7 @@ async def test_a_delivery_is_accepted_and_written_down(site: Site, clock: Virtua
             "timestamp": iso(clock.now_ms()),
         },
     )
-    assert (await ada(site)).records[1].fate is DeliveryStatus.DELIVERED
+    assert (await ada(gateway)).records[1].fate is DeliveryStatus.DELIVERED
 
 
 @pytest.mark.parametrize(
@@ -83,27 +82,27 @@ async def test_a_delivery_is_accepted_and_written_down(site: Site, clock: Virtua
         ("clicked", None, FeedbackKind.CLICKED, DeliveryStatus.ACCEPTED, None),
     ],
 )
-async def test_each_event_has_its_meaning(
-    site: Site,
+async def test_each_event_has_its_effect(
+    gateway: Gateway,
     name: str,
     bounce: str | None,
     kind: FeedbackKind | None,
     fate: DeliveryStatus,
     reason: ExitReason | None,
 ) -> None:
-    await ada_was_sent_her_first(site)
-    answer = await resend_posts(site, event(name, bounce))
+    await accept_first_mail_of_ada(gateway)
+    answer = await post_resend(gateway, event(name, bounce))
 
-    enrollment = await ada(site)
+    enrollment = await ada(gateway)
     assert (answer.status, enrollment.fate_of(1)[0], enrollment.exit_reason) == (202, fate, reason)
-    assert [one.kind for one in await told(site.door.intake.ledger, ADA)] == ([kind] if kind else [])
-    assert await site.store.hlen(keys.SUPPRESSED) == (1 if reason else 0)
+    assert [one.kind for one in await gateway.context.intake.ledger.feedback.of(ADA)] == ([kind] if kind else [])
+    assert await gateway.store.hlen(keys.SUPPRESSED) == (1 if reason else 0)
 
 
-def test_the_reason_is_told_and_names_nobody() -> None:
+def test_the_detail_contains_no_address() -> None:
     bounce = {"type": "Permanent", "subType": "NoEmail", "diagnosticCode": ["smtp; 550 <ada@example.org> unknown\r\n"]}
     details = [
-        read(one, campaign="christmas_2025", received_ms=1).detail  # type: ignore[union-attr]
+        parse_event(one, campaign="christmas_2025", received_ms=1).detail  # type: ignore[union-attr]
         for one in (
             event("bounced", "Permanent", bounce=bounce),
             event("suppressed"),
@@ -116,19 +115,19 @@ def test_the_reason_is_told_and_names_nobody() -> None:
 
 
 @pytest.mark.parametrize("bounce", [None, {}, [], "Permanent", {"type": "Undetermined"}, {"type": ["Permanent"]}])
-def test_only_what_is_called_permanent_is(bounce: Any) -> None:
-    read_: Any = read(event("bounced", "Permanent", bounce=bounce), campaign="christmas_2025", received_ms=1)
+def test_a_bounce_is_permanent_only_when_resend_says_so(bounce: Any) -> None:
+    parsed: Any = parse_event(event("bounced", "Permanent", bounce=bounce), campaign="christmas_2025", received_ms=1)
 
-    assert (read_.kind, read_.ends) == (FeedbackKind.SOFT_BOUNCED, None)
+    assert (parsed.kind, parsed.ends) == (FeedbackKind.SOFT_BOUNCED, None)
 
 
-async def test_every_example_of_resend_is_read_and_none_is_ours(site: Site) -> None:
-    answers = [await resend_posts(site, one) for one in resend_events()]
+async def test_every_example_of_resend_is_parsed_and_ignored(gateway: Gateway) -> None:
+    answers = [await post_resend(gateway, one) for one in resend_events()]
 
     assert {answer.status for answer in answers} == {200}
     assert {answer.json["status"] for answer in answers} == {"ignored"}
     assert {answer.json["event"] for answer in answers} == set(KINDS)
-    assert await site.keys() == 0
+    assert await gateway.key_count() == 0
 
 
 @pytest.mark.parametrize(
@@ -140,82 +139,82 @@ async def test_every_example_of_resend_is_read_and_none_is_ours(site: Site) -> N
         {"campaign": "christmas_2025", "enrollment": ADA, "booking": "bkg_x", "start": "1", "reminder": "24h"},
     ],
 )
-async def test_a_mail_without_our_tags_is_not_ours(site: Site, tags: Any) -> None:
-    answer = await resend_posts(site, event("bounced", "Permanent", tags=tags))
+async def test_a_mail_without_tags_of_this_campaign_is_ignored(gateway: Gateway, tags: Any) -> None:
+    answer = await post_resend(gateway, event("bounced", "Permanent", tags=tags))
 
     assert (answer.status, answer.json["status"]) == (200, "ignored")
-    assert await site.keys() == 0
+    assert await gateway.key_count() == 0
 
 
-async def test_a_reminder_is_known_by_its_tags(site: Site) -> None:
+async def test_a_reminder_is_identified_by_its_tags(gateway: Gateway) -> None:
     booking = "bkg_" + "a" * 16
     tags = {"campaign": "christmas_2025", "enrollment": ADA, "booking": booking, "start": "1796320800000"}
-    answer = await resend_posts(site, event("bounced", "Permanent", tags=tags | {"reminder": "24h"}))
+    answer = await post_resend(gateway, event("bounced", "Permanent", tags=tags | {"reminder": "24h"}))
 
     assert answer.json["delivery_id"] == f"{booking}/1796320800000/24h"
-    assert await site.store.hlen(keys.SUPPRESSED) == 1
+    assert await gateway.store.hlen(keys.SUPPRESSED) == 1
 
 
 @pytest.mark.parametrize("name", ["email.scheduled", "email.received", "contact.created", "domain.updated", "made.up"])
-async def test_other_events_change_nothing(site: Site, name: str) -> None:
-    answer = await resend_posts(site, event("delivered") | {"type": name})
+async def test_other_events_of_resend_are_ignored(gateway: Gateway, name: str) -> None:
+    answer = await post_resend(gateway, event("delivered") | {"type": name})
 
     assert (answer.status, answer.json["event"]) == (200, name)
-    assert await site.keys() == 0
+    assert await gateway.key_count() == 0
 
 
-async def test_a_repeated_id_gets_the_same_bytes_and_does_nothing(site: Site, clock: VirtualClock) -> None:
-    await ada_was_sent_her_first(site)
-    first = await resend_posts(site, event("opened"), id="msg_1")
+async def test_a_repeated_id_gets_the_same_bytes_and_has_no_effect(gateway: Gateway, clock: VirtualClock) -> None:
+    await accept_first_mail_of_ada(gateway)
+    first = await post_resend(gateway, event("opened"), id="msg_1")
     clock.advance(60_000)
-    again = await resend_posts(site, event("opened"), id="msg_1")
+    again = await post_resend(gateway, event("opened"), id="msg_1")
 
     assert (again.status, again.body) == (202, first.body)
-    assert [one.times for one in await told(site.door.intake.ledger, ADA)] == [1]
+    assert [one.times for one in await gateway.context.intake.ledger.feedback.of(ADA)] == [1]
 
 
 @pytest.mark.parametrize("wrong", [{"type": None}, {"type": 7}, {"type": ""}, {"type": ["email.sent"]}])
-async def test_a_type_is_required(site: Site, wrong: dict[str, Any]) -> None:
-    assert (await resend_posts(site, event("sent") | wrong)).fields == ["type"]
+async def test_a_type_is_required(gateway: Gateway, wrong: dict[str, Any]) -> None:
+    assert (await post_resend(gateway, event("sent") | wrong)).fields == ["type"]
 
 
 @pytest.mark.parametrize(
     "data", [None, [], "x", {"tags": TAGS}, {"tags": TAGS, "to": 7, "email_id": [], "created_at": 1}]
 )
-async def test_what_is_missing_is_done_without(site: Site, data: Any) -> None:
-    answer = await resend_posts(site, {"type": "email.complained", "created_at": "then", "data": data})
+async def test_optional_fields_of_an_event_may_be_missing(gateway: Gateway, data: Any) -> None:
+    answer = await post_resend(gateway, {"type": "email.complained", "created_at": "then", "data": data})
 
     assert answer.status == (202 if isinstance(data, dict) else 200)
 
 
-async def test_feedback_is_taken_while_the_store_is_away(
+async def test_feedback_during_a_store_outage_is_replayed(
     opens: Opener, own_store: EmbeddedStore, clock: VirtualClock
 ) -> None:
-    site = await opens(own_store.url, **SECRETS)
-    await ada_was_sent_her_first(site)
+    gateway = await opens(own_store.url, **SECRETS)
+    await accept_first_mail_of_ada(gateway)
     own_store.stop()
 
-    first = await resend_posts(site, event("bounced", "Permanent"), id="msg_1")
+    first = await post_resend(gateway, event("bounced", "Permanent"), id="msg_1")
     clock.advance(60_000)
-    assert (first.status, (await resend_posts(site, event("bounced", "Permanent"), id="msg_1")).body) == (
+    assert (first.status, (await post_resend(gateway, event("bounced", "Permanent"), id="msg_1")).body) == (
         202,
         first.body,
     )
 
     own_store.start()
-    await site.settled()
-    assert ((await ada(site)).exit_reason, (await ada(site)).records[1].fate) == (
+    await gateway.wait_until_replayed()
+    assert ((await ada(gateway)).exit_reason, (await ada(gateway)).records[1].fate) == (
         ExitReason.BOUNCED,
         DeliveryStatus.BOUNCED,
     )
-    assert (await resend_posts(site, event("bounced", "Permanent"), id="msg_1")).body == first.body
+    assert (await post_resend(gateway, event("bounced", "Permanent"), id="msg_1")).body == first.body
 
 
-async def test_only_resend_may_tell(site: Site) -> None:
+async def test_only_resend_may_send_feedback(gateway: Gateway) -> None:
     body = json.dumps(event("complained")).encode()
-    now = str(site.clock.now_ms() // 1000)
+    now = str(gateway.clock.now_ms() // 1000)
     good = {"svix-id": "msg_1", "svix-timestamp": now, "svix-signature": svix_signature(body, id="msg_1", at=now)}
-    stale = str(site.clock.now_ms() // 1000 - 301)
+    stale = str(gateway.clock.now_ms() // 1000 - 301)
     wrong: list[dict[str, str]] = [
         {},
         good | {"svix-id": "msg_2"},
@@ -225,13 +224,13 @@ async def test_only_resend_may_tell(site: Site) -> None:
         *(good | {name: "\u00e9"} for name in good),
     ]
 
-    assert {(await site.asks("POST", RESEND, data=body, headers=headers)).status for headers in wrong} == {401}
-    assert await site.keys() == 0
-    assert (await site.asks("POST", RESEND, data=body, headers=good)).status == 202
+    assert {(await gateway.request("POST", RESEND, data=body, headers=headers)).status for headers in wrong} == {401}
+    assert await gateway.key_count() == 0
+    assert (await gateway.request("POST", RESEND, data=body, headers=good)).status == 202
 
 
-async def test_either_secret_is_good_while_rotating(opens: Opener, store_url: str) -> None:
+async def test_either_secret_is_valid_during_a_rotation(opens: Opener, store_url: str) -> None:
     both = {"resend_webhook_secret": f"{secret('n')}, {RESEND_SECRET}"}
-    site = await opens(store_url, **SECRETS | both)
+    gateway = await opens(store_url, **SECRETS | both)
 
-    assert (await resend_posts(site, event("delivered"))).status == 202
+    assert (await post_resend(gateway, event("delivered"))).status == 202

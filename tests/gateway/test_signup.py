@@ -1,4 +1,4 @@
-"""A signup is answered once, and the same way ever after."""
+"""A signup is recorded once, and a repetition gets the same answer."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import json
 from common.clock import VirtualClock, iso
 from common.domain.ids import enrollment_id
 from services.gateway.webhooks.signup import parse
-from tests.gateway.conftest import Opener, Site, person
+from tests.gateway.conftest import Gateway, Opener, person
 
 
-async def test_ada_signs_up_and_is_told_all_about_it(site: Site, clock: VirtualClock) -> None:
-    answer = await site.signs_up(person("ada", email="  Ada@Example.org ", red_systems=2))
+async def test_a_signup_is_accepted_and_answered_in_full(gateway: Gateway, clock: VirtualClock) -> None:
+    answer = await gateway.sign_up(person("ada", email="  Ada@Example.org ", red_systems=2))
 
     assert answer.status == 202
     assert {
@@ -26,10 +26,10 @@ async def test_ada_signs_up_and_is_told_all_about_it(site: Site, clock: VirtualC
     } == answer.json
 
 
-async def test_emeka_signs_up_twice_and_is_enrolled_once(site: Site, clock: VirtualClock) -> None:
-    first = await site.signs_up(person("emeka", red_systems=1))
+async def test_a_second_signup_of_one_contact_is_a_duplicate(gateway: Gateway, clock: VirtualClock) -> None:
+    first = await gateway.sign_up(person("emeka", red_systems=1))
     clock.advance(60_000)
-    second = await site.signs_up(person("emeka"))
+    second = await gateway.sign_up(person("emeka"))
 
     assert (first.status, second.status) == (202, 200)
     assert second.json["status"] == "duplicate"
@@ -37,38 +37,38 @@ async def test_emeka_signs_up_twice_and_is_enrolled_once(site: Site, clock: Virt
     assert second.json["segment"] == "OPTIMIZE", "the newest assessment decides"
 
 
-async def test_a_repeated_webhook_id_gets_the_same_bytes_again(site: Site, clock: VirtualClock) -> None:
-    first = await site.signs_up(person("ada"), id="msg_a")
-    other = await site.signs_up(person("ada", red_systems=3), id="msg_b")
+async def test_a_repeated_webhook_id_gets_the_same_bytes_again(gateway: Gateway, clock: VirtualClock) -> None:
+    first = await gateway.sign_up(person("ada"), id="msg_a")
+    other = await gateway.sign_up(person("ada", red_systems=3), id="msg_b")
     clock.advance(250_000)
 
-    assert first.body == (await site.signs_up(person("ada"), id="msg_a")).body
-    again = await site.signs_up(person("ada", red_systems=3), id="msg_b")
+    assert first.body == (await gateway.sign_up(person("ada"), id="msg_a")).body
+    again = await gateway.sign_up(person("ada", red_systems=3), id="msg_b")
     assert (200, other.body) == (again.status, again.body)
 
 
-async def test_one_webhook_id_sixty_times_at_once_is_one_answer(site: Site) -> None:
-    answers = await asyncio.gather(*(site.signs_up(person("ada"), id="msg_1") for _ in range(60)))
+async def test_one_webhook_id_sixty_times_at_once_is_one_answer(gateway: Gateway) -> None:
+    answers = await asyncio.gather(*(gateway.sign_up(person("ada"), id="msg_1") for _ in range(60)))
 
     assert {202} == {answer.status for answer in answers}
     assert len({answer.body for answer in answers}) == 1
 
 
-async def test_one_person_sixty_times_at_once_is_accepted_once(site: Site) -> None:
-    answers = await asyncio.gather(*(site.signs_up(person("ada")) for _ in range(60)))
+async def test_one_contact_sixty_times_at_once_is_accepted_once(gateway: Gateway) -> None:
+    answers = await asyncio.gather(*(gateway.sign_up(person("ada")) for _ in range(60)))
 
     assert sorted(answer.status for answer in answers) == [200] * 59 + [202]
     assert len({answer.json["enrollment_id"] for answer in answers}) == 1
 
 
-async def test_null_is_absent_and_unknown_fields_are_kept(site: Site) -> None:
+async def test_null_is_absent_and_unknown_fields_are_stored(gateway: Gateway) -> None:
     who = person("ada", business_name=None, red_systems=None, gps_score=None, utm={"source": "instagram"})
 
-    assert (await site.signs_up(who)).status == 202
+    assert (await gateway.sign_up(who)).status == 202
     assert parse(json.dumps(who).encode()).extra == {"utm": {"source": "instagram"}}
 
 
-def test_texts_are_tidied_and_numbers_stay_as_they_were() -> None:
+def test_texts_are_normalized_and_numbers_unchanged() -> None:
     assessment = parse(
         json.dumps(
             person(
@@ -93,12 +93,12 @@ def test_texts_are_tidied_and_numbers_stay_as_they_were() -> None:
     assert isinstance(assessment.revenue_leak_total, int)
 
 
-async def test_a_website_without_a_secret_is_heard_only_where_that_is_allowed(opens: Opener, store_url: str) -> None:
+async def test_a_website_without_a_secret_is_accepted_only_where_allowed(opens: Opener, store_url: str) -> None:
     strict = await opens(store_url, webhook_secret=None)
     lenient = await opens(store_url, webhook_secret=None, allow_unsigned_webhooks=True)
     body = json.dumps(person("ada")).encode()
     headers = {"content-type": "application/json"}
 
-    assert (await strict.asks("POST", "/webhook/christmas-signup", data=body, headers=headers)).status == 401
-    assert (await lenient.asks("POST", "/webhook/christmas-signup", data=body, headers=headers)).status == 202
-    assert (await lenient.asks("POST", "/webhook/christmas-signup", data=body, headers=headers)).status == 200
+    assert (await strict.request("POST", "/webhook/christmas-signup", data=body, headers=headers)).status == 401
+    assert (await lenient.request("POST", "/webhook/christmas-signup", data=body, headers=headers)).status == 202
+    assert (await lenient.request("POST", "/webhook/christmas-signup", data=body, headers=headers)).status == 200

@@ -1,40 +1,40 @@
-"""One click and no more mail: for a person with the button, for a mail program with a POST."""
+"""One-click unsubscribe: a contact uses the button, a mail program its own POST."""
 
 from __future__ import annotations
 
 import pytest
 
 from common.domain.ids import enrollment_id
-from common.domain.suppression import Unsubscribe, suppression_mark
+from common.domain.suppression import Unsubscribe, address_hash
 from common.store.embedded import EmbeddedStore
-from tests.gateway.conftest import SECRET_KEY, Opener, Site, person
+from tests.gateway.conftest import SECRET_KEY, Gateway, Opener, person
 
 DUNYA = "dunya@example.org"
 
 
 def link(address: str = DUNYA, *, key: str = SECRET_KEY) -> str:
-    who = Unsubscribe(enrollment_id("christmas_2025", address), suppression_mark(SECRET_KEY, address))
+    who = Unsubscribe(enrollment_id("christmas_2025", address), address_hash(SECRET_KEY, address))
     return "/unsubscribe/" + who.token(key)
 
 
-async def status_of(site: Site, address: str = DUNYA) -> str:
-    enrollment = await site.door.intake.ledger.enrollment(enrollment_id("christmas_2025", address))
+async def status_of(gateway: Gateway, address: str = DUNYA) -> str:
+    enrollment = await gateway.context.intake.ledger.enrollments.get(enrollment_id("christmas_2025", address))
     return f"{enrollment.status} {enrollment.exit_reason or ''}".strip() if enrollment else "unknown"
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_looking_at_the_link_changes_nothing(site: Site, method: str) -> None:
-    await site.signs_up(person("dunya"))
+async def test_opening_the_link_changes_nothing(gateway: Gateway, method: str) -> None:
+    await gateway.sign_up(person("dunya"))
 
-    page = await site.asks(method, link())
+    page = await gateway.request(method, link())
 
     assert page.status == 200
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert await status_of(site) == "accepted"
+    assert await status_of(gateway) == "accepted"
 
 
-async def test_the_page_shows_a_button_and_nobodys_name(site: Site) -> None:
-    page = await site.asks("GET", link())
+async def test_the_page_has_a_button_and_names_no_contact(gateway: Gateway) -> None:
+    page = await gateway.request("GET", link())
     html = page.body.decode()
 
     assert '<form method="post">' in html
@@ -58,16 +58,16 @@ async def test_the_page_shows_a_button_and_nobodys_name(site: Site) -> None:
     ],
     ids=["form", "multipart", "anything", "nothing"],
 )
-async def test_a_post_ends_it_whatever_it_says(site: Site, request_of: dict[str, object]) -> None:
-    await site.signs_up(person("dunya"))
+async def test_a_post_unsubscribes_whatever_its_body(gateway: Gateway, request_of: dict[str, object]) -> None:
+    await gateway.sign_up(person("dunya"))
 
-    first = await site.asks("POST", link(), **request_of)
-    again = await site.asks("POST", link(), **request_of)
+    first = await gateway.request("POST", link(), **request_of)
+    again = await gateway.request("POST", link(), **request_of)
 
     assert first.status == again.status == 200
     assert b"You are unsubscribed" in first.body
     assert first.body == again.body
-    assert await status_of(site) == "exited unsubscribed"
+    assert await status_of(gateway) == "exited unsubscribed"
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -82,27 +82,27 @@ async def test_a_post_ends_it_whatever_it_says(site: Site, request_of: dict[str,
         "/unsubscribe/é.é.é",
     ],
 )
-async def test_a_made_up_link_does_nothing(site: Site, method: str, path: str) -> None:
-    await site.signs_up(person("dunya"))
+async def test_a_forged_link_has_no_effect(gateway: Gateway, method: str, path: str) -> None:
+    await gateway.sign_up(person("dunya"))
 
-    answer = await site.asks(method, path)
-    page = await site.asks(method, path, headers={"accept": "text/html"})
+    answer = await gateway.request(method, path)
+    page = await gateway.request(method, path, headers={"accept": "text/html"})
 
     assert (answer.status, answer.headers["Content-Type"]) == (404, "application/problem+json")
     assert (page.status, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
-    assert await status_of(site) == "accepted"
+    assert await status_of(gateway) == "accepted"
 
 
-async def test_dunya_leaves_while_the_store_is_away(opens: Opener, own_store: EmbeddedStore) -> None:
-    site = await opens(own_store.url)
-    await site.signs_up(person("dunya"))
+async def test_an_unsubscription_during_a_store_outage_is_replayed(opens: Opener, own_store: EmbeddedStore) -> None:
+    gateway = await opens(own_store.url)
+    await gateway.sign_up(person("dunya"))
     own_store.stop()
 
-    assert (await site.asks("GET", link())).status == 200
+    assert (await gateway.request("GET", link())).status == 200
     for _ in range(3):
-        assert (await site.asks("POST", link())).status == 200
-    assert site.door.intake.spool.events == 1
+        assert (await gateway.request("POST", link())).status == 200
+    assert gateway.context.intake.spool.events == 1
 
     own_store.start()
-    await site.settled()
-    assert await status_of(site) == "exited unsubscribed"
+    await gateway.wait_until_replayed()
+    assert await status_of(gateway) == "exited unsubscribed"

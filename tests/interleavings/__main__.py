@@ -6,6 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from common.domain.delivery import Kind
 from common.store.embedded import EmbeddedStore
 from tests.interleavings.explorer import explore
 from tests.interleavings.protocol import Protocol
@@ -30,12 +31,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="advent-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
         store = EmbeddedStore(Path(folder))
         store.start()
-        protocol = Protocol(store.url)
-        for budget in BUDGETS:
-            began_s = time.monotonic()
-            found = explore(protocol, protocol.begin(budget), Recovery(protocol).check)
-            print(f"{budget}\n    {found}, {time.monotonic() - began_s:.0f} s", flush=True)
-        protocol.close()
+        for kind in Kind:
+            protocol = Protocol(store.url, kind)
+            for budget in BUDGETS:
+                began_s = time.monotonic()
+                found = explore(protocol, protocol.begin(budget), Recovery(protocol).check)
+                print(f"{kind} {budget}\n    {found}, {time.monotonic() - began_s:.0f} s", flush=True)
+            protocol.close()
         store.stop()
 
 

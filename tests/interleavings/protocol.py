@@ -14,20 +14,23 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from actors.sending.failure_policy import verdict
+from actors.sending.failure_policy import decide
+from common.domain.booking import BookingEvent, BookingKind
 from common.domain.cadence import Cadence
 from common.domain.contact import Assessment
-from common.domain.enrollment import Enrollment
+from common.domain.delivery import Kind, Record, delivery_of
 from common.domain.feedback import Feedback, FeedbackKind
-from common.domain.ids import DeliveryId, enrollment_id, step_delivery_id
+from common.domain.ids import DeliveryId, booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
+from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.retry import RetryPolicy
+from common.domain.series import resolve
 from common.errors import Ambiguous
 from common.ledger import keys
-from common.ledger.answers import ClaimGranted, ClaimRefused
-from common.ledger.feedback import hear
-from common.ledger.forget import forget, traces_of
+from common.ledger.bookings import BookingOutcome
+from common.ledger.codec import read_records
+from common.ledger.constants import LEASE_MS
+from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.ledger import Ledger
-from common.ledger.terms import LEASE_MS
 from common.queue.job import QUEUE_NAMESPACE, Job
 from common.queue.lua_broker import SCRIPTS
 from common.store.clients import connect, connect_async
@@ -39,9 +42,17 @@ HOUR = 3_600_000
 NOW_MS = 1_764_000_000_000
 CADENCE = Cadence((0, HOUR), 30 * SECOND)
 ADA = Assessment(email="ada@example.org", first_name="Ada", assessment_score=50)
-ENROLLMENT = enrollment_id("c", ADA.email)
-FIRST = step_delivery_id(ENROLLMENT, 1)
-NOISE = f"{keys.PREFIX}timeline:{ENROLLMENT}"
+CONTACT = enrollment_id("c", ADA.email)
+START_MS = NOW_MS + 1_000 * HOUR
+REMINDERS = ReminderRules(before_ms=(("now", 1_000 * HOUR), ("later", 999 * HOUR)), minimum_notice_ms=0)
+DELIVERIES = {
+    Kind.STEP: [step_delivery_id(CONTACT, number) for number in (1, 2)],
+    Kind.REMINDER: [
+        reminder_delivery_id(booking_id("A"), start_ms=START_MS, name=name) for name, _ in REMINDERS.before_ms
+    ],
+}
+"""The first is due now, the second in an hour."""
+NOISE = keys.timeline(CONTACT)
 RETRIES = RetryPolicy(attempts_max=2, delay_ms=SECOND)
 ALIVE, SILENT = 9e15, 1
 SILENCE_MS = 3_000
@@ -51,7 +62,10 @@ DEATHS_MAX = 3
 class Protocol:
     """`promises` are asserted at each move; see `recovery.py` for what must hold once everything has come to rest."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, kind: Kind = Kind.STEP) -> None:
+        self.kind = kind
+        self.deliveries = DELIVERIES[kind]
+        self.first = self.deliveries[0]
         self.loop = asyncio.new_event_loop()
         self.client = connect(url)
         self.ledger = Ledger(connect_async(url), campaign="c", cadence=CADENCE, secret_key="k" * 32)
@@ -65,19 +79,41 @@ class Protocol:
         self.client.close()
 
     def begin(self, budget: Budget, *, workers: int = 2) -> State:
-        """Ada has signed up a moment ago; her first mail is due, her second in an hour."""
+        """Ada has signed up, or booked a call, a moment ago; her first mail is due, her second in an hour."""
         self.client.flushall()
         names = [f"w{number + 1}" for number in range(workers)]
         self.client.zadd(keys.HEARTBEATS, dict.fromkeys(names, ALIVE))
-        self._run(self.ledger.accept(ADA, webhook_id="signup:1", received_ms=NOW_MS))
-        known = self._run(self.ledger.enrollment(ENROLLMENT))
-        self._run(self.ledger.enroll(known, now_ms=NOW_MS, announce=False))
+        self._run(self._sign_up() if self.kind is Kind.STEP else self._book())
         # Not of this play: the webhook's answer expires, and the mirror has its own job.
-        self.client.delete(keys.webhook("signup:1"), keys.CHANGED, NOISE)
-        for queue in ("classify", "notion_sync"):
+        self.client.delete(keys.webhook("1"), keys.CHANGED, NOISE)
+        for queue in ("classify", "notion_sync", "bookings"):
             self.client.delete(keys.delayed(queue), keys.delayed(queue) + ".msgs")
         self._state = State(self.snapshots.take(), NOW_MS, tuple(Worker(name) for name in names), (), budget)
         return self._state
+
+    async def _sign_up(self) -> None:
+        await self.ledger.signups.accept(ADA, webhook_id="1", received_ms=NOW_MS)
+        enrollment = await self.ledger.enrollments.get(CONTACT)
+        assert enrollment is not None
+        await self.ledger.signups.enroll(enrollment, now_ms=NOW_MS, announce=False)
+
+    async def _book(self) -> None:
+        event = BookingEvent(
+            kind=BookingKind.CREATED,
+            uid="A",
+            event_ms=NOW_MS,
+            received_ms=NOW_MS,
+            start_ms=START_MS,
+            email=ADA.email,
+        )
+        await self.ledger.bookings.accept(event, webhook_id="1")
+        (booking,) = resolve([event])
+        outcome = BookingOutcome(
+            gathered=await self.ledger.bookings.gather(booking.id),
+            bookings=[(booking, reminders_of(booking, REMINDERS))],
+            nurture=[(await self.ledger.bookings.contact(CONTACT), "leave")],
+        )
+        assert await self.ledger.bookings.write(outcome, now_ms=NOW_MS)
 
     # What the explorer asks
 
@@ -116,7 +152,7 @@ class Protocol:
             yield ("copy",)
         if budget.replays and self.client.zcard(keys.DEAD):
             yield ("replay",)
-        if budget.tidings and FIRST in dict(now.accepted):
+        if budget.tidings and self.first in dict(now.accepted):
             yield ("hear",)
         if budget.erasures:
             yield ("forget",)
@@ -157,9 +193,9 @@ class Protocol:
         return replace(worker, at="claim" if begun else "acknowledge")
 
     def _claim(self, worker: Worker) -> Worker:
-        self.ledger._calls = worker.claims
+        self.ledger.deliveries._calls = worker.claims
         job = DeliveryId(worker.ready_id.partition("@")[0])
-        claim = self._run(self.ledger.claim(job, worker=worker.name, now_ms=self._state.now_ms))
+        claim = self._run(self.ledger.deliveries.claim(job, worker=worker.name, now_ms=self._state.now_ms))
         worker = replace(worker, claims=worker.claims + 1)
         if isinstance(claim, ClaimRefused):
             return replace(worker, at="acknowledge")
@@ -168,20 +204,20 @@ class Protocol:
 
     def _freeze(self, worker: Worker) -> Worker:
         assert worker.claim is not None
-        mail = f"rendered by {worker.name}"
-        answer = self._run(self.ledger.freeze(worker.claim, mail, now_ms=self._state.now_ms))
+        mail = worker.claim.payload or f"rendered by {worker.name}"
+        answer = self._run(self.ledger.deliveries.freeze(worker.claim, mail, now_ms=self._state.now_ms))
         if isinstance(answer, ClaimRefused):
-            at = {"exited": "settle skipped", "held": "settle held"}.get(answer.why, "acknowledge")
+            at = {"exited": "settle skipped", "held": "settle held"}.get(answer.reason, "acknowledge")
             return replace(worker, at=at)
         assert not self._state.left, "the last line before the provider let a mail to somebody who had left through"
-        return replace(worker, at="hand over", mail=answer[0])
+        return replace(worker, at="hand over", mail=mail)
 
     def _hand_over(self, worker: Worker, how: str) -> Worker:
         assert worker.claim is not None
         if how != "heard":
             self._spend("troubles")
         if how != "refused":
-            self._accept(worker.claim.delivery_id, worker.mail)
+            self._accept(worker.claim.id, worker.mail)
         return replace(worker, at="settle accepted" if how == "heard" else "settle failed")
 
     def _accept(self, key: str, mail: str) -> None:
@@ -201,16 +237,18 @@ class Protocol:
 
     def _settle_failed(self, worker: Worker) -> Worker:
         assert worker.claim is not None
-        decided = verdict(Ambiguous("read_timeout"), worker.claim, RETRIES)
+        decided = decide(Ambiguous("read_timeout"), worker.claim, RETRIES)
         due_ms = self._state.now_ms + decided.wait_ms if decided.wait_ms is not None else None
-        return self._settle(worker, decided.outcome, decided.reason, due_ms=due_ms, doubt=decided.doubt)
+        return self._settle(
+            worker, decided.outcome, decided.reason, due_ms=due_ms, outcome_unknown=decided.outcome_unknown
+        )
 
     def _settle(self, worker: Worker, outcome: Any, detail: str, **more: Any) -> Worker:
         claim = worker.claim
         assert claim is not None
-        is_late = self.client.hget(keys.delivery(claim.delivery_id), "fence") != str(claim.fence).encode()
+        is_late = self.client.hget(keys.delivery(claim.id), "fence") != str(claim.fence).encode()
         before = self.snapshots.take() if is_late else None
-        settled = self._run(self.ledger.settle(claim, outcome, detail, now_ms=self._state.now_ms, **more))
+        settled = self._run(self.ledger.deliveries.settle(claim, outcome, detail, now_ms=self._state.now_ms, **more))
         if is_late:
             assert settled is None, f"{worker.name} settled a claim that it had lost"
             assert self.snapshots.take() == before, "a refused settle changed something"
@@ -226,9 +264,9 @@ class Protocol:
             held = other.claim
             if other.name == worker.name or held is None or other.at == "acknowledge":
                 continue
-            if (held.delivery_id, held.fence) == (claim.delivery_id, claim.fence - 1):
+            if (held.id, held.fence) == (claim.id, claim.fence - 1):
                 is_gone = self._score(other) != ALIVE or self._lease_over()
-                assert is_gone, f"{worker.name} and {other.name} both have {claim.delivery_id}"
+                assert is_gone, f"{worker.name} and {other.name} both have {claim.id}"
 
     def _lease_over(self) -> bool:
         # Claims are made at the instants the clock stood at; only a pass of the lease ends one by time.
@@ -261,7 +299,7 @@ class Protocol:
         self._script("takeover", "", SILENCE_MS, DEATHS_MAX, queue="")
 
     def sweep(self) -> None:
-        self._run(self.ledger.sweep("0", now_ms=self._state.now_ms))
+        self._run(self.ledger.schedule.sweep("0", now_ms=self._state.now_ms))
 
     def passes(self, what: str) -> None:
         self._spend("passes")
@@ -269,19 +307,23 @@ class Protocol:
 
     def leave(self) -> None:
         self._spend("leaves")
-        self._run(self.ledger.unsubscribe(ENROLLMENT, mark=self.ledger.mark(ADA.email), now_ms=self._state.now_ms))
+        self._run(
+            self.ledger.enrollments.unsubscribe(
+                CONTACT, address_hash=self.ledger.store.address_hash(ADA.email), now_ms=self._state.now_ms
+            )
+        )
         self._state = replace(self._state, left=True)
 
     def copy(self) -> None:
-        """The job of the first step once more, as somebody might schedule it who does not know that it is under way."""
+        """The job of the first delivery once more, as somebody might schedule it who does not know it is in hand."""
         self._spend("copies")
         due_ms = self._state.now_ms - 1 - self._state.budget.copies  # Another instant, so another message.
-        body = Job(id=FIRST, actor="send", queue="send", args=(FIRST,), due_ms=due_ms).body()
-        self._script("schedule", "", FIRST, due_ms, body, "")
+        body = Job(id=self.first, actor="send", queue="send", args=(self.first,), due_ms=due_ms).body()
+        self._script("schedule", "", self.first, due_ms, body, "")
 
     def replay(self) -> None:
         self._spend("replays")
-        self._run(self.ledger.replay(FIRST, now_ms=self._state.now_ms, fresh=False))
+        self._run(self.ledger.dead_letters.replay(self.first, now_ms=self._state.now_ms, way="same"))
 
     def hear(self) -> None:
         """The provider's webhook: the first mail arrived. It may well be quicker than the answer to our own request."""
@@ -289,30 +331,34 @@ class Protocol:
         now_ms = self._state.now_ms
         told = Feedback(
             kind=FeedbackKind.DELIVERED,
-            delivery_id=FIRST,
-            contact_id=ENROLLMENT,
+            delivery_id=self.first,
+            contact_id=CONTACT,
             event_ms=now_ms,
             mailed_ms=now_ms,
             received_ms=now_ms,
             provider_id="re_1",
             address=ADA.email,
         )
-        self._run(hear(self.ledger, told, webhook_id="resend:1"))
+        self._run(self.ledger.feedback.record(told, webhook_id="resend:1"))
         self._state = replace(self._state, heard=not self._state.forgotten)
 
     def forget(self) -> None:
         self._spend("erasures")
-        traces = self._run(traces_of(self.ledger, ADA.email))
-        self._run(forget(self.ledger, traces, now_ms=self._state.now_ms))
+        traces = self._run(self.ledger.contacts.traces(ADA.email))
+        self._run(self.ledger.contacts.forget(traces, now_ms=self._state.now_ms))
         self._state = replace(self._state, left=True, heard=False, forgotten=True)
 
     # What a recovery asks
 
-    def known(self) -> Enrollment | None:
-        """None once she is forgotten, and only then."""
-        found: Enrollment | None = self._run(self.ledger.enrollment(ENROLLMENT))
-        assert (found is None) == self._state.forgotten, f"forgotten: {self._state.forgotten}, and {found} is known"
-        return found
+    def records(self) -> dict[str, Record] | None:
+        """By name, of everything that was planned; None once she is forgotten, and only then."""
+        owner = keys.owner(delivery_of(self.first).owner)
+        fields = self._run(self.ledger.store.read_hash(owner))
+        assert (not fields) == self._state.forgotten, f"forgotten: {self._state.forgotten}, and {fields} is known"
+        return read_records(fields) if fields else None
+
+    def has_left(self) -> bool:
+        return self._state.left
 
     def has_heard(self) -> bool:
         return self._state.heard
@@ -320,7 +366,7 @@ class Protocol:
     def traces(self) -> list[bytes]:
         """The keys that name her, or a mail of hers."""
         jobs = [keys.OPEN, keys.DEAD, keys.delayed("send")]
-        named = [key for key in self.client.scan_iter(f"*{ENROLLMENT}*") if key.decode() != NOISE]
+        named = [key for key in self.client.scan_iter(f"*{CONTACT}*") if key.decode() != NOISE]
         return named + [job for name in jobs for job in self.client.zrange(name, 0, -1)]
 
     def at(self, number: int) -> str:
@@ -339,7 +385,7 @@ class Protocol:
     def replay_all(self) -> None:
         for job in self.client.zrange(keys.DEAD, 0, -1):
             delivery = DeliveryId(job.decode())
-            self._run(self.ledger.replay(delivery, now_ms=self._state.now_ms, fresh=False))
+            self._run(self.ledger.dead_letters.replay(delivery, now_ms=self._state.now_ms, way="same"))
 
     # Parts
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from common.domain.delivery import DeliveryStatus
-from common.domain.enrollment import Enrollment, Status
-from common.domain.ids import step_delivery_id
+from common.domain.delivery import DeliveryStatus, Record, delivery_of
 from common.ledger import keys
-from tests.interleavings.protocol import ALIVE, CADENCE, ENROLLMENT, SILENT, Protocol
+from tests.interleavings.protocol import ALIVE, SILENT, Protocol
 from tests.interleavings.states import Budget, State, Worker
 
 TURNS = 60
-IN_DOUBT = "may have been accepted", "outcome of an earlier attempt was unknown"
+OUTCOME_UNKNOWN = "may have been accepted", "outcome of an earlier attempt was unknown"
 
 
 class Recovery:
@@ -30,11 +28,11 @@ class Recovery:
         self.checked.add(durable)
         self._protocol.load(replace(state, workers=(Worker("z"),), budget=Budget()))
         self._bury_the_others()
-        known = self._to_rest()
-        if known is None:
+        records = self._to_rest()
+        if records is None:
             assert self._protocol.traces() == [], "something is kept of somebody who was forgotten"
             return
-        self._every_step_ended(known)
+        self._every_delivery_ended(records)
         self._the_dead_can_be_replayed()
 
     def _bury_the_others(self) -> None:
@@ -44,19 +42,19 @@ class Recovery:
         client.zadd(keys.HEARTBEATS, {"z": ALIVE})
         self._protocol.takeover()
 
-    def _to_rest(self) -> Enrollment | None:
+    def _to_rest(self) -> dict[str, Record] | None:
         protocol = self._protocol
         for _ in range(TURNS):
             protocol.sweep()
             protocol.promote()
             worked = self._work_off()
-            known = protocol.known()
-            has_ended = known is None or known.status is not Status.ACTIVE
-            if has_ended and not worked and not protocol.client.zcard(keys.OPEN):
-                return known
+            records = protocol.records()
+            is_planned = records and any(record.fate is DeliveryStatus.PLANNED for record in records.values())
+            if not is_planned and not worked and not protocol.client.zcard(keys.OPEN):
+                return records
             if not worked:
                 protocol.pass_until_something_is_due()
-        raise AssertionError(f"it does not come to rest: {known}")
+        raise AssertionError(f"it does not come to rest: {records}")
 
     def _work_off(self) -> bool:
         protocol, worked = self._protocol, False
@@ -65,33 +63,31 @@ class Recovery:
             worked = True
         return worked
 
-    def _every_step_ended(self, known: Enrollment) -> None:
-        accepted = self._protocol.accepted()
-        for step in range(1, CADENCE.length + 1):
-            key, record = step_delivery_id(ENROLLMENT, step), known.records.get(step)
+    def _every_delivery_ended(self, records: dict[str, Record]) -> None:
+        protocol = self._protocol
+        accepted = protocol.accepted()
+        for key in protocol.deliveries:
+            record = records.get(delivery_of(key).name)
             if record is None:
-                assert known.status is Status.EXITED, f"step {step} has no fate"
-                assert key not in accepted, f"step {step} was accepted, and nothing is known of it"
+                assert protocol.has_left(), f"nothing became of {key}"
+                assert key not in accepted, f"{key} was accepted, and nothing is known of it"
             elif record.fate.is_sent:
-                assert key in accepted, f"step {step} is said to be accepted"
+                assert key in accepted, f"{key} is said to be accepted"
             else:
-                assert record.detail, f"step {step} is {record.fate} without a reason"
-                in_doubt = any(words in record.detail for words in IN_DOUBT)
-                assert key not in accepted or in_doubt, f"step {step} was accepted, and is {record}"
-        if self._protocol.has_heard():
-            assert known.records[1].fate is DeliveryStatus.DELIVERED, (
-                f"step 1 arrived, as a webhook told, and is {known.records[1]}"
-            )
+                assert record.detail, f"{key} is {record.fate} without a reason"
+                is_unknown = any(words in record.detail for words in OUTCOME_UNKNOWN)
+                assert key not in accepted or is_unknown, f"{key} was accepted, and is {record}"
+        if protocol.has_heard():
+            first = records[delivery_of(protocol.first).name]
+            assert first.fate is DeliveryStatus.DELIVERED, f"it arrived, as a webhook reported, and is {first}"
 
     def _the_dead_can_be_replayed(self) -> None:
         protocol = self._protocol
         if not protocol.client.zcard(keys.DEAD):
             return
         protocol.replay_all()
-        known = self._to_rest()
-        assert known is not None
-        self._every_step_ended(known)
-        fates = {record.fate for record in known.records.values()}
-        assert all(fate.is_sent for fate in fates) or known.status is Status.EXITED, (
-            f"a replay did not help: {known.records}"
-        )
+        records = self._to_rest()
+        assert records is not None
+        self._every_delivery_ended(records)
+        are_sent = all(record.fate.is_sent for record in records.values())
+        assert are_sent or protocol.has_left(), f"a replay did not help: {records}"

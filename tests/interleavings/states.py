@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from common.ledger.answers import ClaimGranted
+from common.ledger.deliveries import ClaimGranted
 from tests.interleavings.snapshots import Snapshot
 
 

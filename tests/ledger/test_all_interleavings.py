@@ -2,7 +2,7 @@
 Every order in which two workers, scheduler, takeover, sweeper and clock can meet, as far as a budget goes.
 
 Each row is explored to its end. From every state of the store that is met, everybody dies at once, and one new worker
-has to bring every step to its end, once. `python -m tests.interleavings` explores further than there is time for here.
+has to bring every delivery to its end, once. `python -m tests.interleavings` explores further than there is time for.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from common.domain.delivery import Kind
 from tests.interleavings.explorer import explore
 from tests.interleavings.protocol import Protocol
 from tests.interleavings.recovery import Recovery
@@ -19,9 +20,9 @@ from tests.interleavings.states import Budget
 pytestmark = pytest.mark.timeout(120)
 
 
-@pytest.fixture
-def protocol(store_url: str) -> Iterator[Protocol]:
-    made = Protocol(store_url)
+@pytest.fixture(params=Kind)
+def protocol(store_url: str, request: pytest.FixtureRequest) -> Iterator[Protocol]:
+    made = Protocol(store_url, request.param)
     yield made
     made.close()
 
@@ -42,7 +43,9 @@ def protocol(store_url: str) -> Iterator[Protocol]:
         pytest.param(Budget(erasures=1, deaths=1, troubles=1), 2, 50, id="the person is forgotten, a worker dies"),
     ],
 )
-def test_in_every_order_each_step_ends_once(protocol: Protocol, budget: Budget, workers: int, at_least: int) -> None:
+def test_in_every_order_each_delivery_ends_once(
+    protocol: Protocol, budget: Budget, workers: int, at_least: int
+) -> None:
     found = explore(protocol, protocol.begin(budget, workers=workers), Recovery(protocol).check)
 
     assert found.interleavings >= at_least, found

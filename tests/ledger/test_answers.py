@@ -9,56 +9,55 @@ import redis.asyncio
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import enrollment_id
 from common.ledger.ledger import Ledger
-from common.ledger.views import dead_letter
 from tests.ledger.test_transitions import ADA, enrolled, go, step
 
 
 async def test_whoever_enrols_is_told_how_the_enrollment_stands(ledger, ada, clock):
     now = clock.now_ms()
-    await ledger.accept(ada, webhook_id="signup:1", received_ms=now)
-    known = await ledger.enrollment(ADA)
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now)
+    known = await ledger.enrollments.get(ADA)
 
-    assert await ledger.enroll(known, now_ms=now, announce=False) is Status.ACTIVE
-    await ledger.exit(ADA, ExitReason.UNSUBSCRIBED, mark=None, now_ms=now)
-    assert await ledger.enroll(known, now_ms=now, announce=False) is Status.EXITED
+    assert await ledger.signups.enroll(known, now_ms=now, announce=False) is Status.ACTIVE
+    await ledger.enrollments.exit(ADA, ExitReason.UNSUBSCRIBED, address_hash=None, now_ms=now)
+    assert await ledger.signups.enroll(known, now_ms=now, announce=False) is Status.EXITED
 
 
 async def test_nobody_is_enrolled_who_never_signed_up(ledger, ada, clock):
-    await ledger.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
-    known = await ledger.enrollment(ADA)
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+    known = await ledger.enrollments.get(ADA)
     await ledger.client.flushall()
 
-    assert await ledger.enroll(known, now_ms=clock.now_ms(), announce=False) is None
+    assert await ledger.signups.enroll(known, now_ms=clock.now_ms(), announce=False) is None
 
 
 async def test_whoever_ends_an_enrollment_is_told_whether_they_did(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
 
-    assert await ledger.exit(ADA, ExitReason.BOUNCED, mark=None, now_ms=now) is True
-    assert await ledger.exit(ADA, ExitReason.UNSUBSCRIBED, mark=None, now_ms=now) is False
+    assert await ledger.enrollments.exit(ADA, ExitReason.BOUNCED, address_hash=None, now_ms=now) is True
+    assert await ledger.enrollments.exit(ADA, ExitReason.UNSUBSCRIBED, address_hash=None, now_ms=now) is False
     stranger = enrollment_id("christmas_2025", "nobody@example.org")
-    assert await ledger.exit(stranger, ExitReason.BOUNCED, mark=None, now_ms=now) is False
+    assert await ledger.enrollments.exit(stranger, ExitReason.BOUNCED, address_hash=None, now_ms=now) is False
 
 
 async def test_everybody_waits_up_to_an_instant_and_no_longer(ledger, clock):
     now = clock.now_ms()
-    assert await ledger.held_until("notion", now_ms=now) is None
-    trouble = await ledger.trouble("notion", whose="a", reason="503", provider_wide=True, now_ms=now)
+    assert await ledger.circuits.open_until("notion", now_ms=now) is None
+    trouble = await ledger.circuits.report_failure("notion", id="a", reason="503", provider_wide=True, now_ms=now)
 
-    assert await ledger.held_until("notion", now_ms=trouble.until_ms - 1) == trouble.until_ms
-    assert await ledger.held_until("notion", now_ms=trouble.until_ms) is None
-    assert await ledger.held_until("resend", now_ms=now) is None
+    assert await ledger.circuits.open_until("notion", now_ms=trouble.until_ms - 1) == trouble.until_ms
+    assert await ledger.circuits.open_until("notion", now_ms=trouble.until_ms) is None
+    assert await ledger.circuits.open_until("resend", now_ms=now) is None
 
 
 async def test_of_a_long_reason_300_characters_are_kept_in_one_line(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await go(ledger, 1, now)
-    await ledger.freeze(claim, "mail", now_ms=now)
-    await ledger.settle(claim, "dead", "line\n" + "x" * 400, now_ms=now)
+    await ledger.deliveries.freeze(claim, "mail", now_ms=now)
+    await ledger.deliveries.settle(claim, "dead", "line\n" + "x" * 400, now_ms=now)
 
-    letter = await dead_letter(ledger, step(1))
+    letter = await ledger.dead_letters.get(step(1))
     assert letter is not None
     assert letter.reason == "line " + "x" * 295
 
@@ -68,5 +67,5 @@ async def test_a_ledger_that_is_not_patient_says_at_once_that_the_store_is_away(
     ledger = Ledger(client, campaign="christmas_2025", cadence=cadence, secret_key="s" * 32)
 
     with pytest.raises(redis.ConnectionError):
-        await ledger.enrollment(ADA)
+        await ledger.enrollments.get(ADA)
     await client.aclose()

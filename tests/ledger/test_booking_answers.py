@@ -7,7 +7,7 @@ from dataclasses import replace
 from common.domain.booking import BookingKind
 from common.domain.ids import booking_id, enrollment_id
 from common.ledger import keys
-from common.ledger.bookings import BookingAnswer, Bookings
+from common.ledger.bookings import BookingAnswer
 from common.ledger.ledger import Ledger
 from tests.ledger.test_bookings_transitions import BORIS, WHO, booked, tell
 
@@ -24,15 +24,15 @@ async def test_a_repetition_is_answered_as_the_first_was_whatever_it_says_itself
     )
     other = replace(first, kind=BookingKind.CANCELLED, email=None, received_ms=first.received_ms + 5)
 
-    assert await Bookings(ledger).accept(first, webhook_id="calcom:1") == answer
-    assert await Bookings(ledger).accept(other, webhook_id="calcom:1") == replace(answer, repeated=True)
+    assert await ledger.bookings.accept(first, webhook_id="calcom:1") == answer
+    assert await ledger.bookings.accept(other, webhook_id="calcom:1") == replace(answer, repeated=True)
 
 
 async def test_who_booked_without_an_assessment_is_kept_by_address_and_name(ledger: Ledger, clock) -> None:
-    await tell(Bookings(ledger), booked(clock, first_name="Zoë"))
+    await tell(ledger.bookings, booked(clock, first_name="Zoë"))
 
-    kept = await ledger.read_hash(keys.contact(WHO))
-    assert (kept["email"], kept["first"]) == (BORIS, "Zoë")
+    kept = await ledger.store.read_hash(keys.contact(WHO))
+    assert (kept["email"], kept["first_name"]) == (BORIS, "Zoë")
     assert enrollment_id("christmas_2025", BORIS) == WHO
 
 
@@ -40,7 +40,7 @@ async def test_the_bookings_of_one_calendar_entry_are_joined_by_a_name_that_stay
     ledger: Ledger, clock
 ) -> None:
     for uid in ("A", "B"):
-        await Bookings(ledger).accept(booked(clock, uid, ical_uid="entry@cal.com"), webhook_id=f"calcom:{uid}")
+        await ledger.bookings.accept(booked(clock, uid, ical_uid="entry@cal.com"), webhook_id=f"calcom:{uid}")
 
     joined = await ledger.client.smembers(keys.PREFIX + "links:ical_zgycnyogflfw73fj")
     assert joined == {booking_id(uid).encode() for uid in ("A", "B")}

@@ -15,11 +15,12 @@ from common.domain.delivery import DeliveryStatus
 from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id
 from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import BookingState, resolve
-from common.ledger import booking_views, keys
-from common.ledger.answers import ReminderClaimGranted
-from common.ledger.bookings import BookingOutcome, Bookings
+from common.ledger import keys
+from common.ledger.bookings import BookingOutcome
+from common.ledger.deliveries import ClaimGranted
 from common.ledger.ledger import Ledger
 from common.store.clients import connect_async
+from tests.ledger_reads import record_of
 
 MINUTE_MS = 60_000
 NOW_MS = 1_764_000_000_000
@@ -53,10 +54,10 @@ MOVES = (
 
 class Play:
     def __init__(self, ledger: Ledger) -> None:
-        self.ledger, self.bookings = ledger, Bookings(ledger)
+        self.ledger, self.bookings = ledger, ledger.bookings
         self.now_ms = NOW_MS
         self.told = 0
-        self.claims: dict[tuple[str, int], ReminderClaimGranted] = {}
+        self.claims: dict[tuple[str, int], ClaimGranted] = {}
         self.bytes: list[set[str]] = [set() for _ in JOBS]
         self.left = False
 
@@ -102,8 +103,8 @@ class Play:
         self.now_ms += seconds * 1_000
 
     async def claim(self, worker: str, number: int) -> None:
-        answer = await self.ledger.claim(JOBS[number][1], worker=worker, now_ms=self.now_ms)
-        if isinstance(answer, ReminderClaimGranted):
+        answer = await self.ledger.deliveries.claim(JOBS[number][1], worker=worker, now_ms=self.now_ms)
+        if isinstance(answer, ClaimGranted):
             self.claims[worker, number] = answer
 
     async def tries(self, worker: str, number: int) -> None:
@@ -116,7 +117,7 @@ class Play:
         if claim is None:
             return
         mail = f"by {worker} at {self.now_ms}"
-        answer = await self.ledger.freeze(claim, mail, now_ms=self.now_ms)
+        answer = await self.ledger.deliveries.freeze(claim, mail, now_ms=self.now_ms)
         if isinstance(answer, tuple):
             assert not self.left, "the last line let a mail through to somebody who had left"
             assert self.now_ms < claim.booking.start_ms, "a mail left after the meeting began"
@@ -130,7 +131,7 @@ class Play:
         claim = self.claims.pop((worker, number), None)
         if claim is not None:
             due_ms = self.now_ms + MINUTE_MS if outcome == "retry" else None
-            await self.ledger.settle(claim, outcome, "because", now_ms=self.now_ms, due_ms=due_ms)
+            await self.ledger.deliveries.settle(claim, outcome, "because", now_ms=self.now_ms, due_ms=due_ms)
 
     async def die(self, worker: str) -> None:
         await self.ledger.client.zrem(keys.HEARTBEATS, worker)
@@ -139,15 +140,17 @@ class Play:
         await self.ledger.client.zadd(keys.HEARTBEATS, {worker: 9e15})
 
     async def sweep(self) -> None:
-        await self.ledger.sweep("0", now_ms=self.now_ms)
+        await self.ledger.schedule.sweep("0", now_ms=self.now_ms)
 
     async def replay(self, number: int) -> None:
-        await self.ledger.replay(JOBS[number][1], now_ms=self.now_ms, fresh=False)
+        await self.ledger.dead_letters.replay(JOBS[number][1], now_ms=self.now_ms, way="same")
 
     async def unsubscribe(self) -> None:
         self.left = True
         who = enrollment_id("c", BORIS)
-        await self.ledger.unsubscribe(who, mark=self.ledger.mark(BORIS), now_ms=self.now_ms)
+        await self.ledger.enrollments.unsubscribe(
+            who, address_hash=self.ledger.store.address_hash(BORIS), now_ms=self.now_ms
+        )
 
     async def check(self) -> None:
         """After the meetings every reminder has a fate; nothing waits, and the figures add up."""
@@ -160,17 +163,17 @@ class Play:
         for uid in "AB":
             await self.look(uid)
         for _, job in JOBS:
-            answer = await self.ledger.claim(job, worker="w1", now_ms=self.now_ms)
-            assert not isinstance(answer, ReminderClaimGranted)
+            answer = await self.ledger.deliveries.claim(job, worker="w1", now_ms=self.now_ms)
+            assert not isinstance(answer, ClaimGranted)
         fates = []
         for _, job in JOBS:
-            known = await booking_views.reminder(self.ledger, job)
-            fates += [known[1].fate] if known else []
+            known = await record_of(self.ledger, job)
+            fates += [known.fate] if known else []
         assert DeliveryStatus.PLANNED not in fates
         assert await self.ledger.client.zcard(keys.OPEN) == 0
         counted = await self.ledger.client.hgetall(keys.COUNTS)
-        assert {f"fate:{name}".encode(): str(fates.count(name)).encode() for name in set(fates)} == {
-            name: count for name, count in counted.items() if name.startswith(b"fate:") and int(count)
+        assert {f"delivery:{name}".encode(): str(fates.count(name)).encode() for name in set(fates)} == {
+            name: count for name, count in counted.items() if name.startswith(b"delivery:") and int(count)
         }
 
 

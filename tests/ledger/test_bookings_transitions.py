@@ -13,10 +13,11 @@ from common.domain.delivery import DeliveryStatus
 from common.domain.ids import DeliveryId, booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
 from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import resolve
-from common.ledger import booking_views, keys
-from common.ledger.answers import ClaimRefused, ReminderClaimGranted, Settled
+from common.ledger import keys
 from common.ledger.bookings import BookingOutcome, Bookings, Gathered
+from common.ledger.deliveries import ClaimGranted
 from common.ledger.ledger import Ledger
+from tests.ledger_reads import record_of
 
 HOUR_MS = 3_600_000
 BORIS = "boris@example.org"
@@ -27,7 +28,7 @@ A = booking_id("A")
 
 @pytest.fixture
 def bookings(ledger: Ledger) -> Bookings:
-    return Bookings(ledger)
+    return ledger.bookings
 
 
 def booked(clock: VirtualClock, uid: str = "A", *, in_h: int = 100, **told) -> BookingEvent:
@@ -61,16 +62,16 @@ def job(event: BookingEvent, name: str = "24h") -> DeliveryId:
     return reminder_delivery_id(booking_id(event.uid), start_ms=event.start_ms, name=name)
 
 
-async def go(ledger: Ledger, delivery: DeliveryId, now_ms: int, worker: str = "w1") -> ReminderClaimGranted:
-    claim = await ledger.claim(delivery, worker=worker, now_ms=now_ms)
-    assert isinstance(claim, ReminderClaimGranted), claim
+async def go(ledger: Ledger, delivery: DeliveryId, now_ms: int, worker: str = "w1") -> ClaimGranted:
+    claim = await ledger.deliveries.claim(delivery, worker=worker, now_ms=now_ms)
+    assert isinstance(claim, ClaimGranted), claim
     return claim
 
 
 async def fate(ledger: Ledger, delivery: DeliveryId) -> tuple[DeliveryStatus, str]:
-    known = await booking_views.reminder(ledger, delivery)
+    known = await record_of(ledger, delivery)
     assert known
-    return known[1].fate, known[1].detail
+    return known.fate, known.detail
 
 
 async def test_an_event_is_kept_once_and_its_booking_is_looked_at_once(bookings, ledger, clock):
@@ -118,65 +119,24 @@ async def test_two_calls_of_one_person_never_write_over_each_other(bookings, clo
 
 async def test_writing_the_same_again_changes_nothing_that_notion_shows(bookings, ledger, clock):
     await tell(bookings, booked(clock))
-    changed = await ledger.take_changed(worker="w1", now_ms=clock.now_ms())
-    await ledger.shown(changed.person, {"contact": "page-1"}, worker="w1", now_ms=clock.now_ms())
+    changed = await ledger.mirror.take(worker="w1", now_ms=clock.now_ms())
+    await ledger.mirror.shown(changed.person, {"contact": "page-1"}, worker="w1", now_ms=clock.now_ms())
     await tell(bookings, booked(clock, title="Strategy Call"))
 
-    assert await ledger.take_changed(worker="w1", now_ms=clock.now_ms()) is None
+    assert await ledger.mirror.take(worker="w1", now_ms=clock.now_ms()) is None
     assert await ledger.client.zcard(keys.delayed("send")) == 2
-
-
-async def test_of_many_claims_of_a_reminder_one_goes(bookings, ledger, clock):
-    event = booked(clock)
-    await tell(bookings, event)
-    due_ms = event.start_ms - 24 * HOUR_MS
-
-    claims = await asyncio.gather(*(ledger.claim(job(event), worker=f"w{1 + n % 2}", now_ms=due_ms) for n in range(20)))
-
-    assert sum(isinstance(claim, ReminderClaimGranted) for claim in claims) == 1
-    assert {claim.why for claim in claims if isinstance(claim, ClaimRefused)} == {"in hand"}
 
 
 async def test_too_early_is_not_yet_and_what_nobody_planned_is_unknown(bookings, ledger, clock):
     event = booked(clock)
     await tell(bookings, event)
 
-    early = await ledger.claim(job(event), worker="w1", now_ms=clock.now_ms())
-    assert (early.why, early.until_ms) == ("not yet", event.start_ms - 24 * HOUR_MS)
-    assert (await ledger.claim(job(event, "7h"), worker="w1", now_ms=clock.now_ms())).why == "unknown"
-    assert (await ledger.claim(job(booked(clock, "X")), worker="w1", now_ms=clock.now_ms())).why == "unknown"
-
-
-async def test_a_dead_workers_reminder_is_taken_over_with_the_same_bytes_and_its_late_settle_is_refused(
-    bookings, ledger, clock
-):
-    event = booked(clock)
-    await tell(bookings, event)
-    due_ms = event.start_ms - 24 * HOUR_MS
-    lost = await go(ledger, job(event), due_ms)
-    await ledger.freeze(lost, "the bytes", now_ms=due_ms)
-    await ledger.client.zrem(keys.HEARTBEATS, "w1")
-
-    taken = await go(ledger, job(event), due_ms + 5_000, worker="w2")
-
-    assert (taken.frozen, taken.doubt, taken.first_ms) == ("the bytes", True, due_ms)
-    assert await ledger.settle(lost, "accepted", "re_1", now_ms=due_ms + 6_000) is None
-    assert (await ledger.freeze(lost, "other", now_ms=due_ms)).why == "lost"
-    assert await ledger.settle(taken, "accepted", "re_1", now_ms=due_ms + 6_000) == Settled(None)
-    assert await fate(ledger, job(event)) == (DeliveryStatus.ACCEPTED, "re_1")
-
-
-async def test_a_reminder_that_kills_three_workers_is_a_dead_letter(bookings, ledger, clock):
-    event = booked(clock)
-    await tell(bookings, event)
-    now_ms = event.start_ms - 24 * HOUR_MS
-    for worker in ("w3", "w4", "w5"):  # None of them lives.
-        await go(ledger, job(event), now_ms, worker)
-
-    answer = await ledger.claim(job(event), worker="w1", now_ms=now_ms)
-
-    assert (answer.why, answer.detail) == ("dead", "killed its worker 3 times")
-    assert await ledger.client.zscore(keys.DEAD, job(event)) == now_ms
+    early = await ledger.deliveries.claim(job(event), worker="w1", now_ms=clock.now_ms())
+    assert (early.reason, early.until_ms) == ("not yet", event.start_ms - 24 * HOUR_MS)
+    assert (await ledger.deliveries.claim(job(event, "7h"), worker="w1", now_ms=clock.now_ms())).reason == "unknown"
+    assert (
+        await ledger.deliveries.claim(job(booked(clock, "X")), worker="w1", now_ms=clock.now_ms())
+    ).reason == "unknown"
 
 
 async def test_a_call_cancelled_while_its_reminder_is_in_hand_is_stopped_by_the_freeze(bookings, ledger, clock):
@@ -188,10 +148,10 @@ async def test_a_call_cancelled_while_its_reminder_is_in_hand_is_stopped_by_the_
     assert (await fate(ledger, job(event)))[0] is DeliveryStatus.PLANNED
     assert await fate(ledger, job(event, "2h")) == (DeliveryStatus.SKIPPED, "cancelled")
 
-    no = await ledger.freeze(claim, "the bytes", now_ms=due_ms)
+    no = await ledger.deliveries.freeze(claim, "the bytes", now_ms=due_ms)
 
-    assert (no.why, no.detail) == ("exited", "cancelled")
-    await ledger.settle(claim, "skipped", no.detail, now_ms=due_ms)
+    assert (no.reason, no.detail) == ("exited", "cancelled")
+    await ledger.deliveries.settle(claim, "skipped", no.detail, now_ms=due_ms)
     assert await fate(ledger, job(event)) == (DeliveryStatus.SKIPPED, "cancelled")
     assert await ledger.client.zcard(keys.OPEN) == 0
 
@@ -204,27 +164,10 @@ async def test_a_call_whose_start_changes_while_its_reminder_is_in_hand_is_stopp
     later = replace(event, start_ms=event.start_ms + HOUR_MS, event_ms=due_ms)
     await tell(bookings, later, due_ms)
 
-    no = await ledger.freeze(claim, "the bytes", now_ms=due_ms)
+    no = await ledger.deliveries.freeze(claim, "the bytes", now_ms=due_ms)
 
-    assert (no.why, no.detail) == ("exited", "moved")
+    assert (no.reason, no.detail) == ("exited", "moved")
     assert (await fate(ledger, job(later)))[0] is DeliveryStatus.PLANNED
-
-
-async def test_a_second_try_has_the_bytes_of_the_first_and_a_fate_is_met_once(bookings, ledger, clock):
-    event = booked(clock)
-    await tell(bookings, event)
-    due_ms = event.start_ms - 24 * HOUR_MS
-    claim = await go(ledger, job(event), due_ms)
-    assert await ledger.freeze(claim, "the bytes", now_ms=due_ms) == ("the bytes", 1)
-    await ledger.settle(claim, "retry", "bad gateway", now_ms=due_ms, due_ms=due_ms + 60_000)
-
-    again = await go(ledger, job(event), due_ms + 60_000)
-    assert (again.frozen, again.failures) == ("the bytes", 1)
-    assert await ledger.freeze(again, "others", now_ms=due_ms) == ("the bytes", 2)
-    await ledger.settle(again, "accepted", "re_1", now_ms=due_ms + 60_000)
-
-    no = await ledger.claim(job(event), worker="w2", now_ms=due_ms + 60_001)
-    assert (no.why, no.detail) == ("already", "accepted")
 
 
 async def test_a_mail_that_left_before_the_cancellation_was_accepted(bookings, ledger, clock):
@@ -232,10 +175,10 @@ async def test_a_mail_that_left_before_the_cancellation_was_accepted(bookings, l
     await tell(bookings, event)
     due_ms = event.start_ms - 24 * HOUR_MS
     claim = await go(ledger, job(event), due_ms)
-    await ledger.freeze(claim, "the bytes", now_ms=due_ms)
+    await ledger.deliveries.freeze(claim, "the bytes", now_ms=due_ms)
     await tell(bookings, replace(event, kind=BookingKind.CANCELLED, event_ms=due_ms), due_ms)
 
-    assert await ledger.settle(claim, "accepted", "re_1", now_ms=due_ms)
+    assert await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=due_ms)
     assert await fate(ledger, job(event)) == (DeliveryStatus.ACCEPTED, "re_1")
 
 
@@ -244,8 +187,10 @@ async def test_a_reminder_in_doubt_says_so_when_its_call_is_cancelled_and_is_not
     await tell(bookings, event)
     due_ms = event.start_ms - 24 * HOUR_MS
     claim = await go(ledger, job(event), due_ms)
-    await ledger.freeze(claim, "the bytes", now_ms=due_ms)
-    await ledger.settle(claim, "retry", "timeout", now_ms=due_ms, due_ms=due_ms + 60_000, doubt=True)
+    await ledger.deliveries.freeze(claim, "the bytes", now_ms=due_ms)
+    await ledger.deliveries.settle(
+        claim, "retry", "timeout", now_ms=due_ms, due_ms=due_ms + 60_000, outcome_unknown=True
+    )
     await tell(bookings, replace(event, kind=BookingKind.CANCELLED, event_ms=due_ms), due_ms)
     await tell(bookings, replace(event, event_ms=due_ms + 1), due_ms)
 
@@ -259,40 +204,12 @@ async def test_what_would_be_tried_after_the_start_expires_at_the_start(bookings
     await tell(bookings, event)
     due_ms = event.start_ms - 2 * HOUR_MS
     claim = await go(ledger, job(event, "2h"), due_ms)
-    await ledger.settle(claim, "hold", "quota", now_ms=due_ms, due_ms=due_ms + 30 * HOUR_MS)
+    await ledger.deliveries.settle(claim, "hold", "quota", now_ms=due_ms, due_ms=due_ms + 30 * HOUR_MS)
 
     assert await ledger.client.zscore(keys.delayed("send"), job(event, "2h")) == event.start_ms
-    no = await ledger.claim(job(event, "2h"), worker="w1", now_ms=event.start_ms)
-    assert (no.why, no.detail) == ("exited", "expired")
+    no = await ledger.deliveries.claim(job(event, "2h"), worker="w1", now_ms=event.start_ms)
+    assert (no.reason, no.detail) == ("exited", "expired")
     assert await fate(ledger, job(event, "2h")) == (DeliveryStatus.SKIPPED, "expired")
-
-
-async def test_everybody_waits_for_a_provider_in_trouble_reminders_too(bookings, ledger, clock):
-    event = booked(clock)
-    await tell(bookings, event)
-    due_ms = event.start_ms - 24 * HOUR_MS
-    trouble = await ledger.trouble("resend", whose="x", reason="invalid_api_key", provider_wide=True, now_ms=due_ms)
-
-    held = await ledger.claim(job(event), worker="w1", now_ms=due_ms)
-
-    assert (held.why, held.detail, held.until_ms) == ("held", "invalid_api_key", trouble.until_ms + 1_000)
-    claim = await go(ledger, job(event), trouble.until_ms)
-    assert isinstance(await ledger.freeze(claim, "the bytes", now_ms=trouble.until_ms), tuple)
-    settled = await ledger.settle(claim, "accepted", "re_1", now_ms=trouble.until_ms)
-    assert settled == Settled(due_ms)
-
-
-async def test_a_reminder_found_among_what_was_accepted_is_no_dead_letter_any_longer(bookings, ledger, clock):
-    event = booked(clock)
-    await tell(bookings, event)
-    due_ms = event.start_ms - 24 * HOUR_MS
-    claim = await go(ledger, job(event), due_ms)
-    await ledger.settle(claim, "dead", "gone", now_ms=due_ms)
-
-    assert not await ledger.found_accepted(job(event), "re_1", sent_ms=due_ms, buried_ms=due_ms - 1, now_ms=due_ms)
-    assert await ledger.found_accepted(job(event), "re_1", sent_ms=due_ms, buried_ms=due_ms, now_ms=due_ms + 5)
-    assert await fate(ledger, job(event)) == (DeliveryStatus.ACCEPTED, "re_1")
-    assert await ledger.client.zcard(keys.DEAD) == 0
 
 
 async def test_a_worker_of_another_campaign_leaves_bookings_and_reminders_alone(bookings, ledger, clock, cadence):
@@ -301,50 +218,50 @@ async def test_a_worker_of_another_campaign_leaves_bookings_and_reminders_alone(
     other = Ledger(ledger.client, campaign="easter_2026", cadence=cadence, secret_key="s" * 32)
     due_ms = event.start_ms - 24 * HOUR_MS
 
-    held = await other.claim(job(event), worker="w1", now_ms=due_ms)
+    held = await other.deliveries.claim(job(event), worker="w1", now_ms=due_ms)
 
-    assert (held.why, held.detail) == ("held", "campaign christmas_2025 is not served here")
-    assert (await Bookings(other).gather(A)).campaign == "christmas_2025"
+    assert (held.reason, held.detail) == ("held", "campaign christmas_2025 is not served here")
+    assert (await other.bookings.gather(A)).campaign == "christmas_2025"
 
 
 async def test_what_is_held_leaves_the_schedule_and_comes_back_with_its_instant(ledger, ada, clock):
     now = clock.now_ms()
     person = enrollment_id("christmas_2025", ada.email)
-    await ledger.accept(ada, webhook_id="signup:1", received_ms=now)
-    await ledger.enroll(await ledger.enrollment(person), now_ms=now, announce=False)
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now)
+    await ledger.signups.enroll(await ledger.enrollments.get(person), now_ms=now, announce=False)
     first = step_delivery_id(person, 1)
 
-    assert await ledger.hold(person, "booked", now_ms=now)
-    assert not await ledger.hold(person, "booked", now_ms=now)
-    assert await ledger.hold(person, "operator", now_ms=now)
+    assert await ledger.enrollments.hold(person, "booked", now_ms=now)
+    assert not await ledger.enrollments.hold(person, "booked", now_ms=now)
+    assert await ledger.enrollments.hold(person, "operator", now_ms=now)
     assert await ledger.client.zscore(keys.delayed("send"), first) is None
-    held = await ledger.claim(first, worker="w1", now_ms=now)
-    assert (held.why, held.until_ms, held.detail) == ("held", 0, "booked operator")
-    assert (await ledger.sweep("0", now_ms=now + HOUR_MS))[1] == []
+    held = await ledger.deliveries.claim(first, worker="w1", now_ms=now)
+    assert (held.reason, held.until_ms, held.detail) == ("held", 0, "booked operator")
+    assert (await ledger.schedule.sweep("0", now_ms=now + HOUR_MS))[1] == []
 
-    assert await ledger.release(person, "booked", now_ms=now)
+    assert await ledger.enrollments.release(person, "booked", now_ms=now)
     assert await ledger.client.zscore(keys.delayed("send"), first) is None
-    assert await ledger.release(person, "operator", now_ms=now)
-    assert not await ledger.release(person, "operator", now_ms=now)
+    assert await ledger.enrollments.release(person, "operator", now_ms=now)
+    assert not await ledger.enrollments.release(person, "operator", now_ms=now)
     assert await ledger.client.zscore(keys.delayed("send"), first) == now
 
 
 async def test_a_step_in_hand_when_the_hold_comes_is_stopped_by_the_freeze_and_goes_on_after_it(ledger, ada, clock):
     now = clock.now_ms()
     person = enrollment_id("christmas_2025", ada.email)
-    await ledger.accept(ada, webhook_id="signup:1", received_ms=now)
-    await ledger.enroll(await ledger.enrollment(person), now_ms=now, announce=False)
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now)
+    await ledger.signups.enroll(await ledger.enrollments.get(person), now_ms=now, announce=False)
     first = step_delivery_id(person, 1)
-    claim = await ledger.claim(first, worker="w1", now_ms=now)
-    await ledger.hold(person, "booked", now_ms=now)
+    claim = await ledger.deliveries.claim(first, worker="w1", now_ms=now)
+    await ledger.enrollments.hold(person, "booked", now_ms=now)
 
-    no = await ledger.freeze(claim, "the bytes", now_ms=now)
-    assert (no.why, no.until_ms, no.detail) == ("held", 0, "booked")
-    await ledger.settle(claim, "hold", no.detail, now_ms=now, due_ms=0)
-    assert (await ledger.claim(first, worker="w1", now_ms=now)).why == "held"
+    no = await ledger.deliveries.freeze(claim, "the bytes", now_ms=now)
+    assert (no.reason, no.until_ms, no.detail) == ("held", 0, "booked")
+    await ledger.deliveries.settle(claim, "hold", no.detail, now_ms=now, due_ms=0)
+    assert (await ledger.deliveries.claim(first, worker="w1", now_ms=now)).reason == "held"
     assert await ledger.client.zscore(keys.OPEN, first) is None
 
-    await ledger.release(person, "booked", now_ms=now + HOUR_MS)
+    await ledger.enrollments.release(person, "booked", now_ms=now + HOUR_MS)
     assert await ledger.client.zscore(keys.delayed("send"), first) == now + HOUR_MS
 
 

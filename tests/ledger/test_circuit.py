@@ -8,7 +8,7 @@ import pytest
 
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
-from common.ledger.answers import Trouble
+from common.ledger.circuits import CircuitOpen
 from common.queue.broker import DurableRedisBroker
 from common.queue.job import QUEUE_NAMESPACE
 from common.store.clients import connect
@@ -23,9 +23,9 @@ async def people(ledger, ada, clock):
     deliveries = []
     for number in range(PEOPLE):
         person = replace(ada, email=f"person{number}@example.org")
-        await ledger.accept(person, webhook_id=f"signup:{number}", received_ms=now - PEOPLE + number)
-        enrollment = await ledger.enrollment(enrollment_id("christmas_2025", person.email))
-        await ledger.enroll(enrollment, now_ms=now, announce=False)
+        await ledger.signups.accept(person, webhook_id=f"signup:{number}", received_ms=now - PEOPLE + number)
+        enrollment = await ledger.enrollments.get(enrollment_id("christmas_2025", person.email))
+        await ledger.signups.enroll(enrollment, now_ms=now, announce=False)
         deliveries.append(step_delivery_id(enrollment.id, 1))
     return deliveries
 
@@ -48,14 +48,14 @@ def ready(store_url, clock):
 
 
 async def trouble(ledger, whose, now_ms):
-    return await ledger.trouble("resend", whose=whose, reason="connect", provider_wide=True, now_ms=now_ms)
+    return await ledger.circuits.report_failure("resend", id=whose, reason="connect", provider_wide=True, now_ms=now_ms)
 
 
 async def test_one_a_second_is_made_ready_once_the_wait_is_over_and_all_when_it_was_for_nothing(
     ledger, people, ready, clock
 ):
     opened = await trouble(ledger, "enr_somebody/step-1", clock.now_ms())
-    assert opened == Trouble(clock.now_ms() + 1_000, "opened")
+    assert opened == CircuitOpen(clock.now_ms() + 1_000, "opened")
     assert ready() == []
 
     clock.advance(1_000)
@@ -64,9 +64,9 @@ async def test_one_a_second_is_made_ready_once_the_wait_is_over_and_all_when_it_
     clock.advance(1_000)
     assert ready() == [people[1]]
 
-    claim = await ledger.claim(people[0], worker="w1", now_ms=clock.now_ms())
-    await ledger.freeze(claim, "mail", now_ms=clock.now_ms())
-    settled = await ledger.settle(claim, "accepted", "re_1", now_ms=clock.now_ms())
+    claim = await ledger.deliveries.claim(people[0], worker="w1", now_ms=clock.now_ms())
+    await ledger.deliveries.freeze(claim, "mail", now_ms=clock.now_ms())
+    settled = await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=clock.now_ms())
 
     assert settled.troubled_since_ms == opened.until_ms - 1_000
     assert len(ready()) == PEOPLE - 2
@@ -77,14 +77,16 @@ async def test_whoever_failed_lets_the_others_go_first(ledger, people, ready, cl
     clock.move_to(opened.until_ms)
     assert ready() == [people[1]]
     again = await trouble(ledger, people[1], clock.now_ms())
-    assert again == Trouble(clock.now_ms() + 2_000, "")
+    assert again == CircuitOpen(clock.now_ms() + 2_000, "")
 
     clock.move_to(again.until_ms)
     assert ready() == [people[2]]
 
 
 async def test_trouble_with_notion_holds_no_mail(ledger, people, ready, clock):
-    await ledger.trouble("notion", whose="a", reason="unauthorized", provider_wide=True, now_ms=clock.now_ms())
+    await ledger.circuits.report_failure(
+        "notion", id="a", reason="unauthorized", provider_wide=True, now_ms=clock.now_ms()
+    )
 
     assert len(ready()) == PEOPLE
 
@@ -93,7 +95,7 @@ async def test_another_reason_is_news_and_the_same_one_is_not(ledger, clock):
     now = clock.now_ms()
     assert (await trouble(ledger, "a", now)).news == "opened"
     assert (await trouble(ledger, "a", now + 1_000)).news == ""
-    changed = await ledger.trouble(
-        "resend", whose="b", reason="invalid_api_key (403)", provider_wide=True, now_ms=now + 3_000
+    changed = await ledger.circuits.report_failure(
+        "resend", id="b", reason="invalid_api_key (403)", provider_wide=True, now_ms=now + 3_000
     )
     assert changed.news == "changed"

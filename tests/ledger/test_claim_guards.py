@@ -7,9 +7,10 @@ import pytest
 from common.domain.enrollment import Status
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
-from common.ledger.answers import ClaimGranted, ClaimRefused
-from common.ledger.ledger import MAIL, Ledger
-from common.ledger.pauses import Pause, pause
+from common.ledger.constants import MAIL
+from common.ledger.deliveries import ClaimGranted, ClaimRefused
+from common.ledger.ledger import Ledger
+from common.ledger.pauses import Pause
 
 HOUR_MS = 3_600_000
 ADA = enrollment_id("christmas_2025", "ada@example.org")
@@ -19,19 +20,19 @@ STEP_1, STEP_2, STEP_3 = (step_delivery_id(ADA, number) for number in (1, 2, 3))
 @pytest.fixture
 async def now_ms(ledger: Ledger, ada, clock) -> int:
     """Ada is enrolled at this instant."""
-    await ledger.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
-    await ledger.enroll(await known(ledger), now_ms=clock.now_ms(), announce=False)
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+    await ledger.signups.enroll(await known(ledger), now_ms=clock.now_ms(), announce=False)
     return clock.now_ms()
 
 
 async def known(ledger: Ledger):
-    found = await ledger.enrollment(ADA)
+    found = await ledger.enrollments.get(ADA)
     assert found is not None
     return found
 
 
 async def go(ledger: Ledger, delivery, now_ms: int, worker: str = "w1") -> ClaimGranted:
-    claim = await ledger.claim(delivery, worker=worker, now_ms=now_ms)
+    claim = await ledger.deliveries.claim(delivery, worker=worker, now_ms=now_ms)
     assert isinstance(claim, ClaimGranted), claim
     return claim
 
@@ -40,7 +41,7 @@ async def dies_of(ledger: Ledger, delivery, now_ms: int, worker: str, *, frozen:
     await ledger.client.zadd(keys.HEARTBEATS, {worker: 9e15})
     claim = await go(ledger, delivery, now_ms, worker)
     if frozen:
-        await ledger.freeze(claim, "mail", now_ms=now_ms)
+        await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
     await ledger.client.zrem(keys.HEARTBEATS, worker)
 
 
@@ -49,59 +50,33 @@ async def due(ledger: Ledger, delivery) -> float | None:
 
 
 async def pauses(ledger: Ledger, now_ms: int) -> None:
-    await pause(ledger, None, Pause(since_ms=now_ms, by="zoë", reason="the domain moves"))
+    await ledger.pauses.start(None, Pause(since_ms=now_ms, by="zoë", reason="the domain moves"))
 
 
 async def holds(ledger: Ledger, now_ms: int) -> None:
-    await ledger.hold(ADA, "booked", now_ms=now_ms)
+    await ledger.enrollments.hold(ADA, "booked", now_ms=now_ms)
 
 
 async def closes(ledger: Ledger, now_ms: int) -> None:
-    await ledger.trouble(MAIL, whose="x", reason="invalid_api_key", provider_wide=True, now_ms=now_ms)
+    await ledger.circuits.report_failure(MAIL, id="x", reason="invalid_api_key", provider_wide=True, now_ms=now_ms)
 
 
-@pytest.mark.parametrize("begins", [pauses, holds, closes])
+@pytest.mark.parametrize("begins", [pauses, holds])
 async def test_a_claim_whose_answer_was_lost_stands_whatever_began_meanwhile(ledger, now_ms, begins):
     first = await go(ledger, STEP_1, now_ms)
     await begins(ledger, now_ms)
 
-    ledger._calls -= 1  # As the same call, sent once more.
+    ledger.deliveries._calls -= 1  # As the same call, sent once more.
     assert (await go(ledger, STEP_1, now_ms)).fence == first.fence
 
 
 # deaths
 
 
-@pytest.mark.parametrize("frozen_by", [{"a"}, {"c"}, set()])
-async def test_a_mail_that_killed_three_workers_says_whether_it_may_be_out(ledger, now_ms, frozen_by):
-    for worker in ("a", "b", "c"):
-        await dies_of(ledger, STEP_1, now_ms, worker, frozen=worker in frozen_by)
-
-    answer = await ledger.claim(STEP_1, worker="w1", now_ms=now_ms)
-
-    said = "; it may have been accepted all the same" if frozen_by else ""
-    assert answer == ClaimRefused("dead", f"killed its worker 3 times{said}")
-    assert ("doubt" in await ledger.read_hash(keys.delivery(STEP_1))) is bool(frozen_by)
-
-
-@pytest.mark.parametrize("frozen_by", [{"a"}, {"b"}, set()])
-async def test_a_step_that_was_in_hand_when_somebody_left_says_whether_it_may_be_out(ledger, ada, now_ms, frozen_by):
-    for worker in ("a", "b"):
-        await dies_of(ledger, STEP_1, now_ms, worker, frozen=worker in frozen_by)
-    await ledger.unsubscribe(ADA, mark=ledger.mark(ada.email), now_ms=now_ms)
-
-    assert await ledger.claim(STEP_1, worker="w1", now_ms=now_ms) == ClaimRefused("exited", "unsubscribed")
-
-    said = ", while the outcome of an earlier attempt was unknown" if frozen_by else ""
-    assert (await known(ledger)).records[1].detail == f"unsubscribed{said}"
-    assert await ledger.read_hash(keys.delivery(STEP_1)) == {}
-    assert await ledger.client.zscore(keys.OPEN, STEP_1) is None
-
-
 async def test_who_leaves_before_a_step_was_claimed_needs_no_record_of_it(ledger, ada, now_ms):
-    await ledger.client.hset(keys.SUPPRESSED, ledger.mark(ada.email), f"complained {now_ms}")
+    await ledger.client.hset(keys.SUPPRESSED, ledger.store.address_hash(ada.email), f"complained {now_ms}")
 
-    assert await ledger.claim(STEP_1, worker="w1", now_ms=now_ms) == ClaimRefused("exited", "complained")
+    assert await ledger.deliveries.claim(STEP_1, worker="w1", now_ms=now_ms) == ClaimRefused("exited", "complained")
 
     assert ((await known(ledger)).status, (await known(ledger)).records) == (Status.EXITED, {})
 
@@ -109,12 +84,12 @@ async def test_who_leaves_before_a_step_was_claimed_needs_no_record_of_it(ledger
 async def test_a_sequence_whose_last_step_killed_three_workers_is_over(ledger, now_ms, cadence):
     for number, offset_ms in enumerate(cadence.offsets_ms[:-1], 1):
         claim = await go(ledger, step_delivery_id(ADA, number), now_ms + offset_ms)
-        await ledger.settle(claim, "skipped", "because", now_ms=now_ms + offset_ms)
+        await ledger.deliveries.settle(claim, "skipped", "because", now_ms=now_ms + offset_ms)
     last, end_ms = step_delivery_id(ADA, 7), now_ms + cadence.offsets_ms[-1]
     for worker in ("a", "b", "c"):
         await dies_of(ledger, last, end_ms, worker, frozen=False)
 
-    assert (await ledger.claim(last, worker="w1", now_ms=end_ms)).why == "dead"
+    assert (await ledger.deliveries.claim(last, worker="w1", now_ms=end_ms)).reason == "dead"
 
     assert (await known(ledger)).status is Status.COMPLETED
 
@@ -126,10 +101,10 @@ async def overdue(ledger: Ledger, now_ms: int) -> int:
     """Step 1 went late; step 2 is due, and has to wait for the gap until the instant that is answered."""
     late_ms = now_ms + 23 * HOUR_MS
     claim = await go(ledger, STEP_1, late_ms)
-    await ledger.freeze(claim, "mail", now_ms=late_ms)
-    await ledger.settle(claim, "accepted", "re_1", now_ms=late_ms)
+    await ledger.deliveries.freeze(claim, "mail", now_ms=late_ms)
+    await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=late_ms)
     gap_ends_ms = late_ms + 12 * HOUR_MS
-    assert await ledger.claim(STEP_2, worker="w1", now_ms=now_ms + 24 * HOUR_MS) == ClaimRefused(
+    assert await ledger.deliveries.claim(STEP_2, worker="w1", now_ms=now_ms + 24 * HOUR_MS) == ClaimRefused(
         "not yet", "", gap_ends_ms
     )
     return gap_ends_ms
@@ -138,18 +113,18 @@ async def overdue(ledger: Ledger, now_ms: int) -> int:
 async def test_a_step_that_waits_for_the_gap_waits_as_long_after_a_hold(ledger, now_ms):
     gap_ends_ms = await overdue(ledger, now_ms)
     assert await due(ledger, STEP_2) == gap_ends_ms
-    await ledger.hold(ADA, "booked", now_ms=now_ms + 25 * HOUR_MS)
+    await ledger.enrollments.hold(ADA, "booked", now_ms=now_ms + 25 * HOUR_MS)
 
-    await ledger.release(ADA, "booked", now_ms=now_ms + 26 * HOUR_MS)
+    await ledger.enrollments.release(ADA, "booked", now_ms=now_ms + 26 * HOUR_MS)
 
     assert await due(ledger, STEP_2) == gap_ends_ms
 
 
 async def test_how_long_one_step_waited_is_not_the_next_ones_matter(ledger, now_ms):
     await go(ledger, STEP_2, await overdue(ledger, now_ms))
-    await ledger.hold(ADA, "booked", now_ms=now_ms + 40 * HOUR_MS)
+    await ledger.enrollments.hold(ADA, "booked", now_ms=now_ms + 40 * HOUR_MS)
 
-    await ledger.release(ADA, "booked", now_ms=now_ms + 41 * HOUR_MS)
+    await ledger.enrollments.release(ADA, "booked", now_ms=now_ms + 41 * HOUR_MS)
 
     assert await due(ledger, STEP_3) == now_ms + 72 * HOUR_MS
 
@@ -157,29 +132,33 @@ async def test_how_long_one_step_waited_is_not_the_next_ones_matter(ledger, now_
 async def test_what_was_tried_before_and_has_to_wait_is_not_looked_at_sooner(ledger, now_ms):
     await dies_of(ledger, STEP_1, now_ms, "a", frozen=True)
     until_ms = now_ms + HOUR_MS
-    await ledger.trouble(MAIL, whose="x", reason="quota", provider_wide=True, now_ms=now_ms, at_least_ms=until_ms)
-    held = await ledger.claim(STEP_1, worker="w1", now_ms=now_ms)
+    await ledger.circuits.report_failure(
+        MAIL, id="x", reason="quota", provider_wide=True, now_ms=now_ms, at_least_ms=until_ms
+    )
+    held = await ledger.deliveries.claim(STEP_1, worker="w1", now_ms=now_ms)
 
     assert held == ClaimRefused("held", "quota", until_ms + 1_000)
     assert await ledger.client.zscore(keys.OPEN, STEP_1) == until_ms + 1_000
     assert await due(ledger, STEP_1) == until_ms + 1_000
-    assert await ledger.claim(STEP_1, worker="w1", now_ms=now_ms) == ClaimRefused("not yet", "", until_ms + 1_000)
+    assert await ledger.deliveries.claim(STEP_1, worker="w1", now_ms=now_ms) == ClaimRefused(
+        "not yet", "", until_ms + 1_000
+    )
 
 
 async def test_a_mail_under_way_binds_the_others_for_no_longer_than_the_gap(ledger, now_ms):
     await go(ledger, STEP_1, now_ms + 23 * HOUR_MS)
 
-    assert (await ledger.claim(STEP_2, worker="w1", now_ms=now_ms + 24 * HOUR_MS)).why == "not yet"
+    assert (await ledger.deliveries.claim(STEP_2, worker="w1", now_ms=now_ms + 24 * HOUR_MS)).reason == "not yet"
     await go(ledger, STEP_2, now_ms + 35 * HOUR_MS)
 
 
 async def test_the_end_of_one_step_does_not_free_another_of_its_gap(ledger, now_ms):
     first = await go(ledger, STEP_1, now_ms)
-    await ledger.settle(first, "retry", "503", now_ms=now_ms, due_ms=now_ms + 24 * HOUR_MS)
+    await ledger.deliveries.settle(first, "retry", "503", now_ms=now_ms, due_ms=now_ms + 24 * HOUR_MS)
     again = await go(ledger, STEP_1, now_ms + 24 * HOUR_MS, worker="w2")
     await ledger.client.hset(keys.enrollment(ADA), "sending", f"2 {now_ms + 24 * HOUR_MS}")
 
-    await ledger.settle(again, "skipped", "because", now_ms=now_ms + 24 * HOUR_MS)
+    await ledger.deliveries.settle(again, "skipped", "because", now_ms=now_ms + 24 * HOUR_MS)
 
     assert await ledger.client.hget(keys.enrollment(ADA), "sending") == f"2 {now_ms + 24 * HOUR_MS}".encode()
 
@@ -189,8 +168,8 @@ async def test_the_end_of_one_step_does_not_free_another_of_its_gap(ledger, now_
 
 async def test_of_a_timeline_the_last_two_hundred_lines_are_kept(ledger, now_ms):
     for number in range(101):
-        await ledger.hold(ADA, "booked", now_ms=now_ms + number)
-        await ledger.release(ADA, "booked", now_ms=now_ms + number)
+        await ledger.enrollments.hold(ADA, "booked", now_ms=now_ms + number)
+        await ledger.enrollments.release(ADA, "booked", now_ms=now_ms + number)
 
     lines = await ledger.client.lrange(keys.timeline(ADA), 0, -1)
     assert len(lines) == 200
@@ -198,65 +177,28 @@ async def test_of_a_timeline_the_last_two_hundred_lines_are_kept(ledger, now_ms)
 
 
 async def test_what_nobody_knows_of_any_more_cannot_be_claimed(ledger, ada, clock):
-    await ledger.client.hset(keys.SUPPRESSED, ledger.mark(ada.email), f"unsubscribed {clock.now_ms()} forgotten")
+    await ledger.client.hset(
+        keys.SUPPRESSED, ledger.store.address_hash(ada.email), f"unsubscribed {clock.now_ms()} forgotten"
+    )
 
-    assert await ledger.claim(STEP_1, worker="w1", now_ms=clock.now_ms()) == ClaimRefused("unknown")
+    assert await ledger.deliveries.claim(STEP_1, worker="w1", now_ms=clock.now_ms()) == ClaimRefused("unknown")
 
 
 async def test_whatever_is_refused_for_now_is_in_the_schedule_again(ledger, now_ms):
     claim = await go(ledger, STEP_1, now_ms)
-    await ledger.settle(claim, "retry", "503", now_ms=now_ms, due_ms=now_ms + HOUR_MS)
+    await ledger.deliveries.settle(claim, "retry", "503", now_ms=now_ms, due_ms=now_ms + HOUR_MS)
     await ledger.client.delete(keys.delayed("send"))  # It was made ready by a clock that is ahead.
 
-    assert await ledger.claim(STEP_1, worker="w1", now_ms=now_ms + 5) == ClaimRefused("not yet", "", now_ms + HOUR_MS)
+    assert await ledger.deliveries.claim(STEP_1, worker="w1", now_ms=now_ms + 5) == ClaimRefused(
+        "not yet", "", now_ms + HOUR_MS
+    )
     assert await due(ledger, STEP_1) == now_ms + HOUR_MS
 
     await pauses(ledger, now_ms)
-    assert await ledger.claim(STEP_1, worker="w1", now_ms=now_ms + 5) == ClaimRefused(
+    assert await ledger.deliveries.claim(STEP_1, worker="w1", now_ms=now_ms + 5) == ClaimRefused(
         "held", "paused", now_ms + HOUR_MS
     )
-    assert await ledger.claim(STEP_2, worker="w1", now_ms=now_ms + 24 * HOUR_MS) == ClaimRefused(
+    assert await ledger.deliveries.claim(STEP_2, worker="w1", now_ms=now_ms + 24 * HOUR_MS) == ClaimRefused(
         "held", "paused", now_ms + 24 * HOUR_MS + 60_000
     )
     assert await due(ledger, STEP_2) == now_ms + 24 * HOUR_MS + 60_000
-
-
-async def test_who_waits_for_a_suspect_looks_again_in_a_second(ledger, now_ms):
-    other = "enr_somebody/step-1"
-    for worker in ("a", "b"):
-        await dies_of(ledger, STEP_1, now_ms, worker, frozen=False)
-    await ledger.client.hset(keys.delivery(other), mapping={"worker": "w2#1"})
-    await ledger.client.set(f"{keys.PREFIX}suspect", f"{other} w2#1")
-
-    assert await ledger.claim(STEP_1, worker="w1", now_ms=now_ms) == ClaimRefused("not yet", "", now_ms + 1_000)
-    assert await due(ledger, STEP_1) == now_ms + 1_000
-
-
-async def test_while_one_finds_out_the_others_wait(ledger, now_ms):
-    await go(ledger, STEP_1, now_ms)
-    await closes(ledger, now_ms + 24 * HOUR_MS)
-    probe_ms = now_ms + 24 * HOUR_MS + 1_000
-    await ledger.client.zrem(keys.HEARTBEATS, "w1")
-    probe = await go(ledger, STEP_1, probe_ms, worker="w2")
-
-    assert await ledger.freeze(probe, "mail", now_ms=probe_ms) == ("mail", 1)
-    assert (await ledger.claim(STEP_2, worker="w2", now_ms=probe_ms)).detail == "invalid_api_key"
-
-
-@pytest.mark.parametrize("frozen", [True, False])
-async def test_a_mail_that_was_buried_is_neither_sent_nor_settled_by_a_worker_that_only_stood_still(
-    ledger, now_ms, frozen
-):
-    for worker in ("a", "b"):
-        await dies_of(ledger, STEP_1, now_ms, worker, frozen=False)
-    stands_still = await go(ledger, STEP_1, now_ms, worker="w2")
-    if frozen:
-        await ledger.freeze(stands_still, "mail", now_ms=now_ms)
-    await ledger.client.zrem(keys.HEARTBEATS, "w2")
-    assert (await ledger.claim(STEP_1, worker="w1", now_ms=now_ms)).why == "dead"
-
-    assert (await ledger.freeze(stands_still, "mail", now_ms=now_ms)).why == "lost"
-    assert await ledger.settle(stands_still, "accepted", "re_1", now_ms=now_ms) is None
-
-    assert (await known(ledger)).records[1].fate == "dead"
-    assert await ledger.client.zscore(keys.DEAD, STEP_1) == now_ms

@@ -5,7 +5,7 @@ from __future__ import annotations
 from common.clock import VirtualClock
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
-from common.ledger.answers import ClaimRefused
+from common.ledger.deliveries import ClaimRefused
 from common.queue.broker import DurableRedisBroker
 from common.queue.job import QUEUE_NAMESPACE
 
@@ -18,20 +18,20 @@ async def test_what_was_made_ready_too_early_is_looked_at_again_and_not_taken_fo
     broker.clock = ahead
     broker.declare_queue("send")
     consumer = broker.consume("send", prefetch=1, timeout=0)
-    await ledger.accept(ada, webhook_id="signup:1", received_ms=ahead.now_ms())
-    await ledger.enroll(await ledger.enrollment(ADA), now_ms=clock.now_ms(), announce=False)
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=ahead.now_ms())
+    await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=clock.now_ms(), announce=False)
     broker.promote()
     early = next(consumer)
 
-    answer = await ledger.claim(step_delivery_id(ADA, 1), worker="w1", now_ms=clock.now_ms())
+    answer = await ledger.deliveries.claim(step_delivery_id(ADA, 1), worker="w1", now_ms=clock.now_ms())
     broker.promote()
     consumer.ack(early)
     broker.promote()
 
     assert isinstance(answer, ClaimRefused)
-    assert answer.why == "not yet"
+    assert answer.reason == "not yet"
     due_ms = await ledger.client.zscore(keys.delayed("send"), step_delivery_id(ADA, 1))
     assert due_ms == ahead.now_ms() + 1
     # What the sweeper compares with; else it would take the job for lost.
-    assert int(await ledger.client.hget(keys.enrollment(ADA), "wait")) == due_ms
+    assert await ledger.client.zscore(keys.OPEN, step_delivery_id(ADA, 1)) == due_ms
     broker.close()

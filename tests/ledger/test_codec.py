@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import ast
-from importlib.resources import files
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common.domain.contact import Assessment
-from common.ledger import codec
 from common.ledger.codec import assessment_fields, page_fields, read_assessment, read_pages, read_record
 from common.ledger.short_ids import lengthened, shortened
 
@@ -48,7 +44,7 @@ def test_what_was_not_told_takes_no_room():
     sparse = Assessment(email="a@example.org", first_name="Ada", assessment_score=50)
 
     told = '["Ada",null,null,null,null,null,null,50,0,0,0,0]'
-    assert assessment_fields(sparse) == {codec.EMAIL: "a@example.org", codec.ASSESSED: told}
+    assert assessment_fields(sparse) == {"email": "a@example.org", "assessment": told}
 
 
 def test_a_record_keeps_spaces_in_its_reason():
@@ -63,17 +59,6 @@ def test_when_a_mail_was_sent_is_told_beside_the_instant_of_its_fate(sent, sent_
     assert read_record(f"delivered 5000 1 {sent} re_1").sent_ms == sent_ms
 
 
-def test_the_scripts_and_the_codec_call_the_fields_alike():
-    lines = (files("common.ledger") / "scripts" / "lib.lua").read_text().splitlines()
-    names, letters = zip(*(line.removeprefix("local ").split(" = ") for line in lines[7:9]), strict=True)
-    said = zip(", ".join(names).split(", "), ast.literal_eval(f"({', '.join(letters)})"), strict=True)
-
-    assert {name: letter for name, letter in said} == {
-        **{name: getattr(codec, name) for name in ("CAMPAIGN", "EMAIL", "ASSESSED", "SEGMENT", "STATUS", "ANCHOR")},
-        **{name: getattr(codec, name) for name in ("NEXT", "DUE", "LAST", "REV", "SHOWN")},
-    }
-
-
 @given(st.uuids().map(str) | st.binary(min_size=8, max_size=8).map(bytes.hex) | st.from_regex(r"~*[\w-]*") | st.text())
 def test_an_id_is_read_back_as_it_was(id):
     assert lengthened(shortened(id)) == id
@@ -83,7 +68,7 @@ def test_a_notion_id_and_a_digest_are_kept_in_half_their_letters():
     page, digest = "31d5fd78-7144-509a-8d85-f21d3c7d3f51", "31d5fd787144509a"
     pages = {"sequence": page, "sequence_digest": digest}
 
-    assert page_fields(pages) == {"p:s": "~MdX9eHFEUJqNhfIdPH0_UQ ~MdX9eHFEUJo"}
+    assert page_fields(pages) == {"page:sequence": "~MdX9eHFEUJqNhfIdPH0_UQ ~MdX9eHFEUJo"}
     assert read_pages(page_fields(pages)) == pages
 
 

@@ -10,9 +10,9 @@ import pytest
 from common.domain.enrollment import ExitReason
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
-from common.ledger import booking_views, keys
-from common.ledger.feedback import hear
+from common.ledger import keys
 from common.ledger.ledger import Ledger
+from tests.ledger_reads import record_of
 
 HOUR_MS = 3_600_000
 NAMES = ("ada", "boris", "chen", "dunya", "emeka", "fatou")
@@ -24,20 +24,20 @@ def person(name: str):
 
 async def signs_up(ledger: Ledger, ada, name: str, now_ms: int, *, enrolled: bool = True) -> None:
     who = replace(ada, email=f"{name}@example.org")
-    await ledger.accept(who, webhook_id=f"signup:{name}", received_ms=now_ms)
+    await ledger.signups.accept(who, webhook_id=f"signup:{name}", received_ms=now_ms)
     if enrolled:
-        await ledger.enroll(await ledger.enrollment(person(name)), now_ms=now_ms, announce=False)
+        await ledger.signups.enroll(await ledger.enrollments.get(person(name)), now_ms=now_ms, announce=False)
 
 
 async def ends(ledger: Ledger, delivery, outcome: str, now_ms: int) -> None:
-    claim = await ledger.claim(delivery, worker="w1", now_ms=now_ms)
-    await ledger.freeze(claim, "mail", now_ms=now_ms)
-    assert await ledger.settle(claim, outcome, f"{outcome}-1", now_ms=now_ms)
+    claim = await ledger.deliveries.claim(delivery, worker="w1", now_ms=now_ms)
+    await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
+    assert await ledger.deliveries.settle(claim, outcome, f"{outcome}-1", now_ms=now_ms)
 
 
 async def counted(ledger: Ledger) -> dict[str, int]:
     """As the scripts counted; what is 0 is left out."""
-    counts = await ledger.read_hash(keys.COUNTS)
+    counts = await ledger.store.read_hash(keys.COUNTS)
     return {name: int(text) for name, text in counts.items() if int(text)}
 
 
@@ -52,7 +52,7 @@ async def told_of(ledger: Ledger, kind: FeedbackKind, delivery, contact, now_ms:
         provider_id="re_1",
         address="",
     )
-    await hear(ledger, feedback, webhook_id=f"resend:{delivery}:{kind}")
+    await ledger.feedback.record(feedback, webhook_id=f"resend:{delivery}:{kind}")
 
 
 async def test_everybody_is_counted_where_they_are(ledger, ada, clock, cadence):
@@ -63,12 +63,12 @@ async def test_everybody_is_counted_where_they_are(ledger, ada, clock, cadence):
     await signs_up(ledger, ada, "fatou", now_ms, enrolled=False)
     for number, offset_ms in enumerate(cadence.offsets_ms, 1):
         await ends(ledger, step_delivery_id(person("chen"), number), "skipped", now_ms + offset_ms)
-    await ledger.exit(person("dunya"), ExitReason.UNSUBSCRIBED, mark="", now_ms=now_ms)
-    await ledger.exit(person("chen"), ExitReason.UNSUBSCRIBED, mark="", now_ms=now_ms)
-    await ledger.exit(person("fatou"), ExitReason.UNSUBSCRIBED, mark="", now_ms=now_ms)
-    statuses = [(await ledger.enrollment(person(name))).status.value for name in NAMES]
+    await ledger.enrollments.exit(person("dunya"), ExitReason.UNSUBSCRIBED, address_hash="", now_ms=now_ms)
+    await ledger.enrollments.exit(person("chen"), ExitReason.UNSUBSCRIBED, address_hash="", now_ms=now_ms)
+    await ledger.enrollments.exit(person("fatou"), ExitReason.UNSUBSCRIBED, address_hash="", now_ms=now_ms)
+    statuses = [(await ledger.enrollments.get(person(name))).status.value for name in NAMES]
 
-    assert await counted(ledger) == {**Counter(statuses), "fate:skipped": 7}
+    assert await counted(ledger) == {**Counter(statuses), "delivery:skipped": 7}
     assert Counter(statuses) == {"accepted": 1, "active": 2, "completed": 1, "exited": 2}
 
 
@@ -80,10 +80,10 @@ async def test_who_has_completed_and_left_twice_left_once(ledger, ada, clock, ca
     before = await ledger.client.llen(keys.timeline(person("chen")))
 
     for reason in (ExitReason.UNSUBSCRIBED, ExitReason.COMPLAINED):
-        await ledger.exit(person("chen"), reason, mark="", now_ms=now_ms)
+        await ledger.enrollments.exit(person("chen"), reason, address_hash="", now_ms=now_ms)
 
     assert await ledger.client.llen(keys.timeline(person("chen"))) == before + 1
-    assert (await ledger.enrollment(person("chen"))).exit_reason is ExitReason.UNSUBSCRIBED
+    assert (await ledger.enrollments.get(person("chen"))).exit_reason is ExitReason.UNSUBSCRIBED
 
 
 async def test_every_fate_is_counted_once_whatever_becomes_of_it(ledger, ada, clock):
@@ -91,34 +91,34 @@ async def test_every_fate_is_counted_once_whatever_becomes_of_it(ledger, ada, cl
     for name, outcome in (("ada", "accepted"), ("boris", "accepted"), ("chen", "dead"), ("dunya", "dead")):
         await signs_up(ledger, ada, name, now_ms)
         await ends(ledger, step_delivery_id(person(name), 1), outcome, now_ms)
-    assert await counted(ledger) == {"active": 4, "fate:accepted": 2, "fate:dead": 2}
+    assert await counted(ledger) == {"active": 4, "delivery:accepted": 2, "delivery:dead": 2}
 
     await told_of(ledger, FeedbackKind.DELIVERED, step_delivery_id(person("boris"), 1), person("boris"), now_ms)
-    await ledger.replay(step_delivery_id(person("chen"), 1), now_ms=now_ms, fresh=True)
-    await ledger.found_accepted(
-        step_delivery_id(person("dunya"), 1), "re_1", sent_ms=now_ms, buried_ms=now_ms, now_ms=now_ms
+    await ledger.dead_letters.replay(step_delivery_id(person("chen"), 1), now_ms=now_ms, way="fresh")
+    await ledger.dead_letters.accept(
+        step_delivery_id(person("dunya"), 1), "re_1", sent_ms=now_ms, dead_since_ms=now_ms, now_ms=now_ms
     )
 
-    assert await counted(ledger) == {"active": 4, "fate:accepted": 2, "fate:delivered": 1}
+    assert await counted(ledger) == {"active": 4, "delivery:accepted": 2, "delivery:delivered": 1}
 
 
 @pytest.mark.parametrize("outcome", ["accepted", "skipped", "dead"])
 async def test_a_reminder_is_counted_with_the_mails_once_it_has_a_fate(ledger, clock, outcome):
     now_ms, start_ms = clock.now_ms(), clock.now_ms() + 24 * HOUR_MS
-    meeting = {"campaign": "christmas_2025", "contact": person("boris"), "uid": "A", "stand": "booked"}
-    place = {"received": now_ms, "email": "boris@example.org", "start": start_ms, "end": start_ms + HOUR_MS}
-    fate = {f"r:{start_ms}/24h": f"planned {now_ms} 0 0 "}
-    await ledger.client.hset(keys.meeting(booking_id("A")), mapping={**meeting, **place, **fate})
+    meeting = {"campaign": "christmas_2025", "contact": person("boris"), "uid": "A", "state": "booked"}
+    place = {"received_ms": now_ms, "email": "boris@example.org", "start_ms": start_ms, "end_ms": start_ms + HOUR_MS}
+    fate = {f"/{start_ms}/24h": f"planned {now_ms}"}
+    await ledger.client.hset(keys.guest(booking_id("A")), mapping={**meeting, **place, **fate})
     reminder = reminder_delivery_id(booking_id("A"), start_ms=start_ms, name="24h")
     assert await counted(ledger) == {}
 
     await ends(ledger, reminder, outcome, now_ms)
-    assert await counted(ledger) == {f"fate:{outcome}": 1}
+    assert await counted(ledger) == {f"delivery:{outcome}": 1}
 
     if outcome == "dead":
-        await ledger.replay(reminder, now_ms=now_ms, fresh=True)
+        await ledger.dead_letters.replay(reminder, now_ms=now_ms, way="fresh")
         assert await counted(ledger) == {}
         await ends(ledger, reminder, "accepted", now_ms)
     await told_of(ledger, FeedbackKind.DELIVERED, reminder, person("boris"), now_ms)
-    assert await counted(ledger) == {"fate:delivered": 1}
-    assert (await booking_views.reminder(ledger, reminder))[1].fate == "delivered"
+    assert await counted(ledger) == {"delivery:delivered": 1}
+    assert (await record_of(ledger, reminder)).fate == "delivered"

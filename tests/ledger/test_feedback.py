@@ -10,10 +10,10 @@ from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason, Status
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import EnrollmentId, enrollment_id, step_delivery_id
-from common.ledger import codec, keys, views
-from common.ledger.answers import ClaimGranted, Settled
-from common.ledger.feedback import hear, told
+from common.ledger import keys
+from common.ledger.deliveries import ClaimGranted, Settled
 from common.ledger.ledger import Ledger
+from tests.ledger_reads import dead_letters_of, timeline_of
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 NUMBERS = count(1)
@@ -35,18 +35,18 @@ def about(kind: FeedbackKind, at_ms: int, *, step: int = 1, who: EnrollmentId = 
 
 
 async def tell(ledger: Ledger, feedback: Feedback, *, id: str = "") -> None:
-    await hear(ledger, feedback, webhook_id=f"resend:{id or next(NUMBERS)}")
+    await ledger.feedback.record(feedback, webhook_id=f"resend:{id or next(NUMBERS)}")
 
 
 async def enrolled(ledger, person, now_ms):
-    await ledger.accept(person, webhook_id="signup:1", received_ms=now_ms)
-    await ledger.enroll(await ledger.enrollment(ADA), now_ms=now_ms, announce=False)
+    await ledger.signups.accept(person, webhook_id="signup:1", received_ms=now_ms)
+    await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=now_ms, announce=False)
 
 
 async def in_hand(ledger, now_ms, *, step=1) -> ClaimGranted:
-    claim = await ledger.claim(step_delivery_id(ADA, step), worker="w1", now_ms=now_ms)
+    claim = await ledger.deliveries.claim(step_delivery_id(ADA, step), worker="w1", now_ms=now_ms)
     assert isinstance(claim, ClaimGranted), claim
-    await ledger.freeze(claim, "mail", now_ms=now_ms)
+    await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
     return claim
 
 
@@ -55,40 +55,45 @@ async def sent(ledger, ada, clock) -> int:
     """Ada's first mail was accepted, at this instant."""
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
-    assert await ledger.settle(await in_hand(ledger, now), "accepted", "re_1", now_ms=now)
+    assert await ledger.deliveries.settle(await in_hand(ledger, now), "accepted", "re_1", now_ms=now)
     return now
 
 
 async def fate(ledger, step=1):
-    enrollment = await ledger.enrollment(ADA)
+    enrollment = await ledger.enrollments.get(ADA)
     return enrollment.fate_of(step)[0]
 
 
 async def state(ledger):
     """All that order must not change; the journal of arrivals, its revision and the instant of the exit may differ."""
-    fields = await ledger.read_hash(keys.enrollment(ADA))
-    for name in (codec.REV, "ended"):
+    fields = await ledger.store.read_hash(keys.enrollment(ADA))
+    for name in ("revision", "ended_ms"):
         fields.pop(name, None)
-    counts = {name: n for name, n in (await ledger.read_hash(keys.COUNTS)).items() if n != "0"}
-    return fields, counts, await ledger.read_hash(keys.feedback(ADA)), await ledger.read_hash(keys.SUPPRESSED)
+    counts = {name: n for name, n in (await ledger.store.read_hash(keys.COUNTS)).items() if n != "0"}
+    return (
+        fields,
+        counts,
+        await ledger.store.read_hash(keys.feedback(ADA)),
+        await ledger.store.read_hash(keys.SUPPRESSED),
+    )
 
 
 async def test_a_mail_is_delivered_and_keeps_its_id_and_its_instant(ledger, sent):
     await tell(ledger, about(K.SENT, sent + 10))
     await tell(ledger, about(K.DELIVERED, sent + 20))
 
-    record = (await ledger.enrollment(ADA)).records[1]
+    record = (await ledger.enrollments.get(ADA)).records[1]
     assert (record.fate, record.at_ms, record.sent_ms, record.detail) == (
         DeliveryStatus.DELIVERED,
         sent + 20,
         sent,
         "re_1",
     )
-    assert await ledger.read_hash(keys.COUNTS) == {
+    assert await ledger.store.read_hash(keys.COUNTS) == {
         "accepted": "0",
         "active": "1",
-        "fate:accepted": "0",
-        "fate:delivered": "1",
+        "delivery:accepted": "0",
+        "delivery:delivered": "1",
     }
 
 
@@ -104,11 +109,13 @@ async def test_a_mail_is_delivered_and_keeps_its_id_and_its_instant(ledger, sent
 async def test_what_ends_the_sequence_suppresses_the_address(ledger, sent, kind, detail, shown, reason):
     await tell(ledger, about(kind, sent + 20, detail=detail))
 
-    enrollment = await ledger.enrollment(ADA)
+    enrollment = await ledger.enrollments.get(ADA)
     assert (enrollment.status, enrollment.exit_reason, enrollment.next_step) == (Status.EXITED, reason, None)
     assert enrollment.fate_of(1)[0] is shown
     assert enrollment.fate_of(2) == (DeliveryStatus.SKIPPED, reason)
-    assert await ledger.read_hash(keys.SUPPRESSED) == {ledger.mark("ada@example.org"): f"{reason} {sent + 20}"}
+    assert await ledger.store.read_hash(keys.SUPPRESSED) == {
+        ledger.store.address_hash("ada@example.org"): f"{reason} {sent + 20}"
+    }
     assert await ledger.client.zcard(keys.delayed("send")) == 0
     assert await ledger.client.zscore(keys.CHANGED, ADA) is not None
 
@@ -117,19 +124,19 @@ async def test_what_ends_the_sequence_suppresses_the_address(ledger, sent, kind,
 async def test_everything_else_decides_nothing(ledger, sent, kind):
     await tell(ledger, about(kind, sent + 20))
 
-    enrollment = await ledger.enrollment(ADA)
+    enrollment = await ledger.enrollments.get(ADA)
     assert (enrollment.status, enrollment.next_step) == (Status.ACTIVE, 2)
     assert enrollment.fate_of(1)[0] is (DeliveryStatus.DELIVERED if kind is K.DELIVERED else DeliveryStatus.ACCEPTED)
     assert await ledger.client.hlen(keys.SUPPRESSED) == 0
 
 
 async def test_a_repeated_webhook_gets_the_answer_it_got_and_does_nothing(ledger, sent):
-    first = await hear(ledger, about(K.OPENED, sent + 20), webhook_id="resend:msg_1")
-    again = await hear(ledger, about(K.COMPLAINED, sent + 90, step=2), webhook_id="resend:msg_1")
+    first = await ledger.feedback.record(about(K.OPENED, sent + 20), webhook_id="resend:msg_1")
+    again = await ledger.feedback.record(about(K.COMPLAINED, sent + 90, step=2), webhook_id="resend:msg_1")
 
     assert (first.repeated, again.repeated) == (False, True)
     assert (first.kind, first.delivery_id, first.received_ms) == (again.kind, again.delivery_id, again.received_ms)
-    assert [(one.kind, one.times) for one in await told(ledger, ADA)] == [(K.OPENED, 1)]
+    assert [(one.kind, one.times) for one in await ledger.feedback.of(ADA)] == [(K.OPENED, 1)]
     assert await fate(ledger) is DeliveryStatus.ACCEPTED
 
 
@@ -151,12 +158,16 @@ async def test_any_order_with_any_repetition_ends_in_the_same_state(ledger, ada,
         settled_after = number % (len(events) + 1)
         for place, event in enumerate([*order, *order]):
             if place == settled_after:
-                assert await ledger.settle(claim, "accepted", "re_1", now_ms=now)
+                assert await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now)
             await tell(ledger, events[event], id=f"msg_{event}")
         states.append(await state(ledger))
 
     fields, _, _, suppressed = states[0]
-    assert (fields["s1"].split()[0], fields[codec.STATUS], fields["reason"]) == ("complained", "exited", "complained")
+    assert (fields["/step-1"].split()[0], fields["status"], fields["exit_reason"]) == (
+        "complained",
+        "exited",
+        "complained",
+    )
     assert list(suppressed.values()) == [f"complained {now + 50}"]
     assert all(one == states[0] for one in states)
 
@@ -173,7 +184,7 @@ async def test_every_order_of_the_same_webhooks_keeps_the_same_words(ledger, sen
         await ledger.client.delete(keys.feedback(ADA), *(keys.webhook(f"resend:{id}") for id in events))
         for id in (*order, *order):
             await tell(ledger, events[id], id=id)
-        kept.append(await ledger.read_hash(keys.feedback(ADA)))
+        kept.append(await ledger.store.read_hash(keys.feedback(ADA)))
 
     assert kept[0] == {"step-1 opened": f"{sent + 20} 2 ", "step-1 soft-bounced": f"{sent + 9} 2 b"}
     assert all(one == kept[0] for one in kept)
@@ -187,9 +198,9 @@ async def test_what_is_told_before_the_settle_waits_for_it(ledger, ada, clock):
     await tell(ledger, about(K.BOUNCED, now + 2, detail="Permanent General"))
     assert await fate(ledger) is not DeliveryStatus.BOUNCED
 
-    assert await ledger.settle(claim, "accepted", "re_1", now_ms=now + 3)
+    assert await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now + 3)
 
-    record = (await ledger.enrollment(ADA)).records[1]
+    record = (await ledger.enrollments.get(ADA)).records[1]
     assert (record.fate, record.at_ms, record.sent_ms, record.detail) == (
         DeliveryStatus.BOUNCED,
         now + 2,
@@ -202,18 +213,20 @@ async def test_a_lost_answer_is_found_in_what_is_told(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await in_hand(ledger, now)
-    assert await ledger.settle(claim, "retry", "timeout", now_ms=now, due_ms=now + 60_000, doubt=True)
+    assert await ledger.deliveries.settle(
+        claim, "retry", "timeout", now_ms=now, due_ms=now + 60_000, outcome_unknown=True
+    )
 
     await tell(ledger, about(K.DELIVERED, now + 500))
 
-    record = (await ledger.enrollment(ADA)).records[1]
+    record = (await ledger.enrollments.get(ADA)).records[1]
     assert (record.fate, record.sent_ms, record.attempts, record.detail) == (
         DeliveryStatus.DELIVERED,
         now + 499,
         1,
         "re_told",
     )
-    assert await ledger.client.zscore(keys.delayed("send"), claim.delivery_id) is None
+    assert await ledger.client.zscore(keys.delayed("send"), claim.id) is None
     assert await ledger.client.zcard(keys.OPEN) == 0
 
 
@@ -237,15 +250,17 @@ async def test_what_is_told_of_a_mail_in_hand_is_its_fate_whatever_becomes_of_th
 
     due_ms = now + settled["due_ms"] if "due_ms" in settled else None
     doubt = settled.get("doubt", False)
-    answer = await ledger.settle(claim, settled["outcome"], "why", now_ms=now + 600, due_ms=due_ms, doubt=doubt)
+    answer = await ledger.deliveries.settle(
+        claim, settled["outcome"], "why", now_ms=now + 600, due_ms=due_ms, outcome_unknown=doubt
+    )
 
-    assert answer == Settled(None, is_told=True)
-    record = (await ledger.enrollment(ADA)).records[1]
+    assert answer == Settled(None, is_reported=True)
+    record = (await ledger.enrollments.get(ADA)).records[1]
     fate = DeliveryStatus.DELIVERED if told_first is K.DELIVERED else DeliveryStatus.ACCEPTED
     assert (record.fate, record.sent_ms, record.attempts, record.detail) == (fate, now + 499, 1, "re_told")
-    assert await ledger.client.zscore(keys.delayed("send"), claim.delivery_id) is None
+    assert await ledger.client.zscore(keys.delayed("send"), claim.id) is None
     assert await ledger.client.zcard(keys.OPEN) == 0
-    assert [letter async for letter in views.dead_letters(ledger)] == []
+    assert await dead_letters_of(ledger) == []
 
 
 async def test_that_a_mail_in_hand_failed_at_the_provider_says_nothing_of_the_try(ledger, ada, clock):
@@ -254,8 +269,10 @@ async def test_that_a_mail_in_hand_failed_at_the_provider_says_nothing_of_the_tr
     claim = await in_hand(ledger, now)
     await tell(ledger, about(K.FAILED, now + 500))
 
-    assert await ledger.settle(claim, "retry", "timeout", now_ms=now, due_ms=now + 60_000, doubt=True) == Settled(None)
-    assert await ledger.client.zscore(keys.delayed("send"), claim.delivery_id) == now + 60_000
+    assert await ledger.deliveries.settle(
+        claim, "retry", "timeout", now_ms=now, due_ms=now + 60_000, outcome_unknown=True
+    ) == Settled(None)
+    assert await ledger.client.zscore(keys.delayed("send"), claim.id) == now + 60_000
 
 
 async def test_a_worker_that_died_is_not_waited_for(ledger, ada, clock):
@@ -273,21 +290,21 @@ async def test_a_dead_letter_that_was_delivered_is_none(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await in_hand(ledger, now)
-    assert await ledger.settle(claim, "dead", "four tries failed", now_ms=now, doubt=True)
+    assert await ledger.deliveries.settle(claim, "dead", "four tries failed", now_ms=now, outcome_unknown=True)
 
     await tell(ledger, about(K.FAILED, now + 400, detail="reached_daily_quota"))
     assert await fate(ledger) is DeliveryStatus.DEAD
     await tell(ledger, about(K.DELIVERED, now + 500))
 
     assert await fate(ledger) is DeliveryStatus.DELIVERED
-    assert [letter async for letter in views.dead_letters(ledger)] == []
+    assert await dead_letters_of(ledger) == []
 
 
 async def test_the_timeline_tells_each_word_once(ledger, sent):
     for at, kind in ((10, K.SENT), (20, K.DELIVERED), (30, K.OPENED), (40, K.OPENED), (50, K.COMPLAINED)):
         await tell(ledger, about(kind, sent + at))
 
-    lines = [(entry.at_ms - sent, entry.what, entry.detail) for entry in await views.timeline(ledger, ADA)]
+    lines = [(entry.at_ms - sent, entry.what, entry.detail) for entry in await timeline_of(ledger, ADA)]
     assert lines == [
         (0, "signed up", "CRITICAL"),
         (0, "step 1 accepted", "re_1"),
@@ -301,14 +318,16 @@ async def test_the_timeline_tells_each_word_once(ledger, sent):
 async def test_the_timeline_shows_the_acceptance_first_also_when_the_delivery_was_quicker(ledger, sent):
     await tell(ledger, about(K.DELIVERED, sent - 30))
 
-    assert [entry.what for entry in await views.timeline(ledger, ADA)][1:] == ["step 1 accepted", "step 1 delivered"]
+    assert [entry.what for entry in await timeline_of(ledger, ADA)][1:] == ["step 1 accepted", "step 1 delivered"]
 
 
 async def test_who_unsubscribed_first_has_unsubscribed(ledger, sent):
-    await ledger.unsubscribe(ADA, mark=ledger.mark("ada@example.org"), now_ms=sent + 10)
+    await ledger.enrollments.unsubscribe(
+        ADA, address_hash=ledger.store.address_hash("ada@example.org"), now_ms=sent + 10
+    )
     await tell(ledger, about(K.COMPLAINED, sent + 50))
 
-    assert (await ledger.enrollment(ADA)).exit_reason is ExitReason.UNSUBSCRIBED
+    assert (await ledger.enrollments.get(ADA)).exit_reason is ExitReason.UNSUBSCRIBED
     assert await fate(ledger) is DeliveryStatus.COMPLAINED
 
 

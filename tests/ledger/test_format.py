@@ -10,26 +10,26 @@ from common.domain.contact import Assessment
 from common.ledger import keys
 from common.ledger.ledger import Ledger
 from common.settings.settings import SettingsError
-from common.store.format import FORMAT, problem_with_format_async, refuse_another_format
+from common.store.format import FORMAT, StoreFormat, format_problem_async, refuse_another_format
 
 
 async def test_an_empty_store_says_from_now_on_how_it_is_written(store: redis.asyncio.Redis) -> None:
-    assert await problem_with_format_async(store) is None
-    assert await store.get(keys.FORMAT) == FORMAT.encode()
+    assert await format_problem_async(store) is None
+    assert await store.get(keys.FORMAT) == b"%d" % FORMAT
 
 
 async def test_a_store_that_says_nothing_is_judged_by_one_person(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
 ) -> None:
-    await ledger.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
 
-    assert await problem_with_format_async(store) is None
-    assert await store.get(keys.FORMAT) == FORMAT.encode()
+    assert await format_problem_async(store) is None
+    assert await store.get(keys.FORMAT) == b"%d" % FORMAT
 
 
 async def test_people_who_are_written_otherwise_are_not_read(store: redis.asyncio.Redis) -> None:
     await store.sadd(keys.ENROLLED, "enr_old")
-    await store.hset(keys.enrollment("enr_old"), mapping={"status": "active", "email": "ada@example.org"})
+    await store.hset(keys.enrollment("enr_old"), mapping={"st": "active", "e": "ada@example.org"})
 
     with pytest.raises(SettingsError, match="before formats were counted") as refused:
         await refuse_another_format(store)
@@ -39,9 +39,29 @@ async def test_people_who_are_written_otherwise_are_not_read(store: redis.asynci
 
 
 async def test_a_later_format_is_not_read_either_and_stays(store: redis.asyncio.Redis) -> None:
-    await store.set(keys.FORMAT, "2")
+    await store.set(keys.FORMAT, "99")
 
-    with pytest.raises(SettingsError, match="in format 2, and this version reads format 1"):
+    with pytest.raises(SettingsError, match=f"in format 99, and this version reads format {FORMAT}; start the version"):
         await refuse_another_format(store)
 
-    assert await store.get(keys.FORMAT) == b"2"
+    assert await store.get(keys.FORMAT) == b"99"
+
+
+@pytest.mark.parametrize(
+    ("written", "cure"),
+    [
+        (StoreFormat(FORMAT - 1), "stop every process of Advent and run `advent migrate`"),
+        (StoreFormat(FORMAT - 1, FORMAT), "was interrupted; run `advent migrate` again"),
+        (StoreFormat(FORMAT, FORMAT + 1), "was interrupted; run `advent migrate` of the version that began it again"),
+    ],
+)
+async def test_an_older_format_is_refused_with_the_command_that_helps(
+    store: redis.asyncio.Redis, written: StoreFormat, cure: str
+) -> None:
+    await store.set(keys.FORMAT, str(written))
+
+    with pytest.raises(SettingsError) as refused:
+        await refuse_another_format(store)
+
+    assert str(refused.value).endswith(cure)
+    assert "\n" not in str(refused.value)

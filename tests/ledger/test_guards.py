@@ -8,11 +8,10 @@ import pytest
 
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import booking_id, enrollment_id, step_delivery_id
-from common.ledger import codec, keys
-from common.ledger.answers import ClaimGranted, ClaimRefused
-from common.ledger.bookings import Bookings
-from common.ledger.ledger import MAIL, Ledger
-from common.ledger.replays import ask_replay, refuse_replay
+from common.ledger import keys
+from common.ledger.constants import MAIL
+from common.ledger.deliveries import ClaimGranted, ClaimRefused
+from common.ledger.ledger import Ledger
 
 HOUR_MS = 3_600_000
 ADA = enrollment_id("christmas_2025", "ada@example.org")
@@ -22,32 +21,32 @@ STEP_1, STEP_2 = step_delivery_id(ADA, 1), step_delivery_id(ADA, 2)
 @pytest.fixture
 async def now_ms(ledger: Ledger, ada, clock) -> int:
     """Ada is enrolled at this instant."""
-    await ledger.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
-    await ledger.enroll(await known(ledger), now_ms=clock.now_ms(), announce=False)
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+    await ledger.signups.enroll(await known(ledger), now_ms=clock.now_ms(), announce=False)
     return clock.now_ms()
 
 
 async def known(ledger: Ledger):
-    found = await ledger.enrollment(ADA)
+    found = await ledger.enrollments.get(ADA)
     assert found is not None
     return found
 
 
 async def go(ledger: Ledger, delivery, now_ms: int, worker: str = "w1") -> ClaimGranted:
-    claim = await ledger.claim(delivery, worker=worker, now_ms=now_ms)
+    claim = await ledger.deliveries.claim(delivery, worker=worker, now_ms=now_ms)
     assert isinstance(claim, ClaimGranted), claim
     return claim
 
 
 async def buried(ledger: Ledger, now_ms: int, *, doubt: bool = True) -> ClaimGranted:
     claim = await go(ledger, STEP_1, now_ms)
-    await ledger.freeze(claim, "mail", now_ms=now_ms)
-    await ledger.settle(claim, "dead", "because", now_ms=now_ms, doubt=doubt)
+    await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
+    await ledger.deliveries.settle(claim, "dead", "because", now_ms=now_ms, outcome_unknown=doubt)
     return claim
 
 
 async def fields_of(ledger: Ledger, delivery) -> dict[str, str]:
-    return await ledger.read_hash(keys.delivery(delivery))
+    return await ledger.store.read_hash(keys.delivery(delivery))
 
 
 # enroll, exit
@@ -57,7 +56,7 @@ async def test_who_is_enrolled_again_goes_on_where_they_were(ledger, now_ms):
     await go(ledger, STEP_1, now_ms)
     await ledger.client.zrem(keys.delayed("send"), STEP_1)  # It is in hand.
 
-    await ledger.enroll(await known(ledger), now_ms=now_ms, announce=False)
+    await ledger.signups.enroll(await known(ledger), now_ms=now_ms, announce=False)
 
     assert (await known(ledger)).next_step == 2
     assert await ledger.client.hget(keys.COUNTS, "active") == b"1"
@@ -65,24 +64,24 @@ async def test_who_is_enrolled_again_goes_on_where_they_were(ledger, now_ms):
 
 
 async def test_somebody_critical_is_announced_once(ledger, now_ms):
-    await ledger.enroll(await known(ledger), now_ms=now_ms, announce=True)
+    await ledger.signups.enroll(await known(ledger), now_ms=now_ms, announce=True)
     assert await ledger.client.zrem(keys.delayed("announce"), ADA) == 1
 
-    await ledger.enroll(await known(ledger), now_ms=now_ms, announce=True)
+    await ledger.signups.enroll(await known(ledger), now_ms=now_ms, announce=True)
 
     assert await ledger.client.zscore(keys.delayed("announce"), ADA) is None
 
 
 async def test_the_first_reason_for_a_suppression_stands(ledger, ada, now_ms):
-    mark = ledger.mark(ada.email)
-    await ledger.exit(ADA, ExitReason.COMPLAINED, mark=mark, now_ms=now_ms)
-    await ledger.exit(ADA, ExitReason.UNSUBSCRIBED, mark=mark, now_ms=now_ms + 5)
+    mark = ledger.store.address_hash(ada.email)
+    await ledger.enrollments.exit(ADA, ExitReason.COMPLAINED, address_hash=mark, now_ms=now_ms)
+    await ledger.enrollments.exit(ADA, ExitReason.UNSUBSCRIBED, address_hash=mark, now_ms=now_ms + 5)
 
     assert await ledger.client.hget(keys.SUPPRESSED, mark) == f"complained {now_ms}".encode()
 
 
 async def test_who_leaves_leaves_no_body_behind_in_the_schedule(ledger, ada, now_ms):
-    await ledger.unsubscribe(ADA, mark=ledger.mark(ada.email), now_ms=now_ms)
+    await ledger.enrollments.unsubscribe(ADA, address_hash=ledger.store.address_hash(ada.email), now_ms=now_ms)
 
     assert await ledger.client.hlen(keys.delayed("send") + ".msgs") == 0
 
@@ -91,68 +90,43 @@ async def test_who_leaves_leaves_no_body_behind_in_the_schedule(ledger, ada, now
 
 
 async def test_a_step_that_is_not_the_next_one_cannot_be_claimed(ledger, now_ms):
-    assert await ledger.claim(STEP_2, worker="w1", now_ms=now_ms + 100 * HOUR_MS) == ClaimRefused("unknown")
-
-
-async def test_a_claim_whose_answer_was_lost_is_the_same_claim(ledger, now_ms):
-    first = await go(ledger, STEP_1, now_ms)
-    ledger._calls -= 1  # As the same call, sent once more.
-    second = await go(ledger, STEP_1, now_ms)
-
-    assert (second.fence, second.doubt) == (first.fence, False)
+    assert await ledger.deliveries.claim(STEP_2, worker="w1", now_ms=now_ms + 100 * HOUR_MS) == ClaimRefused("unknown")
 
 
 async def test_a_replay_knows_no_gap(ledger, now_ms):
     await buried(ledger, now_ms, doubt=False)
     later_ms = now_ms + 24 * HOUR_MS
     second = await go(ledger, STEP_2, later_ms)
-    await ledger.freeze(second, "mail 2", now_ms=later_ms)
-    await ledger.settle(second, "accepted", "re_2", now_ms=later_ms)
+    await ledger.deliveries.freeze(second, "mail 2", now_ms=later_ms)
+    await ledger.deliveries.settle(second, "accepted", "re_2", now_ms=later_ms)
 
-    await ledger.replay(STEP_1, now_ms=later_ms, fresh=True)
+    await ledger.dead_letters.replay(STEP_1, now_ms=later_ms, way="fresh")
 
-    assert isinstance(await ledger.claim(STEP_1, worker="w1", now_ms=later_ms), ClaimGranted)
+    assert isinstance(await ledger.deliveries.claim(STEP_1, worker="w1", now_ms=later_ms), ClaimGranted)
 
 
 async def test_a_suppression_by_another_campaign_stops_the_mail_at_the_last_line(ledger, ada, now_ms):
     claim = await go(ledger, STEP_1, now_ms)
-    await ledger.client.hset(keys.SUPPRESSED, ledger.mark(ada.email), f"complained {now_ms}")
+    await ledger.client.hset(keys.SUPPRESSED, ledger.store.address_hash(ada.email), f"complained {now_ms}")
 
-    assert await ledger.freeze(claim, "mail", now_ms=now_ms) == ClaimRefused("exited", "complained")
+    assert await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms) == ClaimRefused("exited", "complained")
     assert (await known(ledger)).status is Status.EXITED
-
-
-async def test_trouble_that_began_after_the_claim_stops_the_mail_at_the_last_line(ledger, now_ms):
-    claim = await go(ledger, STEP_1, now_ms)
-    await ledger.trouble(MAIL, whose="x", reason="invalid_api_key", provider_wide=True, now_ms=now_ms)
-
-    assert await ledger.freeze(claim, "mail", now_ms=now_ms) == ClaimRefused("held", "invalid_api_key", now_ms + 1_000)
-
-
-async def test_the_first_bytes_and_the_instant_of_the_first_try_stay(ledger, now_ms):
-    claim = await go(ledger, STEP_1, now_ms)
-    await ledger.freeze(claim, "first", now_ms=now_ms)
-    await ledger.settle(claim, "retry", "timeout", now_ms=now_ms, due_ms=now_ms + 5, doubt=True)
-    again = await go(ledger, STEP_1, now_ms + 5)
-
-    assert await ledger.freeze(again, "second", now_ms=now_ms + 5) == ("first", 2)
-    assert (await fields_of(ledger, STEP_1))["first"] == str(now_ms)
 
 
 async def test_a_sequence_ends_when_its_last_open_step_does(ledger, now_ms):
     in_trouble = await go(ledger, STEP_1, now_ms)
-    await ledger.freeze(in_trouble, "mail", now_ms=now_ms)
-    await ledger.settle(in_trouble, "retry", "timeout", now_ms=now_ms, due_ms=now_ms + 9_999 * HOUR_MS)
+    await ledger.deliveries.freeze(in_trouble, "mail", now_ms=now_ms)
+    await ledger.deliveries.settle(in_trouble, "retry", "timeout", now_ms=now_ms, due_ms=now_ms + 9_999 * HOUR_MS)
     for number in range(2, 8):
         due_ms = now_ms + ledger.cadence.offsets_ms[number - 1]
         claim = await go(ledger, step_delivery_id(ADA, number), due_ms)
-        await ledger.freeze(claim, "mail", now_ms=due_ms)
+        await ledger.deliveries.freeze(claim, "mail", now_ms=due_ms)
         assert (await known(ledger)).status is Status.ACTIVE
-        await ledger.settle(claim, "accepted", f"re_{number}", now_ms=due_ms)
+        await ledger.deliveries.settle(claim, "accepted", f"re_{number}", now_ms=due_ms)
 
     assert (await known(ledger)).status is Status.ACTIVE
     late_ms = now_ms + 9_999 * HOUR_MS
-    await ledger.settle(await go(ledger, STEP_1, late_ms), "skipped", "because", now_ms=late_ms)
+    await ledger.deliveries.settle(await go(ledger, STEP_1, late_ms), "skipped", "because", now_ms=late_ms)
     assert (await known(ledger)).status is Status.COMPLETED
 
 
@@ -172,53 +146,23 @@ async def test_a_worker_unheard_for_longer_than_four_seconds_has_lost_its_claims
     await go(ledger, STEP_1, now_ms)
     await seen(ledger, "w1", seconds_ago)
 
-    answer = await ledger.claim(STEP_1, worker="w2", now_ms=now_ms)
+    answer = await ledger.deliveries.claim(STEP_1, worker="w2", now_ms=now_ms)
 
     assert isinstance(answer, ClaimRefused) is is_in_hand
 
 
-async def test_a_lease_that_is_kept_lasts_longer(ledger, now_ms):
-    claim = await go(ledger, STEP_1, now_ms)
-
-    assert await ledger.keep_lease(claim, now_ms=now_ms + 50_000)
-    assert (await ledger.claim(STEP_1, worker="w2", now_ms=now_ms + 100_000)).why == "in hand"
-    await go(ledger, STEP_1, now_ms + 111_000, worker="w2")
-    assert not await ledger.keep_lease(claim, now_ms=now_ms + 111_000)
-
-
-async def test_who_lost_a_claim_cannot_put_it_in_doubt(ledger, now_ms):
-    claim = await go(ledger, STEP_1, now_ms)
-    await ledger.freeze(claim, "mail", now_ms=now_ms)
-    await ledger.client.zrem(keys.HEARTBEATS, "w1")
-    second = await go(ledger, STEP_1, now_ms + 7, worker="w2")
-    await ledger.freeze(second, "mail", now_ms=now_ms + 7)
-
-    assert not await ledger.doubt(claim, since_ms=now_ms - HOUR_MS, now_ms=now_ms + 8)
-    assert await ledger.doubt(second, since_ms=now_ms - HOUR_MS, now_ms=now_ms + 8)
-    assert (await fields_of(ledger, STEP_1))["first"] == str(now_ms - HOUR_MS)
-
-
 # dead letters
-
-
-async def test_a_letter_that_was_buried_again_is_not_what_was_looked_at(ledger, now_ms):
-    await buried(ledger, now_ms)
-
-    other_ms = now_ms - 5
-    assert not await ledger.replay(STEP_1, now_ms=now_ms, fresh=False, buried_ms=other_ms)
-    assert not await ledger.found_accepted(STEP_1, "re_1", sent_ms=now_ms, buried_ms=other_ms, now_ms=now_ms)
-    assert await ledger.replay(STEP_1, now_ms=now_ms, fresh=False, buried_ms=now_ms)
 
 
 async def test_a_letter_found_accepted_is_none_any_longer_and_the_gap_counts_from_it(ledger, now_ms):
     await buried(ledger, now_ms)
     sent_ms = now_ms + 23 * HOUR_MS
 
-    assert await ledger.found_accepted(STEP_1, "re_1", sent_ms=sent_ms, buried_ms=now_ms, now_ms=sent_ms)
+    assert await ledger.dead_letters.accept(STEP_1, "re_1", sent_ms=sent_ms, dead_since_ms=now_ms, now_ms=sent_ms)
 
     assert await ledger.client.zscore(keys.DEAD, STEP_1) is None
     assert await fields_of(ledger, STEP_1) == {}
-    assert await ledger.claim(STEP_2, worker="w1", now_ms=now_ms + 24 * HOUR_MS) == ClaimRefused(
+    assert await ledger.deliveries.claim(STEP_2, worker="w1", now_ms=now_ms + 24 * HOUR_MS) == ClaimRefused(
         "not yet", "", sent_ms + 12 * HOUR_MS
     )
 
@@ -227,41 +171,12 @@ async def test_the_gap_counts_from_the_latest_mail_whatever_is_found_of_earlier_
     await buried(ledger, now_ms)
     later_ms = now_ms + 24 * HOUR_MS
     second = await go(ledger, STEP_2, later_ms)
-    await ledger.freeze(second, "mail", now_ms=later_ms)
-    await ledger.settle(second, "accepted", "re_2", now_ms=later_ms)
+    await ledger.deliveries.freeze(second, "mail", now_ms=later_ms)
+    await ledger.deliveries.settle(second, "accepted", "re_2", now_ms=later_ms)
 
-    await ledger.found_accepted(STEP_1, "re_1", sent_ms=now_ms, buried_ms=now_ms, now_ms=later_ms)
+    await ledger.dead_letters.accept(STEP_1, "re_1", sent_ms=now_ms, dead_since_ms=now_ms, now_ms=later_ms)
 
-    assert await ledger.client.hget(keys.enrollment(ADA), codec.LAST) == str(later_ms).encode()
-
-
-@pytest.mark.parametrize(
-    ("way", "kept"),
-    [
-        ({"fresh": True}, set()),
-        ({"fresh": False}, {"frozen", "first", "doubt"}),
-        ({"fresh": False, "again": True}, {"frozen"}),
-    ],
-)
-async def test_what_is_kept_of_a_replayed_letter_follows_from_what_is_known_of_it(ledger, now_ms, way, kept):
-    await buried(ledger, now_ms)
-
-    await ledger.replay(STEP_1, now_ms=now_ms, **way)
-
-    assert {"frozen", "first", "doubt"} & (await fields_of(ledger, STEP_1)).keys() == kept
-
-
-async def test_a_letter_is_discarded_once_and_nothing_else_can_be(ledger, now_ms):
-    await go(ledger, STEP_1, now_ms)
-    assert not await ledger.discard(STEP_1, now_ms=now_ms)
-    assert await fields_of(ledger, STEP_1)
-
-    await ledger.client.zrem(keys.HEARTBEATS, "w1")
-    claim = await go(ledger, STEP_1, now_ms, worker="w2")
-    await ledger.settle(claim, "dead", "because", now_ms=now_ms)
-    assert await ledger.discard(STEP_1, now_ms=now_ms)
-    assert await fields_of(ledger, STEP_1) == {}
-    assert not await ledger.discard(STEP_1, now_ms=now_ms)
+    assert await ledger.client.hget(keys.enrollment(ADA), "last_sent_ms") == str(later_ms).encode()
 
 
 # the mirror's turns
@@ -271,21 +186,21 @@ async def test_somebody_can_be_put_among_the_changed_and_the_pump_be_called(ledg
     pump = keys.delayed("notion_sync")
     await ledger.client.delete(keys.CHANGED, pump, pump + ".msgs")
 
-    await ledger.ask_mirror(due_ms=now_ms + 5, now_ms=now_ms)
+    await ledger.mirror.request(due_ms=now_ms + 5, now_ms=now_ms)
     assert await ledger.client.zcard(keys.CHANGED) == 0
     assert await ledger.client.zscore(pump, "pump") == now_ms + 5
 
-    await ledger.ask_mirror(due_ms=now_ms + 5, now_ms=now_ms, again=ADA)
+    await ledger.mirror.request(due_ms=now_ms + 5, now_ms=now_ms, again=ADA)
     assert await ledger.client.zscore(keys.CHANGED, ADA) == now_ms
 
 
 async def test_who_is_not_shown_stays_among_the_changed_and_the_pump_comes_back(ledger, now_ms):
     pump = keys.delayed("notion_sync")
-    taken = await ledger.take_changed(worker="w1", now_ms=now_ms)
+    taken = await ledger.mirror.take(worker="w1", now_ms=now_ms)
     await ledger.client.delete(pump, pump + ".msgs")
 
-    assert await ledger.shown(taken.person, {}, worker="w2", now_ms=now_ms) is None
-    await ledger.not_shown(taken.person, worker="w1", now_ms=now_ms, again_ms=now_ms + 9, alone=False)
+    assert await ledger.mirror.shown(taken.person, {}, worker="w2", now_ms=now_ms) is None
+    await ledger.mirror.not_shown(taken.person, worker="w1", now_ms=now_ms, again_ms=now_ms + 9, alone=False)
 
     assert await ledger.client.zscore(keys.CHANGED, ADA) is not None
     assert await ledger.client.zscore(pump, "pump") == now_ms + 9
@@ -293,9 +208,9 @@ async def test_who_is_not_shown_stays_among_the_changed_and_the_pump_comes_back(
 
 
 async def test_notion_shows_the_revision_that_was_taken(ledger, now_ms):
-    taken = await ledger.take_changed(worker="w1", now_ms=now_ms)
+    taken = await ledger.mirror.take(worker="w1", now_ms=now_ms)
 
-    assert await ledger.shown(taken.person, {}, worker="w1", now_ms=now_ms)
+    assert await ledger.mirror.shown(taken.person, {}, worker="w1", now_ms=now_ms)
 
     assert (await known(ledger)).mirrored_revision == taken.person.revision > 0
     assert await ledger.client.zcard(keys.CHANGED) == 0
@@ -304,28 +219,30 @@ async def test_notion_shows_the_revision_that_was_taken(ledger, now_ms):
 async def test_what_failed_waits_in_the_schedule_for_its_next_try(ledger, now_ms):
     claim = await go(ledger, STEP_1, now_ms)
     await ledger.client.zrem(keys.delayed("send"), STEP_1)  # It is in hand.
-    await ledger.freeze(claim, "mail", now_ms=now_ms)
+    await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
 
-    await ledger.settle(claim, "retry", "timeout", now_ms=now_ms, due_ms=now_ms + 60_000, doubt=True)
+    await ledger.deliveries.settle(
+        claim, "retry", "timeout", now_ms=now_ms, due_ms=now_ms + 60_000, outcome_unknown=True
+    )
 
     assert await ledger.client.zscore(keys.delayed("send"), STEP_1) == now_ms + 60_000
 
 
 async def test_whoever_changed_last_is_shown_first(ledger, ada, now_ms):
     boris = replace(ada, email="boris@example.org")
-    await ledger.accept(boris, webhook_id="signup:2", received_ms=now_ms + 5)
-    last = await ledger.enrollment(enrollment_id("christmas_2025", boris.email))
-    await ledger.enroll(last, now_ms=now_ms + 5, announce=False)
+    await ledger.signups.accept(boris, webhook_id="signup:2", received_ms=now_ms + 5)
+    last = await ledger.enrollments.get(enrollment_id("christmas_2025", boris.email))
+    await ledger.signups.enroll(last, now_ms=now_ms + 5, announce=False)
 
-    assert (await ledger.take_changed(worker="w1", now_ms=now_ms + 5)).id == last.id
-    assert (await ledger.take_changed(worker="w1", now_ms=now_ms + 5)).id == ADA
+    assert (await ledger.mirror.take(worker="w1", now_ms=now_ms + 5)).id == last.id
+    assert (await ledger.mirror.take(worker="w1", now_ms=now_ms + 5)).id == ADA
 
 
 async def test_what_waits_in_the_schedule_is_not_healed_however_late_it_is(ledger, now_ms):
     claim = await go(ledger, STEP_1, now_ms)
-    await ledger.settle(claim, "retry", "timeout", now_ms=now_ms, due_ms=now_ms + 5)
+    await ledger.deliveries.settle(claim, "retry", "timeout", now_ms=now_ms, due_ms=now_ms + 5)
 
-    _, healed = await ledger.sweep("0", now_ms=now_ms + 20_000)
+    _, healed = await ledger.schedule.sweep("0", now_ms=now_ms + 20_000)
 
     assert healed == []
     assert await ledger.client.zscore(keys.delayed("send"), STEP_1) == now_ms + 5
@@ -335,7 +252,7 @@ async def test_somebody_whom_notion_does_not_show_and_nobody_remembers_is_found_
     pump = keys.delayed("notion_sync")
     await ledger.client.delete(keys.CHANGED, pump, pump + ".msgs")
 
-    await ledger.sweep("0", now_ms=now_ms)
+    await ledger.schedule.sweep("0", now_ms=now_ms)
 
     assert await ledger.client.zscore(keys.CHANGED, ADA) is not None
     assert await ledger.client.zscore(pump, "pump") == now_ms
@@ -347,7 +264,9 @@ async def test_somebody_whom_notion_does_not_show_and_nobody_remembers_is_found_
 async def test_a_provider_is_probed_less_and_less_but_twice_a_minute_at_least(ledger, clock):
     waits = []
     for _ in range(8):
-        trouble = await ledger.trouble(MAIL, whose="x", reason="503", provider_wide=True, now_ms=clock.now_ms())
+        trouble = await ledger.circuits.report_failure(
+            MAIL, id="x", reason="503", provider_wide=True, now_ms=clock.now_ms()
+        )
         waits.append(trouble.until_ms - clock.now_ms())
         clock.advance(waits[-1])
 
@@ -356,13 +275,13 @@ async def test_a_provider_is_probed_less_and_less_but_twice_a_minute_at_least(le
 
 async def test_who_is_told_to_wait_longer_lengthens_the_wait_for_all(ledger, clock):
     now_ms = clock.now_ms()
-    await ledger.trouble(MAIL, whose="x", reason="503", provider_wide=True, now_ms=now_ms)
+    await ledger.circuits.report_failure(MAIL, id="x", reason="503", provider_wide=True, now_ms=now_ms)
 
-    shorter = await ledger.trouble(
-        MAIL, whose="y", reason="quota", provider_wide=True, now_ms=now_ms, at_least_ms=now_ms + 500
+    shorter = await ledger.circuits.report_failure(
+        MAIL, id="y", reason="quota", provider_wide=True, now_ms=now_ms, at_least_ms=now_ms + 500
     )
-    longer = await ledger.trouble(
-        MAIL, whose="y", reason="quota", provider_wide=True, now_ms=now_ms, at_least_ms=now_ms + HOUR_MS
+    longer = await ledger.circuits.report_failure(
+        MAIL, id="y", reason="quota", provider_wide=True, now_ms=now_ms, at_least_ms=now_ms + HOUR_MS
     )
 
     assert (shorter.until_ms, longer.until_ms) == (now_ms + 1_000, now_ms + HOUR_MS)
@@ -371,41 +290,10 @@ async def test_who_is_told_to_wait_longer_lengthens_the_wait_for_all(ledger, clo
 # what was asked for, looked for, put off
 
 
-async def test_a_replay_is_asked_for_and_refused_of_the_letter_that_was_looked_at(ledger, now_ms):
-    await buried(ledger, now_ms)
-
-    assert not await ask_replay(ledger, STEP_1, buried_ms=now_ms - 5, now_ms=now_ms)
-    assert not await refuse_replay(ledger, STEP_1, "no", buried_ms=now_ms - 5, now_ms=now_ms)
-    assert await ask_replay(ledger, STEP_1, buried_ms=now_ms, now_ms=now_ms)
-    assert await ledger.client.zscore(keys.delayed("replay"), STEP_1) == now_ms
-    assert await refuse_replay(ledger, STEP_1, "no", buried_ms=now_ms, now_ms=now_ms)
-    assert {"asked", "refused"} & (await fields_of(ledger, STEP_1)).keys() == {"refused"}
-
-
-@pytest.mark.parametrize(
-    ("known_of_it", "may_go"), [({"probed": 1}, True), ({}, False), ({"probed": 1, "taken": 1}, False)]
-)
-async def test_what_is_not_listed_goes_only_if_it_was_tried_while_everybody_waited(ledger, now_ms, known_of_it, may_go):
-    claim = await go(ledger, STEP_1, now_ms)
-    await ledger.client.hset(keys.delivery(STEP_1), mapping={"doubt": 1, "first": now_ms, **known_of_it})
-
-    assert await ledger.never_accepted(claim) is may_go
-    assert ("doubt" in await fields_of(ledger, STEP_1)) is not may_go
-
-
-async def test_who_lost_a_claim_cannot_free_it_of_doubt(ledger, now_ms):
-    claim = await go(ledger, STEP_1, now_ms)
-    await ledger.client.hset(keys.delivery(STEP_1), mapping={"doubt": 1, "probed": 1})
-    await ledger.client.zrem(keys.HEARTBEATS, "w1")
-    await go(ledger, STEP_1, now_ms, worker="w2")
-
-    assert not await ledger.never_accepted(claim)
-
-
 async def test_a_booking_that_is_put_off_is_looked_at_then(ledger, clock):
     call = booking_id("A")
 
-    await Bookings(ledger).put_off(call, until_ms=clock.now_ms() + 9)
+    await ledger.bookings.postpone(call, until_ms=clock.now_ms() + 9)
 
     assert await ledger.client.zscore(keys.BOOKINGS, call) == clock.now_ms() + 9
     assert await ledger.client.zscore(keys.delayed("bookings"), call) == clock.now_ms() + 9

@@ -13,7 +13,7 @@ from common.domain.contact import Assessment
 from common.domain.enrollment import Status
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
-from common.ledger.answers import ClaimGranted
+from common.ledger.deliveries import ClaimGranted
 from common.ledger.ledger import Ledger
 from common.store.clients import connect_async
 
@@ -59,22 +59,24 @@ class Play:
         await getattr(self, {"pass": "passes", "try": "tries"}.get(move[0], move[0]))(*move[1:])
 
     async def accept(self, webhook: int) -> None:
-        await self.ledger.accept(ADA, webhook_id=f"signup:{webhook}", received_ms=self.now_ms)
+        await self.ledger.signups.accept(ADA, webhook_id=f"signup:{webhook}", received_ms=self.now_ms)
 
     async def enroll(self) -> None:
-        known = await self.ledger.enrollment(ENROLLMENT)
+        known = await self.ledger.enrollments.get(ENROLLMENT)
         if known is not None:
-            await self.ledger.enroll(known, now_ms=self.now_ms, announce=False)
+            await self.ledger.signups.enroll(known, now_ms=self.now_ms, announce=False)
 
     async def passes(self, seconds: int) -> None:
         self.now_ms += seconds * SECOND
 
     async def claim(self, worker: str, step: int) -> None:
-        answer = await self.ledger.claim(step_delivery_id(ENROLLMENT, step), worker=worker, now_ms=self.now_ms)
+        answer = await self.ledger.deliveries.claim(
+            step_delivery_id(ENROLLMENT, step), worker=worker, now_ms=self.now_ms
+        )
         if isinstance(answer, ClaimGranted):
             # Never a second claim while another one holds, unless its worker died or forgot it.
             self.claims[worker, step] = answer
-            assert self.accepted[step] == 0 or answer.frozen is not None or answer.doubt
+            assert self.accepted[step] == 0 or answer.payload is not None or answer.outcome_unknown
 
     async def tries(self, worker: str, step: int) -> None:
         """As far as the provider, and no word of what became of it."""
@@ -89,7 +91,7 @@ class Play:
         claim = self.claims.get((worker, step))
         if claim is None:
             return
-        answer = await self.ledger.freeze(claim, f"by {worker} at {self.now_ms}", now_ms=self.now_ms)
+        answer = await self.ledger.deliveries.freeze(claim, f"by {worker} at {self.now_ms}", now_ms=self.now_ms)
         if isinstance(answer, tuple):
             assert not self.left, "the last line let a mail through to somebody who had left"
             self.bytes[step].add(answer[0])
@@ -101,7 +103,7 @@ class Play:
         if outcome == "accepted":
             self.accepted[step] += 1
         due_ms = self.now_ms + 60 * SECOND if outcome in ("retry", "hold") else None
-        await self.ledger.settle(claim, outcome, "because", now_ms=self.now_ms, due_ms=due_ms)
+        await self.ledger.deliveries.settle(claim, outcome, "because", now_ms=self.now_ms, due_ms=due_ms)
 
     async def die(self, worker: str) -> None:
         await self.ledger.client.zrem(keys.HEARTBEATS, worker)
@@ -110,20 +112,22 @@ class Play:
         await self.ledger.client.zadd(keys.HEARTBEATS, {worker: 9e15})
 
     async def sweep(self) -> None:
-        await self.ledger.sweep("0", now_ms=self.now_ms)
+        await self.ledger.schedule.sweep("0", now_ms=self.now_ms)
 
     async def replay(self, step: int) -> None:
-        await self.ledger.replay(step_delivery_id(ENROLLMENT, step), now_ms=self.now_ms, fresh=False)
+        await self.ledger.dead_letters.replay(step_delivery_id(ENROLLMENT, step), now_ms=self.now_ms, way="same")
 
     async def unsubscribe(self) -> None:
-        if await self.ledger.enrollment(ENROLLMENT) is not None:
+        if await self.ledger.enrollments.get(ENROLLMENT) is not None:
             self.left = True
-        await self.ledger.unsubscribe(ENROLLMENT, mark=self.ledger.mark(ADA.email), now_ms=self.now_ms)
+        await self.ledger.enrollments.unsubscribe(
+            ENROLLMENT, address_hash=self.ledger.store.address_hash(ADA.email), now_ms=self.now_ms
+        )
 
     async def check(self) -> None:
         for step, seen in self.bytes.items():
             assert len(seen) <= 1, f"step {step} was handed over with different bytes"
-        known = await self.ledger.enrollment(ENROLLMENT)
+        known = await self.ledger.enrollments.get(ENROLLMENT)
         if known is None:
             return
         assert sum(int(n) for n in (await self.ledger.client.hmget(keys.COUNTS, [s.value for s in Status])) if n) == 1
@@ -132,7 +136,7 @@ class Play:
     async def nothing_is_lost(self, known) -> None:
         """What has no fate yet waits somewhere, or the sweeper puts it there."""
         self.now_ms += 3_600 * SECOND
-        await self.ledger.sweep("0", now_ms=self.now_ms)
+        await self.ledger.schedule.sweep("0", now_ms=self.now_ms)
         if known.status is Status.ACCEPTED:
             assert await self.ledger.client.zscore(keys.delayed("classify"), ENROLLMENT) is not None
         if known.status is not Status.ACTIVE:

@@ -39,11 +39,13 @@ async def test_whatever_a_person_leaves_in_the_store_is_in_the_table_with_its_ty
     await enrolled(ledger, ada, now)
     await send(ledger, 1, now)
     second = await go(ledger, 2, now + 24 * HOUR_MS)
-    await ledger.freeze(second, "mail 2", now_ms=now)
-    await ledger.settle(second, "dead", "422", now_ms=now)
-    await ledger.take_changed(worker="w1", now_ms=now)
-    await ledger.hold(ADA, "booked", now_ms=now)
-    await ledger.exit(ADA, ExitReason.UNSUBSCRIBED, mark=ledger.mark(ada.email), now_ms=now)
+    await ledger.deliveries.freeze(second, "mail 2", now_ms=now)
+    await ledger.deliveries.settle(second, "dead", "422", now_ms=now)
+    await ledger.mirror.take(worker="w1", now_ms=now)
+    await ledger.enrollments.hold(ADA, "booked", now_ms=now)
+    await ledger.enrollments.exit(
+        ADA, ExitReason.UNSUBSCRIBED, address_hash=ledger.store.address_hash(ada.email), now_ms=now
+    )
     found = {key.decode(): (await ledger.client.type(key)).decode().upper() async for key in ledger.client.scan_iter()}
 
     assert len(found) >= 12

@@ -8,8 +8,6 @@ from common.domain.booking import BookingEvent, BookingKind
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import booking_id, enrollment_id, step_delivery_id
 from common.ledger import keys
-from common.ledger.bookings import Bookings
-from common.ledger.feedback import hear
 from common.ledger.ledger import Ledger
 
 HOUR_MS = 3_600_000
@@ -20,34 +18,34 @@ STEP_1 = step_delivery_id(ADA, 1)
 @pytest.fixture
 async def now_ms(ledger: Ledger, ada, clock) -> int:
     """Ada is enrolled at this instant."""
-    await ledger.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
-    await ledger.enroll(await ledger.enrollment(ADA), now_ms=clock.now_ms(), announce=False)
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+    await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=clock.now_ms(), announce=False)
     return clock.now_ms()
 
 
 async def test_a_booking_whose_job_was_lost_is_looked_at_after_all(ledger, clock):
     call, now_ms = booking_id("A"), clock.now_ms()
     event = BookingEvent(kind=BookingKind.CANCELLED, uid="A", event_ms=now_ms, received_ms=now_ms)
-    await Bookings(ledger).accept(event, webhook_id="calcom:1")
+    await ledger.bookings.accept(event, webhook_id="calcom:1")
     await ledger.client.delete(keys.delayed("bookings"))
 
-    assert await ledger.sweep("0", now_ms=now_ms + 60_000) == ("0", [call])
+    assert await ledger.schedule.sweep("0", now_ms=now_ms + 60_000) == ("0", [call])
     assert await ledger.client.zscore(keys.delayed("bookings"), call) == now_ms + 60_000
 
 
 async def test_a_job_that_was_kept_with_a_body_leaves_none_behind(ledger, ada, now_ms):
     await ledger.client.hset(keys.delayed("send") + ".msgs", STEP_1, "{}")
 
-    await ledger.unsubscribe(ADA, mark=ledger.mark(ada.email), now_ms=now_ms)
+    await ledger.enrollments.unsubscribe(ADA, address_hash=ledger.store.address_hash(ada.email), now_ms=now_ms)
 
     assert await ledger.client.exists(keys.delayed("send"), keys.delayed("send") + ".msgs") == 0
 
 
 async def test_a_replayed_letter_is_due_at_once(ledger, now_ms):
-    claim = await ledger.claim(STEP_1, worker="w1", now_ms=now_ms)
-    await ledger.settle(claim, "dead", "because", now_ms=now_ms)
+    claim = await ledger.deliveries.claim(STEP_1, worker="w1", now_ms=now_ms)
+    await ledger.deliveries.settle(claim, "dead", "because", now_ms=now_ms)
 
-    await ledger.replay(STEP_1, now_ms=now_ms + HOUR_MS, fresh=True)
+    await ledger.dead_letters.replay(STEP_1, now_ms=now_ms + HOUR_MS, way="fresh")
 
     assert await ledger.client.zscore(keys.delayed("send"), STEP_1) == now_ms + HOUR_MS
     assert await ledger.client.zscore(keys.OPEN, STEP_1) == now_ms + HOUR_MS
@@ -64,9 +62,9 @@ async def test_of_a_complaint_about_no_address_no_mark_is_kept(ledger, now_ms):
         provider_id="re_1",
         address="",
     )
-    await hear(ledger, complaint, webhook_id="resend:1")
+    await ledger.feedback.record(complaint, webhook_id="resend:1")
 
-    assert (await ledger.enrollment(ADA)).status == "exited"
+    assert (await ledger.enrollments.get(ADA)).status == "exited"
     assert await ledger.client.hlen(keys.SUPPRESSED) == 0
 
 
@@ -75,8 +73,8 @@ async def test_of_a_forgotten_call_nothing_is_kept_again_whoever_an_event_names(
     await ledger.client.sadd(keys.FORGOTTEN, call)
     event = BookingEvent(kind=BookingKind.CANCELLED, uid="A", event_ms=now_ms, received_ms=now_ms)
 
-    answers = [await Bookings(ledger).accept(event, webhook_id="calcom:1") for _ in range(2)]
+    answers = [await ledger.bookings.accept(event, webhook_id="calcom:1") for _ in range(2)]
 
     assert [answer.repeated for answer in answers] == [False, True]
-    assert await ledger.client.exists(keys.booking(call), keys.meeting(call), keys.BOOKINGS) == 0
+    assert await ledger.client.exists(keys.booking(call), keys.guest(call), keys.BOOKINGS) == 0
     assert await ledger.client.exists(keys.delayed("bookings")) == 0

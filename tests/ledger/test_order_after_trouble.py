@@ -6,8 +6,9 @@ import pytest
 
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
-from common.ledger.answers import ClaimGranted, ClaimRefused
-from common.ledger.ledger import MAIL, Ledger
+from common.ledger.constants import MAIL
+from common.ledger.deliveries import ClaimGranted, ClaimRefused
+from common.ledger.ledger import Ledger
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 FIRST, SECOND = step_delivery_id(ADA, 1), step_delivery_id(ADA, 2)
@@ -19,55 +20,57 @@ FAILED = "{advent}:queue:__failed__.send"
 async def waits(ledger: Ledger, ada, clock) -> int:
     """Ada's first mail has waited since a probe of it failed; her second has become due. The instant."""
     now_ms = clock.now_ms()
-    await ledger.accept(ada, webhook_id="signup:1", received_ms=now_ms)
-    await ledger.enroll(await ledger.enrollment(ADA), now_ms=now_ms, announce=False)
-    claim = await ledger.claim(FIRST, worker="w1", now_ms=now_ms)
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms)
+    await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=now_ms, announce=False)
+    claim = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now_ms)
     assert isinstance(claim, ClaimGranted)
-    await ledger.freeze(claim, "mail", now_ms=now_ms)
-    await ledger.settle(claim, "hold", "bad_gateway", now_ms=now_ms, due_ms=now_ms + DAY_MS)
+    await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
+    await ledger.deliveries.settle(claim, "hold", "bad_gateway", now_ms=now_ms, due_ms=now_ms + DAY_MS)
     return now_ms + DAY_MS
 
 
 async def closed(ledger: Ledger, now_ms: int) -> None:
     """Everybody waits, and it is time to find out."""
-    await ledger.trouble(MAIL, whose=FIRST, reason="connect", provider_wide=True, now_ms=now_ms - 5_000)
+    await ledger.circuits.report_failure(MAIL, id=FIRST, reason="connect", provider_wide=True, now_ms=now_ms - 5_000)
 
 
 async def test_the_second_waits_a_moment_for_the_first(ledger: Ledger, waits):
-    assert await ledger.claim(SECOND, worker="w1", now_ms=waits) == ClaimRefused("not yet", "", waits + 1_000)
+    assert await ledger.deliveries.claim(SECOND, worker="w1", now_ms=waits) == ClaimRefused(
+        "not yet", "", waits + 1_000
+    )
     assert await ledger.client.zscore(keys.delayed("send"), SECOND) == waits + 1_000
-    assert isinstance(await ledger.claim(FIRST, worker="w1", now_ms=waits), ClaimGranted)
+    assert isinstance(await ledger.deliveries.claim(FIRST, worker="w1", now_ms=waits), ClaimGranted)
 
 
 async def test_it_does_not_wait_for_one_that_is_tried_again_much_later(ledger: Ledger, waits):
-    claim = await ledger.claim(FIRST, worker="w1", now_ms=waits)
-    await ledger.freeze(claim, "mail", now_ms=waits)
-    await ledger.settle(claim, "retry", "timeout", now_ms=waits, due_ms=waits + 60_000, doubt=True)
+    claim = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=waits)
+    await ledger.deliveries.freeze(claim, "mail", now_ms=waits)
+    await ledger.deliveries.settle(claim, "retry", "timeout", now_ms=waits, due_ms=waits + 60_000, outcome_unknown=True)
 
-    assert isinstance(await ledger.claim(SECOND, worker="w1", now_ms=waits), ClaimGranted)
+    assert isinstance(await ledger.deliveries.claim(SECOND, worker="w1", now_ms=waits), ClaimGranted)
 
 
 async def test_it_does_not_wait_for_one_that_is_dead(ledger: Ledger, waits):
-    claim = await ledger.claim(FIRST, worker="w1", now_ms=waits)
-    await ledger.settle(claim, "dead", "validation_error", now_ms=waits)
+    claim = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=waits)
+    await ledger.deliveries.settle(claim, "dead", "validation_error", now_ms=waits)
 
-    assert isinstance(await ledger.claim(SECOND, worker="w1", now_ms=waits), ClaimGranted)
+    assert isinstance(await ledger.deliveries.claim(SECOND, worker="w1", now_ms=waits), ClaimGranted)
 
 
 async def test_a_turn_to_find_out_for_all_is_passed_on_to_the_first(ledger: Ledger, waits):
     await closed(ledger, waits)
     await ledger.client.zadd(keys.delayed("send"), {FIRST: waits + 1_500})
 
-    assert (await ledger.claim(SECOND, worker="w1", now_ms=waits)).why == "not yet"
+    assert (await ledger.deliveries.claim(SECOND, worker="w1", now_ms=waits)).reason == "not yet"
     assert await ledger.client.smembers(FAILED) == {SECOND.encode()}
     assert await ledger.client.zscore(keys.delayed("send"), FIRST) == waits
-    assert isinstance(await ledger.claim(FIRST, worker="w1", now_ms=waits), ClaimGranted)
+    assert isinstance(await ledger.deliveries.claim(FIRST, worker="w1", now_ms=waits), ClaimGranted)
 
 
 async def test_a_replay_waits_for_nobody(ledger: Ledger, waits):
-    await ledger.client.hset(keys.delivery(FIRST), "retry", waits + 60_000)
-    claim = await ledger.claim(SECOND, worker="w1", now_ms=waits)
-    await ledger.settle(claim, "dead", "validation_error", now_ms=waits)
-    await ledger.replay(SECOND, now_ms=waits + 60_000, fresh=True)
+    await ledger.client.hset(keys.delivery(FIRST), "not_before_ms", waits + 60_000)
+    claim = await ledger.deliveries.claim(SECOND, worker="w1", now_ms=waits)
+    await ledger.deliveries.settle(claim, "dead", "validation_error", now_ms=waits)
+    await ledger.dead_letters.replay(SECOND, now_ms=waits + 60_000, way="fresh")
 
-    assert isinstance(await ledger.claim(SECOND, worker="w1", now_ms=waits + 60_000), ClaimGranted)
+    assert isinstance(await ledger.deliveries.claim(SECOND, worker="w1", now_ms=waits + 60_000), ClaimGranted)

@@ -7,8 +7,8 @@ import redis.asyncio
 from common.clock import VirtualClock
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
-from common.ledger.answers import ClaimGranted, ClaimRefused
-from common.ledger.pauses import Pause, Pauses, is_paused, pause, resume, standing
+from common.ledger.deliveries import ClaimGranted, ClaimRefused
+from common.ledger.pauses import ActivePauses, Pause
 from common.queue.broker import DurableRedisBroker
 from common.queue.job import QUEUE_NAMESPACE
 from common.store.clients import connect
@@ -23,8 +23,8 @@ def said(now_ms: int, reason: str = "the domain moves") -> Pause:
 
 
 async def enrolled(ledger, person, now_ms):
-    await ledger.accept(person, webhook_id="signup:1", received_ms=now_ms)
-    await ledger.enroll(await ledger.enrollment(ADA), now_ms=now_ms, announce=False)
+    await ledger.signups.accept(person, webhook_id="signup:1", received_ms=now_ms)
+    await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=now_ms, announce=False)
 
 
 def promoted(store_url: str, clock: VirtualClock) -> dict[str, int]:
@@ -40,17 +40,17 @@ def promoted(store_url: str, clock: VirtualClock) -> dict[str, int]:
 async def test_a_pause_says_who_when_and_why_and_the_first_one_stands(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
-    assert await standing(ledger) == Pauses(everybody=None, people={})
+    assert await ledger.pauses.active() == ActivePauses(everybody=None, people={})
 
-    assert await pause(ledger, None, said(now)) == (said(now), True)
-    assert await pause(ledger, None, said(now + 5, "another")) == (said(now), False)
-    assert await pause(ledger, ADA, said(now + 9, "she asked")) == (said(now + 9, "she asked"), True)
+    assert await ledger.pauses.start(None, said(now)) == (said(now), True)
+    assert await ledger.pauses.start(None, said(now + 5, "another")) == (said(now), False)
+    assert await ledger.pauses.start(ADA, said(now + 9, "she asked")) == (said(now + 9, "she asked"), True)
 
-    assert await standing(ledger) == Pauses(everybody=said(now), people={ADA: said(now + 9, "she asked")})
-    assert await is_paused(ledger)
-    assert await resume(ledger, None, now_ms=now + 10) == said(now)
-    assert await resume(ledger, None, now_ms=now + 11) is None
-    assert not await is_paused(ledger)
+    assert await ledger.pauses.active() == ActivePauses(everybody=said(now), people={ADA: said(now + 9, "she asked")})
+    assert await ledger.pauses.is_everybody_paused()
+    assert await ledger.pauses.finish(None, now_ms=now + 10) == said(now)
+    assert await ledger.pauses.finish(None, now_ms=now + 11) is None
+    assert not await ledger.pauses.is_everybody_paused()
 
 
 async def test_while_everybody_is_paused_nothing_is_made_ready_and_everything_keeps_its_instant(
@@ -58,21 +58,21 @@ async def test_while_everybody_is_paused_nothing_is_made_ready_and_everything_ke
 ):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
-    await pause(ledger, None, said(now))
+    await ledger.pauses.start(None, said(now))
     clock.advance(50 * HOUR_MS)
 
     for _ in range(3):
         assert promoted(store_url, clock)["send"] == 0
     assert await ledger.client.zscore(keys.delayed("send"), FIRST) == now
-    assert await ledger.sweep("0", now_ms=clock.now_ms()) == ("0", [])
+    assert await ledger.schedule.sweep("0", now_ms=clock.now_ms()) == ("0", [])
 
-    await resume(ledger, None, now_ms=clock.now_ms())
+    await ledger.pauses.finish(None, now_ms=clock.now_ms())
     assert promoted(store_url, clock)["send"] == 1
 
 
 async def test_signups_are_taken_and_classified_all_the_same(ledger, ada, clock, store_url):
-    await pause(ledger, None, said(clock.now_ms()))
-    await ledger.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+    await ledger.pauses.start(None, said(clock.now_ms()))
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
 
     assert promoted(store_url, clock) == {"classify": 1, "send": 0}
 
@@ -81,96 +81,96 @@ async def test_what_was_ready_already_is_held_by_its_claim_and_keeps_its_place(l
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     assert promoted(store_url, clock)["send"] == 1
-    await pause(ledger, None, said(now))
+    await ledger.pauses.start(None, said(now))
 
-    held = await ledger.claim(FIRST, worker="w1", now_ms=now)
+    held = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)
 
-    assert (held.why, held.detail) == ("held", "paused")
+    assert (held.reason, held.detail) == ("held", "paused")
     assert await ledger.client.zscore(keys.delayed("send"), FIRST) == held.until_ms
     clock.advance(2 * HOUR_MS)
     assert promoted(store_url, clock)["send"] == 0
-    await resume(ledger, None, now_ms=clock.now_ms())
+    await ledger.pauses.finish(None, now_ms=clock.now_ms())
     assert promoted(store_url, clock)["send"] == 1
-    assert isinstance(await ledger.claim(FIRST, worker="w1", now_ms=clock.now_ms()), ClaimGranted)
+    assert isinstance(await ledger.deliveries.claim(FIRST, worker="w1", now_ms=clock.now_ms()), ClaimGranted)
 
 
 async def test_a_mail_that_is_being_rendered_does_not_leave_after_the_pause(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
-    claim = await ledger.claim(FIRST, worker="w1", now_ms=now)
-    await pause(ledger, None, said(now))
+    claim = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)
+    await ledger.pauses.start(None, said(now))
 
-    assert await ledger.freeze(claim, "mail", now_ms=now) == ClaimRefused("held", "paused", now + 60_000)
-    assert await ledger.settle(claim, "hold", "paused", now_ms=now, due_ms=now + 60_000)
+    assert await ledger.deliveries.freeze(claim, "mail", now_ms=now) == ClaimRefused("held", "paused", now + 60_000)
+    assert await ledger.deliveries.settle(claim, "hold", "paused", now_ms=now, due_ms=now + 60_000)
 
-    await resume(ledger, None, now_ms=now + 60_000)
-    again = await ledger.claim(FIRST, worker="w1", now_ms=now + 60_000)
-    assert (again.attempts, again.failures, again.doubt) == (0, 0, False)
+    await ledger.pauses.finish(None, now_ms=now + 60_000)
+    again = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now + 60_000)
+    assert (again.attempts, again.failures, again.outcome_unknown) == (0, 0, False)
 
 
 async def test_one_person_is_paused_and_the_others_are_not(ledger, ada, clock, store_url):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
-    await ledger.accept(
+    await ledger.signups.accept(
         type(ada)(email="b@example.org", first_name="B", assessment_score=5), webhook_id="signup:2", received_ms=now
     )
     boris = enrollment_id("christmas_2025", "b@example.org")
-    await ledger.enroll(await ledger.enrollment(boris), now_ms=now, announce=False)
+    await ledger.signups.enroll(await ledger.enrollments.get(boris), now_ms=now, announce=False)
 
-    await pause(ledger, ADA, said(now))
+    await ledger.pauses.start(ADA, said(now))
 
     assert [job async for job in jobs(ledger)] == [step_delivery_id(boris, 1)]
-    assert (await ledger.claim(FIRST, worker="w1", now_ms=now)).why == "held"
+    assert (await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)).reason == "held"
     clock.advance(HOUR_MS)
-    assert await ledger.sweep("0", now_ms=now + 9_000) == ("0", [])
+    assert await ledger.schedule.sweep("0", now_ms=now + 9_000) == ("0", [])
     assert promoted(store_url, clock)["send"] == 1
 
-    await resume(ledger, ADA, now_ms=clock.now_ms())
+    await ledger.pauses.finish(ADA, now_ms=clock.now_ms())
     assert [job async for job in jobs(ledger)] == [FIRST]
-    assert isinstance(await ledger.claim(FIRST, worker="w1", now_ms=clock.now_ms()), ClaimGranted)
+    assert isinstance(await ledger.deliveries.claim(FIRST, worker="w1", now_ms=clock.now_ms()), ClaimGranted)
 
 
 async def test_who_is_paused_while_a_mail_is_rendered_does_not_get_it_until_they_are_resumed(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
-    claim = await ledger.claim(FIRST, worker="w1", now_ms=now)
-    await pause(ledger, ADA, said(now))
+    claim = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)
+    await ledger.pauses.start(ADA, said(now))
 
-    assert (await ledger.freeze(claim, "mail", now_ms=now)).why == "held"
-    await ledger.settle(claim, "hold", "paused", now_ms=now, due_ms=now)
+    assert (await ledger.deliveries.freeze(claim, "mail", now_ms=now)).reason == "held"
+    await ledger.deliveries.settle(claim, "hold", "paused", now_ms=now, due_ms=now)
     await ledger.client.zrem(keys.delayed("send"), FIRST)  # As the scheduler does with what is due.
-    assert (await ledger.claim(FIRST, worker="w1", now_ms=now)).why == "held"
+    assert (await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)).reason == "held"
     assert FIRST not in [job async for job in jobs(ledger)]
 
-    await resume(ledger, ADA, now_ms=now + HOUR_MS)
+    await ledger.pauses.finish(ADA, now_ms=now + HOUR_MS)
     assert FIRST in [job async for job in jobs(ledger)]
-    assert isinstance(await ledger.claim(FIRST, worker="w1", now_ms=now + HOUR_MS), ClaimGranted)
+    assert isinstance(await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now + HOUR_MS), ClaimGranted)
 
 
 async def test_a_pause_of_one_person_and_a_hold_for_another_reason_end_each_for_itself(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
-    await pause(ledger, ADA, said(now))
-    await ledger.hold(ADA, "booked", now_ms=now)
+    await ledger.pauses.start(ADA, said(now))
+    await ledger.enrollments.hold(ADA, "booked", now_ms=now)
 
-    await ledger.release(ADA, "booked", now_ms=now)
-    assert (await ledger.claim(FIRST, worker="w1", now_ms=now)).why == "held"
+    await ledger.enrollments.release(ADA, "booked", now_ms=now)
+    assert (await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)).reason == "held"
 
-    await ledger.hold(ADA, "booked", now_ms=now)
-    await resume(ledger, ADA, now_ms=now)
-    assert (await ledger.claim(FIRST, worker="w1", now_ms=now)).why == "held"
+    await ledger.enrollments.hold(ADA, "booked", now_ms=now)
+    await ledger.pauses.finish(ADA, now_ms=now)
+    assert (await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)).reason == "held"
 
 
 async def test_who_unsubscribes_while_paused_has_left(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
-    await pause(ledger, ADA, said(now))
-    await ledger.unsubscribe(ADA, mark=ledger.mark(ada.email), now_ms=now)
+    await ledger.pauses.start(ADA, said(now))
+    await ledger.enrollments.unsubscribe(ADA, address_hash=ledger.store.address_hash(ada.email), now_ms=now)
 
-    await resume(ledger, ADA, now_ms=now)
+    await ledger.pauses.finish(ADA, now_ms=now)
 
     assert [job async for job in jobs(ledger)] == []
-    assert (await ledger.claim(FIRST, worker="w1", now_ms=now)).why == "exited"
+    assert (await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)).reason == "exited"
 
 
 async def jobs(ledger):
@@ -181,9 +181,9 @@ async def jobs(ledger):
 
 async def test_a_pause_of_somebody_who_signs_up_later_holds_their_mail(ledger, ada, clock):
     now = clock.now_ms()
-    await pause(ledger, ADA, said(now))
-    await ledger.accept(ada, webhook_id="signup:1", received_ms=now)
-    await ledger.enroll(await ledger.enrollment(ADA), now_ms=now, announce=False)
+    await ledger.pauses.start(ADA, said(now))
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now)
+    await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=now, announce=False)
 
-    held = await ledger.claim(step_delivery_id(ADA, 1), worker="w1", now_ms=now)
-    assert (held.why, held.detail) == ("held", "paused")
+    held = await ledger.deliveries.claim(step_delivery_id(ADA, 1), worker="w1", now_ms=now)
+    assert (held.reason, held.detail) == ("held", "paused")

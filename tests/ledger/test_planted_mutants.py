@@ -9,7 +9,7 @@ import pytest
 from tests.mutants.planted import BROKER, LEDGER, MUTANTS, PROVIDERS, Mutant
 
 HOUSE = Path(__file__).parents[2]
-SCRIPTS = [file for folder in (LEDGER, BROKER, PROVIDERS) for file in sorted((HOUSE / folder).glob("*.lua"))]
+SCRIPTS = [file for folder in (LEDGER, BROKER, PROVIDERS) for file in sorted((HOUSE / folder).rglob("*.lua"))]
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)

@@ -11,7 +11,7 @@ from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id, s
 from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import resolve
 from common.ledger import keys
-from common.ledger.bookings import BookingOutcome, Bookings
+from common.ledger.bookings import BookingOutcome
 from common.ledger.ledger import Ledger
 
 HOUR_MS = 3_600_000
@@ -31,7 +31,7 @@ def booked(clock) -> BookingEvent:
 
 async def look(ledger: Ledger, now_ms: int, rules: ReminderRules = RULES, nurture: str = "leave") -> None:
     """As the actor does."""
-    bookings = Bookings(ledger)
+    bookings = ledger.bookings
     gathered = await bookings.gather(CALL)
     outcome = BookingOutcome(
         gathered=gathered,
@@ -44,7 +44,7 @@ async def look(ledger: Ledger, now_ms: int, rules: ReminderRules = RULES, nurtur
 @pytest.fixture
 async def reminder(ledger, booked):
     """Boris's reminder, a day before his call."""
-    await Bookings(ledger).accept(booked, webhook_id="calcom:1")
+    await ledger.bookings.accept(booked, webhook_id="calcom:1")
     await look(ledger, booked.received_ms)
     return reminder_delivery_id(CALL, start_ms=booked.start_ms, name="24h")
 
@@ -62,9 +62,9 @@ async def test_a_reminder_whose_hour_has_changed_is_due_at_the_new_one(ledger, b
 
 async def test_a_reminder_that_was_tried_keeps_the_place_that_its_try_gave_it(ledger, booked, reminder):
     due_ms = booked.start_ms - 24 * HOUR_MS
-    claim = await ledger.claim(reminder, worker="w1", now_ms=due_ms)
-    await ledger.freeze(claim, "mail", now_ms=due_ms)
-    await ledger.settle(claim, "retry", "503", now_ms=due_ms, due_ms=due_ms + 60_000)
+    claim = await ledger.deliveries.claim(reminder, worker="w1", now_ms=due_ms)
+    await ledger.deliveries.freeze(claim, "mail", now_ms=due_ms)
+    await ledger.deliveries.settle(claim, "retry", "503", now_ms=due_ms, due_ms=due_ms + 60_000)
 
     await look(ledger, due_ms, EARLIER)
 
@@ -74,18 +74,18 @@ async def test_a_reminder_that_was_tried_keeps_the_place_that_its_try_gave_it(le
 @pytest.mark.parametrize(("nurture", "why"), [("hold", "held"), ("stop", "exited")])
 async def test_a_booking_holds_or_ends_the_sequence_as_the_campaign_says(ledger, ada, booked, reminder, nurture, why):
     now_ms = booked.received_ms
-    await ledger.accept(replace(ada, email=BORIS), webhook_id="signup:1", received_ms=now_ms)
-    await ledger.enroll(await ledger.enrollment(WHO), now_ms=now_ms, announce=False)
+    await ledger.signups.accept(replace(ada, email=BORIS), webhook_id="signup:1", received_ms=now_ms)
+    await ledger.signups.enroll(await ledger.enrollments.get(WHO), now_ms=now_ms, announce=False)
 
     await look(ledger, now_ms, nurture=nurture)
 
-    assert (await ledger.claim(step_delivery_id(WHO, 1), worker="w1", now_ms=now_ms)).why == why
+    assert (await ledger.deliveries.claim(step_delivery_id(WHO, 1), worker="w1", now_ms=now_ms)).reason == why
 
 
 async def test_a_hold_ends_with_the_reason_for_it(ledger, ada, booked, reminder):
     now_ms = booked.received_ms
-    await ledger.accept(replace(ada, email=BORIS), webhook_id="signup:1", received_ms=now_ms)
-    await ledger.enroll(await ledger.enrollment(WHO), now_ms=now_ms, announce=False)
+    await ledger.signups.accept(replace(ada, email=BORIS), webhook_id="signup:1", received_ms=now_ms)
+    await ledger.signups.enroll(await ledger.enrollments.get(WHO), now_ms=now_ms, announce=False)
     await look(ledger, now_ms, nurture="hold")
     assert await due(ledger, step_delivery_id(WHO, 1)) is None
 
@@ -98,4 +98,4 @@ async def test_a_booking_that_was_looked_at_is_looked_at_no_more_until_something
     assert await ledger.client.zscore(keys.BOOKINGS, CALL) is None
 
     await ledger.client.delete(keys.delayed("bookings"))
-    assert await ledger.sweep("0", now_ms=booked.received_ms + 60_000) == ("0", [])
+    assert await ledger.schedule.sweep("0", now_ms=booked.received_ms + 60_000) == ("0", [])

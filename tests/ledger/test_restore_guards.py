@@ -9,9 +9,9 @@ import pytest
 from common.domain.enrollment import Status
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.domain.notion_import import Restored
-from common.ledger import codec, keys
+from common.ledger import keys
+from common.ledger.enrollments import Restoration
 from common.ledger.ledger import Ledger
-from common.ledger.rebuild import Restoration, restore
 
 HOUR_MS = 3_600_000
 ADA = enrollment_id("christmas_2025", "ada@example.org")
@@ -33,20 +33,20 @@ def row(ada, clock):
 
 
 async def sends_one(ledger: Ledger, ada, now_ms: int) -> None:
-    await ledger.accept(ada, webhook_id="signup:1", received_ms=now_ms)
-    await ledger.enroll(await ledger.enrollment(ADA), now_ms=now_ms, announce=False)
-    claim = await ledger.claim(STEP_1, worker="w1", now_ms=now_ms)
-    await ledger.freeze(claim, "mail", now_ms=now_ms)
-    await ledger.settle(claim, "accepted", "re_1", now_ms=now_ms)
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms)
+    await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=now_ms, announce=False)
+    claim = await ledger.deliveries.claim(STEP_1, worker="w1", now_ms=now_ms)
+    await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
+    await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms)
 
 
 async def test_whose_sequence_is_over_for_the_ledger_is_not_written_to_again(ledger, ada, row, clock):
     await sends_one(ledger, ada, clock.now_ms())
-    await ledger.unsubscribe(ADA, mark=ledger.mark(ada.email), now_ms=clock.now_ms())
+    await ledger.enrollments.unsubscribe(ADA, address_hash=ledger.store.address_hash(ada.email), now_ms=clock.now_ms())
 
-    assert await restore(ledger, Restoration(person=row()), now_ms=clock.now_ms()) == "known"
+    assert await ledger.enrollments.restore(Restoration(person=row()), now_ms=clock.now_ms()) == "known"
 
-    known = await ledger.enrollment(ADA)
+    known = await ledger.enrollments.get(ADA)
     assert (known.status, known.next_step) == (Status.EXITED, None)
     assert await ledger.client.zcard(keys.delayed("send")) == 0
 
@@ -55,51 +55,53 @@ async def test_a_gap_in_notion_buries_nothing_of_somebody_under_way(ledger, ada,
     await sends_one(ledger, ada, clock.now_ms())
 
     restoration = Restoration(person=row(sent_ms={3: clock.now_ms()}), dead={2: "never sent"})
-    await restore(ledger, restoration, now_ms=clock.now_ms())
+    await ledger.enrollments.restore(restoration, now_ms=clock.now_ms())
 
-    assert 2 not in (await ledger.enrollment(ADA)).records
+    assert 2 not in (await ledger.enrollments.get(ADA)).records
     assert await ledger.client.zcard(keys.DEAD) == 0
 
 
 async def test_the_gap_counts_from_the_latest_mail_that_notion_remembers(ledger, ada, row, clock):
     sent_ms = clock.now_ms() + 5 * HOUR_MS
 
-    await restore(ledger, Restoration(person=row(sent_ms={1: sent_ms})), now_ms=clock.now_ms() + 25 * HOUR_MS)
+    await ledger.enrollments.restore(
+        Restoration(person=row(sent_ms={1: sent_ms})), now_ms=clock.now_ms() + 25 * HOUR_MS
+    )
 
-    assert await ledger.client.hget(keys.enrollment(ADA), codec.LAST) == str(sent_ms).encode()
+    assert await ledger.client.hget(keys.enrollment(ADA), "last_sent_ms") == str(sent_ms).encode()
 
 
 async def test_who_is_held_stays_held_when_the_schedule_is_made_anew(ledger, ada, row, clock):
     await sends_one(ledger, ada, clock.now_ms())
-    await ledger.hold(ADA, "booked", now_ms=clock.now_ms())
+    await ledger.enrollments.hold(ADA, "booked", now_ms=clock.now_ms())
 
     earlier = row(anchor_ms=clock.now_ms() - HOUR_MS)
-    assert await restore(ledger, Restoration(person=earlier), now_ms=clock.now_ms()) == "merged"
+    assert await ledger.enrollments.restore(Restoration(person=earlier), now_ms=clock.now_ms()) == "merged"
 
     assert await ledger.client.zscore(keys.delayed("send"), STEP_2) is None
-    await ledger.release(ADA, "booked", now_ms=clock.now_ms())
+    await ledger.enrollments.release(ADA, "booked", now_ms=clock.now_ms())
     assert await ledger.client.zscore(keys.delayed("send"), STEP_2) == clock.now_ms() + 23 * HOUR_MS
 
 
 async def test_a_step_in_hand_is_left_to_whoever_sends_it(ledger, ada, row, clock):
     now_ms = clock.now_ms()
-    await ledger.accept(ada, webhook_id="signup:1", received_ms=now_ms)
-    await ledger.enroll(await ledger.enrollment(ADA), now_ms=now_ms, announce=False)
-    claim = await ledger.claim(STEP_1, worker="w1", now_ms=now_ms)
-    await ledger.freeze(claim, "mail", now_ms=now_ms)
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms)
+    await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=now_ms, announce=False)
+    claim = await ledger.deliveries.claim(STEP_1, worker="w1", now_ms=now_ms)
+    await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
 
-    assert await restore(ledger, Restoration(person=row(sent_ms={1: now_ms - 5})), now_ms=now_ms) == "known"
+    assert await ledger.enrollments.restore(Restoration(person=row(sent_ms={1: now_ms - 5})), now_ms=now_ms) == "known"
 
-    assert (await ledger.enrollment(ADA)).records == {}
-    assert await ledger.settle(claim, "accepted", "re_1", now_ms=now_ms + 5)
+    assert (await ledger.enrollments.get(ADA)).records == {}
+    assert await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms + 5)
 
 
 async def test_who_signed_up_before_notion_was_read_is_counted_once(ledger, ada, row, clock):
-    await ledger.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
 
-    await restore(ledger, Restoration(person=row(sent_ms={1: clock.now_ms()})), now_ms=clock.now_ms())
+    await ledger.enrollments.restore(Restoration(person=row(sent_ms={1: clock.now_ms()})), now_ms=clock.now_ms())
 
-    known = await ledger.enrollment(ADA)
+    known = await ledger.enrollments.get(ADA)
     assert (known.status, known.next_step) == (Status.ACTIVE, 2)
-    counts = await ledger.read_hash(keys.COUNTS)
-    assert (counts["accepted"], counts["active"], counts["fate:accepted"]) == ("0", "1", "1")
+    counts = await ledger.store.read_hash(keys.COUNTS)
+    assert (counts["accepted"], counts["active"], counts["delivery:accepted"]) == ("0", "1", "1")

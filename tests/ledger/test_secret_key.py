@@ -8,10 +8,10 @@ import redis
 from common.domain.contact import Assessment
 from common.domain.enrollment import ExitReason
 from common.domain.ids import enrollment_id, step_delivery_id
-from common.ledger import keys, new_secret_key
-from common.ledger.answers import ClaimRefused
+from common.ledger import keys, secret_key_change
+from common.ledger.deliveries import ClaimRefused
 from common.ledger.ledger import Ledger
-from common.ledger.new_secret_key import Carried, accept_new_key
+from common.ledger.secret_key_change import Carried, accept_new_key
 from common.store.clients import connect
 from common.store.secret_key import is_another, is_the_stores, is_the_stores_async
 
@@ -59,15 +59,15 @@ async def left(ledger: Ledger, clock) -> Ledger:
     for number in range(600):
         email = f"p{number}@example.org"
         person = Assessment(email=email, first_name="P", assessment_score=50)
-        await ledger.accept(person, webhook_id=f"signup:{number}", received_ms=now_ms)
-        await ledger.enroll(
-            await ledger.enrollment(enrollment_id("christmas_2025", email)), now_ms=now_ms, announce=False
+        await ledger.signups.accept(person, webhook_id=f"signup:{number}", received_ms=now_ms)
+        await ledger.signups.enroll(
+            await ledger.enrollments.get(enrollment_id("christmas_2025", email)), now_ms=now_ms, announce=False
         )
     for number, reason in ((1, ExitReason.UNSUBSCRIBED), (599, ExitReason.COMPLAINED), (7, ExitReason.STOPPED)):
         email = f"p{number}@example.org"
-        mark = ledger.mark(email) if reason is not ExitReason.STOPPED else None
-        await ledger.exit(enrollment_id("christmas_2025", email), reason, mark=mark, now_ms=now_ms)
-    await ledger.client.hset(keys.SUPPRESSED, ledger.mark("caller@example.org"), f"bounced {now_ms}")
+        mark = ledger.store.address_hash(email) if reason is not ExitReason.STOPPED else None
+        await ledger.enrollments.exit(enrollment_id("christmas_2025", email), reason, address_hash=mark, now_ms=now_ms)
+    await ledger.client.hset(keys.SUPPRESSED, ledger.store.address_hash("caller@example.org"), f"bounced {now_ms}")
     await is_the_stores_async(ledger.client, OLD)
     return ledger
 
@@ -78,20 +78,23 @@ async def test_who_left_stays_gone_under_a_new_key_and_who_nobody_knows_is_told_
     for _ in range(times):
         carried = await accept_new_key(renewed, NEW, now_ms=clock.now_ms())
 
-    suppressed = await renewed.read_hash(keys.SUPPRESSED)
-    assert carried.marked == 2
+    suppressed = await renewed.store.read_hash(keys.SUPPRESSED)
+    assert carried.suppressed == 2
     assert (carried.lost == 1) is (times == 1)
-    assert suppressed[renewed.mark("p1@example.org")] == f"unsubscribed {clock.now_ms()}"
-    assert renewed.mark("p599@example.org") in suppressed
-    assert not {renewed.mark("p7@example.org"), renewed.mark("p8@example.org")} & suppressed.keys()
+    assert suppressed[renewed.store.address_hash("p1@example.org")] == f"unsubscribed {clock.now_ms()}"
+    assert renewed.store.address_hash("p599@example.org") in suppressed
+    assert (
+        not {renewed.store.address_hash("p7@example.org"), renewed.store.address_hash("p8@example.org")}
+        & suppressed.keys()
+    )
     assert not await is_another(left.client, NEW)
     # Another campaign of this store heeds it, too.
     spring = Ledger(left.client, campaign="spring", cadence=left.cadence, secret_key=NEW)
     person = Assessment(email="p1@example.org", first_name="P", assessment_score=50)
-    await spring.accept(person, webhook_id="signup:spring", received_ms=clock.now_ms())
+    await spring.signups.accept(person, webhook_id="signup:spring", received_ms=clock.now_ms())
     again = enrollment_id("spring", "p1@example.org")
-    await spring.enroll(await spring.enrollment(again), now_ms=clock.now_ms(), announce=False)
-    answer = await spring.claim(step_delivery_id(again, 1), worker="w1", now_ms=clock.now_ms())
+    await spring.signups.enroll(await spring.enrollments.get(again), now_ms=clock.now_ms(), announce=False)
+    answer = await spring.deliveries.claim(step_delivery_id(again, 1), worker="w1", now_ms=clock.now_ms())
     assert answer == ClaimRefused("exited", "unsubscribed")
 
 
@@ -106,7 +109,7 @@ async def test_what_ended_half_way_is_repeated_and_counts_nobody_twice(left: Led
         raise redis.ConnectionError("gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr(new_secret_key, "_keep", dies)
+        patched.setattr(secret_key_change, "_keep", dies)
         with pytest.raises(redis.ConnectionError):
             await accept_new_key(renewed, NEW, now_ms=clock.now_ms())
 
@@ -117,7 +120,9 @@ async def test_what_ended_half_way_is_repeated_and_counts_nobody_twice(left: Led
 async def test_a_third_key_does_not_tell_again_of_those_whom_the_second_lost(left: Ledger, clock):
     await accept_new_key(under(left, NEW), NEW, now_ms=clock.now_ms())
     second = under(left, NEW)
-    await left.client.hset(keys.SUPPRESSED, second.mark("another@example.org"), f"bounced {clock.now_ms()}")
+    await left.client.hset(
+        keys.SUPPRESSED, second.store.address_hash("another@example.org"), f"bounced {clock.now_ms()}"
+    )
 
     assert await accept_new_key(under(left, "t" * 32), "t" * 32, now_ms=clock.now_ms()) == Carried(2, lost=1)
 
@@ -126,13 +131,13 @@ async def test_whoever_left_two_campaigns_is_one_address_however_far_apart_they_
     spring = Ledger(left.client, campaign="spring", cadence=left.cadence, secret_key=OLD)
     for number in range(600):
         person = Assessment(email=f"p{number}@example.org", first_name="P", assessment_score=50)
-        await spring.accept(person, webhook_id=f"signup:spring {number}", received_ms=clock.now_ms())
+        await spring.signups.accept(person, webhook_id=f"signup:spring {number}", received_ms=clock.now_ms())
         again = enrollment_id("spring", person.email)
-        await spring.enroll(await spring.enrollment(again), now_ms=clock.now_ms(), announce=False)
+        await spring.signups.enroll(await spring.enrollments.get(again), now_ms=clock.now_ms(), announce=False)
         both = (enrollment_id("christmas_2025", person.email), again)
         for enrollment in both if number < 20 else ():
-            mark = left.mark(person.email)
-            await spring.exit(enrollment, ExitReason.UNSUBSCRIBED, mark=mark, now_ms=clock.now_ms())
+            mark = left.store.address_hash(person.email)
+            await spring.enrollments.exit(enrollment, ExitReason.UNSUBSCRIBED, address_hash=mark, now_ms=clock.now_ms())
 
     # Those 20, of whom one had left before and one had been stopped; and p599, who complained.
     assert await accept_new_key(under(left, NEW), NEW, now_ms=clock.now_ms()) == Carried(21, lost=1)

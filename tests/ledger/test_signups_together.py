@@ -13,15 +13,16 @@ from common.clock import VirtualClock
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
 from common.ledger import keys
-from common.ledger.answers import Acceptance
-from common.ledger.ledger import REMEMBER_WEBHOOK_MS, Ledger
+from common.ledger.constants import REMEMBER_WEBHOOK_MS
+from common.ledger.ledger import Ledger
 from common.ledger.scripts import Scripts
+from common.ledger.signups import Acceptance
 
 
 async def together(ledger: Ledger, people: list[Assessment], *, now_ms: int) -> list[Acceptance | BaseException]:
     return await asyncio.gather(
         *(
-            ledger.accept(person, webhook_id=f"signup:{number}", received_ms=now_ms + number)
+            ledger.signups.accept(person, webhook_id=f"signup:{number}", received_ms=now_ms + number)
             for number, person in enumerate(people)
         ),
         return_exceptions=True,
@@ -36,7 +37,7 @@ async def test_each_gets_its_own_answer_from_one_call(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
 ) -> None:
     now_ms = clock.now_ms()
-    await ledger.accept(ada, webhook_id="signup:ada", received_ms=now_ms)
+    await ledger.signups.accept(ada, webhook_id="signup:ada", received_ms=now_ms)
     await store.config_resetstat()
     several = people(ada, 20)
 
@@ -47,7 +48,7 @@ async def test_each_gets_its_own_answer_from_one_call(
     ]
     assert (await store.info("commandstats"))["cmdstat_evalsha"]["calls"] == 1
     for number, person in enumerate(several):
-        enrollment = await ledger.enrollment(enrollment_id("christmas_2025", person.email))
+        enrollment = await ledger.enrollments.get(enrollment_id("christmas_2025", person.email))
         assert enrollment is not None
         assert (person, now_ms + number) == (enrollment.assessment, enrollment.anchor_ms)
 
@@ -78,7 +79,7 @@ async def test_whoever_comes_twice_at_once_is_classified_by_the_newer_assessment
     assert isinstance(first, Acceptance)
     assert isinstance(second, Acceptance)
     assert (first.answer, second.answer) == ("accepted", "duplicate")
-    enrollment = await ledger.enrollment(first.enrollment_id)
+    enrollment = await ledger.enrollments.get(first.enrollment_id)
     assert enrollment is not None
     assert newer == enrollment.assessment
     assert clock.now_ms() + 1 == await store.zscore(keys.delayed("classify"), first.enrollment_id)
@@ -88,8 +89,8 @@ async def test_one_webhook_that_comes_twice_at_once_is_taken_once_and_answered_a
     ledger: Ledger, ada: Assessment, clock: VirtualClock
 ) -> None:
     first, second = await asyncio.gather(
-        ledger.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms()),
-        ledger.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms() + 1),
+        ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms()),
+        ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms() + 1),
     )
 
     assert (first.repeated, second.repeated) == (False, True)
@@ -117,7 +118,7 @@ async def test_a_call_that_fails_at_its_end_has_answered_nobody_and_is_completed
 async def test_an_answer_is_remembered_for_as_long_as_websites_may_repeat_their_question(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
 ) -> None:
-    await ledger.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
 
     assert 30 * 24 * 3_600_000 < await store.pttl(keys.webhook("signup:1")) <= REMEMBER_WEBHOOK_MS
 
@@ -125,15 +126,15 @@ async def test_an_answer_is_remembered_for_as_long_as_websites_may_repeat_their_
 async def test_whoever_has_been_enrolled_never_begins_again(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
 ) -> None:
-    first = await ledger.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
-    accepted = await ledger.enrollment(first.enrollment_id)
+    first = await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+    accepted = await ledger.enrollments.get(first.enrollment_id)
     assert accepted is not None
-    await ledger.enroll(accepted, now_ms=clock.now_ms(), announce=False)
+    await ledger.signups.enroll(accepted, now_ms=clock.now_ms(), announce=False)
     await store.srem(keys.ENROLLED, first.enrollment_id)
 
-    again = await ledger.accept(ada, webhook_id="signup:2", received_ms=clock.now_ms() + 1)
+    again = await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=clock.now_ms() + 1)
 
-    enrollment = await ledger.enrollment(first.enrollment_id)
+    enrollment = await ledger.enrollments.get(first.enrollment_id)
     assert enrollment is not None
     assert (again.answer, enrollment.status) == ("duplicate", "active")
 
@@ -153,10 +154,10 @@ async def test_among_other_calls_the_order_stays(ledger: Ledger, ada: Assessment
     now_ms, ids = clock.now_ms(), [enrollment_id("christmas_2025", person.email) for person in people(ada, 2)]
 
     first, left, second, left_too = await asyncio.gather(
-        ledger.accept(people(ada, 2)[0], webhook_id="signup:1", received_ms=now_ms),
-        ledger.hold(ids[0], "thinking", now_ms=now_ms),
-        ledger.accept(people(ada, 2)[1], webhook_id="signup:2", received_ms=now_ms),
-        ledger.hold(ids[1], "thinking", now_ms=now_ms),
+        ledger.signups.accept(people(ada, 2)[0], webhook_id="signup:1", received_ms=now_ms),
+        ledger.enrollments.hold(ids[0], "thinking", now_ms=now_ms),
+        ledger.signups.accept(people(ada, 2)[1], webhook_id="signup:2", received_ms=now_ms),
+        ledger.enrollments.hold(ids[1], "thinking", now_ms=now_ms),
     )
 
     assert (first.answer, left, second.answer, left_too) == ("accepted", True, "accepted", True)
@@ -166,7 +167,7 @@ async def test_whoever_stops_waiting_keeps_nobody_from_their_answer(
     ledger: Ledger, ada: Assessment, clock: VirtualClock
 ) -> None:
     waiting = [
-        asyncio.ensure_future(ledger.accept(person, webhook_id=f"signup:{number}", received_ms=clock.now_ms()))
+        asyncio.ensure_future(ledger.signups.accept(person, webhook_id=f"signup:{number}", received_ms=clock.now_ms()))
         for number, person in enumerate(people(ada, 3))
     ]
     await asyncio.sleep(0)
@@ -175,17 +176,14 @@ async def test_whoever_stops_waiting_keeps_nobody_from_their_answer(
     assert (await waiting[0]).answer == (await waiting[2]).answer == "accepted"
     with pytest.raises(asyncio.CancelledError):
         await waiting[1]
-    assert await ledger.enrollment(enrollment_id("christmas_2025", people(ada, 3)[1].email)) is not None
+    assert await ledger.enrollments.get(enrollment_id("christmas_2025", people(ada, 3)[1].email)) is not None
 
 
 async def test_what_cannot_even_be_sent_is_told_to_all_who_wait(store: redis.asyncio.Redis) -> None:
     scripts = Scripts(store)
     async with asyncio.timeout(5):
         answers = await asyncio.gather(
-            *(
-                scripts.run("accept", [f"w{told}", f"e{told}"], ["", 0, 1, "", "", "", "", told, ""])
-                for told in "a\ud800c"
-            ),
+            *(scripts.run("signups.accept", [f"w{told}", f"e{told}"], ["{}", told]) for told in "a\ud800c"),
             return_exceptions=True,
         )
 
@@ -199,7 +197,7 @@ async def test_an_answer_for_fewer_than_asked_is_an_error_for_the_others(
     monkeypatch.setattr(scripts, "_one", answer_for_one)
     async with asyncio.timeout(5):
         first, second = await asyncio.gather(
-            *(scripts.run("accept", ["w", "e"], [""] * 9) for _ in range(2)), return_exceptions=True
+            *(scripts.run("signups.accept", ["w", "e"], ["{}", ""]) for _ in range(2)), return_exceptions=True
         )
 
     assert first == "the first"

@@ -7,19 +7,20 @@ import pytest
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import step_delivery_id
-from common.ledger import codec, keys, views
-from common.ledger.answers import ClaimGranted, ClaimRefused
+from common.ledger import keys
+from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.ledger import Ledger
 from tests.ledger.test_feedback import ADA, K, about, enrolled, fate, in_hand, tell
+from tests.ledger_reads import dead_letters_of
 
 
 async def lost_in_hand(ledger: Ledger, now_ms: int, *workers: str, step: int = 1) -> None:
     """One after the other has it in hand, hands it over, and dies without a word."""
     for worker in workers:
         await ledger.client.zadd(keys.HEARTBEATS, {worker: 9e15})
-        claim = await ledger.claim(step_delivery_id(ADA, step), worker=worker, now_ms=now_ms)
+        claim = await ledger.deliveries.claim(step_delivery_id(ADA, step), worker=worker, now_ms=now_ms)
         assert isinstance(claim, ClaimGranted), claim
-        await ledger.freeze(claim, "mail", now_ms=now_ms)
+        await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
         if worker == workers[-1]:
             await tell(ledger, about(K.SENT, now_ms + 500, step=step))
         await ledger.client.zrem(keys.HEARTBEATS, worker)
@@ -30,30 +31,19 @@ async def test_what_was_told_of_is_no_dead_letter_at_its_workers_third_death(led
     await enrolled(ledger, ada, now)
     await lost_in_hand(ledger, now, "a", "b", "c")
 
-    answer = await ledger.claim(step_delivery_id(ADA, 1), worker="w2", now_ms=now + 1_000)
+    answer = await ledger.deliveries.claim(step_delivery_id(ADA, 1), worker="w2", now_ms=now + 1_000)
 
     assert answer == ClaimRefused("already", "accepted")
-    record = (await ledger.enrollment(ADA)).records[1]
+    record = (await ledger.enrollments.get(ADA)).records[1]
     assert (record.fate, record.sent_ms, record.attempts, record.detail) == (
         DeliveryStatus.ACCEPTED,
         now + 499,
         3,
         "re_told",
     )
-    assert (await ledger.read_hash(keys.enrollment(ADA)))[codec.LAST] == str(now + 499)
-    assert [letter async for letter in views.dead_letters(ledger)] == []
+    assert (await ledger.store.read_hash(keys.enrollment(ADA)))["last_sent_ms"] == str(now + 499)
+    assert await dead_letters_of(ledger) == []
     assert await ledger.client.zcard(keys.OPEN) == 0
-
-
-async def test_what_was_told_of_is_asked_of_the_provider_once_more_under_the_same_key(ledger, ada, clock):
-    now = clock.now_ms()
-    await enrolled(ledger, ada, now)
-    await lost_in_hand(ledger, now, "a", "b")
-
-    claim = await ledger.claim(step_delivery_id(ADA, 1), worker="w2", now_ms=now + 1_000)
-
-    assert isinstance(claim, ClaimGranted)
-    assert claim.frozen == "mail"
 
 
 @pytest.mark.parametrize("left", ["this sequence", "all mail, by another campaign"])
@@ -64,11 +54,11 @@ async def test_who_leaves_after_a_mail_of_which_its_worker_never_heard_was_sent_
     await enrolled(ledger, ada, now)
     await lost_in_hand(ledger, now, "w1")
     if left == "this sequence":
-        await ledger.exit(ADA, ExitReason.UNSUBSCRIBED, mark=None, now_ms=now + 600)
+        await ledger.enrollments.exit(ADA, ExitReason.UNSUBSCRIBED, address_hash=None, now_ms=now + 600)
     else:
-        await ledger.client.hset(keys.SUPPRESSED, ledger.mark(ada.email), f"unsubscribed {now + 600}")
+        await ledger.client.hset(keys.SUPPRESSED, ledger.store.address_hash(ada.email), f"unsubscribed {now + 600}")
 
-    answer = await ledger.claim(step_delivery_id(ADA, 1), worker="w2", now_ms=now + 1_000)
+    answer = await ledger.deliveries.claim(step_delivery_id(ADA, 1), worker="w2", now_ms=now + 1_000)
 
     assert answer == ClaimRefused("already", "accepted")
     assert await fate(ledger) is DeliveryStatus.ACCEPTED
@@ -79,10 +69,10 @@ async def test_a_mail_that_bounced_before_its_worker_heard_the_answer_and_died_h
     await enrolled(ledger, ada, now)
     await in_hand(ledger, now)
     await tell(ledger, about(K.BOUNCED, now + 500))
-    await ledger.exit(ADA, ExitReason.BOUNCED, mark=None, now_ms=now + 500)
+    await ledger.enrollments.exit(ADA, ExitReason.BOUNCED, address_hash=None, now_ms=now + 500)
     await ledger.client.zrem(keys.HEARTBEATS, "w1")
 
-    await ledger.claim(step_delivery_id(ADA, 1), worker="w2", now_ms=now + 1_000)
+    await ledger.deliveries.claim(step_delivery_id(ADA, 1), worker="w2", now_ms=now + 1_000)
 
     assert await fate(ledger) is DeliveryStatus.BOUNCED
 
@@ -92,31 +82,33 @@ async def test_a_mail_that_was_told_of_is_not_under_way_any_longer(ledger, ada, 
     await enrolled(ledger, ada, now)
     await lost_in_hand(ledger, now, "a", "b", "c")
 
-    await ledger.claim(step_delivery_id(ADA, 1), worker="w2", now_ms=now + 1_000)
+    await ledger.deliveries.claim(step_delivery_id(ADA, 1), worker="w2", now_ms=now + 1_000)
 
-    assert "sending" not in await ledger.read_hash(keys.enrollment(ADA))
+    assert "sending" not in await ledger.store.read_hash(keys.enrollment(ADA))
 
 
 async def test_a_mail_that_was_told_of_leaves_under_way_what_is(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
-    await ledger.settle(await in_hand(ledger, now), "dead", "timeout", now_ms=now, doubt=True)
+    await ledger.deliveries.settle(await in_hand(ledger, now), "dead", "timeout", now_ms=now, outcome_unknown=True)
     now += 30 * 3_600_000
     await in_hand(ledger, now, step=2)
 
     await tell(ledger, about(K.DELIVERED, now))
 
-    assert (await ledger.read_hash(keys.enrollment(ADA)))["sending"].startswith("2 ")
+    assert (await ledger.store.read_hash(keys.enrollment(ADA)))["sending"].startswith("step-2 ")
 
 
 async def test_the_last_mail_that_was_told_of_completes_the_sequence(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     for step in range(1, 7):
-        assert await ledger.settle(await in_hand(ledger, now, step=step), "accepted", f"re_{step}", now_ms=now)
+        assert await ledger.deliveries.settle(
+            await in_hand(ledger, now, step=step), "accepted", f"re_{step}", now_ms=now
+        )
         now += 50 * 3_600_000
     await lost_in_hand(ledger, now, "a", "b", "c", step=7)
 
-    await ledger.claim(step_delivery_id(ADA, 7), worker="w2", now_ms=now + 1_000)
+    await ledger.deliveries.claim(step_delivery_id(ADA, 7), worker="w2", now_ms=now + 1_000)
 
-    assert (await ledger.enrollment(ADA)).status is Status.COMPLETED
+    assert (await ledger.enrollments.get(ADA)).status is Status.COMPLETED

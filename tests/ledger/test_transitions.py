@@ -14,7 +14,8 @@ from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import DeliveryId, enrollment_id, step_delivery_id
 from common.domain.projection import sequence_row
 from common.ledger import keys
-from common.ledger.answers import ClaimGranted, ClaimRefused, Trouble
+from common.ledger.circuits import CircuitOpen
+from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.ledger import Ledger
 
 HOUR_MS = 3_600_000
@@ -26,27 +27,27 @@ def step(number: int) -> DeliveryId:
 
 
 async def enrolled(ledger: Ledger, person: Assessment, now_ms: int) -> None:
-    await ledger.accept(person, webhook_id="signup:1", received_ms=now_ms)
-    known = await ledger.enrollment(enrollment_id(ledger.campaign, person.email))
+    await ledger.signups.accept(person, webhook_id="signup:1", received_ms=now_ms)
+    known = await ledger.enrollments.get(enrollment_id(ledger.campaign, person.email))
     assert known
-    await ledger.enroll(known, now_ms=now_ms, announce=False)
+    await ledger.signups.enroll(known, now_ms=now_ms, announce=False)
 
 
 async def go(ledger: Ledger, number: int, now_ms: int, worker: str = "w1") -> ClaimGranted:
-    claim = await ledger.claim(step(number), worker=worker, now_ms=now_ms)
+    claim = await ledger.deliveries.claim(step(number), worker=worker, now_ms=now_ms)
     assert isinstance(claim, ClaimGranted), claim
     return claim
 
 
 async def send(ledger: Ledger, number: int, now_ms: int) -> None:
     claim = await go(ledger, number, now_ms)
-    await ledger.freeze(claim, f"mail {number}", now_ms=now_ms)
-    assert await ledger.settle(claim, "accepted", f"re_{number}", now_ms=now_ms)
+    await ledger.deliveries.freeze(claim, f"mail {number}", now_ms=now_ms)
+    assert await ledger.deliveries.settle(claim, "accepted", f"re_{number}", now_ms=now_ms)
 
 
 async def test_sixty_signups_of_one_person_make_one_enrollment(ledger, ada, clock):
     answers = await asyncio.gather(
-        *(ledger.accept(ada, webhook_id=f"signup:{n}", received_ms=clock.now_ms()) for n in range(60))
+        *(ledger.signups.accept(ada, webhook_id=f"signup:{n}", received_ms=clock.now_ms()) for n in range(60))
     )
 
     assert [a.answer for a in answers].count("accepted") == 1
@@ -55,22 +56,22 @@ async def test_sixty_signups_of_one_person_make_one_enrollment(ledger, ada, cloc
 
 
 async def test_a_repeated_webhook_id_gets_the_answer_it_got_before(ledger, ada, clock):
-    first = await ledger.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+    first = await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
     other = replace(ada, email="boris@example.org", red_systems=0)
-    again = await ledger.accept(other, webhook_id="signup:1", received_ms=clock.now_ms() + 5)
+    again = await ledger.signups.accept(other, webhook_id="signup:1", received_ms=clock.now_ms() + 5)
 
     assert replace(first, repeated=True) == again
-    assert await ledger.enrollment(enrollment_id("christmas_2025", "boris@example.org")) is None
+    assert await ledger.enrollments.get(enrollment_id("christmas_2025", "boris@example.org")) is None
 
 
 async def test_the_newest_assessment_decides_and_an_older_one_that_comes_late_does_not(ledger, ada, clock):
     now = clock.now_ms()
-    await ledger.accept(ada, webhook_id="signup:1", received_ms=now)
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now)
     better = replace(ada, red_systems=0, orange_systems=0, gps_score=None, assessment_score=90)
-    await ledger.accept(better, webhook_id="signup:2", received_ms=now + 10)
-    await ledger.accept(ada, webhook_id="signup:3", received_ms=now + 5)
+    await ledger.signups.accept(better, webhook_id="signup:2", received_ms=now + 10)
+    await ledger.signups.accept(ada, webhook_id="signup:3", received_ms=now + 5)
 
-    known = await ledger.enrollment(ADA)
+    known = await ledger.enrollments.get(ADA)
     assert known is not None
     assert known.assessment == better
     assert known.segment == "OPTIMIZE"
@@ -78,18 +79,18 @@ async def test_the_newest_assessment_decides_and_an_older_one_that_comes_late_do
 
 
 async def test_an_answer_given_from_the_spool_stays_that_ids_answer(ledger, ada, clock):
-    await ledger.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
-    spooled = await ledger.accept(ada, webhook_id="signup:2", received_ms=clock.now_ms() + 1, answer="accepted")
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+    spooled = await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=clock.now_ms() + 1, answer="accepted")
 
     assert spooled.answer == "accepted"
 
 
 async def test_an_answer_from_the_spool_wins_over_one_that_was_never_heard(ledger, ada, clock):
     now = clock.now_ms()
-    await ledger.accept(ada, webhook_id="signup:1", received_ms=now)
-    unheard = await ledger.accept(ada, webhook_id="signup:2", received_ms=now)
-    await ledger.accept(ada, webhook_id="signup:2", received_ms=now, answer="accepted")
-    again = await ledger.accept(ada, webhook_id="signup:2", received_ms=now)
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now)
+    unheard = await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=now)
+    await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=now, answer="accepted")
+    again = await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=now)
 
     assert (unheard.answer, again.answer) == ("duplicate", "accepted")
 
@@ -101,80 +102,33 @@ async def test_the_first_step_is_due_at_once_and_the_next_one_is_planned_by_the_
 
     await go(ledger, 1, now)
 
-    known = await ledger.enrollment(ADA)
+    known = await ledger.enrollments.get(ADA)
     assert (known.next_step, known.next_due_ms) == (2, now + 24 * HOUR_MS)
     assert await ledger.client.zscore(keys.delayed("send"), step(2)) == now + 24 * HOUR_MS
-
-
-async def test_of_many_claims_one_goes(ledger, ada, clock):
-    now = clock.now_ms()
-    await enrolled(ledger, ada, now)
-
-    claims = await asyncio.gather(*(ledger.claim(step(1), worker=f"w{1 + n % 2}", now_ms=now) for n in range(20)))
-
-    assert sum(isinstance(c, ClaimGranted) for c in claims) == 1
-    assert {c.why for c in claims if isinstance(c, ClaimRefused)} == {"in hand"}
-
-
-async def test_a_dead_workers_claim_is_taken_over_with_the_same_bytes_and_its_late_settle_is_refused(
-    ledger, ada, clock
-):
-    now = clock.now_ms()
-    await enrolled(ledger, ada, now)
-    lost = await go(ledger, 1, now)
-    await ledger.freeze(lost, "the bytes", now_ms=now)
-    await ledger.client.zrem(keys.HEARTBEATS, "w1")
-
-    taken = await go(ledger, 1, now + 5_000, worker="w2")
-
-    assert taken.frozen == "the bytes"
-    assert taken.doubt
-    assert taken.first_ms == now
-    assert not await ledger.settle(lost, "accepted", "re_1", now_ms=now + 6_000)
-    assert isinstance(await ledger.freeze(lost, "other", now_ms=now), ClaimRefused)
-    assert await ledger.settle(taken, "accepted", "re_1", now_ms=now + 6_000)
-
-
-async def test_a_living_worker_that_forgot_its_claim_loses_it_after_the_lease(ledger, ada, clock):
-    now = clock.now_ms()
-    await enrolled(ledger, ada, now)
-    await go(ledger, 1, now)
-
-    assert (await ledger.claim(step(1), worker="w2", now_ms=now + 59_000)).why == "in hand"
-    await go(ledger, 1, now + 60_000, worker="w2")
-
-
-async def test_what_met_its_fate_is_never_claimed_again(ledger, ada, clock):
-    now = clock.now_ms()
-    await enrolled(ledger, ada, now)
-    await send(ledger, 1, now)
-
-    assert await ledger.claim(step(1), worker="w2", now_ms=now) == ClaimRefused("already", "accepted")
-    assert (await ledger.enrollment(ADA)).fate_of(1) == (DeliveryStatus.ACCEPTED, "re_1")
 
 
 async def test_a_retry_counts_a_hold_does_not(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await go(ledger, 1, now)
-    await ledger.freeze(claim, "mail", now_ms=now)
-    await ledger.settle(claim, "hold", "throttled", now_ms=now, due_ms=now + 1_000)
-    assert (await ledger.claim(step(1), worker="w1", now_ms=now + 500)).until_ms == now + 1_000
+    await ledger.deliveries.freeze(claim, "mail", now_ms=now)
+    await ledger.deliveries.settle(claim, "hold", "throttled", now_ms=now, due_ms=now + 1_000)
+    assert (await ledger.deliveries.claim(step(1), worker="w1", now_ms=now + 500)).until_ms == now + 1_000
 
     claim = await go(ledger, 1, now + 1_000)
-    assert (claim.attempts, claim.failures, claim.doubt) == (0, 0, False)
-    await ledger.freeze(claim, "mail", now_ms=now + 1_000)
-    await ledger.settle(claim, "retry", "503", now_ms=now + 1_000, due_ms=now + 61_000)
+    assert (claim.attempts, claim.failures, claim.outcome_unknown) == (0, 0, False)
+    await ledger.deliveries.freeze(claim, "mail", now_ms=now + 1_000)
+    await ledger.deliveries.settle(claim, "retry", "503", now_ms=now + 1_000, due_ms=now + 61_000)
 
     claim = await go(ledger, 1, now + 61_000)
-    assert (claim.attempts, claim.failures, claim.doubt) == (1, 1, False)
+    assert (claim.attempts, claim.failures, claim.outcome_unknown) == (1, 1, False)
 
 
 async def test_a_step_in_trouble_does_not_hold_back_the_next(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await go(ledger, 1, now)
-    await ledger.settle(claim, "retry", "503", now_ms=now, due_ms=now + 100 * HOUR_MS)
+    await ledger.deliveries.settle(claim, "retry", "503", now_ms=now, due_ms=now + 100 * HOUR_MS)
 
     await send(ledger, 2, now + 24 * HOUR_MS)
 
@@ -185,7 +139,7 @@ async def test_two_nurture_mails_keep_their_gap_when_one_is_overdue(ledger, ada,
     late = now + 70 * HOUR_MS
     await send(ledger, 1, late)
 
-    assert (await ledger.claim(step(2), worker="w1", now_ms=late)).until_ms == late + 12 * HOUR_MS
+    assert (await ledger.deliveries.claim(step(2), worker="w1", now_ms=late)).until_ms == late + 12 * HOUR_MS
     assert await ledger.client.zscore(keys.delayed("send"), step(2)) == late + 12 * HOUR_MS
     await send(ledger, 2, late + 12 * HOUR_MS)
 
@@ -195,9 +149,9 @@ async def test_a_mail_under_way_keeps_the_gap_until_it_is_known_not_to_have_gone
     await enrolled(ledger, ada, now)
     late = now + 30 * HOUR_MS
     first = await go(ledger, 1, late)
-    assert (await ledger.claim(step(2), worker="w2", now_ms=late)).until_ms == late + 1_000
+    assert (await ledger.deliveries.claim(step(2), worker="w2", now_ms=late)).until_ms == late + 1_000
 
-    await ledger.settle(first, "retry", "503", now_ms=late + 500, due_ms=late + 60_000)
+    await ledger.deliveries.settle(first, "retry", "503", now_ms=late + 500, due_ms=late + 60_000)
     await go(ledger, 2, late + 1_000, worker="w2")
 
 
@@ -205,14 +159,14 @@ async def test_who_unsubscribes_gets_no_more_and_leaves_nothing_in_the_schedule(
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await send(ledger, 1, now)
-    await ledger.unsubscribe(ADA, mark=ledger.mark("ada@example.org"), now_ms=now)
-    await ledger.unsubscribe(ADA, mark=ledger.mark("ada@example.org"), now_ms=now)
+    await ledger.enrollments.unsubscribe(ADA, address_hash=ledger.store.address_hash("ada@example.org"), now_ms=now)
+    await ledger.enrollments.unsubscribe(ADA, address_hash=ledger.store.address_hash("ada@example.org"), now_ms=now)
 
-    known = await ledger.enrollment(ADA)
+    known = await ledger.enrollments.get(ADA)
     assert (known.status, known.exit_reason) == (Status.EXITED, ExitReason.UNSUBSCRIBED)
     assert known.fate_of(2) == (DeliveryStatus.SKIPPED, "unsubscribed")
     assert await ledger.client.zcard(keys.delayed("send")) == 0
-    assert (await ledger.claim(step(2), worker="w1", now_ms=now + 24 * HOUR_MS)).why == "exited"
+    assert (await ledger.deliveries.claim(step(2), worker="w1", now_ms=now + 24 * HOUR_MS)).reason == "exited"
     assert await ledger.client.hget(keys.COUNTS, "exited") == b"1"
 
 
@@ -220,18 +174,18 @@ async def test_who_unsubscribes_while_a_mail_is_rendered_does_not_get_it(ledger,
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await go(ledger, 1, now)
-    await ledger.unsubscribe(ADA, mark=ledger.mark("ada@example.org"), now_ms=now)
+    await ledger.enrollments.unsubscribe(ADA, address_hash=ledger.store.address_hash("ada@example.org"), now_ms=now)
 
-    assert await ledger.freeze(claim, "mail", now_ms=now) == ClaimRefused("exited", "unsubscribed")
+    assert await ledger.deliveries.freeze(claim, "mail", now_ms=now) == ClaimRefused("exited", "unsubscribed")
 
 
 async def test_a_suppressed_address_is_not_written_to_by_another_campaign(ledger, ada, clock):
     now = clock.now_ms()
-    await ledger.client.hset(keys.SUPPRESSED, ledger.mark("ada@example.org"), f"complained {now}")
+    await ledger.client.hset(keys.SUPPRESSED, ledger.store.address_hash("ada@example.org"), f"complained {now}")
     await enrolled(ledger, ada, now)
 
-    assert await ledger.claim(step(1), worker="w1", now_ms=now) == ClaimRefused("exited", "complained")
-    assert (await ledger.enrollment(ADA)).exit_reason == ExitReason.COMPLAINED
+    assert await ledger.deliveries.claim(step(1), worker="w1", now_ms=now) == ClaimRefused("exited", "complained")
+    assert (await ledger.enrollments.get(ADA)).exit_reason == ExitReason.COMPLAINED
 
 
 async def test_after_seven_fates_the_enrollment_is_completed(ledger, ada, clock, cadence):
@@ -240,7 +194,7 @@ async def test_after_seven_fates_the_enrollment_is_completed(ledger, ada, clock,
     for number in range(1, 8):
         await send(ledger, number, cadence.due_ms(anchor_ms=now, step=number))
 
-    known = await ledger.enrollment(ADA)
+    known = await ledger.enrollments.get(ADA)
     assert known.status is Status.COMPLETED
     assert await ledger.client.zcard(keys.delayed("send")) == 0
     assert await ledger.client.zcard(keys.OPEN) == 0
@@ -251,117 +205,86 @@ async def test_trouble_of_three_people_holds_everybody_and_one_probe_finds_out(l
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     for whose in ("a", "b", "a"):
-        assert await ledger.trouble("resend", whose=whose, reason="503", provider_wide=False, now_ms=now) is None
-    trouble = await ledger.trouble("resend", whose="c", reason="503", provider_wide=False, now_ms=now)
+        assert (
+            await ledger.circuits.report_failure("resend", id=whose, reason="503", provider_wide=False, now_ms=now)
+            is None
+        )
+    trouble = await ledger.circuits.report_failure("resend", id="c", reason="503", provider_wide=False, now_ms=now)
 
     until = now + 1_000
-    assert trouble == Trouble(until, "opened")
-    assert await ledger.claim(step(1), worker="w1", now_ms=now) == ClaimRefused("held", "503", until + 1_000)
+    assert trouble == CircuitOpen(until, "opened")
+    assert await ledger.deliveries.claim(step(1), worker="w1", now_ms=now) == ClaimRefused("held", "503", until + 1_000)
     probe = await go(ledger, 1, until)
-    again = await ledger.trouble("resend", whose="a", reason="503", provider_wide=False, now_ms=until)
-    assert again == Trouble(until + 2_000, "")
-    await ledger.settle(probe, "hold", "503", now_ms=until, due_ms=until + 2_000)
+    again = await ledger.circuits.report_failure("resend", id="a", reason="503", provider_wide=False, now_ms=until)
+    assert again == CircuitOpen(until + 2_000, "")
+    await ledger.deliveries.settle(probe, "hold", "503", now_ms=until, due_ms=until + 2_000)
     await send(ledger, 1, until + 2_000)
-    assert await ledger.held_until("resend", now_ms=until) is None
+    assert await ledger.circuits.open_until("resend", now_ms=until) is None
 
 
 async def test_a_change_during_the_mirroring_is_shown_next(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
-    taken = await ledger.take_changed(worker="w1", now_ms=clock.now_ms())
-    assert await ledger.take_changed(worker="w2", now_ms=clock.now_ms()) is None
+    taken = await ledger.mirror.take(worker="w1", now_ms=clock.now_ms())
+    assert await ledger.mirror.take(worker="w2", now_ms=clock.now_ms()) is None
     await send(ledger, 1, now)
-    assert await ledger.take_changed(worker="w2", now_ms=clock.now_ms()) is None
-    await ledger.shown(taken.person, {"sequence": "page-1"}, worker="w1", now_ms=now)
+    assert await ledger.mirror.take(worker="w2", now_ms=clock.now_ms()) is None
+    await ledger.mirror.shown(taken.person, {"sequence": "page-1"}, worker="w1", now_ms=now)
 
-    again = (await ledger.take_changed(worker="w2", now_ms=clock.now_ms())).person
+    again = (await ledger.mirror.take(worker="w2", now_ms=clock.now_ms())).person
     assert again.pages == {"sequence": "page-1"}
     assert 1 in again.records
-    await ledger.shown(again, {}, worker="w2", now_ms=now)
-    assert await ledger.take_changed(worker="w2", now_ms=clock.now_ms()) is None
+    await ledger.mirror.shown(again, {}, worker="w2", now_ms=now)
+    assert await ledger.mirror.take(worker="w2", now_ms=clock.now_ms()) is None
     assert await ledger.client.zcard(keys.CHANGED) == 0
 
 
 async def test_the_person_a_dead_worker_was_mirroring_is_taken_over(ledger, ada, clock):
     await enrolled(ledger, ada, clock.now_ms())
-    await ledger.take_changed(worker="w1", now_ms=clock.now_ms())
+    await ledger.mirror.take(worker="w1", now_ms=clock.now_ms())
     await ledger.client.zrem(keys.HEARTBEATS, "w1")
 
-    assert (await ledger.take_changed(worker="w2", now_ms=clock.now_ms())).id == ADA
+    assert (await ledger.mirror.take(worker="w2", now_ms=clock.now_ms())).id == ADA
 
 
 @pytest.mark.parametrize("lost", ["planned", "accepted", "open"])
 async def test_what_the_queue_lost_is_healed_from_the_ledger(ledger, ada, clock, lost):
     now = clock.now_ms()
-    await ledger.accept(ada, webhook_id="signup:1", received_ms=now)
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now)
     queue, job, later = "classify", ADA, now + 11_000
     if lost != "accepted":
-        await ledger.enroll(await ledger.enrollment(ADA), now_ms=now, announce=False)
+        await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=now, announce=False)
         queue, job = "send", step(1)
     if lost == "open":
         await go(ledger, 1, now)
         later = now + 71_000
     await ledger.client.delete(keys.delayed(queue), keys.delayed(queue) + ".msgs")
 
-    _, healed = await ledger.sweep("0", now_ms=later)
+    _, healed = await ledger.schedule.sweep("0", now_ms=later)
 
     assert job in healed
     assert await ledger.client.zscore(keys.delayed(queue), job) is not None
-    assert not [j for j in (await ledger.sweep("0", now_ms=later))[1] if j == job]
+    assert not [j for j in (await ledger.schedule.sweep("0", now_ms=later))[1] if j == job]
 
 
 async def test_what_is_scheduled_is_not_healed(ledger, ada, clock: VirtualClock):
     await enrolled(ledger, ada, clock.now_ms())
 
-    assert await ledger.sweep("0", now_ms=clock.now_ms() + HOUR_MS) == ("0", [])
+    assert await ledger.schedule.sweep("0", now_ms=clock.now_ms() + HOUR_MS) == ("0", [])
 
 
 async def test_a_dead_letter_waits_for_ever_and_can_be_replayed_once(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await go(ledger, 1, now)
-    await ledger.freeze(claim, "mail", now_ms=now)
-    await ledger.settle(claim, "dead", "422 invalid `to`", now_ms=now)
-    assert (await ledger.enrollment(ADA)).fate_of(1) == (DeliveryStatus.DEAD, "422 invalid `to`")
+    await ledger.deliveries.freeze(claim, "mail", now_ms=now)
+    await ledger.deliveries.settle(claim, "dead", "422 invalid `to`", now_ms=now)
+    assert (await ledger.enrollments.get(ADA)).fate_of(1) == (DeliveryStatus.DEAD, "422 invalid `to`")
 
-    assert await ledger.replay(step(1), now_ms=now, fresh=False)
-    assert not await ledger.replay(step(1), now_ms=now, fresh=False)
+    assert await ledger.dead_letters.replay(step(1), now_ms=now, way="same")
+    assert not await ledger.dead_letters.replay(step(1), now_ms=now, way="same")
     again = await go(ledger, 1, now)
-    assert (again.frozen, again.failures) == ("mail", 0)
-
-
-async def test_a_delivery_that_kills_its_worker_three_times_is_set_aside_with_what_is_known(ledger, ada, clock):
-    now = clock.now_ms()
-    await enrolled(ledger, ada, now)
-    for death in range(3):
-        claim = await go(ledger, 1, now + death * 61_000)
-        await ledger.freeze(claim, "mail", now_ms=now + death * 61_000)
-
-    answer = await ledger.claim(step(1), worker="w2", now_ms=now + 183_000)
-    assert (answer.why, answer.detail) == ("dead", "killed its worker 3 times; it may have been accepted all the same")
-    assert (await ledger.enrollment(ADA)).fate_of(1)[0] is DeliveryStatus.DEAD
-    assert await ledger.client.zscore(keys.DEAD, step(1)) is not None
-    await send(ledger, 2, now + 24 * HOUR_MS)
-
-
-async def test_two_deaths_between_which_it_was_settled_are_not_three(ledger, ada, clock):
-    now = clock.now_ms()
-    await enrolled(ledger, ada, now)
-    for turn in range(6):
-        claim = await go(ledger, 1, now + turn * 61_000)
-        if turn % 2:
-            await ledger.settle(claim, "retry", "503", now_ms=now + turn * 61_000, due_ms=now + turn * 61_000)
-
-
-async def test_a_worker_of_another_campaign_leaves_the_delivery_to_its_own(store, ledger, ada, clock, cadence):
-    now = clock.now_ms()
-    await enrolled(ledger, ada, now)
-    other = Ledger(store, campaign="easter_2026", cadence=cadence, secret_key="s" * 32)
-
-    answer = await other.claim(step(1), worker="w2", now_ms=now)
-    assert (answer.why, answer.detail) == ("held", "campaign christmas_2025 is not served here")
-    assert await ledger.client.zscore(keys.delayed("send"), step(1)) == answer.until_ms == now + 600_000
-    await go(ledger, 1, now + 600_000)
+    assert (again.payload, again.failures) == ("mail", 0)
 
 
 async def test_who_leaves_after_the_last_mail_has_left_for_whoever_rebuilds(ledger, ada, clock, cadence):
@@ -369,10 +292,10 @@ async def test_who_leaves_after_the_last_mail_has_left_for_whoever_rebuilds(ledg
     await enrolled(ledger, ada, now)
     for number in range(1, 8):
         await send(ledger, number, cadence.due_ms(anchor_ms=now, step=number))
-    before = await ledger.enrollment(ADA)
-    await ledger.unsubscribe(ADA, mark=ledger.mark(ada.email), now_ms=now)
+    before = await ledger.enrollments.get(ADA)
+    await ledger.enrollments.unsubscribe(ADA, address_hash=ledger.store.address_hash(ada.email), now_ms=now)
 
-    known = await ledger.enrollment(ADA)
+    known = await ledger.enrollments.get(ADA)
     assert (known.status, known.exit_reason) == (Status.COMPLETED, ExitReason.UNSUBSCRIBED)
     assert known.revision == before.revision + 1
     assert sequence_row(known, campaign_name="Christmas 2025").values["Exit Reason"] == "unsubscribed"
@@ -382,9 +305,9 @@ async def test_a_worker_that_has_a_mail_in_hand_writes_down_its_fate_also_for_wh
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await go(ledger, 1, now)
-    await ledger.freeze(claim, "mail", now_ms=now)
-    await ledger.unsubscribe(ADA, mark=ledger.mark(ada.email), now_ms=now)
+    await ledger.deliveries.freeze(claim, "mail", now_ms=now)
+    await ledger.enrollments.unsubscribe(ADA, address_hash=ledger.store.address_hash(ada.email), now_ms=now)
 
-    assert (await ledger.claim(step(1), worker="w2", now_ms=now + 5_000)).why == "in hand"
-    assert await ledger.settle(claim, "accepted", "re_1", now_ms=now + 5_000)
-    assert (await ledger.enrollment(ADA)).fate_of(1) == (DeliveryStatus.ACCEPTED, "re_1")
+    assert (await ledger.deliveries.claim(step(1), worker="w2", now_ms=now + 5_000)).reason == "in hand"
+    assert await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now + 5_000)
+    assert (await ledger.enrollments.get(ADA)).fate_of(1) == (DeliveryStatus.ACCEPTED, "re_1")

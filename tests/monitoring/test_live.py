@@ -52,7 +52,7 @@ def _providers_fail(place: Place, prometheus: Prometheus) -> None:
     )
     place.website.post(person("Ada"), "msg_ada")
 
-    prometheus.fires("MailHeld", "MirrorHeld")
+    prometheus.fires("ResendCircuitOpen", "NotionCircuitOpen")
     place.sandbox.set_faults()
     prometheus.is_quiet()
     eventually(lambda: place.sandbox.inbox("ada@people.example"), "Ada's mail")

@@ -12,7 +12,7 @@ from aiohttp import web
 from actors.upkeep.healthcheck_ping import ping
 from common.ledger import keys
 from common.ledger.ledger import Ledger
-from common.ledger.pauses import Pause, pause
+from common.ledger.pauses import Pause
 
 MINUTE_MS = 60_000
 
@@ -80,7 +80,7 @@ async def test_trouble_at_resend_is_a_reason_for_fifteen(
     pings: int,
 ) -> None:
     since = now_ms - minutes * MINUTE_MS
-    await store.hset(keys.circuit("resend"), mapping={"until": now_ms, "since": since})
+    await store.hset(keys.circuit("resend"), mapping={"until_ms": now_ms, "since_ms": since})
     await store.zadd(keys.delayed("send"), {"ada/step-1": since})
 
     await ping(ledger, client, outside.url)
@@ -91,7 +91,7 @@ async def test_trouble_at_resend_is_a_reason_for_fifteen(
 async def test_a_pause_does_not_silence_it(
     ledger: Ledger, store: redis.asyncio.Redis, outside: Outside, client: httpx.AsyncClient, now_ms: int
 ) -> None:
-    await pause(ledger, None, Pause(since_ms=now_ms, by="the team", reason="holiday"))
+    await ledger.pauses.start(None, Pause(since_ms=now_ms, by="the team", reason="holiday"))
     await store.zadd(keys.delayed("send"), {"ada/step-1": now_ms - 600 * MINUTE_MS})
 
     assert await ping(ledger, client, outside.url) is True

@@ -35,26 +35,21 @@ STAGES: dict[str, tuple[Stage, ...]] = {
 
 FIRST: dict[str, Stage] = {
     **dict.fromkeys(
-        ("accept_booking", "gather_booking", "write_bookings", "put_off_booking", "discard_reminder"),
-        ("tests/ledger/test_bookings_transitions.py", "tests/ledger/test_replanning.py"),
+        ("deliveries", "dead_letters", "lib/delivery", "lib/records", "lib/owners", "lib/circuit", "lib/queue"),
+        ("tests/ledger/test_deliveries.py", "tests/ledger/test_claim_guards.py", "tests/ledger/test_reminders.py"),
     ),
-    **dict.fromkeys(
-        ("claim_reminder", "freeze_reminder", "settle_reminder", "found_reminder", "replay_reminder"),
-        ("tests/ledger/test_bookings_transitions.py", "tests/ledger/test_reminder_claims.py"),
-    ),
-    **dict.fromkeys(("ask_replay", "refuse_replay", "never_accepted"), ("tests/actors/test_replay_asked.py",)),
-    **dict.fromkeys(("pause", "resume", "hold", "release"), ("tests/ledger/test_pauses.py",)),
-    "claim": ("tests/ledger/test_transitions.py", "tests/ledger/test_claim_guards.py", "tests/ledger/test_deaths.py"),
-    "accept": (
-        "tests/ledger/test_transitions.py",
+    "bookings": ("tests/ledger/test_bookings_transitions.py", "tests/ledger/test_replanning.py"),
+    "signups": (
         "tests/ledger/test_signups_together.py",
+        "tests/ledger/test_transitions.py",
         "tests/actors/test_forget.py",
     ),
-    "forget": ("tests/actors/test_forget.py",),
+    "enrollments": ("tests/ledger/test_restore_guards.py", "tests/rebuild", "-m", "not acceptance"),
+    "lib/sequence": ("tests/ledger/test_transitions.py", "tests/ledger/test_claim_guards.py"),
+    "pauses": ("tests/ledger/test_pauses.py",),
+    "contacts": ("tests/actors/test_forget.py",),
     "feedback": ("tests/ledger/test_feedback.py",),
-    "restore": ("tests/rebuild", "-m", "not acceptance"),
-    "trouble": ("tests/ledger/test_circuit.py",),
-    "ask_calendar": ("tests/actors/test_reconcile_bookings.py",),
+    "circuits": ("tests/ledger/test_circuit.py",),
     "takeover": ("tests/broker/test_takeover.py",),
     "promote": ("tests/broker/test_waiting.py", "tests/ledger/test_circuit.py", "tests/ledger/test_pauses.py"),
     "budget": ("tests/providers/test_budget.py",),

@@ -118,7 +118,7 @@ class House:
         await self.ask("PUT", "/faults", {"dials": dials})
 
     async def record(self, person: Assessment) -> Any:
-        return await self.world.ledger.enrollment(enrollment_id("christmas_2025", person.email))
+        return await self.world.ledger.enrollments.get(enrollment_id("christmas_2025", person.email))
 
     async def inbox(self, person: Assessment) -> list[str]:
         """`step-1` … of each accepted mail, in order."""

@@ -6,7 +6,7 @@ import pytest
 
 from common.domain.delivery import DeliveryStatus
 from common.domain.ids import booking_id, enrollment_id
-from common.ledger import booking_views, views
+from common.ledger.reads.store_stats import read_store_stats
 from tests import columns
 from tests.rebuild.conftest import HOUR_MS, House
 
@@ -46,9 +46,9 @@ async def test_calls_to_come_are_found_again_and_each_reminder_goes_out_once(
     for email in (ada.email, BORIS):
         told = await reminded(house, email)
         assert told == [(24, "72h"), (72, "24h"), (94, "2h")]
-    standing = {call.booking.id async for call in booking_views.calls(house.world.ledger, _id(BORIS))}
+    standing = {call.booking.id async for call in house.world.ledger.bookings.calls(_id(BORIS))}
     assert standing == {booking_id("boris")}
-    assert (await views.counts(house.world.ledger, now_ms=house.clock.now_ms())).dead == 0
+    assert (await read_store_stats(house.world.ledger, now_ms=house.clock.now_ms())).dead == 0
 
 
 async def test_a_reminder_whose_hour_passed_before_the_call_was_found_again_is_skipped_and_the_later_ones_go(
@@ -63,7 +63,7 @@ async def test_a_reminder_whose_hour_passed_before_the_call_was_found_again_is_s
     await house.until(97)
 
     assert await reminded(house, BORIS) == [(24, "72h"), (94, "2h")]
-    [call] = [call async for call in booking_views.calls(house.world.ledger, _id(BORIS))]
+    [call] = [call async for call in house.world.ledger.bookings.calls(_id(BORIS))]
     fates = {name.partition("/")[2]: (record.fate, record.detail) for name, record in call.reminders.items()}
     assert fates["72h"] == fates["24h"] == (DeliveryStatus.SKIPPED, "its hour had passed")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from common.ledger.forget import forget, traces_of
 from tests.rebuild.conftest import House
 
 
@@ -10,8 +9,8 @@ async def test_a_row_that_was_left_in_notion_brings_nobody_back(house: House, ad
     await house.simulation.signs_up(ada)
     await house.simulation.signs_up(boris)
     await house.until(1)
-    traces = await traces_of(house.world.ledger, ada.email)
-    await forget(house.world.ledger, traces, now_ms=house.clock.now_ms())
+    traces = await house.world.ledger.contacts.traces(ada.email)
+    await house.world.ledger.contacts.forget(traces, now_ms=house.clock.now_ms())
 
     summary = await house.rebuilds()
 

@@ -10,8 +10,10 @@ from actors.dead_letters import Way, plan
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import enrollment_id
-from common.ledger import keys, views
+from common.ledger import keys
+from common.ledger.reads.store_stats import read_store_stats
 from tests import columns
+from tests.ledger_reads import dead_letters_of
 from tests.rebuild.conftest import DAY_MS, House
 
 STEPS = [f"step-{step}" for step in range(1, 8)]
@@ -44,7 +46,7 @@ async def test_after_three_of_seven_the_other_four_arrive_at_their_hours_and_non
     assert await house.sent_h(ada) == [0, 24, 72, 120, 168, 216, 264]
     assert len(await house.rows()) == 2
     assert all(row["Sequence Completed"] for row in await house.rows())
-    assert (await views.counts(house.world.ledger, now_ms=house.clock.now_ms())).people == {
+    assert (await read_store_stats(house.world.ledger, now_ms=house.clock.now_ms())).people == {
         "accepted": 0, "active": 0, "completed": 2, "exited": 0
     }  # fmt: skip
 
@@ -123,8 +125,8 @@ async def test_with_a_key_that_may_only_send_nothing_is_sent_blindly_after_a_day
     assert "restricted_api_key" in summary.notes[0]
     # Step 3 went out eight hours before: the provider remembers its key. Step 2 was two days before, and waits.
     assert await house.inbox(ada) == STEPS
-    [letter] = [letter async for letter in views.dead_letters(house.world.ledger)]
-    assert (letter.step, letter.doubt) == (2, True)
+    [letter] = await dead_letters_of(house.world.ledger)
+    assert (letter.delivery.step, letter.outcome_unknown) == (2, True)
     assert "it cannot be looked for: RESEND_API_KEY may only send" in letter.reason
 
 
@@ -142,8 +144,8 @@ async def test_a_mail_of_ours_with_a_subject_of_forgotten_answers_leaves_a_doubt
     summary = await house.rebuilds()
 
     assert (summary.found, summary.in_doubt) == (1, 1)
-    [letter] = [letter async for letter in views.dead_letters(house.world.ledger)]
-    assert (letter.step, letter.doubt) == (2, True)
+    [letter] = await dead_letters_of(house.world.ledger)
+    assert (letter.delivery.step, letter.outcome_unknown) == (2, True)
     planned = await plan(house.world, letter)
     assert planned.way is Way.REFUSED
     assert planned.why.startswith("1 of the mails that Resend lists may be it")
@@ -157,7 +159,9 @@ async def test_who_left_stays_gone_and_suppressed(house: House, ada, reason):
     await house.simulation.signs_up(ada)
     await house.until(30)
     ledger = house.world.ledger
-    await ledger.exit(enrollment_id("christmas_2025", ada.email), reason, mark=ledger.mark(ada.email), now_ms=1)
+    await ledger.enrollments.exit(
+        enrollment_id("christmas_2025", ada.email), reason, address_hash=ledger.store.address_hash(ada.email), now_ms=1
+    )
     await house.until(31)
     await house.loses_its_store()
     await house.rebuilds()
@@ -166,7 +170,7 @@ async def test_who_left_stays_gone_and_suppressed(house: House, ada, reason):
     assert await house.inbox(ada) == STEPS[:2]
     again = await house.record(ada)
     assert (again.status, again.exit_reason) == (Status.EXITED, reason)
-    assert await house.store.hexists(keys.SUPPRESSED, ledger.mark(ada.email))
+    assert await house.store.hexists(keys.SUPPRESSED, ledger.store.address_hash(ada.email))
     assert (await house.simulation.signs_up(ada)).answer == "duplicate"
     await house.until(400)
     assert await house.inbox(ada) == STEPS[:2]
@@ -176,7 +180,9 @@ async def test_who_left_without_a_column_for_reasons_is_not_written_to_either(ho
     await house.simulation.signs_up(ada)
     await house.until(30)
     ledger = house.world.ledger
-    await ledger.unsubscribe(enrollment_id("christmas_2025", ada.email), mark=ledger.mark(ada.email), now_ms=1)
+    await ledger.enrollments.unsubscribe(
+        enrollment_id("christmas_2025", ada.email), address_hash=ledger.store.address_hash(ada.email), now_ms=1
+    )
     await house.until(31)
     await house.loses_its_store()
     await house.rebuilds()
@@ -209,12 +215,12 @@ async def test_a_mail_that_failed_before_is_a_dead_letter_and_can_be_replayed(ho
     summary = await house.rebuilds()
 
     assert summary.dead == 1
-    [letter] = [letter async for letter in views.dead_letters(house.world.ledger)]
-    assert (letter.step, letter.doubt) == (2, False)
+    [letter] = await dead_letters_of(house.world.ledger)
+    assert (letter.delivery.step, letter.outcome_unknown) == (2, False)
     assert letter.reason.startswith("no date in Notion, although the sequence went on")
     await house.until(90)
     assert await house.inbox(ada) == ["step-1", "step-3"]
-    assert await house.world.ledger.replay(letter.delivery_id, now_ms=house.clock.now_ms(), fresh=True)
+    assert await house.world.ledger.dead_letters.replay(letter.id, now_ms=house.clock.now_ms(), way="fresh")
     await house.until(91)
     assert await house.inbox(ada) == ["step-1", "step-3", "step-2"]
 
@@ -288,14 +294,16 @@ async def test_merging_leaves_a_step_that_is_being_sent_to_whoever_sends_it(hous
     from actors.classify import classify as classified
 
     await classified(house.world, classify)
-    claim = await house.world.ledger.claim(f"{classify}/step-1", worker="simulated", now_ms=house.clock.now_ms())
+    claim = await house.world.ledger.deliveries.claim(
+        f"{classify}/step-1", worker="simulated", now_ms=house.clock.now_ms()
+    )
 
     await house.rebuilds()
 
     enrollment = await house.record(ada)
     assert sorted(enrollment.records) == [2, 3]
     assert enrollment.next_step == 4
-    assert await house.world.ledger.settle(claim, "accepted", "id", now_ms=house.clock.now_ms())
+    assert await house.world.ledger.deliveries.settle(claim, "accepted", "id", now_ms=house.clock.now_ms())
 
 
 async def test_what_is_overdue_is_due_at_once_but_not_all_of_it_together(house: House, ada):

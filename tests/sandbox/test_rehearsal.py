@@ -55,7 +55,7 @@ async def played(store) -> Played:
     await simulation.signs_up(Assessment(email="ada@example.org", first_name="Ada", assessment_score=50))
     await simulation.run()
     [row] = simulation.board.rows.values()
-    enrollment = await simulation.ledger.enrollment(row.id)
+    enrollment = await simulation.ledger.enrollments.get(row.id)
     assert enrollment is not None
     cadence = campaign.cadence(SETTINGS.pace)
     return Played([enrollment], simulation.post_office, simulation.board, 7, cadence.minimum_gap_ms)

@@ -173,5 +173,5 @@ async def test_the_inbox_can_be_emptied_and_health_told(run: Running) -> None:
 
 
 async def test_static_files_are_served(run: Running) -> None:
-    for path in ("/static/sandbox.css", "/static/refresh.js", "/look/look.css", "/look/icon.svg"):
+    for path in ("/static/sandbox.css", "/static/refresh.js", "/assets/base.css", "/assets/icon.svg"):
         await page(run, path)

@@ -63,7 +63,7 @@ class Load:
             person = Assessment(email=email, first_name="P", assessment_score=1, extra=self._extra)
             try:
                 async with asyncio.timeout(3):
-                    await ledger.accept(person, webhook_id=f"signup:{number}", received_ms=1)
+                    await ledger.signups.accept(person, webhook_id=f"signup:{number}", received_ms=1)
             except (redis.RedisError, OSError) as error:
                 self.refused = str(error)
                 return

@@ -26,17 +26,17 @@ async def test_a_gateway_takes_webhooks_all_the_same_and_warns(
 ) -> None:
     monkeypatch.setattr(store_lookout, "AGAIN_S", 0.02)
     begun_with_another_key(weak)
-    site = await opens(weak.url)
-    assert (await site.signs_up(person("ada"))).status == 202
+    gateway = await opens(weak.url)
+    assert (await gateway.sign_up(person("ada"))).status == 202
 
     await asyncio.to_thread(weak.start)
 
-    await site.settled()
+    await gateway.wait_until_replayed()
     async with asyncio.timeout(10):
-        while not (ready := await site.asks("GET", "/ready")).json["warnings"]:
+        while not (ready := await gateway.request("GET", "/ready")).json["warnings"]:
             await asyncio.sleep(0.01)
     assert (ready.status, ready.json["warnings"]) == (200, [ANOTHER])
-    assert (await site.signs_up(person("boris"))).status == 202
+    assert (await gateway.sign_up(person("boris"))).status == 202
 
 
 def test_a_worker_takes_no_job(place: Place) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from common.domain.ids import booking_id, enrollment_id
-from common.domain.suppression import Unsubscribe, suppression_mark
+from common.domain.suppression import Unsubscribe, address_hash
 from common.ledger import keys
 from common.store.clients import connect
 from tests.acceptance import calcom
@@ -61,7 +61,7 @@ def test_the_store_is_killed_for_a_while_and_everything_that_arrived_is_carried_
     eventually(lambda: enrolled() == EARLY + came, "everybody is enrolled")
     with connect(store.url) as client:
         for number in range(came):
-            meeting = keys.meeting(booking_id(f"booking-{number}"))
+            meeting = keys.guest(booking_id(f"booking-{number}"))
             eventually(lambda meeting=meeting: client.hget(meeting, "stand") == b"booked", "every call stands")
     stays = EARLY + came - 1
     eventually(lambda: _finished(place) >= stays, "seven mails for all who stayed", within_s=90)
@@ -106,7 +106,7 @@ def _finished(place: Place) -> int:
 
 
 def _way_out(place: Place, address: str) -> str:
-    mark = suppression_mark(SECRETS["SECRET_KEY"], address)
+    mark = address_hash(SECRETS["SECRET_KEY"], address)
     token = Unsubscribe(enrollment_id("christmas_2025", address), mark).token(SECRETS["SECRET_KEY"])
     return f"{place.gateway_url}/unsubscribe/{token}"
 

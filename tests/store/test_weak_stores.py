@@ -57,10 +57,10 @@ async def test_a_gateway_on_a_weak_store_is_ready_and_says_so(
     settings: dict[str, Any], cure: str, weak: EmbeddedStore, sets: Weaken, opens: Opener
 ) -> None:
     sets(**settings)
-    site = await opens(weak.url)
+    gateway = await opens(weak.url)
 
     async with asyncio.timeout(5):
-        while not (answer := await site.asks("GET", "/ready")).json["warnings"]:
+        while not (answer := await gateway.request("GET", "/ready")).json["warnings"]:
             await asyncio.sleep(0.01)
 
     assert answer.status == 200
@@ -68,9 +68,9 @@ async def test_a_gateway_on_a_weak_store_is_ready_and_says_so(
 
 
 async def test_a_good_store_has_no_warnings(weak: EmbeddedStore, opens: Opener) -> None:
-    site = await opens(weak.url)
+    gateway = await opens(weak.url)
 
-    answer = await site.asks("GET", "/ready")
+    answer = await gateway.request("GET", "/ready")
 
     assert (answer.status, answer.json["warnings"]) == (200, [])
 
@@ -106,18 +106,18 @@ async def test_a_weakness_is_logged_when_it_is_new_and_gone_when_it_is_mended(
 async def test_a_gateway_keeps_what_a_store_refuses_and_hands_it_over_when_it_takes_it(
     begins: dict[str, Any], ends: dict[str, Any], weak: EmbeddedStore, sets: Weaken, opens: Opener
 ) -> None:
-    site = await opens(weak.url)
+    gateway = await opens(weak.url)
     sets(**begins)
 
-    answers = [await site.signs_up(person(name), id=f"msg_{name}") for name in ("ada", "boris", "ada")]
+    answers = [await gateway.sign_up(person(name), id=f"msg_{name}") for name in ("ada", "boris", "ada")]
     assert [answer.status for answer in answers] == [202, 202, 202]
-    assert (await site.asks("GET", "/ready")).status == 200
-    assert site.door.intake.spool.events > 0
+    assert (await gateway.request("GET", "/ready")).status == 200
+    assert gateway.context.intake.spool.events > 0
 
     sets(**ends)
-    await site.settled()
-    assert await site.store.scard("{advent}:enrolled") == 2
-    assert (await site.signs_up(person("ada"), id="msg_ada")).body == answers[0].body
+    await gateway.wait_until_replayed()
+    assert await gateway.store.scard("{advent}:enrolled") == 2
+    assert (await gateway.sign_up(person("ada"), id="msg_ada")).body == answers[0].body
 
 
 @refusing
@@ -129,14 +129,14 @@ async def test_a_worker_waits_for_a_store_that_refuses_and_goes_on_by_itself(
     ada = Assessment(email="ada@example.org", first_name="Ada", assessment_score=5)
     sets(**begins)
 
-    waiting = asyncio.create_task(ledger.accept(ada, webhook_id="signup:1", received_ms=1))
+    waiting = asyncio.create_task(ledger.signups.accept(ada, webhook_id="signup:1", received_ms=1))
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(asyncio.shield(waiting), 0.3)
     assert await client.dbsize() == 0, "refused as a whole"
 
     sets(**ends)
     assert (await waiting).answer == "accepted"
-    assert await ledger.enrollment(ADA) is not None
+    assert await ledger.enrollments.get(ADA) is not None
     await client.aclose()
 
 

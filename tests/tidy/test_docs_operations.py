@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from common.domain.retry import KEY_REMEMBERED_MS
-from common.ledger.ledger import LEASE_MS, REMEMBER_WEBHOOK_MS
+from common.ledger.constants import LEASE_MS, REMEMBER_WEBHOOK_MS
 from common.observability import metrics
 from common.queue.lua_broker import SILENCE_MS
-from services.gateway.spool import BYTES_MAX
+from services.gateway.spool.spool import BYTES_MAX
 from tests.tidy.house import ROOT
 
 PAGE = (ROOT / "docs" / "operations.md").read_text()

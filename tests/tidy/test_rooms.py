@@ -52,7 +52,7 @@ def test_no_path_of_one_machine_is_in_the_code(room):
 
 
 def test_every_script_of_the_ledger_begins_with_its_dictionary():
-    scripts = sorted((ROOT / "common" / "ledger" / "scripts").glob("*.lua"))
+    scripts = sorted((ROOT / "common" / "ledger" / "lua").rglob("*.lua"))
 
     assert scripts
     for script in scripts:

@@ -1,47 +1,44 @@
-/**
- * A finished assessment: how the page sends it to the route, and what is wrong with one that cannot be taken. The page
- * checks with the same function before it sends.
- */
+/** A finished assessment and its validation. The page and the route use the same function. */
 
-import { dollars, email, id, locale, name, score, text, timezone, Wrong, type FieldError } from "./fields";
+import { dollars, email, id, InvalidValue, locale, name, score, text, timezone, type FieldError } from "./fields";
 import { SYSTEMS, type Scorecard, type Scores, type System } from "./scores";
 
 export type { FieldError } from "./fields";
 
-/** Who took the assessment. The names are the gateway's. */
+/** The person who took the assessment. Field names are the gateway's. */
 export interface Person {
   readonly email: string;
   readonly first_name: string;
   readonly business_name?: string | undefined;
   readonly phone?: string | undefined;
-  /** IANA, as `Intl.DateTimeFormat().resolvedOptions().timeZone` tells it. */
+  /** IANA name, from `Intl.DateTimeFormat().resolvedOptions().timeZone`. */
   readonly timezone?: string | undefined;
-  /** A language tag, as `navigator.language` tells it. */
+  /** Language tag, from `navigator.language`. */
   readonly locale?: string | undefined;
-  /** What the weak systems cost, in dollars. */
+  /** The cost of the weak systems, in dollars. */
   readonly revenue_leak_total?: number | undefined;
 }
 
-/** What the page posts to the route. */
+/** The body that the page posts to the route. */
 export interface Assessment {
-  /** One for each finished assessment, the same however often it is sent. */
+  /** One id per finished assessment, the same for each repetition. */
   readonly assessment_id: string;
   readonly scores: Scores;
   readonly person: Person;
 }
 
-/** What the route posts to the gateway. */
+/** The body that the route posts to the gateway. */
 export type Signup = Scorecard & Person;
 
-/** What the route answers to an assessment that can be taken: always 200. */
+/** The route's answer to a valid assessment: always 200. */
 export interface Completed {
-  /** Whether the gateway has it, and the first letter is on its way. */
+  /** True when the gateway has accepted the signup and sends the first e-mail. */
   readonly queued: boolean;
   readonly assessment_id: string;
   readonly results: Scorecard;
 }
 
-/** What the route answers to anything else, in the shape of RFC 9457, as the gateway does. */
+/** The route's answer to everything else, as problem+json (RFC 9457), like the gateway's. */
 export interface Refused {
   readonly type: "about:blank";
   readonly title: string;
@@ -51,37 +48,37 @@ export interface Refused {
 
 type Checked = { readonly assessment: Assessment } | { readonly errors: readonly FieldError[] };
 
-/** The assessment in what was sent, tidied, or every field at fault. An explicit null is the same as absent. */
+/** The assessment with normalized fields, or all invalid fields. An explicit null is the same as absent. */
 export function checkAssessment(given: unknown): Checked {
   if (!isObject(given)) return { errors: [{ field: "body", message: "must be a JSON object" }] };
-  const faults = new Faults();
+  const fields = new FieldReader();
   const assessment = {
-    assessment_id: faults.required("assessment_id", given["assessment_id"], id),
-    scores: faults.required("scores", given["scores"], (scores) => checkScores(object(scores), faults)),
-    person: faults.required("person", given["person"], (person) => checkPerson(object(person), faults)),
+    assessment_id: fields.required("assessment_id", given["assessment_id"], id),
+    scores: fields.required("scores", given["scores"], (scores) => checkScores(object(scores), fields)),
+    person: fields.required("person", given["person"], (person) => checkPerson(object(person), fields)),
   };
-  return faults.errors.length > 0 ? { errors: faults.errors } : { assessment };
+  return fields.errors.length > 0 ? { errors: fields.errors } : { assessment };
 }
 
-function checkScores(given: Given, faults: Faults): Scores {
-  const scores = SYSTEMS.map((system) => [system, faults.required(`scores.${system}`, given[system], score)]);
+function checkScores(given: Given, fields: FieldReader): Scores {
+  const scores = SYSTEMS.map((system) => [system, fields.required(`scores.${system}`, given[system], score)]);
   if (Object.keys(given).some((key) => !SYSTEMS.includes(key as System))) {
-    faults.add("scores", `must hold nothing but ${SYSTEMS.join(", ")}`);
+    fields.add("scores", `must contain only ${SYSTEMS.join(", ")}`);
   }
   return Object.fromEntries(scores) as Scores;
 }
 
-function checkPerson(given: Given, faults: Faults): Person {
+function checkPerson(given: Given, fields: FieldReader): Person {
   const optional = {
-    business_name: faults.optional("person.business_name", given["business_name"], text),
-    phone: faults.optional("person.phone", given["phone"], text),
-    timezone: faults.optional("person.timezone", given["timezone"], timezone),
-    locale: faults.optional("person.locale", given["locale"], locale),
-    revenue_leak_total: faults.optional("person.revenue_leak_total", given["revenue_leak_total"], dollars),
+    business_name: fields.optional("person.business_name", given["business_name"], text),
+    phone: fields.optional("person.phone", given["phone"], text),
+    timezone: fields.optional("person.timezone", given["timezone"], timezone),
+    locale: fields.optional("person.locale", given["locale"], locale),
+    revenue_leak_total: fields.optional("person.revenue_leak_total", given["revenue_leak_total"], dollars),
   };
   return {
-    email: faults.required("person.email", given["email"], email),
-    first_name: faults.required("person.first_name", given["first_name"], name),
+    email: fields.required("person.email", given["email"], email),
+    first_name: fields.required("person.first_name", given["first_name"], name),
     ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)),
   };
 }
@@ -93,19 +90,19 @@ function isObject(value: unknown): value is Given {
 }
 
 function object(value: unknown): Given {
-  if (!isObject(value)) throw new Wrong("must be an object");
+  if (!isObject(value)) throw new InvalidValue("must be an object");
   return value;
 }
 
-/** Collects what is wrong, so that the visitor hears of everything at once. */
-class Faults {
+/** Reads fields and collects all errors, so that the visitor sees them at once. */
+class FieldReader {
   readonly errors: FieldError[] = [];
 
   add(field: string, message: string): void {
     this.errors.push({ field, message });
   }
 
-  /** The value; where there is none, a fault: then nobody reads what this returns. */
+  /** The value. Without one, an error is added, and the returned value must not be used. */
   required<Value>(field: string, value: unknown, read: (value: unknown) => Value): Value {
     if (value === undefined || value === null) this.add(field, "is required");
     return this.optional(field, value, read) as Value;
@@ -116,7 +113,7 @@ class Faults {
     try {
       return read(value);
     } catch (error) {
-      if (!(error instanceof Wrong)) throw error;
+      if (!(error instanceof InvalidValue)) throw error;
       this.add(field, error.message);
       return undefined;
     }

@@ -1,16 +1,16 @@
 /**
- * What each kind of field may hold. As strict as the gateway, so that what passes here is not refused there, where the
- * visitor could no longer be asked.
+ * Validation of each kind of field. As strict as the gateway, so that the gateway refuses nothing that passes here: by
+ * then the visitor can no longer correct it.
  */
 
-/** One field at fault, under the name by which it was sent, and what would be right. */
+/** One invalid field, under the name in the request, and what is expected. */
 export interface FieldError {
   readonly field: string;
   readonly message: string;
 }
 
-/** What is wrong with a value, to be read by the visitor. */
-export class Wrong extends Error {}
+/** The message says what is wrong with a value; the visitor reads it. */
+export class InvalidValue extends Error {}
 
 const EMAIL_CHARACTERS_MAX = 200;
 const NAME_CHARACTERS_MAX = 200;
@@ -26,26 +26,30 @@ const ID = /^[A-Za-z0-9_-]{8,64}$/;
 // Control characters, and halves of surrogate pairs.
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\ud800-\udfff]/u;
 
-/** Trimmed and lower-cased, ASCII: two spellings of one address would be two people. */
+/** Trimmed, lower-cased, ASCII: two spellings of one address would be two contacts. */
 export function email(value: unknown): string {
   const address = string(value).trim();
-  // Before lower-casing: some characters outside ASCII have a lower case inside it.
-  if (/[^\u0000-\u007f]/.test(address)) throw new Wrong("must use plain letters (an international domain as xn--…)");
-  if (address.length > EMAIL_CHARACTERS_MAX) throw new Wrong(`must have at most ${EMAIL_CHARACTERS_MAX} characters`);
+  // Before lower-casing, because some characters outside ASCII have a lower case inside it.
+  if (/[^\u0000-\u007f]/.test(address)) {
+    throw new InvalidValue("must use plain letters (an international domain as xn--…)");
+  }
+  if (address.length > EMAIL_CHARACTERS_MAX) {
+    throw new InvalidValue(`must have at most ${EMAIL_CHARACTERS_MAX} characters`);
+  }
   const lower = address.toLowerCase();
-  if (!EMAIL.test(lower)) throw new Wrong("must be an e-mail address such as ada@example.com");
+  if (!EMAIL.test(lower)) throw new InvalidValue("must be an e-mail address such as ada@example.com");
   return lower;
 }
 
 export function name(value: unknown): string {
-  const text = tidy(value, NAME_CHARACTERS_MAX);
-  if (!text) throw new Wrong("must not be empty");
+  const text = oneLine(value, NAME_CHARACTERS_MAX);
+  if (!text) throw new InvalidValue("must not be empty");
   return text;
 }
 
-/** Any text; an empty one is the same as none. */
+/** Any text; an empty one counts as absent. */
 export function text(value: unknown): string | undefined {
-  return tidy(value, TEXT_CHARACTERS_MAX) || undefined;
+  return oneLine(value, TEXT_CHARACTERS_MAX) || undefined;
 }
 
 export function score(value: unknown): number {
@@ -58,13 +62,13 @@ export function dollars(value: unknown): number {
 
 /** A UUID, or any other 8 to 64 letters, digits, `-` and `_`. */
 export function id(value: unknown): string {
-  if (typeof value !== "string" || !ID.test(value)) throw new Wrong("must be 8 to 64 letters, digits, - or _");
+  if (typeof value !== "string" || !ID.test(value)) throw new InvalidValue("must be 8 to 64 letters, digits, - or _");
   return value;
 }
 
 /**
- * The zone's usual spelling; none for one that is not known. The browser tells it, not the visitor, and some say
- * `Etc/Unknown`: that must not cost anybody their letters.
+ * The zone in its usual spelling; undefined when unknown. It comes from the browser, and some browsers send
+ * `Etc/Unknown`: an optional field that is wrong must not prevent the signup.
  */
 export function timezone(value: unknown): string | undefined {
   const zone = string(value).trim();
@@ -77,27 +81,27 @@ export function timezone(value: unknown): string | undefined {
   }
 }
 
-/** A language tag; none for what is not one: the browser's word as well. */
+/** A language tag; undefined when invalid, because it comes from the browser too. */
 export function locale(value: unknown): string | undefined {
   const tag = string(value).trim().replaceAll("_", "-");
   return LOCALE.test(tag) ? tag : undefined;
 }
 
 function string(value: unknown): string {
-  if (typeof value !== "string") throw new Wrong("must be a text");
+  if (typeof value !== "string") throw new InvalidValue("must be text");
   return value;
 }
 
-function tidy(value: unknown, charactersMax: number): string {
-  // White space becomes single spaces: these texts go into subjects and headers.
-  const words = string(value).trim().replace(/\s+/g, " ");
-  if ([...words].length > charactersMax) throw new Wrong(`must have at most ${charactersMax} characters`);
-  if (UNPRINTABLE.test(words)) throw new Wrong("must not contain control characters");
-  return words;
+function oneLine(value: unknown, charactersMax: number): string {
+  // White space becomes single spaces, because these texts go into subjects and headers.
+  const line = string(value).trim().replace(/\s+/g, " ");
+  if ([...line].length > charactersMax) throw new InvalidValue(`must have at most ${charactersMax} characters`);
+  if (UNPRINTABLE.test(line)) throw new InvalidValue("must not contain control characters");
+  return line;
 }
 
-function number(value: unknown, most: number): number {
-  if (typeof value !== "number" || !Number.isFinite(value)) throw new Wrong(`must be a number from 0 to ${most}`);
-  if (value < 0 || value > most) throw new Wrong(`must be from 0 to ${most}`);
+function number(value: unknown, max: number): number {
+  if (typeof value !== "number" || !Number.isFinite(value)) throw new InvalidValue(`must be a number from 0 to ${max}`);
+  if (value < 0 || value > max) throw new InvalidValue(`must be from 0 to ${max}`);
   return value;
 }

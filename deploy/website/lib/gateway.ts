@@ -1,8 +1,8 @@
-/** Where the gateway is and how to sign for it. Server only: this file knows the secret. */
+/** The gateway's address and signature. Server only: this file reads the secret. */
 
 import { Webhook } from "standardwebhooks";
 
-/** Something is wrong with the settings; the message names the setting and the cure, never its value. */
+/** A setting is wrong; the message names the setting and the cure, never the value. */
 export class SettingError extends Error {}
 
 const PATH = "/webhook/christmas-signup";
@@ -20,8 +20,8 @@ export class Gateway {
   }
 
   /**
-   * From the environment: ADVENT_WEBHOOK_URL, the gateway's address with or without the path, and
-   * ADVENT_WEBHOOK_SECRET, one of those that the gateway knows as WEBHOOK_SECRET. Raises SettingError.
+   * Reads ADVENT_WEBHOOK_URL, the gateway's address with or without the path, and ADVENT_WEBHOOK_SECRET, one of the
+   * secrets in the gateway's WEBHOOK_SECRET. Throws SettingError.
    */
   static fromEnvironment(environment: Readonly<Record<string, string | undefined>> = process.env): Gateway {
     return new Gateway(
@@ -30,7 +30,7 @@ export class Gateway {
     );
   }
 
-  /** The headers of one attempt at this very body. The gateway takes a timestamp within five minutes of its clock. */
+  /** The headers of one attempt with this body. The gateway accepts timestamps within five minutes of its clock. */
   headers(webhookId: string, body: string, now: Date): Record<string, string> {
     return {
       "content-type": "application/json",
@@ -42,13 +42,13 @@ export class Gateway {
 }
 
 function checkUrl(text: string): string {
-  if (!text) throw new SettingError("ADVENT_WEBHOOK_URL: unset; set the gateway's address, https://…");
+  if (!text) throw new SettingError("ADVENT_WEBHOOK_URL: unset; set it to the gateway's address, https://…");
   const url = parsed(text);
   if (!url || !["http:", "https:"].includes(url.protocol)) {
-    throw new SettingError("ADVENT_WEBHOOK_URL: not an address; write it as https://advent.example.com");
+    throw new SettingError("ADVENT_WEBHOOK_URL: not a web address; write it as https://advent.example.com");
   }
   if (url.username || url.password) {
-    throw new SettingError("ADVENT_WEBHOOK_URL: has a user or password in it; take them out, the signature is enough");
+    throw new SettingError("ADVENT_WEBHOOK_URL: contains a user or password; remove them, the signature is enough");
   }
   if (url.pathname === "/") url.pathname = PATH;
   return url.href;
@@ -62,19 +62,19 @@ function parsed(text: string): URL | undefined {
   }
 }
 
-/** Strict: the gateway and this side must read the same bytes from it, and base64 readers forgive different things. */
+/** Strict, because both sides must decode the same bytes, and base64 decoders tolerate different errors. */
 function checkSecret(secret: string): string {
-  const cure = 'make one with: echo "whsec_$(openssl rand -base64 32)", and give both sides the same';
+  const cure = 'make one with: echo "whsec_$(openssl rand -base64 32)", and use it on both sides';
   if (!secret) throw new SettingError(`ADVENT_WEBHOOK_SECRET: unset; ${cure}`);
   if (secret.includes(",")) {
-    throw new SettingError("ADVENT_WEBHOOK_SECRET: is a list; the gateway may hold several, a website signs with one");
+    throw new SettingError("ADVENT_WEBHOOK_SECRET: is a list; set exactly one of the gateway's secrets");
   }
   if (!secret.startsWith(PREFIX))
-    throw new SettingError(`ADVENT_WEBHOOK_SECRET: does not begin with ${PREFIX}; ${cure}`);
+    throw new SettingError(`ADVENT_WEBHOOK_SECRET: does not start with ${PREFIX}; ${cure}`);
   const key = decoded(secret.slice(PREFIX.length));
   if (key === undefined) throw new SettingError(`ADVENT_WEBHOOK_SECRET: not base64 after ${PREFIX}; ${cure}`);
   if (key.length < KEY_BYTES_MIN) {
-    throw new SettingError(`ADVENT_WEBHOOK_SECRET: holds fewer than ${KEY_BYTES_MIN} bytes; ${cure}`);
+    throw new SettingError(`ADVENT_WEBHOOK_SECRET: has fewer than ${KEY_BYTES_MIN} bytes; ${cure}`);
   }
   return secret;
 }
@@ -82,7 +82,7 @@ function checkSecret(secret: string): string {
 function decoded(base64: string): string | undefined {
   try {
     const bytes = atob(base64);
-    // The way back finds what `atob` forgives: white space, missing padding, stray bits.
+    // Encoding again detects what `atob` tolerates: white space, missing padding, stray bits.
     return btoa(bytes) === base64 ? bytes : undefined;
   } catch {
     return undefined;

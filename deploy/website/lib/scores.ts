@@ -1,9 +1,9 @@
 /**
- * What eight scores say: how many systems are red, orange, yellow and green, the overall score, the weakest and the
- * strongest. Pure; the page and the route share it, so that both tell the visitor the same.
+ * Computes the results of eight scores: systems per color, overall score, weakest and strongest systems. The page and
+ * the route share it, so both show the same.
  */
 
-/** The order of the questions. It also decides ties: see `scorecard`. */
+/** The order of the questions. It also breaks ties: see `scorecard`. */
 export const SYSTEMS = ["GPS", "CREW", "ENGINE", "FUEL", "CABIN", "COCKPIT", "RADAR", "AUTOPILOT"] as const;
 
 export type System = (typeof SYSTEMS)[number];
@@ -14,13 +14,13 @@ export type Scores = Readonly<Record<System, number>>;
 export type Color = "red" | "orange" | "yellow" | "green";
 
 /**
- * The lowest score of each color; this is the only place that knows them. A score of exactly 40 is orange.
- * Colors decide the segment, and with it the letters: two or more red are CRITICAL; one red, or two or more orange,
- * URGENT; everybody else OPTIMIZE.
+ * The lowest score of each color, defined only here. A score of exactly 40 is orange.
+ * Colors decide the segment, and so the e-mails: two or more red are CRITICAL; one red, or two or more orange, URGENT;
+ * all others OPTIMIZE.
  */
 export const LOWEST: Readonly<Record<Color, number>> = { green: 80, yellow: 60, orange: 40, red: 0 };
 
-/** The results, under the names that the gateway gives them. */
+/** The results, with the gateway's field names. */
 export interface Scorecard {
   readonly assessment_score: number;
   readonly red_systems: number;
@@ -44,8 +44,8 @@ export function colorOf(score: number): Color {
 /**
  * The results of eight valid scores. The overall score is their mean, rounded to a whole number, halves up.
  *
- * Of equal systems the one asked about first counts as the weaker: with eight equal scores GPS and CREW are the weakest
- * and AUTOPILOT is the strongest, so that a letter never calls one system both.
+ * Among equal scores the system asked about first is the weaker: with eight equal scores GPS and CREW are the weakest
+ * and AUTOPILOT is the strongest, so an e-mail never calls one system both.
  */
 export function scorecard(scores: Scores): Scorecard {
   const [weakest, second, ...others] = weakestFirst(scores);
@@ -57,7 +57,7 @@ export function scorecard(scores: Scores): Scorecard {
     yellow_systems: count("yellow"),
     green_systems: count("green"),
     gps_score: scores.GPS,
-    money_score: scores.FUEL, // What fuels a business is money.
+    money_score: scores.FUEL, // FUEL is the question about money.
     weakest_system_1: weakest as System,
     weakest_system_2: second as System,
     strongest_system: others[others.length - 1] as System,

@@ -1,4 +1,4 @@
-/** `advent up` in a folder and on ports of its own, with the imitated providers: no account, no real mail. */
+/** `advent up` in its own folder and on its own ports, with sandbox providers: no account, no real mail. */
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
@@ -28,60 +28,60 @@ export class Advent {
     private readonly otherPorts: readonly number[],
   ) {}
 
-  /** Chooses its ports; nothing runs yet. */
+  /** Chooses ports; starts nothing. */
   static async prepared(): Promise<Advent> {
     const [gateway, ...others] = await freePorts(4);
     return new Advent(gateway as number, others);
   }
 
-  /** Seconds for days: the seven letters come within six seconds. Resolves once everything answers. */
+  /** A day takes a second: the seven e-mails arrive within six seconds. Resolves when everything answers. */
   async start(): Promise<this> {
     if (!existsSync(COMMAND)) throw new Error(`${COMMAND} is missing; run \`make website\``);
     const out = openSync(this.log, "a");
     this.process = spawn(COMMAND, ["up"], { cwd: this.folder, env: this.settings(), stdio: ["ignore", out, out] });
     closeSync(out);
-    endWithUs(this.process);
+    endWithThisProcess(this.process);
     await until(
-      () => this.said("Ctrl-C stops everything"),
+      () => this.logContains("Ctrl-C stops everything"),
       READY_MS,
-      () => this.mustRun(),
+      () => this.assertRunning(),
     );
-    await this.hurry();
+    await this.removeRateLimits();
     return this;
   }
 
-  /** Ends what `start` started, by its process id. */
+  /** Stops the process that `start` started. */
   async stop(): Promise<void> {
     const running = this.process;
     if (running && running.exitCode === null) {
       const ended = new Promise((resolve) => running.once("exit", resolve));
       running.kill("SIGTERM");
-      const impatient = setTimeout(() => running.kill("SIGKILL"), STOP_MS);
+      const killTimer = setTimeout(() => running.kill("SIGKILL"), STOP_MS);
       await ended;
-      clearTimeout(impatient);
+      clearTimeout(killTimer);
     }
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** As the website sees it; at another port when something stands between. */
+  /** The gateway as the website sees it; at another port when a proxy is in front of it. */
   gateway(port = this.gatewayPort): Gateway {
     return Gateway.fromEnvironment({ ADVENT_WEBHOOK_URL: `http://127.0.0.1:${port}`, ADVENT_WEBHOOK_SECRET: SECRET });
   }
 
-  /** What arrived at this address, oldest first. */
+  /** Mail received at this address, oldest first. */
   async inbox(address: string): Promise<Mail[]> {
     return (await this.ask(`/inbox.json?to=${encodeURIComponent(address)}`)) as Mail[];
   }
 
-  /** How often the provider accepted a letter of this enrollment and step. */
+  /** How often the provider accepted the e-mail of this enrollment and step. */
   async accepted(enrollmentId: string, step: string): Promise<number> {
     const { mails_by_key } = (await this.ask("/counts.json")) as { mails_by_key: Record<string, number> };
     const keys = Object.keys(mails_by_key).filter((key) => key.endsWith(`${enrollmentId}/${step}`));
     return keys.reduce((sum, key) => sum + (mails_by_key[key] ?? 0), 0);
   }
 
-  /** Lets the imitated providers take requests as fast as they come. */
-  private async hurry(): Promise<void> {
+  /** Removes the sandbox providers' rate limits. */
+  private async removeRateLimits(): Promise<void> {
     const dials = { resend_requests_per_second: 10_000, notion_requests_per_minute: 1_000_000 };
     await this.ask("/faults.json", { method: "PUT", body: JSON.stringify({ dials }) });
   }
@@ -107,36 +107,36 @@ export class Advent {
     };
   }
 
-  private said(words: string): boolean {
-    return readFileSync(this.log, "utf8").includes(words);
+  private logContains(text: string): boolean {
+    return readFileSync(this.log, "utf8").includes(text);
   }
 
-  private mustRun(): void {
+  private assertRunning(): void {
     if (this.process?.exitCode !== null) throw new Error(`advent up ended:\n${readFileSync(this.log, "utf8")}`);
   }
 }
 
-/** Also when the tests are called off. */
-function endWithUs(started: ChildProcess): void {
+/** Also when the tests are interrupted. */
+function endWithThisProcess(started: ChildProcess): void {
   process.once("exit", () => started.kill("SIGTERM"));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 }
 
-/** Until it is so; looks every 50 ms. `meanwhile` may throw. */
+/** Polls every 50 ms until the condition is true. `meanwhile` may throw. */
 export async function until(
-  isSo: () => boolean | Promise<boolean>,
+  condition: () => boolean | Promise<boolean>,
   withinMs = 20_000,
   meanwhile: () => void = () => undefined,
 ): Promise<void> {
   const deadline = Date.now() + withinMs;
-  while (!(await isSo())) {
+  while (!(await condition())) {
     meanwhile();
-    if (Date.now() > deadline) throw new Error(`not so within ${withinMs} ms: ${isSo}`);
+    if (Date.now() > deadline) throw new Error(`not true within ${withinMs} ms: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 
-/** Below those that the system gives to outgoing connections, so that none of them comes in between. */
+/** Below the system's range for outgoing connections, so that none of these takes the port first. */
 async function freePorts(count: number): Promise<number[]> {
   const found = new Set<number>();
   while (found.size < count) {

@@ -10,23 +10,23 @@ import { site } from "./site";
 let client: typeof Client;
 beforeEach(() => (client = freshPage()));
 
-/** A page that has just been loaded remembers nothing. */
+/** A newly loaded page has no state. */
 function freshPage(): typeof Client {
   delete require.cache[require.resolve("../client")];
   return require("../client") as typeof Client;
 }
 
 class Tab {
-  private readonly kept = new Map<string, string>();
-  getItem = (key: string) => this.kept.get(key) ?? null;
-  setItem = (key: string, value: string) => void this.kept.set(key, value);
+  private readonly items = new Map<string, string>();
+  getItem = (key: string) => this.items.get(key) ?? null;
+  setItem = (key: string, value: string) => void this.items.set(key, value);
   get text() {
-    return JSON.stringify([...this.kept]);
+    return JSON.stringify([...this.items]);
   }
 }
 
-/** Answers like the route, and keeps what was sent. */
-function listening(...answers: (Response | "no connection")[]) {
+/** Answers like the route and records the requests. */
+function routeThat(...answers: (Response | "no connection")[]) {
   const sent: Assessment[] = [];
   const fetch = async (_url: unknown, init?: RequestInit): Promise<Response> => {
     sent.push(JSON.parse(String(init?.body)) as Assessment);
@@ -40,20 +40,20 @@ function listening(...answers: (Response | "no connection")[]) {
 const completed = () => Response.json({ queued: true, assessment_id: "…", results: RESULTS });
 
 test("from page to route to gateway and back", async () => {
-  const outside = new Scripted([202]);
-  const { url, close } = await site({ gateway: () => gateway, outside });
+  const runtime = new Scripted([202]);
+  const { url, close } = await site({ gateway: () => gateway, runtime });
   try {
     const submission = await client.submitAssessment(SCORES, person("Ada"), { url });
 
     assert.deepEqual(submission, { status: "completed", queued: true, results: RESULTS });
-    assert.deepEqual(JSON.parse(outside.requests[0]?.body ?? ""), { ...RESULTS, ...person("Ada") });
+    assert.deepEqual(JSON.parse(runtime.requests[0]?.body ?? ""), { ...RESULTS, ...person("Ada") });
   } finally {
     close();
   }
 });
 
-test("what is wrong is said before anything is sent", async () => {
-  const { sent, fetch } = listening();
+test("invalid fields are reported before anything is sent", async () => {
+  const { sent, fetch } = routeThat();
 
   const submission = await client.submitAssessment({ ...SCORES, GPS: 120 }, person("Ada", { email: "ada" }), { fetch });
 
@@ -64,16 +64,16 @@ test("what is wrong is said before anything is sent", async () => {
   assert.equal(sent.length, 0);
 });
 
-test("what only the route finds wrong is said as well", async () => {
+test("errors that only the route finds are reported too", async () => {
   const errors = [{ field: "person.email", message: "is on holiday" }];
-  const { fetch } = listening(Response.json({ type: "about:blank", title: "", status: 422, errors }, { status: 422 }));
+  const { fetch } = routeThat(Response.json({ type: "about:blank", title: "", status: 422, errors }, { status: 422 }));
 
   assert.deepEqual(await client.submitAssessment(SCORES, person(), { fetch }), { status: "invalid", errors });
 });
 
-test("a double click, a second try and a reload are one assessment", async () => {
+test("a double click, a second attempt and a reload are one assessment", async () => {
   const storage = new Tab();
-  const { fetch, ids } = listening();
+  const { fetch, ids } = routeThat();
 
   const submit = () => client.submitAssessment(SCORES, person(), { fetch, storage });
   await Promise.all([submit(), submit()]);
@@ -86,9 +86,9 @@ test("a double click, a second try and a reload are one assessment", async () =>
   assert.match(ids()[0] ?? "", /^[0-9a-f-]{36}$/);
 });
 
-test("a corrected address or answer is a new assessment, or it would be taken for a repetition", async () => {
+test("a corrected address or answer is a new assessment, not a repetition", async () => {
   const storage = new Tab();
-  const { fetch, ids } = listening();
+  const { fetch, ids } = routeThat();
 
   await client.submitAssessment(SCORES, person("Ada", { email: "ada@oeople.example" }), { fetch, storage });
   await client.submitAssessment(SCORES, person("Ada"), { fetch, storage });
@@ -97,18 +97,18 @@ test("a corrected address or answer is a new assessment, or it would be taken fo
   assert.equal(new Set(ids()).size, 3);
 });
 
-test("the tab keeps no address and no name", async () => {
+test("the tab stores no address and no name", async () => {
   const storage = new Tab();
-  await client.submitAssessment(SCORES, person("Ada"), { fetch: listening().fetch, storage });
+  await client.submitAssessment(SCORES, person("Ada"), { fetch: routeThat().fetch, storage });
 
   assert.ok(!/ada|people/i.test(storage.text), storage.text);
 });
 
-test("a browser that keeps nothing still sends one assessment once", async () => {
+test("a browser without storage still sends one assessment once", async () => {
   const refuse = () => {
     throw new DOMException("denied", "SecurityError");
   };
-  const { fetch, ids } = listening();
+  const { fetch, ids } = routeThat();
   const options = { fetch, storage: { getItem: refuse, setItem: refuse } };
 
   await client.submitAssessment(SCORES, person(), options);
@@ -117,16 +117,16 @@ test("a browser that keeps nothing still sends one assessment once", async () =>
   assert.equal(new Set(ids()).size, 1);
 });
 
-test("a lost connection is tried once more, under the same id", async () => {
-  const { fetch, ids } = listening("no connection");
+test("a lost connection is retried once, under the same id", async () => {
+  const { fetch, ids } = routeThat("no connection");
 
   assert.equal((await client.submitAssessment(SCORES, person(), { fetch })).status, "completed");
   assert.equal(ids().length, 2);
   assert.equal(new Set(ids()).size, 1);
 });
 
-test("with no site to answer, the visitor still has the results", async () => {
-  const { fetch, sent } = listening("no connection", new Response("<h1>502</h1>", { status: 502 }));
+test("when the site does not answer, the visitor still gets the results", async () => {
+  const { fetch, sent } = routeThat("no connection", new Response("<h1>502</h1>", { status: 502 }));
 
   assert.deepEqual(await client.submitAssessment(SCORES, person(), { fetch }), {
     status: "unreachable",
@@ -135,8 +135,8 @@ test("with no site to answer, the visitor still has the results", async () => {
   assert.equal(sent.length, 2);
 });
 
-test("what the browser knows of time zone is sent along", async () => {
-  const { fetch, sent } = listening();
+test("the browser's time zone is sent", async () => {
+  const { fetch, sent } = routeThat();
   const { timezone: _, ...rest } = person();
 
   await client.submitAssessment(SCORES, rest, { fetch });

@@ -7,34 +7,34 @@ import { Gateway } from "../lib/gateway";
 import { assessment, person, RESULTS } from "./people";
 import { answer, gateway, Scripted, type Act } from "./scripted";
 
-/** What the visitor gets, and what the site hears, when the gateway acts so. */
+/** What the visitor and the site get when the gateway behaves like this. */
 async function visit(acts: Act[], options: Options = {}) {
-  const outside = new Scripted(acts);
+  const runtime = new Scripted(acts);
   const lines: string[] = [];
   const undelivered: Undelivered[] = [];
   const sent = assessment();
   const { status, body } = await complete(sent, {
     gateway: () => gateway,
-    outside,
+    runtime,
     log: (line) => lines.push(line),
     onUndelivered: (one) => undelivered.push(one),
     ...options,
   });
-  return { sent, status, body: body as Completed, outside, lines, undelivered };
+  return { sent, status, body: body as Completed, runtime, lines, undelivered };
 }
 
 test("Ada gets her results, and the gateway gets her signup", async () => {
-  const { sent, status, body, outside, lines, undelivered } = await visit([202]);
+  const { sent, status, body, runtime, lines, undelivered } = await visit([202]);
 
   assert.deepEqual([status, body], [200, { queued: true, assessment_id: sent.assessment_id, results: RESULTS }]);
-  assert.deepEqual(JSON.parse(outside.requests[0]?.body ?? ""), { ...RESULTS, ...person() });
-  assert.equal(outside.requests[0]?.headers["webhook-id"], `assessment_${sent.assessment_id}`);
+  assert.deepEqual(JSON.parse(runtime.requests[0]?.body ?? ""), { ...RESULTS, ...person() });
+  assert.equal(runtime.requests[0]?.headers["webhook-id"], `assessment_${sent.assessment_id}`);
   assert.deepEqual([lines, undelivered], [[], []]);
 });
 
 const troubles: Act[] = ["no connection", "silence", 301, 400, 401, 404, 422, 429, 500, 503];
 for (const trouble of troubles) {
-  test(`Ada gets her results although the gateway says ${trouble}`, async () => {
+  test(`Ada gets her results although the gateway answers ${trouble}`, async () => {
     const { sent, status, body, undelivered } = await visit([trouble]);
 
     assert.deepEqual([status, body], [200, { queued: false, assessment_id: sent.assessment_id, results: RESULTS }]);
@@ -45,7 +45,7 @@ for (const trouble of troubles) {
   });
 }
 
-test("the log says what happened and nothing about Ada", async () => {
+test("the log line explains the failure and contains nothing about Ada", async () => {
   const { sent, lines } = await visit([answer(422, {}, { errors: [{ field: "phone", message: "416 …" }] })]);
 
   assert.deepEqual(
@@ -65,7 +65,7 @@ test("the log says what happened and nothing about Ada", async () => {
   for (const personal of ["ada", "416", "salon"]) assert.ok(!lines.join().toLowerCase().includes(personal));
 });
 
-test("a setting that is wrong costs the visitor nothing, and the log names it", async () => {
+test("a wrong setting does not affect the visitor, and the log names it", async () => {
   const { status, body, lines, undelivered } = await visit([202], {
     gateway: () => Gateway.fromEnvironment({}),
   });
@@ -74,7 +74,7 @@ test("a setting that is wrong costs the visitor nothing, and the log names it", 
   assert.match(lines[0] ?? "", /ADVENT_WEBHOOK_URL: unset/);
 });
 
-test("a hook that throws, rejects or hangs costs the visitor nothing", { timeout: 10_000 }, async () => {
+test("a hook that throws, rejects or hangs does not affect the visitor", { timeout: 10_000 }, async () => {
   const hooks = [
     () => {
       throw new Error("ada@people.example");
@@ -86,16 +86,16 @@ test("a hook that throws, rejects or hangs costs the visitor nothing", { timeout
     const { status, lines } = await visit([500], { onUndelivered });
 
     assert.equal(status, 200);
-    assert.equal(JSON.parse(lines[1] ?? "").event, "signup_not_kept");
+    assert.equal(JSON.parse(lines[1] ?? "").event, "undelivered_hook_failed");
     assert.ok(!lines.join().includes("ada@"));
   }
 });
 
-/** The route as Next calls it. */
+/** Calls the route as Next does. */
 async function call(
   method: string,
   body?: unknown,
-  handler = assessmentRoute({ gateway: () => gateway, outside: new Scripted([202]) }),
+  handler = assessmentRoute({ gateway: () => gateway, runtime: new Scripted([202]) }),
 ) {
   const headers: Record<string, string> = {};
   let got: { status: number; body: Completed | Refused } | undefined;
@@ -110,9 +110,9 @@ async function call(
   return { ...got, headers };
 }
 
-test("a faulty assessment is answered with its fields, and the gateway hears nothing", async () => {
-  const outside = new Scripted([202]);
-  const handler = assessmentRoute({ gateway: () => gateway, outside });
+test("an invalid assessment is answered with its invalid fields, and nothing is posted", async () => {
+  const runtime = new Scripted([202]);
+  const handler = assessmentRoute({ gateway: () => gateway, runtime });
 
   const { status, body } = await call("POST", { ...assessment(), person: { ...person(), email: "ada" } }, handler);
 
@@ -120,14 +120,14 @@ test("a faulty assessment is answered with its fields, and the gateway hears not
   assert.deepEqual((body as Refused).errors, [
     { field: "person.email", message: "must be an e-mail address such as ada@example.com" },
   ]);
-  assert.equal(outside.requests.length, 0);
+  assert.equal(runtime.requests.length, 0);
 });
 
-test("no JSON, no object: 400", async () => {
+test("a body that is no JSON object gets 400", async () => {
   for (const body of [undefined, null, "", "email=ada", []]) assert.equal((await call("POST", body)).status, 400);
 });
 
-test("only POST is answered, and nothing is cached", async () => {
+test("only POST is allowed, and nothing is cached", async () => {
   for (const method of ["GET", "HEAD", "PUT", "OPTIONS"]) {
     const { status, headers } = await call(method);
 
@@ -138,13 +138,13 @@ test("only POST is answered, and nothing is cached", async () => {
 test("the default route reads its settings at each request", async () => {
   const before = { ...process.env };
   delete process.env["ADVENT_WEBHOOK_URL"];
-  const { status, body } = await silently(() => call("POST", assessment(), route));
+  const { status, body } = await withoutConsole(() => call("POST", assessment(), route));
   process.env = before;
 
   assert.deepEqual([status, (body as Completed).queued], [200, false]);
 });
 
-async function silently<Result>(act: () => Promise<Result>): Promise<Result> {
+async function withoutConsole<Result>(act: () => Promise<Result>): Promise<Result> {
   const { error } = console;
   console.error = () => undefined;
   try {

@@ -5,38 +5,38 @@ import { test } from "node:test";
 
 import { Webhook } from "standardwebhooks";
 
-import { deliver, OUTSIDE, PATIENCE, type Patience } from "../lib/deliver";
+import { DEFAULT_RETRY, deliver, RUNTIME, type RetryPolicy } from "../lib/deliver";
 import { Gateway } from "../lib/gateway";
 import { person, RESULTS } from "./people";
 import { answer, gateway, Scripted, SECRET, type Act } from "./scripted";
 
 const SIGNUP = { ...RESULTS, ...person() } as Parameters<typeof deliver>[2];
 
-const play = (outside: Scripted, patience: Partial<Patience> = {}) =>
-  deliver(gateway, "assessment_1", SIGNUP, { ...PATIENCE, ...patience }, outside);
+const play = (runtime: Scripted, retry: Partial<RetryPolicy> = {}) =>
+  deliver(gateway, "assessment_1", SIGNUP, { ...DEFAULT_RETRY, ...retry }, runtime);
 
-test("a signup that is taken at once is posted once", async () => {
-  const outside = new Scripted([202]);
+test("a signup that is accepted at once is posted once", async () => {
+  const runtime = new Scripted([202]);
 
-  assert.deepEqual(await play(outside), { delivered: true, status: 202, attempts: 1 });
-  assert.deepEqual(outside.waits, []);
+  assert.deepEqual(await play(runtime), { delivered: true, status: 202, attempts: 1 });
+  assert.deepEqual(runtime.waits, []);
 });
 
-test("a known person's 200 is as good as a 202", async () => {
+test("200 for a known contact counts like 202", async () => {
   assert.deepEqual(await play(new Scripted([200])), { delivered: true, status: 200, attempts: 1 });
 });
 
 for (const trouble of ["no connection", "silence", 429, 500, 502, 503, 529] satisfies Act[]) {
-  test(`after ${trouble} it is posted again, same id, same bytes, signed anew`, async () => {
-    const outside = new Scripted([trouble, trouble, 202]);
+  test(`after ${trouble} it is posted again: same id, same bytes, new signature`, async () => {
+    const runtime = new Scripted([trouble, trouble, 202]);
 
-    assert.deepEqual(await play(outside), { delivered: true, status: 202, attempts: 3 });
-    const [first, ...others] = outside.requests;
+    assert.deepEqual(await play(runtime), { delivered: true, status: 202, attempts: 3 });
+    const [first, ...others] = runtime.requests;
     for (const other of others) {
       assert.equal(other.body, first?.body);
       assert.equal(other.headers["webhook-id"], "assessment_1");
     }
-    for (const { atMs, body, headers } of outside.requests) {
+    for (const { atMs, body, headers } of runtime.requests) {
       assert.equal(headers["webhook-timestamp"], String(Math.floor(atMs / 1000)));
       assert.equal(headers["webhook-signature"], new Webhook(SECRET).sign("assessment_1", new Date(atMs), body));
     }
@@ -45,25 +45,25 @@ for (const trouble of ["no connection", "silence", 429, 500, 502, 503, 529] sati
 
 for (const status of [301, 307, 400, 401, 403, 404, 405, 413, 415, 422]) {
   test(`after ${status} it is not posted again`, async () => {
-    const outside = new Scripted([status, 202]);
+    const runtime = new Scripted([status, 202]);
 
-    const delivery = await play(outside);
+    const delivery = await play(runtime);
 
-    assert.equal(outside.requests.length, 1);
+    assert.equal(runtime.requests.length, 1);
     assert.deepEqual([delivery.delivered, "reason" in delivery && delivery.reason], [false, "refused"]);
   });
 }
 
-test("a redirect is not followed, which would make a GET of it", async () => {
-  const outside = new Scripted([308]);
+test("a redirect is not followed, because it would become a GET", async () => {
+  const runtime = new Scripted([308]);
 
-  const delivery = await play(outside);
+  const delivery = await play(runtime);
 
-  assert.equal(outside.requests[0]?.redirect, "manual");
+  assert.equal(runtime.requests[0]?.redirect, "manual");
   assert.ok("detail" in delivery && delivery.detail.includes("ADVENT_WEBHOOK_URL"));
 });
 
-test("what was refused is told by field names, never by what somebody wrote", async () => {
+test("a refusal is reported by field names, never with their content", async () => {
   const errors = [
     { field: "email", message: "ada@people.example is odd" },
     { field: "Ada <ada@people.example>", message: "" },
@@ -78,7 +78,7 @@ test("what was refused is told by field names, never by what somebody wrote", as
   });
 });
 
-test("a refusal in no known shape is told by its status", async () => {
+test("a refusal in an unknown format is reported by its status", async () => {
   for (const body of ["gone fishing", "null", '{"errors": 7}']) {
     const delivery = await play(new Scripted([new Response(body, { status: 404 })]));
 
@@ -86,7 +86,7 @@ test("a refusal in no known shape is told by its status", async () => {
   }
 });
 
-test("waits double up to their most, with half of each left to chance", async () => {
+test("waits double up to the maximum, with half of each random", async () => {
   const [longest, shortest] = [new Scripted([500], 1), new Scripted([500], 0)];
   await play(longest, { waitMaxMs: 1_000 });
   await play(shortest, { waitMaxMs: 1_000 });
@@ -95,53 +95,53 @@ test("waits double up to their most, with half of each left to chance", async ()
   assert.deepEqual(shortest.waits.slice(0, 5), [125, 250, 500, 500, 500]);
 });
 
-test("it gives up within its budget, whatever the gateway does", async () => {
+test("it stops within its time budget, whatever the gateway does", async () => {
   for (const trouble of ["no connection", "silence", 503] satisfies Act[]) {
-    const outside = new Scripted([trouble]);
-    const began = outside.now();
+    const runtime = new Scripted([trouble]);
+    const began = runtime.now();
 
-    const delivery = await play(outside, { timeoutMs: 2_000 });
+    const delivery = await play(runtime, { timeoutMs: 2_000 });
 
     assert.deepEqual([delivery.delivered, "reason" in delivery && delivery.reason], [false, "unreachable"]);
-    assert.ok(outside.now() - began <= 8_000, `${trouble}: ${outside.now() - began} ms`);
-    assert.ok(outside.requests.length >= 3);
+    assert.ok(runtime.now() - began <= 8_000, `${trouble}: ${runtime.now() - began} ms`);
+    assert.ok(runtime.requests.length >= 3);
   }
 });
 
-test("Retry-After is waited for, in seconds or as a date", async () => {
-  const outside = new Scripted([
+test("Retry-After is obeyed, in seconds or as a date", async () => {
+  const runtime = new Scripted([
     answer(429, { "retry-after": "2" }),
     answer(503, { "retry-after": new Date(1_795_521_600_000 + 5_000).toUTCString() }),
     202,
   ]);
 
-  assert.equal((await play(outside)).delivered, true);
-  assert.deepEqual(outside.waits, [2_000, 3_000]);
+  assert.equal((await play(runtime)).delivered, true);
+  assert.deepEqual(runtime.waits, [2_000, 3_000]);
 });
 
-test("a Retry-After beyond the budget ends it at once: the visitor does not wait for nothing", async () => {
-  const outside = new Scripted([answer(429, { "retry-after": "60" })]);
+test("a Retry-After beyond the budget ends the retries at once", async () => {
+  const runtime = new Scripted([answer(429, { "retry-after": "60" })]);
 
-  assert.deepEqual(await play(outside), {
+  assert.deepEqual(await play(runtime), {
     delivered: false,
     reason: "unreachable",
     detail: "answered 429",
     status: 429,
     attempts: 1,
   });
-  assert.deepEqual(outside.waits, []);
+  assert.deepEqual(runtime.waits, []);
 });
 
-test("a Retry-After that says nothing changes nothing", async () => {
+test("an invalid Retry-After is ignored", async () => {
   for (const odd of ["-5", "soon", "", "Thu, 01 Jan 1970 00:00:00 GMT"]) {
-    const outside = new Scripted([answer(503, { "retry-after": odd }), 202]);
-    await play(outside);
+    const runtime = new Scripted([answer(503, { "retry-after": odd }), 202]);
+    await play(runtime);
 
-    assert.deepEqual(outside.waits, [250], odd);
+    assert.deepEqual(runtime.waits, [250], odd);
   }
 });
 
-test("a gateway that takes the call and says nothing is left after the attempt's time", async () => {
+test("a gateway that accepts the connection and does not answer times out", async () => {
   const silent = createServer(() => undefined);
   await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
@@ -152,8 +152,8 @@ test("a gateway that takes the call and says nothing is left after the attempt's
       there,
       "assessment_1",
       SIGNUP,
-      { ...PATIENCE, budgetMs: 400, timeoutMs: 50 },
-      OUTSIDE,
+      { ...DEFAULT_RETRY, budgetMs: 400, timeoutMs: 50 },
+      RUNTIME,
     );
 
     assert.equal("detail" in delivery && delivery.detail, "no answer in time");

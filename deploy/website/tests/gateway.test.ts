@@ -9,8 +9,8 @@ const URL = "https://advent.example.com";
 const gateway = (url: string | undefined, secret: string | undefined) =>
   Gateway.fromEnvironment({ ADVENT_WEBHOOK_URL: url, ADVENT_WEBHOOK_SECRET: secret });
 
-test("it signs as the gateway verifies", () => {
-  // The same vector holds in Python.
+test("the signature matches the gateway's verification", () => {
+  // The Python tests use the same vector.
   const body = '{"type":"assessment.completed","data":{"email":"a@b.c"}}';
 
   assert.deepEqual(gateway(URL, SECRET).headers("msg_1", body, new Date(1_795_521_600_999)), {
@@ -21,13 +21,13 @@ test("it signs as the gateway verifies", () => {
   });
 });
 
-test("the address may come with the path or without", () => {
+test("the address may include the path or not", () => {
   assert.equal(gateway(URL, SECRET).url, `${URL}/webhook/christmas-signup`);
   assert.equal(gateway(`${URL}/\n`, SECRET).url, `${URL}/webhook/christmas-signup`);
   assert.equal(gateway(`${URL}/advent/webhook/christmas-signup`, SECRET).url, `${URL}/advent/webhook/christmas-signup`);
 });
 
-test("an address that cannot be posted to is said to be one", () => {
+test("an unusable address is refused by setting name", () => {
   for (const url of [
     undefined,
     "",
@@ -42,7 +42,7 @@ test("an address that cannot be posted to is said to be one", () => {
   }
 });
 
-test("a secret that the two sides would read differently is refused, and not repeated", () => {
+test("a secret that the two sides would decode differently is refused and not quoted", () => {
   const wrong = {
     unset: undefined,
     "a password": "hunter2",
@@ -67,6 +67,6 @@ test("a secret that the two sides would read differently is refused, and not rep
   }
 });
 
-test("a line break after a pasted secret does no harm", () => {
+test("a line break after a pasted secret is ignored", () => {
   assert.doesNotThrow(() => gateway(URL, `${SECRET}\n`));
 });

@@ -1,4 +1,4 @@
-/** Ada and what she answered; the address follows from the name, so that each test has a person of its own. */
+/** Ada and her answers. The address is made of the name, so that each test has its own person. */
 
 import { randomUUID } from "node:crypto";
 

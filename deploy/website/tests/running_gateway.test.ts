@@ -1,4 +1,4 @@
-/** Against `advent up`: real processes, real HTTP, letters in the imitated inbox. */
+/** Against `advent up`: real processes, real HTTP, e-mails in the sandbox inbox. */
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -6,10 +6,10 @@ import { after, before, test } from "node:test";
 import { complete, type Options } from "../api/assessment/complete";
 import { submitAssessment } from "../client";
 import type { Assessment, Completed, Person } from "../lib/assessment";
-import { OUTSIDE } from "../lib/deliver";
+import { RUNTIME } from "../lib/deliver";
 import { Gateway } from "../lib/gateway";
 import { Advent, until } from "./advent";
-import { Door, type Mood } from "./door";
+import { FlakyProxy, type Behavior } from "./flaky_proxy";
 import { assessment, person, RESULTS, SCORES } from "./people";
 import { SECRET } from "./scripted";
 import { site } from "./site";
@@ -26,12 +26,12 @@ let advent: Advent;
 before(async () => (advent = await (await Advent.prepared()).start()), { timeout: 120_000 });
 after(() => advent.stop(), { timeout: 60_000 });
 
-/** One visit through a door in these moods. */
-async function visit(sent: Assessment, moods: Mood[] = [], options: Options = {}) {
-  const door = await new Door(advent.gatewayPort, moods).opened();
+/** One visit through a proxy with these behaviors. */
+async function visit(sent: Assessment, behaviors: Behavior[] = [], options: Options = {}) {
+  const proxy = await new FlakyProxy(advent.gatewayPort, behaviors).started();
   const statuses: number[] = [];
-  const outside = {
-    ...OUTSIDE,
+  const runtime = {
+    ...RUNTIME,
     fetch: async (...request: Parameters<typeof fetch>) => {
       const response = await fetch(...request);
       statuses.push(response.status);
@@ -40,19 +40,19 @@ async function visit(sent: Assessment, moods: Mood[] = [], options: Options = {}
   };
   try {
     const { status, body } = await complete(sent, {
-      gateway: () => advent.gateway(door.port),
-      outside,
+      gateway: () => advent.gateway(proxy.port),
+      runtime,
       ...QUIET,
       ...options,
     });
-    const answers = door.answers.map((answer) => JSON.parse(answer) as GatewayAnswer);
-    return { status, body: body as Completed, statuses, answers, raw: door.answers, connections: door.connections };
+    const answers = proxy.answers.map((answer) => JSON.parse(answer) as GatewayAnswer);
+    return { status, body: body as Completed, statuses, answers, raw: proxy.answers, connections: proxy.connections };
   } finally {
-    door.close();
+    proxy.close();
   }
 }
 
-test("Ada's assessment is accepted, and her first letter arrives", { timeout: 60_000 }, async () => {
+test("Ada's assessment is accepted, and her first e-mail arrives", { timeout: 60_000 }, async () => {
   const { status, body, statuses, answers } = await visit(assessment("Ada"));
 
   assert.deepEqual([status, body.queued, body.results, statuses], [200, true, RESULTS, [202]]);
@@ -63,7 +63,7 @@ test("Ada's assessment is accepted, and her first letter arrives", { timeout: 60
   await until(async () => (await advent.inbox("ada@people.example")).length > 0);
 });
 
-test("the same assessment again is answered to the letter, and nothing starts anew", { timeout: 60_000 }, async () => {
+test("the same assessment again gets the same answer and starts nothing", { timeout: 60_000 }, async () => {
   const boris = assessment("Boris");
 
   const [first, second] = [await visit(boris), await visit(boris)];
@@ -72,31 +72,31 @@ test("the same assessment again is answered to the letter, and nothing starts an
   assert.deepEqual(second.raw, first.raw);
 });
 
-test("another assessment of a known person is known for one", { timeout: 60_000 }, async () => {
+test("another assessment of a known contact is recognized", { timeout: 60_000 }, async () => {
   const [first, second] = [await visit(assessment("Chen")), await visit(assessment("Chen"))];
 
   assert.deepEqual([first.statuses, second.statuses, second.body.queued], [[202], [200], true]);
   assert.equal(second.answers[0]?.enrollment_id, first.answers[0]?.enrollment_id);
 });
 
-test("a gateway that is down for the first two tries gets it at the third, once", { timeout: 60_000 }, async () => {
-  const { body, connections, answers } = await visit(assessment("Dunya"), ["shut", "shut"]);
+test("a gateway that is down for two attempts gets it at the third, once", { timeout: 60_000 }, async () => {
+  const { body, connections, answers } = await visit(assessment("Dunya"), ["reset", "reset"]);
 
   assert.deepEqual([body.queued, connections, answers.length], [true, 3, 1]);
-  await lettersOnce(answers[0]);
+  await eachMailOnce(answers[0]);
 });
 
-test("an answer that is lost is asked for again, and the letters go out once", { timeout: 60_000 }, async () => {
+test("after a lost answer it is posted again, and each e-mail is sent once", { timeout: 60_000 }, async () => {
   const { body, raw, answers, connections } = await visit(assessment("Emeka"), ["lose", "lose"]);
 
   assert.deepEqual([body.queued, connections], [true, 3]);
   assert.equal(new Set(raw).size, 1);
   assert.equal(raw.length, 3);
-  await lettersOnce(answers[0]);
+  await eachMailOnce(answers[0]);
 });
 
-/** Waits until the third letter: whatever would have come twice has come by then. */
-async function lettersOnce(answer: GatewayAnswer | undefined): Promise<void> {
+/** Waits for the third e-mail: a duplicate of the first two would have arrived by then. */
+async function eachMailOnce(answer: GatewayAnswer | undefined): Promise<void> {
   assert.ok(answer);
   await until(async () => (await advent.accepted(answer.enrollment_id, "step-3")) > 0);
   for (const step of ["step-1", "step-2"]) assert.equal(await advent.accepted(answer.enrollment_id, step), 1, step);
@@ -114,21 +114,21 @@ test("from the page, through the route, to the inbox", { timeout: 60_000 }, asyn
   }
 });
 
-test("what was kept while all was down can be posted later, and counts once", { timeout: 60_000 }, async () => {
+test("a signup stored during an outage can be posted later and counts once", { timeout: 60_000 }, async () => {
   const goran = assessment("Goran");
-  const kept: string[] = [];
-  const down = await visit(goran, Array<Mood>(20).fill("shut"), {
-    patience: { budgetMs: 500 },
-    onUndelivered: ({ webhookId }) => kept.push(webhookId),
+  const stored: string[] = [];
+  const down = await visit(goran, Array<Behavior>(20).fill("reset"), {
+    retry: { budgetMs: 500 },
+    onUndelivered: ({ webhookId }) => stored.push(webhookId),
   });
 
   const later = await visit(goran);
 
   assert.deepEqual([down.status, down.body.queued, later.body.queued, later.statuses], [200, false, true, [202]]);
-  assert.deepEqual(kept, [`assessment_${goran.assessment_id}`]);
+  assert.deepEqual(stored, [`assessment_${goran.assessment_id}`]);
 });
 
-test("what the page lets through is not refused by the gateway", { timeout: 60_000 }, async () => {
+test("the gateway refuses nothing that the page accepts", { timeout: 60_000 }, async () => {
   const borderline: Partial<Person>[] = [
     { email: `${"a".repeat(64)}@people.example` },
     { email: `edge@${"b".repeat(63)}.${"c".repeat(63)}.example` },
@@ -150,7 +150,7 @@ test("what the page lets through is not refused by the gateway", { timeout: 60_0
 });
 
 test(
-  "a website with another secret is refused once, and the visitor has the results",
+  "a website with another secret is refused once, and the visitor gets the results",
   { timeout: 60_000 },
   async () => {
     const lines: string[] = [];
@@ -168,11 +168,11 @@ test(
   },
 );
 
-test("a gateway that is started only now gets what was posted before", { timeout: 120_000 }, async () => {
+test("a gateway that starts late gets what was posted before", { timeout: 120_000 }, async () => {
   const late = await Advent.prepared();
   const jonas = assessment("Jonas");
   try {
-    const visiting = complete(jonas, { gateway: () => late.gateway(), patience: { budgetMs: 100_000 }, ...QUIET });
+    const visiting = complete(jonas, { gateway: () => late.gateway(), retry: { budgetMs: 100_000 }, ...QUIET });
     await late.start();
     const { status, body } = await visiting;
 

@@ -7,7 +7,7 @@ import { RESULTS, SCORES } from "./people";
 const all = (score: number, given: Partial<Scores> = {}): Scores =>
   ({ ...Object.fromEntries(SYSTEMS.map((system) => [system, score])), ...given }) as Scores;
 
-test("a color begins at its lowest score and ends just below the next one's", () => {
+test("a color starts at its lowest score and ends just below the next one's", () => {
   const borders = [0, 39, 39.99, 40, 59.99, 60, 79.99, 80, 100];
 
   assert.deepEqual(borders.map(colorOf), [
@@ -23,7 +23,7 @@ test("a color begins at its lowest score and ends just below the next one's", ()
   ]);
 });
 
-test("eight scores become counts, the mean, the two weakest and the strongest", () => {
+test("eight scores give counts, the mean, the two weakest and the strongest", () => {
   assert.deepEqual(scorecard(SCORES), RESULTS);
 });
 
@@ -44,7 +44,7 @@ test("the overall score is a whole number, halves up", () => {
   assert.equal(scorecard(all(100)).assessment_score, 100);
 });
 
-test("of equal systems the one asked about first is the weaker, and none is both weakest and strongest", () => {
+test("among equal scores the system asked about first is the weaker, and none is both weakest and strongest", () => {
   const ties = [all(50), all(50, { RADAR: 10, CABIN: 10, CREW: 10 }), all(50, { GPS: 90, ENGINE: 90 })];
 
   assert.deepEqual(

@@ -1,6 +1,6 @@
-/** A gateway that answers by script, and a clock that moves only when somebody waits. */
+/** A gateway with scripted answers, and a clock that moves only during waits. */
 
-import type { Outside } from "../lib/deliver";
+import type { Runtime } from "../lib/deliver";
 import { Gateway } from "../lib/gateway";
 
 export const SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -18,8 +18,8 @@ export interface Request {
   readonly redirect: string | undefined;
 }
 
-/** The acts in order, the last one for ever; `silence` lasts until the attempt's time is over. */
-export class Scripted implements Outside {
+/** Plays the acts in order and repeats the last one; `silence` lasts until the attempt times out. */
+export class Scripted implements Runtime {
   readonly requests: Request[] = [];
   readonly waits: number[] = [];
   private timeoutMs = 0;
@@ -27,7 +27,7 @@ export class Scripted implements Outside {
 
   constructor(
     private readonly acts: readonly Act[],
-    private readonly dice = 1,
+    private readonly chance = 1,
   ) {}
 
   readonly fetch = async (_url: unknown, init: RequestInit = {}): Promise<Response> => {
@@ -48,7 +48,7 @@ export class Scripted implements Outside {
     this.timeoutMs = ms;
     return new AbortController().signal;
   };
-  readonly random = () => this.dice;
+  readonly random = () => this.chance;
   readonly sleep = async (ms: number) => {
     this.waits.push(ms);
     this.nowMs += ms;

@@ -1,4 +1,4 @@
-/** A site with the route and nothing else: as much of Next's server as the route needs. */
+/** A site with only the route: the part of Next's server that the route needs. */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -16,7 +16,7 @@ import jinja2
 from aiohttp import web
 from dramatiq.common import dq_name, xq_name
 
-from common.ledger.views import QUEUES
+from common.ledger.constants import QUEUES
 from common.queue.broker import DurableRedisBroker
 from common.queue.job import QUEUE_NAMESPACE
 from common.store.clients import connect

@@ -10,11 +10,10 @@ from aiohttp import web
 from common.domain.ids import DeliveryId, EnrollmentId, enrollment_id
 from common.domain.replay import Way
 from common.ledger import keys
-from common.ledger.answers import DeadLetter
+from common.ledger.dead_letters import DeadLetter
 from services.console import actions
 from services.console.actions import Done
 from services.console.desk import DESK
-from services.console.queries import newest_letters
 from services.console.replies import page, see
 
 PAGE = 50
@@ -63,7 +62,7 @@ async def show(request: web.Request) -> web.Response:
     given = request.query.get("from", "0")
     first = int(given) if given.isdecimal() and len(given) < 10 else 0
     total = await desk.ledger.client.zcard(keys.DEAD)
-    letters = await newest_letters(desk.ledger, first=first, number=PAGE)
+    letters = await desk.ledger.dead_letters.newest(first=first, number=PAGE)
     return page(
         request,
         "letters.html",
@@ -86,10 +85,10 @@ async def discard(request: web.Request) -> web.Response:
 
 async def _act(request: web.Request, act: Callable[..., Awaitable[Done]]) -> web.Response:
     desk, form = request.app[DESK], await request.post()
-    delivery, buried = str(form.get("delivery", "")), str(form.get("buried_ms", ""))
-    if not buried.isdecimal() or not delivery:
+    delivery, dead_since = str(form.get("delivery", "")), str(form.get("dead_since_ms", ""))
+    if not dead_since.isdecimal() or not delivery:
         raise web.HTTPBadRequest
-    done = await act(desk.ledger, DeliveryId(delivery), buried_ms=int(buried), now_ms=desk.clock.now_ms())
+    done = await act(desk.ledger, DeliveryId(delivery), dead_since_ms=int(dead_since), now_ms=desk.clock.now_ms())
     desk.evidence.outdated()
     back = "/dead-letters" if form.get("back") == "/dead-letters" else "/"
     return see(f"{back}?done={done}")

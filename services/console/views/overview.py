@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
 
 from common.clock import iso
 from common.domain.delivery import DeliveryStatus
-from common.ledger.answers import Counts, DeadLetter
+from common.ledger.dead_letters import DeadLetter
+from common.ledger.reads.store_stats import StoreStats
 from services.console.desk import DESK, Desk
 from services.console.evidence import Known
 from services.console.queries import Seen
@@ -70,7 +72,7 @@ def _figures(seen: Seen, known: Known) -> dict[str, Any]:
         "suppressed": counts.suppressed,
         "dead_letters": counts.dead,
         "newest_dead_letters": [_letter(letter) for letter in seen.letters],
-        "pause": counts.pause,
+        "pause": asdict(counts.pause) if counts.pause else None,
         "paused_people": counts.paused_people,
         "providers": {
             name: {
@@ -105,29 +107,28 @@ def _figures(seen: Seen, known: Known) -> dict[str, Any]:
     }
 
 
-def _circuit(counts: Counts, provider: str) -> dict[str, Any] | None:
+def _circuit(counts: StoreStats, provider: str) -> dict[str, Any] | None:
     circuit = counts.circuits.get(provider)
     if circuit is None:
         return None
-    until = circuit["until"]
     return {
-        "reason": circuit.get("reason", ""),
-        "since": iso(int(circuit.get("since", until))),
-        "asked_again": iso(int(until)),
+        "reason": circuit.reason,
+        "since": iso(circuit.since_ms),
+        "asked_again": iso(circuit.until_ms),
     }
 
 
 def _letter(letter: DeadLetter) -> dict[str, Any]:
     return {
-        "id": letter.delivery_id,
-        "buried_at": iso(letter.buried_ms),
+        "id": letter.id,
+        "buried_at": iso(letter.dead_since_ms),
         "reason": letter.reason,
         "attempts": letter.attempts,
-        "may_have_been_accepted": letter.doubt,
+        "may_have_been_accepted": letter.outcome_unknown,
     }
 
 
-def _sent(counts: Counts) -> int:
+def _sent(counts: StoreStats) -> int:
     return sum(counts.deliveries.get(fate.value, 0) for fate in DeliveryStatus if fate.is_sent)
 
 

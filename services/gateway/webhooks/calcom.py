@@ -1,4 +1,4 @@
-"""`POST /webhook/calcom-booking`: what happens to booked calls, from Cal.com."""
+"""`POST /webhook/calcom-booking`: booking events of Cal.com."""
 
 from __future__ import annotations
 
@@ -13,69 +13,60 @@ from common.domain.booking import BookingEvent, BookingKind
 from common.domain.ids import booking_id
 from common.ledger.bookings import BookingAnswer
 from common.observability import metrics
-from services.gateway.body import read_body
-from services.gateway.door import DOOR, Door
-from services.gateway.events import BookingReceived
-from services.gateway.problem import Problem
-from services.gateway.replies import Ignored, Reply, reply
-from services.gateway.trace import TRACE
-from services.gateway.webhooks.calcom_payload import TRIGGERS, read
-from services.gateway.webhooks.strict_json import read_shallow
+from services.gateway.context import GatewayContext
+from services.gateway.events import BookingReceived, IgnoredEvent
+from services.gateway.fast_path.json_response import JsonResponse, json_response
+from services.gateway.http.log_context import LOG_CONTEXT
+from services.gateway.validation.strict_json import read_shallow
+from services.gateway.webhooks.calcom_payload import TRIGGERS, parse_event
+from services.gateway.webhooks.verified_body import read_verified
 
 _SECONDS = metrics.WEBHOOK_SECONDS.labels("calcom")
-_ONCE = frozenset(BookingKind) - {BookingKind.NO_SHOW, BookingKind.ENDED}
-"""Of these, one booking has one event an instant; a no-show may be marked and taken back within it."""
+_ONE_AT_A_TIME = frozenset(BookingKind) - {BookingKind.NO_SHOW, BookingKind.ENDED}
+"""Kinds of which a booking has at most one event for each timestamp; a no-show may be set and withdrawn within one."""
 
 
-def verify(door: Door, request: web.Request, body: bytes, *, now_ms: int) -> None:
-    """Raises Problem: 401, or 429 when this source failed too often."""
-    try:
-        door.calcom.verify(request.headers, body)
-    except Problem:
-        door.failures.count(request, now_ms=now_ms)
-        raise
+async def receive(context: GatewayContext, request: web.BaseRequest) -> JsonResponse:
+    """Verify, parse and record: 202 for a recorded event, 200 for one without effect; the same for a repetition."""
+    started = perf_counter()
+    # The content type is not checked: Cal.com declares JSON as a form when its webhook has a template.
+    body, _, received_ms = await read_verified(context, request, context.calcom)
+    received, log_context = parse(context, body, received_ms=received_ms), LOG_CONTEXT.get()
+    if isinstance(received, IgnoredEvent):
+        log_context.outcome = "ignored"
+        return json_response(200, received.body())
+    answer, log_context.outcome = await context.intake.record_booking(received)
+    _SECONDS.observe(perf_counter() - started)
+    return json_response(202, answer_body(answer))
 
 
-def parse(door: Door, body: bytes, *, received_ms: int) -> BookingReceived | Ignored:
-    """What was told. Raises Problem: 400 for no JSON, 422 with every field at fault."""
-    event = read(read_shallow(body), received_ms=received_ms, types=door.settings.calcom_types)
-    if isinstance(event, Ignored):
+def parse(context: GatewayContext, body: bytes, *, received_ms: int) -> BookingReceived | IgnoredEvent:
+    """The event in `body`. Raises Problem: 400 when it is not JSON, 422 naming every invalid field."""
+    event = parse_event(read_shallow(body), received_ms=received_ms, types=context.settings.calcom_types)
+    if isinstance(event, IgnoredEvent):
         return event
     return BookingReceived(webhook_id=webhook_id(event, body), event=event)
 
 
-async def receive(request: web.Request) -> Reply:
-    """Verify, parse, keep: 202 for what is kept, 200 for what changes nothing; the same again for the same event."""
-    started = perf_counter()
-    door = request.app[DOOR]
-    # Its content type is not asked for: Cal.com calls JSON a form when its webhook has a template.
-    body = await read_body(request)
-    received_ms = door.clock.now_ms()
-    verify(door, request, body, now_ms=received_ms)
-    received, trace = parse(door, body, received_ms=received_ms), TRACE.get()
-    if isinstance(received, Ignored):
-        trace.outcome = "ignored"
-        return received.response()
-    told, trace.outcome = await door.intake.book(received)
-    _SECONDS.observe(perf_counter() - started)
-    return reply(202, answer(told))
-
-
 def webhook_id(event: BookingEvent, body: bytes) -> str:
-    """By what a repetition is known, since Cal.com gives its webhooks no id: `calcom:BOOKING_CREATED:bkg_…:instant`."""
-    about = f"calcom:{TRIGGERS[event.kind]}:{booking_id(event.uid)}"
-    if event.kind in _ONCE and event.event_ms != event.received_ms:
-        return f"{about}:{event.event_ms}"
-    return f"{about}:{hashlib.sha256(body).hexdigest()[:32]}"
+    """
+    The id by which a repetition is recognized, since Cal.com sends none.
+
+    `calcom:BOOKING_CREATED:bkg_…:<timestamp>`; with a hash of the body where the timestamp does not tell events apart.
+    """
+    prefix = f"calcom:{TRIGGERS[event.kind]}:{booking_id(event.uid)}"
+    if event.kind in _ONE_AT_A_TIME and event.event_ms != event.received_ms:
+        return f"{prefix}:{event.event_ms}"
+    return f"{prefix}:{hashlib.sha256(body).hexdigest()[:32]}"
 
 
-def answer(told: BookingAnswer) -> dict[str, Any]:
-    """Made of what was remembered and nothing else, so that a repetition gets the same bytes."""
+def answer_body(answer: BookingAnswer) -> dict[str, Any]:
+    """Made of the recorded answer alone, so that a repetition gets the same bytes."""
     return {
         "status": "accepted",
-        "event": TRIGGERS[told.kind],
-        "booking_uid": told.booking_uid,
-        "email": told.email,
-        "meeting_time": None if told.meeting_time_ms is None else iso(told.meeting_time_ms),
-        "timestamp": iso(told.received_ms),
+        "event": TRIGGERS[answer.kind],
+        "booking_uid": answer.booking_uid,
+        "email": answer.email,
+        "meeting_time": None if answer.meeting_time_ms is None else iso(answer.meeting_time_ms),
+        "timestamp": iso(answer.received_ms),
     }

@@ -1,8 +1,8 @@
 """
-Cal.com's own payloads, in the three shapes it sends, as one event of ours.
+Parses the payloads of Cal.com, which have three shapes, into booking events.
 
-`{"triggerEvent", "createdAt", "payload": {…}}`; the same with the booking one level deeper (`payload.booking`, of older
-versions, or `payload.evt`, of newer MEETING_ENDED); and flat, where the booking's own row carries the trigger.
+`{"triggerEvent", "createdAt", "payload": {…}}`; the same with the booking one level deeper (`payload.booking` in older
+versions, `payload.evt` in newer MEETING_ENDED events); and flat, where the booking itself carries the trigger.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pydantic.alias_generators import to_camel
 
 from common.domain.booking import BookingEvent, BookingKind
-from services.gateway.problem import FieldError, Problem
-from services.gateway.replies import Ignored
-from services.gateway.webhooks import lenient
-from services.gateway.webhooks.lenient import (
+from services.gateway.events import IgnoredEvent
+from services.gateway.validation import lenient
+from services.gateway.validation.lenient import (
     Address,
     AnObject,
     Count,
-    Instant,
     Objects,
+    Timestamp,
     Token,
     Truth,
     WebAddress,
     Words,
     Zone,
 )
+from services.gateway.webhooks.verified_body import invalid_fields
+from services.web.problem import FieldError
 
 KINDS = {
     "BOOKING_REQUESTED": BookingKind.REQUESTED,
@@ -66,7 +67,7 @@ class Attendee(_Camel):
 
 
 class Responses(_Camel):
-    """The booking form's answers; only the address matters, `{"label": …, "value": …}`."""
+    """The answers of the booking form; only the address is used, `{"label": …, "value": …}`."""
 
     email: Annotated[Address, BeforeValidator(_value), _RESPONSE] = None
 
@@ -81,7 +82,7 @@ class Linked(_Camel):
 
 
 class Booking(_Camel):
-    """What of a payload has a meaning here; `bookingUid` stands for `uid` where an event only refers to a booking."""
+    """The fields of a payload that are used; `bookingUid` replaces `uid` where an event only refers to a booking."""
 
     type: Token = None
     uid: Token = None
@@ -92,8 +93,8 @@ class Booking(_Camel):
     i_cal_sequence: Count = None
     event_type_id: Token = None
     title: Words = None
-    start_time: Instant = None
-    end_time: Instant = None
+    start_time: Timestamp = None
+    end_time: Timestamp = None
     request_reschedule: Truth = False
     location: WebAddress = None
     attendees: Annotated[list[Attendee], Objects] = []
@@ -105,46 +106,45 @@ class Booking(_Camel):
 
 
 class CalcomEvent(BaseModel):
-    """A webhook of Cal.com. The flat shape has the members of `payload` beside `triggerEvent`."""
+    """A webhook of Cal.com. The flat shape has the members of `payload` next to `triggerEvent`."""
 
     triggerEvent: Annotated[str, Field(max_length=100)]
-    createdAt: Instant = None
+    createdAt: Timestamp = None
     payload: Annotated[Booking, AnObject] = Booking()
 
 
-def read(told: dict[str, Any], *, received_ms: int, types: Collection[str]) -> BookingEvent | Ignored:
+def parse_event(sent: dict[str, Any], *, received_ms: int, types: Collection[str]) -> BookingEvent | IgnoredEvent:
     """
-    The event. `types`: ids or slugs of the event types that count; empty: all.
+    The event in a payload. `types`: ids or slugs of the event types that count; empty: all.
 
-    Raises Problem 422 naming what is missing: a trigger, a booking's uid, and for an event that creates or moves a
-    booking also an address and a start.
+    Raises Problem 422 naming each missing field: the trigger, the booking's uid, and for an event that creates or moves
+    a booking also an address and a start.
     """
-    trigger = lenient.words(told.get("triggerEvent"), 100)
+    trigger = lenient.words(sent.get("triggerEvent"), 100)
     if trigger is None:
-        raise _wrong([FieldError("triggerEvent", "is required, such as BOOKING_CREATED")])
+        raise invalid_fields(FieldError("triggerEvent", "is required, such as BOOKING_CREATED"))
     kind = KINDS.get(trigger)
     if kind is None:
-        return Ignored(trigger, "This event changes nothing here.")
-    where, fields = _booking_of(told)
+        return IgnoredEvent(trigger, "This event has no effect here.")
+    path, fields = _booking_fields(sent)
     booking = Booking.model_validate(fields)
     uid = booking.uid or booking.booking_uid
     if uid is None and booking.type == "Test":
-        return Ignored(trigger, "A test of the webhook: it is well.")
+        return IgnoredEvent(trigger, "A test of the webhook: it works.")
     if not _counts(booking, types):
-        return Ignored(trigger, "This event type is not among CALCOM_EVENT_TYPES.")
-    event = _event(
-        kind, booking, uid or "", received_ms, None if where == "" else lenient.instant_ms(told.get("createdAt"))
-    )
-    if errors := _missing(event, where):
-        raise _wrong(errors)
+        return IgnoredEvent(trigger, "This event type is not among CALCOM_EVENT_TYPES.")
+    created_ms = None if path == "" else lenient.timestamp_ms(sent.get("createdAt"))
+    event = _event(kind, booking, uid or "", received_ms, created_ms)
+    if errors := _missing(event, path):
+        raise invalid_fields(*errors)
     return event
 
 
-def _booking_of(told: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """(Where the booking's fields stand, the fields); what a deeper level does not say, the one above it may."""
-    payload = told.get("payload")
+def _booking_fields(sent: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """(The path of the booking's fields, the fields); a field that the deeper level lacks comes from the one above."""
+    payload = sent.get("payload")
     if not isinstance(payload, dict):
-        return "", told
+        return "", sent
     for name in _NESTED:
         if isinstance(inner := payload.get(name), dict):
             return f"payload.{name}.", {**payload, **{key: value for key, value in inner.items() if value is not None}}
@@ -152,13 +152,13 @@ def _booking_of(told: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def _counts(booking: Booking, types: Collection[str]) -> bool:
-    """An event that does not say its type is about a booking that counted before, or is about none of ours."""
-    said = {name for name in (booking.event_type_id, booking.type) if name is not None}
-    return not types or not said or not said.isdisjoint(types)
+    """An event without a type concerns either a booking that counted before, or one that is unknown here."""
+    names = {name for name in (booking.event_type_id, booking.type) if name is not None}
+    return not types or not names or not names.isdisjoint(types)
 
 
 def _event(kind: BookingKind, booking: Booking, uid: str, received_ms: int, created_ms: int | None) -> BookingEvent:
-    """`created_ms`: None for the flat shape, whose `createdAt` is the booking's and not the event's."""
+    """`created_ms`: None for the flat shape, whose `createdAt` belongs to the booking and not to the event."""
     attendee = booking.attendees[0] if booking.attendees else Attendee()
     return BookingEvent(
         kind=kind,
@@ -177,26 +177,22 @@ def _event(kind: BookingKind, booking: Booking, uid: str, received_ms: int, crea
         join_url=booking.metadata.video_call_url or booking.video_call_data.url or booking.location,
         organizer=booking.organizer.name or booking.user.name,
         request_reschedule=booking.request_reschedule,
-        no_shows=_marks(booking) if kind is BookingKind.NO_SHOW else (),
+        no_shows=_no_shows(booking) if kind is BookingKind.NO_SHOW else (),
         event_type=booking.event_type_id or booking.type,
     )
 
 
-def _marks(booking: Booking) -> tuple[tuple[str, bool], ...]:
-    return tuple((one.email, one.no_show) for one in booking.attendees if one.email is not None)
+def _no_shows(booking: Booking) -> tuple[tuple[str, bool], ...]:
+    return tuple((attendee.email, attendee.no_show) for attendee in booking.attendees if attendee.email is not None)
 
 
-def _missing(event: BookingEvent, where: str) -> list[FieldError]:
-    errors = [] if event.uid else [FieldError(f"{where}uid", "is required: the booking's uid")]
+def _missing(event: BookingEvent, path: str) -> list[FieldError]:
+    errors = [] if event.uid else [FieldError(f"{path}uid", "is required: the booking's uid")]
     if event.kind not in _NEEDS_ALL:
         return errors
     if event.email is None:
         message = "must be an e-mail address, here or in responses.email.value"
-        errors.append(FieldError(f"{where}attendees[0].email", message))
+        errors.append(FieldError(f"{path}attendees[0].email", message))
     if event.start_ms is None:
-        errors.append(FieldError(f"{where}startTime", "must be an instant such as 2026-12-03T18:00:00Z"))
+        errors.append(FieldError(f"{path}startTime", "must be a timestamp such as 2026-12-03T18:00:00Z"))
     return errors
-
-
-def _wrong(errors: list[FieldError]) -> Problem:
-    return Problem(422, "some fields are not as they should be", errors=tuple(errors))

@@ -1,4 +1,4 @@
-"""`POST /webhook/resend`: what became of mails after Resend took them."""
+"""`POST /webhook/resend`: Resend's feedback about mails that it accepted."""
 
 from __future__ import annotations
 
@@ -14,66 +14,55 @@ from common.domain.ids import is_reminder
 from common.ledger.feedback import FeedbackAnswer
 from common.observability import metrics
 from common.observability.logs import get_logger
-from services.gateway.body import read_body
-from services.gateway.door import DOOR, Door
-from services.gateway.events import FeedbackReceived
-from services.gateway.problem import Problem
-from services.gateway.replies import Ignored, Reply, reply
-from services.gateway.trace import TRACE
-from services.gateway.webhooks.resend_payload import EVENTS, read
-from services.gateway.webhooks.strict_json import read_shallow
+from services.gateway.context import GatewayContext
+from services.gateway.events import FeedbackReceived, IgnoredEvent
+from services.gateway.fast_path.json_response import JsonResponse, json_response
+from services.gateway.http.log_context import LOG_CONTEXT
+from services.gateway.validation.strict_json import read_shallow
+from services.gateway.webhooks.resend_payload import EVENTS, parse_event
+from services.gateway.webhooks.verified_body import read_verified
 
 _SECONDS = metrics.WEBHOOK_SECONDS.labels("resend")
 log = get_logger(__name__)
 
 
-def verify(door: Door, request: web.Request, body: bytes, *, now_ms: int) -> str:
-    """The webhook's id. Raises Problem: 401, or 429 when this source failed too often."""
-    try:
-        message_id = door.resend.verify(request.headers, body, now_ms=now_ms)
-    except Problem:
-        door.failures.count(request, now_ms=now_ms)
-        raise
-    return f"resend:{message_id or secrets.token_hex(16)}"
-
-
-def parse(door: Door, body: bytes, *, received_ms: int) -> Feedback | Ignored:
-    """What was told. Raises Problem: 400 for no JSON, 422 without a type."""
-    return read(read_shallow(body), campaign=door.intake.ledger.campaign, received_ms=received_ms)
-
-
-async def receive(request: web.Request) -> Reply:
-    """Verify, parse, keep: 202 for a mail of ours, 200 for all else, and the same again for the same webhook id."""
+async def receive(context: GatewayContext, request: web.BaseRequest) -> JsonResponse:
+    """Verify, parse and record: 202 for a mail of this campaign, 200 for any other; the same for a repeated id."""
     started = perf_counter()
-    door = request.app[DOOR]
-    body = await read_body(request)
-    received_ms = door.clock.now_ms()
-    webhook_id = verify(door, request, body, now_ms=received_ms)
-    feedback, trace = parse(door, body, received_ms=received_ms), TRACE.get()
-    if isinstance(feedback, Ignored):
-        trace.outcome = "ignored"
-        return feedback.response()
-    told, trace.outcome = await door.intake.hear(FeedbackReceived(webhook_id=webhook_id, feedback=feedback))
-    if not is_reminder(told.delivery_id):
-        trace.enrollment_id = feedback.contact_id
-    if not told.repeated:
-        _note(feedback)
+    body, message_id, received_ms = await read_verified(context, request, context.resend)
+    # An unsigned request without an id is an event of its own.
+    webhook_id = f"resend:{message_id or secrets.token_hex(16)}"
+    feedback, log_context = parse(context, body, received_ms=received_ms), LOG_CONTEXT.get()
+    if isinstance(feedback, IgnoredEvent):
+        log_context.outcome = "ignored"
+        return json_response(200, feedback.body())
+    event = FeedbackReceived(webhook_id=webhook_id, feedback=feedback)
+    answer, log_context.outcome = await context.intake.record_feedback(event)
+    if not is_reminder(answer.delivery_id):
+        log_context.enrollment_id = feedback.contact_id
+    if not answer.repeated:
+        _report(feedback)
     _SECONDS.observe(perf_counter() - started)
-    return reply(202, answer(told))
+    return json_response(202, answer_body(answer))
 
 
-def answer(told: FeedbackAnswer) -> dict[str, Any]:
-    """Made of what was remembered and nothing else, so that a repetition gets the same bytes."""
+def parse(context: GatewayContext, body: bytes, *, received_ms: int) -> Feedback | IgnoredEvent:
+    """The feedback in `body`. Raises Problem: 400 when it is not JSON, 422 without a type."""
+    return parse_event(read_shallow(body), campaign=context.intake.ledger.campaign, received_ms=received_ms)
+
+
+def answer_body(answer: FeedbackAnswer) -> dict[str, Any]:
+    """Made of the recorded answer alone, so that a repetition gets the same bytes."""
     return {
         "status": "accepted",
-        "event": EVENTS[told.kind],
-        "delivery_id": told.delivery_id,
-        "timestamp": iso(told.received_ms),
+        "event": EVENTS[answer.kind],
+        "delivery_id": answer.delivery_id,
+        "timestamp": iso(answer.received_ms),
     }
 
 
-def _note(feedback: Feedback) -> None:
+def _report(feedback: Feedback) -> None:
     metrics.FEEDBACK.labels(feedback.kind.value).inc()
     if feedback.kind is FeedbackKind.FAILED:
-        # Nobody is at fault but our account: a person must look, or more mails will not arrive.
+        # The cause is our account at Resend: a person has to look, or more mails do not arrive.
         log.error("mail_failed_at_provider", delivery_id=feedback.delivery_id, reason=feedback.detail)

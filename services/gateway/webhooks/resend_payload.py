@@ -1,4 +1,4 @@
-"""Resend's events about mails (webhook reference; openapi `webhooks`), as feedback of ours."""
+"""Parses Resend's events about mails (Resend's webhook reference and OpenAPI description) into feedback."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import BookingId, DeliveryId, EnrollmentId, is_enrollment_id, reminder_delivery_id
 from common.observability.redaction import mask_text
-from services.gateway.problem import FieldError, Problem
-from services.gateway.replies import Ignored
-from services.gateway.webhooks import lenient
-from services.gateway.webhooks.lenient import Address, AnObject, Instant, Reason, Token
+from services.gateway.events import IgnoredEvent
+from services.gateway.validation import lenient
+from services.gateway.validation.lenient import Address, AnObject, Reason, Timestamp, Token
+from services.gateway.webhooks.verified_body import invalid_fields
+from services.web.problem import FieldError
 
 KINDS = {
     "email.sent": FeedbackKind.SENT,
@@ -34,8 +35,8 @@ _START = re.compile(r"\d{1,15}")
 _REMINDER = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
-class Why(BaseModel):
-    """Of a bounce, a suppression or a failure; what Resend does not say is absent."""
+class FailureDetail(BaseModel):
+    """Of a bounce, a suppression or a failure; Resend omits what it does not know."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -46,46 +47,45 @@ class Why(BaseModel):
 
 
 class Mail(BaseModel):
-    """`tags`: those we gave the mail, as an object of names and values."""
+    """`tags`: the tags that the mail was sent with, as an object of names and values."""
 
     model_config = ConfigDict(extra="ignore")
 
     email_id: Token = None
-    created_at: Instant = None
+    created_at: Timestamp = None
     to: Annotated[list[Address], BeforeValidator(lambda value: value if isinstance(value, list) else [value])] = []
     tags: Annotated[dict[str, Any], AnObject] = {}
-    bounce: Annotated[Why, AnObject] = Why()
-    suppressed: Annotated[Why, AnObject] = Why()
-    failed: Annotated[Why, AnObject] = Why()
+    bounce: Annotated[FailureDetail, AnObject] = FailureDetail()
+    suppressed: Annotated[FailureDetail, AnObject] = FailureDetail()
+    failed: Annotated[FailureDetail, AnObject] = FailureDetail()
 
 
 class ResendEvent(BaseModel):
     """A webhook of Resend about a mail."""
 
     type: Annotated[str, Field(max_length=100)]
-    created_at: Instant = None
+    created_at: Timestamp = None
     data: Annotated[Mail, AnObject] = Mail()
 
 
-def read(told: dict[str, Any], *, campaign: str, received_ms: int) -> Feedback | Ignored:
-    """The feedback. Raises Problem 422 without a type; an event about a mail that is not ours is ignored."""
-    event = lenient.words(told.get("type"), 100)
+def parse_event(sent: dict[str, Any], *, campaign: str, received_ms: int) -> Feedback | IgnoredEvent:
+    """The feedback in an event; one about a mail of another campaign is ignored. Raises Problem 422 without a type."""
+    event = lenient.words(sent.get("type"), 100)
     if event is None:
-        errors = (FieldError("type", "is required, such as email.delivered"),)
-        raise Problem(422, "some fields are not as they should be", errors=errors)
+        raise invalid_fields(FieldError("type", "is required, such as email.delivered"))
     kind = KINDS.get(event)
     if kind is None:
-        return Ignored(event, "This event changes nothing here.")
-    mail = Mail.model_validate(lenient.an_object(told.get("data")))
-    named = _named(mail.tags) if mail.tags.get("campaign") == campaign else None
-    if named is None:
-        return Ignored(event, "Not ours: the mail has no tags of this campaign.")
-    event_ms = lenient.instant_ms(told.get("created_at"))
+        return IgnoredEvent(event, "This event has no effect here.")
+    mail = Mail.model_validate(lenient.an_object(sent.get("data")))
+    owner = _delivery_and_contact(mail.tags) if mail.tags.get("campaign") == campaign else None
+    if owner is None:
+        return IgnoredEvent(event, "The mail has no tags of this campaign.")
+    event_ms = lenient.timestamp_ms(sent.get("created_at"))
     event_ms = received_ms if event_ms is None else event_ms
     return Feedback(
         kind=_kind(kind, mail),
-        delivery_id=named[0],
-        contact_id=named[1],
+        delivery_id=owner[0],
+        contact_id=owner[1],
         event_ms=event_ms,
         mailed_ms=event_ms if mail.created_at is None else mail.created_at,
         received_ms=received_ms,
@@ -95,32 +95,32 @@ def read(told: dict[str, Any], *, campaign: str, received_ms: int) -> Feedback |
     )
 
 
-def _named(tags: dict[str, Any]) -> tuple[DeliveryId, EnrollmentId] | None:
-    """The delivery and its person; a reminder bears the id that their enrollment has or would have."""
-    said = {name: value for name, value in tags.items() if isinstance(value, str)}
-    contact = said.get("enrollment", "")
+def _delivery_and_contact(tags: dict[str, Any]) -> tuple[DeliveryId, EnrollmentId] | None:
+    """The delivery and its contact. A reminder's tags name the enrollment that its contact has or would have."""
+    texts = {name: value for name, value in tags.items() if isinstance(value, str)}
+    contact = texts.get("enrollment", "")
     if not is_enrollment_id(contact):
         return None
-    if _STEP.fullmatch(said.get("step", "")):
-        return DeliveryId(f"{contact}/{said['step']}"), EnrollmentId(contact)
-    booking, start, reminder = (said.get(name, "") for name in ("booking", "start", "reminder"))
+    if _STEP.fullmatch(texts.get("step", "")):
+        return DeliveryId(f"{contact}/{texts['step']}"), EnrollmentId(contact)
+    booking, start, reminder = (texts.get(name, "") for name in ("booking", "start", "reminder"))
     if _BOOKING.fullmatch(booking) and _START.fullmatch(start) and _REMINDER.fullmatch(reminder):
-        named = reminder_delivery_id(BookingId(booking), start_ms=int(start), name=reminder)
-        return named, EnrollmentId(contact)
+        delivery = reminder_delivery_id(BookingId(booking), start_ms=int(start), name=reminder)
+        return delivery, EnrollmentId(contact)
     return None
 
 
 def _kind(kind: FeedbackKind, mail: Mail) -> FeedbackKind:
-    """Only what is called permanent is: Undetermined, and a word not known yet, end nobody's letters."""
-    soft = kind is FeedbackKind.BOUNCED and mail.bounce.type != "Permanent"
-    return FeedbackKind.SOFT_BOUNCED if soft else kind
+    """A bounce is permanent only when Resend says so: *Undetermined*, or a type that is new, ends no enrollment."""
+    is_soft = kind is FeedbackKind.BOUNCED and mail.bounce.type != "Permanent"
+    return FeedbackKind.SOFT_BOUNCED if is_soft else kind
 
 
 def _detail(kind: FeedbackKind, mail: Mail) -> str:
     if kind is FeedbackKind.BOUNCED:
-        why = mail.bounce
-        diagnosis = lenient.words(next(iter(why.diagnosticCode), None), 160)
-        return " ".join(mask_text(part) for part in (why.type, why.subType, diagnosis) if part)
+        bounce = mail.bounce
+        diagnosis = lenient.words(next(iter(bounce.diagnosticCode), None), 160)
+        return " ".join(mask_text(part) for part in (bounce.type, bounce.subType, diagnosis) if part)
     if kind is FeedbackKind.SUPPRESSED:
         return mask_text(mail.suppressed.reason or mail.suppressed.type or "")
     return mask_text(mail.failed.reason or "") if kind is FeedbackKind.FAILED else ""

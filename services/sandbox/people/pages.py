@@ -8,7 +8,6 @@ from typing import Any
 from aiohttp import web
 from pydantic import ValidationError
 
-from services.look import LOOK
 from services.sandbox.dials import Dials
 from services.sandbox.fault_rules import OPERATIONS, PRESETS
 from services.sandbox.notion.records import Page, Source
@@ -21,6 +20,7 @@ from services.sandbox.resend.mails import AcceptedMail
 from services.sandbox.resend.validation import as_list
 from services.sandbox.state import Sandbox
 from services.sandbox.tools import Tools
+from services.web.pages import ASSETS_DIR
 
 MAILS_SHOWN = 200
 ROWS_SHOWN = 200
@@ -55,7 +55,7 @@ class People:
         add.add_post("/faults/dials", self.turn_dials)
         add.add_post("/faults/clear", self.clear)
         add.add_static("/static", STATIC)
-        add.add_static("/look", LOOK)
+        add.add_static("/assets", ASSETS_DIR)
 
     async def overview(self, request: web.Request) -> web.Response:
         shelf, tally = self._sandbox.shelf, self._sandbox.tally

@@ -1,4 +1,4 @@
-/** A site's `pages/api/assessment/complete.ts`, compiled as a new site compiles it, against Next's own types. */
+/** A site's `pages/api/assessment/complete.ts`, compiled like a new site, against Next's own types. */
 
 import type { NextApiHandler, PageConfig } from "next";
 

@@ -1,0 +1,58 @@
+"""Circuits: whether everything waits for a provider, and until when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from common.ledger import keys
+from common.ledger.constants import QUEUE_OF
+from common.ledger.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitOpen:
+    """
+    Everything waits for a provider until then.
+
+    `news`: `opened` when this failure began it, `changed` when its reason is another one now; "" when all is known.
+    """
+
+    until_ms: int
+    news: Literal["opened", "changed", ""]
+
+
+class Circuits:
+    """Raises as `Store.run` does."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def report_failure(
+        self, provider: str, *, id: str, reason: str, provider_wide: bool, now_ms: int, at_least_ms: int | None = None
+    ) -> CircuitOpen | None:
+        """
+        The request of `id` failed: until when everything waits for this provider, None when nothing need to.
+
+        `provider_wide`: everything would fail; otherwise three different ones in a row tell. `at_least_ms`: the
+        provider demands a wait until then.
+        """
+        until_ms, news = await self._store.run_json(
+            "circuits.report_failure",
+            [keys.circuit(provider)],
+            {
+                "id": id,
+                "reason": reason,
+                "provider_wide": provider_wide or None,
+                "now_ms": now_ms,
+                "at_least_ms": at_least_ms,
+                "queue": QUEUE_OF.get(provider),
+            },
+        )
+        return CircuitOpen(int(until_ms), news) if until_ms else None
+
+    async def open_until(self, provider: str, *, now_ms: int) -> int | None:
+        """The time until which everything waits for this provider, if it does."""
+        client = self._store.client
+        until_ms = await self._store.patiently(lambda: client.hget(keys.circuit(provider), "until_ms"))
+        return int(until_ms) if until_ms is not None and int(until_ms) > now_ms else None

@@ -1,0 +1,46 @@
+"""Facts that several parts of the ledger share, its scripts too: `limits` there is `LIMITS` here."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from common.domain.delivery import Channel
+from common.domain.retry import ASK_WITHIN_MS
+
+LEASE_MS: Final = 60_000
+"""A claim ends with its worker's heartbeat; this ends it when a living worker has forgotten it. Time-outs are 10 s."""
+
+HEARTBEAT_TIMEOUT_MS: Final = 4_000
+"""A worker whose last heartbeat is older has died or is stopped."""
+
+CRASHES_MAX: Final = 3
+"""A delivery whose workers died so often becomes a dead letter."""
+
+REMEMBER_WEBHOOK_MS: Final = 45 * 86_400_000
+"""A repeated webhook id is recognised for this long; senders give up after days (Svix: 28 h)."""
+
+LIMITS: Final = {
+    "lease_ms": LEASE_MS,
+    "heartbeat_timeout_ms": HEARTBEAT_TIMEOUT_MS,
+    "crashes_max": CRASHES_MAX,
+    "ask_within_ms": ASK_WITHIN_MS,
+}
+
+MAIL: Final = "resend"
+"""The provider of e-mail."""
+
+MIRROR: Final = "notion"
+"""The provider whose circuit holds the mirror."""
+
+CALENDAR: Final = "calcom"
+"""The provider whose circuit says that bookings are not compared; it holds nothing."""
+
+PROVIDER_OF: Final = {Channel.EMAIL: MAIL}
+"""Whose budget and circuit the deliveries of a channel need."""
+
+QUEUE_OF: Final = {MAIL: "send"}
+"""The queue whose jobs all need this provider: while its circuit is open, one job a second is let through."""
+
+QUEUES: Final = ("classify", "send", "bookings", "notion_sync", "announce", "reconcile_bookings", "replay")
+
+Outcome = Literal["accepted", "skipped", "dead", "retry", "hold"]

@@ -1,0 +1,128 @@
+"""The right to be forgotten: everything that the store holds of one contact goes, but for the hash of their address."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from common.domain.booking import BookingEvent
+from common.domain.delivery import DeliveryStatus
+from common.domain.ids import BookingId, EnrollmentId, enrollment_id, normal_address, step_name
+from common.ledger import codec, keys
+from common.ledger.constants import QUEUES
+from common.ledger.store import Store, texts
+
+AT_ONCE = 500
+STEPS_MAX = 100
+
+
+@dataclass(slots=True)
+class Traces:
+    """
+    What is known of an address, in every campaign of the store.
+
+    `owners`: ids under which they are kept, `enrolled` of which are enrollments. `bookings`: their calls. `events`: of
+    calls that are somebody else's by now, what named them. `waiting`: mails planned or under way, and dead letters.
+    `pages`: ids of their pages in Notion.
+    """
+
+    address: str
+    owners: list[EnrollmentId]
+    enrolled: int = 0
+    bookings: list[BookingId] = field(default_factory=list)
+    events: list[tuple[BookingId, str]] = field(default_factory=list)
+    waiting: int = 0
+    pages: list[str] = field(default_factory=list)
+
+
+class Contacts:
+    """Everything of one contact, over all campaigns of the store. Raises as `Store.run` does."""
+
+    def __init__(self, store: Store, *, campaign: str) -> None:
+        self._store, self._campaign = store, campaign
+
+    async def traces(self, address: str) -> Traces:
+        """
+        Looks through the whole store, since an address leads only to what belongs to this campaign. Changes nothing.
+        """
+        found = Traces(address, [enrollment_id(self._campaign, address)])
+        async for key, fields in self._hashes(keys.enrollment("")):
+            if fields.get("email") == address:
+                _note_owner(found, EnrollmentId(key))
+                found.enrolled += 1
+                found.pages += codec.read_page_ids(fields)
+                found.waiting += await self._waiting(key, fields)
+        async for key, fields in self._hashes(keys.contact("")):
+            if fields.get("email") == address:
+                _note_owner(found, EnrollmentId(key))
+                found.pages += codec.read_page_ids(fields)
+        async for key, fields in self._hashes(keys.booking("")):
+            await self._note_booking(found, BookingId(key), fields)
+        found.pages = list(dict.fromkeys(found.pages))
+        return found
+
+    async def forget(self, traces: Traces, *, now_ms: int) -> None:
+        """All of it or nothing, and no further mail goes to the address; see `lua/contacts.lua`."""
+        await self._store.run_json(
+            "contacts.forget",
+            [keys.SUPPRESSED],
+            {
+                "address_hash": self._store.address_hash(traces.address),
+                "now_ms": now_ms,
+                "contacts": traces.owners,
+                "bookings": traces.bookings,
+                "events": traces.events,
+                "steps": [step_name(number) for number in range(1, STEPS_MAX + 1)],
+                "queues": QUEUES,
+            },
+        )
+
+    async def _waiting(self, owner: str, fields: dict[str, str]) -> int:
+        """Deliveries of an enrollment that are planned, under way, or dead letters."""
+        pipe = self._store.client.pipeline(transaction=False)
+        for name in codec.read_records(fields):
+            pipe.exists(keys.delivery(f"{owner}/{name}"))
+        found: list[int] = await pipe.execute()
+        return sum(found) + ("next" in fields)
+
+    async def _note_booking(self, found: Traces, booking: BookingId, events: dict[str, str]) -> None:
+        """A call is theirs unless it is known to be somebody else's; then only the events that named them are."""
+        named = [digest for digest, text in events.items() if _names(BookingEvent.from_json(text), found.address)]
+        guest = await self._store.read_hash(keys.guest(booking))
+        owner = guest.get("contact")
+        if owner in found.owners or (named and owner is None):
+            found.bookings.append(booking)
+            records = codec.read_records(guest).values()
+            found.waiting += sum(record.fate is DeliveryStatus.PLANNED for record in records)
+        else:
+            found.events += [(booking, digest) for digest in named]
+
+    async def _hashes(self, prefix: str) -> AsyncIterator[tuple[str, dict[str, str]]]:
+        """Every HASH whose key begins so: (the rest of its key, its fields)."""
+        page: list[str] = []
+        async for key in self._store.client.scan_iter(match=prefix + "*", count=1_000):
+            page.append(key.decode())
+            if len(page) == AT_ONCE:
+                for one in await self._read(prefix, page):
+                    yield one
+                page = []
+        for one in await self._read(prefix, page):
+            yield one
+
+    async def _read(self, prefix: str, page: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
+        pipe = self._store.client.pipeline(transaction=False)
+        for key in page:
+            pipe.hgetall(key)
+        answers: list[Any] = await pipe.execute() if page else []
+        return [(key[len(prefix) :], texts(raw)) for key, raw in zip(page, answers, strict=True)]
+
+
+def _note_owner(found: Traces, owner: EnrollmentId) -> None:
+    if owner not in found.owners:
+        found.owners.append(owner)
+
+
+def _names(event: BookingEvent, address: str) -> bool:
+    named = [event.email or "", *(guest for guest, _ in event.no_shows)]
+    return address in map(normal_address, named)

@@ -1,0 +1,143 @@
+"""Dead letters: read, planned again, found to have been accepted, or given up."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from common.domain.delivery import Delivery, delivery_of
+from common.domain.ids import DeliveryId, EnrollmentId
+from common.ledger import keys
+from common.ledger.codec import read_records
+from common.ledger.deliveries import data, one_line
+from common.ledger.owners import Owner, read_owner
+from common.ledger.short_ids import shortened
+from common.ledger.store import Store
+
+Way = Literal["fresh", "same", "again"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """
+    A delivery that spent its attempts or cannot succeed. `outcome_unknown`: it may have been accepted all the same.
+
+    `owner`, `contact_id`, `address`: whose it is. `replay_requested_ms`: since when a worker is to replay it;
+    `replay_refused`: why one did not, or "".
+    """
+
+    delivery: Delivery
+    owner: Owner
+    contact_id: EnrollmentId
+    address: str
+    dead_since_ms: int
+    reason: str
+    attempts: int
+    first_attempt_ms: int | None
+    outcome_unknown: bool
+    payload: str | None = None
+    replay_requested_ms: int | None = None
+    replay_refused: str = ""
+
+    @property
+    def id(self) -> DeliveryId:
+        return self.delivery.id
+
+
+class DeadLetters:
+    """
+    Raises as `Store.run` does. Each change is refused (False) when the letter is none any longer, or died again since.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def all(self) -> AsyncIterator[DeadLetter]:
+        """Oldest first."""
+        members: Any = await self._store.client.zrange(keys.DEAD, 0, -1, withscores=True)
+        for member, since_ms in members:
+            letter = await self._read(DeliveryId(member.decode()), int(since_ms))
+            if letter is not None:
+                yield letter
+
+    async def newest(self, *, first: int, number: int) -> tuple[DeadLetter, ...]:
+        """Newest first, beginning with that of index `first`."""
+        last = first + number - 1
+        members: Any = await self._store.client.zrevrange(keys.DEAD, first, last, withscores=True)
+        found = [await self._read(DeliveryId(member.decode()), int(since_ms)) for member, since_ms in members]
+        return tuple(letter for letter in found if letter is not None)
+
+    async def get(self, delivery_id: DeliveryId) -> DeadLetter | None:
+        """None when this delivery is no dead letter."""
+        since_ms = await self._store.client.zscore(keys.DEAD, delivery_id)
+        return await self._read(delivery_id, int(since_ms)) if since_ms is not None else None
+
+    async def replay(self, delivery_id: DeliveryId, *, way: Way, now_ms: int, dead_since_ms: int | None = None) -> bool:
+        """
+        Plan it again, due at once.
+
+        `fresh`: rendered anew; only when it certainly was never accepted. `same`: the same bytes under the same key.
+        `again`: the same bytes, as if never tried; only when somebody decided so after it was looked for in vain.
+        """
+        return await self._run("replay", delivery_id, now_ms, way=way, dead_since_ms=dead_since_ms)
+
+    async def accept(
+        self, delivery_id: DeliveryId, provider_id: str, *, sent_ms: int, dead_since_ms: int, now_ms: int
+    ) -> bool:
+        """It turns out to have been accepted at `sent_ms`: the provider lists it."""
+        return await self._run(
+            "accept",
+            delivery_id,
+            now_ms,
+            provider_id=shortened(provider_id),
+            sent_ms=sent_ms,
+            dead_since_ms=dead_since_ms,
+        )
+
+    async def discard(self, delivery_id: DeliveryId, *, now_ms: int) -> bool:
+        """Give it up for good."""
+        return await self._run("discard", delivery_id, now_ms)
+
+    async def request_replay(self, delivery_id: DeliveryId, *, dead_since_ms: int, now_ms: int) -> bool:
+        """Have a worker plan the replay and do it: what must be looked for, only a worker can."""
+        return await self._run("request_replay", delivery_id, now_ms, dead_since_ms=dead_since_ms)
+
+    async def refuse_replay(self, delivery_id: DeliveryId, reason: str, *, dead_since_ms: int, now_ms: int) -> bool:
+        """Write down why it stays a dead letter, for whoever asked."""
+        return await self._run(
+            "refuse_replay", delivery_id, now_ms, reason=one_line(reason), dead_since_ms=dead_since_ms
+        )
+
+    async def _run(self, entry: str, delivery_id: DeliveryId, now_ms: int, **given: Any) -> bool:
+        done = await self._store.run_json(
+            f"dead_letters.{entry}",
+            [keys.delivery(delivery_id), keys.DEAD],
+            data(delivery_of(delivery_id), now_ms) | given,
+        )
+        return bool(done)
+
+    async def _read(self, delivery_id: DeliveryId, dead_since_ms: int) -> DeadLetter | None:
+        """None when nobody knows whose it is."""
+        delivery = delivery_of(delivery_id)
+        owned = await self._store.read_hash(keys.owner(delivery.owner))
+        if not owned:
+            return None
+        owner, contact_id, address = read_owner(delivery.owner, owned)
+        record = read_records(owned).get(delivery.name)
+        fields = await self._store.read_hash(keys.delivery(delivery_id))
+        first_ms, requested_ms = fields.get("first_attempt_ms"), fields.get("replay_requested_ms")
+        return DeadLetter(
+            delivery=delivery,
+            owner=owner,
+            contact_id=contact_id,
+            address=address,
+            dead_since_ms=dead_since_ms,
+            reason=record.detail if record else "",
+            attempts=record.attempts if record else 0,
+            first_attempt_ms=int(first_ms) if first_ms else None,
+            outcome_unknown=fields.get("outcome_unknown") == "1",
+            payload=fields.get("payload"),
+            replay_requested_ms=int(requested_ms) if requested_ms else None,
+            replay_refused=fields.get("replay_refused", ""),
+        )

@@ -1,0 +1,213 @@
+"""Deliveries of any kind and channel: claim, freeze, settle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from common.domain.cadence import Cadence
+from common.domain.delivery import Delivery, delivery_of
+from common.domain.ids import DeliveryId, EnrollmentId, step_name
+from common.ledger import keys
+from common.ledger.constants import PROVIDER_OF, Outcome
+from common.ledger.owners import Owner, read_owner
+from common.ledger.short_ids import shortened
+from common.ledger.store import Store, pairs
+
+DETAIL_MAX = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimGranted:
+    """
+    The claim is ours: send it.
+
+    `fence` names this claim in `freeze` and `settle`. `payload`: of an earlier attempt, to be sent as it is.
+    `attempts`: those that reached for the provider; `failures`: those that failed and counted. `outcome_unknown`: an
+    earlier attempt may have been accepted; `first_attempt_ms`: None before the first one. `owner`: whose it is.
+    `contact_id`: who gets it; the id that their enrollment has or would have.
+    """
+
+    delivery: Delivery
+    fence: int
+    attempts: int
+    failures: int
+    due_ms: int
+    first_attempt_ms: int | None
+    outcome_unknown: bool
+    payload: str | None
+    owner: Owner
+    contact_id: EnrollmentId
+    address: str
+
+    @property
+    def id(self) -> DeliveryId:
+        return self.delivery.id
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRefused:
+    """
+    Not now, or not any more; the ledger has done what follows from it.
+
+    `reason`: `already` at its end · `exited`, it must not be sent · `in hand` of another worker · `not yet` due, or too
+    close to the last mail · `held`, the provider is in trouble, or the enrollment is held for a reason (`until_ms` 0) ·
+    `unknown` to this ledger · `lost` to another worker · `dead`: its third worker died.
+    """
+
+    reason: Literal["already", "exited", "in hand", "not yet", "held", "unknown", "lost", "dead"]
+    detail: str = ""
+    until_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """
+    Written down. `troubled_since_ms`: this ended a trouble for which everything had waited since then, None: none.
+
+    `is_reported`: not as asked for, but as accepted, because a webhook reported it while the worker had it in hand.
+    """
+
+    troubled_since_ms: int | None
+    is_reported: bool = False
+
+
+class Deliveries:
+    """Of one campaign. Raises as `Store.run` does."""
+
+    def __init__(self, store: Store, *, campaign: str, cadence: Cadence) -> None:
+        self._store, self._campaign, self._cadence = store, campaign, cadence
+        self._calls = 0
+
+    async def claim(self, delivery_id: DeliveryId, *, worker: str, now_ms: int) -> ClaimGranted | ClaimRefused:
+        """The right to send one delivery, under a lease; see `claim` in `lua/deliveries.lua` for each answer."""
+        delivery = delivery_of(delivery_id)
+        if delivery.step is not None and not 1 <= delivery.step <= self._cadence.length:
+            return ClaimRefused("unknown")
+        self._calls += 1
+        given = {
+            "claim_id": f"{worker}#{self._calls}",
+            "campaign": self._campaign,
+            "minimum_gap_ms": self._cadence.minimum_gap_ms if delivery.gap_applies else None,
+            "next": self._next(delivery),
+        }
+        answer = await self._run("claim", delivery, now_ms, given)
+        return _granted(delivery, answer) if answer[0] == "granted" else _refused(answer)
+
+    async def freeze(self, claim: ClaimGranted, payload: str, *, now_ms: int) -> int | ClaimRefused:
+        """
+        The last check before the provider: the number of this attempt, or why it must not go.
+
+        `payload` is kept byte for byte; that of an earlier attempt, as the claim brought it, is kept already. From here
+        the outcome is unknown until `settle`.
+        """
+        kept = "" if claim.payload is not None else payload
+        answer = await self._run("freeze", claim.delivery, now_ms, {"fence": claim.fence}, kept)
+        return int(answer[1]) if answer[0] == "granted" else _refused(answer)
+
+    async def settle(
+        self,
+        claim: ClaimGranted,
+        outcome: Outcome,
+        detail: str,
+        *,
+        now_ms: int,
+        due_ms: int | None = None,
+        outcome_unknown: bool = False,
+        sent_ms: int | None = None,
+    ) -> Settled | None:
+        """
+        Write down what became of a claim; see `settle` in `lua/deliveries.lua` for the outcomes.
+
+        `due_ms`: when to try again. `outcome_unknown`: the provider may have accepted this attempt all the same.
+        `sent_ms`: time of the acceptance, when it was found out later. The answer is None when another worker has
+        claimed it since, and this changes nothing.
+        """
+        given = {
+            "fence": claim.fence,
+            "outcome": outcome,
+            "detail": shortened(one_line(detail)),
+            "due_ms": due_ms or 0,
+            "outcome_unknown": outcome_unknown or None,
+            "sent_ms": sent_ms,
+        }
+        return read_settled(int(await self._run("settle", claim.delivery, now_ms, given)))
+
+    async def renew_lease(self, claim: ClaimGranted, *, now_ms: int) -> bool:
+        """Keep a claim for another lease; False when another worker has it by now."""
+        args = [claim.id, claim.fence, now_ms]
+        return bool(await self._store.run("deliveries.renew_lease", [keys.delivery(claim.id)], args))
+
+    async def note_conflict(self, claim: ClaimGranted, *, since_ms: int, now_ms: int) -> bool:
+        """The provider says that it has accepted another payload under this key, at `since_ms` or later."""
+        args = [claim.fence, since_ms, now_ms]
+        return bool(await self._store.run("deliveries.note_conflict", [keys.delivery(claim.id)], args))
+
+    async def note_unaccepted(self, claim: ClaimGranted) -> bool:
+        """
+        The provider's list shows none of the attempts of this claim: may it go as if never tried, at its turn?
+
+        True when they were made while everything waited. False: a person decides, or another worker has claimed it.
+        """
+        return bool(await self._store.run("deliveries.note_unaccepted", [keys.delivery(claim.id)], [claim.fence]))
+
+    def _next(self, delivery: Delivery) -> dict[str, Any] | None:
+        """The step that follows."""
+        if delivery.step is None or delivery.step == self._cadence.length:
+            return None
+        return {"name": step_name(delivery.step + 1), "after_ms": self._cadence.offsets_ms[delivery.step]}
+
+    async def _run(self, entry: str, delivery: Delivery, now_ms: int, given: dict[str, Any], *more: str) -> Any:
+        provider = PROVIDER_OF[delivery.channel]
+        touched = [keys.owner(delivery.owner), keys.delivery(delivery.id), keys.circuit(provider)]
+        return await self._store.run_json(f"deliveries.{entry}", touched, data(delivery, now_ms) | given, *more)
+
+
+def data(delivery: Delivery, now_ms: int) -> dict[str, Any]:
+    """A delivery as every script is told of it."""
+    requires = {"state": "booked", "start_ms": delivery.call_start_ms} if delivery.call_start_ms is not None else None
+    return {
+        "owner": delivery.owner,
+        "name": delivery.name,
+        "label": delivery.label,
+        "paced": delivery.gap_applies or None,
+        "expires_ms": delivery.expires_ms,
+        "requires": requires,
+        "now_ms": now_ms,
+    }
+
+
+def one_line(text: str) -> str:
+    """A reason as it is kept."""
+    return " ".join(text.split())[:DETAIL_MAX]
+
+
+def read_settled(answer: int) -> Settled | None:
+    """From a script's 0, 1, -1 or time since when everything had waited; None: another worker settles it."""
+    return Settled(answer if answer > 1 else None, is_reported=answer < 0) if answer else None
+
+
+def _granted(delivery: Delivery, answer: list[Any]) -> ClaimGranted:
+    _, fence, attempts, due_ms, first_attempt_ms, failures, outcome_unknown, payload, *flat = answer
+    owner, contact_id, address = read_owner(delivery.owner, pairs(flat))
+    return ClaimGranted(
+        delivery=delivery,
+        fence=fence,
+        attempts=attempts,
+        failures=failures,
+        due_ms=due_ms,
+        first_attempt_ms=first_attempt_ms or None,
+        outcome_unknown=bool(outcome_unknown),
+        payload=payload or None,
+        owner=owner,
+        contact_id=contact_id,
+        address=address,
+    )
+
+
+def _refused(answer: list[Any]) -> ClaimRefused:
+    """From `[reason, detail]`, or `[reason, until_ms, detail]` of those that wait."""
+    reason, *rest = answer
+    if reason in ("not yet", "held"):
+        return ClaimRefused(reason, str(rest[1]) if len(rest) > 1 else "", int(rest[0]))
+    return ClaimRefused(reason, str(rest[0]) if rest else "")

@@ -1,0 +1,114 @@
+"""Whole enrollments: read, ended early, held, released, restored."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from common.domain.cadence import Cadence
+from common.domain.enrollment import Enrollment, ExitReason
+from common.domain.ids import EnrollmentId, enrollment_id, step_name
+from common.domain.notion_import import AS_NOTION_SHOWS, Restored
+from common.ledger import codec, keys
+from common.ledger.short_ids import shortened
+from common.ledger.store import Store
+
+SUPPRESSING = frozenset({ExitReason.UNSUBSCRIBED, ExitReason.BOUNCED, ExitReason.COMPLAINED})
+
+Became = Literal["restored", "merged", "known", "forgotten"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restoration:
+    """
+    One contact as they are to be restored.
+
+    `dead`: reason by step, of what was never sent although the sequence went on. `unknown_since_ms`: by step, of what
+    may have been accepted, the earliest time of that.
+    """
+
+    person: Restored
+    dead: Mapping[int, str] = field(default_factory=dict)
+    unknown_since_ms: Mapping[int, int] = field(default_factory=dict)
+
+
+class Enrollments:
+    """Of one campaign. Raises as `Store.run` does; repeating a change changes nothing."""
+
+    def __init__(self, store: Store, *, campaign: str, cadence: Cadence) -> None:
+        self._store, self._campaign, self._cadence = store, campaign, cadence
+
+    async def get(self, enrollment: str) -> Enrollment | None:
+        """What is known of one enrollment."""
+        fields = await self._store.read_hash(keys.enrollment(enrollment))
+        return codec.read_enrollment(enrollment, fields) if fields else None
+
+    async def ids(self) -> AsyncIterator[EnrollmentId]:
+        """Of all enrollments, in no order."""
+        async for member in self._store.client.sscan_iter(keys.ENROLLED, count=1000):
+            yield EnrollmentId(member.decode())
+
+    async def exit(
+        self, enrollment: EnrollmentId, reason: ExitReason, *, address_hash: str | None, now_ms: int
+    ) -> bool:
+        """End an enrollment early, and suppress the address behind the hash, if one is given."""
+        args = [enrollment, address_hash or "", reason.value, now_ms]
+        return bool(await self._store.run("enrollments.exit", [keys.enrollment(enrollment), keys.SUPPRESSED], args))
+
+    async def unsubscribe(self, enrollment: EnrollmentId, *, address_hash: str, now_ms: int) -> None:
+        """End the enrollment, if there is one, and suppress the address."""
+        await self.exit(enrollment, ExitReason.UNSUBSCRIBED, address_hash=address_hash, now_ms=now_ms)
+
+    async def hold(self, enrollment: EnrollmentId, reason: str, *, now_ms: int) -> bool:
+        """Send nothing more of it until `release`; `reason` is one word, and each of several is released."""
+        args = [enrollment, reason, now_ms]
+        return bool(await self._store.run("enrollments.hold", [keys.enrollment(enrollment)], args))
+
+    async def release(self, enrollment: EnrollmentId, reason: str, *, now_ms: int) -> bool:
+        """Go on where `hold` stopped."""
+        args = [enrollment, reason, now_ms]
+        return bool(await self._store.run("enrollments.release", [keys.enrollment(enrollment)], args))
+
+    async def restore(self, restoration: Restoration, *, now_ms: int) -> Became:
+        """
+        What Notion remembers becomes an enrollment again; beside what the ledger knows, it only fills gaps.
+
+        `restored`: the ledger had nothing of them. `merged`: something was added to what it has. `known`: nothing was.
+        `forgotten`: they were erased here on their wish, and stay so. The next step waits at its own due time, which
+        may have passed; then it is due at once, and the minimum gap is kept.
+        """
+        person = restoration.person
+        owner = enrollment_id(self._campaign, person.assessment.email)
+        given = {
+            "id": owner,
+            "now_ms": now_ms,
+            "address_hash": self._store.address_hash(person.assessment.email),
+            "campaign": self._campaign,
+            "segment": person.assessment.segment.value,
+            "anchor_ms": person.anchor_ms,
+            "fields": codec.assessment_fields(person.assessment) | codec.page_fields({"sequence": person.page_id}),
+            "steps": [self._step(restoration, step) for step in range(1, self._cadence.length + 1)],
+            "differs": person.differs or None,
+            "exit_reason": person.exit_reason,
+            "suppress": person.exit_reason in SUPPRESSING or None,
+        }
+        became: Became = await self._store.run_json(
+            "enrollments.restore", [keys.enrollment(owner), keys.SUPPRESSED], given
+        )
+        return became
+
+    def _step(self, restoration: Restoration, step: int) -> dict[str, Any]:
+        person = restoration.person
+        known: dict[str, Any] = {
+            "name": step_name(step),
+            "due_ms": self._cadence.due_ms(anchor_ms=person.anchor_ms, step=step),
+        }
+        if step in person.sent_ms:
+            known["sent_ms"] = person.sent_ms[step]
+            known["provider_id"] = shortened(person.ids.get(step, AS_NOTION_SHOWS))
+        if step in restoration.dead:
+            known["dead"] = restoration.dead[step]
+        if step in restoration.unknown_since_ms:
+            known["unknown_since_ms"] = restoration.unknown_since_ms[step]
+        return known

@@ -1,0 +1,180 @@
+-- Events of bookings, and what follows from all of them.
+--   booking:<bkg>        HASH  digest → event, JSON: all that was reported of one uid
+--   links:<bkg or ical>  SET   what this booking, or this iCalUID, belongs together with
+--   guest:<bkg>          HASH  one person whose call it is, see booking_codec.py
+--   contact:<contact>    HASH  `call:<bkg>`: each of their calls in short; writes: how often they were written; see there
+--   bookings             ZSET  booking → time at which it should be looked at, ms
+-- uses: delivery, owners, projection, queue, records, sequence, suppression
+
+local bookings = {}
+
+-- Every booking and iCalUID connected with this one by the links that events made.
+local function series(id)
+  local nodes, seen, at = {id}, {[id] = true}, 1
+  while nodes[at] do
+    for _, other in ipairs(redis.call('SMEMBERS', keys.links .. nodes[at])) do
+      if not seen[other] then
+        seen[other] = true
+        nodes[#nodes + 1] = other
+      end
+    end
+    at = at + 1
+  end
+  return nodes
+end
+
+local function keep_event(id, booking, given, event)
+  redis.call('HSETNX', booking, given.digest, event)
+  redis.call('HSETNX', keys.guest .. id, 'campaign', given.campaign)
+  for _, link in ipairs(given.links) do
+    redis.call('SADD', keys.links .. id, link)
+    redis.call('SADD', keys.links .. link, id)
+  end
+  redis.call('ZADD', keys.bookings, given.received_ms, id)
+  -- A job of its own for each event: one that comes while the last is being looked at is never taken for the same.
+  queue.schedule('bookings', id .. '/' .. given.digest, given.received_ms)
+end
+
+-- accept(KEYS = [webhook, booking], ARGV = [JSON, event])
+--   JSON     id: of the booking; digest: of the event; received_ms; remember_ms: how long the webhook id is remembered;
+--            campaign; address_hash: of the address that the event names, if any; links: [booking or iCalUID]
+--   webhook  STRING  `booking id digest`: the event that was answered under this id
+-- → [0, event] | [1, event or ''] answered before
+-- Remember the webhook id, keep the event, link its booking to others, ask for it to be looked at: all of it or nothing.
+-- What an event means is decided later, from all of them.
+function bookings.accept()
+  local given, event = cjson.decode(ARGV[1]), ARGV[2]
+  local id, digest = given.id, given.digest
+
+  local answered = redis.call('GET', KEYS[1])
+  if answered then
+    local known, which = string.match(answered, '^(%S+) (%S+)$')
+    return {1, redis.call('HGET', keys.booking .. known, which) or ''}
+  end
+  -- Of a contact who was forgotten, and of the calls they had, nothing is kept again but that this id was answered.
+  local is_forgotten = given.address_hash and suppression.is_forgotten(given.address_hash)
+    or redis.call('SISMEMBER', keys.forgotten, id) == 1
+  if not is_forgotten then keep_event(id, KEYS[2], given, event) end
+  redis.call('SET', KEYS[1], id .. ' ' .. digest, 'PX', given.remember_ms)
+  return {0, event}
+end
+
+-- gather(KEYS = [booking], ARGV = [booking id]) → [[event, …], [contact, …], campaign]
+-- Everything that was reported of the series of this booking, and the contacts it was kept with so far.
+function bookings.gather()
+  local events, contacts = {}, {}
+  for _, node in ipairs(series(ARGV[1])) do
+    for _, event in ipairs(redis.call('HVALS', keys.booking .. node)) do events[#events + 1] = event end
+    local contact = redis.call('HGET', keys.guest .. node, 'contact')
+    if contact then contacts[#contacts + 1] = contact end
+  end
+  return {events, contacts, redis.call('HGET', keys.guest .. ARGV[1], 'campaign') or ''}
+end
+
+-- postpone(KEYS = [bookings], ARGV = [booking id, until_ms]) → 1
+function bookings.postpone()
+  redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+  queue.schedule('bookings', ARGV[1], ARGV[2])
+  return 1
+end
+
+-- request_comparison(KEYS = [schedule], ARGV = [job, due_ms]) → 1 | 0 it waits, or is in hand
+-- Compare the calendar's bookings with ours at a time. Its number is in the job's id, so that any number of workers may ask.
+function bookings.request_comparison()
+  if queue.is_scheduled('reconcile_bookings', ARGV[1], tonumber(ARGV[2])) then return 0 end
+  queue.schedule('reconcile_bookings', ARGV[1], ARGV[2])
+  return 1
+end
+
+local function plan(guest, name, due_ms)
+  records.plan(guest, name, due_ms)
+  delivery.schedule(guest.id .. '/' .. name, due_ms)
+end
+
+-- A delivery that a worker has in hand is left to it: claim and freeze look at the guest again. An end that was met when the
+-- delivery was due is final; a reason of planning follows the booking.
+local function replan(guest, reminder, outcome, now_ms)
+  local name, due_ms, reason = reminder.name, reminder.due_ms, reminder.reason
+  local line = redis.call('HGET', guest.key, '/' .. name)
+  local status, planned_ms = records.status(line), records.due_ms(line)
+  local key = keys.delivery .. guest.id .. '/' .. name
+  if planned_ms then
+    if not reason then
+      if planned_ms ~= due_ms and redis.call('EXISTS', key) == 0 then plan(guest, name, due_ms) end
+    elseif not outcome.sparing[reason] and (redis.call('HGET', key, 'claim_id') or '') == '' then
+      delivery.skip(guest, name, now_ms, reason)
+    end
+    return
+  end
+  local detail = line and records.detail(line)
+  if status and not (status == 'skipped' and outcome.planning[detail]) then return end
+  if not reason then
+    plan(guest, name, due_ms)
+  elseif detail ~= reason then
+    delivery.skip(guest, name, now_ms, reason)
+  end
+end
+
+local function keep_call(touched, contact, booking, call)
+  local key = keys.contact .. contact
+  if redis.call('HGET', key, 'call:' .. booking) == call then return end
+  redis.call('HSET', key, 'call:' .. booking, call)
+  touched[contact] = true
+end
+
+local function write_booking(booking, outcome, touched, now_ms)
+  local key = keys.guest .. booking.id
+  local before = redis.call('HGET', key, 'contact')
+  if before and before ~= booking.contact then keep_call(touched, before, booking.id, booking.left) end
+  redis.call('HDEL', key, unpack(outcome.optional_fields))
+  redis.call('HSET', key, unpack(booking.fields))
+  if booking.contact then
+    redis.call('HSET', keys.contact .. booking.contact, unpack(booking.person))
+    keep_call(touched, booking.contact, booking.id, booking.call)
+  end
+  local guest = owners.of(booking.id)
+  for _, reminder in ipairs(booking.reminders) do replan(guest, reminder, outcome, now_ms) end
+end
+
+local function is_as_gathered(outcome)
+  local events = 0
+  for _, node in ipairs(series(outcome.id)) do events = events + redis.call('HLEN', keys.booking .. node) end
+  if events ~= outcome.events then return false end
+  for _, contact in ipairs(outcome.contacts) do
+    if tonumber(redis.call('HGET', keys.contact .. contact.id, 'writes') or 0) ~= contact.writes then return false end
+  end
+  return true
+end
+
+-- write(KEYS = [bookings], ARGV = [JSON]) → 1 | 0 something changed since it was gathered: begin again
+--   JSON  id: of the booking; events: how many were gathered; now_ms
+--         contacts: [{id, writes; nurture: 'stop' | 'hold' | 'release' | …: what becomes of their sequence}]
+--         bookings: [{id; contact, call, person: if anybody knows whose it is; left: the call of who had it before;
+--                     fields: [field, value, …]; reminders: [{name, due_ms; reason: why it is not sent}]}]
+--         optional_fields: of a guest, written anew; planning: {reason: true} those that follow the booking
+--         sparing: {reason: true} those for which what is planned already stays so
+--         look: {id, at_ms}: a booking to look at again
+-- Nobody holds a lock: who gathered less than there is now is told so, and a repetition changes nothing.
+function bookings.write()
+  local outcome = cjson.decode(ARGV[1])
+  local now_ms, touched = outcome.now_ms, {}
+  if not is_as_gathered(outcome) then return 0 end
+
+  for _, booking in ipairs(outcome.bookings) do write_booking(booking, outcome, touched, now_ms) end
+  for _, contact in ipairs(outcome.contacts) do
+    redis.call('HINCRBY', keys.contact .. contact.id, 'writes', 1)
+    if contact.nurture == 'stop' then sequence.exit(contact.id, 'stopped', now_ms) end
+    if contact.nurture == 'hold' then sequence.hold(contact.id, 'booked', now_ms) end
+    if contact.nurture == 'release' then sequence.release(contact.id, 'booked', now_ms) end
+    if touched[contact.id] then projection.changed(contact.id, now_ms) end
+  end
+
+  redis.call('ZREM', KEYS[1], outcome.id)
+  if outcome.look then
+    redis.call('ZADD', KEYS[1], 'LT', outcome.look.at_ms, outcome.look.id)
+    queue.schedule('bookings', outcome.look.id, outcome.look.at_ms)
+  end
+  return 1
+end
+
+return bookings

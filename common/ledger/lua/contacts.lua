@@ -1,0 +1,87 @@
+-- The right to be forgotten: one contact, everywhere.
+--   suppressed  HASH  see suppression.lua
+--   forgotten   SET   bookings of which nothing is kept again
+-- uses: counts, queue, records, suppression
+
+local contacts = {}
+
+-- A delivery, planned, in hand or dead; and its end, which no longer counts.
+local function drop_delivery(id, line)
+  redis.call('DEL', keys.delivery .. id)
+  redis.call('ZREM', keys.open, id)
+  redis.call('ZREM', keys.dead, id)
+  queue.unschedule('send', id)
+  queue.unschedule('replay', id)
+  if string.match(redis.call('GET', keys.suspect) or '', '^%S+') == id then redis.call('DEL', keys.suspect) end
+  local status = records.status(line)
+  if status and status ~= 'planned' then counts.add('delivery:' .. status, -1) end
+end
+
+local function drop_deliveries(id, owner_key)
+  local fields = redis.call('HGETALL', owner_key)
+  for i = 1, #fields, 2 do
+    if string.find(fields[i], '^/') then drop_delivery(id .. fields[i], fields[i + 1]) end
+  end
+end
+
+-- What failed by an internal error is kept with its traceback, which may name them.
+local function drop_failed_jobs(id, queues)
+  for _, name in ipairs(queues) do
+    local failed = keys.queue .. name .. '.XQ'
+    local messages = redis.call('HGETALL', failed .. '.msgs')
+    for i = 1, #messages, 2 do
+      if string.find(messages[i], id, 1, true) or string.find(messages[i + 1], id, 1, true) then
+        redis.call('HDEL', failed .. '.msgs', messages[i])
+        redis.call('ZREM', failed, messages[i])
+      end
+    end
+  end
+end
+
+local function drop_booking(id, queues)
+  local guest, booking, links = keys.guest .. id, keys.booking .. id, keys.links .. id
+  drop_deliveries(id, guest)
+  local contact = redis.call('HGET', guest, 'contact')
+  if contact then redis.call('HDEL', keys.contact .. contact, 'call:' .. id) end
+  for _, digest in ipairs(redis.call('HKEYS', booking)) do queue.unschedule('bookings', id .. '/' .. digest) end
+  queue.unschedule('bookings', id)
+  for _, other in ipairs(redis.call('SMEMBERS', links)) do redis.call('SREM', keys.links .. other, id) end
+  redis.call('DEL', guest, booking, links, keys.feedback .. id)
+  redis.call('ZREM', keys.bookings, id)
+  redis.call('SADD', keys.forgotten, id)
+  drop_failed_jobs(id, queues)
+end
+
+-- steps: those that may have a HASH before they have a record.
+local function drop_contact(id, steps, queues)
+  local enrollment = keys.enrollment .. id
+  local status = redis.call('HGET', enrollment, 'status')
+  if status then counts.add(status, -1) end
+  drop_deliveries(id, enrollment)
+  for _, name in ipairs(steps) do redis.call('DEL', keys.delivery .. id .. '/' .. name) end
+  for _, name in ipairs({'classify', 'announce', 'notion_sync'}) do queue.unschedule(name, id) end
+  redis.call('DEL', enrollment, keys.contact .. id, keys.timeline .. id, keys.feedback .. id)
+  redis.call('SREM', keys.enrolled, id)
+  redis.call('ZREM', keys.changed, id)
+  redis.call('HDEL', keys.syncing, id)
+  redis.call('HDEL', keys.pauses, id)
+  drop_failed_jobs(id, queues)
+end
+
+-- forget(KEYS = [suppressed], ARGV = [JSON]) → 1
+--   JSON  address_hash, now_ms; contacts: [contact, enrolled or not]; bookings: [booking: all that is known of it]
+--         events: [[booking, digest]] of calls that are somebody else's by now
+--         steps: [name] that an enrollment may have; queues: [name]
+-- A worker that has one of their deliveries in hand finds its claim gone. Repeating it changes nothing.
+function contacts.forget()
+  local given = cjson.decode(ARGV[1])
+  if not suppression.is_forgotten(given.address_hash) then
+    redis.call('HSET', KEYS[1], given.address_hash, 'unsubscribed ' .. string.format('%.0f', given.now_ms) .. ' forgotten')
+  end
+  for _, id in ipairs(given.bookings) do drop_booking(id, given.queues) end
+  for _, event in ipairs(given.events) do redis.call('HDEL', keys.booking .. event[1], event[2]) end
+  for _, id in ipairs(given.contacts) do drop_contact(id, given.steps, given.queues) end
+  return 1
+end
+
+return contacts

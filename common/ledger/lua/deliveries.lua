@@ -1,0 +1,338 @@
+-- The way of one delivery from its claim to its end. Its kind and channel are known to the caller, and come as data:
+--   JSON of every entry point   owner, name: `enr_…` and `step-3`, `bkg_…` and `1764856800000/24h`; together its id
+--                               label: as the timeline calls it; now_ms
+--                               paced: the minimum gap and the order of the owner's deliveries apply to it
+--                               expires_ms: from then on it is not sent; requires: {state, start_ms} of its owner
+--   KEYS                        owner: enrollment or guest, HASH, see owners.lua; delivery: HASH, see delivery.lua;
+--                               circuit: of the channel's provider, HASH, see circuit.lua
+-- uses: circuit, delivery, owners, pause, records, sequence, suppression, timeline
+
+local deliveries = {}
+
+local ANOTHER_CAMPAIGN_MS, SOON_MS = 600000, 1000
+
+-- The first paced delivery of this owner that was due before, and could go now or within two seconds.
+local function earlier_one(owner, fields, name, due_ms, now_ms)
+  local found, found_ms
+  for field, line in pairs(fields) do
+    local other, other_ms = string.match(field, '^/(.*)$'), records.due_ms(line)
+    if other and other_ms and other_ms < due_ms and other ~= name then
+      local claim_id, not_before_ms =
+        unpack(redis.call('HMGET', keys.delivery .. owner.id .. field, 'claim_id', 'not_before_ms'))
+      if claim_id == '' and tonumber(not_before_ms or 0) <= now_ms + 2000 and (not found or other_ms < found_ms) then
+        found, found_ms = owner.id .. field, other_ms
+      end
+    end
+  end
+  return found
+end
+
+-- The delivery whose turn it is to find out for all lets another one do it.
+local function pass_probe(from, to, now_ms)
+  redis.call('SADD', keys.failed .. 'send', from)
+  redis.call('SREM', keys.failed .. 'send', to)
+  delivery.schedule(to, now_ms)
+end
+
+-- A delivery that was in hand when two workers died may have killed them, or was merely near. One of those at a time is
+-- tried, so that a third death tells which it is.
+--   suspect  STRING  `delivery claim_id` of the one that is being tried
+local function may_be_tried(id, claim_id)
+  if tonumber(redis.call('HGET', keys.delivery .. id, 'crashes') or 0) < limits.crashes_max - 1 then return true end
+  local other, holder = string.match(redis.call('GET', keys.suspect) or '', '^(%S+) (%S+)$')
+  if other and other ~= id and redis.call('HGET', keys.delivery .. other, 'claim_id') == holder
+    and delivery.is_held(holder) then
+    return false
+  end
+  redis.call('SET', keys.suspect, id .. ' ' .. claim_id)
+  return true
+end
+
+-- Until when the minimum gap to the last mail, or to the one that is being sent, keeps this one back; nil: it does not.
+-- The gap binds when one of the two is overdue, which is the only way that they come so close. A mail that is being sent
+-- counts until it is known not to be; it is looked at again soon, so that a step in trouble does not delay this one. What
+-- may have been accepted does not wait for so long that the provider forgets its key.
+local function gap_until(fields, given, open, now_ms)
+  local last_ms, gap_ms = tonumber(fields.last_sent_ms), given.minimum_gap_ms
+  if last_ms then
+    local is_unknown = open.outcome_unknown == '1' or open.in_progress == '1'
+    local until_ms = last_ms + gap_ms
+    if is_unknown and open.first_attempt_ms then
+      until_ms = math.min(until_ms, open.first_attempt_ms + limits.ask_within_ms)
+    end
+    if until_ms > now_ms then return until_ms end
+  end
+  local other, since_ms = string.match(fields.sending or '', '^(%S+) (%d+)$')
+  if other and other ~= given.name and since_ms + gap_ms > now_ms then
+    return math.min(since_ms + gap_ms, now_ms + SOON_MS)
+  end
+end
+
+-- The first claim of a step schedules the next one, so that a step in trouble never delays others.
+local function plan_next(owner, fields, given)
+  if fields.next ~= given.name then return end
+  redis.call('HDEL', owner.key, 'next')
+  if given.next then
+    sequence.plan_next(owner, given.next.name, tonumber(fields.anchor_ms) + given.next.after_ms)
+  end
+end
+
+local OPEN = {
+  'claim_id', 'claimed_ms', 'not_before_ms', 'first_attempt_ms', 'outcome_unknown', 'in_progress', 'replayed',
+  'counted_claim_id',
+}
+
+local function read_open(key)
+  local open, values = {}, redis.call('HMGET', key, unpack(OPEN))
+  for i, field in ipairs(OPEN) do open[field] = values[i] or nil end
+  return open
+end
+
+-- The worker of the claim before died, or forgot it. It is counted once, however long the delivery waits afterwards.
+-- Answers why it becomes a dead letter, if this was the last time.
+local function count_crash(key, open)
+  if not open.claim_id or open.claim_id == '' or open.claim_id == open.counted_claim_id then return end
+  redis.call('HSET', key, 'counted_claim_id', open.claim_id)
+  if redis.call('HINCRBY', key, 'crashes', 1) < limits.crashes_max then return end
+  local reason = 'killed its worker ' .. limits.crashes_max .. ' times'
+  if open.outcome_unknown == '1' or open.in_progress == '1' then
+    redis.call('HSET', key, 'outcome_unknown', 1)
+    reason = reason .. '; it may have been accepted all the same'
+  end
+  return reason
+end
+
+-- claim(KEYS = [owner, delivery, circuit], ARGV = [JSON])
+--   JSON  also claim_id: `worker#number of this call`, so that a call whose answer was lost can be repeated; campaign;
+--         minimum_gap_ms, if paced; next: {name, after_ms: after the anchor}, the step that follows, if any
+-- → ['granted', fence, attempts, due_ms, first_attempt_ms or 0, failures, outcome_unknown 0|1, payload or '',
+--    owner's fields and values …]
+--   | ['already', status]            it met its end; also when that is found only now, in what a webhook reported
+--   | ['exited', reason]             it must not be sent any more; the reason is recorded
+--   | ['in hand', claim_id]          another attempt is under way, by a worker that lives
+--   | ['not yet', until_ms]          too early, too close to the last mail, or an earlier one goes first; scheduled again
+--   | ['held', until_ms, reason]     the provider is in trouble, everything is paused, or it is another campaign's;
+--                                    scheduled again
+--   | ['held', 0, reason]            the enrollment is held; its release schedules it again
+--   | ['dead', reason]               its third worker died; recorded as a dead letter
+--   | ['unknown']                    nothing of that id is planned
+function deliveries.claim()
+  local given = cjson.decode(ARGV[1])
+  local key, circuit_key = KEYS[2], KEYS[3]
+  local name, now_ms, claim_id = given.name, given.now_ms, given.claim_id
+  local owner = owners.of(given.owner)
+  local id, fields = given.owner .. '/' .. name, owners.fields(owner)
+  local line = fields['/' .. name]
+
+  if not fields.campaign then return {'unknown'} end
+  if line and records.status(line) ~= 'planned' then return {'already', records.status(line)} end
+
+  -- First of all: who has it in hand settles it, also for a contact who has left meanwhile.
+  local open = read_open(key)
+  local is_repeated = open.claim_id == claim_id
+  if not is_repeated and delivery.is_held(open.claim_id) and open.claimed_ms + limits.lease_ms > now_ms then
+    return {'in hand', open.claim_id}
+  end
+
+  -- It must not be sent any more, or this would be its last crash: but it was accepted all the same, a webhook says.
+  -- Otherwise the provider is asked once more, under the same key, and says so itself.
+  local suppressed = suppression.reason(fields.address_hash)
+  local reason = suppressed or owners.refusal(fields, given.requires, given.expires_ms, now_ms)
+  local sent_ms, provider_id = delivery.reported(key)
+  if provider_id and (reason or delivery.is_last_crash(key)) then
+    delivery.accept_as_reported(owner, name, given.label, now_ms, sent_ms, provider_id, given.paced)
+    return {'already', 'accepted'}
+  end
+  if suppressed then sequence.exit(owner.id, suppressed, now_ms) end
+  if reason then
+    -- The next step, which nobody ever claimed, has no record any more: the enrollment says why it was skipped.
+    if redis.call('HEXISTS', owner.key, '/' .. name) == 1 then delivery.skip(owner, name, now_ms, reason) end
+    return {'exited', reason}
+  end
+  local due_ms = records.due_ms(line)
+  if not due_ms then return {'unknown'} end
+  local not_before_ms = tonumber(open.not_before_ms or due_ms)
+
+  local function defer(word, until_ms, why)
+    until_ms = delivery.schedule(id, math.min(until_ms, given.expires_ms or math.huge))
+    -- What was never claimed has no HASH, and its booking may still give it another due time.
+    if open.claimed_ms or open.not_before_ms then redis.call('HSET', key, 'not_before_ms', until_ms) end
+    return {word, until_ms, why}
+  end
+
+  if fields.campaign ~= given.campaign then
+    return defer('held', now_ms + ANOTHER_CAMPAIGN_MS, 'campaign ' .. fields.campaign .. ' is not served here')
+  end
+  if not is_repeated then
+    reason = count_crash(key, open)
+    if reason then
+      delivery.make_dead_letter(owner, name, given.label, now_ms, reason)
+      return {'dead', reason}
+    end
+    if fields.hold then
+      redis.call('ZREM', keys.open, id)
+      return {'held', 0, fields.hold}
+    end
+    if pause.covers(owner.contact) then
+      return defer('held', math.max(not_before_ms, now_ms + pause.WAIT_MS), 'paused')
+    end
+    if not_before_ms > now_ms then return defer('not yet', not_before_ms) end
+  end
+
+  -- Of two that could go now the earlier goes first: after an outage nobody reads the second mail before the first. A turn
+  -- to find out for all is passed on to it. What waits for longer, for a reason of its own, delays nothing.
+  local until_ms, why, probe_ms = unpack(redis.call('HMGET', circuit_key, 'until_ms', 'reason', 'probe_ms'))
+  local is_paced = given.paced and not is_repeated and open.replayed ~= '1'
+  local earlier = is_paced and earlier_one(owner, fields, name, due_ms, now_ms)
+  if earlier then
+    if until_ms then pass_probe(id, earlier, now_ms) end
+    return defer('not yet', now_ms + SOON_MS)
+  end
+  if until_ms and not is_repeated then
+    local wait_ms = circuit.wait_until(until_ms, probe_ms, now_ms)
+    if wait_ms > now_ms then return defer('held', wait_ms, why) end
+  end
+  local gap_ms = is_paced and gap_until(fields, given, open, now_ms)
+  if gap_ms then return defer('not yet', gap_ms) end
+  if not is_repeated and not may_be_tried(id, claim_id) then return defer('not yet', now_ms + SOON_MS) end
+
+  if until_ms then redis.call('HSET', circuit_key, 'probe_ms', now_ms) end
+  -- An attempt was under way when its worker died: its outcome is unknown.
+  if open.in_progress == '1' then redis.call('HSET', key, 'outcome_unknown', 1, 'in_progress', 0) end
+  local fence = redis.call('HINCRBY', key, 'fence', is_repeated and 0 or 1)
+  redis.call('HSET', key, 'claim_id', claim_id, 'claimed_ms', now_ms, 'due_ms', due_ms)
+  redis.call('ZADD', keys.open, now_ms + limits.lease_ms, id)
+  if given.paced then redis.call('HSET', owner.key, 'sending', name .. ' ' .. now_ms) end
+  plan_next(owner, fields, given)
+
+  local attempts, first_ms, failures, unknown, payload =
+    unpack(redis.call('HMGET', key, 'attempts', 'first_attempt_ms', 'failures', 'outcome_unknown', 'payload'))
+  local answer = {'granted', fence, tonumber(attempts or 0), due_ms, tonumber(first_ms or 0), tonumber(failures or 0),
+    tonumber(unknown or 0), payload or ''}
+  for _, text in ipairs(redis.call('HGETALL', owner.key)) do answer[#answer + 1] = text end
+  return answer
+end
+
+-- freeze(KEYS = [owner, delivery, circuit], ARGV = [JSON, payload or ''])
+--   JSON     also fence: of the claim
+--   payload  '' when the claim brought the payload of an earlier attempt, which is sent again
+-- → ['granted', attempt] | ['exited', reason] | ['held', until_ms or 0, reason] | ['lost'] to another claim
+-- The last check before the provider: is the claim still ours, may this contact still be written to, is the way open?
+-- Then the payload is kept, byte for byte, and the attempt begins: its outcome is unknown until it is settled.
+function deliveries.freeze()
+  local given, payload = cjson.decode(ARGV[1]), ARGV[2]
+  local key, now_ms = KEYS[2], given.now_ms
+
+  if tonumber(redis.call('HGET', key, 'fence')) ~= given.fence then return {'lost'} end
+  local owner = owners.of(given.owner)
+  local fields = owners.fields(owner)
+  local suppressed = suppression.reason(fields.address_hash)
+  if suppressed then sequence.exit(owner.id, suppressed, now_ms) end
+  local reason = suppressed or owners.refusal(fields, given.requires, given.expires_ms, now_ms)
+  if reason then return {'exited', reason} end
+  if fields.hold then return {'held', 0, fields.hold} end
+  if pause.covers(owner.contact) then return {'held', now_ms + pause.WAIT_MS, 'paused'} end
+  local until_ms, why = unpack(redis.call('HMGET', KEYS[3], 'until_ms', 'reason'))
+  if until_ms and tonumber(until_ms) > now_ms then return {'held', tonumber(until_ms), why} end
+
+  if payload ~= '' then redis.call('HSETNX', key, 'payload', payload) end
+  redis.call('HSETNX', key, 'first_attempt_ms', now_ms)
+  redis.call('HSET', key, 'in_progress', 1)
+  return {'granted', redis.call('HINCRBY', key, 'attempts', 1)}
+end
+
+-- An attempt failed (`retry`: it counts), or nothing happened (`hold`): again at due_ms. A hold that left the outcome
+-- unknown reached for the provider, but spends nothing; it is told once, however long it lasts. A repetition of this call,
+-- whose first answer was lost, counts nothing.
+local function try_again(owner, given)
+  local id, detail, is_hold = given.owner .. '/' .. given.name, given.detail, given.outcome == 'hold'
+  local key = keys.delivery .. id
+  local due_ms = math.min(given.due_ms, given.expires_ms or math.huge)
+  local claim_id, attempts, in_progress, last_error =
+    unpack(redis.call('HMGET', key, 'claim_id', 'attempts', 'in_progress', 'last_error'))
+  if claim_id == '' then return end
+  redis.call('HSET', key, 'claim_id', '', 'not_before_ms', due_ms, 'last_error', detail, 'in_progress', 0)
+  redis.call('HDEL', key, 'crashes')
+  if is_hold and given.outcome_unknown then redis.call('HSET', key, 'probed', 1) end
+  if is_hold and not given.outcome_unknown then
+    if in_progress == '1' then redis.call('HINCRBY', key, 'attempts', -1) end
+  elseif not is_hold or last_error ~= detail then
+    if not is_hold then redis.call('HINCRBY', key, 'failures', 1) end
+    timeline.add(owner.contact, given.now_ms, 'attempt failed',
+      given.label .. ', attempt ' .. (attempts or 0) .. ': ' .. detail)
+  end
+  delivery.schedule(id, due_ms)
+end
+
+-- settle(KEYS = [owner, delivery, circuit], ARGV = [JSON])
+--   JSON  also fence: of the claim; outcome_unknown: the provider may have accepted this attempt all the same
+--         outcome  accepted  the provider has it; detail: its id. sent_ms: since when, as its list says; absent: just now
+--                  skipped   it must not be sent; detail: why
+--                  dead      it spent its attempts, or cannot succeed; detail: why. Its payload is kept for a replay.
+--                  retry     an attempt failed and counts; again at due_ms
+--                  hold      nothing happened, and it does not count; again at due_ms
+-- → since_ms: settled; everything waited for the provider since then, and need not any longer | 1 settled, nothing did
+--   | 0 refused: another worker has claimed it since, and will settle it
+--   | -1 accepted, whatever became of this attempt: a webhook reported it while the worker had it in hand
+function deliveries.settle()
+  local given = cjson.decode(ARGV[1])
+  local key, name, now_ms = KEYS[2], given.name, given.now_ms
+
+  if tonumber(redis.call('HGET', key, 'fence')) ~= given.fence then return 0 end
+  local owner = owners.of(given.owner)
+  delivery.end_sending(owner, name)
+  local reported_ms, provider_id = delivery.reported(key)
+  if provider_id and given.outcome ~= 'accepted' then
+    delivery.accept_as_reported(owner, name, given.label, now_ms, reported_ms, provider_id, given.paced)
+    return -1
+  end
+  if given.outcome_unknown then redis.call('HSET', key, 'outcome_unknown', 1) end
+
+  if given.outcome == 'retry' or given.outcome == 'hold' then
+    try_again(owner, given)
+  elseif given.outcome == 'dead' then
+    delivery.make_dead_letter(owner, name, given.label, now_ms, given.detail)
+  elseif given.outcome == 'skipped' then
+    -- This attempt never left; what `in_progress` says is its own.
+    redis.call('HSET', key, 'in_progress', 0)
+    delivery.skip(owner, name, now_ms, given.detail)
+  else
+    delivery.accept(owner, name, now_ms,
+      {at_ms = now_ms, sent_ms = given.sent_ms or now_ms, provider_id = given.detail, paced = given.paced})
+    -- A list that shows it does not say that the way is open.
+    if not given.sent_ms then return math.max(circuit.close(KEYS[3]), 1) end
+  end
+  return 1
+end
+
+-- renew_lease(KEYS = [delivery], ARGV = [delivery id, fence, now_ms]) → 1 renewed | 0 claimed by another since
+-- For a worker that asks the provider for long what became of a delivery.
+function deliveries.renew_lease()
+  if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[2] then return 0 end
+  redis.call('HSET', KEYS[1], 'claimed_ms', ARGV[3])
+  redis.call('ZADD', keys.open, ARGV[3] + limits.lease_ms, ARGV[1])
+  return 1
+end
+
+-- note_conflict(KEYS = [delivery], ARGV = [fence, since_ms, now_ms]) → 1 | 0 claimed by another since
+-- The provider refuses this attempt because it has accepted another payload under its key, at since_ms or later. This
+-- attempt is over; that one is looked for, now and by whoever claims it next.
+function deliveries.note_conflict()
+  local fence, first_ms = unpack(redis.call('HMGET', KEYS[1], 'fence', 'first_attempt_ms'))
+  if fence ~= ARGV[1] then return 0 end
+  first_ms = math.min(first_ms or ARGV[3], ARGV[2])
+  redis.call('HSET', KEYS[1], 'outcome_unknown', 1, 'key_conflict', 1, 'in_progress', 0, 'first_attempt_ms', first_ms)
+  return 1
+end
+
+-- note_unaccepted(KEYS = [delivery], ARGV = [fence]) → 1 | 0 a person decides, or claimed by another since
+-- The provider lists everything that it accepted since the first attempt, and this is not among it. What was tried while
+-- everything waited then goes as if never tried, so that a long outage ends without dead letters; its payload stays.
+function deliveries.note_unaccepted()
+  local fence, probed, key_conflict = unpack(redis.call('HMGET', KEYS[1], 'fence', 'probed', 'key_conflict'))
+  if fence ~= ARGV[1] or probed ~= '1' or key_conflict then return 0 end
+  redis.call('HDEL', KEYS[1], 'outcome_unknown', 'first_attempt_ms', 'probed')
+  return 1
+end
+
+return deliveries

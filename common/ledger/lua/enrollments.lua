@@ -1,0 +1,133 @@
+-- What happens to a whole enrollment: it ends early, is held, goes on, or is restored.
+-- uses: counts, owners, projection, records, sequence, suppression, timeline
+
+local enrollments = {}
+
+-- exit(KEYS = [enrollment, suppressed], ARGV = [enrollment id, address hash or '', reason, now_ms]) → 1 ended by this | 0
+-- The first reason for a suppression stays: who complained and then unsubscribes has complained.
+function enrollments.exit()
+  local id, address_hash, reason, now_ms = unpack(ARGV)
+  if address_hash ~= '' then redis.call('HSETNX', KEYS[2], address_hash, reason .. ' ' .. now_ms) end
+  return sequence.exit(id, reason, now_ms) and 1 or 0
+end
+
+-- hold(KEYS = [enrollment], ARGV = [enrollment id, reason, now_ms]) → 1 | 0 held for this already, or over
+--   reason: one word
+function enrollments.hold()
+  return sequence.hold(ARGV[1], ARGV[2], ARGV[3]) and 1 or 0
+end
+
+-- release(KEYS = [enrollment], ARGV = [enrollment id, reason, now_ms]) → 1 | 0 not held for this
+-- The last reason gone, what waits is scheduled again; how close two overdue mails may come is the claim's matter.
+function enrollments.release()
+  return sequence.release(ARGV[1], ARGV[2], ARGV[3]) and 1 or 0
+end
+
+local function is_met(enrollment, name)
+  return (records.status(redis.call('HGET', enrollment.key, '/' .. name)) or 'planned') ~= 'planned'
+end
+
+-- Claimed at least once, and without an end: it is left to whoever sends it.
+local function is_open(enrollment, name)
+  return redis.call('HEXISTS', keys.delivery .. enrollment.id .. '/' .. name, 'claimed_ms') == 1
+end
+
+-- What is known of one step that the ledger has no word of. Answers whether that changed anything.
+local function restore_step(enrollment, step, can_be_dead, now_ms)
+  local id = enrollment.id .. '/' .. step.name
+  if step.sent_ms then
+    records.write(enrollment, step.name, 'accepted', step.sent_ms, 0, step.sent_ms, step.provider_id)
+    sequence.note_sent(enrollment, step.sent_ms)
+    return true
+  end
+  if step.unknown_since_ms then
+    redis.call('HSET', keys.delivery .. id, 'outcome_unknown', 1, 'first_attempt_ms', step.unknown_since_ms)
+  end
+  if not step.dead or not can_be_dead then return false end
+  records.write(enrollment, step.name, 'dead', now_ms, 0, nil, step.dead)
+  redis.call('HSET', keys.delivery .. id, 'due_ms', step.due_ms)
+  redis.call('ZADD', keys.dead, now_ms, id)
+  return true
+end
+
+-- The first step without an end, or without a claim, is the next one.
+local function restore_next(enrollment, given, next_name, is_earlier, is_held, now_ms)
+  local first
+  for _, step in ipairs(given.steps) do
+    if not first and not is_met(enrollment, step.name) and not is_open(enrollment, step.name) then first = step end
+  end
+  if first and next_name == first.name and not is_earlier then return end
+  sequence.drop_next(enrollment)
+  if first then
+    sequence.plan_next(enrollment, first.name, first.due_ms, is_held)
+  else
+    sequence.complete(enrollment, now_ms)
+  end
+end
+
+-- restore(KEYS = [enrollment, suppressed], ARGV = [JSON])
+--   JSON  what Notion and the provider's list remember of one enrollment: id, now_ms, address_hash, campaign, segment,
+--         anchor_ms, fields {assessment and pages}; exit_reason, if it ended early; suppress: no further mail to this
+--         address; differs: Notion must be written again
+--         steps: [{name, due_ms; sent_ms, provider_id; dead: why it was never sent although the sequence went on;
+--                  unknown_since_ms: it may have been accepted, then or later}] in their order
+-- → 'restored' | 'merged' | 'known' | 'forgotten': erased here, and its row was not
+-- What the ledger knows it knows better: of somebody it has, only what it has no word of is added.
+function enrollments.restore()
+  local given = cjson.decode(ARGV[1])
+  local now_ms, enrollment = given.now_ms, owners.of(given.id)
+  local key = enrollment.key
+  local status, anchor_ms, next_name, hold = unpack(redis.call('HMGET', key, 'status', 'anchor_ms', 'next', 'hold'))
+  local is_new, is_news = not status, false
+
+  if is_new and suppression.is_forgotten(given.address_hash) then return 'forgotten' end
+  if given.suppress then
+    redis.call('HSETNX', KEYS[2], given.address_hash, given.exit_reason .. ' ' .. string.format('%.0f', now_ms))
+  end
+  if is_new then
+    redis.call('HSET', key, 'campaign', given.campaign, 'status', 'active', 'anchor_ms', given.anchor_ms,
+      'segment', given.segment, 'address_hash', given.address_hash)
+    for name, text in pairs(given.fields) do redis.call('HSET', key, name, text) end
+    redis.call('SADD', keys.enrolled, given.id)
+    counts.add('active', 1)
+    timeline.add(given.id, now_ms, 'restored', 'from Notion')
+  elseif status == 'accepted' then
+    redis.call('HSET', key, 'status', 'active')
+    counts.add('accepted', -1)
+    counts.add('active', 1)
+  elseif status ~= 'active' then
+    return 'known'
+  end
+
+  local is_blank, unmet = true, {}
+  for _, step in ipairs(given.steps) do
+    if is_met(enrollment, step.name) or is_open(enrollment, step.name) then
+      is_blank = false
+    else
+      unmet[#unmet + 1] = step
+    end
+  end
+  for _, step in ipairs(unmet) do
+    is_news = restore_step(enrollment, step, is_blank, now_ms) or is_news
+  end
+  local is_earlier = is_new or given.anchor_ms < tonumber(anchor_ms)
+  if is_earlier and not is_new then
+    redis.call('HSET', key, 'anchor_ms', given.anchor_ms)
+    is_news = true
+  end
+
+  if not given.exit_reason then
+    restore_next(enrollment, given, next_name, is_earlier, hold, now_ms)
+  elseif is_new then
+    redis.call('HSET', key, 'status', 'exited', 'exit_reason', given.exit_reason, 'ended_ms', now_ms)
+    counts.add('active', -1)
+    counts.add('exited', 1)
+  else
+    sequence.exit(given.id, given.exit_reason, now_ms)
+    is_news = true
+  end
+  if is_new and given.differs or not is_new and is_news then projection.changed(given.id, now_ms) end
+  return is_new and 'restored' or is_news and 'merged' or 'known'
+end
+
+return enrollments

@@ -1,0 +1,17 @@
+--   pauses  HASH  `*` for everybody, or contact → who paused, when and why, JSON
+
+local pause = {}
+
+-- A paused delivery whose turn has come is looked at again so much later.
+pause.WAIT_MS = 60000
+
+function pause.is_paused(whose)
+  return redis.call('HEXISTS', keys.pauses, whose) == 1
+end
+
+function pause.covers(contact)
+  local found = redis.call('HMGET', keys.pauses, '*', contact)
+  return (found[1] or found[2]) and true or false
+end
+
+return pause

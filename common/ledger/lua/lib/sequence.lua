@@ -1,0 +1,114 @@
+-- The way of one enrollment through its steps: `next` names the only one that waits in the schedule unclaimed.
+-- uses: counts, owners, projection, queue, records, timeline
+
+local sequence = {}
+
+function sequence.plan_next(enrollment, name, due_ms, is_held)
+  redis.call('HSET', enrollment.key, 'next', name)
+  records.plan(enrollment, name, due_ms)
+  if not is_held then queue.schedule('send', enrollment.id .. '/' .. name, due_ms) end
+end
+
+function sequence.drop_next(enrollment)
+  local name = redis.call('HGET', enrollment.key, 'next')
+  if not name then return end
+  queue.unschedule('send', enrollment.id .. '/' .. name)
+  redis.call('ZREM', keys.open, enrollment.id .. '/' .. name)
+  redis.call('HDEL', enrollment.key, 'next')
+  if records.due_ms(redis.call('HGET', enrollment.key, '/' .. name)) then
+    redis.call('HDEL', enrollment.key, '/' .. name)
+  end
+end
+
+-- The enrollment ends when none of its deliveries is planned any longer.
+function sequence.complete(enrollment, now_ms)
+  local fields = owners.fields(enrollment)
+  if fields.status ~= 'active' then return end
+  for name, line in pairs(fields) do
+    if string.find(name, '^/') and records.due_ms(line) then return end
+  end
+  redis.call('HSET', enrollment.key, 'status', 'completed', 'ended_ms', now_ms)
+  counts.add('active', -1)
+  counts.add('completed', 1)
+end
+
+-- The record of one of its deliveries changed. Only enrollments are sequences, and shown in Notion with their deliveries.
+function sequence.advance(owner, now_ms)
+  if not owner.is_enrollment then return end
+  sequence.complete(owner, now_ms)
+  projection.changed(owner.id, now_ms)
+end
+
+-- The minimum gap counts from the newest mail.
+function sequence.note_sent(owner, sent_ms)
+  local last_ms = redis.call('HGET', owner.key, 'last_sent_ms')
+  if not last_ms or tonumber(last_ms) < sent_ms then redis.call('HSET', owner.key, 'last_sent_ms', sent_ms) end
+end
+
+-- End an enrollment early: nothing of it waits any longer. Of a completed one only the reason is kept, for a rebuild.
+function sequence.exit(id, reason, now_ms)
+  local enrollment = owners.of(id)
+  local status = redis.call('HGET', enrollment.key, 'status')
+  if status == 'completed' and redis.call('HSETNX', enrollment.key, 'exit_reason', reason) == 1 then
+    timeline.add(id, now_ms, 'left', reason)
+    projection.changed(id, now_ms)
+  end
+  if status ~= 'accepted' and status ~= 'active' then return false end
+  sequence.drop_next(enrollment)
+  redis.call('HDEL', enrollment.key, 'sending', 'hold')
+  redis.call('HSET', enrollment.key, 'status', 'exited', 'exit_reason', reason, 'ended_ms', now_ms)
+  counts.add(status, -1)
+  counts.add('exited', 1)
+  timeline.add(id, now_ms, 'exited', reason)
+  projection.changed(id, now_ms)
+  return true
+end
+
+local function has_word(words, word)
+  return string.find(' ' .. (words or '') .. ' ', ' ' .. word .. ' ', 1, true) ~= nil
+end
+
+-- Nothing more is sent of an enrollment while `hold` names a reason; each of several must be released.
+function sequence.hold(id, reason, now_ms)
+  local enrollment = owners.of(id)
+  local status, hold, next_name = unpack(redis.call('HMGET', enrollment.key, 'status', 'hold', 'next'))
+  if status ~= 'accepted' and status ~= 'active' or has_word(hold, reason) then return false end
+  redis.call('HSET', enrollment.key, 'hold', hold and hold .. ' ' .. reason or reason)
+  if next_name then queue.unschedule('send', id .. '/' .. next_name) end
+  timeline.add(id, now_ms, 'held', reason)
+  return true
+end
+
+-- What waited is scheduled again: the next step when it was to be looked at, what is being retried at once.
+local function resume(enrollment, now_ms)
+  local fields = owners.fields(enrollment)
+  for name, line in pairs(fields) do
+    local due_ms, id = records.due_ms(line), enrollment.id .. name
+    if name == '/' .. (fields.next or '') then
+      queue.schedule('send', id, redis.call('ZSCORE', keys.open, id) or due_ms)
+    elseif due_ms and not redis.call('ZSCORE', keys.open, id) then
+      queue.schedule('send', id, now_ms)
+      redis.call('ZADD', keys.open, now_ms, id)
+    end
+  end
+end
+
+function sequence.release(id, reason, now_ms)
+  local enrollment = owners.of(id)
+  local hold = redis.call('HGET', enrollment.key, 'hold')
+  if not has_word(hold, reason) then return false end
+  local left = {}
+  for word in string.gmatch(hold, '%S+') do
+    if word ~= reason then left[#left + 1] = word end
+  end
+  timeline.add(id, now_ms, 'released', reason)
+  if #left > 0 then
+    redis.call('HSET', enrollment.key, 'hold', table.concat(left, ' '))
+  else
+    redis.call('HDEL', enrollment.key, 'hold')
+    resume(enrollment, now_ms)
+  end
+  return true
+end
+
+return sequence

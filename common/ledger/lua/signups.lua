@@ -1,0 +1,122 @@
+-- From an accepted signup to an enrollment whose first step is due.
+--   enrollment:<enr>  HASH  see codec.py
+-- uses: counts, owners, pause, projection, queue, sequence, suppression, timeline
+
+local signups = {}
+
+-- What one call writes once for all its signups; one by one it would be a quarter of the script's time.
+local function new_batch()
+  return {
+    newcomers = {}, classifications = {}, is_coming = {}, answers = {}, kept_ms = {},
+    is_anybody_paused = redis.call('EXISTS', keys.pauses) == 1,
+    has_anybody_left = redis.call('EXISTS', keys.suppressed) == 1,
+  }
+end
+
+-- A call that failed before its end left somebody whom nothing would ever classify: they come anew.
+local function is_left_over(batch, id, status)
+  return status == 'accepted' and not batch.is_coming[id] and redis.call('SISMEMBER', keys.enrolled, id) == 0
+end
+
+local function enter(batch, enrollment, given, assessment)
+  local id, received_ms = given.id, given.received_ms
+  redis.call('HSET', enrollment, 'campaign', given.campaign, 'status', 'accepted', 'anchor_ms', received_ms,
+    'segment', given.segment, 'email', given.email, 'address_hash', given.address_hash, 'assessment', assessment)
+  local newcomers, classifications = batch.newcomers, batch.classifications
+  newcomers[#newcomers + 1] = id
+  batch.is_coming[id] = true
+  classifications[2 * #newcomers - 1], classifications[2 * #newcomers] = received_ms, id
+  if batch.is_anybody_paused and pause.is_paused(id) then sequence.hold(id, 'paused', received_ms) end
+end
+
+local function assess_again(enrollment, given, assessment)
+  local id, received_ms = given.id, given.received_ms
+  redis.call('HSET', enrollment, 'assessed_ms', received_ms, 'segment', given.segment, 'assessment', assessment)
+  timeline.add(id, received_ms, 'assessed again', given.segment)
+  projection.changed(id, received_ms)
+  queue.schedule('classify', id, received_ms)
+end
+
+local function accept(batch, webhook, enrollment, json, assessment)
+  local given = cjson.decode(json)
+  local answered = batch.answers[webhook] or redis.call('GET', webhook)
+  if answered then
+    local said, rest, owner = string.match(answered, '^(%S+)( .* (%S+))$')
+    -- The store took it, its answer was lost, and the spool gave one of its own: that is the one that was received.
+    if given.answer and said ~= given.answer then
+      answered = given.answer .. rest
+      batch.answers[webhook], batch.kept_ms[webhook] = answered, given.remember_ms
+    end
+    return {1, answered, redis.call('HGET', keys.enrollment .. owner, 'email') or ''}
+  end
+
+  -- Of a contact who was forgotten nothing is kept again but that this id was answered, as one of somebody known.
+  local answer = 'duplicate'
+  if not (batch.has_anybody_left and suppression.is_forgotten(given.address_hash)) then
+    local anchor_ms, assessed_ms, status = unpack(redis.call('HMGET', enrollment, 'anchor_ms', 'assessed_ms', 'status'))
+    if not anchor_ms or is_left_over(batch, given.id, status) then
+      enter(batch, enrollment, given, assessment)
+      answer = 'accepted'
+    elseif given.received_ms > tonumber(assessed_ms or anchor_ms) then
+      assess_again(enrollment, given, assessment)
+    end
+  end
+  answered = table.concat({given.answer or answer, given.segment, given.received_ms, given.id}, ' ')
+  batch.answers[webhook], batch.kept_ms[webhook] = answered, given.remember_ms
+  return {0, answered, ''}
+end
+
+-- accept(KEYS = [webhook, enrollment] × signups, ARGV = [JSON, assessment] × signups)
+--   JSON        id: of the enrollment; received_ms; remember_ms: how long the webhook id is remembered; segment; campaign;
+--               email; address_hash; answer: `accepted`, given already, from the spool
+--   assessment  text, see codec.py
+--   webhook     STRING  the answer given: `accepted|duplicate segment received_ms enrollment id`
+-- → [[repeated 0|1, answer, e-mail of the answered enrollment or ''], or the error that this one met] × signups
+-- Remember the webhook id, claim (campaign, e-mail), keep the signup, ask for its classification.
+-- Those that come together are taken in one call, one after the other; what one of them meets is no other's concern.
+-- Nothing is answered, and no id remembered, before all else is done: what fails half-way comes again and is completed.
+function signups.accept()
+  local batch, answers = new_batch(), {}
+  for second = 2, #KEYS, 2 do
+    local is_done, answer = pcall(accept, batch, KEYS[second - 1], KEYS[second], ARGV[second - 1], ARGV[second])
+    -- Valkey's errors are texts, Redis 7's are tables.
+    answers[second / 2] = is_done and answer or {err = type(answer) == 'table' and answer.err or answer}
+  end
+  if #batch.newcomers > 0 then
+    -- Who came twice just now is scheduled already, for the later time.
+    redis.call('ZADD', queue.delayed('classify'), 'GT', unpack(batch.classifications))
+    redis.call('SADD', keys.enrolled, unpack(batch.newcomers))
+    counts.add('accepted', #batch.newcomers)
+  end
+  for webhook, answer in pairs(batch.answers) do
+    redis.call('SET', webhook, answer, 'PX', batch.kept_ms[webhook])
+  end
+  return answers
+end
+
+-- enroll(KEYS = [enrollment], ARGV = [JSON]) → status after it | false unknown
+--   JSON  id, now_ms; first: {name, due_ms} of the first step; announce: whether a hot lead is announced
+-- The segment is known already (gateway and classify share the rule). A CRITICAL contact is announced once, also when a
+-- later assessment made them so.
+function signups.enroll()
+  local given, key = cjson.decode(ARGV[1]), KEYS[1]
+  local id, now_ms = given.id, given.now_ms
+  local status, hold, segment = unpack(redis.call('HMGET', key, 'status', 'hold', 'segment'))
+  if not status then return false end
+
+  if status == 'accepted' then
+    redis.call('HSET', key, 'status', 'active')
+    counts.add('accepted', -1)
+    counts.add('active', 1)
+    sequence.plan_next(owners.of(id), given.first.name, given.first.due_ms, hold)
+    projection.changed(id, now_ms)
+    status = 'active'
+  end
+  if given.announce and status == 'active' and segment == 'CRITICAL'
+    and redis.call('HSETNX', key, 'announced_ms', now_ms) == 1 then
+    queue.schedule('announce', id, now_ms)
+  end
+  return status
+end
+
+return signups

@@ -1,0 +1,206 @@
+"""
+Reads only: what the ledger says for an audit of everybody, their calls, and what waits to happen to each delivery.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from common.domain.audit import Audited
+from common.domain.audit_reminders import AuditedReminder, UnreadCall
+from common.domain.booking import BookingEvent
+from common.domain.delivery import DeliveryStatus, Kind, delivery_of
+from common.domain.ids import BookingId, DeliveryId, EnrollmentId, reminder_delivery_id
+from common.domain.reminders import ReminderRules, reminders_of
+from common.domain.series import Booking
+from common.ledger import codec, keys
+from common.ledger.booking_codec import read_booking
+from common.ledger.constants import MAIL
+from common.ledger.ledger import Ledger
+from common.ledger.store import texts
+
+AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSnapshot:
+    """`is_waiting`: the campaign is paused, or the provider is in trouble, and everybody waits."""
+
+    people: list[Audited]
+    reminders: list[AuditedReminder]
+    unread: list[UnreadCall]
+    is_waiting: bool
+
+
+async def read_audit_snapshot(
+    ledger: Ledger, rules: ReminderRules, *, now_ms: int, only: Sequence[EnrollmentId] | None = None
+) -> AuditSnapshot:
+    """Of everybody, or the enrollments of `only` these. Who is forgotten meanwhile is left out."""
+    owners = list(only) if only is not None else [owner async for owner in ledger.enrollments.ids()]
+    schedule = await _schedule(ledger)
+    people: list[Audited] = []
+    for first in range(0, len(owners), AT_ONCE):
+        people += await _people(ledger, owners[first : first + AT_ONCE], schedule)
+    return AuditSnapshot(
+        people=people,
+        reminders=await _reminders(ledger, schedule.reminders, rules),
+        unread=await _unread(ledger, schedule.bookings, now_ms=now_ms),
+        is_waiting=await _is_waiting(ledger),
+    )
+
+
+class _Schedule:
+    """
+    By enrollment and step (0: its classification): when something is to happen to it; and what was claimed.
+
+    `reminders`: when something is to happen to each; `bookings`: those that somebody is to look at.
+    """
+
+    def __init__(self) -> None:
+        self.waits: dict[str, dict[int, int]] = {}
+        self.claimed: dict[str, set[int]] = {}
+        self.reminders: dict[str, int] = {}
+        self.bookings: set[str] = set()
+
+    def add(self, job: str, due_ms: int, *, is_claimed: bool = False) -> None:
+        owner, step = job, 0  # an enrollment that waits for its classification
+        if "/" in job:
+            delivery = delivery_of(DeliveryId(job))
+            if delivery.kind is Kind.REMINDER:
+                self.reminders[job] = due_ms
+                return
+            owner, step = delivery.owner, delivery.step or 0
+        self.waits.setdefault(owner, {})[step] = due_ms
+        if is_claimed:
+            self.claimed.setdefault(owner, set()).add(step)
+
+
+async def _schedule(ledger: Ledger) -> _Schedule:
+    pipe = ledger.client.pipeline(transaction=False)
+    for name in (keys.OPEN, keys.delayed("send"), keys.delayed("classify")):
+        pipe.zrange(name, 0, -1, withscores=True)
+    for queue in ("send", "classify", "bookings"):
+        pipe.hkeys(keys.ready(queue) + ".msgs")
+    pipe.zrange(keys.delayed("bookings"), 0, -1)
+    opened, delayed, unclassified, ready, classifying, looking, to_look = await pipe.execute()
+    found = _Schedule()
+    for member, score in opened:
+        found.add(member.decode(), int(score), is_claimed=True)
+    for member, score in (*delayed, *unclassified):
+        found.add(member.decode(), int(score))
+    for name in (*ready, *classifying):  # `job@due`, being worked on or about to be
+        job, _, due_ms = name.decode().rpartition("@")
+        found.add(job, int(due_ms))
+    # A job is the booking, or booking/event for each event that came.
+    found.bookings = {name.decode().partition("@")[0].partition("/")[0] for name in (*looking, *to_look)}
+    return found
+
+
+async def _people(ledger: Ledger, owners: Sequence[EnrollmentId], schedule: _Schedule) -> list[Audited]:
+    pipe = ledger.client.pipeline(transaction=False)
+    for owner in owners:
+        pipe.hgetall(keys.enrollment(owner))
+        pipe.hexists(keys.PAUSES, owner)
+    answers: list[Any] = texts(await pipe.execute())
+    return [
+        Audited(
+            enrollment=codec.read_enrollment(owner, fields),
+            waits=schedule.waits.get(owner, {}),
+            under_way=frozenset(schedule.claimed.get(owner, ())),
+            is_held="hold" in fields or bool(is_paused),
+        )
+        for owner, fields, is_paused in zip(owners, answers[::2], answers[1::2], strict=True)
+        if fields
+    ]
+
+
+async def _is_waiting(ledger: Ledger) -> bool:
+    pipe = ledger.client.pipeline(transaction=False)
+    pipe.hexists(keys.PAUSES, "*")
+    pipe.sismember(keys.PAUSED_QUEUES, "send")
+    pipe.hexists(keys.circuit(MAIL), "until_ms")
+    return any(await pipe.execute())
+
+
+async def _reminders(ledger: Ledger, waits: Mapping[str, int], rules: ReminderRules) -> list[AuditedReminder]:
+    """Every reminder of this campaign's calls. `waits`: by delivery, the time at which something happens to it."""
+    paused = await ledger.store.read_hash(keys.PAUSES)
+    found: list[AuditedReminder] = []
+    async for guest, fields in _guests(ledger):
+        if fields.get("campaign") == ledger.campaign and "email" in fields and "uid" in fields:
+            booking = read_booking(guest, fields)
+            found += _of(booking, fields, waits, rules, is_held=fields.get("contact") in paused)
+    return await _with_claims(ledger, found)
+
+
+def _of(
+    booking: Booking, fields: Mapping[str, str], waits: Mapping[str, int], rules: ReminderRules, *, is_held: bool
+) -> list[AuditedReminder]:
+    """What the ledger has a record of, and what it should have one of."""
+    records = codec.read_records(fields)
+    before_ms = dict(rules.before_ms)
+    expected = [f"{one.start_ms}/{one.name}" for one in reminders_of(booking, rules) if one.because is None]
+    found = []
+    for name in dict.fromkeys([*records, *expected]):
+        start, _, called = name.partition("/")
+        record = records.get(name)
+        is_planned = record is not None and record.fate is DeliveryStatus.PLANNED
+        found.append(
+            AuditedReminder(
+                booking=booking,
+                start_ms=int(start),
+                name=called,
+                due_ms=record.at_ms if record and is_planned else int(start) - before_ms.get(called, 0),
+                record=record,
+                waits_ms=waits.get(f"{booking.id}/{name}"),
+                is_held=is_held,
+            )
+        )
+    return found
+
+
+async def _with_claims(ledger: Ledger, found: list[AuditedReminder]) -> list[AuditedReminder]:
+    """A planned delivery that is open was claimed at least once: what the provider has of it is no surprise."""
+    planned = [one for one in found if one.record is not None and one.record.fate is DeliveryStatus.PLANNED]
+    pipe = ledger.client.pipeline(transaction=False)
+    for one in planned:
+        pipe.exists(keys.delivery(reminder_delivery_id(one.booking.id, start_ms=one.start_ms, name=one.name)))
+    answers: list[int] = await pipe.execute() if planned else []
+    claimed = {id(one) for one, is_there in zip(planned, answers, strict=True) if is_there}
+    return [replace(one, is_under_way=id(one) in claimed) for one in found]
+
+
+async def _guests(ledger: Ledger) -> AsyncIterator[tuple[BookingId, dict[str, str]]]:
+    """There is no list of all guests, and an audit may take its time: the keys are looked through, a page at a time."""
+    page: list[str] = []
+    async for key in ledger.client.scan_iter(match=keys.guest("*"), count=1_000):
+        page.append(key.decode())
+        if len(page) == AT_ONCE:
+            for found in await _read(ledger, page):
+                yield found
+            page = []
+    for found in await _read(ledger, page):
+        yield found
+
+
+async def _read(ledger: Ledger, page: Sequence[str]) -> list[tuple[BookingId, dict[str, str]]]:
+    pipe = ledger.client.pipeline(transaction=False)
+    for key in page:
+        pipe.hgetall(key)
+    answers: list[Any] = await pipe.execute() if page else []
+    prefix = len(keys.guest(""))
+    return [(BookingId(key[prefix:]), texts(raw)) for key, raw in zip(page, answers, strict=True)]
+
+
+async def _unread(ledger: Ledger, arranged: Collection[str], *, now_ms: int) -> list[UnreadCall]:
+    """Bookings that should have been looked at. `arranged`: those for which a job waits, or is in hand."""
+    overdue: Any = await ledger.client.zrangebyscore(keys.BOOKINGS, "-inf", now_ms, withscores=True)
+    found = []
+    for member, reported_ms in overdue:
+        booking = BookingId(member.decode())
+        events = map(BookingEvent.from_json, (await ledger.store.read_hash(keys.booking(booking))).values())
+        email = next((event.email for event in events if event.email), "")
+        found.append(UnreadCall(email, int(reported_ms), booking in arranged))
+    return found

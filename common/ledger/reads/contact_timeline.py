@@ -1,0 +1,171 @@
+"""Reads only: what happened to one person and what is to come, for `advent contact` and the console's page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from common.clock import iso
+from common.domain.booking import BookingEvent, BookingKind
+from common.domain.delivery import DeliveryStatus, Record, delivery_of
+from common.domain.enrollment import Enrollment
+from common.domain.feedback import FeedbackKind
+from common.domain.ids import DeliveryId, EnrollmentId, step_name
+from common.ledger import keys
+from common.ledger.bookings import ReportedCall
+from common.ledger.feedback import Reported
+from common.ledger.ledger import Ledger
+from common.ledger.pauses import Pause
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a timeline: `what` happened at `at_ms`."""
+
+    at_ms: int
+    what: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """`what` is still to come, at `due_ms`."""
+
+    due_ms: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactTimeline:
+    """
+    What happened to one person, oldest first, and what is to come, soonest first.
+
+    `enrollment_id`: of somebody who booked a call and never signed up, what their enrollment's would be; then `status`
+    is *not enrolled*, `segment` is None. `paused`: of this person; `everybody_paused`: of the campaign.
+    """
+
+    enrollment_id: EnrollmentId
+    email: str
+    first_name: str
+    segment: str | None
+    status: str
+    exit_reason: str | None
+    paused: Pause | None
+    everybody_paused: Pause | None
+    happened: list[Entry]
+    next: list[Planned]
+
+
+async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId) -> ContactTimeline | None:
+    """None for somebody who neither signed up nor booked a call."""
+    enrollment = await ledger.enrollments.get(contact)
+    booked = await ledger.bookings.unenrolled(contact) if enrollment is None else None
+    who = enrollment.assessment if enrollment is not None else booked
+    if who is None:
+        return None
+    calls = [call async for call in ledger.bookings.calls(contact)]
+    pauses = await ledger.pauses.active()
+    planned = [*_planned_reminders(calls), *(_planned_steps(ledger, enrollment) if enrollment else ())]
+    return ContactTimeline(
+        enrollment_id=contact,
+        email=who.email,
+        first_name=who.first_name or "",
+        segment=enrollment.segment if enrollment else None,
+        status=enrollment.status if enrollment else "not enrolled",
+        exit_reason=enrollment.exit_reason if enrollment else None,
+        paused=pauses.people.get(contact),
+        everybody_paused=pauses.everybody,
+        happened=await read_happened(ledger, contact, enrollment, calls),
+        next=sorted(planned, key=lambda each: each.due_ms),
+    )
+
+
+async def read_happened(
+    ledger: Ledger, contact: EnrollmentId, enrollment: Enrollment | None, calls: list[ReportedCall]
+) -> list[Entry]:
+    """The past of one contact, enrolled or not, oldest first."""
+    entries = []
+    for line in await ledger.client.lrange(keys.timeline(contact), 0, -1):
+        at_ms, what, detail = json.loads(line)
+        entries.append(Entry(int(at_ms), what, detail))
+    if enrollment is not None:
+        entries.append(Entry(enrollment.anchor_ms, "signed up", enrollment.segment))
+        steps = {step_name(step): record for step, record in sorted(enrollment.records.items())}
+        entries += await _deliveries(ledger, enrollment.id, steps)
+    for call in calls:
+        entries += [Entry(event.received_ms, _what(event), _detail(event)) for event in call.events]
+        entries += await _deliveries(ledger, call.booking.id, call.reminders)
+    return sorted(entries, key=lambda entry: entry.at_ms)
+
+
+async def _deliveries(ledger: Ledger, owner: str, records: Mapping[str, Record]) -> list[Entry]:
+    """Of one owner, what the ledger and the provider say of each of its deliveries."""
+    entries: list[Entry] = []
+    for name, record in records.items():
+        entries += _ended(delivery_of(DeliveryId(f"{owner}/{name}")).label, record)
+    for one in await ledger.feedback.of(owner):
+        entries.append(_reported(delivery_of(DeliveryId(f"{owner}/{one.name}")).label, one, records.get(one.name)))
+    return entries
+
+
+def _ended(label: str, record: Record) -> Iterator[Entry]:
+    if record.fate is DeliveryStatus.PLANNED:
+        return
+    if not record.fate.is_told:
+        yield Entry(record.at_ms, f"{label} {record.fate}", record.detail)
+    if record.sent_ms and (record.fate.is_told or record.sent_ms != record.at_ms):
+        yield Entry(record.sent_ms, f"{label} accepted", record.detail)
+
+
+_REPORTED = {FeedbackKind.SOFT_BOUNCED: "bounced for now", FeedbackKind.FAILED: "was not sent by the provider"}
+
+
+def _reported(label: str, one: Reported, record: Record | None) -> Entry:
+    """Nothing happens to a mail before it is accepted; but it may arrive before the acceptance is written down."""
+    times = f"{one.times} times" if one.times > 1 else ""
+    detail = ", ".join(part for part in (one.detail, times) if part)
+    sent_ms = (record.sent_ms if record else None) or 0
+    return Entry(max(one.first_ms, sent_ms), f"{label} {_REPORTED.get(one.kind, one.kind)}", detail)
+
+
+def _planned_reminders(calls: list[ReportedCall]) -> Iterator[Planned]:
+    for call in calls:
+        for name, record in call.reminders.items():
+            if record.fate is DeliveryStatus.PLANNED:
+                label = delivery_of(DeliveryId(f"{call.booking.id}/{name}")).label
+                yield Planned(record.at_ms, f"{label} planned")
+
+
+def _planned_steps(ledger: Ledger, enrollment: Enrollment) -> Iterator[Planned]:
+    """The steps still to come; the one in the schedule at its own time, which a hold or a gap may have moved."""
+    for step in range(1, ledger.cadence.length + 1):
+        if enrollment.fate_of(step)[0] is DeliveryStatus.PLANNED:
+            is_next = step == enrollment.next_step and enrollment.next_due_ms is not None
+            due_ms = ledger.cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step)
+            yield Planned(
+                enrollment.next_due_ms if is_next and enrollment.next_due_ms else due_ms, f"step {step} planned"
+            )
+
+
+_WHAT = {
+    BookingKind.REQUESTED: "call requested",
+    BookingKind.CREATED: "call booked",
+    BookingKind.RESCHEDULED: "call moved",
+    BookingKind.CANCELLED: "call cancelled",
+    BookingKind.REJECTED: "call rejected",
+    BookingKind.NO_SHOW: "no-show marked",
+    BookingKind.ENDED: "call ended",
+}
+
+
+def _what(event: BookingEvent) -> str:
+    if event.kind is BookingKind.NO_SHOW and not any(absent for _, absent in event.no_shows):
+        return "no-show taken back"
+    return _WHAT[event.kind]
+
+
+def _detail(event: BookingEvent) -> str:
+    """Which meeting; the host's wish for another time."""
+    start = "" if event.start_ms is None else f"for {iso(event.start_ms)}"
+    return start + (", to be booked anew" if event.request_reschedule else "")

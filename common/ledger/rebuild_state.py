@@ -1,0 +1,84 @@
+"""
+Does this store owe a rebuild? Asked by every worker before it takes its first job.
+
+    rebuilt absent, nobody classified here yet   → `owed`: an empty store, though signups may be waiting in it already
+    rebuilt absent, people known                 → `never`: a store that has its people
+    owed, and Notion was read                    → `done`
+    rebuilt absent although somebody worked here → `owed`: it was emptied, or replaced, under the workers
+
+One worker at a time does it: whoever holds `rebuilding`, with a word on how it goes, so that the others know whether to
+wait with their own work.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from common.ledger import keys
+from common.ledger.ledger import Ledger
+
+HOLD_MS: Final = 10_000
+
+Word = Literal["reading", "later"]
+"""`reading`: wait for it. `later`: Notion did not answer; the doors are open, and what it says will be merged."""
+
+_KNOWN = ("active", "completed", "exited")
+
+
+async def is_owed(ledger: Ledger, *, now_ms: int) -> bool:
+    """Whether Notion has to be read; decided once for a store, before anybody works on it."""
+    if not await _text(ledger, keys.REBUILT):
+        counted = await ledger.store.read_hash(keys.COUNTS)
+        word = "never" if any(int(counted.get(status, 0)) for status in _KNOWN) else "owed"
+        await ledger.store.patiently(lambda: ledger.client.set(keys.REBUILT, f"{word} {now_ms}", nx=True))
+    return (await _text(ledger, keys.REBUILT)).startswith("owed")
+
+
+async def is_emptied(ledger: Ledger, *, now_ms: int) -> bool:
+    """
+    Whether a store that had its word has lost it, and with it everybody; asked by those who work on it.
+
+    Then Notion has to be read, whoever signed up since. Of several who ask, one is told.
+    """
+    if await _text(ledger, keys.REBUILT):
+        return False
+    return bool(await ledger.store.patiently(lambda: ledger.client.set(keys.REBUILT, f"owed {now_ms}", nx=True)))
+
+
+async def settled(ledger: Ledger, *, now_ms: int) -> None:
+    """Notion was read to its end: nobody need do it again."""
+    await ledger.store.patiently(lambda: ledger.client.set(keys.REBUILT, f"done {now_ms}"))
+
+
+async def take(ledger: Ledger, worker: str, word: Word) -> bool:
+    """Begin, or keep on, unless another worker is at it; to be repeated well within 10 s."""
+    text = f"{worker} {word}"
+    if await ledger.store.patiently(lambda: ledger.client.set(keys.REBUILDING, text, nx=True, px=HOLD_MS)):
+        return True
+    if not await _is_held_by(ledger, worker):
+        return False
+    return bool(await ledger.store.patiently(lambda: ledger.client.set(keys.REBUILDING, text, xx=True, px=HOLD_MS)))
+
+
+async def word_of_another(ledger: Ledger) -> Word | None:
+    """How it goes with whoever rebuilds; None when nobody does."""
+    text = await _text(ledger, keys.REBUILDING)
+    if not text:
+        return None
+    return "later" if text.endswith(" later") else "reading"
+
+
+async def leave(ledger: Ledger, worker: str) -> None:
+    """Whoever stops makes way for another."""
+    if await _is_held_by(ledger, worker):
+        await ledger.store.patiently(lambda: ledger.client.delete(keys.REBUILDING))
+
+
+async def _is_held_by(ledger: Ledger, worker: str) -> bool:
+    return (await _text(ledger, keys.REBUILDING)).split(" ")[0] == worker
+
+
+async def _text(ledger: Ledger, key: str) -> str:
+    """What a STRING holds, "" when there is none."""
+    held = await ledger.store.patiently(lambda: ledger.client.get(key))
+    return held.decode() if isinstance(held, bytes) else held or ""

@@ -1,0 +1,80 @@
+"""A new SECRET_KEY on purpose: addresses are hashed anew, as far as the ledger still knows them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from common.domain.enrollment import ExitReason
+from common.domain.suppression import key_fingerprint
+from common.ledger import keys
+from common.ledger.ledger import Ledger
+from common.ledger.store import texts
+
+AT_ONCE = 500
+_LEFT = (ExitReason.UNSUBSCRIBED, ExitReason.BOUNCED, ExitReason.COMPLAINED)
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """`suppressed`: addresses that are suppressed under the new key, too. `lost`: hashes of addresses nobody knows."""
+
+    suppressed: int
+    lost: int
+
+
+async def accept_new_key(ledger: Ledger, secret_key: str, *, now_ms: int) -> Carried:
+    """
+    Make this the store's key. Nobody else may work on it meanwhile; what ended half-way is repeated from the start.
+
+    A hash names nobody, so it cannot be made anew from the old one: only an enrollment that ended because its person
+    left still says whose it was. Hashes of people who were never enrolled stay in the list, and mean nothing any more.
+    """
+    hashes = set[str]()
+    async for page in _pages(ledger, keys.enrollment("*")):
+        hashes |= await _hash_again(ledger, page, now_ms=now_ms)
+    async for page in _pages(ledger, keys.guest("*")):
+        await _hash_again(ledger, page, now_ms=now_ms)
+    # Counted when all are hashed anew, so it is the same however often that was begun.
+    others = int(await ledger.client.hlen(keys.SUPPRESSED)) - len(hashes)
+    outdated = int(await ledger.client.get(keys.OUTDATED_HASHES) or 0)
+    await _keep(ledger, secret_key, outdated=others)
+    return Carried(len(hashes), max(0, others - outdated - len(hashes)))
+
+
+async def _keep(ledger: Ledger, secret_key: str, *, outdated: int) -> None:
+    pipe = ledger.client.pipeline(transaction=True)
+    pipe.set(keys.SECRET_KEY, key_fingerprint(secret_key))
+    pipe.set(keys.OUTDATED_HASHES, outdated)
+    await pipe.execute()
+
+
+async def _pages(ledger: Ledger, pattern: str) -> AsyncIterator[list[str]]:
+    page: list[str] = []
+    async for key in ledger.client.scan_iter(match=pattern, count=1_000):
+        page.append(key.decode())
+        if len(page) == AT_ONCE:
+            yield page
+            page = []
+    if page:
+        yield page
+
+
+async def _hash_again(ledger: Ledger, page: Sequence[str], *, now_ms: int) -> set[str]:
+    """Under the new key: the address of each owner, and the suppressions of those who left, which are the answer."""
+    pipe = ledger.client.pipeline(transaction=False)
+    for key in page:
+        pipe.hmget(key, "email", "exit_reason", "ended_ms")
+    answers: list[Any] = texts(await pipe.execute())
+    hashes, writing = set[str](), ledger.client.pipeline(transaction=False)
+    for key, (email, reason, ended_ms) in zip(page, answers, strict=True):
+        if email is None:
+            continue
+        hashed = ledger.store.address_hash(email)
+        writing.hset(key, "address_hash", hashed)
+        if reason in _LEFT:
+            writing.hsetnx(keys.SUPPRESSED, hashed, f"{reason} {int(ended_ms or now_ms)}")
+            hashes.add(hashed)
+    await writing.execute()
+    return hashes

@@ -1,0 +1,99 @@
+"""Signups: keep one, and begin its sequence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic_core import to_json
+
+from common.domain.cadence import Cadence
+from common.domain.contact import Assessment
+from common.domain.enrollment import Enrollment, Status
+from common.domain.ids import EnrollmentId, enrollment_id, step_name
+from common.domain.segment import Segment
+from common.ledger import keys
+from common.ledger.codec import assessment_text
+from common.ledger.constants import REMEMBER_WEBHOOK_MS
+from common.ledger.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """
+    What became of a signup.
+
+    `answer`: `accepted` for a new contact, `duplicate` for a known one. `repeated`: this webhook id was answered
+    before, and everything here is as it was then. `received_ms`: arrival of the event that was answered first. `email`:
+    the address that the answer names.
+    """
+
+    answer: Literal["accepted", "duplicate"]
+    repeated: bool
+    enrollment_id: EnrollmentId
+    email: str
+    segment: Segment
+    received_ms: int
+
+
+class Signups:
+    """Of one campaign. Raises as `Store.run` does."""
+
+    def __init__(self, store: Store, *, campaign: str, cadence: Cadence) -> None:
+        self._store, self._campaign, self._cadence = store, campaign, cadence
+
+    async def accept(
+        self,
+        assessment: Assessment,
+        *,
+        webhook_id: str,
+        received_ms: int,
+        answer: Literal["accepted"] | None = None,
+    ) -> Acceptance:
+        """
+        Keep a signup and ask for its classification: one round trip; answered only when all is done.
+
+        `webhook_id` (`signup:msg_…`) is remembered for 45 days. `answer`: the answer given already, from the spool, to
+        be remembered as is. Of a contact who was forgotten nothing is kept; their answer is that of a known one.
+        """
+        enrollment = enrollment_id(self._campaign, assessment.email)
+        given = {
+            "id": enrollment,
+            "received_ms": received_ms,
+            "remember_ms": REMEMBER_WEBHOOK_MS,
+            "segment": assessment.segment,
+            "campaign": self._campaign,
+            "email": assessment.email,
+            "address_hash": self._store.address_hash(assessment.email),
+        }
+        if answer is not None:
+            given["answer"] = answer
+        repeated, line, email = await self._store.run(
+            "signups.accept",
+            (keys.webhook(webhook_id), keys.enrollment(enrollment)),
+            (to_json(given), assessment_text(assessment)),
+        )
+        said, segment, first_ms, owner = line.split(" ")
+        return Acceptance(
+            answer=said,
+            repeated=bool(repeated),
+            enrollment_id=EnrollmentId(owner),
+            email=email or assessment.email,
+            segment=Segment(segment),
+            received_ms=int(first_ms),
+        )
+
+    async def enroll(self, enrollment: Enrollment, *, now_ms: int, announce: bool) -> Status | None:
+        """Begin the sequence of an accepted enrollment: its first step is planned. Repeating changes nothing."""
+        first_ms = self._cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=1)
+        status = await self._store.run_json(
+            "signups.enroll",
+            [keys.enrollment(enrollment.id)],
+            {
+                "id": enrollment.id,
+                "now_ms": now_ms,
+                "first": {"name": step_name(1), "due_ms": first_ms},
+                "announce": announce,
+            },
+        )
+        return Status(status) if status else None

@@ -1,0 +1,98 @@
+"""The store as the ledger's nouns use it: run a script, read a HASH, hash an address; patiently, if so wished."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import redis
+import redis.asyncio
+import structlog
+from pydantic_core import to_json
+
+from common.domain.suppression import address_hash
+from common.ledger.scripts import Argument, Scripts
+from common.store.errors import is_passing
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+class Store:
+    """
+    One client, and the secret that addresses are hashed with.
+
+    `is_patient`: a call to a store that is away waits for it instead of raising; for workers, which have nothing better
+    to do. A call whose answer was lost is repeated: every script is written so that its repetition changes nothing.
+    """
+
+    def __init__(self, client: redis.asyncio.Redis, *, secret_key: str, is_patient: bool = False) -> None:
+        self.client = client
+        self._secret_key = secret_key
+        self._is_patient = is_patient
+        self._scripts = Scripts(client)
+
+    async def run(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """
+        The answer of one entry point of `lua/`, as text.
+
+        Raises `redis.RedisError` when the store cannot be reached or refuses to write; then nothing was changed, or all
+        of it was and a repetition changes nothing.
+        """
+        return texts(await self.patiently(lambda: self._scripts.run(name, keys, args)))
+
+    async def run_json(self, name: str, keys: Sequence[str], given: Mapping[str, Any], *more: Argument) -> Any:
+        """The same of an entry point that is given one JSON object; what is None is left out."""
+        json = to_json({field: value for field, value in given.items() if value is not None})
+        return await self.run(name, keys, (json, *more))
+
+    async def patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """A call to this store, with the patience of this object."""
+        waited_s = 0.0
+        while True:
+            try:
+                answer = await call()
+            except (redis.RedisError, OSError) as error:
+                if not self._is_patient or not is_passing(error):
+                    raise
+                if waited_s == 0:
+                    log.warning("store_away", error=type(error).__name__, detail=str(error))
+                pause_s = min(0.1 + waited_s / 4, 1.0)
+                waited_s += pause_s
+                await asyncio.sleep(pause_s)  # noqa: TID251 -- nothing can be planned while the store is away
+                continue
+            if waited_s:
+                log.info("store_back", waited_s=round(waited_s, 1))
+            return answer
+
+    async def read_hash(self, key: str) -> dict[str, str]:
+        """One HASH, as text; empty when there is none."""
+        fields: dict[str, str] = texts(await self.patiently(lambda: self.client.hgetall(key)))
+        return fields
+
+    def address_hash(self, address: str) -> str:
+        """What stands for an address in the suppression list."""
+        return address_hash(self._secret_key, address)
+
+
+def texts(answer: Any) -> Any:
+    """Bytes to text, all the way down."""
+    if isinstance(answer, bytes):
+        return answer.decode()
+    if isinstance(answer, list):
+        return [texts(item) for item in answer]
+    if isinstance(answer, dict):
+        return {texts(key): texts(value) for key, value in answer.items()}
+    return answer
+
+
+def pairs(flat: Sequence[str]) -> dict[str, str]:
+    """Of a flat list of fields and values."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def flat(fields: Mapping[str, str]) -> list[str]:
+    """A flat list of fields and values."""
+    return [text for pair in fields.items() for text in pair]

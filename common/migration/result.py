@@ -1,0 +1,19 @@
+"""What a step of a migration reports and returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Report = Callable[[str], None]
+"""Takes one line of progress."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationResult:
+    """What a step has changed; what an earlier, interrupted run of it changed counts too."""
+
+    people: int = 0
+    deliveries: int = 0
+    bookings: int = 0
+    keys: int = 0

@@ -1,0 +1,162 @@
+"""`advent migrate`"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from services.cli.shared import json_option, print_json, settings_as_they_are
+
+if TYPE_CHECKING:
+    from common.migration.run import Migration
+    from common.settings.settings import Settings
+    from common.store.embedded import EmbeddedStore
+    from common.store.format import StoreFormat
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Say which formats the store and this version have; change nothing.")
+@click.option(
+    "--restore",
+    type=click.Path(exists=True, path_type=Path),
+    metavar="COPY",
+    help="Put back a copy that an earlier run kept, instead of migrating.",
+)
+@json_option
+def command(dry_run: bool, restore: Path | None, as_json: bool) -> None:
+    """
+    Bring a stopped store of an older format up to the format of this version.
+
+    Refuses while processes of Advent are connected. First keeps a copy of the store in DATA_DIR/backups, and prints
+    where it is. Repeating changes nothing; a run that was killed is continued by the next one. `advent up` does this by
+    itself for its embedded store.
+    """
+    settings = settings_as_they_are()
+    if restore is not None:
+        _restore(settings, restore, as_json=as_json)
+    elif dry_run:
+        _look(settings, as_json=as_json)
+    else:
+        _migrate(settings, as_json=as_json)
+
+
+def _migrate(settings: Settings, *, as_json: bool) -> None:
+    from common.clock import SystemClock
+    from common.migration.run import migrate_embedded, migrate_external
+    from common.store.format import FORMAT
+
+    def report(line: str) -> None:
+        click.echo(f"  {line}", err=True)
+
+    migration = None
+    given: Any = {"secret_key": settings.secret, "clock": SystemClock(), "report": report}
+    if settings.redis_url is not None:
+        migration = asyncio.run(migrate_external(settings.redis_url, settings.data_dir, **given))
+    elif (store := _embedded(settings)) is not None:
+        with _running(store):
+            migration = asyncio.run(migrate_embedded(store, settings.data_dir, **given))
+    if as_json:
+        print_json(_figures(migration))
+    elif migration is None:
+        click.echo(f"nothing to do: the store is in format {FORMAT}")
+    else:
+        _tell(migration)
+
+
+def _look(settings: Settings, *, as_json: bool) -> None:
+    from common.store.format import FORMAT, describe_problem
+
+    found = asyncio.run(_format_of(settings))
+    needed = found is not None and found.is_older
+    if as_json:
+        print_json({"format": str(found) if found else None, "reads": FORMAT, "needed": needed})
+    elif found is None or found.is_current:
+        click.echo(f"nothing to do: the store is in format {FORMAT}")
+    else:
+        click.echo(describe_problem(found))
+
+
+async def _format_of(settings: Settings) -> StoreFormat | None:
+    """None for an embedded store that is not there yet."""
+    from common.store.clients import connect_async
+    from common.store.format import store_format
+
+    store = None if settings.redis_url is not None else _embedded(settings)
+    url = settings.redis_url or (store.url if store else None)
+    if url is None:
+        return None
+    with _running(store):
+        async with connect_async(url) as client:
+            return await store_format(client)
+
+
+def _restore(settings: Settings, copy: Path, *, as_json: bool) -> None:
+    from common.migration.copies import restore_files
+    from common.store.embedded import EmbeddedStore
+
+    if settings.redis_url is not None:
+        count = asyncio.run(_restore_keys(settings.redis_url, copy))
+        aside, said = None, f"{count} keys restored from {copy}"
+    else:
+        aside = restore_files(EmbeddedStore(settings.data_dir / "store"), copy)
+        said = f"restored {copy}; what was there is in {aside}"
+    if as_json:
+        print_json({"restored": str(copy), "aside": str(aside) if aside else None})
+    else:
+        click.echo(f"{said}; start the version that wrote it")
+
+
+async def _restore_keys(url: str, copy: Path) -> int:
+    from common.migration.copies import restore_keys
+    from common.migration.run import refuse_others
+    from common.store.clients import connect_async
+
+    async with connect_async(url) as client:
+        await refuse_others(client)
+        return await restore_keys(client, copy)
+
+
+def _embedded(settings: Settings) -> EmbeddedStore | None:
+    """The store in DATA_DIR; None where none was started yet."""
+    from common.store.embedded import EmbeddedStore
+
+    store = EmbeddedStore(settings.data_dir / "store")
+    return store if (store.directory / "appendonlydir").is_dir() else None
+
+
+@contextmanager
+def _running(store: EmbeddedStore | None) -> Iterator[None]:
+    """Run an embedded store meanwhile. Raises StoreError when an `advent up` has it."""
+    if store is None:
+        yield
+        return
+    store.start()
+    try:
+        yield
+    finally:
+        store.stop()
+
+
+def _figures(migration: Migration | None) -> dict[str, Any]:
+    if migration is None:
+        return {"migrated": False}
+    return {
+        "migrated": True,
+        "from": migration.source,
+        "to": migration.target,
+        "copy": str(migration.copy) if migration.copy else None,
+        "steps": [asdict(result) for result in migration.results],
+        "duration_ms": migration.duration_ms,
+    }
+
+
+def _tell(migration: Migration) -> None:
+    click.echo(migration.describe())
+    if migration.copy is not None:
+        click.echo(f"to go back: `advent migrate --restore {migration.copy}`, then start the version before")

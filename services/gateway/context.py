@@ -1,0 +1,33 @@
+"""What a handler may use: built once when the process starts and passed to every handler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common.clock import Clock
+from common.settings.settings import Settings
+from common.store.monitor import Lookout
+from services.gateway.intake import Intake
+from services.gateway.signatures import CalcomSignatures, StandardSignatures
+from services.gateway.spool.replay import Replay
+from services.web.rate_limit import FailureLimiter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayContext:
+    """
+    `campaign_name`: the name in responses, such as *Christmas 2025*. `secret_key` signs unsubscribe links. `website`,
+    `calcom` and `resend` verify the webhooks of these senders; `failures` limits failed verifications by source.
+    """
+
+    clock: Clock
+    settings: Settings
+    secret_key: str
+    campaign_name: str
+    intake: Intake
+    replay: Replay
+    monitor: Lookout
+    website: StandardSignatures
+    calcom: CalcomSignatures
+    resend: StandardSignatures
+    failures: FailureLimiter

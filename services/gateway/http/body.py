@@ -1,0 +1,59 @@
+"""Reads the body of a request within limits of size, time and content type."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from services.web.problem import Problem
+
+BODY_BYTES_MAX = 64 * 1024
+BODY_SECONDS_MAX = 10
+
+
+def require_json(request: web.BaseRequest) -> None:
+    """Raises Problem 415 unless the content type is JSON in UTF-8 and the body is not compressed."""
+    content_type = request.headers.get("Content-Type", "")
+    if content_type != "application/json" and not _is_json(content_type, request):
+        raise Problem(415, "the content type must be application/json")
+    if "Content-Encoding" in request.headers:
+        raise Problem(415, "the body must not be compressed: the signature covers the body as sent")
+
+
+def _is_json(content_type: str, request: web.BaseRequest) -> bool:
+    media = content_type.partition(";")[0].strip().lower()
+    is_named = media == "application/json" or (media.startswith("application/") and media.endswith("+json"))
+    return is_named and (request.charset or "utf-8").lower() in ("utf-8", "utf8", "us-ascii")
+
+
+async def read_body(request: web.BaseRequest) -> bytes:
+    """The whole body. Raises Problem: 413 when it is too long, 408 when too slow, 400 when its framing is broken."""
+    if request.content.is_eof():
+        return await _read(request)  # It arrived with the headers, as most do: no timer is needed.
+    if (request.content_length or 0) > BODY_BYTES_MAX:
+        raise _too_long()
+    try:
+        async with asyncio.timeout(BODY_SECONDS_MAX):
+            return await _read(request)
+    except TimeoutError:
+        raise Problem(408, f"the body did not arrive within {BODY_SECONDS_MAX} s", close=True) from None
+
+
+async def _read(request: web.BaseRequest) -> bytes:
+    try:
+        # `request.read` would assemble the body piece by piece, although it is all there.
+        body = request.content.read_nowait() if request.content.is_eof() else await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise _too_long() from None
+    except web.RequestPayloadError:
+        raise Problem(400, "the body's transfer encoding is broken", close=True) from None
+    except ConnectionError:
+        raise Problem(400, "the connection closed before the body was complete", close=True) from None
+    if len(body) > BODY_BYTES_MAX:
+        raise _too_long()
+    return body
+
+
+def _too_long() -> Problem:
+    return Problem(413, f"the body must be at most {BODY_BYTES_MAX} bytes", close=True)

@@ -1,0 +1,104 @@
+"""Wraps every request: a request id, security headers, problem+json for errors, metrics and one log line."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from functools import cache
+from itertools import count
+from time import perf_counter
+from typing import TypeVar
+
+from aiohttp import web
+from prometheus_client import Counter
+
+from common.clock import Clock
+from common.observability import metrics, tracing
+from common.observability.logs import get_logger
+from services.gateway.fast_path.json_response import JsonResponse
+from services.gateway.http.log_context import LOG_CONTEXT, AccessLog, LogContext
+from services.web.problem import Problem, problem_of
+from services.web.security_headers import API_HEADERS, add_security_headers
+
+WEBHOOKS = frozenset({"signup", "calcom", "resend", "unsubscribe"})
+
+AnyRequest = TypeVar("AnyRequest", bound=web.BaseRequest)
+
+log = get_logger(__name__)
+
+
+class RequestMiddleware:
+    """The only middleware: each further layer would cost every request."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._log = AccessLog(clock)
+        self._prefix = secrets.token_hex(6)
+        self._numbers = count(1)
+
+    @web.middleware
+    async def handle(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Answer a request that aiohttp's router has matched, or has found no route for."""
+        found = request.match_info.route
+        pattern = found.resource.canonical if found.resource else "none"
+        return await self.answer(request, handler, pattern=pattern, name=found.name)
+
+    async def answer(
+        self,
+        request: AnyRequest,
+        handler: Callable[[AnyRequest], Awaitable[web.StreamResponse]],
+        *,
+        pattern: str,
+        name: str | None,
+    ) -> web.StreamResponse:
+        """
+        The response of `handler`, or the problem that it raised; counted and logged.
+
+        `pattern`: the path with its parameters unfilled, since an unsubscribe token must not be logged. `name`: the
+        route's name.
+        """
+        started = perf_counter()
+        request_id = f"{self._prefix}-{next(self._numbers)}"
+        context = LogContext()
+        LOG_CONTEXT.set(context)
+        response = await _answer(request, handler, request_id, pattern, context)
+        if isinstance(response, JsonResponse):
+            response.request_id = request_id
+        else:
+            response.headers["X-Request-Id"] = request_id
+            add_security_headers(response.headers, API_HEADERS)
+        seconds = perf_counter() - started
+        if name in WEBHOOKS:
+            _counter(name, context.outcome).inc()
+        elif response.status == 200:
+            return response  # Probes and scrapes arrive every few seconds and are of no interest.
+        tracing.answered(name or "", context.enrollment_id, context.outcome, seconds)
+        self._log.write(request_id, pattern, response.status, context, ms=round(seconds * 1000, 1))
+        return response
+
+
+async def _answer(
+    request: AnyRequest,
+    handler: Callable[[AnyRequest], Awaitable[web.StreamResponse]],
+    request_id: str,
+    pattern: str,
+    context: LogContext,
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Problem as problem:
+        context.outcome = problem.outcome
+        return problem.response()
+    except web.HTTPException as error:
+        context.outcome = "refused"
+        return problem_of(error).response()
+    except Exception:
+        log.exception("request_failed", request_id=request_id, route=pattern)
+        context.outcome = "failed"
+        return Problem(500, "an internal error; it has been logged").response()
+
+
+@cache
+def _counter(kind: str, outcome: str) -> Counter:
+    return metrics.WEBHOOKS.labels(kind, outcome)

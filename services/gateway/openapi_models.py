@@ -1,0 +1,97 @@
+"""The shapes of responses, for the OpenAPI description. The handlers build the responses themselves."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Identity = Annotated[str, Field(pattern="^enr_[a-z2-7]{16}$")]
+
+
+class Answer(BaseModel):
+    """Every member is always present; an unknown value is null."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SignupAnswer(Answer):
+    """202 `accepted` for a new contact, 200 `duplicate` for a known one; a repeated id gets the same answer again."""
+
+    status: Literal["accepted", "duplicate"]
+    message: str
+    enrollment_id: Identity
+    email: str
+    segment: Literal["CRITICAL", "URGENT", "OPTIMIZE"]
+    campaign: str
+    timestamp: datetime
+
+
+class BookingAccepted(Answer):
+    """The event is recorded; its effect is decided from all events of its booking."""
+
+    status: Literal["accepted"]
+    event: str
+    booking_uid: str
+    email: str | None
+    meeting_time: datetime | None
+    timestamp: datetime
+
+
+class FeedbackAccepted(Answer):
+    """The event is on the timeline of the contact who received the mail."""
+
+    status: Literal["accepted"]
+    event: str
+    delivery_id: str
+    timestamp: datetime
+
+
+class EventIgnored(Answer):
+    """The event is genuine and has no effect here; it need not be sent again."""
+
+    status: Literal["ignored"]
+    event: str
+    message: str
+
+
+class InvalidField(Answer):
+    field: str
+    message: str
+
+
+class ProblemDetails(BaseModel):
+    """RFC 9457, with `errors` where fields are invalid. It repeats nothing that was sent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["about:blank"]
+    title: str
+    status: Annotated[int, Field(ge=400, le=599)]
+    detail: str
+    errors: list[InvalidField] = []
+
+
+class Environment(Answer):
+    testing_mode: bool
+    notion_configured: bool
+    resend_configured: bool
+
+
+class Health(Answer):
+    status: Literal["healthy"]
+    timestamp: datetime
+    environment: Environment
+
+
+class Ready(Answer):
+    """
+    `dependencies`: store, spool, notion and resend, each with its `status`; the providers never make it 503.
+    `warnings`: settings of the store that put data at risk, and a store of another SECRET_KEY or version.
+    """
+
+    status: Literal["ready", "unavailable"]
+    timestamp: datetime
+    dependencies: dict[str, dict[str, Any]]
+    warnings: list[str]

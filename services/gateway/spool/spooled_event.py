@@ -1,0 +1,72 @@
+"""An event as the spool keeps it on disk, and the receipt from which its response is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from common.domain.booking import BookingEvent
+from common.domain.contact import Assessment
+from common.domain.feedback import Feedback
+from common.domain.ids import EnrollmentId
+from common.domain.segment import Segment
+
+Kind = Literal["signup", "unsubscribe", "booking", "feedback"]
+
+_RESPONSE_FIELDS = {"booking": ("kind", "uid", "email", "start_ms"), "feedback": ("kind", "delivery_id")}
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """
+    What the response to a spooled event is made of.
+
+    `email` and `segment` belong to a signup; `payload` holds the fields that the response to a booking event or to
+    feedback names.
+    """
+
+    enrollment_id: EnrollmentId
+    email: str
+    segment: Segment | None
+    received_ms: int
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpooledEvent:
+    """
+    An event as one line of the spool holds it; names and shapes are those of files on disk.
+
+    `id`: the ledger's id of the event, by which a repetition is recognized. `enrollment_id`: the enrollment or booking
+    that owns the event; events of one owner are replayed in their order. `payload`: the fields of the assessment, of
+    the booking event or of the feedback; of an unsubscription the hash of the address, as `mark`.
+    """
+
+    kind: Kind
+    id: str
+    received_ms: int
+    enrollment_id: EnrollmentId
+    segment: Segment | None
+    payload: dict[str, Any]
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> SpooledEvent:
+        """Raises TypeError or ValueError when `fields` are not those of an event."""
+        event = cls(**fields)
+        if event.kind not in get_args(Kind):
+            raise ValueError(f"unknown kind of event: {event.kind}")
+        return cls(**{**fields, "segment": Segment(event.segment) if event.segment else None})
+
+    def receipt(self) -> Receipt:
+        named = {name: self.payload.get(name) for name in _RESPONSE_FIELDS.get(self.kind, ())}
+        return Receipt(self.enrollment_id, self.payload.get("email") or "", self.segment, self.received_ms, named)
+
+    def assessment(self) -> Assessment:
+        return Assessment(**self.payload)
+
+    def booking(self) -> BookingEvent:
+        return BookingEvent.from_fields(self.payload)
+
+    def feedback(self) -> Feedback:
+        return Feedback.from_fields(self.payload)

@@ -1,0 +1,100 @@
+"""
+What an earlier version left behind opens in this one: everybody gets what they have not had yet, and nothing twice.
+
+The recorded `DATA_DIR` holds people in every situation, see `tests/recorded_store/story.py`. Its instants have passed
+long ago, so everything is overdue.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+from dotenv import dotenv_values
+
+from common.domain.ids import enrollment_id
+from services.sandbox.ids import NOTION_TOKEN
+from tests.acceptance.http import request
+from tests.acceptance.place import UNLIMITED, Place
+from tests.acceptance.waiting import eventually
+from tests.recorded_store import recording
+from tests.recorded_store.place import tell_delivered
+from tests.recorded_store.story import SIGNUPS, address
+
+STEPS = range(1, 8)
+LEFT = ("unsubscribed", "bounced", "complained", "waiting3", "waiting7")
+"""Contacts who had left, or whose unsubscription was in the spool."""
+NEW = ("hot1", "hot2", "hot3", "waiting1", "waiting1_behind", "unclassified", "unclassified_hot", "spooled")
+COMPLETED = [name for name in (*SIGNUPS, *NEW) if name not in (*LEFT, "forgotten", "held")]
+
+
+@pytest.mark.parametrize("version", ["0.1.0"])
+def test_a_recorded_store_is_played_to_its_end_and_nobody_is_lost_or_doubled(place: Place, version: str) -> None:
+    recording.load_data_dir(version, place.data_dir)
+    before = _accepted(place)
+    place.settings = {
+        **{name: value for name, value in place.settings.items() if not name.endswith(("SECRET", "_KEY"))},
+        "PUBLIC_URL": "https://advent.example",
+        "RETRY_DELAY_SECONDS": "0.5",
+        **UNLIMITED,
+    }
+    place.up()
+    place.sandbox.set_faults()
+    place.sandbox.hurry()
+    place.sandbox.turn(webhooks=True)
+    assert before == place.sandbox.mails_by_key(), "nothing is sent while everybody is paused"
+
+    assert place.run("resume").wait() == 0
+    assert place.run("resume", "--contact", address("paused")).wait() == 0
+
+    eventually(lambda: _completed(place) == len(COMPLETED), "everybody who stays has all mails", within_s=60)
+    by_key = place.sandbox.mails_by_key()
+    assert {1} == set(by_key.values()), "a mail was accepted twice"
+    assert before.keys() <= by_key.keys()
+    assert _expected_mails(before) == {key for key in by_key if "/enr_" in key}
+    status = place.ask("status")
+    assert (len(LEFT), 1, 2) == (status["exited"], status["active"], status["dead_letters"])
+    assert place.ask("contact", address("held"))["status"] == "active"
+
+    # The meeting began before anybody could ask what became of its last reminder; the provider's webhook tells.
+    secret = dotenv_values(place.data_dir / "secrets.env")["RESEND_WEBHOOK_SECRET"]
+    tell_delivered(place, str(secret), place.sandbox.inbox(address("unknown_reminder"))[-1])
+    _erase_in_notion(place, address("forgotten"))
+    eventually(lambda: place.run("audit").wait() == 0, "0 missing, 0 doubled, 0 unexplained", within_s=60)
+
+
+def _accepted(place: Place) -> dict[str, int]:
+    """How many mails the provider had accepted under each key when the store was recorded."""
+    with sqlite3.connect(place.data_dir / "sandbox" / "sandbox.sqlite3") as sandbox:
+        rows = sandbox.execute("SELECT idempotency_key, count(*) FROM mails GROUP BY 1").fetchall()
+    return dict(rows)
+
+
+def _erase_in_notion(place: Place, email: str) -> None:
+    """Erase the row of a forgotten contact, as `advent forget` tells whoever runs it."""
+    headers = {
+        "authorization": f"Bearer {NOTION_TOKEN}",
+        "notion-version": "2025-09-03",
+        "content-type": "application/json",
+    }
+    rows = request("GET", f"{place.sandbox.url}/notion.json").json["Email Sequence"]
+    [page] = [row["id"] for row in rows if row["properties"]["Email"] == email]
+    url = f"{place.sandbox.url}/notion/v1/pages/{page}"
+    assert request("PATCH", url, b'{"in_trash": true}', headers).status == 200
+
+
+def _completed(place: Place) -> int:
+    counted: int = place.ask("status")["completed"]
+    return counted
+
+
+def _expected_mails(before: dict[str, int]) -> set[str]:
+    """The keys of all mails to enrolled people: what was accepted already, and all that was missing of who stayed."""
+    campaign = next(iter(before)).partition("/")[0]
+    everything = {
+        f"{campaign}/{enrollment_id(campaign, address(name))}/step-{step}"
+        for name in COMPLETED
+        for step in STEPS
+        if (name, step) != ("dead", 3)
+    }
+    return everything | {key for key in before if "/enr_" in key}

@@ -1,0 +1,56 @@
+"""The due times of a campaign count from the gateway's clock, which therefore follows the store's."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.clock import SystemClock, VirtualClock
+from common.ledger.ledger import Ledger
+from common.store.clock_sync import calibrate
+from common.store.embedded import EmbeddedStore
+from tests.gateway.conftest import Gateway, Opener
+
+
+@pytest.fixture
+def ledger(gateway: Gateway) -> Ledger:
+    return gateway.context.intake.ledger
+
+
+@pytest.mark.parametrize("apart_ms", [3_600_000, -3_600_000, 1_500])
+async def test_a_clock_that_is_wrong_is_corrected(ledger: Ledger, apart_ms: int) -> None:
+    wrong, right = SystemClock(), SystemClock()
+    wrong.offset_ms = apart_ms
+    await calibrate(ledger, wrong)
+
+    assert abs(wrong.now_ms() - right.now_ms()) < 500
+
+
+async def test_a_small_deviation_of_the_clock_is_not_corrected(ledger: Ledger) -> None:
+    clock = SystemClock()
+    clock.offset_ms = 300
+    await calibrate(ledger, clock)
+
+    assert clock.offset_ms == 300
+
+
+async def test_a_virtual_clock_is_not_corrected(ledger: Ledger) -> None:
+    clock = VirtualClock(5)
+    await calibrate(ledger, clock)
+
+    assert clock.now_ms() == 5
+
+
+async def test_the_first_request_uses_the_stores_time(opens: Opener, store_url: str) -> None:
+    wrong = SystemClock()
+    wrong.offset_ms = -7_200_000
+    gateway = await opens(store_url, clock=wrong)
+
+    assert abs(wrong.offset_ms) < 1_000
+    assert (await gateway.request("GET", "/health")).status == 200
+
+
+async def test_a_gateway_starts_without_its_store(opens: Opener, own_store: EmbeddedStore) -> None:
+    own_store.stop()
+    gateway = await opens(own_store.url, clock=SystemClock())
+
+    assert (await gateway.request("GET", "/ready")).status == 200

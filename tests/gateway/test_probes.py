@@ -1,0 +1,60 @@
+"""`/health`, `/ready` and `/metrics`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from common.clock import iso
+from common.store.embedded import EmbeddedStore
+from tests.gateway.conftest import Gateway, Opener, person
+
+
+async def test_a_running_process_is_healthy(gateway: Gateway) -> None:
+    answer = await gateway.request("GET", "/health")
+
+    assert (answer.status, answer.json) == (
+        200,
+        {
+            "status": "healthy",
+            "timestamp": iso(gateway.clock.now_ms()),
+            "environment": {"testing_mode": False, "notion_configured": False, "resend_configured": False},
+        },
+    )
+
+
+async def test_ready_while_the_store_or_the_spool_accepts_events(
+    opens: Opener, own_store: EmbeddedStore, folder: Path
+) -> None:
+    gateway = await opens(own_store.url)
+    spool = folder / "spool"
+
+    async def state() -> tuple[int, str, str]:
+        answer = await gateway.request("GET", "/ready")
+        seen = answer.json["dependencies"]
+        assert {"notion", "resend"} < set(seen)
+        return answer.status, seen["store"]["status"], seen["spool"]["status"]
+
+    assert await state() == (200, "up", "writable")
+    own_store.stop()
+    assert await state() == (200, "down", "writable")
+    spool.rmdir()
+    spool.write_text("in the way")
+    assert await state() == (503, "down", "File exists")
+    assert (await gateway.sign_up(person("ada"))).status == 503
+    own_store.start()
+    assert await state() == (200, "up", "File exists")
+    spool.unlink()
+
+
+async def test_metrics_are_in_prometheus_text_format(gateway: Gateway) -> None:
+    await gateway.sign_up(person("ada"))
+    await gateway.sign_up(person("ada", assessment_score=101))
+
+    answer = await gateway.request("GET", "/metrics")
+
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].startswith("text/plain; version=")
+    for line in ('advent_webhooks_total{kind="signup",outcome="accepted"}', 'kind="signup",outcome="invalid"'):
+        assert line in answer.body.decode()
+    assert "advent_webhook_seconds_bucket" in answer.body.decode()
+    assert "ada" not in answer.body.decode()

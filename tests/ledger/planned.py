@@ -1,0 +1,147 @@
+"""One planned delivery of each kind, for promises that all kinds keep."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from common.domain.booking import BookingEvent, BookingKind
+from common.domain.contact import Assessment
+from common.domain.delivery import Kind, Record
+from common.domain.feedback import Feedback, FeedbackKind
+from common.domain.ids import DeliveryId, EnrollmentId, enrollment_id, reminder_delivery_id, step_delivery_id
+from common.domain.reminders import ReminderRules, reminders_of
+from common.domain.series import resolve
+from common.ledger import keys
+from common.ledger.bookings import BookingOutcome
+from common.ledger.constants import MAIL
+from common.ledger.deliveries import ClaimGranted
+from common.ledger.ledger import Ledger
+from common.ledger.pauses import Pause
+from tests.ledger_reads import record_of
+
+HOUR_MS = 3_600_000
+RULES = ReminderRules(before_ms=(("24h", 24 * HOUR_MS),), minimum_notice_ms=0)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A delivery that is due at `now_ms`, and whose it is. `exit_reason`: why `ends` stops it."""
+
+    ledger: Ledger
+    kind: Kind
+    id: DeliveryId
+    contact: EnrollmentId
+    address: str
+    label: str
+    now_ms: int
+    exit_reason: str
+
+    @property
+    def fields(self) -> Awaitable[dict[str, str]]:
+        return self.ledger.store.read_hash(keys.delivery(self.id))
+
+    async def record(self) -> Record:
+        found = await record_of(self.ledger, self.id)
+        assert found is not None
+        return found
+
+    async def claimed(self, *, worker: str = "w1", at_ms: int | None = None) -> ClaimGranted:
+        now_ms = at_ms if at_ms is not None else self.now_ms
+        claim = await self.ledger.deliveries.claim(self.id, worker=worker, now_ms=now_ms)
+        assert isinstance(claim, ClaimGranted), claim
+        return claim
+
+    async def frozen(self, *, worker: str = "w1", at_ms: int | None = None) -> ClaimGranted:
+        """Claimed, and handed over to the provider."""
+        claim = await self.claimed(worker=worker, at_ms=at_ms)
+        now_ms = at_ms if at_ms is not None else self.now_ms
+        assert isinstance(await self.ledger.deliveries.freeze(claim, "mail", now_ms=now_ms), int)
+        return claim
+
+    async def crashes(self, *workers: str, frozen_by: frozenset[str] = frozenset()) -> None:
+        """One worker after the other has it in hand, and dies."""
+        for worker in workers:
+            await self.ledger.client.zadd(keys.HEARTBEATS, {worker: 9e15})
+            await (self.frozen if worker in frozen_by else self.claimed)(worker=worker)
+            await self.ledger.client.zrem(keys.HEARTBEATS, worker)
+
+    async def dies(self, *, outcome_unknown: bool = True) -> None:
+        """It becomes a dead letter."""
+        claim = await self.frozen()
+        await self.ledger.deliveries.settle(
+            claim, "dead", "because", now_ms=self.now_ms, outcome_unknown=outcome_unknown
+        )
+
+    async def ends(self) -> None:
+        """Its contact leaves, or its call is cancelled."""
+        if self.kind is Kind.STEP:
+            hashed = self.ledger.store.address_hash(self.address)
+            await self.ledger.enrollments.unsubscribe(self.contact, address_hash=hashed, now_ms=self.now_ms)
+        else:
+            await self.ledger.client.hset(keys.guest(self.id.partition("/")[0]), "state", "cancelled")
+
+    async def reported(self, kind: FeedbackKind) -> None:
+        """The provider's webhook: it was accepted 400 ms after it was due."""
+        event = Feedback(
+            kind=kind,
+            delivery_id=self.id,
+            contact_id=self.contact,
+            event_ms=self.now_ms + 500,
+            mailed_ms=self.now_ms + 400,
+            received_ms=self.now_ms + 505,
+            provider_id="re_reported",
+            address=self.address,
+        )
+        await self.ledger.feedback.record(event, webhook_id=f"resend:{kind}")
+
+
+async def plan_step(ledger: Ledger, now_ms: int, name: str = "ada") -> Planned:
+    """Somebody has signed up, and their first mail is due now."""
+    address = f"{name}@example.org"
+    contact = enrollment_id(ledger.campaign, address)
+    person = Assessment(email=address, first_name=name, assessment_score=38)
+    await ledger.signups.accept(person, webhook_id=f"signup:{name}", received_ms=now_ms)
+    enrollment = await ledger.enrollments.get(contact)
+    assert enrollment is not None
+    await ledger.signups.enroll(enrollment, now_ms=now_ms, announce=False)
+    step = step_delivery_id(contact, 1)
+    return Planned(ledger, Kind.STEP, step, contact, address, "step 1", now_ms, "unsubscribed")
+
+
+async def plan_reminder(ledger: Ledger, now_ms: int, name: str = "ada") -> Planned:
+    """Somebody who never signed up has a call tomorrow, and its reminder is due now."""
+    address, start_ms = f"{name}@example.org", now_ms + 24 * HOUR_MS
+    event = BookingEvent(
+        kind=BookingKind.CREATED,
+        uid=f"uid-{name}",
+        event_ms=now_ms,
+        received_ms=now_ms,
+        start_ms=start_ms,
+        end_ms=start_ms + HOUR_MS,
+        email=address,
+    )
+    await ledger.bookings.accept(event, webhook_id=f"calcom:{name}")
+    (booking,) = resolve([event])
+    gathered, contact = await ledger.bookings.gather(booking.id), ledger.bookings.contact_id(address)
+    outcome = BookingOutcome(
+        gathered=gathered,
+        bookings=[(booking, reminders_of(booking, RULES))],
+        nurture=[(await ledger.bookings.contact(contact), "leave")],
+    )
+    assert await ledger.bookings.write(outcome, now_ms=now_ms)
+    reminder = reminder_delivery_id(booking.id, start_ms=start_ms, name="24h")
+    return Planned(ledger, Kind.REMINDER, reminder, contact, address, "reminder 24h", now_ms, "cancelled")
+
+
+PLAN: dict[Kind, Callable[..., Awaitable[Planned]]] = {Kind.STEP: plan_step, Kind.REMINDER: plan_reminder}
+
+
+async def open_circuit(ledger: Ledger, now_ms: int, **more: int) -> None:
+    await ledger.circuits.report_failure(
+        MAIL, id="x", reason="invalid_api_key", provider_wide=True, now_ms=now_ms, **more
+    )
+
+
+async def pause(ledger: Ledger, contact: EnrollmentId | None, now_ms: int) -> None:
+    await ledger.pauses.start(contact, Pause(since_ms=now_ms, by="zoë", reason="the domain moves"))

@@ -1,0 +1,90 @@
+"""What only reminders promise: none is sent once its call has begun, and none waits for longer."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.domain.booking import BookingEvent, BookingKind
+from common.domain.delivery import DeliveryStatus
+from common.domain.ids import booking_id
+from common.ledger import keys
+from common.ledger.deliveries import ClaimRefused
+from common.ledger.ledger import Ledger
+from tests.ledger.planned import HOUR_MS, Planned, open_circuit, pause, plan_reminder
+
+
+@pytest.fixture
+def now_ms(clock) -> int:
+    return clock.now_ms()
+
+
+@pytest.fixture
+def start_ms(now_ms) -> int:
+    return now_ms + 24 * HOUR_MS
+
+
+@pytest.fixture
+async def reminder(ledger: Ledger, now_ms) -> Planned:
+    return await plan_reminder(ledger, now_ms)
+
+
+async def test_what_waits_for_a_provider_is_looked_at_when_its_call_begins(ledger, reminder, now_ms, start_ms):
+    await open_circuit(ledger, now_ms, at_least_ms=start_ms + HOUR_MS)
+
+    answer = await ledger.deliveries.claim(reminder.id, worker="w1", now_ms=now_ms)
+
+    assert answer == ClaimRefused("held", "invalid_api_key", start_ms)
+    assert await ledger.client.zscore(keys.delayed("send"), reminder.id) == start_ms
+
+
+async def test_a_second_attempt_that_would_come_too_late_is_looked_at_when_its_call_begins(
+    ledger, reminder, now_ms, start_ms
+):
+    claim = await reminder.frozen()
+    late_ms = start_ms + HOUR_MS
+    await ledger.deliveries.settle(claim, "retry", "503", now_ms=now_ms, due_ms=late_ms, outcome_unknown=True)
+
+    assert await ledger.client.zscore(keys.delayed("send"), reminder.id) == start_ms
+    answer = await ledger.deliveries.claim(reminder.id, worker="w1", now_ms=start_ms)
+    assert answer == ClaimRefused("exited", "expired")
+    record = await reminder.record()
+    unknown = "expired, while the outcome of an earlier attempt was unknown"
+    assert (record.fate, record.detail) == (DeliveryStatus.SKIPPED, unknown)
+
+
+async def test_a_reminder_that_was_in_hand_when_its_call_began_is_not_frozen(ledger, reminder, start_ms):
+    claim = await reminder.claimed(at_ms=start_ms - 1)
+
+    assert await ledger.deliveries.freeze(claim, "mail", now_ms=start_ms) == ClaimRefused("exited", "expired")
+
+
+async def test_a_dead_letter_that_is_replayed_too_late_expires(ledger, reminder, start_ms):
+    await reminder.dies(outcome_unknown=False)
+    assert await ledger.dead_letters.replay(reminder.id, way="fresh", now_ms=start_ms)
+
+    answer = await ledger.deliveries.claim(reminder.id, worker="w1", now_ms=start_ms)
+    assert answer == ClaimRefused("exited", "expired")
+
+
+async def test_a_paused_contact_gets_their_reminder_after_the_pause(ledger, reminder, now_ms):
+    await pause(ledger, reminder.contact, now_ms)
+
+    refusal = ClaimRefused("held", "paused", now_ms + 60_000)
+    assert await ledger.deliveries.claim(reminder.id, worker="w1", now_ms=now_ms) == refusal
+    await ledger.pauses.finish(reminder.contact, now_ms=now_ms + 5)
+    await reminder.claimed(at_ms=now_ms + 60_000)
+
+
+async def test_whose_calls_they_are_is_gathered_from_all_bookings_of_a_series(ledger, reminder, now_ms, start_ms):
+    moved = BookingEvent(
+        kind=BookingKind.RESCHEDULED,
+        uid="B",
+        event_ms=now_ms,
+        received_ms=now_ms,
+        reschedule_uid="uid-ada",
+        start_ms=start_ms + 24 * HOUR_MS,
+        email="another@example.org",
+    )
+    await ledger.bookings.accept(moved, webhook_id="calcom:1")
+
+    assert (await ledger.bookings.gather(booking_id("B"))).contacts == (reminder.contact,)

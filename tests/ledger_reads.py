@@ -1,0 +1,29 @@
+"""What tests ask the ledger about one delivery or one contact."""
+
+from __future__ import annotations
+
+from common.domain.delivery import Record, delivery_of
+from common.domain.ids import DeliveryId, EnrollmentId
+from common.ledger import keys
+from common.ledger.codec import read_records
+from common.ledger.dead_letters import DeadLetter
+from common.ledger.ledger import Ledger
+from common.ledger.reads.contact_timeline import Entry, read_happened
+
+
+async def record_of(ledger: Ledger, delivery_id: str) -> Record | None:
+    """The record of a step or a reminder, a planned one too; None when there is none."""
+    delivery = delivery_of(DeliveryId(delivery_id))
+    return read_records(await ledger.store.read_hash(keys.owner(delivery.owner))).get(delivery.name)
+
+
+async def timeline_of(ledger: Ledger, contact: str) -> list[Entry]:
+    """What happened to one contact, enrolled or not, oldest first."""
+    calls = [call async for call in ledger.bookings.calls(EnrollmentId(contact))]
+    enrollment = await ledger.enrollments.get(contact)
+    return await read_happened(ledger, EnrollmentId(contact), enrollment, calls)
+
+
+async def dead_letters_of(ledger: Ledger) -> list[DeadLetter]:
+    """All of them, oldest first."""
+    return [letter async for letter in ledger.dead_letters.all()]
