@@ -36,13 +36,8 @@ def event(payload: dict[str, Any], *, types: tuple[str, ...] = ()) -> Any:
     return parse_event(payload, received_ms=1, types=types)
 
 
-<<<<<<< HEAD
 async def recorded(gateway: Gateway, uid: str) -> list[Any]:
-    gathered = await Bookings(gateway.context.intake.ledger).gather(booking_id(uid))
-=======
-async def kept(site: Site, uid: str) -> list[Any]:
-    gathered = await site.door.intake.ledger.bookings.gather(booking_id(uid))
->>>>>>> delivery
+    gathered = await gateway.context.intake.ledger.bookings.gather(booking_id(uid))
     return sorted(gathered.events, key=lambda one: one.event_ms)
 
 
