@@ -17,7 +17,7 @@ CALL = samples.MEETINGS["full"]
 
 
 @pytest.mark.parametrize(
-    ("utc_datetime", "zone", "words"),
+    ("instant", "zone", "words"),
     [
         ("2025-12-04T14:00Z", "America/Toronto", "9:00 a.m. on Thursday, December 4 (Toronto time)"),
         ("2025-11-01T13:00Z", "America/Toronto", "9:00 a.m. on Saturday, November 1 (Toronto time)"),
