@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from common.observability import metrics
-from common.settings.settings import SETTING_NAMES, load_settings
+from common.settings.load import load_settings
+from common.settings.settings import SETTING_NAMES
 from services.gateway.app import ENDPOINTS
 from services.gateway.http.body import BODY_BYTES_MAX
 from tests.deploy import prometheus_rule
