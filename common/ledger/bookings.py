@@ -13,6 +13,7 @@ from common.domain.contact_booking_status import BookingSummary, Nurture, Unenro
 from common.domain.delivery import Record
 from common.domain.enrollment import Enrollment
 from common.domain.ids import BookingId, EnrollmentId, booking_id, enrollment_id
+from common.domain.note import Note
 from common.domain.reminders import PASSED, PLANNED_AWAY, SHORT_NOTICE, Reminder
 from common.domain.series import Booking, BookingState
 from common.ledger import keys
@@ -113,12 +114,13 @@ class Bookings:
         """Of a person, enrolled or not: the id that their enrollment has, or would have."""
         return enrollment_id(self._campaign, address)
 
-    async def accept(self, event: BookingEvent, *, webhook_id: str) -> BookingAnswer:
+    async def accept(self, event: BookingEvent, *, webhook_id: str, notes: Sequence[Note] = ()) -> BookingAnswer:
         """
         Keep an event and ask for its booking to be looked at: one round trip, all or nothing; nothing is decided here.
 
         `webhook_id` (`calcom:BOOKING_CREATED:uid:createdAt`) is remembered for 45 days; a repetition gets the answer
-        that the first one got. An event from the spool is given as it was kept, `received_ms` and all.
+        that the first one got. `notes` go to the guest's timeline. An event from the spool is given as it was kept,
+        `received_ms` and all.
         """
         booking = booking_id(event.uid)
         repeated, text = await self._store.run_json(
@@ -132,6 +134,8 @@ class Bookings:
                 "campaign": self._campaign,
                 "address_hash": self._store.address_hash(event.email) if event.email else None,
                 "links": _links(event),
+                "contact": self.contact_id(event.email) if event.email else None,
+                "notes": [note.to_json() for note in notes if note.is_on_timeline] or None,
             },
             event.to_json(),
         )

@@ -12,6 +12,7 @@ from common.domain.ids import BookingId, EnrollmentId, enrollment_id, normal_add
 from common.ledger import codec, keys
 from common.ledger.constants import QUEUES
 from common.ledger.store import Store, texts
+from common.ledger.unread_bookings import UnreadBookings
 
 AT_ONCE = 500
 STEPS_MAX = 100
@@ -24,7 +25,7 @@ class Traces:
 
     `owners`: ids under which they are kept, `enrolled` of which are enrollments. `bookings`: their calls. `events`: of
     calls that are somebody else's by now, what named them. `waiting`: mails planned or under way, and dead letters.
-    `pages`: ids of their pages in Notion.
+    `pages`: ids of their pages in Notion. `unread`: ids of bodies of Cal.com that could not be read and name them.
     """
 
     address: str
@@ -34,6 +35,7 @@ class Traces:
     events: list[tuple[BookingId, str]] = field(default_factory=list)
     waiting: int = 0
     pages: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
 
 class Contacts:
@@ -41,6 +43,7 @@ class Contacts:
 
     def __init__(self, store: Store, *, campaign: str) -> None:
         self._store, self._campaign = store, campaign
+        self._unread = UnreadBookings(store)
 
     async def traces(self, address: str) -> Traces:
         """
@@ -60,6 +63,7 @@ class Contacts:
         async for key, fields in self._hashes(keys.booking("")):
             await self._note_booking(found, BookingId(key), fields)
         found.pages = list(dict.fromkeys(found.pages))
+        found.unread = [event.id for event in await self._unread.read_all() if event.mentions(address)]
         return found
 
     async def forget(self, traces: Traces, *, now_ms: int) -> None:
@@ -73,6 +77,7 @@ class Contacts:
                 "contacts": traces.owners,
                 "bookings": traces.bookings,
                 "events": traces.events,
+                "unread": traces.unread,
                 "steps": [step_name(number) for number in range(1, STEPS_MAX + 1)],
                 "queues": QUEUES,
             },

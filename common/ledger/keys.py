@@ -16,6 +16,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `timeline:<enr>` | LIST | `[ms, what, detail]` as JSON, newest last: what the enrollment itself does not tell | until forgotten, newest 200 |
 | `feedback:<enr or bkg>` | HASH | what the provider told of each mail, see `lua/feedback.lua` | until forgotten |
 | `w:<digest of kind:id>` | STRING | the answer that a webhook id was given, or the event it was given to | 45 days, then rubbish |
+| `unread_bookings`, `unread_bookings:raw` | ZSET, HASH | bodies of Cal.com that could not be read, by arrival, ms; see `unread_bookings.py` | until discarded or forgotten, newest 1,000 |
 | `suppressed` | HASH | address hash → `reason ms`, ` forgotten` behind it when nothing else may be kept | for ever; the hash does not name the person |
 | `forgotten` | SET | bookings of people who were forgotten: nothing is kept of them again | for ever; names nobody |
 | `secret_key` | STRING | a fingerprint of the SECRET_KEY that those hashes are made with, see `common/store/secret_key.py` | for ever |
@@ -76,6 +77,8 @@ PING = PREFIX + "ping"
 REBUILT = PREFIX + "rebuilt"
 REBUILDING = PREFIX + "rebuilding"
 PAUSES = PREFIX + "pauses"
+UNREAD_BOOKINGS = PREFIX + "unread_bookings"
+UNREAD_BOOKINGS_RAW = UNREAD_BOOKINGS + ":raw"
 HEARTBEATS = _QUEUE + "__heartbeats__"
 PAUSED_QUEUES = _QUEUE + "__paused__"
 PROBING_QUEUES = _QUEUE + "__probing__"
@@ -91,6 +94,7 @@ LUA: Final = {
     "bookings": BOOKINGS,
     "counts": COUNTS,
     "pauses": PAUSES,
+    "unread_bookings": UNREAD_BOOKINGS,
     "suspect": SUSPECT,
     "heartbeats": HEARTBEATS,
     "paused_queues": PAUSED_QUEUES,

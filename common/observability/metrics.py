@@ -29,6 +29,12 @@ WEBHOOK_SECONDS = Histogram(
     buckets=(0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 )
 SPOOLED = Gauge("advent_spool_events", "Events kept on disk until the store is back.")
+FIELDS_DROPPED = Counter(
+    "advent_fields_dropped", "Fields that could not be used: left out, or refused when they are required.", ["field"]
+)
+"""field: a known name, or other."""
+FIELDS_UNKNOWN = Counter("advent_fields_unknown", "Fields that were sent under a name that is not known.", ["field"])
+"""field: the name that was sent, of the first 50 of each process; then other."""
 FEEDBACK = Counter("advent_feedback", "What the mail provider told of mails after it took them.", ["kind"])
 """kind: see `common.domain.feedback.FeedbackKind`."""
 DELIVERIES = Counter("advent_deliveries", "Deliveries that met a fate.", ["fate", "reason"])

@@ -15,6 +15,7 @@ from services.cli.shared import clock_time, json_option, now_ms, print_json, pri
 if TYPE_CHECKING:
     from common.ledger.ledger import Ledger
     from common.ledger.pauses import Pause
+    from common.ledger.reads.contact_timeline import ContactTimeline
 
 
 @click.command()
@@ -34,6 +35,8 @@ def command(email: str, as_json: bool) -> None:
     for whom, pause in (("paused", person["paused"]), ("everybody is paused", person["everybody_paused"])):
         if pause is not None:
             click.secho(f"{whom} {_pause_words(pause)}", fg="red")
+    if person["consent"] is not None:
+        click.echo(_consent_line(person["consent"]))
     click.echo()
     past = [(clock_time(line["at_ms"]), "", line["what"], line["detail"]) for line in person["happened"]]
     planned = [
@@ -67,7 +70,19 @@ async def _look_up(ledger: Ledger, email: str) -> dict[str, Any]:
         "exit_reason": story.exit_reason,
         "happened": [asdict(entry) for entry in story.happened],
         "next": [asdict(planned) for planned in story.next],
+        **_details(story),
     }
+
+
+def _details(found: ContactTimeline) -> dict[str, Any]:
+    """What was said with the signup: fields that were not used as they were sent, and the consent."""
+    notes = [{"at": note.at_ms, "field": note.field, "what": note.what, "kept": note.kept} for note in found.notes]
+    return {"notes": notes, "consent": asdict(found.consent) if found.consent else None}
+
+
+def _consent_line(consent: dict[str, Any]) -> str:
+    at = f"at {clock_time(consent['at_ms'])} UTC" if consent["at_ms"] is not None else ""
+    return "consent: " + " · ".join(filter(None, (consent["text"], consent["source"], at)))
 
 
 def _pause(pause: Pause | None) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@
 --   guest:<bkg>          HASH  one person whose call it is, see booking_codec.py
 --   contact:<contact>    HASH  `call:<bkg>`: each of their calls in short; writes: how often they were written; see there
 --   bookings             ZSET  booking → time at which it should be looked at, ms
--- uses: delivery, owners, projection, queue, records, sequence, suppression
+-- uses: delivery, owners, projection, queue, records, sequence, suppression, timeline
 
 local bookings = {}
 
@@ -37,7 +37,8 @@ end
 
 -- accept(KEYS = [webhook, booking], ARGV = [JSON, event])
 --   JSON     id: of the booking; digest: of the event; received_ms; remember_ms: how long the webhook id is remembered;
---            campaign; address_hash: of the address that the event names, if any; links: [booking or iCalUID]
+--            campaign; address_hash, contact: of the address that the event names, if any; links: [booking or iCalUID]
+--            notes: [JSON], see common/domain/note.py
 --   webhook  STRING  `booking id digest`: the event that was answered under this id
 -- → [0, event] | [1, event or ''] answered before
 -- Remember the webhook id, keep the event, link its booking to others, ask for it to be looked at: all of it or nothing.
@@ -54,7 +55,12 @@ function bookings.accept()
   -- Of a contact who was forgotten, and of the calls they had, nothing is kept again but that this id was answered.
   local is_forgotten = given.address_hash and suppression.is_forgotten(given.address_hash)
     or redis.call('SISMEMBER', keys.forgotten, id) == 1
-  if not is_forgotten then keep_event(id, KEYS[2], given, event) end
+  if not is_forgotten then
+    keep_event(id, KEYS[2], given, event)
+    if given.contact then
+      for _, note in ipairs(given.notes or {}) do timeline.add(given.contact, given.received_ms, 'note', note) end
+    end
+  end
   redis.call('SET', KEYS[1], id .. ' ' .. digest, 'PX', given.remember_ms)
   return {0, event}
 end

@@ -71,6 +71,7 @@ end
 -- forget(KEYS = [suppressed], ARGV = [JSON]) → 1
 --   JSON  address_hash, now_ms; contacts: [contact, enrolled or not]; bookings: [booking: all that is known of it]
 --         events: [[booking, digest]] of calls that are somebody else's by now
+--         unread: [id] of bodies of Cal.com that could not be read and name them
 --         steps: [name] that an enrollment may have; queues: [name]
 -- A worker that has one of their deliveries in hand finds its claim gone. Repeating it changes nothing.
 function contacts.forget()
@@ -79,6 +80,10 @@ function contacts.forget()
     redis.call('HSET', KEYS[1], given.address_hash, 'unsubscribed ' .. string.format('%.0f', given.now_ms) .. ' forgotten')
   end
   for _, id in ipairs(given.bookings) do drop_booking(id, given.queues) end
+  for _, id in ipairs(given.unread) do
+    redis.call('ZREM', keys.unread_bookings, id)
+    redis.call('HDEL', keys.unread_bookings .. ':raw', id)
+  end
   for _, event in ipairs(given.events) do redis.call('HDEL', keys.booking .. event[1], event[2]) end
   for _, id in ipairs(given.contacts) do drop_contact(id, given.steps, given.queues) end
   return 1

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pydantic.alias_generators import to_camel
 
 from common.domain.booking import BookingEvent, BookingKind
+from common.normalization.timestamp import read_timestamp_ms
 from services.gateway.events import IgnoredEvent
 from services.gateway.validation import lenient
 from services.gateway.validation.lenient import (
@@ -133,7 +134,7 @@ def parse_event(sent: dict[str, Any], *, received_ms: int, types: Collection[str
         return IgnoredEvent(trigger, "A test of the webhook: it works.")
     if not _counts(booking, types):
         return IgnoredEvent(trigger, "This event type is not among CALCOM_EVENT_TYPES.")
-    created_ms = None if path == "" else lenient.timestamp_ms(sent.get("createdAt"))
+    created_ms = None if path == "" else read_timestamp_ms(sent.get("createdAt"))
     event = _event(kind, booking, uid or "", received_ms, created_ms)
     if errors := _missing(event, path):
         raise invalid_fields(*errors)

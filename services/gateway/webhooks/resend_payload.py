@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import BookingId, DeliveryId, EnrollmentId, is_enrollment_id, reminder_delivery_id
+from common.normalization.timestamp import read_timestamp_ms
 from common.observability.redaction import mask_text
 from services.gateway.events import IgnoredEvent
 from services.gateway.validation import lenient
@@ -80,7 +81,7 @@ def parse_event(sent: dict[str, Any], *, campaign: str, received_ms: int) -> Fee
     owner = _delivery_and_contact(mail.tags) if mail.tags.get("campaign") == campaign else None
     if owner is None:
         return IgnoredEvent(event, "The mail has no tags of this campaign.")
-    event_ms = lenient.timestamp_ms(sent.get("created_at"))
+    event_ms = read_timestamp_ms(sent.get("created_at"))
     event_ms = received_ms if event_ms is None else event_ms
     return Feedback(
         kind=_kind(kind, mail),
