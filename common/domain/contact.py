@@ -25,8 +25,8 @@ class Assessment:
     One finished assessment, as the website posted it.
 
     `email` is trimmed and lower-cased. `first_name`: "" when none can be used. `assessment_score`, `gps_score`,
-    `money_score`: 0..100. The four counts: 0..8, together at most 8. `revenue_leak_total`: dollars, ≥ 0. None: not told.
-    `extra`: unknown fields, kept.
+    `money_score`: 0..100. The four counts: 0..8, together at most 8. `revenue_leak_total`: dollars, ≥ 0. None:
+    not told. `extra`: unknown fields, kept.
     """
 
     email: str
