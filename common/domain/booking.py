@@ -85,7 +85,9 @@ class BookingEvent:
         return (*first, *self.others)
 
     def without(self, address: str) -> BookingEvent | None:
-        """The same without what it says of this person; None when it names nobody else."""
+        """The same without this person; None when no other guest is named, or it was about this person's booking."""
+        if not self.is_seated and self.email == address:
+            return None
         named = [attendee for attendee in self.attendees if attendee.email != address]
         marks = tuple(mark for mark in self.no_shows if mark[0] != address)
         if not named and not marks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,8 +140,8 @@ class Bookings:
             event.to_json(),
         )
         if outcome == _NAMES_FORGOTTEN:
-            rest = _without(event, [hashes[one] for one in json.loads(text)])
-            return await self.accept(rest, webhook_id=webhook_id)
+            address = hashes[json.loads(text)[0]]
+            return await self.accept(event.without(address) or event.about(address), webhook_id=webhook_id)
         # A person who was forgotten since is not named again: the repetition says what it says itself.
         first = BookingEvent.from_json(text) if text else event
         return BookingAnswer(
@@ -242,13 +242,6 @@ class Bookings:
 def _reminder(reminder: Reminder) -> dict[str, Any]:
     written: dict[str, Any] = {"name": f"{reminder.start_ms}/{reminder.name}", "due_ms": reminder.due_ms}
     return written if reminder.because is None else written | {"reason": reminder.because}
-
-
-def _without(event: BookingEvent, forgotten: Iterable[str]) -> BookingEvent:
-    """Somebody else is named, so something is left of it."""
-    for address in forgotten:
-        event = event.without(address) or event
-    return event
 
 
 def _links(event: BookingEvent) -> list[BookingId]:

@@ -122,6 +122,10 @@ def guest(guest_id: str) -> str:
     return f"{PREFIX}guest:{guest_id}"
 
 
+def seats(booking_id: str) -> str:
+    return f"{PREFIX}seats:{booking_id}"
+
+
 def owner(owner_id: str) -> str:
     """Of an enrollment, or of a booking's guest."""
     return enrollment(owner_id) if owner_id.startswith("enr_") else guest(owner_id)

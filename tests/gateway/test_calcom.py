@@ -12,7 +12,6 @@ from common.clock import VirtualClock, utc_datetime
 from common.domain.booking import BookingKind
 from common.domain.ids import booking_id
 from common.ledger import keys
-from common.ledger.bookings import Bookings
 from common.store.embedded import EmbeddedStore
 from services.gateway.webhooks.calcom_payload import parse_event
 from services.web.problem import Problem
@@ -38,7 +37,7 @@ def event(payload: dict[str, Any], *, types: tuple[str, ...] = ()) -> Any:
 
 
 async def recorded(gateway: Gateway, uid: str) -> list[Any]:
-    gathered = await Bookings(gateway.context.intake.ledger).gather(booking_id(uid))
+    gathered = await gateway.context.intake.ledger.bookings.gather(booking_id(uid))
     return sorted(gathered.events, key=lambda one: one.event_ms)
 
 
