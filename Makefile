@@ -31,7 +31,7 @@ check: $(VENV)/.tests ## format, lint (Python and Lua), types, import rules, spe
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache > $(VENV)/lint-imports.out || { cat $(VENV)/lint-imports.out; exit 1; }
 	@$(BIN)/codespell
-	@if command -v luacheck >/dev/null; then luacheck --quiet common; \
+	@if command -v luacheck >/dev/null; then luacheck --quiet --no-color common > $(VENV)/luacheck.out || { cat $(VENV)/luacheck.out; exit 1; }; \
 		else echo "the Lua scripts are not linted here: apt-get install lua-check"; fi
 	@echo "check: all well"
 

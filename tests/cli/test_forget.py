@@ -33,7 +33,7 @@ def test_it_asks_first_and_where_nobody_can_be_asked_it_does_nothing(here, enrol
 
 def test_what_goes_is_gone_and_what_stays_elsewhere_is_named(here, enrolled, store_url):
     with connect(store_url) as client:
-        client.hset(keys.enrollment(enrolled), "p:s", "23d5fd78-7144-509a-8d85-f21d3c7d3f51")
+        client.hset(keys.enrollment(enrolled), "page:sequence", "23d5fd78-7144-509a-8d85-f21d3c7d3f51")
 
     status, said, _ = here("forget", ADA, "--yes")
 

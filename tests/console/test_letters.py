@@ -35,7 +35,7 @@ def buried(story: Simulation, ada: Assessment, console: Console) -> Buried:
         await story.signs_up(ada)
         await story.run(until_ms=story.clock.now_ms() + 1_000)
         if doubt_of_ms is not None:
-            doubt = {"doubt": 1, "first": story.clock.now_ms() - doubt_of_ms}
+            doubt = {"outcome_unknown": 1, "first_attempt_ms": story.clock.now_ms() - doubt_of_ms}
             await story.ledger.client.hset(keys.delivery(FIRST), mapping=doubt)
         letter = await story.ledger.dead_letters.get(FIRST)  # type: ignore[arg-type]
         assert letter is not None

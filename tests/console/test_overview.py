@@ -82,7 +82,7 @@ async def test_no_worker_or_a_silent_one_is_said_first(console: Console, silent_
 async def test_a_providers_trouble_is_said_with_its_reason_and_the_cure(console: Console) -> None:
     await worker_lives(console)
     now_ms = console.clock.now_ms()
-    trouble = {"until": now_ms + 5_000, "since": now_ms - 60_000, "reason": "invalid_api_key (403)"}
+    trouble = {"until_ms": now_ms + 5_000, "since_ms": now_ms - 60_000, "reason": "invalid_api_key (403)"}
     await console.desk.ledger.client.hset(keys.circuit("resend"), mapping=trouble)
 
     found, page = await told(console), await console.sees("/")
@@ -98,7 +98,7 @@ async def test_a_providers_trouble_is_said_with_its_reason_and_the_cure(console:
 async def test_trouble_with_cal_com_is_not_called_notions(console: Console) -> None:
     await worker_lives(console)
     now_ms = console.clock.now_ms()
-    trouble = {"until": now_ms + 5_000, "since": now_ms - 60_000, "reason": "http_401"}
+    trouble = {"until_ms": now_ms + 5_000, "since_ms": now_ms - 60_000, "reason": "http_401"}
     await console.desk.ledger.client.hset(keys.circuit("calcom"), mapping=trouble)
 
     found, page = await told(console), await console.sees("/")

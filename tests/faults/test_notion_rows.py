@@ -13,7 +13,7 @@ from common.domain.delivery import DeliveryStatus
 from common.domain.ids import enrollment_id
 from common.errors import Failure
 from common.ledger import keys
-from common.ledger.reads.store_stats import read_store_stats
+from common.ledger.reads.store_stats import OpenCircuit, read_store_stats
 from common.providers.budget import Unlimited
 from common.providers.fault import Fault
 from common.providers.matrix import NOTION
@@ -57,9 +57,9 @@ class Told:
     async def until(self, ms: int) -> None:
         await self.story.run(until_ms=ms)
 
-    async def circuit(self) -> dict[str, str]:
+    async def circuit(self) -> OpenCircuit | None:
         counted = await read_store_stats(self.story.ledger, now_ms=self.story.clock.now_ms())
-        return counted.circuits.get("notion", {})
+        return counted.circuits.get("notion")
 
     async def again_ms(self, job: str) -> int | None:
         score = await self.story.ledger.client.zscore(keys.delayed("notion_sync"), job)
@@ -192,8 +192,8 @@ async def test_what_would_befall_every_row_holds_the_mirror_and_alerts_once(
     async with told(story, fault, monkeypatch, times=4) as it:
         now_ms = await begin(it, fault, ada)
         circuit = await it.circuit()
-        assert circuit["reason"] == fault.code
-        assert int(circuit["until_ms"]) == now_ms + 1_000
+        assert circuit.reason == fault.code
+        assert circuit.until_ms == now_ms + 1_000
         await story.signs_up(boris)
         await it.until(now_ms + 900)
         assert len(it.mirror.failures) == 1, "nothing is asked while the mirror is held"

@@ -17,7 +17,7 @@ from common.domain.ids import enrollment_id, step_delivery_id
 from common.domain.mail import AcceptedMail, Mail
 from common.errors import Failure
 from common.ledger import keys
-from common.ledger.reads.store_stats import read_store_stats
+from common.ledger.reads.store_stats import OpenCircuit, read_store_stats
 from common.providers.fault import Fault
 from common.providers.matrix import RESEND
 from common.providers.resend.mailer import ResendMailer
@@ -122,9 +122,9 @@ class Told:
         fields = await self.story.ledger.client.hgetall(keys.delivery(FIRST))
         return {name.decode(): text.decode() for name, text in fields.items()}
 
-    async def circuit(self) -> dict[str, str]:
+    async def circuit(self) -> OpenCircuit | None:
         counted = await read_store_stats(self.story.ledger, now_ms=self.story.clock.now_ms())
-        return counted.circuits.get("resend", {})
+        return counted.circuits.get("resend")
 
     def asked(self) -> int:
         return sum(asked.method == "POST" for asked in self.server.asked)
@@ -242,8 +242,8 @@ async def test_what_would_befall_everybody_holds_all_mail_alerts_once_and_drains
         now_ms = await begin(it, fault, ada)
         kept, circuit = await it.delivery(), await it.circuit()
         assert (kept["attempts"], kept.get("failures", "0"), kept.get("outcome_unknown", "0")) == ("0", "0", "0")
-        assert circuit["reason"].startswith(fault.code)
-        assert int(circuit["until_ms"]) == now_ms + (fault.wait_ms or 1_000)
+        assert circuit.reason.startswith(fault.code)
+        assert circuit.until_ms == now_ms + (fault.wait_ms or 1_000)
         await story.signs_up(boris)
         await it.until(now_ms + 900)
         assert len(it.mailer.failures) == 1, "nobody asks while all are held"
@@ -311,7 +311,7 @@ async def test_three_deliveries_in_a_row_that_fail_hold_all_mail_and_nobody_is_b
             await story.signs_up(person)
         await it.until(now_ms)
         assert heard.names == ["circuit_opened"]
-        assert (await it.circuit())["since_ms"] == str(now_ms)
+        assert (await it.circuit()).since_ms == now_ms
 
         await it.until(now_ms + HOUR_MS)
 

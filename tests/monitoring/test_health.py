@@ -83,7 +83,7 @@ def test_what_waits_for_too_long(
 
 def test_a_provider_everybody_waits_for(health: Callable[..., tuple[int, str]], store_url: str) -> None:
     with connect(store_url) as client:
-        client.hset(keys.circuit("resend"), mapping={"until": _now_ms(), "since": _now_ms() - 3 * MINUTE_MS})
+        client.hset(keys.circuit("resend"), mapping={"until_ms": _now_ms(), "since_ms": _now_ms() - 3 * MINUTE_MS})
 
     status, said = health("--no-gateway", "--quiet")
 

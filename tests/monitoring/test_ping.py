@@ -80,7 +80,7 @@ async def test_trouble_at_resend_is_a_reason_for_fifteen(
     pings: int,
 ) -> None:
     since = now_ms - minutes * MINUTE_MS
-    await store.hset(keys.circuit("resend"), mapping={"until": now_ms, "since": since})
+    await store.hset(keys.circuit("resend"), mapping={"until_ms": now_ms, "since_ms": since})
     await store.zadd(keys.delayed("send"), {"ada/step-1": since})
 
     await ping(ledger, client, outside.url)

@@ -85,10 +85,10 @@ async def discard(request: web.Request) -> web.Response:
 
 async def _act(request: web.Request, act: Callable[..., Awaitable[Done]]) -> web.Response:
     desk, form = request.app[DESK], await request.post()
-    delivery, buried = str(form.get("delivery", "")), str(form.get("buried_ms", ""))
-    if not buried.isdecimal() or not delivery:
+    delivery, dead_since = str(form.get("delivery", "")), str(form.get("dead_since_ms", ""))
+    if not dead_since.isdecimal() or not delivery:
         raise web.HTTPBadRequest
-    done = await act(desk.ledger, DeliveryId(delivery), dead_since_ms=int(buried), now_ms=desk.clock.now_ms())
+    done = await act(desk.ledger, DeliveryId(delivery), dead_since_ms=int(dead_since), now_ms=desk.clock.now_ms())
     desk.evidence.outdated()
     back = "/dead-letters" if form.get("back") == "/dead-letters" else "/"
     return see(f"{back}?done={done}")
