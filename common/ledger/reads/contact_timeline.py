@@ -112,7 +112,7 @@ async def read_happened(
         steps = {step_name(step): record for step, record in sorted(enrollment.records.items())}
         entries += await _deliveries(ledger, enrollment.id, steps)
     for call in calls:
-        entries += [Entry(event.received_ms, _what(event), _detail(event)) for event in call.events]
+        entries += [Entry(event.received_ms, _what(event, call), _detail(event)) for event in call.events]
         entries += await _deliveries(ledger, call.booking.id, call.reminders)
     return sorted(entries, key=lambda entry: entry.at_ms)
 
@@ -187,13 +187,26 @@ _WHAT = {
     BookingKind.REJECTED: "call rejected",
     BookingKind.NO_SHOW: "no-show marked",
     BookingKind.ENDED: "call ended",
+    BookingKind.REASSIGNED: "call given to another host",
+    BookingKind.RELOCATED: "place of the call changed",
+    BookingKind.LOST_MOVE: "call moved to an unknown booking",
 }
 
 
-def _what(event: BookingEvent) -> str:
-    if event.kind is BookingKind.NO_SHOW and not any(absent for _, absent in event.no_shows):
-        return "no-show taken back"
-    return _WHAT[event.kind]
+def _what(event: BookingEvent, call: ReportedCall) -> str:
+    return _WHAT[event.kind] if event.kind is not BookingKind.NO_SHOW else _mark(event, call)
+
+
+def _mark(event: BookingEvent, call: ReportedCall) -> str:
+    """Whose absence was marked: the guest's, else the host's, else that of somebody who came along."""
+    marks = dict(event.no_shows)
+    guest = call.booking.email
+    if guest in marks or guest is None:
+        is_absent = marks.get(guest, False) if guest else any(marks.values())
+        return "no-show marked" if is_absent else "no-show taken back"
+    hosts = {one.organizer_email for one in call.events}
+    who = "host" if hosts & marks.keys() else "another attendee"
+    return f"{who} marked absent" if any(marks.values()) else f"absence of {who} taken back"
 
 
 def _detail(event: BookingEvent) -> str:

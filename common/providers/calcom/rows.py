@@ -14,7 +14,7 @@ from typing import Any, cast, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from common.domain.booking_diff import ListedBooking, Status
+from common.domain.booking_diff import ListedBooking, ListedSeat, Status
 from common.domain.ids import normal_address
 
 _ADDRESS = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
@@ -51,8 +51,28 @@ def read_booking(row: Any) -> ListedBooking | None:
         join_url=_web_address(told.get("location")) or _web_address(told.get("meetingUrl")),
         organizer=_words(_first(told.get("hosts")).get("name")),
         is_absent=attendee.get("absent") is True,
+        seats=_seats(told.get("attendees")),
         event_types=tuple(word for value in (kind.get("id"), kind.get("slug")) if (word := _token(value)) is not None),
     )
+
+
+def _seats(attendees: Any) -> tuple[ListedSeat, ...]:
+    """Each attendee with a seat, whose address may stand among the answers to the booking form."""
+    seated = [one for one in attendees if _object(one).get("seatUid")] if isinstance(attendees, list) else []
+    found = []
+    for one in seated:
+        email = _address(one.get("email")) or _address(_object(one.get("bookingFieldsResponses")).get("email"))
+        name = _words(one.get("name"))
+        if email is not None:
+            found.append(
+                ListedSeat(
+                    email=email,
+                    first_name=name.split()[0] if name else None,
+                    timezone=_zone(one.get("timeZone")),
+                    is_absent=one.get("absent") is True,
+                )
+            )
+    return tuple(found)
 
 
 def _object(value: Any) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from common.clock import iso
 from common.domain.booking import BookingEvent, BookingKind
-from common.domain.ids import booking_id
+from common.domain.ids import booking_id, seat_id
 from common.ledger.bookings import BookingAnswer
 from common.observability import metrics
 from services.gateway.context import GatewayContext
@@ -53,8 +53,11 @@ def webhook_id(event: BookingEvent, body: bytes) -> str:
     The id by which a repetition is recognized, since Cal.com sends none.
 
     `calcom:BOOKING_CREATED:bkg_…:<timestamp>`; with a hash of the body where the timestamp does not tell events apart.
+    Two seats of one booking may be taken at one timestamp, so an event about seats says whose they are.
     """
-    prefix = f"calcom:{TRIGGERS[event.kind]}:{booking_id(event.uid)}"
+    booking = booking_id(event.uid)
+    whose = seat_id(booking, " ".join(one.email for one in event.attendees)) if event.is_seated else booking
+    prefix = f"calcom:{TRIGGERS[event.kind]}:{whose}"
     if event.kind in _ONE_AT_A_TIME and event.event_ms != event.received_ms:
         return f"{prefix}:{event.event_ms}"
     return f"{prefix}:{hashlib.sha256(body).hexdigest()[:32]}"
@@ -65,7 +68,7 @@ def answer_body(answer: BookingAnswer) -> dict[str, Any]:
     return {
         "status": "accepted",
         "event": TRIGGERS[answer.kind],
-        "booking_uid": answer.booking_uid,
+        "booking_uid": None if answer.kind is BookingKind.LOST_MOVE else answer.booking_uid,
         "email": answer.email,
         "meeting_time": None if answer.meeting_time_ms is None else iso(answer.meeting_time_ms),
         "timestamp": iso(answer.received_ms),

@@ -7,12 +7,13 @@ versions, `payload.evt` in newer MEETING_ENDED events); and flat, where the book
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
+from common.domain.booking import Attendee as NamedAttendee
 from common.domain.booking import BookingEvent, BookingKind
 from common.normalization.timestamp import read_timestamp_ms
 from services.gateway.events import IgnoredEvent
@@ -40,9 +41,12 @@ KINDS = {
     "BOOKING_CANCELLED": BookingKind.CANCELLED,
     "BOOKING_NO_SHOW_UPDATED": BookingKind.NO_SHOW,
     "MEETING_ENDED": BookingKind.ENDED,
+    "BOOKING_REASSIGNED": BookingKind.REASSIGNED,
+    "BOOKING_LOCATION_UPDATED": BookingKind.RELOCATED,
 }
-TRIGGERS = {kind: trigger for trigger, kind in KINDS.items()}
+TRIGGERS = {kind: trigger for trigger, kind in KINDS.items()} | {BookingKind.LOST_MOVE: "BOOKING_RESCHEDULED"}
 _NEEDS_ALL = (BookingKind.REQUESTED, BookingKind.CREATED, BookingKind.RESCHEDULED)
+_CALLED_OFF = (BookingKind.CANCELLED, BookingKind.REJECTED)
 _NESTED = ("booking", "evt")
 
 
@@ -75,6 +79,7 @@ class Responses(_Camel):
 
 class Named(_Camel):
     name: Words = None
+    email: Address = None
 
 
 class Linked(_Camel):
@@ -98,6 +103,8 @@ class Booking(_Camel):
     end_time: Timestamp = None
     request_reschedule: Truth = False
     location: WebAddress = None
+    location_kind: Annotated[Words, Field(alias="location")] = None
+    seats_per_time_slot: Count = None
     attendees: Annotated[list[Attendee], Objects] = []
     responses: Annotated[Responses, AnObject] = Responses()
     organizer: Annotated[Named, AnObject] = Named()
@@ -132,6 +139,9 @@ def parse_event(sent: dict[str, Any], *, received_ms: int, types: Collection[str
     uid = booking.uid or booking.booking_uid
     if uid is None and booking.type == "Test":
         return IgnoredEvent(trigger, "A test of the webhook: it works.")
+    moved = booking.reschedule_uid or booking.from_reschedule
+    if uid is None and moved is not None and kind in _NEEDS_ALL:
+        kind, uid = BookingKind.LOST_MOVE, moved
     if not _counts(booking, types):
         return IgnoredEvent(trigger, "This event type is not among CALCOM_EVENT_TYPES.")
     created_ms = None if path == "" else read_timestamp_ms(sent.get("createdAt"))
@@ -160,27 +170,67 @@ def _counts(booking: Booking, types: Collection[str]) -> bool:
 
 def _event(kind: BookingKind, booking: Booking, uid: str, received_ms: int, created_ms: int | None) -> BookingEvent:
     """`created_ms`: None for the flat shape, whose `createdAt` belongs to the booking and not to the event."""
-    attendee = booking.attendees[0] if booking.attendees else Attendee()
+    is_seated = bool(booking.seats_per_time_slot)
+    named = [one for attendee in booking.attendees if (one := _named(attendee)) is not None]
+    first = booking.attendees[0] if booking.attendees else Attendee()
+    moved = booking.reschedule_uid or booking.from_reschedule
     return BookingEvent(
         kind=kind,
         uid=uid,
         event_ms=received_ms if created_ms is None else created_ms,
         received_ms=received_ms,
-        reschedule_uid=booking.reschedule_uid or booking.from_reschedule,
+        reschedule_uid=None if kind is BookingKind.LOST_MOVE else moved,
         ical_uid=booking.i_cal_uid,
         sequence=booking.i_cal_sequence,
         start_ms=booking.start_time,
         end_ms=booking.end_time,
-        email=attendee.email or booking.responses.email,
-        first_name=attendee.first_name or (attendee.name.split()[0] if attendee.name else None),
-        timezone=attendee.time_zone,
+        **_person(booking, first, named, is_seated=is_seated),
         title=booking.title,
-        join_url=booking.metadata.video_call_url or booking.video_call_data.url or booking.location,
+        join_url=_join_url(kind, booking),
         organizer=booking.organizer.name or booking.user.name,
+        organizer_email=booking.organizer.email or booking.user.email,
         request_reschedule=booking.request_reschedule,
         no_shows=_no_shows(booking) if kind is BookingKind.NO_SHOW else (),
         event_type=booking.event_type_id or booking.type,
+        is_seated=is_seated,
+        # Without seats the others came along with the first one, except where a cancellation names who has left.
+        others=tuple(named[1:]) if is_seated or kind in _CALLED_OFF else (),
     )
+
+
+def _person(
+    booking: Booking, first: Attendee, named: Sequence[NamedAttendee], *, is_seated: bool
+) -> dict[str, Any]:
+    """
+    Whom the event is about first. The answers to the form are those of one booker, so with seats they name nobody else
+    who has one.
+    """
+    if is_seated and named:
+        return {"email": named[0].email, "first_name": named[0].first_name, "timezone": named[0].timezone}
+    return {
+        "email": first.email or booking.responses.email,
+        "first_name": _first_name(first),
+        "timezone": first.time_zone,
+    }
+
+
+def _named(attendee: Attendee) -> NamedAttendee | None:
+    if attendee.email is None:
+        return None
+    return NamedAttendee(attendee.email, _first_name(attendee), attendee.time_zone)
+
+
+def _first_name(attendee: Attendee) -> str | None:
+    return attendee.first_name or (attendee.name.split()[0] if attendee.name else None)
+
+
+def _join_url(kind: BookingKind, booking: Booking) -> str | None:
+    """A new location decides alone, unless it is a video service, whose address stands elsewhere."""
+    video_url = booking.metadata.video_call_url or booking.video_call_data.url
+    if kind is BookingKind.RELOCATED:
+        is_video = (booking.location_kind or "integrations:").startswith("integrations:")
+        return booking.location or (video_url if is_video else None)
+    return video_url or booking.location
 
 
 def _no_shows(booking: Booking) -> tuple[tuple[str, bool], ...]:
