@@ -34,6 +34,7 @@ def _show(found: StoreStats) -> None:
     metrics.DUE_UNSENT.set(found.due_unsent)
     metrics.DUE_UNSENT_SECONDS.set(found.due_unsent_ms / 1000)
     metrics.DEAD_LETTERS.set(found.dead)
+    metrics.BOOKINGS_UNREAD.set(found.unread_bookings)
     metrics.SUPPRESSED.set(found.suppressed)
     metrics.MIRROR_BEHIND.set(found.changed)
     metrics.MIRROR_LAG_SECONDS.set(found.mirror_lag_ms / 1000)

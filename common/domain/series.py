@@ -84,9 +84,7 @@ _STAND = {
 }
 
 
-def resolve(
-    events: Collection[BookingEvent], first_guests: Mapping[BookingId, str] = _NOBODY
-) -> tuple[Booking, ...]:
+def resolve(events: Collection[BookingEvent], first_guests: Mapping[BookingId, str] = _NOBODY) -> tuple[Booking, ...]:
     """
     The bookings of some series, one for each guest, by id; not yet those of which nothing but a no-show is known.
 

@@ -79,6 +79,7 @@ QUEUE_SECONDS = Gauge(
     "advent_queue_oldest_seconds", "For how long the oldest due job of a queue has waited.", ["queue"]
 )
 DEAD_LETTERS = Gauge("advent_dead_letters", "Deliveries that a person must decide about.")
+BOOKINGS_UNREAD = Gauge("advent_bookings_unread", "Events of Cal.com that could not be read and wait for a person.")
 SUPPRESSED = Gauge("advent_suppressed_addresses", "Addresses that are never written to.")
 MIRROR_BEHIND = Gauge("advent_mirror_behind_contacts", "People whom Notion does not show as they are.")
 MIRROR_LAG_SECONDS = Gauge("advent_mirror_lag_seconds", "For how long the oldest of them has waited.")

@@ -47,6 +47,7 @@ def figures(found: StoreStats) -> dict[str, Any]:
         "suppressed": found.suppressed,
         "changed": found.changed,
         "mirror_lag_ms": found.mirror_lag_ms,
+        "unread_bookings": found.unread_bookings,
         "queues": {
             name: {"delayed": queue.delayed, "ready": queue.ready, "failed": queue.failed}
             for name, queue in found.queues.items()
@@ -79,6 +80,11 @@ def _lines(found: StoreStats) -> list[tuple[int, str]]:
             found.dead, "dead letter (advent dead list)", "dead letters" + (" (advent dead list)" * bool(found.dead))
         ),
         _line(found.changed, f"person {unseen}", f"people {unseen}"),
+        _line(
+            found.unread_bookings,
+            "booking event to read by hand (advent bookings unread)",
+            "booking events to read by hand" + (" (advent bookings unread)" * bool(found.unread_bookings)),
+        ),
         _line(found.suppressed, "address suppressed", "addresses suppressed"),
         _line(found.workers, "worker alive", "workers alive"),
     ]

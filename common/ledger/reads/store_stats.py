@@ -51,7 +51,8 @@ class StoreStats:
     The store at `at_ms`. Durations in ms.
 
     `people`: by status; `deliveries`: by status, of those that ended. `overdue`: deliveries in the schedule that are
-    due; `changed`: whom Notion does not show yet, the oldest change `mirror_lag_ms` ago. `circuits`: by provider in
+    due; `changed`: whom Notion does not show yet, the oldest change `mirror_lag_ms` ago.
+    `unread_bookings`: events of Cal.com that wait for a person. `circuits`: by provider in
     trouble. `safe`: promise → kept, see `metrics.STORE_SAFE`.
     """
 
@@ -66,6 +67,7 @@ class StoreStats:
     suppressed: int
     changed: int
     mirror_lag_ms: int
+    unread_bookings: int
     workers: int
     circuits: Mapping[str, OpenCircuit]
     pause: Pause | None
@@ -105,6 +107,7 @@ async def read_store_stats(ledger: Ledger, *, now_ms: int | None = None) -> Stor
     pipe.zcount(send, 0, f"({now_ms}")
     pipe.zcard(keys.DEAD)
     pipe.hlen(keys.SUPPRESSED)
+    pipe.zcard(keys.UNREAD_BOOKINGS)
     pipe.zcard(keys.CHANGED)
     pipe.zrange(keys.CHANGED, 0, 0, withscores=True)
     pipe.zcount(keys.HEARTBEATS, now_ms - HEARTBEAT_TIMEOUT_MS, "+inf")
@@ -139,9 +142,22 @@ def _stats(answers: list[Any], now_ms: int) -> StoreStats:
     split = len(QUEUES) * _A_QUEUE
     queues = {queue: _queue(answers[i * _A_QUEUE :][:_A_QUEUE], now_ms) for i, queue in enumerate(QUEUES)}
     circuits = texts(answers[split : split + len(PROVIDERS)])
-    tally, hour, day, overdue, dead, suppressed, changed, oldest, workers, pause, pauses, persistence, memory = answers[
-        split + len(PROVIDERS) :
-    ]
+    (
+        tally,
+        hour,
+        day,
+        overdue,
+        dead,
+        suppressed,
+        unread,
+        changed,
+        oldest,
+        workers,
+        pause,
+        pauses,
+        persistence,
+        memory,
+    ) = answers[split + len(PROVIDERS) :]
     numbers = {name: int(number) for name, number in texts(tally).items()}
     return StoreStats(
         at_ms=now_ms,
@@ -159,6 +175,7 @@ def _stats(answers: list[Any], now_ms: int) -> StoreStats:
         suppressed=suppressed,
         changed=changed,
         mirror_lag_ms=max(0, now_ms - int(oldest[0][1])) if oldest else 0,
+        unread_bookings=unread,
         workers=workers,
         circuits={
             provider: OpenCircuit(reason=reason or "", since_ms=int(since_ms or until_ms), until_ms=int(until_ms))

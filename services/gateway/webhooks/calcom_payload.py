@@ -63,18 +63,24 @@ class _Camel(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="ignore")
 
 
-class Attendee(_Camel):
-    name: Words = None
-    first_name: Words = None
-    email: Address = None
-    time_zone: Zone = None
-    no_show: Truth = False
-
-
 class Responses(_Camel):
     """The answers of the booking form; only the address is used, `{"label": …, "value": …}`."""
 
     email: Annotated[Address, BeforeValidator(_value), _RESPONSE] = None
+
+
+class Attendee(_Camel):
+    name: Words = None
+    first_name: Words = None
+    email: Address = None
+    display_email: Address = None
+    booking_fields_responses: Annotated[Responses, AnObject] = Responses()
+    time_zone: Zone = None
+    no_show: Truth = False
+
+    @property
+    def address(self) -> str | None:
+        return self.display_email or self.email or self.booking_fields_responses.email
 
 
 class Named(_Camel):
@@ -107,6 +113,7 @@ class Booking(_Camel):
     seats_per_time_slot: Count = None
     attendees: Annotated[list[Attendee], Objects] = []
     responses: Annotated[Responses, AnObject] = Responses()
+    booking_fields_responses: Annotated[Responses, AnObject] = Responses()
     organizer: Annotated[Named, AnObject] = Named()
     user: Annotated[Named, AnObject] = Named()
     metadata: Annotated[Linked, AnObject] = Linked()
@@ -134,11 +141,13 @@ def parse_event(sent: dict[str, Any], *, received_ms: int, types: Collection[str
     kind = KINDS.get(trigger)
     if kind is None:
         return IgnoredEvent(trigger, "This event has no effect here.")
-    path, fields = _booking_fields(sent)
+    path, fields = booking_fields(sent)
     booking = Booking.model_validate(fields)
     uid = booking.uid or booking.booking_uid
     if uid is None and booking.type == "Test":
         return IgnoredEvent(trigger, "A test of the webhook: it works.")
+    if uid is None and kind is BookingKind.ENDED:
+        return IgnoredEvent(trigger, "It does not say which booking has ended.")
     moved = booking.reschedule_uid or booking.from_reschedule
     if uid is None and moved is not None and kind in _NEEDS_ALL:
         kind, uid = BookingKind.LOST_MOVE, moved
@@ -151,7 +160,7 @@ def parse_event(sent: dict[str, Any], *, received_ms: int, types: Collection[str
     return event
 
 
-def _booking_fields(sent: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def booking_fields(sent: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """(The path of the booking's fields, the fields); a field that the deeper level lacks comes from the one above."""
     payload = sent.get("payload")
     if not isinstance(payload, dict):
@@ -198,9 +207,7 @@ def _event(kind: BookingKind, booking: Booking, uid: str, received_ms: int, crea
     )
 
 
-def _person(
-    booking: Booking, first: Attendee, named: Sequence[NamedAttendee], *, is_seated: bool
-) -> dict[str, Any]:
+def _person(booking: Booking, first: Attendee, named: Sequence[NamedAttendee], *, is_seated: bool) -> dict[str, Any]:
     """
     Whom the event is about first. The answers to the form are those of one booker, so with seats they name nobody else
     who has one.
@@ -208,16 +215,16 @@ def _person(
     if is_seated and named:
         return {"email": named[0].email, "first_name": named[0].first_name, "timezone": named[0].timezone}
     return {
-        "email": first.email or booking.responses.email,
+        "email": first.address or booking.responses.email or booking.booking_fields_responses.email,
         "first_name": _first_name(first),
         "timezone": first.time_zone,
     }
 
 
 def _named(attendee: Attendee) -> NamedAttendee | None:
-    if attendee.email is None:
+    if attendee.address is None:
         return None
-    return NamedAttendee(attendee.email, _first_name(attendee), attendee.time_zone)
+    return NamedAttendee(attendee.address, _first_name(attendee), attendee.time_zone)
 
 
 def _first_name(attendee: Attendee) -> str | None:
@@ -234,7 +241,7 @@ def _join_url(kind: BookingKind, booking: Booking) -> str | None:
 
 
 def _no_shows(booking: Booking) -> tuple[tuple[str, bool], ...]:
-    return tuple((attendee.email, attendee.no_show) for attendee in booking.attendees if attendee.email is not None)
+    return tuple((one.address, one.no_show) for one in booking.attendees if one.address is not None)
 
 
 def _missing(event: BookingEvent, path: str) -> list[FieldError]:
@@ -242,7 +249,7 @@ def _missing(event: BookingEvent, path: str) -> list[FieldError]:
     if event.kind not in _NEEDS_ALL:
         return errors
     if event.email is None:
-        message = "must be an e-mail address, here or in responses.email.value"
+        message = "must be an e-mail address, here, in responses.email.value or in bookingFieldsResponses.email"
         errors.append(FieldError(f"{path}attendees[0].email", message))
     if event.start_ms is None:
         errors.append(FieldError(f"{path}startTime", "must be a timestamp such as 2026-12-03T18:00:00Z"))
