@@ -88,13 +88,14 @@ def _figures(traces: Traces) -> dict[str, Any]:
         "enrollments": known["enrolled"],
         "calls": len(traces.bookings),
         "calls_of_others": len({booking for booking, _ in traces.events}),
+        "unread_bookings": len(traces.unread),
         "mails_waiting": known["waiting"],
         "notion_pages": [_page_url(page) for page in traces.pages],
     }
 
 
 def _is_known(traces: Traces) -> bool:
-    return bool(traces.enrolled or traces.bookings or traces.events)
+    return bool(traces.enrolled or traces.bookings or traces.events or traces.unread)
 
 
 def _tell(traces: Traces) -> None:

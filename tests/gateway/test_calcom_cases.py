@@ -83,9 +83,10 @@ def test_each_seat_of_a_listed_booking_has_its_own_address_and_zone() -> None:
     listed = read_booking(case("n95"))
 
     assert listed is not None
-    assert [
-        (seat.email, seat.timezone) for seat in listed.seats
-    ] == [("ada@example.com", "America/Toronto"), ("bob@example.com", "Europe/Paris")]
+    assert [(seat.email, seat.timezone) for seat in listed.seats] == [
+        ("ada@example.com", "America/Toronto"),
+        ("bob@example.com", "Europe/Paris"),
+    ]
 
 
 def test_a_listed_booking_is_repaired_as_a_webhook_is() -> None:

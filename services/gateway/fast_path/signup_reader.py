@@ -21,7 +21,12 @@ from common.normalization.text import NAME_CHARACTERS_MAX, unusable_name, visibl
 from common.normalization.timestamp import read_timestamp_ms
 from common.normalization.timezone import zone_names
 from services.gateway.events import SignupForm
-from services.gateway.validation.fields import CONSENT_CHARACTERS_MAX, DOLLARS_MAX, TEXT_CHARACTERS_MAX
+from services.gateway.validation.fields import (
+    CONSENT_CHARACTERS_MAX,
+    DOLLARS_MAX,
+    SOURCE_CHARACTERS_MAX,
+    TEXT_CHARACTERS_MAX,
+)
 
 _WORD = r"[\p{L}\p{M}\p{N}\p{P}\p{S}]+"
 _WORDS = rf"^{_WORD}(?: {_WORD})*$"
@@ -95,7 +100,8 @@ def _optional() -> dict[str, CoreSchema]:
         "revenue_leak_total": _number(DOLLARS_MAX),
         "timezone": schema.literal_schema(sorted(zone_names())),
         "locale": schema.str_schema(pattern=_LOCALE),
-        **dict.fromkeys(("consent_text", "consent_source"), _text(_WORDS, CONSENT_CHARACTERS_MAX)),
+        "consent_text": _text(_WORDS, CONSENT_CHARACTERS_MAX),
+        "consent_source": _text(_WORDS, SOURCE_CHARACTERS_MAX),
         "consent_at": schema.str_schema(pattern=_TIMESTAMP),
         "visitor": schema.str_schema(pattern=_TOKEN),
     }

@@ -7,6 +7,7 @@ a required one is refused. Texts are put on one line, because they go into subje
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
@@ -24,6 +25,7 @@ from common.normalization.timezone import read_timezone
 TEXT_CHARACTERS_MAX = 500
 NAME_CHARACTERS_MAX = 200
 CONSENT_CHARACTERS_MAX = 1_000
+SOURCE_CHARACTERS_MAX = 500
 VISITOR_CHARACTERS_MAX = 64
 DOLLARS_MAX = 1_000_000_000_000
 
@@ -58,9 +60,9 @@ def text(value: Any) -> str | None:
     return shown or None
 
 
-def consent(value: Any) -> str | None:
-    """A text that is evidence: one that is too long is cut and not left out."""
-    return visible(_string(value))[:CONSENT_CHARACTERS_MAX].rstrip() or None
+def evidence(value: Any, characters_max: int) -> str | None:
+    """A text of a consent: one that is too long is cut and not left out."""
+    return visible(_string(value))[:characters_max].rstrip() or None
 
 
 def phone(value: Any) -> str | None:
@@ -154,7 +156,16 @@ Name = Annotated[
 ]
 Text = Annotated[str | None, PlainValidator(text), _text_schema(maxLength=TEXT_CHARACTERS_MAX)]
 Phone = Annotated[str | None, PlainValidator(phone), WithJsonSchema({"type": ["string", "number", "null"]})]
-ConsentText = Annotated[str | None, PlainValidator(consent), _text_schema(maxLength=CONSENT_CHARACTERS_MAX)]
+ConsentText = Annotated[
+    str | None,
+    PlainValidator(partial(evidence, characters_max=CONSENT_CHARACTERS_MAX)),
+    _text_schema(maxLength=CONSENT_CHARACTERS_MAX),
+]
+ConsentSource = Annotated[
+    str | None,
+    PlainValidator(partial(evidence, characters_max=SOURCE_CHARACTERS_MAX)),
+    _text_schema(maxLength=SOURCE_CHARACTERS_MAX),
+]
 ConsentTime = Annotated[
     int | None,
     PlainValidator(timestamp_ms),

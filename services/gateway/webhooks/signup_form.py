@@ -19,6 +19,7 @@ from common.normalization.numbers import fitted_counts
 from common.normalization.text import unusable_name
 from services.gateway.events import SignupForm
 from services.gateway.validation.fields import (
+    ConsentSource,
     ConsentText,
     ConsentTime,
     Count,
@@ -69,7 +70,7 @@ class Signup(BaseModel):
     timezone: TimeZone = None
     locale: Locale = None
     consent_text: ConsentText = None
-    consent_source: ConsentText = None
+    consent_source: ConsentSource = None
     consent_at: ConsentTime = None
     visitor: Visitor = None
 
@@ -83,7 +84,7 @@ _REPAIRED = {
     "timezone": "was read as an IANA name",
     "locale": "was read as one language tag",
     "phone": "was kept as text",
-    **dict.fromkeys(("consent_text", "consent_source"), "was put on one line of at most 1,000 characters"),
+    **dict.fromkeys(("consent_text", "consent_source"), "was put on one line and cut where it was too long"),
     **dict.fromkeys(("assessment_score", "gps_score", "money_score", "revenue_leak_total"), "was sent as text"),
     **dict.fromkeys(COUNTS, "was read as a whole number of at most 8"),
 }
