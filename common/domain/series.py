@@ -38,9 +38,9 @@ class Booking:
     """
     The booking of one guest, as its series says. None: unknown.
 
-    `id`: of the guest. `starts_ms`: all starts it ever had, this one among them. `received_ms`: arrival of the event that decided, from
-    which reminders and minimum notice count. `asked_anew`: the host cancelled and asks for another time.
-    `was_reassigned`: another booking of the same call, which was given to another host; no notice is counted again.
+    `id`: of the guest. `starts_ms`: all starts it ever had, this one among them. `received_ms`: arrival of the event
+    that decided, from which reminders and minimum notice count. `asked_anew`: the host cancelled and asks for another
+    time. `was_reassigned`: another booking of the same call, which was given to another host; no notice is counted again.
     """
 
     id: GuestId
@@ -84,9 +84,7 @@ _STAND = {
 }
 
 
-def resolve(
-    events: Collection[BookingEvent], first_guests: Mapping[BookingId, str] = _NOBODY
-) -> tuple[Booking, ...]:
+def resolve(events: Collection[BookingEvent], first_guests: Mapping[BookingId, str] = _NOBODY) -> tuple[Booking, ...]:
     """
     The bookings of some series, one for each guest, by id; not yet those of which nothing but a no-show is known.
 

@@ -100,7 +100,17 @@ LUA: Final = {
     "queue": _QUEUE,
     **{
         family: f"{PREFIX}{family}:"
-        for family in ("enrollment", "guest", "delivery", "booking", "links", "seats", "contact", "timeline", "feedback")
+        for family in (
+            "enrollment",
+            "guest",
+            "delivery",
+            "booking",
+            "links",
+            "seats",
+            "contact",
+            "timeline",
+            "feedback",
+        )
     },
 }
 """The table `keys` of the scripts: names of keys, and of families of them, to which an id is added."""

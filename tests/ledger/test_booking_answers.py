@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from common.domain.booking import BookingKind
-from common.domain.ids import booking_id, enrollment_id
+from common.domain.ids import enrollment_id
 from common.ledger import keys
 from common.ledger.bookings import BookingAnswer
 from common.ledger.ledger import Ledger

@@ -197,9 +197,7 @@ def _event(kind: BookingKind, booking: Booking, uid: str, received_ms: int, crea
     )
 
 
-def _person(
-    booking: Booking, first: Attendee, named: Sequence[NamedAttendee], *, is_seated: bool
-) -> dict[str, Any]:
+def _person(booking: Booking, first: Attendee, named: Sequence[NamedAttendee], *, is_seated: bool) -> dict[str, Any]:
     """
     Whom the event is about first. The answers to the form are those of one booker, so with seats they name nobody else
     who has one.
