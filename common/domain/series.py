@@ -40,7 +40,7 @@ class Booking:
 
     `id`: of the guest. `starts_ms`: all starts it ever had, this one among them. `received_ms`: arrival of the event
     that decided, from which reminders and minimum notice count. `asked_anew`: the host cancelled and asks for another
-    time. `was_reassigned`: another booking of the same call, which was given to another host; no notice is counted again.
+    time. `was_reassigned`: the same call under another host; its notice is not counted again.
     """
 
     id: GuestId

@@ -24,8 +24,8 @@ class Traces:
 
     `owners`: ids under which they are kept, `enrolled` of which are enrollments. `bookings`: their calls. `seats`:
     their seats at calls that others attend too. `events`: of those, and of calls that are somebody else's by now, what
-    named them, and the same without them, "" when nothing is left. `waiting`: mails planned or under way, and dead letters.
-    `pages`: ids of their pages in Notion.
+    named them, and the same without them, "" when nothing is left. `waiting`: mails planned or under way, and dead
+    letters. `pages`: ids of their pages in Notion.
     """
 
     address: str
