@@ -102,9 +102,9 @@ class BookingEvent:
         first = named[0] if named else None
         return replace(
             self,
-            email=first and first.email,
-            first_name=first and first.first_name,
-            timezone=first and first.timezone,
+            email=first.email if first else None,
+            first_name=first.first_name if first else None,
+            timezone=first.timezone if first else None,
             others=tuple(named[1:]),
         )
 

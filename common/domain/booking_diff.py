@@ -93,8 +93,8 @@ def untold(
     if any(event.is_seated for event in own):
         # Who has the seats is not listed: what is told concerns all of them.
         everybody = replace(listed, email=None, first_name=None, timezone=None, is_absent=False)
-        told = [event for guest in known or [None] for event in _untold(everybody, guest, own, now_ms)]
-        return list(dict.fromkeys(told))
+        found = [event for guest in known for event in _untold(everybody, guest, own, now_ms)]
+        return list(dict.fromkeys(found)) if known else _untold(everybody, None, own, now_ms)
     return _untold(listed, next(iter(known), None), own, now_ms)
 
 

@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
-from types import MappingProxyType
 from typing import TypeVar
 
 from common.domain.booking import BookingEvent, BookingKind
@@ -38,9 +37,9 @@ class Booking:
     """
     The booking of one guest, as its series says. None: unknown.
 
-    `id`: of the guest. `starts_ms`: all starts it ever had, this one among them. `received_ms`: arrival of the event that decided, from
-    which reminders and minimum notice count. `asked_anew`: the host cancelled and asks for another time.
-    `was_reassigned`: another booking of the same call, which was given to another host; no notice is counted again.
+    `id`: of the guest. `starts_ms`: all starts it ever had, this one among them. `received_ms`: arrival of the event
+    that decided, from which reminders and minimum notice count. `asked_anew`: the host cancelled and asks for another
+    time. `was_reassigned`: the same call under another host; its notice is not counted again.
     """
 
     id: GuestId
@@ -60,7 +59,6 @@ class Booking:
     was_reassigned: bool = False
 
 
-_NOBODY: Mapping[BookingId, str] = MappingProxyType({})
 _RANK = {
     BookingKind.ENDED: 0,
     BookingKind.REASSIGNED: 0,
@@ -84,7 +82,9 @@ _STAND = {
 }
 
 
-def resolve(events: Collection[BookingEvent], first_guests: Mapping[BookingId, str] = _NOBODY) -> tuple[Booking, ...]:
+def resolve(
+    events: Collection[BookingEvent], first_guests: Mapping[BookingId, str] | None = None
+) -> tuple[Booking, ...]:
     """
     The bookings of some series, one for each guest, by id; not yet those of which nothing but a no-show is known.
 
@@ -92,7 +92,7 @@ def resolve(events: Collection[BookingEvent], first_guests: Mapping[BookingId, s
     said of it. Of what remains the newest event decides: by sequence where both carry one, then by time, then cancelled
     over rescheduled over created. `first_guests`: see `guests_of`.
     """
-    guests = [guest for guest in guests_of(events, first_guests) if guest.deciding]
+    guests = [guest for guest in guests_of(events, first_guests or {}) if guest.deciding]
     replaced = [pair for event in events for pair in _replaced(event, guests)]
     found = [booking for chain in _chains(guests, replaced) for booking in _of_chain(chain, replaced)]
     return tuple(sorted(found, key=lambda booking: booking.id))

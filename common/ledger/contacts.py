@@ -23,11 +23,11 @@ class Traces:
     """
     What is known of an address, in every campaign of the store.
 
-    `owners`: ids under which they are kept, `enrolled` of which are enrollments. `bookings`: their calls. `seats`: of
-    calls that others attend too, their own seats. `events`: of those, and of calls that are somebody else's by now, what
-    named them, and the same without them; "" when it says nothing else. `waiting`: mails planned or under way, and
-    dead letters. `pages`: ids of their pages in Notion. `unread`: ids of bodies of Cal.com that could not be read and
-    name them.
+    `owners`: ids under which they are kept, `enrolled` of which are enrollments. `bookings`: their calls. `seats`:
+    their seats at calls that others attend too. `events`: of those, and of calls that are somebody else's by now, what
+    named them, and the same without them, "" when nothing is left. `waiting`: mails planned or under way, and dead
+    letters. `pages`: ids of their pages in Notion. `unread`: ids of bodies of Cal.com that could not be read and name
+    them.
     """
 
     address: str
@@ -64,7 +64,7 @@ class Contacts:
                 _note_owner(found, EnrollmentId(key))
                 found.pages += codec.read_page_ids(fields)
         async for key, fields in self._hashes(keys.booking("")):
-            await self._note_booking(found, BookingId(key), fields)
+            await self._note_booking(found, BookingId(GuestId(key)), fields)
         found.pages = list(dict.fromkeys(found.pages))
         found.unread = [event.id for event in await self._unread.read_all() if event.mentions(address)]
         return found
@@ -112,9 +112,9 @@ class Contacts:
 
     async def _guests(self, booking: BookingId) -> dict[GuestId, dict[str, str]]:
         """The guests of a booking who are kept, by id."""
-        seats: set[bytes] = await self._store.client.smembers(keys.seats(booking))
+        seats = texts(list(await self._store.client.smembers(keys.seats(booking))))
         found: dict[GuestId, dict[str, str]] = {}
-        for guest in (booking, *(GuestId(seat.decode()) for seat in seats)):
+        for guest in (booking, *map(GuestId, seats)):
             fields = await self._store.read_hash(keys.guest(guest))
             if "contact" in fields:
                 found[guest] = fields

@@ -84,7 +84,7 @@ told = st.builds(
 
 
 @given(st.lists(told, max_size=8), st.randoms(use_true_random=False))
-def test_any_events_in_any_order_and_number_resolve_alike_and_one_booking_of_a_series_is_current(events, random):
+def test_any_events_in_any_order_and_number_resolve_alike_and_one_booking_is_current(events, random):
     shuffled = [*events, *events[:3]]
     random.shuffle(shuffled)
 
