@@ -23,7 +23,7 @@ def command() -> None:
 @json_option
 def unread(as_json: bool) -> None:
     """
-    List them, oldest first, as they came.
+    List them, oldest first; --json gives their bodies in full.
 
     Look the booking up at Cal.com, set right there what is wrong, and discard the event here. What Cal.com then sends,
     and the hourly comparison of bookings, do the rest.
@@ -54,4 +54,4 @@ async def _discard(ledger: Ledger, ids: tuple[str, ...]) -> int:
 
 
 def _row(event: UnreadBookingEvent) -> tuple[str, str, str, str]:
-    return event.id, clock_time(event.received_ms), event.reason, " ".join(event.raw.split())
+    return event.id, clock_time(event.received_ms), event.reason, " ".join(event.raw.split())[:200]

@@ -14,6 +14,7 @@ from common.ledger.bookings import BookingAnswer
 from common.ledger.feedback import FeedbackAnswer
 from common.ledger.ledger import Ledger
 from common.ledger.signups import Acceptance
+from common.store.errors import STORE_ERRORS
 from services.gateway.events import (
     BookingReceived,
     FeedbackReceived,
@@ -23,7 +24,7 @@ from services.gateway.events import (
 )
 from services.gateway.spool.spool import Spool
 from services.gateway.spool.spooled_event import Receipt, SpooledEvent
-from services.gateway.store_availability import STORE_FAILURES, StoreAvailability
+from services.gateway.store_availability import StoreAvailability
 
 ANSWERS_REMEMBERED = 10_000
 
@@ -97,7 +98,7 @@ class Intake:
         if not self.store.is_away and not self.spool.has_backlog_for(spooled):
             try:
                 await write()
-            except STORE_FAILURES as error:
+            except STORE_ERRORS as error:
                 self.store.record_failure(error)
             else:
                 return "accepted"
@@ -116,7 +117,7 @@ class Intake:
         if not self.store.is_away and not (spooled and self.spool.has_backlog_for(spooled)):
             try:
                 answer = await write()
-            except STORE_FAILURES as error:
+            except STORE_ERRORS as error:
                 self.store.record_failure(error)
             else:
                 self._remember(webhook_id, answer)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import redis.asyncio
+from services.sandbox.simulation import Simulation
 
 from actors.upkeep.booking_sync import reconcile_bookings
 from common.campaigns.loader import Campaign
@@ -23,7 +24,6 @@ from common.ledger.bookings import ReportedCall
 from common.providers.calcom.rows import read_booking
 from common.settings.settings import Settings
 from services.gateway.webhooks.calcom_payload import parse_event
-from services.sandbox.simulation import Simulation
 from tests.ledger_reads import timeline_of
 
 CASES = Path(__file__).parent.parent / "fixtures" / "cases"

@@ -10,7 +10,7 @@ async def test_the_newest_are_kept_and_the_same_body_once(ledger, monkeypatch):
     for number in (1, 2, 3, 4, 4, 1, 5):
         await ledger.unread_bookings.keep(f"body {number}", reason="no JSON", received_ms=1_000 + number)
 
-    assert ["body 3", "body 4", "body 5"] == [event.raw for event in await ledger.unread_bookings.read_all()]
+    assert [event.raw for event in await ledger.unread_bookings.read_all()] == ["body 3", "body 4", "body 5"]
     assert await ledger.client.zcard(keys.UNREAD_BOOKINGS) == 3
 
 
