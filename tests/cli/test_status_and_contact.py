@@ -172,6 +172,15 @@ def test_contact_lists_notes_and_consent(run_command, run_ledger):
     assert "timezone was left out: it must be a text" in out
 
 
+def test_contact_finds_an_address_however_it_was_copied(run_command, run_ledger):
+    ada = Assessment(email="ada@xn--mller-kva.example", first_name="Ada", assessment_score=50)
+    run_ledger(lambda ledger: ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms()))
+
+    for written in ("ada@müller.example", "\u200bAda@Müller.example\ufeff"):
+        status, out, _ = run_command("contact", written, "--json")
+        assert (status, json.loads(out)["email"]) == (0, ada.email)
+
+
 def test_unread_bookings_are_listed_counted_and_discarded(run_command, run_ledger):
     async def keep(ledger):
         for raw in ("no JSON", '{"payload": {}}'):
