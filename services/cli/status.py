@@ -52,6 +52,7 @@ def figures(stats: StoreStats) -> dict[str, Any]:
         "suppressed": stats.suppressed,
         "changed": stats.mirror_behind,
         "mirror_lag_ms": stats.mirror_lag_ms,
+        "unread_bookings": stats.unread_bookings,
         "queues": _queues(stats),
         "workers": stats.workers_alive,
         "circuits": {provider: _circuit(provider, circuit) for provider, circuit in stats.circuits.items()},
@@ -87,6 +88,7 @@ def _lines(stats: StoreStats) -> list[tuple[int, str]]:
         (stats.overdue, "overdue"),
         _line(stats.dead_letters, "dead letter (advent dead list)", dead),
         _line(stats.mirror_behind, f"person not up to date in Notion{lag}", f"people not up to date in Notion{lag}"),
+        _line(stats.unread_bookings, "booking event to read by hand", "booking events to read by hand"),
         _line(stats.suppressed, "address suppressed", "addresses suppressed"),
         _line(stats.workers_alive, "worker alive", "workers alive"),
     ]

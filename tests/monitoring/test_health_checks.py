@@ -38,6 +38,7 @@ HEALTHY = StoreStats(
     suppressed=0,
     mirror_behind=0,
     mirror_lag_ms=0,
+    unread_bookings=0,
     circuits={},
     pause=None,
     paused_people=0,
@@ -86,6 +87,7 @@ NEEDS_PERSON: list[tuple[str, dict[str, Any]]] = [
     ("calcom", circuit("calcom")),
     ("pause", {"pause": Pause(since_ms=NOW_MS, by="sarah", reason="")}),
     ("dead", {"dead_letters": 1}),
+    ("unread", {"unread_bookings": 1}),
     ("failed", queue("classify", failed=1)),
     ("failed", queue("announce", failed=1)),
 ]
