@@ -1,90 +1,274 @@
-"""Is all well? Each aspect of a running system judged by itself, in words for a person, from what was read of it."""
+"""
+The one judgement of a running system: a finding for each aspect, made from what was read of store and gateway.
+
+Console, `advent health`, `advent status`, the outside ping and the metrics all call `check_health`; they differ only in
+the limits that they pass and in what they show.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
-from common.ledger.reads.store_stats import StoreStats
+from common.formatting import as_sentence, count, duration
+from common.ledger.reads.store_stats import PROVIDERS, StoreStats
+from common.providers.cures import cure_of
 
 MINUTE_MS = 60_000
+ASPECTS = (
+    "gateway", "spool", "store", "workers", "due", *PROVIDERS, "pause", "jobs", "mirror", "failed", "dead",
+)  # fmt: skip
+
+
+class Level(StrEnum):
+    """`broken`: contacts do not get what they were promised, or soon will not. `needs_person`: a decision is due."""
+
+    OK = "ok"
+    NEEDS_PERSON = "needs_person"
+    BROKEN = "broken"
 
 
 @dataclass(frozen=True, slots=True)
-class Aspect:
-    """`name`: one word; `ok`: False makes the whole unwell; `said`: what is so, and what to do when it is not well."""
+class Finding:
+    """
+    One aspect: its name (of `ASPECTS`), how bad it is, and what is so.
+
+    `sentence` begins in lower case and has no full stop, so that it can be part of a longer one. `cure`: what to do or
+    to know, in whole sentences; "" when nothing needs doing.
+    """
 
     name: str
-    ok: bool
-    said: str
+    level: Level
+    sentence: str
+    cure: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """In ms: for how long mail may be due and unsent, and Notion behind."""
+    """
+    In ms: how long deliveries and jobs may be overdue, and Notion behind.
+
+    `outage_ms`: how long a provider's open circuit excuses what waits for it.
+    """
 
     late_ms: int = 5 * MINUTE_MS
     behind_ms: int = 30 * MINUTE_MS
+    outage_ms: int = 0
 
 
-def of_gateway(ready: Mapping[str, Any] | None, url: str) -> Iterator[Aspect]:
-    """`ready`: the body of its `/ready`; None when it does not answer."""
-    if ready is None:
-        yield Aspect("gateway", False, f"{url} does not answer; start it, or look into its log")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayStatus:
+    """What a gateway says of itself at `/ready`. `spool_status`: `writable`, or why the spool cannot be written."""
+
+    is_ready: bool
+    spool_events: int
+    spool_status: str
+
+    @classmethod
+    def read(cls, body: Any) -> GatewayStatus | None:
+        """From the body of `/ready`, green or red; None for anything else."""
+        try:
+            spool = body["dependencies"]["spool"]
+            return cls(
+                is_ready=body["status"] == "ready",
+                spool_events=int(spool["events"]),
+                spool_status=str(spool["status"]),
+            )
+        except (KeyError, TypeError, ValueError):
+            return None
+
+
+def check_gateway(status: GatewayStatus | None, *, url: str = "") -> Iterator[Finding]:
+    """`status`: None when the gateway at `url` does not answer."""
+    if status is None:
+        yield Finding("gateway", Level.BROKEN, f"{url} does not answer", "Start the gateway, or look at its log.")
         return
-    dependencies = ready["dependencies"]
-    ok = ready["status"] == "ready"
-    yield Aspect("gateway", ok, "takes events" if ok else "takes nothing: neither store nor spool can be written")
-    events, trouble = dependencies["spool"]["events"], dependencies["spool"]["status"]
-    if events:
-        wait = "1 event waits" if events == 1 else f"{events} events wait"
-        yield Aspect("spool", False, f"{wait} for the store; given to it when it is back")
-    elif trouble != "writable":
-        yield Aspect("spool", False, f"{trouble}; with the store away signups would be lost: make room, mend the disk")
+    if status.is_ready:
+        yield Finding("gateway", Level.OK, "takes events")
     else:
-        yield Aspect("spool", True, "empty")
+        cure = "Start the store, or make room for the spool."
+        yield Finding("gateway", Level.BROKEN, "takes no events: neither store nor spool can be written", cure)
+    yield _spool(status)
 
 
-def of_store(found: StoreStats | None, error: str = "") -> Iterator[Aspect]:
-    """`found`: None when the store does not answer, for the reason in `error`."""
-    if found is None:
-        yield Aspect("store", False, f"does not answer ({error}); signups go to the spool and workers wait: start it")
-        return
-    broken = [name for name, kept in found.safe.items() if not kept]
-    cure = "; `advent check` says which setting to change"
-    said = f"does not keep what it is given ({', '.join(broken)}){cure}" if broken else "answers, durable"
-    yield Aspect("store", not broken, said)
+def check_unreachable_store(error: str) -> Finding:
+    """`error`: the exception that the store's client raised."""
+    cure = "Signups go to the gateway's spool and mail waits. Start the store, or correct REDIS_URL."
+    return Finding("store", Level.BROKEN, f"the data store does not answer ({error})", cure)
 
 
-def of_work(found: StoreStats, limits: Limits) -> Iterator[Aspect]:
-    """Workers, what is due, the providers, Notion, jobs that failed, dead letters."""
-    yield Aspect("workers", found.workers > 0, f"{found.workers} alive" if found.workers else "none; start one")
-    yield _due(found, limits)
-    for provider in ("resend", "notion"):
-        circuit = found.circuits.get(provider)
-        held_ms = max(0, found.at_ms - circuit.since_ms) if circuit else 0
-        said = f"everybody waits for it, for {_span(held_ms)}; `advent status` says why" if circuit else "ok"
-        yield Aspect(provider, circuit is None, said)
-    behind = found.mirror_lag_ms > limits.behind_ms
-    said = (
-        f"{found.changed} behind, the oldest for {_span(found.mirror_lag_ms)}" if found.changed else "shows everything"
+def check_health(
+    stats: StoreStats,
+    *,
+    gateway: GatewayStatus | None = None,
+    warnings: Sequence[str] = (),
+    limits: Limits | None = None,
+) -> tuple[Finding, ...]:
+    """
+    Every aspect, in the order in which an operator would look.
+
+    `gateway`: None when it was not asked. `warnings`: what the store monitor found wrong with the store, a line each
+    with its cure.
+    """
+    limits = limits or Limits()
+    return (
+        *(check_gateway(gateway) if gateway else ()),
+        _store(stats, warnings),
+        _workers(stats),
+        _due(stats, limits),
+        *(_provider(stats, provider, limits) for provider in PROVIDERS),
+        _pause(stats),
+        _jobs(stats, limits),
+        _mirror(stats, limits),
+        _failed(stats),
+        _dead_letters(stats),
     )
-    yield Aspect("mirror", not behind, said)
-    failed = {name: queue.failed for name, queue in found.queues.items() if queue.failed}
-    said = ", ".join(f"{number} in {name}" for name, number in failed.items())
-    why = "hot_lead_not_announced" if failed.keys() == {"announce"} else "job_failed"
-    yield Aspect("failed", True, f"{said}; `{why}` in the log says why" if failed else "none")
-    dead = "1 dead letter" if found.dead == 1 else f"{found.dead or 'no'} dead letters"
-    yield Aspect("dead", True, f"{dead}; `advent dead list`" if found.dead else dead)
 
 
-def _due(found: StoreStats, limits: Limits) -> Aspect:
-    said = f"{found.due_unsent} due and unsent, the oldest for {_span(found.due_unsent_ms)}"
-    if found.pause:
-        return Aspect("due", True, f"the campaign is paused; {said}")
-    return Aspect("due", found.due_unsent_ms <= limits.late_ms, said if found.due_unsent else "nothing is late")
+def problems_of(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that are not OK, the broken first."""
+    problems = [finding for finding in findings if finding.level is not Level.OK]
+    return sorted(problems, key=lambda finding: finding.level is not Level.BROKEN)
 
 
-def _span(ms: int) -> str:
-    return f"{ms // MINUTE_MS} min" if ms >= 2 * MINUTE_MS else f"{ms // 1000} s"
+def worst_level(findings: Iterable[Finding]) -> Level:
+    levels = {finding.level for finding in findings}
+    return next((level for level in (Level.BROKEN, Level.NEEDS_PERSON) if level in levels), Level.OK)
+
+
+def _spool(status: GatewayStatus) -> Finding:
+    if status.spool_events:
+        cure = "They came while the store was away and are given to it now. If that lasts, look at the gateway's log."
+        return Finding("spool", Level.BROKEN, f"{count(status.spool_events, 'event')} on the gateway's disk", cure)
+    if status.spool_status != "writable":
+        cure = "While the store is away signups would be lost. Make room, or repair the disk."
+        return Finding("spool", Level.BROKEN, f"the spool cannot be written: {status.spool_status}", cure)
+    return Finding("spool", Level.OK, "empty")
+
+
+def _store(stats: StoreStats, warnings: Sequence[str]) -> Finding:
+    missing = [promise for promise, is_kept in stats.durability.items() if not is_kept]
+    if not warnings and not missing:
+        return Finding("store", Level.OK, "answers, durable")
+    cure = " ".join(map(as_sentence, warnings)) or "`advent check` names the setting to change."
+    detail = f" ({', '.join(missing)})" if missing else ""
+    return Finding("store", Level.BROKEN, f"the data store is misconfigured{detail}", cure)
+
+
+def _workers(stats: StoreStats) -> Finding:
+    if stats.workers_alive:
+        return Finding("workers", Level.OK, f"{stats.workers_alive} alive")
+    cure = "Nothing is sent until one is. Start one with `advent worker`."
+    return Finding("workers", Level.BROKEN, "no worker is alive", cure)
+
+
+def _due(stats: StoreStats, limits: Limits) -> Finding:
+    if not stats.due_unsent:
+        return Finding("due", Level.OK, "nothing is late")
+    unsent = f"{stats.due_unsent:,} due and unsent, the oldest for {duration(stats.due_unsent_ms)}"
+    if stats.pause is not None or _is_down(stats, "resend", limits):
+        return Finding("due", Level.OK, f"{unsent}; explained by the pause or by Resend")
+    limit_ms = limits.outage_ms if "resend" in stats.circuits else limits.late_ms
+    if stats.due_unsent_ms <= limit_ms:
+        return Finding("due", Level.OK, unsent)
+    mails, verb = count(stats.due_unsent, "mail"), "is" if stats.due_unsent == 1 else "are"
+    late = f"{mails} {verb} late, the first by {duration(stats.due_unsent_ms)}"
+    return Finding("due", Level.BROKEN, late, _late_cure(stats))
+
+
+def _late_cure(stats: StoreStats) -> str:
+    if not stats.workers_alive:
+        return "A worker that starts takes them at once."
+    return "More is due than Resend's rate lets through (RESEND_REQUESTS_PER_SECOND), or the workers are stalled."
+
+
+_WAITING = {
+    "resend": ("mail has", "Resend"),
+    "notion": ("updates have", "Notion"),
+    "calcom": ("the comparison of bookings has", "Cal.com"),
+}
+
+
+def _provider(stats: StoreStats, provider: str, limits: Limits) -> Finding:
+    circuit = stats.circuits.get(provider)
+    if circuit is None:
+        return Finding(provider, Level.OK, "ok")
+    what, name = _WAITING[provider]
+    sentence = f"{what} waited {duration(stats.at_ms - circuit.since_ms)} for {name}"
+    if circuit.reason:
+        sentence += f" ({circuit.reason})"
+    cure = cure_of(provider, circuit.reason) or "It is tried again automatically, and work goes on when it answers."
+    if provider == "calcom":
+        level = Level.NEEDS_PERSON  # Bookings still arrive as webhooks.
+    else:
+        level = Level.BROKEN if _is_down(stats, provider, limits) else Level.OK
+    return Finding(provider, level, sentence, as_sentence(cure))
+
+
+def _is_down(stats: StoreStats, provider: str, limits: Limits) -> bool:
+    circuit = stats.circuits.get(provider)
+    return circuit is not None and stats.at_ms - circuit.since_ms >= limits.outage_ms
+
+
+def _pause(stats: StoreStats) -> Finding:
+    if stats.pause is None:
+        return Finding("pause", Level.OK, "not paused")
+    cure = "`advent resume --plan` shows what happens to what is overdue; without --plan it goes ahead."
+    return Finding("pause", Level.NEEDS_PERSON, "the campaign is paused", cure)
+
+
+def _jobs(stats: StoreStats, limits: Limits) -> Finding:
+    """The queues besides `send`, whose lateness is `due`, and `notion_sync`, which Notion's rate slows: `mirror`."""
+    late = {
+        name: queue
+        for name, queue in stats.queues.items()
+        if queue.oldest_ms > limits.late_ms and name not in ("send", "notion_sync")
+    }
+    if not late:
+        return Finding("jobs", Level.OK, "none is late")
+    parts = [f"{queue.due + queue.ready:,} in {name} for {duration(queue.oldest_ms)}" for name, queue in late.items()]
+    cure = "The workers cannot keep up or are stalled: look at their log."
+    if not stats.workers_alive:
+        cure = "A worker that starts takes them at once."
+    return Finding("jobs", Level.BROKEN, f"jobs are late: {', '.join(parts)}", cure)
+
+
+def _mirror(stats: StoreStats, limits: Limits) -> Finding:
+    if not stats.mirror_behind:
+        return Finding("mirror", Level.OK, "Notion shows everything")
+    if stats.mirror_lag_ms <= limits.behind_ms:
+        sentence = (
+            f"{count(stats.mirror_behind, 'change')} not in Notion yet, the oldest for {duration(stats.mirror_lag_ms)}"
+        )
+        return Finding("mirror", Level.OK, sentence)
+    cure = "Mail is not affected. `advent check` says whether a column or a share is missing."
+    return Finding("mirror", Level.BROKEN, f"Notion is {duration(stats.mirror_lag_ms)} behind", cure)
+
+
+def _failed(stats: StoreStats) -> Finding:
+    failed = {name: queue.failed for name, queue in stats.queues.items() if queue.failed}
+    if not failed:
+        return Finding("failed", Level.OK, "none")
+    leads = failed.pop("announce", 0)
+    sentences, cures = [], []
+    if jobs := sum(failed.values()):
+        sentences.append(f"{count(jobs, 'job')} failed with an internal error ({_listed(failed)})")
+        cures.append("The log has the traceback (`job_failed`). The job can be requeued or deleted at /dramatiq/.")
+    if leads:
+        sentences.append(f"{count(leads, 'hot lead')} could not be announced")
+        cures.append("The log has the channel's answer (`hot_lead_not_announced`); HOT_LEAD_WEBHOOK_URL names it.")
+    return Finding("failed", Level.NEEDS_PERSON, ", and ".join(sentences), " ".join(cures))
+
+
+def _dead_letters(stats: StoreStats) -> Finding:
+    if not stats.dead_letters:
+        return Finding("dead", Level.OK, "no dead letters")
+    verb = "waits" if stats.dead_letters == 1 else "wait"
+    sentence = f"{count(stats.dead_letters, 'dead letter')} {verb} for a decision"
+    return Finding("dead", Level.NEEDS_PERSON, sentence, "Replay or discard them: console, or `advent dead list`.")
+
+
+def _listed(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} in {name}" for name, number in numbers.items())

@@ -37,6 +37,7 @@ notify() { # WELL-OR-UNWELL TEXT
 before=$(cat "$memory" 2>/dev/null || echo well)
 status=0
 said=$("$current/bin/advent" health --quiet 2>&1) || status=$?
+[ "$status" -ne 3 ] || status=0 # Nothing is broken; something waits for a person, and wakes nobody up.
 now=$(next_state "$before" "$status")
 [ "$now" = well ] || printf '%s\n' "$said" >&2
 if must_notify "$before" "$now"; then

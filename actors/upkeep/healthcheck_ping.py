@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 
 import httpx
-import redis
 import structlog
 
+from common.health_checks import Level, Limits, check_health
 from common.ledger import keys
 from common.ledger.ledger import Ledger
 from common.ledger.reads.store_stats import StoreStats, read_store_stats
+from common.store.errors import STORE_ERRORS
 
 log = structlog.get_logger(__name__)
 
 EVERY_S = 60
-UNSENT_MS = 5 * 60_000
-"""Longer than this, nothing that is due stays unsent without a reason."""
-HELD_MS = 15 * 60_000
-"""A provider's trouble is a reason for so long."""
+LIMITS = Limits(late_ms=5 * 60_000, outage_ms=15 * 60_000)
+MAIL_ASPECTS = ("due", "resend")
 TIMEOUT_S = 10.0
 
 
@@ -29,7 +28,7 @@ async def keep_pinging(ledger: Ledger, url: str, *, worker: str) -> None:
             try:
                 if await ledger.client.set(keys.PING, worker, nx=True, px=EVERY_S * 1000 - 500):
                     await ping(ledger, client, url)
-            except (redis.RedisError, OSError) as error:
+            except STORE_ERRORS as error:
                 log.warning("healthcheck_ping_skipped", why="store", error=type(error).__name__)
             # Four looks a minute: when the worker that pinged has died, another one's turn comes soon.
             await asyncio.sleep(EVERY_S / 4)  # noqa: TID251 -- it tells of the schedule, so it cannot stand in it
@@ -37,7 +36,7 @@ async def keep_pinging(ledger: Ledger, url: str, *, worker: str) -> None:
 
 async def ping(ledger: Ledger, client: httpx.AsyncClient, url: str) -> bool:
     """Whether a ping was sent and taken. Raises redis.RedisError or OSError when the store does not answer."""
-    if why := silence(await read_store_stats(ledger)):
+    if why := reason_for_silence(await read_store_stats(ledger)):
         log.warning("healthcheck_ping_skipped", why=why)
         return False
     try:
@@ -50,15 +49,14 @@ async def ping(ledger: Ledger, client: httpx.AsyncClient, url: str) -> bool:
     return True
 
 
-def silence(found: StoreStats) -> str | None:
+def reason_for_silence(stats: StoreStats) -> str | None:
     """
-    Why to say nothing, None to ping: mail is due and unsent, or held by a provider's trouble for too long.
+    What keeps the ping back: mail is late, or has waited too long for Resend. None: send the ping.
 
-    A pause is no reason: whoever paused the campaign knows it. While it lasts, what is due is not looked at.
+    A pause excuses late mail: whoever paused the campaign knows about it.
     """
-    if found.pause:
+    if stats.pause is not None:
         return None
-    if circuit := found.circuits.get("resend"):
-        held_ms = found.at_ms - circuit.since_ms
-        return "mail held" if max(held_ms, found.due_unsent_ms) > HELD_MS else None
-    return "due and unsent" if found.due_unsent_ms > UNSENT_MS else None
+    findings = check_health(stats, limits=LIMITS)
+    broken = (each for each in findings if each.name in MAIL_ASPECTS and each.level is Level.BROKEN)
+    return next((finding.sentence for finding in broken), None)

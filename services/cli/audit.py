@@ -21,18 +21,18 @@ KINDS: tuple[Kind, ...] = ("missing", "doubled", "unexplained")
 @json_option
 def command(as_json: bool) -> int:
     """
-    Compare what the ledger says, what Resend lists and what Notion shows.
+    Compare the ledger with what Resend lists and what Notion shows.
 
-    Mails are the steps of a sequence and the reminders of a call. Missing: said to be accepted, and not listed; or
-    long due, with nobody to send it. Doubled: more than one mail of one step or reminder to one person. Unexplained: a
-    mail or a date that the ledger does not know, or that Notion lacks. Exit status 1 unless all are 0. Safe beside
-    workers; it reads all mails since the first signup, within the rates.
+    Mails are the steps of a sequence and the reminders of a call. Missing: accepted according to the ledger, and not
+    listed; or long due, with nothing that will send it. Doubled: more than one mail of one step or reminder to one
+    person. Unexplained: a mail or a date that the ledger does not know, or that Notion lacks. Exit status 1 unless all
+    are 0. Safe while workers run; it reads all mails since the first signup, within the rate limits.
     """
     report = with_world(_audit, plans=True)
     if as_json:
         print_json(_figures(report))
     else:
-        _tell(report)
+        _print(report)
     return 1 if report.findings else 0
 
 
@@ -67,7 +67,7 @@ def _line(finding: Finding) -> dict[str, Any]:
     return {"email": finding.email, "step": finding.step or None, **reminder, "what": finding.what}
 
 
-def _tell(report: Report) -> None:
+def _print(report: Report) -> None:
     click.echo(
         f"{report.people} people; {report.sent - report.reminders} mails and {report.reminders} reminders sent;"
         f" Resend lists {report.mails}, Notion has {report.rows} rows"
@@ -88,6 +88,6 @@ def _which(finding: Finding) -> str:
 
 
 def _count(findings: list[Finding], kind: Kind) -> str:
-    """`2 missing`, and how many of them are reminders, if any is."""
+    """`2 missing`, and how many of them are reminders, if any."""
     reminders = sum(bool(finding.reminder) for finding in findings)
     return f"{len(findings)} {kind}" + (f" ({reminders} of reminders)" if reminders else "")

@@ -1,4 +1,4 @@
-"""The plan that `advent resume` shows: how many mails go at once, in each hour, who first, and what has expired."""
+"""The plan that `advent resume` shows: how many mails are sent at once and in each hour, and what has expired."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import click
 
 from common.domain.catch_up import Departure, departures
 from common.domain.delivery import DeliveryStatus
-from services.cli.shared import clock_time, print_table, span
+from common.formatting import duration
+from services.cli.shared import clock_time, print_table
 
 if TYPE_CHECKING:
     from common.domain.catch_up import Backlog
@@ -25,10 +26,10 @@ HOURS_SHOWN = 24
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """
-    What becomes of what is overdue when everybody, or one person, is resumed at `now_ms`.
+    What happens to overdue mail when everybody, or one person, is resumed at `now_ms`.
 
-    `late`: each mail that goes late, in order. `on_time`: mails of the schedule in each hour from now on, as many hours
-    as `late` takes. `expired`: (address, reminder, start of the meeting). `addresses`: by the id of whose they are.
+    `late`: each mail that is sent late, in order. `on_time`: scheduled mails in each hour from now on, for as many
+    hours as `late` takes. `expired`: (address, reminder, start of the meeting). `addresses`: by enrollment id.
     """
 
     now_ms: int
@@ -40,7 +41,7 @@ class Plan:
 
     @property
     def at_once(self) -> int:
-        """Mails that only the provider's rate holds back."""
+        """Mails that only the provider's rate limit delays."""
         return sum(mail.may_ms <= self.now_ms for mail in self.late)
 
     @property
@@ -49,12 +50,12 @@ class Plan:
 
     @property
     def hours(self) -> list[tuple[int, int, int]]:
-        """(first instant of the hour, late mails in it, mails on time in it)."""
+        """(start of the hour, late mails in it, mails on time in it)."""
         late = Counter((mail.at_ms - self.now_ms) // HOUR_MS for mail in self.late)
         return [(self.now_ms + i * HOUR_MS, late[i], on_time) for i, on_time in enumerate(self.on_time)]
 
     def figures(self) -> dict[str, Any]:
-        """For programs. Instants in ms."""
+        """For `--json`. Timestamps in ms."""
         return {
             "now_ms": self.now_ms,
             "at_once": self.at_once,
@@ -86,14 +87,14 @@ async def plan_for_all(ledger: Ledger, *, now_ms: int, per_second: float) -> Pla
     return Plan(now_ms=now_ms, per_second=per_second, late=late, on_time=on_time, expired=expired, addresses=emails)
 
 
-async def plan_for_one(ledger: Ledger, whose: EnrollmentId, *, now_ms: int, per_second: float) -> Plan:
-    """Of a person whose own schedule stands still, so that it is read from their enrollment and their calls."""
+async def plan_for_one(ledger: Ledger, contact: EnrollmentId, *, now_ms: int, per_second: float) -> Plan:
+    """For one paused person: their deliveries are not in the schedule, so enrollment and calls are read."""
     from common.ledger.reads.backlog import addresses
 
-    backlogs = [backlog] if (backlog := await _steps_of(ledger, whose)) else []
-    emails = await addresses(ledger, [whose])
+    backlogs = [backlog] if (backlog := await _steps_of(ledger, contact)) else []
+    emails = await addresses(ledger, [contact])
     expired = []
-    async for call in ledger.bookings.calls(whose):
+    async for call in ledger.bookings.calls(contact):
         for name, record in call.reminders.items():
             start, _, reminder = name.partition("/")
             if record.fate is DeliveryStatus.PLANNED and int(start) <= now_ms:
@@ -107,21 +108,21 @@ def _hours(late: list[Departure], now_ms: int) -> int:
     return (late[-1].at_ms - now_ms) // HOUR_MS + 1 if late else 0
 
 
-async def _steps_of(ledger: Ledger, whose: EnrollmentId) -> Backlog | None:
+async def _steps_of(ledger: Ledger, contact: EnrollmentId) -> Backlog | None:
     from common.domain.catch_up import Backlog
     from common.domain.enrollment import Status
     from common.ledger import keys
 
-    enrollment = await ledger.enrollments.get(whose)
+    enrollment = await ledger.enrollments.get(contact)
     if enrollment is None or enrollment.status not in (Status.ACCEPTED, Status.ACTIVE):
         return None
     steps = [
         step for step in range(1, ledger.cadence.length + 1) if enrollment.fate_of(step)[0] is DeliveryStatus.PLANNED
     ]
     mails = [(f"step-{n}", ledger.cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=n)) for n in steps]
-    last = (await ledger.store.read_hash(keys.enrollment(whose))).get("last_sent_ms")
+    last = (await ledger.store.read_hash(keys.enrollment(contact))).get("last_sent_ms")
     return Backlog(
-        who=whose, mails=tuple(mails), last_ms=int(last) if last else None, gap_ms=ledger.cadence.minimum_gap_ms
+        who=contact, mails=tuple(mails), last_ms=int(last) if last else None, gap_ms=ledger.cadence.minimum_gap_ms
     )
 
 
@@ -131,15 +132,15 @@ def print_plan(plan: Plan) -> None:
         return
     click.echo(_at_once(plan))
     if plan.late:
-        goes = "goes" if len(plan.late) == 1 else "go"
-        click.echo(f"{len(plan.late)} {goes} late in all, the last at {clock_time(plan.late[-1].at_ms)} UTC\n")
+        are = "is" if len(plan.late) == 1 else "are"
+        click.echo(f"{len(plan.late)} {are} sent late in all, the last at {clock_time(plan.late[-1].at_ms)} UTC\n")
         print_table(["hour (UTC)", "#late", "#on time"], [(clock_time(ms), *rest) for ms, *rest in _shown(plan)])
         rows = [
             (plan.addresses[mail.who], mail.name, clock_time(mail.due_ms), clock_time(mail.at_ms))
             for mail in plan.late[:FIRST]
         ]
         click.echo()
-        print_table(["first", "mail", "was due (UTC)", "goes"], rows)
+        print_table(["first", "mail", "was due (UTC)", "sent at (UTC)"], rows)
     if plan.expired:
         click.echo()
         rows_expired = [(email, what, clock_time(ms)) for email, what, ms in plan.expired]
@@ -148,12 +149,12 @@ def print_plan(plan: Plan) -> None:
 
 def _at_once(plan: Plan) -> str:
     if not plan.at_once:
-        return "no mail goes out at once"
-    took = f", which takes {span(plan.at_once_takes_ms)}" if plan.at_once > 1 else ""
-    mails = "1 mail goes" if plan.at_once == 1 else f"{plan.at_once} mails go"
-    return f"{mails} out at once, at {plan.per_second:g} a second{took}"
+        return "no mail is sent at once"
+    time = f", which takes {duration(plan.at_once_takes_ms)}" if plan.at_once > 1 else ""
+    mails = "1 mail is" if plan.at_once == 1 else f"{plan.at_once} mails are"
+    return f"{mails} sent at once, at {plan.per_second:g} a second{time}"
 
 
 def _shown(plan: Plan) -> list[tuple[int, int, int]]:
-    """The hours in which late mails go; the quiet ones between them say nothing."""
+    """The hours in which late mails are sent, without the hours between them."""
     return [hour for hour in plan.hours if hour[1]][:HOURS_SHOWN]

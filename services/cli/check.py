@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from common.settings.settings import Settings, SettingsError
-from common.store.clients import StoreError
+from common.store.errors import StoreError
 from services.cli.check_notion import check_notion
+from services.cli.check_report import CheckReport
 from services.cli.check_secret_key import accept_secret_key, compare_secret_key
-from services.cli.cures import of_provider
-from services.cli.findings import Findings
-from services.cli.shared import json_option, print_json, settings_here
+from services.cli.error_lines import provider_error_line
+from services.cli.shared import json_option, print_json, process_settings
 
 if TYPE_CHECKING:
     from common.campaigns.campaign import Campaign
@@ -24,101 +24,105 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--fix", is_flag=True, help="Add the properties that the Notion databases lack.")
 @click.option(
-    "--accept-new-secret-key", is_flag=True, help="Make SECRET_KEY the store's; see docs/operations.md first."
+    "--accept-new-secret-key",
+    is_flag=True,
+    help="Accept this SECRET_KEY as the store's new one; read docs/operations.md first.",
 )
-@click.option("--accept-store-loss", is_flag=True, help="Let a store pass that may lose the last moments.")
+@click.option("--accept-store-loss", is_flag=True, help="Accept a store that may lose the latest writes.")
 @json_option
 def command(fix: bool, accept_new_secret_key: bool, accept_store_loss: bool, as_json: bool) -> int:
     """
-    Check, before a start, what would go wrong after it.
+    Check, before a start, everything that would fail after it.
 
-    Settings, the store's persistence and eviction policy, whether it knows this SECRET_KEY, both Notion databases, the
-    sender's domain at Resend, and every e-mail of every segment. One line a problem; exit status 1 if there is one.
+    Settings, the store's persistence and eviction policy, whether SECRET_KEY is the store's, both Notion databases, the
+    sender's domain at Resend, and every e-mail of every segment. One line for each problem; exit status 1 if any.
     """
-    found = Findings()
+    found = CheckReport()
     try:
-        settings = settings_here()
+        settings = process_settings()
     except SettingsError as error:
         found.problems += error.problems
     else:
-        found.notes.append("settings: as they should be")
+        found.notes.append("settings: valid")
         if accept_new_secret_key:
             found.notes.append(asyncio.run(accept_secret_key(settings)))
         asyncio.run(_check(settings, found, fix=fix, accept_store_loss=accept_store_loss))
     if as_json:
         print_json({"problems": found.problems, "notes": found.notes})
     else:
-        _tell(found)
+        _print(found)
     return 1 if found.problems else 0
 
 
-def _tell(found: Findings) -> None:
+def _print(found: CheckReport) -> None:
     for note in found.notes:
         click.echo(f"  {note}")
     for problem in found.problems:
         click.secho(problem, fg="red")
     if not found.problems:
-        click.secho("nothing stands in the way", fg="green")
+        click.secho("no problems", fg="green")
 
 
-async def _check(settings: Settings, found: Findings, *, fix: bool, accept_store_loss: bool) -> None:
+async def _check(settings: Settings, found: CheckReport, *, fix: bool, accept_store_loss: bool) -> None:
     _check_store(settings, found, accept_store_loss=accept_store_loss)
     await compare_secret_key(settings, found)
     campaign = _check_campaign(settings, found)
-    await _asked("Resend", settings.resend_is_real, settings, found, _check_resend)
+    await _check_provider("Resend", settings.resend_is_real, settings, found, _check_resend)
     if campaign is not None:
 
-        async def of_notion(settings: Settings, found: Findings) -> None:
+        async def check_tables(settings: Settings, found: CheckReport) -> None:
             await check_notion(settings, campaign, found, fix=fix)
 
-        await _asked("Notion", settings.notion_is_real, settings, found, of_notion)
+        await _check_provider("Notion", settings.notion_is_real, settings, found, check_tables)
 
 
-async def _asked(
+async def _check_provider(
     name: str,
     is_real: bool,
     settings: Settings,
-    found: Findings,
-    check: Callable[[Settings, Findings], Awaitable[None]],
+    found: CheckReport,
+    check: Callable[[Settings, CheckReport], Awaitable[None]],
 ) -> None:
-    """Ask a provider; the sandbox in its place is asked only where one runs."""
+    """Check a provider, or the sandbox in its place if one runs."""
     from common.errors import Failure
     from services.supervisor.ports import answers
 
     if not is_real and not answers(f"{settings.sandbox_url}/health"):
-        found.notes.append(f"{name}: the sandbox will stand in; it does not run now, so it was not asked")
+        found.notes.append(f"{name}: the sandbox takes its place; it is not running, so it was not checked")
         return
     try:
         await check(settings, found)
     except Failure as failure:
         failure.provider = name.lower()
-        found.problems.append(of_provider(failure, settings))
+        found.problems.append(provider_error_line(failure, settings))
 
 
-def _check_store(settings: Settings, found: Findings, *, accept_store_loss: bool) -> None:
+def _check_store(settings: Settings, found: CheckReport, *, accept_store_loss: bool) -> None:
     import redis
 
-    from common.store.clients import connect, shown
+    from common.store.clients import connect, redacted_url
     from common.store.durability import store_warnings
-    from services.supervisor.house import attached
+    from services.supervisor.run_dir import with_store_url
 
     try:
-        url = attached(settings).redis_url or ""
+        url = with_store_url(settings).redis_url or ""
     except StoreError:
-        found.notes.append("store: embedded; it does not run now, `advent up` starts it as it should be")
+        found.notes.append("store: embedded; it is not running, `advent up` starts it with the right settings")
         return
     try:
         with connect(url) as client:
             warnings = store_warnings(client)
     except redis.RedisError as error:
-        found.problems.append(f"REDIS_URL: {shown(url)} does not answer ({error}); start it, or correct REDIS_URL")
+        found.problems.append(
+            f"REDIS_URL: {redacted_url(url)} does not answer ({error}); start it, or correct REDIS_URL"
+        )
         return
     (found.notes if accept_store_loss else found.problems).extend(warnings)
     if not warnings:
-        found.notes.append("store: durable, and evicts nobody")
+        found.notes.append("store: durable, and evicts nothing")
 
 
-def _check_campaign(settings: Settings, found: Findings) -> Campaign | None:
+def _check_campaign(settings: Settings, found: CheckReport) -> Campaign | None:
     from common.campaigns.loader import CampaignError, load_campaign
 
     try:
@@ -130,8 +134,8 @@ def _check_campaign(settings: Settings, found: Findings) -> Campaign | None:
     return campaign
 
 
-async def _check_resend(settings: Settings, found: Findings) -> None:
-    """The key is accepted and the sender's domain verified; a key that may only send cannot be asked for domains."""
+async def _check_resend(settings: Settings, found: CheckReport) -> None:
+    """The key must be valid and the sender's domain verified; a key that may only send cannot list domains."""
     import httpx
 
     from common.errors import Transient
@@ -144,12 +148,12 @@ async def _check_resend(settings: Settings, found: Findings) -> None:
             answer = await client.get(f"{settings.resend_api_url}/domains", headers=headers)
         body = answer.json() if answer.status_code < 500 else {}
         if not isinstance(body, dict):
-            raise ValueError("the answer is none of Resend's")
+            raise ValueError("the response is not Resend's")
     except (httpx.HTTPError, ValueError) as error:
         code = "connect" if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) else "no_answer"
         raise Transient(code, str(error) or type(error).__name__) from None
     if answer.status_code == 401 and body.get("name") == "restricted_api_key":
-        found.notes.append("Resend: the key may only send, so the domain could not be looked up")
+        found.notes.append("Resend: the key may only send, so the domain could not be checked")
     elif answer.status_code in (401, 403):
         name = body.get("name", "")
         found.problems.append(f"RESEND_API_KEY: Resend answers {answer.status_code} {name}; set a valid key")
@@ -160,4 +164,4 @@ async def _check_resend(settings: Settings, found: Findings) -> None:
             f"EMAIL_FROM: {domain} is not a verified domain at Resend; verify it, or send from another"
         )
     else:
-        found.notes.append(f"Resend: the key is good and {domain} is verified")
+        found.notes.append(f"Resend: the key is valid and {domain} is verified")

@@ -1,4 +1,4 @@
-"""The part of `advent check` that looks at the two Notion databases, each by itself, and adds what they lack."""
+"""The part of `advent check` for the two Notion databases, each by itself; adds the columns that they lack."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from common.settings.settings import Settings
-from services.cli.findings import Findings
+from services.cli.check_report import CheckReport
 
 if TYPE_CHECKING:
     from common.campaigns.campaign import Campaign
@@ -14,35 +14,35 @@ if TYPE_CHECKING:
     from common.providers.notion.table import Table
 
 
-async def check_notion(settings: Settings, campaign: Campaign, found: Findings, *, fix: bool) -> None:
-    """`fix`: add the columns that are missing. Trouble with one database does not keep the other from it."""
-    told = Findings()
+async def check_notion(settings: Settings, campaign: Campaign, found: CheckReport, *, fix: bool) -> None:
+    """`fix`: add missing columns. A failure with one database does not stop the check of the other."""
+    report = CheckReport()
     async with AsyncExitStack() as stack:
         tables = _mirror(settings, campaign, stack).tables
         if len({table.database_id for table in tables}) < len(tables):
-            told.problems.append(_SAME)
+            report.problems.append(_SAME)
             tables = ()
         for table in tables:
             if fix:
-                await _fix(table, told)
-            told.problems += [line for line in await table.problems() if line not in told.problems]
-            told.notes += table.lacking()
-    if not told.problems:
-        told.notes.append("Notion: both databases have what is needed")
-    found.problems += told.problems
-    found.notes += told.notes
+                await _fix(table, report)
+            report.problems += [line for line in await table.problems() if line not in report.problems]
+            report.notes += table.lacking()
+    if not report.problems:
+        report.notes.append("Notion: both databases have all required columns")
+    found.problems += report.problems
+    found.notes += report.notes
 
 
 _SAME = "NOTION_BUSINESSX_DB_ID: the same database as NOTION_EMAIL_SEQUENCE_DB_ID; set each to the id or URL of its own"
 
 
-async def _fix(table: Table, told: Findings) -> None:
+async def _fix(table: Table, report: CheckReport) -> None:
     from common.errors import Failure
 
     try:
-        told.notes += await table.fix()
+        report.notes += await table.fix()
     except Failure as failure:
-        told.problems.append(f"Notion database {table.database.title}: {failure.detail or failure.code}")
+        report.problems.append(f"Notion database {table.database.title}: {failure.detail or failure.code}")
 
 
 def _mirror(settings: Settings, campaign: Campaign, stack: AsyncExitStack) -> NotionMirror:
@@ -53,7 +53,7 @@ def _mirror(settings: Settings, campaign: Campaign, stack: AsyncExitStack) -> No
     from common.store.clients import connect_async
 
     clock = SystemClock()
-    # A check creates no page, so its guard never connects, wherever this is.
+    # A check creates no page, so its guard never connects to this store.
     client = connect_async(settings.redis_url or "redis://127.0.0.1")
     stack.push_async_callback(client.aclose)
     mirror = NotionMirror(

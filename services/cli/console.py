@@ -10,10 +10,10 @@ from services.cli.shared import settings_with_store
 @click.command()
 def command() -> int:
     """
-    Show on CONSOLE_PORT whether all is well, and let dead letters be decided, until SIGTERM.
+    Serve the console on CONSOLE_PORT until SIGTERM: whether all is well, and what to do about dead letters.
 
-    With CONSOLE_TOKEN for whoever knows it; without, for this machine only. Without REDIS_URL it looks into the store
-    of a running `advent up` in DATA_DIR.
+    CONSOLE_TOKEN is needed to log in; without one the console serves this machine only. Without REDIS_URL it uses the
+    store of a running `advent up` in DATA_DIR.
     """
     from services.cli.process import run_console
 

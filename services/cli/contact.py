@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.domain.ids import enrollment_id, normal_address
-from services.cli.address import address
-from services.cli.cures import CommandFailed
-from services.cli.shared import clock_time, json_option, now_ms, print_json, print_table, span, with_ledger
+from common.formatting import duration
+from services.cli.arguments import address
+from services.cli.error_lines import CommandFailed
+from services.cli.shared import clock_time, json_option, now_ms, print_json, print_table, with_ledger
 
 if TYPE_CHECKING:
     from common.ledger.ledger import Ledger
@@ -31,15 +32,15 @@ def command(email: str, as_json: bool) -> None:
     reason = f" ({person['exit_reason']})" if person["exit_reason"] else ""
     segment = f"{person['segment']} · " if person["segment"] else ""
     click.echo(f"{segment}{person['status']}{reason} · {person['enrollment_id']}")
-    for whom, pause in (("paused", person["paused"]), ("everybody is paused", person["everybody_paused"])):
+    for who, pause in (("paused", person["paused"]), ("everybody is paused", person["everybody_paused"])):
         if pause is not None:
-            click.secho(f"{whom} {_pause_words(pause)}", fg="red")
+            click.secho(f"{who} {_pause_line(pause)}", fg="red")
     click.echo()
     past = [(clock_time(line["at_ms"]), "", line["what"], line["detail"]) for line in person["happened"]]
     planned = [
         (
             clock_time(line["due_ms"]),
-            f"in {span(line['due_ms'] - now)}" if line["due_ms"] > now else "due",
+            f"in {duration(line['due_ms'] - now)}" if line["due_ms"] > now else "due",
             line["what"],
             "",
         )
@@ -51,31 +52,29 @@ def command(email: str, as_json: bool) -> None:
 async def _look_up(ledger: Ledger, email: str) -> dict[str, Any]:
     from common.ledger.reads.contact_timeline import read_contact_timeline
 
-    story = await read_contact_timeline(ledger, enrollment_id(ledger.campaign, email))
-    if story is None:
-        raise CommandFailed(
-            f"{email} is not enrolled in {ledger.campaign}; look for another spelling, or another CAMPAIGN"
-        )
+    found = await read_contact_timeline(ledger, enrollment_id(ledger.campaign, email))
+    if found is None:
+        raise CommandFailed(f"{email} is not enrolled in {ledger.campaign}; try another spelling, or another CAMPAIGN")
     return {
-        "paused": _pause(story.paused),
-        "everybody_paused": _pause(story.everybody_paused),
-        "enrollment_id": story.enrollment_id,
-        "email": story.email,
-        "first_name": story.first_name,
-        "segment": story.segment,
-        "status": story.status,
-        "exit_reason": story.exit_reason,
-        "happened": [asdict(entry) for entry in story.happened],
-        "next": [asdict(planned) for planned in story.next],
+        "paused": _pause_fields(found.paused),
+        "everybody_paused": _pause_fields(found.everybody_paused),
+        "enrollment_id": found.enrollment_id,
+        "email": found.email,
+        "first_name": found.first_name,
+        "segment": found.segment,
+        "status": found.status,
+        "exit_reason": found.exit_reason,
+        "happened": [asdict(entry) for entry in found.happened],
+        "next": [asdict(planned) for planned in found.next],
     }
 
 
-def _pause(pause: Pause | None) -> dict[str, Any] | None:
+def _pause_fields(pause: Pause | None) -> dict[str, Any] | None:
     return asdict(pause) if pause else None
 
 
-def _pause_words(told: dict[str, Any]) -> str:
+def _pause_line(pause: dict[str, Any]) -> str:
     from common.ledger.pauses import Pause
-    from services.cli.pause import words
+    from services.cli.pause import pause_line
 
-    return words(Pause(**told))
+    return pause_line(Pause(**pause))

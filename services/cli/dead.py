@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.domain.ids import DeliveryId
-from services.cli.cures import CommandFailed
+from services.cli.error_lines import CommandFailed
 from services.cli.shared import clock_time, json_option, now_ms, print_json, print_table, with_ledger, with_world
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """List, replay or discard failed deliveries. Never asks; --dry-run says what would be done."""
+    """List, replay or discard failed deliveries. Never asks; --dry-run shows what would be done."""
 
 
 @command.command("list")
@@ -28,7 +28,7 @@ def list_command(as_json: bool) -> None:
     """Show every dead letter with its reason, oldest first."""
     letters = with_ledger(_all)
     if as_json:
-        print_json([_figures(letter) for letter in letters])
+        print_json([_letter_fields(letter) for letter in letters])
     elif not letters:
         click.echo("No dead letters.")
     else:
@@ -48,21 +48,22 @@ def list_command(as_json: bool) -> None:
 @command.command("replay")
 @click.argument("delivery", required=False, metavar="[ID]")
 @click.option("--all", "everything", is_flag=True, help="Replay every dead letter.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done with each, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done with each, and change nothing.")
 @json_option
 def replay_command(delivery: str | None, everything: bool, dry_run: bool, as_json: bool) -> int:
     """
-    Plan dead letters again, due at once. Nobody gets one twice.
+    Plan dead letters again, due at once. Nobody receives one twice.
 
-    What was certainly never accepted is rendered anew. What may have been accepted goes again with the same bytes under
-    the same key while the provider remembers it; after 23 hours it is looked for in what Resend lists, and is sent
-    again only if it is not there. What nobody can tell stays a dead letter; the exit status is then 1.
+    A mail that was certainly never accepted is rendered again. One that may have been accepted is sent again with the
+    same bytes under the same idempotency key while the provider remembers it; after 23 hours it is looked for in
+    Resend's list, and is sent again only if it is not there. If that cannot be told, it stays a dead letter, and the
+    exit status is 1.
     """
     if (delivery is None) is not everything:
-        raise click.UsageError("Name one ID, or --all.")
+        raise click.UsageError("Give one ID, or --all.")
     outcomes = with_world(lambda world: _replay(world, delivery, dry_run=dry_run))
     if as_json:
-        print_json(_told(outcomes, dry_run=dry_run))
+        print_json(_outcome_fields(outcomes, dry_run=dry_run))
     else:
         for plan, done in outcomes:
             click.echo(_line(plan, done, dry_run=dry_run))
@@ -73,7 +74,7 @@ def replay_command(delivery: str | None, everything: bool, dry_run: bool, as_jso
 
 @command.command("discard")
 @click.argument("delivery", metavar="ID")
-@click.option("--dry-run", is_flag=True, help="Say what would be discarded, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be discarded, and change nothing.")
 def discard_command(delivery: str, dry_run: bool) -> None:
     """Give a dead letter up for good."""
     letter = with_ledger(lambda ledger: _discard(ledger, delivery, dry_run=dry_run))
@@ -87,12 +88,12 @@ async def _all(ledger: Ledger) -> list[DeadLetter]:
 async def _one(ledger: Ledger, delivery: str) -> DeadLetter:
     letter = await ledger.dead_letters.get(DeliveryId(delivery))
     if letter is None:
-        raise CommandFailed(f"{delivery} is no dead letter; `advent dead list` shows them")
+        raise CommandFailed(f"{delivery} is not a dead letter; `advent dead list` shows them")
     return letter
 
 
 async def _replay(world: World, delivery: str | None, *, dry_run: bool) -> list[tuple[Plan, bool]]:
-    """What is planned for each letter, and whether it was done (in a dry run: would be)."""
+    """The plan for each dead letter, and whether it was carried out (in a dry run: would be)."""
     from actors.dead_letters import Way, plan, replay
 
     letters = [await _one(world.ledger, delivery)] if delivery is not None else await _all(world.ledger)
@@ -112,12 +113,12 @@ def _line(planned: Plan, done: bool, *, dry_run: bool) -> str:
     if planned.way is Way.REFUSED:
         return f"not replayed {letter.id}: {planned.why}"
     if not done:
-        return f"not replayed {letter.id}: somebody else did, a moment ago"
+        return f"not replayed {letter.id}: it was replayed or discarded a moment ago"
     way = "" if planned.way is Way.RENDERED and not dry_run else f" ({planned.way})"
     return f"{'would replay' if dry_run else 'replayed'} {letter.id}: {letter.reason}{way}"
 
 
-def _told(outcomes: list[tuple[Plan, bool]], *, dry_run: bool) -> dict[str, Any]:
+def _outcome_fields(outcomes: list[tuple[Plan, bool]], *, dry_run: bool) -> dict[str, Any]:
     return {
         "dry_run": dry_run,
         "replayed": [planned.letter.id for planned, done in outcomes if done],
@@ -140,7 +141,7 @@ async def _discard(ledger: Ledger, delivery: str, *, dry_run: bool) -> DeadLette
     return letter
 
 
-def _figures(letter: DeadLetter) -> dict[str, Any]:
+def _letter_fields(letter: DeadLetter) -> dict[str, Any]:
     return {
         "id": letter.id,
         "email": letter.address,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.domain.ids import booking_of, normal_address
-from services.cli.address import address
+from services.cli.arguments import address
 from services.cli.shared import json_option, now_ms, print_json, with_ledger
 
 if TYPE_CHECKING:
@@ -20,48 +20,52 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("email", callback=address)
-@click.option("--dry-run", is_flag=True, help="Only say what is known of them.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Only show what is stored about them.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 def command(email: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     """
     Erase a person from the store, in every campaign: enrollment, timeline, calls, and all mails that wait or failed.
 
-    What stays is a mark of the address, made with SECRET_KEY, by which they are never written to again. What Notion,
-    Resend and Cal.com hold is not touched: it is said what to erase there. It asks first; of an address of which
-    nothing is known it keeps the mark only with --yes. Safe beside workers, and to repeat.
+    What stays is a hash of the address, made with SECRET_KEY, so that the address never receives mail again. Data at
+    Notion, Resend and Cal.com is not touched; the command prints what to erase there. It asks for confirmation. An
+    address of which nothing is stored is suppressed only with --yes. Safe while workers run, and safe to repeat.
     """
     who = normal_address(email)
-    traces = with_ledger(lambda ledger: _look(ledger, who))
+    traces = with_ledger(lambda ledger: _find(ledger, who))
     if not as_json:
-        _tell(traces)
-    done = not dry_run and (yes or (_is_known(traces) and _agreed(who)))
+        _print(traces)
+    done = not dry_run and (yes or (_is_known(traces) and _confirmed(who)))
     if done:
         traces = with_ledger(lambda ledger: _forget(ledger, who))
-    set_aside = _set_aside()
+    set_aside = _set_aside_file()
     if as_json:
         print_json({**_figures(traces), "set_aside": set_aside, "forgotten": done})
         return
     if done:
-        click.secho("forgotten; the address is never written to again", fg="green")
-        _tell_what_stays(traces)
+        click.secho("forgotten; the address never receives mail again", fg="green")
+        _print_what_stays(traces)
     if set_aside:
-        click.echo(f"  {set_aside} keeps what no store would take; look whether it is theirs, and delete the line")
+        click.echo(
+            f"  {set_aside} holds events that could not be stored; check whether one is theirs, and delete its line"
+        )
 
 
-def _agreed(address: str) -> bool:
+def _confirmed(address: str) -> bool:
     if not sys.stdin.isatty():
-        raise click.UsageError("nobody can be asked here: say --yes, or --dry-run to see what would go")
+        raise click.UsageError(
+            "there is no terminal to confirm on: give --yes, or --dry-run to see what would be erased"
+        )
     return click.confirm(f"Erase {address}? It cannot be undone", err=True)
 
 
-async def _look(ledger: Ledger, address: str) -> Traces:
+async def _find(ledger: Ledger, address: str) -> Traces:
     await _refuse_another_key(ledger)
     return await ledger.contacts.traces(address)
 
 
 async def _forget(ledger: Ledger, address: str) -> Traces:
-    """Again until nothing more is found: an event may have come between the look and the erasure."""
+    """Repeat until nothing is found: an event may arrive between the search and the erasure."""
     first = traces = await ledger.contacts.traces(address)
     for _ in range(3):
         await ledger.contacts.forget(traces, now_ms=now_ms())
@@ -72,13 +76,13 @@ async def _forget(ledger: Ledger, address: str) -> Traces:
 
 
 async def _refuse_another_key(ledger: Ledger) -> None:
-    """The address hash that stays would be of no use."""
+    """A hash made with another key would suppress nobody."""
     from common.settings.settings import SettingsError
-    from common.store.secret_key import ANOTHER, is_another
+    from common.store.identity import SECRET_KEY_MISMATCH, secret_key_differs
     from services.cli.shared import settings_with_store
 
-    if await is_another(ledger.client, settings_with_store().secret):
-        raise SettingsError([ANOTHER])
+    if await secret_key_differs(ledger.client, settings_with_store().secret):
+        raise SettingsError([SECRET_KEY_MISMATCH])
 
 
 def _figures(traces: Traces) -> dict[str, Any]:
@@ -97,40 +101,40 @@ def _is_known(traces: Traces) -> bool:
     return bool(traces.enrolled or traces.bookings or traces.seats or traces.events)
 
 
-def _tell(traces: Traces) -> None:
+def _print(traces: Traces) -> None:
     figures = _figures(traces)
     if not _is_known(traces):
-        click.echo(f"{traces.address}: nothing is known of this address here")
+        click.echo(f"{traces.address}: nothing is stored about this address")
         return
     click.echo(
-        f"{traces.address}: {_some(figures['enrollments'], 'enrollment')}, {_some(figures['calls'], 'call')},"
-        f" {figures['mails_waiting']} of their mails wait or failed"
+        f"{traces.address}: {_count(figures['enrollments'], 'enrollment')}, {_count(figures['calls'], 'call')},"
+        f" {figures['mails_waiting']} of their mails are waiting or failed"
     )
 
 
-def _some(number: int, what: str) -> str:
+def _count(number: int, what: str) -> str:
     return f"{number} {what}" + ("" if number == 1 else "s")
 
 
-def _tell_what_stays(traces: Traces) -> None:
+def _print_what_stays(traces: Traces) -> None:
     for page in traces.pages:
         click.echo(f"  delete in Notion: {_page_url(page)}")
     click.echo(
-        "  not erased: their rows in Notion, the mails that Resend lists, a call at Cal.com (cancel it there),"
-        " backups of the store, and what waits in the spool of a gateway"
+        "  not erased: their rows in Notion, their mails at Resend, a call at Cal.com (cancel it there),"
+        " backups of the store, and events in the spool of a gateway"
     )
 
 
-def _set_aside() -> str | None:
-    """What a gateway here had to set aside. Its lines may be damaged: a person has to tell whose they are."""
+def _set_aside_file() -> str | None:
+    """The file of events that a gateway could not store; only a person can say whom a damaged line is about."""
     from services.cli.shared import settings_given
     from services.gateway.spool.spool_directory import SET_ASIDE
 
     file = settings_given().data_dir / "spool" / SET_ASIDE
-    # Of `os.path`: it says no where it may not look, and raises nothing.
+    # `os.path.exists` returns False where it has no permission; `Path.exists` raises.
     return str(file) if os.path.exists(file) else None
 
 
 def _page_url(page: str) -> str:
-    """Notion finds a page by its id alone."""
+    """Notion finds a page by its id."""
     return f"https://www.notion.so/{page.replace('-', '')}"

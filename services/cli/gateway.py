@@ -10,10 +10,10 @@ from services.cli.shared import settings_with_store
 @click.command()
 def command() -> int:
     """
-    Take webhooks, until SIGTERM; then answer what is in flight and end within 30 s.
+    Receive webhooks until SIGTERM; then answer the requests in flight and exit within 30 s.
 
     Without REDIS_URL it uses the store of a running `advent up` in DATA_DIR. While the store is away, events are kept
-    on disk in DATA_DIR and answered all the same.
+    on disk in DATA_DIR and accepted as usual.
     """
     from services.cli.process import run_gateway
 

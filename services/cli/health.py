@@ -6,8 +6,7 @@ import asyncio
 import http.client
 import json
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
@@ -16,87 +15,104 @@ from common.settings.settings import Settings
 from services.cli.shared import json_option, open_ledger, print_json, settings_with_store
 
 if TYPE_CHECKING:
-    from common.health_checks import Aspect, Limits
-    from common.ledger.reads.store_stats import StoreStats
+    from common.health_checks import Finding, GatewayStatus, Limits
 
-ANSWER_S = 3.0
+ANSWER_SECONDS_MAX = 3.0
+RETRY_SECONDS = 0.5
 
 
 @click.command()
 @click.option(
-    "--late-minutes", type=click.FloatRange(0), default=5, show_default=True, help="Mail may be late so long."
+    "--late-minutes", type=click.FloatRange(0), default=5, show_default=True, help="How long mail may be overdue."
 )
-@click.option("--behind-minutes", type=click.FloatRange(0), default=30, show_default=True, help="Notion may be behind.")
-@click.option("--wait", "wait_s", type=click.FloatRange(0), default=0, help="Ask again until all is well, so many s.")
-@click.option("--no-gateway", is_flag=True, help="Do not ask the gateway: it runs elsewhere.")
-@click.option("--quiet", is_flag=True, help="Say only what is wrong.")
+@click.option(
+    "--behind-minutes", type=click.FloatRange(0), default=30, show_default=True, help="How long Notion may be behind."
+)
+@click.option(
+    "--wait", "wait_s", type=click.FloatRange(0), default=0, help="Repeat for this many seconds while broken."
+)
+@click.option("--no-gateway", is_flag=True, help="Do not ask the gateway: it runs on another machine.")
+@click.option("--quiet", is_flag=True, help="Print only what is wrong.")
 @json_option
 def command(
     late_minutes: float, behind_minutes: float, wait_s: float, no_gateway: bool, quiet: bool, as_json: bool
 ) -> int:
     """
-    Say whether all is well: a line each of gateway, store, workers, what is due, providers and Notion.
+    Check the whole system: one line each for gateway, store, workers, what is due, providers and Notion.
 
-    Exit status 0 when it is, else 1. Changes nothing; fit for cron and for whoever upgrades.
+    Exit status 0: all is well. 1: something is broken (marked !). 3: nothing is broken, but something needs a person
+    (marked ?), such as a dead letter. Changes nothing; fit for cron and for upgrades.
     """
-    from common.health_checks import Limits
+    from common.health_checks import Level, Limits, worst_level
 
     settings = settings_with_store()
     limits = Limits(late_ms=round(late_minutes * 60_000), behind_ms=round(behind_minutes * 60_000))
     until = time.monotonic() + wait_s
     while True:
-        found = list(look(settings, limits, gateway=not no_gateway))
-        well = all(aspect.ok for aspect in found)
-        if well or time.monotonic() >= until:
+        findings = check(settings, limits, gateway=not no_gateway)
+        level = worst_level(findings)
+        if level is not Level.BROKEN or time.monotonic() >= until:
             break
-        time.sleep(0.5)
+        time.sleep(RETRY_SECONDS)
     if as_json:
-        print_json({"healthy": well, "aspects": [{"name": a.name, "ok": a.ok, "said": a.said} for a in found]})
+        aspects = [
+            {"name": each.name, "ok": each.level is not Level.BROKEN, "level": each.level, "said": _line(each)}
+            for each in findings
+        ]
+        print_json({"healthy": level is not Level.BROKEN, "aspects": aspects})
     else:
-        _tell(found, quiet=quiet)
-    return 0 if well else 1
+        _print(findings, quiet=quiet)
+    return {Level.OK: 0, Level.BROKEN: 1, Level.NEEDS_PERSON: 3}[level]
 
 
-def look(settings: Settings, limits: Limits, *, gateway: bool = True) -> Iterator[Aspect]:
-    """Every aspect, in the order in which a person would look."""
-    from common import health_checks as wellbeing
+def check(settings: Settings, limits: Limits, *, gateway: bool = True) -> list[Finding]:
+    """Every aspect, in the order in which an operator would look."""
+    from common.health_checks import check_gateway
 
-    if gateway:
-        yield from wellbeing.of_gateway(_ready(settings.gateway_url), settings.gateway_url)
-    found, error = asyncio.run(_figures(settings))
-    yield from wellbeing.of_store(found, error)
-    if found is not None:
-        yield from wellbeing.of_work(found, limits)
+    findings = list(check_gateway(_gateway(settings.gateway_url), url=settings.gateway_url)) if gateway else []
+    return [*findings, *asyncio.run(_check_store(settings, limits))]
 
 
-async def _figures(settings: Settings) -> tuple[StoreStats | None, str]:
+async def _check_store(settings: Settings, limits: Limits) -> tuple[Finding, ...]:
     import redis
 
+    from common.campaigns.loader import load_campaign
+    from common.health_checks import check_health, check_unreachable_store
     from common.ledger.reads.store_stats import read_store_stats
 
+    # Loading it takes a second or more, which must not count as the store's.
+    campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
     try:
-        async with asyncio.timeout(ANSWER_S), open_ledger(settings) as ledger:
-            return await read_store_stats(ledger), ""
+        async with asyncio.timeout(ANSWER_SECONDS_MAX), open_ledger(settings, campaign=campaign) as ledger:
+            return check_health(await read_store_stats(ledger), limits=limits)
     except (redis.RedisError, OSError) as error:
-        return None, type(error).__name__
+        return (check_unreachable_store(type(error).__name__),)
 
 
-def _ready(url: str) -> dict[str, Any] | None:
-    """What the gateway says of itself, red or green; None when nothing that is a gateway answers."""
+def _gateway(url: str) -> GatewayStatus | None:
+    """None when no gateway answers at `url`."""
+    from common.health_checks import GatewayStatus
+
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=ANSWER_S)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=ANSWER_SECONDS_MAX)
     try:
         connection.request("GET", "/ready")
-        body = json.loads(connection.getresponse().read())
+        return GatewayStatus.read(json.loads(connection.getresponse().read()))
     except (OSError, http.client.HTTPException, ValueError):
         return None
     finally:
         connection.close()
-    return body if isinstance(body, dict) and "dependencies" in body else None
 
 
-def _tell(found: list[Aspect], *, quiet: bool) -> None:
-    for aspect in found:
-        if not (quiet and aspect.ok):
-            mark = "  " if aspect.ok else "! "
-            click.secho(f"{mark}{aspect.name:<8} {aspect.said}", fg=None if aspect.ok else "red")
+def _line(finding: Finding) -> str:
+    return f"{finding.sentence}. {finding.cure}" if finding.cure else finding.sentence
+
+
+def _print(findings: list[Finding], *, quiet: bool) -> None:
+    from common.health_checks import Level
+
+    styles = {Level.OK: ("  ", None), Level.NEEDS_PERSON: ("? ", "yellow"), Level.BROKEN: ("! ", "red")}
+    for finding in findings:
+        prefix, color = styles[finding.level]
+        if not (quiet and finding.level is Level.OK):
+            click.secho(f"{prefix}{finding.name:<8} {_line(finding)}", fg=color)

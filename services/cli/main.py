@@ -1,4 +1,4 @@
-"""The command `advent`: one file a command, imported only when it is called, so that `--help` answers at once."""
+"""The command `advent`. Each subcommand is a file of its own, imported only when it runs, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ import click
 COMMANDS = {
     "up": ("services.cli.up", "Run everything on this machine; stop it with Ctrl-C."),
     "try": ("services.cli.try_", "Sign up a sample person at the running gateway."),
-    "status": ("services.cli.status", "Show how many people and deliveries are where."),
-    "health": ("services.cli.health", "Say whether all is well: exit status 0, or 1 and what is wrong."),
+    "status": ("services.cli.status", "Show how many people and deliveries are in which state."),
+    "health": ("services.cli.health", "Check whether all is well: exit status 0, 1 broken, 3 needs a person."),
     "contact": ("services.cli.contact", "Show one person's timeline: what happened and what is next."),
     "dead": ("services.cli.dead", "List, replay or discard failed deliveries."),
-    "pause": ("services.cli.pause", "Stop writing to everybody, or to one person; nobody is lost."),
-    "resume": ("services.cli.resume", "Go on after a pause, and show first what happens; --plan only shows."),
+    "pause": ("services.cli.pause", "Stop all mail, or mail to one person; nothing is lost."),
+    "resume": ("services.cli.resume", "End a pause, and show first what happens; --plan only shows."),
     "rebuild": ("services.cli.rebuild", "Rebuild every enrollment from Notion into an empty store."),
     "migrate": ("services.cli.migrate", "Bring a stopped store of an older format up to date; a copy is kept."),
     "audit": ("services.cli.audit", "Compare ledger, Resend and Notion: missing, doubled, unexplained."),
-    "forget": ("services.cli.forget", "Erase a person; the address is never written to again."),
-    "preview": ("services.cli.preview", "Render every e-mail for every segment to files, with an index page."),
-    "simulate": ("services.cli.simulate", "Rehearse the campaign in virtual time, with the real actors."),
+    "forget": ("services.cli.forget", "Erase a person; the address never receives mail again."),
+    "preview": ("services.cli.preview", "Render every e-mail for every segment into files, with an index page."),
+    "simulate": ("services.cli.simulate", "Simulate the campaign in virtual time, with the real actors."),
     "check": ("services.cli.check", "Check settings, store, providers and every e-mail before a start."),
     "sign": ("services.cli.sign", "Print the curl command that posts a file, signed."),
-    "gateway": ("services.cli.gateway", "Run only the gateway: webhooks come in here."),
-    "worker": ("services.cli.worker", "Run only a worker: it does what is due."),
-    "console": ("services.cli.console", "Run only the console: is all well, and who waits for a decision."),
-    "sandbox": ("services.cli.sandbox", "Run only the sandbox: Resend and Notion, imitated."),
+    "gateway": ("services.cli.gateway", "Run only the gateway, which receives webhooks."),
+    "worker": ("services.cli.worker", "Run only a worker, which carries out what is due."),
+    "console": ("services.cli.console", "Run only the console: whether all is well, and dead letters."),
+    "sandbox": ("services.cli.sandbox", "Run only the sandbox, which imitates Resend, Notion and Cal.com."),
 }
 
 
 class Commands(click.Group):
-    """Knows its commands' names and one line each without importing any."""
+    """Lists its commands with one line each without importing them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -62,7 +62,7 @@ def advent() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the answer is the exit status. What goes wrong outside our code is a line, never a traceback."""
+    """Run one command; returns the exit status. An error that a user can fix is one line, never a traceback."""
     try:
         status = advent.main(args=arguments, prog_name="advent", standalone_mode=False)
     except click.ClickException as wrong_use:
@@ -71,12 +71,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:
-        sys.stdout = open("/dev/null", "w")  # noqa: SIM115 -- the reader has gone; nothing more is to be said
+        sys.stdout = open("/dev/null", "w")  # noqa: SIM115 -- the reader has closed the pipe
         return 0
     except Exception as error:
-        from services.cli.cures import cures_of
+        from services.cli.error_lines import error_lines
 
-        lines = cures_of(error)
+        lines = error_lines(error)
         if not lines:
             raise
         for line in lines:

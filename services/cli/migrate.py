@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from services.cli.shared import json_option, print_json, settings_as_they_are
+from services.cli.shared import client_settings, json_option, print_json
 
 if TYPE_CHECKING:
     from common.migration.run import Migration
@@ -37,7 +37,7 @@ def command(dry_run: bool, restore: Path | None, as_json: bool) -> None:
     where it is. Repeating changes nothing; a run that was killed is continued by the next one. `advent up` does this by
     itself for its embedded store.
     """
-    settings = settings_as_they_are()
+    settings = client_settings()
     if restore is not None:
         _restore(settings, restore, as_json=as_json)
     elif dry_run:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.domain.ids import EnrollmentId, enrollment_id, normal_address
-from services.cli.address import address
-from services.cli.cures import CommandFailed
+from services.cli.arguments import address
+from services.cli.error_lines import CommandFailed
 from services.cli.shared import clock_time, json_option, now_ms, print_json, with_ledger
 
 if TYPE_CHECKING:
@@ -19,57 +19,57 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--contact", callback=address, metavar="EMAIL", help="Pause one person instead of everybody.")
-@click.option("--reason", default="", help="Why; shown by status and contact until it is resumed.")
+@click.option("--reason", default="", help="Why; shown by status and contact until the pause ends.")
 @json_option
 def command(contact: str | None, reason: str, as_json: bool) -> None:
     """
-    Stop writing to everybody, or to one person, until `advent resume`.
+    Stop all mail, or mail to one person, until `advent resume`.
 
-    Nobody is lost or skipped: signups and bookings are taken, the schedule is kept, and what falls due waits. A mail
-    that is being handed over at this moment still leaves.
+    Nothing is lost or skipped: signups and bookings are accepted, the schedule stays, and due mail waits. A mail that
+    is being sent at this moment still goes out.
     """
-    whose, stands, began = with_ledger(lambda ledger: _pause(ledger, contact, reason))
+    who, pause, began = with_ledger(lambda ledger: _pause(ledger, contact, reason))
     if as_json:
-        print_json({"began": began, **told(stands, contact)})
+        print_json({"began": began, **pause_fields(pause, contact)})
         return
-    whom = whose or "everybody"
-    click.echo(f"paused {whom}" if began else f"{whom} is paused already: {words(stands)}")
+    name = who or "everybody"
+    click.echo(f"paused {name}" if began else f"{name} is already paused: {pause_line(pause)}")
 
 
-def whose_is(ledger: Ledger, contact: str | None) -> EnrollmentId | None:
-    """The person an address stands for; None for everybody."""
+def scope_of(ledger: Ledger, contact: str | None) -> EnrollmentId | None:
+    """The enrollment id for an address; None for everybody."""
     return enrollment_id(ledger.campaign, normal_address(contact)) if contact is not None else None
 
 
-async def known(ledger: Ledger, contact: str | None) -> EnrollmentId | None:
-    """Likewise. Raises CommandFailed for somebody who has neither signed up nor booked."""
-    whose = whose_is(ledger, contact)
-    if whose is None or await ledger.enrollments.get(whose) or await ledger.bookings.unenrolled(whose):
-        return whose
-    raise CommandFailed(f"{contact} is not known in {ledger.campaign}; look for another spelling")
+async def known_scope(ledger: Ledger, contact: str | None) -> EnrollmentId | None:
+    """Likewise. Raises CommandFailed for an address that has neither signed up nor booked."""
+    scope = scope_of(ledger, contact)
+    if scope is None or await ledger.enrollments.get(scope) or await ledger.bookings.unenrolled(scope):
+        return scope
+    raise CommandFailed(f"{contact} is not known in {ledger.campaign}; try another spelling")
 
 
-def words(pause: Pause) -> str:
+def pause_line(pause: Pause) -> str:
     """`since 2025-11-24 09:09:00 UTC by ada: the sender's domain moves`"""
     return f"since {clock_time(pause.since_ms)} UTC by {pause.by}" + (f": {pause.reason}" if pause.reason else "")
 
 
-def told(pause: Pause | None, contact: str | None) -> dict[str, Any]:
-    """For programs."""
-    stands = {"since_ms": pause.since_ms, "by": pause.by, "reason": pause.reason} if pause else None
-    return {"contact": normal_address(contact) if contact else None, "pause": stands}
+def pause_fields(pause: Pause | None, contact: str | None) -> dict[str, Any]:
+    """For `--json`."""
+    fields = {"since_ms": pause.since_ms, "by": pause.by, "reason": pause.reason} if pause else None
+    return {"contact": normal_address(contact) if contact else None, "pause": fields}
 
 
 async def _pause(ledger: Ledger, contact: str | None, reason: str) -> tuple[str | None, Pause, bool]:
     from common.ledger.pauses import Pause
 
-    said = Pause(since_ms=now_ms(), by=_me(), reason=reason.strip())
-    stands, began = await ledger.pauses.start(await known(ledger, contact), said)
-    return (normal_address(contact) if contact else None), stands, began
+    new = Pause(since_ms=now_ms(), by=_user(), reason=reason.strip())
+    current, began = await ledger.pauses.start(await known_scope(ledger, contact), new)
+    return (normal_address(contact) if contact else None), current, began
 
 
-def _me() -> str:
+def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container whose user has no name
+    except (KeyError, OSError):  # a container may have no name for its user
         return "the command line"

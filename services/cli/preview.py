@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from common.path_errors import unusable
-from services.cli.cures import CommandFailed
+from services.cli.error_lines import CommandFailed
 
 if TYPE_CHECKING:
     from common.campaigns.campaign import Rendered
 
 
 @click.command()
-@click.option("--open", "show", is_flag=True, help="Show the index in a browser.")
+@click.option("--open", "show", is_flag=True, help="Open the index in a browser.")
 @click.option(
     "--into", type=click.Path(path_type=Path, file_okay=False), help="A folder; DATA_DIR/preview unless named."
 )
@@ -25,7 +25,7 @@ def command(show: bool, into: Path | None) -> None:
     """Render every e-mail for every segment, as HTML and text, with an index page."""
     from common.campaigns.loader import load_campaign
     from common.campaigns.samples import preview_pages
-    from common.settings.settings import load_settings
+    from common.settings.load import load_settings
 
     settings = load_settings()
     campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
@@ -42,7 +42,7 @@ def command(show: bool, into: Path | None) -> None:
 
 
 def _write(folder: Path, campaign: str, pages: dict[str, Rendered]) -> Path:
-    """Each page by its name, and an index of them, which is the answer."""
+    """Write each page and an index of them; returns the index."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for name, page in pages.items():

@@ -1,4 +1,4 @@
-"""One process on its own, for compose, Kubernetes and systemd: the same entries that `advent up` forks."""
+"""Runs one process by itself, for compose, Kubernetes and systemd: the same that `advent up` forks."""
 
 from __future__ import annotations
 
@@ -8,34 +8,35 @@ import sys
 from common.campaigns.loader import load_campaign
 from common.observability.logs import get_logger, setup_logs
 from common.settings.settings import Settings, SettingsError
-from common.store.identity import refuse_another
-from services.console.door import check_door
+from common.store.identity import refuse_unusable_store
+from services.console.auth.access import check_access_settings
 from services.supervisor.children import entry, run_worker
-from services.supervisor.ports import problem_with
+from services.supervisor.ports import port_problem
 
 log = get_logger(__name__)
 
 
 def run_gateway(settings: Settings) -> int:
+    _exit_on_sigterm()
     _check_port("GATEWAY", settings.gateway_host, settings.gateway_port)
-    refuse_another(settings)
+    refuse_unusable_store(settings)
     return entry("gateway")(settings)
 
 
 def run_one_worker(settings: Settings) -> int:
-    # Until the worker has its own handler: whoever waits for a store is stopped by SIGTERM like one at work, status 0.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    _exit_on_sigterm()
     _check_metrics_host(settings)
-    # A wrong name is told at once, not when a store that is away has come back.
+    # A wrong campaign is reported at once, not only when the store answers.
     load_campaign(settings.campaign, directory=settings.campaigns_dir)
     setup_logs("worker", settings)
     return run_worker(settings, say=lambda line: log.warning("worker_waits", why=line))
 
 
 def run_console(settings: Settings) -> int:
+    _exit_on_sigterm()
     _check_port("CONSOLE", settings.console_host, settings.console_port)
-    check_door(settings)
-    refuse_another(settings)
+    check_access_settings(settings)
+    refuse_unusable_store(settings)
     return entry("console")(settings)
 
 
@@ -44,13 +45,18 @@ def run_sandbox(settings: Settings) -> int:
     return entry("sandbox")(settings)
 
 
+def _exit_on_sigterm() -> None:
+    """Until the process sets its own handler: SIGTERM during the start, or a wait for the store, exits with 0."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+
 def _check_metrics_host(settings: Settings) -> None:
-    """A port that is taken hinders nobody: the worker then listens on any free one, and says so."""
-    problem = problem_with("METRICS", settings.metrics_host, settings.worker_metrics_port)
+    """Only the host: if the port is taken, the worker uses any free one."""
+    problem = port_problem("METRICS", settings.metrics_host, settings.worker_metrics_port)
     if problem and problem.startswith("METRICS_HOST"):
         raise SettingsError([problem])
 
 
 def _check_port(setting: str, host: str, port: int) -> None:
-    if problem := problem_with(setting, host, port):
+    if problem := port_problem(setting, host, port):
         raise SettingsError([problem])

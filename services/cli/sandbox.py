@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import click
 
-from services.cli.shared import settings_here
+from services.cli.shared import process_settings
 
 
 @click.command()
 def command() -> int:
     """
-    Imitate Resend and Notion on SANDBOX_PORT, and show what they were told, until SIGTERM.
+    Imitate Resend, Notion and Cal.com on SANDBOX_PORT until SIGTERM, with pages that show what they received.
 
     It keeps its data in DATA_DIR.
     """
     from services.cli.process import run_sandbox
 
-    return run_sandbox(settings_here(own=("sandbox_host", "sandbox_port")))
+    return run_sandbox(process_settings(own=("sandbox_host", "sandbox_port")))

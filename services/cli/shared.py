@@ -1,4 +1,4 @@
-"""What several commands need: settings as a process here would have them, a ledger, and tables for eyes or programs."""
+"""What several commands need: settings, a ledger, the actors' world, and output for people or programs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from common.settings.settings import Settings, load_settings
+from common.settings.load import load_settings
+from common.settings.settings import Settings
 
 if TYPE_CHECKING:
+    from common.campaigns.campaign import Campaign
     from common.ledger.ledger import Ledger
     from common.world import World
 
@@ -21,54 +23,62 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 
 def settings_given(*, plans: bool = False, own: tuple[str, ...] = ()) -> Settings:
     """
-    What is set here; what is not, as an `advent up` in DATA_DIR has it. Every command reads its settings through this.
+    The settings of a command: what is set for it, and the rest as the `advent up` in DATA_DIR has it.
 
-    `plans`: the command tells what goes out when, so it says on stderr where it is told to plan by other settings.
-    `own`: where a process of its own listens, which it does not take over.
+    `plans`: the command shows what is sent when, so it warns on stderr where its settings plan otherwise than those of
+    `advent up`. `own`: names that are not taken over, because the command starts a process with an address of its own.
     """
-    from services.supervisor.beside import adopted, differences
+    from services.supervisor.inherited_settings import plan_differences, with_inherited_settings
 
     settings = load_settings()
-    if plans and (said := differences(settings)):
-        click.secho(f"advent: {said}", fg="yellow", err=True)
-    return adopted(settings, own=own)
+    if plans and (warning := plan_differences(settings)):
+        click.secho(f"advent: {warning}", fg="yellow", err=True)
+    return with_inherited_settings(settings, own=own)
 
 
-def settings_here(*, own: tuple[str, ...] = ()) -> Settings:
-    """Likewise, with the sandbox where no provider is real, and with the secrets kept in DATA_DIR."""
-    from common.settings.generated_secrets import with_made_secrets
-    from services.supervisor.sandboxed import with_sandbox
+def process_settings(*, own: tuple[str, ...] = ()) -> Settings:
+    """`settings_given`, with the sandbox for providers that are not real, and secrets generated into DATA_DIR."""
+    from common.settings.generated_secrets import with_generated_secrets
+    from services.supervisor.sandbox_settings import with_sandbox
 
-    return with_sandbox(with_made_secrets(settings_given(own=own)))
+    return with_sandbox(with_generated_secrets(settings_given(own=own)))
 
 
-def settings_as_they_are() -> Settings:
-    """Likewise, for a command that speaks to what runs here: secrets that nobody has made yet stay unset."""
-    from common.settings.generated_secrets import with_kept_secrets
-    from services.supervisor.sandboxed import with_sandbox
+def client_settings() -> Settings:
+    """Like `process_settings`, for a command that talks to what runs here: it generates no secrets."""
+    from common.settings.generated_secrets import with_saved_secrets
+    from services.supervisor.sandbox_settings import with_sandbox
 
-    return with_sandbox(with_kept_secrets(settings_given()))
+    return with_sandbox(with_saved_secrets(settings_given()))
 
 
 def settings_with_store(*, plans: bool = False, own: tuple[str, ...] = ()) -> Settings:
-    """Likewise, with a data store: REDIS_URL or that of a running `advent up`. Raises StoreError when there is none."""
-    from common.settings.generated_secrets import with_made_secrets
-    from services.supervisor.house import attached
-    from services.supervisor.sandboxed import with_sandbox
+    """
+    Like `process_settings`, with a data store: REDIS_URL, or that of a running `advent up`.
 
-    return with_sandbox(with_made_secrets(attached(settings_given(plans=plans, own=own))))
+    Raises StoreError when there is none.
+    """
+    from common.settings.generated_secrets import with_generated_secrets
+    from services.supervisor.run_dir import with_store_url
+    from services.supervisor.sandbox_settings import with_sandbox
+
+    return with_sandbox(with_generated_secrets(with_store_url(settings_given(plans=plans, own=own))))
 
 
 @asynccontextmanager
-async def open_ledger(settings: Settings) -> AsyncIterator[Ledger]:
-    """The ledger in the store of these settings. Raises SettingsError when it is written as we cannot read."""
+async def open_ledger(settings: Settings, *, campaign: Campaign | None = None) -> AsyncIterator[Ledger]:
+    """
+    The ledger in the store of these settings; `campaign`: theirs, if it is loaded already.
+
+    Raises SettingsError when the store has another format.
+    """
     from common.campaigns.loader import load_campaign
     from common.ledger.ledger import Ledger
     from common.store.clients import connect_async
     from common.store.format import refuse_another_format
 
     assert settings.redis_url is not None
-    campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    campaign = campaign or load_campaign(settings.campaign, directory=settings.campaigns_dir)
     client = connect_async(settings.redis_url)
     try:
         await refuse_another_format(client)
@@ -78,29 +88,71 @@ async def open_ledger(settings: Settings) -> AsyncIterator[Ledger]:
         await client.aclose()
 
 
-Answer = TypeVar("Answer")
+@asynccontextmanager
+async def open_world(settings: Settings) -> AsyncIterator[World]:
+    """
+    What actors have: ledger, providers and budgets.
+
+    Raises CampaignError, and SettingsError also when the store was begun with another SECRET_KEY.
+    """
+    from common.campaigns.loader import load_campaign
+    from common.clock import SystemClock
+    from common.ledger.ledger import Ledger
+    from common.providers.build import build_providers
+    from common.settings.settings import SettingsError
+    from common.store.clients import connect_async
+    from common.store.format import refuse_another_format
+    from common.store.identity import SECRET_KEY_MISMATCH, secret_key_differs
+    from common.world import World
+
+    assert settings.redis_url is not None
+    campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    client, clock = connect_async(settings.redis_url, process="command"), SystemClock()
+    try:
+        await refuse_another_format(client)
+        if await secret_key_differs(client, settings.secret):
+            raise SettingsError([SECRET_KEY_MISMATCH])
+        cadence = campaign.cadence(settings.pace)
+        providers = build_providers(settings, client, clock, campaign_name=campaign.name)
+        try:
+            yield World(
+                clock=clock,
+                ledger=Ledger(client, campaign=campaign.key, cadence=cadence, secret_key=settings.secret),
+                settings=settings,
+                campaign=campaign,
+                mailer=providers.mailer,
+                mirror=providers.mirror,
+                mail_budget=providers.mail_budget,
+                mirror_budget=providers.mirror_budget,
+                worker="command",
+            )
+        finally:
+            await providers.close()
+    finally:
+        await client.aclose()
 
 
-def with_ledger(ask: Callable[[Ledger], Awaitable[Answer]], *, plans: bool = False) -> Answer:
-    """Ask the ledger one thing, from a command; `plans` as in `settings_given`."""
+Result = TypeVar("Result")
 
-    async def asked() -> Answer:
+
+def with_ledger(query: Callable[[Ledger], Awaitable[Result]], *, plans: bool = False) -> Result:
+    """Run one query on the ledger; `plans` as in `settings_given`."""
+
+    async def run() -> Result:
         async with open_ledger(settings_with_store(plans=plans)) as ledger:
-            return await ask(ledger)
+            return await query(ledger)
 
-    return asyncio.run(asked())
+    return asyncio.run(run())
 
 
-def with_world(act: Callable[[World], Awaitable[Answer]], *, plans: bool = False) -> Answer:
-    """Do what an actor does, from a command; `plans` as in `settings_given`."""
+def with_world(run_in: Callable[[World], Awaitable[Result]], *, plans: bool = False) -> Result:
+    """Run something that needs what actors have; `plans` as in `settings_given`."""
 
-    async def acted() -> Answer:
-        from services.cli.world import open_world
-
+    async def run() -> Result:
         async with open_world(settings_with_store(plans=plans)) as world:
-            return await act(world)
+            return await run_in(world)
 
-    return asyncio.run(acted())
+    return asyncio.run(run())
 
 
 def now_ms() -> int:
@@ -116,20 +168,12 @@ def clock_time(ms: int) -> str:
     return utc_datetime(ms).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def span(ms: int) -> str:
-    """`36 s`, `12 min`, `3 h`, `2 d`: to the unit that matters."""
-    for size, unit in ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min")):
-        if abs(ms) >= 2 * size:
-            return f"{ms / size:.0f} {unit}"
-    return f"{ms / 1000:.0f} s" if abs(ms) >= 10_000 else f"{ms / 1000:.1f} s"
-
-
 def print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table as wide as the terminal; into a pipe, as wide as its content. A column named `#…` is of numbers."""
+    """A table as wide as the terminal; into a pipe, as wide as its content. A column named `#…` holds numbers."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -140,7 +184,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
             column.removeprefix("#"), justify="right" if column.startswith("#") else "left", overflow="fold"
         )
     for row in rows:
-        # Text, not markup: a name may well hold square brackets.
+        # Text, not markup: a name may contain square brackets.
         table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from services.cli.shared import now_ms, settings_as_they_are
+from services.cli.shared import client_settings, now_ms
 from services.cli.signing import PATHS, headers_for
 
 
@@ -19,9 +19,9 @@ def command(kind: str, file: Path) -> None:
     """
     Print the curl command that posts FILE to the gateway, signed as the website, Cal.com or Resend would.
 
-    Paste it, or pipe it into sh. Signatures of `signup` and `resend` are good for five minutes.
+    Paste it, or pipe it into sh. Signatures of `signup` and `resend` are valid for five minutes.
     """
-    settings = settings_as_they_are()
+    settings = client_settings()
     body = file.read_bytes()
     if not _is_json(body):
         click.secho(f"advent: {file} is not JSON; the gateway will refuse it", fg="yellow", err=True)
@@ -30,9 +30,9 @@ def command(kind: str, file: Path) -> None:
         "curl --silent --show-error --include",
         *(f"--header {shlex.quote(f'{k}: {v}')}" for k, v in headers.items()),
     ]
-    # After the @, curl takes a dash for what it is fed on stdin.
-    named = "./-" if str(file) == "-" else file
-    parts += [f"--data-binary {shlex.quote(f'@{named}')}", shlex.quote(f"{settings.gateway_url}{PATHS[kind]}")]
+    # After the @, curl reads a dash as standard input.
+    name = "./-" if str(file) == "-" else file
+    parts += [f"--data-binary {shlex.quote(f'@{name}')}", shlex.quote(f"{settings.gateway_url}{PATHS[kind]}")]
     click.echo(" \\\n  ".join(parts))
 
 

@@ -1,4 +1,4 @@
-"""Signatures as the three senders make them, for `advent try` and `advent sign`."""
+"""Webhook signatures of the three senders, for `advent try` and `advent sign`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import hmac
 import secrets
 
 from common.settings.settings import Settings
-from services.cli.cures import CommandFailed
+from services.cli.error_lines import CommandFailed
 
 PATHS = {"signup": "/webhook/christmas-signup", "calcom": "/webhook/calcom-booking", "resend": "/webhook/resend"}
 
@@ -19,7 +19,7 @@ def headers_for(
     kind: str, body: bytes, settings: Settings, *, now_s: int, message_id: str | None = None
 ) -> dict[str, str]:
     """
-    The headers with which `kind` (`signup`, `calcom`, `resend`) posts this body, signed with the newest secret.
+    The headers with which `kind` (`signup`, `calcom`, `resend`) posts this body, signed with the first secret.
 
     With ALLOW_UNSIGNED_WEBHOOKS and no secret there is no signature. Raises CommandFailed when one is needed and unset.
     """
@@ -54,7 +54,7 @@ def _secret(kind: str, settings: Settings) -> str | None:
     listed: tuple[str, ...] = getattr(settings, f"{name}s")
     if not listed and not settings.allow_unsigned_webhooks:
         raise CommandFailed(
-            f"{name.upper()}: unset, so nothing can be signed; set it as the gateway has it,"
-            " or start `advent up`, which makes one"
+            f"{name.upper()}: unset, so nothing can be signed; set it to the gateway's value,"
+            " or start `advent up`, which generates one"
         )
     return listed[0] if listed else None

@@ -7,80 +7,88 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from common.domain.delivery import DeliveryStatus
-from services.cli.shared import clock_time, json_option, now_ms, print_json, print_table, span, with_ledger
+from common.formatting import duration
+from services.cli.shared import json_option, now_ms, print_json, print_table, with_ledger
 
 if TYPE_CHECKING:
-    from common.ledger.reads.store_stats import OpenCircuit, StoreStats
+    from common.ledger.reads.store_stats import CircuitStats, StoreStats
 
 
 @click.command()
 @json_option
 def command(as_json: bool) -> None:
-    """Show how many people and deliveries are where, what is due, and whether anything is in trouble."""
+    """Show how many people and deliveries are in which state, what is due, and what is wrong."""
+    from common.health_checks import Level, check_health, problems_of
     from common.ledger.reads.store_stats import read_store_stats
 
     now = now_ms()
-    found = with_ledger(lambda ledger: read_store_stats(ledger, now_ms=now))
+    stats = with_ledger(lambda ledger: read_store_stats(ledger, now_ms=now))
     if as_json:
-        print_json(figures(found))
+        print_json(figures(stats))
         return
-    print_table(["", ""], [(f"{number:>8}", what) for number, what in _lines(found)])
+    print_table(["", ""], [(f"{number:>8}", what) for number, what in _lines(stats)])
     click.echo()
-    rows = [(name, queue.ready, queue.delayed, queue.failed) for name, queue in found.queues.items()]
+    rows = [(name, queue["ready"], queue["delayed"], queue["failed"]) for name, queue in _queues(stats).items()]
     print_table(["queue", "#ready", "#delayed", "#failed"], rows)
-    for trouble in (*_pauses(found), *_troubles(found, now)):
-        click.secho(trouble, fg="red")
+    for line in _pauses(stats):
+        click.secho(line, fg="red")
+    for finding in problems_of(check_health(stats)):
+        if finding.name != "pause":
+            color = "red" if finding.level is Level.BROKEN else "yellow"
+            click.secho(f"{finding.sentence}. {finding.cure}", fg=color)
 
 
-def figures(found: StoreStats) -> dict[str, Any]:
-    """The counts under the names of the documentation; *sent* is what the provider accepted."""
+def figures(stats: StoreStats) -> dict[str, Any]:
+    """The names of the documentation; *sent* is what the provider accepted."""
     return {
-        "enrolled": sum(found.people.values()),
-        **found.people,
-        "sent": sum(found.deliveries.get(status.value, 0) for status in DeliveryStatus if status.is_sent),
-        "due_next_hour": found.due_next_hour,
-        "due_next_day": found.due_next_day,
-        "overdue": found.overdue,
-        "dead_letters": found.dead,
-        "deliveries": dict(found.deliveries),
-        "suppressed": found.suppressed,
-        "changed": found.changed,
-        "mirror_lag_ms": found.mirror_lag_ms,
-        "queues": {
-            name: {"delayed": queue.delayed, "ready": queue.ready, "failed": queue.failed}
-            for name, queue in found.queues.items()
-        },
-        "workers": found.workers,
-        "circuits": {name: _circuit(name, circuit) for name, circuit in found.circuits.items()},
-        "pause": asdict(found.pause) if found.pause else None,
-        "paused_people": found.paused_people,
+        "enrolled": sum(stats.enrollments.values()),
+        **stats.enrollments,
+        "sent": stats.sent,
+        "due_next_hour": stats.due_next_hour,
+        "due_next_day": stats.due_next_day,
+        "dead_letters": stats.dead_letters,
+        "deliveries": dict(stats.deliveries),
+        "overdue": stats.overdue,
+        "suppressed": stats.suppressed,
+        "changed": stats.mirror_behind,
+        "mirror_lag_ms": stats.mirror_lag_ms,
+        "queues": _queues(stats),
+        "workers": stats.workers_alive,
+        "circuits": {provider: _circuit(provider, circuit) for provider, circuit in stats.circuits.items()},
+        "pause": asdict(stats.pause) if stats.pause else None,
+        "paused_people": stats.paused_people,
     }
 
 
-def _lines(found: StoreStats) -> list[tuple[int, str]]:
-    told = figures(found)
-    skipped = found.deliveries.get("skipped", 0)
-    unseen = "whom Notion does not show yet" + (
-        f", the oldest for {span(found.mirror_lag_ms)}" if found.changed else ""
-    )
+def _queues(stats: StoreStats) -> dict[str, dict[str, int]]:
+    return {
+        name: {
+            "delayed": queue.scheduled + queue.due,
+            "ready": queue.ready + queue.in_flight,
+            "failed": queue.failed,
+        }
+        for name, queue in stats.queues.items()
+    }
+
+
+def _lines(stats: StoreStats) -> list[tuple[int, str]]:
+    lag = f", the oldest for {duration(stats.mirror_lag_ms)}" if stats.mirror_behind else ""
+    dead = "dead letters (advent dead list)" if stats.dead_letters else "dead letters"
     return [
-        _line(told["enrolled"], "person enrolled", "people enrolled"),
-        (told["accepted"], "accepted, not yet classified"),
-        (told["active"], "active"),
-        (told["completed"], "completed"),
-        (told["exited"], "left early"),
-        _line(told["sent"], "delivery sent", "deliveries sent"),
-        _line(skipped, "delivery skipped", "deliveries skipped"),
-        _line(found.due_next_hour, "delivery due in the next hour", "deliveries due in the next hour"),
-        (found.due_next_day, "in the next day"),
-        (found.overdue, "overdue"),
-        _line(
-            found.dead, "dead letter (advent dead list)", "dead letters" + (" (advent dead list)" * bool(found.dead))
-        ),
-        _line(found.changed, f"person {unseen}", f"people {unseen}"),
-        _line(found.suppressed, "address suppressed", "addresses suppressed"),
-        _line(found.workers, "worker alive", "workers alive"),
+        _line(sum(stats.enrollments.values()), "person enrolled", "people enrolled"),
+        (stats.enrollments["accepted"], "accepted, not yet classified"),
+        (stats.enrollments["active"], "active"),
+        (stats.enrollments["completed"], "completed"),
+        (stats.enrollments["exited"], "left early"),
+        _line(stats.sent, "delivery sent", "deliveries sent"),
+        _line(stats.deliveries.get("skipped", 0), "delivery skipped", "deliveries skipped"),
+        _line(stats.due_next_hour, "delivery due in the next hour", "deliveries due in the next hour"),
+        (stats.due_next_day, "in the next day"),
+        (stats.overdue, "overdue"),
+        _line(stats.dead_letters, "dead letter (advent dead list)", dead),
+        _line(stats.mirror_behind, f"person not up to date in Notion{lag}", f"people not up to date in Notion{lag}"),
+        _line(stats.suppressed, "address suppressed", "addresses suppressed"),
+        _line(stats.workers_alive, "worker alive", "workers alive"),
     ]
 
 
@@ -88,9 +96,9 @@ def _line(number: int, one: str, several: str) -> tuple[int, str]:
     return number, one if number == 1 else several
 
 
-def _circuit(provider: str, circuit: OpenCircuit) -> dict[str, Any]:
-    """Why everything waits for a provider, since when, when it is asked next, and a cure if there is one."""
-    from common.providers.matrix import cure_of
+def _circuit(provider: str, circuit: CircuitStats) -> dict[str, Any]:
+    """Why work waits for a provider, since when, when it is tried next, and a cure if there is one."""
+    from common.providers.cures import cure_of
 
     return {
         "reason": circuit.reason,
@@ -100,24 +108,11 @@ def _circuit(provider: str, circuit: OpenCircuit) -> dict[str, Any]:
     }
 
 
-def _troubles(found: StoreStats, now: int) -> list[str]:
-    return [_trouble(name, _circuit(name, circuit), now) for name, circuit in found.circuits.items()]
+def _pauses(stats: StoreStats) -> list[str]:
+    from services.cli.pause import pause_line
 
-
-def _trouble(name: str, told: dict[str, Any], now: int) -> str:
-    waits = {"resend": "mail", "calcom": "the comparison of bookings"}.get(name, "the mirror")
-    wait_ms = told["next_probe_ms"] - now
-    asked = f"asked again in {span(wait_ms)}" if wait_ms > 0 else "being asked again"
-    cure = f"; {told['cure']}" if told["cure"] else ""
-    since = clock_time(told["since_ms"])
-    return f"{name} is in trouble: {told['reason']}; {waits} waits since {since} UTC, {asked}{cure}"
-
-
-def _pauses(found: StoreStats) -> list[str]:
-    from services.cli.pause import words
-
-    lines = [f"everybody is paused {words(found.pause)}"] if found.pause else []
-    if found.paused_people:
-        who = "one person is" if found.paused_people == 1 else f"{found.paused_people} single people are"
+    lines = [f"everybody is paused {pause_line(stats.pause)}"] if stats.pause else []
+    if stats.paused_people:
+        who = "one person is" if stats.paused_people == 1 else f"{stats.paused_people} single people are"
         lines.append(f"{who} paused (advent resume --contact EMAIL)")
     return lines

@@ -3,66 +3,72 @@
 from __future__ import annotations
 
 import json
+import secrets
 import urllib.error
 import urllib.request
+from random import Random
 from typing import Any
 from urllib.parse import quote
 
 import click
 
 from common.settings.settings import Settings
-from services.cli.address import address
-from services.cli.cures import CommandFailed
-from services.cli.sample import sample_signup
-from services.cli.shared import json_option, now_ms, print_json, settings_as_they_are
+from services.cli.arguments import address
+from services.cli.error_lines import CommandFailed
+from services.cli.shared import client_settings, json_option, now_ms, print_json
 from services.cli.signing import PATHS, headers_for
+
+_NAMES = ("Ada", "Boris", "Chen", "Dunya", "Emeka", "Farah", "Goran", "Hana", "Ivana", "Jonas", "Keiko", "Luis")
+_BUSINESSES = ("Salon Noir", "Blue Door Studio", "The Barber Room", "Lotus Day Spa", "Main Street Dental", "Pine & Co")
+_ZONES = ("America/Toronto", "America/Vancouver", "America/Halifax", "America/Edmonton")
+_SYSTEMS = ("GPS", "CREW", "ENGINE", "FUEL", "CABIN", "COCKPIT", "RADAR", "AUTOPILOT")
 
 
 @click.command()
-@click.option("--email", callback=address, help="Sign up this address instead of a made-up one.")
+@click.option("--email", callback=address, help="Sign up this address instead of a generated one.")
 @json_option
 def command(email: str | None, as_json: bool) -> None:
     """
-    Sign up a sample person at the running gateway, as the website would, and say where to watch what follows.
+    Sign up a sample person at the running gateway, as the website would, and print where to watch what follows.
 
-    Each call makes up another person. With a real Resend the mail is real, too: then --email is needed.
+    Each call signs up another person. With a real Resend the mail is real too; then --email is required.
     """
-    from services.supervisor.beside import beside
+    from services.supervisor.inherited_settings import find_running
 
-    settings = settings_as_they_are()
-    running = beside(settings)
+    settings = client_settings()
+    running = find_running(settings)
     if email is None and (settings.resend_is_real or (running and "resend" in running.real)):
-        raise click.UsageError("Resend is real: name an address of yours with --email")
+        raise click.UsageError("Resend is real: give an address of yours with --email")
     gateway_url = settings.gateway_url
     person = sample_signup(email)
     if not settings.webhook_secrets and not settings.allow_unsigned_webhooks:
-        _look_for(gateway_url)  # That nothing runs here is the likelier reason why nothing can be signed.
+        _check_gateway(gateway_url)  # Usually the secret is missing because nothing runs here.
     answer = _post(settings, gateway_url, person)
     sandbox_url = None if running and running.sandbox_url is None else settings.sandbox_url
-    watch = _places(settings, sandbox_url, answer["email"])
+    watch = _urls(settings, sandbox_url, answer["email"])
     if as_json:
         print_json({**answer, "watch": watch})
         return
-    again = " (known already: nothing starts anew)" if answer["status"] == "duplicate" else ""
+    note = " (already enrolled: the schedule does not restart)" if answer["status"] == "duplicate" else ""
     click.echo(
-        f"{person['first_name']} signed up: {answer['email']} · {answer['segment']} · {answer['enrollment_id']}{again}"
+        f"{person['first_name']} signed up: {answer['email']} · {answer['segment']} · {answer['enrollment_id']}{note}"
     )
     for name, where in watch.items():
         click.echo(f"  {name:<10}{where}")
 
 
-def _places(settings: Settings, sandbox_url: str | None, address: str) -> dict[str, str]:
-    from services.supervisor.screen import hint
+def _urls(settings: Settings, sandbox_url: str | None, address: str) -> dict[str, str]:
+    from services.supervisor.terminal import advent_command
 
-    places = {}
+    urls = {}
     if "resend" in settings.sandboxed and sandbox_url:
-        places["inbox"] = f"{sandbox_url}/inbox?to={quote(address)}"
+        urls["inbox"] = f"{sandbox_url}/inbox?to={quote(address)}"
     if "notion" in settings.sandboxed and sandbox_url:
-        places["Notion"] = f"{sandbox_url}/notion"
-    return {**places, "timeline": f"{hint(settings)} contact {address}"}
+        urls["Notion"] = f"{sandbox_url}/notion"
+    return {**urls, "timeline": f"{advent_command(settings)} contact {address}"}
 
 
-def _look_for(base: str) -> None:
+def _check_gateway(base: str) -> None:
     """Raises CommandFailed when no gateway answers there."""
     try:
         with urllib.request.urlopen(f"{base}/health", timeout=15):
@@ -91,16 +97,43 @@ def _post(settings: Settings, base: str, person: dict[str, Any]) -> dict[str, An
 def _no_gateway(base: str, error: Exception) -> CommandFailed:
     reason = getattr(error, "reason", error)
     return CommandFailed(
-        f"no gateway answers at {base} ({reason}); start `advent up` first, or set GATEWAY_PORT as it has it"
+        f"no gateway answers at {base} ({reason}); start `advent up` first, or set GATEWAY_PORT to its value"
     )
 
 
 def _refusal(status: int, body: bytes) -> str:
-    """The gateway's own words, from its problem+json."""
+    """The gateway's own reason, from its problem+json."""
     try:
         problem = json.loads(body)
         fields = "; ".join(f"{fault['field']}: {fault['message']}" for fault in problem.get("errors", []))
-        words = " · ".join(filter(None, [problem.get("title"), problem.get("detail"), fields]))
+        reason = " · ".join(filter(None, [problem.get("title"), problem.get("detail"), fields]))
     except (ValueError, TypeError, KeyError, AttributeError):
-        words = "no reason given"
-    return f"the gateway answered {status}: {words}"
+        reason = "no reason given"
+    return f"the gateway answered {status}: {reason}"
+
+
+def sample_signup(email: str | None = None) -> dict[str, Any]:
+    """A random signup as the website posts it. example.com is reserved (RFC 2606), so the address reaches nobody."""
+    tag = secrets.token_hex(3)
+    draw = Random(tag)
+    name = draw.choice(_NAMES)
+    red, orange, yellow = draw.randint(0, 3), draw.randint(0, 3), draw.randint(0, 2)
+    weakest, second, *_, strongest = draw.sample(_SYSTEMS, len(_SYSTEMS))
+    return {
+        "email": email or f"{name.lower()}.{tag}@example.com",
+        "first_name": name,
+        "business_name": draw.choice(_BUSINESSES),
+        "assessment_score": draw.randint(30, 85),
+        "red_systems": red,
+        "orange_systems": orange,
+        "yellow_systems": yellow,
+        "green_systems": 8 - red - orange - yellow,
+        "gps_score": draw.randint(20, 90),
+        "money_score": draw.randint(20, 90),
+        "weakest_system_1": weakest,
+        "weakest_system_2": second,
+        "strongest_system": strongest,
+        "revenue_leak_total": draw.randint(4, 60) * 500,
+        "timezone": draw.choice(_ZONES),
+        "locale": "en-CA",
+    }

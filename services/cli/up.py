@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
-from common.settings.settings import load_settings
+from common.settings.load import load_settings
 
 
 @click.command()
 def command() -> int:
     """
-    Run the data store, gateway, worker and console under one supervisor, and the sandbox for providers without a key.
+    Run data store, gateway, worker and console under one supervisor, and the sandbox for providers without a key.
 
-    Nobody is enrolled by this; `advent try` in another terminal does. Ctrl-C stops everything and loses nothing.
+    It enrolls nobody; `advent try` in another terminal does. Ctrl-C stops everything and loses nothing.
     """
     from services.supervisor.up import up
 

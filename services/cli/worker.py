@@ -10,10 +10,10 @@ from services.cli.shared import settings_with_store
 @click.command()
 def command() -> int:
     """
-    Do what is due, until SIGTERM; then finish what is in hand and end within 30 s.
+    Carry out what is due until SIGTERM; then finish the jobs in flight and exit within 30 s.
 
-    Without REDIS_URL it uses the store of a running `advent up` in DATA_DIR. Run as many as you like: where
-    WORKER_METRICS_PORT is taken already, a worker answers on any free port and says on which.
+    Without REDIS_URL it uses the store of a running `advent up` in DATA_DIR. Run as many as you like: if
+    WORKER_METRICS_PORT is taken, a worker uses any free port and logs which.
     """
     from services.cli.process import run_one_worker
 

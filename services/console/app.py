@@ -1,75 +1,116 @@
-"""The console, to be seen whole: what it is made of, and what it does while it runs."""
+"""The console as a whole: its context, its routes, and what runs in the background."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from aiohttp import web
 
 from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.settings.settings import Settings
-from common.store.clock_sync import calibrate
-from common.store.monitor import Lookout
-from services.console.around import around
-from services.console.desk import DESK, Desk
-from services.console.door import check_door
-from services.console.evidence import Evidence
-from services.console.limits import Failures
-from services.console.queries import Seen, look
-from services.console.queues.dashboard import close_dashboard, open_dashboard
-from services.console.replies import make_environment
-from services.console.routes import ROUTES
-from services.console.session import Sessions
-from services.console.spool import spooled
+from common.store.clock_sync import correct_clock
+from common.store.monitor import StoreMonitor
+from services.console.auth.access import check_access_settings
+from services.console.auth.session import Sessions
+from services.console.context import CONTEXT, ConsoleContext
+from services.console.dashboard import dashboard
+from services.console.formatting import FILTERS
+from services.console.middleware import RequestMiddleware
+from services.console.pages import contact, dead_letters, login, overview
+from services.console.status.status_cache import StatusCache, read_gateway_status
+from services.console.status.store_snapshot import StoreSnapshot, read_snapshot
+from services.web import pages, probes
+from services.web.rate_limit import FailureLimiter
 
 BODY_BYTES_MAX = 64 * 1024
+LOGIN_FAILURES_MAX = 10
+LOGIN_FAILURES_TOTAL_MAX = 100
+"""Wrong tokens in a minute: from one source, and from all sources together."""
+FOLDER = Path(__file__).parent
 
 
-def build_desk(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_name: str) -> Desk:
-    """Raises SettingsError for a console that anybody could walk into, and without SECRET_KEY."""
-    check_door(settings)
-    lookout = Lookout(ledger.client, settings.secret)
+def build_context(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_name: str) -> ConsoleContext:
+    """Raises SettingsError for a console that anybody could use, and without SECRET_KEY."""
+    check_access_settings(settings)
+    store_monitor = StoreMonitor(ledger.client, settings.secret)
 
-    async def look_now() -> Seen:
-        await calibrate(ledger, clock)
-        return await look(ledger, settings, now_ms=clock.now_ms(), weak=lookout.lines)
+    async def read_store() -> StoreSnapshot:
+        await correct_clock(ledger.client, clock)
+        return await read_snapshot(ledger, settings, now_ms=clock.now_ms(), warnings=store_monitor.warnings)
 
-    async def ask_spool() -> int | None:
-        return await spooled(settings.gateway_url)
-
-    return Desk(
+    return ConsoleContext(
         clock=clock,
         settings=settings,
         ledger=ledger,
-        lookout=lookout,
-        evidence=Evidence(look_now, ask_spool, clock),
+        store_monitor=store_monitor,
+        status_cache=StatusCache(read_store, lambda: read_gateway_status(settings.gateway_url), clock),
         sessions=Sessions(settings.secret, settings.console_token, clock),
-        failures=Failures(),
-        environment=make_environment(),
+        login_failures=FailureLimiter(LOGIN_FAILURES_MAX, total_max=LOGIN_FAILURES_TOTAL_MAX),
+        environment=pages.make_environment(FOLDER / "templates", FILTERS),
         campaign_name=campaign_name,
     )
 
 
-def build_app(desk: Desk) -> web.Application:
-    """The application around a desk; it keeps looking while it runs."""
-    app = web.Application(middlewares=[around], client_max_size=BODY_BYTES_MAX)
-    app[DESK] = desk
+def build_app(context: ConsoleContext) -> web.Application:
+    """The application; while it runs it keeps the status up to date."""
+    app = web.Application(middlewares=[web.middleware(RequestMiddleware(context))], client_max_size=BODY_BYTES_MAX)
+    app[CONTEXT] = context
     app.add_routes(ROUTES)
-    app.on_startup.append(open_dashboard)
-    app.on_cleanup.append(close_dashboard)
-    app.cleanup_ctx.append(_looking)
+    app.on_startup.append(dashboard.open_dashboard)
+    app.on_cleanup.append(dashboard.close_dashboard)
+    app.cleanup_ctx.append(_background)
     return app
 
 
-async def _looking(app: web.Application) -> AsyncIterator[None]:
-    desk = app[DESK]
-    looking = [asyncio.create_task(each) for each in (desk.evidence.keep_looking(), desk.lookout.keep_looking())]
+async def _background(app: web.Application) -> AsyncIterator[None]:
+    context = app[CONTEXT]
+    loops = (context.status_cache.keep_current(), context.store_monitor.run())
+    tasks = [asyncio.create_task(loop) for loop in loops]
     yield
-    desk.lookout.stop()
-    for task in looking:
+    context.store_monitor.stop()
+    for task in tasks:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def health(request: web.Request) -> web.Response:
+    return probes.health_response(now_ms=request.app[CONTEXT].clock.now_ms())
+
+
+async def ready(request: web.Request) -> web.Response:
+    """503 while the store does not answer; the pages then show the last known state."""
+    context = request.app[CONTEXT]
+    store = await probes.store_status(context.ledger.client)
+    dependencies = {"store": {"status": store}}
+    return probes.ready_response(is_ready=store == "up", now_ms=context.clock.now_ms(), dependencies=dependencies)
+
+
+async def metrics(_request: web.Request) -> web.Response:
+    return probes.metrics_response()
+
+
+ROUTES = (
+    web.get("/", overview.show),
+    web.get("/api/overview", overview.show_json),
+    web.get("/dead-letters", dead_letters.show),
+    web.post("/dead-letters/replay", dead_letters.replay),
+    web.post("/dead-letters/discard", dead_letters.discard),
+    web.post("/people", contact.find),
+    web.get("/people/{id}", contact.show),
+    web.get("/login", login.show),
+    web.post("/login", login.log_in),
+    web.post("/logout", login.log_out),
+    web.get("/dramatiq", dashboard.add_slash),
+    web.get("/dramatiq/{path:.*}", dashboard.respond),
+    web.post("/dramatiq/{path:.*}", dashboard.respond),
+    web.get("/health", health),
+    web.get("/ready", ready),
+    web.get("/metrics", metrics),
+    web.static("/static", FOLDER / "static"),
+    pages.assets_route(),
+)

@@ -1,4 +1,4 @@
-"""How strict, how fast and how healthy the imitated providers are. Turned on `/faults`, kept over a restart."""
+"""How strict, fast and healthy the imitated providers are. Set on `/faults`, kept across restarts."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from services.sandbox.ids import API_KEY, CALCOM_KEY, NOTION_TOKEN, SENDING_KEY
 
 class Dials(BaseModel):
     """
-    Every dial, with the setting the real provider has on an ordinary day.
+    Every dial, with the default that the real provider has on a normal day.
 
     Address patterns (`bouncing`, `complaining`) are shell patterns over lower-case addresses: `*@nowhere.test`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seed: int = Field(2025, description="of the dice that rules with a probability throw")
+    seed: int = Field(2025, description="seed of the random numbers for rules with a probability")
     clock_offset_seconds: float = Field(
-        0, description="how far the sandbox's clock runs ahead: 86400 expires every idempotency key"
+        0, description="seconds that the sandbox's clock is ahead: 86400 expires every idempotency key"
     )
 
     resend_api_keys: list[str] = Field([API_KEY], description="keys with full access")
@@ -40,52 +40,52 @@ class Dials(BaseModel):
     bounce_type: Literal["Permanent", "Transient", "Undetermined"] = Field("Permanent", description="of every bounce")
     complaining: list[str] = Field([], description="address patterns that report spam")
 
-    webhooks: bool = Field(True, description="post delivery events to the gateway, signed")
-    webhook_url: str | None = Field(None, description="where to; empty: the gateway of the settings")
+    webhooks: bool = Field(True, description="post signed delivery events to the gateway")
+    webhook_url: str | None = Field(None, description="where to post; empty: the gateway of the settings")
     webhook_copies: int = Field(1, ge=1, le=10, description="how often each event is delivered")
     webhook_shuffled: bool = Field(False, description="deliver the events of a mail in the wrong order")
     webhook_bad_signatures: bool = Field(False, description="sign with a wrong secret")
 
     notion_tokens: list[str] = Field([NOTION_TOKEN], description="integration tokens")
     notion_requests_per_minute: int = Field(180, ge=1, description="per token; 180, or 600 on a Business plan")
-    notion_query_lag_seconds: float = Field(0, ge=0, description="how long queries do not see a write")
-    notion_rows_max: int = Field(10_000, ge=1, description="rows after which a query stops, saying so")
+    notion_query_lag_seconds: float = Field(0, ge=0, description="how long queries do not show a write")
+    notion_rows_max: int = Field(10_000, ge=1, description="rows after which a query is cut off, marked as incomplete")
     calcom_keys: list[str] = Field([CALCOM_KEY], description="keys of Cal.com's API")
     calcom_requests_per_minute: int = Field(120, ge=1, description="per key; Cal.com's own is 120")
 
-    notion_minute_dates: bool = Field(False, description="cut the seconds off dates, as Notion's own date picker does")
+    notion_minute_dates: bool = Field(False, description="drop the seconds of dates, as Notion's date picker does")
 
 
 class DialBoard:
-    """The dials as they stand now."""
+    """The current dials."""
 
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
-        kept = disk.kept("dials")
-        self.now = Dials() if kept is None else Dials.model_validate_json(kept)
+        saved = disk.load("dials")
+        self.now = Dials() if saved is None else Dials.model_validate_json(saved)
 
-    def turn(self, changes: dict[str, Any]) -> Dials:
-        """Turns the named dials and leaves the others. Raises pydantic's ValidationError naming what is wrong."""
+    def change(self, changes: dict[str, Any]) -> Dials:
+        """Change the named dials. Raises pydantic's ValidationError that names what is wrong."""
         self.now = Dials.model_validate({**self.now.model_dump(), **changes})
-        self._disk.keep("dials", self.now.model_dump_json())
+        self._disk.save("dials", self.now.model_dump_json())
         return self.now
 
     def reset(self) -> None:
-        """Every dial back to an ordinary day, except the clock: time that has passed has passed."""
+        """Every dial back to its default, except the clock: time does not run backwards."""
         offset = self.now.clock_offset_seconds
         self.now = Dials(clock_offset_seconds=offset)
-        self._disk.keep("dials", self.now.model_dump_json())
+        self._disk.save("dials", self.now.model_dump_json())
 
 
 class SandboxClock:
-    """The given clock, plus the offset dialled in."""
+    """A clock that is ahead by the dial `clock_offset_seconds`."""
 
     def __init__(self, base: Clock, board: DialBoard) -> None:
         self._base = base
         self._board = board
 
     def base_ms(self) -> int:
-        """Everybody else's time: what a receiver of webhooks compares with."""
+        """Without the offset: the time with which a receiver of webhooks compares."""
         return self._base.now_ms()
 
     def now_ms(self) -> int:

@@ -1,8 +1,8 @@
 """
-What the sandbox keeps: one SQLite file, in the standard library, written before each answer.
+What the sandbox keeps: one SQLite file, written before each response.
 
-WAL with synchronous=NORMAL: a commit survives kill -9 of this process. Only a power cut could take the last ones, and
-this is not the record of anything real.
+WAL with synchronous=NORMAL: a commit survives kill -9 of this process. Only a power failure could lose the last ones,
+which are not the record of anything real.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Disk:
     """One connection, used from one thread (the event loop's): a commit takes microseconds and orders all writes."""
 
     def __init__(self, path: Path | None) -> None:
-        """Opens or makes the file; None keeps everything in memory, for a test that needs no restart."""
+        """Open or create the file; None keeps everything in memory, for tests without a restart."""
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=5)
@@ -55,7 +55,7 @@ class Disk:
         self._connection.executescript(SCHEMA)
 
     def run(self, sql: str, *arguments: Any) -> int:
-        """Executes one statement; outside a `transaction` it is committed on return. The answer: rows changed."""
+        """Run one statement, committed on return unless inside a `transaction`; returns the number of changed rows."""
         return self._connection.execute(sql, arguments).rowcount
 
     def rows(self, sql: str, *arguments: Any) -> list[sqlite3.Row]:
@@ -76,10 +76,10 @@ class Disk:
             raise
         self._connection.execute("COMMIT")
 
-    def keep(self, name: str, body: str) -> None:
+    def save(self, name: str, body: str) -> None:
         self.run("INSERT INTO kept VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body", name, body)
 
-    def kept(self, name: str) -> str | None:
+    def load(self, name: str) -> str | None:
         found = self.row("SELECT body FROM kept WHERE name = ?", name)
         return None if found is None else str(found["body"])
 

@@ -1,14 +1,14 @@
 """
-What can go wrong, as a rule: which requests it meets, how often, and what becomes of them.
+Fault rules: which requests fail, how often, and how.
 
-    status   answer with this status and the provider's error name for it
-    html     answer with a page of HTML, as a proxy in between does (502; any status, 200 too)
-    drop     cut the connection without an answer
-    hang     hold the connection for `seconds`, then cut it
-    slow     work for `seconds`, then answer as usual; the request counts as in progress meanwhile
+    status   respond with this status and the provider's error name for it
+    html     respond with an HTML page, as a proxy in between does (502; any status, 200 too)
+    drop     close the connection without a response
+    hang     hold the connection for `seconds`, then close it
+    slow     work for `seconds`, then respond as usual; the request counts as in progress meanwhile
 
-`after_commit` lets the request take effect first: the answer is lost, the mail is not. `PRESETS` names the combinations
-worth having; a rule's `kind` may be one of those names.
+With `after_commit` the request takes effect first: the response is lost, the mail is not. `PRESETS` names useful
+combinations; a rule's `kind` may be one of those names.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ CALCOM_NAMES: dict[str, int] = {
 
 NAMES = {"resend": RESEND_NAMES, "notion": NOTION_NAMES, "calcom": CALCOM_NAMES}
 
-_USUAL = {
+_DEFAULT_NAMES = {
     "resend": {400: "validation_error", 401: "missing_api_key", 403: "invalid_api_key", 404: "not_found",
                409: "concurrent_idempotent_requests", 422: "validation_error", 429: "rate_limit_exceeded",
                500: "internal_server_error", 503: "service_unavailable"},
@@ -104,11 +104,12 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 class Rule(BaseModel):
     """
-    One way to go wrong. Met in the order they were set; the first that matches and whose dice agree decides.
+    One fault. Rules are tried in order; the first that matches, and whose `probability` is drawn, applies.
 
-    `operation` may be a pattern (`pages.*`); `contains` limits the rule to requests whose body has this text (an
-    address); `count` is how many more requests it meets, empty until it is taken away. `names_committed` lets a 503
-    after the commit name the new page, as Notion does when it can (`additional_data.committed_resource_id`).
+    `operation` may be a pattern (`pages.*`); `contains` limits the rule to requests whose body contains this text (an
+    address); `count`: for how many more requests it applies, None until it is removed. With `names_committed` a 503
+    after the commit names the new page, as Notion does when it can (`additional_data.committed_resource_id`). `met`:
+    how many requests it has applied to.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -138,7 +139,7 @@ class Rule(BaseModel):
         return {**PRESETS[given["kind"]], **{name: value for name, value in given.items() if name != "kind"}}
 
     @model_validator(mode="after")
-    def _can_happen(self) -> Rule:
+    def _is_possible(self) -> Rule:
         providers = [self.provider] if self.provider != "*" else list(OPERATIONS)
         known = [name for provider in providers for name in OPERATIONS[provider]]
         if not any(fnmatchcase(name, self.operation) for name in known):
@@ -149,7 +150,7 @@ class Rule(BaseModel):
             raise ValueError(f"name {self.name!r} is no error of {' or '.join(providers)}")
         return self
 
-    def meets(self, provider: str, operation: str, body: str) -> bool:
+    def matches(self, provider: str, operation: str, body: str) -> bool:
         return (
             self.count != 0
             and self.provider in ("*", provider)
@@ -158,9 +159,9 @@ class Rule(BaseModel):
         )
 
     def error(self, provider: str) -> tuple[int, str]:
-        """The status and error name this rule answers with at one provider."""
-        usual = _USUAL[provider]
+        """The status and error name with which this rule responds at one provider."""
+        defaults = _DEFAULT_NAMES[provider]
         if self.name is not None:
             return self.status or NAMES[provider].get(self.name, 500), self.name
         status = self.status or 500
-        return status, usual.get(status, "internal_server_error")
+        return status, defaults.get(status, "internal_server_error")

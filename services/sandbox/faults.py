@@ -1,4 +1,4 @@
-"""The rules in force, and the middleware that lets them happen between a provider's door and its work."""
+"""The active fault rules, and the middleware that applies them between a provider's access checks and its work."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ DROPPED = web.RequestKey("dropped", bool)
 HTML = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr></body></html>"
 
 ErrorAnswer = Callable[[web.Request, Rule, "web.StreamResponse | None"], web.Response]
-"""Builds a provider's own error body for a rule; the third argument is the answer that is lost, if there is one."""
+"""Builds a provider's own error body for a rule; the third argument is the response that is lost, if any."""
 
 _RULES = TypeAdapter(list[Rule])
 
 
 class FaultBoard:
-    """The rules, in order. Kept over a restart, counts and all: a kill must not make the weather better."""
+    """The rules, in order. Kept across restarts with their counts: a kill must not end a fault early."""
 
     def __init__(self, disk: Disk, board: DialBoard) -> None:
         self._disk = disk
-        kept = disk.kept("faults")
-        self.rules: list[Rule] = [] if kept is None else _RULES.validate_json(kept)
-        self._dice = Random(board.now.seed)
+        saved = disk.load("faults")
+        self.rules: list[Rule] = [] if saved is None else _RULES.validate_json(saved)
+        self._random = Random(board.now.seed)
 
     def put(self, given: list[Any]) -> None:
-        """Replaces all rules. Raises pydantic's ValidationError, and then changes nothing."""
+        """Replace all rules. Raises pydantic's ValidationError, and then changes nothing."""
         self._set([rule.model_copy(update={"id": f"f{n}"}) for n, rule in enumerate(_RULES.validate_python(given), 1)])
 
     def add(self, given: Any) -> Rule:
@@ -54,25 +54,25 @@ class FaultBoard:
         return is_known
 
     def reseed(self, seed: int) -> None:
-        self._dice = Random(seed)
+        self._random = Random(seed)
 
     def draw(self, provider: str, operation: str, body: str) -> Rule | None:
-        """The rule that befalls this request, if any; its count goes down."""
-        for place, rule in enumerate(self.rules):
-            if rule.meets(provider, operation, body) and self._dice.random() < rule.probability:
+        """The rule that applies to this request, if any; its count goes down."""
+        for index, rule in enumerate(self.rules):
+            if rule.matches(provider, operation, body) and self._random.random() < rule.probability:
                 left = None if rule.count is None else rule.count - 1
-                self.rules[place] = rule.model_copy(update={"count": left, "met": rule.met + 1})
+                self.rules[index] = rule.model_copy(update={"count": left, "met": rule.met + 1})
                 self._set(self.rules)
                 return rule
         return None
 
     def _set(self, rules: list[Rule]) -> None:
         self.rules = rules
-        self._disk.keep("faults", _RULES.dump_json(rules).decode())
+        self._disk.save("faults", _RULES.dump_json(rules).decode())
 
 
 def fault_middleware(board: FaultBoard, provider: str, error_answer: ErrorAnswer) -> Middleware:
-    """Lets the rules happen: before the work, after it, or instead of its answer."""
+    """Applies the rules: before the work, after it, or in place of its response."""
 
     @web.middleware
     async def faults(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -85,19 +85,32 @@ def fault_middleware(board: FaultBoard, provider: str, error_answer: ErrorAnswer
             return await handler(request)
         lost = await handler(request) if rule.after_commit else None
         if lost is not None and lost.status >= 400:
-            return lost  # Nothing was committed, so there is nothing to lose.
-        return await _happen(request, rule, lost, error_answer)
+            return lost  # Nothing was committed, so no response is to be lost.
+        return await _apply(request, rule, lost, error_answer)
 
     return faults
 
 
-async def _happen(
+@web.middleware
+async def delay(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Takes the time that a `slow` rule asks for, then does the work."""
+    await take_time(request)
+    return await handler(request)
+
+
+async def take_time(request: web.Request) -> None:
+    seconds = request.get(WORK_SECONDS, 0.0)
+    if seconds:
+        await asyncio.sleep(seconds)  # noqa: TID251 -- a rule that delays
+
+
+async def _apply(
     request: web.Request, rule: Rule, lost: web.StreamResponse | None, error_answer: ErrorAnswer
 ) -> web.StreamResponse:
     if rule.seconds:
-        await asyncio.sleep(rule.seconds)  # noqa: TID251 -- being slow is what this rule is for
+        await asyncio.sleep(rule.seconds)  # noqa: TID251 -- a rule that delays
     if rule.kind in ("drop", "hang"):
-        return cut(request)
+        return drop_connection(request)
     if rule.kind == "html":
         status = rule.status or 502
         return web.Response(status=status, text=HTML.format(f"{status} {_reason(status)}"), content_type="text/html")
@@ -107,8 +120,8 @@ async def _happen(
     return error_answer(request, rule, lost)
 
 
-def cut(request: web.Request) -> web.StreamResponse:
-    """Cuts the connection: the client sees it closed and no byte of an answer."""
+def drop_connection(request: web.Request) -> web.StreamResponse:
+    """Close the connection without a byte of a response."""
     request[DROPPED] = True
     if request.transport is not None:
         request.transport.abort()
@@ -116,7 +129,7 @@ def cut(request: web.Request) -> web.StreamResponse:
 
 
 def committed_id(lost: web.StreamResponse | None) -> str | None:
-    """The id in the answer that is being lost."""
+    """The id in the response that is lost."""
     if not isinstance(lost, web.Response) or not isinstance(lost.body, bytes):
         return None
     found = json.loads(lost.body).get("id")

@@ -1,4 +1,4 @@
-"""The sandbox's own names: the keys it takes, and the two databases it has from its first start."""
+"""The keys that the sandbox accepts, and the ids of its two initial databases."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import secrets
 import uuid
 
 API_KEY = "re_sandbox"
-SENDING_KEY = "re_sandbox_sending"  # may only send: listing is refused with restricted_api_key, as Resend does
+SENDING_KEY = "re_sandbox_sending"  # may only send: listing is refused with restricted_api_key, as at Resend
 NOTION_TOKEN = "ntn_sandbox"
 CALCOM_KEY = "cal_sandbox"
 
@@ -23,12 +23,12 @@ INTEGRATION_NAME = "Advent sandbox"
 
 
 def new_id() -> str:
-    """A random UUID: the providers' ids are random too, and nobody may come to rely on what they derive from."""
+    """A random UUID, like the providers' ids: nothing can be derived from it."""
     return str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
 
 
 def as_uuid(text: str) -> str | None:
-    """The dashed form of an id written with or without dashes; None when it is no UUID."""
+    """The dashed form of an id written with or without dashes; None when it is not a UUID."""
     try:
         return str(uuid.UUID(text))
     except ValueError:

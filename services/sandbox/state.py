@@ -1,4 +1,4 @@
-"""Everything a running sandbox holds, in one place."""
+"""Everything that a running sandbox holds."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.clock import Clock, SystemClock
-from services.sandbox.budget import Windows
 from services.sandbox.dials import DialBoard, Dials, SandboxClock
 from services.sandbox.disk import Disk
 from services.sandbox.faults import FaultBoard
-from services.sandbox.notion.shelf import Shelf
+from services.sandbox.notion.page_store import PageStore
+from services.sandbox.rate_windows import RateWindows
 from services.sandbox.tally import Tally
 
 
 @dataclass(kw_only=True)
 class Sandbox:
     """
-    `webhook_secret` (`whsec_…`) signs delivery events, `calcom_secret` what is told of bookings; `gateway_url` is where
-    the gateway listens.
+    `webhook_secret` (`whsec_…`) signs delivery events, `calcom_secret` booking events; both go to `gateway_url`.
+    `own_domains`: verified sender domains besides those that mail has come from.
     """
 
     disk: Disk
     board: DialBoard
     clock: SandboxClock
     faults: FaultBoard
-    shelf: Shelf
+    page_store: PageStore
     gateway_url: str = "http://127.0.0.1:8000"
     webhook_secret: str | None = None
     calcom_secret: str | None = None
     own_domains: tuple[str, ...] = ()
     tally: Tally = field(default_factory=Tally)
-    resend_windows: Windows = field(default_factory=lambda: Windows(1_000))
-    notion_windows: Windows = field(default_factory=lambda: Windows(60_000))
-    calcom_windows: Windows = field(default_factory=lambda: Windows(60_000))
+    resend_windows: RateWindows = field(default_factory=lambda: RateWindows(1_000))
+    notion_windows: RateWindows = field(default_factory=lambda: RateWindows(60_000))
+    calcom_windows: RateWindows = field(default_factory=lambda: RateWindows(60_000))
     keys_in_progress: set[str] = field(default_factory=set)
 
     @property
@@ -58,9 +58,7 @@ def open_sandbox(
     own_domains: tuple[str, ...] = (),
 ) -> Sandbox:
     """
-    Opens what was kept in `directory`, or starts afresh there; None keeps nothing. Close it when done.
-
-    `own_domains` are listed as verified sender domains beside those that mail has come from.
+    Open what was kept in `directory`, or start empty there; None keeps nothing. The caller closes it.
     """
     disk = Disk(None if directory is None else directory / "sandbox.sqlite3")
     board = DialBoard(disk)
@@ -70,7 +68,7 @@ def open_sandbox(
         board=board,
         clock=sandbox_clock,
         faults=FaultBoard(disk, board),
-        shelf=Shelf(disk, sandbox_clock),
+        page_store=PageStore(disk, sandbox_clock),
         gateway_url=gateway_url,
         webhook_secret=webhook_secret,
         calcom_secret=calcom_secret,

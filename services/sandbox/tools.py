@@ -1,4 +1,4 @@
-"""JSON for tests and tools: what was accepted, what was counted, what Notion shows; and the dials to turn."""
+"""JSON for tests and tools: accepted mails, counts, Notion's rows; and the dials and fault rules."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from typing import Any
 from aiohttp import web
 from pydantic import ValidationError
 
-from services.sandbox.bodies import parse_json
 from services.sandbox.notion.records import Source
 from services.sandbox.notion.shapes import plain
 from services.sandbox.resend.api import ResendApi
 from services.sandbox.resend.mails import AcceptedMail
 from services.sandbox.state import Sandbox
+from services.sandbox.strict_json import parse_json
 
 ALL = 1 << 31
 
 
 class Tools:
+    """The handlers of the JSON routes."""
+
     def __init__(self, sandbox: Sandbox, resend: ResendApi) -> None:
         self._sandbox = sandbox
         self._resend = resend
@@ -40,7 +42,7 @@ class Tools:
         return web.json_response({"status": "healthy", "mails": self._resend.mails.count()})
 
     async def inbox(self, request: web.Request) -> web.Response:
-        """Every accepted mail in the order of acceptance; `?to=` one address, to the letter."""
+        """Every accepted mail in the order of acceptance; `?to=`: one address, exactly."""
         self._resend.delivery.settle_due()
         to = request.query.get("to", "").strip().lower()
         mails = self._resend.mails.newest(limit=ALL, to=to)
@@ -52,7 +54,7 @@ class Tools:
         return web.Response(status=204)
 
     async def counts(self, request: web.Request) -> web.Response:
-        """An independent count: accepted mails in all and per idempotency key; requests and answers since the start."""
+        """An independent count: accepted mails in total and by idempotency key; requests and responses since start."""
         tally = self._sandbox.tally
         return web.json_response(
             {
@@ -66,17 +68,19 @@ class Tools:
 
     async def notion(self, request: web.Request) -> web.Response:
         """The rows of each data source as plain values, by the data source's title, oldest first."""
-        return web.json_response({source.title: self._rows(source) for source in self._sandbox.shelf.sources.values()})
+        return web.json_response(
+            {source.title: self._rows(source) for source in self._sandbox.page_store.sources.values()}
+        )
 
     async def clear_notion(self, request: web.Request) -> web.Response:
-        self._sandbox.shelf.clear_pages()
+        self._sandbox.page_store.clear_pages()
         return web.Response(status=204)
 
     async def faults(self, request: web.Request) -> web.Response:
         return web.json_response(self._settings())
 
     async def set_faults(self, request: web.Request) -> web.Response:
-        """`[rule, …]` replaces the rules; `{"rules": […], "dials": {…}}` does that and turns dials, either optional."""
+        """`[rule, …]` replaces the rules; `{"rules": […], "dials": {…}}` also changes dials; either is optional."""
         body = await _body(request)
         if isinstance(body, list):
             body = {"rules": body}
@@ -85,25 +89,25 @@ class Tools:
         try:
             before = self._sandbox.dials
             if "dials" in body:
-                self.turn(body["dials"])
+                self.change_dials(body["dials"])
             if "rules" in body:
                 self._put_rules(body["rules"], before_dials=before.model_dump())
         except ValidationError as problem:
             return refused(problem)
         return web.json_response(self._settings())
 
-    def turn(self, changes: dict[str, Any]) -> None:
-        """Turns dials; a new seed throws the dice anew. Raises pydantic's ValidationError."""
-        dials = self._sandbox.board.turn(changes if isinstance(changes, dict) else {"dials": changes})
+    def change_dials(self, changes: dict[str, Any]) -> None:
+        """Change dials; a new seed restarts the random numbers. Raises pydantic's ValidationError."""
+        dials = self._sandbox.board.change(changes if isinstance(changes, dict) else {"dials": changes})
         if "seed" in changes:
             self._sandbox.faults.reseed(dials.seed)
-        self._resend.courier.call()
+        self._resend.scheduler.wake()
 
     def _put_rules(self, rules: Any, *, before_dials: dict[str, Any]) -> None:
         try:
             self._sandbox.faults.put(rules)
         except ValidationError:
-            self._sandbox.board.turn(before_dials)  # One request: all of it or nothing.
+            self._sandbox.board.change(before_dials)  # One request changes all of it or nothing.
             raise
 
     async def add_fault(self, request: web.Request) -> web.Response:
@@ -114,18 +118,18 @@ class Tools:
         return web.json_response(rule.model_dump(), status=201)
 
     async def clear_faults(self, request: web.Request) -> web.Response:
-        """Takes all rules away and turns every dial back, except the clock."""
+        """Remove all rules and reset every dial except the clock."""
         self._sandbox.faults.put([])
         self._sandbox.board.reset()
         return web.json_response(self._settings())
 
     async def advance(self, request: web.Request) -> web.Response:
-        """`{"advance_seconds": 86400}`: the sandbox's clock runs ahead by so much more."""
+        """`{"advance_seconds": 86400}`: advance the sandbox's clock."""
         body = await _body(request)
         seconds = body.get("advance_seconds") if isinstance(body, dict) else None
         if isinstance(seconds, bool) or not isinstance(seconds, int | float):
             return _refused([("advance_seconds", "must be a number of seconds")])
-        self.turn({"clock_offset_seconds": self._sandbox.dials.clock_offset_seconds + seconds})
+        self.change_dials({"clock_offset_seconds": self._sandbox.dials.clock_offset_seconds + seconds})
         return web.json_response({"now_ms": self._sandbox.clock.now_ms()})
 
     def _settings(self) -> dict[str, Any]:
@@ -144,12 +148,12 @@ class Tools:
                 "edited_ms": page.edited_ms,
                 "properties": {column.name: plain(column, page) for column in source.columns},
             }
-            for page in self._sandbox.shelf.pages_of(source.id)
+            for page in self._sandbox.page_store.pages_of(source.id)
         ]
 
 
 def refused(problem: ValidationError) -> web.Response:
-    """422, naming each field and what it should be."""
+    """422 that names each field and what is expected."""
     return _refused([(".".join(map(str, error["loc"])) or "rule", error["msg"]) for error in problem.errors()])
 
 

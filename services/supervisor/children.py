@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 from common.settings.settings import Settings, url_of
 from common.store.clients import wait_for_store
-from common.store.identity import refuse_another
-from services.supervisor.child import ActorSpec
-from services.supervisor.waiting_room import WaitingRoom
+from common.store.identity import refuse_unusable_store
+from services.supervisor.child import ProcessSpec
+from services.supervisor.standby_http import StandbyServer
 
 STOP_ORDER = ("gateway", "console", "worker", "sandbox")
-"""First nothing new comes in, then what is under way is finished, while the provider it speaks to still answers."""
+"""First no new webhooks, then what is in flight is finished, while the sandbox still answers."""
 
 _MODULES = {
     "sandbox": "services.sandbox.__main__",
@@ -23,23 +23,23 @@ _MODULES = {
 }
 
 
-def roles(settings: Settings, *, say: Callable[[str], None]) -> list[ActorSpec]:
-    """The children these settings ask for: no sandbox when both providers are real."""
+def process_specs(settings: Settings, *, say: Callable[[str], None]) -> list[ProcessSpec]:
+    """The children that these settings need: no sandbox when both providers are real."""
     worker_url = url_of(settings.metrics_host, settings.worker_metrics_port) if settings.worker_metrics_port else None
     found = [
-        ActorSpec(
+        ProcessSpec(
             name="gateway",
             run=lambda settings: entry("gateway")(settings),
             url=settings.gateway_url,
             ready_url=f"{settings.gateway_url}/health",
         ),
-        ActorSpec(
+        ProcessSpec(
             name="worker",
             run=lambda settings: run_worker(settings, say=say),
             url=worker_url,
             ready_url=f"{worker_url}/ready" if worker_url else None,
         ),
-        ActorSpec(
+        ProcessSpec(
             name="console",
             run=lambda settings: entry("console")(settings),
             url=settings.console_url,
@@ -48,7 +48,7 @@ def roles(settings: Settings, *, say: Callable[[str], None]) -> list[ActorSpec]:
     ]
     if settings.sandboxed:
         url = settings.sandbox_url
-        sandbox = ActorSpec(
+        sandbox = ProcessSpec(
             name="sandbox", run=lambda settings: entry("sandbox")(settings), url=url, ready_url=f"{url}/health"
         )
         found.insert(0, sandbox)
@@ -57,30 +57,30 @@ def roles(settings: Settings, *, say: Callable[[str], None]) -> list[ActorSpec]:
 
 def run_worker(settings: Settings, *, say: Callable[[str], None]) -> int:
     """
-    A worker waits for its store, and says so to whoever asks; the gateway does not, it has its spool.
+    Run a worker: first wait for its store, and answer probes meanwhile. (The gateway does not wait: it has a spool.)
 
-    Raises SettingsError for a store that it may not work on.
+    Raises SettingsError for a store that it must not use.
     """
     assert settings.redis_url is not None
-    with WaitingRoom(settings) as room:
+    with StandbyServer(settings) as standby:
 
-        def waits(line: str) -> None:
-            room.open()
+        def on_wait(line: str) -> None:
+            standby.open()
             say(line)
 
-        wait_for_store(settings.redis_url, waits)
-    refuse_another(settings)
+        wait_for_store(settings.redis_url, on_wait)
+    refuse_unusable_store(settings)
     return entry("worker")(settings, settings.redis_url)
 
 
 def entry(name: str) -> Callable[..., int]:
-    """The `run` of a process; imported when asked for, so that one command does not load the others."""
+    """The `run` function of a process; imported on demand, so that one command does not load the others."""
     run: Callable[..., int] = importlib.import_module(_MODULES[name]).run
     return run
 
 
 def preload(names: list[str]) -> None:
-    """Import once what the children need, and keep the collector from touching it: pages nobody writes stay shared."""
+    """Import what the children need, and keep the garbage collector from writing to it: unwritten pages stay shared."""
     gc.disable()
     for name in names:
         importlib.import_module(_MODULES[name])

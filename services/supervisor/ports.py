@@ -1,4 +1,4 @@
-"""Is every port free before we start, and does everything answer after?"""
+"""Whether a port is free before the start, and whether a URL answers after it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import socket
 from urllib.parse import urlsplit
 
 
-def problem_with(setting: str, host: str, port: int) -> str | None:
+def port_problem(setting: str, host: str, port: int) -> str | None:
     """One line when nothing can listen there, naming the setting (`GATEWAY` of GATEWAY_HOST and GATEWAY_PORT)."""
     if port == 0:
         return None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
-            # As servers do: a connection of an earlier run that lingers in TIME_WAIT takes no port away.
+            # As servers do: a connection of an earlier run in TIME_WAIT must not make the port look taken.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except socket.gaierror:
-        return f"{setting}_HOST: {host} is not known here; set an address of this machine"
+        return f"{setting}_HOST: {host} cannot be resolved; set an address of this machine"
     except OSError as error:
         return _line(setting, host, port, error)
     return None

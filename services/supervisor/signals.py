@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and ended children, as things the supervisor waits for."""
+"""Ctrl-C, SIGTERM and ended children, as things that the supervisor waits for."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from types import FrameType, TracebackType
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _AGAIN_S = 1.0
-"""A group-wide Ctrl-C may reach us twice at once; a person who means it again needs longer than this."""
+"""Ctrl-C may arrive twice at once (terminal group and parent); a second one on purpose takes longer than this."""
 
 
 class Signals:
-    """While entered, handlers only take notes: nothing is interrupted half-way. `wait` returns early when one came."""
+    """While entered, signal handlers only set flags, so nothing is interrupted. `wait` returns early on a signal."""
 
     def __init__(self) -> None:
         self._first: float | None = None
@@ -30,7 +30,7 @@ class Signals:
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
         self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        # `nohup` asks us to outlive the terminal.
+        # Under `nohup` SIGHUP is ignored, and must stay so.
         numbers = [n for n in _STOPPING if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
         self._before = {number: signal.signal(number, self._note) for number in numbers}
         self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, _nothing)
@@ -40,7 +40,7 @@ class Signals:
         self.reset()
 
     def reset(self) -> None:
-        """As it was; also what a forked child does first."""
+        """Restore the earlier handlers; a forked child does this first."""
         signal.set_wakeup_fd(self._wakeup)
         for number, handler in self._before.items():
             signal.signal(number, handler)
@@ -48,7 +48,7 @@ class Signals:
         os.close(self._write)
 
     def wait(self, seconds: float) -> None:
-        """Until a signal comes, `seconds` at most."""
+        """Until a signal arrives, `seconds` at most."""
         select.select([self._read], [], [], max(0.0, seconds))
         while self._drained():
             pass
@@ -68,4 +68,4 @@ class Signals:
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:
-    """A handler must be there, or the wake-up is not written."""
+    """Without a handler Python would not write to the wake-up pipe."""

@@ -14,70 +14,71 @@ from common.campaigns.loader import Campaign, load_campaign
 from common.clock import SystemClock
 from common.migration.run import migrate_embedded
 from common.observability.logs import setup_logs
-from common.settings.generated_secrets import with_made_secrets
+from common.settings.generated_secrets import with_generated_secrets
 from common.settings.settings import Settings, SettingsError
 from common.store.embedded import EmbeddedStore
-from common.store.identity import refuse_another
-from services.console.door import check_door
-from services.supervisor import screen
-from services.supervisor.beside import shared
-from services.supervisor.child import ActorSpec, Child
-from services.supervisor.children import STOP_ORDER, preload, roles
-from services.supervisor.house import TITLE, House, Running
-from services.supervisor.ports import answers, problem_with
-from services.supervisor.revival import Revival
-from services.supervisor.sandboxed import with_sandbox
+from common.store.identity import refuse_unusable_store
+from services.console.auth.access import check_access_settings
+from services.supervisor import terminal
+from services.supervisor.child import Child, ProcessSpec
+from services.supervisor.children import STOP_ORDER, preload, process_specs
+from services.supervisor.inherited_settings import shared_settings
+from services.supervisor.ports import answers, port_problem
+from services.supervisor.run_dir import TITLE, RunDirectory, RunInfo
+from services.supervisor.sandbox_settings import with_sandbox
 from services.supervisor.signals import Signals
+from services.supervisor.store_watchdog import StoreWatchdog
 
-_PATIENCE = 5
-"""A child that ended so often without ever having worked will not work: then nothing stays up."""
+_FAILED_STARTS_MAX = 5
+"""A child that ended this often without ever having been ready will not work: then everything stops."""
 
 _DRAIN_S = 27.0
-"""For all children together, within the 30 s that supervisors of supervisors grant."""
+"""For all children together; service managers usually grant 30 s."""
 
 
-def up(settings: Settings, *, say: Callable[[str], None] = screen.say) -> int:
+def up(settings: Settings, *, say: Callable[[str], None] = terminal.say) -> int:
     """
-    Run everything until Ctrl-C or SIGTERM; the answer is the exit status.
+    Run everything until Ctrl-C or SIGTERM; returns the exit status.
 
     1. Check what can be checked before anything starts: campaign, secrets, folder, ports.
     2. Start the embedded store, unless REDIS_URL names another; bring it up to date if an older version wrote it.
     3. Fork the children from one preloaded parent, and wait until each answers.
-    4. Say where everything is; start again whoever ends.
-    5. Stop in order: the door first, the store last.
+    4. Print where everything is; start again what ends.
+    5. Stop in order: the gateway first, the store last.
 
-    Raises SettingsError, CampaignError or StoreError, one line a problem, before anything was started.
+    Raises SettingsError, CampaignError or StoreError, one line a problem, before anything has started.
     """
-    settings = with_sandbox(with_made_secrets(settings))
-    check_door(settings)
+    settings = with_sandbox(with_generated_secrets(settings))
+    check_access_settings(settings)
     campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
     with Signals() as signals:
-        house = House(settings.data_dir)
+        run_dir = RunDirectory(settings.data_dir)
         try:
-            house.write_pid("up", _become_up())
-            house.end_leftovers(say)
+            setproctitle.setproctitle(f"{TITLE}up")
+            run_dir.write_pid("up", os.getpid())
+            run_dir.end_leftovers(say)
             _check_ports(settings)
-            return _with_store(settings, campaign, house, signals, say)
+            return _with_store(settings, campaign, run_dir, signals, say)
         finally:
-            house.leave()
+            run_dir.release()
 
 
 def _with_store(
-    settings: Settings, campaign: Campaign, house: House, signals: Signals, say: Callable[[str], None]
+    settings: Settings, campaign: Campaign, run_dir: RunDirectory, signals: Signals, say: Callable[[str], None]
 ) -> int:
     if settings.redis_url is not None:
-        refuse_another(settings)
-        return _Up(settings, campaign, house, None, signals, say).run()
-    store = EmbeddedStore(settings.data_dir / "store", say=say)
+        refuse_unusable_store(settings)
+        return _Up(settings, campaign, run_dir, None, signals, say).run()
+    store = EmbeddedStore(settings.data_dir / "store", report=say)
     try:
         started = store.start(cancelled=lambda: signals.stop)
         if started:
             _migrate(store, settings, say)
-            refuse_another(settings.model_copy(update={"redis_url": store.url}))
-        return _Up(settings, campaign, house, store, signals, say).run() if started else 0
+            refuse_unusable_store(settings.model_copy(update={"redis_url": store.url}))
+        return _Up(settings, campaign, run_dir, store, signals, say).run() if started else 0
     finally:
         store.stop()
-        house.forget_pid("store")
+        run_dir.forget_pid("store")
 
 
 def _migrate(store: EmbeddedStore, settings: Settings, say: Callable[[str], None]) -> None:
@@ -89,11 +90,6 @@ def _migrate(store: EmbeddedStore, settings: Settings, say: Callable[[str], None
         say(migration.describe())
 
 
-def _become_up() -> int:
-    setproctitle.setproctitle(f"{TITLE}up")
-    return os.getpid()
-
-
 def _check_ports(settings: Settings) -> None:
     wanted = [
         ("GATEWAY", settings.gateway_host, settings.gateway_port),
@@ -103,77 +99,77 @@ def _check_ports(settings: Settings) -> None:
     ]
     if not settings.sandboxed:
         del wanted[1]
-    problems = [problem for setting in wanted if (problem := problem_with(*setting))]
+    problems = [problem for setting in wanted if (problem := port_problem(*setting))]
     if problems:
         raise SettingsError([problem.replace("WORKER_METRICS_HOST", "METRICS_HOST") for problem in problems])
 
 
 class _Up:
-    """What runs, from the first child to the last."""
+    """The running children, from the first start to the last stop."""
 
     def __init__(
         self,
         settings: Settings,
         campaign: Campaign,
-        house: House,
+        run_dir: RunDirectory,
         store: EmbeddedStore | None,
         signals: Signals,
         say: Callable[[str], None],
     ) -> None:
-        self.given = settings
+        self.original_settings = settings
         self.settings = settings.model_copy(update={"redis_url": store.url}) if store else settings
-        self.campaign, self.house, self.store, self.signals, self.say = campaign, house, store, signals, say
-        self.revival = Revival(store, house, say=say) if store else None
-        self.children = [self._child(role) for role in roles(self.settings, say=say)]
+        self.campaign, self.run_dir, self.store, self.signals, self.say = campaign, run_dir, store, signals, say
+        self.watchdog = StoreWatchdog(store, run_dir, say=say) if store else None
+        self.children = [self._child(spec) for spec in process_specs(self.settings, say=say)]
         self.status = 0
 
     def run(self) -> int:
         setup_logs("up", self.settings)
-        preload([child.role.name for child in self.children])
+        preload([child.spec.name for child in self.children])
         for child in self.children:
             child.start()
         try:
-            if self._until_ready():
+            if self._wait_until_ready():
                 self._announce()
                 while not self.signals.stop and self.status == 0:
-                    self.signals.wait(self._pause())
-                    self._tend()
+                    self.signals.wait(self._seconds_to_next_start())
+                    self._check_children()
         finally:
             self._stop()
         return self.status
 
-    def _child(self, role: ActorSpec) -> Child:
-        return Child(role, self.settings, self.house, in_child=self._let_go)
+    def _child(self, spec: ProcessSpec) -> Child:
+        return Child(spec, self.settings, self.run_dir, in_child=self._release_in_child)
 
-    def _let_go(self) -> None:
+    def _release_in_child(self) -> None:
         self.signals.reset()
-        self.house.lock.forget()
+        self.run_dir.lock.forget()
         if self.store is not None:
             self.store.forget()
 
-    def _until_ready(self) -> bool:
-        """Wait for each child's first answer, saying what is waited for; False when we are to stop instead."""
+    def _wait_until_ready(self) -> bool:
+        """Wait for each child's first answer, and print which are missing; False when everything must stop instead."""
         began = said = time.monotonic()
         while waiting := [child for child in self.children if not self._is_ready(child)]:
             self.signals.wait(0.03)
-            self._tend()
+            self._check_children()
             if self.signals.stop or self.status:
                 return False
             now = time.monotonic()
             if now - said >= 3:
-                self.say(f"waiting for {' and '.join(child.role.name for child in waiting)} … {now - began:.0f} s")
+                self.say(f"waiting for {' and '.join(child.spec.name for child in waiting)} … {now - began:.0f} s")
                 said = now
         return True
 
     def _is_ready(self, child: Child) -> bool:
         if not child.was_ready and child.pid is not None:
-            child.was_ready = child.role.ready_url is None or answers(child.role.ready_url)
+            child.was_ready = child.spec.ready_url is None or answers(child.spec.ready_url)
         return child.was_ready
 
     def _announce(self) -> None:
-        worker_url = next((child.role.url for child in self.children if child.role.name == "worker"), None)
-        self.house.announce(
-            Running(
+        worker_url = next((child.spec.url for child in self.children if child.spec.name == "worker"), None)
+        self.run_dir.announce(
+            RunInfo(
                 pid=os.getpid(),
                 gateway_url=self.settings.gateway_url,
                 sandbox_url=self.settings.sandbox_url if self.settings.sandboxed else None,
@@ -181,47 +177,48 @@ class _Up:
                 worker_url=worker_url,
                 store_url=self.store.url if self.store else None,
                 real=[name for name in ("resend", "notion") if getattr(self.settings, f"{name}_is_real")],
-                settings=shared(self.settings),
+                settings=shared_settings(self.settings),
             )
         )
-        self.say(screen.welcome(self.given, self.campaign, worker_url=worker_url))
+        self.say(terminal.welcome(self.original_settings, self.campaign, worker_url=worker_url))
 
-    def _tend(self) -> None:
-        """Collect who ended, start again whose time has come."""
-        if self.revival is not None and not self.signals.stop:
-            self.revival.tend()
+    def _check_children(self) -> None:
+        """Collect the children that have ended, and start those that are due."""
+        if self.watchdog is not None and not self.signals.stop:
+            self.watchdog.check()
         for child in self.children:
             ending = child.collect()
             if ending is not None and not self.signals.stop:
-                self._tell(child, ending)
+                self._report(child, ending)
             if child.start_at is not None and time.monotonic() >= child.start_at and not self.signals.stop:
                 child.start()
 
-    def _tell(self, child: Child, ending: str) -> None:
-        if not child.was_ready and child.failures >= _PATIENCE:
-            self.say(f"the {child.role.name} {ending} {_PATIENCE} times and never worked; see its last lines above")
+    def _report(self, child: Child, ending: str) -> None:
+        if not child.was_ready and child.failures >= _FAILED_STARTS_MAX:
+            times = f"{_FAILED_STARTS_MAX} times before it was ready"
+            self.say(f"the {child.spec.name} {ending} {times}; see its last lines above")
             self.status = 1
             return
         wait_s = (child.start_at or 0) - time.monotonic()
-        self.say(f"the {child.role.name} {ending}; starting it again" + (f" in {wait_s:.0f} s" if wait_s >= 1 else ""))
+        self.say(f"the {child.spec.name} {ending}; starting it again" + (f" in {wait_s:.0f} s" if wait_s >= 1 else ""))
 
-    def _pause(self) -> float:
-        """Until the store or a child is to be started; a signal ends it early."""
-        due = [child.start_at for child in self.children] + [self.revival.start_at if self.revival else None]
+    def _seconds_to_next_start(self) -> float:
+        """Until the store or a child is to be started; a signal ends the wait early."""
+        due = [child.start_at for child in self.children] + [self.watchdog.start_at if self.watchdog else None]
         starts = [start for start in due if start is not None]
         return min([start - time.monotonic() for start in starts], default=3600.0)
 
     def _stop(self) -> None:
-        self.say("stopping: no new webhooks, what is under way is finished")
+        self.say("stopping: no new webhooks; work in flight is finished")
         deadline = time.monotonic() + _DRAIN_S
         for name in STOP_ORDER:
             for child in self.children:
-                if child.role.name == name:
+                if child.spec.name == name:
                     self._end(child, deadline)
         self.say("stopped; nothing is lost")
 
     def _end(self, child: Child, deadline: float) -> None:
-        """SIGTERM and patience; SIGKILL when time is up or somebody asks twice. Either way nothing accepted is lost."""
+        """SIGTERM; SIGKILL at the deadline or after a second Ctrl-C. Either way nothing accepted is lost."""
         began = said = time.monotonic()
         child.end()
         while child.pid is not None:
@@ -231,5 +228,5 @@ class _Up:
             if now > deadline or self.signals.hurry:
                 child.end(signal.SIGKILL)
             elif now - said >= 2:
-                self.say(f"the {child.role.name} finishes what it began … {now - began:.0f} s (Ctrl-C again: at once)")
+                self.say(f"the {child.spec.name} finishes its work … {now - began:.0f} s (Ctrl-C again: at once)")
                 said = now

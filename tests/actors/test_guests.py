@@ -23,7 +23,7 @@ from common.ledger.bookings import ReportedCall
 from common.providers.calcom.rows import read_booking
 from common.settings.settings import Settings
 from services.gateway.webhooks.calcom_payload import parse_event
-from services.sandbox.simulation import Simulation
+from services.simulation.engine import Simulation
 from tests.ledger_reads import timeline_of
 
 CASES = Path(__file__).parent.parent / "fixtures" / "cases"

@@ -1,4 +1,4 @@
-"""A real Chromium before a real console, whose store, worker and sandbox are real too: `advent up`."""
+"""A real Chromium in front of a real console, with the store, worker and sandbox of a real `advent up`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr
 
 
 def expect(seen: Any) -> Any:
-    """What a page, or a part of it, comes to show within half a minute; never read at the moment it changes."""
+    """Assertions that wait up to half a minute until the page, or a part of it, shows something."""
     expect = pytest.importorskip("playwright.sync_api").expect
     expect.set_options(timeout=30_000)
     return expect(seen)
@@ -39,7 +39,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Place]:
-    """Ada is under way, and the first mail of Boris is a dead letter."""
+    """Ada is enrolled, and the first mail to Boris is a dead letter."""
     place = Place(TESTING_MODE="true", CONSOLE_TOKEN=TOKEN, **SECRETS, **UNLIMITED)
     try:
         place.up()
@@ -56,7 +56,7 @@ def place() -> Iterator[Place]:
 
 @pytest.fixture
 def page(chromium: Any, place: Place) -> Iterator[Any]:
-    """A page of somebody who is logged in; what its console complains of fails the test."""
+    """A page of a user who is logged in; an error in its JavaScript console fails the test."""
     context = chromium.new_context(base_url=place.console_url, viewport={"width": 1280, "height": 900})
     page, complaints = context.new_page(), []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)

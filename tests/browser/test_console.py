@@ -1,4 +1,4 @@
-"""The console as a person meets it: readable at every width, in the dark, by a screen reader, and alive."""
+"""The console in a browser: accessible at every width, in light and dark, and refreshed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_every_page_is_accessible_and_as_wide_as_the_screen(
     context.close()
 
 
-def test_a_newcomer_logs_in_by_keyboard_and_out_by_a_button(chromium: Any, place: Place) -> None:
+def test_logging_in_by_keyboard_and_out_by_a_button(chromium: Any, place: Place) -> None:
     context = chromium.new_context(base_url=place.console_url)
     page = context.new_page()
     page.goto("/dead-letters")
@@ -66,7 +66,7 @@ def test_a_newcomer_logs_in_by_keyboard_and_out_by_a_button(chromium: Any, place
     context.close()
 
 
-def test_whoever_comes_by_a_link_from_elsewhere_is_still_logged_in(page: Any, place: Place) -> None:
+def test_a_link_from_elsewhere_keeps_the_login(page: Any, place: Place) -> None:
     page.goto(f"data:text/html,<a href={place.console_url}/dead-letters>an alert</a>")
     page.get_by_text("an alert").click()
 
@@ -82,7 +82,7 @@ def test_a_signup_appears_without_a_reload(page: Any, place: Place) -> None:
     expect(figure).to_have_text(str(before + 1))
 
 
-def test_what_somebody_is_about_to_press_is_not_taken_from_under_their_hand(page: Any, place: Place) -> None:
+def test_an_open_action_is_not_refreshed(page: Any, place: Place) -> None:
     page.get_by_text("Discard …").first.click()
     button = page.get_by_role("button", name="Discard it")
     with page.expect_response(lambda response: response.url.rstrip("/") == place.console_url):
@@ -91,8 +91,8 @@ def test_what_somebody_is_about_to_press_is_not_taken_from_under_their_hand(page
     assert button.is_visible()
 
 
-def test_a_person_is_found_by_address_and_their_story_told(page: Any) -> None:
-    page.get_by_placeholder("Find a person").fill("Boris@people.example")
+def test_a_contact_is_found_by_address_with_the_timeline(page: Any) -> None:
+    page.get_by_placeholder("Find a contact").fill("Boris@people.example")
     page.keyboard.press("Enter")
 
     expect(page).to_have_url(re.compile(f"/people/{BORIS}$"))
@@ -121,7 +121,7 @@ def test_the_queues_are_as_wide_as_a_phone(page: Any, path: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
-def test_a_console_that_stops_answering_is_said(chromium: Any, place: Place, page: Any) -> None:
+def test_a_console_that_stops_answering_is_reported(chromium: Any, place: Place, page: Any) -> None:
     context = chromium.new_context(base_url=place.console_url, storage_state=page.context.storage_state())
     watched = context.new_page()
     watched.clock.install()
@@ -151,7 +151,7 @@ def test_a_dead_letter_is_replayed_by_two_clicks(page: Any, place: Place) -> Non
     request("DELETE", f"{place.sandbox.url}/faults")
     page.get_by_text("Replay …").first.click()
 
-    page.get_by_text("it is rendered anew").first.wait_for()
+    page.get_by_text("it is rendered again").first.wait_for()
     page.get_by_role("button", name="Replay it").click()
 
     page.get_by_text("Replayed: it is planned again, due at once.").wait_for()

@@ -10,7 +10,7 @@ from services.cli.main import main
 
 @pytest.fixture
 def advent(monkeypatch, tmp_path, capsys):
-    """Call a command as a person would, in an empty folder with nothing set: (exit status, stdout, stderr)."""
+    """Run a command in an empty folder with nothing set: (exit status, stdout, stderr)."""
     for name in SETTING_NAMES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(f"{name}_FILE", raising=False)
@@ -20,14 +20,14 @@ def advent(monkeypatch, tmp_path, capsys):
         for name, value in environ.items():
             monkeypatch.setenv(name, str(value))
         status = main(list(arguments))
-        said = capsys.readouterr()
-        return status, said.out, said.err
+        output = capsys.readouterr()
+        return status, output.out, output.err
 
     return advent
 
 
 class Gateway:
-    """Takes what is posted, and answers what it was told to."""
+    """Records what is posted, and responds with `status` and `answer`."""
 
     def __init__(self):
         self.requests = []

@@ -1,4 +1,4 @@
-"""What `advent check` finds at the providers, and mends: each database by itself."""
+"""What `advent check` finds at the providers, and fixes: each database by itself."""
 
 from collections.abc import AsyncIterator
 
@@ -10,11 +10,10 @@ from common.errors import Throttled, Transient
 from common.settings.settings import Settings
 from services.cli.check import _check_resend
 from services.cli.check_notion import check_notion
-from services.cli.findings import Findings
+from services.cli.check_report import CheckReport
 from services.sandbox.app import build_app
-from services.sandbox.ids import SEQUENCE_DATABASE_ID
 from services.sandbox.state import Sandbox, open_sandbox
-from services.supervisor.sandboxed import with_sandbox
+from services.supervisor.sandbox_settings import with_sandbox
 
 CAMPAIGN = load_campaign("christmas_2025")
 
@@ -32,35 +31,35 @@ async def settings(sandbox: Sandbox) -> AsyncIterator[Settings]:
         yield with_sandbox(Settings(sandbox_port=server.port))
 
 
-def trouble(sandbox: Sandbox, provider: str, operation: str, status: int) -> None:
+def fail(sandbox: Sandbox, provider: str, operation: str, status: int) -> None:
     sandbox.faults.add({"provider": provider, "operation": operation, "kind": "status", "status": status})
 
 
-async def of_notion(settings: Settings, *, fix: bool = False) -> Findings:
-    found = Findings()
+async def of_notion(settings: Settings, *, fix: bool = False) -> CheckReport:
+    found = CheckReport()
     await check_notion(settings, CAMPAIGN, found, fix=fix)
     return found
 
 
-async def test_optional_columns_that_are_not_there_are_told_and_no_problem(settings: Settings) -> None:
-    before, mended = await of_notion(settings), await of_notion(settings, fix=True)
+async def test_missing_optional_columns_are_notes_and_no_problem(settings: Settings) -> None:
+    before, fixed = await of_notion(settings), await of_notion(settings, fix=True)
 
-    assert before.problems == mended.problems == []
-    assert "optional and not there: Enrollment ID, Time Zone, " in before.notes[0]
-    assert not any("optional and not there" in note for note in mended.notes)
+    assert before.problems == fixed.problems == []
+    assert "optional and missing: Enrollment ID, Time Zone, " in before.notes[0]
+    assert not any("optional and missing" in note for note in fixed.notes)
 
 
-async def test_a_database_that_cannot_be_mended_is_told_and_the_other_is_looked_at(
+async def test_a_database_that_cannot_be_fixed_is_reported_and_the_other_is_checked(
     sandbox: Sandbox, settings: Settings
 ) -> None:
-    trouble(sandbox, "notion", "data_sources.update", 403)
+    fail(sandbox, "notion", "data_sources.update", 403)
 
     found = await of_notion(settings, fix=True)
 
     assert [line.partition(":")[0] for line in found.problems] == ["Notion database Email Sequence"]
 
 
-async def test_a_database_that_is_not_shared_is_told_once_however_it_was_asked(settings: Settings) -> None:
+async def test_a_database_that_is_not_shared_is_reported_once(settings: Settings) -> None:
     hidden = settings.model_copy(update={"notion_email_sequence_db_id": "1f2e3d4c5b6a798800112233445566aa"})
 
     found = await of_notion(hidden, fix=True)
@@ -74,7 +73,7 @@ async def test_a_database_that_is_not_shared_is_told_once_however_it_was_asked(s
 async def test_one_database_for_both_is_refused_before_anything_is_added_to_it(
     sandbox: Sandbox, settings: Settings
 ) -> None:
-    twice = settings.model_copy(update={"notion_businessx_db_id": f"https://notion.so/Email-{SEQUENCE_DATABASE_ID}"})
+    twice = settings.model_copy(update={"notion_businessx_db_id": settings.notion_email_sequence_db_id})
 
     found = await of_notion(twice, fix=True)
 
@@ -83,18 +82,18 @@ async def test_one_database_for_both_is_refused_before_anything_is_added_to_it(
 
 
 @pytest.mark.parametrize(("status", "failure"), [(500, Transient), (429, Throttled)])
-async def test_a_resend_in_trouble_says_nothing_about_the_key(
+async def test_an_outage_of_resend_says_nothing_about_the_key(
     sandbox: Sandbox, settings: Settings, status: int, failure: type[Exception]
 ) -> None:
-    trouble(sandbox, "resend", "domains.list", status)
+    fail(sandbox, "resend", "domains.list", status)
 
     with pytest.raises(failure):
-        await _check_resend(settings, Findings())
+        await _check_resend(settings, CheckReport())
 
 
 async def test_a_key_that_resend_refuses_is_named(sandbox: Sandbox, settings: Settings) -> None:
-    trouble(sandbox, "resend", "domains.list", 403)
-    found = Findings()
+    fail(sandbox, "resend", "domains.list", 403)
+    found = CheckReport()
 
     await _check_resend(settings, found)
 

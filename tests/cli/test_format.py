@@ -1,4 +1,4 @@
-"""Over a store of another format nothing starts and nothing is read; each command says why in one line."""
+"""With a store of another format nothing starts; each command prints one line that says why."""
 
 import json
 import socket
@@ -33,19 +33,19 @@ def _free():
     "command",
     [("gateway",), ("worker",), ("console",), ("up",), ("status",), ("contact", "ada@example.org"), ("audit",)],
 )
-def test_nothing_starts_and_nothing_is_read(advent, of_another, command, free_ports):
-    status, said, complained = advent(*command, REDIS_URL=of_another, **free_ports)
+def test_over_another_format_nothing_starts(advent, of_another, command, free_ports):
+    status, output, errors = advent(*command, REDIS_URL=of_another, **free_ports)
 
-    assert (status, said) == (1, "")
-    (line,) = complained.splitlines()
+    assert (status, output) == (1, "")
+    (line,) = errors.splitlines()
     assert line.startswith("advent: the store was written in format 9, and this version reads format ")
 
 
 def test_a_check_and_health_name_it(advent, of_another):
-    status, said, _ = advent("check", "--json", REDIS_URL=of_another, SANDBOX_PORT=1)
+    status, output, _ = advent("check", "--json", REDIS_URL=of_another, SANDBOX_PORT=1)
     assert status == 1
-    assert any("written in format 9" in problem for problem in json.loads(said)["problems"])
+    assert any("written in format 9" in problem for problem in json.loads(output)["problems"])
 
-    status, said, complained = advent("health", REDIS_URL=of_another)
+    status, output, errors = advent("health", REDIS_URL=of_another)
     assert status == 1
-    assert "written in format 9" in said + complained
+    assert "written in format 9" in output + errors

@@ -8,76 +8,76 @@ from tests.supervisor.conftest import unused_port
 
 
 def test_help_names_every_command_with_what_it_does(advent):
-    status, said, _ = advent("--help")
+    status, output, _ = advent("--help")
 
     assert status == 0
     for name, (_, line) in COMMANDS.items():
-        assert name in said
-        assert line[:30] in said
+        assert name in output
+        assert line[:30] in output
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_explains_itself(advent, name):
-    status, said, _ = advent(name, "--help")
+    status, output, _ = advent(name, "--help")
 
     assert status == 0
-    assert len(said.split()) > 15
+    assert len(output.split()) > 15
 
 
 @pytest.mark.parametrize("arguments", [("no-such",), ("try", "--no-such"), ("sign", "fax", "x"), ("dead", "replay")])
 def test_wrong_use_is_status_2(advent, tmp_path, arguments):
-    status, said, complained = advent(*arguments)
+    status, output, errors = advent(*arguments)
 
-    assert (status, said) == (2, "")
-    assert "Usage:" in complained
+    assert (status, output) == (2, "")
+    assert "Usage:" in errors
 
 
 @pytest.mark.parametrize("no_address", ["", "  ", "ada", "@example.com", "ada@", "Ada <ada@example.com>"])
 @pytest.mark.parametrize(
     "command", [["contact"], ["forget"], ["pause", "--contact"], ["resume", "--contact"], ["try", "--email"]]
 )
-def test_what_is_no_address_is_wrong_use_before_anything_is_asked(advent, command, no_address):
-    status, said, complained = advent(*command, no_address)
+def test_an_invalid_address_is_wrong_use_before_the_store_is_opened(advent, command, no_address):
+    status, output, errors = advent(*command, no_address)
 
-    assert (status, said) == (2, "")
-    assert f"{no_address.strip()!r} is no e-mail address; give one like ada@example.com" in complained
+    assert (status, output) == (2, "")
+    assert f"{no_address.strip()!r} is not an e-mail address; give one like ada@example.com" in errors
 
 
 @pytest.mark.parametrize("name", ["up", "gateway", "worker", "status", "sandbox", "check", "try"])
 def test_a_wrong_setting_is_one_line_and_status_1(advent, name):
-    status, said, complained = advent(name, TESTING_MODE="maybe")
+    status, output, errors = advent(name, TESTING_MODE="maybe")
 
     assert status == 1
-    assert "TESTING_MODE: 'maybe' is neither true nor false; set it to true or false" in said + complained
-    assert len((said + complained).splitlines()) == 1
+    assert "TESTING_MODE: 'maybe' is neither true nor false; set it to true or false" in output + errors
+    assert len((output + errors).splitlines()) == 1
 
 
 @pytest.mark.parametrize("name", ["up", "status"])
-def test_an_unknown_campaign_is_one_line_that_says_which_there_are(advent, name):
-    status, _, complained = advent(name, CAMPAIGN="easter", REDIS_URL="redis://127.0.0.1:1")
+def test_an_unknown_campaign_is_one_line_that_names_the_known_ones(advent, name):
+    status, _, errors = advent(name, CAMPAIGN="easter", REDIS_URL="redis://127.0.0.1:1")
 
     assert status == 1
-    assert complained.startswith("advent: CAMPAIGN=easter: ")
-    assert "christmas_2025" in complained
-    assert len(complained.splitlines()) == 1
+    assert errors.startswith("advent: CAMPAIGN=easter: ")
+    assert "christmas_2025" in errors
+    assert len(errors.splitlines()) == 1
 
 
 @pytest.mark.parametrize("name", ["gateway", "worker", "status", "contact", "dead"])
 def test_without_a_store_one_line_says_what_to_do(advent, name):
     arguments = {"contact": ["ada@example.com"], "dead": ["list"]}.get(name, [])
-    status, _, complained = advent(name, *arguments)
+    status, _, errors = advent(name, *arguments)
 
     assert status == 1
-    assert complained.startswith("advent: REDIS_URL: unset, and no `advent up`")
-    assert len(complained.splitlines()) == 1
+    assert errors.startswith("advent: REDIS_URL: unset, and no `advent up`")
+    assert len(errors.splitlines()) == 1
 
 
 def test_a_store_that_does_not_answer_is_one_line(advent):
-    status, _, complained = advent("status", REDIS_URL="redis://127.0.0.1:1")
+    status, _, errors = advent("status", REDIS_URL="redis://127.0.0.1:1")
 
     assert status == 1
-    assert complained.startswith("advent: the data store does not answer (")
-    assert len(complained.splitlines()) == 1
+    assert errors.startswith("advent: the data store does not answer (")
+    assert len(errors.splitlines()) == 1
 
 
 def test_it_also_runs_as_a_module():
@@ -92,11 +92,11 @@ def test_a_sandbox_that_cannot_keep_its_data_is_one_line(advent, tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "sandbox").touch()
 
-    status, _, complained = advent("sandbox", SANDBOX_PORT=unused_port())
+    status, _, errors = advent("sandbox", SANDBOX_PORT=unused_port())
 
     assert status == 1
     assert (
-        complained
+        errors
         == "advent: DATA_DIR: data/sandbox cannot be used (File exists); set DATA_DIR to a folder you can write to\n"
     )
 
@@ -106,7 +106,7 @@ def test_a_folder_that_is_gone_is_one_line(advent, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
 
-    assert advent("status") == (1, "", "advent: the folder that you are in is gone; go to one that is there\n")
+    assert advent("status") == (1, "", "advent: the current folder no longer exists; change to another\n")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
@@ -116,4 +116,7 @@ def test_an_output_that_is_full_is_one_line():
             [sys.executable, "-m", "services.cli", "--help"], stdout=full, stderr=subprocess.PIPE, text=True
         )
 
-    assert (result.returncode, result.stderr) == (1, "advent: No space left on device; make room, then try again\n")
+    assert (result.returncode, result.stderr) == (
+        1,
+        "advent: No space left on device; free some space, then try again\n",
+    )

@@ -1,68 +1,68 @@
 import json
 
-from tests.cli.test_looking import ada_signs_up, here, ledger_does  # noqa: F401 -- fixtures
+from tests.cli.test_status_and_contact import ada_signs_up, run_command, run_ledger  # noqa: F401 -- fixtures
 
 ADA = "ada@example.com"
 
 
-def test_a_pause_is_said_by_status_and_contact_and_ended_by_resume(here, ledger_does):  # noqa: F811
-    ledger_does(ada_signs_up)
+def test_a_pause_is_shown_by_status_and_contact_and_ended_by_resume(run_command, run_ledger):  # noqa: F811
+    run_ledger(ada_signs_up)
 
-    status, said, _ = here("pause", "--reason", "the domain moves")
-    again = here("pause", "--reason", "another")[1]
-    told = json.loads(here("status", "--json")[1])["pause"]
+    status, output, _ = run_command("pause", "--reason", "the domain moves")
+    again = run_command("pause", "--reason", "another")[1]
+    data = json.loads(run_command("status", "--json")[1])["pause"]
 
-    assert (status, said) == (0, "paused everybody\n")
-    assert again.startswith("everybody is paused already: since ")
-    assert told["reason"] == "the domain moves"
-    assert "everybody is paused since" in here("status")[1]
-    assert "everybody is paused since" in here("contact", ADA)[1]
+    assert (status, output) == (0, "paused everybody\n")
+    assert again.startswith("everybody is already paused: since ")
+    assert data["reason"] == "the domain moves"
+    assert "everybody is paused since" in run_command("status")[1]
+    assert "everybody is paused since" in run_command("contact", ADA)[1]
 
-    assert here("resume")[1].endswith("resumed everybody\n")
-    assert json.loads(here("status", "--json")[1])["pause"] is None
-
-
-def test_a_plan_changes_nothing_and_says_what_would_go(here, ledger_does):  # noqa: F811
-    ledger_does(ada_signs_up)
-    here("pause")
-
-    _, said, _ = here("resume", "--plan")
-    told = json.loads(here("resume", "--plan", "--json")[1])
-
-    assert "1 mail goes out at once, at 2 a second" in said
-    assert "nothing changed" in said
-    assert ADA in said
-    assert (told["resumed"], told["plan"]["at_once"], told["plan"]["late"]) == (False, 1, 1)
-    assert [(mail["email"], mail["what"]) for mail in told["plan"]["first"]] == [(ADA, "step-1")]
-    assert [hour["late"] for hour in told["plan"]["hours"]] == [1]
-    assert told["plan"]["expired"] == []
-    assert json.loads(here("status", "--json")[1])["pause"] is not None
+    assert run_command("resume")[1].endswith("resumed everybody\n")
+    assert json.loads(run_command("status", "--json")[1])["pause"] is None
 
 
-def test_one_person_is_paused_and_resumed(here, ledger_does):  # noqa: F811
-    ledger_does(ada_signs_up)
+def test_a_plan_changes_nothing_and_shows_what_would_be_sent(run_command, run_ledger):  # noqa: F811
+    run_ledger(ada_signs_up)
+    run_command("pause")
 
-    _, said, _ = here("pause", "--contact", "Ada@Example.com ", "--reason", "she is on holiday")
-    person = json.loads(here("contact", ADA, "--json")[1])
+    _, output, _ = run_command("resume", "--plan")
+    data = json.loads(run_command("resume", "--plan", "--json")[1])
 
-    assert said == f"paused {ADA}\n"
+    assert "1 mail is sent at once, at 2 a second" in output
+    assert "nothing was changed" in output
+    assert ADA in output
+    assert (data["resumed"], data["plan"]["at_once"], data["plan"]["late"]) == (False, 1, 1)
+    assert [(mail["email"], mail["what"]) for mail in data["plan"]["first"]] == [(ADA, "step-1")]
+    assert [hour["late"] for hour in data["plan"]["hours"]] == [1]
+    assert data["plan"]["expired"] == []
+    assert json.loads(run_command("status", "--json")[1])["pause"] is not None
+
+
+def test_one_person_is_paused_and_resumed(run_command, run_ledger):  # noqa: F811
+    run_ledger(ada_signs_up)
+
+    _, output, _ = run_command("pause", "--contact", "Ada@Example.com ", "--reason", "she is on holiday")
+    person = json.loads(run_command("contact", ADA, "--json")[1])
+
+    assert output == f"paused {ADA}\n"
     assert (person["paused"]["reason"], person["everybody_paused"]) == ("she is on holiday", None)
-    assert json.loads(here("status", "--json")[1])["paused_people"] == 1
-    assert "one person is paused (advent resume --contact EMAIL)" in here("status")[1]
-    told = json.loads(here("resume", "--contact", ADA, "--json")[1])
-    assert (told["resumed"], told["contact"], told["plan"]["at_once"]) == (True, ADA, 1)
-    assert json.loads(here("status", "--json")[1])["paused_people"] == 0
+    assert json.loads(run_command("status", "--json")[1])["paused_people"] == 1
+    assert "one person is paused (advent resume --contact EMAIL)" in run_command("status")[1]
+    data = json.loads(run_command("resume", "--contact", ADA, "--json")[1])
+    assert (data["resumed"], data["contact"], data["plan"]["at_once"]) == (True, ADA, 1)
+    assert json.loads(run_command("status", "--json")[1])["paused_people"] == 0
 
 
-def test_to_resume_what_is_not_paused_is_no_fault(here, ledger_does):  # noqa: F811
-    status, said, _ = here("resume")
+def test_to_resume_what_is_not_paused_is_no_fault(run_command, run_ledger):  # noqa: F811
+    status, output, _ = run_command("resume")
 
     assert status == 0
-    assert said == "the campaign is not paused\nnothing is overdue\n"
+    assert output == "the campaign is not paused\nnothing is overdue\n"
 
 
-def test_a_stranger_cannot_be_paused(here):  # noqa: F811
-    status, _, complained = here("pause", "--contact", "nobody@example.com")
+def test_an_unknown_contact_cannot_be_paused(run_command):  # noqa: F811
+    status, _, errors = run_command("pause", "--contact", "nobody@example.com")
 
     assert status == 1
-    assert "nobody@example.com is not known in christmas_2025" in complained
+    assert "nobody@example.com is not known in christmas_2025" in errors

@@ -10,7 +10,7 @@ import pytest
 from common.ledger import keys
 from common.store.clients import connect
 from common.store.embedded import EmbeddedStore
-from common.store.secret_key import is_the_stores
+from common.store.identity import secret_key_matches
 from tests.broker.looking import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +22,7 @@ OLD, NEW = "o" * 32, "n" * 32
 def begun(store_url):
     """A store that was begun with the old key."""
     with connect(store_url) as client:
-        assert is_the_stores(client, OLD)
+        assert secret_key_matches(client, OLD)
     return store_url
 
 
@@ -30,10 +30,10 @@ def begun(store_url):
     "command", [("gateway",), ("worker",), ("console",), ("up",), ("audit",), ("rebuild",), ("dead", "replay", "--all")]
 )
 def test_nothing_starts_with_another_key_and_the_line_names_the_cure(advent, begun, command, free_ports):
-    status, said, complained = advent(*command, REDIS_URL=begun, SECRET_KEY=NEW, **free_ports)
+    status, output, errors = advent(*command, REDIS_URL=begun, SECRET_KEY=NEW, **free_ports)
 
-    assert (status, said) == (1, "")
-    (line,) = complained.splitlines()
+    assert (status, output) == (1, "")
+    (line,) = errors.splitlines()
     assert line.startswith("advent: SECRET_KEY: ")
     assert "set the old one" in line
     assert "advent check --accept-new-secret-key" in line
@@ -42,7 +42,7 @@ def test_nothing_starts_with_another_key_and_the_line_names_the_cure(advent, beg
 
 @pytest.fixture
 def free_ports(tmp_path):
-    """Any port, and the folder of a process of its own."""
+    """Free ports, and an own folder."""
     names = ("GATEWAY_PORT", "SANDBOX_PORT", "CONSOLE_PORT")
     return {"DATA_DIR": tmp_path / "data", "WORKER_METRICS_PORT": 0, **{name: _free() for name in names}}
 
@@ -54,13 +54,13 @@ def _free():
         return server.getsockname()[1]
 
 
-def test_a_check_says_so_and_changes_nothing(advent, begun):
-    status, said, _ = advent("check", "--json", REDIS_URL=begun, SECRET_KEY=NEW, SANDBOX_PORT=1)
+def test_a_check_reports_another_key_and_changes_nothing(advent, begun):
+    status, output, _ = advent("check", "--json", REDIS_URL=begun, SECRET_KEY=NEW, SANDBOX_PORT=1)
 
     assert status == 1
-    assert [line.partition(":")[0] for line in json.loads(said)["problems"]] == ["SECRET_KEY"]
+    assert [line.partition(":")[0] for line in json.loads(output)["problems"]] == ["SECRET_KEY"]
     with connect(begun) as client:
-        assert is_the_stores(client, OLD)
+        assert secret_key_matches(client, OLD)
 
 
 def test_a_check_of_a_store_that_knows_no_key_leaves_it_so(advent, store_url):
@@ -70,58 +70,61 @@ def test_a_check_of_a_store_that_knows_no_key_leaves_it_so(advent, store_url):
         assert (status, client.get(keys.SECRET_KEY)) == (0, None)
 
 
-def test_a_new_key_is_accepted_on_purpose_and_what_it_costs_is_said(advent, begun):
+def test_a_new_key_is_accepted_on_purpose_and_its_cost_is_reported(advent, begun):
     with connect(begun) as client:
         client.hset(keys.SUPPRESSED, "a mark of nobody enrolled", "bounced 1")
 
-    status, said, _ = advent("check", "--accept-new-secret-key", REDIS_URL=begun, SECRET_KEY=NEW, SANDBOX_PORT=1)
+    status, output, _ = advent("check", "--accept-new-secret-key", REDIS_URL=begun, SECRET_KEY=NEW, SANDBOX_PORT=1)
 
     assert status == 0
-    assert "the store has a new one. 0 addresses are suppressed under it; 1 more are of nobody enrolled here" in said
-    assert "links in mails already sent end in 404" in said
-    assert "the store knows no other" in advent("check", "--accept-new-secret-key")[1]
+    assert (
+        "the store has a new one. 0 suppressed addresses were carried over; 1 more belong to no enrolled contact"
+        in output
+    )
+    assert "links in mails already sent end in 404" in output
+    assert "the store has no other" in advent("check", "--accept-new-secret-key")[1]
     assert advent("audit", SECRET_KEY=OLD)[0] == 1
 
 
-def test_not_while_workers_run_that_know_the_old_one(advent, begun):
+def test_a_new_key_is_refused_while_workers_run(advent, begun):
     with connect(begun) as client:
         client.zadd(keys.HEARTBEATS, {"w": 9e15})
 
-    status, _, complained = advent("check", "--accept-new-secret-key", REDIS_URL=begun, SECRET_KEY=NEW)
+    status, _, errors = advent("check", "--accept-new-secret-key", REDIS_URL=begun, SECRET_KEY=NEW)
 
     assert status == 1
-    assert "still at this store with the old one: worker; stop every Advent process first" in complained
+    assert "processes still use this store with the old one: worker; stop every Advent process first" in errors
 
 
 @pytest.mark.parametrize("working", [("gateway",), ("console", "worker"), ("command",)])
-def test_not_while_anybody_else_of_us_is_at_the_store(advent, begun, working):
+def test_a_new_key_is_refused_while_another_process_uses_the_store(advent, begun, working):
     with ExitStack() as stack:
         for process in working:
             assert stack.enter_context(connect(begun, process=process)).ping()
-        status, _, complained = advent("check", "--accept-new-secret-key", REDIS_URL=begun, SECRET_KEY=NEW)
+        status, _, errors = advent("check", "--accept-new-secret-key", REDIS_URL=begun, SECRET_KEY=NEW)
 
     assert status == 1
-    assert complained == (
-        f"advent: SECRET_KEY: still at this store with the old one: {', '.join(working)};"
+    assert errors == (
+        f"advent: SECRET_KEY: processes still use this store with the old one: {', '.join(working)};"
         " stop every Advent process first\n"
     )
     with connect(begun) as client:
-        assert is_the_stores(client, OLD)
+        assert secret_key_matches(client, OLD)
 
 
-def test_whoever_looks_on_or_works_in_another_database_is_in_nobodys_way(advent, begun):
+def test_unnamed_connections_and_other_databases_do_not_prevent_a_new_key(advent, begun):
     other = f"{begun}{'&' if '?' in begun else '?'}db=7"
     with connect(begun) as onlooker, connect(other, process="gateway") as neighbour:
         assert onlooker.ping()
         assert neighbour.ping()
-        status, said, _ = advent("check", "--accept-new-secret-key", REDIS_URL=begun, SECRET_KEY=NEW, SANDBOX_PORT=1)
+        status, output, _ = advent("check", "--accept-new-secret-key", REDIS_URL=begun, SECRET_KEY=NEW, SANDBOX_PORT=1)
 
     assert status == 0
-    assert "the store has a new one" in said
+    assert "the store has a new one" in output
 
 
 @pytest.mark.parametrize("process", ["gateway", "console"])
-def test_each_process_bears_its_name_at_the_store(begun, free_ports, tmp_path, process):
+def test_each_process_names_its_store_connections(begun, free_ports, tmp_path, process):
     environ = {**os.environ, "REDIS_URL": begun, "SECRET_KEY": OLD, **{k: str(v) for k, v in free_ports.items()}}
     child = subprocess.Popen(
         [sys.executable, "-m", "services.cli", process], env=environ, cwd=ROOT, stderr=subprocess.DEVNULL
@@ -139,19 +142,19 @@ def test_the_embedded_store_is_started_for_it_and_stopped_again(advent, tmp_path
     store = EmbeddedStore(folder)
     store.start()
     with connect(store.url) as client:
-        is_the_stores(client, OLD)
+        secret_key_matches(client, OLD)
     store.stop()
 
-    status, said, complained = advent("check", "--accept-new-secret-key", SECRET_KEY=NEW, DATA_DIR=tmp_path / "data")
+    status, output, errors = advent("check", "--accept-new-secret-key", SECRET_KEY=NEW, DATA_DIR=tmp_path / "data")
 
-    assert (status, complained) == (0, "")
-    assert "the store has a new one" in said
+    assert (status, errors) == (0, "")
+    assert "the store has a new one" in output
     assert not (folder / "store.sock").exists()
 
 
 def test_without_a_store_there_is_nothing_to_accept_it(advent, tmp_path):
-    status, _, complained = advent("check", "--accept-new-secret-key", SECRET_KEY=NEW, DATA_DIR=tmp_path / "data")
+    status, _, errors = advent("check", "--accept-new-secret-key", SECRET_KEY=NEW, DATA_DIR=tmp_path / "data")
 
     assert status == 1
-    assert complained.startswith("advent: REDIS_URL: unset")
+    assert errors.startswith("advent: REDIS_URL: unset")
     assert not (tmp_path / "data" / "store").exists()

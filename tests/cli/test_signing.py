@@ -10,9 +10,9 @@ WEBSITE = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OLD = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 
-def curl(said):
+def curl(output):
     """(headers, file, url) of a printed curl command, as a shell would read it."""
-    words = shlex.split(said.replace("\\\n", " "))
+    words = shlex.split(output.replace("\\\n", " "))
     assert words[0] == "curl"
     headers = dict(words[i + 1].split(": ", 1) for i, word in enumerate(words) if word == "--header")
     return headers, words[words.index("--data-binary") + 1].removeprefix("@"), words[-1]
@@ -26,65 +26,65 @@ def file(tmp_path):
 
 
 def test_a_signup_is_signed_as_the_website_signs_with_the_newest_secret(advent, file):
-    _, said, _ = advent("sign", "signup", str(file), WEBHOOK_SECRET=f"{WEBSITE},{OLD}")
+    _, output, _ = advent("sign", "signup", str(file), WEBHOOK_SECRET=f"{WEBSITE},{OLD}")
 
-    headers, posted, url = curl(said)
+    headers, posted, url = curl(output)
     assert (posted, url) == (str(file), "http://127.0.0.1:8000/webhook/christmas-signup")
     assert Webhook(WEBSITE).verify(file.read_text(), headers) == {"email": "ada@example.com"}
     assert headers["Content-Type"] == "application/json"
 
 
 def test_a_delivery_event_is_signed_as_resend_signs(advent, file):
-    _, said, _ = advent("sign", "resend", str(file), RESEND_WEBHOOK_SECRET=WEBSITE)
+    _, output, _ = advent("sign", "resend", str(file), RESEND_WEBHOOK_SECRET=WEBSITE)
 
-    headers, _, url = curl(said)
+    headers, _, url = curl(output)
     assert url.endswith("/webhook/resend")
     renamed = {name.replace("svix-", "webhook-"): value for name, value in headers.items()}
     assert Webhook(WEBSITE).verify(file.read_text(), renamed)
 
 
 def test_a_booking_is_signed_as_cal_com_signs(advent, file):
-    _, said, _ = advent("sign", "calcom", str(file), CALCOM_WEBHOOK_SECRET="s3cret")
+    _, output, _ = advent("sign", "calcom", str(file), CALCOM_WEBHOOK_SECRET="s3cret")
 
-    headers, _, url = curl(said)
+    headers, _, url = curl(output)
     assert url.endswith("/webhook/calcom-booking")
     assert headers["X-Cal-Signature-256"] == hmac.new(b"s3cret", file.read_bytes(), hashlib.sha256).hexdigest()
 
 
-def test_what_is_not_json_is_signed_all_the_same_and_said_to_be_none(advent, tmp_path):
+def test_a_file_that_is_not_json_is_signed_with_a_warning(advent, tmp_path):
     file = tmp_path / "cut.json"
     file.write_bytes(b'{"email": "ada@')
 
-    status, said, complained = advent("sign", "signup", str(file), WEBHOOK_SECRET=WEBSITE)
+    status, output, errors = advent("sign", "signup", str(file), WEBHOOK_SECRET=WEBSITE)
 
-    assert (status, complained) == (0, f"advent: {file} is not JSON; the gateway will refuse it\n")
-    assert curl(said)[1] == str(file)
+    assert (status, errors) == (0, f"advent: {file} is not JSON; the gateway will refuse it\n")
+    assert curl(output)[1] == str(file)
 
 
 def test_a_file_called_dash_is_that_file_and_not_what_curl_is_fed(advent, tmp_path):
     (tmp_path / "-").write_text("{}")
 
-    _, said, _ = advent("sign", "signup", "-", WEBHOOK_SECRET=WEBSITE)
+    _, output, _ = advent("sign", "signup", "-", WEBHOOK_SECRET=WEBSITE)
 
-    assert curl(said)[1] == "./-"
+    assert curl(output)[1] == "./-"
 
 
 def test_a_file_that_is_not_there_is_wrong_use(advent):
     assert advent("sign", "signup", "nowhere.json")[0] == 2
 
 
-def test_try_posts_a_signed_sample_and_says_where_to_watch_it(advent, gateway):
+def test_try_posts_a_signed_sample_and_prints_where_to_watch_it(advent, gateway):
     gateway.answer = {"status": "accepted", "segment": "URGENT", "enrollment_id": "enr_1"}
 
-    status, said, _ = advent("try", WEBHOOK_SECRET=WEBSITE, GATEWAY_PORT=gateway.port, SANDBOX_PORT=9002)
+    status, output, _ = advent("try", WEBHOOK_SECRET=WEBSITE, GATEWAY_PORT=gateway.port, SANDBOX_PORT=9002)
 
     [(path, headers, body)] = gateway.requests
     assert status == 0
     assert path == "/webhook/christmas-signup"
     person = Webhook(WEBSITE).verify(body, {name.lower(): value for name, value in headers.items()})
     assert person["email"].endswith("@example.com")
-    assert f"http://127.0.0.1:9002/inbox?to={person['email'].replace('@', '%40')}" in said
-    assert f"contact {person['email']}" in said
+    assert f"http://127.0.0.1:9002/inbox?to={person['email'].replace('@', '%40')}" in output
+    assert f"contact {person['email']}" in output
 
 
 def test_try_makes_up_another_person_each_time_or_takes_the_address_it_is_given(advent, gateway):
@@ -92,36 +92,36 @@ def test_try_makes_up_another_person_each_time_or_takes_the_address_it_is_given(
 
     advent("try", GATEWAY_PORT=gateway.port, WEBHOOK_SECRET=WEBSITE)
     advent("try")
-    _, said, _ = advent("try", "--email", "boris@example.org", "--json")
+    _, output, _ = advent("try", "--email", "boris@example.org", "--json")
 
     addresses = [json.loads(body)["email"] for _, _, body in gateway.requests]
     assert len(set(addresses)) == 3
-    assert json.loads(said)["email"] == "boris@example.org"
+    assert json.loads(output)["email"] == "boris@example.org"
 
 
 def test_try_without_a_gateway_is_one_line(advent):
-    status, _, complained = advent("try", GATEWAY_PORT=1)
+    status, _, errors = advent("try", GATEWAY_PORT=1)
 
     assert status == 1
-    assert complained.startswith("advent: no gateway answers at http://127.0.0.1:1 (")
-    assert len(complained.splitlines()) == 1
+    assert errors.startswith("advent: no gateway answers at http://127.0.0.1:1 (")
+    assert len(errors.splitlines()) == 1
 
 
-def test_neither_try_nor_sign_leaves_anything_where_nothing_runs(advent, file, tmp_path):
+def test_try_and_sign_write_nothing_where_nothing_runs(advent, file, tmp_path):
     before = set(tmp_path.rglob("*"))
 
     advent("try", GATEWAY_PORT=1)
-    status, _, complained = advent("sign", "signup", str(file))
+    status, _, errors = advent("sign", "signup", str(file))
 
-    assert (status, complained) == (
+    assert (status, errors) == (
         1,
-        "advent: WEBHOOK_SECRET: unset, so nothing can be signed; set it as the gateway has it, or start `advent up`,"
-        " which makes one\n",
+        "advent: WEBHOOK_SECRET: unset, so nothing can be signed; set it to the gateway's value, or start `advent up`,"
+        " which generates one\n",
     )
     assert set(tmp_path.rglob("*")) == before
 
 
-def test_both_use_what_advent_up_has_made(advent, gateway, file, tmp_path):
+def test_try_and_sign_use_the_secrets_of_advent_up(advent, gateway, file, tmp_path):
     gateway.answer = {"status": "accepted", "segment": "URGENT", "enrollment_id": "enr_1"}
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "secrets.env").write_text(f"WEBHOOK_SECRET={WEBSITE}\n")
@@ -138,13 +138,13 @@ def test_try_shows_why_the_gateway_refused(advent, gateway):
         {"title": "Unprocessable", "errors": [{"field": "email", "message": "is bad"}]},
     )
 
-    status, _, complained = advent("try", GATEWAY_PORT=gateway.port, WEBHOOK_SECRET=WEBSITE)
+    status, _, errors = advent("try", GATEWAY_PORT=gateway.port, WEBHOOK_SECRET=WEBSITE)
 
     assert status == 1
-    assert complained == "advent: the gateway answered 422: Unprocessable · email: is bad\n"
+    assert errors == "advent: the gateway answered 422: Unprocessable · email: is bad\n"
 
 
-def test_with_a_real_resend_nobody_is_made_up(advent):
+def test_with_a_real_resend_an_address_is_required(advent):
     real = {
         "RESEND_API_KEY": "re_1",
         "SECRET_KEY": "k",
@@ -154,7 +154,7 @@ def test_with_a_real_resend_nobody_is_made_up(advent):
         "BOOKING_URL": "https://cal.com/a",
     }
 
-    status, _, complained = advent("try", **real)
+    status, _, errors = advent("try", **real)
 
     assert status == 2
-    assert "--email" in complained
+    assert "--email" in errors

@@ -1,4 +1,4 @@
-"""A console on loopback with a clock that stands still, and somebody who looks at it with or without its token."""
+"""A console on loopback with a virtual clock, and a browser in front of it, with or without the token."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from common.ledger.ledger import Ledger
 from common.settings.settings import Settings
 from common.store.clients import connect_async
 from common.store.embedded import EmbeddedStore
-from services.console.app import build_app, build_desk
-from services.console.desk import Desk
-from services.sandbox.simulation import Simulation
+from services.console.app import build_app, build_context
+from services.console.context import ConsoleContext
+from services.simulation.engine import Simulation
 
 TOKEN = "a token that only tests know"
 SECRET_KEY = "k" * 32
@@ -46,41 +46,41 @@ class Answer:
         return found.group(1)
 
     @property
-    def goes_to(self) -> str:
+    def location(self) -> str:
         return self.headers["Location"]
 
 
 @dataclass
 class Console:
-    """A running console, and one browser before it."""
+    """A running console, and one browser in front of it."""
 
     url: str
-    desk: Desk
+    context: ConsoleContext
     clock: VirtualClock
     http: aiohttp.ClientSession
     app: web.Application
     headers: dict[str, str] = field(default_factory=lambda: {"Accept": "text/html"})
 
-    async def asks(self, method: str, path: str, **options: Any) -> Answer:
+    async def request(self, method: str, path: str, **options: Any) -> Answer:
         headers = {**self.headers, **options.pop("headers", {})}
         options.setdefault("allow_redirects", False)
         async with self.http.request(method, self.url + path, headers=headers, **options) as response:
             return Answer(response.status, await response.text(), response.headers, response.cookies)
 
-    async def sees(self, path: str = "/", **options: Any) -> Answer:
-        """A look at the page as it is now."""
-        self.desk.evidence.outdated()
-        return await self.asks("GET", path, **options)
+    async def get(self, path: str = "/", **options: Any) -> Answer:
+        """GET, after the status was refreshed."""
+        self.context.status_cache.invalidate()
+        return await self.request("GET", path, **options)
 
-    async def sends(self, path: str, *, token: str | None = None, headers: Any = None, **fields: str) -> Answer:
+    async def post(self, path: str, *, token: str | None = None, headers: Any = None, **fields: str) -> Answer:
         """A form of the overview, with its token unless another is given."""
         if token is None:
-            token = (await self.sees("/")).form_token
-        return await self.asks("POST", path, data={"form_token": token, **fields}, headers=headers or {})
+            token = (await self.get("/")).form_token
+        return await self.request("POST", path, data={"form_token": token, **fields}, headers=headers or {})
 
-    async def logs_in(self, token: str = TOKEN, **options: Any) -> Answer:
-        page = await self.asks("GET", "/login")
-        return await self.asks("POST", "/login", data={"form_token": page.form_token, "token": token}, **options)
+    async def log_in(self, token: str = TOKEN, **options: Any) -> Answer:
+        page = await self.request("GET", "/login")
+        return await self.request("POST", "/login", data={"form_token": page.form_token, "token": token}, **options)
 
 
 Opener = Callable[..., Awaitable[Console]]
@@ -97,16 +97,16 @@ async def opens(clock: VirtualClock, campaign: Campaign, tmp_path: Path) -> Asyn
     async with AsyncExitStack() as stack:
 
         async def open_console(store_url: str, **given: Any) -> Console:
-            # A gateway that nobody runs.
-            there = {"secret_key": SECRET_KEY, "data_dir": tmp_path, "gateway_port": 1, "redis_url": store_url}
-            settings = Settings(**{**there, **given})
+            # No gateway runs there.
+            defaults = {"secret_key": SECRET_KEY, "data_dir": tmp_path, "gateway_port": 1, "redis_url": store_url}
+            settings = Settings(**{**defaults, **given})
             client = connect_async(store_url)
             stack.push_async_callback(client.aclose)
             ledger = Ledger(
                 client, campaign=campaign.key, cadence=campaign.cadence(settings.pace), secret_key=SECRET_KEY
             )
-            desk = build_desk(settings, clock=clock, ledger=ledger, campaign_name=campaign.name)
-            app = build_app(desk)
+            context = build_context(settings, clock=clock, ledger=ledger, campaign_name=campaign.name)
+            app = build_app(context)
             runner = web.AppRunner(app, access_log=None)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
@@ -114,7 +114,7 @@ async def opens(clock: VirtualClock, campaign: Campaign, tmp_path: Path) -> Asyn
             await site.start()
             jar = aiohttp.CookieJar(unsafe=True)
             http = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
-            return Console(f"http://127.0.0.1:{runner.addresses[0][1]}", desk, clock, http, app)
+            return Console(f"http://127.0.0.1:{runner.addresses[0][1]}", context, clock, http, app)
 
         yield open_console
 
@@ -132,7 +132,7 @@ async def guarded(opens: Opener, store_url: str) -> Console:
 
 
 @pytest.fixture
-def story(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -> Simulation:
+def simulation(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -> Simulation:
     """The real actors over the same store."""
     settings = Settings(secret_key=SECRET_KEY, sandboxed=frozenset({"resend", "notion"}))
     return Simulation(store, campaign, settings, clock=clock)

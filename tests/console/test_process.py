@@ -30,7 +30,7 @@ def test_it_starts_without_the_store_and_sigterm_ends_it_with_0(place: Place) ->
     status, seconds = console.stop(signal.SIGTERM)
 
     assert (status, seconds < 5) == (0, True)
-    assert {"console_listens", "store_away", "console_stops"} <= {line["event"] for line in console.logs()}
+    assert {"console_started", "store_away", "server_stopping"} <= {line["event"] for line in console.logs()}
 
 
 def test_with_the_store_it_is_ready(place: Place) -> None:

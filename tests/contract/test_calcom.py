@@ -109,7 +109,7 @@ async def test_a_wrong_key_and_a_missing_version_are_told_apart(run: Running):
 
 
 async def test_too_many_questions_push_the_budget_until_cal_com_says(run: Running):
-    run.sandbox.board.turn({"calcom_requests_per_minute": 1})
+    run.sandbox.board.change({"calcom_requests_per_minute": 1})
     budget = Counted()
     await read(f"{run.url}/calcom", "changed_since", 0, budget=budget)
     run.clock.advance(20_000)

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="deploy/install.
 _ADVENT = """#!/bin/sh
 [ "$*" = "health --quiet" ] || exit 2
 cat "{trouble}" 2>/dev/null && exit 1
+cat "{waiting}" 2>/dev/null && exit 3
 exit 0
 """
 _HOOK = """#!/bin/sh
@@ -40,7 +41,7 @@ class Watched:
         self.trouble, self.told, self.refuses = (root / name for name in ("trouble", "told", "refuses"))
         self.memory = root / "var/lib/advent/watch"
         self.memory.parent.mkdir(parents=True)
-        self._program("opt/advent/current/bin/advent", _ADVENT.format(trouble=self.trouble))
+        self._program("opt/advent/current/bin/advent", _ADVENT.format(trouble=self.trouble, waiting=root / "waiting"))
         self._program("etc/advent/alert-hook", _HOOK.format(refuses=self.refuses, told=self.told))
 
     def _program(self, name: str, text: str) -> None:
@@ -74,6 +75,14 @@ def test_while_all_is_well_nobody_hears_anything(watched: Watched) -> None:
     for _ in range(2):
         done = watched.looks(unwell=False)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+    assert watched.heard() == []
+
+
+def test_what_only_needs_a_person_wakes_nobody_up(watched: Watched) -> None:
+    (watched.root / "waiting").write_text("? dead     1 dead letter waits for a decision\n")
+    for _ in range(3):
+        assert watched.looks(unwell=False).returncode == 0
 
     assert watched.heard() == []
 

@@ -49,9 +49,25 @@ def test_quiet_says_nothing_when_all_is_well(health: Callable[..., tuple[int, st
 def test_what_failed_leads_to_its_line_in_the_log(health: Callable[..., tuple[int, str]], store_url: str) -> None:
     with connect(store_url) as client:
         client.zadd(keys.ready("announce") + ".XQ", {"enr_x": 1})
-        assert "1 in announce; `hot_lead_not_announced` in the log says why" in health("--no-gateway")[1]
+        status, said = health("--no-gateway", "--quiet")
+        assert status == 3
+        assert said.startswith("? failed   1 hot lead could not be announced. The log has the channel's answer")
         client.zadd(keys.ready("classify") + ".XQ", {"enr_x": 1})
-        assert "1 in classify, 1 in announce; `job_failed` in the log says why" in health("--no-gateway")[1]
+        assert "1 job failed with an internal error (1 in classify), and 1 hot lead" in health("--no-gateway")[1]
+
+
+def test_a_dead_letter_needs_a_person_and_breaks_nothing(
+    health: Callable[..., tuple[int, str]], store_url: str
+) -> None:
+    with connect(store_url) as client:
+        client.zadd(keys.DEAD, {"enr_x/step-1": 1})
+
+    status, said = health("--no-gateway", "--json")
+
+    found = json.loads(said)
+    (dead,) = [each for each in found["aspects"] if each["level"] != "ok"]
+    assert (status, found["healthy"]) == (3, True)
+    assert (dead["name"], dead["ok"], dead["level"]) == ("dead", True, "needs_person")
 
 
 def test_a_gateway_that_does_not_answer(health: Callable[..., tuple[int, str]]) -> None:
@@ -88,7 +104,7 @@ def test_a_provider_everybody_waits_for(health: Callable[..., tuple[int, str]], 
     status, said = health("--no-gateway", "--quiet")
 
     assert status == 1
-    assert said.startswith("! resend   everybody waits for it, for 3 min")
+    assert said.startswith("! resend   mail has waited 3 min for Resend")
 
 
 def test_no_worker(health: Callable[..., tuple[int, str]], store_url: str) -> None:
@@ -104,7 +120,7 @@ def test_a_store_that_does_not_answer(health: Callable[..., tuple[int, str]], mo
     status, said = health("--no-gateway", "--quiet")
 
     assert status == 1
-    assert said.startswith("! store    does not answer")
+    assert said.startswith("! store    the data store does not answer (ConnectionError)")
 
 
 def _now_ms() -> int:

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 from notion_client import AsyncClient
 
-from tests.sandbox.running import Running, notion_sdk, resend_sdk_at, running
+from tests.sandbox.running import RunningSandbox, notion_sdk, resend_sdk_at, running
 
 
 @pytest.fixture
-async def run(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+async def run(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningSandbox]:
     """An empty sandbox that keeps nothing; Resend's SDK, which has one address a process, speaks to it."""
     async with running() as started:
         resend_sdk_at(started, monkeypatch)
@@ -17,6 +17,6 @@ async def run(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
 
 
 @pytest.fixture
-async def notion(run: Running) -> AsyncIterator[AsyncClient]:
+async def notion(run: RunningSandbox) -> AsyncIterator[AsyncClient]:
     async with notion_sdk(run) as client:
         yield client

@@ -1,4 +1,4 @@
-"""A sandbox on a free port of this machine, with a clock that the test moves and limits that do not get in its way."""
+"""A sandbox on a free port, with a virtual clock and generous rate limits."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GENEROUS = {"resend_requests_per_second": 10_000, "notion_requests_per_minute": 
 
 
 @dataclass(kw_only=True)
-class Running:
+class RunningSandbox:
     url: str
     sandbox: Sandbox
     clock: VirtualClock
@@ -49,7 +49,7 @@ class Running:
             return answer.status, await answer.json(content_type=None)
 
     async def resend(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, Any]:
-        """Status, body and headers of a bare request to Resend, with the key unless `authorization` says otherwise."""
+        """Status, body and headers of a bare request to Resend, with the key unless `authorization` is given."""
         sent = {"authorization": f"Bearer {API_KEY}"} | _spelled(headers)
         async with self.http.request(method, self.resend_url + path, json=body, headers=sent) as answer:
             return answer.status, await answer.json(content_type=None), answer.headers
@@ -63,19 +63,19 @@ class Running:
 
 
 @asynccontextmanager
-async def running(directory: Path | None = None, **given: Any) -> AsyncIterator[Running]:
+async def running(directory: Path | None = None, **given: Any) -> AsyncIterator[RunningSandbox]:
     clock = given.pop("clock", None) or VirtualClock()
     sandbox = open_sandbox(directory, clock=clock, **given)
-    sandbox.board.turn(GENEROUS)
+    sandbox.board.change(GENEROUS)
     try:
         async with TestServer(build_app(sandbox)) as server, aiohttp.ClientSession() as http:
-            yield Running(url=str(server.make_url("")).rstrip("/"), sandbox=sandbox, clock=clock, http=http)
+            yield RunningSandbox(url=str(server.make_url("")).rstrip("/"), sandbox=sandbox, clock=clock, http=http)
     finally:
         sandbox.close()
 
 
 @asynccontextmanager
-async def notion_sdk(run: Running, **options: Any) -> AsyncIterator[AsyncClient]:
+async def notion_sdk(run: RunningSandbox, **options: Any) -> AsyncIterator[AsyncClient]:
     """The real SDK, not retrying: the tests count requests."""
     settings = {"auth": NOTION_TOKEN, "retry": False, "timeout_ms": 5_000, **options}
     # Loading the machine's certificates takes longer than a test does, and nothing here is encrypted.
@@ -87,7 +87,7 @@ async def notion_sdk(run: Running, **options: Any) -> AsyncIterator[AsyncClient]
         await client.aclose()
 
 
-def resend_sdk_at(run: Running, patch: pytest.MonkeyPatch) -> None:
+def resend_sdk_at(run: RunningSandbox, patch: pytest.MonkeyPatch) -> None:
     """Points Resend's SDK here. It has one key, one address and one client a process; others may have set theirs."""
     patch.setattr(resend, "api_key", API_KEY)
     patch.setattr(resend, "api_url", run.resend_url)

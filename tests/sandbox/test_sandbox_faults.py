@@ -1,4 +1,4 @@
-"""What can go wrong, through the real SDKs: each fault reaches them as a real one would, and loses what it says."""
+"""Faults through the real SDKs: each looks like a real one, and loses what it claims to lose."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from notion_client.errors import RequestTimeoutError, UnknownHTTPResponseError
 
 from tests.sandbox.mails import refusal, send, to_ada
 from tests.sandbox.rows import SEQUENCE, make, names
-from tests.sandbox.running import Running, notion_sdk, running
+from tests.sandbox.running import RunningSandbox, notion_sdk, running
 
 
-async def set_rules(run: Running, *rules: dict[str, Any]) -> None:
+async def set_rules(run: RunningSandbox, *rules: dict[str, Any]) -> None:
     status, answer = await run.put("/faults", list(rules))
     assert status == 200, answer
 
@@ -51,7 +51,9 @@ async def notion_failure(asking: Any) -> Any:
         ({"kind": "drop_before"}, 500, "HttpClientError"),
     ],
 )
-async def test_a_fault_before_the_work_loses_no_mail(run: Running, rule: dict[str, Any], code: int, name: str) -> None:
+async def test_a_fault_before_the_work_loses_no_mail(
+    run: RunningSandbox, rule: dict[str, Any], code: int, name: str
+) -> None:
     await set_rules(run, {"provider": "resend", "operation": "emails.send", "count": 1, **rule})
     error = await refusal(to_ada(), {"idempotency_key": "k/1"})
 
@@ -61,7 +63,7 @@ async def test_a_fault_before_the_work_loses_no_mail(run: Running, rule: dict[st
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "error_after", "unheard_503", "html_502"])
-async def test_a_lost_answer_is_given_again_under_the_same_key(run: Running, kind: str) -> None:
+async def test_a_lost_answer_is_given_again_under_the_same_key(run: RunningSandbox, kind: str) -> None:
     await set_rules(run, {"provider": "resend", "kind": kind, "after_commit": True, "count": 1})
     await refusal(to_ada(), {"idempotency_key": "k/1"})
     (accepted,) = await run.json("/inbox.json")
@@ -71,7 +73,7 @@ async def test_a_lost_answer_is_given_again_under_the_same_key(run: Running, kin
 
 
 async def test_a_hanging_answer_after_acceptance_leaves_one_mail_and_a_free_key(
-    run: Running, monkeypatch: pytest.MonkeyPatch
+    run: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await set_rules(run, {"provider": "resend", "kind": "timeout_after", "seconds": 5, "count": 1})
     monkeypatch.setattr(resend, "default_async_http_client", resend.HTTPXClient(timeout=0.2))  # type: ignore[arg-type]
@@ -81,14 +83,14 @@ async def test_a_hanging_answer_after_acceptance_leaves_one_mail_and_a_free_key(
     assert await send(to_ada(), "k/1") == (await run.json("/inbox.json"))[0]["id"]
 
 
-async def test_a_rule_may_meet_one_person_only(run: Running) -> None:
+async def test_a_rule_may_meet_one_person_only(run: RunningSandbox) -> None:
     await set_rules(run, {"kind": "unavailable", "provider": "resend", "contains": "chen@x.example"})
     await refusal(to_ada(to="chen@x.example"))
 
     assert await send(to_ada())
 
 
-async def test_a_refused_request_is_not_turned_into_a_lost_answer(run: Running) -> None:
+async def test_a_refused_request_is_not_turned_into_a_lost_answer(run: RunningSandbox) -> None:
     await set_rules(run, {"kind": "drop_after", "provider": "resend"})
 
     assert (await refusal(to_ada(to="nobody"))).code == 422
@@ -97,7 +99,9 @@ async def test_a_refused_request_is_not_turned_into_a_lost_answer(run: Running) 
 # Notion
 
 
-async def test_a_committed_503_names_the_page_and_no_second_row_is_needed(run: Running, notion: AsyncClient) -> None:
+async def test_a_committed_503_names_the_page_and_no_second_row_is_needed(
+    run: RunningSandbox, notion: AsyncClient
+) -> None:
     await set_rules(run, {"kind": "committed_503", "count": 1})
     error = await notion_failure(make(notion))
 
@@ -108,7 +112,7 @@ async def test_a_committed_503_names_the_page_and_no_second_row_is_needed(run: R
     assert await names(notion) == ["Ada"]
 
 
-async def test_an_unheard_503_names_nothing(run: Running, notion: AsyncClient) -> None:
+async def test_an_unheard_503_names_nothing(run: RunningSandbox, notion: AsyncClient) -> None:
     await set_rules(run, {"kind": "unheard_503", "operation": "pages.create", "count": 1})
     error = await notion_failure(make(notion))
 
@@ -129,7 +133,7 @@ async def test_an_unheard_503_names_nothing(run: Running, notion: AsyncClient) -
     ],
 )  # fmt: skip
 async def test_a_notion_error_arrives_with_its_code(
-    run: Running, notion: AsyncClient, rule: dict[str, Any], status: int, code: str
+    run: RunningSandbox, notion: AsyncClient, rule: dict[str, Any], status: int, code: str
 ) -> None:
     await set_rules(run, {"provider": "notion", "operation": "pages.create", "count": 1, **rule})
     error = await notion_failure(make(notion))
@@ -138,14 +142,14 @@ async def test_a_notion_error_arrives_with_its_code(
     assert await names(notion) == []
 
 
-async def test_a_blocked_client_is_told_that_waiting_does_not_help(run: Running, notion: AsyncClient) -> None:
+async def test_a_blocked_client_learns_that_waiting_does_not_help(run: RunningSandbox, notion: AsyncClient) -> None:
     await set_rules(run, {"kind": "blocked"})
     error = await notion_failure(make(notion))
 
     assert error.additional_data == {"rate_limit_reason": "public_api_request_blocked"}
 
 
-async def test_an_overload_and_a_proxys_page_are_unknown_to_the_sdk(run: Running, notion: AsyncClient) -> None:
+async def test_an_overload_and_a_proxys_page_are_unknown_to_the_sdk(run: RunningSandbox, notion: AsyncClient) -> None:
     await set_rules(run, {"kind": "overloaded", "count": 1}, {"kind": "html_502", "provider": "notion", "count": 1})
     overloaded = await notion_failure(make(notion))
     proxied = await notion_failure(make(notion))
@@ -155,7 +159,7 @@ async def test_an_overload_and_a_proxys_page_are_unknown_to_the_sdk(run: Running
     assert (proxied.status, "<html>" in proxied.body) == (502, True)
 
 
-async def test_the_sdks_own_retry_waits_as_it_was_told(run: Running) -> None:
+async def test_the_retry_of_the_sdk_waits_as_requested(run: RunningSandbox) -> None:
     await set_rules(run, {"kind": "rate_limited", "provider": "notion", "retry_after": 0, "count": 1})
     async with notion_sdk(run, retry=True) as client:
         await make(client)
@@ -163,7 +167,7 @@ async def test_the_sdks_own_retry_waits_as_it_was_told(run: Running) -> None:
     assert (await run.json("/counts.json"))["requests"] == {"notion pages.create": 2}
 
 
-async def test_a_connection_cut_after_the_commit_leaves_the_row(run: Running, notion: AsyncClient) -> None:
+async def test_a_connection_cut_after_the_commit_leaves_the_row(run: RunningSandbox, notion: AsyncClient) -> None:
     await set_rules(run, {"kind": "drop_after", "operation": "pages.create", "count": 1})
     with pytest.raises(httpx.TransportError):
         await make(notion)
@@ -172,7 +176,7 @@ async def test_a_connection_cut_after_the_commit_leaves_the_row(run: Running, no
     assert (await run.json("/counts.json"))["answers"]["notion dropped"] == 1
 
 
-async def test_a_hang_times_out(run: Running) -> None:
+async def test_a_hang_times_out(run: RunningSandbox) -> None:
     await set_rules(run, {"kind": "timeout_before", "provider": "notion", "seconds": 5, "count": 1})
     async with notion_sdk(run, timeout_ms=100) as client:
         with pytest.raises(RequestTimeoutError):
@@ -180,7 +184,7 @@ async def test_a_hang_times_out(run: Running) -> None:
         assert await names(client) == []
 
 
-async def test_a_slow_request_is_answered_in_the_end(run: Running, notion: AsyncClient) -> None:
+async def test_a_slow_request_is_answered_in_the_end(run: RunningSandbox, notion: AsyncClient) -> None:
     await set_rules(run, {"kind": "slow", "provider": "notion", "seconds": 0.05})
     started = asyncio.get_running_loop().time()
     await make(notion)
@@ -191,7 +195,7 @@ async def test_a_slow_request_is_answered_in_the_end(run: Running, notion: Async
 # Rules
 
 
-async def test_chance_is_the_same_for_the_same_seed(run: Running) -> None:
+async def test_chance_is_the_same_for_the_same_seed(run: RunningSandbox) -> None:
     async def throws(seed: int) -> list[int]:
         rule = {"provider": "notion", "kind": "status", "status": 500, "probability": 0.5}
         await run.put("/faults", {"rules": [rule], "dials": {"seed": seed}})
@@ -202,7 +206,7 @@ async def test_chance_is_the_same_for_the_same_seed(run: Running) -> None:
     assert first == await throws(7) != await throws(8)
 
 
-async def test_a_count_runs_out_and_is_told(run: Running) -> None:
+async def test_a_count_runs_out_and_is_shown(run: RunningSandbox) -> None:
     await set_rules(run, {"kind": "unavailable", "provider": "notion", "count": 2})
     statuses = [(await run.notion("GET", "/users/me"))[0] for _ in range(3)]
     (rule,) = (await run.json("/faults.json"))["rules"]
@@ -210,7 +214,7 @@ async def test_a_count_runs_out_and_is_told(run: Running) -> None:
     assert (statuses, rule["count"], rule["met"]) == ([503, 503, 200], 0, 2)
 
 
-async def test_rules_are_added_removed_and_cleared(run: Running) -> None:
+async def test_rules_are_added_removed_and_cleared(run: RunningSandbox) -> None:
     for kind in ("drop_before", "html_502"):
         async with run.http.post(f"{run.url}/faults", json={"kind": kind}) as answer:
             assert answer.status == 201
@@ -220,7 +224,7 @@ async def test_rules_are_added_removed_and_cleared(run: Running) -> None:
     assert (await run.notion("GET", "/users/me"))[0] == 200
 
 
-async def test_clearing_turns_the_dials_back_but_not_the_clock(run: Running) -> None:
+async def test_clearing_turns_the_dials_back_but_not_the_clock(run: RunningSandbox) -> None:
     await run.put("/faults", {"dials": {"resend_requests_per_second": 2, "clock_offset_seconds": 60}})
     async with run.http.delete(f"{run.url}/faults") as answer:
         dials = (await answer.json())["dials"]
@@ -246,7 +250,9 @@ async def test_clearing_turns_the_dials_back_but_not_the_clock(run: Running) -> 
         ({"dials": {"seed": 9}, "rules": [{"kind": "explode"}]}, "0.kind"),
     ],
 )
-async def test_a_wrong_rule_or_dial_is_refused_by_name_and_changes_nothing(run: Running, body: Any, field: str) -> None:
+async def test_a_wrong_rule_or_dial_is_refused_by_name_and_changes_nothing(
+    run: RunningSandbox, body: Any, field: str
+) -> None:
     before = await run.json("/faults.json")
     status, answer = await run.put("/faults", body)
 

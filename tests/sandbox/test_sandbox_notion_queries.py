@@ -9,7 +9,7 @@ from notion_client import AsyncClient
 from notion_client.helpers import async_collect_paginated_api
 
 from tests.sandbox.rows import NOBODY, PARENT, SEQUENCE, make, names, text
-from tests.sandbox.running import Running
+from tests.sandbox.running import RunningSandbox
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ async def test_a_filter_finds(notion: AsyncClient, asked: Any, found: str) -> No
         ({"filters": {}}, "body.filters should be not present"),
     ],
 )
-async def test_a_bad_query_is_refused_in_notions_words(run: Running, query: Any, message: str) -> None:
+async def test_a_bad_query_is_refused_in_notions_words(run: RunningSandbox, query: Any, message: str) -> None:
     status, answer, _ = await run.notion("POST", f"/data_sources/{SEQUENCE}/query", query)
 
     assert (status, answer["code"]) == (400, "validation_error")
@@ -150,8 +150,8 @@ async def test_a_long_answer_comes_in_pages_of_a_hundred(notion: AsyncClient) ->
     assert len({page["id"] for page in everything}) == 103
 
 
-async def test_a_query_stops_at_the_cap_and_says_so(run: Running, notion: AsyncClient) -> None:
-    run.sandbox.board.turn({"notion_rows_max": 3})
+async def test_a_query_stops_at_the_cap_and_is_marked_incomplete(run: RunningSandbox, notion: AsyncClient) -> None:
+    run.sandbox.board.change({"notion_rows_max": 3})
     for number in range(4):
         await make(notion, f"N{number}")
     first = await notion.data_sources.query(SEQUENCE, page_size=2)
@@ -172,8 +172,8 @@ async def test_only_the_asked_properties_are_shown(notion: AsyncClient) -> None:
     assert found["results"][0]["properties"].keys() == {"Orange Systems"}
 
 
-async def test_a_lagging_query_sees_neither_new_rows_nor_new_values(run: Running, notion: AsyncClient) -> None:
-    run.sandbox.board.turn({"notion_query_lag_seconds": 5})
+async def test_a_lagging_query_sees_neither_new_rows_nor_new_values(run: RunningSandbox, notion: AsyncClient) -> None:
+    run.sandbox.board.change({"notion_query_lag_seconds": 5})
     page = await make(notion)
     assert (await names(notion), (await notion.pages.retrieve(page["id"]))["id"]) == ([], page["id"])
     run.clock.advance(5_000)
@@ -184,7 +184,7 @@ async def test_a_lagging_query_sees_neither_new_rows_nor_new_values(run: Running
     assert await names(notion) == ["Ada L."]
 
 
-async def test_a_query_without_a_filter_is_answered_and_noted(run: Running, notion: AsyncClient) -> None:
+async def test_a_query_without_a_filter_is_answered_and_noted(run: RunningSandbox, notion: AsyncClient) -> None:
     await make(notion)
     assert await names(notion, filters={"property": "Email", "email": {"equals": "nobody"}}) == ["Ada"]
 

@@ -1,4 +1,4 @@
-"""The imitated Notion through the real SDK: its objects, key by key."""
+"""The imitated Notion through the real SDK: its objects, member by member."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ async def test_ids_of_columns_are_shown_url_encoded_and_taken_either_way(notion:
     assert page["properties"]["Orange Systems"] == {"id": ids["Orange Systems"], "type": "number", "number": 2}
 
 
-async def test_a_row_may_be_made_in_a_database_of_one_source_only(notion: AsyncClient) -> None:
+async def test_a_row_may_be_created_by_database_only_with_one_source(notion: AsyncClient) -> None:
     parent = {"database_id": SEQUENCE_DATABASE_ID}
     page = await notion.pages.create(parent=parent, properties=row())
     await notion.data_sources.create(parent=parent, title=text("Another"), properties={"Title": {"title": {}}})
@@ -112,5 +112,5 @@ async def test_a_row_may_be_made_in_a_database_of_one_source_only(notion: AsyncC
     assert "multiple data sources" in str(error)
 
 
-async def test_the_integration_knows_who_it_is(notion: AsyncClient) -> None:
+async def test_the_integration_reads_its_own_user(notion: AsyncClient) -> None:
     assert (await notion.users.me())["type"] == "bot"

@@ -1,4 +1,4 @@
-"""The imitated Notion through the real SDK: what may be written, and the words it refuses with."""
+"""The imitated Notion through the real SDK: what can be written, and the error messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from notion_client import AsyncClient
 
 from services.sandbox.notion.columns import make_column
 from tests.sandbox.rows import PARENT, SEQUENCE, make, names, refusal, row, text
-from tests.sandbox.running import Running
+from tests.sandbox.running import RunningSandbox
 
 
 async def test_an_update_changes_what_it_names_and_nothing_else(notion: AsyncClient) -> None:
@@ -33,9 +33,9 @@ async def test_a_new_select_option_is_made_on_the_way_and_kept(notion: AsyncClie
     assert [option["name"] for option in schema["properties"]["Campaign"]["select"]["options"]] == ["Christmas 2025"]
 
 
-async def test_a_status_option_is_not_made_on_the_way(run: Running, notion: AsyncClient) -> None:
-    source = run.sandbox.shelf.sources[SEQUENCE]
-    run.sandbox.shelf.put_source(
+async def test_a_status_option_is_not_made_on_the_way(run: RunningSandbox, notion: AsyncClient) -> None:
+    source = run.sandbox.page_store.sources[SEQUENCE]
+    run.sandbox.page_store.put_source(
         source.with_column(make_column(SEQUENCE, "State", "status", (("Not started", "gray"),)))
     )
     page = await make(notion, State={"status": {"name": "Not started"}})
@@ -110,7 +110,7 @@ async def test_limits_themselves_are_fine(notion: AsyncClient) -> None:
         ({"parent": {}, "properties": {}}, "body.parent.data_source_id should be defined"),
     ],
 )
-async def test_a_page_without_its_parts_is_refused(run: Running, body: Any, message: str) -> None:
+async def test_a_page_without_its_parts_is_refused(run: RunningSandbox, body: Any, message: str) -> None:
     status, answer, _ = await run.notion("POST", "/pages", body)
 
     assert (status, answer["code"], answer["object"]) == (400, "validation_error", "error")

@@ -1,4 +1,4 @@
-"""The pages for people: the mail as its reader sees it, locked in; the rows; the dials."""
+"""The pages for people: the mail as its recipient sees it, isolated; the rows; the dials."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from notion_client import AsyncClient
 
 from tests.sandbox.mails import send, to_ada
 from tests.sandbox.rows import make
-from tests.sandbox.running import Running
+from tests.sandbox.running import RunningSandbox
 
 WIDTHS = {"phone": "phone", "desktop": "desktop"}
 
 
-async def page(run: Running, path: str, status: int = 200) -> tuple[str, Any]:
+async def page(run: RunningSandbox, path: str, status: int = 200) -> tuple[str, Any]:
     async with run.http.get(run.url + path, headers={"accept": "text/html"}) as answer:
         assert answer.status == status
         return await answer.text(), answer.headers
 
 
-async def form(run: Running, path: str, **fields: str) -> tuple[int, str]:
+async def form(run: RunningSandbox, path: str, **fields: str) -> tuple[int, str]:
     async with run.http.post(run.url + path, data=fields, headers={"accept": "text/html"}) as answer:
         return answer.status, await answer.text()
 
 
-async def test_an_empty_inbox_says_what_to_do(run: Running) -> None:
+async def test_an_empty_inbox_says_what_to_do(run: RunningSandbox) -> None:
     text, _ = await page(run, "/inbox")
 
     assert "No mail yet." in text
     assert "advent try" in text
 
 
-async def test_the_inbox_lists_the_newest_first_and_can_be_searched(run: Running) -> None:
+async def test_the_inbox_lists_the_newest_first_and_can_be_searched(run: RunningSandbox) -> None:
     await send(to_ada(subject="Letter one"))
     await send(to_ada(subject="Letter two", to="boris@x.example"))
     text, _ = await page(run, "/inbox")
@@ -57,13 +57,13 @@ async def test_the_inbox_lists_the_newest_first_and_can_be_searched(run: Running
         ("?tab=other", 'class="desktop fit"'),
     ],
 )
-async def test_a_mail_has_its_tabs_and_widths(run: Running, query: str, shows: str) -> None:
+async def test_a_mail_has_its_tabs_and_widths(run: RunningSandbox, query: str, shows: str) -> None:
     mail_id = await send(to_ada(), "christmas_2025/ada/1")
 
     assert shows in (await page(run, f"/inbox/{mail_id}{query}"))[0]
 
 
-async def test_until_a_width_is_chosen_the_windows_own_is_the_one_that_is_marked(run: Running) -> None:
+async def test_until_a_width_is_chosen_the_windows_own_is_the_one_that_is_marked(run: RunningSandbox) -> None:
     mail_id = await send(to_ada())
     text, _ = await page(run, f"/inbox/{mail_id}")
     marked = {name: text.partition(f'class="widths if-{name}"')[2].partition("</nav>")[0] for name in WIDTHS}
@@ -75,7 +75,7 @@ async def test_until_a_width_is_chosen_the_windows_own_is_the_one_that_is_marked
     assert (await page(run, f"/inbox/{mail_id}?width=phone"))[0].count('class="widths') == 1
 
 
-async def test_a_mails_html_is_locked_in(run: Running) -> None:
+async def test_a_mails_html_is_locked_in(run: RunningSandbox) -> None:
     mail_id = await send(to_ada(html="<p>Hi</p><script>alert(1)</script>"))
     text, headers = await page(run, f"/inbox/{mail_id}/html")
     policy = headers["Content-Security-Policy"]
@@ -87,7 +87,7 @@ async def test_a_mails_html_is_locked_in(run: Running) -> None:
     assert "allow-same-origin" not in policy
 
 
-async def test_what_a_mail_says_is_escaped_on_the_pages(run: Running) -> None:
+async def test_what_a_mail_says_is_escaped_on_the_pages(run: RunningSandbox) -> None:
     mail_id = await send(to_ada(subject="<b>x</b>", text="<i>y</i>", to="Ada <ada@x.example>"))
     for path in ("/", "/inbox", f"/inbox/{mail_id}", f"/inbox/{mail_id}?tab=text", f"/inbox/{mail_id}?tab=json"):
         text, headers = await page(run, path)
@@ -96,11 +96,11 @@ async def test_what_a_mail_says_is_escaped_on_the_pages(run: Running) -> None:
         assert "script-src 'self'" in headers["Content-Security-Policy"]
 
 
-async def test_a_mail_that_is_not_there_is_404(run: Running) -> None:
+async def test_a_mail_that_is_not_there_is_404(run: RunningSandbox) -> None:
     await page(run, "/inbox/nobody", status=404)
 
 
-async def test_both_databases_are_shown_with_their_rows(run: Running, notion: AsyncClient) -> None:
+async def test_both_databases_are_shown_with_their_rows(run: RunningSandbox, notion: AsyncClient) -> None:
     made = await make(notion, "Zoë & Co", Segment={"select": {"name": "CRITICAL"}})
     await notion.pages.update(made["id"], in_trash=True)
     text, _ = await page(run, "/notion")
@@ -111,7 +111,7 @@ async def test_both_databases_are_shown_with_their_rows(run: Running, notion: As
     )
 
 
-async def test_the_overview_counts_and_warns_of_faults(run: Running, notion: AsyncClient) -> None:
+async def test_the_overview_counts_and_warns_of_faults(run: RunningSandbox, notion: AsyncClient) -> None:
     await send(to_ada())
     await make(notion)
     assert "in force" not in (await page(run, "/"))[0]
@@ -120,7 +120,7 @@ async def test_the_overview_counts_and_warns_of_faults(run: Running, notion: Asy
     assert "1 fault rule is in force." in (await page(run, "/"))[0]
 
 
-async def test_a_rule_is_added_and_removed_by_form(run: Running) -> None:
+async def test_a_rule_is_added_and_removed_by_form(run: RunningSandbox) -> None:
     status, text = await form(run, "/faults/rules", kind="committed_503", operation="", count="2", probability="")
     assert (status, "2 more" in text) == (200, True)
     (rule,) = run.sandbox.faults.rules
@@ -130,26 +130,26 @@ async def test_a_rule_is_added_and_removed_by_form(run: Running) -> None:
     assert run.sandbox.faults.rules == []
 
 
-async def test_a_wrong_form_says_which_field_and_changes_nothing(run: Running) -> None:
+async def test_a_wrong_form_says_which_field_and_changes_nothing(run: RunningSandbox) -> None:
     status, text = await form(run, "/faults/rules", kind="drop", count="many")
 
     assert (status, "count:" in text, run.sandbox.faults.rules) == (422, True, [])
 
 
-async def test_dials_are_turned_by_form_and_back(run: Running) -> None:
+async def test_dials_are_changed_by_form_and_reset(run: RunningSandbox) -> None:
     usual = run.sandbox.dials
     fields = {"bouncing": "*@a.test, b@b.test", "webhooks": "on", "resend_verified_domains": "", "notion_rows_max": "3"}
     status, text = await form(run, "/faults/dials", **fields)
     dials = run.sandbox.dials
 
-    assert (status, "turned" in text) == (200, True)
+    assert (status, "changed" in text) == (200, True)
     assert (dials.bouncing, dials.webhooks, dials.notion_rows_max) == (["*@a.test", "b@b.test"], True, 3)
     assert (dials.resend_verified_domains, dials.seed) == (None, usual.seed)
     await form(run, "/faults/clear")
     assert run.sandbox.dials.bouncing == []
 
 
-async def test_another_sites_page_cannot_turn_the_dials(run: Running) -> None:
+async def test_a_page_of_another_site_cannot_change_the_dials(run: RunningSandbox) -> None:
     headers = {"Sec-Fetch-Site": "cross-site"}
     async with run.http.post(f"{run.url}/faults/rules", data={"kind": "drop"}, headers=headers) as answer:
         assert answer.status == 403
@@ -157,11 +157,11 @@ async def test_another_sites_page_cannot_turn_the_dials(run: Running) -> None:
     assert run.sandbox.faults.rules == []
 
 
-async def test_programs_get_the_faults_as_json_from_the_same_address(run: Running) -> None:
+async def test_programs_get_the_faults_as_json_from_the_same_address(run: RunningSandbox) -> None:
     assert (await run.json("/faults"))["rules"] == []
 
 
-async def test_the_inbox_can_be_emptied_and_health_told(run: Running) -> None:
+async def test_the_inbox_can_be_emptied_and_health_counts_it(run: RunningSandbox) -> None:
     await send(to_ada(), "k/1")
     assert await run.json("/health") == {"status": "healthy", "mails": 1}
     async with run.http.delete(f"{run.url}/inbox.json") as answer:
@@ -172,6 +172,6 @@ async def test_the_inbox_can_be_emptied_and_health_told(run: Running) -> None:
     assert await send(to_ada(), "k/1")
 
 
-async def test_static_files_are_served(run: Running) -> None:
+async def test_static_files_are_served(run: RunningSandbox) -> None:
     for path in ("/static/sandbox.css", "/static/refresh.js", "/assets/base.css", "/assets/icon.svg"):
         await page(run, path)

@@ -1,4 +1,4 @@
-"""The sandbox as a process: it keeps what it accepted over kill -9, stops cleanly, and says when it cannot start."""
+"""The sandbox as a process: it keeps what it accepted across kill -9, stops cleanly, and says why it cannot start."""
 
 from __future__ import annotations
 

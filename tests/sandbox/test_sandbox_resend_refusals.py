@@ -1,4 +1,4 @@
-"""The imitated Resend through the real SDK: what it refuses, and in which words."""
+"""The imitated Resend through the real SDK: what it refuses, and the error messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from resend.exceptions import MissingRequiredFieldsError, ValidationError
 
 from services.sandbox.ids import SENDING_KEY
 from tests.sandbox.mails import refusal, send, to_ada
-from tests.sandbox.running import Running
+from tests.sandbox.running import RunningSandbox
 
 HOUR_MS = 3_600_000
 
@@ -42,7 +42,7 @@ HOUR_MS = 3_600_000
     ],
 )
 async def test_a_malformed_mail_is_refused_in_resends_words(
-    run: Running, changes: dict[str, Any], code: int, name: str, says: str
+    run: RunningSandbox, changes: dict[str, Any], code: int, name: str, says: str
 ) -> None:
     error = await refusal(to_ada(**changes))
 
@@ -52,33 +52,33 @@ async def test_a_malformed_mail_is_refused_in_resends_words(
     assert await run.json("/inbox.json") == []
 
 
-async def test_the_sdk_sees_its_own_error_classes(run: Running) -> None:
+async def test_the_sdk_sees_its_own_error_classes(run: RunningSandbox) -> None:
     assert isinstance(await refusal(to_ada(to=None)), MissingRequiredFieldsError)
     assert isinstance(await refusal(to_ada(to="ada")), ValidationError)
 
 
-async def test_fifty_recipients_are_fine(run: Running) -> None:
+async def test_fifty_recipients_are_fine(run: RunningSandbox) -> None:
     assert await send(to_ada(to=[f"a{n}@salon.example" for n in range(50)]))
 
 
-async def test_a_body_that_is_no_json_is_refused(run: Running) -> None:
+async def test_a_body_that_is_no_json_is_refused(run: RunningSandbox) -> None:
     headers = {"authorization": "Bearer re_sandbox"}
     for body in (b"", b"{", b'{"a": NaN}', b"\xff", b"[" * 100_000):
         async with run.http.post(f"{run.resend_url}/emails", data=body, headers=headers) as answer:
             assert (answer.status, (await answer.json())["name"]) == (400, "validation_error")
 
 
-async def test_an_unverified_domain_is_refused_when_domains_are_dialled_in(run: Running) -> None:
-    run.sandbox.board.turn({"resend_verified_domains": ["mail.example"]})
+async def test_an_unverified_domain_is_refused_when_domains_are_dialled_in(run: RunningSandbox) -> None:
+    run.sandbox.board.change({"resend_verified_domains": ["mail.example"]})
     error = await refusal(to_ada())
 
     assert (error.code, error.error_type) == (403, "validation_error")
     assert "The advent.example domain is not verified." in error.message
 
 
-async def test_example_addresses_are_refused_only_when_dialled(run: Running) -> None:
+async def test_example_addresses_are_refused_only_when_dialled(run: RunningSandbox) -> None:
     assert await send(to_ada(to="guest@example.com"))
-    run.sandbox.board.turn({"resend_refuses_example_addresses": True})
+    run.sandbox.board.change({"resend_refuses_example_addresses": True})
     error = await refusal(to_ada(to="guest@example.com"))
 
     assert (error.code, error.error_type) == (422, "validation_error")
@@ -96,20 +96,22 @@ async def test_example_addresses_are_refused_only_when_dialled(run: Running) -> 
         ("Bearer re_sandbox", "/nowhere", 404, "not_found"),
     ],
 )
-async def test_the_door_refuses_by_name(run: Running, authorization: str, path: str, code: int, name: str) -> None:
+async def test_requests_without_access_are_refused_by_name(
+    run: RunningSandbox, authorization: str, path: str, code: int, name: str
+) -> None:
     status, body, _ = await run.resend("GET", path, authorization=authorization)
 
     assert (status, body["statusCode"], body["name"]) == (code, code, name)
     assert body["message"]
 
 
-async def test_a_sending_key_may_send(run: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_sending_key_may_send(run: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resend, "api_key", SENDING_KEY)
 
     assert await send(to_ada())
 
 
-async def test_a_wrong_method_is_405(run: Running) -> None:
+async def test_a_wrong_method_is_405(run: RunningSandbox) -> None:
     status, body, _ = await run.resend("DELETE", "/emails")
 
     assert (status, body["name"]) == (405, "method_not_allowed")

@@ -1,4 +1,4 @@
-"""The imitated Resend through the real SDK: what it accepts, how a key is remembered, how fast it may be asked."""
+"""The imitated Resend through the real SDK: what it accepts, idempotency keys, the rate limit."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from resend.exceptions import RateLimitError
 
 from common.clock import utc_datetime
 from tests.sandbox.mails import refusal, send, to_ada
-from tests.sandbox.running import Running
+from tests.sandbox.running import RunningSandbox
 
 HOUR_MS = 3_600_000
 
 
-async def test_a_mail_is_accepted_and_reads_back_as_it_was_sent(run: Running) -> None:
+async def test_a_mail_is_accepted_and_reads_back_as_it_was_sent(run: RunningSandbox) -> None:
     mail_id = await send(to_ada())
     read = await resend.Emails.get_async(mail_id)
 
@@ -27,14 +27,14 @@ async def test_a_mail_is_accepted_and_reads_back_as_it_was_sent(run: Running) ->
     assert read["created_at"].endswith("+00")
 
 
-async def test_a_missing_text_is_made_from_the_html_and_an_empty_one_is_not(run: Running) -> None:
+async def test_a_missing_text_is_made_from_the_html_and_an_empty_one_is_not(run: RunningSandbox) -> None:
     made = await resend.Emails.get_async(await send(to_ada(text=None)))
     none = await resend.Emails.get_async(await send(to_ada(text="")))
 
     assert (made["text"], none["text"]) == ("Hello Zoë\n\nSeven & more", "")
 
 
-async def test_every_answer_carries_the_limit(run: Running) -> None:
+async def test_every_answer_carries_the_limit(run: RunningSandbox) -> None:
     answer = await resend.Emails.send_async(to_ada())
 
     assert {"ratelimit-limit": "10000", "ratelimit-remaining": "9999", "ratelimit-reset": "1"}.items() <= answer[
@@ -42,20 +42,20 @@ async def test_every_answer_carries_the_limit(run: Running) -> None:
     ].items()
 
 
-async def test_the_same_key_and_payload_get_the_first_answer_and_send_nothing(run: Running) -> None:
+async def test_the_same_key_and_payload_get_the_first_answer_and_send_nothing(run: RunningSandbox) -> None:
     first, second = await send(to_ada(), "k/1"), await send(to_ada(), "k/1")
 
     assert first == second
     assert (await run.json("/counts.json"))["mails_by_key"] == {"k/1": 1}
 
 
-async def test_the_order_of_keys_in_the_payload_does_not_count(run: Running) -> None:
+async def test_the_order_of_keys_in_the_payload_does_not_count(run: RunningSandbox) -> None:
     mail = to_ada()
 
     assert await send(mail, "k/1") == await send(dict(reversed(mail.items())), "k/1")
 
 
-async def test_the_same_key_with_another_payload_is_refused(run: Running) -> None:
+async def test_the_same_key_with_another_payload_is_refused(run: RunningSandbox) -> None:
     await send(to_ada(), "k/1")
     error = await refusal(to_ada(html="<p>7 days left</p>"), {"idempotency_key": "k/1"})
 
@@ -63,7 +63,7 @@ async def test_the_same_key_with_another_payload_is_refused(run: Running) -> Non
     assert len(await run.json("/inbox.json")) == 1
 
 
-async def test_a_key_in_progress_is_refused_until_the_first_is_answered(run: Running) -> None:
+async def test_a_key_in_progress_is_refused_until_the_first_is_answered(run: RunningSandbox) -> None:
     run.sandbox.faults.put([{"provider": "resend", "kind": "slow", "seconds": 0.3, "count": 1}])
     first = asyncio.create_task(send(to_ada(), "k/1"))
     while "k/1" not in run.sandbox.keys_in_progress:
@@ -74,7 +74,7 @@ async def test_a_key_in_progress_is_refused_until_the_first_is_answered(run: Run
     assert await first == await send(to_ada(), "k/1")
 
 
-async def test_a_key_is_forgotten_after_24_hours(run: Running) -> None:
+async def test_a_key_is_forgotten_after_24_hours(run: RunningSandbox) -> None:
     first = await send(to_ada(), "k/1")
     run.clock.advance(24 * HOUR_MS - 1)
     within = await send(to_ada(), "k/1")
@@ -85,7 +85,7 @@ async def test_a_key_is_forgotten_after_24_hours(run: Running) -> None:
     assert (await run.json("/counts.json"))["mails_by_key"] == {"k/1": 2}
 
 
-async def test_the_dialled_clock_expires_keys_too(run: Running) -> None:
+async def test_the_dialled_clock_expires_keys_too(run: RunningSandbox) -> None:
     first = await send(to_ada(), "k/1")
     async with run.http.post(f"{run.url}/clock", json={"advance_seconds": 86_400}) as answer:
         assert answer.status == 200
@@ -94,20 +94,20 @@ async def test_the_dialled_clock_expires_keys_too(run: Running) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "x" * 257])
-async def test_a_key_of_the_wrong_length_is_refused(run: Running, key: str) -> None:
+async def test_a_key_of_the_wrong_length_is_refused(run: RunningSandbox, key: str) -> None:
     status, body, _ = await run.resend("POST", "/emails", to_ada(), idempotency_key=key)
 
     assert (status, body["name"]) == (400, "invalid_idempotency_key")
 
 
-async def test_a_refused_mail_does_not_use_up_its_key(run: Running) -> None:
+async def test_a_refused_mail_does_not_use_up_its_key(run: RunningSandbox) -> None:
     await refusal(to_ada(to=["nobody"]), {"idempotency_key": "k/1"})
 
     assert await send(to_ada(), "k/1")
 
 
-async def test_the_pace_is_limited_a_second_and_says_when_to_come_back(run: Running) -> None:
-    run.sandbox.board.turn({"resend_requests_per_second": 2})
+async def test_the_rate_limit_per_second_says_when_to_retry(run: RunningSandbox) -> None:
+    run.sandbox.board.change({"resend_requests_per_second": 2})
     await send(to_ada())
     await send(to_ada())
     with pytest.raises(RateLimitError) as raised:
@@ -121,15 +121,15 @@ async def test_the_pace_is_limited_a_second_and_says_when_to_come_back(run: Runn
 
 
 @pytest.mark.parametrize(("dial", "name"), [("daily", "daily_quota_exceeded"), ("monthly", "monthly_quota_exceeded")])
-async def test_a_quota_counts_recipients(run: Running, dial: str, name: str) -> None:
-    run.sandbox.board.turn({f"resend_{dial}_quota": 3})
+async def test_a_quota_counts_recipients(run: RunningSandbox, dial: str, name: str) -> None:
+    run.sandbox.board.change({f"resend_{dial}_quota": 3})
     await send(to_ada(to=["a@x.example", "b@x.example"], bcc="c@x.example"))
 
     assert (await refusal(to_ada())).error_type == name
 
 
-async def test_the_daily_quota_starts_anew_the_next_day(run: Running) -> None:
-    run.sandbox.board.turn({"resend_daily_quota": 1})
+async def test_the_daily_quota_starts_anew_the_next_day(run: RunningSandbox) -> None:
+    run.sandbox.board.change({"resend_daily_quota": 1})
     await send(to_ada())
     await refusal(to_ada())
     run.clock.advance(24 * HOUR_MS)

@@ -1,4 +1,4 @@
-"""Delivery events, posted to a gateway's stand-in: signed, in order or not, once or more, until they are taken."""
+"""Delivery events, posted to a fake gateway: signed, in order or not, once or more, until they are accepted."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from aiohttp.test_utils import TestServer
 
 from common.clock import SystemClock
 from tests.sandbox.mails import send, to_ada
-from tests.sandbox.running import Running, resend_sdk_at, running
+from tests.sandbox.running import RunningSandbox, resend_sdk_at, running
 
 SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
 
 @dataclass
 class Receiver:
-    """Keeps what is posted; `refusing` answers 503 so many times first."""
+    """Records what is posted; responds 503 to the first `refusing` requests."""
 
     url: str = ""
     refusing: int = 0
@@ -53,11 +53,11 @@ async def gateway() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-async def run(gateway: Receiver, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+async def run(gateway: Receiver, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningSandbox]:
     # The receiver's own clock judges the signature, so this one is the machine's.
     async with running(clock=SystemClock(), gateway_url=gateway.url, webhook_secret=SECRET) as started:
         resend_sdk_at(started, monkeypatch)
-        started.sandbox.board.turn({"webhooks": True})
+        started.sandbox.board.change({"webhooks": True})
         yield started
 
 
@@ -67,7 +67,9 @@ def verified(headers: dict[str, str], body: str) -> Any:
     return resend.Webhooks.verify({"payload": body, "headers": signed, "webhook_secret": SECRET})  # type: ignore[typeddict-item]
 
 
-async def test_a_delivered_mail_is_told_in_order_and_the_sdk_verifies_it(run: Running, gateway: Receiver) -> None:
+async def test_events_of_a_delivered_mail_come_in_order_and_the_sdk_verifies_them(
+    run: RunningSandbox, gateway: Receiver
+) -> None:
     mail_id = await send(to_ada())
     told = await gateway.takes(2)
 
@@ -80,21 +82,21 @@ async def test_a_delivered_mail_is_told_in_order_and_the_sdk_verifies_it(run: Ru
         assert verified(headers, body)["data"]["email_id"] == mail_id
 
 
-async def test_a_bounce_says_how_hard_it_was(run: Running, gateway: Receiver) -> None:
+async def test_a_bounce_has_its_type(run: RunningSandbox, gateway: Receiver) -> None:
     await send(to_ada(to="bounced@resend.dev"))
     told = await gateway.takes(2)
 
     assert (told[1][1]["type"], told[1][1]["data"]["bounce"]["type"]) == ("email.bounced", "Permanent")
 
 
-async def test_a_suppressed_mail_is_told_as_such(run: Running, gateway: Receiver) -> None:
+async def test_a_suppressed_mail_has_its_own_event(run: RunningSandbox, gateway: Receiver) -> None:
     await send(to_ada(to="suppressed@resend.dev"))
     ((_, body),) = await gateway.takes(1)
 
     assert (body["type"], body["data"]["suppressed"]["type"]) == ("email.suppressed", "OnAccountSuppressionList")
 
 
-async def test_an_event_comes_again_under_its_id_until_it_is_taken(run: Running, gateway: Receiver) -> None:
+async def test_an_event_comes_again_under_its_id_until_it_is_taken(run: RunningSandbox, gateway: Receiver) -> None:
     gateway.refusing = 1
     await send(to_ada(to="suppressed@resend.dev"))
     await gateway.takes(1)
@@ -105,23 +107,23 @@ async def test_an_event_comes_again_under_its_id_until_it_is_taken(run: Running,
     assert told[0][1] == told[1][1]
 
 
-async def test_events_come_twice_when_dialled(run: Running, gateway: Receiver) -> None:
-    run.sandbox.board.turn({"webhook_copies": 2})
+async def test_events_come_twice_when_dialled(run: RunningSandbox, gateway: Receiver) -> None:
+    run.sandbox.board.change({"webhook_copies": 2})
     await send(to_ada())
     told = await gateway.takes(4)
 
     assert len({headers["svix-id"] for headers, _ in told}) == 2
 
 
-async def test_events_come_out_of_order_when_dialled(run: Running, gateway: Receiver) -> None:
-    run.sandbox.board.turn({"webhook_shuffled": True})
+async def test_events_come_out_of_order_when_dialled(run: RunningSandbox, gateway: Receiver) -> None:
+    run.sandbox.board.change({"webhook_shuffled": True})
     await send(to_ada())
 
     assert [body["type"] for _, body in await gateway.takes(2)] == ["email.delivered", "email.sent"]
 
 
-async def test_a_bad_signature_is_bad(run: Running, gateway: Receiver) -> None:
-    run.sandbox.board.turn({"webhook_bad_signatures": True})
+async def test_a_bad_signature_is_bad(run: RunningSandbox, gateway: Receiver) -> None:
+    run.sandbox.board.change({"webhook_bad_signatures": True})
     await send(to_ada())
     await gateway.takes(1)
 
@@ -129,10 +131,10 @@ async def test_a_bad_signature_is_bad(run: Running, gateway: Receiver) -> None:
         verified(*gateway.posted[0])
 
 
-async def test_without_the_dial_nobody_is_told(run: Running, gateway: Receiver) -> None:
-    run.sandbox.board.turn({"webhooks": False})
+async def test_without_the_dial_no_event_is_posted(run: RunningSandbox, gateway: Receiver) -> None:
+    run.sandbox.board.change({"webhooks": False})
     await send(to_ada())
-    run.sandbox.board.turn({"webhooks": True})
+    run.sandbox.board.change({"webhooks": True})
     await send(to_ada(to="suppressed@resend.dev"))
 
     assert [body["type"] for _, body in await gateway.takes(1)] == ["email.suppressed"]

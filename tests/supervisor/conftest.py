@@ -42,7 +42,7 @@ class Up:
         return int((self.data_dir / "run" / f"{name}.pid").read_text())
 
     def says(self, words):
-        """Read on until a line has these words."""
+        """Read stdout until a line contains this text."""
         for line in self.process.stdout:
             if words in line:
                 return line
@@ -72,7 +72,7 @@ def up(tmp_path):
 
 
 def eventually(question, *, within_s):
-    """Wait until the question is answered with something true, and return that."""
+    """Wait until `question` returns something true, and return it."""
     deadline = time.monotonic() + within_s
     while not (answer := question()):
         assert time.monotonic() < deadline, f"not within {within_s} s"

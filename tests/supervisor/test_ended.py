@@ -1,4 +1,4 @@
-"""A process has ended when it holds nothing any more, its ports included."""
+"""A process has ended only when it has released everything, its ports included."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ctypes.CDLL(None).syscall(exit_this_thread, 0)
 
 @pytest.fixture
 def headless() -> Iterator[subprocess.Popen[bytes]]:
-    """What a dying process looks like in the middle of it: its first thread is gone, another still holds its files."""
+    """A dying process: its first thread has ended, another still holds its files."""
     process = subprocess.Popen([sys.executable, "-c", FIRST_THREAD_ENDS], stdout=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.readline()
@@ -33,7 +33,7 @@ def headless() -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="as Linux tells it in /proc")
-def test_a_process_whose_first_thread_is_gone_has_not_ended_before_the_last_one_is(
+def test_a_process_has_not_ended_before_its_last_thread(
     headless: subprocess.Popen[bytes],
 ) -> None:
     deadline = time.monotonic() + 20
@@ -46,5 +46,5 @@ def test_a_process_whose_first_thread_is_gone_has_not_ended_before_the_last_one_
     assert wait_until_ended([headless.pid], 20)
 
 
-def test_who_was_never_there_has_ended() -> None:
+def test_an_unknown_pid_counts_as_ended() -> None:
     assert has_ended(2**22 + 1)

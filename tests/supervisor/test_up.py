@@ -9,21 +9,21 @@ import redis
 from common.processes import command_of, is_alive
 from common.settings.settings import Settings
 from common.store.clients import connect
-from services.supervisor.house import running_in
+from services.supervisor.run_dir import running_in
 from tests.supervisor.conftest import Up, eventually
 
 NAMES = ("gateway", "worker", "console", "sandbox")
 
 
-def test_it_says_where_everything_is_and_how_fast_and_what_to_do_next(up):
+def test_it_prints_addresses_pace_and_the_next_step(up):
     up.start(TESTING_MODE="true", CAMPAIGN_SPEED="10")
-    told = ("sandbox: no real mail", "gateway", "inbox", "Notion", "console", "pace", "advent")
-    said = [up.says(words) for words in told]
+    data = ("sandbox: no real mail", "gateway", "inbox", "Notion", "console", "pace", "advent")
+    output = [up.says(words) for words in data]
 
-    assert f"http://127.0.0.1:{up.environ['GATEWAY_PORT']}" in said[1]
-    assert f"http://127.0.0.1:{up.environ['SANDBOX_PORT']}/inbox" in said[2]
-    assert f"http://127.0.0.1:{up.environ['CONSOLE_PORT']} " in said[4]
-    assert "eleven days in 36 seconds: e-mails at 0 s, 6 s, 12 s, 18 s, 24 s, 30 s, 36 s" in said[5]
+    assert f"http://127.0.0.1:{up.environ['GATEWAY_PORT']}" in output[1]
+    assert f"http://127.0.0.1:{up.environ['SANDBOX_PORT']}/inbox" in output[2]
+    assert f"http://127.0.0.1:{up.environ['CONSOLE_PORT']} " in output[4]
+    assert "eleven days in 36 seconds: e-mails at 0 s, 6 s, 12 s, 18 s, 24 s, 30 s, 36 s" in output[5]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -31,30 +31,30 @@ def test_it_stops_in_order_and_cleanly(up, number):
     up.started()
     pids = [up.pid_of(name) for name in (*NAMES, "store")]
 
-    status, said, complained = up.ends(number)
+    status, output, errors = up.ends(number)
 
-    assert (status, complained) == (0, "")
-    assert "nothing is lost" in said
+    assert (status, errors) == (0, "")
+    assert "nothing is lost" in output
     assert (up.data_dir / "ended").read_text().split() == ["gateway", "console", "worker", "sandbox"]
     assert not any(is_alive(pid) for pid in pids)
     assert [file.name for file in (up.data_dir / "run").iterdir()] == ["up.lock"]
 
 
-def test_a_key_that_was_lost_is_not_made_anew_over_a_store_that_knows_it(up):
+def test_a_lost_key_is_not_regenerated_for_a_store_that_has_one(up):
     up.started().ends(signal.SIGTERM)
     kept = up.data_dir / "secrets.env"
     others = [line for line in kept.read_text().splitlines(True) if not line.startswith("SECRET_KEY")]
     kept.write_text("".join(others))
 
-    status, _, complained = up.start().ends()
+    status, _, errors = up.start().ends()
 
     assert status == 1
-    (line,) = complained.splitlines()
+    (line,) = errors.splitlines()
     assert line.startswith("advent: SECRET_KEY: not the one that this store was begun with")
     assert not (up.data_dir / "store" / "store.sock").exists()
 
 
-def test_every_process_says_in_ps_what_it_is(up):
+def test_every_process_has_a_title_in_ps(up):
     up.started()
 
     assert [command_of(up.pid_of(name)) for name in ("up", *NAMES)] == [f"advent: {name}" for name in ("up", *NAMES)]
@@ -66,7 +66,7 @@ def test_a_killed_worker_is_replaced_within_a_second(up):
 
     os.kill(killed, signal.SIGKILL)
 
-    assert "the worker was ended by SIGKILL; starting it again" in up.says("worker")
+    assert "the worker was killed by SIGKILL; starting it again" in up.says("worker")
     eventually(lambda: (up.data_dir / "run" / "worker.pid").exists() and up.pid_of("worker") != killed, within_s=1)
 
 
@@ -113,10 +113,10 @@ def test_a_second_one_in_the_same_folder_is_refused_in_one_line(up):
     up.started()
     second = Up(up.data_dir, up.cwd)
 
-    status, said, complained = second.start().ends()
+    status, output, errors = second.start().ends()
 
-    assert (status, said) == (1, "")
-    assert complained == (
+    assert (status, output) == (1, "")
+    assert errors == (
         f"advent: another `advent up` (process {up.pid_of('up')}) runs in {up.data_dir};"
         " stop it, or set DATA_DIR to another folder\n"
     )
@@ -126,16 +126,15 @@ def test_a_second_one_in_the_same_folder_is_refused_in_one_line(up):
 def test_a_port_in_use_is_one_line_that_names_the_setting(up, setting):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        status, _, complained = up.start(**{setting: str(port)}).ends()
+        status, _, errors = up.start(**{setting: str(port)}).ends()
 
     assert status == 1
     assert (
-        complained
-        == f"advent: {setting}: {port} on 127.0.0.1 is in use by another program; set {setting} to a free port\n"
+        errors == f"advent: {setting}: {port} on 127.0.0.1 is in use by another program; set {setting} to a free port\n"
     )
 
 
-def test_after_kill_9_nothing_is_left_that_would_hinder_the_next_start(up):
+def test_after_kill_9_the_next_start_works(up):
     up.started()
     pids = [up.pid_of(name) for name in NAMES]
     up.ends(signal.SIGKILL)
@@ -146,26 +145,26 @@ def test_after_kill_9_nothing_is_left_that_would_hinder_the_next_start(up):
     assert up.ends(signal.SIGTERM)[0] == 0
 
 
-def test_a_child_that_never_works_stops_the_start_and_is_named(up):
-    status, said, _ = up.start(BROKEN="worker").ends()
+def test_a_child_that_is_never_ready_stops_the_start_and_is_named(up):
+    status, output, _ = up.start(BROKEN="worker").ends()
 
     assert status == 1
-    assert "the worker ended with status 7 5 times and never worked" in said
+    assert "the worker ended with status 7 5 times before it was ready" in output
 
 
-def test_a_second_ctrl_c_waits_for_nobody(up):
+def test_a_second_ctrl_c_stops_at_once(up):
     up.started(STUBBORN="worker")
     up.process.send_signal(signal.SIGINT)
     eventually((up.data_dir / "ended").exists, within_s=5)
     time.sleep(1.05)  # A person who means it: within a second it counts as the same Ctrl-C.
 
-    status, said, _ = up.ends(signal.SIGINT)
+    status, output, _ = up.ends(signal.SIGINT)
 
     assert status == 0
-    assert "nothing is lost" in said
+    assert "nothing is lost" in output
 
 
-def test_a_reader_who_goes_away_stops_nothing(up):
+def test_a_closed_stdout_stops_nothing(up):
     up.started()
     up.process.stdout.close()
 
@@ -176,7 +175,7 @@ def test_a_reader_who_goes_away_stops_nothing(up):
     assert up.process.wait(10) == 0
 
 
-def test_what_runs_can_be_found_and_is_not_found_after(up):
+def test_a_running_advent_up_is_found_and_an_ended_one_is_not(up):
     settings = Settings(data_dir=up.data_dir)
     up.started()
 

@@ -1,44 +1,60 @@
-"""
-Reads only: the store as a whole in numbers, in two round trips; what status, console, health, ping and metrics show.
-"""
+"""The store as a whole in numbers, read in two round trips, for health checks, metrics, `advent status`, console."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import redis.asyncio
+
+from common.domain.delivery import DeliveryStatus
 from common.ledger import keys
-from common.ledger.constants import CALENDAR, HEARTBEAT_TIMEOUT_MS, MAIL, MIRROR, QUEUES
+from common.ledger.constants import CALENDAR, MAIL, MIRROR, QUEUES
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import EVERYBODY, Pause, read_pause
-from common.ledger.store import texts
-from common.queue.lua_broker import due_ms_of
+from common.queue.layout import NAMESPACE
+from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS, due_ms_of
 
 PROVIDERS = (MAIL, MIRROR, CALENDAR)
-STATUSES = ("accepted", "active", "completed", "exited")
+ENROLLMENT_STATUSES = ("accepted", "active", "completed", "exited")
 HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueStats:
     """
-    `delayed`: in the schedule, `due` of them now, and yet to be made ready. `ready`: ready or in hand; `waiting`: of
-    those, the ones that nobody has in hand. `failed`: by an internal error. `oldest_ms`: for how long the oldest due
-    job waits.
+    Jobs of one queue, each counted once.
+
+    `scheduled`: due later. `due`: due, and not yet on the ready list. `ready`: on that list. `in_flight`: taken by a
+    worker. `failed`: raised an unexpected error and wait for a person. `oldest_ms`: for how long the oldest job of
+    `due` and `ready` has been due; 0 when there is none.
     """
 
-    delayed: int
+    scheduled: int
     due: int
     ready: int
-    waiting: int
+    in_flight: int
     failed: int
     oldest_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenCircuit:
-    """Why everything waits for a provider, since when, and when it is asked next."""
+class WorkerStats:
+    """`silent_ms`: since its last heartbeat, by the store's clock. `in_flight`: messages that it has taken."""
+
+    id: str
+    silent_ms: int
+    in_flight: int
+
+    @property
+    def is_alive(self) -> bool:
+        return self.silent_ms <= HEARTBEAT_TIMEOUT_MS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitStats:
+    """An open circuit: why (`invalid_api_key (403)`), since when, and when the provider is tried again."""
 
     reason: str
     since_ms: int
@@ -50,34 +66,44 @@ class StoreStats:
     """
     The store at `at_ms`. Durations in ms.
 
-    `people`: by status; `deliveries`: by status, of those that ended. `overdue`: deliveries in the schedule that are
-    due; `changed`: whom Notion does not show yet, the oldest change `mirror_lag_ms` ago. `circuits`: by provider in
-    trouble. `safe`: promise → kept, see `metrics.STORE_SAFE`.
+    `enrollments` and `deliveries`: by status. `overdue`: deliveries in the schedule whose time has passed.
+    `mirror_behind`: contacts whose change Notion does not show yet; `mirror_lag_ms`: for how long the oldest waits.
+    `circuits`: the open ones, by provider. `durability`: promise → kept, see `metrics.STORE_DURABILITY`.
     """
 
     at_ms: int
     queues: Mapping[str, QueueStats]
-    people: Mapping[str, int]
+    workers: tuple[WorkerStats, ...]
+    enrollments: Mapping[str, int]
     deliveries: Mapping[str, int]
     due_next_hour: int
     due_next_day: int
     overdue: int
-    dead: int
+    dead_letters: int
     suppressed: int
-    changed: int
+    mirror_behind: int
     mirror_lag_ms: int
-    workers: int
-    circuits: Mapping[str, OpenCircuit]
+    circuits: Mapping[str, CircuitStats]
     pause: Pause | None
     paused_people: int
-    safe: Mapping[str, bool]
+    durability: Mapping[str, bool]
     memory_bytes: int
     memory_max_bytes: int
 
     @property
+    def workers_alive(self) -> int:
+        return sum(worker.is_alive for worker in self.workers)
+
+    @property
+    def sent(self) -> int:
+        """Deliveries that the provider accepted."""
+        return sum(self.deliveries.get(status.value, 0) for status in DeliveryStatus if status.is_sent)
+
+    @property
     def due_unsent(self) -> int:
-        """Deliveries that are due and have not ended yet, those in hand too."""
-        return self.queues["send"].due + self.queues["send"].ready
+        """Deliveries that are due and not settled, those in flight too."""
+        send = self.queues["send"]
+        return send.due + send.ready + send.in_flight
 
     @property
     def due_unsent_ms(self) -> int:
@@ -86,114 +112,128 @@ class StoreStats:
 
 async def read_store_stats(ledger: Ledger, *, now_ms: int | None = None) -> StoreStats:
     """
-    `now_ms`: None takes the store's clock, so that workers whose clocks differ show the same.
+    `now_ms`: the caller's time; None for the store's, so that processes whose clocks differ report the same ages.
 
-    Raises redis.RedisError or OSError when the store does not answer.
+    Heartbeats are always compared with the store's clock, by which they are written. Raises redis.RedisError or OSError
+    when the store does not answer.
     """
-    if now_ms is None:
-        seconds, micros = await ledger.client.time()
-        now_ms = seconds * 1000 + micros // 1000
-    pipe = ledger.client.pipeline(transaction=False)
+    client: redis.asyncio.Redis = ledger.client
+    pipe = client.pipeline(transaction=False)
+    pipe.time()
+    pipe.zrange(keys.HEARTBEATS, 0, -1, withscores=True)
+    (seconds, micros), heartbeats = await pipe.execute()
+    store_ms = seconds * 1000 + micros // 1000
+    now_ms = store_ms if now_ms is None else now_ms
+    _ask(pipe, now_ms, [worker.decode() for worker, _ in heartbeats])
+    answers = await pipe.execute(raise_on_error=False)
+    config = answers.pop()  # A managed store may forbid CONFIG; any other refusal is an error.
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+    return _stats(iter(answers), config, heartbeats, now_ms=now_ms, store_ms=store_ms)
+
+
+def _ask(pipe: Any, now_ms: int, workers: list[str]) -> None:
+    """In the order in which `_stats` reads the answers."""
     for queue in QUEUES:
-        _ask_queue(pipe, queue, now_ms)
-    for provider in PROVIDERS:
-        pipe.hmget(keys.circuit(provider), "reason", "since_ms", "until_ms")
+        delayed, ready = keys.delayed(queue), keys.ready(queue)
+        pipe.zcount(delayed, f"({now_ms}", "+inf")
+        pipe.zcount(delayed, "-inf", now_ms)
+        pipe.zrange(delayed, 0, 0, withscores=True)
+        pipe.llen(ready)
+        pipe.lindex(ready, 0)
+        pipe.hlen(ready + ".msgs")
+        pipe.zcard(ready + ".XQ")
+    for worker in workers:
+        for queue in QUEUES:
+            pipe.scard(f"{NAMESPACE}:__acks__.{worker}.{queue}")
     pipe.hgetall(keys.COUNTS)
-    send = keys.delayed("send")
-    pipe.zcount(send, now_ms, now_ms + HOUR_MS)
-    pipe.zcount(send, now_ms, now_ms + 24 * HOUR_MS)
-    pipe.zcount(send, 0, f"({now_ms}")
+    for low, high in ((now_ms, now_ms + HOUR_MS), (now_ms, now_ms + 24 * HOUR_MS), ("-inf", f"({now_ms}")):
+        pipe.zcount(keys.delayed("send"), low, high)
     pipe.zcard(keys.DEAD)
     pipe.hlen(keys.SUPPRESSED)
     pipe.zcard(keys.CHANGED)
     pipe.zrange(keys.CHANGED, 0, 0, withscores=True)
-    pipe.zcount(keys.HEARTBEATS, now_ms - HEARTBEAT_TIMEOUT_MS, "+inf")
+    for provider in PROVIDERS:
+        pipe.hmget(keys.circuit(provider), "until_ms", "since_ms", "reason")
     pipe.hget(keys.PAUSES, EVERYBODY)
     pipe.hlen(keys.PAUSES)
     pipe.info("persistence")
     pipe.info("memory")
     pipe.config_get("appendfsync")
-    return _stats(await pipe.execute(raise_on_error=False), now_ms)
 
 
-def _ask_queue(pipe: Any, queue: str, now_ms: int) -> None:
-    delayed, ready = keys.delayed(queue), keys.ready(queue)
-    pipe.zcard(delayed)
-    pipe.zcount(delayed, "-inf", now_ms)
-    pipe.zrange(delayed, 0, 0, withscores=True)
-    pipe.hlen(ready + ".msgs")
-    pipe.llen(ready)
-    pipe.lindex(ready, 0)
-    pipe.zcard(ready + ".XQ")
-
-
-_A_QUEUE = 7
-
-
-def _stats(answers: list[Any], now_ms: int) -> StoreStats:
-    config = answers.pop()
-    # A managed store may forbid CONFIG; anything else that is refused is the store's trouble.
-    for answer in answers:
-        if isinstance(answer, Exception):
-            raise answer
-    split = len(QUEUES) * _A_QUEUE
-    queues = {queue: _queue(answers[i * _A_QUEUE :][:_A_QUEUE], now_ms) for i, queue in enumerate(QUEUES)}
-    circuits = texts(answers[split : split + len(PROVIDERS)])
-    tally, hour, day, overdue, dead, suppressed, changed, oldest, workers, pause, pauses, persistence, memory = answers[
-        split + len(PROVIDERS) :
-    ]
-    numbers = {name: int(number) for name, number in texts(tally).items()}
+def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms: int, store_ms: int) -> StoreStats:
+    queues = {queue: _queue(answers, now_ms) for queue in QUEUES}
+    workers = tuple(
+        WorkerStats(
+            id=worker.decode(),
+            silent_ms=max(0, store_ms - int(beat)),
+            in_flight=sum(next(answers) for _ in QUEUES),
+        )
+        for worker, beat in heartbeats
+    )
+    counts = {name.decode(): int(number) for name, number in next(answers).items()}
+    due_next_hour, due_next_day, overdue, dead, suppressed, behind, oldest = (next(answers) for _ in range(7))
+    circuits = {provider: _circuit(*next(answers)) for provider in PROVIDERS}
+    pause, pauses, persistence, memory = (next(answers) for _ in range(4))
     return StoreStats(
         at_ms=now_ms,
         queues=queues,
-        people={status: numbers.get(status, 0) for status in STATUSES},
+        workers=workers,
+        enrollments={status: counts.get(status, 0) for status in ENROLLMENT_STATUSES},
         deliveries={
             name.removeprefix("delivery:"): number
-            for name, number in sorted(numbers.items())
+            for name, number in sorted(counts.items())
             if name.startswith("delivery:") and number
         },
-        due_next_hour=hour,
-        due_next_day=day,
+        due_next_hour=due_next_hour,
+        due_next_day=due_next_day,
         overdue=overdue,
-        dead=dead,
+        dead_letters=dead,
         suppressed=suppressed,
-        changed=changed,
+        mirror_behind=behind,
         mirror_lag_ms=max(0, now_ms - int(oldest[0][1])) if oldest else 0,
-        workers=workers,
-        circuits={
-            provider: OpenCircuit(reason=reason or "", since_ms=int(since_ms or until_ms), until_ms=int(until_ms))
-            for provider, (reason, since_ms, until_ms) in zip(PROVIDERS, circuits, strict=True)
-            if until_ms is not None
-        },
+        circuits={provider: circuit for provider, circuit in circuits.items() if circuit is not None},
         pause=read_pause(pause.decode()) if pause else None,
         paused_people=pauses - (pause is not None),
-        safe=_safe(persistence, memory, config),
+        durability=_durability(persistence, memory, config),
         memory_bytes=int(memory.get("used_memory", 0)),
         memory_max_bytes=int(memory.get("maxmemory", 0)),
     )
 
 
-def _queue(answer: list[Any], now_ms: int) -> QueueStats:
-    delayed, due, first, ready, waiting, head, failed = answer
-    times = [int(first[0][1])] if first else []
+def _queue(answers: Iterator[Any], now_ms: int) -> QueueStats:
+    scheduled, due, first, ready, head, bodies, failed = (next(answers) for _ in range(7))
+    due_times = [int(first[0][1])] if first else []
     if head is not None:
-        times.append(due_ms_of(head.decode()) or now_ms)  # what was never scheduled is no older than now
+        due_times.append(due_ms_of(head.decode()) or now_ms)  # a message without a due time is no older than now
     return QueueStats(
-        delayed=delayed,
+        scheduled=scheduled,
         due=due,
         ready=ready,
-        waiting=waiting,
+        in_flight=max(0, bodies - ready),
         failed=failed,
-        oldest_ms=max(0, now_ms - min(times, default=now_ms)),
+        oldest_ms=max(0, now_ms - min(due_times, default=now_ms)),
     )
 
 
-def _safe(persistence: Mapping[str, Any], memory: Mapping[str, Any], config: Any) -> dict[str, bool]:
-    safe = {
+def _circuit(until: bytes | None, since: bytes | None, reason: bytes | None) -> CircuitStats | None:
+    if until is None:
+        return None
+    return CircuitStats(reason=(reason or b"").decode(), since_ms=int(since or until), until_ms=int(until))
+
+
+def _durability(persistence: Mapping[str, Any], memory: Mapping[str, Any], config: Any) -> dict[str, bool]:
+    durability = {
         "appendonly": bool(persistence.get("aof_enabled")),
         "disk": "err" not in (persistence.get("aof_last_write_status"), persistence.get("aof_last_bgrewrite_status")),
         "noeviction": str(memory.get("maxmemory_policy", "noeviction")) == "noeviction",
     }
     if isinstance(config, Mapping) and config:
-        safe["appendfsync"] = "always" in map(str, texts(dict(config)).values())
-    return safe
+        durability["appendfsync"] = "always" in [_text(value) for value in config.values()]
+    return durability
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,14 +1,14 @@
-// Keeps what is marked data-refresh as new as the console's. Without this script the page is merely older.
+// Refreshes the elements marked data-refresh. Without this script the page works and shows the state when it was loaded.
 const EVERY_MS = 5000;
-let heardAt = performance.now();
+let answeredAt = performance.now();
 
 async function refresh() {
   if (document.hidden || !document.querySelector("[data-refresh]")) return;
   const answer = await fetch(location.pathname, { headers: { Accept: "text/html" }, redirect: "manual" });
-  if (answer.type === "opaqueredirect") return location.reload(); // the session is over: to the login
+  if (answer.type === "opaqueredirect") return location.reload(); // the session has ended: to the login
   if (!answer.ok) throw new Error(answer.status);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  heardAt = performance.now();
+  answeredAt = performance.now();
   for (const part of document.querySelectorAll("[data-refresh]")) {
     const fresh = page.getElementById(part.id);
     if (fresh && !isInUse(part) && fresh.innerHTML !== part.innerHTML) keepingPlace(part, () => { part.innerHTML = fresh.innerHTML; });
@@ -16,7 +16,7 @@ async function refresh() {
   document.title = page.title;
 }
 
-// Somebody reads it closely, or is about to press a button in it.
+// Somebody has selected text in it, or is about to press a button in it.
 function isInUse(part) {
   const selection = getSelection();
   return part.querySelector("details[open]") || (!selection.isCollapsed && part.contains(selection.anchorNode));
@@ -32,23 +32,23 @@ function keepingPlace(part, change) {
   if (focused >= 0) part.querySelectorAll(focusable)[focused]?.focus({ preventScroll: true });
 }
 
-// The age of the evidence grows while nothing is heard.
+// The shown ages grow while the console does not answer.
 function tick() {
-  const silence = performance.now() - heardAt;
+  const silence = performance.now() - answeredAt;
   for (const time of document.querySelectorAll("[data-age-ms]")) {
     time.textContent = ago(Number(time.dataset.ageMs) + silence);
   }
   const lost = document.getElementById("lost");
   if (!lost) return;
   lost.hidden = silence < 3 * EVERY_MS || document.hidden;
-  if (!lost.hidden) lost.textContent = `The console has not answered for ${span(silence)}. What you see may have changed since.`;
+  if (!lost.hidden) lost.textContent = `The console has not answered for ${duration(silence)}. What you see may have changed since.`;
 }
 
 function ago(ms) {
-  return ms < 1000 ? "now" : `${span(ms)} ago`;
+  return ms < 1000 ? "now" : `${duration(ms)} ago`;
 }
 
-function span(ms) {
+function duration(ms) {
   for (const [size, unit] of [[86400000, "d"], [3600000, "h"], [60000, "min"]]) {
     if (ms >= 2 * size) return `${Math.round(ms / size)} ${unit}`;
   }

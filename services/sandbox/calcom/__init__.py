@@ -1,1 +1,1 @@
-"""Cal.com's calendar, imitated: its list of bookings, and its webhooks, which can be lost."""
+"""The imitated Cal.com: its list of bookings, and its webhooks, which can be lost."""

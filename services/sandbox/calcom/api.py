@@ -1,32 +1,33 @@
-"""Every URL of the imitated Cal.com: what its API lists, and beside it what its people do, for tests and rehearsals."""
+"""The imitated Cal.com API: its URLs, actions of its users for tests, and what wraps each request."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from common.clock import iso
-from services.sandbox.bodies import parse_json
 from services.sandbox.calcom.bookings import Bookings, Row
-from services.sandbox.calcom.door import admitting, answering, working
-from services.sandbox.calcom.errors import fault_answer
-from services.sandbox.calcom.hooks import post
-from services.sandbox.calcom.listing import listed, seconds
-from services.sandbox.faults import fault_middleware
+from services.sandbox.calcom.errors import CalcomProblem, fault_response
+from services.sandbox.calcom.listing import list_bookings, seconds
+from services.sandbox.calcom.webhooks import post_event
+from services.sandbox.faults import DROPPED, delay, fault_middleware
 from services.sandbox.state import Sandbox
+from services.sandbox.strict_json import parse_json
 
+VERSION = "2024-08-13"
 CREATED = {"accepted": "BOOKING_CREATED", "pending": "BOOKING_REQUESTED"}
 
 
 def calcom_app(sandbox: Sandbox) -> web.Application:
     """The application to mount under `/calcom`."""
-    faults = fault_middleware(sandbox.faults, "calcom", fault_answer)
-    app = web.Application(middlewares=[answering(sandbox), admitting(sandbox), faults, working])
+    faults = fault_middleware(sandbox.faults, "calcom", fault_response)
+    app = web.Application(middlewares=[responding(sandbox), admitting(sandbox), faults, delay])
     calendar = Calendar(sandbox)
     add = app.router.add_route
     add("GET", "/v2/bookings", calendar.list_bookings, name="bookings.list")
-    add("GET", "/_bookings", calendar.all)
+    add("GET", "/_bookings", calendar.list_all)
     add("POST", "/_bookings", calendar.book)
     add("POST", "/_bookings/{uid}/reschedule", calendar.reschedule)
     add("POST", "/_bookings/{uid}/cancel", calendar.cancel)
@@ -36,7 +37,7 @@ def calcom_app(sandbox: Sandbox) -> web.Application:
 
 
 class Calendar:
-    """What people do takes JSON, and `"webhook": false` for an event that is lost on its way; it answers the row."""
+    """Each action takes JSON, with `"webhook": false` for an event that is lost on its way; it returns the row."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -44,9 +45,9 @@ class Calendar:
 
     async def list_bookings(self, request: web.Request) -> web.Response:
         now_s = self._sandbox.clock.now_ms() / 1000
-        return web.json_response(listed(self._bookings.all(), dict(request.query), now_s=now_s))
+        return web.json_response(list_bookings(self._bookings.all(), dict(request.query), now_s=now_s))
 
-    async def all(self, request: web.Request) -> web.Response:
+    async def list_all(self, request: web.Request) -> web.Response:
         return web.json_response(self._bookings.all())
 
     async def book(self, request: web.Request) -> web.Response:
@@ -54,60 +55,62 @@ class Calendar:
         `{"email", "start"}`, and perhaps `name`, `timeZone`, `minutes`, `status` (`pending`), `uid`, `icsUid`, `title`,
         `eventType`.
         """
-        asked = await _body(request)
-        email = str(asked.get("email", "guest@people.example"))
+        body = await _body(request)
+        email = str(body.get("email", "guest@people.example"))
         who = {
-            "name": str(asked.get("name", "Guest User")),
+            "name": str(body.get("name", "Guest User")),
             "email": email,
             "displayEmail": email,
-            "timeZone": str(asked.get("timeZone", "America/Toronto")),
+            "timeZone": str(body.get("timeZone", "America/Toronto")),
             "absent": False,
         }
-        named: Row = {name: asked[name] for name in ("status", "uid", "icsUid", "title", "eventType") if name in asked}
+        named: Row = {name: body[name] for name in ("status", "uid", "icsUid", "title", "eventType") if name in body}
         row = self._bookings.make(
             {"attendees": [who], **named},
-            start_ms=_start_ms(asked),
-            minutes=float(asked.get("minutes", 30)),
+            start_ms=_start_ms(body),
+            minutes=float(body.get("minutes", 30)),
             now_ms=self._now_ms(),
         )
-        return await self._told(asked, CREATED.get(row["status"], "BOOKING_CREATED"), row)
+        return await self._respond(body, CREATED.get(row["status"], "BOOKING_CREATED"), row)
 
     async def reschedule(self, request: web.Request) -> web.Response:
         """`{"start"}`: the new booking."""
-        asked, old = await _body(request), self._row(request)
-        new = self._bookings.move(old, start_ms=_start_ms(asked), now_ms=self._now_ms())
-        return await self._told(
-            asked, "BOOKING_RESCHEDULED" if new["status"] == "accepted" else "BOOKING_REQUESTED", new
+        body, old = await _body(request), self._row(request)
+        new = self._bookings.move(old, start_ms=_start_ms(body), now_ms=self._now_ms())
+        return await self._respond(
+            body, "BOOKING_RESCHEDULED" if new["status"] == "accepted" else "BOOKING_REQUESTED", new
         )
 
     async def cancel(self, request: web.Request) -> web.Response:
         """`{}`, or `{"requestReschedule": true}` when the host asks for another time."""
-        asked = await _body(request)
+        body = await _body(request)
         row = self._bookings.change(self._row(request), {"status": "cancelled"}, now_ms=self._now_ms())
-        return await self._told(asked, "BOOKING_CANCELLED", row, requestReschedule=bool(asked.get("requestReschedule")))
+        return await self._respond(
+            body, "BOOKING_CANCELLED", row, requestReschedule=bool(body.get("requestReschedule"))
+        )
 
     async def reject(self, request: web.Request) -> web.Response:
-        asked = await _body(request)
+        body = await _body(request)
         row = self._bookings.change(self._row(request), {"status": "rejected"}, now_ms=self._now_ms())
-        return await self._told(asked, "BOOKING_REJECTED", row)
+        return await self._respond(body, "BOOKING_REJECTED", row)
 
     async def absent(self, request: web.Request) -> web.Response:
-        """`{"absent": true}`: the first attendee's mark, which leaves the booking's `updatedAt` alone."""
-        asked, row = await _body(request), self._row(request)
+        """`{"absent": true}`: marks the first attendee as absent; the booking's `updatedAt` does not change."""
+        body, row = await _body(request), self._row(request)
         first, *others = row["attendees"]
-        marked = [{**first, "absent": bool(asked.get("absent", True))}, *others]
+        marked = [{**first, "absent": bool(body.get("absent", True))}, *others]
         row = self._bookings.change(row, {"attendees": marked}, now_ms=None)
-        return await self._told(asked, "BOOKING_NO_SHOW_UPDATED", row)
+        return await self._respond(body, "BOOKING_NO_SHOW_UPDATED", row)
 
-    async def _told(self, asked: Row, trigger: str, row: Row, **more: Any) -> web.Response:
-        if asked.get("webhook", True) is not False:
-            await post(self._sandbox, trigger, row, **more)
+    async def _respond(self, body: Row, trigger: str, row: Row, **more: Any) -> web.Response:
+        if body.get("webhook", True) is not False:
+            await post_event(self._sandbox, trigger, row, **more)
         return web.json_response(row)
 
     def _row(self, request: web.Request) -> Row:
         row = self._bookings.get(request.match_info["uid"])
         if row is None:
-            raise web.HTTPNotFound(text="There is no booking of this uid.")
+            raise web.HTTPNotFound(text="There is no booking with this uid.")
         return row
 
     def _now_ms(self) -> int:
@@ -116,16 +119,59 @@ class Calendar:
 
 async def _body(request: web.Request) -> Row:
     try:
-        asked = parse_json(await request.read() or b"{}")
+        body = parse_json(await request.read() or b"{}")
     except (ValueError, RecursionError):
-        asked = None
-    if not isinstance(asked, dict):
+        body = None
+    if not isinstance(body, dict):
         raise web.HTTPBadRequest(text="The body must be a JSON object.")
-    return asked
+    return body
 
 
-def _start_ms(asked: Row) -> int:
+def _start_ms(body: Row) -> int:
     try:
-        return round(seconds(asked["start"]) * 1000)
+        return round(seconds(body["start"]) * 1000)
     except (KeyError, TypeError, ValueError):
-        raise web.HTTPUnprocessableEntity(text=f"start must be an instant such as {iso(0)}.") from None
+        raise web.HTTPUnprocessableEntity(text=f"start must be a time such as {iso(0)}.") from None
+
+
+def responding(sandbox: Sandbox) -> Middleware:
+    """The outermost: counts, and turns every CalcomProblem into a response."""
+
+    @web.middleware
+    async def respond(request: web.Request, handler: Handler) -> web.StreamResponse:
+        name = request.match_info.route.name
+        if name is None:
+            return await handler(request)  # A route of the sandbox itself, or an unknown one.
+        sandbox.tally.asked("calcom", name)
+        try:
+            response = await handler(request)
+        except CalcomProblem as problem:
+            response = problem.response(request.path, sandbox.clock.now_ms())
+        sandbox.tally.answered("calcom", "dropped" if request.get(DROPPED) else str(response.status))
+        return response
+
+    return respond
+
+
+def admitting(sandbox: Sandbox) -> Middleware:
+    @web.middleware
+    async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.match_info.route.name is None:
+            return await handler(request)
+        if request.headers.get("cal-api-version") != VERSION:
+            raise CalcomProblem(404, "NotFoundException", f"Cannot {request.method} {request.path}")
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or key not in sandbox.dials.calcom_keys:
+            raise CalcomProblem(401, "UnauthorizedException", "ApiAuthStrategy - Invalid API Key")
+        _count_request(sandbox, key)
+        return await handler(request)
+
+    return admit
+
+
+def _count_request(sandbox: Sandbox, key: str) -> None:
+    limit = sandbox.dials.calcom_requests_per_minute
+    reading = sandbox.calcom_windows.spend(key, limit=limit, now_ms=sandbox.clock.now_ms())
+    if reading.is_over:
+        headers = {"retry-after": str(reading.reset_seconds)}
+        raise CalcomProblem(429, "ThrottlerException", "Too Many Requests", headers=headers)

@@ -22,7 +22,7 @@ Row = dict[str, Any]
 
 
 class Bookings:
-    """In the order of their making."""
+    """The bookings, in the order of their creation."""
 
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
@@ -35,7 +35,7 @@ class Bookings:
         return None if found is None else json.loads(found["body"])
 
     def make(self, given: Row, *, start_ms: int, minutes: float, now_ms: int) -> Row:
-        """`given`: any member of the row, to stand as it is; the others are ordinary."""
+        """`given`: members of the row to set; the others have ordinary values."""
         uid = str(given.get("uid") or new_id().replace("-", "")[:22])
         row = {
             "id": len(self.all()) + 1,
@@ -64,17 +64,17 @@ class Bookings:
         return row
 
     def move(self, row: Row, *, start_ms: int, now_ms: int) -> Row:
-        """The old one is cancelled and names the new one, which has the iCalUID of the series."""
+        """The old booking is cancelled and names the new one, which keeps the iCalUID."""
         minutes = float(row["duration"])
-        kept = {name: row[name] for name in ("title", "attendees", "eventType", "eventTypeId", "icsUid")}
+        same = {name: row[name] for name in ("title", "attendees", "eventType", "eventTypeId", "icsUid")}
         status = "accepted" if row["status"] == "cancelled" else row["status"]
         link = {"rescheduledFromUid": row["uid"], "status": status}
-        new = self.make({**kept, **link}, start_ms=start_ms, minutes=minutes, now_ms=now_ms)
+        new = self.make({**same, **link}, start_ms=start_ms, minutes=minutes, now_ms=now_ms)
         self.change(row, {"status": "cancelled", "rescheduledToUid": new["uid"]}, now_ms=now_ms)
         return new
 
     def change(self, row: Row, changes: Row, *, now_ms: int | None) -> Row:
-        """`now_ms`: None for what does not count as a change of the booking, such as a mark at its attendee."""
+        """`now_ms`: None for what does not change `updatedAt`, such as an attendee's absence."""
         stamp = {} if now_ms is None else {"updatedAt": iso(now_ms)}
         changed = {**row, **changes, **stamp}
         self._write(changed)
@@ -87,6 +87,6 @@ class Bookings:
         self._disk.run(sql, row["uid"], json.dumps(row))
 
 
-def length_of(row: Row) -> int:
-    """Whole minutes, as webhooks say it."""
+def minutes_of(row: Row) -> int:
+    """In whole minutes, as webhooks have it."""
     return max(1, round(float(row["duration"])))

@@ -9,20 +9,20 @@ from services.sandbox.fault_rules import Rule
 
 
 class CalcomProblem(Exception):
-    """A refusal, to be answered in Cal.com's shape. `headers` go with it."""
+    """An error response in Cal.com's form, with `headers`."""
 
     def __init__(self, status: int, code: str, message: str = "", *, headers: dict[str, str] | None = None) -> None:
         self.status, self.code, self.message, self.headers = status, code, message or code, headers or {}
         super().__init__(self.message)
 
-    def answer(self, path: str, now_ms: int) -> web.Response:
+    def response(self, path: str, now_ms: int) -> web.Response:
         error = {"code": self.code, "message": self.message, "details": {"message": self.message}}
         body = {"status": "error", "timestamp": iso(now_ms), "path": path, "error": error}
         return web.json_response(body, status=self.status, headers=self.headers)
 
 
-def fault_answer(request: web.Request, rule: Rule, lost: web.StreamResponse | None) -> web.Response:
-    """What a fault rule of kind `status` looks like at Cal.com."""
+def fault_response(request: web.Request, rule: Rule, lost: web.StreamResponse | None) -> web.Response:
+    """The response of a fault rule of kind `status` at Cal.com."""
     status, code = rule.error("calcom")
     headers = {} if rule.retry_after is None else {"retry-after": str(rule.retry_after)}
-    return CalcomProblem(status, code, rule.message or "", headers=headers).answer(request.path, 0)
+    return CalcomProblem(status, code, rule.message or "", headers=headers).response(request.path, 0)

@@ -1,4 +1,4 @@
-"""Which bookings a question asks for: the filters, order and pages of `GetBookingsInput_2024_08_13`."""
+"""The list of bookings: the filters, order and pages of `GetBookingsInput_2024_08_13`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STATUSES: dict[str, Callable[[Row, float], bool]] = {
     "cancelled": lambda row, now: row["status"] in ("cancelled", "rejected"),
     "unconfirmed": lambda row, now: row["status"] == "pending" and seconds(row["end"]) >= now,
 }
-INSTANTS: dict[str, Callable[[Row, float], bool]] = {
+TIME_FILTERS: dict[str, Callable[[Row, float], bool]] = {
     "afterStart": lambda row, at: seconds(row["start"]) >= at,
     "beforeEnd": lambda row, at: seconds(row["end"]) <= at,
     "afterCreatedAt": lambda row, at: seconds(row["createdAt"]) >= at,
@@ -25,21 +25,21 @@ INSTANTS: dict[str, Callable[[Row, float], bool]] = {
     "afterUpdatedAt": lambda row, at: seconds(row["updatedAt"]) >= at,
     "beforeUpdatedAt": lambda row, at: seconds(row["updatedAt"]) <= at,
 }
-WORDS: dict[str, Callable[[Row, str], bool]] = {
-    "bookingUid": lambda row, word: row["uid"] == word,
-    "eventTypeId": lambda row, word: str(row["eventTypeId"]) == word,
-    "attendeeEmail": lambda row, word: any(who["email"] == word for who in row["attendees"]),
-    "attendeeName": lambda row, word: any(who["name"] == word for who in row["attendees"]),
+TEXT_FILTERS: dict[str, Callable[[Row, str], bool]] = {
+    "bookingUid": lambda row, text: row["uid"] == text,
+    "eventTypeId": lambda row, text: str(row["eventTypeId"]) == text,
+    "attendeeEmail": lambda row, text: any(who["email"] == text for who in row["attendees"]),
+    "attendeeName": lambda row, text: any(who["name"] == text for who in row["attendees"]),
 }
 ORDERS = {"sortStart": "start", "sortEnd": "end", "sortCreated": "createdAt", "sortUpdatedAt": "updatedAt"}
-KNOWN = {"status", "take", "skip", *INSTANTS, *WORDS, *ORDERS}
+KNOWN = {"status", "take", "skip", *TIME_FILTERS, *TEXT_FILTERS, *ORDERS}
 
 
-def listed(rows: list[Row], query: Mapping[str, str], *, now_s: float) -> dict[str, Any]:
-    """The answer's body. Raises 400 for a filter that is unknown, or no value of its kind."""
+def list_bookings(rows: list[Row], query: Mapping[str, str], *, now_s: float) -> dict[str, Any]:
+    """The response's body. Raises the 400 for an unknown filter or an invalid value."""
     if unknown := sorted(query.keys() - KNOWN):
         raise _bad(f"property {unknown[0]} should not exist")
-    found = _ordered([row for row in rows if _meets(row, query, now_s)], query)
+    found = _ordered([row for row in rows if _matches(row, query, now_s)], query)
     take, skip = _count(query, "take", TAKE, 1, TAKE_MAX), _count(query, "skip", 0, 0, 1 << 31)
     page = found[skip : skip + take]
     left = max(0, len(found) - skip - len(page))
@@ -57,20 +57,20 @@ def listed(rows: list[Row], query: Mapping[str, str], *, now_s: float) -> dict[s
 
 
 def seconds(text: str) -> float:
-    """Of an ISO 8601 instant. Raises ValueError for another text."""
+    """Of an ISO 8601 time, since 1970. Raises ValueError for any other text."""
     moment = datetime.fromisoformat(text)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def _meets(row: Row, query: Mapping[str, str], now_s: float) -> bool:
+def _matches(row: Row, query: Mapping[str, str], now_s: float) -> bool:
     statuses = [word.strip() for word in query["status"].split(",")] if "status" in query else []
     for word in statuses:
         if word not in STATUSES:
             raise _bad(f"Invalid status. Allowed are {', '.join(STATUSES)}")
     return (
         (not statuses or any(STATUSES[word](row, now_s) for word in statuses))
-        and all(meets(row, _instant(query, name)) for name, meets in INSTANTS.items() if name in query)
-        and all(meets(row, query[name]) for name, meets in WORDS.items() if name in query)
+        and all(meets(row, _time(query, name)) for name, meets in TIME_FILTERS.items() if name in query)
+        and all(meets(row, query[name]) for name, meets in TEXT_FILTERS.items() if name in query)
     )
 
 
@@ -83,15 +83,15 @@ def _ordered(rows: list[Row], query: Mapping[str, str]) -> list[Row]:
     return sorted(rows, key=lambda row: seconds(row["start"]))
 
 
-def _instant(query: Mapping[str, str], name: str) -> float:
+def _time(query: Mapping[str, str], name: str) -> float:
     try:
         return seconds(query[name])
     except ValueError:
         raise _bad(f"{name} must be a valid ISO 8601 date.") from None
 
 
-def _count(query: Mapping[str, str], name: str, usual: int, low: int, high: int) -> int:
-    text = query.get(name, str(usual))
+def _count(query: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = query.get(name, str(default))
     if not text.isdecimal() or not low <= int(text) <= high:
         raise _bad(f"{name} must be a number from {low} to {high}")
     return int(text)

@@ -1,21 +1,26 @@
-"""Every URL of the imitated Notion, and its parts put together."""
+"""The imitated Notion API: its URLs, and what wraps each request: access, rate limit, errors."""
 
 from __future__ import annotations
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
-from services.sandbox.faults import fault_middleware
-from services.sandbox.notion.door import admitting, answering, working
-from services.sandbox.notion.errors import fault_answer
+from common.observability.logs import get_logger
+from services.sandbox.faults import DROPPED, delay, fault_middleware
+from services.sandbox.notion.errors import NotionProblem, fault_response, invalid
 from services.sandbox.notion.pages import Pages
 from services.sandbox.notion.tables import Tables
 from services.sandbox.state import Sandbox
 
+VERSIONS = ("2025-09-03", "2026-03-11")
+
+log = get_logger(__name__)
+
 
 def notion_app(sandbox: Sandbox) -> web.Application:
     """The application to mount under `/notion/v1`."""
-    faults = fault_middleware(sandbox.faults, "notion", fault_answer)
-    app = web.Application(middlewares=[answering(sandbox), admitting(sandbox), faults, working])
+    faults = fault_middleware(sandbox.faults, "notion", fault_response)
+    app = web.Application(middlewares=[responding(sandbox), admitting(sandbox), faults, delay])
     tables, pages = Tables(sandbox), Pages(sandbox)
     add = app.router.add_route
     add("GET", "/users/me", tables.me, name="users.me")
@@ -28,3 +33,72 @@ def notion_app(sandbox: Sandbox) -> web.Application:
     add("GET", "/pages/{page_id}", pages.retrieve, name="pages.retrieve")
     add("PATCH", "/pages/{page_id}", pages.update, name="pages.update")
     return app
+
+
+def operation_of(request: web.Request) -> str:
+    return request.match_info.route.name or "unknown"
+
+
+def responding(sandbox: Sandbox) -> Middleware:
+    """The outermost: counts, and turns every error into a response in Notion's form."""
+
+    @web.middleware
+    async def respond(request: web.Request, handler: Handler) -> web.StreamResponse:
+        sandbox.tally.asked("notion", operation_of(request))
+        response = await _notion_response(request, handler)
+        sandbox.tally.answered("notion", "dropped" if request.get(DROPPED) else str(response.status))
+        return response
+
+    return respond
+
+
+async def _notion_response(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except NotionProblem as problem:
+        return problem.response()
+    except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+        return NotionProblem(400, "invalid_request_url").response()
+    except web.HTTPRequestEntityTooLarge:
+        return NotionProblem(413, "validation_error", "Request body too large.").response()
+    except ConnectionResetError:
+        return web.Response(status=400)  # The client closed the connection; nobody receives this.
+    except Exception:
+        log.exception("sandbox_failed", operation=operation_of(request))
+        return NotionProblem(500, "internal_server_error").response()
+
+
+def admitting(sandbox: Sandbox) -> Middleware:
+    @web.middleware
+    async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+        token = _token(request, sandbox)
+        _check_version(request)
+        _count_request(sandbox, token)
+        return await handler(request)
+
+    return admit
+
+
+def _token(request: web.Request, sandbox: Sandbox) -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or token not in sandbox.dials.notion_tokens:
+        raise NotionProblem(401, "unauthorized")
+    return token
+
+
+def _check_version(request: web.Request) -> None:
+    version = request.headers.get("Notion-Version")
+    header = "Notion-Version header failed validation: Notion-Version header should be"
+    if not version:
+        raise NotionProblem(400, "missing_version", f"{header} defined, instead was `undefined`.")
+    if version not in VERSIONS:
+        known = " or ".join(f'`"{name}"`' for name in VERSIONS)
+        raise invalid(f'{header} {known}, instead was `"{version}"`.')
+
+
+def _count_request(sandbox: Sandbox, token: str) -> None:
+    limit = sandbox.dials.notion_requests_per_minute
+    reading = sandbox.notion_windows.spend(token, limit=limit, now_ms=sandbox.clock.now_ms())
+    if reading.is_over:
+        reason = "public_api_request_rate_limit"
+        raise NotionProblem(429, "rate_limited", retry_after=reading.reset_seconds, rate_limit_reason=reason)

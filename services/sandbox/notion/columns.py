@@ -1,4 +1,4 @@
-"""Making and changing columns, as PATCH /data_sources/{id} asks for it."""
+"""Creating and changing columns, as PATCH /data_sources/{id} does."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ TYPES = (
 WITH_OPTIONS = ("select", "multi_select", "status")
 OPTION_NAME_MAX = 100
 
-# Four of these make an id. Notion's have such characters too, so that URL-encoding them, or forgetting to, matters.
+# An id is four of these. Notion's ids contain such characters too, so URL-encoding them matters.
 _ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789;=|<>?@\\]^_{}~:`["
 
 
 def make_column(source_id: str, name: str, kind: str, options: tuple[tuple[str, str], ...] = ()) -> Column:
-    """A column whose id follows from where and what it is; `options` are (name, colour)."""
+    """A column whose id is derived from its data source and name; `options`: (name, colour)."""
     column = Column("title" if kind == "title" else _short_id(f"{source_id}/{name}"), name, kind)
     for option_name, color in options:
         column = with_option(column, option_name, color)
@@ -29,14 +29,14 @@ def make_column(source_id: str, name: str, kind: str, options: tuple[tuple[str, 
 
 
 def with_option(column: Column, name: str, color: str | None = None) -> Column:
-    """With one more choice; the colour follows from the name unless it is given."""
+    """With one more option; the colour is derived from the name unless it is given."""
     chosen = color or COLORS[1 + hashlib.sha256(name.encode()).digest()[0] % (len(COLORS) - 1)]
     option = Option(_short_id(f"{column.id}/{name}"), name, chosen)
     return replace(column, options=(*column.options, option))
 
 
 def changed_source(source: Source, changes: Any) -> Source:
-    """The data source after these property changes: null removes, `name` renames, a type makes or changes."""
+    """The data source after these property changes: null removes, `name` renames, a type creates or changes."""
     if not isinstance(changes, dict):
         raise misshapen("body.properties", "an object", changes)
     for key, change in changes.items():
@@ -76,7 +76,7 @@ def _changed(source: Source, key: str, column: Column | None, change: dict[str, 
 
 
 def asked_type(change: dict[str, Any], path: str) -> str | None:
-    """The type a property schema asks for, or None; refuses types that cannot be made, `status` among them."""
+    """The type that a property schema asks for, or None; refuses types that cannot be created, such as `status`."""
     named = [key for key in change if key not in ("id", "name", "type", "description")]
     if not named:
         return None
@@ -89,15 +89,15 @@ def asked_type(change: dict[str, Any], path: str) -> str | None:
 
 def _with_asked_options(column: Column, config: Any, path: str) -> Column:
     asked = config.get("options", []) if isinstance(config, dict) else []
-    kept = replace(column, options=())
+    changed = replace(column, options=())
     for index, option in enumerate(asked):
         known = column.option(option.get("id")) or column.option_named(option.get("name", ""))
         if known is not None:
-            kept = replace(kept, options=(*kept.options, known))
+            changed = replace(changed, options=(*changed.options, known))
             continue
         name = check_option_name(option.get("name", UNDEFINED), f"{path}.options[{index}].name")
-        kept = with_option(kept, name, option.get("color"))
-    return kept if asked else column
+        changed = with_option(changed, name, option.get("color"))
+    return changed if asked else column
 
 
 def check_option_name(name: Any, path: str) -> str:

@@ -1,8 +1,8 @@
 """
-What the words of a filter mean, by type: `contains`, `on_or_before`, `is_empty`, …
+The conditions of a filter, by type: `contains`, `on_or_before`, `is_empty`, …
 
-Text is compared without regard to case, as Notion's own search in a table does; numbers, choices and dates exactly. An
-empty cell is equal to nothing, does not equal anything, and lies neither before nor after.
+Text is compared without regard to case, as in Notion's own tables; numbers, options and dates exactly. An empty cell
+equals nothing, and is neither before nor after anything.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from common.clock import utc_datetime
 from services.sandbox.notion.dates import span
 
 Comparison = Callable[[Any, Any, int], bool]
-"""(the cell's plain value, the filter's operand, now in ms) → does it hold?"""
+"""(the cell's plain value, the filter's operand, now in ms) → whether it holds."""
 
 
 def _is_empty(value: Any, operand: Any, now_ms: int) -> bool:
@@ -47,7 +47,7 @@ def _date(test: Callable[[datetime, datetime, datetime], bool]) -> Comparison:
         if value is None:
             return False
         start, end = span(operand)
-        # A day compares with days: an instant within it is that day.
+        # A day is compared with days: a time within it counts as that day.
         at = span(value)[0]
         return test(at, start, end)
 

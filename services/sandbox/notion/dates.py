@@ -1,7 +1,7 @@
 """
-Dates as Notion takes and gives them: a day (`2026-11-24`), or an instant spelled back with milliseconds and an offset.
+Dates in Notion's format: a day (`2026-11-24`), or a time that is returned with milliseconds and an offset.
 
-Programs must compare what they read as instants: `…T09:09:00Z` comes back as `…T09:09:00.000+00:00`.
+Programs must compare parsed times: `…T09:09:00Z` comes back as `…T09:09:00.000+00:00`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ def read_date(value: Any, path: str, *, to_the_minute: bool = False) -> dict[str
     if not isinstance(value, dict):
         raise misshapen(path, "an object or `null`", value)
     zone = _zone(value.get("time_zone"), f"{path}.time_zone")
-    start = _spelled(value.get("start", UNDEFINED), f"{path}.start", zone, to_the_minute)
-    end = None if value.get("end") is None else _spelled(value["end"], f"{path}.end", zone, to_the_minute)
+    start = _formatted(value.get("start", UNDEFINED), f"{path}.start", zone, to_the_minute)
+    end = None if value.get("end") is None else _formatted(value["end"], f"{path}.end", zone, to_the_minute)
     return {"start": start, "end": end, "time_zone": value.get("time_zone")}
 
 
 def span(text: str) -> tuple[datetime, datetime]:
-    """The half-open stretch of time a date names: a whole UTC day, or one instant and nothing after it."""
+    """The half-open interval of a date: a whole UTC day, or a time as an empty interval."""
     if _DAY.fullmatch(text):
         start = datetime.combine(date.fromisoformat(text), time(), UTC)
         return start, start + timedelta(days=1)
@@ -48,7 +48,7 @@ def is_date(text: Any) -> bool:
     return True
 
 
-def _spelled(text: Any, path: str, zone: ZoneInfo | None, to_the_minute: bool) -> str:
+def _formatted(text: Any, path: str, zone: ZoneInfo | None, to_the_minute: bool) -> str:
     if text is UNDEFINED:
         raise misshapen(path, "defined", text)
     if not is_date(text):

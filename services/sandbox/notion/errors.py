@@ -1,4 +1,4 @@
-"""Notion's errors (developers.notion.com/reference/status-codes): the codes, and the words the real API uses."""
+"""Notion's errors (developers.notion.com/reference/status-codes): the codes, and the messages of the real API."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ MESSAGES = {
 }
 
 UNDEFINED = object()
-"""A key that is not there, as opposed to one that is null."""
+"""A missing member, as opposed to one that is null."""
 
 
 class NotionProblem(Exception):
-    """A refusal, to be answered in Notion's shape."""
+    """An error response in Notion's form."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class NotionProblem(Exception):
         self.additional_data = additional_data
         super().__init__(self.message)
 
-    def answer(self) -> web.Response:
+    def response(self) -> web.Response:
         additional = dict(self.additional_data)
         headers = {}
         if self.retry_after is not None:
@@ -79,8 +79,8 @@ def not_found(kind: str, identifier: str) -> NotionProblem:
     return NotionProblem(404, "object_not_found", message, integration_id=INTEGRATION_ID)
 
 
-def fault_answer(request: web.Request, rule: Rule, lost: web.StreamResponse | None) -> web.Response:
-    """What a fault rule of kind `status` looks like at Notion; a 503 after a commit names what was committed."""
+def fault_response(request: web.Request, rule: Rule, lost: web.StreamResponse | None) -> web.Response:
+    """The response of a fault rule of kind `status` at Notion; a 503 after a commit names the committed page."""
     status, code = rule.error("notion")
     additional = dict(rule.additional_data or {})
     if code == "rate_limited":
@@ -88,7 +88,7 @@ def fault_answer(request: web.Request, rule: Rule, lost: web.StreamResponse | No
     committed = committed_id(lost) if request.match_info.route.name == "pages.create" else None
     if status == 503 and committed and rule.names_committed:
         additional |= {"retry_guidance": ["read_committed_resource"], "committed_resource_id": committed}
-    return NotionProblem(status, code, rule.message, retry_after=rule.retry_after, **additional).answer()
+    return NotionProblem(status, code, rule.message, retry_after=rule.retry_after, **additional).response()
 
 
 def _shown(value: Any) -> str:

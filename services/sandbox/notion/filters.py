@@ -1,4 +1,4 @@
-"""A query's filter, compiled into a question to ask each row."""
+"""A query's filter, compiled into a predicate on rows."""
 
 from __future__ import annotations
 
@@ -11,43 +11,43 @@ from services.sandbox.notion.errors import UNDEFINED, invalid, misshapen
 from services.sandbox.notion.records import Column, Page, Source
 from services.sandbox.notion.shapes import plain
 
-Question = Callable[[Page], bool]
+Predicate = Callable[[Page], bool]
 
 NESTING_MAX = 2
 TIMESTAMPS = ("created_time", "last_edited_time")
 
 
-def compile_filter(source: Source, given: Any, now_ms: int, path: str = "body.filter", depth: int = 0) -> Question:
-    """The question this filter asks. Raises a `NotionProblem` for a filter Notion would not understand."""
+def compile_filter(source: Source, given: Any, now_ms: int, path: str = "body.filter", depth: int = 0) -> Predicate:
+    """Whether a row matches the filter. Raises a `NotionProblem` for a filter that Notion would refuse."""
     if not isinstance(given, dict):
         raise misshapen(path, "an object", given)
     for word, decide in (("and", all), ("or", any)):
         if word in given:
             return _compound(source, given[word], now_ms, f"{path}.{word}", depth, decide)
     if "timestamp" in given:
-        return _timestamp(given, now_ms, path)
+        return _timestamp_condition(given, now_ms, path)
     if "property" not in given:
         raise misshapen(f"{path}.property", "defined", UNDEFINED)
     column = source.column(str(given["property"]))
     if column is None:
         raise invalid(f"Could not find property with name or id: {given['property']}")
-    return _about(column, given, now_ms, path)
+    return _property_condition(column, given, now_ms, path)
 
 
 def _compound(
     source: Source, parts: Any, now_ms: int, path: str, depth: int, decide: Callable[[list[bool]], bool]
-) -> Question:
+) -> Predicate:
     if not isinstance(parts, list):
         raise misshapen(path, "an array", parts)
     if depth >= NESTING_MAX:
         raise misshapen(path, "not present", parts)
-    questions = [
+    predicates = [
         compile_filter(source, part, now_ms, f"{path}[{index}]", depth + 1) for index, part in enumerate(parts)
     ]
-    return lambda page: decide([question(page) for question in questions])
+    return lambda page: decide([predicate(page) for predicate in predicates])
 
 
-def _about(column: Column, given: dict[str, Any], now_ms: int, path: str) -> Question:
+def _property_condition(column: Column, given: dict[str, Any], now_ms: int, path: str) -> Predicate:
     kind = next((key for key in given if key in FILTER_TYPES), None)
     if kind is None:
         raise misshapen(f"{path}.{column.type}", "defined", UNDEFINED)
@@ -60,7 +60,7 @@ def _about(column: Column, given: dict[str, Any], now_ms: int, path: str) -> Que
     return lambda page: holds(plain(column, page))
 
 
-def _timestamp(given: dict[str, Any], now_ms: int, path: str) -> Question:
+def _timestamp_condition(given: dict[str, Any], now_ms: int, path: str) -> Predicate:
     name = given["timestamp"]
     if name not in TIMESTAMPS:
         raise misshapen(f"{path}.timestamp", '`"created_time"` or `"last_edited_time"`', name)

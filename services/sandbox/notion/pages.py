@@ -1,4 +1,4 @@
-"""Pages: made, read, changed and thrown away."""
+"""Pages: created, read, changed and moved to the trash."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from services.sandbox.state import Sandbox
 
 
 class Pages:
+    """The handlers of /pages."""
+
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
 
@@ -23,8 +25,8 @@ class Pages:
         source = self._parent(body.get("parent", UNDEFINED))
         source, values = self._read(source, body.get("properties", UNDEFINED))
         with self._sandbox.disk.transaction():
-            self._keep_options(source)
-            page = self._sandbox.shelf.add_page(source.id, values)
+            self._save_options(source)
+            page = self._sandbox.page_store.add_page(source.id, values)
         return respond(shapes.page(page, source))
 
     async def retrieve(self, request: web.Request) -> web.Response:
@@ -41,33 +43,33 @@ class Pages:
             raise invalid("Can't edit block that is archived. You must unarchive the block before editing.")
         source, values = self._read(source, body.get("properties") or {})
         with self._sandbox.disk.transaction():
-            self._keep_options(source)
-            page = self._sandbox.shelf.change_page(page, values, in_trash=in_trash)
+            self._save_options(source)
+            page = self._sandbox.page_store.change_page(page, values, in_trash=in_trash)
         return respond(shapes.page(page, source))
 
     def _read(self, source: Source, properties: Any) -> tuple[Source, dict[str, Any]]:
         return read_properties(source, properties, to_the_minute=self._sandbox.dials.notion_minute_dates)
 
-    def _keep_options(self, source: Source) -> None:
-        """Select options that this write made on the way."""
-        if source != self._sandbox.shelf.sources[source.id]:
-            self._sandbox.shelf.put_source(source)
+    def _save_options(self, source: Source) -> None:
+        """Save select options that this write created."""
+        if source != self._sandbox.page_store.sources[source.id]:
+            self._sandbox.page_store.put_source(source)
 
     def _found(self, request: web.Request) -> tuple[Page, Source]:
         page_id = path_id(request, "page_id")
-        page = self._sandbox.shelf.page(page_id)
+        page = self._sandbox.page_store.page(page_id)
         if page is None:
             raise not_found("page", page_id)
-        return page, self._sandbox.shelf.sources[page.source_id]
+        return page, self._sandbox.page_store.sources[page.source_id]
 
     def _parent(self, parent: Any) -> Source:
         if not isinstance(parent, dict):
             raise misshapen("body.parent", "defined" if parent is UNDEFINED else "an object", parent)
         if "data_source_id" in parent:
             source_id = path_id(parent["data_source_id"], "data_source_id", "body.parent")
-            if source_id not in self._sandbox.shelf.sources:
+            if source_id not in self._sandbox.page_store.sources:
                 raise not_found("data_source", source_id)
-            return self._sandbox.shelf.sources[source_id]
+            return self._sandbox.page_store.sources[source_id]
         if "database_id" in parent:
             return self._only_source(path_id(parent["database_id"], "database_id", "body.parent"))
         if "page_id" in parent or parent.get("workspace"):
@@ -75,9 +77,9 @@ class Pages:
         raise misshapen("body.parent.data_source_id", "defined", UNDEFINED)
 
     def _only_source(self, database_id: str) -> Source:
-        if database_id not in self._sandbox.shelf.databases:
+        if database_id not in self._sandbox.page_store.databases:
             raise not_found("database", database_id)
-        sources = self._sandbox.shelf.sources_of(database_id)
+        sources = self._sandbox.page_store.sources_of(database_id)
         if len(sources) != 1:
             raise invalid("Databases with multiple data sources are not supported in this API version.")
         return sources[0]

@@ -1,4 +1,4 @@
-"""What is kept of Notion: columns, data sources, databases, pages. `shapes.py` makes Notion's objects of them."""
+"""The records: columns, data sources, databases, pages. `shapes.py` turns them into Notion's objects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ COLORS = ("default", "gray", "brown", "orange", "yellow", "green", "blue", "purp
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One choice of a select, multi-select or status column."""
+    """One option of a select, multi-select or status column."""
 
     id: str
     name: str
@@ -20,7 +20,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`id` as Notion keeps it, not yet URL-encoded (`a;b1`); that of the title is `title`."""
+    """`id`: as Notion stores it, not URL-encoded (`a;b1`); that of the title column is `title`."""
 
     id: str
     name: str
@@ -46,7 +46,7 @@ class Source:
     columns: tuple[Column, ...]
 
     def column(self, name_or_id: str) -> Column | None:
-        """By name, to the letter, or by id, encoded or not."""
+        """By exact name, or by id, encoded or not."""
         by_name = next((column for column in self.columns if column.name == name_or_id), None)
         return by_name or next(
             (column for column in self.columns if name_or_id in (column.id, encoded(column.id))), None

@@ -1,4 +1,4 @@
-"""Reading a request and writing an answer as Notion does."""
+"""Reading requests and writing responses as Notion does."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 from aiohttp import web
 
-from services.sandbox.bodies import parse_json
 from services.sandbox.ids import as_uuid, new_id
 from services.sandbox.notion.errors import NotionProblem, misshapen
+from services.sandbox.strict_json import parse_json
 
 
 async def read_object(request: web.Request) -> dict[str, Any]:
-    """The body, a JSON object; an absent one is empty."""
+    """The body, a JSON object; an empty body counts as {}."""
     raw = await request.read()
     try:
         body = parse_json(raw) if raw else {}
@@ -24,7 +24,7 @@ async def read_object(request: web.Request) -> dict[str, Any]:
 
 
 def path_id(source: web.Request | Any, name: str, where: str = "path") -> str:
-    """An id of the path, or of a body's part, with its dashes. Raises the 400 for what is no UUID."""
+    """An id of the path, or of a part of the body, with dashes. Raises the 400 for what is not a UUID."""
     given = source.match_info[name] if isinstance(source, web.Request) else source
     known = as_uuid(given) if isinstance(given, str) else None
     if known is None:

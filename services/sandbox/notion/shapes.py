@@ -1,4 +1,4 @@
-"""Notion's objects, key by key, as recorded from the real API (version 2025-09-03)."""
+"""Notion's objects, member by member, as recorded from the real API (version 2025-09-03)."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def data_source(source: Source) -> dict[str, Any]:
 
 
 def listing(results: list[dict[str, Any]], next_cursor: str | None, *, is_cut_off: bool) -> dict[str, Any]:
-    """A page of a query; `is_cut_off` when the cap on rows ended it."""
+    """A page of a query; `is_cut_off`: the cap on rows ended it."""
     body: dict[str, Any] = {
         "object": "list",
         "results": results,
@@ -131,7 +131,7 @@ def rich_text(content: str, link: str | None = None) -> list[dict[str, Any]]:
 
 
 def plain(column: Column, page: Page) -> Any:
-    """A cell's value as a person would say it: text, a number, an option's name, the start of a date."""
+    """A cell's plain value: text, a number, an option's name, the start of a date."""
     value = _value(column, page)
     if column.type in ("title", "rich_text"):
         return "".join(piece["plain_text"] for piece in value)
@@ -145,19 +145,19 @@ def plain(column: Column, page: Page) -> Any:
 
 
 def _value(column: Column, page: Page) -> Any:
-    kept = page.values.get(column.id)
+    stored = page.values.get(column.id)
     if column.type in ("title", "rich_text"):
-        return [piece for text in kept or [] for piece in rich_text(text["content"], text["link"])]
+        return [piece for text in stored or [] for piece in rich_text(text["content"], text["link"])]
     if column.type in ("select", "status"):
-        option = column.option(kept)
+        option = column.option(stored)
         return None if option is None else _option(option)
     if column.type == "multi_select":
-        return [_option(option) for option_id in kept or [] if (option := column.option(option_id))]
+        return [_option(option) for option_id in stored or [] if (option := column.option(option_id))]
     if column.type == "checkbox":
-        return bool(kept)
+        return bool(stored)
     if column.type in ("created_time", "last_edited_time"):
         return _minute(page.created_ms if column.type == "created_time" else page.edited_ms)
-    return kept
+    return stored
 
 
 def _schema(column: Column) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def _page_url(page: Page, source: Source) -> str:
 
 
 def _minute(ms: int) -> str:
-    """Notion cuts the seconds off: two writes of one minute cannot be put in order by these."""
+    """Notion drops the seconds: two writes within a minute cannot be ordered by these times."""
     return f"{utc_datetime(ms):%Y-%m-%dT%H:%M}:00.000Z"
 
 

@@ -1,4 +1,4 @@
-"""Databases and data sources: read, extended, queried."""
+"""Databases and data sources: read, changed, queried."""
 
 from __future__ import annotations
 
@@ -18,30 +18,32 @@ from services.sandbox.state import Sandbox
 
 
 class Tables:
+    """The handlers of /databases, /data_sources and /users/me."""
+
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        self._shelf = sandbox.shelf
+        self._store = sandbox.page_store
 
     async def retrieve_database(self, request: web.Request) -> web.Response:
         database_id = path_id(request, "database_id")
-        database = self._shelf.databases.get(database_id)
+        database = self._store.databases.get(database_id)
         if database is None:
             raise not_found("database", database_id)
-        return respond(shapes.database(database, self._shelf.sources_of(database_id)))
+        return respond(shapes.database(database, self._store.sources_of(database_id)))
 
     async def retrieve(self, request: web.Request) -> web.Response:
         return respond(shapes.data_source(self._source(request)))
 
     async def create(self, request: web.Request) -> web.Response:
-        """A second data source in a database, which is what makes old integrations fail."""
+        """A second data source in a database, with which old integrations fail."""
         body = await read_object(request)
         parent = body.get("parent", UNDEFINED)
         if not isinstance(parent, dict):
             raise misshapen("body.parent", "defined" if parent is UNDEFINED else "an object", parent)
         database_id = path_id(parent.get("database_id"), "database_id", "body.parent")
-        if database_id not in self._shelf.databases:
+        if database_id not in self._store.databases:
             raise not_found("database", database_id)
-        return respond(shapes.data_source(self._shelf.put_source(self._made(database_id, body))))
+        return respond(shapes.data_source(self._store.put_source(self._new_source(database_id, body))))
 
     async def update(self, request: web.Request) -> web.Response:
         source, body = self._source(request), await read_object(request)
@@ -50,7 +52,7 @@ class Tables:
             changed = replace(changed, title=_title(body["title"]))
         with self._sandbox.disk.transaction():
             self._empty_retyped(source, changed)
-            changed = self._shelf.put_source(changed)
+            changed = self._store.put_source(changed)
         return respond(shapes.data_source(changed))
 
     async def query(self, request: web.Request) -> web.Response:
@@ -62,7 +64,7 @@ class Tables:
             )
         now_ms, dials = self._sandbox.clock.now_ms(), self._sandbox.dials
         seen_until_ms = now_ms - int(dials.notion_query_lag_seconds * 1_000)
-        rows = list(self._shelf.indexed_pages_of(source.id, as_of_ms=seen_until_ms))
+        rows = list(self._store.indexed_pages_of(source.id, as_of_ms=seen_until_ms))
         found = find(source, rows, body, now_ms=now_ms, rows_max=dials.notion_rows_max)
         only = only_properties(request)
         results = [shapes.page(page, source, only) for page in found.pages]
@@ -73,12 +75,12 @@ class Tables:
 
     def _source(self, request: web.Request) -> Source:
         source_id = path_id(request, "data_source_id")
-        source = self._shelf.sources.get(source_id)
+        source = self._store.sources.get(source_id)
         if source is None:
             raise not_found("data_source", source_id)
         return source
 
-    def _made(self, database_id: str, body: dict[str, Any]) -> Source:
+    def _new_source(self, database_id: str, body: dict[str, Any]) -> Source:
         now_ms, source_id = self._sandbox.clock.now_ms(), new_id()
         asked = dict(body.get("properties") or {})
         title_name = next(
@@ -96,11 +98,11 @@ class Tables:
         return changed_source(bare, asked)
 
     def _empty_retyped(self, before: Source, after: Source) -> None:
-        """A column of another type starts empty; Notion converts some, but nobody should count on it."""
+        """A column whose type changes becomes empty. Notion converts some types; programs should not rely on it."""
         types = {column.id: column.type for column in after.columns}
         retyped = {column.id: None for column in before.columns if types.get(column.id, column.type) != column.type}
-        for page in self._shelf.pages_of(before.id) if retyped else []:
-            self._shelf.change_page(page, retyped, in_trash=page.in_trash)
+        for page in self._store.pages_of(before.id) if retyped else []:
+            self._store.change_page(page, retyped, in_trash=page.in_trash)
 
 
 def _title(given: Any) -> str:

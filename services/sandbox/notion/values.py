@@ -1,8 +1,8 @@
 """
-Property values: from a request into what is kept, checked as Notion checks them.
+Property values: read from a request and checked as Notion checks them.
 
-Kept are: text as a list of `{"content", "link"}`, a choice as its option's id, several as a list of ids, a date as
-Notion spells it back, everything else as it is. None, or an empty list, is an empty cell.
+Stored are: text as a list of `{"content", "link"}`, an option as its id, several as a list of ids, a date as Notion
+returns it, everything else as it is. None, or an empty list, is an empty cell.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ COMPUTED = ("created_time", "last_edited_time")
 
 def read_properties(source: Source, given: Any, *, to_the_minute: bool = False) -> tuple[Source, dict[str, Any]]:
     """
-    The values to keep, by column id, and the data source with the select options this write makes.
+    The data source with the select options that this write creates, and the values to store by column id.
 
-    Raises a `NotionProblem`; several columns at fault are named in one message, as Notion does.
+    Raises a `NotionProblem`; several invalid columns are named in one message, as Notion does.
     """
     if not isinstance(given, dict):
         raise misshapen("body.properties", "an object" if given is not UNDEFINED else "defined", given)
@@ -115,7 +115,7 @@ def _string(maximum: int) -> Callable[[Any, str], str | None]:
 def _limited(value: Any, path: str, maximum: int) -> None:
     if not isinstance(value, str):
         raise misshapen(path, "a string", value)
-    # Notion's limits count UTF-16 units, as JavaScript does: an emoji is two.
+    # Notion's limits count UTF-16 code units, as JavaScript does: an emoji is two.
     length = len(value.encode("utf-16-le", "surrogatepass")) // 2
     if length > maximum:
         raise misshapen(f"{path}.length", f"≤ `{maximum}`", length)
@@ -166,7 +166,7 @@ def _choices(column: Column, value: Any, path: str) -> tuple[Column, list[str]]:
 
 
 def _with_choice(column: Column, name: str) -> Column:
-    """Notion makes an unknown select option on the way; a status option it does not."""
+    """Notion creates an unknown select option, but not a status option."""
     return column if column.option_named(name) else with_option(column, name)
 
 

@@ -1,1 +1,1 @@
-"""Resend's API as the real one answers: its errors by name, its limits, its memory of idempotency keys."""
+"""The imitated Resend API: its errors by name, its limits, its idempotency keys."""

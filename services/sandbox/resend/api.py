@@ -1,4 +1,4 @@
-"""Every URL of the imitated Resend, and its parts put together."""
+"""Every URL of the imitated Resend, and the parts that serve them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from collections.abc import Callable
 from aiohttp import web
 
 from services.sandbox.faults import fault_middleware
-from services.sandbox.resend.account import Account
-from services.sandbox.resend.courier import Courier
+from services.sandbox.resend.account import Account, Suppressions
 from services.sandbox.resend.delivery import Delivery
-from services.sandbox.resend.door import admitting, answering, working
-from services.sandbox.resend.errors import fault_answer
-from services.sandbox.resend.hooks import Hooks
+from services.sandbox.resend.errors import fault_response
 from services.sandbox.resend.mails import Mails
+from services.sandbox.resend.middleware import admitting, holding_key, responding
 from services.sandbox.resend.reading import Reading
+from services.sandbox.resend.scheduler import Scheduler
 from services.sandbox.resend.sending import Sending
-from services.sandbox.resend.suppressions import Suppressions
+from services.sandbox.resend.webhooks import Webhooks
 from services.sandbox.state import Sandbox
 
 
@@ -27,23 +26,23 @@ class ResendApi:
         self._sandbox = sandbox
         self.mails = Mails(sandbox.disk)
         self._suppressions = Suppressions(sandbox.disk)
-        hooks = Hooks(sandbox)
-        self.delivery = Delivery(sandbox, self.mails, self._suppressions, hooks)
-        self.courier = Courier(sandbox, self.delivery, hooks)
+        webhooks = Webhooks(sandbox)
+        self.delivery = Delivery(sandbox, self.mails, self._suppressions, webhooks)
+        self.scheduler = Scheduler(sandbox, self.delivery, webhooks)
 
     def app(self) -> web.Application:
         sandbox = self._sandbox
-        faults = fault_middleware(sandbox.faults, "resend", fault_answer)
+        faults = fault_middleware(sandbox.faults, "resend", fault_response)
         app = web.Application(
-            middlewares=[answering(sandbox), admitting(sandbox, self.mails), faults, working(sandbox)]
+            middlewares=[responding(sandbox), admitting(sandbox, self.mails), faults, holding_key(sandbox)]
         )
         self._add_routes(app.router.add_route)
-        app.cleanup_ctx.append(self.courier.running)
+        app.cleanup_ctx.append(self.scheduler.running)
         return app
 
     def _add_routes(self, add: Callable[..., object]) -> None:
-        sending = Sending(self._sandbox, self.mails, self.delivery, self.courier)
-        reading = Reading(self._sandbox, self.mails, self.delivery, self.courier)
+        sending = Sending(self._sandbox, self.mails, self.delivery, self.scheduler)
+        reading = Reading(self._sandbox, self.mails, self.delivery, self.scheduler)
         account = Account(self._sandbox, self.mails, self._suppressions)
         add("POST", "/emails", sending.send, name="emails.send")
         add("POST", "/emails/batch", sending.send_batch, name="emails.batch")

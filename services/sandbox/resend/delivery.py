@@ -1,9 +1,9 @@
 """
-What becomes of an accepted mail: delivered, bounced, complained of, or suppressed.
+The outcome of an accepted mail: delivered, bounced, complained, or suppressed.
 
 Resend's own test addresses decide by their name (resend.com/docs/dashboard/emails/send-test-emails), labels included:
 `bounced+anything@resend.dev`. The dials `bouncing` and `complaining` do the same for any address. An outcome is a row
-with a due time, so a delay survives a restart; it happens when somebody looks, or when the courier comes round.
+with a due time, so a delay survives a restart; it is settled on the next read, or by the scheduler.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import json
 from fnmatch import fnmatchcase
 from typing import Any
 
-from services.sandbox.resend.hooks import Hooks
+from services.sandbox.resend.account import Suppressions
 from services.sandbox.resend.mails import AcceptedMail, Mails
-from services.sandbox.resend.suppressions import Suppressions
+from services.sandbox.resend.webhooks import Webhooks
 from services.sandbox.state import Sandbox
 
 BOUNCES = {
@@ -33,39 +33,39 @@ BOUNCES = {
 
 
 class Delivery:
-    def __init__(self, sandbox: Sandbox, mails: Mails, suppressions: Suppressions, hooks: Hooks) -> None:
+    def __init__(self, sandbox: Sandbox, mails: Mails, suppressions: Suppressions, webhooks: Webhooks) -> None:
         self._sandbox = sandbox
         self._mails = mails
         self._suppressions = suppressions
-        self._hooks = hooks
+        self._webhooks = webhooks
 
     def plan(self, mail: AcceptedMail) -> None:
-        """Writes down what will become of the mail; `sent` at once, the rest after the dialled delay."""
+        """Record the outcomes of the mail: `sent` at once, the others after the delay of the dials."""
         sent_ms = mail.scheduled_ms or mail.created_ms
         due_ms = sent_ms + int(self._sandbox.dials.delivery_seconds * 1_000)
         events = self._events(mail)
-        self._later(mail.id, sent_ms if events[0][0] == "sent" else due_ms, *events[0])
+        self._add_outcome(mail.id, sent_ms if events[0][0] == "sent" else due_ms, *events[0])
         for event, detail in events[1:]:
-            self._later(mail.id, due_ms, event, detail)
+            self._add_outcome(mail.id, due_ms, event, detail)
 
     def cancel(self, mail_id: str) -> None:
         self._sandbox.disk.run("DELETE FROM outcomes WHERE mail_id = ?", mail_id)
-        self._mails.became(mail_id, "canceled")
+        self._mails.set_last_event(mail_id, "canceled")
 
     def settle_due(self) -> None:
-        """Lets everything happen that is due by now, in order."""
+        """Settle every outcome that is due, in order."""
         now_ms = self._sandbox.clock.now_ms()
         disk = self._sandbox.disk
         for row in disk.rows("SELECT * FROM outcomes WHERE due_ms <= ? ORDER BY due_ms, seq", now_ms):
             with disk.transaction():
                 disk.run("DELETE FROM outcomes WHERE seq = ?", row["seq"])
-                self._happens(row["mail_id"], row["event"], json.loads(row["detail"]))
+                self._settle(row["mail_id"], row["event"], json.loads(row["detail"]))
 
     def next_due_ms(self) -> int | None:
         row = self._sandbox.disk.row("SELECT min(due_ms) AS due_ms FROM outcomes")
         return None if row is None else row["due_ms"]
 
-    def _later(self, mail_id: str, due_ms: int, event: str, detail: dict[str, Any]) -> None:
+    def _add_outcome(self, mail_id: str, due_ms: int, event: str, detail: dict[str, Any]) -> None:
         self._sandbox.disk.run(
             "INSERT INTO outcomes (mail_id, due_ms, event, detail) VALUES (?, ?, ?, ?)",
             mail_id,
@@ -74,22 +74,22 @@ class Delivery:
             json.dumps(detail),
         )
 
-    def _happens(self, mail_id: str, event: str, detail: dict[str, Any]) -> None:
+    def _settle(self, mail_id: str, event: str, detail: dict[str, Any]) -> None:
         mail = self._mails.get(mail_id)
         if mail is None:
             return
         now_ms = self._sandbox.clock.now_ms()
-        self._mails.became(mail_id, event)
+        self._mails.set_last_event(mail_id, event)
         if event == "bounced" and detail["bounce"]["type"] == "Permanent":
             self._suppress(mail, "bounce", now_ms)
         if event == "complained":
             self._suppress(mail, "complaint", now_ms)
         if self._sandbox.dials.webhooks:
-            self._hooks.add(mail, event, detail, now_ms=now_ms)
+            self._webhooks.add(mail, event, detail, now_ms=now_ms)
 
     def _suppress(self, mail: AcceptedMail, origin: str, now_ms: int) -> None:
         for address in mail.recipients:
-            # Resend's test addresses stay usable: they say what happens, they do not remember it.
+            # Resend's test addresses stay usable: they are never suppressed.
             if not address.endswith("@resend.dev"):
                 self._suppressions.add(address, origin, now_ms=now_ms, source_id=mail.id)
 

@@ -27,7 +27,7 @@ MESSAGES = {
 
 
 class ResendProblem(Exception):
-    """A refusal, to be answered in Resend's shape. `headers` go with it."""
+    """An error response in Resend's form, with `headers`."""
 
     def __init__(
         self, status: int, name: str, message: str | None = None, *, headers: dict[str, str] | None = None
@@ -38,7 +38,7 @@ class ResendProblem(Exception):
         self.headers = headers or {}
         super().__init__(self.message)
 
-    def answer(self) -> web.Response:
+    def response(self) -> web.Response:
         body = {"statusCode": self.status, "name": self.name, "message": self.message}
         return web.json_response(body, status=self.status, headers=self.headers)
 
@@ -51,9 +51,9 @@ def missing(field: str) -> ResendProblem:
     return ResendProblem(422, "missing_required_field", f"Missing `{field}` field.")
 
 
-def fault_answer(request: web.Request, rule: Rule, lost: web.StreamResponse | None) -> web.Response:
-    """What a fault rule of kind `status` looks like at Resend."""
+def fault_response(request: web.Request, rule: Rule, lost: web.StreamResponse | None) -> web.Response:
+    """The response of a fault rule of kind `status` at Resend."""
     status, name = rule.error("resend")
     message = rule.message or MESSAGES.get(name, "").format(limit=2) or None
     headers = {} if rule.retry_after is None else {"retry-after": str(rule.retry_after)}
-    return ResendProblem(status, name, message, headers=headers).answer()
+    return ResendProblem(status, name, message, headers=headers).response()

@@ -1,15 +1,15 @@
-"""The accepted mails: one row each, in the order of acceptance, never changed but for what became of them."""
+"""The accepted mails: one row each, in the order of acceptance; only their last event changes."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 from dataclasses import dataclass
+from html.parser import HTMLParser
 from typing import Any
 
 from common.clock import utc_datetime
 from services.sandbox.disk import Disk
-from services.sandbox.resend.plain_text import text_of
 from services.sandbox.resend.validation import as_list, bare_address, recipients
 
 SEQ_MAX = 1 << 62
@@ -17,7 +17,7 @@ SEQ_MAX = 1 << 62
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedMail:
-    """`payload` is the mail as it was posted; `sha256` that of the request's body, byte for byte."""
+    """`payload`: the mail as it was posted. `sha256`: of the request's body, byte for byte."""
 
     seq: int
     id: str
@@ -32,7 +32,7 @@ class AcceptedMail:
 
     @property
     def created_at(self) -> str:
-        """Resend's own spelling: `2023-04-03 22:13:42.674981+00`."""
+        """In Resend's format: `2023-04-03 22:13:42.674981+00`."""
         micros = self.created_ms % 1_000 * 1_000 + self.seq % 1_000
         return f"{utc_datetime(self.created_ms):%Y-%m-%d %H:%M:%S}.{micros:06d}+00"
 
@@ -59,10 +59,10 @@ class AcceptedMail:
 
     @property
     def text(self) -> str | None:
-        """An absent text is made from the HTML; an empty one is the sender's wish for none."""
+        """A missing text is made from the HTML; with an empty one the sender asks for none."""
         if self.payload.get("text") is not None:
             return str(self.payload["text"])
-        return text_of(self.html) if self.html else None
+        return _text_of(self.html) if self.html else None
 
     @property
     def tags(self) -> dict[str, str]:
@@ -74,6 +74,8 @@ class AcceptedMail:
 
 
 class Mails:
+    """The accepted mails, as rows."""
+
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
 
@@ -106,7 +108,7 @@ class Mails:
         older_than: int | None = None,
         newer_than: int | None = None,
     ) -> list[AcceptedMail]:
-        """Newest first. `to` and `subject` are parts of what is looked for; pages go by sequence number, next to it."""
+        """Newest first. `to` and `subject`: substrings. `older_than`, `newer_than`: sequence numbers, for paging."""
         order = "ASC" if newer_than is not None else "DESC"
         rows = self._disk.rows(
             "SELECT * FROM mails WHERE instr(recipients, ?) AND instr(lower(subject), ?) AND seq < ? AND seq > ?"
@@ -122,14 +124,14 @@ class Mails:
         return 0 if row is None else int(row["n"])
 
     def counts_by_key(self) -> dict[str, int]:
-        """Accepted mails per idempotency key; those without a key under the empty name."""
+        """Accepted mails per idempotency key; those without a key under ""."""
         rows = self._disk.rows(
             "SELECT coalesce(idempotency_key, '') AS key, count(*) AS n FROM mails GROUP BY 1 ORDER BY 1"
         )
         return {row["key"]: row["n"] for row in rows}
 
     def recipients_since(self, start_ms: int) -> int:
-        """How many recipients were written to since then: what Resend counts against a quota."""
+        """The number of recipients since then, which Resend counts against a quota."""
         row = self._disk.row("SELECT coalesce(sum(recipient_count), 0) AS n FROM mails WHERE created_ms >= ?", start_ms)
         return 0 if row is None else int(row["n"])
 
@@ -137,14 +139,14 @@ class Mails:
         rows = self._disk.rows("SELECT DISTINCT json_extract(payload, '$.from') AS sender FROM mails")
         return sorted({(bare_address(row["sender"]) or "").partition("@")[2] for row in rows} - {""})
 
-    def became(self, mail_id: str, event: str) -> None:
+    def set_last_event(self, mail_id: str, event: str) -> None:
         self._disk.run("UPDATE mails SET last_event = ? WHERE id = ?", event, mail_id)
 
     def reschedule(self, mail_id: str, at_ms: int | None) -> None:
         self._disk.run("UPDATE mails SET scheduled_ms = ? WHERE id = ?", at_ms, mail_id)
 
     def clear(self) -> None:
-        """Forgets mails, remembered answers and what was to become of them; suppressions stay."""
+        """Remove mails, idempotency keys, outcomes and webhooks; suppressions stay."""
         with self._disk.transaction():
             for table in ("mails", "answers", "outcomes", "hooks"):
                 self._disk.run(f"DELETE FROM {table}")
@@ -156,3 +158,36 @@ def _mail(row: sqlite3.Row) -> AcceptedMail:
         for name in ("seq", "id", "created_ms", "subject", "idempotency_key", "sha256", "last_event", "scheduled_ms")
     }
     return AcceptedMail(**plain, payload=json.loads(row["payload"]), request_headers=json.loads(row["request_headers"]))
+
+
+_BLOCKS = {"p", "div", "br", "tr", "li", "h1", "h2", "h3", "h4", "table", "ul", "ol", "hr"}
+_INVISIBLE = {"style", "script", "head", "title"}
+
+
+class _TextReader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self._invisible_depth = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._invisible_depth += tag in _INVISIBLE
+        if tag in _BLOCKS:
+            self.parts.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._invisible_depth -= tag in _INVISIBLE and self._invisible_depth > 0
+        if tag in _BLOCKS:
+            self.parts.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self._invisible_depth:
+            self.parts.append(data)
+
+
+def _text_of(html: str) -> str:
+    """The text part that Resend makes of the HTML when a mail has none: one paragraph for each block."""
+    reader = _TextReader()
+    reader.feed(html)
+    lines = (" ".join(line.split()) for line in "".join(reader.parts).split("\n"))
+    return "\n\n".join(line for line in lines if line)

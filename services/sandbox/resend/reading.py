@@ -1,4 +1,4 @@
-"""GET /emails and /emails/{id}; a scheduled mail moved or cancelled."""
+"""GET /emails and /emails/{id}; rescheduling and cancelling a scheduled mail."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from aiohttp import web
 
 from services.sandbox.ids import as_uuid
 from services.sandbox.resend import shapes
-from services.sandbox.resend.courier import Courier
 from services.sandbox.resend.delivery import Delivery
 from services.sandbox.resend.errors import ResendProblem, invalid, missing
 from services.sandbox.resend.mails import AcceptedMail, Mails
-from services.sandbox.resend.paging import asked_page
-from services.sandbox.resend.requests import read_json
-from services.sandbox.resend.schedule import scheduled_ms
+from services.sandbox.resend.requests import read_json, read_page, scheduled_ms
+from services.sandbox.resend.scheduler import Scheduler
 from services.sandbox.state import Sandbox
 
 
 class Reading:
-    def __init__(self, sandbox: Sandbox, mails: Mails, delivery: Delivery, courier: Courier) -> None:
+    """The handlers that read and change accepted mails."""
+
+    def __init__(self, sandbox: Sandbox, mails: Mails, delivery: Delivery, scheduler: Scheduler) -> None:
         self._sandbox = sandbox
         self.mails = mails
         self.delivery = delivery
-        self.courier = courier
+        self.scheduler = scheduler
 
     async def list_mails(self, request: web.Request) -> web.Response:
-        page = asked_page(request.query)
+        page = read_page(request.query)
         self.delivery.settle_due()
         older = self._mail(page.after).seq if page.after else None
         newer = self._mail(page.before).seq if page.before else None
@@ -45,10 +45,10 @@ class Reading:
         at_ms = scheduled_ms(payload["scheduled_at"], now_ms=self._sandbox.clock.now_ms())
         with self._sandbox.disk.transaction():
             self.delivery.cancel(mail.id)
-            self.mails.became(mail.id, "scheduled")
+            self.mails.set_last_event(mail.id, "scheduled")
             self.mails.reschedule(mail.id, at_ms)
             self.delivery.plan(self._mail(mail.id))
-        self.courier.call()
+        self.scheduler.wake()
         return web.json_response({"object": "email", "id": mail.id})
 
     async def cancel_mail(self, request: web.Request) -> web.Response:

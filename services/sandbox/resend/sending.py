@@ -1,35 +1,46 @@
-"""POST /emails and /emails/batch: accept once, answer the same for a day."""
+"""
+POST /emails and /emails/batch, with idempotency keys (resend.com/docs/dashboard/emails/idempotency-keys).
+
+Keys are remembered for 24 hours. The same key with the same payload gets the first response again and sends nothing;
+with another payload 409 `invalid_idempotent_request`; while the first request is in progress 409
+`concurrent_idempotent_requests`.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
 
+from services.sandbox.disk import Disk
 from services.sandbox.ids import new_id
-from services.sandbox.resend.courier import Courier
 from services.sandbox.resend.delivery import Delivery
 from services.sandbox.resend.errors import ResendProblem, invalid
 from services.sandbox.resend.mails import Mails
-from services.sandbox.resend.memory import KeyMemory, check_key
-from services.sandbox.resend.requests import read_json
-from services.sandbox.resend.schedule import scheduled_ms
+from services.sandbox.resend.requests import read_json, scheduled_ms
+from services.sandbox.resend.scheduler import Scheduler
 from services.sandbox.resend.validation import check_mail
 from services.sandbox.state import Sandbox
+from services.sandbox.strict_json import canonical
 
 BATCH_MAX = 100
+REMEMBERED_MS = 24 * 3_600_000
+KEY_LENGTH_MAX = 256
 BODY_SHA256 = web.RequestKey("body_sha256", str)
 
 
 class Sending:
-    def __init__(self, sandbox: Sandbox, mails: Mails, delivery: Delivery, courier: Courier) -> None:
+    """The handlers that accept mail."""
+
+    def __init__(self, sandbox: Sandbox, mails: Mails, delivery: Delivery, scheduler: Scheduler) -> None:
         self._sandbox = sandbox
         self.mails = mails
         self.delivery = delivery
-        self.courier = courier
-        self._memory = KeyMemory(sandbox.disk)
+        self.scheduler = scheduler
+        self._keys = IdempotencyKeys(sandbox.disk)
 
     async def send(self, request: web.Request) -> web.Response:
         payload = await read_json(request)
@@ -64,21 +75,21 @@ class Sending:
         return good, errors
 
     async def _once(self, request: web.Request, payload: Any, accept: Callable[[], Any]) -> web.Response:
-        """The first answer for this key again, or a new one, remembered in the same commit as the mail."""
+        """The earlier response to this key, or a new one that is saved in the same commit as the mail."""
         raw = await request.read()
         request[BODY_SHA256] = hashlib.sha256(raw).hexdigest()
         key, now_ms = request.headers.get("Idempotency-Key"), self._sandbox.clock.now_ms()
-        check_key(key)
+        _check_key(key)
         if key is not None:
-            known = self._memory.recall(key, request.path, payload, now_ms=now_ms)
-            if known is not None:
-                return web.json_response(known)
+            earlier = self._keys.find(key, request.path, payload, now_ms=now_ms)
+            if earlier is not None:
+                return web.json_response(earlier)
         with self._sandbox.disk.transaction():
             answer = accept()
             if key is not None:
-                self._memory.remember(key, request.path, payload, answer, now_ms=now_ms)
+                self._keys.save(key, request.path, payload, answer, now_ms=now_ms)
         self.delivery.settle_due()
-        self.courier.call()
+        self.scheduler.wake()
         return web.json_response(answer)
 
     def _accept(self, request: web.Request, payload: dict[str, Any], sha256: str) -> str:
@@ -94,3 +105,37 @@ class Sending:
         )
         self.delivery.plan(mail)
         return mail.id
+
+
+class IdempotencyKeys:
+    """The responses by key, as rows."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+
+    def find(self, key: str, path: str, payload: Any, *, now_ms: int) -> Any:
+        """The earlier response to this key, or None for a new key. Raises the 409 when the payload differs."""
+        row = self._disk.row("SELECT * FROM answers WHERE key = ? AND at_ms > ?", key, now_ms - REMEMBERED_MS)
+        if row is None:
+            return None
+        if row["fingerprint"] != _fingerprint(path, payload):
+            raise ResendProblem(409, "invalid_idempotent_request")
+        return json.loads(row["body"])
+
+    def save(self, key: str, path: str, payload: Any, answer: Any, *, now_ms: int) -> None:
+        self._disk.run(
+            "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)",
+            key,
+            _fingerprint(path, payload),
+            json.dumps(answer),
+            now_ms,
+        )
+
+
+def _check_key(key: str | None) -> None:
+    if key is not None and not 1 <= len(key) <= KEY_LENGTH_MAX:
+        raise ResendProblem(400, "invalid_idempotency_key")
+
+
+def _fingerprint(path: str, payload: Any) -> str:
+    return hashlib.sha256(f"{path}\n{canonical(payload)}".encode()).hexdigest()

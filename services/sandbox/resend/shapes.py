@@ -1,4 +1,4 @@
-"""Resend's objects, key by key (resend/resend-openapi, 2026-08-21)."""
+"""Resend's objects, member by member (resend/resend-openapi, 2026-08-21)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def listing(data: list[dict[str, Any]], *, has_more: bool) -> dict[str, Any]:
 
 
 def mail_line(mail: AcceptedMail) -> dict[str, Any]:
-    """A mail in a list: everything but its content."""
+    """A mail in a list: without its content."""
     return {
         "id": mail.id,
         "message_id": mail.message_id,

@@ -1,4 +1,4 @@
-"""What Resend takes for a mail, and in which words it refuses the rest."""
+"""Which mails Resend accepts, and the messages with which it refuses the others."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def as_list(value: Any) -> list[str]:
 
 
 def check_mail(mail: Any, dials: Dials) -> None:
-    """Raises the `ResendProblem` that Resend would answer this mail with, the first it would find."""
+    """Raises the `ResendProblem` with which Resend would refuse this mail; the first that it would find."""
     if not isinstance(mail, dict):
         raise ResendProblem(422, "validation_error", "The email must be an object.")
     _check_sender(mail, dials)

@@ -1,4 +1,4 @@
-// Keeps the part marked data-refresh as new as the server's. Without this script the page is merely older.
+// Refreshes the element marked data-refresh. Without this script the page works and shows the state when it was loaded.
 const EVERY_MS = 2000;
 
 async function refresh() {

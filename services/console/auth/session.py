@@ -1,0 +1,118 @@
+"""
+Sessions of browsers: a signed cookie, and a token in each form that only this console's own pages can know.
+
+The cookie holds no secret and no personal data: whether its bearer has logged in, a random id, an expiry. It is signed
+with SECRET_KEY and CONSOLE_TOKEN together, so that a new token ends every session.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from aiohttp import web
+
+from common.clock import Clock
+
+SESSION_S = 12 * 3600
+"""A working day; after it one logs in again."""
+_COOKIE = "advent_console"
+
+Kind = Literal["guest", "in"]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """`kind`: `in` after a login. `id`: random, 144 bits. `expires_s`: seconds since 1970."""
+
+    kind: Kind
+    id: str
+    expires_s: int
+
+    @property
+    def is_logged_in(self) -> bool:
+        return self.kind == "in"
+
+
+class Sessions:
+    """Creates, reads and ends sessions. Those ended early are remembered by this process until they expire."""
+
+    def __init__(self, secret_key: str, token: str | None, clock: Clock) -> None:
+        self._key = hmac.digest(secret_key.encode(), b"console\n" + (token or "").encode(), "sha256")
+        self._clock = clock
+        self._ended: dict[str, int] = {}
+
+    def begin(self, kind: Kind) -> Session:
+        return Session(kind, secrets.token_urlsafe(18), self._now_s() + SESSION_S)
+
+    def end(self, session: Session) -> None:
+        """From now on a copy of its cookie is invalid."""
+        now_s = self._now_s()
+        self._ended = {id: expires_s for id, expires_s in self._ended.items() if expires_s > now_s}
+        self._ended[session.id] = session.expires_s
+
+    def cookie(self, session: Session) -> str:
+        payload = f"{session.kind}.{session.id}.{session.expires_s}"
+        return f"{payload}.{self._sign('cookie', payload)}"
+
+    def read(self, cookie: str) -> Session | None:
+        """None for a cookie that is forged, expired or ended."""
+        payload, _, signature = cookie.rpartition(".")
+        if not is_same_secret(signature, self._sign("cookie", payload)):
+            return None
+        kind, id, expires = payload.split(".")
+        if int(expires) <= self._now_s() or id in self._ended:
+            return None
+        return Session("in" if kind == "in" else "guest", id, int(expires))
+
+    def form_token(self, session: Session | None) -> str:
+        """What every form of this session carries and nobody else can know; None: a program's, which has no session."""
+        return self._sign("form", session.id if session else "")
+
+    def is_form_token(self, session: Session, token: str) -> bool:
+        return is_same_secret(token, self.form_token(session))
+
+    def _sign(self, purpose: str, payload: str) -> str:
+        return hmac.digest(self._key, _bytes(f"{purpose}\n{payload}"), "sha256").hex()
+
+    def _now_s(self) -> int:
+        return self._clock.now_ms() // 1000
+
+
+def is_same_secret(given: str, expected: str) -> bool:
+    """In a time that reveals nothing of `expected`, not even its length."""
+    first, second = (hashlib.sha256(_bytes(text)).digest() for text in (given, expected))
+    return hmac.compare_digest(first, second)
+
+
+def session_cookie(request: web.Request, *, is_secure: bool) -> str | None:
+    return request.cookies.get(_cookie_name(is_secure))
+
+
+def set_session_cookie(response: web.StreamResponse, value: str, *, is_secure: bool) -> None:
+    response.set_cookie(_cookie_name(is_secure), value, max_age=SESSION_S, **_cookie_attributes(is_secure))
+
+
+def delete_session_cookie(response: web.StreamResponse, *, is_secure: bool) -> None:
+    response.del_cookie(_cookie_name(is_secure), **_cookie_attributes(is_secure))
+
+
+def _cookie_name(is_secure: bool) -> str:
+    """Over TLS a name that no other host of the domain can set."""
+    return f"__Host-{_COOKIE}" if is_secure else _COOKIE
+
+
+def _cookie_attributes(is_secure: bool) -> dict[str, Any]:
+    """
+    SameSite is Lax, not Strict: a link in an alert or a chat would arrive without the cookie, and the answer would
+    replace it by a guest's. The only request that another site can send with it is a GET, which changes nothing.
+    """
+    return {"path": "/", "httponly": True, "samesite": "Lax", "secure": is_secure}
+
+
+def _bytes(text: str) -> bytes:
+    """Headers may hold any bytes, which aiohttp keeps as surrogates."""
+    return text.encode("utf-8", "surrogateescape")

@@ -1,0 +1,34 @@
+"""What a handler may use: built once at the start, the same for every request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jinja2
+from aiohttp import web
+
+from common.clock import Clock
+from common.ledger.ledger import Ledger
+from common.settings.settings import Settings
+from common.store.monitor import StoreMonitor
+from services.console.auth.session import Sessions
+from services.console.status.status_cache import StatusCache
+from services.web.rate_limit import FailureLimiter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleContext:
+    """`campaign_name`: as people read it, *Christmas 2025*. `login_failures`: wrong tokens, by source."""
+
+    clock: Clock
+    settings: Settings
+    ledger: Ledger
+    store_monitor: StoreMonitor
+    status_cache: StatusCache
+    sessions: Sessions
+    login_failures: FailureLimiter
+    environment: jinja2.Environment
+    campaign_name: str
+
+
+CONTEXT = web.AppKey("context", ConsoleContext)

@@ -1,0 +1,52 @@
+"""The filters of the templates: numbers, durations and UTC times as people read them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from common.clock import iso, utc_datetime
+from common.domain.ids import DeliveryId, split_delivery_id
+from common.formatting import count, duration
+
+
+def moment(ms: int, now_ms: int) -> str:
+    """`12:03:04` of today, `24 Nov 12:03` of another day, with the year when it is not this one."""
+    time, now = utc_datetime(ms), utc_datetime(now_ms)
+    if time.date() == now.date():
+        return f"{time:%H:%M:%S}"
+    year = "" if time.year == now.year else f" {time.year}"
+    return f"{time.day} {time:%b}{year} {time:%H:%M}"
+
+
+def ago(ms: int, now_ms: int) -> str:
+    """`3 min ago`, `in 2 h`, `now`."""
+    age_ms = now_ms - ms
+    if abs(age_ms) < 1_000:
+        return "now"
+    return f"{duration(age_ms)} ago" if age_ms > 0 else f"in {duration(-age_ms)}"
+
+
+def delivery_name(delivery: DeliveryId) -> str:
+    """`step 3`, or `reminder 24h`."""
+    name = split_delivery_id(delivery)[1].rpartition("/")[2]
+    return f"step {name.removeprefix('step-')}" if name.startswith("step-") else f"reminder {name}"
+
+
+def code_spans(text: str) -> Markup:
+    """Text in backquotes becomes `<code>`; everything is escaped."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "count": count,
+    "duration": duration,
+    "moment": moment,
+    "ago": ago,
+    "iso": iso,
+    "delivery_name": delivery_name,
+    "code_spans": code_spans,
+}

@@ -1,0 +1,156 @@
+"""Wraps every request: who makes it, whether it is allowed; then security headers, errors and one log line."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+from typing import Final
+from urllib.parse import quote
+
+from aiohttp import web
+
+from common.observability.logs import get_logger
+from services.console.auth.access import PRINCIPAL, Principal, is_secure, reason_not_local
+from services.console.auth.session import is_same_secret, session_cookie, set_session_cookie
+from services.console.context import ConsoleContext
+from services.console.replies import problem_response, see_other
+from services.console.status.status_cache import STORE_FAILURES
+from services.web.client_address import request_source
+from services.web.pages import is_same_origin
+from services.web.problem import Problem, problem_of
+from services.web.rate_limit import retry_after
+from services.web.security_headers import PAGE_HEADERS, add_security_headers
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+PUBLIC_PATHS: Final = ("/health", "/ready", "/metrics", "/login", "/static/", "/assets/")
+"""They need no login: they show no personal data and change nothing."""
+FORM_TOKEN: Final = "form_token"
+DASHBOARD_PATH: Final = "/dramatiq/"
+DASHBOARD_TOKEN: Final = "__dd_csrf"
+"""The dashboard's forms carry the same token under their own name; see `dashboard/dashboard.py`."""
+_BEARER: Final = "bearer "
+_FORM: Final = "application/x-www-form-urlencoded"
+_SEND_A_FORM: Final = f"It must be sent as {_FORM}."
+
+log = get_logger(__name__)
+
+
+class RequestMiddleware:
+    """Allows a request or answers it with a problem; no handler has to."""
+
+    def __init__(self, context: ConsoleContext) -> None:
+        self._context = context
+
+    async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        started = perf_counter()
+        PRINCIPAL.set(self._browser(request))
+        try:
+            response = await self._allowed(request, handler)
+        except Problem as problem:
+            response = problem_response(request, problem)
+        except web.HTTPException as error:
+            response = _router_response(request, error)
+        except STORE_FAILURES:
+            response = problem_response(request, _store_away())
+        except Exception:
+            log.exception("request_failed", route=_route(request))
+            response = problem_response(request, Problem(500, "The log has the traceback.", title="Internal error"))
+        add_security_headers(response.headers, PAGE_HEADERS)
+        if request.method != "GET" or response.status >= 400:
+            ms = round((perf_counter() - started) * 1000, 1)
+            log.info("request_answered", route=_route(request), status=response.status, ms=ms)
+        return response
+
+    def _browser(self, request: web.Request) -> Principal:
+        """By its cookie. A browser without one gets a guest's session, because the login form needs a form token."""
+        context = self._context
+        trusted = context.settings.trusted_networks
+        secure = is_secure(request, trusted)
+        cookie = session_cookie(request, is_secure=secure)
+        session = (context.sessions.read(cookie) if cookie else None) or context.sessions.begin("guest")
+        is_authenticated = session.is_logged_in or context.settings.console_token is None
+        return Principal(request_source(request, trusted), secure, session, is_authenticated)
+
+    async def _allowed(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if self._context.settings.console_token is None and (reason := reason_not_local(request)):
+            raise Problem(403, reason, title="Not from this machine")
+        if request.headers.get("Authorization", "").lower().startswith(_BEARER):
+            return await self._program(request, handler)
+        principal = PRINCIPAL.get()
+        if not principal.is_authenticated and not request.path.startswith(PUBLIC_PATHS):
+            return _to_login(request)
+        if request.method not in ("GET", "HEAD"):
+            await self._check_form(request, principal)
+        return self._with_cookie(request, await handler(request), principal)
+
+    async def _program(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """A program sends no cookie, so no other site's page can act through it: it needs no form token."""
+        context, principal, now_ms = self._context, PRINCIPAL.get(), self._context.clock.now_ms()
+        if wait_ms := context.login_failures.wait_ms(principal.source, now_ms=now_ms):
+            raise Problem(429, "Wait, then try again.", title="Too many attempts", headers=retry_after(wait_ms))
+        token = request.headers["Authorization"][len(_BEARER) :].strip()
+        if context.settings.console_token is not None and not is_same_secret(token, context.settings.console_token):
+            context.login_failures.record_failure(principal.source, now_ms=now_ms)
+            log.warning("login_failed", by="program")
+            raise _not_logged_in()
+        if request.method == "POST" and request.content_type != _FORM:
+            raise Problem(415, _SEND_A_FORM, title="Not a form")
+        PRINCIPAL.set(Principal(principal.source, principal.is_secure, None, True))
+        return await handler(request)
+
+    async def _check_form(self, request: web.Request, principal: Principal) -> None:
+        """Raises Problem 403 for a form that a page of another site could have sent."""
+        if not is_same_origin(request):
+            raise _forged("It was sent by another site's page.")
+        if request.content_type != _FORM or principal.session is None:
+            raise _forged(_SEND_A_FORM)
+        name = DASHBOARD_TOKEN if request.path.startswith(DASHBOARD_PATH) else FORM_TOKEN
+        token = (await request.post()).get(name)
+        if not isinstance(token, str) or not self._context.sessions.is_form_token(principal.session, token):
+            raise _forged("Its token is not that of your session: go back, reload the page, and send it again.")
+
+    def _with_cookie(
+        self, request: web.Request, response: web.StreamResponse, principal: Principal
+    ) -> web.StreamResponse:
+        """A page with a form gives a new browser the cookie that belongs to the form's token."""
+        sessions = self._context.sessions
+        cookie = session_cookie(request, is_secure=principal.is_secure)
+        is_new = cookie is None or sessions.read(cookie) is None
+        is_page = response.content_type == "text/html"
+        if principal.session is not None and is_new and is_page and not response.cookies:
+            set_session_cookie(response, sessions.cookie(principal.session), is_secure=principal.is_secure)
+        return response
+
+
+def _to_login(request: web.Request) -> web.StreamResponse:
+    if request.method == "GET" and not request.path.startswith("/api/"):
+        return see_other(f"/login?next={quote(request.path_qs, safe='')}")
+    raise _not_logged_in()
+
+
+def _not_logged_in() -> Problem:
+    detail = "Log in, or send CONSOLE_TOKEN as `Authorization: Bearer …`."
+    return Problem(401, detail, title="Not logged in", headers={"WWW-Authenticate": "Bearer"})
+
+
+def _store_away() -> Problem:
+    detail = "Nothing can be looked up or done until it does; the overview shows the last known state."
+    return Problem(503, detail, title="The data store does not answer", headers={"Retry-After": "5"})
+
+
+def _forged(detail: str) -> Problem:
+    return Problem(403, detail, title="This form is not from this console")
+
+
+def _router_response(request: web.Request, error: web.HTTPException) -> web.Response:
+    """aiohttp raises its own responses for unknown addresses and methods, and for redirects."""
+    if error.status < 400:
+        return web.Response(status=error.status, headers={"Location": error.headers.get("Location", "/")})
+    return problem_response(request, problem_of(error))
+
+
+def _route(request: web.Request) -> str:
+    """The route's pattern, never the path, which may contain an enrollment id."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else "none"

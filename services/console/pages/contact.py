@@ -1,0 +1,35 @@
+"""One contact: what happened, what is next and when. Found by address, which appears in no URL and no log."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from common.domain.ids import EnrollmentId, enrollment_id, is_enrollment_id, normal_address
+from common.ledger.reads.contact_timeline import read_contact_timeline
+from services.console.context import CONTEXT
+from services.console.replies import page, see_other
+from services.web.problem import Problem
+
+ADDRESS_LENGTH_MAX = 320
+
+
+async def find(request: web.Request) -> web.Response:
+    """By address or enrollment id, from the search form."""
+    context, form = request.app[CONTEXT], await request.post()
+    query = normal_address(str(form.get("who", "")))[:ADDRESS_LENGTH_MAX]
+    if not query:
+        return see_other("/")
+    identity = EnrollmentId(query) if is_enrollment_id(query) else enrollment_id(context.ledger.campaign, query)
+    if await read_contact_timeline(context.ledger, identity) is None:
+        return page(request, "contact_not_found.html", status=404, query=query, here="")
+    return see_other(f"/people/{identity}")
+
+
+async def show(request: web.Request) -> web.Response:
+    context, identity = request.app[CONTEXT], request.match_info["id"]
+    contact = (
+        await read_contact_timeline(context.ledger, EnrollmentId(identity)) if is_enrollment_id(identity) else None
+    )
+    if contact is None:
+        raise Problem(404, "No contact of this campaign has this id.", title="No such contact")
+    return page(request, "contact.html", contact=contact, here="")

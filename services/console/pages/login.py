@@ -1,0 +1,61 @@
+"""Log in with CONSOLE_TOKEN, log out with a button."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from common.observability.logs import get_logger
+from services.console.auth.access import PRINCIPAL
+from services.console.auth.session import delete_session_cookie, is_same_secret, set_session_cookie
+from services.console.context import CONTEXT
+from services.console.replies import page, see_other
+from services.web.rate_limit import retry_after
+
+log = get_logger(__name__)
+
+
+async def show(request: web.Request) -> web.Response:
+    next_path = _local_path(request.query.get("next", "/"))
+    if PRINCIPAL.get().is_authenticated:
+        return see_other(next_path)
+    return page(request, "login.html", next=next_path, error="")
+
+
+async def log_in(request: web.Request) -> web.Response:
+    """A login begins a new session: the guest's, which others may have seen, gets no rights."""
+    context, principal, form = request.app[CONTEXT], PRINCIPAL.get(), await request.post()
+    next_path, now_ms = _local_path(str(form.get("next", "/"))), context.clock.now_ms()
+    token = context.settings.console_token
+    if token is None:
+        return see_other(next_path)
+    if wait_ms := context.login_failures.wait_ms(principal.source, now_ms=now_ms):
+        headers = retry_after(wait_ms)
+        error = f"Too many wrong tokens. Try again in {headers['Retry-After']} s."
+        response = page(request, "login.html", status=429, next=next_path, error=error)
+        response.headers.update(headers)
+        return response
+    if not is_same_secret(str(form.get("token", "")).strip(), token):
+        context.login_failures.record_failure(principal.source, now_ms=now_ms)
+        log.warning("login_failed", by="browser")
+        return page(request, "login.html", status=401, next=next_path, error="That is not the token.")
+    log.info("logged_in")
+    response = see_other(next_path)
+    cookie = context.sessions.cookie(context.sessions.begin("in"))
+    set_session_cookie(response, cookie, is_secure=principal.is_secure)
+    return response
+
+
+async def log_out(request: web.Request) -> web.Response:
+    principal = PRINCIPAL.get()
+    if principal.session is not None:
+        request.app[CONTEXT].sessions.end(principal.session)
+    log.info("logged_out")
+    response = see_other("/login")
+    delete_session_cookie(response, is_secure=principal.is_secure)
+    return response
+
+
+def _local_path(path: str) -> str:
+    """A path of this console, never another site: browsers read `//x` and `/\\x` as hosts."""
+    is_local = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if is_local and not path.startswith("/login") else "/"

@@ -1,0 +1,132 @@
+"""The overview: is all well, the counts, what needs a decision, providers, queues and workers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from aiohttp import web
+
+from common.clock import iso
+from common.ledger.dead_letters import DeadLetter
+from common.ledger.reads.store_stats import QueueStats, StoreStats
+from services.console.context import CONTEXT, ConsoleContext
+from services.console.pages.dead_letters import message_of, rows_of
+from services.console.replies import page
+from services.console.status.health_summary import summarize
+from services.console.status.status_cache import Status
+from services.console.status.store_snapshot import StoreSnapshot
+
+
+async def show(request: web.Request) -> web.Response:
+    context = request.app[CONTEXT]
+    status = await context.status_cache.newest()
+    now_ms, snapshot = context.clock.now_ms(), status.snapshot
+    letters = snapshot.dead_letters if snapshot else ()
+    return page(
+        request,
+        "overview.html",
+        gateway=status.gateway,
+        snapshot=snapshot,
+        stats=snapshot.stats if snapshot else None,
+        health=summarize(status, now_ms=now_ms),
+        rows=rows_of(letters, now_ms=now_ms),
+        rates=_rates(context),
+        message=message_of(request),
+        here="/",
+    )
+
+
+async def show_json(request: web.Request) -> web.Response:
+    """The same for programs; without any address."""
+    context = request.app[CONTEXT]
+    status = await context.status_cache.newest()
+    body = _body(status, now_ms=context.clock.now_ms())
+    return web.json_response(body, status=503 if status.snapshot is None else 200)
+
+
+def _body(status: Status, *, now_ms: int) -> dict[str, Any]:
+    health, snapshot = summarize(status, now_ms=now_ms), status.snapshot
+    head = {
+        "status": health.state,
+        "sentence": health.sentence,
+        "findings": [
+            {"name": each.name, "level": each.level, "what": each.sentence, "cure": each.cure}
+            for each in health.findings
+        ],
+        "store": "up" if status.away_since_ms is None and snapshot else "away",
+    }
+    if snapshot is None:
+        return {**head, "seen_at": None, "age_ms": None}
+    at_ms = snapshot.stats.at_ms
+    spooled = status.gateway.spool_events if status.gateway else None
+    figures = {**_figures(snapshot.stats), **_details(snapshot), "spooled": spooled}
+    return {**head, "seen_at": iso(at_ms), "age_ms": max(0, now_ms - at_ms), **figures}
+
+
+def _figures(stats: StoreStats) -> dict[str, Any]:
+    return {
+        "people": {"enrolled": sum(stats.enrollments.values()), **stats.enrollments},
+        "deliveries": {"sent": stats.sent, **stats.deliveries},
+        "due_next_hour": stats.due_next_hour,
+        "due_next_day": stats.due_next_day,
+        "overdue": stats.overdue,
+        "suppressed": stats.suppressed,
+        "dead_letters": stats.dead_letters,
+        "pause": asdict(stats.pause) if stats.pause else None,
+        "paused_people": stats.paused_people,
+        "mirror": {"behind": stats.mirror_behind, "lag_ms": stats.mirror_lag_ms},
+        "workers": [
+            {"id": worker.id, "silent_ms": worker.silent_ms, "in_hand": worker.in_flight} for worker in stats.workers
+        ],
+        "queues": {name: _queue(queue) for name, queue in stats.queues.items()},
+    }
+
+
+def _queue(queue: QueueStats) -> dict[str, int]:
+    return {
+        "delayed": queue.scheduled,
+        "ready": queue.due + queue.ready,
+        "in_hand": queue.in_flight,
+        "failed": queue.failed,
+        "late_ms": queue.oldest_ms,
+    }
+
+
+def _details(snapshot: StoreSnapshot) -> dict[str, Any]:
+    stats = snapshot.stats
+    providers = {
+        name: {"circuit": _circuit(stats, name), "budget": asdict(budget)} for name, budget in snapshot.budgets.items()
+    }
+    if "calcom" in stats.circuits:  # It has no budget, and is listed only while its circuit is open.
+        providers["calcom"] = {"circuit": _circuit(stats, "calcom"), "budget": None}
+    return {
+        "newest_dead_letters": [_dead_letter(letter) for letter in snapshot.dead_letters],
+        "providers": providers,
+        "store_warnings": list(snapshot.warnings),
+    }
+
+
+def _circuit(stats: StoreStats, provider: str) -> dict[str, Any] | None:
+    circuit = stats.circuits.get(provider)
+    if circuit is None:
+        return None
+    return {"reason": circuit.reason, "since": iso(circuit.since_ms), "asked_again": iso(circuit.until_ms)}
+
+
+def _dead_letter(letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "id": letter.id,
+        "buried_at": iso(letter.dead_since_ms),
+        "reason": letter.reason,
+        "attempts": letter.attempts,
+        "may_have_been_accepted": letter.outcome_unknown,
+    }
+
+
+def _rates(context: ConsoleContext) -> dict[str, str]:
+    """How many requests each provider may get, in words."""
+    return {
+        "resend": f"{context.settings.resend_requests_per_second:g} a second",
+        "notion": f"{context.settings.notion_requests_per_minute:,} a minute",
+    }

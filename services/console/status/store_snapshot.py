@@ -1,0 +1,71 @@
+"""What the overview shows of the store: its figures, the providers' budgets, and the newest dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from common.ledger import keys
+from common.ledger.dead_letters import DeadLetter
+from common.ledger.ledger import Ledger
+from common.ledger.reads.store_stats import StoreStats, read_store_stats
+from common.settings.settings import Settings
+
+DEAD_LETTERS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetStats:
+    """`used` of `capacity` requests in a window; `held_ms`: for how much longer the provider asked to wait."""
+
+    capacity: int
+    window_ms: int
+    used: int
+    held_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSnapshot:
+    """
+    `budgets`: by provider. `dead_letters`: the newest. `warnings`: what the store monitor found wrong with the store, a
+    line each with its cure.
+    """
+
+    stats: StoreStats
+    budgets: Mapping[str, BudgetStats]
+    dead_letters: tuple[DeadLetter, ...]
+    warnings: tuple[str, ...]
+
+
+async def read_snapshot(ledger: Ledger, settings: Settings, *, now_ms: int, warnings: Iterable[str]) -> StoreSnapshot:
+    """Raises redis.RedisError or OSError when the store does not answer."""
+    return StoreSnapshot(
+        stats=await read_store_stats(ledger, now_ms=now_ms),
+        budgets=await _budgets(ledger, settings, now_ms),
+        dead_letters=await ledger.dead_letters.newest(first=0, number=DEAD_LETTERS_SHOWN),
+        warnings=tuple(warnings),
+    )
+
+
+def _windows(settings: Settings) -> Iterator[tuple[str, int, int]]:
+    """(provider, capacity, window_ms), as `common/providers/build.py` sets them."""
+    yield "resend", 1, max(1, round(1_000 / settings.resend_requests_per_second))
+    yield "notion", settings.notion_requests_per_minute, 60_000
+
+
+async def _budgets(ledger: Ledger, settings: Settings, now_ms: int) -> dict[str, BudgetStats]:
+    pipe = ledger.client.pipeline(transaction=False)
+    windows = list(_windows(settings))
+    for provider, _, _ in windows:
+        pipe.lrange(f"{keys.PREFIX}budget:{provider}", 0, -1)
+        pipe.hget(f"{keys.PREFIX}budget:{provider}:after", "hold")
+    answers = await pipe.execute()
+    return {
+        provider: BudgetStats(
+            capacity=capacity,
+            window_ms=window_ms,
+            used=sum(int(slot) > now_ms - window_ms for slot in answers[2 * i]),
+            held_ms=max(0, int(answers[2 * i + 1] or 0) - now_ms),
+        )
+        for i, (provider, capacity, window_ms) in enumerate(windows)
+    }

@@ -1,0 +1,69 @@
+"""
+Cal.com's webhooks, as its WebhookService posts them: signed over the raw body, and never repeated.
+
+The body is that of `fixtures/calcom_*.json`, without the members that no receiver reads.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from typing import Any
+
+import aiohttp
+
+from common.clock import iso
+from common.observability.logs import get_logger
+from services.sandbox.calcom.bookings import Row, minutes_of
+from services.sandbox.state import Sandbox
+
+RESPONSE_SECONDS_MAX = 15
+
+log = get_logger(__name__)
+
+
+async def post_event(sandbox: Sandbox, trigger: str, row: Row, **more: Any) -> int | None:
+    """The gateway's status; None when it did not answer: the event is then lost, as at Cal.com."""
+    event = {"triggerEvent": trigger, "createdAt": iso(sandbox.clock.now_ms()), "payload": {**_payload(row), **more}}
+    body = json.dumps(event).encode()
+    headers = {"content-type": "application/json", "X-Cal-Signature-256": _signature(sandbox.calcom_secret, body)}
+    url, timeout = f"{sandbox.gateway_url}/webhook/calcom-booking", aiohttp.ClientTimeout(total=RESPONSE_SECONDS_MAX)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.post(url, data=body, headers=headers) as answer,
+        ):
+            return answer.status
+    except (aiohttp.ClientError, TimeoutError) as failure:
+        log.warning("notification_failed", webhook_id=row["uid"], failure=type(failure).__name__)
+        return None
+
+
+def _signature(secret: str | None, body: bytes) -> str:
+    return "no-secret-provided" if secret is None else hmac.digest(secret.encode(), body, "sha256").hex()
+
+
+def _payload(row: Row) -> Row:
+    payload = {
+        "uid": row["uid"],
+        "bookingId": row["id"],
+        "iCalUID": row["icsUid"],
+        "title": row["title"],
+        "type": row["eventType"]["slug"],
+        "eventTypeId": row["eventTypeId"],
+        "startTime": row["start"],
+        "endTime": row["end"],
+        "length": minutes_of(row),
+        "status": str(row["status"]).upper(),
+        "location": "integrations:daily",
+        "metadata": {"videoCallUrl": row["meetingUrl"]},
+        "organizer": row["hosts"][0],
+        "attendees": [_attendee(who) for who in row["attendees"]],
+        "responses": {"email": {"label": "email_address", "value": row["attendees"][0]["email"]}},
+    }
+    moved_from = row.get("rescheduledFromUid")
+    return payload if moved_from is None else {**payload, "rescheduleUid": moved_from}
+
+
+def _attendee(who: Row) -> Row:
+    return {"email": who["email"], "name": who["name"], "timeZone": who["timeZone"], "noShow": who["absent"]}

@@ -1,1 +1,0 @@
-"""Pages for people: the inbox, the two databases, the dials."""

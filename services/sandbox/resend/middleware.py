@@ -1,0 +1,131 @@
+"""Wraps every request: key, rate limit and quotas, errors in Resend's form, and the headers of the limit."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from common.clock import utc_datetime
+from common.observability.logs import get_logger
+from services.sandbox.faults import DROPPED, take_time
+from services.sandbox.rate_windows import Reading
+from services.sandbox.resend.errors import MESSAGES, ResendProblem
+from services.sandbox.resend.mails import Mails
+from services.sandbox.state import Sandbox
+
+SENDING = {"emails.send", "emails.batch"}
+TEAM = "team"
+"""The rate limit is that of a team, whatever the key; this account has one team."""
+
+log = get_logger(__name__)
+
+
+def operation_of(request: web.Request) -> str:
+    return request.match_info.route.name or "unknown"
+
+
+def responding(sandbox: Sandbox) -> Middleware:
+    """The outermost: counts, applies the rate limit, and turns every error into a response in Resend's form."""
+
+    @web.middleware
+    async def respond(request: web.Request, handler: Handler) -> web.StreamResponse:
+        sandbox.tally.asked("resend", operation_of(request))
+        limit = sandbox.dials.resend_requests_per_second
+        reading = sandbox.resend_windows.spend(TEAM, limit=limit, now_ms=sandbox.clock.now_ms())
+        response = await _resend_response(request, handler, reading)
+        for name, value in _limit_headers(reading).items():
+            response.headers.setdefault(name, value)
+        sandbox.tally.answered("resend", "dropped" if request.get(DROPPED) else str(response.status))
+        return response
+
+    return respond
+
+
+async def _resend_response(request: web.Request, handler: Handler, reading: Reading) -> web.StreamResponse:
+    try:
+        if reading.is_over:
+            raise _too_many(reading)
+        return await handler(request)
+    except ResendProblem as problem:
+        return problem.response()
+    except web.HTTPNotFound:
+        return ResendProblem(404, "not_found").response()
+    except web.HTTPMethodNotAllowed:
+        return ResendProblem(405, "method_not_allowed").response()
+    except web.HTTPRequestEntityTooLarge:
+        return ResendProblem(413, "validation_error", "The request is larger than 40MB.").response()
+    except ConnectionResetError:
+        return web.Response(status=400)  # The client closed the connection; nobody receives this.
+    except Exception:
+        log.exception("sandbox_failed", operation=operation_of(request))
+        return ResendProblem(500, "application_error").response()
+
+
+def admitting(sandbox: Sandbox, mails: Mails) -> Middleware:
+    """Checks the key's rights and the quotas."""
+
+    @web.middleware
+    async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+        _check_key(request, sandbox)
+        if operation_of(request) in SENDING:
+            _check_quotas(sandbox, mails)
+        return await handler(request)
+
+    return admit
+
+
+def holding_key(sandbox: Sandbox) -> Middleware:
+    """Reserves the idempotency key while the request is in progress, including the time that a `slow` rule takes."""
+
+    @web.middleware
+    async def hold_key(request: web.Request, handler: Handler) -> web.StreamResponse:
+        key = request.headers.get("Idempotency-Key") if operation_of(request) in SENDING else None
+        if key in sandbox.keys_in_progress:
+            raise ResendProblem(409, "concurrent_idempotent_requests")
+        if key is not None:
+            sandbox.keys_in_progress.add(key)
+        try:
+            await take_time(request)
+            return await handler(request)
+        finally:
+            if key is not None:
+                sandbox.keys_in_progress.discard(key)
+
+    return hold_key
+
+
+def _check_key(request: web.Request, sandbox: Sandbox) -> None:
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise ResendProblem(401, "missing_api_key")
+    if key in sandbox.dials.resend_api_keys:
+        return
+    if key not in sandbox.dials.resend_sending_keys:
+        raise ResendProblem(403, "invalid_api_key")
+    if operation_of(request) not in SENDING:
+        raise ResendProblem(401, "restricted_api_key")
+
+
+def _check_quotas(sandbox: Sandbox, mails: Mails) -> None:
+    now = utc_datetime(sandbox.clock.now_ms())
+    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    quotas = {
+        "daily_quota_exceeded": (sandbox.dials.resend_daily_quota, day),
+        "monthly_quota_exceeded": (sandbox.dials.resend_monthly_quota, day.replace(day=1)),
+    }
+    for name, (quota, start) in quotas.items():
+        if quota is not None and mails.recipients_since(int(start.timestamp() * 1_000)) >= quota:
+            raise ResendProblem(429, name)
+
+
+def _too_many(reading: Reading) -> ResendProblem:
+    message = MESSAGES["rate_limit_exceeded"].format(limit=reading.limit)
+    return ResendProblem(429, "rate_limit_exceeded", message, headers={"retry-after": str(reading.reset_seconds)})
+
+
+def _limit_headers(reading: Reading) -> dict[str, str]:
+    return {
+        "ratelimit-limit": str(reading.limit),
+        "ratelimit-remaining": str(reading.remaining),
+        "ratelimit-reset": str(reading.reset_seconds),
+    }

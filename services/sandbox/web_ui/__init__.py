@@ -1,0 +1,1 @@
+"""Pages for people: the inbox, the two databases, the faults and dials."""

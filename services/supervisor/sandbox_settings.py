@@ -1,0 +1,32 @@
+"""Settings that put the sandbox in the place of each provider without a key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from common.settings.settings import Settings
+from services.sandbox import ids
+
+
+def with_sandbox(settings: Settings) -> Settings:
+    """
+    The same settings, with the sandbox's addresses, keys and database ids for providers that are not real.
+
+    A provider is real with RESEND_API_KEY or NOTION_TOKEN; without the key its address is ignored. The calendar of the
+    sandbox is used only where no provider is real: simulated bookings must reach no real contact.
+    """
+    update: dict[str, Any] = {}
+    if not settings.resend_is_real:
+        update |= {"resend_api_key": ids.API_KEY, "resend_api_url": f"{settings.sandbox_url}/resend"}
+    if not settings.notion_is_real:
+        update |= {
+            "notion_token": ids.NOTION_TOKEN,
+            "notion_email_sequence_db_id": ids.SEQUENCE_DATABASE_ID,
+            "notion_businessx_db_id": ids.CONTACT_DATABASE_ID,
+            "notion_base_url": f"{settings.sandbox_url}/notion",
+        }
+    names = {name for name in ("resend", "notion") if not getattr(settings, f"{name}_is_real")}
+    if not settings.is_real and (settings.calcom_api_key is None or "calcom" in settings.sandboxed):
+        update |= {"calcom_api_key": ids.CALCOM_KEY, "calcom_api_url": f"{settings.sandbox_url}/calcom"}
+        names.add("calcom")
+    return settings.model_copy(update={**update, "sandboxed": frozenset(names)})

@@ -1,0 +1,52 @@
+import pytest
+
+from common.errors import Misconfigured, Transient
+from common.providers.http import measured
+from common.settings.settings import Settings
+from services.cli.error_lines import provider_error_line
+from services.supervisor.sandbox_settings import with_sandbox
+
+
+def asked_in_vain(provider, failure):
+    with pytest.raises(type(failure)) as raised, measured(provider):
+        raise failure
+    return raised.value
+
+
+@pytest.mark.parametrize(("provider", "name"), [("resend", "Resend"), ("notion", "Notion"), ("calcom", "Cal.com")])
+def test_a_sandbox_that_is_not_there_is_named_with_its_place_and_what_to_set(provider, name):
+    failure = asked_in_vain(provider, Transient("connect", "nothing was sent"))
+
+    assert provider_error_line(failure, with_sandbox(Settings(sandbox_port=9002))) == (
+        f"the sandbox, which takes the place of {name}, does not answer at http://127.0.0.1:9002;"
+        " start `advent up` or `advent sandbox`, or set SANDBOX_HOST and SANDBOX_PORT to their values"
+    )
+
+
+@pytest.mark.parametrize(
+    ("provider", "words"),
+    [
+        ("resend", "Resend cannot be reached at resend.example:8443; check the network, or correct RESEND_API_URL"),
+        ("notion", "Notion cannot be reached at api.notion.com; check the network, or correct NOTION_BASE_URL"),
+    ],
+)
+def test_a_real_provider_out_of_reach_is_named_without_what_may_be_a_token(provider, words):
+    settings = Settings(resend_api_key="re_1", notion_token="n", resend_api_url="https://resend.example:8443/t0ken")
+    failure = asked_in_vain(provider, Transient("connect", "nothing was sent"))
+
+    assert provider_error_line(failure, with_sandbox(settings)) == words
+
+
+def test_a_refusal_names_the_provider_and_the_cure():
+    failure = asked_in_vain("resend", Misconfigured("invalid_api_key", "API key is invalid", status=403))
+
+    output = provider_error_line(failure, Settings())
+
+    assert output.startswith("Resend failed (invalid_api_key: API key is invalid); ")
+    assert "RESEND_API_KEY" in output
+
+
+def test_a_finding_of_advent_itself_is_the_whole_line():
+    lacking = 'Notion database Email Sequence: the property "Email" (email) is missing: `advent check --fix` adds it'
+
+    assert provider_error_line(Misconfigured("columns", lacking), Settings()) == lacking

@@ -1,0 +1,148 @@
+import asyncio
+import json
+import re
+
+import pytest
+
+from common.campaigns.loader import load_campaign
+from common.domain.cadence import Pace
+from common.domain.contact import Assessment
+from common.domain.ids import step_delivery_id
+from common.ledger.ledger import Ledger
+from common.store.clients import connect_async
+from services.cli.shared import now_ms
+
+SECRET_KEY = "k" * 32
+
+
+@pytest.fixture
+def run_command(advent, store_url):
+    """Runs commands with an empty store."""
+
+    def run_command(*arguments):
+        return advent(*arguments, REDIS_URL=store_url, SECRET_KEY=SECRET_KEY)
+
+    return run_command
+
+
+@pytest.fixture
+def run_ledger(store_url):
+    """Runs a function with the ledger of that store."""
+
+    def does(scenario):
+        async def data():
+            client = connect_async(store_url)
+            cadence = load_campaign("christmas_2025").cadence(Pace())
+            try:
+                return await scenario(Ledger(client, campaign="christmas_2025", cadence=cadence, secret_key=SECRET_KEY))
+            finally:
+                await client.aclose()
+
+        return asyncio.run(data())
+
+    return does
+
+
+async def ada_signs_up(ledger):
+    ada = Assessment(email="ada@example.com", first_name="[Ada]", assessment_score=50, red_systems=2)
+    accepted = await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms())
+    await ledger.signups.enroll(await ledger.enrollments.get(accepted.enrollment_id), now_ms=now_ms(), announce=False)
+    return accepted.enrollment_id
+
+
+async def adas_first_mail_dies(ledger):
+    delivery = step_delivery_id(await ada_signs_up(ledger), 1)
+    claim = await ledger.deliveries.claim(delivery, worker="w", now_ms=now_ms())
+    await ledger.deliveries.freeze(claim, "a mail", now_ms=now_ms())
+    await ledger.deliveries.settle(claim, "dead", "validation_error", now_ms=now_ms())
+    return delivery
+
+
+def test_status_counts_people_and_what_is_due(run_command, run_ledger):
+    run_ledger(ada_signs_up)
+
+    status, output, _ = run_command("status", "--json")
+
+    data = json.loads(output)
+    assert status == 0
+    assert (data["enrolled"], data["active"], data["completed"], data["sent"], data["dead_letters"]) == (1, 1, 0, 0, 0)
+    assert set(data) > {"due_next_hour", "due_next_day", "mirror_lag_ms", "queues"}
+
+
+def test_status_reads_well(run_command):
+    status, output, _ = run_command("status")
+
+    assert status == 0
+    assert "0  people enrolled" in output
+    assert "notion_sync" in output
+
+
+def test_one_is_singular(run_command, run_ledger):
+    run_ledger(ada_signs_up)
+
+    output = run_command("status")[1]
+
+    assert re.search(r"^ +1  person enrolled", output, re.MULTILINE)
+    assert re.search(r"^ +0  workers alive", output, re.MULTILINE)
+
+
+def test_contact_shows_what_happened_and_what_is_next(run_command, run_ledger):
+    run_ledger(ada_signs_up)
+
+    _, output, _ = run_command("contact", " Ada@Example.com")
+    _, as_json, _ = run_command("contact", "ada@example.com", "--json")
+
+    assert "[Ada] · ada@example.com\nCRITICAL · active · enr_" in output
+    assert "signed up" in output
+    assert "step 7 planned" in output
+    data = json.loads(as_json)
+    assert [line["what"] for line in data["next"]] == [f"step {number} planned" for number in range(1, 8)]
+    assert [line["due_ms"] for line in data["next"]] == sorted(line["due_ms"] for line in data["next"])
+
+
+def test_an_unknown_contact_is_one_line_and_status_1(run_command):
+    status, output, errors = run_command("contact", "nobody@example.com")
+
+    assert (status, output) == (1, "")
+    assert "nobody@example.com is not enrolled in christmas_2025" in errors
+
+
+def test_a_dead_letter_is_listed_with_its_reason_and_its_address(run_command, run_ledger):
+    delivery = run_ledger(adas_first_mail_dies)
+
+    _, output, _ = run_command("dead", "list")
+    [letter] = json.loads(run_command("dead", "list", "--json")[1])
+
+    assert "ada@example.com" in output
+    assert "validation_error" in output
+    assert (letter["id"], letter["step"], letter["attempts"]) == (delivery, 1, 1)
+
+
+@pytest.mark.parametrize("which", ["its id", "--all"])
+def test_a_dry_run_changes_nothing_and_a_replay_leaves_no_dead_letter(run_command, run_ledger, which):
+    delivery = run_ledger(adas_first_mail_dies)
+    named = delivery if which == "its id" else which
+
+    _, output, _ = run_command("dead", "replay", named, "--dry-run")
+    still = json.loads(run_command("dead", "list", "--json")[1])
+    status, done, _ = run_command("dead", "replay", named)
+
+    assert f"would replay {delivery}" in output
+    assert len(still) == 1
+    assert (status, done) == (0, f"replayed {delivery}: validation_error\n")
+    assert run_command("dead", "list")[1] == "No dead letters.\n"
+
+
+def test_a_discarded_dead_letter_is_gone(run_command, run_ledger):
+    delivery = run_ledger(adas_first_mail_dies)
+
+    assert run_command("dead", "discard", delivery, "--dry-run")[0] == 0
+    assert run_command("dead", "discard", delivery)[0] == 0
+    assert run_command("dead", "list")[1] == "No dead letters.\n"
+
+
+def test_only_dead_letters_can_be_replayed(run_command):
+    status, _, errors = run_command("dead", "replay", "enr_aaaaaaaaaaaaaaaa/step-1")
+
+    assert status == 1
+    assert errors == "advent: enr_aaaaaaaaaaaaaaaa/step-1 is not a dead letter; `advent dead list` shows them\n"

@@ -1,0 +1,202 @@
+"""Dead letters: shown with their reason, replayed or discarded by a click, and the result is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from common.domain.contact import Assessment
+from common.domain.delivery import DeliveryStatus
+from common.domain.ids import enrollment_id
+from common.errors import Permanent
+from common.ledger import keys
+from services.console.pages import dead_letters
+from services.simulation.engine import Simulation
+from tests.console.conftest import Answer, Console
+from tests.ledger_reads import timeline_of
+
+ADA = enrollment_id("christmas_2025", "ada@example.org")
+FIRST = f"{ADA}/step-1"
+FORGOTTEN_MS = 25 * 3_600_000
+
+DeadLetterMaker = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture
+def make_dead_letter(simulation: Simulation, ada: Assessment, console: Console) -> DeadLetterMaker:
+    """Make Ada's first mail a dead letter, perhaps one of unknown outcome."""
+
+    async def make(reason: str = "validation_error", *, doubt_of_ms: int | None = None) -> Any:
+        refused = [Permanent(reason, "<b>Invalid</b>", status=422)]
+        simulation.mailer.failure = lambda _mail: refused.pop() if refused else None
+        await simulation.sign_up(ada)
+        await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
+        if doubt_of_ms is not None:
+            doubt: Any = {"outcome_unknown": 1, "first_attempt_ms": simulation.clock.now_ms() - doubt_of_ms}
+            await simulation.ledger.client.hset(keys.delivery(FIRST), mapping=doubt)
+        letter = await simulation.ledger.dead_letters.get(FIRST)  # type: ignore[arg-type]
+        assert letter is not None
+        return letter
+
+    return make
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The log lines of the actions: (event, fields)."""
+    lines: list[Any] = []
+    log = Mock(info=lambda event, **names: lines.append((event, names)))
+    monkeypatch.setattr(dead_letters, "log", log)
+    return lines
+
+
+async def click(console: Console, what: str, letter: Any, **fields: str) -> Answer:
+    named = {"delivery": letter.id, "dead_since_ms": str(letter.dead_since_ms), **fields}
+    return await console.post(f"/dead-letters/{what}", **named)
+
+
+async def status_of_first(simulation: Simulation) -> DeliveryStatus:
+    enrollment = await simulation.ledger.enrollments.get(ADA)
+    assert enrollment is not None
+    return enrollment.fate_of(1)[0]
+
+
+async def run_two_seconds(simulation: Simulation) -> None:
+    await simulation.run(until_ms=simulation.clock.now_ms() + 2_000)
+
+
+async def test_a_dead_letter_is_shown_with_reason_attempts_and_contact(
+    console: Console, make_dead_letter: DeadLetterMaker
+) -> None:
+    await make_dead_letter()
+
+    for path in ("/", "/dead-letters"):
+        page = (await console.get(path)).text
+        assert "validation_error (422): &lt;b&gt;Invalid&lt;/b&gt;" in page
+        assert f'<a href="/people/{ADA}">ada@example.org</a>' in page
+        assert ("1 attempt" in page, "step 1" in page) == (True, True)
+        assert "Resend certainly never accepted it" in page
+
+
+@pytest.mark.parametrize(
+    ("doubt_of_ms", "would"),
+    [(None, "rendered again"), (60_000, "same idempotency key"), (FORGOTTEN_MS, "A worker looks for it")],
+)
+async def test_the_effect_of_a_replay_is_shown_before_the_click(
+    console: Console, make_dead_letter: DeadLetterMaker, doubt_of_ms: int | None, would: str
+) -> None:
+    await make_dead_letter(doubt_of_ms=doubt_of_ms)
+
+    page = (await console.get("/")).text
+
+    assert would in page
+    assert ("may have been accepted</span>" in page) is (doubt_of_ms is not None)
+
+
+async def test_a_replayed_letter_goes_out_once_and_the_log_says_so(
+    console: Console, make_dead_letter: DeadLetterMaker, simulation: Simulation, logged: list[Any]
+) -> None:
+    letter = await make_dead_letter()
+    answer = await click(console, "replay", letter)
+    again = await click(console, "replay", letter)
+    await run_two_seconds(simulation)
+
+    assert (answer.status, answer.location, again.location) == (303, "/?done=replayed", "/?done=gone")
+    assert "planned again" in (await console.get(answer.location)).text
+    assert len(simulation.mailer.inbox_of("ada@example.org")) == 1
+    assert await status_of_first(simulation) is DeliveryStatus.ACCEPTED
+    assert logged == [("dead_letter_replayed", {"delivery_id": FIRST, "way": "rendered"})]
+    assert "replayed" in [entry.what for entry in await timeline_of(simulation.ledger, ADA)]
+
+
+async def test_a_mail_that_must_be_looked_up_is_left_to_a_worker(
+    console: Console, make_dead_letter: DeadLetterMaker, simulation: Simulation
+) -> None:
+    letter = await make_dead_letter(doubt_of_ms=FORGOTTEN_MS)
+
+    answer = await click(console, "replay", letter)
+    waiting = (await console.get(answer.location)).text
+    await run_two_seconds(simulation)
+
+    assert answer.location == "/?done=asked"
+    assert "A worker will look for it" in waiting
+    assert await status_of_first(simulation) is DeliveryStatus.ACCEPTED
+
+
+async def test_a_refused_replay_shows_its_reason(
+    console: Console, make_dead_letter: DeadLetterMaker, simulation: Simulation
+) -> None:
+    letter = await make_dead_letter(doubt_of_ms=FORGOTTEN_MS)
+    simulation.mailer.list_failure = Permanent("not_found", status=404)
+
+    await click(console, "replay", letter)
+    await run_two_seconds(simulation)
+
+    assert "Not replayed: it cannot be looked for: Resend would not list" in (await console.get("/")).text
+
+
+async def test_a_discarded_letter_is_gone_for_good_and_its_reason_stays(
+    console: Console, make_dead_letter: DeadLetterMaker, simulation: Simulation, logged: list[Any]
+) -> None:
+    letter = await make_dead_letter()
+    answer = await click(console, "discard", letter, back="/dead-letters")
+    await run_two_seconds(simulation)
+
+    assert answer.location == "/dead-letters?done=discarded"
+    assert "<b>None.</b>" in (await console.get(answer.location)).text
+    assert await status_of_first(simulation) is DeliveryStatus.DEAD
+    assert simulation.mailer.inbox_of("ada@example.org") == []
+    assert logged == [("dead_letter_discarded", {"delivery_id": FIRST})]
+    assert "discarded" in [entry.what for entry in await timeline_of(simulation.ledger, ADA)]
+
+
+@pytest.mark.parametrize("what", ["replay", "discard"])
+async def test_a_dead_letter_that_has_changed_is_left_alone(
+    console: Console, make_dead_letter: DeadLetterMaker, simulation: Simulation, what: str
+) -> None:
+    letter = await make_dead_letter()
+
+    answer = await click(console, what, letter, dead_since_ms=str(letter.dead_since_ms - 1))
+
+    assert answer.location == "/?done=gone"
+    assert await simulation.ledger.dead_letters.get(FIRST) == letter  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("fields", [{"dead_since_ms": "x"}, {"dead_since_ms": ""}, {"delivery": ""}])
+async def test_an_invalid_form_is_400(
+    console: Console, make_dead_letter: DeadLetterMaker, fields: dict[str, str]
+) -> None:
+    assert (await click(console, "replay", await make_dead_letter(), **fields)).status == 400
+
+
+@pytest.mark.parametrize("delivery", ["nobody", "enr_x/step-99", "bkg_x", "enr_x/step-x", "<script>", "a" * 5_000])
+async def test_an_unknown_delivery_is_gone(console: Console, delivery: str) -> None:
+    answer = await console.post("/dead-letters/replay", delivery=delivery, dead_since_ms="1")
+
+    assert answer.location == "/?done=gone"
+
+
+async def test_only_known_messages_are_shown_after_an_action(console: Console) -> None:
+    assert "evil" not in (await console.get("/?done=<b>evil</b>")).text
+
+
+async def test_many_are_shown_a_page_at_a_time(
+    console: Console, make_dead_letter: DeadLetterMaker, simulation: Simulation
+) -> None:
+    letter = await make_dead_letter()
+    for step in range(2, 8):
+        await simulation.ledger.client.zadd(keys.DEAD, {f"{ADA}/step-{step}": letter.dead_since_ms + step})
+    await simulation.ledger.client.zadd(
+        keys.DEAD, {f"enr_nobody{n}/step-1": letter.dead_since_ms + 100 + n for n in range(50)}
+    )
+
+    first, second = await console.get("/dead-letters"), await console.get("/dead-letters?from=50")
+
+    assert "57 dead letters" in first.text.replace("\n", " ")
+    assert 'href="/dead-letters?from=50"' in first.text
+    assert second.text.count('<p class="contact">') == 7
+    for nonsense in ("x", "-1", "9" * 30, "²"):
+        assert (await console.get(f"/dead-letters?from={nonsense}")).status == 200

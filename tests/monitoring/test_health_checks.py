@@ -1,0 +1,195 @@
+"""The one judgement that console, `advent health`, `advent status`, the ping and the metrics share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from common.health_checks import (
+    ASPECTS,
+    GatewayStatus,
+    Level,
+    Limits,
+    check_gateway,
+    check_health,
+    check_unreachable_store,
+    problems_of,
+    worst_level,
+)
+from common.ledger.constants import QUEUES
+from common.ledger.pauses import Pause
+from common.ledger.reads.store_stats import CircuitStats, QueueStats, StoreStats, WorkerStats
+
+NOW_MS = 1_764_000_000_000
+MINUTE_MS = 60_000
+EMPTY = QueueStats(scheduled=0, due=0, ready=0, in_flight=0, failed=0, oldest_ms=0)
+HEALTHY = StoreStats(
+    at_ms=NOW_MS,
+    queues=dict.fromkeys(QUEUES, EMPTY),
+    workers=(WorkerStats(id="w1", silent_ms=500, in_flight=0),),
+    enrollments={"accepted": 0, "active": 7, "completed": 0, "exited": 0},
+    deliveries={"accepted": 7},
+    due_next_hour=0,
+    due_next_day=7,
+    overdue=0,
+    dead_letters=0,
+    suppressed=0,
+    mirror_behind=0,
+    mirror_lag_ms=0,
+    circuits={},
+    pause=None,
+    paused_people=0,
+    durability={"appendonly": True, "appendfsync": True, "disk": True, "noeviction": True},
+    memory_bytes=1,
+    memory_max_bytes=0,
+)
+GATEWAY = GatewayStatus(is_ready=True, spool_events=0, spool_status="writable")
+
+
+def queue(name: str, **changes: int) -> dict[str, Any]:
+    return {"queues": {**HEALTHY.queues, name: replace(EMPTY, **changes)}}
+
+
+def circuit(provider: str, *, minutes: int = 3, reason: str = "http_503") -> dict[str, Any]:
+    since_ms = NOW_MS - minutes * MINUTE_MS
+    return {"circuits": {provider: CircuitStats(reason=reason, since_ms=since_ms, until_ms=NOW_MS)}}
+
+
+def problems(*, limits: Limits | None = None, **changes: Any) -> dict[str, Level]:
+    findings = check_health(replace(HEALTHY, **changes), gateway=GATEWAY, limits=limits)
+    return {finding.name: finding.level for finding in problems_of(findings)}
+
+
+def test_every_aspect_of_a_healthy_system_is_ok() -> None:
+    findings = check_health(HEALTHY, gateway=GATEWAY)
+
+    assert tuple(finding.name for finding in findings) == ASPECTS
+    assert worst_level(findings) is Level.OK
+    assert all(finding.sentence and not finding.cure for finding in findings)
+
+
+BROKEN: list[tuple[str, dict[str, Any]]] = [
+    ("workers", {"workers": ()}),
+    ("workers", {"workers": (WorkerStats(id="w1", silent_ms=4_001, in_flight=1),)}),
+    ("due", queue("send", due=1, oldest_ms=6 * MINUTE_MS)),
+    ("due", queue("send", ready=108, oldest_ms=6 * MINUTE_MS)),
+    ("due", queue("send", in_flight=1, oldest_ms=6 * MINUTE_MS)),
+    ("jobs", queue("classify", due=1, oldest_ms=6 * MINUTE_MS)),
+    ("store", {"durability": {"appendonly": True, "noeviction": False}}),
+    ("resend", circuit("resend")),
+    ("notion", circuit("notion")),
+    ("mirror", {"mirror_behind": 1, "mirror_lag_ms": 31 * MINUTE_MS}),
+]
+NEEDS_PERSON: list[tuple[str, dict[str, Any]]] = [
+    ("calcom", circuit("calcom")),
+    ("pause", {"pause": Pause(since_ms=NOW_MS, by="sarah", reason="")}),
+    ("dead", {"dead_letters": 1}),
+    ("failed", queue("classify", failed=1)),
+    ("failed", queue("announce", failed=1)),
+]
+
+
+@pytest.mark.parametrize(("name", "changes"), BROKEN)
+def test_what_keeps_contacts_from_their_mail_is_broken(name: str, changes: dict[str, Any]) -> None:
+    assert problems(**changes) == {name: Level.BROKEN}
+
+
+@pytest.mark.parametrize(("name", "changes"), NEEDS_PERSON)
+def test_what_waits_for_a_decision_needs_a_person(name: str, changes: dict[str, Any]) -> None:
+    assert problems(**changes) == {name: Level.NEEDS_PERSON}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        queue("send", due=1, oldest_ms=5 * MINUTE_MS),
+        queue("notion_sync", due=900, oldest_ms=20 * MINUTE_MS),
+        {"mirror_behind": 1, "mirror_lag_ms": 30 * MINUTE_MS},
+        {"paused_people": 1},
+    ],
+)
+def test_what_is_within_the_limits_is_no_problem(changes: dict[str, Any]) -> None:
+    assert problems(**changes) == {}
+
+
+def test_late_mail_that_a_pause_or_resend_explains_is_reported_once() -> None:
+    late = queue("send", due=1, oldest_ms=60 * MINUTE_MS)
+
+    assert problems(**late, **circuit("resend")) == {"resend": Level.BROKEN}
+    assert problems(**late, pause=Pause(since_ms=NOW_MS, by="sarah", reason="")) == {"pause": Level.NEEDS_PERSON}
+
+
+@pytest.mark.parametrize(("minutes", "found"), [(14, {}), (16, {"resend": Level.BROKEN})])
+def test_an_outage_is_excused_for_as_long_as_the_limits_say(minutes: int, found: dict[str, Level]) -> None:
+    late = queue("send", due=1, oldest_ms=minutes * MINUTE_MS)
+
+    assert problems(limits=Limits(outage_ms=15 * MINUTE_MS), **late, **circuit("resend", minutes=minutes)) == found
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence", "cure"),
+    [
+        ({"workers": ()}, "no worker is alive", "`advent worker`"),
+        (
+            circuit("resend", reason="invalid_api_key (403)"),
+            "mail has waited 3 min for Resend (invalid_api_key (403))",
+            "RESEND_API_KEY",
+        ),
+        (circuit("notion", reason=""), "updates have waited 3 min for Notion", "tried again automatically"),
+        (circuit("calcom", reason="http_401"), "bookings has waited 3 min for Cal.com (http_401)", "CALCOM_API_KEY."),
+        (queue("send", due=2, oldest_ms=6 * MINUTE_MS), "2 mails are late, the first by 6 min", "RESEND_REQUESTS_PER"),
+        ({"dead_letters": 2}, "2 dead letters wait for a decision", "`advent dead list`"),
+        (queue("classify", failed=1), "1 job failed with an internal error (1 in classify)", "`job_failed`"),
+        (queue("announce", failed=1), "1 hot lead could not be announced", "`hot_lead_not_announced`"),
+        ({"mirror_behind": 1, "mirror_lag_ms": 180 * MINUTE_MS}, "Notion is 3 h behind", "`advent check`"),
+    ],
+)
+def test_a_finding_says_what_is_so_and_what_to_do(changes: dict[str, Any], sentence: str, cure: str) -> None:
+    (finding,) = problems_of(check_health(replace(HEALTHY, **changes)))
+
+    assert sentence in finding.sentence
+    assert cure in finding.cure
+    assert finding.cure.endswith(".")
+
+
+def test_the_warnings_of_the_store_monitor_are_its_cure() -> None:
+    (finding,) = problems_of(check_health(HEALTHY, warnings=["store: it evicts; set maxmemory-policy noeviction"]))
+
+    assert (finding.name, finding.cure) == ("store", "Store: it evicts; set maxmemory-policy noeviction.")
+
+
+@pytest.mark.parametrize(
+    ("status", "found"),
+    [
+        (GATEWAY, {}),
+        (None, {"gateway": Level.BROKEN}),
+        (replace(GATEWAY, spool_events=2), {"spool": Level.BROKEN}),
+        (replace(GATEWAY, spool_status="full"), {"spool": Level.BROKEN}),
+        (replace(GATEWAY, is_ready=False, spool_status="full"), {"gateway": Level.BROKEN, "spool": Level.BROKEN}),
+    ],
+)
+def test_a_gateway_is_judged_by_what_it_says_of_itself(status: GatewayStatus | None, found: dict[str, Level]) -> None:
+    findings = problems_of(check_gateway(status, url="http://127.0.0.1:1"))
+
+    assert {finding.name: finding.level for finding in findings} == found
+
+
+@pytest.mark.parametrize("body", [None, [], {}, {"status": "ready", "dependencies": {"spool": {"events": "many"}}}])
+def test_what_is_no_answer_of_a_gateway_is_none(body: Any) -> None:
+    assert GatewayStatus.read(body) is None
+
+
+def test_a_store_that_does_not_answer_is_broken() -> None:
+    finding = check_unreachable_store("ConnectionError")
+
+    assert (finding.name, finding.level) == ("store", Level.BROKEN)
+    assert finding.sentence == "the data store does not answer (ConnectionError)"
+
+
+def test_the_broken_are_named_before_those_that_need_a_person() -> None:
+    findings = check_health(replace(HEALTHY, workers=(), dead_letters=1, **circuit("calcom")))
+
+    assert [finding.name for finding in problems_of(findings)] == ["workers", "calcom", "dead"]
+    assert worst_level(findings) is Level.BROKEN
