@@ -59,7 +59,7 @@ async def post(story: Simulation, *bodies: dict[str, Any]) -> None:
     """At the time of each event, or now if that is past."""
     for body in bodies:
         await story.run(until_ms=max(story.clock.now_ms(), ms(body["createdAt"])))
-        await story.receives(parse_event(body, received_ms=story.clock.now_ms(), types=()))
+        await story.receive(parse_event(body, received_ms=story.clock.now_ms(), types=()))
 
 
 def cancelled(body: dict[str, Any], at: str, **changes: Any) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def cancelled(body: dict[str, Any], at: str, **changes: Any) -> dict[str, Any]:
 
 def mails(story: Simulation, address: str) -> list[tuple[str, str]]:
     """(Which reminder, its text) of each that arrived."""
-    return [(mail.tags["reminder"], mail.text) for mail in story.post_office.inbox_of(address)]
+    return [(mail.tags["reminder"], mail.text) for mail in story.mailer.inbox_of(address)]
 
 
 async def calls(story: Simulation, address: str) -> list[ReportedCall]:
@@ -83,8 +83,8 @@ async def test_both_guests_of_a_call_with_seats_have_their_own_reminders_hours_a
     assert [name for name, _ in mails(guests, BOB)] == ["72h", "24h", "2h"]
     assert all("Ada" in text and "1:00 p.m." in text and "Toronto" in text for _, text in mails(guests, ADA))
     assert all("Bob" in text and "7:00 p.m." in text and "Paris" in text for _, text in mails(guests, BOB))
-    assert {mail.tags["booking"] for mail in guests.post_office.inbox_of(BOB)} == {seat_id(booking_id("seat1"), BOB)}
-    assert {guests.board.bookings[contact(who)].status for who in (ADA, BOB)} == {"Booked"}
+    assert {mail.tags["booking"] for mail in guests.mailer.inbox_of(BOB)} == {seat_id(booking_id("seat1"), BOB)}
+    assert {guests.mirror.bookings[contact(who)].status for who in (ADA, BOB)} == {"Booked"}
 
 
 async def test_one_seat_that_is_cancelled_ends_the_reminders_of_its_guest_only(guests):
@@ -94,7 +94,7 @@ async def test_one_seat_that_is_cancelled_ends_the_reminders_of_its_guest_only(g
 
     assert [name for name, _ in mails(guests, ADA)] == ["72h", "24h", "2h"]
     assert [name for name, _ in mails(guests, BOB)] == ["72h"]
-    assert guests.board.bookings[contact(BOB)].status == "Not Booked"
+    assert guests.mirror.bookings[contact(BOB)].status == "Not Booked"
 
 
 async def test_a_cancellation_that_names_nobody_ends_the_reminders_of_all(guests):
@@ -117,7 +117,7 @@ async def test_in_every_order_the_seats_end_the_same(guests, store):
     for order in [*permutations(story)][::7]:
         await store.flushall()
         for body in (*order, order[2]):
-            await guests.receives(parse_event(body, received_ms=guests.clock.now_ms(), types=()))
+            await guests.receive(parse_event(body, received_ms=guests.clock.now_ms(), types=()))
             await guests.run(until_ms=guests.clock.now_ms())
         ends.add(
             tuple(
@@ -145,7 +145,7 @@ async def test_the_host_s_absence_is_told_as_the_host_s_and_changes_nothing_for_
     happened = [entry.what for entry in await timeline_of(guests.ledger, contact(ADA))]
     assert "host marked absent" in happened
     assert "no-show marked" not in happened
-    assert guests.board.bookings[contact(ADA)].status == "Booked"
+    assert guests.mirror.bookings[contact(ADA)].status == "Booked"
 
 
 async def test_later_reminders_name_the_new_host_and_link_and_none_is_sent_again(guests):
@@ -173,7 +173,7 @@ async def test_a_call_given_to_another_host_under_a_new_uid_is_reminded_of_once(
 
     assert [name for name, _ in mails(guests, ADA)] == ["72h", "24h", "2h"]
     assert "Nina Newhost" in mails(guests, ADA)[-1][1]
-    assert guests.board.bookings[contact(ADA)].status == "Booked"
+    assert guests.mirror.bookings[contact(ADA)].status == "Booked"
 
 
 async def test_a_move_to_an_unknown_booking_stops_the_reminders_of_the_old_one(guests):
@@ -188,13 +188,13 @@ async def test_a_move_to_an_unknown_booking_stops_the_reminders_of_the_old_one(g
 
 async def test_a_guest_without_a_zone_reads_the_hour_in_the_zone_of_their_signup_else_in_utc(guests):
     for address in (ADA, BOB):
-        await guests.books(address, START_MS, uid=address)
+        await guests.book(address, START_MS, uid=address)
     assessment = Assessment(email=ADA, first_name="Ada", assessment_score=50, timezone="America/Vancouver")
     await guests.run(until_ms=guests.clock.now_ms() + HOUR_MS)
-    await guests.signs_up(assessment)
+    await guests.sign_up(assessment)
     await guests.run()
 
-    reminders = [mail for mail in guests.post_office.inbox_of(ADA) if "reminder" in mail.tags]
+    reminders = [mail for mail in guests.mailer.inbox_of(ADA) if "reminder" in mail.tags]
     assert all("10:00 a.m." in mail.text and "Vancouver" in mail.text for mail in reminders)
     assert all("6:00 p.m." in text and "UTC" in text for _, text in mails(guests, BOB))
 
@@ -268,7 +268,7 @@ async def test_forgetting_one_guest_leaves_the_other_and_what_concerned_both(gue
 
     contacts = guests.ledger.contacts
     await contacts.forget(await contacts.traces(ADA), now_ms=guests.clock.now_ms())
-    await guests.receives(parse_event(both, received_ms=guests.clock.now_ms(), types=()))
+    await guests.receive(parse_event(both, received_ms=guests.clock.now_ms(), types=()))
     await guests.run()
 
     kept = [
@@ -277,4 +277,4 @@ async def test_forgetting_one_guest_leaves_the_other_and_what_concerned_both(gue
     assert {event.kind for event in kept} == {BookingKind.CREATED, BookingKind.CANCELLED}
     dump = [await store.hgetall(key) for key in await store.keys("*booking:*")]
     assert ADA not in str(dump)
-    assert guests.board.bookings[contact(BOB)].status == "Not Booked"
+    assert guests.mirror.bookings[contact(BOB)].status == "Not Booked"
