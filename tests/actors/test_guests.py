@@ -19,6 +19,7 @@ from common.domain.booking import BookingKind
 from common.domain.booking_diff import ListedBooking
 from common.domain.contact import Assessment
 from common.domain.ids import EnrollmentId, booking_id, enrollment_id, seat_id
+from common.ledger import keys
 from common.ledger.bookings import ReportedCall
 from common.providers.calcom.rows import read_booking
 from common.settings.settings import Settings
@@ -258,23 +259,45 @@ async def test_a_list_that_hides_its_seats_cancels_none_of_them(guests):
     assert [len(mails(guests, who)) for who in (ADA, BOB)] == [3, 3]
 
 
+async def forgets(story: Simulation, address: str) -> None:
+    contacts = story.ledger.contacts
+    await contacts.forget(await contacts.traces(address), now_ms=story.clock.now_ms())
+
+
 async def test_forgetting_one_guest_leaves_the_other_and_what_concerned_both(guests, store):
     ada, bob = case("c17")
-    both = cancelled(
-        ada, "2026-11-29T10:05:00.000Z", attendees=[*ada["payload"]["attendees"], *bob["payload"]["attendees"]]
-    )
+    everybody = [*ada["payload"]["attendees"], *bob["payload"]["attendees"]]
+    both = cancelled(ada, "2026-11-29T10:05:00.000Z", attendees=everybody)
     await post(guests, ada, bob, both)
     await guests.run(until_ms=guests.clock.now_ms() + HOUR_MS)
 
-    contacts = guests.ledger.contacts
-    await contacts.forget(await contacts.traces(ADA), now_ms=guests.clock.now_ms())
+    await forgets(guests, ADA)
     await guests.receive(parse_event(both, received_ms=guests.clock.now_ms(), types=()))
     await guests.run()
 
-    kept = [
-        event for call in [one async for one in guests.ledger.bookings.calls(contact(BOB))] for event in call.events
-    ]
+    kept = [event for call in await calls(guests, BOB) for event in call.events]
     assert {event.kind for event in kept} == {BookingKind.CREATED, BookingKind.CANCELLED}
-    dump = [await store.hgetall(key) for key in await store.keys("*booking:*")]
-    assert ADA not in str(dump)
     assert guests.mirror.bookings[contact(BOB)].status == "Not Booked"
+    booking = booking_id("seat1")
+    assert ADA not in str(await store.hgetall(keys.booking(booking)))
+    assert await store.smembers(keys.seats(booking)) == {seat_id(booking, BOB).encode()}
+    assert await store.hgetall(keys.guest(seat_id(booking, ADA))) == {}
+
+
+async def test_forgetting_one_guest_ends_their_reminders_and_not_those_of_the_other(guests):
+    await post(guests, *case("c17"))
+    await guests.run(until_ms=guests.clock.now_ms() + HOUR_MS)
+    await forgets(guests, ADA)
+    await guests.run()
+
+    assert [len(mails(guests, who)) for who in (ADA, BOB)] == [0, 3]
+
+
+async def test_forgetting_the_only_guest_with_a_seat_leaves_nothing_of_the_booking(guests, store):
+    await post(guests, case("c17")[0])
+    await guests.run(until_ms=guests.clock.now_ms() + HOUR_MS)
+    await forgets(guests, ADA)
+    await guests.run()
+
+    assert mails(guests, ADA) == []
+    assert [key for key in await store.keys("*") if b"guest:" in key or b"seats:" in key or b"booking:" in key] == []
