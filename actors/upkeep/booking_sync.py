@@ -132,7 +132,7 @@ async def _repair(world: World, listed: ListedBooking) -> int:
 
 
 def _webhook_id(event: BookingEvent) -> str:
-    """`calcom:poll:<booking or seat>:<timestamp>:<what>`: the same state of a booking is recorded once."""
+    """`calcom:poll:<booking or seat>:<time, ms>:<what>`: the same state of a booking is recorded once."""
     booking = booking_id(event.uid)
     whose = seat_id(booking, event.email) if event.is_seated and event.email else booking
     return f"calcom:poll:{whose}:{event.event_ms}:{event.kind.value}"

@@ -20,10 +20,12 @@ from common.domain.booking import BookingKind
 from common.domain.booking_diff import ListedBooking
 from common.domain.contact import Assessment
 from common.domain.ids import EnrollmentId, booking_id, enrollment_id, seat_id
+from common.ledger import keys
 from common.ledger.bookings import ReportedCall
 from common.providers.calcom.rows import read_booking
 from common.settings.settings import Settings
 from services.gateway.webhooks.calcom_payload import parse_event
+from services.simulation.engine import Simulation
 from tests.ledger_reads import timeline_of
 
 CASES = Path(__file__).parent.parent / "fixtures" / "cases"
@@ -59,7 +61,7 @@ async def post(story: Simulation, *bodies: dict[str, Any]) -> None:
     """At the time of each event, or now if that is past."""
     for body in bodies:
         await story.run(until_ms=max(story.clock.now_ms(), ms(body["createdAt"])))
-        await story.receives(parse_event(body, received_ms=story.clock.now_ms(), types=()))
+        await story.receive(parse_event(body, received_ms=story.clock.now_ms(), types=()))
 
 
 def cancelled(body: dict[str, Any], at: str, **changes: Any) -> dict[str, Any]:
@@ -68,7 +70,7 @@ def cancelled(body: dict[str, Any], at: str, **changes: Any) -> dict[str, Any]:
 
 def mails(story: Simulation, address: str) -> list[tuple[str, str]]:
     """(Which reminder, its text) of each that arrived."""
-    return [(mail.tags["reminder"], mail.text) for mail in story.post_office.inbox_of(address)]
+    return [(mail.tags["reminder"], mail.text) for mail in story.mailer.inbox_of(address)]
 
 
 async def calls(story: Simulation, address: str) -> list[ReportedCall]:
@@ -83,8 +85,8 @@ async def test_both_guests_of_a_call_with_seats_have_their_own_reminders_hours_a
     assert [name for name, _ in mails(guests, BOB)] == ["72h", "24h", "2h"]
     assert all("Ada" in text and "1:00 p.m." in text and "Toronto" in text for _, text in mails(guests, ADA))
     assert all("Bob" in text and "7:00 p.m." in text and "Paris" in text for _, text in mails(guests, BOB))
-    assert {mail.tags["booking"] for mail in guests.post_office.inbox_of(BOB)} == {seat_id(booking_id("seat1"), BOB)}
-    assert {guests.board.bookings[contact(who)].status for who in (ADA, BOB)} == {"Booked"}
+    assert {mail.tags["booking"] for mail in guests.mailer.inbox_of(BOB)} == {seat_id(booking_id("seat1"), BOB)}
+    assert {guests.mirror.bookings[contact(who)].status for who in (ADA, BOB)} == {"Booked"}
 
 
 async def test_one_seat_that_is_cancelled_ends_the_reminders_of_its_guest_only(guests):
@@ -94,7 +96,7 @@ async def test_one_seat_that_is_cancelled_ends_the_reminders_of_its_guest_only(g
 
     assert [name for name, _ in mails(guests, ADA)] == ["72h", "24h", "2h"]
     assert [name for name, _ in mails(guests, BOB)] == ["72h"]
-    assert guests.board.bookings[contact(BOB)].status == "Not Booked"
+    assert guests.mirror.bookings[contact(BOB)].status == "Not Booked"
 
 
 async def test_a_cancellation_that_names_nobody_ends_the_reminders_of_all(guests):
@@ -117,7 +119,7 @@ async def test_in_every_order_the_seats_end_the_same(guests, store):
     for order in [*permutations(story)][::7]:
         await store.flushall()
         for body in (*order, order[2]):
-            await guests.receives(parse_event(body, received_ms=guests.clock.now_ms(), types=()))
+            await guests.receive(parse_event(body, received_ms=guests.clock.now_ms(), types=()))
             await guests.run(until_ms=guests.clock.now_ms())
         ends.add(
             tuple(
@@ -145,7 +147,7 @@ async def test_the_host_s_absence_is_told_as_the_host_s_and_changes_nothing_for_
     happened = [entry.what for entry in await timeline_of(guests.ledger, contact(ADA))]
     assert "host marked absent" in happened
     assert "no-show marked" not in happened
-    assert guests.board.bookings[contact(ADA)].status == "Booked"
+    assert guests.mirror.bookings[contact(ADA)].status == "Booked"
 
 
 async def test_later_reminders_name_the_new_host_and_link_and_none_is_sent_again(guests):
@@ -173,7 +175,7 @@ async def test_a_call_given_to_another_host_under_a_new_uid_is_reminded_of_once(
 
     assert [name for name, _ in mails(guests, ADA)] == ["72h", "24h", "2h"]
     assert "Nina Newhost" in mails(guests, ADA)[-1][1]
-    assert guests.board.bookings[contact(ADA)].status == "Booked"
+    assert guests.mirror.bookings[contact(ADA)].status == "Booked"
 
 
 async def test_a_move_to_an_unknown_booking_stops_the_reminders_of_the_old_one(guests):
@@ -188,13 +190,13 @@ async def test_a_move_to_an_unknown_booking_stops_the_reminders_of_the_old_one(g
 
 async def test_a_guest_without_a_zone_reads_the_hour_in_the_zone_of_their_signup_else_in_utc(guests):
     for address in (ADA, BOB):
-        await guests.books(address, START_MS, uid=address)
+        await guests.book(address, START_MS, uid=address)
     assessment = Assessment(email=ADA, first_name="Ada", assessment_score=50, timezone="America/Vancouver")
     await guests.run(until_ms=guests.clock.now_ms() + HOUR_MS)
-    await guests.signs_up(assessment)
+    await guests.sign_up(assessment)
     await guests.run()
 
-    reminders = [mail for mail in guests.post_office.inbox_of(ADA) if "reminder" in mail.tags]
+    reminders = [mail for mail in guests.mailer.inbox_of(ADA) if "reminder" in mail.tags]
     assert all("10:00 a.m." in mail.text and "Vancouver" in mail.text for mail in reminders)
     assert all("6:00 p.m." in text and "UTC" in text for _, text in mails(guests, BOB))
 
@@ -258,23 +260,45 @@ async def test_a_list_that_hides_its_seats_cancels_none_of_them(guests):
     assert [len(mails(guests, who)) for who in (ADA, BOB)] == [3, 3]
 
 
+async def forgets(story: Simulation, address: str) -> None:
+    contacts = story.ledger.contacts
+    await contacts.forget(await contacts.traces(address), now_ms=story.clock.now_ms())
+
+
 async def test_forgetting_one_guest_leaves_the_other_and_what_concerned_both(guests, store):
     ada, bob = case("c17")
-    both = cancelled(
-        ada, "2026-11-29T10:05:00.000Z", attendees=[*ada["payload"]["attendees"], *bob["payload"]["attendees"]]
-    )
+    everybody = [*ada["payload"]["attendees"], *bob["payload"]["attendees"]]
+    both = cancelled(ada, "2026-11-29T10:05:00.000Z", attendees=everybody)
     await post(guests, ada, bob, both)
     await guests.run(until_ms=guests.clock.now_ms() + HOUR_MS)
 
-    contacts = guests.ledger.contacts
-    await contacts.forget(await contacts.traces(ADA), now_ms=guests.clock.now_ms())
-    await guests.receives(parse_event(both, received_ms=guests.clock.now_ms(), types=()))
+    await forgets(guests, ADA)
+    await guests.receive(parse_event(both, received_ms=guests.clock.now_ms(), types=()))
     await guests.run()
 
-    kept = [
-        event for call in [one async for one in guests.ledger.bookings.calls(contact(BOB))] for event in call.events
-    ]
+    kept = [event for call in await calls(guests, BOB) for event in call.events]
     assert {event.kind for event in kept} == {BookingKind.CREATED, BookingKind.CANCELLED}
-    dump = [await store.hgetall(key) for key in await store.keys("*booking:*")]
-    assert ADA not in str(dump)
-    assert guests.board.bookings[contact(BOB)].status == "Not Booked"
+    assert guests.mirror.bookings[contact(BOB)].status == "Not Booked"
+    booking = booking_id("seat1")
+    assert ADA not in str(await store.hgetall(keys.booking(booking)))
+    assert await store.smembers(keys.seats(booking)) == {seat_id(booking, BOB).encode()}
+    assert await store.hgetall(keys.guest(seat_id(booking, ADA))) == {}
+
+
+async def test_forgetting_one_guest_ends_their_reminders_and_not_those_of_the_other(guests):
+    await post(guests, *case("c17"))
+    await guests.run(until_ms=guests.clock.now_ms() + HOUR_MS)
+    await forgets(guests, ADA)
+    await guests.run()
+
+    assert [len(mails(guests, who)) for who in (ADA, BOB)] == [0, 3]
+
+
+async def test_forgetting_the_only_guest_with_a_seat_leaves_nothing_of_the_booking(guests, store):
+    await post(guests, case("c17")[0])
+    await guests.run(until_ms=guests.clock.now_ms() + HOUR_MS)
+    await forgets(guests, ADA)
+    await guests.run()
+
+    assert mails(guests, ADA) == []
+    assert [key for key in await store.keys("*") if b"guest:" in key or b"seats:" in key or b"booking:" in key] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.gateway.conftest import Gateway, Opener
 from tests.gateway.senders import SECRETS, fixture, post_calcom
 
 MINUTE_MS = 60_000
+CASES = Path(__file__).parent.parent / "fixtures" / "cases"
 
 
 @pytest.fixture
@@ -129,6 +131,22 @@ async def test_a_repeated_event_gets_the_same_bytes_and_has_no_effect(gateway: G
 
     assert (again.status, again.body) == (202, first.body)
     assert len(await recorded(gateway, "uidAAA")) == 1
+
+
+async def test_two_seats_that_are_taken_at_one_timestamp_are_two_events(gateway: Gateway) -> None:
+    for email in ("ada@example.com", "bob@example.com"):
+        seat = booked(seatsPerTimeSlot=5, attendees=[{"email": email, "name": "Guest"}])
+        assert (await post_calcom(gateway, seat)).json["email"] == email
+
+    assert {one.email for one in await recorded(gateway, "uidAAA")} == {"ada@example.com", "bob@example.com"}
+
+
+async def test_a_move_without_the_uid_of_its_new_booking_is_recorded_with_the_old_one(gateway: Gateway) -> None:
+    answer = await post_calcom(gateway, json.loads((CASES / "c76_rescheduled_uid_null.json").read_text()))
+
+    assert (answer.status, answer.json["event"]) == (202, "BOOKING_RESCHEDULED")
+    assert (answer.json["booking_uid"], answer.json["meeting_time"]) == (None, "2026-12-03T18:00:00.000Z")
+    assert [one.kind for one in await recorded(gateway, "seatold")] == [BookingKind.LOST_MOVE]
 
 
 async def test_a_no_show_and_its_withdrawal_with_one_timestamp_are_two_events(gateway: Gateway) -> None:
