@@ -176,7 +176,7 @@ async def _book(place: Place, calls: list[tuple[str, int]]) -> None:
     client = connect_async(place.store.url)
     campaign = load_campaign("christmas_2025")
     cadence = campaign.cadence(Pace(testing=True, speed=60))
-    bookings = Bookings(Ledger(client, campaign=campaign.key, cadence=cadence, secret_key=SECRETS["SECRET_KEY"]))
+    bookings = Ledger(client, campaign=campaign.key, cadence=cadence, secret_key=SECRETS["SECRET_KEY"]).bookings
     try:
         for first in range(0, len(calls), 100):
             await asyncio.gather(*(_told(bookings, *call) for call in calls[first : first + 100]))

@@ -15,8 +15,7 @@ import redis
 from common.domain.delivery import Record
 from common.domain.enrollment import Enrollment
 from common.ledger import keys
-from common.ledger.booking_codec import read_reminders
-from common.ledger.codec import read_enrollment
+from common.ledger.codec import read_enrollment, read_records
 from common.ledger.constants import QUEUES
 
 ALWAYS = "reconcile_bookings"
@@ -150,7 +149,7 @@ def reminders(client: redis.Redis, bookings: Iterable[str]) -> dict[str, dict[st
     found = {}
     for booking in bookings:
         fields = client.hgetall(keys.guest(booking))
-        found[booking] = read_reminders({name.decode(): text.decode() for name, text in fields.items()})
+        found[booking] = read_records({name.decode(): text.decode() for name, text in fields.items()})
     return found
 
 

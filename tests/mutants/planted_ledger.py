@@ -48,7 +48,6 @@ FAULTS: tuple[Fault, ...] = (
     ("signups", "    projection.changed(id, now_ms)\n    status = 'active'", "    status = 'active'"),
     ("signups", "'HSETNX', key, 'announced_ms', now_ms) == 1", "'HSETNX', key, 'announced_ms', now_ms) >= 0"),
     # deliveries: claim
-    ("deliveries", "  if not fields.campaign then return {'unknown'} end\n", ""),
     (
         "deliveries",
         "  if line and records.status(line) ~= 'planned' then return {'already', records.status(line)} end\n",

@@ -62,7 +62,7 @@ def test_the_store_is_killed_for_a_while_and_everything_that_arrived_is_carried_
     with connect(store.url) as client:
         for number in range(came):
             meeting = keys.guest(booking_id(f"booking-{number}"))
-            eventually(lambda meeting=meeting: client.hget(meeting, "stand") == b"booked", "every call stands")
+            eventually(lambda meeting=meeting: client.hget(meeting, "state") == b"booked", "every call stands")
     stays = EARLY + came - 1
     eventually(lambda: _finished(place) >= stays, "seven mails for all who stayed", within_s=90)
     time.sleep(0.5)

@@ -124,7 +124,6 @@ function deliveries.claim()
   local id, fields = given.owner .. '/' .. name, owners.fields(owner)
   local line = fields['/' .. name]
 
-  if not fields.campaign then return {'unknown'} end
   if line and records.status(line) ~= 'planned' then return {'already', records.status(line)} end
 
   -- First of all: who has it in hand settles it, also for a contact who has left meanwhile.
