@@ -1,12 +1,13 @@
 -- Lua as Redis 6.2 and later embed it: 5.1, a few libraries, and what each script is given.
 std = 'lua51'
 max_line_length = 132
-read_globals = {'redis', 'cjson', 'KEYS', 'ARGV'}
+read_globals = {
+  'redis', 'cjson', 'KEYS', 'ARGV',
+  -- `common/store/lua.py` puts these before each script: tables made from Python, and the queue's library
+  'keys', 'limits', 'queue_keys', 'job', 'queue',
+}
 
--- `common/ledger/scripts.py` puts key names, limits, and the libraries of `lib/` that it uses before each of these.
+-- and the libraries of `lib/` that a file of the ledger uses
 files['common/ledger/lua'] = {
-  read_globals = {
-    'keys', 'limits', 'circuit', 'counts', 'delivery', 'owners', 'pause', 'projection', 'queue', 'records', 'sequence',
-    'suppression', 'timeline',
-  },
+  read_globals = {'circuit', 'counts', 'delivery', 'owners', 'pause', 'projection', 'records', 'sequence', 'suppression', 'timeline'},
 }

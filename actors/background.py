@@ -1,4 +1,4 @@
-"""What a worker does beside its jobs: healing, looking at the store, pinging, comparing. Ends with it."""
+"""Background tasks of a worker: sweeping, checking the store, pinging, comparing bookings."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ _WAIT_S = 1.0
 
 
 class BackgroundTasks:
-    """Tasks without an end, on the loop in which they were begun."""
+    """Endless tasks on the event loop in which they were started."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, works: Iterable[Coroutine[object, object, None]]) -> None:
-        self._tasks |= {asyncio.create_task(work) for work in works}
+    def start(self, coroutines: Iterable[Coroutine[object, object, None]]) -> None:
+        self._tasks |= {asyncio.create_task(coroutine) for coroutine in coroutines}
 
-    async def end(self) -> None:
+    async def stop(self) -> None:
         """
         Cancel them and wait, at most 3 s.
 
-        redis-py swallows a cancellation that comes while it connects, so that once may not be enough; and a loop that
-        closes over a task complains of it.
+        redis-py swallows a cancellation that comes while it connects, so one may not be enough; and an event loop that
+        closes while a task runs reports an error.
         """
         for _ in range(_TRIES):
             running = {task for task in self._tasks if not task.done()}

@@ -20,7 +20,7 @@ def circuit_opened(provider: str, circuit: CircuitOpen, *, reason: str) -> None:
     """
     `circuit_opened`: an error, logged once, by the worker whose request opened the circuit.
 
-    A probe that fails in another way says so, as a warning; one that fails in the same way says nothing.
+    A probe that fails for another reason logs a warning; one that fails for the same reason logs nothing.
     """
     metrics.CIRCUIT_OPEN.labels(provider).set(1)
     if circuit.news == "opened":
@@ -30,7 +30,7 @@ def circuit_opened(provider: str, circuit: CircuitOpen, *, reason: str) -> None:
 
 
 def circuit_closed(provider: str, settled: Settled, *, now_ms: int) -> None:
-    """`circuit_closed`, with how long it lasted, when this request ended the trouble; else nothing."""
+    """`circuit_closed`, with how long it lasted, when this request closed the circuit; otherwise nothing."""
     if settled.troubled_since_ms is None:
         return
     metrics.CIRCUIT_OPEN.labels(provider).set(0)
@@ -39,7 +39,7 @@ def circuit_closed(provider: str, settled: Settled, *, now_ms: int) -> None:
 
 
 async def update_gauges(ledger: Ledger) -> None:
-    """Bring this worker's gauges up to date: another one may have met the trouble, or ended it."""
+    """Bring this worker's gauges up to date: another one may have opened or closed a circuit."""
     for provider in _PROVIDERS:
         is_open = await ledger.client.hexists(keys.circuit(provider), "until_ms")
         metrics.CIRCUIT_OPEN.labels(provider).set(int(is_open))

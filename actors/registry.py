@@ -1,4 +1,4 @@
-"""Every actor: its queue, how many of its jobs a worker has in hand, how often the queue repeats it. Read it first."""
+"""Every actor: its queue, how many of its jobs a worker runs at a time, how often the queue repeats it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class ActorSpec:
     """
     One actor on the queue of its name; its only argument is the id of its job.
 
-    `in_flight`: jobs of this kind that one worker has in hand; their sum is the number of its threads, so that no
-    queue can ever take another one's place. `retries`: times the queue repeats a job that raised; where the ledger
-    decides about repetition there are none, and what raises is our mistake.
+    `in_flight`: jobs of this kind that one worker runs at a time. Their sum is the number of its threads, so that no
+    queue can take the threads of another. `retries`: how often the queue repeats a job that raised; 0 where the ledger
+    decides about repetition, and an exception is a bug.
     """
 
     name: str
-    story: Handler
+    handler: Handler
     in_flight: int
     retries: int = 0
 
@@ -46,27 +46,27 @@ REGISTRY = (
     ActorSpec("replay", replay_asked, in_flight=1),
 )
 
-THREADS = sum(role.in_flight for role in REGISTRY)
+THREADS = sum(spec.in_flight for spec in REGISTRY)
 
 
 def declare(broker: dramatiq.Broker, world: Callable[[], World]) -> None:
-    """Make every role an actor of this broker; `world` is asked for each job, since a worker builds its own late."""
-    for role in REGISTRY:
+    """Declare every actor on this broker; `world` is called for each job, because a worker builds its own late."""
+    for spec in REGISTRY:
         dramatiq.actor(
-            actor_name=role.name,
-            queue_name=role.name,
+            actor_name=spec.name,
+            queue_name=spec.name,
             broker=broker,
-            max_retries=role.retries,
+            max_retries=spec.retries,
             min_backoff=PATIENCE_MS,
             max_backoff=300_000,
-        )(_bound(role, world))
+        )(_actor_function(spec, world))
 
 
-def _bound(role: ActorSpec, world: Callable[[], World]) -> Callable[[str], Awaitable[None]]:
-    async def play(job: str) -> None:
-        with tracing.hop(role.name, job):
-            await role.story(world(), job)
+def _actor_function(spec: ActorSpec, world: Callable[[], World]) -> Callable[[str], Awaitable[None]]:
+    async def run(job: str) -> None:
+        with tracing.hop(spec.name, job):
+            await spec.handler(world(), job)
 
-    play.__name__ = role.name
-    play.__doc__ = role.story.__doc__
-    return play
+    run.__name__ = spec.name
+    run.__doc__ = spec.handler.__doc__
+    return run

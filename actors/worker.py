@@ -1,4 +1,4 @@
-"""dramatiq's entry: one process that works off the queues until it is told to stop."""
+"""The worker process: runs the actors on the queues until it is stopped."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from dramatiq.middleware import AsyncIO, Retries, TimeLimit
 
 from actors.background import BackgroundTasks
 from actors.registry import REGISTRY, THREADS, declare
-from actors.upkeep.booking_sync import keep_comparing
-from actors.upkeep.bootstrap import FirstStart
+from actors.upkeep.booking_sync import run_booking_sync
+from actors.upkeep.bootstrap import Bootstrap
 from actors.upkeep.healthcheck_ping import keep_pinging
-from actors.upkeep.sweeper import calibrate, heal
-from actors.worker_http import Watch
+from actors.upkeep.sweeper import run_sweeper
+from actors.worker_http import WorkerHttp
 from common.campaigns.loader import load_campaign
 from common.clock import SystemClock
 from common.ledger.ledger import Ledger
@@ -28,48 +28,49 @@ from common.observability import metrics
 from common.observability.tracing import traced
 from common.providers.build import Providers, build_providers
 from common.queue.broker import DurableRedisBroker
-from common.queue.job import QUEUE_NAMESPACE
+from common.queue.layout import NAMESPACE
 from common.settings.settings import Settings
 from common.store.clients import connect, connect_async
-from common.store.monitor import Lookout
+from common.store.clock_sync import correct_clock
+from common.store.monitor import StoreMonitor
 from common.world import World
 
 log = structlog.get_logger(__name__)
 
-LOOK_S = 0.5
+SIGNAL_POLL_S = 0.5
 DRAIN_MS = 20_000
-"""A stop waits this long for jobs in hand: a request takes 10 s at most, and the platform kills after 30."""
+"""A stop waits this long for running jobs: a request takes 10 s at most, and the platform kills after 30 s."""
 
 
 class Worker:
-    """The queues, the world the actors play in, and the loop both meet in."""
+    """The broker, the world of the actors, and the event loop of both."""
 
     def __init__(self, settings: Settings, store_url: str, *, stopping: threading.Event | None = None) -> None:
-        """`stopping`: set by whoever wants the worker to end, also while it still starts."""
+        """`stopping`: set from outside to end the worker, also while it still starts."""
         self.stopping = stopping or threading.Event()
         self.settings = settings
         self.store_url = store_url
         self.clock = SystemClock()
         self.broker = DurableRedisBroker(
             client=connect(store_url, process="worker"),
-            namespace=QUEUE_NAMESPACE,
+            namespace=NAMESPACE,
             middleware=[AsyncIO(), TimeLimit(), Retries(), Observe()],
         )
         self.broker.clock = self.clock
-        self.broker.in_flight_limits = {role.name: role.in_flight for role in REGISTRY}
+        self.broker.in_flight.limits = {spec.name: spec.in_flight for spec in REGISTRY}
         self.world: World | None = None
         self._providers: Providers | None = None
         self._background = BackgroundTasks()
-        self._watch: Watch | None = None
-        self._first_start: FirstStart | None = None
+        self._http: WorkerHttp | None = None
+        self._bootstrap: Bootstrap | None = None
         self._dramatiq: Any = dramatiq.Worker(self.broker, worker_threads=THREADS, worker_timeout=1_000)
 
     def start(self) -> None:
         """
-        Begin to work. The queues open only when the world stands, since the loop it lives in comes with the worker; and
-        over an empty store only when Notion was read, if it answers.
+        Start. Jobs are fetched only after the world is built, because its event loop starts with dramatiq's worker; and
+        with an empty store only after Notion was read, if it answers.
 
-        Raises SettingsError or CampaignError before any job is taken.
+        Raises SettingsError or CampaignError before any job is fetched.
         """
         campaign = load_campaign(self.settings.campaign, directory=self.settings.campaigns_dir)
         self._dramatiq.start()
@@ -78,29 +79,29 @@ class Worker:
         if self.stopping.is_set():
             return
         declare(self.broker, lambda: self.world)  # type: ignore[arg-type, return-value]
-        if self._watch is not None:
-            self._watch.opening = False
+        if self._http is not None:
+            self._http.starting = False
         log.info("worker_started", worker=self.broker.broker_id, threads=THREADS)
 
     def _before_work(self) -> None:
-        """Wait for it, but not when the worker shall end."""
+        """Wait until Notion was read, if that is necessary; no longer than until the worker is to end."""
         loop = get_event_loop_thread()
         assert loop is not None, "the AsyncIO middleware starts the loop with the worker"
         assert self.world is not None, "it was built just now"
-        self._first_start = FirstStart(self.world)
-        ready = asyncio.run_coroutine_threadsafe(self._first_start.before_work(), loop.loop)
+        self._bootstrap = Bootstrap(self.world)
+        ready = asyncio.run_coroutine_threadsafe(self._bootstrap.before_work(), loop.loop)
         while not wait([ready], timeout=0.2).done and not self.stopping.is_set():
             pass
         if ready.done():
             ready.result()
-            loop.loop.call_soon_threadsafe(self._background.begin, [self._first_start.keep_looking()])
+            loop.loop.call_soon_threadsafe(self._background.start, [self._bootstrap.watch_store()])
         ready.cancel()
 
     def stop(self) -> None:
-        """Take no more jobs, finish those in hand, give the others back. What is cut short is taken over elsewhere."""
+        """Fetch no more jobs, finish those that run, requeue the others. Other workers rescue what is cut off."""
         log.info("worker_stopping", worker=self.broker.broker_id)
         loop = get_event_loop_thread()
-        closing = asyncio.run_coroutine_threadsafe(self._ready_no_more(), loop.loop) if loop else None
+        closing = asyncio.run_coroutine_threadsafe(self._stop_background(), loop.loop) if loop else None
         if closing is not None:
             closing.result(5)
         self._dramatiq.stop(timeout=DRAIN_MS)
@@ -116,7 +117,7 @@ class Worker:
             secret_key=self.settings.secret,
             patient=True,
         )
-        await ledger.store.patiently(lambda: calibrate(ledger, self.clock))
+        await ledger.store.patiently(lambda: correct_clock(ledger.client, self.clock))
         self._providers = build_providers(self.settings, client, self.clock, campaign_name=campaign.name)
         self.world = World(
             clock=self.clock,
@@ -130,22 +131,22 @@ class Worker:
             calendar=self._providers.calendar,
             worker=self.broker.broker_id,
         )
-        lookout = Lookout(client, self.settings.secret)
-        self._watch = Watch(ledger, lookout)
-        await self._watch.start(self.settings.metrics_host, self.settings.worker_metrics_port)
-        beside = [heal(ledger, self.clock, self.broker.broker_id), lookout.keep_looking()]
+        monitor = StoreMonitor(client, self.settings.secret)
+        self._http = WorkerHttp(ledger, monitor)
+        await self._http.start(self.settings.metrics_host, self.settings.worker_metrics_port)
+        background = [run_sweeper(ledger, self.clock, self.broker.broker_id), monitor.run()]
         if url := self.settings.healthcheck_ping_url:
-            beside.append(keep_pinging(ledger, url, worker=self.broker.broker_id))
+            background.append(keep_pinging(ledger, url, worker=self.broker.broker_id))
         if self.world.calendar is not None:
-            beside.append(keep_comparing(self.world))
-        self._background.begin(beside)
+            background.append(run_booking_sync(self.world))
+        self._background.start(background)
 
-    async def _ready_no_more(self) -> None:
-        if self._watch is not None:
-            self._watch.draining = True
-        if self._first_start is not None:
-            await self._first_start.stop()
-        await self._background.end()
+    async def _stop_background(self) -> None:
+        if self._http is not None:
+            self._http.draining = True
+        if self._bootstrap is not None:
+            await self._bootstrap.stop()
+        await self._background.stop()
 
     def _on_loop(self, coroutine: Any) -> None:
         loop = get_event_loop_thread()
@@ -154,12 +155,12 @@ class Worker:
 
 
 class Observe(dramatiq.Middleware):
-    """Counts jobs, and says why one failed by our own mistake."""
+    """Counts jobs, and logs why one failed with an internal error."""
 
     def after_process_message(
         self, broker: dramatiq.Broker, message: Any, *, result: Any = None, exception: BaseException | None = None
     ) -> None:
-        # Retry: an actor asks to be repeated, and has said why.
+        # Retry: an actor asks for a repetition, and has logged why.
         outcome = "done" if exception is None else "again" if isinstance(exception, Retry) else "failed"
         metrics.JOBS.labels(message.actor_name, outcome).inc()
         if outcome == "failed":
@@ -167,16 +168,16 @@ class Observe(dramatiq.Middleware):
 
 
 def run(settings: Settings, store_url: str) -> int:
-    """Work until SIGTERM or SIGINT; then drain, and answer 0."""
+    """Run until SIGTERM or SIGINT; then drain, and return 0."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     worker = Worker(settings, store_url, stopping=stopping)
     with traced("worker"):
         worker.start()
-        # With a timeout: the kernel may hand a signal to any thread (it does to a process that just went on after
-        # SIGSTOP), and Python's handler runs in this one, when it next wakes.
-        while not stopping.wait(LOOK_S):
+        # With a timeout: the kernel may deliver a signal to any thread (it does after SIGSTOP and SIGCONT), and the
+        # handler of Python runs in this one, when it next wakes.
+        while not stopping.wait(SIGNAL_POLL_S):
             pass
         worker.stop()
     return 0

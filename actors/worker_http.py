@@ -1,8 +1,7 @@
-"""What a worker answers on its own port: is it alive, does it take work, and its figures."""
+"""The HTTP endpoints of a worker: health, readiness and metrics."""
 
 from __future__ import annotations
 
-import redis
 import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -10,22 +9,23 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from actors.upkeep.gauges import refresh
 from common.ledger.ledger import Ledger
 from common.settings.settings import url_of
-from common.store.monitor import Lookout
+from common.store.errors import STORE_ERRORS
+from common.store.monitor import StoreMonitor
 
 log = structlog.get_logger(__name__)
 
 
-class Watch:
+class WorkerHttp:
     """`/health`, `/ready` and `/metrics` of one worker."""
 
-    def __init__(self, ledger: Ledger, lookout: Lookout) -> None:
-        self.opening = True
+    def __init__(self, ledger: Ledger, monitor: StoreMonitor) -> None:
+        self.starting = True
         self.draining = False
-        self._ledger, self._lookout = ledger, lookout
+        self._ledger, self._monitor = ledger, monitor
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> None:
-        """Listen; when another worker of this machine has the port, on any free one, and say which."""
+        """Listen; on any free port, which is logged, when another worker of this machine has this one."""
         app = web.Application()
         app.add_routes(
             [web.get("/health", self._health), web.get("/ready", self._ready), web.get("/metrics", self._metrics)]
@@ -50,14 +50,14 @@ class Watch:
         try:
             await self._ledger.client.ping()
             store = "ok"
-        except (redis.RedisError, OSError) as error:
+        except STORE_ERRORS as error:
             store = type(error).__name__
-        ready = store == "ok" and not self.opening and not self.draining
+        ready = store == "ok" and not self.starting and not self.draining
         body = {
             "status": "ready" if ready else "not ready",
             "store": store,
             "draining": self.draining,
-            "warnings": self._lookout.lines,
+            "warnings": self._monitor.warnings,
         }
         return web.json_response(body, status=200 if ready else 503)
 

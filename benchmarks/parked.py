@@ -20,7 +20,8 @@ from pathlib import Path
 import dramatiq
 
 from common.queue.broker import DurableRedisBroker
-from common.queue.job import QUEUE_NAMESPACE, Job
+from common.queue.job import Job
+from common.queue.layout import NAMESPACE
 from common.store.embedded import EmbeddedStore
 
 QUEUE = "noop"
@@ -35,7 +36,7 @@ def measure(parked: int, seconds: float) -> dict[str, float]:
         store = EmbeddedStore(Path(directory))
         store.start()
         try:
-            return _measure(DurableRedisBroker(url=store.url, namespace=QUEUE_NAMESPACE), store.url, parked, seconds)
+            return _measure(DurableRedisBroker(url=store.url, namespace=NAMESPACE), store.url, parked, seconds)
         finally:
             store.stop()
 
@@ -46,7 +47,7 @@ def main(parked: int = 1_000_000, seconds: float = 15) -> None:
 
 def work(url: str) -> None:
     """The worker process: notes how late each message started, until it is ended."""
-    broker = DurableRedisBroker(url=url, namespace=QUEUE_NAMESPACE)
+    broker = DurableRedisBroker(url=url, namespace=NAMESPACE)
 
     @dramatiq.actor(broker=broker, actor_name=QUEUE, queue_name=QUEUE)
     def noop(due_ms: str) -> None:

@@ -1,14 +1,13 @@
 """
-Failures, as a small tree. Providers translate into it; actors know nothing else.
+Failures, as a small tree. Providers translate their errors into it; actors know no others.
 
-    Failure
-    ├── Throttled      429, 529: nothing happened                          → hold until Retry-After; costs no attempt
-    ├── Transient      may succeed later: 503, refused connection          → next attempt; if it lasts, all are held
-    │   └── Ambiguous    may have succeeded: timeout after the request left → next attempt, same key, same bytes
-    ├── Permanent      this message will never succeed: malformed address  → dead letter
-    └── Misconfigured  no message will: key, domain, quota of the day      → the outbox holds, one alert
+    Failure ├── Throttled      429, 529: nothing happened                          → deferred until Retry-After; no
+    attempt counted ├── Transient      may succeed later: 503, refused connection          → next attempt; if it lasts,
+    the circuit opens │   └── Ambiguous    may have succeeded: timeout after the request left → next attempt, same key,
+    same bytes ├── Permanent      this message will never succeed: malformed address  → dead letter └── Misconfigured
+    no message will: key, domain, quota of the day      → the circuit opens, one alert
 
-Anything else is our mistake: it is not translated, the message becomes a dead letter with its traceback.
+Anything else is a bug: it is not translated, and the message becomes a dead letter with its traceback.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ class Failure(Exception):
     A provider did not do what was asked.
 
     `code` is the provider's own short name of it (`rate_limit_exceeded`), `status` the HTTP status or None when no
-    answer came. Neither carries a person's data: both go into logs and metrics. `detail` may; it goes into the ledger.
+    answer came. Neither holds personal data: both go into logs and metrics. `detail` may; it goes into the ledger.
     """
 
     def __init__(self, code: str, detail: str = "", *, status: int | None = None) -> None:
@@ -27,7 +26,7 @@ class Failure(Exception):
         self.code = code
         self.detail = detail
         self.status = status
-        self.provider = ""  # `resend`, `notion`, `calcom`, `announce`: filled in where the request is measured.
+        self.provider = ""  # `resend`, `notion`, `calcom`, `announce`: set where the request is measured.
 
     @property
     def kind(self) -> str:

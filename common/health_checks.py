@@ -14,7 +14,7 @@ from typing import Any
 
 from common.formatting import as_sentence, count, duration
 from common.ledger.reads.store_stats import PROVIDERS, StoreStats
-from common.providers.matrix import cure_of
+from common.providers.cures import cure_of
 
 MINUTE_MS = 60_000
 ASPECTS = (

@@ -1,4 +1,4 @@
-"""What the operating system is asked about processes: one holder of a folder, and no child that outlives its parent."""
+"""Processes: locks on files, children that end with their parent, and whether another process still runs."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def die_with_parent() -> None:
     """
     Ask Linux to send this process SIGTERM when its parent ends, however it ends.
 
-    Nobody can catch kill -9, so a parent cannot promise to stop its children; the kernel can (PR_SET_PDEATHSIG, see
-    prctl(2)). Elsewhere this does nothing, and the next start ends what the last one left behind.
+    A parent killed with kill -9 cannot stop its children; the kernel can (PR_SET_PDEATHSIG, see prctl(2)). On other
+    systems this does nothing, and the next start ends the processes that the last one left.
     """
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
 
 
 class Held(Exception):
-    """Another process holds the lock; `pid` is what it wrote there, 0 if nothing."""
+    """Another process holds the lock; `pid`: its id, 0 if it has not written one."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(f"held by process {pid}" if pid else "held by another process")
@@ -37,10 +37,10 @@ class Held(Exception):
 
 
 class Lock:
-    """A file that one process at a time can hold; the kernel lets go when that process ends, kill -9 included."""
+    """A file lock of one process at a time; the kernel releases it when that process ends, also by kill -9."""
 
     def __init__(self, path: Path) -> None:
-        """Take it at once. Raises Held, or OSError when the file cannot be made."""
+        """Acquire it without waiting. Raises Held, or OSError when the file cannot be created."""
         self._fd: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -52,23 +52,23 @@ class Lock:
         os.write(self._fd, f"{os.getpid()}\n".encode())
 
     def forget(self) -> None:
-        """Close our end. A forked child does so first thing: else it would hold the lock when its parent is dead."""
+        """Close our end. A forked child does so first; otherwise it would hold the lock after its parent's end."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
 
 
 def is_alive(pid: int) -> bool:
-    """Whether it runs; a process that has ended and was not yet collected does not."""
+    """Whether it runs; a zombie does not."""
     return command_of(pid) != ""
 
 
 def has_ended(pid: int) -> bool:
     """
-    Whether it has let go of everything, its ports too.
+    Whether it has released everything, also its ports.
 
-    A dying process has no command line before that; and its first thread may be a zombie while another still holds
-    what they share (proc(5): state and number of threads).
+    A process that is ending has no command line before that; and its first thread may be a zombie while another one
+    still holds what they share (proc(5): state and number of threads).
     """
     try:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
@@ -78,7 +78,7 @@ def has_ended(pid: int) -> bool:
 
 
 def wait_until_ended(pids: Iterable[int], seconds: float) -> bool:
-    """Wait for processes that are not our children; False when some outlived `seconds`."""
+    """Wait for processes that are not our children. False when some still run after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (ended := all(map(has_ended, pids))) and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
-# Advent on one machine without containers: Debian 12, Ubuntu 24.04 or newer. Run it again to upgrade, or to mend.
+# Installs Advent on one machine without containers: Debian 12, Ubuntu 24.04 or newer. Run it again to upgrade or repair.
 set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 # shellcheck source=lib/say.sh
 . "$here/lib/say.sh"
 # shellcheck source=lib/machine.sh
 . "$here/lib/machine.sh"
-# shellcheck source=lib/people.sh
-. "$here/lib/people.sh"
+# shellcheck source=lib/users.sh
+. "$here/lib/users.sh"
 # shellcheck source=lib/settings.sh
 . "$here/lib/settings.sh"
 # shellcheck source=lib/releases.sh
 . "$here/lib/releases.sh"
 # shellcheck source=lib/services.sh
 . "$here/lib/services.sh"
+# shellcheck source=lib/upgrade.sh
+. "$here/lib/upgrade.sh"
 # shellcheck source=lib/web.sh
 . "$here/lib/web.sh"
 
@@ -21,23 +23,23 @@ usage() {
   cat << 'END'
 usage: deploy/install.sh [--domain NAME --email ADDRESS] [--env-file FILE] [options]
 
-  --domain NAME         the name people and webhooks come by; asked for when missing
-  --email ADDRESS       where Let's Encrypt writes when a certificate ends
-  --env-file FILE       settings, as in .env.example; secrets in it get files of their own
-  --check               say what is wrong and what would be done; change nothing; 1 when something is wrong
-  --uninstall           take it away, and keep data, settings and backups; with --purge those too
+  --domain NAME         the public host name; asked for when it is missing
+  --email ADDRESS       receives Let's Encrypt's warnings before a certificate expires
+  --env-file FILE       settings, as in .env.example; secrets in it are moved to files of their own
+  --check               say what is wrong and what would be done; change nothing; exit with 1 when something is wrong
+  --uninstall           remove it, but keep data, settings and backups; with --purge remove those too
   --yes                 ask nothing
   --no-nginx, --no-certbot, --no-firewall, --no-start
-  --certificate FILE, --key FILE   a certificate of yours instead of certbot's
-  --from DIR            the checkout to install; default: the one this script is in
-  --python PATH         a Python 3.11 or newer; default: the machine's
-  --upgrade-store       also take the store's program that this release brings (a backup is made before)
-  --patience SECONDS    how long a new release may take to be ready, before the old one comes back; 60
+  --certificate FILE, --key FILE   your own certificate instead of certbot's
+  --from DIR            the checkout to install; default: the one that contains this script
+  --python PATH         a Python 3.11 or newer; default: the system's
+  --upgrade-store       also install the store's program of this release (after a backup)
+  --patience SECONDS    how long each check of a new release may take before the old one is put back; 60
 
 for a rehearsal:
-  --prefix DIR          put everything below DIR; touches neither the machine's users, packages, units, nginx nor firewall
+  --prefix DIR          put everything below DIR; change no users, packages, units, nginx or firewall of the machine
   --http-port N, --https-port N
-  --dependencies-from VENV   take Python packages from that environment instead of installing them
+  --dependencies-from VENV   use the Python packages of that environment instead of installing them
 END
 }
 
@@ -47,7 +49,7 @@ defaults() {
   http_port=80 https_port=443 store_changed=no changes=0
 }
 
-# What an earlier run was told need not be told again.
+# Flags that later runs use again.
 remembered=(domain email nginx certbot firewall certificate key http_port https_port)
 recall() {
   local name value
@@ -70,7 +72,7 @@ read_flags() {
         shift
         ;;
       --check | --uninstall)
-        [[ $mode == install || $mode == "${1#--}" ]] || wrong_use "--check says what an installation would do; not with --uninstall"
+        [[ $mode == install || $mode == "${1#--}" ]] || wrong_use "--check and --uninstall exclude each other"
         mode=${1#--}
         ;;
       --purge) purge=yes ;;
@@ -97,7 +99,7 @@ flag_with_value() { # FLAG VALUE
     --from) source=$(realpath -m "$2") ;;
     --python) python=$2 ;;
     --patience) patience=$2 ;;
-    --prefix) : ;; # Read before all others: what was remembered lies below it.
+    --prefix) : ;; # Read before the other flags, because the remembered ones are below it.
     --http-port) http_port=$2 ;;
     --https-port) https_port=$2 ;;
     --dependencies-from) borrow=$(realpath -s "$2") ;;
@@ -116,20 +118,20 @@ find_prefix() {
 }
 
 check_flags() {
-  [[ -z $domain || $domain =~ ^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$ ]] || wrong_use "--domain: $domain is not a host's name"
-  [[ $http_port$https_port$patience =~ ^[0-9]+$ ]] || wrong_use "ports and --patience are whole numbers"
-  [[ $prefix =~ ^[A-Za-z0-9/._-]*$ ]] || wrong_use "--prefix: letters, digits, / . _ and - only: it goes into units and sockets"
-  # A Unix socket's path has room for 107 characters.
-  [ "${#store_socket}" -le 100 ] || wrong_use "--prefix: $prefix is too long for the store's socket; name a shorter one"
-  [ "$purge" = no ] || [ "$mode" = uninstall ] || wrong_use "--purge goes with --uninstall"
+  [[ -z $domain || $domain =~ ^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$ ]] || wrong_use "--domain: $domain is not a host name"
+  [[ $http_port$https_port$patience =~ ^[0-9]+$ ]] || wrong_use "ports and --patience must be whole numbers"
+  [[ $prefix =~ ^[A-Za-z0-9/._-]*$ ]] || wrong_use "--prefix: only letters, digits, / . _ and - are allowed"
+  # The path of a Unix socket has at most 107 characters.
+  [ "${#store_socket}" -le 100 ] || wrong_use "--prefix: $prefix is too long for the path of the store's socket; use a shorter one"
+  [ "$purge" = no ] || [ "$mode" = uninstall ] || wrong_use "--purge needs --uninstall"
 }
 
-# Only what cannot be guessed, and only somebody who is there.
+# Only on a terminal, and only what has no default.
 ask() {
   [ "$yes" = no ] && [ -t 0 ] && [ "$nginx" = yes ] || return 0
-  [ -n "$domain" ] || read -r -p "Name by which webhooks and people come (empty: no nginx): " domain
+  [ -n "$domain" ] || read -r -p "Public host name (empty: no nginx): " domain
   [ -z "$domain" ] || [ -n "$email" ] || [ "$certbot" = no ] ||
-    read -r -p "Address for Let's Encrypt's warnings (may be empty): " email
+    read -r -p "E-mail address for Let's Encrypt's warnings (may be empty): " email
 }
 
 install_all() {
@@ -155,18 +157,19 @@ install_all() {
   sum_up
 }
 
-# Before anything that cannot be undone by a link.
+# Before the store changes. An unfinished upgrade has made its backup already.
 backup_before() { # NAME
-  if [ -S "$store_socket" ] && [ -n "$(current_release)" ] && { [ "$(current_release)" != "$1" ] || [ "$upgrade_store" = yes ]; }; then
+  if upgrade_is_unfinished || [ ! -S "$store_socket" ] || [ -z "$(current_release)" ]; then return; fi
+  if [ "$(current_release)" != "$1" ] || [ "$upgrade_store" = yes ]; then
     ADVENT_PREFIX=$prefix "$here/backup.sh" || die "no backup could be made, so nothing was changed"
   fi
 }
 
 sum_up() {
   if [ "$changes" -eq 0 ]; then echo "nothing had to be changed"; else echo "done: $changes $([ "$changes" -eq 1 ] && echo change || echo changes)"; fi
-  [ -s "$secrets/RESEND_API_KEY" ] || say "next: fill in $etc/advent.env (RESEND_API_KEY=… and the rest; keys move to files), and run this again"
+  [ -s "$secrets/RESEND_API_KEY" ] || say "next: fill in $etc/advent.env (RESEND_API_KEY=… and the others), then run install.sh again"
   [ -x "$etc/alert-hook" ] || grep -q '^HEALTHCHECK_PING_URL=' "$etc/advent.env" ||
-    say "nobody is told of trouble yet: $etc/alert-hook, or HEALTHCHECK_PING_URL in advent.env (docs/deploy.md, Be told)"
+    say "no alerts are configured: add $etc/alert-hook, or HEALTHCHECK_PING_URL in advent.env (docs/deploy.md, Alerts)"
   say "then: sudo advent check · sudo advent status · journalctl --namespace=advent --follow"
 }
 
@@ -176,24 +179,25 @@ check_all() {
   check_flags
   name=$([ ! -f "$source/pyproject.toml" ] || release_name)
   name_here=$(current_release)
-  echo "here: ${name_here:-nothing yet}${prefix:+ (below $prefix)}; would be: $name"
+  echo "installed: ${name_here:-nothing yet}${prefix:+ (below $prefix)}; would be: $name"
   missing=$(missing_packages | tr '\n' ' ')
   [ -z "$missing" ] || say "would install: $missing"
-  has_systemd || say "no systemd runs here: units would be written, nothing started"
+  has_systemd || say "systemd does not run here: units would be written and nothing started"
   if [ -L "$current" ]; then
     if [ "$name_here" = "$name" ]; then
       say "the release is current"
     else
-      say "would upgrade, after a backup, and go back if not ready within $patience s"
+      say "would upgrade after a backup, and go back unless the new release is healthy within $patience s"
     fi
     [ -s "$secrets/SECRET_KEY" ] || trouble+=$'\n'"$secrets/SECRET_KEY is missing: restore it from a backup"
     trouble+=$'\n'$(certificate_trouble)
-    if is_our_own_certificate; then say "the certificate is signed by ourselves: nobody outside believes it"; fi
+    if upgrade_is_unfinished; then trouble+=$'\n'"an upgrade was not finished: run deploy/install.sh again"; fi
+    if is_self_signed; then say "the certificate is self-signed: browsers and senders do not trust it"; fi
     if has_systemd; then
       ready || trouble+=$'\n'"gateway or worker is not ready: journalctl --namespace=advent --lines=50"
     fi
   else
-    say "would make users, folders, a release, units${domain:+, nginx for $domain}"
+    say "would create users, folders, a release, units${domain:+, nginx for $domain}"
   fi
   [ -z "${trouble//$'\n'/}" ] || { printf '%s\n' "$trouble" | sed '/^$/d; s/^/  wrong    /' >&2; exit 1; }
   say "nothing is wrong"
@@ -201,8 +205,8 @@ check_all() {
 
 uninstall() {
   local unit
-  echo "taking Advent away${prefix:+ below $prefix}"
-  if has_systemd; then stop_all; else skip "stop: no systemd runs this machine (or this is a rehearsal)"; fi
+  echo "removing Advent${prefix:+ below $prefix}"
+  if has_systemd; then stop_all; else skip "stop: no systemd on this machine, or this is a rehearsal"; fi
   for unit in "${unit_files[@]}"; do rm -rf "${units:?}/$unit" "${units:?}/$unit.d"; done
   ! has_systemd || system daemon-reload
   remove_web
@@ -212,9 +216,9 @@ uninstall() {
   if [ "$purge" = yes ]; then
     rm -rf "$etc" "$data" "$store_data" "$backups" "$prefix/var/log/advent"
     remove_users
-    say "data, settings and backups are gone"
+    say "data, settings and backups are removed"
   else
-    say "kept: $data, $store_data, $etc, $backups; --uninstall --purge takes them too"
+    say "kept: $data, $store_data, $etc, $backups; --uninstall --purge removes them too"
   fi
 }
 

@@ -1,11 +1,10 @@
-"""What Cal.com's webhooks did not tell: its list of bookings is compared with ours, and what is missing is told."""
+"""Compares Cal.com's list of bookings with ours, and records the events that no webhook reported."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-import redis
 import structlog
 
 from common.domain.booking import BookingEvent
@@ -17,31 +16,32 @@ from common.errors import Failure, Misconfigured
 from common.ledger import keys
 from common.ledger.constants import CALENDAR
 from common.providers.protocols import Calendar
+from common.store.errors import STORE_ERRORS
 from common.world import World
 
 log = structlog.get_logger(__name__)
 
 EVERY_MS = 300_000
-LEAST_MS = 5_000
+EVERY_MIN_MS = 5_000
 WHOLE_EVERY = 12
-"""Each time what changed since the last time is asked for; so often also everything in the window."""
+"""Each time the changes since the last time are read; every 12th time also everything in the window."""
 
 OVERLAP_MS = 900_000
-"""Changes are asked for from so long before the last time: for clocks that disagree, and pages that moved."""
+"""Changes are read from this long before the last time: for clocks that differ, and pages that moved."""
 
-ARRANGE_EVERY_S = 15.0
+SCHEDULE_EVERY_S = 15.0
 
 DAY_MS = 86_400_000
 BACK_MS, AHEAD_MS = DAY_MS, 60 * DAY_MS
 
 
 def every_ms(pace: Pace) -> int:
-    """5 minutes; in a rehearsal divided by its speed, 5 s at least."""
-    return max(LEAST_MS, round(EVERY_MS / pace.speed)) if pace.testing else EVERY_MS
+    """5 minutes; in TESTING_MODE divided by the speed, 5 s at least."""
+    return max(EVERY_MIN_MS, round(EVERY_MS / pace.speed)) if pace.testing else EVERY_MS
 
 
-async def arrange(world: World) -> None:
-    """See to it that bookings are compared again: any worker, any number of times. Nothing without CALCOM_API_KEY."""
+async def schedule_next(world: World) -> None:
+    """Schedule the next comparison; repeating it changes nothing. Nothing without CALCOM_API_KEY."""
     if world.calendar is None:
         return
     each_ms = every_ms(world.settings.pace)
@@ -49,34 +49,34 @@ async def arrange(world: World) -> None:
     await world.ledger.schedule.request_comparison(f"poll/{turn}", due_ms=turn * each_ms)
 
 
-async def keep_comparing(world: World) -> None:
-    """Until cancelled: see to it that the next turn is arranged, should it have been lost."""
+async def run_booking_sync(world: World) -> None:
+    """Until cancelled: schedule the next comparison, in case it was lost."""
     while True:
         try:
-            await arrange(world)
-        except (redis.RedisError, OSError) as error:
-            log.warning("comparison_put_off", error=type(error).__name__)
-        await asyncio.sleep(ARRANGE_EVERY_S)  # noqa: TID251 -- it heals the schedule, so it cannot stand in it
+            await schedule_next(world)
+        except STORE_ERRORS as error:
+            log.warning("booking_sync_deferred", error=type(error).__name__)
+        await asyncio.sleep(SCHEDULE_EVERY_S)  # noqa: TID251 -- it repairs the schedule, so it cannot depend on it
 
 
 async def reconcile_bookings(world: World, job: str) -> None:
     """
     Compare Cal.com's bookings with ours. The job is `poll/<turn>`.
 
-    1. Arrange the next turn, whatever becomes of this one.
-    2. Read what changed since the last time, and now and then everything that is near.
-    3. Tell the ledger what it was not told, as webhooks would have; the series decides what it means.
-    4. A failure is nobody's trouble but ours: it is shown, and the next turn begins where this one did.
+    1. Schedule the next comparison, whatever the outcome of this one.
+    2. Read what changed since the last time, and sometimes everything in the window.
+    3. Record the events that are missing as webhooks would have; the series decides what they mean.
+    4. A failure affects no contact: it is logged, and the next comparison starts where this one did.
     """
     calendar = world.calendar
     if calendar is None:
         return
-    await arrange(world)
+    await schedule_next(world)
     try:
         for what, since_ms in await _questions(world):
             asked_ms = world.clock.now_ms()
             repaired = await _compare(world, _ask(calendar, since_ms, asked_ms))
-            await _asked(world, what, asked_ms)
+            await _record_asked(world, what, asked_ms)
             log.info("bookings_compared", what=what, repaired=repaired)
     except Failure as failure:
         await _show(world, job, failure)
@@ -84,14 +84,14 @@ async def reconcile_bookings(world: World, job: str) -> None:
         await world.ledger.store.patiently(lambda: world.ledger.client.delete(keys.circuit(CALENDAR)))
 
 
-async def _asked(world: World, what: str, asked_ms: int) -> None:
-    """The next turn asks for what came after; a store that is away just now is waited for."""
+async def _record_asked(world: World, what: str, asked_ms: int) -> None:
+    """The next comparison reads what came after; waits for a store that is away."""
     calendar = keys.calendar(world.ledger.campaign)
     await world.ledger.store.patiently(lambda: world.ledger.client.hset(calendar, what, asked_ms))
 
 
 async def _questions(world: World) -> list[tuple[str, int | None]]:
-    """What to ask for: (`all`, None) for the whole window, (`changes`, the instant since when, ms)."""
+    """What to read: (`all`, None) for the whole window, (`changes`, since when, ms)."""
     kept = await world.ledger.store.read_hash(keys.calendar(world.ledger.campaign))
     each_ms = every_ms(world.settings.pace)
     whole_due_ms = int(kept.get("all", "0")) + WHOLE_EVERY * each_ms
@@ -109,9 +109,9 @@ def _ask(calendar: Calendar, since_ms: int | None, now_ms: int) -> AsyncIterator
 
 
 async def _compare(world: World, pages: AsyncIterator[Sequence[ListedBooking]]) -> int:
-    """How many events were told."""
+    """Returns how many events were missing."""
     found = [listed async for page in pages for listed in page if listed.counts(world.settings.calcom_types)]
-    # A move before the end of what was moved: in between, the person would seem to have no call.
+    # A move before the end of the moved booking: in between, the contact would seem to have no call.
     moves_first = sorted(found, key=lambda listed: listed.moved_from is None)
     return sum([await _repair(world, listed) for listed in moves_first])
 
@@ -123,20 +123,20 @@ async def _repair(world: World, listed: ListedBooking) -> int:
         return 0
     repaired = 0
     for event in untold(listed, resolve(gathered.events), gathered.events, now_ms=world.clock.now_ms()):
-        told = await bookings.accept(event, webhook_id=_webhook_id(event))
-        if not told.repeated:
+        answer = await bookings.accept(event, webhook_id=_webhook_id(event))
+        if not answer.repeated:
             repaired += 1
             log.warning("booking_repaired", booking_id=booking_id(listed.uid), what=event.kind.value)
     return repaired
 
 
 def _webhook_id(event: BookingEvent) -> str:
-    """`calcom:poll:<booking>:<instant>:<what>`: the same state of a booking is told once."""
+    """`calcom:poll:<booking>:<time, ms>:<what>`: the same state of a booking is recorded once."""
     return f"calcom:poll:{booking_id(event.uid)}:{event.event_ms}:{event.kind.value}"
 
 
 async def _show(world: World, job: str, failure: Failure) -> None:
-    """At once what a person must cure; what may pass, when three turns in a row have failed."""
+    """Logs at once what a person must cure; what may pass, after three comparisons in a row have failed."""
     now_ms, each_ms = world.clock.now_ms(), every_ms(world.settings.pace)
     reason = f"{failure.code} ({failure.status})" if failure.status else failure.code
     log.warning("bookings_not_compared", reason=reason, kind=failure.kind)

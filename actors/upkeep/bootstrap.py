@@ -1,7 +1,7 @@
 """
-An empty store at the first start: Notion is read before any job is taken, if it answers; else as soon as it does.
+An empty store at a start: Notion is read before any job is fetched, if it answers; otherwise as soon as it does.
 
-Likewise one that is emptied later, under the workers: otherwise nobody in it would ever be written to again.
+The same for a store that is emptied while workers run: otherwise none of its contacts would get another mail.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from common.world import World
 log = structlog.get_logger(__name__)
 
 ANSWER_S = 2.0
-"""Notion answers within this, or the doors open without it."""
-HOLD_EVERY_S = 3.0
-LOOK_EVERY_S = 0.2
-LOOK_AGAIN_S = 3.0
-AGAIN_S = (5.0, 30.0, 60.0, 300.0)
+"""If Notion does not answer within this time, jobs are fetched without it."""
+RENEW_S = 3.0
+POLL_S = 0.2
+WATCH_S = 3.0
+RETRY_S = (5.0, 30.0, 60.0, 300.0)
 
 Sleep = Callable[[float], Awaitable[None]]
 
-_sleep: Sleep = asyncio.sleep  # noqa: TID251 -- before the first job there is no schedule to stand in
+_sleep: Sleep = asyncio.sleep  # noqa: TID251 -- before the first job there is no schedule
 
 
-class FirstStart:
+class Bootstrap:
     """
-    One worker's part in it. Never in TESTING_MODE: a rehearsal must not touch live rows that it did not make.
+    The part of one worker. Never in TESTING_MODE: a test run must not touch live rows that it did not create.
 
-    `before_work` returns when jobs may be taken; `keep_looking` goes on for ever; `stop` ends what both began.
+    `before_work` returns when jobs may be fetched; `watch_store` never returns; `stop` ends what both started.
     """
 
     def __init__(self, world: World, *, sleep: Sleep = _sleep) -> None:
@@ -46,65 +46,65 @@ class FirstStart:
 
     async def before_work(self) -> None:
         """
-        1. A store that has its people, or had Notion read already, needs nothing.
-        2. One worker reads; the others wait for it, until it is done or has opened the doors.
-        3. If Notion does not answer, or not to the end, the doors open, and it is asked again until it does.
+        1. A store that has enrollments, or for which Notion was read already, needs nothing.
+        2. One worker reads; the others wait until it has finished or has postponed it.
+        3. If Notion does not answer, or not to the end, jobs are fetched, and it is asked again until it does.
         """
-        if not self._concerns_us:
+        if not self._is_enabled:
             return
         ledger = self._world.ledger
         while await is_owed(ledger, now_ms=self._world.clock.now_ms()):
             if await take(ledger, self._world.worker, self._word):
-                await self._begin()
+                await self._start_reading()
                 return
             if await word_of_another(ledger) == "later":
                 return
-            await self._sleep(LOOK_EVERY_S)
+            await self._sleep(POLL_S)
 
-    async def keep_looking(self) -> None:
-        """Until cancelled: has the store been emptied since, or did whoever was to read Notion end before it had?"""
+    async def watch_store(self) -> None:
+        """Until cancelled: read Notion if the store was emptied, or the worker that was to read it has ended."""
         world = self._world
-        while self._concerns_us:
-            await self._sleep(LOOK_AGAIN_S)
+        while self._is_enabled:
+            await self._sleep(WATCH_S)
             if await is_emptied(world.ledger, now_ms=world.clock.now_ms()):
                 log.error("store_emptied")
             if not self._is_ours and await is_owed(world.ledger, now_ms=world.clock.now_ms()):
                 self._word = "reading"
                 if await take(world.ledger, world.worker, self._word):
-                    await self._begin()
+                    await self._start_reading()
 
     @property
-    def _concerns_us(self) -> bool:
+    def _is_enabled(self) -> bool:
         settings = self._world.settings
         return not settings.testing_mode and settings.notion_email_sequence_db_id is not None
 
     async def stop(self) -> None:
-        await self._background.end()
+        await self._background.stop()
         if self._is_ours:
             await leave(self._world.ledger, self._world.worker)
 
-    async def _begin(self) -> None:
+    async def _start_reading(self) -> None:
         self._is_ours = True
-        self._background.begin([self._hold()])
+        self._background.start([self._renew_turn()])
         if not await self._read(answer_s=ANSWER_S):
             self._word = "later"
             await take(self._world.ledger, self._world.worker, self._word)
-            log.warning("rebuild_put_off", reason="Notion does not answer; the doors open without it")
-            self._background.begin([self._read_later()])
+            log.warning("rebuild_deferred", reason="Notion does not answer; jobs are fetched without it")
+            self._background.start([self._read_later()])
 
-    async def _hold(self) -> None:
+    async def _renew_turn(self) -> None:
         while self._is_ours:
             await take(self._world.ledger, self._world.worker, self._word)
-            await self._sleep(HOLD_EVERY_S)
+            await self._sleep(RENEW_S)
 
     async def _read_later(self) -> None:
         missed = 0
         while await is_owed(self._world.ledger, now_ms=self._world.clock.now_ms()):
-            await self._sleep(AGAIN_S[min(missed, len(AGAIN_S) - 1)])
+            await self._sleep(RETRY_S[min(missed, len(RETRY_S) - 1)])
             missed += 1
             if await self._read(answer_s=10):
                 return
-        self._is_ours = False  # By hand, meanwhile.
+        self._is_ours = False  # A person ran `advent rebuild` meanwhile.
 
     async def _read(self, *, answer_s: float) -> bool:
         """Whether Notion answered, and was read to its end."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-import redis
-
 from common.health_checks import Level, check_health
 from common.ledger.ledger import Ledger
 from common.ledger.reads.store_stats import PROVIDERS, QueueStats, StoreStats, read_store_stats
 from common.observability import metrics
+from common.store.errors import STORE_ERRORS
 
 WAIT_S = 2.0
 """A scrape has ten seconds; a store that is away must not cost it the figures of the process itself."""
@@ -20,7 +19,7 @@ async def refresh(ledger: Ledger) -> None:
     try:
         async with asyncio.timeout(WAIT_S):
             stats = await read_store_stats(ledger)
-    except (redis.RedisError, OSError):  # TimeoutError is an OSError
+    except STORE_ERRORS:
         metrics.STORE_UP.set(0)
         return
     _show(stats)
@@ -39,7 +38,7 @@ def _show(stats: StoreStats) -> None:
     metrics.MIRROR_BEHIND.set(stats.mirror_behind)
     metrics.MIRROR_LAG_SECONDS.set(stats.mirror_lag_ms / 1000)
     for promise, is_kept in stats.durability.items():
-        metrics.STORE_SAFE.labels(promise).set(int(is_kept))
+        metrics.STORE_DURABILITY.labels(promise).set(int(is_kept))
     for status, number in stats.enrollments.items():
         metrics.ENROLLMENTS.labels(status).set(number)
     for provider in PROVIDERS:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import httpx
-import redis
 import structlog
 
 from common.health_checks import Level, Limits, check_health
 from common.ledger import keys
 from common.ledger.ledger import Ledger
 from common.ledger.reads.store_stats import StoreStats, read_store_stats
+from common.store.errors import STORE_ERRORS
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +28,7 @@ async def keep_pinging(ledger: Ledger, url: str, *, worker: str) -> None:
             try:
                 if await ledger.client.set(keys.PING, worker, nx=True, px=EVERY_S * 1000 - 500):
                     await ping(ledger, client, url)
-            except (redis.RedisError, OSError) as error:
+            except STORE_ERRORS as error:
                 log.warning("healthcheck_ping_skipped", why="store", error=type(error).__name__)
             # Four looks a minute: when the worker that pinged has died, another one's turn comes soon.
             await asyncio.sleep(EVERY_S / 4)  # noqa: TID251 -- it tells of the schedule, so it cannot stand in it

@@ -1,4 +1,4 @@
-"""The store is gone: Notion says who they are and what they were sent, the provider's list what Notion lacks."""
+"""Fills an empty store from Notion: contacts and what they were sent; the provider's list adds what Notion lacks."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from common.providers.notion.rows import SequenceRows
 from common.providers.patience import PatientBudget, patiently
 from common.world import World
 
-AT_ONCE = 200
-SAY_EVERY = 1_000
+BATCH = 200
+REPORT_EVERY = 1_000
 
 WENT_ON = "no date in Notion, although the sequence went on: it failed or was skipped before the store was lost"
 
@@ -27,7 +27,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRow:
-    """`who`: the row's address or title, for the operator's eyes. `reason`: what is wrong, and the cure."""
+    """`who`: the row's address or title, for the operator only. `reason`: what is wrong, and the cure."""
 
     page_id: str
     who: str
@@ -37,10 +37,10 @@ class UnreadableRow:
 @dataclass(slots=True)
 class Summary:
     """
-    What a rebuild did, in people; `found`, `in_doubt`, `dead` count mails.
+    What a rebuild did, in contacts; `found`, `in_doubt`, `dead` count mails.
 
-    `found`: accepted by the provider, not yet shown by Notion. `in_doubt`: nobody can tell; sent again only under a key
-    that the provider still remembers, else looked for.
+    `found`: accepted by the provider, not yet in Notion. `in_doubt`: outcome unknown; sent again only under a key that
+    the provider still remembers, otherwise searched for.
     """
 
     rows: int = 0
@@ -56,7 +56,7 @@ class Summary:
 
 
 def rows_of(world: World) -> SequenceRows:
-    """The rows of the campaign in Notion, to be opened; to be closed by whoever asked."""
+    """The rows of the campaign in Notion; the caller opens and closes them."""
     return SequenceRows(
         world.settings,
         world.ledger.client,
@@ -68,25 +68,25 @@ def rows_of(world: World) -> SequenceRows:
 
 async def rebuild(world: World, rows: SequenceRows, *, say: Say = lambda _line: None) -> Summary:
     """
-    Restore every enrollment that Notion shows. Safe to repeat, and beside workers: the ledger knows better.
+    Restore every enrollment that is in Notion. May be repeated, also while workers run: the ledger's state wins.
 
-    1. Read all rows; of a person with several, every step that any of them shows as sent was sent.
-    2. Ask the provider what it accepted since the first mail that should be out and has no date.
-    3. Restore one person after the other, each in one script. Raises a `Failure` when Notion cannot be read.
+    1. Read all rows; for a contact with several, every step that any of them shows as sent was sent.
+    2. Read what the provider accepted since the first mail that should have been sent and has no date.
+    3. Restore one contact after the other, each in one script. Raises a `Failure` when Notion cannot be read.
     """
     summary = Summary()
     people = await _read(rows, summary, say)
     now_ms = world.clock.now_ms()
     restorations = await _reconciled(world, people, summary, say, now_ms=now_ms)
-    for first in range(0, len(restorations), AT_ONCE):
-        batch = restorations[first : first + AT_ONCE]
+    for first in range(0, len(restorations), BATCH):
+        batch = restorations[first : first + BATCH]
         became = Counter(await asyncio.gather(*(world.ledger.enrollments.restore(one, now_ms=now_ms) for one in batch)))
         summary.restored += became["restored"]
         summary.merged += became["merged"]
         summary.known += became["known"]
         summary.forgotten += became["forgotten"]
-        if (first // AT_ONCE) % (SAY_EVERY // AT_ONCE) == 0 and first:
-            say(f"{first} people restored")
+        if (first // BATCH) % (REPORT_EVERY // BATCH) == 0 and first:
+            say(f"{first} contacts restored")
     return summary
 
 
@@ -99,7 +99,7 @@ async def _read(rows: SequenceRows, summary: Summary, say: Say) -> list[Restored
         except Unreadable as problem:
             who = str(row.values.get("Email") or row.title or "a row without a name")
             summary.unreadable.append(UnreadableRow(row.page_id, who, str(problem)))
-        if summary.rows % SAY_EVERY == 0:
+        if summary.rows % REPORT_EVERY == 0:
             say(f"{summary.rows} rows read from Notion")
     return by_person(readable)
 

@@ -6,15 +6,10 @@ from typing import Final, Literal
 
 from common.domain.delivery import Channel
 from common.domain.retry import ASK_WITHIN_MS
+from common.queue.lua_broker import CRASHES_MAX, HEARTBEAT_TIMEOUT_MS
 
 LEASE_MS: Final = 60_000
 """A claim ends with its worker's heartbeat; this ends it when a living worker has forgotten it. Time-outs are 10 s."""
-
-HEARTBEAT_TIMEOUT_MS: Final = 4_000
-"""A worker whose last heartbeat is older has died or is stopped."""
-
-CRASHES_MAX: Final = 3
-"""A delivery whose workers died so often becomes a dead letter."""
 
 REMEMBER_WEBHOOK_MS: Final = 45 * 86_400_000
 """A repeated webhook id is recognised for this long; senders give up after days (Svix: 28 h)."""

@@ -18,7 +18,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `w:<digest of kind:id>` | STRING | the answer that a webhook id was given, or the event it was given to | 45 days, then rubbish |
 | `suppressed` | HASH | address hash → `reason ms`, ` forgotten` behind it when nothing else may be kept | for ever; the hash does not name the person |
 | `forgotten` | SET | bookings of people who were forgotten: nothing is kept of them again | for ever; names nobody |
-| `secret_key` | STRING | a fingerprint of the SECRET_KEY that those hashes are made with, see `common/store/secret_key.py` | for ever |
+| `secret_key` | STRING | a fingerprint of the SECRET_KEY that those hashes are made with, see `common/store/identity.py` | for ever |
 | `format` | STRING | as which all this is written, see `common/store/format.py` | for ever |
 | `outdated_hashes` | STRING | how many of `suppressed` were made with an earlier SECRET_KEY and match nobody | for ever |
 | `changed` | ZSET | enrollment, or contact without one → time of the change that Notion does not show yet, ms | until mirrored |
@@ -53,18 +53,19 @@ from base64 import urlsafe_b64encode
 from hashlib import blake2b
 from typing import Final
 
-from common.queue.job import QUEUE_NAMESPACE
+from common.queue.layout import QueueLayout
+from common.store import format as store_format
+from common.store import identity
 
 PREFIX = "{advent}:"
-_QUEUE = QUEUE_NAMESPACE + ":"
+QUEUE = QueueLayout()
 
+FORMAT, SECRET_KEY = store_format.KEY, identity.SECRET_KEY
 ENROLLED = PREFIX + "enrolled"
 OPEN = PREFIX + "open"
 DEAD = PREFIX + "dead"
 SUPPRESSED = PREFIX + "suppressed"
 FORGOTTEN = PREFIX + "forgotten"
-SECRET_KEY = PREFIX + "secret_key"
-FORMAT = PREFIX + "format"
 OUTDATED_HASHES = PREFIX + "outdated_hashes"
 SUSPECT = PREFIX + "suspect"
 CHANGED = PREFIX + "changed"
@@ -76,9 +77,7 @@ PING = PREFIX + "ping"
 REBUILT = PREFIX + "rebuilt"
 REBUILDING = PREFIX + "rebuilding"
 PAUSES = PREFIX + "pauses"
-HEARTBEATS = _QUEUE + "__heartbeats__"
-PAUSED_QUEUES = _QUEUE + "__paused__"
-PROBING_QUEUES = _QUEUE + "__probing__"
+HEARTBEATS, PAUSED_QUEUES, PROBING_QUEUES = QUEUE.heartbeats(), QUEUE.paused(), QUEUE.probing()
 
 LUA: Final = {
     "open": OPEN,
@@ -92,11 +91,6 @@ LUA: Final = {
     "counts": COUNTS,
     "pauses": PAUSES,
     "suspect": SUSPECT,
-    "heartbeats": HEARTBEATS,
-    "paused_queues": PAUSED_QUEUES,
-    "probing": PROBING_QUEUES,
-    "failed": _QUEUE + "__failed__.",
-    "queue": _QUEUE,
     **{
         family: f"{PREFIX}{family}:"
         for family in ("enrollment", "guest", "delivery", "booking", "links", "contact", "timeline", "feedback")
@@ -157,9 +151,9 @@ def circuit(provider: str) -> str:
 
 
 def delayed(queue: str) -> str:
-    """The schedule of a queue; its bodies are in the HASH of the same name with `.msgs`."""
-    return f"{QUEUE_NAMESPACE}:{queue}.DQ"
+    """The schedule of a queue."""
+    return QUEUE.delayed(queue)
 
 
 def ready(queue: str) -> str:
-    return f"{QUEUE_NAMESPACE}:{queue}"
+    return QUEUE.ready(queue)

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import redis.asyncio
@@ -21,6 +20,9 @@ from redis.exceptions import NoScriptError
 
 from common.ledger import keys
 from common.ledger.constants import LIMITS
+from common.queue.layout import QueueLayout
+from common.queue.lua_broker import LUA_FOLDER
+from common.store.lua import compose, read_libraries, table_of
 
 Argument = str | int | float | bytes
 GATHERED_MAX = 256
@@ -29,8 +31,10 @@ GATHERED_MAX = 256
 TAKE_MANY = frozenset({"signups.accept"})
 """Entry points that take the keys and arguments of any number of calls, and answer with a list."""
 
-_LUA = files("common.ledger") / "lua"
-_USES = re.compile(r"^-- uses: (.+)$", re.MULTILINE)
+LIBRARIES = read_libraries(Path(__file__).with_name("lua"), LUA_FOLDER)
+"""The ledger's and the queue's, by name."""
+
+_PREAMBLE = QueueLayout().lua_table() + table_of("keys", keys.LUA) + table_of("limits", LIMITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,43 +48,9 @@ class Script:
 
 @cache
 def load(name: str) -> Script:
-    """
-    One entry point as the store runs it: names of keys, limits, the libraries that its file uses, its file, and the
-    call.
-
-    Each file is a function that answers a table of functions; `-- uses:` names the libraries of `lib/` that it needs.
-    """
-    file, _, _ = name.partition(".")
-    entry = (_LUA / f"{file}.lua").read_text()
-    parts = [_table("keys", keys.LUA), _table("limits", LIMITS)]
-    parts += [_module(library, _library(library)) for library in _libraries(entry)]
-    text = "\n".join([*parts, _module(file, entry), f"return {name}()"])
+    """One entry point as the store runs it, with names of keys, limits, and the libraries that it uses."""
+    text = compose(name, LIBRARIES, preamble=_PREAMBLE)
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
-
-
-def _libraries(text: str) -> list[str]:
-    """Those that a file uses, directly or not: each after those that it uses itself."""
-    found: list[str] = []
-    for name in _uses(text):
-        found += [one for one in (*_libraries(_library(name)), name) if one not in found]
-    return found
-
-
-def _uses(text: str) -> list[str]:
-    return [name.strip() for line in _USES.findall(text) for name in line.split(",")]
-
-
-@cache
-def _library(name: str) -> str:
-    return (_LUA / "lib" / f"{name}.lua").read_text()
-
-
-def _module(name: str, text: str) -> str:
-    return f"local {name} = (function()\n{text}end)()"
-
-
-def _table(name: str, values: Mapping[str, str | int]) -> str:
-    return f"local {name} = {{{', '.join(f'{key} = {value!r}' for key, value in values.items())}}}"
 
 
 @dataclass(slots=True)

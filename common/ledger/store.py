@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-import redis
 import redis.asyncio
-import structlog
 from pydantic_core import to_json
 
 from common.domain.suppression import address_hash
 from common.ledger.scripts import Argument, Scripts
-from common.store.errors import is_passing
+from common.store.retry import OutageLog, until_answered_async
 
 T = TypeVar("T")
-
-log = structlog.get_logger(__name__)
 
 
 class Store:
@@ -33,6 +28,7 @@ class Store:
         self._secret_key = secret_key
         self._is_patient = is_patient
         self._scripts = Scripts(client)
+        self._outage = OutageLog()
 
     async def run(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """
@@ -50,22 +46,7 @@ class Store:
 
     async def patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         """A call to this store, with the patience of this object."""
-        waited_s = 0.0
-        while True:
-            try:
-                answer = await call()
-            except (redis.RedisError, OSError) as error:
-                if not self._is_patient or not is_passing(error):
-                    raise
-                if waited_s == 0:
-                    log.warning("store_away", error=type(error).__name__, detail=str(error))
-                pause_s = min(0.1 + waited_s / 4, 1.0)
-                waited_s += pause_s
-                await asyncio.sleep(pause_s)  # noqa: TID251 -- nothing can be planned while the store is away
-                continue
-            if waited_s:
-                log.info("store_back", waited_s=round(waited_s, 1))
-            return answer
+        return await (until_answered_async(call, self._outage) if self._is_patient else call())
 
     async def read_hash(self, key: str) -> dict[str, str]:
         """One HASH, as text; empty when there is none."""

@@ -21,8 +21,8 @@ import redis.asyncio
 
 from common.ledger.keys import PREFIX
 from common.path_errors import unusable
-from common.store.clients import StoreError
 from common.store.embedded import EmbeddedStore
+from common.store.errors import StoreError
 
 FOLDER: Final = "backups"
 """In DATA_DIR."""

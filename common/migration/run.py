@@ -20,10 +20,11 @@ from common.migration.copies import copy_files, dump_keys, place_of
 from common.migration.result import MigrationResult, Report
 from common.migration.steps import STEPS, Step, steps_from
 from common.store.client_names import processes_at
-from common.store.clients import StoreError, connect_async
+from common.store.clients import connect_async
 from common.store.embedded import EmbeddedStore
+from common.store.errors import StoreError
 from common.store.format import FORMAT, StoreFormat, describe_problem, store_format
-from common.store.secret_key import ANOTHER, is_another
+from common.store.identity import SECRET_KEY_MISMATCH, secret_key_differs
 
 Copy = Callable[[StoreFormat], Awaitable[Path]]
 """Keeps a copy of the whole store and answers where it is."""
@@ -104,8 +105,8 @@ async def migrate_store(
     planned = steps_from(found, steps, target=target)
     if not planned or found.number is None:
         raise StoreError(describe_problem(found) or f"no step leads from format {found} to {target}")
-    if await is_another(client, secret_key):
-        raise StoreError(ANOTHER)
+    if await secret_key_differs(client, secret_key):
+        raise StoreError(SECRET_KEY_MISMATCH)
     await refuse_others(client)
     place = None if found.target is not None else await copy(found)
     results = [await _run(client, step, secret_key, report) for step in planned]

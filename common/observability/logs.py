@@ -1,9 +1,9 @@
 """
-Logs: one JSON object a line on stderr, from our code and from every library alike; on a terminal, made for eyes.
+Logs: one JSON object a line on stderr, from our code and from every library; on a terminal, text for reading.
 
-A line is an event with names (`log.info("delivery_accepted", delivery_id=…)`). Ids are bound once, at an actor's or a
-route's door, with `bound(enrollment_id=…)`, so that one id finds a person's way through all processes. What would name
-a person or open a door never gets out: `common/observability/redaction.py` is the last stop before the renderer.
+A line is an event name with fields (`log.info("delivery_accepted", delivery_id=…)`). Ids are bound once, at the start
+of an actor or a route, with `bound(enrollment_id=…)`, so that one id finds a contact's lines in all processes. Personal
+data and secrets are removed by `redaction.py`, the last processor before the renderer.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from common.settings.settings import Settings
 
 bound = bound_contextvars
-"""`with bound(enrollment_id=…):` every line within carries it, also lines of libraries."""
+"""`with bound(enrollment_id=…):` adds the field to every line within, also to lines of libraries."""
 
 _NOISY = ("httpx", "httpcore", "notion_client", "aiohttp.access", "asyncio", "urllib3")
-"""Their INFO is a line a request, with addresses in URLs; their warnings matter."""
+"""At INFO they write a line for each request, with addresses in URLs; only their warnings are logged."""
 
 
 def get_logger(name: str) -> Any:
@@ -38,13 +38,13 @@ def get_logger(name: str) -> Any:
 
 
 def setup_logs(service: str, settings: Settings | None = None) -> None:
-    """Send every line of this process to stderr, bound to `service` (`gateway`, `worker`, `sandbox`, `up`)."""
+    """Send every line of this process to stderr, with the field `service` (`gateway`, `worker`, `sandbox`, `up`)."""
     level = settings.log_level if settings else "INFO"
     render = _renderer(settings.log_format if settings else None)
     structlog.configure(
         processors=[*_SHARED, *render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Unfailing(sys.stderr))),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _SafeStream(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     _route_libraries(level, render)
@@ -52,8 +52,8 @@ def setup_logs(service: str, settings: Settings | None = None) -> None:
     sys.excepthook = _log_crash
 
 
-class _Unfailing:
-    """Whoever reads the lines may go away, a disk may be full: then lines are lost, and nothing that they tell of."""
+class _SafeStream:
+    """A stream whose reader may have gone, or whose disk may be full: then lines are lost, and no work is."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -62,25 +62,25 @@ class _Unfailing:
         try:
             return self._stream.write(text)
         except (OSError, ValueError) as error:
-            self._without(error)
+            self._discard(error)
         return len(text)
 
     def flush(self) -> None:
         try:
             self._stream.flush()
         except (OSError, ValueError) as error:
-            self._without(error)
+            self._discard(error)
 
-    def _without(self, error: Exception) -> None:
+    def _discard(self, error: Exception) -> None:
         if isinstance(error, BrokenPipeError):
-            # Python writes what is left once more when it ends, and would end with status 120.
+            # Python flushes once more when it ends, and would end with status 120.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
 
 
 class _Service:
-    """Not a context variable: threads of a library start with an empty context, and must still say whose they are."""
+    """Not a context variable: threads of a library start with an empty context, and their lines need the field, too."""
 
     name = "advent"
 
@@ -108,10 +108,10 @@ def _renderer(log_format: str | None) -> list[Processor]:
 
 
 def _route_libraries(level: str, render: list[Processor]) -> None:
-    handler = logging.StreamHandler(_Unfailing(sys.stderr))
+    handler = logging.StreamHandler(_SafeStream(sys.stderr))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            # A library's words come as its message; `logger` says whose they are.
+            # A library's text becomes the event; `logger` names the library.
             foreign_pre_chain=[structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder(), *_SHARED],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, mask_event, *render],
             keep_exc_info=False,

@@ -1,21 +1,25 @@
 """
-Every metric, in one place; labels are bounded and never name a person.
+Every metric, in one place. Labels have few values and never name a person.
 
-Counters and histograms are of one process: add them up. Gauges from `CIRCUIT_OPEN` on describe the store
-as a whole, and every worker shows the same: take the `max`.
+Counters and histograms belong to one process: add them up. Gauges from `CIRCUIT_OPEN` on describe the store as a whole,
+and every worker exports the same value: take the `max`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 
 def _version() -> str:
     try:
         return version("advent")
-    except PackageNotFoundError:  # run from a folder that was never installed
+    except PackageNotFoundError:  # run from a directory that was never installed
         return "unknown"
 
 
@@ -28,69 +32,105 @@ WEBHOOK_SECONDS = Histogram(
     ["kind"],
     buckets=(0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 )
-SPOOLED = Gauge("advent_spool_events", "Events kept on disk until the store is back.")
-FEEDBACK = Counter("advent_feedback", "What the mail provider told of mails after it took them.", ["kind"])
+SPOOLED = Gauge("advent_spool_events", "Events on disk that wait for the store.")
+FEEDBACK = Counter("advent_feedback", "Events that the mail provider reported about mails it had accepted.", ["kind"])
 """kind: see `common.domain.feedback.FeedbackKind`."""
-DELIVERIES = Counter("advent_deliveries", "Deliveries that met a fate.", ["fate", "reason"])
+DELIVERIES = Counter("advent_deliveries_finished", "Deliveries that reached their final status.", ["status", "reason"])
+"""status: accepted, skipped, dead."""
 LATENESS = Histogram(
     "advent_delivery_lateness_seconds",
-    "From the instant a delivery was due to the start of its first attempt.",
+    "From the due time of a delivery to the start of its first attempt.",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60, 300, 3600),
 )
-ATTEMPTS = Counter("advent_delivery_attempts", "Tries that reached for the mail provider.", ["outcome"])
+ATTEMPTS = Counter("advent_delivery_attempts", "Attempts that sent a request to the mail provider.", ["outcome"])
 PROVIDER_SECONDS = Histogram(
     "advent_provider_request_seconds",
     "One request to a provider, by outcome: ok or the kind of failure.",
     ["provider", "outcome"],
 )
 BUDGET_WAIT_SECONDS = Counter("advent_budget_wait_seconds", "Time spent waiting for a rate budget.", ["provider"])
-TAKEOVERS = Counter("advent_takeovers", "Messages taken over from a dead worker.", ["queue"])
+RESCUED = Counter("advent_rescued_messages", "Messages of a dead worker that were put back.", ["queue"])
 PROMOTED = Counter("advent_promoted_messages", "Delayed messages moved to a ready queue when due.", ["queue"])
-JOBS = Counter("advent_jobs", "Messages worked off, by actor and outcome: done or failed.", ["actor", "outcome"])
+JOBS = Counter("advent_jobs", "Jobs run, by actor and outcome: done, again or failed.", ["actor", "outcome"])
 MIRRORED = Counter("advent_mirrored_contacts", "Contacts written to Notion, by outcome.", ["outcome"])
-SIGNUP_SEEN = Gauge("advent_signup_last_seen_timestamp_seconds", "When a new signup was last taken; 0: not yet.")
+SIGNUP_SEEN = Gauge("advent_signup_last_seen_timestamp_seconds", "When a new signup was last accepted; 0: not yet.")
 SETTLED_TWICE = Counter(
-    "advent_deliveries_settled_twice", "Deliveries that the provider took although another worker had settled them."
+    "advent_deliveries_settled_twice", "Deliveries that the provider accepted after another worker had settled them."
 )
-BUILD = Gauge("advent_build_info", "1, under the version that runs.", ["version"])
+BUILD = Gauge("advent_build_info", "1, labelled with the version that runs.", ["version"])
 BUILD.labels(_version()).set(1)
 
 HEALTH = Gauge(
     "advent_health", "1 while this aspect of the health check is at this level, else 0.", ["aspect", "level"]
 )
 """aspect: see `common.health_checks.ASPECTS`, without gateway and spool. level: broken, needs_person."""
-CIRCUIT_OPEN = Gauge("advent_circuit_open", "1 while everybody waits for this provider.", ["provider"])
-PAUSED = Gauge("advent_paused", "1 while a person of the team has paused the whole campaign.")
-STORE_UP = Gauge("advent_store_up", "1 when the store answered this worker's last look, else 0.")
-STORE_SAFE = Gauge("advent_store_safe", "1 while the store keeps this promise, else 0.", ["promise"])
-"""promise: appendonly, appendfsync, disk, noeviction. appendfsync is absent where the store forbids CONFIG."""
-STORE_MEMORY = Gauge("advent_store_memory_bytes", "Memory the store uses.")
-STORE_MEMORY_MAX = Gauge("advent_store_memory_max_bytes", "Memory the store may use; 0: no bound.")
-WORKERS = Gauge("advent_workers_alive", "Workers heard of in the last 4 s.")
-ENROLLMENTS = Gauge("advent_enrollments", "People by where they are.", ["status"])
+CIRCUIT_OPEN = Gauge("advent_circuit_open", "1 while all deliveries wait for this provider.", ["provider"])
+PAUSED = Gauge("advent_paused", "1 while a person has paused the whole campaign.")
+STORE_UP = Gauge("advent_store_up", "1 when the store answered this worker's last request for figures, else 0.")
+STORE_DURABILITY = Gauge(
+    "advent_store_durability", "1 while the store has this durability setting, else 0.", ["setting"]
+)
+"""setting: appendonly, appendfsync, disk, noeviction. appendfsync is absent where the store forbids CONFIG."""
+STORE_MEMORY = Gauge("advent_store_memory_bytes", "Memory that the store uses.")
+STORE_MEMORY_MAX = Gauge("advent_store_memory_max_bytes", "Memory that the store may use; 0: no limit.")
+WORKERS = Gauge("advent_workers_alive", "Workers whose last heartbeat is within the timeout.")
+ENROLLMENTS = Gauge("advent_enrollments", "Contacts by the status of their enrollment.", ["status"])
 """status: see `common.domain.enrollment.Status`."""
-DUE_UNSENT = Gauge("advent_due_unsent_deliveries", "Mails that are due and have met no fate, those in hand too.")
+DUE_UNSENT = Gauge("advent_due_unsent_deliveries", "Deliveries that are due and not finished, also those in hand.")
 DUE_UNSENT_SECONDS = Gauge("advent_due_unsent_seconds", "For how long the oldest of them has been due.")
 QUEUE_JOBS = Gauge("advent_queue_jobs", "Jobs of a queue.", ["queue", "state"])
-"""state: delayed, ready (in hand too), failed."""
+"""state: delayed, ready (also in flight), failed."""
 QUEUE_SECONDS = Gauge(
     "advent_queue_oldest_seconds", "For how long the oldest due job of a queue has waited.", ["queue"]
 )
 DEAD_LETTERS = Gauge("advent_dead_letters", "Deliveries that a person must decide about.")
-SUPPRESSED = Gauge("advent_suppressed_addresses", "Addresses that are never written to.")
-MIRROR_BEHIND = Gauge("advent_mirror_behind_contacts", "People whom Notion does not show as they are.")
+SUPPRESSED = Gauge("advent_suppressed_addresses", "Addresses that get no mail.")
+MIRROR_BEHIND = Gauge("advent_mirror_behind_contacts", "Contacts whose rows in Notion are not up to date.")
 MIRROR_LAG_SECONDS = Gauge("advent_mirror_lag_seconds", "For how long the oldest of them has waited.")
 
 
-def _begin_at_nothing() -> None:
-    """A series that begins at 1 has never risen, as Prometheus sees it: the first dead letter would go unnoticed."""
+@dataclass(frozen=True, slots=True)
+class OldName:
+    """The name of a metric, and of its labels where they differ, in the release before."""
+
+    metric: Counter | Gauge
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+OLD_NAMES = (
+    OldName(DELIVERIES, "advent_deliveries", {"status": "fate"}),
+    OldName(RESCUED, "advent_takeovers"),
+    OldName(STORE_DURABILITY, "advent_store_safe", {"setting": "promise"}),
+)
+"""Exported next to the new names by 0.2.0, and by no later release."""
+
+
+class _OldNames(Collector):
+    def collect(self) -> Iterator[Metric]:
+        for old in OLD_NAMES:
+            for current in old.metric.collect():
+                help_text = f"Deprecated, use {current.name}; not exported after 0.2. {current.documentation}"
+                renamed = Metric(old.name, help_text, current.type, current.unit)
+                for sample in current.samples:
+                    name = old.name + sample.name.removeprefix(current.name)
+                    labels = {old.labels.get(label, label): value for label, value in sample.labels.items()}
+                    renamed.add_sample(name, labels, sample.value, sample.timestamp, sample.exemplar)
+                yield renamed
+
+
+REGISTRY.register(_OldNames())
+
+
+def _create_series() -> None:
+    """To Prometheus a series that begins at 1 has never risen: the first dead letter would go unnoticed."""
     for kind in ("signup", "calcom", "resend", "unsubscribe"):
         for outcome in ("accepted", "spooled", "refused", "failed"):
             WEBHOOKS.labels(kind, outcome)
-    for fate in ("accepted", "skipped", "dead"):
-        DELIVERIES.labels(fate, "")
-    for told in ("delivered", "bounced", "complained", "suppressed", "failed"):
-        FEEDBACK.labels(told)
+    for status in ("accepted", "skipped", "dead"):
+        DELIVERIES.labels(status, "")
+    for reported in ("delivered", "bounced", "complained", "suppressed", "failed"):
+        FEEDBACK.labels(reported)
 
 
-_begin_at_nothing()
+_create_series()

@@ -1,4 +1,4 @@
-"""Nothing personal and nothing secret in a log line: keys that name such things are emptied, look-alikes are masked."""
+"""Removes personal data and secrets from log lines: by the name of the field, and by what the text looks like."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _SECRET = re.compile(
     | \b(?:secret|ntn)_[A-Za-z0-9]{20,}           # a Notion token
     | (?<=Bearer\s)[^\s'"]+
     | (?<=://)[^/@\s:]*:[^/@\s]*(?=@)             # user and password of a URL
-    | (?<=/unsubscribe/)[^\s'"?]+                 # whoever holds the link can act on it
+    | (?<=/unsubscribe/)[^\s'"?]+                 # the link itself is enough to unsubscribe
     """,
     re.VERBOSE,
 )
 
 
 def mask_event(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A structlog processor; comes after the traceback was made into text, since addresses hide there, too."""
+    """A structlog processor; comes after the traceback was formatted, which may hold addresses."""
     for key, value in event.items():
         event[key] = MASK if key.lower() in PRIVATE_KEYS and value is not None else masked(value)
     return event
 
 
 def masked(value: Any) -> Any:
-    """`value` with all that looks like an address or a secret masked, as deep as lists and dicts go."""
+    """`value` with everything masked that looks like an address or a secret, also inside lists and dicts."""
     if isinstance(value, str):
         return mask_text(value)
     if isinstance(value, dict):

@@ -1,16 +1,15 @@
 """
-Traces, when OpenTelemetry is configured: one a person, from the webhook through every delayed hop to Resend and Notion.
+Traces, when OpenTelemetry is configured: one for each contact, from the webhook through every job to Resend and Notion.
 
-A campaign lasts eleven days and a job is one line in the store, so nothing is handed on: the trace's id is derived from
-the enrollment's, and so is the id of its first span, under which every later one hangs, whichever process makes it and
-whenever. Nothing is stored, a restart or a rebuild changes nothing, and whoever knows the person knows the trace.
+A campaign lasts eleven days, and a job is one member of a sorted set, so no trace context is passed on. The id of a
+trace is derived from the enrollment's id, and so is the id of its first span, the parent of every later one, whichever
+process creates it and whenever. Nothing is stored, and a restart or a rebuild changes nothing.
 
-Off unless OTEL_EXPORTER_OTLP_ENDPOINT is set; then nothing of OpenTelemetry is imported and a hop costs one comparison.
+Without OTEL_EXPORTER_OTLP_ENDPOINT nothing of OpenTelemetry is imported, and a job costs one comparison.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -28,19 +27,9 @@ _NOTHING: AbstractContextManager[None] = nullcontext()
 _tracer: Tracer | None = None
 
 
-def trace_id(owner: str) -> str:
-    """32 hexadecimal digits: the trace of a person (`enr_…`), or of the reminders of a booking (`bkg_…`)."""
-    return hashlib.sha256(owner.encode()).hexdigest()[:32]
-
-
-def root_id(owner: str) -> str:
-    """16 hexadecimal digits: the first span of that trace, the signup."""
-    return hashlib.sha256(owner.encode()).hexdigest()[32:48]
-
-
 @contextmanager
 def traced(service: str) -> Iterator[None]:
-    """Around a process (`gateway`, `worker`): spans are sent while it runs, and the last ones before it ends."""
+    """Around a process (`gateway`, `worker`): spans are sent while it runs, the last ones before it ends."""
     if not any(os.environ.get(name) for name in _SWITCHES):  # noqa: TID251 -- OpenTelemetry's own, which its SDK reads
         yield
         return
@@ -67,25 +56,25 @@ def using(tracer: Tracer) -> Iterator[None]:
 
 
 def hop(name: str, job: str) -> AbstractContextManager[None]:
-    """Around one job: `enr_…` or `enr_…/step-3` in that person's trace, `bkg_…/…` in that booking's; others in none."""
+    """Around one job: `enr_…` or `enr_…/step-3` in its contact's trace, `bkg_…/…` in its booking's; others in none."""
     if _tracer is None or not job.startswith(("enr_", "bkg_")):
         return _NOTHING
     return _tracer.hop(name, job.partition("/")[0], job)
 
 
 def request(provider: str) -> AbstractContextManager[None]:
-    """Around one request to a provider; a part of the hop that makes it."""
+    """Around one request to a provider; a child of the job that makes it."""
     return _NOTHING if _tracer is None else _tracer.part(provider)
 
 
 def belongs_to(owner: str) -> None:
-    """The hop in hand concerns this person: a reminder, in its booking's trace, is linked to theirs."""
+    """The current job concerns this contact: a reminder, in its booking's trace, is linked to their trace."""
     if _tracer is not None:
         _tracer.link(owner)
 
 
 def answered(kind: str, owner: str | None, outcome: str, seconds: float) -> None:
-    """A webhook about this person was answered just now. The first signup is the root of their trace."""
+    """A webhook about this contact was answered just now. The first signup is the root of their trace."""
     if _tracer is not None and owner is not None:
         is_first = kind == "signup" and outcome in ("accepted", "spooled")
         _tracer.answered(kind, owner, outcome, seconds, is_first=is_first)

@@ -1,4 +1,4 @@
-"""OpenTelemetry's side of `tracing.py`: the only file that imports it, and imported only when traces are wanted."""
+"""The OpenTelemetry part of `tracing.py`: the only module that imports it, and imported only when traces are on."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from common.observability.tracing import root_id, trace_id
+from common.observability.trace_ids import root_id, trace_id
 
 _FIRST: ContextVar[str | None] = ContextVar("first", default=None)
-"""Whose first span is being made: it gets its ids from them."""
+"""The owner whose first span is being created; its ids are derived from it."""
 
 
 class _Ids(RandomIdGenerator):
@@ -32,7 +32,7 @@ class _Ids(RandomIdGenerator):
 
 
 class Tracer:
-    """Makes the spans of one process. Attributes are ids and words of ours, never an address."""
+    """Creates the spans of one process. Attributes are ids and fixed words, never an address."""
 
     def __init__(self, service: str, processor: SpanProcessor) -> None:
         self._provider = TracerProvider(
@@ -43,13 +43,13 @@ class Tracer:
 
     @contextmanager
     def hop(self, name: str, owner: str, job: str) -> Iterator[None]:
-        """A child of the person's first span, however long ago that was."""
+        """A child of the contact's first span, however long ago that was."""
         with self._span(name, SpanKind.CONSUMER, _within(owner), {"advent.job": job}):
             yield
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """A child of the hop in hand; none outside of any, as when a worker starts."""
+        """A child of the current job; nothing outside of a job, as when a worker starts."""
         if not trace.get_current_span().is_recording():
             yield
             return
@@ -58,7 +58,7 @@ class Tracer:
 
     @contextmanager
     def _span(self, name: str, kind: SpanKind, within: Context | None, told: Mapping[str, str]) -> Iterator[None]:
-        # Of an exception only its class: its text may hold what a provider said of somebody.
+        # Only the class of an exception: its text may hold what a provider said about a contact.
         with self._tracer.start_as_current_span(
             name, within, kind, told, record_exception=False, set_status_on_exception=False
         ) as span:
@@ -87,12 +87,12 @@ class Tracer:
         span.end(ended_ns)
 
     def close(self) -> None:
-        """Send what is left."""
+        """Send the spans that are left."""
         self._provider.shutdown()
 
 
 def otlp(service: str) -> Tracer:
-    """Sends over HTTP, in batches, from a thread of its own. Raises ImportError when `advent[tracing]` is missing."""
+    """Sends over HTTP, in batches, from a thread. Raises ImportError when `advent[tracing]` is not installed."""
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     return Tracer(service, BatchSpanProcessor(OTLPSpanExporter()))

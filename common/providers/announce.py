@@ -1,4 +1,4 @@
-"""A hot lead, announced to a channel that takes Discord's `{"content": …}`."""
+"""Announces a hot lead to a channel that accepts Discord's `{"content": …}`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import httpx
 
 from common.errors import Failure, Misconfigured, Throttled
 from common.providers.http import (
-    RETRY_AFTER_LEAST_MS,
-    RETRY_AFTER_MOST_MS,
+    RETRY_AFTER_MAX_MS,
+    RETRY_AFTER_MIN_MS,
     DeadlineClient,
     measured,
     status_failure,
@@ -19,21 +19,21 @@ from common.providers.http import (
 )
 
 TIMEOUT_S = 5.0
-CONTENT_MOST = 2_000
+CONTENT_MAX = 2_000
 """Discord refuses longer messages."""
 
 
 async def announce(url: str, content: str, *, timeout_s: float = TIMEOUT_S) -> None:
-    """Post one message. Raises a `Failure`; `Ambiguous` when it may have been posted."""
+    """Post one message. Raises a `Failure`: `Ambiguous` when it may have been posted."""
     async with DeadlineClient(total_s=timeout_s) as client:
         with measured("announce"):
-            failure = await _post(client, url, harmless(content)[:CONTENT_MOST])
+            failure = await _post(client, url, without_mentions(content)[:CONTENT_MAX])
             if failure is not None:
                 raise failure
 
 
-def harmless(content: str) -> str:
-    """The text with mentions broken: a first name of `@everyone` must not wake a whole server."""
+def without_mentions(content: str) -> str:
+    """The text with mentions broken: a first name of `@everyone` must not notify a whole server."""
     return re.sub(r"@(?=(everyone|here)\b)|<(?=[@#])", "\\g<0>\u200b", content)
 
 
@@ -57,7 +57,7 @@ def _throttled(answer: httpx.Response) -> Failure:
     """Discord repeats the wait in the body, in seconds with a fraction; the header is rounded up."""
     wait_s = _body(answer).get("retry_after")
     if isinstance(wait_s, int | float) and not isinstance(wait_s, bool) and wait_s >= 0:
-        wait_ms = round(min(max(wait_s * 1000, RETRY_AFTER_LEAST_MS), RETRY_AFTER_MOST_MS))
+        wait_ms = round(min(max(wait_s * 1000, RETRY_AFTER_MIN_MS), RETRY_AFTER_MAX_MS))
         return Throttled("http_429", status=429, retry_after_ms=wait_ms)
     return status_failure(429, None, headers=answer.headers)
 

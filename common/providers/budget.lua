@@ -1,18 +1,18 @@
--- budget(KEYS = [slots, after], ARGV = ["take", now_ms, capacity, window_ms, wait_most_ms, hold_most_ms])
---   → {slot_ms, 0} reserved | {0, later_ms} come back then
--- budget(KEYS = [slots, after], ARGV = ["push", until_ms, …]) → {0, 0}
---   slots   LIST    the instants of the last `capacity` slots, newest first, ms     rubbish once the window has passed
---   after   HASH    hold: no slot before this instant, the provider asked for it, ms
---                   queue: the instant the last one sent away was told, ms           rubbish once they have passed
+-- budget(KEYS = [slots, after], ARGV = ['take', now_ms, capacity, window_ms, wait_max_ms, hold_max_ms])
+--   → {slot_ms, 0} reserved | {0, later_ms} too far ahead: ask again then
+-- budget(KEYS = [slots, after], ARGV = ['push', until_ms, …]) → {0, 0}
+--   slots   LIST    times of the last `capacity` slots, newest first, ms             expires after the window
+--   after   HASH    hold: no slot before this time, because the provider asked for it, ms
+--                   queue: the time that was answered to the last deferred request, ms    expires after them
 --
--- A slot is never within `window_ms` of the one handed out `capacity` slots before it: so no window holds more than
--- `capacity`. Who would wait too long reserves nothing and is told an instant of his own, one slot after whoever was sent
--- away before him: they come back one by one, not all at once.
+-- A slot is never within `window_ms` of the one given `capacity` slots before it, so no window has more than `capacity`.
+-- A request that would wait too long reserves nothing and gets a time of its own, one slot after the request deferred
+-- before it: deferred requests come back one by one, not all at once.
 
 local verb, instant = ARGV[1], tonumber(ARGV[2])
 local capacity, window = tonumber(ARGV[3]), tonumber(ARGV[4])
-local wait_most, hold_most = tonumber(ARGV[5]), tonumber(ARGV[6])
-local SENT_AWAY_MOST, SKEW = 300000, 5000
+local wait_max, hold_max = tonumber(ARGV[5]), tonumber(ARGV[6])
+local DEFER_MAX, SKEW = 300000, 5000
 
 local function field(name)
   return tonumber(redis.call('HGET', KEYS[2], name) or '0')
@@ -30,21 +30,21 @@ if verb == 'push' then
   return {0, 0}
 end
 
--- Nothing is reserved or held further ahead than this, unless the clock was set back since: then it says nothing any more.
+-- Nothing is reserved or held further ahead than this, unless the clock was set back since: then it means nothing.
 local hold = field('hold')
-if hold > instant + hold_most + SKEW then
+if hold > instant + hold_max + SKEW then
   redis.call('DEL', KEYS[2])
   hold = 0
 end
 local oldest = tonumber(redis.call('LINDEX', KEYS[1], capacity - 1) or '0')
-if oldest > instant + wait_most + SKEW then
+if oldest > instant + wait_max + SKEW then
   redis.call('DEL', KEYS[1])
   oldest = 0
 end
 
 local slot = math.max(instant, hold, oldest + window)
-if slot - instant > wait_most then
-  local later = math.min(field('queue') + math.ceil(window / capacity), instant + SENT_AWAY_MOST)
+if slot - instant > wait_max then
+  local later = math.min(field('queue') + math.ceil(window / capacity), instant + DEFER_MAX)
   later = math.max(later, slot)
   keep('queue', later, later - instant + window)
   return {0, later}

@@ -1,4 +1,4 @@
-"""Rate budgets, shared by all workers through the store: so many requests in a window, never more."""
+"""Rate budgets, shared by all workers through the store: a number of requests in a window, never more."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from common.clock import Clock
 from common.errors import Throttled
 from common.observability.metrics import BUDGET_WAIT_SECONDS
 
-WAIT_MOST_MS = 5_000
-"""A longer wait is given back to the schedule: a sleeping worker is no use to anybody else's mail."""
+WAIT_MAX_MS = 5_000
+"""A longer wait becomes a deferral: a worker that sleeps sends no other mail."""
 
-HOLD_MOST_MS = 3_600_000
+HOLD_MAX_MS = 3_600_000
 
 _SCRIPT = Path(__file__).with_name("budget.lua").read_text()
 
@@ -30,12 +30,12 @@ class Budget(Protocol):
         ...
 
     async def push(self, retry_after_ms: int) -> None:
-        """The provider asked for patience: no slot before that, an hour at most, for any worker."""
+        """The provider asked to wait: no slot for any worker before that, an hour at most."""
         ...
 
 
 class Unlimited(Budget):
-    """No limit: for one-off commands and for tests of other things."""
+    """No limit: for single commands and for tests of other things."""
 
     async def take(self) -> None:
         return None
@@ -48,11 +48,12 @@ class StoreBudget(Budget):
     """
     Never more than `capacity` slots in any half-open window of `window_ms`, over all workers of one store.
 
-    With capacity 1 that is an even spacing; with more, a whole window may be spent in a burst. Slots are handed out in
-    the order they are asked for; a clock that is set back frees what was reserved. Both methods raise
+    With capacity 1 slots are evenly spaced; with more, a whole window may be spent in a burst. Slots are given in the
+    order of the requests for them; a clock that is set back frees what was reserved. Both methods raise
     `redis.RedisError` when the store cannot be reached.
 
-    What is bounded are the instants requests leave; on the way they may bunch, so a rare 429 remains possible.
+    The limit holds for the times at which requests are sent; they may arrive closer together, so a rare 429 is
+    possible.
     """
 
     def __init__(
@@ -74,14 +75,14 @@ class StoreBudget(Budget):
 
     @classmethod
     def per_second(cls, client: redis.asyncio.Redis, provider: str, rate: float, *, clock: Clock) -> StoreBudget:
-        """So many a second, evenly spaced; a fraction means less than one. Raises ValueError for none."""
+        """`rate` requests a second, evenly spaced; it may be a fraction. Raises ValueError for 0 or less."""
         if rate <= 0:
             raise ValueError(f"the requests a second of {provider} must be more than 0, not {rate}")
         return cls(client, provider, capacity=1, window_ms=max(1, round(1_000 / rate)), clock=clock)
 
     @classmethod
     def per_minute(cls, client: redis.asyncio.Redis, provider: str, number: int, *, clock: Clock) -> StoreBudget:
-        """So many in any 60 s, also all at once. Raises ValueError for none."""
+        """`number` requests in any 60 s, also all at once. Raises ValueError for 0 or less."""
         return cls(client, provider, capacity=number, window_ms=60_000, clock=clock)
 
     async def take(self) -> None:
@@ -95,10 +96,10 @@ class StoreBudget(Budget):
             await self._sleep(wait_s)
 
     async def push(self, retry_after_ms: int) -> None:
-        await self._run("push", self._clock.now_ms() + min(retry_after_ms, HOLD_MOST_MS))
+        await self._run("push", self._clock.now_ms() + min(retry_after_ms, HOLD_MAX_MS))
 
     async def _run(self, verb: str, instant_ms: int) -> tuple[int, int]:
         slot_ms, later_ms = await self._script(
-            keys=self._keys, args=[verb, instant_ms, self.capacity, self.window_ms, WAIT_MOST_MS, HOLD_MOST_MS]
+            keys=self._keys, args=[verb, instant_ms, self.capacity, self.window_ms, WAIT_MAX_MS, HOLD_MAX_MS]
         )
         return int(slot_ms), int(later_ms)

@@ -1,4 +1,4 @@
-"""The providers of one process, as the settings name them: the real ones, or the sandbox in their place."""
+"""The providers of one process, as the settings name them: the real ones, or the sandbox instead."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from common.settings.settings import Settings, SettingsError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Providers:
-    """Everything a worker speaks to outside, over shared budgets."""
+    """The clients of a worker for its providers, over shared budgets."""
 
     mailer: ResendMailer
     mirror: NotionMirror
@@ -34,9 +34,9 @@ class Providers:
 
 
 def build_providers(settings: Settings, client: redis.asyncio.Redis, clock: Clock, *, campaign_name: str) -> Providers:
-    """For one event loop. Raises SettingsError when a provider has neither a key nor the sandbox in its place."""
+    """For one event loop. Raises SettingsError when a provider has neither a key nor the sandbox instead."""
     if settings.resend_api_key is None or settings.notion_token is None:
-        raise SettingsError(["RESEND_API_KEY, NOTION_TOKEN: unset, and no sandbox takes their place; set both"])
+        raise SettingsError(["RESEND_API_KEY, NOTION_TOKEN: unset, and no sandbox replaces them; set both"])
     mirror_budget = StoreBudget.per_minute(client, "notion", settings.notion_requests_per_minute, clock=clock)
     return Providers(
         mailer=ResendMailer(settings.resend_api_key, settings.resend_api_url),
@@ -59,6 +59,6 @@ def build_providers(settings: Settings, client: redis.asyncio.Redis, clock: Cloc
 def _calendar(settings: Settings, client: redis.asyncio.Redis, clock: Clock) -> CalcomCalendar | None:
     if settings.calcom_api_key is None:
         return None
-    # Half of what Cal.com allows a key: whoever shares it wants to ask, too.
+    # Half of what Cal.com allows for a key, because other programs may use the same one.
     budget = StoreBudget.per_minute(client, "calcom", 60, clock=clock)
     return CalcomCalendar(settings.calcom_api_key, settings.calcom_api_url, budget=budget)

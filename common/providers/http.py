@@ -1,15 +1,15 @@
 """
 What an HTTP answer, or the lack of one, means: shared by every provider.
 
-    nothing left this machine: refused, DNS, TLS, no free connection  → Transient
-    the request left, no answer came: time-out, reset, disconnect     → Ambiguous; Transient if it only reads
+    nothing was sent: refused, DNS, TLS, no free connection           → Transient
+    sent, no answer came: time-out, reset, disconnect                 → Ambiguous; Transient if it only reads
     429, 529                                                          → Throttled
     401, 402, 403, 407, 3xx                                           → Misconfigured
     408, 425                                                          → Transient
     other 4xx                                                         → Permanent
     5xx                                                               → Ambiguous; Transient if it only reads
 
-A 5xx may come from a proxy after the provider has done its work, so it is read as "may have happened".
+A proxy may answer 5xx after the provider has done its work, so a 5xx means "may have happened".
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Throttle
 from common.observability import tracing
 from common.observability.metrics import PROVIDER_SECONDS
 
-RETRY_AFTER_LEAST_MS = 100
-RETRY_AFTER_MOST_MS = 3_600_000
+RETRY_AFTER_MIN_MS = 100
+RETRY_AFTER_MAX_MS = 3_600_000
 DEFAULT_RETRY_AFTER_MS = 1_000
 
 _NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
-_NEVER_WILL = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+_UNUSABLE = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 class DeadlineClient(httpx.AsyncClient):
-    """A pooled client whose requests end after `total_s`, however slowly an answer drips; httpx bounds each read."""
+    """A pooled client whose requests end after `total_s`, however slow the answer is; httpx limits only each read."""
 
     def __init__(self, *, total_s: float) -> None:
         super().__init__(verify=_tls(), timeout=phases(total_s))
@@ -56,18 +56,18 @@ class DeadlineClient(httpx.AsyncClient):
 
 
 def phases(total_s: float) -> httpx.Timeout:
-    """Connecting may take half of the whole, so that its time-out is known to be one: nothing was sent."""
+    """Connecting may take half of the total, so that its time-out is recognised as one: nothing was sent."""
     return httpx.Timeout(total_s, connect=total_s / 2, pool=total_s / 4)
 
 
 @functools.cache
 def _tls() -> ssl.SSLContext:
-    # Loading the root certificates takes tens of milliseconds and a megabyte: once a process is enough.
+    # Loading the root certificates takes tens of milliseconds and a megabyte: once for each process is enough.
     return httpx.create_ssl_context()
 
 
 def checked_secret(setting: str, value: str) -> str:
-    """The value, fit for a header. Raises ValueError naming the setting, never quoting the value."""
+    """The value, usable in a header. Raises ValueError that names the setting and never quotes the value."""
     text = value.strip()
     if not text or not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError(f"{setting} is empty or has characters that no key has: copy it again, on one line")
@@ -76,34 +76,33 @@ def checked_secret(setting: str, value: str) -> str:
 
 def transport_failure(error: Exception, *, reading: bool = False) -> Failure:
     """
-    The failure behind an exception of httpx. `reading`: the request changes nothing, so nothing is ambiguous.
+    The failure for an exception of httpx. `reading`: the request changes nothing, so nothing is ambiguous.
 
-    Its code is `connect` when nobody could be reached, whoever the request was for.
-
-    An exception that is none of httpx's is our mistake and is raised again.
+    Its code is `connect` when no connection was made, whichever the provider. An exception of another library is a bug
+    and is raised again.
     """
     code = _snake(type(error).__name__)
     if isinstance(error, _NOT_CONNECTED):
         return Transient("connect", "nothing was sent")
     if isinstance(error, httpx.PoolTimeout):
         return Transient(code, "no connection was free, nothing was sent")
-    if isinstance(error, (*_NEVER_WILL, httpx.InvalidURL)):
+    if isinstance(error, (*_UNUSABLE, httpx.InvalidURL)):
         # The text is left out: for a header that HTTP refuses, it quotes the key.
         return Misconfigured(code, "the provider's address or key cannot be used: check the settings")
     if isinstance(error, httpx.TransportError):
-        return unanswered(code, "the request left, no answer came", reading=reading)
+        return unanswered(code, "the request was sent, no answer came", reading=reading)
     raise error
 
 
 def unanswered(code: str, detail: str = "", *, status: int | None = None, reading: bool = False) -> Failure:
-    """Nobody knows what became of it: Ambiguous, unless it changes nothing anyway."""
+    """The outcome is unknown: Ambiguous, unless the request changes nothing anyway."""
     return (Transient if reading else Ambiguous)(code, detail, status=status)
 
 
 def status_failure(
     status: int, code: object, detail: str = "", *, headers: Mapping[str, str] | None = None, reading: bool = False
 ) -> Failure:
-    """The failure behind a status, by the table above. `code`: the provider's name of it, if it has one."""
+    """The failure for a status, by the table above. `code`: the provider's name of it, if it has one."""
     name = code if isinstance(code, str) and _CODE.fullmatch(code) else f"http_{status}"
     if status in (429, 529):
         wait_ms = retry_after_ms(headers or {})
@@ -125,14 +124,14 @@ def retry_after_ms(headers: Mapping[str, str]) -> int | None:
     """
     How long `Retry-After` asks to wait, between 100 ms and an hour; None when it is missing or cannot be read.
 
-    Seconds, also with a fraction, or an HTTP date, which is compared with the answer's own `Date`: the two clocks that
-    matter are then the same one.
+    Seconds, also with a fraction, or an HTTP date. A date is compared with the answer's own `Date`, so that both times
+    come from one clock.
     """
     lowered = {name.lower(): value for name, value in headers.items()}
     seconds = _seconds(lowered.get("retry-after", ""), lowered.get("date", ""))
     if seconds is None or seconds < 0:
         return None
-    return round(min(max(seconds * 1000, RETRY_AFTER_LEAST_MS), RETRY_AFTER_MOST_MS))
+    return round(min(max(seconds * 1000, RETRY_AFTER_MIN_MS), RETRY_AFTER_MAX_MS))
 
 
 def _seconds(text: str, date: str) -> float | None:

@@ -1,4 +1,4 @@
-"""Patience for commands, which have nothing better to do than to wait for a budget, or for a provider to come back."""
+"""Waiting for a budget, or for a provider that is away: for commands, which have nothing else to do."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from common.providers.budget import Budget, Sleep
 TRIES = 6
 PAUSE_S = 1.0
 
-_sleep: Sleep = asyncio.sleep  # noqa: TID251 -- a command stands in no schedule
+_sleep: Sleep = asyncio.sleep  # noqa: TID251 -- a command has no schedule
 
 Answer = TypeVar("Answer")
 
 
 class PatientBudget(Budget):
-    """The same slots, waited for however long it takes."""
+    """The same slots; waits as long as it takes."""
 
     def __init__(self, budget: Budget, *, sleep: Sleep = _sleep) -> None:
         self._budget, self._sleep = budget, sleep
@@ -36,7 +36,7 @@ class PatientBudget(Budget):
 
 async def patiently(ask: Callable[[], Awaitable[Answer]], *, tries: int = TRIES, sleep: Sleep = _sleep) -> Answer:
     """
-    The answer to a question that changes nothing, asked again while the provider is throttled, or was away for moments.
+    The answer to a request that changes nothing, repeated while the provider is throttled or away for a short time.
 
     Raises the last `Transient` after `tries` of them in a row, each waited for twice as long; other failures at once.
     """

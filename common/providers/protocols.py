@@ -1,4 +1,4 @@
-"""What an actor may ask of a provider. Behind each stands the real SDK over HTTP, or a simulation in process."""
+"""What an actor may ask of a provider. Each is implemented over the real SDK, and by the simulation."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from common.providers.budget import Budget
 
 class Mailer(Protocol):
     async def send(self, mail: Mail, *, idempotency_key: str) -> str:
-        """Hand one mail over; the answer is the provider's id of it. Raises a `Failure`."""
+        """Send one mail; returns the provider's id of it. Raises a `Failure`."""
         ...
 
     async def list_accepted(self, to: str, since_ms: int, *, budget: Budget | None = None) -> list[AcceptedMail]:
         """
-        What the provider accepted for an address since an instant, newest first.
+        What the provider accepted for an address since a time, newest first.
 
         Raises a `Failure`: `Misconfigured("restricted_api_key")` when the key may only send.
         """
         ...
 
     async def list_all_accepted(self, since_ms: int, *, budget: Budget | None = None) -> list[AcceptedMail]:
-        """The same for everybody."""
+        """The same for all addresses."""
         ...
 
 
 class Mirror(Protocol):
     async def show(self, person: Person, *, booking: BookingStanding | None = None) -> dict[str, str]:
         """
-        Make Notion show what the ledger says of one person, in both databases; who only booked a call is in the second.
+        Bring the rows of one contact up to date, in both databases; a contact who only booked a call has one in the
+        second.
 
-        `booking`: where their calls stand, None when there never was one. Looks for a page by id (`person.pages`, keys
-        `sequence` and `contact`), else by address, else creates it; writes only what differs. The answer is to be kept
-        as the next `person.pages`: the page ids, and what else the mirror likes to remember of them, by names of its
-        own. Raises a `Failure`.
+        `booking`: the status of their calls, None without any. Finds a page by id (`person.pages`, keys `sequence` and
+        `contact`), otherwise by address, otherwise creates it; writes only what differs. The caller keeps the answer as
+        the next `person.pages`: page ids, and what the mirror wants to know of them the next time. Raises a `Failure`.
         """
         ...
 
 
 class Calendar(Protocol):
-    """Both answer page by page, bookings of every status; each page is a request. They raise a `Failure`."""
+    """Both return pages of bookings of every status; each page is a request. They raise a `Failure`."""
 
     def between(self, start_ms: int, end_ms: int) -> AsyncIterator[Sequence[ListedBooking]]:
         """Bookings that start and end in between."""
         ...
 
     def changed_since(self, since_ms: int) -> AsyncIterator[Sequence[ListedBooking]]:
-        """Bookings that changed since an instant of the provider's clock."""
+        """Bookings that changed since a time of the provider's clock."""
         ...

@@ -1,14 +1,15 @@
 """
-dramatiq's Redis broker with our scripts in place of its own: what each command does to the store.
+dramatiq's Redis broker with our scripts in place of its own.
 
-Its own take over from the dead by chance, count whoever sends among the workers, and forget dead letters after a week.
+dramatiq's scripts look for dead workers by chance, count every sender as a worker, and drop dead letters after a week.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +18,42 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import Middleware
 
 from common.clock import Clock, SystemClock
+from common.queue.job import plain_message_template
+from common.queue.layout import QueueLayout
+from common.store import lua
 from common.store.clients import connect
 
-SCRIPTS = {file.stem: file.read_text() for file in Path(__file__).with_name("lua").glob("*.lua")}
-"""By name. Each opens with the keys it touches; all get KEYS = [namespace] and ARGV = [queue, worker, now_ms, …]."""
+LUA_FOLDER = Path(__file__).with_name("lua")
 
-SILENCE_MS = 3_000
-"""A worker unheard for longer is dead."""
+HEARTBEAT_TIMEOUT_MS = 3_000
+"""A worker without a heartbeat for longer counts as dead."""
+
+CRASHES_MAX = 3
+"""Workers that may die while they run one message, or have one delivery in hand; then it becomes a dead letter."""
+
+_MAINTAINED = ("enqueue", "fetch", "requeue", "purge", "qsize")
 
 
-class ScriptedRedisBroker(RedisBroker):
+@cache
+def compose_scripts(namespace: str) -> dict[str, str]:
+    """The text of each script by its name, `ack`. All get KEYS = [namespace], ARGV = [queue, worker, now_ms, …]."""
+    libraries = lua.read_libraries(LUA_FOLDER)
+    preamble = (
+        QueueLayout(namespace).lua_table()
+        + lua.table_of("limits", {"heartbeat_timeout_ms": HEARTBEAT_TIMEOUT_MS, "crashes_max": CRASHES_MAX})
+        + lua.table_of("job", {"plain_message": plain_message_template()})
+    )
+    names = [name for library in ("messages", "delays", "workers") for name in lua.entry_points(libraries[library])]
+    return {name.partition(".")[2]: lua.compose(name, libraries, preamble=preamble) for name in names}
+
+
+class LuaBroker(RedisBroker):
     """
-    `broker.do_<script>(queue, …)` runs that script and gives its answer as redis-py reads it.
+    `broker.do_<script>(queue, …)` runs that script and returns its answer as redis-py reads it.
 
     Takes what `RedisBroker` takes, with other defaults: `heartbeat_timeout` 3,000 ms; `dead_message_ttl` (ms) None, so
-    dead letters stay; `maintenance_chance` 0, since a thread does what that left to chance. A `url` is reached without
-    redis-py's own retries: whoever sends hears at once that the store is away.
+    dead letters stay; `maintenance_chance` 0, because a thread does that work. A `url` is reached without redis-py's
+    own retries: a sender hears at once that the store is away.
     """
 
     def __init__(
@@ -42,7 +63,7 @@ class ScriptedRedisBroker(RedisBroker):
         middleware: list[Middleware] | None = None,
         namespace: str = "dramatiq",
         maintenance_chance: int = 0,
-        heartbeat_timeout: int = SILENCE_MS,
+        heartbeat_timeout: int = HEARTBEAT_TIMEOUT_MS,
         dead_message_ttl: int | None = None,
         client: redis.Redis | None = None,
         **parameters: Any,
@@ -56,33 +77,31 @@ class ScriptedRedisBroker(RedisBroker):
             client=connect(url) if url and client is None else client,
             **parameters,
         )
-        self._owns_client = client is None
+        self.owns_client = client is None
         self.clock: Clock = SystemClock()
-        self.scripts = {name: self.client.register_script(text) for name, text in SCRIPTS.items()}
+        self.layout = QueueLayout(namespace)
+        self.scripts = {name: self.client.register_script(text) for name, text in compose_scripts(namespace).items()}
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         command = name.removeprefix("do_")
-        if command == name or command not in SCRIPTS:
+        if command == name or command not in self.scripts:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
         return partial(self._run, command)
 
     def _run(self, command: str, queue: str, *args: Any) -> Any:
-        if self._should_do_maintenance(command):
-            self._maintain(queue)
+        if self.maintenance_chance and command in _MAINTAINED and random.randrange(1_000_000) < self.maintenance_chance:
+            self.maintain(queue)
         return self.scripts[command](keys=[self.namespace], args=[queue, self.broker_id, self.clock.now_ms(), *args])
 
-    def _should_do_maintenance(self, command: str) -> bool:
-        by_chance = self.maintenance_chance and command in {"enqueue", "fetch", "requeue", "purge", "qsize"}
-        return bool(by_chance and super()._should_do_maintenance(command))
-
-    def _maintain(self, queue: str) -> None:
+    def maintain(self, queue: str) -> None:
+        """What dramatiq's broker does by chance, for a broker that was told to."""
         if self.dead_message_ttl is not None:
             self.do_expire(queue, self.dead_message_ttl)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promotion:
-    """What one call did for one queue. `ready`: messages waiting for a worker now."""
+    """What one call of `promote` did for one queue. `ready`: messages that wait for a worker now."""
 
     queue: str
     moved: int
@@ -91,7 +110,7 @@ class Promotion:
 
 
 def read_promotions(queues: Sequence[str], answers: Sequence[Any]) -> Iterator[Promotion]:
-    """`promote.lua`'s answer, which is in the order of the queues asked for."""
+    """The answer of the script, which is in the order of the queues that were asked for."""
     for queue, (moved, ready, next_due_ms) in zip(queues, answers, strict=True):
         yield Promotion(
             queue=queue,
@@ -102,6 +121,6 @@ def read_promotions(queues: Sequence[str], answers: Sequence[Any]) -> Iterator[P
 
 
 def due_ms_of(ready_id: str) -> int:
-    """The instant in `job id@due_ms`; 0 for a message that was never scheduled."""
+    """The due time in `job id@due_ms`; 0 for a message that was never scheduled."""
     _, at, due = ready_id.rpartition("@")
     return int(due) if at and due.isdigit() else 0

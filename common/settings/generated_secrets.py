@@ -1,7 +1,7 @@
 """
-Secrets a newcomer need not think of: made once, kept in DATA_DIR, used until real ones are set.
+Secrets for the sandbox: generated once, kept in DATA_DIR, used until others are set.
 
-Only while no real provider is configured: those refuse to start without secrets that somebody has chosen and keeps.
+Only while no real provider is configured: with one, a process refuses to start without secrets that a person set.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from common.settings.settings import Settings, SettingsError
 FILE_NAME = "secrets.env"
 
 
-def with_made_secrets(settings: Settings) -> Settings:
+def with_generated_secrets(settings: Settings) -> Settings:
     """
-    The same settings, with secrets from DATA_DIR/secrets.env where they are unset; what is missing there is made.
+    The same settings, with secrets from DATA_DIR/secrets.env where they are unset; what is missing there is generated.
 
-    ALLOW_UNSIGNED_WEBHOOKS says that webhooks may come without; then only SECRET_KEY is made. Two processes that start
-    at once get the same. Raises SettingsError when DATA_DIR cannot be written.
+    With ALLOW_UNSIGNED_WEBHOOKS only SECRET_KEY is. Two processes that start at once get the same secrets. Raises
+    SettingsError when DATA_DIR cannot be written.
     """
     wanted = [name for name in _wanted(settings) if getattr(settings, name) is None]
     if settings.is_real or not wanted:
         return settings
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        kept = _keep(settings.data_dir / FILE_NAME, wanted)
+        kept = _read_or_generate(settings.data_dir / FILE_NAME, wanted)
     except OSError as error:
         raise SettingsError([unusable(settings.data_dir, error)]) from None
     return settings.model_copy(update={name: kept[name] for name in wanted})
 
 
-def with_kept_secrets(settings: Settings) -> Settings:
+def with_saved_secrets(settings: Settings) -> Settings:
     """
-    The same settings, with what DATA_DIR/secrets.env says where they are unset; nothing is made or written.
+    The same settings, with secrets from DATA_DIR/secrets.env where they are unset; nothing is generated or written.
 
-    Raises SettingsError when that file is there and cannot be read.
+    Raises SettingsError when that file exists and cannot be read.
     """
     if settings.is_real:
         return settings
@@ -61,15 +61,15 @@ def _wanted(settings: Settings) -> tuple[str, ...]:
     return ("secret_key",) if settings.allow_unsigned_webhooks else ("secret_key", *webhooks)
 
 
-def _keep(file: Path, names: list[str]) -> dict[str, str]:
-    """What the file says, after adding what it lacks; one process at a time, and never a half-written file."""
+def _read_or_generate(file: Path, names: list[str]) -> dict[str, str]:
+    """The contents of the file, after adding what it lacks; one process at a time, and never a half-written file."""
     descriptor = os.open(file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         kept = _read(file)
         missing = [name for name in names if name not in kept]
         if missing:
-            kept |= {name: _made(name) for name in missing}
+            kept |= {name: _generate(name) for name in missing}
             _write(file, kept)
         return kept
     finally:
@@ -80,7 +80,7 @@ def _read(file: Path) -> dict[str, str]:
     return {name.lower(): value for name, value in dotenv_values(file).items() if value}
 
 
-def _made(name: str) -> str:
+def _generate(name: str) -> str:
     if name in ("webhook_secret", "resend_webhook_secret"):
         return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
     return secrets.token_hex(32)

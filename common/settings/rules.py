@@ -1,20 +1,15 @@
-"""What settings must agree on with each other before anything may start."""
+"""What settings must agree on with each other before a process may start."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-if TYPE_CHECKING:
-    from common.settings.settings import Settings
-
-
-SECRET_KEY_CURE = "32 or more random characters (`openssl rand -hex 32`), and keep them as long as the store"
+from common.settings.settings import SECRET_KEY_CURE, Settings
 
 
 def problems_of(settings: Settings) -> list[str]:
-    """One line a problem, naming the setting and the cure; empty when all is well."""
+    """One line for each problem, with the setting and the cure."""
     return [*_of_notion(settings), *_of_secrets(settings), *_of_identity(settings), *_of_ports(settings)]
 
 
@@ -49,7 +44,7 @@ def _secrets_needed(settings: Settings) -> Iterator[str]:
 
 
 def _of_identity(settings: Settings) -> Iterator[str]:
-    """Canada's law asks of every commercial mail who sends it and from where; a made-up answer must never leave."""
+    """Canadian law requires sender and postal address in every commercial mail; invented ones must never be sent."""
     if not settings.resend_is_real or urlsplit(settings.resend_api_url).hostname in _THIS_MACHINE:
         return
     for name, cure in _IDENTITY.items():
@@ -58,7 +53,7 @@ def _of_identity(settings: Settings) -> Iterator[str]:
 
 
 _THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
-"""A Resend at such an address is an imitation: its mail reaches nobody."""
+"""A Resend at such an address is a test double: its mail reaches nobody."""
 
 _IDENTITY = {
     "email_from": 'the sender, "Name <address>", at a domain verified with Resend',

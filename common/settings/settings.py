@@ -1,20 +1,17 @@
-"""Settings, read once at the entry: the environment, then `.env`, then files named by `<NAME>_FILE`."""
+"""The settings of a process; `load.py` reads them from the environment, once, at its start."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
 from email.utils import parseaddr
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from common.domain.cadence import Pace
 from common.settings import values as values
-from common.settings.rules import SECRET_KEY_CURE, problems_of
-from common.settings.source import read_environment
 
 if TYPE_CHECKING:
     from common.campaigns.facts import Identity
@@ -32,8 +29,11 @@ StandardSecrets = Annotated[str, BeforeValidator(values.standard_secrets)]
 NotionId = Annotated[str, BeforeValidator(values.notion_id)]
 
 
+SECRET_KEY_CURE = "32 or more random characters (`openssl rand -hex 32`), and keep them as long as the store"
+
+
 class SettingsError(Exception):
-    """The settings do not allow a start. `problems` has one line each, naming the setting and the cure."""
+    """The settings do not allow a start. `problems`: one line each, with the setting and the cure."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -45,15 +45,15 @@ _SANDBOX_IDENTITY = {
     "postal_address": "Advent, 1 Example Street, Sampletown ON  A1A 1A1, Canada",
     "booking_url": "https://booking.example/diagnostic-call",
 }
-"""A fictitious sender, which only the sandbox ever sees: with a real Resend, nothing of it may be unset."""
+"""A fictitious sender for the sandbox. With a real Resend all of it must be set."""
 
 
 class Settings(BaseSettings):
     """
     Every setting of `docs/settings.md`, in its order. Names are those of the environment, in lower case.
 
-    Built directly, it holds what it is given and nothing else; `load_settings` reads the environment.
-    `sandboxed` is no setting: it names the providers (`notion`, `resend`, `calcom`) whose place the sandbox takes.
+    An instance holds what it is given and nothing else; `load_settings` reads the environment. `sandboxed` is no
+    setting: it names the providers (`notion`, `resend`, `calcom`) that the sandbox replaces.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=False)
@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     campaigns_dir: Path | None = None
     testing_mode: Truth = False
     testing_recipients: Annotated[str, BeforeValidator(values.recipients)] = ""
-    # 60,000 puts two test steps a millisecond apart, the finest the schedule knows.
+    # At 60,000 two test steps are a millisecond apart, which is the resolution of the schedule.
     campaign_speed: Annotated[float, BeforeValidator(values.number(0.001, 60_000))] = 1.0
     notion_token: str | None = None
     notion_email_sequence_db_id: NotionId | None = None
@@ -116,12 +116,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what it is given: a test, or a child handed its settings, must not read the environment again."""
+        """Only the arguments: a test, or a child process that gets its settings, must not read the environment."""
         return (init_settings,)
 
     @property
     def resend_is_real(self) -> bool:
-        """Mail leaves the house."""
+        """Mail reaches people."""
         return self.resend_api_key is not None and "resend" not in self.sandboxed
 
     @property
@@ -160,7 +160,7 @@ class Settings(BaseSettings):
 
     @property
     def identity(self) -> Identity:
-        """Who writes, from where, and where a call is booked; what is unset comes from the sandbox's example."""
+        """Sender, postal address and booking page of the mails; the sandbox's example for what is unset."""
         from common.campaigns.facts import Identity
 
         sender = self.email_from or _SANDBOX_IDENTITY["sender"]
@@ -174,14 +174,14 @@ class Settings(BaseSettings):
 
     @property
     def secret(self) -> str:
-        """SECRET_KEY. Raises SettingsError when there is none; `with_made_secrets` makes one for the sandbox."""
+        """SECRET_KEY. Raises SettingsError when there is none; `with_generated_secrets` makes one for the sandbox."""
         if self.secret_key is None:
             raise SettingsError([f"SECRET_KEY: unset; set {SECRET_KEY_CURE}"])
         return self.secret_key
 
     @property
     def gateway_url(self) -> str:
-        """Where this machine reaches the gateway."""
+        """The address under which this machine reaches the gateway."""
         return url_of(self.gateway_host, self.gateway_port)
 
     @property
@@ -194,43 +194,25 @@ class Settings(BaseSettings):
 
     @property
     def public_address(self) -> str:
-        """Where people reach the gateway: PUBLIC_URL, by default the gateway's own address. No trailing slash."""
+        """The address under which the gateway is reachable: PUBLIC_URL, by default `gateway_url`. No trailing slash."""
         return self.public_url or self.gateway_url
 
     def may_mail(self, address: str) -> bool:
-        """Whether TESTING_MODE lets mail go to this address: a rehearsal on a real provider writes only to its list."""
+        """Whether mail may go to this address: in TESTING_MODE a real provider sends only to TESTING_RECIPIENTS."""
         return not (self.testing_mode and self.resend_is_real) or is_listed(address, self.testing_recipients)
 
 
 def is_listed(address: str, recipients: str) -> bool:
-    """`recipients` as TESTING_RECIPIENTS has it: addresses, whole domains (not what is below them), or `*`."""
+    """`recipients` in the form of TESTING_RECIPIENTS: addresses, domains (without their subdomains), or `*`."""
     entries = values.split(recipients.lower())
     address = address.strip().lower()
     return "*" in entries or address in entries or address.rpartition("@")[2] in entries
 
 
 def url_of(host: str, port: int) -> str:
-    """The address under which this machine reaches what is bound to `host`."""
+    """The address under which this machine reaches a server that is bound to `host`."""
     here = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
     return f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
 
 
 SETTING_NAMES = tuple(name.upper() for name in Settings.model_fields if name != "sandboxed")
-
-
-def load_settings(environ: Mapping[str, str] | None = None, *, env_file: Path = Path(".env")) -> Settings:
-    """The settings of this process. Raises SettingsError with a line for all that is wrong, not just the first."""
-    given, problems = read_environment(SETTING_NAMES, environ=environ, env_file=env_file)
-    try:
-        settings = Settings.model_validate({name.lower(): value for name, value in given.items()})
-    except ValidationError as error:
-        raise SettingsError(problems + [_line(fault) for fault in error.errors(include_url=False)]) from None
-    problems += problems_of(settings)
-    if problems:
-        raise SettingsError(problems)
-    return settings
-
-
-def _line(fault: Any) -> str:
-    setting = str(fault["loc"][0]).upper()
-    return f"{setting}: {fault['msg'].removeprefix('Value error, ')}"

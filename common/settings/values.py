@@ -1,7 +1,7 @@
 """
-One check a kind of setting: text from the environment in, the value out.
+One check for each kind of setting: takes the text from the environment, returns the value.
 
-Each raises ValueError with what is wrong and what to set, on one line; none of them repeats a value that may be secret.
+Each raises ValueError with what is wrong and what to set, on one line; none repeats a value that may be secret.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 _NOTION_ID = re.compile(r"[0-9a-f]{32}")
@@ -74,7 +75,7 @@ def one_of(*words: str, upper: bool = False) -> Callable[[Any], str]:
 
 
 def name(value: Any) -> str:
-    """A campaign's folder name; nothing that could leave the folder of campaigns."""
+    """The name of a campaign's directory; nothing that leads out of the directory of campaigns."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", str(value)):
         raise ValueError(f"{value!r} is not a campaign's name; set letters, digits, _ and - only, like christmas_2025")
     return str(value)
@@ -105,10 +106,10 @@ def web_address(value: Any) -> str:
 
 
 def base_address(value: Any) -> str:
-    """A web address that paths are put behind."""
+    """A web address to which paths are appended."""
     text = web_address(value)
     if "?" in text or "#" in text:
-        raise ValueError("has a ? or a #, and paths are put behind it; set only what stands before that")
+        raise ValueError("has a ? or a #, and paths are appended to it; set only the part before that")
     return text
 
 
@@ -183,7 +184,7 @@ def _fault_of_standard_secret(secret: str) -> str | None:
     if not secret.startswith("whsec_"):
         return "does not begin with whsec_"
     try:
-        # Strictly: the verifying library skips what is not base64, and would sign with a key nobody else has.
+        # Strictly: the verifying library skips what is not base64, and would sign with a key that no sender has.
         key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except (binascii.Error, ValueError):
         return "is not base64 after whsec_"
@@ -191,7 +192,7 @@ def _fault_of_standard_secret(secret: str) -> str | None:
 
 
 def networks(value: Any) -> str:
-    """A comma-separated list of IP networks; a lone address is a network of one."""
+    """A comma-separated list of IP networks; a single address is a network of one."""
     entries = split(str(value))
     for entry in entries:
         try:
@@ -202,7 +203,7 @@ def networks(value: Any) -> str:
 
 
 def recipients(value: Any) -> str:
-    """A comma-separated list of addresses, domains, or `*` for everybody; lower-cased."""
+    """A comma-separated list of addresses, domains, or `*` for all; lower-cased."""
     entries = [entry.lower().removeprefix("@") for entry in split(str(value))]
     for entry in entries:
         if entry != "*" and not _ADDRESS.fullmatch(entry) and not _DOMAIN.fullmatch(entry):
@@ -214,15 +215,13 @@ def recipients(value: Any) -> str:
 
 
 def notion_id(value: Any) -> str:
-    """A Notion id, or the page's URL as copied from the browser, as a dashed UUID."""
-    text = str(value).partition("?")[0].partition("#")[0].rstrip("/").lower()
-    tail = text.rpartition("/")[2].replace("-", "")
-    # In a URL the title comes first (`My-Base-0123…`), so the id is what the last part ends with.
-    found = _NOTION_ID.fullmatch(tail[-32:]) if "/" in text else _NOTION_ID.fullmatch(tail)
-    if found is None:
+    """A Notion id, or a URL as copied from the browser, as a dashed UUID. In a URL the title may come before the id."""
+    pasted = str(value).strip().strip("\"'<>")
+    last = urlsplit(pasted).path.rstrip("/").rpartition("/")[2].replace("-", "").lower()
+    digits = last[-32:] if "/" in pasted else last
+    if _NOTION_ID.fullmatch(digits) is None:
         raise ValueError("not a Notion id; set the database's 32-digit id, or its URL as the browser shows it")
-    digits = found.group()
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+    return str(UUID(digits))
 
 
 def sender(value: Any) -> str:

@@ -1,8 +1,8 @@
 """
-Who else of us is connected to a store: every connection of a process that goes on working bears its name there.
+The processes of ours that are connected to a store: each names its connections there.
 
-So whoever must be alone finds out from the store itself (CLIENT LIST), wherever the others run. Commands that only look
-have no name, and are in nobody's way.
+A command that must be alone asks the store itself (CLIENT LIST), wherever the processes run. Commands that only read
+have no name, and block no other command.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import redis.asyncio
 PREFIX: Final = "advent-"
 
 
-def bearing(process: str | None) -> dict[str, Any]:
-    """What a client is constructed with to bear the name of its process, `gateway`; nothing for None."""
+def client_name(process: str | None) -> dict[str, Any]:
+    """The arguments that give a client the name of its process, `gateway`; none for None."""
     return {"client_name": PREFIX + process} if process else {}
 
 
 async def processes_at(client: redis.asyncio.Redis) -> list[str]:
     """
-    Which kinds of our processes are connected to this database, `["console", "gateway"]`; without a name, the caller is
-    none of them.
+    The kinds of our processes that are connected to this database, `["console", "gateway"]`; not the caller, if its
+    client has no name.
 
     Raises `redis.RedisError`, also where the store's user may not ask.
     """
     database = client.connection_pool.connection_kwargs.get("db") or 0
-    everybody: Any = await client.client_list()
-    names = {one["name"] for one in everybody if int(one["db"]) == database}
+    connections: Any = await client.client_list()
+    names = {connection["name"] for connection in connections if int(connection["db"]) == database}
     return sorted(name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX))

@@ -1,27 +1,28 @@
-"""One time for all: whoever shares a store keeps its clock with the store's."""
+"""Processes that share a store share its time, so that a lease or a due time means the same to all of them."""
 
 from __future__ import annotations
 
+import redis.asyncio
+
 from common.clock import Clock, SystemClock
-from common.ledger.ledger import Ledger
 from common.observability.logs import get_logger
 
-SKEW_MS = 1_000
-"""A clock further from the store's than this is corrected; less is no more than the way there and back."""
+SKEW_MAX_MS = 1_000
+"""A clock that differs less from the store's is left alone: the request itself takes time."""
 
 log = get_logger(__name__)
 
 
-async def calibrate(ledger: Ledger, clock: Clock) -> None:
+async def correct_clock(client: redis.asyncio.Redis, clock: Clock) -> None:
     """
-    Correct the clock to the store's when they disagree by more than a second, and say so.
+    Set the clock to the store's when they differ by more than a second, and log it.
 
-    Only the machine's clock is corrected; one that somebody moves by hand stays his. Raises `redis.RedisError`.
+    Only the machine's clock is corrected, not one of a test or a simulation. Raises `redis.RedisError`.
     """
     if not isinstance(clock, SystemClock):
         return
-    seconds, micros = await ledger.client.time()
+    seconds, micros = await client.time()
     apart_ms = seconds * 1000 + micros // 1000 - clock.now_ms()
-    if abs(apart_ms) > SKEW_MS:
+    if abs(apart_ms) > SKEW_MAX_MS:
         clock.offset_ms += apart_ms
         log.warning("clock_corrected", apart_ms=apart_ms)

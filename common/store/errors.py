@@ -1,4 +1,4 @@
-"""What a store says that passes: while it starts, fails over, is full or cannot write."""
+"""What a store answers or fails to answer: what to catch, what passes by itself, and what a person has to cure."""
 
 from __future__ import annotations
 
@@ -6,27 +6,40 @@ import re
 
 import redis
 
-PASSING = (
+STORE_ERRORS = (redis.RedisError, OSError)
+"""Everything that a command raises when the store is away, refuses it or fails; time-outs are an OSError."""
+
+REFUSALS = (redis.AuthenticationError, redis.exceptions.AuthorizationError)
+"""What waiting does not cure, though redis-py counts it as trouble with the connection."""
+
+_TRANSIENT = (
     redis.ConnectionError,  # refused, reset, still loading its data
     redis.TimeoutError,
-    redis.exceptions.ReadOnlyError,  # a failover on its way
+    redis.exceptions.ReadOnlyError,  # a failover is under way
     redis.exceptions.ClusterDownError,  # MASTERDOWN too
     redis.exceptions.OutOfMemoryError,
     redis.exceptions.TryAgainError,
     OSError,
 )
-"""Raised by redis-py for what has a class of its own."""
-
-_WORDS = re.compile(r"\b(MISCONF|NOREPLICAS|LOADING|MASTERDOWN|READONLY|OOM|BUSY)\b")
-"""In the text of the others: the disk is full, too few replicas keep up. Older servers wrap them."""
+_TRANSIENT_WORDS = re.compile(r"\b(MISCONF|NOREPLICAS|LOADING|MASTERDOWN|READONLY|OOM|BUSY)\b")
+"""In the text of errors without a class of their own: the disk is full, too few replicas. Older servers wrap them."""
 
 
-def is_passing(error: BaseException) -> bool:
+class StoreError(Exception):
+    """The store cannot be started or reached; the message says what to do."""
+
+
+def is_transient(error: BaseException) -> bool:
     """
-    Whether the same command may succeed later, and has changed nothing yet; other errors are mistakes of ours.
+    Whether the same command may succeed later, and has changed nothing yet. Other errors are bugs of ours.
 
-    A script that is refused for any of these is refused at its first write, so it never stops half-way.
+    A script that is refused for any of these reasons is refused at its first write, so it never stops half-way.
     """
-    return isinstance(error, PASSING) or (
-        isinstance(error, redis.ResponseError) and _WORDS.search(str(error)) is not None
+    return isinstance(error, _TRANSIENT) or (
+        isinstance(error, redis.ResponseError) and _TRANSIENT_WORDS.search(str(error)) is not None
     )
+
+
+def refusal(error: Exception) -> str:
+    """One line for one of `REFUSALS`, with the cure."""
+    return f"REDIS_URL: the store refuses us ({str(error).rstrip('.')}); set user and password in it"

@@ -15,11 +15,14 @@ from typing import Any, Final
 import redis
 import redis.asyncio
 
-from common.ledger import keys
 from common.settings.settings import SettingsError
 
 FORMAT: Final = 2
 """Raised when a release cannot read what the release before it has written; docs/decisions.md says when that may be."""
+
+KEY: Final = "{advent}:format"
+_ENROLLED, _ENROLLMENT, _STATUS = "{advent}:enrolled", "{advent}:enrollment:", "status"
+"""Where one enrollment and its state are looked for; spelled here, because the ledger's package imports this one."""
 
 _READ_OR_SET = """
 -- read_or_set(KEYS = [format, enrolled], ARGV = [format of this version, prefix of an enrollment's key, field])
@@ -31,7 +34,7 @@ if person and redis.call('HEXISTS', ARGV[2] .. person, ARGV[3]) == 0 then return
 redis.pcall('SET', KEYS[1], ARGV[1])  -- A replica cannot, nor a full store: a later process can.
 return ARGV[1]
 """
-_ARGUMENTS = (2, keys.FORMAT, keys.ENROLLED, FORMAT, keys.enrollment(""), "status")
+_ARGUMENTS = (2, KEY, _ENROLLED, FORMAT, _ENROLLMENT, _STATUS)
 
 
 @dataclass(frozen=True, slots=True)

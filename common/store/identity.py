@@ -1,36 +1,77 @@
-"""Before a start: is this a store that this process can work on?"""
+"""
+Can this process work on this store? Asked before a start, and again by `StoreMonitor` while the process runs.
+
+A store keeps a fingerprint of the SECRET_KEY with which it was begun: the first process writes it, every other compares
+it. With another key no suppressed address would be recognised, and contacts who left would get mail again.
+"""
 
 from __future__ import annotations
 
 import contextlib
+from typing import Any, Final
 
 import redis
+import redis.asyncio
 
+from common.domain.suppression import key_fingerprint
 from common.settings.settings import Settings, SettingsError
-from common.store.clients import REFUSALS, connect, refusal
+from common.store.clients import connect
+from common.store.errors import REFUSALS, STORE_ERRORS, refusal
 from common.store.format import format_problem
-from common.store.secret_key import ANOTHER, is_the_stores
+
+SECRET_KEY: Final = "{advent}:secret_key"
+"""STRING: the fingerprint."""
+
+SECRET_KEY_MISMATCH: Final = (
+    "SECRET_KEY: not the one that this store was begun with, so it would not know who has left, and links in mails"
+    " already sent would not work; set the old one, or, if that is gone, `advent check --accept-new-secret-key`"
+)
 
 ANSWER_SECONDS_MAX = 2
 
+_READ_OR_SET: Final = """
+local fingerprint = redis.call('GET', KEYS[1])
+if fingerprint then return fingerprint end
+redis.pcall('SET', KEYS[1], ARGV[1])  -- A replica cannot, nor can a full store: a later process does.
+return ARGV[1]
+"""
 
-def refuse_another(settings: Settings) -> None:
+
+def refuse_unusable_store(settings: Settings) -> None:
     """
-    Raises SettingsError when the store answers, and refuses us, is written as we cannot read, or knows another
-    SECRET_KEY.
+    Raises SettingsError when the store answers, and refuses us, has another format, or another SECRET_KEY.
 
-    A store that does not answer now is asked again once it does, by the lookout of each process.
+    A store that does not answer now is checked once it does, by the `StoreMonitor` of each process.
     """
     assert settings.redis_url is not None
     with connect(settings.redis_url) as client:
         client.connection_pool.connection_kwargs["socket_timeout"] = ANSWER_SECONDS_MAX
-        with contextlib.suppress(redis.RedisError, OSError):
+        with contextlib.suppress(*STORE_ERRORS):
             if problem := _problem_with(client, settings.secret):
                 raise SettingsError([problem])
 
 
+def secret_key_matches(client: redis.Redis, secret_key: str) -> bool:
+    """Whether the store was begun with this key; one that knows none takes this one. Raises `redis.RedisError`."""
+    fingerprint = key_fingerprint(secret_key).encode()
+    answer: Any = client.eval(_READ_OR_SET, 1, SECRET_KEY, fingerprint)
+    return bool(answer == fingerprint)
+
+
+async def secret_key_matches_async(client: redis.asyncio.Redis, secret_key: str) -> bool:
+    """The same, for one event loop."""
+    fingerprint = key_fingerprint(secret_key).encode()
+    answer: Any = client.eval(_READ_OR_SET, 1, SECRET_KEY, fingerprint)
+    return bool(await answer == fingerprint)
+
+
+async def secret_key_differs(client: redis.asyncio.Redis, secret_key: str) -> bool:
+    """Whether the store knows another key. One that knows none is left so, because a command is no start."""
+    return await client.get(SECRET_KEY) not in (None, key_fingerprint(secret_key).encode())
+
+
 def _problem_with(client: redis.Redis, secret: str) -> str | None:
     try:
-        return format_problem(client) or (None if is_the_stores(client, secret) else ANOTHER)
+        return format_problem(client) or (None if secret_key_matches(client, secret) else SECRET_KEY_MISMATCH)
     except REFUSALS as error:
         return refusal(error)

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # names shared by the parts of one script
-# What the machine must be and have.
+# What the machine needs: its system, packages and Python.
 
-# Debian and Ubuntu name them alike.
+# They have the same names in Debian and Ubuntu.
 packages() {
   echo python3 python3-venv openssl logrotate ca-certificates
   if [ "$nginx" = yes ] && [ -n "$domain" ]; then echo nginx; fi
@@ -11,7 +11,7 @@ packages() {
 
 missing_packages() {
   local package
-  # shellcheck disable=SC2046  # words, not one name
+  # shellcheck disable=SC2046  # several words
   for package in $(packages); do
     dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || echo "$package"
   done
@@ -20,7 +20,7 @@ missing_packages() {
 install_packages_of_system() {
   local missing
   if [ -n "$prefix" ]; then
-    skip "packages: a rehearsal takes what the machine has"
+    skip "packages: a rehearsal uses those of the machine"
     return
   fi
   mapfile -t missing < <(missing_packages)
@@ -30,7 +30,7 @@ install_packages_of_system() {
   did "packages: ${missing[*]}"
 }
 
-# The machine's own first: one in somebody's home (pyenv, conda) is closed to the service, which sees no homes.
+# The system's Python first. The service cannot read a Python in a home directory (pyenv, conda).
 find_python() {
   local name
   for name in "${python:-/usr/bin/python3}" /usr/bin/python3.{14,13,12,11} /usr/local/bin/python3{,.14,.13,.12,.11}; do
@@ -47,24 +47,24 @@ is_python_for_all() {
 sys.exit(sys.version_info < (3, 11) or sys.base_prefix.startswith(("/root/", "/home/")))' 2> /dev/null
 }
 
-# One line a problem; nothing when it will do.
+# One line for each problem; nothing when there is none.
 problems() {
   local id
-  # shellcheck disable=SC1091  # the machine's own file
+  # shellcheck disable=SC1091  # a file of the system
   id=$(. /etc/os-release 2>/dev/null && echo "${ID:-} ${ID_LIKE:-}")
-  [[ $id == *debian* || $id == *ubuntu* ]] || echo "this is neither Debian nor Ubuntu: use docker-compose.yml (docs/deploy.md)"
-  is_root || [ -n "$prefix" ] || echo "not root: sudo deploy/install.sh"
+  [[ $id == *debian* || $id == *ubuntu* ]] || echo "this system is neither Debian nor Ubuntu: use docker-compose.yml (docs/deploy.md)"
+  is_root || [ -n "$prefix" ] || echo "root is needed: sudo deploy/install.sh"
   if [ -n "$python" ] && ! is_python_for_all "$python"; then
-    echo "--python: $python is not 3.11 or newer with venv, or lies in a home, which the service cannot see"
+    echo "--python: $python is older than 3.11, has no venv, or is in a home directory, which the service cannot read"
   elif ! find_python && [ -z "$(missing_packages)" ]; then
-    echo "no Python 3.11 or newer: Debian 12 and Ubuntu 24.04 have one; or --python PATH"
+    echo "no Python 3.11 or newer: install one, or name it with --python PATH"
   fi
   [ -f "$source/pyproject.toml" ] || echo "--from: $source has no pyproject.toml; name a checkout of Advent"
-  case $(uname -m) in x86_64 | aarch64) ;; *) echo "no store for $(uname -m): use docker-compose.yml" ;; esac
-  [ "$(free_megabytes "${prefix:-/}")" -ge 1024 ] || echo "less than 1 GB free below ${prefix:-/}"
+  case $(uname -m) in x86_64 | aarch64) ;; *) echo "the store is not built for $(uname -m): use docker-compose.yml" ;; esac
+  [ "$(free_megabytes "${prefix:-/}")" -ge 1024 ] || echo "less than 1 GB is free below ${prefix:-/}"
 }
 
-# Of the folder, or of the nearest one above it that is there already.
+# For the folder, or for its nearest parent that exists.
 free_megabytes() { # FOLDER
   local folder=$1
   until [ -d "$folder" ]; do folder=$(dirname "$folder"); done

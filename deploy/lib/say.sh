@@ -1,15 +1,16 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # names shared by the parts of one script
-# How the scripts speak, and where things are. Sourced by install.sh, backup.sh and restore.sh.
+# Output and paths. Sourced by install.sh, backup.sh, restore.sh and watch.sh.
 
-# Everything lies below it: empty on a machine, a scratch folder in a rehearsal.
+# Everything is below this folder: empty on a real machine, a temporary folder in a rehearsal.
 prefix=${ADVENT_PREFIX:-}
 
-# Names come from here, once; the units and nginx's file have them rendered in.
+# The only place that names paths; they are rendered into the units and the nginx site.
 places() {
   prefix=${prefix%/}
   opt=$prefix/opt/advent
   releases=$opt/releases
   current=$opt/current
+  upgrade=$opt/upgrade
   etc=$prefix/etc/advent
   secrets=$etc/secrets
   data=$prefix/var/lib/advent
@@ -28,13 +29,13 @@ die() {
   exit 1
 }
 wrong_use() {
-  printf 'advent: %s; --help tells more\n' "$*" >&2
+  printf 'advent: %s; see --help\n' "$*" >&2
   exit 2
 }
 
 is_root() { [ "$(id -u)" -eq 0 ]; }
 
-# Write stdin to a file unless it says so already: whole or not at all, with this mode and owner.
+# Write stdin to a file atomically, with this mode and owner; a file with the same content is not touched.
 write_file() { # FILE MODE [OWNER]
   local new=$1.advent-new
   mkdir -p "$(dirname "$1")"
@@ -60,7 +61,7 @@ own() { # PATH MODE OWNER
   ! is_root || chown "$3" "$1"
 }
 
-# uid:gid of a user, from the passwd file below the prefix; in a rehearsal without root, our own.
+# uid:gid of a user, from the passwd file below the prefix; in a rehearsal without root, those of the caller.
 owner() { # USER [GROUP]
   local uid gid
   uid=$(awk -F: -v name="$1" '$1 == name { print $3 }' "$prefix/etc/passwd" 2>/dev/null || true)
@@ -68,11 +69,11 @@ owner() { # USER [GROUP]
   if is_root && [ -n "$uid" ] && [ -n "$gid" ]; then echo "$uid:$gid"; else echo "$(id -u):$(id -g)"; fi
 }
 
-# systemd, where one runs and this is no rehearsal; ADVENT_SYSTEMCTL names another program to be asked.
+# True where systemd runs and this is not a rehearsal. ADVENT_SYSTEMCTL names another program to call instead.
 has_systemd() { [ -n "${ADVENT_SYSTEMCTL:-}" ] || { [ -z "$prefix" ] && [ -d /run/systemd/system ]; }; }
 system() { "${ADVENT_SYSTEMCTL:-systemctl}" "$@"; }
 
-# The value of a setting in advent.env, else what is given.
+# The value of a setting in advent.env, or the default.
 setting() { # NAME DEFAULT
   local found
   found=$(sed -n "s/^$1=//p" "$etc/advent.env" 2>/dev/null | tail -n 1 | sed "s/^[\"']//; s/[\"']\$//")

@@ -1,8 +1,11 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # names shared by the parts of one script
-# Units, their start, and the way back when a new release is not well.
+# The systemd units: writing, starting, stopping, and whether they are ready.
 
 unit_files=(advent.target advent-store.service advent-gateway.service advent-worker.service advent-console.service
   advent-backup.service advent-backup.timer advent-watch.service advent-watch.timer)
+
+# A store of some million contacts takes about this long to load.
+store_patience=120
 
 render() { # FILE
   local word=' http2' line='/@HTTP2_LINE@/d'
@@ -12,7 +15,7 @@ render() { # FILE
     -e "s|@WEBHOOKS_PER_SECOND@|50|g" -e "s|@WEBHOOKS_BURST@|200|g" -e "s|@HTTP2_WORD@|$word|g" -e "$line" "$1"
 }
 
-# From the release that is current: after a way back, the units are those of the older one again.
+# From the current release: after going back, the units are those of the older release again.
 write_units() {
   local unit templates=$current/deploy/systemd
   for unit in "${unit_files[@]}"; do
@@ -27,7 +30,10 @@ write_units() {
   write_file "$prefix/usr/local/bin/advent" 755 < <(render "$current/deploy/lib/advent.in")
 }
 
-# Those that this release has: the console is a later command than the others.
+# The command of the current release, as an operator types it.
+advent() { "$prefix/usr/local/bin/advent" "$@"; }
+
+# An older release may not have the console.
 processes() {
   echo gateway
   echo worker
@@ -36,51 +42,78 @@ processes() {
 
 timers() { (cd "$units" && find . -maxdepth 1 -name 'advent-*.timer' -printf '%f\n' | sort); }
 
-start_all() {
-  local name own_timers
+start_store() {
   system daemon-reload
-  mapfile -t own_timers < <(timers)
-  system enable --quiet advent.target advent-store.service "${own_timers[@]}"
-  # A store that runs goes on; its own restart is only for its own change.
+  system enable --quiet advent.target advent-store.service
+  # A running store is restarted only when its own program has changed.
   if [ "$store_changed" = yes ]; then system restart advent-store.service; else system start advent-store.service; fi
-  for name in $(processes); do
+}
+
+start_services() { # start|restart NAME…
+  local verb=$1 name
+  shift
+  for name in "$@"; do
     system enable --quiet "advent-$name.service"
-    if [ "$1" = restart ]; then system restart "advent-$name.service"; else system start "advent-$name.service"; fi
+    system "$verb" "advent-$name.service"
   done
+}
+
+start_timers() {
+  local own_timers
+  mapfile -t own_timers < <(timers)
+  system enable --quiet "${own_timers[@]}"
   system start "${own_timers[@]}" advent.target
 }
 
-stop_all() {
+# Everything but the store. The gateway first: from then on nothing is accepted.
+stop_services() {
   local unit
-  for unit in advent-watch.timer advent-backup.timer advent-console.service advent-worker.service advent-gateway.service advent-store.service; do
-    system stop "$unit" 2>/dev/null || true
-    system disable --quiet "$unit" 2>/dev/null || true
+  for unit in advent-watch.timer advent-backup.timer advent-watch.service advent-gateway.service advent-console.service \
+    advent-worker.service; do
+    stop_unit "$unit"
   done
-  system disable --quiet advent.target 2>/dev/null || true
 }
 
-# Well: each process takes work. `advent health` says more, where the release has it.
-ready() {
-  "$current/bin/python" -I - "http://127.0.0.1:$(setting GATEWAY_PORT 8000)/ready" \
-    "http://127.0.0.1:$(setting WORKER_METRICS_PORT 9191)/ready" << 'END'
+stop_all() {
+  stop_services
+  stop_unit advent-store.service
+  system disable --quiet advent.target 2> /dev/null || true
+}
+
+# Disabled as well, so that a restart of the machine in the middle of an upgrade starts nothing.
+stop_unit() { # UNIT
+  system stop "$1" 2> /dev/null || true
+  system disable --quiet "$1" 2> /dev/null || true
+}
+
+# Every URL answers 200.
+answer() { # URL…
+  "$current/bin/python" -I - "$@" << 'END'
 import sys
 from urllib.request import ProxyHandler, build_opener
 
 ask = build_opener(ProxyHandler({})).open
 try:
-    well = all(ask(url, timeout=3).status == 200 for url in sys.argv[1:])
+    ready = all(ask(url, timeout=3).status == 200 for url in sys.argv[1:])
 except OSError:
-    well = False
-sys.exit(0 if well else 1)
+    ready = False
+sys.exit(0 if ready else 1)
 END
 }
 
-healthy() {
-  ready || return 1
-  if "$current/bin/advent" health --help > /dev/null 2>&1; then
-    # 3: nothing is broken, but something needs a person, such as a dead letter.
-    "$prefix/usr/local/bin/advent" health > /dev/null 2>&1 || [ "$?" -eq 3 ]
-  fi
+gateway_ready_url() { echo "http://127.0.0.1:$(setting GATEWAY_PORT 8000)/ready"; }
+worker_ready_url() { echo "http://127.0.0.1:$(setting WORKER_METRICS_PORT 9191)/ready"; }
+console_ready_url() { echo "http://127.0.0.1:$(setting CONSOLE_PORT 8001)/ready"; }
+
+ready() { answer "$(gateway_ready_url)" "$(worker_ready_url)"; }
+
+# `advent health`, where the release has it. Status 3 means that a person has to act, after a pause for example; the
+# release itself works.
+is_healthy() { # [FLAG…]
+  local status=0
+  "$current/bin/advent" health --help > /dev/null 2>&1 || return 0
+  advent health "$@" > /dev/null 2>&1 || status=$?
+  [ "$status" -eq 0 ] || [ "$status" -eq 3 ]
 }
 
 until_true() { # SECONDS COMMAND…
@@ -92,41 +125,50 @@ until_true() { # SECONDS COMMAND…
   done
 }
 
-# Switch, start, ask; and back to the one before when it is not well. What was wrong before is not the new one's fault:
-# then only /ready decides.
+store_answers() { advent migrate --dry-run > /dev/null 2>&1; }
+
+# Does nothing to a store that has the format of this release.
+migrate_store() {
+  local result
+  result=$(advent migrate) || return 1
+  [[ $result == 'nothing to do'* ]] || did "${result%%$'\n'*}"
+}
+
+# The first start, or a start of the same release with other settings.
+start_release() { # start|restart
+  local names
+  start_store
+  if until_true "$store_patience" store_answers; then
+    migrate_store || die "the store could not be migrated (see above), so nothing was started"
+  else
+    warn "the store does not answer: the gateway keeps signups in its spool, and the worker waits"
+  fi
+  mapfile -t names < <(processes)
+  start_services "$1" "${names[@]}"
+  start_timers
+  until_true "$patience" ready ||
+    die "gateway or worker is not ready after $patience s: journalctl --namespace=advent --unit='advent-*' --lines=50"
+  say "gateway and worker are ready"
+}
+
+# Make a release current and start it.
 roll_to() { # NAME
-  local before proof=ready
+  local before
   before=$(current_release)
-  if [ -n "$before" ] && has_systemd && healthy; then proof=healthy; fi
+  if has_systemd && [ "$start" = yes ] && { upgrade_is_unfinished || [ "${before:-$1}" != "$1" ]; }; then
+    upgrade_to "$1"
+    return
+  fi
   switch_to "$1"
   install_store
   write_units
   if ! has_systemd; then
-    skip "start: no systemd runs this machine (or this is a rehearsal); the units are in $units"
-    return
-  fi
-  if [ "$start" = no ]; then
+    skip "start: no systemd on this machine, or this is a rehearsal; the units are in $units"
+  elif [ "$start" = no ]; then
     skip "start: --no-start"
-    return
-  fi
-  if [ -z "$before" ] || [ "$before" != "$1" ] || [ "${changes:-0}" -gt 0 ]; then start_all restart; else start_all start; fi
-  if until_true "$patience" "$proof"; then
-    say "gateway and worker are ready"
-  elif [ -z "$before" ] || [ "$before" = "$1" ]; then
-    die "it does not become ready within $patience s: journalctl --namespace=advent --unit='advent-*' --lines=50"
+  elif [ -z "$before" ] || [ "${changes:-0}" -gt 0 ]; then
+    start_release restart
   else
-    roll_back "$before" "$1"
+    start_release start
   fi
-}
-
-roll_back() { # TO FROM
-  warn "$2 is not well within $patience s: back to $1"
-  switch_to "$1"
-  write_units
-  start_all restart
-  # It failed once; the next run builds it anew.
-  rm -f "$releases/$2/complete"
-  # However impatient one was with the new one: nothing is won by giving this one up.
-  until_true 120 ready || die "neither $2 nor $1 becomes ready: journalctl --namespace=advent --lines=100"
-  die "$2 was not well, and $1 runs again; nothing is lost. Its lines: journalctl --namespace=advent --lines=100"
 }

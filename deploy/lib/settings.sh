@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # names shared by the parts of one script
-# Settings in advent.env, readable by the service; each secret in a file of its own, readable by root.
+# Settings are in advent.env, which the service can read; each secret is in a file that only root can read.
 
 secret_names=(SECRET_KEY CONSOLE_TOKEN WEBHOOK_SECRET CALCOM_WEBHOOK_SECRET RESEND_WEBHOOK_SECRET
   RESEND_API_KEY NOTION_TOKEN CALCOM_API_KEY HOT_LEAD_WEBHOOK_URL)
@@ -7,7 +7,7 @@ secret_names=(SECRET_KEY CONSOLE_TOKEN WEBHOOK_SECRET CALCOM_WEBHOOK_SECRET RESE
 write_settings() {
   local file=$etc/advent.env
   if [ -n "$env_file" ]; then
-    [ -r "$env_file" ] || die "--env-file: $env_file cannot be read; name your filled-in copy of .env.example"
+    [ -r "$env_file" ] || die "--env-file: $env_file cannot be read; name your copy of .env.example"
     merge_settings "$env_file" "$file"
   elif [ ! -f "$file" ]; then
     write_file "$file" 640 "0:$(owner advent | cut -d: -f2)" < "$here/../.env.example"
@@ -21,15 +21,15 @@ write_settings() {
     did "PUBLIC_URL=https://$domain in $file"
   fi
   own "$file" 640 "0:$(owner advent | cut -d: -f2)"
-  write_handover
+  write_credentials
 }
 
-# The file given replaces ours, secrets aside: whoever leaves one out of it means the one that is here.
+# The given file replaces ours. A secret that it leaves out keeps its value.
 merge_settings() { # FROM TO
   local secret
   secret=$(IFS='|' && echo "${secret_names[*]}")
   {
-    # Without `export`, which a shell wants and systemd does not know: it would leave the line out.
+    # Without `export`: systemd ignores such a line.
     grep -vE "^[[:space:]]*(export[[:space:]]+)?($secret)=" "$1" | sed -E 's/^[[:space:]]*export[[:space:]]+//' || true
   } > "$etc/.settings-new"
   if ! grep -q '^PUBLIC_URL=' "$etc/.settings-new" && [ -f "$2" ]; then
@@ -66,17 +66,17 @@ make_secret() { # NAME VALUE
   [ -s "$secrets/$1" ] || write_file "$secrets/$1" 400 <<< "$2"
 }
 
-# systemd reads each secret as root and shows it to the process alone, under a path that only it knows (%d).
-write_handover() {
+# systemd reads each secret as root and shows it to this process only, in a folder of its own (%d).
+write_credentials() {
   local unit
   for unit in gateway worker console watch; do
-    write_file "$units/advent-$unit.service.d/secrets.conf" 644 < <(handover)
+    write_file "$units/advent-$unit.service.d/secrets.conf" 644 < <(credentials)
   done
 }
 
-handover() {
+credentials() {
   local name
-  echo "# Made by install.sh from the files in $secrets; run it again after adding one."
+  echo "# Written by install.sh from the files in $secrets; run it again after adding one."
   echo "[Service]"
   for name in "${secret_names[@]}"; do
     [ -s "$secrets/$name" ] || continue

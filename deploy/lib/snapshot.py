@@ -1,8 +1,8 @@
 """
-Ask the store for a snapshot: `snapshot.py SOCKET` returns once dump.rdb in the store's folder is whole.
+Take a snapshot of the store: `snapshot.py SOCKET` returns when dump.rdb in the store's folder is complete.
 
-One instant of the whole store, made by a forked child while the store goes on answering. Exit 1 with a line when it
-could not be written (no room, mostly).
+The snapshot shows the whole store at one moment; a forked child writes it while the store goes on answering. Exits
+with 1 and one line when it could not be written, mostly because the disk is full.
 """
 
 import sys
@@ -18,7 +18,7 @@ WAIT_SECONDS = 1800
 def main(socket: Path) -> str | None:
     with redis.Redis(unix_socket_path=str(socket), socket_timeout=30) as store:
         before = _saves(store)
-        # SCHEDULE: while the append-only file is being rewritten, it comes right after.
+        # SCHEDULE: waits for a rewrite of the append-only file that is under way.
         store.execute_command("BGSAVE", "SCHEDULE")
         deadline = time.monotonic() + WAIT_SECONDS
         while _saves(store) == before:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from common.settings.settings import Settings, SettingsError
-from common.store.clients import StoreError
+from common.store.errors import StoreError
 from services.cli.check_notion import check_notion
 from services.cli.check_report import CheckReport
 from services.cli.check_secret_key import accept_secret_key, compare_secret_key
@@ -100,7 +100,7 @@ async def _check_provider(
 def _check_store(settings: Settings, found: CheckReport, *, accept_store_loss: bool) -> None:
     import redis
 
-    from common.store.clients import connect, shown
+    from common.store.clients import connect, redacted_url
     from common.store.durability import store_warnings
     from services.supervisor.run_dir import with_store_url
 
@@ -113,7 +113,9 @@ def _check_store(settings: Settings, found: CheckReport, *, accept_store_loss: b
         with connect(url) as client:
             warnings = store_warnings(client)
     except redis.RedisError as error:
-        found.problems.append(f"REDIS_URL: {shown(url)} does not answer ({error}); start it, or correct REDIS_URL")
+        found.problems.append(
+            f"REDIS_URL: {redacted_url(url)} does not answer ({error}); start it, or correct REDIS_URL"
+        )
         return
     (found.notes if accept_store_loss else found.problems).extend(warnings)
     if not warnings:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from common.settings.settings import Settings, SettingsError
-from common.store.clients import StoreError
+from common.store.errors import StoreError
 from services.cli.check_report import CheckReport
 from services.cli.error_lines import CommandFailed
 from services.cli.shared import now_ms, open_ledger
@@ -21,13 +21,13 @@ async def compare_secret_key(settings: Settings, found: CheckReport) -> None:
     """A problem when the store was begun with another key. A store that does not answer is not checked."""
     import redis
 
-    from common.store.secret_key import ANOTHER, is_another
+    from common.store.identity import SECRET_KEY_MISMATCH, secret_key_differs
     from services.supervisor.run_dir import with_store_url
 
     try:
         async with open_ledger(with_store_url(settings)) as ledger:
-            if await is_another(ledger.client, settings.secret):
-                found.problems.append(ANOTHER)
+            if await secret_key_differs(ledger.client, settings.secret):
+                found.problems.append(SECRET_KEY_MISMATCH)
     except SettingsError as error:
         found.problems += error.problems
     except (StoreError, redis.RedisError):
@@ -42,11 +42,11 @@ async def accept_secret_key(settings: Settings) -> str:
     cannot be used.
     """
     from common.ledger.secret_key_change import accept_new_key
-    from common.store.secret_key import is_another
+    from common.store.identity import secret_key_differs
 
     with _with_running_store(settings) as settings:
         async with open_ledger(settings) as ledger:
-            if not await is_another(ledger.client, settings.secret):
+            if not await secret_key_differs(ledger.client, settings.secret):
                 return "SECRET_KEY: the store has no other"
             await _refuse_while_in_use(ledger)
             return _result_line(await accept_new_key(ledger, settings.secret, now_ms=now_ms()))

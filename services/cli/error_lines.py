@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from common.settings.settings import Settings, SettingsError
-from common.store.clients import StoreError
+from common.store.errors import StoreError
 
 if TYPE_CHECKING:
     from common.errors import Failure
@@ -74,7 +74,7 @@ def _has_current_folder() -> bool:
 
 def provider_error_line(failure: Failure, settings: Settings) -> str:
     """Which provider failed and why; where it cannot be reached, its address and the setting to change."""
-    from common.providers.matrix import cure_of
+    from common.providers.cures import cure_of
 
     if failure.provider not in _PROVIDERS:
         # Advent's own findings, such as a missing column, are complete lines.

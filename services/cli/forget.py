@@ -78,11 +78,11 @@ async def _forget(ledger: Ledger, address: str) -> Traces:
 async def _refuse_another_key(ledger: Ledger) -> None:
     """A hash made with another key would suppress nobody."""
     from common.settings.settings import SettingsError
-    from common.store.secret_key import ANOTHER, is_another
+    from common.store.identity import SECRET_KEY_MISMATCH, secret_key_differs
     from services.cli.shared import settings_with_store
 
-    if await is_another(ledger.client, settings_with_store().secret):
-        raise SettingsError([ANOTHER])
+    if await secret_key_differs(ledger.client, settings_with_store().secret):
+        raise SettingsError([SECRET_KEY_MISMATCH])
 
 
 def _figures(traces: Traces) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def command(show: bool, into: Path | None) -> None:
     """Render every e-mail for every segment, as HTML and text, with an index page."""
     from common.campaigns.loader import load_campaign
     from common.campaigns.samples import preview_pages
-    from common.settings.settings import load_settings
+    from common.settings.load import load_settings
 
     settings = load_settings()
     campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)

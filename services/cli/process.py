@@ -8,7 +8,7 @@ import sys
 from common.campaigns.loader import load_campaign
 from common.observability.logs import get_logger, setup_logs
 from common.settings.settings import Settings, SettingsError
-from common.store.identity import refuse_another
+from common.store.identity import refuse_unusable_store
 from services.console.auth.access import check_access_settings
 from services.supervisor.children import entry, run_worker
 from services.supervisor.ports import port_problem
@@ -19,7 +19,7 @@ log = get_logger(__name__)
 def run_gateway(settings: Settings) -> int:
     _exit_on_sigterm()
     _check_port("GATEWAY", settings.gateway_host, settings.gateway_port)
-    refuse_another(settings)
+    refuse_unusable_store(settings)
     return entry("gateway")(settings)
 
 
@@ -36,7 +36,7 @@ def run_console(settings: Settings) -> int:
     _exit_on_sigterm()
     _check_port("CONSOLE", settings.console_host, settings.console_port)
     check_access_settings(settings)
-    refuse_another(settings)
+    refuse_unusable_store(settings)
     return entry("console")(settings)
 
 

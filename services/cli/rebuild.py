@@ -35,10 +35,10 @@ def command(as_json: bool) -> int:
 async def _rebuild(world: World) -> Summary:
     from actors.upkeep.rebuild import rebuild, rows_of
     from common.ledger.rebuild_state import settled
-    from common.store.secret_key import is_the_stores_async
+    from common.store.identity import secret_key_matches_async
 
     # An empty store takes this key: suppressed addresses are hashed with it.
-    await is_the_stores_async(world.ledger.client, world.settings.secret)
+    await secret_key_matches_async(world.ledger.client, world.settings.secret)
     rows = rows_of(world)
     try:
         summary = await rebuild(world, rows, say=lambda line: click.echo(f"  {line}", err=True))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from common.settings.settings import Settings, load_settings
+from common.settings.load import load_settings
+from common.settings.settings import Settings
 
 if TYPE_CHECKING:
     from common.campaigns.campaign import Campaign
@@ -37,18 +38,18 @@ def settings_given(*, plans: bool = False, own: tuple[str, ...] = ()) -> Setting
 
 def process_settings(*, own: tuple[str, ...] = ()) -> Settings:
     """`settings_given`, with the sandbox for providers that are not real, and secrets generated into DATA_DIR."""
-    from common.settings.generated_secrets import with_made_secrets
+    from common.settings.generated_secrets import with_generated_secrets
     from services.supervisor.sandbox_settings import with_sandbox
 
-    return with_sandbox(with_made_secrets(settings_given(own=own)))
+    return with_sandbox(with_generated_secrets(settings_given(own=own)))
 
 
 def client_settings() -> Settings:
     """Like `process_settings`, for a command that talks to what runs here: it generates no secrets."""
-    from common.settings.generated_secrets import with_kept_secrets
+    from common.settings.generated_secrets import with_saved_secrets
     from services.supervisor.sandbox_settings import with_sandbox
 
-    return with_sandbox(with_kept_secrets(settings_given()))
+    return with_sandbox(with_saved_secrets(settings_given()))
 
 
 def settings_with_store(*, plans: bool = False, own: tuple[str, ...] = ()) -> Settings:
@@ -57,11 +58,11 @@ def settings_with_store(*, plans: bool = False, own: tuple[str, ...] = ()) -> Se
 
     Raises StoreError when there is none.
     """
-    from common.settings.generated_secrets import with_made_secrets
+    from common.settings.generated_secrets import with_generated_secrets
     from services.supervisor.run_dir import with_store_url
     from services.supervisor.sandbox_settings import with_sandbox
 
-    return with_sandbox(with_made_secrets(with_store_url(settings_given(plans=plans, own=own))))
+    return with_sandbox(with_generated_secrets(with_store_url(settings_given(plans=plans, own=own))))
 
 
 @asynccontextmanager
@@ -101,7 +102,7 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
     from common.settings.settings import SettingsError
     from common.store.clients import connect_async
     from common.store.format import refuse_another_format
-    from common.store.secret_key import ANOTHER, is_another
+    from common.store.identity import SECRET_KEY_MISMATCH, secret_key_differs
     from common.world import World
 
     assert settings.redis_url is not None
@@ -109,8 +110,8 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
     client, clock = connect_async(settings.redis_url, process="command"), SystemClock()
     try:
         await refuse_another_format(client)
-        if await is_another(client, settings.secret):
-            raise SettingsError([ANOTHER])
+        if await secret_key_differs(client, settings.secret):
+            raise SettingsError([SECRET_KEY_MISMATCH])
         cadence = campaign.cadence(settings.pace)
         providers = build_providers(settings, client, clock, campaign_name=campaign.name)
         try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 
 import click
@@ -14,29 +16,35 @@ from services.cli.shared import json_option, print_json
 
 @click.command()
 @click.option("--people", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many sign up.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed plays the same rehearsal.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same people.")
 @json_option
 def command(people: int, seed: int, as_json: bool) -> int:
     """
-    Rehearse the campaign in virtual time, with the real actors on a store of its own: nothing leaves, nothing is kept.
+    Simulate the campaign in virtual time, with the real actors on a temporary store. Nothing is sent, nothing is kept.
 
     Everybody stays and nobody books. Exit status 1 when a promise was broken.
     """
-    from common.campaigns.loader import load_campaign
-    from common.settings.settings import Settings, load_settings
-    from services.sandbox.rehearsal import rehearse
+    import uvloop
 
-    # The actors tell each step as they always do; of a rehearsal only its end is of interest.
+    from common.campaigns.loader import load_campaign
+    from common.settings.load import load_settings
+    from common.settings.settings import Settings
+    from services.simulation.scenarios import Scenario, simulate
+
+    # The actors log every step; of a simulation only the end is of interest.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     given = load_settings()
     campaign = load_campaign(given.campaign, directory=given.campaigns_dir)
     settings = Settings(
-        secret_key="of a rehearsal that nobody keeps",
+        secret_key="of a simulation that nobody keeps",
         testing_mode=given.testing_mode,
         campaign_speed=given.campaign_speed,
         sandboxed=frozenset({"resend", "notion"}),
     )
-    report = asyncio.run(rehearse(campaign, settings, people=people, seed=seed))
+    mails = people * campaign.cadence(settings.pace).length
+    with _progress_bar(mails) as progress, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        scenario = Scenario(people=people, seed=seed)
+        report = runner.run(simulate(campaign, settings, scenario, progress=progress))
     if as_json:
         print_json(asdict(report))
     else:
@@ -46,3 +54,16 @@ def command(people: int, seed: int, as_json: bool) -> int:
         if not report.violations:
             click.echo("no promise was broken")
     return 1 if report.violations else 0
+
+
+@contextmanager
+def _progress_bar(mails: int) -> Iterator[Callable[[int], None]]:
+    """How many of the mails were accepted, on stderr, and only on a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("e-mails"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=mails)
+        yield lambda accepted: bar.update(task, completed=accepted)

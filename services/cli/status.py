@@ -98,7 +98,7 @@ def _line(number: int, one: str, several: str) -> tuple[int, str]:
 
 def _circuit(provider: str, circuit: OpenCircuit) -> dict[str, Any]:
     """Why work waits for a provider, since when, when it is tried next, and a cure if there is one."""
-    from common.providers.matrix import cure_of
+    from common.providers.cures import cure_of
 
     return {
         "reason": circuit.reason,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from common.settings.settings import load_settings
+from common.settings.load import load_settings
 
 
 @click.command()

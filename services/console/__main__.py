@@ -11,7 +11,8 @@ from common.campaigns.loader import load_campaign
 from common.clock import SystemClock
 from common.ledger.ledger import Ledger
 from common.observability.logs import get_logger, setup_logs
-from common.settings.settings import Settings, SettingsError, load_settings
+from common.settings.load import load_settings
+from common.settings.settings import Settings, SettingsError
 from common.store.clients import connect_async
 from services.console.app import build_app, build_context
 from services.console.auth.access import check_access_settings

@@ -12,8 +12,8 @@ from aiohttp import web
 from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.settings.settings import Settings
-from common.store.clock_sync import calibrate
-from common.store.monitor import Lookout
+from common.store.clock_sync import correct_clock
+from common.store.monitor import StoreMonitor
 from services.console.auth.access import check_access_settings
 from services.console.auth.session import Sessions
 from services.console.context import CONTEXT, ConsoleContext
@@ -36,11 +36,11 @@ FOLDER = Path(__file__).parent
 def build_context(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_name: str) -> ConsoleContext:
     """Raises SettingsError for a console that anybody could use, and without SECRET_KEY."""
     check_access_settings(settings)
-    store_monitor = Lookout(ledger.client, settings.secret)
+    store_monitor = StoreMonitor(ledger.client, settings.secret)
 
     async def read_store() -> StoreSnapshot:
-        await calibrate(ledger, clock)
-        return await read_snapshot(ledger, settings, now_ms=clock.now_ms(), warnings=store_monitor.lines)
+        await correct_clock(ledger.client, clock)
+        return await read_snapshot(ledger, settings, now_ms=clock.now_ms(), warnings=store_monitor.warnings)
 
     return ConsoleContext(
         clock=clock,
@@ -68,7 +68,7 @@ def build_app(context: ConsoleContext) -> web.Application:
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
     context = app[CONTEXT]
-    loops = (context.status_cache.keep_current(), context.store_monitor.keep_looking())
+    loops = (context.status_cache.keep_current(), context.store_monitor.run())
     tasks = [asyncio.create_task(loop) for loop in loops]
     yield
     context.store_monitor.stop()

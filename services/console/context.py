@@ -10,7 +10,7 @@ from aiohttp import web
 from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.settings.settings import Settings
-from common.store.monitor import Lookout
+from common.store.monitor import StoreMonitor
 from services.console.auth.session import Sessions
 from services.console.status.status_cache import StatusCache
 from services.web.rate_limit import FailureLimiter
@@ -23,7 +23,7 @@ class ConsoleContext:
     clock: Clock
     settings: Settings
     ledger: Ledger
-    store_monitor: Lookout
+    store_monitor: StoreMonitor
     status_cache: StatusCache
     sessions: Sessions
     login_failures: FailureLimiter

@@ -13,7 +13,8 @@ from common.clock import SystemClock
 from common.ledger.ledger import Ledger
 from common.observability.logs import get_logger, setup_logs
 from common.observability.tracing import traced
-from common.settings.settings import Settings, SettingsError, load_settings
+from common.settings.load import load_settings
+from common.settings.settings import Settings, SettingsError
 from common.store.clients import connect_async
 from services.gateway.app import build_context, build_server
 from services.gateway.store_availability import limit_answer_time

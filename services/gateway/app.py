@@ -14,7 +14,7 @@ from aiohttp import web
 from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.settings.settings import Settings, SettingsError
-from common.store.monitor import Lookout
+from common.store.monitor import StoreMonitor
 from services.gateway import openapi
 from services.gateway.context import GatewayContext
 from services.gateway.fast_path.signup_reader import read_ordinary_signup
@@ -74,7 +74,7 @@ def build_context(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_
         campaign_name=campaign_name,
         intake=Intake(ledger, spool, store),
         replay=Replay(ledger, spool, store, clock),
-        monitor=Lookout(ledger.client, settings.secret_key),
+        monitor=StoreMonitor(ledger.client, settings.secret_key),
         website=StandardSignatures.of(settings.webhook_secrets, allow_unsigned=unsigned),
         calcom=CalcomSignatures.of(settings.calcom_webhook_secrets, allow_unsigned=unsigned),
         resend=StandardSignatures.of(settings.resend_webhook_secrets, prefix="svix", allow_unsigned=unsigned),
@@ -108,7 +108,7 @@ async def _replaying(context: GatewayContext, _app: web.Application) -> AsyncIte
 
 
 async def _monitoring(context: GatewayContext, _app: web.Application) -> AsyncIterator[None]:
-    task = asyncio.create_task(context.monitor.keep_looking())
+    task = asyncio.create_task(context.monitor.run())
     yield
     context.monitor.stop()
     task.cancel()

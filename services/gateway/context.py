@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from common.clock import Clock
 from common.settings.settings import Settings
-from common.store.monitor import Lookout
+from common.store.monitor import StoreMonitor
 from services.gateway.intake import Intake
 from services.gateway.signatures import CalcomSignatures, StandardSignatures
 from services.gateway.spool.replay import Replay
@@ -26,7 +26,7 @@ class GatewayContext:
     campaign_name: str
     intake: Intake
     replay: Replay
-    monitor: Lookout
+    monitor: StoreMonitor
     website: StandardSignatures
     calcom: CalcomSignatures
     resend: StandardSignatures

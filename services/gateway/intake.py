@@ -14,10 +14,11 @@ from common.ledger.bookings import BookingAnswer
 from common.ledger.feedback import FeedbackAnswer
 from common.ledger.ledger import Ledger
 from common.ledger.signups import Acceptance
+from common.store.errors import STORE_ERRORS
 from services.gateway.events import BookingReceived, FeedbackReceived, SignupReceived, UnsubscribeReceived
 from services.gateway.spool.spool import Spool
 from services.gateway.spool.spooled_event import Receipt, SpooledEvent
-from services.gateway.store_availability import STORE_FAILURES, StoreAvailability
+from services.gateway.store_availability import StoreAvailability
 
 ANSWERS_REMEMBERED = 10_000
 
@@ -76,7 +77,7 @@ class Intake:
                 await self.ledger.enrollments.unsubscribe(
                     event.link.enrollment_id, address_hash=event.link.address_hash, now_ms=event.received_ms
                 )
-            except STORE_FAILURES as error:
+            except STORE_ERRORS as error:
                 self.store.record_failure(error)
             else:
                 return "accepted"
@@ -95,7 +96,7 @@ class Intake:
         if not self.store.is_away and not (spooled and self.spool.has_backlog_for(spooled)):
             try:
                 answer = await write()
-            except STORE_FAILURES as error:
+            except STORE_ERRORS as error:
                 self.store.record_failure(error)
             else:
                 self._remember(webhook_id, answer)

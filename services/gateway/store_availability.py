@@ -9,9 +9,6 @@ import redis.asyncio
 
 from common.observability.logs import get_logger
 
-STORE_FAILURES = (redis.RedisError, OSError)
-"""What the ledger raises when the store is away. Anything else that it raises is an internal error."""
-
 ANSWER_SECONDS_MAX = 2
 """Less than a worker waits: a website, and the person before it, wait for the response."""
 

@@ -8,7 +8,8 @@ import sys
 
 from common.observability.logs import get_logger, setup_logs
 from common.path_errors import unusable
-from common.settings.settings import Settings, SettingsError, load_settings
+from common.settings.load import load_settings
+from common.settings.settings import Settings, SettingsError
 from services.sandbox.app import build_app
 from services.sandbox.resend.validation import bare_address
 from services.sandbox.state import Sandbox, open_sandbox

@@ -16,7 +16,7 @@ import setproctitle
 from common.observability.logs import get_logger, setup_logs
 from common.processes import die_with_parent
 from common.settings.settings import Settings, SettingsError
-from common.store.clients import StoreError
+from common.store.errors import StoreError
 from services.supervisor.run_dir import TITLE, RunDirectory
 
 BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)

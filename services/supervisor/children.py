@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from common.settings.settings import Settings, url_of
 from common.store.clients import wait_for_store
-from common.store.identity import refuse_another
+from common.store.identity import refuse_unusable_store
 from services.supervisor.child import ProcessSpec
 from services.supervisor.standby_http import StandbyServer
 
@@ -69,7 +69,7 @@ def run_worker(settings: Settings, *, say: Callable[[str], None]) -> int:
             say(line)
 
         wait_for_store(settings.redis_url, on_wait)
-    refuse_another(settings)
+    refuse_unusable_store(settings)
     return entry("worker")(settings, settings.redis_url)
 
 

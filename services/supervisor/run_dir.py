@@ -14,7 +14,7 @@ from typing import Any
 from common.path_errors import unusable
 from common.processes import Held, Lock, command_of, is_alive, wait_until_ended
 from common.settings.settings import Settings
-from common.store.clients import StoreError
+from common.store.errors import StoreError
 
 KILLED_S = 5
 """How long the kernel may take to remove a killed process."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from common.store.clients import StoreError
 from common.store.embedded import EmbeddedStore
+from common.store.errors import StoreError
 from services.supervisor.child import STEADY_S, backoff_s
 from services.supervisor.run_dir import RunDirectory
 

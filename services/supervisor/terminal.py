@@ -10,7 +10,7 @@ from pathlib import Path
 from common.campaigns.loader import Campaign
 from common.domain.cadence import Cadence, Pace
 from common.settings.settings import Settings
-from common.store.clients import shown
+from common.store.clients import redacted_url
 
 _NUMBERS = "zero,one,two,three,four,five,six,seven,eight,nine,ten,eleven,twelve"
 _UNITS = ((86_400_000, "day", "d"), (3_600_000, "hour", "h"), (60_000, "minute", "min"), (1_000, "second", "s"))
@@ -72,7 +72,7 @@ def _data(settings: Settings) -> str:
     folder = _relative(settings.data_dir)
     if settings.redis_url is None:
         return f"{folder} (embedded store; every write is on disk before it is acknowledged)"
-    return f"{shown(settings.redis_url)} · {folder}"
+    return f"{redacted_url(settings.redis_url)} · {folder}"
 
 
 def _relative(path: Path) -> str:

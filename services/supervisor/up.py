@@ -14,10 +14,10 @@ from common.campaigns.loader import Campaign, load_campaign
 from common.clock import SystemClock
 from common.migration.run import migrate_embedded
 from common.observability.logs import setup_logs
-from common.settings.generated_secrets import with_made_secrets
+from common.settings.generated_secrets import with_generated_secrets
 from common.settings.settings import Settings, SettingsError
 from common.store.embedded import EmbeddedStore
-from common.store.identity import refuse_another
+from common.store.identity import refuse_unusable_store
 from services.console.auth.access import check_access_settings
 from services.supervisor import terminal
 from services.supervisor.child import Child, ProcessSpec
@@ -48,7 +48,7 @@ def up(settings: Settings, *, say: Callable[[str], None] = terminal.say) -> int:
 
     Raises SettingsError, CampaignError or StoreError, one line a problem, before anything has started.
     """
-    settings = with_sandbox(with_made_secrets(settings))
+    settings = with_sandbox(with_generated_secrets(settings))
     check_access_settings(settings)
     campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
     with Signals() as signals:
@@ -67,14 +67,14 @@ def _with_store(
     settings: Settings, campaign: Campaign, run_dir: RunDirectory, signals: Signals, say: Callable[[str], None]
 ) -> int:
     if settings.redis_url is not None:
-        refuse_another(settings)
+        refuse_unusable_store(settings)
         return _Up(settings, campaign, run_dir, None, signals, say).run()
-    store = EmbeddedStore(settings.data_dir / "store", say=say)
+    store = EmbeddedStore(settings.data_dir / "store", report=say)
     try:
         started = store.start(cancelled=lambda: signals.stop)
         if started:
             _migrate(store, settings, say)
-            refuse_another(settings.model_copy(update={"redis_url": store.url}))
+            refuse_unusable_store(settings.model_copy(update={"redis_url": store.url}))
         return _Up(settings, campaign, run_dir, store, signals, say).run() if started else 0
     finally:
         store.stop()

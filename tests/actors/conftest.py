@@ -7,7 +7,7 @@ from common.campaigns.loader import Campaign, load_campaign
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
 from common.settings.settings import Settings
-from services.sandbox.simulation import Simulation
+from services.simulation.engine import Simulation
 
 
 @pytest.fixture(scope="session")

@@ -22,10 +22,10 @@ async def test_what_swallows_its_first_cancellation_is_ended_all_the_same() -> N
             ended.set()
 
     beside = BackgroundTasks()
-    beside.begin([stubborn()])
+    beside.start([stubborn()])
     await begun.wait()
 
-    await beside.end()
+    await beside.stop()
 
     assert ended.is_set()
 
@@ -35,7 +35,7 @@ async def test_what_has_failed_keeps_nobody_from_ending() -> None:
         raise ValueError("of no consequence")
 
     beside = BackgroundTasks()
-    beside.begin([fails()])
+    beside.start([fails()])
     await asyncio.sleep(0)
 
-    await beside.end()
+    await beside.stop()

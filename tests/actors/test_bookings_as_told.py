@@ -17,7 +17,7 @@ from common.domain.ids import enrollment_id
 from common.domain.projection import BookingStanding
 from common.settings.settings import Settings
 from services.gateway.webhooks.calcom_payload import parse_event
-from services.sandbox.simulation import Simulation
+from services.simulation.engine import Simulation
 from tests.ledger_reads import timeline_of
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -39,34 +39,34 @@ def playing(store: redis.asyncio.Redis, campaign: Campaign, at: str, **settings:
 
 
 async def post(story: Simulation, body: dict[str, Any]) -> None:
-    await story.receives(parse_event(body, received_ms=story.clock.now_ms(), types=()))
+    await story.receive(parse_event(body, received_ms=story.clock.now_ms(), types=()))
 
 
 async def test_a_call_booked_moved_and_missed_as_calcom_tells_it(store, campaign):
     story = playing(store, campaign, "2026-11-25T15:00:01Z")
     await post(story, told("booking_created"))
     await story.run(until_ms=ms("2026-11-26T15:00:01Z"))
-    assert story.board.bookings[WHO] == BookingStanding(status="Booked", meeting_ms=ms("2026-12-03T18:00:00Z"))
+    assert story.mirror.bookings[WHO] == BookingStanding(status="Booked", meeting_ms=ms("2026-12-03T18:00:00Z"))
 
     await post(story, told("booking_rescheduled"))
     await story.run(until_ms=ms("2026-12-04T19:31:00Z"))
-    assert [(utc_datetime(at).isoformat(), mail.tags["reminder"]) for at, mail in story.post_office.delivered_ms] == [
+    assert [(utc_datetime(at).isoformat(), mail.tags["reminder"]) for at, mail in story.mailer.accepted_mails] == [
         ("2026-12-01T19:00:00+00:00", "72h"),
         ("2026-12-03T19:00:00+00:00", "24h"),
         ("2026-12-04T17:00:00+00:00", "2h"),
     ]
-    assert {mail.to for _, mail in story.post_office.delivered_ms} == {GUEST}
-    last = story.post_office.inbox_of(GUEST)[-1]
+    assert {mail.to for _, mail in story.mailer.accepted_mails} == {GUEST}
+    last = story.mailer.inbox_of(GUEST)[-1]
     assert "11:00 a.m. on Friday, December 4 (Vancouver time)" in last.text
     assert "https://app.cal.com/video/uidBBB" in last.text
 
     await post(story, told("meeting_ended_flat"))
     await story.run(until_ms=ms("2026-12-04T20:00:00Z"))
-    assert story.board.bookings[WHO] == BookingStanding(status="Completed", meeting_ms=ms("2026-12-04T19:00:00Z"))
+    assert story.mirror.bookings[WHO] == BookingStanding(status="Completed", meeting_ms=ms("2026-12-04T19:00:00Z"))
 
     await post(story, told("no_show_updated"))
     await story.run()
-    assert story.board.bookings[WHO].status == "No-Show"
+    assert story.mirror.bookings[WHO].status == "No-Show"
     happened = [entry.what for entry in await timeline_of(story.ledger, WHO)]
     assert [what for what in happened if not what.endswith("skipped")] == [
         *["call booked", "call moved"],
@@ -83,7 +83,7 @@ async def test_testing_mode_at_speed_60_reminds_at_the_right_seconds(store, camp
     await post(story, body)
     await story.run()
 
-    assert [utc_datetime(at).second for at, _ in story.post_office.delivered_ms] == [4, 7, 9]
+    assert [utc_datetime(at).second for at, _ in story.mailer.accepted_mails] == [4, 7, 9]
 
 
 @pytest.mark.timeout(60)
@@ -104,7 +104,7 @@ async def test_in_whatever_order_the_fixtures_come_the_end_is_the_same(store, ca
                 for name, record in call.reminders.items()
             ]
         )
-        ends.add((story.board.bookings[WHO].status, len(story.post_office.delivered_ms), str(fates)))
+        ends.add((story.mirror.bookings[WHO].status, len(story.mailer.accepted_mails), str(fates)))
 
     [(status, mails, fates)] = ends
     assert (status, mails) == ("Not Booked", 0)

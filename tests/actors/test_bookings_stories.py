@@ -22,7 +22,7 @@ from common.errors import Permanent, Throttled, Transient
 from common.ledger import keys
 from common.ledger.reads.store_stats import read_store_stats
 from common.settings.settings import Settings
-from services.sandbox.simulation import Simulation
+from services.simulation.engine import Simulation
 from tests.ledger_reads import dead_letters_of, timeline_of
 
 HOUR_MS = 3_600_000
@@ -35,7 +35,7 @@ def reminders(story: Simulation, address: str = BORIS) -> list[tuple[int, str]]:
     """(Instant, name) of each reminder that arrived."""
     return [
         (ms, mail.tags["reminder"])
-        for ms, mail in story.post_office.delivered_ms
+        for ms, mail in story.mailer.accepted_mails
         if mail.to == address and "reminder" in mail.tags
     ]
 
@@ -75,14 +75,14 @@ def told(story: Simulation, clock: VirtualClock) -> list[BookingEvent]:
 
 async def test_boris_who_never_signed_up_is_reminded_three_times_and_notion_knows_him(story, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
-    await story.books(BORIS, start_ms, uid="A", first_name="Boris")
+    await story.book(BORIS, start_ms, uid="A", first_name="Boris")
     await story.run()
 
     assert reminders(story) == [(start_ms - hours * HOUR_MS, f"{hours}h") for hours in (72, 24, 2)]
-    assert len({mail.subject for mail in story.post_office.inbox_of(BORIS)}) == 3
-    assert isinstance(story.board.rows[WHO], UnenrolledContact)
-    assert story.board.bookings[WHO] == BookingStanding(status="Booked", meeting_ms=start_ms)
-    keys_used = set(story.post_office.accepted)
+    assert len({mail.subject for mail in story.mailer.inbox_of(BORIS)}) == 3
+    assert isinstance(story.mirror.rows[WHO], UnenrolledContact)
+    assert story.mirror.bookings[WHO] == BookingStanding(status="Booked", meeting_ms=start_ms)
+    keys_used = set(story.mailer.accepted_by_key)
     assert f"christmas_2025/{booking_id('A')}/{start_ms}/24h" in keys_used
 
 
@@ -92,7 +92,7 @@ async def test_a_call_at_nine_in_toronto_across_the_change_of_clocks_is_at_nine_
         store, campaign, Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"})), clock=clock
     )
     start = datetime.fromisoformat("2025-11-03T09:00-05:00")  # Clocks went back the day before.
-    await story.books(BORIS, round(start.timestamp() * 1000), uid="A", timezone="America/Toronto")
+    await story.book(BORIS, round(start.timestamp() * 1000), uid="A", timezone="America/Toronto")
     await story.run()
 
     assert [(utc_datetime(ms).isoformat(timespec="minutes"), name) for ms, name in reminders(story)] == [
@@ -100,14 +100,14 @@ async def test_a_call_at_nine_in_toronto_across_the_change_of_clocks_is_at_nine_
         ("2025-11-02T14:00+00:00", "24h"),
         ("2025-11-03T12:00+00:00", "2h"),
     ]
-    for mail in story.post_office.inbox_of(BORIS):
+    for mail in story.mailer.inbox_of(BORIS):
         assert "9:00 a.m. on Monday, November 3 (Toronto time)" in mail.text
         assert mail.headers["List-Unsubscribe"].strip("<>") in mail.text
 
 
 async def test_a_call_booked_30_hours_ahead_gets_the_reminders_that_are_still_to_come(story, clock):
     start_ms = clock.now_ms() + 30 * HOUR_MS
-    await story.books(BORIS, start_ms, uid="A")
+    await story.book(BORIS, start_ms, uid="A")
     await story.run()
 
     assert [name for _, name in reminders(story)] == ["24h", "2h"]
@@ -115,7 +115,7 @@ async def test_a_call_booked_30_hours_ahead_gets_the_reminders_that_are_still_to
 
 
 async def test_a_call_in_an_hour_gets_none(story, clock):
-    await story.books(BORIS, clock.now_ms() + HOUR_MS, uid="A")
+    await story.book(BORIS, clock.now_ms() + HOUR_MS, uid="A")
     await story.run()
 
     assert reminders(story) == []
@@ -124,7 +124,7 @@ async def test_a_call_in_an_hour_gets_none(story, clock):
 
 async def test_the_clock_of_a_reminder_starts_when_the_event_came_in_however_long_it_waited(story, clock):
     start_ms = clock.now_ms() + 25 * HOUR_MS
-    await story.books(BORIS, start_ms, uid="A")
+    await story.book(BORIS, start_ms, uid="A")
     clock.advance(2 * HOUR_MS)
     await story.run()
 
@@ -137,8 +137,8 @@ async def test_testing_mode_and_speed_divide_all_of_it(store, campaign, clock):
     )
     story = Simulation(store, campaign, settings, clock=clock)
     now = clock.now_ms()
-    await story.books(BORIS, now + 10_000, uid="A")
-    await story.books("ada@example.org", now + 999, uid="B")
+    await story.book(BORIS, now + 10_000, uid="A")
+    await story.book("ada@example.org", now + 999, uid="B")
     await story.run()
 
     assert reminders(story) == [(now + 4_000, "72h"), (now + 7_000, "24h"), (now + 9_000, "2h")]
@@ -147,9 +147,9 @@ async def test_testing_mode_and_speed_divide_all_of_it(store, campaign, clock):
 
 async def test_a_moved_call_is_reminded_of_at_its_new_time_only(story, clock):
     start_ms = clock.now_ms() + 5 * DAY_MS
-    await story.books(BORIS, start_ms, uid="A")
+    await story.book(BORIS, start_ms, uid="A")
     await story.run(until_ms=start_ms - 48 * HOUR_MS)
-    await story.reschedules("A", to="B", address=BORIS, start_ms=start_ms + 4 * DAY_MS)
+    await story.reschedule("A", to="B", address=BORIS, start_ms=start_ms + 4 * DAY_MS)
     await story.run()
 
     later = start_ms + 4 * DAY_MS
@@ -158,19 +158,19 @@ async def test_a_moved_call_is_reminded_of_at_its_new_time_only(story, clock):
         *((later - hours * HOUR_MS, f"{hours}h") for hours in (72, 24, 2)),
     ]
     assert await fates(story) == {"A": {("accepted", ""), ("skipped", "moved")}, "B": {("accepted", "")}}
-    assert story.board.bookings[WHO] == BookingStanding(status="Booked", meeting_ms=later)
+    assert story.mirror.bookings[WHO] == BookingStanding(status="Booked", meeting_ms=later)
 
 
 async def test_a_cancelled_call_is_reminded_of_no_more_and_the_event_need_not_say_whose_it_was(story, clock):
     start_ms = clock.now_ms() + 5 * DAY_MS
-    await story.books(BORIS, start_ms, uid="A")
+    await story.book(BORIS, start_ms, uid="A")
     await story.run(until_ms=start_ms - 48 * HOUR_MS)
-    await story.cancels("A")
+    await story.cancel("A")
     await story.run()
 
     assert [name for _, name in reminders(story)] == ["72h"]
     assert await fates(story) == {"A": {("accepted", ""), ("skipped", "cancelled")}}
-    assert story.board.bookings[WHO] == BookingStanding(status="Not Booked")
+    assert story.mirror.bookings[WHO] == BookingStanding(status="Not Booked")
 
 
 async def test_every_order_of_the_events_with_repetitions_ends_in_the_same_state(store, campaign, clock):
@@ -186,14 +186,14 @@ async def test_every_order_of_the_events_with_repetitions_ends_in_the_same_state
         )
         events = told(story, story.clock)
         for index in (*order, *order[:2]):
-            await story.receives(replace(events[index], received_ms=story.clock.now_ms()))
+            await story.receive(replace(events[index], received_ms=story.clock.now_ms()))
             await story.run(until_ms=story.clock.now_ms() + 1_000)
         await story.run()
         ends.add(
             (
                 str(dict(sorted((await fates(story)).items()))),
-                str(story.board.bookings[WHO]),
-                len(story.post_office.delivered_ms),
+                str(story.mirror.bookings[WHO]),
+                len(story.mailer.accepted_mails),
             )
         )
 
@@ -204,15 +204,15 @@ async def test_every_order_of_the_events_with_repetitions_ends_in_the_same_state
 async def test_a_move_that_awaits_confirmation_silences_the_old_time_and_reminds_once_confirmed(story, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
     later = start_ms + DAY_MS
-    await story.books(BORIS, start_ms, uid="A")
+    await story.book(BORIS, start_ms, uid="A")
     await story.run(until_ms=clock.now_ms() + HOUR_MS)
-    await story.books(BORIS, later, uid="B", kind=BookingKind.REQUESTED, reschedule_uid="A")
+    await story.book(BORIS, later, uid="B", kind=BookingKind.REQUESTED, reschedule_uid="A")
     await story.run(until_ms=later - 48 * HOUR_MS)
     assert reminders(story) == []
     assert await fates(story) == {"A": {("skipped", "moved")}, "B": {("skipped", "awaiting confirmation")}}
-    assert story.board.bookings[WHO] == BookingStanding(status="Not Booked")
+    assert story.mirror.bookings[WHO] == BookingStanding(status="Not Booked")
 
-    await story.books(BORIS, later, uid="B")
+    await story.book(BORIS, later, uid="B")
     await story.run()
 
     assert [name for _, name in reminders(story)] == ["24h", "2h"]
@@ -224,48 +224,48 @@ async def test_a_move_that_awaits_confirmation_silences_the_old_time_and_reminds
 
 async def test_a_series_that_changes_hands_writes_to_the_new_address_only(story, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
-    await story.books(BORIS, start_ms, uid="A")
+    await story.book(BORIS, start_ms, uid="A")
     await story.run(until_ms=clock.now_ms() + HOUR_MS)
-    await story.reschedules("A", to="B", address="ada@example.org", start_ms=start_ms)
+    await story.reschedule("A", to="B", address="ada@example.org", start_ms=start_ms)
     await story.run()
 
     assert reminders(story) == []
     assert len(reminders(story, "ada@example.org")) == 3
-    assert story.board.bookings[WHO] == BookingStanding(status="Not Booked")
+    assert story.mirror.bookings[WHO] == BookingStanding(status="Not Booked")
 
 
 async def test_one_uid_that_changes_hands_leaves_the_first_person_free(story, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
-    await story.books(BORIS, start_ms, uid="A")
+    await story.book(BORIS, start_ms, uid="A")
     await story.run(until_ms=clock.now_ms() + HOUR_MS)
-    await story.books("ada@example.org", start_ms, uid="A")
+    await story.book("ada@example.org", start_ms, uid="A")
     await story.run()
 
     assert (len(reminders(story)), len(reminders(story, "ada@example.org"))) == (0, 3)
-    assert story.board.bookings[WHO] == BookingStanding(status="Not Booked")
+    assert story.mirror.bookings[WHO] == BookingStanding(status="Not Booked")
 
 
 async def test_a_phone_only_booking_gets_no_mail(story, clock):
     address = "15551234567@sms.cal.com"
-    await story.books(address, clock.now_ms() + 10 * DAY_MS, uid="A")
+    await story.book(address, clock.now_ms() + 10 * DAY_MS, uid="A")
     await story.run()
 
-    assert story.post_office.delivered_ms == []
+    assert story.mailer.accepted_mails == []
     assert await fates(story, enrollment_id("christmas_2025", address)) == {"A": {("skipped", "phone only")}}
 
 
 async def test_how_the_meeting_went_is_shown_and_told(story, clock):
     start_ms = clock.now_ms() + 4 * DAY_MS
-    await story.books(BORIS, start_ms, uid="A")
+    await story.book(BORIS, start_ms, uid="A")
     await story.run(until_ms=start_ms + HOUR_MS)
-    await story.hears(BookingKind.ENDED, "A", start_ms=start_ms)
+    await story.change_booking(BookingKind.ENDED, "A", start_ms=start_ms)
     await story.run()
-    assert story.board.bookings[WHO] == BookingStanding(status="Completed", meeting_ms=start_ms)
+    assert story.mirror.bookings[WHO] == BookingStanding(status="Completed", meeting_ms=start_ms)
 
-    await story.hears(BookingKind.NO_SHOW, "A", no_shows=((BORIS, True),))
+    await story.change_booking(BookingKind.NO_SHOW, "A", no_shows=((BORIS, True),))
     await story.run()
 
-    assert story.board.bookings[WHO] == BookingStanding(status="No-Show", meeting_ms=start_ms)
+    assert story.mirror.bookings[WHO] == BookingStanding(status="No-Show", meeting_ms=start_ms)
     entries = [(entry.what, entry.detail[:4]) for entry in await timeline_of(story.ledger, WHO)]
     assert [what for what, _ in entries] == [
         "call booked",
@@ -277,29 +277,29 @@ async def test_how_the_meeting_went_is_shown_and_told(story, clock):
 
 async def test_who_signed_up_and_booked_is_one_person_in_notion_with_both_kinds_of_mail(story, boris, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
-    await story.signs_up(boris)
+    await story.sign_up(boris)
     await story.run(until_ms=clock.now_ms() + HOUR_MS)
-    await story.books(BORIS.upper(), start_ms, uid="A")
+    await story.book(BORIS.upper(), start_ms, uid="A")
     await story.run()
 
-    assert len(story.post_office.inbox_of(BORIS)) == 10
-    assert story.board.rows[WHO].status is Status.COMPLETED
-    assert story.board.bookings[WHO].status == "Booked"
+    assert len(story.mailer.inbox_of(BORIS)) == 10
+    assert story.mirror.rows[WHO].status is Status.COMPLETED
+    assert story.mirror.bookings[WHO].status == "Booked"
 
 
 async def test_who_books_first_and_signs_up_then_keeps_the_page_and_the_standing(story, boris, clock):
-    await story.books(BORIS, clock.now_ms() + 10 * DAY_MS, uid="A")
+    await story.book(BORIS, clock.now_ms() + 10 * DAY_MS, uid="A")
     await story.run(until_ms=clock.now_ms() + HOUR_MS)
-    await story.signs_up(boris)
+    await story.sign_up(boris)
     await story.run(until_ms=clock.now_ms() + HOUR_MS)
 
-    assert story.board.rows[WHO].pages["sequence"] == f"page-{WHO}"
-    assert story.board.bookings[WHO].status == "Booked"
+    assert story.mirror.rows[WHO].pages["sequence"] == f"page-{WHO}"
+    assert story.mirror.bookings[WHO].status == "Booked"
 
 
 async def test_who_left_gets_no_reminder_either(story, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
-    await story.books(BORIS, start_ms, uid="A")
+    await story.book(BORIS, start_ms, uid="A")
     await story.run(until_ms=start_ms - 48 * HOUR_MS)
     await story.ledger.enrollments.unsubscribe(
         WHO, address_hash=story.ledger.store.address_hash(BORIS), now_ms=clock.now_ms()
@@ -321,8 +321,8 @@ async def test_a_reminder_that_could_not_go_before_the_meeting_expires_and_one_i
             return Transient("internal_server_error", status=500)
         return Throttled("rate_limit_exceeded", retry_after_ms=HOUR_MS) if mail.tags.get("reminder") == "2h" else None
 
-    story.post_office.trouble = trouble
-    await story.books(BORIS, start_ms, uid="A")
+    story.mailer.failure = trouble
+    await story.book(BORIS, start_ms, uid="A")
     await story.run()
 
     assert reminders(story) == [
@@ -335,8 +335,8 @@ async def test_a_reminder_that_could_not_go_before_the_meeting_expires_and_one_i
 
 async def test_a_dead_reminder_is_listed_and_can_be_replayed_or_discarded(story, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
-    story.post_office.trouble = lambda mail: Permanent("validation_error", status=422)
-    await story.books(BORIS, start_ms, uid="A")
+    story.mailer.failure = lambda mail: Permanent("validation_error", status=422)
+    await story.book(BORIS, start_ms, uid="A")
     await story.run(until_ms=start_ms - 20 * HOUR_MS)
     letters = await dead_letters_of(story.ledger)
     assert [(letter.delivery.short_name, letter.address, letter.delivery.step) for letter in letters] == [
@@ -344,7 +344,7 @@ async def test_a_dead_reminder_is_listed_and_can_be_replayed_or_discarded(story,
         ("24h", BORIS, None),
     ]
 
-    story.post_office.trouble = lambda mail: None
+    story.mailer.failure = lambda mail: None
     assert await story.ledger.dead_letters.discard(letters[0].id, now_ms=clock.now_ms())
     assert await story.ledger.dead_letters.replay(letters[1].id, now_ms=clock.now_ms(), way="fresh")
     await story.run()
@@ -380,39 +380,39 @@ def playing(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock)
 
 
 def letters_h(story: Simulation, anchor_ms: int) -> list[float]:
-    return [round((ms - anchor_ms) / HOUR_MS, 3) for ms, mail in story.post_office.delivered_ms if "step" in mail.tags]
+    return [round((ms - anchor_ms) / HOUR_MS, 3) for ms, mail in story.mailer.accepted_mails if "step" in mail.tags]
 
 
 async def test_a_campaign_that_stops_ends_the_letters_at_the_booking_and_still_reminds(playing, boris, clock):
     story, anchor = playing("stop"), clock.now_ms()
-    await story.signs_up(boris)
+    await story.sign_up(boris)
     await story.run(until_ms=anchor + 30 * HOUR_MS)
-    await story.books(BORIS, anchor + 10 * DAY_MS, uid="A")
+    await story.book(BORIS, anchor + 10 * DAY_MS, uid="A")
     await story.run()
 
     assert letters_h(story, anchor) == [0, 24]
     assert len(reminders(story)) == 3
-    assert story.board.rows[WHO].exit_reason == "stopped"
+    assert story.mirror.rows[WHO].exit_reason == "stopped"
 
 
 async def test_a_campaign_that_pauses_goes_on_after_the_call_though_nobody_tells_of_its_end(playing, boris, clock):
     story, anchor = playing("pause"), clock.now_ms()
-    await story.signs_up(boris)
+    await story.sign_up(boris)
     await story.run(until_ms=anchor + 30 * HOUR_MS)
-    await story.books(BORIS, anchor + 100 * HOUR_MS, uid="A")
+    await story.book(BORIS, anchor + 100 * HOUR_MS, uid="A")
     await story.run()
 
     assert letters_h(story, anchor) == [0, 24, 100.5, 120, 168, 216, 264]
-    assert story.board.rows[WHO].status is Status.COMPLETED
+    assert story.mirror.rows[WHO].status is Status.COMPLETED
 
 
 async def test_a_cancellation_resumes_at_once_what_a_booking_paused(playing, boris, clock):
     story, anchor = playing("pause"), clock.now_ms()
-    await story.signs_up(boris)
+    await story.sign_up(boris)
     await story.run(until_ms=anchor + 30 * HOUR_MS)
-    await story.books(BORIS, anchor + 1000 * HOUR_MS, uid="A")
+    await story.book(BORIS, anchor + 1000 * HOUR_MS, uid="A")
     await story.run(until_ms=anchor + 90 * HOUR_MS)
-    await story.cancels("A")
+    await story.cancel("A")
     await story.run()
 
     assert letters_h(story, anchor) == [0, 24, 90, 120, 168, 216, 264]
@@ -422,27 +422,27 @@ async def test_where_a_cancellation_does_not_resume_the_letters_end_unless_the_h
     playing, boris, clock
 ):
     story, anchor = playing("pause", resumes=False), clock.now_ms()
-    await story.signs_up(boris)
-    await story.signs_up(Assessment(email="ada@example.org", first_name="Ada", assessment_score=50))
+    await story.sign_up(boris)
+    await story.sign_up(Assessment(email="ada@example.org", first_name="Ada", assessment_score=50))
     await story.run(until_ms=anchor + 30 * HOUR_MS)
-    await story.books(BORIS, anchor + 1000 * HOUR_MS, uid="A")
-    await story.books("ada@example.org", anchor + 1000 * HOUR_MS, uid="B")
+    await story.book(BORIS, anchor + 1000 * HOUR_MS, uid="A")
+    await story.book("ada@example.org", anchor + 1000 * HOUR_MS, uid="B")
     await story.run(until_ms=anchor + 50 * HOUR_MS)
-    await story.cancels("A")
-    await story.cancels("B", request_reschedule=True)
+    await story.cancel("A")
+    await story.cancel("B", request_reschedule=True)
     await story.run()
 
-    assert story.board.rows[WHO].exit_reason == "stopped"
-    assert len(story.post_office.inbox_of(BORIS)) == 2
-    assert len(story.post_office.inbox_of("ada@example.org")) == 7
+    assert story.mirror.rows[WHO].exit_reason == "stopped"
+    assert len(story.mailer.inbox_of(BORIS)) == 2
+    assert len(story.mailer.inbox_of("ada@example.org")) == 7
 
 
 async def test_an_operators_hold_outlasts_the_calls(playing, boris, clock):
     story, anchor = playing("pause"), clock.now_ms()
-    await story.signs_up(boris)
+    await story.sign_up(boris)
     await story.run(until_ms=anchor + HOUR_MS)
     await story.ledger.enrollments.hold(WHO, "operator", now_ms=clock.now_ms())
-    await story.books(BORIS, anchor + 50 * HOUR_MS, uid="A")
+    await story.book(BORIS, anchor + 50 * HOUR_MS, uid="A")
     await story.run(until_ms=anchor + 60 * HOUR_MS)
     assert letters_h(story, anchor) == [0]
     assert (await story.ledger.schedule.sweep("0", now_ms=clock.now_ms()))[1] == []
@@ -455,7 +455,7 @@ async def test_an_operators_hold_outlasts_the_calls(playing, boris, clock):
 
 async def test_a_lost_look_at_a_booking_and_a_lost_reminder_are_healed(story, clock):
     start_ms = clock.now_ms() + 10 * DAY_MS
-    await story.books(BORIS, start_ms, uid="A")
+    await story.book(BORIS, start_ms, uid="A")
     await story.ledger.client.delete(keys.delayed("bookings"), keys.delayed("bookings") + ".msgs")
     clock.advance(50_000)
     assert (await story.ledger.schedule.sweep("0", now_ms=clock.now_ms()))[1] == [booking_id("A")]

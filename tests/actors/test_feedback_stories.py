@@ -37,7 +37,7 @@ async def until_h(story, hours: float) -> None:
 
 
 def subjects(story, address="chen@example.org") -> int:
-    return len(story.post_office.inbox_of(address))
+    return len(story.mailer.inbox_of(address))
 
 
 @pytest.mark.parametrize(
@@ -49,13 +49,13 @@ def subjects(story, address="chen@example.org") -> int:
     ],
 )
 async def test_chen_bounces_and_is_written_to_no_more(story, chen, kind, reason):
-    await story.signs_up(chen)
+    await story.sign_up(chen)
     await until_h(story, 30)
     await told(story, kind, step_delivery_id(CHEN, 2))
     await story.run()
 
     assert subjects(story) == 2
-    row = story.board.rows[CHEN]
+    row = story.mirror.rows[CHEN]
     assert (row.status, row.exit_reason) == (Status.EXITED, reason)
     assert [row.fate_of(step)[0] for step in (1, 3, 7)] == [
         DeliveryStatus.ACCEPTED,
@@ -63,25 +63,25 @@ async def test_chen_bounces_and_is_written_to_no_more(story, chen, kind, reason)
         DeliveryStatus.SKIPPED,
     ]
     # Suppressed means in whatever comes later, too: a second campaign, or the same one after he signed up again.
-    await story.signs_up(chen)
+    await story.sign_up(chen)
     await story.run()
     assert subjects(story) == 2
 
 
 async def test_a_mailbox_that_is_full_gets_the_next_one(story, chen):
-    await story.signs_up(chen)
+    await story.sign_up(chen)
     await until_h(story, 1)
     await told(story, FeedbackKind.SOFT_BOUNCED, step_delivery_id(CHEN, 1))
     await story.run()
 
     assert subjects(story) == 7
-    assert story.board.rows[CHEN].status is Status.COMPLETED
+    assert story.mirror.rows[CHEN].status is Status.COMPLETED
 
 
 async def test_who_opens_everything_gets_what_everybody_gets(story, ada, chen):
     ada_id = enrollment_id("christmas_2025", ada.email)
-    await story.signs_up(ada)
-    await story.signs_up(chen)
+    await story.sign_up(ada)
+    await story.sign_up(chen)
     for step in range(1, 8):
         await until_h(story, 1 if step == 1 else 48)
         for kind in (FeedbackKind.DELIVERED, FeedbackKind.OPENED, FeedbackKind.CLICKED):
@@ -98,20 +98,20 @@ async def test_an_answer_that_was_lost_comes_by_webhook_and_is_not_asked_for_aga
         asked.append(mail.tags["step"])
         return Ambiguous("timeout") if mail.tags["step"] == "step-1" else None
 
-    story.post_office.trouble = trouble
-    await story.signs_up(chen)
+    story.mailer.failure = trouble
+    await story.sign_up(chen)
     await until_h(story, 10 / 3600)
     await told(story, FeedbackKind.DELIVERED, step_delivery_id(CHEN, 1))
     await story.run()
 
     assert asked == [f"step-{step}" for step in range(1, 8)]
-    assert story.board.rows[CHEN].records[1].fate is DeliveryStatus.DELIVERED
+    assert story.mirror.rows[CHEN].records[1].fate is DeliveryStatus.DELIVERED
     assert await dead_letters_of(story.ledger) == []
 
 
 async def test_a_reminder_that_bounces_is_the_last(story, clock):
     start_ms = clock.now_ms() + 100 * HOUR_MS
-    await story.books("chen@example.org", start_ms, uid="uid-1")
+    await story.book("chen@example.org", start_ms, uid="uid-1")
     await until_h(story, 50)
     bounced = reminder_delivery_id(booking_id("uid-1"), start_ms=start_ms, name="72h")
     await told(story, FeedbackKind.BOUNCED, bounced)
@@ -135,7 +135,7 @@ class QuickWebhook:
 
     async def send(self, mail, *, idempotency_key):
         self.asked += 1
-        await self._story.post_office.send(mail, idempotency_key=idempotency_key)
+        await self._story.mailer.send(mail, idempotency_key=idempotency_key)
         await told(self._story, FeedbackKind.DELIVERED, step_delivery_id(CHEN, 1), id="quick")
         raise Ambiguous("read_timeout")
 
@@ -143,7 +143,7 @@ class QuickWebhook:
 async def test_a_webhook_that_is_quicker_than_a_lost_answer_spares_the_next_try(story, chen):
     real, quick = story.world, QuickWebhook(story)
     story.world = replace(real, mailer=quick)
-    await story.signs_up(chen)
+    await story.sign_up(chen)
     await until_h(story, 1)
     story.world = real
     await story.run()

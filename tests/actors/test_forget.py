@@ -69,22 +69,22 @@ async def known(story, dunya, boris):
     """Everything that can be known of somebody is known of Dunya, beside Boris, of whom some of it is."""
     store, ledger, began_ms = story.ledger.client, story.ledger, story.clock.now_ms()
     refused = [True]
-    story.post_office.trouble = lambda mail: (
+    story.mailer.failure = lambda mail: (
         Permanent("validation_error", status=422, detail=f"to {DUNYA}") if mail.to == DUNYA and refused else None
     )
     for person in (dunya, boris):
-        await story.signs_up(person)
+        await story.sign_up(person)
     await story.run(until_ms=began_ms + HOUR_MS)
     refused.clear()
     start_ms = began_ms + 74 * HOUR_MS
     for address in (DUNYA, boris.email):
-        await story.books(address, start_ms, uid=address, first_name=address.partition("@")[0].title())
+        await story.book(address, start_ms, uid=address, first_name=address.partition("@")[0].title())
     await story.run(until_ms=began_ms + 30 * HOUR_MS)
     for uid in ("hands", "one uid"):
-        await story.books(DUNYA, start_ms, uid=uid)
+        await story.book(DUNYA, start_ms, uid=uid)
     await story.run(until_ms=began_ms + 31 * HOUR_MS)
-    await story.reschedules("hands", to="other hands", address=boris.email, start_ms=start_ms)
-    await story.books(boris.email, start_ms, uid="one uid")
+    await story.reschedule("hands", to="other hands", address=boris.email, start_ms=start_ms)
+    await story.book(boris.email, start_ms, uid="one uid")
     await story.run(until_ms=began_ms + 32 * HOUR_MS)
     for delivery in (step_delivery_id(WHO, 2), reminder_delivery_id(CALL, start_ms=start_ms, name="72h")):
         await ledger.feedback.record(told(delivery, story.clock.now_ms()), webhook_id=f"resend:{delivery}")
@@ -94,7 +94,7 @@ async def known(story, dunya, boris):
     await store.hset(failed + ".msgs", f"{CALL}/1/24h@1", f'{{"traceback": "ValueError: {DUNYA}"}}')
     await store.hset(failed + ".msgs", "another@1", "{}")
     await store.zadd(failed, {f"{WHO}/step-1@1": 1, f"{CALL}/1/24h@1": 1, "another@1": 1})
-    await story.books(DUNYA, start_ms + HOUR_MS, uid="not looked at yet", title="Call with Dunya")
+    await story.book(DUNYA, start_ms + HOUR_MS, uid="not looked at yet", title="Call with Dunya")
     return story
 
 
@@ -162,19 +162,19 @@ async def test_twice_is_once(known):
 
 async def test_nobody_writes_to_them_again_and_the_others_get_what_is_theirs(known, dunya, boris):
     await erased(known)
-    sent = len(known.post_office.inbox_of(DUNYA))
-    await known.signs_up(dunya)
-    await known.books(DUNYA, known.clock.now_ms() + 80 * HOUR_MS, uid="once more")
+    sent = len(known.mailer.inbox_of(DUNYA))
+    await known.sign_up(dunya)
+    await known.book(DUNYA, known.clock.now_ms() + 80 * HOUR_MS, uid="once more")
     await known.run()
 
-    assert len(known.post_office.inbox_of(DUNYA)) == sent
-    assert len([mail for mail in known.post_office.inbox_of(boris.email) if "step" in mail.tags]) == 7
+    assert len(known.mailer.inbox_of(DUNYA)) == sent
+    assert len([mail for mail in known.mailer.inbox_of(boris.email) if "step" in mail.tags]) == 7
 
 
 @pytest.mark.parametrize("when", ["before the freeze", "after the freeze"])
 async def test_a_mail_of_theirs_that_is_in_hand_finds_its_claim_gone(story, dunya, when):
     now_ms, ledger = story.clock.now_ms(), story.ledger
-    await story.signs_up(dunya)
+    await story.sign_up(dunya)
     await ledger.signups.enroll(await ledger.enrollments.get(WHO), now_ms=now_ms, announce=False)
     claim = await ledger.deliveries.claim(step_delivery_id(WHO, 1), worker="w", now_ms=now_ms)
     assert isinstance(claim, ClaimGranted)
@@ -205,9 +205,9 @@ async def test_what_comes_later_of_them_is_answered_and_not_kept(known):
     await erased(known)
     later = {"title": "Call with Dunya", "start_ms": known.clock.now_ms() + 9 * HOUR_MS}
     answers = [
-        await known.cancels(DUNYA, title="Call with Dunya"),
-        await known.books(DUNYA, uid="not looked at yet", **later),
-        await known.books(DUNYA, uid="of the list", **later),
+        await known.cancel(DUNYA, title="Call with Dunya"),
+        await known.book(DUNYA, uid="not looked at yet", **later),
+        await known.book(DUNYA, uid="of the list", **later),
     ]
     delivery = step_delivery_id(WHO, 2)
     await known.ledger.feedback.record(told(delivery, known.clock.now_ms()), webhook_id="resend:later")

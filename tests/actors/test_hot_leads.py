@@ -16,7 +16,7 @@ from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
 from common.settings.settings import Settings
-from services.sandbox.simulation import Simulation
+from services.simulation.engine import Simulation
 from tests.contract.scripted import Answer, says, scripted
 
 Told = Callable[[str], Simulation]

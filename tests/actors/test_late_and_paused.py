@@ -13,7 +13,7 @@ from common.errors import Ambiguous, Misconfigured, Transient
 from common.ledger import keys
 from common.ledger.pauses import Pause
 from common.ledger.reads import backlog
-from services.sandbox.simulation import Simulation
+from services.simulation.engine import Simulation
 from tests.ledger_reads import dead_letters_of
 
 HOUR_MS = 3_600_000
@@ -26,7 +26,7 @@ def said(story: Simulation) -> Pause:
 
 
 def hours_of(story: Simulation, address: str, anchor_ms: int) -> list[float]:
-    return [round((ms - anchor_ms) / HOUR_MS, 3) for ms, mail in story.post_office.delivered_ms if mail.to == address]
+    return [round((ms - anchor_ms) / HOUR_MS, 3) for ms, mail in story.mailer.accepted_mails if mail.to == address]
 
 
 async def planned(story: Simulation) -> list[tuple[str, str, int]]:
@@ -40,10 +40,10 @@ async def planned(story: Simulation) -> list[tuple[str, str, int]]:
 
 async def test_a_pause_of_five_days_loses_nobody_and_keeps_the_gap_as_planned(story, ada, boris, clock):
     anchor = clock.now_ms()
-    await story.signs_up(ada)
+    await story.sign_up(ada)
     await story.run(until_ms=anchor + 30 * HOUR_MS)
     await story.ledger.pauses.start(None, said(story))
-    await story.signs_up(boris)
+    await story.sign_up(boris)
     await story.run(until_ms=anchor + 150 * HOUR_MS)
     assert hours_of(story, ada.email, anchor) == [0, 24]
     assert hours_of(story, boris.email, anchor) == []
@@ -56,19 +56,19 @@ async def test_a_pause_of_five_days_loses_nobody_and_keeps_the_gap_as_planned(st
     assert hours_of(story, ada.email, anchor) == [0, 24, 150, 162, 174, 216, 264]
     # He signed up at 30: four are overdue or due now, and with the gap between them the fifth is on time.
     assert hours_of(story, boris.email, anchor) == [150, 162, 174, 186, 198, 246, 294]
-    sent = sorted((mail.to, f"{mail.tags['step']}", ms) for ms, mail in story.post_office.delivered_ms)
+    sent = sorted((mail.to, f"{mail.tags['step']}", ms) for ms, mail in story.mailer.accepted_mails)
     assert set(plan) <= set(sent)
     assert [(who, name) for who, name, _ in sorted(plan, key=lambda mail: (mail[0], mail[2]))] == [
         *((ada.email, f"step-{n}") for n in (3, 4, 5)),
         *((boris.email, f"step-{n}") for n in (1, 2, 3, 4)),
     ]
-    assert all(len(mails) == 1 for mails in story.post_office.accepted.values())
+    assert all(len(mails) == 1 for mails in story.mailer.accepted_by_key.values())
 
 
 async def test_while_all_are_paused_nothing_runs_in_vain(story, ada, clock):
     await story.ledger.pauses.start(None, said(story))
     for number in range(50):
-        await story.signs_up(replace(ada, email=f"person{number}@example.org"))
+        await story.sign_up(replace(ada, email=f"person{number}@example.org"))
     await story.run(until_ms=clock.now_ms() + HOUR_MS)
 
     assert await story.run(until_ms=clock.now_ms() + 5 * DAY_MS) == 0
@@ -77,8 +77,8 @@ async def test_while_all_are_paused_nothing_runs_in_vain(story, ada, clock):
 
 async def test_one_person_is_paused_and_resumed_and_the_others_notice_nothing(story, ada, boris, clock):
     anchor = clock.now_ms()
-    await story.signs_up(ada)
-    await story.signs_up(boris)
+    await story.sign_up(ada)
+    await story.sign_up(boris)
     await story.run(until_ms=anchor + 30 * HOUR_MS)
     await story.ledger.pauses.start(ADA, said(story))
     await story.run(until_ms=anchor + 130 * HOUR_MS)
@@ -91,7 +91,7 @@ async def test_one_person_is_paused_and_resumed_and_the_others_notice_nothing(st
 
 async def test_who_leaves_during_a_pause_gets_nothing_after_it(story, ada, clock):
     anchor = clock.now_ms()
-    await story.signs_up(ada)
+    await story.sign_up(ada)
     await story.run(until_ms=anchor + HOUR_MS)
     await story.ledger.pauses.start(None, said(story))
     await story.run(until_ms=anchor + 30 * HOUR_MS)
@@ -107,14 +107,14 @@ async def test_who_leaves_during_a_pause_gets_nothing_after_it(story, ada, clock
 
 async def test_a_pause_outlasts_trouble_that_ends_meanwhile(story, ada, boris, clock):
     anchor = clock.now_ms()
-    story.post_office.trouble = lambda _mail: (
+    story.mailer.failure = lambda _mail: (
         Misconfigured("invalid_api_key", status=403) if clock.now_ms() < anchor + HOUR_MS else None
     )
-    await story.signs_up(ada)
+    await story.sign_up(ada)
     await story.run(until_ms=anchor + 10_000)
     await story.ledger.pauses.start(None, said(story))
     await story.run(until_ms=anchor + 5 * HOUR_MS)
-    assert story.post_office.delivered_ms == []
+    assert story.mailer.accepted_mails == []
 
     await story.ledger.pauses.finish(None, now_ms=clock.now_ms())
     await story.run(until_ms=anchor + 6 * HOUR_MS)
@@ -132,10 +132,10 @@ async def test_when_nobody_can_be_reached_nobody_is_buried_and_little_is_asked(s
         asked += clock.now_ms() < anchor + hours * HOUR_MS
         return Transient("connect") if clock.now_ms() < anchor + hours * HOUR_MS else None
 
-    story.post_office.trouble = trouble
+    story.mailer.failure = trouble
     addresses = [f"person{number}@example.org" for number in range(people)]
     for address in addresses:
-        await story.signs_up(replace(ada, email=address))
+        await story.sign_up(replace(ada, email=address))
     await story.run()
 
     assert asked < hours * 120 + 30
@@ -150,20 +150,20 @@ async def test_when_nobody_can_be_reached_nobody_is_buried_and_little_is_asked(s
 async def test_a_few_mails_that_always_fail_cannot_hold_up_the_others(story, ada, clock):
     anchor = clock.now_ms()
     bad = {f"bad{number}@example.org" for number in range(4)}
-    story.post_office.trouble = lambda mail: Transient("internal_server_error", status=500) if mail.to in bad else None
+    story.mailer.failure = lambda mail: Transient("internal_server_error", status=500) if mail.to in bad else None
     for address in sorted(bad):
-        await story.signs_up(replace(ada, email=address))
+        await story.sign_up(replace(ada, email=address))
     await story.run(until_ms=anchor + 60_000)
     good = [f"good{number}@example.org" for number in range(5)]
     for address in good:
-        await story.signs_up(replace(ada, email=address))
+        await story.sign_up(replace(ada, email=address))
     await story.run(until_ms=anchor + 3 * 60_000)
 
-    assert [len(story.post_office.inbox_of(address)) for address in good] == [1] * 5
+    assert [len(story.mailer.inbox_of(address)) for address in good] == [1] * 5
     more = replace(ada, email="later@example.org")
-    await story.signs_up(more)
+    await story.sign_up(more)
     await story.run(until_ms=anchor + 4 * 60_000)
-    assert len(story.post_office.inbox_of(more.email)) == 1
+    assert len(story.mailer.inbox_of(more.email)) == 1
 
 
 @pytest.mark.timeout(60)
@@ -172,24 +172,24 @@ async def test_an_outage_that_leaves_every_outcome_in_doubt_for_longer_than_keys
 ):
     """A gateway's 502 says nothing of what became of a mail; after 23 hours the provider's list does."""
     anchor = clock.now_ms()
-    story.world = replace(story.world, mailer=Unreachable(story.post_office, until_ms=anchor + 24 * HOUR_MS))
+    story.world = replace(story.world, mailer=Unreachable(story.mailer, until_ms=anchor + 24 * HOUR_MS))
     for person in (ada, boris, chen):
-        await story.signs_up(person)
+        await story.sign_up(person)
     await story.run(until_ms=anchor + HOUR_MS)
     clock.move_to(anchor + round(23.5 * HOUR_MS))  # More of the same.
     await story.run(until_ms=anchor + 25 * HOUR_MS)
 
     assert await story.ledger.client.zcard(keys.DEAD) == 0
-    assert [len(story.post_office.inbox_of(person.email)) for person in (ada, boris, chen)] == [1, 1, 1]
+    assert [len(story.mailer.inbox_of(person.email)) for person in (ada, boris, chen)] == [1, 1, 1]
     assert story.world.mailer.asked < 2 * 130
 
 
 async def test_tries_that_an_outage_took_are_not_missing_afterwards(story, ada, boris, chen, clock):
     anchor = clock.now_ms()
-    mailer = Unreachable(story.post_office, until_ms=anchor + 10 * 60_000)
+    mailer = Unreachable(story.mailer, until_ms=anchor + 10 * 60_000)
     story.world = replace(story.world, mailer=mailer)
     for person in (ada, boris, chen):
-        await story.signs_up(person)
+        await story.sign_up(person)
     await story.run(until_ms=anchor + 5 * 60_000)
     kept = await story.ledger.store.read_hash(keys.delivery(f"{ADA}/step-1"))
     assert int(kept["attempts"]) > 1
@@ -198,29 +198,29 @@ async def test_tries_that_an_outage_took_are_not_missing_afterwards(story, ada, 
     await story.run(until_ms=anchor + HOUR_MS)
 
     assert await story.ledger.client.zcard(keys.DEAD) == 0
-    assert len(story.post_office.delivered_ms) == 3
+    assert len(story.mailer.accepted_mails) == 3
 
 
 class Unreachable:
     """A gateway that answers 502 in the provider's place until an instant; nothing is handed over, nothing listed."""
 
-    def __init__(self, post_office, *, until_ms: int) -> None:
-        self._post_office, self._until_ms = post_office, until_ms
+    def __init__(self, mailer, *, until_ms: int) -> None:
+        self._mailer, self._until_ms = mailer, until_ms
         self.asked = 0
 
     def _answer(self, failure) -> None:
-        if self._post_office.clock.now_ms() < self._until_ms:
+        if self._mailer.clock.now_ms() < self._until_ms:
             self.asked += 1
             raise failure
 
     async def send(self, mail, *, idempotency_key):
         self._answer(Ambiguous("bad_gateway", status=502))
-        return await self._post_office.send(mail, idempotency_key=idempotency_key)
+        return await self._mailer.send(mail, idempotency_key=idempotency_key)
 
     async def list_accepted(self, to, since_ms, **options):
         self._answer(Transient("bad_gateway", status=502))
-        return await self._post_office.list_accepted(to, since_ms, **options)
+        return await self._mailer.list_accepted(to, since_ms, **options)
 
     async def list_all_accepted(self, since_ms, **options):
         self._answer(Transient("bad_gateway", status=502))
-        return await self._post_office.list_all_accepted(since_ms, **options)
+        return await self._mailer.list_all_accepted(since_ms, **options)

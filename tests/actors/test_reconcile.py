@@ -26,14 +26,14 @@ def lost(story, ada, clock):
 
     async def lost(*, accepted: bool, until_h: float = 25):
         anchor_ms = clock.now_ms()
-        await story.signs_up(ada)
+        await story.sign_up(ada)
         answers = [Ambiguous("read_timeout")]
-        story.post_office.trouble = lambda _mail: answers.pop() if answers else None
+        story.mailer.failure = lambda _mail: answers.pop() if answers else None
         await story.run(until_ms=anchor_ms + 1_000)
         if not accepted:
-            story.post_office.delivered_ms.clear()
-            story.post_office.accepted.clear()
-            story.post_office._known.clear()
+            story.mailer.accepted_mails.clear()
+            story.mailer.accepted_by_key.clear()
+            story.mailer.remembered_keys.clear()
         later_ms = anchor_ms + round(until_h * HOUR_MS)
         await story.ledger.client.zadd(keys.delayed("send"), {FIRST: later_ms})
         await story.ledger.client.zadd(keys.OPEN, {FIRST: later_ms})
@@ -44,7 +44,7 @@ def lost(story, ada, clock):
 
 
 def firsts(story) -> list[Mail]:
-    return [mail for _, mail in story.post_office.delivered_ms if mail.tags["step"] == "step-1"]
+    return [mail for _, mail in story.mailer.accepted_mails if mail.tags["step"] == "step-1"]
 
 
 async def record(story):
@@ -83,9 +83,9 @@ async def test_a_mail_that_is_another_deliverys_is_not_taken_for_it(story, ada, 
     await lost(accepted=False)
     subject = Mail.thawed((await story.ledger.store.read_hash(keys.delivery(FIRST)))["payload"]).subject
     second = (await story.ledger.enrollments.get(ADA)).records[2]
-    at_ms, mail = story.post_office.delivered_ms[0]
+    at_ms, mail = story.mailer.accepted_mails[0]
 
-    story.post_office.delivered_ms[0] = (at_ms, replace_in(mail, subject=subject))
+    story.mailer.accepted_mails[0] = (at_ms, replace_in(mail, subject=subject))
 
     assert second.detail == "sim_0"
     assert (await plan(story.world, await letter(story))).way is Way.AGAIN
@@ -96,11 +96,11 @@ async def test_a_reminder_of_another_call_is_not_taken_for_a_lost_one(story, clo
     began_ms, boris = clock.now_ms(), "boris@example.org"
     starts = {"A": began_ms + 73 * HOUR_MS, "B": began_ms + 75 * HOUR_MS}
     for uid, start_ms in starts.items():
-        await story.books(boris, start_ms, uid=uid)
+        await story.book(boris, start_ms, uid=uid)
     answers = [Ambiguous("read_timeout")]
-    story.post_office.trouble = lambda _mail: answers.pop() if answers else None
+    story.mailer.failure = lambda _mail: answers.pop() if answers else None
     await story.run(until_ms=began_ms + HOUR_MS + 1_000)
-    story.post_office.delivered_ms.clear()
+    story.mailer.accepted_mails.clear()
     lost, other = (
         reminder_delivery_id(booking_id(uid), start_ms=start_ms, name="72h") for uid, start_ms in starts.items()
     )
@@ -117,9 +117,9 @@ async def test_a_reminder_that_the_list_shows_beside_others_was_accepted(story, 
     began_ms, boris = clock.now_ms(), "boris@example.org"
     starts = {"A": began_ms + 73 * HOUR_MS, "B": began_ms + 75 * HOUR_MS}
     for uid, start_ms in starts.items():
-        await story.books(boris, start_ms, uid=uid)
+        await story.book(boris, start_ms, uid=uid)
     answers = [Ambiguous("read_timeout")]
-    story.post_office.trouble = lambda _mail: answers.pop() if answers else None
+    story.mailer.failure = lambda _mail: answers.pop() if answers else None
     await story.run(until_ms=began_ms + HOUR_MS + 1_000)
     lost = reminder_delivery_id(booking_id("A"), start_ms=starts["A"], name="72h")
     for schedule in (keys.delayed("send"), keys.OPEN):
@@ -128,13 +128,13 @@ async def test_a_reminder_that_the_list_shows_beside_others_was_accepted(story, 
 
     record = await record_of(story.ledger, lost)
     assert (record.fate, record.detail, record.sent_ms) == (DeliveryStatus.ACCEPTED, "sim_0", began_ms + HOUR_MS)
-    assert len(story.post_office.inbox_of(boris)) == 2
+    assert len(story.mailer.inbox_of(boris)) == 2
 
 
 async def test_of_several_that_may_be_it_none_is_chosen_and_nothing_is_sent(story, lost):
     await lost(accepted=False)
     mail = Mail.thawed((await story.ledger.store.read_hash(keys.delivery(FIRST)))["payload"])
-    story.post_office.delivered_ms += [(story.clock.now_ms() - HOUR_MS, mail)] * 2
+    story.mailer.accepted_mails += [(story.clock.now_ms() - HOUR_MS, mail)] * 2
 
     planned = await plan(story.world, await letter(story))
 
@@ -144,13 +144,13 @@ async def test_of_several_that_may_be_it_none_is_chosen_and_nothing_is_sent(stor
 
 
 async def test_a_key_that_may_only_send_leaves_it_to_a_person_and_says_what_to_do(story, lost):
-    story.post_office.list_trouble = Misconfigured("restricted_api_key", status=401)
+    story.mailer.list_failure = Misconfigured("restricted_api_key", status=401)
     await lost(accepted=True)
 
     assert (await record(story)).fate is DeliveryStatus.DEAD
     assert "RESEND_API_KEY may only send; set one with full access, and replay" in (await record(story)).detail
     assert (await plan(story.world, await letter(story))).way is Way.REFUSED
-    story.post_office.list_trouble = None
+    story.mailer.list_failure = None
     planned = await plan(story.world, await letter(story))
     assert planned.way is Way.FOUND
     assert await replay(story.world, planned)
@@ -167,13 +167,13 @@ async def test_a_key_that_may_only_send_leaves_it_to_a_person_and_says_what_to_d
     ],
 )
 async def test_a_list_that_cannot_be_had_now_is_asked_for_again_and_costs_nothing(story, lost, clock, trouble):
-    story.post_office.list_trouble = trouble
+    story.mailer.list_failure = trouble
     await lost(accepted=True)
 
     assert await record(story) is None
     held = await story.ledger.store.read_hash(keys.delivery(FIRST))
     assert (held["attempts"], held["failures"]) == ("1", "1")
-    story.post_office.list_trouble = None
+    story.mailer.list_failure = None
     await story.run(until_ms=clock.now_ms() + 120_000)
     assert (await record(story)).fate is DeliveryStatus.ACCEPTED
     assert len(firsts(story)) == 1
@@ -182,12 +182,12 @@ async def test_a_list_that_cannot_be_had_now_is_asked_for_again_and_costs_nothin
 async def test_a_key_taken_by_other_bytes_is_looked_for_instead_of_being_buried(story, ada, clock):
     """As after the loss of a store: the old one sent the mail, and the new one renders it a little differently."""
     anchor_ms = clock.now_ms()
-    await story.signs_up(ada)
+    await story.sign_up(ada)
     await story.run(until_ms=anchor_ms + 1_000)
     [sent] = firsts(story)
     await story.ledger.client.flushall()
-    story.post_office._known[f"christmas_2025/{FIRST}"] = (anchor_ms, "other bytes", "sim_0")
-    await story.signs_up(ada)
+    story.mailer.remembered_keys[f"christmas_2025/{FIRST}"] = (anchor_ms, "other bytes", "sim_0")
+    await story.sign_up(ada)
     await story.run(until_ms=anchor_ms + 2_000)
 
     assert firsts(story) == [sent]
@@ -196,13 +196,13 @@ async def test_a_key_taken_by_other_bytes_is_looked_for_instead_of_being_buried(
 
 async def test_a_key_taken_is_never_used_again_when_the_list_cannot_be_had(story, ada, clock):
     anchor_ms = clock.now_ms()
-    story.post_office._known[f"christmas_2025/{FIRST}"] = (anchor_ms - 20 * HOUR_MS, "other bytes", "gone")
-    story.post_office.list_trouble = Transient("bad_gateway", status=502)
-    await story.signs_up(ada)
+    story.mailer.remembered_keys[f"christmas_2025/{FIRST}"] = (anchor_ms - 20 * HOUR_MS, "other bytes", "gone")
+    story.mailer.list_failure = Transient("bad_gateway", status=502)
+    await story.sign_up(ada)
     await story.run(until_ms=anchor_ms + 10 * HOUR_MS)
 
     assert firsts(story) == []
-    story.post_office.list_trouble = None
+    story.mailer.list_failure = None
     await story.run(until_ms=anchor_ms + 11 * HOUR_MS)
     assert (await record(story)).fate is DeliveryStatus.DEAD
     assert firsts(story) == []
@@ -210,8 +210,8 @@ async def test_a_key_taken_is_never_used_again_when_the_list_cannot_be_had(story
 
 async def test_what_was_certainly_refused_is_rendered_anew(story, ada):
     refused = [Permanent("validation_error", status=422)]
-    story.post_office.trouble = lambda _mail: refused.pop() if refused else None
-    await story.signs_up(ada)
+    story.mailer.failure = lambda _mail: refused.pop() if refused else None
+    await story.sign_up(ada)
     await story.run(until_ms=story.clock.now_ms() + 1_000)
 
     assert (await plan(story.world, await letter(story))).way is Way.RENDERED
@@ -220,8 +220,8 @@ async def test_what_was_certainly_refused_is_rendered_anew(story, ada):
 async def test_within_the_window_the_same_bytes_under_the_same_key_are_one_mail(story, ada, clock):
     anchor_ms = clock.now_ms()
     answers = [Ambiguous("read_timeout")] * 4
-    story.post_office.trouble = lambda _mail: answers.pop() if answers else None
-    await story.signs_up(ada)
+    story.mailer.failure = lambda _mail: answers.pop() if answers else None
+    await story.sign_up(ada)
     await story.run(until_ms=anchor_ms + HOUR_MS)
 
     planned = await plan(story.world, await letter(story))
@@ -248,7 +248,7 @@ async def test_a_plan_made_before_the_letter_was_replayed_and_buried_again_is_wo
     old = await plan(story.world, await letter(story))
     await replay(story.world, await plan(story.world, await letter(story)))
     answers = [Ambiguous("read_timeout")] * 4
-    story.post_office.trouble = lambda _mail: answers.pop() if answers else None
+    story.mailer.failure = lambda _mail: answers.pop() if answers else None
     await story.run(until_ms=clock.now_ms() + HOUR_MS)
 
     assert (await record(story)).fate is DeliveryStatus.DEAD

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis.asyncio
 
-from actors.upkeep.booking_sync import EVERY_MS, arrange, reconcile_bookings
+from actors.upkeep.booking_sync import EVERY_MS, reconcile_bookings, schedule_next
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
 from common.domain.booking import BookingKind
@@ -20,7 +20,7 @@ from common.ledger import keys
 from common.ledger.ledger import Ledger
 from common.ledger.reads.store_stats import read_store_stats
 from common.settings.settings import Settings
-from services.sandbox.simulation import Simulation
+from services.simulation.engine import Simulation
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
@@ -89,7 +89,7 @@ def playing(
 
 async def compare(story: Simulation) -> None:
     """One turn, and what follows from it."""
-    await arrange(story.world)
+    await schedule_next(story.world)
     await story.run(until_ms=story.clock.now_ms() + EVERY_MS + 1_000)
 
 
@@ -102,7 +102,7 @@ async def undisturbed(story: Simulation, until_ms: int) -> None:
 
 
 def stand(story: Simulation) -> str:
-    found = story.board.bookings[WHO]
+    found = story.mirror.bookings[WHO]
     assert found is not None
     return found.status
 
@@ -115,7 +115,7 @@ async def test_a_booking_whose_webhook_was_lost_gets_its_reminders(story: Simula
     await undisturbed(story, start_ms + HOUR_MS)
     await compare(story)
 
-    assert [start_ms - at_ms for at_ms, _ in story.post_office.delivered_ms] == [
+    assert [start_ms - at_ms for at_ms, _ in story.mailer.accepted_mails] == [
         72 * HOUR_MS,
         24 * HOUR_MS,
         2 * HOUR_MS,
@@ -126,42 +126,42 @@ async def test_a_booking_whose_webhook_was_lost_gets_its_reminders(story: Simula
 async def test_a_lost_move_moves_the_reminders_and_a_lost_cancellation_ends_them(story: Simulation, diary: Diary):
     start_ms = story.clock.now_ms() + 5 * DAY_MS
     diary.put("A", start_ms)
-    await story.books(BORIS, start_ms, uid="A")
+    await story.book(BORIS, start_ms, uid="A")
     await story.run(until_ms=story.clock.now_ms() + HOUR_MS)
     diary.put("B", start_ms + 3 * DAY_MS, moved_from="A")
     diary.change("A", status="cancelled", moved_to="B")
 
     await compare(story)
     await undisturbed(story, start_ms + HOUR_MS)
-    assert [start_ms - at_ms for at_ms, _ in story.post_office.delivered_ms] == [0]
+    assert [start_ms - at_ms for at_ms, _ in story.mailer.accepted_mails] == [0]
     assert stand(story) == "Booked"
 
     diary.change("B", status="cancelled")
     await compare(story)
     await undisturbed(story, start_ms + 4 * DAY_MS)
-    assert len(story.post_office.delivered_ms) == 1
+    assert len(story.mailer.accepted_mails) == 1
     assert stand(story) == "Not Booked"
 
 
 async def test_a_stale_row_never_brings_back_what_a_webhook_ended(story: Simulation, diary: Diary):
     start_ms = story.clock.now_ms() + 5 * DAY_MS
     diary.put("A", start_ms)
-    await story.books(BORIS, start_ms, uid="A")
+    await story.book(BORIS, start_ms, uid="A")
     await story.run(until_ms=story.clock.now_ms() + HOUR_MS)
-    await story.cancels("A")
+    await story.cancel("A")
 
     for _ in range(14):
         await compare(story)
     await undisturbed(story, start_ms)
 
-    assert story.post_office.delivered_ms == []
+    assert story.mailer.accepted_mails == []
     assert stand(story) == "Not Booked"
 
 
 async def test_a_host_who_asks_for_another_time_is_not_taken_for_a_plain_cancellation(story: Simulation, diary: Diary):
     start_ms = story.clock.now_ms() + 5 * DAY_MS
-    await story.books(BORIS, start_ms, uid="A")
-    await story.cancels("A", request_reschedule=True)
+    await story.book(BORIS, start_ms, uid="A")
+    await story.cancel("A", request_reschedule=True)
     await story.run(until_ms=story.clock.now_ms() + HOUR_MS)
     diary.put("A", start_ms, status="cancelled")
     before = await story.ledger.client.hgetall(keys.contact(WHO))
@@ -173,7 +173,7 @@ async def test_a_host_who_asks_for_another_time_is_not_taken_for_a_plain_cancell
 
 async def test_changes_are_asked_for_each_time_and_the_whole_window_once_an_hour(story: Simulation, diary: Diary):
     began_ms = story.clock.now_ms()
-    await arrange(story.world)
+    await schedule_next(story.world)
     await story.run(until_ms=began_ms + 24 * EVERY_MS)
 
     whole = [asked for asked in diary.asked if len(asked) == 2]
@@ -186,16 +186,16 @@ async def test_changes_are_asked_for_each_time_and_the_whole_window_once_an_hour
 
 async def test_any_number_of_workers_compare_once_a_turn(story: Simulation, diary: Diary):
     for _ in range(5):
-        await arrange(story.world)
+        await schedule_next(story.world)
     await story.run(until_ms=story.clock.now_ms() + EVERY_MS)
 
     assert len(diary.asked) == 2
 
 
 async def test_a_job_that_was_lost_is_arranged_again(story: Simulation, diary: Diary):
-    await arrange(story.world)
+    await schedule_next(story.world)
     await story.ledger.client.delete(keys.delayed("reconcile_bookings"))
-    await arrange(story.world)
+    await schedule_next(story.world)
     await story.run(until_ms=story.clock.now_ms() + EVERY_MS)
 
     assert len(diary.asked) == 2
@@ -204,7 +204,7 @@ async def test_a_job_that_was_lost_is_arranged_again(story: Simulation, diary: D
 async def test_without_a_key_nothing_is_arranged(store, campaign, clock):
     story = playing(store, campaign, clock, None)
 
-    await arrange(story.world)
+    await schedule_next(story.world)
     await reconcile_bookings(story.world, "poll/1")
 
     assert await store.keys("*reconcile_bookings*") == []
@@ -219,9 +219,9 @@ async def test_trouble_is_shown_holds_nobody_and_is_over_with_the_next_answer(st
     await story.run(until_ms=story.clock.now_ms() + 3 * EVERY_MS)
     shown = (await read_store_stats(story.ledger, now_ms=story.clock.now_ms())).circuits
     assert shown["calcom"].reason == "http_503 (503)"
-    await story.books(BORIS, start_ms, uid="A")
+    await story.book(BORIS, start_ms, uid="A")
     await undisturbed(story, start_ms - 70 * HOUR_MS)
-    assert len(story.post_office.delivered_ms) == 1
+    assert len(story.mailer.accepted_mails) == 1
 
     diary.trouble = None
     await compare(story)
@@ -255,7 +255,7 @@ async def test_event_types_that_do_not_count_are_left_alone(store, campaign, clo
 async def test_a_rehearsal_compares_as_fast_as_it_goes(store, campaign, clock, diary):
     story = playing(store, campaign, clock, diary, testing_mode=True, campaign_speed=60)
 
-    await arrange(story.world)
+    await schedule_next(story.world)
     await story.run(until_ms=clock.now_ms() + 50_000)
 
     assert len([asked for asked in diary.asked if len(asked) == 1]) == 10
@@ -266,7 +266,7 @@ async def test_the_kinds_of_events_are_those_of_webhooks(story: Simulation, diar
     diary.put("A", start_ms, status="pending")
     await compare(story)
     assert stand(story) == "Not Booked"
-    await story.hears(BookingKind.CREATED, "A", email=BORIS, start_ms=start_ms)
+    await story.change_booking(BookingKind.CREATED, "A", email=BORIS, start_ms=start_ms)
     await compare(story)
 
     assert stand(story) == "Booked"

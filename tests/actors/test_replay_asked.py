@@ -20,8 +20,8 @@ def buried(story, ada, clock):
 
     async def buried():
         refused = [Permanent("validation_error", status=422)]
-        story.post_office.trouble = lambda _mail: refused.pop() if refused else None
-        await story.signs_up(ada)
+        story.mailer.failure = lambda _mail: refused.pop() if refused else None
+        await story.sign_up(ada)
         await story.run(until_ms=clock.now_ms() + 1_000)
         await story.ledger.client.hset(
             keys.delivery(FIRST), mapping={"outcome_unknown": 1, "first_attempt_ms": clock.now_ms() - 90_000_000}
@@ -49,7 +49,7 @@ async def test_what_the_provider_does_not_list_is_sent_again(story, buried, ada)
     await soon(story)
 
     assert (await story.ledger.enrollments.get(ADA)).fate_of(1)[0] is DeliveryStatus.ACCEPTED
-    assert len(story.post_office.inbox_of(ada.email)) == 1
+    assert len(story.mailer.inbox_of(ada.email)) == 1
 
 
 async def test_who_asks_twice_asks_once(story, buried, ada):
@@ -58,12 +58,12 @@ async def test_who_asks_twice_asks_once(story, buried, ada):
     assert [await ask(story, letter), await ask(story, letter)] == [True, True]
     await soon(story)
 
-    assert len(story.post_office.inbox_of(ada.email)) == 1
+    assert len(story.mailer.inbox_of(ada.email)) == 1
 
 
 async def test_what_cannot_be_looked_for_stays_and_says_why_in_the_letter_and_in_the_timeline(story, buried):
     letter = await buried()
-    story.post_office.list_trouble = Permanent("not_found", status=404)
+    story.mailer.list_failure = Permanent("not_found", status=404)
 
     await ask(story, letter)
     await soon(story)
@@ -89,7 +89,7 @@ async def test_a_letter_that_is_none_any_longer_cannot_be_asked_for_and_changes_
 async def test_a_letter_buried_again_since_must_be_asked_for_again(story, buried):
     letter = await buried()
     refused = [Permanent("validation_error", status=422)]
-    story.post_office.trouble = lambda _mail: refused.pop() if refused else None
+    story.mailer.failure = lambda _mail: refused.pop() if refused else None
     story.clock.advance(5)
 
     await story.ledger.dead_letters.replay(FIRST, now_ms=story.clock.now_ms(), way="fresh")

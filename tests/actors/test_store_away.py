@@ -25,9 +25,9 @@ class Interrupted:
 
 
 async def test_a_row_is_written_when_the_store_is_back(story, ada, clock):
-    await story.signs_up(ada)
+    await story.sign_up(ada)
     await story.run(until_ms=clock.now_ms())
-    mirror = Interrupted(story.board)
+    mirror = Interrupted(story.mirror)
     patient = Ledger(
         story.ledger.client,
         campaign=story.ledger.campaign,
@@ -39,5 +39,5 @@ async def test_a_row_is_written_when_the_store_is_back(story, ada, clock):
     await notion_sync(replace(story.world, mirror=mirror, ledger=patient), "pump")
 
     assert mirror.asked == 2
-    assert len(story.board.rows) == 1
+    assert len(story.mirror.rows) == 1
     assert await story.ledger.client.zcard(keys.CHANGED) == 0

@@ -14,7 +14,7 @@ from common.domain.ids import enrollment_id
 from common.errors import Ambiguous, Misconfigured, Permanent, Throttled, Transient
 from common.ledger import keys
 from common.ledger.reads.store_stats import read_store_stats
-from services.sandbox.simulation import Simulation
+from services.simulation.engine import Simulation
 from tests.ledger_reads import dead_letters_of
 
 HOUR_MS = 3_600_000
@@ -23,38 +23,38 @@ ADA = enrollment_id("christmas_2025", "ada@example.org")
 
 
 def offsets_h(story: Simulation, address: str, anchor_ms: int) -> list[float]:
-    return [round((ms - anchor_ms) / HOUR_MS, 3) for ms, mail in story.post_office.delivered_ms if mail.to == address]
+    return [round((ms - anchor_ms) / HOUR_MS, 3) for ms, mail in story.mailer.accepted_mails if mail.to == address]
 
 
 async def test_ada_gets_seven_different_mails_on_their_days_and_notion_shows_them(story, ada, clock):
     anchor = clock.now_ms()
-    await story.signs_up(ada)
+    await story.sign_up(ada)
     await story.run()
 
     assert offsets_h(story, ada.email, anchor) == [0, 24, 72, 120, 168, 216, 264]
-    assert len({mail.subject for mail in story.post_office.inbox_of(ada.email)}) == 7
-    assert all(len(mails) == 1 for mails in story.post_office.accepted.values())
-    row = story.board.rows[ADA]
+    assert len({mail.subject for mail in story.mailer.inbox_of(ada.email)}) == 7
+    assert all(len(mails) == 1 for mails in story.mailer.accepted_by_key.values())
+    row = story.mirror.rows[ADA]
     assert row.status is Status.COMPLETED
     assert [utc_datetime(row.records[step].sent_ms).day for step in (1, 2)]
 
 
 async def test_sixty_clicks_are_one_enrollment(story, ada):
-    answers = [(await story.signs_up(ada)).answer for _ in range(60)]
+    answers = [(await story.sign_up(ada)).answer for _ in range(60)]
     await story.run()
 
     assert answers.count("accepted") == 1
-    assert len(story.post_office.inbox_of(ada.email)) == 7
+    assert len(story.mailer.inbox_of(ada.email)) == 7
 
 
 async def test_a_lost_answer_is_asked_again_with_the_same_key_and_bytes(story, ada, clock):
     lost = iter([Ambiguous("timeout"), None])
-    story.post_office.trouble = lambda _mail: next(lost, None)
-    await story.signs_up(ada)
+    story.mailer.failure = lambda _mail: next(lost, None)
+    await story.sign_up(ada)
     await story.run()
 
-    assert len(story.post_office.inbox_of(ada.email)) == 7
-    assert all(len(mails) == 1 for mails in story.post_office.accepted.values())
+    assert len(story.mailer.inbox_of(ada.email)) == 7
+    assert all(len(mails) == 1 for mails in story.mailer.accepted_by_key.values())
 
 
 async def test_four_tries_a_minute_apart_then_a_dead_letter_and_the_others_go_on(story, ada, boris, clock):
@@ -67,14 +67,14 @@ async def test_four_tries_a_minute_apart_then_a_dead_letter_and_the_others_go_on
             return Transient("internal_server_error", status=500)
         return None
 
-    story.post_office.trouble = trouble
-    await story.signs_up(ada)
-    await story.signs_up(boris)
+    story.mailer.failure = trouble
+    await story.sign_up(ada)
+    await story.sign_up(boris)
     await story.run()
 
     assert tries == [0, 60_000, 120_000, 180_000]
     assert offsets_h(story, ada.email, anchor) == [0, 72, 120, 168, 216, 264]
-    assert len(story.post_office.inbox_of(boris.email)) == 7
+    assert len(story.mailer.inbox_of(boris.email)) == 7
     letters = await dead_letters_of(story.ledger)
     assert [(letter.delivery.step, letter.attempts) for letter in letters] == [(2, 4)]
     assert letters[0].reason == "4 tries failed, the last with internal_server_error (500)"
@@ -82,8 +82,8 @@ async def test_four_tries_a_minute_apart_then_a_dead_letter_and_the_others_go_on
 
 async def test_a_replayed_dead_letter_goes_out_once(story, ada):
     refused = [Permanent("validation_error", "Invalid `to` field", status=422)]
-    story.post_office.trouble = lambda _mail: refused.pop() if refused else None
-    await story.signs_up(ada)
+    story.mailer.failure = lambda _mail: refused.pop() if refused else None
+    await story.sign_up(ada)
     await story.run()
     letter = (await dead_letters_of(story.ledger))[0]
 
@@ -92,14 +92,14 @@ async def test_a_replayed_dead_letter_goes_out_once(story, ada):
     )
     await story.run()
 
-    assert len(story.post_office.inbox_of(ada.email)) == 7
+    assert len(story.mailer.inbox_of(ada.email)) == 7
     assert (await story.ledger.enrollments.get(ADA)).fate_of(1)[0] is DeliveryStatus.ACCEPTED
 
 
 async def test_a_refusal_after_a_lost_answer_says_that_the_mail_may_be_out(story, ada):
     said = [Permanent("validation_error", "Invalid `to` field", status=422), Ambiguous("timeout")]
-    story.post_office.trouble = lambda _mail: said.pop() if said else None
-    await story.signs_up(ada)
+    story.mailer.failure = lambda _mail: said.pop() if said else None
+    await story.sign_up(ada)
     await story.run()
 
     letter = (await dead_letters_of(story.ledger))[0]
@@ -110,22 +110,22 @@ async def test_a_refusal_after_a_lost_answer_says_that_the_mail_may_be_out(story
 async def test_retry_after_is_honoured_and_costs_no_attempt(story, ada, clock):
     anchor = clock.now_ms()
     refusals = [Throttled("rate_limit_exceeded", status=429, retry_after_ms=7_000) for _ in range(20)]
-    story.post_office.trouble = lambda _mail: refusals.pop() if refusals else None
-    await story.signs_up(ada)
+    story.mailer.failure = lambda _mail: refusals.pop() if refusals else None
+    await story.sign_up(ada)
     await story.run(until_ms=anchor + HOUR_MS)
 
-    assert story.post_office.delivered_ms[0][0] == anchor + 20 * 7_000
+    assert story.mailer.accepted_mails[0][0] == anchor + 20 * 7_000
     assert (await story.ledger.enrollments.get(ADA)).records[1].attempts == 1
 
 
 @pytest.mark.timeout(180)
 async def test_an_outage_of_36_hours_costs_nobody_a_dead_letter(story, ada, boris, chen, clock):
     anchor = clock.now_ms()
-    story.post_office.trouble = lambda _mail: (
+    story.mailer.failure = lambda _mail: (
         Transient("bad_gateway", status=502) if clock.now_ms() < anchor + 36 * HOUR_MS else None
     )
     for person in (ada, boris, chen):
-        await story.signs_up(person)
+        await story.sign_up(person)
     await story.run(until_ms=anchor + 12 * DAY_MS)
 
     assert await dead_letters_of(story.ledger) == []
@@ -134,7 +134,7 @@ async def test_an_outage_of_36_hours_costs_nobody_a_dead_letter(story, ada, bori
         assert len(hours) == 7
         assert hours[0] <= 36.02
         assert all(later - earlier >= 12 for earlier, later in pairwise(hours))
-        steps = [mail.tags["step"] for mail in story.post_office.inbox_of(person.email)]
+        steps = [mail.tags["step"] for mail in story.mailer.inbox_of(person.email)]
         assert steps == sorted(steps)
 
 
@@ -147,27 +147,27 @@ async def test_a_refused_key_holds_everybody_and_the_outbox_drains_by_itself(sto
         asked += 1
         return Misconfigured("invalid_api_key", status=403) if clock.now_ms() < anchor + 10 * 60_000 else None
 
-    story.post_office.trouble = trouble
-    await story.signs_up(ada)
-    await story.signs_up(boris)
+    story.mailer.failure = trouble
+    await story.sign_up(ada)
+    await story.sign_up(boris)
     await story.run(until_ms=anchor + HOUR_MS)
 
     assert asked < 60
-    assert [mail.to for _, mail in story.post_office.delivered_ms].count(boris.email) == 1
+    assert [mail.to for _, mail in story.mailer.accepted_mails].count(boris.email) == 1
     assert (await read_store_stats(story.ledger, now_ms=clock.now_ms())).dead_letters == 0
 
 
 async def test_past_23_hours_an_unknown_outcome_is_never_sent_blindly(story, ada, clock):
     anchor = clock.now_ms()
-    await story.signs_up(ada)
+    await story.sign_up(ada)
     claim_lost = [Ambiguous("timeout")]
-    story.post_office.trouble = lambda _mail: claim_lost.pop() if claim_lost else None
+    story.mailer.failure = lambda _mail: claim_lost.pop() if claim_lost else None
     await story.run(until_ms=anchor + 1_000)
     await story.ledger.client.zadd(keys.delayed("send"), {f"{ADA}/step-1": anchor + 25 * HOUR_MS})
     clock.move_to(anchor + 25 * HOUR_MS)
     await story.run(until_ms=anchor + 26 * HOUR_MS)
 
-    first = [mail for _, mail in story.post_office.delivered_ms if mail.tags["step"] == "step-1"]
+    first = [mail for _, mail in story.mailer.accepted_mails if mail.tags["step"] == "step-1"]
     assert len(first) == 1
     assert (await story.ledger.enrollments.get(ADA)).fate_of(1) == (DeliveryStatus.ACCEPTED, "sim_0")
 
@@ -175,30 +175,32 @@ async def test_past_23_hours_an_unknown_outcome_is_never_sent_blindly(story, ada
 @pytest.mark.timeout(120)
 async def test_notion_being_down_for_the_whole_sequence_delays_no_mail(story, ada, clock):
     anchor = clock.now_ms()
-    story.board.trouble = lambda _enrollment: (
+    story.mirror.failure = lambda _enrollment: (
         Transient("service_unavailable", status=503) if clock.now_ms() < anchor + 12 * DAY_MS else None
     )
-    await story.signs_up(ada)
+    await story.sign_up(ada)
     await story.run(until_ms=anchor + 13 * DAY_MS)
 
     assert offsets_h(story, ada.email, anchor) == [0, 24, 72, 120, 168, 216, 264]
-    assert story.board.rows[ADA].status is Status.COMPLETED
+    assert story.mirror.rows[ADA].status is Status.COMPLETED
 
 
 @pytest.mark.timeout(120)
 async def test_a_row_that_notion_refuses_holds_nobody_elses_back(story, ada, boris, clock):
-    story.board.trouble = lambda enrollment: Permanent("validation_error", status=400) if enrollment.id == ADA else None
-    await story.signs_up(ada)
-    await story.signs_up(boris)
+    story.mirror.failure = lambda enrollment: (
+        Permanent("validation_error", status=400) if enrollment.id == ADA else None
+    )
+    await story.sign_up(ada)
+    await story.sign_up(boris)
     await story.run(until_ms=clock.now_ms() + 12 * DAY_MS)
 
-    boris_row = story.board.rows[enrollment_id("christmas_2025", boris.email)]
+    boris_row = story.mirror.rows[enrollment_id("christmas_2025", boris.email)]
     assert boris_row.status is Status.COMPLETED
 
 
 async def test_who_unsubscribes_after_the_second_mail_gets_no_third(story, ada, clock):
     anchor = clock.now_ms()
-    await story.signs_up(ada)
+    await story.sign_up(ada)
     await story.run(until_ms=anchor + 30 * HOUR_MS)
     await story.ledger.enrollments.unsubscribe(
         ADA, address_hash=story.ledger.store.address_hash(ada.email), now_ms=clock.now_ms()
@@ -206,25 +208,25 @@ async def test_who_unsubscribes_after_the_second_mail_gets_no_third(story, ada, 
     await story.run()
 
     assert offsets_h(story, ada.email, anchor) == [0, 24]
-    assert story.board.rows[ADA].exit_reason == "unsubscribed"
+    assert story.mirror.rows[ADA].exit_reason == "unsubscribed"
 
 
 async def test_a_signup_again_changes_what_is_not_yet_sent_and_not_the_schedule(story, ada, clock):
     anchor = clock.now_ms()
-    await story.signs_up(ada)
+    await story.sign_up(ada)
     await story.run(until_ms=anchor + HOUR_MS)
-    await story.signs_up(replace(ada, red_systems=0, assessment_score=93))
+    await story.sign_up(replace(ada, red_systems=0, assessment_score=93))
     await story.run()
 
     assert offsets_h(story, ada.email, anchor) == [0, 24, 72, 120, 168, 216, 264]
-    assert story.board.rows[ADA].segment == "OPTIMIZE"
+    assert story.mirror.rows[ADA].segment == "OPTIMIZE"
 
 
 async def test_every_mail_can_be_left_with_one_click(story, ada):
-    await story.signs_up(ada)
+    await story.sign_up(ada)
     await story.run()
 
-    for mail in story.post_office.inbox_of(ada.email):
+    for mail in story.mailer.inbox_of(ada.email):
         link = mail.headers["List-Unsubscribe"].strip("<>")
         assert mail.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
         assert link in mail.text

@@ -11,7 +11,7 @@ from actors.sending.send import send
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.errors import Ambiguous, Failure, Permanent
 from common.ledger.deliveries import ClaimGranted
-from services.sandbox.simulation import Simulation
+from services.simulation.engine import Simulation
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 STEP_1 = step_delivery_id(ADA, 1)
@@ -32,8 +32,8 @@ def dead(log: CapturingLogger) -> list[Any]:
     "failure", [Permanent("validation_error", "ada@example.org is invalid", status=422), Ambiguous("read_timeout")]
 )
 async def test_why_a_mail_died_is_said_by_the_name_of_its_failure(story: Simulation, ada, log, failure: Failure):
-    story.post_office.trouble = lambda _mail: failure
-    await story.signs_up(ada)
+    story.mailer.failure = lambda _mail: failure
+    await story.sign_up(ada)
     await story.run(until_ms=story.clock.now_ms() + 600_000)
 
     assert dead(log) == [failure.code]
@@ -42,7 +42,7 @@ async def test_why_a_mail_died_is_said_by_the_name_of_its_failure(story: Simulat
 
 async def test_a_mail_that_killed_three_workers_is_said_to_be_dead(story: Simulation, ada, log):
     now_ms = story.clock.now_ms()
-    await story.signs_up(ada)
+    await story.sign_up(ada)
     enrollment = await story.ledger.enrollments.get(ADA)
     await story.ledger.signups.enroll(enrollment, now_ms=now_ms, announce=False)
     for worker in ("a", "b", "c"):

@@ -16,8 +16,8 @@ from tests.rebuild.conftest import House
 
 
 async def test_a_whole_sequence_is_0_0_0(house: House, ada, boris, audited):
-    await house.simulation.signs_up(ada)
-    await house.simulation.signs_up(boris)
+    await house.simulation.sign_up(ada)
+    await house.simulation.sign_up(boris)
     for hours in (1, 80, 300):
         await house.until(hours)
         report = await audited()
@@ -28,8 +28,8 @@ async def test_a_whole_sequence_is_0_0_0(house: House, ada, boris, audited):
 async def test_a_forgotten_persons_later_signup_leaves_an_audit_clean(house: House, ada, boris, audited):
     ledger = house.world.ledger
     await ledger.contacts.forget(await ledger.contacts.traces(ada.email), now_ms=house.world.clock.now_ms())
-    await house.simulation.signs_up(ada)
-    await house.simulation.signs_up(boris)
+    await house.simulation.sign_up(ada)
+    await house.simulation.sign_up(boris)
     await house.until(80)
 
     report = await audited()
@@ -39,7 +39,7 @@ async def test_a_forgotten_persons_later_signup_leaves_an_audit_clean(house: Hou
 
 async def test_after_a_rebuild_it_is_0_0_0_again(house: House, ada, audited):
     await columns.fix(house.world.mirror)
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(80)
     await house.loses_its_store()
     assert {(f.kind, f.step) for f in (await audited()).findings} == {("unexplained", 0)}
@@ -51,7 +51,7 @@ async def test_after_a_rebuild_it_is_0_0_0_again(house: House, ada, audited):
 
 
 async def test_a_mail_sent_behind_the_ledgers_back_is_found(house: House, ada, audited):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(1)
     [first] = await house.ask("GET", f"/inbox.json?to={ada.email}")
     copy = Mail(
@@ -71,7 +71,7 @@ async def test_a_mail_sent_behind_the_ledgers_back_is_found(house: House, ada, a
 
 
 async def test_a_mail_that_vanished_from_the_provider_is_missing(house: House, ada, audited):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(1)
     await house.ask("DELETE", "/inbox.json")
 
@@ -80,7 +80,7 @@ async def test_a_mail_that_vanished_from_the_provider_is_missing(house: House, a
 
 
 async def test_a_job_that_is_lost_and_never_healed_is_missing(house: House, ada, audited):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(1)
     owner = enrollment_id("christmas_2025", ada.email)
     await house.store.zrem("{advent}:queue:send.DQ", f"{owner}/step-2")
@@ -91,7 +91,7 @@ async def test_a_job_that_is_lost_and_never_healed_is_missing(house: House, ada,
 
 
 async def test_a_date_that_somebody_took_out_of_notion_is_unexplained(house: House, ada, audited):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(1)
     [row] = await house.rows()
     await house.writes(row["id"], **{"Email 1 Sent": {"date": None}})
@@ -102,7 +102,7 @@ async def test_a_date_that_somebody_took_out_of_notion_is_unexplained(house: Hou
 
 async def test_what_was_on_its_way_while_the_accounts_were_read_is_no_finding(house: House, ada, audited):
     """The ledger is read before the mail goes out, the provider and Notion after it."""
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(1)
     listing = house.world.mailer.list_all_accepted
 
@@ -116,7 +116,7 @@ async def test_what_was_on_its_way_while_the_accounts_were_read_is_no_finding(ho
 
 
 async def test_a_key_that_may_only_send_cannot_be_audited_and_that_is_said(house: House, ada, audited):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(1)
     mailer = ResendMailer(SENDING_KEY, f"{house.url}/resend")
     house.simulation.world = replace(house.world, mailer=mailer)

@@ -28,9 +28,9 @@ def start_ms(house: House) -> int:
 @pytest.fixture
 async def booked(house: House, ada, start_ms: int) -> House:
     """Ada is enrolled and has a call; Boris only has one."""
-    await house.simulation.signs_up(ada)
-    await house.simulation.books(ada.email, start_ms, uid="ada")
-    await house.simulation.books(BORIS, start_ms, uid="A")
+    await house.simulation.sign_up(ada)
+    await house.simulation.book(ada.email, start_ms, uid="ada")
+    await house.simulation.book(BORIS, start_ms, uid="A")
     return house
 
 
@@ -62,9 +62,9 @@ async def test_calls_with_all_their_reminders_are_0_0_0(booked: House, audited):
 
 async def test_calls_that_were_moved_cancelled_or_booked_late_are_0_0_0(booked: House, audited, start_ms):
     await booked.until(30)
-    await booked.simulation.reschedules("A", to="B", address=BORIS, start_ms=start_ms + 24 * HOUR_MS)
-    await booked.simulation.cancels("ada")
-    await booked.simulation.books("chen@salon.example", start_ms - 60 * HOUR_MS, uid="late")
+    await booked.simulation.reschedule("A", to="B", address=BORIS, start_ms=start_ms + 24 * HOUR_MS)
+    await booked.simulation.cancel("ada")
+    await booked.simulation.book("chen@salon.example", start_ms - 60 * HOUR_MS, uid="late")
     await booked.until(130)
 
     assert (await audited()).findings == []
@@ -135,8 +135,8 @@ async def test_a_reminder_that_the_ledger_called_off_and_the_provider_lists_is_u
 ):
     await booked.until(25)
     subject = await subject_of(booked, "72h")
-    await booked.simulation.books("chen@salon.example", start_ms + 24 * HOUR_MS, uid="C")
-    await booked.simulation.cancels("C")
+    await booked.simulation.book("chen@salon.example", start_ms + 24 * HOUR_MS, uid="C")
+    await booked.simulation.cancel("C")
     await booked.until(30)
     await send(booked, "chen@salon.example", subject)
 
@@ -181,7 +181,7 @@ async def test_what_an_earlier_store_reminded_of_is_no_finding_once_the_call_is_
 ):
     await booked.until(25)
     await booked.store.flushall()
-    await booked.simulation.books(BORIS, start_ms, uid="A")
+    await booked.simulation.book(BORIS, start_ms, uid="A")
     await booked.until(26)
 
     assert {finding.email for finding in (await audited()).findings} == {"ada@salon.example"}

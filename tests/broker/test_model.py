@@ -13,7 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from common.clock import VirtualClock
 from common.queue.broker import DurableRedisBroker
 from common.queue.job import Job
-from common.queue.rescue import retire
+from common.queue.rescue import deregister
 from tests.broker.looking import dead, ready, waiting
 
 ids = st.sampled_from(["dlv_1", "dlv_2", "dlv_3"])
@@ -78,7 +78,7 @@ class Queue(RuleBasedStateMachine):
 
     @rule(target=flying)
     def fetch(self) -> Any:
-        self.broker.in_flight_limits["default"] = len(self.flies) + 1
+        self.broker.in_flight.limits["default"] = len(self.flies) + 1
         message = next(self.consumer)
         assert (message is None) is (not self.ready)
         if message is None:
@@ -117,9 +117,9 @@ class Queue(RuleBasedStateMachine):
 
     @rule()
     def leave_and_come_again(self) -> None:
-        retire(self.broker)
-        self.broker.in_flight["default"].clear()
-        self.broker.held["default"].clear()
+        deregister(self.broker)
+        for taken in (self.broker.in_flight.counted, self.broker.in_flight.unacknowledged):
+            taken["default"].clear()
         self.ready = sorted(self.flies, key=lambda ready_id: int(ready_id.partition("@")[2])) + self.ready
         self.flies.clear()
 

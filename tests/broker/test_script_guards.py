@@ -44,9 +44,9 @@ def test_only_who_has_a_message_can_amend_it(broker, consumer, another):
     ready_id = next(consumer).options["redis_message_id"]
     before = broker.client.hget(f"{Q}.msgs", ready_id)
 
-    assert another().do_amend("default", ready_id, b"{}") == 0
+    assert another().do_replace("default", ready_id, b"{}") == 0
     assert broker.client.hget(f"{Q}.msgs", ready_id) == before
-    assert broker.do_amend("default", ready_id, b"{}") == 1
+    assert broker.do_replace("default", ready_id, b"{}") == 1
 
 
 def test_a_buried_message_is_in_the_queue_no_longer(broker, consumer):
@@ -58,7 +58,7 @@ def test_a_buried_message_is_in_the_queue_no_longer(broker, consumer):
 
 
 def test_what_is_no_dead_letter_any_longer_gets_no_note(broker):
-    assert broker.do_note("default", "gone", b"{}") == 0
+    assert broker.do_replace_dead("default", "gone", b"{}") == 0
     assert broker.client.hlen(f"{Q}.XQ.msgs") == 0
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from common.observability.metrics import TAKEOVERS
-from common.queue.rescue import DEATHS_MAX, rescue, retire
+from common.observability.metrics import RESCUED
+from common.queue.lua_broker import CRASHES_MAX
+from common.queue.rescue import deregister, rescue
 from tests.broker.conftest import working
 from tests.broker.looking import dead, eventually, fall_silent, held, job, ready, waiting, workers
 
-SILENCE_MS = 3_000
+TIMEOUT_MS = 3_000
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def gone(another, clock):
 
 def takes(broker, *job_ids, queue="default"):
     for job_id in job_ids:
-        broker.do_enqueue(queue, job_id, job(job_id, due_ms=1).body())
+        broker.do_enqueue(queue, job_id, job(job_id, due_ms=1).message())
     consumer = broker.consume(queue, prefetch=len(job_ids), timeout=10)
     return [next(consumer) for _ in job_ids]
 
@@ -31,16 +32,16 @@ def takes(broker, *job_ids, queue="default"):
 def test_what_the_dead_held_is_next_again_and_the_dead_is_forgotten(broker, gone):
     takes(gone, "1", "2")
     takes(gone, "m", queue="mirror")
-    gone.do_enqueue("default", "3", job("3", due_ms=1).body())
+    gone.do_enqueue("default", "3", job("3", due_ms=1).message())
     fall_silent(gone)
-    before = TAKEOVERS.labels("default")._value.get()
+    before = RESCUED.labels("default")._value.get()
 
-    assert rescue(broker, SILENCE_MS) == 3
+    assert rescue(broker, TIMEOUT_MS) == 3
     assert ready(broker) == ["1", "2", "3"]
     assert ready(broker, "mirror") == ["m"]
     assert held(gone) == set()
     assert broker.client.keys("dramatiq:__*") == []
-    assert TAKEOVERS.labels("default")._value.get() == before + 2
+    assert RESCUED.labels("default")._value.get() == before + 2
 
 
 def test_the_oldest_is_first_however_many_there_are(broker, gone, clock):
@@ -51,16 +52,16 @@ def test_the_oldest_is_first_however_many_there_are(broker, gone, clock):
     gone.do_fetch("default", 400)
     fall_silent(gone)
 
-    rescue(broker, SILENCE_MS)
+    rescue(broker, TIMEOUT_MS)
 
     assert ready(broker) == order
 
 
 def test_nobody_who_was_heard_lately_is_taken_over(broker, gone):
     takes(gone, "1")
-    gone.do_beat("")
+    gone.do_heartbeat("")
 
-    assert rescue(broker, SILENCE_MS) == 0
+    assert rescue(broker, TIMEOUT_MS) == 0
     assert held(gone) == {"1"}
 
 
@@ -68,7 +69,7 @@ def test_nobody_takes_over_from_himself(broker):
     takes(broker, "1")
     fall_silent(broker)
 
-    assert rescue(broker, SILENCE_MS) == 0
+    assert rescue(broker, TIMEOUT_MS) == 0
     assert held(broker) == {"1"}
 
 
@@ -77,19 +78,19 @@ def test_a_deleted_message_is_not_brought_back(broker, gone):
     gone.client.hdel("dramatiq:default.msgs", "1")
     fall_silent(gone)
 
-    rescue(broker, SILENCE_MS)
+    rescue(broker, TIMEOUT_MS)
 
     assert ready(broker) == ["2"]
 
 
 def test_the_third_worker_that_dies_with_it_makes_it_a_dead_letter_that_says_why(broker, another):
-    broker.do_enqueue("default", "1", job("1", due_ms=1).body())
-    for death in range(DEATHS_MAX):
+    broker.do_enqueue("default", "1", job("1", due_ms=1).message())
+    for death in range(CRASHES_MAX):
         assert dead(broker) == [], death
         victim = another()
-        victim._begin(next(victim.consume("default", timeout=10)))
+        victim._start_message(next(victim.consume("default", timeout=10)))
         fall_silent(victim)
-        rescue(broker, SILENCE_MS)
+        rescue(broker, TIMEOUT_MS)
 
     [letter] = dead(broker)
     assert letter.message_id == "1"
@@ -100,12 +101,12 @@ def test_the_third_worker_that_dies_with_it_makes_it_a_dead_letter_that_says_why
 
 
 def test_a_bystander_is_never_blamed(broker, another):
-    broker.do_enqueue("default", "bystander", job("bystander", due_ms=1).body())
-    for _ in range(2 * DEATHS_MAX):
+    broker.do_enqueue("default", "bystander", job("bystander", due_ms=1).message())
+    for _ in range(2 * CRASHES_MAX):
         victim = another()
         next(victim.consume("default", timeout=10))
         fall_silent(victim)
-        rescue(broker, SILENCE_MS)
+        rescue(broker, TIMEOUT_MS)
 
     assert ready(broker) == ["bystander"]
     assert dead(broker) == []
@@ -113,14 +114,14 @@ def test_a_bystander_is_never_blamed(broker, another):
 
 def test_a_message_that_ends_well_is_cleared_of_suspicion(broker, another, gone):
     [message] = takes(gone, "1")
-    gone._begin(message)
+    gone._start_message(message)
     fall_silent(gone)
-    rescue(broker, SILENCE_MS)
+    rescue(broker, TIMEOUT_MS)
     assert broker.client.hgetall("dramatiq:__takeovers__.default") == {b"1": b"1"}
 
     consumer = broker.consume("default", timeout=10)
     message = next(consumer)
-    broker._begin(message)
+    broker._start_message(message)
     consumer.ack(message)
 
     assert not broker.client.exists("dramatiq:__takeovers__.default")
@@ -129,9 +130,9 @@ def test_a_message_that_ends_well_is_cleared_of_suspicion(broker, another, gone)
 def test_whoever_wakes_after_a_takeover_changes_nothing(broker, gone):
     done, failed, again, unread = takes(gone, "1", "2", "3", "4")
     for message in (done, failed, again):
-        gone._begin(message)
+        gone._start_message(message)
     fall_silent(gone)
-    rescue(broker, SILENCE_MS)
+    rescue(broker, TIMEOUT_MS)
     theirs = broker.consume("default", prefetch=4, timeout=10)
     others = [next(theirs) for _ in range(4)]
 
@@ -150,32 +151,32 @@ def test_whoever_wakes_after_a_takeover_changes_nothing(broker, gone):
 def test_whoever_wakes_does_not_begin_what_is_no_longer_his(broker, gone):
     [message] = takes(gone, "1")
     fall_silent(gone)
-    rescue(broker, SILENCE_MS)
+    rescue(broker, TIMEOUT_MS)
 
     with pytest.raises(Exception, match="taken over"):
-        gone._begin(message)
+        gone._start_message(message)
 
 
 def test_whoever_wakes_and_gets_it_back_has_it_once(broker, gone):
     consumer = gone.consume("default", prefetch=5, timeout=10)
-    gone.do_enqueue("default", "1", job("1", due_ms=1).body())
+    gone.do_enqueue("default", "1", job("1", due_ms=1).message())
     message = next(consumer)
     fall_silent(gone)
-    rescue(broker, SILENCE_MS)
+    rescue(broker, TIMEOUT_MS)
 
     assert next(consumer) is None  # Fetched again, and no second copy made of it.
     assert held(gone) == {"1"}
-    gone._begin(message)
+    gone._start_message(message)
     consumer.ack(message)
     assert (held(gone), ready(gone)) == (set(), [])
 
 
 def test_what_came_back_in_the_very_moment_of_an_answer_is_not_left_lying(broker, gone):
     consumer = gone.consume("default", prefetch=5, timeout=10)
-    gone.do_enqueue("default", "1", job("1", due_ms=1).body())
+    gone.do_enqueue("default", "1", job("1", due_ms=1).message())
     message = next(consumer)
     fall_silent(gone)
-    rescue(broker, SILENCE_MS)
+    rescue(broker, TIMEOUT_MS)
     answer = gone.do_ack
 
     def ack_then_fetch(*args):
@@ -193,7 +194,7 @@ def test_what_came_back_in_the_very_moment_of_an_answer_is_not_left_lying(broker
 def test_whoever_fetches_is_among_the_workers_even_just_after_a_takeover(broker, gone):
     takes(gone, "1")
     fall_silent(gone)
-    rescue(broker, SILENCE_MS)
+    rescue(broker, TIMEOUT_MS)
     assert workers(broker) == set()
 
     gone.do_fetch("default", 1)
@@ -203,9 +204,9 @@ def test_whoever_fetches_is_among_the_workers_even_just_after_a_takeover(broker,
 
 def test_a_worker_that_leaves_hands_everything_back_and_blames_nobody(broker, gone):
     for message in takes(gone, "1", "2"):
-        gone._begin(message)
+        gone._start_message(message)
 
-    retire(gone)
+    deregister(gone)
 
     assert ready(broker) == ["1", "2"]
     assert broker.client.keys("dramatiq:__*") == []
@@ -215,17 +216,17 @@ def test_a_gap_in_the_judges_own_heartbeat_forbids_judging(broker, gone, monkeyp
     """Everybody is silent while the store is away, and nobody is dead."""
     monkeypatch.setattr(broker.heartbeat, "_store_is_up_for", lambda _ms: True)
     takes(gone, "1")
-    broker.heartbeat.turn()
+    broker.heartbeat.run_once()
     fall_silent(broker)
     fall_silent(gone)
 
-    broker.heartbeat.turn()
-    broker.heartbeat.turn()
+    broker.heartbeat.run_once()
+    broker.heartbeat.run_once()
     assert held(gone) == {"1"}
 
     broker.heartbeat_timeout = 30
-    broker.heartbeat._may_judge_ms = None
-    eventually(lambda: broker.heartbeat.turn() and held(gone) == set())
+    broker.heartbeat._may_rescue_ms = None
+    eventually(lambda: broker.heartbeat.run_once() and held(gone) == set())
 
 
 def test_a_store_that_has_just_started_forbids_judging(broker, gone, monkeypatch):
@@ -233,7 +234,7 @@ def test_a_store_that_has_just_started_forbids_judging(broker, gone, monkeypatch
     takes(gone, "1")
     fall_silent(gone)
 
-    broker.heartbeat.turn()
+    broker.heartbeat.run_once()
 
     assert held(gone) == {"1"}
 
@@ -242,5 +243,5 @@ def test_a_worker_that_finds_itself_removed_registers_again(broker, another):
     with working(broker):
         eventually(lambda: broker.broker_id in workers(broker))
         fall_silent(broker)
-        rescue(another(), SILENCE_MS)
+        rescue(another(), TIMEOUT_MS)
         eventually(lambda: broker.broker_id in workers(broker))

@@ -164,7 +164,7 @@ def test_a_plain_job_gets_the_body_it_would_have_been_given(virtual, clock):
 
     plain = Job(id="dlv_1", actor="default", args=("dlv_1",), due_ms=clock.now_ms())
     ready_id = f"dlv_1@{clock.now_ms()}"
-    assert virtual.client.hget("dramatiq:default.msgs", ready_id) == plain.body().encode()
+    assert virtual.client.hget("dramatiq:default.msgs", ready_id) == plain.message().encode()
 
 
 def test_a_plain_job_can_be_moved(virtual, clock):
@@ -203,7 +203,7 @@ def test_nine_thousand_far_away_ones_do_not_delay_a_near_one(broker, another):
     far_ms = producer.clock.now_ms() + 72 * HOUR_MS
     pipeline = producer.client.pipeline(transaction=False)
     pipeline.zadd("dramatiq:default.DQ", {f"far-{n}": far_ms + n for n in range(9_000)})
-    bodies = {f"far-{n}": job(f"far-{n}", due_ms=far_ms + n).body() for n in range(9_000)}
+    bodies = {f"far-{n}": job(f"far-{n}", due_ms=far_ms + n).message() for n in range(9_000)}
     pipeline.hset("dramatiq:default.DQ.msgs", mapping=bodies)
     pipeline.execute()
 

@@ -19,7 +19,7 @@ import redis
 from common.domain.enrollment import Enrollment
 from common.ledger import keys
 from common.queue.broker import DurableRedisBroker
-from common.queue.job import QUEUE_NAMESPACE
+from common.queue.layout import NAMESPACE
 from common.store.clients import connect
 from common.store.embedded import EmbeddedStore
 from tests.acceptance.http import status_of
@@ -194,7 +194,7 @@ class Arena:
     def _hurry_rows(self) -> None:
         """Who met many faults in a row waits up to ten minutes for Notion; an operator could say: now."""
         now_ms = time.time_ns() // 1_000_000
-        broker = DurableRedisBroker(client=self._client, namespace=QUEUE_NAMESPACE, middleware=[])
+        broker = DurableRedisBroker(client=self._client, namespace=NAMESPACE, middleware=[])
         for job in self._client.zrangebyscore(keys.delayed("notion_sync"), now_ms + 2_000, "+inf"):
             broker.move("notion_sync", job.decode(), now_ms)
 

@@ -13,8 +13,8 @@ from random import Random
 from typing import Any
 
 from common.processes import die_with_parent
-from common.store.clients import StoreError
 from common.store.embedded import EmbeddedStore
+from common.store.errors import StoreError
 from tests.acceptance.process import STOP_S
 
 _HOUSE = Path(__file__).parents[2]

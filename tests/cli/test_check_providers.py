@@ -12,7 +12,6 @@ from services.cli.check import _check_resend
 from services.cli.check_notion import check_notion
 from services.cli.check_report import CheckReport
 from services.sandbox.app import build_app
-from services.sandbox.ids import SEQUENCE_DATABASE_ID
 from services.sandbox.state import Sandbox, open_sandbox
 from services.supervisor.sandbox_settings import with_sandbox
 
@@ -46,8 +45,8 @@ async def test_missing_optional_columns_are_notes_and_no_problem(settings: Setti
     before, fixed = await of_notion(settings), await of_notion(settings, fix=True)
 
     assert before.problems == fixed.problems == []
-    assert "optional and not there: Enrollment ID, Time Zone, " in before.notes[0]
-    assert not any("optional and not there" in note for note in fixed.notes)
+    assert "optional and missing: Enrollment ID, Time Zone, " in before.notes[0]
+    assert not any("optional and missing" in note for note in fixed.notes)
 
 
 async def test_a_database_that_cannot_be_fixed_is_reported_and_the_other_is_checked(
@@ -74,7 +73,7 @@ async def test_a_database_that_is_not_shared_is_reported_once(settings: Settings
 async def test_one_database_for_both_is_refused_before_anything_is_added_to_it(
     sandbox: Sandbox, settings: Settings
 ) -> None:
-    twice = settings.model_copy(update={"notion_businessx_db_id": f"https://notion.so/Email-{SEQUENCE_DATABASE_ID}"})
+    twice = settings.model_copy(update={"notion_businessx_db_id": settings.notion_email_sequence_db_id})
 
     found = await of_notion(twice, fix=True)
 

@@ -10,7 +10,7 @@ import pytest
 from common.ledger import keys
 from common.store.clients import connect
 from common.store.embedded import EmbeddedStore
-from common.store.secret_key import is_the_stores
+from common.store.identity import secret_key_matches
 from tests.broker.looking import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +22,7 @@ OLD, NEW = "o" * 32, "n" * 32
 def begun(store_url):
     """A store that was begun with the old key."""
     with connect(store_url) as client:
-        assert is_the_stores(client, OLD)
+        assert secret_key_matches(client, OLD)
     return store_url
 
 
@@ -60,7 +60,7 @@ def test_a_check_reports_another_key_and_changes_nothing(advent, begun):
     assert status == 1
     assert [line.partition(":")[0] for line in json.loads(output)["problems"]] == ["SECRET_KEY"]
     with connect(begun) as client:
-        assert is_the_stores(client, OLD)
+        assert secret_key_matches(client, OLD)
 
 
 def test_a_check_of_a_store_that_knows_no_key_leaves_it_so(advent, store_url):
@@ -109,7 +109,7 @@ def test_a_new_key_is_refused_while_another_process_uses_the_store(advent, begun
         " stop every Advent process first\n"
     )
     with connect(begun) as client:
-        assert is_the_stores(client, OLD)
+        assert secret_key_matches(client, OLD)
 
 
 def test_unnamed_connections_and_other_databases_do_not_prevent_a_new_key(advent, begun):
@@ -142,7 +142,7 @@ def test_the_embedded_store_is_started_for_it_and_stopped_again(advent, tmp_path
     store = EmbeddedStore(folder)
     store.start()
     with connect(store.url) as client:
-        is_the_stores(client, OLD)
+        secret_key_matches(client, OLD)
     store.stop()
 
     status, output, errors = advent("check", "--accept-new-secret-key", SECRET_KEY=NEW, DATA_DIR=tmp_path / "data")

@@ -25,7 +25,7 @@ from common.store.clients import connect_async
 from common.store.embedded import EmbeddedStore
 from services.console.app import build_app, build_context
 from services.console.context import ConsoleContext
-from services.sandbox.simulation import Simulation
+from services.simulation.engine import Simulation
 
 TOKEN = "a token that only tests know"
 SECRET_KEY = "k" * 32

@@ -7,7 +7,7 @@ import pytest
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
 from common.ledger.pauses import Pause
-from services.sandbox.simulation import Simulation
+from services.simulation.engine import Simulation
 from tests.console.conftest import Console
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
@@ -15,7 +15,7 @@ ADA = enrollment_id("christmas_2025", "ada@example.org")
 
 @pytest.fixture
 async def signed_up(simulation: Simulation, ada: Assessment) -> Simulation:
-    await simulation.signs_up(ada)
+    await simulation.sign_up(ada)
     await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
     return simulation
 
@@ -59,7 +59,7 @@ async def test_an_unknown_id_is_404(console: Console, path: str) -> None:
 
 
 async def test_names_are_text_and_never_markup(console: Console, simulation: Simulation) -> None:
-    await simulation.signs_up(Assessment(email="x@example.org", first_name="<img src=x>", assessment_score=1))
+    await simulation.sign_up(Assessment(email="x@example.org", first_name="<img src=x>", assessment_score=1))
     await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
 
     page = (await console.get(f"/people/{enrollment_id('christmas_2025', 'x@example.org')}")).text

@@ -18,10 +18,11 @@ from common.domain.ids import DeliveryId, enrollment_id
 from common.ledger import keys
 from common.ledger.deliveries import ClaimRefused
 from common.queue.broker import DurableRedisBroker
-from common.queue.job import QUEUE_NAMESPACE, Job
+from common.queue.job import Job
+from common.queue.layout import NAMESPACE
 from common.store.clients import connect
 from services.console.dashboard import dashboard
-from services.sandbox.simulation import Simulation
+from services.simulation.engine import Simulation
 from tests.console.conftest import TOKEN, Answer, Console, Opener
 
 pytest.importorskip("dramatiq_dashboard", reason=dashboard.INSTALL)
@@ -42,7 +43,7 @@ def plain(store_url: str) -> Iterator[redis.Redis]:
 @pytest.fixture
 def broker(plain: redis.Redis, console: Console) -> DurableRedisBroker:
     """A worker's broker, without its threads."""
-    broker = DurableRedisBroker(client=plain, namespace=QUEUE_NAMESPACE, middleware=[])
+    broker = DurableRedisBroker(client=plain, namespace=NAMESPACE, middleware=[])
     broker.clock = console.clock
     broker.declare_queue("send")
     return broker
@@ -59,7 +60,7 @@ def failed(broker: DurableRedisBroker, console: Console) -> str:
     consumer = broker.consume("send", prefetch=1, timeout=1)
     message = next(consumer)
     assert message is not None
-    message.stuff_exception(ValueError("internal error"))
+    message.options["traceback"] = "ValueError: internal error"
     consumer.nack(message)
     return str(message.options["redis_message_id"])
 
@@ -88,7 +89,7 @@ async def test_every_queue_is_there_with_its_numbers_and_every_worker(
     console: Console, broker: DurableRedisBroker
 ) -> None:
     broker.schedule(job(console, in_ms=60_000))
-    broker.do_beat("")
+    broker.do_heartbeat("")
 
     page = await console.get("/dramatiq/")
 
@@ -112,7 +113,7 @@ async def test_a_delayed_job_can_be_looked_at_though_its_id_has_a_slash(
 
 
 async def test_a_scheduled_job_without_a_body_is_counted_listed_and_shown(console: Console, plain: redis.Redis) -> None:
-    plain.zadd(f"{QUEUE_NAMESPACE}:{dq_name('send')}", {STEP: console.clock.now_ms() + 60_000})
+    plain.zadd(f"{NAMESPACE}:{dq_name('send')}", {STEP: console.clock.now_ms() + 60_000})
 
     (link,) = links(await console.get("/dramatiq/queues/send/delayed"))
     page = await console.get(link)
@@ -128,7 +129,7 @@ async def test_delayed_jobs_are_shown_a_page_at_a_time_the_soonest_first(
     console: Console, plain: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.console.dashboard.queue_interface.PAGE", 2)
-    plain.zadd(f"{QUEUE_NAMESPACE}:{dq_name('send')}", {"third": 30, "first": 10, "second": 20})
+    plain.zadd(f"{NAMESPACE}:{dq_name('send')}", {"third": 30, "first": 10, "second": 20})
 
     pages = [links(await console.get(f"/dramatiq/queues/send/delayed?cursor={cursor}")) for cursor in (0, 2, 4)]
 
@@ -159,7 +160,7 @@ async def test_a_failed_job_shows_its_reason_and_goes_back_when_requeued(
 
     assert (answer.status, answer.location) == (302, "/dramatiq/queues/send/failed")
     assert (await console.get(answer.location)).status == 200
-    assert plain.hlen(f"{QUEUE_NAMESPACE}:{xq_name('send')}.msgs") == 0
+    assert plain.hlen(f"{NAMESPACE}:{xq_name('send')}.msgs") == 0
     message = next(broker.consume("send", prefetch=1, timeout=1))
     assert message is not None
     assert (message.actor_name, list(message.args)) == ("send", [STEP])
@@ -179,7 +180,7 @@ async def test_a_job_is_deleted_from_any_list(
 
     assert links(await console.get(f"/dramatiq/queues/send/{tab}")) == []
     name = {"standard": "send", "delayed": dq_name("send"), "failed": xq_name("send")}[tab]
-    left: Any = plain.exists(f"{QUEUE_NAMESPACE}:{name}", f"{QUEUE_NAMESPACE}:{name}.msgs")
+    left: Any = plain.exists(f"{NAMESPACE}:{name}", f"{NAMESPACE}:{name}.msgs")
     assert left == 0
 
 
@@ -196,7 +197,7 @@ async def test_a_form_without_the_token_or_from_another_site_deletes_nothing(
     )
 
     assert (without.status, elsewhere.status) == (403, 403)
-    assert plain.hlen(f"{QUEUE_NAMESPACE}:{dq_name('send')}.msgs") == 1
+    assert plain.hlen(f"{NAMESPACE}:{dq_name('send')}.msgs") == 1
 
 
 async def test_a_program_with_the_token_may_use_the_forms_too(
@@ -208,7 +209,7 @@ async def test_a_program_with_the_token_may_use_the_forms_too(
     answer = await press(guarded, await guarded.get("/dramatiq/queues/send/delayed"), "delete-message")
 
     assert answer.status in (302, 303)
-    assert plain.hlen(f"{QUEUE_NAMESPACE}:{dq_name('send')}.msgs") == 0
+    assert plain.hlen(f"{NAMESPACE}:{dq_name('send')}.msgs") == 0
 
 
 async def test_its_own_cookie_is_dropped_and_its_pages_load_only_their_styles(console: Console) -> None:
@@ -227,8 +228,8 @@ async def test_an_unreadable_body_hides_no_other_job(
     console: Console, broker: DurableRedisBroker, plain: redis.Redis
 ) -> None:
     broker.schedule(job(console, in_ms=60_000))
-    plain.zadd(f"{QUEUE_NAMESPACE}:{dq_name('send')}", {"junk": console.clock.now_ms()})
-    plain.hset(f"{QUEUE_NAMESPACE}:{dq_name('send')}.msgs", "junk", b"\xff{")
+    plain.zadd(f"{NAMESPACE}:{dq_name('send')}", {"junk": console.clock.now_ms()})
+    plain.hset(f"{NAMESPACE}:{dq_name('send')}.msgs", "junk", b"\xff{")
 
     page = await console.get("/dramatiq/queues/send/delayed")
 
@@ -275,7 +276,7 @@ async def test_without_the_package_the_page_says_how_to_install_it(
 async def test_a_planned_mail_deleted_here_is_scheduled_again_by_the_sweeper(
     console: Console, simulation: Simulation, ada: Assessment
 ) -> None:
-    await simulation.signs_up(ada)
+    await simulation.sign_up(ada)
     await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
     page = await console.get("/dramatiq/queues/send/delayed")
     due_ms = await simulation.ledger.client.zscore(keys.delayed("send"), STEP)
@@ -286,13 +287,13 @@ async def test_a_planned_mail_deleted_here_is_scheduled_again_by_the_sweeper(
 
     assert await simulation.ledger.client.zscore(keys.delayed("send"), STEP) == due_ms
     await simulation.run()
-    assert len(simulation.post_office.inbox_of(ada.email)) == 7
+    assert len(simulation.mailer.inbox_of(ada.email)) == 7
 
 
 async def test_a_failed_job_requeued_after_its_mail_went_out_sends_nothing(
     console: Console, simulation: Simulation, ada: Assessment, broker: DurableRedisBroker
 ) -> None:
-    await simulation.signs_up(ada)
+    await simulation.sign_up(ada)
     await simulation.run()
     failed(broker, console)
 

@@ -14,7 +14,7 @@ from common.domain.ids import enrollment_id
 from common.errors import Permanent
 from common.ledger import keys
 from services.console.pages import dead_letters
-from services.sandbox.simulation import Simulation
+from services.simulation.engine import Simulation
 from tests.console.conftest import Answer, Console
 from tests.ledger_reads import timeline_of
 
@@ -31,8 +31,8 @@ def make_dead_letter(simulation: Simulation, ada: Assessment, console: Console) 
 
     async def make(reason: str = "validation_error", *, doubt_of_ms: int | None = None) -> Any:
         refused = [Permanent(reason, "<b>Invalid</b>", status=422)]
-        simulation.post_office.trouble = lambda _mail: refused.pop() if refused else None
-        await simulation.signs_up(ada)
+        simulation.mailer.failure = lambda _mail: refused.pop() if refused else None
+        await simulation.sign_up(ada)
         await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
         if doubt_of_ms is not None:
             doubt: Any = {"outcome_unknown": 1, "first_attempt_ms": simulation.clock.now_ms() - doubt_of_ms}
@@ -106,7 +106,7 @@ async def test_a_replayed_letter_goes_out_once_and_the_log_says_so(
 
     assert (answer.status, answer.location, again.location) == (303, "/?done=replayed", "/?done=gone")
     assert "planned again" in (await console.get(answer.location)).text
-    assert len(simulation.post_office.inbox_of("ada@example.org")) == 1
+    assert len(simulation.mailer.inbox_of("ada@example.org")) == 1
     assert await status_of_first(simulation) is DeliveryStatus.ACCEPTED
     assert logged == [("dead_letter_replayed", {"delivery_id": FIRST, "way": "rendered"})]
     assert "replayed" in [entry.what for entry in await timeline_of(simulation.ledger, ADA)]
@@ -130,7 +130,7 @@ async def test_a_refused_replay_shows_its_reason(
     console: Console, make_dead_letter: DeadLetterMaker, simulation: Simulation
 ) -> None:
     letter = await make_dead_letter(doubt_of_ms=FORGOTTEN_MS)
-    simulation.post_office.list_trouble = Permanent("not_found", status=404)
+    simulation.mailer.list_failure = Permanent("not_found", status=404)
 
     await click(console, "replay", letter)
     await run_two_seconds(simulation)
@@ -148,7 +148,7 @@ async def test_a_discarded_letter_is_gone_for_good_and_its_reason_stays(
     assert answer.location == "/dead-letters?done=discarded"
     assert "<b>None.</b>" in (await console.get(answer.location)).text
     assert await status_of_first(simulation) is DeliveryStatus.DEAD
-    assert simulation.post_office.inbox_of("ada@example.org") == []
+    assert simulation.mailer.inbox_of("ada@example.org") == []
     assert logged == [("dead_letter_discarded", {"delivery_id": FIRST})]
     assert "discarded" in [entry.what for entry in await timeline_of(simulation.ledger, ADA)]
 

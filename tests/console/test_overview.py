@@ -16,7 +16,7 @@ from common.store.embedded import EmbeddedStore
 from services.console.formatting import code_spans
 from services.console.status import status_cache
 from services.console.status.health_summary import LIMITS
-from services.sandbox.simulation import Simulation
+from services.simulation.engine import Simulation
 from services.web import probes
 from tests.console.conftest import Console, Opener
 
@@ -34,7 +34,7 @@ async def test_all_is_well_in_one_sentence_with_the_age_of_the_snapshot(
     console: Console, simulation: Simulation, ada: Assessment
 ) -> None:
     await beat(console)  # Next to the worker of the simulation.
-    await simulation.signs_up(ada)
+    await simulation.sign_up(ada)
     await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
 
     console.context.status_cache.invalidate()
@@ -49,7 +49,7 @@ async def test_all_is_well_in_one_sentence_with_the_age_of_the_snapshot(
 
 async def test_people_and_deliveries_are_counted(console: Console, simulation: Simulation, ada: Assessment) -> None:
     await beat(console)
-    await simulation.signs_up(ada)
+    await simulation.sign_up(ada)
     await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
 
     found = await overview(console)
@@ -61,7 +61,7 @@ async def test_people_and_deliveries_are_counted(console: Console, simulation: S
 
 
 async def test_the_json_holds_no_address(console: Console, simulation: Simulation, ada: Assessment) -> None:
-    await simulation.signs_up(ada)
+    await simulation.sign_up(ada)
     await simulation.run()
 
     assert "@" not in (await console.get("/api/overview")).text
@@ -256,7 +256,7 @@ async def test_a_misconfigured_store_is_reported_with_its_cure(own_store: Embedd
         client.config_set("maxmemory-policy", "allkeys-lru")
     console = await opens(own_store.url)
     await beat(console)
-    await console.context.store_monitor.look()
+    await console.context.store_monitor.check()
 
     found = await overview(console)
 
@@ -270,7 +270,7 @@ async def test_a_store_of_another_format_that_was_away_at_the_start_is_reported(
     with connect(own_store.url) as client:
         client.set(keys.FORMAT, "9")
     console = await opens(own_store.url)
-    await console.context.store_monitor.look()
+    await console.context.store_monitor.check()
 
     assert "written in format 9" in (await overview(console))["findings"][0]["cure"]
 

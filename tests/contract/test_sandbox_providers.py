@@ -145,7 +145,9 @@ async def test_a_row_whose_answer_was_lost_is_made_once(run: RunningSandbox, mir
     assert (len(await rows(run)), len(await rows(run, "BusinessX Canada"))) == (1, 1)
 
 
-async def test_the_columns_a_rebuild_needs_are_added_at_the_operators_word(run: RunningSandbox, mirror: NotionMirror) -> None:
+async def test_the_columns_a_rebuild_needs_are_added_at_the_operators_word(
+    run: RunningSandbox, mirror: NotionMirror
+) -> None:
     await mirror.show(ADA)
     before = (await rows(run))[0].keys()
     await columns.fix(mirror)

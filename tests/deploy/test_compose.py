@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 import redis
 
-from common.settings.settings import SETTING_NAMES, load_settings
+from common.settings.load import load_settings
+from common.settings.settings import SETTING_NAMES
 from common.store.durability import store_warnings
-from common.store.embedded import _binary
+from common.store.embedded import server_binary
 from services.cli.main import COMMANDS
 from tests.acceptance.place import SECRETS
 from tests.deploy.yaml_files import load, run
@@ -152,7 +153,7 @@ class Store:
         folder.mkdir(exist_ok=True)
         socket, config = folder / "s", folder / "valkey.conf"
         config.write_text(STORE_CONFIG.read_text().replace("\ndir /data\n", f"\ndir {folder}\n"))
-        command = [_binary(), str(config), "--port", "0", "--unixsocket", str(socket)]
+        command = [server_binary(), str(config), "--port", "0", "--unixsocket", str(socket)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         self.client = redis.Redis(unix_socket_path=str(socket), decode_responses=True)
         deadline = time.monotonic() + 10

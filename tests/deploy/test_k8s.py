@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from common.observability import metrics
-from common.settings.settings import SETTING_NAMES, load_settings
+from common.settings.load import load_settings
+from common.settings.settings import SETTING_NAMES
 from services.gateway.app import ENDPOINTS
 from services.gateway.http.body import BODY_BYTES_MAX
 from tests.deploy import prometheus_rule
@@ -59,6 +60,27 @@ def test_kubernetes_understands_every_line(overlay: str, version: str, tmp_path:
         if one["kind"] not in NOT_ITS_OWN:
             (tmp_path / f"{number}.json").write_text(json.dumps(one))
     run("kubernetes-validate", "--strict", "-k", version, *sorted(tmp_path.glob("*.json")))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_job_that_migrates_the_store_runs_as_the_worker_does(version: str, tmp_path: Path) -> None:
+    import json
+
+    file = K8S / "components" / "migrate" / "migrate.yaml"
+    job, volume = load_all(file.read_text())
+    for one in (job, volume):
+        (tmp_path / f"{one['kind']}.json").write_text(json.dumps(one))
+    run("kubernetes-validate", "--strict", "-k", version, *sorted(tmp_path.glob("*.json")))
+
+    worker = workloads("small")["worker"]["spec"]["template"]["spec"]
+    pod = job["spec"]["template"]["spec"]
+    for name in ("serviceAccountName", "automountServiceAccountToken", "enableServiceLinks", "securityContext"):
+        assert pod[name] == worker[name]
+    container, like = pod["containers"][0], worker["containers"][0]
+    assert container["args"] == ["migrate"]
+    assert container["securityContext"] == like["securityContext"]
+    # Each is selected by the label with which docs/deploy.md applies them alone.
+    assert {"migrate"} == {one["metadata"]["labels"]["app.kubernetes.io/component"] for one in (job, volume)}
 
 
 @both

@@ -98,7 +98,7 @@ class TestInstalled:
 
     def test_check_says_when_the_certificate_ends_soon(self, installed: Machine) -> None:
         tls = installed.root / "etc/advent/tls"
-        assert "signed by ourselves" in installed.install("--check").stdout
+        assert "self-signed" in installed.install("--check").stdout
         soon = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "13", "-subj", "/CN=advent.test")
         subprocess.run(
             ["openssl", *soon, "-keyout", tls / "soon.key", "-out", tls / "soon.pem"], check=True, capture_output=True
@@ -114,7 +114,7 @@ class TestInstalled:
             (tls / "soon.key").unlink()
 
         assert told.returncode == 1
-        assert re.search(r"wrong    the certificate ends on .+ GMT: certbot renew --dry-run says why", told.stderr)
+        assert re.search(r"wrong    the certificate expires on .+ GMT: certbot renew --dry-run says why", told.stderr)
 
     def test_it_says_what_a_rehearsal_leaves_out(self, installed: Machine) -> None:
         told = installed.install().stdout

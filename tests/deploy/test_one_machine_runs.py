@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from standardwebhooks import Webhook
 
+from common.store.format import FORMAT
 from tests.acceptance.conftest import places  # noqa: F401  # the fixture
 from tests.acceptance.http import request, status_of
 from tests.acceptance.place import SECRETS, UNLIMITED, Place, free_ports
@@ -208,7 +210,7 @@ def test_an_upgrade_that_is_not_well_is_taken_back(
     )
     done = machine.install("--patience", "5", source=broken)
     assert done.returncode == 1
-    assert re.search(rf"was not well, and {re.escape(second)} runs again", done.stderr), done.stderr
+    assert re.search(rf"was not healthy, and {re.escape(second)} runs again", done.stderr), done.stderr
     assert machine.release == second
     assert status_of(f"{place.gateway_url}/ready") == 200
 
@@ -226,6 +228,54 @@ def test_an_upgrade_that_is_not_well_is_taken_back(
     assert status_of(f"{place.gateway_url}/ready") == 200
 
 
+def in_the_next_format(release: Path) -> Path:
+    """A checkout whose store has a format that the release before cannot read."""
+    file = release / "common/store/format.py"
+    file.write_text(file.read_text().replace(f"FORMAT: Final = {FORMAT}", f"FORMAT: Final = {FORMAT + 1}"))
+    with (release / "common/migration/steps.py").open("a") as steps:
+        steps.write(_STEP.format(source=FORMAT))
+    return release
+
+
+_STEP = """
+
+async def _write_marker(client: redis.asyncio.Redis, report: Report, *, secret_key: str) -> MigrationResult:
+    await client.set("{{advent}}:marker", "of the next format")
+    return MigrationResult(keys=1)
+
+
+STEPS = (*STEPS, Step(source={source}, migrate=_write_marker))
+"""
+
+
+@pytest.mark.timeout(600)
+def test_a_failed_upgrade_restores_the_store_and_no_signup_is_lost_or_mailed_twice(
+    machines: Callable[[], Machine], place: Place, tmp_path: Path, checkout: Path
+) -> None:
+    machine, visitors = machines(), Visitors(place)
+    install(machine, place, tmp_path, "--no-nginx")
+    first = machine.release
+    store = redis.Redis(unix_socket_path=str(machine.root / "run/advent-store/store.sock"), decode_responses=True)
+    good = in_the_next_format(shutil.copytree(checkout, tmp_path / "good"))
+    broken = shutil.copytree(good, tmp_path / "broken")
+    (broken / "services/gateway/__main__.py").write_text("raise SystemExit('broken')\n")
+
+    with visitors.coming(every_s=0.5):
+        eventually(lambda: len(visitors.sent) > 5, "people sign up")
+        done = machine.install("--patience", "10", source=broken)
+        assert (done.returncode, machine.release) == (1, first), done.stdout + done.stderr
+        assert "the store is restored from" in done.stdout
+        assert (store.get("{advent}:format"), store.get("{advent}:marker")) == (str(FORMAT), None)
+
+        done = machine.install(source=good)
+        assert (done.returncode, machine.release != first) == (0, True), done.stdout + done.stderr
+        assert (store.get("{advent}:format"), store.get("{advent}:marker")) == (str(FORMAT + 1), "of the next format")
+
+    everybody = len(visitors.sent)
+    eventually(lambda: len(place.sandbox.mails_by_key()) == 7 * everybody, "seven mails each", within_s=90)
+    assert set(place.sandbox.mails_by_key().values()) == {1}
+
+
 class Visitors:
     """A website that signs people up without a pause, and remembers whom it sent, as a good sender does."""
 
@@ -234,15 +284,15 @@ class Visitors:
         self.sent: list[tuple[dict[str, Any], str]] = []
 
     @contextmanager
-    def coming(self) -> Iterator[None]:
+    def coming(self, *, every_s: float = 0.05) -> Iterator[None]:
         stop = threading.Event()
 
         def sign_up() -> None:
             while not stop.is_set():
                 signup = (person(f"P{len(self.sent)}"), f"msg_{len(self.sent)}")
-                assert self.place.website.post(*signup, patience_s=20).status == 202
+                assert self.place.website.post(*signup, patience_s=90).status == 202
                 self.sent.append(signup)
-                time.sleep(0.05)
+                time.sleep(every_s)
 
         thread = threading.Thread(target=sign_up)
         thread.start()

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from common.providers.fault import Fault
 from tests.contract.scripted import Answer, breaks_off, drips, hangs, hangs_up, nobody_listens, says
+from tests.faults.matrix import Fault
 
 ELSEWHERE = ("refused", "no name", "no tls", "not ours")
 """Nobody of the provider's hears of the request: another address stands for these."""

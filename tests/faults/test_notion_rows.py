@@ -15,14 +15,14 @@ from common.errors import Failure
 from common.ledger import keys
 from common.ledger.reads.store_stats import OpenCircuit, read_store_stats
 from common.providers.budget import Unlimited
-from common.providers.fault import Fault
-from common.providers.matrix import NOTION
 from common.providers.notion.creation_guard import StoreCreateGuard
 from common.providers.notion.mirror import NotionMirror
-from services.sandbox.simulation import Simulation
+from services.simulation.engine import Simulation
 from tests.contract.notion_fake import CONTACT_ID, SEQUENCE_ID, FakeNotion, fake_notion
 from tests.faults.answers import CARRIED_OUT, ELSEWHERE, answer_of, elsewhere, timeout_s
 from tests.faults.conftest import Heard
+from tests.faults.matrix import Fault
+from tests.faults.notion import NOTION
 
 ADA = enrollment_id("christmas_2025", "ada@salon.example")
 HOUR_MS = 3_600_000
@@ -31,7 +31,7 @@ GATHERED_MS = 400
 
 
 def rows(*outcomes: str) -> Any:
-    return pytest.mark.parametrize("fault", [f for f in NOTION if f.outcome in outcomes], ids=lambda f: f.when)
+    return pytest.mark.parametrize("fault", [f for f in NOTION.faults if f.outcome in outcomes], ids=lambda f: f.when)
 
 
 class Listening:
@@ -118,7 +118,7 @@ async def told(
 async def begin(it: Told, fault: Fault, person: Any, *, kind: str | None = None) -> int:
     """Ada is to be shown for the first time, and the row says what happens; the instant of it."""
     now_ms = it.story.clock.now_ms()
-    await it.story.signs_up(person)
+    await it.story.sign_up(person)
     await it.until(now_ms + GATHERED_MS)
 
     await it.the_mail_has_gone()
@@ -194,7 +194,7 @@ async def test_what_would_befall_every_row_holds_the_mirror_and_alerts_once(
         circuit = await it.circuit()
         assert circuit.reason == fault.code
         assert circuit.until_ms == now_ms + 1_000
-        await story.signs_up(boris)
+        await story.sign_up(boris)
         await it.until(now_ms + 900)
         assert len(it.mirror.failures) == 1, "nothing is asked while the mirror is held"
 
@@ -221,7 +221,7 @@ async def test_a_503_that_names_the_page_it_committed_is_no_failure(
         it.notion.faults.clear()
         it.notion.fails("POST pages", answer_of(committed))
         now_ms = story.clock.now_ms()
-        await story.signs_up(ada)
+        await story.sign_up(ada)
         await it.until(now_ms + HOUR_MS)
 
         assert it.mirror.failures == []
@@ -230,5 +230,5 @@ async def test_a_503_that_names_the_page_it_committed_is_no_failure(
 
 
 def test_every_way_of_the_table_is_tried() -> None:
-    assert {fault.outcome for fault in NOTION} == {"alone", "later", "hold", "hold all", "done"}
-    assert len({fault.when for fault in NOTION}) == len(NOTION)
+    assert {fault.outcome for fault in NOTION.faults} == {"alone", "later", "hold", "hold all", "done"}
+    assert len({fault.when for fault in NOTION.faults}) == len(NOTION.faults)

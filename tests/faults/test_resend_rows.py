@@ -18,13 +18,13 @@ from common.domain.mail import AcceptedMail, Mail
 from common.errors import Failure
 from common.ledger import keys
 from common.ledger.reads.store_stats import OpenCircuit, read_store_stats
-from common.providers.fault import Fault
-from common.providers.matrix import RESEND
 from common.providers.resend.mailer import ResendMailer
-from services.sandbox.simulation import Simulation
+from services.simulation.engine import Simulation
 from tests.contract.scripted import Answer, Scripted, scripted
 from tests.faults.answers import CARRIED_OUT, ELSEWHERE, answer_of, elsewhere, timeout_s
 from tests.faults.conftest import Heard
+from tests.faults.matrix import Fault
+from tests.faults.resend import RESEND
 
 ADA = enrollment_id("christmas_2025", "ada@salon.example")
 FIRST = step_delivery_id(ADA, 1)
@@ -33,7 +33,7 @@ HOUR_MS = 3_600_000
 
 
 def rows(*outcomes: str) -> Any:
-    return pytest.mark.parametrize("fault", [f for f in RESEND if f.outcome in outcomes], ids=lambda f: f.when)
+    return pytest.mark.parametrize("fault", [f for f in RESEND.faults if f.outcome in outcomes], ids=lambda f: f.when)
 
 
 @dataclass
@@ -165,7 +165,7 @@ async def told(
 async def begin(it: Told, fault: Fault, person: Any) -> int:
     """The first mail is tried for the first time, and fails as the row says; the instant of it."""
     now_ms = it.story.clock.now_ms()
-    await it.story.signs_up(person)
+    await it.story.sign_up(person)
     await it.until(now_ms)
 
     [failure] = it.mailer.failures
@@ -244,7 +244,7 @@ async def test_what_would_befall_everybody_holds_all_mail_alerts_once_and_drains
         assert (kept["attempts"], kept.get("failures", "0"), kept.get("outcome_unknown", "0")) == ("0", "0", "0")
         assert circuit.reason.startswith(fault.code)
         assert circuit.until_ms == now_ms + (fault.wait_ms or 1_000)
-        await story.signs_up(boris)
+        await story.sign_up(boris)
         await it.until(now_ms + 900)
         assert len(it.mailer.failures) == 1, "nobody asks while all are held"
 
@@ -266,13 +266,13 @@ async def test_what_would_befall_everybody_holds_all_mail_alerts_once_and_drains
         assert not await it.circuit()
 
 
-@rows("bury")
+@rows("dead")
 async def test_what_will_never_succeed_is_a_dead_letter_at_once_and_holds_up_nobody(
     fault: Fault, story: Simulation, ada: Any, boris: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with told(story, fault, monkeypatch) as it:
         now_ms = await begin(it, fault, ada)
-        await story.signs_up(boris)
+        await story.sign_up(boris)
         await it.until(now_ms + 24 * HOUR_MS)
 
         fate, reason = await it.fate()
@@ -283,7 +283,7 @@ async def test_what_will_never_succeed_is_a_dead_letter_at_once_and_holds_up_nob
         assert heard.names == []
 
 
-@rows("look")
+@rows("look up")
 @pytest.mark.parametrize("listed", [True, False])
 async def test_what_was_accepted_under_the_same_key_is_looked_for_and_never_sent_again(
     fault: Fault, listed: bool, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
@@ -303,12 +303,12 @@ async def test_what_was_accepted_under_the_same_key_is_looked_for_and_never_sent
 async def test_three_deliveries_in_a_row_that_fail_hold_all_mail_and_nobody_is_buried(
     story: Simulation, ada: Any, boris: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fault = next(f for f in RESEND if f.when.startswith("503 `service"))
+    fault = next(f for f in RESEND.faults if f.when.startswith("503 `service"))
     chen = replace(ada, email="chen@salon.example")
     async with told(story, fault, monkeypatch, times=40) as it:
         now_ms = story.clock.now_ms()
         for person in (ada, boris, chen):
-            await story.signs_up(person)
+            await story.sign_up(person)
         await it.until(now_ms)
         assert heard.names == ["circuit_opened"]
         assert (await it.circuit()).since_ms == now_ms
@@ -322,5 +322,5 @@ async def test_three_deliveries_in_a_row_that_fail_hold_all_mail_and_nobody_is_b
 
 
 def test_every_way_of_the_table_is_tried() -> None:
-    assert {fault.outcome for fault in RESEND} == {"retry", "hold", "hold all", "bury", "look"}
-    assert len({fault.when for fault in RESEND}) == len(RESEND)
+    assert {fault.outcome for fault in RESEND.faults} == {"retry", "hold", "hold all", "dead", "look up"}
+    assert len({fault.when for fault in RESEND.faults}) == len(RESEND.faults)

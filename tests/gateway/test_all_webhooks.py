@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from common.settings.settings import SettingsError, load_settings
+from common.settings.load import load_settings
+from common.settings.settings import SettingsError
 from services.cli.signing import PATHS, headers_for
 from services.gateway.validation.strict_json import DEPTH_MAX
 from services.gateway.webhooks.verified_body import FAILURES_PER_MINUTE

@@ -31,8 +31,9 @@ from common.ledger.codec import read_records
 from common.ledger.constants import LEASE_MS
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.ledger import Ledger
-from common.queue.job import QUEUE_NAMESPACE, Job
-from common.queue.lua_broker import SCRIPTS
+from common.queue.job import Job
+from common.queue.layout import NAMESPACE
+from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS, compose_scripts
 from common.store.clients import connect, connect_async
 from tests.interleavings.snapshots import Snapshots
 from tests.interleavings.states import Budget, Move, State, Worker
@@ -55,8 +56,6 @@ DELIVERIES = {
 NOISE = keys.timeline(CONTACT)
 RETRIES = RetryPolicy(attempts_max=2, delay_ms=SECOND)
 ALIVE, SILENT = 9e15, 1
-SILENCE_MS = 3_000
-DEATHS_MAX = 3
 
 
 class Protocol:
@@ -70,7 +69,7 @@ class Protocol:
         self.client = connect(url)
         self.ledger = Ledger(connect_async(url), campaign="c", cadence=CADENCE, secret_key="k" * 32)
         self.snapshots = Snapshots(self.client)
-        self._scripts = {name: self.client.register_script(text) for name, text in SCRIPTS.items()}
+        self._scripts = {name: self.client.register_script(text) for name, text in compose_scripts(NAMESPACE).items()}
         self._state: State
 
     def close(self) -> None:
@@ -296,7 +295,7 @@ class Protocol:
         self._script("promote", "", 500, "send", queue="")
 
     def takeover(self) -> None:
-        self._script("takeover", "", SILENCE_MS, DEATHS_MAX, queue="")
+        self._script("rescue", "", HEARTBEAT_TIMEOUT_MS, queue="")
 
     def sweep(self) -> None:
         self._run(self.ledger.schedule.sweep("0", now_ms=self._state.now_ms))
@@ -318,7 +317,7 @@ class Protocol:
         """The job of the first delivery once more, as somebody might schedule it who does not know it is in hand."""
         self._spend("copies")
         due_ms = self._state.now_ms - 1 - self._state.budget.copies  # Another instant, so another message.
-        body = Job(id=self.first, actor="send", queue="send", args=(self.first,), due_ms=due_ms).body()
+        body = Job(id=self.first, actor="send", queue="send", args=(self.first,), due_ms=due_ms).message()
         self._script("schedule", "", self.first, due_ms, body, "")
 
     def replay(self) -> None:
@@ -399,7 +398,7 @@ class Protocol:
         self._state = replace(self._state, budget=replace(budget, **{what: getattr(budget, what) - 1}))
 
     def _script(self, name: str, worker: str, *args: Any, queue: str = "send") -> Any:
-        return self._scripts[name](keys=[QUEUE_NAMESPACE], args=[queue, worker, self._state.now_ms, *args])
+        return self._scripts[name](keys=[NAMESPACE], args=[queue, worker, self._state.now_ms, *args])
 
     def _run(self, call: Any) -> Any:
         return self.loop.run_until_complete(call)

@@ -10,7 +10,7 @@ from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
 from common.ledger.circuits import CircuitOpen
 from common.queue.broker import DurableRedisBroker
-from common.queue.job import QUEUE_NAMESPACE
+from common.queue.layout import NAMESPACE
 from common.store.clients import connect
 
 PEOPLE = 30
@@ -34,7 +34,7 @@ async def people(ledger, ada, clock):
 def ready(store_url, clock):
     """What the scheduler makes ready now."""
     with connect(store_url) as client:
-        broker = DurableRedisBroker(client=client, namespace=QUEUE_NAMESPACE)
+        broker = DurableRedisBroker(client=client, namespace=NAMESPACE)
         broker.clock = clock
         broker.declare_queue("send")
 

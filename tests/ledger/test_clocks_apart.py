@@ -7,14 +7,14 @@ from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
 from common.ledger.deliveries import ClaimRefused
 from common.queue.broker import DurableRedisBroker
-from common.queue.job import QUEUE_NAMESPACE
+from common.queue.layout import NAMESPACE
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 
 
 async def test_what_was_made_ready_too_early_is_looked_at_again_and_not_taken_for_itself(ledger, ada, clock, store_url):
     ahead = VirtualClock(clock.now_ms() + 300)
-    broker = DurableRedisBroker(url=store_url, namespace=QUEUE_NAMESPACE)
+    broker = DurableRedisBroker(url=store_url, namespace=NAMESPACE)
     broker.clock = ahead
     broker.declare_queue("send")
     consumer = broker.consume("send", prefetch=1, timeout=0)

@@ -10,7 +10,7 @@ from common.ledger import keys
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.pauses import ActivePauses, Pause
 from common.queue.broker import DurableRedisBroker
-from common.queue.job import QUEUE_NAMESPACE
+from common.queue.layout import NAMESPACE
 from common.store.clients import connect
 
 HOUR_MS = 3_600_000
@@ -30,7 +30,7 @@ async def enrolled(ledger, person, now_ms):
 def promoted(store_url: str, clock: VirtualClock) -> dict[str, int]:
     """What the scheduler of a worker would make ready now, by queue."""
     with connect(store_url) as client:
-        broker = DurableRedisBroker(client=client, namespace=QUEUE_NAMESPACE)
+        broker = DurableRedisBroker(client=client, namespace=NAMESPACE)
         broker.clock = clock
         for queue in ("classify", "send"):
             broker.declare_queue(queue)

@@ -13,32 +13,32 @@ from common.ledger.deliveries import ClaimRefused
 from common.ledger.ledger import Ledger
 from common.ledger.secret_key_change import Carried, accept_new_key
 from common.store.clients import connect
-from common.store.secret_key import is_another, is_the_stores, is_the_stores_async
+from common.store.identity import secret_key_differs, secret_key_matches, secret_key_matches_async
 
 OLD, NEW = "s" * 32, "n" * 32
 
 
 async def test_a_store_takes_the_key_that_comes_first_and_knows_any_other(store, store_url):
-    assert not await is_another(store, OLD)
+    assert not await secret_key_differs(store, OLD)
     assert await store.get(keys.SECRET_KEY) is None
 
-    assert await is_the_stores_async(store, OLD)
+    assert await secret_key_matches_async(store, OLD)
     with connect(store_url) as client:
-        assert is_the_stores(client, OLD)
-        assert not is_the_stores(client, NEW)
-    assert not await is_the_stores_async(store, NEW)
-    assert await is_another(store, NEW)
+        assert secret_key_matches(client, OLD)
+        assert not secret_key_matches(client, NEW)
+    assert not await secret_key_matches_async(store, NEW)
+    assert await secret_key_differs(store, NEW)
 
 
 async def test_an_emptied_store_takes_the_key_it_is_given_next(store):
-    await is_the_stores_async(store, OLD)
+    await secret_key_matches_async(store, OLD)
     await store.flushall()
 
-    assert await is_the_stores_async(store, NEW)
+    assert await secret_key_matches_async(store, NEW)
 
 
 async def test_what_is_kept_does_not_hold_the_key(store):
-    await is_the_stores_async(store, OLD)
+    await secret_key_matches_async(store, OLD)
 
     assert OLD.encode() not in await store.get(keys.SECRET_KEY)
 
@@ -46,7 +46,7 @@ async def test_what_is_kept_does_not_hold_the_key(store):
 async def test_a_store_that_may_not_be_written_has_no_key_of_its_own_yet(store):
     await store.config_set("min-replicas-to-write", 1)
     try:
-        assert await is_the_stores_async(store, OLD)
+        assert await secret_key_matches_async(store, OLD)
         assert await store.get(keys.SECRET_KEY) is None
     finally:
         await store.config_set("min-replicas-to-write", 0)
@@ -68,7 +68,7 @@ async def left(ledger: Ledger, clock) -> Ledger:
         mark = ledger.store.address_hash(email) if reason is not ExitReason.STOPPED else None
         await ledger.enrollments.exit(enrollment_id("christmas_2025", email), reason, address_hash=mark, now_ms=now_ms)
     await ledger.client.hset(keys.SUPPRESSED, ledger.store.address_hash("caller@example.org"), f"bounced {now_ms}")
-    await is_the_stores_async(ledger.client, OLD)
+    await secret_key_matches_async(ledger.client, OLD)
     return ledger
 
 
@@ -87,7 +87,7 @@ async def test_who_left_stays_gone_under_a_new_key_and_who_nobody_knows_is_told_
         not {renewed.store.address_hash("p7@example.org"), renewed.store.address_hash("p8@example.org")}
         & suppressed.keys()
     )
-    assert not await is_another(left.client, NEW)
+    assert not await secret_key_differs(left.client, NEW)
     # Another campaign of this store heeds it, too.
     spring = Ledger(left.client, campaign="spring", cadence=left.cadence, secret_key=NEW)
     person = Assessment(email="p1@example.org", first_name="P", assessment_score=50)
@@ -113,7 +113,7 @@ async def test_what_ended_half_way_is_repeated_and_counts_nobody_twice(left: Led
         with pytest.raises(redis.ConnectionError):
             await accept_new_key(renewed, NEW, now_ms=clock.now_ms())
 
-    assert await is_another(left.client, NEW)
+    assert await secret_key_differs(left.client, NEW)
     assert await accept_new_key(renewed, NEW, now_ms=clock.now_ms()) == Carried(2, lost=1)
 
 

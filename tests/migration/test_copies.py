@@ -10,8 +10,9 @@ import redis.asyncio
 
 from common.ledger.keys import PREFIX
 from common.migration.copies import copy_files, dump_keys, restore_files, restore_keys
-from common.store.clients import StoreError, connect, connect_async
+from common.store.clients import connect, connect_async
 from common.store.embedded import EmbeddedStore
+from common.store.errors import StoreError
 from tests.recorded_store import keyspace, recording
 
 VERSION = "0.1.0"

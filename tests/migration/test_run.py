@@ -15,7 +15,8 @@ from common.ledger import keys
 from common.migration.result import MigrationResult
 from common.migration.run import Migration, migrate_store
 from common.migration.steps import Step
-from common.store.clients import StoreError, connect_async
+from common.store.clients import connect_async
+from common.store.errors import StoreError
 from common.store.format import StoreFormat
 from tests.migration.steps import NEW, OLD, STEPS
 

@@ -16,7 +16,7 @@ import pytest
 from common.observability.redaction import PRIVATE_KEYS
 from tests.monitoring.shipper import Entry, shipped
 from tests.tidy.house import ROOT
-from tests.tidy.test_docs_operations import HOLDS, OUTCOMES, PAGE, is_logging
+from tests.tidy.test_docs_operations import OUTCOMES, PAGE, is_logging
 
 _FIELDS = (
     "actor again_ms alone apart_ms attempt booking_id by bytes code cure delivery_id detail due_ms enrollment_id error"
@@ -27,8 +27,8 @@ _FIELDS = (
 )
 FIELDS = frozenset(_FIELDS.split())
 """What a line may tell beside its event. Before a name is added: can its value be a person's name, address or words?"""
-MADE_OF_OUTCOMES = {"actors/alerts.py", "actors/sending/send.py"}
-"""Where an event's name is put together, from words of the code; the documented ones are `HOLDS` and `OUTCOMES`."""
+MADE_OF_OUTCOMES = {"actors/sending/send.py"}
+"""Where an event's name is put together, from words of the code; the documented ones are `OUTCOMES`."""
 ADA = (
     "Ada <ada.lovelace@people.example>, https://advent.test/unsubscribe/a-token-of-hers, whsec_c2VjcmV0, re_12345678ab"
 )
@@ -80,7 +80,7 @@ def said() -> list[str]:
     given = [
         (kind.level, event, dict.fromkeys(kind.fields, ADA))
         for kind in KINDS
-        for event in ([kind.event] if kind.event else sorted(HOLDS | OUTCOMES))
+        for event in ([kind.event] if kind.event else sorted(OUTCOMES))
     ]
     done = subprocess.run(
         [sys.executable, "-c", _SPEAK, ADA],

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from common.observability.tracing import trace_id
+from common.observability.trace_ids import trace_id
 from tests.acceptance.place import FAST, SECRETS, Place
 from tests.acceptance.waiting import eventually
 from tests.acceptance.website import person

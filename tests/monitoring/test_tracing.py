@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from common.observability import tracing
+from common.observability import trace_ids, tracing
 
 ADA, BORIS = "enr_aaaaaaaaaaaaaaaa", "enr_bbbbbbbbbbbbbbbb"
 
@@ -36,8 +36,8 @@ def test_the_signup_and_a_job_eleven_days_later_are_one_trace(spans: Any) -> Non
         pass
 
     signup, resend, send, notion, sync = spans()
-    assert {f"{span.context.trace_id:032x}" for span in spans()} == {tracing.trace_id(ADA)}
-    assert f"{signup.context.span_id:016x}" == tracing.root_id(ADA)
+    assert {f"{span.context.trace_id:032x}" for span in spans()} == {trace_ids.trace_id(ADA)}
+    assert f"{signup.context.span_id:016x}" == trace_ids.root_id(ADA)
     assert signup.parent is None
     assert send.parent.span_id == sync.parent.span_id == signup.context.span_id
     assert (resend.parent.span_id, notion.parent.span_id) == (send.context.span_id, sync.context.span_id)
@@ -45,9 +45,9 @@ def test_the_signup_and_a_job_eleven_days_later_are_one_trace(spans: Any) -> Non
 
 
 def test_another_process_that_knows_only_the_id_draws_the_same_trace() -> None:
-    say = f"from common.observability.tracing import trace_id; print(trace_id('{ADA}'))"
+    say = f"from common.observability.trace_ids import trace_id; print(trace_id('{ADA}'))"
 
-    assert tracing.trace_id(ADA) == subprocess.check_output([sys.executable, "-c", say], text=True).strip()
+    assert trace_ids.trace_id(ADA) == subprocess.check_output([sys.executable, "-c", say], text=True).strip()
 
 
 def test_two_people_have_two_traces(spans: Any) -> None:
@@ -73,7 +73,7 @@ def test_a_reminder_is_linked_to_its_person(spans: Any) -> None:
         tracing.belongs_to(BORIS)
 
     (send,) = spans()
-    assert [f"{link.context.trace_id:032x}" for link in send.links] == [tracing.trace_id(BORIS)]
+    assert [f"{link.context.trace_id:032x}" for link in send.links] == [trace_ids.trace_id(BORIS)]
 
 
 def test_a_failure_is_told_without_its_text(spans: Any) -> None:

@@ -18,7 +18,7 @@ FAULTS: tuple[Fault, ...] = (
     ("signups", "given.received_ms > tonumber(assessed_ms", "given.received_ms < tonumber(assessed_ms"),
     ("signups", "    redis.call('SADD', keys.enrolled, unpack(batch.newcomers))\n", ""),
     ("signups", "    counts.add('accepted', #batch.newcomers)\n", ""),
-    ("signups", "    redis.call('ZADD', queue.delayed('classify'), 'GT', unpack(batch.classifications))\n", ""),
+    ("signups", "    redis.call('ZADD', queue_keys.delayed('classify'), 'GT', unpack(batch.classifications))\n", ""),
     ("signups", "'GT', ", ""),
     ("signups", "2 * #newcomers - 1], classifications[2 * #newcomers]", "1], classifications[2]"),
     ("signups", "'EXISTS', keys.pauses) == 1", "'EXISTS', keys.pauses) == 0"),
@@ -144,8 +144,6 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "other_ms < due_ms and other ~= name then", "other ~= name then"),
     ("deliveries", "if claim_id == '' and tonumber(not_before_ms or 0) <= now_ms + 2000 and", "if claim_id == '' and"),
     ("deliveries", "if claim_id == '' and tonumber(not", "if tonumber(not"),
-    ("deliveries", "  redis.call('SADD', keys.failed .. 'send', from)\n", ""),
-    ("deliveries", "  redis.call('SREM', keys.failed .. 'send', to)\n", ""),
     ("deliveries", "  delivery.schedule(to, now_ms)\n", ""),
     ("deliveries", "< limits.crashes_max - 1 then return true end", "< limits.crashes_max then return true end"),
     ("deliveries", "== holder\n    and delivery.is_held(holder) then", "== holder then"),
@@ -273,9 +271,7 @@ FAULTS: tuple[Fault, ...] = (
     ("enrollments", "    sequence.complete(enrollment, now_ms)\n", ""),
     # pauses
     ("pauses", "  if before then return {0, before} end\n", ""),
-    ("pauses", "    redis.call('SADD', keys.paused_queues, 'send')\n", ""),
     ("pauses", "    sequence.hold(whose, 'paused', now_ms)\n", ""),
-    ("pauses", "    redis.call('SREM', keys.paused_queues, 'send')\n", ""),
     ("pauses", "  redis.call('HDEL', KEYS[1], whose)\n", ""),
     ("pauses", "    sequence.release(whose, 'paused', now_ms)\n", ""),
     # bookings
@@ -358,7 +354,7 @@ FAULTS: tuple[Fault, ...] = (
     ("circuits", "if not string.find(failing, given.id, 1, true) then failing", "if true then failing"),
     ("circuits", "600000, 30000", "600000, 300000"),
     ("circuits", "if at_least_ms <= until_ms then return", "if true then return"),
-    ("circuits", "    circuit.probe_from(given.queue, until_ms, given.id)\n", ""),
+    ("circuits", "    queue.probe_from(given.queue, until_ms, given.id)\n", ""),
     ("circuits", "not given.provider_wide and", ""),
     (
         "circuits",
@@ -379,11 +375,6 @@ FAULTS: tuple[Fault, ...] = (
     ("sweeper", "    redis.call('ZADD', keys.changed, now_ms, id)\n", ""),
     ("sweeper", "> 0 then projection.request(now_ms) end", "> 0 then redis.call('PING') end"),
     # lib: queue
-    ("lib/queue", "    due_ms = due_ms + 1\n", "    break\n"),
-    ("lib/queue", "  redis.call('ZADD', queue.delayed(name), due_ms, id)\n", ""),
-    ("lib/queue", "  redis.call('HDEL', queue.delayed(name) .. '.msgs', id)\n", ""),
-    ("lib/queue", "  if not beat_ms then return false end\n", "  if not beat_ms then return true end\n"),
-    ("lib/queue", "+ limits.heartbeat_timeout_ms >", "+ 4000000000000 >"),
     # lib: records
     ("lib/records", "if reported then status, at_ms = reported, reported_ms end", ""),
     ("lib/records", "if status and status ~= 'planned' then counts", "if status then counts"),
@@ -437,9 +428,6 @@ FAULTS: tuple[Fault, ...] = (
     ("lib/delivery", "if sending and string.match(sending, '^%S+') == name then", "if sending then"),
     ("lib/delivery", "'crashes') or 0) + 1 >=", "'crashes') or 0) + 2 >="),
     # lib: the rest
-    ("lib/circuit", "    redis.call('HDEL', keys.probing, queue_name)\n", ""),
-    ("lib/circuit", "    redis.call('DEL', keys.failed .. queue_name)\n", ""),
-    ("lib/circuit", "  redis.call('SADD', keys.failed .. queue_name, failed_job)\n", ""),
     ("lib/circuit", "  redis.call('DEL', key)\n", ""),
     ("lib/circuit", "tonumber(probe_ms) + PROBE_MS > now_ms and", "tonumber(probe_ms) + PROBE_MS < now_ms and"),
     ("lib/counts", "'HINCRBY', keys.counts, name, by", "'HINCRBY', keys.counts, name, 0"),

@@ -35,7 +35,7 @@ STAGES: dict[str, tuple[Stage, ...]] = {
 
 FIRST: dict[str, Stage] = {
     **dict.fromkeys(
-        ("deliveries", "dead_letters", "lib/delivery", "lib/records", "lib/owners", "lib/circuit", "lib/queue"),
+        ("deliveries", "dead_letters", "lib/delivery", "lib/records", "lib/owners", "lib/circuit", "queue"),
         ("tests/ledger/test_deliveries.py", "tests/ledger/test_claim_guards.py", "tests/ledger/test_reminders.py"),
     ),
     "bookings": ("tests/ledger/test_bookings_transitions.py", "tests/ledger/test_replanning.py"),
@@ -50,8 +50,8 @@ FIRST: dict[str, Stage] = {
     "contacts": ("tests/actors/test_forget.py",),
     "feedback": ("tests/ledger/test_feedback.py",),
     "circuits": ("tests/ledger/test_circuit.py",),
-    "takeover": ("tests/broker/test_takeover.py",),
-    "promote": ("tests/broker/test_waiting.py", "tests/ledger/test_circuit.py", "tests/ledger/test_pauses.py"),
+    "workers": ("tests/broker/test_takeover.py",),
+    "delays": ("tests/broker/test_waiting.py", "tests/ledger/test_circuit.py", "tests/ledger/test_pauses.py"),
     "budget": ("tests/providers/test_budget.py",),
     "guard": ("tests/providers/test_guard.py",),
 }

@@ -21,8 +21,8 @@ import pytest
 from common.ledger import scripts
 from common.providers import budget
 from common.providers.notion import creation_guard as guard
-from common.queue import lua_broker as queue_scripts
-from tests.mutants.planted import BROKER, PROVIDERS
+from common.queue import lua_broker
+from tests.mutants.planted import PROVIDERS
 
 TOO_LONG = " (in too long a time)"
 NEVER_ENDED = "a test that never ended"
@@ -97,8 +97,7 @@ def _pytest(arguments: list[str], answer: Connection) -> None:
 
 def _read_scripts_again() -> None:
     """What was read at the import, before there was a fault."""
-    for name in queue_scripts.SCRIPTS:
-        queue_scripts.SCRIPTS[name] = Path(BROKER, f"{name}.lua").read_text()
+    lua_broker.compose_scripts.cache_clear()
     budget._SCRIPT = Path(PROVIDERS, "budget.lua").read_text()
     guard._SCRIPT = Path(PROVIDERS, "notion/creation_guard.lua").read_text()
     scripts.load.cache_clear()

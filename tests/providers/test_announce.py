@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Throttled, Transient
-from common.providers.announce import announce, harmless
+from common.providers.announce import announce, without_mentions
 from tests.contract.scripted import Answer, hangs, hangs_up, nobody_listens, says, scripted
 
 
@@ -34,13 +34,13 @@ async def test_a_long_text_is_cut_to_what_the_channel_takes() -> None:
 
 @pytest.mark.parametrize("name", ["@everyone", "@here", "<@&123>", "<#4>"])
 def test_a_name_that_is_a_mention_wakes_nobody(name: str) -> None:
-    assert name not in harmless(f"Hot lead: {name}")
+    assert name not in without_mentions(f"Hot lead: {name}")
 
 
 def test_a_plain_text_stays_as_it_is() -> None:
     text = "Hot lead: Zoë <zoe@salon.example> scored 12 < 20"
 
-    assert text == harmless(text)
+    assert text == without_mentions(text)
 
 
 @pytest.mark.parametrize(

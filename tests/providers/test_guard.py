@@ -57,7 +57,7 @@ async def test_an_attempt_without_an_outcome_may_be_repeated_when_it_has_settled
     assert Turn(wait_ms=1) == await guard.begin("sequence", ADA)
 
     clock.advance(1)
-    assert Turn(after_doubt=True) == await guard.begin("sequence", ADA)
+    assert Turn(after_unknown_outcome=True) == await guard.begin("sequence", ADA)
     assert Turn(wait_ms=30_000) == await guard.begin("sequence", ADA)
 
 
@@ -74,7 +74,7 @@ async def test_a_clock_that_is_set_back_does_not_lock_a_person_out(
     await guard.begin("sequence", ADA)
     earlier = StoreCreateGuard(store, clock=VirtualClock(clock.now_ms() - 3_600_000), settle_ms=30_000)
 
-    assert Turn(after_doubt=True) == await earlier.begin("sequence", ADA)
+    assert Turn(after_unknown_outcome=True) == await earlier.begin("sequence", ADA)
 
 
 async def test_its_keys_are_rubbish_that_goes_by_itself(store: redis.asyncio.Redis, guard: StoreCreateGuard) -> None:

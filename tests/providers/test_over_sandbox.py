@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -67,7 +66,7 @@ class Providers:
             NOTION_TOKEN,
             base_url=f"{self.url}/notion",
             sequence_db=SEQUENCE_DATABASE_ID,
-            contact_db=f"https://app.notion.com/p/BusinessX-{uuid.UUID(CONTACT_DATABASE_ID).hex}?v=1",
+            contact_db=CONTACT_DATABASE_ID,
             campaign_name="Christmas 2025",
             budget=Unlimited(),
             guard=self.guard,

@@ -33,8 +33,8 @@ from services.sandbox.ids import (
     SEQUENCE_DATA_SOURCE_ID,
     SEQUENCE_DATABASE_ID,
 )
-from services.sandbox.simulation import Simulation
 from services.sandbox.state import Sandbox, open_sandbox
+from services.simulation.engine import Simulation
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -104,7 +104,7 @@ class House:
         """At Cal.com, whose webhook arrives."""
         given = {"email": email, "start": iso(start_ms), "uid": uid, "webhook": False}
         await self.ask("POST", "/calcom/_bookings", given)
-        await self.simulation.books(email, start_ms, uid=uid)
+        await self.simulation.book(email, start_ms, uid=uid)
 
     async def reads_the_calendar(self) -> None:
         """The comparison with Cal.com's list, as with CALCOM_API_KEY."""

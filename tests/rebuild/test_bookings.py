@@ -33,7 +33,7 @@ async def reminded(house: House, email: str) -> list[tuple[float, str]]:
 async def test_calls_to_come_are_found_again_and_each_reminder_goes_out_once(
     house: House, ada, start_ms, lost_at_h: float
 ):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.books(ada.email, start_ms, uid="ada")
     await house.books(BORIS, start_ms, uid="boris")
     await house.until(lost_at_h)
@@ -83,7 +83,7 @@ async def test_a_call_that_was_cancelled_meanwhile_does_not_come_back(house: Hou
 
 async def test_afterwards_an_audit_is_0_0_0(house: House, ada, start_ms, audited):
     await columns.fix(house.world.mirror)
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.books(ada.email, start_ms, uid="ada")
     await house.books(BORIS, start_ms, uid="boris")
     await house.until(30)

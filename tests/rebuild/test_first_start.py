@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from actors.background import BackgroundTasks
-from actors.upkeep.bootstrap import FirstStart
+from actors.upkeep.bootstrap import Bootstrap
 from common.domain.ids import enrollment_id
 from common.ledger import keys
 from tests.rebuild.conftest import House
@@ -18,13 +18,13 @@ STEPS = [f"step-{step}" for step in range(1, 8)]
 @pytest.fixture
 async def starts(house: House):
     """A worker starts, and its doors are open when this returns."""
-    started: list[FirstStart] = []
+    started: list[Bootstrap] = []
 
-    async def starts(worker: str = "w1", *, is_testing: bool = False) -> FirstStart:
+    async def starts(worker: str = "w1", *, is_testing: bool = False) -> Bootstrap:
         from dataclasses import replace
 
         settings = house.settings.model_copy(update={"testing_mode": is_testing})
-        first = FirstStart(replace(house.world, worker=worker, settings=settings), sleep=_briefly)
+        first = Bootstrap(replace(house.world, worker=worker, settings=settings), sleep=_briefly)
         started.append(first)
         await first.before_work()
         return first
@@ -43,7 +43,7 @@ async def state(house: House) -> str:
 
 
 async def test_an_empty_store_is_filled_before_the_first_job(house: House, ada, starts):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(80)
     await house.loses_its_store()
 
@@ -56,7 +56,7 @@ async def test_an_empty_store_is_filled_before_the_first_job(house: House, ada, 
 
 
 async def test_a_store_that_has_its_people_is_left_alone(house: House, ada, starts):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(1)
     asked = await house.ask("GET", "/counts.json")
 
@@ -67,10 +67,10 @@ async def test_a_store_that_has_its_people_is_left_alone(house: House, ada, star
 
 
 async def test_a_signup_that_came_before_the_first_worker_does_not_hide_that_the_store_is_empty(house, ada, starts):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(80)
     await house.loses_its_store()
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
 
     await starts()
     await house.until(300)
@@ -80,7 +80,7 @@ async def test_a_signup_that_came_before_the_first_worker_does_not_hide_that_the
 
 
 async def test_a_rehearsal_never_touches_rows_that_it_did_not_make(house: House, ada, starts):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(1)
     await house.loses_its_store()
 
@@ -91,7 +91,7 @@ async def test_a_rehearsal_never_touches_rows_that_it_did_not_make(house: House,
 
 
 async def test_while_notion_is_away_the_doors_are_open_and_later_what_it_says_is_merged(house: House, ada, starts):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(80)
     await house.loses_its_store()
     await house.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
@@ -109,7 +109,7 @@ async def test_while_notion_is_away_the_doors_are_open_and_later_what_it_says_is
 
 
 async def test_of_two_workers_one_reads_and_the_other_waits_for_it(house: House, ada, starts):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(80)
     await house.loses_its_store()
     before = (await house.ask("GET", "/counts.json"))["requests"].get("notion data_sources.query", 0)
@@ -122,7 +122,7 @@ async def test_of_two_workers_one_reads_and_the_other_waits_for_it(house: House,
 
 
 async def test_the_one_who_died_over_it_is_succeeded(house: House, ada, starts):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(80)
     await house.loses_its_store()
     await house.store.set(keys.REBUILDING, "dead reading", px=50)
@@ -137,8 +137,8 @@ async def test_the_one_who_died_over_it_is_succeeded(house: House, ada, starts):
 async def looking():
     """A worker keeps looking until the test is over."""
     beside = BackgroundTasks()
-    yield lambda first: beside.begin([first.keep_looking()])
-    await beside.end()
+    yield lambda first: beside.start([first.watch_store()])
+    await beside.stop()
 
 
 async def until_read(house: House) -> None:
@@ -149,10 +149,10 @@ async def until_read(house: House) -> None:
 
 async def test_a_store_that_is_emptied_under_the_workers_is_filled_again(house: House, ada, boris, starts, looking):
     looking(await starts())
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(80)
     await house.loses_its_store()
-    await house.simulation.signs_up(boris)
+    await house.simulation.sign_up(boris)
     await house.until(80)
 
     await until_read(house)
@@ -163,7 +163,7 @@ async def test_a_store_that_is_emptied_under_the_workers_is_filled_again(house: 
 
 
 async def test_what_a_worker_that_ended_had_left_unread_is_read_by_another(house: House, ada, starts, looking):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(80)
     await house.loses_its_store()
     await house.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
@@ -178,11 +178,11 @@ async def test_what_a_worker_that_ended_had_left_unread_is_read_by_another(house
 
 
 async def test_a_rehearsals_store_that_is_emptied_stays_empty(house: House, ada, starts):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(1)
     first = await starts(is_testing=True)
     await house.loses_its_store()
 
-    await first.keep_looking()
+    await first.watch_store()
 
     assert await state(house) == ""

@@ -6,8 +6,8 @@ from tests.rebuild.conftest import House
 
 
 async def test_a_row_that_was_left_in_notion_brings_nobody_back(house: House, ada, boris):
-    await house.simulation.signs_up(ada)
-    await house.simulation.signs_up(boris)
+    await house.simulation.sign_up(ada)
+    await house.simulation.sign_up(boris)
     await house.until(1)
     traces = await house.world.ledger.contacts.traces(ada.email)
     await house.world.ledger.contacts.forget(traces, now_ms=house.clock.now_ms())

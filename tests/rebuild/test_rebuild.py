@@ -21,8 +21,8 @@ STEPS = [f"step-{step}" for step in range(1, 8)]
 
 async def test_after_three_of_seven_the_other_four_arrive_at_their_hours_and_none_twice(house: House, ada, boris):
     await columns.fix(house.world.mirror)
-    await house.simulation.signs_up(ada)
-    await house.simulation.signs_up(boris)
+    await house.simulation.sign_up(ada)
+    await house.simulation.sign_up(boris)
     await house.until(80)
     before = await house.record(ada)
     await house.loses_its_store()
@@ -52,19 +52,19 @@ async def test_after_three_of_seven_the_other_four_arrive_at_their_hours_and_non
 
 
 async def test_a_known_persons_signup_afterwards_is_a_duplicate(house: House, ada):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(1)
     await house.loses_its_store()
     await house.rebuilds()
 
-    assert (await house.simulation.signs_up(ada)).answer == "duplicate"
+    assert (await house.simulation.sign_up(ada)).answer == "duplicate"
     await house.until(300)
     assert await house.inbox(ada) == STEPS
 
 
 async def test_rebuilding_twice_changes_nothing(house: House, ada, boris):
-    await house.simulation.signs_up(ada)
-    await house.simulation.signs_up(boris)
+    await house.simulation.sign_up(ada)
+    await house.simulation.sign_up(boris)
     await house.until(80)
     await house.loses_its_store()
     await house.rebuilds()
@@ -77,7 +77,7 @@ async def test_rebuilding_twice_changes_nothing(house: House, ada, boris):
 
 
 async def test_on_a_store_that_knows_everybody_the_ledger_wins(house: House, ada):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(80)
     [row] = await house.rows()
     await house.writes(row["id"], **{"Email 2 Sent": {"date": None}, "Assessment Score": {"number": 99}})
@@ -91,7 +91,7 @@ async def test_on_a_store_that_knows_everybody_the_ledger_wins(house: House, ada
 
 async def test_what_the_provider_accepted_and_notion_does_not_show_is_found_in_its_list(house: House, ada):
     await columns.fix(house.world.mirror)
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(20)
     await house.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
     await house.until(80)
@@ -111,7 +111,7 @@ async def test_what_the_provider_accepted_and_notion_does_not_show_is_found_in_i
 
 async def test_with_a_key_that_may_only_send_nothing_is_sent_blindly_after_a_day(house: House, ada):
     await columns.fix(house.world.mirror)
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(20)
     await house.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
     await house.until(80)
@@ -134,7 +134,7 @@ async def test_a_mail_of_ours_with_a_subject_of_forgotten_answers_leaves_a_doubt
     house: House, ada
 ):
     """Without the optional columns nobody knows the weakest system, which the second subject names."""
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(20)
     await house.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
     await house.until(80)
@@ -156,7 +156,7 @@ async def test_a_mail_of_ours_with_a_subject_of_forgotten_answers_leaves_a_doubt
 @pytest.mark.parametrize("reason", [ExitReason.UNSUBSCRIBED, ExitReason.BOUNCED, ExitReason.COMPLAINED])
 async def test_who_left_stays_gone_and_suppressed(house: House, ada, reason):
     await columns.fix(house.world.mirror)
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(30)
     ledger = house.world.ledger
     await ledger.enrollments.exit(
@@ -171,13 +171,13 @@ async def test_who_left_stays_gone_and_suppressed(house: House, ada, reason):
     again = await house.record(ada)
     assert (again.status, again.exit_reason) == (Status.EXITED, reason)
     assert await house.store.hexists(keys.SUPPRESSED, ledger.store.address_hash(ada.email))
-    assert (await house.simulation.signs_up(ada)).answer == "duplicate"
+    assert (await house.simulation.sign_up(ada)).answer == "duplicate"
     await house.until(400)
     assert await house.inbox(ada) == STEPS[:2]
 
 
 async def test_who_left_without_a_column_for_reasons_is_not_written_to_either(house: House, ada):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(30)
     ledger = house.world.ledger
     await ledger.enrollments.unsubscribe(
@@ -193,7 +193,7 @@ async def test_who_left_without_a_column_for_reasons_is_not_written_to_either(ho
 
 
 async def test_who_completed_stays_completed(house: House, ada):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(300)
     await house.loses_its_store()
     await house.rebuilds()
@@ -204,7 +204,7 @@ async def test_who_completed_stays_completed(house: House, ada):
 
 
 async def test_a_mail_that_failed_before_is_a_dead_letter_and_can_be_replayed(house: House, ada):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(20)
     rule = {"kind": "status", "status": 422, "provider": "resend", "operation": "emails.send", "count": 1}
     await house.ask("POST", "/faults", rule)
@@ -226,7 +226,7 @@ async def test_a_mail_that_failed_before_is_a_dead_letter_and_can_be_replayed(ho
 
 
 async def test_of_doubled_rows_every_step_that_one_of_them_shows_was_sent(house: House, ada):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(80)
     [row] = await house.rows()
     await house.writes(row["id"], **{"Email 3 Sent": {"date": None}, "Email 1 Sent": {"date": None}})
@@ -250,8 +250,8 @@ async def test_of_doubled_rows_every_step_that_one_of_them_shows_was_sent(house:
 
 
 async def test_a_row_that_says_too_little_is_named_with_its_cure_and_the_rest_is_restored(house: House, ada, boris):
-    await house.simulation.signs_up(ada)
-    await house.simulation.signs_up(boris)
+    await house.simulation.sign_up(ada)
+    await house.simulation.sign_up(boris)
     await house.until(1)
     broken = next(row for row in await house.rows() if row["Email"] == ada.email)
     await house.writes(broken["id"], **{"Assessment Score": {"number": None}, "Red Systems": {"number": 80}})
@@ -271,11 +271,11 @@ async def test_a_row_that_says_too_little_is_named_with_its_cure_and_the_rest_is
 
 async def test_somebody_who_signs_up_while_the_doors_are_open_already_does_not_begin_again(house: House, ada):
     """A double fault: the store is gone, Notion is away at first, and a known person comes again."""
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(80)
     await house.loses_its_store()
     house.clock.advance(1_000)
-    assert (await house.simulation.signs_up(ada)).answer == "accepted"
+    assert (await house.simulation.sign_up(ada)).answer == "accepted"
 
     summary = await house.rebuilds()
     await house.until(300)
@@ -286,10 +286,10 @@ async def test_somebody_who_signs_up_while_the_doors_are_open_already_does_not_b
 
 
 async def test_merging_leaves_a_step_that_is_being_sent_to_whoever_sends_it(house: House, ada):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(80)
     await house.loses_its_store()
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     classify = next(iter(await house.store.zrange(keys.delayed("classify"), 0, -1))).decode()
     from actors.classify import classify as classified
 
@@ -307,7 +307,7 @@ async def test_merging_leaves_a_step_that_is_being_sent_to_whoever_sends_it(hous
 
 
 async def test_what_is_overdue_is_due_at_once_but_not_all_of_it_together(house: House, ada):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(1)
     await house.loses_its_store()
     house.clock.advance(6 * DAY_MS)
@@ -342,7 +342,7 @@ async def test_more_rows_than_notion_gives_in_one_query_are_read_range_by_range(
 
 
 async def test_another_campaigns_rows_are_left_alone(house: House, ada):
-    await house.simulation.signs_up(ada)
+    await house.simulation.sign_up(ada)
     await house.until(1)
     [row] = await house.rows()
     await house.writes(row["id"], Campaign={"select": {"name": "Spring 2026"}})

@@ -2,56 +2,56 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from common.settings.generated_secrets import with_made_secrets
+from common.settings.generated_secrets import with_generated_secrets
 from common.settings.settings import Settings, SettingsError
 
 
 def test_what_was_not_given_is_made_once_and_kept(tmp_path):
-    made = with_made_secrets(Settings(data_dir=tmp_path / "data"))
+    made = with_generated_secrets(Settings(data_dir=tmp_path / "data"))
 
-    assert made == with_made_secrets(Settings(data_dir=tmp_path / "data"))
+    assert made == with_generated_secrets(Settings(data_dir=tmp_path / "data"))
     assert Settings.model_validate(made.model_dump()) == made
     assert len(made.secret) == 64
     assert all((made.webhook_secrets, made.calcom_webhook_secrets, made.resend_webhook_secrets))
 
 
 def test_only_we_can_read_them(tmp_path):
-    with_made_secrets(Settings(data_dir=tmp_path / "data"))
+    with_generated_secrets(Settings(data_dir=tmp_path / "data"))
 
     assert (tmp_path / "data" / "secrets.env").stat().st_mode & 0o777 == 0o600
 
 
 def test_ten_that_start_at_once_agree(tmp_path):
     with ThreadPoolExecutor(10) as pool:
-        made = list(pool.map(lambda _: with_made_secrets(Settings(data_dir=tmp_path)), range(10)))
+        made = list(pool.map(lambda _: with_generated_secrets(Settings(data_dir=tmp_path)), range(10)))
 
     assert all(settings == made[0] for settings in made)
 
 
 def test_what_was_given_is_left_alone(tmp_path):
-    assert with_made_secrets(Settings(data_dir=tmp_path, secret_key="mine")).secret == "mine"
+    assert with_generated_secrets(Settings(data_dir=tmp_path, secret_key="mine")).secret == "mine"
 
 
 def test_a_secret_added_in_a_later_version_joins_those_that_were_made(tmp_path):
-    made = with_made_secrets(Settings(data_dir=tmp_path))
+    made = with_generated_secrets(Settings(data_dir=tmp_path))
     file = tmp_path / "secrets.env"
     file.write_text("".join(line for line in file.read_text().splitlines(True) if "CALCOM" not in line))
 
-    later = with_made_secrets(Settings(data_dir=tmp_path))
+    later = with_generated_secrets(Settings(data_dir=tmp_path))
 
     assert later.secret == made.secret
     assert later.calcom_webhook_secret not in (None, made.calcom_webhook_secret)
 
 
 def test_whoever_allows_unsigned_webhooks_gets_no_webhook_secret(tmp_path):
-    made = with_made_secrets(Settings(data_dir=tmp_path, allow_unsigned_webhooks=True))
+    made = with_generated_secrets(Settings(data_dir=tmp_path, allow_unsigned_webhooks=True))
 
     assert made.webhook_secrets == ()
     assert made.secret
 
 
 def test_with_a_real_provider_nothing_is_made_up(tmp_path):
-    made = with_made_secrets(Settings(data_dir=tmp_path / "data", resend_api_key="re_1"))
+    made = with_generated_secrets(Settings(data_dir=tmp_path / "data", resend_api_key="re_1"))
 
     assert made.secret_key is None
     assert not (tmp_path / "data").exists()
@@ -63,4 +63,4 @@ def test_a_folder_that_cannot_be_written_names_the_setting(tmp_path):
     (tmp_path / "file").write_text("")
 
     with pytest.raises(SettingsError, match="DATA_DIR: "):
-        with_made_secrets(Settings(data_dir=tmp_path / "file" / "data"))
+        with_generated_secrets(Settings(data_dir=tmp_path / "file" / "data"))

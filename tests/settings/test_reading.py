@@ -1,6 +1,7 @@
 import pytest
 
-from common.settings.settings import SETTING_NAMES, Settings, SettingsError, load_settings
+from common.settings.load import load_settings
+from common.settings.settings import SETTING_NAMES, Settings, SettingsError
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 

@@ -1,6 +1,7 @@
 import pytest
 
-from common.settings.settings import Settings, SettingsError, load_settings
+from common.settings.load import load_settings
+from common.settings.settings import Settings, SettingsError
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NOTION_ID = "1f2e3d4c5b6a798800112233445566aa"

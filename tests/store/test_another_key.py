@@ -9,7 +9,7 @@ import pytest
 from common.store import monitor as store_lookout
 from common.store.clients import connect
 from common.store.embedded import EmbeddedStore
-from common.store.secret_key import ANOTHER, is_the_stores
+from common.store.identity import SECRET_KEY_MISMATCH, secret_key_matches
 from tests.acceptance.place import Place
 from tests.acceptance.waiting import eventually
 from tests.gateway.conftest import Opener, person
@@ -17,14 +17,14 @@ from tests.gateway.conftest import Opener, person
 
 def begun_with_another_key(store: EmbeddedStore) -> None:
     with connect(store.url) as client:
-        assert is_the_stores(client, "another" * 5)
+        assert secret_key_matches(client, "another" * 5)
     store.stop()
 
 
 async def test_a_gateway_takes_webhooks_all_the_same_and_warns(
     weak: EmbeddedStore, opens: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_lookout, "AGAIN_S", 0.02)
+    monkeypatch.setattr(store_lookout, "RETRY_S", 0.02)
     begun_with_another_key(weak)
     gateway = await opens(weak.url)
     assert (await gateway.sign_up(person("ada"))).status == 202
@@ -35,7 +35,7 @@ async def test_a_gateway_takes_webhooks_all_the_same_and_warns(
     async with asyncio.timeout(10):
         while not (ready := await gateway.request("GET", "/ready")).json["warnings"]:
             await asyncio.sleep(0.01)
-    assert (ready.status, ready.json["warnings"]) == (200, [ANOTHER])
+    assert (ready.status, ready.json["warnings"]) == (200, [SECRET_KEY_MISMATCH])
     assert (await gateway.sign_up(person("boris"))).status == 202
 
 

@@ -16,7 +16,8 @@ from common.store import monitor as store_lookout
 from common.store.clients import connect, connect_async
 from common.store.durability import store_warnings
 from common.store.embedded import EmbeddedStore
-from common.store.monitor import Lookout
+from common.store.monitor import StoreMonitor
+from common.store.retry import until_answered
 from tests.gateway.conftest import CADENCE, Opener, person
 from tests.store.conftest import Weaken
 
@@ -86,19 +87,19 @@ async def test_a_weakness_is_logged_when_it_is_new_and_gone_when_it_is_mended(
 
     monkeypatch.setattr(store_lookout, "log", Log())
     client = connect_async(weak.url)
-    lookout = Lookout(client)
+    lookout = StoreMonitor(client)
     sets(appendfsync="everysec")
-    assert await lookout.look()
-    assert await lookout.look()
+    assert await lookout.check()
+    assert await lookout.check()
     assert [line.partition(";")[0] for line in said] == [
         "store_misconfigured: store: appendfsync is not always, so a power cut may lose accepted signups"
     ]
 
     sets(appendfsync="always")
-    assert await lookout.look()
-    assert lookout.lines == []
+    assert await lookout.check()
+    assert lookout.warnings == []
     weak.stop()
-    assert not await lookout.look()
+    assert not await lookout.check()
     await client.aclose()
 
 
@@ -157,7 +158,7 @@ def test_a_message_that_is_done_waits_for_a_store_that_refuses_to_hear_of_it(
                 sets(**ends)
             broker.schedule(Job(id="a", actor="send", args=("a",), due_ms=1))
 
-        broker.insist(schedule)
+        until_answered(schedule)
 
         assert tries == 2
         assert client.zcard("{advent}:queue:send.DQ") == 1

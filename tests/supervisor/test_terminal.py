@@ -5,7 +5,7 @@ import pytest
 from common.campaigns.loader import load_campaign
 from common.domain.cadence import Pace
 from common.settings.settings import Settings
-from common.store.clients import StoreError
+from common.store.errors import StoreError
 from services.supervisor.run_dir import with_store_url
 from services.supervisor.sandbox_settings import with_sandbox
 from services.supervisor.terminal import advent_command, in_words, pace_in_words, welcome

@@ -10,7 +10,7 @@ from typing import Any
 from common.domain.retry import KEY_REMEMBERED_MS
 from common.ledger.constants import LEASE_MS, REMEMBER_WEBHOOK_MS
 from common.observability import metrics
-from common.queue.lua_broker import SILENCE_MS
+from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS
 from services.gateway.spool.spool import BYTES_MAX
 from tests.tidy.house import ROOT
 
@@ -46,7 +46,7 @@ def test_the_numbers_of_the_guarantees_are_those_of_the_code():
     assert f"{BYTES_MAX // 1024**2} MiB" in guarantees
     assert f"past {KEY_REMEMBERED_MS // 3_600_000} h" in guarantees
     assert f"lease of {LEASE_MS // 1000} s" in architecture
-    assert f"silent for {SILENCE_MS // 1000} s" in architecture
+    assert f"silent for {HEARTBEAT_TIMEOUT_MS // 1000} s" in architecture
 
 
 def exposed() -> dict[str, Any]:

@@ -80,5 +80,6 @@ def is_metric(name):
     from common.observability import metrics
 
     found = [value._name for value in vars(metrics).values() if hasattr(value, "_name")]
+    found += [old.name for old in metrics.OLD_NAMES]
     suffixes = ("", "_total", "_count", "_sum", "_bucket", "_created")
     return name in {metric + suffix for metric in found for suffix in suffixes}

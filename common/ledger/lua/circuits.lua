@@ -1,6 +1,6 @@
 -- Whether a provider is in trouble that concerns everything that needs it.
 --   circuit:<provider>  HASH  see circuit.lua
--- uses: circuit
+-- uses: circuit, queue
 
 local circuits = {}
 
@@ -42,7 +42,7 @@ function circuits.report_failure()
   redis.call('HDEL', key, 'probe_ms', 'failing')
   if given.queue then
     redis.call('HSET', key, 'queue', given.queue)
-    circuit.probe_from(given.queue, until_ms, given.id)
+    queue.probe_from(given.queue, until_ms, given.id)
   end
   return {until_ms, news}
 end

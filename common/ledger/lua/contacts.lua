@@ -26,16 +26,7 @@ end
 
 -- What failed by an internal error is kept with its traceback, which may name them.
 local function drop_failed_jobs(id, queues)
-  for _, name in ipairs(queues) do
-    local failed = keys.queue .. name .. '.XQ'
-    local messages = redis.call('HGETALL', failed .. '.msgs')
-    for i = 1, #messages, 2 do
-      if string.find(messages[i], id, 1, true) or string.find(messages[i + 1], id, 1, true) then
-        redis.call('HDEL', failed .. '.msgs', messages[i])
-        redis.call('ZREM', failed, messages[i])
-      end
-    end
-  end
+  for _, name in ipairs(queues) do queue.delete_dead(name, id) end
 end
 
 local function drop_booking(id, queues)

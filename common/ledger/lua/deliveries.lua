@@ -5,7 +5,7 @@
 --                               expires_ms: from then on it is not sent; requires: {state, start_ms} of its owner
 --   KEYS                        owner: enrollment or guest, HASH, see owners.lua; delivery: HASH, see delivery.lua;
 --                               circuit: of the channel's provider, HASH, see circuit.lua
--- uses: circuit, delivery, owners, pause, records, sequence, suppression, timeline
+-- uses: circuit, delivery, owners, pause, queue, records, sequence, suppression, timeline
 
 local deliveries = {}
 
@@ -29,8 +29,7 @@ end
 
 -- The delivery whose turn it is to find out for all lets another one do it.
 local function pass_probe(from, to, now_ms)
-  redis.call('SADD', keys.failed .. 'send', from)
-  redis.call('SREM', keys.failed .. 'send', to)
+  queue.pass_probe('send', from, to)
   delivery.schedule(to, now_ms)
 end
 

@@ -46,7 +46,7 @@ end
 -- Each time twice as long, ten minutes at most: what is wrong with one row is corrected by a person. A change that brings
 -- the contact here before the time of the next try is no further miss.
 local function retry_alone(key, id, now_ms, again_ms)
-  if tonumber(redis.call('ZSCORE', queue.delayed('notion_sync'), id) or 0) > now_ms then return end
+  if tonumber(redis.call('ZSCORE', queue_keys.delayed('notion_sync'), id) or 0) > now_ms then return end
   local misses = redis.call('HINCRBY', key, 'mirror_misses', 1)
   local wait_ms = again_ms - now_ms
   queue.schedule('notion_sync', id, now_ms + math.min(wait_ms * 2 ^ (misses - 1), math.max(wait_ms, LONGEST_WAIT_MS)))

@@ -1,10 +1,9 @@
 -- A person of the team stops all mail, or the mail of one contact, until they end the pause.
 --   KEYS    pauses: HASH, see pause.lua; enrollment: HASH, if it is one contact's
 --   whose   `*` for everybody, or a contact
---   queue:__paused__  SET  queues of which nothing is made ready: everything keeps its place and its due time
 -- Of everybody the schedule stops; of one contact the next step is taken out of it, by a hold. What is in hand already is
 -- stopped by its freeze, or has left.
--- uses: sequence
+-- uses: queue, sequence
 
 local pauses = {}
 
@@ -15,7 +14,7 @@ function pauses.start()
   if before then return {0, before} end
   redis.call('HSET', KEYS[1], whose, said)
   if whose == '*' then
-    redis.call('SADD', keys.paused_queues, 'send')
+    queue.pause('send')
   else
     sequence.hold(whose, 'paused', now_ms)
   end
@@ -31,7 +30,7 @@ function pauses.finish()
   if not before then return '' end
   redis.call('HDEL', KEYS[1], whose)
   if whose == '*' then
-    redis.call('SREM', keys.paused_queues, 'send')
+    queue.resume('send')
   else
     sequence.release(whose, 'paused', now_ms)
   end

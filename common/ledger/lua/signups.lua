@@ -84,7 +84,7 @@ function signups.accept()
   end
   if #batch.newcomers > 0 then
     -- Who came twice just now is scheduled already, for the later time.
-    redis.call('ZADD', queue.delayed('classify'), 'GT', unpack(batch.classifications))
+    redis.call('ZADD', queue_keys.delayed('classify'), 'GT', unpack(batch.classifications))
     redis.call('SADD', keys.enrolled, unpack(batch.newcomers))
     counts.add('accepted', #batch.newcomers)
   end

@@ -30,7 +30,7 @@ local function check_enrollment(id, now_ms, reschedule)
     end
   end
   if revision and revision ~= mirrored and not redis.call('ZSCORE', keys.changed, id)
-    and redis.call('HEXISTS', keys.syncing, id) == 0 and not redis.call('ZSCORE', queue.delayed('notion_sync'), id) then
+    and redis.call('HEXISTS', keys.syncing, id) == 0 and not redis.call('ZSCORE', queue_keys.delayed('notion_sync'), id) then
     redis.call('ZADD', keys.changed, now_ms, id)
   end
 end
@@ -48,7 +48,7 @@ end
 local function check_bookings(now_ms, batch, reschedule)
   local overdue = redis.call('ZRANGEBYSCORE', keys.bookings, '-inf', now_ms - BOOKING_GRACE_MS, 'LIMIT', 0, batch)
   for _, id in ipairs(overdue) do
-    if not redis.call('ZSCORE', queue.delayed('bookings'), id) then reschedule('bookings', id, now_ms) end
+    if not redis.call('ZSCORE', queue_keys.delayed('bookings'), id) then reschedule('bookings', id, now_ms) end
   end
 end
 

@@ -10,11 +10,11 @@ import redis.asyncio
 
 from common.domain.delivery import DeliveryStatus
 from common.ledger import keys
-from common.ledger.constants import CALENDAR, HEARTBEAT_TIMEOUT_MS, MAIL, MIRROR, QUEUES
+from common.ledger.constants import CALENDAR, MAIL, MIRROR, QUEUES
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import EVERYBODY, Pause, read_pause
-from common.queue.job import QUEUE_NAMESPACE
-from common.queue.lua_broker import due_ms_of
+from common.queue.layout import NAMESPACE
+from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS, due_ms_of
 
 PROVIDERS = (MAIL, MIRROR, CALENDAR)
 ENROLLMENT_STATUSES = ("accepted", "active", "completed", "exited")
@@ -68,7 +68,7 @@ class StoreStats:
 
     `enrollments` and `deliveries`: by status. `overdue`: deliveries in the schedule whose time has passed.
     `mirror_behind`: contacts whose change Notion does not show yet; `mirror_lag_ms`: for how long the oldest waits.
-    `circuits`: the open ones, by provider. `durability`: promise → kept, see `metrics.STORE_SAFE`.
+    `circuits`: the open ones, by provider. `durability`: promise → kept, see `metrics.STORE_DURABILITY`.
     """
 
     at_ms: int
@@ -146,7 +146,7 @@ def _ask(pipe: Any, now_ms: int, workers: list[str]) -> None:
         pipe.zcard(ready + ".XQ")
     for worker in workers:
         for queue in QUEUES:
-            pipe.scard(f"{QUEUE_NAMESPACE}:__acks__.{worker}.{queue}")
+            pipe.scard(f"{NAMESPACE}:__acks__.{worker}.{queue}")
     pipe.hgetall(keys.COUNTS)
     for low, high in ((now_ms, now_ms + HOUR_MS), (now_ms, now_ms + 24 * HOUR_MS), ("-inf", f"({now_ms}")):
         pipe.zcount(keys.delayed("send"), low, high)

@@ -1,5 +1,5 @@
 """
-The bookings that Cal.com lists: what its webhooks did not tell, they tell.
+The bookings that Cal.com lists: they show what its webhooks did not report.
 
 `GET /v2/bookings` with `cal-api-version: 2024-08-13` (cal.com/docs/api-reference/v2/bookings/get-all-bookings). Its
 filters and paging are those of `GetBookingsInput_2024_08_13`: `afterStart`, `beforeEnd`, `afterUpdatedAt`,
@@ -25,11 +25,11 @@ from common.providers.http import DeadlineClient, checked_secret, measured, tran
 
 VERSION = "2024-08-13"
 PAGE = 100
-PAGES_MOST = 1_000
+PAGES_MAX = 1_000
 
 
 class CalcomCalendar:
-    """One pool, for one event loop. Raises ValueError when the key cannot be one."""
+    """One pool of connections, for one event loop. Raises ValueError when the key cannot be one."""
 
     def __init__(self, api_key: str, base_url: str, *, budget: Budget, timeout_s: float = 10) -> None:
         self._budget = budget
@@ -46,7 +46,7 @@ class CalcomCalendar:
             yield page
 
     async def changed_since(self, since_ms: int) -> AsyncIterator[Sequence[ListedBooking]]:
-        """Page by page, every booking that changed since an instant of Cal.com's clock. Raises a `Failure`."""
+        """Page by page, every booking that changed since a time of Cal.com's clock. Raises a `Failure`."""
         async for page in self._pages({"afterUpdatedAt": iso(since_ms)}):
             yield page
 
@@ -54,15 +54,15 @@ class CalcomCalendar:
         await self._client.aclose()
 
     async def _pages(self, which: dict[str, str]) -> AsyncIterator[Sequence[ListedBooking]]:
-        # In the order of their making, which no change disturbs: nothing slips from one page past the next.
+        # In the order of creation, which no change affects: no booking moves from one page to another.
         asked = {**which, "sortCreated": "asc", "take": str(PAGE)}
         skip = 0
-        for _ in range(PAGES_MOST):
+        for _ in range(PAGES_MAX):
             body = await self._ask({**asked, "skip": str(skip)})
             rows = body["data"]
             yield [booking for row in rows if (booking := read_booking(row)) is not None]
             skip += len(rows)
-            if not rows or not _goes_on(body):
+            if not rows or not _has_next_page(body):
                 return
 
     async def _ask(self, query: dict[str, str]) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class CalcomCalendar:
         return body
 
 
-def _goes_on(body: dict[str, Any]) -> bool:
-    """Versions before the pagination object are asked until a page is empty: they may list less than `take`."""
+def _has_next_page(body: dict[str, Any]) -> bool:
+    """Versions without the pagination object are asked until a page is empty: they may list fewer than `take`."""
     pagination = body.get("pagination")
     return not isinstance(pagination, dict) or pagination.get("hasNextPage") is not False

@@ -1,5 +1,5 @@
 """
-Cal.com's answers, read as failures. All we do there is read, so nothing is ever ambiguous.
+The failures for Cal.com's answers. Every request only reads, so nothing is ever ambiguous.
 
     401, 403                                     Misconfigured: CALCOM_API_KEY
     404                                          Misconfigured: the version header or CALCOM_API_URL is not as expected
@@ -7,7 +7,7 @@ Cal.com's answers, read as failures. All we do there is read, so nothing is ever
     other 4xx                                    Misconfigured: no poll will ever succeed
     408, 425, 5xx, no answer, not JSON           Transient
 
-A question without `cal-api-version` is routed to nothing, hence the 404. A key may ask 120 times in 60 s; the answer
+A request without `cal-api-version` finds no route, hence the 404. A key allows 120 requests in 60 s; the answer
 names what is left in `X-RateLimit-Remaining-<name>`, and when the window ends in `X-RateLimit-Reset-<name>`
 (mintlify.com/calcom/cal.com/api/rate-limits). That it also sends `Retry-After` is not documented.
 """
@@ -22,15 +22,12 @@ from common.providers.http import retry_after_ms, status_failure
 LIMIT_WAIT_MS = 60_000
 KEY_CURE = "set a valid CALCOM_API_KEY"
 ADDRESS_CURE = "this is not version 2 of Cal.com's API: check CALCOM_API_URL"
-
-
-def cure_of_calcom(code: str) -> str:
-    """What a person can do about it; "" when it may just pass."""
-    return {"http_401": KEY_CURE, "http_403": KEY_CURE, "http_404": ADDRESS_CURE}.get(code, "")
+CURES = {"http_401": KEY_CURE, "http_403": KEY_CURE, "http_404": ADDRESS_CURE}
+"""By code."""
 
 
 def failure_of(status: int, headers: Mapping[str, str]) -> Failure:
-    """The failure behind a status that is no success. Its texts are ours: what Cal.com says may quote a person."""
+    """The failure for a status that is no success. Its texts are ours: those of Cal.com may quote a person."""
     name = f"http_{status}"
     if status == 429:
         return Throttled(name, status=status, retry_after_ms=retry_after_ms(headers) or LIMIT_WAIT_MS)
@@ -39,5 +36,5 @@ def failure_of(status: int, headers: Mapping[str, str]) -> Failure:
     if status in (404, 405):
         return Misconfigured(name, ADDRESS_CURE, status=status)
     if 400 <= status < 500 and status not in (408, 425):
-        return Misconfigured(name, "Cal.com refuses our question", status=status)
+        return Misconfigured(name, "Cal.com refuses the request", status=status)
     return status_failure(status, None, headers=headers, reading=True)

@@ -2,7 +2,7 @@
 One row of Cal.com's list as one booking: `BookingOutput_2024_08_13`, and its recurring and seated sisters
 (packages/platform/types/bookings/2024-08-13/outputs/booking.output.ts of calcom/cal.com).
 
-`icsUid` is what webhooks call `iCalUID`. Bookings of one recurrence are told apart by their uids alone.
+`icsUid` is what webhooks call `iCalUID`. Bookings of one recurrence differ only in their uids.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ _URL = re.compile(r"https?://[^\s<>\"\\]{1,1990}")
 
 
 def read_booking(row: Any) -> ListedBooking | None:
-    """None for what is no booking, or one without uid, status or time: nothing can be said of it."""
-    told: Mapping[str, Any] = row if isinstance(row, dict) else {}
-    uid, status = _token(told.get("uid")), told.get("status")
-    start_ms, end_ms = _instant_ms(told.get("start")), _instant_ms(told.get("end"))
-    created_ms, updated_ms = _instant_ms(told.get("createdAt")), _instant_ms(told.get("updatedAt"))
+    """None for what is no booking, or a booking without uid, status or time."""
+    given: Mapping[str, Any] = row if isinstance(row, dict) else {}
+    uid, status = _token(given.get("uid")), given.get("status")
+    start_ms, end_ms = _instant_ms(given.get("start")), _instant_ms(given.get("end"))
+    created_ms, updated_ms = _instant_ms(given.get("createdAt")), _instant_ms(given.get("updatedAt"))
     if uid is None or status not in get_args(Status) or start_ms is None or end_ms is None:
         return None
-    attendee, kind = _first(told.get("attendees")), _object(told.get("eventType"))
+    attendee, kind = _first(given.get("attendees")), _object(given.get("eventType"))
     name = _words(attendee.get("name"))
     return ListedBooking(
         uid=uid,
         status=cast(Status, status),
-        # One that does not say when it was made is older than anything that was told of it.
+        # A booking without the time of its creation counts as older than any event about it.
         created_ms=created_ms or updated_ms or 0,
         updated_ms=updated_ms,
         start_ms=start_ms,
         end_ms=end_ms,
-        email=_address(attendee.get("email")) or _address(_object(told.get("bookingFieldsResponses")).get("email")),
-        moved_from=_token(told.get("rescheduledFromUid")),
-        moved_to=_token(told.get("rescheduledToUid")),
-        ical_uid=None if told.get("recurringBookingUid") else _token(told.get("icsUid")),
+        email=_address(attendee.get("email")) or _address(_object(given.get("bookingFieldsResponses")).get("email")),
+        moved_from=_token(given.get("rescheduledFromUid")),
+        moved_to=_token(given.get("rescheduledToUid")),
+        ical_uid=None if given.get("recurringBookingUid") else _token(given.get("icsUid")),
         first_name=name.split()[0] if name else None,
         timezone=_zone(attendee.get("timeZone")),
-        title=_words(told.get("title")),
-        join_url=_web_address(told.get("location")) or _web_address(told.get("meetingUrl")),
-        organizer=_words(_first(told.get("hosts")).get("name")),
+        title=_words(given.get("title")),
+        join_url=_web_address(given.get("location")) or _web_address(given.get("meetingUrl")),
+        organizer=_words(_first(given.get("hosts")).get("name")),
         is_absent=attendee.get("absent") is True,
         event_types=tuple(word for value in (kind.get("id"), kind.get("slug")) if (word := _token(value)) is not None),
     )

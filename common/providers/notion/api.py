@@ -1,4 +1,4 @@
-"""The few requests we make to Notion, one at a time: within the budget, measured, and with failures for errors."""
+"""The requests that we send to Notion: within the budget, measured, with failures for errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from common.providers.notion.failures import committed_id, translated
 Page = dict[str, Any]
 """A page object, as Notion's reference describes it."""
 
-# The SDK logs what Notion answers, which may quote a person's data; what matters reaches our log as a failure.
+# The SDK logs Notion's answers, which may quote personal data; our log gets the failure instead.
 _SILENT = logging.getLogger("advent.notion_sdk")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
@@ -46,11 +46,11 @@ class NotionApi:
 
     async def database(self, database_id: str, *, cure: str) -> dict[str, Any]:
         async with self._request(reading=True, cure=cure):
-            return _object(await self._sdk.databases.retrieve(database_id), reading=True)
+            return expect_object(await self._sdk.databases.retrieve(database_id), reading=True)
 
     async def data_source(self, data_source_id: str, *, cure: str) -> dict[str, Any]:
         async with self._request(reading=True, cure=cure):
-            return _object(await self._sdk.data_sources.retrieve(data_source_id), "properties", reading=True)
+            return expect_object(await self._sdk.data_sources.retrieve(data_source_id), "properties", reading=True)
 
     async def add_properties(self, data_source_id: str, kinds: Mapping[str, str], *, cure: str) -> None:
         async with self._request(reading=False, cure=cure):
@@ -58,14 +58,14 @@ class NotionApi:
             await self._sdk.data_sources.update(data_source_id, properties=properties)
 
     async def query(self, data_source_id: str, condition: Mapping[str, Any], *, cure: str) -> list[Page]:
-        """The first hundred pages that meet a filter. Pages just created may not be among them yet."""
+        """The first hundred pages that match a filter. Pages that were created just now may be missing."""
         async with self._request(reading=True, cure=cure):
             answer = await self._sdk.data_sources.query(data_source_id, filter=dict(condition), page_size=100)
-            return cast(list[Page], _object(answer, "results", reading=True)["results"])
+            return cast(list[Page], expect_object(answer, "results", reading=True)["results"])
 
     async def page(self, page_id: str) -> Page:
         async with self._request(reading=True):
-            return _object(await self._sdk.pages.retrieve(page_id), reading=True)
+            return expect_object(await self._sdk.pages.retrieve(page_id), reading=True)
 
     async def create(self, data_source_id: str, properties: Mapping[str, Any], *, cure: str) -> str:
         """The id of the new page, also when Notion says only in a 503 that it has committed it."""
@@ -78,11 +78,11 @@ class NotionApi:
                 if page_id is None:
                     raise
                 return page_id
-            return str(_object(answer, "id", reading=False)["id"])
+            return str(expect_object(answer, "id", reading=False)["id"])
 
     async def update(self, page_id: str, properties: Mapping[str, Any]) -> Page:
         async with self._request(reading=False):
-            return _object(await self._sdk.pages.update(page_id, properties=dict(properties)), reading=False)
+            return expect_object(await self._sdk.pages.update(page_id, properties=dict(properties)), reading=False)
 
     async def trash(self, page_id: str) -> None:
         """Recoverable for 30 days from Notion's trash."""
@@ -103,7 +103,7 @@ class NotionApi:
             raise
 
 
-def _object(answer: Any, key: str = "object", *, reading: bool) -> dict[str, Any]:
+def expect_object(answer: Any, key: str = "object", *, reading: bool) -> dict[str, Any]:
     if not isinstance(answer, dict) or key not in answer:
         raise unanswered("unreadable_answer", "a success without an object", status=200, reading=reading)
     return answer

@@ -1,11 +1,12 @@
--- guard(KEYS = [create], ARGV = ["begin", now_ms, settle_ms, keep_ms]) → {"go", 0 | 1 after a doubt} | {"page", id} | {"wait", ms}
--- guard(KEYS = [create], ARGV = ["created", page_id, keep_ms])         → {"page", id}
---   create   HASH   attempted: the instant somebody began to create this page, ms     its outcome is not known yet
---                   page: the page that came of it                                     queries may not show it yet
---            the whole is rubbish after `keep_ms`: by then the ledger holds the id, and queries have caught up
+-- guard(KEYS = [create], ARGV = ['begin', now_ms, settle_ms, keep_ms])
+--   → {'go', 1 after an unknown outcome | 0} | {'page', id} | {'wait', ms}
+-- guard(KEYS = [create], ARGV = ['created', page_id, keep_ms]) → {'page', id}
+--   create   HASH   attempted: when a worker began to create this page, ms; its outcome is not known yet
+--                   page: the page that was created; queries may not show it yet
+--            expires after `keep_ms`: by then the ledger has the id, and queries show the page
 --
--- An attempt without an outcome keeps everybody from creating for `settle_ms`. Within that time a query finds the page, if
--- there is one; after it, the attempt may be repeated, and whoever does is told that there was a doubt.
+-- An attempt without an outcome stops all workers from creating for `settle_ms`. Within that time a query finds the page,
+-- if there is one; after it, the attempt may be repeated, and the worker that does is told of the unknown outcome.
 
 if ARGV[1] == 'created' then
   redis.call('HSET', KEYS[1], 'page', ARGV[2])

@@ -1,5 +1,5 @@
 """
-Notion's error table (developers.notion.com/reference/status-codes, request-limits), read as failures.
+The failures for Notion's error table (developers.notion.com/reference/status-codes, request-limits).
 
     400 validation_error, invalid_json, invalid_request(_url), missing_version   Permanent
     401 unauthorized · 403 restricted_resource                       Misconfigured
@@ -24,7 +24,23 @@ from notion_client.errors import HTTPResponseError, RequestTimeoutError
 from common.errors import Failure, Misconfigured, Transient
 from common.providers.http import status_failure, transport_failure, unanswered
 
-_CURES = {
+_COLUMN = "`advent check` names the column"
+CURES = {
+    "invalid_json": _COLUMN,
+    "invalid_request_url": _COLUMN,
+    "invalid_request": _COLUMN,
+    "missing_version": _COLUMN,
+    "validation_error": _COLUMN,
+    "unauthorized": "set a valid NOTION_TOKEN",
+    "restricted_resource": "let the integration write, check the block limit",
+    "object_not_found": "share the database, `advent check` names it",
+    "public_api_request_blocked": "ask Notion why",
+    "http_301": "correct NOTION_BASE_URL",
+    "unsupported_protocol": "correct NOTION_BASE_URL",
+}
+"""By code."""
+
+_DETAILS = {
     401: "NOTION_TOKEN is not valid: create a new one at notion.so/my-integrations",
     403: "the integration may not do this: let it read, insert and update, and check the workspace's block limit",
 }
@@ -38,8 +54,8 @@ def translated(*, reading: bool, cure: str = "") -> Iterator[None]:
     except HTTPResponseError as error:
         raise failure_of(error, reading=reading, cure=cure) from None
     except RequestTimeoutError as error:
-        behind = error.__context__
-        cause = behind if isinstance(behind, httpx.TimeoutException) else httpx.ReadTimeout("")
+        context = error.__context__
+        cause = context if isinstance(context, httpx.TimeoutException) else httpx.ReadTimeout("")
         raise transport_failure(cause, reading=reading) from None
     except (httpx.TransportError, httpx.InvalidURL) as error:
         raise transport_failure(error, reading=reading) from None
@@ -53,8 +69,8 @@ def failure_of(error: HTTPResponseError, *, reading: bool, cure: str = "") -> Fa
     detail = str(body.get("message") or "")
     if error.status == 404 and cure:
         return Misconfigured("object_not_found", cure, status=404)
-    if error.status in _CURES:
-        return Misconfigured(_name(code, error.status), f"{_CURES[error.status]} ({detail})", status=error.status)
+    if error.status in _DETAILS:
+        return Misconfigured(_name(code, error.status), f"{_DETAILS[error.status]} ({detail})", status=error.status)
     if error.status == 409:
         return Transient(_name(code, 409), detail, status=409)
     if error.status == 429 and more.get("rate_limit_reason") == "public_api_request_blocked":
@@ -66,13 +82,13 @@ def failure_of(error: HTTPResponseError, *, reading: bool, cure: str = "") -> Fa
 
 
 def committed_id(error: HTTPResponseError) -> str | None:
-    """The page that was created although the answer is a 503, when the answer names it."""
+    """The id of the page that was created although the answer is a 503, if the answer names it."""
     page_id = additional_data(error).get("committed_resource_id")
     return page_id if isinstance(page_id, str) and page_id else None
 
 
 def additional_data(error: HTTPResponseError) -> dict[str, Any]:
-    # The SDK keeps it only for codes it knows; 529 is not among them.
+    # The SDK keeps it only for codes that it knows; 529 is not one.
     more = error.additional_data or _body(error).get("additional_data")
     return more if isinstance(more, dict) else {}
 

@@ -1,4 +1,4 @@
-"""The mirror: Notion shows what the ledger says of one person, in two databases, over the real SDK."""
+"""The mirror: keeps the rows of a contact in two Notion databases up to date with the ledger, over the real SDK."""
 
 from __future__ import annotations
 
@@ -9,20 +9,18 @@ from common.errors import Failure, Throttled
 from common.providers.budget import Budget
 from common.providers.notion.api import NotionApi
 from common.providers.notion.creation_guard import CreateGuard
-from common.providers.notion.ids import database_id
 from common.providers.notion.schema import CONTACT, SEQUENCE, Database
-from common.providers.notion.table import Kept, Table
+from common.providers.notion.table import KnownRow, Table
 from common.providers.protocols import Mirror
 
-_UNKEPT_MOST = 10_000
+_UNSAVED_MAX = 10_000
 
 
 class NotionMirror(Mirror):
     """
-    Both databases, or the one that is configured; nothing is asked of Notion before the first use.
+    Both databases, or the one that is configured; the first request is sent at the first use.
 
-    `sequence_db`, `contact_db`: an id or a pasted URL. `campaign_name`: what the `Campaign` column shows. Raises
-    ValueError, naming the setting, when one of them cannot be meant.
+    `sequence_db`, `contact_db`: ids of databases. `campaign_name`: the value of the `Campaign` column.
     """
 
     def __init__(
@@ -41,35 +39,35 @@ class NotionMirror(Mirror):
         self.campaign_name = campaign_name
         self._api = NotionApi(token, base_url, budget=budget, timeout_s=timeout_s)
         self.tables = tuple(
-            Table(self._api, database, database_id(database.setting, pasted), guard=guard, clock=clock)
-            for database, pasted in ((SEQUENCE, sequence_db), (CONTACT, contact_db))
-            if pasted
+            Table(self._api, database, database_id, guard=guard, clock=clock)
+            for database, database_id in ((SEQUENCE, sequence_db), (CONTACT, contact_db))
+            if database_id
         )
-        # Pages of a person whose other database failed: that answer never reached the ledger.
-        self._unkept: dict[str, dict[str, str]] = {}
+        # Pages of contacts whose other database failed, so that no answer reached the ledger.
+        self._unsaved: dict[str, dict[str, str]] = {}
 
     async def show(self, person: Person, *, booking: BookingStanding | None = None) -> dict[str, str]:
         """
-        See `Mirror`. The answer holds for each database, under `sequence` and `contact`, the page's id, and under
-        `sequence_digest` and `contact_digest` what it shows: an unchanged row costs no request the next time.
+        See `Mirror`. The answer has for each database the id of the page (`sequence`, `contact`) and a digest of the
+        row (`sequence_digest`, `contact_digest`): an unchanged row costs no request the next time.
 
-        A failure of one database does not keep the other from being shown.
+        A failure of one database does not stop the other from being written.
         """
-        pages = {**self._unkept.get(person.id, {}), **person.pages}
+        pages = {**self._unsaved.get(person.id, {}), **person.pages}
         failure: Failure | None = None
         for table in self.tables:
             if isinstance(person, UnenrolledContact) and table.database is SEQUENCE:
-                continue  # There is nothing of a sequence to show.
+                continue  # They have no sequence.
             key = table.database.key
-            kept = Kept(pages.get(key, ""), pages.get(f"{key}_digest", ""))
+            known = KnownRow(pages.get(key, ""), pages.get(f"{key}_digest", ""))
             try:
-                kept = await table.show(person.id, self._row(table.database, person, booking), kept)
+                known = await table.show(person.id, self._row(table.database, person, booking), known)
             except Failure as raised:
                 failure = failure or raised
                 if isinstance(raised, Throttled):
                     break  # The other database shares the budget.
                 continue
-            pages |= {key: kept.page_id, f"{key}_digest": kept.digest}
+            pages |= {key: known.page_id, f"{key}_digest": known.digest}
         self._remember(person.id, pages if failure else None)
         if failure is not None:
             raise failure
@@ -86,8 +84,8 @@ class NotionMirror(Mirror):
         return contact_row(person, booking=booking)
 
     def _remember(self, enrollment_id: str, pages: dict[str, str] | None) -> None:
-        self._unkept.pop(enrollment_id, None)
+        self._unsaved.pop(enrollment_id, None)
         if pages is not None:
-            if len(self._unkept) >= _UNKEPT_MOST:
-                self._unkept.clear()
-            self._unkept[enrollment_id] = pages
+            if len(self._unsaved) >= _UNSAVED_MAX:
+                self._unsaved.clear()
+            self._unsaved[enrollment_id] = pages

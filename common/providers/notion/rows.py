@@ -1,4 +1,4 @@
-"""Every row of the Email Sequence database of one campaign, read page by page, past Notion's cap of 10,000 a query."""
+"""Every row of the Email Sequence database of one campaign, page by page, past Notion's limit of 10,000 a query."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from common.clock import Clock
 from common.domain.notion_import import SequenceRow
 from common.errors import Misconfigured
 from common.providers.budget import Budget
-from common.providers.notion.api import NotionApi, Page, _object, is_trashed
+from common.providers.notion.api import NotionApi, Page, expect_object, is_trashed
 from common.providers.notion.creation_guard import StoreCreateGuard
-from common.providers.notion.ids import database_id
 from common.providers.notion.schema import SEQUENCE, Schema
 from common.providers.notion.table import Table
-from common.providers.notion.values import encoded, shown
+from common.providers.notion.values import encoded, plain_value
 from common.providers.patience import patiently
 from common.settings.settings import Settings, SettingsError
 
@@ -26,7 +25,7 @@ PAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """`is_cut_off`: the cap on rows ended the query, and there are more."""
+    """`is_cut_off`: Notion's limit on rows ended the query, and there are more."""
 
     pages: list[Page]
     next_cursor: str | None
@@ -38,20 +37,20 @@ class ReadingApi(NotionApi):
         self, data_source_id: str, condition: Mapping[str, Any] | None, cursor: str | None, *, cure: str
     ) -> Batch:
         """A hundred rows that meet a filter, the oldest first."""
-        asked: dict[str, Any] = {"page_size": PAGE, "sorts": [{"timestamp": "created_time", "direction": "ascending"}]}
+        query: dict[str, Any] = {"page_size": PAGE, "sorts": [{"timestamp": "created_time", "direction": "ascending"}]}
         if condition:
-            asked["filter"] = dict(condition)
+            query["filter"] = dict(condition)
         if cursor:
-            asked["start_cursor"] = cursor
+            query["start_cursor"] = cursor
         async with self._request(reading=True, cure=cure):
-            answer = _object(await self._sdk.data_sources.query(data_source_id, **asked), "results", reading=True)
+            answer = expect_object(await self._sdk.data_sources.query(data_source_id, **query), "results", reading=True)
         status = answer.get("request_status") or {}
         return Batch(answer["results"], answer.get("next_cursor"), status.get("type") == "incomplete")
 
 
 class SequenceRows:
     """
-    The rows of one campaign; those that name no campaign count as its own, as the mirror adopts them.
+    The rows of one campaign; rows without a campaign belong to it, too, as in the mirror.
 
     Methods raise a `Failure`: `Misconfigured` when the database cannot be read as it is, with the cure.
     """
@@ -64,12 +63,12 @@ class SequenceRows:
             raise SettingsError(["NOTION_TOKEN, NOTION_EMAIL_SEQUENCE_DB_ID: unset; set both"])
         self._api = ReadingApi(settings.notion_token, settings.notion_base_url, budget=budget)
         self._cure = "share the database Email Sequence with the integration"
-        found = database_id(SEQUENCE.setting, settings.notion_email_sequence_db_id)
-        self._table = Table(self._api, SEQUENCE, found, guard=StoreCreateGuard(client, clock=clock), clock=clock)
+        database_id = settings.notion_email_sequence_db_id
+        self._table = Table(self._api, SEQUENCE, database_id, guard=StoreCreateGuard(client, clock=clock), clock=clock)
         self._campaign_name = campaign_name
 
     async def open(self) -> Schema:
-        """What the database offers: two requests, the first time. Raises Misconfigured when it tells too little."""
+        """The columns of the database; two requests the first time. Raises Misconfigured for missing ones."""
         schema = await self._table.schema()
         lacking = [name for name in ("Email", "Signup Date", "Assessment Score") if name not in schema.ids]
         if lacking:
@@ -78,7 +77,7 @@ class SequenceRows:
         return schema
 
     async def read(self) -> AsyncIterator[SequenceRow]:
-        """Every row that is not in the trash, the oldest first; patient with a provider that is throttled or away."""
+        """Every row that is not in the trash, the oldest first; waits for a provider that is throttled or away."""
         schema = await patiently(self.open)
         seen: set[str] = set()
         since: str | None = None
@@ -103,7 +102,7 @@ class SequenceRows:
         await self._api.close()
 
     async def _batches(self, schema: Schema, since: str | None) -> AsyncIterator[Batch]:
-        """One query to its end, or to Notion's cap. `since`: only rows created then or later."""
+        """One query to its end, or to Notion's limit. `since`: only rows created then or later."""
         condition, cursor = self._condition(schema, since), None
         while True:
             batch = await patiently(lambda: self._api.batch(schema.data_source_id, condition, cursor, cure=self._cure))  # noqa: B023 -- awaited before either changes
@@ -128,9 +127,9 @@ def _row(schema: Schema, page: Page) -> SequenceRow:
     title = cells.get(schema.title_id, {})
     return SequenceRow(
         page_id=str(page["id"]),
-        title=str(shown("title", title)),
+        title=str(plain_value("title", title)),
         created=str(page["created_time"]),
         edited=str(page.get("last_edited_time", "")),
-        values={name: shown(schema.kind(id_), cells.get(id_, {})) for name, id_ in schema.ids.items()},
+        values={name: plain_value(schema.kind(id_), cells.get(id_, {})) for name, id_ in schema.ids.items()},
         columns=frozenset(schema.ids),
     )

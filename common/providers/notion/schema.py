@@ -1,4 +1,4 @@
-"""Which columns the two databases should have, and which property of a real one is which: found by name, used by id."""
+"""The columns of the two databases, and the properties of a real one that match them: found by name, used by id."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Cells = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """One of our databases: its columns' types by name. `optional` ones are only needed to rebuild to the letter."""
+    """One of our databases: its columns' types by name. `optional` ones are only needed for an exact rebuild."""
 
     key: str
     title: str
@@ -82,10 +82,10 @@ CONTACT = Database(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
     """
-    What a real data source offers of a `Database`.
+    The columns of a `Database` that a real data source has.
 
-    `ids`: property id by our column name, for those that are there with the right type. `missing`: type by name, for
-    `check --fix`, optional ones too. `problems`: one line each with its cure.
+    `ids`: property id by our column name, for columns of the right type. `missing`: type by name, for `check --fix`,
+    optional ones too. `problems`: one line each with its cure.
     """
 
     data_source_id: str
@@ -123,7 +123,7 @@ class Schema:
 
 
 def match(database: Database, data_source: Mapping[str, Any]) -> Schema:
-    """Find our columns among the properties, by name in any case; the right type first, then the exact name."""
+    """Match our columns with the properties, by name in any case; the right type first, then the exact name."""
     properties: dict[str, dict[str, Any]] = data_source["properties"]
     ids: dict[str, str] = {}
     missing: dict[str, str] = {}

@@ -1,10 +1,10 @@
 """
-One row a person in one database, whatever happens on the way.
+One row for each contact in one database, also when answers are lost.
 
     page known, same digest                → nothing to do, no request
     page known, other digest               → update it, by id
-    page gone, in the trash, or not known  → look by address: adopt the oldest, trash copies that are certainly ours
-    nobody there                           → create it, one at a time; an answer that was lost is looked for first
+    page gone, in the trash, or not known  → find it by address: adopt the oldest, trash copies that are certainly ours
+    not found                              → create it, one at a time; after a lost answer, search before repeating
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from common.providers.notion.api import NotionApi, Page, is_trashed
 from common.providers.notion.copies import Copies
 from common.providers.notion.creation_guard import CreateGuard
 from common.providers.notion.schema import Cells, Database, Schema, match, words
-from common.providers.notion.values import EMAIL_MOST, is_empty, shown
+from common.providers.notion.values import EMAIL_LENGTH_MAX, is_empty, plain_value
 
 SCHEMA_LIFE_MS = 600_000
-"""A column added in Notion is noticed after ten minutes; one taken away, at the first refusal."""
+"""A column added in Notion is noticed after ten minutes; a removed one, at the first refusal."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """What the ledger keeps of one row: its page, and a digest of what it shows; "" when the page is not certain."""
+class KnownRow:
+    """What the ledger stores of one row: its page, and a digest of its values, "" when the page is not certain."""
 
     page_id: str = ""
     digest: str = ""
 
 
 class Table:
-    """One database of ours. Every method raises a `Failure`, or `redis.RedisError` for the guard's store."""
+    """One of the databases. Every method raises a `Failure`, or `redis.RedisError` for the store of the guard."""
 
     def __init__(
         self, api: NotionApi, database: Database, database_id: str, *, guard: CreateGuard, clock: Clock
@@ -50,15 +50,15 @@ class Table:
         self._resolving = asyncio.Lock()
         self._cure = f"share the database {database.title} with the integration, or correct {database.setting}"
 
-    async def show(self, enrollment_id: EnrollmentId, row: Row, kept: Kept) -> Kept:
-        """Make the row show `row`; the answer is to be kept. A refused value makes the schema be read again, once."""
+    async def show(self, enrollment_id: EnrollmentId, row: Row, known: KnownRow) -> KnownRow:
+        """Bring the row up to date; the caller stores the answer. A refused value: reads the schema again, once."""
         try:
-            return await self._show(enrollment_id, row, kept)
+            return await self._show(enrollment_id, row, known)
         except Permanent as refused:
             if refused.code != "validation_error":
                 raise
             self._schema = None
-            return await self._show(enrollment_id, row, kept)
+            return await self._show(enrollment_id, row, known)
 
     async def problems(self) -> list[str]:
         """One line for each thing wrong with the database, with its cure."""
@@ -69,17 +69,17 @@ class Table:
             return [f"Notion database {self.database.title}: {failure.detail or failure.code}"]
 
     def lacking(self) -> list[str]:
-        """One line for the optional columns that are not there, if some are not; nothing of a database in trouble."""
+        """One line for optional columns that are missing; nothing for a database that cannot be read."""
         names = [name for name in (self._schema.missing if self._schema else ()) if name in self.database.optional]
         if not names:
             return []
         return [
-            f"Notion database {self.database.title}: optional and not there: {', '.join(names)}; with them an empty"
-            " store can be rebuilt to the letter; `advent check --fix` adds what is missing"
+            f"Notion database {self.database.title}: optional and missing: {', '.join(names)}; with them an empty"
+            " store can be rebuilt exactly; `advent check --fix` adds what is missing"
         ]
 
     async def fix(self) -> list[str]:
-        """Add the properties that are missing, optional ones too; the answer is one line for each."""
+        """Add the properties that are missing, optional ones too; returns one line for each."""
         self._schema = None
         schema = await self.schema()
         if not schema.missing:
@@ -106,21 +106,21 @@ class Table:
         except Permanent as refused:
             raise Misconfigured(refused.code, f"{self._cure} ({refused.detail})", status=refused.status) from None
 
-    async def _show(self, enrollment_id: EnrollmentId, row: Row, kept: Kept) -> Kept:
+    async def _show(self, enrollment_id: EnrollmentId, row: Row, known: KnownRow) -> KnownRow:
         schema = await self.schema()
         cells = schema.cells(row)
         digest = schema.digest(cells)
-        if kept.page_id and kept.digest == digest:
-            return kept
-        if kept.page_id and kept.digest:
-            if await self._update(kept.page_id, cells):
-                return Kept(kept.page_id, digest)
+        if known.page_id and known.digest == digest:
+            return known
+        if known.page_id and known.digest:
+            if await self._update(known.page_id, cells):
+                return KnownRow(known.page_id, digest)
             await self._guard.forget(self.database.key, enrollment_id)
-        copies = Copies(schema, await self._look(schema, enrollment_id, row), row)
+        copies = Copies(schema, await self._find_pages(schema, enrollment_id, row), row)
         if copies.oldest is not None:
-            return Kept(await self._adopt(schema, row, copies), digest)
-        if kept.page_id and not kept.digest and await self._update(kept.page_id, cells):
-            return Kept(kept.page_id, digest)
+            return KnownRow(await self._adopt(schema, row, copies), digest)
+        if known.page_id and not known.digest and await self._update(known.page_id, cells):
+            return KnownRow(known.page_id, digest)
         return await self._create(schema, enrollment_id, row, digest)
 
     async def _update(self, page_id: str, cells: Cells) -> bool:
@@ -135,15 +135,15 @@ class Table:
                 return False
             raise
 
-    async def _look(self, schema: Schema, enrollment_id: EnrollmentId, row: Row) -> Sequence[Page]:
+    async def _find_pages(self, schema: Schema, enrollment_id: EnrollmentId, row: Row) -> Sequence[Page]:
         address = str(row.values[self.database.address])
         condition: dict[str, Any]
-        if self.database.address in schema.ids and len(address) <= EMAIL_MOST:
+        if self.database.address in schema.ids and len(address) <= EMAIL_LENGTH_MAX:
             condition = {"property": schema.ids[self.database.address], "email": {"equals": address}}
         elif "Enrollment ID" in schema.ids:
             condition = {"property": schema.ids["Enrollment ID"], "rich_text": {"equals": enrollment_id}}
         elif self.database.address in schema.ids:
-            return []  # Longer than Notion holds: this row cannot be found by anything, only its id is kept.
+            return []  # Longer than Notion allows: this row cannot be searched for, only its id is stored.
         else:
             raise Misconfigured("no_address_column", _no_address_line(self.database))
         return await self._api.query(schema.data_source_id, condition, cure=self._cure)
@@ -155,7 +155,7 @@ class Table:
         differing = {
             property_id: cell
             for property_id, cell in schema.cells(row).items()
-            if shown(kind := schema.kind(property_id), cell) != shown(kind, there.get(property_id, {}))
+            if plain_value(kind := schema.kind(property_id), cell) != plain_value(kind, there.get(property_id, {}))
         }
         for property_id, cell in schema.cells_if_empty(row).items():
             if is_empty(schema.kind(property_id), there.get(property_id, {})):
@@ -164,35 +164,35 @@ class Table:
         if differing and not await self._update(page_id, differing):
             raise Transient("page_gone", "the page went to the trash while it was being adopted")
         for copy in copies.superfluous():
-            with contextlib.suppress(Permanent):  # Somebody was faster.
+            with contextlib.suppress(Permanent):  # Another worker was faster.
                 await self._api.trash(copy["id"])
         return page_id
 
-    async def _create(self, schema: Schema, enrollment_id: EnrollmentId, row: Row, digest: str) -> Kept:
+    async def _create(self, schema: Schema, enrollment_id: EnrollmentId, row: Row, digest: str) -> KnownRow:
         key = self.database.key
         turn = await self._guard.begin(key, enrollment_id)
         if turn.page_id:
             if await self._update(turn.page_id, schema.cells(row)):
-                return Kept(turn.page_id, digest)
+                return KnownRow(turn.page_id, digest)
             await self._guard.forget(key, enrollment_id)
             turn = await self._guard.begin(key, enrollment_id)
         if turn.page_id or turn.wait_ms:
-            raise Transient("create_in_doubt", "a create without an answer is looked for before it is repeated")
+            raise Transient("create_outcome_unknown", "a page that may exist is searched for before it is created")
         cells = schema.cells_if_empty(row) | schema.cells(row)
         try:
             page_id = await self._api.create(schema.data_source_id, cells, cure=self._cure)
         except Ambiguous:
-            raise  # The guard stays: the page is looked for before it is created again.
+            raise  # The guard stays: the page is searched for before it is created again.
         except Failure:
             await self._guard.forget(key, enrollment_id)
             raise
         await self._guard.created(key, enrollment_id, page_id)
-        return Kept(page_id, "" if turn.after_doubt else digest)
+        return KnownRow(page_id, "" if turn.after_unknown_outcome else digest)
 
 
 def _no_address_line(database: Database) -> str:
     return (
-        f'{database.title} has no property "{database.address}" of type email, without which nobody can be found: '
+        f'{database.title} has no property "{database.address}" of type email, without which no row can be found: '
         "add it, or run `advent check --fix`"
     )
 

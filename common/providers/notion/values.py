@@ -8,22 +8,22 @@ from typing import Any
 
 from common.domain.projection import Value
 
-TEXT_MOST = 2_000
+TEXT_UNITS_MAX = 2_000
 """UTF-16 units in one rich text."""
-EMAIL_MOST = 200
-OPTION_MOST = 100
+EMAIL_LENGTH_MAX = 200
+OPTION_UNITS_MAX = 100
 
 COMPUTED = frozenset(
     {"button", "created_by", "created_time", "formula", "last_edited_by", "last_edited_time", "rollup", "unique_id"}
 )
-"""Types whose values nobody writes."""
+"""Types whose values Notion computes."""
 
 
 def encoded(kind: str, value: Value) -> dict[str, Any] | None:
     """The value of one cell, {`kind`: …}; None when Notion cannot hold it. A value of None empties the cell."""
     if kind in ("title", "rich_text"):
         return {kind: _rich_text(value)}
-    if kind == "email" and isinstance(value, str) and len(value) > EMAIL_MOST:
+    if kind == "email" and isinstance(value, str) and len(value) > EMAIL_LENGTH_MAX:
         return None
     if kind == "select":
         return {kind: _option(value)}
@@ -34,8 +34,8 @@ def encoded(kind: str, value: Value) -> dict[str, Any] | None:
     return {kind: value}
 
 
-def shown(kind: str, cell: Mapping[str, Any]) -> object:
-    """What a cell shows, in a form that compares: ours as encoded, and Notion's as read back."""
+def plain_value(kind: str, cell: Mapping[str, Any]) -> object:
+    """The value of a cell, for comparing: the same for one that we encoded and for one that Notion returned."""
     content = cell.get(kind)
     if kind in ("title", "rich_text"):
         return "".join(str(part.get("plain_text") or part.get("text", {}).get("content", "")) for part in content or [])
@@ -47,13 +47,13 @@ def shown(kind: str, cell: Mapping[str, Any]) -> object:
 
 
 def is_empty(kind: str, cell: Mapping[str, Any]) -> bool:
-    value = shown(kind, cell)
+    value = plain_value(kind, cell)
     return value is None or value is False or value in ("", [], {})
 
 
-def cut(text: str, most: int = TEXT_MOST) -> str:
-    """At most so many UTF-16 units, which is how Notion counts; half a character is left out."""
-    return text.encode("utf-16-le", "replace")[: 2 * most].decode("utf-16-le", "ignore")
+def cut(text: str, units_max: int = TEXT_UNITS_MAX) -> str:
+    """At most `units_max` UTF-16 units, as Notion counts; half a character is left out."""
+    return text.encode("utf-16-le", "replace")[: 2 * units_max].decode("utf-16-le", "ignore")
 
 
 def _rich_text(value: Value) -> list[dict[str, Any]]:
@@ -63,7 +63,7 @@ def _rich_text(value: Value) -> list[dict[str, Any]]:
 
 def _option(value: Value) -> dict[str, str] | None:
     # Notion refuses a comma in the name of an option.
-    name = cut(str(value).replace(",", ";"), OPTION_MOST) if value is not None else ""
+    name = cut(str(value).replace(",", ";"), OPTION_UNITS_MAX) if value is not None else ""
     return {"name": name} if name else None
 
 
@@ -74,6 +74,6 @@ def _date(value: Value) -> dict[str, str] | None:
 
 
 def _moment(text: str) -> datetime:
-    """Notion writes an instant back in its own form, and a day as a date alone."""
+    """Notion returns a time in its own form, and a day as a date alone."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,11 +1,11 @@
 """
-Resend's error table (resend.com/docs/api-reference/errors), read as failures.
+The failures for Resend's error table (resend.com/docs/api-reference/errors).
 
     400 invalid_idempotency_key, validation_error · 404 · 405 · 422 · 451   Permanent
     422 invalid_from_address, or a validation error about `from`            Misconfigured: every mail has that sender
     401 missing_api_key, restricted_api_key                                 Misconfigured
     403 invalid_api_key, validation_error (domain)                          Misconfigured
-    409 invalid_idempotent_request                                          Permanent: held for a person, see below
+    409 invalid_idempotent_request                                          Permanent: a dead letter, see below
     409 concurrent_idempotent_requests                                      Throttled: the first one is under way
     429 rate_limit_exceeded                                                 Throttled
     429 daily_quota_exceeded, monthly_quota_exceeded                        Misconfigured with `retry_after_ms`
@@ -27,7 +27,38 @@ from common.providers.http import DEFAULT_RETRY_AFTER_MS, retry_after_ms, status
 
 HOUR_MS = 3_600_000
 MONTHLY_QUOTA_MS = 6 * HOUR_MS
-_QUOTA_LEAST_MS = 60_000
+_QUOTA_MIN_MS = 60_000
+
+_KEY = "set a valid RESEND_API_KEY"
+_QUOTA = "raise the plan, or wait: it is asked again"
+_FIELD = "correct the field and replay"
+_ADDRESS = "correct RESEND_API_URL"
+CURES = {
+    "invalid_idempotency_key": _FIELD,
+    "validation_error": _FIELD,
+    "missing_api_key": _KEY,
+    "restricted_api_key": _KEY,
+    "invalid_api_key": _KEY,
+    "validation_error (403)": "verify the domain at Resend, or correct EMAIL_FROM",
+    "validation_error (422)": "correct EMAIL_FROM",
+    "not_found": _FIELD,
+    "method_not_allowed": _FIELD,
+    "invalid_idempotent_request": "`advent dead list` says what to compare",
+    "invalid_attachment": _FIELD,
+    "invalid_access": _FIELD,
+    "invalid_parameter": _FIELD,
+    "invalid_region": _FIELD,
+    "invalid_from_address": "correct EMAIL_FROM",
+    "missing_required_field": _FIELD,
+    "daily_quota_exceeded": _QUOTA,
+    "monthly_quota_exceeded": _QUOTA,
+    "security_error": "ask Resend's support",
+    "http_403": "a proxy is in the way",
+    "http_404": _ADDRESS,
+    "http_302": _ADDRESS,
+    "unsupported_protocol": _ADDRESS,
+}
+"""By code, or by code and status."""
 
 _PERMANENT = frozenset({"invalid_idempotent_request", "invalid_idempotency_key", "security_error"})
 _NOT_RESEND = "application_error"
@@ -35,11 +66,11 @@ _NOT_RESEND = "application_error"
 
 
 def failure_of(error: ResendError, *, reading: bool = False) -> Failure:
-    """The failure behind an error of the SDK. `reading`: the request changes nothing."""
-    behind = error.__context__
-    if error.error_type == "HttpClientError" and isinstance(behind, Exception):
-        # The SDK wraps whatever its HTTP client raises and keeps only the text; the exception itself tells more.
-        return behind if isinstance(behind, Failure) else transport_failure(behind, reading=reading)
+    """The failure for an error of the SDK. `reading`: the request changes nothing."""
+    cause = error.__context__
+    if error.error_type == "HttpClientError" and isinstance(cause, Exception):
+        # The SDK wraps what its HTTP client raises and keeps only the text; the exception itself says more.
+        return cause if isinstance(cause, Failure) else transport_failure(cause, reading=reading)
     status, name, detail = _status(error.code), error.error_type, str(error.message)
     if name == _NOT_RESEND and status != 500:
         return _not_from_resend(status, error.headers)
@@ -75,6 +106,6 @@ def _wait_ms(headers: Mapping[str, str]) -> int:
 
 
 def _daily_quota_ms(headers: Mapping[str, str]) -> int:
-    """An hour, unless the answer names the quota's return; less than a minute speaks of the rate limit instead."""
+    """An hour, unless the answer names the quota's reset; less than a minute means the rate limit instead."""
     wait_ms = retry_after_ms(headers)
-    return wait_ms if wait_ms is not None and wait_ms >= _QUOTA_LEAST_MS else HOUR_MS
+    return wait_ms if wait_ms is not None and wait_ms >= _QUOTA_MIN_MS else HOUR_MS

@@ -1,4 +1,4 @@
-"""Mail through Resend: the real SDK over a pool of our own, its errors translated into failures."""
+"""Mail through Resend: the real SDK over our connection pool, its errors translated into failures."""
 
 from __future__ import annotations
 
@@ -28,8 +28,7 @@ class ResendMailer(Mailer):
     """
     One pool of connections to Resend, for one event loop.
 
-    `api_url`: where `/emails` is appended; a request ends after `timeout_s`. Raises ValueError when the key cannot be
-    one.
+    `/emails` is appended to `api_url`; a request ends after `timeout_s`. Raises ValueError when the key cannot be one.
     """
 
     def __init__(self, api_key: str, api_url: str, timeout_s: float = 10) -> None:
@@ -40,7 +39,7 @@ class ResendMailer(Mailer):
         self._listing = Listing(self._page)
 
     async def send(self, mail: Mail, *, idempotency_key: str) -> str:
-        """Hand one mail over, the same bytes for the same mail; the answer is Resend's id of it. Raises a `Failure`."""
+        """Send one mail, the same bytes for the same mail; returns Resend's id of it. Raises a `Failure`."""
         with measured("resend"), self._sdk():
             answer: Any = await resend.Emails.send_async(
                 parameters(mail),  # type: ignore[arg-type]  # a TypedDict with a key "from"
@@ -51,16 +50,16 @@ class ResendMailer(Mailer):
             return str(answer["id"])
 
     async def list_accepted(self, to: str, since_ms: int, *, budget: Budget | None = None) -> list[AcceptedMail]:
-        """What Resend accepted for an address since an instant, newest first. See `list_all_accepted`."""
+        """What Resend accepted for an address since a time, newest first. See `list_all_accepted`."""
         address = normal_address(to)
         return [mail for mail in await self.list_all_accepted(since_ms, budget=budget) if address in mail.to]
 
     async def list_all_accepted(self, since_ms: int, *, budget: Budget | None = None) -> list[AcceptedMail]:
         """
-        What Resend accepted for anybody since an instant, newest first. A key that may only send cannot list.
+        What Resend accepted for all addresses since a time, newest first. A key that may only send cannot list.
 
-        There is no filter in the API (openapi, GET /emails): the whole list is read back to the instant, and what was
-        read is remembered. Raises a `Failure`, also the budget's `Throttled`.
+        The API has no filter (openapi, GET /emails): the whole list is read back to that time, and kept. Raises a
+        `Failure`, also the budget's `Throttled`.
         """
         return await self._listing.since(since_ms, budget=budget or Unlimited())
 
@@ -78,8 +77,8 @@ class ResendMailer(Mailer):
 
     @contextmanager
     def _sdk(self, *, reading: bool = False) -> Iterator[None]:
-        # The SDK keeps key, address and client in its module. It reads them before its first suspension, so setting
-        # them at each call is enough for two mailers in one loop.
+        # The SDK keeps key, address and client in its module. It reads them before it first suspends, so setting them
+        # at each call is enough for two mailers in one loop.
         resend.api_key, resend.api_url = self._api_key, self._api_url
         resend.default_async_http_client = self._pool
         try:
@@ -91,7 +90,7 @@ class ResendMailer(Mailer):
 
 
 def parameters(mail: Mail) -> dict[str, Any]:
-    """The body of POST /emails, in one order whatever order headers and tags came in."""
+    """The body of POST /emails; headers and tags are sorted, so that the same mail is the same bytes."""
     return {
         "from": mail.sender,
         "to": [mail.to],
@@ -105,7 +104,7 @@ def parameters(mail: Mail) -> dict[str, Any]:
 
 
 class _Pool(AsyncHTTPClient):
-    """The SDK's client interface over our pool; what it raises reaches us as the context of the SDK's own error."""
+    """The SDK's client interface over our pool; what it raises becomes the context of the SDK's own error."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
@@ -131,7 +130,7 @@ class _Pool(AsyncHTTPClient):
 
 
 def _unusable(answer: httpx.Response, *, reading: bool) -> Failure | None:
-    """What the SDK would report as a status that was never answered (500) or take for a success."""
+    """The failure for an answer that the SDK would report as a 500 or take for a success."""
     status = answer.status_code
     if 300 <= status < 400:
         return Misconfigured(f"http_{status}", "Resend does not redirect: check RESEND_API_URL", status=status)

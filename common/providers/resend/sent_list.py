@@ -1,8 +1,8 @@
 """
-What Resend accepted, read page by page and remembered: a question costs the pages that nobody asked for before.
+What Resend accepted, read page by page and kept: a query only requests pages that were not read before.
 
-The list cannot be filtered, so an answer about one person is read out of everybody's mail. Each question first reads
-what is new, so that no answer is older than its question; then it goes further back, if it must.
+The list cannot be filtered, so an answer about one contact is found among the mail to all. Each query first reads what
+is new, so that no answer is older than its query; then it reads further back, if it must.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from common.domain.mail import AcceptedMail
 from common.providers.budget import Budget
 
-REMEMBERED_MOST = 300_000
-"""Mails, some 100 MB; then the older half is forgotten, and read again by whoever asks for it."""
+KEPT_MAX = 300_000
+"""Mails, some 100 MB; then the older half is dropped, and read again when it is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ ReadPage = Callable[[str | None], Awaitable[Page]]
 
 
 class Listing:
-    """The list as far as it was read: without a gap from the newest mail back to some instant."""
+    """The list as far as it was read: without a gap from the newest mail back to some time."""
 
     def __init__(self, read: ReadPage) -> None:
         self._read = read
@@ -42,20 +42,20 @@ class Listing:
 
     async def since(self, since_ms: int, *, budget: Budget) -> list[AcceptedMail]:
         """
-        Every mail accepted since an instant, newest first; a budget is taken for each request.
+        Every mail accepted since a time, newest first; takes a slot of the budget for each request.
 
-        Raises a `Failure`; what was read further back until then is kept for the next question.
+        Raises a `Failure`; what was read further back until then is kept for the next query.
         """
         async with self._turn:
             if self._known:
                 await self._read_new(budget)
             await self._read_back(since_ms, budget)
             found = [mail for mail in self._known if mail.created_ms >= since_ms]
-            self._forget()
+            self._drop_older_half()
             return found
 
     async def _read_new(self, budget: Budget) -> None:
-        """Down to what is known. Half of it would leave a gap, so a failure on the way keeps none."""
+        """Down to what is known. A part of it would leave a gap, so after a failure none is kept."""
         new: list[AcceptedMail] = []
         after: str | None = None
         while True:
@@ -65,7 +65,7 @@ class Listing:
             if len(fresh) < len(page.mails):
                 break
             if not page.has_more or not page.mails:
-                self._known, self._is_whole = [], True  # What was known is gone from the list.
+                self._known, self._is_whole = [], True  # What was known is no longer in the list.
                 break
             after = page.mails[-1].id
         self._known = new + self._known
@@ -82,8 +82,8 @@ class Listing:
         await budget.take()
         return await self._read(after)
 
-    def _forget(self) -> None:
-        if len(self._known) > REMEMBERED_MOST:
-            del self._known[REMEMBERED_MOST // 2 :]
+    def _drop_older_half(self) -> None:
+        if len(self._known) > KEPT_MAX:
+            del self._known[KEPT_MAX // 2 :]
             self._ids = {mail.id for mail in self._known}
             self._is_whole = False

@@ -25,7 +25,7 @@ from multidict import CIMultiDict
 
 from common.ledger.constants import QUEUES
 from common.queue.broker import DurableRedisBroker
-from common.queue.job import QUEUE_NAMESPACE
+from common.queue.layout import NAMESPACE
 from common.store.clients import connect
 from services.console.auth.access import PRINCIPAL
 from services.console.context import CONTEXT
@@ -74,7 +74,7 @@ async def open_dashboard(app: web.Application) -> None:
         return
     client = connect(store_url, process="console")
     client.connection_pool.connection_kwargs["socket_timeout"] = ANSWER_SECONDS_MAX
-    broker = DurableRedisBroker(client=client, namespace=QUEUE_NAMESPACE, middleware=[])
+    broker = DurableRedisBroker(client=client, namespace=NAMESPACE, middleware=[])
     for queue in QUEUES:
         broker.declare_queue(queue)
     dashboard = DashboardApp(broker, PREFIX)

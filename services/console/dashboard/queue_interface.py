@@ -19,9 +19,9 @@ from dramatiq.errors import DecodeError
 from dramatiq.message import Message
 from dramatiq_dashboard.interface import Job, RedisInterface, Worker
 
-from common.queue.job import QUEUE_NAMESPACE
 from common.queue.job import Job as DelayedJob
-from common.queue.lua_broker import ScriptedRedisBroker
+from common.queue.layout import NAMESPACE
+from common.queue.lua_broker import LuaBroker
 
 PAGE = 300
 
@@ -29,13 +29,13 @@ PAGE = 300
 class QueueInterface(RedisInterface):  # type: ignore[misc]  # untyped, where it is installed at all
     """The interface that `DashboardApp` reads through."""
 
-    def __init__(self, broker: ScriptedRedisBroker) -> None:
+    def __init__(self, broker: LuaBroker) -> None:
         super().__init__(broker)
         self._client: redis.Redis = broker.client
 
     @property
     def workers(self) -> list[Worker]:
-        beats: Any = self._client.zrange(f"{QUEUE_NAMESPACE}:__heartbeats__", 0, -1, withscores=True)
+        beats: Any = self._client.zrange(f"{NAMESPACE}:__heartbeats__", 0, -1, withscores=True)
         return [
             Worker(name=name.decode(), last_seen=_naive(beat), jobs_in_flight=self._in_flight(name.decode()))
             for name, beat in beats
@@ -84,8 +84,8 @@ class QueueInterface(RedisInterface):  # type: ignore[misc]  # untyped, where it
         return (first + PAGE if len(entries) == PAGE else None), jobs
 
     def _in_flight(self, worker: str) -> int:
-        queues: Any = self._client.smembers(f"{QUEUE_NAMESPACE}:__queues__.{worker}")
-        acks = (f"{QUEUE_NAMESPACE}:__acks__.{worker}.{queue.decode()}" for queue in queues)
+        queues: Any = self._client.smembers(f"{NAMESPACE}:__queues__.{worker}")
+        acks = (f"{NAMESPACE}:__acks__.{worker}.{queue.decode()}" for queue in queues)
         return sum(int(self._client.scard(each)) for each in acks)
 
 
@@ -116,7 +116,7 @@ _UNKNOWN = datetime.min  # noqa: DTZ901 -- naive, like every time of the dashboa
 
 def _bodiless_job(queue_name: str, job_id: str, due_ms: float) -> Job:
     """A job that waits without a body: everything but its creation time follows from its place."""
-    body = DelayedJob(id=job_id, actor=q_name(queue_name), args=(job_id,), due_ms=int(due_ms)).body()
+    body = DelayedJob(id=job_id, actor=q_name(queue_name), args=(job_id,), due_ms=int(due_ms)).message()
     return replace(_job(queue_name, job_id, body.encode()), timestamp=_UNKNOWN)
 
 

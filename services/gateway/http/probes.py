@@ -34,7 +34,7 @@ async def ready(context: GatewayContext, _request: web.Request) -> web.Response:
         is_ready=store == "up" or spool_error is None,
         now_ms=context.clock.now_ms(),
         dependencies=dependencies,
-        warnings=context.monitor.lines,
+        warnings=context.monitor.warnings,
     )
 
 

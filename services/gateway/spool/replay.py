@@ -11,11 +11,12 @@ import asyncio
 from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.observability.logs import get_logger
-from common.store.clock_sync import calibrate
+from common.store.clock_sync import correct_clock
+from common.store.errors import STORE_ERRORS
 from services.gateway.spool.spool import Batch, Spool
 from services.gateway.spool.spool_file import encode
 from services.gateway.spool.spooled_event import SpooledEvent
-from services.gateway.store_availability import STORE_FAILURES, StoreAvailability, refuses_only_this
+from services.gateway.store_availability import StoreAvailability, refuses_only_this
 
 BUSY_S = 0.3
 """Between two rounds while the store is away or the spool holds events."""
@@ -80,8 +81,8 @@ class Replay:
         if self.store.is_away:
             return
         try:
-            await calibrate(self.ledger, self.clock)
-        except STORE_FAILURES as error:
+            await correct_clock(self.ledger.client, self.clock)
+        except STORE_ERRORS as error:
             self.store.record_failure(error)
 
     async def _drain(self) -> None:
@@ -96,14 +97,14 @@ class Replay:
     async def _ping(self) -> bool:
         try:
             await self.ledger.client.ping()
-        except STORE_FAILURES:
+        except STORE_ERRORS:
             return False
         return True
 
     async def _replay(self, batch: Batch) -> bool:
         """The events of a batch have different owners, so their order does not matter: one pipeline for all."""
         errors = await asyncio.gather(*map(self._record, batch.events), return_exceptions=True)
-        failed = [error for error in errors if isinstance(error, STORE_FAILURES) and not refuses_only_this(error)]
+        failed = [error for error in errors if isinstance(error, STORE_ERRORS) and not refuses_only_this(error)]
         if failed:
             self.store.record_failure(failed[0])
             return False

@@ -31,7 +31,7 @@ async def test_a_create_that_was_lost_is_repeated_when_it_has_settled(
     assert type(await failure_of(mirror)) is Ambiguous
 
     failure = await failure_of(mirror)
-    assert (type(failure), failure.code) == (Transient, "create_in_doubt")
+    assert (type(failure), failure.code) == (Transient, "create_outcome_unknown")
     assert notion.rows("ds-sequence") == []
 
     clock.advance(30_000)
@@ -45,7 +45,7 @@ async def test_while_queries_lag_nothing_is_doubled(make: Make, notion: FakeNoti
     assert type(await failure_of(make())) is Ambiguous
     for _ in range(3):
         clock.advance(5_000)
-        assert (await failure_of(make())).code == "create_in_doubt"
+        assert (await failure_of(make())).code == "create_outcome_unknown"
 
     notion.hidden.clear()
     await make().show(ADA)

@@ -1,27 +1,18 @@
 -- While every delivery waits for a provider, one a second is let through to find out, from a given time on; the others
--- keep their places in the schedule (promote.lua reads both keys). A job that failed so comes after those that did not,
--- so that a few cannot block the others.
+-- keep their places in the schedule. A job that failed so comes after those that did not, so that a few cannot block the
+-- others: see probe_from and promote in common/queue/lua.
 --   circuit:<provider>         HASH  until_ms, reason, since_ms, misses; probe_ms: time of the try that finds out; queue:
 --                                    whose jobs all need this provider, if any; failing: ids whose requests failed since
 --                                    the last success, while the circuit is closed
---   queue:__probing__          HASH  queue → time from which one job is made ready, ms
---   queue:__failed__.<queue>   SET   job ids
+-- uses: queue
 
 local circuit = {}
-
-function circuit.probe_from(queue_name, until_ms, failed_job)
-  redis.call('HSET', keys.probing, queue_name, string.format('%.0f', until_ms))
-  redis.call('SADD', keys.failed .. queue_name, failed_job)
-end
 
 -- A request succeeded: nothing waits for this provider any longer. Answers since when everything did; 0: nothing did.
 function circuit.close(key)
   local until_ms, since_ms, queue_name = unpack(redis.call('HMGET', key, 'until_ms', 'since_ms', 'queue'))
   redis.call('DEL', key)
-  if queue_name then
-    redis.call('HDEL', keys.probing, queue_name)
-    redis.call('DEL', keys.failed .. queue_name)
-  end
+  if queue_name then queue.end_probing(queue_name) end
   return until_ms and tonumber(since_ms or 0) or 0
 end
 

@@ -8,7 +8,7 @@ local projection = {}
 local GATHER_MS = 300
 
 function projection.request(due_ms)
-  redis.call('ZADD', queue.delayed('notion_sync'), 'NX', due_ms, 'pump')
+  queue.schedule_once('notion_sync', 'pump', due_ms)
 end
 
 -- The enrollment counts its changes; of a contact without one, the contact does.

@@ -1,0 +1,113 @@
+-- Jobs that wait until they are due. Keys: queue_keys (layout.py).
+--   KEYS  [namespace]
+--   ARGV  [queue, worker, now_ms, …]; what follows is said at each function
+
+local delays = {}
+
+local QUEUE, WORKER, NOW_MS, ID = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+
+-- schedule(…, job id, due_ms, message, attempt or '') → 1 scheduled | 0 refused
+-- attempt: the ready id of the running message that this job repeats. It is acknowledged in the same step, so that a
+-- crash leaves one of the two, never both or none. A worker that lost the message to a rescue is refused, because
+-- another worker decides now what becomes of it.
+function delays.schedule()
+  local due_ms, message, attempt = ARGV[5], ARGV[6], ARGV[7]
+  if attempt ~= '' then
+    if redis.call('SREM', queue_keys.in_flight(WORKER, QUEUE), attempt) == 0 then return 0 end
+    redis.call('SREM', queue_keys.started(WORKER, QUEUE), attempt)
+    redis.call('HDEL', queue_keys.crashes(QUEUE), attempt)
+    redis.call('HDEL', queue_keys.messages(QUEUE), attempt)
+  end
+  redis.call('ZADD', queue_keys.delayed(QUEUE), due_ms, ID)
+  redis.call('HSET', queue_keys.delayed_messages(QUEUE), ID, message)
+  return 1
+end
+
+-- cancel(…, job id) → 1 it waited | 0 it did not
+function delays.cancel()
+  redis.call('HDEL', queue_keys.delayed_messages(QUEUE), ID)
+  return redis.call('ZREM', queue_keys.delayed(QUEUE), ID)
+end
+
+-- move(…, job id, due_ms, message before or '', message after or '')
+--   → 1 moved | 0 it does not wait | -1 the message has changed since it was read
+function delays.move()
+  local due_ms, before, after = ARGV[5], ARGV[6], ARGV[7]
+  if not redis.call('ZSCORE', queue_keys.delayed(QUEUE), ID) then return 0 end
+  if (redis.call('HGET', queue_keys.delayed_messages(QUEUE), ID) or '') ~= before then return -1 end
+  redis.call('ZADD', queue_keys.delayed(QUEUE), due_ms, ID)
+  if after ~= '' then redis.call('HSET', queue_keys.delayed_messages(QUEUE), ID, after) end
+  return 1
+end
+
+-- The message of a plain job, which waits without one (job.py).
+local function plain_message(queue, id, due_ms)
+  local values = {queue = queue, id = id, due_ms = string.format('%.0f', due_ms)}
+  return (string.gsub(job.plain_message, '%$([%w_]+)', values))
+end
+
+-- How many jobs of a queue may be promoted now, and from when it is probed (0: it is not; infinite: it is paused).
+local function allowance(queue, batch)
+  if redis.call('SISMEMBER', queue_keys.paused(), queue) == 1 then return 0, math.huge end
+  local from_ms = tonumber(redis.call('HGET', queue_keys.probing(), queue) or 0)
+  if from_ms == 0 then return batch, 0 end
+  return from_ms > tonumber(NOW_MS) and 0 or 1, from_ms
+end
+
+-- The job to probe with, as [job id, due_ms]: the longest overdue that has not failed yet, if there is one.
+local function next_probe(queue)
+  local due = redis.call('ZRANGEBYSCORE', queue_keys.delayed(queue), '-inf', NOW_MS, 'WITHSCORES', 'LIMIT', 0, 50)
+  for i = 1, #due, 2 do
+    if redis.call('SISMEMBER', queue_keys.failed(queue), due[i]) == 0 then return {due[i], due[i + 1]} end
+  end
+  return {due[1], due[2]}
+end
+
+-- due: [job id, due_ms, …]. Answers how many messages became ready. A job that is ready or in flight with this due time
+-- is the same message, and is not made ready twice.
+local function make_ready(queue, due)
+  local ids, moved = {}, 0
+  for i = 1, #due, 2 do ids[#ids + 1] = due[i] end
+  local waiting = redis.call('HMGET', queue_keys.delayed_messages(queue), unpack(ids))
+  for i, id in ipairs(ids) do
+    local due_ms = tonumber(due[2 * i])
+    local ready_id = id .. '@' .. string.format('%.0f', due_ms)
+    local message = waiting[i] or plain_message(queue, id, due_ms)
+    if redis.call('HSETNX', queue_keys.messages(queue), ready_id, message) == 1 then
+      redis.call('RPUSH', queue_keys.ready(queue), ready_id)
+      moved = moved + 1
+    end
+  end
+  redis.call('ZREM', queue_keys.delayed(queue), unpack(ids))
+  redis.call('HDEL', queue_keys.delayed_messages(queue), unpack(ids))
+  return moved
+end
+
+local function promote(queue, batch)
+  local ready, moved = queue_keys.ready(queue), 0
+  local count_max, probed_from_ms = allowance(queue, batch)
+  if count_max == 0 then
+    return {0, redis.call('LLEN', ready), probed_from_ms < math.huge and string.format('%.0f', probed_from_ms)}
+  end
+  local due = probed_from_ms > 0 and next_probe(queue)
+    or redis.call('ZRANGEBYSCORE', queue_keys.delayed(queue), '-inf', NOW_MS, 'WITHSCORES', 'LIMIT', 0, count_max)
+  if #due > 0 then moved = make_ready(queue, due) end
+  local next_due_ms = redis.call('ZRANGE', queue_keys.delayed(queue), 0, 0, 'WITHSCORES')[2]
+  if probed_from_ms > 0 and #due > 0 then
+    next_due_ms = string.format('%.0f', NOW_MS + 1000)
+    redis.call('HSET', queue_keys.probing(), queue, next_due_ms)
+  end
+  return {moved, redis.call('LLEN', ready), next_due_ms or false}
+end
+
+-- promote('', worker, now_ms, batch, queue, …) → for each queue [messages made ready, ready now, next due_ms or nil]
+-- At most `batch` jobs of a queue are made ready in one call, so that other commands do not wait long. The ready id is
+-- `job id@due_ms`: a job that is scheduled again while it runs is another message, so the end of the first does not
+-- delete the second; a job that is promoted twice for the same due time is one message.
+function delays.promote()
+  local answer = {}
+  for i = 5, #ARGV do answer[#answer + 1] = promote(ARGV[i], ARGV[4]) end
+  return answer
+end
+
+return delays

@@ -1,0 +1,98 @@
+-- What several scripts do to the queue: those of the broker, and those that change the schedule together with data of
+-- their own. Keys: queue_keys (layout.py).
+
+local queue = {}
+
+local function ready_id(id, due_ms)
+  return id .. '@' .. string.format('%.0f', due_ms)
+end
+
+-- Schedule a plain job, or move it. Answers its due time.
+-- A job that is in flight and asks for the very due time that it has (the clocks of two workers differ) gets one
+-- millisecond more, because the queue takes two messages of one id and due time for one.
+function queue.schedule(name, id, due_ms)
+  due_ms = tonumber(due_ms)
+  while redis.call('HEXISTS', queue_keys.messages(name), ready_id(id, due_ms)) == 1 do
+    due_ms = due_ms + 1
+  end
+  redis.call('ZADD', queue_keys.delayed(name), due_ms, id)
+  return due_ms
+end
+
+-- Schedule a plain job unless it waits already.
+function queue.schedule_once(name, id, due_ms)
+  redis.call('ZADD', queue_keys.delayed(name), 'NX', due_ms, id)
+end
+
+-- Is this job waiting, ready or in flight? A job that is ready or in flight is known by its id and due time.
+function queue.is_scheduled(name, id, due_ms)
+  return redis.call('ZSCORE', queue_keys.delayed(name), id)
+    or redis.call('HEXISTS', queue_keys.messages(name), ready_id(id, due_ms)) == 1
+end
+
+function queue.unschedule(name, id)
+  redis.call('HDEL', queue_keys.delayed_messages(name), id)
+  return redis.call('ZREM', queue_keys.delayed(name), id)
+end
+
+-- The store's own clock, ms, as text. Everywhere else time is an argument; but how long a worker has been silent is the
+-- difference of two times that two processes noted, and only one clock can measure it.
+function queue.store_ms()
+  local time = redis.call('TIME')
+  return string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+end
+
+-- Has this worker sent a heartbeat lately? The caller's clock does not matter.
+function queue.is_alive(worker)
+  local heartbeat_ms = redis.call('ZSCORE', queue_keys.heartbeats(), worker)
+  if not heartbeat_ms then return false end
+  return tonumber(heartbeat_ms) + limits.heartbeat_timeout_ms > tonumber(queue.store_ms())
+end
+
+-- Promote nothing of this queue until it is resumed.
+function queue.pause(name)
+  redis.call('SADD', queue_keys.paused(), name)
+end
+
+function queue.resume(name)
+  redis.call('SREM', queue_keys.paused(), name)
+end
+
+-- From a time on promote one job a second of this queue, first those that have not failed. failed_id failed just now.
+function queue.probe_from(name, from_ms, failed_id)
+  redis.call('HSET', queue_keys.probing(), name, string.format('%.0f', from_ms))
+  redis.call('SADD', queue_keys.failed(name), failed_id)
+end
+
+-- Let the job to_id be the next probe instead of from_id.
+function queue.pass_probe(name, from_id, to_id)
+  redis.call('SADD', queue_keys.failed(name), from_id)
+  redis.call('SREM', queue_keys.failed(name), to_id)
+end
+
+function queue.end_probing(name)
+  redis.call('HDEL', queue_keys.probing(), name)
+  redis.call('DEL', queue_keys.failed(name))
+end
+
+-- A message is not tried again; nothing happens if a person deleted it meanwhile.
+function queue.make_dead_letter(name, id, now_ms)
+  local message = redis.call('HGET', queue_keys.messages(name), id)
+  if not message then return end
+  redis.call('ZADD', queue_keys.dead(name), now_ms, id)
+  redis.call('HSET', queue_keys.dead_messages(name), id, message)
+  redis.call('HDEL', queue_keys.messages(name), id)
+end
+
+-- Delete the dead letters of this queue whose id or message contains a text.
+function queue.delete_dead(name, text)
+  local messages = redis.call('HGETALL', queue_keys.dead_messages(name))
+  for i = 1, #messages, 2 do
+    if string.find(messages[i], text, 1, true) or string.find(messages[i + 1], text, 1, true) then
+      redis.call('HDEL', queue_keys.dead_messages(name), messages[i])
+      redis.call('ZREM', queue_keys.dead(name), messages[i])
+    end
+  end
+end
+
+return queue

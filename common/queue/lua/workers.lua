@@ -1,0 +1,97 @@
+-- Heartbeats of worker processes, and the rescue of what a dead one had in flight. Keys: queue_keys (layout.py).
+--   KEYS  [namespace]
+--   ARGV  ['', worker, now_ms, …]; what follows is said at each function
+-- uses: queue
+
+local workers = {}
+
+local WORKER, NOW_MS = ARGV[2], ARGV[3]
+
+-- heartbeat(…) → [time of this heartbeat, of the one before or nil], ms of the store's clock
+function workers.heartbeat()
+  local now_ms = queue.store_ms()
+  local before_ms = redis.call('ZSCORE', queue_keys.heartbeats(), WORKER)
+  redis.call('ZADD', queue_keys.heartbeats(), now_ms, WORKER)
+  return {now_ms, before_ms}
+end
+
+-- When a message was due, otherwise when it was sent; ms.
+local function message_time_ms(id, message)
+  local due_ms = string.match(id, '@(%d+)$')
+  if due_ms then return tonumber(due_ms) end
+  local is_readable, decoded = pcall(cjson.decode, message)
+  return is_readable and type(decoded) == 'table' and tonumber(decoded.message_timestamp) or 0
+end
+
+local function oldest_first(name, ids)
+  local found = {}
+  for i, id in ipairs(ids) do
+    local message = redis.call('HGET', queue_keys.messages(name), id)
+    if message then found[#found + 1] = {id = id, at_ms = message_time_ms(id, message), i = i} end
+  end
+  table.sort(found, function(a, b) return a.at_ms < b.at_ms or (a.at_ms == b.at_ms and a.i < b.i) end)
+  return found
+end
+
+-- Workers that died while they ran this message; 0 for a message that this one had not started.
+local function count_crash(worker, name, id)
+  if redis.call('SISMEMBER', queue_keys.started(worker, name), id) == 0 then return 0 end
+  return redis.call('HINCRBY', queue_keys.crashes(name), id, 1)
+end
+
+local function quarantine(name, id)
+  queue.make_dead_letter(name, id, NOW_MS)
+  redis.call('HDEL', queue_keys.crashes(name), id)
+end
+
+-- Puts back what a worker has in flight, the oldest to the front. count: of crashes of a message.
+-- → [worker, queue, messages put back, [ready ids quarantined]]
+local function release(worker, name, count)
+  local in_flight = queue_keys.in_flight(worker, name)
+  local found = oldest_first(name, redis.call('SMEMBERS', in_flight))
+  local moved, quarantined = 0, {}
+  for i = #found, 1, -1 do
+    local id = found[i].id
+    if count(worker, name, id) >= limits.crashes_max then
+      quarantine(name, id)
+      quarantined[#quarantined + 1] = id
+    else
+      redis.call('LPUSH', queue_keys.ready(name), id)
+      moved = moved + 1
+    end
+  end
+  redis.call('DEL', in_flight, queue_keys.started(worker, name))
+  return {worker, name, moved, quarantined}
+end
+
+local function release_all(worker, count)
+  local released = {}
+  for _, name in ipairs(redis.call('SMEMBERS', queue_keys.queues_of(worker))) do
+    released[#released + 1] = release(worker, name, count)
+  end
+  redis.call('DEL', queue_keys.queues_of(worker))
+  redis.call('ZREM', queue_keys.heartbeats(), worker)
+  return released
+end
+
+-- deregister(…) → as rescue. A worker that ends puts back what it has in flight; no message is counted as crashed.
+function workers.deregister()
+  return release_all(WORKER, function() return 0 end)
+end
+
+-- rescue(…, timeout_ms) → [[worker, queue, messages put back, [ready ids quarantined]], …]
+-- The other workers whose last heartbeat is older than the timeout. A message that was started when limits.crashes_max
+-- workers died becomes a dead letter, because it is likely to be what killed them; messages that were only in flight are
+-- not counted.
+function workers.rescue()
+  local limit_ms = string.format('%.0f', queue.store_ms() - ARGV[4])
+  local rescued = {}
+  for _, worker in ipairs(redis.call('ZRANGEBYSCORE', queue_keys.heartbeats(), '-inf', limit_ms)) do
+    if worker ~= WORKER then
+      for _, line in ipairs(release_all(worker, count_crash)) do rescued[#rescued + 1] = line end
+    end
+  end
+  return rescued
+end
+
+return workers

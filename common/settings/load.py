@@ -1,0 +1,83 @@
+"""Reads settings: from the environment first, then from `.env`; `<NAME>_FILE` names a file that holds the value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from pydantic import ValidationError
+
+from common.settings.rules import problems_of
+from common.settings.settings import SETTING_NAMES, Settings, SettingsError
+
+_VALUE_BYTES_MAX = 64 * 1024
+
+
+def load_settings(environ: Mapping[str, str] | None = None, *, env_file: Path = Path(".env")) -> Settings:
+    """The settings of this process. Raises SettingsError with a line for each problem, not only for the first."""
+    given, problems = read_environment(SETTING_NAMES, environ=environ, env_file=env_file)
+    try:
+        settings = Settings.model_validate({name.lower(): value for name, value in given.items()})
+    except ValidationError as error:
+        raise SettingsError(problems + [_line(fault) for fault in error.errors(include_url=False)]) from None
+    problems += problems_of(settings)
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def read_environment(
+    names: Iterable[str], *, environ: Mapping[str, str] | None = None, env_file: Path = Path(".env")
+) -> tuple[dict[str, str], list[str]]:
+    """
+    (values by name, problems) for the upper-case `names` that are set; values are trimmed, and empty means unset.
+
+    Within one source `NAME` and `NAME_FILE` exclude each other: nobody may guess which of two secrets is meant.
+    """
+    environ = os.environ if environ is None else environ  # noqa: TID251 -- the one place that reads the environment
+    sources = [_upper(dotenv_values(env_file)) if env_file.is_file() else {}, _upper(environ)]
+    values: dict[str, str] = {}
+    problems: list[str] = []
+    for name in names:
+        for source in sources:
+            try:
+                value = _value_of(name, source)
+            except ValueError as error:
+                problems.append(str(error))
+            else:
+                if value:
+                    values[name] = value
+    return values, problems
+
+
+def _upper(source: Mapping[str, str | None]) -> dict[str, str]:
+    """Trimmed and non-empty, names in upper case; where a name comes in two cases the upper-case one wins."""
+    pairs = sorted(source.items(), key=lambda pair: pair[0].isupper())
+    return {name.upper(): value.strip() for name, value in pairs if value and value.strip()}
+
+
+def _value_of(name: str, source: Mapping[str, str]) -> str:
+    file = source.get(f"{name}_FILE")
+    if file is None:
+        return source.get(name, "")
+    if name in source:
+        raise ValueError(f"{name}: both {name} and {name}_FILE are set; set only one of them")
+    try:
+        # Limited and decoded here: a wrong path may name a disk image.
+        with Path(file).open("rb") as stream:
+            value = stream.read(_VALUE_BYTES_MAX).decode().strip()
+    except OSError as error:
+        raise ValueError(f"{name}_FILE: {file} cannot be read ({error.strerror}); name a readable file") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{name}_FILE: {file} is not text; name a file that holds only the value") from None
+    if not value:
+        raise ValueError(f"{name}_FILE: {file} is empty; write the value into it")
+    return value
+
+
+def _line(fault: Any) -> str:
+    setting = str(fault["loc"][0]).upper()
+    return f"{setting}: {fault['msg'].removeprefix('Value error, ')}"

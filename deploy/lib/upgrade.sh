@@ -1,0 +1,214 @@
+# shellcheck shell=bash disable=SC2034,SC2154  # names shared by the parts of one script
+# From one release to the next: stop everything, copy and migrate the store, start with sending paused, check, resume.
+#
+# The gateway starts last. Until then nothing is accepted and nothing is sent, so a release that fails its checks is
+# replaced by the one before, with the copy of the store. After that the copy is never put back: what was accepted since
+# is not in it. The file $upgrade says how far an upgrade came; a run that was killed is continued by the next one.
+#
+# stage=closed   the gateway has not been started since the upgrade began
+# stage=back     going back: the copy may be half restored
+# stage=open     the gateway was started
+
+pause_reason='upgrade by install.sh'
+
+# However short --patience is: the release before is not given up so soon.
+back_patience=120
+
+upgrade_is_unfinished() { [ -f "$upgrade" ]; }
+
+upgrade_to() { # NAME
+  begin_upgrade
+  trap tell_unfinished EXIT
+  if [ "$1" = "$upgrade_from" ] && [ "$upgrade_stage" != open ]; then
+    go_back
+    say "the upgrade from $1 was not finished; $1 runs again"
+    return
+  fi
+  note_upgrade closed
+  stop_services
+  end_trial
+  switch_to "$1"
+  install_store
+  write_units
+  start_store
+  if until_true "$store_patience" store_answers && migrate_store && pause_sending && new_release_works && open_gateway; then
+    resume_sending
+    start_timers
+    end_upgrade
+    say "gateway and worker are ready"
+  else
+    leave_release "$1"
+  fi
+}
+
+# Sets upgrade_from, upgrade_began, upgrade_check and upgrade_stage.
+begin_upgrade() {
+  if ! upgrade_is_unfinished; then
+    # What was broken before is not the fault of the new release: then it only has to become ready.
+    upgrade_check=ready
+    if ready && is_healthy; then upgrade_check=health; fi
+    upgrade_from=$(current_release) upgrade_stage=closed upgrade_began=$(date +%s.%N)
+    return
+  fi
+  recall_upgrade
+  say "an earlier upgrade from $upgrade_from was not finished"
+  case $upgrade_stage in
+    back)
+      stop_services
+      put_store_back
+      switch_to "$upgrade_from"
+      upgrade_began=$(date +%s.%N) upgrade_stage=closed
+      ;;
+    open) upgrade_from=$(current_release) upgrade_began=$(date +%s.%N) ;;
+  esac
+}
+
+recall_upgrade() {
+  local name value
+  while IFS='=' read -r name value; do
+    case $name in from | began | check | stage) printf -v "upgrade_$name" '%s' "$value" ;; esac
+  done < "$upgrade"
+}
+
+# On disk before what it announces is done.
+note_upgrade() { # STAGE
+  upgrade_stage=$1
+  printf '%s\n' "from=$upgrade_from" "began=$upgrade_began" "check=$upgrade_check" "stage=$1" > "$upgrade.new" &&
+    sync "$upgrade.new" && mv -f "$upgrade.new" "$upgrade" && sync "$opt"
+}
+
+end_upgrade() {
+  rm -f "$upgrade"
+  trap - EXIT
+}
+
+tell_unfinished() {
+  if [ "$upgrade_stage" = open ]; then
+    warn "the upgrade is not finished and sending is paused; run deploy/install.sh again"
+  else
+    warn "the upgrade is not finished and the gateway is stopped; run deploy/install.sh again"
+  fi
+}
+
+# A pause by a person stays as it is.
+pause_sending() { advent pause --reason "$pause_reason" > /dev/null; }
+
+# ours, other or none; nothing when the store cannot be read.
+standing_pause() {
+  advent status --json 2> /dev/null | "$current/bin/python" -c '
+import json, sys
+pause = json.load(sys.stdin)["pause"]
+print("none" if pause is None else "ours" if pause["reason"] == sys.argv[1] else "other")' "$pause_reason" 2> /dev/null || true
+}
+
+resume_sending() {
+  case $(standing_pause) in
+    ours) advent resume > /dev/null || die "sending could not be resumed: sudo advent resume" ;;
+    other) say "sending stays paused, as it was before the upgrade: sudo advent resume" ;;
+    none) ;;
+    *) die "it is unknown whether sending is paused: sudo advent status, then sudo advent resume" ;;
+  esac
+}
+
+# While the gateway is stopped.
+new_release_works() {
+  local names
+  mapfile -t names < <(processes | grep -vx gateway)
+  start_services start "${names[@]}"
+  until_true "$patience" works_without_gateway "${names[@]}" && gateway_works
+}
+
+works_without_gateway() { # NAME…
+  local name urls=()
+  for name in "$@"; do urls+=("$("${name}_ready_url")"); done
+  answer "${urls[@]}" || return 1
+  [ "$upgrade_check" = ready ] || is_healthy --no-gateway
+}
+
+# The gateway as its unit runs it, but on a port that nobody knows, and with a spool of its own: it accepts nothing.
+gateway_works() {
+  local port works=yes drop_in=$units/advent-gateway.service.d/trial.conf
+  port=$("$current/bin/python" -c 'import socket
+with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    print(free.getsockname()[1])')
+  mkdir -p "$(dirname "$drop_in")"
+  printf '%s\n' GATEWAY_HOST=127.0.0.1 "GATEWAY_PORT=$port" "DATA_DIR=$data/gateway-trial" > "$etc/gateway-trial.env"
+  printf '%s\n' '[Service]' "EnvironmentFile=$etc/gateway-trial.env" > "$drop_in"
+  system daemon-reload
+  system start advent-gateway.service
+  until_true "$patience" answer "http://127.0.0.1:$port/ready" || works=no
+  end_trial
+  [ "$works" = yes ]
+}
+
+# Also what a run that was killed has left.
+end_trial() {
+  system stop advent-gateway.service
+  rm -f "$units/advent-gateway.service.d/trial.conf" "$etc/gateway-trial.env"
+  rm -rf "$data/gateway-trial"
+  system daemon-reload
+}
+
+open_gateway() {
+  note_upgrade open || return 1
+  start_services start gateway
+  until_true "$patience" ready
+}
+
+# The copy of the store as it was before the upgrade; nothing when its format did not change. The oldest one: several
+# attempts may have made one each.
+kept_copy() {
+  [ -d "$data/backups" ] || return 0
+  find "$data/backups" -maxdepth 1 -name 'store-format-*.dump' -newermt "@$upgrade_began" -printf '%T@ %p\n' |
+    sort -n | head -n 1 | cut -d ' ' -f 2-
+}
+
+leave_release() { # NAME
+  local problem="$1 did not become healthy within $patience s"
+  [ "$upgrade_from" != "$1" ] || die "$problem: journalctl --namespace=advent --lines=100"
+  # In both cases the copy does not contain everything any more.
+  if [ -n "$(kept_copy)" ] && { [ "$upgrade_stage" = open ] || [ "$(standing_pause)" = none ]; }; then
+    die "$problem, but its gateway or its sending was started, so the copy of the store is not put back:" \
+      "journalctl --namespace=advent --lines=100"
+  fi
+  warn "$problem; going back to $upgrade_from"
+  # The next run builds it again.
+  rm -f "$releases/$1/complete"
+  go_back
+  die "$1 was not healthy, and $upgrade_from runs again; nothing is lost. Logs: journalctl --namespace=advent --lines=100"
+}
+
+go_back() {
+  local names
+  note_upgrade back
+  stop_services
+  end_trial
+  put_store_back
+  switch_to "$upgrade_from"
+  write_units
+  # From here on the copy must not be restored again: the older release accepts signups.
+  end_upgrade
+  start_store
+  mapfile -t names < <(processes)
+  start_services start "${names[@]}"
+  start_timers
+  until_true "$back_patience" ready ||
+    die "$upgrade_from does not become ready either: journalctl --namespace=advent --lines=100"
+}
+
+# Only the newer release can read what it migrated; as long as it is not current, nothing was.
+put_store_back() {
+  local copy
+  [ "$(current_release)" != "$upgrade_from" ] || return 0
+  start_store
+  until_true "$store_patience" store_answers || die "the store does not answer: journalctl --namespace=advent --lines=100"
+  copy=$(kept_copy)
+  if [ -z "$copy" ]; then
+    [ "$(standing_pause)" != ours ] || advent resume > /dev/null || warn "sending is still paused: sudo advent resume"
+  elif advent migrate --restore "$copy" > /dev/null; then
+    did "the store is restored from $copy"
+  else
+    die "the store could not be restored from $copy (see above)"
+  fi
+}

@@ -1,0 +1,161 @@
+"""
+A campaign in virtual time: the production actors and scripts on a real store, with the providers in memory.
+
+The clock jumps from one due time to the next, so that a campaign of eleven days takes milliseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import redis.asyncio
+
+from actors.registry import REGISTRY
+from common.campaigns.loader import Campaign
+from common.clock import VirtualClock
+from common.domain.booking import BookingEvent, BookingKind
+from common.domain.contact import Assessment
+from common.domain.ids import normal_address
+from common.ledger.bookings import BookingAnswer
+from common.ledger.ledger import Ledger
+from common.ledger.signups import Acceptance
+from common.providers.budget import Unlimited
+from common.settings.settings import Settings
+from common.world import World
+from services.simulation.due_jobs import DueJob, DueJobs
+from services.simulation.providers import InMemoryMailer, InMemoryMirror
+
+WORKER = "simulated"
+MEETING_MS = 1_800_000
+
+_HANDLERS = {actor.name: actor.handler for actor in REGISTRY}
+
+
+class Simulation:
+    """
+    Runs what is due in the order of its due time; `seed` orders what is due at the same time.
+
+    `concurrency`: how many jobs run at the same time. With 1, a seed repeats a run exactly. With more, the answers of
+    the store decide how the jobs of one due time take turns, as they do in production.
+    """
+
+    def __init__(
+        self,
+        client: redis.asyncio.Redis,
+        campaign: Campaign,
+        settings: Settings,
+        *,
+        clock: VirtualClock,
+        seed: int = 0,
+        concurrency: int = 1,
+    ) -> None:
+        self.clock = clock
+        self.mailer = InMemoryMailer(clock)
+        self.mirror = InMemoryMirror()
+        self.ledger = Ledger(
+            client, campaign=campaign.key, cadence=campaign.cadence(settings.pace), secret_key=settings.secret
+        )
+        self.world = World(
+            clock=clock,
+            ledger=self.ledger,
+            settings=settings,
+            campaign=campaign,
+            mailer=self.mailer,
+            mirror=self.mirror,
+            mail_budget=Unlimited(),
+            mirror_budget=Unlimited(),
+            worker=WORKER,
+        )
+        self.after_jobs: Callable[[], None] = _nothing
+        """Called whenever some jobs have ended."""
+        self._random = random.Random(seed)
+        self._concurrency = concurrency
+        self._queues = DueJobs(client, list(_HANDLERS), worker=WORKER)
+        self._fetched: deque[DueJob] = deque()
+        self._webhooks = 0
+
+    async def sign_up(self, assessment: Assessment) -> Acceptance:
+        """Receive one webhook of the website, under an id of its own."""
+        self._webhooks += 1
+        return await self.ledger.signups.accept(
+            assessment, webhook_id=f"signup:sim-{self._webhooks}", received_ms=self.clock.now_ms()
+        )
+
+    async def book(
+        self, address: str, start_ms: int, *, uid: str, kind: BookingKind = BookingKind.CREATED, **fields: Any
+    ) -> BookingAnswer:
+        """Receive a booking of half an hour. `fields`: what else the event says, see `BookingEvent`."""
+        known = {
+            "email": normal_address(address),
+            "start_ms": start_ms,
+            "end_ms": start_ms + MEETING_MS,
+            "title": "Strategy Call",
+        }
+        return await self.change_booking(kind, uid, **known | fields)
+
+    async def reschedule(self, uid: str, *, to: str, address: str, start_ms: int, **fields: Any) -> BookingAnswer:
+        """The booking `uid` becomes the booking `to`."""
+        known = {"reschedule_uid": uid}
+        return await self.book(address, start_ms, uid=to, kind=BookingKind.RESCHEDULED, **known | fields)
+
+    async def cancel(self, uid: str, **fields: Any) -> BookingAnswer:
+        """The event says neither who nor when, unless `fields` do."""
+        return await self.change_booking(BookingKind.CANCELLED, uid, **fields)
+
+    async def change_booking(self, kind: BookingKind, uid: str, **fields: Any) -> BookingAnswer:
+        """Receive an event that happened just now."""
+        now_ms = self.clock.now_ms()
+        known: dict[str, Any] = {"kind": kind, "uid": uid, "event_ms": now_ms, "received_ms": now_ms}
+        return await self.receive(BookingEvent(**known | fields))
+
+    async def receive(self, event: BookingEvent) -> BookingAnswer:
+        """Receive one webhook of Cal.com, under an id of its own."""
+        self._webhooks += 1
+        return await self.ledger.bookings.accept(event, webhook_id=f"calcom:sim-{self._webhooks}")
+
+    async def run(self, *, until_ms: int | None = None) -> int:
+        """
+        Run jobs until none is due any more, or none until that time; returns how many ran.
+
+        What an actor raises is raised here; the jobs that were fetched with it run with the next call.
+        """
+        count = 0
+        while True:
+            while self._fetched:
+                count += await self._run_some()
+            next_due_ms = await self._fetch()
+            if self._fetched:
+                continue
+            if next_due_ms is None or (until_ms is not None and next_due_ms > until_ms):
+                break
+            self.clock.move_to(next_due_ms)
+        if until_ms is not None:
+            self.clock.move_to(until_ms)
+        return count
+
+    async def _fetch(self) -> int | None:
+        jobs, next_due_ms = await self._queues.fetch(self.clock.now_ms())
+        self._random.shuffle(jobs)
+        self._fetched.extend(sorted(jobs, key=lambda job: job.due_ms))
+        return next_due_ms
+
+    async def _run_some(self) -> int:
+        jobs = [self._fetched.popleft() for _ in range(min(self._concurrency, len(self._fetched)))]
+        outcomes = await asyncio.gather(
+            *(_HANDLERS[job.queue](self.world, job.argument) for job in jobs), return_exceptions=True
+        )
+        for job in jobs:
+            self._queues.finish(job)
+        self.after_jobs()
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return len(jobs)
+
+
+def _nothing() -> None:
+    """Nobody follows the simulation."""

@@ -1,0 +1,98 @@
+"""The promises of Advent, as functions that look for a violation in a simulation that has ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from common.domain.delivery import DeliveryStatus
+from common.domain.enrollment import Enrollment, Status
+from services.simulation.providers import InMemoryMailer, InMemoryMirror
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """A simulation that has ended. `steps`, `minimum_gap_ms`: of its campaign, at its pace."""
+
+    enrollments: Sequence[Enrollment]
+    mailer: InMemoryMailer
+    mirror: InMemoryMirror
+    steps: int
+    minimum_gap_ms: int
+
+
+Invariant = Callable[[FinishedRun], Iterator[str]]
+"""Yields a line for each violation. The line names enrollments, never addresses."""
+
+
+def nobody_receives_a_step_twice(run: FinishedRun) -> Iterator[str]:
+    """The provider accepted at most one mail for each idempotency key, and for each step of a contact."""
+    for key, mails in run.mailer.accepted_by_key.items():
+        if len(mails) > 1:
+            yield f"{key} was accepted {len(mails)} times"
+    counts = Counter(tuple(sorted(mail.tags.items())) for _, mail in run.mailer.accepted_mails)
+    for tags, count in counts.items():
+        if count > 1:
+            yield f"{dict(tags)} was accepted {count} times"
+
+
+def every_planned_delivery_ends(run: FinishedRun) -> Iterator[str]:
+    """Every step of every contact has a final status, and every enrollment has ended."""
+    for enrollment in run.enrollments:
+        if enrollment.status not in (Status.COMPLETED, Status.EXITED):
+            yield f"{enrollment.id} is {enrollment.status}"
+        for step in range(1, run.steps + 1):
+            if not enrollment.fate_of(step)[0].is_final:
+                yield f"{enrollment.id}/step-{step} has no final status"
+
+
+def the_ledger_says_what_the_provider_has(run: FinishedRun) -> Iterator[str]:
+    """The ledger calls exactly those deliveries sent that the provider accepted."""
+    accepted = {(mail.tags.get("enrollment"), mail.tags.get("step")) for _, mail in run.mailer.accepted_mails}
+    for enrollment in run.enrollments:
+        for step in range(1, run.steps + 1):
+            has, says = (enrollment.id, f"step-{step}") in accepted, enrollment.fate_of(step)[0].is_sent
+            if has != says:
+                yield f"{enrollment.id}/step-{step}: sent in the ledger: {says}, accepted by the provider: {has}"
+
+
+def two_mails_keep_their_gap(run: FinishedRun) -> Iterator[str]:
+    """Between two steps of a contact lies at least the campaign's minimum gap."""
+    for enrollment in run.enrollments:
+        sent = sorted(record.sent_ms for record in enrollment.records.values() if record.sent_ms)
+        for earlier, later in pairwise(sent):
+            if later - earlier < run.minimum_gap_ms:
+                yield f"{enrollment.id}: two mails within {later - earlier} ms"
+
+
+def every_dead_letter_says_why(run: FinishedRun) -> Iterator[str]:
+    """Every dead letter has a reason."""
+    for enrollment in run.enrollments:
+        for step, record in enrollment.records.items():
+            if record.fate is DeliveryStatus.DEAD and not record.detail:
+                yield f"{enrollment.id}/step-{step} is dead without a reason"
+
+
+def notion_shows_the_end(run: FinishedRun) -> Iterator[str]:
+    """Notion shows the last state of every enrollment."""
+    for enrollment in run.enrollments:
+        row = run.mirror.rows.get(enrollment.id)
+        if row is None or row.revision != enrollment.revision:
+            yield f"{enrollment.id}: Notion shows {'nothing' if row is None else 'an older state'}"
+
+
+INVARIANTS: tuple[Invariant, ...] = (
+    nobody_receives_a_step_twice,
+    every_planned_delivery_ends,
+    the_ledger_says_what_the_provider_has,
+    two_mails_keep_their_gap,
+    every_dead_letter_says_why,
+    notion_shows_the_end,
+)
+
+
+def violations(run: FinishedRun) -> list[str]:
+    """`promise: what broke it`, for everything that did."""
+    return [f"{promise.__name__}: {line}" for promise in INVARIANTS for line in promise(run)]

@@ -1,0 +1,105 @@
+"""The providers of a simulation, in memory: what Resend and Notion would have accepted and shown."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from common.clock import VirtualClock
+from common.domain.contact_booking_status import Person
+from common.domain.ids import EnrollmentId
+from common.domain.mail import AcceptedMail, Mail
+from common.domain.projection import BookingStanding
+from common.errors import Ambiguous, Failure, Permanent
+from common.providers.budget import Budget
+
+KEY_MEMORY_MS = 86_400_000
+"""Resend remembers an idempotency key for 24 h."""
+
+
+@dataclass(slots=True)
+class InMemoryMailer:
+    """
+    Accepts mails as Resend does: a repeated key with the same mail is answered with the first id, with another mail
+    refused.
+
+    `failure`: asked before each mail is accepted; what it returns is raised, an `Ambiguous` one after the acceptance.
+    `list_failure`: raised when accepted mails are listed.
+    """
+
+    clock: VirtualClock
+    failure: Callable[[Mail], Failure | None] = field(default=lambda _mail: None)
+    list_failure: Failure | None = None
+    accepted_by_key: dict[str, list[Mail]] = field(default_factory=lambda: defaultdict(list))
+    """By idempotency key: more than one is a doubled mail."""
+    accepted_mails: list[tuple[int, Mail]] = field(default_factory=list)
+    """With the time of the acceptance, ms."""
+    remembered_keys: dict[str, tuple[int, Mail, str]] = field(default_factory=dict)
+    """Idempotency key → time of the acceptance (ms), mail, id."""
+
+    async def send(self, mail: Mail, *, idempotency_key: str) -> str:
+        failure = self.failure(mail)
+        if failure is not None and not isinstance(failure, Ambiguous):
+            raise failure
+        provider_id = self._accept(mail, idempotency_key)
+        if failure is not None:
+            raise failure
+        return provider_id
+
+    def _accept(self, mail: Mail, key: str) -> str:
+        now_ms = self.clock.now_ms()
+        accepted_ms, known_mail, provider_id = self.remembered_keys.get(key, (None, None, ""))
+        if accepted_ms is not None and accepted_ms + KEY_MEMORY_MS > now_ms:
+            if known_mail != mail:
+                raise Permanent("invalid_idempotent_request", status=409)
+            return provider_id
+        provider_id = f"sim_{len(self.accepted_mails)}"
+        self.remembered_keys[key] = (now_ms, mail, provider_id)
+        self.accepted_by_key[key].append(mail)
+        self.accepted_mails.append((now_ms, mail))
+        return provider_id
+
+    async def list_accepted(self, to: str, since_ms: int, *, budget: Budget | None = None) -> list[AcceptedMail]:
+        return [mail for mail in await self.list_all_accepted(since_ms, budget=budget) if to in mail.to]
+
+    async def list_all_accepted(self, since_ms: int, *, budget: Budget | None = None) -> list[AcceptedMail]:
+        """Newest first, as Resend lists them."""
+        if self.list_failure is not None:
+            raise self.list_failure
+        return [
+            AcceptedMail(
+                id=f"sim_{number}",
+                to=(mail.to,),
+                subject=mail.subject,
+                created_ms=ms,
+                last_event="sent",
+                sender=mail.sender,
+            )
+            for number, (ms, mail) in reversed(list(enumerate(self.accepted_mails)))
+            if ms >= since_ms
+        ]
+
+    def inbox_of(self, address: str) -> list[Mail]:
+        return [mail for _, mail in self.accepted_mails if mail.to == address]
+
+
+@dataclass(slots=True)
+class InMemoryMirror:
+    """
+    Keeps the latest state that Notion would show of each contact and of their booking.
+
+    `failure`: asked before each change; what it returns is raised, and the change is not made.
+    """
+
+    rows: dict[EnrollmentId, Person] = field(default_factory=dict)
+    bookings: dict[EnrollmentId, BookingStanding | None] = field(default_factory=dict)
+    failure: Callable[[Person], Failure | None] = field(default=lambda _person: None)
+
+    async def show(self, person: Person, *, booking: BookingStanding | None = None) -> dict[str, str]:
+        failure = self.failure(person)
+        if failure is not None:
+            raise failure
+        self.rows[person.id] = person
+        self.bookings[person.id] = booking
+        return {"sequence": f"page-{person.id}"}

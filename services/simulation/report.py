@@ -1,0 +1,51 @@
+"""What came of a simulation: how many deliveries ended how, and which promises were broken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common.domain.enrollment import Enrollment
+from services.simulation.engine import Simulation
+from services.simulation.invariants import FinishedRun, violations
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`sent`: accepted by the provider. `skipped`, `dead`: deliveries that ended so. `violations`: broken promises."""
+
+    people: int
+    sent: int
+    skipped: int
+    dead: int
+    violations: list[str]
+
+
+async def report_on(simulation: Simulation, *, people: int) -> Report:
+    """Read the ledger of a simulation that has ended, in which `people` signed up."""
+    enrollments = await _enrollments(simulation)
+    cadence = simulation.ledger.cadence
+    run = FinishedRun(
+        enrollments,
+        simulation.mailer,
+        simulation.mirror,
+        steps=cadence.length,
+        minimum_gap_ms=cadence.minimum_gap_ms,
+    )
+    fates = [enrollment.fate_of(step)[0] for enrollment in enrollments for step in range(1, cadence.length + 1)]
+    missing = [f"nobody_is_lost: {people - len(enrollments)} people are unknown"] if len(enrollments) != people else []
+    return Report(
+        people=people,
+        sent=sum(fate.is_sent for fate in fates),
+        skipped=sum(fate == "skipped" for fate in fates),
+        dead=sum(fate == "dead" for fate in fates),
+        violations=missing + violations(run),
+    )
+
+
+async def _enrollments(simulation: Simulation) -> list[Enrollment]:
+    enrollments = simulation.ledger.enrollments
+    return [
+        enrollment
+        async for enrollment_id in enrollments.ids()
+        if (enrollment := await enrollments.get(enrollment_id)) is not None
+    ]

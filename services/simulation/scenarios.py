@@ -1,0 +1,111 @@
+"""Who signs up when in a simulation, and the whole of it: made-up people on a store of its own, then the report."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from random import Random
+
+import redis.asyncio
+
+from common.campaigns.loader import Campaign
+from common.clock import VirtualClock
+from common.domain.contact import Assessment
+from common.settings.settings import Settings
+from common.store.clients import connect_async
+from common.store.embedded import EmbeddedStore
+from services.simulation.engine import Simulation
+from services.simulation.report import Report, report_on
+
+DAY_MS = 86_400_000
+CONCURRENCY = 64
+_FIRST_NAMES = ("Ada", "Boris", "Chen", "Dunya", "Emeka", "Farah", "Goran", "Hana", "Ivana", "Jonas")
+_SYSTEMS = ("GPS", "CREW", "ENGINE", "FUEL", "CABIN", "COCKPIT", "RADAR", "AUTOPILOT", "front desk")
+
+Progress = Callable[[int], None]
+"""Called with the number of mails that were accepted so far."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """
+    Everybody signs up within a day, stays, and books nothing.
+
+    `burst`: how many sign up at the same time, on average, as they do after a newsletter. Their deliveries are then due
+    at the same time and run concurrently. The same seed makes the same people, who sign up at the same times.
+    """
+
+    people: int
+    seed: int
+    burst: int = 16
+
+    async def play(self, simulation: Simulation) -> None:
+        """Let everybody sign up, and run the campaign to its end."""
+        draw = Random(self.seed)
+        started_ms = simulation.clock.now_ms()
+        number = 0
+        for after_ms, burst in groupby(self._signup_times(draw, simulation.world.settings.pace.divided(DAY_MS))):
+            await simulation.run(until_ms=started_ms + after_ms)
+            people = [random_assessment(number := number + 1, draw) for _ in burst]
+            await asyncio.gather(*(simulation.sign_up(person) for person in people))
+        await simulation.run()
+
+    def _signup_times(self, draw: Random, day_ms: int) -> list[int]:
+        bursts = [draw.randrange(max(1, day_ms)) for _ in range(max(1, self.people // self.burst))]
+        return sorted(draw.choice(bursts) for _ in range(self.people))
+
+
+async def simulate(
+    campaign: Campaign, settings: Settings, scenario: Scenario, *, progress: Progress | None = None
+) -> Report:
+    """Play a scenario on a store of its own, of which nothing is kept."""
+    async with _temporary_store() as client:
+        simulation = Simulation(
+            client, campaign, settings, clock=VirtualClock(), seed=scenario.seed, concurrency=CONCURRENCY
+        )
+        if progress is not None:
+            simulation.after_jobs = lambda: progress(len(simulation.mailer.accepted_mails))
+        await scenario.play(simulation)
+        return await report_on(simulation, people=scenario.people)
+
+
+@asynccontextmanager
+async def _temporary_store() -> AsyncIterator[redis.asyncio.Redis]:
+    with tempfile.TemporaryDirectory(prefix="advent-simulation-") as folder:
+        store = EmbeddedStore(Path(folder))
+        store.start()
+        client = connect_async(store.url)
+        try:
+            # Nobody will read this store again, so its writes need not wait for the disk.
+            await client.config_set("appendonly", "no")
+            yield client
+        finally:
+            await client.aclose()
+            store.stop()
+
+
+def random_assessment(number: int, draw: Random) -> Assessment:
+    """A person who answered all questions or only the required ones; nobody owns example.com (RFC 2606)."""
+    red, orange, yellow = draw.randint(0, 3), draw.randint(0, 3), draw.randint(0, 2)
+    is_complete = draw.random() < 0.7
+    weakest, second, strongest = draw.sample(_SYSTEMS, 3)
+    return Assessment(
+        email=f"person{number}@example.com",
+        first_name=draw.choice(_FIRST_NAMES),
+        business_name="Salon Noir" if is_complete else None,
+        assessment_score=draw.randint(0, 100),
+        red_systems=red,
+        orange_systems=orange,
+        yellow_systems=yellow,
+        green_systems=8 - red - orange - yellow,
+        gps_score=draw.randint(0, 100) if is_complete else None,
+        weakest_system_1=weakest if is_complete else None,
+        weakest_system_2=second if is_complete else None,
+        strongest_system=strongest if is_complete else None,
+        revenue_leak_total=draw.randint(0, 60) * 500 if is_complete else None,
+    )

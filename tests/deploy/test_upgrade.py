@@ -1,0 +1,284 @@
+"""
+An upgrade on one machine, with stand-ins for systemctl, the releases and the store (`stubs/`).
+
+Each call of a stand-in lets a signup come in and a mail go out wherever a process would take or send it, so an upgrade
+that loses a signup or sends too early is seen.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.tidy.house import ROOT
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="deploy/install.sh is for Debian and Ubuntu")
+
+STUBS = Path(__file__).with_name("stubs")
+PERSON = "the sender's domain moves"
+SERVICES = ("console", "gateway", "worker")
+
+_RUN = r"""
+set -euo pipefail
+export INSTALL_PID=$$
+here=$DEPLOY
+for part in say machine users settings releases services upgrade web; do . "$here/lib/$part.sh"; done
+domain='' nginx=no http_port=80 https_port=443 upgrade_store=no store_changed=no changes=0 start=yes patience=0
+places
+roll_to "$1"
+"""
+
+
+class Upgraded:
+    """A machine with the releases `old` (format 1) and `new`, and signups and mails at any time."""
+
+    def __init__(self, root: Path, *, new_format: int = 2) -> None:
+        self.root, self.world = root, root / "world"
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "ADVENT_PREFIX": str(root),
+            "ADVENT_SYSTEMCTL": str(STUBS / "systemctl"),
+            "DEPLOY": str(ROOT / "deploy"),
+            "PYTHON": sys.executable,
+            "ROOT": str(root),
+            "STUBS": str(STUBS),
+            "WORLD": str(self.world),
+        }
+        for name in ("etc/advent/secrets", "etc/systemd/system", "var/lib/advent", "opt/advent/store", "world/running"):
+            (root / name).mkdir(parents=True)
+        (root / "etc/passwd").touch()
+        (root / "etc/advent/advent.env").touch()
+        self.store.mkdir()
+        (self.store / "accepted").touch()
+        (self.world / "log").touch()
+        self.release("old", 1)
+        self.release("new", new_format)
+        (self.store / "format").write_text("1\n")
+        assert self.roll_to("old").returncode == 0
+        self.forget()
+
+    @property
+    def store(self) -> Path:
+        return self.world / "store"
+
+    @property
+    def current(self) -> str:
+        return (self.root / "opt/advent/current").readlink().name
+
+    def release(self, name: str, number: int, *faults: str) -> None:
+        folder = self.root / "opt/advent/releases" / name
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "bin").mkdir(parents=True)
+        for program in ("advent", "python"):
+            shutil.copy(STUBS / program, folder / "bin" / program)
+        (folder / "deploy").symlink_to(ROOT / "deploy")
+        (folder / "format").write_text(f"{number}\n")
+        (folder / "faults").write_text("".join(f"{fault}\n" for fault in faults))
+
+    def roll_to(self, name: str, *, kill_at: int | None = None) -> subprocess.CompletedProcess[str]:
+        """`install.sh`, from the moment the release is installed; `kill_at`: the call at which it is killed."""
+        (self.world / "calls").write_text("")
+        (self.world / "kill_at").write_text(str(kill_at or "never"))
+        command = ["bash", "-c", _RUN, "install.sh", name]
+        return subprocess.run(command, env=self.environ, capture_output=True, text=True, check=False, timeout=60)
+
+    def calls(self) -> int:
+        return len((self.world / "calls").read_text().splitlines())
+
+    def forget(self) -> None:
+        """Only what comes from now on is judged."""
+        (self.world / "log").write_text("")
+        (self.store / "accepted").write_text("")
+
+    def log(self) -> list[str]:
+        return (self.world / "log").read_text().splitlines()
+
+    def pause(self) -> str | None:
+        file = self.store / "pause"
+        return file.read_text().strip() if file.exists() else None
+
+    def running(self) -> dict[str, str]:
+        """Each running unit and its release."""
+        return {
+            file.stem.removeprefix("advent-"): file.read_text().strip() for file in (self.world / "running").iterdir()
+        }
+
+    def nobody_is_lost(self) -> bool:
+        accepted = sum(line.startswith("accepted") for line in self.log())
+        return accepted == len((self.store / "accepted").read_text().splitlines())
+
+    def runs(self, release: str, store_format: int) -> bool:
+        """All of this release runs over a store of that format, and no part of an upgrade is left."""
+        enabled = set((self.world / "enabled").read_text().split())
+        return (
+            self.current == release
+            and self.running().keys() >= {*SERVICES, "store"}
+            and {self.running()[name] for name in SERVICES} == {release}
+            and enabled >= {f"advent-{name}.service" for name in (*SERVICES, "store")}
+            and (self.store / "format").read_text() == f"{store_format}\n"
+            and not (self.root / "opt/advent/upgrade").exists()
+            and not list(self.root.rglob("*trial*"))
+        )
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Upgraded]:
+    return lambda **given: Upgraded(tmp_path / "machine", **given)
+
+
+@pytest.mark.parametrize("new_format", [pytest.param(1, marks=pytest.mark.acceptance), 2])
+def test_a_release_is_upgraded_and_nothing_is_sent_before_signups_are_accepted(
+    make: Callable[..., Upgraded], new_format: int
+) -> None:
+    machine = make(new_format=new_format)
+
+    done = machine.roll_to("new")
+
+    assert done.returncode == 0, done.stderr
+    assert machine.runs("new", new_format)
+    assert (machine.pause(), machine.nobody_is_lost()) == (None, True)
+    by_new = [line for line in machine.log() if line.endswith("by new")]
+    assert by_new[0] == "accepted by new"
+    assert "sent by new" in by_new
+
+
+FAULTS = (
+    "trial-not-ready",
+    *(
+        pytest.param(fault, marks=pytest.mark.acceptance)
+        for fault in ("worker-not-ready", "console-not-ready", "unhealthy", "migrate-refuses", "migrate-breaks")
+    ),
+)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_release_that_fails_a_check_is_replaced_by_the_old_one_and_its_store(
+    make: Callable[..., Upgraded], fault: str
+) -> None:
+    machine = make()
+    machine.release("new", 2, fault)
+
+    done = machine.roll_to("new")
+
+    assert (done.returncode, "old runs again; nothing is lost" in done.stderr) == (1, True), done.stderr
+    assert machine.runs("old", 1)
+    assert (machine.pause(), machine.nobody_is_lost()) == (None, True)
+    assert {line for line in machine.log() if line.endswith("by new")} == set()
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize("fault", ["worker-not-ready", "trial-not-ready", "gateway-not-ready"])
+def test_a_store_whose_format_did_not_change_stays_when_the_old_release_comes_back(
+    make: Callable[..., Upgraded], fault: str
+) -> None:
+    machine = make(new_format=1)
+    machine.release("new", 1, fault)
+
+    assert machine.roll_to("new").returncode == 1
+
+    assert machine.runs("old", 1)
+    assert (machine.pause(), machine.nobody_is_lost()) == (None, True)
+    assert "sent by new" not in machine.log()
+
+
+def test_the_copy_is_not_put_back_once_signups_may_have_been_accepted(make: Callable[..., Upgraded]) -> None:
+    machine = make()
+    machine.release("new", 2, "gateway-not-ready")
+
+    done = machine.roll_to("new")
+
+    assert (done.returncode, "the copy of the store is not put back" in done.stderr) == (1, True), done.stderr
+    assert (machine.current, machine.pause()) == ("new", "upgrade by install.sh")
+    assert "accepted by new" in machine.log()
+    assert "sent by new" not in machine.log()
+    # Repaired, and repeated.
+    machine.release("new", 2)
+    assert machine.roll_to("new").returncode == 0
+    assert machine.runs("new", 2)
+    assert (machine.pause(), machine.nobody_is_lost()) == (None, True)
+
+
+@pytest.mark.parametrize("fault", [None, pytest.param("unhealthy", marks=pytest.mark.acceptance)])
+def test_a_pause_by_a_person_stays(make: Callable[..., Upgraded], fault: str | None) -> None:
+    machine = make()
+    (machine.store / "pause").write_text(f"{PERSON}\n")
+    if fault:
+        machine.release("new", 2, fault)
+
+    done = machine.roll_to("new")
+
+    assert machine.current == ("old" if fault else "new"), done.stderr
+    assert machine.pause() == PERSON
+    assert fault or "sending stays paused, as it was before the upgrade" in done.stdout
+    assert [line for line in machine.log() if line.startswith("sent")] == []
+
+
+@pytest.mark.acceptance
+def test_an_older_release_that_cannot_read_the_store_is_taken_back(make: Callable[..., Upgraded]) -> None:
+    machine = make()
+    assert machine.roll_to("new").returncode == 0
+
+    done = machine.roll_to("old")
+
+    assert (done.returncode, "new runs again" in done.stderr) == (1, True), done.stderr
+    assert machine.runs("new", 2)
+    assert (machine.pause(), machine.nobody_is_lost()) == (None, True)
+
+
+@pytest.mark.acceptance
+def test_what_was_unhealthy_before_only_has_to_become_ready(make: Callable[..., Upgraded]) -> None:
+    machine = make()
+    for name, number in (("old", 1), ("new", 2)):
+        machine.release(name, number, "unhealthy")
+
+    assert machine.roll_to("new").returncode == 0
+    assert machine.runs("new", 2)
+
+
+@pytest.mark.acceptance
+def test_the_same_release_again_restarts_nothing_and_pauses_nobody(make: Callable[..., Upgraded]) -> None:
+    machine = make()
+    sent = len(machine.log())
+
+    assert machine.roll_to("old").returncode == 0
+
+    assert machine.runs("old", 1)
+    assert len(machine.log()) > sent
+
+
+@pytest.mark.acceptance
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("fault", "first"), [(None, 1), (None, 3), ("worker-not-ready", 2), ("trial-not-ready", 4), ("migrate-breaks", 1)]
+)
+def test_an_upgrade_killed_at_any_call_and_repeated_ends_as_if_it_had_not_been(
+    tmp_path: Path, fault: str | None, first: int
+) -> None:
+    machine = Upgraded(tmp_path / "machine")
+    machine.release("new", 2, *filter(None, [fault]))
+    before = shutil.copytree(machine.root, tmp_path / "before", symlinks=True)
+    machine.roll_to("new")
+    calls = machine.calls()
+    assert calls > 30
+
+    # Every fourth call; the cases begin at different ones.
+    for number in range(first, calls + 1, 4):
+        shutil.rmtree(machine.root)
+        shutil.copytree(before, machine.root, symlinks=True)
+        killed = machine.roll_to("new", kill_at=number)
+        done = machine.roll_to("new")
+        said = f"killed at call {number}: {killed.stdout}{killed.stderr}\n--\n{done.stdout}{done.stderr}"
+
+        assert killed.returncode == -9, said
+        if fault is None:
+            assert machine.runs("new", 2), said
+        else:
+            assert machine.runs("old", 1), said
+            assert "sent by new" not in machine.log(), said
+        assert (machine.pause(), machine.nobody_is_lost()) == (None, True), said
