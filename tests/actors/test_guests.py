@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import redis.asyncio
-from services.sandbox.simulation import Simulation
 
 from actors.upkeep.booking_sync import reconcile_bookings
 from common.campaigns.loader import Campaign
