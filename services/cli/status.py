@@ -11,7 +11,7 @@ from common.formatting import duration
 from services.cli.shared import json_option, now_ms, print_json, print_table, with_ledger
 
 if TYPE_CHECKING:
-    from common.ledger.reads.store_stats import CircuitStats, StoreStats
+    from common.ledger.reads.store_stats import OpenCircuit, StoreStats
 
 
 @click.command()
@@ -98,7 +98,7 @@ def _line(number: int, one: str, several: str) -> tuple[int, str]:
     return number, one if number == 1 else several
 
 
-def _circuit(provider: str, circuit: CircuitStats) -> dict[str, Any]:
+def _circuit(provider: str, circuit: OpenCircuit) -> dict[str, Any]:
     """Why work waits for a provider, since when, when it is tried next, and a cure if there is one."""
     from common.providers.cures import cure_of
 

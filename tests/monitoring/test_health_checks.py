@@ -20,7 +20,7 @@ from common.health_checks import (
 )
 from common.ledger.constants import QUEUES
 from common.ledger.pauses import Pause
-from common.ledger.reads.store_stats import CircuitStats, QueueStats, StoreStats, WorkerStats
+from common.ledger.reads.store_stats import OpenCircuit, QueueStats, StoreStats, WorkerStats
 
 NOW_MS = 1_764_000_000_000
 MINUTE_MS = 60_000
@@ -55,7 +55,7 @@ def queue(name: str, **changes: int) -> dict[str, Any]:
 
 def circuit(provider: str, *, minutes: int = 3, reason: str = "http_503") -> dict[str, Any]:
     since_ms = NOW_MS - minutes * MINUTE_MS
-    return {"circuits": {provider: CircuitStats(reason=reason, since_ms=since_ms, until_ms=NOW_MS)}}
+    return {"circuits": {provider: OpenCircuit(reason=reason, since_ms=since_ms, until_ms=NOW_MS)}}
 
 
 def problems(*, limits: Limits | None = None, **changes: Any) -> dict[str, Level]:

@@ -53,8 +53,8 @@ class WorkerStats:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CircuitStats:
-    """An open circuit: why (`invalid_api_key (403)`), since when, and when the provider is tried again."""
+class OpenCircuit:
+    """Why work waits for a provider (`invalid_api_key (403)`), since when, and when the provider is tried again."""
 
     reason: str
     since_ms: int
@@ -85,7 +85,7 @@ class StoreStats:
     mirror_behind: int
     mirror_lag_ms: int
     unread_bookings: int
-    circuits: Mapping[str, CircuitStats]
+    circuits: Mapping[str, OpenCircuit]
     pause: Pause | None
     paused_people: int
     durability: Mapping[str, bool]
@@ -223,10 +223,10 @@ def _queue(answers: Iterator[Any], now_ms: int) -> QueueStats:
     )
 
 
-def _circuit(until: bytes | None, since: bytes | None, reason: bytes | None) -> CircuitStats | None:
+def _circuit(until: bytes | None, since: bytes | None, reason: bytes | None) -> OpenCircuit | None:
     if until is None:
         return None
-    return CircuitStats(reason=(reason or b"").decode(), since_ms=int(since or until), until_ms=int(until))
+    return OpenCircuit(reason=(reason or b"").decode(), since_ms=int(since or until), until_ms=int(until))
 
 
 def _durability(persistence: Mapping[str, Any], memory: Mapping[str, Any], config: Any) -> dict[str, bool]:
