@@ -9,8 +9,8 @@ import pytest
 from tests.tidy.house import ROOT, documents
 
 RETIRED = (
-    "beside|bur(?:y|ied|ials?)|doubts?|doors?|fates?|houses?|lookout|marks?|nobody else's|our (?:own )?mistakes?|"
-    "rooms?|roster|shall|sign of life|st(?:ands?|ood) still|stor(?:y|ies)|told|verdicts?|whoever"
+    "beside|bur(?:y|ied|ials?)|doubts?|doors?|fates?|houses?|lookout|(?<!byte order )marks?|nobody else's|"
+    "our (?:own )?mistakes?|rooms?|roster|shall|sign of life|st(?:ands?|ood) still|stor(?:y|ies)|told|verdicts?|whoever"
 )
 EXAMPLE = re.compile(r"`[^`\n]*`|\]\([^)]*\)|^ {4}[^\n]*$|^```.*?^```", re.MULTILINE | re.DOTALL)
 """Code, links and quoted names: commands, old names in the changelog, files of tests."""
