@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.tidy.house import ROOT, documents
+from tests.tidy.repository import ROOT, documents
 
 RETIRED = (
     "beside|bur(?:y|ied|ials?)|doubts?|doors?|fates?|houses?|lookout|(?<!byte order )marks?|nobody else's|"
