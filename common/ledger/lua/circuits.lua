@@ -1,6 +1,6 @@
 -- Whether a provider is in trouble that concerns everything that needs it.
 --   circuit:<provider>  HASH  see circuit.lua
--- uses: circuit, queue
+-- uses: queue
 
 local circuits = {}
 
