@@ -4,12 +4,13 @@ import threading
 
 import pytest
 
+from common.campaigns import loader
 from common.settings.settings import SETTING_NAMES
 from services.cli.main import main
 
 
 @pytest.fixture
-def advent(monkeypatch, tmp_path, capsys):
+def advent(monkeypatch, tmp_path, capsys, loads_campaign_once):
     """Run a command in an empty folder with nothing set: (exit status, stdout, stderr)."""
     for name in SETTING_NAMES:
         monkeypatch.delenv(name, raising=False)
@@ -24,6 +25,17 @@ def advent(monkeypatch, tmp_path, capsys):
         return status, output.out, output.err
 
     return advent
+
+
+@pytest.fixture
+def loads_campaign_once(monkeypatch, campaign):
+    """The packaged campaign is loaded once for all commands that only read it; each load takes a third of a second."""
+    load = loader.load_campaign
+
+    def load_once(key, *, directory=None):
+        return campaign if (key, directory) == (campaign.key, None) else load(key, directory=directory)
+
+    monkeypatch.setattr(loader, "load_campaign", load_once)
 
 
 class Gateway:
