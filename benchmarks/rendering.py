@@ -41,7 +41,7 @@ def _round(campaign: Campaign, cast: Sequence[Assessment]) -> float:
     for one in cast:
         for step in campaign.steps:
             campaign.render(
-                step.number,
+                step.id,
                 one,
                 segment=one.segment,
                 identity=samples.IDENTITY,

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from markdown_it.token import Token
 
-from common.campaigns.markdown import Block, address, blocks, is_address, parsed, text
+from common.campaigns.markdown import Block, TextWriter, address, blocks, is_address, parsed
 from common.campaigns.placeholders import (
     EDGE,
     PATTERN,
@@ -64,17 +64,17 @@ class BodySkeleton:
 
 
 @lru_cache(maxsize=256)
-def read_skeleton(markdown: str, scoreboard: str, size: int, following: int) -> BodySkeleton | None:
+def read_skeleton(markdown: str, scoreboard: str, link: str, size: int, following: int) -> BodySkeleton | None:
     """
     `markdown` contains the placeholders of `size` values, and the lines of `scoreboard` those that come next.
 
-    The addresses of links are numbered from `following`.
+    The addresses of links are numbered from `following`; `link`: how the text part writes one.
     """
     if _MISREADABLE.search(markdown):
         return None
     tokens = parsed(markdown)
     links = tuple(_links(tokens, size, following))
-    plain = skeleton(text(tokens, {"scoreboard": scoreboard}, _underlined))
+    plain = skeleton(TextWriter({"scoreboard": scoreboard}, link, _underlined).text(tokens))
     if plain is None or not plain.is_verbatim or any(has_placeholder(link.label) for link in links):
         return None
     shown = {*plain.indexes} | {link.index for link in links}

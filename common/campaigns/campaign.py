@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from datetime import date
+from functools import cached_property
 
 from common.campaigns.body import Body, Values
+from common.campaigns.compiled import BookingPolicy, CompiledCampaign, Reminder, Span, Step
 from common.campaigns.errors import CampaignError
-from common.campaigns.facts import Identity, Meeting, email_values, reminder_values
-from common.campaigns.layout import Row, scoreboard
-from common.campaigns.manifest import Span
+from common.campaigns.facts import Identity, Meeting, reminder_values
+from common.campaigns.layout import Row, read_layout, scoreboard
+from common.campaigns.negotiation import negotiated
 from common.campaigns.rendering import Mail, Renderer
-from common.campaigns.systems import SystemBook
-from common.campaigns.wording import clean
+from common.campaigns.rules import Rule, read_rule
+from common.campaigns.translation import Translation
+from common.campaigns.variables import Person, counts, email_values, told
 from common.domain.cadence import Cadence, Pace
-from common.domain.contact import Assessment
-from common.domain.segment import Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,57 +29,54 @@ class Rendered:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One of the nurture mails, `after` the anchor; `bodies` has one for each segment, perhaps the same."""
-
-    number: int
-    name: str
-    after: Span
-    bodies: Mapping[Segment, Body]
-
-
-@dataclass(frozen=True, slots=True)
-class Reminder:
-    """A mail `before` a meeting; `name` is part of its delivery id."""
-
-    name: str
-    before: Span
-    body: Body
-
-
-@dataclass(frozen=True, slots=True)
-class BookingPolicy:
-    """What a booking does to the nurture mails, and the notice under which it gets no reminders."""
-
-    nurture: Literal["continue", "pause", "stop"]
-    cancellation_resumes: bool
-    minimum_notice: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Footers:
-    """Why a person gets this mail, said in each."""
-
-    emails: str
-    reminders: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Campaign:
-    """`key`: the name of its folder. `version`: changes with any byte of its files."""
+    """A compiled campaign, ready to be played. `version`: changes with whatever it sends, or when."""
 
-    key: str
-    name: str
+    compiled: CompiledCampaign
     version: str
-    language: str
-    steps: tuple[Step, ...]
-    minimum_gap: Span
-    reminders: tuple[Reminder, ...]
-    booking: BookingPolicy
-    footers: Footers
-    systems: SystemBook
+    translations: Mapping[str, Translation]
     renderer: Renderer
+
+    @property
+    def key(self) -> str:
+        """The name of its folder."""
+        return self.compiled.key
+
+    @property
+    def name(self) -> str:
+        return self.compiled.name
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return self.compiled.steps
+
+    @property
+    def reminders(self) -> tuple[Reminder, ...]:
+        return self.compiled.reminders
+
+    @property
+    def booking(self) -> BookingPolicy:
+        return self.compiled.booking
+
+    @property
+    def minimum_gap(self) -> Span:
+        return self.compiled.minimum_gap
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The default one first."""
+        return tuple(self.translations)
+
+    @cached_property
+    def segments(self) -> tuple[str, ...]:
+        """In the order in which their rules are asked; the last one is the rest."""
+        return tuple(segment.name for segment in self.compiled.segments)
+
+    @cached_property
+    def _rules(self) -> Sequence[tuple[str, Rule]]:
+        fields = {field.name: field for field in self.compiled.fields}
+        return [(rule.name, read_rule(rule.when, fields)) for rule in self.compiled.segments[:-1]]
 
     def cadence(self, pace: Pace) -> Cadence:
         """When the steps are due at this pace. Raises CampaignError when it is too fast to keep their order."""
@@ -88,79 +86,127 @@ class Campaign:
         except ValueError:
             raise CampaignError(f"CAMPAIGN_SPEED={pace.speed:g}: steps fall on one instant; set it lower") from None
 
+    def segment_of(self, person: Person) -> str:
+        """The first segment whose rule holds; the last one is the rest."""
+        values = {field.name: told(person, field.name) for field in self.compiled.fields}
+        return next((name for name, rule in self._rules if rule.holds(values)), self.segments[-1])
+
+    def language_of(self, locale: object) -> str:
+        """The language in which somebody is written to, from the tag that a signup or a booking named."""
+        return negotiated(locale, self.languages)
+
     def render(
-        self, step: int, person: Assessment, *, segment: Segment, identity: Identity, unsubscribe_url: str
+        self,
+        step: int | str,
+        person: Person,
+        *,
+        segment: str,
+        identity: Identity,
+        unsubscribe_url: str,
+        language: str | None = None,
+        today: date | None = None,
     ) -> Rendered:
         """
-        The mail of step `step` (1-based).
+        The mail of a step, named by its id or by its place (from 1), in one of the languages.
 
+        `today`: the day of the mail, where its reader is; without it, no dates are counted from it.
         Raises IndexError for a step there is not, CampaignError when a field would be blank.
         """
-        if not 1 <= step <= len(self.steps):
-            raise IndexError(f"step {step} of {len(self.steps)}")
-        body = self.steps[step - 1].bodies[segment]
-        values = email_values(person, self.systems, identity)
-        rows = scoreboard(
-            {
-                "red": person.red_systems,
-                "orange": person.orange_systems,
-                "yellow": person.yellow_systems,
-                "green": person.green_systems,
-            }
+        translation = self._translation(language)
+        number, one = self._step(step)
+        values = self._values(person, segment, translation, identity, today)
+        board = self.compiled.scoreboard
+        rows = scoreboard(counts(board, person), translation.strings.scoreboard) if board else []
+        body = translation.body(one.bodies[segment])
+        about = {"reason": translation.strings.footer.emails, "series": translation.series(number)}
+        return self._rendered(translation, body, values, rows, about, identity, unsubscribe_url)
+
+    def subject(
+        self,
+        step: int | str,
+        person: Person,
+        *,
+        segment: str,
+        identity: Identity,
+        language: str | None = None,
+        today: date | None = None,
+    ) -> str:
+        """The subject of a step, without the rest of the mail. Raises as `render`."""
+        translation = self._translation(language)
+        _, one = self._step(step)
+        return translation.body(one.bodies[segment]).subject_for(
+            self._values(person, segment, translation, identity, today)
         )
-        series = f"{self.name} · Letter {step} of {len(self.steps)}"
-        return self._rendered(body, values, rows, self.footers.emails, series, identity, unsubscribe_url)
 
-    def subject(self, step: int, person: Assessment, *, segment: Segment, identity: Identity) -> str:
-        """The subject of step `step` (1-based), without the rest of the mail. Raises as `render`."""
-        if not 1 <= step <= len(self.steps):
-            raise IndexError(f"step {step} of {len(self.steps)}")
-        return self.steps[step - 1].bodies[segment].subject_for(email_values(person, self.systems, identity))
-
-    def render_reminder(self, name: str, meeting: Meeting, identity: Identity, unsubscribe_url: str) -> Rendered:
+    def render_reminder(
+        self, name: str, meeting: Meeting, identity: Identity, unsubscribe_url: str, language: str | None = None
+    ) -> Rendered:
         """The reminder called `name`. Raises KeyError for an unknown one, CampaignError when a field would be blank."""
-        body = {reminder.name: reminder.body for reminder in self.reminders}[name]
-        values = reminder_values(meeting, identity)
-        return self._rendered(body, values, [], self.footers.reminders, "Your call", identity, unsubscribe_url)
+        translation = self._translation(language)
+        body = self._reminder_body(name, translation)
+        values = reminder_values(meeting, translation.identity(identity), translation.language)
+        strings = translation.strings
+        about = {"reason": strings.footer.reminders, "series": strings.frame.reminder_series}
+        return self._rendered(translation, body, values, [], about, identity, unsubscribe_url)
 
-    def reminder_subject(self, name: str, meeting: Meeting, identity: Identity) -> str:
+    def reminder_subject(self, name: str, meeting: Meeting, identity: Identity, language: str | None = None) -> str:
         """The subject of the reminder called `name`, without the rest of the mail. Raises as `render_reminder`."""
-        body = {reminder.name: reminder.body for reminder in self.reminders}[name]
-        return body.subject_for(reminder_values(meeting, identity))
+        translation = self._translation(language)
+        values = reminder_values(meeting, translation.identity(identity), translation.language)
+        return self._reminder_body(name, translation).subject_for(values)
+
+    def _translation(self, language: str | None) -> Translation:
+        """Of a language that the campaign no longer has, the default one: a whole mail in another one."""
+        return self.translations.get(language or "") or self.translations[self.compiled.default_language]
+
+    def _step(self, step: int | str) -> tuple[int, Step]:
+        """Its place, from 1, and the step."""
+        for number, one in enumerate(self.steps, 1):
+            if step in (number, one.id):
+                return number, one
+        raise IndexError(f"step {step} of {len(self.steps)}")
+
+    def _reminder_body(self, name: str, translation: Translation) -> Body:
+        return translation.body({reminder.name: reminder.body for reminder in self.reminders}[name])
+
+    def _values(
+        self, person: Person, segment: str, translation: Translation, identity: Identity, today: date | None
+    ) -> dict[str, object]:
+        return email_values(
+            self.compiled,
+            person,
+            segment=segment,
+            book=translation.systems,
+            language=translation.language,
+            identity=translation.identity(identity),
+            today=today,
+        )
 
     def _rendered(
         self,
+        translation: Translation,
         body: Body,
         values: Values,
-        rows: list[Row],
-        reason: str,
-        series: str,
+        rows: Sequence[Row],
+        about: Mapping[str, str],
         identity: Identity,
         unsubscribe_url: str,
     ) -> Rendered:
-        identification = _identification(identity, unsubscribe_url)
-        subject = body.subject_for(values)
-        frame = {
-            "subject": subject,
-            "preheader": body.preheader_for(values),
-            "language": self.language,
-            "series": series,
-            "reason": reason,
-            **identification,
-        }
-        parts = self.renderer.parts(Mail(body, values, rows, frame))
+        subject, preheader = body.subject_for(values), body.preheader_for(values)
+        frame = translation.frame(subject, preheader, translation.identity(identity), unsubscribe_url)
+        frame.update(about)
+        strings = translation.strings
+        parts = self.renderer.parts(
+            Mail(body, values, rows, frame, row=strings.scoreboard.row, link=strings.frame.link_text)
+        )
         return Rendered(subject, parts.html, parts.text)
 
 
-def _identification(identity: Identity, unsubscribe_url: str) -> dict[str, str]:
-    """Who writes and how to leave. The law asks for each of these in every mail, so a blank one stops it."""
-    fields = {
-        "EMAIL_FROM": ("sender_name", identity.sender_name),
-        "EMAIL_REPLY_TO": ("contact_address", identity.contact_address),
-        "EMAIL_POSTAL_ADDRESS": ("postal_address", ", ".join(identity.postal_address.splitlines())),
-        "PUBLIC_URL": ("unsubscribe_url", unsubscribe_url),
-    }
-    for setting, (_, value) in fields.items():
-        if not clean(value):
-            raise CampaignError(f"{setting}: empty; every mail must show it")
-    return {name: clean(value) for name, value in fields.values()}
+def campaign_of(compiled: CompiledCampaign) -> Campaign:
+    """A campaign that renders from a compiled one. Raises CampaignError for a layout that is no template."""
+    return Campaign(
+        compiled=compiled,
+        version=compiled.digest[:12],
+        translations={tag: Translation(compiled, tag, texts) for tag, texts in compiled.languages.items()},
+        renderer=Renderer(read_layout(f"{compiled.key}/layout", compiled.layout)),
+    )

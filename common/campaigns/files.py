@@ -1,49 +1,66 @@
-"""Reading a campaign's files, with errors that name the file, the field and the cure."""
+"""Reading a campaign's files, with errors that name the file, the line, the field and the cure."""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from common.campaigns.errors import CampaignError
+from common.campaigns.toml_lines import line_of
 
-Model = TypeVar("Model", bound=BaseModel)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class TomlFile:
+    """`data`: what the file says; `text` knows the lines."""
+
+    file: Path
+    text: str
+    data: Mapping[str, Any]
+
+    def error(self, place: tuple[str | int, ...], problem: str) -> CampaignError:
+        """What is wrong at `place`, such as `("steps", 1, "body")`."""
+        line = line_of(self.text, place)
+        at = f"line {line}: " if line else ""
+        return CampaignError(f"{self.file}: {at}{'.'.join(map(str, place)) or 'the file'}: {problem}")
+
+    def validated(self, kind: type[T], data: object = None, place: tuple[str | int, ...] = ()) -> T:
+        """`data`, by default the whole file, as `kind`. Raises CampaignError with the first thing that is wrong."""
+        try:
+            return TypeAdapter(kind).validate_python(self.data if data is None else data)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise self.error((*place, *first["loc"]), _cure(first["type"], first["msg"])) from None
 
 
 def read_text(file: Path) -> str:
     """Raises CampaignError when it is missing or not UTF-8."""
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8").replace("\r\n", "\n")
     except OSError as error:
         raise CampaignError(f"{file}: cannot be read ({error.strerror}); put the file there") from None
     except UnicodeDecodeError as error:
         raise CampaignError(f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
 
 
-def read_toml(file: Path) -> dict[str, Any]:
+def read_toml(file: Path) -> TomlFile:
     """Raises CampaignError."""
+    text = read_text(file)
     try:
-        return tomllib.loads(read_text(file))
+        return TomlFile(file, text, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise CampaignError(f"{file}: not TOML: {error}") from None
+        raise CampaignError(f"{file}: not TOML: {error}; correct the line") from None
 
 
-def validated(model: type[Model], data: object, *, file: Path, field: str = "") -> Model:
-    """Raises CampaignError with the first thing that is wrong."""
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in (*([field] if field else []), *first["loc"])) or "the file"
-        raise CampaignError(f"{file}: {where}: {_cure(model, first['type'], first['msg'])}") from None
-
-
-def _cure(model: type[BaseModel], kind: str, message: str) -> str:
-    if kind == "extra_forbidden":
+def _cure(kind: str, message: str) -> str:
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         return "unknown field; correct its name or take it out"
-    if kind == "missing":
+    if kind in ("missing", "missing_argument"):
         return "missing; add it"
     return message.removeprefix("Value error, ")

@@ -1,5 +1,5 @@
 """
-From a written body to the two parts of a mail, by the campaign's own `layout/mail.mjml` and `layout/mail.txt`.
+From a written body to the two parts of a mail, by a layout: `mail.mjml` and `mail.txt`.
 
 Jinja escapes values for MJML, which is XML; MJML then becomes tables with inlined styles that hold in Outlook.
 """
@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import mrml
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from common.campaigns.compiled import LayoutSource
 from common.campaigns.errors import CampaignError
-from common.campaigns.files import read_text
 from common.campaigns.markdown import Block
 from common.campaigns.placeholders import captures_output, printed
+from common.campaigns.strings import ScoreboardStrings
 
 GMAIL_CLIPS_BYTES = 102_000
 """Gmail hides what follows, the unsubscribe link included, behind "View entire message"."""
@@ -29,79 +29,80 @@ _PLAIN = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=Tr
 # Without this a mail fetches a font from another company's server whenever it is opened.
 _RENDER = mrml.RenderOptions(fonts={})
 
-_MEANINGS = {
-    "red": "look here first",
-    "orange": "under strain",
-    "yellow": "working, with gaps",
-    "green": "running well",
-}
 _WRITTEN = frozenset({"html", "label", "href"})
 """The fields of a `Block` that contain a person's values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the scoreboard."""
+    """One line of the scoreboard; `colour` is the same in every language, `label` is what it is called."""
 
     colour: str
     count: int
+    label: str
     meaning: str
 
 
-def scoreboard(counts: Mapping[str, int]) -> list[Row]:
+def scoreboard(counts: Mapping[str, int], strings: ScoreboardStrings) -> list[Row]:
     """One row for each colour that was given to a system."""
-    return [Row(colour, counts[colour], meaning) for colour, meaning in _MEANINGS.items() if counts.get(colour)]
+    return [
+        Row(colour, count, strings.colours[colour].label, strings.colours[colour].meaning)
+        for colour, count in counts.items()
+        if count
+    ]
 
 
-def scoreboard_lines(rows: Sequence[Row]) -> str:
-    """The scoreboard in the text part."""
-    return "\n".join(f"- {row.colour.capitalize()}: {printed(row.count)} ({row.meaning})" for row in rows)
+def scoreboard_lines(rows: Sequence[Row], pattern: str) -> str:
+    """The scoreboard in the text part; `pattern` is of one row."""
+    return "\n".join(
+        pattern.format(label=row.label.capitalize(), count=printed(row.count), meaning=row.meaning) for row in rows
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """`takes_placeholders`: it prints the values of a body as they are, and does nothing else with them."""
+    """
+    `folder`: for errors. `takes_placeholders`: it prints the values of a body as they are, and does nothing else with
+    them.
+    """
 
-    folder: Path
+    folder: str
     frame: Template
     plain: Template
     takes_placeholders: bool
 
     def mjml(self, blocks: Sequence[Block], rows: Sequence[Row], values: Mapping[str, object]) -> str:
         """The source of the HTML part. Raises CampaignError."""
-        return _filled(self.folder / "mail.mjml", self.frame, {**values, "blocks": blocks, "scoreboard": rows})
+        return _filled(f"{self.folder}/mail.mjml", self.frame, {**values, "blocks": blocks, "scoreboard": rows})
 
     def html(self, mjml: str) -> str:
         """Raises CampaignError."""
         try:
             html: str = mrml.to_html(mjml, None, _RENDER).content
         except Exception as error:  # noqa: BLE001 -- mrml raises nothing narrower
-            raise CampaignError(f"{self.folder / 'mail.mjml'}: not MJML: {error}") from None
+            raise CampaignError(f"{self.folder}/mail.mjml: not MJML: {error}") from None
         return html
 
     def check_size(self, html: str) -> str:
         """Raises CampaignError when Gmail would clip it."""
         size = len(html.encode())
         if size >= GMAIL_CLIPS_BYTES:
-            raise CampaignError(
-                f"{self.folder / 'mail.mjml'}: {size} bytes of HTML; Gmail clips at {GMAIL_CLIPS_BYTES}"
-            )
+            raise CampaignError(f"{self.folder}/mail.mjml: {size} bytes of HTML; Gmail clips at {GMAIL_CLIPS_BYTES}")
         return html
 
     def text(self, body: str, values: Mapping[str, object]) -> str:
         """The text part. Raises CampaignError."""
-        return _filled(self.folder / "mail.txt", self.plain, {**values, "body": body}).strip() + "\n"
+        return _filled(f"{self.folder}/mail.txt", self.plain, {**values, "body": body}).strip() + "\n"
 
 
-def read_layout(folder: Path) -> Layout:
+def read_layout(folder: str, source: LayoutSource) -> Layout:
     """Raises CampaignError."""
-    frame, tree = _compiled(folder / "mail.mjml", _XML)
-    plain, _ = _compiled(folder / "mail.txt", _PLAIN)
+    frame, tree = _compiled(f"{folder}/mail.mjml", source.mjml, _XML)
+    plain, _ = _compiled(f"{folder}/mail.txt", source.text, _PLAIN)
     return Layout(folder, frame, plain, _only_prints(tree))
 
 
-def _compiled(file: Path, environment: ImmutableSandboxedEnvironment) -> tuple[Template, nodes.Template]:
-    source = read_text(file)
+def _compiled(file: str, source: str, environment: ImmutableSandboxedEnvironment) -> tuple[Template, nodes.Template]:
     try:
         return environment.from_string(source), environment.parse(source)
     except TemplateSyntaxError as error:
@@ -121,7 +122,7 @@ def _only_prints(tree: nodes.Template) -> bool:
     return not captures_output(tree) and all(id(use) in allowed for use in uses)
 
 
-def _filled(file: Path, template: Template, values: Mapping[str, object]) -> str:
+def _filled(file: str, template: Template, values: Mapping[str, object]) -> str:
     try:
         return template.render(values)
     except TemplateError as error:

@@ -1,20 +1,25 @@
-"""`campaign.toml`: what a campaign consists of and when its mails go out. A door, so pydantic stands here."""
+"""`campaign.toml`: what a campaign consists of and when its mails go out. An edge, so it is read with pydantic."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Literal
+import zoneinfo
+from datetime import date
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import Field as Checked
 
-from common.campaigns.files import read_toml, validated
-from common.domain.cadence import Pace
-from common.domain.segment import Segment
+from common.campaigns.compiled import FieldType, FieldValue, Span
 
 _UNITS_MS = {"s": 1_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"(\d+) ?(s|min|h|d)")
+_HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_OWN_COLUMN = re.compile(r"step-(\d+)")
+
+Name = Annotated[str, Checked(pattern=r"^[a-z_][a-z0-9_]*$", max_length=60)]
+Id = Annotated[str, Checked(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)]
 
 
 def duration_ms(value: object) -> int:
@@ -25,7 +30,47 @@ def duration_ms(value: object) -> int:
     return int(match[1]) * _UNITS_MS[match[2]]
 
 
+def _time_zone(value: object) -> object:
+    if value not in zoneinfo.available_timezones():
+        raise ValueError("not an IANA time zone; write one such as America/Toronto")
+    return value
+
+
+def _day(value: object) -> object:
+    try:
+        return value.isoformat() if isinstance(value, date) else date.fromisoformat(str(value)).isoformat()
+    except ValueError:
+        raise ValueError('not a day; write it as "2025-11-01"') from None
+
+
+def _month_day(value: object) -> tuple[int, int]:
+    try:
+        day = date.fromisoformat(f"2001-{value}")
+    except ValueError:
+        raise ValueError('not a day of the year; write it as "12-15"') from None
+    return day.month, day.day
+
+
+def _minutes(value: object) -> tuple[int, int]:
+    match = _HOURS.fullmatch(value) if isinstance(value, str) else None
+    opens, closes = ((int(match[1]) * 60 + int(match[2])), (int(match[3]) * 60 + int(match[4]))) if match else (0, 0)
+    if not opens < closes <= 24 * 60:
+        raise ValueError('write the hours as "08:00-19:00", the first before the second')
+    return opens, closes
+
+
+def _weekday(value: object) -> int:
+    if value not in _DAYS:
+        raise ValueError(f"write each day as one of {', '.join(_DAYS)}")
+    return _DAYS.index(str(value))
+
+
 Duration = Annotated[int, BeforeValidator(duration_ms)]
+TimeZone = Annotated[str, BeforeValidator(_time_zone)]
+Day = Annotated[str, BeforeValidator(_day)]
+MonthDay = Annotated[tuple[int, int], BeforeValidator(_month_day)]
+Hours = Annotated[tuple[int, int], BeforeValidator(_minutes)]
+Weekday = Annotated[int, BeforeValidator(_weekday)]
 
 
 class _Table(BaseModel):
@@ -36,16 +81,62 @@ class SpanEntry(_Table):
     production: Duration
     testing: Duration
 
+    @property
+    def span(self) -> Span:
+        return Span(self.production, self.testing)
+
+
+class FieldEntry(_Table):
+    type: FieldType
+    variable: Name | None = None
+    required: bool = False
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    choices: tuple[str, ...] = ()
+    default: FieldValue | None = None
+    example: FieldValue | dict[str, int | float] | None = None
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if (self.type == "choice") != bool(self.choices):
+            raise ValueError("a choice needs choices, and nothing else has them; correct type or choices")
+        if self.required and self.default is not None:
+            raise ValueError("a required field has no default; take one of the two out")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError("minimum is above maximum; swap them")
+        return self
+
+
+class ScoreboardEntry(_Table):
+    counts: dict[Name, str] = Checked(min_length=1)
+    together_max: int | None = None
+    scores: str | None = None
+
+
+class SegmentEntry(_Table):
+    name: str = Checked(pattern=r"^[A-Za-z0-9_]+$", max_length=60)
+    when: str | None = None
+    example: dict[str, FieldValue] = {}
+
 
 class StepEntry(_Table):
+    id: Id
     name: str
     after: SpanEntry
-    body: str | dict[Segment, str]
+    body: str | dict[str, str]
     """One file of `emails/` for everybody, or one for each segment."""
+    needs: str | None = None
+    column: str | None = None
+
+    @property
+    def notion_column(self) -> str | None:
+        """`Email 3 Sent` for step-3, unless it names another. None: it has to name one."""
+        match = _OWN_COLUMN.fullmatch(self.id)
+        return self.column or (f"Email {match[1]} Sent" if match else None)
 
 
 class ReminderEntry(_Table):
-    name: str = Field(pattern=r"^[a-z0-9-]+$")
+    name: Id
     before: SpanEntry
     body: str
 
@@ -56,38 +147,69 @@ class BookingEntry(_Table):
     minimum_notice: SpanEntry
 
 
-class FooterEntry(_Table):
-    emails: str
-    reminders: str
+class WindowEntry(_Table):
+    hours: Hours = (0, 24 * 60)
+    weekdays: tuple[Weekday, ...] = Checked(default=tuple(range(7)), min_length=1)
+    holidays: str | None = Checked(default=None, pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")
+
+
+class SenderEntry(_Table):
+    address: str | None = None
+    reply_to: str | None = None
+
+
+class BrandEntry(_Table):
+    name: str
+
+
+class NotionEntry(_Table):
+    status_column: str
 
 
 class Manifest(_Table):
     name: str
-    language: str = Field(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")
+    languages: tuple[Annotated[str, Checked(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$")], ...] = Checked(
+        min_length=1
+    )
+    default_language: str
+    timezone: TimeZone
+    currency: str = Checked(default="CAD", pattern=r"^[A-Z]{3}$")
+    brand: BrandEntry
+    sender: SenderEntry = SenderEntry()
+    opens: Day | None = None
+    closes: Day | None = None
+    priority: int = 0
+    excludes: tuple[str, ...] = ()
     minimum_gap: SpanEntry
-    steps: tuple[StepEntry, ...] = Field(min_length=1)
+    sending_window: WindowEntry | None = None
+    fields: dict[Name, FieldEntry] = {}
+    systems: dict[Name, tuple[str, ...]] = {}
+    scoreboard: ScoreboardEntry | None = None
+    weeks: dict[Name, MonthDay] = {}
+    segments: tuple[SegmentEntry, ...] = Checked(min_length=1)
+    steps: tuple[StepEntry, ...] = Checked(min_length=1)
     reminders: tuple[ReminderEntry, ...] = ()
     booking: BookingEntry
-    footer: FooterEntry
+    notion: NotionEntry
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The languages, the default one first."""
+        return tuple(dict.fromkeys((self.default_language, *self.languages)))
+
+    def body_of(self, entry: StepEntry, segment: str) -> str | None:
+        """The file of `emails/` that people of a segment read, as `emails/1-results.md`."""
+        name = entry.body if isinstance(entry.body, str) else entry.body.get(segment)
+        return None if name is None else f"emails/{name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A length of time in both modes, in milliseconds, at speed 1."""
-
-    production_ms: int
-    testing_ms: int
-
-    def at(self, pace: Pace) -> int:
-        """Milliseconds at this pace."""
-        return pace.divided(self.testing_ms if pace.testing else self.production_ms)
-
-
-def span(entry: SpanEntry) -> Span:
-    return Span(entry.production, entry.testing)
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """Raises CampaignError."""
-    file = folder / "campaign.toml"
-    return validated(Manifest, read_toml(file), file=file)
+def bodies_of(manifest: Manifest) -> dict[str, tuple[Any, ...]]:
+    """Each body that is named, and the place in the manifest that names it first."""
+    found: dict[str, tuple[Any, ...]] = {}
+    for number, step in enumerate(manifest.steps):
+        for segment in manifest.segments:
+            if name := manifest.body_of(step, segment.name):
+                found.setdefault(name, ("steps", number, "body"))
+    for number, reminder in enumerate(manifest.reminders):
+        found.setdefault(f"reminders/{reminder.body}", ("reminders", number, "body"))
+    return found

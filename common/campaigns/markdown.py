@@ -1,8 +1,9 @@
 """
 One Markdown text becomes both parts of a mail: blocks for the HTML layout, and plain lines for the text part.
 
-Beyond CommonMark there are three readings: a link alone in its paragraph is the button, a quotation is a callout, and
-`{{ scoreboard }}` alone in its paragraph is a component. HTML in the source stays literal.
+Beyond CommonMark there are four readings: a link alone in its paragraph is the button, a quotation is a callout,
+`{{ scoreboard }}` alone in its paragraph is a component, and an item of a list that begins with `[ ]` has a box to
+tick. HTML in the source stays literal.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from functools import lru_cache
 from typing import Literal
 
 from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml
+from markdown_it.renderer import RendererProtocol
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
+from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup
 
 from common.campaigns.placeholders import dashes
@@ -24,6 +28,7 @@ _MARK = "\ue000"
 """Private use: `wording.clean` takes it out of every value, so only a component can carry it."""
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "xhtmlOut": True})
+_BOX, _TICKED = "[ ] ", "\u2610\u00a0"
 _SPACES = re.compile(r" {2,}")
 _EMPTY = Markup()
 
@@ -59,7 +64,19 @@ def parsed(source: str) -> list[Token]:
     for child in (child for token in tokens for child in token.children or ()):
         # A condition that was false may leave two spaces where it stood.
         child.content = _SPACES.sub(" ", child.content)
+    _mark_boxes(tokens)
     return tokens
+
+
+def _mark_boxes(tokens: Sequence[Token]) -> None:
+    """An item is followed by its paragraph, and that by its text."""
+    for item, inline in zip(tokens, tokens[2:], strict=False):
+        if item.type != "list_item_open" or not inline.children:
+            continue
+        first = inline.children[0]
+        if first.type == "text" and first.content.startswith(_BOX):
+            item.attrSet("style", "list-style: none")
+            first.meta["box"] = True
 
 
 def blocks(tokens: Sequence[Token]) -> list[Block]:
@@ -97,8 +114,18 @@ def _special(group: list[Token]) -> Block | None:
     if name:
         return Block("component", label=name)
     if _is_lone_link(inline):
-        return Block("button", label=_line(inline.children[0].children), href=_href(inline.children[0]))
+        return Block("button", label=TextWriter({}).line(inline.children[0].children), href=_href(inline.children[0]))
     return None
+
+
+def _text_in_html(
+    renderer: RendererProtocol, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
+) -> str:
+    token = tokens[index]
+    return escapeHtml(_TICKED + token.content[len(_BOX) :] if token.meta.get("box") else token.content)
+
+
+_MARKDOWN.add_render_rule("text", _text_in_html)
 
 
 def _html(tokens: Sequence[Token]) -> Markup:
@@ -106,52 +133,61 @@ def _html(tokens: Sequence[Token]) -> Markup:
     return Markup(rendered.strip())  # markdown-it escapes all text
 
 
-def text(tokens: Sequence[Token], components: Mapping[str, str], underline: Callable[[str], str] = dashes) -> str:
-    """The text part: no marks, links as `label: url`. `components` maps their names to their lines."""
-    return "\n\n".join(_paragraphs(SyntaxTreeNode(tokens).children, components, underline))
+@dataclass(frozen=True, slots=True)
+class TextWriter:
+    """
+    Writes the text part: no marks.
+
+    `components` maps their names to their lines; `link`: how a link is written, such as `{label}: {url}`.
+    """
+
+    components: Mapping[str, str]
+    link: str = "{label}: {url}"
+    underline: Callable[[str], str] = dashes
+
+    def text(self, tokens: Sequence[Token]) -> str:
+        return "\n\n".join(self._paragraphs(SyntaxTreeNode(tokens).children))
+
+    def _paragraphs(self, nodes: Sequence[SyntaxTreeNode]) -> Iterator[str]:
+        for node in nodes:
+            if node.type in ("bullet_list", "ordered_list"):
+                yield "\n".join(self._items(node))
+            elif node.type == "blockquote":
+                yield _indented("\n\n".join(self._paragraphs(node.children)), "  ")
+            elif node.type == "heading":
+                title = self.line(node.children[0].children)
+                yield f"{title}\n{self.underline(title)}"
+            elif node.type == "hr":
+                yield "* * *"
+            elif node.type in ("fence", "code_block"):
+                yield node.content.rstrip("\n")
+            else:
+                inline = node.children[0]
+                yield self.components.get(_component_name(inline)) or self.line(inline.children)
+
+    def _items(self, node: SyntaxTreeNode) -> Iterator[str]:
+        first = int(node.attrs.get("start", 1))
+        for number, item in enumerate(node.children, first):
+            mark = f"{number}. " if node.type == "ordered_list" else "- "
+            inner = _indented("\n".join(self._paragraphs(item.children)), " " * len(mark))
+            yield mark + inner.lstrip(" ")
+
+    def line(self, nodes: Sequence[SyntaxTreeNode]) -> str:
+        return "".join(map(self._inline, nodes)).strip()
+
+    def _inline(self, node: SyntaxTreeNode) -> str:
+        if (plain := _plain(node)) is not None:
+            return plain
+        inner = "".join(map(self._inline, node.children))
+        shown = node.type != "link" or inner == _href(node)
+        return inner if shown else self.link.format(label=inner, url=_href(node))
 
 
-def _paragraphs(
-    nodes: Sequence[SyntaxTreeNode], components: Mapping[str, str], underline: Callable[[str], str]
-) -> Iterator[str]:
-    for node in nodes:
-        if node.type in ("bullet_list", "ordered_list"):
-            yield "\n".join(_items(node, components, underline))
-        elif node.type == "blockquote":
-            yield _indented("\n\n".join(_paragraphs(node.children, components, underline)), "  ")
-        elif node.type == "heading":
-            title = _line(node.children[0].children)
-            yield f"{title}\n{underline(title)}"
-        elif node.type == "hr":
-            yield "* * *"
-        elif node.type in ("fence", "code_block"):
-            yield node.content.rstrip("\n")
-        else:
-            inline = node.children[0]
-            yield components.get(_component_name(inline)) or _line(inline.children)
-
-
-def _items(node: SyntaxTreeNode, components: Mapping[str, str], underline: Callable[[str], str]) -> Iterator[str]:
-    first = int(node.attrs.get("start", 1))
-    for number, item in enumerate(node.children, first):
-        mark = f"{number}. " if node.type == "ordered_list" else "- "
-        inner = _indented("\n".join(_paragraphs(item.children, components, underline)), " " * len(mark))
-        yield mark + inner.lstrip(" ")
-
-
-def _line(nodes: Sequence[SyntaxTreeNode]) -> str:
-    return "".join(map(_inline, nodes)).strip()
-
-
-def _inline(node: SyntaxTreeNode) -> str:
+def _plain(node: SyntaxTreeNode) -> str | None:
+    """The text of a node that has no others inside."""
     if node.type in ("text", "code_inline"):
         return node.content
-    if node.type == "softbreak":
-        return " "
-    if node.type == "hardbreak":
-        return "\n"
-    inner = "".join(map(_inline, node.children))
-    return inner if node.type != "link" or inner == _href(node) else f"{inner}: {_href(node)}"
+    return {"softbreak": " ", "hardbreak": "\n"}.get(node.type)
 
 
 def _is_lone_link(inline: SyntaxTreeNode) -> bool:

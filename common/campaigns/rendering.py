@@ -16,10 +16,10 @@ from common.campaigns.body import Body, Values
 from common.campaigns.body_skeleton import BodySkeleton, read_skeleton
 from common.campaigns.errors import CampaignError
 from common.campaigns.layout import Layout, Row, scoreboard_lines
-from common.campaigns.markdown import blocks, parsed, text
+from common.campaigns.markdown import TextWriter, blocks, parsed
 from common.campaigns.placeholders import Placeholders, Skeleton, skeleton
 
-_PERSONAL = ("subject", "preheader", "unsubscribe_url")
+_PERSONAL = ("subject", "title", "preheader", "unsubscribe_url")
 """The values of a layout that differ for every person; the others are part of the skeleton."""
 _SIZE = 256
 """Skeletons of one layout; about 30 KB each."""
@@ -32,12 +32,18 @@ class Parts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One mail before it is laid out: `values` go into its body, `frame` around it."""
+    """
+    One mail before it is laid out: `values` go into its body, `frame` around it.
+
+    `row`, `link`: how the text part writes a row of the scoreboard, and a link.
+    """
 
     body: Body
     values: Values
     rows: Sequence[Row]
     frame: Mapping[str, str]
+    row: str
+    link: str
 
 
 class Renderer:
@@ -61,7 +67,7 @@ class Renderer:
         """Raises CampaignError."""
         tokens = parsed(mail.body.markdown_for(mail.values))
         html = self.layout.html(self.layout.mjml(blocks(tokens), mail.rows, mail.frame))
-        body = text(tokens, {"scoreboard": scoreboard_lines(mail.rows)})
+        body = TextWriter({"scoreboard": scoreboard_lines(mail.rows, mail.row)}, mail.link).text(tokens)
         return Parts(html, self.layout.text(body, mail.frame))
 
     def _from_skeleton(self, mail: Mail) -> Parts | None:
@@ -71,7 +77,7 @@ class Renderer:
         markdown = placeholders.without_idle_edges(mail.body.markdown_for(mail.values, placeholders))
         size = len(placeholders.values)
         rows = [replace(row, count=placeholders.number(row.count)) for row in mail.rows]
-        body = read_skeleton(markdown, scoreboard_lines(rows), size, size + len(rows))
+        body = read_skeleton(markdown, scoreboard_lines(rows, mail.row), mail.link, size, size + len(rows))
         addresses = body.addresses(placeholders.values) if body else None
         if body is None or addresses is None:
             return None

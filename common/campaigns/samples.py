@@ -1,14 +1,15 @@
-"""Sample people and meetings: what the load check, the tests and the preview render for."""
+"""Sample people and meetings of a campaign: what the load check, the tests and the preview render for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 from common.campaigns.campaign import Campaign, Rendered
+from common.campaigns.compiled import CompiledCampaign, Field
 from common.campaigns.facts import Identity, Meeting
-from common.domain.contact import Assessment
-from common.domain.segment import Segment
+from common.campaigns.variables import Person
 
 IDENTITY = Identity(
     sender_name="Sarah at BusinessX",
@@ -18,75 +19,19 @@ IDENTITY = Identity(
     booking_url="https://cal.com/businessx/diagnostic",
 )
 UNSUBSCRIBE_URL = "https://advent.example/unsubscribe/sample"
+KINDS = ("full", "sparse", "half", "awkward")
+"""Everything told; only what a signup must have; every other thing; values that look like HTML, Markdown or headers."""
 
-_COUNTS = {Segment.CRITICAL: (3, 2, 2, 1), Segment.URGENT: (1, 2, 3, 2), Segment.OPTIMIZE: (0, 1, 3, 4)}
-"""Red, orange, yellow, green."""
-_SCORES = {Segment.CRITICAL: 38, Segment.URGENT: 57, Segment.OPTIMIZE: 81}
+DAYS = {"full": date(2025, 11, 1), "sparse": None, "half": date(2025, 12, 2), "awkward": date(2025, 12, 26)}
+"""The day on which each reads it: early, not known, late, and when what was counted towards is over."""
 
-
-def fullest(segment: Segment) -> Assessment:
-    """Everything told."""
-    red, orange, yellow, green = _COUNTS[segment]
-    return Assessment(
-        email="ada@example.com",
-        first_name="Ada",
-        business_name="Maple & Main Salon",
-        assessment_score=_SCORES[segment],
-        gps_score=44,
-        money_score=52.5,
-        weakest_system_1="CREW",
-        weakest_system_2="RADAR",
-        strongest_system="CABIN",
-        revenue_leak_total=4200,
-        red_systems=red,
-        orange_systems=orange,
-        yellow_systems=yellow,
-        green_systems=green,
-    )
-
-
-def sparsest(segment: Segment) -> Assessment:
-    """Only what a signup must have."""
-    return Assessment(email="j@example.com", first_name="J.", assessment_score=_SCORES[segment])
-
-
-def half_told(segment: Segment) -> Assessment:
-    """Counts but no names; a system of their own words; a leak of cents."""
-    red, orange, yellow, green = _COUNTS[segment]
-    return Assessment(
-        email="boris@example.com",
-        first_name="Boris",
-        assessment_score=0,
-        weakest_system_1="front desk",
-        revenue_leak_total=0.4,
-        red_systems=red,
-        orange_systems=orange,
-        yellow_systems=yellow,
-        green_systems=green,
-    )
-
-
-def awkward(segment: Segment) -> Assessment:
-    """Values that look like HTML, Markdown, templates and headers."""
-    return Assessment(
-        email="ben@example.com",
-        first_name="Ben <b> [x](http://evil.example) *&*",
-        business_name='"Cut & Run"\r\nBcc: all@example.com {{ first_name }} <script>',
-        assessment_score=100,
-        gps_score=0,
-        money_score=0,
-        weakest_system_1="# 1. the *front* desk_and_phones",
-        weakest_system_2="engine (service)",
-        strongest_system="Auto-Pilot",
-        revenue_leak_total=1234567.5,
-        red_systems=8 if segment is Segment.CRITICAL else 0,
-        orange_systems=8 if segment is Segment.URGENT else 0,
-        green_systems=8 if segment is Segment.OPTIMIZE else 0,
-    )
-
-
-PEOPLE = {"full": fullest, "sparse": sparsest, "half": half_told, "awkward": awkward}
-
+_HOSTILE = (
+    "Ben <b> [x](http://evil.example) *&*",
+    '"Cut & Run"\r\nBcc: all@example.com {{ first_name }} <script>',
+    "# 1. the *front* desk_and_phones",
+    "engine (service)",
+    "Auto-Pilot",
+)
 _START = datetime(2025, 12, 4, 14, 0, tzinfo=UTC)
 MEETINGS = {
     "full": Meeting(
@@ -101,25 +46,82 @@ MEETINGS = {
 }
 
 
-def mails(campaign: Campaign, identity: Identity, *, kind: str) -> Iterator[tuple[str, Rendered]]:
-    """Every step for every segment, and every reminder, for one kind of sample: `full`, `sparse`, `half`, `awkward`."""
-    for step in campaign.steps:
-        for segment in Segment:
-            rendered = campaign.render(
-                step.number,
-                PEOPLE[kind](segment),
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A mail for a sample person; `segment` is None for a reminder. `name`: `1-results.critical.full`."""
+
+    name: str
+    segment: str | None
+    mail: Rendered
+
+
+def person(campaign: CompiledCampaign, segment: str, kind: str) -> Person:
+    """A person of one of `KINDS`; the examples of the segment's rule hold for each."""
+    example = next(rule.example for rule in campaign.segments if rule.name == segment)
+    values: dict[str, object] = {}
+    optional = 0
+    for number, field in enumerate(campaign.fields):
+        optional += not field.required
+        if field.required or kind in ("full", "awkward") or (kind == "half" and optional % 2):
+            values[field.name] = _value(field, number, kind)
+    kept = example if kind != "sparse" else {name: value for name, value in example.items() if name in values}
+    return values | dict(kept)
+
+
+def mails(
+    campaign: Campaign,
+    identity: Identity,
+    *,
+    kind: str,
+    language: str | None = None,
+    people: Mapping[str, Person] | None = None,
+) -> Iterator[Sample]:
+    """
+    Every step for every segment, and every reminder, for one kind of sample.
+
+    `people`: somebody of each segment, instead of the people that the fields' examples make.
+    """
+    for number, step in enumerate(campaign.steps, 1):
+        for segment in campaign.segments:
+            one = people[segment] if people else person(campaign.compiled, segment, kind)
+            mail = campaign.render(
+                number,
+                one,
                 segment=segment,
                 identity=identity,
                 unsubscribe_url=UNSUBSCRIBE_URL,
+                language=language,
+                today=DAYS[kind],
             )
-            yield f"{step.number}-{step.name.replace(' ', '-')}.{segment.lower()}.{kind}", rendered
+            yield Sample(f"{number}-{step.name.replace(' ', '-')}.{segment.lower()}.{kind}", segment, mail)
     if kind in MEETINGS:
         for reminder in campaign.reminders:
-            mail = campaign.render_reminder(reminder.name, MEETINGS[kind], identity, UNSUBSCRIBE_URL)
-            yield f"reminder-{reminder.name}.{kind}", mail
+            mail = campaign.render_reminder(reminder.name, MEETINGS[kind], identity, UNSUBSCRIBE_URL, language)
+            yield Sample(f"reminder-{reminder.name}.{kind}", None, mail)
 
 
 def preview_pages(campaign: Campaign, identity: Identity) -> Iterable[tuple[str, Rendered]]:
     """(`1-results.critical.full`, mail) for every mail and segment, told fully and sparsely, and every reminder."""
-    for kind in ("full", "sparse"):
-        yield from mails(campaign, identity, kind=kind)
+    for language in campaign.languages:
+        suffix = f".{language}" if len(campaign.languages) > 1 else ""
+        for kind in ("full", "sparse"):
+            for sample in mails(campaign, identity, kind=kind, language=language):
+                yield sample.name + suffix, sample.mail
+
+
+def _value(field: Field, number: int, kind: str) -> object:
+    if field.type == "text":
+        if kind == "awkward":
+            return _HOSTILE[number % len(_HOSTILE)]
+        told = field.example if field.example is not None else field.name.replace("_", " ")
+        return "J." if kind == "sparse" and field.name == "first_name" else told
+    if kind == "awkward" and field.type in ("integer", "number", "money"):
+        return field.maximum if field.maximum is not None else 1234567.5
+    if kind == "half" and field.type in ("integer", "number", "money"):
+        return field.minimum if field.minimum is not None else 0
+    if field.example is not None:
+        return field.example
+    return _ORDINARY.get(field.type) if field.type != "choice" else field.choices[0]
+
+
+_ORDINARY: Mapping[str, object] = {"integer": 3, "number": 50, "money": 4200, "boolean": True, "scores": {"one": 1}}

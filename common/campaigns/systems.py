@@ -1,42 +1,50 @@
-"""The eight systems of the assessment, each with its own advice, and what to say of one that is named otherwise."""
+"""The systems of an assessment, each with its own advice, and what to say of one that is named otherwise."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, with_config
 
 from common.campaigns.errors import CampaignError
-from common.campaigns.files import read_toml, validated
+from common.campaigns.files import read_toml
 from common.campaigns.wording import clean
 
 _OTHER = "other"
 
 
-class Advice(BaseModel):
-    """One table of `systems.toml`. In `[other]`, `{name}` stands for what the person wrote."""
+@with_config(ConfigDict(extra="forbid", str_min_length=1, str_strip_whitespace=True))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """
+    One table of `systems.toml`. In `[other]`, `{name}` stands for what the person wrote.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_min_length=1, str_strip_whitespace=True)
+    `about`: what the system is, after a comma: "GPS, your direction and planning". `sign`: how its weakness shows.
+    `quick_win`: half an hour's repair. `next_win`: the step after that, for a business in good shape. `check`: one line
+    of a checklist. `strength`: how to lean on it, when it is the strongest.
+    """
 
     name: str
+    about: str
+    sign: str
+    quick_win: str
+    next_win: str
+    check: str
+    strength: str
     aliases: tuple[str, ...] = ()
-    about: str = Field(description="what the system is, after a comma: 'GPS, your direction and planning'")
-    sign: str = Field(description="how its weakness shows in December")
-    quick_win: str = Field(description="half an hour's repair")
-    next_win: str = Field(description="the step after that, for a business in good shape")
-    check: str = Field(description="one line of a checklist")
-    strength: str = Field(description="how to lean on it, when it is the strongest")
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A system as a mail may speak of it; `label` introduces it, `name` repeats it."""
+    """A system as a mail may speak of it; `label` introduces it, `name` repeats it, `about` says it in plain words."""
 
     name: str
     label: str
+    about: str
     sign: str
     quick_win: str
     next_win: str
@@ -45,10 +53,10 @@ class System:
 
 
 class SystemBook:
-    """`systems.toml`: looks up what a person's assessment calls a system."""
+    """`systems.toml` of one language: looks up what a person's assessment calls a system."""
 
     def __init__(self, advice: Mapping[str, Advice]) -> None:
-        self._other = advice[_OTHER]
+        self._other = advice.get(_OTHER)
         self._known = {
             _plain(word): entry
             for key, entry in advice.items()
@@ -59,7 +67,7 @@ class SystemBook:
     def named(self, text: str | None) -> System | None:
         """`GPS`, `gps system` and `GPS (direction)` are one; other words are taken as they are; None for no words."""
         name = clean(text or "")
-        if not name:
+        if not name or self._other is None:
             return None
         known = self._known.get(_plain(name)) or self._known.get(_plain(_head(name)))
         return _known_system(known) if known else _other_system(self._other, name)
@@ -69,6 +77,7 @@ def _known_system(advice: Advice) -> System:
     return System(
         name=advice.name,
         label=f"{advice.name}, {advice.about}",
+        about=advice.about,
         sign=advice.sign,
         quick_win=advice.quick_win,
         next_win=advice.next_win,
@@ -84,6 +93,7 @@ def _other_system(advice: Advice, name: str) -> System:
     return System(
         name=name,
         label=told(advice.about),
+        about=told(advice.about),
         sign=told(advice.sign),
         quick_win=told(advice.quick_win),
         next_win=told(advice.next_win),
@@ -92,13 +102,12 @@ def _other_system(advice: Advice, name: str) -> System:
     )
 
 
-def read_systems(folder: Path) -> SystemBook:
+def read_systems(file: Path) -> Mapping[str, Advice]:
     """Raises CampaignError."""
-    file = folder / "systems.toml"
-    tables = read_toml(file)
-    if _OTHER not in tables:
+    source = read_toml(file)
+    if _OTHER not in source.data:
         raise CampaignError(f"{file}: [{_OTHER}] is missing; add it, for systems that are named otherwise")
-    return SystemBook({key: validated(Advice, table, file=file, field=key) for key, table in tables.items()})
+    return {key: source.validated(Advice, table, (key,)) for key, table in source.data.items()}
 
 
 def _head(name: str) -> str:
@@ -107,5 +116,6 @@ def _head(name: str) -> str:
 
 
 def _plain(name: str) -> str:
-    letters = re.sub(r"[^a-z0-9]", "", name.casefold())
+    """Without accents, which people leave out: `Équipage` and `equipage` are one."""
+    letters = "".join(filter(str.isalnum, unicodedata.normalize("NFKD", name.casefold())))
     return letters.removesuffix("system") or letters

@@ -1,25 +1,27 @@
-"""How values are put into words: clean text, numbers, money, and Markdown that stays literal."""
+"""Clean text, shortened text, and Markdown that stays literal: what is the same in every language."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from decimal import ROUND_HALF_UP, Decimal
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _INVISIBLE = frozenset("\u00ad\u200b\u2060\ufeff")
-_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_SPACES = re.compile(r"[^\S\u00a0\u202f]+")
+"""White space, but for no-break spaces: typography asks for them."""
 
 
 def clean(value: str) -> str:
     """
     One line of visible text: line breaks, tabs and control characters become one space, the ends are trimmed.
 
+    No-break spaces stay, since French sets them before a colon.
+
     A header can then not be injected, a right-to-left override cannot turn the rest of a sentence around, and what
     only looks filled in is empty. Private-use characters go, because components are marked with one.
     """
-    return " ".join(value.translate(_VISIBLE).split())
+    return _SPACES.sub(" ", value.translate(_VISIBLE)).strip()
 
 
 class _Visible(dict[int, str]):
@@ -51,32 +53,9 @@ def literal(value: str) -> str:
     return _PUNCTUATION.sub(r"\\\1", value)
 
 
-def number(value: int | float) -> str:
-    """62, 62.5; one decimal at most. Raises ValueError for NaN and infinity."""
-    return f"{_rounded(value, '0.1'):f}".removesuffix(".0")
-
-
-def money(value: int | float) -> str:
-    """Whole dollars: $4,200. Raises ValueError for NaN and infinity."""
-    return f"${_rounded(value, '1'):,f}"
-
-
-def counted(value: int, noun: str) -> str:
-    """one red system, three red systems."""
-    words = _WORDS[value] if 0 <= value < len(_WORDS) else str(value)
-    return f"{words} {noun}" if value == 1 else f"{words} {noun}s"
-
-
 def shortened(value: str, length: int) -> str:
     """At most `length` characters, cut between words where there are any, and marked as cut."""
     if len(value) <= length:
         return value
     cut = value[: length - 1]
     return (cut.rsplit(" ", 1)[0] if " " in cut else cut).rstrip(" ,.;:-&") + "…"
-
-
-def _rounded(value: int | float, places: str) -> Decimal:
-    exact = Decimal(str(value))
-    if not exact.is_finite():
-        raise ValueError("not a finite number")
-    return exact.quantize(Decimal(places), ROUND_HALF_UP)

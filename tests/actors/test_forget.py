@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from common.domain.contact import Assessment
+from common.domain.contact import Assessment, Consent
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
+from common.domain.note import Note, NoteKind
 from common.errors import Permanent
 from common.ledger import keys
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
@@ -263,3 +264,30 @@ async def test_they_are_erased_from_every_campaign_of_the_store(story, dunya):
 
     assert await naming(story.ledger.client) == {}
     assert await story.ledger.client.scard(keys.ENROLLED) == 0
+
+
+@pytest.mark.parametrize("written", ["dunya@salon.example", "DUNYA@Salon.example", "\\u0064unya@salon.example"])
+async def test_booking_events_that_could_not_be_read_and_name_them_are_erased(story, store, written):
+    """However the body writes the address; those that name others stay."""
+    kept = story.ledger.unread_bookings
+    for raw in (
+        f'{{"payload": {{"email": "{written}", "name": "Dunya"}}}}',
+        '{"payload": {"email": "boris@example.org"}}',
+    ):
+        await kept.keep(raw, reason="payload.startTime must be a timestamp", received_ms=story.clock.now_ms())
+    await erased(story)
+
+    assert await naming(store) == {}
+    assert ["boris@example.org" in event.raw for event in await kept.read_all()] == [True]
+
+
+async def test_their_consent_and_the_notes_about_their_fields_are_erased(story, store, dunya):
+    note = Note(kind=NoteKind.REPAIRED, field="phone", what="was kept as text", kept="14165550123")
+    consenting = replace(dunya, consent=Consent(text="Dunya agrees"))
+    await story.ledger.signups.accept(
+        consenting, webhook_id="signup:consent", received_ms=story.clock.now_ms(), notes=[note]
+    )
+    assert await naming(store) != {}
+    await erased(story)
+
+    assert await naming(store) == {}

@@ -13,9 +13,10 @@ from common.campaigns import loader
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A folder with a copy of the campaign in it."""
-    packaged = Path(loader.__file__).parent / "christmas_2025"
-    shutil.copytree(packaged, tmp_path / "christmas_2025")
+    """A folder with a copy of the campaign in it, and of the layout that it shares."""
+    packaged = Path(loader.__file__).parent
+    shutil.copytree(packaged / "christmas_2025", tmp_path / "christmas_2025")
+    shutil.copytree(packaged / "shared" / "layout", tmp_path / "christmas_2025" / "layout")
     return tmp_path
 
 

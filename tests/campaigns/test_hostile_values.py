@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import replace
+from datetime import date
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from common.campaigns import samples
 from common.campaigns.loader import Campaign, Rendered
-from common.campaigns.markdown import parsed, text
+from common.campaigns.markdown import TextWriter, parsed
 from common.campaigns.wording import clean, literal
 from common.domain.contact import Assessment
 from common.domain.segment import Segment
+from tests.campaigns import people
 from tests.campaigns.html import Page
 
 UNSUBSCRIBE = "https://advent.example/unsubscribe/enr_ada"
@@ -68,7 +70,7 @@ def render(campaign: Campaign, step: int, person: Assessment, segment: Segment) 
 
 def person_of(segment: Segment, name: str, business: str, weakest: str, strongest: str) -> Assessment:
     return replace(
-        samples.fullest(segment),
+        people.fullest(segment),
         first_name=name,
         business_name=business,
         weakest_system_1=weakest,
@@ -122,12 +124,27 @@ OPTIONAL = st.none() | st.just("") | ORDINARY
         weakest_system_2=OPTIONAL | st.sampled_from(["GPS", "Crew", "front desk"]),
         strongest_system=OPTIONAL | st.sampled_from(["GPS", "Crew", "front desk"]),
         revenue_leak_total=st.none() | st.integers(0, 10**9) | st.floats(0, 1e6),
-    )
+    ),
+    language=st.sampled_from(["en-CA", "fr-CA"]),
+    today=st.none() | st.dates(date(2025, 10, 1), date(2026, 1, 31)),
 )
-def test_no_combination_of_told_and_untold_leaves_a_blank(campaign: Campaign, person: Assessment) -> None:
+def test_no_combination_of_told_and_untold_leaves_a_blank(
+    campaign: Campaign, person: Assessment, language: str, today: date | None
+) -> None:
     typed = (person.first_name, person.business_name, person.weakest_system_1, person.weakest_system_2)
     assume(not {"None", "undefined"} & {*typed, person.strongest_system})
-    mails = [render(campaign, step, person, person.segment) for step in range(1, 8)]
+    mails = [
+        campaign.render(
+            step,
+            person,
+            segment=person.segment,
+            identity=samples.IDENTITY,
+            unsubscribe_url=UNSUBSCRIBE,
+            language=language,
+            today=today,
+        )
+        for step in range(1, 8)
+    ]
 
     assert len({mail.subject for mail in mails}) == 7
     for mail in mails:
@@ -143,7 +160,7 @@ def test_literal_markdown_reads_as_what_was_typed(value: str) -> None:
     assume(value)
 
     for source in (literal(value), f"a **{literal(value)}** b", f"- {literal(value)}", f"> {literal(value)}"):
-        assert value in text(parsed(source), {})
+        assert value in TextWriter({}).text(parsed(source))
 
 
 @given(st.text())

@@ -14,7 +14,8 @@ Spoil = Callable[[str, str, str], None]
 HOUR_MS = 3_600_000
 
 TOML = "campaign.toml"
-RESULTS = "emails/1-results.md"
+RESULTS = "en-CA/emails/1-results.md"
+STRINGS = "en-CA/strings.toml"
 
 
 def test_the_packaged_campaign_is_christmas_2025(campaign: Campaign) -> None:
@@ -45,11 +46,11 @@ def test_a_speed_at_which_steps_collide_is_refused(campaign: Campaign) -> None:
         campaign.cadence(Pace(testing=True, speed=1e9))
 
 
-def test_the_version_changes_with_any_byte_and_only_then(home: Path, spoil: Spoil, campaign: Campaign) -> None:
+def test_the_version_changes_with_what_is_sent_and_only_then(home: Path, spoil: Spoil, campaign: Campaign) -> None:
     before = load_campaign("christmas_2025", directory=home).version
     assert before == campaign.version
 
-    spoil("layout/mail.txt", "Unsubscribe:", "Unsubscribe :")
+    spoil("layout/mail.txt", "--", "__")
 
     assert before != load_campaign("christmas_2025", directory=home).version
 
@@ -68,9 +69,55 @@ def test_a_folder_of_campaigns_that_is_not_there_is_named_by_its_setting(tmp_pat
 @pytest.mark.parametrize(
     ("file", "passage", "by", "complaint"),
     [
-        (TOML, 'name = "Christmas 2025"', 'name = ""', r"campaign\.toml: name: .*at least 1"),
-        (TOML, 'language = "en-CA"', 'language = "en-CA"\nlanguag = "en"', r"languag: unknown field"),
-        (TOML, 'language = "en-CA"\n', "", r"language: missing; add it"),
+        (TOML, 'name = "Christmas 2025"', 'name = ""', r"campaign\.toml: line 4: name: .*at least 1"),
+        (TOML, "timezone = ", "timzone = ", r"timezone: missing; add it"),
+        (TOML, "priority = 0", "priority = 0\nlanguag = 1", r"line 9: languag: unknown field"),
+        (TOML, '"America/Toronto"', '"Toronto"', r"timezone: not an IANA time zone"),
+        (
+            TOML,
+            'languages = ["en-CA", ',
+            'languages = ["de", "en-CA", ',
+            r"line 5: languages: nothing is written in de",
+        ),
+        (TOML, 'default_language = "en-CA"', 'default_language = "de"', r"default_language: not one of the languages"),
+        (TOML, "priority = 0", 'opens = "2025-12-01"\ncloses = "2025-11-01"', r"closes: before it opens"),
+        (TOML, "priority = 0", 'opens = "soon"', r'line 8: opens: not a day; write it as "2025-11-01"'),
+        (TOML, 'type = "money"', 'type = "dollars"', r"fields\.revenue_leak_total\.type"),
+        (TOML, 'variable = "red"', 'variable = "score"', r"the variable 'score' is taken"),
+        (TOML, "[fields.first_name]", "[fields.email]", r"fields\.email: every signup may have it"),
+        (TOML, "example = 44", "example = 440", r"gps_score\.example: not of this field's type, or beyond its bounds"),
+        (TOML, 'red = "red_systems"', 'red = "red_sytems"', r"did you mean 'red_systems'"),
+        (
+            TOML,
+            'second = ["weakest_system_2"]',
+            'second = ["gps_score"]',
+            r"gps_score is of type number; name one of type text",
+        ),
+        (
+            TOML,
+            "red_systems >= 2",
+            "red_sytems >= 2",
+            r"line 123: segments\.0\.when: unknown field 'red_sytems'; did you mean",
+        ),
+        (TOML, "red_systems >= 2", "business_name >= 2", r"a text compared with a number"),
+        (TOML, 'when = "red_systems >= 2"\n', "", r"segments\.0: when: missing"),
+        (
+            TOML,
+            "assessment_score = 38",
+            "assessment_score = 380",
+            r"segments\.0\.example: assessment_score: not of its type",
+        ),
+        (TOML, "red_systems = 3, orange", "red_systems = 0, orange", r"segments\.0\.example: a person of URGENT"),
+        (TOML, 'id = "step-2"', 'id = "step-1"', r"steps\.1\.id: 'step-1' is there twice"),
+        (TOML, 'id = "step-2"', 'id = "quick-wins"', r"steps\.1: column: missing"),
+        (TOML, 'id = "step-2"', 'id = "step-2"\nneeds = "step-3"', r"steps\.1\.needs: 'step-3' is no step before"),
+        (TOML, 'OPTIMIZE = "2-', 'OPTIMISE = "2-', r"steps\.1\.body: nothing for OPTIMIZE"),
+        (
+            TOML,
+            "[notion]",
+            '[sending_window]\nhours = "19:00-08:00"\n[notion]',
+            r"sending_window\.hours: write the hours",
+        ),
         (
             TOML,
             'production = "24h"',
@@ -89,15 +136,25 @@ def test_a_folder_of_campaigns_that_is_not_there_is_named_by_its_setting(tmp_pat
         (TOML, 'URGENT = "2-quick-wins.urgent.md"\n', "", r"steps\.1\.body: nothing for URGENT"),
         (TOML, '"3-turned-away.md"', '"3-missing.md"', r"3-missing\.md: cannot be read"),
         (TOML, "[booking]", "[booking", r"campaign\.toml: not TOML"),
-        ("systems.toml", "[other]", "[another]", r"\[other\] is missing"),
-        ("systems.toml", 'about = "your team"', 'about = ""', r"systems\.toml: crew\.about"),
-        (RESULTS, "subject:", "sbject:", r"sbject: not a field of the heading"),
+        ("en-CA/systems.toml", "[other]", "[another]", r"\[other\] is missing"),
+        ("en-CA/systems.toml", 'about = "your team"', 'about = ""', r"systems\.toml: line 25: crew\.about"),
+        (RESULTS, "subject:", "sbject:", r"1-results\.md: line 2: sbject: not a field of the heading"),
         (RESULTS, "preheader: Which", "\nWhich", r"not a field|missing"),
-        (RESULTS, "{{ score }} out", "{{ scor }} out", r"unknown variable 'scor'; did you mean 'score'"),
-        (RESULTS, "{{ weakest.label }}", "{{ weakest.lable }}", r"'weakest\.lable'; did you mean 'label'"),
+        (
+            RESULTS,
+            "{{ score }} out",
+            "{{ scor }} out",
+            r"1-results\.md: line 2: subject: unknown variable 'scor'; did you mean 'score'",
+        ),
+        (
+            RESULTS,
+            "{{ weakest.label }}",
+            "{{ weakest.lable }}",
+            r"line 43: the text: unknown variable 'weakest\.lable'; did you mean 'label'",
+        ),
         (RESULTS, "{% if second %}", "{% if false %}{{ never }}{% elif second %}", r"unknown variable 'never'"),
         (RESULTS, "{% if weakest %}\n## ", "{% if weakest\n## ", r"1-results\.md: line \d+"),
-        (RESULTS, "Talk soon", "{{ business_name }}", r"'business_name' was not told; guard it"),
+        (RESULTS, "Talk soon", "{{ business_name }}", r"line 65: the text: 'business_name' was not told; guard it"),
         (RESULTS, "Talk soon", "{{ revenue_leak|money }}", r"'revenue_leak' was not told; guard it"),
         (RESULTS, "Talk soon", "{{ second.name }}", r"guard it with \{% if"),
         (RESULTS, "Talk soon", "{{ second }}", r"a System cannot be printed; name one of its fields"),
@@ -105,18 +162,33 @@ def test_a_folder_of_campaigns_that_is_not_there_is_named_by_its_setting(tmp_pat
         (RESULTS, "Talk soon", "{{ red > 1 }}", r"a yes or no is not a text"),
         (RESULTS, "Talk soon", "{{ score / 0 }}", r"ZeroDivisionError; correct the expression"),
         (
-            "emails/4-calendar.md",
+            "en-CA/emails/4-calendar.md",
             "Your calendar to December, week by week",
             "{% if red %}Red{% endif %}",
             r"subject: empty",
         ),
         (
-            "emails/6-checklist.md",
+            "en-CA/emails/6-checklist.md",
             "The checklist before the rush (print this one)",
             "The December bookings somebody turned away",
             r"two mails of one person",
         ),
-        ("layout/mail.txt", "Unsubscribe: {{ unsubscribe_url }}", "", r"mail\.txt: unsubscribe_url is not shown"),
+        (RESULTS, "Talk soon", "{{ segment }}", r"a choice is not a text"),
+        (RESULTS, "Talk soon", "::: CRITICAL\nNow.\n", r"line 65: this segment block is never closed"),
+        (
+            RESULTS,
+            "Talk soon",
+            "::: CRITICAl\nNow.\n:::\n",
+            r"line 65: unknown segment 'CRITICAl'; did you mean CRITICAL",
+        ),
+        (STRINGS, "emails = ", "emals = ", r"footer\.emails: missing; add it"),
+        (
+            STRINGS,
+            "seven letters",
+            "{steps} letters",
+            r"strings\.toml: line 7: footer\.emails: unknown placeholder \{steps\}",
+        ),
+        ("layout/mail.txt", "{{ unsubscribe_text }}", "", r"mail\.txt: unsubscribe_url is not shown"),
         ("layout/mail.mjml", "{{ postal_address }}", "", r"mail\.mjml: postal_address is not shown"),
         ("layout/mail.mjml", "{{ reason }}", "{{ raeson }}", r"mail\.mjml: 'raeson' is undefined"),
         ("layout/mail.mjml", "</mj-body>", "", r"mail\.mjml: not MJML"),

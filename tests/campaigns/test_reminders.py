@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import pytest
 
 from common.campaigns import samples
-from common.campaigns.hours import local_time
 from common.campaigns.loader import Campaign, Meeting
 from tests.campaigns.html import Page
 
@@ -18,7 +17,7 @@ CALL = samples.MEETINGS["full"]
 
 
 @pytest.mark.parametrize(
-    ("utc_datetime", "zone", "words"),
+    ("instant", "zone", "words"),
     [
         ("2025-12-04T14:00Z", "America/Toronto", "9:00 a.m. on Thursday, December 4 (Toronto time)"),
         ("2025-11-01T13:00Z", "America/Toronto", "9:00 a.m. on Saturday, November 1 (Toronto time)"),
@@ -39,13 +38,13 @@ CALL = samples.MEETINGS["full"]
         ("2025-12-04T14:00Z", "../etc/passwd", "2:00 p.m. on Thursday, December 4 (UTC)"),
     ],
 )
-def test_the_hour_is_the_readers_own(utc_datetime: str, zone: str | None, words: str) -> None:
-    assert words == local_time(datetime.fromisoformat(utc_datetime), zone)
+def test_the_hour_is_the_readers_own(campaign: Campaign, instant: str, zone: str | None, words: str) -> None:
+    assert words == campaign.translations["en-CA"].language.time(datetime.fromisoformat(instant), zone)
 
 
-def test_an_instant_without_a_zone_is_a_mistake_of_ours() -> None:
+def test_an_instant_without_a_zone_is_a_mistake_of_ours(campaign: Campaign) -> None:
     with pytest.raises(ValueError, match="time zone"):
-        local_time(datetime(2025, 12, 4, 9, 0), "America/Toronto")  # noqa: DTZ001
+        campaign.translations["en-CA"].language.time(datetime(2025, 12, 4, 9, 0), "America/Toronto")  # noqa: DTZ001
 
 
 @pytest.mark.parametrize("name", ["72h", "24h", "2h"])

@@ -11,11 +11,11 @@ def in_the_way(tmp_path):
 def test_every_mail_is_a_page_and_a_text_and_the_index_names_them_all(advent, tmp_path):
     status, output, _ = advent("preview", "--into", "a folder")
 
-    assert (status, output) == (0, "48 mails: a folder/index.html\n")
+    assert (status, output) == (0, "96 mails: a folder/index.html\n")
     pages = {file.name for file in (tmp_path / "a folder").glob("*.html")} - {"index.html"}
     texts = {file.name for file in (tmp_path / "a folder").glob("*.txt")}
     index = (tmp_path / "a folder" / "index.html").read_text()
-    assert 48 == len(pages) == len(texts)
+    assert 96 == len(pages) == len(texts)
     assert all(f'href="{name}"' in index for name in pages | texts)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from common.domain.booking import BookingEvent, BookingKind
-from common.domain.booking_diff import ListedBooking, untold
+from common.domain.booking_diff import ListedBooking, ListedSeat, untold
 from common.domain.series import BookingState, resolve
 
 DAY_MS = 86_400_000
@@ -150,3 +150,54 @@ def test_an_address_that_nobody_told_is_told_and_one_that_nobody_lists_is_not_mi
 
     assert [one.email for one in missing(listed(), unnamed)] == ["boris@example.org"]
     assert missing(listed(email=None), unnamed) == []
+
+
+def test_another_host_or_place_that_no_webhook_reported_is_found_once_and_changes_nothing_else():
+    known = replace(CREATED, organizer="Sarah", join_url="https://one.example/a")
+    row = listed(organizer="Nina", join_url="https://two.example/b", updated_ms=NOW_MS - 9)
+
+    [found] = missing(row, known)
+    assert (found.kind, found.organizer, found.join_url) == (BookingKind.REASSIGNED, "Nina", "https://two.example/b")
+    assert missing(row, known, found) == []
+    assert missing(replace(row, updated_ms=known.event_ms), known) == []
+
+
+ADA = ListedSeat(email="ada@example.com", first_name="Ada")
+BOB = ListedSeat(email="bob@example.com", first_name="Bob")
+
+
+def seat(who: ListedSeat, kind: BookingKind = BookingKind.CREATED, *, at_ms: int = NOW_MS - DAY_MS) -> BookingEvent:
+    return event(kind, at_ms, email=who.email, first_name=who.first_name, is_seated=True)
+
+
+def seats(row: ListedBooking, *events: BookingEvent) -> dict[str | None, BookingState]:
+    return {one.email: one.stand for one in resolve([*events, *missing(row, *events)])}
+
+
+def test_a_seat_that_is_no_longer_listed_was_given_up_unless_it_was_taken_just_now():
+    row = listed(seats=(ADA,))
+
+    assert seats(row, seat(ADA), seat(BOB)) == {ADA.email: BookingState.BOOKED, BOB.email: BookingState.CANCELLED}
+    assert seats(row, seat(ADA), seat(BOB, at_ms=NOW_MS - 60_000))[BOB.email] is BookingState.BOOKED
+
+
+def test_a_seat_that_was_given_up_and_is_listed_was_taken_again_unless_it_was_given_up_just_now():
+    row = listed(seats=(ADA, BOB))
+    told = (seat(ADA), seat(BOB))
+
+    left = seat(BOB, BookingKind.CANCELLED, at_ms=NOW_MS - DAY_MS // 2)
+    assert seats(row, *told, left)[BOB.email] is BookingState.BOOKED
+    left_now = seat(BOB, BookingKind.CANCELLED, at_ms=NOW_MS - 60_000)
+    assert seats(row, *told, left_now)[BOB.email] is BookingState.CANCELLED
+
+
+def test_a_booking_with_seats_that_is_listed_as_cancelled_or_moved_is_so_for_every_guest():
+    told = (seat(ADA), seat(BOB))
+    start_ms = START_MS + DAY_MS
+
+    cancelled = listed(status="cancelled", updated_ms=NOW_MS - 9)
+    for row in (cancelled, replace(cancelled, seats=(ADA, BOB))):
+        assert set(seats(row, *told).values()) == {BookingState.CANCELLED}
+    moved = listed(start_ms=start_ms, end_ms=start_ms + 1, updated_ms=NOW_MS - 9)
+    for row in (moved, replace(moved, seats=(ADA, BOB))):
+        assert {one.start_ms for one in resolve([*told, *missing(row, *told)])} == {start_ms}

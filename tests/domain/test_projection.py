@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from common.domain.contact import Assessment
+from common.domain.contact import Assessment, Consent
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import enrollment_id
@@ -67,7 +67,17 @@ def test_the_sequence_row_of_a_new_person_has_all_that_was_told_and_no_date_yet(
         "Gps Score": 40,
         "Money Score": None,
         "Revenue Leak": 1200,
+        "Consent": None,
     } == sequence(ENROLLED)
+
+
+def test_a_row_shows_what_was_agreed_to_and_is_titled_by_the_address_without_a_name() -> None:
+    consent = Consent(text="I agree", source="https://site.example/quiz|1", at_ms=ANCHOR_MS)
+    unnamed = replace(ENROLLED.assessment, business_name=None, first_name="", consent=consent)
+    row = sequence_row(replace(ENROLLED, assessment=unnamed), campaign_name="Christmas 2025")
+
+    assert row.values["Consent"] == "2025-11-24T16:00:00.123+00:00 | https://site.example/quiz/1 | I agree"
+    assert row.title == unnamed.email
 
 
 def test_a_step_shows_the_instant_it_was_accepted_whatever_became_of_it_later() -> None:

@@ -59,6 +59,7 @@ def test_a_booking_has_all_that_was_told_of_it():
         "end_ms": START_MS + HOUR_MS,
         "starts_ms": (START_MS,),
         "asked_anew": False,
+        "was_reassigned": False,
         **WHO,
         **WHAT,
     }

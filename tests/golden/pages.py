@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import product
 from pathlib import Path
 
 from common.campaigns import samples
 from common.campaigns.loader import load_campaign
+from common.domain.segment import Segment
+from tests.campaigns import people
 
 FOLDER = Path(__file__).parent / "texts"
 
@@ -15,10 +18,12 @@ def current_pages() -> dict[str, str]:
     """File name → what it should hold. Samples that read the same text share one section, headed by their names."""
     campaign = load_campaign("christmas_2025")
     readers: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for kind in samples.PEOPLE:
-        for name, mail in samples.mails(campaign, samples.IDENTITY, kind=kind):
-            page, _, reader = name.partition(".")
-            readers[f"{page}.txt"][f"Subject: {mail.subject}\n\n{mail.text}"].append(reader)
+    for language, (kind, make) in product(campaign.languages, people.PEOPLE.items()):
+        cast = {str(segment): make(segment) for segment in Segment}
+        suffix = "" if language == "en-CA" else f".{language}"
+        for sample in samples.mails(campaign, samples.IDENTITY, kind=kind, language=language, people=cast):
+            page, _, reader = sample.name.partition(".")
+            readers[f"{page}{suffix}.txt"][f"Subject: {sample.mail.subject}\n\n{sample.mail.text}"].append(reader)
     return {page: "\n".join(map(_section, texts.values(), texts)) for page, texts in readers.items()}
 
 

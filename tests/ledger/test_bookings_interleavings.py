@@ -88,7 +88,7 @@ class Play:
 
     async def look(self, uid: str) -> None:
         gathered = await self.bookings.gather(booking_id(uid))
-        resolved = resolve(gathered.events)
+        resolved = resolve(gathered.events, gathered.first_guests)
         people = dict.fromkeys(
             [*gathered.contacts, *(self.bookings.contact_id(booking.email) for booking in resolved if booking.email)]
         )

@@ -42,7 +42,7 @@ def booked(clock: VirtualClock, uid: str = "A", *, in_h: int = 100, **told) -> B
 
 async def outcome_of(bookings: Bookings, gathered: Gathered) -> BookingOutcome:
     """As the actor does, in a campaign that minds no booking."""
-    resolved = resolve(gathered.events)
+    resolved = resolve(gathered.events, gathered.first_guests)
     addresses = [booking.email for booking in resolved if booking.email]
     people = dict.fromkeys([*gathered.contacts, *map(bookings.contact_id, addresses)])
     return BookingOutcome(
@@ -85,15 +85,26 @@ async def test_an_event_is_kept_once_and_its_booking_is_looked_at_once(bookings,
 
 
 async def test_a_series_is_gathered_whole_from_whichever_end(bookings, clock):
-    first = booked(clock, "A", ical_uid="i")
+    first = booked(clock, "A")
     third = booked(clock, "C", kind=BookingKind.RESCHEDULED, reschedule_uid="B")
     second = booked(clock, "B", kind=BookingKind.RESCHEDULED, reschedule_uid="A")
-    joined = booked(clock, "D", ical_uid="i")
-    for event in (third, first, second, joined, booked(clock, "elsewhere")):
+    for event in (third, first, second, booked(clock, "elsewhere")):
         await bookings.accept(event, webhook_id=f"calcom:{event.uid}")
 
-    for uid in "ABCD":
-        assert set((await bookings.gather(booking_id(uid))).events) == {first, second, third, joined}
+    for uid in "ABC":
+        assert set((await bookings.gather(booking_id(uid))).events) == {first, second, third}
+
+
+async def test_recurring_calls_that_share_an_ical_uid_are_gathered_apart_also_where_a_store_joined_them(
+    bookings, ledger, clock
+):
+    calls = [booked(clock, uid, ical_uid="weekly@Cal.com") for uid in "AB"]
+    for event in calls:
+        await bookings.accept(event, webhook_id=f"calcom:{event.uid}")
+        await ledger.client.sadd(keys.PREFIX + "links:ical_weekly", booking_id(event.uid))
+        await ledger.client.sadd(f"{keys.PREFIX}links:{booking_id(event.uid)}", "ical_weekly")
+
+    assert [(await bookings.gather(booking_id(uid))).events for uid in "AB"] == [(call,) for call in calls]
 
 
 async def test_who_decided_on_less_than_there_is_now_writes_nothing_and_begins_again(bookings, ledger, clock):

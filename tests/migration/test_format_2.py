@@ -166,3 +166,14 @@ async def _killed_after(store: redis.asyncio.Redis, batches: int, monkeypatch: p
         patched.setattr(format_2._Step, "_change", counted)
         with suppress(ConnectionError):
             await _migrate(store)
+
+
+async def test_bookings_that_were_taken_for_moved_are_looked_at_again(
+    store: redis.asyncio.Redis, before: dict[str, Any]
+) -> None:
+    known = await store.zrange(keys.BOOKINGS, 0, -1)
+    await _migrate(store)
+
+    moved = {name for name, fields in _family(await _hashes(store), "guest").items() if fields.get("state") == "moved"}
+    assert moved
+    assert {name.decode() for name in await store.zrange(keys.BOOKINGS, 0, -1)} == moved | {n.decode() for n in known}

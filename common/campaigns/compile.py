@@ -1,0 +1,177 @@
+"""
+Compiles a campaign's folder into one value, and refuses what does not fit together.
+
+    christmas_2025/
+        campaign.toml    name, fields, segments, steps and their hours, reminders, what a booking does
+        en-CA/           everything that is written in one language; a folder for each
+            emails/      a Markdown file a mail, or a mail and segment
+            reminders/   likewise
+            strings.toml what Advent adds to the texts, where it differs from what most campaigns share
+            systems.toml the systems of an assessment, each with its advice
+        layout/          mail.mjml and mail.txt, the frame around every body; without it, the shared one
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from common.campaigns.compiled import (
+    BookingPolicy,
+    Brand,
+    CompiledCampaign,
+    Field,
+    LayoutSource,
+    Reminder,
+    Scoreboard,
+    SegmentRule,
+    Sender,
+    SendingWindow,
+    Step,
+    SystemVariable,
+    Texts,
+    Week,
+)
+from common.campaigns.consistency import problems
+from common.campaigns.errors import CampaignError
+from common.campaigns.files import TomlFile, read_text, read_toml
+from common.campaigns.manifest import Manifest, StepEntry, bodies_of
+from common.campaigns.strings import Strings, merged, wrong_placeholder
+from common.campaigns.systems import Advice, read_systems
+
+_SHARED = Path(__file__).parent / "shared"
+
+
+def compile_campaign(folder: Path) -> CompiledCampaign:
+    """Raises CampaignError naming the file, the line, the field and the cure."""
+    source = read_toml(folder / "campaign.toml")
+    manifest = source.validated(Manifest)
+    for place, problem in problems(manifest):
+        raise source.error(place, problem)
+    return CompiledCampaign(
+        key=folder.name,
+        name=manifest.name,
+        timezone=manifest.timezone,
+        currency=manifest.currency,
+        brand=Brand(name=manifest.brand.name),
+        sender=Sender(address=manifest.sender.address, reply_to=manifest.sender.reply_to),
+        opens=manifest.opens,
+        closes=manifest.closes,
+        priority=manifest.priority,
+        excludes=manifest.excludes,
+        minimum_gap=manifest.minimum_gap.span,
+        sending_window=_window(manifest),
+        fields=tuple(_fields(manifest)),
+        systems=tuple(SystemVariable(variable=name, fields=of) for name, of in manifest.systems.items()),
+        scoreboard=_scoreboard(manifest),
+        weeks=tuple(Week(variable=name, month=month, day=day) for name, (month, day) in manifest.weeks.items()),
+        segments=tuple(
+            SegmentRule(name=entry.name, when=entry.when or "", example=entry.example) for entry in manifest.segments
+        ),
+        steps=tuple(_step(manifest, entry) for entry in manifest.steps),
+        reminders=tuple(
+            Reminder(name=entry.name, before=entry.before.span, body=f"reminders/{entry.body}")
+            for entry in manifest.reminders
+        ),
+        booking=BookingPolicy(
+            nurture=manifest.booking.nurture,
+            cancellation_resumes=manifest.booking.cancellation_resumes,
+            minimum_notice=manifest.booking.minimum_notice.span,
+        ),
+        status_column=manifest.notion.status_column,
+        layout=_layout(folder),
+        languages=_languages(folder, source, manifest),
+    )
+
+
+def _window(manifest: Manifest) -> SendingWindow | None:
+    entry = manifest.sending_window
+    if entry is None:
+        return None
+    opens, closes = entry.hours
+    return SendingWindow(
+        opens_minute=opens, closes_minute=closes, weekdays=tuple(sorted({*entry.weekdays})), holidays=entry.holidays
+    )
+
+
+def _fields(manifest: Manifest) -> Iterator[Field]:
+    for name, entry in manifest.fields.items():
+        yield Field(
+            name=name,
+            type=entry.type,
+            variable=entry.variable or name,
+            required=entry.required,
+            minimum=entry.minimum,
+            maximum=entry.maximum,
+            choices=entry.choices,
+            default=entry.default,
+            example=entry.example,
+        )
+
+
+def _scoreboard(manifest: Manifest) -> Scoreboard | None:
+    entry = manifest.scoreboard
+    return (
+        Scoreboard(counts=tuple(entry.counts.items()), together_max=entry.together_max, scores=entry.scores)
+        if entry
+        else None
+    )
+
+
+def _step(manifest: Manifest, entry: StepEntry) -> Step:
+    return Step(
+        id=entry.id,
+        name=entry.name,
+        after=entry.after.span,
+        bodies={segment.name: str(manifest.body_of(entry, segment.name)) for segment in manifest.segments},
+        column=str(entry.notion_column),
+        needs=entry.needs,
+    )
+
+
+def _layout(folder: Path) -> LayoutSource:
+    own = folder / "layout"
+    home = own if own.is_dir() else _SHARED / "layout"
+    return LayoutSource(mjml=read_text(home / "mail.mjml"), text=read_text(home / "mail.txt"))
+
+
+def _languages(folder: Path, source: TomlFile, manifest: Manifest) -> Mapping[str, Texts]:
+    """Each language whole: the same bodies and the same systems in all."""
+    found: dict[str, Texts] = {}
+    for tag in manifest.tags:
+        home = folder / tag
+        if not home.is_dir():
+            raise source.error(("languages",), f"nothing is written in {tag}; add the folder {tag}, or take it out")
+        strings = _strings(home, tag)
+        systems = read_systems(home / "systems.toml") if manifest.systems else {}
+        first = next(iter(found.values()), None)
+        _check_systems(home / "systems.toml", systems, first.systems if first else systems)
+        _check_colours(home / "strings.toml", manifest, strings)
+        bodies = {name: read_text(home / name) for name in bodies_of(manifest)}
+        found[tag] = Texts(strings=strings, systems=systems, bodies=bodies)
+    return found
+
+
+def _strings(home: Path, tag: str) -> Strings:
+    shared = _SHARED / "languages" / f"{tag}.toml"
+    base = read_toml(shared).data if shared.is_file() else {}
+    own = read_toml(home / "strings.toml")
+    strings = own.validated(Strings, merged(base, own.data))
+    if wrong := wrong_placeholder(strings):
+        raise own.error(tuple(wrong[0].split(".")), wrong[1])
+    return strings
+
+
+def _check_systems(file: Path, systems: Mapping[str, Advice], first: Mapping[str, Advice]) -> None:
+    for key in (*first, *systems):
+        if key not in systems:
+            raise CampaignError(f"{file}: [{key}] is missing, which another language has; add it")
+        if key not in first:
+            raise CampaignError(f"{file}: [{key}] is in this language only; add it to the others, or take it out")
+
+
+def _check_colours(file: Path, manifest: Manifest, strings: Strings) -> None:
+    board = manifest.scoreboard
+    for colour in board.counts if board else ():
+        if colour not in strings.scoreboard.colours:
+            raise CampaignError(f"{file}: scoreboard.colours.{colour}: missing; add its label and its meaning")

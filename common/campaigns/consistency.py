@@ -1,0 +1,171 @@
+"""What is wrong with a manifest although each of its values alone is right."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from common.campaigns.compiled import Field
+from common.campaigns.fields import usable
+from common.campaigns.manifest import FieldEntry, Manifest, SpanEntry
+from common.campaigns.rules import RuleError, read_rule
+
+Problem = tuple[tuple[str | int, ...], str]
+"""A place in the manifest, and what is wrong there."""
+
+RESERVED = frozenset(
+    {"email", "phone", "timezone", "locale", "consent_text", "consent_source", "consent_at", "visitor"}
+)
+"""What every signup may tell; no campaign declares it."""
+VARIABLES = frozenset({"segment", "scoreboard", "rated", "booking_url", "sender_name", "placeholders"})
+"""Names that bodies know in every campaign."""
+
+
+def problems(manifest: Manifest) -> Iterator[Problem]:
+    """In the order of the file, more or less; the first is the one to report."""
+    if manifest.default_language not in manifest.languages:
+        yield ("default_language",), f"not one of the languages; there are: {', '.join(manifest.languages)}"
+    if manifest.opens and manifest.closes and manifest.closes < manifest.opens:
+        yield ("closes",), "before it opens; write a later day"
+    yield from _fields(manifest)
+    yield from _fields_named(manifest)
+    yield from _segments(manifest)
+    yield from _steps(manifest)
+    yield from _times(manifest)
+    yield from _twice(("reminders", "name"), [entry.name for entry in manifest.reminders])
+
+
+def _fields(manifest: Manifest) -> Iterator[Problem]:
+    taken = {*VARIABLES, *manifest.systems, *manifest.weeks}
+    for name, entry in manifest.fields.items():
+        if name in RESERVED:
+            yield ("fields", name), "every signup may have it; take it out"
+        variable = entry.variable or name
+        if variable in taken:
+            yield ("fields", name), f"the variable {variable!r} is taken; name another with variable = …"
+        taken.add(variable)
+        for part in ("default", "example"):
+            value = getattr(entry, part)
+            if value is not None and usable(_field(name, entry), value) is None:
+                yield ("fields", name, part), "not of this field's type, or beyond its bounds; correct it"
+    if "first_name" not in manifest.fields:
+        yield ("fields",), "first_name is missing; add it, since every greeting asks for it"
+
+
+def _fields_named(manifest: Manifest) -> Iterator[Problem]:
+    """Fields that other tables name."""
+    board = manifest.scoreboard
+    named: list[tuple[tuple[str | int, ...], str, str]] = [
+        (("systems", variable), field, "text") for variable, of in manifest.systems.items() for field in of
+    ]
+    named += [
+        (("scoreboard", "counts", colour), field, "integer")
+        for colour, field in (board.counts if board else {}).items()
+    ]
+    if board and board.scores:
+        named.append((("scoreboard", "scores"), board.scores, "scores"))
+    for place, name, kind in named:
+        entry = manifest.fields.get(name)
+        if entry is None:
+            yield place, f"unknown field {name!r}; {_near(name, manifest.fields)}"
+        elif entry.type != kind:
+            yield place, f"{name} is of type {entry.type}; name one of type {kind}"
+
+
+def _segments(manifest: Manifest) -> Iterator[Problem]:
+    fields = {name: _field(name, entry) for name, entry in manifest.fields.items()}
+    yield from _twice(("segments", "name"), [entry.name for entry in manifest.segments])
+    last = len(manifest.segments) - 1
+    for number, entry in enumerate(manifest.segments):
+        place = ("segments", number, "when")
+        if number == last and entry.when is not None:
+            yield place, "the last segment is the rest; take its rule out, or add a segment after it"
+        elif number < last and entry.when is None:
+            yield ("segments", number), "when: missing; add a rule, or move it to the end"
+        elif entry.when is not None:
+            try:
+                read_rule(entry.when, fields)
+            except RuleError as error:
+                yield place, str(error)
+    yield from _examples(manifest, fields)
+
+
+def _examples(manifest: Manifest, fields: Mapping[str, Field]) -> Iterator[Problem]:
+    """An example of a segment has to be of that segment, or its preview would show a mail that nobody gets."""
+    for number, entry in enumerate(manifest.segments):
+        for name, value in entry.example.items():
+            if name not in fields:
+                yield ("segments", number, "example"), f"unknown field {name!r}; {_near(name, fields)}"
+            elif usable(fields[name], value) is None:
+                yield ("segments", number, "example"), f"{name}: not of its type, or beyond its bounds; correct it"
+        found = _segment_of(entry.example, manifest, fields)
+        if entry.example and found != entry.name:
+            yield ("segments", number, "example"), f"a person of {found}; give one of {entry.name}"
+
+
+def _segment_of(values: Mapping[str, object], manifest: Manifest, fields: Mapping[str, Field]) -> str:
+    """Asked once every rule is known to be one."""
+    *rules, rest = manifest.segments
+    return next((entry.name for entry in rules if read_rule(entry.when or "", fields).holds(values)), rest.name)
+
+
+def _steps(manifest: Manifest) -> Iterator[Problem]:
+    names = [segment.name for segment in manifest.segments]
+    yield from _twice(("steps", "id"), [entry.id for entry in manifest.steps])
+    yield from _twice(("steps", "name"), [entry.name for entry in manifest.steps])
+    for number, entry in enumerate(manifest.steps):
+        place = ("steps", number, "body")
+        told = names if isinstance(entry.body, str) else list(entry.body)
+        if missing := [name for name in names if name not in told]:
+            yield place, f"nothing for {', '.join(missing)}; add it"
+        if unknown := [name for name in told if name not in names]:
+            yield place, f"unknown segment {unknown[0]!r}; {_near(unknown[0], names)}"
+        if entry.needs is not None and entry.needs not in [step.id for step in manifest.steps[:number]]:
+            yield ("steps", number, "needs"), f"{entry.needs!r} is no step before this one; name one by its id"
+        if entry.notion_column is None:
+            yield ("steps", number), "column: missing; only ids step-1, step-2 … have one of their own"
+    yield from _twice(("steps", "column"), [str(entry.notion_column) for entry in manifest.steps])
+
+
+def _times(manifest: Manifest) -> Iterator[Problem]:
+    """Offsets rise, by the minimum gap at least, in both modes."""
+    for mode in ("production", "testing"):
+        gap = _ms(manifest.minimum_gap, mode)
+        for number, (earlier, later) in enumerate(zip(manifest.steps, manifest.steps[1:], strict=False), 1):
+            distance = _ms(later.after, mode) - _ms(earlier.after, mode)
+            if distance <= 0 or distance < gap:
+                yield (
+                    ("steps", number, "after", mode),
+                    f"{distance // 1000} s after the step before it; set it at least {max(gap // 1000, 1)} s later",
+                )
+
+
+def _ms(span: SpanEntry, mode: str) -> int:
+    return span.production if mode == "production" else span.testing
+
+
+def _twice(place: tuple[str, str], names: list[str]) -> Iterator[Problem]:
+    table, key = place
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            yield (table, number, key), f"{name!r} is there twice; change one"
+
+
+def _field(name: str, entry: FieldEntry) -> Field:
+    return Field(
+        name=name,
+        type=entry.type,
+        variable=entry.variable or name,
+        required=entry.required,
+        minimum=entry.minimum,
+        maximum=entry.maximum,
+        choices=entry.choices,
+        default=entry.default,
+    )
+
+
+def _near(name: str, known: Iterable[Any]) -> str:
+    names = [str(one) for one in known]
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names) or 'none'}"

@@ -1,0 +1,154 @@
+"""What a signup may tell a campaign: reading it, and describing it to whoever calls the endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from common.campaigns.compiled import Field
+from common.campaigns.wording import clean
+from common.normalization.numbers import read_number
+
+TEXT_CHARACTERS_MAX = 500
+SCORES_MAX = 40
+
+_BOOLEANS = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldsRead:
+    """
+    `values`: what can be used. `problems`: required fields that cannot, each with what is wrong. `dropped`: optional
+    ones, likewise.
+    """
+
+    values: Mapping[str, object]
+    problems: Mapping[str, str]
+    dropped: Mapping[str, str]
+
+
+def read_fields(fields: Sequence[Field], data: Mapping[str, Any]) -> FieldsRead:
+    """The declared fields of a signup; null, an empty text and absence are the same. What is not declared is left."""
+    values: dict[str, object] = {}
+    problems: dict[str, str] = {}
+    dropped: dict[str, str] = {}
+    for field in fields:
+        told = data.get(field.name)
+        if told is None or (isinstance(told, str) and not clean(told)):
+            if field.required:
+                problems[field.name] = "missing"
+            continue
+        value = usable(field, told)
+        if value is None:
+            (problems if field.required else dropped)[field.name] = f"must be {expected(field)}"
+        else:
+            values[field.name] = value
+    return FieldsRead(values, problems, dropped)
+
+
+def usable(field: Field, value: object) -> object | None:
+    """`value` as this field takes it; None when it cannot be used."""
+    return _READERS[field.type](field, value)
+
+
+def expected(field: Field) -> str:
+    """`a whole number from 0 to 8`."""
+    if field.type == "choice":
+        return f"one of {', '.join(field.choices)}"
+    return _EXPECTED[field.type] + _bounds(field)
+
+
+def json_schema(fields: Sequence[Field]) -> dict[str, Any]:
+    """The fields as an object of JSON Schema, for the description of the endpoint."""
+    return {
+        "type": "object",
+        "properties": {field.name: _property(field) for field in fields},
+        "required": [field.name for field in fields if field.required],
+    }
+
+
+def _text(field: Field, value: object) -> str | None:
+    text = clean(value) if isinstance(value, str) else ""
+    return text if 0 < len(text) <= TEXT_CHARACTERS_MAX else None
+
+
+def _number(field: Field, value: object) -> int | float | None:
+    number = read_number(value)
+    if number is None:
+        return None
+    low, high = field.minimum, field.maximum
+    return number if (low is None or number >= low) and (high is None or number <= high) else None
+
+
+def _integer(field: Field, value: object) -> int | None:
+    number = _number(field, value)
+    return int(number) if number is not None and number == int(number) else None
+
+
+def _boolean(field: Field, value: object) -> bool | None:
+    return value if isinstance(value, bool) else _BOOLEANS.get(str(value).strip().lower())
+
+
+def _choice(field: Field, value: object) -> str | None:
+    return value if isinstance(value, str) and value in field.choices else None
+
+
+def _scores(field: Field, value: object) -> Mapping[str, int | float] | None:
+    """All of them, or none: half a list would name the wrong ones the lowest."""
+    if not isinstance(value, Mapping) or not 0 < len(value) <= SCORES_MAX:
+        return None
+    scores = {clean(str(name)): _number(field, score) for name, score in value.items()}
+    found = {name: score for name, score in scores.items() if name and score is not None}
+    return found if len(found) == len(value) else None
+
+
+_READERS: Mapping[str, Callable[[Field, object], object | None]] = {
+    "text": _text,
+    "integer": _integer,
+    "number": _number,
+    "money": _number,
+    "boolean": _boolean,
+    "choice": _choice,
+    "scores": _scores,
+}
+_EXPECTED = {
+    "text": f"a text of at most {TEXT_CHARACTERS_MAX} characters",
+    "integer": "a whole number",
+    "number": "a number",
+    "money": "an amount",
+    "boolean": "true or false",
+    "scores": "an object of names and numbers",
+}
+_SCHEMAS: Mapping[str, Mapping[str, Any]] = {
+    "text": {"type": ["string", "null"], "maxLength": TEXT_CHARACTERS_MAX},
+    "integer": {"type": ["integer", "null"]},
+    "number": {"type": ["number", "null"]},
+    "money": {"type": ["number", "null"]},
+    "boolean": {"type": ["boolean", "null"]},
+    "choice": {"type": ["string", "null"]},
+    "scores": {"type": ["object", "null"], "additionalProperties": {"type": "number"}},
+}
+
+
+def _bounds(field: Field) -> str:
+    if field.minimum is not None and field.maximum is not None:
+        return f" from {field.minimum:,} to {field.maximum:,}"
+    if field.minimum is not None:
+        return f" of at least {field.minimum:,}"
+    return f" of at most {field.maximum:,}" if field.maximum is not None else ""
+
+
+def _property(field: Field) -> dict[str, Any]:
+    schema: dict[str, Any] = dict(_SCHEMAS[field.type])
+    bounds = {"minimum": field.minimum, "maximum": field.maximum}
+    bounds = {name: bound for name, bound in bounds.items() if bound is not None}
+    if field.type == "scores":
+        schema["additionalProperties"] = {**schema["additionalProperties"], **bounds}
+    else:
+        schema.update(bounds)
+    if field.choices:
+        schema["enum"] = [*field.choices, None]
+    schema.update({"default": field.default} if field.default is not None else {})
+    schema.update({"examples": [field.example]} if field.example is not None else {})
+    return schema

@@ -1,0 +1,131 @@
+"""One language: numbers, amounts, plurals, lists, days and hours as its readers write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from unicodedata import bidirectional
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.core import get_global
+from babel.dates import format_date, format_datetime
+from babel.lists import format_list
+from babel.numbers import parse_pattern
+
+from common.campaigns.strings import Strings
+
+_FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
+_PLURALS_SEEN = range(200)
+"""Whole numbers within which every plural form of every language occurs that a mail needs."""
+
+
+class Language:
+    """`tag`: as in `fr-CA`. `currency`: ISO 4217. Formats come from CLDR, and from the strings where those differ."""
+
+    def __init__(self, tag: str, strings: Strings, currency: str) -> None:
+        self.tag, self.strings = tag, strings
+        self.locale = Locale.parse(tag, sep="-")
+        self.direction = "rtl" if self.locale.text_direction == "rtl" else "ltr"
+        self.plural_forms = frozenset(self.locale.plural_form(number) for number in _PLURALS_SEEN)
+        self._currency = currency
+        standard = str(self.locale.currency_formats["standard"].pattern)
+        self._money = parse_pattern(standard.replace(".00", ""))
+        self._decimal = str(self.locale.number_symbols["latn"]["decimal"])
+
+    def number(self, value: int | float) -> str:
+        """62, 62.5; one decimal at most. Raises ValueError for NaN and infinity."""
+        return f"{_rounded(value, '0.1'):f}".removesuffix(".0").replace(".", self._decimal)
+
+    def money(self, value: int | float) -> str:
+        """A whole amount: $4,200, 4 200 $. Raises ValueError for NaN and infinity."""
+        amount = _rounded(value, "1")
+        return str(self._money.apply(amount, self.locale, currency=self._currency, currency_digits=False))
+
+    def counted(self, value: int, noun: str | None = None, /, **forms: str) -> str:
+        """
+        A number and what it counts: `one red system`, `trois systèmes rouges`.
+
+        `forms`: one for each plural form of the language, such as `one` and `other`. English has a short way: `noun`
+        for one, and with an s for others. Raises ValueError when a form is missing.
+        """
+        if noun is not None:
+            forms = {"one": noun, "other": f"{noun}s", **forms}
+        if missing := sorted(self.plural_forms - set(forms)):
+            raise ValueError(f"counted: no form for {', '.join(missing)}; name each: counted(one=…, other=…)")
+        words = self.strings.numbers.words
+        number = words[value] if 0 <= value < len(words) else self.number(value)
+        return f"{number} {forms[self.locale.plural_form(value)]}"
+
+    def listed(self, names: Sequence[str]) -> str:
+        """A, B and C."""
+        return format_list(list(names), locale=self.locale)
+
+    def isolated(self, text: str) -> str:
+        """A Latin value in a text that runs from right to left: it keeps its direction, and the text its own."""
+        is_latin = self.direction == "rtl" and any(bidirectional(character) == "L" for character in text)
+        if not is_latin or text.startswith(("https://", "http://")):
+            return text
+        return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_ISOLATE}"
+
+    def short_date(self, day: date) -> str:
+        """December 15."""
+        return format_date(day, self._for_day(self.strings.dates.date, day), locale=self.locale)
+
+    def day(self, start: datetime, timezone: str | None) -> str:
+        """`Thursday, December 4`, on the reader's clock. Raises ValueError for a naive instant."""
+        local, _ = _local(start, timezone)
+        return format_date(local.date(), self._for_day(self.strings.dates.day, local), locale=self.locale)
+
+    def time(self, start: datetime, timezone: str | None) -> str:
+        """
+        `9:00 a.m. on Thursday, December 4 (Toronto time)`; in UTC when the zone is unknown.
+
+        Raises ValueError for a naive instant.
+        """
+        local, zone = _local(start, timezone)
+        dates = self.strings.dates
+        hour = format_datetime(local, dates.hour_minutes if local.minute else dates.hour, locale=self.locale)
+        return dates.time.format(hour=hour, day=self.day(start, timezone), clock=self._clock(local, zone))
+
+    def _for_day(self, pattern: str, day: date) -> str:
+        first = self.strings.dates.first_of_month
+        return pattern.replace("d", f"'{first}'") if day.day == 1 and first != "1" else pattern
+
+    def _clock(self, local: datetime, zone: ZoneInfo | None) -> str:
+        """`Toronto time`, `heure de Paris`; an offset for zones that name no place, such as `EST` or `Etc/GMT+5`."""
+        area, _, place = (zone.key if zone else "").rpartition("/")
+        generic = self._generic_name(zone.key) if zone else None
+        pattern = self.strings.dates.clock
+        if area not in ("", "Etc") and ("{generic}" not in pattern or generic):
+            return pattern.format(place=place.replace("_", " "), generic=generic)
+        minutes = int((local.utcoffset() or timedelta()).total_seconds() // 60)
+        sign, (hours, rest) = "+" if minutes > 0 else "-", divmod(abs(minutes), 60)
+        return "UTC" if minutes == 0 else f"UTC{sign}{hours}" + (f":{rest:02}" if rest else "")
+
+    def _generic_name(self, key: str) -> str | None:
+        """What the zone is called all year round, where CLDR has a name in this language."""
+        names = self.locale.meta_zones.get(get_global("meta_zones").get(key), {}).get("long", {})
+        return names.get("generic") or (None if "daylight" in names else names.get("standard"))
+
+
+def _local(start: datetime, timezone: str | None) -> tuple[datetime, ZoneInfo | None]:
+    if start.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
+    zone = _zone(timezone)
+    return start.astimezone(zone or UTC), zone
+
+
+def _zone(timezone: str | None) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(timezone) if timezone else None
+    except (LookupError, OSError, ValueError):
+        return None
+
+
+def _rounded(value: int | float, places: str) -> Decimal:
+    exact = Decimal(str(value))
+    if not exact.is_finite():
+        raise ValueError("not a finite number")
+    return exact.quantize(Decimal(places), ROUND_HALF_UP)

@@ -1,0 +1,70 @@
+"""A signup is read by what its campaign declares: what cannot be used is named, and costs nobody a lead needlessly."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.campaigns.compiled import Field
+from common.campaigns.fields import json_schema, read_fields, usable
+from common.campaigns.loader import Campaign
+
+TEAM = Field(name="team", type="integer", variable="team", minimum=1, maximum=500, default=1, example=4)
+FIELDS = (
+    Field(name="first_name", type="text", variable="first_name", required=True),
+    TEAM,
+    Field(name="goal", type="choice", variable="goal", choices=("earn_more", "work_less")),
+    Field(name="member", type="boolean", variable="member"),
+    Field(name="scores", type="scores", variable="scores", minimum=0, maximum=100),
+)
+
+
+def test_what_can_be_used_is_kept_and_what_cannot_is_named() -> None:
+    read = read_fields(FIELDS, {"first_name": " Ada ", "team": "3", "goal": "fly", "member": None, "other": 1})
+
+    assert dict(read.values) == {"first_name": "Ada", "team": 3}
+    assert dict(read.dropped) == {"goal": "must be one of earn_more, work_less"}
+    assert dict(read.problems) == {}
+
+
+@pytest.mark.parametrize("told", [{}, {"first_name": None}, {"first_name": " \u200b"}])
+def test_a_required_field_is_missed(told: dict[str, object]) -> None:
+    assert dict(read_fields(FIELDS, told).problems) == {"first_name": "missing"}
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [(1, 1), ("500", 500), (2.0, 2), (0, None), (501, None), (1.5, None), (True, None), ("two", None), ([1], None)],
+)
+def test_a_number_keeps_to_its_bounds(value: object, read: int | None) -> None:
+    assert read == usable(TEAM, value)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ({"GPS": 40, "CREW": "55"}, {"GPS": 40, "CREW": 55}),
+        ({"GPS": 40, "CREW": 101}, None),
+        ({"GPS": 40, " ": 1}, None),
+        ({}, None),
+        ([40, 55], None),
+        ({str(number): 1 for number in range(41)}, None),
+    ],
+)
+def test_scores_are_whole_or_unusable(value: object, read: object) -> None:
+    assert read == usable(FIELDS[4], value)
+
+
+def test_the_endpoint_describes_the_fields(campaign: Campaign) -> None:
+    schema = json_schema(FIELDS)
+
+    assert schema["required"] == ["first_name"]
+    assert schema["properties"]["team"] == {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "maximum": 500,
+        "default": 1,
+        "examples": [4],
+    }
+    assert schema["properties"]["goal"]["enum"] == ["earn_more", "work_less", None]
+    assert schema["properties"]["scores"]["additionalProperties"] == {"type": "number", "minimum": 0, "maximum": 100}
+    assert set(json_schema(campaign.compiled.fields)["required"]) == {"first_name", "assessment_score"}
