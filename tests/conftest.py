@@ -11,6 +11,7 @@ import pytest
 import redis.asyncio
 import structlog
 
+from common.campaigns import loader
 from common.campaigns.loader import Campaign, load_campaign
 from common.clock import VirtualClock
 from common.store.clients import connect, connect_async
@@ -51,6 +52,17 @@ async def store(store_url: str) -> AsyncIterator[redis.asyncio.Redis]:
 def campaign() -> Campaign:
     """For tests that only read it: it takes a third of a second to load."""
     return load_campaign("christmas_2025")
+
+
+@pytest.fixture
+def loads_campaign_once(monkeypatch: pytest.MonkeyPatch, campaign: Campaign) -> None:
+    """The packaged campaign is loaded once for commands that only read it; each load takes a third of a second."""
+    load = loader.load_campaign
+
+    def load_once(key: str, *, directory: Path | None = None) -> Campaign:
+        return campaign if (key, directory) == (campaign.key, None) else load(key, directory=directory)
+
+    monkeypatch.setattr(loader, "load_campaign", load_once)
 
 
 @pytest.fixture

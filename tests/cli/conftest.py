@@ -4,7 +4,6 @@ import threading
 
 import pytest
 
-from common.campaigns import loader
 from common.settings.settings import SETTING_NAMES
 from services.cli.main import main
 
@@ -25,17 +24,6 @@ def advent(monkeypatch, tmp_path, capsys, loads_campaign_once):
         return status, output.out, output.err
 
     return advent
-
-
-@pytest.fixture
-def loads_campaign_once(monkeypatch, campaign):
-    """The packaged campaign is loaded once for all commands that only read it; each load takes a third of a second."""
-    load = loader.load_campaign
-
-    def load_once(key, *, directory=None):
-        return campaign if (key, directory) == (campaign.key, None) else load(key, directory=directory)
-
-    monkeypatch.setattr(loader, "load_campaign", load_once)
 
 
 class Gateway:
