@@ -112,10 +112,10 @@ class BookingEvent:
         """What it says, one line; what was not told is absent."""
         # By identity: a sequence of 0 equals False, and is told all the same.
         values = asdict(self).items()
-        told = {name: value for name, value in values if value is not None and value is not False and value != ()}
+        reported = {name: value for name, value in values if value is not None and value is not False and value != ()}
         if self.others:
-            told["others"] = [{name: text for name, text in asdict(one).items() if text} for one in self.others]
-        return json.dumps(told, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+            reported["others"] = [{name: text for name, text in asdict(one).items() if text} for one in self.others]
+        return json.dumps(reported, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> BookingEvent:
@@ -123,14 +123,14 @@ class BookingEvent:
         return cls.from_fields(json.loads(text))
 
     @classmethod
-    def from_fields(cls, told: Mapping[str, Any]) -> BookingEvent:
+    def from_fields(cls, reported: Mapping[str, Any]) -> BookingEvent:
         """From `dataclasses.asdict`, perhaps by way of JSON. Raises ValueError or TypeError for anything else."""
         known = {field.name for field in fields(cls)}
-        if unknown := told.keys() - known:
+        if unknown := reported.keys() - known:
             raise ValueError(f"a booking event has no {', '.join(sorted(unknown))}")
-        marks = tuple((str(address), bool(absent)) for address, absent in told.get("no_shows", ()))
-        others = tuple(Attendee(**one) for one in told.get("others", ()))
-        return cls(**{**told, "kind": BookingKind(told["kind"]), "no_shows": marks, "others": others})
+        marks = tuple((str(address), bool(absent)) for address, absent in reported.get("no_shows", ()))
+        others = tuple(Attendee(**one) for one in reported.get("others", ()))
+        return cls(**{**reported, "kind": BookingKind(reported["kind"]), "no_shows": marks, "others": others})
 
     def digest(self) -> str:
         """16 hex digits of all that it says but for its arrival: the same event sent twice has the same."""

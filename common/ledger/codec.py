@@ -101,7 +101,9 @@ def read_enrollment(enrollment_id: str, fields: Mapping[str, str]) -> Enrollment
         next_step=step_number(following) if following else None,
         next_due_ms=records[following].at_ms if following else None,
         records={
-            step_number(name): record for name, record in records.items() if record.fate is not DeliveryStatus.PLANNED
+            step_number(name): record
+            for name, record in records.items()
+            if record.final_status is not DeliveryStatus.PLANNED
         },
         revision=int(fields.get("revision", "0")),
         mirrored_revision=int(fields.get("mirrored", "0")),
@@ -143,10 +145,10 @@ def read_record(text: str) -> Record:
 
     The fourth part is how much later the provider accepted it than `at_ms`, `-1500`: earlier; `0` never.
     """
-    fate, at_ms, *rest = text.split(" ", 4)
+    final_status, at_ms, *rest = text.split(" ", 4)
     attempts, sent, detail = rest or ("0", "0", "")
     return Record(
-        fate=DeliveryStatus(fate),
+        final_status=DeliveryStatus(final_status),
         at_ms=int(at_ms),
         attempts=int(attempts),
         sent_ms=None if sent == "0" else int(at_ms) + int(sent),

@@ -108,7 +108,7 @@ class Contacts:
             found.events += [(booking, digest, _text(event.without(found.address))) for digest, event in named.items()]
         for fields in theirs.values():
             records = codec.read_records(fields).values()
-            found.waiting += sum(record.fate is DeliveryStatus.PLANNED for record in records)
+            found.waiting += sum(record.final_status is DeliveryStatus.PLANNED for record in records)
 
     async def _guests(self, booking: BookingId) -> dict[GuestId, dict[str, str]]:
         """The guests of a booking who are kept, by id."""

@@ -88,7 +88,7 @@ async def known(story, dunya, boris):
     await story.book(boris.email, start_ms, uid="one uid")
     await story.run(until_ms=began_ms + 32 * HOUR_MS)
     for delivery in (step_delivery_id(WHO, 2), reminder_delivery_id(CALL, start_ms=start_ms, name="72h")):
-        await ledger.feedback.record(told(delivery, story.clock.now_ms()), webhook_id=f"resend:{delivery}")
+        await ledger.feedback.record(reported(delivery, story.clock.now_ms()), webhook_id=f"resend:{delivery}")
     await ledger.pauses.start(WHO, Pause(since_ms=story.clock.now_ms(), by="ada", reason=f"{DUNYA} asked for it"))
     failed = keys.ready("send") + ".XQ"
     await store.hset(failed + ".msgs", f"{WHO}/step-1@1", f'{{"traceback": "ValueError: {DUNYA}"}}')
@@ -99,7 +99,7 @@ async def known(story, dunya, boris):
     return story
 
 
-def told(delivery, now_ms: int) -> Feedback:
+def reported(delivery, now_ms: int) -> Feedback:
     return Feedback(
         kind=FeedbackKind.SOFT_BOUNCED,
         delivery_id=delivery,
@@ -211,7 +211,7 @@ async def test_what_comes_later_of_them_is_answered_and_not_kept(known):
         await known.book(DUNYA, uid="of the list", **later),
     ]
     delivery = step_delivery_id(WHO, 2)
-    await known.ledger.feedback.record(told(delivery, known.clock.now_ms()), webhook_id="resend:later")
+    await known.ledger.feedback.record(reported(delivery, known.clock.now_ms()), webhook_id="resend:later")
     await known.run()
 
     assert [answer.repeated for answer in answers] == [False] * 3
@@ -240,7 +240,7 @@ async def test_a_signup_of_theirs_that_comes_later_is_answered_and_not_kept(know
     assert after == before
 
 
-async def test_whoever_only_left_may_sign_up_and_is_kept_beside_who_was_forgotten(known, dunya, boris):
+async def test_anybody_only_left_may_sign_up_and_is_kept_next_to_who_was_forgotten(known, dunya, boris):
     await erased(known)
     other = enrollment_id("christmas_2025", boris.email)
     await known.ledger.enrollments.unsubscribe(

@@ -123,7 +123,14 @@ async def test_in_every_order_the_seats_end_the_same(guests, store):
         ends.add(
             tuple(
                 [
-                    (who, call.booking.uid, call.booking.stand.value, call.booking.organizer, name, str(record.fate))
+                    (
+                        who,
+                        call.booking.uid,
+                        call.booking.stand.value,
+                        call.booking.organizer,
+                        name,
+                        str(record.final_status),
+                    )
                     for who in (ADA, BOB)
                     for call in sorted(await calls(guests, who), key=lambda one: one.booking.uid)
                     for name, record in sorted(call.reminders.items())
@@ -139,7 +146,7 @@ async def test_in_every_order_the_seats_end_the_same(guests, store):
     }
 
 
-async def test_the_host_s_absence_is_told_as_the_host_s_and_changes_nothing_for_the_guest(guests):
+async def test_the_host_s_absence_is_reported_as_the_host_s_and_changes_nothing_for_the_guest(guests):
     await post(guests, *case("c21"))
     await guests.run()
 
@@ -234,7 +241,7 @@ def test_each_seat_of_a_listed_booking_is_found_with_its_own_address_and_zone():
     ]
 
 
-async def test_seats_that_no_webhook_told_of_are_found_in_the_list_and_one_that_left_it_is_cancelled(guests):
+async def test_seats_that_no_webhook_reported_of_are_found_in_the_list_and_one_that_left_it_is_cancelled(guests):
     [listed] = case("n95")
     await compared(guests, row())
     await guests.run(until_ms=ms("2026-12-01T10:00:00Z"))

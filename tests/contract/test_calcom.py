@@ -98,7 +98,7 @@ async def test_what_changed_since_is_read_with_its_links(run: RunningSandbox):
     )
 
 
-async def test_a_wrong_key_and_a_missing_version_are_told_apart(run: RunningSandbox):
+async def test_a_wrong_key_and_a_missing_version_are_reported_apart(run: RunningSandbox):
     with pytest.raises(Misconfigured, match="CALCOM_API_KEY"):
         await read(f"{run.url}/calcom", "changed_since", 0, key="cal_wrong")
     headers = {"authorization": f"Bearer {CALCOM_KEY}"}

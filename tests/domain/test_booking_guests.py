@@ -21,7 +21,7 @@ ADA, BOB = "ada@example.com", "bob@example.com"
 SEATS = (Attendee(ADA, "Ada", "America/Toronto"), Attendee(BOB, "Bob", "Europe/Paris"))
 
 
-def event(kind: BookingKind, *named: Attendee, uid: str = "A", at_ms: int = 0, **told: Any) -> BookingEvent:
+def event(kind: BookingKind, *named: Attendee, uid: str = "A", at_ms: int = 0, **reported: Any) -> BookingEvent:
     first = named[0] if named else None
     known: dict[str, Any] = {
         "start_ms": START_MS,
@@ -33,7 +33,7 @@ def event(kind: BookingKind, *named: Attendee, uid: str = "A", at_ms: int = 0, *
         "others": named[1:],
     }
     now_ms = NOW_MS + at_ms
-    return BookingEvent(kind=kind, uid=uid, event_ms=now_ms, received_ms=now_ms, **known | told)
+    return BookingEvent(kind=kind, uid=uid, event_ms=now_ms, received_ms=now_ms, **known | reported)
 
 
 ADA_BOOKS = event(BookingKind.CREATED, SEATS[0])

@@ -20,9 +20,9 @@ START_MS = NOW_MS + 10 * DAY_MS
 BORIS = "boris@example.org"
 
 
-def event(kind: BookingKind, uid: str, *, at_ms: int = 0, **told) -> BookingEvent:
-    told = {"email": BORIS, "start_ms": START_MS, "end_ms": START_MS + HOUR_MS, **told}
-    return BookingEvent(kind=kind, uid=uid, event_ms=NOW_MS + at_ms, received_ms=NOW_MS + at_ms, **told)
+def event(kind: BookingKind, uid: str, *, at_ms: int = 0, **reported) -> BookingEvent:
+    reported = {"email": BORIS, "start_ms": START_MS, "end_ms": START_MS + HOUR_MS, **reported}
+    return BookingEvent(kind=kind, uid=uid, event_ms=NOW_MS + at_ms, received_ms=NOW_MS + at_ms, **reported)
 
 
 CREATED = event(BookingKind.CREATED, "A", ical_uid="A@Cal.com", sequence=0)
@@ -64,13 +64,13 @@ def without(event: BookingEvent, *names: str) -> BookingEvent:
 
 @pytest.mark.parametrize("missing", [(), ("ical_uid",), ("sequence",), ("ical_uid", "sequence")])
 def test_in_every_order_and_with_repetitions_the_end_is_the_same(missing):
-    story = [without(told, *missing) for told in (CREATED, MOVED, MOVED_AGAIN, CANCELLED)]
+    story = [without(reported, *missing) for reported in (CREATED, MOVED, MOVED_AGAIN, CANCELLED)]
 
     for order in permutations([*story, story[0], story[2]]):
         assert stands(*order) == {"A": BookingState.MOVED, "B": BookingState.MOVED, "C": BookingState.CANCELLED}
 
 
-told = st.builds(
+reported = st.builds(
     event,
     st.sampled_from([kind for kind in BookingKind if kind is not BookingKind.LOST_MOVE]),
     st.sampled_from("ABC"),
@@ -83,7 +83,7 @@ told = st.builds(
 )
 
 
-@given(st.lists(told, max_size=8), st.randoms(use_true_random=False))
+@given(st.lists(reported, max_size=8), st.randoms(use_true_random=False))
 def test_any_events_in_any_order_and_number_resolve_alike_and_one_booking_is_current(events, random):
     shuffled = [*events, *events[:3]]
     random.shuffle(shuffled)
@@ -175,7 +175,7 @@ def test_a_no_show_waits_for_its_booking_is_for_its_attendee_only_and_can_be_tak
     assert stands(absent, CREATED, ended, back) == {"A": BookingState.COMPLETED}
 
 
-def test_what_ended_was_booked_though_nobody_told_of_it_and_what_was_cancelled_did_not_end():
+def test_what_ended_was_booked_though_nobody_reported_of_it_and_what_was_cancelled_did_not_end():
     ended = event(BookingKind.ENDED, "A", at_ms=99)
 
     assert stands(ended) == {"A": BookingState.COMPLETED}

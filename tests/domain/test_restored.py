@@ -153,7 +153,7 @@ def test_everything_that_is_wrong_is_said_at_once():
         ),
     ],
 )
-def test_whoever_left_has_left_also_when_the_reason_cannot_be_read(values, columns, reason):
+def test_anybody_left_has_left_also_when_the_reason_cannot_be_read(values, columns, reason):
     read = read_row(row(columns=columns, **values))
 
     assert read.exit_reason is reason
@@ -173,7 +173,7 @@ def test_of_several_rows_the_oldest_is_kept_and_the_one_edited_last_says_who_it_
     assert one == replace(OLDER, assessment=newest, anchor_ms=DAY_1_MS, differs=True)
 
 
-def test_rows_of_the_same_minute_are_told_apart_by_their_pages():
+def test_rows_of_the_same_minute_are_reported_apart_by_their_pages():
     a, b = replace(READ, page_id="a"), replace(READ, page_id="b", assessment=replace(ADA, first_name="B"))
 
     assert merged([b, a]) == replace(a, assessment=b.assessment, differs=True)

@@ -116,7 +116,7 @@ async def test_people_and_deliveries_are_counted_by_status(ledger: Ledger, ada: 
     assert (stats.sent, stats.deliveries) == (1, {"accepted": 1})
 
 
-async def test_a_pause_of_everybody_and_those_of_single_people_are_told_apart(ledger: Ledger, now: int) -> None:
+async def test_a_pause_of_everybody_and_those_of_single_people_are_reported_apart(ledger: Ledger, now: int) -> None:
     everybody = Pause(since_ms=now, by="sarah", reason="the domain moves")
     await ledger.pauses.start(None, everybody)
     await ledger.pauses.start(ADA, Pause(since_ms=now, by="sarah", reason=""))

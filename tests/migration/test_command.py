@@ -16,7 +16,7 @@ from common.store.clients import connect
 from common.store.embedded import EmbeddedStore
 from tests.acceptance.place import Place
 from tests.migration.next_version import CURRENT, FIELD, HALF_WAY
-from tests.tidy.house import ROOT
+from tests.tidy.repository import ROOT
 
 pytestmark = pytest.mark.acceptance
 

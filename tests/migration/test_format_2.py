@@ -83,7 +83,7 @@ async def test_every_open_delivery_is_planned_and_whose_it_is(
         owner, _, name = delivery.partition("/")
         record = codec.read_records(hashes[keys.owner(owner)])[name]
         expected = DeliveryStatus.DEAD if await store.zscore(keys.DEAD, delivery) else DeliveryStatus.PLANNED
-        assert record.fate is expected
+        assert record.final_status is expected
         kept = after[delivery]
         assert (kept.get("claim_id"), kept.get("payload")) == (was.get("worker"), was.get("frozen"))
         assert (kept.get("outcome_unknown"), kept.get("in_progress")) == (was.get("doubt"), was.get("unknown"))

@@ -146,7 +146,7 @@ def _of(
     for name in dict.fromkeys([*records, *expected]):
         start, _, called = name.partition("/")
         record = records.get(name)
-        is_planned = record is not None and record.fate is DeliveryStatus.PLANNED
+        is_planned = record is not None and record.final_status is DeliveryStatus.PLANNED
         found.append(
             AuditedReminder(
                 booking=booking,
@@ -163,7 +163,7 @@ def _of(
 
 async def _with_claims(ledger: Ledger, found: list[AuditedReminder]) -> list[AuditedReminder]:
     """A planned delivery that is open was claimed at least once: what the provider has of it is no surprise."""
-    planned = [one for one in found if one.record is not None and one.record.fate is DeliveryStatus.PLANNED]
+    planned = [one for one in found if one.record is not None and one.record.final_status is DeliveryStatus.PLANNED]
     pipe = ledger.client.pipeline(transaction=False)
     for one in planned:
         pipe.exists(keys.delivery(reminder_delivery_id(one.booking.id, start_ms=one.start_ms, name=one.name)))

@@ -126,8 +126,8 @@ async def read_field_notes(ledger: Ledger, contact: EnrollmentId) -> AsyncIterat
 
 
 def _sentence(note: str) -> str:
-    told = json.loads(note)
-    return f"{told['field']} {told['what']}"
+    reported = json.loads(note)
+    return f"{reported['field']} {reported['what']}"
 
 
 async def _deliveries(ledger: Ledger, owner: str, records: Mapping[str, Record]) -> list[Entry]:
@@ -141,11 +141,11 @@ async def _deliveries(ledger: Ledger, owner: str, records: Mapping[str, Record])
 
 
 def _ended(label: str, record: Record) -> Iterator[Entry]:
-    if record.fate is DeliveryStatus.PLANNED:
+    if record.final_status is DeliveryStatus.PLANNED:
         return
-    if not record.fate.is_told:
-        yield Entry(record.at_ms, f"{label} {record.fate}", record.detail)
-    if record.sent_ms and (record.fate.is_told or record.sent_ms != record.at_ms):
+    if not record.final_status.is_reported:
+        yield Entry(record.at_ms, f"{label} {record.final_status}", record.detail)
+    if record.sent_ms and (record.final_status.is_reported or record.sent_ms != record.at_ms):
         yield Entry(record.sent_ms, f"{label} accepted", record.detail)
 
 
@@ -163,7 +163,7 @@ def _reported(label: str, one: Reported, record: Record | None) -> Entry:
 def _planned_reminders(calls: list[ReportedCall]) -> Iterator[Planned]:
     for call in calls:
         for name, record in call.reminders.items():
-            if record.fate is DeliveryStatus.PLANNED:
+            if record.final_status is DeliveryStatus.PLANNED:
                 label = delivery_of(DeliveryId(f"{call.booking.id}/{name}")).label
                 yield Planned(record.at_ms, f"{label} planned")
 
@@ -171,7 +171,7 @@ def _planned_reminders(calls: list[ReportedCall]) -> Iterator[Planned]:
 def _planned_steps(ledger: Ledger, enrollment: Enrollment) -> Iterator[Planned]:
     """The steps still to come; the one in the schedule at its own time, which a hold or a gap may have moved."""
     for step in range(1, ledger.cadence.length + 1):
-        if enrollment.fate_of(step)[0] is DeliveryStatus.PLANNED:
+        if enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED:
             is_next = step == enrollment.next_step and enrollment.next_due_ms is not None
             due_ms = ledger.cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step)
             yield Planned(

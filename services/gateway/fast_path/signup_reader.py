@@ -35,7 +35,6 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _EMAIL = rf"^{_ATOM}(?:\.{_ATOM}){{0,2}}@(?:{_LABEL}\.)+[a-z]{{2,63}}$"
 _LOCALE = r"^[a-z]{2}(?:-[A-Z]{2})?$"
 _TIMESTAMP = r"^20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9](?::[0-5][0-9]){2}(?:\.[0-9]{3})?Z$"
-_NO_CONSENT = Consent()
 _TOKEN = r"^[A-Za-z0-9_=+/-]{1,64}$"
 
 
@@ -45,15 +44,18 @@ def read_ordinary_signup(body: bytes) -> SignupForm | None:
         fields = _validator().validate_json(body, strict=True)
     except ValidationError:
         return None
-    if _has_repeated_key(body, fields) or not _is_shown_as_sent(fields):
+    if _has_repeated_key(body, fields) or not _is_usable_name(fields["first_name"]):
+        return None
+    if not (body.isascii() and b"\\u" not in body) and not _is_shown_as_sent(fields):
         return None
     at = fields.pop("consent_at", None)
     at_ms = read_timestamp_ms(at)
     if at is not None and at_ms is None:
         return None
-    consent = Consent(text=fields.pop("consent_text", None), source=fields.pop("consent_source", None), at_ms=at_ms)
-    visitor = fields.pop("visitor", None)
-    assessment = Assessment(**fields, consent=None if consent == _NO_CONSENT else consent)
+    text, source, visitor = (fields.pop(name, None) for name in ("consent_text", "consent_source", "visitor"))
+    if at or text or source:
+        fields["consent"] = Consent(text=text, source=source, at_ms=at_ms)
+    assessment = Assessment(**fields)
     return SignupForm(assessment=assessment, visitor=visitor) if _systems(assessment) <= SYSTEMS else None
 
 
@@ -67,8 +69,6 @@ def _has_repeated_key(body: bytes, fields: dict[str, Any]) -> bool:
 
 def _is_shown_as_sent(fields: dict[str, Any]) -> bool:
     """Whether no text holds what is invisible to this Python, whose tables may be older than those of the patterns."""
-    if not _is_usable_name(fields["first_name"]):
-        return False
     return all(value.isascii() or visible(value) == value for value in fields.values() if isinstance(value, str))
 
 

@@ -92,9 +92,9 @@ _REPAIRED = {
 
 def read_signup(body: bytes) -> SignupForm:
     """The signup in `body`. Raises Problem: 400 when it is not JSON, 422 naming each invalid required field."""
-    sent, read_as = renamed(_told(read_object(body)), FIELDS)
-    told = {name: value for name, value in sent.items() if name in FIELDS and value is not None}
-    valid, dropped = _validated(told)
+    sent, read_as = renamed(_reported(read_object(body)), FIELDS)
+    reported = {name: value for name, value in sent.items() if name in FIELDS and value is not None}
+    valid, dropped = _validated(reported)
     counts, cut = _fitted(valid)
     extra, unknown = _kept_unknown({name: value for name, value in sent.items() if name not in FIELDS})
     values = dict(valid) | counts
@@ -104,11 +104,11 @@ def read_signup(body: bytes) -> SignupForm:
     return SignupForm(
         visitor=values.pop("visitor"),
         assessment=Assessment(**values, extra=extra, consent=None if consent == Consent() else consent),
-        notes=(*_renamed(read_as, valid), *dropped, *_repaired(told, valid), *cut, *unknown),
+        notes=(*_renamed(read_as, valid), *dropped, *_repaired(reported, valid), *cut, *unknown),
     )
 
 
-def _told(sent: Mapping[str, Any]) -> dict[str, Any]:
+def _reported(sent: Mapping[str, Any]) -> dict[str, Any]:
     """Without fields that say nothing: what is blank must not stand in the way of the same field under another name."""
     return {
         name: value
@@ -117,15 +117,15 @@ def _told(sent: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _validated(told: Mapping[str, Any]) -> tuple[Signup, list[Note]]:
+def _validated(reported: Mapping[str, Any]) -> tuple[Signup, list[Note]]:
     try:
-        return Signup.model_validate(told), []
+        return Signup.model_validate(reported), []
     except ValidationError as error:
         errors = _field_errors(error)
     if refused := [error for error in errors if error.field in REQUIRED]:
         raise invalid_fields(*refused)
     names = {error.field for error in errors}
-    left = {name: value for name, value in told.items() if name not in names}
+    left = {name: value for name, value in reported.items() if name not in names}
     return Signup.model_validate(left), [_dropped(error.field, f"it {error.message}") for error in errors]
 
 
@@ -149,8 +149,8 @@ def _renamed(read_as: Mapping[str, str], valid: Signup) -> Iterator[Note]:
         yield Note(kind=NoteKind.RENAMED, field=target, what=what, kept=used, sent_as=name)
 
 
-def _repaired(told: Mapping[str, Any], valid: Signup) -> Iterator[Note]:
-    for name, sent in told.items():
+def _repaired(reported: Mapping[str, Any], valid: Signup) -> Iterator[Note]:
+    for name, sent in reported.items():
         used = getattr(valid, name)
         if name == "first_name" and not used:
             yield _dropped(name, f"it has {unusable_name(sent)}")
