@@ -10,7 +10,7 @@ PINS := deploy/constraints
 PINNED := $(PIP) --require-hashes --requirement
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check docs format golden bench fuzz website lock clean outage chaos mutants mutmut browser
+.PHONY: help up test acceptance check docs format golden bench fuzz website lock clean outage chaos mutants mutmut browser
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,9 +21,14 @@ up: $(VENV)/.runs ## everything, embedded and on the sandbox, at demonstration p
 		[ -n "$$given" ] || grep -qs "^ *\(export  *\)\{0,1\}$$name *=" .env || export "$$pair"; \
 	done; exec $(BIN)/advent up
 
-test: $(VENV)/.tests ## the whole test suite; no network, no Docker, no account
-	@# Three on two processors: a third of the time is waiting for real processes.
-	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+# Three on two processors: a third of the time is waiting, for a store or for real processes.
+PYTEST := $(BIN)/python -m pytest -n 3 --dist worksteal
+
+test: $(VENV)/.tests ## every test but those of `acceptance` and `browser`; no network, no Docker, no account
+	@$(PYTEST) -m 'not acceptance and not browser' $(ARGS)
+
+acceptance: $(VENV)/.tests ## long tests with real processes: kill -9, outages, failovers, installations, upgrades
+	@$(PYTEST) -m acceptance $(ARGS)
 
 check: $(VENV)/.tests ## format, lint (Python and Lua), types, import rules, spelling
 	@$(BIN)/ruff format --check --quiet . || { echo "cure: make format"; exit 1; }

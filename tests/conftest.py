@@ -1,4 +1,4 @@
-"""What every tier shares: one real store a test process, emptied before each test."""
+"""What every tier shares: one real store a test process, emptied before each test; and the campaign, loaded once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 import redis.asyncio
 import structlog
 
+from common.campaigns import loader
+from common.campaigns.loader import Campaign, load_campaign
 from common.clock import VirtualClock
 from common.store.clients import connect, connect_async
 from common.store.embedded import EmbeddedStore
@@ -44,6 +46,23 @@ async def store(store_url: str) -> AsyncIterator[redis.asyncio.Redis]:
     client = connect_async(store_url)
     yield client
     await client.aclose()
+
+
+@pytest.fixture(scope="session")
+def campaign() -> Campaign:
+    """For tests that only read it: it takes a third of a second to load."""
+    return load_campaign("christmas_2025")
+
+
+@pytest.fixture
+def loads_campaign_once(monkeypatch: pytest.MonkeyPatch, campaign: Campaign) -> None:
+    """The packaged campaign is loaded once for commands that only read it; each load takes a third of a second."""
+    load = loader.load_campaign
+
+    def load_once(key: str, *, directory: Path | None = None) -> Campaign:
+        return campaign if (key, directory) == (campaign.key, None) else load(key, directory=directory)
+
+    monkeypatch.setattr(loader, "load_campaign", load_once)
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ class Place:
         self.own_store().start()
         return self.serve("sandbox", **settings), self.serve("gateway", **settings), self.serve("worker", **settings)
 
-    def until(self, is_so: Any, process: Process, *, within_s: float = 30) -> None:
+    def until(self, is_so: Any, process: Process, *, within_s: float = 60) -> None:
         """Until `is_so()`; fails when the process ends before."""
         deadline = time.monotonic() + within_s
         while not is_so():

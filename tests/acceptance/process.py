@@ -57,7 +57,7 @@ class Process:
         self.popen.send_signal(number)
         return self.popen.wait(STOP_S), time.monotonic() - began
 
-    def wait(self, within_s: float = 30) -> int:
+    def wait(self, within_s: float = 60) -> int:
         """Its exit status, once it ends by itself."""
         return self.popen.wait(within_s)
 

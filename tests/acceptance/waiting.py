@@ -16,7 +16,7 @@ class Late(AssertionError):
     """What had to happen did happen, and not in time: the fault of the code, or of a machine with too much to do."""
 
 
-def eventually(ask: Callable[[], Answer], what: str, *, within_s: float = 30) -> Answer:
+def eventually(ask: Callable[[], Answer], what: str, *, within_s: float = 60) -> Answer:
     """The first answer of `ask` that is true, asked every 20 ms; fails after a time that only a fault can need."""
     deadline = time.monotonic() + within_s
     while not (answer := ask()):

@@ -8,7 +8,6 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any
 
-import pytest
 import redis.asyncio
 
 from common.campaigns.loader import Campaign
@@ -86,7 +85,6 @@ async def test_testing_mode_at_speed_60_reminds_at_the_right_seconds(store, camp
     assert [utc_datetime(at).second for at, _ in story.mailer.accepted_mails] == [4, 7, 9]
 
 
-@pytest.mark.timeout(60)
 async def test_in_whatever_order_the_fixtures_come_the_end_is_the_same(store, campaign):
     names = ("booking_created", "booking_rescheduled", "booking_cancelled", "meeting_ended_flat", "no_show_updated")
     ends = set()

@@ -37,6 +37,7 @@ def lost(story, ada, clock):
         later_ms = anchor_ms + round(until_h * HOUR_MS)
         await story.ledger.client.zadd(keys.delayed("send"), {FIRST: later_ms})
         await story.ledger.client.zadd(keys.OPEN, {FIRST: later_ms})
+        await story.ledger.client.hset(keys.delivery(FIRST), "not_before_ms", later_ms)
         await story.run(until_ms=later_ms + 60_000)
         return anchor_ms
 

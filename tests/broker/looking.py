@@ -12,7 +12,7 @@ from common.queue.broker import DurableRedisBroker
 from common.queue.job import Job
 
 
-def eventually(is_so: Callable[[], Any], *, within_s: float = 15) -> Any:
+def eventually(is_so: Callable[[], Any], *, within_s: float = 60) -> Any:
     """Its first answer that is true; fails after a time that only a fault can need."""
     deadline = time.monotonic() + within_s
     while not (answer := is_so()):

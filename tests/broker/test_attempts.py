@@ -44,7 +44,7 @@ def test_a_message_is_tried_again_until_it_succeeds_and_leaves_nothing(broker, a
     send.send_with_options(job_id="dlv_1", delay=10)
     with working(broker):
         eventually(lambda: len(attempts) == 4)
-        broker.join("default", interval=5, timeout=5_000)
+        broker.join("default", interval=5, timeout=60_000)
 
     assert dead(broker) == []
     assert [key for key in broker.client.keys("*") if b"default" in key] == []

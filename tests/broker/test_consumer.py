@@ -81,7 +81,7 @@ def test_a_slow_queue_leaves_threads_for_the_others(broker):
 
     @dramatiq.actor(broker=broker, queue_name="slow")
     def mirror():
-        release.wait(10)
+        release.wait(60)
 
     @dramatiq.actor(broker=broker)
     def send():
@@ -94,7 +94,7 @@ def test_a_slow_queue_leaves_threads_for_the_others(broker):
         send.send()
         eventually(lambda: done)
         release.set()
-        broker.join("slow", interval=5, timeout=5_000)
+        broker.join("slow", interval=5, timeout=60_000)
 
 
 def test_a_message_without_a_body_is_passed_over(broker, consumer):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from dramatiq.broker import MessageProxy
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -133,7 +132,6 @@ class Queue(RuleBasedStateMachine):
         assert bodies == {*self.ready, *self.flies}
 
 
-@pytest.mark.timeout(60)
 def test_any_order_of_everything_ends_where_the_model_ends(store_url):
     Queue.url = store_url
     test = Queue.TestCase

@@ -189,7 +189,7 @@ def test_another_process_may_write_the_sorted_set_itself(broker):
 
     with working(broker):
         eventually(lambda: calls == ["dlv_1"])
-        broker.join("default", interval=5, timeout=5_000)
+        broker.join("default", interval=5, timeout=60_000)
 
 
 def test_nine_thousand_far_away_ones_do_not_delay_a_near_one(broker, another):

@@ -1,4 +1,4 @@
-"""One campaign for all tests that only read it, and a copy for those that spoil one."""
+"""A copy of the campaign for tests that change one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,6 @@ from pathlib import Path
 import pytest
 
 from common.campaigns import loader
-from common.campaigns.loader import Campaign, load_campaign
-
-
-@pytest.fixture(scope="session")
-def campaign() -> Campaign:
-    return load_campaign("christmas_2025")
 
 
 @pytest.fixture

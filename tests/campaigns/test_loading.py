@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from common.campaigns.loader import CampaignError, load_campaign
+from common.campaigns.loader import Campaign, CampaignError, load_campaign
 from common.domain.cadence import Pace
 
 Spoil = Callable[[str, str, str], None]
@@ -18,17 +18,13 @@ RESULTS = "en-CA/emails/1-results.md"
 STRINGS = "en-CA/strings.toml"
 
 
-def test_the_packaged_campaign_is_christmas_2025() -> None:
-    campaign = load_campaign("christmas_2025")
-
+def test_the_packaged_campaign_is_christmas_2025(campaign: Campaign) -> None:
     assert (campaign.key, campaign.name, len(campaign.steps)) == ("christmas_2025", "Christmas 2025", 7)
     assert [reminder.name for reminder in campaign.reminders] == ["72h", "24h", "2h"]
     assert (campaign.booking.nurture, campaign.booking.cancellation_resumes) == ("continue", True)
 
 
-def test_steps_and_reminders_keep_the_promised_hours_in_both_modes() -> None:
-    campaign = load_campaign("christmas_2025")
-
+def test_steps_and_reminders_keep_the_promised_hours_in_both_modes(campaign: Campaign) -> None:
     production, testing = campaign.cadence(Pace()), campaign.cadence(Pace(testing=True))
     assert tuple(hours * HOUR_MS for hours in (0, 24, 72, 120, 168, 216, 264)) == production.offsets_ms
     assert tuple(minutes * 60_000 for minutes in range(7)) == testing.offsets_ms
@@ -38,23 +34,21 @@ def test_steps_and_reminders_keep_the_promised_hours_in_both_modes() -> None:
     assert tuple(campaign.booking.minimum_notice.at(Pace(testing=t)) for t in (False, True)) == (2 * HOUR_MS, 60_000)
 
 
-def test_speed_divides_everything() -> None:
-    campaign = load_campaign("christmas_2025")
-
+def test_speed_divides_everything(campaign: Campaign) -> None:
     fast = Pace(testing=True, speed=60)
     assert tuple(seconds * 1_000 for seconds in range(7)) == campaign.cadence(fast).offsets_ms
     assert campaign.cadence(fast).minimum_gap_ms == 500
     assert [reminder.before.at(fast) for reminder in campaign.reminders] == [6_000, 3_000, 1_000]
 
 
-def test_a_speed_at_which_steps_collide_is_refused() -> None:
+def test_a_speed_at_which_steps_collide_is_refused(campaign: Campaign) -> None:
     with pytest.raises(CampaignError, match="CAMPAIGN_SPEED"):
-        load_campaign("christmas_2025").cadence(Pace(testing=True, speed=1e9))
+        campaign.cadence(Pace(testing=True, speed=1e9))
 
 
-def test_the_version_changes_with_what_is_sent_and_only_then(home: Path, spoil: Spoil) -> None:
+def test_the_version_changes_with_what_is_sent_and_only_then(home: Path, spoil: Spoil, campaign: Campaign) -> None:
     before = load_campaign("christmas_2025", directory=home).version
-    assert before == load_campaign("christmas_2025").version
+    assert before == campaign.version
 
     spoil("layout/mail.txt", "--", "__")
 

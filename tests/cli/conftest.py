@@ -9,7 +9,7 @@ from services.cli.main import main
 
 
 @pytest.fixture
-def advent(monkeypatch, tmp_path, capsys):
+def advent(monkeypatch, tmp_path, capsys, loads_campaign_once):
     """Run a command in an empty folder with nothing set: (exit status, stdout, stderr)."""
     for name in SETTING_NAMES:
         monkeypatch.delenv(name, raising=False)

@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from common.campaigns.loader import load_campaign
 from common.domain.cadence import Pace
 from common.domain.contact import Assessment, Consent
 from common.domain.ids import step_delivery_id
@@ -27,13 +26,13 @@ def run_command(advent, store_url):
 
 
 @pytest.fixture
-def run_ledger(store_url):
+def run_ledger(store_url, campaign):
     """Runs a function with the ledger of that store."""
 
     def does(scenario):
         async def data():
             client = connect_async(store_url)
-            cadence = load_campaign("christmas_2025").cadence(Pace())
+            cadence = campaign.cadence(Pace())
             try:
                 return await scenario(Ledger(client, campaign="christmas_2025", cadence=cadence, secret_key=SECRET_KEY))
             finally:

@@ -16,7 +16,7 @@ import redis.asyncio
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
-from common.campaigns.loader import Campaign, load_campaign
+from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
 from common.ledger.ledger import Ledger
@@ -84,11 +84,6 @@ class Console:
 
 
 Opener = Callable[..., Awaitable[Console]]
-
-
-@pytest.fixture(scope="session")
-def campaign() -> Campaign:
-    return load_campaign("christmas_2025")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from tests.acceptance.http import status_of
 from tests.acceptance.place import SECRETS, Place
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.acceptance
 
 
 @pytest.fixture

@@ -156,7 +156,7 @@ class Store:
         command = [server_binary(), str(config), "--port", "0", "--unixsocket", str(socket)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         self.client = redis.Redis(unix_socket_path=str(socket), decode_responses=True)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not socket.exists():
             assert time.monotonic() < deadline
             assert self._process.poll() is None, "the store refuses its configuration"
@@ -165,7 +165,7 @@ class Store:
     def close(self) -> None:
         self.client.close()
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from tests.deploy.machine import Machine, copy_of_checkout, python_for_all
 from tests.tidy.repository import ROOT
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.acceptance
 
 DEPLOY = ROOT / "deploy"
 SERVICES = ("store", "gateway", "worker", "console", "backup", "watch")

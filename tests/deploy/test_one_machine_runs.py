@@ -159,7 +159,7 @@ def test_nginx_lets_in_what_is_meant_for_outside(machines: Callable[[], Machine]
         assert all(json.loads(reply.body)["status"] == 429 for reply in limited)
     finally:
         nginx.terminate()
-        nginx.wait(10)
+        nginx.wait(60)
 
 
 def flood(door: Https, requests: int) -> list[Reply]:

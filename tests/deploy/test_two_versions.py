@@ -26,7 +26,7 @@ from tests.acceptance.waiting import eventually
 from tests.acceptance.website import Website, person
 from tests.tidy.repository import ROOT
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.acceptance
 
 PACKAGES = ("services", "actors", "common")
 

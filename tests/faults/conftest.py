@@ -8,16 +8,11 @@ import pytest
 import redis.asyncio
 
 from actors import circuit_log
-from common.campaigns.loader import Campaign, load_campaign
+from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
 from common.settings.settings import Settings
 from services.simulation.engine import Simulation
-
-
-@pytest.fixture(scope="session")
-def campaign() -> Campaign:
-    return load_campaign("christmas_2025")
 
 
 @pytest.fixture

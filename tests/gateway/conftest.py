@@ -102,7 +102,7 @@ class Gateway:
 
     async def wait_until_replayed(self) -> None:
         """Wait until the ledger has every spooled event."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.context.intake.spool.events or self.context.intake.store.is_away:
                 await asyncio.sleep(0.01)
 

@@ -159,7 +159,7 @@ class Fuzz:
         """The status of the response; 0 when the gateway closed the connection. Raises AssertionError for a 5xx."""
         if self._wire is None:
             parts = urlsplit(self.url)
-            self._wire = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+            self._wire = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
         raw = {name: value.encode("utf-8", "surrogateescape") for name, value in headers.items()}
         try:
             self._wire.request(method, path, body=body, headers=raw)
@@ -180,7 +180,7 @@ class Fuzz:
         headers = self.signed(kind, body) if kind else {}
         given = {"data": body} if case.method.upper() == "POST" else {}
         response = self.http.request(
-            case.method, self.url + quote(path, safe="/%"), headers=headers, timeout=10, **given
+            case.method, self.url + quote(path, safe="/%"), headers=headers, timeout=60, **given
         )
         self.sent["described", response.status_code] += 1
         if response.status_code not in (400, 404) or kind:

@@ -49,7 +49,7 @@ async def wire(gateway: Gateway, *pieces: bytes, pause_s: float = 0) -> bytes:
             writer.write(piece)
             await asyncio.sleep(pause_s)
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             return await answer
     except ConnectionError:
         return b""  # A piece was on its way when the gateway had had enough.

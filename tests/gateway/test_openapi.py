@@ -62,7 +62,6 @@ def fuzz(gateway: Gateway, number: int) -> Fuzz:
     return Fuzz(gateway.url, lambda: gateway.clock.now_ms() // 1000, seed=number)
 
 
-@pytest.mark.timeout(120)  # Most of it is hypothesis at work, which takes what the machine can spare.
 async def test_generated_requests_are_answered_as_described(gateway: Gateway) -> None:
     with fuzz(gateway, 1) as cases:
         await asyncio.to_thread(cases.described, examples=6)

@@ -21,7 +21,7 @@ from common.store.clients import connect
 from common.store.embedded import EmbeddedStore
 from tests.gateway.conftest import SECRET_KEY, SIGNUP, person, secret
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.acceptance
 
 
 class Gateway:

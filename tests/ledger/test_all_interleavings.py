@@ -17,7 +17,9 @@ from tests.interleavings.protocol import Protocol
 from tests.interleavings.recovery import Recovery
 from tests.interleavings.states import Budget
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(180)
+
+LONG = pytest.mark.acceptance
 
 
 @pytest.fixture(params=Kind)
@@ -33,13 +35,17 @@ def protocol(store_url: str, request: pytest.FixtureRequest) -> Iterator[Protoco
         pytest.param(Budget(), 2, 1, id="nothing goes wrong"),
         pytest.param(Budget(deaths=1, troubles=1), 2, 20, id="a worker dies anywhere, the provider fails anywhere"),
         pytest.param(Budget(deaths=2), 2, 30, id="two workers die anywhere"),
-        pytest.param(Budget(deaths=3), 1, 10, id="one worker after the other dies"),
+        pytest.param(Budget(deaths=3), 1, 10, id="one worker after the other dies", marks=LONG),
         pytest.param(Budget(sleeps=1), 2, 10_000, id="a worker stands still, is taken over, and goes on"),
         pytest.param(Budget(copies=1), 2, 1_000, id="the job is there twice"),
         pytest.param(Budget(leaves=1, deaths=1), 2, 50, id="the person leaves, a worker dies"),
-        pytest.param(Budget(troubles=2, passes=1, replays=1), 2, 100, id="tries run out, an operator replays"),
+        pytest.param(
+            Budget(troubles=2, passes=1, replays=1), 2, 100, id="tries run out, an operator replays", marks=LONG
+        ),
         pytest.param(Budget(tidings=1, deaths=1, troubles=1), 2, 50, id="a webhook tells of the mail, a worker dies"),
-        pytest.param(Budget(tidings=1, deaths=3), 1, 10, id="a webhook tells of a mail that kills its workers"),
+        pytest.param(
+            Budget(tidings=1, deaths=3), 1, 10, id="a webhook tells of a mail that kills its workers", marks=LONG
+        ),
         pytest.param(Budget(erasures=1, deaths=1, troubles=1), 2, 50, id="the person is forgotten, a worker dies"),
     ],
 )

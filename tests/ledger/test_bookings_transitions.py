@@ -278,7 +278,6 @@ async def test_a_step_in_hand_when_the_hold_comes_is_stopped_by_the_freeze_and_g
     assert await ledger.client.zscore(keys.delayed("send"), first) == now + HOUR_MS
 
 
-@pytest.mark.timeout(60)
 async def test_ten_thousand_bookings_far_ahead_cost_the_next_one_no_more_than_the_first(bookings, ledger, clock):
     async def commands(event: BookingEvent) -> int:
         before = (await ledger.client.info("commandstats")).values()

@@ -18,6 +18,8 @@ from tests.acceptance.place import Place
 from tests.migration.next_version import CURRENT, FIELD, HALF_WAY
 from tests.tidy.repository import ROOT
 
+pytestmark = pytest.mark.acceptance
+
 PEOPLE = ("enr_a", "enr_b", "enr_c", "enr_d")
 MIGRATED, OLDER = [b"1"] * len(PEOPLE), [None] * len(PEOPLE)
 
@@ -102,7 +104,7 @@ def test_a_migration_killed_with_kill_9_is_continued_and_keeps_its_first_copy(en
     assert process.stderr is not None
     assert any(HALF_WAY in line for line in process.stderr)
     process.kill()
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     copies = _copies(environ)
 
     status, said, complained = _run(environ, "migrate")
@@ -132,7 +134,7 @@ def test_up_migrates_an_older_embedded_store_by_itself_and_says_so_in_one_line()
         with connect(store.url) as client:
             assert client.get(keys.FORMAT) == str(CURRENT + 1).encode()
         up.terminate()
-        up.communicate(timeout=40)
+        up.communicate(timeout=60)
         assert up.returncode == 0
     finally:
         up.kill()

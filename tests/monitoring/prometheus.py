@@ -48,7 +48,7 @@ class Prometheus:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(60)
 
     def firing(self) -> set[str]:
         """The names of all alerts that fire now; empty while it does not answer."""

@@ -13,6 +13,8 @@ from common.ledger import keys
 from common.store.clients import connect
 from services.cli.main import main
 
+pytestmark = pytest.mark.usefixtures("loads_campaign_once")
+
 MINUTE_MS = 60_000
 
 

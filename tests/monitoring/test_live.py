@@ -13,7 +13,7 @@ from tests.acceptance.website import person
 from tests.monitoring.prometheus import Prometheus
 from tests.monitoring.tools import tool
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(150)]
+pytestmark = pytest.mark.acceptance
 
 
 @pytest.fixture

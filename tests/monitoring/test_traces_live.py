@@ -16,7 +16,7 @@ from tests.acceptance.place import FAST, SECRETS, Place
 from tests.acceptance.waiting import eventually
 from tests.acceptance.website import person
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(150)]
+pytestmark = pytest.mark.acceptance
 
 
 class Collector:

@@ -10,7 +10,7 @@ from tests.acceptance.http import request, status_of
 from tests.acceptance.place import FAST, SECRETS, Place
 from tests.acceptance.waiting import eventually
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.acceptance
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestServer
 from actors.upkeep.audit import audit
 from actors.upkeep.booking_sync import reconcile_bookings
 from actors.upkeep.rebuild import Summary, rebuild
-from common.campaigns.loader import load_campaign
+from common.campaigns.loader import Campaign
 from common.clock import VirtualClock, iso
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
@@ -43,9 +43,10 @@ DAY_MS = 24 * HOUR_MS
 class Installation:
     """A sandbox, a store that can be lost, and one worker."""
 
-    def __init__(self, sandbox: Sandbox, url: str, store: redis.asyncio.Redis, clock: VirtualClock) -> None:
-        self.sandbox, self.url, self.store, self.clock = sandbox, url, store, clock
-        self.campaign = load_campaign("christmas_2025")
+    def __init__(
+        self, sandbox: Sandbox, url: str, store: redis.asyncio.Redis, clock: VirtualClock, campaign: Campaign
+    ) -> None:
+        self.sandbox, self.url, self.store, self.clock, self.campaign = sandbox, url, store, clock, campaign
         self.settings = Settings(
             secret_key="k" * 32,
             sandboxed=frozenset({"resend", "notion"}),
@@ -150,11 +151,13 @@ class Installation:
 
 
 @pytest.fixture
-async def installation(store: redis.asyncio.Redis, clock: VirtualClock) -> AsyncIterator[Installation]:
+async def installation(
+    store: redis.asyncio.Redis, clock: VirtualClock, campaign: Campaign
+) -> AsyncIterator[Installation]:
     sandbox = open_sandbox(None, clock=clock)
     server = TestServer(build_app(sandbox))
     await server.start_server()
-    installation = Installation(sandbox, str(server.make_url("")).rstrip("/"), store, clock)
+    installation = Installation(sandbox, str(server.make_url("")).rstrip("/"), store, clock, campaign)
     await installation.calm()
     yield installation
     await installation.close()

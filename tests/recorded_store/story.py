@@ -125,7 +125,7 @@ class Story:
         self.place.add_fault(provider="resend", operation="emails.send", kind="status", status=401)
         for name in ("waiting1", "waiting1_behind"):
             self.place.signs_up(person(name))
-        eventually(lambda: "resend 401" in self.place.sandbox.counts()["answers"], "a circuit that is open", within_s=5)
+        eventually(lambda: "resend 401" in self.place.sandbox.counts()["answers"], "a circuit that is open")
         time.sleep(0.7)
         self.place.freeze_supervisor()
         self.place.kill("worker")
@@ -151,7 +151,7 @@ class Story:
     # Parts
 
     def _until_met(self, name: str) -> None:
-        eventually(lambda: self.place.met(address(name)), f"the mail of {name} under way", within_s=9)
+        eventually(lambda: self.place.met(address(name)), f"the mail of {name} under way")
 
     def _at(self, steps: float) -> float:
         return self.end_s + steps * STEP_S

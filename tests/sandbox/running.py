@@ -95,7 +95,7 @@ def resend_sdk_at(run: RunningSandbox, patch: pytest.MonkeyPatch) -> None:
     """Points Resend's SDK here. It has one key, one address and one client a process; others may have set theirs."""
     patch.setattr(resend, "api_key", API_KEY)
     patch.setattr(resend, "api_url", run.resend_url)
-    patch.setattr(resend, "default_async_http_client", resend.HTTPXClient(timeout=10))
+    patch.setattr(resend, "default_async_http_client", resend.HTTPXClient(timeout=60))
 
 
 def _spelled(headers: dict[str, str]) -> dict[str, str]:

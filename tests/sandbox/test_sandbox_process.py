@@ -17,7 +17,7 @@ import pytest
 
 from services.sandbox.ids import API_KEY
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.acceptance
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -41,7 +41,7 @@ def process(directory: Path, port: int) -> Iterator[subprocess.Popen[str]]:
 
 
 def wait_for(url: str) -> None:
-    for _ in range(200):
+    for _ in range(1_200):
         try:
             urllib.request.urlopen(url, timeout=1).close()
         except OSError:
@@ -84,7 +84,7 @@ def test_sigterm_stops_it_with_status_0_while_a_request_hangs(tmp_path: Path) ->
             )
         started.send_signal(signal.SIGTERM)
 
-        assert started.wait(timeout=10) == 0
+        assert started.wait(timeout=60) == 0
 
 
 def test_a_taken_port_stops_the_start_with_the_cure(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_taken_port_stops_the_start_with_the_cure(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with process(tmp_path, taken.getsockname()[1]) as started:
-            _, said = started.communicate(timeout=20)
+            _, said = started.communicate(timeout=60)
 
     assert started.returncode == 1
     assert "SANDBOX_PORT" in said

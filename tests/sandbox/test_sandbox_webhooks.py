@@ -36,7 +36,7 @@ class Receiver:
         return web.Response(status=503 if self.refusing >= 0 else 200)
 
     async def takes(self, number: int) -> list[tuple[dict[str, str], dict[str, Any]]]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(self.posted) < number:
                 self.changed.clear()
                 await self.changed.wait()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from common.campaigns.loader import Campaign, load_campaign
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
 from common.domain.enrollment import Status
@@ -15,11 +14,6 @@ from services.simulation.engine import Simulation
 SETTINGS = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"}))
 PEOPLE = [Assessment(email=f"person{number}@example.org", first_name="Ada", assessment_score=50) for number in range(5)]
 DAY_MS = 86_400_000
-
-
-@pytest.fixture(scope="module")
-def campaign() -> Campaign:
-    return load_campaign("christmas_2025")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.acceptance.waiting import eventually
 from tests.acceptance.website import person
 from tests.store.watched import Watched, watched
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(150)]
+pytestmark = pytest.mark.acceptance
 
 STEPS = 7
 

@@ -60,7 +60,7 @@ async def test_a_gateway_on_a_weak_store_is_ready_and_says_so(
     sets(**settings)
     gateway = await opens(weak.url)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not (answer := await gateway.request("GET", "/ready")).json["warnings"]:
             await asyncio.sleep(0.01)
 

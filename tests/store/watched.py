@@ -133,7 +133,7 @@ class Watched:
             numbers = {_text(name): _text(value) for name, value in known.items()}
             return (numbers["num-slaves"], numbers["num-other-sentinels"]) == ("1", "2")
 
-    def _until(self, is_so: object, *, within_s: float = 20) -> None:
+    def _until(self, is_so: object, *, within_s: float = 60) -> None:
         deadline = time.monotonic() + within_s
         while True:
             with contextlib.suppress(redis.RedisError, OSError, KeyError):

@@ -56,7 +56,7 @@ class Up:
         """(exit status, stdout, stderr) after this signal, or without one."""
         if number is not None:
             self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=15)
+        out, err = self.process.communicate(timeout=60)
         return self.process.returncode, out, err
 
 
@@ -71,8 +71,8 @@ def up(tmp_path):
         up.process.stderr.close()
 
 
-def eventually(question, *, within_s):
-    """Wait until `question` returns something true, and return it."""
+def eventually(question, *, within_s=60):
+    """The first true answer of `question`; fails after a time that only a fault can need."""
     deadline = time.monotonic() + within_s
     while not (answer := question()):
         assert time.monotonic() < deadline, f"not within {within_s} s"

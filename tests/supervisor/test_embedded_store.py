@@ -219,7 +219,7 @@ async def test_the_primary_is_found_through_sentinels(tmp_path_factory, unused_p
         wait_for_store(url, lambda line: None)
         with connect(url) as client:
             client.set("ada", "enrolled")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             other = connect_async(url)
             assert await other.get("ada") == b"enrolled"
             await other.aclose()

@@ -36,7 +36,7 @@ def headless() -> Iterator[subprocess.Popen[bytes]]:
 def test_a_process_has_not_ended_before_its_last_thread(
     headless: subprocess.Popen[bytes],
 ) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while command_of(headless.pid) and time.monotonic() < deadline:
         time.sleep(0.005)
 

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 
-from common.campaigns.loader import load_campaign
 from common.domain.cadence import Pace
 from common.settings.settings import Settings
 from common.store.errors import StoreError
@@ -25,8 +24,8 @@ from services.supervisor.terminal import advent_command, in_words, pace_in_words
         ),
     ],
 )
-def test_the_pace_is_described_in_words(pace, words):
-    assert pace_in_words(load_campaign("christmas_2025"), pace) == words
+def test_the_pace_is_described_in_words(pace, words, campaign):
+    assert pace_in_words(campaign, pace) == words
 
 
 @pytest.mark.parametrize(
@@ -51,8 +50,7 @@ def test_a_provider_without_a_key_is_the_sandbox_and_one_with_a_key_is_left_alon
     assert (settings.resend_is_real, settings.notion_is_real) == (True, False)
 
 
-def test_test_mode_on_a_real_provider_names_its_recipients():
-    campaign = load_campaign("christmas_2025")
+def test_test_mode_on_a_real_provider_names_its_recipients(campaign):
     settings = Settings(resend_api_key="re_mine", testing_mode=True, testing_recipients="example.com")
 
     headline = welcome(with_sandbox(settings), campaign, worker_url=None).splitlines()[0]

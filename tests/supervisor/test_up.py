@@ -12,6 +12,8 @@ from common.store.clients import connect
 from services.supervisor.run_dir import running_in
 from tests.supervisor.conftest import Up, eventually
 
+pytestmark = pytest.mark.acceptance
+
 NAMES = ("gateway", "worker", "console", "sandbox")
 
 
@@ -80,7 +82,7 @@ def test_a_killed_store_is_started_again_with_its_data(up):
     os.kill(killed, signal.SIGKILL)
 
     up.says("the data store ended; starting it again")
-    eventually(lambda: up.pid_of("store") != killed and answers(url), within_s=2)
+    eventually(lambda: up.pid_of("store") != killed and answers(url))
     with connect(url) as client:
         assert client.get("ada") == b"enrolled"
 
@@ -105,7 +107,7 @@ def test_a_store_that_cannot_be_started_again_is_tried_until_it_can_and_ends_not
     folder.unlink()
     elsewhere.rename(folder)
 
-    eventually(lambda: up.pid_of("store") != killed and answers(url), within_s=5)
+    eventually(lambda: up.pid_of("store") != killed and answers(url))
     assert up.pid_of("worker") == worker
 
 
@@ -155,7 +157,7 @@ def test_a_child_that_is_never_ready_stops_the_start_and_is_named(up):
 def test_a_second_ctrl_c_stops_at_once(up):
     up.started(STUBBORN="worker")
     up.process.send_signal(signal.SIGINT)
-    eventually((up.data_dir / "ended").exists, within_s=5)
+    eventually((up.data_dir / "ended").exists)
     time.sleep(1.05)  # A person who means it: within a second it counts as the same Ctrl-C.
 
     status, output, _ = up.ends(signal.SIGINT)
@@ -170,9 +172,9 @@ def test_a_closed_stdout_stops_nothing(up):
 
     os.kill(up.pid_of("worker"), signal.SIGKILL)
 
-    eventually((up.data_dir / "run" / "worker.pid").exists, within_s=1)
+    eventually((up.data_dir / "run" / "worker.pid").exists)
     up.process.terminate()
-    assert up.process.wait(10) == 0
+    assert up.process.wait(60) == 0
 
 
 def test_a_running_advent_up_is_found_and_an_ended_one_is_not(up):
