@@ -44,7 +44,7 @@ class Scenario:
 
     people: int
     seed: int
-    burst: int = 16
+    burst: int = 32
     part: int = 0
     parts: int = 1
 
