@@ -1,4 +1,4 @@
-"""What was told of a booking becomes reminders, a standing in Notion, and the campaign's answer to it."""
+"""The events of a booking become reminders for its guests, a status in Notion, and the campaign's answer to it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import structlog
 
 from actors.sending.render import reminder_rules
-from common.domain.contact_booking_status import BookingSummary, Nurture, in_short, nurture_after
-from common.domain.ids import BookingId, DeliveryId, split_delivery_id
+from common.domain.contact_booking_status import Nurture, in_short, nurture_after
+from common.domain.ids import BookingId, DeliveryId, GuestId, booking_of, split_delivery_id
 from common.domain.reminders import reminders_of
 from common.domain.series import Booking, BookingState, resolve
 from common.ledger.bookings import BookingOutcome, Bookings, Contact, Gathered
@@ -32,7 +32,7 @@ async def bookings(world: World, job: str) -> None:
     3. Ask the campaign whether the nurture mails go on.
     4. Write all of it at once; if something came meanwhile, begin again.
     """
-    booking_id = BookingId(split_delivery_id(DeliveryId(job))[0])
+    booking_id = BookingId(GuestId(split_delivery_id(DeliveryId(job))[0]))
     ledger = world.ledger.bookings
     with structlog.contextvars.bound_contextvars(booking_id=booking_id):
         for _ in range(TURNS):
@@ -49,49 +49,49 @@ async def bookings(world: World, job: str) -> None:
 
 
 async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: int) -> BookingOutcome:
-    resolved = resolve(gathered.events)
-    current = next((booking for booking in resolved if booking.stand is not BookingState.MOVED), None)
+    resolved = resolve(gathered.events, gathered.first_guests)
     addresses = [booking.email for booking in resolved if booking.email is not None]
     ids = dict.fromkeys([*gathered.contacts, *map(ledger.contact_id, addresses)])
     contacts = [await ledger.contact(contact_id) for contact_id in ids]
-    series = {booking.id for booking in resolved}
     reminding = reminder_rules(world)
     return BookingOutcome(
         gathered=gathered,
         bookings=[(booking, reminders_of(booking, reminding)) for booking in resolved],
-        nurture=[
-            (
-                contact,
-                _nurture(
-                    world,
-                    contact,
-                    current if current and current.email and ledger.contact_id(current.email) == contact.id else None,
-                    [call for booking_id, call in contact.calls.items() if booking_id not in series],
-                    now_ms,
-                ),
-            )
-            for contact in contacts
-        ],
-        look=_look_again(world, current, now_ms),
+        nurture=[(contact, _nurture(world, contact, resolved, now_ms)) for contact in contacts],
+        look=_look_again(world, resolved, now_ms),
     )
 
 
-def _nurture(
-    world: World, contact: Contact, booking: Booking | None, others: Sequence[BookingSummary], now_ms: int
-) -> Nurture:
+def _nurture(world: World, contact: Contact, resolved: Sequence[Booking], now_ms: int) -> Nurture:
     """Whoever signs up after booking wants the letters: the campaign answers only what is booked since then."""
+    current, *theirs = _current_of(world, contact, resolved) or [None]
     enrollment = contact.enrollment
-    if enrollment is None or (booking is not None and booking.received_ms < enrollment.anchor_ms):
+    if enrollment is None or (current is not None and current.received_ms < enrollment.anchor_ms):
         return "leave"
+    known = {booking.id for booking in resolved}
+    others = [call for guest, call in contact.calls.items() if guest not in known]
     policy = world.campaign.booking
     return nurture_after(
-        booking, others, policy=policy.nurture, cancellation_resumes=policy.cancellation_resumes, now_ms=now_ms
+        current,
+        [*others, *(in_short(booking) for booking in theirs if booking is not None)],
+        policy=policy.nurture,
+        cancellation_resumes=policy.cancellation_resumes,
+        now_ms=now_ms,
     )
 
 
-def _look_again(world: World, booking: Booking | None, now_ms: int) -> tuple[BookingId, int] | None:
-    """What pauses for a call goes on at its end, also when nobody tells of that."""
-    if booking is None or world.campaign.booking.nurture != "pause":
+def _current_of(world: World, contact: Contact, resolved: Sequence[Booking]) -> list[Booking | None]:
+    """Of these bookings, the contact's that were not moved; the one that was changed last comes first."""
+    contact_id = world.ledger.bookings.contact_id
+    current = [one for one in resolved if one.stand is not BookingState.MOVED]
+    theirs = [one for one in current if one.email is not None and contact_id(one.email) == contact.id]
+    return [*sorted(theirs, key=lambda one: one.received_ms, reverse=True)]
+
+
+def _look_again(world: World, resolved: Sequence[Booking], now_ms: int) -> tuple[BookingId, int] | None:
+    """What pauses for a call goes on at its end, also when no event reports that; the first end of several."""
+    if world.campaign.booking.nurture != "pause":
         return None
-    call = in_short(booking)
-    return (booking.id, call.end_ms) if call.pauses(now_ms) else None
+    current = [(booking_of(one.id), in_short(one)) for one in resolved if one.stand is not BookingState.MOVED]
+    ends = [(booking, call.end_ms) for booking, call in current if call.pauses(now_ms)]
+    return min(ends, key=lambda end: end[1], default=None)

@@ -93,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         sys.stdout.write(" · ".join(str(fact) for fact in machine().values()) + "\n")
         print_table(figures)
-    return 1 if any(figure.verdict == "MISSED" for figure in figures) else 0
+    return 1 if any(figure.conclusion == "MISSED" for figure in figures) else 0
 
 
 def machine() -> dict[str, Any]:

@@ -76,7 +76,7 @@ async def mirror(ledger: Ledger) -> None:
     await ledger.mirror.shown(changed.person, pages, worker="bench", now_ms=now_ms)
 
 
-async def told(ledger: Ledger, person: Assessment, step: int) -> None:
+async def reported(ledger: Ledger, person: Assessment, step: int) -> None:
     """The provider's part: it has sent a mail, and it has been delivered."""
     now_ms = ledger.cadence.due_ms(anchor_ms=SystemClock().now_ms(), step=step) + 1_000
     for kind in (FeedbackKind.SENT, FeedbackKind.DELIVERED):

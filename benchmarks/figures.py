@@ -37,7 +37,7 @@ class Figure:
     about: str = ""
 
     @property
-    def verdict(self) -> str:
+    def conclusion(self) -> str:
         if self.goal is None:
             return ""
         return "met" if self.goal.is_met_by(self.value) else "MISSED"
@@ -48,9 +48,11 @@ def print_table(figures: Iterable[Figure]) -> None:
     for column in ("figure", "measured", "", "goal", "", "about"):
         table.add_column(column, justify="right" if column in ("measured", "goal") else "left", overflow="fold")
     for figure in figures:
-        style = "red" if figure.verdict == "MISSED" else ""
+        style = "red" if figure.conclusion == "MISSED" else ""
         goal = str(figure.goal) if figure.goal else ""
-        table.add_row(figure.name, f"{figure.value:,g}", figure.unit, goal, Text(figure.verdict, style), figure.about)
+        table.add_row(
+            figure.name, f"{figure.value:,g}", figure.unit, goal, Text(figure.conclusion, style), figure.about
+        )
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 160

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import redis.asyncio
 
-from benchmarks.cast import mirror, person, send, sign_up, told, webhook_id
+from benchmarks.cast import mirror, person, reported, send, sign_up, webhook_id
 from benchmarks.figures import Figure, Goal
 from common.campaigns.loader import load_campaign
 from common.domain.cadence import Pace
@@ -75,7 +75,7 @@ async def _later(ledger: Ledger, some: list[Assessment]) -> list[float]:
     await _act(ledger, some, send, 7)
     ended = await _used(ledger.client)
     for step in range(1, 8):
-        await _act(ledger, some, told, step)
+        await _act(ledger, some, reported, step)
     with_feedback = await _used(ledger.client)
     return [(used - before) / len(some) for used in (waiting_for_last, ended, with_feedback)]
 
@@ -84,7 +84,7 @@ async def _whole_way(ledger: Ledger, cast: list[Assessment]) -> None:
     await _each(cast, lambda one: sign_up(ledger, one))
     for step in range(1, 8):
         await _act(ledger, cast, send, step)
-    await _act(ledger, cast, told, 1)
+    await _act(ledger, cast, reported, 1)
 
 
 async def _act(

@@ -18,7 +18,7 @@ from common.providers.cures import cure_of
 
 MINUTE_MS = 60_000
 ASPECTS = (
-    "gateway", "spool", "store", "workers", "due", *PROVIDERS, "pause", "jobs", "mirror", "failed", "dead",
+    "gateway", "spool", "store", "workers", "due", *PROVIDERS, "pause", "jobs", "mirror", "failed", "dead", "unread",
 )  # fmt: skip
 
 
@@ -124,6 +124,7 @@ def check_health(
         _mirror(stats, limits),
         _failed(stats),
         _dead_letters(stats),
+        _unread_bookings(stats),
     )
 
 
@@ -268,6 +269,14 @@ def _dead_letters(stats: StoreStats) -> Finding:
     verb = "waits" if stats.dead_letters == 1 else "wait"
     sentence = f"{count(stats.dead_letters, 'dead letter')} {verb} for a decision"
     return Finding("dead", Level.NEEDS_PERSON, sentence, "Replay or discard them: console, or `advent dead list`.")
+
+
+def _unread_bookings(stats: StoreStats) -> Finding:
+    if not stats.unread_bookings:
+        return Finding("unread", Level.OK, "every booking event could be read")
+    sentence = f"{count(stats.unread_bookings, 'booking event')} could not be read"
+    cure = "Cal.com does not send them again: `advent bookings unread` shows them, `advent bookings discard` ends it."
+    return Finding("unread", Level.NEEDS_PERSON, sentence, cure)
 
 
 def _listed(numbers: Mapping[str, int]) -> str:

@@ -35,8 +35,9 @@ class Subjects:
         return min(alike, key=lambda one: abs(one.due_ms - mail.created_ms), default=None)
 
     def _reminds(self, one: AuditedReminder) -> str | None:
+        meeting = meeting_of(one.booking, one.start_ms, timezone=one.booking.timezone)
         try:
-            return self._campaign.reminder_subject(one.name, meeting_of(one.booking, one.start_ms), self._identity)
+            return self._campaign.reminder_subject(one.name, meeting, self._identity)
         except (CampaignError, KeyError):
             return None  # The campaign has it no longer, or would leave a blank.
 

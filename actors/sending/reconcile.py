@@ -134,7 +134,7 @@ async def sought(world: World, item: Owned) -> Sought:
         begin_ms, enrollment = owner.received_ms, await world.ledger.enrollments.get(item.contact_id)
     return Sought(
         to=item.address,
-        subject=(Mail.thawed(payload) if payload else render(world, item)).subject,
+        subject=(Mail.thawed(payload) if payload else await render(world, item)).subject,
         is_frozen=payload is not None,
         since_ms=item.first_attempt_ms or begin_ms,
         others=await _others(world, item.contact_id, enrollment),

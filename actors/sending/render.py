@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from common.campaigns.campaign import Rendered
@@ -10,6 +10,7 @@ from common.campaigns.facts import Meeting
 from common.clock import utc_datetime
 from common.domain.delivery import Kind
 from common.domain.enrollment import Enrollment
+from common.domain.ids import EnrollmentId
 from common.domain.mail import Mail
 from common.domain.reminders import ReminderRules
 from common.domain.series import Booking
@@ -18,14 +19,14 @@ from common.ledger.owners import Owned
 from common.world import World
 
 
-def render(world: World, item: Owned) -> Mail:
+async def render(world: World, item: Owned) -> Mail:
     """
     One delivery for one person. Raises `CampaignError` when a blank would result, KeyError when the campaign has it no
-    longer.
+    longer; reading a guest's signup, as `Store.run` does.
     """
     token = Unsubscribe(item.contact_id, world.ledger.store.address_hash(item.address)).token(world.settings.secret)
     unsubscribe_url = f"{world.settings.public_address}/unsubscribe/{token}"
-    rendered, tags = _RENDERERS[item.delivery.kind](world, item, unsubscribe_url)
+    rendered, tags = await _RENDERERS[item.delivery.kind](world, item, unsubscribe_url)
     identity = world.settings.identity
     return Mail(
         sender=identity.sender,
@@ -46,12 +47,12 @@ def idempotency_key(world: World, item: Owned) -> str:
     return f"{world.campaign.key}/{item.delivery.id}"
 
 
-def meeting_of(booking: Booking, start_ms: int) -> Meeting:
-    """What a reminder says of a call that starts then."""
+def meeting_of(booking: Booking, start_ms: int, *, timezone: str | None) -> Meeting:
+    """What a reminder says of a call that starts then. `timezone`: of the guest; None: in UTC."""
     return Meeting(
         first_name=booking.first_name,
         start=utc_datetime(start_ms),
-        timezone=booking.timezone,
+        timezone=timezone,
         title=booking.title,
         join_url=booking.join_url,
         organizer=booking.organizer,
@@ -70,7 +71,7 @@ def reminder_rules(world: World) -> ReminderRules:
 _Tags = Mapping[str, str]
 
 
-def _step(world: World, item: Owned, unsubscribe_url: str) -> tuple[Rendered, _Tags]:
+async def _step(world: World, item: Owned, unsubscribe_url: str) -> tuple[Rendered, _Tags]:
     enrollment, step = item.owner, item.delivery.step
     assert isinstance(enrollment, Enrollment)
     assert step is not None
@@ -84,16 +85,23 @@ def _step(world: World, item: Owned, unsubscribe_url: str) -> tuple[Rendered, _T
     return rendered, {"step": item.delivery.name}
 
 
-def _reminder(world: World, item: Owned, unsubscribe_url: str) -> tuple[Rendered, _Tags]:
+async def _reminder(world: World, item: Owned, unsubscribe_url: str) -> tuple[Rendered, _Tags]:
     booking, name = item.owner, item.delivery.short_name
     assert isinstance(booking, Booking)
     assert booking.start_ms is not None, "what was planned has a start"
-    meeting = meeting_of(booking, booking.start_ms)
+    timezone = booking.timezone or await _timezone_of_signup(world, item.contact_id)
+    meeting = meeting_of(booking, booking.start_ms, timezone=timezone)
     rendered = world.campaign.render_reminder(name, meeting, world.settings.identity, unsubscribe_url)
     return rendered, {"booking": booking.id, "start": str(booking.start_ms), "reminder": name}
 
 
-_RENDERERS: Final[Mapping[Kind, Callable[[World, Owned, str], tuple[Rendered, _Tags]]]] = {
+async def _timezone_of_signup(world: World, contact: EnrollmentId) -> str | None:
+    """Read when the reminder is due, since a guest may sign up after booking."""
+    enrollment = await world.ledger.enrollments.get(contact)
+    return None if enrollment is None else enrollment.assessment.timezone
+
+
+_RENDERERS: Final[Mapping[Kind, Callable[[World, Owned, str], Awaitable[tuple[Rendered, _Tags]]]]] = {
     Kind.STEP: _step,
     Kind.REMINDER: _reminder,
 }

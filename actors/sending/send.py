@@ -92,7 +92,7 @@ async def _mail(world: World, claim: ClaimGranted) -> Mail | None:
     if claim.payload is not None:
         return Mail.thawed(claim.payload)
     try:
-        return render(world, claim)
+        return await render(world, claim)
     except CampaignError as error:
         # Never a blank: a mail that cannot be rendered waits for a person, who mends the campaign and replays it.
         await _settle(world, claim, Decision("dead", f"cannot be rendered: {error}", code="not_rendered"))

@@ -10,7 +10,7 @@ import structlog
 from common.domain.booking import BookingEvent
 from common.domain.booking_diff import ListedBooking, untold
 from common.domain.cadence import Pace
-from common.domain.ids import booking_id
+from common.domain.ids import booking_id, seat_id
 from common.domain.series import resolve
 from common.errors import Failure, Misconfigured
 from common.ledger import keys
@@ -122,7 +122,8 @@ async def _repair(world: World, listed: ListedBooking) -> int:
     if gathered.campaign not in ("", world.ledger.campaign):
         return 0
     repaired = 0
-    for event in untold(listed, resolve(gathered.events), gathered.events, now_ms=world.clock.now_ms()):
+    known = resolve(gathered.events, gathered.first_guests)
+    for event in untold(listed, known, gathered.events, now_ms=world.clock.now_ms()):
         answer = await bookings.accept(event, webhook_id=_webhook_id(event))
         if not answer.repeated:
             repaired += 1
@@ -131,8 +132,10 @@ async def _repair(world: World, listed: ListedBooking) -> int:
 
 
 def _webhook_id(event: BookingEvent) -> str:
-    """`calcom:poll:<booking>:<time, ms>:<what>`: the same state of a booking is recorded once."""
-    return f"calcom:poll:{booking_id(event.uid)}:{event.event_ms}:{event.kind.value}"
+    """`calcom:poll:<booking or seat>:<time, ms>:<what>`: the same state of a booking is recorded once."""
+    booking = booking_id(event.uid)
+    whose = seat_id(booking, event.email) if event.is_seated and event.email else booking
+    return f"calcom:poll:{whose}:{event.event_ms}:{event.kind.value}"
 
 
 async def _show(world: World, job: str, failure: Failure) -> None:

@@ -120,7 +120,7 @@ class Bootstrap:
             await rows.close()
         log.info("rebuilt", rows=summary.rows, restored=summary.restored, merged=summary.merged, known=summary.known)
         for note in summary.notes:
-            log.warning("rebuild_finished_with_unknowns", in_doubt=summary.in_doubt, note=note)
+            log.warning("rebuild_finished_with_unknowns", outcomes_unknown=summary.outcomes_unknown, note=note)
         for row in summary.unreadable:
             log.error("row_unreadable", page_id=row.page_id, cure="`advent rebuild` says what is wrong with it")
         await settled(world.ledger, now_ms=world.clock.now_ms())

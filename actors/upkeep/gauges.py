@@ -34,6 +34,7 @@ def _show(stats: StoreStats) -> None:
     metrics.DUE_UNSENT.set(stats.due_unsent)
     metrics.DUE_UNSENT_SECONDS.set(stats.due_unsent_ms / 1000)
     metrics.DEAD_LETTERS.set(stats.dead_letters)
+    metrics.BOOKINGS_UNREAD.set(stats.unread_bookings)
     metrics.SUPPRESSED.set(stats.suppressed)
     metrics.MIRROR_BEHIND.set(stats.mirror_behind)
     metrics.MIRROR_LAG_SECONDS.set(stats.mirror_lag_ms / 1000)

@@ -49,7 +49,7 @@ class Summary:
     known: int = 0
     forgotten: int = 0
     found: int = 0
-    in_doubt: int = 0
+    outcomes_unknown: int = 0
     dead: int = 0
     unreadable: list[UnreadableRow] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -115,12 +115,12 @@ async def _reconciled(
         if number % 50 == 0:
             await asyncio.sleep(0)  # noqa: TID251 -- in a worker, its mails shall come between
         if listed is None:
-            match.doubt_all()
+            match.set_all_unknown()
         for mail in mails.get(match.person.assessment.email, ()):
             match.take(mail, subjects)
     restorations = [match.restoration() for match in matches]
     summary.found = sum(match.found for match in matches)
-    summary.in_doubt = sum(len(match.doubts) for match in matches)
+    summary.outcomes_unknown = sum(len(match.unknowns) for match in matches)
     summary.dead = sum(len(restoration.dead) for restoration in restorations)
     return restorations
 
@@ -164,11 +164,11 @@ class _Match:
             if person.exit_reason is None and step not in person.sent_ms and due_ms <= now_ms
         }
         self._sent, self._ids = dict(person.sent_ms), dict(person.ids)
-        self.doubts: dict[int, int] = {}
+        self.unknowns: dict[int, int] = {}
         self.found = 0
 
-    def doubt_all(self) -> None:
-        self.doubts = dict(self.at_risk)
+    def set_all_unknown(self) -> None:
+        self.unknowns = dict(self.at_risk)
 
     def take(self, mail: AcceptedMail, subjects: Subjects) -> None:
         """A mail of ours with a subject of no step of theirs leaves a doubt about the step that was due then."""
@@ -178,11 +178,11 @@ class _Match:
         elif subjects.is_ours(mail):
             newest = step_at(self._dues, mail.created_ms, apart_ms=CLOCKS_APART_MS)
             if newest in self.at_risk and newest not in self._sent:
-                self.doubts[newest] = self.at_risk[newest]
+                self.unknowns[newest] = self.at_risk[newest]
 
     def _is_step(self, step: int, mail: AcceptedMail) -> None:
         self._ids.setdefault(step, mail.id)
-        self.doubts.pop(step, None)
+        self.unknowns.pop(step, None)
         if step not in self._sent:
             self._sent[step] = mail.created_ms
             self.found += 1
@@ -198,7 +198,7 @@ class _Match:
             return Restoration(person=person)
         last = len(self._dues) + 1 if person.is_completed else max(self._sent, default=0)
         gaps = {step: self._reason(step) for step in range(1, min(last, len(self._dues) + 1)) if step not in self._sent}
-        return Restoration(person=person, dead=gaps, unknown_since_ms=self.doubts)
+        return Restoration(person=person, dead=gaps, unknown_since_ms=self.unknowns)
 
     def _reason(self, step: int) -> str:
-        return WENT_ON + ("; it may have been accepted all the same" if step in self.doubts else "")
+        return WENT_ON + ("; it may have been accepted all the same" if step in self.unknowns else "")

@@ -72,8 +72,8 @@ class Body:
         except TypeError as error:
             raise wrong(error, f"{error}; guard it with {{% if … %}}") from None
         except (TemplateError, ValueError, ArithmeticError, LookupError) as error:
-            told = str(error) if type(error) is ValueError and ";" in str(error) else None
-            raise wrong(error, told or f"{type(error).__name__}; correct the expression") from None
+            reported = str(error) if type(error) is ValueError and ";" in str(error) else None
+            raise wrong(error, reported or f"{type(error).__name__}; correct the expression") from None
         if not text:
             raise CampaignError(f"{self.file}: {field}: empty; write it")
         return text

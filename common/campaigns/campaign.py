@@ -16,7 +16,7 @@ from common.campaigns.negotiation import negotiated
 from common.campaigns.rendering import Mail, Renderer
 from common.campaigns.rules import Rule, read_rule
 from common.campaigns.translation import Translation
-from common.campaigns.variables import Person, counts, email_values, told
+from common.campaigns.variables import Person, counts, email_values, reported
 from common.domain.cadence import Cadence, Pace
 
 
@@ -88,7 +88,7 @@ class Campaign:
 
     def segment_of(self, person: Person) -> str:
         """The first segment whose rule holds; the last one is the rest."""
-        values = {field.name: told(person, field.name) for field in self.compiled.fields}
+        values = {field.name: reported(person, field.name) for field in self.compiled.fields}
         return next((name for name, rule in self._rules if rule.holds(values)), self.segments[-1])
 
     def language_of(self, locale: object) -> str:

@@ -116,10 +116,10 @@ def _steps(manifest: Manifest) -> Iterator[Problem]:
     yield from _twice(("steps", "name"), [entry.name for entry in manifest.steps])
     for number, entry in enumerate(manifest.steps):
         place = ("steps", number, "body")
-        told = names if isinstance(entry.body, str) else list(entry.body)
-        if missing := [name for name in names if name not in told]:
+        reported = names if isinstance(entry.body, str) else list(entry.body)
+        if missing := [name for name in names if name not in reported]:
             yield place, f"nothing for {', '.join(missing)}; add it"
-        if unknown := [name for name in told if name not in names]:
+        if unknown := [name for name in reported if name not in names]:
             yield place, f"unknown segment {unknown[0]!r}; {_near(unknown[0], names)}"
         if entry.needs is not None and entry.needs not in [step.id for step in manifest.steps[:number]]:
             yield ("steps", number, "needs"), f"{entry.needs!r} is no step before this one; name one by its id"

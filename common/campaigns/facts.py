@@ -64,7 +64,7 @@ REMINDER_VARIABLES: Mapping[str, frozenset[str]] = dict.fromkeys(
 def reminder_values(meeting: Meeting, identity: Identity, language: Language) -> dict[str, object]:
     """The values of `REMINDER_VARIABLES` for one meeting."""
     join_url = meeting.join_url or ""
-    told: dict[str, object] = {
+    reported: dict[str, object] = {
         "first_name": wording.clean(meeting.first_name or ""),
         "time": language.time(meeting.start, meeting.timezone),
         "day": language.day(meeting.start, meeting.timezone),
@@ -74,7 +74,7 @@ def reminder_values(meeting: Meeting, identity: Identity, language: Language) ->
         "booking_url": web_address("BOOKING_URL", identity.booking_url),
         "sender_name": identity.sender_name,
     }
-    return {name: or_absent(name, value) for name, value in told.items()}
+    return {name: or_absent(name, value) for name, value in reported.items()}
 
 
 def or_absent(name: str, value: object) -> object:

@@ -34,12 +34,12 @@ def read_fields(fields: Sequence[Field], data: Mapping[str, Any]) -> FieldsRead:
     problems: dict[str, str] = {}
     dropped: dict[str, str] = {}
     for field in fields:
-        told = data.get(field.name)
-        if told is None or (isinstance(told, str) and not clean(told)):
+        reported = data.get(field.name)
+        if reported is None or (isinstance(reported, str) and not clean(reported)):
             if field.required:
                 problems[field.name] = "missing"
             continue
-        value = usable(field, told)
+        value = usable(field, reported)
         if value is None:
             (problems if field.required else dropped)[field.name] = f"must be {expected(field)}"
         else:

@@ -155,8 +155,8 @@ class _Reader:
         default = field.default
 
         def evaluate(values: Values) -> object:
-            told = values.get(name)
-            return default if told is None or told == "" else told
+            reported = values.get(name)
+            return default if reported is None or reported == "" else reported
 
         return _Part(_KINDS[field.type], evaluate, field.choices)
 

@@ -113,8 +113,8 @@ def _value(field: Field, number: int, kind: str) -> object:
     if field.type == "text":
         if kind == "awkward":
             return _HOSTILE[number % len(_HOSTILE)]
-        told = field.example if field.example is not None else field.name.replace("_", " ")
-        return "J." if kind == "sparse" and field.name == "first_name" else told
+        reported = field.example if field.example is not None else field.name.replace("_", " ")
+        return "J." if kind == "sparse" and field.name == "first_name" else reported
     if kind == "awkward" and field.type in ("integer", "number", "money"):
         return field.maximum if field.maximum is not None else 1234567.5
     if kind == "half" and field.type in ("integer", "number", "money"):

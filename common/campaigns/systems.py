@@ -87,18 +87,18 @@ def _known_system(advice: Advice) -> System:
 
 
 def _other_system(advice: Advice, name: str) -> System:
-    def told(sentence: str) -> str:
+    def reported(sentence: str) -> str:
         return sentence.replace("{name}", name)
 
     return System(
         name=name,
-        label=told(advice.about),
-        about=told(advice.about),
-        sign=told(advice.sign),
-        quick_win=told(advice.quick_win),
-        next_win=told(advice.next_win),
-        check=told(advice.check),
-        strength=told(advice.strength),
+        label=reported(advice.about),
+        about=reported(advice.about),
+        sign=reported(advice.sign),
+        quick_win=reported(advice.quick_win),
+        next_win=reported(advice.next_win),
+        check=reported(advice.check),
+        strength=reported(advice.strength),
     )
 
 

@@ -107,7 +107,7 @@ class Templates:
             "shortened": wording.shortened,
             "date": self._date,
         }
-        environment.filters.update({name: partial(self._told, filter_) for name, filter_ in filters.items()})
+        environment.filters.update({name: partial(self._reported, filter_) for name, filter_ in filters.items()})
         return environment
 
     def _date(self, week: object, weeks: int = 0) -> str:
@@ -115,7 +115,7 @@ class Templates:
             raise Blank("date: takes a week that campaign.toml names")
         return self._language.short_date(week.after(weeks))
 
-    def _told(self, filter_: Callable[..., str], value: object, *arguments: object, **named: object) -> str:
+    def _reported(self, filter_: Callable[..., str], value: object, *arguments: object, **named: object) -> str:
         if isinstance(value, Absent):
             self.in_words(value)
         return filter_(value, *arguments, **named)

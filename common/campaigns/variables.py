@@ -26,7 +26,7 @@ _WEEK = frozenset(field.name for field in fields(WeekAhead)) - {"monday"}
 _NONE: frozenset[str] = frozenset()
 
 
-def told(person: Person, name: str) -> object:
+def reported(person: Person, name: str) -> object:
     """What this person told of a field; None: nothing."""
     if isinstance(person, Mapping):
         return person.get(name)
@@ -76,7 +76,7 @@ def email_values(
 
 def counts(board: Scoreboard, person: Person) -> Mapping[str, int]:
     """Each colour and its number."""
-    return {colour: _whole(told(person, field)) for colour, field in board.counts}
+    return {colour: _whole(reported(person, field)) for colour, field in board.counts}
 
 
 def _printed(campaign: CompiledCampaign) -> list[Field]:
@@ -89,7 +89,7 @@ def _systems(campaign: CompiledCampaign, person: Person, book: SystemBook) -> di
     """A system is named once, by the first variable that it fits."""
     values: dict[str, object] = {}
     for one in campaign.systems:
-        named = (book.named(_text(told(person, field))) for field in one.fields)
+        named = (book.named(_text(reported(person, field))) for field in one.fields)
         found = next((system for system in named if system and system not in values.values()), None)
         values[one.variable] = or_absent(one.variable, found)
     return values
@@ -103,9 +103,9 @@ def _named_by_scores(board: Scoreboard, person: Person, book: SystemBook, langua
     """
     if board.scores is None:
         return {}
-    found = told(person, board.scores)
+    found = reported(person, board.scores)
     scores = found if isinstance(found, Mapping) else {}
-    number = _whole(told(person, board.counts[0][1]))
+    number = _whole(reported(person, board.counts[0][1]))
     ordered = sorted(scores.items(), key=lambda pair: pair[1])
     is_open = len(ordered) > number > 0 and ordered[number - 1][1] == ordered[number][1]
     systems = [book.named(name) for name, _ in ordered[:number]] if number <= len(ordered) and not is_open else []
@@ -115,7 +115,7 @@ def _named_by_scores(board: Scoreboard, person: Person, book: SystemBook, langua
 
 def _value(field: Field, person: Person) -> object | None:
     """What was told, if it is of the type that the field has by now; else its default."""
-    value = told(person, field.name)
+    value = reported(person, field.name)
     if value is None or value == "":
         value = field.default
     if field.type == "text":

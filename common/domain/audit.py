@@ -142,8 +142,10 @@ def _of_mails(one: Audited, left: list[AcceptedMail], subjects: Subjects) -> Ite
         if number in accepted:
             yield Finding("doubled", one.email, number, f"the provider lists {mail.id} too")
         elif number not in one.under_way:  # Else its answer is on its way, or lost and being asked for.
-            fate = enrollment.fate_of(number)[0]
-            yield Finding("unexplained", one.email, number, f"the provider lists {mail.id}, and the ledger says {fate}")
+            final_status = enrollment.final_status_of(number)[0]
+            yield Finding(
+                "unexplained", one.email, number, f"the provider lists {mail.id}, and the ledger says {final_status}"
+            )
         accepted.add(number)
 
 

@@ -49,7 +49,7 @@ class UnreadCall:
     """Something was told of a booking at `told_ms`, and nobody has looked at it. `is_arranged`: a job waits to."""
 
     email: str
-    told_ms: int
+    reported_ms: int
     is_arranged: bool
 
 
@@ -75,7 +75,7 @@ def of_ledger(reminders: Iterable[AuditedReminder], listed: Mapping[str, str], t
         if reminder.sent_as is not None and reminder.sent_as not in listed:
             what = f"accepted as {reminder.sent_as}, and the provider does not list it"
             yield reminder.finding("missing", what)
-        if reminder.record is None or reminder.record.fate is DeliveryStatus.PLANNED:
+        if reminder.record is None or reminder.record.final_status is DeliveryStatus.PLANNED:
             yield from _of_waiting(reminder, terms)
 
 
@@ -94,7 +94,7 @@ def _of_waiting(reminder: AuditedReminder, terms: Terms) -> Iterator[Finding]:
 
 def of_unread(calls: Iterable[UnreadCall], terms: Terms) -> Iterator[Finding]:
     for call in calls:
-        if call.told_ms + (LONG_MS if call.is_arranged else HEALED_MS) < terms.now_ms:
+        if call.reported_ms + (LONG_MS if call.is_arranged else HEALED_MS) < terms.now_ms:
             yield Finding("missing", call.email, 0, "a call was told of or changed, and nobody has looked at it")
 
 
@@ -113,13 +113,13 @@ def of_mails(
         if which in accounted:
             yield reminder.finding("doubled", f"the provider lists {mail.id} too")
         elif not reminder.is_under_way and not _is_older(mail, reminder):
-            fate = reminder.record.fate if reminder.record else DeliveryStatus.PLANNED
-            yield reminder.finding("unexplained", f"the provider lists {mail.id}, and the ledger says {fate}")
+            final_status = reminder.record.final_status if reminder.record else DeliveryStatus.PLANNED
+            yield reminder.finding("unexplained", f"the provider lists {mail.id}, and the ledger says {final_status}")
         accounted.add(which)
 
 
 def _is_older(mail: AcceptedMail, reminder: AuditedReminder) -> bool:
     """Accepted before this ledger heard of the call, for an hour that had passed by then: another store sent it."""
     record = reminder.record
-    had_passed = record is not None and record.fate is DeliveryStatus.SKIPPED and record.detail == PASSED
+    had_passed = record is not None and record.final_status is DeliveryStatus.SKIPPED and record.detail == PASSED
     return had_passed and mail.created_ms < reminder.booking.received_ms

@@ -5,13 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
 
 
 class BookingKind(StrEnum):
-    """What happened. The first five decide where a booking stands; the last two say how its meeting went."""
+    """
+    What happened.
+
+    The first five decide the state of a booking. NO_SHOW and ENDED say how its meeting went, REASSIGNED and RELOCATED
+    who holds it and where. LOST_MOVE: it was moved, but the event does not say to which booking.
+    """
 
     REQUESTED = "requested"
     """It awaits the host's confirmation."""
@@ -21,6 +26,18 @@ class BookingKind(StrEnum):
     CANCELLED = "cancelled"
     NO_SHOW = "no_show"
     ENDED = "ended"
+    REASSIGNED = "reassigned"
+    RELOCATED = "relocated"
+    LOST_MOVE = "lost_move"
+
+
+@dataclass(frozen=True, slots=True)
+class Attendee:
+    """One person whom an event names. `email`: trimmed and lower-cased."""
+
+    email: str
+    first_name: str | None = None
+    timezone: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +50,8 @@ class BookingEvent:
     `event_ms`: when it happened by Cal.com's clock (`createdAt`), else its arrival; of a flat MEETING_ENDED always the
     arrival, since its `createdAt` is the booking's. `received_ms`: its arrival at the gateway. `start_ms`, `end_ms`:
     the meeting's. `email`: the first attendee's, trimmed and lower-cased. `timezone`: theirs, an IANA name.
+    `is_seated`: the booking has seats, so that each attendee is a guest of their own; `others`: the attendees with a
+    seat whom it names after the first. `organizer_email`: the host's, by which their own absence is recognized.
     `request_reschedule`: cancelled by the host, who asks for another time. `no_shows`: for NO_SHOW, each attendee whose
     mark was set or taken back. `event_type`: its id or slug.
     """
@@ -55,13 +74,48 @@ class BookingEvent:
     request_reschedule: bool = False
     no_shows: tuple[tuple[str, bool], ...] = ()
     event_type: str | None = None
+    is_seated: bool = False
+    others: tuple[Attendee, ...] = ()
+    organizer_email: str | None = None
+
+    @property
+    def attendees(self) -> tuple[Attendee, ...]:
+        """All whom it names."""
+        first = () if self.email is None else (Attendee(self.email, self.first_name, self.timezone),)
+        return (*first, *self.others)
+
+    def without(self, address: str) -> BookingEvent | None:
+        """The same without this person; None when no other guest is named, or it was about this person's booking."""
+        if not self.is_seated and self.email == address:
+            return None
+        named = [attendee for attendee in self.attendees if attendee.email != address]
+        marks = tuple(mark for mark in self.no_shows if mark[0] != address)
+        if not named and not marks:
+            return None
+        return replace(self._naming(*named), no_shows=marks)
+
+    def about(self, address: str) -> BookingEvent:
+        """The same as it concerns this person: without the names of others."""
+        return self._naming(*(attendee for attendee in self.attendees if attendee.email == address))
+
+    def _naming(self, *named: Attendee) -> BookingEvent:
+        first = named[0] if named else None
+        return replace(
+            self,
+            email=first.email if first else None,
+            first_name=first.first_name if first else None,
+            timezone=first.timezone if first else None,
+            others=tuple(named[1:]),
+        )
 
     def to_json(self) -> str:
         """What it says, one line; what was not told is absent."""
         # By identity: a sequence of 0 equals False, and is told all the same.
         values = asdict(self).items()
-        told = {name: value for name, value in values if value is not None and value is not False and value != ()}
-        return json.dumps(told, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        reported = {name: value for name, value in values if value is not None and value is not False and value != ()}
+        if self.others:
+            reported["others"] = [{name: text for name, text in asdict(one).items() if text} for one in self.others]
+        return json.dumps(reported, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> BookingEvent:
@@ -69,13 +123,14 @@ class BookingEvent:
         return cls.from_fields(json.loads(text))
 
     @classmethod
-    def from_fields(cls, told: Mapping[str, Any]) -> BookingEvent:
+    def from_fields(cls, reported: Mapping[str, Any]) -> BookingEvent:
         """From `dataclasses.asdict`, perhaps by way of JSON. Raises ValueError or TypeError for anything else."""
         known = {field.name for field in fields(cls)}
-        if unknown := told.keys() - known:
+        if unknown := reported.keys() - known:
             raise ValueError(f"a booking event has no {', '.join(sorted(unknown))}")
-        marks = tuple((str(address), bool(absent)) for address, absent in told.get("no_shows", ()))
-        return cls(**{**told, "kind": BookingKind(told["kind"]), "no_shows": marks})
+        marks = tuple((str(address), bool(absent)) for address, absent in reported.get("no_shows", ()))
+        others = tuple(Attendee(**one) for one in reported.get("others", ()))
+        return cls(**{**reported, "kind": BookingKind(reported["kind"]), "no_shows": marks, "others": others})
 
     def digest(self) -> str:
         """16 hex digits of all that it says but for its arrival: the same event sent twice has the same."""

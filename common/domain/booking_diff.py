@@ -27,6 +27,17 @@ UNSEEN_MS = 600_000
 """What became of a moved booking is listed beside it, or told, within this; else it is only known to be over."""
 
 _OVER: tuple[Status, ...] = ("cancelled", "rejected")
+_STANDING = (BookingState.BOOKED, BookingState.AWAITING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedSeat:
+    """An attendee who has a seat."""
+
+    email: str
+    first_name: str | None = None
+    timezone: str | None = None
+    is_absent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +47,8 @@ class ListedBooking:
 
     `updated_ms`: its last change. `moved_from`, `moved_to`: the uids of the bookings before and after it.
     `is_absent`: the first attendee is marked as a no-show; a host's absence says nothing of them. `event_types`: the id
-    and the slug of its event type.
+    and the slug of its event type. `seats`: each attendee, of a booking with seats. `is_seat`: this is what the booking
+    is for one of them.
     """
 
     uid: str
@@ -56,6 +68,8 @@ class ListedBooking:
     organizer: str | None = None
     is_absent: bool = False
     event_types: tuple[str, ...] = ()
+    seats: tuple[ListedSeat, ...] = ()
+    is_seat: bool = False
 
     def counts(self, types: Collection[str]) -> bool:
         """Whether its event type is among these ids or slugs; none of them means all."""
@@ -72,7 +86,60 @@ def untold(
     that whatever a webhook told since stays newer. What was moved is told by the booking it became; where that one
     stays unseen, as far as anybody can tell there is no call.
     """
-    known = next((booking for booking in series if booking.uid == listed.uid), None)
+    own = [event for event in events if event.uid == listed.uid]
+    known = [booking for booking in series if booking.uid == listed.uid]
+    if listed.seats:
+        return [*_of_seats(listed, known, own, now_ms), *_of_left_seats(listed, known, now_ms)]
+    if any(event.is_seated for event in own):
+        # Who has the seats is not listed: what is told concerns all of them.
+        everybody = replace(listed, email=None, first_name=None, timezone=None, is_absent=False)
+        found = [event for guest in known for event in _untold(everybody, guest, own, now_ms)]
+        return list(dict.fromkeys(found)) if known else _untold(everybody, None, own, now_ms)
+    return _untold(listed, next(iter(known), None), own, now_ms)
+
+
+def _of_seats(
+    listed: ListedBooking, known: Sequence[Booking], events: Sequence[BookingEvent], now_ms: int
+) -> Iterator[BookingEvent]:
+    """What each listed seat has to be told. A seat moves alone: the booking's links say nothing of it."""
+    for seat in listed.seats:
+        guest = next((booking for booking in known if booking.email == seat.email), None)
+        row = replace(
+            listed,
+            email=seat.email,
+            first_name=seat.first_name,
+            timezone=seat.timezone,
+            is_absent=seat.is_absent,
+            moved_from=None,
+            moved_to=None,
+            seats=(),
+            is_seat=True,
+        )
+        if guest is None or not _taken_again(row, guest):
+            yield from _untold(row, guest, events, now_ms)
+        elif now_ms - guest.received_ms >= UNSEEN_MS:
+            # The row does not say since when; it was read just now, and nothing was told meanwhile.
+            yield from _untold(replace(row, updated_ms=now_ms), guest, events, now_ms)
+
+
+def _taken_again(row: ListedBooking, guest: Booking) -> bool:
+    """A seat that was given up may be taken again; other bookings that are over never come back."""
+    return row.status not in _OVER and guest.stand is BookingState.CANCELLED
+
+
+def _of_left_seats(listed: ListedBooking, known: Sequence[Booking], now_ms: int) -> Iterator[BookingEvent]:
+    """Seats that are no longer listed were given up; one that was told only now may not be listed yet."""
+    seats = {seat.email for seat in listed.seats}
+    for guest in known:
+        is_settled = now_ms - guest.received_ms >= UNSEEN_MS
+        if guest.email not in (None, *seats) and guest.stand in _STANDING and is_settled:
+            left = replace(listed, status="cancelled", email=guest.email, first_name=None, timezone=None, is_seat=True)
+            yield _event(replace(left, moved_from=None, updated_ms=None), BookingKind.CANCELLED, now_ms)
+
+
+def _untold(
+    listed: ListedBooking, known: Booking | None, events: Sequence[BookingEvent], now_ms: int
+) -> list[BookingEvent]:
     if known is not None and known.stand is BookingState.MOVED:
         return []
     if listed.moved_to is not None and now_ms - (listed.updated_ms or listed.created_ms) < UNSEEN_MS:
@@ -83,7 +150,17 @@ def untold(
     if known is None and listed.status in _OVER and not link_missing:
         return []  # Nobody knows of it, and nothing is left to do about it.
     found = [] if _agree(listed, known) and not link_missing else [_event(listed, _kind(listed), now_ms)]
+    if not found and known is not None and _has_other_details(listed, known, events):
+        found = [_event(listed, BookingKind.REASSIGNED, now_ms)]
     return [*found, *_afterwards(listed, known, now_ms)]
+
+
+def _has_other_details(listed: ListedBooking, known: Booking, events: Sequence[BookingEvent]) -> bool:
+    """Another host or another place, by a change after everything that was told of this booking."""
+    if listed.status != "accepted" or (listed.updated_ms or 0) <= max(event.event_ms for event in events):
+        return False
+    pairs = ((listed.organizer, known.organizer), (listed.join_url, known.join_url))
+    return any(listed_one not in (None, known_one) for listed_one, known_one in pairs)
 
 
 def _agree(listed: ListedBooking, known: Booking | None) -> bool:
@@ -133,6 +210,7 @@ def _event(listed: ListedBooking, kind: BookingKind, now_ms: int) -> BookingEven
         join_url=listed.join_url,
         organizer=listed.organizer,
         event_type=next(iter(listed.event_types), None),
+        is_seated=listed.is_seat,
     )
 
 

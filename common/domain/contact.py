@@ -11,12 +11,22 @@ Number = int | float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """What the person agreed to, on which page or form, and when (UTC ms), as far as the website said."""
+
+    text: str | None = None
+    source: str | None = None
+    at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
     """
     One finished assessment, as the website posted it.
 
-    `email` is trimmed and lower-cased. `assessment_score`, `gps_score`, `money_score`: 0..100. The four counts: 0..8,
-    together at most 8. `revenue_leak_total`: dollars, ≥ 0. None: not told. `extra`: unknown fields, kept.
+    `email` is trimmed and lower-cased. `first_name`: "" when none can be used. `assessment_score`, `gps_score`,
+    `money_score`: 0..100. The four counts: 0..8, together at most 8. `revenue_leak_total`: dollars, ≥ 0. None:
+    not told. `extra`: unknown fields, kept.
     """
 
     email: str
@@ -37,6 +47,7 @@ class Assessment:
     timezone: str | None = None
     locale: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    consent: Consent | None = None
 
     @property
     def segment(self) -> Segment:

@@ -100,7 +100,7 @@ class DeliveryStatus(StrEnum):
         return self in _SENT
 
     @property
-    def is_told(self) -> bool:
+    def is_reported(self) -> bool:
         """The provider's webhooks said what became of it after it was accepted."""
         return self in _SENT and self is not DeliveryStatus.ACCEPTED
 
@@ -124,7 +124,7 @@ class Record:
     `attempts`: tries that reached for the provider. `detail`: the provider's id when sent, else the reason.
     """
 
-    fate: DeliveryStatus
+    final_status: DeliveryStatus
     at_ms: int
     attempts: int
     detail: str

@@ -53,11 +53,11 @@ class Enrollment:
     mirrored_revision: int = 0
     pages: dict[str, str] = field(default_factory=dict)
 
-    def fate_of(self, step: int) -> tuple[DeliveryStatus, str]:
+    def final_status_of(self, step: int) -> tuple[DeliveryStatus, str]:
         """One fate and one reason for every step, also for those that were never claimed."""
         record = self.records.get(step)
         if record is not None:
-            return record.fate, record.detail
+            return record.final_status, record.detail
         if self.status is Status.EXITED:
             return DeliveryStatus.SKIPPED, self.exit_reason or ""
         return DeliveryStatus.PLANNED, ""

@@ -57,11 +57,11 @@ class Feedback:
     detail: str = ""
 
     @classmethod
-    def from_fields(cls, told: Mapping[str, Any]) -> Feedback:
+    def from_fields(cls, reported: Mapping[str, Any]) -> Feedback:
         """From `dataclasses.asdict`, perhaps by way of JSON. Raises ValueError or TypeError for anything else."""
-        if unknown := told.keys() - {field.name for field in fields(cls)}:
+        if unknown := reported.keys() - {field.name for field in fields(cls)}:
             raise ValueError(f"feedback has no {', '.join(sorted(unknown))}")
-        return cls(**{**told, "kind": FeedbackKind(told["kind"])})
+        return cls(**{**reported, "kind": FeedbackKind(reported["kind"])})
 
     @property
     def ends(self) -> ExitReason | None:

@@ -9,8 +9,11 @@ from typing import NewType
 EnrollmentId = NewType("EnrollmentId", str)
 """`enr_` and 16 letters or digits, derived from campaign and address."""
 
-BookingId = NewType("BookingId", str)
-"""`bkg_` and 16 letters or digits, derived from the booking's uid."""
+GuestId = NewType("GuestId", str)
+"""One guest of a booking: the booking's own id, or for a seat the same with `-` and six letters or digits behind it."""
+
+BookingId = NewType("BookingId", GuestId)
+"""`bkg_` and 16 letters or digits, derived from the booking's uid; also the id of its guest where it has no seats."""
 
 DeliveryId = NewType("DeliveryId", str)
 """`enr_…/step-3`, or `bkg_…/1764856800000/24h`: one step of an enrollment, or one reminder of a meeting's start, ms."""
@@ -53,12 +56,26 @@ def step_delivery_id(enrollment: EnrollmentId, number: int) -> DeliveryId:
 
 def booking_id(uid: str) -> BookingId:
     """80 bits of SHA-256 of Cal.com's uid, which may hold anything."""
-    return BookingId(f"bkg_{_base32(hashlib.sha256(uid.encode()).digest())}")
+    return BookingId(GuestId(f"bkg_{_base32(hashlib.sha256(uid.encode()).digest())}"))
 
 
-def reminder_delivery_id(booking: BookingId, *, start_ms: int, name: str) -> DeliveryId:
+def seat_id(booking: BookingId, address: str) -> GuestId:
+    """
+    The guest who has a seat at this booking, by 30 bits of SHA-256 of their address.
+
+    Only characters that an idempotency key, a mail's tag and a job's id may hold.
+    """
+    return GuestId(f"{booking}-{_base32(hashlib.sha256(normal_address(address).encode()).digest())[:6]}")
+
+
+def booking_of(guest: GuestId) -> BookingId:
+    """The booking that this is a guest of."""
+    return BookingId(GuestId(guest.partition("-")[0]))
+
+
+def reminder_delivery_id(guest: GuestId, *, start_ms: int, name: str) -> DeliveryId:
     """The delivery of one reminder of the meeting that starts at this instant."""
-    return DeliveryId(f"{booking}/{start_ms}/{name}")
+    return DeliveryId(f"{guest}/{start_ms}/{name}")
 
 
 def is_reminder(delivery: str) -> bool:

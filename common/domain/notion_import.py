@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from common.domain.contact import Assessment, Number
+from common.domain.contact import Assessment, Consent, Number
 from common.domain.enrollment import ExitReason
 from common.domain.ids import normal_address
 from common.domain.projection import STEP_COLUMNS
@@ -75,9 +75,6 @@ def read_row(row: SequenceRow) -> Restored:
     counts = [_count(row, name, problems) for name in COUNTS]
     if sum(counts) > SYSTEMS_MOST:
         problems.append(f"the four counts of systems add up to {sum(counts)}: they may be {SYSTEMS_MOST} together")
-    name = _text(row, "First Name") or row.title.strip()
-    if not name:
-        problems.append("First Name is empty: enter it")
     if problems:
         raise Unreadable("; ".join(problems))
     assert isinstance(anchor, datetime)
@@ -85,7 +82,7 @@ def read_row(row: SequenceRow) -> Restored:
     return Restored(
         assessment=Assessment(
             email=email,
-            first_name=name,
+            first_name=_first_name(row, email),
             assessment_score=score,
             business_name=_text(row, "Business Name"),
             red_systems=counts[0],
@@ -98,6 +95,7 @@ def read_row(row: SequenceRow) -> Restored:
             weakest_system_2=_text(row, "Weakest System 2"),
             revenue_leak_total=_optional(row, "Revenue Leak", None),
             timezone=_text(row, "Time Zone"),
+            consent=_consent(row),
         ),
         anchor_ms=_ms(anchor),
         sent_ms=_sent(row),
@@ -177,6 +175,32 @@ def _address(row: SequenceRow, problems: list[str]) -> str:
 def _text(row: SequenceRow, column: str) -> str | None:
     value = row.values.get(column)
     return value.strip() or None if isinstance(value, str) else None
+
+
+def _first_name(row: SequenceRow, email: str) -> str:
+    """The title stands in for it, unless it shows the business or the address, as that of a person without a name."""
+    title = row.title.strip()
+    is_name = title not in (_text(row, "Business Name"), email)
+    return _text(row, "First Name") or (title if is_name else "")
+
+
+def _consent(row: SequenceRow) -> Consent | None:
+    """As `consent_line` wrote it; what a person wrote by hand is its text."""
+    line = _text(row, "Consent")
+    if line is None:
+        return None
+    parts = line.split(" | ", 2)
+    if len(parts) < 3:
+        return Consent(text=line)
+    at, source, text = (None if part == "-" else part for part in parts)
+    return Consent(text=text, source=source, at_ms=_iso_ms(at))
+
+
+def _iso_ms(text: str | None) -> int | None:
+    try:
+        return None if text is None else _ms(datetime.fromisoformat(text))
+    except ValueError:
+        return None
 
 
 def _count(row: SequenceRow, column: str, problems: list[str]) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from common.domain.contact import Consent
 from common.domain.enrollment import Enrollment, Status
 
 STEP_COLUMNS = 7
@@ -73,6 +74,7 @@ def sequence_row(enrollment: Enrollment, *, campaign_name: str) -> Row:
         "Gps Score": assessment.gps_score,
         "Money Score": assessment.money_score,
         "Revenue Leak": assessment.revenue_leak_total,
+        "Consent": None if assessment.consent is None else consent_line(assessment.consent),
     }
     return Row(title=_title(enrollment), values=values | _sent(enrollment) | _ending(enrollment))
 
@@ -98,6 +100,13 @@ def caller_row(email: str, first_name: str | None, *, booking: BookingStanding |
     return Row(title=first_name or email, values=values | _calls(standing), keeps_title=True)
 
 
+def consent_line(consent: Consent) -> str:
+    """`2026-11-29T10:00:00.000+00:00 | https://site.example/quiz | I agree`, with `-` for what is not known."""
+    at = None if consent.at_ms is None else _instant(consent.at_ms).isoformat(timespec="milliseconds")
+    source = None if consent.source is None else consent.source.replace("|", "/")
+    return " | ".join(part or "-" for part in (at, source, consent.text))
+
+
 def _calls(booking: BookingStanding) -> dict[str, Value]:
     return {
         "Booking Status": booking.status,
@@ -106,7 +115,8 @@ def _calls(booking: BookingStanding) -> dict[str, Value]:
 
 
 def _title(enrollment: Enrollment) -> str:
-    return enrollment.assessment.business_name or enrollment.assessment.first_name
+    assessment = enrollment.assessment
+    return assessment.business_name or assessment.first_name or assessment.email
 
 
 def _sent(enrollment: Enrollment) -> dict[str, Value]:

@@ -72,6 +72,6 @@ def _because(booking: Booking, rules: ReminderRules, start_ms: int, due_ms: int)
         return booking.stand
     if (booking.email or "").endswith(_PHONE):
         return PHONE_ONLY
-    if start_ms - booking.received_ms < rules.minimum_notice_ms:
+    if not booking.was_reassigned and start_ms - booking.received_ms < rules.minimum_notice_ms:
         return SHORT_NOTICE
     return PASSED if due_ms < booking.received_ms else None

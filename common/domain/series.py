@@ -1,20 +1,21 @@
 """
-Where bookings stand: a pure function of the set of their events, whoever came first, twice or late.
+The state of bookings: a pure function of the set of their events, whichever came first, twice or late.
 
-A series is what belongs together: events of one uid, of one iCalUID, and of uids joined by `rescheduleUid`. One booking
-of it is current; the others were moved.
+A series is the bookings that `rescheduleUid` joins. For each guest one booking of it is current; the others were moved.
+Recurring bookings share an iCalUID and nothing else: each is a series of its own.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import product
 from typing import TypeVar
 
 from common.domain.booking import BookingEvent, BookingKind
-from common.domain.ids import BookingId, booking_id
+from common.domain.guests import CHANGES_OF_DETAILS, Guest, concerns, guests_of
+from common.domain.ids import BookingId, GuestId
 
 T = TypeVar("T")
 
@@ -34,13 +35,14 @@ class BookingState(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
     """
-    One booking, as its series says. None: nobody told.
+    The booking of one guest, as its series says. None: unknown.
 
-    `starts_ms`: all starts it ever had, this one among them. `received_ms`: arrival of the event that decided, from
-    which reminders and minimum notice count. `asked_anew`: the host cancelled and asks for another time.
+    `id`: of the guest. `starts_ms`: all starts it ever had, this one among them. `received_ms`: arrival of the event
+    that decided, from which reminders and minimum notice count. `asked_anew`: the host cancelled and asks for another
+    time. `was_reassigned`: the same call under another host; its notice is not counted again.
     """
 
-    id: BookingId
+    id: GuestId
     uid: str
     stand: BookingState
     received_ms: int
@@ -54,10 +56,13 @@ class Booking:
     join_url: str | None = None
     organizer: str | None = None
     asked_anew: bool = False
+    was_reassigned: bool = False
 
 
 _RANK = {
     BookingKind.ENDED: 0,
+    BookingKind.REASSIGNED: 0,
+    BookingKind.RELOCATED: 0,
     BookingKind.REQUESTED: 1,
     BookingKind.CREATED: 2,
     BookingKind.RESCHEDULED: 3,
@@ -65,7 +70,10 @@ _RANK = {
     BookingKind.CANCELLED: 5,
 }
 _STAND = {
-    BookingKind.ENDED: BookingState.BOOKED,  # Nobody told of the booking, but what ended was booked.
+    # Where these are all that is known: what ended, or has another host, was booked.
+    BookingKind.ENDED: BookingState.BOOKED,
+    BookingKind.REASSIGNED: BookingState.BOOKED,
+    BookingKind.RELOCATED: BookingState.BOOKED,
     BookingKind.REQUESTED: BookingState.AWAITING,
     BookingKind.CREATED: BookingState.BOOKED,
     BookingKind.RESCHEDULED: BookingState.BOOKED,
@@ -74,27 +82,71 @@ _STAND = {
 }
 
 
-def resolve(events: Collection[BookingEvent]) -> tuple[Booking, ...]:
+def resolve(
+    events: Collection[BookingEvent], first_guests: Mapping[BookingId, str] | None = None
+) -> tuple[Booking, ...]:
     """
-    The bookings of one series, by id; those of which nothing but a no-show is known are not among them yet.
+    The bookings of some series, one for each guest, by id; not yet those of which nothing but a no-show is known.
 
-    A `reschedule_uid` supersedes the uid it names, whatever else is said of that. Of what remains the newest event
-    decides: by sequence where both carry one, then by time, then cancelled over rescheduled over created.
+    A `reschedule_uid` supersedes the booking that it names, for the guests whom the event is about, whatever else is
+    said of it. Of what remains the newest event decides: by sequence where both carry one, then by time, then cancelled
+    over rescheduled over created. `first_guests`: see `guests_of`.
     """
-    told = _by_uid(events)
-    deciding = {uid: found for uid, one in told.items() if (found := _deciding(one))}
-    if not deciding:
-        return ()
-    superseded = {event.reschedule_uid for event in events if event.reschedule_uid != event.uid}
-    candidates = [uid for uid in deciding if uid not in superseded] or list(deciding)
-    current = newest([event for uid in candidates for event in deciding[uid]])
-    everything = _newest_first(events)
-    return tuple(
-        sorted(
-            (_booking(told[uid], newest(deciding[uid]), everything, moved=uid != current.uid) for uid in deciding),
-            key=lambda booking: booking.id,
-        )
-    )
+    guests = [guest for guest in guests_of(events, first_guests or {}) if guest.deciding]
+    replaced = [pair for event in events for pair in _replaced(event, guests)]
+    found = [booking for chain in _chains(guests, replaced) for booking in _of_chain(chain, replaced)]
+    return tuple(sorted(found, key=lambda booking: booking.id))
+
+
+_Replaced = tuple[GuestId, GuestId]
+"""A guest of one booking, and the same person's place in the booking that was moved."""
+
+
+def _replaced(event: BookingEvent, guests: Sequence[Guest]) -> Iterator[_Replaced]:
+    """Which guests' bookings this event says were moved, and to which."""
+    if event.reschedule_uid in (None, event.uid):
+        return
+    news = [guest for guest in guests if guest.uid == event.uid and concerns(event, guest.seat)]
+    olds = [guest for guest in guests if guest.uid == event.reschedule_uid and concerns(event, guest.seat)]
+    for new, old in product(news, olds):
+        is_same = None in (old.seat, new.seat) or old.seat == new.seat
+        if is_same and not _is_taken_again(old, event):
+            yield new.id, old.id
+
+
+def _is_taken_again(old: Guest, move: BookingEvent) -> bool:
+    """A booking that was moved never comes back, but a seat that was given up can be booked again."""
+    decided = newest(old.deciding)
+    is_booking = decided.kind in (BookingKind.REQUESTED, BookingKind.CREATED, BookingKind.RESCHEDULED)
+    return old.seat is not None and is_booking and decided.event_ms > move.event_ms
+
+
+def _chains(guests: Sequence[Guest], replaced: Sequence[_Replaced]) -> list[list[Guest]]:
+    """The guests, those together whose bookings were moved from one to the next."""
+    chain_of = {guest.id: [guest] for guest in guests}
+    for one, other in replaced:
+        joined, absorbed = chain_of[one], chain_of[other]
+        if joined is not absorbed:
+            joined += absorbed
+            chain_of |= {guest.id: joined for guest in absorbed}
+    return list({id(chain): chain for chain in chain_of.values()}.values())
+
+
+def _of_chain(chain: Sequence[Guest], replaced: Sequence[_Replaced]) -> Iterator[Booking]:
+    """At most one booking of a chain is current; none where it was moved to a booking that nobody knows."""
+    moved = {old for _, old in replaced} | {guest.id for guest in chain if guest.is_moved_away}
+    candidates = [guest for guest in chain if guest.id not in moved]
+    if not candidates and not any(guest.is_moved_away for guest in chain):
+        candidates = list(chain)  # They supersede each other in a circle.
+    current = _newest_of(candidates) if candidates else None
+    everything = _newest_first(event for guest in chain for event in guest.events)
+    for guest in chain:
+        yield _booking(guest, newest(guest.deciding), everything, moved=guest is not current)
+
+
+def _newest_of(guests: Sequence[Guest]) -> Guest:
+    decided = newest([event for guest in guests for event in guest.deciding])
+    return next(guest for guest in guests if guest.uid == decided.uid and decided in guest.deciding)
 
 
 def newest(events: Sequence[BookingEvent]) -> BookingEvent:
@@ -117,30 +169,15 @@ def _newest_first(events: Iterable[BookingEvent]) -> list[BookingEvent]:
     return sorted(events, key=_time, reverse=True)
 
 
-def _by_uid(events: Iterable[BookingEvent]) -> Mapping[str, list[BookingEvent]]:
-    found: dict[str, list[BookingEvent]] = defaultdict(list)
-    for event in events:
-        found[event.uid].append(event)
-    return found
-
-
-def _deciding(events: Sequence[BookingEvent]) -> list[BookingEvent]:
-    """Those that say where a booking stands; its end says that it was booked when nothing else does."""
-    after = (BookingKind.ENDED, BookingKind.NO_SHOW)
-    return [event for event in events if event.kind not in after] or [
-        event for event in events if event.kind is BookingKind.ENDED
-    ]
-
-
-def _booking(
-    own: Sequence[BookingEvent], decided: BookingEvent, everything: Sequence[BookingEvent], *, moved: bool
-) -> Booking:
+def _booking(guest: Guest, decided: BookingEvent, everything: Sequence[BookingEvent], *, moved: bool) -> Booking:
+    own = [event for event in guest.events if event.kind is not BookingKind.LOST_MOVE]
     by_age = [decided, *_newest_first(own)]
+    details = [*_later_details(own, decided), *by_age]
     person = [*by_age, *everything]
-    email = _first(event.email for event in person if event.kind is not BookingKind.NO_SHOW)
+    email = guest.seat or _first(event.email for event in person if event.kind is not BookingKind.NO_SHOW)
     return Booking(
-        id=booking_id(decided.uid),
-        uid=decided.uid,
+        id=guest.id,
+        uid=guest.uid,
         stand=BookingState.MOVED if moved else _after(own, _STAND[decided.kind], email),
         received_ms=decided.received_ms,
         start_ms=_first(event.start_ms for event in by_age),
@@ -149,15 +186,30 @@ def _booking(
         email=email,
         first_name=_first(event.first_name for event in person if event.email in (None, email)),
         timezone=_first(event.timezone for event in person if event.email in (None, email)),
-        title=_first(event.title for event in by_age),
-        join_url=_first(event.join_url for event in by_age),
-        organizer=_first(event.organizer for event in by_age),
+        title=_first(event.title for event in details),
+        join_url=_join_url(details),
+        organizer=_first(event.organizer for event in details),
         asked_anew=decided.request_reschedule,
+        was_reassigned=decided.kind is BookingKind.REASSIGNED,
     )
 
 
+def _later_details(own: Sequence[BookingEvent], decided: BookingEvent) -> list[BookingEvent]:
+    """Another host, or another place, told after the event that decided."""
+    changes = [event for event in own if event.kind in CHANGES_OF_DETAILS and event.event_ms >= decided.event_ms]
+    return _newest_first(changes)
+
+
+def _join_url(newest_first: Iterable[BookingEvent]) -> str | None:
+    """A new place that has no address ends the one before; other events merely do not repeat it."""
+    for event in newest_first:
+        if event.join_url is not None or event.kind is BookingKind.RELOCATED:
+            return event.join_url
+    return None
+
+
 def _after(own: Sequence[BookingEvent], stand: BookingState, email: str | None) -> BookingState:
-    """How the meeting went, if it stood. A no-show is so until the mark is taken back; marks of guests say nothing."""
+    """How the meeting went, if it stood. A no-show is so until the mark is taken back; marks of others say nothing."""
     if stand is not BookingState.BOOKED:
         return stand
     for event in _newest_first(event for event in own if event.kind is BookingKind.NO_SHOW):

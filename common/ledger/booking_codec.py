@@ -1,7 +1,8 @@
 """
 Bookings ↔ store.
 
-`guest:<bkg>`, one person whose call a booking is, as its series says:
+`guest:<gst>`, one person whose call a booking is, as its series says; `<gst>` is the booking's id, and of a seat the
+same with six letters or digits behind it:
 
 | field | content |
 | --- | --- |
@@ -16,7 +17,7 @@ Bookings ↔ store.
 | field | content |
 | --- | --- |
 | `email`, `first_name` | who |
-| `call:<bkg>` | `start end state` of each of their calls |
+| `call:<gst>` | `start end state` of each of their calls |
 | `writes` | how often their calls were written; who gathered before the last time begins again |
 | `revision`, `mirrored`, `page:*`, `mirror_misses` | as of an enrollment, while there is none |
 """
@@ -27,7 +28,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from common.domain.contact_booking_status import BookingSummary, UnenrolledContact
-from common.domain.ids import BookingId, EnrollmentId
+from common.domain.ids import EnrollmentId, GuestId
 from common.domain.series import Booking, BookingState
 from common.ledger.codec import read_pages
 
@@ -49,7 +50,7 @@ def read_booking(booking_id: str, fields: Mapping[str, str]) -> Booking:
     """Raises KeyError or ValueError when this was not written by the scripts."""
     texts: dict[str, Any] = {name: fields.get(name) for name in _TEXTS}
     return Booking(
-        id=BookingId(booking_id),
+        id=GuestId(booking_id),
         uid=fields["uid"],
         stand=BookingState(fields["state"]),
         received_ms=int(fields["received_ms"]),
@@ -64,10 +65,10 @@ def short(call: BookingSummary) -> str:
     return f"{call.start_ms} {call.end_ms} {call.stand}"
 
 
-def read_calls(fields: Mapping[str, str]) -> dict[BookingId, BookingSummary]:
+def read_calls(fields: Mapping[str, str]) -> dict[GuestId, BookingSummary]:
     """The calls in the HASH of a contact."""
     return {
-        BookingId(name.removeprefix("call:")): _read_call(text)
+        GuestId(name.removeprefix("call:")): _read_call(text)
         for name, text in fields.items()
         if name.startswith("call:")
     }

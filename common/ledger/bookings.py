@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,9 @@ from common.domain.booking import BookingEvent, BookingKind
 from common.domain.contact_booking_status import BookingSummary, Nurture, UnenrolledContact, in_short
 from common.domain.delivery import Record
 from common.domain.enrollment import Enrollment
-from common.domain.ids import BookingId, EnrollmentId, booking_id, enrollment_id
+from common.domain.guests import events_about
+from common.domain.ids import BookingId, EnrollmentId, GuestId, booking_id, booking_of, enrollment_id
+from common.domain.note import Note
 from common.domain.reminders import PASSED, PLANNED_AWAY, SHORT_NOTICE, Reminder
 from common.domain.series import Booking, BookingState
 from common.ledger import keys
@@ -33,6 +34,7 @@ _SPARING = {SHORT_NOTICE: True, PASSED: True}
 """A later event about the same start may come with short notice; what was planned before it stays planned."""
 
 _PLANNING = dict.fromkeys(PLANNED_AWAY, True)
+_NAMES_FORGOTTEN = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +59,15 @@ class Gathered:
     """
     All events of one series, and the ids of the contacts that its bookings were kept with so far.
 
-    `campaign`: whose gateway heard of it first; "" when nobody has.
+    `campaign`: whose gateway received the first event; "" when there was none. `first_guests`: by booking, the address
+    of the guest who is kept under the booking's own id.
     """
 
     booking_id: BookingId
     campaign: str
     events: tuple[BookingEvent, ...]
     contacts: tuple[EnrollmentId, ...]
+    first_guests: Mapping[BookingId, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +80,7 @@ class Contact:
 
     id: EnrollmentId
     writes: int
-    calls: Mapping[BookingId, BookingSummary]
+    calls: Mapping[GuestId, BookingSummary]
     enrollment: Enrollment | None
 
 
@@ -113,15 +117,17 @@ class Bookings:
         """Of a person, enrolled or not: the id that their enrollment has, or would have."""
         return enrollment_id(self._campaign, address)
 
-    async def accept(self, event: BookingEvent, *, webhook_id: str) -> BookingAnswer:
+    async def accept(self, event: BookingEvent, *, webhook_id: str, notes: Sequence[Note] = ()) -> BookingAnswer:
         """
         Keep an event and ask for its booking to be looked at: one round trip, all or nothing; nothing is decided here.
 
         `webhook_id` (`calcom:BOOKING_CREATED:uid:createdAt`) is remembered for 45 days; a repetition gets the answer
-        that the first one got. An event from the spool is given as it was kept, `received_ms` and all.
+        that the first one got. `notes` go to the guest's timeline. An event from the spool is given as it was kept,
+        `received_ms` and all.
         """
+        hashes = {self._store.address_hash(one.email): one.email for one in event.attendees}
         booking = booking_id(event.uid)
-        repeated, text = await self._store.run_json(
+        outcome, text = await self._store.run_json(
             "bookings.accept",
             [keys.webhook(webhook_id), keys.booking(booking)],
             {
@@ -130,15 +136,22 @@ class Bookings:
                 "received_ms": event.received_ms,
                 "remember_ms": REMEMBER_WEBHOOK_MS,
                 "campaign": self._campaign,
-                "address_hash": self._store.address_hash(event.email) if event.email else None,
+                "address_hashes": list(hashes),
                 "links": _links(event),
+                "contact": self.contact_id(event.email) if event.email else None,
+                "notes": [note.to_json() for note in notes if note.is_on_timeline and event.email] or None,
             },
             event.to_json(),
         )
+        if outcome == _NAMES_FORGOTTEN:
+            address = hashes[json.loads(text)[0]]
+            rest = event.without(address) or event.about(address)
+            kept = notes if rest.email == event.email else ()
+            return await self.accept(rest, webhook_id=webhook_id, notes=kept)
         # A person who was forgotten since is not named again: the repetition says what it says itself.
         first = BookingEvent.from_json(text) if text else event
         return BookingAnswer(
-            repeated=bool(repeated),
+            repeated=bool(outcome),
             kind=first.kind,
             booking_uid=first.uid,
             email=first.email,
@@ -152,12 +165,13 @@ class Bookings:
 
     async def gather(self, booking: BookingId) -> Gathered:
         """What is known of the series of this booking."""
-        events, contacts, campaign = await self._store.run("bookings.gather", [keys.booking(booking)], [booking])
+        events, guests, campaign = await self._store.run("bookings.gather", [keys.booking(booking)], [booking])
         return Gathered(
             booking_id=booking,
             campaign=campaign,
             events=tuple(map(BookingEvent.from_json, events)),
-            contacts=tuple(dict.fromkeys(map(EnrollmentId, contacts))),
+            contacts=tuple(dict.fromkeys(EnrollmentId(contact) for _, contact, _ in guests)),
+            first_guests={booking_of(GuestId(guest)): address for guest, _, address in guests if "-" not in guest},
         )
 
     async def contact(self, contact: EnrollmentId) -> Contact:
@@ -177,13 +191,12 @@ class Bookings:
 
     async def calls(self, contact: EnrollmentId) -> AsyncIterator[ReportedCall]:
         """All calls of one person, in no order."""
-        for booking in read_calls(await self._store.read_hash(keys.contact(contact))):
-            fields = await self._store.read_hash(keys.guest(booking))
+        for guest in read_calls(await self._store.read_hash(keys.contact(contact))):
+            fields = await self._store.read_hash(keys.guest(guest))
             if fields.get("contact") == contact:
-                events = (await self._store.read_hash(keys.booking(booking))).values()
-                yield ReportedCall(
-                    read_booking(booking, fields), read_records(fields), tuple(map(BookingEvent.from_json, events))
-                )
+                kept = (await self._store.read_hash(keys.booking(booking_of(guest)))).values()
+                events = events_about(fields.get("email", ""), list(map(BookingEvent.from_json, kept)))
+                yield ReportedCall(read_booking(guest, fields), read_records(fields), events)
 
     async def write(self, outcome: BookingOutcome, *, now_ms: int) -> bool:
         """
@@ -222,6 +235,8 @@ class Bookings:
             "left": short(BookingSummary(BookingState.MOVED, call.start_ms, call.end_ms)),
             "reminders": [_reminder(reminder) for reminder in reminders],
         }
+        if booking.id != booking_of(booking.id):
+            written["seat_of"] = booking_of(booking.id)
         if booking.email is not None:
             contact = self.contact_id(booking.email)
             fields |= {"contact": contact, "address_hash": self._store.address_hash(booking.email)}
@@ -235,12 +250,7 @@ def _reminder(reminder: Reminder) -> dict[str, Any]:
     return written if reminder.because is None else written | {"reason": reminder.because}
 
 
-def _links(event: BookingEvent) -> list[str]:
-    """What this event joins its booking with."""
-    links: list[str] = []
-    if event.reschedule_uid is not None and event.reschedule_uid != event.uid:
-        links.append(booking_id(event.reschedule_uid))
-    if event.ical_uid is not None:
-        digest = hashlib.sha256(event.ical_uid.encode()).digest()[:10]
-        links.append("ical_" + base64.b32encode(digest).decode().lower())
-    return links
+def _links(event: BookingEvent) -> list[BookingId]:
+    """The booking that this event says was moved; recurring bookings share an iCalUID and are not joined."""
+    moved = event.reschedule_uid
+    return [] if moved in (None, event.uid) else [booking_id(moved)]

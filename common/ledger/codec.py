@@ -5,6 +5,7 @@ Records ↔ store. An enrollment is one HASH, small enough for the store's compa
 | --- | --- |
 | `campaign`, `email`, `address_hash` | who |
 | `assessment` | the newest one, as one list: as many fields would take twice the room |
+| `consent` | what the person agreed to, JSON, of the newest signup that said so |
 | `segment`, `status`, `exit_reason` | CRITICAL…; accepted…; why it ended early |
 | `anchor_ms`, `assessed_ms` | time of the first signup, and of the newest one if there were several |
 | `next` | the step that waits in the schedule and was never claimed, `step-2` |
@@ -27,7 +28,7 @@ from collections.abc import Mapping
 
 from pydantic_core import to_json
 
-from common.domain.contact import Assessment
+from common.domain.contact import Assessment, Consent
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import EnrollmentId, step_number
@@ -68,13 +69,20 @@ def assessment_text(assessment: Assessment) -> str:
 
 def assessment_fields(assessment: Assessment) -> dict[str, str]:
     """The fields of an assessment in the HASH."""
-    return {"email": assessment.email, "assessment": assessment_text(assessment)}
+    fields = {"email": assessment.email, "assessment": assessment_text(assessment)}
+    return fields if assessment.consent is None else fields | {"consent": consent_text(assessment.consent)}
+
+
+def consent_text(consent: Consent) -> str:
+    """A consent as JSON, without what is not known of it."""
+    return to_json(consent, exclude_none=True).decode()
 
 
 def read_assessment(fields: Mapping[str, str]) -> Assessment:
     """Raises KeyError or ValueError when `assessment_fields` did not write it."""
     values = dict(zip(_ASSESSMENT, json.loads(fields["assessment"]), strict=False))
-    return Assessment(email=fields["email"], **values)
+    consent = Consent(**json.loads(fields["consent"])) if "consent" in fields else None
+    return Assessment(email=fields["email"], consent=consent, **values)
 
 
 def read_enrollment(enrollment_id: str, fields: Mapping[str, str]) -> Enrollment:
@@ -93,7 +101,9 @@ def read_enrollment(enrollment_id: str, fields: Mapping[str, str]) -> Enrollment
         next_step=step_number(following) if following else None,
         next_due_ms=records[following].at_ms if following else None,
         records={
-            step_number(name): record for name, record in records.items() if record.fate is not DeliveryStatus.PLANNED
+            step_number(name): record
+            for name, record in records.items()
+            if record.final_status is not DeliveryStatus.PLANNED
         },
         revision=int(fields.get("revision", "0")),
         mirrored_revision=int(fields.get("mirrored", "0")),
@@ -135,10 +145,10 @@ def read_record(text: str) -> Record:
 
     The fourth part is how much later the provider accepted it than `at_ms`, `-1500`: earlier; `0` never.
     """
-    fate, at_ms, *rest = text.split(" ", 4)
+    final_status, at_ms, *rest = text.split(" ", 4)
     attempts, sent, detail = rest or ("0", "0", "")
     return Record(
-        fate=DeliveryStatus(fate),
+        final_status=DeliveryStatus(final_status),
         at_ms=int(at_ms),
         attempts=int(attempts),
         sent_ms=None if sent == "0" else int(at_ms) + int(sent),

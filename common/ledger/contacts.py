@@ -8,10 +8,11 @@ from typing import Any
 
 from common.domain.booking import BookingEvent
 from common.domain.delivery import DeliveryStatus
-from common.domain.ids import BookingId, EnrollmentId, enrollment_id, normal_address, step_name
+from common.domain.ids import BookingId, EnrollmentId, GuestId, booking_of, enrollment_id, normal_address, step_name
 from common.ledger import codec, keys
 from common.ledger.constants import QUEUES
 from common.ledger.store import Store, texts
+from common.ledger.unread_bookings import UnreadBookings
 
 AT_ONCE = 500
 STEPS_MAX = 100
@@ -22,18 +23,22 @@ class Traces:
     """
     What is known of an address, in every campaign of the store.
 
-    `owners`: ids under which they are kept, `enrolled` of which are enrollments. `bookings`: their calls. `events`: of
-    calls that are somebody else's by now, what named them. `waiting`: mails planned or under way, and dead letters.
-    `pages`: ids of their pages in Notion.
+    `owners`: ids under which they are kept, `enrolled` of which are enrollments. `bookings`: their calls. `seats`:
+    their seats at calls that others attend too. `events`: of those, and of calls that are somebody else's by now, what
+    named them, and the same without them, "" when nothing is left. `waiting`: mails planned or under way, and dead
+    letters. `pages`: ids of their pages in Notion. `unread`: ids of bodies of Cal.com that could not be read and name
+    them.
     """
 
     address: str
     owners: list[EnrollmentId]
     enrolled: int = 0
     bookings: list[BookingId] = field(default_factory=list)
-    events: list[tuple[BookingId, str]] = field(default_factory=list)
+    seats: list[GuestId] = field(default_factory=list)
+    events: list[tuple[BookingId, str, str]] = field(default_factory=list)
     waiting: int = 0
     pages: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
 
 class Contacts:
@@ -41,6 +46,7 @@ class Contacts:
 
     def __init__(self, store: Store, *, campaign: str) -> None:
         self._store, self._campaign = store, campaign
+        self._unread = UnreadBookings(store)
 
     async def traces(self, address: str) -> Traces:
         """
@@ -58,8 +64,9 @@ class Contacts:
                 _note_owner(found, EnrollmentId(key))
                 found.pages += codec.read_page_ids(fields)
         async for key, fields in self._hashes(keys.booking("")):
-            await self._note_booking(found, BookingId(key), fields)
+            await self._note_booking(found, BookingId(GuestId(key)), fields)
         found.pages = list(dict.fromkeys(found.pages))
+        found.unread = [event.id for event in await self._unread.read_all() if event.mentions(address)]
         return found
 
     async def forget(self, traces: Traces, *, now_ms: int) -> None:
@@ -72,7 +79,9 @@ class Contacts:
                 "now_ms": now_ms,
                 "contacts": traces.owners,
                 "bookings": traces.bookings,
+                "seats": [(booking_of(seat), seat) for seat in traces.seats],
                 "events": traces.events,
+                "unread": traces.unread,
                 "steps": [step_name(number) for number in range(1, STEPS_MAX + 1)],
                 "queues": QUEUES,
             },
@@ -86,17 +95,30 @@ class Contacts:
         found: list[int] = await pipe.execute()
         return sum(found) + ("next" in fields)
 
-    async def _note_booking(self, found: Traces, booking: BookingId, events: dict[str, str]) -> None:
-        """A call is theirs unless it is known to be somebody else's; then only the events that named them are."""
-        named = [digest for digest, text in events.items() if _names(BookingEvent.from_json(text), found.address)]
-        guest = await self._store.read_hash(keys.guest(booking))
-        owner = guest.get("contact")
-        if owner in found.owners or (named and owner is None):
+    async def _note_booking(self, found: Traces, booking: BookingId, kept: dict[str, str]) -> None:
+        """A call is theirs unless it is known to be somebody else's; then only their seat and what named them are."""
+        events = {digest: BookingEvent.from_json(text) for digest, text in kept.items()}
+        named = {digest: event for digest, event in events.items() if _names(event, found.address)}
+        guests = await self._guests(booking)
+        theirs = {guest: fields for guest, fields in guests.items() if fields["contact"] in found.owners}
+        if guests.keys() == theirs.keys() and (guests or named):
             found.bookings.append(booking)
-            records = codec.read_records(guest).values()
-            found.waiting += sum(record.fate is DeliveryStatus.PLANNED for record in records)
         else:
-            found.events += [(booking, digest) for digest in named]
+            found.seats += theirs
+            found.events += [(booking, digest, _text(event.without(found.address))) for digest, event in named.items()]
+        for fields in theirs.values():
+            records = codec.read_records(fields).values()
+            found.waiting += sum(record.final_status is DeliveryStatus.PLANNED for record in records)
+
+    async def _guests(self, booking: BookingId) -> dict[GuestId, dict[str, str]]:
+        """The guests of a booking who are kept, by id."""
+        seats = texts(list(await self._store.client.smembers(keys.seats(booking))))
+        found: dict[GuestId, dict[str, str]] = {}
+        for guest in (booking, *map(GuestId, seats)):
+            fields = await self._store.read_hash(keys.guest(guest))
+            if "contact" in fields:
+                found[guest] = fields
+        return found
 
     async def _hashes(self, prefix: str) -> AsyncIterator[tuple[str, dict[str, str]]]:
         """Every HASH whose key begins so: (the rest of its key, its fields)."""
@@ -123,6 +145,10 @@ def _note_owner(found: Traces, owner: EnrollmentId) -> None:
         found.owners.append(owner)
 
 
+def _text(event: BookingEvent | None) -> str:
+    return "" if event is None else event.to_json()
+
+
 def _names(event: BookingEvent, address: str) -> bool:
-    named = [event.email or "", *(guest for guest, _ in event.no_shows)]
+    named = [*(attendee.email for attendee in event.attendees), *(guest for guest, _ in event.no_shows)]
     return address in map(normal_address, named)

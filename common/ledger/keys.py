@@ -7,15 +7,17 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `enrolled` | SET | all enrollment ids | as above |
 | `delivery:<dlv>` | HASH | an open delivery: who holds it, its attempts, its payload, see `lua/lib/delivery.lua` | first claim → its end; a dead letter until replayed or discarded |
 | `booking:<bkg>` | HASH | digest → event, JSON: all that Cal.com told of one uid | until forgotten |
-| `links:<bkg or ical>` | SET | what this booking, or this iCalUID, is joined with | as above |
-| `guest:<bkg>` | HASH | one person whose call a booking is, its state, the record of each reminder, see `booking_codec.py` | as above |
+| `links:<bkg>` | SET | the bookings that this one was moved to or from | as above |
+| `seats:<bkg>` | SET | the guests of this booking who are kept under an id of their own | as above |
+| `guest:<gst>` | HASH | one person whose call a booking is, its state, the record of each reminder, see `booking_codec.py` | as above |
 | `contact:<enr>` | HASH | the calls of one person, enrolled or not, see `booking_codec.py` | as above |
 | `bookings` | ZSET | booking → time at which it should be looked at, ms | until looked at |
 | `open` | ZSET | delivery → time at which something should happen to it, ms; planned reminders too | as the open deliveries |
 | `dead` | ZSET | delivery → time at which it became a dead letter, ms | until replayed or discarded; never by itself |
 | `timeline:<enr>` | LIST | `[ms, what, detail]` as JSON, newest last: what the enrollment itself does not tell | until forgotten, newest 200 |
-| `feedback:<enr or bkg>` | HASH | what the provider told of each mail, see `lua/feedback.lua` | until forgotten |
+| `feedback:<enr or gst>` | HASH | what the provider told of each mail, see `lua/feedback.lua` | until forgotten |
 | `w:<digest of kind:id>` | STRING | the answer that a webhook id was given, or the event it was given to | 45 days, then rubbish |
+| `unread_bookings`, `unread_bookings:raw` | ZSET, HASH | bodies of Cal.com that could not be read, by arrival, ms; see `unread_bookings.py` | until discarded or forgotten, newest 1,000 |
 | `suppressed` | HASH | address hash → `reason ms`, ` forgotten` behind it when nothing else may be kept | for ever; the hash does not name the person |
 | `forgotten` | SET | bookings of people who were forgotten: nothing is kept of them again | for ever; names nobody |
 | `secret_key` | STRING | a fingerprint of the SECRET_KEY that those hashes are made with, see `common/store/identity.py` | for ever |
@@ -77,6 +79,8 @@ PING = PREFIX + "ping"
 REBUILT = PREFIX + "rebuilt"
 REBUILDING = PREFIX + "rebuilding"
 PAUSES = PREFIX + "pauses"
+UNREAD_BOOKINGS = PREFIX + "unread_bookings"
+UNREAD_BOOKINGS_RAW = UNREAD_BOOKINGS + ":raw"
 HEARTBEATS, PAUSED_QUEUES, PROBING_QUEUES = QUEUE.heartbeats(), QUEUE.paused(), QUEUE.probing()
 
 LUA: Final = {
@@ -90,10 +94,21 @@ LUA: Final = {
     "bookings": BOOKINGS,
     "counts": COUNTS,
     "pauses": PAUSES,
+    "unread_bookings": UNREAD_BOOKINGS,
     "suspect": SUSPECT,
     **{
         family: f"{PREFIX}{family}:"
-        for family in ("enrollment", "guest", "delivery", "booking", "links", "contact", "timeline", "feedback")
+        for family in (
+            "enrollment",
+            "guest",
+            "delivery",
+            "booking",
+            "links",
+            "seats",
+            "contact",
+            "timeline",
+            "feedback",
+        )
     },
 }
 """The table `keys` of the scripts: names of keys, and of families of them, to which an id is added."""
@@ -113,6 +128,10 @@ def booking(booking_id: str) -> str:
 
 def guest(guest_id: str) -> str:
     return f"{PREFIX}guest:{guest_id}"
+
+
+def seats(booking_id: str) -> str:
+    return f"{PREFIX}seats:{booking_id}"
 
 
 def owner(owner_id: str) -> str:

@@ -17,6 +17,7 @@ from common.ledger.pauses import Pauses
 from common.ledger.schedule import Schedule
 from common.ledger.signups import Signups
 from common.ledger.store import Store
+from common.ledger.unread_bookings import UnreadBookings
 
 
 class Ledger:
@@ -43,6 +44,7 @@ class Ledger:
         self.bookings = Bookings(store, self.enrollments, campaign=campaign)
         self.contacts = Contacts(store, campaign=campaign)
         self.feedback = FeedbackLog(store)
+        self.unread_bookings = UnreadBookings(store)
         self.pauses = Pauses(store)
         self.mirror = Mirror(store)
         self.circuits = Circuits(store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,9 +12,10 @@ from common.domain.cadence import Cadence
 from common.domain.contact import Assessment
 from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import EnrollmentId, enrollment_id, step_name
+from common.domain.note import Note
 from common.domain.segment import Segment
 from common.ledger import keys
-from common.ledger.codec import assessment_text
+from common.ledger.codec import assessment_text, consent_text
 from common.ledger.constants import REMEMBER_WEBHOOK_MS
 from common.ledger.store import Store
 
@@ -49,12 +51,14 @@ class Signups:
         webhook_id: str,
         received_ms: int,
         answer: Literal["accepted"] | None = None,
+        notes: Sequence[Note] = (),
     ) -> Acceptance:
         """
         Keep a signup and ask for its classification: one round trip; answered only when all is done.
 
         `webhook_id` (`signup:msg_…`) is remembered for 45 days. `answer`: the answer given already, from the spool, to
-        be remembered as is. Of a contact who was forgotten nothing is kept; their answer is that of a known one.
+        be remembered as is. `notes` go to the timeline. Of a contact who was forgotten nothing is kept; their answer is
+        that of a known one.
         """
         enrollment = enrollment_id(self._campaign, assessment.email)
         given = {
@@ -68,6 +72,10 @@ class Signups:
         }
         if answer is not None:
             given["answer"] = answer
+        if assessment.consent is not None:
+            given["consent"] = consent_text(assessment.consent)
+        if on_timeline := [note.to_json() for note in notes if note.is_on_timeline]:
+            given["notes"] = on_timeline
         repeated, line, email = await self._store.run(
             "signups.accept",
             (keys.webhook(webhook_id), keys.enrollment(enrollment)),

@@ -7,6 +7,7 @@ From format 1 (Advent 0.1.0) to 2: fields have names, steps and reminders are de
 | `delivery:` | fields get the names of `lua/lib/delivery.lua` |
 | `meeting:` | → `guest:`; `r:<start>/24h` → `/<start>/24h` |
 | `contact:`, `circuit:`, `counts` | fields get names |
+| `bookings` | moved bookings are looked at again: recurring ones share an iCalUID and were taken for one that moves |
 
 Enrollments and guests keep the hash of their address from now on, so that a claim need not read it first.
 """
@@ -18,6 +19,7 @@ from typing import Any, Final
 
 import redis.asyncio
 
+from common.domain.series import BookingState
 from common.domain.suppression import address_hash
 from common.ledger import keys
 from common.migration.result import MigrationResult, Report
@@ -168,7 +170,10 @@ class _Step:
         guest = {_guest_field(name): _guest_value(name, value) for name, value in fields.items()}
         if "email" in guest:
             guest["address_hash"] = address_hash(self._secret_key, guest["email"])
-        pipe.hset(keys.guest(key.removeprefix(_MEETING)), mapping=guest)
+        booking = key.removeprefix(_MEETING)
+        pipe.hset(keys.guest(booking), mapping=guest)
+        if guest.get("state") == BookingState.MOVED:
+            pipe.zadd(keys.BOOKINGS, {booking: guest["received_ms"]}, lt=True)
         pipe.delete(key)
 
 

@@ -6,12 +6,25 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from common.normalization.text import unusable, visible
+
+NAME_CHARACTERS_MAX = 40
+_UNSAFE = re.compile(r"[^\w .-]")
 _SEPARATORS = re.compile(r"[\s_\-.]+")
 
 
 def field_key(name: str) -> str:
     """The same for all spellings of one name: without case, spaces, dashes, dots and underscores."""
     return _SEPARATORS.sub("", name).casefold()
+
+
+def shown_name(name: str) -> str | None:
+    """
+    A name that somebody sent, as it may stand on a page or in a metric; None when it carries what must not be there,
+    such as an address.
+    """
+    cleaned = _UNSAFE.sub("_", visible(name))[:NAME_CHARACTERS_MAX]
+    return None if unusable(name) or not cleaned.strip("_") else cleaned
 
 
 def renamed(given: Mapping[str, Any], known: Collection[str]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -15,6 +15,11 @@ def read_timezone(value: object) -> str | None:
     return _known().get(visible(value).casefold()) if isinstance(value, str) else None
 
 
+def zone_names() -> frozenset[str]:
+    """Every IANA name, as `read_timezone` returns them."""
+    return frozenset(_known().values())
+
+
 @cache
 def _known() -> dict[str, str]:
     """Case-folded name → IANA name. The first call reads the disk: make it before the first request."""

@@ -33,6 +33,12 @@ WEBHOOK_SECONDS = Histogram(
     buckets=(0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 )
 SPOOLED = Gauge("advent_spool_events", "Events on disk that wait for the store.")
+FIELDS_DROPPED = Counter(
+    "advent_fields_dropped", "Fields that could not be used: left out, or refused when they are required.", ["field"]
+)
+"""field: a known name, or other."""
+FIELDS_UNKNOWN = Counter("advent_fields_unknown", "Fields that were sent under a name that is not known.", ["field"])
+"""field: the name that was sent, of the first 50 of each process; then other."""
 FEEDBACK = Counter("advent_feedback", "Events that the mail provider reported about mails it had accepted.", ["kind"])
 """kind: see `common.domain.feedback.FeedbackKind`."""
 DELIVERIES = Counter("advent_deliveries_finished", "Deliveries that reached their final status.", ["status", "reason"])
@@ -84,6 +90,7 @@ QUEUE_SECONDS = Gauge(
     "advent_queue_oldest_seconds", "For how long the oldest due job of a queue has waited.", ["queue"]
 )
 DEAD_LETTERS = Gauge("advent_dead_letters", "Deliveries that a person must decide about.")
+BOOKINGS_UNREAD = Gauge("advent_bookings_unread", "Events of Cal.com that could not be read and wait for a person.")
 SUPPRESSED = Gauge("advent_suppressed_addresses", "Addresses that get no mail.")
 MIRROR_BEHIND = Gauge("advent_mirror_behind_contacts", "Contacts whose rows in Notion are not up to date.")
 MIRROR_LAG_SECONDS = Gauge("advent_mirror_lag_seconds", "For how long the oldest of them has waited.")

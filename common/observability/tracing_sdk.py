@@ -57,10 +57,10 @@ class Tracer:
             yield
 
     @contextmanager
-    def _span(self, name: str, kind: SpanKind, within: Context | None, told: Mapping[str, str]) -> Iterator[None]:
+    def _span(self, name: str, kind: SpanKind, within: Context | None, reported: Mapping[str, str]) -> Iterator[None]:
         # Only the class of an exception: its text may hold what a provider said about a contact.
         with self._tracer.start_as_current_span(
-            name, within, kind, told, record_exception=False, set_status_on_exception=False
+            name, within, kind, reported, record_exception=False, set_status_on_exception=False
         ) as span:
             try:
                 yield

@@ -22,6 +22,8 @@ export type Submission =
   | { readonly status: "completed"; readonly queued: boolean; readonly results: Scorecard }
   /** Invalid fields to show to the visitor, such as `person.email`. */
   | { readonly status: "invalid"; readonly errors: readonly FieldError[] }
+  /** The route's `allow` hook said no. */
+  | { readonly status: "refused"; readonly results: Scorecard }
   /** The site did not answer. The results are still correct; sending again is harmless. */
   | { readonly status: "unreachable"; readonly results: Scorecard };
 
@@ -29,19 +31,24 @@ export interface ClientOptions {
   /** Address of the route; default `/api/assessment/complete`. */
   readonly url?: string;
   readonly fetch?: typeof fetch;
+  /** Sent with the request, for the route's `allow` hook, such as the token of a bot check. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Default: the tab's `sessionStorage`. */
   readonly storage?: Pick<Storage, "getItem" | "setItem">;
   /** Limit for each of two attempts; default 15 s, longer than the route takes. */
   readonly timeoutMs?: number;
 }
 
-/** Validates, then sends. Adds the browser's time zone and language unless they are given. */
+/**
+ * Validates, then sends. Adds the browser's time zone and language, and place and time of a consent, unless they are
+ * given.
+ */
 export async function submitAssessment(
   scores: Scores,
   person: Person,
   options: ClientOptions = {},
 ): Promise<Submission> {
-  const sent = { assessment_id: "not-yet-known", scores, person: { ...browserSettings(), ...person } };
+  const sent = { assessment_id: "not-yet-known", scores, person: { ...browserSettings(), ...consent(person), ...person } };
   const checked = checkAssessment(sent);
   if ("errors" in checked) return { status: "invalid", errors: checked.errors };
   const assessment = { ...checked.assessment, assessment_id: idOf(checked.assessment, options) };
@@ -60,13 +67,14 @@ async function post(assessment: Assessment, options: ClientOptions): Promise<Sub
   try {
     const response = await (options.fetch ?? fetch)(options.url ?? "/api/assessment/complete", {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: { ...options.headers, "content-type": "application/json" },
       body: JSON.stringify(assessment),
       keepalive: true, // The request continues when the visitor leaves the page.
       signal: AbortSignal.timeout(options.timeoutMs ?? 15_000),
     });
     const answer = (await response.json()) as Completed | Refused;
     if ("results" in answer) return { status: "completed", queued: answer.queued, results: answer.results };
+    if (response.status === 403) return { status: "refused", results: scorecard(assessment.scores) };
     return response.status === 422 ? { status: "invalid", errors: answer.errors } : undefined;
   } catch {
     return undefined;
@@ -80,6 +88,12 @@ function browserSettings(): Partial<Person> {
   };
 }
 
+function consent({ consent_text }: Person): Partial<Person> {
+  if (!consent_text) return {};
+  const page = typeof location === "undefined" ? undefined : location.origin + location.pathname;
+  return { consent_source: page, consent_at: new Date().toISOString() };
+}
+
 const KEY = "advent.assessment";
 
 /**
@@ -87,7 +101,8 @@ const KEY = "advent.assessment";
  * or a second attempt is one signup. A correction gets a new id, because it must not count as a repetition.
  */
 function idOf({ scores, person }: Assessment, options: ClientOptions): string {
-  const digest = fingerprint(JSON.stringify([scores, person]));
+  const { consent_at: _, ...said } = person; // It is another at each attempt.
+  const digest = fingerprint(JSON.stringify([scores, said]));
   const [knownDigest, knownId] = recall(options)?.split(" ") ?? [];
   if (knownDigest === digest && knownId) return knownId;
   const id = newId();

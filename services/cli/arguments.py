@@ -6,14 +6,28 @@ import re
 
 import click
 
+from common.normalization.address import AddressError, repaired_address
+
 _LIKELY = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
 
 
 def address(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """For `callback=`: trimmed, otherwise as typed. The gateway checks new addresses more strictly."""
+    """
+    For `callback=`: trimmed, otherwise as typed; in its stored form when it has characters outside ASCII.
+
+    The gateway checks new addresses more strictly.
+    """
     if value is None:
         return None
-    text = value.strip()
+    text = _stored_form(value.strip())
     if not _LIKELY.fullmatch(text):
         raise click.BadParameter(f"{text!r} is not an e-mail address; give one like ada@example.com", ctx, param)
     return text
+
+
+def _stored_form(text: str) -> str:
+    """An international domain is stored as `xn--…`; an invisible character may come along with copying."""
+    try:
+        return text if text.isascii() else repaired_address(text)
+    except AddressError:
+        return text

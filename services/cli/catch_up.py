@@ -97,7 +97,7 @@ async def plan_for_one(ledger: Ledger, contact: EnrollmentId, *, now_ms: int, pe
     async for call in ledger.bookings.calls(contact):
         for name, record in call.reminders.items():
             start, _, reminder = name.partition("/")
-            if record.fate is DeliveryStatus.PLANNED and int(start) <= now_ms:
+            if record.final_status is DeliveryStatus.PLANNED and int(start) <= now_ms:
                 expired.append((call.booking.email or "", reminder, int(start)))
     late = list(departures(backlogs, now_ms=now_ms, per_second=per_second))
     on_time = [0] * _hours(late, now_ms)
@@ -117,7 +117,9 @@ async def _steps_of(ledger: Ledger, contact: EnrollmentId) -> Backlog | None:
     if enrollment is None or enrollment.status not in (Status.ACCEPTED, Status.ACTIVE):
         return None
     steps = [
-        step for step in range(1, ledger.cadence.length + 1) if enrollment.fate_of(step)[0] is DeliveryStatus.PLANNED
+        step
+        for step in range(1, ledger.cadence.length + 1)
+        if enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED
     ]
     mails = [(f"step-{n}", ledger.cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=n)) for n in steps]
     last = (await ledger.store.read_hash(keys.enrollment(contact))).get("last_sent_ms")

@@ -35,6 +35,8 @@ def command(email: str, as_json: bool) -> None:
     for who, pause in (("paused", person["paused"]), ("everybody is paused", person["everybody_paused"])):
         if pause is not None:
             click.secho(f"{who} {_pause_line(pause)}", fg="red")
+    if person["consent"] is not None:
+        click.echo(_consent_line(person["consent"]))
     click.echo()
     past = [(clock_time(line["at_ms"]), "", line["what"], line["detail"]) for line in person["happened"]]
     planned = [
@@ -66,7 +68,16 @@ async def _look_up(ledger: Ledger, email: str) -> dict[str, Any]:
         "exit_reason": found.exit_reason,
         "happened": [asdict(entry) for entry in found.happened],
         "next": [asdict(planned) for planned in found.next],
+        "notes": [
+            {"at": note.at_ms, "field": note.field, "what": note.what, "kept": note.kept} for note in found.notes
+        ],
+        "consent": asdict(found.consent) if found.consent else None,
     }
+
+
+def _consent_line(consent: dict[str, Any]) -> str:
+    at = f"at {clock_time(consent['at_ms'])} UTC" if consent["at_ms"] is not None else ""
+    return "consent: " + " · ".join(filter(None, (consent["text"], consent["source"], at)))
 
 
 def _pause_fields(pause: Pause | None) -> dict[str, Any] | None:

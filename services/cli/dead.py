@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """List, replay or discard failed deliveries. Never asks; --dry-run shows what would be done."""
+    """List, replay or discard failed deliveries. Does not ask for confirmation; --dry-run shows what would be done."""
 
 
 @command.command("list")
@@ -56,8 +56,8 @@ def replay_command(delivery: str | None, everything: bool, dry_run: bool, as_jso
 
     A mail that was certainly never accepted is rendered again. One that may have been accepted is sent again with the
     same bytes under the same idempotency key while the provider remembers it; after 23 hours it is looked for in
-    Resend's list, and is sent again only if it is not there. If that cannot be told, it stays a dead letter, and the
-    exit status is 1.
+    Resend's list, and is sent again only if it is not there. If the list does not decide it, it stays a dead letter,
+    and the exit status is 1.
     """
     if (delivery is None) is not everything:
         raise click.UsageError("Give one ID, or --all.")

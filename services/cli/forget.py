@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from common.domain.ids import normal_address
+from common.domain.ids import booking_of, normal_address
 from services.cli.arguments import address
 from services.cli.shared import json_option, now_ms, print_json, with_ledger
 
@@ -90,15 +90,16 @@ def _figures(traces: Traces) -> dict[str, Any]:
     return {
         "email": traces.address,
         "enrollments": known["enrolled"],
-        "calls": len(traces.bookings),
-        "calls_of_others": len({booking for booking, _ in traces.events}),
+        "calls": len(traces.bookings) + len(traces.seats),
+        "calls_of_others": len({booking for booking, *_ in traces.events} - set(map(booking_of, traces.seats))),
+        "unread_bookings": len(traces.unread),
         "mails_waiting": known["waiting"],
         "notion_pages": [_page_url(page) for page in traces.pages],
     }
 
 
 def _is_known(traces: Traces) -> bool:
-    return bool(traces.enrolled or traces.bookings or traces.events)
+    return bool(traces.enrolled or traces.bookings or traces.seats or traces.events or traces.unread)
 
 
 def _print(traces: Traces) -> None:

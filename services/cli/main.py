@@ -15,6 +15,7 @@ COMMANDS = {
     "health": ("services.cli.health", "Check whether all is well: exit status 0, 1 broken, 3 needs a person."),
     "contact": ("services.cli.contact", "Show one person's timeline: what happened and what is next."),
     "dead": ("services.cli.dead", "List, replay or discard failed deliveries."),
+    "bookings": ("services.cli.bookings", "List or discard booking events that could not be read."),
     "pause": ("services.cli.pause", "Stop all mail, or mail to one person; nothing is lost."),
     "resume": ("services.cli.resume", "End a pause, and show first what happens; --plan only shows."),
     "rebuild": ("services.cli.rebuild", "Rebuild every enrollment from Notion into an empty store."),

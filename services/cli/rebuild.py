@@ -56,7 +56,7 @@ def _print(summary: Summary) -> None:
         (summary.known, "people already known"),
         (summary.forgotten, "people who were forgotten but still have rows: delete them in Notion"),
         (summary.found, "mails that Resend accepted and Notion does not show yet"),
-        (summary.in_doubt, "mails whose outcome is unknown yet; none is sent again unchecked"),
+        (summary.outcomes_unknown, "mails whose outcome is unknown yet; none is sent again unchecked"),
         (summary.dead, "mails that failed or were skipped before (advent dead list)"),
     ):
         if number or what == "people restored":

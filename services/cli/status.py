@@ -11,7 +11,7 @@ from common.formatting import duration
 from services.cli.shared import json_option, now_ms, print_json, print_table, with_ledger
 
 if TYPE_CHECKING:
-    from common.ledger.reads.store_stats import CircuitStats, StoreStats
+    from common.ledger.reads.store_stats import OpenCircuit, StoreStats
 
 
 @click.command()
@@ -52,6 +52,7 @@ def figures(stats: StoreStats) -> dict[str, Any]:
         "suppressed": stats.suppressed,
         "changed": stats.mirror_behind,
         "mirror_lag_ms": stats.mirror_lag_ms,
+        "unread_bookings": stats.unread_bookings,
         "queues": _queues(stats),
         "workers": stats.workers_alive,
         "circuits": {provider: _circuit(provider, circuit) for provider, circuit in stats.circuits.items()},
@@ -87,6 +88,7 @@ def _lines(stats: StoreStats) -> list[tuple[int, str]]:
         (stats.overdue, "overdue"),
         _line(stats.dead_letters, "dead letter (advent dead list)", dead),
         _line(stats.mirror_behind, f"person not up to date in Notion{lag}", f"people not up to date in Notion{lag}"),
+        _line(stats.unread_bookings, "booking event to read by hand", "booking events to read by hand"),
         _line(stats.suppressed, "address suppressed", "addresses suppressed"),
         _line(stats.workers_alive, "worker alive", "workers alive"),
     ]
@@ -96,7 +98,7 @@ def _line(number: int, one: str, several: str) -> tuple[int, str]:
     return number, one if number == 1 else several
 
 
-def _circuit(provider: str, circuit: CircuitStats) -> dict[str, Any]:
+def _circuit(provider: str, circuit: OpenCircuit) -> dict[str, Any]:
     """Why work waits for a provider, since when, when it is tried next, and a cure if there is one."""
     from common.providers.cures import cure_of
 

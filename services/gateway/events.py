@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from common.domain.booking import BookingEvent
 from common.domain.contact import Assessment
 from common.domain.feedback import Feedback
 from common.domain.ids import EnrollmentId, booking_id, enrollment_id
+from common.domain.note import Note, note_fields
 from common.domain.suppression import Unsubscribe
+from common.ledger.unread_bookings import unread_id
 from services.gateway.spool.spooled_event import SpooledEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignupForm:
+    """
+    What a signup's body says. `notes`: fields that were not used as they were sent. `visitor`: an opaque text by which
+    the website tells its visitors apart.
+    """
+
+    assessment: Assessment
+    visitor: str | None = None
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +33,11 @@ class SignupReceived:
 
     webhook_id: str
     received_ms: int
-    assessment: Assessment
+    form: SignupForm
+
+    @property
+    def assessment(self) -> Assessment:
+        return self.form.assessment
 
     def spooled(self, campaign: str) -> SpooledEvent:
         return SpooledEvent(
@@ -27,7 +46,9 @@ class SignupReceived:
             received_ms=self.received_ms,
             enrollment_id=enrollment_id(campaign, self.assessment.email),
             segment=self.assessment.segment,
-            payload=asdict(self.assessment),
+            payload=_without_consent_of_none(asdict(self.assessment)),
+            notes=note_fields(self.form.notes),
+            visitor=self.form.visitor,
         )
 
 
@@ -51,10 +72,11 @@ class UnsubscribeReceived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingReceived:
-    """A valid booking event of Cal.com."""
+    """A valid booking event of Cal.com. `notes`: as those of a signup."""
 
     webhook_id: str
     event: BookingEvent
+    notes: tuple[Note, ...] = ()
 
     def spooled(self) -> SpooledEvent:
         return SpooledEvent(
@@ -65,6 +87,27 @@ class BookingReceived:
             enrollment_id=EnrollmentId(booking_id(self.event.uid)),
             segment=None,
             payload=asdict(self.event),
+            notes=note_fields(self.notes),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadBooking:
+    """A body that Cal.com signed and that is no event that can be used. `raw`: its text; `reason`: what is wrong."""
+
+    raw: str
+    reason: str
+    received_ms: int
+
+    def spooled(self) -> SpooledEvent:
+        id = unread_id(self.raw)
+        return SpooledEvent(
+            kind="unread_booking",
+            id=f"unread:{id}",
+            received_ms=self.received_ms,
+            enrollment_id=EnrollmentId(id),
+            segment=None,
+            payload={"raw": self.raw, "reason": self.reason},
         )
 
 
@@ -96,3 +139,8 @@ class IgnoredEvent:
     def body(self) -> dict[str, str]:
         """The body of the 200 that answers it."""
         return {"status": "ignored", "event": self.event, "message": self.message}
+
+
+def _without_consent_of_none(fields: dict[str, Any]) -> dict[str, Any]:
+    """As a gateway of version 0.2 reads it too."""
+    return {name: value for name, value in fields.items() if name != "consent" or value is not None}

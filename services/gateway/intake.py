@@ -15,7 +15,13 @@ from common.ledger.feedback import FeedbackAnswer
 from common.ledger.ledger import Ledger
 from common.ledger.signups import Acceptance
 from common.store.errors import STORE_ERRORS
-from services.gateway.events import BookingReceived, FeedbackReceived, SignupReceived, UnsubscribeReceived
+from services.gateway.events import (
+    BookingReceived,
+    FeedbackReceived,
+    SignupReceived,
+    UnreadBooking,
+    UnsubscribeReceived,
+)
 from services.gateway.spool.spool import Spool
 from services.gateway.spool.spooled_event import Receipt, SpooledEvent
 from services.gateway.store_availability import StoreAvailability
@@ -47,7 +53,10 @@ class Intake:
         answer, outcome = await self._record(
             event.webhook_id,
             lambda: self.ledger.signups.accept(
-                event.assessment, webhook_id=event.webhook_id, received_ms=event.received_ms
+                event.assessment,
+                webhook_id=event.webhook_id,
+                received_ms=event.received_ms,
+                notes=event.form.notes,
             ),
             lambda: event.spooled(self.ledger.campaign),
             _acceptance,
@@ -57,7 +66,7 @@ class Intake:
     async def record_booking(self, event: BookingReceived) -> tuple[BookingAnswer, Outcome]:
         return await self._record(
             event.webhook_id,
-            lambda: self._bookings.accept(event.event, webhook_id=event.webhook_id),
+            lambda: self._bookings.accept(event.event, webhook_id=event.webhook_id, notes=event.notes),
             event.spooled,
             _booking_answer,
         )
@@ -71,12 +80,24 @@ class Intake:
         )
 
     async def record_unsubscribe(self, event: UnsubscribeReceived) -> Outcome:
-        spooled = event.spooled()
+        return await self._record_unanswered(
+            event.spooled(),
+            lambda: self.ledger.enrollments.unsubscribe(
+                event.link.enrollment_id, address_hash=event.link.address_hash, now_ms=event.received_ms
+            ),
+        )
+
+    async def record_unread(self, event: UnreadBooking) -> Outcome:
+        return await self._record_unanswered(
+            event.spooled(),
+            lambda: self.ledger.unread_bookings.keep(event.raw, reason=event.reason, received_ms=event.received_ms),
+        )
+
+    async def _record_unanswered(self, spooled: SpooledEvent, write: Callable[[], Awaitable[object]]) -> Outcome:
+        """For events whose response says nothing that the ledger knows."""
         if not self.store.is_away and not self.spool.has_backlog_for(spooled):
             try:
-                await self.ledger.enrollments.unsubscribe(
-                    event.link.enrollment_id, address_hash=event.link.address_hash, now_ms=event.received_ms
-                )
+                await write()
             except STORE_ERRORS as error:
                 self.store.record_failure(error)
             else:

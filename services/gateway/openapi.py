@@ -20,7 +20,7 @@ from services.gateway.http.body import BODY_BYTES_MAX
 from services.gateway.signatures import CALCOM_HEADER
 from services.gateway.webhooks.calcom_payload import CalcomEvent
 from services.gateway.webhooks.resend_payload import ResendEvent
-from services.gateway.webhooks.signup import Signup
+from services.gateway.webhooks.signup_form import Signup
 from services.web.problem import CONTENT_TYPE
 
 JSON, HTML, TEXT = "application/json", "text/html", "text/plain"

@@ -7,6 +7,7 @@ from aiohttp.typedefs import Handler
 
 from services.sandbox.calcom.api import calcom_app
 from services.sandbox.notion.api import notion_app
+from services.sandbox.notion.page_store import PageStore
 from services.sandbox.resend.api import ResendApi
 from services.sandbox.state import Sandbox
 from services.sandbox.tools import Tools
@@ -15,19 +16,19 @@ from services.sandbox.web_ui.pages import WebUi
 BODY_BYTES_MAX = 45 * 1024 * 1024
 """Resend accepts 40 MB of attachments."""
 
-SANDBOX = web.AppKey("sandbox", Sandbox)
+PAGE_STORE = web.AppKey("page_store", PageStore)
 
 
 def build_app(sandbox: Sandbox) -> web.Application:
     """The application, to be served or tested. The caller closes the sandbox."""
     app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[own_pages_only])
-    app[SANDBOX] = sandbox
     resend = ResendApi(sandbox)
-    tools = Tools(sandbox, resend)
+    app[PAGE_STORE] = store = PageStore(sandbox.disk, sandbox.clock)
+    tools = Tools(sandbox, store, resend)
     tools.add_routes(app)
-    WebUi(sandbox, resend, tools).add_routes(app)
+    WebUi(sandbox, store, resend, tools).add_routes(app)
     app.add_subapp("/resend", resend.app())
-    app.add_subapp("/notion/v1", notion_app(sandbox))
+    app.add_subapp("/notion/v1", notion_app(sandbox, store))
     app.add_subapp("/calcom", calcom_app(sandbox))
     return app
 

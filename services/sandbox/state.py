@@ -9,7 +9,6 @@ from common.clock import Clock, SystemClock
 from services.sandbox.dials import DialBoard, Dials, SandboxClock
 from services.sandbox.disk import Disk
 from services.sandbox.faults import FaultBoard
-from services.sandbox.notion.page_store import PageStore
 from services.sandbox.rate_windows import RateWindows
 from services.sandbox.tally import Tally
 
@@ -25,7 +24,6 @@ class Sandbox:
     board: DialBoard
     clock: SandboxClock
     faults: FaultBoard
-    page_store: PageStore
     gateway_url: str = "http://127.0.0.1:8000"
     webhook_secret: str | None = None
     calcom_secret: str | None = None
@@ -68,7 +66,6 @@ def open_sandbox(
         board=board,
         clock=sandbox_clock,
         faults=FaultBoard(disk, board),
-        page_store=PageStore(disk, sandbox_clock),
         gateway_url=gateway_url,
         webhook_secret=webhook_secret,
         calcom_secret=calcom_secret,

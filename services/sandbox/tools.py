@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import ValidationError
 
+from services.sandbox.notion.page_store import PageStore
 from services.sandbox.notion.records import Source
 from services.sandbox.notion.shapes import plain
 from services.sandbox.resend.api import ResendApi
@@ -20,8 +21,9 @@ ALL = 1 << 31
 class Tools:
     """The handlers of the JSON routes."""
 
-    def __init__(self, sandbox: Sandbox, resend: ResendApi) -> None:
+    def __init__(self, sandbox: Sandbox, store: PageStore, resend: ResendApi) -> None:
         self._sandbox = sandbox
+        self._store = store
         self._resend = resend
 
     def add_routes(self, app: web.Application) -> None:
@@ -68,12 +70,10 @@ class Tools:
 
     async def notion(self, request: web.Request) -> web.Response:
         """The rows of each data source as plain values, by the data source's title, oldest first."""
-        return web.json_response(
-            {source.title: self._rows(source) for source in self._sandbox.page_store.sources.values()}
-        )
+        return web.json_response({source.title: self._rows(source) for source in self._store.sources.values()})
 
     async def clear_notion(self, request: web.Request) -> web.Response:
-        self._sandbox.page_store.clear_pages()
+        self._store.clear_pages()
         return web.Response(status=204)
 
     async def faults(self, request: web.Request) -> web.Response:
@@ -148,7 +148,7 @@ class Tools:
                 "edited_ms": page.edited_ms,
                 "properties": {column.name: plain(column, page) for column in source.columns},
             }
-            for page in self._sandbox.page_store.pages_of(source.id)
+            for page in self._store.pages_of(source.id)
         ]
 
 

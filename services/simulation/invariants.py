@@ -44,7 +44,7 @@ def every_planned_delivery_ends(run: FinishedRun) -> Iterator[str]:
         if enrollment.status not in (Status.COMPLETED, Status.EXITED):
             yield f"{enrollment.id} is {enrollment.status}"
         for step in range(1, run.steps + 1):
-            if not enrollment.fate_of(step)[0].is_final:
+            if not enrollment.final_status_of(step)[0].is_final:
                 yield f"{enrollment.id}/step-{step} has no final status"
 
 
@@ -53,7 +53,7 @@ def the_ledger_says_what_the_provider_has(run: FinishedRun) -> Iterator[str]:
     accepted = {(mail.tags.get("enrollment"), mail.tags.get("step")) for _, mail in run.mailer.accepted_mails}
     for enrollment in run.enrollments:
         for step in range(1, run.steps + 1):
-            has, says = (enrollment.id, f"step-{step}") in accepted, enrollment.fate_of(step)[0].is_sent
+            has, says = (enrollment.id, f"step-{step}") in accepted, enrollment.final_status_of(step)[0].is_sent
             if has != says:
                 yield f"{enrollment.id}/step-{step}: sent in the ledger: {says}, accepted by the provider: {has}"
 
@@ -71,7 +71,7 @@ def every_dead_letter_says_why(run: FinishedRun) -> Iterator[str]:
     """Every dead letter has a reason."""
     for enrollment in run.enrollments:
         for step, record in enrollment.records.items():
-            if record.fate is DeliveryStatus.DEAD and not record.detail:
+            if record.final_status is DeliveryStatus.DEAD and not record.detail:
                 yield f"{enrollment.id}/step-{step} is dead without a reason"
 
 

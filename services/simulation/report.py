@@ -44,13 +44,15 @@ async def report_on(simulation: Simulation, *, people: int) -> Report:
         steps=cadence.length,
         minimum_gap_ms=cadence.minimum_gap_ms,
     )
-    fates = [enrollment.fate_of(step)[0] for enrollment in enrollments for step in range(1, cadence.length + 1)]
+    final_statuses = [
+        enrollment.final_status_of(step)[0] for enrollment in enrollments for step in range(1, cadence.length + 1)
+    ]
     missing = [f"nobody_is_lost: {people - len(enrollments)} people are unknown"] if len(enrollments) != people else []
     return Report(
         people=people,
-        sent=sum(fate.is_sent for fate in fates),
-        skipped=sum(fate == "skipped" for fate in fates),
-        dead=sum(fate == "dead" for fate in fates),
+        sent=sum(final_status.is_sent for final_status in final_statuses),
+        skipped=sum(final_status == "skipped" for final_status in final_statuses),
+        dead=sum(final_status == "dead" for final_status in final_statuses),
         violations=missing + violations(run),
     )
 

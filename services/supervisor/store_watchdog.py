@@ -17,7 +17,7 @@ class StoreWatchdog:
     def __init__(self, store: EmbeddedStore, run_dir: RunDirectory, *, say: Callable[[str], None]) -> None:
         """The store has just been started."""
         self.start_at: float | None = None
-        self._store, self._house, self._say = store, run_dir, say
+        self._store, self._run_dir, self._say = store, run_dir, say
         self._failures = 0
         self._note_start()
 
@@ -44,7 +44,7 @@ class StoreWatchdog:
     def _note_start(self) -> None:
         self.start_at, self._started_s = None, time.monotonic()
         if self._store.process is not None:
-            self._house.write_pid("store", self._store.process.pid)
+            self._run_dir.write_pid("store", self._store.process.pid)
 
     def _delay_text(self) -> str:
         return f" in {backoff_s(self._failures):g} s; see {self._store.log}" if self._failures > 1 else ""

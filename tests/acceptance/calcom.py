@@ -23,7 +23,7 @@ def iso(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def told(name: str, *, start_ms: int | None = None, minutes: float = 30) -> dict[str, Any]:
+def reported(name: str, *, start_ms: int | None = None, minutes: float = 30) -> dict[str, Any]:
     """A fixture (`booking_created`) that happens now; `start_ms`: of its meeting, wherever the fixture says it."""
     body: dict[str, Any] = json.loads((_FIXTURES / f"calcom_{name}.json").read_text())
     if "payload" in body:

@@ -14,7 +14,7 @@ from typing import Any
 
 ADVENT = str(Path(sys.executable).parent / "advent")
 
-_HOUSE = Path(__file__).parents[2]
+_INSTALLATION = Path(__file__).parents[2]
 
 STOP_S = 30.0
 """Within which every process of ours ends, when asked to."""
@@ -78,4 +78,4 @@ class Process:
 def surroundings() -> dict[str, str]:
     """No setting of whoever runs the tests; and the code beside these tests, whatever is installed."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    return {**kept, "PYTHONPATH": str(_HOUSE)}
+    return {**kept, "PYTHONPATH": str(_INSTALLATION)}

@@ -17,7 +17,7 @@ from common.ledger import keys
 from common.ledger.bookings import Bookings
 from common.ledger.ledger import Ledger
 from common.store.clients import connect, connect_async
-from tests.acceptance.calcom import does, iso, now_ms, post, told
+from tests.acceptance.calcom import does, iso, now_ms, post, reported
 from tests.acceptance.place import SECRETS, Place
 from tests.acceptance.waiting import eventually, on_time, punctual
 
@@ -34,20 +34,20 @@ def test_a_call_that_is_booked_moved_held_and_missed_as_cal_com_tells_it(place: 
     place.serve_all()
     first_ms, second_ms = now_ms() + 9_000, now_ms() + 12_000
 
-    assert post(place, told("ping")).json["status"] == "ignored"
-    created = told("booking_created", start_ms=first_ms)
+    assert post(place, reported("ping")).json["status"] == "ignored"
+    created = reported("booking_created", start_ms=first_ms)
     assert [post(place, created).status, post(place, created).status] == [202, 202]
     eventually(lambda: _contact(place) == ("Booked", first_ms), "the call on the board")
-    assert post(place, told("booking_rescheduled", start_ms=second_ms, minutes=0.01)).status == 202
+    assert post(place, reported("booking_rescheduled", start_ms=second_ms, minutes=0.01)).status == 202
 
     _reminders_come_on_time(place, GUEST, second_ms)
     eventually(lambda: _contact(place) == ("Booked", second_ms), "the moved call on the board")
     [row] = place.sandbox.rows("BusinessX Canada")
     assert row["Christmas Campaign Status"] == "Pre-Call Prep"
     eventually(lambda: now_ms() > second_ms + 1_000, "the end of the meeting")
-    assert post(place, told("meeting_ended_flat", start_ms=second_ms, minutes=0.01)).status == 202
+    assert post(place, reported("meeting_ended_flat", start_ms=second_ms, minutes=0.01)).status == 202
     eventually(lambda: _contact(place)[0] == "Completed", "the meeting, completed")
-    assert post(place, told("no_show_updated")).status == 202
+    assert post(place, reported("no_show_updated")).status == 202
     eventually(lambda: _contact(place)[0] == "No-Show", "the meeting, missed")
 
     assert _happened(place) == [
@@ -63,10 +63,10 @@ def test_a_call_that_is_booked_moved_held_and_missed_as_cal_com_tells_it(place: 
 def test_a_call_that_is_cancelled_reminds_nobody(place: Place) -> None:
     place.serve_all()
     start_ms = now_ms() + 9_000
-    post(place, told("booking_created", start_ms=start_ms))
+    post(place, reported("booking_created", start_ms=start_ms))
     eventually(lambda: _contact(place) == ("Booked", start_ms), "the call on the board")
-    post(place, told("booking_rescheduled", start_ms=start_ms + 1_000))
-    assert post(place, told("booking_cancelled", start_ms=start_ms + 1_000)).status == 202
+    post(place, reported("booking_rescheduled", start_ms=start_ms + 1_000))
+    assert post(place, reported("booking_cancelled", start_ms=start_ms + 1_000)).status == 202
 
     eventually(lambda: _contact(place)[0] == "Not Booked", "nobody booked any longer")
     eventually(lambda: now_ms() > start_ms + 2_000, "the hour of the call")
@@ -76,7 +76,7 @@ def test_a_call_that_is_cancelled_reminds_nobody(place: Place) -> None:
 
 
 @punctual
-def test_what_no_webhook_told_is_repaired(place: Place) -> None:
+def test_what_no_webhook_reported_is_repaired(place: Place) -> None:
     place.serve_all()
     start_ms = now_ms() + 18_000
     people = {name: f"{name}@people.example" for name in ("boris", "chen", "dunya")}
@@ -179,12 +179,12 @@ async def _book(place: Place, calls: list[tuple[str, int]]) -> None:
     bookings = Ledger(client, campaign=campaign.key, cadence=cadence, secret_key=SECRETS["SECRET_KEY"]).bookings
     try:
         for first in range(0, len(calls), 100):
-            await asyncio.gather(*(_told(bookings, *call) for call in calls[first : first + 100]))
+            await asyncio.gather(*(_reported(bookings, *call) for call in calls[first : first + 100]))
     finally:
         await client.aclose()
 
 
-async def _told(bookings: Bookings, address: str, start_ms: int) -> None:
+async def _reported(bookings: Bookings, address: str, start_ms: int) -> None:
     at_ms = SystemClock().now_ms()
     event = BookingEvent(
         kind=BookingKind.CREATED,

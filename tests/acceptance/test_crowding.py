@@ -37,7 +37,7 @@ def test_an_address_that_is_refused_and_one_that_never_gets_an_answer_hold_up_no
 
     signed_up = _sign_up(place, ["Mallory", "Silent", *PEOPLE])
 
-    _everybodys_mail_is_on_time(place, {name: signed_up[name] for name in PEOPLE})
+    _all_mail_is_on_time(place, {name: signed_up[name] for name in PEOPLE})
     eventually(lambda: len(place.ask("dead", "list")) >= 7, "a dead letter for each step that was refused")
     assert place.sandbox.inbox(MALLORY) == []
 
@@ -50,7 +50,7 @@ def test_notion_that_takes_ten_seconds_for_each_request_delays_no_mail(place: Pl
 
     signed_up = _sign_up(place, PEOPLE)
 
-    _everybodys_mail_is_on_time(place, signed_up)
+    _all_mail_is_on_time(place, signed_up)
 
 
 @punctual
@@ -64,7 +64,7 @@ def test_five_thousand_due_jobs_of_other_kinds_delay_no_mail_that_is_due(place: 
 
     asyncio.run(_five_thousand_come_and_go(place))
 
-    _everybodys_mail_is_on_time(place, signed_up)
+    _all_mail_is_on_time(place, signed_up)
     status = place.ask("status")
     assert status["enrolled"] == 5_001
     assert status["changed"] > 1_000, "the backlog was gone before the last mail was due"
@@ -100,7 +100,7 @@ def _sign_up(place: Place, names: Iterable[str]) -> dict[str, float]:
     }
 
 
-def _everybodys_mail_is_on_time(place: Place, signed_up: dict[str, float]) -> None:
+def _all_mail_is_on_time(place: Place, signed_up: dict[str, float]) -> None:
     inboxes = {name: person(name)["email"] for name in signed_up}
     eventually(lambda: all(len(place.sandbox.inbox(to)) == 7 for to in inboxes.values()), "seven mails for everybody")
     for name, to in inboxes.items():

@@ -17,13 +17,15 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 def test_who_bounces_or_complains_gets_no_second_mail_and_everybody_sees_why(place: Place) -> None:
     place.up(CAMPAIGN_SPEED="20")
-    fates = {"bounced": "bounced", "complained": "complained", "suppressed": "bounced", "delivered": None}
-    for name in fates:
+    final_statuses = {"bounced": "bounced", "complained": "complained", "suppressed": "bounced", "delivered": None}
+    for name in final_statuses:
         place.website.post(person(name, email=f"{name}@resend.dev"), f"msg_{name}")
-    eventually(lambda: _completed(place) == len(fates), "everybody's sequence completed in Notion")
+    eventually(lambda: _completed(place) == len(final_statuses), "everybody's sequence completed in Notion")
 
-    assert {name: place.ask("contact", f"{name}@resend.dev")["exit_reason"] for name in fates} == fates
-    assert {name: len(place.sandbox.inbox(f"{name}@resend.dev")) for name in fates} == {
+    assert {
+        name: place.ask("contact", f"{name}@resend.dev")["exit_reason"] for name in final_statuses
+    } == final_statuses
+    assert {name: len(place.sandbox.inbox(f"{name}@resend.dev")) for name in final_statuses} == {
         "bounced": 1,
         "complained": 1,
         "suppressed": 1,

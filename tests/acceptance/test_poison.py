@@ -14,7 +14,7 @@ from tests.acceptance.poisoned import KILLED
 from tests.acceptance.waiting import eventually
 from tests.acceptance.website import person
 
-HOUSE = Path(__file__).parents[2]
+INSTALLATION = Path(__file__).parents[2]
 BYSTANDERS = 15
 
 
@@ -75,7 +75,7 @@ class Deaths:
             return subprocess.Popen(
                 [sys.executable, "-m", "tests.acceptance.poisoned", self._whom, "1"],
                 cwd=self._place.folder,
-                env={**kept, **self._place.settings, "PYTHONPATH": str(HOUSE)},
+                env={**kept, **self._place.settings, "PYTHONPATH": str(INSTALLATION)},
                 stdin=subprocess.DEVNULL,
                 stdout=err,
                 stderr=err,

@@ -33,14 +33,14 @@ def punctual(story: Callable[[Place], None]) -> Callable[[Callable[[], Place]], 
     """
 
     @functools.wraps(story)
-    def told(places: Callable[[], Place]) -> None:
+    def reported(places: Callable[[], Place]) -> None:
         try:
             story(places())
         except Late:
             story(places())
 
-    del told.__wrapped__  # type: ignore[attr-defined]  # pytest would read the story's own parameters
-    return told
+    del reported.__wrapped__  # type: ignore[attr-defined]  # pytest would read the story's own parameters
+    return reported
 
 
 def on_time(late_s: float, allowed_s: float, what: str) -> None:

@@ -40,17 +40,18 @@ def reminders(story: Simulation, address: str = BORIS) -> list[tuple[int, str]]:
     ]
 
 
-async def fates(story: Simulation, who: EnrollmentId = WHO) -> dict[str, set[tuple[str, str]]]:
+async def final_statuses(story: Simulation, who: EnrollmentId = WHO) -> dict[str, set[tuple[str, str]]]:
     """Of each booking, the fate and reason of its reminders."""
     return {
         call.booking.uid: {
-            (str(record.fate), record.detail if record.sent_ms is None else "") for record in call.reminders.values()
+            (str(record.final_status), record.detail if record.sent_ms is None else "")
+            for record in call.reminders.values()
         }
         async for call in story.ledger.bookings.calls(who)
     }
 
 
-def told(story: Simulation, clock: VirtualClock) -> list[BookingEvent]:
+def reported(story: Simulation, clock: VirtualClock) -> list[BookingEvent]:
     """A booking, moved twice and cancelled, as Cal.com tells it."""
     start_ms = clock.now_ms() + 10 * DAY_MS
     created = BookingEvent(
@@ -111,7 +112,7 @@ async def test_a_call_booked_30_hours_ahead_gets_the_reminders_that_are_still_to
     await story.run()
 
     assert [name for _, name in reminders(story)] == ["24h", "2h"]
-    assert await fates(story) == {"A": {("accepted", ""), ("skipped", "its hour had passed")}}
+    assert await final_statuses(story) == {"A": {("accepted", ""), ("skipped", "its hour had passed")}}
 
 
 async def test_a_call_in_an_hour_gets_none(story, clock):
@@ -119,7 +120,7 @@ async def test_a_call_in_an_hour_gets_none(story, clock):
     await story.run()
 
     assert reminders(story) == []
-    assert await fates(story) == {"A": {("skipped", "short notice")}}
+    assert await final_statuses(story) == {"A": {("skipped", "short notice")}}
 
 
 async def test_the_clock_of_a_reminder_starts_when_the_event_came_in_however_long_it_waited(story, clock):
@@ -157,7 +158,7 @@ async def test_a_moved_call_is_reminded_of_at_its_new_time_only(story, clock):
         (start_ms - 72 * HOUR_MS, "72h"),
         *((later - hours * HOUR_MS, f"{hours}h") for hours in (72, 24, 2)),
     ]
-    assert await fates(story) == {"A": {("accepted", ""), ("skipped", "moved")}, "B": {("accepted", "")}}
+    assert await final_statuses(story) == {"A": {("accepted", ""), ("skipped", "moved")}, "B": {("accepted", "")}}
     assert story.mirror.bookings[WHO] == BookingStanding(status="Booked", meeting_ms=later)
 
 
@@ -169,7 +170,7 @@ async def test_a_cancelled_call_is_reminded_of_no_more_and_the_event_need_not_sa
     await story.run()
 
     assert [name for _, name in reminders(story)] == ["72h"]
-    assert await fates(story) == {"A": {("accepted", ""), ("skipped", "cancelled")}}
+    assert await final_statuses(story) == {"A": {("accepted", ""), ("skipped", "cancelled")}}
     assert story.mirror.bookings[WHO] == BookingStanding(status="Not Booked")
 
 
@@ -184,14 +185,14 @@ async def test_every_order_of_the_events_with_repetitions_ends_in_the_same_state
             clock=VirtualClock(),
             seed=number,
         )
-        events = told(story, story.clock)
+        events = reported(story, story.clock)
         for index in (*order, *order[:2]):
             await story.receive(replace(events[index], received_ms=story.clock.now_ms()))
             await story.run(until_ms=story.clock.now_ms() + 1_000)
         await story.run()
         ends.add(
             (
-                str(dict(sorted((await fates(story)).items()))),
+                str(dict(sorted((await final_statuses(story)).items()))),
                 str(story.mirror.bookings[WHO]),
                 len(story.mailer.accepted_mails),
             )
@@ -209,14 +210,14 @@ async def test_a_move_that_awaits_confirmation_silences_the_old_time_and_reminds
     await story.book(BORIS, later, uid="B", kind=BookingKind.REQUESTED, reschedule_uid="A")
     await story.run(until_ms=later - 48 * HOUR_MS)
     assert reminders(story) == []
-    assert await fates(story) == {"A": {("skipped", "moved")}, "B": {("skipped", "awaiting confirmation")}}
+    assert await final_statuses(story) == {"A": {("skipped", "moved")}, "B": {("skipped", "awaiting confirmation")}}
     assert story.mirror.bookings[WHO] == BookingStanding(status="Not Booked")
 
     await story.book(BORIS, later, uid="B")
     await story.run()
 
     assert [name for _, name in reminders(story)] == ["24h", "2h"]
-    assert await fates(story) == {
+    assert await final_statuses(story) == {
         "A": {("skipped", "moved")},
         "B": {("accepted", ""), ("skipped", "its hour had passed")},
     }
@@ -251,10 +252,10 @@ async def test_a_phone_only_booking_gets_no_mail(story, clock):
     await story.run()
 
     assert story.mailer.accepted_mails == []
-    assert await fates(story, enrollment_id("christmas_2025", address)) == {"A": {("skipped", "phone only")}}
+    assert await final_statuses(story, enrollment_id("christmas_2025", address)) == {"A": {("skipped", "phone only")}}
 
 
-async def test_how_the_meeting_went_is_shown_and_told(story, clock):
+async def test_how_the_meeting_went_is_shown_and_reported(story, clock):
     start_ms = clock.now_ms() + 4 * DAY_MS
     await story.book(BORIS, start_ms, uid="A")
     await story.run(until_ms=start_ms + HOUR_MS)
@@ -307,7 +308,7 @@ async def test_who_left_gets_no_reminder_either(story, clock):
     await story.run()
 
     assert [name for _, name in reminders(story)] == ["72h"]
-    assert await fates(story) == {"A": {("accepted", ""), ("skipped", "unsubscribed")}}
+    assert await final_statuses(story) == {"A": {("accepted", ""), ("skipped", "unsubscribed")}}
     assert await story.ledger.enrollments.get(WHO) is None
 
 
@@ -329,7 +330,7 @@ async def test_a_reminder_that_could_not_go_before_the_meeting_expires_and_one_i
         (start_ms - 72 * HOUR_MS, "72h"),
         (start_ms - 24 * HOUR_MS + 120_000, "24h"),
     ]
-    assert await fates(story) == {"A": {("accepted", ""), ("skipped", "expired")}}
+    assert await final_statuses(story) == {"A": {("accepted", ""), ("skipped", "expired")}}
     assert clock.now_ms() == start_ms
 
 
@@ -355,7 +356,7 @@ async def test_a_dead_reminder_is_listed_and_can_be_replayed_or_discarded(story,
 
 
 async def test_a_repeated_webhook_gets_the_answer_of_the_first(story, clock):
-    event = told(story, clock)[0]
+    event = reported(story, clock)[0]
     bookings = story.ledger.bookings
     first = await bookings.accept(event, webhook_id="calcom:1")
     again = await bookings.accept(

@@ -17,7 +17,7 @@ HOUR_MS = 3_600_000
 CHEN = enrollment_id("christmas_2025", "chen@example.org")
 
 
-async def told(story, kind, delivery, *, who=CHEN, address="chen@example.org", mailed_ms=None, id="") -> None:
+async def reported(story, kind, delivery, *, who=CHEN, address="chen@example.org", mailed_ms=None, id="") -> None:
     now_ms = story.clock.now_ms()
     feedback = Feedback(
         kind=kind,
@@ -51,13 +51,13 @@ def subjects(story, address="chen@example.org") -> int:
 async def test_chen_bounces_and_is_written_to_no_more(story, chen, kind, reason):
     await story.sign_up(chen)
     await until_h(story, 30)
-    await told(story, kind, step_delivery_id(CHEN, 2))
+    await reported(story, kind, step_delivery_id(CHEN, 2))
     await story.run()
 
     assert subjects(story) == 2
     row = story.mirror.rows[CHEN]
     assert (row.status, row.exit_reason) == (Status.EXITED, reason)
-    assert [row.fate_of(step)[0] for step in (1, 3, 7)] == [
+    assert [row.final_status_of(step)[0] for step in (1, 3, 7)] == [
         DeliveryStatus.ACCEPTED,
         DeliveryStatus.SKIPPED,
         DeliveryStatus.SKIPPED,
@@ -71,7 +71,7 @@ async def test_chen_bounces_and_is_written_to_no_more(story, chen, kind, reason)
 async def test_a_mailbox_that_is_full_gets_the_next_one(story, chen):
     await story.sign_up(chen)
     await until_h(story, 1)
-    await told(story, FeedbackKind.SOFT_BOUNCED, step_delivery_id(CHEN, 1))
+    await reported(story, FeedbackKind.SOFT_BOUNCED, step_delivery_id(CHEN, 1))
     await story.run()
 
     assert subjects(story) == 7
@@ -85,7 +85,9 @@ async def test_who_opens_everything_gets_what_everybody_gets(story, ada, chen):
     for step in range(1, 8):
         await until_h(story, 1 if step == 1 else 48)
         for kind in (FeedbackKind.DELIVERED, FeedbackKind.OPENED, FeedbackKind.CLICKED):
-            await told(story, kind, step_delivery_id(ada_id, step), who=ada_id, address=ada.email, id=f"{kind}-{step}")
+            await reported(
+                story, kind, step_delivery_id(ada_id, step), who=ada_id, address=ada.email, id=f"{kind}-{step}"
+            )
     await story.run()
 
     assert subjects(story, ada.email) == subjects(story, chen.email) == 7
@@ -101,11 +103,11 @@ async def test_an_answer_that_was_lost_comes_by_webhook_and_is_not_asked_for_aga
     story.mailer.failure = trouble
     await story.sign_up(chen)
     await until_h(story, 10 / 3600)
-    await told(story, FeedbackKind.DELIVERED, step_delivery_id(CHEN, 1))
+    await reported(story, FeedbackKind.DELIVERED, step_delivery_id(CHEN, 1))
     await story.run()
 
     assert asked == [f"step-{step}" for step in range(1, 8)]
-    assert story.mirror.rows[CHEN].records[1].fate is DeliveryStatus.DELIVERED
+    assert story.mirror.rows[CHEN].records[1].final_status is DeliveryStatus.DELIVERED
     assert await dead_letters_of(story.ledger) == []
 
 
@@ -114,14 +116,14 @@ async def test_a_reminder_that_bounces_is_the_last(story, clock):
     await story.book("chen@example.org", start_ms, uid="uid-1")
     await until_h(story, 50)
     bounced = reminder_delivery_id(booking_id("uid-1"), start_ms=start_ms, name="72h")
-    await told(story, FeedbackKind.BOUNCED, bounced)
+    await reported(story, FeedbackKind.BOUNCED, bounced)
     await story.run()
 
     assert subjects(story) == 1
     last = reminder_delivery_id(booking_id("uid-1"), start_ms=start_ms, name="2h")
-    fates = [(await record_of(story.ledger, delivery)) for delivery in (bounced, last)]
-    assert [(one.fate, one.detail) for one in fates[1:]] == [(DeliveryStatus.SKIPPED, "bounced")]
-    assert fates[0].fate is DeliveryStatus.BOUNCED
+    final_statuses = [(await record_of(story.ledger, delivery)) for delivery in (bounced, last)]
+    assert [(one.final_status, one.detail) for one in final_statuses[1:]] == [(DeliveryStatus.SKIPPED, "bounced")]
+    assert final_statuses[0].final_status is DeliveryStatus.BOUNCED
     lines = [entry.what for entry in await timeline_of(story.ledger, CHEN)]
     assert "reminder 72h bounced" in lines
     assert lines.count("reminder 72h accepted") == 1
@@ -136,7 +138,7 @@ class QuickWebhook:
     async def send(self, mail, *, idempotency_key):
         self.asked += 1
         await self._story.mailer.send(mail, idempotency_key=idempotency_key)
-        await told(self._story, FeedbackKind.DELIVERED, step_delivery_id(CHEN, 1), id="quick")
+        await reported(self._story, FeedbackKind.DELIVERED, step_delivery_id(CHEN, 1), id="quick")
         raise Ambiguous("read_timeout")
 
 
@@ -149,5 +151,10 @@ async def test_a_webhook_that_is_quicker_than_a_lost_answer_spares_the_next_try(
     await story.run()
 
     record = (await story.ledger.enrollments.get(CHEN)).records[1]
-    assert (quick.asked, record.fate, record.attempts, record.detail) == (1, DeliveryStatus.DELIVERED, 1, "re_1")
+    assert (quick.asked, record.final_status, record.attempts, record.detail) == (
+        1,
+        DeliveryStatus.DELIVERED,
+        1,
+        "re_1",
+    )
     assert subjects(story) == 7

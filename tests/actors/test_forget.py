@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from common.domain.contact import Assessment
+from common.domain.contact import Assessment, Consent
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
+from common.domain.note import Note, NoteKind
 from common.errors import Permanent
 from common.ledger import keys
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
@@ -87,7 +88,7 @@ async def known(story, dunya, boris):
     await story.book(boris.email, start_ms, uid="one uid")
     await story.run(until_ms=began_ms + 32 * HOUR_MS)
     for delivery in (step_delivery_id(WHO, 2), reminder_delivery_id(CALL, start_ms=start_ms, name="72h")):
-        await ledger.feedback.record(told(delivery, story.clock.now_ms()), webhook_id=f"resend:{delivery}")
+        await ledger.feedback.record(reported(delivery, story.clock.now_ms()), webhook_id=f"resend:{delivery}")
     await ledger.pauses.start(WHO, Pause(since_ms=story.clock.now_ms(), by="ada", reason=f"{DUNYA} asked for it"))
     failed = keys.ready("send") + ".XQ"
     await store.hset(failed + ".msgs", f"{WHO}/step-1@1", f'{{"traceback": "ValueError: {DUNYA}"}}')
@@ -98,7 +99,7 @@ async def known(story, dunya, boris):
     return story
 
 
-def told(delivery, now_ms: int) -> Feedback:
+def reported(delivery, now_ms: int) -> Feedback:
     return Feedback(
         kind=FeedbackKind.SOFT_BOUNCED,
         delivery_id=delivery,
@@ -210,7 +211,7 @@ async def test_what_comes_later_of_them_is_answered_and_not_kept(known):
         await known.book(DUNYA, uid="of the list", **later),
     ]
     delivery = step_delivery_id(WHO, 2)
-    await known.ledger.feedback.record(told(delivery, known.clock.now_ms()), webhook_id="resend:later")
+    await known.ledger.feedback.record(reported(delivery, known.clock.now_ms()), webhook_id="resend:later")
     await known.run()
 
     assert [answer.repeated for answer in answers] == [False] * 3
@@ -239,7 +240,7 @@ async def test_a_signup_of_theirs_that_comes_later_is_answered_and_not_kept(know
     assert after == before
 
 
-async def test_whoever_only_left_may_sign_up_and_is_kept_beside_who_was_forgotten(known, dunya, boris):
+async def test_anybody_only_left_may_sign_up_and_is_kept_next_to_who_was_forgotten(known, dunya, boris):
     await erased(known)
     other = enrollment_id("christmas_2025", boris.email)
     await known.ledger.enrollments.unsubscribe(
@@ -263,3 +264,30 @@ async def test_they_are_erased_from_every_campaign_of_the_store(story, dunya):
 
     assert await naming(story.ledger.client) == {}
     assert await story.ledger.client.scard(keys.ENROLLED) == 0
+
+
+@pytest.mark.parametrize("written", ["dunya@salon.example", "DUNYA@Salon.example", "\\u0064unya@salon.example"])
+async def test_booking_events_that_could_not_be_read_and_name_them_are_erased(story, store, written):
+    """However the body writes the address; those that name others stay."""
+    kept = story.ledger.unread_bookings
+    for raw in (
+        f'{{"payload": {{"email": "{written}", "name": "Dunya"}}}}',
+        '{"payload": {"email": "boris@example.org"}}',
+    ):
+        await kept.keep(raw, reason="payload.startTime must be a timestamp", received_ms=story.clock.now_ms())
+    await erased(story)
+
+    assert await naming(store) == {}
+    assert ["boris@example.org" in event.raw for event in await kept.read_all()] == [True]
+
+
+async def test_their_consent_and_the_notes_about_their_fields_are_erased(story, store, dunya):
+    note = Note(kind=NoteKind.REPAIRED, field="phone", what="was kept as text", kept="14165550123")
+    consenting = replace(dunya, consent=Consent(text="Dunya agrees"))
+    await story.ledger.signups.accept(
+        consenting, webhook_id="signup:consent", received_ms=story.clock.now_ms(), notes=[note]
+    )
+    assert await naming(store) != {}
+    await erased(story)
+
+    assert await naming(store) == {}

@@ -19,11 +19,11 @@ from common.settings.settings import Settings
 from services.simulation.engine import Simulation
 from tests.contract.scripted import Answer, says, scripted
 
-Told = Callable[[str], Simulation]
+Reported = Callable[[str], Simulation]
 
 
 @pytest.fixture
-def told(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -> Told:
+def reported(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -> Reported:
     """A campaign that announces at this address."""
     given = {"secret_key": "k" * 32, "sandboxed": frozenset({"resend", "notion"})}
     return lambda url: Simulation(store, campaign, Settings(**given, hot_lead_webhook_url=url), clock=clock)
@@ -42,9 +42,9 @@ async def signs_up(story: Simulation, who: Assessment) -> str:
     return accepted.enrollment_id
 
 
-async def test_ada_is_announced(told: Told, ada: Assessment) -> None:
+async def test_ada_is_announced(reported: Reported, ada: Assessment) -> None:
     async with scripted(says(204, "")) as channel:
-        story = told(channel.url)
+        story = reported(channel.url)
         await announce(story.world, await signs_up(story, ada))
 
     [asked] = channel.asked
@@ -61,10 +61,10 @@ async def test_ada_is_announced(told: Told, ada: Assessment) -> None:
     ],
 )
 async def test_a_channel_that_refuses_is_asked_again(
-    told: Told, ada: Assessment, log: CapturingLogger, answer: Answer, code: str, delay_ms: int | None
+    reported: Reported, ada: Assessment, log: CapturingLogger, answer: Answer, code: str, delay_ms: int | None
 ) -> None:
     async with scripted(answer) as channel:
-        story = told(channel.url)
+        story = reported(channel.url)
         who = await signs_up(story, ada)
         with pytest.raises(Retry) as raised:
             await announce(story.world, who)

@@ -123,7 +123,7 @@ async def test_a_pause_outlasts_trouble_that_ends_meanwhile(story, ada, boris, c
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(("people", "hours"), [(1, 3), (12, 8)])
-async def test_when_nobody_can_be_reached_nobody_is_buried_and_little_is_asked(story, ada, clock, people, hours):
+async def test_when_nobody_can_be_reached_nobody_is_dead_lettered_and_little_is_asked(story, ada, clock, people, hours):
     anchor = clock.now_ms()
     asked = 0
 
@@ -167,7 +167,7 @@ async def test_a_few_mails_that_always_fail_cannot_hold_up_the_others(story, ada
 
 
 @pytest.mark.timeout(60)
-async def test_an_outage_that_leaves_every_outcome_in_doubt_for_longer_than_keys_are_known_buries_nobody(
+async def test_an_outage_that_leaves_every_outcome_unknown_for_longer_than_keys_are_known_costs_nobody_a_mail(
     story, ada, boris, chen, clock
 ):
     """A gateway's 502 says nothing of what became of a mail; after 23 hours the provider's list does."""

@@ -59,7 +59,7 @@ async def letter(story):
 async def test_what_the_list_shows_once_was_accepted_and_at_its_own_instant(story, lost):
     anchor_ms = await lost(accepted=True)
 
-    assert (await record(story)).fate is DeliveryStatus.ACCEPTED
+    assert (await record(story)).final_status is DeliveryStatus.ACCEPTED
     assert (await record(story)).detail == "sim_0"
     assert (await record(story)).sent_ms == anchor_ms
     assert len(firsts(story)) == 1
@@ -76,7 +76,7 @@ async def test_what_the_list_does_not_show_waits_for_a_person_who_then_sends_it(
     assert planned.way is Way.AGAIN
     assert await replay(story.world, planned)
     await story.run(until_ms=story.clock.now_ms() + 1_000)
-    assert (await record(story)).fate is DeliveryStatus.ACCEPTED
+    assert (await record(story)).final_status is DeliveryStatus.ACCEPTED
     assert len(firsts(story)) == 1
 
 
@@ -109,12 +109,12 @@ async def test_a_reminder_of_another_call_is_not_taken_for_a_lost_one(story, clo
         await story.ledger.client.zadd(schedule, {lost: began_ms + 26 * HOUR_MS})
     await story.run(until_ms=began_ms + 27 * HOUR_MS)
 
-    fates = [(await record_of(story.ledger, delivery)) for delivery in (lost, other)]
-    assert [record.fate for record in fates] == [DeliveryStatus.DEAD, DeliveryStatus.ACCEPTED]
-    assert fates[0].detail.endswith("not found among what Resend lists: replay sends it again")
+    final_statuses = [(await record_of(story.ledger, delivery)) for delivery in (lost, other)]
+    assert [record.final_status for record in final_statuses] == [DeliveryStatus.DEAD, DeliveryStatus.ACCEPTED]
+    assert final_statuses[0].detail.endswith("not found among what Resend lists: replay sends it again")
 
 
-async def test_a_reminder_that_the_list_shows_beside_others_was_accepted(story, clock):
+async def test_a_reminder_that_the_list_shows_next_to_others_was_accepted(story, clock):
     began_ms, boris = clock.now_ms(), "boris@example.org"
     starts = {"A": began_ms + 73 * HOUR_MS, "B": began_ms + 75 * HOUR_MS}
     for uid, start_ms in starts.items():
@@ -128,7 +128,11 @@ async def test_a_reminder_that_the_list_shows_beside_others_was_accepted(story, 
     await story.run(until_ms=began_ms + 27 * HOUR_MS)
 
     record = await record_of(story.ledger, lost)
-    assert (record.fate, record.detail, record.sent_ms) == (DeliveryStatus.ACCEPTED, "sim_0", began_ms + HOUR_MS)
+    assert (record.final_status, record.detail, record.sent_ms) == (
+        DeliveryStatus.ACCEPTED,
+        "sim_0",
+        began_ms + HOUR_MS,
+    )
     assert len(story.mailer.inbox_of(boris)) == 2
 
 
@@ -148,14 +152,14 @@ async def test_a_key_that_may_only_send_leaves_it_to_a_person_and_says_what_to_d
     story.mailer.list_failure = Misconfigured("restricted_api_key", status=401)
     await lost(accepted=True)
 
-    assert (await record(story)).fate is DeliveryStatus.DEAD
+    assert (await record(story)).final_status is DeliveryStatus.DEAD
     assert "RESEND_API_KEY may only send; set one with full access, and replay" in (await record(story)).detail
     assert (await plan(story.world, await letter(story))).way is Way.REFUSED
     story.mailer.list_failure = None
     planned = await plan(story.world, await letter(story))
     assert planned.way is Way.FOUND
     assert await replay(story.world, planned)
-    assert (await record(story)).fate is DeliveryStatus.ACCEPTED
+    assert (await record(story)).final_status is DeliveryStatus.ACCEPTED
     assert len(firsts(story)) == 1
 
 
@@ -176,11 +180,11 @@ async def test_a_list_that_cannot_be_had_now_is_asked_for_again_and_costs_nothin
     assert (held["attempts"], held["failures"]) == ("1", "1")
     story.mailer.list_failure = None
     await story.run(until_ms=clock.now_ms() + 120_000)
-    assert (await record(story)).fate is DeliveryStatus.ACCEPTED
+    assert (await record(story)).final_status is DeliveryStatus.ACCEPTED
     assert len(firsts(story)) == 1
 
 
-async def test_a_key_taken_by_other_bytes_is_looked_for_instead_of_being_buried(story, ada, clock):
+async def test_a_key_taken_by_other_bytes_is_looked_for_instead_of_being_dead_lettered(story, ada, clock):
     """As after the loss of a store: the old one sent the mail, and the new one renders it a little differently."""
     anchor_ms = clock.now_ms()
     await story.sign_up(ada)
@@ -205,7 +209,7 @@ async def test_a_key_taken_is_never_used_again_when_the_list_cannot_be_had(story
     assert firsts(story) == []
     story.mailer.list_failure = None
     await story.run(until_ms=anchor_ms + 11 * HOUR_MS)
-    assert (await record(story)).fate is DeliveryStatus.DEAD
+    assert (await record(story)).final_status is DeliveryStatus.DEAD
     assert firsts(story) == []
 
 
@@ -229,7 +233,7 @@ async def test_within_the_window_the_same_bytes_under_the_same_key_are_one_mail(
     assert planned.way is Way.SAME
     assert await replay(story.world, planned)
     await story.run(until_ms=anchor_ms + 2 * HOUR_MS)
-    assert (await record(story)).fate is DeliveryStatus.ACCEPTED
+    assert (await record(story)).final_status is DeliveryStatus.ACCEPTED
     assert len(firsts(story)) == 1
 
 
@@ -244,7 +248,7 @@ async def test_two_who_replay_at_once_are_one_replay(story, lost):
     assert len(firsts(story)) == 1
 
 
-async def test_a_plan_made_before_the_letter_was_replayed_and_buried_again_is_worth_nothing(story, lost, clock):
+async def test_a_plan_made_before_the_letter_was_replayed_and_dead_lettered_again_is_worth_nothing(story, lost, clock):
     await lost(accepted=False)
     old = await plan(story.world, await letter(story))
     await replay(story.world, await plan(story.world, await letter(story)))
@@ -252,12 +256,12 @@ async def test_a_plan_made_before_the_letter_was_replayed_and_buried_again_is_wo
     story.mailer.failure = lambda _mail: answers.pop() if answers else None
     await story.run(until_ms=clock.now_ms() + HOUR_MS)
 
-    assert (await record(story)).fate is DeliveryStatus.DEAD
+    assert (await record(story)).final_status is DeliveryStatus.DEAD
     assert not await replay(story.world, old)
     assert len(firsts(story)) == 1
 
 
-async def test_a_replay_beside_the_original_that_arrives_after_all_is_one_mail(story, lost):
+async def test_a_replay_next_to_the_original_that_arrives_after_all_is_one_mail(story, lost):
     """The provider carries out the first request late: same bytes, same key."""
     await lost(accepted=False)
     mail = Mail.thawed((await story.ledger.store.read_hash(keys.delivery(FIRST)))["payload"])

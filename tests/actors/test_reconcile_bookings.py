@@ -37,7 +37,7 @@ class Diary:
         self.asked: list[tuple[int, ...]] = []
         self.trouble: Failure | None = None
 
-    def put(self, uid: str, start_ms: int, **told: Any) -> None:
+    def put(self, uid: str, start_ms: int, **reported: Any) -> None:
         """As it is now, changed just now."""
         now_ms = self.clock.now_ms()
         known: dict[str, Any] = {
@@ -49,10 +49,10 @@ class Diary:
             "end_ms": start_ms + HOUR_MS // 2,
             "email": BORIS,
         }
-        self.rows[uid] = ListedBooking(**known | told)
+        self.rows[uid] = ListedBooking(**known | reported)
 
-    def change(self, uid: str, **told: Any) -> None:
-        self.rows[uid] = replace(self.rows[uid], updated_ms=self.clock.now_ms(), **told)
+    def change(self, uid: str, **reported: Any) -> None:
+        self.rows[uid] = replace(self.rows[uid], updated_ms=self.clock.now_ms(), **reported)
 
     async def between(self, start_ms: int, end_ms: int) -> AsyncIterator[Sequence[ListedBooking]]:
         self.asked.append((start_ms, end_ms))
@@ -79,9 +79,9 @@ def story(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock, d
 
 
 def playing(
-    store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock, diary: Diary | None, **told: Any
+    store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock, diary: Diary | None, **reported: Any
 ) -> Simulation:
-    settings = Settings(**{"secret_key": "k" * 32, "sandboxed": frozenset({"resend", "notion"})} | told)
+    settings = Settings(**{"secret_key": "k" * 32, "sandboxed": frozenset({"resend", "notion"})} | reported)
     found = Simulation(store, campaign, settings, clock=clock)
     found.world = replace(found.world, calendar=diary)
     return found

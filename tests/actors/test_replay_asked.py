@@ -15,10 +15,10 @@ FIRST = f"{ADA}/step-1"
 
 
 @pytest.fixture
-def buried(story, ada, clock):
+def dead_lettered(story, ada, clock):
     """Ada's first mail is a dead letter that may have been accepted, longer ago than the provider remembers its key."""
 
-    async def buried():
+    async def dead_lettered():
         refused = [Permanent("validation_error", status=422)]
         story.mailer.failure = lambda _mail: refused.pop() if refused else None
         await story.sign_up(ada)
@@ -28,7 +28,7 @@ def buried(story, ada, clock):
         )
         return await story.ledger.dead_letters.get(FIRST)
 
-    return buried
+    return dead_lettered
 
 
 async def ask(story, letter) -> bool:
@@ -41,19 +41,19 @@ async def soon(story):
     await story.run(until_ms=story.clock.now_ms() + 2_000)
 
 
-async def test_what_the_provider_does_not_list_is_sent_again(story, buried, ada):
-    letter = await buried()
+async def test_what_the_provider_does_not_list_is_sent_again(story, dead_lettered, ada):
+    letter = await dead_lettered()
 
     assert await ask(story, letter)
     assert (await story.ledger.dead_letters.get(FIRST)).replay_requested_ms == story.clock.now_ms()
     await soon(story)
 
-    assert (await story.ledger.enrollments.get(ADA)).fate_of(1)[0] is DeliveryStatus.ACCEPTED
+    assert (await story.ledger.enrollments.get(ADA)).final_status_of(1)[0] is DeliveryStatus.ACCEPTED
     assert len(story.mailer.inbox_of(ada.email)) == 1
 
 
-async def test_who_asks_twice_asks_once(story, buried, ada):
-    letter = await buried()
+async def test_who_asks_twice_asks_once(story, dead_lettered, ada):
+    letter = await dead_lettered()
 
     assert [await ask(story, letter), await ask(story, letter)] == [True, True]
     await soon(story)
@@ -61,8 +61,8 @@ async def test_who_asks_twice_asks_once(story, buried, ada):
     assert len(story.mailer.inbox_of(ada.email)) == 1
 
 
-async def test_what_cannot_be_looked_for_stays_and_says_why_in_the_letter_and_in_the_timeline(story, buried):
-    letter = await buried()
+async def test_what_cannot_be_looked_for_stays_and_says_why_in_the_letter_and_in_the_timeline(story, dead_lettered):
+    letter = await dead_lettered()
     story.mailer.list_failure = Permanent("not_found", status=404)
 
     await ask(story, letter)
@@ -74,20 +74,20 @@ async def test_what_cannot_be_looked_for_stays_and_says_why_in_the_letter_and_in
     assert ("not replayed", f"step 1: {why}") in [(e.what, e.detail) for e in await timeline_of(story.ledger, ADA)]
 
 
-async def test_a_letter_that_is_none_any_longer_cannot_be_asked_for_and_changes_nothing(story, buried):
-    letter = await buried()
+async def test_a_letter_that_is_none_any_longer_cannot_be_asked_for_and_changes_nothing(story, dead_lettered):
+    letter = await dead_lettered()
     await ask(story, letter)
     await story.ledger.dead_letters.discard(FIRST, now_ms=story.clock.now_ms())
 
     assert not await ask(story, letter)
     await soon(story)
 
-    assert (await story.ledger.enrollments.get(ADA)).fate_of(1)[0] is DeliveryStatus.DEAD
+    assert (await story.ledger.enrollments.get(ADA)).final_status_of(1)[0] is DeliveryStatus.DEAD
     assert await story.ledger.client.exists(keys.delivery(FIRST)) == 0
 
 
-async def test_a_letter_buried_again_since_must_be_asked_for_again(story, buried):
-    letter = await buried()
+async def test_a_letter_dead_lettered_again_since_must_be_asked_for_again(story, dead_lettered):
+    letter = await dead_lettered()
     refused = [Permanent("validation_error", status=422)]
     story.mailer.failure = lambda _mail: refused.pop() if refused else None
     story.clock.advance(5)

@@ -93,7 +93,7 @@ async def test_a_replayed_dead_letter_goes_out_once(story, ada):
     await story.run()
 
     assert len(story.mailer.inbox_of(ada.email)) == 7
-    assert (await story.ledger.enrollments.get(ADA)).fate_of(1)[0] is DeliveryStatus.ACCEPTED
+    assert (await story.ledger.enrollments.get(ADA)).final_status_of(1)[0] is DeliveryStatus.ACCEPTED
 
 
 async def test_a_refusal_after_a_lost_answer_says_that_the_mail_may_be_out(story, ada):
@@ -169,7 +169,7 @@ async def test_past_23_hours_an_unknown_outcome_is_never_sent_blindly(story, ada
 
     first = [mail for _, mail in story.mailer.accepted_mails if mail.tags["step"] == "step-1"]
     assert len(first) == 1
-    assert (await story.ledger.enrollments.get(ADA)).fate_of(1) == (DeliveryStatus.ACCEPTED, "sim_0")
+    assert (await story.ledger.enrollments.get(ADA)).final_status_of(1) == (DeliveryStatus.ACCEPTED, "sim_0")
 
 
 @pytest.mark.timeout(120)

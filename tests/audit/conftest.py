@@ -1,3 +1,3 @@
-from tests.rebuild.conftest import ada, audited, boris, house
+from tests.rebuild.conftest import ada, audited, boris, installation
 
-__all__ = ["ada", "audited", "boris", "house"]
+__all__ = ["ada", "audited", "boris", "installation"]

@@ -12,48 +12,48 @@ from common.errors import Misconfigured
 from common.providers.resend.mailer import ResendMailer
 from services.sandbox.ids import SENDING_KEY
 from tests import columns
-from tests.rebuild.conftest import House
+from tests.rebuild.conftest import Installation
 
 
-async def test_a_whole_sequence_is_0_0_0(house: House, ada, boris, audited):
-    await house.simulation.sign_up(ada)
-    await house.simulation.sign_up(boris)
+async def test_a_whole_sequence_is_0_0_0(installation: Installation, ada, boris, audited):
+    await installation.simulation.sign_up(ada)
+    await installation.simulation.sign_up(boris)
     for hours in (1, 80, 300):
-        await house.until(hours)
+        await installation.until(hours)
         report = await audited()
         assert report.findings == []
     assert (report.people, report.sent, report.mails, report.rows) == (2, 14, 14, 2)
 
 
-async def test_a_forgotten_persons_later_signup_leaves_an_audit_clean(house: House, ada, boris, audited):
-    ledger = house.world.ledger
-    await ledger.contacts.forget(await ledger.contacts.traces(ada.email), now_ms=house.world.clock.now_ms())
-    await house.simulation.sign_up(ada)
-    await house.simulation.sign_up(boris)
-    await house.until(80)
+async def test_a_forgotten_persons_later_signup_leaves_an_audit_clean(installation: Installation, ada, boris, audited):
+    ledger = installation.world.ledger
+    await ledger.contacts.forget(await ledger.contacts.traces(ada.email), now_ms=installation.world.clock.now_ms())
+    await installation.simulation.sign_up(ada)
+    await installation.simulation.sign_up(boris)
+    await installation.until(80)
 
     report = await audited()
     assert report.findings == []
     assert (report.people, report.rows) == (1, 1)
 
 
-async def test_after_a_rebuild_it_is_0_0_0_again(house: House, ada, audited):
-    await columns.fix(house.world.mirror)
-    await house.simulation.sign_up(ada)
-    await house.until(80)
-    await house.loses_its_store()
+async def test_after_a_rebuild_it_is_0_0_0_again(installation: Installation, ada, audited):
+    await columns.fix(installation.world.mirror)
+    await installation.simulation.sign_up(ada)
+    await installation.until(80)
+    await installation.loses_its_store()
     assert {(f.kind, f.step) for f in (await audited()).findings} == {("unexplained", 0)}
-    await house.rebuilds()
+    await installation.rebuilds()
 
     assert (await audited()).findings == []
-    await house.until(300)
+    await installation.until(300)
     assert (await audited()).findings == []
 
 
-async def test_a_mail_sent_behind_the_ledgers_back_is_found(house: House, ada, audited):
-    await house.simulation.sign_up(ada)
-    await house.until(1)
-    [first] = await house.ask("GET", f"/inbox.json?to={ada.email}")
+async def test_a_mail_sent_behind_the_ledgers_back_is_found(installation: Installation, ada, audited):
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    [first] = await installation.ask("GET", f"/inbox.json?to={ada.email}")
     copy = Mail(
         sender=first["from"],
         to=ada.email,
@@ -64,62 +64,62 @@ async def test_a_mail_sent_behind_the_ledgers_back_is_found(house: House, ada, a
         headers={},
         tags={},
     )
-    await house.world.mailer.send(copy, idempotency_key="another")
+    await installation.world.mailer.send(copy, idempotency_key="another")
 
     [finding] = (await audited()).findings
     assert (finding.kind, finding.email, finding.step) == ("doubled", ada.email, 1)
 
 
-async def test_a_mail_that_vanished_from_the_provider_is_missing(house: House, ada, audited):
-    await house.simulation.sign_up(ada)
-    await house.until(1)
-    await house.ask("DELETE", "/inbox.json")
+async def test_a_mail_that_vanished_from_the_provider_is_missing(installation: Installation, ada, audited):
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    await installation.ask("DELETE", "/inbox.json")
 
     [finding] = (await audited()).findings
     assert (finding.kind, finding.step) == ("missing", 1)
 
 
-async def test_a_job_that_is_lost_and_never_healed_is_missing(house: House, ada, audited):
-    await house.simulation.sign_up(ada)
-    await house.until(1)
+async def test_a_job_that_is_lost_and_never_healed_is_missing(installation: Installation, ada, audited):
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
     owner = enrollment_id("christmas_2025", ada.email)
-    await house.store.zrem("{advent}:queue:send.DQ", f"{owner}/step-2")
-    await house.until(25)
+    await installation.store.zrem("{advent}:queue:send.DQ", f"{owner}/step-2")
+    await installation.until(25)
 
     [finding] = (await audited()).findings
     assert (finding.kind, finding.step, finding.what) == ("missing", 2, "due, and nothing waits to send it")
 
 
-async def test_a_date_that_somebody_took_out_of_notion_is_unexplained(house: House, ada, audited):
-    await house.simulation.sign_up(ada)
-    await house.until(1)
-    [row] = await house.rows()
-    await house.writes(row["id"], **{"Email 1 Sent": {"date": None}})
+async def test_a_date_that_somebody_took_out_of_notion_is_unexplained(installation: Installation, ada, audited):
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    [row] = await installation.rows()
+    await installation.writes(row["id"], **{"Email 1 Sent": {"date": None}})
 
     [finding] = (await audited()).findings
     assert (finding.kind, finding.step) == ("unexplained", 1)
 
 
-async def test_what_was_on_its_way_while_the_accounts_were_read_is_no_finding(house: House, ada, audited):
+async def test_what_was_on_its_way_while_the_accounts_were_read_is_no_finding(installation: Installation, ada, audited):
     """The ledger is read before the mail goes out, the provider and Notion after it."""
-    await house.simulation.sign_up(ada)
-    await house.until(1)
-    listing = house.world.mailer.list_all_accepted
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    listing = installation.world.mailer.list_all_accepted
 
     async def meanwhile(since_ms, *, budget=None):
-        await house.until(25)
+        await installation.until(25)
         return await listing(since_ms, budget=budget)
 
-    house.world.mailer.list_all_accepted = meanwhile
+    installation.world.mailer.list_all_accepted = meanwhile
 
     assert (await audited()).findings == []
 
 
-async def test_a_key_that_may_only_send_cannot_be_audited_and_that_is_said(house: House, ada, audited):
-    await house.simulation.sign_up(ada)
-    await house.until(1)
-    mailer = ResendMailer(SENDING_KEY, f"{house.url}/resend")
-    house.simulation.world = replace(house.world, mailer=mailer)
+async def test_a_key_that_may_only_send_cannot_be_audited_and_that_is_said(installation: Installation, ada, audited):
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    mailer = ResendMailer(SENDING_KEY, f"{installation.url}/resend")
+    installation.simulation.world = replace(installation.world, mailer=mailer)
     try:
         with pytest.raises(Misconfigured, match="restricted"):
             await audited()

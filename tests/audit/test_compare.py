@@ -40,7 +40,7 @@ class BySubject:
 def sent(step: int, provider_id: str = "") -> Record:
     at_ms = SIGNUP_MS + (step - 1) * 24 * HOUR_MS
     return Record(
-        fate=DeliveryStatus.ACCEPTED, at_ms=at_ms, attempts=1, detail=provider_id or f"m{step}", sent_ms=at_ms
+        final_status=DeliveryStatus.ACCEPTED, at_ms=at_ms, attempts=1, detail=provider_id or f"m{step}", sent_ms=at_ms
     )
 
 
@@ -111,7 +111,7 @@ def test_a_mail_that_the_ledger_does_not_know_is_unexplained_and_a_second_one_do
 
 
 def test_a_mail_of_a_step_that_the_ledger_skipped_is_unexplained_whatever_strange_mail_came_before_it():
-    skipped = Record(fate=DeliveryStatus.SKIPPED, at_ms=SIGNUP_MS, attempts=0, detail="paused")
+    skipped = Record(final_status=DeliveryStatus.SKIPPED, at_ms=SIGNUP_MS, attempts=0, detail="paused")
     assert found(ada(records={1: sent(1), 2: skipped}), mails=[mail(1), mail(1, "x", subject="Hello"), mail(2)]) == {
         ("unexplained", 0, "the provider lists x (Hello)"),
         ("unexplained", 2, "the provider lists m2, and the ledger says skipped"),
@@ -157,13 +157,13 @@ def test_an_instant_that_a_rebuild_restored_may_be_two_minutes_apart_from_its_ma
 
 
 def test_a_step_that_was_skipped_is_in_no_list_and_hides_nothing_of_the_next_one():
-    skipped = Record(fate=DeliveryStatus.SKIPPED, at_ms=SIGNUP_MS, attempts=0, detail="paused")
+    skipped = Record(final_status=DeliveryStatus.SKIPPED, at_ms=SIGNUP_MS, attempts=0, detail="paused")
     assert found(ada(records={1: skipped, 2: sent(2)}), mails=[mail(2)], rows=[row(2)]) == set()
 
 
-@pytest.mark.parametrize("fate", [DeliveryStatus.DELIVERED, DeliveryStatus.BOUNCED, DeliveryStatus.COMPLAINED])
-def test_whatever_became_of_it_it_was_accepted(fate):
-    assert found(ada(records={1: sent(1), 2: replace(sent(2), fate=fate)})) == set()
+@pytest.mark.parametrize("final_status", [DeliveryStatus.DELIVERED, DeliveryStatus.BOUNCED, DeliveryStatus.COMPLAINED])
+def test_whatever_became_of_it_it_was_accepted(final_status):
+    assert found(ada(records={1: sent(1), 2: replace(sent(2), final_status=final_status)})) == set()
 
 
 def test_what_is_due_and_waits_nowhere_is_missing_after_ten_minutes():

@@ -13,25 +13,25 @@ from common.domain.ids import booking_id, reminder_delivery_id
 from common.domain.mail import Mail
 from common.ledger import keys
 from services.cli import audit as command
-from tests.rebuild.conftest import HOUR_MS, House
+from tests.rebuild.conftest import HOUR_MS, Installation
 
 BORIS = "boris@salon.example"
 CALL = booking_id("A")
 
 
 @pytest.fixture
-def start_ms(house: House) -> int:
+def start_ms(installation: Installation) -> int:
     """In four days; reminded of after 24, 72 and 94 hours."""
-    return house.anchor_ms + 96 * HOUR_MS
+    return installation.anchor_ms + 96 * HOUR_MS
 
 
 @pytest.fixture
-async def booked(house: House, ada, start_ms: int) -> House:
+async def booked(installation: Installation, ada, start_ms: int) -> Installation:
     """Ada is enrolled and has a call; Boris only has one."""
-    await house.simulation.sign_up(ada)
-    await house.simulation.book(ada.email, start_ms, uid="ada")
-    await house.simulation.book(BORIS, start_ms, uid="A")
-    return house
+    await installation.simulation.sign_up(ada)
+    await installation.simulation.book(ada.email, start_ms, uid="ada")
+    await installation.simulation.book(BORIS, start_ms, uid="A")
+    return installation
 
 
 def found(report: Report, start_ms: int):
@@ -40,19 +40,19 @@ def found(report: Report, start_ms: int):
     return [(one.kind, one.email, one.reminder.partition("/")[2], one.what) for one in report.findings]
 
 
-async def send(house: House, to: str, subject: str) -> None:
+async def send(installation: Installation, to: str, subject: str) -> None:
     """Behind the ledger's back."""
-    sender = house.settings.identity.sender
+    sender = installation.settings.identity.sender
     mail = Mail(sender=sender, to=to, subject=subject, html="x", text="x", reply_to=None, headers={}, tags={})
-    await house.world.mailer.send(mail, idempotency_key=f"another {subject}")
+    await installation.world.mailer.send(mail, idempotency_key=f"another {subject}")
 
 
-async def subject_of(house: House, name: str) -> str:
-    mails = await house.ask("GET", f"/inbox.json?to={BORIS}")
+async def subject_of(installation: Installation, name: str) -> str:
+    mails = await installation.ask("GET", f"/inbox.json?to={BORIS}")
     return next(mail["subject"] for mail in mails if mail["tags"].get("reminder") == name)
 
 
-async def test_calls_with_all_their_reminders_are_0_0_0(booked: House, audited):
+async def test_calls_with_all_their_reminders_are_0_0_0(booked: Installation, audited):
     for hours in (1, 25, 80, 97):
         await booked.until(hours)
         report = await audited()
@@ -60,7 +60,7 @@ async def test_calls_with_all_their_reminders_are_0_0_0(booked: House, audited):
     assert (report.people, report.sent, report.reminders, report.mails) == (1, 3 + 6, 6, 9)
 
 
-async def test_calls_that_were_moved_cancelled_or_booked_late_are_0_0_0(booked: House, audited, start_ms):
+async def test_calls_that_were_moved_cancelled_or_booked_late_are_0_0_0(booked: Installation, audited, start_ms):
     await booked.until(30)
     await booked.simulation.reschedule("A", to="B", address=BORIS, start_ms=start_ms + 24 * HOUR_MS)
     await booked.simulation.cancel("ada")
@@ -70,7 +70,7 @@ async def test_calls_that_were_moved_cancelled_or_booked_late_are_0_0_0(booked: 
     assert (await audited()).findings == []
 
 
-async def test_a_reminder_that_lost_its_place_in_the_schedule_is_missing(booked: House, audited, start_ms):
+async def test_a_reminder_that_lost_its_place_in_the_schedule_is_missing(booked: Installation, audited, start_ms):
     delivery = reminder_delivery_id(CALL, start_ms=start_ms, name="72h")
     await booked.until(1)
     await booked.store.zrem(keys.delayed("send"), delivery)
@@ -82,7 +82,7 @@ async def test_a_reminder_that_lost_its_place_in_the_schedule_is_missing(booked:
     assert found(await audited(), start_ms) == [("missing", BORIS, "72h", "due, and nothing waits to send it")]
 
 
-async def test_a_reminder_that_the_ledger_has_no_word_of_is_missing(booked: House, audited, start_ms):
+async def test_a_reminder_that_the_ledger_has_no_word_of_is_missing(booked: Installation, audited, start_ms):
     delivery = reminder_delivery_id(CALL, start_ms=start_ms, name="72h")
     await booked.until(1)
     await booked.store.hdel(keys.guest(CALL), f"/{start_ms}/72h")
@@ -94,7 +94,7 @@ async def test_a_reminder_that_the_ledger_has_no_word_of_is_missing(booked: Hous
 
 
 async def test_a_reminder_that_nobody_sent_until_its_call_began_is_missing_unless_they_are_paused(
-    booked: House, audited, start_ms
+    booked: Installation, audited, start_ms
 ):
     delivery = reminder_delivery_id(CALL, start_ms=start_ms, name="2h")
     await booked.until(1)
@@ -107,7 +107,7 @@ async def test_a_reminder_that_nobody_sent_until_its_call_began_is_missing_unles
     assert (await audited()).findings == []
 
 
-async def test_a_reminder_that_vanished_from_the_provider_is_missing(booked: House, audited, start_ms):
+async def test_a_reminder_that_vanished_from_the_provider_is_missing(booked: Installation, audited, start_ms):
     await booked.until(25)
     accepted = {mail["tags"]["reminder"]: mail["id"] for mail in await booked.ask("GET", f"/inbox.json?to={BORIS}")}
     listing = booked.world.mailer.list_all_accepted
@@ -121,7 +121,7 @@ async def test_a_reminder_that_vanished_from_the_provider_is_missing(booked: Hou
     assert found(await audited(), start_ms) == [("missing", BORIS, "72h", what)]
 
 
-async def test_a_reminder_sent_behind_the_ledgers_back_is_doubled(booked: House, ada, audited, start_ms):
+async def test_a_reminder_sent_behind_the_ledgers_back_is_doubled(booked: Installation, ada, audited, start_ms):
     await booked.until(25)
     await send(booked, ada.email, await subject_of(booked, "72h"))
 
@@ -131,7 +131,7 @@ async def test_a_reminder_sent_behind_the_ledgers_back_is_doubled(booked: House,
 
 
 async def test_a_reminder_that_the_ledger_called_off_and_the_provider_lists_is_unexplained(
-    booked: House, audited, start_ms
+    booked: Installation, audited, start_ms
 ):
     await booked.until(25)
     subject = await subject_of(booked, "72h")
@@ -145,7 +145,7 @@ async def test_a_reminder_that_the_ledger_called_off_and_the_provider_lists_is_u
     assert finding.what.endswith("and the ledger says skipped")
 
 
-async def test_a_mail_of_ours_that_is_no_reminder_is_unexplained_for_who_only_booked(booked: House, audited):
+async def test_a_mail_of_ours_that_is_no_reminder_is_unexplained_for_who_only_booked(booked: Installation, audited):
     await booked.until(1)
     await send(booked, BORIS, "Hello")
 
@@ -153,7 +153,7 @@ async def test_a_mail_of_ours_that_is_no_reminder_is_unexplained_for_who_only_bo
     assert (finding.kind, finding.email, finding.reminder) == ("unexplained", BORIS, "")
 
 
-async def test_a_call_that_was_told_of_and_that_nobody_looks_at_is_missing(booked: House, audited):
+async def test_a_call_that_was_reported_of_and_that_nobody_looks_at_is_missing(booked: Installation, audited):
     await booked.store.delete(keys.delayed("bookings"))
     await booked.until(1)
 
@@ -163,7 +163,7 @@ async def test_a_call_that_was_told_of_and_that_nobody_looks_at_is_missing(booke
     }
 
 
-async def test_a_reminder_on_its_way_while_the_accounts_were_read_is_no_finding(booked: House, audited):
+async def test_a_reminder_on_its_way_while_the_accounts_were_read_is_no_finding(booked: Installation, audited):
     await booked.until(23)
     listing = booked.world.mailer.list_all_accepted
 
@@ -176,8 +176,8 @@ async def test_a_reminder_on_its_way_while_the_accounts_were_read_is_no_finding(
     assert (await audited()).findings == []
 
 
-async def test_what_an_earlier_store_reminded_of_is_no_finding_once_the_call_is_told_again(
-    booked: House, audited, start_ms
+async def test_what_an_earlier_store_reminded_of_is_no_finding_once_the_call_is_reported_again(
+    booked: Installation, audited, start_ms
 ):
     await booked.until(25)
     await booked.store.flushall()
@@ -200,8 +200,8 @@ def test_words_and_json_tell_reminders_from_mails(monkeypatch, capsys):
     assert said.endswith("2 missing (1 of reminders) · 0 doubled · 0 unexplained\n")
 
     command.command.main(["--json"], standalone_mode=False)
-    told = json.loads(capsys.readouterr().out)
-    assert told["missing"] == [
+    reported = json.loads(capsys.readouterr().out)
+    assert reported["missing"] == [
         {
             "email": "ada@salon.example",
             "step": None,
@@ -211,4 +211,4 @@ def test_words_and_json_tell_reminders_from_mails(monkeypatch, capsys):
         },
         {"email": "ada@salon.example", "step": 2, "reminder": None, "call": None, "what": "due"},
     ]
-    assert told["counts"]["reminders"] == 4
+    assert reported["counts"]["reminders"] == 4

@@ -114,7 +114,7 @@ def test_a_body_that_nobody_can_read_is_a_dead_letter_and_stops_nobody(broker, c
     assert held(broker) == {"1"}
 
 
-def test_a_body_that_cannot_be_written_anew_is_buried_as_it_was(broker, consumer):
+def test_a_body_that_cannot_be_written_anew_is_dead_lettered_as_it_was(broker, consumer):
     put(broker, "1")
     message = next(consumer)
     message.options["who"] = object()
@@ -188,7 +188,7 @@ def test_what_is_answered_but_not_yet_heard_of_is_not_fetched_again(broker, cons
     assert held(broker) == {"2"}
 
 
-def test_whoever_only_sends_is_not_among_the_workers(broker, another):
+def test_anybody_only_sends_is_not_among_the_workers(broker, another):
     producer = another()
     put(producer, "1")
     producer.schedule(job("2", due_ms=1))

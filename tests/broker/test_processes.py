@@ -118,7 +118,7 @@ def test_a_stopped_worker_is_taken_over_and_does_no_harm_when_it_continues(broke
     assert dead(broker) == []
 
 
-def test_a_message_that_kills_three_workers_is_buried_and_the_bystander_runs(broker, hire):
+def test_a_message_that_kills_three_workers_is_dead_lettered_and_the_bystander_runs(broker, hire):
     send(broker, "poison", "emeka")
     send(broker, "work", "ada", 0)
     for _ in range(3):
@@ -133,7 +133,7 @@ def test_a_message_that_kills_three_workers_is_buried_and_the_bystander_runs(bro
     assert len(said(broker, "began", "emeka")) == 3
 
 
-def test_a_worker_told_to_stop_ends_its_message_and_hands_back_the_rest(broker, hire):
+def test_a_worker_reported_to_stop_ends_its_message_and_hands_back_the_rest(broker, hire):
     send(broker, "work", "ada", 300)
     send(broker, "work", "boris", 0)
     worker = hire()

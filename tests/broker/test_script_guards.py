@@ -49,7 +49,7 @@ def test_only_who_has_a_message_can_amend_it(broker, consumer, another):
     assert broker.do_replace("default", ready_id, b"{}") == 1
 
 
-def test_a_buried_message_is_in_the_queue_no_longer(broker, consumer):
+def test_a_dead_lettered_message_is_in_the_queue_no_longer(broker, consumer):
     due_now(broker)
     consumer.nack(next(consumer))
 

@@ -44,7 +44,7 @@ def place() -> Iterator[Place]:
     try:
         place.up()
         refused = {"kind": "status", "status": 422, "name": "validation_error", "operation": "emails.send"}
-        rule = json.dumps({**refused, "provider": "resend", "contains": "boris@"}).encode()
+        rule = json.dumps({**refused, "provider": "resend", "contains": "boris@", "count": 1}).encode()
         request("POST", f"{place.sandbox.url}/faults", rule, {"Content-Type": "application/json"})
         for name in ("Ada", "Boris"):
             place.website.post(person(name), f"msg_{name}")

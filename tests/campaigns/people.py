@@ -36,7 +36,7 @@ def sparsest(segment: Segment) -> Assessment:
     return Assessment(email="j@example.com", first_name="J.", assessment_score=_SCORES[segment])
 
 
-def half_told(segment: Segment) -> Assessment:
+def half_reported(segment: Segment) -> Assessment:
     """Counts but no names; a system of their own words; a leak of cents."""
     red, orange, yellow, green = _COUNTS[segment]
     return Assessment(
@@ -71,4 +71,4 @@ def awkward(segment: Segment) -> Assessment:
     )
 
 
-PEOPLE = {"full": fullest, "sparse": sparsest, "half": half_told, "awkward": awkward}
+PEOPLE = {"full": fullest, "sparse": sparsest, "half": half_reported, "awkward": awkward}

@@ -14,7 +14,7 @@ from common.campaigns.compile import compile_campaign
 from common.campaigns.compiled import from_json
 from common.campaigns.errors import CampaignError
 from common.campaigns.loader import Campaign
-from common.campaigns.variables import told
+from common.campaigns.variables import reported
 from common.domain.segment import Segment
 from tests.campaigns import people
 
@@ -100,9 +100,9 @@ def test_the_rules_find_the_segment_that_the_code_found() -> None:
     assert campaign.segment_of({}) == "OPTIMIZE"
 
 
-def test_a_person_may_be_told_by_field_names_alone(campaign: Campaign) -> None:
+def test_a_person_may_be_reported_by_field_names_alone(campaign: Campaign) -> None:
     ada = people.fullest(Segment.CRITICAL)
-    fields = {field.name: told(ada, field.name) for field in campaign.compiled.fields}
+    fields = {field.name: reported(ada, field.name) for field in campaign.compiled.fields}
 
     def mail(person: object) -> object:
         return campaign.render(
@@ -116,7 +116,7 @@ def test_a_person_may_be_told_by_field_names_alone(campaign: Campaign) -> None:
     assert mail(ada) == mail(fields)
 
 
-def test_what_is_no_longer_of_its_fields_type_counts_as_untold(campaign: Campaign) -> None:
+def test_what_is_no_longer_of_its_fields_type_counts_as_unreported(campaign: Campaign) -> None:
     person = {"first_name": "Ada", "assessment_score": 50, "revenue_leak_total": "much", "business_name": 7}
 
     mail = campaign.render(

@@ -26,9 +26,9 @@ def test_what_can_be_used_is_kept_and_what_cannot_is_named() -> None:
     assert dict(read.problems) == {}
 
 
-@pytest.mark.parametrize("told", [{}, {"first_name": None}, {"first_name": " \u200b"}])
-def test_a_required_field_is_missed(told: dict[str, object]) -> None:
-    assert dict(read_fields(FIELDS, told).problems) == {"first_name": "missing"}
+@pytest.mark.parametrize("reported", [{}, {"first_name": None}, {"first_name": " \u200b"}])
+def test_a_required_field_is_missed(reported: dict[str, object]) -> None:
+    assert dict(read_fields(FIELDS, reported).problems) == {"first_name": "missing"}
 
 
 @pytest.mark.parametrize(

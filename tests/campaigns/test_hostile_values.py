@@ -128,7 +128,7 @@ OPTIONAL = st.none() | st.just("") | ORDINARY
     language=st.sampled_from(["en-CA", "fr-CA"]),
     today=st.none() | st.dates(date(2025, 10, 1), date(2026, 1, 31)),
 )
-def test_no_combination_of_told_and_untold_leaves_a_blank(
+def test_no_combination_of_reported_and_unreported_leaves_a_blank(
     campaign: Campaign, person: Assessment, language: str, today: date | None
 ) -> None:
     typed = (person.first_name, person.business_name, person.weakest_system_1, person.weakest_system_2)

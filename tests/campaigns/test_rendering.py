@@ -27,7 +27,7 @@ def test_ada_finds_her_own_assessment_in_the_first_letter(campaign: Campaign) ->
     mail = render(campaign, 1, ADA)
 
     assert mail.subject == "Ada, your assessment results: 38 out of 100"
-    told = (
+    reported = (
         "Maple & Main Salon",
         "$4,200",
         "CREW, your team",
@@ -37,7 +37,7 @@ def test_ada_finds_her_own_assessment_in_the_first_letter(campaign: Campaign) ->
         "52.5",
     )
     for part in (mail.text, Page(mail.html).words):
-        assert [words for words in told if words not in part] == []
+        assert [words for words in reported if words not in part] == []
     assert all(f"{colour}: {n} " in mail.text for colour, n in [("Red", 3), ("Orange", 2), ("Yellow", 2), ("Green", 1)])
 
 
@@ -113,7 +113,7 @@ def test_a_system_in_their_own_words_is_left_in_their_own_words(campaign: Campai
 
 
 @pytest.mark.parametrize(
-    "told",
+    "reported",
     [
         {"business_name": ""},
         {"business_name": " \u200b\r\n"},
@@ -129,10 +129,10 @@ def test_a_system_in_their_own_words_is_left_in_their_own_words(campaign: Campai
         {"assessment_score": 62.25},
     ],
 )
-def test_whatever_was_not_told_leaves_no_gap(campaign: Campaign, told: dict[str, object]) -> None:
+def test_whatever_was_not_reported_leaves_no_gap(campaign: Campaign, reported: dict[str, object]) -> None:
     for step in range(1, 8):
         for segment in Segment:
-            person = replace(people.fullest(segment), **told)  # type: ignore[arg-type]
+            person = replace(people.fullest(segment), **reported)  # type: ignore[arg-type]
             mail = campaign.render(step, person, segment=segment, identity=IDENTITY, unsubscribe_url=UNSUBSCRIBE)
             for gap in (" ,", " .", "  ", "None", "$0", "()", "**", "{", "for ,"):
                 assert gap not in mail.subject + mail.text.replace("\n  ", "\n")

@@ -21,7 +21,7 @@ FIELDS = {
 
 
 @pytest.mark.parametrize(
-    ("rule", "told", "holds"),
+    ("rule", "reported", "holds"),
     [
         ("team >= 2", {"team": 2}, True),
         ("team >= 2", {"team": 1}, False),
@@ -47,8 +47,8 @@ FIELDS = {
         ("revenue > 1", {"revenue": "much"}, False),
     ],
 )
-def test_a_rule_holds_only_when_it_is_known_to(rule: str, told: dict[str, object], holds: bool) -> None:
-    assert holds == read_rule(rule, FIELDS).holds(told)
+def test_a_rule_holds_only_when_it_is_known_to(rule: str, reported: dict[str, object], holds: bool) -> None:
+    assert holds == read_rule(rule, FIELDS).holds(reported)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from common.store.clients import connect
 from common.store.embedded import EmbeddedStore
 from tests.acceptance.http import status_of
 from tests.acceptance.place import SECRETS, UNLIMITED, free_ports
-from tests.chaos import books, verdict
+from tests.chaos import books, conclusion
 from tests.chaos.crowd import Crowd
 from tests.chaos.kept import Kept, KeptStore, advent, jump, ours
 from tests.chaos.plan import WORKERS, Act, acts
@@ -53,7 +53,7 @@ class Outcome:
     done: Counter[str] = field(default_factory=Counter)
     figures: dict[str, Any] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
-    account: verdict.Account = field(default_factory=verdict.Account)
+    account: conclusion.Account = field(default_factory=conclusion.Account)
 
 
 class Arena:
@@ -218,7 +218,7 @@ class Arena:
         account, ledger = self._account()
         self.outcome.account = account
         self.outcome.violations += account.violations
-        self.outcome.violations += verdict.rows(self.sandbox.tables(), ledger)
+        self.outcome.violations += conclusion.rows(self.sandbox.tables(), ledger)
         self.outcome.violations += books.stuck(self._client)
         self.outcome.violations += self.crowd.complaints
         for enrollment in self.crowd.left:
@@ -227,19 +227,19 @@ class Arena:
         self._count_failures()
         self._count()
 
-    def _account(self) -> tuple[verdict.Account, dict[str, Enrollment]]:
+    def _account(self) -> tuple[conclusion.Account, dict[str, Enrollment]]:
         ledger = books.enrollments(self._client)
         reminders = books.reminders(self._client, self.crowd.booked)
-        return verdict.account(self._mails(), ledger, self.crowd.answered, reminders), ledger
+        return conclusion.account(self._mails(), ledger, self.crowd.answered, reminders), ledger
 
     def _count_failures(self) -> None:
-        buried = books.failed(self._client)
-        self.outcome.figures["messages buried"] = dict(Counter(f"{queue}: {why}" for queue, _, why in buried))
+        dead_lettered = books.failed(self._client)
+        self.outcome.figures["messages buried"] = dict(Counter(f"{queue}: {why}" for queue, _, why in dead_lettered))
         events, strange = books.log_events(self.folder)
         self.outcome.figures["said"] = dict(events.most_common(40))
         self.outcome.violations += strange
         self.outcome.violations += [
-            f"{queue}: {job} was buried without a reason" for queue, job, why in buried if not why
+            f"{queue}: {job} was buried without a reason" for queue, job, why in dead_lettered if not why
         ]
 
     def _count(self) -> None:

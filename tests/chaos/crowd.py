@@ -18,7 +18,7 @@ from typing import Any
 
 from common.domain.ids import BookingId, EnrollmentId, booking_id, enrollment_id
 from common.domain.suppression import Unsubscribe, address_hash
-from tests.acceptance.calcom import now_ms, told
+from tests.acceptance.calcom import now_ms, reported
 from tests.acceptance.http import Answer, request
 from tests.acceptance.place import SECRETS
 from tests.acceptance.website import Website, person
@@ -131,7 +131,7 @@ class Crowd:
 
     def _book(self, number: int) -> None:
         """Cal.com tells of a call, twice, as happens."""
-        body = told("booking_created", start_ms=(start_ms := now_ms() + self._call_in_ms))
+        body = reported("booking_created", start_ms=(start_ms := now_ms() + self._call_in_ms))
         uid = f"chaos-{number}"
         body["payload"] |= {"uid": uid, "iCalUID": f"{uid}@cal.example"}
         body["payload"]["attendees"][0]["email"] = person(f"P{number}")["email"]

@@ -17,7 +17,7 @@ from common.store.embedded import EmbeddedStore
 from common.store.errors import StoreError
 from tests.acceptance.process import STOP_S
 
-_HOUSE = Path(__file__).parents[2]
+_INSTALLATION = Path(__file__).parents[2]
 
 _SETTLING_S = 5.0
 """Until then a process may not have its handlers yet, and may end by the signal itself."""
@@ -147,9 +147,9 @@ def advent(*arguments: str, folder: Path, settings: Mapping[str, str], clock: st
 def jump(folder: Path, name: str, seconds: float) -> None:
     """From now on this process's clock is off by so much more, whoever plays it."""
     file = folder / f"{name}.clock"
-    beside = file.with_suffix(".new")
-    beside.write_text(str(float(file.read_text()) + seconds))
-    os.replace(beside, file)
+    next_to = file.with_suffix(".new")
+    next_to.write_text(str(float(file.read_text()) + seconds))
+    os.replace(next_to, file)
 
 
 class KeptStore(Kept):
@@ -200,4 +200,4 @@ def _number(log: Path) -> int:
 def _surroundings() -> dict[str, str]:
     """No setting of whoever started us; and the code beside these tests, whatever is installed."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    return {**kept, "PYTHONPATH": str(_HOUSE)}
+    return {**kept, "PYTHONPATH": str(_INSTALLATION)}

@@ -56,6 +56,7 @@ def test_an_unknown_address_is_suppressed_with_yes(run_command, store_url):
                 "enrollments": 0,
                 "calls": 0,
                 "calls_of_others": 0,
+                "unread_bookings": 0,
                 "mails_waiting": 0,
                 "notion_pages": [],
                 "set_aside": None,

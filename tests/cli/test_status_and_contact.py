@@ -6,8 +6,9 @@ import pytest
 
 from common.campaigns.loader import load_campaign
 from common.domain.cadence import Pace
-from common.domain.contact import Assessment
+from common.domain.contact import Assessment, Consent
 from common.domain.ids import step_delivery_id
+from common.domain.note import Note, NoteKind
 from common.ledger.ledger import Ledger
 from common.store.clients import connect_async
 from services.cli.shared import now_ms
@@ -146,3 +147,55 @@ def test_only_dead_letters_can_be_replayed(run_command):
 
     assert status == 1
     assert errors == "advent: enr_aaaaaaaaaaaaaaaa/step-1 is not a dead letter; `advent dead list` shows them\n"
+
+
+def test_contact_lists_notes_and_consent(run_command, run_ledger):
+    consent = Consent(text="I agree", source="https://site.example/quiz", at_ms=1_795_946_400_000)
+    ada = Assessment(email="ada@example.org", first_name="Ada", assessment_score=50, consent=consent)
+    note = Note(kind=NoteKind.DROPPED, field="timezone", what="was left out: it must be a text")
+    run_ledger(
+        lambda ledger: ledger.signups.accept(ada, webhook_id="signup:1", received_ms=1_795_946_500_000, notes=[note])
+    )
+
+    status, out, _ = run_command("contact", "ada@example.org", "--json")
+    assert (status, json.loads(out)["notes"]) == (
+        0,
+        [{"at": 1_795_946_500_000, "field": "timezone", "what": "was left out: it must be a text", "kept": None}],
+    )
+    assert json.loads(out)["consent"] == {
+        "text": "I agree",
+        "source": "https://site.example/quiz",
+        "at_ms": 1_795_946_400_000,
+    }
+    _, out, _ = run_command("contact", "ada@example.org")
+    assert "consent: I agree · https://site.example/quiz · at 2026-11-29 10:00:00 UTC" in out
+    assert "timezone was left out: it must be a text" in out
+
+
+def test_contact_finds_an_address_however_it_was_copied(run_command, run_ledger):
+    ada = Assessment(email="ada@xn--mller-kva.example", first_name="Ada", assessment_score=50)
+    run_ledger(lambda ledger: ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms()))
+
+    for written in ("ada@müller.example", "\u200bAda@Müller.example\ufeff"):
+        status, out, _ = run_command("contact", written, "--json")
+        assert (status, json.loads(out)["email"]) == (0, ada.email)
+
+
+def test_unread_bookings_are_listed_counted_and_discarded(run_command, run_ledger):
+    async def keep(ledger):
+        for raw in ("no JSON", '{"payload": {}}'):
+            await ledger.unread_bookings.keep(raw, reason="payload.startTime must be a timestamp", received_ms=now_ms())
+
+    assert run_command("bookings", "unread")[:2] == (0, "no booking event waits to be read\n")
+    run_ledger(keep)
+    assert json.loads(run_command("status", "--json")[1])["unread_bookings"] == 2
+    _, out, _ = run_command("bookings", "unread", "--json")
+    first, second = json.loads(out)
+    assert {"no JSON", '{"payload": {}}'} == {first["raw"], second["raw"]}
+    assert "payload.startTime must be a timestamp" in run_command("bookings", "unread")[1]
+
+    assert run_command("bookings", "discard")[0] == 2
+    assert run_command("bookings", "discard", first["id"], "--all")[0] == 2
+    assert run_command("bookings", "discard", first["id"])[:2] == (0, "discarded 1 booking event\n")
+    assert run_command("bookings", "discard", "--all")[:2] == (0, "discarded 1 booking event\n")
+    assert json.loads(run_command("status", "--json")[1])["unread_bookings"] == 0

@@ -305,4 +305,4 @@ async def test_a_failed_job_requeued_after_its_mail_went_out_sends_nothing(
         DeliveryId(message.args[0]), worker="w", now_ms=simulation.clock.now_ms()
     )
     assert isinstance(claim, ClaimRefused)
-    assert (await simulation.ledger.enrollments.get(ADA)).fate_of(2)[0] is DeliveryStatus.ACCEPTED  # type: ignore[union-attr]
+    assert (await simulation.ledger.enrollments.get(ADA)).final_status_of(2)[0] is DeliveryStatus.ACCEPTED  # type: ignore[union-attr]

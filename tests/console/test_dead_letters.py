@@ -29,14 +29,14 @@ DeadLetterMaker = Callable[..., Awaitable[Any]]
 def make_dead_letter(simulation: Simulation, ada: Assessment, console: Console) -> DeadLetterMaker:
     """Make Ada's first mail a dead letter, perhaps one of unknown outcome."""
 
-    async def make(reason: str = "validation_error", *, doubt_of_ms: int | None = None) -> Any:
+    async def make(reason: str = "validation_error", *, unknown_for_ms: int | None = None) -> Any:
         refused = [Permanent(reason, "<b>Invalid</b>", status=422)]
         simulation.mailer.failure = lambda _mail: refused.pop() if refused else None
         await simulation.sign_up(ada)
         await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
-        if doubt_of_ms is not None:
-            doubt: Any = {"outcome_unknown": 1, "first_attempt_ms": simulation.clock.now_ms() - doubt_of_ms}
-            await simulation.ledger.client.hset(keys.delivery(FIRST), mapping=doubt)
+        if unknown_for_ms is not None:
+            unknown: Any = {"outcome_unknown": 1, "first_attempt_ms": simulation.clock.now_ms() - unknown_for_ms}
+            await simulation.ledger.client.hset(keys.delivery(FIRST), mapping=unknown)
         letter = await simulation.ledger.dead_letters.get(FIRST)  # type: ignore[arg-type]
         assert letter is not None
         return letter
@@ -61,7 +61,7 @@ async def click(console: Console, what: str, letter: Any, **fields: str) -> Answ
 async def status_of_first(simulation: Simulation) -> DeliveryStatus:
     enrollment = await simulation.ledger.enrollments.get(ADA)
     assert enrollment is not None
-    return enrollment.fate_of(1)[0]
+    return enrollment.final_status_of(1)[0]
 
 
 async def run_two_seconds(simulation: Simulation) -> None:
@@ -86,14 +86,14 @@ async def test_a_dead_letter_is_shown_with_reason_attempts_and_contact(
     [(None, "rendered again"), (60_000, "same idempotency key"), (FORGOTTEN_MS, "A worker looks for it")],
 )
 async def test_the_effect_of_a_replay_is_shown_before_the_click(
-    console: Console, make_dead_letter: DeadLetterMaker, doubt_of_ms: int | None, would: str
+    console: Console, make_dead_letter: DeadLetterMaker, unknown_for_ms: int | None, would: str
 ) -> None:
-    await make_dead_letter(doubt_of_ms=doubt_of_ms)
+    await make_dead_letter(unknown_for_ms=unknown_for_ms)
 
     page = (await console.get("/")).text
 
     assert would in page
-    assert ("may have been accepted</span>" in page) is (doubt_of_ms is not None)
+    assert ("may have been accepted</span>" in page) is (unknown_for_ms is not None)
 
 
 async def test_a_replayed_letter_goes_out_once_and_the_log_says_so(
@@ -115,7 +115,7 @@ async def test_a_replayed_letter_goes_out_once_and_the_log_says_so(
 async def test_a_mail_that_must_be_looked_up_is_left_to_a_worker(
     console: Console, make_dead_letter: DeadLetterMaker, simulation: Simulation
 ) -> None:
-    letter = await make_dead_letter(doubt_of_ms=FORGOTTEN_MS)
+    letter = await make_dead_letter(unknown_for_ms=FORGOTTEN_MS)
 
     answer = await click(console, "replay", letter)
     waiting = (await console.get(answer.location)).text
@@ -129,7 +129,7 @@ async def test_a_mail_that_must_be_looked_up_is_left_to_a_worker(
 async def test_a_refused_replay_shows_its_reason(
     console: Console, make_dead_letter: DeadLetterMaker, simulation: Simulation
 ) -> None:
-    letter = await make_dead_letter(doubt_of_ms=FORGOTTEN_MS)
+    letter = await make_dead_letter(unknown_for_ms=FORGOTTEN_MS)
     simulation.mailer.list_failure = Permanent("not_found", status=404)
 
     await click(console, "replay", letter)

@@ -18,7 +18,7 @@ from common.providers.calcom.calendar import PAGE, CalcomCalendar
 from common.providers.calcom.rows import read_booking
 from services.sandbox.ids import CALCOM_KEY
 from tests.contract.scripted import Answer, scripted
-from tests.sandbox.running import Running, running
+from tests.sandbox.running import RunningSandbox, running
 
 HOUR_MS = 3_600_000
 
@@ -35,12 +35,12 @@ class Counted(Budget):
 
 
 @pytest.fixture
-async def run() -> AsyncIterator[Running]:
+async def run() -> AsyncIterator[RunningSandbox]:
     async with running() as started:
         yield started
 
 
-async def book(run: Running, path: str = "", **given: Any) -> Any:
+async def book(run: RunningSandbox, path: str = "", **given: Any) -> Any:
     async with run.http.post(f"{run.url}/calcom/_bookings{path}", json={"webhook": False, **given}) as answer:
         assert answer.status == 200, await answer.text()
         return await answer.json()
@@ -54,7 +54,7 @@ async def read(url: str, which: str, *instants: int, key: str = CALCOM_KEY, budg
         await calendar.close()
 
 
-async def test_every_booking_of_the_window_is_read_whatever_its_status_page_by_page(run: Running):
+async def test_every_booking_of_the_window_is_read_whatever_its_status_page_by_page(run: RunningSandbox):
     now_ms = run.clock.now_ms()
     for number in range(PAGE + 3):
         await book(run, uid=f"b{number}", start=iso(now_ms + number * HOUR_MS), email=f"p{number}@people.example")
@@ -69,7 +69,7 @@ async def test_every_booking_of_the_window_is_read_whatever_its_status_page_by_p
     assert [row for page in await read(f"{run.url}/calcom", "between", 0, HOUR_MS) for row in page] == []
 
 
-async def test_what_changed_since_is_read_with_its_links(run: Running):
+async def test_what_changed_since_is_read_with_its_links(run: RunningSandbox):
     now_ms = run.clock.now_ms()
     await book(run, uid="old", start=iso(now_ms + HOUR_MS))
     run.clock.advance(HOUR_MS)
@@ -98,7 +98,7 @@ async def test_what_changed_since_is_read_with_its_links(run: Running):
     )
 
 
-async def test_a_wrong_key_and_a_missing_version_are_told_apart(run: Running):
+async def test_a_wrong_key_and_a_missing_version_are_reported_apart(run: RunningSandbox):
     with pytest.raises(Misconfigured, match="CALCOM_API_KEY"):
         await read(f"{run.url}/calcom", "changed_since", 0, key="cal_wrong")
     headers = {"authorization": f"Bearer {CALCOM_KEY}"}
@@ -108,7 +108,7 @@ async def test_a_wrong_key_and_a_missing_version_are_told_apart(run: Running):
         await read(f"{run.url}/elsewhere", "changed_since", 0)
 
 
-async def test_too_many_questions_push_the_budget_until_cal_com_says(run: Running):
+async def test_too_many_questions_push_the_budget_until_cal_com_says(run: RunningSandbox):
     run.sandbox.board.change({"calcom_requests_per_minute": 1})
     budget = Counted()
     await read(f"{run.url}/calcom", "changed_since", 0, budget=budget)

@@ -20,7 +20,7 @@ from common.providers.notion.mirror import NotionMirror
 from common.providers.resend.mailer import ResendMailer
 from services.sandbox.ids import API_KEY, CONTACT_DATABASE_ID, NOTION_TOKEN, SEQUENCE_DATABASE_ID
 from tests import columns
-from tests.sandbox.running import Running, running
+from tests.sandbox.running import RunningSandbox, running
 
 KEY = "christmas_2025/enr_ada/step-1"
 ADA = Enrollment(
@@ -45,20 +45,20 @@ TO_ADA = Mail(
 
 
 @pytest.fixture
-async def run() -> AsyncIterator[Running]:
+async def run() -> AsyncIterator[RunningSandbox]:
     async with running() as started:
         yield started
 
 
 @pytest.fixture
-async def mailer(run: Running) -> AsyncIterator[ResendMailer]:
+async def mailer(run: RunningSandbox) -> AsyncIterator[ResendMailer]:
     mailer = ResendMailer(API_KEY, run.resend_url, 1)
     yield mailer
     await mailer.close()
 
 
 @pytest.fixture
-async def mirror(run: Running, store: redis.asyncio.Redis) -> AsyncIterator[NotionMirror]:
+async def mirror(run: RunningSandbox, store: redis.asyncio.Redis) -> AsyncIterator[NotionMirror]:
     mirror = NotionMirror(
         NOTION_TOKEN,
         base_url=run.notion_url,
@@ -73,7 +73,7 @@ async def mirror(run: Running, store: redis.asyncio.Redis) -> AsyncIterator[Noti
     await mirror.close()
 
 
-async def until_shown(mirror: NotionMirror, run: Running) -> int:
+async def until_shown(mirror: NotionMirror, run: RunningSandbox) -> int:
     """How many times it took, a minute apart."""
     for attempt in range(1, 6):
         try:
@@ -85,11 +85,11 @@ async def until_shown(mirror: NotionMirror, run: Running) -> int:
     raise AssertionError("never shown")
 
 
-async def rows(run: Running, title: str = "Email Sequence") -> list[dict[str, Any]]:
+async def rows(run: RunningSandbox, title: str = "Email Sequence") -> list[dict[str, Any]]:
     return [row["properties"] for row in (await run.json("/notion.json"))[title] if not row["in_trash"]]
 
 
-async def test_ada_gets_her_mail_and_it_is_found_among_the_accepted(run: Running, mailer: ResendMailer) -> None:
+async def test_ada_gets_her_mail_and_it_is_found_among_the_accepted(run: RunningSandbox, mailer: ResendMailer) -> None:
     provider_id = await mailer.send(TO_ADA, idempotency_key=KEY)
     (accepted,) = await mailer.list_accepted("ada@salon.example", run.clock.now_ms() - 60_000)
 
@@ -97,7 +97,7 @@ async def test_ada_gets_her_mail_and_it_is_found_among_the_accepted(run: Running
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "error_after", "html_200", "timeout_after"])
-async def test_a_mail_whose_answer_was_lost_is_sent_once(run: Running, mailer: ResendMailer, kind: str) -> None:
+async def test_a_mail_whose_answer_was_lost_is_sent_once(run: RunningSandbox, mailer: ResendMailer, kind: str) -> None:
     run.sandbox.faults.put([{"kind": kind, "provider": "resend", "after_commit": True, "count": 1}])
     with pytest.raises(Ambiguous):
         await mailer.send(TO_ADA, idempotency_key=KEY)
@@ -118,7 +118,7 @@ async def test_a_mail_whose_answer_was_lost_is_sent_once(run: Running, mailer: R
     ],
 )
 async def test_each_refusal_is_the_failure_it_should_be(
-    run: Running, mailer: ResendMailer, kind: str, failure: type[Failure]
+    run: RunningSandbox, mailer: ResendMailer, kind: str, failure: type[Failure]
 ) -> None:
     run.sandbox.faults.put([{"kind": kind, "provider": "resend"}])
     with pytest.raises(failure):
@@ -127,7 +127,7 @@ async def test_each_refusal_is_the_failure_it_should_be(
     assert await run.json("/inbox.json") == []
 
 
-async def test_ada_has_one_row_in_each_database(run: Running, mirror: NotionMirror) -> None:
+async def test_ada_has_one_row_in_each_database(run: RunningSandbox, mirror: NotionMirror) -> None:
     await mirror.show(ADA)
     await mirror.show(ADA)
 
@@ -138,14 +138,16 @@ async def test_ada_has_one_row_in_each_database(run: Running, mirror: NotionMirr
 
 
 @pytest.mark.parametrize("kind", ["committed_503", "unheard_503", "drop_after", "error_after", "conflict"])
-async def test_a_row_whose_answer_was_lost_is_made_once(run: Running, mirror: NotionMirror, kind: str) -> None:
+async def test_a_row_whose_answer_was_lost_is_made_once(run: RunningSandbox, mirror: NotionMirror, kind: str) -> None:
     run.sandbox.faults.put([{"kind": kind, "provider": "notion", "operation": "pages.create", "count": 1}])
     await until_shown(mirror, run)
 
     assert (len(await rows(run)), len(await rows(run, "BusinessX Canada"))) == (1, 1)
 
 
-async def test_the_columns_a_rebuild_needs_are_added_at_the_operators_word(run: Running, mirror: NotionMirror) -> None:
+async def test_the_columns_a_rebuild_needs_are_added_at_the_operators_word(
+    run: RunningSandbox, mirror: NotionMirror
+) -> None:
     await mirror.show(ADA)
     before = (await rows(run))[0].keys()
     await columns.fix(mirror)

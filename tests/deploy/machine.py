@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.tidy.house import ROOT
+from tests.tidy.repository import ROOT
 
 VENV = Path(sys.executable).parent.parent
 SYSTEMCTL = Path(__file__).with_name("systemctl.py")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.tidy.house import ROOT
+from tests.tidy.repository import ROOT
 
 RULES = sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))
 FILE = ROOT / "deploy" / "k8s" / "components" / "monitoring" / "prometheus-rule.yaml"

@@ -22,7 +22,7 @@ from common.store.embedded import server_binary
 from services.cli.main import COMMANDS
 from tests.acceptance.place import SECRETS
 from tests.deploy.yaml_files import load, run
-from tests.tidy.house import ROOT
+from tests.tidy.repository import ROOT
 
 FILE = ROOT / "docker-compose.yml"
 COMPOSE = load(FILE)

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from tests.deploy.yaml_files import run
-from tests.tidy.house import ROOT
+from tests.tidy.repository import ROOT
 from tests.tidy.test_constraints import pinned
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()

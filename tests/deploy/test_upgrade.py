@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tidy.house import ROOT
+from tests.tidy.repository import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="deploy/install.sh is for Debian and Ubuntu")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tidy.house import ROOT
+from tests.tidy.repository import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="deploy/install.sh is for Debian and Ubuntu")
 
@@ -38,11 +38,11 @@ class Watched:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.trouble, self.told, self.refuses = (root / name for name in ("trouble", "told", "refuses"))
+        self.trouble, self.reported, self.refuses = (root / name for name in ("trouble", "told", "refuses"))
         self.memory = root / "var/lib/advent/watch"
         self.memory.parent.mkdir(parents=True)
         self._program("opt/advent/current/bin/advent", _ADVENT.format(trouble=self.trouble, waiting=root / "waiting"))
-        self._program("etc/advent/alert-hook", _HOOK.format(refuses=self.refuses, told=self.told))
+        self._program("etc/advent/alert-hook", _HOOK.format(refuses=self.refuses, reported=self.reported))
 
     def _program(self, name: str, text: str) -> None:
         path = self.root / name
@@ -61,8 +61,8 @@ class Watched:
 
     def heard(self) -> list[str]:
         """What was told since it was last asked; each telling begins with `well` or `unwell`."""
-        lines = self.told.read_text().splitlines() if self.told.exists() else []
-        self.told.unlink(missing_ok=True)
+        lines = self.reported.read_text().splitlines() if self.reported.exists() else []
+        self.reported.unlink(missing_ok=True)
         return lines
 
 
@@ -87,7 +87,7 @@ def test_what_only_needs_a_person_wakes_nobody_up(watched: Watched) -> None:
     assert watched.heard() == []
 
 
-def test_trouble_of_two_minutes_is_told_once_and_so_is_its_end(watched: Watched) -> None:
+def test_trouble_of_two_minutes_is_reported_once_and_so_is_its_end(watched: Watched) -> None:
     assert "does not answer" in watched.looks(unwell=True).stderr
     assert watched.heard() == []
 
@@ -111,7 +111,7 @@ def test_a_restart_is_no_news(watched: Watched) -> None:
     assert watched.heard() == []
 
 
-def test_trouble_that_lasts_is_told_again_each_hour(watched: Watched) -> None:
+def test_trouble_that_lasts_is_reported_again_each_hour(watched: Watched) -> None:
     for _ in range(2):
         watched.looks(unwell=True)
     watched.heard()
@@ -124,7 +124,7 @@ def test_trouble_that_lasts_is_told_again_each_hour(watched: Watched) -> None:
     assert watched.heard() == []
 
 
-def test_whoever_could_not_be_told_is_told_a_minute_later(watched: Watched) -> None:
+def test_anybody_could_not_be_reported_is_reported_a_minute_later(watched: Watched) -> None:
     watched.looks(unwell=True)
     watched.refuses.touch()
     assert watched.looks(unwell=True).returncode == 1
@@ -144,7 +144,7 @@ def test_without_a_hook_the_journal_has_it(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize(("by_timer", "heard"), [({"INVOCATION_ID": "x"}, 1), ({}, 0)], ids=["by timer", "by hand"])
-def test_a_backup_of_the_timers_that_fails_is_told(watched: Watched, by_timer: dict[str, str], heard: int) -> None:
+def test_a_backup_of_the_timers_that_fails_is_reported(watched: Watched, by_timer: dict[str, str], heard: int) -> None:
     done = watched.runs("backup.sh", **by_timer)
 
     assert (done.returncode, "no store at" in done.stderr) == (1, True)
@@ -157,22 +157,22 @@ def test_the_hook_of_the_docs_tells_a_channel(watched: Watched) -> None:
     assert code is not None
     hook = watched.root / "etc/advent/alert-hook"
     hook.write_text(textwrap.dedent(code[1]))
-    with channel() as (url, told):
+    with channel() as (url, reported):
         watched.looks(unwell=True, CHANNEL=url)
         assert watched.looks(unwell=True, CHANNEL=url).returncode == 0
 
-    (body,) = told
+    (body,) = reported
     assert json.loads(body)["content"].endswith(" is unwell\n! store    does not answer\n")
 
 
 @contextmanager
 def channel() -> Iterator[tuple[str, list[bytes]]]:
     """Its address, and what was posted to it."""
-    told: list[bytes] = []
+    reported: list[bytes] = []
 
     class Post(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            told.append(self.rfile.read(int(self.headers["Content-Length"])))
+            reported.append(self.rfile.read(int(self.headers["Content-Length"])))
             self.send_response(204)
             self.end_headers()
 
@@ -183,7 +183,7 @@ def channel() -> Iterator[tuple[str, list[bytes]]]:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}/channel", told
+            yield f"http://127.0.0.1:{server.server_port}/channel", reported
         finally:
             server.shutdown()
             thread.join()

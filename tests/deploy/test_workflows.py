@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.deploy.yaml_files import load, run
-from tests.tidy.house import ROOT
+from tests.tidy.repository import ROOT
 
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))

@@ -20,17 +20,17 @@ from common.domain.series import Booking, BookingState
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 TEN_MINUTES_MS = 600_000
-TOLD_MS = 1_764_000_000_000
-START_MS = TOLD_MS + 4 * DAY_MS
+REPORTED_MS = 1_764_000_000_000
+START_MS = REPORTED_MS + 4 * DAY_MS
 DUE_MS = START_MS - 3 * DAY_MS
 TERMS = Terms(now_ms=DUE_MS, cadence=Cadence((0,), 0))
 BORIS = "boris@salon.example"
 CALL = Booking(
-    id=booking_id("A"), uid="A", stand=BookingState.BOOKED, received_ms=TOLD_MS, start_ms=START_MS, email=BORIS
+    id=booking_id("A"), uid="A", stand=BookingState.BOOKED, received_ms=REPORTED_MS, start_ms=START_MS, email=BORIS
 )
-ACCEPTED = Record(fate=DeliveryStatus.ACCEPTED, at_ms=DUE_MS, attempts=1, detail="m72", sent_ms=DUE_MS)
-PLANNED = Record(fate=DeliveryStatus.PLANNED, at_ms=DUE_MS, attempts=0, detail="")
-SKIPPED = Record(fate=DeliveryStatus.SKIPPED, at_ms=TOLD_MS, attempts=0, detail=PASSED)
+ACCEPTED = Record(final_status=DeliveryStatus.ACCEPTED, at_ms=DUE_MS, attempts=1, detail="m72", sent_ms=DUE_MS)
+PLANNED = Record(final_status=DeliveryStatus.PLANNED, at_ms=DUE_MS, attempts=0, detail="")
+SKIPPED = Record(final_status=DeliveryStatus.SKIPPED, at_ms=REPORTED_MS, attempts=0, detail=PASSED)
 
 
 class BySubject:
@@ -63,7 +63,7 @@ def enrolled() -> Audited:
         status=Status.EXITED,
         segment=None,
         assessment=Assessment(email=BORIS, first_name="Boris", assessment_score=50),
-        anchor_ms=TOLD_MS,
+        anchor_ms=REPORTED_MS,
         assessed_ms=START_MS,
         exit_reason=ExitReason.UNSUBSCRIBED,
         revision=2,
@@ -140,7 +140,7 @@ def test_one_who_is_held_hides_nothing_of_the_others():
     assert found(held, reminder("24h"), at_ms=START_MS) == {replace(NOTHING_WAITS, reminder=f"{START_MS}/24h")}
 
 
-def test_a_call_that_nobody_told_the_address_of_is_a_finding_without_one():
+def test_a_call_that_nobody_reported_the_address_of_is_a_finding_without_one():
     nameless = reminder(booking=replace(CALL, email=None))
     assert found(nameless, at_ms=START_MS) == {replace(NOTHING_WAITS, email="")}
 
@@ -148,8 +148,8 @@ def test_a_call_that_nobody_told_the_address_of_is_a_finding_without_one():
 @pytest.mark.parametrize(("is_arranged", "patience_ms"), [(False, TEN_MINUTES_MS), (True, DAY_MS)])
 def test_a_call_that_nobody_looks_at_is_missing_after_ten_minutes_or_a_day_if_a_job_waits_to(is_arranged, patience_ms):
     def at(ms: int):
-        call = UnreadCall(BORIS, TOLD_MS, is_arranged)
-        return compare((), {}, (), BySubject(), replace(TERMS, now_ms=TOLD_MS + ms), unread=[call])
+        call = UnreadCall(BORIS, REPORTED_MS, is_arranged)
+        return compare((), {}, (), BySubject(), replace(TERMS, now_ms=REPORTED_MS + ms), unread=[call])
 
     assert at(patience_ms) == set()
     what = "a call was told of or changed, and nobody has looked at it"
@@ -207,29 +207,29 @@ def test_a_mail_of_ours_that_is_no_reminder_is_unexplained_and_one_of_another_pr
 @pytest.mark.parametrize(
     ("record", "created_ms", "is_found"),
     [
-        (SKIPPED, TOLD_MS - 1, False),
-        (SKIPPED, TOLD_MS, True),
-        (replace(SKIPPED, detail=SHORT_NOTICE), TOLD_MS - 1, True),
-        (replace(SKIPPED, fate=DeliveryStatus.DEAD), TOLD_MS - 1, True),
-        (None, TOLD_MS - 1, True),
+        (SKIPPED, REPORTED_MS - 1, False),
+        (SKIPPED, REPORTED_MS, True),
+        (replace(SKIPPED, detail=SHORT_NOTICE), REPORTED_MS - 1, True),
+        (replace(SKIPPED, final_status=DeliveryStatus.DEAD), REPORTED_MS - 1, True),
+        (None, REPORTED_MS - 1, True),
     ],
     ids=["of an earlier store", "since it was told of", "called off otherwise", "died", "no word of it"],
 )
-def test_only_what_had_passed_when_the_call_was_told_of_may_have_been_sent_by_an_earlier_store(
+def test_only_what_had_passed_when_the_call_was_reported_of_may_have_been_sent_by_an_earlier_store(
     record, created_ms, is_found
 ):
     [*findings] = found(reminder(record=record), mails=[mail("x", created_ms=created_ms)], people=[enrolled()])
 
-    fate = record.fate if record else DeliveryStatus.PLANNED
-    what = f"the provider lists x, and the ledger says {fate}"
+    final_status = record.final_status if record else DeliveryStatus.PLANNED
+    what = f"the provider lists x, and the ledger says {final_status}"
     assert findings == ([says("unexplained", what)] if is_found else [])
 
 
 def test_of_who_only_booked_nothing_counts_that_is_older_than_the_first_of_their_calls():
-    later = reminder(booking=replace(CALL, id=booking_id("B"), uid="B", received_ms=TOLD_MS + HOUR_MS))
+    later = reminder(booking=replace(CALL, id=booking_id("B"), uid="B", received_ms=REPORTED_MS + HOUR_MS))
     first = reminder("24h")
 
-    assert found(later, first, mails=[mail("x", "Hello", created_ms=TOLD_MS - 1)]) == set()
-    assert found(later, first, mails=[mail("x", "Hello", created_ms=TOLD_MS)]) == {
+    assert found(later, first, mails=[mail("x", "Hello", created_ms=REPORTED_MS - 1)]) == set()
+    assert found(later, first, mails=[mail("x", "Hello", created_ms=REPORTED_MS)]) == {
         Finding("unexplained", BORIS, 0, "the provider lists x (Hello)")
     }

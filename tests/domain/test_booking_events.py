@@ -21,7 +21,7 @@ MARKED = BookingEvent(
 )
 
 
-def test_its_text_is_one_line_of_what_was_told() -> None:
+def test_its_text_is_one_line_of_what_was_reported() -> None:
     assert CREATED.to_json() == (
         '{"email":"é@example.org","event_ms":2,"kind":"created","received_ms":3,"sequence":0,"start_ms":10,"uid":"uid-1"}'
     )
@@ -44,11 +44,11 @@ def test_the_same_event_sent_twice_has_the_same_digest_whenever_it_arrives() -> 
 
 
 def test_what_is_no_event_says_what_is_wrong() -> None:
-    told = asdict(CREATED)
+    reported = asdict(CREATED)
 
     with pytest.raises(ValueError, match=r"^a booking event has no colour, size$"):
-        BookingEvent.from_fields({**told, "size": 1, "colour": "red"})
+        BookingEvent.from_fields({**reported, "size": 1, "colour": "red"})
     with pytest.raises(ValueError, match="'moved' is not a valid BookingKind"):
-        BookingEvent.from_fields({**told, "kind": "moved"})
+        BookingEvent.from_fields({**reported, "kind": "moved"})
     with pytest.raises(TypeError, match="uid"):
         BookingEvent.from_json('{"kind":"created","event_ms":1,"received_ms":1}')

@@ -19,11 +19,11 @@ RULES = ReminderRules(
 )
 
 
-def booked(in_h: float, **told) -> Booking:
+def booked(in_h: float, **reported) -> Booking:
     start_ms = NOW_MS + round(in_h * HOUR_MS)
     known = {"email": "boris@example.org", "start_ms": start_ms, "starts_ms": (start_ms,), "end_ms": start_ms + HOUR_MS}
     return Booking(
-        **{"id": booking_id("A"), "uid": "A", "stand": BookingState.BOOKED, "received_ms": NOW_MS, **known, **told}
+        **{"id": booking_id("A"), "uid": "A", "stand": BookingState.BOOKED, "received_ms": NOW_MS, **known, **reported}
     )
 
 

@@ -18,7 +18,7 @@ ENDS = {
 }
 
 
-def told(kind: FeedbackKind, detail: str = "") -> Feedback:
+def reported(kind: FeedbackKind, detail: str = "") -> Feedback:
     return Feedback(
         kind=kind,
         delivery_id=step_delivery_id(ADA, 1),
@@ -33,17 +33,17 @@ def told(kind: FeedbackKind, detail: str = "") -> Feedback:
 
 @pytest.mark.parametrize("kind", FeedbackKind)
 def test_a_sequence_ends_for_a_hard_bounce_a_suppression_and_a_complaint_only(kind: FeedbackKind) -> None:
-    assert told(kind).ends is ENDS.get(kind)
+    assert reported(kind).ends is ENDS.get(kind)
 
 
 def test_who_is_suppressed_for_a_complaint_has_complained() -> None:
-    assert told(FeedbackKind.SUPPRESSED, PREVIOUS_COMPLAINT).ends is ExitReason.COMPLAINED
-    assert told(FeedbackKind.BOUNCED, PREVIOUS_COMPLAINT).ends is ExitReason.BOUNCED
-    assert told(FeedbackKind.SUPPRESSED, "previous_bounce").ends is ExitReason.BOUNCED
+    assert reported(FeedbackKind.SUPPRESSED, PREVIOUS_COMPLAINT).ends is ExitReason.COMPLAINED
+    assert reported(FeedbackKind.BOUNCED, PREVIOUS_COMPLAINT).ends is ExitReason.BOUNCED
+    assert reported(FeedbackKind.SUPPRESSED, "previous_bounce").ends is ExitReason.BOUNCED
 
 
 def test_feedback_comes_back_from_where_it_was_kept() -> None:
-    feedback = told(FeedbackKind.DELIVERED)
+    feedback = reported(FeedbackKind.DELIVERED)
     kept = {**asdict(feedback), "kind": "delivered"}
 
     assert Feedback.from_fields(kept) == feedback
@@ -51,7 +51,7 @@ def test_feedback_comes_back_from_where_it_was_kept() -> None:
 
 
 def test_what_is_no_feedback_says_what_is_wrong() -> None:
-    kept = asdict(told(FeedbackKind.DELIVERED))
+    kept = asdict(reported(FeedbackKind.DELIVERED))
 
     with pytest.raises(ValueError, match=r"^feedback has no colour, size$"):
         Feedback.from_fields({**kept, "size": 1, "colour": "red"})

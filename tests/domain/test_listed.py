@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from common.domain.booking import BookingEvent, BookingKind
-from common.domain.booking_diff import ListedBooking, untold
+from common.domain.booking_diff import ListedBooking, ListedSeat, untold
 from common.domain.series import BookingState, resolve
 
 DAY_MS = 86_400_000
@@ -14,7 +14,7 @@ NOW_MS = 1_764_000_000_000
 START_MS = NOW_MS + 7 * DAY_MS
 
 
-def listed(**told: Any) -> ListedBooking:
+def listed(**reported: Any) -> ListedBooking:
     known: dict[str, Any] = {
         "uid": "A",
         "status": "accepted",
@@ -24,12 +24,12 @@ def listed(**told: Any) -> ListedBooking:
         "end_ms": START_MS + 1_800_000,
         "email": "boris@example.org",
     }
-    return ListedBooking(**known | told)
+    return ListedBooking(**known | reported)
 
 
-def event(kind: BookingKind, event_ms: int, **told: Any) -> BookingEvent:
+def event(kind: BookingKind, event_ms: int, **reported: Any) -> BookingEvent:
     known: dict[str, Any] = {"uid": "A", "email": "boris@example.org", "start_ms": START_MS}
-    return BookingEvent(kind=kind, event_ms=event_ms, received_ms=event_ms, **known | told)
+    return BookingEvent(kind=kind, event_ms=event_ms, received_ms=event_ms, **known | reported)
 
 
 def missing(row: ListedBooking, *events: BookingEvent, now_ms: int = NOW_MS) -> list[BookingEvent]:
@@ -44,19 +44,19 @@ def stands(row: ListedBooking, *events: BookingEvent, now_ms: int = NOW_MS) -> d
 CREATED = event(BookingKind.CREATED, NOW_MS - DAY_MS)
 
 
-def test_a_booking_nobody_told_of_is_told_with_the_instant_of_its_last_change():
-    [told] = missing(listed(updated_ms=NOW_MS - 5))
+def test_a_booking_nobody_reported_of_is_reported_with_the_instant_of_its_last_change():
+    [reported] = missing(listed(updated_ms=NOW_MS - 5))
 
-    assert (told.kind, told.event_ms, told.received_ms) == (BookingKind.CREATED, NOW_MS - 5, NOW_MS)
+    assert (reported.kind, reported.event_ms, reported.received_ms) == (BookingKind.CREATED, NOW_MS - 5, NOW_MS)
 
 
-def test_what_was_told_is_not_told_again_however_often_the_row_was_touched():
+def test_what_was_reported_is_not_reported_again_however_often_the_row_was_touched():
     assert missing(listed(updated_ms=NOW_MS), CREATED) == []
     asked_anew = event(BookingKind.CANCELLED, NOW_MS - 10, request_reschedule=True)
     assert missing(listed(status="cancelled", updated_ms=NOW_MS), CREATED, asked_anew) == []
 
 
-def test_a_cancellation_a_rejection_and_a_confirmation_that_were_lost_are_told():
+def test_a_cancellation_a_rejection_and_a_confirmation_that_were_lost_are_reported():
     assert stands(listed(status="cancelled", updated_ms=NOW_MS - 9), CREATED) == {"A": BookingState.CANCELLED}
     requested = event(BookingKind.REQUESTED, NOW_MS - DAY_MS)
     assert stands(listed(status="rejected", updated_ms=NOW_MS - 9), requested) == {"A": BookingState.REJECTED}
@@ -67,14 +67,14 @@ def test_a_cancellation_without_an_instant_counts_from_when_it_is_seen():
     assert stands(listed(status="cancelled", updated_ms=None), CREATED) == {"A": BookingState.CANCELLED}
 
 
-def test_what_a_webhook_told_since_is_not_undone_by_an_older_row():
+def test_what_a_webhook_reported_since_is_not_undone_by_an_older_row():
     cancelled = event(BookingKind.CANCELLED, NOW_MS - 10)
 
     assert stands(listed(updated_ms=NOW_MS - 11), CREATED, cancelled) == {"A": BookingState.CANCELLED}
     assert stands(listed(updated_ms=None), CREATED, cancelled) == {"A": BookingState.CANCELLED}
 
 
-def test_a_move_that_was_lost_is_told_by_the_booking_it_became():
+def test_a_move_that_was_lost_is_reported_by_the_booking_it_became():
     old = listed(status="cancelled", moved_to="B", updated_ms=NOW_MS)
     new = listed(uid="B", moved_from="A", start_ms=START_MS + DAY_MS, updated_ms=NOW_MS)
 
@@ -100,7 +100,7 @@ def test_a_booking_that_was_made_and_cancelled_unheard_is_nobodys_matter():
     assert missing(listed(status="cancelled")) == []
 
 
-def test_a_link_that_no_webhook_named_is_told():
+def test_a_link_that_no_webhook_named_is_reported():
     alone = event(BookingKind.CREATED, NOW_MS - 50, uid="B")
     new = listed(uid="B", moved_from="A", updated_ms=NOW_MS - 60)
 
@@ -122,8 +122,8 @@ def test_a_mark_that_was_taken_back_stays_so():
     ended = event(BookingKind.ENDED, START_MS + 1_800_000)
     back = event(BookingKind.NO_SHOW, START_MS + DAY_MS, no_shows=(("boris@example.org", False),))
 
-    told = stands(listed(is_absent=True), CREATED, ended, back, now_ms=START_MS + 2 * DAY_MS)
-    assert told == {"A": BookingState.COMPLETED}
+    reported = stands(listed(is_absent=True), CREATED, ended, back, now_ms=START_MS + 2 * DAY_MS)
+    assert reported == {"A": BookingState.COMPLETED}
 
 
 def test_event_types_that_do_not_count_are_left_out():
@@ -137,16 +137,69 @@ def test_an_absence_counts_from_the_end_of_the_call_or_from_when_it_was_marked_i
     row = listed(is_absent=True, updated_ms=START_MS)
     ended_ms = row.end_ms
 
-    def told_ms(updated_ms: int | None) -> list[tuple[BookingKind, int]]:
-        told = missing(replace(row, updated_ms=updated_ms), CREATED, now_ms=ended_ms + 9)
-        return [(one.kind, one.event_ms) for one in told]
+    def reported_ms(updated_ms: int | None) -> list[tuple[BookingKind, int]]:
+        reported = missing(replace(row, updated_ms=updated_ms), CREATED, now_ms=ended_ms + 9)
+        return [(one.kind, one.event_ms) for one in reported]
 
-    assert told_ms(START_MS) == told_ms(None) == [(BookingKind.ENDED, ended_ms), (BookingKind.NO_SHOW, ended_ms)]
-    assert told_ms(ended_ms + 5) == [(BookingKind.ENDED, ended_ms), (BookingKind.NO_SHOW, ended_ms + 5)]
+    assert (
+        reported_ms(START_MS) == reported_ms(None) == [(BookingKind.ENDED, ended_ms), (BookingKind.NO_SHOW, ended_ms)]
+    )
+    assert reported_ms(ended_ms + 5) == [(BookingKind.ENDED, ended_ms), (BookingKind.NO_SHOW, ended_ms + 5)]
 
 
-def test_an_address_that_nobody_told_is_told_and_one_that_nobody_lists_is_not_missed():
+def test_an_address_that_nobody_reported_is_reported_and_one_that_nobody_lists_is_not_missed():
     unnamed = event(BookingKind.CREATED, NOW_MS - DAY_MS, email=None)
 
     assert [one.email for one in missing(listed(), unnamed)] == ["boris@example.org"]
     assert missing(listed(email=None), unnamed) == []
+
+
+def test_another_host_or_place_that_no_webhook_reported_is_found_once_and_changes_nothing_else():
+    known = replace(CREATED, organizer="Sarah", join_url="https://one.example/a")
+    row = listed(organizer="Nina", join_url="https://two.example/b", updated_ms=NOW_MS - 9)
+
+    [found] = missing(row, known)
+    assert (found.kind, found.organizer, found.join_url) == (BookingKind.REASSIGNED, "Nina", "https://two.example/b")
+    assert missing(row, known, found) == []
+    assert missing(replace(row, updated_ms=known.event_ms), known) == []
+
+
+ADA = ListedSeat(email="ada@example.com", first_name="Ada")
+BOB = ListedSeat(email="bob@example.com", first_name="Bob")
+
+
+def seat(who: ListedSeat, kind: BookingKind = BookingKind.CREATED, *, at_ms: int = NOW_MS - DAY_MS) -> BookingEvent:
+    return event(kind, at_ms, email=who.email, first_name=who.first_name, is_seated=True)
+
+
+def seats(row: ListedBooking, *events: BookingEvent) -> dict[str | None, BookingState]:
+    return {one.email: one.stand for one in resolve([*events, *missing(row, *events)])}
+
+
+def test_a_seat_that_is_no_longer_listed_was_given_up_unless_it_was_taken_just_now():
+    row = listed(seats=(ADA,))
+
+    assert seats(row, seat(ADA), seat(BOB)) == {ADA.email: BookingState.BOOKED, BOB.email: BookingState.CANCELLED}
+    assert seats(row, seat(ADA), seat(BOB, at_ms=NOW_MS - 60_000))[BOB.email] is BookingState.BOOKED
+
+
+def test_a_seat_that_was_given_up_and_is_listed_was_taken_again_unless_it_was_given_up_just_now():
+    row = listed(seats=(ADA, BOB))
+    reported = (seat(ADA), seat(BOB))
+
+    left = seat(BOB, BookingKind.CANCELLED, at_ms=NOW_MS - DAY_MS // 2)
+    assert seats(row, *reported, left)[BOB.email] is BookingState.BOOKED
+    left_now = seat(BOB, BookingKind.CANCELLED, at_ms=NOW_MS - 60_000)
+    assert seats(row, *reported, left_now)[BOB.email] is BookingState.CANCELLED
+
+
+def test_a_booking_with_seats_that_is_listed_as_cancelled_or_moved_is_so_for_every_guest():
+    reported = (seat(ADA), seat(BOB))
+    start_ms = START_MS + DAY_MS
+
+    cancelled = listed(status="cancelled", updated_ms=NOW_MS - 9)
+    for row in (cancelled, replace(cancelled, seats=(ADA, BOB))):
+        assert set(seats(row, *reported).values()) == {BookingState.CANCELLED}
+    moved = listed(start_ms=start_ms, end_ms=start_ms + 1, updated_ms=NOW_MS - 9)
+    for row in (moved, replace(moved, seats=(ADA, BOB))):
+        assert {one.start_ms for one in resolve([*reported, *missing(row, *reported)])} == {start_ms}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from common.domain.contact import Assessment
+from common.domain.contact import Assessment, Consent
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import enrollment_id
@@ -38,15 +38,15 @@ ENROLLED = Enrollment(
 )
 
 
-def sent(at_ms: int, fate: DeliveryStatus = DeliveryStatus.ACCEPTED) -> Record:
-    return Record(fate=fate, at_ms=at_ms + 60_000, attempts=1, detail="id", sent_ms=at_ms)
+def sent(at_ms: int, final_status: DeliveryStatus = DeliveryStatus.ACCEPTED) -> Record:
+    return Record(final_status=final_status, at_ms=at_ms + 60_000, attempts=1, detail="id", sent_ms=at_ms)
 
 
 def sequence(enrollment: Enrollment) -> dict[str, object]:
     return dict(sequence_row(enrollment, campaign_name="Christmas 2025").values)
 
 
-def test_the_sequence_row_of_a_new_person_has_all_that_was_told_and_no_date_yet() -> None:
+def test_the_sequence_row_of_a_new_person_has_all_that_was_reported_and_no_date_yet() -> None:
     assert {
         "Email": "ada@salon.example",
         "First Name": "Ada",
@@ -67,15 +67,25 @@ def test_the_sequence_row_of_a_new_person_has_all_that_was_told_and_no_date_yet(
         "Gps Score": 40,
         "Money Score": None,
         "Revenue Leak": 1200,
+        "Consent": None,
     } == sequence(ENROLLED)
+
+
+def test_a_row_shows_what_was_agreed_to_and_is_titled_by_the_address_without_a_name() -> None:
+    consent = Consent(text="I agree", source="https://site.example/quiz|1", at_ms=ANCHOR_MS)
+    unnamed = replace(ENROLLED.assessment, business_name=None, first_name="", consent=consent)
+    row = sequence_row(replace(ENROLLED, assessment=unnamed), campaign_name="Christmas 2025")
+
+    assert row.values["Consent"] == "2025-11-24T16:00:00.123+00:00 | https://site.example/quiz/1 | I agree"
+    assert row.title == unnamed.email
 
 
 def test_a_step_shows_the_instant_it_was_accepted_whatever_became_of_it_later() -> None:
     records = {
         1: sent(ANCHOR_MS, DeliveryStatus.DELIVERED),
         2: sent(ANCHOR_MS + 1_000, DeliveryStatus.BOUNCED),
-        3: Record(fate=DeliveryStatus.SKIPPED, at_ms=ANCHOR_MS, attempts=0, detail="expired"),
-        4: Record(fate=DeliveryStatus.DEAD, at_ms=ANCHOR_MS, attempts=4, detail="422"),
+        3: Record(final_status=DeliveryStatus.SKIPPED, at_ms=ANCHOR_MS, attempts=0, detail="expired"),
+        4: Record(final_status=DeliveryStatus.DEAD, at_ms=ANCHOR_MS, attempts=4, detail="422"),
         7: sent(ANCHOR_MS + 2_000),
         8: sent(ANCHOR_MS + 3_000),
     }
@@ -145,7 +155,7 @@ def test_a_known_booking_is_shown_as_it_stands(standing: BookingStanding, column
     assert row.if_empty == {}
 
 
-def test_who_booked_without_an_assessment_is_shown_by_what_the_booking_told() -> None:
+def test_who_booked_without_an_assessment_is_shown_by_what_the_booking_reported() -> None:
     booked = BookingStanding(status=BOOKED, meeting_ms=ANCHOR_MS)
 
     assert caller_row("boris@salon.example", "Boris", booking=booked) == Row(

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from common.domain.contact import Assessment
+from common.domain.contact import Assessment, Consent
 from common.domain.enrollment import ExitReason
 from common.domain.notion_import import Restored, SequenceRow, Unreadable, by_person, merged, read_row
+from common.domain.projection import consent_line
 
 DAY_1 = datetime(2025, 12, 1, 9, 30, tzinfo=UTC)
 DAY_1_MS, DAY_2_MS = 1_764_581_400_000, 1_764_667_800_000
@@ -74,6 +75,29 @@ def test_a_title_stands_in_for_a_name_and_what_is_blank_is_absent():
     assert read.assessment == replace(ADA, first_name="Ada L.", business_name=None, timezone=None, red_systems=0)
 
 
+@pytest.mark.parametrize("title", ["", "Salon Ada", ADA.email])
+def test_a_person_without_a_name_is_restored_without_one(title):
+    read = read_row(row(title=title, First_Name=None, Business_Name="Salon Ada"))
+
+    assert read.assessment == replace(ADA, first_name="", business_name="Salon Ada")
+
+
+@pytest.mark.parametrize(
+    "consent",
+    [
+        Consent(text="I agree | to mails", source="https://site.example/quiz", at_ms=DAY_1_MS),
+        Consent(text="I agree"),
+        Consent(source="quiz"),
+    ],
+)
+def test_a_consent_is_restored_as_it_was_shown(consent):
+    assert read_row(row(Consent=consent_line(consent))).assessment.consent == consent
+
+
+def test_a_consent_that_a_person_wrote_into_the_row_is_its_text():
+    assert read_row(row(Consent="by telephone")).assessment.consent == Consent(text="by telephone")
+
+
 @pytest.mark.parametrize("value", [-1, 101, True, "40", None])
 def test_what_is_optional_and_makes_no_sense_says_nothing(value):
     read = read_row(row(Gps_Score=value, Money_Score=value)).assessment
@@ -102,7 +126,6 @@ def test_bounds_belong_to_what_they_bound_and_a_leak_has_none_above():
         ({"Red_Systems": 1.5}, "Red Systems is 1.5: enter a whole number"),
         ({"Green_Systems": 9}, "Green Systems is 9: enter 0 to 8"),
         ({"Green_Systems": 3}, "the four counts of systems add up to 9: they may be 8 together"),
-        ({"First_Name": None}, "First Name is empty: enter it"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_cure(values, says):
@@ -110,9 +133,9 @@ def test_what_is_wrong_is_said_with_its_cure(values, says):
 
 
 def test_everything_that_is_wrong_is_said_at_once():
-    said = wrong(Email=None, Signup_Date=None, Assessment_Score=None, First_Name=None)
+    said = wrong(Email=None, Signup_Date=None, Assessment_Score=None)
 
-    assert said.count("; ") == 3
+    assert said.count("; ") == 2
 
 
 @pytest.mark.parametrize(
@@ -130,7 +153,7 @@ def test_everything_that_is_wrong_is_said_at_once():
         ),
     ],
 )
-def test_whoever_left_has_left_also_when_the_reason_cannot_be_read(values, columns, reason):
+def test_anybody_left_has_left_also_when_the_reason_cannot_be_read(values, columns, reason):
     read = read_row(row(columns=columns, **values))
 
     assert read.exit_reason is reason
@@ -150,7 +173,7 @@ def test_of_several_rows_the_oldest_is_kept_and_the_one_edited_last_says_who_it_
     assert one == replace(OLDER, assessment=newest, anchor_ms=DAY_1_MS, differs=True)
 
 
-def test_rows_of_the_same_minute_are_told_apart_by_their_pages():
+def test_rows_of_the_same_minute_are_reported_apart_by_their_pages():
     a, b = replace(READ, page_id="a"), replace(READ, page_id="b", assessment=replace(ADA, first_name="B"))
 
     assert merged([b, a]) == replace(a, assessment=b.assessment, differs=True)

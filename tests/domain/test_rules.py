@@ -118,24 +118,27 @@ def _enrollment(status: Status, *, reason: ExitReason | None = None, records: di
     )
 
 
-def test_every_step_has_one_fate_and_one_reason():
-    sent = Record(fate=DeliveryStatus.ACCEPTED, at_ms=1, attempts=1, detail="re_1", sent_ms=1)
+def test_every_step_has_one_status_and_one_reason():
+    sent = Record(final_status=DeliveryStatus.ACCEPTED, at_ms=1, attempts=1, detail="re_1", sent_ms=1)
 
-    assert _enrollment(Status.ACTIVE, records={1: sent}).fate_of(1) == (DeliveryStatus.ACCEPTED, "re_1")
-    assert _enrollment(Status.ACTIVE).fate_of(2) == (DeliveryStatus.PLANNED, "")
+    assert _enrollment(Status.ACTIVE, records={1: sent}).final_status_of(1) == (DeliveryStatus.ACCEPTED, "re_1")
+    assert _enrollment(Status.ACTIVE).final_status_of(2) == (DeliveryStatus.PLANNED, "")
     left = _enrollment(Status.EXITED, reason=ExitReason.BOUNCED, records={1: sent})
-    assert left.fate_of(1) == (DeliveryStatus.ACCEPTED, "re_1")
-    assert left.fate_of(2) == (DeliveryStatus.SKIPPED, "bounced")
+    assert left.final_status_of(1) == (DeliveryStatus.ACCEPTED, "re_1")
+    assert left.final_status_of(2) == (DeliveryStatus.SKIPPED, "bounced")
 
 
 def test_sent_counts_what_the_provider_accepted_and_nothing_else():
-    assert {fate for fate in DeliveryStatus if fate.is_sent} == {
+    assert {final_status for final_status in DeliveryStatus if final_status.is_sent} == {
         DeliveryStatus.ACCEPTED,
         DeliveryStatus.DELIVERED,
         DeliveryStatus.BOUNCED,
         DeliveryStatus.COMPLAINED,
     }
-    assert {fate for fate in DeliveryStatus if not fate.is_final} == {DeliveryStatus.PLANNED, DeliveryStatus.CLAIMED}
+    assert {final_status for final_status in DeliveryStatus if not final_status.is_final} == {
+        DeliveryStatus.PLANNED,
+        DeliveryStatus.CLAIMED,
+    }
 
 
 @pytest.mark.parametrize(
@@ -147,8 +150,8 @@ def test_sent_counts_what_the_provider_accepted_and_nothing_else():
         (0, True, KEY_REMEMBERED_MS, False),
     ],
 )
-def test_a_try_of_unknown_outcome_is_repeated_only_while_the_provider_remembers_its_key(first, doubt, age, allowed):
-    assert may_repeat(first_ms=first, outcome_unknown=doubt, now_ms=age) is allowed
+def test_a_try_of_unknown_outcome_is_repeated_only_while_the_provider_remembers_its_key(first, unknown, age, allowed):
+    assert may_repeat(first_ms=first, outcome_unknown=unknown, now_ms=age) is allowed
 
 
 @given(st.text(max_size=60), st.text(min_size=1, max_size=40))

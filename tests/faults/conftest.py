@@ -42,7 +42,7 @@ class Heard:
     def __init__(self) -> None:
         self.names: list[str] = []
 
-    def _hear(self, name: str, **_told: Any) -> None:
+    def _hear(self, name: str, **_reported: Any) -> None:
         self.names.append(name)
 
     error = warning = info = _hear

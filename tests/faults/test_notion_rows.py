@@ -50,7 +50,7 @@ class Listening:
             raise
 
 
-class Told:
+class Reported:
     def __init__(self, story: Simulation, mirror: Listening, notion: FakeNotion) -> None:
         self.story, self.mirror, self.notion = story, mirror, notion
 
@@ -74,13 +74,13 @@ class Told:
     async def the_mail_has_gone(self) -> None:
         known = await self.story.ledger.enrollments.get(ADA)
         assert known is not None
-        assert known.fate_of(1)[0] is DeliveryStatus.ACCEPTED
+        assert known.final_status_of(1)[0] is DeliveryStatus.ACCEPTED
 
 
 @asynccontextmanager
-async def told(
+async def reported(
     story: Simulation, fault: Fault, monkeypatch: pytest.MonkeyPatch, *, on: str = "POST pages", times: int = 1
-) -> AsyncIterator[Told]:
+) -> AsyncIterator[Reported]:
     """Requests that match `on` meet the row so many times; `mirror.through` stands for an address of nobody."""
     async with fake_notion() as notion:
 
@@ -105,17 +105,17 @@ async def told(
                 assert isinstance(fault.answer, str)
                 async with elsewhere(fault.answer, notion.url, monkeypatch) as url:
                     mirror.through = mirror_at(url)
-                    yield Told(story, mirror, notion)
+                    yield Reported(story, mirror, notion)
             else:
                 notion.fails(on, answer_of(fault), committed=fault.answer in CARRIED_OUT, times=times)
-                yield Told(story, mirror, notion)
+                yield Reported(story, mirror, notion)
         finally:
             for each in (mirror._mirror, mirror.through):
                 if each is not None:
                     await each.close()
 
 
-async def begin(it: Told, fault: Fault, person: Any, *, kind: str | None = None) -> int:
+async def begin(it: Reported, fault: Fault, person: Any, *, kind: str | None = None) -> int:
     """Ada is to be shown for the first time, and the row says what happens; the instant of it."""
     now_ms = it.story.clock.now_ms()
     await it.story.sign_up(person)
@@ -130,7 +130,7 @@ async def begin(it: Told, fault: Fault, person: Any, *, kind: str | None = None)
 async def test_a_write_that_may_succeed_later_is_the_trouble_of_one_row(
     fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with told(story, fault, monkeypatch) as it:
+    async with reported(story, fault, monkeypatch) as it:
         now_ms = await begin(it, fault, ada)
         assert await it.again_ms(ADA) == now_ms + 5_000
         assert not await it.circuit()
@@ -142,10 +142,10 @@ async def test_a_write_that_may_succeed_later_is_the_trouble_of_one_row(
 
 
 @rows("alone")
-async def test_a_read_that_fails_is_no_doubt(
+async def test_a_read_that_fails_is_no_unknown_outcome(
     fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with told(story, fault, monkeypatch, on="/query") as it:
+    async with reported(story, fault, monkeypatch, on="/query") as it:
         now_ms = await begin(it, fault, ada, kind=fault.reading)
         await it.until(now_ms + 10_000)
 
@@ -158,7 +158,7 @@ async def test_a_row_that_notion_refuses_is_tried_again_when_somebody_may_have_m
     fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = 2 if fault.code == "validation_error" else 1  # The columns are read again, once, before it is believed.
-    async with told(story, fault, monkeypatch, times=times) as it:
+    async with reported(story, fault, monkeypatch, times=times) as it:
         now_ms = await begin(it, fault, ada)
         assert await it.again_ms(ADA) == now_ms + 600_000
         assert not await it.circuit()
@@ -173,7 +173,7 @@ async def test_a_row_that_notion_refuses_is_tried_again_when_somebody_may_have_m
 async def test_when_notion_asks_for_patience_all_rows_wait_as_long(
     fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with told(story, fault, monkeypatch) as it:
+    async with reported(story, fault, monkeypatch) as it:
         now_ms = await begin(it, fault, ada)
         assert fault.wait_ms is not None
         assert await it.again_ms("pump") == now_ms + fault.wait_ms
@@ -189,7 +189,7 @@ async def test_when_notion_asks_for_patience_all_rows_wait_as_long(
 async def test_what_would_befall_every_row_holds_the_mirror_and_alerts_once(
     fault: Fault, story: Simulation, ada: Any, boris: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with told(story, fault, monkeypatch, times=4) as it:
+    async with reported(story, fault, monkeypatch, times=4) as it:
         now_ms = await begin(it, fault, ada)
         circuit = await it.circuit()
         assert circuit.reason == fault.code
@@ -215,7 +215,7 @@ async def test_what_would_befall_every_row_holds_the_mirror_and_alerts_once(
 async def test_a_503_that_names_the_page_it_committed_is_no_failure(
     fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with told(story, fault, monkeypatch) as it:
+    async with reported(story, fault, monkeypatch) as it:
         made = it.notion.row("ds-sequence")
         committed = replace(fault, more={"committed_resource_id": made})
         it.notion.faults.clear()

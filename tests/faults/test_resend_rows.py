@@ -107,7 +107,7 @@ class Listening:
 
 
 @dataclass
-class Told:
+class Reported:
     """A story whose mail goes through the SDK to a provider that follows a row."""
 
     story: Simulation
@@ -129,19 +129,19 @@ class Told:
     def asked(self) -> int:
         return sum(asked.method == "POST" for asked in self.server.asked)
 
-    async def fate(self) -> tuple[DeliveryStatus, str]:
+    async def final_status(self) -> tuple[DeliveryStatus, str]:
         known = await self.story.ledger.enrollments.get(ADA)
         assert known is not None
-        return known.fate_of(1)
+        return known.final_status_of(1)
 
     async def dead(self) -> int:
         return int(await self.story.ledger.client.zcard(keys.DEAD))
 
 
 @asynccontextmanager
-async def told(
+async def reported(
     story: Simulation, fault: Fault, monkeypatch: pytest.MonkeyPatch, *, times: int = 1
-) -> AsyncIterator[Told]:
+) -> AsyncIterator[Reported]:
     """The first requests meet the row, the others are accepted; `mailer.through` stands for an address of nobody."""
     away = fault.answer in ELSEWHERE
     resend = Resend(None if away else answer_of(fault), fault.answer in CARRIED_OUT, times)
@@ -153,16 +153,16 @@ async def told(
                 assert isinstance(fault.answer, str)
                 async with elsewhere(fault.answer, server.url, monkeypatch) as url:
                     mailer.through = ResendMailer("re_123", url, timeout_s(fault))
-                    yield Told(story, mailer, resend, server)
+                    yield Reported(story, mailer, resend, server)
             else:
-                yield Told(story, mailer, resend, server)
+                yield Reported(story, mailer, resend, server)
         finally:
             for each in (mailer._mailer, mailer.through):
                 if each is not None:
                     await each.close()
 
 
-async def begin(it: Told, fault: Fault, person: Any) -> int:
+async def begin(it: Reported, fault: Fault, person: Any) -> int:
     """The first mail is tried for the first time, and fails as the row says; the instant of it."""
     now_ms = it.story.clock.now_ms()
     await it.story.sign_up(person)
@@ -177,7 +177,7 @@ async def begin(it: Told, fault: Fault, person: Any) -> int:
 async def test_a_try_that_may_succeed_later_is_repeated_with_the_same_key_and_bytes(
     fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with told(story, fault, monkeypatch) as it:
+    async with reported(story, fault, monkeypatch) as it:
         now_ms = await begin(it, fault, ada)
         kept = await it.delivery()
         assert (kept["attempts"], kept["failures"], kept["outcome_unknown"]) == ("1", "1", "1")
@@ -188,7 +188,7 @@ async def test_a_try_that_may_succeed_later_is_repeated_with_the_same_key_and_by
 
         first, second = (asked for asked in it.server.asked if asked.method == "POST")
         assert (first.headers["idempotency-key"], first.body) == (second.headers["idempotency-key"], second.body)
-        assert (await it.fate())[0] is DeliveryStatus.ACCEPTED
+        assert (await it.final_status())[0] is DeliveryStatus.ACCEPTED
         assert it.resend.accepted == {first.headers["idempotency-key"]: 1}
         assert heard.names == []
 
@@ -197,13 +197,13 @@ async def test_a_try_that_may_succeed_later_is_repeated_with_the_same_key_and_by
 async def test_what_goes_on_failing_is_a_dead_letter_after_four_tries_a_minute_apart(
     fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with told(story, fault, monkeypatch, times=4) as it:
+    async with reported(story, fault, monkeypatch, times=4) as it:
         now_ms = await begin(it, fault, ada)
         await it.until(now_ms + HOUR_MS)
 
         assert it.asked() == 4
-        fate, reason = await it.fate()
-        assert fate is DeliveryStatus.DEAD
+        final_status, reason = await it.final_status()
+        assert final_status is DeliveryStatus.DEAD
         assert reason.startswith(f"4 tries failed, the last with {fault.code}")
         assert reason.endswith("it may have been accepted all the same")
         assert heard.names == []
@@ -213,10 +213,10 @@ async def test_what_goes_on_failing_is_a_dead_letter_after_four_tries_a_minute_a
 
 
 @rows("hold")
-async def test_who_is_told_to_wait_waits_and_spends_nothing(
+async def test_who_is_reported_to_wait_waits_and_spends_nothing(
     fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with told(story, fault, monkeypatch, times=9) as it:
+    async with reported(story, fault, monkeypatch, times=9) as it:
         now_ms = await begin(it, fault, ada)
         assert fault.wait_ms is not None
         kept = await it.delivery()
@@ -226,7 +226,7 @@ async def test_who_is_told_to_wait_waits_and_spends_nothing(
 
         await it.until(now_ms + 9 * fault.wait_ms)
 
-        assert (await it.fate())[0] is DeliveryStatus.ACCEPTED
+        assert (await it.final_status())[0] is DeliveryStatus.ACCEPTED
         assert it.asked() == 10
         known = await story.ledger.enrollments.get(ADA)
         assert known is not None
@@ -238,7 +238,7 @@ async def test_who_is_told_to_wait_waits_and_spends_nothing(
 async def test_what_would_befall_everybody_holds_all_mail_alerts_once_and_drains_by_itself(
     fault: Fault, story: Simulation, ada: Any, boris: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with told(story, fault, monkeypatch, times=4) as it:
+    async with reported(story, fault, monkeypatch, times=4) as it:
         now_ms = await begin(it, fault, ada)
         kept, circuit = await it.delivery(), await it.circuit()
         assert (kept["attempts"], kept.get("failures", "0"), kept.get("outcome_unknown", "0")) == ("0", "0", "0")
@@ -270,13 +270,13 @@ async def test_what_would_befall_everybody_holds_all_mail_alerts_once_and_drains
 async def test_what_will_never_succeed_is_a_dead_letter_at_once_and_holds_up_nobody(
     fault: Fault, story: Simulation, ada: Any, boris: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with told(story, fault, monkeypatch) as it:
+    async with reported(story, fault, monkeypatch) as it:
         now_ms = await begin(it, fault, ada)
         await story.sign_up(boris)
         await it.until(now_ms + 24 * HOUR_MS)
 
-        fate, reason = await it.fate()
-        assert fate is DeliveryStatus.DEAD
+        final_status, reason = await it.final_status()
+        assert final_status is DeliveryStatus.DEAD
         assert reason.startswith(fault.code)
         assert await it.dead() == 1
         assert it.asked() == 4, "hers, his, and the second step of both"
@@ -288,24 +288,24 @@ async def test_what_will_never_succeed_is_a_dead_letter_at_once_and_holds_up_nob
 async def test_what_was_accepted_under_the_same_key_is_looked_for_and_never_sent_again(
     fault: Fault, listed: bool, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with told(story, fault, monkeypatch) as it:
+    async with reported(story, fault, monkeypatch) as it:
         it.resend.lists = listed
         now_ms = await begin(it, fault, ada)
         await it.until(now_ms + HOUR_MS)
 
-        fate, reason = await it.fate()
+        final_status, reason = await it.final_status()
         assert it.asked() == 1
-        assert fate is (DeliveryStatus.ACCEPTED if listed else DeliveryStatus.DEAD)
+        assert final_status is (DeliveryStatus.ACCEPTED if listed else DeliveryStatus.DEAD)
         assert reason == "mail-there" if listed else "another mail under this key" in reason
         assert heard.names == []
 
 
-async def test_three_deliveries_in_a_row_that_fail_hold_all_mail_and_nobody_is_buried(
+async def test_three_deliveries_in_a_row_that_fail_hold_all_mail_and_nobody_is_dead_lettered(
     story: Simulation, ada: Any, boris: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fault = next(f for f in RESEND.faults if f.when.startswith("503 `service"))
     chen = replace(ada, email="chen@salon.example")
-    async with told(story, fault, monkeypatch, times=40) as it:
+    async with reported(story, fault, monkeypatch, times=40) as it:
         now_ms = story.clock.now_ms()
         for person in (ada, boris, chen):
             await story.sign_up(person)

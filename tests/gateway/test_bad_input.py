@@ -8,22 +8,32 @@ from typing import Any
 
 import pytest
 
-from services.gateway.validation.fields import SYSTEMS
+from common.domain.note import NoteKind
+from services.gateway.webhooks.signup import parse
 from tests.gateway.conftest import SIGNUP, Gateway, person
 
-NUMBERS = ("assessment_score", "gps_score", "money_score")
 COUNTS = ("red_systems", "orange_systems", "yellow_systems", "green_systems")
-TEXTS = ("business_name", "weakest_system_1", "weakest_system_2", "strongest_system", "phone")
+TEXTS = ("business_name", "weakest_system_1", "weakest_system_2", "strongest_system")
+UNUSABLE = [
+    *(
+        (field, value)
+        for field in ("gps_score", "money_score")
+        for value in ("72 %", True, -1, 101, 100.5, [], 10**400)
+    ),
+    *((field, value) for field in COUNTS for value in ("one", False, -1, 1.5, [1])),
+    *((field, value) for field in TEXTS for value in (7, True, ["GPS"], "x" * 501)),
+    *(("phone", value) for value in (True, ["555"], {"home": 5}, "5" * 501)),
+    *(("revenue_leak_total", value) for value in (-0.01, "1,500", 10**13)),
+    *(("timezone", value) for value in ("Mars/Olympus", "../UTC", 7, "\x00", "localtime")),
+    *(("locale", value) for value in ("english please", "e", 7, "*")),
+    *(("consent_at", value) for value in ("yesterday", 7, "2026-02-30T10:00:00Z")),
+    *(("visitor", value) for value in ("v" * 65, "ä", 7)),
+]
 WRONG = [
-    *((field, value) for field in NUMBERS for value in ("72", True, -1, 101, 100.5, [], {}, 10**400)),
-    *((field, value) for field in COUNTS for value in ("1", False, -1, SYSTEMS + 1, 1.5, [1])),
-    *((field, value) for field in TEXTS for value in (7, True, ["GPS"], "x" * 501, "a\x00b", "\x7f", "\ud800")),
-    *(("revenue_leak_total", value) for value in (-0.01, "1", 10**13)),
-    *(("first_name", value) for value in ("", " \n ", 7, "x" * 201, "A\x1bda", "\udfff")),
-    # What a form lets through and nobody sees: a mail would greet a blank, and be a dead letter.
+    *(("assessment_score", value) for value in ("72 %", "", True, -1, 101, 100.5, [], {}, 10**400)),
+    *(("first_name", value) for value in ("", " \n ", 7, "\udfff")),
+    # What a form lets through and nobody sees.
     *(("first_name", value) for value in ("\u200b", "\u00ad \u202e", "\u200d", "\ue000", "\ufffe")),
-    *(("timezone", value) for value in ("Mars/Olympus", "../UTC", 7, "america/toronto", "\x00", "localtime")),
-    *(("locale", value) for value in ("english please", "e", 7, "en-\x00")),
     *(
         ("email", value)
         for value in (
@@ -36,6 +46,7 @@ WRONG = [
             "ada b@example.org",
             "ada@exam ple.org",
             "ada\n@example.org",
+            "\u200b@example.org",
             "ada@example.org\nBcc: x@example.org",
             ".ada@example.org",
             "a..b@example.org",
@@ -43,7 +54,6 @@ WRONG = [
             "ada@example..org",
             "ada@127.0.0.1",
             "adä@example.org",
-            "ada@exämple.org",
             "\u212ada@example.org",  # the Kelvin sign, whose lower case is an ASCII k
             "a" * 65 + "@example.org",
             "a@" + "b." * 100 + "org",
@@ -65,6 +75,16 @@ async def test_an_invalid_field_is_named(gateway: Gateway, field: str, value: An
     assert await gateway.key_count() == 0
 
 
+@pytest.mark.parametrize(("field", "value"), UNUSABLE)
+def test_an_optional_field_that_cannot_be_used_is_left_out(field: str, value: Any) -> None:
+    form = parse(json.dumps(person("ada") | {field: value}).encode())
+
+    plain = parse(json.dumps(person("ada")).encode())
+    assert plain.assessment == form.assessment
+    assert [(NoteKind.DROPPED, field)] == [(note.kind, note.field) for note in form.notes]
+    assert [note.kept for note in form.notes] == [None]
+
+
 @pytest.mark.parametrize("field", ["email", "first_name", "assessment_score"])
 @pytest.mark.parametrize("nothing", ["absent", "null"])
 async def test_a_missing_field_is_named(gateway: Gateway, field: str, nothing: str) -> None:
@@ -78,20 +98,12 @@ async def test_a_missing_field_is_named(gateway: Gateway, field: str, nothing: s
 
 
 async def test_all_invalid_fields_are_named_at_once(gateway: Gateway) -> None:
-    who = {"email": "ada", "assessment_score": "72", "red_systems": 5, "green_systems": 4, "timezone": "Nowhere"}
+    who = {"email": "ada", "assessment_score": "a lot", "red_systems": 5, "green_systems": 4, "timezone": "Nowhere"}
 
     answer = await gateway.sign_up(who)
 
-    expected = ["email", "first_name", "assessment_score", "timezone", "red_systems", "green_systems"]
-    assert expected == answer.fields
+    assert answer.fields == ["email", "first_name", "assessment_score"]
     assert await gateway.key_count() == 0
-
-
-async def test_counts_whose_sum_is_too_large_are_named(gateway: Gateway) -> None:
-    answer = await gateway.sign_up(person("ada", red_systems=4, orange_systems=5))
-
-    assert (answer.status, answer.fields) == (422, ["red_systems", "orange_systems"])
-    assert (await gateway.sign_up(person("ada", red_systems=4, orange_systems=4))).status == 202
 
 
 @pytest.mark.parametrize(
@@ -99,11 +111,13 @@ async def test_counts_whose_sum_is_too_large_are_named(gateway: Gateway) -> None
     [{"note": "x" * 4096}, {"deep": json.loads("[" * 40 + "]" * 40)}, {"half": "\ud800"}, {"\udfff": 1}],
     ids=["large", "deep", "half a surrogate", "half a name"],
 )
-async def test_unknown_fields_are_limited(gateway: Gateway, unknown: dict[str, Any]) -> None:
-    answer = await gateway.sign_up(person("ada") | unknown)
+def test_unknown_fields_are_limited_and_cost_nobody_their_place(unknown: dict[str, Any]) -> None:
+    form = parse(json.dumps(person("ada") | {"utm": "x"} | unknown | {"more": "y"}).encode())
 
-    assert (answer.status, answer.fields) == (422, ["unknown fields"])
-    assert await gateway.key_count() == 0
+    kept = form.assessment.extra
+    assert kept["utm"] == "x"
+    assert len(json.dumps(kept, ensure_ascii=False).encode()) <= 4096
+    assert [name for name in kept if len(str(kept[name])) > 100] == []
 
 
 BODIES = {
@@ -118,7 +132,8 @@ BODIES = {
     "beyond a double": (b'{"assessment_score": 1e999}', 400),
     "endless digits": (b'{"assessment_score": ' + b"9" * 5000 + b"}", 400),
     "nested without end": (b'{"a":' + b"[" * 30_000 + b"]" * 30_000 + b"}", 400),
-    "a byte order mark": ("\ufeff{}".encode(), 400),
+    "a byte order mark": ("\ufeff{}".encode(), 422),
+    "two byte order marks": ("\ufeff\ufeff{}".encode(), 400),
     "an array": (b"[]", 422),
     "a text": (b'"ada@example.org"', 422),
     "null": (b"null", 422),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.gateway.conftest import Gateway, Opener
 from tests.gateway.senders import SECRETS, fixture, post_calcom
 
 MINUTE_MS = 60_000
+CASES = Path(__file__).parent.parent / "fixtures" / "cases"
 
 
 @pytest.fixture
@@ -131,6 +133,22 @@ async def test_a_repeated_event_gets_the_same_bytes_and_has_no_effect(gateway: G
     assert len(await recorded(gateway, "uidAAA")) == 1
 
 
+async def test_two_seats_that_are_taken_at_one_timestamp_are_two_events(gateway: Gateway) -> None:
+    for email in ("ada@example.com", "bob@example.com"):
+        seat = booked(seatsPerTimeSlot=5, attendees=[{"email": email, "name": "Guest"}])
+        assert (await post_calcom(gateway, seat)).json["email"] == email
+
+    assert {one.email for one in await recorded(gateway, "uidAAA")} == {"ada@example.com", "bob@example.com"}
+
+
+async def test_a_move_without_the_uid_of_its_new_booking_is_recorded_with_the_old_one(gateway: Gateway) -> None:
+    answer = await post_calcom(gateway, json.loads((CASES / "c76_rescheduled_uid_null.json").read_text()))
+
+    assert (answer.status, answer.json["event"]) == (202, "BOOKING_RESCHEDULED")
+    assert (answer.json["booking_uid"], answer.json["meeting_time"]) == (None, "2026-12-03T18:00:00.000Z")
+    assert [one.kind for one in await recorded(gateway, "seatold")] == [BookingKind.LOST_MOVE]
+
+
 async def test_a_no_show_and_its_withdrawal_with_one_timestamp_are_two_events(gateway: Gateway) -> None:
     payload = fixture("no_show_updated")
     back = json.loads(json.dumps(payload).replace("true", "false"))
@@ -177,7 +195,9 @@ async def test_a_booking_without_a_start_is_refused(gateway: Gateway, trigger: s
     answer = await post_calcom(gateway, booked(startTime=start) | {"triggerEvent": trigger})
 
     assert (answer.status, answer.fields) == (422, ["payload.startTime"])
-    assert await gateway.key_count() == 0
+    [kept] = await gateway.context.intake.ledger.unread_bookings.read_all()
+    assert kept.reason == "payload.startTime must be a timestamp such as 2026-12-03T18:00:00Z"
+    assert await recorded(gateway, "uidAAA") == []
 
 
 NO_ADDRESS: dict[str, Any] = {"attendees": [], "responses": {}}
@@ -205,12 +225,45 @@ async def test_a_booking_without_an_address_is_refused(gateway: Gateway, no_addr
     [
         {"attendees": [{"email": " Guest@Example.COM "}, {"email": "second@example.com"}]},
         {"attendees": [{"name": "Guest"}]},
+        {"attendees": [{"name": "Guest", "bookingFieldsResponses": {"email": "guest@example.com"}}]},
         {"attendees": []},
         {"attendees": ..., "responses": {"email": "Guest@example.com"}},
+        {"attendees": [{"name": "Guest"}], "responses": ..., "bookingFieldsResponses": {"email": "guest@example.com"}},
+        {"attendees": [{"email": "guest+seat@example.com", "displayEmail": "guest@example.com"}]},
+        {"attendees": [{"email": "\u200bguest@example.com\ufeff"}]},
     ],
 )
 def test_the_address_is_the_first_attendees_or_else_the_forms(guest: dict[str, Any]) -> None:
     assert event(booked(**guest)).email == "guest@example.com"
+
+
+async def test_a_body_that_is_no_event_is_kept_for_a_person_once(gateway: Gateway, clock: VirtualClock) -> None:
+    for body in (b"not JSON", b"not JSON", b"[]", b"{}"):
+        clock.advance(1_000)
+        assert (await post_calcom(gateway, body)).status in (400, 422)
+
+    kept = await gateway.context.intake.ledger.unread_bookings.read_all()
+    assert [event.raw for event in kept] == ["not JSON", "[]", "{}"]
+    assert all(event.reason for event in kept)
+
+
+async def test_an_unsigned_body_is_not_kept(gateway: Gateway) -> None:
+    answer = await post_calcom(gateway, b"not JSON", **{"X-Cal-Signature-256": "0" * 64})
+
+    assert answer.status == 401
+    assert await gateway.context.intake.ledger.unread_bookings.read_all() == []
+
+
+async def test_an_unreadable_event_during_a_store_outage_is_kept_for_a_person(
+    opens: Opener, own_store: EmbeddedStore
+) -> None:
+    gateway = await opens(own_store.url, **SECRETS)
+    own_store.stop()
+    assert (await post_calcom(gateway, booked(startTime=None))).status == 422
+
+    own_store.start()
+    await gateway.wait_until_replayed()
+    assert len(await gateway.context.intake.ledger.unread_bookings.read_all()) == 1
 
 
 @pytest.mark.parametrize("name", ["booking_created", "booking_cancelled", "no_show_updated"])
@@ -241,7 +294,7 @@ async def test_a_trigger_is_required(gateway: Gateway, trigger: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("zone", "known"), [("America/Toronto", True), ("Mars/Olympus", False), ("", False), (7, False)]
+    ("zone", "known"), [("America/Toronto", True), ("Mars/Olympus", False), ("", False), (7, False), ("null", False)]
 )
 def test_an_unknown_time_zone_is_dropped(zone: Any, known: bool) -> None:
     parsed = event(booked(attendees=[{"email": "guest@example.com", "timeZone": zone}]))

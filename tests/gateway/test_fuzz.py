@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from services.gateway.signatures import StandardSignatures
 from services.gateway.validation.strict_json import read_object
-from services.gateway.webhooks.signup import Signup, parse
+from services.gateway.webhooks.signup import parse
+from services.gateway.webhooks.signup_form import Signup
 from services.web.problem import Problem
 from tests.gateway.conftest import Gateway, person, secret
 
@@ -28,7 +29,7 @@ BOUNDED = settings(max_examples=200, deadline=None, suppress_health_check=[Healt
 
 def parsed(body: bytes) -> int:
     try:
-        assessment = parse(body)
+        assessment = parse(body).assessment
     except Problem as problem:
         return problem.status
     json.dumps(assessment.extra, ensure_ascii=False).encode()

@@ -64,11 +64,11 @@ async def test_a_delivered_event_is_accepted_and_recorded(gateway: Gateway, cloc
             "timestamp": iso(clock.now_ms()),
         },
     )
-    assert (await ada(gateway)).records[1].fate is DeliveryStatus.DELIVERED
+    assert (await ada(gateway)).records[1].final_status is DeliveryStatus.DELIVERED
 
 
 @pytest.mark.parametrize(
-    ("name", "bounce", "kind", "fate", "reason"),
+    ("name", "bounce", "kind", "final_status", "reason"),
     [
         ("sent", None, None, DeliveryStatus.ACCEPTED, None),
         ("delivered", None, FeedbackKind.DELIVERED, DeliveryStatus.DELIVERED, None),
@@ -87,14 +87,14 @@ async def test_each_event_has_its_effect(
     name: str,
     bounce: str | None,
     kind: FeedbackKind | None,
-    fate: DeliveryStatus,
+    final_status: DeliveryStatus,
     reason: ExitReason | None,
 ) -> None:
     await accept_first_mail_of_ada(gateway)
     answer = await post_resend(gateway, event(name, bounce))
 
     enrollment = await ada(gateway)
-    assert (answer.status, enrollment.fate_of(1)[0], enrollment.exit_reason) == (202, fate, reason)
+    assert (answer.status, enrollment.final_status_of(1)[0], enrollment.exit_reason) == (202, final_status, reason)
     assert [one.kind for one in await gateway.context.intake.ledger.feedback.of(ADA)] == ([kind] if kind else [])
     assert await gateway.store.hlen(keys.SUPPRESSED) == (1 if reason else 0)
 
@@ -203,7 +203,7 @@ async def test_feedback_during_a_store_outage_is_replayed(
 
     own_store.start()
     await gateway.wait_until_replayed()
-    assert ((await ada(gateway)).exit_reason, (await ada(gateway)).records[1].fate) == (
+    assert ((await ada(gateway)).exit_reason, (await ada(gateway)).records[1].final_status) == (
         ExitReason.BOUNCED,
         DeliveryStatus.BOUNCED,
     )

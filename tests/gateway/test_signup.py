@@ -65,14 +65,14 @@ async def test_null_is_absent_and_unknown_fields_are_stored(gateway: Gateway) ->
     who = person("ada", business_name=None, red_systems=None, gps_score=None, utm={"source": "instagram"})
 
     assert (await gateway.sign_up(who)).status == 202
-    assert parse(json.dumps(who).encode()).extra == {"utm": {"source": "instagram"}}
+    assert parse(json.dumps(who).encode()).assessment.extra == {"utm": {"source": "instagram"}}
 
 
 def test_texts_are_normalized_and_numbers_unchanged() -> None:
     assessment = parse(
         json.dumps(
             person(
-                first_name="  Ada \r\n Bcc:  x ",
+                first_name="  Ada \r\n Bcc:  y ",
                 business_name=" ",
                 assessment_score=72.5,
                 red_systems=2.0,
@@ -81,14 +81,14 @@ def test_texts_are_normalized_and_numbers_unchanged() -> None:
                 revenue_leak_total=14500,
             )
         ).encode()
-    )
+    ).assessment
 
     assert (
         assessment.first_name,
         assessment.business_name,
         assessment.assessment_score,
         assessment.red_systems,
-    ) == ("Ada Bcc: x", None, 72.5, 2)
+    ) == ("Ada Bcc: y", None, 72.5, 2)
     assert (assessment.locale, assessment.timezone, assessment.revenue_leak_total) == ("en-CA", "Asia/Kolkata", 14500)
     assert isinstance(assessment.revenue_leak_total, int)
 

@@ -43,13 +43,13 @@ def explore(model: Model, start: Hashable, check: Callable[[Any], None]) -> Foun
     found = Found()
     while waiting:
         state = waiting.pop()
-        _told(partial(check, state), partial(_way_to, state, came_from))
+        _reported(partial(check, state), partial(_way_to, state, came_from))
         model.load(state)
         onward[state] = following = []
         for number, move in enumerate(list(model.moves())):
             if number:
                 model.load(state)
-            _told(partial(model.play, move), partial(_way_to, state, came_from, move))
+            _reported(partial(model.play, move), partial(_way_to, state, came_from, move))
             after = model.state()
             found.transitions += 1
             if after == state:
@@ -63,7 +63,7 @@ def explore(model: Model, start: Hashable, check: Callable[[Any], None]) -> Foun
     return found
 
 
-def _told(try_: Callable[[], None], way: Callable[[], list[Hashable]]) -> None:
+def _reported(try_: Callable[[], None], way: Callable[[], list[Hashable]]) -> None:
     try:
         try_()
     except AssertionError as broken:

@@ -328,7 +328,7 @@ class Protocol:
         """The provider's webhook: the first mail arrived. It may well be quicker than the answer to our own request."""
         self._spend("tidings")
         now_ms = self._state.now_ms
-        told = Feedback(
+        reported = Feedback(
             kind=FeedbackKind.DELIVERED,
             delivery_id=self.first,
             contact_id=CONTACT,
@@ -338,7 +338,7 @@ class Protocol:
             provider_id="re_1",
             address=ADA.email,
         )
-        self._run(self.ledger.feedback.record(told, webhook_id="resend:1"))
+        self._run(self.ledger.feedback.record(reported, webhook_id="resend:1"))
         self._state = replace(self._state, heard=not self._state.forgotten)
 
     def forget(self) -> None:

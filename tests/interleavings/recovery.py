@@ -27,7 +27,7 @@ class Recovery:
             return
         self.checked.add(durable)
         self._protocol.load(replace(state, workers=(Worker("z"),), budget=Budget()))
-        self._bury_the_others()
+        self._dead_letter_the_others()
         records = self._to_rest()
         if records is None:
             assert self._protocol.traces() == [], "something is kept of somebody who was forgotten"
@@ -35,7 +35,7 @@ class Recovery:
         self._every_delivery_ended(records)
         self._the_dead_can_be_replayed()
 
-    def _bury_the_others(self) -> None:
+    def _dead_letter_the_others(self) -> None:
         client = self._protocol.client
         for worker, _ in client.zrange(keys.HEARTBEATS, 0, -1, withscores=True):
             client.zadd(keys.HEARTBEATS, {worker: SILENT})
@@ -49,7 +49,7 @@ class Recovery:
             protocol.promote()
             worked = self._work_off()
             records = protocol.records()
-            is_planned = records and any(record.fate is DeliveryStatus.PLANNED for record in records.values())
+            is_planned = records and any(record.final_status is DeliveryStatus.PLANNED for record in records.values())
             if not is_planned and not worked and not protocol.client.zcard(keys.OPEN):
                 return records
             if not worked:
@@ -71,15 +71,15 @@ class Recovery:
             if record is None:
                 assert protocol.has_left(), f"nothing became of {key}"
                 assert key not in accepted, f"{key} was accepted, and nothing is known of it"
-            elif record.fate.is_sent:
+            elif record.final_status.is_sent:
                 assert key in accepted, f"{key} is said to be accepted"
             else:
-                assert record.detail, f"{key} is {record.fate} without a reason"
+                assert record.detail, f"{key} is {record.final_status} without a reason"
                 is_unknown = any(words in record.detail for words in OUTCOME_UNKNOWN)
                 assert key not in accepted or is_unknown, f"{key} was accepted, and is {record}"
         if protocol.has_heard():
             first = records[delivery_of(protocol.first).name]
-            assert first.fate is DeliveryStatus.DELIVERED, f"it arrived, as a webhook reported, and is {first}"
+            assert first.final_status is DeliveryStatus.DELIVERED, f"it arrived, as a webhook reported, and is {first}"
 
     def _the_dead_can_be_replayed(self) -> None:
         protocol = self._protocol
@@ -89,5 +89,5 @@ class Recovery:
         records = self._to_rest()
         assert records is not None
         self._every_delivery_ended(records)
-        are_sent = all(record.fate.is_sent for record in records.values())
+        are_sent = all(record.final_status.is_sent for record in records.values())
         assert are_sent or protocol.has_left(), f"a replay did not help: {records}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from common.domain.booking import BookingKind
-from common.domain.ids import booking_id, enrollment_id
+from common.domain.ids import enrollment_id
 from common.ledger import keys
 from common.ledger.bookings import BookingAnswer
 from common.ledger.ledger import Ledger
@@ -34,13 +34,3 @@ async def test_who_booked_without_an_assessment_is_kept_by_address_and_name(ledg
     kept = await ledger.store.read_hash(keys.contact(WHO))
     assert (kept["email"], kept["first_name"]) == (BORIS, "Zoë")
     assert enrollment_id("christmas_2025", BORIS) == WHO
-
-
-async def test_the_bookings_of_one_calendar_entry_are_joined_by_a_name_that_stays_what_it_is(
-    ledger: Ledger, clock
-) -> None:
-    for uid in ("A", "B"):
-        await ledger.bookings.accept(booked(clock, uid, ical_uid="entry@cal.com"), webhook_id=f"calcom:{uid}")
-
-    joined = await ledger.client.smembers(keys.PREFIX + "links:ical_zgycnyogflfw73fj")
-    assert joined == {booking_id(uid).encode() for uid in ("A", "B")}

@@ -56,7 +56,7 @@ class Play:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger, self.bookings = ledger, ledger.bookings
         self.now_ms = NOW_MS
-        self.told = 0
+        self.reported = 0
         self.claims: dict[tuple[str, int], ClaimGranted] = {}
         self.bytes: list[set[str]] = [set() for _ in JOBS]
         self.left = False
@@ -83,12 +83,12 @@ class Play:
             "cancelled A": replace(created, kind=BookingKind.CANCELLED, email=None, start_ms=None),
             "cancelled B": replace(second, kind=BookingKind.CANCELLED, email=None, start_ms=None),
         }[what]
-        self.told += 1
-        await self.bookings.accept(event, webhook_id=f"calcom:{self.told}")
+        self.reported += 1
+        await self.bookings.accept(event, webhook_id=f"calcom:{self.reported}")
 
     async def look(self, uid: str) -> None:
         gathered = await self.bookings.gather(booking_id(uid))
-        resolved = resolve(gathered.events)
+        resolved = resolve(gathered.events, gathered.first_guests)
         people = dict.fromkeys(
             [*gathered.contacts, *(self.bookings.contact_id(booking.email) for booking in resolved if booking.email)]
         )
@@ -165,16 +165,16 @@ class Play:
         for _, job in JOBS:
             answer = await self.ledger.deliveries.claim(job, worker="w1", now_ms=self.now_ms)
             assert not isinstance(answer, ClaimGranted)
-        fates = []
+        final_statuses = []
         for _, job in JOBS:
             known = await record_of(self.ledger, job)
-            fates += [known.fate] if known else []
-        assert DeliveryStatus.PLANNED not in fates
+            final_statuses += [known.final_status] if known else []
+        assert DeliveryStatus.PLANNED not in final_statuses
         assert await self.ledger.client.zcard(keys.OPEN) == 0
         counted = await self.ledger.client.hgetall(keys.COUNTS)
-        assert {f"delivery:{name}".encode(): str(fates.count(name)).encode() for name in set(fates)} == {
-            name: count for name, count in counted.items() if name.startswith(b"delivery:") and int(count)
-        }
+        assert {
+            f"delivery:{name}".encode(): str(final_statuses.count(name)).encode() for name in set(final_statuses)
+        } == {name: count for name, count in counted.items() if name.startswith(b"delivery:") and int(count)}
 
 
 @pytest.mark.timeout(120)

@@ -31,18 +31,18 @@ def bookings(ledger: Ledger) -> Bookings:
     return ledger.bookings
 
 
-def booked(clock: VirtualClock, uid: str = "A", *, in_h: int = 100, **told) -> BookingEvent:
+def booked(clock: VirtualClock, uid: str = "A", *, in_h: int = 100, **reported) -> BookingEvent:
     now_ms = clock.now_ms()
     start_ms = now_ms + in_h * HOUR_MS
     known = {"start_ms": start_ms, "end_ms": start_ms + HOUR_MS, "email": BORIS}
     return BookingEvent(
-        **{"kind": BookingKind.CREATED, "uid": uid, "event_ms": now_ms, "received_ms": now_ms, **known, **told}
+        **{"kind": BookingKind.CREATED, "uid": uid, "event_ms": now_ms, "received_ms": now_ms, **known, **reported}
     )
 
 
 async def outcome_of(bookings: Bookings, gathered: Gathered) -> BookingOutcome:
     """As the actor does, in a campaign that minds no booking."""
-    resolved = resolve(gathered.events)
+    resolved = resolve(gathered.events, gathered.first_guests)
     addresses = [booking.email for booking in resolved if booking.email]
     people = dict.fromkeys([*gathered.contacts, *map(bookings.contact_id, addresses)])
     return BookingOutcome(
@@ -68,10 +68,10 @@ async def go(ledger: Ledger, delivery: DeliveryId, now_ms: int, worker: str = "w
     return claim
 
 
-async def fate(ledger: Ledger, delivery: DeliveryId) -> tuple[DeliveryStatus, str]:
+async def final_status(ledger: Ledger, delivery: DeliveryId) -> tuple[DeliveryStatus, str]:
     known = await record_of(ledger, delivery)
     assert known
-    return known.fate, known.detail
+    return known.final_status, known.detail
 
 
 async def test_an_event_is_kept_once_and_its_booking_is_looked_at_once(bookings, ledger, clock):
@@ -85,15 +85,26 @@ async def test_an_event_is_kept_once_and_its_booking_is_looked_at_once(bookings,
 
 
 async def test_a_series_is_gathered_whole_from_whichever_end(bookings, clock):
-    first = booked(clock, "A", ical_uid="i")
+    first = booked(clock, "A")
     third = booked(clock, "C", kind=BookingKind.RESCHEDULED, reschedule_uid="B")
     second = booked(clock, "B", kind=BookingKind.RESCHEDULED, reschedule_uid="A")
-    joined = booked(clock, "D", ical_uid="i")
-    for event in (third, first, second, joined, booked(clock, "elsewhere")):
+    for event in (third, first, second, booked(clock, "elsewhere")):
         await bookings.accept(event, webhook_id=f"calcom:{event.uid}")
 
-    for uid in "ABCD":
-        assert set((await bookings.gather(booking_id(uid))).events) == {first, second, third, joined}
+    for uid in "ABC":
+        assert set((await bookings.gather(booking_id(uid))).events) == {first, second, third}
+
+
+async def test_recurring_calls_that_share_an_ical_uid_are_gathered_apart_also_where_a_store_joined_them(
+    bookings, ledger, clock
+):
+    calls = [booked(clock, uid, ical_uid="weekly@Cal.com") for uid in "AB"]
+    for event in calls:
+        await bookings.accept(event, webhook_id=f"calcom:{event.uid}")
+        await ledger.client.sadd(keys.PREFIX + "links:ical_weekly", booking_id(event.uid))
+        await ledger.client.sadd(f"{keys.PREFIX}links:{booking_id(event.uid)}", "ical_weekly")
+
+    assert [(await bookings.gather(booking_id(uid))).events for uid in "AB"] == [(call,) for call in calls]
 
 
 async def test_who_decided_on_less_than_there_is_now_writes_nothing_and_begins_again(bookings, ledger, clock):
@@ -105,7 +116,7 @@ async def test_who_decided_on_less_than_there_is_now_writes_nothing_and_begins_a
     assert not await bookings.write(stale, now_ms=clock.now_ms())
     assert await ledger.client.zcard(keys.delayed("send")) == 0
     assert await bookings.write(await outcome_of(bookings, await bookings.gather(A)), now_ms=clock.now_ms())
-    assert await fate(ledger, job(event)) == (DeliveryStatus.SKIPPED, "cancelled")
+    assert await final_status(ledger, job(event)) == (DeliveryStatus.SKIPPED, "cancelled")
 
 
 async def test_two_calls_of_one_person_never_write_over_each_other(bookings, clock):
@@ -145,14 +156,14 @@ async def test_a_call_cancelled_while_its_reminder_is_in_hand_is_stopped_by_the_
     due_ms = event.start_ms - 24 * HOUR_MS
     claim = await go(ledger, job(event), due_ms)
     await tell(bookings, replace(event, kind=BookingKind.CANCELLED, event_ms=due_ms), due_ms)
-    assert (await fate(ledger, job(event)))[0] is DeliveryStatus.PLANNED
-    assert await fate(ledger, job(event, "2h")) == (DeliveryStatus.SKIPPED, "cancelled")
+    assert (await final_status(ledger, job(event)))[0] is DeliveryStatus.PLANNED
+    assert await final_status(ledger, job(event, "2h")) == (DeliveryStatus.SKIPPED, "cancelled")
 
     no = await ledger.deliveries.freeze(claim, "the bytes", now_ms=due_ms)
 
     assert (no.reason, no.detail) == ("exited", "cancelled")
     await ledger.deliveries.settle(claim, "skipped", no.detail, now_ms=due_ms)
-    assert await fate(ledger, job(event)) == (DeliveryStatus.SKIPPED, "cancelled")
+    assert await final_status(ledger, job(event)) == (DeliveryStatus.SKIPPED, "cancelled")
     assert await ledger.client.zcard(keys.OPEN) == 0
 
 
@@ -167,7 +178,7 @@ async def test_a_call_whose_start_changes_while_its_reminder_is_in_hand_is_stopp
     no = await ledger.deliveries.freeze(claim, "the bytes", now_ms=due_ms)
 
     assert (no.reason, no.detail) == ("exited", "moved")
-    assert (await fate(ledger, job(later)))[0] is DeliveryStatus.PLANNED
+    assert (await final_status(ledger, job(later)))[0] is DeliveryStatus.PLANNED
 
 
 async def test_a_mail_that_left_before_the_cancellation_was_accepted(bookings, ledger, clock):
@@ -179,10 +190,12 @@ async def test_a_mail_that_left_before_the_cancellation_was_accepted(bookings, l
     await tell(bookings, replace(event, kind=BookingKind.CANCELLED, event_ms=due_ms), due_ms)
 
     assert await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=due_ms)
-    assert await fate(ledger, job(event)) == (DeliveryStatus.ACCEPTED, "re_1")
+    assert await final_status(ledger, job(event)) == (DeliveryStatus.ACCEPTED, "re_1")
 
 
-async def test_a_reminder_in_doubt_says_so_when_its_call_is_cancelled_and_is_not_planned_again(bookings, ledger, clock):
+async def test_a_reminder_of_unknown_outcome_says_so_when_its_call_is_cancelled_and_is_not_planned_again(
+    bookings, ledger, clock
+):
     event = booked(clock)
     await tell(bookings, event)
     due_ms = event.start_ms - 24 * HOUR_MS
@@ -195,8 +208,8 @@ async def test_a_reminder_in_doubt_says_so_when_its_call_is_cancelled_and_is_not
     await tell(bookings, replace(event, event_ms=due_ms + 1), due_ms)
 
     reason = "cancelled, while the outcome of an earlier attempt was unknown"
-    assert await fate(ledger, job(event)) == (DeliveryStatus.SKIPPED, reason)
-    assert (await fate(ledger, job(event, "2h")))[0] is DeliveryStatus.PLANNED
+    assert await final_status(ledger, job(event)) == (DeliveryStatus.SKIPPED, reason)
+    assert (await final_status(ledger, job(event, "2h")))[0] is DeliveryStatus.PLANNED
 
 
 async def test_what_would_be_tried_after_the_start_expires_at_the_start(bookings, ledger, clock):
@@ -209,7 +222,7 @@ async def test_what_would_be_tried_after_the_start_expires_at_the_start(bookings
     assert await ledger.client.zscore(keys.delayed("send"), job(event, "2h")) == event.start_ms
     no = await ledger.deliveries.claim(job(event, "2h"), worker="w1", now_ms=event.start_ms)
     assert (no.reason, no.detail) == ("exited", "expired")
-    assert await fate(ledger, job(event, "2h")) == (DeliveryStatus.SKIPPED, "expired")
+    assert await final_status(ledger, job(event, "2h")) == (DeliveryStatus.SKIPPED, "expired")
 
 
 async def test_a_worker_of_another_campaign_leaves_bookings_and_reminders_alone(bookings, ledger, clock, cadence):

@@ -40,22 +40,22 @@ def test_an_assessment_is_read_back_as_it_was(person):
     assert read_assessment(assessment_fields(person)) == person
 
 
-def test_what_was_not_told_takes_no_room():
+def test_what_was_not_reported_takes_no_room():
     sparse = Assessment(email="a@example.org", first_name="Ada", assessment_score=50)
 
-    told = '["Ada",null,null,null,null,null,null,50,0,0,0,0]'
-    assert assessment_fields(sparse) == {"email": "a@example.org", "assessment": told}
+    reported = '["Ada",null,null,null,null,null,null,50,0,0,0,0]'
+    assert assessment_fields(sparse) == {"email": "a@example.org", "assessment": reported}
 
 
 def test_a_record_keeps_spaces_in_its_reason():
     record = read_record("dead 10 4 0 4 tries failed, the last with 503")
 
-    assert (record.fate, record.attempts, record.sent_ms) == ("dead", 4, None)
+    assert (record.final_status, record.attempts, record.sent_ms) == ("dead", 4, None)
     assert record.detail == "4 tries failed, the last with 503"
 
 
 @pytest.mark.parametrize(("sent", "sent_ms"), [("+0", 5_000), ("-1500", 3_500), ("+20", 5_020), ("0", None)])
-def test_when_a_mail_was_sent_is_told_beside_the_instant_of_its_fate(sent, sent_ms):
+def test_when_a_mail_was_sent_is_reported_next_to_the_instant_of_its_status(sent, sent_ms):
     assert read_record(f"delivered 5000 1 {sent} re_1").sent_ms == sent_ms
 
 

@@ -41,7 +41,7 @@ async def counted(ledger: Ledger) -> dict[str, int]:
     return {name: int(text) for name, text in counts.items() if int(text)}
 
 
-async def told_of(ledger: Ledger, kind: FeedbackKind, delivery, contact, now_ms: int) -> None:
+async def reported_of(ledger: Ledger, kind: FeedbackKind, delivery, contact, now_ms: int) -> None:
     feedback = Feedback(
         kind=kind,
         delivery_id=delivery,
@@ -86,14 +86,14 @@ async def test_who_has_completed_and_left_twice_left_once(ledger, ada, clock, ca
     assert (await ledger.enrollments.get(person("chen"))).exit_reason is ExitReason.UNSUBSCRIBED
 
 
-async def test_every_fate_is_counted_once_whatever_becomes_of_it(ledger, ada, clock):
+async def test_every_status_is_counted_once_whatever_becomes_of_it(ledger, ada, clock):
     now_ms = clock.now_ms()
     for name, outcome in (("ada", "accepted"), ("boris", "accepted"), ("chen", "dead"), ("dunya", "dead")):
         await signs_up(ledger, ada, name, now_ms)
         await ends(ledger, step_delivery_id(person(name), 1), outcome, now_ms)
     assert await counted(ledger) == {"active": 4, "delivery:accepted": 2, "delivery:dead": 2}
 
-    await told_of(ledger, FeedbackKind.DELIVERED, step_delivery_id(person("boris"), 1), person("boris"), now_ms)
+    await reported_of(ledger, FeedbackKind.DELIVERED, step_delivery_id(person("boris"), 1), person("boris"), now_ms)
     await ledger.dead_letters.replay(step_delivery_id(person("chen"), 1), now_ms=now_ms, way="fresh")
     await ledger.dead_letters.accept(
         step_delivery_id(person("dunya"), 1), "re_1", sent_ms=now_ms, dead_since_ms=now_ms, now_ms=now_ms
@@ -103,12 +103,12 @@ async def test_every_fate_is_counted_once_whatever_becomes_of_it(ledger, ada, cl
 
 
 @pytest.mark.parametrize("outcome", ["accepted", "skipped", "dead"])
-async def test_a_reminder_is_counted_with_the_mails_once_it_has_a_fate(ledger, clock, outcome):
+async def test_a_reminder_is_counted_with_the_mails_once_it_has_a_status(ledger, clock, outcome):
     now_ms, start_ms = clock.now_ms(), clock.now_ms() + 24 * HOUR_MS
     meeting = {"campaign": "christmas_2025", "contact": person("boris"), "uid": "A", "state": "booked"}
     place = {"received_ms": now_ms, "email": "boris@example.org", "start_ms": start_ms, "end_ms": start_ms + HOUR_MS}
-    fate = {f"/{start_ms}/24h": f"planned {now_ms}"}
-    await ledger.client.hset(keys.guest(booking_id("A")), mapping={**meeting, **place, **fate})
+    final_status = {f"/{start_ms}/24h": f"planned {now_ms}"}
+    await ledger.client.hset(keys.guest(booking_id("A")), mapping={**meeting, **place, **final_status})
     reminder = reminder_delivery_id(booking_id("A"), start_ms=start_ms, name="24h")
     assert await counted(ledger) == {}
 
@@ -119,6 +119,6 @@ async def test_a_reminder_is_counted_with_the_mails_once_it_has_a_fate(ledger, c
         await ledger.dead_letters.replay(reminder, now_ms=now_ms, way="fresh")
         assert await counted(ledger) == {}
         await ends(ledger, reminder, "accepted", now_ms)
-    await told_of(ledger, FeedbackKind.DELIVERED, reminder, person("boris"), now_ms)
+    await reported_of(ledger, FeedbackKind.DELIVERED, reminder, person("boris"), now_ms)
     assert await counted(ledger) == {"delivery:delivered": 1}
-    assert (await record_of(ledger, reminder)).fate == "delivered"
+    assert (await record_of(ledger, reminder)).final_status == "delivered"

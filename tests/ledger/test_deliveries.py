@@ -102,7 +102,7 @@ async def test_a_suppression_by_another_campaign_is_seen_at_the_claim_and_at_the
     assert await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms) == refusal
     await ledger.client.zrem(keys.HEARTBEATS, "w1")
     assert await ledger.deliveries.claim(planned.id, worker="w2", now_ms=now_ms) == refusal
-    assert (await planned.record()).fate is DeliveryStatus.SKIPPED
+    assert (await planned.record()).final_status is DeliveryStatus.SKIPPED
 
 
 async def test_what_is_due_later_than_a_pause_is_looked_at_keeps_its_time(ledger, planned, now_ms):
@@ -156,7 +156,7 @@ async def test_a_claim_that_was_lost_renews_and_settles_nothing(ledger, planned,
     assert not await ledger.deliveries.renew_lease(lost, now_ms=now_ms)
     assert await ledger.deliveries.freeze(lost, "mail", now_ms=now_ms) == ClaimRefused("lost")
     assert await ledger.deliveries.settle(lost, "accepted", "re_1", now_ms=now_ms) is None
-    assert (await planned.record()).fate is DeliveryStatus.PLANNED
+    assert (await planned.record()).final_status is DeliveryStatus.PLANNED
 
 
 @pytest.mark.parametrize("frozen_by", [{"a"}, {"c"}, set()])
@@ -168,7 +168,7 @@ async def test_what_killed_three_workers_says_whether_it_may_be_out(ledger, plan
     may = "; it may have been accepted all the same" if frozen_by else ""
     assert answer == ClaimRefused("dead", f"killed its worker 3 times{may}")
     assert ("outcome_unknown" in await planned.fields) is bool(frozen_by)
-    assert (await planned.record()).fate is DeliveryStatus.DEAD
+    assert (await planned.record()).final_status is DeliveryStatus.DEAD
     assert await ledger.client.zscore(keys.OPEN, planned.id) is None
 
 
@@ -214,7 +214,7 @@ async def test_a_worker_that_was_only_stopped_neither_sends_nor_settles_a_dead_l
     assert await ledger.deliveries.freeze(stopped, "mail", now_ms=now_ms) == ClaimRefused("lost")
     assert await ledger.deliveries.settle(stopped, "accepted", "re_1", now_ms=now_ms) is None
 
-    assert (await planned.record()).fate is DeliveryStatus.DEAD
+    assert (await planned.record()).final_status is DeliveryStatus.DEAD
     assert await ledger.client.zscore(keys.DEAD, planned.id) == now_ms
 
 
@@ -228,7 +228,7 @@ async def test_what_was_in_hand_when_it_ended_says_whether_it_may_be_out(ledger,
     assert answer == ClaimRefused("exited", planned.exit_reason)
     record = await planned.record()
     unknown = ", while the outcome of an earlier attempt was unknown" if frozen_by else ""
-    assert (record.fate, record.detail) == (DeliveryStatus.SKIPPED, planned.exit_reason + unknown)
+    assert (record.final_status, record.detail) == (DeliveryStatus.SKIPPED, planned.exit_reason + unknown)
     assert await planned.fields == {}
     assert await ledger.client.exists(keys.OPEN, keys.delayed("send")) == 0
 
@@ -265,7 +265,7 @@ async def test_an_acceptance_leaves_nothing_open_and_ends_the_wait_for_all(ledge
     assert await planned.fields == {}
     assert await ledger.client.zscore(keys.OPEN, planned.id) is None
     record = await planned.record()
-    assert (record.fate, record.sent_ms, record.detail) == (DeliveryStatus.ACCEPTED, now_ms + 1_000, "re_1")
+    assert (record.final_status, record.sent_ms, record.detail) == (DeliveryStatus.ACCEPTED, now_ms + 1_000, "re_1")
     assert await ledger.client.hget(keys.COUNTS, "delivery:accepted") == b"1"
     assert await ledger.client.exists(keys.circuit("resend"), keys.PROBING_QUEUES) == 0
 
@@ -322,7 +322,9 @@ async def test_any_other_attempt_may_not(ledger, planned, now_ms, outcome, unkno
     assert not await ledger.deliveries.note_unaccepted(await planned.claimed())
 
 
-async def test_what_fails_alike_is_told_once_if_it_costs_nothing_and_each_time_if_it_counts(ledger, planned, now_ms):
+async def test_what_fails_alike_is_reported_once_if_it_costs_nothing_and_each_time_if_it_counts(
+    ledger, planned, now_ms
+):
     for outcome in ("hold", "hold", "retry", "retry"):
         claim = await planned.frozen()
         await ledger.deliveries.settle(claim, outcome, "timeout", now_ms=now_ms, due_ms=now_ms, outcome_unknown=True)
@@ -332,7 +334,7 @@ async def test_what_fails_alike_is_told_once_if_it_costs_nothing_and_each_time_i
 
 
 @pytest.mark.parametrize("outcome", ["accepted", "dead", "skipped"])
-async def test_what_has_ended_leaves_no_doubt_and_no_second_look(ledger, planned, now_ms, outcome):
+async def test_what_has_ended_leaves_no_unknown_outcome_and_no_second_look(ledger, planned, now_ms, outcome):
     claim = await planned.frozen()
     await ledger.client.zadd(keys.delayed("send"), {planned.id: now_ms})  # As the sweeper may do.
 
@@ -345,7 +347,7 @@ async def test_what_has_ended_leaves_no_doubt_and_no_second_look(ledger, planned
     assert refused == ClaimRefused("already", outcome)
 
 
-async def test_a_conflict_of_keys_puts_the_outcome_in_doubt_from_a_day_before(ledger, planned, now_ms):
+async def test_a_conflict_of_keys_puts_the_outcome_of_unknown_outcome_from_a_day_before(ledger, planned, now_ms):
     claim = await planned.frozen()
 
     assert await ledger.deliveries.note_conflict(claim, since_ms=now_ms - 24 * HOUR_MS, now_ms=now_ms)
@@ -370,7 +372,7 @@ async def test_an_answer_after_a_webhook_is_an_answer_all_the_same(ledger, plann
 
     assert settled == Settled(troubled_since_ms=now_ms - 1_000)
     record = await planned.record()
-    assert (record.fate, record.sent_ms, record.detail) == (DeliveryStatus.ACCEPTED, now_ms + 600, "re_1")
+    assert (record.final_status, record.sent_ms, record.detail) == (DeliveryStatus.ACCEPTED, now_ms + 600, "re_1")
     assert await ledger.client.llen(keys.timeline(planned.contact)) == lines
 
 
@@ -387,8 +389,8 @@ async def test_what_was_reported_while_it_was_in_hand_is_accepted(ledger, planne
 
     assert answer == Settled(None, is_reported=True)
     record = await planned.record()
-    fate = DeliveryStatus.DELIVERED if reported is FeedbackKind.DELIVERED else DeliveryStatus.ACCEPTED
-    assert (record.fate, record.sent_ms, record.detail) == (fate, now_ms + 400, "re_reported")
+    final_status = DeliveryStatus.DELIVERED if reported is FeedbackKind.DELIVERED else DeliveryStatus.ACCEPTED
+    assert (record.final_status, record.sent_ms, record.detail) == (final_status, now_ms + 400, "re_reported")
     assert await scheduled(planned) is None
     assert await ledger.client.zcard(keys.DEAD) == 0
 
@@ -407,10 +409,10 @@ async def test_what_was_reported_is_accepted_though_no_worker_lived_to_settle_it
 
     assert answer == ClaimRefused("already", "accepted")
     record = await planned.record()
-    assert (record.fate, record.sent_ms, record.attempts) == (DeliveryStatus.ACCEPTED, now_ms + 400, 3)
+    assert (record.final_status, record.sent_ms, record.attempts) == (DeliveryStatus.ACCEPTED, now_ms + 400, 3)
     assert await ledger.client.zcard(keys.DEAD) == 0
-    told = [entry.detail for entry in await timeline_of(ledger, planned.contact)]
-    assert f"{planned.label}: the provider tells of it" in told
+    reported = [entry.detail for entry in await timeline_of(ledger, planned.contact)]
+    assert f"{planned.label}: the provider tells of it" in reported
 
 
 async def test_what_was_reported_is_asked_of_the_provider_once_more_under_the_same_key(planned, ledger, now_ms):
@@ -431,7 +433,11 @@ async def test_what_nobody_has_in_hand_is_accepted_as_soon_as_it_is_reported(led
     await planned.reported(FeedbackKind.DELIVERED)
 
     record = await planned.record()
-    assert (record.fate, record.sent_ms, record.detail) == (DeliveryStatus.DELIVERED, now_ms + 400, "re_reported")
+    assert (record.final_status, record.sent_ms, record.detail) == (
+        DeliveryStatus.DELIVERED,
+        now_ms + 400,
+        "re_reported",
+    )
     assert await ledger.client.zscore(keys.DEAD, planned.id) is await scheduled(planned) is None
     assert await planned.fields == {}
     counted = await ledger.store.read_hash(keys.COUNTS)
@@ -476,7 +482,7 @@ async def test_a_dead_letter_is_found_accepted_or_discarded_once(ledger, planned
     assert not await ledger.dead_letters.discard(planned.id, now_ms=now_ms)
 
     record = await planned.record()
-    assert (record.fate, record.sent_ms, record.detail) == (DeliveryStatus.ACCEPTED, now_ms + 9, "re_1")
+    assert (record.final_status, record.sent_ms, record.detail) == (DeliveryStatus.ACCEPTED, now_ms + 9, "re_1")
     assert await planned.fields == {}
     assert await ledger.client.zcard(keys.DEAD) == 0
 
@@ -487,7 +493,7 @@ async def test_a_discarded_letter_stays_dead_with_its_reason(ledger, planned, no
     assert await ledger.dead_letters.discard(planned.id, now_ms=now_ms)
 
     record = await planned.record()
-    assert (record.fate, record.detail) == (DeliveryStatus.DEAD, "because")
+    assert (record.final_status, record.detail) == (DeliveryStatus.DEAD, "because")
     assert await planned.fields == {}
     assert ("discarded", planned.label) in [
         (entry.what, entry.detail) for entry in await timeline_of(ledger, planned.contact)
@@ -598,10 +604,10 @@ async def test_what_ends_while_an_unknown_attempt_is_repeated_is_skipped_and_say
     assert (await planned.record()).detail == unknown
 
 
-async def test_what_was_in_hand_when_it_ended_is_settled_by_whoever_has_it(ledger, planned, now_ms):
+async def test_what_was_in_hand_when_it_ended_is_settled_by_anybody_has_it(ledger, planned, now_ms):
     claim = await planned.frozen()
     await planned.ends()
 
     assert (await ledger.deliveries.claim(planned.id, worker="w2", now_ms=now_ms)).reason == "in hand"
     assert await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms) is not None
-    assert (await planned.record()).fate is DeliveryStatus.ACCEPTED
+    assert (await planned.record()).final_status is DeliveryStatus.ACCEPTED

@@ -59,9 +59,9 @@ async def sent(ledger, ada, clock) -> int:
     return now
 
 
-async def fate(ledger, step=1):
+async def final_status(ledger, step=1):
     enrollment = await ledger.enrollments.get(ADA)
-    return enrollment.fate_of(step)[0]
+    return enrollment.final_status_of(step)[0]
 
 
 async def state(ledger):
@@ -83,7 +83,7 @@ async def test_a_mail_is_delivered_and_keeps_its_id_and_its_instant(ledger, sent
     await tell(ledger, about(K.DELIVERED, sent + 20))
 
     record = (await ledger.enrollments.get(ADA)).records[1]
-    assert (record.fate, record.at_ms, record.sent_ms, record.detail) == (
+    assert (record.final_status, record.at_ms, record.sent_ms, record.detail) == (
         DeliveryStatus.DELIVERED,
         sent + 20,
         sent,
@@ -111,8 +111,8 @@ async def test_what_ends_the_sequence_suppresses_the_address(ledger, sent, kind,
 
     enrollment = await ledger.enrollments.get(ADA)
     assert (enrollment.status, enrollment.exit_reason, enrollment.next_step) == (Status.EXITED, reason, None)
-    assert enrollment.fate_of(1)[0] is shown
-    assert enrollment.fate_of(2) == (DeliveryStatus.SKIPPED, reason)
+    assert enrollment.final_status_of(1)[0] is shown
+    assert enrollment.final_status_of(2) == (DeliveryStatus.SKIPPED, reason)
     assert await ledger.store.read_hash(keys.SUPPRESSED) == {
         ledger.store.address_hash("ada@example.org"): f"{reason} {sent + 20}"
     }
@@ -126,7 +126,9 @@ async def test_everything_else_decides_nothing(ledger, sent, kind):
 
     enrollment = await ledger.enrollments.get(ADA)
     assert (enrollment.status, enrollment.next_step) == (Status.ACTIVE, 2)
-    assert enrollment.fate_of(1)[0] is (DeliveryStatus.DELIVERED if kind is K.DELIVERED else DeliveryStatus.ACCEPTED)
+    assert enrollment.final_status_of(1)[0] is (
+        DeliveryStatus.DELIVERED if kind is K.DELIVERED else DeliveryStatus.ACCEPTED
+    )
     assert await ledger.client.hlen(keys.SUPPRESSED) == 0
 
 
@@ -137,7 +139,7 @@ async def test_a_repeated_webhook_gets_the_answer_it_got_and_does_nothing(ledger
     assert (first.repeated, again.repeated) == (False, True)
     assert (first.kind, first.delivery_id, first.received_ms) == (again.kind, again.delivery_id, again.received_ms)
     assert [(one.kind, one.times) for one in await ledger.feedback.of(ADA)] == [(K.OPENED, 1)]
-    assert await fate(ledger) is DeliveryStatus.ACCEPTED
+    assert await final_status(ledger) is DeliveryStatus.ACCEPTED
 
 
 async def test_any_order_with_any_repetition_ends_in_the_same_state(ledger, ada, clock):
@@ -190,18 +192,18 @@ async def test_every_order_of_the_same_webhooks_keeps_the_same_words(ledger, sen
     assert all(one == kept[0] for one in kept)
 
 
-async def test_what_is_told_before_the_settle_waits_for_it(ledger, ada, clock):
+async def test_what_is_reported_before_the_settle_waits_for_it(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await in_hand(ledger, now)
     await tell(ledger, about(K.SENT, now + 1))
     await tell(ledger, about(K.BOUNCED, now + 2, detail="Permanent General"))
-    assert await fate(ledger) is not DeliveryStatus.BOUNCED
+    assert await final_status(ledger) is not DeliveryStatus.BOUNCED
 
     assert await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now + 3)
 
     record = (await ledger.enrollments.get(ADA)).records[1]
-    assert (record.fate, record.at_ms, record.sent_ms, record.detail) == (
+    assert (record.final_status, record.at_ms, record.sent_ms, record.detail) == (
         DeliveryStatus.BOUNCED,
         now + 2,
         now + 3,
@@ -209,7 +211,7 @@ async def test_what_is_told_before_the_settle_waits_for_it(ledger, ada, clock):
     )
 
 
-async def test_a_lost_answer_is_found_in_what_is_told(ledger, ada, clock):
+async def test_a_lost_answer_is_found_in_what_is_reported(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await in_hand(ledger, now)
@@ -220,7 +222,7 @@ async def test_a_lost_answer_is_found_in_what_is_told(ledger, ada, clock):
     await tell(ledger, about(K.DELIVERED, now + 500))
 
     record = (await ledger.enrollments.get(ADA)).records[1]
-    assert (record.fate, record.sent_ms, record.attempts, record.detail) == (
+    assert (record.final_status, record.sent_ms, record.attempts, record.detail) == (
         DeliveryStatus.DELIVERED,
         now + 499,
         1,
@@ -240,24 +242,29 @@ FAILED = [
 
 @pytest.mark.parametrize("told_first", [K.SENT, K.DELIVERED])
 @pytest.mark.parametrize("settled", FAILED, ids=lambda settled: settled["outcome"])
-async def test_what_is_told_of_a_mail_in_hand_is_its_fate_whatever_becomes_of_the_try(
-    ledger, ada, clock, settled, told_first
+async def test_what_is_reported_of_a_mail_in_hand_is_its_status_whatever_becomes_of_the_try(
+    ledger, ada, clock, settled, reported_first
 ):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await in_hand(ledger, now)
-    await tell(ledger, about(told_first, now + 500))
+    await tell(ledger, about(reported_first, now + 500))
 
     due_ms = now + settled["due_ms"] if "due_ms" in settled else None
-    doubt = settled.get("doubt", False)
+    unknown = settled.get("doubt", False)
     answer = await ledger.deliveries.settle(
-        claim, settled["outcome"], "why", now_ms=now + 600, due_ms=due_ms, outcome_unknown=doubt
+        claim, settled["outcome"], "why", now_ms=now + 600, due_ms=due_ms, outcome_unknown=unknown
     )
 
     assert answer == Settled(None, is_reported=True)
     record = (await ledger.enrollments.get(ADA)).records[1]
-    fate = DeliveryStatus.DELIVERED if told_first is K.DELIVERED else DeliveryStatus.ACCEPTED
-    assert (record.fate, record.sent_ms, record.attempts, record.detail) == (fate, now + 499, 1, "re_told")
+    final_status = DeliveryStatus.DELIVERED if reported_first is K.DELIVERED else DeliveryStatus.ACCEPTED
+    assert (record.final_status, record.sent_ms, record.attempts, record.detail) == (
+        final_status,
+        now + 499,
+        1,
+        "re_told",
+    )
     assert await ledger.client.zscore(keys.delayed("send"), claim.id) is None
     assert await ledger.client.zcard(keys.OPEN) == 0
     assert await dead_letters_of(ledger) == []
@@ -283,7 +290,7 @@ async def test_a_worker_that_died_is_not_waited_for(ledger, ada, clock):
 
     await tell(ledger, about(K.SENT, now + 500))
 
-    assert await fate(ledger) is DeliveryStatus.ACCEPTED
+    assert await final_status(ledger) is DeliveryStatus.ACCEPTED
 
 
 async def test_a_dead_letter_that_was_delivered_is_none(ledger, ada, clock):
@@ -293,10 +300,10 @@ async def test_a_dead_letter_that_was_delivered_is_none(ledger, ada, clock):
     assert await ledger.deliveries.settle(claim, "dead", "four tries failed", now_ms=now, outcome_unknown=True)
 
     await tell(ledger, about(K.FAILED, now + 400, detail="reached_daily_quota"))
-    assert await fate(ledger) is DeliveryStatus.DEAD
+    assert await final_status(ledger) is DeliveryStatus.DEAD
     await tell(ledger, about(K.DELIVERED, now + 500))
 
-    assert await fate(ledger) is DeliveryStatus.DELIVERED
+    assert await final_status(ledger) is DeliveryStatus.DELIVERED
     assert await dead_letters_of(ledger) == []
 
 
@@ -328,7 +335,7 @@ async def test_who_unsubscribed_first_has_unsubscribed(ledger, sent):
     await tell(ledger, about(K.COMPLAINED, sent + 50))
 
     assert (await ledger.enrollments.get(ADA)).exit_reason is ExitReason.UNSUBSCRIBED
-    assert await fate(ledger) is DeliveryStatus.COMPLAINED
+    assert await final_status(ledger) is DeliveryStatus.COMPLAINED
 
 
 async def test_of_somebody_unknown_only_the_mark_is_kept(ledger, clock):

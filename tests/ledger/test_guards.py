@@ -38,10 +38,10 @@ async def go(ledger: Ledger, delivery, now_ms: int, worker: str = "w1") -> Claim
     return claim
 
 
-async def buried(ledger: Ledger, now_ms: int, *, doubt: bool = True) -> ClaimGranted:
+async def dead_lettered(ledger: Ledger, now_ms: int, *, unknown: bool = True) -> ClaimGranted:
     claim = await go(ledger, STEP_1, now_ms)
     await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
-    await ledger.deliveries.settle(claim, "dead", "because", now_ms=now_ms, outcome_unknown=doubt)
+    await ledger.deliveries.settle(claim, "dead", "because", now_ms=now_ms, outcome_unknown=unknown)
     return claim
 
 
@@ -94,7 +94,7 @@ async def test_a_step_that_is_not_the_next_one_cannot_be_claimed(ledger, now_ms)
 
 
 async def test_a_replay_knows_no_gap(ledger, now_ms):
-    await buried(ledger, now_ms, doubt=False)
+    await dead_lettered(ledger, now_ms, unknown=False)
     later_ms = now_ms + 24 * HOUR_MS
     second = await go(ledger, STEP_2, later_ms)
     await ledger.deliveries.freeze(second, "mail 2", now_ms=later_ms)
@@ -155,7 +155,7 @@ async def test_a_worker_unheard_for_longer_than_four_seconds_has_lost_its_claims
 
 
 async def test_a_letter_found_accepted_is_none_any_longer_and_the_gap_counts_from_it(ledger, now_ms):
-    await buried(ledger, now_ms)
+    await dead_lettered(ledger, now_ms)
     sent_ms = now_ms + 23 * HOUR_MS
 
     assert await ledger.dead_letters.accept(STEP_1, "re_1", sent_ms=sent_ms, dead_since_ms=now_ms, now_ms=sent_ms)
@@ -168,7 +168,7 @@ async def test_a_letter_found_accepted_is_none_any_longer_and_the_gap_counts_fro
 
 
 async def test_the_gap_counts_from_the_latest_mail_whatever_is_found_of_earlier_ones(ledger, now_ms):
-    await buried(ledger, now_ms)
+    await dead_lettered(ledger, now_ms)
     later_ms = now_ms + 24 * HOUR_MS
     second = await go(ledger, STEP_2, later_ms)
     await ledger.deliveries.freeze(second, "mail", now_ms=later_ms)
@@ -228,7 +228,7 @@ async def test_what_failed_waits_in_the_schedule_for_its_next_try(ledger, now_ms
     assert await ledger.client.zscore(keys.delayed("send"), STEP_1) == now_ms + 60_000
 
 
-async def test_whoever_changed_last_is_shown_first(ledger, ada, now_ms):
+async def test_anybody_changed_last_is_shown_first(ledger, ada, now_ms):
     boris = replace(ada, email="boris@example.org")
     await ledger.signups.accept(boris, webhook_id="signup:2", received_ms=now_ms + 5)
     last = await ledger.enrollments.get(enrollment_id("christmas_2025", boris.email))
@@ -273,7 +273,7 @@ async def test_a_provider_is_probed_less_and_less_but_twice_a_minute_at_least(le
     assert waits == [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]
 
 
-async def test_who_is_told_to_wait_longer_lengthens_the_wait_for_all(ledger, clock):
+async def test_who_is_reported_to_wait_longer_lengthens_the_wait_for_all(ledger, clock):
     now_ms = clock.now_ms()
     await ledger.circuits.report_failure(MAIL, id="x", reason="503", provider_wide=True, now_ms=now_ms)
 

@@ -68,7 +68,7 @@ async def test_of_a_complaint_about_no_address_no_mark_is_kept(ledger, now_ms):
     assert await ledger.client.hlen(keys.SUPPRESSED) == 0
 
 
-async def test_of_a_forgotten_call_nothing_is_kept_again_whoever_an_event_names(ledger, clock):
+async def test_of_a_forgotten_call_nothing_is_kept_again_anybody_an_event_names(ledger, clock):
     call, now_ms = booking_id("A"), clock.now_ms()
     await ledger.client.sadd(keys.FORGOTTEN, call)
     event = BookingEvent(kind=BookingKind.CANCELLED, uid="A", event_ms=now_ms, received_ms=now_ms)

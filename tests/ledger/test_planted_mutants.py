@@ -8,18 +8,22 @@ import pytest
 
 from tests.mutants.planted import BROKER, LEDGER, MUTANTS, PROVIDERS, Mutant
 
-HOUSE = Path(__file__).parents[2]
-SCRIPTS = [file for folder in (LEDGER, BROKER, PROVIDERS) for file in sorted((HOUSE / folder).rglob("*.lua"))]
+INSTALLATION = Path(__file__).parents[2]
+SCRIPTS = [file for folder in (LEDGER, BROKER, PROVIDERS) for file in sorted((INSTALLATION / folder).rglob("*.lua"))]
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_every_script_has_a_fault_to_be_found(script: Path) -> None:
-    assert any(HOUSE / mutant.file == script for mutant in MUTANTS), f"plant one in tests/mutants/planted.py: {script}"
+    assert any(INSTALLATION / mutant.file == script for mutant in MUTANTS), (
+        f"plant one in tests/mutants/planted.py: {script}"
+    )
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
 def test_what_a_fault_takes_away_is_there_once(mutant: Mutant) -> None:
-    assert (HOUSE / mutant.file).read_text().count(mutant.was) == 1, "write this fault anew for what is there now"
+    assert (INSTALLATION / mutant.file).read_text().count(mutant.was) == 1, (
+        "write this fault anew for what is there now"
+    )
     assert mutant.was != mutant.becomes
 
 

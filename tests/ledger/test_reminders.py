@@ -49,7 +49,7 @@ async def test_a_second_attempt_that_would_come_too_late_is_looked_at_when_its_c
     assert answer == ClaimRefused("exited", "expired")
     record = await reminder.record()
     unknown = "expired, while the outcome of an earlier attempt was unknown"
-    assert (record.fate, record.detail) == (DeliveryStatus.SKIPPED, unknown)
+    assert (record.final_status, record.detail) == (DeliveryStatus.SKIPPED, unknown)
 
 
 async def test_a_reminder_that_was_in_hand_when_its_call_began_is_not_frozen(ledger, reminder, start_ms):

@@ -22,12 +22,12 @@ STEP_1, STEP_2 = step_delivery_id(ADA, 1), step_delivery_id(ADA, 2)
 def row(ada, clock):
     """What Notion remembers of Ada; given otherwise, with that."""
 
-    def make(**told: Any) -> Restored:
+    def make(**reported: Any) -> Restored:
         blank: dict[str, Any] = {
             **{"assessment": ada, "anchor_ms": clock.now_ms(), "sent_ms": {}, "is_completed": False},
             **{"exit_reason": None, "page_id": "page", "created": "", "edited": ""},
         }
-        return Restored(**blank | told)
+        return Restored(**blank | reported)
 
     return make
 
@@ -51,7 +51,7 @@ async def test_whose_sequence_is_over_for_the_ledger_is_not_written_to_again(led
     assert await ledger.client.zcard(keys.delayed("send")) == 0
 
 
-async def test_a_gap_in_notion_buries_nothing_of_somebody_under_way(ledger, ada, row, clock):
+async def test_a_gap_in_notion_dead_letters_nothing_of_somebody_under_way(ledger, ada, row, clock):
     await sends_one(ledger, ada, clock.now_ms())
 
     restoration = Restoration(person=row(sent_ms={3: clock.now_ms()}), dead={2: "never sent"})
@@ -83,7 +83,7 @@ async def test_who_is_held_stays_held_when_the_schedule_is_made_anew(ledger, ada
     assert await ledger.client.zscore(keys.delayed("send"), STEP_2) == clock.now_ms() + 23 * HOUR_MS
 
 
-async def test_a_step_in_hand_is_left_to_whoever_sends_it(ledger, ada, row, clock):
+async def test_a_step_in_hand_is_left_to_anybody_sends_it(ledger, ada, row, clock):
     now_ms = clock.now_ms()
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms)
     await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=now_ms, announce=False)

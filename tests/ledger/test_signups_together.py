@@ -69,7 +69,7 @@ async def test_what_one_of_them_meets_is_no_others_concern(
     assert await store.hget(keys.COUNTS, "accepted") == b"4"
 
 
-async def test_whoever_comes_twice_at_once_is_classified_by_the_newer_assessment(
+async def test_anybody_comes_twice_at_once_is_classified_by_the_newer_assessment(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
 ) -> None:
     newer = replace(ada, red_systems=0)
@@ -123,7 +123,7 @@ async def test_an_answer_is_remembered_for_as_long_as_websites_may_repeat_their_
     assert 30 * 24 * 3_600_000 < await store.pttl(keys.webhook("signup:1")) <= REMEMBER_WEBHOOK_MS
 
 
-async def test_whoever_has_been_enrolled_never_begins_again(
+async def test_anybody_has_been_enrolled_never_begins_again(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
 ) -> None:
     first = await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
@@ -163,7 +163,7 @@ async def test_among_other_calls_the_order_stays(ledger: Ledger, ada: Assessment
     assert (first.answer, left, second.answer, left_too) == ("accepted", True, "accepted", True)
 
 
-async def test_whoever_stops_waiting_keeps_nobody_from_their_answer(
+async def test_anybody_stops_waiting_keeps_nobody_from_their_answer(
     ledger: Ledger, ada: Assessment, clock: VirtualClock
 ) -> None:
     waiting = [
@@ -179,11 +179,14 @@ async def test_whoever_stops_waiting_keeps_nobody_from_their_answer(
     assert await ledger.enrollments.get(enrollment_id("christmas_2025", people(ada, 3)[1].email)) is not None
 
 
-async def test_what_cannot_even_be_sent_is_told_to_all_who_wait(store: redis.asyncio.Redis) -> None:
+async def test_what_cannot_even_be_sent_is_reported_to_all_who_wait(store: redis.asyncio.Redis) -> None:
     scripts = Scripts(store)
     async with asyncio.timeout(5):
         answers = await asyncio.gather(
-            *(scripts.run("signups.accept", [f"w{told}", f"e{told}"], ["{}", told]) for told in "a\ud800c"),
+            *(
+                scripts.run("signups.accept", [f"w{reported}", f"e{reported}"], ["{}", reported])
+                for reported in "a\ud800c"
+            ),
             return_exceptions=True,
         )
 

@@ -9,7 +9,7 @@ from common.domain.contact import Assessment
 from common.ledger import keys
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import Pause
-from common.ledger.reads.store_stats import CircuitStats, QueueStats, StoreStats, read_store_stats
+from common.ledger.reads.store_stats import OpenCircuit, QueueStats, StoreStats, read_store_stats
 from tests.ledger.test_transitions import ADA, enrolled, send
 
 MINUTE_MS = 60_000
@@ -97,7 +97,7 @@ async def test_an_open_circuit_has_a_reason_and_an_age(ledger: Ledger, now: int,
 
     stats = await read(ledger, now)
 
-    assert stats.circuits == {provider: CircuitStats(reason="http_503", since_ms=now - MINUTE_MS, until_ms=now + 1_000)}
+    assert stats.circuits == {provider: OpenCircuit(reason="http_503", since_ms=now - MINUTE_MS, until_ms=now + 1_000)}
 
 
 async def test_failures_without_an_open_circuit_are_none(ledger: Ledger, now: int) -> None:
@@ -116,7 +116,7 @@ async def test_people_and_deliveries_are_counted_by_status(ledger: Ledger, ada: 
     assert (stats.sent, stats.deliveries) == (1, {"accepted": 1})
 
 
-async def test_a_pause_of_everybody_and_those_of_single_people_are_told_apart(ledger: Ledger, now: int) -> None:
+async def test_a_pause_of_everybody_and_those_of_single_people_are_reported_apart(ledger: Ledger, now: int) -> None:
     everybody = Pause(since_ms=now, by="sarah", reason="the domain moves")
     await ledger.pauses.start(None, everybody)
     await ledger.pauses.start(ADA, Pause(since_ms=now, by="sarah", reason=""))

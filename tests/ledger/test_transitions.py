@@ -164,7 +164,7 @@ async def test_who_unsubscribes_gets_no_more_and_leaves_nothing_in_the_schedule(
 
     known = await ledger.enrollments.get(ADA)
     assert (known.status, known.exit_reason) == (Status.EXITED, ExitReason.UNSUBSCRIBED)
-    assert known.fate_of(2) == (DeliveryStatus.SKIPPED, "unsubscribed")
+    assert known.final_status_of(2) == (DeliveryStatus.SKIPPED, "unsubscribed")
     assert await ledger.client.zcard(keys.delayed("send")) == 0
     assert (await ledger.deliveries.claim(step(2), worker="w1", now_ms=now + 24 * HOUR_MS)).reason == "exited"
     assert await ledger.client.hget(keys.COUNTS, "exited") == b"1"
@@ -188,7 +188,7 @@ async def test_a_suppressed_address_is_not_written_to_by_another_campaign(ledger
     assert (await ledger.enrollments.get(ADA)).exit_reason == ExitReason.COMPLAINED
 
 
-async def test_after_seven_fates_the_enrollment_is_completed(ledger, ada, clock, cadence):
+async def test_after_seven_statuses_the_enrollment_is_completed(ledger, ada, clock, cadence):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     for number in range(1, 8):
@@ -279,7 +279,7 @@ async def test_a_dead_letter_waits_for_ever_and_can_be_replayed_once(ledger, ada
     claim = await go(ledger, 1, now)
     await ledger.deliveries.freeze(claim, "mail", now_ms=now)
     await ledger.deliveries.settle(claim, "dead", "422 invalid `to`", now_ms=now)
-    assert (await ledger.enrollments.get(ADA)).fate_of(1) == (DeliveryStatus.DEAD, "422 invalid `to`")
+    assert (await ledger.enrollments.get(ADA)).final_status_of(1) == (DeliveryStatus.DEAD, "422 invalid `to`")
 
     assert await ledger.dead_letters.replay(step(1), now_ms=now, way="same")
     assert not await ledger.dead_letters.replay(step(1), now_ms=now, way="same")
@@ -287,7 +287,7 @@ async def test_a_dead_letter_waits_for_ever_and_can_be_replayed_once(ledger, ada
     assert (again.payload, again.failures) == ("mail", 0)
 
 
-async def test_who_leaves_after_the_last_mail_has_left_for_whoever_rebuilds(ledger, ada, clock, cadence):
+async def test_who_leaves_after_the_last_mail_has_left_for_anybody_rebuilds(ledger, ada, clock, cadence):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     for number in range(1, 8):
@@ -301,7 +301,7 @@ async def test_who_leaves_after_the_last_mail_has_left_for_whoever_rebuilds(ledg
     assert sequence_row(known, campaign_name="Christmas 2025").values["Exit Reason"] == "unsubscribed"
 
 
-async def test_a_worker_that_has_a_mail_in_hand_writes_down_its_fate_also_for_who_has_left(ledger, ada, clock):
+async def test_a_worker_that_has_a_mail_in_hand_writes_down_its_status_also_for_who_has_left(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     claim = await go(ledger, 1, now)
@@ -310,4 +310,4 @@ async def test_a_worker_that_has_a_mail_in_hand_writes_down_its_fate_also_for_wh
 
     assert (await ledger.deliveries.claim(step(1), worker="w2", now_ms=now + 5_000)).reason == "in hand"
     assert await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now + 5_000)
-    assert (await ledger.enrollments.get(ADA)).fate_of(1) == (DeliveryStatus.ACCEPTED, "re_1")
+    assert (await ledger.enrollments.get(ADA)).final_status_of(1) == (DeliveryStatus.ACCEPTED, "re_1")

@@ -16,7 +16,7 @@ from common.store.clients import connect
 from common.store.embedded import EmbeddedStore
 from tests.acceptance.place import Place
 from tests.migration.next_version import CURRENT, FIELD, HALF_WAY
-from tests.tidy.house import ROOT
+from tests.tidy.repository import ROOT
 
 PEOPLE = ("enr_a", "enr_b", "enr_c", "enr_d")
 MIGRATED, OLDER = [b"1"] * len(PEOPLE), [None] * len(PEOPLE)

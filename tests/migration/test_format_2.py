@@ -83,7 +83,7 @@ async def test_every_open_delivery_is_planned_and_whose_it_is(
         owner, _, name = delivery.partition("/")
         record = codec.read_records(hashes[keys.owner(owner)])[name]
         expected = DeliveryStatus.DEAD if await store.zscore(keys.DEAD, delivery) else DeliveryStatus.PLANNED
-        assert record.fate is expected
+        assert record.final_status is expected
         kept = after[delivery]
         assert (kept.get("claim_id"), kept.get("payload")) == (was.get("worker"), was.get("frozen"))
         assert (kept.get("outcome_unknown"), kept.get("in_progress")) == (was.get("doubt"), was.get("unknown"))
@@ -166,3 +166,14 @@ async def _killed_after(store: redis.asyncio.Redis, batches: int, monkeypatch: p
         patched.setattr(format_2._Step, "_change", counted)
         with suppress(ConnectionError):
             await _migrate(store)
+
+
+async def test_bookings_that_were_taken_for_moved_are_looked_at_again(
+    store: redis.asyncio.Redis, before: dict[str, Any]
+) -> None:
+    known = await store.zrange(keys.BOOKINGS, 0, -1)
+    await _migrate(store)
+
+    moved = {name for name, fields in _family(await _hashes(store), "guest").items() if fields.get("state") == "moved"}
+    assert moved
+    assert {name.decode() for name in await store.zrange(keys.BOOKINGS, 0, -1)} == moved | {n.decode() for n in known}

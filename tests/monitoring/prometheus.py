@@ -53,10 +53,10 @@ class Prometheus:
     def firing(self) -> set[str]:
         """The names of all alerts that fire now; empty while it does not answer."""
         try:
-            told = request("GET", f"{self.url}/api/v1/alerts").json["data"]["alerts"]
+            reported = request("GET", f"{self.url}/api/v1/alerts").json["data"]["alerts"]
         except (OSError, ValueError, KeyError):
             return set()
-        return {alert["labels"]["alertname"] for alert in told if alert["state"] == "firing"}
+        return {alert["labels"]["alertname"] for alert in reported if alert["state"] == "firing"}
 
     def value(self, query: str) -> float | None:
         """Of a query with one answer; None while it has none."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.tidy.house import ROOT
+from tests.tidy.repository import ROOT
 
 TEXT = re.sub(r"^\s*//.*\n", "", (ROOT / "deploy" / "alloy" / "config.alloy").read_text(), flags=re.MULTILINE)
 _STAGE = re.compile(r"stage\.(\w+) \{( |\n.*?\n  )\}\n", re.DOTALL)
@@ -47,12 +47,12 @@ def _stages() -> Iterator[tuple[str, str]]:
 
 def _json(entry: Entry, body: str) -> None:
     try:
-        told: Any = json.loads(entry.line)
+        reported: Any = json.loads(entry.line)
     except ValueError:
         return
     for name, path in _pairs(body, "expressions").items():
         keys = [quoted or plain for quoted, plain in re.findall(r'"([^"]+)"|(\w+)', path or name)]
-        value = told
+        value = reported
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
         if value is not None:

@@ -20,7 +20,7 @@ from common.health_checks import (
 )
 from common.ledger.constants import QUEUES
 from common.ledger.pauses import Pause
-from common.ledger.reads.store_stats import CircuitStats, QueueStats, StoreStats, WorkerStats
+from common.ledger.reads.store_stats import OpenCircuit, QueueStats, StoreStats, WorkerStats
 
 NOW_MS = 1_764_000_000_000
 MINUTE_MS = 60_000
@@ -38,6 +38,7 @@ HEALTHY = StoreStats(
     suppressed=0,
     mirror_behind=0,
     mirror_lag_ms=0,
+    unread_bookings=0,
     circuits={},
     pause=None,
     paused_people=0,
@@ -54,7 +55,7 @@ def queue(name: str, **changes: int) -> dict[str, Any]:
 
 def circuit(provider: str, *, minutes: int = 3, reason: str = "http_503") -> dict[str, Any]:
     since_ms = NOW_MS - minutes * MINUTE_MS
-    return {"circuits": {provider: CircuitStats(reason=reason, since_ms=since_ms, until_ms=NOW_MS)}}
+    return {"circuits": {provider: OpenCircuit(reason=reason, since_ms=since_ms, until_ms=NOW_MS)}}
 
 
 def problems(*, limits: Limits | None = None, **changes: Any) -> dict[str, Level]:
@@ -86,6 +87,7 @@ NEEDS_PERSON: list[tuple[str, dict[str, Any]]] = [
     ("calcom", circuit("calcom")),
     ("pause", {"pause": Pause(since_ms=NOW_MS, by="sarah", reason="")}),
     ("dead", {"dead_letters": 1}),
+    ("unread", {"unread_bookings": 1}),
     ("failed", queue("classify", failed=1)),
     ("failed", queue("announce", failed=1)),
 ]

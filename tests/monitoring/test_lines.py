@@ -15,7 +15,7 @@ import pytest
 
 from common.observability.redaction import PRIVATE_KEYS
 from tests.monitoring.shipper import Entry, shipped
-from tests.tidy.house import ROOT
+from tests.tidy.repository import ROOT
 from tests.tidy.test_docs_operations import OUTCOMES, PAGE, is_logging
 
 _FIELDS = (
@@ -139,10 +139,10 @@ def test_dashboards_and_docs_ask_for_labels_that_there_are() -> None:
     dashboards = (ROOT / "deploy" / "grafana" / "dashboards").glob("*.json")
     panels = [panel for file in dashboards for panel in json.loads(file.read_text())["panels"]]
     asked = [target["expr"] for panel in panels if panel["type"] == "logs" for target in panel["targets"]]
-    told = re.findall(r"^    (\{.*)$", (ROOT / "docs" / "deploy.md").read_text(), re.MULTILINE)
+    reported = re.findall(r"^    (\{.*)$", (ROOT / "docs" / "deploy.md").read_text(), re.MULTILINE)
 
-    assert (len(asked), len(told)) == (1, 2)
-    for query in asked + told:
+    assert (len(asked), len(reported)) == (1, 2)
+    for query in asked + reported:
         selector = query[1 : query.index("}")]
         assert set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", re.sub(r'"[^"]*"', '""', selector))) <= {
             "service",

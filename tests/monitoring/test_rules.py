@@ -13,7 +13,7 @@ import yaml
 
 from common.observability import metrics
 from tests.monitoring.tools import PROMETHEUS, RULES, run
-from tests.tidy.house import ROOT
+from tests.tidy.repository import ROOT
 from tests.tidy.test_docs_operations import exposed
 
 HERE = Path(__file__).parent
@@ -23,7 +23,7 @@ RULE_LIST: list[dict[str, Any]] = [rule for group in GROUPS for rule in group["r
 ALERTS = {rule["alert"]: rule for rule in RULE_LIST if "alert" in rule}
 RECORDED = {rule["record"] for rule in RULE_LIST if "record" in rule}
 TESTS = sorted(HERE.glob("*.test.yml"))
-TOLD = [test for file in TESTS for test in yaml.safe_load(file.read_text())["tests"]]
+REPORTED = [test for file in TESTS for test in yaml.safe_load(file.read_text())["tests"]]
 RUNBOOK = (ROOT / "deploy" / "runbook.md").read_text()
 DASHBOARDS = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
 NOT_OURS = {"up", "probe_success", "probe_ssl_earliest_cert_expiry"}
@@ -59,7 +59,7 @@ def test_alerts_fire_when_they_should_and_only_then(file: Path) -> None:
 @pytest.mark.parametrize("alert", ALERTS)
 class TestAlert:
     def test_it_has_a_test_that_sees_it_fire(self, alert: str) -> None:
-        tests = [test for test in TOLD if test["name"] == alert]
+        tests = [test for test in REPORTED if test["name"] == alert]
         values = {case["exp_samples"][0]["value"] for test in tests for case in test["promql_expr_test"]}
 
         assert values == {0, 1}

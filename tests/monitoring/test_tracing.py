@@ -76,7 +76,7 @@ def test_a_reminder_is_linked_to_its_person(spans: Any) -> None:
     assert [f"{link.context.trace_id:032x}" for link in send.links] == [trace_ids.trace_id(BORIS)]
 
 
-def test_a_failure_is_told_without_its_text(spans: Any) -> None:
+def test_a_failure_is_reported_without_its_text(spans: Any) -> None:
     with pytest.raises(ValueError, match="ada@"), tracing.hop("send", f"{ADA}/step-1"), tracing.request("resend"):
         raise ValueError("ada@example.org is no address")
 

@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.mutants.planted import MUTANTS, Mutant
-from tests.mutants.running import HOUSE, Copy, Decision
+from tests.mutants.running import INSTALLATION, Copy, Decision
 
-_MEMORY = HOUSE / ".venv" / "mutants.json"
+_MEMORY = INSTALLATION / ".venv" / "mutants.json"
 """Which test noticed which fault last time, so that it is asked first."""
 
 
@@ -25,13 +25,13 @@ def main() -> int:
     given = parser.parse_args()
     chosen = [mutant for mutant in MUTANTS if not given.scripts or mutant.script in given.scripts]
     began_s = time.monotonic()
-    verdicts, unsound = _all(chosen, given.jobs)
-    missed = [verdict for verdict in verdicts if not verdict.by]
-    for verdict in missed:
-        print(f"{'NOT THERE' if verdict.stale else 'NOT FOUND'}  {verdict.mutant}")
+    conclusions, unsound = _all(chosen, given.jobs)
+    missed = [conclusion for conclusion in conclusions if not conclusion.by]
+    for conclusion in missed:
+        print(f"{'NOT THERE' if conclusion.stale else 'NOT FOUND'}  {conclusion.mutant}")
     for by in sorted(unsound):
         print(f"NOT SOUND  fails without any fault, so what comes with it was not tried: {by}")
-    print(f"{len(verdicts)} planted, {len(verdicts) - len(missed)} found, {time.monotonic() - began_s:.0f} s")
+    print(f"{len(conclusions)} planted, {len(conclusions) - len(missed)} found, {time.monotonic() - began_s:.0f} s")
     return 1 if missed or unsound else 0
 
 
@@ -46,27 +46,27 @@ def _all(mutants: list[Mutant], jobs: int) -> tuple[list[Decision], set[str]]:
         def try_out(mutant: Mutant) -> Decision:
             copy = copies.get()
             try:
-                verdict = copy.try_out(mutant)
+                conclusion = copy.try_out(mutant)
             finally:
                 copies.put(copy)
-            word = "found" if verdict.by else "STALE" if verdict.stale else "MISSED"
-            print(f"{word:7} {mutant}  by {verdict.by}", file=sys.stderr, flush=True)
-            return verdict
+            word = "found" if conclusion.by else "STALE" if conclusion.stale else "MISSED"
+            print(f"{word:7} {mutant}  by {conclusion.by}", file=sys.stderr, flush=True)
+            return conclusion
 
         with ThreadPoolExecutor(jobs) as pool:
-            verdicts = list(pool.map(try_out, mutants))
+            conclusions = list(pool.map(try_out, mutants))
         for copy in all_copies:
             copy.end()
-        _remember(before, verdicts)
-        return verdicts, {by for copy in all_copies for by in copy.unsound.values()}
+        _remember(before, conclusions)
+        return conclusions, {by for copy in all_copies for by in copy.unsound.values()}
 
 
 def _remembered() -> dict[str, str]:
     return dict(json.loads(_MEMORY.read_text())) if _MEMORY.exists() else {}
 
 
-def _remember(before: dict[str, str], verdicts: list[Decision]) -> None:
-    found_by = {str(verdict.mutant): verdict.by for verdict in verdicts if verdict.is_certain}
+def _remember(before: dict[str, str], conclusions: list[Decision]) -> None:
+    found_by = {str(conclusion.mutant): conclusion.by for conclusion in conclusions if conclusion.is_certain}
     if _MEMORY.parent.is_dir():
         _MEMORY.write_text(json.dumps(before | found_by, indent=1))
 

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-HOUSE = Path(__file__).parents[2]
+INSTALLATION = Path(__file__).parents[2]
 _FOLDERS = ("actors", "benchmarks", "common", "services", "tests")
 
 PARTS = {
@@ -52,12 +52,12 @@ def main() -> int:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="advent-mutmut-") as folder:
         for number, (broken, tests) in enumerate(given.parts or PARTS.values()):
-            house = Path(folder) / str(number)
-            _copy(house, broken, tests)
+            installation = Path(folder) / str(number)
+            _copy(installation, broken, tests)
             print(f"== {broken}", flush=True)
-            _mutmut(house, "run", "--max-children", str(given.jobs))
-            for survivor in _survivors(house):
-                print(_mutmut(house, "show", survivor), flush=True)
+            _mutmut(installation, "run", "--max-children", str(given.jobs))
+            for survivor in _survivors(installation):
+                print(_mutmut(installation, "show", survivor), flush=True)
     return 0
 
 
@@ -65,26 +65,26 @@ def _part(name: str) -> tuple[str, Sequence[str]]:
     if name in PARTS:
         return PARTS[name]
     part = PARTS.get(Path(name).parent.name)
-    if part is None or not (HOUSE / name).is_file():
+    if part is None or not (INSTALLATION / name).is_file():
         raise argparse.ArgumentTypeError(f"{name} is neither {' nor '.join(PARTS)} nor a module of one of them")
     return name, part[1]
 
 
-def _copy(house: Path, broken: str, tests: Sequence[str]) -> None:
+def _copy(installation: Path, broken: str, tests: Sequence[str]) -> None:
     for name in _FOLDERS:
-        shutil.copytree(HOUSE / name, house / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(HOUSE / "pyproject.toml", house)
-    (house / "setup.cfg").write_text(_CONFIG.format(broken=broken, tests="\n    ".join(tests)))
+        shutil.copytree(INSTALLATION / name, installation / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(INSTALLATION / "pyproject.toml", installation)
+    (installation / "setup.cfg").write_text(_CONFIG.format(broken=broken, tests="\n    ".join(tests)))
 
 
-def _survivors(house: Path) -> list[str]:
-    lines = (line.split(":") for line in _mutmut(house, "results").splitlines() if ":" in line)
+def _survivors(installation: Path) -> list[str]:
+    lines = (line.split(":") for line in _mutmut(installation, "results").splitlines() if ":" in line)
     return [name.strip() for name, what in lines if what.strip() == "survived"]
 
 
-def _mutmut(house: Path, *arguments: str) -> str:
+def _mutmut(installation: Path, *arguments: str) -> str:
     command = [str(Path(sys.executable).parent / "mutmut"), *arguments]
-    answer = subprocess.run(command, cwd=house, env=os.environ, capture_output=True, text=True, check=False)
+    answer = subprocess.run(command, cwd=installation, env=os.environ, capture_output=True, text=True, check=False)
     if answer.returncode:
         raise SystemExit(answer.stdout[-2000:] + answer.stderr[-2000:])
     if arguments[0] == "run":

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.mutants.planted import BROKER, LEDGER, PROVIDERS, Mutant
 from tests.mutants.warm import DIED, NEVER_ENDED, TOO_LONG, Warm
 
-HOUSE = Path(__file__).parents[2]
+INSTALLATION = Path(__file__).parents[2]
 _FOLDERS = ("actors", "common", "services", "tests")
 
 _NOT_EVERY_ORDER = ("-k", "not interleavings and not in_any_order and not in_every_order", "-m", "not acceptance")
@@ -78,8 +78,8 @@ class Copy:
     def __init__(self, folder: Path, before: Mapping[str, str]) -> None:
         self.folder, self._before = folder, before
         for name in _FOLDERS:
-            shutil.copytree(HOUSE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(HOUSE / "pyproject.toml", folder)
+            shutil.copytree(INSTALLATION / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(INSTALLATION / "pyproject.toml", folder)
         # It compares the scripts with the list of faults, so it would notice each of them.
         (folder / "tests/ledger/test_planted_mutants.py").unlink()
         folders = {folder for stages in STAGES.values() for stage in stages for folder in stage if "/" in folder}

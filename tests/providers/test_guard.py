@@ -38,7 +38,7 @@ async def test_what_was_created_is_known_to_the_next_before_any_query_shows_it(g
     assert Turn(page_id="page-1") == await guard.begin("sequence", ADA)
 
 
-async def test_what_was_created_is_kept_for_an_hour_and_a_doubt_for_a_day(
+async def test_what_was_created_is_kept_for_an_hour_and_a_unknown_outcome_for_a_day(
     guard: StoreCreateGuard, store: redis.asyncio.Redis
 ) -> None:
     await guard.begin("sequence", ADA)

@@ -40,7 +40,7 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
 
-class House:
+class Installation:
     """A sandbox, a store that can be lost, and one worker."""
 
     def __init__(self, sandbox: Sandbox, url: str, store: redis.asyncio.Redis, clock: VirtualClock) -> None:
@@ -150,26 +150,30 @@ class House:
 
 
 @pytest.fixture
-async def house(store: redis.asyncio.Redis, clock: VirtualClock) -> AsyncIterator[House]:
+async def installation(store: redis.asyncio.Redis, clock: VirtualClock) -> AsyncIterator[Installation]:
     sandbox = open_sandbox(None, clock=clock)
     server = TestServer(build_app(sandbox))
     await server.start_server()
-    house = House(sandbox, str(server.make_url("")).rstrip("/"), store, clock)
-    await house.calm()
-    yield house
-    await house.close()
+    installation = Installation(sandbox, str(server.make_url("")).rstrip("/"), store, clock)
+    await installation.calm()
+    yield installation
+    await installation.close()
     await server.close()
     sandbox.close()
 
 
 @pytest.fixture
-def audited(house: House):
+def audited(installation: Installation):
     async def audited():
         rows = SequenceRows(
-            house.settings, house.store, clock=house.clock, budget=Unlimited(), campaign_name=house.campaign.name
+            installation.settings,
+            installation.store,
+            clock=installation.clock,
+            budget=Unlimited(),
+            campaign_name=installation.campaign.name,
         )
         try:
-            return await audit(house.world, rows)
+            return await audit(installation.world, rows)
         finally:
             await rows.close()
 

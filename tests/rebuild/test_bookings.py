@@ -8,22 +8,22 @@ from common.domain.delivery import DeliveryStatus
 from common.domain.ids import booking_id, enrollment_id
 from common.ledger.reads.store_stats import read_store_stats
 from tests import columns
-from tests.rebuild.conftest import HOUR_MS, House
+from tests.rebuild.conftest import HOUR_MS, Installation
 
 BORIS, CHEN = "boris@salon.example", "chen@salon.example"
 
 
 @pytest.fixture
-def start_ms(house: House) -> int:
+def start_ms(installation: Installation) -> int:
     """In four days; reminded of after 24, 72 and 94 hours."""
-    return house.anchor_ms + 96 * HOUR_MS
+    return installation.anchor_ms + 96 * HOUR_MS
 
 
-async def reminded(house: House, email: str) -> list[tuple[float, str]]:
+async def reminded(installation: Installation, email: str) -> list[tuple[float, str]]:
     """(Hour of the acceptance, which reminder) of each mail in the inbox."""
-    mails = await house.ask("GET", f"/inbox.json?to={email}")
+    mails = await installation.ask("GET", f"/inbox.json?to={email}")
     return [
-        (round((mail["accepted_at"] - house.anchor_ms) / HOUR_MS, 2), mail["tags"]["reminder"])
+        (round((mail["accepted_at"] - installation.anchor_ms) / HOUR_MS, 2), mail["tags"]["reminder"])
         for mail in mails
         if "reminder" in mail["tags"]
     ]
@@ -31,78 +31,80 @@ async def reminded(house: House, email: str) -> list[tuple[float, str]]:
 
 @pytest.mark.parametrize("lost_at_h", [0.5, 23.999, 24.001, 30])
 async def test_calls_to_come_are_found_again_and_each_reminder_goes_out_once(
-    house: House, ada, start_ms, lost_at_h: float
+    installation: Installation, ada, start_ms, lost_at_h: float
 ):
-    await house.simulation.sign_up(ada)
-    await house.books(ada.email, start_ms, uid="ada")
-    await house.books(BORIS, start_ms, uid="boris")
-    await house.until(lost_at_h)
-    await house.loses_its_store()
+    await installation.simulation.sign_up(ada)
+    await installation.books(ada.email, start_ms, uid="ada")
+    await installation.books(BORIS, start_ms, uid="boris")
+    await installation.until(lost_at_h)
+    await installation.loses_its_store()
 
-    await house.rebuilds()
-    await house.reads_the_calendar()
-    await house.until(97)
+    await installation.rebuilds()
+    await installation.reads_the_calendar()
+    await installation.until(97)
 
     for email in (ada.email, BORIS):
-        told = await reminded(house, email)
-        assert told == [(24, "72h"), (72, "24h"), (94, "2h")]
-    standing = {call.booking.id async for call in house.world.ledger.bookings.calls(_id(BORIS))}
+        reported = await reminded(installation, email)
+        assert reported == [(24, "72h"), (72, "24h"), (94, "2h")]
+    standing = {call.booking.id async for call in installation.world.ledger.bookings.calls(_id(BORIS))}
     assert standing == {booking_id("boris")}
-    assert (await read_store_stats(house.world.ledger, now_ms=house.clock.now_ms())).dead_letters == 0
+    assert (await read_store_stats(installation.world.ledger, now_ms=installation.clock.now_ms())).dead_letters == 0
 
 
 async def test_a_reminder_whose_hour_passed_before_the_call_was_found_again_is_skipped_and_the_later_ones_go(
-    house: House, start_ms
+    installation: Installation, start_ms
 ):
     """Nobody can tell whether it went out before the loss; late and perhaps twice is worse than not."""
-    await house.books(BORIS, start_ms, uid="boris")
-    await house.until(71)
-    await house.loses_its_store()
-    await house.simulation.run(until_ms=house.anchor_ms + 73 * HOUR_MS)
-    await house.reads_the_calendar()
-    await house.until(97)
+    await installation.books(BORIS, start_ms, uid="boris")
+    await installation.until(71)
+    await installation.loses_its_store()
+    await installation.simulation.run(until_ms=installation.anchor_ms + 73 * HOUR_MS)
+    await installation.reads_the_calendar()
+    await installation.until(97)
 
-    assert await reminded(house, BORIS) == [(24, "72h"), (94, "2h")]
-    [call] = [call async for call in house.world.ledger.bookings.calls(_id(BORIS))]
-    fates = {name.partition("/")[2]: (record.fate, record.detail) for name, record in call.reminders.items()}
-    assert fates["72h"] == fates["24h"] == (DeliveryStatus.SKIPPED, "its hour had passed")
-
-
-async def test_a_call_that_was_cancelled_meanwhile_does_not_come_back(house: House, start_ms):
-    await house.books(BORIS, start_ms, uid="boris")
-    await house.books(CHEN, start_ms, uid="chen")
-    await house.until(30)
-    await house.loses_its_store()
-    await house.ask("POST", "/calcom/_bookings/chen/cancel", {"webhook": False})
-    await house.reads_the_calendar()
-    await house.until(97)
-
-    assert await reminded(house, CHEN) == [(24, "72h")]
-    assert len(await reminded(house, BORIS)) == 3
+    assert await reminded(installation, BORIS) == [(24, "72h"), (94, "2h")]
+    [call] = [call async for call in installation.world.ledger.bookings.calls(_id(BORIS))]
+    final_statuses = {
+        name.partition("/")[2]: (record.final_status, record.detail) for name, record in call.reminders.items()
+    }
+    assert final_statuses["72h"] == final_statuses["24h"] == (DeliveryStatus.SKIPPED, "its hour had passed")
 
 
-async def test_afterwards_an_audit_is_0_0_0(house: House, ada, start_ms, audited):
-    await columns.fix(house.world.mirror)
-    await house.simulation.sign_up(ada)
-    await house.books(ada.email, start_ms, uid="ada")
-    await house.books(BORIS, start_ms, uid="boris")
-    await house.until(30)
-    await house.loses_its_store()
-    await house.rebuilds()
-    await house.reads_the_calendar()
+async def test_a_call_that_was_cancelled_meanwhile_does_not_come_back(installation: Installation, start_ms):
+    await installation.books(BORIS, start_ms, uid="boris")
+    await installation.books(CHEN, start_ms, uid="chen")
+    await installation.until(30)
+    await installation.loses_its_store()
+    await installation.ask("POST", "/calcom/_bookings/chen/cancel", {"webhook": False})
+    await installation.reads_the_calendar()
+    await installation.until(97)
+
+    assert await reminded(installation, CHEN) == [(24, "72h")]
+    assert len(await reminded(installation, BORIS)) == 3
+
+
+async def test_afterwards_an_audit_is_0_0_0(installation: Installation, ada, start_ms, audited):
+    await columns.fix(installation.world.mirror)
+    await installation.simulation.sign_up(ada)
+    await installation.books(ada.email, start_ms, uid="ada")
+    await installation.books(BORIS, start_ms, uid="boris")
+    await installation.until(30)
+    await installation.loses_its_store()
+    await installation.rebuilds()
+    await installation.reads_the_calendar()
     for hours in (31, 97):
-        await house.until(hours)
+        await installation.until(hours)
         assert (await audited()).findings == []
 
 
-async def test_without_the_list_calls_are_gone_and_so_are_their_reminders(house: House, start_ms):
-    await house.books(BORIS, start_ms, uid="boris")
-    await house.until(30)
-    await house.loses_its_store()
-    await house.rebuilds()
-    await house.until(97)
+async def test_without_the_list_calls_are_gone_and_so_are_their_reminders(installation: Installation, start_ms):
+    await installation.books(BORIS, start_ms, uid="boris")
+    await installation.until(30)
+    await installation.loses_its_store()
+    await installation.rebuilds()
+    await installation.until(97)
 
-    assert await reminded(house, BORIS) == [(24, "72h")]
+    assert await reminded(installation, BORIS) == [(24, "72h")]
 
 
 def _id(email: str):

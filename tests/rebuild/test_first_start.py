@@ -10,21 +10,21 @@ from actors.background import BackgroundTasks
 from actors.upkeep.bootstrap import Bootstrap
 from common.domain.ids import enrollment_id
 from common.ledger import keys
-from tests.rebuild.conftest import House
+from tests.rebuild.conftest import Installation
 
 STEPS = [f"step-{step}" for step in range(1, 8)]
 
 
 @pytest.fixture
-async def starts(house: House):
+async def starts(installation: Installation):
     """A worker starts, and its doors are open when this returns."""
     started: list[Bootstrap] = []
 
     async def starts(worker: str = "w1", *, is_testing: bool = False) -> Bootstrap:
         from dataclasses import replace
 
-        settings = house.settings.model_copy(update={"testing_mode": is_testing})
-        first = Bootstrap(replace(house.world, worker=worker, settings=settings), sleep=_briefly)
+        settings = installation.settings.model_copy(update={"testing_mode": is_testing})
+        first = Bootstrap(replace(installation.world, worker=worker, settings=settings), sleep=_briefly)
         started.append(first)
         await first.before_work()
         return first
@@ -38,151 +38,159 @@ async def _briefly(_seconds: float) -> None:
     await asyncio.sleep(0.01)
 
 
-async def state(house: House) -> str:
-    return ((await house.store.get(keys.REBUILT)) or b"").decode().split(" ")[0]
+async def state(installation: Installation) -> str:
+    return ((await installation.store.get(keys.REBUILT)) or b"").decode().split(" ")[0]
 
 
-async def test_an_empty_store_is_filled_before_the_first_job(house: House, ada, starts):
-    await house.simulation.sign_up(ada)
-    await house.until(80)
-    await house.loses_its_store()
-
-    await starts()
-
-    assert await state(house) == "done"
-    assert sorted((await house.record(ada)).records) == [1, 2, 3]
-    await house.until(300)
-    assert await house.inbox(ada) == STEPS
-
-
-async def test_a_store_that_has_its_people_is_left_alone(house: House, ada, starts):
-    await house.simulation.sign_up(ada)
-    await house.until(1)
-    asked = await house.ask("GET", "/counts.json")
+async def test_an_empty_store_is_filled_before_the_first_job(installation: Installation, ada, starts):
+    await installation.simulation.sign_up(ada)
+    await installation.until(80)
+    await installation.loses_its_store()
 
     await starts()
 
-    assert await state(house) == "never"
-    assert asked["requests"] == (await house.ask("GET", "/counts.json"))["requests"]
+    assert await state(installation) == "done"
+    assert sorted((await installation.record(ada)).records) == [1, 2, 3]
+    await installation.until(300)
+    assert await installation.inbox(ada) == STEPS
 
 
-async def test_a_signup_that_came_before_the_first_worker_does_not_hide_that_the_store_is_empty(house, ada, starts):
-    await house.simulation.sign_up(ada)
-    await house.until(80)
-    await house.loses_its_store()
-    await house.simulation.sign_up(ada)
+async def test_a_store_that_has_its_people_is_left_alone(installation: Installation, ada, starts):
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    asked = await installation.ask("GET", "/counts.json")
 
     await starts()
-    await house.until(300)
 
-    assert await state(house) == "done"
-    assert await house.inbox(ada) == STEPS
+    assert await state(installation) == "never"
+    assert asked["requests"] == (await installation.ask("GET", "/counts.json"))["requests"]
 
 
-async def test_a_rehearsal_never_touches_rows_that_it_did_not_make(house: House, ada, starts):
-    await house.simulation.sign_up(ada)
-    await house.until(1)
-    await house.loses_its_store()
+async def test_a_signup_that_came_before_the_first_worker_does_not_hide_that_the_store_is_empty(
+    installation, ada, starts
+):
+    await installation.simulation.sign_up(ada)
+    await installation.until(80)
+    await installation.loses_its_store()
+    await installation.simulation.sign_up(ada)
+
+    await starts()
+    await installation.until(300)
+
+    assert await state(installation) == "done"
+    assert await installation.inbox(ada) == STEPS
+
+
+async def test_a_rehearsal_never_touches_rows_that_it_did_not_make(installation: Installation, ada, starts):
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    await installation.loses_its_store()
 
     await starts(is_testing=True)
 
-    assert await state(house) == ""
-    assert await house.record(ada) is None
+    assert await state(installation) == ""
+    assert await installation.record(ada) is None
 
 
-async def test_while_notion_is_away_the_doors_are_open_and_later_what_it_says_is_merged(house: House, ada, starts):
-    await house.simulation.sign_up(ada)
-    await house.until(80)
-    await house.loses_its_store()
-    await house.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
+async def test_while_notion_is_away_the_doors_are_open_and_later_what_it_says_is_merged(
+    installation: Installation, ada, starts
+):
+    await installation.simulation.sign_up(ada)
+    await installation.until(80)
+    await installation.loses_its_store()
+    await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
 
     await starts()
 
-    assert await state(house) == "owed"
-    await house.calm()
+    assert await state(installation) == "owed"
+    await installation.calm()
     async with asyncio.timeout(10):
-        while await state(house) != "done":
+        while await state(installation) != "done":
             await asyncio.sleep(0.01)
-    assert enrollment_id("christmas_2025", ada.email) == (await house.record(ada)).id
-    await house.until(300)
-    assert await house.inbox(ada) == STEPS
+    assert enrollment_id("christmas_2025", ada.email) == (await installation.record(ada)).id
+    await installation.until(300)
+    assert await installation.inbox(ada) == STEPS
 
 
-async def test_of_two_workers_one_reads_and_the_other_waits_for_it(house: House, ada, starts):
-    await house.simulation.sign_up(ada)
-    await house.until(80)
-    await house.loses_its_store()
-    before = (await house.ask("GET", "/counts.json"))["requests"].get("notion data_sources.query", 0)
+async def test_of_two_workers_one_reads_and_the_other_waits_for_it(installation: Installation, ada, starts):
+    await installation.simulation.sign_up(ada)
+    await installation.until(80)
+    await installation.loses_its_store()
+    before = (await installation.ask("GET", "/counts.json"))["requests"].get("notion data_sources.query", 0)
 
     await asyncio.gather(starts("w1"), starts("w2"))
 
-    after = (await house.ask("GET", "/counts.json"))["requests"]["notion data_sources.query"]
+    after = (await installation.ask("GET", "/counts.json"))["requests"]["notion data_sources.query"]
     assert after == before + 1
-    assert sorted((await house.record(ada)).records) == [1, 2, 3]
+    assert sorted((await installation.record(ada)).records) == [1, 2, 3]
 
 
-async def test_the_one_who_died_over_it_is_succeeded(house: House, ada, starts):
-    await house.simulation.sign_up(ada)
-    await house.until(80)
-    await house.loses_its_store()
-    await house.store.set(keys.REBUILDING, "dead reading", px=50)
+async def test_the_one_who_died_over_it_is_succeeded(installation: Installation, ada, starts):
+    await installation.simulation.sign_up(ada)
+    await installation.until(80)
+    await installation.loses_its_store()
+    await installation.store.set(keys.REBUILDING, "dead reading", px=50)
 
     await starts()
 
-    assert await state(house) == "done"
-    assert await house.record(ada) is not None
+    assert await state(installation) == "done"
+    assert await installation.record(ada) is not None
 
 
 @pytest.fixture
 async def looking():
     """A worker keeps looking until the test is over."""
-    beside = BackgroundTasks()
-    yield lambda first: beside.start([first.watch_store()])
-    await beside.stop()
+    next_to = BackgroundTasks()
+    yield lambda first: next_to.start([first.watch_store()])
+    await next_to.stop()
 
 
-async def until_read(house: House) -> None:
+async def until_read(installation: Installation) -> None:
     async with asyncio.timeout(10):
-        while await state(house) != "done":
+        while await state(installation) != "done":
             await asyncio.sleep(0.01)
 
 
-async def test_a_store_that_is_emptied_under_the_workers_is_filled_again(house: House, ada, boris, starts, looking):
+async def test_a_store_that_is_emptied_under_the_workers_is_filled_again(
+    installation: Installation, ada, boris, starts, looking
+):
     looking(await starts())
-    await house.simulation.sign_up(ada)
-    await house.until(80)
-    await house.loses_its_store()
-    await house.simulation.sign_up(boris)
-    await house.until(80)
+    await installation.simulation.sign_up(ada)
+    await installation.until(80)
+    await installation.loses_its_store()
+    await installation.simulation.sign_up(boris)
+    await installation.until(80)
 
-    await until_read(house)
-    await house.until(400)
+    await until_read(installation)
+    await installation.until(400)
 
-    assert await house.inbox(ada) == STEPS
-    assert await house.inbox(boris) == STEPS
+    assert await installation.inbox(ada) == STEPS
+    assert await installation.inbox(boris) == STEPS
 
 
-async def test_what_a_worker_that_ended_had_left_unread_is_read_by_another(house: House, ada, starts, looking):
-    await house.simulation.sign_up(ada)
-    await house.until(80)
-    await house.loses_its_store()
-    await house.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
+async def test_what_a_worker_that_ended_had_left_unread_is_read_by_another(
+    installation: Installation, ada, starts, looking
+):
+    await installation.simulation.sign_up(ada)
+    await installation.until(80)
+    await installation.loses_its_store()
+    await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
     reader, other = await starts("w1"), await starts("w2")
     looking(other)
     await reader.stop()
-    await house.calm()
+    await installation.calm()
 
-    await until_read(house)
+    await until_read(installation)
 
-    assert sorted((await house.record(ada)).records) == [1, 2, 3]
+    assert sorted((await installation.record(ada)).records) == [1, 2, 3]
 
 
-async def test_a_rehearsals_store_that_is_emptied_stays_empty(house: House, ada, starts):
-    await house.simulation.sign_up(ada)
-    await house.until(1)
+async def test_a_rehearsals_store_that_is_emptied_stays_empty(installation: Installation, ada, starts):
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
     first = await starts(is_testing=True)
-    await house.loses_its_store()
+    await installation.loses_its_store()
 
     await first.watch_store()
 
-    assert await state(house) == ""
+    assert await state(installation) == ""

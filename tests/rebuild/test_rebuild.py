@@ -14,23 +14,25 @@ from common.ledger import keys
 from common.ledger.reads.store_stats import read_store_stats
 from tests import columns
 from tests.ledger_reads import dead_letters_of
-from tests.rebuild.conftest import DAY_MS, House
+from tests.rebuild.conftest import DAY_MS, Installation
 
 STEPS = [f"step-{step}" for step in range(1, 8)]
 
 
-async def test_after_three_of_seven_the_other_four_arrive_at_their_hours_and_none_twice(house: House, ada, boris):
-    await columns.fix(house.world.mirror)
-    await house.simulation.sign_up(ada)
-    await house.simulation.sign_up(boris)
-    await house.until(80)
-    before = await house.record(ada)
-    await house.loses_its_store()
+async def test_after_three_of_seven_the_other_four_arrive_at_their_hours_and_none_twice(
+    installation: Installation, ada, boris
+):
+    await columns.fix(installation.world.mirror)
+    await installation.simulation.sign_up(ada)
+    await installation.simulation.sign_up(boris)
+    await installation.until(80)
+    before = await installation.record(ada)
+    await installation.loses_its_store()
 
-    summary = await house.rebuilds()
+    summary = await installation.rebuilds()
 
     assert (summary.rows, summary.restored, summary.unreadable) == (2, 2, [])
-    again = await house.record(ada)
+    again = await installation.record(ada)
     assert again.assessment == before.assessment
     assert (again.anchor_ms, again.segment, again.next_step, again.next_due_ms) == (
         before.anchor_ms,
@@ -41,195 +43,199 @@ async def test_after_three_of_seven_the_other_four_arrive_at_their_hours_and_non
     assert {step: record.sent_ms for step, record in again.records.items()} == {
         step: record.sent_ms for step, record in before.records.items()
     }
-    await house.until(300)
-    assert await house.inbox(ada) == await house.inbox(boris) == STEPS
-    assert await house.sent_h(ada) == [0, 24, 72, 120, 168, 216, 264]
-    assert len(await house.rows()) == 2
-    assert all(row["Sequence Completed"] for row in await house.rows())
-    assert (await read_store_stats(house.world.ledger, now_ms=house.clock.now_ms())).enrollments == {
+    await installation.until(300)
+    assert await installation.inbox(ada) == await installation.inbox(boris) == STEPS
+    assert await installation.sent_h(ada) == [0, 24, 72, 120, 168, 216, 264]
+    assert len(await installation.rows()) == 2
+    assert all(row["Sequence Completed"] for row in await installation.rows())
+    assert (await read_store_stats(installation.world.ledger, now_ms=installation.clock.now_ms())).enrollments == {
         "accepted": 0, "active": 0, "completed": 2, "exited": 0
     }  # fmt: skip
 
 
-async def test_a_known_persons_signup_afterwards_is_a_duplicate(house: House, ada):
-    await house.simulation.sign_up(ada)
-    await house.until(1)
-    await house.loses_its_store()
-    await house.rebuilds()
+async def test_a_known_persons_signup_afterwards_is_a_duplicate(installation: Installation, ada):
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    await installation.loses_its_store()
+    await installation.rebuilds()
 
-    assert (await house.simulation.sign_up(ada)).answer == "duplicate"
-    await house.until(300)
-    assert await house.inbox(ada) == STEPS
+    assert (await installation.simulation.sign_up(ada)).answer == "duplicate"
+    await installation.until(300)
+    assert await installation.inbox(ada) == STEPS
 
 
-async def test_rebuilding_twice_changes_nothing(house: House, ada, boris):
-    await house.simulation.sign_up(ada)
-    await house.simulation.sign_up(boris)
-    await house.until(80)
-    await house.loses_its_store()
-    await house.rebuilds()
-    before = await house.store.hgetall(keys.enrollment(enrollment_id("christmas_2025", ada.email)))
+async def test_rebuilding_twice_changes_nothing(installation: Installation, ada, boris):
+    await installation.simulation.sign_up(ada)
+    await installation.simulation.sign_up(boris)
+    await installation.until(80)
+    await installation.loses_its_store()
+    await installation.rebuilds()
+    before = await installation.store.hgetall(keys.enrollment(enrollment_id("christmas_2025", ada.email)))
 
-    summary = await house.rebuilds()
+    summary = await installation.rebuilds()
 
     assert (summary.restored, summary.merged, summary.known) == (0, 0, 2)
-    assert before == await house.store.hgetall(keys.enrollment(enrollment_id("christmas_2025", ada.email)))
+    assert before == await installation.store.hgetall(keys.enrollment(enrollment_id("christmas_2025", ada.email)))
 
 
-async def test_on_a_store_that_knows_everybody_the_ledger_wins(house: House, ada):
-    await house.simulation.sign_up(ada)
-    await house.until(80)
-    [row] = await house.rows()
-    await house.writes(row["id"], **{"Email 2 Sent": {"date": None}, "Assessment Score": {"number": 99}})
-    before = await house.record(ada)
+async def test_on_a_store_that_knows_everybody_the_ledger_wins(installation: Installation, ada):
+    await installation.simulation.sign_up(ada)
+    await installation.until(80)
+    [row] = await installation.rows()
+    await installation.writes(row["id"], **{"Email 2 Sent": {"date": None}, "Assessment Score": {"number": 99}})
+    before = await installation.record(ada)
 
-    summary = await house.rebuilds()
+    summary = await installation.rebuilds()
 
     assert (summary.known, summary.restored, summary.merged) == (1, 0, 0)
-    assert await house.record(ada) == before
+    assert await installation.record(ada) == before
 
 
-async def test_what_the_provider_accepted_and_notion_does_not_show_is_found_in_its_list(house: House, ada):
-    await columns.fix(house.world.mirror)
-    await house.simulation.sign_up(ada)
-    await house.until(20)
-    await house.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
-    await house.until(80)
-    await house.loses_its_store()
-    await house.calm()
-    assert [row["Email 2 Sent"] for row in await house.rows()] == [None]
+async def test_what_the_provider_accepted_and_notion_does_not_show_is_found_in_its_list(
+    installation: Installation, ada
+):
+    await columns.fix(installation.world.mirror)
+    await installation.simulation.sign_up(ada)
+    await installation.until(20)
+    await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
+    await installation.until(80)
+    await installation.loses_its_store()
+    await installation.calm()
+    assert [row["Email 2 Sent"] for row in await installation.rows()] == [None]
 
-    summary = await house.rebuilds()
+    summary = await installation.rebuilds()
 
     assert summary.found == 2
-    record = (await house.record(ada)).records[3]
-    assert record.fate is DeliveryStatus.ACCEPTED
-    assert record.detail == [m["id"] for m in await house.ask("GET", "/inbox.json")][2]
-    await house.until(300)
-    assert await house.inbox(ada) == STEPS
+    record = (await installation.record(ada)).records[3]
+    assert record.final_status is DeliveryStatus.ACCEPTED
+    assert record.detail == [m["id"] for m in await installation.ask("GET", "/inbox.json")][2]
+    await installation.until(300)
+    assert await installation.inbox(ada) == STEPS
 
 
-async def test_with_a_key_that_may_only_send_nothing_is_sent_blindly_after_a_day(house: House, ada):
-    await columns.fix(house.world.mirror)
-    await house.simulation.sign_up(ada)
-    await house.until(20)
-    await house.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
-    await house.until(80)
-    await house.loses_its_store(may_only_send=True)
-    await house.calm()
+async def test_with_a_key_that_may_only_send_nothing_is_sent_blindly_after_a_day(installation: Installation, ada):
+    await columns.fix(installation.world.mirror)
+    await installation.simulation.sign_up(ada)
+    await installation.until(20)
+    await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
+    await installation.until(80)
+    await installation.loses_its_store(may_only_send=True)
+    await installation.calm()
 
-    summary = await house.rebuilds()
-    await house.until(300)
+    summary = await installation.rebuilds()
+    await installation.until(300)
 
-    assert summary.in_doubt == 2
+    assert summary.outcomes_unknown == 2
     assert "restricted_api_key" in summary.notes[0]
     # Step 3 went out eight hours before: the provider remembers its key. Step 2 was two days before, and waits.
-    assert await house.inbox(ada) == STEPS
-    [letter] = await dead_letters_of(house.world.ledger)
+    assert await installation.inbox(ada) == STEPS
+    [letter] = await dead_letters_of(installation.world.ledger)
     assert (letter.delivery.step, letter.outcome_unknown) == (2, True)
     assert "it cannot be looked for: RESEND_API_KEY may only send" in letter.reason
 
 
-async def test_a_mail_of_ours_with_a_subject_of_forgotten_answers_leaves_a_doubt_that_no_replay_sends_away(
-    house: House, ada
+async def test_a_mail_of_ours_with_a_subject_of_forgotten_answers_leaves_a_unknown_outcome_that_no_replay_sends_away(
+    installation: Installation, ada
 ):
     """Without the optional columns nobody knows the weakest system, which the second subject names."""
-    await house.simulation.sign_up(ada)
-    await house.until(20)
-    await house.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
-    await house.until(80)
-    await house.loses_its_store()
-    await house.calm()
+    await installation.simulation.sign_up(ada)
+    await installation.until(20)
+    await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
+    await installation.until(80)
+    await installation.loses_its_store()
+    await installation.calm()
 
-    summary = await house.rebuilds()
+    summary = await installation.rebuilds()
 
-    assert (summary.found, summary.in_doubt) == (1, 1)
-    [letter] = await dead_letters_of(house.world.ledger)
+    assert (summary.found, summary.outcomes_unknown) == (1, 1)
+    [letter] = await dead_letters_of(installation.world.ledger)
     assert (letter.delivery.step, letter.outcome_unknown) == (2, True)
-    planned = await plan(house.world, letter)
+    planned = await plan(installation.world, letter)
     assert planned.way is Way.REFUSED
     assert planned.why.startswith("1 of the mails that Resend lists may be it")
-    await house.until(300)
-    assert await house.inbox(ada) == STEPS
+    await installation.until(300)
+    assert await installation.inbox(ada) == STEPS
 
 
 @pytest.mark.parametrize("reason", [ExitReason.UNSUBSCRIBED, ExitReason.BOUNCED, ExitReason.COMPLAINED])
-async def test_who_left_stays_gone_and_suppressed(house: House, ada, reason):
-    await columns.fix(house.world.mirror)
-    await house.simulation.sign_up(ada)
-    await house.until(30)
-    ledger = house.world.ledger
+async def test_who_left_stays_gone_and_suppressed(installation: Installation, ada, reason):
+    await columns.fix(installation.world.mirror)
+    await installation.simulation.sign_up(ada)
+    await installation.until(30)
+    ledger = installation.world.ledger
     await ledger.enrollments.exit(
         enrollment_id("christmas_2025", ada.email), reason, address_hash=ledger.store.address_hash(ada.email), now_ms=1
     )
-    await house.until(31)
-    await house.loses_its_store()
-    await house.rebuilds()
-    await house.until(300)
+    await installation.until(31)
+    await installation.loses_its_store()
+    await installation.rebuilds()
+    await installation.until(300)
 
-    assert await house.inbox(ada) == STEPS[:2]
-    again = await house.record(ada)
+    assert await installation.inbox(ada) == STEPS[:2]
+    again = await installation.record(ada)
     assert (again.status, again.exit_reason) == (Status.EXITED, reason)
-    assert await house.store.hexists(keys.SUPPRESSED, ledger.store.address_hash(ada.email))
-    assert (await house.simulation.sign_up(ada)).answer == "duplicate"
-    await house.until(400)
-    assert await house.inbox(ada) == STEPS[:2]
+    assert await installation.store.hexists(keys.SUPPRESSED, ledger.store.address_hash(ada.email))
+    assert (await installation.simulation.sign_up(ada)).answer == "duplicate"
+    await installation.until(400)
+    assert await installation.inbox(ada) == STEPS[:2]
 
 
-async def test_who_left_without_a_column_for_reasons_is_not_written_to_either(house: House, ada):
-    await house.simulation.sign_up(ada)
-    await house.until(30)
-    ledger = house.world.ledger
+async def test_who_left_without_a_column_for_reasons_is_not_written_to_either(installation: Installation, ada):
+    await installation.simulation.sign_up(ada)
+    await installation.until(30)
+    ledger = installation.world.ledger
     await ledger.enrollments.unsubscribe(
         enrollment_id("christmas_2025", ada.email), address_hash=ledger.store.address_hash(ada.email), now_ms=1
     )
-    await house.until(31)
-    await house.loses_its_store()
-    await house.rebuilds()
-    await house.until(300)
+    await installation.until(31)
+    await installation.loses_its_store()
+    await installation.rebuilds()
+    await installation.until(300)
 
-    assert await house.inbox(ada) == STEPS[:2]
-    assert (await house.record(ada)).status is Status.EXITED
-
-
-async def test_who_completed_stays_completed(house: House, ada):
-    await house.simulation.sign_up(ada)
-    await house.until(300)
-    await house.loses_its_store()
-    await house.rebuilds()
-    await house.until(400)
-
-    assert (await house.record(ada)).status is Status.COMPLETED
-    assert await house.inbox(ada) == STEPS
+    assert await installation.inbox(ada) == STEPS[:2]
+    assert (await installation.record(ada)).status is Status.EXITED
 
 
-async def test_a_mail_that_failed_before_is_a_dead_letter_and_can_be_replayed(house: House, ada):
-    await house.simulation.sign_up(ada)
-    await house.until(20)
+async def test_who_completed_stays_completed(installation: Installation, ada):
+    await installation.simulation.sign_up(ada)
+    await installation.until(300)
+    await installation.loses_its_store()
+    await installation.rebuilds()
+    await installation.until(400)
+
+    assert (await installation.record(ada)).status is Status.COMPLETED
+    assert await installation.inbox(ada) == STEPS
+
+
+async def test_a_mail_that_failed_before_is_a_dead_letter_and_can_be_replayed(installation: Installation, ada):
+    await installation.simulation.sign_up(ada)
+    await installation.until(20)
     rule = {"kind": "status", "status": 422, "provider": "resend", "operation": "emails.send", "count": 1}
-    await house.ask("POST", "/faults", rule)
-    await house.until(80)
-    assert await house.inbox(ada) == ["step-1", "step-3"]
-    await house.loses_its_store()
+    await installation.ask("POST", "/faults", rule)
+    await installation.until(80)
+    assert await installation.inbox(ada) == ["step-1", "step-3"]
+    await installation.loses_its_store()
 
-    summary = await house.rebuilds()
+    summary = await installation.rebuilds()
 
     assert summary.dead == 1
-    [letter] = await dead_letters_of(house.world.ledger)
+    [letter] = await dead_letters_of(installation.world.ledger)
     assert (letter.delivery.step, letter.outcome_unknown) == (2, False)
     assert letter.reason.startswith("no date in Notion, although the sequence went on")
-    await house.until(90)
-    assert await house.inbox(ada) == ["step-1", "step-3"]
-    assert await house.world.ledger.dead_letters.replay(letter.id, now_ms=house.clock.now_ms(), way="fresh")
-    await house.until(91)
-    assert await house.inbox(ada) == ["step-1", "step-3", "step-2"]
+    await installation.until(90)
+    assert await installation.inbox(ada) == ["step-1", "step-3"]
+    assert await installation.world.ledger.dead_letters.replay(
+        letter.id, now_ms=installation.clock.now_ms(), way="fresh"
+    )
+    await installation.until(91)
+    assert await installation.inbox(ada) == ["step-1", "step-3", "step-2"]
 
 
-async def test_of_doubled_rows_every_step_that_one_of_them_shows_was_sent(house: House, ada):
-    await house.simulation.sign_up(ada)
-    await house.until(80)
-    [row] = await house.rows()
-    await house.writes(row["id"], **{"Email 3 Sent": {"date": None}, "Email 1 Sent": {"date": None}})
+async def test_of_doubled_rows_every_step_that_one_of_them_shows_was_sent(installation: Installation, ada):
+    await installation.simulation.sign_up(ada)
+    await installation.until(80)
+    [row] = await installation.rows()
+    await installation.writes(row["id"], **{"Email 3 Sent": {"date": None}, "Email 1 Sent": {"date": None}})
     third = {
         "Email": {"email": " Ada@Salon.example"},
         "First Name": {"rich_text": [{"type": "text", "text": {"content": "Ada"}}]},
@@ -239,93 +245,99 @@ async def test_of_doubled_rows_every_step_that_one_of_them_shows_was_sent(house:
         "Email 3 Sent": {"date": {"start": row["Email 3 Sent"]}},
         "Email 1 Sent": {"date": {"start": row["Email 1 Sent"]}},
     }
-    await house.writes(None, **third)
-    await house.loses_its_store()
+    await installation.writes(None, **third)
+    await installation.loses_its_store()
 
-    summary = await house.rebuilds()
-    await house.until(300)
+    summary = await installation.rebuilds()
+    await installation.until(300)
 
     assert (summary.rows, summary.restored) == (2, 1)
-    assert await house.inbox(ada) == STEPS
+    assert await installation.inbox(ada) == STEPS
 
 
-async def test_a_row_that_says_too_little_is_named_with_its_cure_and_the_rest_is_restored(house: House, ada, boris):
-    await house.simulation.sign_up(ada)
-    await house.simulation.sign_up(boris)
-    await house.until(1)
-    broken = next(row for row in await house.rows() if row["Email"] == ada.email)
-    await house.writes(broken["id"], **{"Assessment Score": {"number": None}, "Red Systems": {"number": 80}})
-    await house.loses_its_store()
+async def test_a_row_that_says_too_little_is_named_with_its_cure_and_the_rest_is_restored(
+    installation: Installation, ada, boris
+):
+    await installation.simulation.sign_up(ada)
+    await installation.simulation.sign_up(boris)
+    await installation.until(1)
+    broken = next(row for row in await installation.rows() if row["Email"] == ada.email)
+    await installation.writes(broken["id"], **{"Assessment Score": {"number": None}, "Red Systems": {"number": 80}})
+    await installation.loses_its_store()
 
-    summary = await house.rebuilds()
+    summary = await installation.rebuilds()
 
     assert summary.restored == 1
     [unreadable] = summary.unreadable
     assert (unreadable.page_id, unreadable.who) == (broken["id"], ada.email)
     assert unreadable.reason == "Assessment Score is empty: enter 0 to 100; Red Systems is 80: enter 0 to 8"
-    await house.writes(broken["id"], **{"Assessment Score": {"number": 38}, "Red Systems": {"number": 2}})
-    assert (await house.rebuilds()).restored == 1
-    await house.until(300)
-    assert await house.inbox(ada) == STEPS
+    await installation.writes(broken["id"], **{"Assessment Score": {"number": 38}, "Red Systems": {"number": 2}})
+    assert (await installation.rebuilds()).restored == 1
+    await installation.until(300)
+    assert await installation.inbox(ada) == STEPS
 
 
-async def test_somebody_who_signs_up_while_the_doors_are_open_already_does_not_begin_again(house: House, ada):
+async def test_somebody_who_signs_up_while_the_doors_are_open_already_does_not_begin_again(
+    installation: Installation, ada
+):
     """A double fault: the store is gone, Notion is away at first, and a known person comes again."""
-    await house.simulation.sign_up(ada)
-    await house.until(80)
-    await house.loses_its_store()
-    house.clock.advance(1_000)
-    assert (await house.simulation.sign_up(ada)).answer == "accepted"
+    await installation.simulation.sign_up(ada)
+    await installation.until(80)
+    await installation.loses_its_store()
+    installation.clock.advance(1_000)
+    assert (await installation.simulation.sign_up(ada)).answer == "accepted"
 
-    summary = await house.rebuilds()
-    await house.until(300)
+    summary = await installation.rebuilds()
+    await installation.until(300)
 
     assert summary.merged == 1
-    assert await house.inbox(ada) == STEPS
-    assert (await house.record(ada)).anchor_ms == house.anchor_ms
+    assert await installation.inbox(ada) == STEPS
+    assert (await installation.record(ada)).anchor_ms == installation.anchor_ms
 
 
-async def test_merging_leaves_a_step_that_is_being_sent_to_whoever_sends_it(house: House, ada):
-    await house.simulation.sign_up(ada)
-    await house.until(80)
-    await house.loses_its_store()
-    await house.simulation.sign_up(ada)
-    classify = next(iter(await house.store.zrange(keys.delayed("classify"), 0, -1))).decode()
+async def test_merging_leaves_a_step_that_is_being_sent_to_anybody_sends_it(installation: Installation, ada):
+    await installation.simulation.sign_up(ada)
+    await installation.until(80)
+    await installation.loses_its_store()
+    await installation.simulation.sign_up(ada)
+    classify = next(iter(await installation.store.zrange(keys.delayed("classify"), 0, -1))).decode()
     from actors.classify import classify as classified
 
-    await classified(house.world, classify)
-    claim = await house.world.ledger.deliveries.claim(
-        f"{classify}/step-1", worker="simulated", now_ms=house.clock.now_ms()
+    await classified(installation.world, classify)
+    claim = await installation.world.ledger.deliveries.claim(
+        f"{classify}/step-1", worker="simulated", now_ms=installation.clock.now_ms()
     )
 
-    await house.rebuilds()
+    await installation.rebuilds()
 
-    enrollment = await house.record(ada)
+    enrollment = await installation.record(ada)
     assert sorted(enrollment.records) == [2, 3]
     assert enrollment.next_step == 4
-    assert await house.world.ledger.deliveries.settle(claim, "accepted", "id", now_ms=house.clock.now_ms())
+    assert await installation.world.ledger.deliveries.settle(
+        claim, "accepted", "id", now_ms=installation.clock.now_ms()
+    )
 
 
-async def test_what_is_overdue_is_due_at_once_but_not_all_of_it_together(house: House, ada):
-    await house.simulation.sign_up(ada)
-    await house.until(1)
-    await house.loses_its_store()
-    house.clock.advance(6 * DAY_MS)
-    await house.rebuilds()
-    await house.until(400)
+async def test_what_is_overdue_is_due_at_once_but_not_all_of_it_together(installation: Installation, ada):
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    await installation.loses_its_store()
+    installation.clock.advance(6 * DAY_MS)
+    await installation.rebuilds()
+    await installation.until(400)
 
-    assert await house.inbox(ada) == STEPS
-    hours = await house.sent_h(ada)
+    assert await installation.inbox(ada) == STEPS
+    hours = await installation.sent_h(ada)
     assert all(later - earlier >= 12 for earlier, later in pairwise(hours))
     assert hours[1] == 145
 
 
-async def test_more_rows_than_notion_gives_in_one_query_are_read_range_by_range(house: House):
-    await house.ask("PUT", "/faults", {"dials": {"notion_rows_max": 40}})
+async def test_more_rows_than_notion_gives_in_one_query_are_read_range_by_range(installation: Installation):
+    await installation.ask("PUT", "/faults", {"dials": {"notion_rows_max": 40}})
     for number in range(90):
         if number % 30 == 0:
-            house.clock.advance(61_000)
-        await house.writes(
+            installation.clock.advance(61_000)
+        await installation.writes(
             None,
             **{
                 "Email": {"email": f"p{number}@salon.example"},
@@ -336,16 +348,16 @@ async def test_more_rows_than_notion_gives_in_one_query_are_read_range_by_range(
             },
         )
 
-    summary = await house.rebuilds()
+    summary = await installation.rebuilds()
 
     assert (summary.rows, summary.restored) == (90, 90)
 
 
-async def test_another_campaigns_rows_are_left_alone(house: House, ada):
-    await house.simulation.sign_up(ada)
-    await house.until(1)
-    [row] = await house.rows()
-    await house.writes(row["id"], Campaign={"select": {"name": "Spring 2026"}})
-    await house.loses_its_store()
+async def test_another_campaigns_rows_are_left_alone(installation: Installation, ada):
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    [row] = await installation.rows()
+    await installation.writes(row["id"], Campaign={"select": {"name": "Spring 2026"}})
+    await installation.loses_its_store()
 
-    assert (await house.rebuilds()).rows == 0
+    assert (await installation.rebuilds()).rows == 0

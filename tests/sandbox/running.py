@@ -17,8 +17,9 @@ from aiohttp.test_utils import TestServer
 from notion_client import AsyncClient
 
 from common.clock import VirtualClock
-from services.sandbox.app import build_app
+from services.sandbox.app import PAGE_STORE, build_app
 from services.sandbox.ids import API_KEY, NOTION_TOKEN
+from services.sandbox.notion.page_store import PageStore
 from services.sandbox.state import Sandbox, open_sandbox
 
 GENEROUS = {"resend_requests_per_second": 10_000, "notion_requests_per_minute": 100_000}
@@ -28,6 +29,7 @@ GENEROUS = {"resend_requests_per_second": 10_000, "notion_requests_per_minute": 
 class RunningSandbox:
     url: str
     sandbox: Sandbox
+    page_store: PageStore
     clock: VirtualClock
     http: aiohttp.ClientSession
 
@@ -68,8 +70,10 @@ async def running(directory: Path | None = None, **given: Any) -> AsyncIterator[
     sandbox = open_sandbox(directory, clock=clock, **given)
     sandbox.board.change(GENEROUS)
     try:
-        async with TestServer(build_app(sandbox)) as server, aiohttp.ClientSession() as http:
-            yield RunningSandbox(url=str(server.make_url("")).rstrip("/"), sandbox=sandbox, clock=clock, http=http)
+        app = build_app(sandbox)
+        async with TestServer(app) as server, aiohttp.ClientSession() as http:
+            url = str(server.make_url("")).rstrip("/")
+            yield RunningSandbox(url=url, sandbox=sandbox, page_store=app[PAGE_STORE], clock=clock, http=http)
     finally:
         sandbox.close()
 

@@ -268,7 +268,7 @@ async def test_rules_and_dials_outlive_a_restart(tmp_path: Path) -> None:
         )
         await run.notion("GET", "/users/me")
     async with running(tmp_path) as run:
-        told = await run.json("/faults.json")
+        reported = await run.json("/faults.json")
 
-        assert (told["rules"][0]["count"], told["dials"]["notion_query_lag_seconds"]) == (1, 9)
+        assert (reported["rules"][0]["count"], reported["dials"]["notion_query_lag_seconds"]) == (1, 9)
         assert (await run.notion("POST", f"/data_sources/{SEQUENCE}/query", {}))[0] == 503

@@ -79,10 +79,10 @@ async def test_180_requests_a_minute_and_then_a_wait_until_the_window_ends(run: 
 
 async def test_the_rows_are_listed_as_plain_values(run: RunningSandbox, notion: AsyncClient) -> None:
     page = await make(notion, Segment={"select": {"name": "CRITICAL"}})
-    told = await run.json("/notion.json")
+    reported = await run.json("/notion.json")
 
-    assert told.keys() == {"Email Sequence", "BusinessX Canada"}
-    (line,) = told["Email Sequence"]
+    assert reported.keys() == {"Email Sequence", "BusinessX Canada"}
+    (line,) = reported["Email Sequence"]
     assert (line["id"], line["in_trash"], line["edited_ms"]) == (page["id"], False, run.clock.now_ms())
     assert (line["properties"]["Email"], line["properties"]["Segment"]) == ("ada@x.example", "CRITICAL")
 

@@ -34,10 +34,8 @@ async def test_a_new_select_option_is_made_on_the_way_and_kept(notion: AsyncClie
 
 
 async def test_a_status_option_is_not_made_on_the_way(run: RunningSandbox, notion: AsyncClient) -> None:
-    source = run.sandbox.page_store.sources[SEQUENCE]
-    run.sandbox.page_store.put_source(
-        source.with_column(make_column(SEQUENCE, "State", "status", (("Not started", "gray"),)))
-    )
+    source = run.page_store.sources[SEQUENCE]
+    run.page_store.put_source(source.with_column(make_column(SEQUENCE, "State", "status", (("Not started", "gray"),))))
     page = await make(notion, State={"status": {"name": "Not started"}})
     error = await refusal(make(notion, State={"status": {"name": "Asleep"}}))
 

@@ -71,10 +71,10 @@ async def test_events_of_a_delivered_mail_come_in_order_and_the_sdk_verifies_the
     run: RunningSandbox, gateway: Receiver
 ) -> None:
     mail_id = await send(to_ada())
-    told = await gateway.takes(2)
+    reported = await gateway.takes(2)
 
-    assert [body["type"] for _, body in told] == ["email.sent", "email.delivered"]
-    data = told[0][1]["data"]
+    assert [body["type"] for _, body in reported] == ["email.sent", "email.delivered"]
+    data = reported[0][1]["data"]
     assert (data["email_id"], data["tags"], data["to"]) == (mail_id, {"delivery": "step-1"}, ["Ada@Salon.example"])
     assert {"name": "List-Unsubscribe-Post", "value": "List-Unsubscribe=One-Click"} in data["headers"]
     assert data["created_at"].endswith("+00:00")
@@ -84,9 +84,9 @@ async def test_events_of_a_delivered_mail_come_in_order_and_the_sdk_verifies_the
 
 async def test_a_bounce_has_its_type(run: RunningSandbox, gateway: Receiver) -> None:
     await send(to_ada(to="bounced@resend.dev"))
-    told = await gateway.takes(2)
+    reported = await gateway.takes(2)
 
-    assert (told[1][1]["type"], told[1][1]["data"]["bounce"]["type"]) == ("email.bounced", "Permanent")
+    assert (reported[1][1]["type"], reported[1][1]["data"]["bounce"]["type"]) == ("email.bounced", "Permanent")
 
 
 async def test_a_suppressed_mail_has_its_own_event(run: RunningSandbox, gateway: Receiver) -> None:
@@ -101,18 +101,18 @@ async def test_an_event_comes_again_under_its_id_until_it_is_taken(run: RunningS
     await send(to_ada(to="suppressed@resend.dev"))
     await gateway.takes(1)
     async with run.http.post(f"{run.url}/clock", json={"advance_seconds": 6}):
-        told = await gateway.takes(2)
+        reported = await gateway.takes(2)
 
-    assert told[0][0]["svix-id"] == told[1][0]["svix-id"]
-    assert told[0][1] == told[1][1]
+    assert reported[0][0]["svix-id"] == reported[1][0]["svix-id"]
+    assert reported[0][1] == reported[1][1]
 
 
 async def test_events_come_twice_when_dialled(run: RunningSandbox, gateway: Receiver) -> None:
     run.sandbox.board.change({"webhook_copies": 2})
     await send(to_ada())
-    told = await gateway.takes(4)
+    reported = await gateway.takes(4)
 
-    assert len({headers["svix-id"] for headers, _ in told}) == 2
+    assert len({headers["svix-id"] for headers, _ in reported}) == 2
 
 
 async def test_events_come_out_of_order_when_dialled(run: RunningSandbox, gateway: Receiver) -> None:

@@ -97,7 +97,9 @@ async def test_each_invariant_finds_what_it_is_for(run: FinishedRun):
         replace(run, enrollments=[replace(ada, revision=ada.revision + 1)]),
         replace(
             run,
-            enrollments=[replace(ada, records=records | {3: replace(records[3], fate=DeliveryStatus.DEAD, detail="")})],
+            enrollments=[
+                replace(ada, records=records | {3: replace(records[3], final_status=DeliveryStatus.DEAD, detail="")})
+            ],
         ),
     ]
     found = {line.split(":")[0] for each in broken for line in violations(each)}

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from common.store import monitor as store_lookout
+from common.store import monitor as store_monitor
 from common.store.clients import connect
 from common.store.embedded import EmbeddedStore
 from common.store.identity import SECRET_KEY_MISMATCH, secret_key_matches
@@ -24,7 +24,7 @@ def begun_with_another_key(store: EmbeddedStore) -> None:
 async def test_a_gateway_takes_webhooks_all_the_same_and_warns(
     weak: EmbeddedStore, opens: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_lookout, "RETRY_S", 0.02)
+    monkeypatch.setattr(store_monitor, "RETRY_S", 0.02)
     begun_with_another_key(weak)
     gateway = await opens(weak.url)
     assert (await gateway.sign_up(person("ada"))).status == 202

@@ -92,7 +92,7 @@ def _events_while_it_is_away(place: Place) -> int:
 
 def _booking(number: int) -> dict[str, Any]:
     """Next week; nobody who signs up, so that no letters are held for it."""
-    body = calcom.told("booking_created", start_ms=calcom.now_ms() + 7 * 86_400_000)
+    body = calcom.reported("booking_created", start_ms=calcom.now_ms() + 7 * 86_400_000)
     email = f"caller{number}@people.example"
     body["payload"] |= {"uid": f"booking-{number}", "iCalUID": f"booking-{number}@Cal.com"}
     body["payload"]["attendees"] = [{**body["payload"]["attendees"][0], "email": email}]

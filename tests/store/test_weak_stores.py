@@ -12,7 +12,7 @@ from common.domain.ids import enrollment_id
 from common.ledger.ledger import Ledger
 from common.queue.broker import DurableRedisBroker
 from common.queue.job import Job
-from common.store import monitor as store_lookout
+from common.store import monitor as store_monitor
 from common.store.clients import connect, connect_async
 from common.store.durability import store_warnings
 from common.store.embedded import EmbeddedStore
@@ -85,21 +85,21 @@ async def test_a_weakness_is_logged_when_it_is_new_and_gone_when_it_is_mended(
         def warning(self, event: str, *, warning: str) -> None:
             said.append(f"{event}: {warning}")
 
-    monkeypatch.setattr(store_lookout, "log", Log())
+    monkeypatch.setattr(store_monitor, "log", Log())
     client = connect_async(weak.url)
-    lookout = StoreMonitor(client)
+    monitor = StoreMonitor(client)
     sets(appendfsync="everysec")
-    assert await lookout.check()
-    assert await lookout.check()
+    assert await monitor.check()
+    assert await monitor.check()
     assert [line.partition(";")[0] for line in said] == [
         "store_misconfigured: store: appendfsync is not always, so a power cut may lose accepted signups"
     ]
 
     sets(appendfsync="always")
-    assert await lookout.check()
-    assert lookout.warnings == []
+    assert await monitor.check()
+    assert monitor.warnings == []
     weak.stop()
-    assert not await lookout.check()
+    assert not await monitor.check()
     await client.aclose()
 
 

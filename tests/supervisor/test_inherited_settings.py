@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from common.settings.settings import Settings, load_settings
+from common.settings.load import load_settings
+from common.settings.settings import Settings
 from services.supervisor import run_dir as run_dir
 from services.supervisor.inherited_settings import plan_differences, shared_settings, with_inherited_settings
 from services.supervisor.run_dir import RunDirectory, RunInfo

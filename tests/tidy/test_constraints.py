@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.tidy.house import ROOT
+from tests.tidy.repository import ROOT
 
 PINS = ROOT / "deploy" / "constraints"
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())

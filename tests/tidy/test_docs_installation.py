@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from tests.tidy.house import ROOT
+from tests.tidy.repository import ROOT
 
 PACKAGING = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
 NOT_READ = {".py", ".pyc"}

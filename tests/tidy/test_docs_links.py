@@ -10,7 +10,7 @@ import pytest
 
 from common.settings.settings import SETTING_NAMES
 from services.cli.dead import command as dead
-from tests.tidy.house import ROOT, documents
+from tests.tidy.repository import ROOT, documents
 
 FILE = re.compile(r"(?!\d)[\w.-]*(?:/[\w.*-]+)+/?")
 SEEN_AT_RUN_TIME = ("DATA_DIR/", "/", "./data", "build/", "campaign/enrollment", "christmas_2025/")

@@ -12,7 +12,7 @@ from common.ledger.constants import LEASE_MS, REMEMBER_WEBHOOK_MS
 from common.observability import metrics
 from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS
 from services.gateway.spool.spool import BYTES_MAX
-from tests.tidy.house import ROOT
+from tests.tidy.repository import ROOT
 
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}

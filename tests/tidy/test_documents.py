@@ -4,7 +4,7 @@ import pytest
 
 from common.settings.settings import SETTING_NAMES, Settings
 from services.cli.main import COMMANDS
-from tests.tidy.house import ROOT, documents
+from tests.tidy.repository import ROOT, documents
 
 SETTINGS_PAGE = (ROOT / "docs" / "settings.md").read_text()
 ROWS = dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]*) \|", SETTINGS_PAGE, re.MULTILINE))

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.tidy.house import ROOT
+from tests.tidy.repository import ROOT
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="no make on this machine")
 

@@ -10,7 +10,7 @@ from importlib.metadata import version
 import pytest
 
 from tests.deploy.yaml_files import load
-from tests.tidy.house import ROOT
+from tests.tidy.repository import ROOT
 from tests.tidy.test_constraints import pinned
 
 RELEASE = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]

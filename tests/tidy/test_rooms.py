@@ -2,7 +2,7 @@ import ast
 
 import pytest
 
-from tests.tidy.house import ROOT
+from tests.tidy.repository import ROOT
 
 PURE = {
     "__future__",

@@ -1,19 +1,21 @@
 -- Events of bookings, and what follows from all of them.
 --   booking:<bkg>        HASH  digest → event, JSON: all that was reported of one uid
---   links:<bkg or ical>  SET   what this booking, or this iCalUID, belongs together with
---   guest:<bkg>          HASH  one person whose call it is, see booking_codec.py
---   contact:<contact>    HASH  `call:<bkg>`: each of their calls in short; writes: how often they were written; see there
+--   links:<bkg>          SET   the bookings that this one was moved to or from
+--   seats:<bkg>          SET   the guests who are kept of it under an id of their own
+--   guest:<gst>          HASH  one person whose call it is, see booking_codec.py
+--   contact:<contact>    HASH  `call:<gst>`: each of their calls in short; writes: how often they were written; see there
 --   bookings             ZSET  booking → time at which it should be looked at, ms
--- uses: delivery, owners, projection, queue, records, sequence, suppression
+-- uses: delivery, owners, projection, queue, records, sequence, suppression, timeline
 
 local bookings = {}
 
--- Every booking and iCalUID connected with this one by the links that events made.
+-- Every booking connected with this one by the moves that events told. Stores of before 0.3.0 also hold links `ical_…`,
+-- which joined recurring bookings that have nothing to do with each other.
 local function series(id)
   local nodes, seen, at = {id}, {[id] = true}, 1
   while nodes[at] do
     for _, other in ipairs(redis.call('SMEMBERS', keys.links .. nodes[at])) do
-      if not seen[other] then
+      if not seen[other] and not string.find(other, '^ical_') then
         seen[other] = true
         nodes[#nodes + 1] = other
       end
@@ -37,9 +39,10 @@ end
 
 -- accept(KEYS = [webhook, booking], ARGV = [JSON, event])
 --   JSON     id: of the booking; digest: of the event; received_ms; remember_ms: how long the webhook id is remembered;
---            campaign; address_hash: of the address that the event names, if any; links: [booking or iCalUID]
+--            campaign; address_hashes: of the addresses that the event names; links: [booking that was moved]
+--            contact: of the first of them; notes: [JSON] for their timeline, see common/domain/note.py
 --   webhook  STRING  `booking id digest`: the event that was answered under this id
--- → [0, event] | [1, event or ''] answered before
+-- → [0, event] | [1, event or ''] answered before | [2, JSON of address hashes] these are forgotten: give it without them
 -- Remember the webhook id, keep the event, link its booking to others, ask for it to be looked at: all of it or nothing.
 -- What an event means is decided later, from all of them.
 function bookings.accept()
@@ -52,23 +55,38 @@ function bookings.accept()
     return {1, redis.call('HGET', keys.booking .. known, which) or ''}
   end
   -- Of a contact who was forgotten, and of the calls they had, nothing is kept again but that this id was answered.
-  local is_forgotten = given.address_hash and suppression.is_forgotten(given.address_hash)
-    or redis.call('SISMEMBER', keys.forgotten, id) == 1
-  if not is_forgotten then keep_event(id, KEYS[2], given, event) end
+  local forgotten = {}
+  for _, hash in ipairs(given.address_hashes) do
+    if suppression.is_forgotten(hash) then forgotten[#forgotten + 1] = hash end
+  end
+  if #forgotten > 0 and #forgotten < #given.address_hashes then return {2, cjson.encode(forgotten)} end
+  if #forgotten == 0 and redis.call('SISMEMBER', keys.forgotten, id) == 0 then
+    keep_event(id, KEYS[2], given, event)
+    for _, note in ipairs(given.notes or {}) do timeline.add(given.contact, given.received_ms, 'note', note) end
+  end
   redis.call('SET', KEYS[1], id .. ' ' .. digest, 'PX', given.remember_ms)
   return {0, event}
 end
 
--- gather(KEYS = [booking], ARGV = [booking id]) → [[event, …], [contact, …], campaign]
--- Everything that was reported of the series of this booking, and the contacts it was kept with so far.
+-- The guests who are kept of a booking: under its own id, and those with a seat.
+local function guests_of(booking)
+  local guests = redis.call('SMEMBERS', keys.seats .. booking)
+  guests[#guests + 1] = booking
+  return guests
+end
+
+-- gather(KEYS = [booking], ARGV = [booking id]) → [[event, …], [[guest, contact, address], …], campaign]
+-- Everything that was reported of the series of this booking, and the guests that are kept of it so far.
 function bookings.gather()
-  local events, contacts = {}, {}
+  local events, guests = {}, {}
   for _, node in ipairs(series(ARGV[1])) do
     for _, event in ipairs(redis.call('HVALS', keys.booking .. node)) do events[#events + 1] = event end
-    local contact = redis.call('HGET', keys.guest .. node, 'contact')
-    if contact then contacts[#contacts + 1] = contact end
+    for _, guest in ipairs(guests_of(node)) do
+      local known = redis.call('HMGET', keys.guest .. guest, 'contact', 'email')
+      if known[1] and known[2] then guests[#guests + 1] = {guest, known[1], known[2]} end
+    end
   end
-  return {events, contacts, redis.call('HGET', keys.guest .. ARGV[1], 'campaign') or ''}
+  return {events, guests, redis.call('HGET', keys.guest .. ARGV[1], 'campaign') or ''}
 end
 
 -- postpone(KEYS = [bookings], ARGV = [booking id, until_ms]) → 1
@@ -124,6 +142,10 @@ end
 
 local function write_booking(booking, outcome, touched, now_ms)
   local key = keys.guest .. booking.id
+  if booking.seat_of then
+    redis.call('SADD', keys.seats .. booking.seat_of, booking.id)
+    redis.call('HSET', key, 'campaign', redis.call('HGET', keys.guest .. booking.seat_of, 'campaign') or '')
+  end
   local before = redis.call('HGET', key, 'contact')
   if before and before ~= booking.contact then keep_call(touched, before, booking.id, booking.left) end
   redis.call('HDEL', key, unpack(outcome.optional_fields))
@@ -149,7 +171,8 @@ end
 -- write(KEYS = [bookings], ARGV = [JSON]) → 1 | 0 something changed since it was gathered: begin again
 --   JSON  id: of the booking; events: how many were gathered; now_ms
 --         contacts: [{id, writes; nurture: 'stop' | 'hold' | 'release' | …: what becomes of their sequence}]
---         bookings: [{id; contact, call, person: if anybody knows whose it is; left: the call of who had it before;
+--         bookings: [{id: of the guest; seat_of: their booking, if they have a seat; contact, call, person: if anybody
+--                     knows whose it is; left: the call of who had it before;
 --                     fields: [field, value, …]; reminders: [{name, due_ms; reason: why it is not sent}]}]
 --         optional_fields: of a guest, written anew; planning: {reason: true} those that follow the booking
 --         sparing: {reason: true} those for which what is planned already stays so

@@ -29,18 +29,33 @@ local function drop_failed_jobs(id, queues)
   for _, name in ipairs(queues) do queue.delete_dead(name, id) end
 end
 
-local function drop_booking(id, queues)
-  local guest, booking, links = keys.guest .. id, keys.booking .. id, keys.links .. id
+local function drop_guest(id, queues)
+  local guest = keys.guest .. id
   drop_deliveries(id, guest)
   local contact = redis.call('HGET', guest, 'contact')
   if contact then redis.call('HDEL', keys.contact .. contact, 'call:' .. id) end
+  redis.call('DEL', guest, keys.feedback .. id)
+  drop_failed_jobs(id, queues)
+end
+
+-- One guest of a call that others attend too. Whose campaign the booking belongs to is not about them.
+local function drop_seat(booking, id, queues)
+  local campaign = redis.call('HGET', keys.guest .. booking, 'campaign')
+  drop_guest(id, queues)
+  redis.call('SREM', keys.seats .. booking, id)
+  if campaign then redis.call('HSET', keys.guest .. booking, 'campaign', campaign) end
+end
+
+local function drop_booking(id, queues)
+  local booking, links, seats = keys.booking .. id, keys.links .. id, keys.seats .. id
+  drop_guest(id, queues)
+  for _, seat in ipairs(redis.call('SMEMBERS', seats)) do drop_guest(seat, queues) end
   for _, digest in ipairs(redis.call('HKEYS', booking)) do queue.unschedule('bookings', id .. '/' .. digest) end
   queue.unschedule('bookings', id)
   for _, other in ipairs(redis.call('SMEMBERS', links)) do redis.call('SREM', keys.links .. other, id) end
-  redis.call('DEL', guest, booking, links, keys.feedback .. id)
+  redis.call('DEL', booking, links, seats)
   redis.call('ZREM', keys.bookings, id)
   redis.call('SADD', keys.forgotten, id)
-  drop_failed_jobs(id, queues)
 end
 
 -- steps: those that may have a HASH before they have a record.
@@ -61,7 +76,10 @@ end
 
 -- forget(KEYS = [suppressed], ARGV = [JSON]) → 1
 --   JSON  address_hash, now_ms; contacts: [contact, enrolled or not]; bookings: [booking: all that is known of it]
---         events: [[booking, digest]] of calls that are somebody else's by now
+--         seats: [[booking, guest]] of calls that others attend too
+--         events: [[booking, digest, event]] of those, and of calls that are somebody else's by now: what named them,
+--                 and what is kept of it, '' for nothing
+--         unread: [id] of bodies of Cal.com that could not be read and name them
 --         steps: [name] that an enrollment may have; queues: [name]
 -- A worker that has one of their deliveries in hand finds its claim gone. Repeating it changes nothing.
 function contacts.forget()
@@ -70,7 +88,18 @@ function contacts.forget()
     redis.call('HSET', KEYS[1], given.address_hash, 'unsubscribed ' .. string.format('%.0f', given.now_ms) .. ' forgotten')
   end
   for _, id in ipairs(given.bookings) do drop_booking(id, given.queues) end
-  for _, event in ipairs(given.events) do redis.call('HDEL', keys.booking .. event[1], event[2]) end
+  for _, seat in ipairs(given.seats) do drop_seat(seat[1], seat[2], given.queues) end
+  for _, event in ipairs(given.events) do
+    if event[3] == '' then
+      redis.call('HDEL', keys.booking .. event[1], event[2])
+    else
+      redis.call('HSET', keys.booking .. event[1], event[2], event[3])
+    end
+  end
+  for _, id in ipairs(given.unread) do
+    redis.call('ZREM', keys.unread_bookings, id)
+    redis.call('HDEL', keys.unread_bookings .. ':raw', id)
+  end
   for _, id in ipairs(given.contacts) do drop_contact(id, given.steps, given.queues) end
   return 1
 end

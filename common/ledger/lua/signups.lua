@@ -37,6 +37,12 @@ local function assess_again(enrollment, given, assessment)
   queue.schedule('classify', id, received_ms)
 end
 
+-- A signup that came late, after a newer one, gives only what nothing else said.
+local function keep_details(enrollment, given, is_newest)
+  if given.consent then redis.call(is_newest and 'HSET' or 'HSETNX', enrollment, 'consent', given.consent) end
+  for _, note in ipairs(given.notes or {}) do timeline.add(given.id, given.received_ms, 'note', note) end
+end
+
 local function accept(batch, webhook, enrollment, json, assessment)
   local given = cjson.decode(json)
   local answered = batch.answers[webhook] or redis.call('GET', webhook)
@@ -54,12 +60,16 @@ local function accept(batch, webhook, enrollment, json, assessment)
   local answer = 'duplicate'
   if not (batch.has_anybody_left and suppression.is_forgotten(given.address_hash)) then
     local anchor_ms, assessed_ms, status = unpack(redis.call('HMGET', enrollment, 'anchor_ms', 'assessed_ms', 'status'))
+    local is_newest = true
     if not anchor_ms or is_left_over(batch, given.id, status) then
       enter(batch, enrollment, given, assessment)
       answer = 'accepted'
     elseif given.received_ms > tonumber(assessed_ms or anchor_ms) then
       assess_again(enrollment, given, assessment)
+    else
+      is_newest = false
     end
+    keep_details(enrollment, given, is_newest)
   end
   answered = table.concat({given.answer or answer, given.segment, given.received_ms, given.id}, ' ')
   batch.answers[webhook], batch.kept_ms[webhook] = answered, given.remember_ms
@@ -68,7 +78,8 @@ end
 
 -- accept(KEYS = [webhook, enrollment] × signups, ARGV = [JSON, assessment] × signups)
 --   JSON        id: of the enrollment; received_ms; remember_ms: how long the webhook id is remembered; segment; campaign;
---               email; address_hash; answer: `accepted`, given already, from the spool
+--               email; address_hash; answer: `accepted`, given already, from the spool; consent: JSON; notes: [JSON], see
+--               common/domain/note.py
 --   assessment  text, see codec.py
 --   webhook     STRING  the answer given: `accepted|duplicate segment received_ms enrollment id`
 -- → [[repeated 0|1, answer, e-mail of the answered enrollment or ''], or the error that this one met] × signups

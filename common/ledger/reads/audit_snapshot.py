@@ -12,7 +12,7 @@ from common.domain.audit import Audited
 from common.domain.audit_reminders import AuditedReminder, UnreadCall
 from common.domain.booking import BookingEvent
 from common.domain.delivery import DeliveryStatus, Kind, delivery_of
-from common.domain.ids import BookingId, DeliveryId, EnrollmentId, reminder_delivery_id
+from common.domain.ids import BookingId, DeliveryId, EnrollmentId, GuestId, reminder_delivery_id
 from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import Booking
 from common.ledger import codec, keys
@@ -146,7 +146,7 @@ def _of(
     for name in dict.fromkeys([*records, *expected]):
         start, _, called = name.partition("/")
         record = records.get(name)
-        is_planned = record is not None and record.fate is DeliveryStatus.PLANNED
+        is_planned = record is not None and record.final_status is DeliveryStatus.PLANNED
         found.append(
             AuditedReminder(
                 booking=booking,
@@ -163,7 +163,7 @@ def _of(
 
 async def _with_claims(ledger: Ledger, found: list[AuditedReminder]) -> list[AuditedReminder]:
     """A planned delivery that is open was claimed at least once: what the provider has of it is no surprise."""
-    planned = [one for one in found if one.record is not None and one.record.fate is DeliveryStatus.PLANNED]
+    planned = [one for one in found if one.record is not None and one.record.final_status is DeliveryStatus.PLANNED]
     pipe = ledger.client.pipeline(transaction=False)
     for one in planned:
         pipe.exists(keys.delivery(reminder_delivery_id(one.booking.id, start_ms=one.start_ms, name=one.name)))
@@ -172,7 +172,7 @@ async def _with_claims(ledger: Ledger, found: list[AuditedReminder]) -> list[Aud
     return [replace(one, is_under_way=id(one) in claimed) for one in found]
 
 
-async def _guests(ledger: Ledger) -> AsyncIterator[tuple[BookingId, dict[str, str]]]:
+async def _guests(ledger: Ledger) -> AsyncIterator[tuple[GuestId, dict[str, str]]]:
     """There is no list of all guests, and an audit may take its time: the keys are looked through, a page at a time."""
     page: list[str] = []
     async for key in ledger.client.scan_iter(match=keys.guest("*"), count=1_000):
@@ -185,13 +185,13 @@ async def _guests(ledger: Ledger) -> AsyncIterator[tuple[BookingId, dict[str, st
         yield found
 
 
-async def _read(ledger: Ledger, page: Sequence[str]) -> list[tuple[BookingId, dict[str, str]]]:
+async def _read(ledger: Ledger, page: Sequence[str]) -> list[tuple[GuestId, dict[str, str]]]:
     pipe = ledger.client.pipeline(transaction=False)
     for key in page:
         pipe.hgetall(key)
     answers: list[Any] = await pipe.execute() if page else []
     prefix = len(keys.guest(""))
-    return [(BookingId(key[prefix:]), texts(raw)) for key, raw in zip(page, answers, strict=True)]
+    return [(GuestId(key[prefix:]), texts(raw)) for key, raw in zip(page, answers, strict=True)]
 
 
 async def _unread(ledger: Ledger, arranged: Collection[str], *, now_ms: int) -> list[UnreadCall]:
@@ -199,7 +199,7 @@ async def _unread(ledger: Ledger, arranged: Collection[str], *, now_ms: int) -> 
     overdue: Any = await ledger.client.zrangebyscore(keys.BOOKINGS, "-inf", now_ms, withscores=True)
     found = []
     for member, reported_ms in overdue:
-        booking = BookingId(member.decode())
+        booking = BookingId(GuestId(member.decode()))
         events = map(BookingEvent.from_json, (await ledger.store.read_hash(keys.booking(booking))).values())
         email = next((event.email for event in events if event.email), "")
         found.append(UnreadCall(email, int(reported_ms), booking in arranged))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 
 from common.clock import iso
 from common.domain.booking import BookingEvent, BookingKind
+from common.domain.contact import Consent
 from common.domain.delivery import DeliveryStatus, Record, delivery_of
 from common.domain.enrollment import Enrollment
 from common.domain.feedback import FeedbackKind
@@ -18,6 +19,9 @@ from common.ledger.feedback import Reported
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import Pause
 
+NOTE = "note"
+"""What the scripts call an entry whose detail is a note, JSON."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -26,6 +30,16 @@ class Entry:
     at_ms: int
     what: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldNote:
+    """A field of a signup or a booking that was not used as it was sent; see `common/domain/note.py`."""
+
+    at_ms: int
+    field: str
+    what: str
+    kept: str | int | float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +69,8 @@ class ContactTimeline:
     everybody_paused: Pause | None
     happened: list[Entry]
     next: list[Planned]
+    notes: list[FieldNote]
+    consent: Consent | None
 
 
 async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId) -> ContactTimeline | None:
@@ -78,6 +94,8 @@ async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId) -> Contac
         everybody_paused=pauses.everybody,
         happened=await read_happened(ledger, contact, enrollment, calls),
         next=sorted(planned, key=lambda each: each.due_ms),
+        notes=[note async for note in read_field_notes(ledger, contact)],
+        consent=enrollment.assessment.consent if enrollment else None,
     )
 
 
@@ -88,15 +106,28 @@ async def read_happened(
     entries = []
     for line in await ledger.client.lrange(keys.timeline(contact), 0, -1):
         at_ms, what, detail = json.loads(line)
-        entries.append(Entry(int(at_ms), what, detail))
+        entries.append(Entry(int(at_ms), what, _sentence(detail) if what == NOTE else detail))
     if enrollment is not None:
         entries.append(Entry(enrollment.anchor_ms, "signed up", enrollment.segment))
         steps = {step_name(step): record for step, record in sorted(enrollment.records.items())}
         entries += await _deliveries(ledger, enrollment.id, steps)
     for call in calls:
-        entries += [Entry(event.received_ms, _what(event), _detail(event)) for event in call.events]
+        entries += [Entry(event.received_ms, _what(event, call), _detail(event)) for event in call.events]
         entries += await _deliveries(ledger, call.booking.id, call.reminders)
     return sorted(entries, key=lambda entry: entry.at_ms)
+
+
+async def read_field_notes(ledger: Ledger, contact: EnrollmentId) -> AsyncIterator[FieldNote]:
+    """Oldest first."""
+    for line in await ledger.client.lrange(keys.timeline(contact), 0, -1):
+        at_ms, what, detail = json.loads(line)
+        if what == NOTE:
+            yield FieldNote(int(at_ms), **json.loads(detail))
+
+
+def _sentence(note: str) -> str:
+    reported = json.loads(note)
+    return f"{reported['field']} {reported['what']}"
 
 
 async def _deliveries(ledger: Ledger, owner: str, records: Mapping[str, Record]) -> list[Entry]:
@@ -110,11 +141,11 @@ async def _deliveries(ledger: Ledger, owner: str, records: Mapping[str, Record])
 
 
 def _ended(label: str, record: Record) -> Iterator[Entry]:
-    if record.fate is DeliveryStatus.PLANNED:
+    if record.final_status is DeliveryStatus.PLANNED:
         return
-    if not record.fate.is_told:
-        yield Entry(record.at_ms, f"{label} {record.fate}", record.detail)
-    if record.sent_ms and (record.fate.is_told or record.sent_ms != record.at_ms):
+    if not record.final_status.is_reported:
+        yield Entry(record.at_ms, f"{label} {record.final_status}", record.detail)
+    if record.sent_ms and (record.final_status.is_reported or record.sent_ms != record.at_ms):
         yield Entry(record.sent_ms, f"{label} accepted", record.detail)
 
 
@@ -132,7 +163,7 @@ def _reported(label: str, one: Reported, record: Record | None) -> Entry:
 def _planned_reminders(calls: list[ReportedCall]) -> Iterator[Planned]:
     for call in calls:
         for name, record in call.reminders.items():
-            if record.fate is DeliveryStatus.PLANNED:
+            if record.final_status is DeliveryStatus.PLANNED:
                 label = delivery_of(DeliveryId(f"{call.booking.id}/{name}")).label
                 yield Planned(record.at_ms, f"{label} planned")
 
@@ -140,7 +171,7 @@ def _planned_reminders(calls: list[ReportedCall]) -> Iterator[Planned]:
 def _planned_steps(ledger: Ledger, enrollment: Enrollment) -> Iterator[Planned]:
     """The steps still to come; the one in the schedule at its own time, which a hold or a gap may have moved."""
     for step in range(1, ledger.cadence.length + 1):
-        if enrollment.fate_of(step)[0] is DeliveryStatus.PLANNED:
+        if enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED:
             is_next = step == enrollment.next_step and enrollment.next_due_ms is not None
             due_ms = ledger.cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step)
             yield Planned(
@@ -156,13 +187,26 @@ _WHAT = {
     BookingKind.REJECTED: "call rejected",
     BookingKind.NO_SHOW: "no-show marked",
     BookingKind.ENDED: "call ended",
+    BookingKind.REASSIGNED: "call given to another host",
+    BookingKind.RELOCATED: "place of the call changed",
+    BookingKind.LOST_MOVE: "call moved to an unknown booking",
 }
 
 
-def _what(event: BookingEvent) -> str:
-    if event.kind is BookingKind.NO_SHOW and not any(absent for _, absent in event.no_shows):
-        return "no-show taken back"
-    return _WHAT[event.kind]
+def _what(event: BookingEvent, call: ReportedCall) -> str:
+    return _WHAT[event.kind] if event.kind is not BookingKind.NO_SHOW else _mark(event, call)
+
+
+def _mark(event: BookingEvent, call: ReportedCall) -> str:
+    """Whose absence was marked: the guest's, else the host's, else that of somebody who came along."""
+    marks = dict(event.no_shows)
+    guest = call.booking.email
+    if guest in marks or guest is None:
+        is_absent = marks.get(guest, False) if guest else any(marks.values())
+        return "no-show marked" if is_absent else "no-show taken back"
+    hosts = {one.organizer_email for one in call.events}
+    who = "host" if hosts & marks.keys() else "another attendee"
+    return f"{who} marked absent" if any(marks.values()) else f"absence of {who} taken back"
 
 
 def _detail(event: BookingEvent) -> str:

@@ -53,8 +53,8 @@ class WorkerStats:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CircuitStats:
-    """An open circuit: why (`invalid_api_key (403)`), since when, and when the provider is tried again."""
+class OpenCircuit:
+    """Why work waits for a provider (`invalid_api_key (403)`), since when, and when the provider is tried again."""
 
     reason: str
     since_ms: int
@@ -68,7 +68,8 @@ class StoreStats:
 
     `enrollments` and `deliveries`: by status. `overdue`: deliveries in the schedule whose time has passed.
     `mirror_behind`: contacts whose change Notion does not show yet; `mirror_lag_ms`: for how long the oldest waits.
-    `circuits`: the open ones, by provider. `durability`: promise → kept, see `metrics.STORE_DURABILITY`.
+    `unread_bookings`: events of Cal.com that wait for a person. `circuits`: the open ones, by provider. `durability`:
+    promise → kept, see `metrics.STORE_DURABILITY`.
     """
 
     at_ms: int
@@ -83,7 +84,8 @@ class StoreStats:
     suppressed: int
     mirror_behind: int
     mirror_lag_ms: int
-    circuits: Mapping[str, CircuitStats]
+    unread_bookings: int
+    circuits: Mapping[str, OpenCircuit]
     pause: Pause | None
     paused_people: int
     durability: Mapping[str, bool]
@@ -152,6 +154,7 @@ def _ask(pipe: Any, now_ms: int, workers: list[str]) -> None:
         pipe.zcount(keys.delayed("send"), low, high)
     pipe.zcard(keys.DEAD)
     pipe.hlen(keys.SUPPRESSED)
+    pipe.zcard(keys.UNREAD_BOOKINGS)
     pipe.zcard(keys.CHANGED)
     pipe.zrange(keys.CHANGED, 0, 0, withscores=True)
     for provider in PROVIDERS:
@@ -174,7 +177,8 @@ def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms
         for worker, beat in heartbeats
     )
     counts = {name.decode(): int(number) for name, number in next(answers).items()}
-    due_next_hour, due_next_day, overdue, dead, suppressed, behind, oldest = (next(answers) for _ in range(7))
+    due_next_hour, due_next_day, overdue, dead, suppressed = (next(answers) for _ in range(5))
+    unread, behind, oldest = (next(answers) for _ in range(3))
     circuits = {provider: _circuit(*next(answers)) for provider in PROVIDERS}
     pause, pauses, persistence, memory = (next(answers) for _ in range(4))
     return StoreStats(
@@ -194,6 +198,7 @@ def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms
         suppressed=suppressed,
         mirror_behind=behind,
         mirror_lag_ms=max(0, now_ms - int(oldest[0][1])) if oldest else 0,
+        unread_bookings=unread,
         circuits={provider: circuit for provider, circuit in circuits.items() if circuit is not None},
         pause=read_pause(pause.decode()) if pause else None,
         paused_people=pauses - (pause is not None),
@@ -218,10 +223,10 @@ def _queue(answers: Iterator[Any], now_ms: int) -> QueueStats:
     )
 
 
-def _circuit(until: bytes | None, since: bytes | None, reason: bytes | None) -> CircuitStats | None:
+def _circuit(until: bytes | None, since: bytes | None, reason: bytes | None) -> OpenCircuit | None:
     if until is None:
         return None
-    return CircuitStats(reason=(reason or b"").decode(), since_ms=int(since or until), until_ms=int(until))
+    return OpenCircuit(reason=(reason or b"").decode(), since_ms=int(since or until), until_ms=int(until))
 
 
 def _durability(persistence: Mapping[str, Any], memory: Mapping[str, Any], config: Any) -> dict[str, bool]:

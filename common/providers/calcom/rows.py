@@ -2,57 +2,74 @@
 One row of Cal.com's list as one booking: `BookingOutput_2024_08_13`, and its recurring and seated sisters
 (packages/platform/types/bookings/2024-08-13/outputs/booking.output.ts of calcom/cal.com).
 
-`icsUid` is what webhooks call `iCalUID`. Bookings of one recurrence differ only in their uids.
+`icsUid` is what webhooks call `iCalUID`. Bookings of one recurrence are told apart by their uids alone.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, cast, get_args
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
-from common.domain.booking_diff import ListedBooking, Status
-from common.domain.ids import normal_address
+from common.domain.booking_diff import ListedBooking, ListedSeat, Status
+from common.normalization.address import AddressError, repaired_address
+from common.normalization.text import visible
+from common.normalization.timestamp import read_timestamp_ms
+from common.normalization.timezone import read_timezone
 
-_ADDRESS = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
-_ADDRESS_MAX = 254
 _WORDS_MAX = 200
 _URL = re.compile(r"https?://[^\s<>\"\\]{1,1990}")
 
 
 def read_booking(row: Any) -> ListedBooking | None:
-    """None for what is no booking, or a booking without uid, status or time."""
+    """None for what is no booking, or one without uid, status or time: nothing can be said of it."""
     given: Mapping[str, Any] = row if isinstance(row, dict) else {}
     uid, status = _token(given.get("uid")), given.get("status")
-    start_ms, end_ms = _instant_ms(given.get("start")), _instant_ms(given.get("end"))
-    created_ms, updated_ms = _instant_ms(given.get("createdAt")), _instant_ms(given.get("updatedAt"))
+    start_ms, end_ms = read_timestamp_ms(given.get("start")), read_timestamp_ms(given.get("end"))
+    created_ms, updated_ms = read_timestamp_ms(given.get("createdAt")), read_timestamp_ms(given.get("updatedAt"))
     if uid is None or status not in get_args(Status) or start_ms is None or end_ms is None:
         return None
     attendee, kind = _first(given.get("attendees")), _object(given.get("eventType"))
-    name = _words(attendee.get("name"))
     return ListedBooking(
         uid=uid,
         status=cast(Status, status),
-        # A booking without the time of its creation counts as older than any event about it.
+        # One that does not say when it was made is older than anything that was reported of it.
         created_ms=created_ms or updated_ms or 0,
         updated_ms=updated_ms,
         start_ms=start_ms,
         end_ms=end_ms,
-        email=_address(attendee.get("email")) or _address(_object(given.get("bookingFieldsResponses")).get("email")),
+        email=_attendee_address(attendee) or _address(_object(given.get("bookingFieldsResponses")).get("email")),
         moved_from=_token(given.get("rescheduledFromUid")),
         moved_to=_token(given.get("rescheduledToUid")),
         ical_uid=None if given.get("recurringBookingUid") else _token(given.get("icsUid")),
-        first_name=name.split()[0] if name else None,
-        timezone=_zone(attendee.get("timeZone")),
+        first_name=_first_name(attendee),
+        timezone=read_timezone(attendee.get("timeZone")),
         title=_words(given.get("title")),
         join_url=_web_address(given.get("location")) or _web_address(given.get("meetingUrl")),
         organizer=_words(_first(given.get("hosts")).get("name")),
         is_absent=attendee.get("absent") is True,
+        seats=_seats(given.get("attendees")),
         event_types=tuple(word for value in (kind.get("id"), kind.get("slug")) if (word := _token(value)) is not None),
     )
+
+
+def _seats(attendees: Any) -> tuple[ListedSeat, ...]:
+    """Each attendee with a seat, whose address may stand among the answers to the booking form."""
+    seated = [one for one in attendees if _object(one).get("seatUid")] if isinstance(attendees, list) else []
+    found = []
+    for one in seated:
+        email = _attendee_address(one)
+        if email is not None:
+            found.append(
+                ListedSeat(
+                    email=email,
+                    first_name=_first_name(one),
+                    timezone=read_timezone(one.get("timeZone")),
+                    is_absent=one.get("absent") is True,
+                )
+            )
+    return tuple(found)
 
 
 def _object(value: Any) -> Mapping[str, Any]:
@@ -69,21 +86,25 @@ def _token(value: Any) -> str | None:
 
 
 def _words(value: Any) -> str | None:
-    if not isinstance(value, str):
-        return None
-    text = "".join(character if character.isprintable() else " " for character in value[: 4 * _WORDS_MAX])
-    return " ".join(text.split())[:_WORDS_MAX].rstrip() or None
+    return visible(value[: 4 * _WORDS_MAX])[:_WORDS_MAX].rstrip() or None if isinstance(value, str) else None
+
+
+def _first_name(attendee: Mapping[str, Any]) -> str | None:
+    name = _words(attendee.get("name"))
+    return name.split()[0] if name else None
+
+
+def _attendee_address(attendee: Mapping[str, Any]) -> str | None:
+    """`displayEmail` is the address without what Cal.com appends to the `email` of some attendees."""
+    answers = _object(attendee.get("bookingFieldsResponses"))
+    given = (attendee.get("displayEmail"), attendee.get("email"), answers.get("email"))
+    return next((address for value in given if (address := _address(value)) is not None), None)
 
 
 def _address(value: Any) -> str | None:
-    text = normal_address(value) if isinstance(value, str) else ""
-    return text if len(text) <= _ADDRESS_MAX and text.isprintable() and _ADDRESS.fullmatch(text) else None
-
-
-def _zone(value: Any) -> str | None:
     try:
-        return ZoneInfo(value).key if isinstance(value, str) and value else None
-    except (LookupError, OSError, ValueError):
+        return repaired_address(value) if isinstance(value, str) else None
+    except AddressError:
         return None
 
 
@@ -92,12 +113,4 @@ def _web_address(value: Any) -> str | None:
     try:
         return text if _URL.fullmatch(text) and text.isprintable() and urlsplit(text).hostname else None
     except ValueError:
-        return None
-
-
-def _instant_ms(value: Any) -> int | None:
-    try:
-        moment = datetime.fromisoformat(value)
-        return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-    except (TypeError, ValueError, OverflowError):
         return None

@@ -60,6 +60,7 @@ SEQUENCE = Database(
         "Money Score": "number",
         "Revenue Leak": "number",
         "Exit Reason": "select",
+        "Consent": "rich_text",
     },
 )
 

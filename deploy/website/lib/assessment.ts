@@ -1,6 +1,20 @@
 /** A finished assessment and its validation. The page and the route use the same function. */
 
-import { dollars, email, id, InvalidValue, locale, name, score, text, timezone, type FieldError } from "./fields";
+import {
+  dollars,
+  email,
+  evidence,
+  id,
+  InvalidValue,
+  locale,
+  name,
+  phone,
+  score,
+  text,
+  timestamp,
+  timezone,
+  type FieldError,
+} from "./fields";
 import { SYSTEMS, type Scorecard, type Scores, type System } from "./scores";
 
 export type { FieldError } from "./fields";
@@ -17,6 +31,12 @@ export interface Person {
   readonly locale?: string | undefined;
   /** The cost of the weak systems, in dollars. */
   readonly revenue_leak_total?: number | undefined;
+  /** What the visitor agreed to, as the page showed it. */
+  readonly consent_text?: string | undefined;
+  /** Where; default the address of the page. */
+  readonly consent_source?: string | undefined;
+  /** When; default the time at which it is sent. */
+  readonly consent_at?: string | undefined;
 }
 
 /** The body that the page posts to the route. */
@@ -27,8 +47,8 @@ export interface Assessment {
   readonly person: Person;
 }
 
-/** The body that the route posts to the gateway. */
-export type Signup = Scorecard & Person;
+/** The body that the route posts to the gateway. `visitor`: an opaque hash, see `lib/visitor.ts`. */
+export type Signup = Scorecard & Person & { readonly visitor?: string };
 
 /** The route's answer to a valid assessment: always 200. */
 export interface Completed {
@@ -68,19 +88,27 @@ function checkScores(given: Given, fields: FieldReader): Scores {
   return Object.fromEntries(scores) as Scores;
 }
 
+/** An optional field that cannot be used is left out: it must not prevent the signup. */
 function checkPerson(given: Given, fields: FieldReader): Person {
   const optional = {
-    business_name: fields.optional("person.business_name", given["business_name"], text),
-    phone: fields.optional("person.phone", given["phone"], text),
-    timezone: fields.optional("person.timezone", given["timezone"], timezone),
-    locale: fields.optional("person.locale", given["locale"], locale),
-    revenue_leak_total: fields.optional("person.revenue_leak_total", given["revenue_leak_total"], dollars),
+    business_name: usable(given["business_name"], text),
+    phone: usable(given["phone"], phone),
+    timezone: usable(given["timezone"], timezone),
+    locale: usable(given["locale"], locale),
+    revenue_leak_total: usable(given["revenue_leak_total"], dollars),
+    consent_text: usable(given["consent_text"], evidence),
+    consent_source: usable(given["consent_source"], evidence),
+    consent_at: usable(given["consent_at"], timestamp),
   };
   return {
     email: fields.required("person.email", given["email"], email),
     first_name: fields.required("person.first_name", given["first_name"], name),
     ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)),
   };
+}
+
+function usable<Value>(value: unknown, read: (value: unknown) => Value): Value | undefined {
+  return value === null ? undefined : new FieldReader().optional("", value, read);
 }
 
 type Given = Readonly<Record<string, unknown>>;

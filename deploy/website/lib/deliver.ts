@@ -37,7 +37,7 @@ export const RUNTIME: Runtime = {
   random: () => Math.random(),
 };
 
-/** `refused`: a repetition would not help. `unreachable`: a later one might. Contains no personal data. */
+/** `refused`: the gateway said no. `unreachable`: it gave no usable answer. Contains no personal data. */
 export type Delivery =
   | { readonly delivered: true; readonly status: number; readonly attempts: number }
   | {
@@ -64,7 +64,8 @@ export async function deliver(
     if (answer.kind === "accepted") return { delivered: true, status: answer.status, attempts };
     if (answer.kind === "refused") return undelivered("refused", answer, attempts);
     const waitMs = Math.max(backoff(attempts, retry, runtime.random()), answer.retryAfterMs);
-    if (runtime.now() + waitMs + USEFUL_MS > deadline) return undelivered("unreachable", answer, attempts);
+    const outOfTime = runtime.now() + waitMs + USEFUL_MS > deadline;
+    if (outOfTime) return undelivered(mayPass(answer.status) ? "refused" : "unreachable", answer, attempts);
     await runtime.sleep(waitMs);
   }
 }
@@ -112,7 +113,14 @@ async function readAnswer(response: Response, nowMs: number): Promise<Answer> {
     await discard(response);
     return { kind: "later", status, detail: `answered ${status}`, retryAfterMs: retryAfter(response, nowMs) };
   }
-  return { kind: "refused", status, detail: await reason(response) };
+  const detail = await reason(response);
+  if (mayPass(status)) return { kind: "later", status, detail, retryAfterMs: retryAfter(response, nowMs) };
+  return { kind: "refused", status, detail };
+}
+
+/** A signature is refused while a clock is wrong, and a proxy may refuse for a while too. */
+function mayPass(status: number | undefined): boolean {
+  return status === 401 || status === 403;
 }
 
 function retryAfter(response: Response, nowMs: number): number {

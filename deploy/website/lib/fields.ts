@@ -1,6 +1,6 @@
 /**
- * Validation of each kind of field. As strict as the gateway, so that the gateway refuses nothing that passes here: by
- * then the visitor can no longer correct it.
+ * Validation of each kind of field. It repairs what the gateway repairs, and refuses what the gateway refuses, because
+ * by then the visitor can no longer correct it.
  */
 
 /** One invalid field, under the name in the request, and what is expected. */
@@ -15,6 +15,7 @@ export class InvalidValue extends Error {}
 const EMAIL_CHARACTERS_MAX = 200;
 const NAME_CHARACTERS_MAX = 200;
 const TEXT_CHARACTERS_MAX = 500;
+const CONSENT_CHARACTERS_MAX = 1_000;
 const DOLLARS_MAX = 1_000_000_000_000;
 
 const ATOM = "[a-z0-9!#$%&'*+/=?^_`{|}~-]+";
@@ -23,22 +24,35 @@ const EMAIL = new RegExp(`^(?=[^@]{1,64}@)${ATOM}(?:\\.${ATOM})*@(?:${LABEL}\\.)
 const LOCALE = /^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,4}$/;
 const ZONE = /^[A-Za-z][A-Za-z0-9_+-]*(?:\/[A-Za-z0-9_+-]+)*$/;
 const ID = /^[A-Za-z0-9_-]{8,64}$/;
-// Control characters, and halves of surrogate pairs.
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\ud800-\udfff]/u;
+// Zero-width and bidirectional marks, soft hyphens, byte order marks, private use, halves of surrogate pairs.
+const INVISIBLE = /[\p{Cf}\p{Co}\p{Cs}]/gu;
+const CONTROL = /\p{Cc}/gu;
+const NO_BREAK = /[^\S \t\r\n]/gu;
 
-/** Trimmed, lower-cased, ASCII: two spellings of one address would be two contacts. */
+/** Without invisible characters, lower-cased, the domain in ASCII: two spellings of one address would be two contacts. */
 export function email(value: unknown): string {
-  const address = string(value).trim();
+  const [, local = "", domain = ""] = /^(.*)@(.*)$/su.exec(visibleAddress(string(value))) ?? [];
   // Before lower-casing, because some characters outside ASCII have a lower case inside it.
-  if (/[^\u0000-\u007f]/.test(address)) {
-    throw new InvalidValue("must use plain letters (an international domain as xn--…)");
-  }
+  if (/[^\u0000-\u007f]/.test(local)) throw new InvalidValue("must use plain letters before the @");
+  const address = `${local.toLowerCase()}@${asciiDomain(domain)}`;
   if (address.length > EMAIL_CHARACTERS_MAX) {
     throw new InvalidValue(`must have at most ${EMAIL_CHARACTERS_MAX} characters`);
   }
-  const lower = address.toLowerCase();
-  if (!EMAIL.test(lower)) throw new InvalidValue("must be an e-mail address such as ada@example.com");
-  return lower;
+  if (!EMAIL.test(address)) throw new InvalidValue("must be an e-mail address such as ada@example.com");
+  return address;
+}
+
+function visibleAddress(text: string): string {
+  return text.replace(INVISIBLE, "").replace(NO_BREAK, "").trim();
+}
+
+function asciiDomain(domain: string): string {
+  if (!/[^\u0000-\u007f]/.test(domain)) return domain.toLowerCase();
+  try {
+    return new URL(`http://${domain}`).hostname;
+  } catch {
+    return domain;
+  }
 }
 
 export function name(value: unknown): string {
@@ -50,6 +64,23 @@ export function name(value: unknown): string {
 /** Any text; an empty one counts as absent. */
 export function text(value: unknown): string | undefined {
   return oneLine(value, TEXT_CHARACTERS_MAX) || undefined;
+}
+
+/** What a visitor agreed to, or where: it is evidence, so what is too long is cut and not left out. */
+export function evidence(value: unknown): string | undefined {
+  return visibleLine(string(value)).slice(0, CONSENT_CHARACTERS_MAX).trimEnd() || undefined;
+}
+
+/** Some forms send the digits as a number. */
+export function phone(value: unknown): string | undefined {
+  return text(typeof value === "number" && Number.isFinite(value) ? String(value) : value);
+}
+
+/** A timestamp such as `2026-12-03T18:00:00.000Z`. */
+export function timestamp(value: unknown): string {
+  const at = Date.parse(string(value));
+  if (Number.isNaN(at)) throw new InvalidValue("must be a timestamp such as 2026-12-03T18:00:00Z");
+  return new Date(at).toISOString();
 }
 
 export function score(value: unknown): number {
@@ -93,11 +124,14 @@ function string(value: unknown): string {
 }
 
 function oneLine(value: unknown, charactersMax: number): string {
-  // White space becomes single spaces, because these texts go into subjects and headers.
-  const line = string(value).trim().replace(/\s+/g, " ");
+  const line = visibleLine(string(value));
   if ([...line].length > charactersMax) throw new InvalidValue(`must have at most ${charactersMax} characters`);
-  if (UNPRINTABLE.test(line)) throw new InvalidValue("must not contain control characters");
   return line;
+}
+
+/** White space becomes single spaces, because these texts go into subjects and headers. */
+function visibleLine(text: string): string {
+  return text.replace(INVISIBLE, "").replace(CONTROL, " ").trim().replace(/\s+/g, " ");
 }
 
 function number(value: unknown, max: number): number {

@@ -2,6 +2,8 @@
 
 import { Webhook } from "standardwebhooks";
 
+import { visitorHash } from "./visitor";
+
 /** A setting is wrong; the message names the setting and the cure, never the value. */
 export class SettingError extends Error {}
 
@@ -14,7 +16,7 @@ export class Gateway {
 
   private constructor(
     readonly url: string,
-    secret: string,
+    private readonly secret: string,
   ) {
     this.webhook = new Webhook(secret);
   }
@@ -28,6 +30,11 @@ export class Gateway {
       checkUrl(environment["ADVENT_WEBHOOK_URL"]?.trim() ?? ""),
       checkSecret(environment["ADVENT_WEBHOOK_SECRET"]?.trim() ?? ""),
     );
+  }
+
+  /** The opaque hash under which the gateway counts this visitor's signups. */
+  async visitor(address: string): Promise<string> {
+    return visitorHash(address, this.secret);
   }
 
   /** The headers of one attempt with this body. The gateway accepts timestamps within five minutes of its clock. */

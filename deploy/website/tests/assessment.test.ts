@@ -80,11 +80,18 @@ test("an explicit null is the same as absent", () => {
   assert.ok(!("phone" in personOf({ phone: null })));
 });
 
-test("invalid visitor input is refused by field", () => {
-  assert.deepEqual(invalidFieldsOf(withPerson({ business_name: "x".repeat(501) })), ["person.business_name"]);
-  assert.deepEqual(invalidFieldsOf(withPerson({ first_name: "Ada\u0000" })), ["person.first_name"]);
-  assert.deepEqual(invalidFieldsOf(withPerson({ phone: 4165550100 })), ["person.phone"]);
-  assert.deepEqual(invalidFieldsOf(withPerson({ revenue_leak_total: -1 })), ["person.revenue_leak_total"]);
+test("an optional field that cannot be used is left out and does not prevent the signup", () => {
+  const odd = personOf({ business_name: "x".repeat(501), revenue_leak_total: -1, consent_at: "yesterday" });
+
+  for (const field of ["business_name", "revenue_leak_total", "consent_at"]) assert.ok(!(field in odd), field);
+  assert.equal(personOf({ phone: 4165550100 }).phone, "4165550100");
+});
+
+test("invisible characters are removed, and a domain is written in ASCII", () => {
+  assert.equal(personOf({ email: "\u200bada@M\u00fcller.example\ufeff" }).email, "ada@xn--mller-kva.example");
+  assert.equal(personOf({ email: "a\u00a0da@EXAMPLE\u3002com" }).email, "ada@example.com");
+  assert.equal(personOf({ first_name: "\u202eA\u00adda\u0000" }).first_name, "Ada");
+  assert.deepEqual(invalidFieldsOf(withPerson({ first_name: "\u200b" })), ["person.first_name"]);
 });
 
 test("an invalid time zone or locale from the browser is dropped and does not prevent the signup", () => {

@@ -4,7 +4,7 @@ import { beforeEach, test } from "node:test";
 import type * as Client from "../client";
 import type { Assessment } from "../lib/assessment";
 import { person, RESULTS, SCORES } from "./people";
-import { gateway, Scripted } from "./scripted";
+import { allow, gateway, Scripted } from "./scripted";
 import { site } from "./site";
 
 let client: typeof Client;
@@ -41,7 +41,7 @@ const completed = () => Response.json({ queued: true, assessment_id: "…", resu
 
 test("from page to route to gateway and back", async () => {
   const runtime = new Scripted([202]);
-  const { url, close } = await site({ gateway: () => gateway, runtime });
+  const { url, close } = await site({ allow, gateway: () => gateway, runtime, visitor: () => undefined });
   try {
     const submission = await client.submitAssessment(SCORES, person("Ada"), { url });
 
@@ -122,6 +122,25 @@ test("a lost connection is retried once, under the same id", async () => {
 
   assert.equal((await client.submitAssessment(SCORES, person(), { fetch })).status, "completed");
   assert.equal(ids().length, 2);
+  assert.equal(new Set(ids()).size, 1);
+});
+
+test("a visitor whom the bot check refuses still gets the results, and is asked once", async () => {
+  const { fetch, sent } = routeThat(Response.json({ type: "about:blank", title: "", status: 403, errors: [] }, { status: 403 }));
+
+  assert.deepEqual(await client.submitAssessment(SCORES, person(), { fetch }), { status: "refused", results: RESULTS });
+  assert.equal(sent.length, 1);
+});
+
+test("a consent is sent with its time, and a repetition is still one assessment", async () => {
+  const { fetch, sent, ids } = routeThat();
+  const agreeing = person("Ada", { consent_text: "I agree" });
+  await client.submitAssessment(SCORES, agreeing, { fetch, storage: new Tab() });
+  await new Promise((resolve) => setTimeout(resolve, 2));
+  await client.submitAssessment(SCORES, agreeing, { fetch, storage: new Tab() });
+
+  assert.equal(sent[0]?.person.consent_text, "I agree");
+  assert.ok(Date.parse(sent[0]?.person.consent_at ?? "") > 0);
   assert.equal(new Set(ids()).size, 1);
 });
 

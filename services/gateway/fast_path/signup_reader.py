@@ -1,26 +1,31 @@
 """
 Parses and validates an ordinary signup in one pass in C, in a third of the time.
 
-It accepts only what `signup.parse_any` would accept unchanged, and leaves everything else to it: what has to be
-trimmed, lower-cased, rounded, stored as an unknown field or refused. The rules of a field, and every message, therefore
+It accepts only what `signup_form.read_signup` would accept unchanged, and leaves everything else to it: what has to be
+repaired, left out, noted, stored as an unknown field or refused. The rules of a field, and every message, therefore
 stand in one place, `validation/fields.py`; a property test compares the two.
 """
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
+from typing import Any
 
 from pydantic_core import CoreSchema, SchemaValidator, ValidationError
 from pydantic_core import core_schema as schema
 
-from common.domain.contact import Assessment
+from common.domain.contact import Assessment, Consent
+from common.normalization.address import CHARACTERS_MAX as EMAIL_CHARACTERS_MAX
+from common.normalization.numbers import SYSTEMS
+from common.normalization.text import NAME_CHARACTERS_MAX, unusable_name, visible
+from common.normalization.timestamp import read_timestamp_ms
+from common.normalization.timezone import zone_names
+from services.gateway.events import SignupForm
 from services.gateway.validation.fields import (
+    CONSENT_CHARACTERS_MAX,
     DOLLARS_MAX,
-    EMAIL_CHARACTERS_MAX,
-    NAME_CHARACTERS_MAX,
-    SYSTEMS,
+    SOURCE_CHARACTERS_MAX,
     TEXT_CHARACTERS_MAX,
-    zones,
 )
 
 _WORD = r"[\p{L}\p{M}\p{N}\p{P}\p{S}]+"
@@ -28,20 +33,49 @@ _WORDS = rf"^{_WORD}(?: {_WORD})*$"
 _ATOM = r"[a-z0-9_+-]{1,20}"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _EMAIL = rf"^{_ATOM}(?:\.{_ATOM}){{0,2}}@(?:{_LABEL}\.)+[a-z]{{2,63}}$"
-_LOCALE = r"^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,4}$"
+_LOCALE = r"^[a-z]{2}(?:-[A-Z]{2})?$"
+_TIMESTAMP = r"^20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9](?::[0-5][0-9]){2}(?:\.[0-9]{3})?Z$"
+_TOKEN = r"^[A-Za-z0-9_=+/-]{1,64}$"
 
 
-def read_ordinary_signup(body: bytes) -> Assessment | None:
+def read_ordinary_signup(body: bytes) -> SignupForm | None:
     """The signup in `body`; None when it is not ordinary, which need not mean that it is invalid."""
     try:
         fields = _validator().validate_json(body, strict=True)
     except ValidationError:
         return None
-    # Each key has a colon. With as many colons as fields no key is repeated; only the last of them would be left.
-    if body.count(b":") != len(fields):
+    if _has_repeated_key(body, fields) or not _is_usable_name(fields["first_name"]):
         return None
+    if not (body.isascii() and b"\\u" not in body) and not _is_shown_as_sent(fields):
+        return None
+    at = fields.pop("consent_at", None)
+    at_ms = read_timestamp_ms(at)
+    if at is not None and at_ms is None:
+        return None
+    text, source, visitor = (fields.pop(name, None) for name in ("consent_text", "consent_source", "visitor"))
+    if at or text or source:
+        fields["consent"] = Consent(text=text, source=source, at_ms=at_ms)
     assessment = Assessment(**fields)
-    return assessment if _systems(assessment) <= SYSTEMS else None
+    return SignupForm(assessment=assessment, visitor=visitor) if _systems(assessment) <= SYSTEMS else None
+
+
+def _has_repeated_key(body: bytes, fields: dict[str, Any]) -> bool:
+    """Each key has a colon: when there are no more colons than keys and texts account for, none is repeated."""
+    colons = body.count(b":") - len(fields)
+    if colons and b"\\u" not in body:  # A colon may be written as an escape, and is then not counted in the body.
+        colons -= sum(value.count(":") for value in fields.values() if isinstance(value, str))
+    return colons != 0
+
+
+def _is_shown_as_sent(fields: dict[str, Any]) -> bool:
+    """Whether no text holds what is invisible to this Python, whose tables may be older than those of the patterns."""
+    return all(value.isascii() or visible(value) == value for value in fields.values() if isinstance(value, str))
+
+
+@lru_cache(maxsize=4096)
+def _is_usable_name(name: str) -> bool:
+    """Remembered, because the same few thousand first names come again and again."""
+    return unusable_name(name) is None
 
 
 def _systems(found: Assessment) -> int:
@@ -64,8 +98,12 @@ def _optional() -> dict[str, CoreSchema]:
         **dict.fromkeys(("gps_score", "money_score"), score),
         **dict.fromkeys(("business_name", "weakest_system_1", "weakest_system_2", "strongest_system", "phone"), text),
         "revenue_leak_total": _number(DOLLARS_MAX),
-        "timezone": schema.literal_schema(sorted(zones())),
+        "timezone": schema.literal_schema(sorted(zone_names())),
         "locale": schema.str_schema(pattern=_LOCALE),
+        "consent_text": _text(_WORDS, CONSENT_CHARACTERS_MAX),
+        "consent_source": _text(_WORDS, SOURCE_CHARACTERS_MAX),
+        "consent_at": schema.str_schema(pattern=_TIMESTAMP),
+        "visitor": schema.str_schema(pattern=_TOKEN),
     }
 
 

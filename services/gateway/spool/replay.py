@@ -123,10 +123,16 @@ class Replay:
                 event.enrollment_id, address_hash=event.payload["mark"], now_ms=event.received_ms
             )
         elif event.kind == "booking":
-            await self._bookings.accept(event.booking(), webhook_id=event.id)
+            await self._bookings.accept(event.booking(), webhook_id=event.id, notes=event.read_notes())
+        elif event.kind == "unread_booking":
+            await self.ledger.unread_bookings.keep(**event.payload, received_ms=event.received_ms)
         elif event.kind == "feedback":
             await self.ledger.feedback.record(event.feedback(), webhook_id=event.id)
         else:
             await self.ledger.signups.accept(
-                event.assessment(), webhook_id=event.id, received_ms=event.received_ms, answer="accepted"
+                event.assessment(),
+                webhook_id=event.id,
+                received_ms=event.received_ms,
+                answer="accepted",
+                notes=event.read_notes(),
             )

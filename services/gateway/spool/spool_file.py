@@ -14,7 +14,6 @@ import json
 import os
 import secrets
 import zlib
-from dataclasses import asdict
 from pathlib import Path
 
 from common.observability.logs import get_logger
@@ -30,7 +29,7 @@ _OPEN = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
 
 def encode(event: SpooledEvent) -> bytes:
     """The line of an event, with its line break."""
-    body = json.dumps(asdict(event), separators=(",", ":")).encode()
+    body = json.dumps(event.to_fields(), separators=(",", ":")).encode()
     return b'{"crc32":"%08x","event":%b}\n' % (zlib.crc32(body), body)
 
 

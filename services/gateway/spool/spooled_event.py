@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from common.domain.booking import BookingEvent
-from common.domain.contact import Assessment
+from common.domain.contact import Assessment, Consent
 from common.domain.feedback import Feedback
 from common.domain.ids import EnrollmentId
+from common.domain.note import Note, read_notes
 from common.domain.segment import Segment
 
-Kind = Literal["signup", "unsubscribe", "booking", "feedback"]
+Kind = Literal["signup", "unsubscribe", "booking", "feedback", "unread_booking"]
 
 _RESPONSE_FIELDS = {"booking": ("kind", "uid", "email", "start_ms"), "feedback": ("kind", "delivery_id")}
 
@@ -40,7 +41,9 @@ class SpooledEvent:
 
     `id`: the ledger's id of the event, by which a repetition is recognized. `enrollment_id`: the enrollment or booking
     that owns the event; events of one owner are replayed in their order. `payload`: the fields of the assessment, of
-    the booking event or of the feedback; of an unsubscription the hash of the address, as `mark`.
+    the booking event or of the feedback; of an unsubscription the hash of the address, as `mark`; of a booking event
+    that could not be read its text and the reason. `notes`, `visitor`: of a signup or a booking event; see
+    `SignupReceived`.
     """
 
     kind: Kind
@@ -49,6 +52,13 @@ class SpooledEvent:
     enrollment_id: EnrollmentId
     segment: Segment | None
     payload: dict[str, Any]
+    notes: list[dict[str, Any]] = field(default_factory=list)
+    visitor: str | None = None
+
+    def to_fields(self) -> dict[str, Any]:
+        """Without what is empty: a gateway of version 0.2 can then replay the file of a newer one."""
+        fields = asdict(self)
+        return {name: value for name, value in fields.items() if value or name not in ("notes", "visitor")}
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> SpooledEvent:
@@ -63,7 +73,11 @@ class SpooledEvent:
         return Receipt(self.enrollment_id, self.payload.get("email") or "", self.segment, self.received_ms, named)
 
     def assessment(self) -> Assessment:
-        return Assessment(**self.payload)
+        consent = self.payload.get("consent")
+        return Assessment(**{**self.payload, "consent": Consent(**consent) if consent else None})
+
+    def read_notes(self) -> tuple[Note, ...]:
+        return read_notes(self.notes)
 
     def booking(self) -> BookingEvent:
         return BookingEvent.from_fields(self.payload)

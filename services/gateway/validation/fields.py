@@ -1,34 +1,33 @@
 """
 The rules for each kind of field of a signup; every message says what would be valid.
 
-Types are strict: `"72"` and `true` are not numbers. Texts are trimmed, and each run of white space, line breaks
-included, becomes one space, because texts go into subjects and headers.
+Each reader returns the value that is used, repaired where that is safe, or raises: an optional field is then left out,
+a required one is refused. Texts are put on one line, because they go into subjects and headers.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
-import zoneinfo
-from functools import cache
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from common.campaigns import wording
 from common.domain.contact import Number
+from common.normalization.address import CHARACTERS_MAX as EMAIL_CHARACTERS_MAX
+from common.normalization.address import AddressError, repaired_address
+from common.normalization.locale import read_locale
+from common.normalization.numbers import SYSTEMS, read_number
+from common.normalization.text import unusable_name, visible
+from common.normalization.timestamp import read_timestamp_ms
+from common.normalization.timezone import read_timezone
 
-EMAIL_CHARACTERS_MAX = 200  # Notion's limit for an e-mail property; RFC 5321 would allow 254.
 TEXT_CHARACTERS_MAX = 500
 NAME_CHARACTERS_MAX = 200
-SYSTEMS = 8
+CONSENT_CHARACTERS_MAX = 1_000
+SOURCE_CHARACTERS_MAX = 500
+VISITOR_CHARACTERS_MAX = 64
 DOLLARS_MAX = 1_000_000_000_000
-
-_ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?!\d+$){_LABEL}")
-_LOCALE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,4}")
 
 
 def invalid(message: str) -> PydanticCustomError:
@@ -38,36 +37,53 @@ def invalid(message: str) -> PydanticCustomError:
 
 
 def email(value: Any) -> str:
-    """
-    An ASCII address, trimmed and lower-cased.
-
-    An internationalized domain must be in its `xn--` form: mail servers receive that form, and two spellings of one
-    address would be two contacts.
-    """
-    address = _string(value).strip()
-    if not address.isascii():
-        raise invalid("must be an e-mail address in ASCII (write an international domain in its xn-- form)")
-    # Lower-cased only now: some characters outside ASCII have a lower case inside it.
-    address = address.lower()
-    if len(address) > EMAIL_CHARACTERS_MAX:
-        raise invalid(f"must have at most {EMAIL_CHARACTERS_MAX} characters")
-    if _EMAIL.fullmatch(address) is None:
-        raise invalid("must be an e-mail address such as ada@example.com")
-    return address
+    """See `repaired_address`."""
+    try:
+        return repaired_address(_string(value))
+    except AddressError as error:
+        raise invalid(str(error)) from None
 
 
 def name(value: Any) -> str:
-    """A text with at least one visible character."""
-    text = _normalized(value, NAME_CHARACTERS_MAX)
-    if not _is_visible(text):
+    """A first name; "" when it is one that must not be shown, such as an advertisement or a placeholder."""
+    text = visible(_string(value))
+    if not text:
         raise invalid("must not be empty")
-    return text
+    return "" if unusable_name(text) else text
 
 
 def text(value: Any) -> str | None:
     """Any text; None when it shows nothing."""
-    normalized = _normalized(value, TEXT_CHARACTERS_MAX)
-    return normalized if _is_visible(normalized) else None
+    shown = visible(_string(value))
+    if len(shown) > TEXT_CHARACTERS_MAX:
+        raise invalid(f"must have at most {TEXT_CHARACTERS_MAX} characters")
+    return shown or None
+
+
+def evidence(value: Any, characters_max: int) -> str | None:
+    """A text of a consent: one that is too long is cut and not left out."""
+    return visible(_string(value))[:characters_max].rstrip() or None
+
+
+def phone(value: Any) -> str | None:
+    """A text, or a number, which some forms send."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = f"{value:.0f}" if isinstance(value, float) else str(value)
+    return text(value)
+
+
+def timestamp_ms(value: Any) -> int:
+    moment_ms = read_timestamp_ms(value)
+    if moment_ms is None:
+        raise invalid("must be a timestamp such as 2026-12-03T18:00:00Z")
+    return moment_ms
+
+
+def visitor(value: Any) -> str | None:
+    token = _string(value).strip()
+    if not (token.isascii() and token.isprintable()) or len(token) > VISITOR_CHARACTERS_MAX:
+        raise invalid(f"must be an opaque text of at most {VISITOR_CHARACTERS_MAX} ASCII characters")
+    return token or None
 
 
 def score(value: Any) -> Number:
@@ -79,31 +95,25 @@ def dollars(value: Any) -> Number:
 
 
 def count(value: Any) -> int:
-    number = _number(value, SYSTEMS)
-    if number != int(number):
+    """A whole number; more than there are systems is all of them."""
+    number = _read_number(value, SYSTEMS)
+    if number < 0 or number != int(number):
         raise invalid(f"must be a whole number from 0 to {SYSTEMS}")
-    return int(number)
+    return min(int(number), SYSTEMS)
 
 
-def timezone(value: Any) -> str | None:
-    zone = _string(value).strip()
-    if zone and zone not in zones():
-        raise invalid("must be an IANA time zone such as America/Toronto")
-    return zone or None
+def timezone(value: Any) -> str:
+    zone = read_timezone(_string(value))
+    if zone is None:
+        raise invalid("must be a time zone that is known, such as America/Toronto")
+    return zone
 
 
-def locale(value: Any) -> str | None:
-    tag = _string(value).strip().replace("_", "-")
-    if tag and _LOCALE.fullmatch(tag) is None:
-        raise invalid("must be a language tag such as en-CA")
-    return tag or None
-
-
-@cache
-def zones() -> frozenset[str]:
-    """Every time zone that this machine knows. The first call reads the disk: make it before the first request."""
-    # `localtime` is a setting of this machine and no IANA zone: elsewhere it would mean another offset.
-    return frozenset(zoneinfo.available_timezones()) - {"localtime"}
+def locale(value: Any) -> str:
+    tag = read_locale(value)
+    if tag is None:
+        raise invalid("must be a language tag such as en-CA, or a browser's list of them")
+    return tag
 
 
 def _string(value: Any) -> str:
@@ -112,30 +122,24 @@ def _string(value: Any) -> str:
     return value
 
 
-def _normalized(value: Any, characters_max: int) -> str:
-    words = " ".join(_string(value).split())
-    if len(words) > characters_max:
-        raise invalid(f"must have at most {characters_max} characters")
-    if not words.isprintable() and any(unicodedata.category(character) in ("Cc", "Cs") for character in words):
-        raise invalid("must not contain control characters")
-    return words
-
-
-def _is_visible(text: str) -> bool:
-    """A mail would show a blank for zero-width or private-use characters alone, and is not sent."""
-    return any(unicodedata.category(character) != "Cf" for character in wording.clean(text))
+def _read_number(value: Any, value_max: int) -> Number:
+    # A number stays what it is: 72.0 is not rewritten to 72.
+    number = read_number(value) if isinstance(value, str) else value
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise invalid(f"must be a number from 0 to {value_max}")
+    return number
 
 
 def _number(value: Any, value_max: int) -> Number:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise invalid(f"must be a number from 0 to {value_max}")
-    if not 0 <= value <= value_max:
+    number = _read_number(value, value_max)
+    if not 0 <= number <= value_max:
         raise invalid(f"must be from 0 to {value_max}")
-    return value
+    return number
 
 
 def _number_schema(kind: str, value_max: int, *, nullable: bool = False) -> WithJsonSchema:
-    return WithJsonSchema({"type": [kind, "null"] if nullable else kind, "minimum": 0, "maximum": value_max})
+    kinds = [kind, "string", "null"] if nullable else [kind, "string"]
+    return WithJsonSchema({"type": kinds, "minimum": 0, "maximum": value_max})
 
 
 def _text_schema(**more: Any) -> WithJsonSchema:
@@ -151,8 +155,26 @@ Name = Annotated[
     str, PlainValidator(name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": NAME_CHARACTERS_MAX})
 ]
 Text = Annotated[str | None, PlainValidator(text), _text_schema(maxLength=TEXT_CHARACTERS_MAX)]
-Score = Annotated[Number, PlainValidator(score), _number_schema("number", 100)]
-Dollars = Annotated[Number, PlainValidator(dollars), _number_schema("number", DOLLARS_MAX)]
+Phone = Annotated[str | None, PlainValidator(phone), WithJsonSchema({"type": ["string", "number", "null"]})]
+ConsentText = Annotated[
+    str | None,
+    PlainValidator(partial(evidence, characters_max=CONSENT_CHARACTERS_MAX)),
+    _text_schema(maxLength=CONSENT_CHARACTERS_MAX),
+]
+ConsentSource = Annotated[
+    str | None,
+    PlainValidator(partial(evidence, characters_max=SOURCE_CHARACTERS_MAX)),
+    _text_schema(maxLength=SOURCE_CHARACTERS_MAX),
+]
+ConsentTime = Annotated[
+    int | None,
+    PlainValidator(timestamp_ms),
+    WithJsonSchema({"type": ["string", "null"], "format": "date-time"}),
+]
+Visitor = Annotated[str | None, PlainValidator(visitor), _text_schema(maxLength=VISITOR_CHARACTERS_MAX)]
+RequiredScore = Annotated[Number, PlainValidator(score), _number_schema("number", 100)]
+Score = Annotated[Number | None, PlainValidator(score), _number_schema("number", 100, nullable=True)]
+Dollars = Annotated[Number | None, PlainValidator(dollars), _number_schema("number", DOLLARS_MAX, nullable=True)]
 Count = Annotated[int, PlainValidator(count), _number_schema("integer", SYSTEMS, nullable=True)]
 TimeZone = Annotated[str | None, PlainValidator(timezone), _text_schema(examples=["America/Toronto"])]
 Locale = Annotated[str | None, PlainValidator(locale), _text_schema(examples=["en-CA"])]

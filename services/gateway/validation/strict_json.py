@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from typing import Any, NoReturn
 
 from services.web.problem import Problem
@@ -12,13 +13,13 @@ DEPTH_MAX = 32
 
 def read_object(body: bytes) -> dict[str, Any]:
     """
-    The object in `body`.
+    The object in `body`; a byte order mark before it is skipped.
 
     Raises Problem: 400 for anything but JSON (not UTF-8, NaN, a repeated key, a number beyond a double, nesting without
     end), 422 for JSON that is not an object.
     """
     try:
-        value = _DECODER.decode(body.decode())
+        value = _DECODER.decode(body.removeprefix(BOM_UTF8).decode())
     except UnicodeDecodeError:
         raise Problem(400, "the body is not UTF-8") from None
     except RecursionError:

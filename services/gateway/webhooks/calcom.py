@@ -10,16 +10,22 @@ from aiohttp import web
 
 from common.clock import iso
 from common.domain.booking import BookingEvent, BookingKind
-from common.domain.ids import booking_id
+from common.domain.ids import booking_id, seat_id
 from common.ledger.bookings import BookingAnswer
 from common.observability import metrics
+from common.observability.logs import get_logger
 from services.gateway.context import GatewayContext
-from services.gateway.events import BookingReceived, IgnoredEvent
+from services.gateway.events import BookingReceived, IgnoredEvent, UnreadBooking
 from services.gateway.fast_path.json_response import JsonResponse, json_response
+from services.gateway.field_metrics import count_notes
 from services.gateway.http.log_context import LOG_CONTEXT
 from services.gateway.validation.strict_json import read_shallow
+from services.gateway.webhooks.calcom_notes import field_notes
 from services.gateway.webhooks.calcom_payload import TRIGGERS, parse_event
 from services.gateway.webhooks.verified_body import read_verified
+from services.web.problem import Problem
+
+log = get_logger(__name__)
 
 _SECONDS = metrics.WEBHOOK_SECONDS.labels("calcom")
 _ONE_AT_A_TIME = frozenset(BookingKind) - {BookingKind.NO_SHOW, BookingKind.ENDED}
@@ -31,21 +37,46 @@ async def receive(context: GatewayContext, request: web.BaseRequest) -> JsonResp
     started = perf_counter()
     # The content type is not checked: Cal.com declares JSON as a form when its webhook has a template.
     body, _, received_ms = await read_verified(context, request, context.calcom)
-    received, log_context = parse(context, body, received_ms=received_ms), LOG_CONTEXT.get()
+    received, log_context = await _parse_or_keep(context, body, received_ms=received_ms), LOG_CONTEXT.get()
     if isinstance(received, IgnoredEvent):
         log_context.outcome = "ignored"
         return json_response(200, received.body())
     answer, log_context.outcome = await context.intake.record_booking(received)
+    if not answer.repeated:
+        count_notes(received.notes)
     _SECONDS.observe(perf_counter() - started)
     return json_response(202, answer_body(answer))
 
 
+async def _parse_or_keep(context: GatewayContext, body: bytes, *, received_ms: int) -> BookingReceived | IgnoredEvent:
+    """As `parse`; what cannot be used in full is kept for a person, because Cal.com does not send it again."""
+    try:
+        received = parse(context, body, received_ms=received_ms)
+    except Problem as problem:
+        await _keep_unread(context, body, _reason(problem), received_ms=received_ms)
+        raise
+    if isinstance(received, BookingReceived) and received.event.kind is BookingKind.LOST_MOVE:
+        await _keep_unread(context, body, "does not say to which booking it was moved", received_ms=received_ms)
+    return received
+
+
+async def _keep_unread(context: GatewayContext, body: bytes, reason: str, *, received_ms: int) -> None:
+    log.warning("booking_event_unread", reason=reason)
+    raw = body.decode(errors="backslashreplace")
+    await context.intake.record_unread(UnreadBooking(raw=raw, reason=reason, received_ms=received_ms))
+
+
+def _reason(problem: Problem) -> str:
+    return "; ".join(f"{error.field} {error.message}" for error in problem.errors) or problem.detail
+
+
 def parse(context: GatewayContext, body: bytes, *, received_ms: int) -> BookingReceived | IgnoredEvent:
     """The event in `body`. Raises Problem: 400 when it is not JSON, 422 naming every invalid field."""
-    event = parse_event(read_shallow(body), received_ms=received_ms, types=context.settings.calcom_types)
+    sent = read_shallow(body)
+    event = parse_event(sent, received_ms=received_ms, types=context.settings.calcom_types)
     if isinstance(event, IgnoredEvent):
         return event
-    return BookingReceived(webhook_id=webhook_id(event, body), event=event)
+    return BookingReceived(webhook_id=webhook_id(event, body), event=event, notes=field_notes(sent))
 
 
 def webhook_id(event: BookingEvent, body: bytes) -> str:
@@ -53,8 +84,11 @@ def webhook_id(event: BookingEvent, body: bytes) -> str:
     The id by which a repetition is recognized, since Cal.com sends none.
 
     `calcom:BOOKING_CREATED:bkg_…:<timestamp>`; with a hash of the body where the timestamp does not tell events apart.
+    Two seats of one booking may be taken at one timestamp, so an event about seats says whose they are.
     """
-    prefix = f"calcom:{TRIGGERS[event.kind]}:{booking_id(event.uid)}"
+    booking = booking_id(event.uid)
+    whose = seat_id(booking, " ".join(one.email for one in event.attendees)) if event.is_seated else booking
+    prefix = f"calcom:{TRIGGERS[event.kind]}:{whose}"
     if event.kind in _ONE_AT_A_TIME and event.event_ms != event.received_ms:
         return f"{prefix}:{event.event_ms}"
     return f"{prefix}:{hashlib.sha256(body).hexdigest()[:32]}"
@@ -65,7 +99,7 @@ def answer_body(answer: BookingAnswer) -> dict[str, Any]:
     return {
         "status": "accepted",
         "event": TRIGGERS[answer.kind],
-        "booking_uid": answer.booking_uid,
+        "booking_uid": None if answer.kind is BookingKind.LOST_MOVE else answer.booking_uid,
         "email": answer.email,
         "meeting_time": None if answer.meeting_time_ms is None else iso(answer.meeting_time_ms),
         "timestamp": iso(answer.received_ms),

@@ -7,13 +7,15 @@ versions, `payload.evt` in newer MEETING_ENDED events); and flat, where the book
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
+from common.domain.booking import Attendee as NamedAttendee
 from common.domain.booking import BookingEvent, BookingKind
+from common.normalization.timestamp import read_timestamp_ms
 from services.gateway.events import IgnoredEvent
 from services.gateway.validation import lenient
 from services.gateway.validation.lenient import (
@@ -39,9 +41,12 @@ KINDS = {
     "BOOKING_CANCELLED": BookingKind.CANCELLED,
     "BOOKING_NO_SHOW_UPDATED": BookingKind.NO_SHOW,
     "MEETING_ENDED": BookingKind.ENDED,
+    "BOOKING_REASSIGNED": BookingKind.REASSIGNED,
+    "BOOKING_LOCATION_UPDATED": BookingKind.RELOCATED,
 }
-TRIGGERS = {kind: trigger for trigger, kind in KINDS.items()}
+TRIGGERS = {kind: trigger for trigger, kind in KINDS.items()} | {BookingKind.LOST_MOVE: "BOOKING_RESCHEDULED"}
 _NEEDS_ALL = (BookingKind.REQUESTED, BookingKind.CREATED, BookingKind.RESCHEDULED)
+_CALLED_OFF = (BookingKind.CANCELLED, BookingKind.REJECTED)
 _NESTED = ("booking", "evt")
 
 
@@ -58,22 +63,29 @@ class _Camel(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="ignore")
 
 
-class Attendee(_Camel):
-    name: Words = None
-    first_name: Words = None
-    email: Address = None
-    time_zone: Zone = None
-    no_show: Truth = False
-
-
 class Responses(_Camel):
     """The answers of the booking form; only the address is used, `{"label": …, "value": …}`."""
 
     email: Annotated[Address, BeforeValidator(_value), _RESPONSE] = None
 
 
+class Attendee(_Camel):
+    name: Words = None
+    first_name: Words = None
+    email: Address = None
+    display_email: Address = None
+    booking_fields_responses: Annotated[Responses, AnObject] = Responses()
+    time_zone: Zone = None
+    no_show: Truth = False
+
+    @property
+    def address(self) -> str | None:
+        return self.display_email or self.email or self.booking_fields_responses.email
+
+
 class Named(_Camel):
     name: Words = None
+    email: Address = None
 
 
 class Linked(_Camel):
@@ -97,8 +109,11 @@ class Booking(_Camel):
     end_time: Timestamp = None
     request_reschedule: Truth = False
     location: WebAddress = None
+    location_kind: Annotated[Words, Field(alias="location")] = None
+    seats_per_time_slot: Count = None
     attendees: Annotated[list[Attendee], Objects] = []
     responses: Annotated[Responses, AnObject] = Responses()
+    booking_fields_responses: Annotated[Responses, AnObject] = Responses()
     organizer: Annotated[Named, AnObject] = Named()
     user: Annotated[Named, AnObject] = Named()
     metadata: Annotated[Linked, AnObject] = Linked()
@@ -126,21 +141,26 @@ def parse_event(sent: dict[str, Any], *, received_ms: int, types: Collection[str
     kind = KINDS.get(trigger)
     if kind is None:
         return IgnoredEvent(trigger, "This event has no effect here.")
-    path, fields = _booking_fields(sent)
+    path, fields = booking_fields(sent)
     booking = Booking.model_validate(fields)
     uid = booking.uid or booking.booking_uid
     if uid is None and booking.type == "Test":
         return IgnoredEvent(trigger, "A test of the webhook: it works.")
+    if uid is None and kind is BookingKind.ENDED:
+        return IgnoredEvent(trigger, "It does not say which booking has ended.")
+    moved = booking.reschedule_uid or booking.from_reschedule
+    if uid is None and moved is not None and kind in _NEEDS_ALL:
+        kind, uid = BookingKind.LOST_MOVE, moved
     if not _counts(booking, types):
         return IgnoredEvent(trigger, "This event type is not among CALCOM_EVENT_TYPES.")
-    created_ms = None if path == "" else lenient.timestamp_ms(sent.get("createdAt"))
+    created_ms = None if path == "" else read_timestamp_ms(sent.get("createdAt"))
     event = _event(kind, booking, uid or "", received_ms, created_ms)
     if errors := _missing(event, path):
         raise invalid_fields(*errors)
     return event
 
 
-def _booking_fields(sent: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def booking_fields(sent: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """(The path of the booking's fields, the fields); a field that the deeper level lacks comes from the one above."""
     payload = sent.get("payload")
     if not isinstance(payload, dict):
@@ -159,31 +179,69 @@ def _counts(booking: Booking, types: Collection[str]) -> bool:
 
 def _event(kind: BookingKind, booking: Booking, uid: str, received_ms: int, created_ms: int | None) -> BookingEvent:
     """`created_ms`: None for the flat shape, whose `createdAt` belongs to the booking and not to the event."""
-    attendee = booking.attendees[0] if booking.attendees else Attendee()
+    is_seated = bool(booking.seats_per_time_slot)
+    named = [one for attendee in booking.attendees if (one := _named(attendee)) is not None]
+    first = booking.attendees[0] if booking.attendees else Attendee()
+    moved = booking.reschedule_uid or booking.from_reschedule
     return BookingEvent(
         kind=kind,
         uid=uid,
         event_ms=received_ms if created_ms is None else created_ms,
         received_ms=received_ms,
-        reschedule_uid=booking.reschedule_uid or booking.from_reschedule,
+        reschedule_uid=None if kind is BookingKind.LOST_MOVE else moved,
         ical_uid=booking.i_cal_uid,
         sequence=booking.i_cal_sequence,
         start_ms=booking.start_time,
         end_ms=booking.end_time,
-        email=attendee.email or booking.responses.email,
-        first_name=attendee.first_name or (attendee.name.split()[0] if attendee.name else None),
-        timezone=attendee.time_zone,
+        **_person(booking, first, named, is_seated=is_seated),
         title=booking.title,
-        join_url=booking.metadata.video_call_url or booking.video_call_data.url or booking.location,
+        join_url=_join_url(kind, booking),
         organizer=booking.organizer.name or booking.user.name,
+        organizer_email=booking.organizer.email or booking.user.email,
         request_reschedule=booking.request_reschedule,
         no_shows=_no_shows(booking) if kind is BookingKind.NO_SHOW else (),
         event_type=booking.event_type_id or booking.type,
+        is_seated=is_seated,
+        # Without seats the others came along with the first one, except where a cancellation names who has left.
+        others=tuple(named[1:]) if is_seated or kind in _CALLED_OFF else (),
     )
 
 
+def _person(booking: Booking, first: Attendee, named: Sequence[NamedAttendee], *, is_seated: bool) -> dict[str, Any]:
+    """
+    Whom the event is about first. The answers to the form are those of one booker, so with seats they name nobody else
+    who has one.
+    """
+    if is_seated and named:
+        return {"email": named[0].email, "first_name": named[0].first_name, "timezone": named[0].timezone}
+    return {
+        "email": first.address or booking.responses.email or booking.booking_fields_responses.email,
+        "first_name": _first_name(first),
+        "timezone": first.time_zone,
+    }
+
+
+def _named(attendee: Attendee) -> NamedAttendee | None:
+    if attendee.address is None:
+        return None
+    return NamedAttendee(attendee.address, _first_name(attendee), attendee.time_zone)
+
+
+def _first_name(attendee: Attendee) -> str | None:
+    return attendee.first_name or (attendee.name.split()[0] if attendee.name else None)
+
+
+def _join_url(kind: BookingKind, booking: Booking) -> str | None:
+    """A new location decides alone, unless it is a video service, whose address stands elsewhere."""
+    video_url = booking.metadata.video_call_url or booking.video_call_data.url
+    if kind is BookingKind.RELOCATED:
+        is_video = (booking.location_kind or "integrations:").startswith("integrations:")
+        return booking.location or (video_url if is_video else None)
+    return video_url or booking.location
+
+
 def _no_shows(booking: Booking) -> tuple[tuple[str, bool], ...]:
-    return tuple((attendee.email, attendee.no_show) for attendee in booking.attendees if attendee.email is not None)
+    return tuple((one.address, one.no_show) for one in booking.attendees if one.address is not None)
 
 
 def _missing(event: BookingEvent, path: str) -> list[FieldError]:
@@ -191,7 +249,7 @@ def _missing(event: BookingEvent, path: str) -> list[FieldError]:
     if event.kind not in _NEEDS_ALL:
         return errors
     if event.email is None:
-        message = "must be an e-mail address, here or in responses.email.value"
+        message = "must be an e-mail address, here, in responses.email.value or in bookingFieldsResponses.email"
         errors.append(FieldError(f"{path}attendees[0].email", message))
     if event.start_ms is None:
         errors.append(FieldError(f"{path}startTime", "must be a timestamp such as 2026-12-03T18:00:00Z"))

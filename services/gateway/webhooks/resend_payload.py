@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from common.domain.feedback import Feedback, FeedbackKind
-from common.domain.ids import BookingId, DeliveryId, EnrollmentId, is_enrollment_id, reminder_delivery_id
+from common.domain.ids import DeliveryId, EnrollmentId, GuestId, is_enrollment_id, reminder_delivery_id
+from common.normalization.timestamp import read_timestamp_ms
 from common.observability.redaction import mask_text
 from services.gateway.events import IgnoredEvent
 from services.gateway.validation import lenient
@@ -30,7 +31,7 @@ KINDS = {
 EVENTS = {kind: event for event, kind in KINDS.items()} | {FeedbackKind.SOFT_BOUNCED: "email.bounced"}
 
 _STEP = re.compile(r"step-[1-9]\d{0,2}")
-_BOOKING = re.compile(r"bkg_[a-z2-7]{16}")
+_GUEST = re.compile(r"bkg_[a-z2-7]{16}(-[a-z2-7]{6})?")
 _START = re.compile(r"\d{1,15}")
 _REMINDER = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
@@ -80,7 +81,7 @@ def parse_event(sent: dict[str, Any], *, campaign: str, received_ms: int) -> Fee
     owner = _delivery_and_contact(mail.tags) if mail.tags.get("campaign") == campaign else None
     if owner is None:
         return IgnoredEvent(event, "The mail has no tags of this campaign.")
-    event_ms = lenient.timestamp_ms(sent.get("created_at"))
+    event_ms = read_timestamp_ms(sent.get("created_at"))
     event_ms = received_ms if event_ms is None else event_ms
     return Feedback(
         kind=_kind(kind, mail),
@@ -104,8 +105,8 @@ def _delivery_and_contact(tags: dict[str, Any]) -> tuple[DeliveryId, EnrollmentI
     if _STEP.fullmatch(texts.get("step", "")):
         return DeliveryId(f"{contact}/{texts['step']}"), EnrollmentId(contact)
     booking, start, reminder = (texts.get(name, "") for name in ("booking", "start", "reminder"))
-    if _BOOKING.fullmatch(booking) and _START.fullmatch(start) and _REMINDER.fullmatch(reminder):
-        delivery = reminder_delivery_id(BookingId(booking), start_ms=int(start), name=reminder)
+    if _GUEST.fullmatch(booking) and _START.fullmatch(start) and _REMINDER.fullmatch(reminder):
+        delivery = reminder_delivery_id(GuestId(booking), start_ms=int(start), name=reminder)
         return delivery, EnrollmentId(contact)
     return None
 

@@ -8,6 +8,7 @@ from aiohttp.typedefs import Handler, Middleware
 from common.observability.logs import get_logger
 from services.sandbox.faults import DROPPED, delay, fault_middleware
 from services.sandbox.notion.errors import NotionProblem, fault_response, invalid
+from services.sandbox.notion.page_store import PageStore
 from services.sandbox.notion.pages import Pages
 from services.sandbox.notion.tables import Tables
 from services.sandbox.state import Sandbox
@@ -17,11 +18,11 @@ VERSIONS = ("2025-09-03", "2026-03-11")
 log = get_logger(__name__)
 
 
-def notion_app(sandbox: Sandbox) -> web.Application:
+def notion_app(sandbox: Sandbox, store: PageStore) -> web.Application:
     """The application to mount under `/notion/v1`."""
     faults = fault_middleware(sandbox.faults, "notion", fault_response)
     app = web.Application(middlewares=[responding(sandbox), admitting(sandbox), faults, delay])
-    tables, pages = Tables(sandbox), Pages(sandbox)
+    tables, pages = Tables(sandbox, store), Pages(sandbox, store)
     add = app.router.add_route
     add("GET", "/users/me", tables.me, name="users.me")
     add("GET", "/databases/{database_id}", tables.retrieve_database, name="databases.retrieve")

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from services.sandbox.notion import shapes
 from services.sandbox.notion.errors import UNDEFINED, invalid, misshapen, not_found
+from services.sandbox.notion.page_store import PageStore
 from services.sandbox.notion.records import Page, Source
 from services.sandbox.notion.requests import only_properties, path_id, read_object, respond
 from services.sandbox.notion.values import read_properties
@@ -17,8 +18,9 @@ from services.sandbox.state import Sandbox
 class Pages:
     """The handlers of /pages."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, store: PageStore) -> None:
         self._sandbox = sandbox
+        self._store = store
 
     async def create(self, request: web.Request) -> web.Response:
         body = await read_object(request)
@@ -26,7 +28,7 @@ class Pages:
         source, values = self._read(source, body.get("properties", UNDEFINED))
         with self._sandbox.disk.transaction():
             self._save_options(source)
-            page = self._sandbox.page_store.add_page(source.id, values)
+            page = self._store.add_page(source.id, values)
         return respond(shapes.page(page, source))
 
     async def retrieve(self, request: web.Request) -> web.Response:
@@ -44,7 +46,7 @@ class Pages:
         source, values = self._read(source, body.get("properties") or {})
         with self._sandbox.disk.transaction():
             self._save_options(source)
-            page = self._sandbox.page_store.change_page(page, values, in_trash=in_trash)
+            page = self._store.change_page(page, values, in_trash=in_trash)
         return respond(shapes.page(page, source))
 
     def _read(self, source: Source, properties: Any) -> tuple[Source, dict[str, Any]]:
@@ -52,24 +54,24 @@ class Pages:
 
     def _save_options(self, source: Source) -> None:
         """Save select options that this write created."""
-        if source != self._sandbox.page_store.sources[source.id]:
-            self._sandbox.page_store.put_source(source)
+        if source != self._store.sources[source.id]:
+            self._store.put_source(source)
 
     def _found(self, request: web.Request) -> tuple[Page, Source]:
         page_id = path_id(request, "page_id")
-        page = self._sandbox.page_store.page(page_id)
+        page = self._store.page(page_id)
         if page is None:
             raise not_found("page", page_id)
-        return page, self._sandbox.page_store.sources[page.source_id]
+        return page, self._store.sources[page.source_id]
 
     def _parent(self, parent: Any) -> Source:
         if not isinstance(parent, dict):
             raise misshapen("body.parent", "defined" if parent is UNDEFINED else "an object", parent)
         if "data_source_id" in parent:
             source_id = path_id(parent["data_source_id"], "data_source_id", "body.parent")
-            if source_id not in self._sandbox.page_store.sources:
+            if source_id not in self._store.sources:
                 raise not_found("data_source", source_id)
-            return self._sandbox.page_store.sources[source_id]
+            return self._store.sources[source_id]
         if "database_id" in parent:
             return self._only_source(path_id(parent["database_id"], "database_id", "body.parent"))
         if "page_id" in parent or parent.get("workspace"):
@@ -77,9 +79,9 @@ class Pages:
         raise misshapen("body.parent.data_source_id", "defined", UNDEFINED)
 
     def _only_source(self, database_id: str) -> Source:
-        if database_id not in self._sandbox.page_store.databases:
+        if database_id not in self._store.databases:
             raise not_found("database", database_id)
-        sources = self._sandbox.page_store.sources_of(database_id)
+        sources = self._store.sources_of(database_id)
         if len(sources) != 1:
             raise invalid("Databases with multiple data sources are not supported in this API version.")
         return sources[0]

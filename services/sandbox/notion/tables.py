@@ -11,6 +11,7 @@ from services.sandbox.ids import new_id
 from services.sandbox.notion import shapes
 from services.sandbox.notion.columns import changed_source, make_column
 from services.sandbox.notion.errors import UNDEFINED, misshapen, not_found
+from services.sandbox.notion.page_store import PageStore
 from services.sandbox.notion.query import check_query, find
 from services.sandbox.notion.records import Source
 from services.sandbox.notion.requests import only_properties, path_id, read_object, respond
@@ -20,9 +21,9 @@ from services.sandbox.state import Sandbox
 class Tables:
     """The handlers of /databases, /data_sources and /users/me."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, store: PageStore) -> None:
         self._sandbox = sandbox
-        self._store = sandbox.page_store
+        self._store = store
 
     async def retrieve_database(self, request: web.Request) -> web.Response:
         database_id = path_id(request, "database_id")

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from services.sandbox.dials import Dials
 from services.sandbox.fault_rules import OPERATIONS, PRESETS
+from services.sandbox.notion.page_store import PageStore
 from services.sandbox.notion.records import Page, Source
 from services.sandbox.notion.shapes import plain
 from services.sandbox.resend import shapes
@@ -38,8 +39,9 @@ TABS = ("mail", "text", "headers", "json")
 class WebUi:
     """The handlers of the pages."""
 
-    def __init__(self, sandbox: Sandbox, resend: ResendApi, tools: Tools) -> None:
+    def __init__(self, sandbox: Sandbox, store: PageStore, resend: ResendApi, tools: Tools) -> None:
         self._sandbox = sandbox
+        self._store = store
         self._resend = resend
         self._tools = tools
         self._environment = make_environment(FOLDER / "templates", FILTERS)
@@ -61,13 +63,13 @@ class WebUi:
         app.add_routes([assets_route()])
 
     async def overview(self, request: web.Request) -> web.Response:
-        page_store, tally = self._sandbox.page_store, self._sandbox.tally
+        store, tally = self._store, self._sandbox.tally
         return self._page(
             "overview.html",
             here="/",
             origin=f"{request.scheme}://{request.host}",
             mails=[_line(mail) for mail in self._resend.mails.newest(limit=5)],
-            tables=[(source.title, _count(page_store.pages_of(source.id))) for source in page_store.sources.values()],
+            tables=[(source.title, _count(store.pages_of(source.id))) for source in store.sources.values()],
             requests=sum(tally.requests.values()),
             answers=sorted(tally.answers.items()),
             suspicious=len(tally.suspicious),
@@ -108,10 +110,7 @@ class WebUi:
         return mail_frame(mail.html or "<p>This mail has no HTML part.</p>")
 
     async def notion(self, request: web.Request) -> web.Response:
-        tables = [
-            _table(source, self._sandbox.page_store.pages_of(source.id))
-            for source in self._sandbox.page_store.sources.values()
-        ]
+        tables = [_table(source, self._store.pages_of(source.id)) for source in self._store.sources.values()]
         return self._page("notion.html", here="/notion", tables=tables, rows_max=ROWS_SHOWN)
 
     async def faults(self, request: web.Request) -> web.Response:

@@ -3,10 +3,11 @@
  *
  * A failing gateway never affects the visitor: every valid assessment is answered with 200 and its results.
  *
- * 1. Validate. An invalid body is answered with all invalid fields (422), or with 400 if it is no object.
- * 2. Compute the results.
- * 3. Sign, post, retry.
- * 4. Log what could not be delivered, without personal data, and pass it to `onUndelivered`.
+ * 1. Ask `allow` whether this request may sign somebody up; if not, 403.
+ * 2. Validate. An invalid body is answered with all invalid fields (422), or with 400 if it is no object.
+ * 3. Compute the results.
+ * 4. Sign, post, retry.
+ * 5. Log what could not be delivered, without personal data, and pass it to `onUndelivered`.
  */
 
 import { checkAssessment } from "../../lib/assessment";
@@ -14,6 +15,7 @@ import type { Assessment, Completed, FieldError, Refused, Signup } from "../../l
 import { DEFAULT_RETRY, deliver, RUNTIME, type Delivery, type RetryPolicy, type Runtime } from "../../lib/deliver";
 import { Gateway, SettingError } from "../../lib/gateway";
 import { scorecard } from "../../lib/scores";
+import { visitorAddress, type VisitorRequest } from "../../lib/visitor";
 
 /** A signup that did not reach the gateway. Posted later under the same webhook id, it counts once. */
 export interface Undelivered {
@@ -24,7 +26,15 @@ export interface Undelivered {
   readonly detail: string;
 }
 
-export interface Options {
+export interface Options<Request extends VisitorRequest = RouteRequest> {
+  /**
+   * Whether this request may sign somebody up: a bot check, or a limit by address. The route is as public as the page,
+   * and each signup sends mail to an address that somebody typed. Must not throw; if it does, the request is allowed
+   * and the log says so, because an outage of a bot check must not cost leads.
+   */
+  readonly allow: (request: Request) => boolean | Promise<boolean>;
+  /** What tells visitors apart, sent as a keyed hash; default their address. */
+  readonly visitor?: (request: Request) => string | undefined;
   /** Stores an undelivered signup, for example in the site's database. The visitor is answered even if it fails. */
   readonly onUndelivered?: (undelivered: Undelivered) => unknown;
   readonly retry?: Partial<RetryPolicy>;
@@ -41,7 +51,7 @@ export interface Answer {
 }
 
 /** The parts of Next's request and response that this file uses, so that it does not import Next. */
-export interface RouteRequest {
+export interface RouteRequest extends VisitorRequest {
   readonly method?: string | undefined;
   readonly body?: unknown;
 }
@@ -51,28 +61,41 @@ export interface RouteResponse {
   status(code: number): { json(body: Completed | Refused): unknown };
 }
 
-/** The route without its request and response: body in, answer out. Never rejects. */
-export async function complete(sent: unknown, options: Options = {}): Promise<Answer> {
+/** The route without its response: a request of either router and its body in, answer out. Never rejects. */
+export async function complete<Request extends VisitorRequest>(
+  sent: unknown,
+  request: Request,
+  options: Options<Request>,
+): Promise<Answer> {
+  if (!(await isAllowed(request, options))) return problem(403, "Forbidden");
   const checked = checkAssessment(sent);
   if ("errors" in checked) return refused(checked.errors);
   const { assessment } = checked;
   const results = scorecard(assessment.scores);
-  const queued = await sendToGateway(assessment, { ...results, ...assessment.person }, options);
+  const visitor = (options.visitor ?? visitorAddress)(request);
+  const queued = await sendToGateway(assessment, { ...results, ...assessment.person }, visitor, options);
   return { status: 200, body: { queued, assessment_id: assessment.assessment_id, results } };
 }
 
-/** A route with options; the default export has none. */
-export function assessmentRoute(options: Options = {}) {
-  return async (request: RouteRequest, response: RouteResponse): Promise<void> => {
+/** The route for the pages router. */
+export function assessmentRoute<Request extends RouteRequest = RouteRequest>(options: Options<Request>) {
+  return async (request: Request, response: RouteResponse): Promise<void> => {
     response.setHeader("Cache-Control", "no-store");
     response.setHeader("Allow", "POST");
     const answer =
-      request.method === "POST" ? await complete(request.body, options) : problem(405, "Method Not Allowed");
+      request.method === "POST" ? await complete(request.body, request, options) : problem(405, "Method Not Allowed");
     response.status(answer.status).json(answer.body);
   };
 }
 
-export default assessmentRoute();
+async function isAllowed<Request extends VisitorRequest>(request: Request, options: Options<Request>) {
+  try {
+    return await options.allow(request);
+  } catch {
+    (options.log ?? console.error)(JSON.stringify({ event: "allow_hook_failed" }));
+    return true;
+  }
+}
 
 function refused(errors: readonly FieldError[]): Answer {
   const isObject = errors.every((error) => error.field !== "body");
@@ -83,9 +106,16 @@ function problem(status: number, title: string, errors: readonly FieldError[] = 
   return { status, body: { type: "about:blank", title, status, errors } };
 }
 
-async function sendToGateway(assessment: Assessment, signup: Signup, options: Options): Promise<boolean> {
+type DeliveryOptions = Pick<Options, "onUndelivered" | "retry" | "gateway" | "log" | "runtime">;
+
+async function sendToGateway(
+  assessment: Assessment,
+  person: Signup,
+  address: string | undefined,
+  options: DeliveryOptions,
+): Promise<boolean> {
   const webhookId = `assessment_${assessment.assessment_id}`;
-  const delivery = await tryDelivery(webhookId, signup, options);
+  const { signup, ...delivery } = await tryDelivery(webhookId, person, address, options);
   if (delivery.delivered) return true;
   const log = options.log ?? console.error;
   const { reason, detail } = delivery;
@@ -96,21 +126,29 @@ async function sendToGateway(assessment: Assessment, signup: Signup, options: Op
 
 type Misconfigured = { readonly delivered: false; readonly reason: "misconfigured"; readonly detail: string };
 
-async function tryDelivery(webhookId: string, signup: Signup, options: Options): Promise<Delivery | Misconfigured> {
+/** The signup as it was posted, and what became of it. */
+async function tryDelivery(
+  webhookId: string,
+  person: Signup,
+  address: string | undefined,
+  options: DeliveryOptions,
+): Promise<(Delivery | Misconfigured) & { readonly signup: Signup }> {
+  let signup = person;
   try {
     const gateway = (options.gateway ?? Gateway.fromEnvironment)();
+    if (address) signup = { ...person, visitor: await gateway.visitor(address) };
     const retry = { ...DEFAULT_RETRY, ...options.retry };
-    return await deliver(gateway, webhookId, signup, retry, options.runtime ?? RUNTIME);
+    return { signup, ...(await deliver(gateway, webhookId, signup, retry, options.runtime ?? RUNTIME)) };
   } catch (error) {
     // A SettingError never contains a secret; the message of any other error might contain personal data.
     const detail = error instanceof SettingError ? error.message : "unexpected error";
-    return { delivered: false, reason: "misconfigured", detail };
+    return { signup, delivered: false, reason: "misconfigured", detail };
   }
 }
 
 const HOOK_TIMEOUT_MS = 1_500;
 
-async function callHook(undelivered: Undelivered, options: Options, log: (line: string) => void): Promise<void> {
+async function callHook(undelivered: Undelivered, options: DeliveryOptions, log: (line: string) => void): Promise<void> {
   if (!options.onUndelivered) return;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise((_, reject) => {

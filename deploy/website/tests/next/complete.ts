@@ -2,12 +2,13 @@
 
 import type { NextApiHandler, PageConfig } from "next";
 
-import route, { assessmentRoute } from "../../api/assessment/complete";
+import { assessmentRoute } from "../../api/assessment/complete";
 import { submitAssessment } from "../../client";
 
-export const plain = route satisfies NextApiHandler;
+export const plain = assessmentRoute({ allow: () => true }) satisfies NextApiHandler;
 
 export default assessmentRoute({
+  allow: (request) => typeof request.headers === "object",
   onUndelivered: async ({ webhookId, signup }) => void [webhookId, signup],
 }) satisfies NextApiHandler;
 

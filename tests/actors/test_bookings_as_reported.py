@@ -29,7 +29,7 @@ def ms(text: str) -> int:
     return round(datetime.fromisoformat(text).timestamp() * 1000)
 
 
-def told(name: str) -> dict[str, Any]:
+def reported(name: str) -> dict[str, Any]:
     return json.loads((FIXTURES / f"calcom_{name}.json").read_text())
 
 
@@ -44,11 +44,11 @@ async def post(story: Simulation, body: dict[str, Any]) -> None:
 
 async def test_a_call_booked_moved_and_missed_as_calcom_tells_it(store, campaign):
     story = playing(store, campaign, "2026-11-25T15:00:01Z")
-    await post(story, told("booking_created"))
+    await post(story, reported("booking_created"))
     await story.run(until_ms=ms("2026-11-26T15:00:01Z"))
     assert story.mirror.bookings[WHO] == BookingStanding(status="Booked", meeting_ms=ms("2026-12-03T18:00:00Z"))
 
-    await post(story, told("booking_rescheduled"))
+    await post(story, reported("booking_rescheduled"))
     await story.run(until_ms=ms("2026-12-04T19:31:00Z"))
     assert [(utc_datetime(at).isoformat(), mail.tags["reminder"]) for at, mail in story.mailer.accepted_mails] == [
         ("2026-12-01T19:00:00+00:00", "72h"),
@@ -60,11 +60,11 @@ async def test_a_call_booked_moved_and_missed_as_calcom_tells_it(store, campaign
     assert "11:00 a.m. on Friday, December 4 (Vancouver time)" in last.text
     assert "https://app.cal.com/video/uidBBB" in last.text
 
-    await post(story, told("meeting_ended_flat"))
+    await post(story, reported("meeting_ended_flat"))
     await story.run(until_ms=ms("2026-12-04T20:00:00Z"))
     assert story.mirror.bookings[WHO] == BookingStanding(status="Completed", meeting_ms=ms("2026-12-04T19:00:00Z"))
 
-    await post(story, told("no_show_updated"))
+    await post(story, reported("no_show_updated"))
     await story.run()
     assert story.mirror.bookings[WHO].status == "No-Show"
     happened = [entry.what for entry in await timeline_of(story.ledger, WHO)]
@@ -78,7 +78,7 @@ async def test_a_call_booked_moved_and_missed_as_calcom_tells_it(store, campaign
 
 async def test_testing_mode_at_speed_60_reminds_at_the_right_seconds(store, campaign):
     story = playing(store, campaign, "2026-11-25T15:00:00Z", testing_mode=True, campaign_speed=60)
-    body = told("booking_created")
+    body = reported("booking_created")
     body["payload"] |= {"startTime": "2026-11-25T15:00:10Z", "endTime": "2026-11-25T15:00:20Z"}
     await post(story, body)
     await story.run()
@@ -94,18 +94,18 @@ async def test_in_whatever_order_the_fixtures_come_the_end_is_the_same(store, ca
         await store.flushall()
         story = playing(store, campaign, "2026-11-28T15:00:00Z")
         for name in (*order, order[0]):
-            await post(story, told(name))
+            await post(story, reported(name))
             await story.run(until_ms=story.clock.now_ms() + 1_000)
         await story.run()
-        fates = sorted(
+        final_statuses = sorted(
             [
-                (call.booking.uid, name, record.fate.value, record.detail)
+                (call.booking.uid, name, record.final_status.value, record.detail)
                 async for call in story.ledger.bookings.calls(WHO)
                 for name, record in call.reminders.items()
             ]
         )
-        ends.add((story.mirror.bookings[WHO].status, len(story.mailer.accepted_mails), str(fates)))
+        ends.add((story.mirror.bookings[WHO].status, len(story.mailer.accepted_mails), str(final_statuses)))
 
-    [(status, mails, fates)] = ends
+    [(status, mails, final_statuses)] = ends
     assert (status, mails) == ("Not Booked", 0)
-    assert (fates.count("'moved'"), fates.count("'cancelled'")) == (3, 3)
+    assert (final_statuses.count("'moved'"), final_statuses.count("'cancelled'")) == (3, 3)

@@ -47,7 +47,7 @@ def booked(*events: BookingEvent) -> Booking:
     return booking
 
 
-def test_a_booking_has_all_that_was_told_of_it():
+def test_a_booking_has_all_that_was_reported_of_it():
     known = asdict(booked(CREATED))
 
     assert known == {
@@ -59,6 +59,7 @@ def test_a_booking_has_all_that_was_told_of_it():
         "end_ms": START_MS + HOUR_MS,
         "starts_ms": (START_MS,),
         "asked_anew": False,
+        "was_reassigned": False,
         **WHO,
         **WHAT,
     }
@@ -70,10 +71,10 @@ def test_a_host_who_cancels_and_asks_for_another_time_is_heard():
     assert booked(CREATED, asks).asked_anew
 
 
-def test_an_event_that_nobody_told_has_all_that_is_listed():
-    [told] = untold(LISTED, (), (), now_ms=NOW_MS)
+def test_an_event_that_nobody_reported_has_all_that_is_listed():
+    [reported] = untold(LISTED, (), (), now_ms=NOW_MS)
 
-    assert told == BookingEvent(
+    assert reported == BookingEvent(
         kind=BookingKind.CREATED,
         uid="A",
         event_ms=NOW_MS - 5,
@@ -87,7 +88,7 @@ def test_an_event_that_nobody_told_has_all_that_is_listed():
     )
 
 
-def test_a_booking_that_came_of_another_and_a_lost_end_are_told_as_what_they_are():
+def test_a_booking_that_came_of_another_and_a_lost_end_are_reported_as_what_they_are():
     [moved] = untold(replace(LISTED, moved_from="Z"), (), (), now_ms=NOW_MS)
     after_ms = LISTED.end_ms + 1
     [ended] = untold(LISTED, resolve([CREATED]), [CREATED], now_ms=after_ms)
@@ -97,18 +98,18 @@ def test_a_booking_that_came_of_another_and_a_lost_end_are_told_as_what_they_are
     assert untold(LISTED, resolve([CREATED, ended]), [CREATED, ended], now_ms=after_ms) == []
 
 
-def test_a_lost_no_show_is_told_with_whom_it_is_of_and_only_once():
+def test_a_lost_no_show_is_reported_with_whom_it_is_of_and_only_once():
     absent, after_ms = replace(LISTED, is_absent=True), LISTED.end_ms + HOUR_MS
     ended, missed = untold(absent, resolve([CREATED]), [CREATED], now_ms=after_ms)
 
     assert (ended.kind, missed.kind) == (BookingKind.ENDED, BookingKind.NO_SHOW)
     assert missed.no_shows == ((WHO["email"], True),)
     assert (missed.event_ms, missed.received_ms) == (LISTED.end_ms, after_ms)
-    told = [CREATED, ended, missed]
-    assert untold(absent, resolve(told), told, now_ms=after_ms) == []
+    reported = [CREATED, ended, missed]
+    assert untold(absent, resolve(reported), reported, now_ms=after_ms) == []
 
 
-def test_a_meeting_whose_end_nobody_told_lasts_an_hour():
+def test_a_meeting_whose_end_nobody_reported_lasts_an_hour():
     assert in_short(replace(booked(CREATED), end_ms=None)) == BookingSummary(
         BookingState.BOOKED, START_MS, START_MS + HOUR_MS
     )

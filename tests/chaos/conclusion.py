@@ -13,7 +13,11 @@ from tests.chaos.books import Accepted, by_owner
 
 STEPS = 7
 REMINDERS = 3
-IN_DOUBT = ("it may have been accepted", "outcome of an earlier attempt was unknown", "an earlier try may have been")
+UNKNOWN_OUTCOME = (
+    "it may have been accepted",
+    "outcome of an earlier attempt was unknown",
+    "an earlier try may have been",
+)
 
 
 @dataclass
@@ -87,9 +91,9 @@ def _reminders(
         found.lost += 1
         found.violations.append(f"lost: {booking} was answered, and has {len(records)} reminders")
     for name, record in records.items():
-        if record.fate is DeliveryStatus.PLANNED:
+        if record.final_status is DeliveryStatus.PLANNED:
             found.lost += 1
-            found.violations.append(f"lost: {booking}/{name} came to rest {record.fate}")
+            found.violations.append(f"lost: {booking}/{name} came to rest {record.final_status}")
         else:
             _recorded(found, f"{booking}/{name}", record, mails.get(name, []))
     for name in mails.keys() - records.keys():
@@ -101,7 +105,7 @@ def _recorded(found: Account, name: str, record: Record, mails: list[Accepted]) 
     if len(mails) > 1:
         found.doubled += 1
         found.violations.append(f"doubled: {name} was accepted {len(mails)} times")
-    if not record.fate.is_sent:
+    if not record.final_status.is_sent:
         _not_sent(found, name, record, mails)
     elif [mail.id for mail in mails] != [record.detail]:
         found.lost += not mails
@@ -109,14 +113,14 @@ def _recorded(found: Account, name: str, record: Record, mails: list[Accepted]) 
 
 
 def _not_sent(found: Account, name: str, record: Record, mails: list[Accepted]) -> None:
-    kind = found.dead if record.fate is DeliveryStatus.DEAD else found.skipped
+    kind = found.dead if record.final_status is DeliveryStatus.DEAD else found.skipped
     kind[record.detail] += 1
     if not record.detail:
         found.unexplained += 1
-        found.violations.append(f"unexplained: {name} is {record.fate} without a reason")
-    if mails and not any(words in record.detail for words in IN_DOUBT):
+        found.violations.append(f"unexplained: {name} is {record.final_status} without a reason")
+    if mails and not any(words in record.detail for words in UNKNOWN_OUTCOME):
         found.unexplained += 1
-        found.violations.append(f"unexplained: {name} was accepted, and is {record.fate}: {record.detail}")
+        found.violations.append(f"unexplained: {name} was accepted, and is {record.final_status}: {record.detail}")
 
 
 def _same_subject_twice(found: Account, mails: list[Accepted]) -> None:
@@ -141,7 +145,7 @@ def rows(tables: Mapping[str, list[dict[str, Any]]], ledger: Mapping[str, Enroll
         known = addresses.get(fields["Email"])
         if known is None or row["in_trash"]:
             continue
-        sent = {step for step, record in known.records.items() if record.fate.is_sent}
+        sent = {step for step, record in known.records.items() if record.final_status.is_sent}
         dated = {step for step in range(1, STEPS + 1) if fields[f"Email {step} Sent"]}
         if sent != dated or not fields["Sequence Completed"]:
             yield f"the row of {known.id} shows {sorted(dated)}, not {sorted(sent)}, of a sequence that has ended"

@@ -10,7 +10,7 @@ from common.domain.ids import step_delivery_id
 from common.ledger import keys
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.ledger import Ledger
-from tests.ledger.test_feedback import ADA, K, about, enrolled, fate, in_hand, tell
+from tests.ledger.test_feedback import ADA, K, about, enrolled, final_status, in_hand, tell
 from tests.ledger_reads import dead_letters_of
 
 
@@ -26,7 +26,7 @@ async def lost_in_hand(ledger: Ledger, now_ms: int, *workers: str, step: int = 1
         await ledger.client.zrem(keys.HEARTBEATS, worker)
 
 
-async def test_what_was_told_of_is_no_dead_letter_at_its_workers_third_death(ledger, ada, clock):
+async def test_what_was_reported_of_is_no_dead_letter_at_its_workers_third_death(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await lost_in_hand(ledger, now, "a", "b", "c")
@@ -35,7 +35,7 @@ async def test_what_was_told_of_is_no_dead_letter_at_its_workers_third_death(led
 
     assert answer == ClaimRefused("already", "accepted")
     record = (await ledger.enrollments.get(ADA)).records[1]
-    assert (record.fate, record.sent_ms, record.attempts, record.detail) == (
+    assert (record.final_status, record.sent_ms, record.attempts, record.detail) == (
         DeliveryStatus.ACCEPTED,
         now + 499,
         3,
@@ -61,7 +61,7 @@ async def test_who_leaves_after_a_mail_of_which_its_worker_never_heard_was_sent_
     answer = await ledger.deliveries.claim(step_delivery_id(ADA, 1), worker="w2", now_ms=now + 1_000)
 
     assert answer == ClaimRefused("already", "accepted")
-    assert await fate(ledger) is DeliveryStatus.ACCEPTED
+    assert await final_status(ledger) is DeliveryStatus.ACCEPTED
 
 
 async def test_a_mail_that_bounced_before_its_worker_heard_the_answer_and_died_has_bounced(ledger, ada, clock):
@@ -74,10 +74,10 @@ async def test_a_mail_that_bounced_before_its_worker_heard_the_answer_and_died_h
 
     await ledger.deliveries.claim(step_delivery_id(ADA, 1), worker="w2", now_ms=now + 1_000)
 
-    assert await fate(ledger) is DeliveryStatus.BOUNCED
+    assert await final_status(ledger) is DeliveryStatus.BOUNCED
 
 
-async def test_a_mail_that_was_told_of_is_not_under_way_any_longer(ledger, ada, clock):
+async def test_a_mail_that_was_reported_of_is_not_under_way_any_longer(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await lost_in_hand(ledger, now, "a", "b", "c")
@@ -87,7 +87,7 @@ async def test_a_mail_that_was_told_of_is_not_under_way_any_longer(ledger, ada, 
     assert "sending" not in await ledger.store.read_hash(keys.enrollment(ADA))
 
 
-async def test_a_mail_that_was_told_of_leaves_under_way_what_is(ledger, ada, clock):
+async def test_a_mail_that_was_reported_of_leaves_under_way_what_is(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await ledger.deliveries.settle(await in_hand(ledger, now), "dead", "timeout", now_ms=now, outcome_unknown=True)
@@ -99,7 +99,7 @@ async def test_a_mail_that_was_told_of_leaves_under_way_what_is(ledger, ada, clo
     assert (await ledger.store.read_hash(keys.enrollment(ADA)))["sending"].startswith("step-2 ")
 
 
-async def test_the_last_mail_that_was_told_of_completes_the_sequence(ledger, ada, clock):
+async def test_the_last_mail_that_was_reported_of_completes_the_sequence(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     for step in range(1, 7):

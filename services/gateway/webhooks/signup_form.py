@@ -1,0 +1,197 @@
+"""
+Reads a signup's body: required fields are repaired or refused, optional ones are repaired or left out.
+
+Every field that is not used as it was sent leaves a note, so that nobody has to guess what became of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from common.domain.contact import Assessment, Consent
+from common.domain.note import Kept, Note, NoteKind
+from common.normalization.fields import field_key, renamed, shown_name
+from common.normalization.numbers import fitted_counts
+from common.normalization.text import unusable_name
+from services.gateway.events import SignupForm
+from services.gateway.validation.fields import (
+    ConsentSource,
+    ConsentText,
+    ConsentTime,
+    Count,
+    Dollars,
+    Email,
+    Locale,
+    Name,
+    Phone,
+    RequiredScore,
+    Score,
+    Text,
+    TimeZone,
+    Visitor,
+)
+from services.gateway.validation.strict_json import DEPTH_MAX, depth_of, read_object
+from services.gateway.webhooks.verified_body import invalid_fields
+from services.web.problem import FieldError
+
+UNKNOWN_BYTES_MAX = 4096
+UNKNOWN = "unknown fields"
+COUNTS = ("red_systems", "orange_systems", "yellow_systems", "green_systems")
+
+
+class Signup(BaseModel):
+    """
+    A finished assessment. An optional field that cannot be used is left out, and never a reason to refuse the signup.
+
+    Unknown members are stored, up to 4 KiB; an explicit null and an empty text are the same as absent.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    email: Email
+    first_name: Name
+    assessment_score: RequiredScore
+    business_name: Text = None
+    red_systems: Count = 0
+    orange_systems: Count = 0
+    yellow_systems: Count = 0
+    green_systems: Count = 0
+    gps_score: Score = None
+    money_score: Score = None
+    weakest_system_1: Text = None
+    weakest_system_2: Text = None
+    strongest_system: Text = None
+    revenue_leak_total: Dollars = None
+    phone: Phone = None
+    timezone: TimeZone = None
+    locale: Locale = None
+    consent_text: ConsentText = None
+    consent_source: ConsentSource = None
+    consent_at: ConsentTime = None
+    visitor: Visitor = None
+
+
+FIELDS = frozenset(Signup.model_fields)
+REQUIRED = frozenset(name for name, info in Signup.model_fields.items() if info.is_required())
+_KEYS = frozenset(map(field_key, FIELDS))
+
+_REPAIRED = {
+    "email": "was written in its usual form",
+    "timezone": "was read as an IANA name",
+    "locale": "was read as one language tag",
+    "phone": "was kept as text",
+    **dict.fromkeys(("consent_text", "consent_source"), "was put on one line and cut where it was too long"),
+    **dict.fromkeys(("assessment_score", "gps_score", "money_score", "revenue_leak_total"), "was sent as text"),
+    **dict.fromkeys(COUNTS, "was read as a whole number of at most 8"),
+}
+
+
+def read_signup(body: bytes) -> SignupForm:
+    """The signup in `body`. Raises Problem: 400 when it is not JSON, 422 naming each invalid required field."""
+    sent, read_as = renamed(_reported(read_object(body)), FIELDS)
+    reported = {name: value for name, value in sent.items() if name in FIELDS and value is not None}
+    valid, dropped = _validated(reported)
+    counts, cut = _fitted(valid)
+    extra, unknown = _kept_unknown({name: value for name, value in sent.items() if name not in FIELDS})
+    values = dict(valid) | counts
+    consent = Consent(
+        text=values.pop("consent_text"), source=values.pop("consent_source"), at_ms=values.pop("consent_at")
+    )
+    return SignupForm(
+        visitor=values.pop("visitor"),
+        assessment=Assessment(**values, extra=extra, consent=None if consent == Consent() else consent),
+        notes=(*_renamed(read_as, valid), *dropped, *_repaired(reported, valid), *cut, *unknown),
+    )
+
+
+def _reported(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Without fields that say nothing: what is blank must not stand in the way of the same field under another name."""
+    return {
+        name: value
+        for name, value in sent.items()
+        if value is not None and not (isinstance(value, str) and not value.strip() and field_key(name) in _KEYS)
+    }
+
+
+def _validated(reported: Mapping[str, Any]) -> tuple[Signup, list[Note]]:
+    try:
+        return Signup.model_validate(reported), []
+    except ValidationError as error:
+        errors = _field_errors(error)
+    if refused := [error for error in errors if error.field in REQUIRED]:
+        raise invalid_fields(*refused)
+    names = {error.field for error in errors}
+    left = {name: value for name, value in reported.items() if name not in names}
+    return Signup.model_validate(left), [_dropped(error.field, f"it {error.message}") for error in errors]
+
+
+def _field_errors(error: ValidationError) -> list[FieldError]:
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return [FieldError(str(one["loc"][0]), "is required" if one["type"] == "missing" else one["msg"]) for one in found]
+
+
+def _fitted(valid: Signup) -> tuple[dict[str, int], list[Note]]:
+    """Together there are at most eight systems; see `fitted_counts`."""
+    counts = {name: getattr(valid, name) for name in COUNTS}
+    fitted = dict(zip(COUNTS, fitted_counts(*counts.values()), strict=True))
+    what = "was cut: the four counts of systems are at most 8 together"
+    return fitted, [_repair(name, what, fitted[name]) for name in COUNTS if fitted[name] != counts[name]]
+
+
+def _renamed(read_as: Mapping[str, str], valid: Signup) -> Iterator[Note]:
+    for name, target in read_as.items():
+        used = getattr(valid, target)
+        what = f"was sent as {shown_name(name) or 'a name that cannot be shown'}"
+        yield Note(kind=NoteKind.RENAMED, field=target, what=what, kept=used, sent_as=name)
+
+
+def _repaired(reported: Mapping[str, Any], valid: Signup) -> Iterator[Note]:
+    for name, sent in reported.items():
+        used = getattr(valid, name)
+        if name == "first_name" and not used:
+            yield _dropped(name, f"it has {unusable_name(sent)}")
+        elif name != "consent_at" and used not in (None, 0) and not _is_same(name, sent, used):
+            yield _repair(name, _REPAIRED.get(name, "was put on one line of visible characters"), used)
+
+
+def _is_same(name: str, sent: Any, used: Any) -> bool:
+    """Whether a value is used as it was sent, but for white space and what the contract says of case."""
+    if not isinstance(sent, str):
+        return bool(sent == used)
+    plain = " ".join(sent.split())
+    if name == "email":
+        return bool(plain.lower() == used)
+    return bool(plain.replace("_", "-").casefold() == used.casefold() if name == "locale" else plain == used)
+
+
+def _kept_unknown(extra: Mapping[str, Any]) -> tuple[dict[str, Any], list[Note]]:
+    """The unknown fields that fit, in their order, and a note for each of them."""
+    kept: dict[str, Any] = {}
+    notes = [_unknown(name) for name in extra]
+    size = 2
+    for name, value in extra.items():
+        text = None if depth_of(value) >= DEPTH_MAX else json.dumps({name: value}, ensure_ascii=False)
+        # Half of a surrogate pair is no character, and no store or mail could hold it.
+        encoded = b"" if text is None else text.encode(errors="ignore")
+        size += len(encoded)
+        if text is None or size > UNKNOWN_BYTES_MAX:
+            limits = f"together at most {UNKNOWN_BYTES_MAX} bytes, nested {DEPTH_MAX} levels deep"
+            return kept, [*notes, _dropped(UNKNOWN, f"unknown fields are kept as long as they have {limits}")]
+        kept |= json.loads(encoded)
+    return kept, notes
+
+
+def _dropped(field: str, reason: str) -> Note:
+    return Note(kind=NoteKind.DROPPED, field=field, what=f"was left out: {reason}")
+
+
+def _repair(field: str, what: str, kept: Kept) -> Note:
+    return Note(kind=NoteKind.REPAIRED, field=field, what=what, kept=kept)
+
+
+def _unknown(name: str) -> Note:
+    return Note(kind=NoteKind.UNKNOWN, field="other", what="is no field that is known", sent_as=name)

@@ -1,0 +1,310 @@
+"""The guests of a booking, from Cal.com's webhook or list to the mail, Notion and the timeline."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis.asyncio
+
+from actors.upkeep.booking_sync import reconcile_bookings
+from common.campaigns.loader import Campaign
+from common.clock import VirtualClock
+from common.domain.booking import BookingKind
+from common.domain.booking_diff import ListedBooking
+from common.domain.contact import Assessment
+from common.domain.ids import EnrollmentId, booking_id, enrollment_id, seat_id
+from common.ledger import keys
+from common.ledger.bookings import ReportedCall
+from common.providers.calcom.rows import read_booking
+from common.settings.settings import Settings
+from services.gateway.webhooks.calcom_payload import parse_event
+from services.simulation.engine import Simulation
+from tests.ledger_reads import timeline_of
+
+CASES = Path(__file__).parent.parent / "fixtures" / "cases"
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+ADA, BOB = "ada@example.com", "bob@example.com"
+
+
+def ms(text: str) -> int:
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
+START_MS = ms("2026-12-03T18:00:00Z")
+
+
+def case(name: str) -> list[dict[str, Any]]:
+    [path] = CASES.glob(f"{name}_*.json")
+    body = json.loads(path.read_text())
+    return body if isinstance(body, list) else [body]
+
+
+def contact(address: str) -> EnrollmentId:
+    return enrollment_id("christmas_2025", address)
+
+
+@pytest.fixture
+def guests(store: redis.asyncio.Redis, campaign: Campaign) -> Simulation:
+    settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"}))
+    return Simulation(store, campaign, settings, clock=VirtualClock(ms("2026-11-29T10:00:00Z")))
+
+
+async def post(story: Simulation, *bodies: dict[str, Any]) -> None:
+    """At the time of each event, or now if that is past."""
+    for body in bodies:
+        await story.run(until_ms=max(story.clock.now_ms(), ms(body["createdAt"])))
+        await story.receive(parse_event(body, received_ms=story.clock.now_ms(), types=()))
+
+
+def cancelled(body: dict[str, Any], at: str, **changes: Any) -> dict[str, Any]:
+    return {"triggerEvent": "BOOKING_CANCELLED", "createdAt": at, "payload": {**body["payload"], **changes}}
+
+
+def mails(story: Simulation, address: str) -> list[tuple[str, str]]:
+    """(Which reminder, its text) of each that arrived."""
+    return [(mail.tags["reminder"], mail.text) for mail in story.mailer.inbox_of(address)]
+
+
+async def calls(story: Simulation, address: str) -> list[ReportedCall]:
+    return [call async for call in story.ledger.bookings.calls(contact(address))]
+
+
+async def test_both_guests_of_a_call_with_seats_have_their_own_reminders_hours_and_names(guests):
+    await post(guests, *case("c17"))
+    await guests.run()
+
+    assert [name for name, _ in mails(guests, ADA)] == ["72h", "24h", "2h"]
+    assert [name for name, _ in mails(guests, BOB)] == ["72h", "24h", "2h"]
+    assert all("Ada" in text and "1:00 p.m." in text and "Toronto" in text for _, text in mails(guests, ADA))
+    assert all("Bob" in text and "7:00 p.m." in text and "Paris" in text for _, text in mails(guests, BOB))
+    assert {mail.tags["booking"] for mail in guests.mailer.inbox_of(BOB)} == {seat_id(booking_id("seat1"), BOB)}
+    assert {guests.mirror.bookings[contact(who)].status for who in (ADA, BOB)} == {"Booked"}
+
+
+async def test_one_seat_that_is_cancelled_ends_the_reminders_of_its_guest_only(guests):
+    ada, bob = case("c17")
+    await post(guests, ada, bob, cancelled(bob, "2026-12-01T10:00:00.000Z"))
+    await guests.run()
+
+    assert [name for name, _ in mails(guests, ADA)] == ["72h", "24h", "2h"]
+    assert [name for name, _ in mails(guests, BOB)] == ["72h"]
+    assert guests.mirror.bookings[contact(BOB)].status == "Not Booked"
+
+
+async def test_a_cancellation_that_names_nobody_ends_the_reminders_of_all(guests):
+    ada, bob = case("c17")
+    await post(guests, ada, bob, cancelled(ada, "2026-12-01T10:00:00.000Z", attendees=[]))
+    await guests.run()
+
+    assert [len(mails(guests, who)) for who in (ADA, BOB)] == [1, 1]
+
+
+@pytest.mark.timeout(60)
+async def test_in_every_order_the_seats_end_the_same(guests, store):
+    ada, bob = case("c17")
+    moved_payload = {**bob["payload"], "uid": "seat2", "rescheduleUid": "seat1", "startTime": "2026-12-05T18:00:00Z"}
+    moved = {"triggerEvent": "BOOKING_RESCHEDULED", "createdAt": "2026-11-29T10:03:00.000Z", "payload": moved_payload}
+    new_host = {**moved_payload, "organizer": {"name": "Nina Newhost"}, "rescheduleUid": None}
+    given = {"triggerEvent": "BOOKING_REASSIGNED", "createdAt": "2026-11-29T10:04:00.000Z", "payload": new_host}
+    story = [ada, bob, moved, given, cancelled(ada, "2026-11-29T10:05:00.000Z")]
+    ends = set()
+    for order in [*permutations(story)][::7]:
+        await store.flushall()
+        for body in (*order, order[2]):
+            await guests.receive(parse_event(body, received_ms=guests.clock.now_ms(), types=()))
+            await guests.run(until_ms=guests.clock.now_ms())
+        ends.add(
+            tuple(
+                [
+                    (
+                        who,
+                        call.booking.uid,
+                        call.booking.stand.value,
+                        call.booking.organizer,
+                        name,
+                        str(record.final_status),
+                    )
+                    for who in (ADA, BOB)
+                    for call in sorted(await calls(guests, who), key=lambda one: one.booking.uid)
+                    for name, record in sorted(call.reminders.items())
+                ]
+            )
+        )
+
+    [end] = ends
+    assert {one[:4] for one in end} == {
+        (ADA, "seat1", "cancelled", "Sarah Host"),
+        (BOB, "seat1", "moved", "Sarah Host"),
+        (BOB, "seat2", "booked", "Nina Newhost"),
+    }
+
+
+async def test_the_host_s_absence_is_reported_as_the_host_s_and_changes_nothing_for_the_guest(guests):
+    await post(guests, *case("c21"))
+    await guests.run()
+
+    happened = [entry.what for entry in await timeline_of(guests.ledger, contact(ADA))]
+    assert "host marked absent" in happened
+    assert "no-show marked" not in happened
+    assert guests.mirror.bookings[contact(ADA)].status == "Booked"
+
+
+async def test_later_reminders_name_the_new_host_and_link_and_none_is_sent_again(guests):
+    created, reassigned = case("c26")
+    await post(guests, created, reassigned | {"createdAt": "2026-12-01T10:00:00.000Z"})
+    await guests.run()
+
+    first, *later = mails(guests, ADA)
+    assert [name for name, _ in (first, *later)] == ["72h", "24h", "2h"]
+    assert "with Sarah Host" in first[1]
+    assert all("https://new.example.com/3" in text for _, text in later)
+    assert "with Nina Newhost" in later[-1][1]
+
+
+async def test_a_call_given_to_another_host_under_a_new_uid_is_reminded_of_once(guests):
+    created, reassigned = case("c26")
+    new = {**reassigned["payload"], "uid": "rr2", "iCalUID": "rr2@Cal.com"}
+    await post(
+        guests,
+        created,
+        cancelled(created, "2026-12-01T10:00:00.000Z"),
+        reassigned | {"createdAt": "2026-12-01T10:00:01.000Z", "payload": new},
+    )
+    await guests.run()
+
+    assert [name for name, _ in mails(guests, ADA)] == ["72h", "24h", "2h"]
+    assert "Nina Newhost" in mails(guests, ADA)[-1][1]
+    assert guests.mirror.bookings[contact(ADA)].status == "Booked"
+
+
+async def test_a_move_to_an_unknown_booking_stops_the_reminders_of_the_old_one(guests):
+    [moved] = case("c76")
+    created = {**moved, "triggerEvent": "BOOKING_CREATED", "createdAt": "2026-11-29T09:00:00.000Z"}
+    created["payload"] = {**moved["payload"], "uid": "seatold", "rescheduleUid": None}
+    await post(guests, created, moved)
+    await guests.run()
+
+    assert mails(guests, ADA) == []
+
+
+async def test_a_guest_without_a_zone_reads_the_hour_in_the_zone_of_their_signup_else_in_utc(guests):
+    for address in (ADA, BOB):
+        await guests.book(address, START_MS, uid=address)
+    assessment = Assessment(email=ADA, first_name="Ada", assessment_score=50, timezone="America/Vancouver")
+    await guests.run(until_ms=guests.clock.now_ms() + HOUR_MS)
+    await guests.sign_up(assessment)
+    await guests.run()
+
+    reminders = [mail for mail in guests.mailer.inbox_of(ADA) if "reminder" in mail.tags]
+    assert all("10:00 a.m." in mail.text and "Vancouver" in mail.text for mail in reminders)
+    assert all("6:00 p.m." in text and "UTC" in text for _, text in mails(guests, BOB))
+
+
+class Listing:
+    """Cal.com's list: what is in `rows`."""
+
+    def __init__(self) -> None:
+        self.rows: list[ListedBooking] = []
+
+    async def between(self, start_ms: int, end_ms: int):
+        yield self.rows
+
+    async def changed_since(self, since_ms: int):
+        yield self.rows
+
+
+def row(*seats: dict[str, Any], **changes: Any) -> ListedBooking:
+    [known] = case("n95")
+    found = read_booking({**known, "attendees": list(seats) or known["attendees"], **changes})
+    assert found is not None
+    return found
+
+
+async def compared(story: Simulation, *rows: ListedBooking) -> None:
+    listing = Listing()
+    listing.rows = list(rows)
+    await reconcile_bookings(replace(story.world, calendar=listing), "poll/1")
+    await story.run(until_ms=story.clock.now_ms())
+
+
+def test_each_seat_of_a_listed_booking_is_found_with_its_own_address_and_zone():
+    assert [(seat.email, seat.first_name, seat.timezone) for seat in row().seats] == [
+        (ADA, "Ada", "America/Toronto"),
+        (BOB, "Bob", "Europe/Paris"),
+    ]
+
+
+async def test_seats_that_no_webhook_reported_of_are_found_in_the_list_and_one_that_left_it_is_cancelled(guests):
+    [listed] = case("n95")
+    await compared(guests, row())
+    await guests.run(until_ms=ms("2026-12-01T10:00:00Z"))
+    assert [len(mails(guests, who)) for who in (ADA, BOB)] == [1, 1]
+
+    await compared(guests, row(listed["attendees"][0]))
+    await compared(guests, row(listed["attendees"][0]))
+    await guests.run(until_ms=START_MS)
+    assert [len(mails(guests, who)) for who in (ADA, BOB)] == [3, 1]
+    cancellations = [
+        entry for entry in await timeline_of(guests.ledger, contact(BOB)) if entry.what == "call cancelled"
+    ]
+    assert len(cancellations) == 1
+
+
+async def test_a_list_that_hides_its_seats_cancels_none_of_them(guests):
+    await post(guests, *case("c17"))
+    await guests.run(until_ms=guests.clock.now_ms() + HOUR_MS)
+    await compared(guests, row(uid="seat1", attendees=[]))
+    await guests.run()
+
+    assert [len(mails(guests, who)) for who in (ADA, BOB)] == [3, 3]
+
+
+async def forgets(story: Simulation, address: str) -> None:
+    contacts = story.ledger.contacts
+    await contacts.forget(await contacts.traces(address), now_ms=story.clock.now_ms())
+
+
+async def test_forgetting_one_guest_leaves_the_other_and_what_concerned_both(guests, store):
+    ada, bob = case("c17")
+    everybody = [*ada["payload"]["attendees"], *bob["payload"]["attendees"]]
+    both = cancelled(ada, "2026-11-29T10:05:00.000Z", attendees=everybody)
+    await post(guests, ada, bob, both)
+    await guests.run(until_ms=guests.clock.now_ms() + HOUR_MS)
+
+    await forgets(guests, ADA)
+    await guests.receive(parse_event(both, received_ms=guests.clock.now_ms(), types=()))
+    await guests.run()
+
+    kept = [event for call in await calls(guests, BOB) for event in call.events]
+    assert {event.kind for event in kept} == {BookingKind.CREATED, BookingKind.CANCELLED}
+    assert guests.mirror.bookings[contact(BOB)].status == "Not Booked"
+    booking = booking_id("seat1")
+    assert ADA not in str(await store.hgetall(keys.booking(booking)))
+    assert await store.smembers(keys.seats(booking)) == {seat_id(booking, BOB).encode()}
+    assert await store.hgetall(keys.guest(seat_id(booking, ADA))) == {}
+
+
+async def test_forgetting_one_guest_ends_their_reminders_and_not_those_of_the_other(guests):
+    await post(guests, *case("c17"))
+    await guests.run(until_ms=guests.clock.now_ms() + HOUR_MS)
+    await forgets(guests, ADA)
+    await guests.run()
+
+    assert [len(mails(guests, who)) for who in (ADA, BOB)] == [0, 3]
+
+
+async def test_forgetting_the_only_guest_with_a_seat_leaves_nothing_of_the_booking(guests, store):
+    await post(guests, case("c17")[0])
+    await guests.run(until_ms=guests.clock.now_ms() + HOUR_MS)
+    await forgets(guests, ADA)
+    await guests.run()
+
+    assert mails(guests, ADA) == []
+    assert [key for key in await store.keys("*") if b"guest:" in key or b"seats:" in key or b"booking:" in key] == []

@@ -1,0 +1,102 @@
+"""Bookings of the field: what cannot be used costs nobody their call, and what cannot be read waits for a person."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.domain.ids import enrollment_id
+from common.ledger.reads.contact_timeline import read_field_notes
+from common.observability import metrics
+from common.providers.calcom.rows import read_booking
+from tests.gateway.conftest import Gateway, Opener
+from tests.gateway.senders import SECRETS, fixture, post_calcom
+
+CASES = Path(__file__).parents[1] / "fixtures" / "cases"
+
+
+@pytest.fixture
+async def gateway(opens: Opener, store_url: str) -> Gateway:
+    return await opens(store_url, **SECRETS)
+
+
+def case(name: str) -> Any:
+    [path] = CASES.glob(f"{name}*.json")
+    return json.loads(path.read_text())
+
+
+async def unread(gateway: Gateway) -> list[Any]:
+    return await gateway.context.intake.ledger.unread_bookings.read_all()
+
+
+async def test_the_address_is_found_among_the_answers_to_the_form(gateway: Gateway) -> None:
+    answer = await post_calcom(gateway, case("c18"))
+
+    assert (answer.status, answer.json["email"]) == (202, "harrison@example.com")
+    assert await unread(gateway) == []
+
+
+async def test_an_ended_meeting_without_a_booking_is_ignored_and_counted(gateway: Gateway) -> None:
+    counter = metrics.WEBHOOKS.labels("calcom", "ignored")._value
+    before = counter.get()
+    answer = await post_calcom(gateway, case("c20"))
+
+    assert (answer.status, answer.json["status"]) == (200, "ignored")
+    assert before + 1 == counter.get()
+    assert await gateway.key_count() == 0
+
+
+async def test_a_move_to_an_unknown_booking_is_kept_for_a_person(gateway: Gateway) -> None:
+    answer = await post_calcom(gateway, case("c76"))
+    await post_calcom(gateway, case("c76"))
+
+    assert (answer.status, answer.json["event"], answer.json["booking_uid"]) == (202, "BOOKING_RESCHEDULED", None)
+    [kept] = await unread(gateway)
+    assert case("c76") == json.loads(kept.raw)
+    assert "does not say to which booking" in kept.reason
+
+
+async def test_a_guest_of_a_unicode_domain_is_the_one_who_signed_up(gateway: Gateway) -> None:
+    answer = await post_calcom(gateway, case("c77"))
+
+    assert (answer.status, answer.json["email"]) == (202, "ada@xn--mller-kva.example")
+
+
+async def test_a_time_zone_of_a_booking_that_cannot_be_used_is_noted_and_counted_once(gateway: Gateway) -> None:
+    payload = fixture("booking_created")
+    payload["payload"]["attendees"][0]["timeZone"] = "Etc/Unknown"
+    counter = metrics.FIELDS_DROPPED.labels("timezone")._value
+    before = counter.get()
+    for _ in range(2):
+        assert (await post_calcom(gateway, payload)).status == 202
+
+    guest = enrollment_id("christmas_2025", "guest@example.com")
+    noted = [note async for note in read_field_notes(gateway.context.intake.ledger, guest)]
+    assert [note.field for note in noted] == ["timezone"]
+    assert before + 1 == counter.get()
+
+
+def test_each_seat_of_a_listed_booking_has_its_own_address_and_zone() -> None:
+    listed = read_booking(case("n95"))
+
+    assert listed is not None
+    assert [(seat.email, seat.timezone) for seat in listed.seats] == [
+        ("ada@example.com", "America/Toronto"),
+        ("bob@example.com", "Europe/Paris"),
+    ]
+
+
+def test_a_listed_booking_is_repaired_as_a_webhook_is() -> None:
+    row = case("n95")
+    row["attendees"] = [
+        {"name": "A\u200bda  L", "email": "\u200bada@M\u00fcller.example", "timeZone": "eastern standard time"}
+    ]
+    listed = read_booking(row)
+
+    assert listed is not None
+    assert (
+        listed.email, listed.first_name, listed.timezone,
+    ) == ("ada@xn--mller-kva.example", "Ada", "America/New_York")  # fmt: skip
