@@ -1,7 +1,7 @@
 """
 `make bench`: every figure that the documentation states, measured here and now, beside its goal.
 
-    python -m benchmarks [gateway] [people] [memory] [parked] [rendering] [migrate] [--quick] [--json]
+    python -m benchmarks [gateway] [people] [memory] [parked] [rendering] [simulation] [migrate] [--quick] [--json]
 
 All of them unless some are named. `--quick`: small sizes, in a minute, to see whether a change made a difference; the
 figures of `docs/performance.md` are those of a full run on an idle machine. Exit status 1 when a goal is missed.
@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import gateway, memory, migration, parked, people, rendering
+from benchmarks import gateway, memory, migration, parked, people, rendering, simulation
 from benchmarks.figures import Figure, Goal, as_json, print_table
 
 
@@ -61,12 +61,17 @@ def of_migrate(*, quick: bool) -> list[Figure]:
     return migration.measure(people=20_000 if quick else 200_000)
 
 
+def of_simulation(*, quick: bool) -> list[Figure]:
+    return simulation.measure(people=100 if quick else 1_000)
+
+
 BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
     "gateway": of_gateway,
     "people": of_people,
     "memory": of_memory,
     "parked": of_parked,
     "rendering": of_rendering,
+    "simulation": of_simulation,
     "migrate": of_migrate,
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
+from functools import lru_cache
 
 from common.campaigns import wording
 from common.campaigns.errors import CampaignError
@@ -30,7 +31,13 @@ class Identity:
     @property
     def contact_address(self) -> str:
         """The address a person may write to."""
-        return self.reply_to or parseaddr(self.sender)[1]
+        return self.reply_to or parse_sender(self.sender)[1]
+
+
+@lru_cache(maxsize=16)
+def parse_sender(sender: str) -> tuple[str, str]:
+    """Name and address, as `parseaddr` reads them; cached, because every mail needs them."""
+    return parseaddr(sender)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

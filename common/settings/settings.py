@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from email.utils import parseaddr
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -161,11 +160,12 @@ class Settings(BaseSettings):
     @property
     def identity(self) -> Identity:
         """Sender, postal address and booking page of the mails; the sandbox's example for what is unset."""
-        from common.campaigns.facts import Identity
+        from common.campaigns.facts import Identity, parse_sender
 
         sender = self.email_from or _SANDBOX_IDENTITY["sender"]
+        name, address = parse_sender(sender)
         return Identity(
-            sender_name=parseaddr(sender)[0] or parseaddr(sender)[1],
+            sender_name=name or address,
             sender=sender,
             reply_to=self.email_reply_to,
             postal_address=self.email_postal_address or _SANDBOX_IDENTITY["postal_address"],

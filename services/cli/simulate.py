@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
 import click
-import structlog
 
 from services.cli.shared import json_option, print_json
 
@@ -24,27 +21,25 @@ def command(people: int, seed: int, as_json: bool) -> int:
 
     Everybody stays and nobody books. Exit status 1 when a promise was broken.
     """
-    import uvloop
-
     from common.campaigns.loader import load_campaign
     from common.settings.load import load_settings
     from common.settings.settings import Settings
-    from services.simulation.scenarios import Scenario, simulate
+    from services.simulation.processes import simulate_in_processes
+    from services.simulation.scenarios import Scenario
 
-    # The actors log every step; of a simulation only the end is of interest.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     given = load_settings()
     campaign = load_campaign(given.campaign, directory=given.campaigns_dir)
     settings = Settings(
         secret_key="of a simulation that nobody keeps",
+        campaign=given.campaign,
+        campaigns_dir=given.campaigns_dir,
         testing_mode=given.testing_mode,
         campaign_speed=given.campaign_speed,
         sandboxed=frozenset({"resend", "notion"}),
     )
     mails = people * campaign.cadence(settings.pace).length
-    with _progress_bar(mails) as progress, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        scenario = Scenario(people=people, seed=seed)
-        report = runner.run(simulate(campaign, settings, scenario, progress=progress))
+    with _progress_bar(mails) as progress:
+        report = simulate_in_processes(settings, Scenario(people=people, seed=seed), progress=progress)
     if as_json:
         print_json(asdict(report))
     else:

@@ -1,24 +1,25 @@
-"""The queues of a simulation: the scripts of the broker, called in virtual time and without its threads."""
+"""The queues of a simulation: a worker's broker without its threads, in virtual time."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from urllib.parse import quote
 
 import redis.asyncio
 from dramatiq.message import Message
-from redis.exceptions import NoScriptError
 
-from common.queue.layout import NAMESPACE, QueueLayout
-from common.queue.lua_broker import Promotion, compose_scripts, due_ms_of, read_promotions
+from common.clock import Clock
+from common.queue.broker import DurableRedisBroker
+from common.queue.layout import NAMESPACE
+from common.queue.lua_broker import due_ms_of
+from common.store.clients import connect
 
 FETCH_MAX = 64
-"""Jobs that one call takes from a queue: enough for everybody who is due together, and few enough to keep an order."""
+"""Jobs that are taken from a queue at once."""
 
-_ALIVE_MS = 9e15
-"""A heartbeat far in the future: the simulated worker never counts as dead, because its time is not the store's."""
+_ALWAYS_MS = 9e15
+"""As time of a heartbeat: the worker never counts as dead, because its time is not the store's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,68 +36,39 @@ class DueJob:
 
 
 class DueJobs:
-    """Promotes, fetches and acknowledges the jobs of some queues, as the worker of that id."""
+    """
+    Promotes, fetches and acknowledges the jobs of some queues, as the worker of that id.
 
-    def __init__(self, client: redis.asyncio.Redis, queues: Sequence[str], *, worker: str) -> None:
-        self._client, self._queues, self._worker = client, queues, worker
-        texts = compose_scripts(NAMESPACE)
-        self._scripts = {name: client.register_script(texts[name]) for name in ("promote", "fetch", "ack")}
-        self._finished: list[DueJob] = []
-        self._due_ms: dict[str, int] = {}
-        """Queue → when it has a job, as far as the last call knew; the next one fetches only where there may be one."""
+    It blocks: nothing else happens in a simulation meanwhile, and a call costs half of one that is awaited.
+    """
 
-    def finish(self, job: DueJob) -> None:
-        """Acknowledge it, together with the next fetch."""
-        self._finished.append(job)
-
-    async def fetch(self, now_ms: int) -> tuple[list[DueJob], int | None]:
-        """
-        Some jobs that are due, and the time of the next ones, ms, which may be now; one round trip.
-
-        No time: nothing waits, or what waits is paused.
-        """
-        queues = [queue for queue, due_ms in self._due_ms.items() if due_ms <= now_ms]
-        try:
-            answers = await self._call(now_ms, queues)
-        except NoScriptError:
-            # A store that was started or emptied a moment ago knows no scripts.
-            for script in self._scripts.values():
-                await self._client.script_load(script.script)
-            answers = await self._call(now_ms, queues)
-        promoted, *fetched = answers[len(answers) - len(queues) - 1 :]
-        self._finished.clear()
-        jobs = [job for queue, answer in zip(queues, fetched, strict=True) for job in _read(queue, answer)]
-        self._due_ms = dict(_due_times(read_promotions(self._queues, promoted), jobs, now_ms))
-        return jobs, min(self._due_ms.values(), default=None)
-
-    async def _call(self, now_ms: int, queues: Sequence[str]) -> list[Any]:
-        pipeline = self._client.pipeline(transaction=False)
-
-        def run(script: str, queue: str, *args: str | int) -> None:
-            pipeline.evalsha(self._scripts[script].sha, 1, NAMESPACE, queue, self._worker, str(now_ms), *map(str, args))
-
-        pipeline.zadd(QueueLayout().heartbeats(), {self._worker: _ALIVE_MS})
-        for job in self._finished:
-            run("ack", job.queue, job.ready_id)
-        run("promote", "", FETCH_MAX, *self._queues)
+    def __init__(self, client: redis.asyncio.Redis, queues: Sequence[str], *, worker: str, clock: Clock) -> None:
+        """`client`: connected to the same store, by a Unix socket."""
+        options = client.get_connection_kwargs()  # type: ignore[no-untyped-call]  # redis-py's has no types
+        url = f"unix://{quote(options['path'])}"
+        self._broker = DurableRedisBroker(client=connect(url), namespace=NAMESPACE, middleware=[])
+        self._broker.broker_id, self._broker.clock = worker, clock
         for queue in queues:
-            run("fetch", queue, FETCH_MAX)
-        answers: list[Any] = await pipeline.execute()
-        return answers
+            self._broker.declare_queue(queue)
 
+    def stay_alive(self) -> None:
+        self._broker.client.zadd(self._broker.layout.heartbeats(), {self._broker.broker_id: _ALWAYS_MS})
 
-def _due_times(promotions: Iterable[Promotion], fetched: Sequence[DueJob], now_ms: int) -> Iterator[tuple[str, int]]:
-    """For each queue in which something waits: now, if it is ready and was not fetched, or when it is due."""
-    counts = Counter(job.queue for job in fetched)
-    for promotion in promotions:
-        if promotion.ready > counts[promotion.queue]:
-            yield promotion.queue, now_ms
-        elif promotion.next_due_ms is not None:
-            yield promotion.queue, promotion.next_due_ms
+    def fetch(self) -> tuple[list[DueJob], int | None]:
+        """
+        Jobs that are due by now, and when the next one is due, ms, where none is.
 
+        Neither jobs nor a time: nothing waits, or what waits is paused.
+        """
+        promotions = self._broker.promote()
+        jobs = [job for promotion in promotions if promotion.ready for job in self._fetch(promotion.queue)]
+        due_times = [promotion.next_due_ms for promotion in promotions if promotion.next_due_ms is not None]
+        return jobs, min(due_times, default=None)
 
-def _read(queue: str, fetched: Sequence[bytes]) -> list[DueJob]:
-    return [
-        DueJob(queue, ready_id.decode(), Message.decode(message).args[0])
-        for ready_id, message in zip(fetched[::2], fetched[1::2], strict=True)
-    ]
+    def _fetch(self, queue: str) -> Iterator[DueJob]:
+        fetched = self._broker.do_fetch(queue, FETCH_MAX)
+        for ready_id, message in zip(fetched[::2], fetched[1::2], strict=True):
+            yield DueJob(queue, ready_id.decode(), Message.decode(message).args[0])
+
+    def acknowledge(self, job: DueJob) -> None:
+        self._broker.do_ack(job.queue, job.ready_id)

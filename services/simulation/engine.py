@@ -74,7 +74,7 @@ class Simulation:
         """Called whenever some jobs have ended."""
         self._random = random.Random(seed)
         self._concurrency = concurrency
-        self._queues = DueJobs(client, list(_HANDLERS), worker=WORKER)
+        self._queues = DueJobs(client, list(_HANDLERS), worker=WORKER, clock=clock)
         self._fetched: deque[DueJob] = deque()
         self._webhooks = 0
 
@@ -124,10 +124,11 @@ class Simulation:
         What an actor raises is raised here; the jobs that were fetched with it run with the next call.
         """
         count = 0
+        self._queues.stay_alive()
         while True:
             while self._fetched:
                 count += await self._run_some()
-            next_due_ms = await self._fetch()
+            next_due_ms = self._fetch()
             if self._fetched:
                 continue
             if next_due_ms is None or (until_ms is not None and next_due_ms > until_ms):
@@ -137,8 +138,8 @@ class Simulation:
             self.clock.move_to(until_ms)
         return count
 
-    async def _fetch(self) -> int | None:
-        jobs, next_due_ms = await self._queues.fetch(self.clock.now_ms())
+    def _fetch(self) -> int | None:
+        jobs, next_due_ms = self._queues.fetch()
         self._random.shuffle(jobs)
         self._fetched.extend(sorted(jobs, key=lambda job: job.due_ms))
         return next_due_ms
@@ -149,7 +150,7 @@ class Simulation:
             *(_HANDLERS[job.queue](self.world, job.argument) for job in jobs), return_exceptions=True
         )
         for job in jobs:
-            self._queues.finish(job)
+            self._queues.acknowledge(job)
         self.after_jobs()
         for outcome in outcomes:
             if isinstance(outcome, BaseException):

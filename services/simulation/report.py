@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from common.domain.enrollment import Enrollment
@@ -18,6 +19,18 @@ class Report:
     skipped: int
     dead: int
     violations: list[str]
+
+
+def combine(reports: Iterable[Report]) -> Report:
+    """Of several simulations that shared nothing, as of one."""
+    parts = list(reports)
+    return Report(
+        people=sum(part.people for part in parts),
+        sent=sum(part.sent for part in parts),
+        skipped=sum(part.skipped for part in parts),
+        dead=sum(part.dead for part in parts),
+        violations=[line for part in parts for line in part.violations],
+    )
 
 
 async def report_on(simulation: Simulation, *, people: int) -> Report:

@@ -6,8 +6,9 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from random import Random
 
@@ -37,27 +38,42 @@ class Scenario:
     Everybody signs up within a day, stays, and books nothing.
 
     `burst`: how many sign up at the same time, on average, as they do after a newsletter. Their deliveries are then due
-    at the same time and run concurrently. The same seed makes the same people, who sign up at the same times.
+    at the same time and run concurrently. `part` of `parts`, counted from 0: only every so many of the people. The same
+    seed makes the same people, who sign up at the same times, whatever the number of parts.
     """
 
     people: int
     seed: int
-    burst: int = 16
+    burst: int = 32
+    part: int = 0
+    parts: int = 1
+
+    def divided(self, parts: int) -> list[Scenario]:
+        return [replace(self, part=part, parts=parts) for part in range(parts)]
+
+    @property
+    def numbers(self) -> range:
+        """The people of this part."""
+        return range(self.part, self.people, self.parts)
 
     async def play(self, simulation: Simulation) -> None:
         """Let everybody sign up, and run the campaign to its end."""
-        draw = Random(self.seed)
         started_ms = simulation.clock.now_ms()
-        number = 0
-        for after_ms, burst in groupby(self._signup_times(draw, simulation.world.settings.pace.divided(DAY_MS))):
+        signups = self._signups(simulation.world.settings.pace.divided(DAY_MS))
+        for after_ms, burst in groupby(signups, key=itemgetter(0)):
             await simulation.run(until_ms=started_ms + after_ms)
-            people = [random_assessment(number := number + 1, draw) for _ in burst]
-            await asyncio.gather(*(simulation.sign_up(person) for person in people))
+            await asyncio.gather(*(simulation.sign_up(person) for _, person in burst))
         await simulation.run()
 
-    def _signup_times(self, draw: Random, day_ms: int) -> list[int]:
+    def _signups(self, day_ms: int) -> list[tuple[int, Assessment]]:
+        """When each person signs up, ms after the start, in this order."""
+        draw = Random(self.seed)
         bursts = [draw.randrange(max(1, day_ms)) for _ in range(max(1, self.people // self.burst))]
-        return sorted(draw.choice(bursts) for _ in range(self.people))
+        signups = []
+        for number in self.numbers:
+            draw = Random(f"{self.seed}/{number}")
+            signups.append((draw.choice(bursts), random_assessment(number, draw)))
+        return sorted(signups, key=itemgetter(0))
 
 
 async def simulate(
@@ -71,7 +87,7 @@ async def simulate(
         if progress is not None:
             simulation.after_jobs = lambda: progress(len(simulation.mailer.accepted_mails))
         await scenario.play(simulation)
-        return await report_on(simulation, people=scenario.people)
+        return await report_on(simulation, people=len(scenario.numbers))
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from common.settings.settings import Settings
 from services.cli.main import advent
 from services.simulation.engine import Simulation
 from services.simulation.invariants import INVARIANTS, FinishedRun, violations
+from services.simulation.processes import simulate_in_processes
 from services.simulation.scenarios import Scenario, simulate
 
 SETTINGS = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"}))
@@ -43,6 +44,19 @@ async def test_the_same_seed_makes_the_same_people_at_the_same_times(store, camp
     assert once != await signups(5)
 
 
+@pytest.mark.timeout(120)
+def test_two_processes_report_the_same_as_one_and_tell_how_far_they_are():
+    seen: list[int] = []
+    scenario = Scenario(people=7, seed=2)
+    report = simulate_in_processes(SETTINGS, scenario, progress=seen.append, processes=2)
+
+    assert (report.people, report.sent, report.violations) == (7, 49, [])
+    assert report == simulate_in_processes(SETTINGS, scenario, progress=lambda _mails: None, processes=1)
+    assert seen == sorted(seen)
+    assert seen[-1] == 49
+
+
+@pytest.mark.timeout(120)
 def test_the_command_prints_json_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(advent, ["simulate", "--people", "3", "--seed", "5", "--json"], standalone_mode=False)
