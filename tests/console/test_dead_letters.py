@@ -82,7 +82,7 @@ async def test_a_dead_letter_is_shown_with_reason_attempts_and_contact(
 
 
 @pytest.mark.parametrize(
-    ("doubt_of_ms", "would"),
+    ("unknown_for_ms", "would"),
     [(None, "rendered again"), (60_000, "same idempotency key"), (FORGOTTEN_MS, "A worker looks for it")],
 )
 async def test_the_effect_of_a_replay_is_shown_before_the_click(

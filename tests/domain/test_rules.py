@@ -142,7 +142,7 @@ def test_sent_counts_what_the_provider_accepted_and_nothing_else():
 
 
 @pytest.mark.parametrize(
-    ("first", "doubt", "age", "allowed"),
+    ("first", "unknown", "age", "allowed"),
     [
         (None, False, 0, True),
         (0, False, 10 * KEY_REMEMBERED_MS, True),
