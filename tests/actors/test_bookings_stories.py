@@ -368,7 +368,8 @@ async def test_a_repeated_webhook_gets_the_answer_of_the_first(story, clock):
 
 
 def pausing(campaign: Campaign, nurture: str, *, resumes: bool = True) -> Campaign:
-    return replace(campaign, booking=replace(campaign.booking, nurture=nurture, cancellation_resumes=resumes))
+    booking = replace(campaign.booking, nurture=nurture, cancellation_resumes=resumes)
+    return replace(campaign, compiled=replace(campaign.compiled, booking=booking))
 
 
 @pytest.fixture

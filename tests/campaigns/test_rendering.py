@@ -203,10 +203,13 @@ def test_a_missing_unsubscribe_link_stops_the_mail(campaign: Campaign) -> None:
         campaign.render(1, ADA, segment=Segment.CRITICAL, identity=IDENTITY, unsubscribe_url="")
 
 
-def test_a_blank_first_name_stops_the_mail_without_naming_the_person(campaign: Campaign) -> None:
-    with pytest.raises(CampaignError, match="'first_name' was not told") as refused:
-        render(campaign, 1, replace(ADA, first_name="\u200b "))
-    assert ADA.email not in str(refused.value)
+@pytest.mark.parametrize("blank", ["", "\u200b "])
+def test_without_a_first_name_the_greeting_reads_well(campaign: Campaign, blank: str) -> None:
+    mail = render(campaign, 1, replace(ADA, first_name=blank))
+
+    assert mail.subject.startswith("Your assessment results: ")
+    assert "Hello,\n" in mail.text
+    assert "Hi " not in mail.text
 
 
 def test_without_a_reply_address_people_write_to_the_sender(campaign: Campaign) -> None:

@@ -447,4 +447,13 @@ FAULTS: tuple[Fault, ...] = (
     ("lib/suppression", "or '', '^%S+')", "or '', '%S+$')"),
     ("lib/timeline", "  redis.call('LTRIM', key, -LINES_MAX, -1)\n", ""),
     ("lib/timeline", "LINES_MAX = 200", "LINES_MAX = 100"),
+    # unread_bookings
+    ("unread_bookings", "given.id, ARGV[2]) == 0 then return 0 end", "given.id, ARGV[2]) == 2 then return 0 end"),
+    ("unread_bookings", " - given.events_max", ""),
+    (
+        "unread_bookings",
+        "redis.call('ZRANGE', KEYS[1], 0, excess - 1)",
+        "redis.call('ZREVRANGE', KEYS[1], 0, excess - 1)",
+    ),
+    ("unread_bookings", "    redis.call('HDEL', KEYS[2], id)\n  end\n  return discarded", "  end\n  return discarded"),
 )
