@@ -29,7 +29,7 @@ exit 0
 """
 _HOOK = """#!/bin/sh
 [ ! -f "{refuses}" ] || exit 1
-{{ echo "$1"; cat; }} >> "{told}"
+{{ echo "$1"; cat; }} >> "{reported}"
 """
 
 
