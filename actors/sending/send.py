@@ -77,7 +77,7 @@ async def _deliver(world: World, claim: ClaimGranted) -> None:
     if isinstance(attempt, ClaimRefused):
         await _freeze_refused(world, claim, attempt)
         return
-    await _hand_over(world, claim, mail, attempt=attempt)
+    await _send_attempt(world, claim, mail, attempt=attempt)
 
 
 async def _mail(world: World, claim: ClaimGranted) -> Mail | None:
@@ -99,7 +99,7 @@ async def _mail(world: World, claim: ClaimGranted) -> Mail | None:
         return None
 
 
-async def _hand_over(world: World, claim: ClaimGranted, mail: Mail, *, attempt: int) -> None:
+async def _send_attempt(world: World, claim: ClaimGranted, mail: Mail, *, attempt: int) -> None:
     lateness_ms = world.clock.now_ms() - claim.due_ms
     if attempt == 1:
         metrics.LATENESS.observe(max(0, lateness_ms) / 1000)

@@ -18,14 +18,14 @@ KILLED = 137
 
 
 def poison(whom: str, step: int) -> None:
-    hand_over = send._hand_over
+    send_attempt = send._send_attempt
 
-    async def die_or_hand_over(world: Any, claim: Any, mail: Any, *, attempt: int) -> None:
-        if claim.address == whom and claim.step == step:
+    async def die_or_send(world: Any, claim: Any, mail: Any, *, attempt: int) -> None:
+        if claim.address == whom and claim.delivery.name == f"step-{step}":
             os._exit(KILLED)
-        await hand_over(world, claim, mail, attempt=attempt)
+        await send_attempt(world, claim, mail, attempt=attempt)
 
-    send._hand_over = die_or_hand_over
+    send._send_attempt = die_or_send
 
 
 if __name__ == "__main__":
