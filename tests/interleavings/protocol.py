@@ -211,7 +211,7 @@ class Protocol:
         assert not self._state.left, "the last line before the provider let a mail to somebody who had left through"
         return replace(worker, at="hand over", mail=mail)
 
-    def _send_attempt(self, worker: Worker, how: str) -> Worker:
+    def _hand_over(self, worker: Worker, how: str) -> Worker:
         assert worker.claim is not None
         if how != "heard":
             self._spend("troubles")
