@@ -214,6 +214,17 @@ def recipients(value: Any) -> str:
     return ",".join(entries)
 
 
+def hosts(value: Any) -> str:
+    """A comma-separated list of host names, each of which stands for its subdomains too; lower-cased."""
+    entries = [entry.lower().removeprefix("*.").removeprefix(".") for entry in split(str(value))]
+    for position, entry in enumerate(entries, 1):
+        if not _DOMAIN.fullmatch(entry):
+            raise ValueError(
+                f"entry {position} is not a host; set names separated by commas, like zoom.us,meet.google.com"
+            )
+    return ",".join(entries)
+
+
 def notion_id(value: Any) -> str:
     """A Notion id, or a URL as copied from the browser, as a dashed UUID. In a URL the title may come before the id."""
     pasted = str(value).strip().strip("\"'<>")
