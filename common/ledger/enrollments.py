@@ -60,6 +60,11 @@ class Enrollments:
         """End the enrollment, if there is one, and suppress the address."""
         await self.exit(enrollment, ExitReason.UNSUBSCRIBED, address_hash=address_hash, now_ms=now_ms)
 
+    async def is_suppressed(self, address_hash: str) -> bool:
+        """Whether no mail goes to the address behind the hash."""
+        client = self._store.client
+        return bool(await self._store.patiently(lambda: client.hexists(keys.SUPPRESSED, address_hash)))
+
     async def hold(self, enrollment: EnrollmentId, reason: str, *, now_ms: int) -> bool:
         """Send nothing more of it until `release`; `reason` is one word, and each of several is released."""
         args = [enrollment, reason, now_ms]
