@@ -11,7 +11,7 @@ from common.domain.enrollment import Enrollment, ExitReason
 from common.domain.ids import EnrollmentId, enrollment_id, step_name
 from common.domain.notion_import import AS_NOTION_SHOWS, Restored
 from common.ledger import codec, keys
-from common.ledger.short_ids import shortened
+from common.ledger.codec import shortened
 from common.ledger.store import Store
 
 SUPPRESSING = frozenset({ExitReason.UNSUBSCRIBED, ExitReason.BOUNCED, ExitReason.COMPLAINED})

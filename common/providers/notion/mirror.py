@@ -10,7 +10,7 @@ from common.errors import Failure, Throttled
 from common.normalization.text import if_usable, name_if_usable
 from common.providers.budget import Budget
 from common.providers.notion.api import NotionApi
-from common.providers.notion.creation_guard import CreateGuard
+from common.providers.notion.duplicates import CreateGuard
 from common.providers.notion.schema import CONTACT, SEQUENCE, Database
 from common.providers.notion.table import KnownRow, Table
 from common.providers.protocols import Mirror

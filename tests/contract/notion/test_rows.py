@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from common.domain.contact import Segment
 from common.domain.projection import BOOKED, BookingStanding
-from common.domain.segment import Segment
 from common.providers.notion.mirror import NotionMirror
 from tests.contract.notion.people import ADA, ANCHOR_MS, BORIS, Make, Patience, kept, sent
 from tests.contract.notion_fake import FakeNotion
