@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from common.domain.cadence import Pace
+from common.domain.feedback import SOFT_BOUNCE_LIMIT
 from common.settings import values as values
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class Settings(BaseSettings):
     allow_unsigned_webhooks: Truth = False
     retry_attempts: Annotated[int, BeforeValidator(values.whole(0, 100))] = 3
     retry_delay_seconds: Annotated[float, BeforeValidator(values.number(0, 86_400))] = 60
+    soft_bounce_limit: Annotated[int, BeforeValidator(values.whole(1, 100))] = SOFT_BOUNCE_LIMIT
     hot_lead_webhook_url: WebAddress | None = None
     healthcheck_ping_url: WebAddress | None = None
     log_format: Annotated[str, BeforeValidator(values.one_of("json", "console"))] | None = None
