@@ -56,9 +56,7 @@ class Permanent(Failure):
     `is_recipient`: because of the address that the mail is for, so no other mail to it will either.
     """
 
-    def __init__(
-        self, code: str, detail: str = "", *, status: int | None = None, is_recipient: bool = False
-    ) -> None:
+    def __init__(self, code: str, detail: str = "", *, status: int | None = None, is_recipient: bool = False) -> None:
         super().__init__(code, detail, status=status)
         self.is_recipient = is_recipient
 

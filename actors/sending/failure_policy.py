@@ -22,8 +22,8 @@ class Decision:
     `wait_ms`: until the next one, None when there is none. `outcome_unknown`: it may have been accepted.
     `provider_wide`: everything else would fail too. `maybe_provider_wide`: perhaps it would; three different ones in a
     row tell. `is_unsent`: the provider's own list says that it was never accepted. `code`: the reason in one word of
-    the provider's or ours, which names nobody; `reason` may quote an answer, and stays in the ledger. `ends`: why nothing
-    more can be sent to the address.
+    the provider's or ours, which names nobody; `reason` may quote an answer, and stays in the ledger. `ends`: why
+    nothing more can be sent to the address.
     """
 
     outcome: Outcome

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import structlog
 
@@ -60,9 +61,9 @@ async def write_unlisted(world: World, of: SuppressionList) -> int:
     """
     Who left all mail is on Resend's list too: a second wall. Returns how many were written.
 
-    In a rehearsal with a real Resend nothing is written: its list also holds for the campaign that follows.
+    In a rehearsal nothing is written.
     """
-    if world.settings.testing_mode and world.settings.resend_is_real:
+    if world.settings.is_rehearsal:
         return 0
     unlisted = await world.ledger.suppressions.unlisted()
     for contact in unlisted:
@@ -93,7 +94,7 @@ async def read_when_due(world: World, of: SuppressionList) -> int:
     new = 0
     async for page in _back_to(of.pages(), 0 if is_whole else changes_ms - OVERLAP_MS):
         new += await world.ledger.suppressions.suppress_listed(page, now_ms=now_ms)
-    done = {"changes_ms": now_ms} | ({"whole_ms": now_ms} if is_whole else {})
+    done: dict[Any, Any] = {"changes_ms": now_ms} | ({"whole_ms": now_ms} if is_whole else {})
     await world.ledger.store.patiently(lambda: world.ledger.client.hset(keys.SUPPRESSION_LIST, mapping=done))
     log.info("suppression_list_read", new=new, whole=is_whole)
     return new

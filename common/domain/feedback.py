@@ -53,9 +53,10 @@ class Feedback:
     """
     One event about one mail.
 
-    `delivery_id`: None for a mail without tags of ours; it may be found by `provider_id`. `contact_id`: whom the mail was for, enrolled or not. `event_ms`: when it happened by the provider's clock;
-    `mailed_ms`: when it accepted the mail; `received_ms`: arrival at the gateway. `address`: where the mail went, None
-    when not told. `detail`: its reason, without anything personal, or "".
+    `delivery_id`: None for a mail without tags of ours; it may be found by `provider_id`. `contact_id`: whom the mail
+    was for, enrolled or not. `event_ms`: when it happened by the provider's clock; `mailed_ms`: when it accepted the
+    mail; `received_ms`: arrival at the gateway. `address`: where the mail went, None when not told. `detail`: its
+    reason, without anything personal, or "".
     """
 
     kind: FeedbackKind

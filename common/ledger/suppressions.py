@@ -28,7 +28,7 @@ class Resting:
 
 @dataclass(frozen=True, slots=True)
 class Unlisted:
-    """A contact who left all mail and whose address the provider's list does not have; None: nobody knows it any more."""
+    """A contact who left all mail, and their address, which the provider's list lacks; None: not known any more."""
 
     contact_id: EnrollmentId
     address: str | None
@@ -41,15 +41,11 @@ class Suppressions:
         self._store, self._campaign = store, campaign
 
     async def of(self, address: str) -> Suppression | None:
-        text = await self._store.patiently(
-            lambda: self._store.client.hget(keys.SUPPRESSED, self._store.address_hash(address))
-        )
-        return Suppression.from_text(text.decode()) if text else None
+        text = await self._field(keys.SUPPRESSED, address)
+        return Suppression.from_text(text) if text else None
 
     async def resting(self, address: str) -> Resting | None:
-        text = await self._store.patiently(
-            lambda: self._store.client.hget(keys.RESTING, self._store.address_hash(address))
-        )
+        text = await self._field(keys.RESTING, address)
         return Resting(*map(int, text.split())) if text else None
 
     async def suppress(
@@ -87,14 +83,17 @@ class Suppressions:
     async def unlisted(self) -> list[Unlisted]:
         """Contacts who left, and whose addresses the provider's list does not have yet; the first of them."""
         client = self._store.client
-        members = texts(
-            await self._store.patiently(lambda: client.zrange(keys.UNLISTED, 0, UNLISTED_AT_ONCE - 1))
-        )
+        members = texts(await self._store.patiently(lambda: client.zrange(keys.UNLISTED, 0, UNLISTED_AT_ONCE - 1)))
         return [Unlisted(EnrollmentId(member), await self._address(member)) for member in members]
 
     async def note_listed(self, contact: EnrollmentId) -> None:
         """The provider's list has their address now."""
         await self._store.patiently(lambda: self._store.client.zrem(keys.UNLISTED, contact))
+
+    async def _field(self, key: str, address: str) -> str | None:
+        hashed, client = self._store.address_hash(address), self._store.client
+        text: str | None = texts(await self._store.patiently(lambda: client.hget(key, hashed)))
+        return text
 
     async def _address(self, contact: str) -> str | None:
         for key in (keys.enrollment(contact), keys.contact(contact)):

@@ -56,9 +56,7 @@ def build_providers(settings: Settings, client: redis.asyncio.Redis, clock: Cloc
         ),
         mail_budget=mail_budget,
         mirror_budget=mirror_budget,
-        suppression_list=ResendSuppressionList(
-            settings.resend_api_key, settings.resend_api_url, budget=mail_budget
-        ),
+        suppression_list=ResendSuppressionList(settings.resend_api_key, settings.resend_api_url, budget=mail_budget),
         calendar=_calendar(settings, client, clock),
     )
 

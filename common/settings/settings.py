@@ -126,6 +126,11 @@ class Settings(BaseSettings):
         return self.resend_api_key is not None and "resend" not in self.sandboxed
 
     @property
+    def is_rehearsal(self) -> bool:
+        """A real Resend in TESTING_MODE: what is left there would also hold for the campaign that follows."""
+        return self.testing_mode and self.resend_is_real
+
+    @property
     def notion_is_real(self) -> bool:
         return self.notion_token is not None and "notion" not in self.sandboxed
 
@@ -201,7 +206,7 @@ class Settings(BaseSettings):
 
     def may_mail(self, address: str) -> bool:
         """Whether mail may go to this address: in TESTING_MODE a real provider sends only to TESTING_RECIPIENTS."""
-        return not (self.testing_mode and self.resend_is_real) or is_listed(address, self.testing_recipients)
+        return not self.is_rehearsal or is_listed(address, self.testing_recipients)
 
 
 def is_listed(address: str, recipients: str) -> bool:

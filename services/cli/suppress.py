@@ -39,10 +39,12 @@ async def _suppress(world: World, address: str) -> tuple[bool, Failure | None]:
 
 
 async def list_at_resend(world: World, address: str) -> Failure | None:
-    """Put an address on Resend's own list; why that failed, if it did."""
+    """Put an address on Resend's own list, unless this is a rehearsal; why that failed, if it did."""
     from common.errors import Failure
 
     assert world.suppression_list is not None
+    if world.settings.is_rehearsal:
+        return None
     try:
         await world.suppression_list.add(address)
     except Failure as failure:

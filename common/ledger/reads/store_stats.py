@@ -70,8 +70,8 @@ class StoreStats:
     `enrollments` and `deliveries`: by status. `overdue`: deliveries in the schedule whose time has passed.
     `mirror_behind`: contacts whose change Notion does not show yet; `mirror_lag_ms`: for how long the oldest waits.
     `unread_bookings`: events of Cal.com that wait for a person. `resting`: addresses that wait for one.
-    `content_bounce_people`: to whom a mail of this campaign was refused for its content, within a day. `circuits`: the open ones, by provider. `durability`:
-    promise → kept, see `metrics.STORE_DURABILITY`.
+    `content_bounce_people`: to whom a mail of this campaign was refused for its content, within a day. `circuits`: the
+    open ones, by provider. `durability`: promise → kept, see `metrics.STORE_DURABILITY`.
     """
 
     at_ms: int
