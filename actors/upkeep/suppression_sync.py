@@ -29,8 +29,13 @@ LEASE_MS = 600_000
 
 
 async def run_suppression_sync(world: World) -> None:
-    """Until cancelled: write what waits, and read once an hour; one worker of all at a time."""
+    """
+    Until cancelled: write what waits, and read once an hour; one worker of all at a time.
+
+    Its requests share the rate with mail, so a worker that has just started sends what is due first.
+    """
     while True:
+        await asyncio.sleep(EVERY_S)  # noqa: TID251 -- an upkeep task of its own, which no job waits for
         try:
             await sync_when_free(world)
         except STORE_ERRORS as error:
@@ -38,7 +43,6 @@ async def run_suppression_sync(world: World) -> None:
         except Exception:
             # A bug: logged, and tried again.
             log.exception("suppression_sync_failed")
-        await asyncio.sleep(EVERY_S)  # noqa: TID251 -- an upkeep task of its own, which no job waits for
 
 
 async def sync_when_free(world: World) -> None:
@@ -69,7 +73,7 @@ async def write_unlisted(world: World, of: SuppressionList) -> int:
     for contact in unlisted:
         await _write(world, of, contact)
     if unlisted:
-        log.info("suppressions_written", number=len(unlisted))
+        log.info("suppressions_written", rows=len(unlisted))
     return len(unlisted)
 
 
@@ -96,7 +100,7 @@ async def read_when_due(world: World, of: SuppressionList) -> int:
         new += await world.ledger.suppressions.suppress_listed(page, now_ms=now_ms)
     done: dict[Any, Any] = {"changes_ms": now_ms} | ({"whole_ms": now_ms} if is_whole else {})
     await world.ledger.store.patiently(lambda: world.ledger.client.hset(keys.SUPPRESSION_LIST, mapping=done))
-    log.info("suppression_list_read", new=new, whole=is_whole)
+    log.info("suppression_list_read", what="all" if is_whole else "changes", rows=new)
     return new
 
 

@@ -2,7 +2,7 @@
 --   JSON of every entry point   address_hash; contact: the enrollment that the address has or would have; now_ms
 --                               detail: who or what decided, for the timeline
 --   unlisted  ZSET  contact who left all mail → since when, ms: the provider's own list does not have their address yet
--- uses: projection, sequence, suppression, timeline
+-- uses: sequence, suppression, timeline
 
 local suppressions = {}
 
