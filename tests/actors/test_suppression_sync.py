@@ -89,7 +89,7 @@ async def test_more_than_a_page_is_read_and_later_only_what_is_new(synced, resen
     assert asked(resend) == 3 + 1
 
 
-async def test_whoever_leaves_all_mail_is_listed_at_resend(synced, resend, chen, clock):
+async def test_a_contact_who_leaves_all_mail_is_listed_at_resend(synced, resend, chen, clock):
     await synced.sign_up(chen)
     await leave(synced, clock.now_ms())
     await sync_when_free(synced.world)

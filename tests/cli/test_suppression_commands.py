@@ -145,7 +145,7 @@ def test_a_resting_address_is_released(run_command, run_ledger):
     )
 
 
-def test_whoever_was_forgotten_is_recognized(run_command, run_ledger, sandbox):
+def test_a_forgotten_person_is_recognized(run_command, run_ledger, sandbox):
     run_ledger(ada_signs_up)
     assert json.loads(run_command("forget", ADA, "--yes", "--json")[1])["listed_at_resend"] is True
     assert listed(sandbox) == {ADA: "manual"}

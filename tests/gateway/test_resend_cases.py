@@ -157,8 +157,8 @@ async def test_what_ends_mail_to_a_known_address_does_so_whichever_mail_it_is_ab
     gateway: Gateway, mailed: Mailed, event: str, reason: str
 ) -> None:
     who = await mailed(mail_id="another")
-    told = case("r09") | {"type": event}
-    answers = [await post_resend(gateway, told, id="msg_1") for _ in range(2)]
+    reported = case("r09") | {"type": event}
+    answers = [await post_resend(gateway, reported, id="msg_1") for _ in range(2)]
 
     assert [(answer.status, answer.json["delivery_id"]) for answer in answers] == [(202, None)] * 2
     assert answers[0].body == answers[1].body
@@ -173,11 +173,11 @@ async def test_other_events_about_mails_that_are_not_ours_are_ignored_and_counte
 ) -> None:
     await mailed(mail_id="another")
     before = {name: metrics.FEEDBACK_IGNORED.labels(name)._value.get() for name in ("email.delivered", "other")}
-    told = case("r09")
-    told["data"] |= {"to": ["ada@example.com", "somebody@example.com"]}  # Nobody knows who of them bounced.
+    reported = case("r09")
+    reported["data"] |= {"to": ["ada@example.com", "somebody@example.com"]}  # Nobody knows who of them bounced.
     answers = [
         await post_resend(gateway, case("r09") | {"type": "email.delivered"}),
-        await post_resend(gateway, told),
+        await post_resend(gateway, reported),
         await post_resend(gateway, {"type": "contact.created", "data": {}}),
     ]
 

@@ -82,7 +82,7 @@ async def test_nobody_comes_back_after_a_complaint(ledger, began_ms, left_first)
     assert (await ledger.suppressions.of(ADDRESS)).reason is ExitReason.COMPLAINED
 
 
-async def test_whoever_complained_and_is_forgotten_has_still_complained(ledger, began_ms):
+async def test_a_forgotten_complainant_has_still_complained(ledger, began_ms):
     await report(ledger, FeedbackKind.COMPLAINED, began_ms + 2)
     await ledger.contacts.forget(await ledger.contacts.traces(ADDRESS), now_ms=began_ms + 9)
 
@@ -91,7 +91,7 @@ async def test_whoever_complained_and_is_forgotten_has_still_complained(ledger, 
     )
 
 
-async def test_a_complaint_about_whoever_was_forgotten_keeps_them_forgotten(ledger, began_ms):
+async def test_a_complaint_of_a_forgotten_person_keeps_them_forgotten(ledger, began_ms):
     await ledger.contacts.forget(await ledger.contacts.traces(ADDRESS), now_ms=began_ms + 1)
     await report(ledger, FeedbackKind.COMPLAINED, began_ms + 2)
 
@@ -123,7 +123,7 @@ async def test_what_the_provider_lists_is_suppressed_here_once(ledger, began_ms,
     assert (await ledger.enrollments.get(ADA)).exit_reason is reason
 
 
-async def test_who_left_waits_to_be_listed_by_id_and_whoever_is_forgotten_no_longer(ledger, began_ms):
+async def test_who_left_waits_to_be_listed_by_id_and_a_forgotten_person_no_longer(ledger, began_ms):
     hashed = ledger.store.address_hash(ADDRESS)
     await ledger.enrollments.unsubscribe(ADA, address_hash=hashed, now_ms=began_ms + 1)
 
