@@ -10,9 +10,9 @@ from common.domain.feedback import SOFT_BOUNCE_LIMIT, UNKNOWN_ID, Feedback, Feed
 from common.domain.ids import DeliveryId, EnrollmentId
 from common.ledger import codec, keys
 from common.ledger.booking_codec import read_calls
+from common.ledger.codec import shortened
 from common.ledger.constants import REMEMBER_WEBHOOK_MS
 from common.ledger.deliveries import data
-from common.ledger.short_ids import shortened
 from common.ledger.store import Store
 
 
