@@ -14,8 +14,6 @@ from common.ledger import codec, keys
 from common.ledger.codec import shortened
 from common.ledger.store import Store
 
-SUPPRESSING = frozenset({ExitReason.UNSUBSCRIBED, ExitReason.BOUNCED, ExitReason.COMPLAINED})
-
 Became = Literal["restored", "merged", "known", "forgotten"]
 
 
@@ -96,7 +94,7 @@ class Enrollments:
             "steps": [self._step(restoration, step) for step in range(1, self._cadence.length + 1)],
             "differs": person.differs or None,
             "exit_reason": person.exit_reason,
-            "suppress": person.exit_reason in SUPPRESSING or None,
+            "suppress": (person.exit_reason is not None and person.exit_reason.is_suppressing) or None,
         }
         became: Became = await self._store.run_json(
             "enrollments.restore", [keys.enrollment(owner), keys.SUPPRESSED], given

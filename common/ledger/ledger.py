@@ -5,6 +5,7 @@ from __future__ import annotations
 import redis.asyncio
 
 from common.domain.cadence import Cadence
+from common.domain.feedback import SOFT_BOUNCE_LIMIT
 from common.ledger import keys
 from common.ledger.bookings import Bookings
 from common.ledger.circuits import Circuits
@@ -17,6 +18,7 @@ from common.ledger.mirror import Mirror
 from common.ledger.pauses import Pauses
 from common.ledger.signups import Signups
 from common.ledger.store import Store
+from common.ledger.suppressions import Suppressions
 from common.ledger.unread_bookings import UnreadBookings
 
 
@@ -48,8 +50,9 @@ class Ledger:
         cadence: Cadence,
         secret_key: str,
         patient: bool = False,
+        soft_bounce_limit: int = SOFT_BOUNCE_LIMIT,
     ) -> None:
-        """`patient`: see `Store`."""
+        """`patient`: see `Store`. `soft_bounce_limit`: of the process that records feedback."""
         self.client = client
         self.campaign = campaign
         self.cadence = cadence
@@ -60,7 +63,8 @@ class Ledger:
         self.dead_letters = DeadLetters(store)
         self.bookings = Bookings(store, self.enrollments, campaign=campaign)
         self.contacts = Contacts(store, campaign=campaign)
-        self.feedback = FeedbackLog(store)
+        self.feedback = FeedbackLog(store, soft_bounce_limit=soft_bounce_limit)
+        self.suppressions = Suppressions(store, campaign=campaign)
         self.unread_bookings = UnreadBookings(store)
         self.pauses = Pauses(store)
         self.mirror = Mirror(store)
