@@ -36,6 +36,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `suspect` | STRING | the delivery that is tried alone, since two workers died while they had it in hand | until the next one |
 | `pauses` | HASH | `*` for everybody, or enrollment → who paused it, when and why, JSON, see `pauses.py` | until resumed |
 | `hold:all` | HASH | reason → why nothing is sent to anybody, JSON, see `holds.py`; `reason/<worker>`: nothing by that worker | until its reason ends |
+| `clock` | HASH | what a worker found of the store's clock, and what a person confirmed, see `common/store/clock_sync.py` | for ever |
 | `counts` | HASH | status → enrollments; `delivery:<status>` → deliveries | for ever |
 | `rebuilt` | STRING | `owed`, `done` or `never`, and since when: has Notion been read into this store? See `first_start.py` | for ever |
 | `rebuilding` | STRING | `worker word`: who reads it just now, and how it goes | seconds |

@@ -65,6 +65,10 @@ SIGNUP_SEEN = Gauge("advent_signup_last_seen_timestamp_seconds", "When a new sig
 SETTLED_TWICE = Counter(
     "advent_deliveries_settled_twice", "Deliveries that the provider accepted after another worker had settled them."
 )
+CLOCK_AHEAD_SECONDS = Gauge(
+    "advent_clock_ahead_seconds", "By how much a clock is wrong; 0 while it is right. Negative: behind.", ["clock"]
+)
+"""clock: store; machine, that of this process. Of one process, as the counters are."""
 BUILD = Gauge("advent_build_info", "1, labelled with the version that runs.", ["version"])
 BUILD.labels(_version()).set(1)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import redis.asyncio
 
 from common.clock import Clock
+from common.date_witness import DateWitness
 from common.providers.budget import StoreBudget
 from common.providers.calcom.calendar import CalcomCalendar
 from common.providers.notion.duplicates import StoreCreateGuard
@@ -36,14 +37,25 @@ class Providers:
             await self.calendar.close()
 
 
-def build_providers(settings: Settings, client: redis.asyncio.Redis, clock: Clock, *, campaign_name: str) -> Providers:
-    """For one event loop. Raises SettingsError when a provider has neither a key nor the sandbox instead."""
+def build_providers(
+    settings: Settings,
+    client: redis.asyncio.Redis,
+    clock: Clock,
+    *,
+    campaign_name: str,
+    witness: DateWitness | None = None,
+) -> Providers:
+    """
+    For one event loop; `witness` hears what the providers' clocks say.
+
+    Raises SettingsError when a provider has neither a key nor the sandbox instead.
+    """
     if settings.resend_api_key is None or settings.notion_token is None:
         raise SettingsError(["RESEND_API_KEY, NOTION_TOKEN: unset, and no sandbox replaces them; set both"])
     mirror_budget = StoreBudget.per_minute(client, "notion", settings.notion_requests_per_minute, clock=clock)
     mail_budget = StoreBudget.per_second(client, "resend", settings.resend_requests_per_second, clock=clock)
     return Providers(
-        mailer=ResendMailer(settings.resend_api_key, settings.resend_api_url),
+        mailer=ResendMailer(settings.resend_api_key, settings.resend_api_url, witness=witness),
         mirror=NotionMirror(
             settings.notion_token,
             base_url=settings.notion_base_url,
@@ -53,6 +65,7 @@ def build_providers(settings: Settings, client: redis.asyncio.Redis, clock: Cloc
             budget=mirror_budget,
             guard=StoreCreateGuard(client, clock=clock),
             clock=clock,
+            witness=witness,
         ),
         mail_budget=mail_budget,
         mirror_budget=mirror_budget,

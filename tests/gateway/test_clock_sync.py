@@ -6,7 +6,7 @@ import pytest
 
 from common.clock import SystemClock, VirtualClock
 from common.ledger.ledger import Ledger
-from common.store.clock_sync import correct_clock
+from common.store.clock_sync import ClockSync
 from common.store.embedded import EmbeddedStore
 from tests.gateway.conftest import Gateway, Opener
 
@@ -20,7 +20,7 @@ def ledger(gateway: Gateway) -> Ledger:
 async def test_a_clock_that_is_wrong_is_corrected(ledger: Ledger, apart_ms: int) -> None:
     wrong, right = SystemClock(), SystemClock()
     wrong.offset_ms = apart_ms
-    await correct_clock(ledger.client, wrong)
+    await ClockSync(ledger.client, wrong, by="test").sync()
 
     assert abs(wrong.now_ms() - right.now_ms()) < 500
 
@@ -28,14 +28,14 @@ async def test_a_clock_that_is_wrong_is_corrected(ledger: Ledger, apart_ms: int)
 async def test_a_small_deviation_of_the_clock_is_not_corrected(ledger: Ledger) -> None:
     clock = SystemClock()
     clock.offset_ms = 300
-    await correct_clock(ledger.client, clock)
+    await ClockSync(ledger.client, clock, by="test").sync()
 
     assert clock.offset_ms == 300
 
 
 async def test_a_virtual_clock_is_not_corrected(ledger: Ledger) -> None:
     clock = VirtualClock(5)
-    await correct_clock(ledger.client, clock)
+    await ClockSync(ledger.client, clock, by="test").sync()
 
     assert clock.now_ms() == 5
 

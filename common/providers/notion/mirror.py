@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from common.clock import Clock
+from common.date_witness import DateWitness
 from common.domain.contact import Assessment
 from common.domain.contact_booking_status import Person, UnenrolledContact
 from common.domain.projection import BookingStanding, Row, caller_row, contact_row, sequence_row
@@ -37,9 +38,10 @@ class NotionMirror(Mirror):
         guard: CreateGuard,
         clock: Clock,
         timeout_s: float = 10,
+        witness: DateWitness | None = None,
     ) -> None:
         self.campaign_name = campaign_name
-        self._api = NotionApi(token, base_url, budget=budget, timeout_s=timeout_s)
+        self._api = NotionApi(token, base_url, budget=budget, timeout_s=timeout_s, witness=witness)
         self.tables = tuple(
             Table(self._api, database, database_id, guard=guard, clock=clock)
             for database, database_id in ((SEQUENCE, sequence_db), (CONTACT, contact_db))
