@@ -62,11 +62,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayStatus:
-    """What a gateway says of itself at `/ready`. `spool_status`: `writable`, or why the spool cannot be written."""
+    """
+    What a gateway says of itself at `/ready`.
+
+    `spool_status`: `writable`, or why the spool cannot be written. `clock_ahead_ms`: of its machine, 0 while right.
+    """
 
     is_ready: bool
     spool_events: int
     spool_status: str
+    clock_ahead_ms: int = 0
 
     @classmethod
     def read(cls, body: Any) -> GatewayStatus | None:
@@ -77,8 +82,9 @@ class GatewayStatus:
                 is_ready=body["status"] == "ready",
                 spool_events=int(spool["events"]),
                 spool_status=str(spool["status"]),
+                clock_ahead_ms=int(body["dependencies"].get("clock", {}).get("ahead_seconds", 0)) * 1000,
             )
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             return None
 
 
@@ -87,7 +93,11 @@ def check_gateway(status: GatewayStatus | None, *, url: str = "") -> Iterator[Fi
     if status is None:
         yield Finding("gateway", Level.BROKEN, f"{url} does not answer", "Start the gateway, or look at its log.")
         return
-    if status.is_ready:
+    if status.clock_ahead_ms:
+        apart = f"{duration(abs(status.clock_ahead_ms))} {'ahead' if status.clock_ahead_ms > 0 else 'behind'}"
+        cure = "It refuses signed webhooks whose time is not near its own. Set its clock by NTP."
+        yield Finding("gateway", Level.BROKEN, f"the clock of its machine is {apart}", cure)
+    elif status.is_ready:
         yield Finding("gateway", Level.OK, "takes events")
     else:
         cure = "Start the store, or make room for the spool."

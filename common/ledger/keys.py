@@ -65,13 +65,13 @@ from hashlib import blake2b
 from typing import Final
 
 from common.queue.layout import QueueLayout
+from common.store import clock_sync, identity
 from common.store import format as store_format
-from common.store import identity
 
 PREFIX = "{advent}:"
 QUEUE = QueueLayout()
 
-FORMAT, SECRET_KEY = store_format.KEY, identity.SECRET_KEY
+FORMAT, SECRET_KEY, CLOCK = store_format.KEY, identity.SECRET_KEY, clock_sync.KEY
 ENROLLED = PREFIX + "enrolled"
 OPEN = PREFIX + "open"
 DEAD = PREFIX + "dead"

@@ -8,6 +8,7 @@ from typing import Any
 
 import redis.asyncio
 
+from common.domain.clock_check import JUMP_MS
 from common.domain.delivery import DeliveryStatus
 from common.ledger import keys
 from common.ledger.constants import CALENDAR, MAIL, MIRROR, QUEUES
@@ -126,7 +127,8 @@ class StoreStats:
 
 async def read_store_stats(ledger: Ledger, *, now_ms: int | None = None) -> StoreStats:
     """
-    `now_ms`: the caller's time; None for the store's, so that processes whose clocks differ report the same ages.
+    `now_ms`: the caller's time; None for the store's, corrected as workers found it, so that processes
+    whose clocks differ report the same ages.
 
     Heartbeats are always compared with the store's clock, by which they are written. Raises redis.RedisError or OSError
     when the store does not answer.
@@ -135,9 +137,12 @@ async def read_store_stats(ledger: Ledger, *, now_ms: int | None = None) -> Stor
     pipe = client.pipeline(transaction=False)
     pipe.time()
     pipe.zrange(keys.HEARTBEATS, 0, -1, withscores=True)
-    (seconds, micros), heartbeats = await pipe.execute()
+    pipe.hmget(keys.CLOCK, "judged_ms", "ahead_ms")
+    (seconds, micros), heartbeats, (judged, ahead) = await pipe.execute()
     store_ms = seconds * 1000 + micros // 1000
-    now_ms = store_ms if now_ms is None else now_ms
+    # A worker may know that the store's clock is wrong; what it found of another hour says nothing of now.
+    is_judged = judged is not None and abs(store_ms - int(judged)) <= JUMP_MS
+    now_ms = (store_ms - (int(ahead) if is_judged else 0)) if now_ms is None else now_ms
     _ask(pipe, now_ms, [worker.decode() for worker, _ in heartbeats], campaign=ledger.campaign)
     answers = await pipe.execute(raise_on_error=False)
     config = answers.pop()  # A managed store may forbid CONFIG; any other refusal is an error.
@@ -186,7 +191,7 @@ def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms
     workers = tuple(
         WorkerStats(
             id=worker.decode(),
-            silent_ms=max(0, store_ms - int(beat)),
+            silent_ms=_silent_ms(store_ms, int(beat)),
             in_flight=sum(next(answers) for _ in QUEUES),
         )
         for worker, beat in heartbeats
@@ -224,6 +229,12 @@ def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms
         memory_bytes=int(memory.get("used_memory", 0)),
         memory_max_bytes=int(memory.get("maxmemory", 0)),
     )
+
+
+def _silent_ms(store_ms: int, beat_ms: int) -> int:
+    """A heartbeat far ahead is from before the store's clock was set back: who lives has sent another since."""
+    ago_ms = store_ms - beat_ms
+    return -ago_ms if ago_ms < -JUMP_MS else max(0, ago_ms)
 
 
 def _queue(answers: Iterator[Any], now_ms: int) -> QueueStats:
