@@ -10,10 +10,11 @@ import structlog
 
 from common.clock import Clock
 from common.date_witness import DateWitness
-from common.domain.clock_check import ClockVerdict
+from common.domain.clock_check import JUMP_MS, ClockVerdict
 from common.formatting import duration
 from common.ledger.holds import Hold
 from common.ledger.ledger import Ledger
+from common.observability import metrics
 from common.providers.http import DeadlineClient
 from common.store.clock_sync import ClockSync
 from common.store.errors import STORE_ERRORS
@@ -49,7 +50,7 @@ class ClockWatch:
         url: str,
         stop_sending: Callable[[bool], None],
     ) -> None:
-        self._holds, self._clock, self._worker = ledger.holds, clock, worker
+        self._ledger, self._holds, self._clock, self._worker = ledger, ledger.holds, clock, worker
         self._witness, self._url, self._stop_sending = witness, url, stop_sending
         self._sync = ClockSync(ledger.client, clock, by=worker, witness=witness)
         self._since_ms: dict[str, int] = {}
@@ -75,29 +76,51 @@ class ClockWatch:
         """
         if self._sync.verdict is None:
             await self._ask(1)
+        is_first = self._sync.verdict is None
         verdict = await self._sync.sync()
         if verdict is not None and (verdict.is_store_wrong or verdict.machine_jumped):
             await self._ask(ASKED_AT_ONCE)
             verdict = await self._sync.sync()
         if verdict is not None:
-            await self._apply(verdict)
+            is_over = await self._apply(verdict)
+            if is_over or is_first or abs(verdict.correction_ms) > JUMP_MS:
+                await self._check_waits()
+        await self._report_ignored()
 
-    async def _apply(self, verdict: ClockVerdict) -> None:
+    async def _check_waits(self) -> None:
+        """What was put off while a clock was wrong goes at its time."""
+        cursor, gap_ms = "0", self._ledger.cadence.minimum_gap_ms
+        while True:
+            cursor, _ = await self._ledger.schedule.check_waits(cursor, now_ms=self._clock.now_ms(), gap_ms=gap_ms)
+            if cursor == "0":
+                return
+
+    async def _report_ignored(self) -> None:
+        for what, number in (await self._ledger.schedule.take_ignored()).items():
+            metrics.WAITS_IGNORED.labels(what).inc(number)
+            log.warning("waits_ignored", what=what, number=number)
+
+    async def _apply(self, verdict: ClockVerdict) -> bool:
+        """Whether a hold on all sending ended."""
         machine = f"{REASON}/{self._worker}"
-        await self._hold(REASON, _store_trouble(verdict) if verdict.is_store_wrong else None)
+        is_over = await self._hold(REASON, _store_trouble(verdict) if verdict.is_store_wrong else None)
         await self._hold(machine, _machine_trouble(verdict) if verdict.machine_jumped else None)
         self._stop_sending(verdict.machine_jumped)
+        return is_over
 
-    async def _hold(self, reason: str, why: str | None) -> None:
+    async def _hold(self, reason: str, why: str | None) -> bool:
+        """Begin the hold, or end it without a `why`: whether it ended now."""
         now_ms = self._clock.now_ms()
         if why is not None:
             since_ms = self._since_ms.setdefault(reason, now_ms)
             if await self._holds.start(reason, Hold(since_ms=since_ms, why=why, cure=CURE)):
                 log.error("sending_held", reason=reason, why=why)
-            return
+            return False
         self._since_ms.pop(reason, None)
-        if held := await self._holds.finish(reason):
+        held = await self._holds.finish(reason)
+        if held is not None:
             log.warning("sending_released", reason=reason, lasted_s=round((now_ms - held.since_ms) / 1000))
+        return held is not None
 
     async def _ask(self, times: int) -> None:
         async with DeadlineClient(total_s=ASK_S, witness=self._witness) as client:

@@ -42,8 +42,11 @@ async def sweep(ledger: Ledger, clock: SystemClock) -> int:
         for job in jobs:
             log.warning("job_rescheduled", job=job)
         if cursor == "0":
-            return rescheduled
+            break
         await asyncio.sleep(0.005)  # noqa: TID251 -- so that other scripts run between two pages
+
+    await ledger.schedule.forget_webhooks(now_ms=clock.now_ms())
+    return rescheduled
 
 
 async def update_circuit_gauges(ledger: Ledger) -> None:

@@ -16,7 +16,8 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `dead` | ZSET | delivery → time at which it became a dead letter, ms | until replayed or discarded; never by itself |
 | `timeline:<enr>` | LIST | `[ms, what, detail]` as JSON, newest last: what the enrollment itself does not tell | until forgotten, newest 200 |
 | `feedback:<enr or gst>` | HASH | what the provider told of each mail, see `lua/feedback.lua` | until forgotten |
-| `w:<digest of kind:id>` | STRING | the answer that a webhook id was given, or the event it was given to | 45 days, then rubbish |
+| `w:<digest of kind:id>` | STRING | the answer that a webhook id was given, or the event it was given to | 45 days by our own clocks, see `lua/lib/webhook_ids.lua` |
+| `webhooks:<day>`, `webhook_days` | LIST, SET | the digests that were answered on a day; the days that have such a list | as above |
 | `unread_bookings`, `unread_bookings:raw` | ZSET, HASH | bodies of Cal.com that could not be read, by arrival, ms; see `unread_bookings.py` | until discarded or forgotten, newest 1,000 |
 | `suppressed` | HASH | address hash → `reason ms`, ` forgotten` behind it when nothing else may be kept | for ever; the hash does not name the person |
 | `unsuppressed` | HASH | address hash → ms: they asked then to come back, and were suppressed before | for ever |
@@ -50,6 +51,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `queue:<q>.XQ`, `queue:<q>.XQ.msgs` | ZSET, HASH | messages that failed by our own mistake | until a person removes them |
 | `queue:__paused__` | SET | queues of which nothing is made ready | until resumed |
 | `queue:__probing__` | HASH | queue → time from which one message a second is made ready, ms | while its provider is in trouble |
+| `queue:__ignored__` | HASH | what it held back → times that lay too far ahead and were ignored | until reported |
 | `queue:__failed__.<q>` | SET | jobs that were made ready so and failed: others come first | as above |
 | `queue:__heartbeats__` | ZSET | worker → its last sign of life, ms of the store's clock | seconds |
 | `queue:__queues__.<worker>` | SET | queues that it took messages from | while it lives |
@@ -94,9 +96,11 @@ REBUILT = PREFIX + "rebuilt"
 REBUILDING = PREFIX + "rebuilding"
 PAUSES = PREFIX + "pauses"
 HOLD_ALL = PREFIX + "hold:all"
+WEBHOOK_DAYS = PREFIX + "webhook_days"
 UNREAD_BOOKINGS = PREFIX + "unread_bookings"
 UNREAD_BOOKINGS_RAW = UNREAD_BOOKINGS + ":raw"
 HEARTBEATS, PAUSED_QUEUES, PROBING_QUEUES = QUEUE.heartbeats(), QUEUE.paused(), QUEUE.probing()
+IGNORED = QUEUE.ignored()
 
 LUA: Final = {
     "open": OPEN,
@@ -113,6 +117,7 @@ LUA: Final = {
     "counts": COUNTS,
     "pauses": PAUSES,
     "hold_all": HOLD_ALL,
+    "webhook_days": WEBHOOK_DAYS,
     "unread_bookings": UNREAD_BOOKINGS,
     "suspect": SUSPECT,
     **{
@@ -129,6 +134,8 @@ LUA: Final = {
             "feedback",
             "soft_bounces",
             "content_bounces",
+            "webhooks",
+            "w",
         )
     },
 }

@@ -15,7 +15,6 @@ from common.domain.ids import EnrollmentId, enrollment_id, step_name
 from common.domain.note import Note
 from common.ledger import keys
 from common.ledger.codec import assessment_text, consent_text
-from common.ledger.constants import REMEMBER_WEBHOOK_MS
 from common.ledger.store import Store
 
 
@@ -63,7 +62,6 @@ class Signups:
         given = {
             "id": enrollment,
             "received_ms": received_ms,
-            "remember_ms": REMEMBER_WEBHOOK_MS,
             "segment": assessment.segment,
             "campaign": self._campaign,
             "email": assessment.email,

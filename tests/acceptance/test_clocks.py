@@ -17,7 +17,7 @@ from tests.acceptance.website import person
 
 pytestmark = needs_faketime
 
-WRONG_S = 30.0
+WRONG_S = 60.0
 APART_S = 15.0
 """Between two mails of one person, at this pace."""
 PACE = {"CAMPAIGN_SPEED": "4"}

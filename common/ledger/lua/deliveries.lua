@@ -9,7 +9,7 @@
 
 local deliveries = {}
 
-local ANOTHER_CAMPAIGN_MS, SOON_MS = 600000, 1000
+local ANOTHER_CAMPAIGN_MS, SOON_MS, JUMP_MS = 600000, 1000, 60000
 
 -- The first paced delivery of this owner that was due before, and could go now or within two seconds.
 local function earlier_one(owner, fields, name, due_ms, now_ms)
@@ -17,9 +17,11 @@ local function earlier_one(owner, fields, name, due_ms, now_ms)
   for field, line in pairs(fields) do
     local other, other_ms = string.match(field, '^/(.*)$'), records.due_ms(line)
     if other and other_ms and other_ms < due_ms and other ~= name then
-      local claim_id, not_before_ms =
-        unpack(redis.call('HMGET', keys.delivery .. owner.id .. field, 'claim_id', 'not_before_ms'))
-      if claim_id == '' and tonumber(not_before_ms or 0) <= now_ms + 2000 and (not found or other_ms < found_ms) then
+      local claim_id, not_before_ms, wait_ms =
+        unpack(redis.call('HMGET', keys.delivery .. owner.id .. field, 'claim_id', 'not_before_ms', 'wait_ms'))
+      not_before_ms = tonumber(not_before_ms or 0)
+      local is_near = not_before_ms <= now_ms + 2000 or delivery.is_deferred_too_far(not_before_ms, wait_ms, now_ms)
+      if claim_id == '' and is_near and (not found or other_ms < found_ms) then
         found, found_ms = owner.id .. field, other_ms
       end
     end
@@ -53,7 +55,8 @@ end
 -- may have been accepted does not wait for so long that the provider forgets its key.
 local function gap_until(fields, given, open, now_ms)
   local last_ms, gap_ms = tonumber(fields.last_sent_ms), given.minimum_gap_ms
-  if last_ms then
+  -- A mail that left in the future was written down while a clock was wrong.
+  if last_ms and not queue.is_too_far(last_ms, now_ms, JUMP_MS) then
     local is_unknown = open.outcome_unknown == '1' or open.in_progress == '1'
     local until_ms = last_ms + gap_ms
     if is_unknown and open.first_attempt_ms then
@@ -62,7 +65,7 @@ local function gap_until(fields, given, open, now_ms)
     if until_ms > now_ms then return until_ms end
   end
   local other, since_ms = string.match(fields.sending or '', '^(%S+) (%d+)$')
-  if other and other ~= given.name and since_ms + gap_ms > now_ms then
+  if other and other ~= given.name and since_ms + gap_ms > now_ms and not queue.is_too_far(since_ms, now_ms, JUMP_MS) then
     return math.min(since_ms + gap_ms, now_ms + SOON_MS)
   end
 end
@@ -77,7 +80,7 @@ local function plan_next(owner, fields, given)
 end
 
 local OPEN = {
-  'claim_id', 'claimed_ms', 'not_before_ms', 'first_attempt_ms', 'outcome_unknown', 'in_progress', 'replayed',
+  'claim_id', 'claimed_ms', 'not_before_ms', 'wait_ms', 'first_attempt_ms', 'outcome_unknown', 'in_progress', 'replayed',
   'counted_claim_id',
 }
 
@@ -128,7 +131,7 @@ function deliveries.claim()
   -- First of all: who has it in hand settles it, also for a contact who has left meanwhile.
   local open = read_open(key)
   local is_repeated = open.claim_id == claim_id
-  if not is_repeated and delivery.is_held(open.claim_id) and open.claimed_ms + limits.lease_ms > now_ms then
+  if not is_repeated and delivery.is_held(open.claim_id) and math.abs(now_ms - open.claimed_ms) < limits.lease_ms then
     return {'in hand', open.claim_id}
   end
 
@@ -149,12 +152,12 @@ function deliveries.claim()
   end
   local due_ms = records.due_ms(line)
   if not due_ms then return {'unknown'} end
-  local not_before_ms = tonumber(open.not_before_ms or due_ms)
+  local not_before_ms = delivery.not_before_ms(open, now_ms) or due_ms
 
   local function defer(word, until_ms, why)
     until_ms = delivery.schedule(id, math.min(until_ms, given.expires_ms or math.huge))
     -- What was never claimed has no HASH, and its booking may still give it another due time.
-    if open.claimed_ms or open.not_before_ms then redis.call('HSET', key, 'not_before_ms', until_ms) end
+    if open.claimed_ms or open.not_before_ms then delivery.defer(key, until_ms, now_ms) end
     return {word, until_ms, why}
   end
 
@@ -184,7 +187,7 @@ function deliveries.claim()
 
   -- Of two that could go now the earlier goes first: after an outage nobody reads the second mail before the first. A turn
   -- to find out for all is passed on to it. What waits for longer, for a reason of its own, delays nothing.
-  local until_ms, why, probe_ms = unpack(redis.call('HMGET', circuit_key, 'until_ms', 'reason', 'probe_ms'))
+  local until_ms, why, probe_ms = circuit.read(circuit_key, now_ms)
   local is_paced = given.paced and not is_repeated and open.replayed ~= '1'
   local earlier = is_paced and earlier_one(owner, fields, name, due_ms, now_ms)
   if earlier then
@@ -238,8 +241,8 @@ function deliveries.freeze()
   if held then return {'held', now_ms + pause.HELD_MS, held} end
   if pause.covers(owner.contact) then return {'held', now_ms + pause.WAIT_MS, 'paused'} end
   if suppression.is_resting(fields.address_hash) then return {'held', now_ms + suppression.WAIT_MS, 'resting'} end
-  local until_ms, why = unpack(redis.call('HMGET', KEYS[3], 'until_ms', 'reason'))
-  if until_ms and tonumber(until_ms) > now_ms then return {'held', tonumber(until_ms), why} end
+  local until_ms, why = circuit.read(KEYS[3], now_ms)
+  if until_ms and until_ms > now_ms then return {'held', until_ms, why} end
 
   if payload ~= '' then redis.call('HSETNX', key, 'payload', payload) end
   redis.call('HSETNX', key, 'first_attempt_ms', now_ms)
@@ -257,7 +260,8 @@ local function try_again(owner, given)
   local claim_id, attempts, in_progress, last_error =
     unpack(redis.call('HMGET', key, 'claim_id', 'attempts', 'in_progress', 'last_error'))
   if claim_id == '' then return end
-  redis.call('HSET', key, 'claim_id', '', 'not_before_ms', due_ms, 'last_error', detail, 'in_progress', 0)
+  redis.call('HSET', key, 'claim_id', '', 'last_error', detail, 'in_progress', 0)
+  delivery.defer(key, due_ms, given.now_ms)
   redis.call('HDEL', key, 'crashes')
   if is_hold and given.outcome_unknown then redis.call('HSET', key, 'probed', 1) end
   if is_hold and not given.outcome_unknown then

@@ -1,13 +1,13 @@
 -- From an accepted signup to an enrollment whose first step is due.
 --   enrollment:<enr>  HASH  see codec.py
--- uses: counts, owners, pause, projection, queue, sequence, suppression, timeline
+-- uses: counts, owners, pause, projection, queue, sequence, suppression, timeline, webhook_ids
 
 local signups = {}
 
 -- What one call writes once for all its signups; one by one it would be a quarter of the script's time.
 local function new_batch()
   return {
-    newcomers = {}, classifications = {}, is_coming = {}, answers = {}, kept_ms = {},
+    newcomers = {}, classifications = {}, is_coming = {}, answers = {}, answered_ms = {},
     is_anybody_paused = redis.call('EXISTS', keys.pauses) == 1,
     has_anybody_left = redis.call('EXISTS', keys.suppressed) == 1,
   }
@@ -71,7 +71,7 @@ local function accept(batch, webhook, enrollment, json, assessment)
     -- The store took it, its answer was lost, and the spool gave one of its own: that is the one that was received.
     if given.answer and said ~= given.answer then
       answered = given.answer .. rest
-      batch.answers[webhook], batch.kept_ms[webhook] = answered, given.remember_ms
+      batch.answers[webhook], batch.answered_ms[webhook] = answered, given.received_ms
     end
     return {1, answered, redis.call('HGET', keys.enrollment .. owner, 'email') or ''}
   end
@@ -94,14 +94,13 @@ local function accept(batch, webhook, enrollment, json, assessment)
     keep_details(enrollment, given, is_newest)
   end
   answered = table.concat({given.answer or answer, given.segment, given.received_ms, given.id}, ' ')
-  batch.answers[webhook], batch.kept_ms[webhook] = answered, given.remember_ms
+  batch.answers[webhook], batch.answered_ms[webhook] = answered, given.received_ms
   return {0, answered, ''}
 end
 
 -- accept(KEYS = [webhook, enrollment] × signups, ARGV = [JSON, assessment] × signups)
---   JSON        id: of the enrollment; received_ms; remember_ms: how long the webhook id is remembered; segment; campaign;
---               email; address_hash; answer: `accepted`, given already, from the spool; consent: JSON; notes: [JSON], see
---               common/domain/note.py
+--   JSON        id: of the enrollment; received_ms; segment; campaign; email; address_hash; answer: `accepted`, given already,
+--               from the spool; consent: JSON; notes: [JSON], see common/domain/note.py
 --   assessment  text, see codec.py
 --   webhook     STRING  the answer given: `accepted|duplicate segment received_ms enrollment id`
 -- → [[repeated 0|1, answer, e-mail of the answered enrollment or ''], or the error that this one met] × signups
@@ -122,7 +121,7 @@ function signups.accept()
     counts.add('accepted', #batch.newcomers)
   end
   for webhook, answer in pairs(batch.answers) do
-    redis.call('SET', webhook, answer, 'PX', batch.kept_ms[webhook])
+    webhook_ids.remember(webhook, answer, batch.answered_ms[webhook])
   end
   return answers
 end
