@@ -10,7 +10,7 @@ import structlog
 
 from common.clock import Clock
 from common.date_witness import DateWitness
-from common.domain.clock_check import JUMP_MS, ClockVerdict
+from common.domain.clock_check import JUMP_MS, ClockStatus
 from common.formatting import duration
 from common.ledger.holds import Hold
 from common.ledger.ledger import Ledger
@@ -74,16 +74,16 @@ class ClockWatch:
         Before the first comparison the provider is asked for the time once; while a clock is wrong, three times. Raises
         as `Store.run` does.
         """
-        if self._sync.verdict is None:
+        if self._sync.status is None:
             await self._ask(1)
-        is_first = self._sync.verdict is None
-        verdict = await self._sync.sync()
-        if verdict is not None and (verdict.is_store_wrong or verdict.machine_jumped):
+        is_first = self._sync.status is None
+        status = await self._sync.sync()
+        if status is not None and (status.is_store_wrong or status.machine_jumped):
             await self._ask(ASKED_AT_ONCE)
-            verdict = await self._sync.sync()
-        if verdict is not None:
-            is_over = await self._apply(verdict)
-            if is_over or is_first or abs(verdict.correction_ms) > JUMP_MS:
+            status = await self._sync.sync()
+        if status is not None:
+            is_over = await self._apply(status)
+            if is_over or is_first or abs(status.correction_ms) > JUMP_MS:
                 await self._check_waits()
         await self._report_ignored()
 
@@ -100,12 +100,12 @@ class ClockWatch:
             metrics.WAITS_IGNORED.labels(what).inc(number)
             log.warning("waits_ignored", what=what, number=number)
 
-    async def _apply(self, verdict: ClockVerdict) -> bool:
+    async def _apply(self, status: ClockStatus) -> bool:
         """Whether a hold on all sending ended."""
         machine = f"{REASON}/{self._worker}"
-        is_over = await self._hold(REASON, _store_trouble(verdict) if verdict.is_store_wrong else None)
-        await self._hold(machine, _machine_trouble(verdict) if verdict.machine_jumped else None)
-        self._stop_sending(verdict.machine_jumped)
+        is_over = await self._hold(REASON, _store_trouble(status) if status.is_store_wrong else None)
+        await self._hold(machine, _machine_trouble(status) if status.machine_jumped else None)
+        self._stop_sending(status.machine_jumped)
         return is_over
 
     async def _hold(self, reason: str, why: str | None) -> bool:
@@ -132,14 +132,14 @@ class ClockWatch:
                     return
 
 
-def _store_trouble(verdict: ClockVerdict) -> str:
-    if verdict.is_unresolved:
+def _store_trouble(status: ClockStatus) -> str:
+    if status.is_unresolved:
         return "the clocks of the data store and of this machine differ, and no provider answered to say which is right"
-    return f"the data store's clock is {_apart(verdict.store_ahead_ms)}"
+    return f"the data store's clock is {_apart(status.store_ahead_ms)}"
 
 
-def _machine_trouble(verdict: ClockVerdict) -> str:
-    return f"the clock of its machine was set and is {_apart(verdict.machine_ahead_ms)}"
+def _machine_trouble(status: ClockStatus) -> str:
+    return f"the clock of its machine was set and is {_apart(status.machine_ahead_ms)}"
 
 
 def _apart(ahead_ms: int) -> str:

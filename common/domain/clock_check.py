@@ -60,7 +60,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClockVerdict:
+class ClockStatus:
     """
     `correction_ms`: to add to this process's clock. `store_ahead_ms`: of the right time, 0 while the store is right.
     `machine_ahead_ms`: likewise of this machine. `machine_jumped`: it was set wrong while this process ran.
@@ -90,8 +90,8 @@ class ClockCheck:
         self._machine_apart_ms = 0
         """The machine's clock less the steady one, when it was last not set."""
 
-    def judge(self, reading: Reading) -> ClockVerdict:
-        """The verdict on one reading. Its correction must be applied before the next reading is made."""
+    def judge(self, reading: Reading) -> ClockStatus:
+        """The status after one reading. Its correction must be applied before the next reading is made."""
         is_first, confirmed = self._confirmed is None, self._confirmed
         self._confirmed = reading.confirmed
         if confirmed is not None and confirmed != reading.confirmed:
@@ -100,12 +100,12 @@ class ClockCheck:
         self._is_resolved = not found.is_unresolved
         return self._judge_machine(reading, found, is_first=is_first)
 
-    def _believe_all(self, reading: Reading) -> ClockVerdict:
+    def _believe_all(self, reading: Reading) -> ClockStatus:
         """A person says that the clocks are right as they stand."""
         self._is_resolved = True
         self._machine_apart_ms = reading.wall_ms - reading.steady_ms
         excused_ms = None if reading.witness_ms is None else reading.store_ms - reading.witness_ms
-        return ClockVerdict(
+        return ClockStatus(
             correction_ms=reading.store_ms - reading.now_ms,
             store_ahead_ms=0,
             machine_ahead_ms=_beyond_jump(reading.wall_ms - reading.store_ms),
@@ -114,7 +114,7 @@ class ClockCheck:
             excused_ms=excused_ms if excused_ms and abs(excused_ms) > JUMP_MS else None,
         )
 
-    def _judge_machine(self, reading: Reading, found: ClockVerdict, *, is_first: bool) -> ClockVerdict:
+    def _judge_machine(self, reading: Reading, found: ClockStatus, *, is_first: bool) -> ClockStatus:
         apart_ms = reading.wall_ms - reading.steady_ms
         ahead_ms = _beyond_jump(reading.wall_ms - reading.now_ms - found.correction_ms)
         was_set = not is_first and abs(apart_ms - self._machine_apart_ms) > JUMP_MS
@@ -123,7 +123,7 @@ class ClockCheck:
         return replace(found, machine_ahead_ms=ahead_ms, machine_jumped=was_set and ahead_ms != 0)
 
 
-def _judge_store(reading: Reading, *, is_first: bool) -> ClockVerdict:
+def _judge_store(reading: Reading, *, is_first: bool) -> ClockStatus:
     store_ms, known = reading.store_ms, reading.judgement if reading.is_judged else None
     if reading.witness_ms is not None:
         ahead_ms = store_ms - reading.witness_ms
@@ -141,26 +141,26 @@ def _judge_store(reading: Reading, *, is_first: bool) -> ClockVerdict:
     return _wrong(reading, ahead_ms, "steady", must_correct=False)
 
 
-def _judge_first(reading: Reading, known: Judgement | None) -> ClockVerdict:
+def _judge_first(reading: Reading, known: Judgement | None) -> ClockStatus:
     """Without anything to compare with but this machine's clock, and what other processes have found."""
     if known is not None:
         return _as_known(reading, known)
     was_set_back = reading.judgement is not None and reading.judgement.judged_ms - reading.store_ms > JUMP_MS
-    verdict = _right(reading, "steady")
+    status = _right(reading, "steady")
     is_unresolved = was_set_back or abs(reading.wall_ms - reading.store_ms) > JUMP_MS
-    return replace(verdict, is_unresolved=is_unresolved)
+    return replace(status, is_unresolved=is_unresolved)
 
 
-def _as_known(reading: Reading, known: Judgement) -> ClockVerdict:
+def _as_known(reading: Reading, known: Judgement) -> ClockStatus:
     if known.ahead_ms == 0:
         return _right(reading, known.basis)
     must_correct = abs(reading.store_ms - known.ahead_ms - reading.now_ms) > JUMP_MS
     return _wrong(reading, known.ahead_ms, known.basis, must_correct=must_correct)
 
 
-def _right(reading: Reading, basis: Basis, *, excused_ms: int | None = None) -> ClockVerdict:
+def _right(reading: Reading, basis: Basis, *, excused_ms: int | None = None) -> ClockStatus:
     apart_ms = reading.store_ms - reading.now_ms
-    return ClockVerdict(
+    return ClockStatus(
         correction_ms=apart_ms if abs(apart_ms) > DRIFT_MS else 0,
         store_ahead_ms=0,
         machine_ahead_ms=0,
@@ -170,8 +170,8 @@ def _right(reading: Reading, basis: Basis, *, excused_ms: int | None = None) -> 
     )
 
 
-def _wrong(reading: Reading, ahead_ms: int, basis: Basis, *, must_correct: bool) -> ClockVerdict:
-    return ClockVerdict(
+def _wrong(reading: Reading, ahead_ms: int, basis: Basis, *, must_correct: bool) -> ClockStatus:
+    return ClockStatus(
         correction_ms=reading.store_ms - ahead_ms - reading.now_ms if must_correct else 0,
         store_ahead_ms=ahead_ms,
         machine_ahead_ms=0,

@@ -16,7 +16,7 @@ import redis.asyncio
 
 from common.clock import Clock, SystemClock
 from common.date_witness import DateWitness
-from common.domain.clock_check import ClockCheck, ClockVerdict, Judgement, Reading
+from common.domain.clock_check import ClockCheck, ClockStatus, Judgement, Reading
 from common.observability import metrics
 from common.observability.logs import get_logger
 
@@ -30,28 +30,28 @@ class ClockSync:
     Of one process, named `by`. A test's or a simulation's clock is left alone.
 
     `witness`: the providers' clocks, of a process that asks providers; such a process judges for the others too.
-    `verdict`: of the latest comparison, None before the first one.
+    `status`: of the latest comparison, None before the first one.
     """
 
     def __init__(
         self, client: redis.asyncio.Redis, clock: Clock, *, by: str, witness: DateWitness | None = None
     ) -> None:
-        self.verdict: ClockVerdict | None = None
+        self.status: ClockStatus | None = None
         self._client, self._clock, self._by, self._witness = client, clock, by, witness
         self._check = ClockCheck()
 
-    async def sync(self) -> ClockVerdict | None:
+    async def sync(self) -> ClockStatus | None:
         """Compare the clocks, correct this process's, log what changed. Raises `redis.RedisError`."""
         if not isinstance(self._clock, SystemClock):
             return None
         reading = await self._read(self._clock)
-        before, verdict = self.verdict, self._check.judge(reading)
-        self._clock.offset_ms += verdict.correction_ms
-        self.verdict = verdict
-        _report(before, verdict)
+        before, status = self.status, self._check.judge(reading)
+        self._clock.offset_ms += status.correction_ms
+        self.status = status
+        _report(before, status)
         if self._witness is not None:
-            await self._tell(reading, verdict)
-        return verdict
+            await self._tell(reading, status)
+        return status
 
     async def _read(self, clock: SystemClock) -> Reading:
         pipe = self._client.pipeline(transaction=True)
@@ -70,19 +70,19 @@ class ClockSync:
             excused_ms=int(known["excused_ms"]) if "excused_ms" in known else None,
         )
 
-    async def _tell(self, reading: Reading, verdict: ClockVerdict) -> None:
-        if verdict.is_unresolved:
+    async def _tell(self, reading: Reading, status: ClockStatus) -> None:
+        if status.is_unresolved:
             return
         pipe = self._client.pipeline(transaction=True)
         found: dict[Any, Any] = {
             "judged_ms": reading.store_ms,
-            "ahead_ms": verdict.store_ahead_ms,
+            "ahead_ms": status.store_ahead_ms,
             "by": self._by,
-            "basis": verdict.basis,
+            "basis": status.basis,
         }
-        if verdict.excused_ms is not None:
-            found["excused_ms"] = verdict.excused_ms
-        elif reading.excused_ms is not None and verdict.basis == "witness":
+        if status.excused_ms is not None:
+            found["excused_ms"] = status.excused_ms
+        elif reading.excused_ms is not None and status.basis == "witness":
             pipe.hdel(KEY, "excused_ms")
         pipe.hset(KEY, mapping=found)
         await pipe.execute()
@@ -110,18 +110,18 @@ def _judgement(known: dict[str, str], *, unless_by: str) -> Judgement | None:
     return Judgement(judged_ms=int(known["judged_ms"]), ahead_ms=int(known["ahead_ms"]), by=known["by"], basis=basis)
 
 
-def _report(before: ClockVerdict | None, verdict: ClockVerdict) -> None:
+def _report(before: ClockStatus | None, status: ClockStatus) -> None:
     """The log tells each change once, the metrics what is so."""
-    if verdict.correction_ms:
-        log.warning("clock_corrected", apart_ms=verdict.correction_ms)
+    if status.correction_ms:
+        log.warning("clock_corrected", apart_ms=status.correction_ms)
     for clock, ahead_ms, was_ms in (
-        ("store", verdict.store_ahead_ms, before.store_ahead_ms if before else 0),
-        ("machine", verdict.machine_ahead_ms, before.machine_ahead_ms if before else 0),
+        ("store", status.store_ahead_ms, before.store_ahead_ms if before else 0),
+        ("machine", status.machine_ahead_ms, before.machine_ahead_ms if before else 0),
     ):
         metrics.CLOCK_AHEAD_SECONDS.labels(clock).set(ahead_ms / 1000)
         if ahead_ms and not was_ms:
             log.error("clock_wrong", clock=clock, ahead_s=round(ahead_ms / 1000))
         elif was_ms and not ahead_ms:
             log.info("clock_right_again", clock=clock, was_ahead_s=round(was_ms / 1000))
-    if verdict.is_unresolved and not (before and before.is_unresolved):
-        log.error("clock_unresolved", machine_ahead_s=round(verdict.machine_ahead_ms / 1000))
+    if status.is_unresolved and not (before and before.is_unresolved):
+        log.error("clock_unresolved", machine_ahead_s=round(status.machine_ahead_ms / 1000))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from common.domain.clock_check import ClockCheck, ClockVerdict, Judgement, Reading
+from common.domain.clock_check import ClockCheck, ClockStatus, Judgement, Reading
 
 HOUR_MS = 3_600_000
 JUMPS_MS = [25 * HOUR_MS, -25 * HOUR_MS, 365 * 24 * HOUR_MS, 61_000]
@@ -29,13 +29,13 @@ class Clocks:
     def __post_init__(self) -> None:
         self.check = ClockCheck()
 
-    def reads(self, after_ms: int = 5_000) -> ClockVerdict:
+    def reads(self, after_ms: int = 5_000) -> ClockStatus:
         """What the process finds after so long; its clock began with the machine's."""
         self.true_ms += after_ms
         if self.offset_ms is None:
             self.offset_ms = self.machine_ahead_ms
         witness_ms = None if self.provider_ahead_ms is None else self.true_ms + self.provider_ahead_ms
-        verdict = self.check.judge(
+        status = self.check.judge(
             Reading(
                 steady_ms=self.true_ms - START_MS,
                 now_ms=self.true_ms + self.offset_ms,
@@ -47,8 +47,8 @@ class Clocks:
                 excused_ms=self.excused_ms,
             )
         )
-        self.offset_ms += verdict.correction_ms
-        return verdict
+        self.offset_ms += status.correction_ms
+        return status
 
 
 def judged(clocks: Clocks, *, ahead_ms: int = 0, basis: str = "steady") -> Judgement:
@@ -59,9 +59,9 @@ def judged(clocks: Clocks, *, ahead_ms: int = 0, basis: str = "steady") -> Judge
 
 def test_clocks_that_agree_hold_nothing() -> None:
     clocks = Clocks(provider_ahead_ms=300)
-    verdicts = [clocks.reads(), clocks.reads()]
+    statuses = [clocks.reads(), clocks.reads()]
 
-    assert [(v.is_store_wrong, v.machine_jumped, v.correction_ms) for v in verdicts] == [(False, False, 0)] * 2
+    assert [(v.is_store_wrong, v.machine_jumped, v.correction_ms) for v in statuses] == [(False, False, 0)] * 2
 
 
 @pytest.mark.parametrize("provider_ahead_ms", [None, 0])
@@ -75,7 +75,7 @@ def test_a_store_whose_clock_was_set_is_not_followed_until_it_is_right(jump_ms, 
     clocks.store_ahead_ms = 0
     right = clocks.reads()
 
-    assert {verdict.store_ahead_ms for verdict in wrong} == {jump_ms}
+    assert {status.store_ahead_ms for status in wrong} == {jump_ms}
     assert clocks.offset_ms == 0
     assert not right.is_store_wrong
 
@@ -101,9 +101,9 @@ def test_a_machine_that_was_suspended_follows_when_a_provider_says_that_the_stor
 
     # The steady clock stood for an hour: to it all the others have jumped.
     clocks.store_ahead_ms = clocks.machine_ahead_ms = clocks.provider_ahead_ms = HOUR_MS
-    verdict = clocks.reads()
+    status = clocks.reads()
 
-    assert (verdict.is_store_wrong, verdict.machine_jumped) == (False, False)
+    assert (status.is_store_wrong, status.machine_jumped) == (False, False)
     assert clocks.offset_ms == HOUR_MS
 
 
@@ -120,9 +120,9 @@ def test_a_start_on_a_wrong_machine_follows_the_store_that_others_or_a_provider_
     by_others.judgement = judged(by_others)
 
     for clocks in (by_provider, by_others):
-        verdict = clocks.reads()
-        assert (verdict.is_store_wrong, verdict.machine_jumped) == (False, False)
-        assert verdict.machine_ahead_ms == 25 * HOUR_MS
+        status = clocks.reads()
+        assert (status.is_store_wrong, status.machine_jumped) == (False, False)
+        assert status.machine_ahead_ms == 25 * HOUR_MS
         assert clocks.offset_ms == 0
 
 
@@ -178,10 +178,10 @@ def test_a_person_who_confirms_the_clock_is_believed_until_it_jumps_again(provid
     assert clocks.reads().is_store_wrong
 
     clocks.confirmed += 1
-    verdict = clocks.reads()
-    clocks.excused_ms = verdict.excused_ms
+    status = clocks.reads()
+    clocks.excused_ms = status.excused_ms
 
-    assert not verdict.is_store_wrong
+    assert not status.is_store_wrong
     assert clocks.offset_ms == 25 * HOUR_MS
     assert not clocks.reads().is_store_wrong
     clocks.store_ahead_ms += HOUR_MS
@@ -193,6 +193,6 @@ def test_a_small_correction_is_followed_and_no_jump() -> None:
     clocks.reads()
     clocks.store_ahead_ms = clocks.machine_ahead_ms = 30_000
 
-    verdict = clocks.reads()
+    status = clocks.reads()
 
-    assert (verdict.correction_ms, verdict.is_store_wrong, verdict.machine_jumped) == (30_000, False, False)
+    assert (status.correction_ms, status.is_store_wrong, status.machine_jumped) == (30_000, False, False)

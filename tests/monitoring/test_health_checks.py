@@ -207,3 +207,17 @@ def test_a_hold_on_all_sending_is_broken_and_explains_what_is_late() -> None:
 
     assert problems(**late, holds={"clock": hold}) == {"hold": Level.BROKEN}
     assert problems(**late, holds={"clock/w1": hold}) == {"hold": Level.BROKEN, "due": Level.BROKEN}
+
+
+def test_a_gateway_whose_clock_is_wrong_is_broken_and_says_by_how_much() -> None:
+    body = {
+        "status": "ready",
+        "dependencies": {
+            "spool": {"status": "writable", "events": 0},
+            "clock": {"status": "wrong", "ahead_seconds": -90_000},
+        },
+    }
+    gateway, _ = check_gateway(GatewayStatus.read(body))
+
+    assert (gateway.name, gateway.level) == ("gateway", Level.BROKEN)
+    assert gateway.sentence == "the clock of its machine is 25 h behind"

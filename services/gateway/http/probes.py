@@ -41,8 +41,8 @@ async def ready(context: GatewayContext, _request: web.Request) -> web.Response:
 
 def _clock(context: GatewayContext) -> dict[str, object]:
     """Of this machine: signatures are judged by it."""
-    verdict = context.replay.clock_sync.verdict
-    ahead_ms = verdict.machine_ahead_ms if verdict else 0
+    status = context.replay.clock_sync.status
+    ahead_ms = status.machine_ahead_ms if status else 0
     return {"status": "wrong", "ahead_seconds": round(ahead_ms / 1000)} if ahead_ms else {"status": "right"}
 
 
