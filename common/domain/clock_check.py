@@ -147,8 +147,10 @@ def _judge_first(reading: Reading, known: Judgement | None) -> ClockStatus:
         return _as_known(reading, known)
     was_set_back = reading.judgement is not None and reading.judgement.judged_ms - reading.store_ms > JUMP_MS
     status = _right(reading, "steady")
-    is_unresolved = was_set_back or abs(reading.wall_ms - reading.store_ms) > JUMP_MS
-    return replace(status, is_unresolved=is_unresolved)
+    if was_set_back or abs(reading.wall_ms - reading.store_ms) > JUMP_MS:
+        # This machine's clock goes on: it agrees with whoever signs what a gateway accepts.
+        return replace(status, correction_ms=0, is_unresolved=True)
+    return status
 
 
 def _as_known(reading: Reading, known: Judgement) -> ClockStatus:

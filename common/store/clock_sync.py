@@ -124,4 +124,4 @@ def _report(before: ClockStatus | None, status: ClockStatus) -> None:
         elif was_ms and not ahead_ms:
             log.info("clock_right_again", clock=clock, was_ahead_s=round(was_ms / 1000))
     if status.is_unresolved and not (before and before.is_unresolved):
-        log.error("clock_unresolved", machine_ahead_s=round(status.machine_ahead_ms / 1000))
+        log.error("clock_unresolved")

@@ -138,6 +138,7 @@ def test_a_start_with_two_clocks_that_differ_and_nobody_to_ask_waits_until_someb
     clocks = Clocks(store_ahead_ms=25 * HOUR_MS)
 
     assert [clocks.reads().is_unresolved for _ in range(3)] == [True] * 3
+    assert clocks.offset_ms == 0
     clocks.provider_ahead_ms = 0
     assert clocks.reads().store_ahead_ms == 25 * HOUR_MS
     assert clocks.offset_ms == 0

@@ -65,3 +65,16 @@ async def test_a_hold_of_one_worker_leaves_the_delivery_to_another(ledger, ada, 
     assert promoted(store_url, clock)["send"] == 1
     assert await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now) == ClaimRefused("held", "clock", now + 1_000)
     assert isinstance(await ledger.deliveries.claim(FIRST, worker="w2", now_ms=now + 1_000), ClaimGranted)
+
+
+async def test_nothing_is_decided_while_it_lasts_so_that_no_reminder_expires_by_a_wrong_clock(ledger, ada, clock):
+    now = clock.now_ms()
+    await enrolled(ledger, ada, now)
+    await ledger.enrollments.hold(ADA, "booked", now_ms=now)
+    await ledger.holds.start("clock", HOLD)
+
+    held = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)
+    await ledger.holds.finish("clock")
+
+    assert held.detail == "clock"
+    assert (await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now + 1_000)).detail == "booked"

@@ -7,6 +7,7 @@ import pytest
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger import keys
 from common.ledger.deliveries import ClaimGranted
+from common.ledger.holds import Hold
 from common.providers.budget import StoreBudget
 from tests.ledger.test_pauses import enrolled, promoted
 
@@ -105,3 +106,16 @@ async def test_a_budget_that_was_held_a_day_ahead_is_free(store, clock):
     await store.hset("{advent}:budget:resend:after", "hold", clock.now_ms() + AHEAD_MS)
 
     await budget.take()
+
+
+async def test_a_claimed_delivery_that_was_held_by_a_wrong_clock_goes_at_its_time(ledger, ada, clock, store_url):
+    await enrolled(ledger, ada, clock.now_ms())
+    claim = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=clock.now_ms())
+    await ledger.deliveries.settle(claim, "retry", "http_500", now_ms=clock.now_ms(), due_ms=clock.now_ms() + 60_000)
+    await ledger.holds.start("clock", Hold(since_ms=1, why="", cure=""))
+    await ledger.deliveries.claim(FIRST, worker="w1", now_ms=clock.now_ms() + AHEAD_MS)
+    await ledger.holds.finish("clock")
+
+    assert await check_waits(ledger, clock) == [FIRST]
+    clock.advance(60_000)
+    assert promoted(store_url, clock)["send"] == 1

@@ -135,6 +135,10 @@ function deliveries.claim()
     return {'in hand', open.claim_id}
   end
 
+  -- Nothing is decided of it either: by a wrong clock a reminder would have expired.
+  local held = not is_repeated and pause.hold_reason(string.match(claim_id, '^[^#]*'))
+  if held then return {'held', delivery.schedule(id, now_ms + pause.HELD_MS), held} end
+
   -- It must not be sent any more, or this would be its last crash: but it was accepted all the same, a webhook says.
   -- Otherwise the provider is asked once more, under the same key, and says so itself.
   local suppressed = suppression.reason(fields.address_hash)
@@ -174,8 +178,6 @@ function deliveries.claim()
       redis.call('ZREM', keys.open, id)
       return {'held', 0, fields.hold}
     end
-    local held = pause.hold_reason(string.match(claim_id, '^[^#]*'))
-    if held then return defer('held', math.max(not_before_ms, now_ms + pause.HELD_MS), held) end
     if pause.covers(owner.contact) then
       return defer('held', math.max(not_before_ms, now_ms + pause.WAIT_MS), 'paused')
     end

@@ -1,6 +1,6 @@
 -- What the ledger expects and the queue does not hold (a job deleted by hand, a lost message) is scheduled again. What is
 -- scheduled or in hand is left alone; should a job run twice all the same, the claim decides.
--- uses: delivery, projection, queue, records, webhook_ids
+-- uses: delivery, owners, projection, queue, records, webhook_ids
 
 local sweeper = {}
 
@@ -77,28 +77,27 @@ end
 
 local JOB_MAX_MS, JOBS = 3600000, {'classify', 'notion_sync', 'reconcile_bookings'}
 
--- A delivery whose next attempt lies further ahead than it was deferred for goes now. One that was never claimed waits for its
--- due time, or for the minimum gap.
+-- A delivery waits for its next attempt, or before its first claim for its due time, and then at most for gap_ms. What is
+-- scheduled later than that was put off while a clock was wrong. Answers when it is due instead.
 local function check_deferral(job, at_ms, now_ms, gap_ms)
-  local open = {}
-  open.not_before_ms, open.wait_ms = unpack(redis.call('HMGET', keys.delivery .. job, 'not_before_ms', 'wait_ms'))
-  local key = keys.delivery .. job
+  local key, open, due_ms = keys.delivery .. job, {}
+  open.not_before_ms, open.wait_ms = unpack(redis.call('HMGET', key, 'not_before_ms', 'wait_ms'))
   if open.not_before_ms then
-    local bounded_ms = delivery.not_before_ms(open, now_ms)
-    if bounded_ms == tonumber(open.not_before_ms) then return end
-    delivery.defer(key, bounded_ms, now_ms)
-    return bounded_ms
+    due_ms = delivery.not_before_ms(open, now_ms)
+    if due_ms ~= tonumber(open.not_before_ms) then
+      delivery.defer(key, due_ms, now_ms)
+      return due_ms
+    end
+  else
+    local owner, name = string.match(job, '^([^/]+)(/.*)$')
+    due_ms = records.due_ms(redis.call('HGET', owners.of(owner).key, name))
   end
-  local owner, name = string.match(job, '^([^/]+)(/.*)$')
-  local line = redis.call('HGET', (string.sub(owner, 1, 4) == 'enr_' and keys.enrollment or keys.guest) .. owner, name)
-  local due_ms = line and records.due_ms(line)
-  if due_ms and at_ms > due_ms and queue.is_too_far(at_ms, math.max(now_ms, due_ms), gap_ms) then
-    return queue.bounded('deferral', at_ms, math.max(now_ms, due_ms), gap_ms)
-  end
+  due_ms = math.max(due_ms or math.huge, now_ms)
+  if queue.is_too_far(at_ms, due_ms, gap_ms) then return queue.bounded('deferral', at_ms, due_ms, gap_ms) end
 end
 
 -- check_waits(KEYS = [open], ARGV = [cursor, now_ms, batch, gap_ms]) → [next cursor, rescheduled job, …]
--- After a clock was wrong: what was put off while it was. gap_ms: the longest that a delivery waits that was never claimed.
+-- After a clock was wrong: what was put off while it was. gap_ms: the minimum gap between two mails.
 function sweeper.check_waits()
   local cursor, now_ms, batch, gap_ms = ARGV[1], tonumber(ARGV[2]), ARGV[3], math.max(ARGV[4], JOB_MAX_MS)
   local page = redis.call('ZSCAN', KEYS[1], cursor, 'COUNT', batch)
