@@ -38,8 +38,3 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, _TRANSIENT) or (
         isinstance(error, redis.ResponseError) and _TRANSIENT_WORDS.search(str(error)) is not None
     )
-
-
-def refusal(error: Exception) -> str:
-    """One line for one of `REFUSALS`, with the cure."""
-    return f"REDIS_URL: the store refuses us ({str(error).rstrip('.')}); set user and password in it"

@@ -86,7 +86,7 @@ async def _check_store(settings: Settings, limits: Limits) -> tuple[Finding, ...
         async with asyncio.timeout(ANSWER_SECONDS_MAX), open_ledger(settings, campaign=campaign) as ledger:
             return check_health(await read_store_stats(ledger), limits=limits)
     except (redis.RedisError, OSError) as error:
-        return (check_unreachable_store(type(error).__name__),)
+        return (check_unreachable_store(error),)
 
 
 def _gateway(url: str) -> GatewayStatus | None:

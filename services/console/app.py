@@ -83,11 +83,11 @@ async def health(request: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """503 while the store does not answer; the pages then show the last known state."""
+    """503 while the store cannot be read; the pages then show the last known state."""
     context = request.app[CONTEXT]
     store = await probes.store_status(context.ledger.client)
-    dependencies = {"store": {"status": store}}
-    return probes.ready_response(is_ready=store == "up", now_ms=context.clock.now_ms(), dependencies=dependencies)
+    dependencies = {"store": store.as_json()}
+    return probes.ready_response(is_ready=store.allows_reads, now_ms=context.clock.now_ms(), dependencies=dependencies)
 
 
 async def metrics(_request: web.Request) -> web.Response:

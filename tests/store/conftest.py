@@ -12,6 +12,7 @@ import pytest
 from common.store.clients import connect
 from common.store.embedded import EmbeddedStore
 from tests.acceptance.conftest import place, places, pytest_runtest_makereport  # noqa: F401 -- fixtures
+from tests.cli.conftest import advent  # noqa: F401 -- a fixture
 from tests.gateway.conftest import folder, opens, own_store  # noqa: F401 -- fixtures
 
 Weaken = Callable[..., None]
