@@ -45,7 +45,7 @@ def command(
     """
     from common.health_checks import Level, Limits, worst_level
 
-    settings = settings_with_store()
+    settings = settings_with_store(process="health")
     limits = Limits(late_ms=round(late_minutes * 60_000), behind_ms=round(behind_minutes * 60_000))
     until = time.monotonic() + wait_s
     while True:
