@@ -15,6 +15,7 @@ from common.settings.settings import Settings
 from common.store.clock_sync import correct_clock
 from common.store.monitor import StoreMonitor
 from services.console.auth.access import check_access_settings
+from services.console.auth.ended_sessions import EndedSessions
 from services.console.auth.session import Sessions
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.dashboard import dashboard
@@ -49,6 +50,7 @@ def build_context(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_
         store_monitor=store_monitor,
         status_cache=StatusCache(read_store, lambda: read_gateway_status(settings.gateway_url), clock),
         sessions=Sessions(settings.secret, settings.console_token, clock),
+        ended_sessions=EndedSessions(ledger.client, clock),
         login_failures=FailureLimiter(LOGIN_FAILURES_MAX, total_max=LOGIN_FAILURES_TOTAL_MAX),
         environment=pages.make_environment(FOLDER / "templates", FILTERS),
         campaign_name=campaign_name,
