@@ -5,6 +5,8 @@ from __future__ import annotations
 import redis.asyncio
 
 from common.domain.cadence import Cadence
+from common.domain.feedback import SOFT_BOUNCE_LIMIT
+from common.ledger import keys
 from common.ledger.bookings import Bookings
 from common.ledger.circuits import Circuits
 from common.ledger.contacts import Contacts
@@ -14,10 +16,27 @@ from common.ledger.enrollments import Enrollments
 from common.ledger.feedback import FeedbackLog
 from common.ledger.mirror import Mirror
 from common.ledger.pauses import Pauses
-from common.ledger.schedule import Schedule
 from common.ledger.signups import Signups
 from common.ledger.store import Store
+from common.ledger.suppressions import Suppressions
 from common.ledger.unread_bookings import UnreadBookings
+
+
+class Schedule:
+    """Raises as `Store.run` does."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def sweep(self, cursor: str, *, now_ms: int, batch: int = 500) -> tuple[str, list[str]]:
+        """Check one page of what is expected: (cursor of the next page or `0`, the jobs that were scheduled again)."""
+        args = [cursor, now_ms, batch]
+        following, *rescheduled = await self._store.run("sweeper.sweep", [keys.ENROLLED, keys.OPEN], args)
+        return following, rescheduled
+
+    async def request_comparison(self, job: str, *, due_ms: int) -> None:
+        """Have the calendar's bookings compared with ours at that time; who asks twice asks once."""
+        await self._store.run("bookings.request_comparison", [keys.delayed("reconcile_bookings")], [job, due_ms])
 
 
 class Ledger:
@@ -31,8 +50,9 @@ class Ledger:
         cadence: Cadence,
         secret_key: str,
         patient: bool = False,
+        soft_bounce_limit: int = SOFT_BOUNCE_LIMIT,
     ) -> None:
-        """`patient`: see `Store`."""
+        """`patient`: see `Store`. `soft_bounce_limit`: of the process that records feedback."""
         self.client = client
         self.campaign = campaign
         self.cadence = cadence
@@ -43,7 +63,8 @@ class Ledger:
         self.dead_letters = DeadLetters(store)
         self.bookings = Bookings(store, self.enrollments, campaign=campaign)
         self.contacts = Contacts(store, campaign=campaign)
-        self.feedback = FeedbackLog(store)
+        self.feedback = FeedbackLog(store, soft_bounce_limit=soft_bounce_limit)
+        self.suppressions = Suppressions(store, campaign=campaign)
         self.unread_bookings = UnreadBookings(store)
         self.pauses = Pauses(store)
         self.mirror = Mirror(store)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from common.observability.redaction import MASK, mask_text, masked
+from common.observability.logs import MASK, mask_text, masked
 
 PRELUDE = """
     import logging, warnings

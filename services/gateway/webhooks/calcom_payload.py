@@ -15,8 +15,9 @@ from pydantic.alias_generators import to_camel
 
 from common.domain.booking import Attendee as NamedAttendee
 from common.domain.booking import BookingEvent, BookingKind
-from common.normalization.timestamp import read_timestamp_ms
+from common.normalization.time import read_timestamp_ms
 from services.gateway.events import IgnoredEvent
+from services.gateway.http.body import invalid_fields
 from services.gateway.validation import lenient
 from services.gateway.validation.lenient import (
     Address,
@@ -30,7 +31,6 @@ from services.gateway.validation.lenient import (
     Words,
     Zone,
 )
-from services.gateway.webhooks.verified_body import invalid_fields
 from services.web.problem import FieldError
 
 KINDS = {
@@ -216,7 +216,7 @@ def _person(booking: Booking, first: Attendee, named: Sequence[NamedAttendee], *
         return {"email": named[0].email, "first_name": named[0].first_name, "timezone": named[0].timezone}
     return {
         "email": first.address or booking.responses.email or booking.booking_fields_responses.email,
-        "first_name": _first_name(first),
+        "first_name": first_name_of(first),
         "timezone": first.time_zone,
     }
 
@@ -224,10 +224,11 @@ def _person(booking: Booking, first: Attendee, named: Sequence[NamedAttendee], *
 def _named(attendee: Attendee) -> NamedAttendee | None:
     if attendee.address is None:
         return None
-    return NamedAttendee(attendee.address, _first_name(attendee), attendee.time_zone)
+    return NamedAttendee(attendee.address, first_name_of(attendee), attendee.time_zone)
 
 
-def _first_name(attendee: Attendee) -> str | None:
+def first_name_of(attendee: Attendee) -> str | None:
+    """The only part of a guest's name that is used."""
     return attendee.first_name or (attendee.name.split()[0] if attendee.name else None)
 
 

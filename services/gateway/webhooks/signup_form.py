@@ -18,6 +18,7 @@ from common.normalization.fields import field_key, renamed, shown_name
 from common.normalization.numbers import fitted_counts
 from common.normalization.text import unusable_name
 from services.gateway.events import SignupForm
+from services.gateway.http.body import invalid_fields
 from services.gateway.validation.fields import (
     ConsentSource,
     ConsentText,
@@ -30,12 +31,11 @@ from services.gateway.validation.fields import (
     Phone,
     RequiredScore,
     Score,
-    Text,
+    ShownText,
     TimeZone,
     Visitor,
 )
 from services.gateway.validation.strict_json import DEPTH_MAX, depth_of, read_object
-from services.gateway.webhooks.verified_body import invalid_fields
 from services.web.problem import FieldError
 
 UNKNOWN_BYTES_MAX = 4096
@@ -55,16 +55,16 @@ class Signup(BaseModel):
     email: Email
     first_name: Name
     assessment_score: RequiredScore
-    business_name: Text = None
+    business_name: ShownText = None
     red_systems: Count = 0
     orange_systems: Count = 0
     yellow_systems: Count = 0
     green_systems: Count = 0
     gps_score: Score = None
     money_score: Score = None
-    weakest_system_1: Text = None
-    weakest_system_2: Text = None
-    strongest_system: Text = None
+    weakest_system_1: ShownText = None
+    weakest_system_2: ShownText = None
+    strongest_system: ShownText = None
     revenue_leak_total: Dollars = None
     phone: Phone = None
     timezone: TimeZone = None
