@@ -26,4 +26,4 @@ async def classify(world: World, enrollment_id: str) -> None:
         announce = world.settings.hot_lead_webhook_url is not None
         status = await world.ledger.signups.enroll(enrollment, now_ms=world.clock.now_ms(), announce=announce)
         if status is Status.ACTIVE:
-            log.info("enrollment_active", segment=enrollment.segment.value)
+            log.info("enrollment_active", segment=enrollment.segment)

@@ -72,7 +72,7 @@ class Worker:
 
         Raises SettingsError or CampaignError before any job is fetched.
         """
-        campaign = load_campaign(self.settings.campaign, directory=self.settings.campaigns_dir)
+        campaign = load_campaign(self.settings.campaign_keys[0], directory=self.settings.campaigns_dir)
         self._dramatiq.start()
         self._on_loop(self._build(campaign))
         self._before_work()
@@ -110,13 +110,8 @@ class Worker:
 
     async def _build(self, campaign: Any) -> None:
         client = connect_async(self.store_url, process="worker")
-        ledger = Ledger(
-            client,
-            campaign=campaign.key,
-            cadence=campaign.cadence(self.settings.pace),
-            secret_key=self.settings.secret,
-            patient=True,
-        )
+        terms = campaign.terms(self.settings.pace)
+        ledger = Ledger.of(client, terms, secret_key=self.settings.secret, patient=True)
         await ledger.store.patiently(lambda: correct_clock(ledger.client, self.clock))
         self._providers = build_providers(self.settings, client, self.clock, campaign_name=campaign.name)
         self.world = World(

@@ -11,17 +11,17 @@ from common.domain.audit_reminders import AuditedReminder
 from common.domain.contact import Assessment
 from common.domain.ids import normal_address
 from common.domain.mail import AcceptedMail
-from common.domain.segment import Segment
 from common.settings.settings import Settings
 
 
 class Subjects:
-    """Which step, in any segment the person may have been in, or which reminder a subject belongs to."""
+    """Which step, in any segment and language that the person may have had, or which reminder a subject belongs to."""
 
     def __init__(self, campaign: Campaign, settings: Settings) -> None:
         self._campaign, self._identity = campaign, settings.identity
         self._sender = _address(settings.identity.sender)
         self._last: tuple[Assessment, dict[str, list[int]]] | None = None
+        self._variants = [(segment, language) for language in campaign.languages for segment in campaign.segments]
 
     def steps_of(self, subject: str, person: Assessment) -> list[int]:
         """All steps with this subject; none, when it was rendered of other answers, or is not ours."""
@@ -31,13 +31,14 @@ class Subjects:
 
     def reminder_of(self, mail: AcceptedMail, reminders: Sequence[AuditedReminder]) -> AuditedReminder | None:
         """Of those with this subject the one that was due nearest: two calls of one person have the same subjects."""
-        alike = [one for one in reminders if self._reminds(one) == mail.subject]
+        languages = self._campaign.languages
+        alike = [one for one in reminders if mail.subject in {self._reminds(one, language) for language in languages}]
         return min(alike, key=lambda one: abs(one.due_ms - mail.created_ms), default=None)
 
-    def _reminds(self, one: AuditedReminder) -> str | None:
+    def _reminds(self, one: AuditedReminder, language: str) -> str | None:
         meeting = meeting_of(one.booking, one.start_ms, timezone=one.booking.timezone)
         try:
-            return self._campaign.reminder_subject(one.name, meeting, self._identity)
+            return self._campaign.reminder_subject(one.name, meeting, self._identity, language)
         except (CampaignError, KeyError):
             return None  # The campaign has it no longer, or would leave a blank.
 
@@ -48,13 +49,13 @@ class Subjects:
     def _all(self, person: Assessment) -> dict[str, list[int]]:
         found: dict[str, list[int]] = {}
         for step in range(1, len(self._campaign.steps) + 1):
-            for subject in {self._subject(step, person, segment) for segment in Segment} - {None}:
+            for subject in {self._subject(step, person, *variant) for variant in self._variants} - {None}:
                 found.setdefault(str(subject), []).append(step)
         return found
 
-    def _subject(self, step: int, person: Assessment, segment: Segment) -> str | None:
+    def _subject(self, step: int, person: Assessment, segment: str, language: str) -> str | None:
         try:
-            return self._campaign.subject(step, person, segment=segment, identity=self._identity)
+            return self._campaign.subject(step, person, segment=segment, identity=self._identity, language=language)
         except CampaignError:
             return None  # Of these answers none can have been rendered.
 

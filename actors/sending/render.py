@@ -25,8 +25,9 @@ async def render(world: World, item: Owned) -> Mail:
     longer; reading a guest's signup, as `Store.run` does.
     """
     token = Unsubscribe(item.contact_id, world.ledger.store.address_hash(item.address)).token(world.settings.secret)
-    unsubscribe_url = f"{world.settings.public_address}/unsubscribe/{token}"
-    rendered, tags = await _RENDERERS[item.delivery.kind](world, item, unsubscribe_url)
+    language = await _language(world, item)
+    unsubscribe_url = f"{world.settings.public_address}/unsubscribe/{token}{_query(world, language)}"
+    rendered, tags = await _RENDERERS[item.delivery.kind](world, item, unsubscribe_url, language)
     identity = world.settings.identity
     return Mail(
         sender=identity.sender,
@@ -71,7 +72,22 @@ def reminder_rules(world: World) -> ReminderRules:
 _Tags = Mapping[str, str]
 
 
-async def _step(world: World, item: Owned, unsubscribe_url: str) -> tuple[Rendered, _Tags]:
+async def _language(world: World, item: Owned) -> str:
+    """The language that the signup chose; for a reminder else that of the calendar; else the campaign's default."""
+    owner = item.owner
+    if isinstance(owner, Enrollment):
+        return owner.language or world.campaign.languages[0]
+    enrollment = await world.ledger.enrollments.get(item.contact_id)
+    chosen = enrollment.language if enrollment is not None else None
+    return chosen or world.campaign.language_of(owner.locale)
+
+
+def _query(world: World, language: str) -> str:
+    """The page behind the link works without the store, so the link says in which language it is read."""
+    return "" if language == world.campaign.languages[0] else f"?lang={language}"
+
+
+async def _step(world: World, item: Owned, unsubscribe_url: str, language: str) -> tuple[Rendered, _Tags]:
     enrollment, step = item.owner, item.delivery.step
     assert isinstance(enrollment, Enrollment)
     assert step is not None
@@ -81,17 +97,18 @@ async def _step(world: World, item: Owned, unsubscribe_url: str) -> tuple[Render
         segment=enrollment.segment,
         identity=world.settings.identity,
         unsubscribe_url=unsubscribe_url,
+        language=language,
     )
     return rendered, {"step": item.delivery.name}
 
 
-async def _reminder(world: World, item: Owned, unsubscribe_url: str) -> tuple[Rendered, _Tags]:
+async def _reminder(world: World, item: Owned, unsubscribe_url: str, language: str) -> tuple[Rendered, _Tags]:
     booking, name = item.owner, item.delivery.short_name
     assert isinstance(booking, Booking)
     assert booking.start_ms is not None, "what was planned has a start"
     timezone = booking.timezone or await _timezone_of_signup(world, item.contact_id)
     meeting = meeting_of(booking, booking.start_ms, timezone=timezone)
-    rendered = world.campaign.render_reminder(name, meeting, world.settings.identity, unsubscribe_url)
+    rendered = world.campaign.render_reminder(name, meeting, world.settings.identity, unsubscribe_url, language)
     return rendered, {"booking": booking.id, "start": str(booking.start_ms), "reminder": name}
 
 
@@ -101,7 +118,7 @@ async def _timezone_of_signup(world: World, contact: EnrollmentId) -> str | None
     return None if enrollment is None else enrollment.assessment.timezone
 
 
-_RENDERERS: Final[Mapping[Kind, Callable[[World, Owned, str], Awaitable[tuple[Rendered, _Tags]]]]] = {
+_RENDERERS: Final[Mapping[Kind, Callable[[World, Owned, str, str], Awaitable[tuple[Rendered, _Tags]]]]] = {
     Kind.STEP: _step,
     Kind.REMINDER: _reminder,
 }

@@ -8,7 +8,6 @@ from enum import StrEnum
 from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.ids import EnrollmentId
-from common.domain.segment import Segment
 
 
 class Status(StrEnum):
@@ -24,6 +23,8 @@ class ExitReason(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
     BOUNCED = "bounced"
     COMPLAINED = "complained"
+    LEFT = "left"
+    """This series only; the address may be written to."""
     STOPPED = "stopped"
     """By a person of the team, or by a rule of the campaign."""
 
@@ -35,16 +36,18 @@ class Enrollment:
 
     `anchor_ms`: the instant the gateway received the first signup; every step counts from it. `next_step` (1-based) and
     `next_due_ms`: the step that waits in the schedule, None when none does. `records`: fates so far, by step number.
+    `language`: one of the campaign's, None: its default.
     `revision` counts changes; `mirrored_revision` is the one Notion shows. `pages`: Notion page ids by database.
     """
 
     id: EnrollmentId
     campaign: str
     status: Status
-    segment: Segment
+    segment: str
     assessment: Assessment
     anchor_ms: int
     assessed_ms: int
+    language: str | None = None
     exit_reason: ExitReason | None = None
     next_step: int | None = None
     next_due_ms: int | None = None

@@ -46,7 +46,7 @@ class Restored:
     What Notion remembers of one enrollment.
 
     `sent_ms`: instant of the acceptance by step. `exit_reason`: why it ended early. `is_completed`: nothing more is to
-    be sent. `differs`: the row has to be written again.
+    be sent. `language`: in which they were written to. `differs`: the row has to be written again.
     """
 
     assessment: Assessment
@@ -57,6 +57,7 @@ class Restored:
     page_id: str
     created: str
     edited: str
+    language: str | None = None
     differs: bool = False
     ids: Mapping[int, str] = field(default_factory=dict)
     """The provider's ids of sent steps, where its list tells them."""
@@ -104,6 +105,7 @@ def read_row(row: SequenceRow) -> Restored:
         page_id=row.page_id,
         created=row.created,
         edited=row.edited,
+        language=_text(row, "Language"),
     )
 
 
@@ -124,6 +126,7 @@ def merged(rows: Sequence[Restored]) -> Restored:
     return replace(
         kept,
         assessment=newest.assessment,
+        language=newest.language or kept.language,
         anchor_ms=min(row.anchor_ms for row in rows),
         sent_ms=sent,
         is_completed=any(row.is_completed for row in rows),

@@ -76,6 +76,9 @@ def sequence_row(enrollment: Enrollment, *, campaign_name: str) -> Row:
         "Revenue Leak": assessment.revenue_leak_total,
         "Consent": None if assessment.consent is None else consent_line(assessment.consent),
     }
+    if enrollment.language is not None:
+        # Only where one was chosen, so that the rows of everybody else stay as they are.
+        values["Language"] = enrollment.language
     return Row(title=_title(enrollment), values=values | _sent(enrollment) | _ending(enrollment))
 
 

@@ -7,6 +7,7 @@ Records ↔ store. An enrollment is one HASH, small enough for the store's compa
 | `assessment` | the newest one, as one list: as many fields would take twice the room |
 | `consent` | what the person agreed to, JSON, of the newest signup that said so |
 | `segment`, `status`, `exit_reason` | CRITICAL…; accepted…; why it ended early |
+| `language` | in which it is written to; absent: the campaign's default |
 | `anchor_ms`, `assessed_ms` | time of the first signup, and of the newest one if there were several |
 | `next` | the step that waits in the schedule and was never claimed, `step-2` |
 | `/step-1` … | the record of each delivery, see `read_record` |
@@ -32,7 +33,6 @@ from common.domain.contact import Assessment, Consent
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import EnrollmentId, step_number
-from common.domain.segment import Segment
 from common.ledger.short_ids import lengthened, shortened
 
 _PAGES = {"sequence": "page:sequence", "contact": "page:contact"}
@@ -93,10 +93,11 @@ def read_enrollment(enrollment_id: str, fields: Mapping[str, str]) -> Enrollment
         id=EnrollmentId(enrollment_id),
         campaign=fields["campaign"],
         status=Status(fields["status"]),
-        segment=Segment(fields["segment"]),
+        segment=fields["segment"],
         assessment=read_assessment(fields),
         anchor_ms=int(fields["anchor_ms"]),
         assessed_ms=int(fields.get("assessed_ms", fields["anchor_ms"])),
+        language=fields.get("language"),
         exit_reason=ExitReason(fields["exit_reason"]) if "exit_reason" in fields else None,
         next_step=step_number(following) if following else None,
         next_due_ms=records[following].at_ms if following else None,

@@ -56,9 +56,10 @@ class Enrollments:
         args = [enrollment, address_hash or "", reason.value, now_ms]
         return bool(await self._store.run("enrollments.exit", [keys.enrollment(enrollment), keys.SUPPRESSED], args))
 
-    async def unsubscribe(self, enrollment: EnrollmentId, *, address_hash: str, now_ms: int) -> None:
-        """End the enrollment, if there is one, and suppress the address."""
-        await self.exit(enrollment, ExitReason.UNSUBSCRIBED, address_hash=address_hash, now_ms=now_ms)
+    async def unsubscribe(self, enrollment: EnrollmentId, *, address_hash: str | None, now_ms: int) -> None:
+        """End the enrollment, if there is one, and suppress the address; None: they leave this series only."""
+        reason = ExitReason.LEFT if address_hash is None else ExitReason.UNSUBSCRIBED
+        await self.exit(enrollment, reason, address_hash=address_hash, now_ms=now_ms)
 
     async def hold(self, enrollment: EnrollmentId, reason: str, *, now_ms: int) -> bool:
         """Send nothing more of it until `release`; `reason` is one word, and each of several is released."""
@@ -87,7 +88,11 @@ class Enrollments:
             "campaign": self._campaign,
             "segment": person.assessment.segment.value,
             "anchor_ms": person.anchor_ms,
-            "fields": codec.assessment_fields(person.assessment) | codec.page_fields({"sequence": person.page_id}),
+            "fields": {
+                **codec.assessment_fields(person.assessment),
+                **codec.page_fields({"sequence": person.page_id}),
+                **({"language": person.language} if person.language else {}),
+            },
             "steps": [self._step(restoration, step) for step in range(1, self._cadence.length + 1)],
             "differs": person.differs or None,
             "exit_reason": person.exit_reason,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import redis.asyncio
 
 from common.domain.cadence import Cadence
+from common.domain.campaign_terms import CampaignTerms
 from common.ledger.bookings import Bookings
 from common.ledger.circuits import Circuits
 from common.ledger.contacts import Contacts
@@ -31,13 +32,15 @@ class Ledger:
         cadence: Cadence,
         secret_key: str,
         patient: bool = False,
+        terms: CampaignTerms | None = None,
     ) -> None:
-        """`patient`: see `Store`."""
+        """`terms`: of the campaign, with its own segments and languages. `patient`: see `Store`."""
+        terms = terms or CampaignTerms(key=campaign, cadence=cadence)
         self.client = client
         self.campaign = campaign
         self.cadence = cadence
         self.store = store = Store(client, secret_key=secret_key, is_patient=patient)
-        self.signups = Signups(store, campaign=campaign, cadence=cadence)
+        self.signups = Signups(store, terms)
         self.enrollments = Enrollments(store, campaign=campaign, cadence=cadence)
         self.deliveries = Deliveries(store, campaign=campaign, cadence=cadence)
         self.dead_letters = DeadLetters(store)
@@ -49,3 +52,10 @@ class Ledger:
         self.mirror = Mirror(store)
         self.circuits = Circuits(store)
         self.schedule = Schedule(store)
+
+    @classmethod
+    def of(cls, client: redis.asyncio.Redis, terms: CampaignTerms, *, secret_key: str, patient: bool = False) -> Ledger:
+        """The ledger of a campaign that is loaded."""
+        return cls(
+            client, campaign=terms.key, cadence=terms.cadence, secret_key=secret_key, patient=patient, terms=terms
+        )

@@ -8,12 +8,11 @@ from typing import Literal
 
 from pydantic_core import to_json
 
-from common.domain.cadence import Cadence
+from common.domain.campaign_terms import CampaignTerms
 from common.domain.contact import Assessment
 from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import EnrollmentId, enrollment_id, step_name
 from common.domain.note import Note
-from common.domain.segment import Segment
 from common.ledger import keys
 from common.ledger.codec import assessment_text, consent_text
 from common.ledger.constants import REMEMBER_WEBHOOK_MS
@@ -34,15 +33,15 @@ class Acceptance:
     repeated: bool
     enrollment_id: EnrollmentId
     email: str
-    segment: Segment
+    segment: str
     received_ms: int
 
 
 class Signups:
     """Of one campaign. Raises as `Store.run` does."""
 
-    def __init__(self, store: Store, *, campaign: str, cadence: Cadence) -> None:
-        self._store, self._campaign, self._cadence = store, campaign, cadence
+    def __init__(self, store: Store, terms: CampaignTerms) -> None:
+        self._store, self.terms = store, terms
 
     async def accept(
         self,
@@ -60,16 +59,18 @@ class Signups:
         be remembered as is. `notes` go to the timeline. Of a contact who was forgotten nothing is kept; their answer is
         that of a known one.
         """
-        enrollment = enrollment_id(self._campaign, assessment.email)
+        enrollment = enrollment_id(self.terms.key, assessment.email)
         given = {
             "id": enrollment,
             "received_ms": received_ms,
             "remember_ms": REMEMBER_WEBHOOK_MS,
-            "segment": assessment.segment,
-            "campaign": self._campaign,
+            "segment": self.terms.segment_of(assessment),
+            "campaign": self.terms.key,
             "email": assessment.email,
             "address_hash": self._store.address_hash(assessment.email),
         }
+        if language := self.terms.language_named(assessment.locale):
+            given["language"] = language
         if answer is not None:
             given["answer"] = answer
         if assessment.consent is not None:
@@ -87,13 +88,13 @@ class Signups:
             repeated=bool(repeated),
             enrollment_id=EnrollmentId(owner),
             email=email or assessment.email,
-            segment=Segment(segment),
+            segment=segment,
             received_ms=int(first_ms),
         )
 
     async def enroll(self, enrollment: Enrollment, *, now_ms: int, announce: bool) -> Status | None:
         """Begin the sequence of an accepted enrollment: its first step is planned. Repeating changes nothing."""
-        first_ms = self._cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=1)
+        first_ms = self.terms.cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=1)
         status = await self._store.run_json(
             "signups.enroll",
             [keys.enrollment(enrollment.id)],

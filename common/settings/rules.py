@@ -10,7 +10,18 @@ from common.settings.settings import SECRET_KEY_CURE, Settings
 
 def problems_of(settings: Settings) -> list[str]:
     """One line for each problem, with the setting and the cure."""
-    return [*_of_notion(settings), *_of_secrets(settings), *_of_identity(settings), *_of_ports(settings)]
+    return [
+        *_of_campaigns(settings),
+        *_of_notion(settings),
+        *_of_secrets(settings),
+        *_of_identity(settings),
+        *_of_ports(settings),
+    ]
+
+
+def _of_campaigns(settings: Settings) -> Iterator[str]:
+    if settings.campaign is not None and "campaigns" in settings.model_fields_set:
+        yield "CAMPAIGN: it is another name for CAMPAIGNS, and both are set; unset CAMPAIGN"
 
 
 def _of_notion(settings: Settings) -> Iterator[str]:

@@ -126,7 +126,7 @@ def _check_campaign(settings: Settings, found: CheckReport) -> Campaign | None:
     from common.campaigns.loader import CampaignError, load_campaign
 
     try:
-        campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
+        campaign = load_campaign(settings.campaign_keys[0], directory=settings.campaigns_dir)
     except CampaignError as error:
         found.problems.append(" ".join(str(error).split()))
         return None

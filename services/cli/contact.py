@@ -30,8 +30,10 @@ def command(email: str, as_json: bool) -> None:
     now = now_ms()
     click.secho(" · ".join(filter(None, (person["first_name"], person["email"]))), bold=True)
     reason = f" ({person['exit_reason']})" if person["exit_reason"] else ""
-    segment = f"{person['segment']} · " if person["segment"] else ""
-    click.echo(f"{segment}{person['status']}{reason} · {person['enrollment_id']}")
+    state = filter(
+        None, (person["segment"], f"{person['status']}{reason}", person["language"], person["enrollment_id"])
+    )
+    click.echo(" · ".join(state))
     for who, pause in (("paused", person["paused"]), ("everybody is paused", person["everybody_paused"])):
         if pause is not None:
             click.secho(f"{who} {_pause_line(pause)}", fg="red")
@@ -64,6 +66,7 @@ async def _look_up(ledger: Ledger, email: str) -> dict[str, Any]:
         "email": found.email,
         "first_name": found.first_name,
         "segment": found.segment,
+        "language": found.language,
         "status": found.status,
         "exit_reason": found.exit_reason,
         "happened": [asdict(entry) for entry in found.happened],

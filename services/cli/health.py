@@ -81,7 +81,7 @@ async def _check_store(settings: Settings, limits: Limits) -> tuple[Finding, ...
     from common.ledger.reads.store_stats import read_store_stats
 
     # Loading it takes a second or more, which must not count as the store's.
-    campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    campaign = load_campaign(settings.campaign_keys[0], directory=settings.campaigns_dir)
     try:
         async with asyncio.timeout(ANSWER_SECONDS_MAX), open_ledger(settings, campaign=campaign) as ledger:
             return check_health(await read_store_stats(ledger), limits=limits)

@@ -28,7 +28,7 @@ def command(show: bool, into: Path | None) -> None:
     from common.settings.load import load_settings
 
     settings = load_settings()
-    campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    campaign = load_campaign(settings.campaign_keys[0], directory=settings.campaigns_dir)
     folder = into or settings.data_dir / "preview"
     setting, named = ("--into", into) if into else ("DATA_DIR", settings.data_dir)
     pages = dict(preview_pages(campaign, settings.identity))

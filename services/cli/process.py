@@ -27,7 +27,7 @@ def run_one_worker(settings: Settings) -> int:
     _exit_on_sigterm()
     _check_metrics_host(settings)
     # A wrong campaign is reported at once, not only when the store answers.
-    load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    load_campaign(settings.campaign_keys[0], directory=settings.campaigns_dir)
     setup_logs("worker", settings)
     return run_worker(settings, say=lambda line: log.warning("worker_waits", why=line))
 

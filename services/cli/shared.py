@@ -78,12 +78,11 @@ async def open_ledger(settings: Settings, *, campaign: Campaign | None = None) -
     from common.store.format import refuse_another_format
 
     assert settings.redis_url is not None
-    campaign = campaign or load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    campaign = campaign or load_campaign(settings.campaign_keys[0], directory=settings.campaigns_dir)
     client = connect_async(settings.redis_url)
     try:
         await refuse_another_format(client)
-        cadence = campaign.cadence(settings.pace)
-        yield Ledger(client, campaign=campaign.key, cadence=cadence, secret_key=settings.secret)
+        yield Ledger.of(client, campaign.terms(settings.pace), secret_key=settings.secret)
     finally:
         await client.aclose()
 
@@ -106,18 +105,18 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
     from common.world import World
 
     assert settings.redis_url is not None
-    campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    campaign = load_campaign(settings.campaign_keys[0], directory=settings.campaigns_dir)
     client, clock = connect_async(settings.redis_url, process="command"), SystemClock()
     try:
         await refuse_another_format(client)
         if await secret_key_differs(client, settings.secret):
             raise SettingsError([SECRET_KEY_MISMATCH])
-        cadence = campaign.cadence(settings.pace)
+        terms = campaign.terms(settings.pace)
         providers = build_providers(settings, client, clock, campaign_name=campaign.name)
         try:
             yield World(
                 clock=clock,
-                ledger=Ledger(client, campaign=campaign.key, cadence=cadence, secret_key=settings.secret),
+                ledger=Ledger.of(client, terms, secret_key=settings.secret),
                 settings=settings,
                 campaign=campaign,
                 mailer=providers.mailer,

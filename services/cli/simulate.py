@@ -28,10 +28,10 @@ def command(people: int, seed: int, as_json: bool) -> int:
     from services.simulation.scenarios import Scenario
 
     given = load_settings()
-    campaign = load_campaign(given.campaign, directory=given.campaigns_dir)
+    campaign = load_campaign(given.campaign_keys[0], directory=given.campaigns_dir)
     settings = Settings(
         secret_key="of a simulation that nobody keeps",
-        campaign=given.campaign,
+        campaigns=",".join(given.campaign_keys),
         campaigns_dir=given.campaigns_dir,
         testing_mode=given.testing_mode,
         campaign_speed=given.campaign_speed,

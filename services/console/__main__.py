@@ -40,10 +40,10 @@ def run(settings: Settings) -> int:
 async def _serve(settings: Settings) -> int:
     if settings.redis_url is None:
         raise SettingsError(["REDIS_URL: unset; set it, or run `advent up`, which brings its own store"])
-    campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    campaign = load_campaign(settings.campaign_keys[0], directory=settings.campaigns_dir)
     client = connect_async(settings.redis_url, process="console")
     client.connection_pool.connection_kwargs["socket_timeout"] = ANSWER_SECONDS_MAX
-    ledger = Ledger(client, campaign=campaign.key, cadence=campaign.cadence(settings.pace), secret_key=settings.secret)
+    ledger = Ledger.of(client, campaign.terms(settings.pace), secret_key=settings.secret)
     context = build_context(settings, clock=SystemClock(), ledger=ledger, campaign_name=campaign.name)
     server = Server(build_app(context), drain_s=DRAIN_S)
     host = settings.console_host

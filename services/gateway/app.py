@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from aiohttp import web
 
+from common.campaigns.campaigns import Campaigns
 from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.settings.settings import Settings, SettingsError
@@ -57,7 +58,7 @@ ENDPOINTS = (
 )
 
 
-def build_context(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_name: str) -> GatewayContext:
+def build_context(settings: Settings, *, clock: Clock, ledger: Ledger, campaigns: Campaigns) -> GatewayContext:
     """
     What the handlers use.
 
@@ -71,7 +72,7 @@ def build_context(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_
         clock=clock,
         settings=settings,
         secret_key=settings.secret_key,
-        campaign_name=campaign_name,
+        campaigns=campaigns,
         intake=Intake(ledger, spool, store),
         replay=Replay(ledger, spool, store, clock),
         monitor=StoreMonitor(ledger.client, settings.secret_key),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from common.campaigns.campaigns import Campaigns
 from common.clock import Clock
 from common.settings.settings import Settings
 from common.store.monitor import StoreMonitor
@@ -16,14 +17,14 @@ from services.web.rate_limit import FailureLimiter
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayContext:
     """
-    `campaign_name`: the name in responses, such as *Christmas 2025*. `secret_key` signs unsubscribe links. `website`,
+    `campaigns`: those that people may sign up for. `secret_key` signs unsubscribe links. `website`,
     `calcom` and `resend` verify the webhooks of these senders; `failures` limits failed verifications by source.
     """
 
     clock: Clock
     settings: Settings
     secret_key: str
-    campaign_name: str
+    campaigns: Campaigns
     intake: Intake
     replay: Replay
     monitor: StoreMonitor

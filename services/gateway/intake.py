@@ -9,7 +9,6 @@ from typing import Literal, TypeVar
 
 from common.domain.booking import BookingKind
 from common.domain.feedback import FeedbackKind
-from common.domain.segment import Segment
 from common.ledger.bookings import BookingAnswer
 from common.ledger.feedback import FeedbackAnswer
 from common.ledger.ledger import Ledger
@@ -58,7 +57,7 @@ class Intake:
                 received_ms=event.received_ms,
                 notes=event.form.notes,
             ),
-            lambda: event.spooled(self.ledger.campaign),
+            lambda: event.spooled(self.ledger.signups.terms),
             _acceptance,
         )
         return answer, answer.answer if outcome == "accepted" else outcome
@@ -83,7 +82,7 @@ class Intake:
         return await self._record_unanswered(
             event.spooled(),
             lambda: self.ledger.enrollments.unsubscribe(
-                event.link.enrollment_id, address_hash=event.link.address_hash, now_ms=event.received_ms
+                event.link.enrollment_id, address_hash=event.address_hash, now_ms=event.received_ms
             ),
         )
 
@@ -148,7 +147,7 @@ def _acceptance(receipt: Receipt, is_repeated: bool) -> Acceptance:
         repeated=is_repeated,
         enrollment_id=receipt.enrollment_id,
         email=receipt.email,
-        segment=receipt.segment or Segment.OPTIMIZE,
+        segment=receipt.segment or "",
         received_ms=receipt.received_ms,
     )
 

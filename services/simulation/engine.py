@@ -56,9 +56,7 @@ class Simulation:
         self.clock = clock
         self.mailer = InMemoryMailer(clock)
         self.mirror = InMemoryMirror()
-        self.ledger = Ledger(
-            client, campaign=campaign.key, cadence=campaign.cadence(settings.pace), secret_key=settings.secret
-        )
+        self.ledger = Ledger.of(client, campaign.terms(settings.pace), secret_key=settings.secret)
         self.world = World(
             clock=clock,
             ledger=self.ledger,

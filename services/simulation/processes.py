@@ -67,6 +67,6 @@ def _simulate_part(settings: Settings, scenario: Scenario) -> Report:
 def _simulate(settings: Settings, scenario: Scenario, progress: Progress) -> Report:
     # The actors log every step; of a simulation only the end is of interest.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    campaign = load_campaign(settings.campaign_keys[0], directory=settings.campaigns_dir)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(simulate(campaign, settings, scenario, progress=progress))

@@ -50,7 +50,7 @@ def up(settings: Settings, *, say: Callable[[str], None] = terminal.say) -> int:
     """
     settings = with_sandbox(with_generated_secrets(settings))
     check_access_settings(settings)
-    campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    campaign = load_campaign(settings.campaign_keys[0], directory=settings.campaigns_dir)
     with Signals() as signals:
         run_dir = RunDirectory(settings.data_dir)
         try:

@@ -67,7 +67,7 @@ end
 
 -- restore(KEYS = [enrollment, suppressed], ARGV = [JSON])
 --   JSON  what Notion and the provider's list remember of one enrollment: id, now_ms, address_hash, campaign, segment,
---         anchor_ms, fields {assessment and pages}; exit_reason, if it ended early; suppress: no further mail to this
+--         anchor_ms, fields {assessment, pages, language}; exit_reason, if it ended early; suppress: no further mail to this
 --         address; differs: Notion must be written again
 --         steps: [{name, due_ms; sent_ms, provider_id; dead: why it was never sent although the sequence went on;
 --                  unknown_since_ms: it may have been accepted, then or later}] in their order

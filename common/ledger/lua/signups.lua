@@ -22,6 +22,7 @@ local function enter(batch, enrollment, given, assessment)
   local id, received_ms = given.id, given.received_ms
   redis.call('HSET', enrollment, 'campaign', given.campaign, 'status', 'accepted', 'anchor_ms', received_ms,
     'segment', given.segment, 'email', given.email, 'address_hash', given.address_hash, 'assessment', assessment)
+  if given.language then redis.call('HSET', enrollment, 'language', given.language) end
   local newcomers, classifications = batch.newcomers, batch.classifications
   newcomers[#newcomers + 1] = id
   batch.is_coming[id] = true
@@ -32,6 +33,7 @@ end
 local function assess_again(enrollment, given, assessment)
   local id, received_ms = given.id, given.received_ms
   redis.call('HSET', enrollment, 'assessed_ms', received_ms, 'segment', given.segment, 'assessment', assessment)
+  if given.language then redis.call('HSET', enrollment, 'language', given.language) end
   timeline.add(id, received_ms, 'assessed again', given.segment)
   projection.changed(id, received_ms)
   queue.schedule('classify', id, received_ms)
@@ -78,8 +80,8 @@ end
 
 -- accept(KEYS = [webhook, enrollment] × signups, ARGV = [JSON, assessment] × signups)
 --   JSON        id: of the enrollment; received_ms; remember_ms: how long the webhook id is remembered; segment; campaign;
---               email; address_hash; answer: `accepted`, given already, from the spool; consent: JSON; notes: [JSON], see
---               common/domain/note.py
+--               email; address_hash; language: one of the campaign's, if the signup names one; answer: `accepted`, given
+--               already, from the spool; consent: JSON; notes: [JSON], see common/domain/note.py
 --   assessment  text, see codec.py
 --   webhook     STRING  the answer given: `accepted|duplicate segment received_ms enrollment id`
 -- → [[repeated 0|1, answer, e-mail of the answered enrollment or ''], or the error that this one met] × signups

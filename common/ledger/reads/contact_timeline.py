@@ -56,13 +56,15 @@ class ContactTimeline:
     What happened to one person, oldest first, and what is to come, soonest first.
 
     `enrollment_id`: of somebody who booked a call and never signed up, what their enrollment's would be; then `status`
-    is *not enrolled*, `segment` is None. `paused`: of this person; `everybody_paused`: of the campaign.
+    is *not enrolled*, `segment` is None. `language`: that a signup
+    named. `paused`: of this person; `everybody_paused`: of the campaign.
     """
 
     enrollment_id: EnrollmentId
     email: str
     first_name: str
     segment: str | None
+    language: str | None
     status: str
     exit_reason: str | None
     paused: Pause | None
@@ -88,6 +90,7 @@ async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId) -> Contac
         email=who.email,
         first_name=who.first_name or "",
         segment=enrollment.segment if enrollment else None,
+        language=enrollment.language if enrollment else None,
         status=enrollment.status if enrollment else "not enrolled",
         exit_reason=enrollment.exit_reason if enrollment else None,
         paused=pauses.people.get(contact),

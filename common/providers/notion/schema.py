@@ -61,6 +61,7 @@ SEQUENCE = Database(
         "Revenue Leak": "number",
         "Exit Reason": "select",
         "Consent": "rich_text",
+        "Language": "select",
     },
 )
 

@@ -11,7 +11,6 @@ from common.domain.contact import Assessment, Consent
 from common.domain.feedback import Feedback
 from common.domain.ids import EnrollmentId
 from common.domain.note import Note, read_notes
-from common.domain.segment import Segment
 
 Kind = Literal["signup", "unsubscribe", "booking", "feedback", "unread_booking"]
 
@@ -29,7 +28,7 @@ class Receipt:
 
     enrollment_id: EnrollmentId
     email: str
-    segment: Segment | None
+    segment: str | None
     received_ms: int
     payload: Mapping[str, Any] = field(default_factory=dict)
 
@@ -41,7 +40,8 @@ class SpooledEvent:
 
     `id`: the ledger's id of the event, by which a repetition is recognized. `enrollment_id`: the enrollment or booking
     that owns the event; events of one owner are replayed in their order. `payload`: the fields of the assessment, of
-    the booking event or of the feedback; of an unsubscription the hash of the address, as `mark`; of a booking event
+    the booking event or of the feedback; of an unsubscription the hash of the
+    address as `mark`, None where the contact only left one series; of a booking event
     that could not be read its text and the reason. `notes`, `visitor`: of a signup or a booking event; see
     `SignupReceived`.
     """
@@ -50,7 +50,7 @@ class SpooledEvent:
     id: str
     received_ms: int
     enrollment_id: EnrollmentId
-    segment: Segment | None
+    segment: str | None
     payload: dict[str, Any]
     notes: list[dict[str, Any]] = field(default_factory=list)
     visitor: str | None = None
@@ -66,7 +66,7 @@ class SpooledEvent:
         event = cls(**fields)
         if event.kind not in get_args(Kind):
             raise ValueError(f"unknown kind of event: {event.kind}")
-        return cls(**{**fields, "segment": Segment(event.segment) if event.segment else None})
+        return event
 
     def receipt(self) -> Receipt:
         named = {name: self.payload.get(name) for name in _RESPONSE_FIELDS.get(self.kind, ())}

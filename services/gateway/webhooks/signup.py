@@ -45,7 +45,7 @@ async def receive(context: GatewayContext, request: web.BaseRequest) -> JsonResp
     if not acceptance.repeated:
         count_notes(event.form.notes)
     _SECONDS.observe(perf_counter() - started)
-    return answer(acceptance, campaign=context.campaign_name)
+    return answer(acceptance, campaign=context.campaigns.home.name)
 
 
 def _parse_counted(body: bytes) -> SignupForm:
