@@ -21,7 +21,7 @@ from actors.upkeep.bootstrap import Bootstrap
 from actors.upkeep.healthcheck_ping import keep_pinging
 from actors.upkeep.sweeper import run_sweeper
 from actors.worker_http import WorkerHttp
-from common.campaigns.loader import load_campaign
+from common.campaigns.campaigns import Campaigns, load_campaigns
 from common.clock import SystemClock
 from common.ledger.ledger import Ledger
 from common.observability import metrics
@@ -72,9 +72,9 @@ class Worker:
 
         Raises SettingsError or CampaignError before any job is fetched.
         """
-        campaign = load_campaign(self.settings.campaign_keys[0], directory=self.settings.campaigns_dir)
+        campaigns = load_campaigns(self.settings.campaign_keys, directory=self.settings.campaigns_dir)
         self._dramatiq.start()
-        self._on_loop(self._build(campaign))
+        self._on_loop(self._build(campaigns))
         self._before_work()
         if self.stopping.is_set():
             return
@@ -108,17 +108,17 @@ class Worker:
         self.broker.close()
         log.info("worker_stopped")
 
-    async def _build(self, campaign: Any) -> None:
+    async def _build(self, campaigns: Campaigns) -> None:
         client = connect_async(self.store_url, process="worker")
-        terms = campaign.terms(self.settings.pace)
+        terms = campaigns.terms(self.settings.pace)
         ledger = Ledger.of(client, terms, secret_key=self.settings.secret, patient=True)
         await ledger.store.patiently(lambda: correct_clock(ledger.client, self.clock))
-        self._providers = build_providers(self.settings, client, self.clock, campaign_name=campaign.name)
+        self._providers = build_providers(self.settings, client, self.clock, campaigns=campaigns)
         self.world = World(
             clock=self.clock,
             ledger=ledger,
             settings=self.settings,
-            campaign=campaign,
+            campaigns=campaigns,
             mailer=self._providers.mailer,
             mirror=self._providers.mirror,
             mail_budget=self._providers.mail_budget,

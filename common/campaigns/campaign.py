@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from common.campaigns.body import Body, Values
 from common.campaigns.compiled import BookingPolicy, CompiledCampaign, Reminder, Span, Step
@@ -19,6 +20,7 @@ from common.campaigns.translation import Translation
 from common.campaigns.variables import Person, counts, email_values, reported
 from common.domain.cadence import Cadence, Pace
 from common.domain.campaign_terms import CampaignTerms
+from common.domain.projection import CampaignColumns
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,24 @@ class Campaign:
             cadence=self.cadence(pace),
             segment_of=self.segment_of,
             language_named=self.language_named,
+            priority=self.compiled.priority,
+            excludes=self.compiled.excludes,
+            is_open=self.is_open,
         )
+
+    @property
+    def in_notion(self) -> CampaignColumns:
+        return CampaignColumns(
+            name=self.name,
+            status=self.compiled.status_column,
+            steps={number: step.column for number, step in enumerate(self.steps, 1)},
+            has_assessment=any(field.name == "assessment_score" for field in self.compiled.fields),
+        )
+
+    def is_open(self, at_ms: int) -> bool:
+        """Whether people may enrol: on the days from `opens` to `closes`, in the campaign's time zone."""
+        day = datetime.fromtimestamp(at_ms / 1000, ZoneInfo(self.compiled.timezone)).date().isoformat()
+        return (self.compiled.opens or day) <= day <= (self.compiled.closes or day)
 
     def translation(self, language: str | None) -> Translation:
         """Of a language that the campaign no longer has, the default one: a whole mail in another one."""

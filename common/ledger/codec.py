@@ -18,6 +18,8 @@ Records ↔ store. An enrollment is one HASH, small enough for the store's compa
 | `announced_ms` | time at which a hot lead was announced |
 | `hold` | why nothing of it is sent for now, one word each |
 | `ended_ms` | time at which it was completed or ended early |
+| `contact` | the id with which the person's calls are kept, where it is another one |
+| `others` | the same person's enrollments in other campaigns |
 
 What bookings add is in `booking_codec.py`.
 """
@@ -98,6 +100,7 @@ def read_enrollment(enrollment_id: str, fields: Mapping[str, str]) -> Enrollment
         anchor_ms=int(fields["anchor_ms"]),
         assessed_ms=int(fields.get("assessed_ms", fields["anchor_ms"])),
         language=fields.get("language"),
+        contact=EnrollmentId(fields["contact"]) if "contact" in fields else None,
         exit_reason=ExitReason(fields["exit_reason"]) if "exit_reason" in fields else None,
         next_step=step_number(following) if following else None,
         next_due_ms=records[following].at_ms if following else None,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import redis.asyncio
 
 from common.domain.cadence import Cadence
 from common.domain.campaign_terms import CampaignTerms
+from common.domain.ids import EnrollmentId, enrollment_id
 from common.ledger.bookings import Bookings
 from common.ledger.circuits import Circuits
 from common.ledger.contacts import Contacts
@@ -22,7 +25,7 @@ from common.ledger.unread_bookings import UnreadBookings
 
 
 class Ledger:
-    """One campaign in one store. Each part says what it raises; all share `store`."""
+    """The campaigns of one store. Each part says what it raises; all share `store`."""
 
     def __init__(
         self,
@@ -32,20 +35,24 @@ class Ledger:
         cadence: Cadence,
         secret_key: str,
         patient: bool = False,
-        terms: CampaignTerms | None = None,
+        campaigns: Sequence[CampaignTerms] = (),
     ) -> None:
-        """`terms`: of the campaign, with its own segments and languages. `patient`: see `Store`."""
-        terms = terms or CampaignTerms(key=campaign, cadence=cadence)
+        """
+        `campaign`, `cadence`: of the first campaign, which has the bookings; `campaigns`: all of them, where there are
+        several, or where one has its own segments and languages. `patient`: see `Store`.
+        """
+        played = campaigns or [CampaignTerms(key=campaign, cadence=cadence)]
+        self.campaigns: Mapping[str, CampaignTerms] = {terms.key: terms for terms in played}
         self.client = client
         self.campaign = campaign
         self.cadence = cadence
         self.store = store = Store(client, secret_key=secret_key, is_patient=patient)
-        self.signups = Signups(store, terms)
-        self.enrollments = Enrollments(store, campaign=campaign, cadence=cadence)
-        self.deliveries = Deliveries(store, campaign=campaign, cadence=cadence)
+        self.signups = Signups(store, self.campaigns)
+        self.enrollments = Enrollments(store, self.campaigns)
+        self.deliveries = Deliveries(store, self.campaigns)
         self.dead_letters = DeadLetters(store)
         self.bookings = Bookings(store, self.enrollments, campaign=campaign)
-        self.contacts = Contacts(store, campaign=campaign)
+        self.contacts = Contacts(store, self.campaigns)
         self.feedback = FeedbackLog(store)
         self.unread_bookings = UnreadBookings(store)
         self.pauses = Pauses(store)
@@ -54,8 +61,24 @@ class Ledger:
         self.schedule = Schedule(store)
 
     @classmethod
-    def of(cls, client: redis.asyncio.Redis, terms: CampaignTerms, *, secret_key: str, patient: bool = False) -> Ledger:
-        """The ledger of a campaign that is loaded."""
+    def of(
+        cls, client: redis.asyncio.Redis, campaigns: Sequence[CampaignTerms], *, secret_key: str, patient: bool = False
+    ) -> Ledger:
+        """The ledger of campaigns that are loaded."""
+        first = campaigns[0]
         return cls(
-            client, campaign=terms.key, cadence=terms.cadence, secret_key=secret_key, patient=patient, terms=terms
+            client,
+            campaign=first.key,
+            cadence=first.cadence,
+            secret_key=secret_key,
+            patient=patient,
+            campaigns=campaigns,
         )
+
+    def cadence_of(self, campaign: str) -> Cadence:
+        """Of the first campaign where this one is not played here."""
+        return self.campaigns[campaign].cadence if campaign in self.campaigns else self.cadence
+
+    def enrollment_ids(self, address: str) -> list[EnrollmentId]:
+        """The enrollments that this person has or would have, one for each campaign."""
+        return [enrollment_id(campaign, address) for campaign in self.campaigns]

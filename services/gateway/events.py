@@ -34,13 +34,14 @@ class SignupReceived:
 
     webhook_id: str
     received_ms: int
+    campaign: str
     form: SignupForm
 
     @property
     def assessment(self) -> Assessment:
         return self.form.assessment
 
-    def spooled(self, terms: CampaignTerms) -> SpooledEvent:
+    def spooled(self, terms: CampaignTerms, *, is_first: bool) -> SpooledEvent:
         return SpooledEvent(
             kind="signup",
             id=self.webhook_id,
@@ -50,6 +51,8 @@ class SignupReceived:
             payload=_without_consent_of_none(asdict(self.assessment)),
             notes=note_fields(self.form.notes),
             visitor=self.form.visitor,
+            campaign=None if is_first else terms.key,
+            is_closed=not terms.is_open(self.received_ms),
         )
 
 

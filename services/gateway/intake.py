@@ -27,7 +27,7 @@ from services.gateway.store_availability import StoreAvailability
 
 ANSWERS_REMEMBERED = 10_000
 
-Outcome = Literal["accepted", "duplicate", "repeated", "spooled"]
+Outcome = Literal["accepted", "duplicate", "closed", "excluded", "repeated", "spooled"]
 
 Answer = TypeVar("Answer", Acceptance, BookingAnswer, FeedbackAnswer)
 
@@ -55,9 +55,12 @@ class Intake:
                 event.assessment,
                 webhook_id=event.webhook_id,
                 received_ms=event.received_ms,
+                campaign=event.campaign,
                 notes=event.form.notes,
             ),
-            lambda: event.spooled(self.ledger.signups.terms),
+            lambda: event.spooled(
+                self.ledger.campaigns[event.campaign], is_first=event.campaign == self.ledger.campaign
+            ),
             _acceptance,
         )
         return answer, answer.answer if outcome == "accepted" else outcome
@@ -143,7 +146,7 @@ class Intake:
 
 def _acceptance(receipt: Receipt, is_repeated: bool) -> Acceptance:
     return Acceptance(
-        answer="accepted",
+        answer="closed" if receipt.is_closed else "accepted",
         repeated=is_repeated,
         enrollment_id=receipt.enrollment_id,
         email=receipt.email,

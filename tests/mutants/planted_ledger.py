@@ -101,7 +101,7 @@ FAULTS: tuple[Fault, ...] = (
         "",
     ),
     ("deliveries", "if open.claimed_ms or open.not_before_ms then redis", "if true then redis"),
-    ("deliveries", "if fields.campaign ~= given.campaign then", "if false then"),
+    ("deliveries", "if not campaign then", "if false then"),
     (
         "deliveries",
         "    return defer('held', now_ms + ANOTHER_CAMPAIGN_MS, 'campaign '",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -69,7 +70,7 @@ class ResendEvent(BaseModel):
     data: Annotated[Mail, AnObject] = Mail()
 
 
-def parse_event(sent: dict[str, Any], *, campaign: str, received_ms: int) -> Feedback | IgnoredEvent:
+def parse_event(sent: dict[str, Any], *, campaigns: Collection[str], received_ms: int) -> Feedback | IgnoredEvent:
     """The feedback in an event; one about a mail of another campaign is ignored. Raises Problem 422 without a type."""
     event = lenient.words(sent.get("type"), 100)
     if event is None:
@@ -78,9 +79,9 @@ def parse_event(sent: dict[str, Any], *, campaign: str, received_ms: int) -> Fee
     if kind is None:
         return IgnoredEvent(event, "This event has no effect here.")
     mail = Mail.model_validate(lenient.an_object(sent.get("data")))
-    owner = _delivery_and_contact(mail.tags) if mail.tags.get("campaign") == campaign else None
+    owner = _delivery_and_contact(mail.tags) if mail.tags.get("campaign") in campaigns else None
     if owner is None:
-        return IgnoredEvent(event, "The mail has no tags of this campaign.")
+        return IgnoredEvent(event, "The mail has no tags of a campaign that is played here.")
     event_ms = read_timestamp_ms(sent.get("created_at"))
     event_ms = received_ms if event_ms is None else event_ms
     return Feedback(
