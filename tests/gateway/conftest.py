@@ -126,11 +126,17 @@ async def opens(clock: VirtualClock, folder: Path, campaign: Campaign) -> AsyncI
     """`await opens(store_url, webhook_secret=…)` starts another gateway over the same folder."""
     async with AsyncExitStack() as stack:
 
-        async def open_gateway(store_url: str, *, answer_s: float = 2, clock: Any = clock, **settings: Any) -> Gateway:
+        async def open_gateway(
+            store_url: str,
+            *,
+            answer_s: float = 2,
+            clock: Any = clock,
+            campaigns: Campaigns = Campaigns(campaign),  # noqa: B008 -- immutable
+            **settings: Any,
+        ) -> Gateway:
             given: dict[str, Any] = {"webhook_secret": secret(), "secret_key": SECRET_KEY, "data_dir": folder}
             client = limit_answer_time(connect_async(store_url), seconds_max=answer_s)
-            campaigns = Campaigns(campaign)
-            ledger = Ledger.of(client, campaign.terms(Pace()), secret_key=SECRET_KEY)
+            ledger = Ledger.of(client, campaigns.terms(Pace()), secret_key=SECRET_KEY)
             context = build_context(Settings(**given | settings), clock=clock, ledger=ledger, campaigns=campaigns)
             server = build_server(context)
             port = await server.start("127.0.0.1", 0)
