@@ -62,7 +62,7 @@ class BookingStanding:
         return PRE_CALL if self.status == BOOKED else NURTURE
 
 
-def sequence_row(enrollment: Enrollment, columns: CampaignColumns) -> Row:
+def sequence_row(enrollment: Enrollment, columns: CampaignColumns, *, title: str) -> Row:
     """
     The row of the Email Sequence database.
 
@@ -95,10 +95,12 @@ def sequence_row(enrollment: Enrollment, columns: CampaignColumns) -> Row:
     if enrollment.language is not None:
         # Only where one was chosen, so that the rows of everybody else stay as they are.
         values["Language"] = enrollment.language
-    return Row(title=_title(enrollment), values=values | _sent(enrollment, columns) | _ending(enrollment))
+    return Row(title=title, values=values | _sent(enrollment, columns) | _ending(enrollment))
 
 
-def contact_row(enrollment: Enrollment, columns: CampaignColumns, *, booking: BookingStanding | None = None) -> Row:
+def contact_row(
+    enrollment: Enrollment, columns: CampaignColumns, *, title: str, booking: BookingStanding | None = None
+) -> Row:
     """
     The row of the BusinessX Canada database, which a person's campaigns share; without a known booking, what is there
     about bookings stays.
@@ -111,16 +113,16 @@ def contact_row(enrollment: Enrollment, columns: CampaignColumns, *, booking: Bo
         values["Assessment Score"] = enrollment.assessment.assessment_score
         values["Segment"] = enrollment.segment
     if booking is None:
-        return Row(title=_title(enrollment), values=values, if_empty={"Booking Status": NOT_BOOKED})
-    return Row(title=_title(enrollment), values=values | _calls(booking))
+        return Row(title=title, values=values, if_empty={"Booking Status": NOT_BOOKED})
+    return Row(title=title, values=values | _calls(booking))
 
 
-def caller_row(email: str, first_name: str | None, columns: CampaignColumns, *, booking: BookingStanding | None) -> Row:
+def caller_row(email: str, columns: CampaignColumns, *, title: str, booking: BookingStanding | None) -> Row:
     """The row of the BusinessX Canada database of somebody who booked a call without an assessment to show."""
     standing = booking or BookingStanding(status=NOT_BOOKED)
     values: dict[str, Value] = {"email": email, columns.status: standing.campaign_status}
     # Whoever wrote the row before knew more than a name.
-    return Row(title=first_name or email, values=values | _calls(standing), keeps_title=True)
+    return Row(title=title, values=values | _calls(standing), keeps_title=True)
 
 
 def consent_line(consent: Consent) -> str:
@@ -135,11 +137,6 @@ def _calls(booking: BookingStanding) -> dict[str, Value]:
         "Booking Status": booking.status,
         "Diagnostic Call Date": None if booking.meeting_ms is None else _instant(booking.meeting_ms),
     }
-
-
-def _title(enrollment: Enrollment) -> str:
-    assessment = enrollment.assessment
-    return assessment.business_name or assessment.first_name or assessment.email
 
 
 def _sent(enrollment: Enrollment, columns: CampaignColumns) -> dict[str, Value]:

@@ -5,6 +5,7 @@ Records ↔ store. An enrollment is one HASH, small enough for the store's compa
 | --- | --- |
 | `campaign`, `email`, `address_hash` | who |
 | `assessment` | the newest one, as one list: as many fields would take twice the room |
+| `first_name` | the name that was given first, where a later signup gave another one or none |
 | `consent` | what the person agreed to, JSON, of the newest signup that said so |
 | `segment`, `status`, `exit_reason` | CRITICAL…; accepted…; why it ended early |
 | `language` | in which it is written to; absent: the campaign's default |
@@ -13,7 +14,7 @@ Records ↔ store. An enrollment is one HASH, small enough for the store's compa
 | `/step-1` … | the record of each delivery, see `read_record` |
 | `last_sent_ms`, `sending` | time of the last mail; `step-2 ms`: of the one that is being sent |
 | `revision`, `mirrored` | changes so far; the one that Notion shows |
-| `page:sequence`, `page:contact` | Notion pages: `id digest`, what it shows; see `short_ids.py` |
+| `page:sequence`, `page:contact` | Notion pages: `id digest`, what it shows; see `shortened` |
 | `mirror_misses` | times in a row that Notion would not show this contact |
 | `announced_ms` | time at which a hot lead was announced |
 | `hold` | why nothing of it is sent for now, one word each |
@@ -26,7 +27,11 @@ What bookings add is in `booking_codec.py`.
 
 from __future__ import annotations
 
+import binascii
 import json
+import re
+import uuid
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 
 from pydantic_core import to_json
@@ -35,7 +40,6 @@ from common.domain.contact import Assessment, Consent
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import EnrollmentId, step_number
-from common.ledger.short_ids import lengthened, shortened
 
 _PAGES = {"sequence": "page:sequence", "contact": "page:contact"}
 
@@ -83,6 +87,8 @@ def consent_text(consent: Consent) -> str:
 def read_assessment(fields: Mapping[str, str]) -> Assessment:
     """Raises KeyError or ValueError when `assessment_fields` did not write it."""
     values = dict(zip(_ASSESSMENT, json.loads(fields["assessment"]), strict=False))
+    if "first_name" in fields:
+        values["first_name"] = fields["first_name"]
     consent = Consent(**json.loads(fields["consent"])) if "consent" in fields else None
     return Assessment(email=fields["email"], consent=consent, **values)
 
@@ -158,3 +164,30 @@ def read_record(text: str) -> Record:
         sent_ms=None if sent == "0" else int(at_ms) + int(sent),
         detail=lengthened(detail),
     )
+
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_DIGEST = re.compile(r"[0-9a-f]{16}")
+_SHORT = re.compile(r"~(?:[\w-]{22}|[\w-]{11})", re.ASCII)
+
+
+def shortened(text: str) -> str:
+    """
+    The short form of a provider's id: every person has two of Notion's, and one of Resend's for each mail.
+
+    `~` and 22 characters stand for a UUID, `~` and 11 for a digest of 16 hexadecimal digits: the same bytes in base64
+    for URLs. Any other text stays as it is; one that begins with `~` gets another `~`. A person reads one with
+
+        printf %s 'MdX9eHFEUJqNhfIdPH0_UQ==' | basenc --base64url -d | xxd -p
+    """
+    if _UUID.fullmatch(text) or _DIGEST.fullmatch(text):
+        return "~" + urlsafe_b64encode(binascii.unhexlify(text.replace("-", ""))).decode().rstrip("=")
+    return f"~{text}" if text.startswith("~") else text
+
+
+def lengthened(text: str) -> str:
+    """The text that `shortened` was given."""
+    if not _SHORT.fullmatch(text):
+        return text.removeprefix("~") if text.startswith("~~") else text
+    raw = urlsafe_b64decode(text[1:] + "=" * (-len(text[1:]) % 4))
+    return str(uuid.UUID(bytes=raw)) if len(raw) == 16 else raw.hex()

@@ -13,7 +13,7 @@ from common.domain.ids import EnrollmentId, enrollment_id, step_name
 from common.domain.notion_import import AS_NOTION_SHOWS, Restored
 from common.ledger import codec, keys
 from common.ledger.campaign_lookup import contact_of, other_enrollments, terms_of
-from common.ledger.short_ids import shortened
+from common.ledger.codec import shortened
 from common.ledger.store import Store
 
 SUPPRESSING = frozenset({ExitReason.UNSUBSCRIBED, ExitReason.BOUNCED, ExitReason.COMPLAINED})
@@ -62,6 +62,11 @@ class Enrollments:
         """End the enrollment, if there is one, and suppress the address; None: they leave this series only."""
         reason = ExitReason.LEFT if address_hash is None else ExitReason.UNSUBSCRIBED
         await self.exit(enrollment, reason, address_hash=address_hash, now_ms=now_ms)
+
+    async def is_suppressed(self, address_hash: str) -> bool:
+        """Whether no mail goes to the address behind the hash."""
+        client = self._store.client
+        return bool(await self._store.patiently(lambda: client.hexists(keys.SUPPRESSED, address_hash)))
 
     async def hold(self, enrollment: EnrollmentId, reason: str, *, now_ms: int) -> bool:
         """Send nothing more of it until `release`; `reason` is one word, and each of several is released."""

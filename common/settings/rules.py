@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -15,8 +16,14 @@ def problems_of(settings: Settings) -> list[str]:
         *_of_notion(settings),
         *_of_secrets(settings),
         *_of_identity(settings),
+        *([] if settings.testing_mode else _of_public_url(settings)),
         *_of_ports(settings),
     ]
+
+
+def warnings_of(settings: Settings) -> list[str]:
+    """One line for each thing that a test may do without, and real mail may not."""
+    return [*_of_public_url(settings)] if settings.testing_mode else []
 
 
 def _of_campaigns(settings: Settings) -> Iterator[str]:
@@ -56,15 +63,40 @@ def _secrets_needed(settings: Settings) -> Iterator[str]:
 
 def _of_identity(settings: Settings) -> Iterator[str]:
     """Canadian law requires sender and postal address in every commercial mail; invented ones must never be sent."""
-    if not settings.resend_is_real or urlsplit(settings.resend_api_url).hostname in _THIS_MACHINE:
+    if not _reaches_people(settings):
         return
     for name, cure in _IDENTITY.items():
         if getattr(settings, name) is None:
             yield f"{name.upper()}: unset, but RESEND_API_KEY is set; set {cure}"
 
 
-_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
-"""A Resend at such an address is a test double: its mail reaches nobody."""
+def _reaches_people(settings: Settings) -> bool:
+    """A Resend on this machine is a test double: its mail reaches nobody."""
+    return settings.resend_is_real and not _is_this_machine(settings.resend_api_url)
+
+
+def _is_this_machine(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback or ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+def _of_public_url(settings: Settings) -> Iterator[str]:
+    """Every mail must have a link that ends it, and mail programs post to it from the internet."""
+    if not _reaches_people(settings):
+        return
+    url, cure = settings.public_url, "set the https address under which people reach the gateway"
+    if url is None:
+        yield f"PUBLIC_URL: unset, but RESEND_API_KEY is set, and unsubscribe links start with it; {cure}"
+    elif _is_this_machine(url):
+        yield f"PUBLIC_URL: {url} leads nowhere but to this machine, and unsubscribe links start with it; {cure}"
+    elif not url.startswith("https://"):
+        yield f"PUBLIC_URL: {url} is not https, and mail programs unsubscribe over https only; {cure}"
+
 
 _IDENTITY = {
     "email_from": 'the sender, "Name <address>", at a domain verified with Resend',

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -46,6 +47,14 @@ _SANDBOX_IDENTITY = {
     "booking_url": "https://booking.example/diagnostic-call",
 }
 """A fictitious sender for the sandbox. With a real Resend all of it must be set."""
+
+
+MEETING_HOSTS = (
+    "app.cal.com,cal.com,cal.video,zoom.us,zoom.com,meet.google.com,teams.microsoft.com,teams.live.com,webex.com,"
+    "whereby.com,daily.co,meet.jit.si,8x8.vc,goto.com,gotomeeting.com,bluejeans.com,livestorm.co,riverside.fm,"
+    "facetime.apple.com,ringcentral.com,dialpad.com,huddle01.com,around.co,demodesk.com"
+)
+"""The usual video providers and Cal.com, with their subdomains."""
 
 
 class Settings(BaseSettings):
@@ -98,6 +107,7 @@ class Settings(BaseSettings):
     calcom_api_key: str | None = None
     calcom_api_url: BaseAddress = "https://api.cal.com"
     allow_unsigned_webhooks: Truth = False
+    meeting_hosts: Annotated[str, BeforeValidator(values.hosts)] = MEETING_HOSTS
     retry_attempts: Annotated[int, BeforeValidator(values.whole(0, 100))] = 3
     retry_delay_seconds: Annotated[float, BeforeValidator(values.number(0, 86_400))] = 60
     hot_lead_webhook_url: WebAddress | None = None
@@ -207,6 +217,22 @@ class Settings(BaseSettings):
     def may_mail(self, address: str) -> bool:
         """Whether mail may go to this address: in TESTING_MODE a real provider sends only to TESTING_RECIPIENTS."""
         return not (self.testing_mode and self.resend_is_real) or is_listed(address, self.testing_recipients)
+
+    def may_link_to(self, url: str) -> bool:
+        """Whether a meeting link of a mail may lead there: to one of MEETING_HOSTS, or to a subdomain of one."""
+        host = _host_of(url)
+        return any(host == known or host.endswith(f".{known}") for known in values.split(self.meeting_hosts))
+
+
+def _host_of(url: str) -> str:
+    """The host that a browser would open; "" when readers of the address could disagree about it."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return ""
+    is_plain = parts.scheme in ("https", "http") and "@" not in parts.netloc and "\\" not in url and url.isprintable()
+    return host if is_plain and host.isascii() and " " not in url else ""
 
 
 def is_listed(address: str, recipients: str) -> bool:

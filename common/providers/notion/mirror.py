@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from common.clock import Clock
+from common.domain.contact import Assessment
 from common.domain.contact_booking_status import Person, UnenrolledContact
 from common.domain.ids import EnrollmentId
 from common.domain.projection import BookingStanding, CampaignColumns, Row, caller_row, contact_row, sequence_row
 from common.errors import Failure, Throttled
+from common.normalization.text import if_usable, name_if_usable
 from common.providers.budget import Budget
 from common.providers.notion.api import NotionApi
-from common.providers.notion.creation_guard import CreateGuard
+from common.providers.notion.duplicates import CreateGuard
 from common.providers.notion.schema import SEQUENCE, databases
 from common.providers.notion.table import KnownRow, Table
 from common.providers.protocols import Mirror
@@ -83,11 +85,12 @@ class NotionMirror(Mirror):
     def _row(self, database: str, person: Person, booking: BookingStanding | None) -> Row:
         first = next(iter(self._campaigns.values()))
         if isinstance(person, UnenrolledContact):
-            return caller_row(person.email, person.first_name, first, booking=booking)
-        columns = self._campaigns.get(person.campaign, first)
+            title = name_if_usable(person.first_name) or person.email
+            return caller_row(person.email, first, title=title, booking=booking)
+        columns, title = self._campaigns.get(person.campaign, first), _title(person.assessment)
         if database == SEQUENCE.key:
-            return sequence_row(person, columns)
-        return contact_row(person, columns, booking=booking)
+            return sequence_row(person, columns, title=title)
+        return contact_row(person, columns, title=title, booking=booking)
 
     def _remember(self, enrollment_id: str, pages: dict[str, str] | None) -> None:
         self._unsaved.pop(enrollment_id, None)
@@ -100,3 +103,8 @@ class NotionMirror(Mirror):
 def _guarded(person: Person, database: str) -> EnrollmentId:
     """One contact's row is shared by all of their campaigns, so one of them creates it."""
     return person.id if database == SEQUENCE.key or isinstance(person, UnenrolledContact) else person.contact_id
+
+
+def _title(assessment: Assessment) -> str:
+    """The business, else the first name, else the address: what a stranger wrote for others to read is no title."""
+    return if_usable(assessment.business_name) or name_if_usable(assessment.first_name) or assessment.email

@@ -14,7 +14,7 @@ from common.domain.projection import CampaignColumns
 from common.errors import Misconfigured
 from common.providers.budget import Budget
 from common.providers.notion.api import NotionApi, Page, expect_object, is_trashed
-from common.providers.notion.creation_guard import StoreCreateGuard
+from common.providers.notion.duplicates import StoreCreateGuard
 from common.providers.notion.schema import Schema, databases
 from common.providers.notion.table import Table
 from common.providers.notion.values import encoded, plain_value

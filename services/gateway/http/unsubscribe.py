@@ -3,7 +3,8 @@
 
 POST ends all mail, whatever its body says, except for the form of those who leave one series only: mail programs post
 by themselves. GET shows a page with both buttons and changes nothing, because scanners open every link of a mail. The
-page names no contact and works while the store is away; the link says in which language, and of which campaign.
+page names the sender and no contact, says so when the contact had unsubscribed before, and works while the store is
+away; the link says in which language, and of which campaign.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from common.observability import metrics
 from services.gateway.context import GatewayContext
 from services.gateway.events import UnsubscribeReceived
 from services.gateway.http.body import read_body
-from services.gateway.http.log_context import LOG_CONTEXT
+from services.gateway.http.middleware import LOG_CONTEXT
 from services.gateway.http.unsubscribe_page import SCOPE, SERIES, Page, page_response
 from services.web.problem import Problem
 
@@ -26,11 +27,12 @@ _SECONDS = metrics.WEBHOOK_SECONDS.labels("unsubscribe")
 
 
 async def show(context: GatewayContext, request: web.Request) -> web.Response:
-    """The page with the buttons."""
+    """The page with the buttons, or the one that says that nothing is left to do."""
     LOG_CONTEXT.get().outcome = "shown"
-    if _link(context, request) is None:
+    link = _link(context, request)
+    if link is None:
         return _unknown(context, request)
-    return _shown(context, request, "ask")
+    return _shown(context, request, "already" if await context.intake.is_unsubscribed(link) else "ask")
 
 
 async def unsubscribe(context: GatewayContext, request: web.Request) -> web.Response:
@@ -70,4 +72,5 @@ def _unknown(context: GatewayContext, request: web.Request) -> web.Response:
 
 def _shown(context: GatewayContext, request: web.Request, page: Page, *, status: int = 200) -> web.Response:
     campaign = context.campaigns.of(request.query.get("campaign"))
-    return page_response(page, campaign, request.query.get("lang"), status=status)
+    sender = context.settings.identity.sender_name
+    return page_response(page, campaign, request.query.get("lang"), sender, status=status)

@@ -17,12 +17,14 @@ from common.campaigns.strings import UnsubscribeStrings
 SCOPE, SERIES = "scope", "series"
 """The field of the form, and its value for those who leave one series only."""
 
-Page = Literal["ask", "done_series", "done_all", "unknown"]
+Page = Literal["ask", "already", "done_series", "done_all", "unknown"]
 
 
-def page_response(page: Page, campaign: Campaign, language: str | None, *, status: int = 200) -> web.Response:
+def page_response(
+    page: Page, campaign: Campaign, language: str | None, sender: str, *, status: int = 200
+) -> web.Response:
     """`language`: one that the campaign does not have is its default. The page may load nothing and post to itself."""
-    html, style_hash = _page(page, campaign, language)
+    html, style_hash = _page(page, campaign, language, sender)
     policy = (
         f"default-src 'none'; style-src '{style_hash}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
@@ -35,7 +37,7 @@ def page_response(page: Page, campaign: Campaign, language: str | None, *, statu
     )
 
 
-def _page(page: Page, campaign: Campaign, language: str | None) -> tuple[bytes, str]:
+def _page(page: Page, campaign: Campaign, language: str | None, sender: str) -> tuple[bytes, str]:
     """The HTML with its style sheet inside, and the hash of that style sheet."""
     translation = campaign.translation(language)
     strings = translation.strings.unsubscribe_page
@@ -45,6 +47,7 @@ def _page(page: Page, campaign: Campaign, language: str | None) -> tuple[bytes, 
         direction=translation.language.direction,
         title=escape(getattr(strings, f"{page}_title")),
         text=escape(getattr(strings, f"{page}_text")),
+        sender=escape(sender),
         style=style,
         forms=_forms(strings, translation.strings.campaign_name) if page == "ask" else "",
     )
