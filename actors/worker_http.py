@@ -95,6 +95,8 @@ def _set_gauges(stats: StoreStats) -> None:
     metrics.DUE_UNSENT_SECONDS.set(stats.due_unsent_ms / 1000)
     metrics.DEAD_LETTERS.set(stats.dead_letters)
     metrics.BOOKINGS_UNREAD.set(stats.unread_bookings)
+    metrics.RESTING.set(stats.resting)
+    metrics.CONTENT_BOUNCE_PEOPLE.set(stats.content_bounce_people)
     metrics.SUPPRESSED.set(stats.suppressed)
     metrics.MIRROR_BEHIND.set(stats.mirror_behind)
     metrics.MIRROR_LAG_SECONDS.set(stats.mirror_lag_ms / 1000)

@@ -27,7 +27,7 @@ class Traces:
     their seats at calls that others attend too. `events`: of those, and of calls that are somebody else's by now, what
     named them, and the same without them, "" when nothing is left. `waiting`: mails planned or under way, and dead
     letters. `pages`: ids of their pages in Notion. `unread`: ids of bodies of Cal.com that could not be read and name
-    them.
+    them, or their phone number (`phones`).
     """
 
     address: str
@@ -39,6 +39,7 @@ class Traces:
     waiting: int = 0
     pages: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
+    phones: set[str] = field(default_factory=set)
 
 
 class Contacts:
@@ -57,6 +58,8 @@ class Contacts:
             if fields.get("email") == address:
                 _note_owner(found, EnrollmentId(key))
                 found.enrolled += 1
+                if phone := codec.read_assessment(fields).phone:
+                    found.phones.add(phone)
                 found.pages += codec.read_page_ids(fields)
                 found.waiting += await self._waiting(key, fields)
         async for key, fields in self._hashes(keys.contact("")):
@@ -66,7 +69,8 @@ class Contacts:
         async for key, fields in self._hashes(keys.booking("")):
             await self._note_booking(found, BookingId(GuestId(key)), fields)
         found.pages = list(dict.fromkeys(found.pages))
-        found.unread = [event.id for event in await self._unread.read_all() if event.mentions(address)]
+        unread = await self._unread.read_all()
+        found.unread = [event.id for event in unread if event.mentions(address, phones=found.phones)]
         return found
 
     async def forget(self, traces: Traces, *, now_ms: int) -> None:

@@ -16,8 +16,6 @@ from common.ledger.campaign_lookup import contact_of, other_enrollments, terms_o
 from common.ledger.codec import shortened
 from common.ledger.store import Store
 
-SUPPRESSING = frozenset({ExitReason.UNSUBSCRIBED, ExitReason.BOUNCED, ExitReason.COMPLAINED})
-
 Became = Literal["restored", "merged", "known", "forgotten"]
 
 
@@ -108,7 +106,7 @@ class Enrollments:
             "steps": [_step(restoration, terms.cadence, step) for step in range(1, terms.cadence.length + 1)],
             "differs": person.differs or None,
             "exit_reason": person.exit_reason,
-            "suppress": person.exit_reason in SUPPRESSING or None,
+            "suppress": (person.exit_reason is not None and person.exit_reason.is_suppressing) or None,
         }
         became: Became = await self._store.run_json(
             "enrollments.restore", [keys.enrollment(owner), keys.SUPPRESSED], given

@@ -19,6 +19,13 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `w:<digest of kind:id>` | STRING | the answer that a webhook id was given, or the event it was given to | 45 days, then rubbish |
 | `unread_bookings`, `unread_bookings:raw` | ZSET, HASH | bodies of Cal.com that could not be read, by arrival, ms; see `unread_bookings.py` | until discarded or forgotten, newest 1,000 |
 | `suppressed` | HASH | address hash → `reason ms`, ` forgotten` behind it when nothing else may be kept | for ever; the hash does not name the person |
+| `unsuppressed` | HASH | address hash → ms: they asked then to come back, and were suppressed before | for ever |
+| `resting` | HASH | address hash → `ms bounces`: no mail until a person releases it, see `lua/lib/suppression.lua` | until released or forgotten |
+| `soft_bounces:<address hash>` | HASH | delivery → time of its mailbox bounce, ms | until a delivery; 45 days |
+| `content_bounces:<campaign>` | ZSET | contact → when a mail to them was last refused for its content, ms | a day, or until forgotten |
+| `unlisted` | ZSET | contact who left all mail → since when, ms: Resend's suppression list lacks them | until written there |
+| `suppression_list` | HASH | `changes_ms`, `whole_ms`: until when Resend's suppression list was read | for ever |
+| `suppression_list:worker` | STRING | which worker reads or writes it | minutes |
 | `forgotten` | SET | bookings of people who were forgotten: nothing is kept of them again | for ever; names nobody |
 | `secret_key` | STRING | a fingerprint of the SECRET_KEY that those hashes are made with, see `common/store/identity.py` | for ever |
 | `format` | STRING | as which all this is written, see `common/store/format.py` | for ever |
@@ -67,6 +74,11 @@ ENROLLED = PREFIX + "enrolled"
 OPEN = PREFIX + "open"
 DEAD = PREFIX + "dead"
 SUPPRESSED = PREFIX + "suppressed"
+UNSUPPRESSED = PREFIX + "unsuppressed"
+RESTING = PREFIX + "resting"
+UNLISTED = PREFIX + "unlisted"
+SUPPRESSION_LIST = PREFIX + "suppression_list"
+SUPPRESSION_LIST_WORKER = SUPPRESSION_LIST + ":worker"
 FORGOTTEN = PREFIX + "forgotten"
 OUTDATED_HASHES = PREFIX + "outdated_hashes"
 SUSPECT = PREFIX + "suspect"
@@ -87,6 +99,9 @@ LUA: Final = {
     "open": OPEN,
     "dead": DEAD,
     "suppressed": SUPPRESSED,
+    "unsuppressed": UNSUPPRESSED,
+    "resting": RESTING,
+    "unlisted": UNLISTED,
     "forgotten": FORGOTTEN,
     "enrolled": ENROLLED,
     "changed": CHANGED,
@@ -108,6 +123,8 @@ LUA: Final = {
             "contact",
             "timeline",
             "feedback",
+            "soft_bounces",
+            "content_bounces",
         )
     },
 }
@@ -149,6 +166,10 @@ def timeline(enrollment_id: str) -> str:
 
 def feedback(owner: str) -> str:
     return f"{PREFIX}feedback:{owner}"
+
+
+def content_bounces(campaign: str) -> str:
+    return f"{PREFIX}content_bounces:{campaign}"
 
 
 def webhook(webhook_id: str) -> str:

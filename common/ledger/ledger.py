@@ -8,6 +8,7 @@ import redis.asyncio
 
 from common.domain.cadence import Cadence
 from common.domain.campaign_terms import CampaignTerms
+from common.domain.feedback import SOFT_BOUNCE_LIMIT
 from common.domain.ids import EnrollmentId, enrollment_id
 from common.ledger import keys
 from common.ledger.bookings import Bookings
@@ -21,6 +22,7 @@ from common.ledger.mirror import Mirror
 from common.ledger.pauses import Pauses
 from common.ledger.signups import Signups
 from common.ledger.store import Store
+from common.ledger.suppressions import Suppressions
 from common.ledger.unread_bookings import UnreadBookings
 
 
@@ -53,10 +55,12 @@ class Ledger:
         secret_key: str,
         patient: bool = False,
         campaigns: Sequence[CampaignTerms] = (),
+        soft_bounce_limit: int = SOFT_BOUNCE_LIMIT,
     ) -> None:
         """
         `campaign`, `cadence`: of the first campaign, which has the bookings; `campaigns`: all of them, where there are
-        several, or where one has its own segments and languages. `patient`: see `Store`.
+        several, or where one has its own segments and languages. `patient`: see `Store`. `soft_bounce_limit`: of the
+        process that records feedback.
         """
         played = campaigns or [CampaignTerms(key=campaign, cadence=cadence)]
         self.campaigns: Mapping[str, CampaignTerms] = {terms.key: terms for terms in played}
@@ -70,7 +74,8 @@ class Ledger:
         self.dead_letters = DeadLetters(store)
         self.bookings = Bookings(store, self.enrollments, campaign=campaign)
         self.contacts = Contacts(store, self.campaigns)
-        self.feedback = FeedbackLog(store)
+        self.feedback = FeedbackLog(store, soft_bounce_limit=soft_bounce_limit)
+        self.suppressions = Suppressions(store, campaign=campaign)
         self.unread_bookings = UnreadBookings(store)
         self.pauses = Pauses(store)
         self.mirror = Mirror(store)
@@ -79,7 +84,13 @@ class Ledger:
 
     @classmethod
     def of(
-        cls, client: redis.asyncio.Redis, campaigns: Sequence[CampaignTerms], *, secret_key: str, patient: bool = False
+        cls,
+        client: redis.asyncio.Redis,
+        campaigns: Sequence[CampaignTerms],
+        *,
+        secret_key: str,
+        patient: bool = False,
+        soft_bounce_limit: int = SOFT_BOUNCE_LIMIT,
     ) -> Ledger:
         """The ledger of campaigns that are loaded."""
         first = campaigns[0]
@@ -90,6 +101,7 @@ class Ledger:
             secret_key=secret_key,
             patient=patient,
             campaigns=campaigns,
+            soft_bounce_limit=soft_bounce_limit,
         )
 
     def cadence_of(self, campaign: str) -> Cadence:

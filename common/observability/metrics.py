@@ -49,6 +49,8 @@ FIELDS_UNKNOWN = Counter("advent_fields_unknown", "Fields that were sent under a
 """field: the name that was sent, of the first 50 of each process; then other."""
 FEEDBACK = Counter("advent_feedback", "Events that the mail provider reported about mails it had accepted.", ["kind"])
 """kind: see `common.domain.feedback.FeedbackKind`."""
+FEEDBACK_IGNORED = Counter("advent_feedback_ignored", "Events of the mail provider without an effect here.", ["event"])
+"""event: a known event about a mail that is none of ours, or other."""
 DELIVERIES = Counter("advent_deliveries_finished", "Deliveries that reached their final status.", ["status", "reason"])
 """status: accepted, skipped, dead."""
 LATENESS = Histogram(
@@ -99,6 +101,10 @@ QUEUE_SECONDS = Gauge(
 )
 DEAD_LETTERS = Gauge("advent_dead_letters", "Deliveries that a person must decide about.")
 BOOKINGS_UNREAD = Gauge("advent_bookings_unread", "Events of Cal.com that could not be read and wait for a person.")
+RESTING = Gauge("advent_resting_addresses", "Addresses that get no mail until a person releases them.")
+CONTENT_BOUNCE_PEOPLE = Gauge(
+    "advent_content_bounce_people", "People whose provider refused a mail of this campaign for its content, in a day."
+)
 SUPPRESSED = Gauge("advent_suppressed_addresses", "Addresses that get no mail.")
 MIRROR_BEHIND = Gauge("advent_mirror_behind_contacts", "Contacts whose rows in Notion are not up to date.")
 MIRROR_LAG_SECONDS = Gauge("advent_mirror_lag_seconds", "For how long the oldest of them has waited.")
@@ -144,7 +150,7 @@ def _create_series() -> None:
             WEBHOOKS.labels(kind, outcome)
     for status in ("accepted", "skipped", "dead"):
         DELIVERIES.labels(status, "")
-    for reported in ("delivered", "bounced", "complained", "suppressed", "failed"):
+    for reported in ("delivered", "bounced", "complained", "suppressed", "failed", "soft-bounced", "content-bounced"):
         FEEDBACK.labels(reported)
 
 

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from common.domain.cadence import Pace
+from common.domain.feedback import SOFT_BOUNCE_LIMIT
 from common.settings import values as values
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ class Settings(BaseSettings):
     meeting_hosts: Annotated[str, BeforeValidator(values.hosts)] = MEETING_HOSTS
     retry_attempts: Annotated[int, BeforeValidator(values.whole(0, 100))] = 3
     retry_delay_seconds: Annotated[float, BeforeValidator(values.number(0, 86_400))] = 60
+    soft_bounce_limit: Annotated[int, BeforeValidator(values.whole(1, 100))] = SOFT_BOUNCE_LIMIT
     hot_lead_webhook_url: WebAddress | None = None
     healthcheck_ping_url: WebAddress | None = None
     log_format: Annotated[str, BeforeValidator(values.one_of("json", "console"))] | None = None
@@ -134,6 +136,11 @@ class Settings(BaseSettings):
     def resend_is_real(self) -> bool:
         """Mail reaches people."""
         return self.resend_api_key is not None and "resend" not in self.sandboxed
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """A real Resend in TESTING_MODE: what is left there would also hold for the campaign that follows."""
+        return self.testing_mode and self.resend_is_real
 
     @property
     def notion_is_real(self) -> bool:
@@ -216,7 +223,7 @@ class Settings(BaseSettings):
 
     def may_mail(self, address: str) -> bool:
         """Whether mail may go to this address: in TESTING_MODE a real provider sends only to TESTING_RECIPIENTS."""
-        return not (self.testing_mode and self.resend_is_real) or is_listed(address, self.testing_recipients)
+        return not self.is_rehearsal or is_listed(address, self.testing_recipients)
 
     def may_link_to(self, url: str) -> bool:
         """Whether a meeting link of a mail may lead there: to one of MEETING_HOSTS, or to a subdomain of one."""

@@ -28,6 +28,9 @@ def command(email: str, as_json: bool) -> None:
     if as_json:
         print_json({**first, "other_campaigns": others} if others else first)
         return
+    if first["status"] is None:
+        click.echo(f"{first['email']} {no_mail_since(first['suppressed'])}; nothing else is kept about them")
+        return
     for person in (first, *others):
         _print(person, is_one_of_several=bool(others))
 
@@ -46,6 +49,8 @@ def _print(person: dict[str, Any], *, is_one_of_several: bool) -> None:
     for who, pause in ((words, person[f"{name}paused"]) for name, words in pauses.items()):
         if pause is not None:
             click.secho(f"{who} {_pause_line(pause)}", fg="red")
+    for line in _no_mail_lines(person):
+        click.secho(line, fg="red")
     if person["consent"] is not None:
         click.echo(_consent_line(person["consent"]))
     click.echo()
@@ -65,14 +70,16 @@ def _print(person: dict[str, Any], *, is_one_of_several: bool) -> None:
 async def _look_up(ledger: Ledger, email: str) -> list[dict[str, Any]]:
     from common.ledger.reads.contact_timeline import read_timelines
 
-    found = await read_timelines(ledger, email)
+    found, no_mail = await read_timelines(ledger, email), await _no_mail(ledger, email)
+    if not found and no_mail["suppressed"]:
+        return [{"email": email, "status": None, **no_mail}]
     if not found:
         where = ", ".join(ledger.campaigns)
         raise CommandFailed(f"{email} is not enrolled in {where}; try another spelling, or another CAMPAIGN")
-    return [_fields(one) for one in found]
+    return [_fields(one, no_mail) for one in found]
 
 
-def _fields(found: ContactTimeline) -> dict[str, Any]:
+def _fields(found: ContactTimeline, no_mail: dict[str, Any]) -> dict[str, Any]:
     return {
         "campaign": found.campaign,
         "campaign_paused": _pause_fields(found.campaign_paused),
@@ -85,6 +92,7 @@ def _fields(found: ContactTimeline) -> dict[str, Any]:
         "language": found.language,
         "status": found.status,
         "exit_reason": found.exit_reason,
+        **no_mail,
         "happened": [asdict(entry) for entry in found.happened],
         "next": [asdict(planned) for planned in found.next],
         "notes": [
@@ -92,6 +100,29 @@ def _fields(found: ContactTimeline) -> dict[str, Any]:
         ],
         "consent": asdict(found.consent) if found.consent else None,
     }
+
+
+async def _no_mail(ledger: Ledger, email: str) -> dict[str, Any]:
+    """Why this address gets no mail: for good (`suppressed`), or until it is released (`resting`)."""
+    suppressed, resting = await ledger.suppressions.of(email), await ledger.suppressions.resting(email)
+    return {
+        "suppressed": asdict(suppressed) if suppressed else None,
+        "resting": asdict(resting) if resting else None,
+    }
+
+
+def _no_mail_lines(person: dict[str, Any]) -> list[str]:
+    lines = [no_mail_since(person["suppressed"])] if person["suppressed"] else []
+    if person["resting"]:
+        since = clock_time(person["resting"]["since_ms"])
+        lines.append(f"resting since {since} UTC after {person['resting']['bounces']} mailbox bounces in a row")
+    return lines
+
+
+def no_mail_since(suppressed: dict[str, Any]) -> str:
+    """`receives no mail since 2025-11-24 09:09:00 UTC (unsubscribed, forgotten)`"""
+    why = f"{suppressed['reason']}, forgotten" if suppressed["is_forgotten"] else suppressed["reason"]
+    return f"receives no mail since {clock_time(suppressed['since_ms'])} UTC ({why})"
 
 
 def _consent_line(consent: dict[str, Any]) -> str:

@@ -44,7 +44,12 @@ async def _serve(settings: Settings) -> int:
         raise SettingsError(["REDIS_URL: unset; set it, or run `advent up`, which starts a store of its own"])
     campaigns = load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
     client = limit_answer_time(connect_async(settings.redis_url, process="gateway"))
-    ledger = Ledger.of(client, campaigns.terms(settings.pace), secret_key=settings.secret_key or "")
+    ledger = Ledger.of(
+        client,
+        campaigns.terms(settings.pace),
+        secret_key=settings.secret_key or "",
+        soft_bounce_limit=settings.soft_bounce_limit,
+    )
     context = build_context(settings, clock=SystemClock(), ledger=ledger, campaigns=campaigns)
 
     def report(port: int) -> None:

@@ -72,6 +72,34 @@ async def test_a_placeholder_that_was_stored_earlier_is_no_name(story: Simulatio
     assert all(mail.text.startswith("Hello,") and mail.subject[0].isupper() for mail in mails)
 
 
+async def test_no_mail_carries_what_a_hostile_signup_said_when_it_was_stored_earlier(story: Simulation) -> None:
+    for fields in case("hostile")[0]["signups"]:
+        await story.sign_up(Assessment(**fields))
+    await story.run()
+
+    mails = [mail for _, mail in story.mailer.accepted_mails]
+    assert len(mails) == 8 * 7
+    for mail in mails:
+        shown = mail.subject + mail.text + mail.html
+        assert not [word for word in (*ADVERTS, "fraud.example", "bit.ly", "0100", "<script", "alert") if word in shown]
+
+
+async def test_no_reminder_carries_what_a_hostile_booking_said(story: Simulation) -> None:
+    bookings = case("hostile")[0]["bookings (location, attendee, name, title of a BOOKING_CREATED)"]
+    [body] = case("c78_advert_in_title")
+    for number, given in enumerate(bookings):
+        guest = {"email": given["email"], "name": given["name"], "timeZone": "America/Toronto"}
+        changes = {"uid": f"h{number}", "location": given["location"], "metadata": {}, "attendees": [guest]}
+        await book(story, body, title=given["title"], **changes)
+    await story.run()
+
+    mails = [mail for _, mail in story.mailer.accepted_mails]
+    assert len(mails) >= 3
+    for mail in mails:
+        assert "Where we meet is in your booking confirmation" in mail.text or mail.tags["reminder"] == "72h"
+        assert not [advert for advert in ADVERTS if advert in mail.subject + mail.text + mail.html]
+
+
 async def test_a_revenue_leak_that_is_hardly_true_is_left_out(story: Simulation) -> None:
     fields = {"first_name": "Ada", "assessment_score": 50}
     for email, leak in (("true@example.com", 5_000_000), ("false@example.com", 5_000_001)):

@@ -4,10 +4,13 @@
 local enrollments = {}
 
 -- exit(KEYS = [enrollment, suppressed], ARGV = [enrollment id, address hash or '', reason, now_ms]) → 1 ended by this | 0
--- The first reason for a suppression stays: who complained and then unsubscribes has complained.
+-- Who leaves all mail is soon on the provider's own list too: see suppressions.lua.
+--   unlisted  ZSET  contact → since when, ms
 function enrollments.exit()
   local id, address_hash, reason, now_ms = unpack(ARGV)
-  if address_hash ~= '' then redis.call('HSETNX', KEYS[2], address_hash, reason .. ' ' .. now_ms) end
+  if address_hash ~= '' and suppression.add(address_hash, reason, now_ms) and reason == 'unsubscribed' then
+    redis.call('ZADD', keys.unlisted, now_ms, id)
+  end
   return sequence.exit(id, reason, now_ms) and 1 or 0
 end
 
@@ -81,8 +84,9 @@ function enrollments.restore()
   local is_new, is_news = not status, false
 
   if is_new and suppression.is_forgotten(given.address_hash) then return 'forgotten' end
-  if given.suppress then
-    redis.call('HSETNX', KEYS[2], given.address_hash, given.exit_reason .. ' ' .. string.format('%.0f', now_ms))
+  -- Who asked to come back since is written to again, although their row says that they left once.
+  if given.suppress and redis.call('HEXISTS', keys.unsuppressed, given.address_hash) == 0 then
+    suppression.add(given.address_hash, given.exit_reason, now_ms)
   end
   if is_new then
     redis.call('HSET', key, 'campaign', given.campaign, 'status', 'active', 'anchor_ms', given.anchor_ms,
