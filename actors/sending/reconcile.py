@@ -84,7 +84,7 @@ async def look_for(world: World, sought: Sought, *, budget: Budget) -> AcceptedM
     if len(found) == 1:
         return found[0]
     if not found and not sought.is_frozen and sought.enrollment:
-        subjects = Subjects(world.campaign, world.settings)
+        subjects = Subjects(world.campaigns.played(sought.enrollment.campaign), world.settings)
         person = sought.enrollment.assessment
         found = [mail for mail in left if subjects.is_ours(mail) and not subjects.steps_of(mail.subject, person)]
     if found:
@@ -117,10 +117,15 @@ async def reconcile(world: World, claim: ClaimGranted, *, because: str) -> Accep
 
 
 async def _others(world: World, who: EnrollmentId, enrollment: Enrollment | None) -> list[Record]:
-    """The accepted mails of one person, enrolled or not: steps, and reminders of all their calls."""
+    """The accepted mails of one person, enrolled or not: steps of all campaigns, and reminders of all their calls."""
     records = [*enrollment.records.values()] if enrollment else []
-    async for call in world.ledger.bookings.calls(who):
-        records += call.reminders.values()
+    address = enrollment.assessment.email if enrollment else ""
+    people = dict.fromkeys([who, *(world.ledger.enrollment_ids(address) if address else ())])
+    for other in people:
+        known = await world.ledger.enrollments.get(other) if other != who else None
+        records += known.records.values() if known else ()
+        async for call in world.ledger.bookings.calls(other):
+            records += call.reminders.values()
     return [record for record in records if record.sent_ms is not None]
 
 

@@ -104,7 +104,7 @@ async def _send_attempt(world: World, claim: ClaimGranted, mail: Mail, *, attemp
     if attempt == 1:
         metrics.LATENESS.observe(max(0, lateness_ms) / 1000)
     try:
-        provider_id = await world.mailer.send(mail, idempotency_key=idempotency_key(world, claim))
+        provider_id = await world.mailer.send(mail, idempotency_key=idempotency_key(claim))
     except Failure as failure:
         metrics.ATTEMPTS.labels(failure.kind).inc()
         if isinstance(failure, Throttled):
@@ -118,7 +118,7 @@ async def _send_attempt(world: World, claim: ClaimGranted, mail: Mail, *, attemp
     now_ms = world.clock.now_ms()
     if settled := await world.ledger.deliveries.settle(claim, "accepted", provider_id, now_ms=now_ms):
         circuit_closed(PROVIDER_OF[claim.delivery.channel], since_ms=settled.troubled_since_ms, now_ms=now_ms)
-        metrics.DELIVERIES.labels("accepted", "").inc()
+        _count(claim, "accepted")
         log.info("delivery_accepted", attempt=attempt, lateness_ms=lateness_ms, provider_id=provider_id)
     else:
         metrics.SETTLED_TWICE.inc()
@@ -135,7 +135,7 @@ async def _resolve_unknown_outcome(world: World, claim: ClaimGranted, *, because
         return
     now_ms = world.clock.now_ms()
     if await world.ledger.deliveries.settle(claim, "accepted", answer.id, now_ms=now_ms, sent_ms=answer.created_ms):
-        metrics.DELIVERIES.labels("accepted", "").inc()
+        _count(claim, "accepted")
         log.info("delivery_found_accepted", provider_id=answer.id)
 
 
@@ -197,12 +197,17 @@ async def _settle(world: World, claim: ClaimGranted, decision: Decision) -> None
         ends=decision.ends,
     )
     if settled and settled.is_reported:
-        metrics.DELIVERIES.labels("accepted", "").inc()
+        _count(claim, "accepted")
         log.info("delivery_found_accepted", by="webhook", instead_of=decision.outcome)
         return
     if settled and decision.outcome in ("dead", "skipped"):
-        metrics.DELIVERIES.labels(decision.outcome, "").inc()
+        _count(claim, decision.outcome)
     if decision.outcome == "dead":
         log.error("delivery_dead", reason=decision.code, settled=settled is not None)
     else:
         log.info("delivery_" + decision.outcome, due_ms=due_ms, settled=settled is not None)
+
+
+def _count(claim: ClaimGranted, status: str) -> None:
+    metrics.DELIVERIES.labels(status, "").inc()
+    metrics.CAMPAIGN_DELIVERIES.labels(claim.campaign, status).inc()

@@ -46,7 +46,7 @@ class Assessment:
 
     email: str
     first_name: str
-    assessment_score: Number
+    assessment_score: Number | None = None
     business_name: str | None = None
     red_systems: int = 0
     orange_systems: int = 0

@@ -55,6 +55,7 @@ class Booking:
     title: str | None = None
     join_url: str | None = None
     organizer: str | None = None
+    locale: str | None = None
     asked_anew: bool = False
     was_reassigned: bool = False
 
@@ -186,6 +187,7 @@ def _booking(guest: Guest, decided: BookingEvent, everything: Sequence[BookingEv
         email=email,
         first_name=_first(event.first_name for event in person if event.email in (None, email)),
         timezone=_first(event.timezone for event in person if event.email in (None, email)),
+        locale=_first(event.locale for event in person if event.email in (None, email)),
         title=_first(event.title for event in details),
         join_url=_join_url(details),
         organizer=_first(event.organizer for event in details),

@@ -22,14 +22,15 @@ class DeadLetter:
     """
     A delivery that spent its attempts or cannot succeed. `outcome_unknown`: it may have been accepted all the same.
 
-    `owner`, `contact_id`, `address`: whose it is. `replay_requested_ms`: since when a worker is to replay it;
-    `replay_refused`: why one did not, or "".
+    `owner`, `contact_id`, `address`, `campaign`: whose it is. `replay_requested_ms`: since when a worker is to replay
+    it; `replay_refused`: why one did not, or "".
     """
 
     delivery: Delivery
     owner: Owner
     contact_id: EnrollmentId
     address: str
+    campaign: str
     dead_since_ms: int
     reason: str
     attempts: int
@@ -131,6 +132,7 @@ class DeadLetters:
             owner=owner,
             contact_id=contact_id,
             address=address,
+            campaign=owned["campaign"],
             dead_since_ms=dead_since_ms,
             reason=record.detail if record else "",
             attempts=record.attempts if record else 0,

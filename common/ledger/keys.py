@@ -34,7 +34,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `syncing` | HASH | enrollment → `worker ms`, being mirrored just now | seconds |
 | `circuit:<provider>` | HASH | why everybody waits for a provider, and until when | while in trouble |
 | `suspect` | STRING | the delivery that is tried alone, since two workers died while they had it in hand | until the next one |
-| `pauses` | HASH | `*` for everybody, or enrollment → who paused it, when and why, JSON, see `pauses.py` | until resumed |
+| `pauses` | HASH | `*` for everybody, `campaign:<key>`, or enrollment → who paused it, when and why, JSON, see `pauses.py` | until resumed |
 | `counts` | HASH | status → enrollments; `delivery:<status>` → deliveries | for ever |
 | `rebuilt` | STRING | `owed`, `done` or `never`, and since when: has Notion been read into this store? See `first_start.py` | for ever |
 | `rebuilding` | STRING | `worker word`: who reads it just now, and how it goes | seconds |

@@ -12,13 +12,14 @@ from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import DeliveryId, enrollment_id, step_delivery_id
-from common.domain.projection import sequence_row
+from common.domain.projection import CampaignColumns, sequence_row
 from common.ledger import keys
 from common.ledger.circuits import CircuitOpen
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.ledger import Ledger
 from common.ledger.reads.contact_timeline import read_field_notes
 
+CHRISTMAS = CampaignColumns(name="Christmas 2025")
 HOUR_MS = 3_600_000
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 
@@ -340,7 +341,7 @@ async def test_who_leaves_after_the_last_mail_has_left_for_anybody_rebuilds(ledg
     known = await ledger.enrollments.get(ADA)
     assert (known.status, known.exit_reason) == (Status.COMPLETED, ExitReason.UNSUBSCRIBED)
     assert known.revision == before.revision + 1
-    assert sequence_row(known, campaign_name="Christmas 2025", title="Ada").values["Exit Reason"] == "unsubscribed"
+    assert sequence_row(known, CHRISTMAS, title="Ada").values["Exit Reason"] == "unsubscribed"
 
 
 async def test_a_worker_that_has_a_mail_in_hand_writes_down_its_status_also_for_who_has_left(ledger, ada, clock):

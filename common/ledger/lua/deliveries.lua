@@ -5,7 +5,7 @@
 --                               expires_ms: from then on it is not sent; requires: {state, start_ms} of its owner
 --   KEYS                        owner: enrollment or guest, HASH, see owners.lua; delivery: HASH, see delivery.lua;
 --                               circuit: of the channel's provider, HASH, see circuit.lua
--- uses: circuit, delivery, owners, pause, queue, records, sequence, suppression, timeline
+-- uses: circuit, crossing, delivery, owners, pause, queue, records, sequence, suppression, timeline
 
 local deliveries = {}
 
@@ -48,32 +48,29 @@ local function may_be_tried(id, claim_id)
 end
 
 -- Until when the minimum gap to the last mail, or to the one that is being sent, keeps this one back; nil: it does not.
--- The gap binds when one of the two is overdue, which is the only way that they come so close. A mail that is being sent
+-- Within a campaign the gap binds when one of the two is overdue, which is the only way that they come so close; between
+-- campaigns it binds always. A mail that is being sent
 -- counts until it is known not to be; it is looked at again soon, so that a step in trouble does not delay this one. What
 -- may have been accepted does not wait for so long that the provider forgets its key.
-local function gap_until(fields, given, open, now_ms)
-  local last_ms, gap_ms = tonumber(fields.last_sent_ms), given.minimum_gap_ms
-  if last_ms then
-    local is_unknown = open.outcome_unknown == '1' or open.in_progress == '1'
-    local until_ms = last_ms + gap_ms
-    if is_unknown and open.first_attempt_ms then
-      until_ms = math.min(until_ms, open.first_attempt_ms + limits.ask_within_ms)
-    end
-    if until_ms > now_ms then return until_ms end
-  end
+local function gap_until(fields, given, campaign, open, now_ms)
+  local last_ms, gap_ms = tonumber(fields.last_sent_ms), campaign.minimum_gap_ms
+  local is_unknown = open.outcome_unknown == '1' or open.in_progress == '1'
+  local latest_ms = is_unknown and open.first_attempt_ms and open.first_attempt_ms + limits.ask_within_ms or math.huge
+  local until_ms = math.max(last_ms and last_ms + gap_ms or 0, crossing.gap_until(fields, campaign, given, now_ms))
+  until_ms = math.min(until_ms, latest_ms)
+  if until_ms > now_ms then return until_ms end
   local other, since_ms = string.match(fields.sending or '', '^(%S+) (%d+)$')
   if other and other ~= given.name and since_ms + gap_ms > now_ms then
     return math.min(since_ms + gap_ms, now_ms + SOON_MS)
   end
+  if crossing.comes_first(fields, campaign, given, now_ms) then return now_ms + SOON_MS end
 end
 
 -- The first claim of a step schedules the next one, so that a step in trouble never delays others.
-local function plan_next(owner, fields, given)
-  if fields.next ~= given.name then return end
+local function plan_next(owner, fields, name, following)
+  if fields.next ~= name then return end
   redis.call('HDEL', owner.key, 'next')
-  if given.next then
-    sequence.plan_next(owner, given.next.name, tonumber(fields.anchor_ms) + given.next.after_ms)
-  end
+  if following then sequence.plan_next(owner, following.name, tonumber(fields.anchor_ms) + following.after_ms) end
 end
 
 local OPEN = {
@@ -102,8 +99,9 @@ local function count_crash(key, open)
 end
 
 -- claim(KEYS = [owner, delivery, circuit], ARGV = [JSON])
---   JSON  also claim_id: `worker#number of this call`, so that a call whose answer was lost can be repeated; campaign;
---         minimum_gap_ms, if paced; next: {name, after_ms: after the anchor}, the step that follows, if any
+--   JSON  also claim_id: `worker#number of this call`, so that a call whose answer was lost can be repeated
+--         campaigns: {key → {minimum_gap_ms, priority; lacks_step: it has no such step; next: {name, after_ms: after the
+--         anchor}, the step that follows, if any}}, those that are played here
 -- → ['granted', fence, attempts, due_ms, first_attempt_ms or 0, failures, outcome_unknown 0|1, payload or '',
 --    owner's fields and values …]
 --   | ['already', status]            it met its end; also when that is found only now, in what a webhook reported
@@ -158,9 +156,11 @@ function deliveries.claim()
     return {word, until_ms, why}
   end
 
-  if fields.campaign ~= given.campaign then
+  local campaign = given.campaigns[fields.campaign]
+  if not campaign then
     return defer('held', now_ms + ANOTHER_CAMPAIGN_MS, 'campaign ' .. fields.campaign .. ' is not served here')
   end
+  if campaign.lacks_step then return {'unknown'} end
   if not is_repeated then
     reason = count_crash(key, open)
     if reason then
@@ -171,7 +171,7 @@ function deliveries.claim()
       redis.call('ZREM', keys.open, id)
       return {'held', 0, fields.hold}
     end
-    if pause.covers(owner.contact) then
+    if pause.covers(owner.contact, fields.campaign) then
       return defer('held', math.max(not_before_ms, now_ms + pause.WAIT_MS), 'paused')
     end
     if suppression.is_resting(fields.address_hash) then
@@ -193,7 +193,7 @@ function deliveries.claim()
     local wait_ms = circuit.wait_until(until_ms, probe_ms, now_ms)
     if wait_ms > now_ms then return defer('held', wait_ms, why) end
   end
-  local gap_ms = is_paced and gap_until(fields, given, open, now_ms)
+  local gap_ms = is_paced and gap_until(fields, given, campaign, open, now_ms)
   if gap_ms then return defer('not yet', gap_ms) end
   if not is_repeated and not may_be_tried(id, claim_id) then return defer('not yet', now_ms + SOON_MS) end
 
@@ -204,7 +204,7 @@ function deliveries.claim()
   redis.call('HSET', key, 'claim_id', claim_id, 'claimed_ms', now_ms, 'due_ms', due_ms)
   redis.call('ZADD', keys.open, now_ms + limits.lease_ms, id)
   if given.paced then redis.call('HSET', owner.key, 'sending', name .. ' ' .. now_ms) end
-  plan_next(owner, fields, given)
+  plan_next(owner, fields, name, campaign.next)
 
   local attempts, first_ms, failures, unknown, payload =
     unpack(redis.call('HMGET', key, 'attempts', 'first_attempt_ms', 'failures', 'outcome_unknown', 'payload'))
@@ -232,14 +232,14 @@ function deliveries.freeze()
   local reason = suppressed or owners.refusal(fields, given.requires, given.expires_ms, now_ms)
   if reason then return {'exited', reason} end
   if fields.hold then return {'held', 0, fields.hold} end
-  if pause.covers(owner.contact) then return {'held', now_ms + pause.WAIT_MS, 'paused'} end
+  if pause.covers(owner.contact, fields.campaign) then return {'held', now_ms + pause.WAIT_MS, 'paused'} end
   if suppression.is_resting(fields.address_hash) then return {'held', now_ms + suppression.WAIT_MS, 'resting'} end
   local until_ms, why = unpack(redis.call('HMGET', KEYS[3], 'until_ms', 'reason'))
   if until_ms and tonumber(until_ms) > now_ms then return {'held', tonumber(until_ms), why} end
 
   if payload ~= '' then redis.call('HSETNX', key, 'payload', payload) end
   redis.call('HSETNX', key, 'first_attempt_ms', now_ms)
-  redis.call('HSET', key, 'in_progress', 1)
+  redis.call('HSET', key, 'in_progress', 1, 'attempted_ms', now_ms)
   return {'granted', redis.call('HINCRBY', key, 'attempts', 1)}
 end
 

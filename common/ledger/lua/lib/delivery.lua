@@ -3,6 +3,7 @@
 --     claim_id, claimed_ms, fence    who holds it (`worker#number of the call`; '' nobody), since when, number of claims
 --     due_ms, not_before_ms          when it was due; time of the next attempt
 --     payload, first_attempt_ms      the mail, byte for byte; time of the first attempt
+--     attempted_ms                   time of the last attempt
 --     attempts, failures             that reached for the provider; of those, the ones that count
 --     in_progress                    1 while an attempt is under way
 --     outcome_unknown                1 once the outcome of an attempt stayed unknown
