@@ -27,8 +27,8 @@ async def bookings(world: World, job: str) -> None:
     """
     Look at one booking. The job is `bkg_…`, or `bkg_…/event` for each event that came.
 
-    1. Gather all that was told of its series, whatever the order.
-    2. Resolve: which booking is current, where it stands, which reminders it gets.
+    1. Gather every event of its series, in whatever order they came.
+    2. Resolve: which booking is current, its state, which reminders it gets.
     3. Ask the campaign whether the nurture mails go on.
     4. Write all of it at once; if something came meanwhile, begin again.
     """
@@ -43,7 +43,7 @@ async def bookings(world: World, job: str) -> None:
                 return
             outcome = await _outcome(world, ledger, gathered, now_ms)
             if await ledger.write(outcome, now_ms=now_ms):
-                log.info("booking_resolved", stands=[str(booking.stand) for booking, _ in outcome.bookings])
+                log.info("booking_resolved", states=[str(booking.state) for booking, _ in outcome.bookings])
                 return
         raise RuntimeError(f"{booking_id}: {TURNS} turns lost")
 
@@ -63,7 +63,7 @@ async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: i
 
 
 def _nurture(world: World, contact: Contact, resolved: Sequence[Booking], now_ms: int) -> Nurture:
-    """Whoever signs up after booking wants the letters: the campaign answers only what is booked since then."""
+    """A contact who signs up after booking wants the e-mails: only bookings since the signup end the sequence."""
     current, *theirs = _current_of(world, contact, resolved) or [None]
     enrollment = contact.enrollment
     if enrollment is None or (current is not None and current.received_ms < enrollment.anchor_ms):
@@ -83,7 +83,7 @@ def _nurture(world: World, contact: Contact, resolved: Sequence[Booking], now_ms
 def _current_of(world: World, contact: Contact, resolved: Sequence[Booking]) -> list[Booking | None]:
     """Of these bookings, the contact's that were not moved; the one that was changed last comes first."""
     contact_id = world.ledger.bookings.contact_id
-    current = [one for one in resolved if one.stand is not BookingState.MOVED]
+    current = [one for one in resolved if one.state is not BookingState.MOVED]
     theirs = [one for one in current if one.email is not None and contact_id(one.email) == contact.id]
     return [*sorted(theirs, key=lambda one: one.received_ms, reverse=True)]
 
@@ -92,6 +92,6 @@ def _look_again(world: World, resolved: Sequence[Booking], now_ms: int) -> tuple
     """What pauses for a call goes on at its end, also when no event reports that; the first end of several."""
     if world.campaign.booking.nurture != "pause":
         return None
-    current = [(booking_of(one.id), in_short(one)) for one in resolved if one.stand is not BookingState.MOVED]
+    current = [(booking_of(one.id), in_short(one)) for one in resolved if one.state is not BookingState.MOVED]
     ends = [(booking, call.end_ms) for booking, call in current if call.pauses(now_ms)]
     return min(ends, key=lambda end: end[1], default=None)
