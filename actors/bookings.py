@@ -28,8 +28,8 @@ async def bookings(world: World, job: str) -> None:
     """
     Look at one booking. The job is `bkg_…`, or `bkg_…/event` for each event that came.
 
-    1. Gather all that was told of its series, whatever the order.
-    2. Resolve: which booking is current, where it stands, which reminders it gets.
+    1. Gather every event of its series, in whatever order they came.
+    2. Resolve: which booking is current, its state, which reminders it gets.
     3. Ask the campaign whether the nurture mails go on.
     4. Write all of it at once; if something came meanwhile, begin again.
     """
@@ -44,7 +44,7 @@ async def bookings(world: World, job: str) -> None:
                 return
             outcome = await _outcome(world, ledger, gathered, now_ms)
             if await ledger.write(outcome, now_ms=now_ms):
-                log.info("booking_resolved", stands=[str(booking.stand) for booking, _ in outcome.bookings])
+                log.info("booking_resolved", states=[str(booking.state) for booking, _ in outcome.bookings])
                 return
         raise RuntimeError(f"{booking_id}: {TURNS} turns lost")
 
@@ -75,7 +75,7 @@ async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: i
 
 
 async def _others(world: World, contact: Contact, address: str | None) -> AsyncIterator[Enrollment]:
-    """The enrollments of this person beside the one that has the calls."""
+    """The enrollments of this person other than the one that has the calls."""
     known = address or (contact.enrollment.assessment.email if contact.enrollment else contact.email)
     for enrollment_id in world.ledger.enrollment_ids(known) if known else ():
         enrollment = await world.ledger.enrollments.get(enrollment_id) if enrollment_id != contact.id else None
@@ -91,7 +91,7 @@ def _nurture(
     resolved: Sequence[Booking],
     now_ms: int,
 ) -> Nurture:
-    """Whoever signs up after booking wants the letters: the campaign answers only what is booked since then."""
+    """A contact who signs up after booking wants the e-mails: only bookings since the signup end the sequence."""
     current, theirs = (current_first[0], current_first[1:]) if current_first else (None, ())
     if enrollment is None or (current is not None and current.received_ms < enrollment.anchor_ms):
         return "leave"
@@ -111,7 +111,7 @@ def _current_of(
     contact: Contact, resolved: Sequence[Booking], addresses: Mapping[EnrollmentId, str]
 ) -> Sequence[Booking]:
     """Of these bookings, the contact's that were not moved; the one that was changed last comes first."""
-    current = [one for one in resolved if one.stand is not BookingState.MOVED]
+    current = [one for one in resolved if one.state is not BookingState.MOVED]
     theirs = [one for one in current if one.email is not None and one.email == addresses.get(contact.id)]
     return [*sorted(theirs, key=lambda one: one.received_ms, reverse=True)]
 
@@ -120,6 +120,6 @@ def _look_again(world: World, resolved: Sequence[Booking], now_ms: int) -> tuple
     """What pauses for a call goes on at its end, also when no event reports that; the first end of several."""
     if all(campaign.booking.nurture != "pause" for campaign in world.campaigns.values()):
         return None
-    current = [(booking_of(one.id), in_short(one)) for one in resolved if one.stand is not BookingState.MOVED]
+    current = [(booking_of(one.id), in_short(one)) for one in resolved if one.state is not BookingState.MOVED]
     ends = [(booking, call.end_ms) for booking, call in current if call.pauses(now_ms)]
     return min(ends, key=lambda end: end[1], default=None)

@@ -14,7 +14,7 @@ async def classify(world: World, enrollment_id: str) -> None:
     """
     Open the way of one accepted signup.
 
-    1. Read what the gateway kept; the segment stands already, by the rule both share.
+    1. Read what the gateway kept; the segment is known already, by the rule that both share.
     2. Enroll: step 1 is due at the instant of the signup. Repeating changes nothing.
     3. A CRITICAL person is announced once, where an announcement is configured.
     """

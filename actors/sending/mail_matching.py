@@ -8,7 +8,7 @@ from email.utils import parseaddr
 
 from actors.sending.render import meeting_of
 from common.campaigns.loader import Campaign, CampaignError
-from common.domain.audit_reminders import AuditedReminder
+from common.domain.audit_bookings import AuditedReminder
 from common.domain.contact import Assessment
 from common.domain.ids import normal_address
 from common.domain.mail import AcceptedMail
@@ -30,7 +30,7 @@ class Subjects:
     def steps_of(self, subject: str, person: Assessment) -> list[int]:
         """All steps with this subject; none, when it was rendered of other answers, or is not ours."""
         if self._last is None or self._last[0] is not person:
-            self._last = (person, self._all(person))  # Whoever asks goes from person to person.
+            self._last = (person, self._all(person))  # Callers go from contact to contact.
         return self._last[1].get(subject, [])
 
     def reminder_of(self, mail: AcceptedMail, reminders: Sequence[AuditedReminder]) -> AuditedReminder | None:

@@ -101,7 +101,7 @@ async def reconcile(world: World, claim: ClaimGranted, *, because: str) -> Accep
     One job of a worker reads the list at a time, so that the others go on sending; the others come back soon.
     """
     if id(world.mailer) in _reading:
-        return Decision("hold", "being looked for", ANSWERED_BUSY_MS)
+        return Decision("defer", "being looked for", ANSWERED_BUSY_MS)
     _reading.add(id(world.mailer))
     try:
         answer = await look_for(world, await sought(world, claim), budget=_KeepingTheClaim(world, claim))
@@ -160,10 +160,10 @@ def _put_off(failure: Failure) -> Decision:
     """The list cannot be had now: it is asked for again, and no try is spent."""
     reason = f"cannot be looked for: {failure.code}"
     if isinstance(failure, Throttled):
-        return Decision("hold", reason, max(failure.retry_after_ms, 100))
+        return Decision("defer", reason, max(failure.retry_after_ms, 100))
     if isinstance(failure, Misconfigured):
-        return Decision("hold", reason, max(failure.retry_after_ms or 0, ASK_AGAIN_MS))
-    return Decision("hold", reason, ASK_AGAIN_MS, maybe_provider_wide=True)
+        return Decision("defer", reason, max(failure.retry_after_ms or 0, ASK_AGAIN_MS))
+    return Decision("defer", reason, ASK_AGAIN_MS, maybe_provider_wide=True)
 
 
 class _KeepingTheClaim(Budget):

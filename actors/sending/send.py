@@ -130,8 +130,8 @@ async def _resolve_unknown_outcome(world: World, claim: ClaimGranted, *, because
     answer = await reconcile(world, claim, because=because)
     if isinstance(answer, Decision):
         if answer.is_unsent and await world.ledger.deliveries.note_unaccepted(claim):
-            answer = Decision("hold", "Resend's list shows that no try was accepted", AGAIN_MS)
-        await _settle_or_hold(world, claim, answer)
+            answer = Decision("defer", "Resend's list shows that no try was accepted", AGAIN_MS)
+        await _settle_or_defer(world, claim, answer)
         return
     now_ms = world.clock.now_ms()
     if await world.ledger.deliveries.settle(claim, "accepted", answer.id, now_ms=now_ms, sent_ms=answer.created_ms):
@@ -149,11 +149,11 @@ async def _idempotency_conflict(world: World, claim: ClaimGranted, mail: Mail) -
 
 
 async def _freeze_refused(world: World, claim: ClaimGranted, refusal: ClaimRefused) -> None:
-    """The ledger refused to freeze: the contact left, sending is on hold, or another worker owns the claim now."""
+    """The ledger refused to freeze: the contact left, sending waits, or another worker owns the claim now."""
     if refusal.reason == "exited":
         await _settle(world, claim, Decision("skipped", refusal.detail))
     elif refusal.reason == "held" and refusal.until_ms is not None:
-        await _settle(world, claim, Decision("hold", refusal.detail, refusal.until_ms - world.clock.now_ms()))
+        await _settle(world, claim, Decision("defer", refusal.detail, refusal.until_ms - world.clock.now_ms()))
     else:
         log.warning("delivery_claim_lost")
 
@@ -161,10 +161,10 @@ async def _freeze_refused(world: World, claim: ClaimGranted, refusal: ClaimRefus
 async def _settle_failure(world: World, claim: ClaimGranted, failure: Failure) -> None:
     settings = world.settings
     policy = RetryPolicy(settings.retry_attempts + 1, round(settings.retry_delay_seconds * 1000))
-    await _settle_or_hold(world, claim, decide(failure, claim, policy))
+    await _settle_or_defer(world, claim, decide(failure, claim, policy))
 
 
-async def _settle_or_hold(world: World, claim: ClaimGranted, decision: Decision) -> None:
+async def _settle_or_defer(world: World, claim: ClaimGranted, decision: Decision) -> None:
     """Settle as decided, unless it turns out that everything waits for the provider."""
     now_ms, provider = world.clock.now_ms(), PROVIDER_OF[claim.delivery.channel]
     if decision.provider_wide or decision.maybe_provider_wide:
@@ -174,12 +174,12 @@ async def _settle_or_hold(world: World, claim: ClaimGranted, decision: Decision)
             reason=decision.reason,
             provider_wide=decision.provider_wide,
             now_ms=now_ms,
-            at_least_ms=now_ms + decision.wait_ms if decision.outcome == "hold" and decision.wait_ms else None,
+            at_least_ms=now_ms + decision.wait_ms if decision.outcome == "defer" and decision.wait_ms else None,
         )
         if circuit is not None:
             # Everything waits, and no delivery spends its attempts on trouble that is not its own.
             wait_ms = circuit.until_ms - now_ms
-            decision = Decision("hold", decision.reason, wait_ms, outcome_unknown=decision.outcome_unknown)
+            decision = Decision("defer", decision.reason, wait_ms, outcome_unknown=decision.outcome_unknown)
             circuit_opened(provider, circuit, reason=decision.reason)
     await _settle(world, claim, decision)
 

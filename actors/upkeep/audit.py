@@ -10,7 +10,7 @@ from actors.sending.reconcile import CLOCKS_APART_MS
 from actors.sending.render import reminder_rules
 from common.campaigns.campaign import Campaign
 from common.domain.audit import Finding, Kind, Shown, Terms, compare
-from common.domain.audit_reminders import AuditedReminder
+from common.domain.audit_bookings import AuditedReminder
 from common.domain.enrollment import Enrollment
 from common.domain.ids import normal_address
 from common.domain.mail import AcceptedMail
@@ -63,7 +63,7 @@ async def audit(
     Compare all three, of one campaign, by default the first one.
 
     1. Read the ledger, then the provider's list, then Notion: a mail that the first one knows must be in the others.
-    2. Read again from the ledger whoever did not agree: what was on its way then is settled now, or is a finding.
+    2. Read again from the ledger each contact that did not agree: what was in flight is settled now, or is a finding.
 
     Raises a `Failure` when one of them cannot be read.
     """
@@ -115,7 +115,7 @@ def _compared(
 
 
 async def _mails(world: World, ledger: AuditSnapshot, say: Say) -> dict[str, list[AcceptedMail]]:
-    """By address, since the first signup, or since the first call was told of."""
+    """By address, since the first signup, or since the first booking was reported."""
     since = [one.enrollment.anchor_ms for one in ledger.people]
     since += [reminder.booking.received_ms for reminder in ledger.reminders]
     since += [record.sent_ms for one in ledger.reminders if (record := one.record) and record.sent_ms is not None]

@@ -140,7 +140,7 @@ async def _reconciled(
     mails, subjects = by_address(listed or []), Subjects(campaign, world.settings)
     for number, match in enumerate(matches):
         if number % 50 == 0:
-            await asyncio.sleep(0)  # noqa: TID251 -- in a worker, its mails shall come between
+            await asyncio.sleep(0)  # noqa: TID251 -- in a worker, its mails must be sent in between
         if listed is None:
             match.set_all_unknown()
         for mail in mails.get(match.person.assessment.email, ()):

@@ -44,10 +44,10 @@ class Attendee:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingEvent:
     """
-    One event about one booking. None: not told.
+    One event about one booking. None: not reported.
 
     `uid`: the booking it is about; of a rescheduled one the new booking, and `reschedule_uid` names the one before.
-    `ical_uid`: the same for all bookings of a series, where told. `sequence`: iCalendar's count of changes.
+    `ical_uid`: the same for all bookings of a series, where reported. `sequence`: iCalendar's count of changes.
     `event_ms`: when it happened by Cal.com's clock (`createdAt`), else its arrival; of a flat MEETING_ENDED always the
     arrival, since its `createdAt` is the booking's. `received_ms`: its arrival at the gateway. `start_ms`, `end_ms`:
     the meeting's. `email`: the first attendee's, trimmed and lower-cased. `timezone`: theirs, an IANA name;
@@ -113,8 +113,8 @@ class BookingEvent:
         )
 
     def to_json(self) -> str:
-        """What it says, one line; what was not told is absent."""
-        # By identity: a sequence of 0 equals False, and is told all the same.
+        """What it says, one line; what was not reported is absent."""
+        # By identity: a sequence of 0 equals False, and is reported all the same.
         values = asdict(self).items()
         reported = {name: value for name, value in values if value is not None and value is not False and value != ()}
         if self.others:

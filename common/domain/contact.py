@@ -1,4 +1,4 @@
-"""What a person told us: the assessment behind a signup."""
+"""A contact's assessment as a signup reported it, their segment and their consent."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Assessment:
 
     `email` is trimmed and lower-cased. `first_name`: "" when none can be used. `assessment_score`, `gps_score`,
     `money_score`: 0..100. The four counts: 0..8, together at most 8. `revenue_leak_total`: dollars, ≥ 0. None:
-    not told. `extra`: unknown fields, kept.
+    not given. `extra`: unknown fields, kept.
     """
 
     email: str

@@ -155,7 +155,7 @@ def _sent(row: SequenceRow, columns: CampaignColumns) -> dict[int, int]:
 
 def _exit_reason(row: SequenceRow, columns: CampaignColumns) -> ExitReason | None:
     """
-    Whoever left must not be written to again, also when the reason cannot be read.
+    A contact who left must not be written to again, also when the reason cannot be read.
 
     A sequence that is completed without all its mails, in a database that has no column for reasons, may have ended in
     any way.

@@ -121,7 +121,7 @@ def caller_row(email: str, columns: CampaignColumns, *, title: str, booking: Boo
     """The row of the BusinessX Canada database of somebody who booked a call without an assessment to show."""
     standing = booking or BookingStanding(status=NOT_BOOKED)
     values: dict[str, Value] = {"email": email, columns.status: standing.campaign_status}
-    # Whoever wrote the row before knew more than a name.
+    # The row was written before with more than a name.
     return Row(title=title, values=values | _calls(standing), keeps_title=True)
 
 
@@ -148,7 +148,7 @@ def _sent(enrollment: Enrollment, columns: CampaignColumns) -> dict[str, Value]:
 
 
 def _ending(enrollment: Enrollment) -> dict[str, Value]:
-    """Whoever rebuilds must not write again to somebody who left: an exit completes the sequence too."""
+    """A rebuild must not write again to a contact who left: an exit completes the sequence too."""
     if enrollment.status is Status.EXITED:
         return {"Sequence Completed": True, "Exit Reason": str(enrollment.exit_reason or "stopped")}
     if enrollment.status is not Status.COMPLETED:

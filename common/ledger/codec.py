@@ -4,7 +4,7 @@ Records ↔ store. An enrollment is one HASH, small enough for the store's compa
 | field | content |
 | --- | --- |
 | `campaign`, `email`, `address_hash` | who |
-| `assessment` | the newest one, as one list: as many fields would take twice the room |
+| `assessment` | the newest one, as one list: as many fields would take twice the memory |
 | `first_name` | the name that was given first, where a later signup gave another one or none |
 | `consent` | what the person agreed to, JSON, of the newest signup that said so |
 | `segment`, `status`, `exit_reason` | CRITICAL…; accepted…; why it ended early |

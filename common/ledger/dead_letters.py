@@ -104,7 +104,7 @@ class DeadLetters:
         return await self._run("request_replay", delivery_id, now_ms, dead_since_ms=dead_since_ms)
 
     async def refuse_replay(self, delivery_id: DeliveryId, reason: str, *, dead_since_ms: int, now_ms: int) -> bool:
-        """Write down why it stays a dead letter, for whoever asked."""
+        """Write down why it stays a dead letter, for the person who asked."""
         return await self._run(
             "refuse_replay", delivery_id, now_ms, reason=one_line(reason), dead_since_ms=dead_since_ms
         )

@@ -171,7 +171,7 @@ def _turn(terms: CampaignTerms, delivery: Delivery) -> dict[str, Any]:
 
 
 def data(delivery: Delivery, now_ms: int) -> dict[str, Any]:
-    """A delivery as every script is told of it."""
+    """A delivery as it is passed to every script."""
     requires = {"state": "booked", "start_ms": delivery.call_start_ms} if delivery.call_start_ms is not None else None
     return {
         "owner": delivery.owner,

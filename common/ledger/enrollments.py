@@ -80,7 +80,7 @@ class Enrollments:
         """
         `campaign`: by default the first one.
 
-        What Notion remembers becomes an enrollment again; beside what the ledger knows, it only fills gaps.
+        What Notion remembers becomes an enrollment again; next to what the ledger knows, it only fills gaps.
 
         `restored`: the ledger had nothing of them. `merged`: something was added to what it has. `known`: nothing was.
         `forgotten`: they were erased here on their wish, and stay so. The next step waits at its own due time, which

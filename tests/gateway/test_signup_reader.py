@@ -103,7 +103,7 @@ def agrees(body: bytes) -> None:
     usual = read_ordinary_signup(body)
 
     if usual is not None:
-        # Told apart by their form too: 2 is kept as 2, and 2.0 as 2.0.
+        # Distinguished by their form too: 2 is kept as 2, and 2.0 as 2.0.
         assert repr(usual) == repr(parse_slowly(body))
 
 

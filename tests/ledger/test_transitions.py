@@ -155,7 +155,7 @@ async def test_a_retry_counts_a_hold_does_not(ledger, ada, clock):
     await enrolled(ledger, ada, now)
     claim = await go(ledger, 1, now)
     await ledger.deliveries.freeze(claim, "mail", now_ms=now)
-    await ledger.deliveries.settle(claim, "hold", "throttled", now_ms=now, due_ms=now + 1_000)
+    await ledger.deliveries.settle(claim, "defer", "throttled", now_ms=now, due_ms=now + 1_000)
     assert (await ledger.deliveries.claim(step(1), worker="w1", now_ms=now + 500)).until_ms == now + 1_000
 
     claim = await go(ledger, 1, now + 1_000)
@@ -260,7 +260,7 @@ async def test_trouble_of_three_people_holds_everybody_and_one_probe_finds_out(l
     probe = await go(ledger, 1, until)
     again = await ledger.circuits.report_failure("resend", id="a", reason="503", provider_wide=False, now_ms=until)
     assert again == CircuitOpen(until + 2_000, "")
-    await ledger.deliveries.settle(probe, "hold", "503", now_ms=until, due_ms=until + 2_000)
+    await ledger.deliveries.settle(probe, "defer", "503", now_ms=until, due_ms=until + 2_000)
     await send(ledger, 1, until + 2_000)
     assert await ledger.circuits.open_until("resend", now_ms=until) is None
 

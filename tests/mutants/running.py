@@ -1,4 +1,4 @@
-"""One fault in a copy of the house, and the tests that should notice it: the quick ones first."""
+"""One fault in a copy of the repository, and the tests that should notice it: the quick ones first."""
 
 from __future__ import annotations
 

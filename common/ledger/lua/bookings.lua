@@ -9,7 +9,7 @@
 
 local bookings = {}
 
--- Every booking connected with this one by the moves that events told. Stores of before 0.3.0 also hold links `ical_…`,
+-- Every booking connected with this one by the moves that events reported. Stores of before 0.3.0 also hold links `ical_…`,
 -- which joined recurring bookings that have nothing to do with each other.
 local function series(id)
   local nodes, seen, at = {id}, {[id] = true}, 1
@@ -185,7 +185,7 @@ end
 --         optional_fields: of a guest, written anew; planning: {reason: true} those that follow the booking
 --         sparing: {reason: true} those for which what is planned already stays so
 --         look: {id, at_ms}: a booking to look at again
--- Nobody holds a lock: who gathered less than there is now is told so, and a repetition changes nothing.
+-- Nobody holds a lock: who gathered less than there is now gets that answer, and a repetition changes nothing.
 function bookings.write()
   local outcome = cjson.decode(ARGV[1])
   local now_ms, touched = outcome.now_ms, {}

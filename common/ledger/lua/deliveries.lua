@@ -243,11 +243,11 @@ function deliveries.freeze()
   return {'granted', redis.call('HINCRBY', key, 'attempts', 1)}
 end
 
--- An attempt failed (`retry`: it counts), or nothing happened (`hold`): again at due_ms. A hold that left the outcome
--- unknown reached for the provider, but spends nothing; it is told once, however long it lasts. A repetition of this call,
+-- An attempt failed (`retry`: it counts), or nothing happened (`defer`): again at due_ms. A defer that left the outcome
+-- unknown reached for the provider, but spends nothing; it is reported once, however long it lasts. A repetition of this call,
 -- whose first answer was lost, counts nothing.
 local function try_again(owner, given)
-  local id, detail, is_hold = given.owner .. '/' .. given.name, given.detail, given.outcome == 'hold'
+  local id, detail, is_deferred = given.owner .. '/' .. given.name, given.detail, given.outcome == 'defer'
   local key = keys.delivery .. id
   local due_ms = math.min(given.due_ms, given.expires_ms or math.huge)
   local claim_id, attempts, in_progress, last_error =
@@ -255,11 +255,11 @@ local function try_again(owner, given)
   if claim_id == '' then return end
   redis.call('HSET', key, 'claim_id', '', 'not_before_ms', due_ms, 'last_error', detail, 'in_progress', 0)
   redis.call('HDEL', key, 'crashes')
-  if is_hold and given.outcome_unknown then redis.call('HSET', key, 'probed', 1) end
-  if is_hold and not given.outcome_unknown then
+  if is_deferred and given.outcome_unknown then redis.call('HSET', key, 'probed', 1) end
+  if is_deferred and not given.outcome_unknown then
     if in_progress == '1' then redis.call('HINCRBY', key, 'attempts', -1) end
-  elseif not is_hold or last_error ~= detail then
-    if not is_hold then redis.call('HINCRBY', key, 'failures', 1) end
+  elseif not is_deferred or last_error ~= detail then
+    if not is_deferred then redis.call('HINCRBY', key, 'failures', 1) end
     timeline.add(owner.contact, given.now_ms, 'attempt failed',
       given.label .. ', attempt ' .. (attempts or 0) .. ': ' .. detail)
   end
@@ -280,7 +280,7 @@ end
 --                  dead      it spent its attempts, or cannot succeed; detail: why. Its payload is kept for a replay.
 --                            ends: why nothing more can be sent to this address, if so
 --                  retry     an attempt failed and counts; again at due_ms
---                  hold      nothing happened, and it does not count; again at due_ms
+--                  defer     nothing happened, and it does not count; again at due_ms
 -- → since_ms: settled; everything waited for the provider since then, and need not any longer | 1 settled, nothing did
 --   | 0 refused: another worker has claimed it since, and will settle it
 --   | -1 accepted, whatever became of this attempt: a webhook reported it while the worker had it in hand
@@ -298,7 +298,7 @@ function deliveries.settle()
   end
   if given.outcome_unknown then redis.call('HSET', key, 'outcome_unknown', 1) end
 
-  if given.outcome == 'retry' or given.outcome == 'hold' then
+  if given.outcome == 'retry' or given.outcome == 'defer' then
     try_again(owner, given)
   elseif given.outcome == 'dead' then
     delivery.make_dead_letter(owner, name, given.label, now_ms, given.detail)
@@ -327,7 +327,7 @@ end
 
 -- note_conflict(KEYS = [delivery], ARGV = [fence, since_ms, now_ms]) → 1 | 0 claimed by another since
 -- The provider refuses this attempt because it has accepted another payload under its key, at since_ms or later. This
--- attempt is over; that one is looked for, now and by whoever claims it next.
+-- attempt is over; that one is looked for, now and at the next claim.
 function deliveries.note_conflict()
   local fence, first_ms = unpack(redis.call('HMGET', KEYS[1], 'fence', 'first_attempt_ms'))
   if fence ~= ARGV[1] then return 0 end

@@ -30,7 +30,7 @@ local function is_met(enrollment, name)
   return (records.status(redis.call('HGET', enrollment.key, '/' .. name)) or 'planned') ~= 'planned'
 end
 
--- Claimed at least once, and without an end: it is left to whoever sends it.
+-- Claimed at least once, and without an end: it is left to the worker that sends it.
 local function is_open(enrollment, name)
   return redis.call('HEXISTS', keys.delivery .. enrollment.id .. '/' .. name, 'claimed_ms') == 1
 end

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from common.domain.audit import Audited
-from common.domain.audit_reminders import AuditedReminder, UnreadCall
+from common.domain.audit_bookings import AuditedReminder, UnreadCall
 from common.domain.booking import BookingEvent
 from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus, Kind, Record, delivery_of

@@ -1,4 +1,4 @@
-"""The mirror over the real SDK, before a Notion that says what it is told to."""
+"""The mirror over the real SDK, before a Notion that says what the test sets."""
 
 from __future__ import annotations
 

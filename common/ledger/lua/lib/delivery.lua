@@ -65,7 +65,7 @@ function delivery.skip(owner, name, now_ms, reason)
   sequence.advance(owner, now_ms)
 end
 
--- It ends as a dead letter: its payload is kept, so that a replay can send the same bytes. Whoever had it in hand settles
+-- It ends as a dead letter: its payload is kept, so that a replay can send the same bytes. The worker that had claimed it settles
 -- nothing any more, because the fence counts on.
 function delivery.make_dead_letter(owner, name, label, now_ms, reason)
   local id = owner.id .. '/' .. name
