@@ -28,8 +28,8 @@ from services.gateway.spool.replay import Replay
 from services.gateway.spool.spool import Spool
 from services.gateway.spool.spool_directory import SpoolDirectory
 from services.gateway.store_availability import StoreAvailability
+from services.gateway.validation.signup_shape import shape_of
 from services.gateway.webhooks import calcom, resend, signup
-from services.gateway.webhooks.signup_shape import shape_of
 from services.web.rate_limit import FailureLimiter
 from services.web.server import Handler, Server
 

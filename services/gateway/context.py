@@ -12,7 +12,7 @@ from common.store.monitor import StoreMonitor
 from services.gateway.intake import Intake
 from services.gateway.signatures import CalcomSignatures, StandardSignatures
 from services.gateway.spool.replay import Replay
-from services.gateway.webhooks.signup_shape import SignupShape
+from services.gateway.validation.signup_shape import SignupShape
 from services.web.rate_limit import FailureLimiter
 
 

@@ -17,9 +17,9 @@ from services.gateway import openapi_models as models
 from services.gateway.context import GatewayContext
 from services.gateway.http.body import BODY_BYTES_MAX
 from services.gateway.signatures import CALCOM_HEADER
+from services.gateway.validation.signup_shape import Signup, SignupShape
 from services.gateway.webhooks.calcom_payload import CalcomEvent
 from services.gateway.webhooks.resend_payload import ResendEvent
-from services.gateway.webhooks.signup_shape import Signup, SignupShape
 from services.web.problem import CONTENT_TYPE
 
 JSON, HTML, TEXT = "application/json", "text/html", "text/plain"

@@ -12,7 +12,7 @@ from common.campaigns.loader import Campaign
 from services.gateway.app import ENDPOINTS
 from services.gateway.openapi import OPERATIONS, describe
 from services.gateway.openapi_models import ProblemDetails
-from services.gateway.webhooks.signup_shape import USUAL, shape_of
+from services.gateway.validation.signup_shape import USUAL, shape_of
 from tests.gateway.conftest import Gateway, Opener
 from tests.gateway.fuzzing import GIVEN, ORIGINALS, Fuzz
 from tests.gateway.senders import fixture, post_calcom, post_resend

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from services.gateway.fast_path.signup_reader import read_ordinary_signup
+from services.gateway.validation.signup_shape import Signup
 from services.gateway.webhooks.signup_form import read_signup
-from services.gateway.webhooks.signup_shape import Signup
 from services.web.problem import Problem
 from tests.gateway.conftest import person
 

@@ -16,8 +16,8 @@ from services.gateway.fast_path.json_response import JsonResponse, json_response
 from services.gateway.fast_path.signup_reader import read_ordinary_signup
 from services.gateway.http.body import read_verified, require_json
 from services.gateway.http.middleware import LOG_CONTEXT
+from services.gateway.validation.signup_shape import USUAL, SignupShape
 from services.gateway.webhooks.signup_form import read_signup
-from services.gateway.webhooks.signup_shape import USUAL, SignupShape
 from services.web.problem import Problem
 
 MESSAGES = {

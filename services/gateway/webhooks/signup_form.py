@@ -21,8 +21,8 @@ from common.normalization.numbers import fitted_counts
 from common.normalization.text import unusable_name
 from services.gateway.events import SignupForm
 from services.gateway.http.body import invalid_fields
+from services.gateway.validation.signup_shape import USUAL, SignupShape
 from services.gateway.validation.strict_json import DEPTH_MAX, depth_of, read_object
-from services.gateway.webhooks.signup_shape import USUAL, SignupShape
 from services.web.problem import FieldError
 
 UNKNOWN_BYTES_MAX = 4096
