@@ -82,6 +82,7 @@ class Contact:
     writes: int
     calls: Mapping[GuestId, BookingSummary]
     enrollment: Enrollment | None
+    email: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +90,14 @@ class BookingOutcome:
     """
     What follows from a series.
 
-    `nurture`: for each contact of it, what becomes of their mails. `look`: a booking to look at again, and when, ms.
+    `nurture`: for each contact of it, what becomes of their mails; `others`: of those of their other campaigns. `look`:
+    a booking to look at again, and when, ms.
     """
 
     gathered: Gathered
     bookings: Sequence[tuple[Booking, Sequence[Reminder]]]
     nurture: Sequence[tuple[Contact, Nurture]]
+    others: Sequence[tuple[Enrollment, Nurture]] = ()
     look: tuple[BookingId, int] | None = None
 
 
@@ -108,14 +111,14 @@ class ReportedCall:
 
 
 class Bookings:
-    """The bookings of one campaign. Raises as `Store.run` does."""
+    """Those that came to the gateway are the first campaign's, `campaign`. Raises as `Store.run` does."""
 
     def __init__(self, store: Store, enrollments: Enrollments, *, campaign: str) -> None:
         self._store, self._enrollments, self._campaign = store, enrollments, campaign
 
-    def contact_id(self, address: str) -> EnrollmentId:
-        """Of a person, enrolled or not: the id that their enrollment has, or would have."""
-        return enrollment_id(self._campaign, address)
+    def contact_id(self, address: str, campaign: str = "") -> EnrollmentId:
+        """Of a person, enrolled or not: the id that their enrollment in this campaign has, or would have."""
+        return enrollment_id(campaign or self._campaign, address)
 
     async def accept(self, event: BookingEvent, *, webhook_id: str, notes: Sequence[Note] = ()) -> BookingAnswer:
         """
@@ -182,6 +185,7 @@ class Bookings:
             writes=int(fields.get("writes", "0")),
             calls=read_calls(fields),
             enrollment=await self._enrollments.get(contact),
+            email=fields.get("email"),
         )
 
     async def unenrolled(self, contact: EnrollmentId) -> UnenrolledContact | None:
@@ -218,7 +222,12 @@ class Bookings:
                     {"id": contact.id, "writes": contact.writes, "nurture": nurture}
                     for contact, nurture in outcome.nurture
                 ],
-                "bookings": [self._written(booking, reminders) for booking, reminders in outcome.bookings],
+                "others": [
+                    {"id": one.id, "contact": one.contact_id, "nurture": nurture} for one, nurture in outcome.others
+                ],
+                "bookings": [
+                    self._written(booking, reminders, gathered.campaign) for booking, reminders in outcome.bookings
+                ],
                 "optional_fields": OPTIONAL_FIELDS,
                 "planning": _PLANNING,
                 "sparing": _SPARING,
@@ -227,7 +236,7 @@ class Bookings:
         )
         return bool(written)
 
-    def _written(self, booking: Booking, reminders: Sequence[Reminder]) -> dict[str, Any]:
+    def _written(self, booking: Booking, reminders: Sequence[Reminder], campaign: str) -> dict[str, Any]:
         call = in_short(booking)
         fields = booking_fields(booking)
         written: dict[str, Any] = {
@@ -238,7 +247,7 @@ class Bookings:
         if booking.id != booking_of(booking.id):
             written["seat_of"] = booking_of(booking.id)
         if booking.email is not None:
-            contact = self.contact_id(booking.email)
+            contact = self.contact_id(booking.email, campaign)
             fields |= {"contact": contact, "address_hash": self._store.address_hash(booking.email)}
             person = {name: text for name, text in fields.items() if name in ("email", "first_name")}
             written |= {"contact": contact, "call": short(call), "person": flat(person)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,15 +45,15 @@ class Traces:
 class Contacts:
     """Everything of one contact, over all campaigns of the store. Raises as `Store.run` does."""
 
-    def __init__(self, store: Store, *, campaign: str) -> None:
-        self._store, self._campaign = store, campaign
+    def __init__(self, store: Store, campaigns: Collection[str]) -> None:
+        self._store, self._campaigns = store, campaigns
         self._unread = UnreadBookings(store)
 
     async def traces(self, address: str) -> Traces:
         """
-        Looks through the whole store, since an address leads only to what belongs to this campaign. Changes nothing.
+        Looks through the whole store, since an address leads only to the campaigns that are played. Changes nothing.
         """
-        found = Traces(address, [enrollment_id(self._campaign, address)])
+        found = Traces(address, [enrollment_id(campaign, address) for campaign in self._campaigns])
         async for key, fields in self._hashes(keys.enrollment("")):
             if fields.get("email") == address:
                 _note_owner(found, EnrollmentId(key))

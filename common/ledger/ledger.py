@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import redis.asyncio
 
 from common.domain.cadence import Cadence
+from common.domain.campaign_terms import CampaignTerms
 from common.domain.feedback import SOFT_BOUNCE_LIMIT
+from common.domain.ids import EnrollmentId, enrollment_id
 from common.ledger import keys
 from common.ledger.bookings import Bookings
 from common.ledger.circuits import Circuits
@@ -40,7 +44,7 @@ class Schedule:
 
 
 class Ledger:
-    """One campaign in one store. Each part says what it raises; all share `store`."""
+    """The campaigns of one store. Each part says what it raises; all share `store`."""
 
     def __init__(
         self,
@@ -50,19 +54,26 @@ class Ledger:
         cadence: Cadence,
         secret_key: str,
         patient: bool = False,
+        campaigns: Sequence[CampaignTerms] = (),
         soft_bounce_limit: int = SOFT_BOUNCE_LIMIT,
     ) -> None:
-        """`patient`: see `Store`. `soft_bounce_limit`: of the process that records feedback."""
+        """
+        `campaign`, `cadence`: of the first campaign, which has the bookings; `campaigns`: all of them, where there are
+        several, or where one has its own segments and languages. `patient`: see `Store`. `soft_bounce_limit`: of the
+        process that records feedback.
+        """
+        played = campaigns or [CampaignTerms(key=campaign, cadence=cadence)]
+        self.campaigns: Mapping[str, CampaignTerms] = {terms.key: terms for terms in played}
         self.client = client
         self.campaign = campaign
         self.cadence = cadence
         self.store = store = Store(client, secret_key=secret_key, is_patient=patient)
-        self.signups = Signups(store, campaign=campaign, cadence=cadence)
-        self.enrollments = Enrollments(store, campaign=campaign, cadence=cadence)
-        self.deliveries = Deliveries(store, campaign=campaign, cadence=cadence)
+        self.signups = Signups(store, self.campaigns)
+        self.enrollments = Enrollments(store, self.campaigns)
+        self.deliveries = Deliveries(store, self.campaigns)
         self.dead_letters = DeadLetters(store)
         self.bookings = Bookings(store, self.enrollments, campaign=campaign)
-        self.contacts = Contacts(store, campaign=campaign)
+        self.contacts = Contacts(store, self.campaigns)
         self.feedback = FeedbackLog(store, soft_bounce_limit=soft_bounce_limit)
         self.suppressions = Suppressions(store, campaign=campaign)
         self.unread_bookings = UnreadBookings(store)
@@ -70,3 +81,33 @@ class Ledger:
         self.mirror = Mirror(store)
         self.circuits = Circuits(store)
         self.schedule = Schedule(store)
+
+    @classmethod
+    def of(
+        cls,
+        client: redis.asyncio.Redis,
+        campaigns: Sequence[CampaignTerms],
+        *,
+        secret_key: str,
+        patient: bool = False,
+        soft_bounce_limit: int = SOFT_BOUNCE_LIMIT,
+    ) -> Ledger:
+        """The ledger of campaigns that are loaded."""
+        first = campaigns[0]
+        return cls(
+            client,
+            campaign=first.key,
+            cadence=first.cadence,
+            secret_key=secret_key,
+            patient=patient,
+            campaigns=campaigns,
+            soft_bounce_limit=soft_bounce_limit,
+        )
+
+    def cadence_of(self, campaign: str) -> Cadence:
+        """Of the first campaign where this one is not played here."""
+        return self.campaigns[campaign].cadence if campaign in self.campaigns else self.cadence
+
+    def enrollment_ids(self, address: str) -> list[EnrollmentId]:
+        """The enrollments that this person has or would have, one for each campaign."""
+        return [enrollment_id(campaign, address) for campaign in self.campaigns]

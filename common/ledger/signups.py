@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic_core import to_json
 
-from common.domain.cadence import Cadence
-from common.domain.contact import Assessment, Segment
+from common.domain.campaign_terms import CampaignTerms
+from common.domain.contact import Assessment
 from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import EnrollmentId, enrollment_id, step_name
 from common.domain.note import Note
 from common.ledger import keys
+from common.ledger.campaign_lookup import other_enrollments, terms_of
 from common.ledger.codec import assessment_text, consent_text
 from common.ledger.constants import REMEMBER_WEBHOOK_MS
 from common.ledger.store import Store
+
+Answer = Literal["accepted", "duplicate", "closed", "excluded"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,24 +27,24 @@ class Acceptance:
     """
     What became of a signup.
 
-    `answer`: `accepted` for a new contact, `duplicate` for a known one. `repeated`: this webhook id was answered
-    before, and everything here is as it was then. `received_ms`: arrival of the event that was answered first. `email`:
-    the address that the answer names.
+    `answer`: `accepted` for a new contact, `duplicate` for a known one, `closed` and `excluded` for one who may not
+    enrol. `repeated`: this webhook id was answered before, and everything here is as it was then. `received_ms`:
+    arrival of the event that was answered first. `email`: the address that the answer names.
     """
 
-    answer: Literal["accepted", "duplicate"]
+    answer: Answer
     repeated: bool
     enrollment_id: EnrollmentId
     email: str
-    segment: Segment
+    segment: str
     received_ms: int
 
 
 class Signups:
-    """Of one campaign. Raises as `Store.run` does."""
+    """Of all campaigns. Raises as `Store.run` does."""
 
-    def __init__(self, store: Store, *, campaign: str, cadence: Cadence) -> None:
-        self._store, self._campaign, self._cadence = store, campaign, cadence
+    def __init__(self, store: Store, campaigns: Mapping[str, CampaignTerms]) -> None:
+        self._store, self._campaigns = store, campaigns
 
     async def accept(
         self,
@@ -49,26 +52,31 @@ class Signups:
         *,
         webhook_id: str,
         received_ms: int,
-        answer: Literal["accepted"] | None = None,
+        campaign: str | None = None,
+        answer: Literal["accepted", "closed"] | None = None,
         notes: Sequence[Note] = (),
     ) -> Acceptance:
         """
         Keep a signup and ask for its classification: one round trip; answered only when all is done.
 
-        `webhook_id` (`signup:msg_…`) is remembered for 45 days. `answer`: the answer given already, from the spool, to
-        be remembered as is. `notes` go to the timeline. Of a contact who was forgotten nothing is kept; their answer is
-        that of a known one.
+        `webhook_id` (`signup:msg_…`) is remembered for 45 days. `campaign`: by default the first one. `answer`: the one
+        given already, from the spool, to be remembered as is. `notes` go to the timeline. Of a contact who was
+        forgotten nothing is kept; their answer is that of a known one.
         """
-        enrollment = enrollment_id(self._campaign, assessment.email)
-        given = {
+        terms = terms_of(self._campaigns, campaign)
+        enrollment = enrollment_id(terms.key, assessment.email)
+        given: dict[str, Any] = {
             "id": enrollment,
             "received_ms": received_ms,
             "remember_ms": REMEMBER_WEBHOOK_MS,
-            "segment": assessment.segment,
-            "campaign": self._campaign,
+            "segment": terms.segment_of(assessment),
+            "campaign": terms.key,
             "email": assessment.email,
             "address_hash": self._store.address_hash(assessment.email),
         }
+        given |= self._among_campaigns(terms, assessment, received_ms)
+        if language := terms.language_named(assessment.locale):
+            given["language"] = language
         if answer is not None:
             given["answer"] = answer
         if assessment.consent is not None:
@@ -86,13 +94,31 @@ class Signups:
             repeated=bool(repeated),
             enrollment_id=EnrollmentId(owner),
             email=email or assessment.email,
-            segment=Segment(segment),
+            segment=segment,
             received_ms=int(first_ms),
         )
 
+    def _among_campaigns(self, terms: CampaignTerms, assessment: Assessment, received_ms: int) -> dict[str, Any]:
+        """Of each other campaign, and of why nobody may enrol, only where there is one."""
+        given: dict[str, Any] = {}
+        first = terms_of(self._campaigns, None)
+        if len(self._campaigns) > 1:
+            given["others"] = other_enrollments(self._campaigns, terms, assessment.email)
+        if excludes := [enrollment_id(key, assessment.email) for key in terms.excludes]:
+            given["excludes"] = excludes
+        if not terms.is_open(received_ms):
+            given["is_closed"] = True
+        if excludes or "is_closed" in given or terms is not first:
+            given |= {
+                "contact": enrollment_id(first.key, assessment.email),
+                "first_name": assessment.first_name,
+            }
+        return given
+
     async def enroll(self, enrollment: Enrollment, *, now_ms: int, announce: bool) -> Status | None:
         """Begin the sequence of an accepted enrollment: its first step is planned. Repeating changes nothing."""
-        first_ms = self._cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=1)
+        cadence = terms_of(self._campaigns, enrollment.campaign).cadence
+        first_ms = cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=1)
         status = await self._store.run_json(
             "signups.enroll",
             [keys.enrollment(enrollment.id)],

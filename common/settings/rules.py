@@ -19,7 +19,12 @@ def problems_of(settings: Settings, *, process: str | None = None) -> list[str]:
     `process`: as in `load_settings`; what another process needs is no problem of this one.
     """
     unneeded = unneeded_secrets(process)
-    problems = [*_of_secrets(settings, unneeded), *_of_weak_secrets(settings), *_of_proxies(settings)]
+    problems = [
+        *_of_campaigns(settings),
+        *_of_secrets(settings, unneeded),
+        *_of_weak_secrets(settings),
+        *_of_proxies(settings),
+    ]
     if "resend_api_key" not in unneeded:
         problems += [*_of_notion(settings), *_of_identity(settings)]
         problems += [] if settings.testing_mode else _of_public_url(settings)
@@ -34,6 +39,11 @@ def warnings_of(settings: Settings) -> list[str]:
 def reaches_a_provider(settings: Settings) -> bool:
     """Whether a real provider is configured that is not a test double on this machine."""
     return _reaches_people(settings) or (settings.notion_is_real and not _is_this_machine(settings.notion_base_url))
+
+
+def _of_campaigns(settings: Settings) -> Iterator[str]:
+    if settings.campaign is not None and "campaigns" in settings.model_fields_set:
+        yield "CAMPAIGN: it is another name for CAMPAIGNS, and both are set; unset CAMPAIGN"
 
 
 def _of_notion(settings: Settings) -> Iterator[str]:

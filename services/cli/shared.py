@@ -15,7 +15,7 @@ from common.settings.load import load_settings
 from common.settings.settings import Settings
 
 if TYPE_CHECKING:
-    from common.campaigns.campaign import Campaign
+    from common.campaigns.campaigns import Campaigns
     from common.ledger.ledger import Ledger
     from common.world import World
 
@@ -69,24 +69,23 @@ def settings_with_store(*, plans: bool = False, own: tuple[str, ...] = (), proce
 
 
 @asynccontextmanager
-async def open_ledger(settings: Settings, *, campaign: Campaign | None = None) -> AsyncIterator[Ledger]:
+async def open_ledger(settings: Settings, *, campaigns: Campaigns | None = None) -> AsyncIterator[Ledger]:
     """
-    The ledger in the store of these settings; `campaign`: theirs, if it is loaded already.
+    The ledger in the store of these settings; `campaigns`: theirs, if they are loaded already.
 
     Raises SettingsError when the store has another format.
     """
-    from common.campaigns.loader import load_campaign
+    from common.campaigns.campaigns import load_campaigns
     from common.ledger.ledger import Ledger
     from common.store.clients import connect_async
     from common.store.format import refuse_another_format
 
     assert settings.redis_url is not None
-    campaign = campaign or load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    campaigns = campaigns or load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
     client = connect_async(settings.redis_url)
     try:
         await refuse_another_format(client)
-        cadence = campaign.cadence(settings.pace)
-        yield Ledger(client, campaign=campaign.key, cadence=cadence, secret_key=settings.secret)
+        yield Ledger.of(client, campaigns.terms(settings.pace), secret_key=settings.secret)
     finally:
         await client.aclose()
 
@@ -98,7 +97,7 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
 
     Raises CampaignError, and SettingsError also when the store was begun with another SECRET_KEY.
     """
-    from common.campaigns.loader import load_campaign
+    from common.campaigns.campaigns import load_campaigns
     from common.clock import SystemClock
     from common.ledger.ledger import Ledger
     from common.providers.build import build_providers
@@ -109,20 +108,20 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
     from common.world import World
 
     assert settings.redis_url is not None
-    campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    campaigns = load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
     client, clock = connect_async(settings.redis_url, process="command"), SystemClock()
     try:
         await refuse_another_format(client)
         if await secret_key_differs(client, settings.secret):
             raise SettingsError([SECRET_KEY_MISMATCH])
-        cadence = campaign.cadence(settings.pace)
-        providers = build_providers(settings, client, clock, campaign_name=campaign.name)
+        terms = campaigns.terms(settings.pace)
+        providers = build_providers(settings, client, clock, campaigns=campaigns)
         try:
             yield World(
                 clock=clock,
-                ledger=Ledger(client, campaign=campaign.key, cadence=cadence, secret_key=settings.secret),
+                ledger=Ledger.of(client, terms, secret_key=settings.secret),
                 settings=settings,
-                campaign=campaign,
+                campaigns=campaigns,
                 mailer=providers.mailer,
                 mirror=providers.mirror,
                 mail_budget=providers.mail_budget,

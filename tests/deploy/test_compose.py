@@ -118,7 +118,7 @@ def test_every_setting_of_env_reaches_the_processes() -> None:
 
 
 def test_every_process_of_ours_has_the_same_folder() -> None:
-    """Keys that Advent makes for itself, beside the sandbox, are kept in DATA_DIR."""
+    """Keys that Advent makes for itself, next to the sandbox, are kept in DATA_DIR."""
     assert {str(service["volumes"]) for service in OURS.values()} == {str(["data:/data"])}
     assert {service["environment"]["DATA_DIR"] for service in OURS.values()} == {"/data"}
 

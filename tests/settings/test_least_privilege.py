@@ -59,13 +59,13 @@ def test_what_only_another_process_needs_stops_no_start(process: str) -> None:
 
 def test_services_read_no_env_file_and_commands_do(tmp_path: Path) -> None:
     file = tmp_path / ".env"
-    file.write_text("CAMPAIGN=easter\n")
+    file.write_text("LOG_LEVEL=DEBUG\n")
 
-    campaigns = {process: load_settings({}, env_file=file, process=process).campaign for process in SERVICES}
+    levels = {process: load_settings({}, env_file=file, process=process).log_level for process in SERVICES}
 
-    assert campaigns == dict.fromkeys(SERVICES, "christmas_2025")
-    assert load_settings({}, env_file=file).campaign == "easter"
-    assert load_settings({}, env_file=file, process="health").campaign == "easter"
+    assert levels == dict.fromkeys(SERVICES, "INFO")
+    assert load_settings({}, env_file=file).log_level == "DEBUG"
+    assert load_settings({}, env_file=file, process="health").log_level == "DEBUG"
 
 
 @pytest.mark.parametrize("missing", ["WEBHOOK_SECRET", "CALCOM_WEBHOOK_SECRET", "SECRET_KEY"])

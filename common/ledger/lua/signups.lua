@@ -22,11 +22,31 @@ local function enter(batch, enrollment, given, assessment)
   local id, received_ms = given.id, given.received_ms
   redis.call('HSET', enrollment, 'campaign', given.campaign, 'status', 'accepted', 'anchor_ms', received_ms,
     'segment', given.segment, 'email', given.email, 'address_hash', given.address_hash, 'assessment', assessment)
+  if given.language then redis.call('HSET', enrollment, 'language', given.language) end
+  if given.contact and given.contact ~= id then redis.call('HSET', enrollment, 'contact', given.contact) end
   local newcomers, classifications = batch.newcomers, batch.classifications
   newcomers[#newcomers + 1] = id
   batch.is_coming[id] = true
   classifications[2 * #newcomers - 1], classifications[2 * #newcomers] = received_ms, id
   if batch.is_anybody_paused and pause.is_paused(id) then sequence.hold(id, 'paused', received_ms) end
+end
+
+-- Why somebody may not enrol; nil: they may.
+local function refusal(given)
+  if given.is_closed then return 'closed' end
+  for _, other in ipairs(given.excludes or {}) do
+    local status = redis.call('HGET', keys.enrollment .. other, 'status')
+    if status == 'accepted' or status == 'active' then return 'excluded' end
+  end
+end
+
+-- Nobody is enrolled, but what they told is kept with the person.
+local function keep_refused(given, reason, assessment)
+  local key = keys.contact .. given.contact
+  redis.call('HSET', key, 'email', given.email, 'signup:' .. given.campaign, assessment)
+  if given.first_name ~= '' then redis.call('HSETNX', key, 'first_name', given.first_name) end
+  timeline.add(given.contact, given.received_ms, 'signup ' .. reason, given.campaign)
+  counts.add('signups:' .. reason, 1)
 end
 
 local function name_in(assessment)
@@ -52,6 +72,7 @@ end
 local function assess_again(enrollment, given, assessment)
   local id, received_ms = given.id, given.received_ms
   redis.call('HSET', enrollment, 'assessed_ms', received_ms, 'segment', given.segment, 'assessment', assessment)
+  if given.language then redis.call('HSET', enrollment, 'language', given.language) end
   timeline.add(id, received_ms, 'assessed again', given.segment)
   projection.changed(id, received_ms)
   queue.schedule('classify', id, received_ms)
@@ -81,9 +102,14 @@ local function accept(batch, webhook, enrollment, json, assessment)
   if not (batch.has_anybody_left and suppression.is_forgotten(given.address_hash)) then
     local anchor_ms, assessed_ms, status, stored = unpack(
       redis.call('HMGET', enrollment, 'anchor_ms', 'assessed_ms', 'status', 'assessment'))
-    local is_newest = true
-    if not anchor_ms or is_left_over(batch, given.id, status) then
+    local is_new = not anchor_ms or is_left_over(batch, given.id, status)
+    local refused, is_newest = is_new and refusal(given), true
+    if refused then
+      keep_refused(given, refused, assessment)
+      answer = refused
+    elseif is_new then
       enter(batch, enrollment, given, assessment)
+      sequence.join(given.id, given.others)
       answer = 'accepted'
     else
       is_newest = given.received_ms > tonumber(assessed_ms or anchor_ms)
@@ -91,7 +117,7 @@ local function accept(batch, webhook, enrollment, json, assessment)
       keep_name(enrollment, given, assessment, stored, is_newest and assessment or stored)
       if is_newest then assess_again(enrollment, given, assessment) end
     end
-    keep_details(enrollment, given, is_newest)
+    if not refused then keep_details(enrollment, given, is_newest) end
   end
   answered = table.concat({given.answer or answer, given.segment, given.received_ms, given.id}, ' ')
   batch.answers[webhook], batch.kept_ms[webhook] = answered, given.remember_ms
@@ -100,10 +126,13 @@ end
 
 -- accept(KEYS = [webhook, enrollment] × signups, ARGV = [JSON, assessment] × signups)
 --   JSON        id: of the enrollment; received_ms; remember_ms: how long the webhook id is remembered; segment; campaign;
---               email; address_hash; answer: `accepted`, given already, from the spool; consent: JSON; notes: [JSON], see
---               common/domain/note.py
+--               email; address_hash; language: one of the campaign's, if the signup names one; answer: `accepted`, given
+--               already, from the spool; consent: JSON; notes: [JSON], see common/domain/note.py
+--               others: the enrollments that this person has or would have in other campaigns; excludes: those of them
+--               beside which they may not enrol; is_closed: nobody may enrol now; contact: with whom calls are
+--               kept, and, with first_name, a signup that enrols nobody
 --   assessment  text, see codec.py
---   webhook     STRING  the answer given: `accepted|duplicate segment received_ms enrollment id`
+--   webhook     STRING  the answer given: `accepted|duplicate|closed|excluded segment received_ms enrollment id`
 -- → [[repeated 0|1, answer, e-mail of the answered enrollment or ''], or the error that this one met] × signups
 -- Remember the webhook id, claim (campaign, e-mail), keep the signup, ask for its classification.
 -- Those that come together are taken in one call, one after the other; what one of them meets is no other's concern.

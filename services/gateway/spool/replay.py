@@ -133,6 +133,7 @@ class Replay:
                 event.assessment(),
                 webhook_id=event.id,
                 received_ms=event.received_ms,
-                answer="accepted",
+                campaign=event.campaign,
+                answer="closed" if event.is_closed else "accepted",
                 notes=event.read_notes(),
             )
