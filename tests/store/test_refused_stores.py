@@ -17,9 +17,9 @@ from common.store.errors import StoreError
 from common.store.monitor import StoreMonitor
 from common.store.refusals import find_refusal, find_refusal_blocking
 from tests.acceptance.place import free_ports
-from tests.gateway.conftest import CADENCE, Opener
+from tests.gateway.conftest import Opener
 from tests.store import servers
-from tests.store.conftest import Weaken
+from tests.store.conftest import CADENCE, Weaken
 
 Advent = Callable[..., tuple[int, str, str]]
 Runs = Callable[..., str]
