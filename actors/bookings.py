@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
 from actors.sending.render import reminder_rules
 from common.domain.contact_booking_status import Nurture, in_short, nurture_after
-from common.domain.ids import BookingId, DeliveryId, GuestId, booking_of, split_delivery_id
+from common.domain.ids import BookingId, DeliveryId, EnrollmentId, GuestId, booking_of, split_delivery_id
 from common.domain.reminders import reminders_of
 from common.domain.series import Booking, BookingState, resolve
 from common.ledger.bookings import BookingOutcome, Bookings, Contact, Gathered
@@ -51,20 +51,25 @@ async def bookings(world: World, job: str) -> None:
 async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: int) -> BookingOutcome:
     resolved = resolve(gathered.events, gathered.first_guests)
     addresses = [booking.email for booking in resolved if booking.email is not None]
-    ids = dict.fromkeys([*gathered.contacts, *map(ledger.contact_id, addresses)])
-    contacts = [await ledger.contact(contact_id) for contact_id in ids]
+    found = await world.ledger.mailboxes.find_all(addresses)
+    contacts = [await ledger.contact(one) for one in dict.fromkeys([*gathered.contacts, *found.values()])]
     reminding = reminder_rules(world)
     return BookingOutcome(
         gathered=gathered,
         bookings=[(booking, reminders_of(booking, reminding)) for booking in resolved],
-        nurture=[(contact, _nurture(world, contact, resolved, now_ms)) for contact in contacts],
+        nurture=[
+            (contact, _nurture(world, contact, _current_of(contact, resolved, found), resolved, now_ms))
+            for contact in contacts
+        ],
         look=_look_again(world, resolved, now_ms),
     )
 
 
-def _nurture(world: World, contact: Contact, resolved: Sequence[Booking], now_ms: int) -> Nurture:
+def _nurture(
+    world: World, contact: Contact, own: Sequence[Booking], resolved: Sequence[Booking], now_ms: int
+) -> Nurture:
     """Whoever signs up after booking wants the letters: the campaign answers only what is booked since then."""
-    current, *theirs = _current_of(world, contact, resolved) or [None]
+    current = own[0] if own else None
     enrollment = contact.enrollment
     if enrollment is None or (current is not None and current.received_ms < enrollment.anchor_ms):
         return "leave"
@@ -73,19 +78,22 @@ def _nurture(world: World, contact: Contact, resolved: Sequence[Booking], now_ms
     policy = world.campaign.booking
     return nurture_after(
         current,
-        [*others, *(in_short(booking) for booking in theirs if booking is not None)],
+        [*others, *map(in_short, own[1:])],
         policy=policy.nurture,
         cancellation_resumes=policy.cancellation_resumes,
         now_ms=now_ms,
     )
 
 
-def _current_of(world: World, contact: Contact, resolved: Sequence[Booking]) -> list[Booking | None]:
-    """Of these bookings, the contact's that were not moved; the one that was changed last comes first."""
-    contact_id = world.ledger.bookings.contact_id
+def _current_of(contact: Contact, resolved: Sequence[Booking], contacts: Mapping[str, EnrollmentId]) -> list[Booking]:
+    """
+    Of these bookings, the contact's that were not moved; the one that was changed last comes first.
+
+    `contacts`: whose an address is.
+    """
     current = [one for one in resolved if one.stand is not BookingState.MOVED]
-    theirs = [one for one in current if one.email is not None and contact_id(one.email) == contact.id]
-    return [*sorted(theirs, key=lambda one: one.received_ms, reverse=True)]
+    theirs = [one for one in current if one.email is not None and contacts[one.email] == contact.id]
+    return sorted(theirs, key=lambda one: one.received_ms, reverse=True)
 
 
 def _look_again(world: World, resolved: Sequence[Booking], now_ms: int) -> tuple[BookingId, int] | None:

@@ -116,6 +116,7 @@ class Worker:
             cadence=campaign.cadence(self.settings.pace),
             secret_key=self.settings.secret,
             patient=True,
+            separate_spellings=self.settings.testing_mode,
         )
         await ledger.store.patiently(lambda: correct_clock(ledger.client, self.clock))
         self._providers = build_providers(self.settings, client, self.clock, campaign_name=campaign.name)

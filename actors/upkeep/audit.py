@@ -11,7 +11,7 @@ from actors.sending.render import reminder_rules
 from common.domain.audit import Finding, Kind, Shown, Terms, compare
 from common.domain.audit_reminders import AuditedReminder
 from common.domain.enrollment import Enrollment
-from common.domain.ids import EnrollmentId, enrollment_id, normal_address
+from common.domain.ids import EnrollmentId, normal_address
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import SequenceRow
 from common.domain.projection import STEP_COLUMNS
@@ -61,7 +61,7 @@ async def audit(world: World, rows: SequenceRows, *, say: Say = lambda _line: No
     found = _compared(world, before, mails, shown, subjects)
     if found:
         suspects = {finding.email for finding in found}
-        again = await _account(world, only=[enrollment_id(world.ledger.campaign, email) for email in suspects])
+        again = await _account(world, only=[*(await world.ledger.mailboxes.find_all(suspects)).values()])
         found &= _compared(world, again, mails, [row for row in shown if row.email in suspects], subjects)
     reminders = sum(reminder.sent_as is not None for reminder in before.reminders)
     steps = sum(record.sent_ms is not None for one in before.people for record in one.enrollment.records.values())

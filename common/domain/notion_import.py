@@ -45,8 +45,8 @@ class Restored:
     """
     What Notion remembers of one enrollment.
 
-    `sent_ms`: instant of the acceptance by step. `exit_reason`: why it ended early. `is_completed`: nothing more is to
-    be sent. `differs`: the row has to be written again.
+    `enrollment_id`: as the row shows it. `sent_ms`: instant of the acceptance by step. `exit_reason`: why it ended
+    early. `is_completed`: nothing more is to be sent. `differs`: the row has to be written again.
     """
 
     assessment: Assessment
@@ -60,6 +60,7 @@ class Restored:
     differs: bool = False
     ids: Mapping[int, str] = field(default_factory=dict)
     """The provider's ids of sent steps, where its list tells them."""
+    enrollment_id: str | None = None
 
 
 def read_row(row: SequenceRow) -> Restored:
@@ -104,6 +105,7 @@ def read_row(row: SequenceRow) -> Restored:
         page_id=row.page_id,
         created=row.created,
         edited=row.edited,
+        enrollment_id=_text(row, "Enrollment ID"),
     )
 
 

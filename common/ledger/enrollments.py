@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 from common.domain.cadence import Cadence
 from common.domain.enrollment import Enrollment, ExitReason
-from common.domain.ids import EnrollmentId, enrollment_id, step_name
+from common.domain.ids import EnrollmentId, step_name
 from common.domain.notion_import import AS_NOTION_SHOWS, Restored
 from common.ledger import codec, keys
+from common.ledger.mailboxes import Mailboxes
 from common.ledger.short_ids import shortened
 from common.ledger.store import Store
 
@@ -36,8 +37,8 @@ class Restoration:
 class Enrollments:
     """Of one campaign. Raises as `Store.run` does; repeating a change changes nothing."""
 
-    def __init__(self, store: Store, *, campaign: str, cadence: Cadence) -> None:
-        self._store, self._campaign, self._cadence = store, campaign, cadence
+    def __init__(self, store: Store, mailboxes: Mailboxes, *, campaign: str, cadence: Cadence) -> None:
+        self._store, self._mailboxes, self._campaign, self._cadence = store, mailboxes, campaign, cadence
 
     async def get(self, enrollment: str) -> Enrollment | None:
         """What is known of one enrollment."""
@@ -57,7 +58,7 @@ class Enrollments:
         return bool(await self._store.run("enrollments.exit", [keys.enrollment(enrollment), keys.SUPPRESSED], args))
 
     async def unsubscribe(self, enrollment: EnrollmentId, *, address_hash: str, now_ms: int) -> None:
-        """End the enrollment, if there is one, and suppress the address."""
+        """End the enrollment, if there is one, and suppress the mailbox; both may be named as an old link does."""
         await self.exit(enrollment, ExitReason.UNSUBSCRIBED, address_hash=address_hash, now_ms=now_ms)
 
     async def hold(self, enrollment: EnrollmentId, reason: str, *, now_ms: int) -> bool:
@@ -79,11 +80,10 @@ class Enrollments:
         may have passed; then it is due at once, and the minimum gap is kept.
         """
         person = restoration.person
-        owner = enrollment_id(self._campaign, person.assessment.email)
         given = {
-            "id": owner,
+            **self._mailboxes.ids_and_hashes(person.assessment.email),
+            "shown_id": self._shown_id(person),
             "now_ms": now_ms,
-            "address_hash": self._store.address_hash(person.assessment.email),
             "campaign": self._campaign,
             "segment": person.assessment.segment.value,
             "anchor_ms": person.anchor_ms,
@@ -93,10 +93,13 @@ class Enrollments:
             "exit_reason": person.exit_reason,
             "suppress": person.exit_reason in SUPPRESSING or None,
         }
-        became: Became = await self._store.run_json(
-            "enrollments.restore", [keys.enrollment(owner), keys.SUPPRESSED], given
-        )
+        became: Became = await self._store.run_json("enrollments.restore", [keys.SUPPRESSED], given)
         return became
+
+    def _shown_id(self, person: Restored) -> str | None:
+        """The id that the row shows, unless somebody changed it by hand."""
+        ids = self._mailboxes.ids(person.assessment.email)
+        return person.enrollment_id if person.enrollment_id in (ids["id"], ids.get("spelled_id")) else None
 
     def _step(self, restoration: Restoration, step: int) -> dict[str, Any]:
         person = restoration.person

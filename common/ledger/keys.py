@@ -18,6 +18,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `feedback:<enr or gst>` | HASH | what the provider told of each mail, see `lua/feedback.lua` | until forgotten |
 | `w:<digest of kind:id>` | STRING | the answer that a webhook id was given, or the event it was given to | 45 days, then rubbish |
 | `unread_bookings`, `unread_bookings:raw` | ZSET, HASH | bodies of Cal.com that could not be read, by arrival, ms; see `unread_bookings.py` | until discarded or forgotten, newest 1,000 |
+| `aliases` | HASH | contact → contact, address hash → address hash: made of one spelling of an address → the one under which its mailbox is kept, see `lua/lib/mailbox.lua` | until forgotten; a hash for ever |
 | `suppressed` | HASH | address hash → `reason ms`, ` forgotten` behind it when nothing else may be kept | for ever; the hash does not name the person |
 | `forgotten` | SET | bookings of people who were forgotten: nothing is kept of them again | for ever; names nobody |
 | `secret_key` | STRING | a fingerprint of the SECRET_KEY that those hashes are made with, see `common/store/identity.py` | for ever |
@@ -67,6 +68,7 @@ ENROLLED = PREFIX + "enrolled"
 OPEN = PREFIX + "open"
 DEAD = PREFIX + "dead"
 SUPPRESSED = PREFIX + "suppressed"
+ALIASES = PREFIX + "aliases"
 FORGOTTEN = PREFIX + "forgotten"
 OUTDATED_HASHES = PREFIX + "outdated_hashes"
 SUSPECT = PREFIX + "suspect"
@@ -87,6 +89,7 @@ LUA: Final = {
     "open": OPEN,
     "dead": DEAD,
     "suppressed": SUPPRESSED,
+    "aliases": ALIASES,
     "forgotten": FORGOTTEN,
     "enrolled": ENROLLED,
     "changed": CHANGED,

@@ -12,6 +12,7 @@ from common.ledger.dead_letters import DeadLetters
 from common.ledger.deliveries import Deliveries
 from common.ledger.enrollments import Enrollments
 from common.ledger.feedback import FeedbackLog
+from common.ledger.mailboxes import Mailboxes
 from common.ledger.mirror import Mirror
 from common.ledger.pauses import Pauses
 from common.ledger.schedule import Schedule
@@ -31,18 +32,22 @@ class Ledger:
         cadence: Cadence,
         secret_key: str,
         patient: bool = False,
+        separate_spellings: bool = False,
     ) -> None:
-        """`patient`: see `Store`."""
+        """`patient`, `separate_spellings` (TESTING_MODE): see `Store`."""
         self.client = client
         self.campaign = campaign
         self.cadence = cadence
-        self.store = store = Store(client, secret_key=secret_key, is_patient=patient)
-        self.signups = Signups(store, campaign=campaign, cadence=cadence)
-        self.enrollments = Enrollments(store, campaign=campaign, cadence=cadence)
+        self.store = store = Store(
+            client, secret_key=secret_key, is_patient=patient, separate_spellings=separate_spellings
+        )
+        self.mailboxes = mailboxes = Mailboxes(store, campaign=campaign)
+        self.signups = Signups(store, mailboxes, campaign=campaign, cadence=cadence)
+        self.enrollments = Enrollments(store, mailboxes, campaign=campaign, cadence=cadence)
         self.deliveries = Deliveries(store, campaign=campaign, cadence=cadence)
         self.dead_letters = DeadLetters(store)
-        self.bookings = Bookings(store, self.enrollments, campaign=campaign)
-        self.contacts = Contacts(store, campaign=campaign)
+        self.bookings = Bookings(store, mailboxes, self.enrollments, campaign=campaign)
+        self.contacts = Contacts(store, mailboxes)
         self.feedback = FeedbackLog(store)
         self.unread_bookings = UnreadBookings(store)
         self.pauses = Pauses(store)

@@ -11,12 +11,13 @@ from pydantic_core import to_json
 from common.domain.cadence import Cadence
 from common.domain.contact import Assessment
 from common.domain.enrollment import Enrollment, Status
-from common.domain.ids import EnrollmentId, enrollment_id, step_name
+from common.domain.ids import EnrollmentId, step_name
 from common.domain.note import Note
 from common.domain.segment import Segment
 from common.ledger import keys
 from common.ledger.codec import assessment_text, consent_text
 from common.ledger.constants import REMEMBER_WEBHOOK_MS
+from common.ledger.mailboxes import Mailboxes
 from common.ledger.store import Store
 
 
@@ -41,8 +42,8 @@ class Acceptance:
 class Signups:
     """Of one campaign. Raises as `Store.run` does."""
 
-    def __init__(self, store: Store, *, campaign: str, cadence: Cadence) -> None:
-        self._store, self._campaign, self._cadence = store, campaign, cadence
+    def __init__(self, store: Store, mailboxes: Mailboxes, *, campaign: str, cadence: Cadence) -> None:
+        self._store, self._mailboxes, self._campaign, self._cadence = store, mailboxes, campaign, cadence
 
     async def accept(
         self,
@@ -50,35 +51,33 @@ class Signups:
         *,
         webhook_id: str,
         received_ms: int,
-        answer: Literal["accepted"] | None = None,
+        answered_id: EnrollmentId | None = None,
         notes: Sequence[Note] = (),
     ) -> Acceptance:
         """
         Keep a signup and ask for its classification: one round trip; answered only when all is done.
 
-        `webhook_id` (`signup:msg_…`) is remembered for 45 days. `answer`: the answer given already, from the spool, to
-        be remembered as is. `notes` go to the timeline. Of a contact who was forgotten nothing is kept; their answer is
-        that of a known one.
+        `webhook_id` (`signup:msg_…`) is remembered for 45 days. `answered_id`: a gateway has answered already, from its
+        spool, that this enrollment was accepted, and that stays the answer. `notes` go to the timeline. Of a contact
+        who was forgotten nothing is kept; their answer is that of a known one.
         """
-        enrollment = enrollment_id(self._campaign, assessment.email)
         given = {
-            "id": enrollment,
+            **self._mailboxes.ids_and_hashes(assessment.email),
             "received_ms": received_ms,
             "remember_ms": REMEMBER_WEBHOOK_MS,
             "segment": assessment.segment,
             "campaign": self._campaign,
             "email": assessment.email,
-            "address_hash": self._store.address_hash(assessment.email),
         }
-        if answer is not None:
-            given["answer"] = answer
+        if answered_id is not None:
+            given["answered_id"] = answered_id
         if assessment.consent is not None:
             given["consent"] = consent_text(assessment.consent)
         if on_timeline := [note.to_json() for note in notes if note.is_on_timeline]:
             given["notes"] = on_timeline
         repeated, line, email = await self._store.run(
             "signups.accept",
-            (keys.webhook(webhook_id), keys.enrollment(enrollment)),
+            (keys.webhook(webhook_id),),
             (to_json(given), assessment_text(assessment)),
         )
         said, segment, first_ms, owner = line.split(" ")
@@ -86,10 +85,15 @@ class Signups:
             answer=said,
             repeated=bool(repeated),
             enrollment_id=EnrollmentId(owner),
-            email=email or assessment.email,
+            email=self._answered_address(email, assessment.email),
             segment=Segment(segment),
             received_ms=int(first_ms),
         )
+
+    def _answered_address(self, known: str, sent: str) -> str:
+        """Of one mailbox an answer names the spelling that was sent, so that a repetition gets the same bytes."""
+        is_another = known and self._store.mailbox(known) != self._store.mailbox(sent)
+        return known if is_another else sent
 
     async def enroll(self, enrollment: Enrollment, *, now_ms: int, announce: bool) -> Status | None:
         """Begin the sequence of an accepted enrollment: its first step is planned. Repeating changes nothing."""

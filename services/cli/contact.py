@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from common.domain.ids import enrollment_id, normal_address
+from common.domain.ids import normal_address
 from common.formatting import duration
 from services.cli.arguments import address
 from services.cli.error_lines import CommandFailed
@@ -54,7 +54,7 @@ def command(email: str, as_json: bool) -> None:
 async def _look_up(ledger: Ledger, email: str) -> dict[str, Any]:
     from common.ledger.reads.contact_timeline import read_contact_timeline
 
-    found = await read_contact_timeline(ledger, enrollment_id(ledger.campaign, email))
+    found = await read_contact_timeline(ledger, await ledger.mailboxes.find(email))
     if found is None:
         raise CommandFailed(f"{email} is not enrolled in {ledger.campaign}; try another spelling, or another CAMPAIGN")
     return {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from common.domain.ids import EnrollmentId, enrollment_id, normal_address
+from common.domain.ids import EnrollmentId, normal_address
 from services.cli.arguments import address
 from services.cli.error_lines import CommandFailed
 from services.cli.shared import clock_time, json_option, now_ms, print_json, with_ledger
@@ -36,15 +36,16 @@ def command(contact: str | None, reason: str, as_json: bool) -> None:
     click.echo(f"paused {name}" if began else f"{name} is already paused: {pause_line(pause)}")
 
 
-def scope_of(ledger: Ledger, contact: str | None) -> EnrollmentId | None:
-    """The enrollment id for an address; None for everybody."""
-    return enrollment_id(ledger.campaign, normal_address(contact)) if contact is not None else None
-
-
 async def known_scope(ledger: Ledger, contact: str | None) -> EnrollmentId | None:
-    """Likewise. Raises CommandFailed for an address that has neither signed up nor booked."""
-    scope = scope_of(ledger, contact)
-    if scope is None or await ledger.enrollments.get(scope) or await ledger.bookings.unenrolled(scope):
+    """
+    The enrollment id for an address; None for everybody.
+
+    Raises CommandFailed for an address that has neither signed up nor booked.
+    """
+    if contact is None:
+        return None
+    scope = await ledger.mailboxes.find(normal_address(contact))
+    if await ledger.enrollments.get(scope) or await ledger.bookings.unenrolled(scope):
         return scope
     raise CommandFailed(f"{contact} is not known in {ledger.campaign}; try another spelling")
 

@@ -14,6 +14,8 @@ from common.settings.load import load_settings
 from common.settings.settings import Settings
 
 if TYPE_CHECKING:
+    import redis.asyncio
+
     from common.campaigns.campaign import Campaign
     from common.ledger.ledger import Ledger
     from common.world import World
@@ -73,7 +75,6 @@ async def open_ledger(settings: Settings, *, campaign: Campaign | None = None) -
     Raises SettingsError when the store has another format.
     """
     from common.campaigns.loader import load_campaign
-    from common.ledger.ledger import Ledger
     from common.store.clients import connect_async
     from common.store.format import refuse_another_format
 
@@ -82,10 +83,21 @@ async def open_ledger(settings: Settings, *, campaign: Campaign | None = None) -
     client = connect_async(settings.redis_url)
     try:
         await refuse_another_format(client)
-        cadence = campaign.cadence(settings.pace)
-        yield Ledger(client, campaign=campaign.key, cadence=cadence, secret_key=settings.secret)
+        yield _ledger(client, settings, campaign)
     finally:
         await client.aclose()
+
+
+def _ledger(client: redis.asyncio.Redis, settings: Settings, campaign: Campaign) -> Ledger:
+    from common.ledger.ledger import Ledger
+
+    return Ledger(
+        client,
+        campaign=campaign.key,
+        cadence=campaign.cadence(settings.pace),
+        secret_key=settings.secret,
+        separate_spellings=settings.testing_mode,
+    )
 
 
 @asynccontextmanager
@@ -97,7 +109,6 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
     """
     from common.campaigns.loader import load_campaign
     from common.clock import SystemClock
-    from common.ledger.ledger import Ledger
     from common.providers.build import build_providers
     from common.settings.settings import SettingsError
     from common.store.clients import connect_async
@@ -112,12 +123,11 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
         await refuse_another_format(client)
         if await secret_key_differs(client, settings.secret):
             raise SettingsError([SECRET_KEY_MISMATCH])
-        cadence = campaign.cadence(settings.pace)
         providers = build_providers(settings, client, clock, campaign_name=campaign.name)
         try:
             yield World(
                 clock=clock,
-                ledger=Ledger(client, campaign=campaign.key, cadence=cadence, secret_key=settings.secret),
+                ledger=_ledger(client, settings, campaign),
                 settings=settings,
                 campaign=campaign,
                 mailer=providers.mailer,

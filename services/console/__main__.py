@@ -43,7 +43,13 @@ async def _serve(settings: Settings) -> int:
     campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
     client = connect_async(settings.redis_url, process="console")
     client.connection_pool.connection_kwargs["socket_timeout"] = ANSWER_SECONDS_MAX
-    ledger = Ledger(client, campaign=campaign.key, cadence=campaign.cadence(settings.pace), secret_key=settings.secret)
+    ledger = Ledger(
+        client,
+        campaign=campaign.key,
+        cadence=campaign.cadence(settings.pace),
+        secret_key=settings.secret,
+        separate_spellings=settings.testing_mode,
+    )
     context = build_context(settings, clock=SystemClock(), ledger=ledger, campaign_name=campaign.name)
     server = Server(build_app(context), drain_s=DRAIN_S)
     host = settings.console_host

@@ -44,7 +44,11 @@ async def _serve(settings: Settings) -> int:
     campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
     client = limit_answer_time(connect_async(settings.redis_url, process="gateway"))
     ledger = Ledger(
-        client, campaign=campaign.key, cadence=campaign.cadence(settings.pace), secret_key=settings.secret_key or ""
+        client,
+        campaign=campaign.key,
+        cadence=campaign.cadence(settings.pace),
+        secret_key=settings.secret_key or "",
+        separate_spellings=settings.testing_mode,
     )
     context = build_context(settings, clock=SystemClock(), ledger=ledger, campaign_name=campaign.name)
 

@@ -8,7 +8,7 @@ from typing import Any
 from common.domain.booking import BookingEvent
 from common.domain.contact import Assessment
 from common.domain.feedback import Feedback
-from common.domain.ids import EnrollmentId, booking_id, enrollment_id
+from common.domain.ids import EnrollmentId, booking_id
 from common.domain.note import Note, note_fields
 from common.domain.suppression import Unsubscribe
 from common.ledger.unread_bookings import unread_id
@@ -39,12 +39,13 @@ class SignupReceived:
     def assessment(self) -> Assessment:
         return self.form.assessment
 
-    def spooled(self, campaign: str) -> SpooledEvent:
+    def spooled(self, enrollment: EnrollmentId) -> SpooledEvent:
+        """`enrollment`: the id that a new one of this mailbox has; the store, which may know another, is away."""
         return SpooledEvent(
             kind="signup",
             id=self.webhook_id,
             received_ms=self.received_ms,
-            enrollment_id=enrollment_id(campaign, self.assessment.email),
+            enrollment_id=enrollment,
             segment=self.assessment.segment,
             payload=_without_consent_of_none(asdict(self.assessment)),
             notes=note_fields(self.form.notes),

@@ -58,7 +58,7 @@ class Intake:
                 received_ms=event.received_ms,
                 notes=event.form.notes,
             ),
-            lambda: event.spooled(self.ledger.campaign),
+            lambda: event.spooled(self.ledger.mailboxes.new_id(event.assessment.email)),
             _acceptance,
         )
         return answer, answer.answer if outcome == "accepted" else outcome

@@ -57,7 +57,11 @@ class Simulation:
         self.mailer = InMemoryMailer(clock)
         self.mirror = InMemoryMirror()
         self.ledger = Ledger(
-            client, campaign=campaign.key, cadence=campaign.cadence(settings.pace), secret_key=settings.secret
+            client,
+            campaign=campaign.key,
+            cadence=campaign.cadence(settings.pace),
+            secret_key=settings.secret,
+            separate_spellings=settings.testing_mode,
         )
         self.world = World(
             clock=clock,

@@ -80,7 +80,7 @@ async def test_the_newest_assessment_decides_and_an_older_one_that_comes_late_do
 
 async def test_an_answer_given_from_the_spool_stays_that_ids_answer(ledger, ada, clock):
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
-    spooled = await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=clock.now_ms() + 1, answer="accepted")
+    spooled = await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=clock.now_ms() + 1, answered_id=ADA)
 
     assert spooled.answer == "accepted"
 
@@ -89,7 +89,7 @@ async def test_an_answer_from_the_spool_wins_over_one_that_was_never_heard(ledge
     now = clock.now_ms()
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now)
     unheard = await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=now)
-    await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=now, answer="accepted")
+    await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=now, answered_id=ADA)
     again = await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=now)
 
     assert (unheard.answer, again.answer) == ("duplicate", "accepted")

@@ -30,7 +30,22 @@ FAULTS: tuple[Fault, ...] = (
     ("signups", "    redis.call('SET', webhook, answer, 'PX', batch.kept_ms[webhook])\n", ""),
     ("signups", ", 'PX', batch.kept_ms[webhook]", ""),
     ("signups", "is_done, answer = pcall(accept, ", "is_done, answer = true, accept("),
-    ("signups", "ARGV[second - 1], ARGV[second])", "ARGV[1], ARGV[2])"),
+    ("signups", "ARGV[2 * i - 1], ARGV[2 * i])", "ARGV[1], ARGV[2])"),
+    ("signups", "  given.id = mailbox.contact(given)\n", ""),
+    ("signups", "given.answered_id or given.id", "given.id"),
+    ("signups", "keys.enrollment .. mailbox.kept(owner)", "keys.enrollment .. owner"),
+    (
+        "signups",
+        "  if batch.has_anybody_left then suppression.adopt(given.spelled_hash, given.address_hash) end\n",
+        "",
+    ),
+    # mailboxes
+    ("lib/mailbox", "  return redis.call('HGET', keys.aliases, name) or name\n", "  return name\n"),
+    ("lib/mailbox", "  if given.separate then return given.id end\n", ""),
+    ("lib/mailbox", "if spelled and redis.call('EXISTS', keys.enrollment .. spelled) == 1 then", "if false then"),
+    ("mailboxes", "found[i] = mailbox.contact(given)", "found[i] = given.id"),
+    ("lib/suppression", "if suppression.is_forgotten(spelled_hash) then", "if false then"),
+    ("lib/suppression", "  redis.call('HDEL', keys.suppressed, spelled_hash)\n", ""),
     (
         "signups",
         "if not (batch.has_anybody_left and suppression.is_forgotten(given.address_hash)) then",
@@ -247,8 +262,12 @@ FAULTS: tuple[Fault, ...] = (
     ("dead_letters", "  redis.call('HSET', KEYS[1], 'replay_requested_ms', given.now_ms)\n", ""),
     ("dead_letters", "  redis.call('HDEL', KEYS[1], 'replay_requested_ms')\n", ""),
     # enrollments: exit, hold, release
-    ("enrollments", "redis.call('HSETNX', KEYS[2], address_hash", "redis.call('HSET', KEYS[2], address_hash"),
-    ("enrollments", "return sequence.exit(id, reason, now_ms) and 1 or 0", "return 0"),
+    ("enrollments", "'HSETNX', KEYS[2], mailbox.kept(address_hash)", "'HSET', KEYS[2], mailbox.kept(address_hash)"),
+    ("enrollments", "KEYS[2], mailbox.kept(address_hash)", "KEYS[2], address_hash"),
+    ("enrollments", "return sequence.exit(mailbox.kept(id), reason, now_ms) and 1 or 0", "return 0"),
+    ("enrollments", "sequence.exit(mailbox.kept(id), reason", "sequence.exit(id, reason"),
+    ("enrollments", " then id = given.shown_id end", " then id = given.id end"),
+    ("enrollments", "  if id ~= given.id then redis.call('HSET', keys.aliases, given.id, id) end\n", ""),
     ("enrollments", "return sequence.hold(ARGV[1], ARGV[2], ARGV[3]) and 1 or 0", "return 0"),
     ("enrollments", "return sequence.release(ARGV[1], ARGV[2], ARGV[3]) and 1 or 0", "return 0"),
     # enrollments: restore
@@ -316,6 +335,7 @@ FAULTS: tuple[Fault, ...] = (
     ("feedback", "  if given.kind == 'failed' then return end\n", ""),
     ("feedback", "first_ms < kept_ms or", "first_ms > kept_ms or"),
     ("feedback", "    leave(given)\n", ""),
+    ("feedback", "= mailbox.kept(given.owner), mailbox.kept(given.contact)", "= given.owner, given.contact"),
     ("feedback", "if given.address_hash then suppress(given) end", ""),
     (
         "feedback",

@@ -68,7 +68,8 @@ class Story:
 
     def _acts(self) -> list[tuple[float, Callable[[], None]]]:
         acts: list[tuple[float, Callable[[], None]]] = [
-            (at, self._sign_up(name, **(HOT if name == "announced" else {}))) for name, at in (SIGNUPS | SPELLINGS).items()
+            (at, self._sign_up(name, **(HOT if name == "announced" else {})))
+            for name, at in (SIGNUPS | SPELLINGS).items()
         ]
         acts += [(START, self._sign_up(name)) for name in SENT_TO_TESTING_ADDRESSES]
         acts += [

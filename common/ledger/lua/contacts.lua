@@ -71,6 +71,7 @@ local function drop_contact(id, steps, queues)
   redis.call('ZREM', keys.changed, id)
   redis.call('HDEL', keys.syncing, id)
   redis.call('HDEL', keys.pauses, id)
+  redis.call('HDEL', keys.aliases, id)
   drop_failed_jobs(id, queues)
 end
 

@@ -1,14 +1,15 @@
 -- What happens to a whole enrollment: it ends early, is held, goes on, or is restored.
--- uses: counts, owners, projection, records, sequence, suppression, timeline
+-- uses: counts, mailbox, owners, projection, records, sequence, suppression, timeline
 
 local enrollments = {}
 
 -- exit(KEYS = [enrollment, suppressed], ARGV = [enrollment id, address hash or '', reason, now_ms]) → 1 ended by this | 0
--- The first reason for a suppression stays: who complained and then unsubscribes has complained.
+-- The first reason for a suppression stays: who complained and then unsubscribes has complained. Id and hash may be those
+-- of a link that an earlier version made.
 function enrollments.exit()
   local id, address_hash, reason, now_ms = unpack(ARGV)
-  if address_hash ~= '' then redis.call('HSETNX', KEYS[2], address_hash, reason .. ' ' .. now_ms) end
-  return sequence.exit(id, reason, now_ms) and 1 or 0
+  if address_hash ~= '' then redis.call('HSETNX', KEYS[2], mailbox.kept(address_hash), reason .. ' ' .. now_ms) end
+  return sequence.exit(mailbox.kept(id), reason, now_ms) and 1 or 0
 end
 
 -- hold(KEYS = [enrollment], ARGV = [enrollment id, reason, now_ms]) → 1 | 0 held for this already, or over
@@ -65,9 +66,21 @@ local function restore_next(enrollment, given, next_name, is_earlier, is_held, n
   end
 end
 
--- restore(KEYS = [enrollment, suppressed], ARGV = [JSON])
---   JSON  what Notion and the provider's list remember of one enrollment: id, now_ms, address_hash, campaign, segment,
---         anchor_ms, fields {assessment and pages}; exit_reason, if it ended early; suppress: no further mail to this
+-- Whose a row of Notion is: whoever has the mailbox now; else the id that the row shows, which its mails were sent under.
+local function restored_id(given)
+  local id = mailbox.contact(given)
+  if given.shown_id and redis.call('EXISTS', keys.enrollment .. id) == 0 then id = given.shown_id end
+  if id ~= given.id then redis.call('HSET', keys.aliases, given.id, id) end
+  if given.spelled_id and given.spelled_id ~= id then
+    redis.call('HSET', keys.aliases, given.spelled_id, id, given.spelled_hash, given.address_hash)
+  end
+  return id
+end
+
+-- restore(KEYS = [suppressed], ARGV = [JSON])
+--   JSON  what Notion and the provider's list remember of one enrollment: id, spelled_id, separate: whose it is, see
+--         mailbox.lua; shown_id: what the row says, if it is one of these; now_ms, address_hash, spelled_hash, campaign,
+--         segment, anchor_ms, fields {assessment and pages}; exit_reason, if it ended early; suppress: no further mail to this
 --         address; differs: Notion must be written again
 --         steps: [{name, due_ms; sent_ms, provider_id; dead: why it was never sent although the sequence went on;
 --                  unknown_since_ms: it may have been accepted, then or later}] in their order
@@ -75,6 +88,8 @@ end
 -- What the ledger knows it knows better: of somebody it has, only what it has no word of is added.
 function enrollments.restore()
   local given = cjson.decode(ARGV[1])
+  suppression.adopt(given.spelled_hash, given.address_hash)
+  given.id = restored_id(given)
   local now_ms, enrollment = given.now_ms, owners.of(given.id)
   local key = enrollment.key
   local status, anchor_ms, next_name, hold = unpack(redis.call('HMGET', key, 'status', 'anchor_ms', 'next', 'hold'))
@@ -82,7 +97,7 @@ function enrollments.restore()
 
   if is_new and suppression.is_forgotten(given.address_hash) then return 'forgotten' end
   if given.suppress then
-    redis.call('HSETNX', KEYS[2], given.address_hash, given.exit_reason .. ' ' .. string.format('%.0f', now_ms))
+    redis.call('HSETNX', KEYS[1], given.address_hash, given.exit_reason .. ' ' .. string.format('%.0f', now_ms))
   end
   if is_new then
     redis.call('HSET', key, 'campaign', given.campaign, 'status', 'active', 'anchor_ms', given.anchor_ms,

@@ -1,6 +1,6 @@
 -- From an accepted signup to an enrollment whose first step is due.
 --   enrollment:<enr>  HASH  see codec.py
--- uses: counts, owners, pause, projection, queue, sequence, suppression, timeline
+-- uses: counts, mailbox, owners, pause, projection, queue, sequence, suppression, timeline
 
 local signups = {}
 
@@ -43,18 +43,22 @@ local function keep_details(enrollment, given, is_newest)
   for _, note in ipairs(given.notes or {}) do timeline.add(given.id, given.received_ms, 'note', note) end
 end
 
-local function accept(batch, webhook, enrollment, json, assessment)
+local function accept(batch, webhook, json, assessment)
   local given = cjson.decode(json)
   local answered = batch.answers[webhook] or redis.call('GET', webhook)
   if answered then
     local said, rest, owner = string.match(answered, '^(%S+)( .* (%S+))$')
     -- The store took it, its answer was lost, and the spool gave one of its own: that is the one that was received.
-    if given.answer and said ~= given.answer then
-      answered = given.answer .. rest
+    if given.answered_id and said ~= 'accepted' then
+      answered = 'accepted' .. string.gsub(rest, owner .. '$', given.answered_id)
       batch.answers[webhook], batch.kept_ms[webhook] = answered, given.remember_ms
     end
-    return {1, answered, redis.call('HGET', keys.enrollment .. owner, 'email') or ''}
+    return {1, answered, redis.call('HGET', keys.enrollment .. mailbox.kept(owner), 'email') or ''}
   end
+
+  given.id = mailbox.contact(given)
+  local enrollment = keys.enrollment .. given.id
+  if batch.has_anybody_left then suppression.adopt(given.spelled_hash, given.address_hash) end
 
   -- Of a contact who was forgotten nothing is kept again but that this id was answered, as one of somebody known.
   local answer = 'duplicate'
@@ -71,14 +75,16 @@ local function accept(batch, webhook, enrollment, json, assessment)
     end
     keep_details(enrollment, given, is_newest)
   end
-  answered = table.concat({given.answer or answer, given.segment, given.received_ms, given.id}, ' ')
+  if given.answered_id then answer = 'accepted' end
+  answered = table.concat({answer, given.segment, given.received_ms, given.answered_id or given.id}, ' ')
   batch.answers[webhook], batch.kept_ms[webhook] = answered, given.remember_ms
   return {0, answered, ''}
 end
 
--- accept(KEYS = [webhook, enrollment] × signups, ARGV = [JSON, assessment] × signups)
---   JSON        id: of the enrollment; received_ms; remember_ms: how long the webhook id is remembered; segment; campaign;
---               email; address_hash; answer: `accepted`, given already, from the spool; consent: JSON; notes: [JSON], see
+-- accept(KEYS = [webhook] × signups, ARGV = [JSON, assessment] × signups)
+--   JSON        id, spelled_id, separate: whose it is, see mailbox.lua; address_hash, spelled_hash; received_ms;
+--               remember_ms: how long the webhook id is remembered; segment; campaign; email; answered_id: of the
+--               enrollment that was answered to be accepted already, from the spool; consent: JSON; notes: [JSON], see
 --               common/domain/note.py
 --   assessment  text, see codec.py
 --   webhook     STRING  the answer given: `accepted|duplicate segment received_ms enrollment id`
@@ -88,10 +94,10 @@ end
 -- Nothing is answered, and no id remembered, before all else is done: what fails half-way comes again and is completed.
 function signups.accept()
   local batch, answers = new_batch(), {}
-  for second = 2, #KEYS, 2 do
-    local is_done, answer = pcall(accept, batch, KEYS[second - 1], KEYS[second], ARGV[second - 1], ARGV[second])
+  for i = 1, #KEYS do
+    local is_done, answer = pcall(accept, batch, KEYS[i], ARGV[2 * i - 1], ARGV[2 * i])
     -- Valkey's errors are texts, Redis 7's are tables.
-    answers[second / 2] = is_done and answer or {err = type(answer) == 'table' and answer.err or answer}
+    answers[i] = is_done and answer or {err = type(answer) == 'table' and answer.err or answer}
   end
   if #batch.newcomers > 0 then
     -- Who came twice just now is scheduled already, for the later time.

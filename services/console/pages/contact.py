@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from common.domain.ids import EnrollmentId, enrollment_id, is_enrollment_id, normal_address
+from common.domain.ids import EnrollmentId, is_enrollment_id, normal_address
 from common.ledger.reads.contact_timeline import read_contact_timeline
 from services.console.context import CONTEXT
 from services.console.replies import page, see_other
@@ -19,7 +19,7 @@ async def find(request: web.Request) -> web.Response:
     query = normal_address(str(form.get("who", "")))[:ADDRESS_LENGTH_MAX]
     if not query:
         return see_other("/")
-    identity = EnrollmentId(query) if is_enrollment_id(query) else enrollment_id(context.ledger.campaign, query)
+    identity = EnrollmentId(query) if is_enrollment_id(query) else await context.ledger.mailboxes.find(query)
     if await read_contact_timeline(context.ledger, identity) is None:
         return page(request, "contact_not_found.html", status=404, query=query, here="")
     return see_other(f"/people/{identity}")

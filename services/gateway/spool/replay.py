@@ -133,6 +133,6 @@ class Replay:
                 event.assessment(),
                 webhook_id=event.id,
                 received_ms=event.received_ms,
-                answer="accepted",
+                answered_id=event.enrollment_id,
                 notes=event.read_notes(),
             )
