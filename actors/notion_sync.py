@@ -6,11 +6,11 @@ from functools import partial
 
 import structlog
 
-from actors import circuit_log
 from actors.sending.failure_policy import NOT_CONNECTED
 from common.domain.contact_booking_status import Person
 from common.domain.ids import EnrollmentId
 from common.errors import Failure, Misconfigured, Permanent, Throttled
+from common.ledger.circuits import circuit_closed, circuit_opened
 from common.ledger.constants import MIRROR
 from common.ledger.mirror import Changed
 from common.observability import metrics, tracing
@@ -68,7 +68,7 @@ async def _show(world: World, changed: Changed) -> bool:
         raise
     now_ms = world.clock.now_ms()
     if settled := await world.ledger.mirror.shown(changed.person, pages, worker=world.worker, now_ms=now_ms):
-        circuit_log.circuit_closed(MIRROR, settled, now_ms=now_ms)
+        circuit_closed(MIRROR, since_ms=settled.troubled_since_ms, now_ms=now_ms)
     metrics.MIRRORED.labels("shown").inc()
     log.info("contact_mirrored", revision=changed.person.revision)
     return True
@@ -102,5 +102,5 @@ async def _trouble(world: World, person: Person, failure: Failure, now_ms: int) 
     )
     if trouble is None:
         return now_ms + AGAIN_MS, True
-    circuit_log.circuit_opened(MIRROR, trouble, reason=failure.code)
+    circuit_opened(MIRROR, trouble, reason=failure.code)
     return trouble.until_ms, False

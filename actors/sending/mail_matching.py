@@ -8,10 +8,9 @@ from email.utils import parseaddr
 from actors.sending.render import meeting_of
 from common.campaigns.loader import Campaign, CampaignError
 from common.domain.audit_reminders import AuditedReminder
-from common.domain.contact import Assessment
+from common.domain.contact import Assessment, Segment
 from common.domain.ids import normal_address
 from common.domain.mail import AcceptedMail
-from common.domain.segment import Segment
 from common.settings.settings import Settings
 
 

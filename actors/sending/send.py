@@ -7,7 +7,6 @@ from functools import partial
 
 import structlog
 
-from actors import circuit_log
 from actors.sending.failure_policy import Decision, decide
 from actors.sending.reconcile import DAY_MS, KEY_FORGOTTEN, KEY_TAKEN, KEY_TAKEN_CODE, reconcile
 from actors.sending.render import idempotency_key, render
@@ -17,6 +16,7 @@ from common.domain.ids import DeliveryId, split_delivery_id
 from common.domain.mail import Mail
 from common.domain.retry import RetryPolicy, may_repeat
 from common.errors import Failure, Throttled
+from common.ledger.circuits import circuit_closed, circuit_opened
 from common.ledger.constants import PROVIDER_OF
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.observability import metrics, tracing
@@ -117,7 +117,7 @@ async def _send_attempt(world: World, claim: ClaimGranted, mail: Mail, *, attemp
     metrics.ATTEMPTS.labels("accepted").inc()
     now_ms = world.clock.now_ms()
     if settled := await world.ledger.deliveries.settle(claim, "accepted", provider_id, now_ms=now_ms):
-        circuit_log.circuit_closed(PROVIDER_OF[claim.delivery.channel], settled, now_ms=now_ms)
+        circuit_closed(PROVIDER_OF[claim.delivery.channel], since_ms=settled.troubled_since_ms, now_ms=now_ms)
         metrics.DELIVERIES.labels("accepted", "").inc()
         log.info("delivery_accepted", attempt=attempt, lateness_ms=lateness_ms, provider_id=provider_id)
     else:
@@ -180,7 +180,7 @@ async def _settle_or_hold(world: World, claim: ClaimGranted, decision: Decision)
             # Everything waits, and no delivery spends its attempts on trouble that is not its own.
             wait_ms = circuit.until_ms - now_ms
             decision = Decision("hold", decision.reason, wait_ms, outcome_unknown=decision.outcome_unknown)
-            circuit_log.circuit_opened(provider, circuit, reason=decision.reason)
+            circuit_opened(provider, circuit, reason=decision.reason)
     await _settle(world, claim, decision)
 
 

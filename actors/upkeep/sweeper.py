@@ -6,10 +6,11 @@ import asyncio
 
 import structlog
 
-from actors import circuit_log
 from common.clock import SystemClock
 from common.ledger import keys
+from common.ledger.constants import MAIL, MIRROR
 from common.ledger.ledger import Ledger
+from common.observability import metrics
 from common.store.clock_sync import correct_clock
 from common.store.errors import STORE_ERRORS
 
@@ -23,7 +24,7 @@ async def run_sweeper(ledger: Ledger, clock: SystemClock, worker: str) -> None:
     while True:
         try:
             await correct_clock(ledger.client, clock)
-            await circuit_log.update_gauges(ledger)
+            await update_circuit_gauges(ledger)
             if await ledger.client.set(keys.SWEEP, worker, nx=True, px=SWEEP_EVERY_S * 1000 - 500):
                 await sweep(ledger, clock)
         except STORE_ERRORS as error:
@@ -45,3 +46,11 @@ async def sweep(ledger: Ledger, clock: SystemClock) -> int:
         if cursor == "0":
             return rescheduled
         await asyncio.sleep(0.005)  # noqa: TID251 -- so that other scripts run between two pages
+
+
+async def update_circuit_gauges(ledger: Ledger) -> None:
+    """Bring this worker's gauges up to date: another one may have opened or closed a circuit."""
+    for provider in (MAIL, MIRROR):
+        is_open = await ledger.client.hexists(keys.circuit(provider), "until_ms")
+        metrics.CIRCUIT_OPEN.labels(provider).set(int(is_open))
+    metrics.PAUSED.set(int(await ledger.pauses.is_everybody_paused()))

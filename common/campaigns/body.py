@@ -22,7 +22,6 @@ from jinja2 import Template, TemplateError, TemplateSyntaxError, UndefinedError,
 
 from common.campaigns.errors import CampaignError
 from common.campaigns.placeholders import Placeholders, captures_output
-from common.campaigns.segment_blocks import BlockError, conditions
 from common.campaigns.templates import PLACEHOLDERS, Blank, Templates, template_line
 
 _FRONT = re.compile(r"\A---\n(?P<front>.*?)\n---\n(?P<markdown>.*)\Z", re.DOTALL)
@@ -105,7 +104,7 @@ def read_body(
 
     subject, preheader = (compiled(field, *front[field])[0] for field in _FIELDS)
     try:
-        markdown = _line_ends_kept(conditions(match["markdown"], segments))
+        markdown = _line_ends_kept(with_conditions(match["markdown"], segments))
     except BlockError as error:
         raise CampaignError(f"{file}: line {error.line + first_line - 1}: {error}") from None
     body, tree = compiled("the text", markdown, first_line, in_markdown=True)
@@ -157,3 +156,51 @@ def _problems(
 def _advice(name: str, known: Mapping[str, object] | frozenset[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known)) or 'no fields'}"
+
+
+_BLOCK_START = re.compile(r":::\s*(?P<names>\w+(?:\s*,\s*\w+)*)\s*")
+_BLOCK_END = ":::"
+
+
+class BlockError(ValueError):
+    """`line`: of the text, counted from 1."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def with_conditions(markdown: str, segments: Collection[str]) -> str:
+    """
+    The text with each segment block as a condition of the template, line for line. A block is a part for some segments:
+
+        ::: CRITICAL, URGENT
+        You have {{ red|counted("red system") }}.
+        :::
+
+    Raises BlockError.
+    """
+    lines = markdown.split("\n")
+    opened: int | None = None
+    for number, line in enumerate(lines, 1):
+        text = line.strip()
+        if not text.startswith(_BLOCK_END):
+            continue
+        if text == _BLOCK_END and opened is not None:
+            lines[number - 1], opened = "{% endif %}", None
+        elif (match := _BLOCK_START.fullmatch(text)) and opened is None:
+            names = [_known(number, name.strip(), segments) for name in match["names"].split(",")]
+            lines[number - 1], opened = f"{{% if segment in {names} %}}", number
+        else:
+            raise BlockError(number, "not a segment block; open one with ::: SEGMENT and close it with :::")
+    if opened is not None:
+        raise BlockError(opened, "this segment block is never closed; add a line of :::")
+    return "\n".join(lines)
+
+
+def _known(line: int, name: str, segments: Collection[str]) -> str:
+    if name not in segments:
+        near = difflib.get_close_matches(name, segments, n=1)
+        there = f"did you mean {near[0]}?" if near else f"there are: {', '.join(segments)}"
+        raise BlockError(line, f"unknown segment {name!r}; {there}")
+    return name

@@ -11,8 +11,8 @@ from common.campaigns.body import Body, Values
 from common.campaigns.compiled import BookingPolicy, CompiledCampaign, Reminder, Span, Step
 from common.campaigns.errors import CampaignError
 from common.campaigns.facts import Identity, Meeting, reminder_values
+from common.campaigns.language import negotiated
 from common.campaigns.layout import Row, read_layout, scoreboard
-from common.campaigns.negotiation import negotiated
 from common.campaigns.rendering import Mail, Renderer
 from common.campaigns.rules import Rule, read_rule
 from common.campaigns.translation import Translation

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from common.domain import audit_reminders
+from common.domain.audit_reminders import HEALED_MS as HEALED_MS
+from common.domain.audit_reminders import LONG_MS as LONG_MS
 from common.domain.audit_reminders import AuditedReminder, ReminderSubjects, UnreadCall
-from common.domain.audit_terms import HEALED_MS as HEALED_MS
-from common.domain.audit_terms import LONG_MS as LONG_MS
-from common.domain.audit_terms import Finding as Finding
-from common.domain.audit_terms import Kind as Kind
-from common.domain.audit_terms import Terms as Terms
+from common.domain.audit_reminders import Finding as Finding
+from common.domain.audit_reminders import Kind as Kind
+from common.domain.audit_reminders import Terms as Terms
 from common.domain.delivery import Record
 from common.domain.enrollment import Enrollment, Status
 from common.domain.mail import AcceptedMail

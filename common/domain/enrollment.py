@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from common.domain.contact import Assessment
+from common.domain.contact import Assessment, Segment
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.ids import EnrollmentId
-from common.domain.segment import Segment
 
 
 class Status(StrEnum):

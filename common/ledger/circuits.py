@@ -1,13 +1,18 @@
-"""Circuits: whether everything waits for a provider, and until when."""
+"""Circuits: whether everything waits for a provider, and until when; and the log line when one opens or closes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
+import structlog
+
 from common.ledger import keys
 from common.ledger.constants import QUEUE_OF
 from common.ledger.store import Store
+from common.observability import metrics
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +61,24 @@ class Circuits:
         client = self._store.client
         until_ms = await self._store.patiently(lambda: client.hget(keys.circuit(provider), "until_ms"))
         return int(until_ms) if until_ms is not None and int(until_ms) > now_ms else None
+
+
+def circuit_opened(provider: str, circuit: CircuitOpen, *, reason: str) -> None:
+    """
+    Log `circuit_opened`: an error, logged once, by the worker whose request opened the circuit.
+
+    A probe that fails for another reason logs a warning; one that fails for the same reason logs nothing.
+    """
+    metrics.CIRCUIT_OPEN.labels(provider).set(1)
+    if circuit.news == "opened":
+        log.error("circuit_opened", provider=provider, reason=reason, until_ms=circuit.until_ms)
+    elif circuit.news == "changed":
+        log.warning("circuit_reason_changed", provider=provider, reason=reason, until_ms=circuit.until_ms)
+
+
+def circuit_closed(provider: str, *, since_ms: int | None, now_ms: int) -> None:
+    """Log `circuit_closed`, with how long it was open; nothing when this request closed none (`since_ms` is None)."""
+    if since_ms is None:
+        return
+    metrics.CIRCUIT_OPEN.labels(provider).set(0)
+    log.info("circuit_closed", provider=provider, lasted_s=round((now_ms - since_ms) / 1000, 1))

@@ -12,7 +12,7 @@ Records ↔ store. An enrollment is one HASH, small enough for the store's compa
 | `/step-1` … | the record of each delivery, see `read_record` |
 | `last_sent_ms`, `sending` | time of the last mail; `step-2 ms`: of the one that is being sent |
 | `revision`, `mirrored` | changes so far; the one that Notion shows |
-| `page:sequence`, `page:contact` | Notion pages: `id digest`, what it shows; see `short_ids.py` |
+| `page:sequence`, `page:contact` | Notion pages: `id digest`, what it shows; see `shortened` |
 | `mirror_misses` | times in a row that Notion would not show this contact |
 | `announced_ms` | time at which a hot lead was announced |
 | `hold` | why nothing of it is sent for now, one word each |
@@ -23,17 +23,19 @@ What bookings add is in `booking_codec.py`.
 
 from __future__ import annotations
 
+import binascii
 import json
+import re
+import uuid
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 
 from pydantic_core import to_json
 
-from common.domain.contact import Assessment, Consent
+from common.domain.contact import Assessment, Consent, Segment
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import EnrollmentId, step_number
-from common.domain.segment import Segment
-from common.ledger.short_ids import lengthened, shortened
 
 _PAGES = {"sequence": "page:sequence", "contact": "page:contact"}
 
@@ -154,3 +156,30 @@ def read_record(text: str) -> Record:
         sent_ms=None if sent == "0" else int(at_ms) + int(sent),
         detail=lengthened(detail),
     )
+
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_DIGEST = re.compile(r"[0-9a-f]{16}")
+_SHORT = re.compile(r"~(?:[\w-]{22}|[\w-]{11})", re.ASCII)
+
+
+def shortened(text: str) -> str:
+    """
+    The short form of a provider's id: every person has two of Notion's, and one of Resend's for each mail.
+
+    `~` and 22 characters stand for a UUID, `~` and 11 for a digest of 16 hexadecimal digits: the same bytes in base64
+    for URLs. Any other text stays as it is; one that begins with `~` gets another `~`. A person reads one with
+
+        printf %s 'MdX9eHFEUJqNhfIdPH0_UQ==' | basenc --base64url -d | xxd -p
+    """
+    if _UUID.fullmatch(text) or _DIGEST.fullmatch(text):
+        return "~" + urlsafe_b64encode(binascii.unhexlify(text.replace("-", ""))).decode().rstrip("=")
+    return f"~{text}" if text.startswith("~") else text
+
+
+def lengthened(text: str) -> str:
+    """The text that `shortened` was given."""
+    if not _SHORT.fullmatch(text):
+        return text.removeprefix("~") if text.startswith("~~") else text
+    raw = urlsafe_b64decode(text[1:] + "=" * (-len(text[1:]) % 4))
+    return str(uuid.UUID(bytes=raw)) if len(raw) == 16 else raw.hex()

@@ -9,10 +9,9 @@ from typing import Any, Literal
 from common.domain.delivery import Delivery, delivery_of
 from common.domain.ids import DeliveryId, EnrollmentId
 from common.ledger import keys
-from common.ledger.codec import read_records
+from common.ledger.codec import read_records, shortened
 from common.ledger.deliveries import data, one_line
 from common.ledger.owners import Owner, read_owner
-from common.ledger.short_ids import shortened
 from common.ledger.store import Store
 
 Way = Literal["fresh", "same", "again"]

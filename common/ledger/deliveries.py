@@ -9,9 +9,9 @@ from common.domain.cadence import Cadence
 from common.domain.delivery import Delivery, delivery_of
 from common.domain.ids import DeliveryId, EnrollmentId, step_name
 from common.ledger import keys
+from common.ledger.codec import shortened
 from common.ledger.constants import PROVIDER_OF, Outcome
 from common.ledger.owners import Owner, read_owner
-from common.ledger.short_ids import shortened
 from common.ledger.store import Store, pairs
 
 DETAIL_MAX = 300

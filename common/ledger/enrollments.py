@@ -11,8 +11,8 @@ from common.domain.enrollment import Enrollment, ExitReason
 from common.domain.ids import EnrollmentId, step_name
 from common.domain.notion_import import AS_NOTION_SHOWS, Restored
 from common.ledger import codec, keys
+from common.ledger.codec import shortened
 from common.ledger.mailboxes import Mailboxes
-from common.ledger.short_ids import shortened
 from common.ledger.store import Store
 
 SUPPRESSING = frozenset({ExitReason.UNSUBSCRIBED, ExitReason.BOUNCED, ExitReason.COMPLAINED})

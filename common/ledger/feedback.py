@@ -8,9 +8,9 @@ from common.domain.delivery import delivery_of
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import DeliveryId
 from common.ledger import keys
+from common.ledger.codec import shortened
 from common.ledger.constants import REMEMBER_WEBHOOK_MS
 from common.ledger.deliveries import data
-from common.ledger.short_ids import shortened
 from common.ledger.store import Store
 
 

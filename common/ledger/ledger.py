@@ -5,6 +5,7 @@ from __future__ import annotations
 import redis.asyncio
 
 from common.domain.cadence import Cadence
+from common.ledger import keys
 from common.ledger.bookings import Bookings
 from common.ledger.circuits import Circuits
 from common.ledger.contacts import Contacts
@@ -15,10 +16,26 @@ from common.ledger.feedback import FeedbackLog
 from common.ledger.mailboxes import Mailboxes
 from common.ledger.mirror import Mirror
 from common.ledger.pauses import Pauses
-from common.ledger.schedule import Schedule
 from common.ledger.signups import Signups
 from common.ledger.store import Store
 from common.ledger.unread_bookings import UnreadBookings
+
+
+class Schedule:
+    """Raises as `Store.run` does."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def sweep(self, cursor: str, *, now_ms: int, batch: int = 500) -> tuple[str, list[str]]:
+        """Check one page of what is expected: (cursor of the next page or `0`, the jobs that were scheduled again)."""
+        args = [cursor, now_ms, batch]
+        following, *rescheduled = await self._store.run("sweeper.sweep", [keys.ENROLLED, keys.OPEN], args)
+        return following, rescheduled
+
+    async def request_comparison(self, job: str, *, due_ms: int) -> None:
+        """Have the calendar's bookings compared with ours at that time; who asks twice asks once."""
+        await self._store.run("bookings.request_comparison", [keys.delayed("reconcile_bookings")], [job, due_ms])
 
 
 class Ledger:

@@ -9,11 +9,10 @@ from typing import Literal
 from pydantic_core import to_json
 
 from common.domain.cadence import Cadence
-from common.domain.contact import Assessment
+from common.domain.contact import Assessment, Segment
 from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import EnrollmentId, step_name
 from common.domain.note import Note
-from common.domain.segment import Segment
 from common.ledger import keys
 from common.ledger.codec import assessment_text, consent_text
 from common.ledger.constants import REMEMBER_WEBHOOK_MS

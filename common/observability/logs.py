@@ -3,20 +3,20 @@ Logs: one JSON object a line on stderr, from our code and from every library; on
 
 A line is an event name with fields (`log.info("delivery_accepted", delivery_id=…)`). Ids are bound once, at the start
 of an actor or a route, with `bound(enrollment_id=…)`, so that one id finds a contact's lines in all processes. Personal
-data and secrets are removed by `redaction.py`, the last processor before the renderer.
+data and secrets are removed by `mask_event`, the last processor before the renderer.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
+from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import structlog
 from structlog.contextvars import bound_contextvars, merge_contextvars
-
-from common.observability.redaction import mask_event
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -24,6 +24,58 @@ if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
 
     from common.settings.settings import Settings
+
+MASK = "[masked]"
+
+_PRIVATE = (
+    "address authorization api_key body booking_url business_name cookie email first_name from headers html last_name"
+    " name password payload phone recipient recipients secret secret_key sender signature subject text to token"
+)
+PRIVATE_KEYS = frozenset(_PRIVATE.split())
+
+# `%40` is the @ of an address in a URL.
+_ADDRESS = re.compile(r"[\w.!#$&'*+/=?^`{|}~-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
+_SECRET = re.compile(
+    r"""
+    whsec_[A-Za-z0-9+/=_-]+                       # a webhook secret
+    | \bre_[A-Za-z0-9]{8,}[A-Za-z0-9_]*           # a Resend key
+    | \b(?:secret|ntn)_[A-Za-z0-9]{20,}           # a Notion token
+    | (?<=Bearer\s)[^\s'"]+
+    | (?<=://)[^/@\s:]*:[^/@\s]*(?=@)             # user and password of a URL
+    | (?<=/unsubscribe/)[^\s'"?]+                 # the link itself is enough to unsubscribe
+    """,
+    re.VERBOSE,
+)
+
+
+def mask_event(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor; comes after the traceback was formatted, which may hold addresses."""
+    for key, value in event.items():
+        event[key] = MASK if key.lower() in PRIVATE_KEYS and value is not None else masked(value)
+    return event
+
+
+def masked(value: Any) -> Any:
+    """`value` with everything masked that looks like an address or a secret, also inside lists and dicts."""
+    if isinstance(value, str):
+        return mask_text(value)
+    if isinstance(value, dict):
+        return {
+            key if not isinstance(key, str) else mask_text(key): MASK
+            if str(key).lower() in PRIVATE_KEYS
+            else masked(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [masked(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    return mask_text(repr(value)) if isinstance(value, BaseException) else mask_text(str(value))
+
+
+def mask_text(text: str) -> str:
+    return _SECRET.sub(MASK, _ADDRESS.sub("[address]", text) if "@" in text or "%40" in text else text)
+
 
 bound = bound_contextvars
 """`with bound(enrollment_id=…):` adds the field to every line within, also to lines of libraries."""

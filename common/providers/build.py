@@ -9,7 +9,7 @@ import redis.asyncio
 from common.clock import Clock
 from common.providers.budget import StoreBudget
 from common.providers.calcom.calendar import CalcomCalendar
-from common.providers.notion.creation_guard import StoreCreateGuard
+from common.providers.notion.duplicates import StoreCreateGuard
 from common.providers.notion.mirror import NotionMirror
 from common.providers.resend.mailer import ResendMailer
 from common.settings.settings import Settings, SettingsError

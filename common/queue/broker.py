@@ -23,12 +23,11 @@ from dramatiq.middleware import SkipMessage
 from common.observability.logs import get_logger
 from common.observability.metrics import PROMOTED
 from common.queue.consumer import DurableConsumer, InFlight
-from common.queue.heartbeat import Heartbeat
 from common.queue.job import Job
 from common.queue.lua_broker import LuaBroker, Promotion, due_ms_of, read_promotions
 from common.queue.rescue import deregister, rescue
-from common.queue.scheduler import Scheduler
-from common.store.retry import until_answered
+from common.queue.threads import Heartbeat, Scheduler
+from common.store.errors import until_answered
 
 log = get_logger(__name__)
 

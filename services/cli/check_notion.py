@@ -48,7 +48,7 @@ async def _fix(table: Table, report: CheckReport) -> None:
 def _mirror(settings: Settings, campaign: Campaign, stack: AsyncExitStack) -> NotionMirror:
     from common.clock import SystemClock
     from common.providers.budget import Unlimited
-    from common.providers.notion.creation_guard import StoreCreateGuard
+    from common.providers.notion.duplicates import StoreCreateGuard
     from common.providers.notion.mirror import NotionMirror
     from common.store.clients import connect_async
 

@@ -19,7 +19,7 @@ from services.gateway import openapi
 from services.gateway.context import GatewayContext
 from services.gateway.fast_path.signup_reader import read_ordinary_signup
 from services.gateway.http import probes, unsubscribe
-from services.gateway.http.body import BODY_BYTES_MAX
+from services.gateway.http.body import BODY_BYTES_MAX, FAILURES_PER_MINUTE
 from services.gateway.http.middleware import RequestMiddleware
 from services.gateway.intake import Intake
 from services.gateway.signatures import CalcomSignatures, StandardSignatures
@@ -28,7 +28,6 @@ from services.gateway.spool.spool import Spool
 from services.gateway.spool.spool_directory import SpoolDirectory
 from services.gateway.store_availability import StoreAvailability
 from services.gateway.webhooks import calcom, resend, signup
-from services.gateway.webhooks.verified_body import FAILURES_PER_MINUTE
 from services.web.rate_limit import FailureLimiter
 from services.web.server import Handler, Server
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Literal, TypeVar
 
 from common.domain.booking import BookingKind
+from common.domain.contact import Segment
 from common.domain.feedback import FeedbackKind
-from common.domain.segment import Segment
 from common.ledger.bookings import BookingAnswer
 from common.ledger.feedback import FeedbackAnswer
 from common.ledger.ledger import Ledger

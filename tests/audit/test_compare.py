@@ -8,13 +8,12 @@ import pytest
 
 from common.domain.audit import Audited, Finding, Shown, Terms, compare
 from common.domain.cadence import Cadence
-from common.domain.contact import Assessment
+from common.domain.contact import Assessment, Segment
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import enrollment_id
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import AS_NOTION_SHOWS
-from common.domain.segment import Segment
 
 HOUR_MS = 3_600_000
 SIGNUP_MS = 1_764_000_000_000

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from common.domain.contact import Assessment
-from common.domain.segment import Segment
+from common.domain.contact import Assessment, Segment
 
 _COUNTS = {Segment.CRITICAL: (3, 2, 2, 1), Segment.URGENT: (1, 2, 3, 2), Segment.OPTIMIZE: (0, 1, 3, 4)}
 """Red, orange, yellow, green."""

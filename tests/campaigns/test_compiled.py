@@ -15,7 +15,7 @@ from common.campaigns.compiled import from_json
 from common.campaigns.errors import CampaignError
 from common.campaigns.loader import Campaign
 from common.campaigns.variables import reported
-from common.domain.segment import Segment
+from common.domain.contact import Segment
 from tests.campaigns import people
 
 

@@ -14,8 +14,7 @@ from common.campaigns import samples
 from common.campaigns.loader import Campaign, Rendered
 from common.campaigns.markdown import TextWriter, parsed
 from common.campaigns.wording import clean, literal
-from common.domain.contact import Assessment
-from common.domain.segment import Segment
+from common.domain.contact import Assessment, Segment
 from tests.campaigns import people
 from tests.campaigns.html import Page
 

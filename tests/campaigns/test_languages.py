@@ -13,10 +13,9 @@ import pytest
 
 from common.campaigns import samples
 from common.campaigns.campaign import Rendered
-from common.campaigns.language import Language
+from common.campaigns.language import Language, negotiated
 from common.campaigns.loader import Campaign, CampaignError, Meeting, load_campaign
-from common.campaigns.negotiation import negotiated
-from common.domain.segment import Segment
+from common.domain.contact import Segment
 from tests.campaigns import people
 from tests.campaigns.html import Page
 

@@ -8,8 +8,7 @@ import pytest
 
 from common.campaigns import samples
 from common.campaigns.loader import Campaign, CampaignError, Identity, Rendered
-from common.domain.contact import Assessment
-from common.domain.segment import Segment
+from common.domain.contact import Assessment, Segment
 from tests.campaigns import people
 from tests.campaigns.html import Page
 

@@ -15,8 +15,7 @@ from common.campaigns import samples
 from common.campaigns.loader import Campaign, Rendered, load_campaign
 from common.campaigns.rendering import Parts, Renderer
 from common.campaigns.wording import clean
-from common.domain.contact import Assessment
-from common.domain.segment import Segment
+from common.domain.contact import Assessment, Segment
 from tests.campaigns import people
 from tests.campaigns.test_hostile_values import SEGMENTS, STEPS, VALUES
 

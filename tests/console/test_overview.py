@@ -14,8 +14,8 @@ from common.queue.job import Job
 from common.store.clients import connect
 from common.store.embedded import EmbeddedStore
 from services.console.formatting import code_spans
+from services.console.pages.overview import LIMITS
 from services.console.status import status_cache
-from services.console.status.health_summary import LIMITS
 from services.simulation.engine import Simulation
 from services.web import probes
 from tests.console.conftest import Console, Opener

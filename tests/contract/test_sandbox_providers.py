@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 import redis.asyncio
 
-from common.domain.contact import Assessment
+from common.domain.contact import Assessment, Segment
 from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import enrollment_id
 from common.domain.mail import Mail
-from common.domain.segment import Segment
 from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Throttled, Transient
 from common.providers.budget import Unlimited
-from common.providers.notion.creation_guard import StoreCreateGuard
+from common.providers.notion.duplicates import StoreCreateGuard
 from common.providers.notion.mirror import NotionMirror
 from common.providers.resend.mailer import ResendMailer
 from services.sandbox.ids import API_KEY, CONTACT_DATABASE_ID, NOTION_TOKEN, SEQUENCE_DATABASE_ID

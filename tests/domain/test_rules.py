@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.domain.cadence import Cadence, Pace
-from common.domain.contact import Assessment
+from common.domain.contact import Assessment, Segment, segment_of
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import (
@@ -23,7 +23,6 @@ from common.domain.ids import (
 )
 from common.domain.mail import Mail
 from common.domain.retry import KEY_REMEMBERED_MS, may_repeat
-from common.domain.segment import Segment, segment_of
 from common.domain.suppression import Unsubscribe, address_hash
 
 COUNTS = [counts for counts in product(range(9), repeat=4) if sum(counts) <= 8]

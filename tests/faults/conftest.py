@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import redis.asyncio
 
-from actors import circuit_log
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
+from common.ledger import circuits
 from common.settings.settings import Settings
 from services.simulation.engine import Simulation
 
@@ -46,5 +46,5 @@ class Heard:
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
     heard = Heard()
-    monkeypatch.setattr(circuit_log, "log", heard)
+    monkeypatch.setattr(circuits, "log", heard)
     return heard

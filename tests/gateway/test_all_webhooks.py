@@ -14,8 +14,8 @@ from prometheus_client import REGISTRY
 from common.settings.load import load_settings
 from common.settings.settings import SettingsError
 from services.cli.signing import PATHS, headers_for
+from services.gateway.http.body import FAILURES_PER_MINUTE
 from services.gateway.validation.strict_json import DEPTH_MAX
-from services.gateway.webhooks.verified_body import FAILURES_PER_MINUTE
 from tests.gateway.conftest import Answer, Gateway, Opener
 from tests.gateway.fuzzing import GIVEN, ORIGINALS, RIGHT_SECRETS
 

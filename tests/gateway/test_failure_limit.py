@@ -8,7 +8,7 @@ from ipaddress import ip_network
 import pytest
 
 from common.clock import VirtualClock
-from services.gateway.webhooks.verified_body import FAILURES_PER_MINUTE
+from services.gateway.http.body import FAILURES_PER_MINUTE
 from services.web.client_address import source_of
 from services.web.rate_limit import SOURCES_MAX, FailureLimiter
 from tests.gateway.conftest import SIGNUP, Answer, Gateway, Opener, person

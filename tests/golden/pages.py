@@ -8,7 +8,7 @@ from pathlib import Path
 
 from common.campaigns import samples
 from common.campaigns.loader import load_campaign
-from common.domain.segment import Segment
+from common.domain.contact import Segment
 from tests.campaigns import people
 
 FOLDER = Path(__file__).parent / "texts"

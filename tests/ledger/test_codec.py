@@ -7,8 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.domain.contact import Assessment
-from common.ledger.codec import assessment_fields, page_fields, read_assessment, read_pages, read_record
-from common.ledger.short_ids import lengthened, shortened
+from common.ledger.codec import (
+    assessment_fields,
+    lengthened,
+    page_fields,
+    read_assessment,
+    read_pages,
+    read_record,
+    shortened,
+)
 
 texts = st.none() | st.text(min_size=1, max_size=50)
 numbers = st.none() | st.integers(0, 100) | st.floats(0, 100, allow_nan=False)

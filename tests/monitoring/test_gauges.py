@@ -5,7 +5,7 @@ from __future__ import annotations
 import redis.asyncio
 from prometheus_client import REGISTRY
 
-from actors.upkeep.gauges import refresh
+from actors.worker_http import refresh_gauges
 from common.ledger import keys
 from common.ledger.ledger import Ledger
 from common.store.clients import connect_async
@@ -15,7 +15,7 @@ async def test_a_scrape_shows_the_store_as_it_is_now(ledger: Ledger, store: redi
     await store.zadd(keys.DEAD, {"ada/step-1": now_ms, "boris/step-3": now_ms})
     await store.hset(keys.COUNTS, mapping={"active": 7})
 
-    await refresh(ledger)
+    await refresh_gauges(ledger)
 
     assert _gauge("advent_store_up") == 1
     assert _gauge("advent_dead_letters") == 2
@@ -27,7 +27,7 @@ async def test_a_scrape_shows_the_store_as_it_is_now(ledger: Ledger, store: redi
 
 async def test_a_store_that_is_away_costs_a_scrape_nothing_but_its_gauges(ledger: Ledger) -> None:
     client = connect_async("redis://127.0.0.1:1")
-    await refresh(Ledger(client, campaign=ledger.campaign, cadence=ledger.cadence, secret_key="s" * 32))
+    await refresh_gauges(Ledger(client, campaign=ledger.campaign, cadence=ledger.cadence, secret_key="s" * 32))
     await client.aclose()
 
     assert _gauge("advent_store_up") == 0

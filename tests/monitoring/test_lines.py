@@ -13,7 +13,7 @@ from functools import cache
 
 import pytest
 
-from common.observability.redaction import PRIVATE_KEYS
+from common.observability.logs import PRIVATE_KEYS
 from tests.monitoring.shipper import Entry, shipped
 from tests.tidy.repository import ROOT
 from tests.tidy.test_docs_operations import OUTCOMES, PAGE, is_logging

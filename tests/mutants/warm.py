@@ -18,9 +18,9 @@ from typing import TextIO
 
 import pytest
 
-from common.ledger import scripts
+from common.ledger import store
 from common.providers import budget
-from common.providers.notion import creation_guard as guard
+from common.providers.notion import duplicates as guard
 from common.queue import lua_broker
 from tests.mutants.planted import PROVIDERS
 
@@ -99,8 +99,8 @@ def _read_scripts_again() -> None:
     """What was read at the import, before there was a fault."""
     lua_broker.compose_scripts.cache_clear()
     budget._SCRIPT = Path(PROVIDERS, "budget.lua").read_text()
-    guard._SCRIPT = Path(PROVIDERS, "notion/creation_guard.lua").read_text()
-    scripts.load.cache_clear()
+    guard._SCRIPT = Path(PROVIDERS, "notion/duplicates.lua").read_text()
+    store.load.cache_clear()
 
 
 def _serve(requests: TextIO, answers: TextIO) -> None:

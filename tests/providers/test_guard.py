@@ -8,7 +8,7 @@ import pytest
 import redis.asyncio
 
 from common.clock import VirtualClock
-from common.providers.notion.creation_guard import StoreCreateGuard, Turn
+from common.providers.notion.duplicates import StoreCreateGuard, Turn
 
 ADA, BORIS = "enr_aaaaaaaaaaaaaaaa", "enr_bbbbbbbbbbbbbbbb"
 

@@ -12,15 +12,14 @@ import redis.asyncio
 from aiohttp.test_utils import TestServer
 
 from common.clock import VirtualClock
-from common.domain.contact import Assessment
+from common.domain.contact import Assessment, Segment
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import enrollment_id
 from common.domain.mail import Mail
-from common.domain.segment import Segment
 from common.errors import Ambiguous, Misconfigured, Permanent
 from common.providers.budget import Unlimited
-from common.providers.notion.creation_guard import StoreCreateGuard
+from common.providers.notion.duplicates import StoreCreateGuard
 from common.providers.notion.mirror import NotionMirror
 from common.providers.resend.mailer import ResendMailer
 from services.sandbox.app import build_app

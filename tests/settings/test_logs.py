@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 
-from common.observability.redaction import MASK, mask_text, masked
+from common.observability.logs import MASK, mask_text, masked
 
 PRELUDE = """
     import logging, warnings

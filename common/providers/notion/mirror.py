@@ -8,7 +8,7 @@ from common.domain.projection import BookingStanding, Row, caller_row, contact_r
 from common.errors import Failure, Throttled
 from common.providers.budget import Budget
 from common.providers.notion.api import NotionApi
-from common.providers.notion.creation_guard import CreateGuard
+from common.providers.notion.duplicates import CreateGuard
 from common.providers.notion.schema import CONTACT, SEQUENCE, Database
 from common.providers.notion.table import KnownRow, Table
 from common.providers.protocols import Mirror

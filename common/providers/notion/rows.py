@@ -13,7 +13,7 @@ from common.domain.notion_import import SequenceRow
 from common.errors import Misconfigured
 from common.providers.budget import Budget
 from common.providers.notion.api import NotionApi, Page, expect_object, is_trashed
-from common.providers.notion.creation_guard import StoreCreateGuard
+from common.providers.notion.duplicates import StoreCreateGuard
 from common.providers.notion.schema import SEQUENCE, Schema
 from common.providers.notion.table import Table
 from common.providers.notion.values import encoded, plain_value

@@ -20,8 +20,7 @@ from common.domain.ids import EnrollmentId
 from common.domain.projection import Row
 from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Transient
 from common.providers.notion.api import NotionApi, Page, is_trashed
-from common.providers.notion.copies import Copies
-from common.providers.notion.creation_guard import CreateGuard
+from common.providers.notion.duplicates import Copies, CreateGuard
 from common.providers.notion.schema import Cells, Database, Schema, match, words
 from common.providers.notion.values import EMAIL_LENGTH_MAX, is_empty, plain_value
 

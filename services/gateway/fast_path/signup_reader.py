@@ -18,8 +18,7 @@ from common.domain.contact import Assessment, Consent
 from common.normalization.address import CHARACTERS_MAX as EMAIL_CHARACTERS_MAX
 from common.normalization.numbers import SYSTEMS
 from common.normalization.text import NAME_CHARACTERS_MAX, unusable_name, visible
-from common.normalization.timestamp import read_timestamp_ms
-from common.normalization.timezone import zone_names
+from common.normalization.time import read_timestamp_ms, zone_names
 from services.gateway.events import SignupForm
 from services.gateway.validation.fields import (
     CONSENT_CHARACTERS_MAX,

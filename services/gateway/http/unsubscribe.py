@@ -21,7 +21,7 @@ from common.observability import metrics
 from services.gateway.context import GatewayContext
 from services.gateway.events import UnsubscribeReceived
 from services.gateway.http.body import read_body
-from services.gateway.http.log_context import LOG_CONTEXT
+from services.gateway.http.middleware import LOG_CONTEXT
 from services.web.problem import Problem
 
 _SECONDS = metrics.WEBHOOK_SECONDS.labels("unsubscribe")

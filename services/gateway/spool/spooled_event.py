@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from common.domain.booking import BookingEvent
-from common.domain.contact import Assessment, Consent
+from common.domain.contact import Assessment, Consent, Segment
 from common.domain.feedback import Feedback
 from common.domain.ids import EnrollmentId
 from common.domain.note import Note, read_notes
-from common.domain.segment import Segment
 
 Kind = Literal["signup", "unsubscribe", "booking", "feedback", "unread_booking"]
 

@@ -19,8 +19,7 @@ from common.normalization.address import AddressError, repaired_address
 from common.normalization.locale import read_locale
 from common.normalization.numbers import SYSTEMS, read_number
 from common.normalization.text import unusable_name, visible
-from common.normalization.timestamp import read_timestamp_ms
-from common.normalization.timezone import read_timezone
+from common.normalization.time import read_timestamp_ms, read_timezone
 
 TEXT_CHARACTERS_MAX = 500
 NAME_CHARACTERS_MAX = 200

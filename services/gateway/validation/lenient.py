@@ -14,8 +14,7 @@ from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
 from common.normalization.address import AddressError, repaired_address
 from common.normalization.text import visible
-from common.normalization.timestamp import read_timestamp_ms
-from common.normalization.timezone import read_timezone
+from common.normalization.time import read_timestamp_ms, read_timezone
 from services.gateway.validation.fields import NAME_CHARACTERS_MAX
 
 TOKEN_CHARACTERS_MAX = 255

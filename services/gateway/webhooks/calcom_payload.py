@@ -15,8 +15,9 @@ from pydantic.alias_generators import to_camel
 
 from common.domain.booking import Attendee as NamedAttendee
 from common.domain.booking import BookingEvent, BookingKind
-from common.normalization.timestamp import read_timestamp_ms
+from common.normalization.time import read_timestamp_ms
 from services.gateway.events import IgnoredEvent
+from services.gateway.http.body import invalid_fields
 from services.gateway.validation import lenient
 from services.gateway.validation.lenient import (
     Address,
@@ -30,7 +31,6 @@ from services.gateway.validation.lenient import (
     Words,
     Zone,
 )
-from services.gateway.webhooks.verified_body import invalid_fields
 from services.web.problem import FieldError
 
 KINDS = {

@@ -17,10 +17,10 @@ from common.observability.logs import get_logger
 from services.gateway.context import GatewayContext
 from services.gateway.events import FeedbackReceived, IgnoredEvent
 from services.gateway.fast_path.json_response import JsonResponse, json_response
-from services.gateway.http.log_context import LOG_CONTEXT
+from services.gateway.http.body import read_verified
+from services.gateway.http.middleware import LOG_CONTEXT
 from services.gateway.validation.strict_json import read_shallow
 from services.gateway.webhooks.resend_payload import EVENTS, parse_event
-from services.gateway.webhooks.verified_body import read_verified
 
 _SECONDS = metrics.WEBHOOK_SECONDS.labels("resend")
 log = get_logger(__name__)

@@ -9,12 +9,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import DeliveryId, EnrollmentId, GuestId, is_enrollment_id, reminder_delivery_id
-from common.normalization.timestamp import read_timestamp_ms
-from common.observability.redaction import mask_text
+from common.normalization.time import read_timestamp_ms
+from common.observability.logs import mask_text
 from services.gateway.events import IgnoredEvent
+from services.gateway.http.body import invalid_fields
 from services.gateway.validation import lenient
 from services.gateway.validation.lenient import Address, AnObject, Reason, Timestamp, Token
-from services.gateway.webhooks.verified_body import invalid_fields
 from services.web.problem import FieldError
 
 KINDS = {

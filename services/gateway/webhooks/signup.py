@@ -11,14 +11,12 @@ from common.clock import iso
 from common.ledger.signups import Acceptance
 from common.observability import metrics
 from services.gateway.context import GatewayContext
-from services.gateway.events import SignupForm, SignupReceived
+from services.gateway.events import SignupForm, SignupReceived, count_notes, count_refused
 from services.gateway.fast_path.json_response import JsonResponse, json_response
 from services.gateway.fast_path.signup_reader import read_ordinary_signup
-from services.gateway.field_metrics import count_notes, count_refused
-from services.gateway.http.body import require_json
-from services.gateway.http.log_context import LOG_CONTEXT
+from services.gateway.http.body import read_verified, require_json
+from services.gateway.http.middleware import LOG_CONTEXT
 from services.gateway.webhooks.signup_form import read_signup
-from services.gateway.webhooks.verified_body import read_verified
 from services.web.problem import Problem
 
 MESSAGES = {

@@ -18,6 +18,7 @@ from common.normalization.fields import field_key, renamed, shown_name
 from common.normalization.numbers import fitted_counts
 from common.normalization.text import unusable_name
 from services.gateway.events import SignupForm
+from services.gateway.http.body import invalid_fields
 from services.gateway.validation.fields import (
     ConsentSource,
     ConsentText,
@@ -35,7 +36,6 @@ from services.gateway.validation.fields import (
     Visitor,
 )
 from services.gateway.validation.strict_json import DEPTH_MAX, depth_of, read_object
-from services.gateway.webhooks.verified_body import invalid_fields
 from services.web.problem import FieldError
 
 UNKNOWN_BYTES_MAX = 4096

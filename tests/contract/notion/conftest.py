@@ -9,7 +9,7 @@ import pytest
 import redis.asyncio
 
 from common.clock import VirtualClock
-from common.providers.notion.creation_guard import StoreCreateGuard
+from common.providers.notion.duplicates import StoreCreateGuard
 from common.providers.notion.mirror import NotionMirror
 from tests.contract.notion.people import Make, Patience
 from tests.contract.notion_fake import CONTACT_ID, SEQUENCE_ID, FakeNotion, fake_notion

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from common.domain.contact import Assessment
+from common.domain.contact import Assessment, Segment
 from common.domain.contact_booking_status import UnenrolledContact
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import enrollment_id
-from common.domain.segment import Segment
 from common.errors import Failure
 from common.providers.budget import Unlimited
 from common.providers.notion.mirror import NotionMirror

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from common.domain.contact import Segment
 from common.domain.projection import BOOKED, BookingStanding
-from common.domain.segment import Segment
 from common.providers.notion.mirror import NotionMirror
 from tests.contract.notion.people import ADA, ANCHOR_MS, BORIS, Make, Patience, kept, sent
 from tests.contract.notion_fake import FakeNotion
