@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from common.domain.signup_bounds import BEYOND
 from common.formatting import as_sentence, count, duration
 from common.ledger.reads.store_stats import PROVIDERS, StoreStats
 from common.providers.cures import cure_of
@@ -19,6 +20,7 @@ from common.providers.cures import cure_of
 MINUTE_MS = 60_000
 ASPECTS = (
     "gateway", "spool", "store", "workers", "due", *PROVIDERS, "pause", "jobs", "mirror", "failed", "dead", "unread",
+    "signups",
 )  # fmt: skip
 
 
@@ -125,6 +127,7 @@ def check_health(
         _failed(stats),
         _dead_letters(stats),
         _unread_bookings(stats),
+        _held_signups(stats),
     )
 
 
@@ -277,6 +280,16 @@ def _unread_bookings(stats: StoreStats) -> Finding:
     sentence = f"{count(stats.unread_bookings, 'booking event')} could not be read"
     cure = "Cal.com does not send them again: `advent bookings unread` shows them, `advent bookings discard` ends it."
     return Finding("unread", Level.NEEDS_PERSON, sentence, cure)
+
+
+def _held_signups(stats: StoreStats) -> Finding:
+    if not stats.held_signups:
+        return Finding("signups", Level.OK, "none is held")
+    held = " and ".join(f"{number:,} {BEYOND[bound]}" for bound, number in stats.held_signups.items())
+    verb = "is" if sum(stats.held_signups.values()) == 1 else "are"
+    sentence = f"{count(sum(stats.held_signups.values()), 'signup')} {verb} held: {held}"
+    cure = "Console, or `advent signups held`; then `advent signups release` the real ones and `discard` the others."
+    return Finding("signups", Level.NEEDS_PERSON, sentence, cure)
 
 
 def _listed(numbers: Mapping[str, int]) -> str:

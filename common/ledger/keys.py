@@ -14,6 +14,9 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `bookings` | ZSET | booking → time at which it should be looked at, ms | until looked at |
 | `open` | ZSET | delivery → time at which something should happen to it, ms; planned reminders too | as the open deliveries |
 | `dead` | ZSET | delivery → time at which it became a dead letter, ms | until replayed or discarded; never by itself |
+| `held` | ZSET | signups beyond a bound → time of the signup, ms, see `lua/lib/held.lua` | until released, discarded or forgotten |
+| `passed`, `passed:<visitor>` | LIST | times of the newest signups that were let through, ms: of all, of one visitor of the website | a day after the last |
+| `visitor_of:<enr>` | STRING | the visitor whose a held signup is, as the website sent it | a day |
 | `timeline:<enr>` | LIST | `[ms, what, detail]` as JSON, newest last: what the enrollment itself does not tell | until forgotten, newest 200 |
 | `feedback:<enr or gst>` | HASH | what the provider told of each mail, see `lua/feedback.lua` | until forgotten |
 | `w:<digest of kind:id>` | STRING | the answer that a webhook id was given, or the event it was given to | 45 days, then rubbish |
@@ -69,6 +72,8 @@ OPEN = PREFIX + "open"
 DEAD = PREFIX + "dead"
 SUPPRESSED = PREFIX + "suppressed"
 ALIASES = PREFIX + "aliases"
+HELD = PREFIX + "held"
+PASSED = PREFIX + "passed"
 FORGOTTEN = PREFIX + "forgotten"
 OUTDATED_HASHES = PREFIX + "outdated_hashes"
 SUSPECT = PREFIX + "suspect"
@@ -90,6 +95,8 @@ LUA: Final = {
     "dead": DEAD,
     "suppressed": SUPPRESSED,
     "aliases": ALIASES,
+    "held": HELD,
+    "passed": PASSED,
     "forgotten": FORGOTTEN,
     "enrolled": ENROLLED,
     "changed": CHANGED,
@@ -111,6 +118,7 @@ LUA: Final = {
             "contact",
             "timeline",
             "feedback",
+            "visitor_of",
         )
     },
 }
@@ -148,6 +156,10 @@ def contact(enrollment_id: str) -> str:
 
 def timeline(enrollment_id: str) -> str:
     return f"{PREFIX}timeline:{enrollment_id}"
+
+
+def visitor_of(enrollment_id: str) -> str:
+    return f"{PREFIX}visitor_of:{enrollment_id}"
 
 
 def feedback(owner: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import redis.asyncio
 
 from common.domain.cadence import Cadence
+from common.domain.signup_bounds import NO_BOUNDS, SignupBounds
 from common.ledger import keys
 from common.ledger.bookings import Bookings
 from common.ledger.circuits import Circuits
@@ -13,6 +14,7 @@ from common.ledger.dead_letters import DeadLetters
 from common.ledger.deliveries import Deliveries
 from common.ledger.enrollments import Enrollments
 from common.ledger.feedback import FeedbackLog
+from common.ledger.held_signups import HeldSignups
 from common.ledger.mailboxes import Mailboxes
 from common.ledger.mirror import Mirror
 from common.ledger.pauses import Pauses
@@ -50,8 +52,9 @@ class Ledger:
         secret_key: str,
         patient: bool = False,
         separate_spellings: bool = False,
+        signup_bounds: SignupBounds = NO_BOUNDS,
     ) -> None:
-        """`patient`, `separate_spellings` (TESTING_MODE): see `Store`."""
+        """`patient`, `separate_spellings` (TESTING_MODE): see `Store`; `signup_bounds`: see `Signups`."""
         self.client = client
         self.campaign = campaign
         self.cadence = cadence
@@ -59,7 +62,8 @@ class Ledger:
             client, secret_key=secret_key, is_patient=patient, separate_spellings=separate_spellings
         )
         self.mailboxes = mailboxes = Mailboxes(store, campaign=campaign)
-        self.signups = Signups(store, mailboxes, campaign=campaign, cadence=cadence)
+        self.signups = Signups(store, mailboxes, campaign=campaign, cadence=cadence, bounds=signup_bounds)
+        self.held_signups = HeldSignups(store)
         self.enrollments = Enrollments(store, mailboxes, campaign=campaign, cadence=cadence)
         self.deliveries = Deliveries(store, campaign=campaign, cadence=cadence)
         self.dead_letters = DeadLetters(store)

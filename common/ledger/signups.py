@@ -13,6 +13,7 @@ from common.domain.contact import Assessment, Segment
 from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import EnrollmentId, step_name
 from common.domain.note import Note
+from common.domain.signup_bounds import SignupBounds
 from common.ledger import keys
 from common.ledger.codec import assessment_text, consent_text
 from common.ledger.constants import REMEMBER_WEBHOOK_MS
@@ -39,10 +40,16 @@ class Acceptance:
 
 
 class Signups:
-    """Of one campaign. Raises as `Store.run` does."""
+    """Of one campaign. `bounds`: signups beyond them are held. Raises as `Store.run` does."""
 
-    def __init__(self, store: Store, mailboxes: Mailboxes, *, campaign: str, cadence: Cadence) -> None:
+    def __init__(
+        self, store: Store, mailboxes: Mailboxes, *, campaign: str, cadence: Cadence, bounds: SignupBounds
+    ) -> None:
         self._store, self._mailboxes, self._campaign, self._cadence = store, mailboxes, campaign, cadence
+        self._per_source = bounds.per_source
+        self._always = {"remember_ms": REMEMBER_WEBHOOK_MS, "campaign": campaign}
+        if bounds.per_hour is not None:
+            self._always["per_hour"] = bounds.per_hour
 
     async def accept(
         self,
@@ -52,22 +59,25 @@ class Signups:
         received_ms: int,
         answered_id: EnrollmentId | None = None,
         notes: Sequence[Note] = (),
+        visitor: str | None = None,
     ) -> Acceptance:
         """
         Keep a signup and ask for its classification: one round trip; answered only when all is done.
 
         `webhook_id` (`signup:msg_…`) is remembered for 45 days. `answered_id`: a gateway has answered already, from its
-        spool, that this enrollment was accepted, and that stays the answer. `notes` go to the timeline. Of a contact
-        who was forgotten nothing is kept; their answer is that of a known one.
+        spool, that this enrollment was accepted, and that stays the answer. `notes` go to the timeline. `visitor`: what
+        the website tells its visitors apart by. Of a contact who was forgotten nothing is kept; their answer is that of
+        a known one.
         """
         given = {
             **self._mailboxes.ids_and_hashes(assessment.email),
+            **self._always,
             "received_ms": received_ms,
-            "remember_ms": REMEMBER_WEBHOOK_MS,
             "segment": assessment.segment,
-            "campaign": self._campaign,
             "email": assessment.email,
         }
+        if visitor is not None and self._per_source is not None:
+            given |= {"visitor": visitor, "per_source": self._per_source}
         if answered_id is not None:
             given["answered_id"] = answered_id
         if assessment.consent is not None:

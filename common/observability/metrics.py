@@ -91,6 +91,9 @@ QUEUE_SECONDS = Gauge(
 )
 DEAD_LETTERS = Gauge("advent_dead_letters", "Deliveries that a person must decide about.")
 BOOKINGS_UNREAD = Gauge("advent_bookings_unread", "Events of Cal.com that could not be read and wait for a person.")
+SIGNUPS_HELD = Gauge("advent_signups_held", "Signups that are held because there were too many, and wait for a person.")
+SIGNUPS_HELD_BY = Gauge("advent_signups_held_by", "Those of them that are beyond a bound.", ["bound"])
+"""bound: hour, source."""
 SUPPRESSED = Gauge("advent_suppressed_addresses", "Addresses that get no mail.")
 MIRROR_BEHIND = Gauge("advent_mirror_behind_contacts", "Contacts whose rows in Notion are not up to date.")
 MIRROR_LAG_SECONDS = Gauge("advent_mirror_lag_seconds", "For how long the oldest of them has waited.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from common.settings.settings import SECRET_KEY_CURE, Settings
 
@@ -45,15 +44,12 @@ def _secrets_needed(settings: Settings) -> Iterator[str]:
 
 def _of_identity(settings: Settings) -> Iterator[str]:
     """Canadian law requires sender and postal address in every commercial mail; invented ones must never be sent."""
-    if not settings.resend_is_real or urlsplit(settings.resend_api_url).hostname in _THIS_MACHINE:
+    if not settings.reaches_strangers:
         return
     for name, cure in _IDENTITY.items():
         if getattr(settings, name) is None:
             yield f"{name.upper()}: unset, but RESEND_API_KEY is set; set {cure}"
 
-
-_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
-"""A Resend at such an address is a test double: its mail reaches nobody."""
 
 _IDENTITY = {
     "email_from": 'the sender, "Name <address>", at a domain verified with Resend',

@@ -16,6 +16,7 @@ COMMANDS = {
     "contact": ("services.cli.contact", "Show one person's timeline: what happened and what is next."),
     "dead": ("services.cli.dead", "List, replay or discard failed deliveries."),
     "bookings": ("services.cli.bookings", "List or discard booking events that could not be read."),
+    "signups": ("services.cli.signups", "List, release or discard signups that are held because there were too many."),
     "pause": ("services.cli.pause", "Stop all mail, or mail to one person; nothing is lost."),
     "resume": ("services.cli.resume", "End a pause, and show first what happens; --plan only shows."),
     "rebuild": ("services.cli.rebuild", "Rebuild every enrollment from Notion into an empty store."),

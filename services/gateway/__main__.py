@@ -49,6 +49,7 @@ async def _serve(settings: Settings) -> int:
         cadence=campaign.cadence(settings.pace),
         secret_key=settings.secret_key or "",
         separate_spellings=settings.testing_mode,
+        signup_bounds=settings.signup_bounds,
     )
     context = build_context(settings, clock=SystemClock(), ledger=ledger, campaign_name=campaign.name)
 

@@ -57,6 +57,7 @@ class Intake:
                 webhook_id=event.webhook_id,
                 received_ms=event.received_ms,
                 notes=event.form.notes,
+                visitor=event.form.visitor,
             ),
             lambda: event.spooled(self.ledger.mailboxes.new_id(event.assessment.email)),
             _acceptance,

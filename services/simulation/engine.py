@@ -62,6 +62,7 @@ class Simulation:
             cadence=campaign.cadence(settings.pace),
             secret_key=settings.secret,
             separate_spellings=settings.testing_mode,
+            signup_bounds=settings.signup_bounds,
         )
         self.world = World(
             clock=clock,
@@ -82,11 +83,11 @@ class Simulation:
         self._fetched: deque[DueJob] = deque()
         self._webhooks = 0
 
-    async def sign_up(self, assessment: Assessment) -> Acceptance:
+    async def sign_up(self, assessment: Assessment, visitor: str | None = None) -> Acceptance:
         """Receive one webhook of the website, under an id of its own."""
         self._webhooks += 1
         return await self.ledger.signups.accept(
-            assessment, webhook_id=f"signup:sim-{self._webhooks}", received_ms=self.clock.now_ms()
+            assessment, webhook_id=f"signup:sim-{self._webhooks}", received_ms=self.clock.now_ms(), visitor=visitor
         )
 
     async def book(

@@ -1,7 +1,7 @@
 -- The right to be forgotten: one contact, everywhere.
 --   suppressed  HASH  see suppression.lua
 --   forgotten   SET   bookings of which nothing is kept again
--- uses: counts, queue, records, suppression
+-- uses: counts, held, queue, records, suppression
 
 local contacts = {}
 
@@ -62,7 +62,7 @@ end
 local function drop_contact(id, steps, queues)
   local enrollment = keys.enrollment .. id
   local status = redis.call('HGET', enrollment, 'status')
-  if status then counts.add(status, -1) end
+  if not held.remove(id) and status then counts.add(status, -1) end
   drop_deliveries(id, enrollment)
   for _, name in ipairs(steps) do redis.call('DEL', keys.delivery .. id .. '/' .. name) end
   for _, name in ipairs({'classify', 'announce', 'notion_sync'}) do queue.unschedule(name, id) end

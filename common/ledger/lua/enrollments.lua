@@ -1,5 +1,5 @@
 -- What happens to a whole enrollment: it ends early, is held, goes on, or is restored.
--- uses: counts, mailbox, owners, projection, records, sequence, suppression, timeline
+-- uses: counts, held, mailbox, owners, projection, records, sequence, suppression, timeline
 
 local enrollments = {}
 
@@ -106,9 +106,10 @@ function enrollments.restore()
     redis.call('SADD', keys.enrolled, given.id)
     counts.add('active', 1)
     timeline.add(given.id, now_ms, 'restored', 'from Notion')
-  elseif status == 'accepted' then
+  elseif status == 'accepted' or status == 'held' then
     redis.call('HSET', key, 'status', 'active')
-    counts.add('accepted', -1)
+    redis.call('SADD', keys.enrolled, given.id)
+    if not held.remove(given.id) then counts.add('accepted', -1) end
     counts.add('active', 1)
   elseif status ~= 'active' then
     return 'known'

@@ -1,6 +1,6 @@
 -- From an accepted signup to an enrollment whose first step is due.
 --   enrollment:<enr>  HASH  see codec.py
--- uses: counts, mailbox, owners, pause, projection, queue, sequence, suppression, timeline
+-- uses: counts, held, mailbox, owners, pause, projection, queue, sequence, suppression, timeline
 
 local signups = {}
 
@@ -18,15 +18,31 @@ local function is_left_over(batch, id, status)
   return status == 'accepted' and not batch.is_coming[id] and redis.call('SISMEMBER', keys.enrolled, id) == 0
 end
 
+local function write_first(enrollment, given, assessment)
+  redis.call('HSET', enrollment, 'campaign', given.campaign, 'status', 'accepted', 'anchor_ms', given.received_ms,
+    'segment', given.segment, 'email', given.email, 'address_hash', given.address_hash, 'assessment', assessment)
+end
+
 local function enter(batch, enrollment, given, assessment)
   local id, received_ms = given.id, given.received_ms
-  redis.call('HSET', enrollment, 'campaign', given.campaign, 'status', 'accepted', 'anchor_ms', received_ms,
-    'segment', given.segment, 'email', given.email, 'address_hash', given.address_hash, 'assessment', assessment)
+  write_first(enrollment, given, assessment)
   local newcomers, classifications = batch.newcomers, batch.classifications
   newcomers[#newcomers + 1] = id
   batch.is_coming[id] = true
   classifications[2 * #newcomers - 1], classifications[2 * #newcomers] = received_ms, id
   if batch.is_anybody_paused and pause.is_paused(id) then sequence.hold(id, 'paused', received_ms) end
+end
+
+-- Somebody new, or whose earlier signup is held, and who is within the bounds now: theirs counts as the first.
+local function begin(batch, enrollment, given, assessment, is_held)
+  local bound = held.beyond(given)
+  if not bound then
+    if held.remove(given.id) then redis.call('HDEL', enrollment, 'assessed_ms', 'consent') end
+    enter(batch, enrollment, given, assessment)
+  elseif not is_held then
+    write_first(enrollment, given, assessment)
+    held.add(given.id, bound, given.received_ms, given.visitor)
+  end
 end
 
 local function assess_again(enrollment, given, assessment)
@@ -66,8 +82,10 @@ local function accept(batch, webhook, json, assessment)
     local anchor_ms, assessed_ms, status = unpack(redis.call('HMGET', enrollment, 'anchor_ms', 'assessed_ms', 'status'))
     local is_newest = true
     if not anchor_ms or is_left_over(batch, given.id, status) then
-      enter(batch, enrollment, given, assessment)
+      begin(batch, enrollment, given, assessment)
       answer = 'accepted'
+    elseif status == 'held' then
+      begin(batch, enrollment, given, assessment, true)
     elseif given.received_ms > tonumber(assessed_ms or anchor_ms) then
       assess_again(enrollment, given, assessment)
     else
@@ -85,7 +103,7 @@ end
 --   JSON        id, spelled_id, separate: whose it is, see mailbox.lua; address_hash, spelled_hash; received_ms;
 --               remember_ms: how long the webhook id is remembered; segment; campaign; email; answered_id: of the
 --               enrollment that was answered to be accepted already, from the spool; consent: JSON; notes: [JSON], see
---               common/domain/note.py
+--               common/domain/note.py; per_hour, per_source, visitor: see held.lua
 --   assessment  text, see codec.py
 --   webhook     STRING  the answer given: `accepted|duplicate segment received_ms enrollment id`
 -- → [[repeated 0|1, answer, e-mail of the answered enrollment or ''], or the error that this one met] × signups

@@ -9,6 +9,7 @@ from typing import Any
 import redis.asyncio
 
 from common.domain.delivery import DeliveryStatus
+from common.domain.signup_bounds import Bound
 from common.ledger import keys
 from common.ledger.constants import CALENDAR, MAIL, MIRROR, QUEUES
 from common.ledger.ledger import Ledger
@@ -68,8 +69,8 @@ class StoreStats:
 
     `enrollments` and `deliveries`: by status. `overdue`: deliveries in the schedule whose time has passed.
     `mirror_behind`: contacts whose change Notion does not show yet; `mirror_lag_ms`: for how long the oldest waits.
-    `unread_bookings`: events of Cal.com that wait for a person. `circuits`: the open ones, by provider. `durability`:
-    promise → kept, see `metrics.STORE_DURABILITY`.
+    `held_signups`: by bound. `unread_bookings`: events of Cal.com that wait for a person. `circuits`: the open ones, by
+    provider. `durability`: promise → kept, see `metrics.STORE_DURABILITY`.
     """
 
     at_ms: int
@@ -84,6 +85,7 @@ class StoreStats:
     suppressed: int
     mirror_behind: int
     mirror_lag_ms: int
+    held_signups: Mapping[Bound, int]
     unread_bookings: int
     circuits: Mapping[str, OpenCircuit]
     pause: Pause | None
@@ -198,6 +200,7 @@ def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms
         suppressed=suppressed,
         mirror_behind=behind,
         mirror_lag_ms=max(0, now_ms - int(oldest[0][1])) if oldest else 0,
+        held_signups={bound: number for bound in Bound if (number := counts.get(f"held:{bound}", 0))},
         unread_bookings=unread,
         circuits={provider: circuit for provider, circuit in circuits.items() if circuit is not None},
         pause=read_pause(pause.decode()) if pause else None,

@@ -135,4 +135,5 @@ class Replay:
                 received_ms=event.received_ms,
                 answered_id=event.enrollment_id,
                 notes=event.read_notes(),
+                visitor=event.visitor,
             )
