@@ -7,6 +7,7 @@ from dramatiq.errors import Retry
 
 from common.domain.ids import EnrollmentId
 from common.errors import Failure, Throttled
+from common.normalization.text import if_usable, name_if_usable
 from common.providers.announce import announce as post
 from common.world import World
 
@@ -29,9 +30,10 @@ async def announce(world: World, enrollment_id: str) -> None:
         if url is None or enrollment is None:
             return
         person = enrollment.assessment
-        business = f" ({person.business_name})" if person.business_name else ""
+        business = if_usable(person.business_name)
+        name = " ".join(filter(None, (name_if_usable(person.first_name), f"({business})" if business else None)))
         text = (
-            f"CRITICAL: {person.first_name}{business} <{person.email}> scored {person.assessment_score} "
+            f"CRITICAL: {name or 'somebody'} <{person.email}> scored {person.assessment_score} "
             f"with {person.red_systems} red systems."
         )
         try:

@@ -19,6 +19,7 @@ from actors.registry import REGISTRY, THREADS, declare
 from actors.upkeep.booking_sync import run_booking_sync
 from actors.upkeep.bootstrap import Bootstrap
 from actors.upkeep.healthcheck_ping import keep_pinging
+from actors.upkeep.suppression_sync import run_suppression_sync
 from actors.upkeep.sweeper import run_sweeper
 from actors.worker_http import WorkerHttp
 from common.campaigns.loader import load_campaign
@@ -129,13 +130,18 @@ class Worker:
             mirror=self._providers.mirror,
             mail_budget=self._providers.mail_budget,
             mirror_budget=self._providers.mirror_budget,
+            suppression_list=self._providers.suppression_list,
             calendar=self._providers.calendar,
             worker=self.broker.broker_id,
         )
         monitor = StoreMonitor(client, self.settings.secret)
         self._http = WorkerHttp(ledger, monitor)
         await self._http.start(self.settings.metrics_host, self.settings.worker_metrics_port)
-        background = [run_sweeper(ledger, self.clock, self.broker.broker_id), monitor.run()]
+        background = [
+            run_sweeper(ledger, self.clock, self.broker.broker_id),
+            monitor.run(),
+            run_suppression_sync(self.world),
+        ]
         if url := self.settings.healthcheck_ping_url:
             background.append(keep_pinging(ledger, url, worker=self.broker.broker_id))
         if self.world.calendar is not None:

@@ -99,6 +99,8 @@ def _set_gauges(stats: StoreStats) -> None:
     metrics.SIGNUPS_HELD.set(sum(stats.held_signups.values()))
     for bound in Bound:
         metrics.SIGNUPS_HELD_BY.labels(bound.value).set(stats.held_signups.get(bound, 0))
+    metrics.RESTING.set(stats.resting)
+    metrics.CONTENT_BOUNCE_PEOPLE.set(stats.content_bounce_people)
     metrics.SUPPRESSED.set(stats.suppressed)
     metrics.MIRROR_BEHIND.set(stats.mirror_behind)
     metrics.MIRROR_LAG_SECONDS.set(stats.mirror_lag_ms / 1000)

@@ -50,7 +50,15 @@ class Ambiguous(Transient):
 
 
 class Permanent(Failure):
-    """This request will never succeed, however often it is repeated."""
+    """
+    This request will never succeed, however often it is repeated.
+
+    `is_recipient`: because of the address that the mail is for, so no other mail to it will either.
+    """
+
+    def __init__(self, code: str, detail: str = "", *, status: int | None = None, is_recipient: bool = False) -> None:
+        super().__init__(code, detail, status=status)
+        self.is_recipient = is_recipient
 
 
 class Misconfigured(Failure):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from common.domain.feedback import CONTENT_BOUNCE_PEOPLE
 from common.domain.signup_bounds import BEYOND
 from common.formatting import as_sentence, count, duration
 from common.ledger.reads.store_stats import PROVIDERS, StoreStats
@@ -20,7 +21,7 @@ from common.providers.cures import cure_of
 MINUTE_MS = 60_000
 ASPECTS = (
     "gateway", "spool", "store", "workers", "due", *PROVIDERS, "pause", "jobs", "mirror", "failed", "dead", "unread",
-    "signups",
+    "resting", "content", "signups",
 )  # fmt: skip
 
 
@@ -127,6 +128,8 @@ def check_health(
         _failed(stats),
         _dead_letters(stats),
         _unread_bookings(stats),
+        _resting(stats),
+        _content(stats),
         _held_signups(stats),
     )
 
@@ -290,6 +293,25 @@ def _held_signups(stats: StoreStats) -> Finding:
     sentence = f"{count(sum(stats.held_signups.values()), 'signup')} {verb} held: {held}"
     cure = "Console, or `advent signups held`; then `advent signups release` the real ones and `discard` the others."
     return Finding("signups", Level.NEEDS_PERSON, sentence, cure)
+
+
+def _resting(stats: StoreStats) -> Finding:
+    if not stats.resting:
+        return Finding("resting", Level.OK, "no address is resting")
+    addresses = "1 address is" if stats.resting == 1 else f"{stats.resting:,} addresses are"
+    cure = (
+        "Their mailboxes took none of several mails in a row. `advent contact ADDRESS` shows why,"
+        " `advent release ADDRESS` lets mail go there again."
+    )
+    return Finding("resting", Level.NEEDS_PERSON, f"{addresses} resting", cure)
+
+
+def _content(stats: StoreStats) -> Finding:
+    people = stats.content_bounce_people
+    if people < CONTENT_BOUNCE_PEOPLE:
+        return Finding("content", Level.OK, "no mail is refused for its content")
+    cure = "Look at a refused mail at Resend, correct its text or its links, and check the sender's domain."
+    return Finding("content", Level.NEEDS_PERSON, f"the mail of {people:,} people was refused for its content", cure)
 
 
 def _listed(numbers: Mapping[str, int]) -> str:

@@ -8,7 +8,7 @@ from common.campaigns.loader import Campaign
 from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.providers.budget import Budget
-from common.providers.protocols import Calendar, Mailer, Mirror
+from common.providers.protocols import Calendar, Mailer, Mirror, SuppressionList
 from common.settings.settings import Settings
 
 
@@ -24,5 +24,7 @@ class World:
     mirror_budget: Budget
     worker: str
     """This process's id among the heartbeats; a claim names it."""
+    suppression_list: SuppressionList | None = None
+    """None in a simulation: nobody else adds to it there."""
     calendar: Calendar | None = None
     """None without CALCOM_API_KEY: nothing tells then what webhooks did not."""

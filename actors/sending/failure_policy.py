@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from common.domain.enrollment import ExitReason
 from common.domain.retry import RetryPolicy
 from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Throttled
 from common.ledger.constants import Outcome
@@ -21,7 +22,8 @@ class Decision:
     `wait_ms`: until the next one, None when there is none. `outcome_unknown`: it may have been accepted.
     `provider_wide`: everything else would fail too. `maybe_provider_wide`: perhaps it would; three different ones in a
     row tell. `is_unsent`: the provider's own list says that it was never accepted. `code`: the reason in one word of
-    the provider's or ours, which names nobody; `reason` may quote an answer, and stays in the ledger.
+    the provider's or ours, which names nobody; `reason` may quote an answer, and stays in the ledger. `ends`: why
+    nothing more can be sent to the address.
     """
 
     outcome: Outcome
@@ -32,6 +34,7 @@ class Decision:
     maybe_provider_wide: bool = False
     is_unsent: bool = False
     code: str = ""
+    ends: ExitReason | None = None
 
 
 def decide(failure: Failure, claim: ClaimGranted, policy: RetryPolicy) -> Decision:
@@ -44,7 +47,8 @@ def decide(failure: Failure, claim: ClaimGranted, policy: RetryPolicy) -> Decisi
     if isinstance(failure, Permanent):
         refused = f"{reason}: {failure.detail}" if failure.detail else reason
         refused += "; an earlier try may have been accepted" if claim.outcome_unknown else ""
-        return Decision("dead", refused, code=failure.code)
+        ends = ExitReason.REFUSED if failure.is_recipient else None
+        return Decision("dead", refused, code=failure.code, ends=ends)
     outcome_unknown = isinstance(failure, Ambiguous)
     if claim.failures + 1 < policy.attempts_max:
         return Decision(

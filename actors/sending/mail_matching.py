@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from email.utils import parseaddr
 
 from actors.sending.render import meeting_of
@@ -13,12 +14,15 @@ from common.domain.ids import normal_address
 from common.domain.mail import AcceptedMail
 from common.settings.settings import Settings
 
+_ANY_URL = "https://cal.com"
+"""For subjects that differ with a link and without; which one it is they do not say."""
+
 
 class Subjects:
     """Which step, in any segment the person may have been in, or which reminder a subject belongs to."""
 
     def __init__(self, campaign: Campaign, settings: Settings) -> None:
-        self._campaign, self._identity = campaign, settings.identity
+        self._campaign, self._settings, self._identity = campaign, settings, settings.identity
         self._sender = _address(settings.identity.sender)
         self._last: tuple[Assessment, dict[str, list[int]]] | None = None
 
@@ -29,16 +33,19 @@ class Subjects:
         return self._last[1].get(subject, [])
 
     def reminder_of(self, mail: AcceptedMail, reminders: Sequence[AuditedReminder]) -> AuditedReminder | None:
-        """Of those with this subject the one that was due nearest: two calls of one person have the same subjects."""
-        alike = [one for one in reminders if self._reminds(one) == mail.subject]
+        """Of those with this subject the one that was due nearest: two calls may begin at one hour."""
+        alike = [one for one in reminders if mail.subject in self._subjects_of(one)]
         return min(alike, key=lambda one: abs(one.due_ms - mail.created_ms), default=None)
 
-    def _reminds(self, one: AuditedReminder) -> str | None:
-        meeting = meeting_of(one.booking, one.start_ms, timezone=one.booking.timezone)
+    def _subjects_of(self, one: AuditedReminder) -> set[str]:
+        """Whatever it may have said when it was sent: zone and link are those of that time, and may have changed."""
+        now = meeting_of(self._settings, one.booking, one.start_ms, one.signup)
+        zones = {now.timezone, one.signup.timezone if one.signup else None, None}
+        meetings = [replace(now, timezone=zone, join_url=url) for zone in zones for url in (_ANY_URL, None)]
         try:
-            return self._campaign.reminder_subject(one.name, meeting, self._identity)
+            return {self._campaign.reminder_subject(one.name, meeting, self._identity) for meeting in meetings}
         except (CampaignError, KeyError):
-            return None  # The campaign has it no longer, or would leave a blank.
+            return set()  # The campaign has it no longer, or would leave a blank.
 
     def is_ours(self, mail: AcceptedMail) -> bool:
         """From our own sender; another program may use the same account."""

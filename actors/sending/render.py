@@ -8,14 +8,15 @@ from typing import Final
 from common.campaigns.campaign import Rendered
 from common.campaigns.facts import Meeting
 from common.clock import utc_datetime
+from common.domain.contact import Assessment
 from common.domain.delivery import Kind
 from common.domain.enrollment import Enrollment
-from common.domain.ids import EnrollmentId
 from common.domain.mail import Mail
 from common.domain.reminders import ReminderRules
 from common.domain.series import Booking
 from common.domain.suppression import Unsubscribe
 from common.ledger.owners import Owned
+from common.settings.settings import Settings
 from common.world import World
 
 
@@ -35,8 +36,13 @@ async def render(world: World, item: Owned) -> Mail:
         html=rendered.html,
         text=rendered.text,
         reply_to=identity.reply_to,
-        # RFC 8058: the mail client posts to the link without asking the person anything more.
-        headers={"List-Unsubscribe": f"<{unsubscribe_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"},
+        headers={
+            # RFC 8058: the mail client posts to the link without asking the person anything more.
+            "List-Unsubscribe": f"<{unsubscribe_url}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+            # Another one for each mail: Gmail then shows no two of them as one conversation.
+            "X-Entity-Ref-ID": item.delivery.id,
+        },
         # What its events bring back: whose it is, and which delivery.
         tags={"campaign": world.campaign.key, "enrollment": item.contact_id, **tags},
     )
@@ -47,14 +53,20 @@ def idempotency_key(world: World, item: Owned) -> str:
     return f"{world.campaign.key}/{item.delivery.id}"
 
 
-def meeting_of(booking: Booking, start_ms: int, *, timezone: str | None) -> Meeting:
-    """What a reminder says of a call that starts then. `timezone`: of the guest; None: in UTC."""
+def meeting_of(settings: Settings, booking: Booking, start_ms: int, signup: Assessment | None) -> Meeting:
+    """
+    What a reminder says of a call that starts then.
+
+    `signup`: of the guest, None for one who was never enrolled: anybody can book for anybody, and the title is then the
+    text of a stranger. Without a time zone the hour is in UTC. A link to a host that is not known is left out.
+    """
+    join_url = booking.join_url
     return Meeting(
         first_name=booking.first_name,
         start=utc_datetime(start_ms),
-        timezone=timezone,
-        title=booking.title,
-        join_url=booking.join_url,
+        timezone=booking.timezone or (signup.timezone if signup else None),
+        title=booking.title if signup else None,
+        join_url=join_url if join_url and settings.may_link_to(join_url) else None,
         organizer=booking.organizer,
     )
 
@@ -89,16 +101,11 @@ async def _reminder(world: World, item: Owned, unsubscribe_url: str) -> tuple[Re
     booking, name = item.owner, item.delivery.short_name
     assert isinstance(booking, Booking)
     assert booking.start_ms is not None, "what was planned has a start"
-    timezone = booking.timezone or await _timezone_of_signup(world, item.contact_id)
-    meeting = meeting_of(booking, booking.start_ms, timezone=timezone)
+    # Read when the reminder is due, since a guest may sign up after booking.
+    enrollment = await world.ledger.enrollments.get(item.contact_id)
+    meeting = meeting_of(world.settings, booking, booking.start_ms, enrollment.assessment if enrollment else None)
     rendered = world.campaign.render_reminder(name, meeting, world.settings.identity, unsubscribe_url)
     return rendered, {"booking": booking.id, "start": str(booking.start_ms), "reminder": name}
-
-
-async def _timezone_of_signup(world: World, contact: EnrollmentId) -> str | None:
-    """Read when the reminder is due, since a guest may sign up after booking."""
-    enrollment = await world.ledger.enrollments.get(contact)
-    return None if enrollment is None else enrollment.assessment.timezone
 
 
 _RENDERERS: Final[Mapping[Kind, Callable[[World, Owned, str], Awaitable[tuple[Rendered, _Tags]]]]] = {

@@ -194,6 +194,7 @@ async def _settle(world: World, claim: ClaimGranted, decision: Decision) -> None
         now_ms=now_ms,
         due_ms=due_ms,
         outcome_unknown=decision.outcome_unknown,
+        ends=decision.ends,
     )
     if settled and settled.is_reported:
         metrics.DELIVERIES.labels("accepted", "").inc()

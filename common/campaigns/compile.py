@@ -103,6 +103,7 @@ def _fields(manifest: Manifest) -> Iterator[Field]:
             required=entry.required,
             minimum=entry.minimum,
             maximum=entry.maximum,
+            shown_maximum=entry.shown_maximum,
             choices=entry.choices,
             default=entry.default,
             example=entry.example,

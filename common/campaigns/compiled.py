@@ -45,6 +45,7 @@ class Field:
     One thing that a signup may tell.
 
     `variable`: its name in bodies. `scores`: an object of names and numbers. `minimum`, `maximum`: inclusive.
+    `shown_maximum`: a larger number is kept, and no mail shows it.
     `default` stands in for what was not told. `example`: for samples and for the description of the endpoint.
     """
 
@@ -54,6 +55,7 @@ class Field:
     required: bool = False
     minimum: int | float | None = None
     maximum: int | float | None = None
+    shown_maximum: int | float | None = None
     choices: tuple[str, ...] = ()
     default: FieldValue | None = None
     example: FieldValue | Mapping[str, int | float] | None = None

@@ -12,6 +12,7 @@ from common.campaigns import wording
 from common.campaigns.errors import CampaignError
 from common.campaigns.language import Language
 from common.campaigns.templates import Absent
+from common.normalization.text import if_usable, name_if_usable
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +58,21 @@ class Meeting:
 
 
 REMINDER_VARIABLES: Mapping[str, frozenset[str]] = dict.fromkeys(
-    ("first_name", "time", "day", "title", "join_url", "organizer", "booking_url", "sender_name"), frozenset()
+    ("first_name", "time", "day", "hour", "title", "join_url", "organizer", "booking_url", "sender_name"), frozenset()
 )
 
 
 def reminder_values(meeting: Meeting, identity: Identity, language: Language) -> dict[str, object]:
-    """The values of `REMINDER_VARIABLES` for one meeting."""
+    """The values of `REMINDER_VARIABLES` for one meeting; free text that must not be shown is not told."""
     join_url = meeting.join_url or ""
     reported: dict[str, object] = {
-        "first_name": wording.clean(meeting.first_name or ""),
+        "first_name": wording.clean(name_if_usable(meeting.first_name) or ""),
         "time": language.time(meeting.start, meeting.timezone),
         "day": language.day(meeting.start, meeting.timezone),
-        "title": wording.clean(meeting.title or ""),
+        "hour": language.hour(meeting.start, meeting.timezone),
+        "title": wording.clean(if_usable(meeting.title) or ""),
         "join_url": join_url if _is_web_address(join_url) else None,
-        "organizer": wording.clean(meeting.organizer or ""),
+        "organizer": wording.clean(if_usable(meeting.organizer) or ""),
         "booking_url": web_address("BOOKING_URL", identity.booking_url),
         "sender_name": identity.sender_name,
     }

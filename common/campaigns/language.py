@@ -86,9 +86,18 @@ class Language:
         Raises ValueError for a naive instant.
         """
         local, zone = _local(start, timezone)
+        return self.strings.dates.time.format(
+            hour=self._hour(local), day=self.day(start, timezone), clock=self._clock(local, zone)
+        )
+
+    def hour(self, start: datetime, timezone: str | None) -> str:
+        """`9:00 a.m.`, on the reader's clock; `2:00 p.m. UTC` when the zone is unknown. Raises as `time`."""
+        local, zone = _local(start, timezone)
+        return self._hour(local) if zone else f"{self._hour(local)} UTC"
+
+    def _hour(self, local: datetime) -> str:
         dates = self.strings.dates
-        hour = format_datetime(local, dates.hour_minutes if local.minute else dates.hour, locale=self.locale)
-        return dates.time.format(hour=hour, day=self.day(start, timezone), clock=self._clock(local, zone))
+        return format_datetime(local, dates.hour_minutes if local.minute else dates.hour, locale=self.locale)
 
     def _for_day(self, pattern: str, day: date) -> str:
         first = self.strings.dates.first_of_month

@@ -92,6 +92,7 @@ class FieldEntry(_Table):
     required: bool = False
     minimum: int | float | None = None
     maximum: int | float | None = None
+    shown_maximum: int | float | None = None
     choices: tuple[str, ...] = ()
     default: FieldValue | None = None
     example: FieldValue | dict[str, int | float] | None = None

@@ -20,14 +20,17 @@ IDENTITY = Identity(
 )
 UNSUBSCRIBE_URL = "https://advent.example/unsubscribe/sample"
 KINDS = ("full", "sparse", "half", "awkward")
-"""Everything told; only what a signup must have; every other thing; values that look like HTML, Markdown or headers."""
+"""
+Everything told; only what a signup must have, and no text that may be shown; every other thing; values that look like
+Markdown or headers.
+"""
 
 DAYS = {"full": date(2025, 11, 1), "sparse": None, "half": date(2025, 12, 2), "awkward": date(2025, 12, 26)}
 """The day on which each reads it: early, not known, late, and when what was counted towards is over."""
 
 _HOSTILE = (
-    "Ben <b> [x](http://evil.example) *&*",
-    '"Cut & Run"\r\nBcc: all@example.com {{ first_name }} <script>',
+    "Ben *&* [x] `bb` #1",
+    '"Cut & Run"\r\nBcc: 1. <3 | _all_ {all}',
     "# 1. the *front* desk_and_phones",
     "engine (service)",
     "Auto-Pilot",
@@ -114,7 +117,7 @@ def _value(field: Field, number: int, kind: str) -> object:
         if kind == "awkward":
             return _HOSTILE[number % len(_HOSTILE)]
         reported = field.example if field.example is not None else field.name.replace("_", " ")
-        return "J." if kind == "sparse" and field.name == "first_name" else reported
+        return "" if kind == "sparse" else reported
     if kind == "awkward" and field.type in ("integer", "number", "money"):
         return field.maximum if field.maximum is not None else 1234567.5
     if kind == "half" and field.type in ("integer", "number", "money"):

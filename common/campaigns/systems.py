@@ -13,6 +13,7 @@ from pydantic import ConfigDict, with_config
 from common.campaigns.errors import CampaignError
 from common.campaigns.files import read_toml
 from common.campaigns.wording import clean
+from common.normalization.text import unusable
 
 _OTHER = "other"
 
@@ -65,12 +66,18 @@ class SystemBook:
         }
 
     def named(self, text: str | None) -> System | None:
-        """`GPS`, `gps system` and `GPS (direction)` are one; other words are taken as they are; None for no words."""
+        """
+        `GPS`, `gps system` and `GPS (direction)` are one; other words are taken as they are.
+
+        None: no words, or words that must not be shown to a recipient.
+        """
         name = clean(text or "")
         if not name or self._other is None:
             return None
         known = self._known.get(_plain(name)) or self._known.get(_plain(_head(name)))
-        return _known_system(known) if known else _other_system(self._other, name)
+        if known:
+            return _known_system(known)
+        return None if unusable(name) else _other_system(self._other, name)
 
 
 def _known_system(advice: Advice) -> System:

@@ -15,11 +15,14 @@ from common.campaigns.systems import System, SystemBook
 from common.campaigns.templates import Choice
 from common.campaigns.weeks import WeekAhead, week_ahead
 from common.domain.contact import Assessment
+from common.normalization.text import if_usable, name_if_usable
 
 Person = Assessment | Mapping[str, object]
 """What somebody told: by the names of the campaign's fields."""
 
 SCOREBOARD = "scoreboard"
+FIRST_NAME = "first_name"
+"""The field whose text must also be short enough to be a name."""
 
 _SYSTEM = frozenset(field.name for field in fields(System))
 _WEEK = frozenset(field.name for field in fields(WeekAhead)) - {"monday"}
@@ -114,8 +117,8 @@ def _named_by_scores(board: Scoreboard, person: Person, book: SystemBook, langua
 
 
 def _value(field: Field, person: Person) -> object | None:
-    """What was told, if it is of the type that the field has by now; else its default."""
-    value = reported(person, field.name)
+    """What was told, if it may be shown and is of the type that the field has by now; else its default."""
+    value = _usable(field, reported(person, field.name))
     if value is None or value == "":
         value = field.default
     if field.type == "text":
@@ -128,6 +131,15 @@ def _value(field: Field, person: Person) -> object | None:
         return None
     # Less than one would be printed as $0.
     return None if field.type == "money" and value < 1 else value
+
+
+def _usable(field: Field, value: object) -> object | None:
+    """Filtered here too, and not only at the endpoint: what an earlier version stored was not."""
+    if field.type == "text" and isinstance(value, str):
+        return name_if_usable(value) if field.name == FIRST_NAME else if_usable(value)
+    if field.shown_maximum is not None and isinstance(value, int | float) and value > field.shown_maximum:
+        return None
+    return value
 
 
 def _text(value: object) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from common.domain.cadence import Cadence
+from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.mail import AcceptedMail
 from common.domain.reminders import PASSED
@@ -50,7 +51,8 @@ class AuditedReminder:
     One reminder of one start of a booking. `name`: `24h`. `record`: None when the ledger has no word of it.
 
     `waits_ms`: the instant at which something is to happen to it. `is_under_way`: claimed, without a fate yet.
-    `is_held`: nothing is sent to this person for now.
+    `is_held`: nothing is sent to this person for now. `signup`: of a guest who is enrolled and named no
+    time zone when booking.
     """
 
     booking: Booking
@@ -61,6 +63,7 @@ class AuditedReminder:
     waits_ms: int | None = None
     is_under_way: bool = False
     is_held: bool = False
+    signup: Assessment | None = None
 
     @property
     def email(self) -> str:

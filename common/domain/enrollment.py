@@ -28,8 +28,17 @@ class ExitReason(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
     BOUNCED = "bounced"
     COMPLAINED = "complained"
+    REFUSED = "refused"
+    """The provider does not accept the address as a recipient."""
+    SUPPRESSED = "suppressed"
+    """By a person of the team, with `advent suppress` or in the provider's suppression list."""
     STOPPED = "stopped"
-    """By a person of the team, or by a rule of the campaign."""
+    """By a person of the team in Notion, or by a rule of the campaign; the address is not suppressed."""
+
+    @property
+    def is_suppressing(self) -> bool:
+        """Whether nothing more goes to the address, in no campaign."""
+        return self is not ExitReason.STOPPED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,15 @@ from typing import Any
 from common.domain.enrollment import ExitReason
 from common.domain.ids import DeliveryId, EnrollmentId
 
+SOFT_BOUNCE_LIMIT = 5
+"""Mailbox bounces in a row after which an address rests, unless the setting says otherwise."""
+
+CONTENT_BOUNCE_PEOPLE = 3
+"""Refusals of the content for so many people within a day are the campaign's fault."""
+
+UNKNOWN_ID = "unknown"
+"""In place of the provider's id of a mail, when an event does not name it."""
+
 PREVIOUS_COMPLAINT = "previous_complaint"
 """Resend's reason for suppressing a mail to somebody who once called one spam; others bounced once."""
 
@@ -18,7 +27,8 @@ class FeedbackKind(StrEnum):
     """
     One word of the provider. Where several are told of one mail, complained > bounced, suppressed > delivered decides.
 
-    The others decide nothing: a soft bounce is counted, and who opens a mail is no better than who does not.
+    The others end nothing. Soft bounces are counted: several in a row make an address rest. Whoever opens a mail is no
+    better than who does not.
     """
 
     SENT = "sent"
@@ -26,7 +36,9 @@ class FeedbackKind(StrEnum):
     DELAYED = "delayed"
     BOUNCED = "bounced"
     SOFT_BOUNCED = "soft-bounced"
-    """Transient, or for a reason nobody could determine: the next mail may well arrive."""
+    """The mailbox took it not, or for a reason nobody could determine: the next mail may well arrive."""
+    CONTENT_BOUNCED = "content-bounced"
+    """Refused for what it contains: no fault of the address."""
     COMPLAINED = "complained"
     SUPPRESSED = "suppressed"
     """Accepted, and never handed on: the address bounced or complained before."""
@@ -39,15 +51,16 @@ class FeedbackKind(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feedback:
     """
-    One event about one mail of ours.
+    One event about one mail.
 
-    `contact_id`: whom the mail was for, enrolled or not. `event_ms`: when it happened by the provider's clock;
-    `mailed_ms`: when it accepted the mail; `received_ms`: arrival at the gateway. `address`: where the mail went, None
-    when not told. `detail`: its reason, without anything personal, or "".
+    `delivery_id`: None for a mail without tags of ours; it may be found by `provider_id`. `contact_id`: whom the mail
+    was for, enrolled or not. `event_ms`: when it happened by the provider's clock; `mailed_ms`: when it accepted the
+    mail; `received_ms`: arrival at the gateway. `address`: where the mail went, None when not told. `detail`: its
+    reason, without anything personal, or "".
     """
 
     kind: FeedbackKind
-    delivery_id: DeliveryId
+    delivery_id: DeliveryId | None
     contact_id: EnrollmentId
     event_ms: int
     mailed_ms: int

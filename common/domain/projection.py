@@ -46,7 +46,7 @@ class BookingStanding:
         return PRE_CALL if self.status == BOOKED else NURTURE
 
 
-def sequence_row(enrollment: Enrollment, *, campaign_name: str) -> Row:
+def sequence_row(enrollment: Enrollment, *, campaign_name: str, title: str) -> Row:
     """
     The row of the Email Sequence database.
 
@@ -76,10 +76,10 @@ def sequence_row(enrollment: Enrollment, *, campaign_name: str) -> Row:
         "Revenue Leak": assessment.revenue_leak_total,
         "Consent": None if assessment.consent is None else consent_line(assessment.consent),
     }
-    return Row(title=_title(enrollment), values=values | _sent(enrollment) | _ending(enrollment))
+    return Row(title=title, values=values | _sent(enrollment) | _ending(enrollment))
 
 
-def contact_row(enrollment: Enrollment, *, booking: BookingStanding | None = None) -> Row:
+def contact_row(enrollment: Enrollment, *, title: str, booking: BookingStanding | None = None) -> Row:
     """The row of the BusinessX Canada database; without a known booking, what is there about bookings stays."""
     values: dict[str, Value] = {
         "email": enrollment.assessment.email,
@@ -88,16 +88,16 @@ def contact_row(enrollment: Enrollment, *, booking: BookingStanding | None = Non
         "Christmas Campaign Status": NURTURE if booking is None else booking.campaign_status,
     }
     if booking is None:
-        return Row(title=_title(enrollment), values=values, if_empty={"Booking Status": NOT_BOOKED})
-    return Row(title=_title(enrollment), values=values | _calls(booking))
+        return Row(title=title, values=values, if_empty={"Booking Status": NOT_BOOKED})
+    return Row(title=title, values=values | _calls(booking))
 
 
-def caller_row(email: str, first_name: str | None, *, booking: BookingStanding | None) -> Row:
+def caller_row(email: str, *, title: str, booking: BookingStanding | None) -> Row:
     """The row of the BusinessX Canada database of somebody who booked a call without an assessment to show."""
     standing = booking or BookingStanding(status=NOT_BOOKED)
     values: dict[str, Value] = {"email": email, "Christmas Campaign Status": standing.campaign_status}
     # Whoever wrote the row before knew more than a name.
-    return Row(title=first_name or email, values=values | _calls(standing), keeps_title=True)
+    return Row(title=title, values=values | _calls(standing), keeps_title=True)
 
 
 def consent_line(consent: Consent) -> str:
@@ -112,11 +112,6 @@ def _calls(booking: BookingStanding) -> dict[str, Value]:
         "Booking Status": booking.status,
         "Diagnostic Call Date": None if booking.meeting_ms is None else _instant(booking.meeting_ms),
     }
-
-
-def _title(enrollment: Enrollment) -> str:
-    assessment = enrollment.assessment
-    return assessment.business_name or assessment.first_name or assessment.email
 
 
 def _sent(enrollment: Enrollment) -> dict[str, Value]:

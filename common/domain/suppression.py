@@ -1,4 +1,4 @@
-"""An address we never write to, and the link by which its owner says so."""
+"""Addresses that get no mail, and the link by which their owners say so."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import hmac
 from dataclasses import dataclass
 from functools import lru_cache
 
+from common.domain.enrollment import ExitReason
 from common.domain.ids import EnrollmentId, is_enrollment_id, normal_address
 
 
@@ -19,6 +20,37 @@ def address_hash(secret_key: str, address: str) -> str:
 def key_fingerprint(secret_key: str) -> str:
     """32 hex digits by which a key is known again; the key cannot be read from them."""
     return _mac(secret_key, "fingerprint", "")[:16].hex()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppression:
+    """Why and since when an address gets no mail. `is_forgotten`: nothing else is kept of its owner."""
+
+    reason: ExitReason
+    since_ms: int
+    is_forgotten: bool
+
+    @classmethod
+    def from_text(cls, text: str) -> Suppression:
+        """`unsubscribed 1764000000000`, or with ` forgotten` behind it."""
+        reason, since_ms, *rest = text.split(" ")
+        return cls(reason=ExitReason(reason), since_ms=int(since_ms), is_forgotten=rest == ["forgotten"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedSuppression:
+    """An entry of the provider's own suppression list. `origin`: `bounce`, `complaint` or `manual`."""
+
+    address: str
+    origin: str
+    created_ms: int
+
+    @property
+    def reason(self) -> ExitReason:
+        return _REASONS.get(self.origin, ExitReason.SUPPRESSED)
+
+
+_REASONS = {"bounce": ExitReason.BOUNCED, "complaint": ExitReason.COMPLAINED}
 
 
 @dataclass(frozen=True, slots=True)

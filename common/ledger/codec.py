@@ -5,6 +5,7 @@ Records ↔ store. An enrollment is one HASH, small enough for the store's compa
 | --- | --- |
 | `campaign`, `email`, `address_hash` | who |
 | `assessment` | the newest one, as one list: as many fields would take twice the room |
+| `first_name` | the name that was given first, where a later signup gave another one or none |
 | `consent` | what the person agreed to, JSON, of the newest signup that said so |
 | `segment`, `status`, `exit_reason` | CRITICAL…; held, accepted…; why it ended early |
 | `anchor_ms`, `assessed_ms` | time of the first signup, and of the newest one if there were several |
@@ -84,6 +85,8 @@ def consent_text(consent: Consent) -> str:
 def read_assessment(fields: Mapping[str, str]) -> Assessment:
     """Raises KeyError or ValueError when `assessment_fields` did not write it."""
     values = dict(zip(_ASSESSMENT, json.loads(fields["assessment"]), strict=False))
+    if "first_name" in fields:
+        values["first_name"] = fields["first_name"]
     consent = Consent(**json.loads(fields["consent"])) if "consent" in fields else None
     return Assessment(email=fields["email"], consent=consent, **values)
 

@@ -13,7 +13,7 @@ from common.ledger import codec, keys
 from common.ledger.constants import QUEUES
 from common.ledger.mailboxes import Mailboxes
 from common.ledger.store import Store, texts
-from common.ledger.unread_bookings import UnreadBookings
+from common.ledger.unread_bookings import UnreadBookingEvent, UnreadBookings
 
 AT_ONCE = 500
 STEPS_MAX = 100
@@ -28,7 +28,7 @@ class Traces:
     `enrolled` of which are enrollments. `bookings`: their calls. `seats`: their seats at calls that others attend too.
     `events`: of those, and of calls that are somebody else's by now, what named them, and the same without them, ""
     when nothing is left. `waiting`: mails planned or under way, and dead letters. `pages`: ids of their pages in
-    Notion. `unread`: ids of bodies of Cal.com that could not be read and name them.
+    Notion. `unread`: ids of bodies of Cal.com that could not be read and name them, or their phone number (`phones`).
     """
 
     address: str
@@ -41,6 +41,7 @@ class Traces:
     waiting: int = 0
     pages: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
+    phones: set[str] = field(default_factory=set)
 
 
 class Contacts:
@@ -59,6 +60,8 @@ class Contacts:
             if self._is_theirs(found, fields.get("email")):
                 _note_owner(found, EnrollmentId(key))
                 found.enrolled += 1
+                if phone := codec.read_assessment(fields).phone:
+                    found.phones.add(phone)
                 found.pages += codec.read_page_ids(fields)
                 found.waiting += await self._waiting(key, fields)
         async for key, fields in self._hashes(keys.contact("")):
@@ -72,7 +75,7 @@ class Contacts:
             await self._note_booking(found, BookingId(GuestId(key)), fields)
         found.pages = list(dict.fromkeys(found.pages))
         unread = await self._unread.read_all()
-        found.unread = [event.id for event in unread if any(map(event.mentions, found.spellings))]
+        found.unread = [event.id for event in unread if self._is_named(found, event)]
         return found
 
     def _is_theirs(self, found: Traces, email: str | None) -> bool:
@@ -82,6 +85,9 @@ class Contacts:
         if email not in found.spellings:
             found.spellings.append(email)
         return True
+
+    def _is_named(self, found: Traces, event: UnreadBookingEvent) -> bool:
+        return any(event.mentions(spelling, phones=found.phones) for spelling in found.spellings)
 
     async def forget(self, traces: Traces, *, now_ms: int) -> None:
         """All of it or nothing, and no further mail goes to the address; see `lua/contacts.lua`."""

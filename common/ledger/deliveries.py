@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from common.domain.cadence import Cadence
 from common.domain.delivery import Delivery, delivery_of
+from common.domain.enrollment import ExitReason
 from common.domain.ids import DeliveryId, EnrollmentId, step_name
 from common.ledger import keys
 from common.ledger.codec import shortened
@@ -115,12 +116,14 @@ class Deliveries:
         due_ms: int | None = None,
         outcome_unknown: bool = False,
         sent_ms: int | None = None,
+        ends: ExitReason | None = None,
     ) -> Settled | None:
         """
         Write down what became of a claim; see `settle` in `lua/deliveries.lua` for the outcomes.
 
         `due_ms`: when to try again. `outcome_unknown`: the provider may have accepted this attempt all the same.
-        `sent_ms`: time of the acceptance, when it was found out later. The answer is None when another worker has
+        `sent_ms`: time of the acceptance, when it was found out later. `ends`: why nothing more can be sent to this
+        address, of a dead letter. The answer is None when another worker has
         claimed it since, and this changes nothing.
         """
         given = {
@@ -130,6 +133,7 @@ class Deliveries:
             "due_ms": due_ms or 0,
             "outcome_unknown": outcome_unknown or None,
             "sent_ms": sent_ms,
+            "ends": ends,
         }
         return read_settled(int(await self._run("settle", claim.delivery, now_ms, given)))
 

@@ -15,8 +15,6 @@ from common.ledger.codec import shortened
 from common.ledger.mailboxes import Mailboxes
 from common.ledger.store import Store
 
-SUPPRESSING = frozenset({ExitReason.UNSUBSCRIBED, ExitReason.BOUNCED, ExitReason.COMPLAINED})
-
 Became = Literal["restored", "merged", "known", "forgotten"]
 
 
@@ -61,6 +59,12 @@ class Enrollments:
         """End the enrollment, if there is one, and suppress the mailbox; both may be named as an old link does."""
         await self.exit(enrollment, ExitReason.UNSUBSCRIBED, address_hash=address_hash, now_ms=now_ms)
 
+    async def is_suppressed(self, address_hash: str) -> bool:
+        """Whether no mail goes to the address behind the hash, which may be that of a link of an earlier version."""
+        client = self._store.client
+        kept = await self._store.patiently(lambda: client.hget(keys.ALIASES, address_hash))
+        return bool(await self._store.patiently(lambda: client.hexists(keys.SUPPRESSED, kept or address_hash)))
+
     async def hold(self, enrollment: EnrollmentId, reason: str, *, now_ms: int) -> bool:
         """Send nothing more of it until `release`; `reason` is one word, and each of several is released."""
         args = [enrollment, reason, now_ms]
@@ -91,7 +95,7 @@ class Enrollments:
             "steps": [self._step(restoration, step) for step in range(1, self._cadence.length + 1)],
             "differs": person.differs or None,
             "exit_reason": person.exit_reason,
-            "suppress": person.exit_reason in SUPPRESSING or None,
+            "suppress": (person.exit_reason is not None and person.exit_reason.is_suppressing) or None,
         }
         became: Became = await self._store.run_json("enrollments.restore", [keys.SUPPRESSED], given)
         return became

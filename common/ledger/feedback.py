@@ -1,16 +1,19 @@
-"""Feedback in the ledger: keep what the provider reported of a delivery, with all that follows, and read it again."""
+"""Feedback in the ledger: keep what the provider reported of a mail, with all that follows, and read it again."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from common.domain.delivery import delivery_of
-from common.domain.feedback import Feedback, FeedbackKind
-from common.domain.ids import DeliveryId
-from common.ledger import keys
+from common.domain.feedback import SOFT_BOUNCE_LIMIT, UNKNOWN_ID, Feedback, FeedbackKind
+from common.domain.ids import DeliveryId, EnrollmentId
+from common.ledger import codec, keys
+from common.ledger.booking_codec import read_calls
 from common.ledger.codec import shortened
 from common.ledger.constants import REMEMBER_WEBHOOK_MS
 from common.ledger.deliveries import data
+from common.ledger.mailboxes import Mailboxes
 from common.ledger.store import Store
 
 
@@ -20,12 +23,14 @@ class FeedbackAnswer:
     What the answer to feedback is made of, as it was for the first event under this webhook id.
 
     `repeated`: this webhook id was answered before. `received_ms`: the arrival of the event that was answered first.
+    `delivery_id`: None when the mail is none of ours. `is_ignored`: then nothing was kept of it either.
     """
 
     repeated: bool
     kind: FeedbackKind
-    delivery_id: DeliveryId
+    delivery_id: DeliveryId | None
     received_ms: int
+    is_ignored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,42 +46,79 @@ class Reported:
     detail: str
 
 
+CONTENT_BOUNCES_MS = 86_400_000
+"""Refusals of the content are counted over a day."""
+
+
 class FeedbackLog:
     """Raises as `Store.run` does."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, mailboxes: Mailboxes, *, soft_bounce_limit: int = SOFT_BOUNCE_LIMIT) -> None:
+        self._store, self._mailboxes = store, mailboxes
+        self._soft_bounce_limit = soft_bounce_limit
 
     async def record(self, feedback: Feedback, *, webhook_id: str) -> FeedbackAnswer:
         """
         Keep one event and all that follows from it: one round trip, all or nothing; see `lua/feedback.lua`.
 
-        `webhook_id` (`resend:msg_…`) is remembered for 45 days; a repetition gets the answer that the first one got.
+        `webhook_id` (`resend:msg_…`) is remembered for 45 days; a repetition gets the answer that the first one got. A
+        mail without tags of ours is looked for by its id. If it is none of ours, what ends mail to an address that is
+        known here suppresses the address, and everything else is ignored.
         """
+        webhook = keys.webhook(webhook_id)
+        if feedback.delivery_id is None:
+            if feedback.address is not None:
+                feedback = replace(feedback, contact_id=await self._mailboxes.find(feedback.address))
+            found = await self._find_delivery(feedback.contact_id, shortened(feedback.provider_id))
+            if found is None:
+                return await self._record_foreign(feedback, webhook)
+            feedback = replace(feedback, delivery_id=found)
+        assert feedback.delivery_id is not None
+        delivery = data(delivery_of(feedback.delivery_id), feedback.received_ms)
+        repeated, line = await self._store.run_json("feedback.record", [webhook], delivery | self._given(feedback))
+        return _answer(bool(repeated), line)
+
+    async def _record_foreign(self, feedback: Feedback, webhook: str) -> FeedbackAnswer:
+        ignored = FeedbackAnswer(
+            repeated=False,
+            kind=feedback.kind,
+            delivery_id=None,
+            received_ms=feedback.received_ms,
+            is_ignored=True,
+        )
+        if not feedback.ends or not feedback.address:
+            return ignored
+        given = {"now_ms": feedback.received_ms} | self._given(feedback)
+        repeated, line = await self._store.run_json("feedback.record_foreign", [webhook], given)
+        return _answer(bool(repeated), line) if line else ignored
+
+    def _given(self, feedback: Feedback) -> dict[str, Any]:
         is_suppressed = feedback.ends and feedback.address
-        repeated, line = await self._store.run_json(
-            "feedback.record",
-            [keys.webhook(webhook_id)],
-            data(delivery_of(feedback.delivery_id), feedback.received_ms)
-            | {
-                "contact": feedback.contact_id,
-                "kind": feedback.kind.value,
-                "event_ms": feedback.event_ms,
-                "detail": feedback.detail,
-                "ends": feedback.ends,
-                "address_hash": self._store.address_hash(feedback.address or "") if is_suppressed else None,
-                "provider_id": shortened(feedback.provider_id),
-                "mailed_ms": feedback.mailed_ms,
-                "remember_ms": REMEMBER_WEBHOOK_MS,
-            },
-        )
-        kind, delivery_id, received_ms = line.split(" ")
-        return FeedbackAnswer(
-            repeated=bool(repeated),
-            kind=FeedbackKind(kind),
-            delivery_id=DeliveryId(delivery_id),
-            received_ms=int(received_ms),
-        )
+        return {
+            "contact": feedback.contact_id,
+            "kind": feedback.kind.value,
+            "event_ms": feedback.event_ms,
+            "detail": feedback.detail,
+            "ends": feedback.ends,
+            "address_hash": self._store.address_hash(feedback.address or "") if is_suppressed else None,
+            "provider_id": shortened(feedback.provider_id),
+            "mailed_ms": feedback.mailed_ms,
+            "remember_ms": REMEMBER_WEBHOOK_MS,
+            "soft_bounce_limit": self._soft_bounce_limit,
+            "content_bounces_ms": CONTENT_BOUNCES_MS,
+        }
+
+    async def _find_delivery(self, contact: EnrollmentId, provider_id: str) -> DeliveryId | None:
+        """The delivery to this contact that the provider accepted under this id."""
+        if provider_id == UNKNOWN_ID:
+            return None
+        calls = read_calls(await self._store.read_hash(keys.contact(contact)))
+        for owner in (contact, *calls):
+            records = codec.read_records(await self._store.read_hash(keys.owner(owner)))
+            for name, record in records.items():
+                if record.sent_ms is not None and shortened(record.detail) == provider_id:
+                    return DeliveryId(f"{owner}/{name}")
+        return None
 
     async def of(self, owner: str) -> list[Reported]:
         """All that was reported of the deliveries of one enrollment (`enr_…`) or one booking (`bkg_…`), in no order."""
@@ -86,3 +128,14 @@ class FeedbackLog:
             first_ms, times, detail = text.split(" ", 2)
             found.append(Reported(name, FeedbackKind(kind), int(first_ms), int(times), detail))
         return found
+
+
+def _answer(repeated: bool, line: str) -> FeedbackAnswer:
+    """From `kind delivery received_ms`; `-` for a mail that is none of ours."""
+    kind, delivery_id, received_ms = line.split(" ")
+    return FeedbackAnswer(
+        repeated=repeated,
+        kind=FeedbackKind(kind),
+        delivery_id=None if delivery_id == "-" else DeliveryId(delivery_id),
+        received_ms=int(received_ms),
+    )

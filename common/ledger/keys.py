@@ -23,6 +23,13 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `unread_bookings`, `unread_bookings:raw` | ZSET, HASH | bodies of Cal.com that could not be read, by arrival, ms; see `unread_bookings.py` | until discarded or forgotten, newest 1,000 |
 | `aliases` | HASH | contact → contact, address hash → address hash: made of one spelling of an address → the one under which its mailbox is kept, see `lua/lib/mailbox.lua` | until forgotten; a hash for ever |
 | `suppressed` | HASH | address hash → `reason ms`, ` forgotten` behind it when nothing else may be kept | for ever; the hash does not name the person |
+| `unsuppressed` | HASH | address hash → ms: they asked then to come back, and were suppressed before | for ever |
+| `resting` | HASH | address hash → `ms bounces`: no mail until a person releases it, see `lua/lib/suppression.lua` | until released or forgotten |
+| `soft_bounces:<address hash>` | HASH | delivery → time of its mailbox bounce, ms | until a delivery; 45 days |
+| `content_bounces:<campaign>` | ZSET | contact → when a mail to them was last refused for its content, ms | a day, or until forgotten |
+| `unlisted` | ZSET | contact who left all mail → since when, ms: Resend's suppression list lacks them | until written there |
+| `suppression_list` | HASH | `changes_ms`, `whole_ms`: until when Resend's suppression list was read | for ever |
+| `suppression_list:worker` | STRING | which worker reads or writes it | minutes |
 | `forgotten` | SET | bookings of people who were forgotten: nothing is kept of them again | for ever; names nobody |
 | `secret_key` | STRING | a fingerprint of the SECRET_KEY that those hashes are made with, see `common/store/identity.py` | for ever |
 | `format` | STRING | as which all this is written, see `common/store/format.py` | for ever |
@@ -74,6 +81,11 @@ SUPPRESSED = PREFIX + "suppressed"
 ALIASES = PREFIX + "aliases"
 HELD = PREFIX + "held"
 PASSED = PREFIX + "passed"
+UNSUPPRESSED = PREFIX + "unsuppressed"
+RESTING = PREFIX + "resting"
+UNLISTED = PREFIX + "unlisted"
+SUPPRESSION_LIST = PREFIX + "suppression_list"
+SUPPRESSION_LIST_WORKER = SUPPRESSION_LIST + ":worker"
 FORGOTTEN = PREFIX + "forgotten"
 OUTDATED_HASHES = PREFIX + "outdated_hashes"
 SUSPECT = PREFIX + "suspect"
@@ -97,6 +109,9 @@ LUA: Final = {
     "aliases": ALIASES,
     "held": HELD,
     "passed": PASSED,
+    "unsuppressed": UNSUPPRESSED,
+    "resting": RESTING,
+    "unlisted": UNLISTED,
     "forgotten": FORGOTTEN,
     "enrolled": ENROLLED,
     "changed": CHANGED,
@@ -119,6 +134,8 @@ LUA: Final = {
             "timeline",
             "feedback",
             "visitor_of",
+            "soft_bounces",
+            "content_bounces",
         )
     },
 }
@@ -164,6 +181,10 @@ def visitor_of(enrollment_id: str) -> str:
 
 def feedback(owner: str) -> str:
     return f"{PREFIX}feedback:{owner}"
+
+
+def content_bounces(campaign: str) -> str:
+    return f"{PREFIX}content_bounces:{campaign}"
 
 
 def webhook(webhook_id: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import redis.asyncio
 
 from common.domain.cadence import Cadence
+from common.domain.feedback import SOFT_BOUNCE_LIMIT
 from common.domain.signup_bounds import NO_BOUNDS, SignupBounds
 from common.ledger import keys
 from common.ledger.bookings import Bookings
@@ -20,6 +21,7 @@ from common.ledger.mirror import Mirror
 from common.ledger.pauses import Pauses
 from common.ledger.signups import Signups
 from common.ledger.store import Store
+from common.ledger.suppressions import Suppressions
 from common.ledger.unread_bookings import UnreadBookings
 
 
@@ -53,8 +55,13 @@ class Ledger:
         patient: bool = False,
         separate_spellings: bool = False,
         signup_bounds: SignupBounds = NO_BOUNDS,
+        soft_bounce_limit: int = SOFT_BOUNCE_LIMIT,
     ) -> None:
-        """`patient`, `separate_spellings` (TESTING_MODE): see `Store`; `signup_bounds`: see `Signups`."""
+        """
+        `patient`, `separate_spellings` (TESTING_MODE): see `Store`.
+
+        `signup_bounds`, `soft_bounce_limit`: of the process that records signups and feedback.
+        """
         self.client = client
         self.campaign = campaign
         self.cadence = cadence
@@ -69,7 +76,8 @@ class Ledger:
         self.dead_letters = DeadLetters(store)
         self.bookings = Bookings(store, mailboxes, self.enrollments, campaign=campaign)
         self.contacts = Contacts(store, mailboxes)
-        self.feedback = FeedbackLog(store)
+        self.feedback = FeedbackLog(store, mailboxes, soft_bounce_limit=soft_bounce_limit)
+        self.suppressions = Suppressions(store, mailboxes)
         self.unread_bookings = UnreadBookings(store)
         self.pauses = Pauses(store)
         self.mirror = Mirror(store)

@@ -13,7 +13,7 @@ from common.ledger.ledger import Ledger
 from common.ledger.store import texts
 
 AT_ONCE = 500
-_LEFT = (ExitReason.UNSUBSCRIBED, ExitReason.BOUNCED, ExitReason.COMPLAINED)
+_LEFT = tuple(reason for reason in ExitReason if reason.is_suppressing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +65,21 @@ async def _hash_again(ledger: Ledger, page: Sequence[str], *, now_ms: int) -> se
     """Under the new key: the address of each owner, and the suppressions of those who left, which are the answer."""
     pipe = ledger.client.pipeline(transaction=False)
     for key in page:
-        pipe.hmget(key, "email", "exit_reason", "ended_ms")
+        pipe.hmget(key, "email", "exit_reason", "ended_ms", "address_hash")
     answers: list[Any] = texts(await pipe.execute())
+    returned = await ledger.store.read_hash(keys.UNSUPPRESSED)
+    resting = await ledger.store.read_hash(keys.RESTING)
     hashes, writing = set[str](), ledger.client.pipeline(transaction=False)
-    for key, (email, reason, ended_ms) in zip(page, answers, strict=True):
+    for key, (email, reason, ended_ms, old_hash) in zip(page, answers, strict=True):
         if email is None:
             continue
         hashed = ledger.store.address_hash(email)
         writing.hset(key, "address_hash", hashed)
-        if reason in _LEFT:
+        if old_hash in resting:
+            writing.hset(keys.RESTING, hashed, resting[old_hash])
+        if old_hash in returned:
+            writing.hset(keys.UNSUPPRESSED, hashed, returned[old_hash])
+        elif reason in _LEFT:
             writing.hsetnx(keys.SUPPRESSED, hashed, f"{reason} {int(ended_ms or now_ms)}")
             hashes.add(hashed)
     await writing.execute()

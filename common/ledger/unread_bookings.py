@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 
 import idna
@@ -14,6 +15,7 @@ from common.ledger import keys
 from common.ledger.store import Store
 
 RAW_BYTES_MAX = 64 * 1024
+_PHONE = re.compile(r"\+?\d[\d ().-]{5,}\d")
 EVENTS_MAX = 1_000
 
 
@@ -26,13 +28,16 @@ class UnreadBookingEvent:
     reason: str
     raw: str
 
-    def mentions(self, address: str) -> bool:
-        """Whether the body names this address, in any case and however its JSON is escaped."""
+    def mentions(self, address: str, *, phones: Collection[str] = ()) -> bool:
+        """Whether the body names this address, in any case and however its JSON is escaped, or one of these numbers."""
         try:
             text = json.dumps(json.loads(self.raw), ensure_ascii=False)
         except (ValueError, RecursionError):
             text = self.raw
-        return any(spelling in text.casefold() for spelling in _spellings(address))
+        if any(spelling in text.casefold() for spelling in _spellings(address)):
+            return True
+        known = {_subscriber(phone) for phone in phones}
+        return any(_subscriber(number) in known for number in _PHONE.findall(text))
 
 
 class UnreadBookings:
@@ -77,6 +82,11 @@ def _spellings(address: str) -> set[str]:
         return {address.casefold(), f"{local}@{idna.decode(domain)}"}
     except idna.IDNAError:
         return {address.casefold()}
+
+
+def _subscriber(phone: str) -> str:
+    """The last ten digits of a phone number, whether or not it is written with its country's code."""
+    return re.sub(r"\D", "", phone)[-10:]
 
 
 def _cut(raw: str) -> str:

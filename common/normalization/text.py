@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 NAME_CHARACTERS_MAX = 40
 NAME_WORDS_MAX = 5
@@ -75,12 +76,13 @@ def _shown(character: str) -> str:
     return "" if category in ("Cf", "Cs", "Co", "Cn") else character
 
 
+@lru_cache(maxsize=4096)
 def unusable(text: str) -> str | None:
     """
     Why this free text must not be shown to a recipient, or None when it may.
 
     Links, domains, e-mail addresses and phone numbers would make our mail the carrier of somebody else's message;
-    placeholders are what a form sends when nothing was filled in.
+    placeholders are what a form sends when nothing was filled in. Remembered: each mail of a person asks again.
     """
     plain = unicodedata.normalize("NFKC", visible(text)).translate(_DOTS)
     if _LINK.search(plain):
@@ -108,6 +110,16 @@ def unusable_name(text: str) -> str | None:
     if len(plain.split()) > NAME_WORDS_MAX:
         return f"more than {NAME_WORDS_MAX} words"
     return None
+
+
+def if_usable(text: str | None) -> str | None:
+    """`text`, or None when it must not be shown to a recipient."""
+    return None if text is None or unusable(text) else text
+
+
+def name_if_usable(text: str | None) -> str | None:
+    """A first name, or None when it must not be shown to a recipient."""
+    return None if text is None or unusable_name(text) else text
 
 
 def _is_placeholder(plain: str) -> bool:

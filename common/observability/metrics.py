@@ -41,6 +41,8 @@ FIELDS_UNKNOWN = Counter("advent_fields_unknown", "Fields that were sent under a
 """field: the name that was sent, of the first 50 of each process; then other."""
 FEEDBACK = Counter("advent_feedback", "Events that the mail provider reported about mails it had accepted.", ["kind"])
 """kind: see `common.domain.feedback.FeedbackKind`."""
+FEEDBACK_IGNORED = Counter("advent_feedback_ignored", "Events of the mail provider without an effect here.", ["event"])
+"""event: a known event about a mail that is none of ours, or other."""
 DELIVERIES = Counter("advent_deliveries_finished", "Deliveries that reached their final status.", ["status", "reason"])
 """status: accepted, skipped, dead."""
 LATENESS = Histogram(
@@ -94,6 +96,10 @@ BOOKINGS_UNREAD = Gauge("advent_bookings_unread", "Events of Cal.com that could 
 SIGNUPS_HELD = Gauge("advent_signups_held", "Signups that are held because there were too many, and wait for a person.")
 SIGNUPS_HELD_BY = Gauge("advent_signups_held_by", "Those of them that are beyond a bound.", ["bound"])
 """bound: hour, source."""
+RESTING = Gauge("advent_resting_addresses", "Addresses that get no mail until a person releases them.")
+CONTENT_BOUNCE_PEOPLE = Gauge(
+    "advent_content_bounce_people", "People whose provider refused a mail of this campaign for its content, in a day."
+)
 SUPPRESSED = Gauge("advent_suppressed_addresses", "Addresses that get no mail.")
 MIRROR_BEHIND = Gauge("advent_mirror_behind_contacts", "Contacts whose rows in Notion are not up to date.")
 MIRROR_LAG_SECONDS = Gauge("advent_mirror_lag_seconds", "For how long the oldest of them has waited.")
@@ -139,7 +145,7 @@ def _create_series() -> None:
             WEBHOOKS.labels(kind, outcome)
     for status in ("accepted", "skipped", "dead"):
         DELIVERIES.labels(status, "")
-    for reported in ("delivered", "bounced", "complained", "suppressed", "failed"):
+    for reported in ("delivered", "bounced", "complained", "suppressed", "failed", "soft-bounced", "content-bounced"):
         FEEDBACK.labels(reported)
 
 

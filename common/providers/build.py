@@ -12,6 +12,7 @@ from common.providers.calcom.calendar import CalcomCalendar
 from common.providers.notion.duplicates import StoreCreateGuard
 from common.providers.notion.mirror import NotionMirror
 from common.providers.resend.mailer import ResendMailer
+from common.providers.resend.suppression_list import ResendSuppressionList
 from common.settings.settings import Settings, SettingsError
 
 
@@ -23,11 +24,13 @@ class Providers:
     mirror: NotionMirror
     mail_budget: StoreBudget
     mirror_budget: StoreBudget
+    suppression_list: ResendSuppressionList
     calendar: CalcomCalendar | None = None
 
     async def close(self) -> None:
         """Close the connections of this loop."""
         await self.mailer.close()
+        await self.suppression_list.close()
         await self.mirror.close()
         if self.calendar is not None:
             await self.calendar.close()
@@ -38,6 +41,7 @@ def build_providers(settings: Settings, client: redis.asyncio.Redis, clock: Cloc
     if settings.resend_api_key is None or settings.notion_token is None:
         raise SettingsError(["RESEND_API_KEY, NOTION_TOKEN: unset, and no sandbox replaces them; set both"])
     mirror_budget = StoreBudget.per_minute(client, "notion", settings.notion_requests_per_minute, clock=clock)
+    mail_budget = StoreBudget.per_second(client, "resend", settings.resend_requests_per_second, clock=clock)
     return Providers(
         mailer=ResendMailer(settings.resend_api_key, settings.resend_api_url),
         mirror=NotionMirror(
@@ -50,8 +54,9 @@ def build_providers(settings: Settings, client: redis.asyncio.Redis, clock: Cloc
             guard=StoreCreateGuard(client, clock=clock),
             clock=clock,
         ),
-        mail_budget=StoreBudget.per_second(client, "resend", settings.resend_requests_per_second, clock=clock),
+        mail_budget=mail_budget,
         mirror_budget=mirror_budget,
+        suppression_list=ResendSuppressionList(settings.resend_api_key, settings.resend_api_url, budget=mail_budget),
         calendar=_calendar(settings, client, clock),
     )
 

@@ -9,6 +9,7 @@ from common.domain.booking_diff import ListedBooking
 from common.domain.contact_booking_status import Person
 from common.domain.mail import AcceptedMail, Mail
 from common.domain.projection import BookingStanding
+from common.domain.suppression import ListedSuppression
 from common.providers.budget import Budget
 
 
@@ -40,6 +41,26 @@ class Mirror(Protocol):
         `contact`), otherwise by address, otherwise creates it; writes only what differs. The caller keeps the answer as
         the next `person.pages`: page ids, and what the mirror wants to know of them the next time. Raises a `Failure`.
         """
+        ...
+
+
+class SuppressionList(Protocol):
+    """The provider's own list of addresses to which it sends nothing. Each method raises a `Failure`."""
+
+    def pages(self) -> AsyncIterator[Sequence[ListedSuppression]]:
+        """All entries, newest first; each page is a request."""
+        ...
+
+    async def origin_of(self, address: str) -> str | None:
+        """Why it is on the list: `bounce`, `complaint` or `manual`; None when it is not."""
+        ...
+
+    async def add(self, address: str) -> None:
+        """Adding what is there already changes nothing."""
+        ...
+
+    async def remove(self, address: str) -> None:
+        """Also when it was not there."""
         ...
 
 

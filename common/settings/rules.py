@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from common.settings import values
 from common.settings.settings import SECRET_KEY_CURE, Settings
 
 
 def problems_of(settings: Settings) -> list[str]:
     """One line for each problem, with the setting and the cure."""
-    return [*_of_notion(settings), *_of_secrets(settings), *_of_identity(settings), *_of_ports(settings)]
+    return [
+        *_of_notion(settings),
+        *_of_secrets(settings),
+        *_of_identity(settings),
+        *([] if settings.testing_mode else _of_public_url(settings)),
+        *_of_ports(settings),
+    ]
+
+
+def warnings_of(settings: Settings) -> list[str]:
+    """One line for each thing that a test may do without, and real mail may not."""
+    return [*_of_public_url(settings)] if settings.testing_mode else []
 
 
 def _of_notion(settings: Settings) -> Iterator[str]:
@@ -49,6 +61,19 @@ def _of_identity(settings: Settings) -> Iterator[str]:
     for name, cure in _IDENTITY.items():
         if getattr(settings, name) is None:
             yield f"{name.upper()}: unset, but RESEND_API_KEY is set; set {cure}"
+
+
+def _of_public_url(settings: Settings) -> Iterator[str]:
+    """Every mail must have a link that ends it, and mail programs post to it from the internet."""
+    if not settings.reaches_strangers:
+        return
+    url, cure = settings.public_url, "set the https address under which people reach the gateway"
+    if url is None:
+        yield f"PUBLIC_URL: unset, but RESEND_API_KEY is set, and unsubscribe links start with it; {cure}"
+    elif values.is_this_machine(url):
+        yield f"PUBLIC_URL: {url} leads nowhere but to this machine, and unsubscribe links start with it; {cure}"
+    elif not url.startswith("https://"):
+        yield f"PUBLIC_URL: {url} is not https, and mail programs unsubscribe over https only; {cure}"
 
 
 _IDENTITY = {

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from common.domain.cadence import Pace
+from common.domain.feedback import SOFT_BOUNCE_LIMIT
 from common.domain.signup_bounds import SignupBounds
 from common.settings import values as values
 
@@ -50,6 +51,14 @@ _SANDBOX_IDENTITY = {
     "booking_url": "https://booking.example/diagnostic-call",
 }
 """A fictitious sender for the sandbox. With a real Resend all of it must be set."""
+
+
+MEETING_HOSTS = (
+    "app.cal.com,cal.com,cal.video,zoom.us,zoom.com,meet.google.com,teams.microsoft.com,teams.live.com,webex.com,"
+    "whereby.com,daily.co,meet.jit.si,8x8.vc,goto.com,gotomeeting.com,bluejeans.com,livestorm.co,riverside.fm,"
+    "facetime.apple.com,ringcentral.com,dialpad.com,huddle01.com,around.co,demodesk.com"
+)
+"""The usual video providers and Cal.com, with their subdomains."""
 
 
 class Settings(BaseSettings):
@@ -103,8 +112,10 @@ class Settings(BaseSettings):
     signups_per_hour: Annotated[int, BeforeValidator(values.whole(1, 1_000_000))] | None = None
     signups_per_source_per_hour: Annotated[int, BeforeValidator(values.whole(1, 1_000_000))] | None = None
     allow_unsigned_webhooks: Truth = False
+    meeting_hosts: Annotated[str, BeforeValidator(values.hosts)] = MEETING_HOSTS
     retry_attempts: Annotated[int, BeforeValidator(values.whole(0, 100))] = 3
     retry_delay_seconds: Annotated[float, BeforeValidator(values.number(0, 86_400))] = 60
+    soft_bounce_limit: Annotated[int, BeforeValidator(values.whole(1, 100))] = SOFT_BOUNCE_LIMIT
     hot_lead_webhook_url: WebAddress | None = None
     healthcheck_ping_url: WebAddress | None = None
     log_format: Annotated[str, BeforeValidator(values.one_of("json", "console"))] | None = None
@@ -133,7 +144,7 @@ class Settings(BaseSettings):
     @property
     def reaches_strangers(self) -> bool:
         """Mail leaves this machine: a Resend at a loopback address is a test double."""
-        return self.resend_is_real and urlsplit(self.resend_api_url).hostname not in ("127.0.0.1", "::1", "localhost")
+        return self.resend_is_real and not values.is_this_machine(self.resend_api_url)
 
     @property
     def signup_bounds(self) -> SignupBounds:
@@ -144,6 +155,11 @@ class Settings(BaseSettings):
             per_hour=self.signups_per_hour or SIGNUPS_PER_HOUR,
             per_source=self.signups_per_source_per_hour or SIGNUPS_PER_SOURCE_PER_HOUR,
         )
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """A real Resend in TESTING_MODE: what is left there would also hold for the campaign that follows."""
+        return self.testing_mode and self.resend_is_real
 
     @property
     def notion_is_real(self) -> bool:
@@ -221,7 +237,23 @@ class Settings(BaseSettings):
 
     def may_mail(self, address: str) -> bool:
         """Whether mail may go to this address: in TESTING_MODE a real provider sends only to TESTING_RECIPIENTS."""
-        return not (self.testing_mode and self.resend_is_real) or is_listed(address, self.testing_recipients)
+        return not self.is_rehearsal or is_listed(address, self.testing_recipients)
+
+    def may_link_to(self, url: str) -> bool:
+        """Whether a meeting link of a mail may lead there: to one of MEETING_HOSTS, or to a subdomain of one."""
+        host = _host_of(url)
+        return any(host == known or host.endswith(f".{known}") for known in values.split(self.meeting_hosts))
+
+
+def _host_of(url: str) -> str:
+    """The host that a browser would open; "" when readers of the address could disagree about it."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return ""
+    is_plain = parts.scheme in ("https", "http") and "@" not in parts.netloc and "\\" not in url and url.isprintable()
+    return host if is_plain and host.isascii() and " " not in url else ""
 
 
 def is_listed(address: str, recipients: str) -> bool:

@@ -19,6 +19,9 @@ from uuid import UUID
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 _NOTION_ID = re.compile(r"[0-9a-f]{32}")
 _ADDRESS = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
+_SPECIALS = re.compile(r'[,;:()\[\]@\\"]')
+"""RFC 5322: what may stand in a name only between quotes; dots are read by everybody."""
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)+"')
 _DOMAIN = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
@@ -30,6 +33,17 @@ def truth(value: Any) -> bool:
         return _TRUTH[str(value).lower()]
     except KeyError:
         raise ValueError(f"{value!r} is neither true nor false; set it to true or false") from None
+
+
+def is_this_machine(address: str) -> bool:
+    """Whether a web address leads nowhere but to this machine."""
+    host = urlsplit(address).hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback or ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def whole(low: int, high: int) -> Callable[[Any], int]:
@@ -214,6 +228,17 @@ def recipients(value: Any) -> str:
     return ",".join(entries)
 
 
+def hosts(value: Any) -> str:
+    """A comma-separated list of host names, each of which stands for its subdomains too; lower-cased."""
+    entries = [entry.lower().removeprefix("*.").removeprefix(".") for entry in split(str(value))]
+    for position, entry in enumerate(entries, 1):
+        if not _DOMAIN.fullmatch(entry):
+            raise ValueError(
+                f"entry {position} is not a host; set names separated by commas, like zoom.us,meet.google.com"
+            )
+    return ",".join(entries)
+
+
 def notion_id(value: Any) -> str:
     """A Notion id, or a URL as copied from the browser, as a dashed UUID. In a URL the title may come before the id."""
     pasted = str(value).strip().strip("\"'<>")
@@ -225,9 +250,14 @@ def notion_id(value: Any) -> str:
 
 
 def sender(value: Any) -> str:
-    """`Name <address>` or an address."""
+    """`Name <address>` or an address, which every parser of mail reads as one sender."""
     text = str(value)
-    inner = re.fullmatch(r"[^<>\r\n]*<([^<>]+)>", text)
-    if not _ADDRESS.fullmatch(inner.group(1).strip() if inner else text):
+    inner = re.fullmatch(r"([^<>\r\n]*)<([^<>]+)>", text)
+    if not _ADDRESS.fullmatch(inner.group(2).strip() if inner else text):
         raise ValueError('not a sender; set an address, or "Name <address>"')
+    name = inner.group(1).strip() if inner else ""
+    if _SPECIALS.search(name) and not _QUOTED.fullmatch(name):
+        quoted = name.replace("\\", "").replace('"', "")
+        cure = f'"{quoted}" <{inner.group(2).strip()}>' if inner else ""
+        raise ValueError(f"the name has a character that separates addresses; put it in quotes: {cure}")
     return text

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from email.utils import parseaddr
 from typing import TYPE_CHECKING
 
 import click
 
+from common.settings.rules import warnings_of
 from common.settings.settings import Settings, SettingsError
 from common.store.errors import StoreError
+from services.cli.check_calcom import check_calcom
 from services.cli.check_notion import check_notion
 from services.cli.check_report import CheckReport
+from services.cli.check_resend import check_resend
 from services.cli.check_secret_key import accept_secret_key, compare_secret_key
 from services.cli.error_lines import provider_error_line
 from services.cli.shared import json_option, print_json, process_settings
@@ -35,7 +37,8 @@ def command(fix: bool, accept_new_secret_key: bool, accept_store_loss: bool, as_
     Check, before a start, everything that would fail after it.
 
     Settings, the store's persistence and eviction policy, whether SECRET_KEY is the store's, both Notion databases, the
-    sender's domain at Resend, and every e-mail of every segment. One line for each problem; exit status 1 if any.
+    sender's domain and webhook at Resend, the webhook at Cal.com, and every e-mail of every segment. One line for each
+    problem; exit status 1 if any. Warnings leave it 0.
     """
     found = CheckReport()
     try:
@@ -44,11 +47,12 @@ def command(fix: bool, accept_new_secret_key: bool, accept_store_loss: bool, as_
         found.problems += error.problems
     else:
         found.notes.append("settings: valid")
+        found.warnings += warnings_of(settings)
         if accept_new_secret_key:
             found.notes.append(asyncio.run(accept_secret_key(settings)))
         asyncio.run(_check(settings, found, fix=fix, accept_store_loss=accept_store_loss))
     if as_json:
-        print_json({"problems": found.problems, "notes": found.notes})
+        print_json({"problems": found.problems, "warnings": found.warnings, "notes": found.notes})
     else:
         _print(found)
     return 1 if found.problems else 0
@@ -57,6 +61,8 @@ def command(fix: bool, accept_new_secret_key: bool, accept_store_loss: bool, as_
 def _print(found: CheckReport) -> None:
     for note in found.notes:
         click.echo(f"  {note}")
+    for warning in found.warnings:
+        click.secho(f"warning: {warning}", fg="yellow")
     for problem in found.problems:
         click.secho(problem, fg="red")
     if not found.problems:
@@ -67,7 +73,9 @@ async def _check(settings: Settings, found: CheckReport, *, fix: bool, accept_st
     _check_store(settings, found, accept_store_loss=accept_store_loss)
     await compare_secret_key(settings, found)
     campaign = _check_campaign(settings, found)
-    await _check_provider("Resend", settings.resend_is_real, settings, found, _check_resend)
+    await _check_provider("Resend", settings.resend_is_real, settings, found, check_resend)
+    if settings.calcom_api_key:
+        await _check_provider("Cal.com", "calcom" not in settings.sandboxed, settings, found, check_calcom)
     if campaign is not None:
 
         async def check_tables(settings: Settings, found: CheckReport) -> None:
@@ -93,7 +101,7 @@ async def _check_provider(
     try:
         await check(settings, found)
     except Failure as failure:
-        failure.provider = name.lower()
+        failure.provider = name.lower().replace(".", "")
         found.problems.append(provider_error_line(failure, settings))
 
 
@@ -132,36 +140,3 @@ def _check_campaign(settings: Settings, found: CheckReport) -> Campaign | None:
         return None
     found.notes.append(f"campaign: {campaign.name}, every e-mail renders for every segment")
     return campaign
-
-
-async def _check_resend(settings: Settings, found: CheckReport) -> None:
-    """The key must be valid and the sender's domain verified; a key that may only send cannot list domains."""
-    import httpx
-
-    from common.errors import Transient
-    from common.providers.http import status_failure
-
-    domain = parseaddr(settings.identity.sender)[1].rpartition("@")[2].lower()
-    headers = {"Authorization": f"Bearer {settings.resend_api_key}"}
-    try:
-        async with httpx.AsyncClient(timeout=10) as client:
-            answer = await client.get(f"{settings.resend_api_url}/domains", headers=headers)
-        body = answer.json() if answer.status_code < 500 else {}
-        if not isinstance(body, dict):
-            raise ValueError("the response is not Resend's")
-    except (httpx.HTTPError, ValueError) as error:
-        code = "connect" if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) else "no_answer"
-        raise Transient(code, str(error) or type(error).__name__) from None
-    if answer.status_code == 401 and body.get("name") == "restricted_api_key":
-        found.notes.append("Resend: the key may only send, so the domain could not be checked")
-    elif answer.status_code in (401, 403):
-        name = body.get("name", "")
-        found.problems.append(f"RESEND_API_KEY: Resend answers {answer.status_code} {name}; set a valid key")
-    elif answer.status_code != 200:
-        raise status_failure(answer.status_code, body.get("name"), "ask again later", headers=answer.headers)
-    elif not any(entry["name"] == domain and entry["status"] == "verified" for entry in body.get("data", [])):
-        found.problems.append(
-            f"EMAIL_FROM: {domain} is not a verified domain at Resend; verify it, or send from another"
-        )
-    else:
-        found.notes.append(f"Resend: the key is valid and {domain} is verified")

@@ -27,6 +27,9 @@ def command(email: str, as_json: bool) -> None:
     if as_json:
         print_json(person)
         return
+    if person["status"] is None:
+        click.echo(f"{person['email']} {no_mail_since(person['suppressed'])}; nothing else is kept about them")
+        return
     now = now_ms()
     click.secho(" · ".join(filter(None, (person["first_name"], person["email"]))), bold=True)
     reason = f" ({person['exit_reason']})" if person["exit_reason"] else ""
@@ -35,6 +38,8 @@ def command(email: str, as_json: bool) -> None:
     for who, pause in (("paused", person["paused"]), ("everybody is paused", person["everybody_paused"])):
         if pause is not None:
             click.secho(f"{who} {_pause_line(pause)}", fg="red")
+    for line in _no_mail_lines(person):
+        click.secho(line, fg="red")
     if person["consent"] is not None:
         click.echo(_consent_line(person["consent"]))
     click.echo()
@@ -55,6 +60,9 @@ async def _look_up(ledger: Ledger, email: str) -> dict[str, Any]:
     from common.ledger.reads.contact_timeline import read_contact_timeline
 
     found = await read_contact_timeline(ledger, await ledger.mailboxes.find(email))
+    no_mail = await _no_mail(ledger, email)
+    if found is None and no_mail["suppressed"]:
+        return {"email": email, "status": None, **no_mail}
     if found is None:
         raise CommandFailed(f"{email} is not enrolled in {ledger.campaign}; try another spelling, or another CAMPAIGN")
     return {
@@ -66,6 +74,7 @@ async def _look_up(ledger: Ledger, email: str) -> dict[str, Any]:
         "segment": found.segment,
         "status": found.status,
         "exit_reason": found.exit_reason,
+        **no_mail,
         "happened": [asdict(entry) for entry in found.happened],
         "next": [asdict(planned) for planned in found.next],
         "notes": [
@@ -73,6 +82,29 @@ async def _look_up(ledger: Ledger, email: str) -> dict[str, Any]:
         ],
         "consent": asdict(found.consent) if found.consent else None,
     }
+
+
+async def _no_mail(ledger: Ledger, email: str) -> dict[str, Any]:
+    """Why this address gets no mail: for good (`suppressed`), or until it is released (`resting`)."""
+    suppressed, resting = await ledger.suppressions.of(email), await ledger.suppressions.resting(email)
+    return {
+        "suppressed": asdict(suppressed) if suppressed else None,
+        "resting": asdict(resting) if resting else None,
+    }
+
+
+def _no_mail_lines(person: dict[str, Any]) -> list[str]:
+    lines = [no_mail_since(person["suppressed"])] if person["suppressed"] else []
+    if person["resting"]:
+        since = clock_time(person["resting"]["since_ms"])
+        lines.append(f"resting since {since} UTC after {person['resting']['bounces']} mailbox bounces in a row")
+    return lines
+
+
+def no_mail_since(suppressed: dict[str, Any]) -> str:
+    """`receives no mail since 2025-11-24 09:09:00 UTC (unsubscribed, forgotten)`"""
+    why = f"{suppressed['reason']}, forgotten" if suppressed["is_forgotten"] else suppressed["reason"]
+    return f"receives no mail since {clock_time(suppressed['since_ms'])} UTC ({why})"
 
 
 def _consent_line(consent: dict[str, Any]) -> str:

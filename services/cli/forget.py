@@ -11,9 +11,12 @@ import click
 
 from common.domain.ids import booking_of, normal_address
 from services.cli.arguments import address
-from services.cli.shared import json_option, now_ms, print_json, with_ledger
+from services.cli.contact import no_mail_since
+from services.cli.shared import json_option, now_ms, print_json, with_ledger, with_world
+from services.cli.suppress import list_at_resend, not_listed_line
 
 if TYPE_CHECKING:
+    from common.domain.suppression import Suppression
     from common.ledger.contacts import Traces
     from common.ledger.ledger import Ledger
 
@@ -27,24 +30,36 @@ def command(email: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     """
     Erase a person from the store, in every campaign: enrollment, timeline, calls, and all mails that wait or failed.
 
-    What stays is a hash of the address, made with SECRET_KEY, so that the address never receives mail again. Data at
-    Notion, Resend and Cal.com is not touched; the command prints what to erase there. It asks for confirmation. An
+    What stays is a hash of the address, made with SECRET_KEY, so that the address never receives mail again; and its
+    entry in Resend's suppression list, which is made here. Other data at Notion, Resend and Cal.com is not touched; the
+    command prints what to erase there. It asks for confirmation. An
     address of which nothing is stored is suppressed only with --yes. Safe while workers run, and safe to repeat.
     """
     who = normal_address(email)
-    traces = with_ledger(lambda ledger: _find(ledger, who))
+    traces, suppressed = with_ledger(lambda ledger: _find(ledger, who))
     if not as_json:
-        _print(traces)
+        _print(traces, suppressed)
     done = not dry_run and (yes or (_is_known(traces) and _confirmed(who)))
     if done:
         traces = with_ledger(lambda ledger: _forget(ledger, who))
+    failure = with_world(lambda world: list_at_resend(world, who)) if done else None
     set_aside = _set_aside_file()
     if as_json:
-        print_json({**_figures(traces), "set_aside": set_aside, "forgotten": done})
+        print_json(
+            {
+                **_figures(traces),
+                "suppressed": asdict(suppressed) if suppressed else None,
+                "set_aside": set_aside,
+                "forgotten": done,
+                "listed_at_resend": done and failure is None,
+            }
+        )
         return
     if done:
         click.secho("forgotten; the address never receives mail again", fg="green")
         _print_what_stays(traces)
+        if failure is not None:
+            click.secho(not_listed_line(failure), fg="yellow", err=True)
     if set_aside:
         click.echo(
             f"  {set_aside} holds events that could not be stored; check whether one is theirs, and delete its line"
@@ -59,9 +74,9 @@ def _confirmed(address: str) -> bool:
     return click.confirm(f"Erase {address}? It cannot be undone", err=True)
 
 
-async def _find(ledger: Ledger, address: str) -> Traces:
+async def _find(ledger: Ledger, address: str) -> tuple[Traces, Suppression | None]:
     await _refuse_another_key(ledger)
-    return await ledger.contacts.traces(address)
+    return await ledger.contacts.traces(address), await ledger.suppressions.of(address)
 
 
 async def _forget(ledger: Ledger, address: str) -> Traces:
@@ -102,8 +117,10 @@ def _is_known(traces: Traces) -> bool:
     return bool(traces.enrolled or traces.bookings or traces.seats or traces.events or traces.unread)
 
 
-def _print(traces: Traces) -> None:
+def _print(traces: Traces, suppressed: Suppression | None) -> None:
     figures = _figures(traces)
+    if suppressed is not None:
+        click.echo(f"{traces.address} {no_mail_since(asdict(suppressed))}")
     if not _is_known(traces):
         click.echo(f"{traces.address}: nothing is stored about this address")
         return

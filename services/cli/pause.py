@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +9,7 @@ import click
 from common.domain.ids import EnrollmentId, normal_address
 from services.cli.arguments import address
 from services.cli.error_lines import CommandFailed
-from services.cli.shared import clock_time, json_option, now_ms, print_json, with_ledger
+from services.cli.shared import clock_time, json_option, now_ms, print_json, user_name, with_ledger
 
 if TYPE_CHECKING:
     from common.ledger.ledger import Ledger
@@ -64,13 +63,6 @@ def pause_fields(pause: Pause | None, contact: str | None) -> dict[str, Any]:
 async def _pause(ledger: Ledger, contact: str | None, reason: str) -> tuple[str | None, Pause, bool]:
     from common.ledger.pauses import Pause
 
-    new = Pause(since_ms=now_ms(), by=_user(), reason=reason.strip())
+    new = Pause(since_ms=now_ms(), by=user_name(), reason=reason.strip())
     current, began = await ledger.pauses.start(await known_scope(ledger, contact), new)
     return (normal_address(contact) if contact else None), current, began
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may have no name for its user
-        return "the command line"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -134,6 +135,7 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
                 mirror=providers.mirror,
                 mail_budget=providers.mail_budget,
                 mirror_budget=providers.mirror_budget,
+                suppression_list=providers.suppression_list,
                 worker="command",
             )
         finally:
@@ -163,6 +165,14 @@ def with_world(run_in: Callable[[World], Awaitable[Result]], *, plans: bool = Fa
             return await run_in(world)
 
     return asyncio.run(run())
+
+
+def user_name() -> str:
+    """Who runs this command, for the record of what a person decided."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may have no name for its user
+        return "the command line"
 
 
 def now_ms() -> int:

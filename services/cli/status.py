@@ -54,6 +54,7 @@ def figures(stats: StoreStats) -> dict[str, Any]:
         "mirror_lag_ms": stats.mirror_lag_ms,
         "unread_bookings": stats.unread_bookings,
         "held_signups": sum(stats.held_signups.values()),
+        "resting": stats.resting,
         "queues": _queues(stats),
         "workers": stats.workers_alive,
         "circuits": {provider: _circuit(provider, circuit) for provider, circuit in stats.circuits.items()},
@@ -93,6 +94,7 @@ def _lines(stats: StoreStats) -> list[tuple[int, str]]:
         _line(
             sum(stats.held_signups.values()), "signup held (advent signups held)", "signups held (advent signups held)"
         ),
+        _line(stats.resting, "address resting (advent release)", "addresses resting (advent release)"),
         _line(stats.suppressed, "address suppressed", "addresses suppressed"),
         _line(stats.workers_alive, "worker alive", "workers alive"),
     ]

@@ -14,6 +14,7 @@ from common.ledger.ledger import Ledger
 from common.observability.logs import get_logger, setup_logs
 from common.observability.tracing import traced
 from common.settings.load import load_settings
+from common.settings.rules import warnings_of
 from common.settings.settings import Settings, SettingsError
 from common.store.clients import connect_async
 from services.gateway.app import build_context, build_server
@@ -50,11 +51,14 @@ async def _serve(settings: Settings) -> int:
         secret_key=settings.secret_key or "",
         separate_spellings=settings.testing_mode,
         signup_bounds=settings.signup_bounds,
+        soft_bounce_limit=settings.soft_bounce_limit,
     )
     context = build_context(settings, clock=SystemClock(), ledger=ledger, campaign_name=campaign.name)
 
     def report(port: int) -> None:
         _tune_garbage_collector()
+        for warning in warnings_of(settings):
+            log.warning("setting_questionable", warning=warning)
         log.info("gateway_started", host=settings.gateway_host, port=port)
 
     try:

@@ -76,7 +76,9 @@ def build_context(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_
         monitor=StoreMonitor(ledger.client, settings.secret_key),
         website=StandardSignatures.of(settings.webhook_secrets, allow_unsigned=unsigned),
         calcom=CalcomSignatures.of(settings.calcom_webhook_secrets, allow_unsigned=unsigned),
-        resend=StandardSignatures.of(settings.resend_webhook_secrets, prefix="svix", allow_unsigned=unsigned),
+        resend=StandardSignatures.of(
+            settings.resend_webhook_secrets, prefixes=("svix", "webhook"), allow_unsigned=unsigned
+        ),
         failures=FailureLimiter(FAILURES_PER_MINUTE),
     )
 

@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 from common.domain.booking import BookingKind
 from common.domain.contact import Segment
 from common.domain.feedback import FeedbackKind
+from common.domain.suppression import Unsubscribe
 from common.ledger.bookings import BookingAnswer
 from common.ledger.feedback import FeedbackAnswer
 from common.ledger.ledger import Ledger
@@ -87,6 +88,18 @@ class Intake:
                 event.link.enrollment_id, address_hash=event.link.address_hash, now_ms=event.received_ms
             ),
         )
+
+    async def is_unsubscribed(self, link: Unsubscribe) -> bool:
+        """Whether no mail goes to this address any more, as far as it can be known now; else False."""
+        if UnsubscribeReceived(link=link, received_ms=0).spooled().id in self.spool:
+            return True
+        if self.store.is_away:
+            return False
+        try:
+            return await self.ledger.enrollments.is_suppressed(link.address_hash)
+        except STORE_ERRORS as error:
+            self.store.record_failure(error)
+            return False
 
     async def record_unread(self, event: UnreadBooking) -> Outcome:
         return await self._record_unanswered(

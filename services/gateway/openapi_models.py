@@ -44,7 +44,7 @@ class FeedbackAccepted(Answer):
 
     status: Literal["accepted"]
     event: str
-    delivery_id: str
+    delivery_id: str | None
     timestamp: datetime
 
 

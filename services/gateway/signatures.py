@@ -27,20 +27,24 @@ Headers = CIMultiDictProxy[str]
 @dataclass(frozen=True, slots=True)
 class StandardSignatures:
     """
-    The keys of one sender, newest first during a rotation. `prefix`: of its header names (`webhook-…`, `svix-…`).
+    The keys of one sender, newest first during a rotation.
+
+    `prefixes`: of the header names that it may use (`webhook-…`, `svix-…`, the same scheme); the first one is expected.
 
     Without keys every request is refused, unless `allow_unsigned`.
     """
 
     keys: tuple[bytes, ...]
-    prefix: str = "webhook"
+    prefixes: tuple[str, ...] = ("webhook",)
     allow_unsigned: bool = False
 
     @classmethod
-    def of(cls, secrets: Iterable[str], *, prefix: str = "webhook", allow_unsigned: bool) -> StandardSignatures:
+    def of(
+        cls, secrets: Iterable[str], *, prefixes: tuple[str, ...] = ("webhook",), allow_unsigned: bool
+    ) -> StandardSignatures:
         """From secrets as the settings hold them: `whsec_` and base64."""
         keys = tuple(base64.b64decode(secret.removeprefix("whsec_"), validate=True) for secret in secrets)
-        return cls(keys, prefix, allow_unsigned)
+        return cls(keys, prefixes, allow_unsigned)
 
     def verify(self, headers: Headers, body: bytes, *, now_ms: int) -> str | None:
         """
@@ -48,19 +52,20 @@ class StandardSignatures:
 
         Raises Problem 401 for every other request, whatever its headers hold.
         """
-        message_id = headers.get(f"{self.prefix}-id", "")
+        prefix = next((name for name in self.prefixes if f"{name}-id" in headers), self.prefixes[0])
+        message_id = headers.get(f"{prefix}-id", "")
         if not self.keys and self.allow_unsigned and not message_id:
             return None
         if not 0 < len(message_id) <= ID_CHARACTERS_MAX or not message_id.isascii():
-            raise _unsigned(f"{self.prefix}-id is missing, not ASCII or longer than {ID_CHARACTERS_MAX} characters")
+            raise _unsigned(f"{prefix}-id is missing, not ASCII or longer than {ID_CHARACTERS_MAX} characters")
         if not self.keys and self.allow_unsigned:
             return message_id
-        seconds = _seconds(headers.get(f"{self.prefix}-timestamp", ""))
+        seconds = _seconds(headers.get(f"{prefix}-timestamp", ""))
         if seconds is None or abs(now_ms / 1000 - seconds) > TOLERANCE_S:
-            raise _unsigned(f"{self.prefix}-timestamp is missing, or not within {TOLERANCE_S // 60} minutes of now")
+            raise _unsigned(f"{prefix}-timestamp is missing, or not within {TOLERANCE_S // 60} minutes of now")
         content = b"%b.%d.%b" % (_raw(message_id), seconds, body)
-        if not self._is_signed(content, headers.get(f"{self.prefix}-signature", "")):
-            raise _unsigned(f"{self.prefix}-signature is missing or does not match the body")
+        if not self._is_signed(content, headers.get(f"{prefix}-signature", "")):
+            raise _unsigned(f"{prefix}-signature is missing or does not match the body")
         return message_id
 
     def _is_signed(self, content: bytes, header: str) -> bool:

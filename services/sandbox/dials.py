@@ -33,6 +33,8 @@ class Dials(BaseModel):
     resend_verified_domains: list[str] | None = Field(
         None, description="sender domains; empty: every one counts as verified"
     )
+    resend_click_tracking: bool = Field(False, description="the sender domains track clicks")
+    resend_open_tracking: bool = Field(False, description="the sender domains track opens")
     resend_refuses_example_addresses: bool = Field(False, description="422 for recipients at example.com and test.com")
 
     delivery_seconds: float = Field(0, ge=0, description="from acceptance to delivery, bounce or complaint")
@@ -42,6 +44,7 @@ class Dials(BaseModel):
 
     webhooks: bool = Field(True, description="post signed delivery events to the gateway")
     webhook_url: str | None = Field(None, description="where to post; empty: the gateway of the settings")
+    webhook_events: list[str] | None = Field(None, description="events that Resend posts; empty: all")
     webhook_copies: int = Field(1, ge=1, le=10, description="how often each event is delivered")
     webhook_shuffled: bool = Field(False, description="deliver the events of a mail in the wrong order")
     webhook_bad_signatures: bool = Field(False, description="sign with a wrong secret")
@@ -52,6 +55,8 @@ class Dials(BaseModel):
     notion_rows_max: int = Field(10_000, ge=1, description="rows after which a query is cut off, marked as incomplete")
     calcom_keys: list[str] = Field([CALCOM_KEY], description="keys of Cal.com's API")
     calcom_requests_per_minute: int = Field(120, ge=1, description="per key; Cal.com's own is 120")
+
+    calcom_triggers: list[str] | None = Field(None, description="events that Cal.com posts; empty: all")
 
     notion_minute_dates: bool = Field(False, description="drop the seconds of dates, as Notion's date picker does")
 

@@ -22,8 +22,9 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "resend": (
         "emails.send", "emails.batch", "emails.list", "emails.get", "emails.update", "emails.cancel",
         "suppressions.add", "suppressions.list", "suppressions.get", "suppressions.remove", "domains.list",
+        "domains.get", "webhooks.list",
     ),
-    "calcom": ("bookings.list",),
+    "calcom": ("bookings.list", "webhooks.list"),
     "notion": (
         "databases.retrieve", "data_sources.create", "data_sources.retrieve", "data_sources.update",
         "data_sources.query", "pages.create", "pages.retrieve", "pages.update", "users.me",

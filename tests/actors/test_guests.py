@@ -52,7 +52,7 @@ def contact(address: str) -> EnrollmentId:
 
 @pytest.fixture
 def guests(store: redis.asyncio.Redis, campaign: Campaign) -> Simulation:
-    settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"}))
+    settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"}), meeting_hosts="example.com")
     return Simulation(store, campaign, settings, clock=VirtualClock(ms("2026-11-29T10:00:00Z")))
 
 

@@ -52,11 +52,11 @@ def half_reported(segment: Segment) -> Assessment:
 
 
 def awkward(segment: Segment) -> Assessment:
-    """Values that look like HTML, Markdown, templates and headers."""
+    """Values that look like Markdown and headers; more than that is never shown."""
     return Assessment(
         email="ben@example.com",
-        first_name="Ben <b> [x](http://evil.example) *&*",
-        business_name='"Cut & Run"\r\nBcc: all@example.com {{ first_name }} <script>',
+        first_name="Ben *&* [x] `bb` #1",
+        business_name='"Cut & Run"\r\nBcc: 1. <3 | _all_ {all}',
         assessment_score=100,
         gps_score=0,
         money_score=0,

@@ -147,7 +147,7 @@ def test_a_reminder_is_of_the_language_that_was_asked_for(campaign: Campaign) ->
     subject = campaign.reminder_subject("24h", call, samples.IDENTITY, "fr-CA")
     mail = campaign.render_reminder("24h", call, samples.IDENTITY, UNSUBSCRIBE, "fr-CA")
 
-    assert subject == mail.subject == f"Notre appel du jeudi 4 décembre{NB}: à quoi vous attendre"
+    assert subject == mail.subject == f"Notre appel du jeudi 4 décembre à 9{NB}h{NB}: à quoi vous attendre"
     assert "Votre appel" in Page(mail.html).words
 
 

@@ -1,6 +1,8 @@
 """What `advent check` finds at the providers, and fixes: each database by itself."""
 
+import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import TestServer
@@ -8,14 +10,17 @@ from aiohttp.test_utils import TestServer
 from common.campaigns.loader import load_campaign
 from common.errors import Throttled, Transient
 from common.settings.settings import Settings
-from services.cli.check import _check_resend
+from services.cli.check_calcom import check_calcom
 from services.cli.check_notion import check_notion
 from services.cli.check_report import CheckReport
+from services.cli.check_resend import check_resend
 from services.sandbox.app import build_app
+from services.sandbox.calcom.webhooks import TRIGGERS
 from services.sandbox.state import Sandbox, open_sandbox
 from services.supervisor.sandbox_settings import with_sandbox
 
 CAMPAIGN = load_campaign("christmas_2025")
+CASES = Path(__file__).parents[1] / "fixtures" / "cases"
 
 
 @pytest.fixture
@@ -88,13 +93,94 @@ async def test_an_outage_of_resend_says_nothing_about_the_key(
     fail(sandbox, "resend", "domains.list", status)
 
     with pytest.raises(failure):
-        await _check_resend(settings, CheckReport())
+        await check_resend(settings, CheckReport())
 
 
 async def test_a_key_that_resend_refuses_is_named(sandbox: Sandbox, settings: Settings) -> None:
     fail(sandbox, "resend", "domains.list", 403)
     found = CheckReport()
 
-    await _check_resend(settings, found)
+    await check_resend(settings, found)
 
     assert found.problems == ["RESEND_API_KEY: Resend answers 403 invalid_api_key; set a valid key"]
+
+
+async def test_tracking_is_warned_of_because_it_rewrites_the_unsubscribe_link(
+    sandbox: Sandbox, settings: Settings
+) -> None:
+    [case] = CASES.glob("e36_*.json")
+    domain = json.loads(case.read_text())
+    tracking = {name: domain[name] for name in ("click_tracking", "open_tracking")}
+    sandbox.board.change({f"resend_{name}": is_on for name, is_on in tracking.items()})
+    found = CheckReport()
+
+    await check_resend(settings, found)
+
+    clicks, opens = found.warnings
+    assert (
+        "click tracking is on for advent.example, which rewrites every link of a mail, the unsubscribe link" in clicks
+    )
+    assert "open tracking is on for advent.example" in opens
+    assert found.problems == []
+
+
+async def test_a_webhook_of_resend_that_lacks_an_event_is_warned_of(sandbox: Sandbox, settings: Settings) -> None:
+    sandbox.board.change({"webhook_events": ["email.delivered", "email.bounced", "email.failed"]})
+    found = CheckReport()
+
+    await check_resend(settings, found)
+
+    [warning] = found.warnings
+    assert warning.endswith("/webhook/resend does not report email.complained, email.suppressed; add them there")
+
+
+async def test_a_webhook_of_resend_that_is_disabled_or_elsewhere_is_warned_of(
+    sandbox: Sandbox, settings: Settings
+) -> None:
+    warnings = []
+    for change in ({"webhooks": False}, {"webhooks": True, "webhook_url": "https://other.example/hook"}):
+        sandbox.board.change(change)
+        found = CheckReport()
+        await check_resend(settings, found)
+        warnings += found.warnings
+
+    url = f"{settings.public_address}/webhook/resend"
+    assert warnings == [
+        f"Resend: nothing is reported to {url}, because the webhook to it is disabled; enable or add it there",
+        f"Resend: nothing is reported to {url}, because no webhook posts to it; enable or add it there",
+    ]
+
+
+async def test_a_webhook_of_calcom_that_lacks_an_event_is_warned_of(sandbox: Sandbox, settings: Settings) -> None:
+    complete, lacking = CheckReport(), CheckReport()
+    await check_calcom(settings, complete)
+    sandbox.board.change({"calcom_triggers": [name for name in TRIGGERS if name != "BOOKING_CANCELLED"]})
+    await check_calcom(settings, lacking)
+
+    assert (complete.warnings, complete.notes) == ([], ["Cal.com: the webhook reports every event that is needed"])
+    [warning] = lacking.warnings
+    assert warning.endswith("/webhook/calcom-booking does not report BOOKING_CANCELLED; add them there")
+
+
+async def test_what_a_provider_does_not_tell_of_webhooks_and_tracking_is_a_note(
+    sandbox: Sandbox, settings: Settings
+) -> None:
+    for operation in ("domains.get", "webhooks.list"):
+        fail(sandbox, "resend", operation, 404)
+    found = CheckReport()
+
+    await check_resend(settings, found)
+
+    assert (found.problems, found.warnings) == ([], [])
+    assert found.notes[1:] == [
+        "Resend: the tracking of advent.example could not be read (404)",
+        "Resend: the webhooks could not be read (404)",
+    ]
+
+
+async def test_a_key_that_calcom_refuses_is_named(settings: Settings) -> None:
+    found = CheckReport()
+
+    await check_calcom(settings.model_copy(update={"calcom_api_key": "cal_other"}), found)
+
+    assert found.problems == ["CALCOM_API_KEY: Cal.com answers 401; set a valid key"]

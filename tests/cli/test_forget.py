@@ -4,9 +4,7 @@ import pytest
 
 from common.ledger import keys
 from common.store.clients import connect
-from tests.cli.test_status_and_contact import ada_signs_up, run_command, run_ledger
-
-__all__ = ["run_command", "run_ledger"]
+from tests.cli.test_status_and_contact import ada_signs_up
 
 ADA = "ada@example.com"
 
@@ -41,15 +39,22 @@ def test_the_person_is_erased_and_data_elsewhere_is_named(run_command, enrolled,
     assert "forgotten; the address never receives mail again" in output
     assert "delete in Notion: https://www.notion.so/23d5fd787144509a8d85f21d3c7d3f51" in output
     assert "their mails at Resend" in output
-    assert run_command("contact", ADA)[0] == 1
+    status, output, _ = run_command("contact", ADA)
+    assert (status, output.startswith(f"{ADA} receives no mail since"), "nothing else is kept" in output) == (
+        0,
+        True,
+        True,
+    )
     with connect(store_url) as client:
         assert client.hlen(keys.SUPPRESSED) == 1
 
 
 def test_an_unknown_address_is_suppressed_with_yes(run_command, store_url):
-    for _ in range(2):
+    for is_suppressed in (False, True):
         status, output, _ = run_command("forget", ADA, "--yes", "--json")
-        assert (status, json.loads(output)) == (
+        figures = json.loads(output)
+        assert is_suppressed == bool(figures.pop("suppressed"))
+        assert (status, figures) == (
             0,
             {
                 "email": ADA,
@@ -61,6 +66,7 @@ def test_an_unknown_address_is_suppressed_with_yes(run_command, store_url):
                 "notion_pages": [],
                 "set_aside": None,
                 "forgotten": True,
+                "listed_at_resend": False,
             },
         )
     with connect(store_url) as client:

@@ -151,6 +151,7 @@ def test_with_a_real_resend_an_address_is_required(advent):
         "ALLOW_UNSIGNED_WEBHOOKS": "true",
         "EMAIL_FROM": "a@example.com",
         "EMAIL_POSTAL_ADDRESS": "1 Main Street",
+        "PUBLIC_URL": "https://advent.example.com",
         "BOOKING_URL": "https://cal.com/a",
     }
 

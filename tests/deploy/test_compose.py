@@ -38,6 +38,7 @@ REAL = {
     "EMAIL_FROM": "Sarah <sarah@example.com>",
     "EMAIL_POSTAL_ADDRESS": "1 Main Street, Toronto",
     "BOOKING_URL": "https://cal.example/call",
+    "PUBLIC_URL": "https://advent.example.com",
     "CONSOLE_TOKEN": "a token for nobody's console",
 }
 

@@ -43,7 +43,7 @@ def sent(at_ms: int, final_status: DeliveryStatus = DeliveryStatus.ACCEPTED) -> 
 
 
 def sequence(enrollment: Enrollment) -> dict[str, object]:
-    return dict(sequence_row(enrollment, campaign_name="Christmas 2025").values)
+    return dict(sequence_row(enrollment, campaign_name="Christmas 2025", title="Ada").values)
 
 
 def test_the_sequence_row_of_a_new_person_has_all_that_was_reported_and_no_date_yet() -> None:
@@ -71,13 +71,11 @@ def test_the_sequence_row_of_a_new_person_has_all_that_was_reported_and_no_date_
     } == sequence(ENROLLED)
 
 
-def test_a_row_shows_what_was_agreed_to_and_is_titled_by_the_address_without_a_name() -> None:
+def test_a_row_shows_what_was_agreed_to() -> None:
     consent = Consent(text="I agree", source="https://site.example/quiz|1", at_ms=ANCHOR_MS)
-    unnamed = replace(ENROLLED.assessment, business_name=None, first_name="", consent=consent)
-    row = sequence_row(replace(ENROLLED, assessment=unnamed), campaign_name="Christmas 2025")
+    agreed = replace(ENROLLED, assessment=replace(ADA, consent=consent))
 
-    assert row.values["Consent"] == "2025-11-24T16:00:00.123+00:00 | https://site.example/quiz/1 | I agree"
-    assert row.title == unnamed.email
+    assert sequence(agreed)["Consent"] == "2025-11-24T16:00:00.123+00:00 | https://site.example/quiz/1 | I agree"
 
 
 def test_a_step_shows_the_instant_it_was_accepted_whatever_became_of_it_later() -> None:
@@ -117,16 +115,8 @@ def test_who_leaves_has_a_completed_sequence_too_and_a_reason(
     assert ending == {name: shown[name] for name in ("Sequence Completed", "Exit Reason") if name in shown}
 
 
-@pytest.mark.parametrize(("business", "title"), [("Salon Ada", "Salon Ada"), (None, "Ada"), ("", "Ada")])
-def test_the_title_is_the_business_else_the_first_name(business: str | None, title: str) -> None:
-    enrollment = replace(ENROLLED, assessment=replace(ADA, business_name=business))
-
-    assert title == sequence_row(enrollment, campaign_name="Christmas 2025").title
-    assert title == contact_row(enrollment).title
-
-
 def test_without_a_known_booking_the_contact_is_not_booked_only_where_nobody_says_otherwise() -> None:
-    row = contact_row(ENROLLED)
+    row = contact_row(ENROLLED, title="Ada")
 
     assert row.values == {
         "email": "ada@salon.example",
@@ -148,7 +138,7 @@ def test_without_a_known_booking_the_contact_is_not_booked_only_where_nobody_say
     ],
 )
 def test_a_known_booking_is_shown_as_it_stands(standing: BookingStanding, columns: tuple[object, ...]) -> None:
-    row = contact_row(ENROLLED, booking=standing)
+    row = contact_row(ENROLLED, title="Ada", booking=standing)
 
     names = ("Christmas Campaign Status", "Booking Status", "Diagnostic Call Date")
     assert columns == tuple(row.values[name] for name in names)
@@ -158,7 +148,7 @@ def test_a_known_booking_is_shown_as_it_stands(standing: BookingStanding, column
 def test_who_booked_without_an_assessment_is_shown_by_what_the_booking_reported() -> None:
     booked = BookingStanding(status=BOOKED, meeting_ms=ANCHOR_MS)
 
-    assert caller_row("boris@salon.example", "Boris", booking=booked) == Row(
+    assert caller_row("boris@salon.example", title="Boris", booking=booked) == Row(
         title="Boris",
         values={
             "email": "boris@salon.example",
@@ -170,10 +160,9 @@ def test_who_booked_without_an_assessment_is_shown_by_what_the_booking_reported(
     )
 
 
-def test_a_caller_without_a_name_is_titled_by_their_address_and_one_without_a_call_is_not_booked() -> None:
-    row = caller_row("boris@salon.example", None, booking=None)
+def test_a_caller_without_a_call_is_not_booked() -> None:
+    row = caller_row("boris@salon.example", title="Boris", booking=None)
 
-    assert row.title == "boris@salon.example"
     assert row.values["Booking Status"] == "Not Booked"
     assert row.values["Christmas Campaign Status"] == "Nurture Sequence"
     assert row.values["Diagnostic Call Date"] is None
@@ -189,9 +178,3 @@ def test_who_complained_after_the_last_mail_has_completed_and_says_why_nothing_m
 
 def test_who_left_for_no_known_reason_has_stopped() -> None:
     assert sequence(replace(ENROLLED, status=Status.EXITED))["Exit Reason"] == "stopped"
-
-
-def test_a_contact_with_a_call_is_titled_as_without_one() -> None:
-    booked = BookingStanding(status=BOOKED, meeting_ms=ANCHOR_MS)
-
-    assert contact_row(ENROLLED, booking=booked).title == contact_row(ENROLLED).title == "Salon Ada"

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from common.providers.cures import cure_of
 
 Kind = Literal["Throttled", "Transient", "Ambiguous", "Permanent", "Misconfigured", "none"]
-Outcome = Literal["retry", "hold", "hold all", "dead", "look up", "alone", "later", "done"]
+Outcome = Literal["retry", "hold", "hold all", "dead", "end", "look up", "alone", "later", "done"]
 """What happens to the delivery or the row: each provider says it in words."""
 
 MISSING_ANSWERS = {

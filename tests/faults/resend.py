@@ -29,7 +29,7 @@ def _faults() -> Iterator[Fault]:
     yield _row((422, "invalid_region", ""), "Permanent", "dead")
     yield _row((422, "invalid_from_address", ""), "Misconfigured", "hold all")
     yield _row((422, "missing_required_field", ""), "Permanent", "dead")
-    yield _row((422, "validation_error", "invalid `to` field"), "Permanent", "dead")
+    yield _row((422, "validation_error", "invalid `to` field"), "Permanent", "end")
     yield _row((422, "validation_error", "invalid `from` field"), "Misconfigured", "hold all")
     slow = {"retry-after": "3"}
     yield _row((429, "rate_limit_exceeded", ""), "Throttled", "hold", headers=slow, wait_ms=3_000)
@@ -72,6 +72,7 @@ RESEND = Provider(
         "hold": "deferred until the time that the provider names; no attempt is counted",
         "hold all": "all mail is deferred, no attempt is counted; one mail at a time probes the provider",
         "dead": "a dead letter at once; the next steps continue",
+        "end": "a dead letter at once; the sequence ends with the reason *refused*, and the address is suppressed",
         "look up": "looked up in Resend's list: accepted if it is there, otherwise a dead letter",
     },
     sees={
@@ -79,6 +80,7 @@ RESEND = Provider(
         "hold": "throttled attempts in the metrics",
         "hold all": "alert `circuit_opened` at once; `circuit_closed` when it is over",
         "dead": "`advent dead list` names the field",
+        "end": "`advent dead list` names the field; `advent contact` says why it ended",
         "look up": "`advent dead list`, if it is not found",
     },
     faults=tuple(_faults()),

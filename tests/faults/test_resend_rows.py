@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from common.domain.delivery import DeliveryStatus
+from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.domain.mail import AcceptedMail, Mail
 from common.errors import Failure
@@ -283,6 +284,24 @@ async def test_what_will_never_succeed_is_a_dead_letter_at_once_and_holds_up_nob
         assert heard.names == []
 
 
+@rows("end")
+async def test_a_refused_address_costs_one_dead_letter_and_ends_the_sequence(
+    fault: Fault, story: Simulation, ada: Any, boris: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with reported(story, fault, monkeypatch) as it:
+        await begin(it, fault, ada)
+        await story.sign_up(boris)
+        await it.story.run()
+
+        assert (await it.final_status())[0] is DeliveryStatus.DEAD
+        known = await story.ledger.enrollments.get(ADA)
+        assert known is not None
+        assert (known.status, known.exit_reason) == (Status.EXITED, ExitReason.REFUSED)
+        assert await it.dead() == 1
+        assert it.asked() == 1 + 7, "her first mail, and all of his"
+        assert heard.names == []
+
+
 @rows("look up")
 @pytest.mark.parametrize("listed", [True, False])
 async def test_what_was_accepted_under_the_same_key_is_looked_for_and_never_sent_again(
@@ -322,5 +341,5 @@ async def test_three_deliveries_in_a_row_that_fail_hold_all_mail_and_nobody_is_d
 
 
 def test_every_way_of_the_table_is_tried() -> None:
-    assert {fault.outcome for fault in RESEND.faults} == {"retry", "hold", "hold all", "dead", "look up"}
+    assert {fault.outcome for fault in RESEND.faults} == {"retry", "hold", "hold all", "dead", "end", "look up"}
     assert len({fault.when for fault in RESEND.faults}) == len(RESEND.faults)

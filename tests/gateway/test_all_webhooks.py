@@ -205,6 +205,7 @@ REAL = {
     "EMAIL_FROM": "Sarah <sarah@example.com>",
     "EMAIL_POSTAL_ADDRESS": "1 Main Street, Toronto",
     "BOOKING_URL": "https://cal.com/sarah/call",
+    "PUBLIC_URL": "https://advent.example.com",
 }
 
 

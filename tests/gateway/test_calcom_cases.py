@@ -79,6 +79,17 @@ async def test_a_time_zone_of_a_booking_that_cannot_be_used_is_noted_and_counted
     assert before + 1 == counter.get()
 
 
+async def test_an_advertisement_in_a_title_is_noted_and_costs_no_booking(gateway: Gateway) -> None:
+    body = case("c78")
+    body["payload"]["attendees"][0]["name"] = "www.evil.example Winner"
+
+    assert (await post_calcom(gateway, body)).status == 202
+
+    guest = enrollment_id("christmas_2025", "ada@example.com")
+    noted = [note async for note in read_field_notes(gateway.context.intake.ledger, guest)]
+    assert [(note.field, note.kept) for note in noted] == [("title", None), ("first_name", None)]
+
+
 def test_each_seat_of_a_listed_booking_has_its_own_address_and_zone() -> None:
     listed = read_booking(case("n95"))
 

@@ -219,3 +219,31 @@ async def test_notes_of_a_signup_during_a_store_outage_reach_the_timeline(
     consent = (await enrolled(gateway, answer)).assessment.consent
     assert consent is not None
     assert consent.text == "I agree"
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in CASES.glob("s01_*")))
+async def test_an_advertisement_counts_as_missing_and_is_counted(gateway: Gateway, name: str) -> None:
+    field = "business_name" if "business" in name else "first_name"
+    before = dropped(field)
+    answer = await gateway.post(case(name))
+
+    found = (await enrolled(gateway, answer)).assessment
+    assert (answer.status, found.business_name) == (202, None)
+    assert found.first_name == ("Ann" if field == "business_name" else "")
+    assert [(note.field, note.kept) for note in await notes(gateway, answer)] == [(field, None)]
+    assert before + 1 == dropped(field)
+
+
+async def test_a_placeholder_is_no_name(gateway: Gateway) -> None:
+    for body in json.loads(case("s81_name_placeholder")):
+        answer = await gateway.post(json.dumps(body).encode())
+
+        assert (answer.status, (await enrolled(gateway, answer)).assessment.first_name) == (202, ""), body
+
+
+@pytest.mark.parametrize("field", ["business_name", "weakest_system_1", "weakest_system_2", "strongest_system"])
+async def test_no_free_text_of_a_signup_carries_a_link(gateway: Gateway, field: str) -> None:
+    answer = await gateway.sign_up(person("ada", **{field: "call www.evil.example"}))
+
+    assert getattr((await enrolled(gateway, answer)).assessment, field) is None
+    assert [note.field for note in await notes(gateway, answer)] == [field]

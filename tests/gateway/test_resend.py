@@ -220,7 +220,7 @@ async def test_only_resend_may_send_feedback(gateway: Gateway) -> None:
         good | {"svix-id": "msg_2"},
         good | {"svix-signature": svix_signature(body, id="msg_1", at=now, key=secret("x"))},
         good | {"svix-timestamp": stale, "svix-signature": svix_signature(body, id="msg_1", at=stale)},
-        {name.replace("svix", "webhook"): value for name, value in good.items()},
+        {name.replace("svix", "calcom"): value for name, value in good.items()},
         *(good | {name: "\u00e9"} for name in good),
     ]
 

@@ -45,6 +45,30 @@ async def test_the_page_has_a_button_and_names_no_contact(gateway: Gateway) -> N
     assert page.headers["X-Robots-Tag"] == "noindex"
 
 
+async def test_every_page_names_the_sender(gateway: Gateway) -> None:
+    sender = gateway.context.settings.identity.sender_name
+    html = {"accept": "text/html"}
+    pages = [
+        await gateway.request("GET", link()),
+        await gateway.request("POST", link()),
+        await gateway.request("GET", link()),
+        await gateway.request("GET", link()[:-1], headers=html),
+    ]
+
+    assert [f"<strong>{sender}</strong>" in page.body.decode() for page in pages] == [True] * 4
+
+
+async def test_the_page_says_when_it_was_done_already(gateway: Gateway) -> None:
+    await gateway.sign_up(person("dunya"))
+    before = await gateway.request("GET", link())
+    await gateway.request("POST", link())
+    after = await gateway.request("GET", link())
+
+    assert b"already" not in before.body
+    assert b"You are already unsubscribed" in after.body
+    assert b"<form" not in after.body
+
+
 @pytest.mark.parametrize(
     "request_of",
     [
@@ -102,6 +126,7 @@ async def test_an_unsubscription_during_a_store_outage_is_replayed(opens: Opener
     for _ in range(3):
         assert (await gateway.request("POST", link())).status == 200
     assert gateway.context.intake.spool.events == 1
+    assert b"You are already unsubscribed" in (await gateway.request("GET", link())).body
 
     own_store.start()
     await gateway.wait_until_replayed()

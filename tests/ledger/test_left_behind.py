@@ -51,7 +51,7 @@ async def test_a_replayed_letter_is_due_at_once(ledger, now_ms):
     assert await ledger.client.zscore(keys.OPEN, STEP_1) == now_ms + HOUR_MS
 
 
-async def test_of_a_complaint_about_no_address_no_mark_is_kept(ledger, now_ms):
+async def test_a_complaint_that_names_no_address_suppresses_that_of_the_enrollment(ledger, now_ms):
     complaint = Feedback(
         kind=FeedbackKind.COMPLAINED,
         delivery_id=STEP_1,
@@ -65,7 +65,9 @@ async def test_of_a_complaint_about_no_address_no_mark_is_kept(ledger, now_ms):
     await ledger.feedback.record(complaint, webhook_id="resend:1")
 
     assert (await ledger.enrollments.get(ADA)).status == "exited"
-    assert await ledger.client.hlen(keys.SUPPRESSED) == 0
+    assert await ledger.store.read_hash(keys.SUPPRESSED) == {
+        ledger.store.address_hash("ada@example.org"): f"complained {now_ms}"
+    }
 
 
 async def test_of_a_forgotten_call_nothing_is_kept_again_anybody_an_event_names(ledger, clock):

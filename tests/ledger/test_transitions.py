@@ -17,6 +17,7 @@ from common.ledger import keys
 from common.ledger.circuits import CircuitOpen
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.ledger import Ledger
+from common.ledger.reads.contact_timeline import read_field_notes
 
 HOUR_MS = 3_600_000
 ADA = enrollment_id("christmas_2025", "ada@example.org")
@@ -76,6 +77,47 @@ async def test_the_newest_assessment_decides_and_an_older_one_that_comes_late_do
     assert known.assessment == better
     assert known.segment == "OPTIMIZE"
     assert known.anchor_ms == now
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (["Ann", "Mallory"], "Ann"),
+        (["Ann", "", "Mallory"], "Ann"),
+        (["", "Ann", "Mallory"], "Ann"),
+        (['A"n\\n', "", "Ann"], 'A"n\\n'),
+    ],
+)
+async def test_a_later_signup_fills_a_missing_name_and_changes_none(ledger, ada, clock, names, shown):
+    for number, name in enumerate(names):
+        later = replace(ada, first_name=name, assessment_score=50 + number)
+        await ledger.signups.accept(later, webhook_id=f"signup:{number}", received_ms=clock.now_ms() + number)
+
+    assert (await ledger.enrollments.get(ADA)).assessment == replace(later, first_name=shown)
+
+
+async def test_a_signup_that_comes_late_fills_a_missing_name_too(ledger, ada, clock):
+    now_ms, unnamed = clock.now_ms(), replace(ada, first_name="", assessment_score=77)
+    await ledger.signups.accept(unnamed, webhook_id="signup:2", received_ms=now_ms + 10)
+    before = await ledger.enrollments.get(ADA)
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms)
+
+    known = await ledger.enrollments.get(ADA)
+    assert known.assessment == replace(unnamed, first_name="Ada")
+    assert known.revision == before.revision + 1, "Notion shows it"
+
+
+async def test_a_name_that_was_not_taken_is_on_the_timeline(ledger, ada, clock):
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+    other = replace(ada, first_name="Mallory")
+    await ledger.signups.accept(other, webhook_id="signup:2", received_ms=clock.now_ms() + 1)
+
+    [note] = [note async for note in read_field_notes(ledger, ADA)]
+    assert (note.field, note.what, note.kept) == (
+        "first_name",
+        "was not changed: a later signup gave another one",
+        "Ada",
+    )
 
 
 async def test_an_answer_given_from_the_spool_stays_that_ids_answer(ledger, ada, clock):
@@ -298,7 +340,7 @@ async def test_who_leaves_after_the_last_mail_has_left_for_anybody_rebuilds(ledg
     known = await ledger.enrollments.get(ADA)
     assert (known.status, known.exit_reason) == (Status.COMPLETED, ExitReason.UNSUBSCRIBED)
     assert known.revision == before.revision + 1
-    assert sequence_row(known, campaign_name="Christmas 2025").values["Exit Reason"] == "unsubscribed"
+    assert sequence_row(known, campaign_name="Christmas 2025", title="Ada").values["Exit Reason"] == "unsubscribed"
 
 
 async def test_a_worker_that_has_a_mail_in_hand_writes_down_its_status_also_for_who_has_left(ledger, ada, clock):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -39,6 +41,7 @@ TO_ADA = Mail(
 )
 KEY = "christmas_2025/enr_aaaaaaaaaaaaaaaa/step-1"
 NOW_MS = 1_764_000_000_000
+CASES = Path(__file__).parents[1] / "fixtures" / "cases"
 ADA = Enrollment(
     id=enrollment_id("christmas_2025", "ada@salon.example"),
     campaign="christmas_2025",
@@ -183,3 +186,16 @@ async def test_dates_cut_to_the_minute_are_no_reason_to_stop(providers: Provider
     pages = await providers.mirror().show(ADA)
 
     assert await providers.mirror().show(ADA) == pages
+
+
+async def test_a_refused_recipient_differs_from_a_refused_mail(providers: Providers) -> None:
+    case = json.loads((CASES / "x69_refused_address.json").read_text())
+    await providers.ask("POST", "/faults", case["fault"])
+    mailer = providers.mailer()
+
+    with pytest.raises(Permanent) as refused:
+        await mailer.send(replace(TO_ADA, to=case["signup"]["email"]), idempotency_key="x69")
+    assert (refused.value.status, refused.value.is_recipient) == (422, True)
+    with pytest.raises(Permanent) as other:
+        await mailer.send(replace(TO_ADA, tags={"delivery": "step 1"}), idempotency_key="x70")
+    assert (other.value.status, other.value.is_recipient) == (422, False)

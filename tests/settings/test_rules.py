@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import pytest
 
 from common.settings.load import load_settings
+from common.settings.rules import warnings_of
 from common.settings.settings import Settings, SettingsError
 
+CASES = Path(__file__).parents[1] / "fixtures" / "cases"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NOTION_ID = "1f2e3d4c5b6a798800112233445566aa"
 REAL = {
@@ -17,6 +21,7 @@ REAL = {
     "EMAIL_FROM": "Sarah <sarah@example.com>",
     "EMAIL_POSTAL_ADDRESS": "1 Main Street, Toronto",
     "BOOKING_URL": "https://cal.com/sarah/call",
+    "PUBLIC_URL": "https://advent.example.com",
 }
 
 
@@ -43,10 +48,72 @@ def test_with_real_providers_nothing_that_matters_may_be_missing(missing, nowher
 
 
 def test_an_imitation_on_this_machine_needs_no_sender(nowhere):
-    sender = {"EMAIL_FROM", "EMAIL_POSTAL_ADDRESS", "BOOKING_URL"}
+    sender = {"EMAIL_FROM", "EMAIL_POSTAL_ADDRESS", "BOOKING_URL", "PUBLIC_URL"}
     given = {name: value for name, value in REAL.items() if name not in sender}
 
     assert load({**given, "RESEND_API_URL": "http://127.0.0.1:9000"}, nowhere).identity.sender
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("http://advent.example.com", "is not https"),
+        ("https://localhost:8000", "leads nowhere but to this machine"),
+        ("https://127.0.0.1", "leads nowhere but to this machine"),
+        ("https://[::1]:8000", "leads nowhere but to this machine"),
+    ],
+)
+def test_people_must_be_able_to_unsubscribe_from_real_mail(url, fault, nowhere):
+    with pytest.raises(SettingsError) as refusal:
+        load({**REAL, "PUBLIC_URL": url}, nowhere)
+
+    [line] = refusal.value.problems
+    assert line.startswith(f"PUBLIC_URL: {url} {fault}")
+    tested = load({**REAL, "PUBLIC_URL": url, "TESTING_MODE": "true"}, nowhere)
+    assert warnings_of(tested) == [line]
+
+
+def test_a_test_on_a_real_provider_is_warned_of_a_missing_address(nowhere):
+    given = {name: value for name, value in REAL.items() if name != "PUBLIC_URL"} | {"TESTING_MODE": "true"}
+
+    [line] = warnings_of(load(given, nowhere))
+    assert line.startswith("PUBLIC_URL: unset")
+    assert warnings_of(load({"TESTING_MODE": "true"}, nowhere)) == []
+
+
+@pytest.mark.parametrize("case", sorted(CASES.glob("e06_*.env")), ids=lambda path: path.stem)
+def test_a_sender_that_reads_as_several_is_refused_with_the_quoted_form(case, nowhere):
+    name, _, value = case.read_text().strip().partition("=")
+    shown, address = value.split(" <")
+
+    with pytest.raises(SettingsError) as refusal:
+        load({**REAL, name: value}, nowhere)
+
+    [line] = refusal.value.problems
+    assert line.startswith("EMAIL_FROM: ")
+    assert line.endswith(f'put it in quotes: "{shown}" <{address}')
+    assert load({**REAL, name: f'"{shown}" <{address}'}, nowhere).identity.sender_name == shown
+
+
+@pytest.mark.parametrize(
+    ("hosts", "url", "may"),
+    [
+        (None, "https://app.cal.com/video/x", True),
+        (None, "https://us02web.zoom.us/j/1", True),
+        (None, "https://evil.example/zoom.us", False),
+        (None, "https://zoom.us@evil.example", False),
+        (None, "https://evil.example\\@zoom.us/", False),
+        (None, "https://notzoom.us", False),
+        (None, "javascript:alert(1)//zoom.us", False),
+        ("meet.example.com, Other.example", "https://MEET.example.com:8443/x", True),
+        ("*.example.com", "https://a.b.example.com/x", True),
+        ("meet.example.com", "https://zoom.us/j/1", False),
+    ],
+)
+def test_a_meeting_link_leads_to_known_hosts_only(hosts, url, may, nowhere):
+    settings = load({"MEETING_HOSTS": hosts} if hosts else {}, nowhere)
+
+    assert settings.may_link_to(url) == may
 
 
 def test_unsigned_webhooks_must_be_allowed_in_so_many_words(nowhere):

@@ -32,8 +32,9 @@ end
 local function drop_guest(id, queues)
   local guest = keys.guest .. id
   drop_deliveries(id, guest)
-  local contact = redis.call('HGET', guest, 'contact')
+  local contact, campaign = unpack(redis.call('HMGET', guest, 'contact', 'campaign'))
   if contact then redis.call('HDEL', keys.contact .. contact, 'call:' .. id) end
+  if contact and campaign then redis.call('ZREM', keys.content_bounces .. campaign, contact) end
   redis.call('DEL', guest, keys.feedback .. id)
   drop_failed_jobs(id, queues)
 end
@@ -61,14 +62,16 @@ end
 -- steps: those that may have a HASH before they have a record.
 local function drop_contact(id, steps, queues)
   local enrollment = keys.enrollment .. id
-  local status = redis.call('HGET', enrollment, 'status')
+  local status, campaign = unpack(redis.call('HMGET', enrollment, 'status', 'campaign'))
   if not held.remove(id) and status then counts.add(status, -1) end
+  if campaign then redis.call('ZREM', keys.content_bounces .. campaign, id) end
   drop_deliveries(id, enrollment)
   for _, name in ipairs(steps) do redis.call('DEL', keys.delivery .. id .. '/' .. name) end
   for _, name in ipairs({'classify', 'announce', 'notion_sync'}) do queue.unschedule(name, id) end
   redis.call('DEL', enrollment, keys.contact .. id, keys.timeline .. id, keys.feedback .. id)
   redis.call('SREM', keys.enrolled, id)
   redis.call('ZREM', keys.changed, id)
+  redis.call('ZREM', keys.unlisted, id)
   redis.call('HDEL', keys.syncing, id)
   redis.call('HDEL', keys.pauses, id)
   redis.call('HDEL', keys.aliases, id)
@@ -85,9 +88,7 @@ end
 -- A worker that has one of their deliveries in hand finds its claim gone. Repeating it changes nothing.
 function contacts.forget()
   local given = cjson.decode(ARGV[1])
-  if not suppression.is_forgotten(given.address_hash) then
-    redis.call('HSET', KEYS[1], given.address_hash, 'unsubscribed ' .. string.format('%.0f', given.now_ms) .. ' forgotten')
-  end
+  suppression.forget(given.address_hash, given.now_ms)
   for _, id in ipairs(given.bookings) do drop_booking(id, given.queues) end
   for _, seat in ipairs(given.seats) do drop_seat(seat[1], seat[2], given.queues) end
   for _, event in ipairs(given.events) do

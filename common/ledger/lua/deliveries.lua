@@ -110,8 +110,8 @@ end
 --   | ['exited', reason]             it must not be sent any more; the reason is recorded
 --   | ['in hand', claim_id]          another attempt is under way, by a worker that lives
 --   | ['not yet', until_ms]          too early, too close to the last mail, or an earlier one goes first; scheduled again
---   | ['held', until_ms, reason]     the provider is in trouble, everything is paused, or it is another campaign's;
---                                    scheduled again
+--   | ['held', until_ms, reason]     the provider is in trouble, everything is paused, the address is resting, or it is
+--                                    another campaign's; scheduled again
 --   | ['held', 0, reason]            the enrollment is held; its release schedules it again
 --   | ['dead', reason]               its third worker died; recorded as a dead letter
 --   | ['unknown']                    nothing of that id is planned
@@ -174,6 +174,9 @@ function deliveries.claim()
     if pause.covers(owner.contact) then
       return defer('held', math.max(not_before_ms, now_ms + pause.WAIT_MS), 'paused')
     end
+    if suppression.is_resting(fields.address_hash) then
+      return defer('held', math.max(not_before_ms, now_ms + suppression.WAIT_MS), 'resting')
+    end
     if not_before_ms > now_ms then return defer('not yet', not_before_ms) end
   end
 
@@ -230,6 +233,7 @@ function deliveries.freeze()
   if reason then return {'exited', reason} end
   if fields.hold then return {'held', 0, fields.hold} end
   if pause.covers(owner.contact) then return {'held', now_ms + pause.WAIT_MS, 'paused'} end
+  if suppression.is_resting(fields.address_hash) then return {'held', now_ms + suppression.WAIT_MS, 'resting'} end
   local until_ms, why = unpack(redis.call('HMGET', KEYS[3], 'until_ms', 'reason'))
   if until_ms and tonumber(until_ms) > now_ms then return {'held', tonumber(until_ms), why} end
 
@@ -262,11 +266,19 @@ local function try_again(owner, given)
   delivery.schedule(id, due_ms)
 end
 
+-- No mail can reach this address: none is tried any more.
+local function end_mail(owner, reason, now_ms)
+  local address_hash = redis.call('HGET', owner.key, 'address_hash')
+  if address_hash then suppression.add(address_hash, reason, now_ms) end
+  sequence.exit(owner.contact, reason, now_ms)
+end
+
 -- settle(KEYS = [owner, delivery, circuit], ARGV = [JSON])
 --   JSON  also fence: of the claim; outcome_unknown: the provider may have accepted this attempt all the same
 --         outcome  accepted  the provider has it; detail: its id. sent_ms: since when, as its list says; absent: just now
 --                  skipped   it must not be sent; detail: why
 --                  dead      it spent its attempts, or cannot succeed; detail: why. Its payload is kept for a replay.
+--                            ends: why nothing more can be sent to this address, if so
 --                  retry     an attempt failed and counts; again at due_ms
 --                  hold      nothing happened, and it does not count; again at due_ms
 -- → since_ms: settled; everything waited for the provider since then, and need not any longer | 1 settled, nothing did
@@ -290,6 +302,7 @@ function deliveries.settle()
     try_again(owner, given)
   elseif given.outcome == 'dead' then
     delivery.make_dead_letter(owner, name, given.label, now_ms, given.detail)
+    if given.ends then end_mail(owner, given.ends, now_ms) end
   elseif given.outcome == 'skipped' then
     -- This attempt never left; what `in_progress` says is its own.
     redis.call('HSET', key, 'in_progress', 0)

@@ -4,12 +4,15 @@
 local enrollments = {}
 
 -- exit(KEYS = [enrollment, suppressed], ARGV = [enrollment id, address hash or '', reason, now_ms]) → 1 ended by this | 0
--- The first reason for a suppression stays: who complained and then unsubscribes has complained. Id and hash may be those
--- of a link that an earlier version made.
+-- Who leaves all mail is soon on the provider's own list too: see suppressions.lua. Id and hash may be those of a link that
+-- an earlier version made.
+--   unlisted  ZSET  contact → since when, ms
 function enrollments.exit()
-  local id, address_hash, reason, now_ms = unpack(ARGV)
-  if address_hash ~= '' then redis.call('HSETNX', KEYS[2], mailbox.kept(address_hash), reason .. ' ' .. now_ms) end
-  return sequence.exit(mailbox.kept(id), reason, now_ms) and 1 or 0
+  local id, address_hash, reason, now_ms = mailbox.kept(ARGV[1]), mailbox.kept(ARGV[2]), ARGV[3], ARGV[4]
+  if address_hash ~= '' and suppression.add(address_hash, reason, now_ms) and reason == 'unsubscribed' then
+    redis.call('ZADD', keys.unlisted, now_ms, id)
+  end
+  return sequence.exit(id, reason, now_ms) and 1 or 0
 end
 
 -- hold(KEYS = [enrollment], ARGV = [enrollment id, reason, now_ms]) → 1 | 0 held for this already, or over
@@ -96,8 +99,9 @@ function enrollments.restore()
   local is_new, is_news = not status, false
 
   if is_new and suppression.is_forgotten(given.address_hash) then return 'forgotten' end
-  if given.suppress then
-    redis.call('HSETNX', KEYS[1], given.address_hash, given.exit_reason .. ' ' .. string.format('%.0f', now_ms))
+  -- Who asked to come back since is written to again, although their row says that they left once.
+  if given.suppress and redis.call('HEXISTS', keys.unsuppressed, given.address_hash) == 0 then
+    suppression.add(given.address_hash, given.exit_reason, now_ms)
   end
   if is_new then
     redis.call('HSET', key, 'campaign', given.campaign, 'status', 'active', 'anchor_ms', given.anchor_ms,

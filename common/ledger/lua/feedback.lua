@@ -1,8 +1,9 @@
 -- What the provider's webhooks report of a delivery after they accepted it.
---   feedback:<owner>  HASH  `name kind` → `first_ms count detail`
+--   feedback:<owner>            HASH  `name kind` → `first_ms count detail`
+--   content_bounces:<campaign>  ZSET  contact → when a mail to them was last refused for its content, ms
 -- What was reported is kept as a set, and the status of a delivery is read from all of it (records.lua): whatever comes
 -- twice or late ends alike. What comes before the acceptance is written down waits in the set until it is.
--- uses: delivery, mailbox, owners, projection, records, sequence, timeline
+-- uses: delivery, mailbox, owners, projection, records, sequence, suppression, timeline
 
 local feedback = {}
 
@@ -39,12 +40,44 @@ local function apply(given, owner)
   end
 end
 
--- Who complained has complained, also when a bounce came first; who unsubscribed did so before.
-local function suppress(given)
-  local reason, since_ms = string.match(redis.call('HGET', keys.suppressed, given.address_hash) or '', '^(%S+) (%S+)')
-  if reason and reason ~= given.ends and not (reason == 'bounced' and given.ends == 'complained') then return end
-  if reason == given.ends and tonumber(since_ms) <= given.event_ms then return end
-  redis.call('HSET', keys.suppressed, given.address_hash, given.ends .. ' ' .. string.format('%.0f', given.event_ms))
+-- Mailbox bounces in a row, each mail once, make the address rest. What was delivered since, in whatever order it is
+-- reported, ends the row.
+local function count_mailbox_bounce(given, owner, address_hash)
+  local reported = redis.call('HGETALL', keys.feedback .. owner.id)
+  for i = 1, #reported, 2 do
+    local is_delivery = string.find(reported[i], ' delivered$')
+    if is_delivery and tonumber(string.match(reported[i + 1], '^%d+')) >= given.event_ms then return end
+  end
+  local key = keys.soft_bounces .. address_hash
+  redis.call('HSET', key, owner.id .. '/' .. given.name, string.format('%.0f', given.event_ms))
+  redis.call('PEXPIRE', key, given.remember_ms)
+  local bounces = redis.call('HLEN', key)
+  if bounces < given.soft_bounce_limit or suppression.is_resting(address_hash) then return end
+  redis.call('HSET', keys.resting, address_hash, string.format('%.0f', given.now_ms) .. ' ' .. bounces)
+  timeline.add(given.contact, given.now_ms, 'resting', bounces .. ' mailbox bounces in a row: ' .. given.detail)
+end
+
+local function end_row_of_bounces(given, address_hash)
+  local key = keys.soft_bounces .. address_hash
+  local bounced = redis.call('HGETALL', key)
+  for i = 1, #bounced, 2 do
+    if tonumber(bounced[i + 1]) <= given.event_ms then redis.call('HDEL', key, bounced[i]) end
+  end
+end
+
+-- What is wrong with a text is wrong for everybody: how many people's providers refused it within a day is read of this.
+local function note_content_bounce(given, campaign)
+  local key = keys.content_bounces .. campaign
+  redis.call('ZADD', key, given.now_ms, given.contact)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', given.now_ms - given.content_bounces_ms)
+  redis.call('PEXPIRE', key, given.content_bounces_ms)
+end
+
+local function judge_bounces(given, owner)
+  local campaign, address_hash = unpack(redis.call('HMGET', owner.key, 'campaign', 'address_hash'))
+  if given.kind == 'content-bounced' and campaign then note_content_bounce(given, campaign) end
+  if given.kind == 'delivered' and address_hash then end_row_of_bounces(given, address_hash) end
+  if given.kind == 'soft-bounced' and address_hash then count_mailbox_bounce(given, owner, address_hash) end
 end
 
 local function leave(given)
@@ -59,7 +92,9 @@ end
 -- record(KEYS = [webhook], ARGV = [JSON])
 --   JSON  owner, name, label, paced: as in deliveries.lua; contact; kind, detail, event_ms, provider_id, mailed_ms: what was
 --         reported, see domain/feedback.py; now_ms; remember_ms: how long the webhook id is remembered
---         ends: why the sequence ends, if it does; address_hash: of the address, to be suppressed then
+--         ends: why the sequence ends, if it does; address_hash: of the address, to be suppressed then; absent: the owner's
+--         soft_bounce_limit: mailbox bounces in a row after which an address rests; content_bounces_ms: for how long those
+--         of the content are kept
 --   webhook  STRING  the answer given: `kind delivery received_ms`
 -- → [repeated 0|1, answer]
 function feedback.record()
@@ -76,11 +111,29 @@ function feedback.record()
   if redis.call('EXISTS', owner.key) == 1 then
     if given.kind ~= 'sent' then keep(given, owner) end
     apply(given, owner)
+    judge_bounces(given, owner)
   end
   if given.ends then
-    if given.address_hash then suppress(given) end
+    local address_hash = given.address_hash or redis.call('HGET', owner.key, 'address_hash')
+    if address_hash then suppression.add(address_hash, given.ends, given.event_ms) end
     leave(given)
   end
+  return {0, answer}
+end
+
+-- record_foreign(KEYS = [webhook], ARGV = [JSON])
+--   JSON  as of `record`, without a delivery: what ends mail to an address, reported of a mail that is none of ours
+-- → [repeated 0|1, answer] | [0, '']: the address is not known here, and nothing is kept
+function feedback.record_foreign()
+  local given = cjson.decode(ARGV[1])
+  local answered = redis.call('GET', KEYS[1])
+  if answered then return {1, answered} end
+  if redis.call('EXISTS', keys.enrollment .. given.contact, keys.contact .. given.contact) == 0 then return {0, ''} end
+  local answer = table.concat({given.kind, '-', given.now_ms}, ' ')
+  redis.call('SET', KEYS[1], answer, 'PX', given.remember_ms)
+  timeline.add(given.contact, given.now_ms, 'reported', given.kind .. ' of a mail that is not of this campaign')
+  suppression.add(given.address_hash, given.ends, given.event_ms)
+  leave(given)
   return {0, answer}
 end
 

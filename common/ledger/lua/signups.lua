@@ -45,6 +45,26 @@ local function begin(batch, enrollment, given, assessment, is_held)
   end
 end
 
+local function name_in(assessment)
+  return cjson.decode(assessment)[1]
+end
+
+-- Anybody can post another signup for somebody else: it fills a missing name, and changes none.
+-- `stored`: the assessment so far; `kept`: the one that is stored from now on.
+local function keep_name(enrollment, given, assessment, stored, kept)
+  local first = redis.call('HGET', enrollment, 'first_name') or name_in(stored)
+  local named = name_in(assessment)
+  local name = first ~= '' and first or named
+  if name ~= name_in(kept) and redis.call('HSET', enrollment, 'first_name', name) == 1 and kept == stored then
+    projection.changed(given.id, given.received_ms)
+  end
+  if named ~= '' and named ~= name then
+    timeline.add(given.id, given.received_ms, 'note', table.concat({
+      '{"field": "first_name", "what": "was not changed: a later signup gave another one", "kept": ', cjson.encode(name), '}',
+    }))
+  end
+end
+
 local function assess_again(enrollment, given, assessment)
   local id, received_ms = given.id, given.received_ms
   redis.call('HSET', enrollment, 'assessed_ms', received_ms, 'segment', given.segment, 'assessment', assessment)
@@ -79,17 +99,19 @@ local function accept(batch, webhook, json, assessment)
   -- Of a contact who was forgotten nothing is kept again but that this id was answered, as one of somebody known.
   local answer = 'duplicate'
   if not (batch.has_anybody_left and suppression.is_forgotten(given.address_hash)) then
-    local anchor_ms, assessed_ms, status = unpack(redis.call('HMGET', enrollment, 'anchor_ms', 'assessed_ms', 'status'))
+    local anchor_ms, assessed_ms, status, stored = unpack(
+      redis.call('HMGET', enrollment, 'anchor_ms', 'assessed_ms', 'status', 'assessment'))
     local is_newest = true
     if not anchor_ms or is_left_over(batch, given.id, status) then
       begin(batch, enrollment, given, assessment)
       answer = 'accepted'
     elseif status == 'held' then
       begin(batch, enrollment, given, assessment, true)
-    elseif given.received_ms > tonumber(assessed_ms or anchor_ms) then
-      assess_again(enrollment, given, assessment)
     else
-      is_newest = false
+      is_newest = given.received_ms > tonumber(assessed_ms or anchor_ms)
+      -- Before the assessment: what fails half-way comes again, and must find the earlier name.
+      keep_name(enrollment, given, assessment, stored, is_newest and assessment or stored)
+      if is_newest then assess_again(enrollment, given, assessment) end
     end
     keep_details(enrollment, given, is_newest)
   end

@@ -11,6 +11,7 @@ from typing import Any
 from common.domain.audit import Audited
 from common.domain.audit_reminders import AuditedReminder, UnreadCall
 from common.domain.booking import BookingEvent
+from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus, Kind, delivery_of
 from common.domain.ids import BookingId, DeliveryId, EnrollmentId, GuestId, reminder_delivery_id
 from common.domain.reminders import ReminderRules, reminders_of
@@ -131,8 +132,16 @@ async def _reminders(ledger: Ledger, waits: Mapping[str, int], rules: ReminderRu
     async for guest, fields in _guests(ledger):
         if fields.get("campaign") == ledger.campaign and "email" in fields and "uid" in fields:
             booking = read_booking(guest, fields)
-            found += _of(booking, fields, waits, rules, is_held=fields.get("contact") in paused)
+            signup = await _signup(ledger, fields.get("contact")) if booking.timezone is None else None
+            reminders = _of(booking, fields, waits, rules, is_held=fields.get("contact") in paused)
+            found += [replace(one, signup=signup) for one in reminders]
     return await _with_claims(ledger, found)
+
+
+async def _signup(ledger: Ledger, contact: str | None) -> Assessment | None:
+    """Of a guest without a time zone of their own; there are few, since Cal.com sends one."""
+    enrollment = await ledger.enrollments.get(EnrollmentId(contact)) if contact else None
+    return enrollment.assessment if enrollment else None
 
 
 def _of(

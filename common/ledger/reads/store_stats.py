@@ -20,6 +20,7 @@ from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS, due_ms_of
 PROVIDERS = (MAIL, MIRROR, CALENDAR)
 ENROLLMENT_STATUSES = ("accepted", "active", "completed", "exited")
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +70,9 @@ class StoreStats:
 
     `enrollments` and `deliveries`: by status. `overdue`: deliveries in the schedule whose time has passed.
     `mirror_behind`: contacts whose change Notion does not show yet; `mirror_lag_ms`: for how long the oldest waits.
-    `held_signups`: by bound. `unread_bookings`: events of Cal.com that wait for a person. `circuits`: the open ones, by
-    provider. `durability`: promise → kept, see `metrics.STORE_DURABILITY`.
+    `held_signups`: by bound. `unread_bookings`: events of Cal.com that wait for a person. `resting`: addresses that
+    wait for one. `content_bounce_people`: to whom a mail of this campaign was refused for its content, within a day.
+    `circuits`: the open ones, by provider. `durability`: promise → kept, see `metrics.STORE_DURABILITY`.
     """
 
     at_ms: int
@@ -87,6 +89,8 @@ class StoreStats:
     mirror_lag_ms: int
     held_signups: Mapping[Bound, int]
     unread_bookings: int
+    resting: int
+    content_bounce_people: int
     circuits: Mapping[str, OpenCircuit]
     pause: Pause | None
     paused_people: int
@@ -128,7 +132,7 @@ async def read_store_stats(ledger: Ledger, *, now_ms: int | None = None) -> Stor
     (seconds, micros), heartbeats = await pipe.execute()
     store_ms = seconds * 1000 + micros // 1000
     now_ms = store_ms if now_ms is None else now_ms
-    _ask(pipe, now_ms, [worker.decode() for worker, _ in heartbeats])
+    _ask(pipe, now_ms, [worker.decode() for worker, _ in heartbeats], campaign=ledger.campaign)
     answers = await pipe.execute(raise_on_error=False)
     config = answers.pop()  # A managed store may forbid CONFIG; any other refusal is an error.
     for answer in answers:
@@ -137,7 +141,7 @@ async def read_store_stats(ledger: Ledger, *, now_ms: int | None = None) -> Stor
     return _stats(iter(answers), config, heartbeats, now_ms=now_ms, store_ms=store_ms)
 
 
-def _ask(pipe: Any, now_ms: int, workers: list[str]) -> None:
+def _ask(pipe: Any, now_ms: int, workers: list[str], *, campaign: str) -> None:
     """In the order in which `_stats` reads the answers."""
     for queue in QUEUES:
         delayed, ready = keys.delayed(queue), keys.ready(queue)
@@ -157,6 +161,8 @@ def _ask(pipe: Any, now_ms: int, workers: list[str]) -> None:
     pipe.zcard(keys.DEAD)
     pipe.hlen(keys.SUPPRESSED)
     pipe.zcard(keys.UNREAD_BOOKINGS)
+    pipe.hlen(keys.RESTING)
+    pipe.zcount(keys.content_bounces(campaign), now_ms - DAY_MS, "+inf")
     pipe.zcard(keys.CHANGED)
     pipe.zrange(keys.CHANGED, 0, 0, withscores=True)
     for provider in PROVIDERS:
@@ -180,7 +186,7 @@ def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms
     )
     counts = {name.decode(): int(number) for name, number in next(answers).items()}
     due_next_hour, due_next_day, overdue, dead, suppressed = (next(answers) for _ in range(5))
-    unread, behind, oldest = (next(answers) for _ in range(3))
+    unread, resting, content_bounces, behind, oldest = (next(answers) for _ in range(5))
     circuits = {provider: _circuit(*next(answers)) for provider in PROVIDERS}
     pause, pauses, persistence, memory = (next(answers) for _ in range(4))
     return StoreStats(
@@ -202,6 +208,8 @@ def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms
         mirror_lag_ms=max(0, now_ms - int(oldest[0][1])) if oldest else 0,
         held_signups={bound: number for bound in Bound if (number := counts.get(f"held:{bound}", 0))},
         unread_bookings=unread,
+        resting=resting,
+        content_bounce_people=content_bounces,
         circuits={provider: circuit for provider, circuit in circuits.items() if circuit is not None},
         pause=read_pause(pause.decode()) if pause else None,
         paused_people=pauses - (pause is not None),

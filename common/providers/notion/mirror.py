@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from common.clock import Clock
+from common.domain.contact import Assessment
 from common.domain.contact_booking_status import Person, UnenrolledContact
 from common.domain.projection import BookingStanding, Row, caller_row, contact_row, sequence_row
 from common.errors import Failure, Throttled
+from common.normalization.text import if_usable, name_if_usable
 from common.providers.budget import Budget
 from common.providers.notion.api import NotionApi
 from common.providers.notion.duplicates import CreateGuard
@@ -78,10 +80,12 @@ class NotionMirror(Mirror):
 
     def _row(self, database: Database, person: Person, booking: BookingStanding | None) -> Row:
         if isinstance(person, UnenrolledContact):
-            return caller_row(person.email, person.first_name, booking=booking)
+            title = name_if_usable(person.first_name) or person.email
+            return caller_row(person.email, title=title, booking=booking)
+        title = _title(person.assessment)
         if database is SEQUENCE:
-            return sequence_row(person, campaign_name=self.campaign_name)
-        return contact_row(person, booking=booking)
+            return sequence_row(person, campaign_name=self.campaign_name, title=title)
+        return contact_row(person, title=title, booking=booking)
 
     def _remember(self, enrollment_id: str, pages: dict[str, str] | None) -> None:
         self._unsaved.pop(enrollment_id, None)
@@ -89,3 +93,8 @@ class NotionMirror(Mirror):
             if len(self._unsaved) >= _UNSAVED_MAX:
                 self._unsaved.clear()
             self._unsaved[enrollment_id] = pages
+
+
+def _title(assessment: Assessment) -> str:
+    """The business, else the first name, else the address: what a stranger wrote for others to read is no title."""
+    return if_usable(assessment.business_name) or name_if_usable(assessment.first_name) or assessment.email

@@ -3,6 +3,7 @@ The failures for Resend's error table (resend.com/docs/api-reference/errors).
 
     400 invalid_idempotency_key, validation_error · 404 · 405 · 422 · 451   Permanent
     422 invalid_from_address, or a validation error about `from`            Misconfigured: every mail has that sender
+    400 or 422 validation_error about `to`                                  Permanent, of this recipient
     401 missing_api_key, restricted_api_key                                 Misconfigured
     403 invalid_api_key, validation_error (domain)                          Misconfigured
     409 invalid_idempotent_request                                          Permanent: a dead letter, see below
@@ -84,6 +85,8 @@ def failure_of(error: ResendError, *, reading: bool = False) -> Failure:
         return Misconfigured(name, detail, status=status, retry_after_ms=MONTHLY_QUOTA_MS)
     if name == "invalid_from_address" or (name == "validation_error" and "`from`" in detail):
         return Misconfigured(name, detail, status=status)
+    if name == "validation_error" and status in (400, 422) and "`to`" in detail:
+        return Permanent(name, detail, status=status, is_recipient=True)
     if name in _PERMANENT:
         return Permanent(name, detail, status=status)
     return status_failure(status, name, detail, headers=error.headers, reading=reading)

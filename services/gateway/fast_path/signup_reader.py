@@ -17,7 +17,7 @@ from pydantic_core import core_schema as schema
 from common.domain.contact import Assessment, Consent
 from common.normalization.address import CHARACTERS_MAX as EMAIL_CHARACTERS_MAX
 from common.normalization.numbers import SYSTEMS
-from common.normalization.text import NAME_CHARACTERS_MAX, unusable_name, visible
+from common.normalization.text import NAME_CHARACTERS_MAX, unusable, unusable_name, visible
 from common.normalization.time import read_timestamp_ms, zone_names
 from services.gateway.events import SignupForm
 from services.gateway.validation.fields import (
@@ -34,6 +34,7 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _EMAIL = rf"^{_ATOM}(?:\.{_ATOM}){{0,2}}@(?:{_LABEL}\.)+[a-z]{{2,63}}$"
 _LOCALE = r"^[a-z]{2}(?:-[A-Z]{2})?$"
 _TIMESTAMP = r"^20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9](?::[0-5][0-9]){2}(?:\.[0-9]{3})?Z$"
+_SHOWN_TEXTS = ("business_name", "weakest_system_1", "weakest_system_2", "strongest_system")
 _TOKEN = r"^[A-Za-z0-9_=+/-]{1,64}$"
 
 
@@ -44,6 +45,8 @@ def read_ordinary_signup(body: bytes) -> SignupForm | None:
     except ValidationError:
         return None
     if _has_repeated_key(body, fields) or not _is_usable_name(fields["first_name"]):
+        return None
+    if any(unusable(fields[name]) for name in _SHOWN_TEXTS if name in fields):
         return None
     if not (body.isascii() and b"\\u" not in body) and not _is_shown_as_sent(fields):
         return None
@@ -95,7 +98,7 @@ def _optional() -> dict[str, CoreSchema]:
     return {
         **dict.fromkeys(("red_systems", "orange_systems", "yellow_systems", "green_systems"), count),
         **dict.fromkeys(("gps_score", "money_score"), score),
-        **dict.fromkeys(("business_name", "weakest_system_1", "weakest_system_2", "strongest_system", "phone"), text),
+        **dict.fromkeys((*_SHOWN_TEXTS, "phone"), text),
         "revenue_leak_total": _number(DOLLARS_MAX),
         "timezone": schema.literal_schema(sorted(zone_names())),
         "locale": schema.str_schema(pattern=_LOCALE),

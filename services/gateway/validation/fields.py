@@ -18,7 +18,7 @@ from common.normalization.address import CHARACTERS_MAX as EMAIL_CHARACTERS_MAX
 from common.normalization.address import AddressError, repaired_address
 from common.normalization.locale import read_locale
 from common.normalization.numbers import SYSTEMS, read_number
-from common.normalization.text import unusable_name, visible
+from common.normalization.text import unusable, unusable_name, visible
 from common.normalization.time import read_timestamp_ms, read_timezone
 
 TEXT_CHARACTERS_MAX = 500
@@ -57,6 +57,14 @@ def text(value: Any) -> str | None:
     if len(shown) > TEXT_CHARACTERS_MAX:
         raise invalid(f"must have at most {TEXT_CHARACTERS_MAX} characters")
     return shown or None
+
+
+def shown_text(value: Any) -> str | None:
+    """A text that a mail or a title may show; an advertisement or a placeholder is none."""
+    shown = text(value)
+    if shown is not None and (reason := unusable(shown)):
+        raise invalid(f"has {reason}")
+    return shown
 
 
 def evidence(value: Any, characters_max: int) -> str | None:
@@ -153,7 +161,7 @@ Email = Annotated[
 Name = Annotated[
     str, PlainValidator(name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": NAME_CHARACTERS_MAX})
 ]
-Text = Annotated[str | None, PlainValidator(text), _text_schema(maxLength=TEXT_CHARACTERS_MAX)]
+ShownText = Annotated[str | None, PlainValidator(shown_text), _text_schema(maxLength=TEXT_CHARACTERS_MAX)]
 Phone = Annotated[str | None, PlainValidator(phone), WithJsonSchema({"type": ["string", "number", "null"]})]
 ConsentText = Annotated[
     str | None,

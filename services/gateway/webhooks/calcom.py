@@ -14,6 +14,7 @@ from common.domain.booking import BookingEvent, BookingKind
 from common.domain.ids import booking_id, seat_id
 from common.domain.note import Kept, Note, NoteKind
 from common.ledger.bookings import BookingAnswer
+from common.normalization.text import if_usable, name_if_usable
 from common.observability import metrics
 from common.observability.logs import get_logger
 from services.gateway.context import GatewayContext
@@ -22,7 +23,14 @@ from services.gateway.fast_path.json_response import JsonResponse, json_response
 from services.gateway.http.body import read_verified
 from services.gateway.http.middleware import LOG_CONTEXT
 from services.gateway.validation.strict_json import read_shallow
-from services.gateway.webhooks.calcom_payload import TRIGGERS, Attendee, Booking, booking_fields, parse_event
+from services.gateway.webhooks.calcom_payload import (
+    TRIGGERS,
+    Attendee,
+    Booking,
+    booking_fields,
+    first_name_of,
+    parse_event,
+)
 from services.web.problem import Problem
 
 log = get_logger(__name__)
@@ -120,12 +128,12 @@ def _pairs(fields: dict[str, Any]) -> Iterator[tuple[str, Any, Kept]]:
     booking = Booking.model_validate(fields)
     yield "start_time", fields.get("startTime"), booking.start_time
     yield "end_time", fields.get("endTime"), booking.end_time
-    yield "title", fields.get("title"), booking.title
+    yield "title", fields.get("title"), if_usable(booking.title)
     attendees = fields.get("attendees")
     first = attendees[0] if isinstance(attendees, list) and attendees and isinstance(attendees[0], dict) else {}
     guest = Attendee.model_validate(first)
     yield "email", first.get("email"), guest.email
-    yield "first_name", first.get("firstName") or first.get("name"), guest.first_name or guest.name
+    yield "first_name", first.get("firstName") or first.get("name"), name_if_usable(first_name_of(guest))
     yield "timezone", first.get("timeZone"), guest.time_zone
 
 

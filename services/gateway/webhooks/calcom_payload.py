@@ -216,7 +216,7 @@ def _person(booking: Booking, first: Attendee, named: Sequence[NamedAttendee], *
         return {"email": named[0].email, "first_name": named[0].first_name, "timezone": named[0].timezone}
     return {
         "email": first.address or booking.responses.email or booking.booking_fields_responses.email,
-        "first_name": _first_name(first),
+        "first_name": first_name_of(first),
         "timezone": first.time_zone,
     }
 
@@ -224,10 +224,11 @@ def _person(booking: Booking, first: Attendee, named: Sequence[NamedAttendee], *
 def _named(attendee: Attendee) -> NamedAttendee | None:
     if attendee.address is None:
         return None
-    return NamedAttendee(attendee.address, _first_name(attendee), attendee.time_zone)
+    return NamedAttendee(attendee.address, first_name_of(attendee), attendee.time_zone)
 
 
-def _first_name(attendee: Attendee) -> str | None:
+def first_name_of(attendee: Attendee) -> str | None:
+    """The only part of a guest's name that is used."""
     return attendee.first_name or (attendee.name.split()[0] if attendee.name else None)
 
 

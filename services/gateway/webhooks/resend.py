@@ -20,25 +20,27 @@ from services.gateway.fast_path.json_response import JsonResponse, json_response
 from services.gateway.http.body import read_verified
 from services.gateway.http.middleware import LOG_CONTEXT
 from services.gateway.validation.strict_json import read_shallow
-from services.gateway.webhooks.resend_payload import EVENTS, parse_event
+from services.gateway.webhooks.resend_payload import EVENTS, KINDS, NOT_OURS, parse_event
 
 _SECONDS = metrics.WEBHOOK_SECONDS.labels("resend")
+_COUNTED = frozenset(KINDS)
 log = get_logger(__name__)
 
 
 async def receive(context: GatewayContext, request: web.BaseRequest) -> JsonResponse:
-    """Verify, parse and record: 202 for a mail of this campaign, 200 for any other; the same for a repeated id."""
+    """Verify, parse and record: 202 for what has an effect, 200 for any other event; the same for a repeated id."""
     started = perf_counter()
     body, message_id, received_ms = await read_verified(context, request, context.resend)
     # An unsigned request without an id is an event of its own.
     webhook_id = f"resend:{message_id or secrets.token_hex(16)}"
     feedback, log_context = parse(context, body, received_ms=received_ms), LOG_CONTEXT.get()
     if isinstance(feedback, IgnoredEvent):
-        log_context.outcome = "ignored"
-        return json_response(200, feedback.body())
+        return _ignore(feedback)
     event = FeedbackReceived(webhook_id=webhook_id, feedback=feedback)
     answer, log_context.outcome = await context.intake.record_feedback(event)
-    if not is_reminder(answer.delivery_id):
+    if answer.is_ignored:
+        return _ignore(IgnoredEvent(EVENTS[answer.kind], NOT_OURS))
+    if answer.delivery_id is not None and not is_reminder(answer.delivery_id):
         log_context.enrollment_id = feedback.contact_id
     if not answer.repeated:
         _report(feedback)
@@ -59,6 +61,12 @@ def answer_body(answer: FeedbackAnswer) -> dict[str, Any]:
         "delivery_id": answer.delivery_id,
         "timestamp": iso(answer.received_ms),
     }
+
+
+def _ignore(event: IgnoredEvent) -> JsonResponse:
+    LOG_CONTEXT.get().outcome = "ignored"
+    metrics.FEEDBACK_IGNORED.labels(event.event if event.event in _COUNTED else "other").inc()
+    return json_response(200, event.body())
 
 
 def _report(feedback: Feedback) -> None:

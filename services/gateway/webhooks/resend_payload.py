@@ -7,8 +7,15 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from common.domain.feedback import Feedback, FeedbackKind
-from common.domain.ids import DeliveryId, EnrollmentId, GuestId, is_enrollment_id, reminder_delivery_id
+from common.domain.feedback import UNKNOWN_ID, Feedback, FeedbackKind
+from common.domain.ids import (
+    DeliveryId,
+    EnrollmentId,
+    GuestId,
+    enrollment_id,
+    is_enrollment_id,
+    reminder_delivery_id,
+)
 from common.normalization.time import read_timestamp_ms
 from common.observability.logs import mask_text
 from services.gateway.events import IgnoredEvent
@@ -28,7 +35,20 @@ KINDS = {
     "email.opened": FeedbackKind.OPENED,
     "email.clicked": FeedbackKind.CLICKED,
 }
-EVENTS = {kind: event for event, kind in KINDS.items()} | {FeedbackKind.SOFT_BOUNCED: "email.bounced"}
+EVENTS = {kind: event for event, kind in KINDS.items()} | {
+    FeedbackKind.SOFT_BOUNCED: "email.bounced",
+    FeedbackKind.CONTENT_BOUNCED: "email.bounced",
+}
+NOT_OURS = "The mail is not of this campaign."
+
+_CONTENT = frozenset({"contentrejected", "attachmentrejected", "messagetoolarge"})
+_PERMANENT_TEXT = re.compile(
+    r"hard bounce|permanent|user unknown|unknown user|no such (user|mailbox|recipient|address)|does not exist"
+    r"|\b5\.1\.\d|\b5\.4\.4\b",
+    re.IGNORECASE,
+)
+_CONTENT_TEXT = re.compile(r"\b5\.(3\.4|6\.\d|7\.\d)|\bspam\b|content|too (large|big)", re.IGNORECASE)
+"""Enhanced status codes: RFC 3463, sections 3.2, 3.4, 3.7 and 3.8."""
 
 _STEP = re.compile(r"step-[1-9]\d{0,2}")
 _GUEST = re.compile(r"bkg_[a-z2-7]{16}(-[a-z2-7]{6})?")
@@ -44,18 +64,26 @@ class FailureDetail(BaseModel):
     type: Reason = None
     subType: Reason = None
     reason: Reason = None
+    message: Reason = None
     diagnosticCode: Annotated[list[Any], BeforeValidator(lambda value: value if isinstance(value, list) else [])] = []
 
 
+def _tags(value: Any) -> dict[str, Any]:
+    if isinstance(value, list):
+        pairs = [tag for tag in value if isinstance(tag, dict) and isinstance(tag.get("name"), str)]
+        return {tag["name"]: tag.get("value") for tag in pairs}
+    return value if isinstance(value, dict) else {}
+
+
 class Mail(BaseModel):
-    """`tags`: the tags that the mail was sent with, as an object of names and values."""
+    """`tags`: those that the mail was sent with; an object of names and values, or a list of `{name, value}`."""
 
     model_config = ConfigDict(extra="ignore")
 
     email_id: Token = None
     created_at: Timestamp = None
     to: Annotated[list[Address], BeforeValidator(lambda value: value if isinstance(value, list) else [value])] = []
-    tags: Annotated[dict[str, Any], AnObject] = {}
+    tags: Annotated[dict[str, Any], BeforeValidator(_tags)] = {}
     bounce: Annotated[FailureDetail, AnObject] = FailureDetail()
     suppressed: Annotated[FailureDetail, AnObject] = FailureDetail()
     failed: Annotated[FailureDetail, AnObject] = FailureDetail()
@@ -70,7 +98,11 @@ class ResendEvent(BaseModel):
 
 
 def parse_event(sent: dict[str, Any], *, campaign: str, received_ms: int) -> Feedback | IgnoredEvent:
-    """The feedback in an event; one about a mail of another campaign is ignored. Raises Problem 422 without a type."""
+    """
+    The feedback in an event. A mail without tags of this campaign may be known by its id, or its address may.
+
+    Ignored is what names no address either. Raises Problem 422 without a type.
+    """
     event = lenient.words(sent.get("type"), 100)
     if event is None:
         raise invalid_fields(FieldError("type", "is required, such as email.delivered"))
@@ -78,9 +110,14 @@ def parse_event(sent: dict[str, Any], *, campaign: str, received_ms: int) -> Fee
     if kind is None:
         return IgnoredEvent(event, "This event has no effect here.")
     mail = Mail.model_validate(lenient.an_object(sent.get("data")))
-    owner = _delivery_and_contact(mail.tags) if mail.tags.get("campaign") == campaign else None
+    recipients = [address for address in mail.to if address is not None]
+    owner: tuple[DeliveryId | None, EnrollmentId] | None = None
+    if mail.tags.get("campaign") == campaign:
+        owner = _delivery_and_contact(mail.tags)
     if owner is None:
-        return IgnoredEvent(event, "The mail has no tags of this campaign.")
+        if len(recipients) != 1:  # Of several nobody knows which one the event is about.
+            return IgnoredEvent(event, NOT_OURS)
+        owner = None, enrollment_id(campaign, recipients[0])
     event_ms = read_timestamp_ms(sent.get("created_at"))
     event_ms = received_ms if event_ms is None else event_ms
     return Feedback(
@@ -90,8 +127,8 @@ def parse_event(sent: dict[str, Any], *, campaign: str, received_ms: int) -> Fee
         event_ms=event_ms,
         mailed_ms=event_ms if mail.created_at is None else mail.created_at,
         received_ms=received_ms,
-        provider_id=mail.email_id or "unknown",
-        address=next((address for address in mail.to if address is not None), None),
+        provider_id=mail.email_id or UNKNOWN_ID,
+        address=next(iter(recipients), None),
         detail=_detail(kind, mail),
     )
 
@@ -112,16 +149,37 @@ def _delivery_and_contact(tags: dict[str, Any]) -> tuple[DeliveryId, EnrollmentI
 
 
 def _kind(kind: FeedbackKind, mail: Mail) -> FeedbackKind:
-    """A bounce is permanent only when Resend says so: *Undetermined*, or a type that is new, ends no enrollment."""
-    is_soft = kind is FeedbackKind.BOUNCED and mail.bounce.type != "Permanent"
-    return FeedbackKind.SOFT_BOUNCED if is_soft else kind
+    """What kind of bounce it is: *Undetermined*, or a type that is new, ends no enrollment."""
+    if kind is not FeedbackKind.BOUNCED:
+        return kind
+    bounce = mail.bounce
+    if _is_permanent(bounce):
+        return FeedbackKind.BOUNCED
+    sub_type = (bounce.subType or "").lower()
+    is_content = sub_type in _CONTENT or (not sub_type and _CONTENT_TEXT.search(_text(bounce)))
+    return FeedbackKind.CONTENT_BOUNCED if is_content else FeedbackKind.SOFT_BOUNCED
+
+
+def _is_permanent(bounce: FailureDetail) -> bool:
+    """Without a type its text decides."""
+    if bounce.type is not None:
+        return bounce.type.lower() == "permanent"
+    return _PERMANENT_TEXT.search(_text(bounce)) is not None
+
+
+def _text(bounce: FailureDetail) -> str:
+    return " ".join(filter(None, (bounce.message, _diagnosis(bounce))))
+
+
+def _diagnosis(bounce: FailureDetail) -> str | None:
+    return lenient.words(next(iter(bounce.diagnosticCode), None), 160)
 
 
 def _detail(kind: FeedbackKind, mail: Mail) -> str:
     if kind is FeedbackKind.BOUNCED:
         bounce = mail.bounce
-        diagnosis = lenient.words(next(iter(bounce.diagnosticCode), None), 160)
-        return " ".join(mask_text(part) for part in (bounce.type, bounce.subType, diagnosis) if part)
+        parts = (bounce.type or bounce.message, bounce.subType, _diagnosis(bounce))
+        return " ".join(mask_text(part) for part in parts if part)
     if kind is FeedbackKind.SUPPRESSED:
         return mask_text(mail.suppressed.reason or mail.suppressed.type or "")
     return mask_text(mail.failed.reason or "") if kind is FeedbackKind.FAILED else ""

@@ -31,7 +31,7 @@ from services.gateway.validation.fields import (
     Phone,
     RequiredScore,
     Score,
-    Text,
+    ShownText,
     TimeZone,
     Visitor,
 )
@@ -55,16 +55,16 @@ class Signup(BaseModel):
     email: Email
     first_name: Name
     assessment_score: RequiredScore
-    business_name: Text = None
+    business_name: ShownText = None
     red_systems: Count = 0
     orange_systems: Count = 0
     yellow_systems: Count = 0
     green_systems: Count = 0
     gps_score: Score = None
     money_score: Score = None
-    weakest_system_1: Text = None
-    weakest_system_2: Text = None
-    strongest_system: Text = None
+    weakest_system_1: ShownText = None
+    weakest_system_2: ShownText = None
+    strongest_system: ShownText = None
     revenue_leak_total: Dollars = None
     phone: Phone = None
     timezone: TimeZone = None

@@ -11,12 +11,13 @@ from common.clock import iso
 from services.sandbox.calcom.bookings import Bookings, Row
 from services.sandbox.calcom.errors import CalcomProblem, fault_response
 from services.sandbox.calcom.listing import list_bookings, seconds
-from services.sandbox.calcom.webhooks import post_event
+from services.sandbox.calcom.webhooks import post_event, webhook_shape
 from services.sandbox.faults import DROPPED, delay, fault_middleware
 from services.sandbox.state import Sandbox
 from services.sandbox.strict_json import parse_json
 
 VERSION = "2024-08-13"
+WEBHOOKS = "webhooks.list"
 CREATED = {"accepted": "BOOKING_CREATED", "pending": "BOOKING_REQUESTED"}
 
 
@@ -27,6 +28,7 @@ def calcom_app(sandbox: Sandbox) -> web.Application:
     calendar = Calendar(sandbox)
     add = app.router.add_route
     add("GET", "/v2/bookings", calendar.list_bookings, name="bookings.list")
+    add("GET", "/v2/webhooks", calendar.list_webhooks, name=WEBHOOKS)
     add("GET", "/_bookings", calendar.list_all)
     add("POST", "/_bookings", calendar.book)
     add("POST", "/_bookings/{uid}/reschedule", calendar.reschedule)
@@ -46,6 +48,10 @@ class Calendar:
     async def list_bookings(self, request: web.Request) -> web.Response:
         now_s = self._sandbox.clock.now_ms() / 1000
         return web.json_response(list_bookings(self._bookings.all(), dict(request.query), now_s=now_s))
+
+    async def list_webhooks(self, request: web.Request) -> web.Response:
+        """The one of the key's user, which posts to the gateway."""
+        return web.json_response({"status": "success", "data": [webhook_shape(self._sandbox)]})
 
     async def list_all(self, request: web.Request) -> web.Response:
         return web.json_response(self._bookings.all())
@@ -156,9 +162,11 @@ def responding(sandbox: Sandbox) -> Middleware:
 def admitting(sandbox: Sandbox) -> Middleware:
     @web.middleware
     async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.match_info.route.name is None:
+        name = request.match_info.route.name
+        if name is None:
             return await handler(request)
-        if request.headers.get("cal-api-version") != VERSION:
+        # The API has no version of webhooks.
+        if name != WEBHOOKS and request.headers.get("cal-api-version") != VERSION:
             raise CalcomProblem(404, "NotFoundException", f"Cannot {request.method} {request.path}")
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or key not in sandbox.dials.calcom_keys:

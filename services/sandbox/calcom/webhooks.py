@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import json
+from collections.abc import Collection
 from typing import Any
 
 import aiohttp
@@ -17,17 +18,23 @@ from common.observability.logs import get_logger
 from services.sandbox.calcom.bookings import Row, minutes_of
 from services.sandbox.state import Sandbox
 
+TRIGGERS = (
+    "BOOKING_CREATED", "BOOKING_REQUESTED", "BOOKING_RESCHEDULED", "BOOKING_CANCELLED", "BOOKING_REJECTED",
+    "BOOKING_REASSIGNED", "BOOKING_LOCATION_UPDATED", "BOOKING_NO_SHOW_UPDATED", "MEETING_STARTED", "MEETING_ENDED",
+)  # fmt: skip
 RESPONSE_SECONDS_MAX = 15
 
 log = get_logger(__name__)
 
 
 async def post_event(sandbox: Sandbox, trigger: str, row: Row, **more: Any) -> int | None:
-    """The gateway's status; None when it did not answer: the event is then lost, as at Cal.com."""
+    """The gateway's status; None when it was not asked or did not answer: the event is then lost, as at Cal.com."""
+    if trigger not in _triggers(sandbox):
+        return None
     event = {"triggerEvent": trigger, "createdAt": iso(sandbox.clock.now_ms()), "payload": {**_payload(row), **more}}
     body = json.dumps(event).encode()
     headers = {"content-type": "application/json", "X-Cal-Signature-256": _signature(sandbox.calcom_secret, body)}
-    url, timeout = f"{sandbox.gateway_url}/webhook/calcom-booking", aiohttp.ClientTimeout(total=RESPONSE_SECONDS_MAX)
+    url, timeout = _url(sandbox), aiohttp.ClientTimeout(total=RESPONSE_SECONDS_MAX)
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as session,
@@ -37,6 +44,26 @@ async def post_event(sandbox: Sandbox, trigger: str, row: Row, **more: Any) -> i
     except (aiohttp.ClientError, TimeoutError) as failure:
         log.warning("notification_failed", webhook_id=row["uid"], failure=type(failure).__name__)
         return None
+
+
+def webhook_shape(sandbox: Sandbox) -> Row:
+    """The webhook as `GET /v2/webhooks` lists it."""
+    return {
+        "id": "2b1f0d3e-6c1a-4a53-9a0e-0f6d5f1a7c11",
+        "userId": 1,
+        "subscriberUrl": _url(sandbox),
+        "triggers": list(_triggers(sandbox)),
+        "active": True,
+        "payloadTemplate": None,
+    }
+
+
+def _triggers(sandbox: Sandbox) -> Collection[str]:
+    return TRIGGERS if sandbox.dials.calcom_triggers is None else sandbox.dials.calcom_triggers
+
+
+def _url(sandbox: Sandbox) -> str:
+    return f"{sandbox.gateway_url}/webhook/calcom-booking"
 
 
 def _signature(secret: str | None, body: bytes) -> str:

@@ -15,6 +15,7 @@ from services.sandbox.resend.errors import ResendProblem, invalid, missing
 from services.sandbox.resend.mails import Mails
 from services.sandbox.resend.requests import read_json, read_page
 from services.sandbox.resend.validation import bare_address
+from services.sandbox.resend.webhooks import EVENTS
 from services.sandbox.state import Sandbox
 
 
@@ -58,7 +59,7 @@ class Suppressions:
 
 
 class Account:
-    """The handlers of /suppressions and /domains."""
+    """The handlers of /suppressions, /domains and /webhooks."""
 
     def __init__(self, sandbox: Sandbox, mails: Mails, suppressions: Suppressions) -> None:
         self._sandbox = sandbox
@@ -94,11 +95,27 @@ class Account:
         return web.json_response({"object": "suppression", "id": removed, "deleted": True})
 
     async def list_domains(self, request: web.Request) -> web.Response:
+        found = [shapes.domain(name) for name in self._domains()]
+        return web.json_response(shapes.listing(found, has_more=False))
+
+    async def get_domain(self, request: web.Request) -> web.Response:
+        """A domain's id is its name here."""
+        name, dials = request.match_info["id"], self._sandbox.dials
+        if name not in self._domains():
+            raise ResendProblem(404, "not_found", "Domain not found")
+        tracking = {"click_tracking": dials.resend_click_tracking, "open_tracking": dials.resend_open_tracking}
+        return web.json_response({"object": "domain", **shapes.domain(name), "records": [], **tracking})
+
+    async def list_webhooks(self, request: web.Request) -> web.Response:
+        """The one that posts delivery events to the gateway."""
+        dials = self._sandbox.dials
+        events = dials.webhook_events if dials.webhook_events is not None else list(EVENTS)
+        webhook = shapes.webhook(self._sandbox.webhook_url, events, is_enabled=dials.webhooks)
+        return web.json_response(shapes.listing([webhook], has_more=False))
+
+    def _domains(self) -> list[str]:
         verified = self._sandbox.dials.resend_verified_domains
-        names = (
-            verified if verified is not None else sorted({*self._sandbox.own_domains, *self._mails.sender_domains()})
-        )
-        return web.json_response(shapes.listing([shapes.domain(name) for name in names], has_more=False))
+        return verified if verified is not None else sorted({*self._sandbox.own_domains, *self._mails.sender_domains()})
 
 
 def _shape(row: sqlite3.Row) -> dict[str, Any]:

@@ -55,3 +55,5 @@ class ResendApi:
         add("GET", "/suppressions/{id}", account.get_suppression, name="suppressions.get")
         add("DELETE", "/suppressions/{id}", account.unsuppress, name="suppressions.remove")
         add("GET", "/domains", account.list_domains, name="domains.list")
+        add("GET", "/domains/{id}", account.get_domain, name="domains.get")
+        add("GET", "/webhooks", account.list_webhooks, name="webhooks.list")

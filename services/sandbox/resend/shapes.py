@@ -43,6 +43,17 @@ def mail(mail: AcceptedMail) -> dict[str, Any]:
     }
 
 
+def webhook(endpoint: str, events: list[str], *, is_enabled: bool) -> dict[str, Any]:
+    """A webhook in a list, which does not show its secret."""
+    return {
+        "id": "4dd369bc-aa82-4ff3-97de-514ae3000ee0",
+        "created_at": "2025-11-24 09:09:00.000000+00",
+        "status": "enabled" if is_enabled else "disabled",
+        "endpoint": endpoint,
+        "events": events,
+    }
+
+
 def domain(name: str) -> dict[str, Any]:
     return {
         "id": name,

@@ -22,6 +22,12 @@ from services.sandbox.state import Sandbox
 RETRY_SECONDS = (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000)
 """docs.svix.com/retries: the wait after each failure; after the last one the event is dropped."""
 
+EVENTS = (
+    "email.sent", "email.delivered", "email.delivery_delayed", "email.bounced", "email.complained", "email.suppressed",
+    "email.failed",
+)  # fmt: skip
+"""What this sandbox can report of a mail."""
+
 RESPONSE_SECONDS_MAX = 15
 WRONG_SECRET = "whsec_" + "d3JvbmctYnV0LXdlbGwtZm9ybWVkLXNlY3JldA=="
 SECOND_MS = 1_000
@@ -37,6 +43,8 @@ class Webhooks:
 
     def add(self, mail: AcceptedMail, event: str, detail: dict[str, Any], *, now_ms: int) -> None:
         dials = self._sandbox.dials
+        if dials.webhook_events is not None and f"email.{event}" not in dials.webhook_events:
+            return
         webhook_id, body = f"msg_{new_id().replace('-', '')}", json.dumps(_envelope(mail, event, detail, now_ms))
         for copy in range(dials.webhook_copies):
             # Shuffled: `sent` waits longest, so that it arrives after the outcome.

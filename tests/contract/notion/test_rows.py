@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from common.domain.contact import Segment
 from common.domain.projection import BOOKED, BookingStanding
 from common.providers.notion.mirror import NotionMirror
@@ -151,3 +153,23 @@ async def test_only_the_database_that_is_configured_is_shown(make: Make, notion:
 
     assert set(pages) == {"sequence", "sequence_digest"}
     assert notion.rows("ds-contact") == []
+
+
+@pytest.mark.parametrize(
+    ("business", "first_name", "title"),
+    [
+        ("Salon Ada", "Ada", "Salon Ada"),
+        (None, "Ada", "Ada"),
+        ("Click www.evil.example now", "Ada", "Ada"),
+        ("", "You won $900 visit xyz.example/claim", "ada@salon.example"),
+        (None, "undefined", "ada@salon.example"),
+    ],
+)
+async def test_the_title_is_the_business_else_the_name_else_the_address(
+    mirror: NotionMirror, notion: FakeNotion, business: str | None, first_name: str, title: str
+) -> None:
+    assessment = replace(ADA.assessment, business_name=business, first_name=first_name)
+
+    await mirror.show(replace(ADA, assessment=assessment))
+
+    assert [title, title] == [notion.rows("ds-sequence")[0]["Business"], notion.rows("ds-contact")[0]["Name"]]

@@ -1,0 +1,114 @@
+"""Compares Resend's suppression list with ours: what it holds suppresses here, and who left here is written there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import structlog
+
+from common.domain.suppression import ListedSuppression
+from common.errors import Failure, Permanent, Throttled
+from common.ledger import keys
+from common.ledger.suppressions import Unlisted
+from common.providers.protocols import SuppressionList
+from common.store.errors import STORE_ERRORS
+from common.world import World
+
+log = structlog.get_logger(__name__)
+
+EVERY_S = 15
+READ_EVERY_MS = 3_600_000
+WHOLE_EVERY_MS = 24 * READ_EVERY_MS
+OVERLAP_MS = 900_000
+"""Each reading begins this long before the last one: for clocks that differ."""
+
+LEASE_MS = 600_000
+"""For how long one worker has the list; after a failure it keeps it, so that nobody asks before."""
+
+
+async def run_suppression_sync(world: World) -> None:
+    """
+    Until cancelled: write what waits, and read once an hour; one worker of all at a time.
+
+    Its requests share the rate with mail, so a worker that has just started sends what is due first.
+    """
+    while True:
+        await asyncio.sleep(EVERY_S)  # noqa: TID251 -- an upkeep task of its own, which no job waits for
+        try:
+            await sync_when_free(world)
+        except STORE_ERRORS as error:
+            log.warning("suppression_sync_deferred", error=type(error).__name__)
+        except Exception:
+            # A bug: logged, and tried again.
+            log.exception("suppression_sync_failed")
+
+
+async def sync_when_free(world: World) -> None:
+    """One turn, unless another worker is at it. Without a list there is nothing to do."""
+    client, of = world.ledger.client, world.suppression_list
+    if of is None or not await client.set(keys.SUPPRESSION_LIST_WORKER, world.worker, nx=True, px=LEASE_MS):
+        return
+    try:
+        await write_unlisted(world, of)
+        await read_when_due(world, of)
+    except Failure as failure:
+        reason = f"{failure.code} ({failure.status})" if failure.status else failure.code
+        log.warning("suppression_list_unavailable", reason=reason, kind=failure.kind)
+        if not isinstance(failure, Throttled):
+            return
+    await client.delete(keys.SUPPRESSION_LIST_WORKER)
+
+
+async def write_unlisted(world: World, of: SuppressionList) -> int:
+    """
+    Who left all mail is on Resend's list too: a second wall. Returns how many were written.
+
+    In a rehearsal nothing is written.
+    """
+    if world.settings.is_rehearsal:
+        return 0
+    unlisted = await world.ledger.suppressions.unlisted()
+    for contact in unlisted:
+        await _write(world, of, contact)
+    if unlisted:
+        log.info("suppressions_written", rows=len(unlisted))
+    return len(unlisted)
+
+
+async def _write(world: World, of: SuppressionList, contact: Unlisted) -> None:
+    try:
+        if contact.address is not None:
+            await of.add(contact.address)
+    except Permanent as refused:
+        # An address that the list does not take receives nothing either.
+        log.warning("suppression_not_written", enrollment_id=contact.contact_id, reason=refused.code)
+    await world.ledger.suppressions.note_listed(contact.contact_id)
+
+
+async def read_when_due(world: World, of: SuppressionList) -> int:
+    """Once an hour what is new on the list, once a day all of it. Returns how many addresses were not known here."""
+    now_ms = world.clock.now_ms()
+    read = await world.ledger.store.read_hash(keys.SUPPRESSION_LIST)
+    changes_ms, whole_ms = (int(read.get(name, "0")) for name in ("changes_ms", "whole_ms"))
+    if now_ms < changes_ms + READ_EVERY_MS:
+        return 0
+    is_whole = now_ms >= whole_ms + WHOLE_EVERY_MS
+    new = 0
+    async for page in _back_to(of.pages(), 0 if is_whole else changes_ms - OVERLAP_MS):
+        new += await world.ledger.suppressions.suppress_listed(page, now_ms=now_ms)
+    done: dict[Any, Any] = {"changes_ms": now_ms} | ({"whole_ms": now_ms} if is_whole else {})
+    await world.ledger.store.patiently(lambda: world.ledger.client.hset(keys.SUPPRESSION_LIST, mapping=done))
+    log.info("suppression_list_read", what="all" if is_whole else "changes", rows=new)
+    return new
+
+
+async def _back_to(
+    pages: AsyncIterator[Sequence[ListedSuppression]], since_ms: int
+) -> AsyncIterator[Sequence[ListedSuppression]]:
+    """The pages down to the first one that ends with an older entry."""
+    async for page in pages:
+        yield page
+        if page and page[-1].created_ms < since_ms:
+            return

@@ -1,0 +1,76 @@
+"""Resend's suppression list: addresses to which the account sends nothing, whatever it accepts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import resend
+
+from common.domain.ids import normal_address
+from common.domain.suppression import ListedSuppression
+from common.errors import Permanent
+from common.providers.budget import Budget
+from common.providers.protocols import SuppressionList
+from common.providers.resend.sdk import ResendSdk, list_of, read_time_ms
+
+PAGE = 100
+
+
+class ResendSuppressionList(SuppressionList):
+    """For one event loop; each request takes a slot of the budget. Raises ValueError when the key cannot be one."""
+
+    def __init__(self, api_key: str, api_url: str, *, budget: Budget, timeout_s: float = 10) -> None:
+        self._sdk = ResendSdk(api_key, api_url, timeout_s)
+        self._budget = budget
+
+    async def pages(self) -> AsyncIterator[Sequence[ListedSuppression]]:
+        """Newest first (resend.com/docs/api-reference/suppressions/list-suppressions)."""
+        after: str | None = None
+        while True:
+            await self._budget.take()
+            with self._sdk.request(reading=True):
+                query: Any = {"limit": PAGE} | ({"after": after} if after else {})
+                answer = list_of(await resend.Suppressions.list_async(query))
+            rows = answer.get("data", [])
+            yield [_entry(row) for row in rows]
+            if not rows or not answer.get("has_more"):
+                return
+            after = str(rows[-1]["id"])
+
+    async def origin_of(self, address: str) -> str | None:
+        await self._budget.take()
+        try:
+            with self._sdk.request(reading=True):
+                return str((await resend.Suppressions.get_async(address))["origin"])
+        except Permanent as refused:
+            if refused.code != "not_found":
+                raise
+            return None
+
+    async def add(self, address: str) -> None:
+        """Adding what is there already changes nothing."""
+        await self._budget.take()
+        with self._sdk.request():
+            await resend.Suppressions.add_async({"email": address})
+
+    async def remove(self, address: str) -> None:
+        """Also when it was not there."""
+        await self._budget.take()
+        try:
+            with self._sdk.request():
+                await resend.Suppressions.remove_async(address)
+        except Permanent as refused:
+            if refused.code != "not_found":
+                raise
+
+    async def close(self) -> None:
+        await self._sdk.close()
+
+
+def _entry(row: dict[str, Any]) -> ListedSuppression:
+    return ListedSuppression(
+        address=normal_address(str(row["email"])),
+        origin=str(row.get("origin") or ""),
+        created_ms=read_time_ms(str(row["created_at"])),
+    )

@@ -1,0 +1,56 @@
+"""`advent suppress ADDRESS`"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from common.domain.enrollment import ExitReason
+from common.domain.ids import normal_address
+from services.cli.arguments import address
+from services.cli.shared import now_ms, user_name, with_world
+
+if TYPE_CHECKING:
+    from common.errors import Failure
+    from common.world import World
+
+
+@click.command()
+@click.argument("email", metavar="ADDRESS", callback=address)
+def command(email: str) -> None:
+    """
+    Send no further mail to an address, in any campaign, here and at Resend.
+
+    What the contact waits for ends. It is recorded on their timeline. `advent unsuppress` ends it.
+    """
+    who = normal_address(email)
+    is_new, failure = with_world(lambda world: _suppress(world, who))
+    click.echo(f"{who} receives no further mail" if is_new else f"{who} was suppressed already")
+    if failure is not None:
+        click.secho(not_listed_line(failure), fg="yellow", err=True)
+
+
+async def _suppress(world: World, address: str) -> tuple[bool, Failure | None]:
+    is_new = await world.ledger.suppressions.suppress(
+        address, ExitReason.SUPPRESSED, detail=f"by {user_name()}", now_ms=now_ms()
+    )
+    return is_new, await list_at_resend(world, address)
+
+
+async def list_at_resend(world: World, address: str) -> Failure | None:
+    """Put an address on Resend's own list, unless this is a rehearsal; why that failed, if it did."""
+    from common.errors import Failure
+
+    assert world.suppression_list is not None
+    if world.settings.is_rehearsal:
+        return None
+    try:
+        await world.suppression_list.add(address)
+    except Failure as failure:
+        return failure
+    return None
+
+
+def not_listed_line(failure: Failure) -> str:
+    return f"advent: Resend's own suppression list was not changed ({failure.code}); repeat the command later"

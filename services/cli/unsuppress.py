@@ -1,0 +1,50 @@
+"""`advent unsuppress ADDRESS --consent TEXT`"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from common.domain.enrollment import ExitReason
+from common.domain.ids import normal_address
+from services.cli.arguments import address
+from services.cli.error_lines import CommandFailed
+from services.cli.shared import now_ms, user_name, with_world
+
+if TYPE_CHECKING:
+    from common.ledger.suppressions import Unsuppressed
+    from common.world import World
+
+
+@click.command()
+@click.argument("email", metavar="ADDRESS", callback=address)
+@click.option("--consent", required=True, metavar="TEXT", help="How and when the person asked for mail; recorded.")
+def command(email: str, consent: str) -> None:
+    """
+    Let mail go again to a person who asks to come back.
+
+    Their entry in Resend's list is removed first. A sequence that has ended stays ended; reminders, and campaigns that
+    they sign up for later, reach them. After a complaint it is refused: mail to whoever complained harms all mail.
+    """
+    text = " ".join(consent.split())
+    if not text:
+        raise click.UsageError("--consent: is empty; say how and when the person asked for mail")
+    who = normal_address(email)
+    outcome = with_world(lambda world: _unsuppress(world, who, text))
+    if outcome == "complained":
+        raise CommandFailed(f"{who} complained about our mail and stays suppressed; nobody may undo that")
+    click.echo(f"{who} may receive mail again" if outcome == "done" else f"{who} was not suppressed here")
+
+
+async def _unsuppress(world: World, address: str, consent: str) -> Unsuppressed:
+    suppressed = await world.ledger.suppressions.of(address)
+    if suppressed is not None and suppressed.reason is ExitReason.COMPLAINED:
+        return "complained"
+    assert world.suppression_list is not None
+    if await world.suppression_list.origin_of(address) == "complaint":
+        return "complained"
+    await world.suppression_list.remove(address)
+    return await world.ledger.suppressions.unsuppress(
+        address, detail=f"by {user_name()}; consent: {consent}", now_ms=now_ms()
+    )

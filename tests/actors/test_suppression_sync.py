@@ -1,0 +1,143 @@
+"""Resend's suppression list and ours agree: who complained there gets nothing, and who left here is listed there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from actors.upkeep.suppression_sync import sync_when_free
+from common.domain.enrollment import ExitReason
+from common.domain.ids import enrollment_id
+from common.ledger import keys
+from common.providers.budget import Unlimited
+from common.providers.resend.suppression_list import ResendSuppressionList
+from services.sandbox.ids import API_KEY, SENDING_KEY
+from services.simulation.engine import Simulation
+from tests.sandbox.running import RunningSandbox, running
+
+HOUR_MS = 3_600_000
+CHEN = enrollment_id("christmas_2025", "chen@example.org")
+
+
+@pytest.fixture
+async def resend(clock) -> AsyncIterator[RunningSandbox]:
+    async with running(clock=clock) as started:
+        yield started
+
+
+@pytest.fixture
+async def synced(story: Simulation, resend: RunningSandbox) -> AsyncIterator[Simulation]:
+    """A story whose worker keeps the two lists alike, over HTTP."""
+    of = ResendSuppressionList(API_KEY, resend.resend_url, budget=Unlimited())
+    story.world = replace(story.world, suppression_list=of)
+    yield story
+    await of.close()
+
+
+async def listed(resend: RunningSandbox) -> dict[str, str]:
+    _, answer, _ = await resend.resend("GET", "/suppressions?limit=100")
+    return {entry["email"]: entry["origin"] for entry in answer["data"]}
+
+
+def asked(resend: RunningSandbox) -> int:
+    return resend.sandbox.tally.requests["resend suppressions.list"]
+
+
+async def complains(resend: RunningSandbox, address: str) -> None:
+    """About any mail of this account; the webhook of it is lost."""
+    resend.sandbox.board.change({"complaining": [address], "webhooks": False})
+    mail = {"from": "Sarah <sarah@example.com>", "to": [address], "subject": "Hello", "text": "Hello"}
+    status, _, _ = await resend.resend("POST", "/emails", mail)
+    assert (status, await listed(resend)) == (200, {address: "complaint"})
+
+
+async def leave(story: Simulation, now_ms: int) -> None:
+    hashed = story.ledger.store.address_hash("chen@example.org")
+    await story.ledger.enrollments.unsubscribe(CHEN, address_hash=hashed, now_ms=now_ms)
+
+
+async def test_a_complaint_whose_webhook_was_lost_ends_the_sequence_within_the_hour(synced, resend, chen, clock):
+    await synced.sign_up(chen)
+    await sync_when_free(synced.world)
+    await complains(resend, "chen@example.org")
+    clock.advance(HOUR_MS - 1)
+    await sync_when_free(synced.world)
+    assert (await synced.ledger.enrollments.get(CHEN)).exit_reason is None
+
+    clock.advance(1)
+    await sync_when_free(synced.world)
+
+    assert (await synced.ledger.enrollments.get(CHEN)).exit_reason is ExitReason.COMPLAINED
+    await synced.run()
+    assert synced.mailer.inbox_of("chen@example.org") == []
+
+
+async def test_more_than_a_page_is_read_and_later_only_what_is_new(synced, resend, clock):
+    for number in range(250):
+        await resend.resend("POST", "/suppressions", {"email": f"p{number}@example.org"})
+    clock.advance(HOUR_MS)
+    await sync_when_free(synced.world)
+    assert await synced.ledger.client.hlen(keys.SUPPRESSED) == 250
+    assert asked(resend) == 3
+
+    clock.advance(HOUR_MS)
+    await resend.resend("POST", "/suppressions", {"email": "new@example.org"})
+    await sync_when_free(synced.world)
+    assert await synced.ledger.client.hlen(keys.SUPPRESSED) == 251
+    assert asked(resend) == 3 + 1
+
+
+async def test_a_contact_who_leaves_all_mail_is_listed_at_resend(synced, resend, chen, clock):
+    await synced.sign_up(chen)
+    await leave(synced, clock.now_ms())
+    await sync_when_free(synced.world)
+
+    assert await listed(resend) == {"chen@example.org": "manual"}
+    assert await synced.ledger.suppressions.unlisted() == []
+    clock.advance(HOUR_MS)
+    await sync_when_free(synced.world)
+    known = await synced.ledger.suppressions.of("chen@example.org")
+    assert known.reason is ExitReason.UNSUBSCRIBED, "our own entry says nothing new"
+
+
+async def test_while_resend_is_away_nothing_is_lost(synced, resend, chen, clock):
+    await synced.sign_up(chen)
+    await leave(synced, clock.now_ms())
+    async with resend.http.post(f"{resend.url}/faults", json={"kind": "unavailable", "provider": "resend", "count": 1}):
+        pass
+    await sync_when_free(synced.world)
+    assert (await listed(resend), len(await synced.ledger.suppressions.unlisted())) == ({}, 1)
+
+    await synced.ledger.client.delete(keys.SUPPRESSION_LIST_WORKER)  # As after ten minutes.
+    await sync_when_free(synced.world)
+    assert await listed(resend) == {"chen@example.org": "manual"}
+
+
+async def test_a_key_that_may_only_send_changes_nothing(story, resend, chen):
+    of = ResendSuppressionList(SENDING_KEY, resend.resend_url, budget=Unlimited())
+    story.world = replace(story.world, suppression_list=of)
+    await sync_when_free(story.world)
+    await of.close()
+
+    assert await story.ledger.store.read_hash(keys.SUPPRESSION_LIST) == {}
+
+
+async def test_in_a_rehearsal_nothing_is_left_at_a_real_resend(synced, resend, chen, clock):
+    settings = synced.world.settings.model_copy(
+        update={"testing_mode": True, "resend_api_key": API_KEY, "sandboxed": frozenset()}
+    )
+    synced.world = replace(synced.world, settings=settings)
+    await synced.sign_up(chen)
+    await leave(synced, clock.now_ms())
+    await sync_when_free(synced.world)
+
+    assert await listed(resend) == {}
+
+
+async def test_one_worker_at_a_time_has_the_list(synced, resend):
+    await synced.ledger.client.set(keys.SUPPRESSION_LIST_WORKER, "another")
+    await sync_when_free(synced.world)
+
+    assert await synced.ledger.store.read_hash(keys.SUPPRESSION_LIST) == {}

@@ -1,0 +1,159 @@
+"""A person of the team suppresses, gives back and releases an address; Resend's own list follows."""
+
+import asyncio
+import getpass
+import json
+import threading
+
+import pytest
+
+from common.domain.enrollment import ExitReason
+from common.domain.ids import enrollment_id
+from common.ledger import keys
+from services.cli.shared import now_ms
+from tests.cli.test_status_and_contact import ada_signs_up
+from tests.sandbox.running import running
+
+ADA = "ada@example.com"
+WHO = enrollment_id("christmas_2025", ADA)
+
+
+class SandboxThread:
+    """A sandbox in a loop of its own, because a command runs a loop itself."""
+
+    def __init__(self):
+        self._loop, self._ended = asyncio.new_event_loop(), asyncio.Event()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
+        self._thread.start()
+        assert self._ready.wait(20)
+
+    async def _serve(self):
+        async with running() as self.run:
+            self._ready.set()
+            await self._ended.wait()
+
+    def resend(self, method, path, body=None):
+        asked = asyncio.run_coroutine_threadsafe(self.run.resend(method, path, body), self._loop)
+        return asked.result(20)[1]
+
+    def change(self, dials):
+        self._loop.call_soon_threadsafe(self.run.sandbox.board.change, dials)
+
+    def close(self):
+        self._loop.call_soon_threadsafe(self._ended.set)
+        self._thread.join(20)
+        self._loop.close()
+
+
+@pytest.fixture
+def sandbox(monkeypatch):
+    thread = SandboxThread()
+    monkeypatch.setenv("SANDBOX_PORT", thread.run.url.rpartition(":")[2])
+    yield thread
+    thread.close()
+
+
+def listed(sandbox):
+    return {entry["email"]: entry["origin"] for entry in sandbox.resend("GET", "/suppressions")["data"]}
+
+
+def contact(run_command):
+    return json.loads(run_command("contact", ADA, "--json")[1])
+
+
+def said(run_command):
+    return {entry["what"]: entry["detail"] for entry in contact(run_command)["happened"]}
+
+
+def test_a_suppressed_address_is_listed_at_resend_and_may_come_back(run_command, run_ledger, sandbox):
+    run_ledger(ada_signs_up)
+
+    assert run_command("suppress", f" {ADA.upper()}") == (0, f"{ADA} receives no further mail\n", "")
+    assert run_command("suppress", ADA) == (0, f"{ADA} was suppressed already\n", "")
+    person = contact(run_command)
+    assert (person["exit_reason"], person["suppressed"]["reason"]) == ("suppressed", "suppressed")
+    assert said(run_command)["suppressed"] == f"by {getpass.getuser()}"
+    assert listed(sandbox) == {ADA: "manual"}
+    assert "receives no mail since" in run_command("contact", ADA)[1]
+
+    answer = run_command("unsuppress", ADA, "--consent", "asked by phone on Monday")
+    assert answer == (0, f"{ADA} may receive mail again\n", "")
+    assert (contact(run_command)["suppressed"], listed(sandbox)) == (None, {})
+    assert said(run_command)["unsuppressed"] == f"by {getpass.getuser()}; consent: asked by phone on Monday"
+    assert run_command("unsuppress", ADA, "--consent", "again")[1] == f"{ADA} was not suppressed here\n"
+
+
+def test_after_a_complaint_nobody_comes_back(run_command, run_ledger, sandbox):
+    async def complained(ledger):
+        await ada_signs_up(ledger)
+        await ledger.suppressions.suppress(ADA, ExitReason.COMPLAINED, detail="", now_ms=now_ms())
+
+    run_ledger(complained)
+    status, _, errors = run_command("unsuppress", ADA, "--consent", "asked by phone")
+
+    assert (status, errors) == (
+        1,
+        f"advent: {ADA} complained about our mail and stays suppressed; nobody may undo that\n",
+    )
+
+
+def test_a_complaint_that_only_resend_knows_counts_too(run_command, run_ledger, sandbox):
+    run_ledger(ada_signs_up)
+    sandbox.change({"complaining": [ADA], "webhooks": False})
+    sandbox.resend("POST", "/emails", {"from": "a@example.org", "to": [ADA], "subject": "x", "text": "x"})
+
+    assert run_command("unsuppress", ADA, "--consent", "asked by phone")[0] == 1
+    assert listed(sandbox) == {ADA: "complaint"}
+
+
+@pytest.mark.parametrize("consent", [(), ("--consent", " ")])
+def test_nobody_comes_back_without_consent(run_command, consent):
+    status, _, errors = run_command("unsuppress", ADA, *consent)
+
+    assert (status, "--consent" in errors) == (2, True)
+
+
+def test_without_resend_the_address_is_suppressed_all_the_same(run_command, run_ledger, monkeypatch):
+    monkeypatch.setenv("SANDBOX_PORT", "9")
+    status, output, errors = run_command("suppress", ADA)
+
+    assert (status, output) == (0, f"{ADA} receives no further mail\n")
+    assert errors == "advent: Resend's own suppression list was not changed (connect); repeat the command later\n"
+    # Given back it is only where Resend would not drop the mail.
+    assert run_command("unsuppress", ADA, "--consent", "asked")[0] == 1
+    assert contact(run_command)["suppressed"]["reason"] == "suppressed"
+
+
+def test_a_resting_address_is_released(run_command, run_ledger):
+    async def rests(ledger):
+        await ada_signs_up(ledger)
+        await ledger.client.hset(keys.RESTING, ledger.store.address_hash(ADA), f"{now_ms()} 5")
+
+    run_ledger(rests)
+    assert json.loads(run_command("status", "--json")[1])["resting"] == 1
+    assert contact(run_command)["resting"]["bounces"] == 5
+    assert "after 5 mailbox bounces in a row" in run_command("contact", ADA)[1]
+
+    assert run_command("release", ADA) == (0, f"{ADA} receives mail again\n", "")
+    assert run_command("release", ADA) == (0, f"{ADA} was not resting\n", "")
+    assert (contact(run_command)["resting"], said(run_command)["released"]) == (
+        None,
+        f"resting, by {getpass.getuser()}",
+    )
+
+
+def test_a_forgotten_person_is_recognized(run_command, run_ledger, sandbox):
+    run_ledger(ada_signs_up)
+    assert json.loads(run_command("forget", ADA, "--yes", "--json")[1])["listed_at_resend"] is True
+    assert listed(sandbox) == {ADA: "manual"}
+
+    for command in (("contact", ADA), ("forget", ADA)):
+        status, output, _ = run_command(*command)
+        assert (status, f"{ADA} receives no mail since 20" in output, "(unsubscribed, forgotten)" in output) == (
+            0,
+            True,
+            True,
+        )
+    assert contact(run_command)["suppressed"]["is_forgotten"] is True
+    assert json.loads(run_command("forget", ADA, "--json")[1])["suppressed"]["is_forgotten"] is True

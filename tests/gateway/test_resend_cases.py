@@ -1,0 +1,187 @@
+"""Feedback of the field: nobody who bounced for good is written to again, and nobody is given up for a full mailbox."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.domain.enrollment import ExitReason
+from common.domain.ids import enrollment_id, step_delivery_id
+from common.health_checks import Level, check_health
+from common.ledger import keys
+from common.ledger.reads.contact_timeline import read_contact_timeline
+from common.ledger.reads.store_stats import read_store_stats
+from common.observability import metrics
+from tests.gateway.conftest import Gateway, Opener, person
+from tests.gateway.senders import RESEND, RESEND_SECRET, SECRETS, post_resend, svix_signature
+
+CASES = Path(__file__).parents[1] / "fixtures" / "cases"
+HOUR_MS = 3_600_000
+MAIL_ID = "00000000-0000-4000-8000-000000000001"
+
+Mailed = Callable[..., Awaitable[str]]
+
+
+@pytest.fixture
+async def gateway(opens: Opener, store_url: str) -> Gateway:
+    return await opens(store_url, **SECRETS)
+
+
+@pytest.fixture
+def mailed(gateway: Gateway) -> Mailed:
+    """Signs somebody up; the provider accepts their first mail under this id."""
+
+    async def sign_up(address: str = "ada@example.com", *, mail_id: str = MAIL_ID) -> str:
+        ledger, now_ms, who = (
+            gateway.context.intake.ledger,
+            gateway.clock.now_ms(),
+            enrollment_id("christmas_2025", address),
+        )
+        await gateway.sign_up(person(address.partition("@")[0], email=address))
+        enrollment = await ledger.enrollments.get(who)
+        assert enrollment is not None
+        await ledger.signups.enroll(enrollment, now_ms=now_ms, announce=False)
+        await gateway.store.zadd(keys.HEARTBEATS, {"w1": 9e15})
+        claim: Any = await ledger.deliveries.claim(step_delivery_id(who, 1), worker="w1", now_ms=now_ms)
+        await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
+        assert await ledger.deliveries.settle(claim, "accepted", mail_id, now_ms=now_ms)
+        return who
+
+    return sign_up
+
+
+def case(name: str, *, who: str = "") -> Any:
+    [path] = CASES.glob(f"{name}*.json")
+    return json.loads(path.read_text().replace("enr_REPLACEBYTHEIRS", who))
+
+
+async def exit_reason(gateway: Gateway, who: str) -> ExitReason | None:
+    enrollment = await gateway.context.intake.ledger.enrollments.get(who)
+    assert enrollment is not None
+    return enrollment.exit_reason
+
+
+async def findings(gateway: Gateway) -> dict[str, Level]:
+    stats = await read_store_stats(gateway.context.intake.ledger, now_ms=gateway.clock.now_ms())
+    return {finding.name: finding.level for finding in check_health(stats)}
+
+
+async def test_a_mail_without_tags_is_recognized_by_its_id(gateway: Gateway, mailed: Mailed) -> None:
+    who = await mailed()
+    answer = await post_resend(gateway, case("r09"))
+
+    assert (answer.status, answer.json["delivery_id"]) == (202, f"{who}/step-1")
+    assert await exit_reason(gateway, who) is ExitReason.BOUNCED
+
+
+async def test_a_delivery_without_tags_is_recognized_by_its_id(gateway: Gateway, mailed: Mailed) -> None:
+    who = await mailed()
+    answer = await post_resend(gateway, case("r09") | {"type": "email.delivered"})
+
+    assert (answer.status, answer.json["delivery_id"]) == (202, f"{who}/step-1")
+
+
+async def test_tags_are_read_as_a_list_too(gateway: Gateway, mailed: Mailed) -> None:
+    who = await mailed(mail_id="another")
+    tags = {"campaign": "christmas_2025", "enrollment": who, "step": "step-1"}
+    event = case("r09")
+    event["data"]["tags"] = [{"name": name, "value": value} for name, value in tags.items()]
+
+    assert (await post_resend(gateway, event)).json["delivery_id"] == f"{who}/step-1"
+
+
+async def test_five_full_mailboxes_in_a_row_make_the_address_rest(gateway: Gateway, mailed: Mailed) -> None:
+    who = await mailed()
+    events = case("r11", who=who)
+    ledger = gateway.context.intake.ledger
+    for event in events[:4]:
+        await post_resend(gateway, event)
+    assert await ledger.suppressions.resting("ada@example.com") is None
+
+    for event in events[4:]:
+        await post_resend(gateway, event)
+
+    resting = await ledger.suppressions.resting("ada@example.com")
+    assert resting is not None
+    assert resting.bounces == 5
+    timeline: Any = await read_contact_timeline(ledger, enrollment_id("christmas_2025", "ada@example.com"))
+    [entry] = [entry for entry in timeline.happened if entry.what == "resting"]
+    assert "5 mailbox bounces in a row" in entry.detail
+    assert "mailbox full" in entry.detail
+    assert (await exit_reason(gateway, who), (await findings(gateway))["resting"]) == (None, Level.NEEDS_PERSON)
+
+
+async def test_refused_content_ends_nothing_and_of_three_people_it_is_an_alert(
+    gateway: Gateway, mailed: Mailed
+) -> None:
+    for name in ("ada", "boris", "chen"):
+        assert (await findings(gateway))["content"] is Level.OK
+        who = await mailed(f"{name}@example.com")
+        for event in case("r39", who=who):
+            event["data"]["to"] = [f"{name}@example.com"]
+            await post_resend(gateway, event)
+        assert await exit_reason(gateway, who) is None
+
+    stats = await read_store_stats(gateway.context.intake.ledger, now_ms=gateway.clock.now_ms())
+    assert (stats.content_bounce_people, stats.resting, stats.suppressed) == (3, 0, 0)
+    assert (await findings(gateway))["content"] is Level.NEEDS_PERSON
+    gateway.clock.advance(25 * HOUR_MS)
+    assert (await findings(gateway))["content"] is Level.OK
+
+
+async def test_a_bounce_without_a_type_is_judged_by_its_text(gateway: Gateway, mailed: Mailed) -> None:
+    who = await mailed()
+    await post_resend(gateway, case("r84", who=who))
+
+    assert await exit_reason(gateway, who) is ExitReason.BOUNCED
+
+
+async def test_both_spellings_of_the_signature_headers_are_accepted(gateway: Gateway, mailed: Mailed) -> None:
+    who = await mailed()
+    body, at = json.dumps(case("r09")).encode(), str(gateway.clock.now_ms() // 1000)
+    signature = svix_signature(body, id="msg_r87", at=at, key=RESEND_SECRET)
+    headers = {"webhook-id": "msg_r87", "webhook-timestamp": at, "webhook-signature": signature}
+    answer = await gateway.request("POST", RESEND, data=body, headers=headers)
+    forged = await gateway.request("POST", RESEND, data=body + b" ", headers=headers)
+
+    assert (answer.status, forged.status) == (202, 401)
+    assert await exit_reason(gateway, who) is ExitReason.BOUNCED
+
+
+@pytest.mark.parametrize(("event", "reason"), [("email.bounced", "bounced"), ("email.complained", "complained")])
+async def test_what_ends_mail_to_a_known_address_does_so_whichever_mail_it_is_about(
+    gateway: Gateway, mailed: Mailed, event: str, reason: str
+) -> None:
+    who = await mailed(mail_id="another")
+    reported = case("r09") | {"type": event}
+    answers = [await post_resend(gateway, reported, id="msg_1") for _ in range(2)]
+
+    assert [(answer.status, answer.json["delivery_id"]) for answer in answers] == [(202, None)] * 2
+    assert answers[0].body == answers[1].body
+    assert await exit_reason(gateway, who) == reason
+    suppressed = await gateway.context.intake.ledger.suppressions.of("ada@example.com")
+    assert suppressed is not None
+    assert suppressed.reason == reason
+
+
+async def test_other_events_about_mails_that_are_not_ours_are_ignored_and_counted(
+    gateway: Gateway, mailed: Mailed
+) -> None:
+    await mailed(mail_id="another")
+    before = {name: metrics.FEEDBACK_IGNORED.labels(name)._value.get() for name in ("email.delivered", "other")}
+    reported = case("r09")
+    reported["data"] |= {"to": ["ada@example.com", "somebody@example.com"]}  # Nobody knows who of them bounced.
+    answers = [
+        await post_resend(gateway, case("r09") | {"type": "email.delivered"}),
+        await post_resend(gateway, reported),
+        await post_resend(gateway, {"type": "contact.created", "data": {}}),
+    ]
+
+    assert [(answer.status, answer.json["status"]) for answer in answers] == [(200, "ignored")] * 3
+    after = {name: metrics.FEEDBACK_IGNORED.labels(name)._value.get() for name in ("email.delivered", "other")}
+    assert after == {"email.delivered": before["email.delivered"] + 1, "other": before["other"] + 1}
+    assert await gateway.context.intake.ledger.suppressions.of("ada@example.com") is None

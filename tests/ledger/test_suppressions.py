@@ -1,0 +1,132 @@
+"""A person of the team, or the provider's list, decides that an address gets no mail; only its owner may come back."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+
+from common.domain.enrollment import ExitReason, Status
+from common.domain.feedback import Feedback, FeedbackKind
+from common.domain.ids import enrollment_id, step_delivery_id
+from common.domain.suppression import ListedSuppression, Suppression
+from common.ledger.deliveries import ClaimRefused
+from tests.ledger_reads import timeline_of
+
+ADDRESS = "ada@example.org"
+ADA = enrollment_id("christmas_2025", ADDRESS)
+NUMBERS = count(1)
+
+
+@pytest.fixture
+async def began_ms(ledger, ada, clock) -> int:
+    now_ms = clock.now_ms()
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms)
+    await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=now_ms, announce=False)
+    return now_ms
+
+
+async def report(ledger, kind, at_ms) -> None:
+    feedback = Feedback(
+        kind=kind,
+        delivery_id=step_delivery_id(ADA, 1),
+        contact_id=ADA,
+        event_ms=at_ms,
+        mailed_ms=at_ms,
+        received_ms=at_ms,
+        provider_id="re_1",
+        address=ADDRESS,
+    )
+    await ledger.feedback.record(feedback, webhook_id=f"resend:{next(NUMBERS)}")
+
+
+async def suppress(ledger, now_ms) -> bool:
+    return await ledger.suppressions.suppress(ADDRESS, ExitReason.SUPPRESSED, detail="by eve", now_ms=now_ms)
+
+
+async def test_whom_a_person_suppresses_gets_nothing_more(ledger, began_ms):
+    assert (await suppress(ledger, began_ms + 1), await suppress(ledger, began_ms + 2)) == (True, False)
+
+    enrollment = await ledger.enrollments.get(ADA)
+    assert (enrollment.status, enrollment.exit_reason) == (Status.EXITED, ExitReason.SUPPRESSED)
+    assert await ledger.suppressions.of(ADDRESS) == Suppression(
+        reason=ExitReason.SUPPRESSED, since_ms=began_ms + 1, is_forgotten=False
+    )
+    refused = await ledger.deliveries.claim(step_delivery_id(ADA, 1), worker="w1", now_ms=began_ms)
+    assert refused == ClaimRefused("exited", "suppressed")
+    assert ("suppressed", "by eve") in [(entry.what, entry.detail) for entry in await timeline_of(ledger, ADA)]
+
+
+async def test_who_asks_to_come_back_is_not_kept_away_by_what_was_reported_of_before(ledger, began_ms):
+    await report(ledger, FeedbackKind.BOUNCED, began_ms + 1)
+    assert await ledger.suppressions.unsuppress(ADDRESS, detail="consent: by phone", now_ms=began_ms + 5) == "done"
+    await report(ledger, FeedbackKind.BOUNCED, began_ms + 2)
+    assert await ledger.suppressions.of(ADDRESS) is None
+
+    await report(ledger, FeedbackKind.BOUNCED, began_ms + 9)
+    assert await ledger.suppressions.of(ADDRESS) is not None
+    said = [(entry.what, entry.detail) for entry in await timeline_of(ledger, ADA)]
+    assert ("unsuppressed", "consent: by phone") in said
+
+
+@pytest.mark.parametrize("left_first", [True, False])
+async def test_nobody_comes_back_after_a_complaint(ledger, began_ms, left_first):
+    hashed = ledger.store.address_hash(ADDRESS)
+    if left_first:
+        await ledger.enrollments.unsubscribe(ADA, address_hash=hashed, now_ms=began_ms + 1)
+    await report(ledger, FeedbackKind.COMPLAINED, began_ms + 2)
+    await ledger.enrollments.unsubscribe(ADA, address_hash=hashed, now_ms=began_ms + 3)
+
+    answer = await ledger.suppressions.unsuppress(ADDRESS, detail="consent: x", now_ms=began_ms + 5)
+    assert answer == "complained"
+    assert (await ledger.suppressions.of(ADDRESS)).reason is ExitReason.COMPLAINED
+
+
+async def test_a_forgotten_complainant_has_still_complained(ledger, began_ms):
+    await report(ledger, FeedbackKind.COMPLAINED, began_ms + 2)
+    await ledger.contacts.forget(await ledger.contacts.traces(ADDRESS), now_ms=began_ms + 9)
+
+    assert await ledger.suppressions.of(ADDRESS) == Suppression(
+        reason=ExitReason.COMPLAINED, since_ms=began_ms + 2, is_forgotten=True
+    )
+
+
+async def test_a_complaint_of_a_forgotten_person_keeps_them_forgotten(ledger, began_ms):
+    await ledger.contacts.forget(await ledger.contacts.traces(ADDRESS), now_ms=began_ms + 1)
+    await report(ledger, FeedbackKind.COMPLAINED, began_ms + 2)
+
+    assert await ledger.suppressions.of(ADDRESS) == Suppression(
+        reason=ExitReason.COMPLAINED, since_ms=began_ms + 2, is_forgotten=True
+    )
+
+
+async def test_what_was_never_suppressed_is_not_given_back(ledger, began_ms):
+    answer = await ledger.suppressions.unsuppress(ADDRESS, detail="consent: x", now_ms=began_ms)
+    assert answer == "not suppressed"
+
+
+@pytest.mark.parametrize(
+    ("origin", "reason"),
+    [
+        ("bounce", ExitReason.BOUNCED),
+        ("complaint", ExitReason.COMPLAINED),
+        ("manual", ExitReason.SUPPRESSED),
+        ("new word", ExitReason.SUPPRESSED),
+    ],
+)
+async def test_what_the_provider_lists_is_suppressed_here_once(ledger, began_ms, origin, reason):
+    listed = [ListedSuppression(address=ADDRESS, origin=origin, created_ms=began_ms - 7)]
+
+    assert await ledger.suppressions.suppress_listed(listed, now_ms=began_ms + 1) == 1
+    assert await ledger.suppressions.suppress_listed(listed, now_ms=began_ms + 2) == 0
+    assert (await ledger.suppressions.of(ADDRESS)).since_ms == began_ms - 7
+    assert (await ledger.enrollments.get(ADA)).exit_reason is reason
+
+
+async def test_who_left_waits_to_be_listed_by_id_and_a_forgotten_person_no_longer(ledger, began_ms):
+    hashed = ledger.store.address_hash(ADDRESS)
+    await ledger.enrollments.unsubscribe(ADA, address_hash=hashed, now_ms=began_ms + 1)
+
+    assert [(one.contact_id, one.address) for one in await ledger.suppressions.unlisted()] == [(ADA, ADDRESS)]
+    await ledger.contacts.forget(await ledger.contacts.traces(ADDRESS), now_ms=began_ms + 2)
+    assert await ledger.suppressions.unlisted() == []
