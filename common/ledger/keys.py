@@ -15,7 +15,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `open` | ZSET | delivery → time at which something should happen to it, ms; planned reminders too | as the open deliveries |
 | `dead` | ZSET | delivery → time at which it became a dead letter, ms | until replayed or discarded; never by itself |
 | `held` | ZSET | signups beyond a bound → time of the signup, ms, see `lua/lib/held.lua` | until released, discarded or forgotten |
-| `passed`, `passed:<visitor>` | LIST | times of the newest signups that were let through, ms: of all, of one visitor of the website | a day after the last |
+| `passed`, `passed:<visitor>` | LIST, LIST | times of the newest signups that were let through, ms: of all, of one visitor of the website | a day after the last |
 | `visitor_of:<enr>` | STRING | the visitor whose a held signup is, as the website sent it | a day |
 | `timeline:<enr>` | LIST | `[ms, what, detail]` as JSON, newest last: what the enrollment itself does not tell | until forgotten, newest 200 |
 | `feedback:<enr or gst>` | HASH | what the provider told of each mail, see `lua/feedback.lua` | until forgotten |
