@@ -1,4 +1,4 @@
-"""Notion shows what the ledger says: one pump works off whoever changed, the newest first."""
+"""Notion shows what the ledger says: one pump writes the contacts that changed, the newest change first."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def notion_sync(world: World, job: str) -> None:
     Show changed people in Notion. The job is `pump`, or one person who comes back after a trouble of their own.
 
     1. While Notion is in trouble, do nothing: the pump comes back when it may be asked again.
-    2. Take whoever changed last; they are ours alone until they are shown.
+    2. Take the contact that changed last; no other worker has it until it is shown.
     3. Make both databases say what the ledger says *now*, calls too; write only what differs.
     4. A change that came meanwhile keeps them among the changed.
     """

@@ -22,7 +22,7 @@ from actors.upkeep.healthcheck_ping import keep_pinging
 from actors.upkeep.suppression_sync import run_suppression_sync
 from actors.upkeep.sweeper import run_sweeper
 from actors.worker_http import WorkerHttp
-from common.campaigns.loader import load_campaign
+from common.campaigns.campaigns import Campaigns, load_campaigns
 from common.clock import SystemClock
 from common.ledger.ledger import Ledger
 from common.observability import metrics
@@ -73,9 +73,9 @@ class Worker:
 
         Raises SettingsError or CampaignError before any job is fetched.
         """
-        campaign = load_campaign(self.settings.campaign, directory=self.settings.campaigns_dir)
+        campaigns = load_campaigns(self.settings.campaign_keys, directory=self.settings.campaigns_dir)
         self._dramatiq.start()
-        self._on_loop(self._build(campaign))
+        self._on_loop(self._build(campaigns))
         self._before_work()
         if self.stopping.is_set():
             return
@@ -109,23 +109,23 @@ class Worker:
         self.broker.close()
         log.info("worker_stopped")
 
-    async def _build(self, campaign: Any) -> None:
+    async def _build(self, campaigns: Campaigns) -> None:
         client = connect_async(self.store_url, process="worker")
-        ledger = Ledger(
+        terms = campaigns.terms(self.settings.pace)
+        ledger = Ledger.of(
             client,
-            campaign=campaign.key,
-            cadence=campaign.cadence(self.settings.pace),
+            terms,
             secret_key=self.settings.secret,
             patient=True,
             separate_spellings=self.settings.testing_mode,
         )
         await ledger.store.patiently(lambda: correct_clock(ledger.client, self.clock))
-        self._providers = build_providers(self.settings, client, self.clock, campaign_name=campaign.name)
+        self._providers = build_providers(self.settings, client, self.clock, campaigns=campaigns)
         self.world = World(
             clock=self.clock,
             ledger=ledger,
             settings=self.settings,
-            campaign=campaign,
+            campaigns=campaigns,
             mailer=self._providers.mailer,
             mirror=self._providers.mirror,
             mail_budget=self._providers.mail_budget,

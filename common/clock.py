@@ -33,7 +33,7 @@ class SystemClock:
     The machine's clock as it was at the start, corrected to the store's when the two disagree by more than a second.
 
     All processes that share a store then share its time, so a lease or a due instant means the same to all of them.
-    From the start on it goes by the time that passes: whoever sets the machine's clock, by hand or by NTP, does not
+    From the start on it follows elapsed time: a change of the machine's clock, by hand or by NTP, does not
     make it jump. A worker that believed to be in next week would send next week's mail.
     """
 
@@ -54,7 +54,7 @@ _ALSO_ASLEEP: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 class VirtualClock:
-    """A clock that stands still until somebody moves it."""
+    """A clock that does not move by itself; for tests and simulation."""
 
     def __init__(self, now_ms: int = 1_764_000_000_000) -> None:
         self._now_ms = now_ms

@@ -83,6 +83,7 @@ class Contact:
     writes: int
     calls: Mapping[GuestId, BookingSummary]
     enrollment: Enrollment | None
+    email: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +91,14 @@ class BookingOutcome:
     """
     What follows from a series.
 
-    `nurture`: for each contact of it, what becomes of their mails. `look`: a booking to look at again, and when, ms.
+    `nurture`: for each contact of it, what becomes of their mails; `others`: of those of their other campaigns. `look`:
+    a booking to look at again, and when, ms.
     """
 
     gathered: Gathered
     bookings: Sequence[tuple[Booking, Sequence[Reminder]]]
     nurture: Sequence[tuple[Contact, Nurture]]
+    others: Sequence[tuple[Enrollment, Nurture]] = ()
     look: tuple[BookingId, int] | None = None
 
 
@@ -109,7 +112,7 @@ class ReportedCall:
 
 
 class Bookings:
-    """The bookings of one campaign. Raises as `Store.run` does."""
+    """Those that came to the gateway are the first campaign's, `campaign`. Raises as `Store.run` does."""
 
     def __init__(self, store: Store, mailboxes: Mailboxes, enrollments: Enrollments, *, campaign: str) -> None:
         self._store, self._mailboxes, self._enrollments, self._campaign = store, mailboxes, enrollments, campaign
@@ -181,6 +184,7 @@ class Bookings:
             writes=int(fields.get("writes", "0")),
             calls=read_calls(fields),
             enrollment=await self._enrollments.get(contact),
+            email=fields.get("email"),
         )
 
     async def unenrolled(self, contact: EnrollmentId) -> UnenrolledContact | None:
@@ -206,7 +210,8 @@ class Bookings:
         """
         gathered = outcome.gathered
         look = outcome.look
-        contacts = await self._mailboxes.find_all(one.email for one, _ in outcome.bookings if one.email is not None)
+        addresses = [one.email for one, _ in outcome.bookings if one.email is not None]
+        contacts = await self._mailboxes.find_all(addresses, gathered.campaign)
         written = await self._store.run_json(
             "bookings.write",
             [keys.BOOKINGS],
@@ -217,6 +222,9 @@ class Bookings:
                 "contacts": [
                     {"id": contact.id, "writes": contact.writes, "nurture": nurture}
                     for contact, nurture in outcome.nurture
+                ],
+                "others": [
+                    {"id": one.id, "contact": one.contact_id, "nurture": nurture} for one, nurture in outcome.others
                 ],
                 "bookings": [self._written(booking, reminders, contacts) for booking, reminders in outcome.bookings],
                 "optional_fields": OPTIONAL_FIELDS,

@@ -53,7 +53,7 @@ class Contacts:
 
     async def traces(self, address: str) -> Traces:
         """
-        Looks through the whole store, since an address leads only to what belongs to this campaign. Changes nothing.
+        Looks through the whole store, since an address leads only to the campaigns that are played. Changes nothing.
         """
         found = Traces(address, self._mailboxes.all_ids(address), [address])
         async for key, fields in self._hashes(keys.enrollment("")):

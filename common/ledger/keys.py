@@ -6,7 +6,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `enrollment:<enr>` | HASH | one person in one campaign, see `codec.py` | until forgotten |
 | `enrolled` | SET | all enrollment ids | as above |
 | `delivery:<dlv>` | HASH | an open delivery: who holds it, its attempts, its payload, see `lua/lib/delivery.lua` | first claim → its end; a dead letter until replayed or discarded |
-| `booking:<bkg>` | HASH | digest → event, JSON: all that Cal.com told of one uid | until forgotten |
+| `booking:<bkg>` | HASH | digest → event, JSON: all that Cal.com reported of one uid | until forgotten |
 | `links:<bkg>` | SET | the bookings that this one was moved to or from | as above |
 | `seats:<bkg>` | SET | the guests of this booking who are kept under an id of their own | as above |
 | `guest:<gst>` | HASH | one person whose call a booking is, its state, the record of each reminder, see `booking_codec.py` | as above |
@@ -18,7 +18,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `passed`, `passed:<visitor>` | LIST, LIST | times of the newest signups that were let through, ms: of all, of one visitor of the website | a day after the last |
 | `visitor_of:<enr>` | STRING | the visitor whose a held signup is, as the website sent it | a day |
 | `timeline:<enr>` | LIST | `[ms, what, detail]` as JSON, newest last: what the enrollment itself does not tell | until forgotten, newest 200 |
-| `feedback:<enr or gst>` | HASH | what the provider told of each mail, see `lua/feedback.lua` | until forgotten |
+| `feedback:<enr or gst>` | HASH | what the provider reported of each mail, see `lua/feedback.lua` | until forgotten |
 | `w:<digest of kind:id>` | STRING | the answer that a webhook id was given, or the event it was given to | 45 days, then rubbish |
 | `unread_bookings`, `unread_bookings:raw` | ZSET, HASH | bodies of Cal.com that could not be read, by arrival, ms; see `unread_bookings.py` | until discarded or forgotten, newest 1,000 |
 | `aliases` | HASH | contact → contact, address hash → address hash: made of one spelling of an address → the one under which its mailbox is kept, see `lua/lib/mailbox.lua` | until forgotten; a hash for ever |
@@ -38,7 +38,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `syncing` | HASH | enrollment → `worker ms`, being mirrored just now | seconds |
 | `circuit:<provider>` | HASH | why everybody waits for a provider, and until when | while in trouble |
 | `suspect` | STRING | the delivery that is tried alone, since two workers died while they had it in hand | until the next one |
-| `pauses` | HASH | `*` for everybody, or enrollment → who paused it, when and why, JSON, see `pauses.py` | until resumed |
+| `pauses` | HASH | `*` for everybody, `campaign:<key>`, or enrollment → who paused it, when and why, JSON, see `pauses.py` | until resumed |
 | `counts` | HASH | status → enrollments; `delivery:<status>` → deliveries | for ever |
 | `rebuilt` | STRING | `owed`, `done` or `never`, and since when: has Notion been read into this store? See `first_start.py` | for ever |
 | `rebuilding` | STRING | `worker word`: who reads it just now, and how it goes | seconds |
@@ -53,7 +53,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `queue:__paused__` | SET | queues of which nothing is made ready | until resumed |
 | `queue:__probing__` | HASH | queue → time from which one message a second is made ready, ms | while its provider is in trouble |
 | `queue:__failed__.<q>` | SET | jobs that were made ready so and failed: others come first | as above |
-| `queue:__heartbeats__` | ZSET | worker → its last sign of life, ms of the store's clock | seconds |
+| `queue:__heartbeats__` | ZSET | worker → its last heartbeat, ms of the store's clock | seconds |
 | `queue:__queues__.<worker>` | SET | queues that it took messages from | while it lives |
 | `queue:__acks__.<worker>.<q>` | SET | messages that it has in hand, by ready id | until it is done with them |
 | `queue:__started__.<worker>.<q>` | SET | those of them that it has begun: only these can have killed it | as above |

@@ -86,7 +86,7 @@ class _Call:
                 future.set_result(own)
 
     def fail(self, error: BaseException) -> None:
-        """For whoever has no answer yet."""
+        """For the calls that have no answer yet."""
         for future in self.waiting:
             if not future.done():
                 future.set_exception(error)

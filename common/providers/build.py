@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import redis.asyncio
 
+from common.campaigns.campaigns import Campaigns
 from common.clock import Clock
 from common.providers.budget import StoreBudget
 from common.providers.calcom.calendar import CalcomCalendar
@@ -36,7 +37,9 @@ class Providers:
             await self.calendar.close()
 
 
-def build_providers(settings: Settings, client: redis.asyncio.Redis, clock: Clock, *, campaign_name: str) -> Providers:
+def build_providers(
+    settings: Settings, client: redis.asyncio.Redis, clock: Clock, *, campaigns: Campaigns
+) -> Providers:
     """For one event loop. Raises SettingsError when a provider has neither a key nor the sandbox instead."""
     if settings.resend_api_key is None or settings.notion_token is None:
         raise SettingsError(["RESEND_API_KEY, NOTION_TOKEN: unset, and no sandbox replaces them; set both"])
@@ -49,7 +52,7 @@ def build_providers(settings: Settings, client: redis.asyncio.Redis, clock: Cloc
             base_url=settings.notion_base_url,
             sequence_db=settings.notion_email_sequence_db_id,
             contact_db=settings.notion_businessx_db_id,
-            campaign_name=campaign_name,
+            campaigns=campaigns.in_notion,
             budget=mirror_budget,
             guard=StoreCreateGuard(client, clock=clock),
             clock=clock,

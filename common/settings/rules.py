@@ -11,6 +11,7 @@ from common.settings.settings import SECRET_KEY_CURE, Settings
 def problems_of(settings: Settings) -> list[str]:
     """One line for each problem, with the setting and the cure."""
     return [
+        *_of_campaigns(settings),
         *_of_notion(settings),
         *_of_secrets(settings),
         *_of_identity(settings),
@@ -22,6 +23,11 @@ def problems_of(settings: Settings) -> list[str]:
 def warnings_of(settings: Settings) -> list[str]:
     """One line for each thing that a test may do without, and real mail may not."""
     return [*_of_public_url(settings)] if settings.testing_mode else []
+
+
+def _of_campaigns(settings: Settings) -> Iterator[str]:
+    if settings.campaign is not None and "campaigns" in settings.model_fields_set:
+        yield "CAMPAIGN: it is another name for CAMPAIGNS, and both are set; unset CAMPAIGN"
 
 
 def _of_notion(settings: Settings) -> Iterator[str]:

@@ -22,6 +22,7 @@ Truth = Annotated[bool, BeforeValidator(values.truth)]
 Port = Annotated[int, BeforeValidator(values.whole(1, 65535))]
 Host = Annotated[str, BeforeValidator(values.host)]
 Name = Annotated[str, BeforeValidator(values.name)]
+Names = Annotated[str, BeforeValidator(values.names)]
 Words = Annotated[str, BeforeValidator(values.words)]
 Sender = Annotated[str, BeforeValidator(values.sender)]
 WebAddress = Annotated[str, BeforeValidator(values.web_address)]
@@ -85,7 +86,8 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[str, BeforeValidator(values.networks)] = ""
     secret_key: str | None = None
     public_url: BaseAddress | None = None
-    campaign: Name = "christmas_2025"
+    campaigns: Names = "christmas_2025"
+    campaign: Name | None = None
     campaigns_dir: Path | None = None
     testing_mode: Truth = False
     testing_recipients: Annotated[str, BeforeValidator(values.recipients)] = ""
@@ -172,6 +174,11 @@ class Settings(BaseSettings):
     @property
     def pace(self) -> Pace:
         return Pace(testing=self.testing_mode, speed=self.campaign_speed)
+
+    @property
+    def campaign_keys(self) -> tuple[str, ...]:
+        """The campaigns that are played, by the names of their directories; the first one has the bookings."""
+        return values.split(self.campaign or self.campaigns)
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:

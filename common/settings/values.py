@@ -95,6 +95,14 @@ def name(value: Any) -> str:
     return str(value)
 
 
+def names(value: Any) -> str:
+    """A comma-separated list of campaigns' directories, each once."""
+    listed = [name(part) for part in split(str(value))]
+    if not listed or len(set(listed)) != len(listed):
+        raise ValueError("name at least one campaign, and each once; set it like christmas_2025,new_year_2026")
+    return ",".join(listed)
+
+
 def host(value: Any) -> str:
     """A host to bind: a name or an IP address, without scheme or port."""
     text = str(value).removeprefix("[").removesuffix("]")

@@ -76,14 +76,14 @@ def check(settings: Settings, limits: Limits, *, gateway: bool = True) -> list[F
 async def _check_store(settings: Settings, limits: Limits) -> tuple[Finding, ...]:
     import redis
 
-    from common.campaigns.loader import load_campaign
+    from common.campaigns.campaigns import load_campaigns
     from common.health_checks import check_health, check_unreachable_store
     from common.ledger.reads.store_stats import read_store_stats
 
     # Loading it takes a second or more, which must not count as the store's.
-    campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    campaigns = load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
     try:
-        async with asyncio.timeout(ANSWER_SECONDS_MAX), open_ledger(settings, campaign=campaign) as ledger:
+        async with asyncio.timeout(ANSWER_SECONDS_MAX), open_ledger(settings, campaigns=campaigns) as ledger:
             return check_health(await read_store_stats(ledger), limits=limits)
     except (redis.RedisError, OSError) as error:
         return (check_unreachable_store(type(error).__name__),)

@@ -17,7 +17,7 @@ from common.settings.settings import Settings
 if TYPE_CHECKING:
     import redis.asyncio
 
-    from common.campaigns.campaign import Campaign
+    from common.campaigns.campaigns import Campaigns
     from common.ledger.ledger import Ledger
     from common.world import World
 
@@ -69,36 +69,31 @@ def settings_with_store(*, plans: bool = False, own: tuple[str, ...] = ()) -> Se
 
 
 @asynccontextmanager
-async def open_ledger(settings: Settings, *, campaign: Campaign | None = None) -> AsyncIterator[Ledger]:
+async def open_ledger(settings: Settings, *, campaigns: Campaigns | None = None) -> AsyncIterator[Ledger]:
     """
-    The ledger in the store of these settings; `campaign`: theirs, if it is loaded already.
+    The ledger in the store of these settings; `campaigns`: theirs, if they are loaded already.
 
     Raises SettingsError when the store has another format.
     """
-    from common.campaigns.loader import load_campaign
+    from common.campaigns.campaigns import load_campaigns
     from common.store.clients import connect_async
     from common.store.format import refuse_another_format
 
     assert settings.redis_url is not None
-    campaign = campaign or load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    campaigns = campaigns or load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
     client = connect_async(settings.redis_url)
     try:
         await refuse_another_format(client)
-        yield _ledger(client, settings, campaign)
+        yield _ledger(client, settings, campaigns)
     finally:
         await client.aclose()
 
 
-def _ledger(client: redis.asyncio.Redis, settings: Settings, campaign: Campaign) -> Ledger:
+def _ledger(client: redis.asyncio.Redis, settings: Settings, campaigns: Campaigns) -> Ledger:
     from common.ledger.ledger import Ledger
 
-    return Ledger(
-        client,
-        campaign=campaign.key,
-        cadence=campaign.cadence(settings.pace),
-        secret_key=settings.secret,
-        separate_spellings=settings.testing_mode,
-    )
+    terms = campaigns.terms(settings.pace)
+    return Ledger.of(client, terms, secret_key=settings.secret, separate_spellings=settings.testing_mode)
 
 
 @asynccontextmanager
@@ -108,7 +103,7 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
 
     Raises CampaignError, and SettingsError also when the store was begun with another SECRET_KEY.
     """
-    from common.campaigns.loader import load_campaign
+    from common.campaigns.campaigns import load_campaigns
     from common.clock import SystemClock
     from common.providers.build import build_providers
     from common.settings.settings import SettingsError
@@ -118,19 +113,19 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
     from common.world import World
 
     assert settings.redis_url is not None
-    campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    campaigns = load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
     client, clock = connect_async(settings.redis_url, process="command"), SystemClock()
     try:
         await refuse_another_format(client)
         if await secret_key_differs(client, settings.secret):
             raise SettingsError([SECRET_KEY_MISMATCH])
-        providers = build_providers(settings, client, clock, campaign_name=campaign.name)
+        providers = build_providers(settings, client, clock, campaigns=campaigns)
         try:
             yield World(
                 clock=clock,
-                ledger=_ledger(client, settings, campaign),
+                ledger=_ledger(client, settings, campaigns),
                 settings=settings,
-                campaign=campaign,
+                campaigns=campaigns,
                 mailer=providers.mailer,
                 mirror=providers.mirror,
                 mail_budget=providers.mail_budget,

@@ -46,7 +46,7 @@ class Sandbox:
         self.turn(resend_requests_per_second=10_000, notion_requests_per_minute=1_000_000)
 
     def _get(self, path: str) -> Any:
-        # A sandbox that has just been killed is asked again by whoever waits for it.
+        # A sandbox that has just been killed is asked again by the process that waits for it.
         try:
             answer = request("GET", self.url + path)
         except (OSError, http.client.HTTPException):

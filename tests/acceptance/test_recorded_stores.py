@@ -77,7 +77,7 @@ def _accepted(place: Place) -> dict[str, int]:
 
 
 def _erase_in_notion(place: Place, email: str) -> None:
-    """Erase the row of a forgotten contact, as `advent forget` tells whoever runs it."""
+    """Erase the row of a forgotten contact, as `advent forget` asks its operator to."""
     headers = {
         "authorization": f"Bearer {NOTION_TOKEN}",
         "notion-version": "2025-09-03",

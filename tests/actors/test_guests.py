@@ -126,7 +126,7 @@ async def test_in_every_order_the_seats_end_the_same(guests, store):
                     (
                         who,
                         call.booking.uid,
-                        call.booking.stand.value,
+                        call.booking.state.value,
                         call.booking.organizer,
                         name,
                         str(record.final_status),

@@ -237,7 +237,7 @@ def test_an_idle_worker_hears_of_a_message_long_before_its_timeout(broker, anoth
         assert time.monotonic() - sent < 1
 
 
-def test_a_clock_that_stands_still_holds_everything_back(broker, send):
+def test_a_clock_that_does_not_move_holds_everything_back(broker, send):
     broker.clock = VirtualClock()
     send.send_with_options(args=("ada",), delay=50)
 

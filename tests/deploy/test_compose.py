@@ -97,7 +97,7 @@ def test_a_process_of_ours_is_one_command_with_time_to_drain(name: str) -> None:
 
 
 def test_every_process_of_ours_has_the_same_keys() -> None:
-    """From `.env`; those that Advent makes for itself, beside the sandbox, are kept in DATA_DIR."""
+    """From `.env`; those that Advent makes for itself, next to the sandbox, are kept in DATA_DIR."""
     assert {str(service["env_file"]) for service in OURS.values()} == {str([{"path": ".env", "required": False}])}
     assert {str(service["volumes"]) for service in OURS.values()} == {str(["data:/data"])}
     assert {service["environment"]["DATA_DIR"] for service in OURS.values()} == {"/data"}

@@ -37,7 +37,7 @@ install_tools = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """A machine on which install.sh has been, once, with nothing told but a name."""
+    """A machine on which install.sh has been, once, with nothing given but a name."""
     machine = Machine(copy_of_checkout(tmp_path_factory.mktemp("machine") / "checkout"))
     done = machine.install("--domain", "advent.test")
     assert done.returncode == 0, done.stdout + done.stderr

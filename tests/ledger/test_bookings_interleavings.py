@@ -122,7 +122,7 @@ class Play:
             assert self.now_ms < claim.booking.start_ms, "a mail left after the meeting began"
             known = resolve((await self.bookings.gather(booking_id("A"))).events)
             looked = not await self.ledger.client.zcard(keys.BOOKINGS)
-            stand = {booking.uid: booking.stand for booking in known}.get(claim.booking.uid)
+            stand = {booking.uid: booking.state for booking in known}.get(claim.booking.uid)
             assert not looked or stand in (None, BookingState.BOOKED), "a mail left for a call that does not stand"
             self.bytes[number].add(answer[0])
 

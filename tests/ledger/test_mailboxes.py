@@ -162,7 +162,7 @@ async def test_an_answer_from_the_spool_names_the_id_that_the_gateway_gave(befor
     given = ledger.mailboxes.new_id(FIRST)
     spooled = {"webhook_id": "signup:s", "received_ms": clock.now_ms() + 5}
 
-    await ledger.signups.accept(spelled(FIRST), **spooled, answered_id=given)
+    await ledger.signups.accept(spelled(FIRST), **spooled, answer="accepted", answered_id=given)
     again = await ledger.signups.accept(spelled(FIRST), **spooled)
 
     assert (given, "accepted", FIRST, True) == (again.enrollment_id, again.answer, again.email, again.repeated)

@@ -1,4 +1,4 @@
-"""One fault in a copy of the house, and the tests that should notice it: the quick ones first."""
+"""One fault in a copy of the repository, and the tests that should notice it: the quick ones first."""
 
 from __future__ import annotations
 
@@ -48,7 +48,10 @@ FIRST: dict[str, Stage] = {
     "lib/sequence": ("tests/ledger/test_transitions.py", "tests/ledger/test_claim_guards.py"),
     "pauses": ("tests/ledger/test_pauses.py",),
     "contacts": ("tests/actors/test_forget.py",),
-    "feedback": ("tests/ledger/test_feedback.py",),
+    **dict.fromkeys(
+        ("feedback", "suppressions", "lib/suppression"),
+        ("tests/ledger/test_feedback.py", "tests/ledger/test_resting.py", "tests/ledger/test_suppressions.py"),
+    ),
     "circuits": ("tests/ledger/test_circuit.py",),
     "workers": ("tests/broker/test_takeover.py",),
     "delays": ("tests/broker/test_waiting.py", "tests/ledger/test_circuit.py", "tests/ledger/test_pauses.py"),

@@ -110,7 +110,7 @@ class Story:
             self.place.add_fault(**once, kind="status", status=422, contains=address(name))
 
     def _outage(self) -> None:
-        """Notion is away, nobody is told of deliveries, and what is sent to some gets no answer."""
+        """Notion is away, no webhook reports deliveries, and what is sent to some gets no answer."""
         sends = {"provider": "resend", "operation": "emails.send", "kind": "hang", "seconds": 120}
         for name in ("unknown_told", "unknown_accepted", "unknown_reminder"):
             self.place.add_fault(**sends, after_commit=True, contains=address(name))

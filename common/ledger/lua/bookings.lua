@@ -9,7 +9,7 @@
 
 local bookings = {}
 
--- Every booking connected with this one by the moves that events told. Stores of before 0.3.0 also hold links `ical_…`,
+-- Every booking connected with this one by the moves that events reported. Stores of before 0.3.0 also hold links `ical_…`,
 -- which joined recurring bookings that have nothing to do with each other.
 local function series(id)
   local nodes, seen, at = {id}, {[id] = true}, 1
@@ -160,6 +160,13 @@ local function write_booking(booking, outcome, touched, now_ms)
   for _, reminder in ipairs(booking.reminders) do replan(guest, reminder, outcome, now_ms) end
 end
 
+-- What a booking does to one sequence, as its campaign says.
+local function nurture(enrollment, what, now_ms)
+  if what == 'stop' then sequence.exit(enrollment, 'stopped', now_ms) end
+  if what == 'hold' then sequence.hold(enrollment, 'booked', now_ms) end
+  if what == 'release' then sequence.release(enrollment, 'booked', now_ms) end
+end
+
 local function is_as_gathered(outcome)
   local events = 0
   for _, node in ipairs(series(outcome.id)) do events = events + redis.call('HLEN', keys.booking .. node) end
@@ -173,13 +180,14 @@ end
 -- write(KEYS = [bookings], ARGV = [JSON]) → 1 | 0 something changed since it was gathered: begin again
 --   JSON  id: of the booking; events: how many were gathered; now_ms
 --         contacts: [{id, writes; nurture: 'stop' | 'hold' | 'release' | …: what becomes of their sequence}]
+--         others: [{id, contact, nurture}]: of enrollments of the same people in other campaigns
 --         bookings: [{id: of the guest; seat_of: their booking, if they have a seat; contact, call, person: if anybody
 --                     knows whose it is; left: the call of who had it before;
 --                     fields: [field, value, …]; reminders: [{name, due_ms; reason: why it is not sent}]}]
 --         optional_fields: of a guest, written anew; planning: {reason: true} those that follow the booking
 --         sparing: {reason: true} those for which what is planned already stays so
 --         look: {id, at_ms}: a booking to look at again
--- Nobody holds a lock: who gathered less than there is now is told so, and a repetition changes nothing.
+-- Nobody holds a lock: who gathered less than there is now gets that answer, and a repetition changes nothing.
 function bookings.write()
   local outcome = cjson.decode(ARGV[1])
   local now_ms, touched = outcome.now_ms, {}
@@ -188,10 +196,12 @@ function bookings.write()
   for _, booking in ipairs(outcome.bookings) do write_booking(booking, outcome, touched, now_ms) end
   for _, contact in ipairs(outcome.contacts) do
     redis.call('HINCRBY', keys.contact .. contact.id, 'writes', 1)
-    if contact.nurture == 'stop' then sequence.exit(contact.id, 'stopped', now_ms) end
-    if contact.nurture == 'hold' then sequence.hold(contact.id, 'booked', now_ms) end
-    if contact.nurture == 'release' then sequence.release(contact.id, 'booked', now_ms) end
+    nurture(contact.id, contact.nurture, now_ms)
     if touched[contact.id] then projection.changed(contact.id, now_ms) end
+  end
+  for _, other in ipairs(outcome.others) do
+    nurture(other.id, other.nurture, now_ms)
+    if touched[other.contact] then projection.changed(other.id, now_ms) end
   end
 
   redis.call('ZREM', KEYS[1], outcome.id)

@@ -31,7 +31,7 @@ local function is_met(enrollment, name)
   return (records.status(redis.call('HGET', enrollment.key, '/' .. name)) or 'planned') ~= 'planned'
 end
 
--- Claimed at least once, and without an end: it is left to whoever sends it.
+-- Claimed at least once, and without an end: it is left to the worker that sends it.
 local function is_open(enrollment, name)
   return redis.call('HEXISTS', keys.delivery .. enrollment.id .. '/' .. name, 'claimed_ms') == 1
 end
@@ -83,8 +83,8 @@ end
 -- restore(KEYS = [suppressed], ARGV = [JSON])
 --   JSON  what Notion and the provider's list remember of one enrollment: id, spelled_id, separate: whose it is, see
 --         mailbox.lua; shown_id: what the row says, if it is one of these; now_ms, address_hash, spelled_hash, campaign,
---         segment, anchor_ms, fields {assessment and pages}; exit_reason, if it ended early; suppress: no further mail to this
---         address; differs: Notion must be written again
+--         segment, anchor_ms, fields {assessment, pages, language}; exit_reason, if it ended early; contact, others: see
+--         signups.lua; suppress: no further mail to this address; differs: Notion must be written again
 --         steps: [{name, due_ms; sent_ms, provider_id; dead: why it was never sent although the sequence went on;
 --                  unknown_since_ms: it may have been accepted, then or later}] in their order
 -- → 'restored' | 'merged' | 'known' | 'forgotten': erased here, and its row was not
@@ -108,6 +108,8 @@ function enrollments.restore()
       'segment', given.segment, 'address_hash', given.address_hash)
     for name, text in pairs(given.fields) do redis.call('HSET', key, name, text) end
     redis.call('SADD', keys.enrolled, given.id)
+    if given.contact then redis.call('HSET', key, 'contact', mailbox.contact(given.contact)) end
+    sequence.join(given.id, mailbox.contacts(given.others))
     counts.add('active', 1)
     timeline.add(given.id, now_ms, 'restored', 'from Notion')
   elseif status == 'accepted' or status == 'held' then

@@ -6,9 +6,7 @@ local mailboxes = {}
 -- find(KEYS = [aliases], ARGV = [JSON]) → [contact] in the order of the addresses
 --   JSON  addresses: [{id, spelled_id, separate}], see mailbox.lua
 function mailboxes.find()
-  local found = {}
-  for i, given in ipairs(cjson.decode(ARGV[1]).addresses) do found[i] = mailbox.contact(given) end
-  return found
+  return mailbox.contacts(cjson.decode(ARGV[1]).addresses)
 end
 
 return mailboxes

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from common.domain.projection import STEP_COLUMNS, Row, Value
+from common.domain.projection import STEP_COLUMNS, CampaignColumns, Row, Value
 from common.providers.notion.values import encoded
 
 Cells = dict[str, dict[str, Any]]
@@ -61,6 +61,7 @@ SEQUENCE = Database(
         "Revenue Leak": "number",
         "Exit Reason": "select",
         "Consent": "rich_text",
+        "Language": "select",
     },
 )
 
@@ -78,6 +79,14 @@ CONTACT = Database(
     },
     optional={},
 )
+
+
+def databases(campaigns: Collection[CampaignColumns]) -> tuple[Database, Database]:
+    """Both, with the columns of these campaigns."""
+    steps = {column: "date" for campaign in campaigns for column in campaign.steps.values()}
+    statuses = {campaign.status: "select" for campaign in campaigns}
+    usual = {name: kind for name, kind in CONTACT.columns.items() if name != CampaignColumns(name="").status}
+    return replace(SEQUENCE, columns={**SEQUENCE.columns, **steps}), replace(CONTACT, columns={**usual, **statuses})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

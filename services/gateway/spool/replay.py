@@ -133,6 +133,8 @@ class Replay:
                 event.assessment(),
                 webhook_id=event.id,
                 received_ms=event.received_ms,
+                campaign=event.campaign,
+                answer="closed" if event.is_closed else "accepted",
                 answered_id=event.enrollment_id,
                 notes=event.read_notes(),
                 visitor=event.visitor,

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from common.clock import VirtualClock
+from common.domain.projection import CampaignColumns
 from common.errors import Misconfigured
 from common.providers.notion.mirror import NotionMirror
 from tests import columns
@@ -80,7 +81,7 @@ async def test_what_is_missing_can_be_added_optional_columns_too(mirror: NotionM
     added = await columns.fix(mirror)
 
     assert added[0] == 'Notion database Email Sequence: added "Segment" (select)'
-    assert len(added) == 1 + 9
+    assert len(added) == 1 + 10
     assert await columns.problems(mirror) == []
     assert await columns.fix(mirror) == []
     assert notion.sources["ds-sequence"]["Exit Reason"]["type"] == "select"
@@ -121,7 +122,9 @@ async def test_texts_are_cut_commas_replaced_and_what_does_not_fit_is_left_out(m
     long = "a" * 190 + "@salon.example"
     assessment = replace(ADA.assessment, first_name="😀" * 1_500, business_name="x" * 2_001, email=long)
 
-    await make(campaign_name="Christmas, 2025").show(replace(ADA, assessment=assessment))
+    await make(campaigns={"christmas_2025": CampaignColumns(name="Christmas, 2025")}).show(
+        replace(ADA, assessment=assessment)
+    )
 
     [row] = notion.rows("ds-sequence")
     assert (row["Email"], row["Campaign"]) == (None, "Christmas; 2025")

@@ -18,4 +18,11 @@ function mailbox.contact(given)
   return mailbox.kept(given.id)
 end
 
+-- Those of several, in their order.
+function mailbox.contacts(several)
+  local found = {}
+  for i, one in ipairs(several or {}) do found[i] = mailbox.contact(one) end
+  return found
+end
+
 return mailbox

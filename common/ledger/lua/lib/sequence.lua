@@ -39,6 +39,23 @@ function sequence.advance(owner, now_ms)
   projection.changed(owner.id, now_ms)
 end
 
+local function add_other(id, other)
+  local key = keys.enrollment .. id
+  local others = redis.call('HGET', key, 'others')
+  if others and string.find(' ' .. others .. ' ', ' ' .. other .. ' ', 1, true) then return end
+  redis.call('HSET', key, 'others', others and others .. ' ' .. other or other)
+end
+
+-- Each of one person's enrollments knows those in other campaigns: between mails of two campaigns a gap is kept.
+function sequence.join(id, others)
+  for _, other in ipairs(others or {}) do
+    if redis.call('EXISTS', keys.enrollment .. other) == 1 then
+      add_other(id, other)
+      add_other(other, id)
+    end
+  end
+end
+
 -- The minimum gap counts from the newest mail.
 function sequence.note_sent(owner, sent_ms)
   local last_ms = redis.call('HGET', owner.key, 'last_sent_ms')
