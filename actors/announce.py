@@ -22,7 +22,7 @@ async def announce(world: World, enrollment_id: str) -> None:
     Tell the team of one CRITICAL signup; a failure is retried by the queue, and never touches the mails.
 
     The channel has no idempotency key: an answer that is lost may be followed by a second announcement.
-    Raises Retry when the channel did not take it: that is not our mistake, and needs no traceback.
+    Raises Retry when the channel did not take it: that is no internal error, and needs no traceback.
     """
     with structlog.contextvars.bound_contextvars(enrollment_id=enrollment_id):
         url = world.settings.hot_lead_webhook_url

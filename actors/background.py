@@ -1,4 +1,4 @@
-"""Background tasks of a worker: sweeping, checking the store, pinging, comparing bookings."""
+"""Background tasks of a worker: sweeping, checking the store, pinging, comparing bookings and suppressions."""
 
 from __future__ import annotations
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import structlog
 
 from actors.sending.render import reminder_rules
 from common.domain.contact_booking_status import Nurture, in_short, nurture_after
-from common.domain.ids import BookingId, DeliveryId, GuestId, booking_of, split_delivery_id
+from common.domain.enrollment import Enrollment
+from common.domain.ids import BookingId, DeliveryId, EnrollmentId, GuestId, booking_of, split_delivery_id
 from common.domain.reminders import reminders_of
 from common.domain.series import Booking, BookingState, resolve
 from common.ledger.bookings import BookingOutcome, Bookings, Contact, Gathered
@@ -27,8 +28,8 @@ async def bookings(world: World, job: str) -> None:
     """
     Look at one booking. The job is `bkg_…`, or `bkg_…/event` for each event that came.
 
-    1. Gather all that was told of its series, whatever the order.
-    2. Resolve: which booking is current, where it stands, which reminders it gets.
+    1. Gather every event of its series, in whatever order they came.
+    2. Resolve: which booking is current, its state, which reminders it gets.
     3. Ask the campaign whether the nurture mails go on.
     4. Write all of it at once; if something came meanwhile, begin again.
     """
@@ -38,60 +39,93 @@ async def bookings(world: World, job: str) -> None:
         for _ in range(TURNS):
             now_ms = world.clock.now_ms()
             gathered = await ledger.gather(booking_id)
-            if gathered.campaign not in ("", world.campaign.key):
+            if gathered.campaign not in ("", *world.campaigns):
                 await ledger.postpone(booking_id, until_ms=now_ms + NOT_OURS_MS)
                 return
             outcome = await _outcome(world, ledger, gathered, now_ms)
             if await ledger.write(outcome, now_ms=now_ms):
-                log.info("booking_resolved", stands=[str(booking.stand) for booking, _ in outcome.bookings])
+                log.info("booking_resolved", states=[str(booking.state) for booking, _ in outcome.bookings])
                 return
         raise RuntimeError(f"{booking_id}: {TURNS} turns lost")
 
 
 async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: int) -> BookingOutcome:
     resolved = resolve(gathered.events, gathered.first_guests)
-    addresses = [booking.email for booking in resolved if booking.email is not None]
-    ids = dict.fromkeys([*gathered.contacts, *map(ledger.contact_id, addresses)])
-    contacts = [await ledger.contact(contact_id) for contact_id in ids]
-    reminding = reminder_rules(world)
+    campaign = world.campaigns.of(gathered.campaign)
+    addresses = [one.email for one in resolved if one.email is not None]
+    found = await world.ledger.mailboxes.find_all(addresses, campaign.key)
+    contacts = [await ledger.contact(one) for one in dict.fromkeys([*gathered.contacts, *found.values()])]
+    reminding = reminder_rules(campaign, world.settings.pace)
+    known = {contact: address for address, contact in found.items()}
+    others = [(contact, one) for contact in contacts async for one in _others(world, contact, known.get(contact.id))]
     return BookingOutcome(
         gathered=gathered,
         bookings=[(booking, reminders_of(booking, reminding)) for booking in resolved],
-        nurture=[(contact, _nurture(world, contact, resolved, now_ms)) for contact in contacts],
+        nurture=[
+            (
+                contact,
+                _nurture(world, contact, contact.enrollment, _current_of(contact, resolved, found), resolved, now_ms),
+            )
+            for contact in contacts
+        ],
+        others=[
+            (one, _nurture(world, contact, one, _current_of(contact, resolved, found), resolved, now_ms))
+            for contact, one in others
+        ],
         look=_look_again(world, resolved, now_ms),
     )
 
 
-def _nurture(world: World, contact: Contact, resolved: Sequence[Booking], now_ms: int) -> Nurture:
-    """Whoever signs up after booking wants the letters: the campaign answers only what is booked since then."""
-    current, *theirs = _current_of(world, contact, resolved) or [None]
-    enrollment = contact.enrollment
+async def _others(world: World, contact: Contact, address: str | None) -> AsyncIterator[Enrollment]:
+    """The enrollments of this person other than the one that has the calls."""
+    known = address or (contact.enrollment.assessment.email if contact.enrollment else contact.email)
+    for enrollment_id in await world.ledger.mailboxes.in_campaigns(known) if known else ():
+        enrollment = await world.ledger.enrollments.get(enrollment_id) if enrollment_id != contact.id else None
+        if enrollment is not None and enrollment.campaign in world.campaigns:
+            yield enrollment
+
+
+def _nurture(
+    world: World,
+    contact: Contact,
+    enrollment: Enrollment | None,
+    current_first: Sequence[Booking],
+    resolved: Sequence[Booking],
+    now_ms: int,
+) -> Nurture:
+    """A contact who signs up after booking wants the e-mails: only bookings since the signup end the sequence."""
+    current, theirs = (current_first[0], current_first[1:]) if current_first else (None, ())
     if enrollment is None or (current is not None and current.received_ms < enrollment.anchor_ms):
         return "leave"
     known = {booking.id for booking in resolved}
     others = [call for guest, call in contact.calls.items() if guest not in known]
-    policy = world.campaign.booking
+    policy = world.campaigns.of(enrollment.campaign).booking
     return nurture_after(
         current,
-        [*others, *(in_short(booking) for booking in theirs if booking is not None)],
+        [*others, *map(in_short, theirs)],
         policy=policy.nurture,
         cancellation_resumes=policy.cancellation_resumes,
         now_ms=now_ms,
     )
 
 
-def _current_of(world: World, contact: Contact, resolved: Sequence[Booking]) -> list[Booking | None]:
-    """Of these bookings, the contact's that were not moved; the one that was changed last comes first."""
-    contact_id = world.ledger.bookings.contact_id
-    current = [one for one in resolved if one.stand is not BookingState.MOVED]
-    theirs = [one for one in current if one.email is not None and contact_id(one.email) == contact.id]
-    return [*sorted(theirs, key=lambda one: one.received_ms, reverse=True)]
+def _current_of(
+    contact: Contact, resolved: Sequence[Booking], contacts: Mapping[str, EnrollmentId]
+) -> Sequence[Booking]:
+    """
+    Of these bookings, the contact's that were not moved; the one that was changed last comes first.
+
+    `contacts`: whose an address is.
+    """
+    current = [one for one in resolved if one.state is not BookingState.MOVED]
+    theirs = [one for one in current if one.email is not None and contacts[one.email] == contact.id]
+    return sorted(theirs, key=lambda one: one.received_ms, reverse=True)
 
 
 def _look_again(world: World, resolved: Sequence[Booking], now_ms: int) -> tuple[BookingId, int] | None:
     """What pauses for a call goes on at its end, also when no event reports that; the first end of several."""
-    if world.campaign.booking.nurture != "pause":
+    if all(campaign.booking.nurture != "pause" for campaign in world.campaigns.values()):
         return None
-    current = [(booking_of(one.id), in_short(one)) for one in resolved if one.stand is not BookingState.MOVED]
+    current = [(booking_of(one.id), in_short(one)) for one in resolved if one.state is not BookingState.MOVED]
     ends = [(booking, call.end_ms) for booking, call in current if call.pauses(now_ms)]
     return min(ends, key=lambda end: end[1], default=None)

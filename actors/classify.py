@@ -14,7 +14,7 @@ async def classify(world: World, enrollment_id: str) -> None:
     """
     Open the way of one accepted signup.
 
-    1. Read what the gateway kept; the segment stands already, by the rule both share.
+    1. Read what the gateway kept; the segment is known already, by the rule that both share.
     2. Enroll: step 1 is due at the instant of the signup. Repeating changes nothing.
     3. A CRITICAL person is announced once, where an announcement is configured.
     """
@@ -23,7 +23,11 @@ async def classify(world: World, enrollment_id: str) -> None:
         if enrollment is None:
             log.warning("enrollment_unknown")
             return
+        if enrollment.campaign not in world.campaigns:
+            # The sweeper asks again, and a worker that plays it may answer.
+            log.warning("campaign_not_played", campaign=enrollment.campaign)
+            return
         announce = world.settings.hot_lead_webhook_url is not None
         status = await world.ledger.signups.enroll(enrollment, now_ms=world.clock.now_ms(), announce=announce)
         if status is Status.ACTIVE:
-            log.info("enrollment_active", segment=enrollment.segment.value)
+            log.info("enrollment_active", segment=enrollment.segment)

@@ -87,7 +87,7 @@ async def replay(world: World, planned: Plan) -> bool:
 
 async def replay_asked(world: World, job: str) -> None:
     """
-    Replay a dead letter for whoever asked for it at the console.
+    Replay a dead letter for the operator who asked for it at the console.
 
     1. It may be none any longer: replayed by another, or discarded.
     2. Plan it, which may mean to look for it in what Resend accepted.

@@ -1,4 +1,4 @@
-"""Notion shows what the ledger says: one pump works off whoever changed, the newest first."""
+"""Notion shows what the ledger says: one pump writes the contacts that changed, the newest change first."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from common.ledger.circuits import circuit_closed, circuit_opened
 from common.ledger.constants import MIRROR
 from common.ledger.mirror import Changed
 from common.observability import metrics, tracing
+from common.providers.notion.failures import NETWORK_EDGE
 from common.world import World
 
 log = structlog.get_logger(__name__)
@@ -30,7 +31,7 @@ async def notion_sync(world: World, job: str) -> None:
     Show changed people in Notion. The job is `pump`, or one person who comes back after a trouble of their own.
 
     1. While Notion is in trouble, do nothing: the pump comes back when it may be asked again.
-    2. Take whoever changed last; they are ours alone until they are shown.
+    2. Take the contact that changed last; no other worker has it until it is shown.
     3. Make both databases say what the ledger says *now*, calls too; write only what differs.
     4. A change that came meanwhile keeps them among the changed.
     """
@@ -90,13 +91,13 @@ async def _trouble(world: World, person: Person, failure: Failure, now_ms: int) 
     """When to come back, and whether the trouble is this person's alone."""
     if isinstance(failure, Permanent):
         return now_ms + REFUSED_MS, True
-    provider_wide = isinstance(failure, Misconfigured)
+    provider_wide = isinstance(failure, Misconfigured) or failure.code in (NOT_CONNECTED, NETWORK_EDGE)
     at_least_ms = now_ms + (failure.retry_after_ms or 0) if isinstance(failure, Misconfigured) else None
     trouble = await world.ledger.circuits.report_failure(
         MIRROR,
         id=person.id,
         reason=failure.code,
-        provider_wide=provider_wide or failure.code == NOT_CONNECTED,
+        provider_wide=provider_wide,
         now_ms=now_ms,
         at_least_ms=at_least_ms,
     )

@@ -23,7 +23,7 @@ from actors.upkeep.healthcheck_ping import keep_pinging
 from actors.upkeep.suppression_sync import run_suppression_sync
 from actors.upkeep.sweeper import run_sweeper
 from actors.worker_http import WorkerHttp
-from common.campaigns.loader import load_campaign
+from common.campaigns.campaigns import Campaigns, load_campaigns
 from common.clock import SystemClock
 from common.date_witness import DateWitness
 from common.ledger.ledger import Ledger
@@ -75,9 +75,9 @@ class Worker:
 
         Raises SettingsError or CampaignError before any job is fetched.
         """
-        campaign = load_campaign(self.settings.campaign, directory=self.settings.campaigns_dir)
+        campaigns = load_campaigns(self.settings.campaign_keys, directory=self.settings.campaigns_dir)
         self._dramatiq.start()
-        self._on_loop(self._build(campaign))
+        self._on_loop(self._build(campaigns))
         self._before_work()
         if self.stopping.is_set():
             return
@@ -111,14 +111,15 @@ class Worker:
         self.broker.close()
         log.info("worker_stopped")
 
-    async def _build(self, campaign: Any) -> None:
+    async def _build(self, campaigns: Campaigns) -> None:
         client = connect_async(self.store_url, process="worker")
-        ledger = Ledger(
+        terms = campaigns.terms(self.settings.pace)
+        ledger = Ledger.of(
             client,
-            campaign=campaign.key,
-            cadence=campaign.cadence(self.settings.pace),
+            terms,
             secret_key=self.settings.secret,
             patient=True,
+            separate_spellings=self.settings.testing_mode,
         )
         witness = DateWitness(self.clock.steady_ms)
         self._clock_watch = ClockWatch(
@@ -130,14 +131,12 @@ class Worker:
             stop_sending=self._stop_sending,
         )
         await ledger.store.patiently(self._clock_watch.check)
-        self._providers = build_providers(
-            self.settings, client, self.clock, campaign_name=campaign.name, witness=witness
-        )
+        self._providers = build_providers(self.settings, client, self.clock, campaigns=campaigns, witness=witness)
         self.world = World(
             clock=self.clock,
             ledger=ledger,
             settings=self.settings,
-            campaign=campaign,
+            campaigns=campaigns,
             mailer=self._providers.mailer,
             mirror=self._providers.mirror,
             mail_budget=self._providers.mail_budget,

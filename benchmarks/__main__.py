@@ -1,5 +1,5 @@
 """
-`make bench`: every figure that the documentation states, measured here and now, beside its goal.
+`make bench`: every figure that the documentation states, measured here and now, next to its goal.
 
     python -m benchmarks [gateway] [people] [memory] [parked] [rendering] [simulation] [migrate] [--quick] [--json]
 

@@ -64,7 +64,7 @@ async def send(ledger: Ledger, person: Assessment, step: int) -> None:
 
 
 async def mirror(ledger: Ledger) -> None:
-    """Whoever changed last is shown: Notion's page ids, and a digest of what each page shows, are kept."""
+    """The contact that changed last is shown: Notion's page ids, and a digest of what each page shows, are kept."""
     now_ms = SystemClock().now_ms()
     changed = await ledger.mirror.take(worker="bench", now_ms=now_ms)
     if changed is None:

@@ -62,7 +62,7 @@ async def _measure(url: str, people: int) -> list[Figure]:
         Figure("a person who waits for step 1", round(waiting_for_first), "bytes", GOAL, "not yet in Notion"),
         Figure("a person who waits for step 7", round(later[0]), "bytes", None, "six mails were accepted"),
         Figure("a person whose sequence has ended", round(later[1]), "bytes", None, "while the webhook id is known"),
-        Figure("the same, and Resend told of each mail", round(later[2]), "bytes", None, "14 events, known 45 days"),
+        Figure("the same, and Resend reported each mail", round(later[2]), "bytes", None, "14 events, known 45 days"),
     ]
 
 

@@ -1,5 +1,5 @@
 """
-What a rendered mail costs in processor time, beside the same mail rendered from the beginning.
+What a rendered mail costs in processor time, next to the same mail rendered from the beginning.
 
 Typical people (`cast.py`) get all steps, in rounds: one with cached skeletons, one without any. The ratio of the two
 hardly depends on the machine. A round before them fills the cache.

@@ -10,6 +10,7 @@ and command line. `ROOT` in the environment names another checkout to count.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,10 @@ from pathlib import Path
 ROOT = Path(os.environ.get("ROOT") or Path(__file__).resolve().parents[1])  # noqa: TID251 -- no part of the settings
 ADVENT = (sys.executable, "-m", "services.cli")
 PORTS = {"GATEWAY_PORT": "18100", "CONSOLE_PORT": "18101", "SANDBOX_PORT": "18102", "WORKER_METRICS_PORT": "18103"}
+JOBS = re.compile(r"(?:consumer|broker|registry|roster)\.py:")
+"""Where a worker fetches, runs and acknowledges jobs: what runs there belongs to the signup, whatever else it ran."""
+COMPARISON = " reconcile_bookings"
+"""An actor that runs by itself every few minutes."""
 HOOK = f"""
 import os, sys, threading
 ROOT, FOLDER, seen = {str(ROOT)!r}, os.environ.get("PROFILE_FOLDER"), set()
@@ -32,10 +37,11 @@ def note(frame, event, arg):
     code = frame.f_code
     if event == "call" and ours(code):
         phase = next((name for name in ("signup", "idle") if os.path.exists(os.path.join(FOLDER, name))), None)
-        outer, root = frame, code
+        outer = root = frame
         while (outer := outer.f_back) and not outer.f_code.co_filename.endswith("asyncio/events.py"):
-            root = outer.f_code if ours(outer.f_code) else root
-        key = (phase, name_of(root), name_of(code))
+            root = outer if ours(outer.f_code) else root
+        actor = getattr(root.f_locals.get("spec") or root.f_locals.get("role"), "name", "")
+        key = (phase, name_of(root.f_code) + " " + actor, name_of(code))
         if phase and key not in seen:
             seen.add(key)
             with open(os.path.join(FOLDER, "calls"), "a") as file:
@@ -103,8 +109,12 @@ def _record(folder: Path, phase: str, *, seconds: float) -> None:
 
 def _report(folder: Path) -> None:
     calls = [line.split("\t") for line in (folder / "calls").read_text().splitlines()]
-    idle = {(root, function) for phase, root, function in calls if phase == "idle"}
-    signup = {function for phase, root, function in calls if phase == "signup" and (root, function) not in idle}
+    idle = {(root, function) for phase, root, function in calls if phase == "idle" and not JOBS.search(root)}
+    signup = {
+        function
+        for phase, root, function in calls
+        if phase == "signup" and (root, function) not in idle and not root.endswith(COMPARISON)
+    }
     files = sorted({function.partition(":")[0] for function in signup})
     counted = [file for file in files if not file.startswith(("services/sandbox", "services/console", "services/cli"))]
     sys.stdout.write("\n".join(counted) + f"\n{len(counted)} files of Python run for one signup\n")

@@ -66,7 +66,7 @@ _ALSO_ASLEEP: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 class VirtualClock:
-    """A clock that stands still until somebody moves it."""
+    """A clock that does not move by itself; for tests and simulation."""
 
     def __init__(self, now_ms: int = 1_764_000_000_000) -> None:
         self._now_ms = now_ms

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.campaigns.loader import Campaign
+from common.campaigns.campaigns import Campaigns
 from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.providers.budget import Budget
@@ -17,7 +17,7 @@ class World:
     clock: Clock
     ledger: Ledger
     settings: Settings
-    campaign: Campaign
+    campaigns: Campaigns
     mailer: Mailer
     mirror: Mirror
     mail_budget: Budget

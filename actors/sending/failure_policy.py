@@ -11,7 +11,7 @@ from common.ledger.constants import Outcome
 from common.ledger.deliveries import ClaimGranted
 
 NOT_CONNECTED = "connect"
-"""The code of a request that never left: nobody can be reached there, whoever the mail is for."""
+"""The code of a request that was never sent: the provider cannot be reached, for any recipient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ class Decision:
 
 
 def decide(failure: Failure, claim: ClaimGranted, policy: RetryPolicy) -> Decision:
-    """Hold, retry or dead letter: by the kind of failure, and the attempts so far."""
+    """Defer, retry or dead letter: by the kind of failure, and the attempts so far."""
     reason = failure.code + (f" ({failure.status})" if failure.status else "")
     if isinstance(failure, Throttled):
-        return Decision("hold", reason, max(failure.retry_after_ms, 100))
+        return Decision("defer", reason, max(failure.retry_after_ms, 100))
     if isinstance(failure, Misconfigured):
-        return Decision("hold", reason, failure.retry_after_ms or 0, provider_wide=True)
+        return Decision("defer", reason, failure.retry_after_ms or 0, provider_wide=True)
     if isinstance(failure, Permanent):
         refused = f"{reason}: {failure.detail}" if failure.detail else reason
         refused += "; an earlier try may have been accepted" if claim.outcome_unknown else ""

@@ -8,8 +8,8 @@ from email.utils import parseaddr
 
 from actors.sending.render import meeting_of
 from common.campaigns.loader import Campaign, CampaignError
-from common.domain.audit_reminders import AuditedReminder
-from common.domain.contact import Assessment, Segment
+from common.domain.audit_bookings import AuditedReminder
+from common.domain.contact import Assessment
 from common.domain.ids import normal_address
 from common.domain.mail import AcceptedMail
 from common.settings.settings import Settings
@@ -19,17 +19,18 @@ _ANY_URL = "https://cal.com"
 
 
 class Subjects:
-    """Which step, in any segment the person may have been in, or which reminder a subject belongs to."""
+    """Which step, in any segment and language that the person may have had, or which reminder a subject belongs to."""
 
     def __init__(self, campaign: Campaign, settings: Settings) -> None:
         self._campaign, self._settings, self._identity = campaign, settings, settings.identity
         self._sender = _address(settings.identity.sender)
         self._last: tuple[Assessment, dict[str, list[int]]] | None = None
+        self._variants = [(segment, language) for language in campaign.languages for segment in campaign.segments]
 
     def steps_of(self, subject: str, person: Assessment) -> list[int]:
         """All steps with this subject; none, when it was rendered of other answers, or is not ours."""
         if self._last is None or self._last[0] is not person:
-            self._last = (person, self._all(person))  # Whoever asks goes from person to person.
+            self._last = (person, self._all(person))  # Callers go from contact to contact.
         return self._last[1].get(subject, [])
 
     def reminder_of(self, mail: AcceptedMail, reminders: Sequence[AuditedReminder]) -> AuditedReminder | None:
@@ -43,7 +44,11 @@ class Subjects:
         zones = {now.timezone, one.signup.timezone if one.signup else None, None}
         meetings = [replace(now, timezone=zone, join_url=url) for zone in zones for url in (_ANY_URL, None)]
         try:
-            return {self._campaign.reminder_subject(one.name, meeting, self._identity) for meeting in meetings}
+            return {
+                self._campaign.reminder_subject(one.name, meeting, self._identity, language)
+                for meeting in meetings
+                for language in self._campaign.languages
+            }
         except (CampaignError, KeyError):
             return set()  # The campaign has it no longer, or would leave a blank.
 
@@ -54,13 +59,13 @@ class Subjects:
     def _all(self, person: Assessment) -> dict[str, list[int]]:
         found: dict[str, list[int]] = {}
         for step in range(1, len(self._campaign.steps) + 1):
-            for subject in {self._subject(step, person, segment) for segment in Segment} - {None}:
+            for subject in {self._subject(step, person, *variant) for variant in self._variants} - {None}:
                 found.setdefault(str(subject), []).append(step)
         return found
 
-    def _subject(self, step: int, person: Assessment, segment: Segment) -> str | None:
+    def _subject(self, step: int, person: Assessment, segment: str, language: str) -> str | None:
         try:
-            return self._campaign.subject(step, person, segment=segment, identity=self._identity)
+            return self._campaign.subject(step, person, segment=segment, identity=self._identity, language=language)
         except CampaignError:
             return None  # Of these answers none can have been rendered.
 

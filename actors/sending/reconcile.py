@@ -84,7 +84,7 @@ async def look_for(world: World, sought: Sought, *, budget: Budget) -> AcceptedM
     if len(found) == 1:
         return found[0]
     if not found and not sought.is_frozen and sought.enrollment:
-        subjects = Subjects(world.campaign, world.settings)
+        subjects = Subjects(world.campaigns.played(sought.enrollment.campaign), world.settings)
         person = sought.enrollment.assessment
         found = [mail for mail in left if subjects.is_ours(mail) and not subjects.steps_of(mail.subject, person)]
     if found:
@@ -101,7 +101,7 @@ async def reconcile(world: World, claim: ClaimGranted, *, because: str) -> Accep
     One job of a worker reads the list at a time, so that the others go on sending; the others come back soon.
     """
     if id(world.mailer) in _reading:
-        return Decision("hold", "being looked for", ANSWERED_BUSY_MS)
+        return Decision("defer", "being looked for", ANSWERED_BUSY_MS)
     _reading.add(id(world.mailer))
     try:
         answer = await look_for(world, await sought(world, claim), budget=_KeepingTheClaim(world, claim))
@@ -117,10 +117,15 @@ async def reconcile(world: World, claim: ClaimGranted, *, because: str) -> Accep
 
 
 async def _others(world: World, who: EnrollmentId, enrollment: Enrollment | None) -> list[Record]:
-    """The accepted mails of one person, enrolled or not: steps, and reminders of all their calls."""
+    """The accepted mails of one person, enrolled or not: steps of all campaigns, and reminders of all their calls."""
     records = [*enrollment.records.values()] if enrollment else []
-    async for call in world.ledger.bookings.calls(who):
-        records += call.reminders.values()
+    address = enrollment.assessment.email if enrollment else ""
+    people = dict.fromkeys([who, *(await world.ledger.mailboxes.in_campaigns(address) if address else ())])
+    for other in people:
+        known = await world.ledger.enrollments.get(other) if other != who else None
+        records += known.records.values() if known else ()
+        async for call in world.ledger.bookings.calls(other):
+            records += call.reminders.values()
     return [record for record in records if record.sent_ms is not None]
 
 
@@ -155,10 +160,10 @@ def _put_off(failure: Failure) -> Decision:
     """The list cannot be had now: it is asked for again, and no try is spent."""
     reason = f"cannot be looked for: {failure.code}"
     if isinstance(failure, Throttled):
-        return Decision("hold", reason, max(failure.retry_after_ms, 100))
+        return Decision("defer", reason, max(failure.retry_after_ms, 100))
     if isinstance(failure, Misconfigured):
-        return Decision("hold", reason, max(failure.retry_after_ms or 0, ASK_AGAIN_MS))
-    return Decision("hold", reason, ASK_AGAIN_MS, maybe_provider_wide=True)
+        return Decision("defer", reason, max(failure.retry_after_ms or 0, ASK_AGAIN_MS))
+    return Decision("defer", reason, ASK_AGAIN_MS, maybe_provider_wide=True)
 
 
 class _KeepingTheClaim(Budget):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final
+from urllib.parse import urlencode
 
-from common.campaigns.campaign import Rendered
+from common.campaigns.campaign import Campaign, Rendered
 from common.campaigns.facts import Meeting
 from common.clock import utc_datetime
+from common.domain.cadence import Pace
 from common.domain.contact import Assessment
 from common.domain.delivery import Kind
 from common.domain.enrollment import Enrollment
@@ -26,8 +28,11 @@ async def render(world: World, item: Owned) -> Mail:
     longer; reading a guest's signup, as `Store.run` does.
     """
     token = Unsubscribe(item.contact_id, world.ledger.store.address_hash(item.address)).token(world.settings.secret)
-    unsubscribe_url = f"{world.settings.public_address}/unsubscribe/{token}"
-    rendered, tags = await _RENDERERS[item.delivery.kind](world, item, unsubscribe_url)
+    campaign = world.campaigns.played(item.campaign)
+    language = await _language(world, campaign, item)
+    query = _query(campaign, language, is_home=campaign is world.campaigns.home)
+    unsubscribe_url = f"{world.settings.public_address}/unsubscribe/{token}{query}"
+    rendered, tags = await _RENDERERS[item.delivery.kind](world, campaign, item, unsubscribe_url, language)
     identity = world.settings.identity
     return Mail(
         sender=identity.sender,
@@ -44,13 +49,13 @@ async def render(world: World, item: Owned) -> Mail:
             "X-Entity-Ref-ID": item.delivery.id,
         },
         # What its events bring back: whose it is, and which delivery.
-        tags={"campaign": world.campaign.key, "enrollment": item.contact_id, **tags},
+        tags={"campaign": item.campaign, "enrollment": item.contact_id, **tags},
     )
 
 
-def idempotency_key(world: World, item: Owned) -> str:
+def idempotency_key(item: Owned) -> str:
     """`christmas_2025/enr_…/step-3`, `christmas_2025/bkg_…/<start>/24h`: the same on each attempt, on any machine."""
-    return f"{world.campaign.key}/{item.delivery.id}"
+    return f"{item.campaign}/{item.delivery.id}"
 
 
 def meeting_of(settings: Settings, booking: Booking, start_ms: int, signup: Assessment | None) -> Meeting:
@@ -71,44 +76,72 @@ def meeting_of(settings: Settings, booking: Booking, start_ms: int, signup: Asse
     )
 
 
-def reminder_rules(world: World) -> ReminderRules:
+def reminder_rules(campaign: Campaign, pace: Pace) -> ReminderRules:
     """When this campaign reminds, at this pace."""
-    pace = world.settings.pace
     return ReminderRules(
-        before_ms=tuple((reminder.name, reminder.before.at(pace)) for reminder in world.campaign.reminders),
-        minimum_notice_ms=world.campaign.booking.minimum_notice.at(pace),
+        before_ms=tuple((reminder.name, reminder.before.at(pace)) for reminder in campaign.reminders),
+        minimum_notice_ms=campaign.booking.minimum_notice.at(pace),
     )
 
 
 _Tags = Mapping[str, str]
 
 
-async def _step(world: World, item: Owned, unsubscribe_url: str) -> tuple[Rendered, _Tags]:
+async def _language(world: World, campaign: Campaign, item: Owned) -> str:
+    """The language that the signup chose; for a reminder else that of the calendar; else the campaign's default."""
+    owner = item.owner
+    if isinstance(owner, Enrollment):
+        return owner.language or campaign.languages[0]
+    chosen = [one.language async for one in _signups(world, item) if one.language in campaign.languages]
+    return next(iter(chosen), None) or campaign.language_of(owner.locale)
+
+
+async def _signups(world: World, item: Owned) -> AsyncIterator[Enrollment]:
+    """Of a guest, in every campaign; read when a reminder is due, since a guest may sign up after booking."""
+    for enrollment_id in dict.fromkeys([item.contact_id, *await world.ledger.mailboxes.in_campaigns(item.address)]):
+        if (enrollment := await world.ledger.enrollments.get(enrollment_id)) is not None:
+            yield enrollment
+
+
+def _query(campaign: Campaign, language: str, *, is_home: bool) -> str:
+    """The page behind the link works without the store, so the link says of which campaign, and in which language."""
+    named = {} if is_home else {"campaign": campaign.key}
+    if language != campaign.languages[0]:
+        named["lang"] = language
+    return f"?{urlencode(named)}" if named else ""
+
+
+async def _step(
+    world: World, campaign: Campaign, item: Owned, unsubscribe_url: str, language: str
+) -> tuple[Rendered, _Tags]:
     enrollment, step = item.owner, item.delivery.step
     assert isinstance(enrollment, Enrollment)
     assert step is not None
-    rendered = world.campaign.render(
+    rendered = campaign.render(
         step,
         enrollment.assessment,
         segment=enrollment.segment,
         identity=world.settings.identity,
         unsubscribe_url=unsubscribe_url,
+        language=language,
     )
     return rendered, {"step": item.delivery.name}
 
 
-async def _reminder(world: World, item: Owned, unsubscribe_url: str) -> tuple[Rendered, _Tags]:
+async def _reminder(
+    world: World, campaign: Campaign, item: Owned, unsubscribe_url: str, language: str
+) -> tuple[Rendered, _Tags]:
     booking, name = item.owner, item.delivery.short_name
     assert isinstance(booking, Booking)
     assert booking.start_ms is not None, "what was planned has a start"
     # Read when the reminder is due, since a guest may sign up after booking.
-    enrollment = await world.ledger.enrollments.get(item.contact_id)
-    meeting = meeting_of(world.settings, booking, booking.start_ms, enrollment.assessment if enrollment else None)
-    rendered = world.campaign.render_reminder(name, meeting, world.settings.identity, unsubscribe_url)
+    signup = [one.assessment async for one in _signups(world, item)]
+    meeting = meeting_of(world.settings, booking, booking.start_ms, next(iter(signup), None))
+    rendered = campaign.render_reminder(name, meeting, world.settings.identity, unsubscribe_url, language)
     return rendered, {"booking": booking.id, "start": str(booking.start_ms), "reminder": name}
 
 
-_RENDERERS: Final[Mapping[Kind, Callable[[World, Owned, str], Awaitable[tuple[Rendered, _Tags]]]]] = {
+_RENDERERS: Final[Mapping[Kind, Callable[[World, Campaign, Owned, str, str], Awaitable[tuple[Rendered, _Tags]]]]] = {
     Kind.STEP: _step,
     Kind.REMINDER: _reminder,
 }

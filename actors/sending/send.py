@@ -104,7 +104,7 @@ async def _send_attempt(world: World, claim: ClaimGranted, mail: Mail, *, attemp
     if attempt == 1:
         metrics.LATENESS.observe(max(0, lateness_ms) / 1000)
     try:
-        provider_id = await world.mailer.send(mail, idempotency_key=idempotency_key(world, claim))
+        provider_id = await world.mailer.send(mail, idempotency_key=idempotency_key(claim))
     except Failure as failure:
         metrics.ATTEMPTS.labels(failure.kind).inc()
         if isinstance(failure, Throttled):
@@ -118,7 +118,7 @@ async def _send_attempt(world: World, claim: ClaimGranted, mail: Mail, *, attemp
     now_ms = world.clock.now_ms()
     if settled := await world.ledger.deliveries.settle(claim, "accepted", provider_id, now_ms=now_ms):
         circuit_closed(PROVIDER_OF[claim.delivery.channel], since_ms=settled.troubled_since_ms, now_ms=now_ms)
-        metrics.DELIVERIES.labels("accepted", "").inc()
+        _count(claim, "accepted")
         log.info("delivery_accepted", attempt=attempt, lateness_ms=lateness_ms, provider_id=provider_id)
     else:
         metrics.SETTLED_TWICE.inc()
@@ -130,12 +130,12 @@ async def _resolve_unknown_outcome(world: World, claim: ClaimGranted, *, because
     answer = await reconcile(world, claim, because=because)
     if isinstance(answer, Decision):
         if answer.is_unsent and await world.ledger.deliveries.note_unaccepted(claim):
-            answer = Decision("hold", "Resend's list shows that no try was accepted", AGAIN_MS)
-        await _settle_or_hold(world, claim, answer)
+            answer = Decision("defer", "Resend's list shows that no try was accepted", AGAIN_MS)
+        await _settle_or_defer(world, claim, answer)
         return
     now_ms = world.clock.now_ms()
     if await world.ledger.deliveries.settle(claim, "accepted", answer.id, now_ms=now_ms, sent_ms=answer.created_ms):
-        metrics.DELIVERIES.labels("accepted", "").inc()
+        _count(claim, "accepted")
         log.info("delivery_found_accepted", provider_id=answer.id)
 
 
@@ -149,11 +149,11 @@ async def _idempotency_conflict(world: World, claim: ClaimGranted, mail: Mail) -
 
 
 async def _freeze_refused(world: World, claim: ClaimGranted, refusal: ClaimRefused) -> None:
-    """The ledger refused to freeze: the contact left, sending is on hold, or another worker owns the claim now."""
+    """The ledger refused to freeze: the contact left, sending waits, or another worker owns the claim now."""
     if refusal.reason == "exited":
         await _settle(world, claim, Decision("skipped", refusal.detail))
     elif refusal.reason == "held" and refusal.until_ms is not None:
-        await _settle(world, claim, Decision("hold", refusal.detail, refusal.until_ms - world.clock.now_ms()))
+        await _settle(world, claim, Decision("defer", refusal.detail, refusal.until_ms - world.clock.now_ms()))
     else:
         log.warning("delivery_claim_lost")
 
@@ -161,10 +161,10 @@ async def _freeze_refused(world: World, claim: ClaimGranted, refusal: ClaimRefus
 async def _settle_failure(world: World, claim: ClaimGranted, failure: Failure) -> None:
     settings = world.settings
     policy = RetryPolicy(settings.retry_attempts + 1, round(settings.retry_delay_seconds * 1000))
-    await _settle_or_hold(world, claim, decide(failure, claim, policy))
+    await _settle_or_defer(world, claim, decide(failure, claim, policy))
 
 
-async def _settle_or_hold(world: World, claim: ClaimGranted, decision: Decision) -> None:
+async def _settle_or_defer(world: World, claim: ClaimGranted, decision: Decision) -> None:
     """Settle as decided, unless it turns out that everything waits for the provider."""
     now_ms, provider = world.clock.now_ms(), PROVIDER_OF[claim.delivery.channel]
     if decision.provider_wide or decision.maybe_provider_wide:
@@ -174,12 +174,12 @@ async def _settle_or_hold(world: World, claim: ClaimGranted, decision: Decision)
             reason=decision.reason,
             provider_wide=decision.provider_wide,
             now_ms=now_ms,
-            at_least_ms=now_ms + decision.wait_ms if decision.outcome == "hold" and decision.wait_ms else None,
+            at_least_ms=now_ms + decision.wait_ms if decision.outcome == "defer" and decision.wait_ms else None,
         )
         if circuit is not None:
             # Everything waits, and no delivery spends its attempts on trouble that is not its own.
             wait_ms = circuit.until_ms - now_ms
-            decision = Decision("hold", decision.reason, wait_ms, outcome_unknown=decision.outcome_unknown)
+            decision = Decision("defer", decision.reason, wait_ms, outcome_unknown=decision.outcome_unknown)
             circuit_opened(provider, circuit, reason=decision.reason)
     await _settle(world, claim, decision)
 
@@ -197,12 +197,17 @@ async def _settle(world: World, claim: ClaimGranted, decision: Decision) -> None
         ends=decision.ends,
     )
     if settled and settled.is_reported:
-        metrics.DELIVERIES.labels("accepted", "").inc()
+        _count(claim, "accepted")
         log.info("delivery_found_accepted", by="webhook", instead_of=decision.outcome)
         return
     if settled and decision.outcome in ("dead", "skipped"):
-        metrics.DELIVERIES.labels(decision.outcome, "").inc()
+        _count(claim, decision.outcome)
     if decision.outcome == "dead":
         log.error("delivery_dead", reason=decision.code, settled=settled is not None)
     else:
         log.info("delivery_" + decision.outcome, due_ms=due_ms, settled=settled is not None)
+
+
+def _count(claim: ClaimGranted, status: str) -> None:
+    metrics.DELIVERIES.labels(status, "").inc()
+    metrics.CAMPAIGN_DELIVERIES.labels(claim.campaign, status).inc()

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from actors.sending.mail_matching import Subjects, by_address
 from actors.sending.reconcile import CLOCKS_APART_MS
 from actors.sending.render import reminder_rules
+from common.campaigns.campaign import Campaign
 from common.domain.audit import Finding, Kind, Shown, Terms, compare
-from common.domain.audit_reminders import AuditedReminder
+from common.domain.audit_bookings import AuditedReminder
 from common.domain.enrollment import Enrollment
-from common.domain.ids import EnrollmentId, enrollment_id, normal_address
+from common.domain.ids import normal_address
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import SequenceRow
-from common.domain.projection import STEP_COLUMNS
+from common.domain.projection import CampaignColumns
 from common.ledger.reads.audit_snapshot import AuditSnapshot, read_audit_snapshot
 from common.providers.notion.rows import SequenceRows
 from common.providers.patience import PatientBudget, patiently
@@ -43,26 +44,41 @@ class Report:
         return [finding for finding in self.findings if finding.kind == kind]
 
 
-async def audit(world: World, rows: SequenceRows, *, say: Say = lambda _line: None) -> Report:
+def combine(reports: Sequence[Report]) -> Report:
+    """Of several campaigns as of one. `mails`: each listed those of everybody, so the longest list counts."""
+    return Report(
+        findings=sorted({finding for report in reports for finding in report.findings}),
+        people=sum(report.people for report in reports),
+        sent=sum(report.sent for report in reports),
+        reminders=sum(report.reminders for report in reports),
+        mails=max(report.mails for report in reports),
+        rows=sum(report.rows for report in reports),
+    )
+
+
+async def audit(
+    world: World, rows: SequenceRows, *, campaign: Campaign | None = None, say: Say = lambda _line: None
+) -> Report:
     """
-    Compare all three.
+    Compare all three, of one campaign, by default the first one.
 
     1. Read the ledger, then the provider's list, then Notion: a mail that the first one knows must be in the others.
-    2. Read again from the ledger whoever did not agree: what was on its way then is settled now, or is a finding.
+    2. Read again from the ledger each contact that did not agree: what was in flight is settled now, or is a finding.
 
     Raises a `Failure` when one of them cannot be read.
     """
-    before = await _account(world)
+    campaign = campaign or world.campaigns.home
+    before = await _account(world, campaign)
     say(f"{len(before.people)} people and {len(before.reminders)} reminders read from the ledger")
     mails = await _mails(world, before, say)
-    shown = [_shown(row) async for row in rows.read()]
+    shown = [_shown(row, campaign.in_notion) async for row in rows.read()]
     say(f"{len(shown)} rows read from Notion")
-    subjects = _Subjects(world)
-    found = _compared(world, before, mails, shown, subjects)
+    subjects = _Subjects(world, campaign)
+    found = _compared(world, campaign, before, mails, shown, subjects)
     if found:
         suspects = {finding.email for finding in found}
-        again = await _account(world, only=[enrollment_id(world.ledger.campaign, email) for email in suspects])
-        found &= _compared(world, again, mails, [row for row in shown if row.email in suspects], subjects)
+        again = await _account(world, campaign, only=suspects)
+        found &= _compared(world, campaign, again, mails, [row for row in shown if row.email in suspects], subjects)
     reminders = sum(reminder.sent_as is not None for reminder in before.reminders)
     steps = sum(record.sent_ms is not None for one in before.people for record in one.enrollment.records.values())
     return Report(
@@ -75,23 +91,35 @@ async def audit(world: World, rows: SequenceRows, *, say: Say = lambda _line: No
     )
 
 
-async def _account(world: World, *, only: Sequence[EnrollmentId] | None = None) -> AuditSnapshot:
-    return await read_audit_snapshot(world.ledger, reminder_rules(world), now_ms=world.clock.now_ms(), only=only)
+async def _account(world: World, campaign: Campaign, *, only: Collection[str] | None = None) -> AuditSnapshot:
+    """`only`: the people with these addresses."""
+    ids = (
+        None
+        if only is None
+        else [one for address in only for one in await world.ledger.mailboxes.in_campaigns(address)]
+    )
+    rules = reminder_rules(campaign, world.settings.pace)
+    return await read_audit_snapshot(world.ledger, rules, campaign=campaign.key, now_ms=world.clock.now_ms(), only=ids)
 
 
 def _compared(
     world: World,
+    campaign: Campaign,
     ledger: AuditSnapshot,
     mails: dict[str, list[AcceptedMail]],
     shown: Sequence[Shown],
     subjects: _Subjects,
 ) -> set[Finding]:
-    terms = Terms(now_ms=world.clock.now_ms(), cadence=world.ledger.cadence, is_waiting=ledger.is_waiting)
-    return compare(ledger.people, mails, shown, subjects, terms, reminders=ledger.reminders, unread=ledger.unread)
+    cadence = world.ledger.cadence_of(campaign.key)
+    terms = Terms(now_ms=world.clock.now_ms(), cadence=cadence, is_waiting=ledger.is_waiting)
+    # What another campaign's audit accounts for is not looked at here.
+    theirs = _Elsewhere(world, ledger)
+    here = {email: [mail for mail in some if not theirs.has(mail, email)] for email, some in mails.items()}
+    return compare(ledger.people, here, shown, subjects, terms, reminders=ledger.reminders, unread=ledger.unread)
 
 
 async def _mails(world: World, ledger: AuditSnapshot, say: Say) -> dict[str, list[AcceptedMail]]:
-    """By address, since the first signup, or since the first call was told of."""
+    """By address, since the first signup, or since the first booking was reported."""
     since = [one.enrollment.anchor_ms for one in ledger.people]
     since += [reminder.booking.received_ms for reminder in ledger.reminders]
     since += [record.sent_ms for one in ledger.reminders if (record := one.record) and record.sent_ms is not None]
@@ -103,8 +131,8 @@ async def _mails(world: World, ledger: AuditSnapshot, say: Say) -> dict[str, lis
     return by_address(listed)
 
 
-def _shown(row: SequenceRow) -> Shown:
-    names = {f"Email {step} Sent": step for step in range(1, STEP_COLUMNS + 1)}
+def _shown(row: SequenceRow, columns: CampaignColumns) -> Shown:
+    names = {column: step for step, column in columns.steps.items()}
     return Shown(
         page_id=row.page_id,
         email=normal_address(str(row.values.get("Email") or "")),
@@ -114,8 +142,8 @@ def _shown(row: SequenceRow) -> Shown:
 
 
 class _Subjects:
-    def __init__(self, world: World) -> None:
-        self._subjects = Subjects(world.campaign, world.settings)
+    def __init__(self, world: World, campaign: Campaign) -> None:
+        self._subjects = Subjects(campaign, world.settings)
 
     def step_of(self, mail: AcceptedMail, enrollment: Enrollment) -> int | None:
         return next(iter(self._subjects.steps_of(mail.subject, enrollment.assessment)), None)
@@ -125,3 +153,22 @@ class _Subjects:
 
     def is_ours(self, mail: AcceptedMail) -> bool:
         return self._subjects.is_ours(mail)
+
+
+class _Elsewhere:
+    """The mails that belong to the same people in other campaigns."""
+
+    def __init__(self, world: World, ledger: AuditSnapshot) -> None:
+        self._sent = ledger.sent_elsewhere
+        self._subjects = {one.key: Subjects(one, world.settings) for one in world.campaigns.values()}
+        self._people: dict[str, list[Enrollment]] = {}
+        for one in ledger.elsewhere:
+            if one.enrollment.campaign in self._subjects:
+                self._people.setdefault(one.email, []).append(one.enrollment)
+
+    def has(self, mail: AcceptedMail, email: str) -> bool:
+        if mail.id in self._sent:
+            return True
+        return any(
+            self._subjects[one.campaign].steps_of(mail.subject, one.assessment) for one in self._people.get(email, ())
+        )

@@ -120,7 +120,7 @@ async def _compare(world: World, pages: AsyncIterator[Sequence[ListedBooking]]) 
 async def _repair(world: World, listed: ListedBooking) -> int:
     bookings = world.ledger.bookings
     gathered = await bookings.gather(booking_id(listed.uid))
-    if gathered.campaign not in ("", world.ledger.campaign):
+    if gathered.campaign not in ("", *world.ledger.campaigns):
         return 0
     repaired = 0
     known = resolve(gathered.events, gathered.first_guests)

@@ -13,6 +13,7 @@ import structlog
 
 from actors.background import BackgroundTasks
 from actors.upkeep.rebuild import rebuild, rows_of
+from common.campaigns.campaign import Campaign
 from common.errors import Failure
 from common.ledger.rebuild_state import Word, is_emptied, is_owed, leave, settled, take, word_of_another
 from common.world import World
@@ -108,22 +109,35 @@ class Bootstrap:
 
     async def _read(self, *, answer_s: float) -> bool:
         """Whether Notion answered, and was read to its end."""
+        for campaign in self._world.campaigns.values():
+            if not await self._read_campaign(campaign, answer_s):
+                return False
+        await settled(self._world.ledger, now_ms=self._world.clock.now_ms())
+        self._is_ours = False
+        await leave(self._world.ledger, self._world.worker)
+        return True
+
+    async def _read_campaign(self, campaign: Campaign, answer_s: float) -> bool:
         world = self._world
-        rows = rows_of(world)
+        rows = rows_of(world, campaign)
         try:
             await asyncio.wait_for(rows.open(), answer_s)
-            summary = await rebuild(world, rows)
+            summary = await rebuild(world, rows, campaign=campaign)
         except (Failure, TimeoutError) as failure:
             log.warning("rebuild_failed", kind=type(failure).__name__, code=getattr(failure, "code", "no_answer"))
             return False
         finally:
             await rows.close()
-        log.info("rebuilt", rows=summary.rows, restored=summary.restored, merged=summary.merged, known=summary.known)
+        log.info(
+            "rebuilt",
+            campaign=campaign.key,
+            rows=summary.rows,
+            restored=summary.restored,
+            merged=summary.merged,
+            known=summary.known,
+        )
         for note in summary.notes:
             log.warning("rebuild_finished_with_unknowns", outcomes_unknown=summary.outcomes_unknown, note=note)
         for row in summary.unreadable:
             log.error("row_unreadable", page_id=row.page_id, cure="`advent rebuild` says what is wrong with it")
-        await settled(world.ledger, now_ms=world.clock.now_ms())
-        self._is_ours = False
-        await leave(world.ledger, world.worker)
         return True

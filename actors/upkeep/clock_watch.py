@@ -89,7 +89,8 @@ class ClockWatch:
 
     async def _check_waits(self) -> None:
         """What was put off while a clock was wrong goes at its time."""
-        cursor, gap_ms = "0", self._ledger.cadence.minimum_gap_ms
+        cursor = "0"
+        gap_ms = max(terms.cadence.minimum_gap_ms for terms in self._ledger.campaigns.values())
         while True:
             cursor, _ = await self._ledger.schedule.check_waits(cursor, now_ms=self._clock.now_ms(), gap_ms=gap_ms)
             if cursor == "0":

@@ -1,4 +1,4 @@
-"""A sign of life to somebody outside, who raises the alarm when it stops: an alarm that needs nothing of ours."""
+"""Pings a monitoring service outside, which raises an alarm when the pings stop: it works when nothing here does."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def keep_pinging(ledger: Ledger, url: str, *, worker: str) -> None:
             except STORE_ERRORS as error:
                 log.warning("healthcheck_ping_skipped", why="store", error=type(error).__name__)
             # Four looks a minute: when the worker that pinged has died, another one's turn comes soon.
-            await asyncio.sleep(EVERY_S / 4)  # noqa: TID251 -- it tells of the schedule, so it cannot stand in it
+            await asyncio.sleep(EVERY_S / 4)  # noqa: TID251 -- it reports on the schedule, so it cannot be part of it
 
 
 async def ping(ledger: Ledger, client: httpx.AsyncClient, url: str) -> bool:
@@ -53,7 +53,7 @@ def reason_for_silence(stats: StoreStats) -> str | None:
     """
     What keeps the ping back: mail is late, or has waited too long for Resend. None: send the ping.
 
-    A pause excuses late mail: whoever paused the campaign knows about it.
+    A pause excuses late mail: the operator who paused the campaign knows about it.
     """
     if stats.pause is not None:
         return None

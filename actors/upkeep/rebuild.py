@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
 
 from actors.sending.mail_matching import Subjects, by_address, step_at
 from actors.sending.reconcile import CLOCKS_APART_MS
+from common.campaigns.campaign import Campaign
+from common.domain.cadence import Cadence
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import Restored, Unreadable, by_person, read_row
 from common.errors import Failure
@@ -55,32 +58,48 @@ class Summary:
     notes: list[str] = field(default_factory=list)
 
 
-def rows_of(world: World) -> SequenceRows:
-    """The rows of the campaign in Notion; the caller opens and closes them."""
+def combine(summaries: Sequence[Summary]) -> Summary:
+    """Of several campaigns as of one."""
+    total = Summary()
+    for summary in summaries:
+        for part in fields(summary):
+            setattr(total, part.name, getattr(total, part.name) + getattr(summary, part.name))
+    return total
+
+
+def rows_of(world: World, campaign: Campaign) -> SequenceRows:
+    """The rows of a campaign in Notion; the caller opens and closes them."""
     return SequenceRows(
         world.settings,
         world.ledger.client,
         clock=world.clock,
         budget=world.mirror_budget,
-        campaign_name=world.campaign.name,
+        campaign_name=campaign.name,
+        has_unnamed=campaign is world.campaigns.home,
+        columns=campaign.in_notion,
     )
 
 
-async def rebuild(world: World, rows: SequenceRows, *, say: Say = lambda _line: None) -> Summary:
+async def rebuild(
+    world: World, rows: SequenceRows, *, campaign: Campaign | None = None, say: Say = lambda _line: None
+) -> Summary:
     """
-    Restore every enrollment that is in Notion. May be repeated, also while workers run: the ledger's state wins.
+    Restore every enrollment of one campaign, by default the first one, that is in Notion.
+
+    May be repeated, also while workers run: the ledger's state wins.
 
     1. Read all rows; for a contact with several, every step that any of them shows as sent was sent.
     2. Read what the provider accepted since the first mail that should have been sent and has no date.
     3. Restore one contact after the other, each in one script. Raises a `Failure` when Notion cannot be read.
     """
-    summary = Summary()
-    people = await _read(rows, summary, say)
+    summary, campaign = Summary(), campaign or world.campaigns.home
+    people = await _read(rows, campaign, summary, say)
     now_ms = world.clock.now_ms()
-    restorations = await _reconciled(world, people, summary, say, now_ms=now_ms)
+    restorations = await _reconciled(world, campaign, people, summary, say, now_ms=now_ms)
     for first in range(0, len(restorations), BATCH):
         batch = restorations[first : first + BATCH]
-        became = Counter(await asyncio.gather(*(world.ledger.enrollments.restore(one, now_ms=now_ms) for one in batch)))
+        restore = partial(world.ledger.enrollments.restore, now_ms=now_ms, campaign=campaign.key)
+        became = Counter(await asyncio.gather(*map(restore, batch)))
         summary.restored += became["restored"]
         summary.merged += became["merged"]
         summary.known += became["known"]
@@ -90,12 +109,12 @@ async def rebuild(world: World, rows: SequenceRows, *, say: Say = lambda _line: 
     return summary
 
 
-async def _read(rows: SequenceRows, summary: Summary, say: Say) -> list[Restored]:
+async def _read(rows: SequenceRows, campaign: Campaign, summary: Summary, say: Say) -> list[Restored]:
     readable: list[Restored] = []
     async for row in rows.read():
         summary.rows += 1
         try:
-            readable.append(read_row(row))
+            readable.append(_in_campaign(read_row(row, campaign.in_notion), campaign))
         except Unreadable as problem:
             who = str(row.values.get("Email") or row.title or "a row without a name")
             summary.unreadable.append(UnreadableRow(row.page_id, who, str(problem)))
@@ -104,16 +123,24 @@ async def _read(rows: SequenceRows, summary: Summary, say: Say) -> list[Restored
     return by_person(readable)
 
 
+def _in_campaign(person: Restored, campaign: Campaign) -> Restored:
+    """Notion shows only the fields of an assessment; where a segment follows from others, it is as Notion shows it."""
+    knows_segment = person.segment in campaign.segments and not campaign.in_notion.has_assessment
+    known = person.language if person.language in campaign.languages else None
+    return replace(person, segment=person.segment if knows_segment else None, language=known)
+
+
 async def _reconciled(
-    world: World, people: list[Restored], summary: Summary, say: Say, *, now_ms: int
+    world: World, campaign: Campaign, people: list[Restored], summary: Summary, say: Say, *, now_ms: int
 ) -> list[Restoration]:
-    matches = [_Match(person, _dues(world, person), now_ms) for person in people]
+    cadence = world.ledger.cadence_of(campaign.key)
+    matches = [_Match(person, _dues(cadence, person), now_ms) for person in people]
     first_ms = min((due_ms for match in matches for due_ms in match.at_risk.values()), default=None)
     listed = await _listed(world, first_ms, summary, say) if first_ms is not None else []
-    mails, subjects = by_address(listed or []), Subjects(world.campaign, world.settings)
+    mails, subjects = by_address(listed or []), Subjects(campaign, world.settings)
     for number, match in enumerate(matches):
         if number % 50 == 0:
-            await asyncio.sleep(0)  # noqa: TID251 -- in a worker, its mails shall come between
+            await asyncio.sleep(0)  # noqa: TID251 -- in a worker, its mails must be sent in between
         if listed is None:
             match.set_all_unknown()
         for mail in mails.get(match.person.assessment.email, ()):
@@ -125,8 +152,7 @@ async def _reconciled(
     return restorations
 
 
-def _dues(world: World, person: Restored) -> list[int]:
-    cadence = world.ledger.cadence
+def _dues(cadence: Cadence, person: Restored) -> list[int]:
     return [cadence.due_ms(anchor_ms=person.anchor_ms, step=step) for step in range(1, cadence.length + 1)]
 
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from common.campaigns.body import Body, Values
 from common.campaigns.compiled import BookingPolicy, CompiledCampaign, Reminder, Span, Step
 from common.campaigns.errors import CampaignError
 from common.campaigns.facts import Identity, Meeting, reminder_values
-from common.campaigns.language import negotiated
+from common.campaigns.language import named, negotiated
 from common.campaigns.layout import Row, read_layout, scoreboard
 from common.campaigns.rendering import Mail, Renderer
 from common.campaigns.rules import Rule, read_rule
 from common.campaigns.translation import Translation
 from common.campaigns.variables import Person, counts, email_values, reported
 from common.domain.cadence import Cadence, Pace
+from common.domain.campaign_terms import CampaignTerms
+from common.domain.projection import CampaignColumns
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,40 @@ class Campaign:
         """The language in which somebody is written to, from the tag that a signup or a booking named."""
         return negotiated(locale, self.languages)
 
+    def language_named(self, locale: object) -> str | None:
+        """The language that the tag names; None: none of the campaign's."""
+        return named(locale, self.languages)
+
+    def terms(self, pace: Pace) -> CampaignTerms:
+        """What the ledger has to know of it. Raises as `cadence`."""
+        return CampaignTerms(
+            key=self.key,
+            cadence=self.cadence(pace),
+            segment_of=self.segment_of,
+            language_named=self.language_named,
+            priority=self.compiled.priority,
+            excludes=self.compiled.excludes,
+            is_open=self.is_open,
+        )
+
+    @property
+    def in_notion(self) -> CampaignColumns:
+        return CampaignColumns(
+            name=self.name,
+            status=self.compiled.status_column,
+            steps={number: step.column for number, step in enumerate(self.steps, 1)},
+            has_assessment=any(field.name == "assessment_score" for field in self.compiled.fields),
+        )
+
+    def is_open(self, at_ms: int) -> bool:
+        """Whether people may enrol: on the days from `opens` to `closes`, in the campaign's time zone."""
+        day = datetime.fromtimestamp(at_ms / 1000, ZoneInfo(self.compiled.timezone)).date().isoformat()
+        return (self.compiled.opens or day) <= day <= (self.compiled.closes or day)
+
+    def translation(self, language: str | None) -> Translation:
+        """Of a language that the campaign no longer has, the default one: a whole mail in another one."""
+        return self.translations.get(language or "") or self.translations[self.compiled.default_language]
+
     def render(
         self,
         step: int | str,
@@ -112,7 +149,7 @@ class Campaign:
         `today`: the day of the mail, where its reader is; without it, no dates are counted from it.
         Raises IndexError for a step there is not, CampaignError when a field would be blank.
         """
-        translation = self._translation(language)
+        translation = self.translation(language)
         number, one = self._step(step)
         values = self._values(person, segment, translation, identity, today)
         board = self.compiled.scoreboard
@@ -132,7 +169,7 @@ class Campaign:
         today: date | None = None,
     ) -> str:
         """The subject of a step, without the rest of the mail. Raises as `render`."""
-        translation = self._translation(language)
+        translation = self.translation(language)
         _, one = self._step(step)
         return translation.body(one.bodies[segment]).subject_for(
             self._values(person, segment, translation, identity, today)
@@ -142,7 +179,7 @@ class Campaign:
         self, name: str, meeting: Meeting, identity: Identity, unsubscribe_url: str, language: str | None = None
     ) -> Rendered:
         """The reminder called `name`. Raises KeyError for an unknown one, CampaignError when a field would be blank."""
-        translation = self._translation(language)
+        translation = self.translation(language)
         body = self._reminder_body(name, translation)
         values = reminder_values(meeting, translation.identity(identity), translation.language)
         strings = translation.strings
@@ -151,13 +188,9 @@ class Campaign:
 
     def reminder_subject(self, name: str, meeting: Meeting, identity: Identity, language: str | None = None) -> str:
         """The subject of the reminder called `name`, without the rest of the mail. Raises as `render_reminder`."""
-        translation = self._translation(language)
+        translation = self.translation(language)
         values = reminder_values(meeting, translation.identity(identity), translation.language)
         return self._reminder_body(name, translation).subject_for(values)
-
-    def _translation(self, language: str | None) -> Translation:
-        """Of a language that the campaign no longer has, the default one: a whole mail in another one."""
-        return self.translations.get(language or "") or self.translations[self.compiled.default_language]
 
     def _step(self, step: int | str) -> tuple[int, Step]:
         """Its place, from 1, and the step."""

@@ -46,7 +46,7 @@ class Field:
 
     `variable`: its name in bodies. `scores`: an object of names and numbers. `minimum`, `maximum`: inclusive.
     `shown_maximum`: a larger number is kept, and no mail shows it.
-    `default` stands in for what was not told. `example`: for samples and for the description of the endpoint.
+    `default` stands in for a value that was not given. `example`: for samples and for the description of the endpoint.
     """
 
     name: str
@@ -190,8 +190,8 @@ class CompiledCampaign:
     """
     `key`: the name of its folder; `name`: in Notion. `opens`, `closes`: days in its time zone, both inclusive.
 
-    `priority`: of two campaigns whose mails are due, the lower one goes first. `excludes`: whoever is in one of these
-    does not enrol. `languages`: the default one first.
+    `priority`: of two campaigns whose mails are due, the lower one goes first. `excludes`: contacts in one of these are
+    not enrolled. `languages`: the default one first.
     """
 
     key: str

@@ -63,7 +63,7 @@ REMINDER_VARIABLES: Mapping[str, frozenset[str]] = dict.fromkeys(
 
 
 def reminder_values(meeting: Meeting, identity: Identity, language: Language) -> dict[str, object]:
-    """The values of `REMINDER_VARIABLES` for one meeting; free text that must not be shown is not told."""
+    """The values of `REMINDER_VARIABLES` for one meeting; free text that must not be shown is absent."""
     join_url = meeting.join_url or ""
     reported: dict[str, object] = {
         "first_name": wording.clean(name_if_usable(meeting.first_name) or ""),
@@ -80,7 +80,7 @@ def reminder_values(meeting: Meeting, identity: Identity, language: Language) ->
 
 
 def or_absent(name: str, value: object) -> object:
-    """`value`, or that nothing was told of the variable `name`."""
+    """`value`, or that no value was given for the variable `name`."""
     return Absent(name) if value is None or value == "" else value
 
 

@@ -1,4 +1,4 @@
-"""What a signup may tell a campaign: reading it, and describing it to whoever calls the endpoint."""
+"""What a signup may tell a campaign: reading it, and describing it to callers of the endpoint."""
 
 from __future__ import annotations
 

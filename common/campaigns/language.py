@@ -142,21 +142,25 @@ def _rounded(value: int | float, places: str) -> Decimal:
 
 
 def negotiated(locale: object, languages: Sequence[str]) -> str:
+    """The one of `languages` that `locale` names; without a usable one the first, which is the default."""
+    return named(locale, languages) or languages[0]
+
+
+def named(locale: object, languages: Sequence[str]) -> str | None:
     """
-    One of `languages`, of which the first is the default.
+    The one of `languages`, of which the first is the default, that `locale` names; None: it names none of them.
 
     `fr-CA` for `fr-CA`, `fr`, `fr-FR` and `FR_ca`: the same language of the region that was asked for, else of the
     default's region, else any. A language in another script, such as `zh-TW` for `zh-Hans`, is not the same one.
     Babel's own negotiation does not match `fr-FR` to `fr-CA`.
     """
-    default = languages[0]
     tag = read_locale(locale)
     if tag is None or tag in languages:
-        return tag or default
+        return tag
     alike = [known for known in languages if _spoken(known) == _spoken(tag)]
-    regions = (_region(tag), _region(default))
+    regions = (_region(tag), _region(languages[0]))
     near = [known for region in regions for known in alike if region and _region(known) == region]
-    return next(iter((*near, *alike)), default)
+    return next(iter((*near, *alike)), None)
 
 
 def _spoken(tag: str) -> tuple[str, str]:

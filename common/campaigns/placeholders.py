@@ -22,7 +22,7 @@ from common.campaigns.wording import literal
 # Ugaritic letters: no format rewrites a letter, and no author writes these.
 _OPEN, _SEPARATOR, _CLOSE = "\U00010380", "\U00010381", "\U00010382"
 EDGE = "\U0001039f"
-"""Stands beside emphasis where a value begins or ends with punctuation, for Markdown's emphasis depends on that."""
+"""Stands next to emphasis where a value begins or ends with punctuation, for Markdown's emphasis depends on that."""
 
 _ESCAPABLE = "&<>\"'\\\u00a0"
 _UNCHANGED = re.compile(

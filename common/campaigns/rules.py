@@ -2,7 +2,7 @@
 Rules of segments: small expressions over a campaign's fields, such as `red_systems >= 2 or business_name == "Spa"`.
 
 They are read with Python's own parser, and only what is listed here is allowed. A rule is checked when a campaign is
-loaded: a field that there is not, or a text compared with a number, is refused. What was not told is unknown, as NULL
+loaded: a field that there is not, or a text compared with a number, is refused. What was not given is unknown, as NULL
 is in SQL: a comparison with it is neither true nor false, and a rule that remains unknown does not hold.
 """
 
@@ -58,7 +58,7 @@ class Rule:
     _evaluate: Evaluate
 
     def holds(self, values: Values) -> bool:
-        """`values`: each field and what was told of it; None or absent for what was not."""
+        """`values`: each field and its value; None or absent when it was not given."""
         return self._evaluate(values) is True
 
 
@@ -173,7 +173,7 @@ class _Reader:
         part = self.read(node)
         if part.kind != kind:
             raise RuleError(
-                f"{ast.unparse(node)}: a {part.kind} beside {where}, which takes a {kind}; compare it first"
+                f"{ast.unparse(node)}: a {part.kind} next to {where}, which takes a {kind}; compare it first"
             )
         return part
 

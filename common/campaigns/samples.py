@@ -21,7 +21,7 @@ IDENTITY = Identity(
 UNSUBSCRIBE_URL = "https://advent.example/unsubscribe/sample"
 KINDS = ("full", "sparse", "half", "awkward")
 """
-Everything told; only what a signup must have, and no text that may be shown; every other thing; values that look like
+Every value; only what a signup must have, and no text that may be shown; every other value; values that look like
 Markdown or headers.
 """
 
@@ -104,7 +104,7 @@ def mails(
 
 
 def preview_pages(campaign: Campaign, identity: Identity) -> Iterable[tuple[str, Rendered]]:
-    """(`1-results.critical.full`, mail) for every mail and segment, told fully and sparsely, and every reminder."""
+    """(`1-results.critical.full`, mail) for every mail and segment, with all or few values, and every reminder."""
     for language in campaign.languages:
         suffix = f".{language}" if len(campaign.languages) > 1 else ""
         for kind in ("full", "sparse"):

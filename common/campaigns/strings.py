@@ -92,6 +92,8 @@ class UnsubscribeStrings:
     ask_series_note: str
     ask_all_button: str
     ask_all_note: str
+    already_title: str
+    already_text: str
     done_series_title: str
     done_series_text: str
     done_all_title: str

@@ -70,7 +70,7 @@ class Templates:
         """What is printed for a value. Raises Blank."""
         if isinstance(value, Absent):
             variable = str(value).partition(".")[0]
-            raise Blank(f"'{value}' was not told; guard it with {{% if {variable} %}}")
+            raise Blank(f"'{value}' was not given; guard it with {{% if {variable} %}}")
         if isinstance(value, bool):
             raise Blank("a yes or no is not a text; use {% if … %}")
         if isinstance(value, int | float):

@@ -50,7 +50,7 @@ class Translation:
         return strings.frame.series.format(campaign=strings.campaign_name, step=step, steps=len(self._campaign.steps))
 
     def frame(self, subject: str, preheader: str, identity: Identity, unsubscribe_url: str) -> dict[str, str]:
-        """What a layout is filled with, but for what differs between letters and reminders. Raises CampaignError."""
+        """What a layout is filled with, but for what differs between steps and reminders. Raises CampaignError."""
         frame = self.strings.frame
         link = _shown("PUBLIC_URL", unsubscribe_url)
         return {

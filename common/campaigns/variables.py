@@ -18,7 +18,7 @@ from common.domain.contact import Assessment
 from common.normalization.text import if_usable, name_if_usable
 
 Person = Assessment | Mapping[str, object]
-"""What somebody told: by the names of the campaign's fields."""
+"""The values that a contact gave, by the names of the campaign's fields."""
 
 SCOREBOARD = "scoreboard"
 FIRST_NAME = "first_name"
@@ -30,7 +30,7 @@ _NONE: frozenset[str] = frozenset()
 
 
 def reported(person: Person, name: str) -> object:
-    """What this person told of a field; None: nothing."""
+    """The value that this person gave for a field; None: none."""
     if isinstance(person, Mapping):
         return person.get(name)
     return getattr(person, name) if hasattr(person, name) else person.extra.get(name)
@@ -57,7 +57,7 @@ def email_values(
     today: date | None,
 ) -> dict[str, object]:
     """
-    The values of `email_variables` for one person; what was not told is `Absent`.
+    The values of `email_variables` for one person; what was not given is `Absent`.
 
     `today`: the day of the mail, where its reader is; None: not known, and no week can be counted from it.
     """
@@ -117,7 +117,7 @@ def _named_by_scores(board: Scoreboard, person: Person, book: SystemBook, langua
 
 
 def _value(field: Field, person: Person) -> object | None:
-    """What was told, if it may be shown and is of the type that the field has by now; else its default."""
+    """The value given, if it may be shown and is of the type that the field has by now; else its default."""
     value = _usable(field, reported(person, field.name))
     if value is None or value == "":
         value = field.default

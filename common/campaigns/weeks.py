@@ -1,4 +1,4 @@
-"""Weeks of a year that letters count towards, such as that of the rush before Christmas."""
+"""Weeks of a year that e-mails count towards, such as that of the rush before Christmas."""
 
 from __future__ import annotations
 

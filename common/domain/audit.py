@@ -5,10 +5,10 @@ Three accounts of the same mails: what the ledger says, what the provider lists,
     doubled       the provider lists more than one mail of one step, or one reminder, to one person
     unexplained   the provider, or Notion, knows of a mail that the ledger does not know of; or Notion lacks one
 
-Mails are steps and reminders; what is said of the latter is in `audit_reminders.py`.
+Mails are steps and reminders; what is said of the latter is in `audit_bookings.py`.
 
 The accounts are read one after the other while workers go on: what was merely late in one of them is asked about twice
-by whoever calls this.
+by the caller.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from common.domain import audit_reminders
-from common.domain.audit_reminders import HEALED_MS as HEALED_MS
-from common.domain.audit_reminders import LONG_MS as LONG_MS
-from common.domain.audit_reminders import AuditedReminder, ReminderSubjects, UnreadCall
-from common.domain.audit_reminders import Finding as Finding
-from common.domain.audit_reminders import Kind as Kind
-from common.domain.audit_reminders import Terms as Terms
+from common.domain import audit_bookings
+from common.domain.audit_bookings import HEALED_MS as HEALED_MS
+from common.domain.audit_bookings import LONG_MS as LONG_MS
+from common.domain.audit_bookings import AuditedReminder, ReminderSubjects, UnreadCall
+from common.domain.audit_bookings import Finding as Finding
+from common.domain.audit_bookings import Kind as Kind
+from common.domain.audit_bookings import Terms as Terms
 from common.domain.delivery import Record
 from common.domain.enrollment import Enrollment, Status
 from common.domain.mail import AcceptedMail
@@ -80,20 +80,20 @@ def compare(
     shown: dict[str, list[Shown]] = {}
     for row in rows:
         shown.setdefault(row.email, []).append(row)
-    calls = audit_reminders.by_person(reminders)
+    calls = audit_bookings.by_person(reminders)
     known = {reminder.sent_as for reminder in reminders}
     listed = {mail.id: email for email, some in mails.items() for mail in some}
-    found = {*audit_reminders.of_ledger(reminders, listed, terms), *audit_reminders.of_unread(unread, terms)}
+    found = {*audit_bookings.of_ledger(reminders, listed, terms), *audit_bookings.of_unread(unread, terms)}
     for one in people:
         left = [mail for mail in mails.get(one.email, ()) if mail.id not in known]
         found.update(_of_schedule(one, terms))
         found.update(_of_mails(one, left, subjects))
-        found.update(audit_reminders.of_mails(one.email, left, calls.pop(one.email, []), subjects))
+        found.update(audit_bookings.of_mails(one.email, left, calls.pop(one.email, []), subjects))
         found.update(_of_rows(one, shown.pop(one.email, []), terms))
     for email, theirs in calls.items():
         since_ms = min(reminder.booking.received_ms for reminder in theirs)
         left = [mail for mail in mails.get(email, ()) if mail.id not in known and mail.created_ms >= since_ms]
-        found.update(audit_reminders.of_mails(email, left, theirs, subjects))
+        found.update(audit_bookings.of_mails(email, left, theirs, subjects))
     found.update(_of_strangers(shown))
     return found
 

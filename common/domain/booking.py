@@ -33,23 +33,25 @@ class BookingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attendee:
-    """One person whom an event names. `email`: trimmed and lower-cased."""
+    """One person whom an event names. `email`: trimmed and lower-cased. `locale`: a language tag."""
 
     email: str
     first_name: str | None = None
     timezone: str | None = None
+    locale: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingEvent:
     """
-    One event about one booking. None: not told.
+    One event about one booking. None: not reported.
 
     `uid`: the booking it is about; of a rescheduled one the new booking, and `reschedule_uid` names the one before.
-    `ical_uid`: the same for all bookings of a series, where told. `sequence`: iCalendar's count of changes.
+    `ical_uid`: the same for all bookings of a series, where reported. `sequence`: iCalendar's count of changes.
     `event_ms`: when it happened by Cal.com's clock (`createdAt`), else its arrival; of a flat MEETING_ENDED always the
     arrival, since its `createdAt` is the booking's. `received_ms`: its arrival at the gateway. `start_ms`, `end_ms`:
-    the meeting's. `email`: the first attendee's, trimmed and lower-cased. `timezone`: theirs, an IANA name.
+    the meeting's. `email`: the first attendee's, trimmed and lower-cased. `timezone`: theirs, an IANA name;
+    `locale`: theirs, a language tag.
     `is_seated`: the booking has seats, so that each attendee is a guest of their own; `others`: the attendees with a
     seat whom it names after the first. `organizer_email`: the host's, by which their own absence is recognized.
     `request_reschedule`: cancelled by the host, who asks for another time. `no_shows`: for NO_SHOW, each attendee whose
@@ -77,11 +79,12 @@ class BookingEvent:
     is_seated: bool = False
     others: tuple[Attendee, ...] = ()
     organizer_email: str | None = None
+    locale: str | None = None
 
     @property
     def attendees(self) -> tuple[Attendee, ...]:
         """All whom it names."""
-        first = () if self.email is None else (Attendee(self.email, self.first_name, self.timezone),)
+        first = () if self.email is None else (Attendee(self.email, self.first_name, self.timezone, self.locale),)
         return (*first, *self.others)
 
     def without(self, address: str) -> BookingEvent | None:
@@ -105,12 +108,13 @@ class BookingEvent:
             email=first.email if first else None,
             first_name=first.first_name if first else None,
             timezone=first.timezone if first else None,
+            locale=first.locale if first else None,
             others=tuple(named[1:]),
         )
 
     def to_json(self) -> str:
-        """What it says, one line; what was not told is absent."""
-        # By identity: a sequence of 0 equals False, and is told all the same.
+        """What it says, one line; what was not reported is absent."""
+        # By identity: a sequence of 0 equals False, and is reported all the same.
         values = asdict(self).items()
         reported = {name: value for name, value in values if value is not None and value is not False and value != ()}
         if self.others:

@@ -1,4 +1,4 @@
-"""What Cal.com lists of a booking, and which events it must have told to make it so."""
+"""What Cal.com lists of a booking, and which events it would have sent to make it so."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AGREEING: dict[Status, tuple[BookingState, ...]] = {
     "rejected": (BookingState.REJECTED,),
 }
 UNSEEN_MS = 600_000
-"""What became of a moved booking is listed beside it, or told, within this; else it is only known to be over."""
+"""What became of a moved booking is listed next to it, or reported, within this; else it is only known to be over."""
 
 _OVER: tuple[Status, ...] = ("cancelled", "rejected")
 _STANDING = (BookingState.BOOKED, BookingState.AWAITING)
@@ -80,10 +80,10 @@ def untold(
     listed: ListedBooking, series: Sequence[Booking], events: Sequence[BookingEvent], *, now_ms: int
 ) -> list[BookingEvent]:
     """
-    The events that nobody told of a listed booking; empty when all that matters was told.
+    The events that no webhook reported of a listed booking; empty when all that matters was reported.
 
     `series`, `events`: what is known of its series. The instant of an event is that of the booking's last change, so
-    that whatever a webhook told since stays newer. What was moved is told by the booking it became; where that one
+    that whatever a webhook reported since stays newer. A move is reported by the booking it became; where that one
     stays unseen, as far as anybody can tell there is no call.
     """
     own = [event for event in events if event.uid == listed.uid]
@@ -91,7 +91,7 @@ def untold(
     if listed.seats:
         return [*_of_seats(listed, known, own, now_ms), *_of_left_seats(listed, known, now_ms)]
     if any(event.is_seated for event in own):
-        # Who has the seats is not listed: what is told concerns all of them.
+        # Who has the seats is not listed: what is reported concerns all of them.
         everybody = replace(listed, email=None, first_name=None, timezone=None, is_absent=False)
         found = [event for guest in known for event in _untold(everybody, guest, own, now_ms)]
         return list(dict.fromkeys(found)) if known else _untold(everybody, None, own, now_ms)
@@ -101,7 +101,7 @@ def untold(
 def _of_seats(
     listed: ListedBooking, known: Sequence[Booking], events: Sequence[BookingEvent], now_ms: int
 ) -> Iterator[BookingEvent]:
-    """What each listed seat has to be told. A seat moves alone: the booking's links say nothing of it."""
+    """The events that each listed seat lacks. A seat moves alone: the booking's links say nothing of it."""
     for seat in listed.seats:
         guest = next((booking for booking in known if booking.email == seat.email), None)
         row = replace(
@@ -118,21 +118,21 @@ def _of_seats(
         if guest is None or not _taken_again(row, guest):
             yield from _untold(row, guest, events, now_ms)
         elif now_ms - guest.received_ms >= UNSEEN_MS:
-            # The row does not say since when; it was read just now, and nothing was told meanwhile.
+            # The row does not say since when; it was read just now, and nothing was reported meanwhile.
             yield from _untold(replace(row, updated_ms=now_ms), guest, events, now_ms)
 
 
 def _taken_again(row: ListedBooking, guest: Booking) -> bool:
     """A seat that was given up may be taken again; other bookings that are over never come back."""
-    return row.status not in _OVER and guest.stand is BookingState.CANCELLED
+    return row.status not in _OVER and guest.state is BookingState.CANCELLED
 
 
 def _of_left_seats(listed: ListedBooking, known: Sequence[Booking], now_ms: int) -> Iterator[BookingEvent]:
-    """Seats that are no longer listed were given up; one that was told only now may not be listed yet."""
+    """Seats that are no longer listed were given up; one that was reported only now may not be listed yet."""
     seats = {seat.email for seat in listed.seats}
     for guest in known:
         is_settled = now_ms - guest.received_ms >= UNSEEN_MS
-        if guest.email not in (None, *seats) and guest.stand in _STANDING and is_settled:
+        if guest.email not in (None, *seats) and guest.state in _STANDING and is_settled:
             left = replace(listed, status="cancelled", email=guest.email, first_name=None, timezone=None, is_seat=True)
             yield _event(replace(left, moved_from=None, updated_ms=None), BookingKind.CANCELLED, now_ms)
 
@@ -140,7 +140,7 @@ def _of_left_seats(listed: ListedBooking, known: Sequence[Booking], now_ms: int)
 def _untold(
     listed: ListedBooking, known: Booking | None, events: Sequence[BookingEvent], now_ms: int
 ) -> list[BookingEvent]:
-    if known is not None and known.stand is BookingState.MOVED:
+    if known is not None and known.state is BookingState.MOVED:
         return []
     if listed.moved_to is not None and now_ms - (listed.updated_ms or listed.created_ms) < UNSEEN_MS:
         return []
@@ -156,7 +156,7 @@ def _untold(
 
 
 def _has_other_details(listed: ListedBooking, known: Booking, events: Sequence[BookingEvent]) -> bool:
-    """Another host or another place, by a change after everything that was told of this booking."""
+    """Another host or another place, by a change after everything that was reported of this booking."""
     if listed.status != "accepted" or (listed.updated_ms or 0) <= max(event.event_ms for event in events):
         return False
     pairs = ((listed.organizer, known.organizer), (listed.join_url, known.join_url))
@@ -167,7 +167,7 @@ def _agree(listed: ListedBooking, known: Booking | None) -> bool:
     """A guest's address may be corrected by hand; a start that differs from the listed one was moved."""
     return (
         known is not None
-        and known.stand in _AGREEING[listed.status]
+        and known.state in _AGREEING[listed.status]
         and known.start_ms in (None, listed.start_ms)
         and (known.start_ms is not None or listed.status in _OVER)
         and (known.email is not None or listed.email is None)
@@ -175,13 +175,13 @@ def _agree(listed: ListedBooking, known: Booking | None) -> bool:
 
 
 def _afterwards(listed: ListedBooking, known: Booking | None, now_ms: int) -> Iterator[BookingEvent]:
-    """How the meeting went. That a mark was taken back is not told: the list does not say when that was."""
-    stand = known.stand if known is not None and known.stand in _AGREEING["accepted"] else BookingState.BOOKED
+    """How the meeting went. That a no-show was withdrawn is not reported: the list does not say when that was."""
+    state = known.state if known is not None and known.state in _AGREEING["accepted"] else BookingState.BOOKED
     if listed.status != "accepted" or listed.end_ms > now_ms:
         return
-    if stand is BookingState.BOOKED:
+    if state is BookingState.BOOKED:
         yield replace(_event(listed, BookingKind.ENDED, now_ms), event_ms=listed.end_ms)
-    if listed.is_absent and listed.email is not None and stand is not BookingState.NO_SHOW:
+    if listed.is_absent and listed.email is not None and state is not BookingState.NO_SHOW:
         event_ms = max(listed.end_ms, listed.updated_ms or 0)
         marks = ((listed.email, True),)
         yield replace(_event(listed, BookingKind.NO_SHOW, now_ms), event_ms=event_ms, no_shows=marks)

@@ -1,4 +1,4 @@
-"""What a person told us: the assessment behind a signup."""
+"""A contact's assessment as a signup reported it, their segment and their consent."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class Assessment:
 
     `email` is trimmed and lower-cased. `first_name`: "" when none can be used. `assessment_score`, `gps_score`,
     `money_score`: 0..100. The four counts: 0..8, together at most 8. `revenue_leak_total`: dollars, ≥ 0. None:
-    not told. `extra`: unknown fields, kept.
+    not given. `extra`: unknown fields, kept.
     """
 
     email: str
     first_name: str
-    assessment_score: Number
+    assessment_score: Number | None = None
     business_name: str | None = None
     red_systems: int = 0
     orange_systems: int = 0

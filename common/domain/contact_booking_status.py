@@ -21,7 +21,7 @@ _HOUR_MS = 3_600_000
 class BookingSummary:
     """One booking in short, as it is kept with its contact."""
 
-    stand: BookingState
+    state: BookingState
     start_ms: int
     end_ms: int
 
@@ -30,7 +30,7 @@ class BookingSummary:
 
     def pauses(self, now_ms: int) -> bool:
         """Somebody who asked for a call waits for it as well as somebody who has one."""
-        return self.stand in (BookingState.BOOKED, BookingState.AWAITING) and self.is_ahead(now_ms)
+        return self.state in (BookingState.BOOKED, BookingState.AWAITING) and self.is_ahead(now_ms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +53,9 @@ Person = Enrollment | UnenrolledContact
 
 
 def in_short(booking: Booking) -> BookingSummary:
-    """A meeting whose end nobody told lasts an hour."""
+    """A meeting whose end is unknown lasts an hour."""
     start_ms = booking.start_ms or 0
-    return BookingSummary(booking.stand, start_ms, booking.end_ms or start_ms + _HOUR_MS)
+    return BookingSummary(booking.state, start_ms, booking.end_ms or start_ms + _HOUR_MS)
 
 
 def standing_of(calls: Sequence[BookingSummary], *, now_ms: int) -> BookingStanding | None:
@@ -66,12 +66,12 @@ def standing_of(calls: Sequence[BookingSummary], *, now_ms: int) -> BookingStand
     """
     if not calls:
         return None
-    ahead = [call for call in calls if call.stand is BookingState.BOOKED and call.is_ahead(now_ms)]
-    held = [call for call in calls if call.stand in _SHOWN]
+    ahead = [call for call in calls if call.state is BookingState.BOOKED and call.is_ahead(now_ms)]
+    held = [call for call in calls if call.state in _SHOWN]
     if not held:
         return BookingStanding(status=NOT_BOOKED)
     shown = min(ahead, key=_start) if ahead else max(held, key=_start)
-    return BookingStanding(status=_SHOWN[shown.stand], meeting_ms=shown.start_ms)
+    return BookingStanding(status=_SHOWN[shown.state], meeting_ms=shown.start_ms)
 
 
 def nurture_after(
@@ -91,12 +91,12 @@ def nurture_after(
     if policy == "continue":
         return "leave"
     if policy == "stop":
-        return "stop" if booking is not None and booking.stand in _SHOWN else "leave"
+        return "stop" if booking is not None and booking.state in _SHOWN else "leave"
     if any(call.pauses(now_ms) for call in (*others, *([in_short(booking)] if booking else []))):
         return "hold"
     called_off = (
         booking is not None
-        and booking.stand in (BookingState.CANCELLED, BookingState.REJECTED)
+        and booking.state in (BookingState.CANCELLED, BookingState.REJECTED)
         and not booking.asked_anew
     )
     return "stop" if called_off and not cancellation_resumes else "release"

@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from common.domain.contact import Assessment, Segment
+from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.ids import EnrollmentId
 
 
 class Status(StrEnum):
-    """`accepted` (durable, not yet classified) → `active` → `completed` or `exited`."""
+    """
+    `accepted` (durable, not yet classified) → `active` → `completed` or `exited`.
 
+    `held`: a signup beyond a bound, which is `accepted` once it is released.
+    """
+
+    HELD = "held"
     ACCEPTED = "accepted"
     ACTIVE = "active"
     COMPLETED = "completed"
@@ -23,6 +28,8 @@ class ExitReason(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
     BOUNCED = "bounced"
     COMPLAINED = "complained"
+    LEFT = "left"
+    """This series only; the address may be written to."""
     REFUSED = "refused"
     """The provider does not accept the address as a recipient."""
     SUPPRESSED = "suppressed"
@@ -41,18 +48,22 @@ class Enrollment:
     """
     What the ledger knows of one person in one campaign.
 
-    `anchor_ms`: the instant the gateway received the first signup; every step counts from it. `next_step` (1-based) and
-    `next_due_ms`: the step that waits in the schedule, None when none does. `records`: fates so far, by step number.
+    `anchor_ms`: the instant the gateway received the first signup, or a held one was released; every step counts from
+    it. `next_step` (1-based) and `next_due_ms`: the step that waits in the schedule, None when none does. `records`:
+    fates so far, by step number. `language`: one of the campaign's, None: its default. `contact`: the id with which the
+    person's calls are kept, None: its own.
     `revision` counts changes; `mirrored_revision` is the one Notion shows. `pages`: Notion page ids by database.
     """
 
     id: EnrollmentId
     campaign: str
     status: Status
-    segment: Segment
+    segment: str
     assessment: Assessment
     anchor_ms: int
     assessed_ms: int
+    language: str | None = None
+    contact: EnrollmentId | None = None
     exit_reason: ExitReason | None = None
     next_step: int | None = None
     next_due_ms: int | None = None
@@ -60,6 +71,11 @@ class Enrollment:
     revision: int = 0
     mirrored_revision: int = 0
     pages: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def contact_id(self) -> EnrollmentId:
+        """The id with which the person's calls are kept: of their enrollment in the first campaign."""
+        return self.contact or self.id
 
     def final_status_of(self, step: int) -> tuple[DeliveryStatus, str]:
         """One fate and one reason for every step, also for those that were never claimed."""

@@ -25,10 +25,10 @@ PREVIOUS_COMPLAINT = "previous_complaint"
 
 class FeedbackKind(StrEnum):
     """
-    One word of the provider. Where several are told of one mail, complained > bounced, suppressed > delivered decides.
+    One event of the provider. Of several for one mail, complained > bounced, suppressed > delivered decides.
 
-    The others end nothing. Soft bounces are counted: several in a row make an address rest. Whoever opens a mail is no
-    better than who does not.
+    The others end nothing. Soft bounces are counted: several in a row make an address rest. A contact who opens a
+    mail is no better than one who does not.
     """
 
     SENT = "sent"
@@ -55,7 +55,7 @@ class Feedback:
 
     `delivery_id`: None for a mail without tags of ours; it may be found by `provider_id`. `contact_id`: whom the mail
     was for, enrolled or not. `event_ms`: when it happened by the provider's clock; `mailed_ms`: when it accepted the
-    mail; `received_ms`: arrival at the gateway. `address`: where the mail went, None when not told. `detail`: its
+    mail; `received_ms`: arrival at the gateway. `address`: where the mail went, None when not reported. `detail`: its
     reason, without anything personal, or "".
     """
 

@@ -9,10 +9,12 @@ from datetime import datetime
 from common.domain.contact import Assessment, Consent, Number
 from common.domain.enrollment import ExitReason
 from common.domain.ids import normal_address
-from common.domain.projection import STEP_COLUMNS
+from common.domain.projection import CampaignColumns
 
 AS_NOTION_SHOWS = "as Notion shows it"
 """In place of a provider's id that nobody remembers."""
+
+_USUAL = CampaignColumns(name="")
 
 SYSTEMS_MOST = 8
 SCORE_MOST = 100
@@ -45,8 +47,9 @@ class Restored:
     """
     What Notion remembers of one enrollment.
 
-    `sent_ms`: instant of the acceptance by step. `exit_reason`: why it ended early. `is_completed`: nothing more is to
-    be sent. `differs`: the row has to be written again.
+    `enrollment_id`: as the row shows it. `sent_ms`: instant of the acceptance by step. `exit_reason`: why it ended
+    early. `is_completed`: nothing more is to be sent. `language`: in which they were written to. `segment`: where the
+    assessment does not tell it. `differs`: the row has to be written again.
     """
 
     assessment: Assessment
@@ -57,20 +60,23 @@ class Restored:
     page_id: str
     created: str
     edited: str
+    language: str | None = None
+    segment: str | None = None
     differs: bool = False
     ids: Mapping[int, str] = field(default_factory=dict)
     """The provider's ids of sent steps, where its list tells them."""
+    enrollment_id: str | None = None
 
 
-def read_row(row: SequenceRow) -> Restored:
-    """Raises Unreadable, with everything that is wrong at once."""
+def read_row(row: SequenceRow, columns: CampaignColumns = _USUAL) -> Restored:
+    """`columns`: of the campaign. Raises Unreadable, with everything that is wrong at once."""
     problems: list[str] = []
     email = _address(row, problems)
     anchor = row.values.get("Signup Date")
     if not isinstance(anchor, datetime):
         problems.append("Signup Date is empty: enter the day of the signup")
     score = _number(row, "Assessment Score", SCORE_MOST, problems)
-    if score is None and not any("Assessment Score" in problem for problem in problems):
+    if score is None and columns.has_assessment and not any("Assessment Score" in problem for problem in problems):
         problems.append("Assessment Score is empty: enter 0 to 100")
     counts = [_count(row, name, problems) for name in COUNTS]
     if sum(counts) > SYSTEMS_MOST:
@@ -78,7 +84,6 @@ def read_row(row: SequenceRow) -> Restored:
     if problems:
         raise Unreadable("; ".join(problems))
     assert isinstance(anchor, datetime)
-    assert score is not None
     return Restored(
         assessment=Assessment(
             email=email,
@@ -98,12 +103,15 @@ def read_row(row: SequenceRow) -> Restored:
             consent=_consent(row),
         ),
         anchor_ms=_ms(anchor),
-        sent_ms=_sent(row),
+        sent_ms=_sent(row, columns),
         is_completed=bool(row.values.get("Sequence Completed")),
-        exit_reason=_exit_reason(row),
+        exit_reason=_exit_reason(row, columns),
         page_id=row.page_id,
         created=row.created,
         edited=row.edited,
+        enrollment_id=_text(row, "Enrollment ID"),
+        language=_text(row, "Language"),
+        segment=_text(row, "Segment"),
     )
 
 
@@ -124,6 +132,8 @@ def merged(rows: Sequence[Restored]) -> Restored:
     return replace(
         kept,
         assessment=newest.assessment,
+        segment=newest.segment,
+        language=newest.language or kept.language,
         anchor_ms=min(row.anchor_ms for row in rows),
         sent_ms=sent,
         is_completed=any(row.is_completed for row in rows),
@@ -140,18 +150,14 @@ def by_person(rows: Iterable[Restored]) -> list[Restored]:
     return [merged(found) for found in people.values()]
 
 
-def _column(step: int) -> str:
-    return f"Email {step} Sent"
-
-
-def _sent(row: SequenceRow) -> dict[int, int]:
-    dates = {step: row.values.get(_column(step)) for step in range(1, STEP_COLUMNS + 1)}
+def _sent(row: SequenceRow, columns: CampaignColumns) -> dict[int, int]:
+    dates = {step: row.values.get(column) for step, column in columns.steps.items()}
     return {step: _ms(date) for step, date in dates.items() if isinstance(date, datetime)}
 
 
-def _exit_reason(row: SequenceRow) -> ExitReason | None:
+def _exit_reason(row: SequenceRow, columns: CampaignColumns) -> ExitReason | None:
     """
-    Whoever left must not be written to again, also when the reason cannot be read.
+    A contact who left must not be written to again, also when the reason cannot be read.
 
     A sequence that is completed without all its mails, in a database that has no column for reasons, may have ended in
     any way.
@@ -161,7 +167,7 @@ def _exit_reason(row: SequenceRow) -> ExitReason | None:
         return ExitReason(text) if text in {reason.value for reason in ExitReason} else ExitReason.STOPPED
     if "Exit Reason" in row.columns or not row.values.get("Sequence Completed"):
         return None
-    return None if len(_sent(row)) == STEP_COLUMNS else ExitReason.STOPPED
+    return None if len(_sent(row, columns)) == len(columns.steps) else ExitReason.STOPPED
 
 
 def _address(row: SequenceRow, problems: list[str]) -> str:

@@ -35,6 +35,22 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignColumns:
+    """
+    How Notion shows a campaign. `name`: in the column `Campaign`. `status`: its own column of the contact's row.
+    `steps`: the column of each step's date, by its number. `has_assessment`: score and segment of the contact's row are
+    this campaign's.
+    """
+
+    name: str
+    status: str = "Christmas Campaign Status"
+    steps: Mapping[int, str] = field(
+        default_factory=lambda: {step: f"Email {step} Sent" for step in range(1, STEP_COLUMNS + 1)}
+    )
+    has_assessment: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BookingStanding:
     """What is known of a contact's call: an option of `Booking Status`, and the instant of the call, ms, if any."""
 
@@ -46,7 +62,7 @@ class BookingStanding:
         return PRE_CALL if self.status == BOOKED else NURTURE
 
 
-def sequence_row(enrollment: Enrollment, *, campaign_name: str, title: str) -> Row:
+def sequence_row(enrollment: Enrollment, columns: CampaignColumns, *, title: str) -> Row:
     """
     The row of the Email Sequence database.
 
@@ -63,8 +79,8 @@ def sequence_row(enrollment: Enrollment, *, campaign_name: str, title: str) -> R
         "Orange Systems": assessment.orange_systems,
         "Yellow Systems": assessment.yellow_systems,
         "Green Systems": assessment.green_systems,
-        "Campaign": campaign_name,
-        "Segment": str(enrollment.segment),
+        "Campaign": columns.name,
+        "Segment": enrollment.segment,
         "Signup Date": _instant(enrollment.anchor_ms),
         "Assessment Completed": True,
         "Enrollment ID": str(enrollment.id),
@@ -76,27 +92,36 @@ def sequence_row(enrollment: Enrollment, *, campaign_name: str, title: str) -> R
         "Revenue Leak": assessment.revenue_leak_total,
         "Consent": None if assessment.consent is None else consent_line(assessment.consent),
     }
-    return Row(title=title, values=values | _sent(enrollment) | _ending(enrollment))
+    if enrollment.language is not None:
+        # Only where one was chosen, so that the rows of everybody else stay as they are.
+        values["Language"] = enrollment.language
+    return Row(title=title, values=values | _sent(enrollment, columns) | _ending(enrollment))
 
 
-def contact_row(enrollment: Enrollment, *, title: str, booking: BookingStanding | None = None) -> Row:
-    """The row of the BusinessX Canada database; without a known booking, what is there about bookings stays."""
+def contact_row(
+    enrollment: Enrollment, columns: CampaignColumns, *, title: str, booking: BookingStanding | None = None
+) -> Row:
+    """
+    The row of the BusinessX Canada database, which a person's campaigns share; without a known booking, what is there
+    about bookings stays.
+    """
     values: dict[str, Value] = {
         "email": enrollment.assessment.email,
-        "Assessment Score": enrollment.assessment.assessment_score,
-        "Segment": str(enrollment.segment),
-        "Christmas Campaign Status": NURTURE if booking is None else booking.campaign_status,
+        columns.status: NURTURE if booking is None else booking.campaign_status,
     }
+    if columns.has_assessment:
+        values["Assessment Score"] = enrollment.assessment.assessment_score
+        values["Segment"] = enrollment.segment
     if booking is None:
         return Row(title=title, values=values, if_empty={"Booking Status": NOT_BOOKED})
     return Row(title=title, values=values | _calls(booking))
 
 
-def caller_row(email: str, *, title: str, booking: BookingStanding | None) -> Row:
+def caller_row(email: str, columns: CampaignColumns, *, title: str, booking: BookingStanding | None) -> Row:
     """The row of the BusinessX Canada database of somebody who booked a call without an assessment to show."""
     standing = booking or BookingStanding(status=NOT_BOOKED)
-    values: dict[str, Value] = {"email": email, "Christmas Campaign Status": standing.campaign_status}
-    # Whoever wrote the row before knew more than a name.
+    values: dict[str, Value] = {"email": email, columns.status: standing.campaign_status}
+    # The row was written before with more than a name.
     return Row(title=title, values=values | _calls(standing), keeps_title=True)
 
 
@@ -114,16 +139,16 @@ def _calls(booking: BookingStanding) -> dict[str, Value]:
     }
 
 
-def _sent(enrollment: Enrollment) -> dict[str, Value]:
+def _sent(enrollment: Enrollment, columns: CampaignColumns) -> dict[str, Value]:
     return {
-        f"Email {step} Sent": _instant(record.sent_ms)
+        columns.steps[step]: _instant(record.sent_ms)
         for step, record in sorted(enrollment.records.items())
-        if record.sent_ms is not None and 1 <= step <= STEP_COLUMNS
+        if record.sent_ms is not None and step in columns.steps
     }
 
 
 def _ending(enrollment: Enrollment) -> dict[str, Value]:
-    """Whoever rebuilds must not write again to somebody who left: an exit completes the sequence too."""
+    """A rebuild must not write again to a contact who left: an exit completes the sequence too."""
     if enrollment.status is Status.EXITED:
         return {"Sequence Completed": True, "Exit Reason": str(enrollment.exit_reason or "stopped")}
     if enrollment.status is not Status.COMPLETED:

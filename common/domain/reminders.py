@@ -14,7 +14,7 @@ EXPIRED = "expired"
 """Said by the ledger: its turn came only after the meeting had begun."""
 
 PLANNED_AWAY = (
-    *(str(stand) for stand in BookingState if stand is not BookingState.BOOKED),
+    *(str(state) for state in BookingState if state is not BookingState.BOOKED),
     SHORT_NOTICE,
     PASSED,
     PHONE_ONLY,
@@ -68,8 +68,8 @@ def _reminder(booking: Booking, rules: ReminderRules, start_ms: int, name: str, 
 def _because(booking: Booking, rules: ReminderRules, start_ms: int, due_ms: int) -> str | None:
     if start_ms != booking.start_ms:
         return BookingState.MOVED
-    if booking.stand is not BookingState.BOOKED:
-        return booking.stand
+    if booking.state is not BookingState.BOOKED:
+        return booking.state
     if (booking.email or "").endswith(_PHONE):
         return PHONE_ONLY
     if not booking.was_reassigned and start_ms - booking.received_ms < rules.minimum_notice_ms:

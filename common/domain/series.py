@@ -44,7 +44,7 @@ class Booking:
 
     id: GuestId
     uid: str
-    stand: BookingState
+    state: BookingState
     received_ms: int
     start_ms: int | None = None
     end_ms: int | None = None
@@ -55,6 +55,7 @@ class Booking:
     title: str | None = None
     join_url: str | None = None
     organizer: str | None = None
+    locale: str | None = None
     asked_anew: bool = False
     was_reassigned: bool = False
 
@@ -178,7 +179,7 @@ def _booking(guest: Guest, decided: BookingEvent, everything: Sequence[BookingEv
     return Booking(
         id=guest.id,
         uid=guest.uid,
-        stand=BookingState.MOVED if moved else _after(own, _STAND[decided.kind], email),
+        state=BookingState.MOVED if moved else _after(own, _STAND[decided.kind], email),
         received_ms=decided.received_ms,
         start_ms=_first(event.start_ms for event in by_age),
         end_ms=_first(event.end_ms for event in by_age),
@@ -186,6 +187,7 @@ def _booking(guest: Guest, decided: BookingEvent, everything: Sequence[BookingEv
         email=email,
         first_name=_first(event.first_name for event in person if event.email in (None, email)),
         timezone=_first(event.timezone for event in person if event.email in (None, email)),
+        locale=_first(event.locale for event in person if event.email in (None, email)),
         title=_first(event.title for event in details),
         join_url=_join_url(details),
         organizer=_first(event.organizer for event in details),
@@ -195,7 +197,7 @@ def _booking(guest: Guest, decided: BookingEvent, everything: Sequence[BookingEv
 
 
 def _later_details(own: Sequence[BookingEvent], decided: BookingEvent) -> list[BookingEvent]:
-    """Another host, or another place, told after the event that decided."""
+    """Another host, or another place, reported after the event that decided."""
     changes = [event for event in own if event.kind in CHANGES_OF_DETAILS and event.event_ms >= decided.event_ms]
     return _newest_first(changes)
 
@@ -208,10 +210,10 @@ def _join_url(newest_first: Iterable[BookingEvent]) -> str | None:
     return None
 
 
-def _after(own: Sequence[BookingEvent], stand: BookingState, email: str | None) -> BookingState:
+def _after(own: Sequence[BookingEvent], state: BookingState, email: str | None) -> BookingState:
     """How the meeting went, if it stood. A no-show is so until the mark is taken back; marks of others say nothing."""
-    if stand is not BookingState.BOOKED:
-        return stand
+    if state is not BookingState.BOOKED:
+        return state
     for event in _newest_first(event for event in own if event.kind is BookingKind.NO_SHOW):
         marks = [absent for address, absent in event.no_shows if email is None or address == email]
         if marks and marks[-1]:
@@ -219,7 +221,7 @@ def _after(own: Sequence[BookingEvent], stand: BookingState, email: str | None) 
         if marks:
             break
     ended = any(event.kind is BookingKind.ENDED for event in own)
-    return BookingState.COMPLETED if ended else stand
+    return BookingState.COMPLETED if ended else state
 
 
 def _first(values: Iterable[T | None]) -> T | None:

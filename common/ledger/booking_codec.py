@@ -9,7 +9,7 @@ same with six letters or digits behind it:
 | `campaign` | whose gateway received the first event |
 | `contact` | the id that their enrollment has or would have; absent while nobody knows |
 | `uid`, `state`, `start_ms`, `end_ms`, `received_ms` | Cal.com's name of the booking, its state and times |
-| `email`, `address_hash`, `first_name`, `timezone`, `title`, `join_url`, `organizer` | to whom, and what it says |
+| `email`, `address_hash`, `first_name`, `timezone`, `locale`, `title`, `join_url`, `organizer` | of the mails |
 | `/<start_ms>/<name>` | the record of each reminder, as of steps; first `planned due_ms` |
 
 `contact:<enr>`, one person with calls:
@@ -32,7 +32,7 @@ from common.domain.ids import EnrollmentId, GuestId
 from common.domain.series import Booking, BookingState
 from common.ledger.codec import read_pages
 
-_TEXTS = ("email", "first_name", "timezone", "title", "join_url", "organizer")
+_TEXTS = ("email", "first_name", "timezone", "locale", "title", "join_url", "organizer")
 
 OPTIONAL_FIELDS = (*_TEXTS, "address_hash", "start_ms", "end_ms")
 """Of a guest; what a booking no longer says goes."""
@@ -40,7 +40,7 @@ OPTIONAL_FIELDS = (*_TEXTS, "address_hash", "start_ms", "end_ms")
 
 def booking_fields(booking: Booking) -> dict[str, str]:
     """The fields of a booking that say something."""
-    fields = {"uid": booking.uid, "state": str(booking.stand), "received_ms": str(booking.received_ms)}
+    fields = {"uid": booking.uid, "state": str(booking.state), "received_ms": str(booking.received_ms)}
     fields |= {name: text for name in _TEXTS if (text := getattr(booking, name)) is not None}
     times = {"start_ms": booking.start_ms, "end_ms": booking.end_ms}
     return fields | {name: str(ms) for name, ms in times.items() if ms is not None}
@@ -52,7 +52,7 @@ def read_booking(booking_id: str, fields: Mapping[str, str]) -> Booking:
     return Booking(
         id=GuestId(booking_id),
         uid=fields["uid"],
-        stand=BookingState(fields["state"]),
+        state=BookingState(fields["state"]),
         received_ms=int(fields["received_ms"]),
         start_ms=int(fields["start_ms"]) if "start_ms" in fields else None,
         end_ms=int(fields["end_ms"]) if "end_ms" in fields else None,
@@ -62,7 +62,7 @@ def read_booking(booking_id: str, fields: Mapping[str, str]) -> Booking:
 
 
 def short(call: BookingSummary) -> str:
-    return f"{call.start_ms} {call.end_ms} {call.stand}"
+    return f"{call.start_ms} {call.end_ms} {call.state}"
 
 
 def read_calls(fields: Mapping[str, str]) -> dict[GuestId, BookingSummary]:
@@ -85,5 +85,5 @@ def read_caller(contact: str, fields: Mapping[str, str]) -> UnenrolledContact:
 
 
 def _read_call(text: str) -> BookingSummary:
-    start_ms, end_ms, stand = text.split(" ", 2)
-    return BookingSummary(BookingState(stand), int(start_ms), int(end_ms))
+    start_ms, end_ms, state = text.split(" ", 2)
+    return BookingSummary(BookingState(state), int(start_ms), int(end_ms))

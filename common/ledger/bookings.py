@@ -12,7 +12,7 @@ from common.domain.contact_booking_status import BookingSummary, Nurture, Unenro
 from common.domain.delivery import Record
 from common.domain.enrollment import Enrollment
 from common.domain.guests import events_about
-from common.domain.ids import BookingId, EnrollmentId, GuestId, booking_id, booking_of, enrollment_id
+from common.domain.ids import BookingId, EnrollmentId, GuestId, booking_id, booking_of
 from common.domain.note import Note
 from common.domain.reminders import PASSED, PLANNED_AWAY, SHORT_NOTICE, Reminder
 from common.domain.series import Booking, BookingState
@@ -27,6 +27,7 @@ from common.ledger.booking_codec import (
 )
 from common.ledger.codec import read_records
 from common.ledger.enrollments import Enrollments
+from common.ledger.mailboxes import Mailboxes
 from common.ledger.store import Store, flat
 
 _SPARING = {SHORT_NOTICE: True, PASSED: True}
@@ -81,6 +82,7 @@ class Contact:
     writes: int
     calls: Mapping[GuestId, BookingSummary]
     enrollment: Enrollment | None
+    email: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +90,14 @@ class BookingOutcome:
     """
     What follows from a series.
 
-    `nurture`: for each contact of it, what becomes of their mails. `look`: a booking to look at again, and when, ms.
+    `nurture`: for each contact of it, what becomes of their mails; `others`: of those of their other campaigns. `look`:
+    a booking to look at again, and when, ms.
     """
 
     gathered: Gathered
     bookings: Sequence[tuple[Booking, Sequence[Reminder]]]
     nurture: Sequence[tuple[Contact, Nurture]]
+    others: Sequence[tuple[Enrollment, Nurture]] = ()
     look: tuple[BookingId, int] | None = None
 
 
@@ -107,14 +111,10 @@ class ReportedCall:
 
 
 class Bookings:
-    """The bookings of one campaign. Raises as `Store.run` does."""
+    """Those that came to the gateway are the first campaign's, `campaign`. Raises as `Store.run` does."""
 
-    def __init__(self, store: Store, enrollments: Enrollments, *, campaign: str) -> None:
-        self._store, self._enrollments, self._campaign = store, enrollments, campaign
-
-    def contact_id(self, address: str) -> EnrollmentId:
-        """Of a person, enrolled or not: the id that their enrollment has, or would have."""
-        return enrollment_id(self._campaign, address)
+    def __init__(self, store: Store, mailboxes: Mailboxes, enrollments: Enrollments, *, campaign: str) -> None:
+        self._store, self._mailboxes, self._enrollments, self._campaign = store, mailboxes, enrollments, campaign
 
     async def accept(self, event: BookingEvent, *, webhook_id: str, notes: Sequence[Note] = ()) -> BookingAnswer:
         """
@@ -125,6 +125,7 @@ class Bookings:
         `received_ms` and all.
         """
         hashes = {self._store.address_hash(one.email): one.email for one in event.attendees}
+        spelled = {self._store.spelled_hash(address): hashed for hashed, address in hashes.items()}
         booking = booking_id(event.uid)
         outcome, text = await self._store.run_json(
             "bookings.accept",
@@ -135,8 +136,9 @@ class Bookings:
                 "received_ms": event.received_ms,
                 "campaign": self._campaign,
                 "address_hashes": list(hashes),
+                "spelled": {old: new for old, new in spelled.items() if old != new},
                 "links": _links(event),
-                "contact": self.contact_id(event.email) if event.email else None,
+                "contact": self._mailboxes.ids(event.email) if event.email else None,
                 "notes": [note.to_json() for note in notes if note.is_on_timeline and event.email] or None,
             },
             event.to_json(),
@@ -180,6 +182,7 @@ class Bookings:
             writes=int(fields.get("writes", "0")),
             calls=read_calls(fields),
             enrollment=await self._enrollments.get(contact),
+            email=fields.get("email"),
         )
 
     async def unenrolled(self, contact: EnrollmentId) -> UnenrolledContact | None:
@@ -205,6 +208,8 @@ class Bookings:
         """
         gathered = outcome.gathered
         look = outcome.look
+        addresses = [one.email for one, _ in outcome.bookings if one.email is not None]
+        contacts = await self._mailboxes.find_all(addresses, gathered.campaign)
         written = await self._store.run_json(
             "bookings.write",
             [keys.BOOKINGS],
@@ -216,7 +221,10 @@ class Bookings:
                     {"id": contact.id, "writes": contact.writes, "nurture": nurture}
                     for contact, nurture in outcome.nurture
                 ],
-                "bookings": [self._written(booking, reminders) for booking, reminders in outcome.bookings],
+                "others": [
+                    {"id": one.id, "contact": one.contact_id, "nurture": nurture} for one, nurture in outcome.others
+                ],
+                "bookings": [self._written(booking, reminders, contacts) for booking, reminders in outcome.bookings],
                 "optional_fields": OPTIONAL_FIELDS,
                 "planning": _PLANNING,
                 "sparing": _SPARING,
@@ -225,7 +233,9 @@ class Bookings:
         )
         return bool(written)
 
-    def _written(self, booking: Booking, reminders: Sequence[Reminder]) -> dict[str, Any]:
+    def _written(
+        self, booking: Booking, reminders: Sequence[Reminder], contacts: Mapping[str, EnrollmentId]
+    ) -> dict[str, Any]:
         call = in_short(booking)
         fields = booking_fields(booking)
         written: dict[str, Any] = {
@@ -236,7 +246,7 @@ class Bookings:
         if booking.id != booking_of(booking.id):
             written["seat_of"] = booking_of(booking.id)
         if booking.email is not None:
-            contact = self.contact_id(booking.email)
+            contact = contacts[booking.email]
             fields |= {"contact": contact, "address_hash": self._store.address_hash(booking.email)}
             person = {name: text for name, text in fields.items() if name in ("email", "first_name")}
             written |= {"contact": contact, "call": short(call), "person": flat(person)}

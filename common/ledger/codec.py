@@ -4,10 +4,11 @@ Records ↔ store. An enrollment is one HASH, small enough for the store's compa
 | field | content |
 | --- | --- |
 | `campaign`, `email`, `address_hash` | who |
-| `assessment` | the newest one, as one list: as many fields would take twice the room |
+| `assessment` | the newest one, as one list: as many fields would take twice the memory |
 | `first_name` | the name that was given first, where a later signup gave another one or none |
 | `consent` | what the person agreed to, JSON, of the newest signup that said so |
-| `segment`, `status`, `exit_reason` | CRITICAL…; accepted…; why it ended early |
+| `segment`, `status`, `exit_reason` | CRITICAL…; held, accepted…; why it ended early |
+| `language` | in which it is written to; absent: the campaign's default |
 | `anchor_ms`, `assessed_ms` | time of the first signup, and of the newest one if there were several |
 | `next` | the step that waits in the schedule and was never claimed, `step-2` |
 | `/step-1` … | the record of each delivery, see `read_record` |
@@ -16,8 +17,11 @@ Records ↔ store. An enrollment is one HASH, small enough for the store's compa
 | `page:sequence`, `page:contact` | Notion pages: `id digest`, what it shows; see `shortened` |
 | `mirror_misses` | times in a row that Notion would not show this contact |
 | `announced_ms` | time at which a hot lead was announced |
+| `held_by` | of a held signup: the bound that it is beyond, `hour` or `source` |
 | `hold` | why nothing of it is sent for now, one word each |
 | `ended_ms` | time at which it was completed or ended early |
+| `contact` | the id with which the person's calls are kept, where it is another one |
+| `others` | the same person's enrollments in other campaigns |
 
 What bookings add is in `booking_codec.py`.
 """
@@ -33,7 +37,7 @@ from collections.abc import Mapping
 
 from pydantic_core import to_json
 
-from common.domain.contact import Assessment, Consent, Segment
+from common.domain.contact import Assessment, Consent
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import EnrollmentId, step_number
@@ -98,10 +102,12 @@ def read_enrollment(enrollment_id: str, fields: Mapping[str, str]) -> Enrollment
         id=EnrollmentId(enrollment_id),
         campaign=fields["campaign"],
         status=Status(fields["status"]),
-        segment=Segment(fields["segment"]),
+        segment=fields["segment"],
         assessment=read_assessment(fields),
         anchor_ms=int(fields["anchor_ms"]),
         assessed_ms=int(fields.get("assessed_ms", fields["anchor_ms"])),
+        language=fields.get("language"),
+        contact=EnrollmentId(fields["contact"]) if "contact" in fields else None,
         exit_reason=ExitReason(fields["exit_reason"]) if "exit_reason" in fields else None,
         next_step=step_number(following) if following else None,
         next_due_ms=records[following].at_ms if following else None,

@@ -39,4 +39,4 @@ QUEUE_OF: Final = {MAIL: "send"}
 
 QUEUES: Final = ("classify", "send", "bookings", "notion_sync", "announce", "reconcile_bookings", "replay")
 
-Outcome = Literal["accepted", "skipped", "dead", "retry", "hold"]
+Outcome = Literal["accepted", "skipped", "dead", "retry", "defer"]

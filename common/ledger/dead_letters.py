@@ -22,14 +22,15 @@ class DeadLetter:
     """
     A delivery that spent its attempts or cannot succeed. `outcome_unknown`: it may have been accepted all the same.
 
-    `owner`, `contact_id`, `address`: whose it is. `replay_requested_ms`: since when a worker is to replay it;
-    `replay_refused`: why one did not, or "".
+    `owner`, `contact_id`, `address`, `campaign`: whose it is. `replay_requested_ms`: since when a worker is to replay
+    it; `replay_refused`: why one did not, or "".
     """
 
     delivery: Delivery
     owner: Owner
     contact_id: EnrollmentId
     address: str
+    campaign: str
     dead_since_ms: int
     reason: str
     attempts: int
@@ -103,7 +104,7 @@ class DeadLetters:
         return await self._run("request_replay", delivery_id, now_ms, dead_since_ms=dead_since_ms)
 
     async def refuse_replay(self, delivery_id: DeliveryId, reason: str, *, dead_since_ms: int, now_ms: int) -> bool:
-        """Write down why it stays a dead letter, for whoever asked."""
+        """Write down why it stays a dead letter, for the person who asked."""
         return await self._run(
             "refuse_replay", delivery_id, now_ms, reason=one_line(reason), dead_since_ms=dead_since_ms
         )
@@ -131,6 +132,7 @@ class DeadLetters:
             owner=owner,
             contact_id=contact_id,
             address=address,
+            campaign=owned["campaign"],
             dead_since_ms=dead_since_ms,
             reason=record.detail if record else "",
             attempts=record.attempts if record else 0,

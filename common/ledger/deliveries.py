@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from common.domain.cadence import Cadence
+from common.domain.campaign_terms import CampaignTerms
 from common.domain.delivery import Delivery, delivery_of
 from common.domain.enrollment import ExitReason
 from common.domain.ids import DeliveryId, EnrollmentId, step_name
@@ -26,7 +27,7 @@ class ClaimGranted:
     `fence` names this claim in `freeze` and `settle`. `payload`: of an earlier attempt, to be sent as it is.
     `attempts`: those that reached for the provider; `failures`: those that failed and counted. `outcome_unknown`: an
     earlier attempt may have been accepted; `first_attempt_ms`: None before the first one. `owner`: whose it is.
-    `contact_id`: who gets it; the id that their enrollment has or would have.
+    `contact_id`: who gets it; the id that their enrollment has or would have. `campaign`: whose mail it is.
     """
 
     delivery: Delivery
@@ -40,6 +41,7 @@ class ClaimGranted:
     owner: Owner
     contact_id: EnrollmentId
     address: str
+    campaign: str
 
     @property
     def id(self) -> DeliveryId:
@@ -74,23 +76,19 @@ class Settled:
 
 
 class Deliveries:
-    """Of one campaign. Raises as `Store.run` does."""
+    """Of all campaigns. Raises as `Store.run` does."""
 
-    def __init__(self, store: Store, *, campaign: str, cadence: Cadence) -> None:
-        self._store, self._campaign, self._cadence = store, campaign, cadence
+    def __init__(self, store: Store, campaigns: Mapping[str, CampaignTerms]) -> None:
+        self._store, self._campaigns = store, campaigns
         self._calls = 0
 
     async def claim(self, delivery_id: DeliveryId, *, worker: str, now_ms: int) -> ClaimGranted | ClaimRefused:
         """The right to send one delivery, under a lease; see `claim` in `lua/deliveries.lua` for each answer."""
         delivery = delivery_of(delivery_id)
-        if delivery.step is not None and not 1 <= delivery.step <= self._cadence.length:
-            return ClaimRefused("unknown")
         self._calls += 1
         given = {
             "claim_id": f"{worker}#{self._calls}",
-            "campaign": self._campaign,
-            "minimum_gap_ms": self._cadence.minimum_gap_ms if delivery.gap_applies else None,
-            "next": self._next(delivery),
+            "campaigns": {key: _turn(terms, delivery) for key, terms in self._campaigns.items()},
         }
         answer = await self._run("claim", delivery, now_ms, given)
         return _granted(delivery, answer) if answer[0] == "granted" else _refused(answer)
@@ -155,20 +153,25 @@ class Deliveries:
         """
         return bool(await self._store.run("deliveries.note_unaccepted", [keys.delivery(claim.id)], [claim.fence]))
 
-    def _next(self, delivery: Delivery) -> dict[str, Any] | None:
-        """The step that follows."""
-        if delivery.step is None or delivery.step == self._cadence.length:
-            return None
-        return {"name": step_name(delivery.step + 1), "after_ms": self._cadence.offsets_ms[delivery.step]}
-
     async def _run(self, entry: str, delivery: Delivery, now_ms: int, given: dict[str, Any], *more: str) -> Any:
         provider = PROVIDER_OF[delivery.channel]
         touched = [keys.owner(delivery.owner), keys.delivery(delivery.id), keys.circuit(provider)]
         return await self._store.run_json(f"deliveries.{entry}", touched, data(delivery, now_ms) | given, *more)
 
 
+def _turn(terms: CampaignTerms, delivery: Delivery) -> dict[str, Any]:
+    """What a claim has to know of a campaign; whose delivery it is, only the store can tell."""
+    cadence, step = terms.cadence, delivery.step
+    turn: dict[str, Any] = {"minimum_gap_ms": cadence.minimum_gap_ms, "priority": terms.priority}
+    if step is not None and not 1 <= step <= cadence.length:
+        turn["lacks_step"] = True
+    elif step is not None and step < cadence.length:
+        turn["next"] = {"name": step_name(step + 1), "after_ms": cadence.offsets_ms[step]}
+    return turn
+
+
 def data(delivery: Delivery, now_ms: int) -> dict[str, Any]:
-    """A delivery as every script is told of it."""
+    """A delivery as it is passed to every script."""
     requires = {"state": "booked", "start_ms": delivery.call_start_ms} if delivery.call_start_ms is not None else None
     return {
         "owner": delivery.owner,
@@ -193,7 +196,8 @@ def read_settled(answer: int) -> Settled | None:
 
 def _granted(delivery: Delivery, answer: list[Any]) -> ClaimGranted:
     _, fence, attempts, due_ms, first_attempt_ms, failures, outcome_unknown, payload, *flat = answer
-    owner, contact_id, address = read_owner(delivery.owner, pairs(flat))
+    fields = pairs(flat)
+    owner, contact_id, address = read_owner(delivery.owner, fields)
     return ClaimGranted(
         delivery=delivery,
         fence=fence,
@@ -206,6 +210,7 @@ def _granted(delivery: Delivery, answer: list[Any]) -> ClaimGranted:
         owner=owner,
         contact_id=contact_id,
         address=address,
+        campaign=fields["campaign"],
     )
 
 

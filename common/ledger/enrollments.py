@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from common.domain.cadence import Cadence
+from common.domain.campaign_terms import CampaignTerms
 from common.domain.enrollment import Enrollment, ExitReason
-from common.domain.ids import EnrollmentId, enrollment_id, step_name
+from common.domain.ids import EnrollmentId, step_name
 from common.domain.notion_import import AS_NOTION_SHOWS, Restored
 from common.ledger import codec, keys
+from common.ledger.campaign_lookup import terms_of
 from common.ledger.codec import shortened
+from common.ledger.mailboxes import Mailboxes
 from common.ledger.store import Store
 
 Became = Literal["restored", "merged", "known", "forgotten"]
@@ -32,10 +35,10 @@ class Restoration:
 
 
 class Enrollments:
-    """Of one campaign. Raises as `Store.run` does; repeating a change changes nothing."""
+    """Of all campaigns. Raises as `Store.run` does; repeating a change changes nothing."""
 
-    def __init__(self, store: Store, *, campaign: str, cadence: Cadence) -> None:
-        self._store, self._campaign, self._cadence = store, campaign, cadence
+    def __init__(self, store: Store, mailboxes: Mailboxes, campaigns: Mapping[str, CampaignTerms]) -> None:
+        self._store, self._mailboxes, self._campaigns = store, mailboxes, campaigns
 
     async def get(self, enrollment: str) -> Enrollment | None:
         """What is known of one enrollment."""
@@ -54,14 +57,20 @@ class Enrollments:
         args = [enrollment, address_hash or "", reason.value, now_ms]
         return bool(await self._store.run("enrollments.exit", [keys.enrollment(enrollment), keys.SUPPRESSED], args))
 
-    async def unsubscribe(self, enrollment: EnrollmentId, *, address_hash: str, now_ms: int) -> None:
-        """End the enrollment, if there is one, and suppress the address."""
-        await self.exit(enrollment, ExitReason.UNSUBSCRIBED, address_hash=address_hash, now_ms=now_ms)
+    async def unsubscribe(self, enrollment: EnrollmentId, *, address_hash: str | None, now_ms: int) -> None:
+        """
+        End the enrollment, if there is one, and suppress the mailbox; both may be named as a link of before names them.
+
+        `address_hash`: None: they leave this series only.
+        """
+        reason = ExitReason.LEFT if address_hash is None else ExitReason.UNSUBSCRIBED
+        await self.exit(enrollment, reason, address_hash=address_hash, now_ms=now_ms)
 
     async def is_suppressed(self, address_hash: str) -> bool:
-        """Whether no mail goes to the address behind the hash."""
+        """Whether no mail goes to the address behind the hash, which may be that of a link of an earlier version."""
         client = self._store.client
-        return bool(await self._store.patiently(lambda: client.hexists(keys.SUPPRESSED, address_hash)))
+        kept = await self._store.patiently(lambda: client.hget(keys.ALIASES, address_hash))
+        return bool(await self._store.patiently(lambda: client.hexists(keys.SUPPRESSED, kept or address_hash)))
 
     async def hold(self, enrollment: EnrollmentId, reason: str, *, now_ms: int) -> bool:
         """Send nothing more of it until `release`; `reason` is one word, and each of several is released."""
@@ -73,45 +82,57 @@ class Enrollments:
         args = [enrollment, reason, now_ms]
         return bool(await self._store.run("enrollments.release", [keys.enrollment(enrollment)], args))
 
-    async def restore(self, restoration: Restoration, *, now_ms: int) -> Became:
+    async def restore(self, restoration: Restoration, *, now_ms: int, campaign: str | None = None) -> Became:
         """
-        What Notion remembers becomes an enrollment again; beside what the ledger knows, it only fills gaps.
+        `campaign`: by default the first one.
+
+        What Notion remembers becomes an enrollment again; next to what the ledger knows, it only fills gaps.
 
         `restored`: the ledger had nothing of them. `merged`: something was added to what it has. `known`: nothing was.
         `forgotten`: they were erased here on their wish, and stay so. The next step waits at its own due time, which
         may have passed; then it is due at once, and the minimum gap is kept.
         """
         person = restoration.person
-        owner = enrollment_id(self._campaign, person.assessment.email)
+        terms, email = terms_of(self._campaigns, campaign), person.assessment.email
         given = {
-            "id": owner,
+            **self._mailboxes.ids_and_hashes(email, terms.key),
+            "shown_id": self._shown_id(person, terms.key),
             "now_ms": now_ms,
-            "address_hash": self._store.address_hash(person.assessment.email),
-            "campaign": self._campaign,
-            "segment": person.assessment.segment.value,
+            "campaign": terms.key,
+            "contact": self._mailboxes.calls_contact(email, terms.key),
+            "others": self._mailboxes.others(email, terms.key) or None,
+            "segment": person.segment or terms.segment_of(person.assessment),
             "anchor_ms": person.anchor_ms,
-            "fields": codec.assessment_fields(person.assessment) | codec.page_fields({"sequence": person.page_id}),
-            "steps": [self._step(restoration, step) for step in range(1, self._cadence.length + 1)],
+            "fields": {
+                **codec.assessment_fields(person.assessment),
+                **codec.page_fields({"sequence": person.page_id}),
+                **({"language": person.language} if person.language else {}),
+            },
+            "steps": [_step(restoration, terms.cadence, step) for step in range(1, terms.cadence.length + 1)],
             "differs": person.differs or None,
             "exit_reason": person.exit_reason,
             "suppress": (person.exit_reason is not None and person.exit_reason.is_suppressing) or None,
         }
-        became: Became = await self._store.run_json(
-            "enrollments.restore", [keys.enrollment(owner), keys.SUPPRESSED], given
-        )
+        became: Became = await self._store.run_json("enrollments.restore", [keys.SUPPRESSED], given)
         return became
 
-    def _step(self, restoration: Restoration, step: int) -> dict[str, Any]:
-        person = restoration.person
-        known: dict[str, Any] = {
-            "name": step_name(step),
-            "due_ms": self._cadence.due_ms(anchor_ms=person.anchor_ms, step=step),
-        }
-        if step in person.sent_ms:
-            known["sent_ms"] = person.sent_ms[step]
-            known["provider_id"] = shortened(person.ids.get(step, AS_NOTION_SHOWS))
-        if step in restoration.dead:
-            known["dead"] = restoration.dead[step]
-        if step in restoration.unknown_since_ms:
-            known["unknown_since_ms"] = restoration.unknown_since_ms[step]
-        return known
+    def _shown_id(self, person: Restored, campaign: str) -> str | None:
+        """The id that the row shows, unless somebody changed it by hand."""
+        ids = self._mailboxes.ids(person.assessment.email, campaign)
+        return person.enrollment_id if person.enrollment_id in (ids["id"], ids.get("spelled_id")) else None
+
+
+def _step(restoration: Restoration, cadence: Cadence, step: int) -> dict[str, Any]:
+    person = restoration.person
+    known: dict[str, Any] = {
+        "name": step_name(step),
+        "due_ms": cadence.due_ms(anchor_ms=person.anchor_ms, step=step),
+    }
+    if step in person.sent_ms:
+        known["sent_ms"] = person.sent_ms[step]
+        known["provider_id"] = shortened(person.ids.get(step, AS_NOTION_SHOWS))
+    if step in restoration.dead:
+        known["dead"] = restoration.dead[step]
+    if step in restoration.unknown_since_ms:
+        known["unknown_since_ms"] = restoration.unknown_since_ms[step]
+    return known

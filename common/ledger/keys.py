@@ -6,7 +6,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `enrollment:<enr>` | HASH | one person in one campaign, see `codec.py` | until forgotten |
 | `enrolled` | SET | all enrollment ids | as above |
 | `delivery:<dlv>` | HASH | an open delivery: who holds it, its attempts, its payload, see `lua/lib/delivery.lua` | first claim → its end; a dead letter until replayed or discarded |
-| `booking:<bkg>` | HASH | digest → event, JSON: all that Cal.com told of one uid | until forgotten |
+| `booking:<bkg>` | HASH | digest → event, JSON: all that Cal.com reported of one uid | until forgotten |
 | `links:<bkg>` | SET | the bookings that this one was moved to or from | as above |
 | `seats:<bkg>` | SET | the guests of this booking who are kept under an id of their own | as above |
 | `guest:<gst>` | HASH | one person whose call a booking is, its state, the record of each reminder, see `booking_codec.py` | as above |
@@ -14,11 +14,15 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `bookings` | ZSET | booking → time at which it should be looked at, ms | until looked at |
 | `open` | ZSET | delivery → time at which something should happen to it, ms; planned reminders too | as the open deliveries |
 | `dead` | ZSET | delivery → time at which it became a dead letter, ms | until replayed or discarded; never by itself |
+| `held` | ZSET | signups beyond a bound → time of the signup, ms, see `lua/lib/held.lua` | until released, discarded or forgotten |
+| `passed`, `passed:<visitor>` | LIST, LIST | times of the newest signups that were let through, ms: of all, of one visitor of the website | a day after the last |
+| `visitor_of:<enr>` | STRING | the visitor whose a held signup is, as the website sent it | a day |
 | `timeline:<enr>` | LIST | `[ms, what, detail]` as JSON, newest last: what the enrollment itself does not tell | until forgotten, newest 200 |
-| `feedback:<enr or gst>` | HASH | what the provider told of each mail, see `lua/feedback.lua` | until forgotten |
+| `feedback:<enr or gst>` | HASH | what the provider reported of each mail, see `lua/feedback.lua` | until forgotten |
 | `w:<digest of kind:id>` | STRING | the answer that a webhook id was given, or the event it was given to | 45 days by our own clocks, see `lua/lib/webhook_ids.lua` |
 | `webhooks:<day>`, `webhook_days` | LIST, SET | the digests that were answered on a day; the days that have such a list | as above |
 | `unread_bookings`, `unread_bookings:raw` | ZSET, HASH | bodies of Cal.com that could not be read, by arrival, ms; see `unread_bookings.py` | until discarded or forgotten, newest 1,000 |
+| `aliases` | HASH | contact → contact, address hash → address hash: made of one spelling of an address → the one under which its mailbox is kept, see `lua/lib/mailbox.lua` | until forgotten; a hash for ever |
 | `suppressed` | HASH | address hash → `reason ms`, ` forgotten` behind it when nothing else may be kept | for ever; the hash does not name the person |
 | `unsuppressed` | HASH | address hash → ms: they asked then to come back, and were suppressed before | for ever |
 | `resting` | HASH | address hash → `ms bounces`: no mail until a person releases it, see `lua/lib/suppression.lua` | until released or forgotten |
@@ -35,7 +39,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `syncing` | HASH | enrollment → `worker ms`, being mirrored just now | seconds |
 | `circuit:<provider>` | HASH | why everybody waits for a provider, and until when | while in trouble |
 | `suspect` | STRING | the delivery that is tried alone, since two workers died while they had it in hand | until the next one |
-| `pauses` | HASH | `*` for everybody, or enrollment → who paused it, when and why, JSON, see `pauses.py` | until resumed |
+| `pauses` | HASH | `*` for everybody, `campaign:<key>`, or enrollment → who paused it, when and why, JSON, see `pauses.py` | until resumed |
 | `hold:all` | HASH | reason → why nothing is sent to anybody, JSON, see `holds.py`; `reason/<worker>`: nothing by that worker | until its reason ends |
 | `clock` | HASH | what a worker found of the store's clock, and what a person confirmed, see `common/store/clock_sync.py` | for ever |
 | `counts` | HASH | status → enrollments; `delivery:<status>` → deliveries | for ever |
@@ -53,7 +57,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `queue:__probing__` | HASH | queue → time from which one message a second is made ready, ms | while its provider is in trouble |
 | `queue:__ignored__` | HASH | what it held back → times that lay too far ahead and were ignored | until reported |
 | `queue:__failed__.<q>` | SET | jobs that were made ready so and failed: others come first | as above |
-| `queue:__heartbeats__` | ZSET | worker → its last sign of life, ms of the store's clock | seconds |
+| `queue:__heartbeats__` | ZSET | worker → its last heartbeat, ms of the store's clock | seconds |
 | `queue:__queues__.<worker>` | SET | queues that it took messages from | while it lives |
 | `queue:__acks__.<worker>.<q>` | SET | messages that it has in hand, by ready id | until it is done with them |
 | `queue:__started__.<worker>.<q>` | SET | those of them that it has begun: only these can have killed it | as above |
@@ -78,6 +82,9 @@ ENROLLED = PREFIX + "enrolled"
 OPEN = PREFIX + "open"
 DEAD = PREFIX + "dead"
 SUPPRESSED = PREFIX + "suppressed"
+ALIASES = PREFIX + "aliases"
+HELD = PREFIX + "held"
+PASSED = PREFIX + "passed"
 UNSUPPRESSED = PREFIX + "unsuppressed"
 RESTING = PREFIX + "resting"
 UNLISTED = PREFIX + "unlisted"
@@ -106,6 +113,9 @@ LUA: Final = {
     "open": OPEN,
     "dead": DEAD,
     "suppressed": SUPPRESSED,
+    "aliases": ALIASES,
+    "held": HELD,
+    "passed": PASSED,
     "unsuppressed": UNSUPPRESSED,
     "resting": RESTING,
     "unlisted": UNLISTED,
@@ -132,6 +142,7 @@ LUA: Final = {
             "contact",
             "timeline",
             "feedback",
+            "visitor_of",
             "soft_bounces",
             "content_bounces",
             "webhooks",
@@ -173,6 +184,10 @@ def contact(enrollment_id: str) -> str:
 
 def timeline(enrollment_id: str) -> str:
     return f"{PREFIX}timeline:{enrollment_id}"
+
+
+def visitor_of(enrollment_id: str) -> str:
+    return f"{PREFIX}visitor_of:{enrollment_id}"
 
 
 def feedback(owner: str) -> str:

@@ -49,11 +49,11 @@ class Mirror:
         if not enrolled:
             return Changed(read_caller(who, contact), booking)
         enrollment = codec.read_enrollment(who, enrolled)
-        # Whoever booked before they signed up has a page already.
+        # A contact who booked before they signed up has a page already.
         return Changed(replace(enrollment, pages=codec.read_pages(contact) | enrollment.pages), booking)
 
     async def shown(self, person: Person, pages: Mapping[str, str], *, worker: str, now_ms: int) -> Settled | None:
-        """Notion shows this revision of a person, on these pages; whoever waited for Notion need not any longer."""
+        """Notion shows this revision of a person, on these pages; what waited for Notion need not wait any longer."""
         return await self._finish(person, worker=worker, now_ms=now_ms, pages=pages)
 
     async def not_shown(self, person: Person, *, worker: str, now_ms: int, again_ms: int, alone: bool) -> None:

@@ -36,6 +36,9 @@ class Owned(Protocol):
     def address(self) -> str: ...
 
     @property
+    def campaign(self) -> str: ...
+
+    @property
     def payload(self) -> str | None: ...
 
     @property

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from common.domain.ids import EnrollmentId
 from common.ledger import keys
 from common.ledger.store import Store
 
 EVERYBODY = "*"
+_CAMPAIGN = "campaign:"
+
+
+def campaign_scope(key: str) -> str:
+    """Whom a pause of a campaign is kept for."""
+    return _CAMPAIGN + key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +29,11 @@ class Pause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivePauses:
-    """`everybody`: None when the campaign goes on; `people`: of single contacts."""
+    """`everybody`: None when mail goes on; `people`: of single contacts; `campaigns`: by key."""
 
     everybody: Pause | None
     people: dict[EnrollmentId, Pause]
+    campaigns: dict[str, Pause] = field(default_factory=dict)
 
 
 class Pauses:
@@ -35,36 +42,42 @@ class Pauses:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def start(self, contact: EnrollmentId | None, pause: Pause) -> tuple[Pause, bool]:
+    async def start(self, whose: str | None, pause: Pause) -> tuple[Pause, bool]:
         """
-        Pause everybody (None) or one contact: the pause that holds, and whether this began it; the first one stays.
+        Pause everybody (None), one contact or one campaign (`campaign_scope`): the pause that holds, and whether this
+        began it; the first one stays.
 
         From its answer on no mail of theirs begins to leave. The schedule is kept.
         """
         said = json.dumps(asdict(pause), ensure_ascii=False)
-        began, holds = await self._store.run(
-            "pauses.start", _keys(contact), [contact or EVERYBODY, said, pause.since_ms]
-        )
+        began, holds = await self._store.run("pauses.start", _keys(whose), [whose or EVERYBODY, said, pause.since_ms])
         return read_pause(holds), bool(began)
 
-    async def finish(self, contact: EnrollmentId | None, *, now_ms: int) -> Pause | None:
-        """End the pause of everybody (None) or of one contact: the pause that held. What is overdue is due at once."""
-        held = await self._store.run("pauses.finish", _keys(contact), [contact or EVERYBODY, now_ms])
+    async def finish(self, whose: str | None, *, now_ms: int) -> Pause | None:
+        """
+        End the pause of everybody (None), one contact or one campaign: the pause that held. What is overdue is due.
+        """
+        held = await self._store.run("pauses.finish", _keys(whose), [whose or EVERYBODY, now_ms])
         return read_pause(held) if held else None
 
     async def active(self) -> ActivePauses:
         """The pauses that hold."""
         found = {name: read_pause(text) for name, text in (await self._store.read_hash(keys.PAUSES)).items()}
         everybody = found.pop(EVERYBODY, None)
-        return ActivePauses(everybody=everybody, people={EnrollmentId(name): pause for name, pause in found.items()})
+        campaigns = {name: pause for name, pause in found.items() if name.startswith(_CAMPAIGN)}
+        return ActivePauses(
+            everybody=everybody,
+            people={EnrollmentId(name): pause for name, pause in found.items() if name not in campaigns},
+            campaigns={name.removeprefix(_CAMPAIGN): pause for name, pause in campaigns.items()},
+        )
 
     async def is_everybody_paused(self) -> bool:
         client = self._store.client
         return bool(await self._store.patiently(lambda: client.hexists(keys.PAUSES, EVERYBODY)))
 
 
-def _keys(contact: EnrollmentId | None) -> list[str]:
-    return [keys.PAUSES, keys.enrollment(contact)] if contact else [keys.PAUSES]
+def _keys(whose: str | None) -> list[str]:
+    return [keys.PAUSES, keys.enrollment(whose)] if whose else [keys.PAUSES]
 
 
 def read_pause(text: str) -> Pause:

@@ -6,8 +6,8 @@ Does this store owe a rebuild? Asked by every worker before it takes its first j
     owed, and Notion was read                    → `done`
     rebuilt absent although somebody worked here → `owed`: it was emptied, or replaced, under the workers
 
-One worker at a time does it: whoever holds `rebuilding`, with a word on how it goes, so that the others know whether to
-wait with their own work.
+One worker at a time does it: the holder of `rebuilding`, which contains its progress, so that the others
+know whether to wait with their own work.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from common.ledger.ledger import Ledger
 HOLD_MS: Final = 10_000
 
 Word = Literal["reading", "later"]
-"""`reading`: wait for it. `later`: Notion did not answer; the doors are open, and what it says will be merged."""
+"""`reading`: wait for it. `later`: Notion did not answer; jobs are fetched, and what Notion says is merged later."""
 
 _KNOWN = ("active", "completed", "exited")
 
@@ -38,7 +38,7 @@ async def is_emptied(ledger: Ledger, *, now_ms: int) -> bool:
     """
     Whether a store that had its word has lost it, and with it everybody; asked by those who work on it.
 
-    Then Notion has to be read, whoever signed up since. Of several who ask, one is told.
+    Then Notion has to be read, also when contacts have signed up since. Of several callers, one gets the task.
     """
     if await _text(ledger, keys.REBUILT):
         return False
@@ -61,7 +61,7 @@ async def take(ledger: Ledger, worker: str, word: Word) -> bool:
 
 
 async def word_of_another(ledger: Ledger) -> Word | None:
-    """How it goes with whoever rebuilds; None when nobody does."""
+    """The progress of the worker that rebuilds; None when none does."""
     text = await _text(ledger, keys.REBUILDING)
     if not text:
         return None
@@ -69,7 +69,7 @@ async def word_of_another(ledger: Ledger) -> Word | None:
 
 
 async def leave(ledger: Ledger, worker: str) -> None:
-    """Whoever stops makes way for another."""
+    """A worker that stops leaves the task to another."""
     if await _is_held_by(ledger, worker):
         await ledger.store.patiently(lambda: ledger.client.delete(keys.REBUILDING))
 

@@ -123,7 +123,7 @@ async def _run(client: redis.asyncio.Redis, step: Step, secret_key: str, report:
     before = await store_format(client)
     await client.set(keys.FORMAT, str(StoreFormat(step.source, step.target)))
     try:
-        # Whoever connected since the first look has read the old format; whoever connects now reads the new text.
+        # Who connected since the first check has read the old format; who connects now reads the new one.
         await refuse_others(client)
     except StoreError:
         await client.set(keys.FORMAT, str(before))

@@ -24,14 +24,22 @@ def _version() -> str:
 
 
 WEBHOOKS = Counter("advent_webhooks", "Webhooks answered.", ["kind", "outcome"])
-"""kind: signup, calcom, resend, unsubscribe. outcome: accepted, duplicate, repeated, spooled, ignored, invalid,
-unsigned, limited, refused, failed."""
+"""kind: signup, calcom, resend, unsubscribe. outcome: accepted, duplicate, closed, excluded, repeated, spooled,
+ignored, invalid, unsigned, limited, refused, failed."""
 WEBHOOK_SECONDS = Histogram(
     "advent_webhook_seconds",
     "From the first byte of a webhook to its answer.",
     ["kind"],
     buckets=(0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 )
+CAMPAIGN_SIGNUPS = Counter("advent_campaign_signups", "Signups answered, by campaign.", ["campaign", "outcome"])
+"""campaign: one of CAMPAIGNS. outcome: accepted, duplicate, closed, excluded, repeated, spooled."""
+CAMPAIGN_DELIVERIES = Counter(
+    "advent_campaign_deliveries_finished",
+    "Deliveries that reached their final status, by campaign.",
+    ["campaign", "status"],
+)
+"""campaign: one of CAMPAIGNS. status: accepted, skipped, dead."""
 SPOOLED = Gauge("advent_spool_events", "Events on disk that wait for the store.")
 FIELDS_DROPPED = Counter(
     "advent_fields_dropped", "Fields that could not be used: left out, or refused when they are required.", ["field"]
@@ -103,6 +111,9 @@ QUEUE_SECONDS = Gauge(
 )
 DEAD_LETTERS = Gauge("advent_dead_letters", "Deliveries that a person must decide about.")
 BOOKINGS_UNREAD = Gauge("advent_bookings_unread", "Events of Cal.com that could not be read and wait for a person.")
+SIGNUPS_HELD = Gauge("advent_signups_held", "Signups that are held because there were too many, and wait for a person.")
+SIGNUPS_HELD_BY = Gauge("advent_signups_held_by", "Those of them that are beyond a bound.", ["bound"])
+"""bound: hour, source."""
 RESTING = Gauge("advent_resting_addresses", "Addresses that get no mail until a person releases them.")
 CONTENT_BOUNCE_PEOPLE = Gauge(
     "advent_content_bounce_people", "People whose provider refused a mail of this campaign for its content, in a day."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import redis.asyncio
 
+from common.campaigns.campaigns import Campaigns
 from common.clock import Clock
 from common.date_witness import DateWitness
 from common.providers.budget import StoreBudget
@@ -42,7 +43,7 @@ def build_providers(
     client: redis.asyncio.Redis,
     clock: Clock,
     *,
-    campaign_name: str,
+    campaigns: Campaigns,
     witness: DateWitness | None = None,
 ) -> Providers:
     """
@@ -61,7 +62,7 @@ def build_providers(
             base_url=settings.notion_base_url,
             sequence_db=settings.notion_email_sequence_db_id,
             contact_db=settings.notion_businessx_db_id,
-            campaign_name=campaign_name,
+            campaigns=campaigns.in_notion,
             budget=mirror_budget,
             guard=StoreCreateGuard(client, clock=clock),
             clock=clock,

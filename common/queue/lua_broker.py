@@ -94,7 +94,7 @@ class LuaBroker(RedisBroker):
         return self.scripts[command](keys=[self.namespace], args=[queue, self.broker_id, self.clock.now_ms(), *args])
 
     def maintain(self, queue: str) -> None:
-        """What dramatiq's broker does by chance, for a broker that was told to."""
+        """What dramatiq's broker does by chance, for a broker that is configured for it."""
         if self.dead_message_ttl is not None:
             self.do_expire(queue, self.dead_message_ttl)
 

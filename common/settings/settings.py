@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from common.domain.cadence import Pace
 from common.domain.feedback import SOFT_BOUNCE_LIMIT
+from common.domain.signup_bounds import SignupBounds
 from common.settings import values as values
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ Truth = Annotated[bool, BeforeValidator(values.truth)]
 Port = Annotated[int, BeforeValidator(values.whole(1, 65535))]
 Host = Annotated[str, BeforeValidator(values.host)]
 Name = Annotated[str, BeforeValidator(values.name)]
+Names = Annotated[str, BeforeValidator(values.names)]
 Words = Annotated[str, BeforeValidator(values.words)]
 Sender = Annotated[str, BeforeValidator(values.sender)]
 WebAddress = Annotated[str, BeforeValidator(values.web_address)]
@@ -40,6 +42,9 @@ class SettingsError(Exception):
         super().__init__("\n".join(problems))
         self.problems = problems
 
+
+SIGNUPS_PER_HOUR, SIGNUPS_PER_SOURCE_PER_HOUR = 2_000, 20
+"""The bounds that hold when mail reaches strangers and none are set."""
 
 _SANDBOX_IDENTITY = {
     "sender": "Advent <hello@advent.example>",
@@ -81,7 +86,8 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[str, BeforeValidator(values.networks)] = ""
     secret_key: str | None = None
     public_url: BaseAddress | None = None
-    campaign: Name = "christmas_2025"
+    campaigns: Names = "christmas_2025"
+    campaign: Name | None = None
     campaigns_dir: Path | None = None
     testing_mode: Truth = False
     testing_recipients: Annotated[str, BeforeValidator(values.recipients)] = ""
@@ -105,6 +111,8 @@ class Settings(BaseSettings):
     calcom_event_types: Words = ""
     calcom_api_key: str | None = None
     calcom_api_url: BaseAddress = "https://api.cal.com"
+    signups_per_hour: Annotated[int, BeforeValidator(values.whole(1, 1_000_000))] | None = None
+    signups_per_source_per_hour: Annotated[int, BeforeValidator(values.whole(1, 1_000_000))] | None = None
     allow_unsigned_webhooks: Truth = False
     meeting_hosts: Annotated[str, BeforeValidator(values.hosts)] = MEETING_HOSTS
     retry_attempts: Annotated[int, BeforeValidator(values.whole(0, 100))] = 3
@@ -136,6 +144,21 @@ class Settings(BaseSettings):
         return self.resend_api_key is not None and "resend" not in self.sandboxed
 
     @property
+    def reaches_strangers(self) -> bool:
+        """Mail leaves this machine: a Resend at a loopback address is a test double."""
+        return self.resend_is_real and not values.is_this_machine(self.resend_api_url)
+
+    @property
+    def signup_bounds(self) -> SignupBounds:
+        """How many new contacts may begin in an hour; without mail to strangers only what is set."""
+        if not self.reaches_strangers:
+            return SignupBounds(per_hour=self.signups_per_hour, per_source=self.signups_per_source_per_hour)
+        return SignupBounds(
+            per_hour=self.signups_per_hour or SIGNUPS_PER_HOUR,
+            per_source=self.signups_per_source_per_hour or SIGNUPS_PER_SOURCE_PER_HOUR,
+        )
+
+    @property
     def is_rehearsal(self) -> bool:
         """A real Resend in TESTING_MODE: what is left there would also hold for the campaign that follows."""
         return self.testing_mode and self.resend_is_real
@@ -151,6 +174,11 @@ class Settings(BaseSettings):
     @property
     def pace(self) -> Pace:
         return Pace(testing=self.testing_mode, speed=self.campaign_speed)
+
+    @property
+    def campaign_keys(self) -> tuple[str, ...]:
+        """The campaigns that are played, by the names of their directories; the first one has the bookings."""
+        return values.split(self.campaign or self.campaigns)
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:

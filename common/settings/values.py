@@ -35,6 +35,17 @@ def truth(value: Any) -> bool:
         raise ValueError(f"{value!r} is neither true nor false; set it to true or false") from None
 
 
+def is_this_machine(address: str) -> bool:
+    """Whether a web address leads nowhere but to this machine."""
+    host = urlsplit(address).hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback or ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
 def whole(low: int, high: int) -> Callable[[Any], int]:
     """A whole number from `low` to `high`."""
 
@@ -82,6 +93,14 @@ def name(value: Any) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", str(value)):
         raise ValueError(f"{value!r} is not a campaign's name; set letters, digits, _ and - only, like christmas_2025")
     return str(value)
+
+
+def names(value: Any) -> str:
+    """A comma-separated list of campaigns' directories, each once."""
+    listed = [name(part) for part in split(str(value))]
+    if not listed or len(set(listed)) != len(listed):
+        raise ValueError("name at least one campaign, and each once; set it like christmas_2025,new_year_2026")
+    return ",".join(listed)
 
 
 def host(value: Any) -> str:

@@ -1,7 +1,7 @@
 """
 Where a store promises less than Advent does: said by `advent check`, `/ready` and the log; no reason not to start.
 
-A store that somebody else manages may be all right all the same; whoever runs Advent on it shall know what they risk.
+A managed store may be safe nevertheless; its operator must know what they risk.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from services.cli.shared import clock_time, json_option, print_json, print_table
 
 if TYPE_CHECKING:
     from actors.upkeep.audit import Report
+    from common.campaigns.campaign import Campaign
     from common.domain.audit import Finding, Kind
     from common.world import World
 
@@ -18,8 +19,9 @@ KINDS: tuple[Kind, ...] = ("missing", "doubled", "unexplained")
 
 
 @click.command()
+@click.option("--campaign", metavar="NAME", help="One campaign instead of all.")
 @json_option
-def command(as_json: bool) -> int:
+def command(campaign: str | None, as_json: bool) -> int:
     """
     Compare the ledger with what Resend lists and what Notion shows.
 
@@ -28,7 +30,7 @@ def command(as_json: bool) -> int:
     person. Unexplained: a mail or a date that the ledger does not know, or that Notion lacks. Exit status 1 unless all
     are 0. Safe while workers run; it reads all mails since the first signup, within the rate limits.
     """
-    report = with_world(_audit, plans=True)
+    report = with_world(lambda world: _audit(world, campaign), plans=True)
     if as_json:
         print_json(_figures(report))
     else:
@@ -36,13 +38,20 @@ def command(as_json: bool) -> int:
     return 1 if report.findings else 0
 
 
-async def _audit(world: World) -> Report:
+async def _audit(world: World, campaign: str | None) -> Report:
+    from actors.upkeep.audit import combine
+
+    played = [world.campaigns.played(campaign)] if campaign else [*world.campaigns.values()]
+    return combine([await _audit_one(world, one) for one in played])
+
+
+async def _audit_one(world: World, campaign: Campaign) -> Report:
     from actors.upkeep.audit import audit
     from actors.upkeep.rebuild import rows_of
 
-    rows = rows_of(world)
+    rows = rows_of(world, campaign)
     try:
-        return await audit(world, rows, say=lambda line: click.echo(f"  {line}", err=True))
+        return await audit(world, rows, campaign=campaign, say=lambda line: click.echo(f"  {line}", err=True))
     finally:
         await rows.close()
 

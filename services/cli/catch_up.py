@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -72,11 +73,12 @@ class Plan:
         }
 
 
-async def plan_for_all(ledger: Ledger, *, now_ms: int, per_second: float) -> Plan:
+async def plan_for_all(ledger: Ledger, *, now_ms: int, per_second: float, campaign: str | None = None) -> Plan:
+    """`campaign`: only what is overdue of this one."""
     from common.domain.ids import split_delivery_id
     from common.ledger.reads.backlog import addresses, overdue, planned
 
-    found = await overdue(ledger, now_ms=now_ms)
+    found = await overdue(ledger, now_ms=now_ms, campaign=campaign)
     late = list(departures(found.backlogs, now_ms=now_ms, per_second=per_second))
     named = {each: split_delivery_id(each.delivery) for each in found.expired}
     shown = {mail.who for mail in late[:FIRST]} | {owner for owner, _ in named.values()}
@@ -87,14 +89,17 @@ async def plan_for_all(ledger: Ledger, *, now_ms: int, per_second: float) -> Pla
     return Plan(now_ms=now_ms, per_second=per_second, late=late, on_time=on_time, expired=expired, addresses=emails)
 
 
-async def plan_for_one(ledger: Ledger, contact: EnrollmentId, *, now_ms: int, per_second: float) -> Plan:
-    """For one paused person: their deliveries are not in the schedule, so enrollment and calls are read."""
+async def plan_for_people(ledger: Ledger, contacts: Sequence[EnrollmentId], *, now_ms: int, per_second: float) -> Plan:
+    """
+    For one paused person, in each of their campaigns: their deliveries are not in the schedule, so enrollments and
+    calls are read.
+    """
     from common.ledger.reads.backlog import addresses
 
-    backlogs = [backlog] if (backlog := await _steps_of(ledger, contact)) else []
-    emails = await addresses(ledger, [contact])
+    backlogs = [backlog for contact in contacts if (backlog := await _steps_of(ledger, contact))]
+    emails = await addresses(ledger, list(contacts))
     expired = []
-    async for call in ledger.bookings.calls(contact):
+    for call in [call for contact in contacts async for call in ledger.bookings.calls(contact)]:
         for name, record in call.reminders.items():
             start, _, reminder = name.partition("/")
             if record.final_status is DeliveryStatus.PLANNED and int(start) <= now_ms:
@@ -116,16 +121,13 @@ async def _steps_of(ledger: Ledger, contact: EnrollmentId) -> Backlog | None:
     enrollment = await ledger.enrollments.get(contact)
     if enrollment is None or enrollment.status not in (Status.ACCEPTED, Status.ACTIVE):
         return None
+    cadence = ledger.cadence_of(enrollment.campaign)
     steps = [
-        step
-        for step in range(1, ledger.cadence.length + 1)
-        if enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED
+        step for step in range(1, cadence.length + 1) if enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED
     ]
-    mails = [(f"step-{n}", ledger.cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=n)) for n in steps]
+    mails = [(f"step-{n}", cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=n)) for n in steps]
     last = (await ledger.store.read_hash(keys.enrollment(contact))).get("last_sent_ms")
-    return Backlog(
-        who=contact, mails=tuple(mails), last_ms=int(last) if last else None, gap_ms=ledger.cadence.minimum_gap_ms
-    )
+    return Backlog(who=contact, mails=tuple(mails), last_ms=int(last) if last else None, gap_ms=cadence.minimum_gap_ms)
 
 
 def print_plan(plan: Plan) -> None:

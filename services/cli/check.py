@@ -20,7 +20,7 @@ from services.cli.error_lines import provider_error_line
 from services.cli.shared import json_option, print_json, process_settings
 
 if TYPE_CHECKING:
-    from common.campaigns.campaign import Campaign
+    from common.campaigns.campaigns import Campaigns
 
 
 @click.command()
@@ -72,14 +72,14 @@ def _print(found: CheckReport) -> None:
 async def _check(settings: Settings, found: CheckReport, *, fix: bool, accept_store_loss: bool) -> None:
     _check_store(settings, found, accept_store_loss=accept_store_loss)
     await compare_secret_key(settings, found)
-    campaign = _check_campaign(settings, found)
+    campaigns = _check_campaign(settings, found)
     await _check_provider("Resend", settings.resend_is_real, settings, found, check_resend)
     if settings.calcom_api_key:
         await _check_provider("Cal.com", "calcom" not in settings.sandboxed, settings, found, check_calcom)
-    if campaign is not None:
+    if campaigns is not None:
 
         async def check_tables(settings: Settings, found: CheckReport) -> None:
-            await check_notion(settings, campaign, found, fix=fix)
+            await check_notion(settings, campaigns, found, fix=fix)
 
         await _check_provider("Notion", settings.notion_is_real, settings, found, check_tables)
 
@@ -110,6 +110,7 @@ def _check_store(settings: Settings, found: CheckReport, *, accept_store_loss: b
 
     from common.store.clients import connect, redacted_url
     from common.store.durability import store_warnings
+    from common.store.refusals import find_refusal_blocking
     from services.supervisor.run_dir import with_store_url
 
     try:
@@ -119,7 +120,11 @@ def _check_store(settings: Settings, found: CheckReport, *, accept_store_loss: b
         return
     try:
         with connect(url) as client:
-            warnings = store_warnings(client)
+            refusal = find_refusal_blocking(client)
+            if refusal is not None and refusal.is_final:
+                found.problems.append(refusal.line)
+                return
+            warnings = [*store_warnings(client), *([refusal.line] if refusal else [])]
     except redis.RedisError as error:
         found.problems.append(
             f"REDIS_URL: {redacted_url(url)} does not answer ({error}); start it, or correct REDIS_URL"
@@ -130,13 +135,15 @@ def _check_store(settings: Settings, found: CheckReport, *, accept_store_loss: b
         found.notes.append("store: durable, and evicts nothing")
 
 
-def _check_campaign(settings: Settings, found: CheckReport) -> Campaign | None:
-    from common.campaigns.loader import CampaignError, load_campaign
+def _check_campaign(settings: Settings, found: CheckReport) -> Campaigns | None:
+    from common.campaigns.campaigns import load_campaigns
+    from common.campaigns.loader import CampaignError
 
     try:
-        campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
+        campaigns = load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
     except CampaignError as error:
         found.problems.append(" ".join(str(error).split()))
         return None
-    found.notes.append(f"campaign: {campaign.name}, every e-mail renders for every segment")
-    return campaign
+    for campaign in campaigns.values():
+        found.notes.append(f"campaign: {campaign.name}, every e-mail renders for every segment")
+    return campaigns

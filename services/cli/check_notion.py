@@ -9,16 +9,16 @@ from common.settings.settings import Settings
 from services.cli.check_report import CheckReport
 
 if TYPE_CHECKING:
-    from common.campaigns.campaign import Campaign
+    from common.campaigns.campaigns import Campaigns
     from common.providers.notion.mirror import NotionMirror
     from common.providers.notion.table import Table
 
 
-async def check_notion(settings: Settings, campaign: Campaign, found: CheckReport, *, fix: bool) -> None:
+async def check_notion(settings: Settings, campaigns: Campaigns, found: CheckReport, *, fix: bool) -> None:
     """`fix`: add missing columns. A failure with one database does not stop the check of the other."""
     report = CheckReport()
     async with AsyncExitStack() as stack:
-        tables = _mirror(settings, campaign, stack).tables
+        tables = _mirror(settings, campaigns, stack).tables
         if len({table.database_id for table in tables}) < len(tables):
             report.problems.append(_SAME)
             tables = ()
@@ -45,7 +45,7 @@ async def _fix(table: Table, report: CheckReport) -> None:
         report.problems.append(f"Notion database {table.database.title}: {failure.detail or failure.code}")
 
 
-def _mirror(settings: Settings, campaign: Campaign, stack: AsyncExitStack) -> NotionMirror:
+def _mirror(settings: Settings, campaigns: Campaigns, stack: AsyncExitStack) -> NotionMirror:
     from common.clock import SystemClock
     from common.providers.budget import Unlimited
     from common.providers.notion.duplicates import StoreCreateGuard
@@ -61,7 +61,7 @@ def _mirror(settings: Settings, campaign: Campaign, stack: AsyncExitStack) -> No
         base_url=settings.notion_base_url,
         sequence_db=settings.notion_email_sequence_db_id,
         contact_db=settings.notion_businessx_db_id,
-        campaign_name=campaign.name,
+        campaigns=campaigns.in_notion,
         budget=Unlimited(),
         guard=StoreCreateGuard(client, clock=clock),
         clock=clock,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from common.domain.ids import enrollment_id, normal_address
+from common.domain.ids import normal_address
 from common.formatting import duration
 from services.cli.arguments import address
 from services.cli.error_lines import CommandFailed
@@ -16,26 +16,37 @@ from services.cli.shared import clock_time, json_option, now_ms, print_json, pri
 if TYPE_CHECKING:
     from common.ledger.ledger import Ledger
     from common.ledger.pauses import Pause
+    from common.ledger.reads.contact_timeline import ContactTimeline
 
 
 @click.command()
 @click.argument("email", callback=address)
 @json_option
 def command(email: str, as_json: bool) -> None:
-    """Show one person's whole timeline: what happened, what is next and when. Times are UTC."""
-    person = with_ledger(lambda ledger: _look_up(ledger, normal_address(email)), plans=True)
+    """Show one person's whole timeline in each campaign: what happened, what is next and when. Times are UTC."""
+    first, *others = with_ledger(lambda ledger: _look_up(ledger, normal_address(email)), plans=True)
     if as_json:
-        print_json(person)
+        print_json({**first, "other_campaigns": others} if others else first)
         return
-    if person["status"] is None:
-        click.echo(f"{person['email']} {no_mail_since(person['suppressed'])}; nothing else is kept about them")
+    if first["status"] is None:
+        click.echo(f"{first['email']} {no_mail_since(first['suppressed'])}; nothing else is kept about them")
         return
+    for person in (first, *others):
+        _print(person, is_one_of_several=bool(others))
+
+
+def _print(person: dict[str, Any], *, is_one_of_several: bool) -> None:
     now = now_ms()
+    if is_one_of_several:
+        click.secho(f"\n{person['campaign']}", bold=True)
     click.secho(" · ".join(filter(None, (person["first_name"], person["email"]))), bold=True)
     reason = f" ({person['exit_reason']})" if person["exit_reason"] else ""
-    segment = f"{person['segment']} · " if person["segment"] else ""
-    click.echo(f"{segment}{person['status']}{reason} · {person['enrollment_id']}")
-    for who, pause in (("paused", person["paused"]), ("everybody is paused", person["everybody_paused"])):
+    state = filter(
+        None, (person["segment"], f"{person['status']}{reason}", person["language"], person["enrollment_id"])
+    )
+    click.echo(" · ".join(state))
+    pauses = {"": "paused", "everybody_": "everybody is paused", "campaign_": "the campaign is paused"}
+    for who, pause in ((words, person[f"{name}paused"]) for name, words in pauses.items()):
         if pause is not None:
             click.secho(f"{who} {_pause_line(pause)}", fg="red")
     for line in _no_mail_lines(person):
@@ -56,22 +67,29 @@ def command(email: str, as_json: bool) -> None:
     print_table(["when (UTC)", "", "what", ""], past + planned)
 
 
-async def _look_up(ledger: Ledger, email: str) -> dict[str, Any]:
-    from common.ledger.reads.contact_timeline import read_contact_timeline
+async def _look_up(ledger: Ledger, email: str) -> list[dict[str, Any]]:
+    from common.ledger.reads.contact_timeline import read_timelines
 
-    found = await read_contact_timeline(ledger, enrollment_id(ledger.campaign, email))
-    no_mail = await _no_mail(ledger, email)
-    if found is None and no_mail["suppressed"]:
-        return {"email": email, "status": None, **no_mail}
-    if found is None:
-        raise CommandFailed(f"{email} is not enrolled in {ledger.campaign}; try another spelling, or another CAMPAIGN")
+    found, no_mail = await read_timelines(ledger, email), await _no_mail(ledger, email)
+    if not found and no_mail["suppressed"]:
+        return [{"email": email, "status": None, **no_mail}]
+    if not found:
+        where = ", ".join(ledger.campaigns)
+        raise CommandFailed(f"{email} is not enrolled in {where}; try another spelling, or another CAMPAIGN")
+    return [_fields(one, no_mail) for one in found]
+
+
+def _fields(found: ContactTimeline, no_mail: dict[str, Any]) -> dict[str, Any]:
     return {
+        "campaign": found.campaign,
+        "campaign_paused": _pause_fields(found.campaign_paused),
         "paused": _pause_fields(found.paused),
         "everybody_paused": _pause_fields(found.everybody_paused),
         "enrollment_id": found.enrollment_id,
         "email": found.email,
         "first_name": found.first_name,
         "segment": found.segment,
+        "language": found.language,
         "status": found.status,
         "exit_reason": found.exit_reason,
         **no_mail,

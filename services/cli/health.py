@@ -45,7 +45,7 @@ def command(
     """
     from common.health_checks import Level, Limits, worst_level
 
-    settings = settings_with_store()
+    settings = settings_with_store(process="health")
     limits = Limits(late_ms=round(late_minutes * 60_000), behind_ms=round(behind_minutes * 60_000))
     until = time.monotonic() + wait_s
     while True:
@@ -76,17 +76,17 @@ def check(settings: Settings, limits: Limits, *, gateway: bool = True) -> list[F
 async def _check_store(settings: Settings, limits: Limits) -> tuple[Finding, ...]:
     import redis
 
-    from common.campaigns.loader import load_campaign
+    from common.campaigns.campaigns import load_campaigns
     from common.health_checks import check_health, check_unreachable_store
     from common.ledger.reads.store_stats import read_store_stats
 
     # Loading it takes a second or more, which must not count as the store's.
-    campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    campaigns = load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
     try:
-        async with asyncio.timeout(ANSWER_SECONDS_MAX), open_ledger(settings, campaign=campaign) as ledger:
+        async with asyncio.timeout(ANSWER_SECONDS_MAX), open_ledger(settings, campaigns=campaigns) as ledger:
             return check_health(await read_store_stats(ledger), limits=limits)
     except (redis.RedisError, OSError) as error:
-        return (check_unreachable_store(type(error).__name__),)
+        return (check_unreachable_store(error),)
 
 
 def _gateway(url: str) -> GatewayStatus | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from common.domain.ids import EnrollmentId, enrollment_id, normal_address
+from common.domain.ids import normal_address
 from services.cli.arguments import address
 from services.cli.error_lines import CommandFailed
 from services.cli.shared import clock_time, json_option, now_ms, print_json, user_name, with_ledger
@@ -18,34 +18,52 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--contact", callback=address, metavar="EMAIL", help="Pause one person instead of everybody.")
+@click.option("--campaign", metavar="NAME", help="Pause one campaign instead of all mail.")
 @click.option("--reason", default="", help="Why; shown by status and contact until the pause ends.")
 @json_option
-def command(contact: str | None, reason: str, as_json: bool) -> None:
+def command(contact: str | None, campaign: str | None, reason: str, as_json: bool) -> None:
     """
-    Stop all mail, or mail to one person, until `advent resume`.
+    Stop all mail, that of one campaign, or mail to one person, until `advent resume`.
 
     Nothing is lost or skipped: signups and bookings are accepted, the schedule stays, and due mail waits. A mail that
     is being sent at this moment still goes out.
     """
-    who, pause, began = with_ledger(lambda ledger: _pause(ledger, contact, reason))
+    refuse_both(contact, campaign)
+    pause, began = with_ledger(lambda ledger: _pause(ledger, contact, campaign, reason))
     if as_json:
-        print_json({"began": began, **pause_fields(pause, contact)})
+        print_json({"began": began, **pause_fields(pause, contact, campaign)})
         return
-    name = who or "everybody"
+    name = campaign or (normal_address(contact) if contact else "everybody")
     click.echo(f"paused {name}" if began else f"{name} is already paused: {pause_line(pause)}")
 
 
-def scope_of(ledger: Ledger, contact: str | None) -> EnrollmentId | None:
-    """The enrollment id for an address; None for everybody."""
-    return enrollment_id(ledger.campaign, normal_address(contact)) if contact is not None else None
+def refuse_both(contact: str | None, campaign: str | None) -> None:
+    """Raises click.UsageError when both are named."""
+    if contact is not None and campaign is not None:
+        raise click.UsageError("--contact and --campaign exclude each other; name one of them")
 
 
-async def known_scope(ledger: Ledger, contact: str | None) -> EnrollmentId | None:
-    """Likewise. Raises CommandFailed for an address that has neither signed up nor booked."""
-    scope = scope_of(ledger, contact)
-    if scope is None or await ledger.enrollments.get(scope) or await ledger.bookings.unenrolled(scope):
-        return scope
-    raise CommandFailed(f"{contact} is not known in {ledger.campaign}; try another spelling")
+async def known_scopes(ledger: Ledger, contact: str | None, campaign: str | None) -> list[str | None]:
+    """
+    Whose mail is meant, as `Pauses` takes it: everybody's, a campaign's, or one person's in each campaign.
+
+    Raises CommandFailed for a campaign that is not played, or an address that has neither signed up nor booked.
+    """
+    from common.ledger.pauses import campaign_scope
+
+    if campaign is not None:
+        if campaign not in ledger.campaigns:
+            raise CommandFailed(f"{campaign} is not played here; there are: {', '.join(ledger.campaigns)}")
+        return [campaign_scope(campaign)]
+    if contact is None:
+        return [None]
+    known: list[str | None] = []
+    for scope in await ledger.mailboxes.in_campaigns(normal_address(contact)):
+        if await ledger.enrollments.get(scope) or await ledger.bookings.unenrolled(scope):
+            known.append(scope)
+    if not known:
+        raise CommandFailed(f"{contact} is not known in {', '.join(ledger.campaigns)}; try another spelling")
+    return known
 
 
 def pause_line(pause: Pause) -> str:
@@ -53,15 +71,16 @@ def pause_line(pause: Pause) -> str:
     return f"since {clock_time(pause.since_ms)} UTC by {pause.by}" + (f": {pause.reason}" if pause.reason else "")
 
 
-def pause_fields(pause: Pause | None, contact: str | None) -> dict[str, Any]:
+def pause_fields(pause: Pause | None, contact: str | None, campaign: str | None = None) -> dict[str, Any]:
     """For `--json`."""
     fields = {"since_ms": pause.since_ms, "by": pause.by, "reason": pause.reason} if pause else None
-    return {"contact": normal_address(contact) if contact else None, "pause": fields}
+    of_campaign = {"campaign": campaign} if campaign else {}
+    return {"contact": normal_address(contact) if contact else None, **of_campaign, "pause": fields}
 
 
-async def _pause(ledger: Ledger, contact: str | None, reason: str) -> tuple[str | None, Pause, bool]:
+async def _pause(ledger: Ledger, contact: str | None, campaign: str | None, reason: str) -> tuple[Pause, bool]:
     from common.ledger.pauses import Pause
 
     new = Pause(since_ms=now_ms(), by=user_name(), reason=reason.strip())
-    current, began = await ledger.pauses.start(await known_scope(ledger, contact), new)
-    return (normal_address(contact) if contact else None), current, began
+    found = [await ledger.pauses.start(scope, new) for scope in await known_scopes(ledger, contact, campaign)]
+    return next((one for one in found if one[1]), found[0])

@@ -21,19 +21,23 @@ if TYPE_CHECKING:
 @click.option(
     "--into", type=click.Path(path_type=Path, file_okay=False), help="A folder; DATA_DIR/preview unless named."
 )
-def command(show: bool, into: Path | None) -> None:
+@click.option("--campaign", metavar="NAME", help="One campaign instead of all.")
+def command(show: bool, into: Path | None, campaign: str | None) -> None:
     """Render every e-mail for every segment, as HTML and text, with an index page."""
-    from common.campaigns.loader import load_campaign
+    from common.campaigns.campaigns import load_campaigns
     from common.campaigns.samples import preview_pages
     from common.settings.load import load_settings
 
     settings = load_settings()
-    campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    campaigns = load_campaigns((campaign,) if campaign else settings.campaign_keys, directory=settings.campaigns_dir)
     folder = into or settings.data_dir / "preview"
     setting, named = ("--into", into) if into else ("DATA_DIR", settings.data_dir)
-    pages = dict(preview_pages(campaign, settings.identity))
+    pages: dict[str, Rendered] = {}
+    for one in campaigns.values():
+        prefix = f"{one.key}/" if len(campaigns) > 1 else ""
+        pages |= {prefix + name: page for name, page in preview_pages(one, settings.identity)}
     try:
-        index = _write(folder, campaign.name, pages)
+        index = _write(folder, ", ".join(one.name for one in campaigns.values()), pages)
     except OSError as error:
         raise CommandFailed(unusable(named, error, setting=setting)) from None
     click.echo(f"{len(pages)} mails: {index}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 
-from common.campaigns.loader import load_campaign
+from common.campaigns.campaigns import load_campaigns
 from common.observability.logs import get_logger, setup_logs
 from common.settings.settings import Settings, SettingsError
 from common.store.identity import refuse_unusable_store
@@ -27,7 +27,7 @@ def run_one_worker(settings: Settings) -> int:
     _exit_on_sigterm()
     _check_metrics_host(settings)
     # A wrong campaign is reported at once, not only when the store answers.
-    load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
     setup_logs("worker", settings)
     return run_worker(settings, say=lambda line: log.warning("worker_waits", why=line))
 

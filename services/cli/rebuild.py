@@ -20,7 +20,7 @@ def command(as_json: bool) -> int:
     """
     Rebuild every enrollment from Notion into an empty store.
 
-    Reads every row of the campaign, and asks Resend for accepted mails that Notion does not show. Sequences continue
+    Reads every row of each campaign, and asks Resend for accepted mails that Notion does not show. Sequences continue
     where they were, nobody is sent anything twice, and contacts who left stay out. Safe to repeat and while workers
     run: what the store already has stays as it is. Exit status 1 if a row could not be read; the others are restored.
     """
@@ -33,19 +33,25 @@ def command(as_json: bool) -> int:
 
 
 async def _rebuild(world: World) -> Summary:
-    from actors.upkeep.rebuild import rebuild, rows_of
+    from actors.upkeep.rebuild import combine, rebuild, rows_of
     from common.ledger.rebuild_state import settled
     from common.store.identity import secret_key_matches_async
 
     # An empty store takes this key: suppressed addresses are hashed with it.
     await secret_key_matches_async(world.ledger.client, world.settings.secret)
-    rows = rows_of(world)
-    try:
-        summary = await rebuild(world, rows, say=lambda line: click.echo(f"  {line}", err=True))
-    finally:
-        await rows.close()
+    summaries = []
+    for campaign in world.campaigns.values():
+        rows = rows_of(world, campaign)
+        try:
+            summaries.append(await rebuild(world, rows, campaign=campaign, say=_say))
+        finally:
+            await rows.close()
     await settled(world.ledger, now_ms=world.clock.now_ms())
-    return summary
+    return combine(summaries)
+
+
+def _say(line: str) -> None:
+    click.echo(f"  {line}", err=True)
 
 
 def _print(summary: Summary) -> None:

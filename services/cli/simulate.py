@@ -14,30 +14,32 @@ from services.cli.shared import json_option, print_json
 @click.command()
 @click.option("--people", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many sign up.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same people.")
+@click.option("--campaign", metavar="NAME", help="One campaign instead of all.")
 @json_option
-def command(people: int, seed: int, as_json: bool) -> int:
+def command(people: int, seed: int, campaign: str | None, as_json: bool) -> int:
     """
-    Simulate the campaign in virtual time, with the real actors on a temporary store. Nothing is sent, nothing is kept.
+    Simulate the campaigns in virtual time, with the real actors on a temporary store. Nothing is sent, nothing is kept.
 
     Everybody stays and nobody books. Exit status 1 when a promise was broken.
     """
-    from common.campaigns.loader import load_campaign
+    from common.campaigns.campaigns import load_campaigns
     from common.settings.load import load_settings
     from common.settings.settings import Settings
     from services.simulation.processes import simulate_in_processes
     from services.simulation.scenarios import Scenario
 
     given = load_settings()
-    campaign = load_campaign(given.campaign, directory=given.campaigns_dir)
+    keys = (campaign,) if campaign else given.campaign_keys
+    campaigns = load_campaigns(keys, directory=given.campaigns_dir)
     settings = Settings(
         secret_key="of a simulation that nobody keeps",
-        campaign=given.campaign,
+        campaigns=",".join(keys),
         campaigns_dir=given.campaigns_dir,
         testing_mode=given.testing_mode,
         campaign_speed=given.campaign_speed,
         sandboxed=frozenset({"resend", "notion"}),
     )
-    mails = people * campaign.cadence(settings.pace).length
+    mails = people * sum(len(one.steps) for one in campaigns.values())
     with _progress_bar(mails) as progress:
         report = simulate_in_processes(settings, Scenario(people=people, seed=seed), progress=progress)
     if as_json:

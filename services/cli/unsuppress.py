@@ -25,7 +25,7 @@ def command(email: str, consent: str) -> None:
     Let mail go again to a person who asks to come back.
 
     Their entry in Resend's list is removed first. A sequence that has ended stays ended; reminders, and campaigns that
-    they sign up for later, reach them. After a complaint it is refused: mail to whoever complained harms all mail.
+    they sign up for later, reach them. After a complaint it is refused: mail to people who complained harms all mail.
     """
     text = " ".join(consent.split())
     if not text:

@@ -6,8 +6,8 @@ import sys
 
 import uvloop
 
+from common.campaigns.campaigns import load_campaigns
 from common.campaigns.errors import CampaignError
-from common.campaigns.loader import load_campaign
 from common.clock import SystemClock
 from common.ledger.ledger import Ledger
 from common.observability.logs import get_logger, setup_logs
@@ -40,11 +40,17 @@ def run(settings: Settings) -> int:
 async def _serve(settings: Settings) -> int:
     if settings.redis_url is None:
         raise SettingsError(["REDIS_URL: unset; set it, or run `advent up`, which brings its own store"])
-    campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    campaigns = load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
     client = connect_async(settings.redis_url, process="console")
     client.connection_pool.connection_kwargs["socket_timeout"] = ANSWER_SECONDS_MAX
-    ledger = Ledger(client, campaign=campaign.key, cadence=campaign.cadence(settings.pace), secret_key=settings.secret)
-    context = build_context(settings, clock=SystemClock(), ledger=ledger, campaign_name=campaign.name)
+    terms = campaigns.terms(settings.pace)
+    ledger = Ledger.of(client, terms, secret_key=settings.secret, separate_spellings=settings.testing_mode)
+    context = build_context(
+        settings,
+        clock=SystemClock(),
+        ledger=ledger,
+        campaign_name=", ".join(campaign.name for campaign in campaigns.values()),
+    )
     server = Server(build_app(context), drain_s=DRAIN_S)
     host = settings.console_host
     try:
@@ -61,7 +67,7 @@ async def _serve(settings: Settings) -> int:
 
 def main() -> int:
     try:
-        return run(load_settings())
+        return run(load_settings(process="console"))
     except (SettingsError, CampaignError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -7,8 +7,8 @@ import sys
 
 import uvloop
 
+from common.campaigns.campaigns import load_campaigns
 from common.campaigns.errors import CampaignError
-from common.campaigns.loader import load_campaign
 from common.clock import SystemClock
 from common.ledger.ledger import Ledger
 from common.observability.logs import get_logger, setup_logs
@@ -42,16 +42,17 @@ def run(settings: Settings) -> int:
 async def _serve(settings: Settings) -> int:
     if settings.redis_url is None:
         raise SettingsError(["REDIS_URL: unset; set it, or run `advent up`, which starts a store of its own"])
-    campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    campaigns = load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
     client = limit_answer_time(connect_async(settings.redis_url, process="gateway"))
-    ledger = Ledger(
+    ledger = Ledger.of(
         client,
-        campaign=campaign.key,
-        cadence=campaign.cadence(settings.pace),
+        campaigns.terms(settings.pace),
         secret_key=settings.secret_key or "",
+        separate_spellings=settings.testing_mode,
+        signup_bounds=settings.signup_bounds,
         soft_bounce_limit=settings.soft_bounce_limit,
     )
-    context = build_context(settings, clock=SystemClock(), ledger=ledger, campaign_name=campaign.name)
+    context = build_context(settings, clock=SystemClock(), ledger=ledger, campaigns=campaigns)
 
     def report(port: int) -> None:
         _tune_garbage_collector()
@@ -75,7 +76,7 @@ def _tune_garbage_collector() -> None:
 
 def main() -> int:
     try:
-        return run(load_settings())
+        return run(load_settings(process="gateway"))
     except (SettingsError, CampaignError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from aiohttp import web
 
+from common.campaigns.campaigns import Campaigns
 from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.settings.settings import Settings, SettingsError
@@ -27,6 +28,7 @@ from services.gateway.spool.replay import Replay
 from services.gateway.spool.spool import Spool
 from services.gateway.spool.spool_directory import SpoolDirectory
 from services.gateway.store_availability import StoreAvailability
+from services.gateway.validation.signup_shape import shape_of
 from services.gateway.webhooks import calcom, resend, signup
 from services.web.rate_limit import FailureLimiter
 from services.web.server import Handler, Server
@@ -34,7 +36,10 @@ from services.web.server import Handler, Server
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """`name`: the label in metrics. `is_direct`: called past the router; only for POST to a path without parameters."""
+    """
+    `name`: the label in metrics, up to its first dot. `is_direct`: called past the router; only for POST to a path
+    without parameters.
+    """
 
     method: Literal["GET", "POST"]
     path: str
@@ -45,6 +50,7 @@ class Endpoint:
 
 ENDPOINTS = (
     Endpoint("POST", "/webhook/christmas-signup", signup.receive, "signup", is_direct=True),
+    Endpoint("POST", "/webhook/signup/{campaign}", signup.receive_named, "signup.named"),
     Endpoint("POST", "/webhook/calcom-booking", calcom.receive, "calcom", is_direct=True),
     Endpoint("POST", "/webhook/resend", resend.receive, "resend", is_direct=True),
     Endpoint("POST", "/unsubscribe/{token}", unsubscribe.unsubscribe, "unsubscribe"),
@@ -56,7 +62,7 @@ ENDPOINTS = (
 )
 
 
-def build_context(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_name: str) -> GatewayContext:
+def build_context(settings: Settings, *, clock: Clock, ledger: Ledger, campaigns: Campaigns) -> GatewayContext:
     """
     What the handlers use.
 
@@ -70,7 +76,8 @@ def build_context(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_
         clock=clock,
         settings=settings,
         secret_key=settings.secret_key,
-        campaign_name=campaign_name,
+        campaigns=campaigns,
+        shapes={key: shape_of(key, campaign.compiled.fields) for key, campaign in campaigns.items()},
         intake=Intake(ledger, spool, store),
         replay=Replay(ledger, spool, store, clock),
         monitor=StoreMonitor(ledger.client, settings.secret_key),

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from common.campaigns.campaigns import Campaigns
 from common.clock import Clock
 from common.settings.settings import Settings
 from common.store.monitor import StoreMonitor
 from services.gateway.intake import Intake
 from services.gateway.signatures import CalcomSignatures, StandardSignatures
 from services.gateway.spool.replay import Replay
+from services.gateway.validation.signup_shape import SignupShape
 from services.web.rate_limit import FailureLimiter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayContext:
     """
-    `campaign_name`: the name in responses, such as *Christmas 2025*. `secret_key` signs unsubscribe links. `website`,
-    `calcom` and `resend` verify the webhooks of these senders; `failures` limits failed verifications by source.
+    `campaigns`: those that people may sign up for; `shapes`: of their signups, by key. `secret_key` signs unsubscribe
+    links. `website`, `calcom` and `resend` verify the webhooks of these senders; `failures` limits failed verifications
+    by source.
     """
 
     clock: Clock
     settings: Settings
     secret_key: str
-    campaign_name: str
+    campaigns: Campaigns
+    shapes: Mapping[str, SignupShape]
     intake: Intake
     replay: Replay
     monitor: StoreMonitor

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from common.domain.booking import BookingEvent
+from common.domain.campaign_terms import CampaignTerms
 from common.domain.contact import Assessment
 from common.domain.feedback import Feedback
-from common.domain.ids import EnrollmentId, booking_id, enrollment_id
+from common.domain.ids import EnrollmentId, booking_id
 from common.domain.note import Note, NoteKind, note_fields
 from common.domain.suppression import Unsubscribe
 from common.ledger.unread_bookings import unread_id
@@ -37,40 +38,51 @@ class SignupReceived:
 
     webhook_id: str
     received_ms: int
+    campaign: str
     form: SignupForm
 
     @property
     def assessment(self) -> Assessment:
         return self.form.assessment
 
-    def spooled(self, campaign: str) -> SpooledEvent:
+    def spooled(self, terms: CampaignTerms, enrollment: EnrollmentId, *, is_first: bool) -> SpooledEvent:
+        """`enrollment`: the id that a new one of this mailbox has; the store, which may know another, is away."""
         return SpooledEvent(
             kind="signup",
             id=self.webhook_id,
             received_ms=self.received_ms,
-            enrollment_id=enrollment_id(campaign, self.assessment.email),
-            segment=self.assessment.segment,
+            enrollment_id=enrollment,
+            segment=terms.segment_of(self.assessment),
             payload=_without_consent_of_none(asdict(self.assessment)),
             notes=note_fields(self.form.notes),
             visitor=self.form.visitor,
+            campaign=None if is_first else terms.key,
+            is_closed=not terms.is_open(self.received_ms),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsubscribeReceived:
-    """A contact, or their mail program, used the unsubscribe link."""
+    """A contact, or their mail program, used the unsubscribe link. `series_only`: other mail may still be sent."""
 
     link: Unsubscribe
     received_ms: int
+    series_only: bool = False
+
+    @property
+    def address_hash(self) -> str | None:
+        """Of the address that is suppressed; None: no address is."""
+        return None if self.series_only else self.link.address_hash
 
     def spooled(self) -> SpooledEvent:
+        scope = ":series" if self.series_only else ""
         return SpooledEvent(
             kind="unsubscribe",
-            id=f"unsubscribe:{self.link.enrollment_id}",
+            id=f"unsubscribe:{self.link.enrollment_id}{scope}",
             received_ms=self.received_ms,
             enrollment_id=self.link.enrollment_id,
             segment=None,
-            payload={"mark": self.link.address_hash},
+            payload={"mark": self.address_hash},
         )
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Literal, TypeVar
 
 from common.domain.booking import BookingKind
-from common.domain.contact import Segment
 from common.domain.feedback import FeedbackKind
 from common.domain.suppression import Unsubscribe
 from common.ledger.bookings import BookingAnswer
@@ -29,7 +28,7 @@ from services.gateway.store_availability import StoreAvailability
 
 ANSWERS_REMEMBERED = 10_000
 
-Outcome = Literal["accepted", "duplicate", "repeated", "spooled"]
+Outcome = Literal["accepted", "duplicate", "closed", "excluded", "repeated", "spooled"]
 
 Answer = TypeVar("Answer", Acceptance, BookingAnswer, FeedbackAnswer)
 
@@ -57,9 +56,15 @@ class Intake:
                 event.assessment,
                 webhook_id=event.webhook_id,
                 received_ms=event.received_ms,
+                campaign=event.campaign,
                 notes=event.form.notes,
+                visitor=event.form.visitor,
             ),
-            lambda: event.spooled(self.ledger.campaign),
+            lambda: event.spooled(
+                self.ledger.campaigns[event.campaign],
+                self.ledger.mailboxes.new_id(event.assessment.email, event.campaign),
+                is_first=event.campaign == self.ledger.campaign,
+            ),
             _acceptance,
         )
         return answer, answer.answer if outcome == "accepted" else outcome
@@ -84,7 +89,7 @@ class Intake:
         return await self._record_unanswered(
             event.spooled(),
             lambda: self.ledger.enrollments.unsubscribe(
-                event.link.enrollment_id, address_hash=event.link.address_hash, now_ms=event.received_ms
+                event.link.enrollment_id, address_hash=event.address_hash, now_ms=event.received_ms
             ),
         )
 
@@ -157,11 +162,11 @@ class Intake:
 
 def _acceptance(receipt: Receipt, is_repeated: bool) -> Acceptance:
     return Acceptance(
-        answer="accepted",
+        answer="closed" if receipt.is_closed else "accepted",
         repeated=is_repeated,
         enrollment_id=receipt.enrollment_id,
         email=receipt.email,
-        segment=receipt.segment or Segment.OPTIMIZE,
+        segment=receipt.segment or "",
         received_ms=receipt.received_ms,
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -18,12 +17,13 @@ from services.gateway import openapi_models as models
 from services.gateway.context import GatewayContext
 from services.gateway.http.body import BODY_BYTES_MAX
 from services.gateway.signatures import CALCOM_HEADER
+from services.gateway.validation.signup_shape import Signup, SignupShape
 from services.gateway.webhooks.calcom_payload import CalcomEvent
 from services.gateway.webhooks.resend_payload import ResendEvent
-from services.gateway.webhooks.signup_form import Signup
 from services.web.problem import CONTENT_TYPE
 
 JSON, HTML, TEXT = "application/json", "text/html", "text/plain"
+NAMED_SIGNUP = "/webhook/signup/{campaign}"
 _STANDARD = ("id", "timestamp", "signature")
 
 PROBLEMS = {
@@ -78,6 +78,21 @@ OPERATIONS = (
         },
         problems=(*_OF_WEBHOOKS, 415),
         signed_by=tuple(f"webhook-{part}" for part in _STANDARD),
+    ),
+    Operation(
+        path=NAMED_SIGNUP,
+        method="post",
+        name="signup_named",
+        summary="The same for any campaign, with the fields that it declares (Standard Webhooks)",
+        body=Signup,
+        answers={
+            202: _json("The contact is enrolled; the signup is durable.", models.SignupAnswer),
+            200: _json("The contact is enrolled already, or may not enrol.", models.SignupAnswer),
+            404: ("No campaign of this name takes signups here.", {CONTENT_TYPE: models.ProblemDetails}),
+        },
+        problems=(*_OF_WEBHOOKS, 415),
+        signed_by=tuple(f"webhook-{part}" for part in _STANDARD),
+        parameters=("campaign",),
     ),
     Operation(
         path="/webhook/calcom-booking",
@@ -161,19 +176,16 @@ OPERATIONS = (
 )
 
 
-async def show(_context: GatewayContext, _request: web.Request) -> web.Response:
-    return web.Response(body=_text(), content_type=JSON)
+async def show(context: GatewayContext, _request: web.Request) -> web.Response:
+    text = json.dumps(describe(context.shapes), ensure_ascii=False, indent=1)
+    return web.Response(body=text.encode(), content_type=JSON)
 
 
-@cache
-def _text() -> bytes:
-    return json.dumps(describe(), ensure_ascii=False, indent=1).encode()
-
-
-def describe() -> dict[str, Any]:
-    """The description. It names no server: clients use the one that served it."""
+def describe(shapes: Mapping[str, SignupShape]) -> dict[str, Any]:
+    """The description; `shapes`: of each campaign. It names no server: clients use the one that served it."""
+    bodies = [shape.model for shape in shapes.values()]
     references, schemas = models_json_schema(
-        [(model, "validation") for model in _models()],
+        [(model, "validation") for model in (*_models(), *bodies)],
         ref_template="#/components/schemas/{model}",
         schema_generator=_PlainSchema,
     )
@@ -181,6 +193,7 @@ def describe() -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = writer.operation(operation)
+    writer.name_campaigns(paths[NAMED_SIGNUP]["post"], shapes)
     headers = dict.fromkeys(name for operation in OPERATIONS for name in operation.signed_by)
     schemes = {name: {"type": "apiKey", "in": "header", "name": name} for name in headers}
     return {
@@ -232,6 +245,12 @@ class _Writer:
         for status in operation.problems:
             answers[status] = self._answer(PROBLEMS[status], {CONTENT_TYPE: models.ProblemDetails})
         return {**described, "responses": {str(status): answers[status] for status in sorted(answers)}}
+
+    def name_campaigns(self, described: dict[str, Any], shapes: Mapping[str, SignupShape]) -> None:
+        """The campaigns that the path may name, and the signups of each."""
+        described["parameters"][0]["schema"]["enum"] = [*shapes]
+        alternatives = [self.references[shape.model] for shape in shapes.values()]
+        described["requestBody"]["content"][JSON]["schema"] = {"anyOf": alternatives}
 
     def _answer(self, meaning: str, contents: dict[str, type[BaseModel] | None]) -> dict[str, Any]:
         return {"description": meaning, "content": self._content(contents)}

@@ -17,13 +17,16 @@ class Answer(BaseModel):
 
 
 class SignupAnswer(Answer):
-    """202 `accepted` for a new contact, 200 `duplicate` for a known one; a repeated id gets the same answer again."""
+    """
+    202 `accepted` for a new contact, 200 `duplicate` for a known one, 200 `closed` or `excluded` for one who may not
+    enrol; a repeated id gets the same answer again.
+    """
 
-    status: Literal["accepted", "duplicate"]
+    status: Literal["accepted", "duplicate", "closed", "excluded"]
     message: str
-    enrollment_id: Identity
+    enrollment_id: Identity | None
     email: str
-    segment: Literal["CRITICAL", "URGENT", "OPTIMIZE"]
+    segment: str | None
     campaign: str
     timestamp: datetime
 

@@ -15,7 +15,8 @@ from typing import Any
 import redis.asyncio
 
 from actors.registry import REGISTRY
-from common.campaigns.loader import Campaign
+from common.campaigns.campaign import Campaign
+from common.campaigns.campaigns import Campaigns
 from common.clock import VirtualClock
 from common.domain.booking import BookingEvent, BookingKind
 from common.domain.contact import Assessment
@@ -46,7 +47,7 @@ class Simulation:
     def __init__(
         self,
         client: redis.asyncio.Redis,
-        campaign: Campaign,
+        campaign: Campaign | Campaigns,
         settings: Settings,
         *,
         clock: VirtualClock,
@@ -56,14 +57,19 @@ class Simulation:
         self.clock = clock
         self.mailer = InMemoryMailer(clock)
         self.mirror = InMemoryMirror()
-        self.ledger = Ledger(
-            client, campaign=campaign.key, cadence=campaign.cadence(settings.pace), secret_key=settings.secret
+        campaigns = campaign if isinstance(campaign, Campaigns) else Campaigns(campaign)
+        self.ledger = Ledger.of(
+            client,
+            campaigns.terms(settings.pace),
+            secret_key=settings.secret,
+            separate_spellings=settings.testing_mode,
+            signup_bounds=settings.signup_bounds,
         )
         self.world = World(
             clock=clock,
             ledger=self.ledger,
             settings=settings,
-            campaign=campaign,
+            campaigns=campaigns,
             mailer=self.mailer,
             mirror=self.mirror,
             mail_budget=Unlimited(),
@@ -78,11 +84,17 @@ class Simulation:
         self._fetched: deque[DueJob] = deque()
         self._webhooks = 0
 
-    async def sign_up(self, assessment: Assessment) -> Acceptance:
-        """Receive one webhook of the website, under an id of its own."""
+    async def sign_up(
+        self, assessment: Assessment, visitor: str | None = None, *, campaign: str | None = None
+    ) -> Acceptance:
+        """Receive one webhook of the website, under an id of its own. `campaign`: by default the first one."""
         self._webhooks += 1
         return await self.ledger.signups.accept(
-            assessment, webhook_id=f"signup:sim-{self._webhooks}", received_ms=self.clock.now_ms()
+            assessment,
+            webhook_id=f"signup:sim-{self._webhooks}",
+            received_ms=self.clock.now_ms(),
+            campaign=campaign,
+            visitor=visitor,
         )
 
     async def book(

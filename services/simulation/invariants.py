@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import itemgetter
 
+from common.domain.cadence import Cadence
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import Enrollment, Status
 from services.simulation.providers import InMemoryMailer, InMemoryMirror
@@ -14,13 +16,27 @@ from services.simulation.providers import InMemoryMailer, InMemoryMirror
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """A simulation that has ended. `steps`, `minimum_gap_ms`: of its campaign, at its pace."""
+    """
+    A simulation that has ended. `steps`, `minimum_gap_ms`: of its first campaign, at its pace; `cadences`: of each,
+    where there are several.
+    """
 
     enrollments: Sequence[Enrollment]
     mailer: InMemoryMailer
     mirror: InMemoryMirror
     steps: int
     minimum_gap_ms: int
+    cadences: Mapping[str, Cadence] = field(default_factory=dict)
+
+    def steps_of(self, enrollment: Enrollment) -> range:
+        """The numbers of the steps of its campaign."""
+        cadence = self.cadences.get(enrollment.campaign)
+        return range(1, (cadence.length if cadence else self.steps) + 1)
+
+    def gap_of(self, *enrollments: Enrollment) -> int:
+        """The larger of the gaps of their campaigns, ms."""
+        cadences = (self.cadences.get(enrollment.campaign) for enrollment in enrollments)
+        return max(cadence.minimum_gap_ms if cadence else self.minimum_gap_ms for cadence in cadences)
 
 
 Invariant = Callable[[FinishedRun], Iterator[str]]
@@ -43,7 +59,7 @@ def every_planned_delivery_ends(run: FinishedRun) -> Iterator[str]:
     for enrollment in run.enrollments:
         if enrollment.status not in (Status.COMPLETED, Status.EXITED):
             yield f"{enrollment.id} is {enrollment.status}"
-        for step in range(1, run.steps + 1):
+        for step in run.steps_of(enrollment):
             if not enrollment.final_status_of(step)[0].is_final:
                 yield f"{enrollment.id}/step-{step} has no final status"
 
@@ -52,7 +68,7 @@ def the_ledger_says_what_the_provider_has(run: FinishedRun) -> Iterator[str]:
     """The ledger calls exactly those deliveries sent that the provider accepted."""
     accepted = {(mail.tags.get("enrollment"), mail.tags.get("step")) for _, mail in run.mailer.accepted_mails}
     for enrollment in run.enrollments:
-        for step in range(1, run.steps + 1):
+        for step in run.steps_of(enrollment):
             has, says = (enrollment.id, f"step-{step}") in accepted, enrollment.final_status_of(step)[0].is_sent
             if has != says:
                 yield f"{enrollment.id}/step-{step}: sent in the ledger: {says}, accepted by the provider: {has}"
@@ -63,8 +79,20 @@ def two_mails_keep_their_gap(run: FinishedRun) -> Iterator[str]:
     for enrollment in run.enrollments:
         sent = sorted(record.sent_ms for record in enrollment.records.values() if record.sent_ms)
         for earlier, later in pairwise(sent):
-            if later - earlier < run.minimum_gap_ms:
+            if later - earlier < run.gap_of(enrollment):
                 yield f"{enrollment.id}: two mails within {later - earlier} ms"
+
+
+def mails_of_two_campaigns_keep_the_larger_gap(run: FinishedRun) -> Iterator[str]:
+    """Between two steps of one person in two campaigns lies at least the larger of their gaps."""
+    people: dict[str, list[tuple[int, Enrollment]]] = {}
+    for enrollment in run.enrollments:
+        sent = [(record.sent_ms, enrollment) for record in enrollment.records.values() if record.sent_ms]
+        people.setdefault(enrollment.assessment.email, []).extend(sent)
+    for mails in people.values():
+        for (earlier_ms, earlier), (later_ms, later) in pairwise(sorted(mails, key=itemgetter(0))):
+            if earlier is not later and later_ms - earlier_ms < run.gap_of(earlier, later):
+                yield f"{earlier.id} and {later.id}: two mails within {later_ms - earlier_ms} ms"
 
 
 def every_dead_letter_says_why(run: FinishedRun) -> Iterator[str]:
@@ -88,6 +116,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     every_planned_delivery_ends,
     the_ledger_says_what_the_provider_has,
     two_mails_keep_their_gap,
+    mails_of_two_campaigns_keep_the_larger_gap,
     every_dead_letter_says_why,
     notion_shows_the_end,
 )

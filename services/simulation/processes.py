@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 import uvloop
 
-from common.campaigns.loader import load_campaign
+from common.campaigns.campaigns import load_campaigns
 from common.settings.settings import Settings
 from services.simulation.report import Report, combine
 from services.simulation.scenarios import Progress, Scenario, simulate
@@ -67,6 +67,6 @@ def _simulate_part(settings: Settings, scenario: Scenario) -> Report:
 def _simulate(settings: Settings, scenario: Scenario, progress: Progress) -> Report:
     # The actors log every step; of a simulation only the end is of interest.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    campaign = load_campaign(settings.campaign, directory=settings.campaigns_dir)
+    campaigns = load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(simulate(campaign, settings, scenario, progress=progress))
+        return runner.run(simulate(campaigns, settings, scenario, progress=progress))

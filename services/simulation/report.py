@@ -43,11 +43,13 @@ async def report_on(simulation: Simulation, *, people: int) -> Report:
         simulation.mirror,
         steps=cadence.length,
         minimum_gap_ms=cadence.minimum_gap_ms,
+        cadences={key: terms.cadence for key, terms in simulation.ledger.campaigns.items()},
     )
     final_statuses = [
-        enrollment.final_status_of(step)[0] for enrollment in enrollments for step in range(1, cadence.length + 1)
+        enrollment.final_status_of(step)[0] for enrollment in enrollments for step in run.steps_of(enrollment)
     ]
-    missing = [f"nobody_is_lost: {people - len(enrollments)} people are unknown"] if len(enrollments) != people else []
+    known = len({enrollment.assessment.email for enrollment in enrollments})
+    missing = [f"nobody_is_lost: {people - known} people are unknown"] if known != people else []
     return Report(
         people=people,
         sent=sum(final_status.is_sent for final_status in final_statuses),

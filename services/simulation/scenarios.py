@@ -14,6 +14,7 @@ from random import Random
 
 import redis.asyncio
 
+from common.campaigns.campaigns import Campaigns
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
@@ -35,7 +36,7 @@ Progress = Callable[[int], None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """
-    Everybody signs up within a day, stays, and books nothing.
+    Everybody signs up within a day, for every campaign that is open, stays, and books nothing.
 
     `burst`: how many sign up at the same time, on average, as they do after a newsletter. Their deliveries are then due
     at the same time and run concurrently. `part` of `parts`, counted from 0: only every so many of the people. The same
@@ -62,7 +63,9 @@ class Scenario:
         signups = self._signups(simulation.world.settings.pace.divided(DAY_MS))
         for after_ms, burst in groupby(signups, key=itemgetter(0)):
             await simulation.run(until_ms=started_ms + after_ms)
-            await asyncio.gather(*(simulation.sign_up(person) for _, person in burst))
+            people = [person for _, person in burst]
+            for campaign in simulation.world.campaigns:
+                await asyncio.gather(*(simulation.sign_up(person, campaign=campaign) for person in people))
         await simulation.run()
 
     def _signups(self, day_ms: int) -> list[tuple[int, Assessment]]:
@@ -77,7 +80,7 @@ class Scenario:
 
 
 async def simulate(
-    campaign: Campaign, settings: Settings, scenario: Scenario, *, progress: Progress | None = None
+    campaign: Campaign | Campaigns, settings: Settings, scenario: Scenario, *, progress: Progress | None = None
 ) -> Report:
     """Play a scenario on a store of its own, of which nothing is kept."""
     async with _temporary_store() as client:

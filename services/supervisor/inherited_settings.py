@@ -15,6 +15,7 @@ from common.settings.settings import Settings
 from services.supervisor.run_dir import RunInfo, running_in
 
 PLANNING = (
+    "campaigns",
     "campaign",
     "campaigns_dir",
     "testing_mode",

@@ -1,4 +1,4 @@
-"""A folder, free ports and settings: where one story plays, beside any number of others."""
+"""A folder, free ports and settings: where one story plays, next to any number of others."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Place:
         return process
 
     def own_store(self) -> EmbeddedStore:
-        """A store beside the processes, which know it by REDIS_URL."""
+        """A store next to the processes, which know it by REDIS_URL."""
         self.store = EmbeddedStore(self.folder / "store")
         self.settings["REDIS_URL"] = self.store.url
         return self.store

@@ -76,6 +76,6 @@ class Process:
 
 
 def surroundings() -> dict[str, str]:
-    """No setting of whoever runs the tests; and the code beside these tests, whatever is installed."""
+    """No setting of the user who runs the tests; and the code next to these tests, whatever is installed."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return {**kept, "PYTHONPATH": str(_INSTALLATION)}

@@ -1,4 +1,4 @@
-"""A call's whole life, told by Cal.com to real processes; and what it did not tell."""
+"""A call's whole life, reported by Cal.com to real processes; and what it did not report."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def _happened(place: Place) -> list[str]:
 
 
 async def _book(place: Place, calls: list[tuple[str, int]]) -> None:
-    """Calls (address, start in ms), each told once, beside the running worker."""
+    """Calls (address, start in ms), each reported once, next to the running worker."""
     assert place.store is not None
     client = connect_async(place.store.url)
     campaign = load_campaign("christmas_2025")

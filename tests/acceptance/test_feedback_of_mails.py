@@ -1,4 +1,4 @@
-"""What becomes of mails, told by the provider to real processes: seen by whoever asks, and acted on."""
+"""What becomes of mails, reported by the provider to real processes: seen by every command, and acted on."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ TIMES = 60
 def test_sixty_webhooks_of_one_person_at_a_cold_start_are_one_enrollment_one_row_and_seven_mails(place: Place) -> None:
     place.start("up")
 
-    # The door is not open yet: the first of the sixty to get through meets a gateway that has never answered anybody.
+    # The port is not open yet: the first of the sixty to get through meets a gateway that has never answered anybody.
     signups = [(person("Emeka"), f"msg_{number}") for number in range(TIMES)]
     answers = place.website.post_all(signups, at_once=TIMES, patience_s=30)
 

@@ -1,4 +1,4 @@
-"""A mail that kills whoever handles it is set aside after three deaths, and those who stood near it are not blamed."""
+"""A mail that kills each worker that handles it is set aside after three deaths; other mails are not."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def eventually(ask: Callable[[], Answer], what: str, *, within_s: float = 60) ->
 
 def punctual(story: Callable[[Place], None]) -> Callable[[Callable[[], Place]], None]:
     """
-    A story with promises in fractions of a second: told once more, somewhere new, when all of it was right but late.
+    A story with promises in fractions of a second: run once more, somewhere new, when all of it was right but late.
 
     Promises are not loosened for a loaded machine; it is given a second chance. What is wrong is wrong at once.
     """

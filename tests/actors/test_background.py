@@ -1,4 +1,4 @@
-"""What a worker does beside its jobs ends when it ends."""
+"""What a worker does next to its jobs ends when it ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cal.com's own words, from the door to the mail and the board: each fixture, in any order."""
+"""Cal.com's own words, from the endpoint to the mail and the board: each fixture, in any order."""
 
 from __future__ import annotations
 

@@ -470,4 +470,4 @@ async def test_a_lost_look_at_a_booking_and_a_lost_reminder_are_healed(story, cl
 
     assert [name for _, name in reminders(story)] == ["72h"]
     call = await anext(story.ledger.bookings.calls(WHO))
-    assert call.booking.stand is BookingState.BOOKED
+    assert call.booking.state is BookingState.BOOKED

@@ -67,7 +67,7 @@ def dunya() -> Assessment:
 
 @pytest.fixture
 async def known(story, dunya, boris):
-    """Everything that can be known of somebody is known of Dunya, beside Boris, of whom some of it is."""
+    """Everything that can be known of somebody is known of Dunya, next to Boris, of whom some of it is."""
     store, ledger, began_ms = story.ledger.client, story.ledger, story.clock.now_ms()
     refused = [True]
     story.mailer.failure = lambda mail: (
@@ -219,7 +219,7 @@ async def test_what_comes_later_of_them_is_answered_and_not_kept(known):
 
 
 @pytest.mark.parametrize("where", ["christmas_2025", "spring_2026"])
-@pytest.mark.parametrize("answer", [None, "accepted"], ids=["at the door", "from a spool"])
+@pytest.mark.parametrize("answer", [None, "accepted"], ids=["at the endpoint", "from a spool"])
 async def test_a_signup_of_theirs_that_comes_later_is_answered_and_not_kept(known, dunya, answer, where):
     await erased(known)
     before = await content(known.ledger.client)

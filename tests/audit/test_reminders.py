@@ -158,8 +158,8 @@ async def test_a_call_that_was_reported_of_and_that_nobody_looks_at_is_missing(b
     await booked.until(1)
 
     assert {(one.kind, one.email, one.what) for one in (await audited()).findings} == {
-        ("missing", "ada@salon.example", "a call was told of or changed, and nobody has looked at it"),
-        ("missing", BORIS, "a call was told of or changed, and nobody has looked at it"),
+        ("missing", "ada@salon.example", "a booking was reported or changed and has not been processed"),
+        ("missing", BORIS, "a booking was reported or changed and has not been processed"),
     }
 
 

@@ -14,7 +14,7 @@ from common.queue.broker import DurableRedisBroker
 
 @contextmanager
 def working(broker: DurableRedisBroker, **options: Any) -> Iterator[Worker]:
-    """A worker in this process, quick to notice that it shall stop."""
+    """A worker in this process, quick to notice that it must stop."""
     worker = Worker(broker, **{"worker_timeout": 50, "worker_threads": 4} | options)
     worker.start()
     try:

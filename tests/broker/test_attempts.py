@@ -51,7 +51,7 @@ def test_a_message_is_tried_again_until_it_succeeds_and_leaves_nothing(broker, a
 
 
 def test_a_retry_in_the_same_millisecond_is_not_taken_for_the_attempt_it_follows(broker, attempts, clock):
-    broker.clock = clock  # It stands still: each attempt begins at the instant of the first.
+    broker.clock = clock  # It does not move: each attempt begins at the instant of the first.
 
     @dramatiq.actor(broker=broker)
     def send():

@@ -1,4 +1,4 @@
-"""Sample people of christmas_2025, told as the website tells them."""
+"""Sample people of christmas_2025, given as the website gives them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SCORES = {Segment.CRITICAL: 38, Segment.URGENT: 57, Segment.OPTIMIZE: 81}
 
 
 def fullest(segment: Segment) -> Assessment:
-    """Everything told."""
+    """Every value given."""
     red, orange, yellow, green = _COUNTS[segment]
     return Assessment(
         email="ada@example.com",

@@ -1,4 +1,4 @@
-"""Whoever gave no name that can be shown is greeted without one, in every e-mail and language."""
+"""A contact who gave no name that can be shown is greeted without one, in every e-mail and language."""
 
 from __future__ import annotations
 

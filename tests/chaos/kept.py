@@ -48,7 +48,7 @@ class Kept:
         return self._popen is not None and self._popen.poll() is None
 
     def tend(self, now_s: float) -> None:
-        """Start it when it is time, let it go on when it has stood still long enough, see how it ended."""
+        """Start it when it is time, let it go on when it was suspended long enough, see how it ended."""
         if self._popen is None:
             if now_s >= self._again_s:
                 self._begin(now_s)
@@ -146,7 +146,7 @@ def advent(*arguments: str, folder: Path, settings: Mapping[str, str], clock: st
 
 def jump(folder: Path, name: str, seconds: float) -> None:
     """
-    From now on this process's clock is off by so much more, by two minutes at most, because a sender's
+    From now on this process's clock is off by so much more, in every role; by two minutes at most, because a sender's
     signature counts for five.
     """
     file = folder / f"{name}.clock"
@@ -201,6 +201,6 @@ def _number(log: Path) -> int:
 
 
 def _surroundings() -> dict[str, str]:
-    """No setting of whoever started us; and the code beside these tests, whatever is installed."""
+    """No setting of the process that started us; and the code next to these tests, whatever is installed."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return {**kept, "PYTHONPATH": str(_INSTALLATION)}

@@ -22,7 +22,7 @@ What = Literal["kill", "stop", "freeze", "jump"]
 @dataclass(frozen=True, slots=True, order=True)
 class Act:
     """
-    One deed. `seconds`: how long it stands still, or how far its clock jumps.
+    One deed. `seconds`: how long it is suspended, or how far its clock jumps.
 
     `torn`: the store's log then ends in half a command, as after a power cut in the middle of a write.
     """

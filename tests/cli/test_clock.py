@@ -6,12 +6,11 @@ import json
 
 from common.ledger import keys
 from common.store.clients import connect
-from tests.cli.test_status_and_contact import run_command  # noqa: F401 -- a fixture
 
 HOLD = json.dumps({"since_ms": 1, "why": "the data store's clock is 25 h ahead", "cure": ""})
 
 
-def test_confirming_ends_what_a_clock_holds_and_nothing_else(run_command, store_url):  # noqa: F811
+def test_confirming_ends_what_a_clock_holds_and_nothing_else(run_command, store_url):
     with connect(store_url) as client:
         client.hset(keys.HOLD_ALL, mapping={"clock": HOLD, "clock/w1": HOLD, "restored": HOLD})
 
@@ -22,7 +21,7 @@ def test_confirming_ends_what_a_clock_holds_and_nothing_else(run_command, store_
     assert "sending goes on" in said
 
 
-def test_confirming_without_a_hold_says_so(run_command, store_url):  # noqa: F811
+def test_confirming_without_a_hold_says_so(run_command, store_url):
     status, said, _ = run_command("clock", "confirm")
 
     assert status == 0

@@ -12,6 +12,7 @@ from common.domain.contact import Assessment, Segment
 from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import enrollment_id
 from common.domain.mail import Mail
+from common.domain.projection import CampaignColumns
 from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Throttled, Transient
 from common.providers.budget import Unlimited
 from common.providers.notion.duplicates import StoreCreateGuard
@@ -63,7 +64,7 @@ async def mirror(run: RunningSandbox, store: redis.asyncio.Redis) -> AsyncIterat
         base_url=run.notion_url,
         sequence_db=SEQUENCE_DATABASE_ID,
         contact_db=CONTACT_DATABASE_ID,
-        campaign_name="Christmas 2025",
+        campaigns={"christmas_2025": CampaignColumns(name="Christmas 2025")},
         budget=Unlimited(),
         guard=StoreCreateGuard(store, clock=run.clock),
         clock=run.clock,

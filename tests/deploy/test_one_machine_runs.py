@@ -73,7 +73,7 @@ def place(places: Callable[[], Place]) -> Place:  # noqa: F811
 
 
 def settings_file(place: Place, folder: Path) -> Path:
-    """What an operator would fill in; the machine's ports, so that many may be tried beside each other."""
+    """What an operator would fill in; the machine's ports, so that many may be tried next to each other."""
     file = folder / "my.env"
     lines = {**place.settings, **PACE, **SECRETS, "CONSOLE_PORT": str(free_ports(1)[0])}
     file.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
@@ -101,26 +101,26 @@ def test_nginx_lets_in_what_is_meant_for_outside(machines: Callable[[], Machine]
     install(machine, place, tmp_path, "--domain", "advent.test", "--http-port", str(http), "--https-port", str(https))
     nginx = start_nginx(machine, tmp_path)
     try:
-        door = Https(machine, https)
+        site = Https(machine, https)
         eventually(lambda: status_of(f"http://127.0.0.1:{http}/") == 308, "nginx answers")
 
         def sign_up(path: str = "/webhook/christmas-signup", size: int = 0) -> Reply:
             body = json.dumps(person("Ada", note="x" * size)).encode()
-            return door.ask("POST", path, body, signed(body, "msg_ada"))
+            return site.ask("POST", path, body, signed(body, "msg_ada"))
 
         # Through TLS, and through to the mail.
         assert sign_up().status == 202
         eventually(lambda: place.sandbox.inbox("ada@people.example"), "Ada's first mail")
         [mail] = place.sandbox.inbox("ada@people.example")[:1]
         assert "https://advent.test/unsubscribe/" in json.dumps(mail)
-        assert door.ask("GET", "/health").status == 200
+        assert site.ask("GET", "/health").status == 200
 
         # By plain HTTP nothing but the way to TLS, for a POST too.
         redirect = request("POST", f"http://127.0.0.1:{http}/webhook/christmas-signup", b"{}")
         assert redirect.status == 308
 
         # How we are is not for everybody.
-        assert [door.ask("GET", path).status for path in ("/metrics", "/ready", "/")] == [404, 404, 404]
+        assert [site.ask("GET", path).status for path in ("/metrics", "/ready", "/")] == [404, 404, 404]
 
         # Refused before the gateway sees it, in its own words.
         too_large = sign_up(size=80_000)
@@ -128,22 +128,22 @@ def test_nginx_lets_in_what_is_meant_for_outside(machines: Callable[[], Machine]
         assert json.loads(too_large.body)["status"] == 413
 
         # A link in a mail names a person: not in nginx's lines.
-        assert door.ask("GET", "/unsubscribe/made-up-token").status == 404
+        assert site.ask("GET", "/unsubscribe/made-up-token").status == 404
         lines = machine.root / "var/log/advent/access.log"
         eventually(lambda: "/unsubscribe/-" in lines.read_text(), "its line, which comes after the answer")
         assert "made-up-token" not in lines.read_text()
 
-        # Whoever asks cannot say who he is.
-        forged = door.ask("POST", "/webhook/resend", b"{}", {"x-forwarded-for": "203.0.113.9"})
+        # A client cannot choose its own address.
+        forged = site.ask("POST", "/webhook/resend", b"{}", {"x-forwarded-for": "203.0.113.9"})
         assert forged.status == 401
 
-        # Senders are told to come again while there is no gateway, and do.
+        # Senders are asked to come again while there is no gateway, and do.
         machine.systemctl("stop", "advent-gateway.service")
         away = sign_up()
         assert (away.status, away.headers["retry-after"]) == (503, "5")
         assert json.loads(away.body)["status"] == 503
         # nginx says why, and of a link only that it was asked for.
-        assert door.ask("GET", "/unsubscribe/made-up-token").status == 503
+        assert site.ask("GET", "/unsubscribe/made-up-token").status == 503
         eventually(lambda: lines.read_text().count("/unsubscribe/-") == 2, "its second line")
         complaints = (machine.root / "var/log/advent/error.log").read_text()
         assert ("/webhook/" in complaints, "made-up-token" in complaints) == (True, False)
@@ -151,7 +151,7 @@ def test_nginx_lets_in_what_is_meant_for_outside(machines: Callable[[], Machine]
         eventually(lambda: sign_up().status == 202, "the same answer as before")
 
         # A flood from one address.
-        replies = flood(door, 500)
+        replies = flood(site, 500)
         counted = Counter(reply.status for reply in replies)
         limited = [reply for reply in replies if reply.status == 429 and reply.headers.get("server") == "nginx"]
         assert counted[429] > 0, counted
@@ -162,14 +162,14 @@ def test_nginx_lets_in_what_is_meant_for_outside(machines: Callable[[], Machine]
         nginx.wait(60)
 
 
-def flood(door: Https, requests: int) -> list[Reply]:
+def flood(site: Https, requests: int) -> list[Reply]:
     """All at once, as far as one machine can."""
     replies: list[Reply] = []
 
     def post() -> None:
         for _ in range(requests // 20):
             body = json.dumps(person("Ada")).encode()
-            replies.append(door.ask("POST", "/webhook/christmas-signup", body, signed(body, "msg_ada")))
+            replies.append(site.ask("POST", "/webhook/christmas-signup", body, signed(body, "msg_ada")))
 
     threads = [threading.Thread(target=post) for _ in range(20)]
     for thread in threads:
@@ -334,7 +334,7 @@ def test_a_machine_that_burns_is_restored_elsewhere_and_nobody_is_forgotten_or_w
     done = elsewhere.install()
     assert done.returncode == 0, done.stdout + done.stderr + elsewhere.lines()
 
-    # Whoever had an answer before the backup began is there without having to come again.
+    # Each sender that had an answer before the backup began is there without having to come again.
     assert elsewhere.ask("status")["enrolled"] >= before
     # The website repeats what it sent since, under the same ids.
     again = visitors.place.website.post_all(visitors.sent[before:], at_once=4, patience_s=20)

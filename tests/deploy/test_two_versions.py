@@ -2,12 +2,13 @@
 A roll-out under load: gateways and workers of two versions side by side over one store, replaced one at a time.
 
 As a cluster does it: gateways one after the other, and at the same time workers one after the other; the new one is
-ready before the old one is told to stop, and by then nothing is sent to that one any more. The older version is the
-last release where this checkout has one; else this version with other scripts.
+ready before the old one gets its signal to stop, and by then nothing is sent to that one any more. The older version is
+the last release, where this checkout has one with the same format of the store; else this version with other scripts.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import threading
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from common.store.format import FORMAT
 from tests.acceptance.conftest import places  # noqa: F401  # the fixture
 from tests.acceptance.http import Answer, status_of
 from tests.acceptance.place import UNLIMITED, Place, free_ports
@@ -42,7 +44,7 @@ def older(tmp_path: Path) -> Path:
     folder = tmp_path / "older"
     folder.mkdir()
     tag = _git("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*")
-    if tag:
+    if tag and _store_format(tag) == FORMAT:
         archive = subprocess.run(["git", "-C", str(ROOT), "archive", tag, *PACKAGES], capture_output=True, check=True)
         subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)
     else:
@@ -54,19 +56,25 @@ def older(tmp_path: Path) -> Path:
     return folder
 
 
+def _store_format(tag: str) -> int | None:
+    """The format of the store of that release; None where its code says it elsewhere."""
+    found = re.search(r"^FORMAT(?:: Final)? = (\d+)$", _git("show", f"{tag}:common/store/format.py"), re.MULTILINE)
+    return int(found[1]) if found else None
+
+
 def _git(*arguments: str) -> str:
     found = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False)
     return found.stdout.strip()
 
 
 class RollOut:
-    """Two gateways behind one door, two workers, and a website that signs people up without a pause."""
+    """Two gateways behind one load balancer, two workers, and a website that signs people up without a pause."""
 
     def __init__(self, place: Place, secret: str) -> None:
         self.place = place
         self.answers: list[Answer] = []
         self._secret = secret
-        self._doors: list[Website] = []
+        self._gateways: list[Website] = []
         self._stop = threading.Event()
         self._starting = threading.Lock()
         self._visitors = threading.Thread(target=self._sign_up)
@@ -77,11 +85,11 @@ class RollOut:
         url = f"http://127.0.0.1:{port}"
         disk = self.place.folder / f"disk-{port}"
         process = self._start("gateway", code, f"{url}/ready", GATEWAY_PORT=str(port), DATA_DIR=str(disk))
-        door = Website(url, self._secret)
-        self._doors = [*self._doors, door]
+        gateway = Website(url, self._secret)
+        self._gateways = [*self._gateways, gateway]
 
         def leave() -> None:
-            self._doors = [other for other in self._doors if other is not door]
+            self._gateways = [other for other in self._gateways if other is not gateway]
             time.sleep(0.2)  # The requests on their way; the pods' preStop gives them ten seconds.
             assert process.stop()[0] == 0
 
@@ -108,8 +116,8 @@ class RollOut:
     def _sign_up(self) -> None:
         while not self._stop.is_set():
             number = len(self.answers)
-            door = self._doors[number % len(self._doors)]
-            self.answers.append(door.post(person(f"P{number}"), f"msg_{number}"))
+            gateway = self._gateways[number % len(self._gateways)]
+            self.answers.append(gateway.post(person(f"P{number}"), f"msg_{number}"))
             time.sleep(0.25)
 
     def _start(self, name: str, code: Path, url: str, **settings: str) -> Process:
@@ -154,7 +162,7 @@ def test_a_new_version_replaces_the_old_and_is_taken_back_one_by_one_and_nobody_
 
 
 def _replaced(leave: Leave, *, by: Start, of: Path) -> Leave:
-    """The new one is ready before the old one is told to stop."""
+    """The new one is ready before the old one gets its signal to stop."""
     started = by(of)
     leave()
     return started

@@ -1,4 +1,4 @@
-"""Who is told of trouble on one machine, and how often: deploy/watch.sh, and backup.sh when it fails."""
+"""Who is notified of trouble on one machine, and how often: deploy/watch.sh, and backup.sh when it fails."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _HOOK = """#!/bin/sh
 
 
 class Watched:
-    """A machine of which `advent health` says what the test wants, and somebody who is told."""
+    """A machine of which `advent health` says what the test wants, and somebody who is notified."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -60,7 +60,7 @@ class Watched:
         return subprocess.run([ROOT / "deploy" / script], env=environ, capture_output=True, text=True, check=False)
 
     def heard(self) -> list[str]:
-        """What was told since it was last asked; each telling begins with `well` or `unwell`."""
+        """The notifications since it was last asked; each telling begins with `well` or `unwell`."""
         lines = self.reported.read_text().splitlines() if self.reported.exists() else []
         self.reported.unlink(missing_ok=True)
         return lines

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from common.domain.audit import Audited, Finding, Terms, compare
-from common.domain.audit_reminders import AuditedReminder, UnreadCall
+from common.domain.audit_bookings import AuditedReminder, UnreadCall
 from common.domain.cadence import Cadence
 from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus, Record
@@ -26,7 +26,7 @@ DUE_MS = START_MS - 3 * DAY_MS
 TERMS = Terms(now_ms=DUE_MS, cadence=Cadence((0,), 0))
 BORIS = "boris@salon.example"
 CALL = Booking(
-    id=booking_id("A"), uid="A", stand=BookingState.BOOKED, received_ms=REPORTED_MS, start_ms=START_MS, email=BORIS
+    id=booking_id("A"), uid="A", state=BookingState.BOOKED, received_ms=REPORTED_MS, start_ms=START_MS, email=BORIS
 )
 ACCEPTED = Record(final_status=DeliveryStatus.ACCEPTED, at_ms=DUE_MS, attempts=1, detail="m72", sent_ms=DUE_MS)
 PLANNED = Record(final_status=DeliveryStatus.PLANNED, at_ms=DUE_MS, attempts=0, detail="")
@@ -152,7 +152,7 @@ def test_a_call_that_nobody_looks_at_is_missing_after_ten_minutes_or_a_day_if_a_
         return compare((), {}, (), BySubject(), replace(TERMS, now_ms=REPORTED_MS + ms), unread=[call])
 
     assert at(patience_ms) == set()
-    what = "a call was told of or changed, and nobody has looked at it"
+    what = "a booking was reported or changed and has not been processed"
     assert at(patience_ms + 1) == {Finding("missing", BORIS, 0, what)}
 
 
@@ -213,7 +213,7 @@ def test_a_mail_of_ours_that_is_no_reminder_is_unexplained_and_one_of_another_pr
         (replace(SKIPPED, final_status=DeliveryStatus.DEAD), REPORTED_MS - 1, True),
         (None, REPORTED_MS - 1, True),
     ],
-    ids=["of an earlier store", "since it was told of", "called off otherwise", "died", "no word of it"],
+    ids=["of an earlier store", "since it was reported", "called off otherwise", "died", "no word of it"],
 )
 def test_only_what_had_passed_when_the_call_was_reported_of_may_have_been_sent_by_an_earlier_store(
     record, created_ms, is_found

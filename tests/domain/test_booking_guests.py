@@ -41,7 +41,7 @@ BOB_BOOKS = event(BookingKind.CREATED, SEATS[1], at_ms=1)
 
 
 def states(*events: BookingEvent) -> dict[tuple[str, str | None], BookingState]:
-    return {(one.uid, one.email): one.stand for one in resolve(events)}
+    return {(one.uid, one.email): one.state for one in resolve(events)}
 
 
 def booking_at(uid: str, email: str, *events: BookingEvent) -> Booking:
@@ -180,7 +180,7 @@ def test_in_every_order_and_with_repetitions_both_guests_end_in_the_same_state()
         event(BookingKind.CANCELLED, SEATS[1], at_ms=30),
     ]
     expected = resolve(story)
-    assert {(one.uid, one.email): (one.stand, one.organizer) for one in expected} == {
+    assert {(one.uid, one.email): (one.state, one.organizer) for one in expected} == {
         ("A", ADA): (BookingState.MOVED, None),
         ("B", ADA): (BookingState.BOOKED, "Nina"),
         ("A", BOB): (BookingState.CANCELLED, None),

@@ -23,7 +23,7 @@ def booked(in_h: float, **reported) -> Booking:
     start_ms = NOW_MS + round(in_h * HOUR_MS)
     known = {"email": "boris@example.org", "start_ms": start_ms, "starts_ms": (start_ms,), "end_ms": start_ms + HOUR_MS}
     return Booking(
-        **{"id": booking_id("A"), "uid": "A", "stand": BookingState.BOOKED, "received_ms": NOW_MS, **known, **reported}
+        **{"id": booking_id("A"), "uid": "A", "state": BookingState.BOOKED, "received_ms": NOW_MS, **known, **reported}
     )
 
 
@@ -55,9 +55,9 @@ def test_each_is_due_its_time_before_the_start_under_an_id_that_names_it():
     assert f"{booking_id('A')}/{NOW_MS + 100 * HOUR_MS}/72h" == first.id
 
 
-@pytest.mark.parametrize("stand", [stand for stand in BookingState if stand is not BookingState.BOOKED])
-def test_what_does_not_stand_is_not_reminded_of(stand):
-    assert [stand] * 3 == because(booked(100, stand=stand))
+@pytest.mark.parametrize("state", [state for state in BookingState if state is not BookingState.BOOKED])
+def test_what_does_not_stand_is_not_reminded_of(state):
+    assert [state] * 3 == because(booked(100, state=state))
 
 
 def test_a_start_that_the_booking_no_longer_has_was_moved():
@@ -71,9 +71,9 @@ def test_who_gave_only_a_phone_number_gets_no_mail_and_who_is_unknown_none_at_al
     assert because(booked(100, email=None)) == []
 
 
-def call(stand: BookingState, in_h: float) -> BookingSummary:
+def call(state: BookingState, in_h: float) -> BookingSummary:
     start_ms = NOW_MS + round(in_h * HOUR_MS)
-    return BookingSummary(stand, start_ms, start_ms + HOUR_MS)
+    return BookingSummary(state, start_ms, start_ms + HOUR_MS)
 
 
 @pytest.mark.parametrize(
@@ -107,23 +107,23 @@ def nurture(
 
 
 def test_a_campaign_that_goes_on_minds_no_call_and_one_that_stops_minds_each_that_was_booked():
-    assert {"leave"} == {nurture(booked(10, stand=stand), "continue") for stand in BookingState}
+    assert {"leave"} == {nurture(booked(10, state=stand), "continue") for stand in BookingState}
     assert nurture(booked(10), "stop") == "stop"
-    assert nurture(booked(10, stand=BookingState.AWAITING), "stop") == "leave"
-    assert nurture(booked(10, stand=BookingState.CANCELLED), "stop") == "leave"
+    assert nurture(booked(10, state=BookingState.AWAITING), "stop") == "leave"
+    assert nurture(booked(10, state=BookingState.CANCELLED), "stop") == "leave"
 
 
 def test_a_campaign_that_pauses_goes_on_when_no_call_is_ahead():
     assert nurture(booked(10), "pause") == "hold"
-    assert nurture(booked(10, stand=BookingState.AWAITING), "pause") == "hold"
-    assert nurture(booked(10, stand=BookingState.COMPLETED), "pause") == "release"
+    assert nurture(booked(10, state=BookingState.AWAITING), "pause") == "hold"
+    assert nurture(booked(10, state=BookingState.COMPLETED), "pause") == "release"
     assert nurture(booked(10), "pause", now_ms=NOW_MS + 11 * HOUR_MS) == "release"
-    assert nurture(booked(10, stand=BookingState.CANCELLED), "pause", call(BookingState.BOOKED, 30)) == "hold"
+    assert nurture(booked(10, state=BookingState.CANCELLED), "pause", call(BookingState.BOOKED, 30)) == "hold"
     assert nurture(None, "pause") == "release"
 
 
 def test_whether_a_cancellation_resumes_is_the_campaigns_word_unless_the_host_asks_for_another_time():
-    cancelled = booked(10, stand=BookingState.CANCELLED)
+    cancelled = booked(10, state=BookingState.CANCELLED)
 
     assert nurture(cancelled, "pause") == "release"
     assert nurture(cancelled, "pause", resumes=False) == "stop"

@@ -50,11 +50,11 @@ CANCELLED = event(
 
 
 def stands(*events: BookingEvent) -> dict[str, BookingState]:
-    return {booking.uid: booking.stand for booking in resolve(events)}
+    return {booking.uid: booking.state for booking in resolve(events)}
 
 
 def current(*events: BookingEvent) -> Booking:
-    (found,) = [booking for booking in resolve(events) if booking.stand is not BookingState.MOVED]
+    (found,) = [booking for booking in resolve(events) if booking.state is not BookingState.MOVED]
     return found
 
 
@@ -89,7 +89,7 @@ def test_any_events_in_any_order_and_number_resolve_alike_and_one_booking_is_cur
     random.shuffle(shuffled)
 
     assert resolve(events) == resolve(shuffled)
-    bookings = {booking.uid: booking.stand for booking in resolve(events)}
+    bookings = {booking.uid: booking.state for booking in resolve(events)}
     for chain in chains(events, bookings):
         assert sum(bookings[uid] is not BookingState.MOVED for uid in chain) == 1
 

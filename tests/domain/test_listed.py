@@ -1,4 +1,4 @@
-"""What Cal.com lists is told only where nobody told it; what webhooks told since stays newer."""
+"""What Cal.com lists is recorded only where no webhook reported it; what webhooks reported since stays newer."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def missing(row: ListedBooking, *events: BookingEvent, now_ms: int = NOW_MS) -> 
 
 
 def stands(row: ListedBooking, *events: BookingEvent, now_ms: int = NOW_MS) -> dict[str, BookingState]:
-    """Where the bookings of the series stand once all is told."""
-    return {one.uid: one.stand for one in resolve([*events, *missing(row, *events, now_ms=now_ms)])}
+    """Where the bookings of the series stand once all is reported."""
+    return {one.uid: one.state for one in resolve([*events, *missing(row, *events, now_ms=now_ms)])}
 
 
 CREATED = event(BookingKind.CREATED, NOW_MS - DAY_MS)
@@ -173,7 +173,7 @@ def seat(who: ListedSeat, kind: BookingKind = BookingKind.CREATED, *, at_ms: int
 
 
 def seats(row: ListedBooking, *events: BookingEvent) -> dict[str | None, BookingState]:
-    return {one.email: one.stand for one in resolve([*events, *missing(row, *events)])}
+    return {one.email: one.state for one in resolve([*events, *missing(row, *events)])}
 
 
 def test_a_seat_that_is_no_longer_listed_was_given_up_unless_it_was_taken_just_now():

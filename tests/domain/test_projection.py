@@ -11,8 +11,18 @@ from common.domain.contact import Assessment, Consent
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import enrollment_id
-from common.domain.projection import BOOKED, NO_SHOW, BookingStanding, Row, caller_row, contact_row, sequence_row
+from common.domain.projection import (
+    BOOKED,
+    NO_SHOW,
+    BookingStanding,
+    CampaignColumns,
+    Row,
+    caller_row,
+    contact_row,
+    sequence_row,
+)
 
+CHRISTMAS = CampaignColumns(name="Christmas 2025")
 ANCHOR_MS = 1_764_000_000_123
 ADA = Assessment(
     email="ada@salon.example",
@@ -43,7 +53,7 @@ def sent(at_ms: int, final_status: DeliveryStatus = DeliveryStatus.ACCEPTED) -> 
 
 
 def sequence(enrollment: Enrollment) -> dict[str, object]:
-    return dict(sequence_row(enrollment, campaign_name="Christmas 2025", title="Ada").values)
+    return dict(sequence_row(enrollment, CHRISTMAS, title="Ada").values)
 
 
 def test_the_sequence_row_of_a_new_person_has_all_that_was_reported_and_no_date_yet() -> None:
@@ -116,7 +126,7 @@ def test_who_leaves_has_a_completed_sequence_too_and_a_reason(
 
 
 def test_without_a_known_booking_the_contact_is_not_booked_only_where_nobody_says_otherwise() -> None:
-    row = contact_row(ENROLLED, title="Ada")
+    row = contact_row(ENROLLED, CHRISTMAS, title="Ada")
 
     assert row.values == {
         "email": "ada@salon.example",
@@ -138,7 +148,7 @@ def test_without_a_known_booking_the_contact_is_not_booked_only_where_nobody_say
     ],
 )
 def test_a_known_booking_is_shown_as_it_stands(standing: BookingStanding, columns: tuple[object, ...]) -> None:
-    row = contact_row(ENROLLED, title="Ada", booking=standing)
+    row = contact_row(ENROLLED, CHRISTMAS, title="Ada", booking=standing)
 
     names = ("Christmas Campaign Status", "Booking Status", "Diagnostic Call Date")
     assert columns == tuple(row.values[name] for name in names)
@@ -148,7 +158,7 @@ def test_a_known_booking_is_shown_as_it_stands(standing: BookingStanding, column
 def test_who_booked_without_an_assessment_is_shown_by_what_the_booking_reported() -> None:
     booked = BookingStanding(status=BOOKED, meeting_ms=ANCHOR_MS)
 
-    assert caller_row("boris@salon.example", title="Boris", booking=booked) == Row(
+    assert caller_row("boris@salon.example", CHRISTMAS, title="Boris", booking=booked) == Row(
         title="Boris",
         values={
             "email": "boris@salon.example",
@@ -161,7 +171,7 @@ def test_who_booked_without_an_assessment_is_shown_by_what_the_booking_reported(
 
 
 def test_a_caller_without_a_call_is_not_booked() -> None:
-    row = caller_row("boris@salon.example", title="Boris", booking=None)
+    row = caller_row("boris@salon.example", CHRISTMAS, title="Boris", booking=None)
 
     assert row.values["Booking Status"] == "Not Booked"
     assert row.values["Christmas Campaign Status"] == "Nurture Sequence"

@@ -1,4 +1,4 @@
-"""Nothing that Cal.com told or lists of a call gets lost on the way to those who need it."""
+"""Nothing that Cal.com reported or lists of a call gets lost on the way to those who need it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_booking_has_all_that_was_reported_of_it():
     assert known == {
         "id": booking_id("A"),
         "uid": "A",
-        "stand": BookingState.BOOKED,
+        "state": BookingState.BOOKED,
         "received_ms": NOW_MS + 7,
         "start_ms": START_MS,
         "end_ms": START_MS + HOUR_MS,

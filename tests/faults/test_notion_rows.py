@@ -11,6 +11,7 @@ import pytest
 
 from common.domain.delivery import DeliveryStatus
 from common.domain.ids import enrollment_id
+from common.domain.projection import CampaignColumns
 from common.errors import Failure
 from common.ledger import keys
 from common.ledger.reads.store_stats import OpenCircuit, read_store_stats
@@ -91,7 +92,7 @@ async def reported(
                 base_url=url,
                 sequence_db=SEQUENCE_ID,
                 contact_db=CONTACT_ID,
-                campaign_name="Christmas 2025",
+                campaigns={"christmas_2025": CampaignColumns(name="Christmas 2025")},
                 budget=Unlimited(),
                 guard=guard,
                 clock=story.clock,

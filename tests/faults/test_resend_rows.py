@@ -40,7 +40,7 @@ def rows(*outcomes: str) -> Any:
 @dataclass
 class Resend:
     """
-    Answers with a fault as often as it is told to, and accepts what comes afterwards, once a key.
+    Answers with a fault as often as the test sets, and accepts what comes afterwards, once a key.
 
     `lists`: what it was asked to send is in its list, whatever it answered.
     """

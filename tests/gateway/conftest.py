@@ -20,8 +20,10 @@ import redis.asyncio
 from multidict import CIMultiDictProxy
 from standardwebhooks import Webhook
 
+from common.campaigns.campaigns import Campaigns
+from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
-from common.domain.cadence import Cadence
+from common.domain.cadence import Pace
 from common.ledger import keys
 from common.ledger.ledger import Ledger
 from common.settings.settings import Settings
@@ -33,13 +35,11 @@ from services.gateway.store_availability import limit_answer_time
 from services.web.server import Server
 
 SIGNUP = "/webhook/christmas-signup"
-HOUR_MS = 3_600_000
-CADENCE = Cadence(tuple(hours * HOUR_MS for hours in (0, 24, 72, 120, 168, 216, 264)), 12 * HOUR_MS)
 SECRET_KEY = "k" * 32
 
 
 def secret(letter: str = "a") -> str:
-    return "whsec_" + base64.b64encode(letter.encode() * 32).decode()
+    return "whsec_" + base64.b64encode(letter.encode() * 31 + b".").decode()
 
 
 def person(name: str = "ada", **fields: Any) -> dict[str, Any]:
@@ -122,17 +122,22 @@ Opener = Callable[..., Awaitable[Gateway]]
 
 
 @pytest.fixture
-async def opens(clock: VirtualClock, folder: Path) -> AsyncIterator[Opener]:
+async def opens(clock: VirtualClock, folder: Path, campaign: Campaign) -> AsyncIterator[Opener]:
     """`await opens(store_url, webhook_secret=…)` starts another gateway over the same folder."""
     async with AsyncExitStack() as stack:
 
-        async def open_gateway(store_url: str, *, answer_s: float = 2, clock: Any = clock, **settings: Any) -> Gateway:
+        async def open_gateway(
+            store_url: str,
+            *,
+            answer_s: float = 2,
+            clock: Any = clock,
+            campaigns: Campaigns = Campaigns(campaign),  # noqa: B008 -- immutable
+            **settings: Any,
+        ) -> Gateway:
             given: dict[str, Any] = {"webhook_secret": secret(), "secret_key": SECRET_KEY, "data_dir": folder}
             client = limit_answer_time(connect_async(store_url), seconds_max=answer_s)
-            ledger = Ledger(client, campaign="christmas_2025", cadence=CADENCE, secret_key=SECRET_KEY)
-            context = build_context(
-                Settings(**given | settings), clock=clock, ledger=ledger, campaign_name="Christmas 2025"
-            )
+            ledger = Ledger.of(client, campaigns.terms(Pace()), secret_key=SECRET_KEY)
+            context = build_context(Settings(**given | settings), clock=clock, ledger=ledger, campaigns=campaigns)
             server = build_server(context)
             port = await server.start("127.0.0.1", 0)
             http = await stack.enter_async_context(aiohttp.ClientSession())

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.gateway.signatures import StandardSignatures
+from services.gateway.validation.signup_shape import Signup
 from services.gateway.validation.strict_json import read_object
 from services.gateway.webhooks.signup import parse
-from services.gateway.webhooks.signup_form import Signup
 from services.web.problem import Problem
 from tests.gateway.conftest import Gateway, person, secret
 

@@ -102,7 +102,7 @@ async def test_each_event_has_its_effect(
 def test_the_detail_contains_no_address() -> None:
     bounce = {"type": "Permanent", "subType": "NoEmail", "diagnosticCode": ["smtp; 550 <ada@example.org> unknown\r\n"]}
     details = [
-        parse_event(one, campaign="christmas_2025", received_ms=1).detail  # type: ignore[union-attr]
+        parse_event(one, campaigns=["christmas_2025"], received_ms=1).detail  # type: ignore[union-attr]
         for one in (
             event("bounced", "Permanent", bounce=bounce),
             event("suppressed"),
@@ -116,7 +116,7 @@ def test_the_detail_contains_no_address() -> None:
 
 @pytest.mark.parametrize("bounce", [None, {}, [], "Permanent", {"type": "Undetermined"}, {"type": ["Permanent"]}])
 def test_a_bounce_is_permanent_only_when_resend_says_so(bounce: Any) -> None:
-    parsed: Any = parse_event(event("bounced", "Permanent", bounce=bounce), campaign="christmas_2025", received_ms=1)
+    parsed: Any = parse_event(event("bounced", "Permanent", bounce=bounce), campaigns=["christmas_2025"], received_ms=1)
 
     assert (parsed.kind, parsed.ends) == (FeedbackKind.SOFT_BOUNCED, None)
 

@@ -16,6 +16,7 @@ from common.ledger import keys
 from common.ledger.reads.contact_timeline import read_contact_timeline
 from common.ledger.reads.store_stats import read_store_stats
 from common.observability import metrics
+from common.store.embedded import EmbeddedStore
 from tests.gateway.conftest import Gateway, Opener, person
 from tests.gateway.senders import RESEND, RESEND_SECRET, SECRETS, post_resend, svix_signature
 
@@ -185,3 +186,18 @@ async def test_other_events_about_mails_that_are_not_ours_are_ignored_and_counte
     after = {name: metrics.FEEDBACK_IGNORED.labels(name)._value.get() for name in ("email.delivered", "other")}
     assert after == {"email.delivered": before["email.delivered"] + 1, "other": before["other"] + 1}
     assert await gateway.context.intake.ledger.suppressions.of("ada@example.com") is None
+
+
+async def test_a_mail_without_tags_is_recognized_after_a_store_outage_too(
+    opens: Opener, own_store: EmbeddedStore
+) -> None:
+    gateway = await opens(own_store.url, **SECRETS)
+    who = enrollment_id("christmas_2025", "ada@example.com")
+    await gateway.sign_up(person("ada", email="ada@example.com"))
+    own_store.stop()
+    first = await post_resend(gateway, case("r09"), id="msg_1")
+    assert (first.status, first.json["delivery_id"]) == (202, None)
+
+    own_store.start()
+    await gateway.wait_until_replayed()
+    assert await exit_reason(gateway, who) is ExitReason.BOUNCED

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from services.gateway.fast_path.signup_reader import read_ordinary_signup
-from services.gateway.webhooks.signup_form import Signup, read_signup
+from services.gateway.validation.signup_shape import Signup
+from services.gateway.webhooks.signup_form import read_signup
 from services.web.problem import Problem
 from tests.gateway.conftest import person
 
@@ -102,7 +103,7 @@ def agrees(body: bytes) -> None:
     usual = read_ordinary_signup(body)
 
     if usual is not None:
-        # Told apart by their form too: 2 is kept as 2, and 2.0 as 2.0.
+        # Distinguished by their form too: 2 is kept as 2, and 2.0 as 2.0.
         assert repr(usual) == repr(parse_slowly(body))
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from common.domain.ids import enrollment_id
 from common.domain.suppression import Unsubscribe, address_hash
+from common.ledger import keys
 from common.store.embedded import EmbeddedStore
 from tests.gateway.conftest import SECRET_KEY, Gateway, Opener, person
 
@@ -38,7 +39,7 @@ async def test_the_page_has_a_button_and_names_no_contact(gateway: Gateway) -> N
     html = page.body.decode()
 
     assert '<form method="post">' in html
-    assert "Unsubscribe</button>" in html
+    assert "Stop all email</button>" in html
     assert "dunya" not in html.lower()
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert page.headers["Referrer-Policy"] == "no-referrer"
@@ -131,3 +132,42 @@ async def test_an_unsubscription_during_a_store_outage_is_replayed(opens: Opener
     own_store.start()
     await gateway.wait_until_replayed()
     assert await status_of(gateway) == "exited unsubscribed"
+
+
+async def test_whoever_leaves_one_series_may_still_be_written_to(gateway: Gateway) -> None:
+    await gateway.sign_up(person("dunya"))
+
+    first = await gateway.request("POST", link(), data={"scope": "series"})
+    again = await gateway.request("POST", link(), data={"scope": "series"})
+
+    assert (first.status, first.body) == (200, again.body)
+    assert b"no more of this series" in first.body
+    assert await status_of(gateway) == "exited left"
+    assert not await gateway.store.exists(keys.SUPPRESSED)
+
+
+async def test_whoever_left_one_series_may_leave_all_mail_later(gateway: Gateway) -> None:
+    await gateway.sign_up(person("dunya"))
+    await gateway.request("POST", link(), data={"scope": "series"})
+
+    await gateway.request("POST", link(), data={"List-Unsubscribe": "One-Click"})
+
+    assert await gateway.store.hlen(keys.SUPPRESSED) == 1
+
+
+async def test_a_reader_of_french_leaves_in_french(gateway: Gateway) -> None:
+    await gateway.sign_up(person("dunya", locale="fr"))
+
+    page = (await gateway.request("GET", link() + "?lang=fr-CA")).body.decode()
+    done = (await gateway.request("POST", link() + "?lang=fr-CA")).body.decode()
+
+    assert '<html lang="fr-CA" dir="ltr">' in page
+    assert "Arrêter cette série seulement</button>" in page
+    assert "Désabonnement confirmé" in done
+    assert await status_of(gateway) == "exited unsubscribed"
+
+
+async def test_a_language_that_no_campaign_has_shows_the_default_one(gateway: Gateway) -> None:
+    page = await gateway.request("GET", link() + "?lang=%3Cscript%3E&campaign=nowhere")
+
+    assert (page.status, b'<html lang="en-CA"' in page.body) == (200, True)

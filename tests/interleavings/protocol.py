@@ -232,7 +232,7 @@ class Protocol:
         return self._settle(worker, "skipped", "unsubscribed")
 
     def _settle_held(self, worker: Worker) -> Worker:
-        return self._settle(worker, "hold", "held", due_ms=self._state.now_ms + SECOND)
+        return self._settle(worker, "defer", "held", due_ms=self._state.now_ms + SECOND)
 
     def _settle_failed(self, worker: Worker) -> Worker:
         assert worker.claim is not None
@@ -258,7 +258,7 @@ class Protocol:
         return replace(worker, at="fetch", ready_id="", claim=None, mail="")
 
     def _nobody_else_has(self, claim: ClaimGranted, worker: Worker) -> None:
-        """Whoever had it just before has been silent, or for longer than a lease; earlier ones have lost it already."""
+        """Its last holder has been silent, or for longer than a lease; earlier ones have lost it already."""
         for other in self._state.workers:
             held = other.claim
             if other.name == worker.name or held is None or other.at == "acknowledge":

@@ -48,7 +48,7 @@ class State:
     """
     `accepted`: key → the bytes that the provider accepted under it; it remembers them, as Resend does for a day.
 
-    `heard`: its webhook told that the first mail arrived, of somebody not yet `forgotten`.
+    `heard`: its webhook reported that the first mail arrived, of somebody not yet `forgotten`.
     """
 
     store: Snapshot

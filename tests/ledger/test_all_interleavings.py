@@ -36,7 +36,7 @@ def protocol(store_url: str, request: pytest.FixtureRequest) -> Iterator[Protoco
         pytest.param(Budget(deaths=1, troubles=1), 2, 20, id="a worker dies anywhere, the provider fails anywhere"),
         pytest.param(Budget(deaths=2), 2, 30, id="two workers die anywhere"),
         pytest.param(Budget(deaths=3), 1, 10, id="one worker after the other dies", marks=LONG),
-        pytest.param(Budget(sleeps=1), 2, 10_000, id="a worker stands still, is taken over, and goes on"),
+        pytest.param(Budget(sleeps=1), 2, 10_000, id="a worker stalls, is taken over, and goes on"),
         pytest.param(Budget(copies=1), 2, 1_000, id="the job is there twice"),
         pytest.param(Budget(leaves=1, deaths=1), 2, 50, id="the person leaves, a worker dies"),
         pytest.param(

@@ -1,4 +1,4 @@
-"""What callers are told of a transition, beside what it writes down."""
+"""What callers learn of a transition, next to what it writes down."""
 
 from __future__ import annotations
 

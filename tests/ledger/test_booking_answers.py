@@ -1,4 +1,4 @@
-"""What a booking's sender is told, and what is kept of who booked."""
+"""What a booking's sender gets as an answer, and what is kept of who booked."""
 
 from __future__ import annotations
 

@@ -89,9 +89,8 @@ class Play:
     async def look(self, uid: str) -> None:
         gathered = await self.bookings.gather(booking_id(uid))
         resolved = resolve(gathered.events, gathered.first_guests)
-        people = dict.fromkeys(
-            [*gathered.contacts, *(self.bookings.contact_id(booking.email) for booking in resolved if booking.email)]
-        )
+        found = await self.ledger.mailboxes.find_all(booking.email for booking in resolved if booking.email)
+        people = dict.fromkeys([*gathered.contacts, *found.values()])
         outcome = BookingOutcome(
             gathered=gathered,
             bookings=[(booking, reminders_of(booking, RULES)) for booking in resolved],
@@ -123,7 +122,7 @@ class Play:
             assert self.now_ms < claim.booking.start_ms, "a mail left after the meeting began"
             known = resolve((await self.bookings.gather(booking_id("A"))).events)
             looked = not await self.ledger.client.zcard(keys.BOOKINGS)
-            stand = {booking.uid: booking.stand for booking in known}.get(claim.booking.uid)
+            stand = {booking.uid: booking.state for booking in known}.get(claim.booking.uid)
             assert not looked or stand in (None, BookingState.BOOKED), "a mail left for a call that does not stand"
             self.bytes[number].add(answer[0])
 

@@ -43,8 +43,8 @@ def booked(clock: VirtualClock, uid: str = "A", *, in_h: int = 100, **reported) 
 async def outcome_of(bookings: Bookings, gathered: Gathered) -> BookingOutcome:
     """As the actor does, in a campaign that minds no booking."""
     resolved = resolve(gathered.events, gathered.first_guests)
-    addresses = [booking.email for booking in resolved if booking.email]
-    people = dict.fromkeys([*gathered.contacts, *map(bookings.contact_id, addresses)])
+    guests = [enrollment_id("christmas_2025", booking.email) for booking in resolved if booking.email]
+    people = dict.fromkeys([*gathered.contacts, *guests])
     return BookingOutcome(
         gathered=gathered,
         bookings=[(booking, reminders_of(booking, RULES)) for booking in resolved],
@@ -217,7 +217,7 @@ async def test_what_would_be_tried_after_the_start_expires_at_the_start(bookings
     await tell(bookings, event)
     due_ms = event.start_ms - 2 * HOUR_MS
     claim = await go(ledger, job(event, "2h"), due_ms)
-    await ledger.deliveries.settle(claim, "hold", "quota", now_ms=due_ms, due_ms=due_ms + 30 * HOUR_MS)
+    await ledger.deliveries.settle(claim, "defer", "quota", now_ms=due_ms, due_ms=due_ms + 30 * HOUR_MS)
 
     assert await ledger.client.zscore(keys.delayed("send"), job(event, "2h")) == event.start_ms
     no = await ledger.deliveries.claim(job(event, "2h"), worker="w1", now_ms=event.start_ms)
@@ -270,7 +270,7 @@ async def test_a_step_in_hand_when_the_hold_comes_is_stopped_by_the_freeze_and_g
 
     no = await ledger.deliveries.freeze(claim, "the bytes", now_ms=now)
     assert (no.reason, no.until_ms, no.detail) == ("held", 0, "booked")
-    await ledger.deliveries.settle(claim, "hold", no.detail, now_ms=now, due_ms=0)
+    await ledger.deliveries.settle(claim, "defer", no.detail, now_ms=now, due_ms=0)
     assert (await ledger.deliveries.claim(first, worker="w1", now_ms=now)).reason == "held"
     assert await ledger.client.zscore(keys.OPEN, first) is None
 

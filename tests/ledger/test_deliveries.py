@@ -298,7 +298,7 @@ async def test_the_first_payload_and_the_time_of_the_first_attempt_stay(ledger, 
 async def test_an_attempt_that_never_left_is_none(ledger, planned, now_ms):
     claim = await planned.frozen()
 
-    await ledger.deliveries.settle(claim, "hold", "429", now_ms=now_ms, due_ms=now_ms)
+    await ledger.deliveries.settle(claim, "defer", "429", now_ms=now_ms, due_ms=now_ms)
 
     again = await planned.claimed()
     assert (again.attempts, again.failures, again.outcome_unknown) == (0, 0, False)
@@ -306,7 +306,7 @@ async def test_an_attempt_that_never_left_is_none(ledger, planned, now_ms):
 
 async def test_an_attempt_that_costs_nothing_and_stays_unknown_may_go_at_its_turn(ledger, planned, now_ms):
     claim = await planned.frozen()
-    await ledger.deliveries.settle(claim, "hold", "reset", now_ms=now_ms, due_ms=now_ms, outcome_unknown=True)
+    await ledger.deliveries.settle(claim, "defer", "reset", now_ms=now_ms, due_ms=now_ms, outcome_unknown=True)
 
     again = await planned.claimed()
     assert (again.attempts, again.failures, again.outcome_unknown) == (1, 0, True)
@@ -314,7 +314,7 @@ async def test_an_attempt_that_costs_nothing_and_stays_unknown_may_go_at_its_tur
     assert {"outcome_unknown", "first_attempt_ms", "probed"}.isdisjoint(await planned.fields)
 
 
-@pytest.mark.parametrize(("outcome", "unknown"), [("hold", False), ("retry", True)])
+@pytest.mark.parametrize(("outcome", "unknown"), [("defer", False), ("retry", True)])
 async def test_any_other_attempt_may_not(ledger, planned, now_ms, outcome, unknown):
     claim = await planned.frozen()
     await ledger.deliveries.settle(claim, outcome, "503", now_ms=now_ms, due_ms=now_ms, outcome_unknown=unknown)
@@ -325,7 +325,7 @@ async def test_any_other_attempt_may_not(ledger, planned, now_ms, outcome, unkno
 async def test_what_fails_alike_is_reported_once_if_it_costs_nothing_and_each_time_if_it_counts(
     ledger, planned, now_ms
 ):
-    for outcome in ("hold", "hold", "retry", "retry"):
+    for outcome in ("defer", "defer", "retry", "retry"):
         claim = await planned.frozen()
         await ledger.deliveries.settle(claim, outcome, "timeout", now_ms=now_ms, due_ms=now_ms, outcome_unknown=True)
 
@@ -376,7 +376,7 @@ async def test_an_answer_after_a_webhook_is_an_answer_all_the_same(ledger, plann
     assert await ledger.client.llen(keys.timeline(planned.contact)) == lines
 
 
-@pytest.mark.parametrize("outcome", ["retry", "hold", "dead", "skipped"])
+@pytest.mark.parametrize("outcome", ["retry", "defer", "dead", "skipped"])
 @pytest.mark.parametrize("reported", [FeedbackKind.SENT, FeedbackKind.DELIVERED])
 async def test_what_was_reported_while_it_was_in_hand_is_accepted(ledger, planned, now_ms, outcome, reported):
     claim = await planned.frozen()

@@ -234,7 +234,7 @@ async def test_a_lost_answer_is_found_in_what_is_reported(ledger, ada, clock):
 
 FAILED = [
     {"outcome": "retry", "due_ms": 60_000, "doubt": True},
-    {"outcome": "hold", "due_ms": 60_000},
+    {"outcome": "defer", "due_ms": 60_000},
     {"outcome": "dead", "doubt": True},
     {"outcome": "skipped"},
 ]

@@ -33,7 +33,7 @@ MOVES = (
         ("settle", worker, step, outcome)
         for worker in WORKERS
         for step in (1, 1, 2)
-        for outcome in ("accepted", "retry", "hold", "dead")
+        for outcome in ("accepted", "retry", "defer", "dead")
     ]
     + [("die", worker) for worker in WORKERS for _ in range(3)]
     + [("live", worker) for worker in WORKERS for _ in range(2)]
@@ -102,7 +102,7 @@ class Play:
             return
         if outcome == "accepted":
             self.accepted[step] += 1
-        due_ms = self.now_ms + 60 * SECOND if outcome in ("retry", "hold") else None
+        due_ms = self.now_ms + 60 * SECOND if outcome in ("retry", "defer") else None
         await self.ledger.deliveries.settle(claim, outcome, "because", now_ms=self.now_ms, due_ms=due_ms)
 
     async def die(self, worker: str) -> None:

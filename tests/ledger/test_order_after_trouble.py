@@ -25,7 +25,7 @@ async def waits(ledger: Ledger, ada, clock) -> int:
     claim = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now_ms)
     assert isinstance(claim, ClaimGranted)
     await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
-    await ledger.deliveries.settle(claim, "hold", "bad_gateway", now_ms=now_ms, due_ms=now_ms + DAY_MS)
+    await ledger.deliveries.settle(claim, "defer", "bad_gateway", now_ms=now_ms, due_ms=now_ms + DAY_MS)
     return now_ms + DAY_MS
 
 

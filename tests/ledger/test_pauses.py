@@ -101,7 +101,7 @@ async def test_a_mail_that_is_being_rendered_does_not_leave_after_the_pause(ledg
     await ledger.pauses.start(None, said(now))
 
     assert await ledger.deliveries.freeze(claim, "mail", now_ms=now) == ClaimRefused("held", "paused", now + 60_000)
-    assert await ledger.deliveries.settle(claim, "hold", "paused", now_ms=now, due_ms=now + 60_000)
+    assert await ledger.deliveries.settle(claim, "defer", "paused", now_ms=now, due_ms=now + 60_000)
 
     await ledger.pauses.finish(None, now_ms=now + 60_000)
     again = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now + 60_000)
@@ -137,7 +137,7 @@ async def test_who_is_paused_while_a_mail_is_rendered_does_not_get_it_until_they
     await ledger.pauses.start(ADA, said(now))
 
     assert (await ledger.deliveries.freeze(claim, "mail", now_ms=now)).reason == "held"
-    await ledger.deliveries.settle(claim, "hold", "paused", now_ms=now, due_ms=now)
+    await ledger.deliveries.settle(claim, "defer", "paused", now_ms=now, due_ms=now)
     await ledger.client.zrem(keys.delayed("send"), FIRST)  # As the scheduler does with what is due.
     assert (await ledger.deliveries.claim(FIRST, worker="w1", now_ms=now)).reason == "held"
     assert FIRST not in [job async for job in jobs(ledger)]

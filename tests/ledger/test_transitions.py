@@ -12,13 +12,14 @@ from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import DeliveryId, enrollment_id, step_delivery_id
-from common.domain.projection import sequence_row
+from common.domain.projection import CampaignColumns, sequence_row
 from common.ledger import keys
 from common.ledger.circuits import CircuitOpen
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.ledger import Ledger
 from common.ledger.reads.contact_timeline import read_field_notes
 
+CHRISTMAS = CampaignColumns(name="Christmas 2025")
 HOUR_MS = 3_600_000
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 
@@ -122,7 +123,9 @@ async def test_a_name_that_was_not_taken_is_on_the_timeline(ledger, ada, clock):
 
 async def test_an_answer_given_from_the_spool_stays_that_ids_answer(ledger, ada, clock):
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
-    spooled = await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=clock.now_ms() + 1, answer="accepted")
+    spooled = await ledger.signups.accept(
+        ada, webhook_id="signup:2", received_ms=clock.now_ms() + 1, answer="accepted", answered_id=ADA
+    )
 
     assert spooled.answer == "accepted"
 
@@ -131,7 +134,7 @@ async def test_an_answer_from_the_spool_wins_over_one_that_was_never_heard(ledge
     now = clock.now_ms()
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now)
     unheard = await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=now)
-    await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=now, answer="accepted")
+    await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=now, answer="accepted", answered_id=ADA)
     again = await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=now)
 
     assert (unheard.answer, again.answer) == ("duplicate", "accepted")
@@ -154,7 +157,7 @@ async def test_a_retry_counts_a_hold_does_not(ledger, ada, clock):
     await enrolled(ledger, ada, now)
     claim = await go(ledger, 1, now)
     await ledger.deliveries.freeze(claim, "mail", now_ms=now)
-    await ledger.deliveries.settle(claim, "hold", "throttled", now_ms=now, due_ms=now + 1_000)
+    await ledger.deliveries.settle(claim, "defer", "throttled", now_ms=now, due_ms=now + 1_000)
     assert (await ledger.deliveries.claim(step(1), worker="w1", now_ms=now + 500)).until_ms == now + 1_000
 
     claim = await go(ledger, 1, now + 1_000)
@@ -259,7 +262,7 @@ async def test_trouble_of_three_people_holds_everybody_and_one_probe_finds_out(l
     probe = await go(ledger, 1, until)
     again = await ledger.circuits.report_failure("resend", id="a", reason="503", provider_wide=False, now_ms=until)
     assert again == CircuitOpen(until + 2_000, "")
-    await ledger.deliveries.settle(probe, "hold", "503", now_ms=until, due_ms=until + 2_000)
+    await ledger.deliveries.settle(probe, "defer", "503", now_ms=until, due_ms=until + 2_000)
     await send(ledger, 1, until + 2_000)
     assert await ledger.circuits.open_until("resend", now_ms=until) is None
 
@@ -340,7 +343,7 @@ async def test_who_leaves_after_the_last_mail_has_left_for_anybody_rebuilds(ledg
     known = await ledger.enrollments.get(ADA)
     assert (known.status, known.exit_reason) == (Status.COMPLETED, ExitReason.UNSUBSCRIBED)
     assert known.revision == before.revision + 1
-    assert sequence_row(known, campaign_name="Christmas 2025", title="Ada").values["Exit Reason"] == "unsubscribed"
+    assert sequence_row(known, CHRISTMAS, title="Ada").values["Exit Reason"] == "unsubscribed"
 
 
 async def test_a_worker_that_has_a_mail_in_hand_writes_down_its_status_also_for_who_has_left(ledger, ada, clock):

@@ -79,7 +79,7 @@ async def test_a_delivery_that_was_put_off_before_its_first_claim_goes_at_its_ti
 async def test_what_waits_as_it_should_is_left_alone(ledger, ada, clock):
     await enrolled(ledger, ada, clock.now_ms())
     claim = await ledger.deliveries.claim(FIRST, worker="w1", now_ms=clock.now_ms())
-    await ledger.deliveries.settle(claim, "hold", "http_429", now_ms=clock.now_ms(), due_ms=clock.now_ms() + HOUR_MS)
+    await ledger.deliveries.settle(claim, "defer", "http_429", now_ms=clock.now_ms(), due_ms=clock.now_ms() + HOUR_MS)
 
     assert await check_waits(ledger, clock) == []
     assert await ledger.client.zscore(keys.OPEN, FIRST) == clock.now_ms() + HOUR_MS

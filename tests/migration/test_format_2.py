@@ -104,7 +104,7 @@ async def test_every_booking_has_its_guest_with_each_reminder(
         if "uid" not in was:
             continue  # Its first event had not been looked at.
         booking = read_booking(name, after[name])
-        assert (booking.uid, booking.stand, booking.start_ms) == (was["uid"], was["stand"], int(was["start"]))
+        assert (booking.uid, booking.state, booking.start_ms) == (was["uid"], was["stand"], int(was["start"]))
         assert {f"r:{reminder}" for reminder in codec.read_records(after[name])} == {
             field for field in was if field.startswith("r:")
         }

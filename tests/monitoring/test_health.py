@@ -22,7 +22,7 @@ MINUTE_MS = 60_000
 def health(
     store_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Any
 ) -> Callable[..., tuple[int, str]]:
-    """Exit status and output, beside a store with one living worker and no gateway."""
+    """Exit status and output, next to a store with one living worker and no gateway."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REDIS_URL", store_url)
     monkeypatch.setenv("GATEWAY_PORT", "1")

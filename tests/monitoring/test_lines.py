@@ -19,15 +19,15 @@ from tests.tidy.repository import ROOT
 from tests.tidy.test_docs_operations import OUTCOMES, PAGE, is_logging
 
 _FIELDS = (
-    "actor again_ms ahead_s alone apart_ms attempt booking_id by bytes clock code cure delivery_id detail due_ms "
-    "enrollment_id "
+    "actor again_ms ahead_s alone apart_ms attempt booking_id by bytes clock code cure database delivery_id detail "
+    "due_ms enrollment_id "
     "error events exc_info failure file host instead_of job job_id kind known lasted_s lateness_ms left merged "
     "message_id messages ms note number operation outcome outcomes_unknown page_id port provider provider_id queue "
-    "ready_id reason repaired request_id restored revision route rows seconds segment settled stands status thread "
+    "ready_id reason repaired request_id restored revision route rows seconds segment settled states status thread "
     "threads until_ms url waited_s warning was_ahead_s way webhook_id what why worker"
 )
 FIELDS = frozenset(_FIELDS.split())
-"""What a line may tell beside its event. Before a name is added: can its value be a person's name, address or words?"""
+"""A line's fields next to its event. Before a name is added: can its value be a person's name, address or words?"""
 MADE_OF_OUTCOMES = {"actors/sending/send.py"}
 """Where an event's name is put together, from words of the code; the documented ones are `OUTCOMES`."""
 ADA = (
@@ -47,8 +47,8 @@ class Kind:
 
 
 def kinds() -> Iterator[Kind]:
-    for room in ("actors", "common", "services"):
-        for file in sorted((ROOT / room).rglob("*.py")):
+    for package in ("actors", "common", "services"):
+        for file in sorted((ROOT / package).rglob("*.py")):
             for node in ast.walk(ast.parse(file.read_text())):
                 if isinstance(node, ast.Call) and node.args and is_logging(node.func):
                     first = node.args[0]

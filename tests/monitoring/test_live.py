@@ -1,4 +1,4 @@
-"""A real Prometheus beside the running system, while the sandbox misbehaves: the right alerts fire, and clear."""
+"""A real Prometheus next to the running system, while the sandbox misbehaves: the right alerts fire, and clear."""
 
 from __future__ import annotations
 

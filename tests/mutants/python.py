@@ -1,7 +1,7 @@
 """
 `make mutmut`: small faults in every function of `common/domain` and of the Python of `common/ledger`, by mutmut.
 
-It works in a copy of the house; what it prints last are the faults that no test noticed, each as a difference.
+It works in a copy of the repository; what it prints last are the faults that no test noticed, each as a difference.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One fault in a copy of the house, and the tests that should notice it: the quick ones first."""
+"""One fault in a copy of the repository, and the tests that should notice it: the quick ones first."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ FIRST: dict[str, Stage] = {
     **dict.fromkeys(("holds", "lib/pause"), ("tests/ledger/test_holds.py", "tests/ledger/test_pauses.py")),
     "lib/webhook_ids": ("tests/ledger/test_webhook_ids.py",),
     "contacts": ("tests/actors/test_forget.py",),
-    "feedback": ("tests/ledger/test_feedback.py",),
+    **dict.fromkeys(
+        ("feedback", "suppressions", "lib/suppression"),
+        ("tests/ledger/test_feedback.py", "tests/ledger/test_resting.py", "tests/ledger/test_suppressions.py"),
+    ),
     "circuits": ("tests/ledger/test_circuit.py",),
     "workers": ("tests/broker/test_takeover.py",),
     "delays": ("tests/broker/test_waiting.py", "tests/ledger/test_circuit.py", "tests/ledger/test_pauses.py"),

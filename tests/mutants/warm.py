@@ -1,5 +1,5 @@
 """
-A process in a copy of the house that has imported everything, and forks for each run of pytest.
+A process in a copy of the repository that has imported everything, and forks for each run of pytest.
 
 To import costs more than most runs do, so it is done once; and what a run changes in memory is gone with it.
 """

@@ -1,4 +1,4 @@
-"""Never more requests than the budget allows, whoever asks and in whatever order; waiting is virtual."""
+"""Never more requests than the budget allows, for all callers and in whatever order; waiting is virtual."""
 
 from __future__ import annotations
 

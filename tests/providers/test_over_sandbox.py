@@ -19,6 +19,7 @@ from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import enrollment_id
 from common.domain.mail import Mail
+from common.domain.projection import CampaignColumns
 from common.errors import Ambiguous, Misconfigured, Permanent
 from common.providers.budget import Unlimited
 from common.providers.notion.duplicates import StoreCreateGuard
@@ -69,7 +70,7 @@ class Providers:
             base_url=f"{self.url}/notion",
             sequence_db=SEQUENCE_DATABASE_ID,
             contact_db=CONTACT_DATABASE_ID,
-            campaign_name="Christmas 2025",
+            campaigns={"christmas_2025": CampaignColumns(name="Christmas 2025")},
             budget=Unlimited(),
             guard=self.guard,
             clock=self.clock,

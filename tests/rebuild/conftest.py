@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestServer
 from actors.upkeep.audit import audit
 from actors.upkeep.booking_sync import reconcile_bookings
 from actors.upkeep.rebuild import Summary, rebuild
+from common.campaigns.campaigns import Campaigns
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock, iso
 from common.domain.contact import Assessment
@@ -71,7 +72,7 @@ class Installation:
 
     def _simulation(self) -> Simulation:
         simulation = Simulation(self.store, self.campaign, self.settings, clock=self.clock)
-        providers = build_providers(self.settings, self.store, self.clock, campaign_name=self.campaign.name)
+        providers = build_providers(self.settings, self.store, self.clock, campaigns=Campaigns(self.campaign))
         self._opened.append(providers)
         simulation.world = replace(
             simulation.world, mailer=providers.mailer, mirror=providers.mirror, mail_budget=Unlimited()

@@ -1,4 +1,4 @@
-"""A worker that finds its store empty asks Notion first; and opens its doors all the same when nobody answers."""
+"""A worker that finds its store empty asks Notion first; and fetches jobs all the same when nobody answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEPS = [f"step-{step}" for step in range(1, 8)]
 
 @pytest.fixture
 async def starts(installation: Installation):
-    """A worker starts, and its doors are open when this returns."""
+    """A worker starts, and it fetches jobs when this returns."""
     started: list[Bootstrap] = []
 
     async def starts(worker: str = "w1", *, is_testing: bool = False) -> Bootstrap:

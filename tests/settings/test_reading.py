@@ -26,7 +26,7 @@ def problems_of(load, environ, dotenv=""):
 def test_nothing_set_is_a_sandbox_at_full_length(load):
     settings = load()
 
-    assert (settings.testing_mode, settings.campaign_speed, settings.campaign) == (False, 1, "christmas_2025")
+    assert (settings.testing_mode, settings.campaign_speed, settings.campaign_keys) == (False, 1, ("christmas_2025",))
     assert not settings.is_real
 
 
@@ -200,3 +200,24 @@ def test_a_notion_database_is_an_id_or_a_pasted_url(load, pasted):
 def test_every_setting_has_a_name_in_the_environment():
     assert {"REDIS_URL", "TESTING_RECIPIENTS", "LOG_LEVEL"} < set(SETTING_NAMES)
     assert "SANDBOXED" not in SETTING_NAMES
+
+
+def test_several_campaigns_are_read_in_their_order(load):
+    settings = load({"CAMPAIGNS": "new_year_2026, christmas_2025"})
+
+    assert settings.campaign_keys == ("new_year_2026", "christmas_2025")
+
+
+def test_the_older_name_of_the_setting_names_one_campaign(load):
+    assert load({"CAMPAIGN": "new_year_2026"}).campaign_keys == ("new_year_2026",)
+
+
+@pytest.mark.parametrize("names", ["a,a", ",", "a/b"])
+def test_campaigns_that_cannot_be_named_so_are_refused(load, names):
+    with pytest.raises(SettingsError, match=r"^CAMPAIGNS: "):
+        load({"CAMPAIGNS": names})
+
+
+def test_both_names_of_the_setting_at_once_are_refused(load):
+    with pytest.raises(SettingsError, match=r"^CAMPAIGN: .*unset CAMPAIGN$"):
+        load({"CAMPAIGNS": "a", "CAMPAIGN": "b"})

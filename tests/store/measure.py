@@ -29,7 +29,7 @@ from tests.store.watched import watched
 
 WRITERS = 8
 BULK = 16_000
-"""Bytes a signup brings along, where what waits for a replica shall not fit into the buffers of the kernel."""
+"""Bytes a signup brings along, where what waits for a replica must not fit into the buffers of the kernel."""
 STALLED_S = 6
 CADENCE = Cadence((0, 1_000), 0)
 
@@ -80,7 +80,7 @@ def missing(load: Load, url: str) -> tuple[int, float]:
 
 
 def _patiently(url: str) -> set[bytes]:
-    """Everybody in the store; sentinels that stood still with it may need a moment to agree."""
+    """Everybody in the store; sentinels that were suspended with it may need a moment to agree."""
     deadline = time.monotonic() + 30
     while True:
         try:
@@ -132,7 +132,7 @@ def waits_for_disk(fsync: str, seconds: float) -> tuple[float, float]:
 
 
 def failed_over(*extra: str, seconds: float, stalled_s: float = 0) -> tuple[int, int, float, float, str]:
-    """Primary killed under load; `stalled_s`: the replica stands still for so long before."""
+    """Primary killed under load; `stalled_s`: the replica is suspended for so long before."""
     with watched(*extra) as store:
         load = Load(store.url, bytes_each=BULK if stalled_s else 0)
         time.sleep(seconds)
@@ -162,11 +162,11 @@ def main() -> None:
     _say("failover", [failed_over(seconds=seconds) for _ in range(rounds)])
     _say("failover, min-replicas", [failed_over(*narrow, seconds=seconds) for _ in range(rounds)])
     _say(
-        "failover, replica standing still for 6 s",
+        "failover, replica suspended for 6 s",
         [failed_over(seconds=seconds, stalled_s=STALLED_S) for _ in range(rounds)],
     )
     _say(
-        "failover, replica standing still for 6 s, min-replicas",
+        "failover, replica suspended for 6 s, min-replicas",
         [failed_over(*narrow, seconds=seconds, stalled_s=STALLED_S) for _ in range(rounds)],
     )
 

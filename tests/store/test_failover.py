@@ -37,7 +37,7 @@ def test_a_failover_under_load_doubles_nobody_and_everything_goes_on(
     place.serve("gateway")
     worker = place.serve("worker")
     warnings = request("GET", f"{place.gateway_url}/ready").json["warnings"]
-    assert warnings == [], "told how to narrow what a failover may lose, the store has no weakness"
+    assert warnings == [], "reports how to narrow what a failover may lose, the store has no weakness"
 
     acknowledged: list[str] = []
     stop = threading.Event()

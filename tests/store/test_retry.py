@@ -1,4 +1,4 @@
-"""Commands wait for a store that is away, however long that is, and end when they are told to."""
+"""Commands wait for a store that is away, however long that is, and end when they are asked to."""
 
 from __future__ import annotations
 

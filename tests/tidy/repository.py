@@ -12,4 +12,4 @@ def documents():
 
 
 def words():
-    return [page for room in ("common", "services", "actors") for page in (ROOT / room).rglob("README.md")]
+    return [page for package in ("common", "services", "actors") for page in (ROOT / package).rglob("README.md")]

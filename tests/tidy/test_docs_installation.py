@@ -12,9 +12,11 @@ PACKAGING = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setupt
 NOT_READ = {".py", ".pyc"}
 
 
-@pytest.mark.parametrize("room", ["actors", "common", "services"])
-def test_every_file_that_is_no_code_is_packaged(room):
-    there = {file for file in (ROOT / room).rglob("*") if file.is_file() and file.suffix not in NOT_READ}
-    packaged = {file for pattern in PACKAGING["*"] + PACKAGING.get(room, []) for file in (ROOT / room).glob(pattern)}
+@pytest.mark.parametrize("package", ["actors", "common", "services"])
+def test_every_file_that_is_no_code_is_packaged(package):
+    there = {file for file in (ROOT / package).rglob("*") if file.is_file() and file.suffix not in NOT_READ}
+    packaged = {
+        file for pattern in PACKAGING["*"] + PACKAGING.get(package, []) for file in (ROOT / package).glob(pattern)
+    }
 
     assert {str(file.relative_to(ROOT)) for file in there - packaged if file.name != "README.md"} == set()

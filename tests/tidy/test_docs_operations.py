@@ -16,7 +16,7 @@ from tests.tidy.repository import ROOT
 
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
-OUTCOMES = {"delivery_retry", "delivery_hold", "delivery_skipped", "delivery_dead"}
+OUTCOMES = {"delivery_retry", "delivery_defer", "delivery_skipped", "delivery_dead"}
 """`actors/sending/send.py` makes these names of the outcome."""
 
 
@@ -57,8 +57,8 @@ def exposed() -> dict[str, Any]:
 
 def events() -> Iterator[str]:
     """What is given to a logger as its first word, anywhere in the code."""
-    for room in ("actors", "common", "services"):
-        for file in (ROOT / room).rglob("*.py"):
+    for package in ("actors", "common", "services"):
+        for file in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(file.read_text())):
                 if isinstance(node, ast.Call) and node.args and is_logging(node.func):
                     word = node.args[0]

@@ -44,9 +44,9 @@ def test_the_domain_imports_only_what_computes(file):
     assert {name for name in strangers if not name.startswith("common.domain")} == set()
 
 
-@pytest.mark.parametrize("room", ["services", "actors", "common"])
-def test_no_path_of_one_machine_is_in_the_code(room):
-    for file in (ROOT / room).rglob("*.py"):
+@pytest.mark.parametrize("package", ["services", "actors", "common"])
+def test_no_path_of_one_machine_is_in_the_code(package):
+    for file in (ROOT / package).rglob("*.py"):
         assert "/root/" not in file.read_text(), file
         assert "/home/" not in file.read_text(), file
 

@@ -5,11 +5,11 @@
 --   guest:<gst>          HASH  one person whose call it is, see booking_codec.py
 --   contact:<contact>    HASH  `call:<gst>`: each of their calls in short; writes: how often they were written; see there
 --   bookings             ZSET  booking → time at which it should be looked at, ms
--- uses: delivery, owners, projection, queue, records, sequence, suppression, timeline, webhook_ids
+-- uses: delivery, mailbox, owners, projection, queue, records, sequence, suppression, timeline, webhook_ids
 
 local bookings = {}
 
--- Every booking connected with this one by the moves that events told. Stores of before 0.3.0 also hold links `ical_…`,
+-- Every booking connected with this one by the moves that events reported. Stores of before 0.3.0 also hold links `ical_…`,
 -- which joined recurring bookings that have nothing to do with each other.
 local function series(id)
   local nodes, seen, at = {id}, {[id] = true}, 1
@@ -39,8 +39,9 @@ end
 
 -- accept(KEYS = [webhook, booking], ARGV = [JSON, event])
 --   JSON     id: of the booking; digest: of the event; received_ms;
---            campaign; address_hashes: of the addresses that the event names; links: [booking that was moved]
---            contact: of the first of them; notes: [JSON] for their timeline, see common/domain/note.py
+--            campaign; address_hashes: of the addresses that the event names; spelled: {hash of a spelling: address
+--            hash}; links: [booking that was moved]; contact: of the first of them, see mailbox.lua
+--            notes: [JSON] for their timeline, see common/domain/note.py
 --   webhook  STRING  `booking id digest`: the event that was answered under this id
 -- → [0, event] | [1, event or ''] answered before | [2, JSON of address hashes] these are forgotten: give it without them
 -- Remember the webhook id, keep the event, link its booking to others, ask for it to be looked at: all of it or nothing.
@@ -55,6 +56,7 @@ function bookings.accept()
     return {1, redis.call('HGET', keys.booking .. known, which) or ''}
   end
   -- Of a contact who was forgotten, and of the calls they had, nothing is kept again but that this id was answered.
+  for spelled_hash, hash in pairs(given.spelled) do suppression.adopt(spelled_hash, hash) end
   local forgotten = {}
   for _, hash in ipairs(given.address_hashes) do
     if suppression.is_forgotten(hash) then forgotten[#forgotten + 1] = hash end
@@ -62,7 +64,7 @@ function bookings.accept()
   if #forgotten > 0 and #forgotten < #given.address_hashes then return {2, cjson.encode(forgotten)} end
   if #forgotten == 0 and redis.call('SISMEMBER', keys.forgotten, id) == 0 then
     keep_event(id, KEYS[2], given, event)
-    for _, note in ipairs(given.notes or {}) do timeline.add(given.contact, given.received_ms, 'note', note) end
+    for _, note in ipairs(given.notes or {}) do timeline.add(mailbox.contact(given.contact), given.received_ms, 'note', note) end
   end
   webhook_ids.remember(KEYS[1], id .. ' ' .. digest, given.received_ms)
   return {0, event}
@@ -158,6 +160,13 @@ local function write_booking(booking, outcome, touched, now_ms)
   for _, reminder in ipairs(booking.reminders) do replan(guest, reminder, outcome, now_ms) end
 end
 
+-- What a booking does to one sequence, as its campaign says.
+local function nurture(enrollment, what, now_ms)
+  if what == 'stop' then sequence.exit(enrollment, 'stopped', now_ms) end
+  if what == 'hold' then sequence.hold(enrollment, 'booked', now_ms) end
+  if what == 'release' then sequence.release(enrollment, 'booked', now_ms) end
+end
+
 local function is_as_gathered(outcome)
   local events = 0
   for _, node in ipairs(series(outcome.id)) do events = events + redis.call('HLEN', keys.booking .. node) end
@@ -171,13 +180,14 @@ end
 -- write(KEYS = [bookings], ARGV = [JSON]) → 1 | 0 something changed since it was gathered: begin again
 --   JSON  id: of the booking; events: how many were gathered; now_ms
 --         contacts: [{id, writes; nurture: 'stop' | 'hold' | 'release' | …: what becomes of their sequence}]
+--         others: [{id, contact, nurture}]: of enrollments of the same people in other campaigns
 --         bookings: [{id: of the guest; seat_of: their booking, if they have a seat; contact, call, person: if anybody
 --                     knows whose it is; left: the call of who had it before;
 --                     fields: [field, value, …]; reminders: [{name, due_ms; reason: why it is not sent}]}]
 --         optional_fields: of a guest, written anew; planning: {reason: true} those that follow the booking
 --         sparing: {reason: true} those for which what is planned already stays so
 --         look: {id, at_ms}: a booking to look at again
--- Nobody holds a lock: who gathered less than there is now is told so, and a repetition changes nothing.
+-- Nobody holds a lock: who gathered less than there is now gets that answer, and a repetition changes nothing.
 function bookings.write()
   local outcome = cjson.decode(ARGV[1])
   local now_ms, touched = outcome.now_ms, {}
@@ -186,10 +196,12 @@ function bookings.write()
   for _, booking in ipairs(outcome.bookings) do write_booking(booking, outcome, touched, now_ms) end
   for _, contact in ipairs(outcome.contacts) do
     redis.call('HINCRBY', keys.contact .. contact.id, 'writes', 1)
-    if contact.nurture == 'stop' then sequence.exit(contact.id, 'stopped', now_ms) end
-    if contact.nurture == 'hold' then sequence.hold(contact.id, 'booked', now_ms) end
-    if contact.nurture == 'release' then sequence.release(contact.id, 'booked', now_ms) end
+    nurture(contact.id, contact.nurture, now_ms)
     if touched[contact.id] then projection.changed(contact.id, now_ms) end
+  end
+  for _, other in ipairs(outcome.others) do
+    nurture(other.id, other.nurture, now_ms)
+    if touched[other.contact] then projection.changed(other.id, now_ms) end
   end
 
   redis.call('ZREM', KEYS[1], outcome.id)

@@ -5,7 +5,7 @@
 --                               expires_ms: from then on it is not sent; requires: {state, start_ms} of its owner
 --   KEYS                        owner: enrollment or guest, HASH, see owners.lua; delivery: HASH, see delivery.lua;
 --                               circuit: of the channel's provider, HASH, see circuit.lua
--- uses: circuit, delivery, owners, pause, queue, records, sequence, suppression, timeline
+-- uses: circuit, crossing, delivery, owners, pause, queue, records, sequence, suppression, timeline
 
 local deliveries = {}
 
@@ -50,33 +50,31 @@ local function may_be_tried(id, claim_id)
 end
 
 -- Until when the minimum gap to the last mail, or to the one that is being sent, keeps this one back; nil: it does not.
--- The gap binds when one of the two is overdue, which is the only way that they come so close. A mail that is being sent
+-- Within a campaign the gap binds when one of the two is overdue, which is the only way that they come so close; between
+-- campaigns it binds always. A mail that is being sent
 -- counts until it is known not to be; it is looked at again soon, so that a step in trouble does not delay this one. What
 -- may have been accepted does not wait for so long that the provider forgets its key.
-local function gap_until(fields, given, open, now_ms)
-  local last_ms, gap_ms = tonumber(fields.last_sent_ms), given.minimum_gap_ms
+local function gap_until(fields, given, campaign, open, now_ms)
+  local last_ms, gap_ms = tonumber(fields.last_sent_ms), campaign.minimum_gap_ms
   -- A mail that left in the future was written down while a clock was wrong.
-  if last_ms and not queue.is_too_far(last_ms, now_ms, JUMP_MS) then
-    local is_unknown = open.outcome_unknown == '1' or open.in_progress == '1'
-    local until_ms = last_ms + gap_ms
-    if is_unknown and open.first_attempt_ms then
-      until_ms = math.min(until_ms, open.first_attempt_ms + limits.ask_within_ms)
-    end
-    if until_ms > now_ms then return until_ms end
-  end
+  if last_ms and queue.is_too_far(last_ms, now_ms, JUMP_MS) then last_ms = nil end
+  local is_unknown = open.outcome_unknown == '1' or open.in_progress == '1'
+  local latest_ms = is_unknown and open.first_attempt_ms and open.first_attempt_ms + limits.ask_within_ms or math.huge
+  local until_ms = math.max(last_ms and last_ms + gap_ms or 0, crossing.gap_until(fields, campaign, given, now_ms))
+  until_ms = math.min(until_ms, latest_ms)
+  if until_ms > now_ms then return until_ms end
   local other, since_ms = string.match(fields.sending or '', '^(%S+) (%d+)$')
   if other and other ~= given.name and since_ms + gap_ms > now_ms and not queue.is_too_far(since_ms, now_ms, JUMP_MS) then
     return math.min(since_ms + gap_ms, now_ms + SOON_MS)
   end
+  if crossing.comes_first(fields, campaign, given, now_ms) then return now_ms + SOON_MS end
 end
 
 -- The first claim of a step schedules the next one, so that a step in trouble never delays others.
-local function plan_next(owner, fields, given)
-  if fields.next ~= given.name then return end
+local function plan_next(owner, fields, name, following)
+  if fields.next ~= name then return end
   redis.call('HDEL', owner.key, 'next')
-  if given.next then
-    sequence.plan_next(owner, given.next.name, tonumber(fields.anchor_ms) + given.next.after_ms)
-  end
+  if following then sequence.plan_next(owner, following.name, tonumber(fields.anchor_ms) + following.after_ms) end
 end
 
 local OPEN = {
@@ -105,8 +103,9 @@ local function count_crash(key, open)
 end
 
 -- claim(KEYS = [owner, delivery, circuit], ARGV = [JSON])
---   JSON  also claim_id: `worker#number of this call`, so that a call whose answer was lost can be repeated; campaign;
---         minimum_gap_ms, if paced; next: {name, after_ms: after the anchor}, the step that follows, if any
+--   JSON  also claim_id: `worker#number of this call`, so that a call whose answer was lost can be repeated
+--         campaigns: {key → {minimum_gap_ms, priority; lacks_step: it has no such step; next: {name, after_ms: after the
+--         anchor}, the step that follows, if any}}, those that are played here
 -- → ['granted', fence, attempts, due_ms, first_attempt_ms or 0, failures, outcome_unknown 0|1, payload or '',
 --    owner's fields and values …]
 --   | ['already', status]            it met its end; also when that is found only now, in what a webhook reported
@@ -165,9 +164,11 @@ function deliveries.claim()
     return {word, until_ms, why}
   end
 
-  if fields.campaign ~= given.campaign then
+  local campaign = given.campaigns[fields.campaign]
+  if not campaign then
     return defer('held', now_ms + ANOTHER_CAMPAIGN_MS, 'campaign ' .. fields.campaign .. ' is not served here')
   end
+  if campaign.lacks_step then return {'unknown'} end
   if not is_repeated then
     reason = count_crash(key, open)
     if reason then
@@ -178,7 +179,7 @@ function deliveries.claim()
       redis.call('ZREM', keys.open, id)
       return {'held', 0, fields.hold}
     end
-    if pause.covers(owner.contact) then
+    if pause.covers(owner.contact, fields.campaign) then
       return defer('held', math.max(not_before_ms, now_ms + pause.WAIT_MS), 'paused')
     end
     if suppression.is_resting(fields.address_hash) then
@@ -200,7 +201,7 @@ function deliveries.claim()
     local wait_ms = circuit.wait_until(until_ms, probe_ms, now_ms)
     if wait_ms > now_ms then return defer('held', wait_ms, why) end
   end
-  local gap_ms = is_paced and gap_until(fields, given, open, now_ms)
+  local gap_ms = is_paced and gap_until(fields, given, campaign, open, now_ms)
   if gap_ms then return defer('not yet', gap_ms) end
   if not is_repeated and not may_be_tried(id, claim_id) then return defer('not yet', now_ms + SOON_MS) end
 
@@ -211,7 +212,7 @@ function deliveries.claim()
   redis.call('HSET', key, 'claim_id', claim_id, 'claimed_ms', now_ms, 'due_ms', due_ms)
   redis.call('ZADD', keys.open, now_ms + limits.lease_ms, id)
   if given.paced then redis.call('HSET', owner.key, 'sending', name .. ' ' .. now_ms) end
-  plan_next(owner, fields, given)
+  plan_next(owner, fields, name, campaign.next)
 
   local attempts, first_ms, failures, unknown, payload =
     unpack(redis.call('HMGET', key, 'attempts', 'first_attempt_ms', 'failures', 'outcome_unknown', 'payload'))
@@ -241,22 +242,22 @@ function deliveries.freeze()
   if fields.hold then return {'held', 0, fields.hold} end
   local held = pause.hold_reason(string.match(redis.call('HGET', key, 'claim_id'), '^[^#]*'))
   if held then return {'held', now_ms + pause.HELD_MS, held} end
-  if pause.covers(owner.contact) then return {'held', now_ms + pause.WAIT_MS, 'paused'} end
+  if pause.covers(owner.contact, fields.campaign) then return {'held', now_ms + pause.WAIT_MS, 'paused'} end
   if suppression.is_resting(fields.address_hash) then return {'held', now_ms + suppression.WAIT_MS, 'resting'} end
   local until_ms, why = circuit.read(KEYS[3], now_ms)
   if until_ms and until_ms > now_ms then return {'held', until_ms, why} end
 
   if payload ~= '' then redis.call('HSETNX', key, 'payload', payload) end
   redis.call('HSETNX', key, 'first_attempt_ms', now_ms)
-  redis.call('HSET', key, 'in_progress', 1)
+  redis.call('HSET', key, 'in_progress', 1, 'attempted_ms', now_ms)
   return {'granted', redis.call('HINCRBY', key, 'attempts', 1)}
 end
 
--- An attempt failed (`retry`: it counts), or nothing happened (`hold`): again at due_ms. A hold that left the outcome
--- unknown reached for the provider, but spends nothing; it is told once, however long it lasts. A repetition of this call,
+-- An attempt failed (`retry`: it counts), or nothing happened (`defer`): again at due_ms. A defer that left the outcome
+-- unknown reached for the provider, but spends nothing; it is reported once, however long it lasts. A repetition of this call,
 -- whose first answer was lost, counts nothing.
 local function try_again(owner, given)
-  local id, detail, is_hold = given.owner .. '/' .. given.name, given.detail, given.outcome == 'hold'
+  local id, detail, is_deferred = given.owner .. '/' .. given.name, given.detail, given.outcome == 'defer'
   local key = keys.delivery .. id
   local due_ms = math.min(given.due_ms, given.expires_ms or math.huge)
   local claim_id, attempts, in_progress, last_error =
@@ -265,11 +266,11 @@ local function try_again(owner, given)
   redis.call('HSET', key, 'claim_id', '', 'last_error', detail, 'in_progress', 0)
   delivery.defer(key, due_ms, given.now_ms)
   redis.call('HDEL', key, 'crashes')
-  if is_hold and given.outcome_unknown then redis.call('HSET', key, 'probed', 1) end
-  if is_hold and not given.outcome_unknown then
+  if is_deferred and given.outcome_unknown then redis.call('HSET', key, 'probed', 1) end
+  if is_deferred and not given.outcome_unknown then
     if in_progress == '1' then redis.call('HINCRBY', key, 'attempts', -1) end
-  elseif not is_hold or last_error ~= detail then
-    if not is_hold then redis.call('HINCRBY', key, 'failures', 1) end
+  elseif not is_deferred or last_error ~= detail then
+    if not is_deferred then redis.call('HINCRBY', key, 'failures', 1) end
     timeline.add(owner.contact, given.now_ms, 'attempt failed',
       given.label .. ', attempt ' .. (attempts or 0) .. ': ' .. detail)
   end
@@ -290,7 +291,7 @@ end
 --                  dead      it spent its attempts, or cannot succeed; detail: why. Its payload is kept for a replay.
 --                            ends: why nothing more can be sent to this address, if so
 --                  retry     an attempt failed and counts; again at due_ms
---                  hold      nothing happened, and it does not count; again at due_ms
+--                  defer     nothing happened, and it does not count; again at due_ms
 -- → since_ms: settled; everything waited for the provider since then, and need not any longer | 1 settled, nothing did
 --   | 0 refused: another worker has claimed it since, and will settle it
 --   | -1 accepted, whatever became of this attempt: a webhook reported it while the worker had it in hand
@@ -308,7 +309,7 @@ function deliveries.settle()
   end
   if given.outcome_unknown then redis.call('HSET', key, 'outcome_unknown', 1) end
 
-  if given.outcome == 'retry' or given.outcome == 'hold' then
+  if given.outcome == 'retry' or given.outcome == 'defer' then
     try_again(owner, given)
   elseif given.outcome == 'dead' then
     delivery.make_dead_letter(owner, name, given.label, now_ms, given.detail)
@@ -337,7 +338,7 @@ end
 
 -- note_conflict(KEYS = [delivery], ARGV = [fence, since_ms, now_ms]) → 1 | 0 claimed by another since
 -- The provider refuses this attempt because it has accepted another payload under its key, at since_ms or later. This
--- attempt is over; that one is looked for, now and by whoever claims it next.
+-- attempt is over; that one is looked for, now and at the next claim.
 function deliveries.note_conflict()
   local fence, first_ms = unpack(redis.call('HMGET', KEYS[1], 'fence', 'first_attempt_ms'))
   if fence ~= ARGV[1] then return 0 end

@@ -33,7 +33,7 @@ function mirror.take()
     if redis.call('HEXISTS', KEYS[2], id) == 0 then
       redis.call('ZREM', KEYS[1], id)
       local enrollment = redis.call('HGETALL', keys.enrollment .. id)
-      local contact = redis.call('HGETALL', keys.contact .. id)
+      local contact = redis.call('HGETALL', keys.contact .. (redis.call('HGET', keys.enrollment .. id, 'contact') or id))
       if #enrollment > 0 or #contact > 0 then
         redis.call('HSET', KEYS[2], id, worker .. ' ' .. ARGV[2])
         return {id, enrollment, contact}

@@ -1,6 +1,7 @@
 -- A person of the team stops all mail, or the mail of one contact, until they end the pause.
 --   KEYS    pauses: HASH, see lib/pause.lua; enrollment: HASH, if it is one contact's
---   whose   `*` for everybody, or a contact
+--   whose   `*` for everybody, `campaign:<key>`, or a contact
+-- The mail of a campaign that is paused is refused by its claim, and looked at again each minute.
 -- Of everybody the schedule stops; of one contact the next step is taken out of it, by a hold. What is in hand already is
 -- stopped by its freeze, or has left.
 -- uses: pause, sequence

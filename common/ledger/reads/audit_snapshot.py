@@ -5,14 +5,14 @@ Reads only: what the ledger says for an audit of everybody, their calls, and wha
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from common.domain.audit import Audited
-from common.domain.audit_reminders import AuditedReminder, UnreadCall
+from common.domain.audit_bookings import AuditedReminder, UnreadCall
 from common.domain.booking import BookingEvent
 from common.domain.contact import Assessment
-from common.domain.delivery import DeliveryStatus, Kind, delivery_of
+from common.domain.delivery import DeliveryStatus, Kind, Record, delivery_of
 from common.domain.ids import BookingId, DeliveryId, EnrollmentId, GuestId, reminder_delivery_id
 from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import Booking
@@ -20,6 +20,7 @@ from common.ledger import codec, keys
 from common.ledger.booking_codec import read_booking
 from common.ledger.constants import MAIL
 from common.ledger.ledger import Ledger
+from common.ledger.pauses import campaign_scope
 from common.ledger.store import texts
 
 AT_ONCE = 500
@@ -27,28 +28,44 @@ AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class AuditSnapshot:
-    """`is_waiting`: the campaign is paused, or the provider is in trouble, and everybody waits."""
+    """
+    `is_waiting`: the campaign is paused, or the provider is in trouble, and everybody waits. `elsewhere`: people of
+    other campaigns; `sent_elsewhere`: the provider's ids of the mails of those.
+    """
 
     people: list[Audited]
     reminders: list[AuditedReminder]
     unread: list[UnreadCall]
     is_waiting: bool
+    elsewhere: list[Audited] = field(default_factory=list)
+    sent_elsewhere: frozenset[str] = frozenset()
 
 
 async def read_audit_snapshot(
-    ledger: Ledger, rules: ReminderRules, *, now_ms: int, only: Sequence[EnrollmentId] | None = None
+    ledger: Ledger,
+    rules: ReminderRules,
+    *,
+    now_ms: int,
+    campaign: str | None = None,
+    only: Sequence[EnrollmentId] | None = None,
 ) -> AuditSnapshot:
-    """Of everybody, or the enrollments of `only` these. Who is forgotten meanwhile is left out."""
+    """Of one campaign, by default the first one: of everybody, or the enrollments of `only` these."""
+    campaign = campaign or ledger.campaign
     owners = list(only) if only is not None else [owner async for owner in ledger.enrollments.ids()]
     schedule = await _schedule(ledger)
     people: list[Audited] = []
     for first in range(0, len(owners), AT_ONCE):
         people += await _people(ledger, owners[first : first + AT_ONCE], schedule)
+    reminders, others = await _reminders(ledger, schedule.reminders, rules, campaign)
+    elsewhere = [one for one in people if one.enrollment.campaign != campaign]
+    records = [record for one in elsewhere for record in one.enrollment.records.values()]
     return AuditSnapshot(
-        people=people,
-        reminders=await _reminders(ledger, schedule.reminders, rules),
+        people=[one for one in people if one.enrollment.campaign == campaign],
+        reminders=reminders,
         unread=await _unread(ledger, schedule.bookings, now_ms=now_ms),
-        is_waiting=await _is_waiting(ledger),
+        is_waiting=await _is_waiting(ledger, campaign),
+        elsewhere=elsewhere,
+        sent_elsewhere=frozenset(record.detail for record in (*records, *others) if record.sent_ms is not None),
     )
 
 
@@ -117,25 +134,34 @@ async def _people(ledger: Ledger, owners: Sequence[EnrollmentId], schedule: _Sch
     ]
 
 
-async def _is_waiting(ledger: Ledger) -> bool:
+async def _is_waiting(ledger: Ledger, campaign: str) -> bool:
     pipe = ledger.client.pipeline(transaction=False)
+    pipe.hexists(keys.PAUSES, campaign_scope(campaign))
     pipe.hexists(keys.PAUSES, "*")
     pipe.sismember(keys.PAUSED_QUEUES, "send")
     pipe.hexists(keys.circuit(MAIL), "until_ms")
     return any(await pipe.execute())
 
 
-async def _reminders(ledger: Ledger, waits: Mapping[str, int], rules: ReminderRules) -> list[AuditedReminder]:
-    """Every reminder of this campaign's calls. `waits`: by delivery, the time at which something happens to it."""
+async def _reminders(
+    ledger: Ledger, waits: Mapping[str, int], rules: ReminderRules, campaign: str
+) -> tuple[list[AuditedReminder], list[Record]]:
+    """
+    Every reminder of this campaign's calls, and the records of others. `waits`: by delivery, the time at which
+    something happens to it.
+    """
     paused = await ledger.store.read_hash(keys.PAUSES)
     found: list[AuditedReminder] = []
+    others: list[Record] = []
     async for guest, fields in _guests(ledger):
-        if fields.get("campaign") == ledger.campaign and "email" in fields and "uid" in fields:
+        if fields.get("campaign") != campaign:
+            others += codec.read_records(fields).values()
+        elif "email" in fields and "uid" in fields:
             booking = read_booking(guest, fields)
             signup = await _signup(ledger, fields.get("contact")) if booking.timezone is None else None
             reminders = _of(booking, fields, waits, rules, is_held=fields.get("contact") in paused)
             found += [replace(one, signup=signup) for one in reminders]
-    return await _with_claims(ledger, found)
+    return await _with_claims(ledger, found), others
 
 
 async def _signup(ledger: Ledger, contact: str | None) -> Assessment | None:

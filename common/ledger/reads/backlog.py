@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from common.domain.cadence import Cadence
 from common.domain.catch_up import Backlog
 from common.domain.delivery import delivery_of
 from common.domain.ids import DeliveryId, EnrollmentId
@@ -34,8 +35,8 @@ class Overdue:
     expired: list[Expired]
 
 
-async def overdue(ledger: Ledger, *, now_ms: int) -> Overdue:
-    """What is overdue now, of everybody who is not held themselves."""
+async def overdue(ledger: Ledger, *, now_ms: int, campaign: str | None = None) -> Overdue:
+    """What is overdue now, of everybody who is not held themselves; `campaign`: steps of this one only."""
     steps: dict[EnrollmentId, list[tuple[int, int]]] = defaultdict(list)
     backlogs: list[Backlog] = []
     expired: list[Expired] = []
@@ -48,9 +49,11 @@ async def overdue(ledger: Ledger, *, now_ms: int) -> Overdue:
         else:
             mails = ((delivery.short_name, due_ms),)
             backlogs.append(Backlog(who=delivery.owner, mails=mails, last_ms=None, gap_ms=0))
+    if campaign is not None:
+        expired, backlogs = [], []
     people = list(steps)
     for first in range(0, len(people), PAGE):
-        backlogs += await _backlogs(ledger, people[first : first + PAGE], steps)
+        backlogs += await _backlogs(ledger, people[first : first + PAGE], steps, campaign)
     return Overdue(backlogs=backlogs, expired=expired)
 
 
@@ -85,27 +88,27 @@ async def _due(ledger: Ledger, now_ms: int) -> AsyncIterator[tuple[DeliveryId, i
 
 
 async def _backlogs(
-    ledger: Ledger, people: list[EnrollmentId], steps: dict[EnrollmentId, list[tuple[int, int]]]
+    ledger: Ledger, people: list[EnrollmentId], steps: dict[EnrollmentId, list[tuple[int, int]]], only: str | None
 ) -> list[Backlog]:
     pipe = ledger.client.pipeline(transaction=False)
     for person in people:
-        pipe.hmget(keys.enrollment(person), "anchor_ms", "last_sent_ms")
+        pipe.hmget(keys.enrollment(person), "anchor_ms", "last_sent_ms", "campaign")
     found = await pipe.execute()
     return [
         Backlog(
             who=person,
-            mails=tuple(_mails(ledger, sorted(steps[person]), int(anchor))),
+            mails=tuple(_mails(ledger.cadence_of(campaign.decode()), sorted(steps[person]), int(anchor))),
             last_ms=int(last) if last else None,
-            gap_ms=ledger.cadence.minimum_gap_ms,
+            gap_ms=ledger.cadence_of(campaign.decode()).minimum_gap_ms,
         )
-        for person, (anchor, last) in zip(people, found, strict=True)
-        if anchor is not None
+        for person, (anchor, last, campaign) in zip(people, found, strict=True)
+        if anchor is not None and only in (None, campaign.decode())
     ]
 
 
-def _mails(ledger: Ledger, overdue_steps: list[tuple[int, int]], anchor_ms: int) -> list[tuple[str, int]]:
+def _mails(cadence: Cadence, overdue_steps: list[tuple[int, int]], anchor_ms: int) -> list[tuple[str, int]]:
     """The steps that wait, then those that the schedule does not know yet: only the next one of a person is in it."""
     last_step = overdue_steps[-1][0]
-    later = range(last_step + 1, ledger.cadence.length + 1)
-    due = [*overdue_steps, *((step, ledger.cadence.due_ms(anchor_ms=anchor_ms, step=step)) for step in later)]
+    later = range(last_step + 1, cadence.length + 1)
+    due = [*overdue_steps, *((step, cadence.due_ms(anchor_ms=anchor_ms, step=step)) for step in later)]
     return [(f"step-{step}", due_ms) for step, due_ms in due]

@@ -56,21 +56,33 @@ class ContactTimeline:
     What happened to one person, oldest first, and what is to come, soonest first.
 
     `enrollment_id`: of somebody who booked a call and never signed up, what their enrollment's would be; then `status`
-    is *not enrolled*, `segment` is None. `paused`: of this person; `everybody_paused`: of the campaign.
+    is *not enrolled*, `segment` is None. `language`: that a signup
+    named. `paused`: of this person; `everybody_paused`: of all mail;
+    `campaign_paused`: of the campaign.
     """
 
     enrollment_id: EnrollmentId
     email: str
     first_name: str
+    campaign: str
     segment: str | None
+    language: str | None
     status: str
     exit_reason: str | None
     paused: Pause | None
     everybody_paused: Pause | None
+    campaign_paused: Pause | None
     happened: list[Entry]
     next: list[Planned]
     notes: list[FieldNote]
     consent: Consent | None
+
+
+async def read_timelines(ledger: Ledger, address: str) -> list[ContactTimeline]:
+    """One for each campaign that somebody is in; of somebody in none, the one of their calls, if they have any."""
+    found = [await read_contact_timeline(ledger, contact) for contact in await ledger.mailboxes.in_campaigns(address)]
+    known = [one for one in found if one is not None]
+    return [one for one in known if one.segment is not None] or known
 
 
 async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId) -> ContactTimeline | None:
@@ -80,18 +92,22 @@ async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId) -> Contac
     who = enrollment.assessment if enrollment is not None else booked
     if who is None:
         return None
-    calls = [call async for call in ledger.bookings.calls(contact)]
+    with_calls = enrollment.contact_id if enrollment else contact
+    calls = [call async for call in ledger.bookings.calls(with_calls)]
     pauses = await ledger.pauses.active()
     planned = [*_planned_reminders(calls), *(_planned_steps(ledger, enrollment) if enrollment else ())]
     return ContactTimeline(
         enrollment_id=contact,
         email=who.email,
         first_name=who.first_name or "",
+        campaign=enrollment.campaign if enrollment else ledger.campaign,
         segment=enrollment.segment if enrollment else None,
+        language=enrollment.language if enrollment else None,
         status=enrollment.status if enrollment else "not enrolled",
         exit_reason=enrollment.exit_reason if enrollment else None,
         paused=pauses.people.get(contact),
         everybody_paused=pauses.everybody,
+        campaign_paused=pauses.campaigns.get(enrollment.campaign) if enrollment else None,
         happened=await read_happened(ledger, contact, enrollment, calls),
         next=sorted(planned, key=lambda each: each.due_ms),
         notes=[note async for note in read_field_notes(ledger, contact)],
@@ -170,10 +186,11 @@ def _planned_reminders(calls: list[ReportedCall]) -> Iterator[Planned]:
 
 def _planned_steps(ledger: Ledger, enrollment: Enrollment) -> Iterator[Planned]:
     """The steps still to come; the one in the schedule at its own time, which a hold or a gap may have moved."""
-    for step in range(1, ledger.cadence.length + 1):
+    cadence = ledger.cadence_of(enrollment.campaign)
+    for step in range(1, cadence.length + 1):
         if enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED:
             is_next = step == enrollment.next_step and enrollment.next_due_ms is not None
-            due_ms = ledger.cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step)
+            due_ms = cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step)
             yield Planned(
                 enrollment.next_due_ms if is_next and enrollment.next_due_ms else due_ms, f"step {step} planned"
             )

@@ -2,7 +2,7 @@
 One row of Cal.com's list as one booking: `BookingOutput_2024_08_13`, and its recurring and seated sisters
 (packages/platform/types/bookings/2024-08-13/outputs/booking.output.ts of calcom/cal.com).
 
-`icsUid` is what webhooks call `iCalUID`. Bookings of one recurrence are told apart by their uids alone.
+`icsUid` is what webhooks call `iCalUID`. Bookings of one recurrence are distinguished by their uids alone.
 """
 
 from __future__ import annotations

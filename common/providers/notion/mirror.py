@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from common.clock import Clock
 from common.date_witness import DateWitness
 from common.domain.contact import Assessment
 from common.domain.contact_booking_status import Person, UnenrolledContact
-from common.domain.projection import BookingStanding, Row, caller_row, contact_row, sequence_row
+from common.domain.ids import EnrollmentId
+from common.domain.projection import BookingStanding, CampaignColumns, Row, caller_row, contact_row, sequence_row
 from common.errors import Failure, Throttled
 from common.normalization.text import if_usable, name_if_usable
 from common.providers.budget import Budget
 from common.providers.notion.api import NotionApi
 from common.providers.notion.duplicates import CreateGuard
-from common.providers.notion.schema import CONTACT, SEQUENCE, Database
+from common.providers.notion.schema import SEQUENCE, databases
 from common.providers.notion.table import KnownRow, Table
 from common.providers.protocols import Mirror
 
@@ -23,7 +26,8 @@ class NotionMirror(Mirror):
     """
     Both databases, or the one that is configured; the first request is sent at the first use.
 
-    `sequence_db`, `contact_db`: ids of databases. `campaign_name`: the value of the `Campaign` column.
+    `sequence_db`, `contact_db`: ids of databases. `campaigns`: by key, how each is shown; the first one's column shows
+    people who are in none.
     """
 
     def __init__(
@@ -33,18 +37,18 @@ class NotionMirror(Mirror):
         base_url: str,
         sequence_db: str | None,
         contact_db: str | None,
-        campaign_name: str,
+        campaigns: Mapping[str, CampaignColumns],
         budget: Budget,
         guard: CreateGuard,
         clock: Clock,
         timeout_s: float = 10,
         witness: DateWitness | None = None,
     ) -> None:
-        self.campaign_name = campaign_name
+        self._campaigns = campaigns
         self._api = NotionApi(token, base_url, budget=budget, timeout_s=timeout_s, witness=witness)
         self.tables = tuple(
             Table(self._api, database, database_id, guard=guard, clock=clock)
-            for database, database_id in ((SEQUENCE, sequence_db), (CONTACT, contact_db))
+            for database, database_id in zip(databases(campaigns.values()), (sequence_db, contact_db), strict=True)
             if database_id
         )
         # Pages of contacts whose other database failed, so that no answer reached the ledger.
@@ -60,12 +64,12 @@ class NotionMirror(Mirror):
         pages = {**self._unsaved.get(person.id, {}), **person.pages}
         failure: Failure | None = None
         for table in self.tables:
-            if isinstance(person, UnenrolledContact) and table.database is SEQUENCE:
-                continue  # They have no sequence.
             key = table.database.key
+            if isinstance(person, UnenrolledContact) and key == SEQUENCE.key:
+                continue  # They have no sequence.
             known = KnownRow(pages.get(key, ""), pages.get(f"{key}_digest", ""))
             try:
-                known = await table.show(person.id, self._row(table.database, person, booking), known)
+                known = await table.show(_guarded(person, key), self._row(key, person, booking), known)
             except Failure as raised:
                 failure = failure or raised
                 if isinstance(raised, Throttled):
@@ -80,14 +84,15 @@ class NotionMirror(Mirror):
     async def close(self) -> None:
         await self._api.close()
 
-    def _row(self, database: Database, person: Person, booking: BookingStanding | None) -> Row:
+    def _row(self, database: str, person: Person, booking: BookingStanding | None) -> Row:
+        first = next(iter(self._campaigns.values()))
         if isinstance(person, UnenrolledContact):
             title = name_if_usable(person.first_name) or person.email
-            return caller_row(person.email, title=title, booking=booking)
-        title = _title(person.assessment)
-        if database is SEQUENCE:
-            return sequence_row(person, campaign_name=self.campaign_name, title=title)
-        return contact_row(person, title=title, booking=booking)
+            return caller_row(person.email, first, title=title, booking=booking)
+        columns, title = self._campaigns.get(person.campaign, first), _title(person.assessment)
+        if database == SEQUENCE.key:
+            return sequence_row(person, columns, title=title)
+        return contact_row(person, columns, title=title, booking=booking)
 
     def _remember(self, enrollment_id: str, pages: dict[str, str] | None) -> None:
         self._unsaved.pop(enrollment_id, None)
@@ -95,6 +100,11 @@ class NotionMirror(Mirror):
             if len(self._unsaved) >= _UNSAVED_MAX:
                 self._unsaved.clear()
             self._unsaved[enrollment_id] = pages
+
+
+def _guarded(person: Person, database: str) -> EnrollmentId:
+    """One contact's row is shared by all of their campaigns, so one of them creates it."""
+    return person.id if database == SEQUENCE.key or isinstance(person, UnenrolledContact) else person.contact_id
 
 
 def _title(assessment: Assessment) -> str:

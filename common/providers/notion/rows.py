@@ -10,11 +10,12 @@ import redis.asyncio
 
 from common.clock import Clock
 from common.domain.notion_import import SequenceRow
+from common.domain.projection import CampaignColumns
 from common.errors import Misconfigured
 from common.providers.budget import Budget
 from common.providers.notion.api import NotionApi, Page, expect_object, is_trashed
 from common.providers.notion.duplicates import StoreCreateGuard
-from common.providers.notion.schema import SEQUENCE, Schema
+from common.providers.notion.schema import Schema, databases
 from common.providers.notion.table import Table
 from common.providers.notion.values import encoded, plain_value
 from common.providers.patience import patiently
@@ -50,27 +51,41 @@ class ReadingApi(NotionApi):
 
 class SequenceRows:
     """
-    The rows of one campaign; rows without a campaign belong to it, too, as in the mirror.
+    The rows of one campaign; rows without a campaign belong to the first one, too, as in the mirror.
 
     Methods raise a `Failure`: `Misconfigured` when the database cannot be read as it is, with the cure.
     """
 
     def __init__(
-        self, settings: Settings, client: redis.asyncio.Redis, *, clock: Clock, budget: Budget, campaign_name: str
+        self,
+        settings: Settings,
+        client: redis.asyncio.Redis,
+        *,
+        clock: Clock,
+        budget: Budget,
+        campaign_name: str,
+        has_unnamed: bool = True,
+        columns: CampaignColumns | None = None,
     ) -> None:
-        """Raises SettingsError when no database is configured."""
+        """
+        `has_unnamed`: rows without a campaign are among them. `columns`: how Notion shows it; None: as usual. Raises
+        SettingsError when no database is configured.
+        """
         if settings.notion_token is None or settings.notion_email_sequence_db_id is None:
             raise SettingsError(["NOTION_TOKEN, NOTION_EMAIL_SEQUENCE_DB_ID: unset; set both"])
         self._api = ReadingApi(settings.notion_token, settings.notion_base_url, budget=budget)
         self._cure = "share the database Email Sequence with the integration"
         database_id = settings.notion_email_sequence_db_id
-        self._table = Table(self._api, SEQUENCE, database_id, guard=StoreCreateGuard(client, clock=clock), clock=clock)
+        self._columns, self._has_unnamed = columns or CampaignColumns(name=campaign_name), has_unnamed
+        sequence, _ = databases([self._columns])
+        self._table = Table(self._api, sequence, database_id, guard=StoreCreateGuard(client, clock=clock), clock=clock)
         self._campaign_name = campaign_name
 
     async def open(self) -> Schema:
         """The columns of the database; two requests the first time. Raises Misconfigured for missing ones."""
         schema = await self._table.schema()
-        lacking = [name for name in ("Email", "Signup Date", "Assessment Score") if name not in schema.ids]
+        needed = ("Email", "Signup Date", *(("Assessment Score",) if self._columns.has_assessment else ()))
+        lacking = [name for name in needed if name not in schema.ids]
         if lacking:
             lines = [line for line in schema.problems if any(f'"{name}"' in line for name in lacking)]
             raise Misconfigured("columns", "; ".join(lines) or f"the database lacks {', '.join(lacking)}")
@@ -117,7 +132,7 @@ class SequenceRows:
             parts.append({"timestamp": "created_time", "created_time": {"on_or_after": since}})
         if campaign := schema.ids.get("Campaign"):
             name = (encoded("select", self._campaign_name) or {})["select"]["name"]
-            alternatives = ({"equals": name}, {"is_empty": True})
+            alternatives = ({"equals": name}, *(({"is_empty": True},) if self._has_unnamed else ()))
             parts.append({"or": [{"property": campaign, "select": condition} for condition in alternatives]})
         return {"and": parts} if parts else None
 

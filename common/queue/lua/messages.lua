@@ -116,7 +116,7 @@ function messages.recover()
 end
 
 -- expire(…, age_ms) → dead letters dropped
--- Only for a broker that was told so (`dead_message_ttl`); otherwise dead letters stay.
+-- Only for a broker with `dead_message_ttl`; otherwise dead letters stay.
 function messages.expire()
   local ids = redis.call('ZRANGEBYSCORE', queue_keys.dead(QUEUE), '-inf', NOW_MS - ARGV[4])
   for _, id in ipairs(ids) do

@@ -1,9 +1,9 @@
 """
 Who may use the console.
 
-With CONSOLE_TOKEN: whoever knows it, a person by a form, a program by `Authorization: Bearer`. Without it the console
-listens on loopback only, and answers only requests that were made on this machine: not those of a page elsewhere whose
-name resolves to this machine (DNS rebinding), and not those that came through a proxy.
+With CONSOLE_TOKEN: everybody who knows it, a person by a form, a program by `Authorization: Bearer`. Without it the
+console listens on loopback only, and answers only requests that were made on this machine: not those of a page
+elsewhere whose name resolves to this machine (DNS rebinding), and not those that came through a proxy.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from common.domain.ids import EnrollmentId, enrollment_id, is_enrollment_id, normal_address
-from common.ledger.reads.contact_timeline import read_contact_timeline
+from common.domain.ids import EnrollmentId, is_enrollment_id, normal_address
+from common.ledger.reads.contact_timeline import read_contact_timeline, read_timelines
 from services.console.context import CONTEXT
 from services.console.replies import page, see_other
 from services.web.problem import Problem
@@ -19,10 +19,14 @@ async def find(request: web.Request) -> web.Response:
     query = normal_address(str(form.get("who", "")))[:ADDRESS_LENGTH_MAX]
     if not query:
         return see_other("/")
-    identity = EnrollmentId(query) if is_enrollment_id(query) else enrollment_id(context.ledger.campaign, query)
-    if await read_contact_timeline(context.ledger, identity) is None:
+    if is_enrollment_id(query):
+        one = await read_contact_timeline(context.ledger, EnrollmentId(query))
+        found = [one] if one is not None else []
+    else:
+        found = await read_timelines(context.ledger, query)
+    if not found:
         return page(request, "contact_not_found.html", status=404, query=query, here="")
-    return see_other(f"/people/{identity}")
+    return see_other(f"/people/{found[0].enrollment_id}")
 
 
 async def show(request: web.Request) -> web.Response:
@@ -32,4 +36,5 @@ async def show(request: web.Request) -> web.Response:
     )
     if contact is None:
         raise Problem(404, "No contact of this campaign has this id.", title="No such contact")
-    return page(request, "contact.html", contact=contact, here="")
+    others = [one for one in await read_timelines(context.ledger, contact.email) if one.campaign != contact.campaign]
+    return page(request, "contact.html", contact=contact, others=others, here="")

@@ -103,7 +103,7 @@ class RequestMiddleware:
         """Answer a request that aiohttp's router has matched, or has found no route for."""
         found = request.match_info.route
         pattern = found.resource.canonical if found.resource else "none"
-        return await self.answer(request, handler, pattern=pattern, name=found.name)
+        return await self.answer(request, handler, pattern=pattern, name=found.name and found.name.partition(".")[0])
 
     async def answer(
         self,

@@ -7,13 +7,15 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from common.domain.booking import BookingEvent
-from common.domain.contact import Assessment, Consent, Segment
+from common.domain.contact import Assessment, Consent
 from common.domain.feedback import Feedback
 from common.domain.ids import EnrollmentId
 from common.domain.note import Note, read_notes
 
 Kind = Literal["signup", "unsubscribe", "booking", "feedback", "unread_booking"]
 
+_LATER = ("notes", "visitor", "campaign", "is_closed")
+"""Fields that version 0.2 did not know."""
 _RESPONSE_FIELDS = {"booking": ("kind", "uid", "email", "start_ms"), "feedback": ("kind", "delivery_id")}
 
 
@@ -22,15 +24,16 @@ class Receipt:
     """
     What the response to a spooled event is made of.
 
-    `email` and `segment` belong to a signup; `payload` holds the fields that the response to a booking event or to
-    feedback names.
+    `email`, `segment` and `is_closed` belong to a signup; `payload` holds the fields that the response to a booking
+    event or to feedback names.
     """
 
     enrollment_id: EnrollmentId
     email: str
-    segment: Segment | None
+    segment: str | None
     received_ms: int
     payload: Mapping[str, Any] = field(default_factory=dict)
+    is_closed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,24 +43,27 @@ class SpooledEvent:
 
     `id`: the ledger's id of the event, by which a repetition is recognized. `enrollment_id`: the enrollment or booking
     that owns the event; events of one owner are replayed in their order. `payload`: the fields of the assessment, of
-    the booking event or of the feedback; of an unsubscription the hash of the address, as `mark`; of a booking event
+    the booking event or of the feedback; of an unsubscription the hash of the
+    address as `mark`, None where the contact only left one series; of a booking event
     that could not be read its text and the reason. `notes`, `visitor`: of a signup or a booking event; see
-    `SignupReceived`.
+    `SignupReceived`. `campaign`: of a signup, None: the first one; `is_closed`: it was answered so.
     """
 
     kind: Kind
     id: str
     received_ms: int
     enrollment_id: EnrollmentId
-    segment: Segment | None
+    segment: str | None
     payload: dict[str, Any]
     notes: list[dict[str, Any]] = field(default_factory=list)
     visitor: str | None = None
+    campaign: str | None = None
+    is_closed: bool = False
 
     def to_fields(self) -> dict[str, Any]:
         """Without what is empty: a gateway of version 0.2 can then replay the file of a newer one."""
         fields = asdict(self)
-        return {name: value for name, value in fields.items() if value or name not in ("notes", "visitor")}
+        return {name: value for name, value in fields.items() if value or name not in _LATER}
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> SpooledEvent:
@@ -65,11 +71,13 @@ class SpooledEvent:
         event = cls(**fields)
         if event.kind not in get_args(Kind):
             raise ValueError(f"unknown kind of event: {event.kind}")
-        return cls(**{**fields, "segment": Segment(event.segment) if event.segment else None})
+        return event
 
     def receipt(self) -> Receipt:
         named = {name: self.payload.get(name) for name in _RESPONSE_FIELDS.get(self.kind, ())}
-        return Receipt(self.enrollment_id, self.payload.get("email") or "", self.segment, self.received_ms, named)
+        return Receipt(
+            self.enrollment_id, self.payload.get("email") or "", self.segment, self.received_ms, named, self.is_closed
+        )
 
     def assessment(self) -> Assessment:
         consent = self.payload.get("consent")

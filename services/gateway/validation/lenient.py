@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
 from common.normalization.address import AddressError, repaired_address
+from common.normalization.locale import read_locale
 from common.normalization.text import visible
 from common.normalization.time import read_timestamp_ms, read_timezone
 from services.gateway.validation.fields import NAME_CHARACTERS_MAX
@@ -87,6 +88,7 @@ Timestamp = Annotated[
 ]
 Address = Annotated[str | None, PlainValidator(address), _TEXT]
 Zone = Annotated[str | None, PlainValidator(read_timezone), _TEXT]
+Locale = Annotated[str | None, PlainValidator(read_locale), _TEXT]
 WebAddress = Annotated[str | None, PlainValidator(web_address), _TEXT]
 Count = Annotated[int | None, PlainValidator(count), WithJsonSchema({"type": ["integer", "null"]})]
 Truth = Annotated[bool, PlainValidator(is_true), WithJsonSchema({"type": ["boolean", "null"]})]

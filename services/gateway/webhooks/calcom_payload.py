@@ -8,6 +8,7 @@ versions, `payload.evt` in newer MEETING_ENDED events); and flat, where the book
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -23,6 +24,7 @@ from services.gateway.validation.lenient import (
     Address,
     AnObject,
     Count,
+    Locale,
     Objects,
     Timestamp,
     Token,
@@ -69,6 +71,10 @@ class Responses(_Camel):
     email: Annotated[Address, BeforeValidator(_value), _RESPONSE] = None
 
 
+class Spoken(_Camel):
+    locale: Locale = None
+
+
 class Attendee(_Camel):
     name: Words = None
     first_name: Words = None
@@ -76,6 +82,7 @@ class Attendee(_Camel):
     display_email: Address = None
     booking_fields_responses: Annotated[Responses, AnObject] = Responses()
     time_zone: Zone = None
+    language: Annotated[Spoken, AnObject] = Spoken()
     no_show: Truth = False
 
     @property
@@ -213,18 +220,19 @@ def _person(booking: Booking, first: Attendee, named: Sequence[NamedAttendee], *
     who has one.
     """
     if is_seated and named:
-        return {"email": named[0].email, "first_name": named[0].first_name, "timezone": named[0].timezone}
+        return asdict(named[0])
     return {
         "email": first.address or booking.responses.email or booking.booking_fields_responses.email,
         "first_name": first_name_of(first),
         "timezone": first.time_zone,
+        "locale": first.language.locale,
     }
 
 
 def _named(attendee: Attendee) -> NamedAttendee | None:
     if attendee.address is None:
         return None
-    return NamedAttendee(attendee.address, first_name_of(attendee), attendee.time_zone)
+    return NamedAttendee(attendee.address, first_name_of(attendee), attendee.time_zone, attendee.language.locale)
 
 
 def first_name_of(attendee: Attendee) -> str | None:

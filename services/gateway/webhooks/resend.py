@@ -50,7 +50,7 @@ async def receive(context: GatewayContext, request: web.BaseRequest) -> JsonResp
 
 def parse(context: GatewayContext, body: bytes, *, received_ms: int) -> Feedback | IgnoredEvent:
     """The feedback in `body`. Raises Problem: 400 when it is not JSON, 422 without a type."""
-    return parse_event(read_shallow(body), campaign=context.intake.ledger.campaign, received_ms=received_ms)
+    return parse_event(read_shallow(body), campaigns=context.campaigns, received_ms=received_ms)
 
 
 def answer_body(answer: FeedbackAnswer) -> dict[str, Any]:

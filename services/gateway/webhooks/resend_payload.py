@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -97,9 +98,9 @@ class ResendEvent(BaseModel):
     data: Annotated[Mail, AnObject] = Mail()
 
 
-def parse_event(sent: dict[str, Any], *, campaign: str, received_ms: int) -> Feedback | IgnoredEvent:
+def parse_event(sent: dict[str, Any], *, campaigns: Collection[str], received_ms: int) -> Feedback | IgnoredEvent:
     """
-    The feedback in an event. A mail without tags of this campaign may be known by its id, or its address may.
+    The feedback in an event. A mail without tags of these campaigns may be known by its id, or its address may.
 
     Ignored is what names no address either. Raises Problem 422 without a type.
     """
@@ -112,12 +113,12 @@ def parse_event(sent: dict[str, Any], *, campaign: str, received_ms: int) -> Fee
     mail = Mail.model_validate(lenient.an_object(sent.get("data")))
     recipients = [address for address in mail.to if address is not None]
     owner: tuple[DeliveryId | None, EnrollmentId] | None = None
-    if mail.tags.get("campaign") == campaign:
+    if mail.tags.get("campaign") in campaigns:
         owner = _delivery_and_contact(mail.tags)
     if owner is None:
         if len(recipients) != 1:  # Of several nobody knows which one the event is about.
             return IgnoredEvent(event, NOT_OURS)
-        owner = None, enrollment_id(campaign, recipients[0])
+        owner = None, enrollment_id(next(iter(campaigns)), recipients[0])
     event_ms = read_timestamp_ms(sent.get("created_at"))
     event_ms = received_ms if event_ms is None else event_ms
     return Feedback(

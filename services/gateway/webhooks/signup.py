@@ -1,4 +1,4 @@
-"""`POST /webhook/christmas-signup`: a finished assessment, posted by the website."""
+"""`POST /webhook/signup/{campaign}`, and `/webhook/christmas-signup` for the first campaign: posted by the website."""
 
 from __future__ import annotations
 
@@ -16,25 +16,41 @@ from services.gateway.fast_path.json_response import JsonResponse, json_response
 from services.gateway.fast_path.signup_reader import read_ordinary_signup
 from services.gateway.http.body import read_verified, require_json
 from services.gateway.http.middleware import LOG_CONTEXT
+from services.gateway.validation.signup_shape import USUAL, SignupShape
 from services.gateway.webhooks.signup_form import read_signup
 from services.web.problem import Problem
 
 MESSAGES = {
     "accepted": "Signup accepted; the first e-mail is on its way.",
     "duplicate": "Already enrolled; the campaign does not start again.",
+    "closed": "The campaign is not open for signups; nothing is sent.",
+    "excluded": "Enrolled in a campaign that excludes this one; nothing is sent.",
 }
 
 _SECONDS = metrics.WEBHOOK_SECONDS.labels("signup")
 
 
 async def receive(context: GatewayContext, request: web.BaseRequest) -> JsonResponse:
-    """Verify, parse and record: 202 for a new contact, 200 for a known one; the same again for a repeated id."""
+    """A signup for the first campaign."""
+    return await _receive(context, request, context.campaigns.home.key)
+
+
+async def receive_named(context: GatewayContext, request: web.Request) -> JsonResponse:
+    """A signup for the campaign that the path names: 404 when it is not played here."""
+    return await _receive(context, request, request.match_info["campaign"])
+
+
+async def _receive(context: GatewayContext, request: web.BaseRequest, key: str) -> JsonResponse:
+    """Verify, parse and record: 202 for a new contact, 200 for any other; the same again for a repeated id."""
     started = perf_counter()
     require_json(request)
     body, message_id, received_ms = await read_verified(context, request, context.website)
     # An unsigned request without an id is an event of its own.
     webhook_id = f"signup:{message_id or secrets.token_hex(16)}"
-    event = SignupReceived(webhook_id=webhook_id, received_ms=received_ms, form=_parse_counted(body))
+    if key not in context.campaigns:
+        raise Problem(404, "no campaign of this name takes signups here", outcome="refused")
+    form = _parse_counted(body, context.shapes[key])
+    event = SignupReceived(webhook_id=webhook_id, received_ms=received_ms, campaign=key, form=form)
     log_context = LOG_CONTEXT.get()
     acceptance, log_context.outcome = await context.intake.record_signup(event)
     log_context.enrollment_id = acceptance.enrollment_id
@@ -43,30 +59,32 @@ async def receive(context: GatewayContext, request: web.BaseRequest) -> JsonResp
     if not acceptance.repeated:
         count_notes(event.form.notes)
     _SECONDS.observe(perf_counter() - started)
-    return answer(acceptance, campaign=context.campaign_name)
+    metrics.CAMPAIGN_SIGNUPS.labels(key, log_context.outcome).inc()
+    return answer(acceptance, campaign=context.campaigns[key].name)
 
 
-def _parse_counted(body: bytes) -> SignupForm:
+def _parse_counted(body: bytes, shape: SignupShape) -> SignupForm:
     try:
-        return parse(body)
+        return parse(body, shape)
     except Problem as problem:
         count_refused(error.field for error in problem.errors)
         raise
 
 
-def parse(body: bytes) -> SignupForm:
+def parse(body: bytes, shape: SignupShape = USUAL) -> SignupForm:
     """The signup in `body`. Raises Problem as `read_signup` does."""
-    return read_ordinary_signup(body) or read_signup(body)
+    return (read_ordinary_signup(body) if shape.is_usual else None) or read_signup(body, shape)
 
 
 def answer(acceptance: Acceptance, *, campaign: str) -> JsonResponse:
     """Made of the recorded answer alone, so that a repetition gets the same bytes."""
+    is_enrolled = acceptance.answer in ("accepted", "duplicate")
     body = {
         "status": acceptance.answer,
         "message": MESSAGES[acceptance.answer],
-        "enrollment_id": acceptance.enrollment_id,
+        "enrollment_id": acceptance.enrollment_id if is_enrolled else None,
         "email": acceptance.email,
-        "segment": acceptance.segment,
+        "segment": acceptance.segment if is_enrolled else None,
         "campaign": campaign,
         "timestamp": iso(acceptance.received_ms),
     }

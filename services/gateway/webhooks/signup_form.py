@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from functools import cache
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from common.domain.contact import Assessment, Consent
 from common.domain.note import Kept, Note, NoteKind
@@ -19,22 +21,7 @@ from common.normalization.numbers import fitted_counts
 from common.normalization.text import unusable_name
 from services.gateway.events import SignupForm
 from services.gateway.http.body import invalid_fields
-from services.gateway.validation.fields import (
-    ConsentSource,
-    ConsentText,
-    ConsentTime,
-    Count,
-    Dollars,
-    Email,
-    Locale,
-    Name,
-    Phone,
-    RequiredScore,
-    Score,
-    ShownText,
-    TimeZone,
-    Visitor,
-)
+from services.gateway.validation.signup_shape import USUAL, SignupShape
 from services.gateway.validation.strict_json import DEPTH_MAX, depth_of, read_object
 from services.web.problem import FieldError
 
@@ -43,41 +30,8 @@ UNKNOWN = "unknown fields"
 COUNTS = ("red_systems", "orange_systems", "yellow_systems", "green_systems")
 
 
-class Signup(BaseModel):
-    """
-    A finished assessment. An optional field that cannot be used is left out, and never a reason to refuse the signup.
-
-    Unknown members are stored, up to 4 KiB; an explicit null and an empty text are the same as absent.
-    """
-
-    model_config = ConfigDict(extra="ignore")
-
-    email: Email
-    first_name: Name
-    assessment_score: RequiredScore
-    business_name: ShownText = None
-    red_systems: Count = 0
-    orange_systems: Count = 0
-    yellow_systems: Count = 0
-    green_systems: Count = 0
-    gps_score: Score = None
-    money_score: Score = None
-    weakest_system_1: ShownText = None
-    weakest_system_2: ShownText = None
-    strongest_system: ShownText = None
-    revenue_leak_total: Dollars = None
-    phone: Phone = None
-    timezone: TimeZone = None
-    locale: Locale = None
-    consent_text: ConsentText = None
-    consent_source: ConsentSource = None
-    consent_at: ConsentTime = None
-    visitor: Visitor = None
-
-
-FIELDS = frozenset(Signup.model_fields)
-REQUIRED = frozenset(name for name, info in Signup.model_fields.items() if info.is_required())
-_KEYS = frozenset(map(field_key, FIELDS))
+_KNOWN = frozenset(field.name for field in fields(Assessment))
+"""What an assessment holds by name; other declared fields are among its further ones."""
 
 _REPAIRED = {
     "email": "was written in its usual form",
@@ -90,17 +44,23 @@ _REPAIRED = {
 }
 
 
-def read_signup(body: bytes) -> SignupForm:
-    """The signup in `body`. Raises Problem: 400 when it is not JSON, 422 naming each invalid required field."""
-    sent, read_as = renamed(_reported(read_object(body)), FIELDS)
-    reported = {name: value for name, value in sent.items() if name in FIELDS and value is not None}
-    valid, dropped = _validated(reported)
+def read_signup(body: bytes, shape: SignupShape = USUAL) -> SignupForm:
+    """
+    The signup in `body`; `shape`: of its campaign.
+
+    Raises Problem: 400 when it is not JSON, 422 naming each invalid required field.
+    """
+    sent, read_as = renamed(_reported(read_object(body), shape), shape.fields)
+    reported = {name: value for name, value in sent.items() if name in shape.fields and value is not None}
+    valid, dropped = _validated(reported, shape)
     counts, cut = _fitted(valid)
-    extra, unknown = _kept_unknown({name: value for name, value in sent.items() if name not in FIELDS})
+    extra, unknown = _kept_unknown({name: value for name, value in sent.items() if name not in shape.fields})
     values = dict(valid) | counts
     consent = Consent(
         text=values.pop("consent_text"), source=values.pop("consent_source"), at_ms=values.pop("consent_at")
     )
+    declared = {name: values.pop(name) for name in [*values] if name not in _KNOWN and name != "visitor"}
+    extra |= {name: value for name, value in declared.items() if value is not None}
     return SignupForm(
         visitor=values.pop("visitor"),
         assessment=Assessment(**values, extra=extra, consent=None if consent == Consent() else consent),
@@ -108,25 +68,31 @@ def read_signup(body: bytes) -> SignupForm:
     )
 
 
-def _reported(sent: Mapping[str, Any]) -> dict[str, Any]:
+def _reported(sent: Mapping[str, Any], shape: SignupShape) -> dict[str, Any]:
     """Without fields that say nothing: what is blank must not stand in the way of the same field under another name."""
+    known = _keys(shape.fields)
     return {
         name: value
         for name, value in sent.items()
-        if value is not None and not (isinstance(value, str) and not value.strip() and field_key(name) in _KEYS)
+        if value is not None and not (isinstance(value, str) and not value.strip() and field_key(name) in known)
     }
 
 
-def _validated(reported: Mapping[str, Any]) -> tuple[Signup, list[Note]]:
+@cache
+def _keys(fields: frozenset[str]) -> frozenset[str]:
+    return frozenset(map(field_key, fields))
+
+
+def _validated(reported: Mapping[str, Any], shape: SignupShape) -> tuple[BaseModel, list[Note]]:
     try:
-        return Signup.model_validate(reported), []
+        return shape.model.model_validate(reported), []
     except ValidationError as error:
         errors = _field_errors(error)
-    if refused := [error for error in errors if error.field in REQUIRED]:
+    if refused := [error for error in errors if error.field in shape.required]:
         raise invalid_fields(*refused)
     names = {error.field for error in errors}
     left = {name: value for name, value in reported.items() if name not in names}
-    return Signup.model_validate(left), [_dropped(error.field, f"it {error.message}") for error in errors]
+    return shape.model.model_validate(left), [_dropped(error.field, f"it {error.message}") for error in errors]
 
 
 def _field_errors(error: ValidationError) -> list[FieldError]:
@@ -134,22 +100,24 @@ def _field_errors(error: ValidationError) -> list[FieldError]:
     return [FieldError(str(one["loc"][0]), "is required" if one["type"] == "missing" else one["msg"]) for one in found]
 
 
-def _fitted(valid: Signup) -> tuple[dict[str, int], list[Note]]:
+def _fitted(valid: BaseModel) -> tuple[dict[str, int], list[Note]]:
     """Together there are at most eight systems; see `fitted_counts`."""
-    counts = {name: getattr(valid, name) for name in COUNTS}
+    counts = {name: getattr(valid, name) for name in COUNTS if hasattr(valid, name)}
+    if len(counts) < len(COUNTS):
+        return {}, []
     fitted = dict(zip(COUNTS, fitted_counts(*counts.values()), strict=True))
     what = "was cut: the four counts of systems are at most 8 together"
     return fitted, [_repair(name, what, fitted[name]) for name in COUNTS if fitted[name] != counts[name]]
 
 
-def _renamed(read_as: Mapping[str, str], valid: Signup) -> Iterator[Note]:
+def _renamed(read_as: Mapping[str, str], valid: BaseModel) -> Iterator[Note]:
     for name, target in read_as.items():
         used = getattr(valid, target)
         what = f"was sent as {shown_name(name) or 'a name that cannot be shown'}"
         yield Note(kind=NoteKind.RENAMED, field=target, what=what, kept=used, sent_as=name)
 
 
-def _repaired(reported: Mapping[str, Any], valid: Signup) -> Iterator[Note]:
+def _repaired(reported: Mapping[str, Any], valid: BaseModel) -> Iterator[Note]:
     for name, sent in reported.items():
         used = getattr(valid, name)
         if name == "first_name" and not used:

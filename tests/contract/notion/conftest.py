@@ -1,4 +1,4 @@
-"""The mirror over the real SDK, before a Notion that says what it is told to."""
+"""The mirror over the real SDK, before a Notion that says what the test sets."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 import redis.asyncio
 
 from common.clock import VirtualClock
+from common.domain.projection import CampaignColumns
 from common.providers.notion.duplicates import StoreCreateGuard
 from common.providers.notion.mirror import NotionMirror
 from tests.contract.notion.people import Make, Patience
@@ -35,7 +36,8 @@ async def make(
     def mirror(**options: Any) -> NotionMirror:
         defaults: dict[str, Any] = {"base_url": notion.url, "sequence_db": SEQUENCE_ID, "contact_db": CONTACT_ID}
         guard = StoreCreateGuard(store, clock=clock)
-        fixed = {"campaign_name": "Christmas 2025", "budget": budget, "guard": guard, "clock": clock, "timeout_s": 3}
+        campaigns = {"christmas_2025": CampaignColumns(name="Christmas 2025")}
+        fixed = {"campaigns": campaigns, "budget": budget, "guard": guard, "clock": clock, "timeout_s": 3}
         made.append(NotionMirror("ntn_1", **fixed | defaults | options))
         return made[-1]
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from common.clock import VirtualClock
+from common.domain.projection import CampaignColumns
 from common.errors import Misconfigured
 from common.providers.notion.mirror import NotionMirror
+from common.providers.notion.schema import SEQUENCE, match
 from tests import columns
 from tests.contract.notion.people import ADA, Make, kept, sent
 from tests.contract.notion_fake import CONTACT_ID, SEQUENCE_ID, FakeNotion
+
+CASES = Path(__file__).parents[2] / "fixtures" / "cases"
 
 
 async def test_names_match_in_any_case(mirror: NotionMirror, notion: FakeNotion) -> None:
@@ -43,6 +49,18 @@ async def test_a_column_that_is_missing_renamed_or_retyped_is_left_out_and_repor
         "change its type in Notion",
         'Notion database Email Sequence: the property "Segment" (select) is missing: `advent check --fix` adds it',
     ]
+
+
+def test_a_near_column_is_offered_for_the_nearest_name_only() -> None:
+    case = json.loads((CASES / "n94_one_near_column_for_six.json").read_text())
+
+    problems = match(SEQUENCE, {"id": "ds", **case}).problems
+
+    assert [line for line in problems if "rename" in line] == [
+        'Notion database Email Sequence: the property "Email 2 Sent" (date) is missing: '
+        'rename "Emai 2 Sent" back to it, if that is the same'
+    ]
+    assert len([line for line in problems if "Email " in line and "--fix` adds it" in line]) >= 6
 
 
 @pytest.mark.parametrize("change", ["deleted", "retyped"])
@@ -80,7 +98,7 @@ async def test_what_is_missing_can_be_added_optional_columns_too(mirror: NotionM
     added = await columns.fix(mirror)
 
     assert added[0] == 'Notion database Email Sequence: added "Segment" (select)'
-    assert len(added) == 1 + 9
+    assert len(added) == 1 + 10
     assert await columns.problems(mirror) == []
     assert await columns.fix(mirror) == []
     assert notion.sources["ds-sequence"]["Exit Reason"]["type"] == "select"
@@ -121,7 +139,9 @@ async def test_texts_are_cut_commas_replaced_and_what_does_not_fit_is_left_out(m
     long = "a" * 190 + "@salon.example"
     assessment = replace(ADA.assessment, first_name="😀" * 1_500, business_name="x" * 2_001, email=long)
 
-    await make(campaign_name="Christmas, 2025").show(replace(ADA, assessment=assessment))
+    await make(campaigns={"christmas_2025": CampaignColumns(name="Christmas, 2025")}).show(
+        replace(ADA, assessment=assessment)
+    )
 
     [row] = notion.rows("ds-sequence")
     assert (row["Email"], row["Campaign"]) == (None, "Christmas; 2025")

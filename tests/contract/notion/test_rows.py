@@ -1,4 +1,4 @@
-"""One row a person in each database, whoever made it."""
+"""One row a person in each database, by whichever worker made it."""
 
 from __future__ import annotations
 

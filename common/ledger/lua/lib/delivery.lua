@@ -3,6 +3,7 @@
 --     claim_id, claimed_ms, fence    who holds it (`worker#number of the call`; '' nobody), since when, number of claims
 --     due_ms, not_before_ms, wait_ms  when it was due; time of the next attempt; how far ahead that was written
 --     payload, first_attempt_ms      the mail, byte for byte; time of the first attempt
+--     attempted_ms                   time of the last attempt
 --     attempts, failures             that reached for the provider; of those, the ones that count
 --     in_progress                    1 while an attempt is under way
 --     outcome_unknown                1 once the outcome of an attempt stayed unknown
@@ -81,7 +82,7 @@ function delivery.skip(owner, name, now_ms, reason)
   sequence.advance(owner, now_ms)
 end
 
--- It ends as a dead letter: its payload is kept, so that a replay can send the same bytes. Whoever had it in hand settles
+-- It ends as a dead letter: its payload is kept, so that a replay can send the same bytes. The worker that had claimed it settles
 -- nothing any more, because the fence counts on.
 function delivery.make_dead_letter(owner, name, label, now_ms, reason)
   local id = owner.id .. '/' .. name

@@ -1,4 +1,4 @@
---   pauses    HASH  `*` for everybody, or contact → who paused, when and why, JSON
+--   pauses    HASH  `*` for everybody, `campaign:<key>`, or contact → who paused, when and why, JSON
 --   hold:all  HASH  reason → why nothing is sent to anybody, JSON; `reason/<worker>`: why nothing is sent by that worker
 -- uses: queue
 
@@ -13,9 +13,9 @@ function pause.is_paused(whose)
   return redis.call('HEXISTS', keys.pauses, whose) == 1
 end
 
-function pause.covers(contact)
-  local found = redis.call('HMGET', keys.pauses, '*', contact)
-  return (found[1] or found[2]) and true or false
+function pause.covers(contact, campaign)
+  local found = redis.call('HMGET', keys.pauses, '*', contact, 'campaign:' .. (campaign or ''))
+  return (found[1] or found[2] or found[3]) and true or false
 end
 
 -- Why this worker sends nothing to anybody now; nil: it may.

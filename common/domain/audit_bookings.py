@@ -1,4 +1,4 @@
-"""What the accounts say of reminders: the second half of `audit.py`, with the same three words."""
+"""Audits bookings and their reminders: the second half of `audit.py`, with the same three kinds of findings."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class AuditedReminder:
 
 @dataclass(frozen=True, slots=True)
 class UnreadCall:
-    """Something was told of a booking at `told_ms`, and nobody has looked at it. `is_arranged`: a job waits to."""
+    """A booking was reported or changed at `told_ms` and has not been processed. `is_arranged`: a job waits to."""
 
     email: str
     reported_ms: int
@@ -129,7 +129,7 @@ def _of_waiting(reminder: AuditedReminder, terms: Terms) -> Iterator[Finding]:
 def of_unread(calls: Iterable[UnreadCall], terms: Terms) -> Iterator[Finding]:
     for call in calls:
         if call.reported_ms + (LONG_MS if call.is_arranged else HEALED_MS) < terms.now_ms:
-            yield Finding("missing", call.email, 0, "a call was told of or changed, and nobody has looked at it")
+            yield Finding("missing", call.email, 0, "a booking was reported or changed and has not been processed")
 
 
 def of_mails(

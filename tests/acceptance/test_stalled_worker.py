@@ -1,4 +1,4 @@
-"""A worker that stands still in the middle of a send, for longer than anybody waits for it, and then goes on."""
+"""A worker that stalls in the middle of a send, for longer than anybody waits for it, and then goes on."""
 
 from __future__ import annotations
 

@@ -1,0 +1,54 @@
+"""The campaigns that a process plays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from common.campaigns.campaign import Campaign
+from common.campaigns.errors import CampaignError
+from common.campaigns.loader import load_campaign
+from common.domain.cadence import Pace
+from common.domain.campaign_terms import CampaignTerms
+from common.domain.projection import CampaignColumns
+
+
+class Campaigns(Mapping[str, Campaign]):
+    """By key, in the order of CAMPAIGNS; there is at least one."""
+
+    def __init__(self, *campaigns: Campaign) -> None:
+        self._by_key = {campaign.key: campaign for campaign in campaigns}
+        self.home = campaigns[0]
+        """Of bookings and of people who are in none."""
+
+    def __getitem__(self, key: str) -> Campaign:
+        return self._by_key[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_key)
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def played(self, key: str) -> Campaign:
+        """Raises CampaignError for one that is not played here."""
+        if key not in self._by_key:
+            raise CampaignError(f"the campaign {key} is not played here; add it to CAMPAIGNS")
+        return self._by_key[key]
+
+    def of(self, key: str | None) -> Campaign:
+        """The campaign of this key; the first one where it is not played here."""
+        return self._by_key.get(key or "", self.home)
+
+    @property
+    def in_notion(self) -> Mapping[str, CampaignColumns]:
+        return {key: campaign.in_notion for key, campaign in self.items()}
+
+    def terms(self, pace: Pace) -> list[CampaignTerms]:
+        """What the ledger has to know of them. Raises as `Campaign.cadence`."""
+        return [campaign.terms(pace) for campaign in self.values()]
+
+
+def load_campaigns(keys: tuple[str, ...], *, directory: Path | None = None) -> Campaigns:
+    """Raises CampaignError as `load_campaign` does."""
+    return Campaigns(*(load_campaign(key, directory=directory) for key in keys))

@@ -1,0 +1,85 @@
+-- One person in several campaigns: how close their mails may come, and whose goes first. Decided at each claim, from what
+-- is known then of the person's other enrollments (`others`, see sequence.lua).
+--   campaigns  {key → {minimum_gap_ms, priority}}, of the caller's JSON; one that is not played here is not in it
+-- uses: owners, pause, queue, records
+
+local crossing = {}
+
+-- A request to the provider lasts no longer, so a mail was accepted at most so long after its attempt began.
+local REQUEST_MS = 15000
+-- A mail whose outcome is unknown, or that is being sent, is looked at again after so long.
+local UNSETTLED_MS, SOON_MS, JUMP_MS = 60000, 1000, 60000
+
+-- Until when this mail of another campaign keeps others back, if it may have been accepted although nobody knows.
+local function unknown_until(id, line, gap_ms, now_ms)
+  local unknown, in_progress, attempted_ms, first_ms = unpack(redis.call('HMGET', keys.delivery .. id,
+    'outcome_unknown', 'in_progress', 'attempted_ms', 'first_attempt_ms'))
+  if unknown ~= '1' and in_progress ~= '1' then return 0 end
+  local until_ms = tonumber(attempted_ms or first_ms or 0) + REQUEST_MS + gap_ms
+  return records.status(line) == 'planned' and math.min(until_ms, now_ms + UNSETTLED_MS) or until_ms
+end
+
+local function kept_back_until(other, gap_ms, now_ms)
+  local fields = other.fields
+  local last_ms = tonumber(fields.last_sent_ms)
+  local is_wrong = last_ms and queue.is_too_far(last_ms, now_ms, JUMP_MS) -- written down while a clock was wrong
+  local until_ms = last_ms and not is_wrong and last_ms + gap_ms or 0
+  local since_ms = string.match(fields.sending or '', ' (%d+)$')
+  if since_ms and since_ms + gap_ms > now_ms then until_ms = math.max(until_ms, now_ms + SOON_MS) end
+  for field, line in pairs(fields) do
+    local status = string.find(field, '^/') and records.status(line)
+    if status == 'planned' or status == 'dead' then
+      until_ms = math.max(until_ms, unknown_until(other.id .. field, line, gap_ms, now_ms))
+    end
+  end
+  return until_ms
+end
+
+-- The person's other enrollments; one who was forgotten there is in none.
+local function others_of(fields)
+  local found = {}
+  for id in string.gmatch(fields.others or '', '%S+') do
+    local other = owners.of(id)
+    other.fields = owners.fields(other)
+    if other.fields.campaign then found[#found + 1] = other end
+  end
+  return found
+end
+
+-- Until when the mails of other campaigns keep one of this campaign back; in the past: they do not. Of two gaps the larger
+-- one is kept.
+function crossing.gap_until(fields, campaign, given, now_ms)
+  local until_ms = 0
+  for _, other in ipairs(others_of(fields)) do
+    local terms = given.campaigns[other.fields.campaign]
+    local gap_ms = math.max(campaign.minimum_gap_ms, terms and terms.minimum_gap_ms or 0)
+    until_ms = math.max(until_ms, kept_back_until(other, gap_ms, now_ms))
+  end
+  return until_ms
+end
+
+-- Whether a delivery could go now or within two seconds.
+local function could_go(id, line, now_ms)
+  local due_ms = records.due_ms(line)
+  if not due_ms or due_ms > now_ms then return false end
+  local claim_id, not_before_ms = unpack(redis.call('HMGET', keys.delivery .. id, 'claim_id', 'not_before_ms'))
+  if claim_id and claim_id ~= '' then return false end
+  return tonumber(not_before_ms or redis.call('ZSCORE', keys.open, id) or due_ms) <= now_ms + 2000
+end
+
+-- Whether a mail of a campaign with a lower priority number could go now: it goes first.
+function crossing.comes_first(fields, campaign, given, now_ms)
+  for _, other in ipairs(others_of(fields)) do
+    local theirs = other.fields
+    local terms = given.campaigns[theirs.campaign]
+    local may_go = theirs.status == 'active' and not theirs.hold and not pause.covers(other.contact, theirs.campaign)
+    if terms and terms.priority < campaign.priority and may_go then
+      for field, line in pairs(theirs) do
+        if string.find(field, '^/') and could_go(other.id .. field, line, now_ms) then return true end
+      end
+    end
+  end
+  return false
+end
+
+return crossing

@@ -1,0 +1,77 @@
+"""The pages behind an unsubscribe link, in the language of the mail that it was in."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from html import escape
+from importlib.resources import files
+from typing import Literal
+
+from aiohttp import web
+
+from common.campaigns.campaign import Campaign
+from common.campaigns.strings import UnsubscribeStrings
+
+SCOPE, SERIES = "scope", "series"
+"""The field of the form, and its value for those who leave one series only."""
+
+Page = Literal["ask", "already", "done_series", "done_all", "unknown"]
+
+
+def page_response(
+    page: Page, campaign: Campaign, language: str | None, sender: str, *, status: int = 200
+) -> web.Response:
+    """`language`: one that the campaign does not have is its default. The page may load nothing and post to itself."""
+    html, style_hash = _page(page, campaign, language, sender)
+    policy = (
+        f"default-src 'none'; style-src '{style_hash}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    return web.Response(
+        status=status,
+        body=html,
+        content_type="text/html",
+        charset="utf-8",
+        headers={"Content-Security-Policy": policy},
+    )
+
+
+def _page(page: Page, campaign: Campaign, language: str | None, sender: str) -> tuple[bytes, str]:
+    """The HTML with its style sheet inside, and the hash of that style sheet."""
+    translation = campaign.translation(language)
+    strings = translation.strings.unsubscribe_page
+    style, style_hash = _style()
+    html = _file("page.html").format(
+        language=translation.language.tag,
+        direction=translation.language.direction,
+        title=escape(getattr(strings, f"{page}_title")),
+        text=escape(getattr(strings, f"{page}_text")),
+        sender=escape(sender),
+        style=style,
+        forms=_forms(strings, translation.strings.campaign_name) if page == "ask" else "",
+    )
+    return html.encode(), style_hash
+
+
+def _forms(strings: UnsubscribeStrings, campaign_name: str) -> str:
+    """The form for all mail posts what a mail program posts by itself (RFC 8058)."""
+    everything = _form("List-Unsubscribe", "One-Click", strings.ask_all_button, strings.ask_all_note)
+    note = strings.ask_series_note.format(campaign=campaign_name)
+    return _form(SCOPE, SERIES, strings.ask_series_button, note) + everything
+
+
+def _form(field: str, value: str, button: str, note: str) -> str:
+    return _file("form.html").format(field=field, value=value, button=escape(button), note=escape(note))
+
+
+@cache
+def _style() -> tuple[str, str]:
+    style = _file("page.css")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return style, f"sha256-{digest}"
+
+
+@cache
+def _file(name: str) -> str:
+    return (files("services.gateway.http") / "static" / name).read_text()

@@ -1,0 +1,126 @@
+"""The fields of a campaign's signups: those of every person, and those that the campaign declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, PlainValidator, WithJsonSchema, create_model
+
+from common.campaigns.compiled import Field
+from common.campaigns.fields import expected, json_schema, usable
+from services.gateway.validation.fields import (
+    ConsentSource,
+    ConsentText,
+    ConsentTime,
+    Count,
+    Dollars,
+    Email,
+    Locale,
+    Name,
+    Phone,
+    RequiredScore,
+    Score,
+    ShownText,
+    TimeZone,
+    Visitor,
+    invalid,
+)
+
+
+class Signup(BaseModel):
+    """
+    A finished assessment. An optional field that cannot be used is left out, and never a reason to refuse the signup.
+
+    Unknown members are stored, up to 4 KiB; an explicit null and an empty text are the same as absent.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    email: Email
+    first_name: Name
+    assessment_score: RequiredScore
+    business_name: ShownText = None
+    red_systems: Count = 0
+    orange_systems: Count = 0
+    yellow_systems: Count = 0
+    green_systems: Count = 0
+    gps_score: Score = None
+    money_score: Score = None
+    weakest_system_1: ShownText = None
+    weakest_system_2: ShownText = None
+    strongest_system: ShownText = None
+    revenue_leak_total: Dollars = None
+    phone: Phone = None
+    timezone: TimeZone = None
+    locale: Locale = None
+    consent_text: ConsentText = None
+    consent_source: ConsentSource = None
+    consent_at: ConsentTime = None
+    visitor: Visitor = None
+
+
+_OF_EVERYBODY = (
+    "email",
+    "first_name",
+    "phone",
+    "timezone",
+    "locale",
+    "consent_text",
+    "consent_source",
+    "consent_at",
+    "visitor",
+)
+"""Fields that no campaign has to declare."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignupShape:
+    """`model`: reads a signup. `fields`: the names that it knows; `required`: those without which it is refused."""
+
+    model: type[BaseModel]
+    fields: frozenset[str]
+    required: frozenset[str]
+
+    @property
+    def is_usual(self) -> bool:
+        """It reads what `Signup` reads in the same way, whatever more."""
+        return self.fields >= USUAL.fields and self.required == USUAL.required
+
+
+def _shape(model: type[BaseModel]) -> SignupShape:
+    required = (name for name, info in model.model_fields.items() if info.is_required())
+    return SignupShape(model, frozenset(model.model_fields), frozenset(required))
+
+
+USUAL = _shape(Signup)
+
+
+def shape_of(key: str, declared: Sequence[Field]) -> SignupShape:
+    """The shape of the campaign `key`, which declares these fields."""
+    fields: dict[str, Any] = {name: _usual(name) for name in _OF_EVERYBODY}
+    schemas = json_schema(declared)["properties"]
+    for field in declared:
+        is_usual = field.name in Signup.model_fields and Signup.model_fields[field.name].is_required() == field.required
+        fields[field.name] = _usual(field.name) if is_usual else _declared(field, schemas[field.name])
+    model = create_model(f"Signup_{key}", __config__=Signup.model_config, __doc__=Signup.__doc__, **fields)
+    return _shape(model)
+
+
+def _usual(name: str) -> tuple[Any, Any]:
+    info = Signup.model_fields[name]
+    return Annotated[(info.annotation, *info.metadata)], ... if info.is_required() else info.default
+
+
+def _declared(field: Field, schema: Mapping[str, Any]) -> tuple[Any, Any]:
+    kind = Annotated[Any, PlainValidator(partial(_read, field)), WithJsonSchema(dict(schema))]
+    return kind, ... if field.required else None
+
+
+def _read(field: Field, value: Any) -> Any:
+    found = usable(field, value)
+    if found is None:
+        raise invalid(f"must be {expected(field)}")
+    return found
