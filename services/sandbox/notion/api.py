@@ -6,12 +6,13 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from common.observability.logs import get_logger
-from services.sandbox.faults import DROPPED, delay, fault_middleware
+from services.sandbox.faults import delay, fault_middleware
 from services.sandbox.notion.errors import NotionProblem, fault_response, invalid
 from services.sandbox.notion.page_store import PageStore
 from services.sandbox.notion.pages import Pages
 from services.sandbox.notion.tables import Tables
 from services.sandbox.state import Sandbox
+from services.sandbox.tally import counting, operation_of
 
 VERSIONS = ("2025-09-03", "2026-03-11")
 
@@ -21,7 +22,7 @@ log = get_logger(__name__)
 def notion_app(sandbox: Sandbox, store: PageStore) -> web.Application:
     """The application to mount under `/notion/v1`."""
     faults = fault_middleware(sandbox.faults, "notion", fault_response)
-    app = web.Application(middlewares=[responding(sandbox), admitting(sandbox), faults, delay])
+    app = web.Application(middlewares=[counting(sandbox.tally, "notion"), respond, admitting(sandbox), faults, delay])
     tables, pages = Tables(sandbox, store), Pages(sandbox, store)
     add = app.router.add_route
     add("GET", "/users/me", tables.me, name="users.me")
@@ -36,24 +37,9 @@ def notion_app(sandbox: Sandbox, store: PageStore) -> web.Application:
     return app
 
 
-def operation_of(request: web.Request) -> str:
-    return request.match_info.route.name or "unknown"
-
-
-def responding(sandbox: Sandbox) -> Middleware:
-    """The outermost: counts, and turns every error into a response in Notion's form."""
-
-    @web.middleware
-    async def respond(request: web.Request, handler: Handler) -> web.StreamResponse:
-        sandbox.tally.asked("notion", operation_of(request))
-        response = await _notion_response(request, handler)
-        sandbox.tally.answered("notion", "dropped" if request.get(DROPPED) else str(response.status))
-        return response
-
-    return respond
-
-
-async def _notion_response(request: web.Request, handler: Handler) -> web.StreamResponse:
+@web.middleware
+async def respond(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turns every error into a response in Notion's form."""
     try:
         return await handler(request)
     except NotionProblem as problem:

@@ -17,6 +17,7 @@ from services.sandbox.resend.scheduler import Scheduler
 from services.sandbox.resend.sending import Sending
 from services.sandbox.resend.webhooks import Webhooks
 from services.sandbox.state import Sandbox
+from services.sandbox.tally import counting
 
 
 class ResendApi:
@@ -34,7 +35,13 @@ class ResendApi:
         sandbox = self._sandbox
         faults = fault_middleware(sandbox.faults, "resend", fault_response)
         app = web.Application(
-            middlewares=[responding(sandbox), admitting(sandbox, self.mails), faults, holding_key(sandbox)]
+            middlewares=[
+                counting(sandbox.tally, "resend"),
+                responding(sandbox),
+                admitting(sandbox, self.mails),
+                faults,
+                holding_key(sandbox),
+            ]
         )
         self._add_routes(app.router.add_route)
         app.cleanup_ctx.append(self.scheduler.running)

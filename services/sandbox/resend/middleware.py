@@ -7,11 +7,12 @@ from aiohttp.typedefs import Handler, Middleware
 
 from common.clock import utc_datetime
 from common.observability.logs import get_logger
-from services.sandbox.faults import DROPPED, take_time
+from services.sandbox.faults import take_time
 from services.sandbox.rate_windows import Reading
 from services.sandbox.resend.errors import MESSAGES, ResendProblem
 from services.sandbox.resend.mails import Mails
 from services.sandbox.state import Sandbox
+from services.sandbox.tally import operation_of
 
 SENDING = {"emails.send", "emails.batch"}
 TEAM = "team"
@@ -20,22 +21,16 @@ TEAM = "team"
 log = get_logger(__name__)
 
 
-def operation_of(request: web.Request) -> str:
-    return request.match_info.route.name or "unknown"
-
-
 def responding(sandbox: Sandbox) -> Middleware:
-    """The outermost: counts, applies the rate limit, and turns every error into a response in Resend's form."""
+    """Applies the rate limit, and turns every error into a response in Resend's form."""
 
     @web.middleware
     async def respond(request: web.Request, handler: Handler) -> web.StreamResponse:
-        sandbox.tally.asked("resend", operation_of(request))
         limit = sandbox.dials.resend_requests_per_second
         reading = sandbox.resend_windows.spend(TEAM, limit=limit, now_ms=sandbox.clock.now_ms())
         response = await _resend_response(request, handler, reading)
         for name, value in _limit_headers(reading).items():
             response.headers.setdefault(name, value)
-        sandbox.tally.answered("resend", "dropped" if request.get(DROPPED) else str(response.status))
         return response
 
     return respond
