@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
+from functools import lru_cache
 from typing import NewType
 
 EnrollmentId = NewType("EnrollmentId", str)
@@ -93,3 +95,26 @@ def step_number(name: str) -> int:
     if not name.startswith("step-"):
         raise ValueError(f"{name} is not a step")
     return int(name.removeprefix("step-"))
+
+
+def address_hash(secret_key: str, address: str) -> str:
+    """32 hex digits that stand for an address in the suppression list; the address cannot be read from them."""
+    return keyed_hash(secret_key, "suppression", normal_address(address))[:16].hex()
+
+
+def key_fingerprint(secret_key: str) -> str:
+    """32 hex digits by which a key is known again; the key cannot be read from them."""
+    return keyed_hash(secret_key, "fingerprint", "")[:16].hex()
+
+
+def keyed_hash(secret_key: str, purpose: str, text: str) -> bytes:
+    """32 bytes that nobody can make without the key; those of one `purpose` are no use for another."""
+    mac = _keyed(secret_key).copy()
+    mac.update(f"{purpose}:{text}".encode())
+    return mac.digest()
+
+
+@lru_cache(maxsize=8)
+def _keyed(secret_key: str) -> hmac.HMAC:
+    """Before any text: made once, since to take in the key is half of what a hash costs, and each signup needs one."""
+    return hmac.new(secret_key.encode(), digestmod=hashlib.sha256)

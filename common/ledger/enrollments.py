@@ -1,4 +1,4 @@
-"""Whole enrollments: read, ended early, held, released, restored."""
+"""Whole enrollments: read, ended early, held, released, restored; and which ones a contact has in the campaigns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from common.domain.enrollment import Enrollment, ExitReason
 from common.domain.ids import EnrollmentId, enrollment_id, step_name
 from common.domain.notion_import import AS_NOTION_SHOWS, Restored
 from common.ledger import codec, keys
-from common.ledger.campaign_lookup import contact_of, other_enrollments, terms_of
 from common.ledger.codec import shortened
 from common.ledger.store import Store
 
@@ -128,3 +127,19 @@ def _step(restoration: Restoration, cadence: Cadence, step: int) -> dict[str, An
     if step in restoration.unknown_since_ms:
         known["unknown_since_ms"] = restoration.unknown_since_ms[step]
     return known
+
+
+def terms_of(campaigns: Mapping[str, CampaignTerms], key: str | None) -> CampaignTerms:
+    """The campaign of this key; None: the first one. Raises KeyError for one that is not played here."""
+    return campaigns[key] if key is not None else next(iter(campaigns.values()))
+
+
+def contact_of(campaigns: Mapping[str, CampaignTerms], terms: CampaignTerms, address: str) -> EnrollmentId | None:
+    """The id with which a person's calls are kept, where it is not that of their enrollment in this campaign."""
+    first = terms_of(campaigns, None)
+    return None if first.key == terms.key else enrollment_id(first.key, address)
+
+
+def other_enrollments(campaigns: Mapping[str, CampaignTerms], terms: CampaignTerms, address: str) -> list[EnrollmentId]:
+    """The enrollments that this person has, or would have, in the campaigns beside this one."""
+    return [enrollment_id(key, address) for key in campaigns if key != terms.key]

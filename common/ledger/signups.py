@@ -14,9 +14,9 @@ from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import EnrollmentId, enrollment_id, step_name
 from common.domain.note import Note
 from common.ledger import keys
-from common.ledger.campaign_lookup import other_enrollments, terms_of
 from common.ledger.codec import assessment_text, consent_text
 from common.ledger.constants import REMEMBER_WEBHOOK_MS
+from common.ledger.enrollments import other_enrollments, terms_of
 from common.ledger.store import Store
 
 Answer = Literal["accepted", "duplicate", "closed", "excluded"]

@@ -20,7 +20,7 @@ import redis.asyncio
 from pydantic_core import to_json
 from redis.exceptions import NoScriptError
 
-from common.domain.suppression import address_hash
+from common.domain.ids import address_hash
 from common.ledger import keys
 from common.ledger.constants import LIMITS
 from common.queue.layout import QueueLayout

@@ -9,7 +9,8 @@ import pytest
 from common.domain.delivery import DeliveryStatus, Kind
 from common.domain.feedback import FeedbackKind
 from common.ledger import keys
-from common.ledger.deliveries import ClaimRefused, Settled
+from common.ledger.codec import Settled
+from common.ledger.deliveries import ClaimRefused
 from common.ledger.ledger import Ledger
 from tests.ledger.planned import HOUR_MS, PLAN, Planned, open_circuit, pause
 from tests.ledger_reads import timeline_of

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from common.domain.booking_diff import ListedBooking, ListedSeat, Status
 from common.normalization.address import AddressError, repaired_address
+from common.normalization.locale import read_timestamp_ms, read_timezone
 from common.normalization.text import visible
-from common.normalization.time import read_timestamp_ms, read_timezone
 
 _WORDS_MAX = 200
 _URL = re.compile(r"https?://[^\s<>\"\\]{1,1990}")

@@ -13,9 +13,8 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
 from common.normalization.address import AddressError, repaired_address
-from common.normalization.locale import read_locale
+from common.normalization.locale import read_locale, read_timestamp_ms, read_timezone
 from common.normalization.text import visible
-from common.normalization.time import read_timestamp_ms, read_timezone
 from services.gateway.validation.fields import NAME_CHARACTERS_MAX
 
 TOKEN_CHARACTERS_MAX = 255

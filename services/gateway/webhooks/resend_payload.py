@@ -17,7 +17,7 @@ from common.domain.ids import (
     is_enrollment_id,
     reminder_delivery_id,
 )
-from common.normalization.time import read_timestamp_ms
+from common.normalization.locale import read_timestamp_ms
 from common.observability.logs import mask_text
 from services.gateway.events import IgnoredEvent
 from services.gateway.http.body import invalid_fields
