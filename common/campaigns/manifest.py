@@ -98,18 +98,7 @@ class FieldEntry(_Table):
     example: FieldValue | dict[str, int | float] | None = None
 
     def field(self, name: str) -> Field:
-        return Field(
-            name=name,
-            type=self.type,
-            variable=self.variable or name,
-            required=self.required,
-            minimum=self.minimum,
-            maximum=self.maximum,
-            shown_maximum=self.shown_maximum,
-            choices=self.choices,
-            default=self.default,
-            example=self.example,
-        )
+        return Field(name=name, **dict(self) | {"variable": self.variable or name})
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

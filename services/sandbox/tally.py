@@ -44,7 +44,10 @@ def counting(tally: Tally, provider: str) -> Middleware:
     @web.middleware
     async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
         tally.asked(provider, operation_of(request))
-        response = await handler(request)
+        try:
+            response = await handler(request)
+        except ConnectionResetError:
+            response = web.Response(status=400)  # The client closed the connection; nobody receives this.
         tally.answered(provider, "dropped" if request.get(DROPPED) else str(response.status))
         return response
 

@@ -49,7 +49,7 @@ async def respond(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPRequestEntityTooLarge:
         return NotionProblem(413, "validation_error", "Request body too large.").response()
     except ConnectionResetError:
-        return web.Response(status=400)  # The client closed the connection; nobody receives this.
+        raise
     except Exception:
         log.exception("sandbox_failed", operation=operation_of(request))
         return NotionProblem(500, "internal_server_error").response()

@@ -50,7 +50,7 @@ async def _resend_response(request: web.Request, handler: Handler, reading: Read
     except web.HTTPRequestEntityTooLarge:
         return ResendProblem(413, "validation_error", "The request is larger than 40MB.").response()
     except ConnectionResetError:
-        return web.Response(status=400)  # The client closed the connection; nobody receives this.
+        raise
     except Exception:
         log.exception("sandbox_failed", operation=operation_of(request))
         return ResendProblem(500, "application_error").response()
