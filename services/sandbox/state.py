@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from common.clock import Clock, SystemClock
 from services.sandbox.dials import DialBoard, Dials, SandboxClock
 from services.sandbox.disk import Disk
 from services.sandbox.faults import FaultBoard
 from services.sandbox.rate_windows import RateWindows
-from services.sandbox.tally import Tally
+
+
+class Tally:
+    def __init__(self) -> None:
+        self.requests: Counter[str] = Counter()
+        self.answers: Counter[str] = Counter()
+        self.suspicious: deque[dict[str, Any]] = deque(maxlen=200)
+
+    def asked(self, provider: str, operation: str) -> None:
+        self.requests[f"{provider} {operation}"] += 1
+
+    def answered(self, provider: str, status: str) -> None:
+        """`status` is the HTTP status, or `dropped` when the connection was cut instead of an answer."""
+        self.answers[f"{provider} {status}"] += 1
+
+    def suspect(self, what: str, **where: Any) -> None:
+        """
+        Notes a request that is allowed and rarely meant.
+
+        A query without a filter, for one: the SDK drops a misspelt `filters=` silently, and every row comes back.
+        """
+        self.suspicious.append({"what": what, **where})
+
+    def clear(self) -> None:
+        self.requests.clear()
+        self.answers.clear()
+        self.suspicious.clear()
 
 
 @dataclass(kw_only=True)

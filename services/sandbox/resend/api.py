@@ -7,17 +7,17 @@ from collections.abc import Callable
 from aiohttp import web
 
 from services.sandbox.faults import fault_middleware
+from services.sandbox.middleware import answering, counting
 from services.sandbox.resend.account import Account, Suppressions
 from services.sandbox.resend.delivery import Delivery
-from services.sandbox.resend.errors import fault_response
+from services.sandbox.resend.errors import ResendProblem, fault_response
 from services.sandbox.resend.mails import Mails
-from services.sandbox.resend.middleware import admitting, holding_key, responding
+from services.sandbox.resend.middleware import admitting, holding_key, known_problem, limiting
 from services.sandbox.resend.reading import Reading
 from services.sandbox.resend.scheduler import Scheduler
 from services.sandbox.resend.sending import Sending
 from services.sandbox.resend.webhooks import Webhooks
 from services.sandbox.state import Sandbox
-from services.sandbox.tally import counting
 
 
 class ResendApi:
@@ -37,7 +37,8 @@ class ResendApi:
         app = web.Application(
             middlewares=[
                 counting(sandbox.tally, "resend"),
-                responding(sandbox),
+                limiting(sandbox),
+                answering(known_problem, ResendProblem(500, "application_error")),
                 admitting(sandbox, self.mails),
                 faults,
                 holding_key(sandbox),
