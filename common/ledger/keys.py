@@ -94,7 +94,7 @@ REBUILDING = PREFIX + "rebuilding"
 PAUSES = PREFIX + "pauses"
 UNREAD_BOOKINGS = PREFIX + "unread_bookings"
 UNREAD_BOOKINGS_RAW = UNREAD_BOOKINGS + ":raw"
-HEARTBEATS, PAUSED_QUEUES, PROBING_QUEUES = QUEUE.heartbeats(), QUEUE.paused(), QUEUE.probing()
+HEARTBEATS, PAUSED_QUEUES = QUEUE.heartbeats(), QUEUE.paused()
 
 
 def _family(name: str) -> Callable[[str], str]:
