@@ -22,6 +22,7 @@ DeliveryId = NewType("DeliveryId", str)
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
+_GMAIL = frozenset({"gmail.com", "googlemail.com"})
 _ENROLLMENT = re.compile(r"enr_[a-z2-7]{16}")
 
 
@@ -95,6 +96,20 @@ def step_number(name: str) -> int:
     if not name.startswith("step-"):
         raise ValueError(f"{name} is not a step")
     return int(name.removeprefix("step-"))
+
+
+def canonical_mailbox(address: str) -> str:
+    """
+    `a.d.a+news@googlemail.com` → `ada@gmail.com`; `address` is repaired and lower-case already.
+
+    A plus tag is removed everywhere; dots and *googlemail* are removed for Gmail only, where they are known to mean
+    nothing (support.google.com/mail/answer/7436150). The result identifies a mailbox; mail goes to the spelling given.
+    """
+    local, _, domain = address.rpartition("@")
+    plain = local.partition("+")[0] or local
+    if domain in _GMAIL:
+        return f"{plain.replace('.', '') or plain}@gmail.com"
+    return f"{plain}@{domain}"
 
 
 def address_hash(secret_key: str, address: str) -> str:

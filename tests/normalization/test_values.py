@@ -1,6 +1,6 @@
 import pytest
 
-from common.domain.mailbox import canonical_mailbox
+from common.domain.ids import canonical_mailbox
 from common.normalization.address import AddressError, repaired_address
 from common.normalization.fields import renamed
 from common.normalization.locale import read_locale, read_timezone
