@@ -15,6 +15,7 @@ from common.observability import metrics
 from common.settings.settings import url_of
 from common.store.errors import STORE_ERRORS
 from common.store.monitor import StoreMonitor
+from common.store.refusals import find_refusal
 
 log = structlog.get_logger(__name__)
 
@@ -52,8 +53,8 @@ class WorkerHttp:
 
     async def _ready(self, _request: web.Request) -> web.Response:
         try:
-            await self._ledger.client.ping()
-            store = "ok"
+            refusal = await find_refusal(self._ledger.client)
+            store = refusal.line if refusal else "ok"
         except STORE_ERRORS as error:
             store = type(error).__name__
         ready = store == "ok" and not self.starting and not self.draining

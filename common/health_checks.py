@@ -16,6 +16,7 @@ from common.domain.feedback import CONTENT_BOUNCE_PEOPLE
 from common.formatting import as_sentence, count, duration
 from common.ledger.reads.store_stats import PROVIDERS, StoreStats
 from common.providers.cures import cure_of
+from common.store.refusals import Refusal, refusal_of
 
 MINUTE_MS = 60_000
 ASPECTS = (
@@ -95,10 +96,12 @@ def check_gateway(status: GatewayStatus | None, *, url: str = "") -> Iterator[Fi
     yield _spool(status)
 
 
-def check_unreachable_store(error: str) -> Finding:
-    """`error`: the exception that the store's client raised."""
+def check_unreachable_store(error: Exception) -> Finding:
+    """`error`: what the store's client raised."""
+    if (refusal := refusal_of(error)) is not None:
+        return _refused(refusal)
     cure = "Signups go to the gateway's spool and mail waits. Start the store, or correct REDIS_URL."
-    return Finding("store", Level.BROKEN, f"the data store does not answer ({error})", cure)
+    return Finding("store", Level.BROKEN, f"the data store does not answer ({type(error).__name__})", cure)
 
 
 def check_health(
@@ -154,12 +157,18 @@ def _spool(status: GatewayStatus) -> Finding:
 
 
 def _store(stats: StoreStats, warnings: Sequence[str]) -> Finding:
+    if stats.refusal is not None:
+        return _refused(stats.refusal)
     missing = [promise for promise, is_kept in stats.durability.items() if not is_kept]
     if not warnings and not missing:
         return Finding("store", Level.OK, "answers, durable")
     cure = " ".join(map(as_sentence, warnings)) or "`advent check` names the setting to change."
     detail = f" ({', '.join(missing)})" if missing else ""
     return Finding("store", Level.BROKEN, f"the data store is misconfigured{detail}", cure)
+
+
+def _refused(refusal: Refusal) -> Finding:
+    return Finding("store", Level.BROKEN, f"the data store {refusal.reason}", as_sentence(refusal.cure))
 
 
 def _workers(stats: StoreStats) -> Finding:

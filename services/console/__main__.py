@@ -66,7 +66,7 @@ async def _serve(settings: Settings) -> int:
 
 def main() -> int:
     try:
-        return run(load_settings())
+        return run(load_settings(process="console"))
     except (SettingsError, CampaignError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -74,7 +74,7 @@ def _tune_garbage_collector() -> None:
 
 def main() -> int:
     try:
-        return run(load_settings())
+        return run(load_settings(process="gateway"))
     except (SettingsError, CampaignError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

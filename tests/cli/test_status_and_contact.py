@@ -1,6 +1,10 @@
 import asyncio
 import json
+import os
 import re
+import shlex
+import subprocess
+import sys
 
 import pytest
 
@@ -11,6 +15,7 @@ from common.domain.note import Note, NoteKind
 from common.ledger.ledger import Ledger
 from common.store.clients import connect_async
 from services.cli.shared import now_ms
+from tests.tidy.repository import ROOT
 
 SECRET_KEY = "k" * 32
 
@@ -198,3 +203,14 @@ def test_unread_bookings_are_listed_counted_and_discarded(run_command, run_ledge
     assert run_command("bookings", "discard", first["id"])[:2] == (0, "discarded 1 booking event\n")
     assert run_command("bookings", "discard", "--all")[:2] == (0, "discarded 1 booking event\n")
     assert json.loads(run_command("status", "--json")[1])["unread_bookings"] == 0
+
+
+def test_a_reader_that_stops_after_the_first_line_is_no_error(store_url, tmp_path):
+    environment = {"PATH": os.environ["PATH"], "REDIS_URL": store_url, "DATA_DIR": str(tmp_path)}
+    python = shlex.quote(sys.executable)
+    for command in ("status", "status --json", "contact ada@example.org", "check --json"):
+        line = f"{python} -m services.cli {command} | true; echo ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", line], cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert done.stdout in ("0\n", "1\n")
+        assert "Traceback" not in done.stderr
+        assert "BrokenPipe" not in done.stderr

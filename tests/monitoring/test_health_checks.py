@@ -186,7 +186,7 @@ def test_what_is_no_answer_of_a_gateway_is_none(body: Any) -> None:
 
 
 def test_a_store_that_does_not_answer_is_broken() -> None:
-    finding = check_unreachable_store("ConnectionError")
+    finding = check_unreachable_store(ConnectionError("refused"))
 
     assert (finding.name, finding.level) == ("store", Level.BROKEN)
     assert finding.sentence == "the data store does not answer (ConnectionError)"

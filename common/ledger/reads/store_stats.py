@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import redis.asyncio
@@ -15,6 +15,7 @@ from common.ledger.ledger import Ledger
 from common.ledger.pauses import EVERYBODY, Pause, read_pause
 from common.queue.layout import NAMESPACE
 from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS, due_ms_of
+from common.store.refusals import Refusal, ask_probe, refusal_in
 
 PROVIDERS = (MAIL, MIRROR, CALENDAR)
 ENROLLMENT_STATUSES = ("accepted", "active", "completed", "exited")
@@ -71,7 +72,8 @@ class StoreStats:
     `mirror_behind`: contacts whose change Notion does not show yet; `mirror_lag_ms`: for how long the oldest waits.
     `unread_bookings`: events of Cal.com that wait for a person. `resting`: addresses that wait for one.
     `content_bounce_people`: to whom a mail of this campaign was refused for its content, within a day. `circuits`: the
-    open ones, by provider. `durability`: promise → kept, see `metrics.STORE_DURABILITY`.
+    open ones, by provider. `durability`: promise → kept, see `metrics.STORE_DURABILITY`. `refusal`: why the store takes
+    no write.
     """
 
     at_ms: int
@@ -95,6 +97,7 @@ class StoreStats:
     durability: Mapping[str, bool]
     memory_bytes: int
     memory_max_bytes: int
+    refusal: Refusal | None = None
 
     @property
     def workers_alive(self) -> int:
@@ -125,18 +128,27 @@ async def read_store_stats(ledger: Ledger, *, now_ms: int | None = None) -> Stor
     """
     client: redis.asyncio.Redis = ledger.client
     pipe = client.pipeline(transaction=False)
+    ask_probe(pipe)
     pipe.time()
     pipe.zrange(keys.HEARTBEATS, 0, -1, withscores=True)
-    (seconds, micros), heartbeats = await pipe.execute()
+    probe, cluster, *first = await pipe.execute(raise_on_error=False)
+    refusal = refusal_in(probe, cluster)
+    _raise_first(first)
+    (seconds, micros), heartbeats = first
     store_ms = seconds * 1000 + micros // 1000
     now_ms = store_ms if now_ms is None else now_ms
     _ask(pipe, now_ms, [worker.decode() for worker, _ in heartbeats], campaign=ledger.campaign)
     answers = await pipe.execute(raise_on_error=False)
     config = answers.pop()  # A managed store may forbid CONFIG; any other refusal is an error.
+    _raise_first(answers)
+    stats = _stats(iter(answers), config, heartbeats, now_ms=now_ms, store_ms=store_ms)
+    return replace(stats, refusal=refusal)
+
+
+def _raise_first(answers: Sequence[Any]) -> None:
     for answer in answers:
         if isinstance(answer, Exception):
             raise answer
-    return _stats(iter(answers), config, heartbeats, now_ms=now_ms, store_ms=store_ms)
 
 
 def _ask(pipe: Any, now_ms: int, workers: list[str], *, campaign: str) -> None:
