@@ -545,6 +545,5 @@ FAULTS: tuple[Fault, ...] = (
     ("lib/crossing", "fields.last_sent_ms and fields.last_sent_ms + gap_ms or 0", "0"),
     ("lib/crossing", "math.max(campaign.minimum_gap_ms, terms and terms.minimum_gap_ms or 0)", "0"),
     ("lib/crossing", "until_ms = math.max(until_ms, unknown_until(other.id .. field, line, gap_ms, now_ms))", ""),
-    ("lib/crossing", "if unknown ~= '1' and in_progress ~= '1' then return 0 end", ""),
     ("lib/crossing", "terms.priority < campaign.priority and may_go", "terms.priority > campaign.priority and may_go"),
 )
