@@ -18,12 +18,14 @@ from actors.background import BackgroundTasks
 from actors.registry import REGISTRY, THREADS, declare
 from actors.upkeep.booking_sync import run_booking_sync
 from actors.upkeep.bootstrap import Bootstrap
+from actors.upkeep.clock_watch import ClockWatch
 from actors.upkeep.healthcheck_ping import keep_pinging
 from actors.upkeep.suppression_sync import run_suppression_sync
 from actors.upkeep.sweeper import run_sweeper
 from actors.worker_http import WorkerHttp
 from common.campaigns.campaigns import Campaigns, load_campaigns
 from common.clock import SystemClock
+from common.date_witness import DateWitness
 from common.ledger.ledger import Ledger
 from common.observability import metrics
 from common.observability.tracing import traced
@@ -32,13 +34,13 @@ from common.queue.broker import DurableRedisBroker
 from common.queue.layout import NAMESPACE
 from common.settings.settings import Settings
 from common.store.clients import connect, connect_async
-from common.store.clock_sync import correct_clock
 from common.store.monitor import StoreMonitor
 from common.world import World
 
 log = structlog.get_logger(__name__)
 
 SIGNAL_POLL_S = 0.5
+_SEND_LIMIT = next(spec.in_flight for spec in REGISTRY if spec.name == "send")
 DRAIN_MS = 20_000
 """A stop waits this long for running jobs: a request takes 10 s at most, and the platform kills after 30 s."""
 
@@ -119,8 +121,17 @@ class Worker:
             patient=True,
             separate_spellings=self.settings.testing_mode,
         )
-        await ledger.store.patiently(lambda: correct_clock(ledger.client, self.clock))
-        self._providers = build_providers(self.settings, client, self.clock, campaigns=campaigns)
+        witness = DateWitness(self.clock.steady_ms)
+        self._clock_watch = ClockWatch(
+            ledger,
+            self.clock,
+            worker=self.broker.broker_id,
+            witness=witness,
+            url=self.settings.resend_api_url,
+            stop_sending=self._stop_sending,
+        )
+        await ledger.store.patiently(self._clock_watch.check)
+        self._providers = build_providers(self.settings, client, self.clock, campaigns=campaigns, witness=witness)
         self.world = World(
             clock=self.clock,
             ledger=ledger,
@@ -134,6 +145,7 @@ class Worker:
         await self._http.start(self.settings.metrics_host, self.settings.worker_metrics_port)
         background = [
             run_sweeper(ledger, self.clock, self.broker.broker_id),
+            self._clock_watch.run(),
             monitor.run(),
             run_suppression_sync(self.world),
         ]
@@ -142,6 +154,10 @@ class Worker:
         if self.world.calendar is not None:
             background.append(run_booking_sync(self.world))
         self._background.start(background)
+
+    def _stop_sending(self, is_stopped: bool) -> None:
+        """Leave deliveries to the other workers; what is in hand already is stopped by its claim or its freeze."""
+        self.broker.in_flight.limits["send"] = 0 if is_stopped else _SEND_LIMIT
 
     async def _stop_background(self) -> None:
         if self._http is not None:
