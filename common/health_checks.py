@@ -19,7 +19,7 @@ from common.providers.cures import cure_of
 
 MINUTE_MS = 60_000
 ASPECTS = (
-    "gateway", "spool", "store", "workers", "due", *PROVIDERS, "pause", "jobs", "mirror", "failed", "dead", "unread",
+    "gateway", "spool", "store", "workers", "due", *PROVIDERS, "hold", "pause", "jobs", "mirror", "failed", "dead", "unread",
     "resting", "content",
 )  # fmt: skip
 
@@ -121,6 +121,7 @@ def check_health(
         _workers(stats),
         _due(stats, limits),
         *(_provider(stats, provider, limits) for provider in PROVIDERS),
+        _hold(stats),
         _pause(stats),
         _jobs(stats, limits),
         _mirror(stats, limits),
@@ -173,8 +174,8 @@ def _due(stats: StoreStats, limits: Limits) -> Finding:
     if not stats.due_unsent:
         return Finding("due", Level.OK, "nothing is late")
     unsent = f"{stats.due_unsent:,} due and unsent, the oldest for {duration(stats.due_unsent_ms)}"
-    if stats.pause is not None or _is_down(stats, "resend", limits):
-        return Finding("due", Level.OK, f"{unsent}; explained by the pause or by Resend")
+    if stats.pause is not None or stats.is_all_held or _is_down(stats, "resend", limits):
+        return Finding("due", Level.OK, f"{unsent}; explained by a hold, the pause or Resend")
     limit_ms = limits.outage_ms if "resend" in stats.circuits else limits.late_ms
     if stats.due_unsent_ms <= limit_ms:
         return Finding("due", Level.OK, unsent)
@@ -215,6 +216,18 @@ def _provider(stats: StoreStats, provider: str, limits: Limits) -> Finding:
 def _is_down(stats: StoreStats, provider: str, limits: Limits) -> bool:
     circuit = stats.circuits.get(provider)
     return circuit is not None and stats.at_ms - circuit.since_ms >= limits.outage_ms
+
+
+def _hold(stats: StoreStats) -> Finding:
+    if not stats.holds:
+        return Finding("hold", Level.OK, "nothing holds all sending")
+    sentences, cures = [], []
+    for name, hold in stats.holds.items():
+        worker = name.partition("/")[2]
+        who = f"worker {worker} sends nothing" if worker else "nothing is sent"
+        sentences.append(f"{who}, for {duration(stats.at_ms - hold.since_ms)}: {hold.why}")
+        cures.append(hold.cure)
+    return Finding("hold", Level.BROKEN, "; ".join(sentences), " ".join(dict.fromkeys(cures)))
 
 
 def _pause(stats: StoreStats) -> Finding:

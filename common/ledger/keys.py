@@ -35,6 +35,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `circuit:<provider>` | HASH | why everybody waits for a provider, and until when | while in trouble |
 | `suspect` | STRING | the delivery that is tried alone, since two workers died while they had it in hand | until the next one |
 | `pauses` | HASH | `*` for everybody, `campaign:<key>`, or enrollment → who paused it, when and why, JSON, see `pauses.py` | until resumed |
+| `hold:all` | HASH | reason → why nothing is sent to anybody, JSON, see `holds.py`; `reason/<worker>`: nothing by that worker | until its reason ends |
 | `counts` | HASH | status → enrollments; `delivery:<status>` → deliveries | for ever |
 | `rebuilt` | STRING | `owed`, `done` or `never`, and since when: has Notion been read into this store? See `first_start.py` | for ever |
 | `rebuilding` | STRING | `worker word`: who reads it just now, and how it goes | seconds |
@@ -91,6 +92,7 @@ PING = PREFIX + "ping"
 REBUILT = PREFIX + "rebuilt"
 REBUILDING = PREFIX + "rebuilding"
 PAUSES = PREFIX + "pauses"
+HOLD_ALL = PREFIX + "hold:all"
 UNREAD_BOOKINGS = PREFIX + "unread_bookings"
 UNREAD_BOOKINGS_RAW = UNREAD_BOOKINGS + ":raw"
 HEARTBEATS, PAUSED_QUEUES, PROBING_QUEUES = QUEUE.heartbeats(), QUEUE.paused(), QUEUE.probing()
@@ -109,6 +111,7 @@ LUA: Final = {
     "bookings": BOOKINGS,
     "counts": COUNTS,
     "pauses": PAUSES,
+    "hold_all": HOLD_ALL,
     "unread_bookings": UNREAD_BOOKINGS,
     "suspect": SUSPECT,
     **{

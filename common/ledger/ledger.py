@@ -18,6 +18,7 @@ from common.ledger.dead_letters import DeadLetters
 from common.ledger.deliveries import Deliveries
 from common.ledger.enrollments import Enrollments
 from common.ledger.feedback import FeedbackLog
+from common.ledger.holds import Holds
 from common.ledger.mirror import Mirror
 from common.ledger.pauses import Pauses
 from common.ledger.signups import Signups
@@ -78,6 +79,7 @@ class Ledger:
         self.suppressions = Suppressions(store, campaign=campaign)
         self.unread_bookings = UnreadBookings(store)
         self.pauses = Pauses(store)
+        self.holds = Holds(store)
         self.mirror = Mirror(store)
         self.circuits = Circuits(store)
         self.schedule = Schedule(store)

@@ -108,8 +108,8 @@ end
 --   | ['exited', reason]             it must not be sent any more; the reason is recorded
 --   | ['in hand', claim_id]          another attempt is under way, by a worker that lives
 --   | ['not yet', until_ms]          too early, too close to the last mail, or an earlier one goes first; scheduled again
---   | ['held', until_ms, reason]     the provider is in trouble, everything is paused, the address is resting, or it is
---                                    another campaign's; scheduled again
+--   | ['held', until_ms, reason]     all sending is held, the provider is in trouble, everything is paused, the address is
+--                                    resting, or it is another campaign's; scheduled again
 --   | ['held', 0, reason]            the enrollment is held; its release schedules it again
 --   | ['dead', reason]               its third worker died; recorded as a dead letter
 --   | ['unknown']                    nothing of that id is planned
@@ -171,6 +171,8 @@ function deliveries.claim()
       redis.call('ZREM', keys.open, id)
       return {'held', 0, fields.hold}
     end
+    local held = pause.hold_reason(string.match(claim_id, '^[^#]*'))
+    if held then return defer('held', math.max(not_before_ms, now_ms + pause.HELD_MS), held) end
     if pause.covers(owner.contact, fields.campaign) then
       return defer('held', math.max(not_before_ms, now_ms + pause.WAIT_MS), 'paused')
     end
@@ -232,6 +234,8 @@ function deliveries.freeze()
   local reason = suppressed or owners.refusal(fields, given.requires, given.expires_ms, now_ms)
   if reason then return {'exited', reason} end
   if fields.hold then return {'held', 0, fields.hold} end
+  local held = pause.hold_reason(string.match(redis.call('HGET', key, 'claim_id'), '^[^#]*'))
+  if held then return {'held', now_ms + pause.HELD_MS, held} end
   if pause.covers(owner.contact, fields.campaign) then return {'held', now_ms + pause.WAIT_MS, 'paused'} end
   if suppression.is_resting(fields.address_hash) then return {'held', now_ms + suppression.WAIT_MS, 'resting'} end
   local until_ms, why = unpack(redis.call('HMGET', KEYS[3], 'until_ms', 'reason'))

@@ -11,6 +11,7 @@ import redis.asyncio
 from common.domain.delivery import DeliveryStatus
 from common.ledger import keys
 from common.ledger.constants import CALENDAR, MAIL, MIRROR, QUEUES
+from common.ledger.holds import Hold, read_holds
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import EVERYBODY, Pause, read_pause
 from common.queue.layout import NAMESPACE
@@ -71,7 +72,8 @@ class StoreStats:
     `mirror_behind`: contacts whose change Notion does not show yet; `mirror_lag_ms`: for how long the oldest waits.
     `unread_bookings`: events of Cal.com that wait for a person. `resting`: addresses that wait for one.
     `content_bounce_people`: to whom a mail of this campaign was refused for its content, within a day. `circuits`: the
-    open ones, by provider. `durability`: promise → kept, see `metrics.STORE_DURABILITY`.
+    open ones, by provider. `holds`: on all sending, by reason; `clock/<worker>`: on that worker's, if it is alive.
+    `durability`: promise → kept, see `metrics.STORE_DURABILITY`.
     """
 
     at_ms: int
@@ -92,6 +94,7 @@ class StoreStats:
     circuits: Mapping[str, OpenCircuit]
     pause: Pause | None
     paused_people: int
+    holds: Mapping[str, Hold]
     durability: Mapping[str, bool]
     memory_bytes: int
     memory_max_bytes: int
@@ -99,6 +102,11 @@ class StoreStats:
     @property
     def workers_alive(self) -> int:
         return sum(worker.is_alive for worker in self.workers)
+
+    @property
+    def is_all_held(self) -> bool:
+        """Nothing is sent to anybody, by no worker."""
+        return any("/" not in name for name in self.holds)
 
     @property
     def sent(self) -> int:
@@ -167,6 +175,7 @@ def _ask(pipe: Any, now_ms: int, workers: list[str], *, campaign: str) -> None:
         pipe.hmget(keys.circuit(provider), "until_ms", "since_ms", "reason")
     pipe.hget(keys.PAUSES, EVERYBODY)
     pipe.hlen(keys.PAUSES)
+    pipe.hgetall(keys.HOLD_ALL)
     pipe.info("persistence")
     pipe.info("memory")
     pipe.config_get("appendfsync")
@@ -186,7 +195,7 @@ def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms
     due_next_hour, due_next_day, overdue, dead, suppressed = (next(answers) for _ in range(5))
     unread, resting, content_bounces, behind, oldest = (next(answers) for _ in range(5))
     circuits = {provider: _circuit(*next(answers)) for provider in PROVIDERS}
-    pause, pauses, persistence, memory = (next(answers) for _ in range(4))
+    pause, pauses, holds, persistence, memory = (next(answers) for _ in range(5))
     return StoreStats(
         at_ms=now_ms,
         queues=queues,
@@ -210,6 +219,7 @@ def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms
         circuits={provider: circuit for provider, circuit in circuits.items() if circuit is not None},
         pause=read_pause(pause.decode()) if pause else None,
         paused_people=pauses - (pause is not None),
+        holds=_holds(holds, {worker.id for worker in workers if worker.is_alive}),
         durability=_durability(persistence, memory, config),
         memory_bytes=int(memory.get("used_memory", 0)),
         memory_max_bytes=int(memory.get("maxmemory", 0)),
@@ -235,6 +245,11 @@ def _circuit(until: bytes | None, since: bytes | None, reason: bytes | None) -> 
     if until is None:
         return None
     return OpenCircuit(reason=(reason or b"").decode(), since_ms=int(since or until), until_ms=int(until))
+
+
+def _holds(texts: Mapping[bytes, bytes], workers_alive: set[str]) -> dict[str, Hold]:
+    holds = read_holds({name.decode(): text.decode() for name, text in texts.items()})
+    return {name: hold for name, hold in holds.items() if "/" not in name or name.partition("/")[2] in workers_alive}
 
 
 def _durability(persistence: Mapping[str, Any], memory: Mapping[str, Any], config: Any) -> dict[str, bool]:
