@@ -19,8 +19,8 @@ from common.providers.cures import cure_of
 
 MINUTE_MS = 60_000
 ASPECTS = (
-    "gateway", "spool", "store", "workers", "due", *PROVIDERS, "hold", "pause", "jobs", "mirror", "failed", "dead", "unread",
-    "resting", "content",
+    "gateway", "spool", "store", "workers", "due", *PROVIDERS, "hold", "pause", "jobs", "mirror", "failed", "dead",
+    "unread", "resting", "content",
 )  # fmt: skip
 
 

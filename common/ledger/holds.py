@@ -35,7 +35,7 @@ class Holds:
         return bool(await self._store.run("holds.start", [keys.HOLD_ALL], [reason, said]))
 
     async def finish(self, reason: str) -> Hold | None:
-        """End this reason: the hold that was. What is overdue is due at once, unless another reason or a pause holds."""
+        """End this reason: the hold that was. What is overdue is due at once, unless another one or a pause holds."""
         held = await self._store.run("holds.finish", [keys.HOLD_ALL], [reason])
         return read_hold(held) if held else None
 

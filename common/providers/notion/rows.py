@@ -86,6 +86,8 @@ class SequenceRows:
         schema = await self._table.schema()
         needed = ("Email", "Signup Date", *(("Assessment Score",) if self._columns.has_assessment else ()))
         lacking = [name for name in needed if name not in schema.ids]
+        if not lacking and not {"Sequence Completed", "Exit Reason"} & schema.ids.keys():
+            lacking = ["Sequence Completed"]  # Nothing else tells who left.
         if lacking:
             lines = [line for line in schema.problems if any(f'"{name}"' in line for name in lacking)]
             raise Misconfigured("columns", "; ".join(lines) or f"the database lacks {', '.join(lacking)}")
