@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
+import redis.asyncio
 
 from actors.upkeep.bootstrap import Bootstrap
-from actors.upkeep.generation_guard import GenerationGuard
+from actors.upkeep.generation_guard import BEAT_S, GenerationGuard
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
-from common.domain.store_generation import EMPTIED, UNSETTLED
+from common.domain.store_generation import COPIED, EMPTIED, UNSETTLED
 from common.ledger import keys
+from common.ledger.ledger import Ledger
 from tests.ledger_reads import dead_letters_of
 from tests.rebuild.conftest import Installation
 
 STEPS = [f"step-{step}" for step in range(1, 8)]
-FASTER = 40
+FASTER = 10
 
 Start = Callable[..., Awaitable[GenerationGuard]]
 
@@ -32,11 +35,9 @@ async def starts(installation: Installation, tmp_path) -> AsyncIterator[Start]:
     """A worker checks the store, as it does before it fetches jobs; its DATA_DIR is another one for each `machine`."""
     started: list[GenerationGuard] = []
 
-    async def starts(
-        machine: str = "one", *, notion: bool = True, store=None, testing: bool = False
-    ) -> GenerationGuard:
+    async def starts(machine: str = "one", *, notion: bool = True, client: Any = None) -> GenerationGuard:
         (tmp_path / machine).mkdir(exist_ok=True)
-        update = {"data_dir": tmp_path / machine, "testing_mode": testing}
+        update = {"data_dir": tmp_path / machine}
         if not notion:
             update |= {"notion_email_sequence_db_id": None}
         world = installation.world
@@ -47,6 +48,8 @@ async def starts(installation: Installation, tmp_path) -> AsyncIterator[Start]:
             worker=f"{machine}-{len(started)}",
             suppression_list=providers.suppression_list,
         )
+        if client is not None:
+            world = replace(world, ledger=_ledger(installation, client))
         guard = GenerationGuard(world, sleep=_faster)
         started.append(guard)
         await guard.before_work()
@@ -84,7 +87,7 @@ def people(number: int) -> list[Assessment]:
 
 
 async def _with_a_step_since_the_backup(
-    installation: Installation, starts: Start, some: list[Assessment], **how
+    installation: Installation, starts: Start, some: list[Assessment], **how: bool
 ) -> None:
     """Everybody got the first mail, then the backup was made; 30 hours later, the second was out and it is restored."""
     for person in some:
@@ -106,7 +109,7 @@ async def test_a_step_that_went_out_after_the_backup_is_not_sent_again(installat
     await starts()
 
     settlement = await installation.world.ledger.generations.settlement()
-    assert (settlement.found, settlement.unknown, settlement.people) == (12, 0, ())
+    assert (settlement.merged, settlement.unknown, settlement.people) == (12, 0, ())
     assert await holds(installation) == set()
     await installation.until(300)
     assert {tuple(await installation.inbox(person)) for person in some} == {tuple(STEPS)}
@@ -122,6 +125,7 @@ async def test_without_notion_the_list_of_the_provider_is_enough(installation, s
     await installation.until(300)
 
     assert {tuple(await installation.inbox(person)) for person in some} == {tuple(STEPS)}
+    assert (await installation.world.ledger.generations.settlement()).found == 3
 
 
 async def test_with_a_key_that_may_only_send_nobody_is_doubled_and_people_are_listed(installation, starts):
@@ -245,7 +249,49 @@ async def test_a_store_that_is_replaced_under_a_running_worker_is_noticed(instal
     await installation.until(300)
 
     assert await installation.inbox(ada) == STEPS
-    assert (await installation.world.ledger.generations.settlement()).found == 1
+    assert (await installation.world.ledger.generations.settlement()).merged == 1
+
+
+@pytest.mark.parametrize("is_running", [True, False], ids=["the first one runs", "both start at once"])
+async def test_of_two_living_copies_one_refuses_with_notion_as_the_only_witness(
+    installation, starts, ada, store_url, is_running
+):
+    """A copy has a store of its own; here a database of the same server, so both use the clients of one test."""
+    first = await starts("one")
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    await first.turn()
+    if not is_running:
+        await first.stop()
+    copy = redis.asyncio.from_url(store_url, db=1)
+    for key, value in (await backup(installation)).items():
+        await copy.restore(key, 0, value, replace=True)
+    await copy.delete(keys.GENERATION_KEEPER)
+
+    beating = asyncio.create_task(_beats(first)) if is_running else None
+    try:
+        starting = [starts("two", client=copy)] + ([] if is_running else [starts("one")])
+        await asyncio.gather(*starting)
+    finally:
+        if beating is not None:
+            beating.cancel()
+
+    here, there = await holds(installation), {name.decode() for name in await copy.hkeys(keys.HOLD_ALL)}
+    assert sorted([sorted(here), sorted(there)]) == [[], [COPIED]]
+    assert not is_running or there == {COPIED}
+    await copy.flushdb()
+    await copy.aclose()
+
+
+def _ledger(installation: Installation, client: redis.asyncio.Redis) -> Ledger:
+    terms = installation.world.campaigns.terms(installation.settings.pace)
+    return Ledger.of(client, terms, secret_key=installation.settings.secret)
+
+
+async def _beats(guard: GenerationGuard) -> None:
+    while True:
+        await guard.turn()
+        await _faster(BEAT_S)
 
 
 def may_only_send(installation: Installation) -> None:
