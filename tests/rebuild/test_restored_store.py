@@ -31,11 +31,22 @@ async def _faster(seconds: float) -> None:
 
 
 @pytest.fixture
-async def starts(installation: Installation, tmp_path) -> AsyncIterator[Start]:
+async def copy(installation: Installation, store_url: str) -> AsyncIterator[redis.asyncio.Redis]:
+    """A second store; here another database of the same server."""
+    client = redis.asyncio.from_url(store_url, db=1)
+    yield client
+    await client.flushdb()
+    await client.aclose()
+
+
+@pytest.fixture
+async def starts(installation: Installation, tmp_path, copy) -> AsyncIterator[Start]:
     """A worker checks the store, as it does before it fetches jobs; its DATA_DIR is another one for each `machine`."""
     started: list[GenerationGuard] = []
 
-    async def starts(machine: str = "one", *, notion: bool = True, client: Any = None) -> GenerationGuard:
+    async def starts(
+        machine: str = "one", *, notion: bool = True, client: Any = None, sleep: Any = _faster
+    ) -> GenerationGuard:
         (tmp_path / machine).mkdir(exist_ok=True)
         update = {"data_dir": tmp_path / machine}
         if not notion:
@@ -50,7 +61,7 @@ async def starts(installation: Installation, tmp_path) -> AsyncIterator[Start]:
         )
         if client is not None:
             world = replace(world, ledger=_ledger(installation, client))
-        guard = GenerationGuard(world, sleep=_faster)
+        guard = GenerationGuard(world, sleep=sleep)
         started.append(guard)
         await guard.before_work()
         if guard._settling is not None:
@@ -252,46 +263,59 @@ async def test_a_store_that_is_replaced_under_a_running_worker_is_noticed(instal
     assert (await installation.world.ledger.generations.settlement()).merged == 1
 
 
-@pytest.mark.parametrize("is_running", [True, False], ids=["the first one runs", "both start at once"])
-async def test_of_two_living_copies_one_refuses_with_notion_as_the_only_witness(
-    installation, starts, ada, store_url, is_running
+async def test_a_copy_refuses_while_the_first_store_lives_with_notion_as_the_only_witness(
+    installation, starts, ada, copy
 ):
-    """A copy has a store of its own; here a database of the same server, so both use the clients of one test."""
     first = await starts("one")
     await installation.simulation.sign_up(ada)
     await installation.until(1)
     await first.turn()
-    if not is_running:
-        await first.stop()
-    copy = redis.asyncio.from_url(store_url, db=1)
+    await _copied(installation, copy)
+
+    async def while_the_first_one_beats(seconds: float) -> None:
+        for _ in range(int(seconds // BEAT_S)) if seconds > BEAT_S else ():
+            await first.turn()
+        await _faster(seconds)
+
+    await starts("two", client=copy, sleep=while_the_first_one_beats)
+
+    assert await holds(installation) == set()
+    assert await copy.hkeys(keys.HOLD_ALL) == [COPIED.encode()]
+
+
+async def test_of_two_copies_that_start_at_once_one_refuses_with_notion_as_the_only_witness(
+    installation, starts, ada, copy
+):
+    first = await starts("one")
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    await first.turn()
+    await first.stop()
+    await _copied(installation, copy)
+    both_have_marked = asyncio.Barrier(2)
+
+    async def until_both_have_marked(seconds: float) -> None:
+        if seconds > BEAT_S:
+            await both_have_marked.wait()
+        await _faster(seconds)
+
+    await asyncio.gather(
+        starts("one", sleep=until_both_have_marked), starts("two", client=copy, sleep=until_both_have_marked)
+    )
+
+    refusals = [await holds(installation), {name.decode() for name in await copy.hkeys(keys.HOLD_ALL)}]
+    assert sorted(refusals, key=len) == [set(), {COPIED}]
+
+
+async def _copied(installation: Installation, copy: redis.asyncio.Redis) -> None:
     for key, value in (await backup(installation)).items():
         await copy.restore(key, 0, value, replace=True)
     await copy.delete(keys.GENERATION_KEEPER)
-
-    beating = asyncio.create_task(_beats(first)) if is_running else None
-    try:
-        starting = [starts("two", client=copy)] + ([] if is_running else [starts("one")])
-        await asyncio.gather(*starting)
-    finally:
-        if beating is not None:
-            beating.cancel()
-
-    here, there = await holds(installation), {name.decode() for name in await copy.hkeys(keys.HOLD_ALL)}
-    assert sorted([sorted(here), sorted(there)]) == [[], [COPIED]]
-    assert not is_running or there == {COPIED}
-    await copy.flushdb()
-    await copy.aclose()
 
 
 def _ledger(installation: Installation, client: redis.asyncio.Redis) -> Ledger:
     terms = installation.world.campaigns.terms(installation.settings.pace)
     return Ledger.of(client, terms, secret_key=installation.settings.secret)
-
-
-async def _beats(guard: GenerationGuard) -> None:
-    while True:
-        await guard.turn()
-        await _faster(BEAT_S)
 
 
 def may_only_send(installation: Installation) -> None:
