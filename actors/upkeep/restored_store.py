@@ -54,7 +54,7 @@ class _Person:
         if risk.found is None:
             risk.found, risk.is_unknown = mail, False
 
-    def doubt(self, until_ms: int) -> None:
+    def mark_unknown(self, until_ms: int) -> None:
         """Whatever was due until then may be the one that went out."""
         for risk in self.risks.values():
             risk.is_unknown = risk.is_unknown or (risk.found is None and risk.due_ms <= until_ms)
@@ -213,7 +213,7 @@ async def _match(world: World, people: dict[str, _Person], mails: dict[str, list
 
 
 def _match_mail(person: _Person, mail: AcceptedMail, subjects: dict[str, Subjects]) -> None:
-    """Of one step or reminder; a mail of ours that fits none leaves in doubt all that were due then."""
+    """Of one step or reminder; a mail of ours that fits none makes all that were due then unknown."""
     for enrollment in person.enrollments:
         steps = subjects[enrollment.campaign].steps_of(mail.subject, enrollment.assessment)
         for step in steps:
@@ -229,7 +229,7 @@ def _match_mail(person: _Person, mail: AcceptedMail, subjects: dict[str, Subject
                 person.find(risk, mail)
             return
     if any(one.is_ours(mail) for one in subjects.values()):
-        person.doubt(mail.created_ms + CLOCKS_APART_MS)
+        person.mark_unknown(mail.created_ms + CLOCKS_APART_MS)
 
 
 async def _apply(

@@ -37,7 +37,7 @@ class ExitReason(StrEnum):
     @property
     def is_suppressing(self) -> bool:
         """Whether nothing more goes to the address, in no campaign."""
-        return self is not ExitReason.STOPPED
+        return self not in (ExitReason.STOPPED, ExitReason.LEFT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
