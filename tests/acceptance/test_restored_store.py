@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 
+import pytest
+
 from common.store.embedded import EmbeddedStore
 from tests.acceptance.place import UNLIMITED, Place
 from tests.acceptance.waiting import eventually
@@ -15,6 +17,7 @@ SLOW = {**UNLIMITED, "CAMPAIGN_SPEED": "3"}
 """A mail every 20 s: a backup lies between two of them."""
 
 
+@pytest.mark.timeout(600)
 def test_a_store_of_before_the_second_mail_is_restored_and_nobody_gets_that_mail_twice(place: Place) -> None:
     up = place.up(**SLOW)
     place.sandbox.hurry()
