@@ -19,6 +19,7 @@ from actors.registry import REGISTRY, THREADS, declare
 from actors.upkeep.booking_sync import run_booking_sync
 from actors.upkeep.bootstrap import Bootstrap
 from actors.upkeep.clock_watch import ClockWatch
+from actors.upkeep.generation_guard import GenerationGuard
 from actors.upkeep.healthcheck_ping import keep_pinging
 from actors.upkeep.suppression_sync import run_suppression_sync
 from actors.upkeep.sweeper import run_sweeper
@@ -66,12 +67,13 @@ class Worker:
         self._background = BackgroundTasks()
         self._http: WorkerHttp | None = None
         self._bootstrap: Bootstrap | None = None
+        self._generation: GenerationGuard | None = None
         self._dramatiq: Any = dramatiq.Worker(self.broker, worker_threads=THREADS, worker_timeout=1_000)
 
     def start(self) -> None:
         """
         Start. Jobs are fetched only after the world is built, because its event loop starts with dramatiq's worker; and
-        with an empty store only after Notion was read, if it answers.
+        after the store was checked against its witnesses; with an empty store after Notion was read, if it answers.
 
         Raises SettingsError or CampaignError before any job is fetched.
         """
@@ -91,14 +93,20 @@ class Worker:
         loop = get_event_loop_thread()
         assert loop is not None, "the AsyncIO middleware starts the loop with the worker"
         assert self.world is not None, "it was built just now"
-        self._bootstrap = Bootstrap(self.world)
-        ready = asyncio.run_coroutine_threadsafe(self._bootstrap.before_work(), loop.loop)
+        self._bootstrap, self._generation = Bootstrap(self.world), GenerationGuard(self.world)
+        ready = asyncio.run_coroutine_threadsafe(self._check_store(self._generation, self._bootstrap), loop.loop)
         while not wait([ready], timeout=0.2).done and not self.stopping.is_set():
             pass
         if ready.done():
             ready.result()
-            loop.loop.call_soon_threadsafe(self._background.start, [self._bootstrap.watch_store()])
+            tasks = [self._bootstrap.watch_store(), self._generation.watch()]
+            loop.loop.call_soon_threadsafe(self._background.start, tasks)
         ready.cancel()
+
+    @staticmethod
+    async def _check_store(generation: GenerationGuard, bootstrap: Bootstrap) -> None:
+        await generation.before_work()
+        await bootstrap.before_work()
 
     def stop(self) -> None:
         """Fetch no more jobs, finish those that run, requeue the others. Other workers rescue what is cut off."""
@@ -164,6 +172,8 @@ class Worker:
             self._http.draining = True
         if self._bootstrap is not None:
             await self._bootstrap.stop()
+        if self._generation is not None:
+            await self._generation.stop()
         await self._background.stop()
 
     def _on_loop(self, coroutine: Any) -> None:

@@ -43,6 +43,9 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `hold:all` | HASH | reason → why nothing is sent to anybody, JSON, see `holds.py`; `reason/<worker>`: nothing by that worker | until its reason ends |
 | `clock` | HASH | what a worker found of the store's clock, and what a person confirmed, see `common/store/clock_sync.py` | for ever |
 | `counts` | HASH | status → enrollments; `delivery:<status>` → deliveries | for ever |
+| `generation` | HASH | which life of the store this is, see `lua/generation.lua` | for ever |
+| `generation:keeper` | STRING | `worker state beat`: who keeps its heartbeat | seconds |
+| `witnesses` | HASH | gateway → what its DATA_DIR remembers of the store, JSON, see `common/domain/store_generation.py` | for ever |
 | `rebuilt` | STRING | `owed`, `done` or `never`, and since when: has Notion been read into this store? See `first_start.py` | for ever |
 | `rebuilding` | STRING | `worker word`: who reads it just now, and how it goes | seconds |
 | `calendar:<campaign>` | HASH | `changes`, `all`: until when Cal.com's bookings were compared, ms, by what was asked for | for ever |
@@ -100,6 +103,9 @@ BOOKINGS = PREFIX + "bookings"
 COUNTS = PREFIX + "counts"
 SWEEP = PREFIX + "sweep"
 PING = PREFIX + "ping"
+GENERATION = PREFIX + "generation"
+GENERATION_KEEPER = GENERATION + ":keeper"
+WITNESSES = PREFIX + "witnesses"
 REBUILT = PREFIX + "rebuilt"
 REBUILDING = PREFIX + "rebuilding"
 PAUSES = PREFIX + "pauses"
@@ -107,7 +113,8 @@ HOLD_ALL = PREFIX + "hold:all"
 WEBHOOK_DAYS = PREFIX + "webhook_days"
 UNREAD_BOOKINGS = PREFIX + "unread_bookings"
 UNREAD_BOOKINGS_RAW = UNREAD_BOOKINGS + ":raw"
-HEARTBEATS, PAUSED_QUEUES, IGNORED = QUEUE.heartbeats(), QUEUE.paused(), QUEUE.ignored()
+HEARTBEATS, PAUSED_QUEUES = QUEUE.heartbeats(), QUEUE.paused()
+IGNORED = QUEUE.ignored()
 
 
 def _family(name: str) -> Callable[[str], str]:

@@ -19,6 +19,7 @@ from common.ledger.dead_letters import DeadLetters
 from common.ledger.deliveries import Deliveries
 from common.ledger.enrollments import Enrollments
 from common.ledger.feedback import FeedbackLog
+from common.ledger.generations import Generations
 from common.ledger.held_signups import HeldSignups
 from common.ledger.holds import Holds
 from common.ledger.mailboxes import Mailboxes
@@ -116,6 +117,7 @@ class Ledger:
         self.unread_bookings = UnreadBookings(store)
         self.pauses = Pauses(store)
         self.holds = Holds(store)
+        self.generations = Generations(store)
         self.mirror = Mirror(store)
         self.circuits = Circuits(store)
         self.schedule = Schedule(store)

@@ -5,7 +5,7 @@
 --                               expires_ms: from then on it is not sent; requires: {state, start_ms} of its owner
 --   KEYS                        owner: enrollment or guest, HASH, see owners.lua; delivery: HASH, see delivery.lua;
 --                               circuit: of the channel's provider, HASH, see circuit.lua
--- uses: circuit, crossing, delivery, owners, pause, queue, records, sequence, suppression, timeline
+-- uses: circuit, counts, crossing, delivery, owners, pause, queue, records, sequence, suppression, timeline
 
 local deliveries = {}
 
@@ -354,6 +354,41 @@ function deliveries.note_unaccepted()
   local fence, probed, key_conflict = unpack(redis.call('HMGET', KEYS[1], 'fence', 'probed', 'key_conflict'))
   if fence ~= ARGV[1] or probed ~= '1' or key_conflict then return 0 end
   redis.call('HDEL', KEYS[1], 'outcome_unknown', 'first_attempt_ms', 'probed')
+  return 1
+end
+
+-- settle_restored(KEYS = [owner, delivery, circuit], ARGV = [JSON])
+--   JSON  also sent_ms, provider_id: the provider lists it
+--         or detail: why a person decides; unknown_since_ms: since when it may be out, nil: it certainly is not
+--         next: {name, after_ms: after the anchor}, the step that follows, if any
+-- → 1 | 0 it has met its end, or its owner has ended
+-- Of a store that was restored: what may have happened to a delivery since its backup. Nobody has it in hand.
+function deliveries.settle_restored()
+  local given = cjson.decode(ARGV[1])
+  local key, name, now_ms = KEYS[2], given.name, given.now_ms
+  local owner = owners.of(given.owner)
+  local fields = owners.fields(owner)
+  local line = fields['/' .. name]
+  if line and records.status(line) ~= 'planned' then return 0 end
+  if fields.status == 'accepted' then
+    redis.call('HSET', owner.key, 'status', 'active')
+    counts.add('accepted', -1)
+    counts.add('active', 1)
+    fields.next = name
+  elseif owner.is_enrollment and fields.status ~= 'active' then
+    return 0
+  end
+  plan_next(owner, fields, name, given.next)
+  delivery.end_sending(owner, name)
+  if given.sent_ms then
+    delivery.accept_as_reported(owner, name, given.label, now_ms, given.sent_ms, given.provider_id, given.paced)
+    return 1
+  end
+  if given.unknown_since_ms then
+    redis.call('HSET', key, 'outcome_unknown', 1, 'first_attempt_ms', given.unknown_since_ms)
+  end
+  redis.call('HSETNX', key, 'due_ms', records.due_ms(line) or now_ms)
+  delivery.make_dead_letter(owner, name, given.label, now_ms, given.detail)
   return 1
 end
 
