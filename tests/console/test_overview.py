@@ -33,7 +33,7 @@ async def beat(console: Console, *, silent_ms: int = 0) -> None:
 async def test_all_is_well_in_one_sentence_with_the_age_of_the_snapshot(
     console: Console, simulation: Simulation, ada: Assessment
 ) -> None:
-    await beat(console)  # Next to the worker of the simulation.
+    await beat(console)  # The heartbeat of the simulated worker is from the end of time, as from a clock that was set.
     await simulation.sign_up(ada)
     await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
 
@@ -43,7 +43,7 @@ async def test_all_is_well_in_one_sentence_with_the_age_of_the_snapshot(
     later = await console.request("GET", "/")
 
     assert "<title>All is well · Advent console</title>" in first.text
-    assert "All is well: 2 workers at work, nothing late, no dead letters, " in first.text
+    assert "All is well: 1 worker at work, nothing late, no dead letters, " in first.text
     assert ('data-age-ms="0"' in first.text, 'data-age-ms="900"' in later.text) == (True, True)
 
 
