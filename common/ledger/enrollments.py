@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Literal
 
 from common.domain.cadence import Cadence
@@ -45,9 +46,14 @@ class Enrollments:
         return codec.read_enrollment(enrollment, fields) if fields else None
 
     async def ids(self) -> AsyncIterator[EnrollmentId]:
-        """Of all enrollments, in no order."""
-        async for member in self._store.client.sscan_iter(keys.ENROLLED, count=1000):
-            yield EnrollmentId(member.decode())
+        """Of all enrollments of which more than the id is known, in no order, each once."""
+        # First those who are under way: who ends meanwhile is not missed.
+        seen = set[bytes]()
+        for name in (keys.UNDER_WAY, keys.ENDED):
+            async for member, at_ms in self._store.client.zscan_iter(name, count=1000):
+                if member not in seen and at_ms != inf:
+                    seen.add(member)
+                    yield EnrollmentId(member.decode())
 
     async def exit(
         self, enrollment: EnrollmentId, reason: ExitReason, *, address_hash: str | None, now_ms: int

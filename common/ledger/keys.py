@@ -4,7 +4,8 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | key | type | content | life |
 | --- | --- | --- | --- |
 | `enrollment:<enr>` | HASH | one person in one campaign, see `codec.py` | until forgotten |
-| `enrolled` | SET | all enrollment ids | as above |
+| `under_way` | ZSET | enrollment that is not over, or that Notion does not show yet → when the sweeper looks at it, ms | as above |
+| `ended` | ZSET | every other enrollment → time of its end, ms; `+inf` once all else of it was erased | as above |
 | `delivery:<dlv>` | HASH | an open delivery: who holds it, its attempts, its payload, see `lua/lib/delivery.lua` | first claim → its end; a dead letter until replayed or discarded |
 | `booking:<bkg>` | HASH | digest → event, JSON: all that Cal.com reported of one uid | until forgotten |
 | `links:<bkg>` | SET | the bookings that this one was moved to or from | as above |
@@ -70,7 +71,8 @@ PREFIX = "{advent}:"
 QUEUE = QueueLayout()
 
 FORMAT, SECRET_KEY = store_format.KEY, identity.SECRET_KEY
-ENROLLED = PREFIX + "enrolled"
+UNDER_WAY = PREFIX + "under_way"
+ENDED = PREFIX + "ended"
 OPEN = PREFIX + "open"
 DEAD = PREFIX + "dead"
 SUPPRESSED = PREFIX + "suppressed"
@@ -103,7 +105,8 @@ LUA: Final = {
     "resting": RESTING,
     "unlisted": UNLISTED,
     "forgotten": FORGOTTEN,
-    "enrolled": ENROLLED,
+    "under_way": UNDER_WAY,
+    "ended": ENDED,
     "changed": CHANGED,
     "syncing": SYNCING,
     "bookings": BOOKINGS,

@@ -263,7 +263,7 @@ async def test_they_are_erased_from_every_campaign_of_the_store(story, dunya):
     await erased(story)
 
     assert await naming(story.ledger.client) == {}
-    assert await story.ledger.client.scard(keys.ENROLLED) == 0
+    assert await story.ledger.client.zcard(keys.UNDER_WAY) == 0
 
 
 @pytest.mark.parametrize("written", ["dunya@salon.example", "DUNYA@Salon.example", "\\u0064unya@salon.example"])

@@ -69,7 +69,8 @@ local function drop_contact(id, steps, queues)
   for _, name in ipairs(steps) do redis.call('DEL', keys.delivery .. id .. '/' .. name) end
   for _, name in ipairs({'classify', 'announce', 'notion_sync'}) do queue.unschedule(name, id) end
   redis.call('DEL', enrollment, keys.contact .. id, keys.timeline .. id, keys.feedback .. id)
-  redis.call('SREM', keys.enrolled, id)
+  redis.call('ZREM', keys.under_way, id)
+  redis.call('ZREM', keys.ended, id)
   redis.call('ZREM', keys.changed, id)
   redis.call('ZREM', keys.unlisted, id)
   redis.call('HDEL', keys.syncing, id)

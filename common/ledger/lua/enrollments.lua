@@ -92,7 +92,7 @@ function enrollments.restore()
     redis.call('HSET', key, 'campaign', given.campaign, 'status', 'active', 'anchor_ms', given.anchor_ms,
       'segment', given.segment, 'address_hash', given.address_hash)
     for name, text in pairs(given.fields) do redis.call('HSET', key, name, text) end
-    redis.call('SADD', keys.enrolled, given.id)
+    sequence.watch(given.id, now_ms)
     if given.contact then redis.call('HSET', key, 'contact', given.contact) end
     sequence.join(given.id, given.others)
     counts.add('active', 1)

@@ -15,7 +15,7 @@ end
 
 -- A call that failed before its end left somebody whom nothing would ever classify: they come anew.
 local function is_left_over(batch, id, status)
-  return status == 'accepted' and not batch.is_coming[id] and redis.call('SISMEMBER', keys.enrolled, id) == 0
+  return status == 'accepted' and not batch.is_coming[id] and not redis.call('ZSCORE', keys.under_way, id)
 end
 
 local function enter(batch, enrollment, given, assessment)
@@ -147,7 +147,7 @@ function signups.accept()
   if #batch.newcomers > 0 then
     -- Who came twice just now is scheduled already, for the later time.
     redis.call('ZADD', queue_keys.delayed('classify'), 'GT', unpack(batch.classifications))
-    redis.call('SADD', keys.enrolled, unpack(batch.newcomers))
+    redis.call('ZADD', keys.under_way, unpack(batch.classifications))
     counts.add('accepted', #batch.newcomers)
   end
   for webhook, answer in pairs(batch.answers) do
