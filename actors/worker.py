@@ -19,6 +19,7 @@ from actors.registry import REGISTRY, THREADS, declare
 from actors.upkeep.booking_sync import run_booking_sync
 from actors.upkeep.bootstrap import Bootstrap
 from actors.upkeep.healthcheck_ping import keep_pinging
+from actors.upkeep.retention import run_retention
 from actors.upkeep.suppression_sync import run_suppression_sync
 from actors.upkeep.sweeper import run_sweeper
 from actors.worker_http import WorkerHttp
@@ -112,7 +113,13 @@ class Worker:
     async def _build(self, campaigns: Campaigns) -> None:
         client = connect_async(self.store_url, process="worker")
         terms = campaigns.terms(self.settings.pace)
-        ledger = Ledger.of(client, terms, secret_key=self.settings.secret, patient=True)
+        ledger = Ledger.of(
+            client,
+            terms,
+            secret_key=self.settings.secret,
+            patient=True,
+            separate_spellings=self.settings.testing_mode,
+        )
         await ledger.store.patiently(lambda: correct_clock(ledger.client, self.clock))
         self._providers = build_providers(self.settings, client, self.clock, campaigns=campaigns)
         self.world = World(
@@ -135,6 +142,7 @@ class Worker:
             run_sweeper(ledger, self.clock, self.broker.broker_id),
             monitor.run(),
             run_suppression_sync(self.world),
+            run_retention(self.world),
         ]
         if url := self.settings.healthcheck_ping_url:
             background.append(keep_pinging(ledger, url, worker=self.broker.broker_id))

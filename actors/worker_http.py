@@ -8,6 +8,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from common.domain.signup_bounds import Bound
 from common.health_checks import Level, check_health
 from common.ledger.ledger import Ledger
 from common.ledger.reads.store_stats import PROVIDERS, QueueStats, StoreStats, read_store_stats
@@ -96,6 +97,9 @@ def _set_gauges(stats: StoreStats) -> None:
     metrics.DUE_UNSENT_SECONDS.set(stats.due_unsent_ms / 1000)
     metrics.DEAD_LETTERS.set(stats.dead_letters)
     metrics.BOOKINGS_UNREAD.set(stats.unread_bookings)
+    metrics.SIGNUPS_HELD.set(sum(stats.held_signups.values()))
+    for bound in Bound:
+        metrics.SIGNUPS_HELD_BY.labels(bound.value).set(stats.held_signups.get(bound, 0))
     metrics.RESTING.set(stats.resting)
     metrics.CONTENT_BOUNCE_PEOPLE.set(stats.content_bounce_people)
     metrics.SUPPRESSED.set(stats.suppressed)

@@ -48,7 +48,9 @@ def measure(*, bookings: int) -> list[Figure]:
 async def _book(url: str, bookings: int, due_ms: int) -> None:
     """What a gateway does: everybody's booking is kept, and is to be looked at."""
     client = connect_async(url)
-    ledger = Ledger(client, campaign="christmas_2025", cadence=Cadence((0,), minimum_gap_ms=0), secret_key=SECRETS["SECRET_KEY"])
+    ledger = Ledger(
+        client, campaign="christmas_2025", cadence=Cadence((0,), minimum_gap_ms=0), secret_key=SECRETS["SECRET_KEY"]
+    )
     now_ms = SystemClock().now_ms()
     events = [_event("first", GUEST, start_ms=due_ms + DAY_MS, now_ms=now_ms)]
     events += [

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from common.domain.feedback import CONTENT_BOUNCE_PEOPLE
+from common.domain.signup_bounds import BEYOND
 from common.formatting import as_sentence, count, duration
 from common.ledger.reads.store_stats import PROVIDERS, StoreStats
 from common.providers.cures import cure_of
@@ -21,7 +22,7 @@ from common.store.refusals import Refusal, refusal_of
 MINUTE_MS = 60_000
 ASPECTS = (
     "gateway", "spool", "store", "workers", "due", *PROVIDERS, "pause", "jobs", "mirror", "failed", "dead", "unread",
-    "resting", "content",
+    "resting", "content", "signups",
 )  # fmt: skip
 
 
@@ -132,6 +133,7 @@ def check_health(
         _unread_bookings(stats),
         _resting(stats),
         _content(stats),
+        _held_signups(stats),
     )
 
 
@@ -290,6 +292,16 @@ def _unread_bookings(stats: StoreStats) -> Finding:
     sentence = f"{count(stats.unread_bookings, 'booking event')} could not be read"
     cure = "Cal.com does not send them again: `advent bookings unread` shows them, `advent bookings discard` ends it."
     return Finding("unread", Level.NEEDS_PERSON, sentence, cure)
+
+
+def _held_signups(stats: StoreStats) -> Finding:
+    if not stats.held_signups:
+        return Finding("signups", Level.OK, "none is held")
+    held = " and ".join(f"{number:,} {BEYOND[bound]}" for bound, number in stats.held_signups.items())
+    verb = "is" if sum(stats.held_signups.values()) == 1 else "are"
+    sentence = f"{count(sum(stats.held_signups.values()), 'signup')} {verb} held: {held}"
+    cure = "Console, or `advent signups held`; then `advent signups release` the real ones and `discard` the others."
+    return Finding("signups", Level.NEEDS_PERSON, sentence, cure)
 
 
 def _resting(stats: StoreStats) -> Finding:

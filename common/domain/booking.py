@@ -88,6 +88,11 @@ class BookingEvent:
         first = () if self.email is None else (Attendee(self.email, self.first_name, self.timezone, self.locale),)
         return (*first, *self.others)
 
+    @property
+    def addresses(self) -> list[str]:
+        """All that it names, those whose absence was marked too."""
+        return [*(attendee.email for attendee in self.attendees), *(address for address, _ in self.no_shows)]
+
     def without(self, address: str) -> BookingEvent | None:
         """The same without this person; None when no other guest is named, or it was about this person's booking."""
         if not self.is_seated and self.email == address:

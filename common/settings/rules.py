@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
+from common.settings import values
 from common.settings.secret_needs import NOT_READ, unneeded_secrets
 from common.settings.settings import SECRET_KEY_CURE, Settings
 from common.settings.values import split
@@ -38,7 +37,9 @@ def warnings_of(settings: Settings) -> list[str]:
 
 def reaches_a_provider(settings: Settings) -> bool:
     """Whether a real provider is configured that is not a test double on this machine."""
-    return _reaches_people(settings) or (settings.notion_is_real and not _is_this_machine(settings.notion_base_url))
+    return settings.reaches_strangers or (
+        settings.notion_is_real and not values.is_this_machine(settings.notion_base_url)
+    )
 
 
 def _of_campaigns(settings: Settings) -> Iterator[str]:
@@ -114,36 +115,21 @@ def _of_proxies(settings: Settings) -> Iterator[str]:
 
 def _of_identity(settings: Settings) -> Iterator[str]:
     """Canadian law requires sender and postal address in every commercial mail; invented ones must never be sent."""
-    if not _reaches_people(settings):
+    if not settings.reaches_strangers:
         return
     for name, cure in _IDENTITY.items():
         if getattr(settings, name) is None:
             yield f"{name.upper()}: unset, but RESEND_API_KEY is set; set {cure}"
 
 
-def _reaches_people(settings: Settings) -> bool:
-    """A Resend on this machine is a test double: its mail reaches nobody."""
-    return settings.resend_is_real and not _is_this_machine(settings.resend_api_url)
-
-
-def _is_this_machine(address: str) -> bool:
-    host = urlsplit(address).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback or ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        return False
-
-
 def _of_public_url(settings: Settings) -> Iterator[str]:
     """Every mail must have a link that ends it, and mail programs post to it from the internet."""
-    if not _reaches_people(settings):
+    if not settings.reaches_strangers:
         return
     url, cure = settings.public_url, "set the https address under which people reach the gateway"
     if url is None:
         yield f"PUBLIC_URL: unset, but RESEND_API_KEY is set, and unsubscribe links start with it; {cure}"
-    elif _is_this_machine(url):
+    elif values.is_this_machine(url):
         yield f"PUBLIC_URL: {url} leads nowhere but to this machine, and unsubscribe links start with it; {cure}"
     elif not url.startswith("https://"):
         yield f"PUBLIC_URL: {url} is not https, and mail programs unsubscribe over https only; {cure}"

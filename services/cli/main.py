@@ -20,6 +20,7 @@ COMMANDS = {
     "unsuppress": ("services.cli.unsuppress", "Let mail go again to a person who asks to come back."),
     "release": ("services.cli.release", "Send again to an address whose mailbox took no mail for a while."),
     "bookings": ("services.cli.bookings", "List or discard booking events that could not be read."),
+    "signups": ("services.cli.signups", "List, release or discard signups that are held because there were too many."),
     "pause": ("services.cli.pause", "Stop all mail, or mail to one person; nothing is lost."),
     "resume": ("services.cli.resume", "End a pause, and show first what happens; --plan only shows."),
     "rebuild": ("services.cli.rebuild", "Rebuild every enrollment from Notion into an empty store."),

@@ -15,6 +15,8 @@ from common.settings.load import load_settings
 from common.settings.settings import Settings
 
 if TYPE_CHECKING:
+    import redis.asyncio
+
     from common.campaigns.campaigns import Campaigns
     from common.ledger.ledger import Ledger
     from common.world import World
@@ -76,7 +78,6 @@ async def open_ledger(settings: Settings, *, campaigns: Campaigns | None = None)
     Raises SettingsError when the store has another format.
     """
     from common.campaigns.campaigns import load_campaigns
-    from common.ledger.ledger import Ledger
     from common.store.clients import connect_async
     from common.store.format import refuse_another_format
 
@@ -85,9 +86,16 @@ async def open_ledger(settings: Settings, *, campaigns: Campaigns | None = None)
     client = connect_async(settings.redis_url)
     try:
         await refuse_another_format(client)
-        yield Ledger.of(client, campaigns.terms(settings.pace), secret_key=settings.secret)
+        yield _ledger(client, settings, campaigns)
     finally:
         await client.aclose()
+
+
+def _ledger(client: redis.asyncio.Redis, settings: Settings, campaigns: Campaigns) -> Ledger:
+    from common.ledger.ledger import Ledger
+
+    terms = campaigns.terms(settings.pace)
+    return Ledger.of(client, terms, secret_key=settings.secret, separate_spellings=settings.testing_mode)
 
 
 @asynccontextmanager
@@ -99,7 +107,6 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
     """
     from common.campaigns.campaigns import load_campaigns
     from common.clock import SystemClock
-    from common.ledger.ledger import Ledger
     from common.providers.build import build_providers
     from common.settings.settings import SettingsError
     from common.store.clients import connect_async
@@ -114,12 +121,11 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
         await refuse_another_format(client)
         if await secret_key_differs(client, settings.secret):
             raise SettingsError([SECRET_KEY_MISMATCH])
-        terms = campaigns.terms(settings.pace)
         providers = build_providers(settings, client, clock, campaigns=campaigns)
         try:
             yield World(
                 clock=clock,
-                ledger=Ledger.of(client, terms, secret_key=settings.secret),
+                ledger=_ledger(client, settings, campaigns),
                 settings=settings,
                 campaigns=campaigns,
                 mailer=providers.mailer,

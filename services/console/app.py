@@ -21,7 +21,7 @@ from services.console.context import CONTEXT, ConsoleContext
 from services.console.dashboard import dashboard
 from services.console.formatting import FILTERS
 from services.console.middleware import RequestMiddleware
-from services.console.pages import contact, dead_letters, login, overview
+from services.console.pages import contact, dead_letters, held_signups, login, overview
 from services.console.status.status_cache import StatusCache, read_gateway_status
 from services.console.status.store_snapshot import StoreSnapshot, read_snapshot
 from services.web import pages, probes
@@ -102,6 +102,9 @@ ROUTES = (
     web.get("/dead-letters", dead_letters.show),
     web.post("/dead-letters/replay", dead_letters.replay),
     web.post("/dead-letters/discard", dead_letters.discard),
+    web.get("/held-signups", held_signups.show),
+    web.post("/held-signups/release", held_signups.release),
+    web.post("/held-signups/discard", held_signups.discard),
     web.post("/people", contact.find),
     web.get("/people/{id}", contact.show),
     web.get("/login", login.show),

@@ -48,6 +48,8 @@ async def _serve(settings: Settings) -> int:
         client,
         campaigns.terms(settings.pace),
         secret_key=settings.secret_key or "",
+        separate_spellings=settings.testing_mode,
+        signup_bounds=settings.signup_bounds,
         soft_bounce_limit=settings.soft_bounce_limit,
     )
     context = build_context(settings, clock=SystemClock(), ledger=ledger, campaigns=campaigns)

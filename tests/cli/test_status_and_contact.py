@@ -1,4 +1,3 @@
-import asyncio
 import json
 import os
 import re
@@ -8,44 +7,11 @@ import sys
 
 import pytest
 
-from common.domain.cadence import Pace
 from common.domain.contact import Assessment, Consent
 from common.domain.ids import step_delivery_id
 from common.domain.note import Note, NoteKind
-from common.ledger.ledger import Ledger
-from common.store.clients import connect_async
 from services.cli.shared import now_ms
 from tests.tidy.repository import ROOT
-
-SECRET_KEY = "k" * 32
-
-
-@pytest.fixture
-def run_command(advent, store_url):
-    """Runs commands with an empty store."""
-
-    def run_command(*arguments):
-        return advent(*arguments, REDIS_URL=store_url, SECRET_KEY=SECRET_KEY)
-
-    return run_command
-
-
-@pytest.fixture
-def run_ledger(store_url, campaign):
-    """Runs a function with the ledger of that store."""
-
-    def does(scenario):
-        async def data():
-            client = connect_async(store_url)
-            cadence = campaign.cadence(Pace())
-            try:
-                return await scenario(Ledger(client, campaign="christmas_2025", cadence=cadence, secret_key=SECRET_KEY))
-            finally:
-                await client.aclose()
-
-        return asyncio.run(data())
-
-    return does
 
 
 async def ada_signs_up(ledger):

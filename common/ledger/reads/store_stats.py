@@ -9,6 +9,7 @@ from typing import Any
 import redis.asyncio
 
 from common.domain.delivery import DeliveryStatus
+from common.domain.signup_bounds import Bound
 from common.ledger import keys
 from common.ledger.constants import CALENDAR, MAIL, MIRROR, QUEUES
 from common.ledger.ledger import Ledger
@@ -70,10 +71,10 @@ class StoreStats:
 
     `enrollments` and `deliveries`: by status. `overdue`: deliveries in the schedule whose time has passed.
     `mirror_behind`: contacts whose change Notion does not show yet; `mirror_lag_ms`: for how long the oldest waits.
-    `unread_bookings`: events of Cal.com that wait for a person. `resting`: addresses that wait for one.
-    `content_bounce_people`: to whom a mail of this campaign was refused for its content, within a day. `circuits`: the
-    open ones, by provider. `durability`: promise → kept, see `metrics.STORE_DURABILITY`. `refusal`: why the store takes
-    no write.
+    `held_signups`: by bound. `unread_bookings`: events of Cal.com that wait for a person. `resting`: addresses that
+    wait for one. `content_bounce_people`: to whom a mail of this campaign was refused for its content, within a day.
+    `circuits`: the open ones, by provider. `durability`: promise → kept, see `metrics.STORE_DURABILITY`. `refusal`: why
+    the store takes no write.
     """
 
     at_ms: int
@@ -88,6 +89,7 @@ class StoreStats:
     suppressed: int
     mirror_behind: int
     mirror_lag_ms: int
+    held_signups: Mapping[Bound, int]
     unread_bookings: int
     resting: int
     content_bounce_people: int
@@ -216,6 +218,7 @@ def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms
         suppressed=suppressed,
         mirror_behind=behind,
         mirror_lag_ms=max(0, now_ms - int(oldest[0][1])) if oldest else 0,
+        held_signups={bound: number for bound in Bound if (number := counts.get(f"held:{bound}", 0))},
         unread_bookings=unread,
         resting=resting,
         content_bounce_people=content_bounces,

@@ -135,5 +135,7 @@ class Replay:
                 received_ms=event.received_ms,
                 campaign=event.campaign,
                 answer="closed" if event.is_closed else "accepted",
+                answered_id=event.enrollment_id,
                 notes=event.read_notes(),
+                visitor=event.visitor,
             )

@@ -1,7 +1,7 @@
 -- The way of one enrollment through its steps: `next` names the only one that waits in the schedule unclaimed.
 --   under_way  ZSET  enrollment that is not over, or that Notion does not show yet → when the sweeper looks at it, ms
 --   ended      ZSET  every other enrollment → time of its end, ms; `+inf` once all else of it was erased
--- uses: counts, owners, projection, queue, records, timeline
+-- uses: counts, held, owners, projection, queue, records, timeline
 
 local sequence = {}
 
@@ -9,6 +9,10 @@ local sequence = {}
 function sequence.watch(id, at_ms)
   redis.call('ZREM', keys.ended, id)
   redis.call('ZADD', keys.under_way, 'LT', at_ms, id)
+end
+
+function sequence.is_erased(id)
+  return redis.call('ZSCORE', keys.ended, id) == 'inf'
 end
 
 function sequence.plan_next(enrollment, name, due_ms, is_held)
@@ -80,12 +84,12 @@ function sequence.exit(id, reason, now_ms)
     timeline.add(id, now_ms, 'left', reason)
     projection.changed(id, now_ms)
   end
-  if status ~= 'accepted' and status ~= 'active' then return false end
+  if status ~= 'held' and status ~= 'accepted' and status ~= 'active' then return false end
   sequence.drop_next(enrollment)
   redis.call('HDEL', enrollment.key, 'sending', 'hold')
   redis.call('HSET', enrollment.key, 'status', 'exited', 'exit_reason', reason, 'ended_ms', now_ms)
   sequence.watch(id, now_ms)
-  counts.add(status, -1)
+  if not held.remove(id) then counts.add(status, -1) end
   counts.add('exited', 1)
   timeline.add(id, now_ms, 'exited', reason)
   projection.changed(id, now_ms)
@@ -100,7 +104,7 @@ end
 function sequence.hold(id, reason, now_ms)
   local enrollment = owners.of(id)
   local status, hold, next_name = unpack(redis.call('HMGET', enrollment.key, 'status', 'hold', 'next'))
-  if status ~= 'accepted' and status ~= 'active' or has_word(hold, reason) then return false end
+  if status ~= 'held' and status ~= 'accepted' and status ~= 'active' or has_word(hold, reason) then return false end
   redis.call('HSET', enrollment.key, 'hold', hold and hold .. ' ' .. reason or reason)
   if next_name then queue.unschedule('send', id .. '/' .. next_name) end
   timeline.add(id, now_ms, 'held', reason)
