@@ -54,8 +54,7 @@ class Contacts:
     async def traces(self, address: str) -> Traces:
         """Reads what leads to them, in every campaign that anything was ever kept of. Changes nothing."""
         found = Traces(address, await self._mailboxes.all_ids(address), [address])
-        members = await self._store.client.smembers(keys.traces(index_id(address)))
-        noted = sorted(member.decode() for member in members)
+        noted = texts(sorted(await self._store.client.smembers(keys.traces(index_id(address)))))
         calls = [one for one in noted if not is_enrollment_id(one)]
         for owner in dict.fromkeys([*found.owners, *filter(is_enrollment_id, noted)]):
             await self._note_enrollment(found, EnrollmentId(owner))

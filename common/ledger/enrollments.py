@@ -58,7 +58,7 @@ class Enrollments:
 
     async def erased(self, ids: Sequence[EnrollmentId]) -> set[EnrollmentId]:
         """Those of which only the id is left, since they ended long ago."""
-        found = await self._store.client.zmscore(keys.ENDED, ids) if ids else []
+        found = await self._store.client.zmscore(keys.ENDED, [*ids]) if ids else []
         return {one for one, at_ms in zip(ids, found, strict=True) if at_ms == inf}
 
     async def exit(
