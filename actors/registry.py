@@ -39,7 +39,7 @@ class ActorSpec:
 REGISTRY = (
     ActorSpec("classify", classify, in_flight=4),
     ActorSpec("send", send, in_flight=8),
-    ActorSpec("bookings", bookings, in_flight=8),
+    ActorSpec("bookings", bookings, in_flight=2),
     ActorSpec("notion_sync", notion_sync, in_flight=2),
     ActorSpec("announce", announce, in_flight=1, retries=3),
     ActorSpec("reconcile_bookings", reconcile_bookings, in_flight=1),

@@ -162,6 +162,11 @@ class Bookings:
             received_ms=first.received_ms,
         )
 
+    async def take(self, booking: BookingId, *, now_ms: int, count: int) -> list[BookingId]:
+        """This booking, and others that wait to be looked at; none when it has been looked at, or is just now."""
+        taken = await self._store.run("bookings.take", [keys.BOOKINGS], [booking, now_ms, count])
+        return [BookingId(GuestId(one)) for one in taken]
+
     async def postpone(self, booking: BookingId, *, until_ms: int) -> None:
         """Look at this booking later: it belongs to another campaign's worker."""
         await self._store.run("bookings.postpone", [keys.BOOKINGS], [booking, until_ms])
@@ -229,6 +234,11 @@ class Bookings:
                 ],
                 "bookings": [self._written(booking, reminders, contacts) for booking, reminders in outcome.bookings],
                 "optional_fields": OPTIONAL_FIELDS,
+                "jobs": [
+                    (f"{gathered.booking_id}/{event.digest()}", event.received_ms)
+                    for event in gathered.events
+                    if booking_id(event.uid) == gathered.booking_id
+                ],
                 "planning": _PLANNING,
                 "sparing": _SPARING,
                 "look": {"id": look[0], "at_ms": look[1]} if look else None,
