@@ -42,7 +42,7 @@ async def books(ledger: Ledger, *, start_ms: int, now_ms: int, uid: str = "A", e
     await ledger.bookings.accept(event, webhook_id=f"calcom:{uid}")
 
 
-async def test_nothing_that_they_told_or_received_is_left(ledger, store, ended_ms):
+async def test_nothing_of_them_is_left_but_the_id(ledger, store, ended_ms):
     assert await ledger.contacts.erase_ended(before_ms=ended_ms + 1) is False
 
     assert [key async for key in store.scan_iter(match="*") if ADA.encode() in key] == []

@@ -165,8 +165,8 @@ end
 --               that it named; consent: JSON; notes: [JSON], see common/domain/note.py
 --               others: the contacts that this person has or would have in other campaigns; excludes: those of them
 --               beside which they may not enrol; is_closed: nobody may enrol now; contact: with whom calls are
---               kept, and, with first_name, a signup that enrols nobody, in calls_campaign; per_hour, per_source, visitor: see held.lua
---               mailbox: by which the enrollment is found, where its id is not made of the mailbox
+--               kept, and, with first_name, a signup that enrols nobody, in calls_campaign; per_hour, per_source,
+--               visitor: see held.lua; mailbox: by which the enrollment is found, where its id is not made of the mailbox
 --   assessment  text, see codec.py
 --   webhook     STRING  the answer given: `accepted|duplicate|closed|excluded segment received_ms enrollment id`
 -- → [[repeated 0|1, answer, e-mail of the answered enrollment or ''], or the error that this one met] × signups
