@@ -52,7 +52,7 @@ FAULTS: tuple[Fault, ...] = (
     ("lib/held", "redis.call('HGET', keys.enrollment .. id, 'held_by'), -1)", "'source', 0)"),
     ("lib/held", "  redis.call('DEL', keys.visitor_of .. id)\n", ""),
     ("held_signups", ", 'anchor_ms', given.now_ms)", ")"),
-    ("held_signups", "      redis.call('SADD', KEYS[1], id)\n", ""),
+    ("held_signups", "      redis.call('ZADD', KEYS[1], given.now_ms, id)\n", ""),
     ("held_signups", "      counts.add('accepted', 1)\n", ""),
     ("held_signups", "      queue.schedule('classify', id, given.now_ms)\n", ""),
     (
@@ -65,7 +65,7 @@ FAULTS: tuple[Fault, ...] = (
         "  if not held.remove(id) then counts.add(status, -1) end\n",
         "  held.remove(id)\n",
     ),
-    ("contacts", "if not held.remove(id) and status then", "if status then"),
+    ("contacts", "if not held.remove(id) and status and", "if status and"),
     # mailboxes
     ("lib/mailbox", "  return redis.call('HGET', keys.aliases, name) or name\n", "  return name\n"),
     ("lib/mailbox", "  if given.separate then return given.id end\n", ""),
@@ -76,7 +76,7 @@ FAULTS: tuple[Fault, ...] = (
     ("lib/suppression", "  redis.call('HDEL', keys.suppressed, spelled_hash)\n", ""),
     (
         "signups",
-        "if not (batch.has_anybody_left and suppression.is_forgotten(given.address_hash)) then",
+        "if not is_forgotten and not (batch.has_anybody_ended and sequence.is_erased(given.id)) then",
         "if true then",
     ),
     ("signups", "batch.has_anybody_left and suppression.is_forgotten(given.address_hash)", "batch.has_anybody_left"),
@@ -402,17 +402,21 @@ FAULTS: tuple[Fault, ...] = (
     ("contacts", "  redis.call('ZREM', keys.open, id)\n", ""),
     ("contacts", "  redis.call('ZREM', keys.dead, id)\n", ""),
     ("contacts", "  queue.unschedule('send', id)\n", ""),
-    ("contacts", "if status and status ~= 'planned' then counts", "if status then counts"),
+    ("contacts", "if status and status ~= 'planned' and not is_counted then", "if status and not is_counted then"),
     (
         "contacts",
         "  redis.call('DEL', guest, keys.feedback .. id)\n  drop_failed_jobs(id, queues)\n",
         "  redis.call('DEL', guest, keys.feedback .. id)\n",
     ),
     ("contacts", "  redis.call('SREM', keys.seats .. booking, id)\n", ""),
-    ("contacts", "for _, seat in ipairs(redis.call('SMEMBERS', seats)) do drop_guest(seat, queues) end", ""),
+    (
+        "contacts",
+        "for _, seat in ipairs(redis.call('SMEMBERS', seats)) do drop_guest(seat, queues, is_counted) end",
+        "",
+    ),
     ("contacts", "do drop_seat(seat[1], seat[2], given.queues) end", "do end"),
     ("contacts", "  redis.call('SADD', keys.forgotten, id)\n", ""),
-    ("contacts", "  if not held.remove(id) and status then counts.add(status, -1) end\n", ""),
+    ("contacts", "  if not held.remove(id) and status and not is_counted then counts.add(status, -1) end\n", ""),
     ("contacts", "  redis.call('HDEL', keys.syncing, id)\n", ""),
     ("contacts", "  redis.call('HDEL', keys.pauses, id)\n", ""),
     ("contacts", "    if event[3] == '' then\n", "    if false then\n"),
@@ -441,6 +445,10 @@ FAULTS: tuple[Fault, ...] = (
         "  redis.call('HSETNX', key, 'since_ms', now_ms)\n",
         "  redis.call('HSET', key, 'since_ms', now_ms)\n",
     ),
+    # erasure, and indexes
+    ("contacts", "  if last_ms > given.before_ms then return last_ms end\n", ""),
+    ("contacts", "  if has_others(others) then return end\n", ""),
+    ("lib/crossing", "may_go = theirs.status == 'active' and not theirs.hold", "may_go = theirs.status == 'active'"),
     # sweeper
     ("sweeper", "    reschedule('classify', id, due_ms)\n", ""),
     (
@@ -490,7 +498,7 @@ FAULTS: tuple[Fault, ...] = (
         "  if status ~= 'held' and status ~= 'accepted' and status ~= 'active' then return false end\n",
         "",
     ),
-    ("lib/sequence", "    counts.add(status, -1)\n  end\n  counts.add('exited', 1)\n", "  end\n"),
+    ("lib/sequence", "  if not held.remove(id) then counts.add(status, -1) end\n  counts.add('exited', 1)\n", ""),
     ("lib/sequence", "  sequence.drop_next(enrollment)\n", ""),
     ("lib/sequence", "  if next_name then queue.unschedule('send', id .. '/' .. next_name) end\n", ""),
     ("lib/sequence", "      queue.schedule('send', id, redis.call('ZSCORE', keys.open, id) or due_ms)\n", ""),
