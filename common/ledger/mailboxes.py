@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from common.domain.ids import EnrollmentId, enrollment_id, mailbox_id, normal_address
-from common.domain.mailbox import canonical_mailbox
+from common.domain.ids import EnrollmentId, canonical_mailbox, enrollment_id, mailbox_id, normal_address
 from common.ledger import keys
 from common.ledger.store import Store, texts
 
