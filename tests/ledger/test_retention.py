@@ -114,3 +114,11 @@ async def test_they_can_still_be_forgotten(ledger, store, ada, ended_ms):
     assert await store.zcard(keys.ENDED) == 0
     again = await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=ended_ms + 2 * DAY_MS)
     assert again.answer == "duplicate"
+
+
+async def test_while_a_clock_may_be_wrong_nobody_is_erased(ledger, store, ended_ms):
+    await store.hset(keys.HOLD_ALL, "clock", "a day ahead")
+
+    assert await ledger.contacts.erase_ended(before_ms=ended_ms + 1) is False
+
+    assert (await ledger.enrollments.get(ADA)).status == "exited"

@@ -94,3 +94,11 @@ async def test_more_people_than_a_page_holds_are_all_looked_at(ledger, ada, cloc
 
     assert pages == 3
     assert await ledger.client.zcard(keys.UNDER_WAY) == 0
+
+
+async def test_a_clock_that_is_far_ahead_puts_nobody_off(ledger, store, now_ms):
+    await store.hset(keys.HOLD_ALL, "clock", "a year ahead")
+    await sweep(ledger, now_ms + 9_000 * HOUR_MS)
+    await store.delete(keys.HOLD_ALL)
+
+    assert await store.zscore(keys.UNDER_WAY, ADA) == now_ms + 24 * HOUR_MS

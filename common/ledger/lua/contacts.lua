@@ -168,9 +168,11 @@ end
 -- erase_ended(KEYS = [ended], ARGV = [JSON]) → enrollments looked at
 --   JSON   before_ms: of those that ended before, and whose calls did; batch: how many are looked at; steps, queues: as above
 --   ended  ZSET  see sequence.lua
--- What they told and received goes. Their id stays, so that nobody begins again; so do counts and suppressions.
+-- What they told and received goes. Their id stays, so that nobody begins again; so do counts and suppressions. While
+-- everything is held, perhaps because a clock is wrong, nothing is erased.
 function contacts.erase_ended()
   local given = cjson.decode(ARGV[1])
+  if redis.call('EXISTS', keys.hold_all) == 1 then return 0 end
   local page = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. string.format('%.0f', given.before_ms), 'LIMIT', 0, given.batch)
   for _, id in ipairs(page) do redis.call('ZADD', KEYS[1], erase(id, given) or '+inf', id) end
   return #page

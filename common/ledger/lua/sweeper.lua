@@ -65,7 +65,9 @@ local function check_enrollment(id, now_ms, reschedule)
   return again_ms
 end
 
+-- While everything is held, perhaps because a clock is wrong, nobody is put off by that clock.
 local function check_page(now_ms, batch, reschedule)
+  if redis.call('EXISTS', keys.hold_all) == 1 then return false end
   local page = redis.call('ZRANGEBYSCORE', keys.under_way, '-inf', now_ms + AHEAD_MS, 'LIMIT', 0, batch)
   for _, id in ipairs(page) do
     local again_ms, ended_ms = check_enrollment(id, now_ms, reschedule)
