@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 import structlog
@@ -24,16 +25,35 @@ NOT_OURS_MS = 600_000
 """A booking of another campaign, which shares this store, waits for a worker of that campaign."""
 
 
+AT_ONCE = 25
+"""Bookings that one job looks at when many wait."""
+
+
 async def bookings(world: World, job: str) -> None:
     """
-    Look at one booking. The job is `bkg_…`, or `bkg_…/event` for each event that came.
+    Look at one booking, and at others that wait. The job is `bkg_…`, or `bkg_…/event` for each event that came.
+
+    Another one that fails is looked at again by a job of its own.
+    """
+    booking_id = BookingId(GuestId(split_delivery_id(DeliveryId(job))[0]))
+    taken = await world.ledger.bookings.take(booking_id, now_ms=world.clock.now_ms(), count=AT_ONCE)
+    outcomes = await asyncio.gather(*(_look(world, one) for one in taken), return_exceptions=True)
+    for one, failure in zip(taken[1:], outcomes[1:], strict=True):
+        if isinstance(failure, BaseException):
+            log.error("booking_not_resolved", booking_id=one, exc_info=failure)
+            await world.ledger.bookings.postpone(one, until_ms=world.clock.now_ms())
+    if outcomes and isinstance(outcomes[0], BaseException):
+        raise outcomes[0]
+
+
+async def _look(world: World, booking_id: BookingId) -> None:
+    """
 
     1. Gather every event of its series, in whatever order they came.
     2. Resolve: which booking is current, its state, which reminders it gets.
     3. Ask the campaign whether the nurture mails go on.
     4. Write all of it at once; if something came meanwhile, begin again.
     """
-    booking_id = BookingId(GuestId(split_delivery_id(DeliveryId(job))[0]))
     ledger = world.ledger.bookings
     with structlog.contextvars.bound_contextvars(booking_id=booking_id):
         for _ in range(TURNS):

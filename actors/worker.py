@@ -21,6 +21,7 @@ from actors.upkeep.bootstrap import Bootstrap
 from actors.upkeep.clock_watch import ClockWatch
 from actors.upkeep.generation_guard import GenerationGuard
 from actors.upkeep.healthcheck_ping import keep_pinging
+from actors.upkeep.retention import run_retention
 from actors.upkeep.suppression_sync import run_suppression_sync
 from actors.upkeep.sweeper import run_sweeper
 from actors.worker_http import WorkerHttp
@@ -156,6 +157,7 @@ class Worker:
             self._clock_watch.run(),
             monitor.run(),
             run_suppression_sync(self.world),
+            run_retention(self.world),
         ]
         if url := self.settings.healthcheck_ping_url:
             background.append(keep_pinging(ledger, url, worker=self.broker.broker_id))

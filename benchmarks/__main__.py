@@ -1,7 +1,8 @@
 """
 `make bench`: every figure that the documentation states, measured here and now, next to its goal.
 
-    python -m benchmarks [gateway] [people] [memory] [parked] [rendering] [simulation] [migrate] [--quick] [--json]
+    python -m benchmarks [gateway] [people] [memory] [parked] [rendering] [simulation] [migrate] [costs] [bookings]
+        [--quick] [--json]
 
 All of them unless some are named. `--quick`: small sizes, in a minute, to see whether a change made a difference; the
 figures of `docs/performance.md` are those of a full run on an idle machine. Exit status 1 when a goal is missed.
@@ -16,7 +17,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import gateway, memory, migration, parked, people, rendering, simulation
+from benchmarks import bookings, costs, gateway, memory, migration, parked, people, rendering, simulation
 from benchmarks.figures import Figure, Goal, as_json, print_table
 
 
@@ -61,6 +62,14 @@ def of_migrate(*, quick: bool) -> list[Figure]:
     return migration.measure(people=20_000 if quick else 200_000)
 
 
+def of_costs(*, quick: bool) -> list[Figure]:
+    return costs.measure(costs.SIZES[:2] if quick else costs.SIZES)
+
+
+def of_bookings(*, quick: bool) -> list[Figure]:
+    return bookings.measure(bookings=1_000 if quick else 9_000)
+
+
 def of_simulation(*, quick: bool) -> list[Figure]:
     return simulation.measure(people=100 if quick else 1_000)
 
@@ -73,6 +82,8 @@ BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
     "rendering": of_rendering,
     "simulation": of_simulation,
     "migrate": of_migrate,
+    "costs": of_costs,
+    "bookings": of_bookings,
 }
 
 

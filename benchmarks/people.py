@@ -123,7 +123,7 @@ async def _weigh(client: redis.asyncio.Redis, cast: list[Assessment]) -> dict[st
         "enrollment": await _weight(client, people) / len(sample),
         "webhook id": await _weight(client, webhooks) / len(sample),
         "schedule": await _weight(client, [keys.delayed("send")]) / len(cast),
-        "list of all": await _weight(client, [keys.ENROLLED]) / len(cast),
+        "list of all": await _weight(client, [keys.UNDER_WAY]) / len(cast),
     }
     return {name: round(weight) for name, weight in sorted(weights.items(), key=lambda part: -part[1])}
 

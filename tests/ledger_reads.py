@@ -27,3 +27,12 @@ async def timeline_of(ledger: Ledger, contact: str) -> list[Entry]:
 async def dead_letters_of(ledger: Ledger) -> list[DeadLetter]:
     """All of them, oldest first."""
     return [letter async for letter in ledger.dead_letters.all()]
+
+
+async def sweep(ledger: Ledger, now_ms: int) -> list[str]:
+    """One sweep to its end: the jobs that were scheduled again."""
+    page, found = await ledger.schedule.sweep("0", now_ms=now_ms)
+    while page != "0":
+        page, more = await ledger.schedule.sweep(page, now_ms=now_ms)
+        found += more
+    return found

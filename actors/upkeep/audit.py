@@ -73,6 +73,7 @@ async def audit(
     mails = await _mails(world, before, say)
     shown = [_shown(row, campaign.in_notion) async for row in rows.read()]
     say(f"{len(shown)} rows read from Notion")
+    shown = await _without_erased(world, before, shown)
     subjects = _Subjects(world, campaign)
     found = _compared(world, campaign, before, mails, shown, subjects)
     if found:
@@ -89,6 +90,15 @@ async def audit(
         mails=len({mail.id for some in mails.values() for mail in some}),
         rows=len(shown),
     )
+
+
+async def _without_erased(world: World, ledger: AuditSnapshot, rows: Sequence[Shown]) -> list[Shown]:
+    """Of people who ended long ago only the id is known: what their rows show is not compared."""
+    known = {one.email for one in ledger.people}
+    unknown = {row.email for row in rows} - known
+    ids = {email: await world.ledger.mailboxes.in_campaigns(email) for email in unknown if email}
+    erased = await world.ledger.enrollments.erased([one for some in ids.values() for one in some])
+    return [row for row in rows if erased.isdisjoint(ids.get(row.email, ()))]
 
 
 async def _account(world: World, campaign: Campaign, *, only: Collection[str] | None = None) -> AuditSnapshot:

@@ -34,14 +34,14 @@ async def run_sweeper(ledger: Ledger, clock: SystemClock, worker: str) -> None:
 
 
 async def sweep(ledger: Ledger, clock: SystemClock) -> int:
-    """Go once through the ledger. Returns how many jobs had to be scheduled again."""
-    cursor, rescheduled = "0", 0
+    """Look at everybody who is due. Returns how many jobs had to be scheduled again."""
+    page, rescheduled = "0", 0
     while True:
-        cursor, jobs = await ledger.schedule.sweep(cursor, now_ms=clock.now_ms())
+        page, jobs = await ledger.schedule.sweep(page, now_ms=clock.now_ms())
         rescheduled += len(jobs)
         for job in jobs:
             log.warning("job_rescheduled", job=job)
-        if cursor == "0":
+        if page == "0":
             break
         await asyncio.sleep(0.005)  # noqa: TID251 -- so that other scripts run between two pages
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
+from functools import cache, lru_cache
 from typing import Any
 
 
@@ -87,6 +88,11 @@ class BookingEvent:
         first = () if self.email is None else (Attendee(self.email, self.first_name, self.timezone, self.locale),)
         return (*first, *self.others)
 
+    @property
+    def addresses(self) -> list[str]:
+        """All that it names, those whose absence was marked too."""
+        return [*(attendee.email for attendee in self.attendees), *(address for address, _ in self.no_shows)]
+
     def without(self, address: str) -> BookingEvent | None:
         """The same without this person; None when no other guest is named, or it was about this person's booking."""
         if not self.is_seated and self.email == address:
@@ -114,8 +120,8 @@ class BookingEvent:
 
     def to_json(self) -> str:
         """What it says, one line; what was not reported is absent."""
+        values = [(name, getattr(self, name)) for name in _names()]
         # By identity: a sequence of 0 equals False, and is reported all the same.
-        values = asdict(self).items()
         reported = {name: value for name, value in values if value is not None and value is not False and value != ()}
         if self.others:
             reported["others"] = [{name: text for name, text in asdict(one).items() if text} for one in self.others]
@@ -129,8 +135,7 @@ class BookingEvent:
     @classmethod
     def from_fields(cls, reported: Mapping[str, Any]) -> BookingEvent:
         """From `dataclasses.asdict`, perhaps by way of JSON. Raises ValueError or TypeError for anything else."""
-        known = {field.name for field in fields(cls)}
-        if unknown := reported.keys() - known:
+        if unknown := reported.keys() - _names():
             raise ValueError(f"a booking event has no {', '.join(sorted(unknown))}")
         marks = tuple((str(address), bool(absent)) for address, absent in reported.get("no_shows", ()))
         others = tuple(Attendee(**one) for one in reported.get("others", ()))
@@ -138,5 +143,15 @@ class BookingEvent:
 
     def digest(self) -> str:
         """16 hex digits of all that it says but for its arrival: the same event sent twice has the same."""
-        text = BookingEvent.from_fields(asdict(self) | {"received_ms": 0}).to_json()
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return _digest(self)
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(field.name for field in fields(BookingEvent))
+
+
+# Events are sorted by it: whoever looks at a booking asks for that of each event several times.
+@lru_cache(maxsize=1_000)
+def _digest(event: BookingEvent) -> str:
+    return hashlib.sha256(replace(event, received_ms=0).to_json().encode()).hexdigest()[:16]

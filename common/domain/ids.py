@@ -37,6 +37,11 @@ def enrollment_id(campaign: str, address: str) -> EnrollmentId:
     return EnrollmentId(f"enr_{_base32(digest)}")
 
 
+def mailbox_id(mailbox: str) -> str:
+    """Of the canonical form of an address, whatever the campaign."""
+    return f"mbx_{_base32(hashlib.sha256(mailbox.encode()).digest())}"
+
+
 def _base32(digest: bytes) -> str:
     """Its first 80 bits in lower case, ten at a time: `base64.b32encode` takes three times as long."""
     bits = int.from_bytes(digest[:10], "big")

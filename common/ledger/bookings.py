@@ -27,7 +27,7 @@ from common.ledger.booking_codec import (
 )
 from common.ledger.codec import read_records
 from common.ledger.enrollments import Enrollments
-from common.ledger.mailboxes import Mailboxes
+from common.ledger.mailboxes import Mailboxes, index_id
 from common.ledger.store import Store, flat
 
 _SPARING = {SHORT_NOTICE: True, PASSED: True}
@@ -136,6 +136,7 @@ class Bookings:
                 "received_ms": event.received_ms,
                 "campaign": self._campaign,
                 "address_hashes": list(hashes),
+                "mailboxes": [*{index_id(address) for address in event.addresses}],
                 "spelled": {old: new for old, new in spelled.items() if old != new},
                 "links": _links(event),
                 "contact": self._mailboxes.ids(event.email) if event.email else None,
@@ -158,6 +159,11 @@ class Bookings:
             meeting_time_ms=first.start_ms,
             received_ms=first.received_ms,
         )
+
+    async def take(self, booking: BookingId, *, now_ms: int, count: int) -> list[BookingId]:
+        """This booking, and others that wait to be looked at; none when it has been looked at, or is just now."""
+        taken = await self._store.run("bookings.take", [keys.BOOKINGS], [booking, now_ms, count])
+        return [BookingId(GuestId(one)) for one in taken]
 
     async def postpone(self, booking: BookingId, *, until_ms: int) -> None:
         """Look at this booking later: it belongs to another campaign's worker."""
@@ -226,6 +232,11 @@ class Bookings:
                 ],
                 "bookings": [self._written(booking, reminders, contacts) for booking, reminders in outcome.bookings],
                 "optional_fields": OPTIONAL_FIELDS,
+                "jobs": [
+                    (f"{gathered.booking_id}/{event.digest()}", event.received_ms)
+                    for event in gathered.events
+                    if booking_id(event.uid) == gathered.booking_id
+                ],
                 "planning": _PLANNING,
                 "sparing": _SPARING,
                 "look": {"id": look[0], "at_ms": look[1]} if look else None,

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from common.domain.booking import BookingEvent
 from common.domain.delivery import DeliveryStatus
-from common.domain.ids import BookingId, EnrollmentId, GuestId, booking_of, step_name
+from common.domain.ids import BookingId, EnrollmentId, GuestId, booking_of, is_enrollment_id, step_name
 from common.ledger import codec, keys
+from common.ledger.booking_codec import read_calls
 from common.ledger.constants import QUEUES
-from common.ledger.mailboxes import Mailboxes
+from common.ledger.mailboxes import Mailboxes, index_id
 from common.ledger.store import Store, texts
 from common.ledger.unread_bookings import UnreadBookingEvent, UnreadBookings
 
-AT_ONCE = 500
 STEPS_MAX = 100
+_STEPS = [step_name(number) for number in range(1, STEPS_MAX + 1)]
 
 
 @dataclass(slots=True)
@@ -52,31 +52,40 @@ class Contacts:
         self._unread = UnreadBookings(store)
 
     async def traces(self, address: str) -> Traces:
-        """
-        Looks through the whole store, since an address leads only to the campaigns that are played. Changes nothing.
-        """
-        found = Traces(address, self._mailboxes.all_ids(address), [address])
-        async for key, fields in self._hashes(keys.enrollment("")):
-            if self._is_theirs(found, fields.get("email")):
-                _note_owner(found, EnrollmentId(key))
-                found.enrolled += 1
-                if phone := codec.read_assessment(fields).phone:
-                    found.phones.add(phone)
-                found.pages += codec.read_page_ids(fields)
-                found.waiting += await self._waiting(key, fields)
-        async for key, fields in self._hashes(keys.contact("")):
-            if self._is_theirs(found, fields.get("email")):
-                _note_owner(found, EnrollmentId(key))
-                found.pages += codec.read_page_ids(fields)
-        async for alias, owner in self._store.client.hscan_iter(keys.ALIASES, count=1_000):
-            if owner.decode() in found.owners:
-                _note_owner(found, EnrollmentId(alias.decode()))
-        async for key, fields in self._hashes(keys.booking("")):
-            await self._note_booking(found, BookingId(GuestId(key)), fields)
+        """Reads what leads to them, in every campaign that anything was ever kept of. Changes nothing."""
+        found = Traces(address, await self._mailboxes.all_ids(address), [address])
+        noted = texts(sorted(await self._store.client.smembers(keys.traces(index_id(address)))))
+        calls = [one for one in noted if not is_enrollment_id(one)]
+        for owner in dict.fromkeys([*found.owners, *filter(is_enrollment_id, noted)]):
+            await self._note_enrollment(found, EnrollmentId(owner))
+            calls += await self._note_contact(found, EnrollmentId(owner))
+        for booking in dict.fromkeys(calls):
+            kept = await self._store.read_hash(keys.booking(BookingId(GuestId(booking))))
+            await self._note_booking(found, BookingId(GuestId(booking)), kept)
         found.pages = list(dict.fromkeys(found.pages))
         unread = await self._unread.read_all()
         found.unread = [event.id for event in unread if self._is_named(found, event)]
         return found
+
+    async def _note_enrollment(self, found: Traces, owner: EnrollmentId) -> None:
+        fields = await self._store.read_hash(keys.enrollment(owner))
+        if not self._is_theirs(found, fields.get("email")):
+            return
+        _note_owner(found, owner)
+        found.enrolled += 1
+        if phone := codec.read_assessment(fields).phone:
+            found.phones.add(phone)
+        found.pages += codec.read_page_ids(fields)
+        found.waiting += await self._waiting(owner, fields)
+
+    async def _note_contact(self, found: Traces, contact: EnrollmentId) -> list[str]:
+        """Their calls."""
+        fields = await self._store.read_hash(keys.contact(contact))
+        if not self._is_theirs(found, fields.get("email")):
+            return []
+        _note_owner(found, contact)
+        found.pages += codec.read_page_ids(fields)
+        return [booking_of(guest) for guest in read_calls(fields)]
 
     def _is_theirs(self, found: Traces, email: str | None) -> bool:
         """Whether this is an address of their mailbox; its spelling is noted."""
@@ -102,10 +111,16 @@ class Contacts:
                 "seats": [(booking_of(seat), seat) for seat in traces.seats],
                 "events": traces.events,
                 "unread": traces.unread,
-                "steps": [step_name(number) for number in range(1, STEPS_MAX + 1)],
+                "mailbox": index_id(traces.address),
+                "steps": _STEPS,
                 "queues": QUEUES,
             },
         )
+
+    async def erase_ended(self, *, before_ms: int, batch: int = 20) -> bool:
+        """Erase what some people told and received whose sequence and calls ended before; False: there are no more."""
+        given = {"before_ms": before_ms, "batch": batch, "steps": _STEPS, "queues": QUEUES}
+        return bool(await self._store.run_json("contacts.erase_ended", [keys.ENDED], given) == batch)
 
     async def _waiting(self, owner: str, fields: dict[str, str]) -> int:
         """Deliveries of an enrollment that are planned, under way, or dead letters."""
@@ -131,8 +146,7 @@ class Contacts:
             found.waiting += sum(record.final_status is DeliveryStatus.PLANNED for record in records)
 
     def _names(self, event: BookingEvent, found: Traces) -> bool:
-        named = [*(attendee.email for attendee in event.attendees), *(guest for guest, _ in event.no_shows)]
-        return any([self._is_theirs(found, one) for one in named])
+        return any([self._is_theirs(found, one) for one in event.addresses])
 
     async def _guests(self, booking: BookingId) -> dict[GuestId, dict[str, str]]:
         """The guests of a booking who are kept, by id."""
@@ -143,25 +157,6 @@ class Contacts:
             if "contact" in fields:
                 found[guest] = fields
         return found
-
-    async def _hashes(self, prefix: str) -> AsyncIterator[tuple[str, dict[str, str]]]:
-        """Every HASH whose key begins so: (the rest of its key, its fields)."""
-        page: list[str] = []
-        async for key in self._store.client.scan_iter(match=prefix + "*", count=1_000):
-            page.append(key.decode())
-            if len(page) == AT_ONCE:
-                for one in await self._read(prefix, page):
-                    yield one
-                page = []
-        for one in await self._read(prefix, page):
-            yield one
-
-    async def _read(self, prefix: str, page: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
-        pipe = self._store.client.pipeline(transaction=False)
-        for key in page:
-            pipe.hgetall(key)
-        answers: list[Any] = await pipe.execute() if page else []
-        return [(key[len(prefix) :], texts(raw)) for key, raw in zip(page, answers, strict=True)]
 
 
 def _note_owner(found: Traces, owner: EnrollmentId) -> None:

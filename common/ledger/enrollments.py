@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Literal
 
 from common.domain.cadence import Cadence
@@ -13,7 +14,7 @@ from common.domain.ids import EnrollmentId, step_name
 from common.domain.notion_import import AS_NOTION_SHOWS, Restored
 from common.ledger import codec, keys
 from common.ledger.codec import shortened
-from common.ledger.mailboxes import Mailboxes
+from common.ledger.mailboxes import Mailboxes, index_id
 from common.ledger.store import Store
 
 Became = Literal["restored", "merged", "known", "forgotten"]
@@ -45,9 +46,19 @@ class Enrollments:
         return codec.read_enrollment(enrollment, fields) if fields else None
 
     async def ids(self) -> AsyncIterator[EnrollmentId]:
-        """Of all enrollments, in no order."""
-        async for member in self._store.client.sscan_iter(keys.ENROLLED, count=1000):
-            yield EnrollmentId(member.decode())
+        """Of all enrollments of which more than the id is known, in no order, each once."""
+        # First those who are under way: who ends meanwhile is not missed.
+        seen = set[bytes]()
+        for name in (keys.UNDER_WAY, keys.ENDED):
+            async for member, at_ms in self._store.client.zscan_iter(name, count=1000):
+                if member not in seen and at_ms != inf:
+                    seen.add(member)
+                    yield EnrollmentId(member.decode())
+
+    async def erased(self, ids: Sequence[EnrollmentId]) -> set[EnrollmentId]:
+        """Those of which only the id is left, since they ended long ago."""
+        found = await self._store.client.zmscore(keys.ENDED, [*ids]) if ids else []
+        return {one for one, at_ms in zip(ids, found, strict=True) if at_ms == inf}
 
     async def exit(
         self, enrollment: EnrollmentId, reason: ExitReason, *, address_hash: str | None, now_ms: int
@@ -98,6 +109,8 @@ class Enrollments:
             "shown_id": self._shown_id(person, terms.key),
             "now_ms": now_ms,
             "campaign": terms.key,
+            "campaigns": [terms.key, terms_of(self._campaigns, None).key],
+            "mailbox": index_id(email),
             "contact": self._mailboxes.calls_contact(email, terms.key),
             "others": self._mailboxes.others(email, terms.key) or None,
             "segment": person.segment or terms.segment_of(person.assessment),

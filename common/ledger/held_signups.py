@@ -53,7 +53,7 @@ class HeldSignups:
         released = 0
         for start in range(0, len(ids), PAGE):
             given = {"ids": ids[start : start + PAGE], "now_ms": now_ms}
-            released += await self._store.run_json("held_signups.release", [keys.ENROLLED], given)
+            released += await self._store.run_json("held_signups.release", [keys.UNDER_WAY], given)
         return released
 
     async def discard(self, ids: Sequence[EnrollmentId]) -> int:

@@ -4,7 +4,8 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | key | type | content | life |
 | --- | --- | --- | --- |
 | `enrollment:<enr>` | HASH | one person in one campaign, see `codec.py` | until forgotten |
-| `enrolled` | SET | all enrollment ids | as above |
+| `under_way` | ZSET | enrollment that is not over, or that Notion does not show yet → when the sweeper looks at it, ms | as above |
+| `ended` | ZSET | every other enrollment → time of its end, ms; `+inf` once all else of it was erased | as above |
 | `delivery:<dlv>` | HASH | an open delivery: who holds it, its attempts, its payload, see `lua/lib/delivery.lua` | first claim → its end; a dead letter until replayed or discarded |
 | `booking:<bkg>` | HASH | digest → event, JSON: all that Cal.com reported of one uid | until forgotten |
 | `links:<bkg>` | SET | the bookings that this one was moved to or from | as above |
@@ -17,6 +18,8 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `held` | ZSET | signups beyond a bound → time of the signup, ms, see `lua/lib/held.lua` | until released, discarded or forgotten |
 | `passed`, `passed:<visitor>` | LIST, LIST | times of the newest signups that were let through, ms: of all, of one visitor of the website | a day after the last |
 | `visitor_of:<enr>` | STRING | the visitor whose a held signup is, as the website sent it | a day |
+| `campaigns` | SET | every campaign that anything was ever kept of | for ever |
+| `traces:<mailbox>` | SET | bookings that name an address of it, and enrollments under another id than its own | until forgotten |
 | `timeline:<enr>` | LIST | `[ms, what, detail]` as JSON, newest last: what the enrollment itself does not tell | until forgotten, newest 200 |
 | `feedback:<enr or gst>` | HASH | what the provider reported of each mail, see `lua/feedback.lua` | until forgotten |
 | `w:<digest of kind:id>` | STRING | the answer that a webhook id was given, or the event it was given to | 45 days by our own clocks, see `lua/lib/webhook_ids.lua` |
@@ -82,7 +85,9 @@ PREFIX = "{advent}:"
 QUEUE = QueueLayout()
 
 FORMAT, SECRET_KEY, CLOCK = store_format.KEY, identity.SECRET_KEY, clock_sync.KEY
-ENROLLED = PREFIX + "enrolled"
+UNDER_WAY = PREFIX + "under_way"
+ENDED = PREFIX + "ended"
+CAMPAIGNS = PREFIX + "campaigns"
 OPEN = PREFIX + "open"
 DEAD = PREFIX + "dead"
 SUPPRESSED = PREFIX + "suppressed"
@@ -130,6 +135,7 @@ seats = _family("seats")
 contact = _family("contact")
 timeline = _family("timeline")
 visitor_of = _family("visitor_of")
+traces = _family("traces")
 feedback = _family("feedback")
 content_bounces = _family("content_bounces")
 calendar = _family("calendar")
@@ -146,7 +152,9 @@ LUA: Final = {
     "resting": RESTING,
     "unlisted": UNLISTED,
     "forgotten": FORGOTTEN,
-    "enrolled": ENROLLED,
+    "under_way": UNDER_WAY,
+    "ended": ENDED,
+    "campaigns": CAMPAIGNS,
     "changed": CHANGED,
     "syncing": SYNCING,
     "bookings": BOOKINGS,
@@ -169,6 +177,7 @@ LUA: Final = {
             "timeline",
             "feedback",
             "visitor_of",
+            "traces",
             "soft_bounces",
             "content_bounces",
             "webhooks",

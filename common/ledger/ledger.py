@@ -37,10 +37,10 @@ class Schedule:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def sweep(self, cursor: str, *, now_ms: int, batch: int = 500) -> tuple[str, list[str]]:
-        """Check one page of what is expected: (cursor of the next page or `0`, the jobs that were scheduled again)."""
-        args = [cursor, now_ms, batch]
-        following, *rescheduled = await self._store.run("sweeper.sweep", [keys.ENROLLED, keys.OPEN], args)
+    async def sweep(self, page: str, *, now_ms: int, batch: int = 500) -> tuple[str, list[str]]:
+        """Check one page of what is due: (the next page or `0`, the jobs that were scheduled again)."""
+        args = [page, now_ms, batch]
+        following, *rescheduled = await self._store.run("sweeper.sweep", [keys.UNDER_WAY, keys.OPEN], args)
         return following, rescheduled
 
     async def forget_webhooks(self, *, now_ms: int, batch: int = 5_000) -> int:

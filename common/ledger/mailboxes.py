@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from common.domain.ids import EnrollmentId, enrollment_id, normal_address
+from common.domain.ids import EnrollmentId, canonical_mailbox, enrollment_id, mailbox_id, normal_address
 from common.ledger import keys
-from common.ledger.store import Store
+from common.ledger.store import Store, texts
+
+
+def index_id(address: str) -> str:
+    """By which what is kept of a mailbox is found; the same for all spellings, also where each is a contact."""
+    return mailbox_id(canonical_mailbox(normal_address(address)))
 
 
 class Mailboxes:
@@ -45,6 +50,8 @@ class Mailboxes:
         found["address_hash"] = self._store.spelled_hash(mailbox)
         if "spelled_id" in found:
             found["spelled_hash"] = self._store.spelled_hash(address)
+        if "separate" in found and canonical_mailbox(mailbox) != mailbox:
+            found["mailbox"] = index_id(address)
         return found
 
     def others(self, address: str, campaign: str) -> list[dict[str, Any]]:
@@ -55,10 +62,13 @@ class Mailboxes:
         """With whom a person's calls are kept, as in `ids`; None: with their enrollment in this campaign."""
         return None if campaign == self._campaigns[0] else self.ids(address)
 
-    def all_ids(self, address: str) -> list[EnrollmentId]:
-        """Every id that a contact with this address may have."""
-        ids = [self.ids(address, campaign) for campaign in self._campaigns]
-        return [found[name] for found in ids for name in ("id", "spelled_id") if name in found]
+    async def all_ids(self, address: str) -> list[EnrollmentId]:
+        """Every id that a contact with this address may have, in any campaign that anything was ever kept of."""
+        kept = texts(list(await self._store.client.smembers(keys.CAMPAIGNS)))
+        ids = [self.ids(address, campaign) for campaign in dict.fromkeys([*self._campaigns, *kept])]
+        made = [found[name] for found in ids for name in ("id", "spelled_id") if name in found]
+        leads_to = texts(await self._store.client.hmget(keys.ALIASES, made))
+        return list(dict.fromkeys(map(EnrollmentId, filter(None, [*made, *leads_to]))))
 
     async def find(self, address: str, campaign: str = "") -> EnrollmentId:
         """The contact's id: the one that their enrollment has or, if there is none, would have."""

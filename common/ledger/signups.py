@@ -126,6 +126,7 @@ class Signups:
         if excludes or "is_closed" in given or terms is not first:
             given |= {
                 "contact": self._mailboxes.ids(assessment.email, first.key),
+                "calls_campaign": first.key,
                 "first_name": assessment.first_name,
             }
         return given

@@ -222,7 +222,7 @@ def _replace(
 
 
 async def _enrolled(client: redis.asyncio.Redis) -> AsyncIterator[str]:
-    async for member in client.sscan_iter(keys.ENROLLED, count=1_000):
+    async for member in client.sscan_iter(keys.PREFIX + "enrolled", count=1_000):
         yield member.decode()
 
 

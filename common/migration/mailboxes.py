@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import redis.asyncio
 
-from common.domain.ids import EnrollmentId, address_hash, canonical_mailbox, enrollment_id, normal_address
+from common.domain.ids import EnrollmentId, address_hash, canonical_mailbox, enrollment_id, mailbox_id, normal_address
 from common.ledger import keys
 from common.ledger.store import texts
 from common.migration.result import MigrationResult, Report
@@ -114,6 +114,8 @@ class _Step:
             self.unmatched -= {new, hashed or ""}
             if one.startswith("enr_"):
                 self._note_first(EnrollmentId(one), enrollment_id(campaign, mailbox), int(anchor_ms))
+                if one != enrollment_id(campaign, mailbox):
+                    writing.sadd(keys.traces(mailbox_id(mailbox)), one)
             if hashed != new:
                 changed += 1
                 writing.hset(prefix + one, "address_hash", new)

@@ -117,6 +117,7 @@ class Settings(BaseSettings):
     meeting_hosts: Annotated[str, BeforeValidator(values.hosts)] = MEETING_HOSTS
     retry_attempts: Annotated[int, BeforeValidator(values.whole(0, 100))] = 3
     retry_delay_seconds: Annotated[float, BeforeValidator(values.number(0, 86_400))] = 60
+    retention_days: Annotated[int, BeforeValidator(values.whole(1, 36_500))] = 400
     soft_bounce_limit: Annotated[int, BeforeValidator(values.whole(1, 100))] = SOFT_BOUNCE_LIMIT
     hot_lead_webhook_url: WebAddress | None = None
     healthcheck_ping_url: WebAddress | None = None

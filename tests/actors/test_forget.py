@@ -268,7 +268,7 @@ async def test_they_are_erased_from_every_campaign_of_the_store(story, dunya):
     await erased(story)
 
     assert await naming(story.ledger.client) == {}
-    assert await story.ledger.client.scard(keys.ENROLLED) == 0
+    assert await story.ledger.client.zcard(keys.UNDER_WAY) == 0
 
 
 @pytest.mark.parametrize("written", ["dunya@salon.example", "DUNYA@Salon.example", "\\u0064unya@salon.example"])
@@ -296,3 +296,14 @@ async def test_their_consent_and_the_notes_about_their_fields_are_erased(story, 
     await erased(story)
 
     assert await naming(store) == {}
+
+
+async def test_nothing_is_looked_through_to_find_one_person(known, store):
+    await store.config_resetstat()
+
+    traces = await known.ledger.contacts.traces(DUNYA)
+
+    assert traces.enrolled == 1
+    assert CALL in traces.bookings
+    used = set(await store.info("commandstats"))
+    assert used.isdisjoint({"cmdstat_scan", "cmdstat_hscan", "cmdstat_sscan", "cmdstat_zscan", "cmdstat_keys"})

@@ -12,6 +12,7 @@ from common.errors import Misconfigured
 from common.providers.resend.mailer import ResendMailer
 from services.sandbox.ids import SENDING_KEY
 from tests import columns
+from tests.ledger_reads import sweep
 from tests.rebuild.conftest import Installation
 
 
@@ -125,3 +126,15 @@ async def test_a_key_that_may_only_send_cannot_be_audited_and_that_is_said(insta
             await audited()
     finally:
         await mailer.close()
+
+
+async def test_people_who_were_erased_after_their_end_leave_an_audit_clean(installation: Installation, ada, audited):
+    await installation.simulation.sign_up(ada)
+    await installation.until(300)
+    ledger, now_ms = installation.world.ledger, installation.world.clock.now_ms()
+    await sweep(ledger, now_ms)
+
+    await ledger.contacts.erase_ended(before_ms=now_ms + 1)
+
+    report = await audited()
+    assert (report.findings, report.people, report.rows) == ([], 0, 0)

@@ -42,7 +42,7 @@ def accepted_mails(file: Path) -> list[Accepted]:
 
 def enrollments(client: redis.Redis) -> dict[str, Enrollment]:
     found = {}
-    for member in client.smembers(keys.ENROLLED):
+    for member in {member for name in (keys.UNDER_WAY, keys.ENDED) for member in client.zrange(name, 0, -1)}:
         enrollment = member.decode()
         fields = client.hgetall(keys.enrollment(enrollment))
         found[enrollment] = read_enrollment(enrollment, {n.decode(): t.decode() for n, t in fields.items()})

@@ -91,7 +91,7 @@ async def test_before_it_opens_a_signup_is_kept_and_enrols_nobody(
 
     assert (first.status, first.json["status"], first.json["enrollment_id"]) == (200, "closed", None)
     assert again.body == first.body
-    assert not await gateway.store.exists(keys.ENROLLED)
+    assert not await gateway.store.exists(keys.UNDER_WAY)
     assert await gateway.store.hget(keys.COUNTS, "signups:closed") == b"1"
     [timeline] = await read_timelines(gateway.context.intake.ledger, "goran@example.org")
     assert [(entry.what, entry.detail) for entry in timeline.happened] == [("signup closed", NEW_YEAR)]

@@ -28,7 +28,7 @@ async def test_a_store_that_says_nothing_is_judged_by_one_person(
 
 
 async def test_people_who_are_written_otherwise_are_not_read(store: redis.asyncio.Redis) -> None:
-    await store.sadd(keys.ENROLLED, "enr_old")
+    await store.sadd(keys.PREFIX + "enrolled", "enr_old")
     await store.hset(keys.enrollment("enr_old"), mapping={"st": "active", "e": "ada@example.org"})
 
     with pytest.raises(SettingsError, match="before formats were counted") as refused:

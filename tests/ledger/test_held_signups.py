@@ -216,7 +216,7 @@ async def test_whom_notion_knows_is_held_no_longer(ledger, signs_up, ada):
 
     stats = await read_store_stats(ledger, now_ms=NOW_MS)
     assert (stats.held_signups, stats.enrollments["accepted"], stats.enrollments["active"]) == ({}, 2, 1)
-    assert await ledger.client.scard(keys.ENROLLED) == 3
+    assert await ledger.client.zcard(keys.UNDER_WAY) == 3
 
 
 async def test_forgetting_covers_a_held_signup(ledger, signs_up):

@@ -69,7 +69,7 @@ async def test_four_spellings_of_one_mailbox_are_one_enrollment_and_mail_goes_to
     assert tuple(one.email for one in answers) == SPELLINGS
     known = await ledger.enrollments.get(answers[0].enrollment_id)
     assert known.assessment.email == FIRST
-    assert await ledger.client.scard(keys.ENROLLED) == 1
+    assert await ledger.client.zcard(keys.UNDER_WAY) == 1
 
 
 async def test_dots_mean_something_outside_gmail(ledger, spelled, clock):

@@ -64,7 +64,7 @@ async def test_what_one_of_them_meets_is_no_others_concern(
     assert "WRONGTYPE" in str(answers[2])
     assert [answer.answer for answer in answers if isinstance(answer, Acceptance)] == ["accepted"] * 4
     assert await store.exists(keys.webhook("signup:2")) == 0
-    assert await store.zcard(keys.delayed("classify")) == await store.scard(keys.ENROLLED) == 4
+    assert await store.zcard(keys.delayed("classify")) == await store.zcard(keys.UNDER_WAY) == 4
     assert await store.hget(keys.COUNTS, "accepted") == b"4"
 
 
@@ -96,7 +96,7 @@ async def test_one_webhook_that_comes_twice_at_once_is_taken_once_and_answered_a
     assert (first.answer, first.received_ms) == (second.answer, second.received_ms)
 
 
-@pytest.mark.parametrize("refuses", [keys.ENROLLED, keys.delayed("classify")])
+@pytest.mark.parametrize("refuses", [keys.UNDER_WAY, keys.delayed("classify")])
 async def test_a_call_that_fails_at_its_end_has_answered_nobody_and_is_completed_by_its_repetition(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock, refuses: str
 ) -> None:
@@ -110,7 +110,7 @@ async def test_a_call_that_fails_at_its_end_has_answered_nobody_and_is_completed
     answers = await together(ledger, several, now_ms=clock.now_ms())
 
     assert [answer.answer for answer in answers if isinstance(answer, Acceptance)] == ["accepted"] * 3
-    assert await store.zcard(keys.delayed("classify")) == await store.scard(keys.ENROLLED) == 3
+    assert await store.zcard(keys.delayed("classify")) == await store.zcard(keys.UNDER_WAY) == 3
     assert await store.hget(keys.COUNTS, "accepted") == b"3"
 
 
@@ -129,7 +129,7 @@ async def test_anybody_has_been_enrolled_never_begins_again(
     accepted = await ledger.enrollments.get(first.enrollment_id)
     assert accepted is not None
     await ledger.signups.enroll(accepted, now_ms=clock.now_ms(), announce=False)
-    await store.srem(keys.ENROLLED, first.enrollment_id)
+    await store.zrem(keys.UNDER_WAY, first.enrollment_id)
 
     again = await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=clock.now_ms() + 1)
 

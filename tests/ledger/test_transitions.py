@@ -54,7 +54,7 @@ async def test_sixty_signups_of_one_person_make_one_enrollment(ledger, ada, cloc
 
     assert [a.answer for a in answers].count("accepted") == 1
     assert len({a.enrollment_id for a in answers}) == 1
-    assert await ledger.client.scard(keys.ENROLLED) == 1
+    assert await ledger.client.zcard(keys.UNDER_WAY) == 1
 
 
 async def test_a_repeated_webhook_id_gets_the_answer_it_got_before(ledger, ada, clock):

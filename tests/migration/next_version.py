@@ -24,7 +24,7 @@ HALF_WAY = "halted"
 
 
 async def _add_field(client: redis.asyncio.Redis, report: Report, *, secret_key: str) -> MigrationResult:
-    people = sorted(await client.smembers(keys.ENROLLED))
+    people = sorted(await client.zrange(keys.UNDER_WAY, 0, -1))
     for done, person in enumerate(people):
         if str(done) == os.environ.get("HALT_AFTER"):
             report(HALF_WAY)

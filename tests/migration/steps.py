@@ -19,7 +19,7 @@ OLD, NEW = "st", "status_of_format_2"
 
 async def rename_status(client: redis.asyncio.Redis, report: Report, *, secret_key: str) -> MigrationResult:
     people = 0
-    for person in sorted(await client.smembers(keys.ENROLLED)):
+    for person in sorted(await client.smembers(keys.PREFIX + "enrolled")):
         key = keys.enrollment(person.decode())
         if (status := await client.hget(key, OLD)) is not None:
             await client.pipeline(transaction=True).hset(key, NEW, status).hdel(key, OLD).execute()

@@ -44,7 +44,7 @@ def environ(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Environ]
 def _fill(url: str) -> None:
     with connect(url) as client:
         client.set(keys.FORMAT, CURRENT)
-        client.sadd(keys.ENROLLED, *PEOPLE)
+        client.zadd(keys.UNDER_WAY, dict.fromkeys(PEOPLE, 0))
         for person in PEOPLE:
             client.hset(keys.enrollment(person), mapping={"st": "active", "status": "active"})
 

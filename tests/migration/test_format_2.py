@@ -145,7 +145,7 @@ async def test_a_run_that_was_killed_is_repeated(
     await store.flushall()
     for key, fields in before.items():
         await store.hset(key, mapping=fields)
-    await store.sadd(keys.ENROLLED, *_family(before, "enrollment"))
+    await store.sadd(keys.PREFIX + "enrolled", *_family(before, "enrollment"))
     await _migrate(store)
 
     assert interrupted == await _hashes(store)

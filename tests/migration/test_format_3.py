@@ -161,3 +161,19 @@ async def _killed_after(store: redis.asyncio.Redis, batches: int, monkeypatch: p
         patched.setattr(mailboxes._Step, "_rehash_page", counted)
         with suppress(ConnectionError):
             await _migrate(store)
+
+
+async def test_everybody_is_looked_at_and_found_without_a_search(
+    store: redis.asyncio.Redis, before: dict[str, Any], ledger: Ledger
+) -> None:
+    enrolled = await store.smembers(keys.PREFIX + "enrolled")
+
+    await _migrate(store)
+    await _migrate(store)
+
+    assert {member async for member, _ in store.zscan_iter(keys.UNDER_WAY)} == enrolled != set()
+    assert not await store.exists(keys.PREFIX + "enrolled")
+    named = {fields["email"] for key, fields in before.items() if key.startswith(keys.guest("")) and "email" in fields}
+    assert named
+    for email in named:
+        assert (await ledger.contacts.traces(email)).bookings

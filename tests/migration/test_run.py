@@ -28,7 +28,7 @@ Migrate = Callable[[], Awaitable[Migration | None]]
 @pytest.fixture
 async def older(store: redis.asyncio.Redis) -> redis.asyncio.Redis:
     await store.set(keys.FORMAT, "1")
-    await store.sadd(keys.ENROLLED, *PEOPLE)
+    await store.sadd(keys.PREFIX + "enrolled", *PEOPLE)
     for person in PEOPLE:
         await store.hset(keys.enrollment(person), mapping={OLD: "active", "e": f"{person}@people.example"})
     return store

@@ -85,7 +85,7 @@ def _patiently(url: str) -> set[bytes]:
     while True:
         try:
             with connect(url) as client:
-                members: set[bytes] = client.smembers(keys.ENROLLED)
+                members: set[bytes] = set(client.zrange(keys.UNDER_WAY, 0, -1))
                 return members
         except redis.RedisError:
             assert time.monotonic() < deadline, "no primary"

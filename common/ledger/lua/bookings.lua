@@ -28,6 +28,8 @@ end
 local function keep_event(id, booking, given, event)
   redis.call('HSETNX', booking, given.digest, event)
   redis.call('HSETNX', keys.guest .. id, 'campaign', given.campaign)
+  redis.call('SADD', keys.campaigns, given.campaign)
+  for _, named in ipairs(given.mailboxes) do mailbox.note_trace(named, id) end
   for _, link in ipairs(given.links) do
     redis.call('SADD', keys.links .. id, link)
     redis.call('SADD', keys.links .. link, id)
@@ -39,7 +41,7 @@ end
 
 -- accept(KEYS = [webhook, booking], ARGV = [JSON, event])
 --   JSON     id: of the booking; digest: of the event; received_ms;
---            campaign; address_hashes: of the addresses that the event names; spelled: {hash of a spelling: address
+--            campaign; address_hashes, mailboxes: of the addresses that the event names; spelled: {hash of a spelling: address
 --            hash}; links: [booking that was moved]; contact: of the first of them, see mailbox.lua
 --            notes: [JSON] for their timeline, see common/domain/note.py
 --   webhook  STRING  `booking id digest`: the event that was answered under this id
@@ -89,6 +91,26 @@ function bookings.gather()
     end
   end
   return {events, guests, redis.call('HGET', keys.guest .. ARGV[1], 'campaign') or ''}
+end
+
+-- How long those that were taken together are left alone by other workers.
+local TAKEN_MS, CLOCKS_APART_MS = 60000, 10000
+
+-- take(KEYS = [bookings], ARGV = [booking id, now_ms, count]) → [booking id, …]: this one, if it still has to be looked at, and
+-- others that wait for it, count at most
+-- Many that come at once are taken together, since a job for each takes longer than the look. Whoever took them and died is
+-- followed by the sweeper.
+function bookings.take()
+  local id, now_ms, count = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+  local at_ms, taken = redis.call('ZSCORE', KEYS[1], id), {}
+  if not at_ms or tonumber(at_ms) > now_ms + CLOCKS_APART_MS then return taken end
+  taken[1] = id
+  for _, other in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now_ms, 'LIMIT', 0, count)) do
+    if other ~= id then taken[#taken + 1] = other end
+  end
+  if #taken == 1 then return taken end
+  for i = 2, #taken do redis.call('ZADD', KEYS[1], now_ms + TAKEN_MS, taken[i]) end
+  return taken
 end
 
 -- postpone(KEYS = [bookings], ARGV = [booking id, until_ms]) → 1
@@ -186,7 +208,7 @@ end
 --                     fields: [field, value, …]; reminders: [{name, due_ms; reason: why it is not sent}]}]
 --         optional_fields: of a guest, written anew; planning: {reason: true} those that follow the booking
 --         sparing: {reason: true} those for which what is planned already stays so
---         look: {id, at_ms}: a booking to look at again
+--         look: {id, at_ms}: a booking to look at again; jobs: [[id, due_ms]] that asked for this look
 -- Nobody holds a lock: who gathered less than there is now gets that answer, and a repetition changes nothing.
 function bookings.write()
   local outcome = cjson.decode(ARGV[1])
@@ -205,6 +227,7 @@ function bookings.write()
   end
 
   redis.call('ZREM', KEYS[1], outcome.id)
+  for _, job in ipairs(outcome.jobs) do queue.drop('bookings', job[1], job[2]) end
   if outcome.look then
     redis.call('ZADD', KEYS[1], 'LT', outcome.look.at_ms, outcome.look.id)
     queue.schedule('bookings', outcome.look.id, outcome.look.at_ms)

@@ -5,8 +5,9 @@
 
 local contacts = {}
 
--- A delivery, planned, in hand or dead; and its end, which no longer counts.
-local function drop_delivery(id, line)
+-- A delivery, planned, in hand or dead; and its end.
+--   is_counted  it stays in the counts
+local function drop_delivery(id, line, is_counted)
   redis.call('DEL', keys.delivery .. id)
   redis.call('ZREM', keys.open, id)
   redis.call('ZREM', keys.dead, id)
@@ -14,13 +15,13 @@ local function drop_delivery(id, line)
   queue.unschedule('replay', id)
   if string.match(redis.call('GET', keys.suspect) or '', '^%S+') == id then redis.call('DEL', keys.suspect) end
   local status = records.status(line)
-  if status and status ~= 'planned' then counts.add('delivery:' .. status, -1) end
+  if status and status ~= 'planned' and not is_counted then counts.add('delivery:' .. status, -1) end
 end
 
-local function drop_deliveries(id, owner_key)
+local function drop_deliveries(id, owner_key, is_counted)
   local fields = redis.call('HGETALL', owner_key)
   for i = 1, #fields, 2 do
-    if string.find(fields[i], '^/') then drop_delivery(id .. fields[i], fields[i + 1]) end
+    if string.find(fields[i], '^/') then drop_delivery(id .. fields[i], fields[i + 1], is_counted) end
   end
 end
 
@@ -29,9 +30,9 @@ local function drop_failed_jobs(id, queues)
   for _, name in ipairs(queues) do queue.delete_dead(name, id) end
 end
 
-local function drop_guest(id, queues)
+local function drop_guest(id, queues, is_counted)
   local guest = keys.guest .. id
-  drop_deliveries(id, guest)
+  drop_deliveries(id, guest, is_counted)
   local contact, campaign = unpack(redis.call('HMGET', guest, 'contact', 'campaign'))
   if contact then redis.call('HDEL', keys.contact .. contact, 'call:' .. id) end
   if contact and campaign then redis.call('ZREM', keys.content_bounces .. campaign, contact) end
@@ -40,17 +41,17 @@ local function drop_guest(id, queues)
 end
 
 -- One guest of a call that others attend too. Whose campaign the booking belongs to is not about them.
-local function drop_seat(booking, id, queues)
+local function drop_seat(booking, id, queues, is_counted)
   local campaign = redis.call('HGET', keys.guest .. booking, 'campaign')
-  drop_guest(id, queues)
+  drop_guest(id, queues, is_counted)
   redis.call('SREM', keys.seats .. booking, id)
   if campaign then redis.call('HSET', keys.guest .. booking, 'campaign', campaign) end
 end
 
-local function drop_booking(id, queues)
+local function drop_booking(id, queues, is_counted)
   local booking, links, seats = keys.booking .. id, keys.links .. id, keys.seats .. id
-  drop_guest(id, queues)
-  for _, seat in ipairs(redis.call('SMEMBERS', seats)) do drop_guest(seat, queues) end
+  drop_guest(id, queues, is_counted)
+  for _, seat in ipairs(redis.call('SMEMBERS', seats)) do drop_guest(seat, queues, is_counted) end
   for _, digest in ipairs(redis.call('HKEYS', booking)) do queue.unschedule('bookings', id .. '/' .. digest) end
   queue.unschedule('bookings', id)
   for _, other in ipairs(redis.call('SMEMBERS', links)) do redis.call('SREM', keys.links .. other, id) end
@@ -60,22 +61,28 @@ local function drop_booking(id, queues)
 end
 
 -- steps: those that may have a HASH before they have a record.
-local function drop_contact(id, steps, queues)
+local function drop_enrollment(id, steps, queues, is_counted)
   local enrollment = keys.enrollment .. id
   local status, campaign = unpack(redis.call('HMGET', enrollment, 'status', 'campaign'))
-  if not held.remove(id) and status then counts.add(status, -1) end
+  if not held.remove(id) and status and not is_counted then counts.add(status, -1) end
   if campaign then redis.call('ZREM', keys.content_bounces .. campaign, id) end
-  drop_deliveries(id, enrollment)
+  drop_deliveries(id, enrollment, is_counted)
   for _, name in ipairs(steps) do redis.call('DEL', keys.delivery .. id .. '/' .. name) end
   for _, name in ipairs({'classify', 'announce', 'notion_sync'}) do queue.unschedule(name, id) end
-  redis.call('DEL', enrollment, keys.contact .. id, keys.timeline .. id, keys.feedback .. id)
-  redis.call('SREM', keys.enrolled, id)
+  redis.call('DEL', enrollment, keys.timeline .. id, keys.feedback .. id)
+  redis.call('ZREM', keys.under_way, id)
   redis.call('ZREM', keys.changed, id)
   redis.call('ZREM', keys.unlisted, id)
   redis.call('HDEL', keys.syncing, id)
   redis.call('HDEL', keys.pauses, id)
-  redis.call('HDEL', keys.aliases, id)
   drop_failed_jobs(id, queues)
+end
+
+local function drop_contact(id, steps, queues)
+  drop_enrollment(id, steps, queues)
+  redis.call('DEL', keys.contact .. id)
+  redis.call('ZREM', keys.ended, id)
+  redis.call('HDEL', keys.aliases, id)
 end
 
 -- forget(KEYS = [suppressed], ARGV = [JSON]) → 1
@@ -84,6 +91,7 @@ end
 --         events: [[booking, digest, event]] of those, and of calls that are somebody else's by now: what named them,
 --                 and what is kept of it, '' for nothing
 --         unread: [id] of bodies of Cal.com that could not be read and name them
+--         mailbox: by which bookings and enrollments are found
 --         steps: [name] that an enrollment may have; queues: [name]
 -- A worker that has one of their deliveries in hand finds its claim gone. Repeating it changes nothing.
 function contacts.forget()
@@ -103,7 +111,71 @@ function contacts.forget()
     redis.call('HDEL', keys.unread_bookings .. ':raw', id)
   end
   for _, id in ipairs(given.contacts) do drop_contact(id, given.steps, given.queues) end
+  redis.call('DEL', keys.traces .. given.mailbox)
   return 1
+end
+
+-- The calls of a contact: [guest], and the time at which the last of them ends.
+local function calls_of(contact)
+  local guests, last_ms, fields = {}, 0, redis.call('HGETALL', keys.contact .. contact)
+  for i = 1, #fields, 2 do
+    local guest = string.match(fields[i], '^call:(.+)$')
+    if guest then
+      guests[#guests + 1] = guest
+      last_ms = math.max(last_ms, tonumber(string.match(fields[i + 1], '^%S+ (%S+)')) or 0)
+    end
+  end
+  return guests, last_ms
+end
+
+local function is_somebody_elses(guest, contact)
+  local whose = redis.call('HGET', keys.guest .. guest, 'contact')
+  return whose and whose ~= contact
+end
+
+-- A booking goes with the last of its guests.
+local function drop_call(guest, contact, queues)
+  local booking = string.match(guest, '^[^-]+')
+  local is_shared = is_somebody_elses(booking, contact)
+  for _, seat in ipairs(redis.call('SMEMBERS', keys.seats .. booking)) do
+    is_shared = is_shared or is_somebody_elses(seat, contact)
+  end
+  if not is_shared then drop_booking(booking, queues, true)
+  elseif not is_somebody_elses(guest, contact) then drop_seat(booking, guest, queues, true) end
+end
+
+-- Whether the same person has an enrollment in another campaign of which more than the id is left.
+local function has_others(others)
+  for id in string.gmatch(others or '', '%S+') do
+    if redis.call('EXISTS', keys.enrollment .. id) == 1 then return true end
+  end
+  return false
+end
+
+-- Answers until when it is kept, because of a call; nil: it was erased.
+local function erase(id, given)
+  local contact, others = unpack(redis.call('HMGET', keys.enrollment .. id, 'contact', 'others'))
+  contact = contact or id
+  local guests, last_ms = calls_of(contact)
+  if last_ms > given.before_ms then return last_ms end
+  drop_enrollment(id, given.steps, given.queues, true)
+  if has_others(others) then return end
+  for _, guest in ipairs(guests) do drop_call(guest, contact, given.queues) end
+  redis.call('DEL', keys.contact .. contact, keys.timeline .. contact)
+  redis.call('ZREM', keys.changed, contact)
+end
+
+-- erase_ended(KEYS = [ended], ARGV = [JSON]) → enrollments looked at
+--   JSON   before_ms: of those that ended before, and whose calls did; batch: how many are looked at; steps, queues: as above
+--   ended  ZSET  see sequence.lua
+-- What they told and received goes. Their id stays, so that nobody begins again; so do counts and suppressions. While
+-- everything is held, perhaps because a clock is wrong, nothing is erased.
+function contacts.erase_ended()
+  local given = cjson.decode(ARGV[1])
+  if redis.call('EXISTS', keys.hold_all) == 1 then return 0 end
+  local page = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. string.format('%.0f', given.before_ms), 'LIMIT', 0, given.batch)
+  for _, id in ipairs(page) do redis.call('ZADD', KEYS[1], erase(id, given) or '+inf', id) end
+  return #page
 end
 
 return contacts

@@ -83,6 +83,7 @@ end
 -- restore(KEYS = [suppressed], ARGV = [JSON])
 --   JSON  what Notion and the provider's list remember of one enrollment: id, spelled_id, separate: whose it is, see
 --         mailbox.lua; shown_id: what the row says, if it is one of these; now_ms, address_hash, spelled_hash, campaign,
+--         campaigns: that and the one with which calls are kept; mailbox: by which the enrollment is found
 --         segment, anchor_ms, fields {assessment, pages, language}; exit_reason, if it ended early; contact, others: see
 --         signups.lua; suppress: no further mail to this address; differs: Notion must be written again
 --         steps: [{name, due_ms; sent_ms, provider_id; dead: why it was never sent although the sequence went on;
@@ -92,6 +93,7 @@ end
 function enrollments.restore()
   local given = cjson.decode(ARGV[1])
   suppression.adopt(given.spelled_hash, given.address_hash)
+  local made_id = given.id
   given.id = restored_id(given)
   local now_ms, enrollment = given.now_ms, owners.of(given.id)
   local key = enrollment.key
@@ -99,6 +101,7 @@ function enrollments.restore()
   local is_new, is_news = not status, false
 
   if is_new and suppression.is_forgotten(given.address_hash) then return 'forgotten' end
+  if is_new and sequence.is_erased(given.id) then return 'known' end
   -- Who asked to come back since is written to again, although their row says that they left once.
   if given.suppress and redis.call('HEXISTS', keys.unsuppressed, given.address_hash) == 0 then
     suppression.add(given.address_hash, given.exit_reason, now_ms)
@@ -107,14 +110,16 @@ function enrollments.restore()
     redis.call('HSET', key, 'campaign', given.campaign, 'status', 'active', 'anchor_ms', given.anchor_ms,
       'segment', given.segment, 'address_hash', given.address_hash)
     for name, text in pairs(given.fields) do redis.call('HSET', key, name, text) end
-    redis.call('SADD', keys.enrolled, given.id)
+    sequence.watch(given.id, now_ms)
+    for _, campaign in ipairs(given.campaigns) do redis.call('SADD', keys.campaigns, campaign) end
+    if given.id ~= made_id then mailbox.note_trace(given.mailbox, given.id) end
     if given.contact then redis.call('HSET', key, 'contact', mailbox.contact(given.contact)) end
     sequence.join(given.id, mailbox.contacts(given.others))
     counts.add('active', 1)
     timeline.add(given.id, now_ms, 'restored', 'from Notion')
   elseif status == 'accepted' or status == 'held' then
     redis.call('HSET', key, 'status', 'active')
-    redis.call('SADD', keys.enrolled, given.id)
+    sequence.watch(given.id, now_ms)
     if not held.remove(given.id) then counts.add('accepted', -1) end
     counts.add('active', 1)
   elseif status ~= 'active' then

@@ -3,7 +3,7 @@
 
 local held_signups = {}
 
--- release(KEYS = [enrolled], ARGV = [JSON]) → how many of them were held
+-- release(KEYS = [under_way], ARGV = [JSON]) → how many of them were held
 --   JSON  ids: [enrollment]; now_ms
 -- The sequence begins now: its mails must not come all at once because the decision took a week.
 function held_signups.release()
@@ -12,7 +12,7 @@ function held_signups.release()
     if held.remove(id) then
       redis.call('HSET', keys.enrollment .. id, 'status', 'accepted', 'anchor_ms', given.now_ms)
       redis.call('HDEL', keys.enrollment .. id, 'assessed_ms')
-      redis.call('SADD', KEYS[1], id)
+      redis.call('ZADD', KEYS[1], given.now_ms, id)
       counts.add('accepted', 1)
       timeline.add(id, given.now_ms, 'signup released', '')
       queue.schedule('classify', id, given.now_ms)

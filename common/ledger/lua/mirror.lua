@@ -1,7 +1,7 @@
 -- Who differs from what Notion shows, and who is being written.
 --   changed  ZSET  contact → time of the change that Notion does not show yet, ms
 --   syncing  HASH  contact → `worker ms`: who writes them just now, since when
--- uses: circuit, projection, queue
+-- uses: circuit, projection, queue, sequence
 
 local mirror = {}
 
@@ -49,7 +49,9 @@ local function retry_alone(key, id, now_ms, again_ms)
   if tonumber(redis.call('ZSCORE', queue_keys.delayed('notion_sync'), id) or 0) > now_ms then return end
   local misses = redis.call('HINCRBY', key, 'mirror_misses', 1)
   local wait_ms = again_ms - now_ms
-  queue.schedule('notion_sync', id, now_ms + math.min(wait_ms * 2 ^ (misses - 1), math.max(wait_ms, LONGEST_WAIT_MS)))
+  local due_ms = now_ms + math.min(wait_ms * 2 ^ (misses - 1), math.max(wait_ms, LONGEST_WAIT_MS))
+  queue.schedule('notion_sync', id, due_ms)
+  if string.find(key, keys.enrollment, 1, true) then sequence.watch(id, due_ms) end
 end
 
 -- finish(KEYS = [enrollment or contact, changed, syncing, circuit], ARGV = [JSON])

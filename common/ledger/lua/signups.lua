@@ -7,18 +7,27 @@ local signups = {}
 -- What one call writes once for all its signups; one by one it would be a quarter of the script's time.
 local function new_batch()
   return {
-    newcomers = {}, classifications = {}, is_coming = {}, answers = {}, answered_ms = {},
+    newcomers = {}, classifications = {}, is_coming = {}, answers = {}, answered_ms = {}, campaigns = {},
     is_anybody_paused = redis.call('EXISTS', keys.pauses) == 1,
     has_anybody_left = redis.call('EXISTS', keys.suppressed) == 1,
+    has_anybody_ended = redis.call('EXISTS', keys.ended) == 1,
   }
 end
 
 -- A call that failed before its end left somebody whom nothing would ever classify: they come anew.
 local function is_left_over(batch, id, status)
-  return status == 'accepted' and not batch.is_coming[id] and redis.call('SISMEMBER', keys.enrolled, id) == 0
+  return status == 'accepted' and not batch.is_coming[id] and not redis.call('ZSCORE', keys.under_way, id)
 end
 
-local function write_first(enrollment, given, assessment)
+local function note_campaign(batch, campaign)
+  if batch.campaigns[campaign] then return end
+  redis.call('SADD', keys.campaigns, campaign)
+  batch.campaigns[campaign] = true
+end
+
+local function write_first(batch, enrollment, given, assessment)
+  note_campaign(batch, given.campaign)
+  if given.mailbox then mailbox.note_trace(given.mailbox, given.id) end
   redis.call('HSET', enrollment, 'campaign', given.campaign, 'status', 'accepted', 'anchor_ms', given.received_ms,
     'segment', given.segment, 'email', given.email, 'address_hash', given.address_hash, 'assessment', assessment)
   if given.language then redis.call('HSET', enrollment, 'language', given.language) end
@@ -27,7 +36,7 @@ end
 
 local function enter(batch, enrollment, given, assessment)
   local id, received_ms = given.id, given.received_ms
-  write_first(enrollment, given, assessment)
+  write_first(batch, enrollment, given, assessment)
   local newcomers, classifications = batch.newcomers, batch.classifications
   newcomers[#newcomers + 1] = id
   batch.is_coming[id] = true
@@ -42,7 +51,7 @@ local function begin(batch, enrollment, given, assessment, is_held)
     if held.remove(given.id) then redis.call('HDEL', enrollment, 'assessed_ms', 'consent') end
     enter(batch, enrollment, given, assessment)
   elseif not is_held then
-    write_first(enrollment, given, assessment)
+    write_first(batch, enrollment, given, assessment)
     held.add(given.id, bound, given.received_ms, given.visitor)
   end
 end
@@ -57,12 +66,13 @@ local function refusal(given)
 end
 
 -- Nobody is enrolled, but what they told is kept with the person.
-local function keep_refused(given, reason, assessment)
+local function keep_refused(batch, given, reason, assessment)
   local key = keys.contact .. given.contact
   redis.call('HSET', key, 'email', given.email, 'signup:' .. given.campaign, assessment)
   if given.first_name ~= '' then redis.call('HSETNX', key, 'first_name', given.first_name) end
   timeline.add(given.contact, given.received_ms, 'signup ' .. reason, given.campaign)
   counts.add('signups:' .. reason, 1)
+  note_campaign(batch, given.calls_campaign)
 end
 
 local function name_in(assessment)
@@ -117,15 +127,17 @@ local function accept(batch, webhook, json, assessment)
   local enrollment = keys.enrollment .. given.id
   if batch.has_anybody_left then suppression.adopt(given.spelled_hash, given.address_hash) end
 
-  -- Of a contact who was forgotten nothing is kept again but that this id was answered, as one of somebody known.
+  -- Of a contact who was forgotten, or whose sequence ended so long ago that all else was erased, nothing is kept again but
+  -- that this id was answered, as one of somebody known.
   local answer = 'duplicate'
-  if not (batch.has_anybody_left and suppression.is_forgotten(given.address_hash)) then
+  local is_forgotten = batch.has_anybody_left and suppression.is_forgotten(given.address_hash)
+  if not is_forgotten and not (batch.has_anybody_ended and sequence.is_erased(given.id)) then
     local anchor_ms, assessed_ms, status, stored = unpack(
       redis.call('HMGET', enrollment, 'anchor_ms', 'assessed_ms', 'status', 'assessment'))
     local is_new = not anchor_ms or is_left_over(batch, given.id, status)
     local refused, is_newest = is_new and refusal(given), true
     if refused then
-      keep_refused(given, refused, assessment)
+      keep_refused(batch, given, refused, assessment)
       answer = refused
     elseif is_new then
       begin(batch, enrollment, given, assessment)
@@ -153,7 +165,8 @@ end
 --               that it named; consent: JSON; notes: [JSON], see common/domain/note.py
 --               others: the contacts that this person has or would have in other campaigns; excludes: those of them
 --               beside which they may not enrol; is_closed: nobody may enrol now; contact: with whom calls are
---               kept, and, with first_name, a signup that enrols nobody; per_hour, per_source, visitor: see held.lua
+--               kept, and, with first_name, a signup that enrols nobody, in calls_campaign; per_hour, per_source,
+--               visitor: see held.lua; mailbox: by which the enrollment is found, where its id is not made of the mailbox
 --   assessment  text, see codec.py
 --   webhook     STRING  the answer given: `accepted|duplicate|closed|excluded segment received_ms enrollment id`
 -- → [[repeated 0|1, answer, e-mail of the answered enrollment or ''], or the error that this one met] × signups
@@ -170,7 +183,7 @@ function signups.accept()
   if #batch.newcomers > 0 then
     -- Who came twice just now is scheduled already, for the later time.
     redis.call('ZADD', queue_keys.delayed('classify'), 'GT', unpack(batch.classifications))
-    redis.call('SADD', keys.enrolled, unpack(batch.newcomers))
+    redis.call('ZADD', keys.under_way, unpack(batch.classifications))
     counts.add('accepted', #batch.newcomers)
   end
   for webhook, answer in pairs(batch.answers) do

@@ -5,34 +5,80 @@
 local sweeper = {}
 
 local GRACE_MS, BOOKING_GRACE_MS, AGAIN_MS = 10000, 45000, 60000
+-- Who is due so soon is looked at already, so that what was lost before is not sent late.
+local AHEAD_MS, HELD_MS = 60000, 3600000
 
 local function is_behind_schedule(due_ms, now_ms)
   return due_ms > now_ms or due_ms + GRACE_MS < now_ms
 end
 
-local FIELDS = {'status', 'next', 'hold', 'anchor_ms', 'assessed_ms', 'revision', 'mirrored'}
+local FIELDS = {'status', 'next', 'hold', 'anchor_ms', 'assessed_ms', 'revision', 'mirrored', 'ended_ms'}
 
-local function check_enrollment(id, now_ms, reschedule)
-  local status, next_name, hold, anchor_ms, assessed_ms, revision, mirrored =
-    unpack(redis.call('HMGET', keys.enrollment .. id, unpack(FIELDS)))
-  if status == 'accepted' then
-    local due_ms = tonumber(assessed_ms or anchor_ms)
-    if due_ms + GRACE_MS < now_ms and not queue.is_scheduled('classify', id, due_ms) then
-      reschedule('classify', id, due_ms)
-    end
-  elseif status == 'active' and next_name and not hold then
-    -- A next step that had to wait is among the open ones, at another time.
-    local job = id .. '/' .. next_name
-    local due_ms = records.due_ms(redis.call('HGET', keys.enrollment .. id, '/' .. next_name))
-    if is_behind_schedule(due_ms, now_ms) and not redis.call('ZSCORE', keys.open, job)
-      and not queue.is_scheduled('send', job, due_ms) then
-      reschedule('send', job, due_ms)
-    end
+local function read_fields(id)
+  local fields, values = {}, redis.call('HMGET', keys.enrollment .. id, unpack(FIELDS))
+  for i, name in ipairs(FIELDS) do fields[name] = values[i] or nil end
+  return fields
+end
+
+local function check_classification(id, fields, now_ms, reschedule)
+  local due_ms = tonumber(fields.assessed_ms or fields.anchor_ms)
+  if due_ms + GRACE_MS < now_ms and not queue.is_scheduled('classify', id, due_ms) then
+    reschedule('classify', id, due_ms)
   end
-  if revision and revision ~= mirrored and not redis.call('ZSCORE', keys.changed, id)
-    and redis.call('HEXISTS', keys.syncing, id) == 0 and not redis.call('ZSCORE', queue_keys.delayed('notion_sync'), id) then
+end
+
+-- Answers when it is due. One that had to wait is among the open ones, at another time.
+local function check_next(id, name, now_ms, reschedule)
+  local job = id .. '/' .. name
+  local due_ms = records.due_ms(redis.call('HGET', keys.enrollment .. id, '/' .. name))
+  if is_behind_schedule(due_ms, now_ms) and not redis.call('ZSCORE', keys.open, job)
+    and not queue.is_scheduled('send', job, due_ms) then
+    reschedule('send', job, due_ms)
+  end
+  return due_ms
+end
+
+local function check_mirror(id, now_ms)
+  if not redis.call('ZSCORE', keys.changed, id) and redis.call('HEXISTS', keys.syncing, id) == 0
+    and not redis.call('ZSCORE', queue_keys.delayed('notion_sync'), id) then
     redis.call('ZADD', keys.changed, now_ms, id)
   end
+end
+
+-- Answers when to look again; nil: never.
+local function check_enrollment(id, now_ms, reschedule)
+  local fields, again_ms = read_fields(id), now_ms + AHEAD_MS + 1
+  if fields.revision ~= fields.mirrored then
+    check_mirror(id, now_ms)
+  elseif fields.status == 'completed' or fields.status == 'exited' then
+    return nil, fields.ended_ms
+  end
+  if fields.status == 'accepted' then
+    check_classification(id, fields, now_ms, reschedule)
+  elseif fields.status == 'active' and fields.next and not fields.hold then
+    again_ms = math.max(again_ms, check_next(id, fields.next, now_ms, reschedule))
+  elseif fields.status then
+    again_ms = now_ms + HELD_MS
+  else
+    return nil
+  end
+  return again_ms
+end
+
+-- While everything is held, perhaps because a clock is wrong, nobody is put off by that clock.
+local function check_page(now_ms, batch, reschedule)
+  if redis.call('EXISTS', keys.hold_all) == 1 then return false end
+  local page = redis.call('ZRANGEBYSCORE', keys.under_way, '-inf', now_ms + AHEAD_MS, 'LIMIT', 0, batch)
+  for _, id in ipairs(page) do
+    local again_ms, ended_ms = check_enrollment(id, now_ms, reschedule)
+    if again_ms then
+      redis.call('ZADD', keys.under_way, again_ms, id)
+    else
+      redis.call('ZREM', keys.under_way, id)
+      if ended_ms then redis.call('ZADD', keys.ended, ended_ms, id) end
+    end
+  end
+  return #page == batch
 end
 
 local function check_open(now_ms, batch, reschedule)
@@ -52,26 +98,26 @@ local function check_bookings(now_ms, batch, reschedule)
   end
 end
 
--- sweep(KEYS = [enrolled, open], ARGV = [cursor, now_ms, batch]) → [next cursor, rescheduled job, …]
---   enrolled  SET   all enrollment ids
---   open      ZSET  delivery → time at which something must happen to it, ms
---   batch     how many of each are looked at
+-- sweep(KEYS = [under_way, open], ARGV = [page, now_ms, batch]) → [next page or 0, rescheduled job, …]
+--   under_way  ZSET  enrollment → when to look at it, ms; whoever was looked at is looked at again later
+--   ended      ZSET  see sequence.lua: who needs no look any more goes there
+--   open       ZSET  delivery → time at which something must happen to it, ms
+--   page       0: the first, with which deliveries and bookings are looked at; batch: how many of each are looked at
 function sweeper.sweep()
-  local cursor, now_ms, batch = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+  local page, now_ms, batch = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
   local rescheduled = {}
   local function reschedule(name, id, due_ms)
     queue.schedule(name, id, due_ms)
     rescheduled[#rescheduled + 1] = id
   end
 
-  local page = redis.call('SSCAN', KEYS[1], cursor, 'COUNT', batch)
-  for _, id in ipairs(page[2]) do check_enrollment(id, now_ms, reschedule) end
-  if cursor == '0' then
+  local is_more = check_page(now_ms, batch, reschedule)
+  if page == 0 then
     check_open(now_ms, batch, reschedule)
     check_bookings(now_ms, batch, reschedule)
     if redis.call('ZCARD', keys.changed) + redis.call('HLEN', keys.syncing) > 0 then projection.request(now_ms) end
   end
-  table.insert(rescheduled, 1, page[1])
+  table.insert(rescheduled, 1, is_more and tostring(page + 1) or '0')
   return rescheduled
 end
 

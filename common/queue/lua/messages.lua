@@ -7,6 +7,9 @@ local messages = {}
 
 local QUEUE, WORKER, NOW_MS, ID, BODY = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
+-- Ready ids that one fetch looks at, so that other commands do not wait long.
+local LOOKED_AT_MAX = 500
+
 local function in_flight()
   return queue_keys.in_flight(WORKER, QUEUE)
 end
@@ -35,12 +38,12 @@ end
 -- A worker that has messages in flight is among the heartbeats, even if a rescue removed it a moment ago: otherwise no
 -- worker would ever look for what it has.
 function messages.fetch()
-  local fetched = {}
-  for _ = 1, tonumber(ARGV[4]) do
-    local id = redis.call('LPOP', queue_keys.ready(QUEUE))
+  local fetched, count = {}, 2 * ARGV[4]
+  for _ = 1, LOOKED_AT_MAX do
+    local id = #fetched < count and redis.call('LPOP', queue_keys.ready(QUEUE))
     if not id then break end
     local message = redis.call('HGET', queue_keys.messages(QUEUE), id)
-    if message then  -- Without one, a person deleted it in the dashboard.
+    if message then  -- Without one, it was dropped, or a person deleted it in the dashboard.
       redis.call('SADD', in_flight(), id)
       fetched[#fetched + 1] = id
       fetched[#fetched + 1] = message

@@ -50,6 +50,12 @@ function queue.unschedule(name, id)
   return redis.call('ZREM', queue_keys.delayed(name), id)
 end
 
+-- What this job was to do is done: whoever takes it off the queue finds nothing.
+function queue.drop(name, id, due_ms)
+  queue.unschedule(name, id)
+  redis.call('HDEL', queue_keys.messages(name), ready_id(id, due_ms))
+end
+
 -- The store's own clock, ms, as text. Everywhere else time is an argument; but how long a worker has been silent is the
 -- difference of two times that two processes noted, and only one clock can measure it.
 function queue.store_ms()

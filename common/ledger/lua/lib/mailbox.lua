@@ -25,4 +25,10 @@ function mailbox.contacts(several)
   return found
 end
 
+-- Something of this mailbox is kept under an id that is not made of it.
+--   traces:<mailbox>  SET  those ids: bookings that name it, and enrollments
+function mailbox.note_trace(index_id, id)
+  redis.call('SADD', keys.traces .. index_id, id)
+end
+
 return mailbox

@@ -1,9 +1,22 @@
 -- The way of one enrollment through its steps: `next` names the only one that waits in the schedule unclaimed.
+--   under_way  ZSET  enrollment that is not over, or that Notion does not show yet → when the sweeper looks at it, ms
+--   ended      ZSET  every other enrollment → time of its end, ms; `+inf` once all else of it was erased
 -- uses: counts, held, owners, projection, queue, records, timeline
 
 local sequence = {}
 
+-- The sweeper looks at it then, or earlier.
+function sequence.watch(id, at_ms)
+  redis.call('ZREM', keys.ended, id)
+  redis.call('ZADD', keys.under_way, 'LT', at_ms, id)
+end
+
+function sequence.is_erased(id)
+  return redis.call('ZSCORE', keys.ended, id) == 'inf'
+end
+
 function sequence.plan_next(enrollment, name, due_ms, is_held)
+  redis.call('ZADD', keys.under_way, due_ms, enrollment.id)
   redis.call('HSET', enrollment.key, 'next', name)
   records.plan(enrollment, name, due_ms)
   if not is_held then queue.schedule('send', enrollment.id .. '/' .. name, due_ms) end
@@ -28,6 +41,7 @@ function sequence.complete(enrollment, now_ms)
     if string.find(name, '^/') and records.due_ms(line) then return end
   end
   redis.call('HSET', enrollment.key, 'status', 'completed', 'ended_ms', now_ms)
+  sequence.watch(enrollment.id, now_ms)
   counts.add('active', -1)
   counts.add('completed', 1)
 end
@@ -74,11 +88,8 @@ function sequence.exit(id, reason, now_ms)
   sequence.drop_next(enrollment)
   redis.call('HDEL', enrollment.key, 'sending', 'hold')
   redis.call('HSET', enrollment.key, 'status', 'exited', 'exit_reason', reason, 'ended_ms', now_ms)
-  if held.remove(id) then
-    redis.call('SADD', keys.enrolled, id)
-  else
-    counts.add(status, -1)
-  end
+  sequence.watch(id, now_ms)
+  if not held.remove(id) then counts.add(status, -1) end
   counts.add('exited', 1)
   timeline.add(id, now_ms, 'exited', reason)
   projection.changed(id, now_ms)
@@ -103,6 +114,7 @@ end
 -- What waited is scheduled again: the next step when it was to be looked at, what is being retried at once.
 local function resume(enrollment, now_ms)
   local fields = owners.fields(enrollment)
+  sequence.watch(enrollment.id, now_ms)
   for name, line in pairs(fields) do
     local due_ms, id = records.due_ms(line), enrollment.id .. name
     if name == '/' .. (fields.next or '') then

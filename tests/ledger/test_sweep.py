@@ -1,0 +1,104 @@
+"""The sweeper looks at who is due, and at nobody else."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.domain.ids import enrollment_id, step_delivery_id
+from common.ledger import keys
+from common.ledger.ledger import Ledger
+from tests.ledger_reads import sweep
+
+HOUR_MS = 3_600_000
+ADA = enrollment_id("christmas_2025", "ada@example.org")
+
+
+@pytest.fixture
+async def now_ms(ledger: Ledger, ada, clock) -> int:
+    """Ada has had her first mail at this instant, and Notion shows it."""
+    now_ms = clock.now_ms()
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms)
+    await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=now_ms, announce=False)
+    claim = await ledger.deliveries.claim(step_delivery_id(ADA, 1), worker="w1", now_ms=now_ms)
+    await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
+    await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms)
+    await shown(ledger, now_ms)
+    return now_ms
+
+
+async def shown(ledger: Ledger, now_ms: int) -> None:
+    changed = await ledger.mirror.take(worker="w1", now_ms=now_ms)
+    await ledger.mirror.shown(changed.person, {"sequence": "p1"}, worker="w1", now_ms=now_ms)
+
+
+async def looked_at(ledger: Ledger, now_ms: int) -> int:
+    """How many enrollments a sweep read."""
+    before = await ledger.client.info("commandstats")
+    await sweep(ledger, now_ms)
+    after = await ledger.client.info("commandstats")
+    return int(after["cmdstat_hmget"]["calls"] - before["cmdstat_hmget"]["calls"])
+
+
+async def test_who_waits_for_a_step_is_looked_at_when_it_is_due(ledger, now_ms):
+    assert await looked_at(ledger, now_ms + HOUR_MS) == 0
+    assert await looked_at(ledger, now_ms + 24 * HOUR_MS - 60_000) == 1
+
+
+async def test_a_step_that_the_queue_lost_is_scheduled_again_before_it_is_due(ledger, now_ms):
+    due_ms = now_ms + 24 * HOUR_MS
+    await ledger.client.delete(keys.delayed("send"))
+
+    assert await sweep(ledger, due_ms - 60_000) == [step_delivery_id(ADA, 2)]
+    assert await ledger.client.zscore(keys.delayed("send"), step_delivery_id(ADA, 2)) == due_ms
+
+
+async def test_who_has_ended_is_not_looked_at_again(ledger, now_ms):
+    await ledger.enrollments.unsubscribe(ADA, address_hash=None, now_ms=now_ms + 1)
+    await shown(ledger, now_ms + 1)
+
+    assert await looked_at(ledger, now_ms + 2) == 1
+    assert await looked_at(ledger, now_ms + 500 * HOUR_MS) == 0
+    assert await ledger.client.zscore(keys.ENDED, ADA) == now_ms + 1
+    assert [one async for one in ledger.enrollments.ids()] == [ADA]
+
+
+async def test_who_has_ended_is_looked_at_until_notion_shows_it(ledger, now_ms):
+    await ledger.enrollments.unsubscribe(ADA, address_hash=None, now_ms=now_ms + 1)
+    await ledger.client.delete(keys.CHANGED)
+
+    await sweep(ledger, now_ms + 2)
+
+    assert await ledger.client.zscore(keys.CHANGED, ADA) == now_ms + 2
+    assert await ledger.client.zscore(keys.UNDER_WAY, ADA) == now_ms + 2 + HOUR_MS
+
+
+async def test_a_retry_for_notion_that_the_queue_lost_is_found_at_its_time(ledger, now_ms):
+    await ledger.mirror.request(due_ms=now_ms, now_ms=now_ms, again=ADA)
+    changed = await ledger.mirror.take(worker="w1", now_ms=now_ms)
+    await ledger.client.hincrby(keys.enrollment(ADA), "revision", 1)
+    await ledger.mirror.not_shown(changed.person, worker="w1", now_ms=now_ms, again_ms=now_ms + 5_000, alone=True)
+    await ledger.client.delete(keys.delayed("notion_sync"), keys.CHANGED)
+
+    await sweep(ledger, now_ms + 5_000)
+
+    assert await ledger.client.zscore(keys.CHANGED, ADA) == now_ms + 5_000
+
+
+async def test_more_people_than_a_page_holds_are_all_looked_at(ledger, ada, clock):
+    for number in range(7):
+        await ledger.client.zadd(keys.UNDER_WAY, {f"enr_{number}": 0})
+    page, pages = "0", 0
+    while pages == 0 or page != "0":
+        page, _ = await ledger.schedule.sweep(page, now_ms=clock.now_ms(), batch=3)
+        pages += 1
+
+    assert pages == 3
+    assert await ledger.client.zcard(keys.UNDER_WAY) == 0
+
+
+async def test_a_clock_that_is_far_ahead_puts_nobody_off(ledger, store, now_ms):
+    await store.hset(keys.HOLD_ALL, "clock", "a year ahead")
+    await sweep(ledger, now_ms + 9_000 * HOUR_MS)
+    await store.delete(keys.HOLD_ALL)
+
+    assert await store.zscore(keys.UNDER_WAY, ADA) == now_ms + 24 * HOUR_MS
