@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import threading
 from concurrent.futures import wait
 from typing import Any
@@ -23,6 +24,7 @@ from actors.upkeep.suppression_sync import run_suppression_sync
 from actors.upkeep.sweeper import run_sweeper
 from actors.worker_http import WorkerHttp
 from common.campaigns.campaigns import Campaigns, load_campaigns
+from common.campaigns.errors import CampaignError
 from common.clock import SystemClock
 from common.ledger.ledger import Ledger
 from common.observability import metrics
@@ -34,6 +36,7 @@ from common.settings.settings import Settings
 from common.store.clients import connect, connect_async
 from common.store.clock_sync import correct_clock
 from common.store.monitor import StoreMonitor
+from common.versions.played import PlayedVersions
 from common.world import World
 
 log = structlog.get_logger(__name__)
@@ -64,6 +67,8 @@ class Worker:
         self._background = BackgroundTasks()
         self._http: WorkerHttp | None = None
         self._bootstrap: Bootstrap | None = None
+        self.failure: str | None = None
+        """Why the worker ends by itself, in one line."""
         self._dramatiq: Any = dramatiq.Worker(self.broker, worker_threads=THREADS, worker_timeout=1_000)
 
     def start(self) -> None:
@@ -115,11 +120,16 @@ class Worker:
         ledger = Ledger.of(client, terms, secret_key=self.settings.secret, patient=True)
         await ledger.store.patiently(lambda: correct_clock(ledger.client, self.clock))
         self._providers = build_providers(self.settings, client, self.clock, campaigns=campaigns)
+        versions = PlayedVersions(
+            campaigns, ledger, self.settings, self.clock, on_change=lambda _: self._show(campaigns), replans=True
+        )
+        await versions.refresh()
         self.world = World(
             clock=self.clock,
             ledger=ledger,
             settings=self.settings,
             campaigns=campaigns,
+            versions=versions,
             mailer=self._providers.mailer,
             mirror=self._providers.mirror,
             mail_budget=self._providers.mail_budget,
@@ -135,12 +145,26 @@ class Worker:
             run_sweeper(ledger, self.clock, self.broker.broker_id),
             monitor.run(),
             run_suppression_sync(self.world),
+            self._play_versions(versions),
         ]
         if url := self.settings.healthcheck_ping_url:
             background.append(keep_pinging(ledger, url, worker=self.broker.broker_id))
         if self.world.calendar is not None:
             background.append(run_booking_sync(self.world))
         self._background.start(background)
+
+    def _show(self, campaigns: Campaigns) -> None:
+        if self._providers is not None:
+            self._providers.mirror.use_columns(campaigns.in_notion)
+
+    async def _play_versions(self, versions: PlayedVersions) -> None:
+        """A version that this Advent cannot read ends the worker; others can."""
+        try:
+            await versions.run()
+        except CampaignError as error:
+            log.error("campaign_version_unreadable", problem=str(error))
+            self.failure = str(error)
+            self.stopping.set()
 
     async def _stop_background(self) -> None:
         if self._http is not None:
@@ -169,7 +193,7 @@ class Observe(dramatiq.Middleware):
 
 
 def run(settings: Settings, store_url: str) -> int:
-    """Run until SIGTERM or SIGINT; then drain, and return 0."""
+    """Run until SIGTERM or SIGINT; then drain, and return 0; 1 when a campaign's version cannot be played."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -181,4 +205,7 @@ def run(settings: Settings, store_url: str) -> int:
         while not stopping.wait(SIGNAL_POLL_S):
             pass
         worker.stop()
+    if worker.failure is not None:
+        sys.stderr.write(f"{worker.failure}\n")
+        return 1
     return 0

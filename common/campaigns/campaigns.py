@@ -18,8 +18,6 @@ class Campaigns(Mapping[str, Campaign]):
 
     def __init__(self, *campaigns: Campaign) -> None:
         self._by_key = {campaign.key: campaign for campaign in campaigns}
-        self.home = campaigns[0]
-        """Of bookings and of people who are in none."""
 
     def __getitem__(self, key: str) -> Campaign:
         return self._by_key[key]
@@ -39,6 +37,15 @@ class Campaigns(Mapping[str, Campaign]):
     def of(self, key: str | None) -> Campaign:
         """The campaign of this key; the first one where it is not played here."""
         return self._by_key.get(key or "", self.home)
+
+    def replace(self, campaign: Campaign) -> None:
+        """Play another version of one of them from now on."""
+        self._by_key[self.played(campaign.key).key] = campaign
+
+    @property
+    def home(self) -> Campaign:
+        """Of bookings and of people who are in none."""
+        return next(iter(self._by_key.values()))
 
     @property
     def in_notion(self) -> Mapping[str, CampaignColumns]:

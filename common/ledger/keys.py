@@ -35,6 +35,10 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `circuit:<provider>` | HASH | why everybody waits for a provider, and until when | while in trouble |
 | `suspect` | STRING | the delivery that is tried alone, since two workers died while they had it in hand | until the next one |
 | `pauses` | HASH | `*` for everybody, `campaign:<key>`, or enrollment → who paused it, when and why, JSON, see `pauses.py` | until resumed |
+| `in_force` | HASH | campaign → the version that is played; `<campaign> replanning` → JSON while its schedules follow, see `lua/versions.lua` | for ever |
+| `versions:<campaign>` | HASH | version → the compiled campaign, JSON | for ever |
+| `version_log:<campaign>` | LIST | what was put in force, when and by whom, JSON, newest last | for ever |
+| `unversioned` | STRING | people signed up before versions were kept: which texts they get is for a person to say | until a version is in force |
 | `counts` | HASH | status → enrollments; `delivery:<status>` → deliveries | for ever |
 | `rebuilt` | STRING | `owed`, `done` or `never`, and since when: has Notion been read into this store? See `first_start.py` | for ever |
 | `rebuilding` | STRING | `worker word`: who reads it just now, and how it goes | seconds |
@@ -91,6 +95,8 @@ PING = PREFIX + "ping"
 REBUILT = PREFIX + "rebuilt"
 REBUILDING = PREFIX + "rebuilding"
 PAUSES = PREFIX + "pauses"
+IN_FORCE = PREFIX + "in_force"
+UNVERSIONED = PREFIX + "unversioned"
 UNREAD_BOOKINGS = PREFIX + "unread_bookings"
 UNREAD_BOOKINGS_RAW = UNREAD_BOOKINGS + ":raw"
 HEARTBEATS, PAUSED_QUEUES, PROBING_QUEUES = QUEUE.heartbeats(), QUEUE.paused(), QUEUE.probing()
@@ -109,6 +115,7 @@ LUA: Final = {
     "bookings": BOOKINGS,
     "counts": COUNTS,
     "pauses": PAUSES,
+    "in_force": IN_FORCE,
     "unread_bookings": UNREAD_BOOKINGS,
     "suspect": SUSPECT,
     **{
@@ -170,6 +177,14 @@ def feedback(owner: str) -> str:
 
 def content_bounces(campaign: str) -> str:
     return f"{PREFIX}content_bounces:{campaign}"
+
+
+def versions(campaign: str) -> str:
+    return f"{PREFIX}versions:{campaign}"
+
+
+def version_log(campaign: str) -> str:
+    return f"{PREFIX}version_log:{campaign}"
 
 
 def webhook(webhook_id: str) -> str:

@@ -24,6 +24,7 @@ from common.ledger.signups import Signups
 from common.ledger.store import Store
 from common.ledger.suppressions import Suppressions
 from common.ledger.unread_bookings import UnreadBookings
+from common.ledger.versions import Versions
 
 
 class Schedule:
@@ -63,10 +64,10 @@ class Ledger:
         process that records feedback.
         """
         played = campaigns or [CampaignTerms(key=campaign, cadence=cadence)]
-        self.campaigns: Mapping[str, CampaignTerms] = {terms.key: terms for terms in played}
+        self._campaigns = {terms.key: terms for terms in played}
+        self.campaigns: Mapping[str, CampaignTerms] = self._campaigns
         self.client = client
         self.campaign = campaign
-        self.cadence = cadence
         self.store = store = Store(client, secret_key=secret_key, is_patient=patient)
         self.signups = Signups(store, self.campaigns)
         self.enrollments = Enrollments(store, self.campaigns)
@@ -81,6 +82,7 @@ class Ledger:
         self.mirror = Mirror(store)
         self.circuits = Circuits(store)
         self.schedule = Schedule(store)
+        self.versions = Versions(store)
 
     @classmethod
     def of(
@@ -103,6 +105,15 @@ class Ledger:
             campaigns=campaigns,
             soft_bounce_limit=soft_bounce_limit,
         )
+
+    def replace(self, terms: CampaignTerms) -> None:
+        """Play another version of one of the campaigns from now on."""
+        self._campaigns[terms.key] = terms
+
+    @property
+    def cadence(self) -> Cadence:
+        """Of the first campaign."""
+        return self.campaigns[self.campaign].cadence
 
     def cadence_of(self, campaign: str) -> Cadence:
         """Of the first campaign where this one is not played here."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import sys
 
+import redis
 import uvloop
 
 from common.campaigns.campaigns import load_campaigns
@@ -23,6 +25,9 @@ from services.web.server import serve
 
 GC_THRESHOLD = 10_000
 """New objects between two collections of the youngest generation; about 40 signups."""
+
+ANSWER_S = 2.0
+"""A gateway whose store does not say within this time which versions are in force starts with those that it knows."""
 
 log = get_logger(__name__)
 
@@ -51,6 +56,10 @@ async def _serve(settings: Settings) -> int:
         soft_bounce_limit=settings.soft_bounce_limit,
     )
     context = build_context(settings, clock=SystemClock(), ledger=ledger, campaigns=campaigns)
+    try:
+        await asyncio.wait_for(context.versions.refresh(), ANSWER_S)
+    except (redis.RedisError, TimeoutError):
+        context.versions.use_copies()
 
     def report(port: int) -> None:
         _tune_garbage_collector()
