@@ -137,7 +137,7 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "'claimed_ms', now_ms, 'due_ms', due_ms)", "'claimed_ms', now_ms)"),
     ("deliveries", "  redis.call('ZADD', keys.open, now_ms + limits.lease_ms, id)\n", ""),
     ("deliveries", "  if given.paced then redis.call('HSET', owner.key, 'sending', name .. ' ' .. now_ms) end\n", ""),
-    ("deliveries", "  plan_next(owner, fields, name, campaign.next)\n", ""),
+    ("deliveries", "  plan_next(owner, fields, name, campaign.following)\n", ""),
     ("deliveries", "  if fields.next ~= name then return end\n", ""),
     ("deliveries", "  redis.call('HDEL', owner.key, 'next')\n", ""),
     # deliveries: parts of the claim
@@ -186,7 +186,7 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "  redis.call('HSET', key, 'in_progress', 1, 'attempted_ms', now_ms)\n", ""),
     (
         "deliveries",
-        "if payload ~= '' then redis.call('HSETNX', key, 'payload', payload) end",
+        "redis.call('HSETNX', key, 'payload', payload) == 1",
         "redis.call('HSET', key, 'payload', payload)",
     ),
     # deliveries: settle

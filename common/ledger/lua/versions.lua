@@ -3,7 +3,7 @@
 --   in_force                 HASH  see lib/in_force.lua
 --   versions:<campaign>      HASH  version → the compiled campaign, JSON
 --   version_log:<campaign>   LIST  {version, from, by, at_ms, action} as JSON, newest last
--- uses: counts, in_force, owners, projection, queue, records, sequence, timeline
+-- uses: counts, in_force, owners, projection, records, sequence, timeline
 
 local versions = {}
 
