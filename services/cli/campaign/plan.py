@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from common.domain.enrollment import Enrollment
-from common.domain.ids import enrollment_id, normal_address, step_name
+from common.domain.ids import normal_address, step_name
 from common.versions.people import person_of
 from common.versions.plan import Comparison, Outlook, Plan, plan_json
 from services.cli.arguments import address
@@ -44,8 +44,10 @@ async def _plans(versions: OpenVersions, name: str | None, *, late: bool) -> lis
 
 async def _show_person(versions: OpenVersions, name: str | None, contact: str, *, late: bool) -> None:
     email, known = normal_address(contact), False
+    found = [await person_of(versions.ledger, id) for id in await versions.ledger.mailboxes.in_campaigns(email)]
+    people = [person for person in found if person is not None]
     for key in versions.chosen(name):
-        person = await person_of(versions.ledger, enrollment_id(key, email))
+        person = next((one for one in people if one.enrollment.campaign == key), None)
         if person is None:
             continue
         known = True

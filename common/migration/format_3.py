@@ -1,0 +1,20 @@
+"""
+From format 2 (Advent 0.2.0) to 3: a mailbox is one contact, see `mailboxes.py`; and people under way are marked as
+having no version of their campaign in force, until a person says which one they get.
+"""
+
+from __future__ import annotations
+
+import redis.asyncio
+
+from common.ledger import keys
+from common.migration import mailboxes
+from common.migration.result import MigrationResult, Report
+
+
+async def migrate(client: redis.asyncio.Redis, report: Report, *, secret_key: str) -> MigrationResult:
+    """Each of its parts may be killed and repeated."""
+    result = await mailboxes.migrate(client, report, secret_key=secret_key)
+    if await client.exists(keys.ENROLLED) and not await client.exists(keys.IN_FORCE):
+        await client.set(keys.UNVERSIONED, 1)
+    return result
