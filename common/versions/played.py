@@ -170,6 +170,13 @@ def _process_owner() -> str:
         return "a process"
 
 
+async def differing_from(campaigns: Campaigns, ledger: Ledger) -> tuple[str, ...]:
+    """Those of these campaigns, read from files, of which another version is in force."""
+    found = await ledger.versions.in_force()
+    texts = {key: await ledger.versions.text(key, str(found[key].version)) for key in campaigns if key in found}
+    return tuple(key for key, text in texts.items() if text and from_json(text) != campaigns[key].compiled)
+
+
 async def use_versions_in_force(campaigns: Campaigns, ledger: Ledger, pace: Pace) -> None:
     """For a command: the campaigns of which the store has a version in force become that one."""
     for key, found in (await ledger.versions.in_force()).items():
