@@ -54,7 +54,7 @@ class LocalCopies:
             part.write_text(json.dumps(asdict(stored), ensure_ascii=False), encoding="utf-8")
             part.replace(file)
         except OSError as error:
-            log.warning("campaign_copy_not_kept", file=str(file), error=error.strerror)
+            log.warning("campaign_copy_not_kept", file=str(file), reason=error.strerror)
 
     def _file(self, campaign: str) -> Path:
         return self._folder / f"{campaign}.json"

@@ -42,7 +42,7 @@ async def make_schedules_follow(ledger: Ledger, campaign: Campaign, replanning: 
         changed += done
     if not await ledger.versions.finish_replan(campaign.key, replanning.version):
         return None
-    log.info("schedules_follow", campaign=campaign.key, version=replanning.version, people_changed=changed)
+    log.info("schedules_follow", campaign=campaign.key, version=replanning.version, changed=changed)
     return changed
 
 

@@ -80,7 +80,7 @@ async def test_a_change_is_one_switch_for_all_that_run(process, campaign, clock)
     assert [worker.version for worker in workers] == [edited(campaign).version] * 2
 
 
-async def test_two_people_who_apply_at_once_are_told_that_the_other_was_first(process, campaign, clock):
+async def test_of_two_people_who_apply_at_once_the_second_one_is_refused(process, campaign, clock):
     worker = process()
     await worker.versions.refresh()
     await apply(worker, edited(campaign), clock)
