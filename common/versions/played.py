@@ -38,6 +38,11 @@ UNVERSIONED = (
 
 log = structlog.get_logger(__name__)
 
+
+class VersionUndecided(CampaignError):
+    """A person has to say which version people from before versions get."""
+
+
 Sleep = Callable[[float], Awaitable[None]]
 _sleep: Sleep = asyncio.sleep  # noqa: TID251 -- the store is asked in real time, whatever time the campaign has
 
@@ -77,7 +82,7 @@ class PlayedVersions:
         """
         Play what is in force; where nothing is, put something in force.
 
-        Raises CampaignError for a version that this Advent cannot read, and where a person has to decide.
+        Raises CampaignError for a version that this Advent cannot read; VersionUndecided.
         """
         in_force = await self._ledger.versions.in_force()
         for key in self._files:
@@ -96,6 +101,8 @@ class PlayedVersions:
             await sleep(POLL_S)
             try:
                 await self.refresh()
+            except VersionUndecided:
+                continue  # Workers have said so and not started; a gateway goes on with its files.
             except redis.RedisError as error:
                 log.warning("campaign_versions_unknown", error=type(error).__name__)
 
@@ -112,7 +119,7 @@ class PlayedVersions:
         if not played.is_in_force:
             copied = self._copies.read(key)
             if copied is None and is_unversioned and self._settings.is_real:
-                raise CampaignError(UNVERSIONED)
+                raise VersionUndecided(UNVERSIONED)
             known, action = copied or known, "from DATA_DIR" if copied else "first start"
         entry = LogEntry(
             version=known.version, source=None, action=action, by=_process_owner(), at_ms=self._clock.now_ms()

@@ -19,6 +19,7 @@ from common.settings.load import load_settings
 from common.settings.rules import warnings_of
 from common.settings.settings import Settings, SettingsError
 from common.store.clients import connect_async
+from common.versions.played import VersionUndecided
 from services.gateway.app import build_context, build_server
 from services.gateway.store_availability import limit_answer_time
 from services.web.server import serve
@@ -60,7 +61,7 @@ async def _serve(settings: Settings) -> int:
     context = build_context(settings, clock=SystemClock(), ledger=ledger, campaigns=campaigns)
     try:
         await asyncio.wait_for(context.versions.refresh(), ANSWER_S)
-    except (redis.RedisError, TimeoutError):
+    except (redis.RedisError, TimeoutError, VersionUndecided):
         context.versions.use_copies()
 
     def report(port: int) -> None:
