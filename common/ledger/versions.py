@@ -29,7 +29,7 @@ class Replanning:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InForce:
+class CurrentVersion:
     """
     What the store knows of one campaign. `version`: None where none is in force.
 
@@ -84,13 +84,13 @@ class Versions:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def in_force(self) -> Mapping[str, InForce]:
+    async def in_force(self) -> Mapping[str, CurrentVersion]:
         """By campaign; those of which the store has none are not there."""
         fields = await self._store.read_hash(keys.IN_FORCE)
         found = {}
         for campaign in (name for name in fields if " " not in name):
             replanning = fields.get(f"{campaign} replanning")
-            found[campaign] = InForce(
+            found[campaign] = CurrentVersion(
                 version=fields[campaign],
                 replanning=Replanning(**json.loads(replanning)) if replanning else None,
                 replanned_ms=int(fields.get(f"{campaign} replanned_ms", "0")),

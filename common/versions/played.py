@@ -21,7 +21,7 @@ from common.campaigns.errors import CampaignError
 from common.clock import Clock
 from common.domain.cadence import Pace
 from common.ledger.ledger import Ledger
-from common.ledger.versions import Action, InForce, LogEntry
+from common.ledger.versions import Action, CurrentVersion, LogEntry
 from common.observability import metrics
 from common.settings.settings import Settings
 from common.versions.local_copy import LocalCopies, StoredVersion
@@ -155,7 +155,7 @@ class PlayedVersions:
             if key in self.differing and key not in before:
                 log.warning("campaign_files_differ", campaign=key, in_force=self._campaigns[key].version, cure=CURE)
 
-    async def _continue_replanning(self, in_force: Mapping[str, InForce]) -> None:
+    async def _continue_replanning(self, in_force: Mapping[str, CurrentVersion]) -> None:
         for key, found in in_force.items():
             is_stalled = found.replanned_ms + STALLED_MS < self._clock.now_ms()
             if found.replanning and is_stalled and self._campaigns.get(key) is not None:
