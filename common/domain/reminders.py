@@ -10,8 +10,6 @@ from common.domain.series import Booking, BookingState
 SHORT_NOTICE = "short notice"
 PASSED = "its hour had passed"
 PHONE_ONLY = "phone only"
-EXPIRED = "expired"
-"""Said by the ledger: its turn came only after the meeting had begun."""
 
 PLANNED_AWAY = (
     *(str(state) for state in BookingState if state is not BookingState.BOOKED),

@@ -22,6 +22,7 @@ ADDED_LATE: Final = "added after its day"
 """Why a new step is skipped for those who were past its day when it came."""
 
 LIMITS: Final[Mapping[str, int | str]] = {
+    "remember_webhook_ms": REMEMBER_WEBHOOK_MS,
     "lease_ms": LEASE_MS,
     "heartbeat_timeout_ms": HEARTBEAT_TIMEOUT_MS,
     "crashes_max": CRASHES_MAX,

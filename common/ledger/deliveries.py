@@ -10,8 +10,9 @@ from common.domain.campaign_terms import CampaignTerms
 from common.domain.delivery import Delivery, delivery_of
 from common.domain.enrollment import ExitReason
 from common.domain.ids import DeliveryId, EnrollmentId, step_name
+from common.domain.mail import AcceptedMail
 from common.ledger import keys
-from common.ledger.codec import shortened
+from common.ledger.codec import Settled, read_settled, shortened
 from common.ledger.constants import PROVIDER_OF, Outcome
 from common.ledger.owners import Owner, read_owner
 from common.ledger.store import Store, pairs
@@ -62,18 +63,6 @@ class ClaimRefused:
     reason: Literal["already", "exited", "in hand", "not yet", "held", "unknown", "lost", "dead", "another version"]
     detail: str = ""
     until_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """
-    Written down. `troubled_since_ms`: this ended a trouble for which everything had waited since then, None: none.
-
-    `is_reported`: not as asked for, but as accepted, because a webhook reported it while the worker had it in hand.
-    """
-
-    troubled_since_ms: int | None
-    is_reported: bool = False
 
 
 class Deliveries:
@@ -157,6 +146,31 @@ class Deliveries:
         """
         return bool(await self._store.run("deliveries.note_unaccepted", [keys.delivery(claim.id)], [claim.fence]))
 
+    async def settle_restored(
+        self,
+        delivery_id: DeliveryId,
+        campaign: str,
+        *,
+        now_ms: int,
+        found: AcceptedMail | None = None,
+        detail: str = "",
+        unknown_since_ms: int | None = None,
+    ) -> bool:
+        """
+        What became of a delivery between a backup and its restore: accepted, as the provider lists it, or dead.
+
+        `unknown_since_ms`: it may have been accepted since. False: it has met its end already.
+        """
+        delivery = delivery_of(delivery_id)
+        given = {
+            "sent_ms": found and found.created_ms,
+            "provider_id": found and shortened(found.id),
+            "detail": one_line(detail),
+            "unknown_since_ms": unknown_since_ms,
+            "next": _turn(self._campaigns[campaign], delivery).get("next"),
+        }
+        return bool(await self._run("settle_restored", delivery, now_ms, given))
+
     async def _run(self, entry: str, delivery: Delivery, now_ms: int, given: dict[str, Any], *more: str) -> Any:
         provider = PROVIDER_OF[delivery.channel]
         touched = [keys.owner(delivery.owner), keys.delivery(delivery.id), keys.circuit(provider)]
@@ -195,11 +209,6 @@ def data(delivery: Delivery, now_ms: int) -> dict[str, Any]:
 def one_line(text: str) -> str:
     """A reason as it is kept."""
     return " ".join(text.split())[:DETAIL_MAX]
-
-
-def read_settled(answer: int) -> Settled | None:
-    """From a script's 0, 1, -1 or time since when everything had waited; None: another worker settles it."""
-    return Settled(answer if answer > 1 else None, is_reported=answer < 0) if answer else None
 
 
 def _granted(delivery: Delivery, answer: list[Any]) -> ClaimGranted:

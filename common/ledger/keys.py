@@ -19,7 +19,8 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `visitor_of:<enr>` | STRING | the visitor whose a held signup is, as the website sent it | a day |
 | `timeline:<enr>` | LIST | `[ms, what, detail]` as JSON, newest last: what the enrollment itself does not tell | until forgotten, newest 200 |
 | `feedback:<enr or gst>` | HASH | what the provider reported of each mail, see `lua/feedback.lua` | until forgotten |
-| `w:<digest of kind:id>` | STRING | the answer that a webhook id was given, or the event it was given to | 45 days, then rubbish |
+| `w:<digest of kind:id>` | STRING | the answer that a webhook id was given, or the event it was given to | 45 days by our own clocks, see `lua/lib/webhook_ids.lua` |
+| `webhooks:<day>`, `webhook_days` | LIST, SET | the digests that were answered on a day; the days that have such a list | as above |
 | `unread_bookings`, `unread_bookings:raw` | ZSET, HASH | bodies of Cal.com that could not be read, by arrival, ms; see `unread_bookings.py` | until discarded or forgotten, newest 1,000 |
 | `aliases` | HASH | contact → contact, address hash → address hash: made of one spelling of an address → the one under which its mailbox is kept, see `lua/lib/mailbox.lua` | until forgotten; a hash for ever |
 | `suppressed` | HASH | address hash → `reason ms`, ` forgotten` behind it when nothing else may be kept | for ever; the hash does not name the person |
@@ -43,7 +44,12 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `versions:<campaign>` | HASH | version → the compiled campaign, JSON | for ever |
 | `version_log:<campaign>` | LIST | what was put in force, when and by whom, JSON, newest last | for ever |
 | `unversioned` | STRING | people signed up before versions were kept: which texts they get is for a person to say | until a version is in force |
+| `hold:all` | HASH | reason → why nothing is sent to anybody, JSON, see `holds.py`; `reason/<worker>`: nothing by that worker | until its reason ends |
+| `clock` | HASH | what a worker found of the store's clock, and what a person confirmed, see `common/store/clock_sync.py` | for ever |
 | `counts` | HASH | status → enrollments; `delivery:<status>` → deliveries | for ever |
+| `generation` | HASH | which life of the store this is, see `lua/generation.lua` | for ever |
+| `generation:keeper` | STRING | `worker state beat`: who keeps its heartbeat | seconds |
+| `witnesses` | HASH | gateway → what its DATA_DIR remembers of the store, JSON, see `common/domain/store_generation.py` | for ever |
 | `rebuilt` | STRING | `owed`, `done` or `never`, and since when: has Notion been read into this store? See `first_start.py` | for ever |
 | `rebuilding` | STRING | `worker word`: who reads it just now, and how it goes | seconds |
 | `calendar:<campaign>` | HASH | `changes`, `all`: until when Cal.com's bookings were compared, ms, by what was asked for | for ever |
@@ -56,6 +62,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `queue:<q>.XQ`, `queue:<q>.XQ.msgs` | ZSET, HASH | messages that failed by our own mistake | until a person removes them |
 | `queue:__paused__` | SET | queues of which nothing is made ready | until resumed |
 | `queue:__probing__` | HASH | queue → time from which one message a second is made ready, ms | while its provider is in trouble |
+| `queue:__ignored__` | HASH | what it held back → times that lay too far ahead and were ignored | until reported |
 | `queue:__failed__.<q>` | SET | jobs that were made ready so and failed: others come first | as above |
 | `queue:__heartbeats__` | ZSET | worker → its last heartbeat, ms of the store's clock | seconds |
 | `queue:__queues__.<worker>` | SET | queues that it took messages from | while it lives |
@@ -67,17 +74,18 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Final
 
 from common.queue.layout import QueueLayout
+from common.store import clock_sync, identity
 from common.store import format as store_format
-from common.store import identity
 
 PREFIX = "{advent}:"
 QUEUE = QueueLayout()
 
-FORMAT, SECRET_KEY = store_format.KEY, identity.SECRET_KEY
+FORMAT, SECRET_KEY, CLOCK = store_format.KEY, identity.SECRET_KEY, clock_sync.KEY
 ENROLLED = PREFIX + "enrolled"
 OPEN = PREFIX + "open"
 DEAD = PREFIX + "dead"
@@ -99,14 +107,41 @@ BOOKINGS = PREFIX + "bookings"
 COUNTS = PREFIX + "counts"
 SWEEP = PREFIX + "sweep"
 PING = PREFIX + "ping"
+GENERATION = PREFIX + "generation"
+GENERATION_KEEPER = GENERATION + ":keeper"
+WITNESSES = PREFIX + "witnesses"
 REBUILT = PREFIX + "rebuilt"
 REBUILDING = PREFIX + "rebuilding"
 PAUSES = PREFIX + "pauses"
 IN_FORCE = PREFIX + "in_force"
 UNVERSIONED = PREFIX + "unversioned"
+HOLD_ALL = PREFIX + "hold:all"
+WEBHOOK_DAYS = PREFIX + "webhook_days"
 UNREAD_BOOKINGS = PREFIX + "unread_bookings"
 UNREAD_BOOKINGS_RAW = UNREAD_BOOKINGS + ":raw"
-HEARTBEATS, PAUSED_QUEUES, PROBING_QUEUES = QUEUE.heartbeats(), QUEUE.paused(), QUEUE.probing()
+HEARTBEATS, PAUSED_QUEUES = QUEUE.heartbeats(), QUEUE.paused()
+IGNORED = QUEUE.ignored()
+
+
+def _family(name: str) -> Callable[[str], str]:
+    """The keys to whose name an id is added."""
+    return f"{PREFIX}{name}:".__add__
+
+
+enrollment = _family("enrollment")
+delivery = _family("delivery")
+booking = _family("booking")
+guest = _family("guest")
+seats = _family("seats")
+contact = _family("contact")
+timeline = _family("timeline")
+visitor_of = _family("visitor_of")
+feedback = _family("feedback")
+content_bounces = _family("content_bounces")
+versions = _family("versions")
+version_log = _family("version_log")
+calendar = _family("calendar")
+circuit = _family("circuit")
 
 LUA: Final = {
     "open": OPEN,
@@ -126,6 +161,8 @@ LUA: Final = {
     "counts": COUNTS,
     "pauses": PAUSES,
     "in_force": IN_FORCE,
+    "hold_all": HOLD_ALL,
+    "webhook_days": WEBHOOK_DAYS,
     "unread_bookings": UNREAD_BOOKINGS,
     "suspect": SUSPECT,
     **{
@@ -143,63 +180,17 @@ LUA: Final = {
             "visitor_of",
             "soft_bounces",
             "content_bounces",
+            "webhooks",
+            "w",
         )
     },
 }
 """The table `keys` of the scripts: names of keys, and of families of them, to which an id is added."""
 
 
-def enrollment(enrollment_id: str) -> str:
-    return f"{PREFIX}enrollment:{enrollment_id}"
-
-
-def delivery(delivery_id: str) -> str:
-    return f"{PREFIX}delivery:{delivery_id}"
-
-
-def booking(booking_id: str) -> str:
-    return f"{PREFIX}booking:{booking_id}"
-
-
-def guest(guest_id: str) -> str:
-    return f"{PREFIX}guest:{guest_id}"
-
-
-def seats(booking_id: str) -> str:
-    return f"{PREFIX}seats:{booking_id}"
-
-
 def owner(owner_id: str) -> str:
     """Of an enrollment, or of a booking's guest."""
     return enrollment(owner_id) if owner_id.startswith("enr_") else guest(owner_id)
-
-
-def contact(enrollment_id: str) -> str:
-    return f"{PREFIX}contact:{enrollment_id}"
-
-
-def timeline(enrollment_id: str) -> str:
-    return f"{PREFIX}timeline:{enrollment_id}"
-
-
-def visitor_of(enrollment_id: str) -> str:
-    return f"{PREFIX}visitor_of:{enrollment_id}"
-
-
-def feedback(owner: str) -> str:
-    return f"{PREFIX}feedback:{owner}"
-
-
-def content_bounces(campaign: str) -> str:
-    return f"{PREFIX}content_bounces:{campaign}"
-
-
-def versions(campaign: str) -> str:
-    return f"{PREFIX}versions:{campaign}"
-
-
-def version_log(campaign: str) -> str:
-    return f"{PREFIX}version_log:{campaign}"
 
 
 def webhook(webhook_id: str) -> str:
@@ -210,14 +201,6 @@ def webhook(webhook_id: str) -> str:
     """
     digest = blake2b(webhook_id.encode(), digest_size=16).digest()
     return f"{PREFIX}w:{urlsafe_b64encode(digest).decode()[:22]}"
-
-
-def calendar(campaign: str) -> str:
-    return f"{PREFIX}calendar:{campaign}"
-
-
-def circuit(provider: str) -> str:
-    return f"{PREFIX}circuit:{provider}"
 
 
 def delayed(queue: str) -> str:

@@ -134,11 +134,7 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
                 ledger=ledger,
                 settings=settings,
                 campaigns=campaigns,
-                mailer=providers.mailer,
-                mirror=providers.mirror,
-                mail_budget=providers.mail_budget,
-                mirror_budget=providers.mirror_budget,
-                suppression_list=providers.suppression_list,
+                **providers.parts(),
                 worker="command",
             )
         finally:

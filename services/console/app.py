@@ -14,7 +14,7 @@ from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.observability.logs import get_logger
 from common.settings.settings import Settings
-from common.store.clock_sync import correct_clock
+from common.store.clock_sync import ClockSync
 from common.store.monitor import StoreMonitor
 from common.versions.played import PlayedVersions
 from services.console.auth.access import check_access_settings
@@ -45,9 +45,10 @@ def build_context(
     """Raises SettingsError for a console that anybody could use, and without SECRET_KEY."""
     check_access_settings(settings)
     store_monitor = StoreMonitor(ledger.client, settings.secret)
+    clock_sync = ClockSync(ledger.client, clock, by="console")
 
     async def read_store() -> StoreSnapshot:
-        await correct_clock(ledger.client, clock)
+        await clock_sync.sync()
         return await read_snapshot(ledger, settings, now_ms=clock.now_ms(), warnings=store_monitor.warnings)
 
     return ConsoleContext(
@@ -59,7 +60,7 @@ def build_context(
         sessions=Sessions(settings.secret, settings.console_token, clock),
         ended_sessions=EndedSessions(ledger.client, clock),
         login_failures=FailureLimiter(LOGIN_FAILURES_MAX, total_max=LOGIN_FAILURES_TOTAL_MAX),
-        environment=pages.make_environment(FOLDER / "templates", FILTERS),
+        environment=pages.make_environment(FOLDER / "templates", FILTERS, service="console"),
         campaign_name=campaign_name,
         versions=versions,
     )

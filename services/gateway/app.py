@@ -24,7 +24,7 @@ from common.store.monitor import StoreMonitor
 from common.versions.played import PlayedVersions
 from services.gateway import openapi
 from services.gateway.context import GatewayContext
-from services.gateway.fast_path.signup_reader import read_ordinary_signup
+from services.gateway.fast_path import read_ordinary_signup
 from services.gateway.http import probes, unsubscribe
 from services.gateway.http.body import BODY_BYTES_MAX, FAILURES_PER_MINUTE
 from services.gateway.http.middleware import RequestMiddleware
@@ -36,6 +36,7 @@ from services.gateway.spool.spool_directory import SpoolDirectory
 from services.gateway.store_availability import StoreAvailability
 from services.gateway.validation.signup_shape import shape_of
 from services.gateway.webhooks import calcom, resend, signup
+from services.gateway.witness import GatewayWitness
 from services.web.rate_limit import FailureLimiter
 from services.web.server import Handler, Server
 
@@ -119,6 +120,7 @@ def build_server(context: GatewayContext) -> Server:
     app.cleanup_ctx.append(partial(_replaying, context))
     app.cleanup_ctx.append(partial(_monitoring, context))
     app.cleanup_ctx.append(partial(_playing_versions, context))
+    app.cleanup_ctx.append(partial(_witnessing, context))
     return Server(app, direct=direct)
 
 
@@ -128,6 +130,14 @@ async def _replaying(context: GatewayContext, _app: web.Application) -> AsyncIte
     yield
     await context.replay.stop()
     await context.intake.spool.close()
+
+
+async def _witnessing(context: GatewayContext, _app: web.Application) -> AsyncIterator[None]:
+    task = asyncio.create_task(GatewayWitness(context.settings, context.intake.ledger).run())
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 async def _monitoring(context: GatewayContext, _app: web.Application) -> AsyncIterator[None]:
