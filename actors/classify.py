@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from common.domain.enrollment import Status
+from common.ledger.versions import AnotherVersion
 from common.world import World
 
 log = structlog.get_logger(__name__)
@@ -28,6 +29,12 @@ async def classify(world: World, enrollment_id: str) -> None:
             log.warning("campaign_not_played", campaign=enrollment.campaign)
             return
         announce = world.settings.hot_lead_webhook_url is not None
-        status = await world.ledger.signups.enroll(enrollment, now_ms=world.clock.now_ms(), announce=announce)
+        try:
+            status = await world.ledger.signups.enroll(enrollment, now_ms=world.clock.now_ms(), announce=announce)
+        except AnotherVersion:
+            if world.versions is None:
+                raise
+            await world.versions.refresh()
+            status = await world.ledger.signups.enroll(enrollment, now_ms=world.clock.now_ms(), announce=announce)
         if status is Status.ACTIVE:
             log.info("enrollment_active", segment=enrollment.segment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import threading
 from concurrent.futures import wait
 from typing import Any
@@ -26,17 +27,20 @@ from actors.upkeep.suppression_sync import run_suppression_sync
 from actors.upkeep.sweeper import run_sweeper
 from actors.worker_http import WorkerHttp
 from common.campaigns.campaigns import Campaigns, load_campaigns
+from common.campaigns.errors import CampaignError
 from common.clock import SystemClock
 from common.date_witness import DateWitness
 from common.ledger.ledger import Ledger
 from common.observability import metrics
 from common.observability.tracing import traced
 from common.providers.build import Providers, build_providers
+from common.providers.notion.mirror import NotionMirror
 from common.queue.broker import DurableRedisBroker
 from common.queue.layout import NAMESPACE
 from common.settings.settings import Settings
 from common.store.clients import connect, connect_async
 from common.store.monitor import StoreMonitor
+from common.versions.played import PlayedVersions
 from common.world import World
 
 log = structlog.get_logger(__name__)
@@ -68,6 +72,8 @@ class Worker:
         self._background = BackgroundTasks()
         self._http: WorkerHttp | None = None
         self._bootstrap: Bootstrap | None = None
+        self.failure: str | None = None
+        """Why the worker ends by itself, in one line."""
         self._generation: GenerationGuard | None = None
         self._dramatiq: Any = dramatiq.Worker(self.broker, worker_threads=THREADS, worker_timeout=1_000)
 
@@ -141,11 +147,16 @@ class Worker:
         )
         await ledger.store.patiently(self._clock_watch.check)
         self._providers = build_providers(self.settings, client, self.clock, campaigns=campaigns, witness=witness)
+        versions = PlayedVersions(
+            campaigns, ledger, self.settings, self.clock, on_change=lambda _: self._show(campaigns), replans=True
+        )
+        await versions.refresh()
         self.world = World(
             clock=self.clock,
             ledger=ledger,
             settings=self.settings,
             campaigns=campaigns,
+            versions=versions,
             **self._providers.parts(),
             worker=self.broker.broker_id,
         )
@@ -158,12 +169,26 @@ class Worker:
             monitor.run(),
             run_suppression_sync(self.world),
             run_retention(self.world),
+            self._play_versions(versions),
         ]
         if url := self.settings.healthcheck_ping_url:
             background.append(keep_pinging(ledger, url, worker=self.broker.broker_id))
         if self.world.calendar is not None:
             background.append(run_booking_sync(self.world))
         self._background.start(background)
+
+    def _show(self, campaigns: Campaigns) -> None:
+        if self._providers is not None and isinstance(self._providers.mirror, NotionMirror):
+            self._providers.mirror.use_columns(campaigns.in_notion)
+
+    async def _play_versions(self, versions: PlayedVersions) -> None:
+        """A version that this Advent cannot read ends the worker; others can."""
+        try:
+            await versions.run()
+        except CampaignError as error:
+            log.error("campaign_version_unreadable", problem=str(error))
+            self.failure = str(error)
+            self.stopping.set()
 
     def _stop_sending(self, is_stopped: bool) -> None:
         """Leave deliveries to the other workers; what is in hand already is stopped by its claim or its freeze."""
@@ -198,7 +223,7 @@ class Observe(dramatiq.Middleware):
 
 
 def run(settings: Settings, store_url: str) -> int:
-    """Run until SIGTERM or SIGINT; then drain, and return 0."""
+    """Run until SIGTERM or SIGINT; then drain, and return 0; 1 when a campaign's version cannot be played."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -210,4 +235,7 @@ def run(settings: Settings, store_url: str) -> int:
         while not stopping.wait(SIGNAL_POLL_S):
             pass
         worker.stop()
+    if worker.failure is not None:
+        sys.stderr.write(f"{worker.failure}\n")
+        return 1
     return 0

@@ -9,6 +9,7 @@ from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.providers.protocols import ProviderSet
 from common.settings.settings import Settings
+from common.versions.played import PlayedVersions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,3 +20,5 @@ class World(ProviderSet):
     campaigns: Campaigns
     worker: str
     """This process's id among the heartbeats; a claim names it."""
+    versions: PlayedVersions | None = None
+    """None where the campaigns are those of files: in a simulation."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from email.utils import parseaddr
 
@@ -58,7 +58,7 @@ class Subjects:
 
     def _all(self, person: Assessment) -> dict[str, list[int]]:
         found: dict[str, list[int]] = {}
-        for step in range(1, len(self._campaign.steps) + 1):
+        for step in self._campaign.numbers:
             for subject in {self._subject(step, person, *variant) for variant in self._variants} - {None}:
                 found.setdefault(str(subject), []).append(step)
         return found
@@ -79,9 +79,9 @@ def by_address(mails: Iterable[AcceptedMail]) -> dict[str, list[AcceptedMail]]:
     return found
 
 
-def step_at(due: Sequence[int], created_ms: int, *, apart_ms: int) -> int | None:
-    """The step (1-based) that was the newest one due when a mail was accepted."""
-    steps = [number for number, due_ms in enumerate(due, start=1) if due_ms - apart_ms <= created_ms]
+def step_at(due: Mapping[int, int], created_ms: int, *, apart_ms: int) -> int | None:
+    """The step that was the newest one due when a mail was accepted; `due`: of each step, in their order."""
+    steps = [number for number, due_ms in due.items() if due_ms - apart_ms <= created_ms]
     return steps[-1] if steps else None
 
 

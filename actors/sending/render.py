@@ -22,10 +22,15 @@ from common.settings.settings import Settings
 from common.world import World
 
 
+class NoLongerThere(Exception):
+    """The campaign has no such reminder any more."""
+
+
 async def render(world: World, item: Owned) -> Mail:
     """
-    One delivery for one person. Raises `CampaignError` when a blank would result, KeyError when the campaign has it no
-    longer; reading a guest's signup, as `Store.run` does.
+    One delivery for one person.
+
+    Raises `CampaignError` when a blank would result, `NoLongerThere`; reading a guest's signup, as `Store.run` does.
     """
     token = Unsubscribe(item.contact_id, world.ledger.store.address_hash(item.address)).token(world.settings.secret)
     campaign = world.campaigns.played(item.campaign)
@@ -132,6 +137,8 @@ async def _reminder(
     world: World, campaign: Campaign, item: Owned, unsubscribe_url: str, language: str
 ) -> tuple[Rendered, _Tags]:
     booking, name = item.owner, item.delivery.short_name
+    if name not in {reminder.name for reminder in campaign.reminders}:
+        raise NoLongerThere(name)
     assert isinstance(booking, Booking)
     assert booking.start_ms is not None, "what was planned has a start"
     # Read when the reminder is due, since a guest may sign up after booking.

@@ -9,7 +9,7 @@ import structlog
 
 from actors.sending.failure_policy import Decision, decide
 from actors.sending.reconcile import DAY_MS, KEY_FORGOTTEN, KEY_TAKEN, KEY_TAKEN_CODE, reconcile
-from actors.sending.render import idempotency_key, render
+from actors.sending.render import NoLongerThere, idempotency_key, render
 from common.campaigns.loader import CampaignError
 from common.domain.delivery import Kind
 from common.domain.ids import DeliveryId, split_delivery_id
@@ -17,7 +17,7 @@ from common.domain.mail import Mail
 from common.domain.retry import RetryPolicy, may_repeat
 from common.errors import Failure, Throttled
 from common.ledger.circuits import circuit_closed, circuit_opened
-from common.ledger.constants import PROVIDER_OF
+from common.ledger.constants import PROVIDER_OF, REMOVED
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.observability import metrics, tracing
 from common.world import World
@@ -42,7 +42,7 @@ async def send(world: World, job: str) -> None:
     with structlog.contextvars.bound_contextvars(
         enrollment_id=split_delivery_id(delivery_id)[0], delivery_id=delivery_id
     ):
-        claim = await world.ledger.deliveries.claim(delivery_id, worker=world.worker, now_ms=world.clock.now_ms())
+        claim = await _claim(world, delivery_id)
         if isinstance(claim, ClaimRefused):
             _not_claimed(claim)
             return
@@ -56,6 +56,18 @@ async def send(world: World, job: str) -> None:
             raise
 
 
+async def _claim(world: World, delivery_id: DeliveryId) -> ClaimGranted | ClaimRefused:
+    """By the version of the campaign in force, which this worker may have to load first."""
+    claim = await world.ledger.deliveries.claim(delivery_id, worker=world.worker, now_ms=world.clock.now_ms())
+    if isinstance(claim, ClaimGranted) or claim.reason != "another version" or world.versions is None:
+        return claim
+    try:
+        await world.versions.refresh()
+    except CampaignError:
+        return claim  # It cannot be read: the worker ends, and the sweeper schedules this for another one.
+    return await world.ledger.deliveries.claim(delivery_id, worker=world.worker, now_ms=world.clock.now_ms())
+
+
 def _not_claimed(refusal: ClaimRefused) -> None:
     if refusal.reason == "dead":
         metrics.DELIVERIES.labels("dead", "").inc()
@@ -65,6 +77,8 @@ def _not_claimed(refusal: ClaimRefused) -> None:
 
 
 async def _deliver(world: World, claim: ClaimGranted) -> None:
+    # Read before the mail is rendered: should the campaign change in between, the ledger refuses to freeze it.
+    version = _version(world, claim)
     mail = await _mail(world, claim)
     if mail is None:
         return
@@ -73,11 +87,17 @@ async def _deliver(world: World, claim: ClaimGranted) -> None:
     except Throttled as wait:
         await _settle_failure(world, claim, wait)
         return
-    attempt = await world.ledger.deliveries.freeze(claim, mail.frozen(), now_ms=world.clock.now_ms())
+    attempt = await world.ledger.deliveries.freeze(claim, mail.frozen(), now_ms=world.clock.now_ms(), version=version)
     if isinstance(attempt, ClaimRefused):
         await _freeze_refused(world, claim, attempt)
         return
     await _send_attempt(world, claim, mail, attempt=attempt)
+
+
+def _version(world: World, claim: ClaimGranted) -> str | None:
+    """Of the campaign whose mail it is; None when files are played, whatever the store says."""
+    terms = world.ledger.campaigns.get(claim.campaign)
+    return terms.version if terms else None
 
 
 async def _mail(world: World, claim: ClaimGranted) -> Mail | None:
@@ -93,6 +113,9 @@ async def _mail(world: World, claim: ClaimGranted) -> Mail | None:
         return Mail.thawed(claim.payload)
     try:
         return await render(world, claim)
+    except NoLongerThere:
+        await _settle(world, claim, Decision("skipped", REMOVED))
+        return None
     except CampaignError as error:
         # Never a blank: a mail that cannot be rendered waits for a person, who mends the campaign and replays it.
         await _settle(world, claim, Decision("dead", f"cannot be rendered: {error}", code="not_rendered"))

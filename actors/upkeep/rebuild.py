@@ -171,8 +171,9 @@ async def _reconciled(
     return restorations
 
 
-def _dues(cadence: Cadence, person: Restored) -> list[int]:
-    return [cadence.due_ms(anchor_ms=person.anchor_ms, step=step) for step in range(1, cadence.length + 1)]
+def _dues(cadence: Cadence, person: Restored) -> dict[int, int]:
+    """By step, in their order."""
+    return {step: cadence.due_ms(anchor_ms=person.anchor_ms, step=step) for step in cadence.steps}
 
 
 async def _listed(world: World, first_ms: int, summary: Summary, say: Say) -> list[AcceptedMail] | None:
@@ -201,11 +202,11 @@ class _Match:
     `at_risk`: instants of steps that should be out, have no date, and may yet be sent by somebody.
     """
 
-    def __init__(self, person: Restored, dues: list[int], now_ms: int) -> None:
+    def __init__(self, person: Restored, dues: dict[int, int], now_ms: int) -> None:
         self.person, self._dues = person, dues
         self.at_risk = {
             step: due_ms
-            for step, due_ms in enumerate(dues, start=1)
+            for step, due_ms in dues.items()
             if person.exit_reason is None and step not in person.sent_ms and due_ms <= now_ms
         }
         self._sent, self._ids = dict(person.sent_ms), dict(person.ids)
@@ -241,8 +242,9 @@ class _Match:
         )
         if person.exit_reason is not None:
             return Restoration(person=person)
-        last = len(self._dues) + 1 if person.is_completed else max(self._sent, default=0)
-        gaps = {step: self._reason(step) for step in range(1, min(last, len(self._dues) + 1)) if step not in self._sent}
+        steps = [*self._dues]
+        last = len(steps) if person.is_completed else max(map(steps.index, self._sent.keys() & self._dues), default=0)
+        gaps = {step: self._reason(step) for step in steps[:last] if step not in self._sent}
         return Restoration(person=person, dead=gaps, unknown_since_ms=self.unknowns)
 
     def _reason(self, step: int) -> str:

@@ -178,7 +178,7 @@ def _steps_at_risk(world: World, enrollment: Enrollment, now_ms: int) -> Iterato
     if enrollment.status not in (Status.ACCEPTED, Status.ACTIVE):
         return
     cadence = world.ledger.cadence_of(enrollment.campaign)
-    for step in range(1, cadence.length + 1):
+    for step in cadence.steps:
         due_ms = cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step)
         if due_ms <= now_ms and enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED:
             yield _Risk(step_delivery_id(enrollment.id, step), enrollment.campaign, due_ms, step)

@@ -111,6 +111,14 @@ def read_body(
     return Body(file, subject, preheader, body, first_line, not captures_output(tree))
 
 
+def split_subject(source: str) -> tuple[str, str]:
+    """A body's subject, and all the rest of it, as they are written; for what changed between two of them."""
+    match = _FRONT.match(source)
+    lines = match["front"].split("\n") if match else []
+    subject = next((line for line in lines if line.startswith("subject:")), "")
+    return subject, source.replace(f"{subject}\n", "", 1)
+
+
 def _line_ends_kept(source: str) -> str:
     """A line of nothing but tags vanishes with its end; a line of text that closes with a tag keeps it, by `+%}`."""
     return "\n".join(

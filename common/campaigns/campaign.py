@@ -22,6 +22,9 @@ from common.domain.cadence import Cadence, Pace
 from common.domain.campaign_terms import CampaignTerms
 from common.domain.projection import CampaignColumns
 
+STEP_NUMBER_MAX = 99
+"""What a step's id may name; the ledger forgets the deliveries of a person by it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
@@ -34,12 +37,18 @@ class Rendered:
 
 @dataclass(frozen=True, kw_only=True)
 class Campaign:
-    """A compiled campaign, ready to be played. `version`: changes with whatever it sends, or when."""
+    """
+    A compiled campaign, ready to be played.
+
+    `version`: changes with whatever it sends, or when. `is_in_force`: the store says that this version is played, and
+    the ledger refuses what another one plans; False: it was read from files.
+    """
 
     compiled: CompiledCampaign
     version: str
     translations: Mapping[str, Translation]
     renderer: Renderer
+    is_in_force: bool = False
 
     @property
     def key(self) -> str:
@@ -81,11 +90,16 @@ class Campaign:
         fields = {field.name: field for field in self.compiled.fields}
         return [(rule.name, read_rule(rule.when, fields)) for rule in self.compiled.segments[:-1]]
 
+    @cached_property
+    def numbers(self) -> tuple[int, ...]:
+        """Of the steps, which their ids name, in the order in which they are due. Raises CampaignError."""
+        return tuple(_number(self.key, step) for step in self.steps)
+
     def cadence(self, pace: Pace) -> Cadence:
         """When the steps are due at this pace. Raises CampaignError when it is too fast to keep their order."""
-        offsets = tuple(step.after.at(pace) for step in self.steps)
+        offsets, numbers = tuple(step.after.at(pace) for step in self.steps), self.numbers
         try:
-            return Cadence(offsets, self.minimum_gap.at(pace))
+            return Cadence(offsets, self.minimum_gap.at(pace), numbers)
         except ValueError:
             raise CampaignError(f"CAMPAIGN_SPEED={pace.speed:g}: steps fall on one instant; set it lower") from None
 
@@ -112,6 +126,7 @@ class Campaign:
             priority=self.compiled.priority,
             excludes=self.compiled.excludes,
             is_open=self.is_open,
+            version=self.version if self.is_in_force else None,
         )
 
     @property
@@ -119,7 +134,7 @@ class Campaign:
         return CampaignColumns(
             name=self.name,
             status=self.compiled.status_column,
-            steps={number: step.column for number, step in enumerate(self.steps, 1)},
+            steps={number: step.column for number, step in zip(self.numbers, self.steps, strict=True)},
             has_assessment=any(field.name == "assessment_score" for field in self.compiled.fields),
         )
 
@@ -144,7 +159,7 @@ class Campaign:
         today: date | None = None,
     ) -> Rendered:
         """
-        The mail of a step, named by its id or by its place (from 1), in one of the languages.
+        The mail of a step, named by its id or by the number in it, in one of the languages.
 
         `today`: the day of the mail, where its reader is; without it, no dates are counted from it.
         Raises IndexError for a step there is not, CampaignError when a field would be blank.
@@ -194,9 +209,9 @@ class Campaign:
 
     def _step(self, step: int | str) -> tuple[int, Step]:
         """Its place, from 1, and the step."""
-        for number, one in enumerate(self.steps, 1):
-            if step in (number, one.id):
-                return number, one
+        for place, one in enumerate(self.steps, 1):
+            if step == one.id or one.id == f"step-{step}":
+                return place, one
         raise IndexError(f"step {step} of {len(self.steps)}")
 
     def _reminder_body(self, name: str, translation: Translation) -> Body:
@@ -235,11 +250,25 @@ class Campaign:
         return Rendered(subject, parts.html, parts.text)
 
 
-def campaign_of(compiled: CompiledCampaign) -> Campaign:
-    """A campaign that renders from a compiled one. Raises CampaignError for a layout that is no template."""
+def _number(key: str, step: Step) -> int:
+    number = step.id.removeprefix("step-")
+    if number == step.id or not number.isdecimal() or not 1 <= int(number) <= STEP_NUMBER_MAX:
+        raise CampaignError(
+            f"{key}: the step {step.id!r} cannot be played; give it an id from step-1 to step-{STEP_NUMBER_MAX}"
+        )
+    return int(number)
+
+
+def campaign_of(compiled: CompiledCampaign, *, in_force: str | None = None) -> Campaign:
+    """
+    A campaign that renders from a compiled one. `in_force`: the name of its version, if the store has it.
+
+    Raises CampaignError for a layout that is no template.
+    """
     return Campaign(
         compiled=compiled,
-        version=compiled.digest[:12],
+        version=in_force or compiled.version,
+        is_in_force=in_force is not None,
         translations={tag: Translation(compiled, tag, texts) for tag, texts in compiled.languages.items()},
         renderer=Renderer(read_layout(f"{compiled.key}/layout", compiled.layout)),
     )

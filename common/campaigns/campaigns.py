@@ -18,8 +18,6 @@ class Campaigns(dict[str, Campaign]):
 
     def __init__(self, *campaigns: Campaign) -> None:
         super().__init__({campaign.key: campaign for campaign in campaigns})
-        self.home = campaigns[0]
-        """Of bookings and of people who are in none."""
 
     def played(self, key: str) -> Campaign:
         """Raises CampaignError for one that is not played here."""
@@ -30,6 +28,15 @@ class Campaigns(dict[str, Campaign]):
     def of(self, key: str | None) -> Campaign:
         """The campaign of this key; the first one where it is not played here."""
         return self.get(key or "", self.home)
+
+    def replace(self, campaign: Campaign) -> None:
+        """Play another version of one of them from now on."""
+        self[self.played(campaign.key).key] = campaign
+
+    @property
+    def home(self) -> Campaign:
+        """Of bookings and of people who are in none."""
+        return next(iter(self.values()))
 
     @property
     def in_notion(self) -> Mapping[str, CampaignColumns]:

@@ -232,6 +232,11 @@ class CompiledCampaign:
         """SHA-256 of its JSON, in hex."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
+    @property
+    def version(self) -> str:
+        """Its name among the versions of the campaign: the first 12 digits of the digest."""
+        return self.digest[:12]
+
 
 _ADAPTER = TypeAdapter(CompiledCampaign)
 

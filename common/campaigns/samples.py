@@ -88,7 +88,7 @@ def mails(
         for segment in campaign.segments:
             one = people[segment] if people else person(campaign.compiled, segment, kind)
             mail = campaign.render(
-                number,
+                step.id,
                 one,
                 segment=segment,
                 identity=identity,

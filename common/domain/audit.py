@@ -106,9 +106,9 @@ def _of_schedule(one: Audited, terms: Terms) -> Iterator[Finding]:
         return
     if enrollment.status is not Status.ACTIVE or one.is_held:
         return
-    last = enrollment.next_step or terms.cadence.length
-    for step in range(1, last + 1):
-        if step not in enrollment.records:
+    later = terms.cadence.after(enrollment.next_step) if enrollment.next_step in terms.cadence.steps else ()
+    for step in terms.cadence.steps:
+        if step not in enrollment.records and step not in later:
             yield from _of_waiting(one, step, terms)
 
 

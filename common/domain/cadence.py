@@ -1,4 +1,4 @@
-"""The seven steps and their days: which instant a step is due, counted from the instant of the signup."""
+"""The steps and their days: when a step is due, counted from the time of the signup."""
 
 from __future__ import annotations
 
@@ -22,23 +22,36 @@ class Cadence:
     When the steps are due, in milliseconds after the anchor, pace already applied.
 
     `offsets_ms` rises strictly; `minimum_gap_ms` lies between two nurture mails of one person when one is overdue.
+    `numbers`: of the steps, which their ids name, in the order in which they are due; not given: 1, 2, 3 …
     """
 
     offsets_ms: tuple[int, ...]
     minimum_gap_ms: int
+    numbers: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.offsets_ms:
             raise ValueError("a cadence needs at least one step")
         if any(later <= earlier for earlier, later in zip(self.offsets_ms, self.offsets_ms[1:], strict=False)):
             raise ValueError(f"the offsets of a cadence must rise strictly: {self.offsets_ms}")
+        if self.numbers and len({*self.numbers}) != len(self.offsets_ms):
+            raise ValueError(f"each step of a cadence needs a number of its own: {self.numbers}")
 
     @property
-    def length(self) -> int:
-        return len(self.offsets_ms)
+    def steps(self) -> tuple[int, ...]:
+        """Their numbers, in the order in which they are due."""
+        return self.numbers or tuple(range(1, len(self.offsets_ms) + 1))
+
+    def after(self, step: int) -> tuple[int, ...]:
+        """The steps that follow; all of them after one that is not there."""
+        return self.steps[self.steps.index(step) + 1 :] if step in self.steps else self.steps
+
+    def offset_ms(self, step: int) -> int:
+        """Raises IndexError for a step that is not there."""
+        if step not in self.steps:
+            raise IndexError(f"step {step} is none of {self.steps}")
+        return self.offsets_ms[self.steps.index(step)]
 
     def due_ms(self, *, anchor_ms: int, step: int) -> int:
-        """The instant step `step` (1-based) is due. Raises IndexError past the last one."""
-        if not 1 <= step <= self.length:
-            raise IndexError(f"step {step} of {self.length}")
-        return anchor_ms + self.offsets_ms[step - 1]
+        """When the step with this number is due. Raises IndexError for one that is not there."""
+        return anchor_ms + self.offset_ms(step)

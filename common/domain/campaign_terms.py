@@ -25,6 +25,7 @@ class CampaignTerms:
     `segment_of`: the segment that an assessment leads to. `language_named`: the campaign's language that a locale
     names, None when it names none of them. `priority`: of two campaigns whose mails are due, the lower one goes first.
     `excludes`: whoever is in one of these does not enrol. `is_open`: whether people may enrol at a time, ms.
+    `version`: the one in force, as far as this process knows; None: it plays its files, whatever the store says.
     """
 
     key: str
@@ -34,3 +35,4 @@ class CampaignTerms:
     priority: int = 0
     excludes: tuple[str, ...] = ()
     is_open: Callable[[int], bool] = field(default=_always_open)
+    version: str | None = None

@@ -21,6 +21,7 @@ Records ↔ store. An enrollment is one HASH, small enough for the store's compa
 | `hold` | why nothing of it is sent for now, one word each |
 | `ended_ms` | time at which it was completed or ended early |
 | `contact` | the id with which the person's calls are kept, where it is another one |
+| `versions` | of the mails that were sent, by the version of the campaign: `@a1b2c3d4e5f6 step-1 step-2` |
 | `others` | the same person's enrollments in other campaigns |
 
 What bookings add is in `booking_codec.py`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from common.domain.delivery import Channel
@@ -14,12 +15,20 @@ LEASE_MS: Final = 60_000
 REMEMBER_WEBHOOK_MS: Final = 45 * 86_400_000
 """A repeated webhook id is recognised for this long; senders give up after days (Svix: 28 h)."""
 
-LIMITS: Final = {
+REMOVED: Final = "removed from the campaign"
+"""Why a step is skipped that was still to come, or in hand and never attempted."""
+
+ADDED_LATE: Final = "added after its day"
+"""Why a new step is skipped for those who were past its day when it came."""
+
+LIMITS: Final[Mapping[str, int | str]] = {
     "remember_webhook_ms": REMEMBER_WEBHOOK_MS,
     "lease_ms": LEASE_MS,
     "heartbeat_timeout_ms": HEARTBEAT_TIMEOUT_MS,
     "crashes_max": CRASHES_MAX,
     "ask_within_ms": ASK_WITHIN_MS,
+    "removed": REMOVED,
+    "added_late": ADDED_LATE,
 }
 
 MAIL: Final = "resend"

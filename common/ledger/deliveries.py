@@ -56,10 +56,11 @@ class ClaimRefused:
 
     `reason`: `already` at its end · `exited`, it must not be sent · `in hand` of another worker · `not yet` due, or too
     close to the last mail · `held`, the provider is in trouble, or the enrollment is held for a reason (`until_ms` 0) ·
-    `unknown` to this ledger · `lost` to another worker · `dead`: its third worker died.
+    `unknown` to this ledger · `lost` to another worker · `dead`: its third worker died · `another version` of the
+    campaign is in force than the one that this ledger knows.
     """
 
-    reason: Literal["already", "exited", "in hand", "not yet", "held", "unknown", "lost", "dead"]
+    reason: Literal["already", "exited", "in hand", "not yet", "held", "unknown", "lost", "dead", "another version"]
     detail: str = ""
     until_ms: int | None = None
 
@@ -82,15 +83,18 @@ class Deliveries:
         answer = await self._run("claim", delivery, now_ms, given)
         return _granted(delivery, answer) if answer[0] == "granted" else _refused(answer)
 
-    async def freeze(self, claim: ClaimGranted, payload: str, *, now_ms: int) -> int | ClaimRefused:
+    async def freeze(
+        self, claim: ClaimGranted, payload: str, *, now_ms: int, version: str | None = None
+    ) -> int | ClaimRefused:
         """
         The last check before the provider: the number of this attempt, or why it must not go.
 
         `payload` is kept byte for byte; that of an earlier attempt, as the claim brought it, is kept already. From here
-        the outcome is unknown until `settle`.
+        the outcome is unknown until `settle`. `version`: of the campaign that rendered it; refused when another one is
+        in force by now.
         """
         kept = "" if claim.payload is not None else payload
-        answer = await self._run("freeze", claim.delivery, now_ms, {"fence": claim.fence}, kept)
+        answer = await self._run("freeze", claim.delivery, now_ms, {"fence": claim.fence, "version": version}, kept)
         return int(answer[1]) if answer[0] == "granted" else _refused(answer)
 
     async def settle(
@@ -177,10 +181,14 @@ def _turn(terms: CampaignTerms, delivery: Delivery) -> dict[str, Any]:
     """What a claim has to know of a campaign; whose delivery it is, only the store can tell."""
     cadence, step = terms.cadence, delivery.step
     turn: dict[str, Any] = {"minimum_gap_ms": cadence.minimum_gap_ms, "priority": terms.priority}
-    if step is not None and not 1 <= step <= cadence.length:
-        turn["lacks_step"] = True
-    elif step is not None and step < cadence.length:
-        turn["next"] = {"name": step_name(step + 1), "after_ms": cadence.offsets_ms[step]}
+    if terms.version is not None:
+        turn["version"] = terms.version
+    if step is not None:
+        if step not in cadence.steps:
+            turn["lacks_step"] = True
+        turn["following"] = [
+            {"name": step_name(later), "after_ms": cadence.offset_ms(later)} for later in cadence.after(step)
+        ]
     return turn
 
 

@@ -120,7 +120,7 @@ class Enrollments:
                 **codec.page_fields({"sequence": person.page_id}),
                 **({"language": person.language} if person.language else {}),
             },
-            "steps": [_step(restoration, terms.cadence, step) for step in range(1, terms.cadence.length + 1)],
+            "steps": [_step(restoration, terms.cadence, step) for step in terms.cadence.steps],
             "differs": person.differs or None,
             "exit_reason": person.exit_reason,
             "suppress": (person.exit_reason is not None and person.exit_reason.is_suppressing) or None,

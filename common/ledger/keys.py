@@ -43,6 +43,10 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `circuit:<provider>` | HASH | why everybody waits for a provider, and until when | while in trouble |
 | `suspect` | STRING | the delivery that is tried alone, since two workers died while they had it in hand | until the next one |
 | `pauses` | HASH | `*` for everybody, `campaign:<key>`, or enrollment → who paused it, when and why, JSON, see `pauses.py` | until resumed |
+| `in_force` | HASH | campaign → the version that is played; `<campaign> replanning` → JSON while its schedules follow, see `lua/versions.lua` | for ever |
+| `versions:<campaign>` | HASH | version → the compiled campaign, JSON | for ever |
+| `version_log:<campaign>` | LIST | what was put in force, when and by whom, JSON, newest last | for ever |
+| `unversioned` | STRING | people signed up before versions were kept: which texts they get is for a person to say | until a version is in force |
 | `hold:all` | HASH | reason → why nothing is sent to anybody, JSON, see `holds.py`; `reason/<worker>`: nothing by that worker | until its reason ends |
 | `clock` | HASH | what a worker found of the store's clock, and what a person confirmed, see `common/store/clock_sync.py` | for ever |
 | `counts` | HASH | status → enrollments; `delivery:<status>` → deliveries | for ever |
@@ -114,6 +118,8 @@ WITNESSES = PREFIX + "witnesses"
 REBUILT = PREFIX + "rebuilt"
 REBUILDING = PREFIX + "rebuilding"
 PAUSES = PREFIX + "pauses"
+IN_FORCE = PREFIX + "in_force"
+UNVERSIONED = PREFIX + "unversioned"
 HOLD_ALL = PREFIX + "hold:all"
 WEBHOOK_DAYS = PREFIX + "webhook_days"
 UNREAD_BOOKINGS = PREFIX + "unread_bookings"
@@ -138,6 +144,8 @@ visitor_of = _family("visitor_of")
 traces = _family("traces")
 feedback = _family("feedback")
 content_bounces = _family("content_bounces")
+versions = _family("versions")
+version_log = _family("version_log")
 calendar = _family("calendar")
 circuit = _family("circuit")
 
@@ -160,6 +168,7 @@ LUA: Final = {
     "bookings": BOOKINGS,
     "counts": COUNTS,
     "pauses": PAUSES,
+    "in_force": IN_FORCE,
     "hold_all": HOLD_ALL,
     "webhook_days": WEBHOOK_DAYS,
     "unread_bookings": UNREAD_BOOKINGS,

@@ -29,6 +29,7 @@ from common.ledger.signups import Signups
 from common.ledger.store import Store
 from common.ledger.suppressions import Suppressions
 from common.ledger.unread_bookings import UnreadBookings
+from common.ledger.versions import Versions
 
 
 class Schedule:
@@ -97,10 +98,10 @@ class Ledger:
         `Store`. `signup_bounds`, `soft_bounce_limit`: of the process that records signups and feedback.
         """
         played = campaigns or [CampaignTerms(key=campaign, cadence=cadence)]
-        self.campaigns: Mapping[str, CampaignTerms] = {terms.key: terms for terms in played}
+        self._campaigns = {terms.key: terms for terms in played}
+        self.campaigns: Mapping[str, CampaignTerms] = self._campaigns
         self.client = client
         self.campaign = campaign
-        self.cadence = cadence
         self.store = store = Store(
             client, secret_key=secret_key, is_patient=patient, separate_spellings=separate_spellings
         )
@@ -121,6 +122,7 @@ class Ledger:
         self.mirror = Mirror(store)
         self.circuits = Circuits(store)
         self.schedule = Schedule(store)
+        self.versions = Versions(store)
 
     @classmethod
     def of(
@@ -147,6 +149,15 @@ class Ledger:
             signup_bounds=signup_bounds,
             soft_bounce_limit=soft_bounce_limit,
         )
+
+    def replace(self, terms: CampaignTerms) -> None:
+        """Play another version of one of the campaigns from now on."""
+        self._campaigns[terms.key] = terms
+
+    @property
+    def cadence(self) -> Cadence:
+        """Of the first campaign."""
+        return self.campaigns[self.campaign].cadence
 
     def cadence_of(self, campaign: str) -> Cadence:
         """Of the first campaign where this one is not played here."""

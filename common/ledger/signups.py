@@ -19,6 +19,7 @@ from common.ledger.codec import assessment_text, consent_text
 from common.ledger.enrollments import terms_of
 from common.ledger.mailboxes import Mailboxes
 from common.ledger.store import Store
+from common.ledger.versions import AnotherVersion
 
 Answer = Literal["accepted", "duplicate", "closed", "excluded"]
 
@@ -132,17 +133,28 @@ class Signups:
         return given
 
     async def enroll(self, enrollment: Enrollment, *, now_ms: int, announce: bool) -> Status | None:
-        """Begin the sequence of an accepted enrollment: its first step is planned. Repeating changes nothing."""
-        cadence = terms_of(self._campaigns, enrollment.campaign).cadence
-        first_ms = cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=1)
+        """
+        Begin the sequence of an accepted enrollment: its first step is planned. Repeating changes nothing.
+
+        Raises AnotherVersion when this ledger does not know the version of the campaign that is in force.
+        """
+        terms = terms_of(self._campaigns, enrollment.campaign)
+        cadence = terms.cadence
+        first = cadence.steps[0]
+        first_ms = cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=first)
         status = await self._store.run_json(
             "signups.enroll",
             [keys.enrollment(enrollment.id)],
             {
                 "id": enrollment.id,
                 "now_ms": now_ms,
-                "first": {"name": step_name(1), "due_ms": first_ms},
+                "first": {"name": step_name(first), "due_ms": first_ms},
                 "announce": announce,
+                "campaign": terms.key,
+                "version": terms.version,
+                "segment": terms.segment_of(enrollment.assessment) if terms.version else None,
             },
         )
+        if status == "another version":
+            raise AnotherVersion(terms.key)
         return Status(status) if status else None

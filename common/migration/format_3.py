@@ -1,9 +1,13 @@
-"""From format 2 (Advent 0.2.0) to 3: a mailbox is one contact, see `mailboxes.py`; indexes, see `indexes.py`."""
+"""
+From format 2 (Advent 0.2.0) to 3: a mailbox is one contact, see `mailboxes.py`; indexes, see `indexes.py`; and people
+under way are marked as having no version of their campaign in force, until a person says which one they get.
+"""
 
 from __future__ import annotations
 
 import redis.asyncio
 
+from common.ledger import keys
 from common.migration import indexes, mailboxes
 from common.migration.result import MigrationResult, Report
 
@@ -12,4 +16,6 @@ async def migrate(client: redis.asyncio.Redis, report: Report, *, secret_key: st
     """Each of its parts may be killed and repeated."""
     result = await mailboxes.migrate(client, report, secret_key=secret_key)
     await indexes.migrate(client)
+    if await client.exists(keys.UNDER_WAY) and not await client.exists(keys.IN_FORCE):
+        await client.set(keys.UNVERSIONED, 1)
     return result

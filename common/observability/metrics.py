@@ -118,6 +118,9 @@ RESTING = Gauge("advent_resting_addresses", "Addresses that get no mail until a 
 CONTENT_BOUNCE_PEOPLE = Gauge(
     "advent_content_bounce_people", "People whose provider refused a mail of this campaign for its content, in a day."
 )
+CAMPAIGN_FILES_DIFFER = Gauge(
+    "advent_campaign_files_differ", "1 while the files of this process are not the version in force.", ["campaign"]
+)
 SUPPRESSED = Gauge("advent_suppressed_addresses", "Addresses that get no mail.")
 MIRROR_BEHIND = Gauge("advent_mirror_behind_contacts", "Contacts whose rows in Notion are not up to date.")
 MIRROR_LAG_SECONDS = Gauge("advent_mirror_lag_seconds", "For how long the oldest of them has waited.")

@@ -120,9 +120,7 @@ async def _steps_of(ledger: Ledger, contact: EnrollmentId) -> Backlog | None:
     if enrollment is None or enrollment.status not in (Status.ACCEPTED, Status.ACTIVE):
         return None
     cadence = ledger.cadence_of(enrollment.campaign)
-    steps = [
-        step for step in range(1, cadence.length + 1) if enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED
-    ]
+    steps = [step for step in cadence.steps if enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED]
     mails = [(f"step-{n}", cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=n)) for n in steps]
     last = (await ledger.store.read_hash(keys.enrollment(contact))).get("last_sent_ms")
     return Backlog(who=contact, mails=tuple(mails), last_ms=int(last) if last else None, gap_ms=cadence.minimum_gap_ms)

@@ -16,6 +16,7 @@ from services.cli.check_notion import check_notion
 from services.cli.check_report import CheckReport
 from services.cli.check_resend import check_resend
 from services.cli.check_secret_key import accept_secret_key, compare_secret_key
+from services.cli.check_versions import compare_versions
 from services.cli.error_lines import provider_error_line
 from services.cli.shared import json_option, print_json, process_settings
 
@@ -73,6 +74,8 @@ async def _check(settings: Settings, found: CheckReport, *, fix: bool, accept_st
     _check_store(settings, found, accept_store_loss=accept_store_loss)
     await compare_secret_key(settings, found)
     campaigns = _check_campaign(settings, found)
+    if campaigns is not None:
+        await compare_versions(settings, campaigns, found)
     await _check_provider("Resend", settings.resend_is_real, settings, found, check_resend)
     if settings.calcom_api_key:
         await _check_provider("Cal.com", "calcom" not in settings.sandboxed, settings, found, check_calcom)

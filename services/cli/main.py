@@ -28,6 +28,7 @@ COMMANDS = {
     "migrate": ("services.cli.migrate", "Bring a stopped store of an older format up to date; a copy is kept."),
     "audit": ("services.cli.audit", "Compare ledger, Resend and Notion: missing, doubled, unexplained."),
     "forget": ("services.cli.forget", "Erase a person; the address never receives mail again."),
+    "campaign": ("services.cli.campaign.group", "Write campaigns; plan, apply and roll back their versions."),
     "preview": ("services.cli.preview", "Render every e-mail for every segment into files, with an index page."),
     "simulate": ("services.cli.simulate", "Simulate the campaign in virtual time, with the real actors."),
     "check": ("services.cli.check", "Check settings, store, providers and every e-mail before a start."),

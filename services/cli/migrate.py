@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     metavar="COPY",
     help="Put back a copy that an earlier run kept, instead of migrating.",
 )
+@click.option("--yes", is_flag=True, help="Put the campaigns of these files in force for people from before versions.")
 @json_option
-def command(dry_run: bool, restore: Path | None, as_json: bool) -> None:
+def command(dry_run: bool, restore: Path | None, yes: bool, as_json: bool) -> None:
     """
     Bring a stopped store of an older format up to the format of this version.
 
@@ -43,30 +44,35 @@ def command(dry_run: bool, restore: Path | None, as_json: bool) -> None:
     elif dry_run:
         _look(settings, as_json=as_json)
     else:
-        _migrate(settings, as_json=as_json)
+        _migrate(settings, is_agreed=yes, as_json=as_json)
 
 
-def _migrate(settings: Settings, *, as_json: bool) -> None:
+def _migrate(settings: Settings, *, is_agreed: bool, as_json: bool) -> None:
     from common.clock import SystemClock
     from common.migration.run import migrate_embedded, migrate_external
     from common.store.format import FORMAT
+    from services.cli.migrate_versions import decide_versions
 
     def report(line: str) -> None:
         click.echo(f"  {line}", err=True)
 
-    migration = None
+    migration, lines = None, []
     given: Any = {"secret_key": settings.secret, "clock": SystemClock(), "report": report}
     if settings.redis_url is not None:
         migration = asyncio.run(migrate_external(settings.redis_url, settings.data_dir, **given))
+        lines = asyncio.run(decide_versions(settings, settings.redis_url, is_agreed=is_agreed))
     elif (store := _embedded(settings)) is not None:
         with _running(store):
             migration = asyncio.run(migrate_embedded(store, settings.data_dir, **given))
+            lines = asyncio.run(decide_versions(settings, store.url, is_agreed=is_agreed))
     if as_json:
         print_json(_figures(migration))
     elif migration is None:
         click.echo(f"nothing to do: the store is in format {FORMAT}")
     else:
         _tell(migration)
+    for line in lines:
+        click.echo(line, err=as_json)
 
 
 def _look(settings: Settings, *, as_json: bool) -> None:

@@ -80,13 +80,16 @@ async def open_ledger(settings: Settings, *, campaigns: Campaigns | None = None)
     from common.campaigns.campaigns import load_campaigns
     from common.store.clients import connect_async
     from common.store.format import refuse_another_format
+    from common.versions.played import use_versions_in_force
 
     assert settings.redis_url is not None
     campaigns = campaigns or load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
     client = connect_async(settings.redis_url)
     try:
         await refuse_another_format(client)
-        yield _ledger(client, settings, campaigns)
+        ledger = _ledger(client, settings, campaigns)
+        await use_versions_in_force(campaigns, ledger, settings.pace)
+        yield ledger
     finally:
         await client.aclose()
 
@@ -112,6 +115,7 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
     from common.store.clients import connect_async
     from common.store.format import refuse_another_format
     from common.store.identity import SECRET_KEY_MISMATCH, secret_key_differs
+    from common.versions.played import use_versions_in_force
     from common.world import World
 
     assert settings.redis_url is not None
@@ -121,11 +125,13 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
         await refuse_another_format(client)
         if await secret_key_differs(client, settings.secret):
             raise SettingsError([SECRET_KEY_MISMATCH])
+        ledger = _ledger(client, settings, campaigns)
+        await use_versions_in_force(campaigns, ledger, settings.pace)
         providers = build_providers(settings, client, clock, campaigns=campaigns)
         try:
             yield World(
                 clock=clock,
-                ledger=_ledger(client, settings, campaigns),
+                ledger=ledger,
                 settings=settings,
                 campaigns=campaigns,
                 **providers.parts(),

@@ -10,6 +10,7 @@ from common.ledger.ledger import Ledger
 from common.observability.logs import get_logger, setup_logs
 from common.settings.settings import Settings, SettingsError
 from common.store.clients import connect_async
+from common.versions.played import PlayedVersions
 from services.console.app import build_app, build_context
 from services.console.auth.access import check_access_settings
 from services.web.server import Server, serve
@@ -46,6 +47,7 @@ async def _serve(settings: Settings) -> int:
         clock=SystemClock(),
         ledger=ledger,
         campaign_name=", ".join(campaign.name for campaign in campaigns.values()),
+        versions=PlayedVersions(campaigns, ledger, settings, SystemClock()),
     )
     server = Server(build_app(context), drain_s=DRAIN_S)
     host = settings.console_host

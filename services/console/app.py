@@ -9,11 +9,14 @@ from pathlib import Path
 
 from aiohttp import web
 
+from common.campaigns.errors import CampaignError
 from common.clock import Clock
 from common.ledger.ledger import Ledger
+from common.observability.logs import get_logger
 from common.settings.settings import Settings
 from common.store.clock_sync import ClockSync
 from common.store.monitor import StoreMonitor
+from common.versions.played import PlayedVersions
 from services.console.auth.access import check_access_settings
 from services.console.auth.ended_sessions import EndedSessions
 from services.console.auth.session import Sessions
@@ -33,8 +36,12 @@ LOGIN_FAILURES_TOTAL_MAX = 100
 """Wrong tokens in a minute: from one source, and from all sources together."""
 FOLDER = Path(__file__).parent
 
+log = get_logger(__name__)
 
-def build_context(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_name: str) -> ConsoleContext:
+
+def build_context(
+    settings: Settings, *, clock: Clock, ledger: Ledger, campaign_name: str, versions: PlayedVersions | None = None
+) -> ConsoleContext:
     """Raises SettingsError for a console that anybody could use, and without SECRET_KEY."""
     check_access_settings(settings)
     store_monitor = StoreMonitor(ledger.client, settings.secret)
@@ -55,6 +62,7 @@ def build_context(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_
         login_failures=FailureLimiter(LOGIN_FAILURES_MAX, total_max=LOGIN_FAILURES_TOTAL_MAX),
         environment=pages.make_environment(FOLDER / "templates", FILTERS, service="console"),
         campaign_name=campaign_name,
+        versions=versions,
     )
 
 
@@ -71,7 +79,9 @@ def build_app(context: ConsoleContext) -> web.Application:
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
     context = app[CONTEXT]
-    loops = (context.status_cache.keep_current(), context.store_monitor.run())
+    loops = [context.status_cache.keep_current(), context.store_monitor.run()]
+    if context.versions is not None:
+        loops.append(_play_versions(context.versions))
     tasks = [asyncio.create_task(loop) for loop in loops]
     yield
     context.store_monitor.stop()
@@ -79,6 +89,14 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def _play_versions(versions: PlayedVersions) -> None:
+    """The pages stay, whatever version is in force."""
+    try:
+        await versions.run()
+    except CampaignError as error:
+        log.error("campaign_version_unreadable", problem=str(error))
 
 
 async def health(request: web.Request) -> web.Response:

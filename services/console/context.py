@@ -11,6 +11,7 @@ from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.settings.settings import Settings
 from common.store.monitor import StoreMonitor
+from common.versions.played import PlayedVersions
 from services.console.auth.ended_sessions import EndedSessions
 from services.console.auth.session import Sessions
 from services.console.status.status_cache import StatusCache
@@ -19,7 +20,10 @@ from services.web.rate_limit import FailureLimiter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleContext:
-    """`campaign_name`: as people read it, *Christmas 2025*. `login_failures`: wrong tokens, by source."""
+    """
+    `campaign_name`: as people read it, *Christmas 2025*. `login_failures`: wrong tokens, by source. `versions`: None
+    where nobody compares the files with what is in force.
+    """
 
     clock: Clock
     settings: Settings
@@ -31,6 +35,7 @@ class ConsoleContext:
     login_failures: FailureLimiter
     environment: jinja2.Environment
     campaign_name: str
+    versions: PlayedVersions | None = None
 
 
 CONTEXT = web.AppKey("context", ConsoleContext)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import sys
 
+import redis
 import uvloop
 
 from common.campaigns.campaigns import load_campaigns
@@ -17,12 +19,16 @@ from common.settings.load import load_settings
 from common.settings.rules import warnings_of
 from common.settings.settings import Settings, SettingsError
 from common.store.clients import connect_async
+from common.versions.played import VersionUndecided
 from services.gateway.app import build_context, build_server
 from services.gateway.store_availability import limit_answer_time
 from services.web.server import serve
 
 GC_THRESHOLD = 10_000
 """New objects between two collections of the youngest generation; about 40 signups."""
+
+ANSWER_S = 2.0
+"""A gateway whose store does not say within this time which versions are in force starts with those that it knows."""
 
 log = get_logger(__name__)
 
@@ -53,6 +59,10 @@ async def _serve(settings: Settings) -> int:
         soft_bounce_limit=settings.soft_bounce_limit,
     )
     context = build_context(settings, clock=SystemClock(), ledger=ledger, campaigns=campaigns)
+    try:
+        await asyncio.wait_for(context.versions.refresh(), ANSWER_S)
+    except (redis.RedisError, TimeoutError, VersionUndecided):
+        context.versions.use_copies()
 
     def report(port: int) -> None:
         _tune_garbage_collector()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal as signals
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,11 +13,15 @@ from typing import Any, Literal
 
 from aiohttp import web
 
+from common.campaigns.campaign import Campaign
 from common.campaigns.campaigns import Campaigns
+from common.campaigns.errors import CampaignError
 from common.clock import Clock
 from common.ledger.ledger import Ledger
+from common.observability.logs import get_logger
 from common.settings.settings import Settings, SettingsError
 from common.store.monitor import StoreMonitor
+from common.versions.played import PlayedVersions
 from services.gateway import openapi
 from services.gateway.context import GatewayContext
 from services.gateway.fast_path import read_ordinary_signup
@@ -33,6 +39,8 @@ from services.gateway.webhooks import calcom, resend, signup
 from services.gateway.witness import GatewayWitness
 from services.web.rate_limit import FailureLimiter
 from services.web.server import Handler, Server
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +80,19 @@ def build_context(settings: Settings, *, clock: Clock, ledger: Ledger, campaigns
     if not settings.secret_key:
         raise SettingsError(["SECRET_KEY: unset; set 32 or more random characters (`openssl rand -hex 32`)"])
     unsigned = settings.allow_unsigned_webhooks
+    shapes = {key: shape_of(key, campaign.compiled.fields) for key, campaign in campaigns.items()}
+
+    def take_shape(campaign: Campaign) -> None:
+        shapes[campaign.key] = shape_of(campaign.key, campaign.compiled.fields)
+
     spool, store = Spool(SpoolDirectory(settings.data_dir / "spool")), StoreAvailability()
     return GatewayContext(
         clock=clock,
         settings=settings,
         secret_key=settings.secret_key,
         campaigns=campaigns,
-        shapes={key: shape_of(key, campaign.compiled.fields) for key, campaign in campaigns.items()},
+        shapes=shapes,
+        versions=PlayedVersions(campaigns, ledger, settings, clock, on_change=take_shape),
         intake=Intake(ledger, spool, store),
         replay=Replay(ledger, spool, store, clock),
         monitor=StoreMonitor(ledger.client, settings.secret_key),
@@ -105,6 +119,7 @@ def build_server(context: GatewayContext) -> Server:
             direct[endpoint.path] = answer
     app.cleanup_ctx.append(partial(_replaying, context))
     app.cleanup_ctx.append(partial(_monitoring, context))
+    app.cleanup_ctx.append(partial(_playing_versions, context))
     app.cleanup_ctx.append(partial(_witnessing, context))
     return Server(app, direct=direct)
 
@@ -132,3 +147,20 @@ async def _monitoring(context: GatewayContext, _app: web.Application) -> AsyncIt
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
+
+
+async def _playing_versions(context: GatewayContext, _app: web.Application) -> AsyncIterator[None]:
+    task = asyncio.create_task(_play_versions(context.versions))
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _play_versions(versions: PlayedVersions) -> None:
+    """A version that this Advent cannot read ends the gateway, as SIGTERM does; others can."""
+    try:
+        await versions.run()
+    except CampaignError as error:
+        log.error("campaign_version_unreadable", problem=str(error))
+        os.kill(os.getpid(), signals.SIGTERM)

@@ -9,6 +9,7 @@ from common.campaigns.campaigns import Campaigns
 from common.clock import Clock
 from common.settings.settings import Settings
 from common.store.monitor import StoreMonitor
+from common.versions.played import PlayedVersions
 from services.gateway.intake import Intake
 from services.gateway.signatures import CalcomSignatures, StandardSignatures
 from services.gateway.spool.replay import Replay
@@ -19,7 +20,8 @@ from services.web.rate_limit import FailureLimiter
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayContext:
     """
-    `campaigns`: those that people may sign up for; `shapes`: of their signups, by key. `secret_key` signs unsubscribe
+    `campaigns`: those that people may sign up for; `shapes`: of their signups, by key; `versions` keeps both at the
+    versions in force. `secret_key` signs unsubscribe
     links. `website`, `calcom` and `resend` verify the webhooks of these senders; `failures` limits failed verifications
     by source.
     """
@@ -29,6 +31,7 @@ class GatewayContext:
     secret_key: str
     campaigns: Campaigns
     shapes: Mapping[str, SignupShape]
+    versions: PlayedVersions
     intake: Intake
     replay: Replay
     monitor: StoreMonitor

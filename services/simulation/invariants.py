@@ -28,10 +28,10 @@ class FinishedRun:
     minimum_gap_ms: int
     cadences: Mapping[str, Cadence] = field(default_factory=dict)
 
-    def steps_of(self, enrollment: Enrollment) -> range:
+    def steps_of(self, enrollment: Enrollment) -> Sequence[int]:
         """The numbers of the steps of its campaign."""
         cadence = self.cadences.get(enrollment.campaign)
-        return range(1, (cadence.length if cadence else self.steps) + 1)
+        return cadence.steps if cadence else range(1, self.steps + 1)
 
     def gap_of(self, *enrollments: Enrollment) -> int:
         """The larger of the gaps of their campaigns, ms."""

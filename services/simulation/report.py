@@ -41,7 +41,7 @@ async def report_on(simulation: Simulation, *, people: int) -> Report:
         enrollments,
         simulation.mailer,
         simulation.mirror,
-        steps=cadence.length,
+        steps=len(cadence.steps),
         minimum_gap_ms=cadence.minimum_gap_ms,
         cadences={key: terms.cadence for key, terms in simulation.ledger.campaigns.items()},
     )

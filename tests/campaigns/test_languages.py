@@ -36,7 +36,7 @@ def french(campaign: Campaign) -> Language:
 
 def render(campaign: Campaign, step: int, person: object, language: str, today: date | None = None) -> Rendered:
     return campaign.render(
-        step,
+        campaign.steps[step - 1].id,
         person,  # type: ignore[arg-type]
         segment=campaign.segments[0],
         identity=samples.IDENTITY,

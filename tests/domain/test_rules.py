@@ -88,7 +88,7 @@ def test_a_cadence_rises_strictly_at_any_speed_or_says_that_it_cannot(offsets, s
             Cadence(divided, 0)
         return
     cadence = Cadence(divided, 0)
-    due = [cadence.due_ms(anchor_ms=anchor, step=step) for step in range(1, cadence.length + 1)]
+    due = [cadence.due_ms(anchor_ms=anchor, step=step) for step in cadence.steps]
 
     assert all(later > earlier for earlier, later in pairwise(due))
     assert due[0] == anchor + divided[0]

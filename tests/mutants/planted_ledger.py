@@ -179,7 +179,7 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "'claimed_ms', now_ms, 'due_ms', due_ms)", "'claimed_ms', now_ms)"),
     ("deliveries", "  redis.call('ZADD', keys.open, now_ms + limits.lease_ms, id)\n", ""),
     ("deliveries", "  if given.paced then redis.call('HSET', owner.key, 'sending', name .. ' ' .. now_ms) end\n", ""),
-    ("deliveries", "  plan_next(owner, fields, name, campaign.next)\n", ""),
+    ("deliveries", "  plan_next(owner, fields, name, campaign.following)\n", ""),
     ("deliveries", "  if fields.next ~= name then return end\n", ""),
     ("deliveries", "  redis.call('HDEL', owner.key, 'next')\n", ""),
     # deliveries: parts of the claim
@@ -228,9 +228,18 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "  redis.call('HSET', key, 'in_progress', 1, 'attempted_ms', now_ms)\n", ""),
     (
         "deliveries",
-        "if payload ~= '' then redis.call('HSETNX', key, 'payload', payload) end",
+        "redis.call('HSETNX', key, 'payload', payload) == 1",
         "redis.call('HSET', key, 'payload', payload)",
     ),
+    # versions
+    ("versions", "if current ~= given.from or is_replanning then", "if false then"),
+    ("versions", "if version ~= given.version or not is_replanning then return -1 end", ""),
+    ("versions", "step.is_new and due_ms <= given.now_ms and not given.send_late", "false"),
+    ("versions", "    if not has_reopened(fields, given) then return false end\n", "    return false\n"),
+    ("versions", "    begin_again(enrollment, given.now_ms)\n", ""),
+    ("deliveries", "if campaign.version and version and version ~= campaign.version then", "if false then"),
+    ("deliveries", "if is_replanning and owner.is_enrollment then", "if false then"),
+    ("lib/in_force", "replanning and true or false", "false"),
     # deliveries: settle
     ("deliveries", "~= given.fence then return 0 end", "~= given.fence then return 1 end"),
     ("deliveries", "  delivery.end_sending(owner, name)\n", ""),

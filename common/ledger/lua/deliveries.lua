@@ -5,7 +5,7 @@
 --                               expires_ms: from then on it is not sent; requires: {state, start_ms} of its owner
 --   KEYS                        owner: enrollment or guest, HASH, see owners.lua; delivery: HASH, see delivery.lua;
 --                               circuit: of the channel's provider, HASH, see circuit.lua
--- uses: circuit, counts, crossing, delivery, owners, pause, queue, records, sequence, suppression, timeline
+-- uses: circuit, counts, crossing, delivery, in_force, owners, pause, queue, records, sequence, suppression, timeline
 
 local deliveries = {}
 
@@ -71,10 +71,16 @@ local function gap_until(fields, given, campaign, open, now_ms)
 end
 
 -- The first claim of a step schedules the next one, so that a step in trouble never delays others.
-local function plan_next(owner, fields, name, following)
+local function plan_next(owner, fields, name, following, since_ms)
   if fields.next ~= name then return end
   redis.call('HDEL', owner.key, 'next')
-  if following then sequence.plan_next(owner, following.name, tonumber(fields.anchor_ms) + following.after_ms) end
+  for _, step in ipairs(following or {}) do
+    local due_ms = tonumber(fields.anchor_ms) + step.after_ms
+    if not fields['/' .. step.name] and due_ms >= (since_ms or 0) then
+      sequence.plan_next(owner, step.name, due_ms)
+      return
+    end
+  end
 end
 
 local OPEN = {
@@ -104,8 +110,8 @@ end
 
 -- claim(KEYS = [owner, delivery, circuit], ARGV = [JSON])
 --   JSON  also claim_id: `worker#number of this call`, so that a call whose answer was lost can be repeated
---         campaigns: {key → {minimum_gap_ms, priority; lacks_step: it has no such step; next: {name, after_ms: after the
---         anchor}, the step that follows, if any}}, those that are played here
+--         campaigns: {key → {minimum_gap_ms, priority; version, if the store has one in force; lacks_step: it has no
+--         such step; following: [{name, after_ms: after the anchor}], the steps after it}}, those that are played here
 -- → ['granted', fence, attempts, due_ms, first_attempt_ms or 0, failures, outcome_unknown 0|1, payload or '',
 --    owner's fields and values …]
 --   | ['already', status]            it met its end; also when that is found only now, in what a webhook reported
@@ -116,6 +122,7 @@ end
 --                                    resting, or it is another campaign's; scheduled again
 --   | ['held', 0, reason]            the enrollment is held; its release schedules it again
 --   | ['dead', reason]               its third worker died; recorded as a dead letter
+--   | ['another version', version]   of the campaign is in force; nothing was changed
 --   | ['unknown']                    nothing of that id is planned
 function deliveries.claim()
   local given = cjson.decode(ARGV[1])
@@ -168,7 +175,16 @@ function deliveries.claim()
   if not campaign then
     return defer('held', now_ms + ANOTHER_CAMPAIGN_MS, 'campaign ' .. fields.campaign .. ' is not served here')
   end
-  if campaign.lacks_step then return {'unknown'} end
+  if not is_repeated then
+    local version, is_replanning = in_force.of(fields.campaign)
+    if campaign.version and version and version ~= campaign.version then return {'another version', version} end
+    if is_replanning and owner.is_enrollment then return defer('not yet', now_ms + SOON_MS) end
+  end
+  if campaign.lacks_step and redis.call('HEXISTS', key, 'payload') == 0 then
+    plan_next(owner, fields, name, campaign.following, due_ms)
+    delivery.skip(owner, name, now_ms, limits.removed)
+    return {'exited', limits.removed}
+  end
   if not is_repeated then
     reason = count_crash(key, open)
     if reason then
@@ -212,7 +228,7 @@ function deliveries.claim()
   redis.call('HSET', key, 'claim_id', claim_id, 'claimed_ms', now_ms, 'due_ms', due_ms)
   redis.call('ZADD', keys.open, now_ms + limits.lease_ms, id)
   if given.paced then redis.call('HSET', owner.key, 'sending', name .. ' ' .. now_ms) end
-  plan_next(owner, fields, name, campaign.next)
+  plan_next(owner, fields, name, campaign.following)
 
   local attempts, first_ms, failures, unknown, payload =
     unpack(redis.call('HMGET', key, 'attempts', 'first_attempt_ms', 'failures', 'outcome_unknown', 'payload'))
@@ -223,7 +239,7 @@ function deliveries.claim()
 end
 
 -- freeze(KEYS = [owner, delivery, circuit], ARGV = [JSON, payload or ''])
---   JSON     also fence: of the claim
+--   JSON     also fence: of the claim; version: of the campaign, which rendered the payload
 --   payload  '' when the claim brought the payload of an earlier attempt, which is sent again
 -- → ['granted', attempt] | ['exited', reason] | ['held', until_ms or 0, reason] | ['lost'] to another claim
 -- The last check before the provider: is the claim still ours, may this contact still be written to, is the way open?
@@ -239,6 +255,9 @@ function deliveries.freeze()
   if suppressed then sequence.exit(owner.id, suppressed, now_ms) end
   local reason = suppressed or owners.refusal(fields, given.requires, given.expires_ms, now_ms)
   if reason then return {'exited', reason} end
+  if payload ~= '' and given.version and (in_force.of(fields.campaign) or given.version) ~= given.version then
+    return {'held', now_ms, 'another version of the campaign is in force'}
+  end
   if fields.hold then return {'held', 0, fields.hold} end
   local held = pause.hold_reason(string.match(redis.call('HGET', key, 'claim_id'), '^[^#]*'))
   if held then return {'held', now_ms + pause.HELD_MS, held} end
@@ -247,7 +266,9 @@ function deliveries.freeze()
   local until_ms, why = circuit.read(KEYS[3], now_ms)
   if until_ms and until_ms > now_ms then return {'held', until_ms, why} end
 
-  if payload ~= '' then redis.call('HSETNX', key, 'payload', payload) end
+  if payload ~= '' and redis.call('HSETNX', key, 'payload', payload) == 1 and given.version then
+    redis.call('HSET', key, 'version', given.version)
+  end
   redis.call('HSETNX', key, 'first_attempt_ms', now_ms)
   redis.call('HSET', key, 'in_progress', 1, 'attempted_ms', now_ms)
   return {'granted', redis.call('HINCRBY', key, 'attempts', 1)}

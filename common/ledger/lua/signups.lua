@@ -1,6 +1,6 @@
 -- From an accepted signup to an enrollment whose first step is due.
 --   enrollment:<enr>  HASH  see codec.py
--- uses: counts, held, mailbox, owners, pause, projection, queue, sequence, suppression, timeline, webhook_ids
+-- uses: counts, held, in_force, mailbox, owners, pause, projection, queue, sequence, suppression, timeline, webhook_ids
 
 local signups = {}
 
@@ -192,8 +192,9 @@ function signups.accept()
   return answers
 end
 
--- enroll(KEYS = [enrollment], ARGV = [JSON]) → status after it | false unknown
+-- enroll(KEYS = [enrollment], ARGV = [JSON]) → status after it | 'another version' is in force | false unknown
 --   JSON  id, now_ms; first: {name, due_ms} of the first step; announce: whether a hot lead is announced
+--         version, segment: of the campaign in force, and to what its rules lead, which a gateway may not know yet
 -- The segment is known already (gateway and classify share the rule). A CRITICAL contact is announced once, also when a
 -- later assessment made them so.
 function signups.enroll()
@@ -201,7 +202,13 @@ function signups.enroll()
   local id, now_ms = given.id, given.now_ms
   local status, hold, segment = unpack(redis.call('HMGET', key, 'status', 'hold', 'segment'))
   if not status then return false end
+  if given.version and (in_force.of(given.campaign) or given.version) ~= given.version then return 'another version' end
 
+  if given.version and segment ~= given.segment and (status == 'accepted' or status == 'active') then
+    redis.call('HSET', key, 'segment', given.segment)
+    segment = given.segment
+    projection.changed(id, now_ms)
+  end
   if status == 'accepted' then
     redis.call('HSET', key, 'status', 'active')
     counts.add('accepted', -1)

@@ -104,6 +104,8 @@ async def _backlogs(
 def _mails(cadence: Cadence, overdue_steps: list[tuple[int, int]], anchor_ms: int) -> list[tuple[str, int]]:
     """The steps that wait, then those that the schedule does not know yet: only the next one of a person is in it."""
     last_step = overdue_steps[-1][0]
-    later = range(last_step + 1, cadence.length + 1)
-    due = [*overdue_steps, *((step, cadence.due_ms(anchor_ms=anchor_ms, step=step)) for step in later)]
+    due = [
+        *overdue_steps,
+        *((step, cadence.due_ms(anchor_ms=anchor_ms, step=step)) for step in cadence.after(last_step)),
+    ]
     return [(f"step-{step}", due_ms) for step, due_ms in due]

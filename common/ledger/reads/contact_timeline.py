@@ -187,7 +187,7 @@ def _planned_reminders(calls: list[ReportedCall]) -> Iterator[Planned]:
 def _planned_steps(ledger: Ledger, enrollment: Enrollment) -> Iterator[Planned]:
     """The steps still to come; the one in the schedule at its own time, which a hold or a gap may have moved."""
     cadence = ledger.cadence_of(enrollment.campaign)
-    for step in range(1, cadence.length + 1):
+    for step in cadence.steps:
         if enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED:
             is_next = step == enrollment.next_step and enrollment.next_due_ms is not None
             due_ms = cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step)

@@ -81,6 +81,14 @@ class NotionMirror(Mirror):
             raise failure
         return pages
 
+    def use_columns(self, campaigns: Mapping[str, CampaignColumns]) -> None:
+        """Show the campaigns so from now on; the schema is read again."""
+        self._campaigns = campaigns
+        for table in self.tables:
+            for database in databases(campaigns.values()):
+                if database.key == table.database.key:
+                    table.use(database)
+
     async def close(self) -> None:
         await self._api.close()
 

@@ -52,6 +52,10 @@ class Table:
         self._resolving = asyncio.Lock()
         self._cure = f"share the database {database.title} with the integration, or correct {database.setting}"
 
+    def use(self, database: Database) -> None:
+        """The same database with other columns."""
+        self.database, self._schema = database, None
+
     async def show(self, enrollment_id: EnrollmentId, row: Row, known: KnownRow) -> KnownRow:
         """Bring the row up to date; the caller stores the answer. A refused value: reads the schema again, once."""
         try:

@@ -12,6 +12,7 @@ from common.formatting import count, duration
 from common.health_checks import Finding, Level, Limits, check_health, problems_of
 from common.ledger.dead_letters import DeadLetter
 from common.ledger.reads.store_stats import QueueStats, StoreStats
+from common.versions.played import differs_line
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.pages.dead_letters import message_of, rows_of
 from services.console.replies import page
@@ -34,6 +35,7 @@ async def show(request: web.Request) -> web.Response:
         rows=rows_of(letters, now_ms=now_ms),
         rates=_rates(context),
         message=message_of(request),
+        files_differ=_files_differ(context),
         here="/",
     )
 
@@ -44,6 +46,11 @@ async def show_json(request: web.Request) -> web.Response:
     status = await context.status_cache.newest()
     body = _body(status, now_ms=context.clock.now_ms())
     return web.json_response(body, status=503 if status.snapshot is None else 200)
+
+
+def _files_differ(context: ConsoleContext) -> str | None:
+    differing = context.versions.differing if context.versions else ()
+    return differs_line(differing) if differing else None
 
 
 def _body(status: Status, *, now_ms: int) -> dict[str, Any]:

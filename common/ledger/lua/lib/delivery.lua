@@ -3,6 +3,7 @@
 --     claim_id, claimed_ms, fence    who holds it (`worker#number of the call`; '' nobody), since when, number of claims
 --     due_ms, not_before_ms, wait_ms  when it was due; time of the next attempt; how far ahead that was written
 --     payload, first_attempt_ms      the mail, byte for byte; time of the first attempt
+--     version                        of the campaign, which rendered the payload
 --     attempted_ms                   time of the last attempt
 --     attempts, failures             that reached for the provider; of those, the ones that count
 --     in_progress                    1 while an attempt is under way
@@ -34,6 +35,14 @@ function delivery.schedule(id, due_ms)
   return due_ms
 end
 
+-- Each sent mail keeps the version that rendered it: `versions` of its owner is a version, the names of its mails, …
+local function note_version(owner, name, version)
+  local noted = redis.call('HGET', owner.key, 'versions')
+  local newest = string.match(noted or '', '.*@(%x+)')
+  local text = newest == version and noted .. ' ' .. name or (noted and noted .. ' ' or '') .. '@' .. version .. ' ' .. name
+  redis.call('HSET', owner.key, 'versions', text)
+end
+
 -- Nothing is deferred for longer: a retry's delay, a provider's word, the minimum gap.
 local DEFER_MAX_MS = 86400000
 
@@ -55,10 +64,12 @@ end
 --   given  at_ms: of the record; sent_ms: when the provider accepted it; provider_id; paced: the minimum gap counts from it
 function delivery.accept(owner, name, now_ms, given)
   local id = owner.id .. '/' .. name
-  local attempts = redis.call('HGET', keys.delivery .. id, 'attempts') or 0
+  local attempts, version = unpack(redis.call('HMGET', keys.delivery .. id, 'attempts', 'version'))
+  attempts = attempts or 0
   redis.call('DEL', keys.delivery .. id)
   unschedule(id)
   delivery.end_sending(owner, name)
+  if version then note_version(owner, name, version) end
   records.write(owner, name, 'accepted', given.at_ms, attempts, given.sent_ms, given.provider_id)
   if given.paced then sequence.note_sent(owner, given.sent_ms) end
   sequence.advance(owner, now_ms)

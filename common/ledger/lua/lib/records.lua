@@ -38,6 +38,12 @@ local function uncount(owner, name)
   if status and status ~= 'planned' then counts.add('delivery:' .. status, -1) end
 end
 
+-- As if nothing had become of it yet.
+function records.remove(owner, name)
+  uncount(owner, name)
+  redis.call('HDEL', owner.key, '/' .. name)
+end
+
 function records.plan(owner, name, due_ms)
   uncount(owner, name)
   redis.call('HSET', owner.key, '/' .. name, 'planned ' .. string.format('%.0f', due_ms))

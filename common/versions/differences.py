@@ -1,0 +1,134 @@
+"""How two versions of one campaign differ, whoever is under way in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from functools import cached_property
+from typing import Literal
+
+from common.campaigns.body import split_subject
+from common.campaigns.compiled import CompiledCampaign
+from common.domain.ids import step_name, step_number
+
+ChangeKind = Literal["text", "subject", "moved", "added", "removed", "segment", "language"]
+
+_TIMING = ("minimum_gap", "sending_window")
+_STRUCTURE = ("key", "steps", "segments", "reminders", "languages")
+_SETTINGS = ("name", "opens", "closes", "priority", "excludes", "booking", "status_column")
+"""No mail changes with these."""
+
+
+class Differences:
+    """Steps are known by their numbers, `step-3` by 3."""
+
+    def __init__(self, old: CompiledCampaign, new: CompiledCampaign) -> None:
+        self._old, self._new = old, new
+        self._shared_tags = {*old.languages} & {*new.languages}
+        self._numbers = tuple({step_number(step.id) for step in one.steps} for one in (old, new))
+
+    @property
+    def added(self) -> set[int]:
+        return self._numbers[1] - self._numbers[0]
+
+    def all_of_them(self) -> Iterator[tuple[ChangeKind, str | None]]:
+        """Every change, whomever it concerns, but those of reminders."""
+        old, new = ({step.id: step for step in one.steps} for one in (self._old, self._new))
+        yield from (("removed", step) for step in old.keys() - new.keys())
+        yield from (("added", step) for step in new.keys() - old.keys())
+        yield from (("moved", step) for step in old.keys() & new.keys() if old[step].after != new[step].after)
+        yield from ((kind, step_name(step)) for (step, _, _), kinds in self.texts.items() for kind in kinds)
+        if self._old.segments != self._new.segments:
+            yield "segment", None
+        if [*self._old.languages] != [*self._new.languages]:
+            yield "language", None
+        if self.wordings:
+            yield "text", None
+        if self.timing:
+            yield "moved", None
+
+    def of_reminders(self) -> Iterator[tuple[ChangeKind, str]]:
+        old, new = ({one.name: one for one in campaign.reminders} for campaign in (self._old, self._new))
+        for name in old.keys() | new.keys():
+            if name not in new:
+                yield "removed", name
+            elif name not in old:
+                yield "added", name
+            else:
+                if old[name].before != new[name].before:
+                    yield "moved", name
+                for tag in self._shared_tags:
+                    yield from ((kind, name) for kind in self._differences(old[name].body, new[name].body, tag))
+
+    @cached_property
+    def texts(self) -> Mapping[tuple[int, str, str], tuple[ChangeKind, ...]]:
+        """By step, segment and language: what of the body changes, for those who keep all three."""
+        found: dict[tuple[int, str, str], tuple[ChangeKind, ...]] = {}
+        for step in self._numbers[0] & self._numbers[1]:
+            old, new = (_bodies(one, step) for one in (self._old, self._new))
+            for segment in old.keys() & new.keys():
+                for tag in self._shared_tags:
+                    if kinds := tuple(self._differences(old[segment], new[segment], tag)):
+                        found[step, segment, tag] = kinds
+        return found
+
+    def _differences(self, old: str, new: str, tag: str) -> Iterator[ChangeKind]:
+        former = split_subject(self._old.languages[tag].bodies[old])
+        latter = split_subject(self._new.languages[tag].bodies[new])
+        if former[0] != latter[0]:
+            yield "subject"
+        if former[1] != latter[1]:
+            yield "text"
+
+    @cached_property
+    def wordings(self) -> frozenset[str]:
+        """The languages in which every mail changes: its frame, its words for systems, the names of fields …"""
+        old, new = self._old, self._new
+        shared = [one.name for one in fields(CompiledCampaign) if one.name not in (*_TIMING, *_STRUCTURE, *_SETTINGS)]
+        is_every = any(getattr(old, name) != getattr(new, name) for name in shared)
+        return frozenset(
+            tag for tag in self._shared_tags if is_every or _without_bodies(old, tag) != _without_bodies(new, tag)
+        )
+
+    @cached_property
+    def timing(self) -> bool:
+        """Whether what keeps all mails apart, or when they may go out, changes."""
+        return any(getattr(self._old, name) != getattr(self._new, name) for name in _TIMING)
+
+    def settings(self) -> Iterator[str]:
+        """What changes beside the mails."""
+        old, new = self._old, self._new
+        yield from (name for name in _SETTINGS if getattr(old, name) != getattr(new, name))
+        shared = {step.id: (step.name, step.column, step.needs) for step in old.steps}
+        yield from (
+            f"{step.id} (name, column or needs)"
+            for step in new.steps
+            if shared.get(step.id, (step.name, step.column, step.needs)) != (step.name, step.column, step.needs)
+        )
+
+    @cached_property
+    def copied(self) -> Mapping[tuple[int, int], frozenset[tuple[str, str]]]:
+        """By new step and old one of another id: the segments and languages in which their bodies are the same."""
+        found: dict[tuple[int, int], frozenset[tuple[str, str]]] = {}
+        for step in self.added:
+            new = _bodies(self._new, step)
+            for former in self._numbers[0]:
+                old = _bodies(self._old, former)
+                same = frozenset(
+                    (segment, tag)
+                    for segment in old.keys() & new.keys()
+                    for tag in self._shared_tags
+                    if not [*self._differences(old[segment], new[segment], tag)]
+                )
+                if same:
+                    found[step, former] = same
+        return found
+
+
+def _bodies(compiled: CompiledCampaign, number: int) -> Mapping[str, str]:
+    """The file of each segment."""
+    return next(step.bodies for step in compiled.steps if step.id == step_name(number))
+
+
+def _without_bodies(compiled: CompiledCampaign, tag: str) -> tuple[object, object]:
+    return compiled.languages[tag].strings, compiled.languages[tag].systems

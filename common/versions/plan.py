@@ -1,0 +1,233 @@
+"""
+What another version of a campaign would change, and for how many people: a pure function of both versions and of who is
+where. Nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from common.campaigns.campaign import Campaign
+from common.domain.cadence import Cadence, Pace
+from common.domain.delivery import DeliveryStatus
+from common.domain.enrollment import Enrollment, Status
+from common.domain.ids import step_name
+from common.ledger.constants import ADDED_LATE, REMOVED
+from common.versions.differences import ChangeKind, Differences
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnderWay:
+    """`frozen`: the steps of which an attempt was made; they are sent as they were."""
+
+    enrollment: Enrollment
+    frozen: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """`step`: an id, a reminder's name, or None for what concerns several. `people`: whose future it changes."""
+
+    kind: ChangeKind
+    step: str | None
+    people: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """
+    `source`, `target`: versions. `due_at_once`: people of whom a moved or added step is due already. `repeated`: a line
+    for each step whose text people have had under another id. `settings`: what changes beside the mails. `counts`: of
+    the target, people still to get each step, by segment.
+    """
+
+    campaign: str
+    source: str
+    target: str
+    people: int
+    changes: tuple[Change, ...]
+    due_at_once: int = 0
+    repeated: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.changes and not self.settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """One person before and after: segment, and when each step is due that is still to come."""
+
+    segments: tuple[str, str]
+    languages: tuple[str, str]
+    before: Mapping[int, int]
+    after: Mapping[int, int]
+
+
+def ahead(
+    person: UnderWay, cadence: Cadence, *, now_ms: int, added: Collection[int] = (), send_late: bool = False
+) -> dict[int, int]:
+    """The steps that are still to come, and when each is due: as `replan` in `lua/versions.lua` leaves them."""
+    enrollment = person.enrollment
+    found: dict[int, int] = {}
+    has_reopened = False
+    for step in cadence.steps:
+        due_ms, record = cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step), enrollment.records.get(step)
+        if record is None:
+            is_open = send_late or step not in added or due_ms > now_ms
+        else:
+            is_skipped = record.final_status is DeliveryStatus.SKIPPED
+            is_open = is_skipped and (
+                (record.detail == REMOVED and due_ms > now_ms) or (record.detail == ADDED_LATE and send_late)
+            )
+            has_reopened = has_reopened or is_open
+        if is_open and step not in person.frozen:
+            found[step] = due_ms
+    is_under_way = enrollment.status in (Status.ACCEPTED, Status.ACTIVE)
+    return found if is_under_way or (has_reopened and enrollment.status is Status.COMPLETED) else {}
+
+
+class Comparison:
+    """Two versions of one campaign at one pace; `add` each person, then ask for the plan."""
+
+    def __init__(self, source: Campaign, target: Campaign, pace: Pace, *, now_ms: int, send_late: bool = False) -> None:
+        self._old, self._new, self._now_ms, self._send_late = source, target, now_ms, send_late
+        self._cadences = source.cadence(pace), target.cadence(pace)
+        self._differences = Differences(source.compiled, target.compiled)
+        self._people: Counter[tuple[ChangeKind, str | None]] = Counter()
+        self._repeated: Counter[tuple[int, int]] = Counter()
+        self._counts: dict[str, Counter[str]] = {step_name(step): Counter() for step in target.numbers}
+        self._under_way = self._due_at_once = 0
+
+    def outlook(self, person: UnderWay) -> Outlook:
+        enrollment = person.enrollment
+        language = enrollment.language or self._old.compiled.default_language
+        old, new = self._cadences
+        return Outlook(
+            segments=(enrollment.segment, self._new.segment_of(enrollment.assessment)),
+            languages=(
+                language if language in self._old.languages else self._old.languages[0],
+                language if language in self._new.languages else self._new.languages[0],
+            ),
+            before=ahead(person, old, now_ms=self._now_ms),
+            after=ahead(person, new, now_ms=self._now_ms, added=self._differences.added, send_late=self._send_late),
+        )
+
+    def add(self, person: UnderWay) -> None:
+        outlook = self.outlook(person)
+        if not outlook.before and not outlook.after:
+            return
+        self._under_way += 1
+        changes = {*self.changes_of(outlook)}
+        self._people.update(changes)
+        for step in outlook.after:
+            self._counts[step_name(step)][outlook.segments[1]] += 1
+        self._due_at_once += any(
+            due_ms <= self._now_ms and outlook.before.get(step, self._now_ms + 1) > self._now_ms
+            for step, due_ms in outlook.after.items()
+        )
+        self._count_repeated(person, outlook)
+
+    def changes_of(self, outlook: Outlook) -> Iterator[tuple[ChangeKind, str | None]]:
+        """What changes for one person, each change once or more."""
+        before, after = outlook.before, outlook.after
+        is_same_reader = len({*outlook.segments}) == len({*outlook.languages}) == 1
+        for step in before.keys() | after.keys():
+            name = step_name(step)
+            if step not in after:
+                yield "removed", name
+            elif step not in before:
+                yield "added", name
+            else:
+                if before[step] != after[step]:
+                    yield "moved", name
+                if is_same_reader:
+                    for kind in self._differences.texts.get((step, outlook.segments[0], outlook.languages[0]), ()):
+                        yield kind, name
+        if after:
+            yield from self._of_all(outlook)
+
+    def _of_all(self, outlook: Outlook) -> Iterator[tuple[ChangeKind, str | None]]:
+        if outlook.segments[0] != outlook.segments[1]:
+            yield "segment", None
+        if outlook.languages[0] != outlook.languages[1]:
+            yield "language", None
+        elif outlook.languages[1] in self._differences.wordings:
+            yield "text", None
+        if self._differences.timing:
+            yield "moved", None
+
+    def plan(self, *, reminded: Mapping[str, int]) -> Plan:
+        """`reminded`: by name, how many people wait for a reminder."""
+        changes = {change: count for change, count in self._people.items() if count}
+        for change in self._differences.all_of_them():
+            changes.setdefault(change, 0)
+        for kind, name in self._differences.of_reminders():
+            changes[kind, name] = reminded.get(name, 0)
+        return Plan(
+            campaign=self._new.key,
+            source=self._old.version,
+            target=self._new.version,
+            people=self._under_way,
+            changes=tuple(
+                Change(kind=kind, step=step, people=count)
+                for (kind, step), count in sorted(changes.items(), key=lambda item: self._place(*item[0]))
+            ),
+            due_at_once=self._due_at_once,
+            repeated=tuple(
+                f"step-{step} has the text of step-{former}, which {count} people under way have had;"
+                f" keep the id step-{former}, or write another text"
+                for (step, former), count in sorted(self._repeated.items())
+            ),
+            settings=tuple(self._differences.settings()),
+            counts={step: dict(counts) for step, counts in self._counts.items() if counts},
+        )
+
+    def _place(self, kind: ChangeKind, step: str | None) -> tuple[int, str, str]:
+        order = [step_name(number) for number in (*self._new.numbers, *self._old.numbers)]
+        place = -1 if step is None else order.index(step) if step in order else len(order)
+        return place, step or "", kind
+
+    def _count_repeated(self, person: UnderWay, outlook: Outlook) -> None:
+        for (step, former), same in self._differences.copied.items():
+            record = person.enrollment.records.get(former)
+            was_sent = former in person.frozen or (record is not None and record.sent_ms is not None)
+            if was_sent and step in outlook.after and (outlook.segments[1], outlook.languages[1]) in same:
+                self._repeated[step, former] += 1
+
+
+def compare(
+    source: Campaign,
+    target: Campaign,
+    people: Iterable[UnderWay],
+    *,
+    pace: Pace,
+    now_ms: int,
+    reminded: Mapping[str, int] | None = None,
+    send_late: bool = False,
+) -> Plan:
+    """What `target` in the place of `source` would change for these people. Raises CampaignError as `cadence`."""
+    comparison = Comparison(source, target, pace, now_ms=now_ms, send_late=send_late)
+    for person in people:
+        comparison.add(person)
+    return comparison.plan(reminded=reminded or {})
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """As `advent campaign plan --json` prints it."""
+    return {
+        "campaign": plan.campaign,
+        "from": plan.source,
+        "to": plan.target,
+        "changes": [{"kind": one.kind, "step": one.step, "people": one.people} for one in plan.changes],
+        "people": plan.people,
+        "due_at_once": plan.due_at_once,
+        "repeated": list(plan.repeated),
+        "settings": list(plan.settings),
+        "counts": plan.counts,
+    }

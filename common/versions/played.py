@@ -1,0 +1,193 @@
+"""
+The versions that a process plays: those in force in the store, whatever its files say.
+
+A process asks the store at its start, every two seconds, and when the ledger refuses what another version planned.
+So a change is one switch for all processes, and a process that was started on older files plays what the others play.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import Awaitable, Callable, Mapping
+
+import redis
+import structlog
+
+from common.campaigns.campaign import Campaign, campaign_of
+from common.campaigns.campaigns import Campaigns
+from common.campaigns.compiled import from_json
+from common.campaigns.errors import CampaignError
+from common.clock import Clock
+from common.domain.cadence import Pace
+from common.ledger.ledger import Ledger
+from common.ledger.versions import Action, CurrentVersion, LogEntry
+from common.observability import metrics
+from common.settings.settings import Settings
+from common.versions.local_copy import LocalCopies, StoredVersion
+from common.versions.replan import make_schedules_follow
+
+POLL_S = 2.0
+STALLED_MS = 5_000
+"""Schedules that nobody has worked on for so long are made to follow by somebody else."""
+
+UNVERSIONED = (
+    "people signed up before versions of campaigns were kept, and nothing says which texts they got; look at `advent"
+    " preview`, then `advent migrate --yes` puts the campaigns of these files in force for them"
+)
+
+log = structlog.get_logger(__name__)
+
+
+class VersionUndecided(CampaignError):
+    """A person has to say which version people from before versions get."""
+
+
+Sleep = Callable[[float], Awaitable[None]]
+_sleep: Sleep = asyncio.sleep  # noqa: TID251 -- the store is asked in real time, whatever time the campaign has
+
+
+class PlayedVersions:
+    """
+    Keeps `campaigns` and the terms of `ledger` at the versions in force. Raises as `Store.run` does.
+
+    `on_change` is called with each campaign of which another version is played from then on; `replans`: this process
+    finishes what one that died had begun.
+    """
+
+    def __init__(
+        self,
+        campaigns: Campaigns,
+        ledger: Ledger,
+        settings: Settings,
+        clock: Clock,
+        *,
+        on_change: Callable[[Campaign], None] = lambda _: None,
+        replans: bool = False,
+    ) -> None:
+        self._campaigns, self._ledger, self._settings, self._clock = campaigns, ledger, settings, clock
+        self._on_change, self._replans = on_change, replans
+        self._files = {key: campaign.compiled for key, campaign in campaigns.items()}
+        self._copies = LocalCopies(settings.data_dir)
+        self.differing: tuple[str, ...] = ()
+        """The campaigns whose files are not what is in force."""
+
+    def use_copies(self) -> None:
+        """Until the store answers, play what this DATA_DIR knows to be in force. Raises CampaignError."""
+        for key in self._files:
+            if (stored := self._copies.read(key)) is not None:
+                self._play(key, stored)
+
+    async def refresh(self) -> None:
+        """
+        Play what is in force; where nothing is, put something in force.
+
+        Raises CampaignError for a version that this Advent cannot read; VersionUndecided.
+        """
+        in_force = await self._ledger.versions.in_force()
+        for key in self._files:
+            found = in_force.get(key)
+            if found is None:
+                await self._put_in_force(key)
+            elif found.version != self._version_of(key):
+                await self._load(key, str(found.version))
+        self._compare()
+        if self._replans:
+            await self._continue_replanning(in_force)
+
+    async def run(self, *, sleep: Sleep = _sleep) -> None:
+        """Until cancelled. Raises CampaignError for a version that this Advent cannot read."""
+        while True:
+            await sleep(POLL_S)
+            try:
+                await self.refresh()
+            except VersionUndecided:
+                continue  # Workers have said so and not started; a gateway goes on with its files.
+            except redis.RedisError as error:
+                log.warning("campaign_versions_unknown", error=type(error).__name__)
+
+    def _version_of(self, key: str) -> str | None:
+        campaign = self._campaigns[key]
+        return campaign.version if campaign.is_in_force else None
+
+    async def _put_in_force(self, key: str) -> None:
+        """What this process plays or its DATA_DIR knows; else, at a first start, its files."""
+        played, versions = self._campaigns[key], self._ledger.versions
+        known = StoredVersion(version=played.version, compiled=played.compiled.to_json())
+        action: Action = "from DATA_DIR"
+        is_unversioned = await versions.is_unversioned()
+        if not played.is_in_force:
+            copied = self._copies.read(key)
+            if copied is None and is_unversioned and self._settings.is_real:
+                raise VersionUndecided(UNVERSIONED)
+            known, action = copied or known, "from DATA_DIR" if copied else "first start"
+        entry = LogEntry(
+            version=known.version, source=None, action=action, by=_process_owner(), at_ms=self._clock.now_ms()
+        )
+        applied = await versions.apply(key, entry, compiled=known.compiled, replans=is_unversioned)
+        if applied.is_done:
+            log.info("campaign_version_applied", campaign=key, version=known.version, action=action)
+            self._play(key, known)
+        elif applied.instead:
+            await self._load(key, applied.instead)
+
+    async def _load(self, key: str, version: str) -> None:
+        text = await self._ledger.versions.text(key, version)
+        if text is None:
+            raise CampaignError(
+                f"{key}: the store names version {version} and has not kept it; apply the campaign again"
+            )
+        self._play(key, StoredVersion(version=version, compiled=text))
+        log.info("campaign_version_loaded", campaign=key, version=version)
+
+    def _play(self, key: str, stored: StoredVersion) -> None:
+        campaign = campaign_of(from_json(stored.compiled), in_force=stored.version)
+        self._ledger.replace(campaign.terms(self._settings.pace))
+        self._campaigns.replace(campaign)
+        self._copies.keep(key, stored)
+        self._on_change(campaign)
+
+    def _compare(self) -> None:
+        before = self.differing
+        self.differing = tuple(key for key, files in self._files.items() if files != self._campaigns[key].compiled)
+        for key in self._files:
+            metrics.CAMPAIGN_FILES_DIFFER.labels(key).set(key in self.differing)
+            if key in self.differing and key not in before:
+                log.warning("campaign_files_differ", campaign=key, in_force=self._campaigns[key].version, cure=CURE)
+
+    async def _continue_replanning(self, in_force: Mapping[str, CurrentVersion]) -> None:
+        for key, found in in_force.items():
+            is_stalled = found.replanned_ms + STALLED_MS < self._clock.now_ms()
+            if found.replanning and is_stalled and self._campaigns.get(key) is not None:
+                await make_schedules_follow(self._ledger, self._campaigns[key], found.replanning, self._clock)
+
+
+CURE = "`advent campaign plan` says what would change, `advent campaign apply` puts the files in force"
+
+
+def differs_line(keys: tuple[str, ...]) -> str:
+    """One line for people."""
+    return f"the files of {', '.join(keys)} are not the version in force, and wait; {CURE}"
+
+
+def _process_owner() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may have no name for its user
+        return "a process"
+
+
+async def differing_from(campaigns: Campaigns, ledger: Ledger) -> tuple[str, ...]:
+    """Those of these campaigns, read from files, of which another version is in force."""
+    found = await ledger.versions.in_force()
+    texts = {key: await ledger.versions.text(key, str(found[key].version)) for key in campaigns if key in found}
+    return tuple(key for key, text in texts.items() if text and from_json(text) != campaigns[key].compiled)
+
+
+async def use_versions_in_force(campaigns: Campaigns, ledger: Ledger, pace: Pace) -> None:
+    """For a command: the campaigns of which the store has a version in force become that one."""
+    for key, found in (await ledger.versions.in_force()).items():
+        if key in campaigns and found.version and (text := await ledger.versions.text(key, found.version)):
+            campaign = campaign_of(from_json(text), in_force=found.version)
+            campaigns.replace(campaign)
+            ledger.replace(campaign.terms(pace))

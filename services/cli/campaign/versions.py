@@ -1,0 +1,129 @@
+"""What `plan`, `apply` and `rollback` share: both versions of each campaign, and the people under way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import click
+
+from common.campaigns.campaign import Campaign
+from common.campaigns.campaigns import load_campaigns
+from common.clock import SystemClock
+from common.ledger.ledger import Ledger
+from common.ledger.versions import Action, Applied, LogEntry
+from common.settings.settings import Settings
+from common.versions.people import people_of, reminded_people
+from common.versions.plan import Comparison, Plan
+from common.versions.replan import make_schedules_follow
+from services.cli.error_lines import CommandFailed
+from services.cli.shared import now_ms, open_ledger, print_table, settings_with_store, user_name
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenVersions:
+    """`files`: the campaigns on disk; `ledger` plays those in force, which `in_force` holds."""
+
+    settings: Settings
+    ledger: Ledger
+    files: dict[str, Campaign]
+    in_force: dict[str, Campaign]
+
+    def chosen(self, name: str | None) -> list[str]:
+        """The keys of one campaign, or of all that are played. Raises CommandFailed."""
+        if name is not None and name not in self.files:
+            raise CommandFailed(f"{name} is not played here; there are: {', '.join(self.files)}")
+        keys = [name] if name else [*self.files]
+        if missing := [key for key in keys if not self.in_force[key].is_in_force]:
+            raise CommandFailed(f"no version of {missing[0]} is in force yet; a worker's first start puts it in force")
+        return keys
+
+
+def with_versions(run_in: Callable[[OpenVersions], Awaitable[Result]]) -> Result:
+    """Run something that needs both."""
+
+    async def run() -> Result:
+        async with _opened(settings_with_store()) as versions:
+            return await run_in(versions)
+
+    return asyncio.run(run())
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[OpenVersions]:
+    played = load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
+    files = dict(played)
+    async with open_ledger(settings, campaigns=played) as ledger:
+        yield OpenVersions(settings=settings, ledger=ledger, files=files, in_force=dict(played))
+
+
+async def plan_of(versions: OpenVersions, target: Campaign, *, send_late: bool = False) -> Plan:
+    """What this version would change."""
+    comparison = Comparison(
+        versions.in_force[target.key], target, versions.settings.pace, now_ms=now_ms(), send_late=send_late
+    )
+    async for person in people_of(versions.ledger, target.key):
+        comparison.add(person)
+    return comparison.plan(reminded=await reminded_people(versions.ledger))
+
+
+async def put_in_force(
+    versions: OpenVersions, target: Campaign, action: Action, *, compiled: str = "", send_late: bool = False
+) -> int | None:
+    """
+    Switch, and make the schedules follow: how many people's plans changed; None: a worker finishes it.
+
+    Raises CommandFailed when another version was put in force meanwhile.
+    """
+    ledger, clock, key = versions.ledger, SystemClock(), target.key
+    entry = LogEntry(
+        version=target.version,
+        source=versions.in_force[key].version,
+        action=action,
+        by=user_name(),
+        at_ms=clock.now_ms(),
+    )
+    applied: Applied = await ledger.versions.apply(key, entry, compiled=compiled, send_late=send_late)
+    if not applied.is_done:
+        raise CommandFailed(f"{key}: another version was put in force meanwhile, or is being; run the command again")
+    ledger.replace(target.terms(versions.settings.pace))
+    replanning = (await ledger.versions.in_force())[key].replanning
+    return await make_schedules_follow(ledger, target, replanning, clock) if replanning else 0
+
+
+def refuse_repeated(plan: Plan) -> None:
+    """Raises CommandFailed for a step whose text people have had already."""
+    if plan.repeated:
+        raise CommandFailed(f"{plan.campaign}: {plan.repeated[0]}")
+
+
+def print_plan(plan: Plan) -> None:
+    if plan.is_empty:
+        click.echo(f"{plan.campaign}: the files say what version {plan.target} in force says; nothing would change")
+        return
+    click.echo(f"{plan.campaign}: from version {plan.source} to {plan.target}; {plan.people} people are under way")
+    rows: Sequence[Sequence[object]] = [
+        (change.kind, change.step or "every mail", change.people) for change in plan.changes
+    ]
+    if rows:
+        print_table(["change", "step", "#people"], rows)
+    if plan.settings:
+        click.echo(f"beside the mails: {', '.join(plan.settings)}")
+    if plan.due_at_once:
+        click.secho(f"due at once: {plan.due_at_once} people get a mail as soon as this is applied", fg="yellow")
+    for line in plan.repeated:
+        click.secho(f"refused: {line}", fg="red")
+    _print_counts(plan)
+
+
+def _print_counts(plan: Plan) -> None:
+    segments = sorted({segment for counts in plan.counts.values() for segment in counts})
+    if segments:
+        click.echo("still to come:")
+        rows = [(step, *(counts.get(segment, 0) for segment in segments)) for step, counts in plan.counts.items()]
+        print_table(["step", *(f"#{segment}" for segment in segments)], rows)

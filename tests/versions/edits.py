@@ -1,0 +1,80 @@
+"""Edits of a compiled campaign, as an author makes them in its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from common.campaigns.compiled import CompiledCampaign, SegmentRule, Span, Step
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+Edit = Callable[[CompiledCampaign], CompiledCampaign]
+
+
+def text(campaign: CompiledCampaign, *, body: str = "emails/3-turned-away.md", tag: str = "en-CA") -> CompiledCampaign:
+    return _body(campaign, body, tag, lambda source: f"{source}\nOne line more.\n")
+
+
+def subject(campaign: CompiledCampaign) -> CompiledCampaign:
+    changed = campaign
+    for tag in campaign.languages:
+        changed = _body(
+            changed, "emails/5-case-study.md", tag, lambda source: source.replace("subject: ", "subject: New: ", 1)
+        )
+    return changed
+
+
+def moved(campaign: CompiledCampaign, *, step: str = "step-4", hours: int = 110) -> CompiledCampaign:
+    span = Span(hours * HOUR_MS, 170_000)
+    return replace(campaign, steps=tuple(replace(one, after=span) if one.id == step else one for one in campaign.steps))
+
+
+def added(campaign: CompiledCampaign, *, hours: int = 96) -> CompiledCampaign:
+    """`step-8` between the third and the fourth, with a text of its own."""
+    new = Step(
+        id="step-8",
+        name="four days in",
+        after=Span(hours * HOUR_MS, 150_000),
+        bodies={segment.name: "emails/8-new.md" for segment in campaign.segments},
+        column="Email 8 Sent",
+    )
+    steps = sorted((*campaign.steps, new), key=lambda step: step.after.production_ms)
+    heading = "---\nsubject: Four days in\npreheader: A word between two letters.\n---\n"
+    with_text = replace(
+        campaign,
+        languages={
+            tag: replace(texts, bodies={**texts.bodies, "emails/8-new.md": f"{heading}Hi {{{{ first_name }}}},\n"})
+            for tag, texts in campaign.languages.items()
+        },
+    )
+    return replace(with_text, steps=tuple(steps))
+
+
+def removed(campaign: CompiledCampaign, *, step: str = "step-6") -> CompiledCampaign:
+    return replace(campaign, steps=tuple(one for one in campaign.steps if one.id != step))
+
+
+def segment(campaign: CompiledCampaign) -> CompiledCampaign:
+    """One red system is critical from now on."""
+    first, *others = campaign.segments
+    return replace(campaign, segments=(SegmentRule(name=first.name, when="red_systems >= 1"), *others))
+
+
+def language(campaign: CompiledCampaign) -> CompiledCampaign:
+    """Another English, which has the same words."""
+    return replace(campaign, languages={**campaign.languages, "en-GB": campaign.languages["en-CA"]})
+
+
+def copied(campaign: CompiledCampaign) -> CompiledCampaign:
+    """The third step under a new id, at a later day."""
+    third = next(step for step in campaign.steps if step.id == "step-3")
+    again = replace(third, id="step-9", name="again", column="Email 9 Sent", after=Span(290 * HOUR_MS, 400_000))
+    return replace(campaign, steps=(*campaign.steps, again))
+
+
+def _body(campaign: CompiledCampaign, name: str, tag: str, edit: Callable[[str], str]) -> CompiledCampaign:
+    texts = campaign.languages[tag]
+    bodies = {**texts.bodies, name: edit(texts.bodies[name])}
+    return replace(campaign, languages={**campaign.languages, tag: replace(texts, bodies=bodies)})

@@ -1,0 +1,258 @@
+"""What a change does to the people under way: the real actors and scripts, in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from common.campaigns.campaign import campaign_of
+from common.campaigns.campaigns import Campaigns
+from common.domain.contact import Assessment
+from common.domain.delivery import DeliveryStatus
+from common.domain.enrollment import Enrollment, Status
+from common.domain.ids import enrollment_id
+from common.ledger.constants import ADDED_LATE, REMOVED
+from common.ledger.versions import LogEntry
+from common.versions.people import people_of, person_of
+from common.versions.plan import Plan, compare
+from common.versions.played import PlayedVersions
+from common.versions.replan import make_schedules_follow
+from services.simulation.engine import Simulation
+from tests.versions import edits
+from tests.versions.conftest import KEY
+
+HOUR_MS, DAY_MS = edits.HOUR_MS, edits.DAY_MS
+
+
+class Story:
+    """A worker that plays what is in force, and a person who applies edits."""
+
+    def __init__(self, store, campaign, settings, clock) -> None:
+        campaigns = Campaigns(campaign_of(campaign.compiled))
+        self.simulation = Simulation(store, campaigns, settings, clock=clock)
+        self.campaigns, self.ledger, self.clock = campaigns, self.simulation.ledger, clock
+        self.versions = PlayedVersions(campaigns, self.ledger, settings, clock)
+        self.simulation.world = replace(self.simulation.world, versions=self.versions)
+        self.pace = settings.pace
+
+    async def until(self, day: float) -> None:
+        await self.simulation.run(until_ms=self.began_ms + round(day * DAY_MS))
+
+    async def begin(self, *people: Assessment) -> None:
+        self.began_ms = self.clock.now_ms()
+        await self.versions.refresh()
+        for person in people:
+            await self.simulation.sign_up(person)
+
+    async def plan(self, *edited: edits.Edit) -> Plan:
+        people = [person async for person in people_of(self.ledger, KEY)]
+        return compare(self.campaigns[KEY], self.target(edited), people, pace=self.pace, now_ms=self.clock.now_ms())
+
+    def target(self, edited: Sequence[edits.Edit]):
+        compiled = self.campaigns[KEY].compiled
+        for edit in edited:
+            compiled = edit(compiled)
+        return campaign_of(compiled)
+
+    async def apply(self, *edited: edits.Edit, send_late: bool = False) -> None:
+        """The worker learns of it only by what the ledger refuses."""
+        await self.put_in_force(self.target(edited), send_late=send_late)
+
+    async def put_in_force(self, target, *, send_late: bool = False) -> None:
+        source = (await self.ledger.versions.in_force())[KEY].version
+        now_ms = self.clock.now_ms()
+        entry = LogEntry(version=target.version, source=source, action="apply", by="ada", at_ms=now_ms)
+        compiled = target.compiled.to_json()
+        assert (await self.ledger.versions.apply(KEY, entry, compiled=compiled, send_late=send_late)).is_done
+        played, terms = self.campaigns[KEY], self.ledger.campaigns[KEY]
+        self.ledger.replace(target.terms(self.pace))
+        replanning = (await self.ledger.versions.in_force())[KEY].replanning
+        await make_schedules_follow(self.ledger, target, replanning, self.clock)
+        self.campaigns.replace(played)
+        self.ledger.replace(terms)
+
+    async def enrollment(self, person: Assessment) -> Enrollment:
+        found = await self.ledger.enrollments.get(enrollment_id(KEY, person.email))
+        assert found is not None
+        return found
+
+    def sent(self, person: Assessment) -> list[tuple[str, float]]:
+        """(step, day) of each mail."""
+        return [
+            (mail.tags["step"], (at_ms - self.began_ms) / DAY_MS)
+            for at_ms, mail in self.simulation.mailer.accepted_mails
+            if mail.to == person.email
+        ]
+
+    def subjects(self, person: Assessment) -> list[str]:
+        return [mail.subject for _, mail in self.simulation.mailer.accepted_mails if mail.to == person.email]
+
+
+@pytest.fixture
+def story(store, campaign, settings, clock) -> Story:
+    return Story(store, campaign, settings, clock)
+
+
+ALL = [("step-1", 0), ("step-2", 1), ("step-3", 3), ("step-4", 5), ("step-5", 7), ("step-6", 9), ("step-7", 11)]
+
+
+async def test_a_new_subject_reaches_the_mails_that_were_not_yet_attempted(story: Story, ada):
+    await story.begin(ada)
+    await story.until(4)
+    await story.apply(edits.subject)
+    await story.until(12)
+
+    assert story.sent(ada) == ALL
+    assert [subject.startswith("New: ") for subject in story.subjects(ada)] == [False] * 4 + [True] + [False] * 2
+
+
+async def test_a_moved_step_keeps_the_anchor_and_every_other_day(story: Story, ada):
+    await story.begin(ada)
+    await story.until(4)
+    await story.apply(edits.moved)  # from 120 to 110 hours
+    await story.until(12)
+
+    assert story.sent(ada) == [(step, day if step != "step-4" else 110 / 24) for step, day in ALL]
+
+
+async def test_a_step_that_is_moved_into_the_past_is_due_at_once(story: Story, ada):
+    await story.begin(ada)
+    await story.until(4)
+    earlier = lambda campaign: edits.moved(campaign, hours=90)  # noqa: E731
+
+    assert (await story.plan(earlier)).due_at_once == 1
+    await story.apply(earlier)
+    await story.until(12)
+
+    assert dict(story.sent(ada))["step-4"] == pytest.approx(4, abs=0.001)
+
+
+async def test_a_step_taken_out_is_skipped_with_that_reason_and_the_next_keeps_its_day(story: Story, ada):
+    await story.begin(ada)
+    await story.until(8)
+    await story.apply(edits.removed)
+    await story.until(12)
+
+    assert story.sent(ada) == [sent for sent in ALL if sent[0] != "step-6"]
+    enrollment = await story.enrollment(ada)
+    assert enrollment.final_status_of(6) == (DeliveryStatus.SKIPPED, REMOVED)
+    assert enrollment.status is Status.COMPLETED
+
+
+async def test_a_new_step_waits_for_its_day(story: Story, ada):
+    await story.begin(ada)
+    await story.until(3.5)
+    await story.apply(edits.added)  # at four days
+    await story.until(12)
+
+    assert story.sent(ada) == [*ALL[:3], ("step-8", 4), *ALL[3:]]
+
+
+async def test_a_new_step_whose_day_has_passed_is_not_sent_late(story: Story, ada):
+    await story.begin(ada)
+    await story.until(4.5)
+    await story.apply(edits.added)
+    await story.until(12)
+
+    assert story.sent(ada) == ALL
+    assert (await story.enrollment(ada)).final_status_of(8) == (DeliveryStatus.SKIPPED, ADDED_LATE)
+
+
+async def test_a_new_step_whose_day_has_passed_is_sent_late_when_asked(story: Story, ada):
+    await story.begin(ada)
+    await story.until(4.5)
+    await story.apply(edits.added, send_late=True)
+    await story.until(12)
+
+    assert {step for step, _ in story.sent(ada)} == {step for step, _ in ALL} | {"step-8"}
+
+
+async def test_going_back_brings_back_the_steps_whose_day_is_still_to_come(story: Story, ada):
+    await story.begin(ada)
+    await story.until(8)
+    before = story.campaigns[KEY]
+    await story.apply(edits.removed)
+    await story.until(8.5)
+    await story.put_in_force(before)
+    await story.until(12)
+
+    assert story.sent(ada) == ALL
+
+
+async def test_going_back_brings_back_the_last_step_of_those_who_had_finished_without_it(story: Story, ada):
+    await story.begin(ada)
+    await story.until(10)
+    before = story.campaigns[KEY]
+    await story.apply(lambda campaign: edits.removed(campaign, step="step-7"))
+    assert (await story.enrollment(ada)).status is Status.COMPLETED
+    await story.put_in_force(before)
+    await story.until(12)
+
+    assert story.sent(ada) == ALL
+    assert (await story.enrollment(ada)).status is Status.COMPLETED
+
+
+async def test_a_new_rule_moves_people_into_the_segment_that_it_names(story: Story):
+    chen = Assessment(email="chen@example.org", first_name="Chen", assessment_score=55, red_systems=1)
+    await story.begin(chen)
+    await story.until(0.5)
+    assert (await story.enrollment(chen)).segment == "URGENT"
+
+    await story.apply(edits.segment)
+    await story.until(12)
+
+    assert (await story.enrollment(chen)).segment == "CRITICAL"
+    assert story.sent(chen) == ALL
+
+
+async def test_a_step_that_was_attempted_is_settled_under_its_own_version_though_it_was_taken_out(story: Story, ada):
+    await story.begin(ada)
+    await story.until(8)
+    enrollment = await story.enrollment(ada)
+    claim = await story.ledger.deliveries.claim(
+        f"{enrollment.id}/step-6", worker=story.simulation.world.worker, now_ms=story.began_ms + 9 * DAY_MS
+    )
+    await story.ledger.deliveries.freeze(
+        claim, '{"the": "bytes"}', now_ms=story.clock.now_ms(), version=story.campaigns[KEY].version
+    )
+    await story.ledger.deliveries.settle(claim, "retry", "503", now_ms=story.clock.now_ms(), due_ms=story.began_ms)
+    await story.apply(edits.removed)
+    await story.versions.refresh()
+
+    again = await story.ledger.deliveries.claim(
+        f"{enrollment.id}/step-6", worker="w", now_ms=story.began_ms + 9 * DAY_MS + HOUR_MS
+    )
+
+    assert again.payload == '{"the": "bytes"}'
+
+
+async def test_nothing_of_the_campaign_is_sent_while_schedules_follow_and_a_worker_finishes_it(
+    story: Story, ada, campaign, settings, clock
+):
+    await story.begin(ada)
+    await story.until(4)
+    target = story.target([edits.moved])
+    entry = LogEntry(version=target.version, source=campaign.version, action="apply", by="ada", at_ms=clock.now_ms())
+    await story.ledger.versions.apply(KEY, entry, compiled=target.compiled.to_json())  # and the command is killed
+    await story.until(5 + 5 / 86_400)  # it is asked for again each second
+    assert len(story.sent(ada)) == 3
+
+    await PlayedVersions(story.campaigns, story.ledger, settings, clock, replans=True).refresh()
+    await story.until(12)
+
+    assert [step for step, _ in story.sent(ada)] == [step for step, _ in ALL]
+
+
+async def test_the_plan_of_one_person_says_when_each_step_is_due_before_and_after(story: Story, ada):
+    await story.begin(ada)
+    await story.until(4)
+    person = await person_of(story.ledger, enrollment_id(KEY, ada.email))
+
+    plan = compare(
+        story.campaigns[KEY], story.target([edits.moved]), [person], pace=story.pace, now_ms=story.clock.now_ms()
+    )
+
+    assert [(one.kind, one.step, one.people) for one in plan.changes] == [("moved", "step-4", 1)]
+    assert plan.counts == {step: {"CRITICAL": 1} for step in ("step-4", "step-5", "step-6", "step-7")}

@@ -1,0 +1,113 @@
+"""`plan` on seven kinds of edit with 10,000 people under way: exact counts, in seconds."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from common.campaigns.campaign import campaign_of
+from common.campaigns.campaigns import Campaigns
+from common.domain.contact import Assessment
+from common.domain.ids import enrollment_id
+from common.ledger import codec, keys
+from common.ledger.ledger import Ledger
+from common.versions.people import people_of
+from common.versions.plan import UnderWay, compare
+from tests.versions import edits
+from tests.versions.conftest import KEY
+
+HOUR_MS = edits.HOUR_MS
+PEOPLE = 10_000
+SECONDS_MAX = 10
+OFFSETS_H = (0, 24, 72, 120, 168, 216, 264)
+
+
+def reds(number: int) -> int:
+    """CRITICAL, URGENT and OPTIMIZE in turn."""
+    return (2, 1, 0)[number % 3]
+
+
+def hours(number: int) -> int:
+    """Since the signup: from none to ten days, so that everybody has a step to come; never on a step's own hour."""
+    return number % 240
+
+
+@pytest.fixture
+async def people(store, campaign, clock, settings) -> list[UnderWay]:
+    """Written as the ledger writes them: what was due is sent, the next step waits."""
+    now_ms, pipe = clock.now_ms(), store.pipeline(transaction=False)
+    for number in range(PEOPLE):
+        anchor_ms = now_ms - hours(number) * HOUR_MS - HOUR_MS // 2
+        email = f"p{number}@example.org"
+        owner = enrollment_id(KEY, email)
+        assessment = Assessment(
+            email=email, first_name="P", assessment_score=50, red_systems=reds(number), orange_systems=0
+        )
+        sent = [step for step, hour in enumerate(OFFSETS_H, 1) if hour <= hours(number)]
+        following = len(sent) + 1
+        due_ms = anchor_ms + OFFSETS_H[following - 1] * HOUR_MS
+        fields = codec.assessment_fields(assessment) | {
+            "campaign": KEY,
+            "status": "active",
+            "segment": campaign.segment_of(assessment),
+            "anchor_ms": anchor_ms,
+            "next": f"step-{following}",
+            f"/step-{following}": f"planned {due_ms}",
+            **{f"/step-{step}": f"accepted {anchor_ms} 1 +0 id" for step in sent},
+        }
+        if number % 2:
+            fields["language"] = "fr-CA"
+        pipe.hset(keys.enrollment(owner), mapping=fields)
+        pipe.zadd(keys.UNDER_WAY, {owner: 0})
+    await pipe.execute()
+    ledger = Ledger.of(store, Campaigns(campaign).terms(settings.pace), secret_key="s" * 32)
+    return [person async for person in people_of(ledger, KEY)]
+
+
+def before(hour: float) -> list[int]:
+    """Those who are not yet there."""
+    return [number for number in range(PEOPLE) if hours(number) + 0.5 < hour]
+
+
+async def test_every_kind_of_edit_is_counted_exactly_in_seconds(people, campaign, clock, settings):
+    began = time.monotonic()
+    found = {}
+    for edit in (edits.text, edits.subject, edits.moved, edits.added, edits.removed, edits.segment, edits.language):
+        plan = compare(
+            campaign, campaign_of(edit(campaign.compiled)), people, pace=settings.pace, now_ms=clock.now_ms()
+        )
+        assert plan.people == PEOPLE
+        found |= {(edit.__name__, one.kind, one.step): one.people for one in plan.changes}
+    seconds = time.monotonic() - began
+
+    assert found == {
+        ("text", "text", "step-3"): sum(number % 2 == 0 for number in before(72)),
+        ("subject", "subject", "step-5"): len(before(168)),
+        ("moved", "moved", "step-4"): len(before(120)),
+        ("added", "added", "step-8"): len(before(96)),
+        ("removed", "removed", "step-6"): len(before(216)),
+        ("segment", "segment", None): sum(reds(number) == 1 for number in range(PEOPLE)),
+        ("language", "language", None): 0,
+    }
+    assert seconds < 7 * SECONDS_MAX
+
+
+async def test_a_text_that_people_have_had_under_another_id_is_refused(people, campaign, clock, settings):
+    plan = compare(
+        campaign, campaign_of(edits.copied(campaign.compiled)), people, pace=settings.pace, now_ms=clock.now_ms()
+    )
+
+    had = PEOPLE - len(before(72))
+    assert plan.repeated == (
+        f"step-9 has the text of step-3, which {had} people under way have had;"
+        " keep the id step-3, or write another text",
+    )
+
+
+async def test_people_to_whom_a_moved_step_is_due_at_once_are_counted(people, campaign, clock, settings):
+    plan = compare(
+        campaign, campaign_of(edits.moved(campaign.compiled)), people, pace=settings.pace, now_ms=clock.now_ms()
+    )
+
+    assert plan.due_at_once == len(before(120)) - len(before(110))
