@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final
 from urllib.parse import urlencode
 
+from actors.sending.windows import reader_zone
 from common.campaigns.campaign import Campaign, Rendered
 from common.campaigns.facts import Meeting
 from common.clock import utc_datetime
@@ -17,6 +18,7 @@ from common.domain.mail import Mail
 from common.domain.reminders import ReminderRules
 from common.domain.series import Booking
 from common.domain.suppression import Unsubscribe
+from common.domain.windows import local_day
 from common.ledger.owners import Owned
 from common.settings.settings import Settings
 from common.world import World
@@ -81,6 +83,8 @@ def reminder_rules(campaign: Campaign, pace: Pace) -> ReminderRules:
     return ReminderRules(
         before_ms=tuple((reminder.name, reminder.before.at(pace)) for reminder in campaign.reminders),
         minimum_notice_ms=campaign.booking.minimum_notice.at(pace),
+        window=campaign.window(pace),
+        zone=campaign.zone_of(),
     )
 
 
@@ -117,6 +121,9 @@ async def _step(
     enrollment, step = item.owner, item.delivery.step
     assert isinstance(enrollment, Enrollment)
     assert step is not None
+    today = None
+    if campaign.compiled.weeks:
+        today = local_day(world.clock.now_ms(), await reader_zone(world, campaign, item))
     rendered = campaign.render(
         step,
         enrollment.assessment,
@@ -124,6 +131,7 @@ async def _step(
         identity=world.settings.identity,
         unsubscribe_url=unsubscribe_url,
         language=language,
+        today=today,
     )
     return rendered, {"step": item.delivery.name}
 

@@ -10,6 +10,7 @@ import structlog
 from actors.sending.failure_policy import Decision, decide
 from actors.sending.reconcile import DAY_MS, KEY_FORGOTTEN, KEY_TAKEN, KEY_TAKEN_CODE, reconcile
 from actors.sending.render import idempotency_key, render
+from actors.sending.windows import OUTSIDE_WINDOW, next_opening_ms
 from common.campaigns.loader import CampaignError
 from common.domain.delivery import Kind
 from common.domain.ids import DeliveryId, split_delivery_id
@@ -65,6 +66,8 @@ def _not_claimed(refusal: ClaimRefused) -> None:
 
 
 async def _deliver(world: World, claim: ClaimGranted) -> None:
+    if await _waits_for_window(world, claim):
+        return
     mail = await _mail(world, claim)
     if mail is None:
         return
@@ -78,6 +81,15 @@ async def _deliver(world: World, claim: ClaimGranted) -> None:
         await _freeze_refused(world, claim, attempt)
         return
     await _send_attempt(world, claim, mail, attempt=attempt)
+
+
+async def _waits_for_window(world: World, claim: ClaimGranted) -> bool:
+    """Whether it was put off until the campaign's sending window opens."""
+    opening_ms = await next_opening_ms(world, claim)
+    if opening_ms is None:
+        return False
+    await _settle(world, claim, Decision("defer", OUTSIDE_WINDOW, opening_ms - world.clock.now_ms()))
+    return True
 
 
 async def _mail(world: World, claim: ClaimGranted) -> Mail | None:

@@ -18,9 +18,11 @@ from common.campaigns.rendering import Mail, Renderer
 from common.campaigns.rules import Rule, read_rule
 from common.campaigns.translation import Translation
 from common.campaigns.variables import Person, counts, email_values, reported
+from common.campaigns.windows import window_of
 from common.domain.cadence import Cadence, Pace
 from common.domain.campaign_terms import CampaignTerms
 from common.domain.projection import CampaignColumns
+from common.domain.windows import Window, zone_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,20 @@ class Campaign:
             return Cadence(offsets, self.minimum_gap.at(pace))
         except ValueError:
             raise CampaignError(f"CAMPAIGN_SPEED={pace.speed:g}: steps fall on one instant; set it lower") from None
+
+    def window(self, pace: Pace) -> Window | None:
+        """When its mails may go out; None: at any hour, as always in TESTING_MODE."""
+        return None if pace.testing else self._window
+
+    @cached_property
+    def _window(self) -> Window | None:
+        declared = self.compiled.sending_window
+        return window_of(declared) if declared else None
+
+    def zone_of(self, *names: str | None) -> ZoneInfo:
+        """The first of these that is a time zone; without one, the campaign's."""
+        zones = filter(None, map(zone_named, names))
+        return next(zones, None) or ZoneInfo(self.compiled.timezone)
 
     def segment_of(self, person: Person) -> str:
         """The first segment whose rule holds; the last one is the rest."""

@@ -81,6 +81,12 @@ def test_a_folder_of_campaigns_that_is_not_there_is_named_by_its_setting(tmp_pat
         ),
         (TOML, 'default_language = "en-CA"', 'default_language = "de"', r"default_language: not one of the languages"),
         (TOML, "priority = 0", 'opens = "2025-12-01"\ncloses = "2025-11-01"', r"closes: before it opens"),
+        (
+            TOML,
+            "[booking]",
+            '[sending_window]\nholidays = "CA-ZZ"\n[booking]',
+            r"sending_window\.holidays: no holidays are known of 'CA-ZZ'",
+        ),
         (TOML, "priority = 0", 'opens = "soon"', r'line 8: opens: not a day; write it as "2025-11-01"'),
         (TOML, 'type = "money"', 'type = "dollars"', r"fields\.revenue_leak_total\.type"),
         (TOML, 'variable = "red"', 'variable = "score"', r"the variable 'score' is taken"),
