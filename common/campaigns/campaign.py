@@ -24,6 +24,8 @@ from common.domain.campaign_terms import CampaignTerms
 from common.domain.projection import CampaignColumns
 from common.domain.windows import Window, zone_named
 
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
@@ -99,6 +101,17 @@ class Campaign:
     def _window(self) -> Window | None:
         declared = self.compiled.sending_window
         return window_of(declared) if declared else None
+
+    @property
+    def window_in_words(self) -> str:
+        """`Mon Tue Wed Thu Fri 08:00-19:00, not on holidays of CA-ON`."""
+        declared = self.compiled.sending_window
+        if declared is None:
+            return "at any hour"
+        days = " ".join(_WEEKDAYS[day] for day in declared.weekdays)
+        opens, closes = (f"{m // 60:02}:{m % 60:02}" for m in (declared.opens_minute, declared.closes_minute))
+        holidays = f", not on holidays of {declared.holidays}" if declared.holidays else ""
+        return f"{days} {opens}-{closes}{holidays}"
 
     def zone_of(self, *names: str | None) -> ZoneInfo:
         """The first of these that is a time zone; without one, the campaign's."""
