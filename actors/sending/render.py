@@ -35,7 +35,7 @@ async def render(world: World, item: Owned) -> Mail:
     query = _query(campaign, language, is_home=campaign is world.campaigns.home)
     unsubscribe_url = f"{world.settings.public_address}/unsubscribe/{token}{query}"
     rendered, tags = await _RENDERERS[item.delivery.kind](world, campaign, item, unsubscribe_url, language)
-    identity = world.settings.identity
+    identity = campaign.identity(world.settings.identity)
     return Mail(
         sender=identity.sender,
         to=item.address,
@@ -128,7 +128,7 @@ async def _step(
         step,
         enrollment.assessment,
         segment=enrollment.segment,
-        identity=world.settings.identity,
+        identity=campaign.identity(world.settings.identity),
         unsubscribe_url=unsubscribe_url,
         language=language,
         today=today,
@@ -145,7 +145,9 @@ async def _reminder(
     # Read when the reminder is due, since a guest may sign up after booking.
     signup = [one.assessment async for one in _signups(world, item)]
     meeting = meeting_of(world.settings, booking, booking.start_ms, next(iter(signup), None))
-    rendered = campaign.render_reminder(name, meeting, world.settings.identity, unsubscribe_url, language)
+    rendered = campaign.render_reminder(
+        name, meeting, campaign.identity(world.settings.identity), unsubscribe_url, language
+    )
     return rendered, {"booking": booking.id, "start": str(booking.start_ms), "reminder": name}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from common.campaigns.body import Body, Values
 from common.campaigns.compiled import BookingPolicy, CompiledCampaign, Reminder, Span, Step
 from common.campaigns.errors import CampaignError
-from common.campaigns.facts import Identity, Meeting, reminder_values
+from common.campaigns.facts import Identity, Meeting, parse_sender, reminder_values
 from common.campaigns.language import named, negotiated
 from common.campaigns.layout import Row, read_layout, scoreboard
 from common.campaigns.rendering import Mail, Renderer
@@ -112,6 +112,19 @@ class Campaign:
         opens, closes = (f"{m // 60:02}:{m % 60:02}" for m in (declared.opens_minute, declared.closes_minute))
         holidays = f", not on holidays of {declared.holidays}" if declared.holidays else ""
         return f"{days} {opens}-{closes}{holidays}"
+
+    def identity(self, identity: Identity) -> Identity:
+        """Who writes: whom the settings name, but for what the campaign's `[sender]` says."""
+        declared = self.compiled.sender
+        if declared.address is None:
+            return replace(identity, reply_to=declared.reply_to or identity.reply_to)
+        name, address = parse_sender(declared.address)
+        return replace(
+            identity,
+            sender=declared.address,
+            sender_name=name or address,
+            reply_to=declared.reply_to or identity.reply_to,
+        )
 
     def zone_of(self, *names: str | None) -> ZoneInfo:
         """The first of these that is a time zone; without one, the campaign's."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -112,15 +112,6 @@ def mails(
         for reminder in campaign.reminders:
             mail = campaign.render_reminder(reminder.name, MEETINGS[kind], identity, unsubscribe_url, language)
             yield Sample(f"reminder-{reminder.name}.{kind}", None, mail, reminder.name, tag, kind)
-
-
-def preview_pages(campaign: Campaign, identity: Identity) -> Iterable[tuple[str, Rendered]]:
-    """(`1-results.critical.full`, mail) for every mail and segment, with all or few values, and every reminder."""
-    for language in campaign.languages:
-        suffix = f".{language}" if len(campaign.languages) > 1 else ""
-        for kind in ("full", "sparse"):
-            for sample in mails(campaign, identity, kind=kind, language=language):
-                yield sample.name + suffix, sample.mail
 
 
 def _value(field: Field, number: int, kind: str) -> object:

@@ -43,8 +43,8 @@ class SettingsError(Exception):
 
 
 _SANDBOX_IDENTITY = {
-    "sender": "Advent <hello@advent.example>",
-    "postal_address": "Advent, 1 Example Street, Sampletown ON  A1A 1A1, Canada",
+    "sender": "Sarah Tremblay <sarah@businessx.example>",
+    "postal_address": "BusinessX, 1 Example Street, Sampletown ON  A1A 1A1, Canada",
     "booking_url": "https://booking.example/diagnostic-call",
 }
 """A fictitious sender for the sandbox. With a real Resend all of it must be set."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from common.campaigns import samples
 from common.campaigns.lint.contrast import contrast, unreadable
 from common.campaigns.lint.lint import lint
-from common.campaigns.loader import available_campaigns
+from common.campaigns.loader import available_campaigns, load_campaign
 from common.campaigns.samples import IDENTITY
 
 Spoil = Callable[[str, str, str], None]
@@ -105,3 +107,26 @@ def test_colours_are_handed_down_and_large_text_may_have_less() -> None:
     html = f'<div style="background: #333">{small}{large}</div>'
 
     assert [*unreadable(html)] == [("small", 4.4)]
+
+
+def test_a_brand_is_shown_with_logo_colour_photo_and_signature(home: Path, spoil: Spoil) -> None:
+    brand = """
+name = "BusinessX"
+logo = "https://businessx.example/logo.png"
+logo_text = "BusinessX, the letters in blue"
+photo = "https://businessx.example/sarah.jpg"
+colour = "#1d4ed8"
+"""
+    spoil("campaign.toml", '\nname = "BusinessX"\n', brand)
+    spoil("en-CA/strings.toml", "[footer]", 'signature = "Founder, BusinessX"\n[footer]')
+    shutil.rmtree(home / "christmas_2025" / "layout")
+
+    mail = next(samples.mails(load_campaign("christmas_2025", directory=home), IDENTITY, kind="full")).mail
+
+    assert 'alt="BusinessX, the letters in blue"' in mail.html
+    assert f'src="https://businessx.example/sarah.jpg" alt="{IDENTITY.sender_name}"' in mail.html
+    assert mail.html.count("#1d4ed8") > 5
+    assert "#14532d" not in mail.html
+    assert "Founder, BusinessX" in mail.html
+    assert "\nFounder, BusinessX\n" in mail.text
+    assert lint("christmas_2025", IDENTITY, directory=home) == []

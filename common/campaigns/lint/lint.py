@@ -28,7 +28,7 @@ def findings(campaign: Campaign, identity: Identity) -> list[Finding]:
 
     A mail that is wrong for everybody is named for one reader only.
     """
-    found = [*source_findings(campaign.compiled), *mail_findings(campaign, identity)]
+    found = [*source_findings(campaign.compiled), *mail_findings(campaign, campaign.identity(identity))]
     first = {(_mail_of(one.where), one.problem): one for one in reversed(found)}
     return sorted(first.values(), key=lambda one: (not one.is_error, one.where))
 

@@ -14,6 +14,7 @@ from services.cli.shared import now_ms, open_world, settings_with_store
 
 if TYPE_CHECKING:
     from common.campaigns.campaign import Campaign
+    from common.campaigns.facts import Identity
     from common.campaigns.samples import Sample
     from common.domain.mail import Mail
     from common.settings.settings import Settings
@@ -43,7 +44,7 @@ def command(email: str, name: str | None, language: str | None, segment: str | N
     if not chosen:
         known = [*(one.id for one in campaign.steps), *(one.name for one in campaign.reminders)]
         raise click.BadParameter(f"there is none; there are: {', '.join(known)}", param_hint="--step")
-    asyncio.run(_send(settings, email, chosen))
+    asyncio.run(_send(settings, campaign.identity(settings.identity), email, chosen))
     click.echo(f"{len(chosen)} test mail{'s' if len(chosen) > 1 else ''} to {email}")
 
 
@@ -57,14 +58,14 @@ def _chosen(campaign: Campaign, settings: Settings, language: str, segment: str,
     from common.campaigns import samples
 
     link = f"{settings.public_address}/unsubscribe/test"
-    for sample in samples.mails(
-        campaign, settings.identity, kind="full", language=language, unsubscribe_url=link, segments=[segment]
-    ):
+    who = campaign.identity(settings.identity)
+    mails = samples.mails(campaign, who, kind="full", language=language, unsubscribe_url=link, segments=[segment])
+    for sample in mails:
         if step in (None, sample.delivery):
             yield sample
 
 
-async def _send(settings: Settings, email: str, chosen: list[Sample]) -> None:
+async def _send(settings: Settings, identity: Identity, email: str, chosen: list[Sample]) -> None:
     if not settings.may_mail(email):
         raise CommandFailed(f"TESTING_RECIPIENTS: {email} is not among them, and TESTING_MODE is on; add it")
     async with open_world(settings) as world:
@@ -73,21 +74,21 @@ async def _send(settings: Settings, email: str, chosen: list[Sample]) -> None:
         sent_ms = now_ms()
         for number, sample in enumerate(chosen):
             await world.mail_budget.take()
-            mail = _mail(settings, email, sample, reference=f"test-{sent_ms}-{number}")
+            mail = _mail(identity, email, sample, reference=f"test-{sent_ms}-{number}")
             await world.mailer.send(mail, idempotency_key=f"test/{sent_ms}/{number}")
 
 
-def _mail(settings: Settings, email: str, sample: Sample, *, reference: str) -> Mail:
+def _mail(identity: Identity, email: str, sample: Sample, *, reference: str) -> Mail:
     """Without tags: no webhook brings it back as a delivery. Without headers for one click: the link does nothing."""
     from common.domain.mail import Mail
 
     return Mail(
-        sender=settings.identity.sender,
+        sender=identity.sender,
         to=email,
         subject=MARK + sample.mail.subject,
         html=sample.mail.html,
         text=sample.mail.text,
-        reply_to=settings.identity.reply_to,
+        reply_to=identity.reply_to,
         headers={"X-Entity-Ref-ID": reference},
         tags={},
     )
