@@ -103,7 +103,7 @@ def test_a_folder_of_campaigns_that_is_not_there_is_named_by_its_setting(tmp_pat
             TOML,
             "red_systems >= 2",
             "red_sytems >= 2",
-            r"line 124: segments\.0\.when: unknown field 'red_sytems'; did you mean",
+            r"line 125: segments\.0\.when: unknown field 'red_sytems'; did you mean",
         ),
         (TOML, "red_systems >= 2", "business_name >= 2", r"a text compared with a number"),
         (TOML, 'when = "red_systems >= 2"\n', "", r"segments\.0: when: missing"),
