@@ -51,7 +51,8 @@ COPY --from=build /opt/advent /opt/advent
 COPY deploy/image/healthy /usr/local/bin/healthy
 # A number: Kubernetes cannot tell from a name that it is not root.
 USER 10001:10001
-WORKDIR /data
+# Nothing there is read as settings or executed; /data is writable for the processes.
+WORKDIR /
 EXPOSE 8000 8001 8002 9191
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["healthy"]
 # Every process is its own PID 1: each handles SIGTERM, and none leaves children behind.

@@ -28,6 +28,7 @@ test: $(VENV)/.tests ## every test but those of `acceptance` and `browser`; no n
 	@$(PYTEST) -m 'not acceptance and not browser' $(ARGS)
 
 acceptance: $(VENV)/.tests ## long tests with real processes: kill -9, outages, failovers, installations, upgrades
+	@$(MAKE) --no-print-directory $(VENV)/.stores || echo "other versions of the store cannot be had here"
 	@$(PYTEST) -m acceptance $(ARGS)
 
 check: $(VENV)/.tests ## format, lint (Python and Lua), types, import rules, spelling
@@ -83,7 +84,8 @@ lock: $(VENV)/.lock ## renew deploy/constraints within the ranges of pyproject.t
 	@$(COMPILE) pyproject.toml --extra tracing --constraint $(PINS)/dev.txt --output-file $(PINS)/run.txt
 	@for group in installer browser deploy docs lock mutants; do \
 		$(COMPILE) --group $$group --constraint $(PINS)/dev.txt --output-file $(PINS)/$$group.txt || exit; done
-	@$(COMPILE) --group dashboard --no-deps --output-file $(PINS)/dashboard.txt
+	@for group in dashboard stores; do \
+		$(COMPILE) --group $$group --no-deps --output-file $(PINS)/$$group.txt || exit; done
 
 clean: ## what can be made again; not .venv, not data
 	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -112,6 +114,11 @@ $(VENV)/.runs: pyproject.toml $(PINS)/run.txt $(PINS)/dashboard.txt $(VENV)/.ins
 $(VENV)/.tests: $(PINS)/dev.txt $(VENV)/.runs
 	@echo "installing what the tests need into $(VENV) (once; a minute or so)"
 	@$(PINNED) $<
+	@touch $@
+
+# Not among the other packages: one of them is another version of the embedded store.
+$(VENV)/.stores: $(PINS)/stores.txt $(VENV)/.tests
+	@$(PINNED) $< --no-deps --upgrade --target $(VENV)/stores
 	@touch $@
 
 # One tool each: .browser, .deploy, .docs, .lock, .mutants.

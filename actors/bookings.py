@@ -52,22 +52,24 @@ async def bookings(world: World, job: str) -> None:
 async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: int) -> BookingOutcome:
     resolved = resolve(gathered.events, gathered.first_guests)
     campaign = world.campaigns.of(gathered.campaign)
-    ids = {ledger.contact_id(one.email, campaign.key): one.email for one in resolved if one.email is not None}
-    contacts = [await ledger.contact(contact_id) for contact_id in dict.fromkeys([*gathered.contacts, *ids])]
+    addresses = [one.email for one in resolved if one.email is not None]
+    found = await world.ledger.mailboxes.find_all(addresses, campaign.key)
+    contacts = [await ledger.contact(one) for one in dict.fromkeys([*gathered.contacts, *found.values()])]
     reminding = reminder_rules(campaign, world.settings.pace)
-    others = [(contact, one) for contact in contacts async for one in _others(world, contact, ids.get(contact.id))]
+    known = {contact: address for address, contact in found.items()}
+    others = [(contact, one) for contact in contacts async for one in _others(world, contact, known.get(contact.id))]
     return BookingOutcome(
         gathered=gathered,
         bookings=[(booking, reminders_of(booking, reminding)) for booking in resolved],
         nurture=[
             (
                 contact,
-                _nurture(world, contact, contact.enrollment, _current_of(contact, resolved, ids), resolved, now_ms),
+                _nurture(world, contact, contact.enrollment, _current_of(contact, resolved, found), resolved, now_ms),
             )
             for contact in contacts
         ],
         others=[
-            (one, _nurture(world, contact, one, _current_of(contact, resolved, ids), resolved, now_ms))
+            (one, _nurture(world, contact, one, _current_of(contact, resolved, found), resolved, now_ms))
             for contact, one in others
         ],
         look=_look_again(world, resolved, now_ms),
@@ -77,7 +79,7 @@ async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: i
 async def _others(world: World, contact: Contact, address: str | None) -> AsyncIterator[Enrollment]:
     """The enrollments of this person other than the one that has the calls."""
     known = address or (contact.enrollment.assessment.email if contact.enrollment else contact.email)
-    for enrollment_id in world.ledger.enrollment_ids(known) if known else ():
+    for enrollment_id in await world.ledger.mailboxes.in_campaigns(known) if known else ():
         enrollment = await world.ledger.enrollments.get(enrollment_id) if enrollment_id != contact.id else None
         if enrollment is not None and enrollment.campaign in world.campaigns:
             yield enrollment
@@ -108,12 +110,16 @@ def _nurture(
 
 
 def _current_of(
-    contact: Contact, resolved: Sequence[Booking], addresses: Mapping[EnrollmentId, str]
+    contact: Contact, resolved: Sequence[Booking], contacts: Mapping[str, EnrollmentId]
 ) -> Sequence[Booking]:
-    """Of these bookings, the contact's that were not moved; the one that was changed last comes first."""
+    """
+    Of these bookings, the contact's that were not moved; the one that was changed last comes first.
+
+    `contacts`: whose an address is.
+    """
     current = [one for one in resolved if one.state is not BookingState.MOVED]
-    theirs = [one for one in current if one.email is not None and one.email == addresses.get(contact.id)]
-    return [*sorted(theirs, key=lambda one: one.received_ms, reverse=True)]
+    theirs = [one for one in current if one.email is not None and contacts[one.email] == contact.id]
+    return sorted(theirs, key=lambda one: one.received_ms, reverse=True)
 
 
 def _look_again(world: World, resolved: Sequence[Booking], now_ms: int) -> tuple[BookingId, int] | None:

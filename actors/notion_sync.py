@@ -14,6 +14,7 @@ from common.ledger.circuits import circuit_closed, circuit_opened
 from common.ledger.constants import MIRROR
 from common.ledger.mirror import Changed
 from common.observability import metrics, tracing
+from common.providers.notion.failures import NETWORK_EDGE
 from common.world import World
 
 log = structlog.get_logger(__name__)
@@ -90,13 +91,13 @@ async def _trouble(world: World, person: Person, failure: Failure, now_ms: int) 
     """When to come back, and whether the trouble is this person's alone."""
     if isinstance(failure, Permanent):
         return now_ms + REFUSED_MS, True
-    provider_wide = isinstance(failure, Misconfigured)
+    provider_wide = isinstance(failure, Misconfigured) or failure.code in (NOT_CONNECTED, NETWORK_EDGE)
     at_least_ms = now_ms + (failure.retry_after_ms or 0) if isinstance(failure, Misconfigured) else None
     trouble = await world.ledger.circuits.report_failure(
         MIRROR,
         id=person.id,
         reason=failure.code,
-        provider_wide=provider_wide or failure.code == NOT_CONNECTED,
+        provider_wide=provider_wide,
         now_ms=now_ms,
         at_least_ms=at_least_ms,
     )

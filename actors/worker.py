@@ -114,7 +114,13 @@ class Worker:
     async def _build(self, campaigns: Campaigns) -> None:
         client = connect_async(self.store_url, process="worker")
         terms = campaigns.terms(self.settings.pace)
-        ledger = Ledger.of(client, terms, secret_key=self.settings.secret, patient=True)
+        ledger = Ledger.of(
+            client,
+            terms,
+            secret_key=self.settings.secret,
+            patient=True,
+            separate_spellings=self.settings.testing_mode,
+        )
         await ledger.store.patiently(lambda: correct_clock(ledger.client, self.clock))
         self._providers = build_providers(self.settings, client, self.clock, campaigns=campaigns)
         self.world = World(

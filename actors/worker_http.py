@@ -8,6 +8,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from common.domain.signup_bounds import Bound
 from common.health_checks import Level, check_health
 from common.ledger.ledger import Ledger
 from common.ledger.reads.store_stats import PROVIDERS, QueueStats, StoreStats, read_store_stats
@@ -15,6 +16,7 @@ from common.observability import metrics
 from common.settings.settings import url_of
 from common.store.errors import STORE_ERRORS
 from common.store.monitor import StoreMonitor
+from common.store.refusals import find_refusal
 
 log = structlog.get_logger(__name__)
 
@@ -52,8 +54,8 @@ class WorkerHttp:
 
     async def _ready(self, _request: web.Request) -> web.Response:
         try:
-            await self._ledger.client.ping()
-            store = "ok"
+            refusal = await find_refusal(self._ledger.client)
+            store = refusal.line if refusal else "ok"
         except STORE_ERRORS as error:
             store = type(error).__name__
         ready = store == "ok" and not self.starting and not self.draining
@@ -95,6 +97,9 @@ def _set_gauges(stats: StoreStats) -> None:
     metrics.DUE_UNSENT_SECONDS.set(stats.due_unsent_ms / 1000)
     metrics.DEAD_LETTERS.set(stats.dead_letters)
     metrics.BOOKINGS_UNREAD.set(stats.unread_bookings)
+    metrics.SIGNUPS_HELD.set(sum(stats.held_signups.values()))
+    for bound in Bound:
+        metrics.SIGNUPS_HELD_BY.labels(bound.value).set(stats.held_signups.get(bound, 0))
     metrics.RESTING.set(stats.resting)
     metrics.CONTENT_BOUNCE_PEOPLE.set(stats.content_bounce_people)
     metrics.SUPPRESSED.set(stats.suppressed)

@@ -13,14 +13,16 @@ from enum import StrEnum
 from typing import Any
 
 from common.domain.feedback import CONTENT_BOUNCE_PEOPLE
+from common.domain.signup_bounds import BEYOND
 from common.formatting import as_sentence, count, duration
 from common.ledger.reads.store_stats import PROVIDERS, StoreStats
 from common.providers.cures import cure_of
+from common.store.refusals import Refusal, refusal_of
 
 MINUTE_MS = 60_000
 ASPECTS = (
     "gateway", "spool", "store", "workers", "due", *PROVIDERS, "pause", "jobs", "mirror", "failed", "dead", "unread",
-    "resting", "content",
+    "resting", "content", "signups",
 )  # fmt: skip
 
 
@@ -95,10 +97,12 @@ def check_gateway(status: GatewayStatus | None, *, url: str = "") -> Iterator[Fi
     yield _spool(status)
 
 
-def check_unreachable_store(error: str) -> Finding:
-    """`error`: the exception that the store's client raised."""
+def check_unreachable_store(error: Exception) -> Finding:
+    """`error`: what the store's client raised."""
+    if (refusal := refusal_of(error)) is not None:
+        return _refused(refusal)
     cure = "Signups go to the gateway's spool and mail waits. Start the store, or correct REDIS_URL."
-    return Finding("store", Level.BROKEN, f"the data store does not answer ({error})", cure)
+    return Finding("store", Level.BROKEN, f"the data store does not answer ({type(error).__name__})", cure)
 
 
 def check_health(
@@ -129,6 +133,7 @@ def check_health(
         _unread_bookings(stats),
         _resting(stats),
         _content(stats),
+        _held_signups(stats),
     )
 
 
@@ -154,12 +159,18 @@ def _spool(status: GatewayStatus) -> Finding:
 
 
 def _store(stats: StoreStats, warnings: Sequence[str]) -> Finding:
+    if stats.refusal is not None:
+        return _refused(stats.refusal)
     missing = [promise for promise, is_kept in stats.durability.items() if not is_kept]
     if not warnings and not missing:
         return Finding("store", Level.OK, "answers, durable")
     cure = " ".join(map(as_sentence, warnings)) or "`advent check` names the setting to change."
     detail = f" ({', '.join(missing)})" if missing else ""
     return Finding("store", Level.BROKEN, f"the data store is misconfigured{detail}", cure)
+
+
+def _refused(refusal: Refusal) -> Finding:
+    return Finding("store", Level.BROKEN, f"the data store {refusal.reason}", as_sentence(refusal.cure))
 
 
 def _workers(stats: StoreStats) -> Finding:
@@ -281,6 +292,16 @@ def _unread_bookings(stats: StoreStats) -> Finding:
     sentence = f"{count(stats.unread_bookings, 'booking event')} could not be read"
     cure = "Cal.com does not send them again: `advent bookings unread` shows them, `advent bookings discard` ends it."
     return Finding("unread", Level.NEEDS_PERSON, sentence, cure)
+
+
+def _held_signups(stats: StoreStats) -> Finding:
+    if not stats.held_signups:
+        return Finding("signups", Level.OK, "none is held")
+    held = " and ".join(f"{number:,} {BEYOND[bound]}" for bound, number in stats.held_signups.items())
+    verb = "is" if sum(stats.held_signups.values()) == 1 else "are"
+    sentence = f"{count(sum(stats.held_signups.values()), 'signup')} {verb} held: {held}"
+    cure = "Console, or `advent signups held`; then `advent signups release` the real ones and `discard` the others."
+    return Finding("signups", Level.NEEDS_PERSON, sentence, cure)
 
 
 def _resting(stats: StoreStats) -> Finding:

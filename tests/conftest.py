@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from common.campaigns.loader import Campaign, load_campaign
 from common.clock import VirtualClock
 from common.store.clients import connect, connect_async
 from common.store.embedded import EmbeddedStore
+from tests.store import servers
 
 # Every write is synced, as in production; in memory that costs nothing where there is such a folder.
 _MEMORY = Path("/dev/shm")
@@ -23,8 +25,19 @@ _MEMORY = Path("/dev/shm")
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
+class OtherServer:
+    """A server that is not the embedded one, with what the tests use of that."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+
 @pytest.fixture(scope="session")
-def store_server() -> Iterator[EmbeddedStore]:
+def store_server() -> Iterator[EmbeddedStore | OtherServer]:
+    if binary := os.environ.get(servers.ENVIRONMENT):
+        with servers.running(Path(binary)) as url:
+            yield OtherServer(url)
+        return
     # A short path: a Unix socket's may have 107 characters, and pytest's own folders are deep.
     with tempfile.TemporaryDirectory(prefix="advent-", dir=_MEMORY if _MEMORY.is_dir() else None) as directory:
         server = EmbeddedStore(Path(directory))
@@ -34,7 +47,7 @@ def store_server() -> Iterator[EmbeddedStore]:
 
 
 @pytest.fixture
-def store_url(store_server: EmbeddedStore) -> str:
+def store_url(store_server: EmbeddedStore | OtherServer) -> str:
     """The address of an empty store."""
     with connect(store_server.url) as client:
         client.flushall()

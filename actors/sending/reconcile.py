@@ -120,7 +120,7 @@ async def _others(world: World, who: EnrollmentId, enrollment: Enrollment | None
     """The accepted mails of one person, enrolled or not: steps of all campaigns, and reminders of all their calls."""
     records = [*enrollment.records.values()] if enrollment else []
     address = enrollment.assessment.email if enrollment else ""
-    people = dict.fromkeys([who, *(world.ledger.enrollment_ids(address) if address else ())])
+    people = dict.fromkeys([who, *(await world.ledger.mailboxes.in_campaigns(address) if address else ())])
     for other in people:
         known = await world.ledger.enrollments.get(other) if other != who else None
         records += known.records.values() if known else ()

@@ -102,7 +102,7 @@ async def _language(world: World, campaign: Campaign, item: Owned) -> str:
 
 async def _signups(world: World, item: Owned) -> AsyncIterator[Enrollment]:
     """Of a guest, in every campaign; read when a reminder is due, since a guest may sign up after booking."""
-    for enrollment_id in dict.fromkeys([item.contact_id, *world.ledger.enrollment_ids(item.address)]):
+    for enrollment_id in dict.fromkeys([item.contact_id, *await world.ledger.mailboxes.in_campaigns(item.address)]):
         if (enrollment := await world.ledger.enrollments.get(enrollment_id)) is not None:
             yield enrollment
 

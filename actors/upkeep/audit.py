@@ -93,7 +93,11 @@ async def audit(
 
 async def _account(world: World, campaign: Campaign, *, only: Collection[str] | None = None) -> AuditSnapshot:
     """`only`: the people with these addresses."""
-    ids = None if only is None else [known for address in only for known in world.ledger.enrollment_ids(address)]
+    ids = (
+        None
+        if only is None
+        else [one for address in only for one in await world.ledger.mailboxes.in_campaigns(address)]
+    )
     rules = reminder_rules(campaign, world.settings.pace)
     return await read_audit_snapshot(world.ledger, rules, campaign=campaign.key, now_ms=world.clock.now_ms(), only=ids)
 

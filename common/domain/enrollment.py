@@ -11,8 +11,13 @@ from common.domain.ids import EnrollmentId
 
 
 class Status(StrEnum):
-    """`accepted` (durable, not yet classified) → `active` → `completed` or `exited`."""
+    """
+    `accepted` (durable, not yet classified) → `active` → `completed` or `exited`.
 
+    `held`: a signup beyond a bound, which is `accepted` once it is released.
+    """
+
+    HELD = "held"
     ACCEPTED = "accepted"
     ACTIVE = "active"
     COMPLETED = "completed"
@@ -43,10 +48,10 @@ class Enrollment:
     """
     What the ledger knows of one person in one campaign.
 
-    `anchor_ms`: the instant the gateway received the first signup; every step counts from it. `next_step` (1-based) and
-    `next_due_ms`: the step that waits in the schedule, None when none does. `records`: fates so far, by step number.
-    `language`: one of the campaign's, None: its default. `contact`: the id with which the person's calls are kept,
-    None: its own.
+    `anchor_ms`: the instant the gateway received the first signup, or a held one was released; every step counts from
+    it. `next_step` (1-based) and `next_due_ms`: the step that waits in the schedule, None when none does. `records`:
+    fates so far, by step number. `language`: one of the campaign's, None: its default. `contact`: the id with which the
+    person's calls are kept, None: its own.
     `revision` counts changes; `mirrored_revision` is the one Notion shows. `pages`: Notion page ids by database.
     """
 

@@ -47,9 +47,9 @@ class Restored:
     """
     What Notion remembers of one enrollment.
 
-    `sent_ms`: instant of the acceptance by step. `exit_reason`: why it ended early. `is_completed`: nothing more is to
-    be sent. `language`: in which they were written to. `segment`: where
-    the assessment does not tell it. `differs`: the row has to be written again.
+    `enrollment_id`: as the row shows it. `sent_ms`: instant of the acceptance by step. `exit_reason`: why it ended
+    early. `is_completed`: nothing more is to be sent. `language`: in which they were written to. `segment`: where the
+    assessment does not tell it. `differs`: the row has to be written again.
     """
 
     assessment: Assessment
@@ -65,6 +65,7 @@ class Restored:
     differs: bool = False
     ids: Mapping[int, str] = field(default_factory=dict)
     """The provider's ids of sent steps, where its list tells them."""
+    enrollment_id: str | None = None
 
 
 def read_row(row: SequenceRow, columns: CampaignColumns = _USUAL) -> Restored:
@@ -108,6 +109,7 @@ def read_row(row: SequenceRow, columns: CampaignColumns = _USUAL) -> Restored:
         page_id=row.page_id,
         created=row.created,
         edited=row.edited,
+        enrollment_id=_text(row, "Enrollment ID"),
         language=_text(row, "Language"),
         segment=_text(row, "Segment"),
     )

@@ -12,7 +12,7 @@ from common.domain.contact_booking_status import BookingSummary, Nurture, Unenro
 from common.domain.delivery import Record
 from common.domain.enrollment import Enrollment
 from common.domain.guests import events_about
-from common.domain.ids import BookingId, EnrollmentId, GuestId, booking_id, booking_of, enrollment_id
+from common.domain.ids import BookingId, EnrollmentId, GuestId, booking_id, booking_of
 from common.domain.note import Note
 from common.domain.reminders import PASSED, PLANNED_AWAY, SHORT_NOTICE, Reminder
 from common.domain.series import Booking, BookingState
@@ -28,6 +28,7 @@ from common.ledger.booking_codec import (
 from common.ledger.codec import read_records
 from common.ledger.constants import REMEMBER_WEBHOOK_MS
 from common.ledger.enrollments import Enrollments
+from common.ledger.mailboxes import Mailboxes
 from common.ledger.store import Store, flat
 
 _SPARING = {SHORT_NOTICE: True, PASSED: True}
@@ -113,12 +114,8 @@ class ReportedCall:
 class Bookings:
     """Those that came to the gateway are the first campaign's, `campaign`. Raises as `Store.run` does."""
 
-    def __init__(self, store: Store, enrollments: Enrollments, *, campaign: str) -> None:
-        self._store, self._enrollments, self._campaign = store, enrollments, campaign
-
-    def contact_id(self, address: str, campaign: str = "") -> EnrollmentId:
-        """Of a person, enrolled or not: the id that their enrollment in this campaign has, or would have."""
-        return enrollment_id(campaign or self._campaign, address)
+    def __init__(self, store: Store, mailboxes: Mailboxes, enrollments: Enrollments, *, campaign: str) -> None:
+        self._store, self._mailboxes, self._enrollments, self._campaign = store, mailboxes, enrollments, campaign
 
     async def accept(self, event: BookingEvent, *, webhook_id: str, notes: Sequence[Note] = ()) -> BookingAnswer:
         """
@@ -129,6 +126,7 @@ class Bookings:
         `received_ms` and all.
         """
         hashes = {self._store.address_hash(one.email): one.email for one in event.attendees}
+        spelled = {self._store.spelled_hash(address): hashed for hashed, address in hashes.items()}
         booking = booking_id(event.uid)
         outcome, text = await self._store.run_json(
             "bookings.accept",
@@ -140,8 +138,9 @@ class Bookings:
                 "remember_ms": REMEMBER_WEBHOOK_MS,
                 "campaign": self._campaign,
                 "address_hashes": list(hashes),
+                "spelled": {old: new for old, new in spelled.items() if old != new},
                 "links": _links(event),
-                "contact": self.contact_id(event.email) if event.email else None,
+                "contact": self._mailboxes.ids(event.email) if event.email else None,
                 "notes": [note.to_json() for note in notes if note.is_on_timeline and event.email] or None,
             },
             event.to_json(),
@@ -211,6 +210,8 @@ class Bookings:
         """
         gathered = outcome.gathered
         look = outcome.look
+        addresses = [one.email for one, _ in outcome.bookings if one.email is not None]
+        contacts = await self._mailboxes.find_all(addresses, gathered.campaign)
         written = await self._store.run_json(
             "bookings.write",
             [keys.BOOKINGS],
@@ -225,9 +226,7 @@ class Bookings:
                 "others": [
                     {"id": one.id, "contact": one.contact_id, "nurture": nurture} for one, nurture in outcome.others
                 ],
-                "bookings": [
-                    self._written(booking, reminders, gathered.campaign) for booking, reminders in outcome.bookings
-                ],
+                "bookings": [self._written(booking, reminders, contacts) for booking, reminders in outcome.bookings],
                 "optional_fields": OPTIONAL_FIELDS,
                 "planning": _PLANNING,
                 "sparing": _SPARING,
@@ -236,7 +235,9 @@ class Bookings:
         )
         return bool(written)
 
-    def _written(self, booking: Booking, reminders: Sequence[Reminder], campaign: str) -> dict[str, Any]:
+    def _written(
+        self, booking: Booking, reminders: Sequence[Reminder], contacts: Mapping[str, EnrollmentId]
+    ) -> dict[str, Any]:
         call = in_short(booking)
         fields = booking_fields(booking)
         written: dict[str, Any] = {
@@ -247,7 +248,7 @@ class Bookings:
         if booking.id != booking_of(booking.id):
             written["seat_of"] = booking_of(booking.id)
         if booking.email is not None:
-            contact = self.contact_id(booking.email, campaign)
+            contact = contacts[booking.email]
             fields |= {"contact": contact, "address_hash": self._store.address_hash(booking.email)}
             person = {name: text for name, text in fields.items() if name in ("email", "first_name")}
             written |= {"contact": contact, "call": short(call), "person": flat(person)}

@@ -7,7 +7,7 @@ Records ↔ store. An enrollment is one HASH, small enough for the store's compa
 | `assessment` | the newest one, as one list: as many fields would take twice the memory |
 | `first_name` | the name that was given first, where a later signup gave another one or none |
 | `consent` | what the person agreed to, JSON, of the newest signup that said so |
-| `segment`, `status`, `exit_reason` | CRITICAL…; accepted…; why it ended early |
+| `segment`, `status`, `exit_reason` | CRITICAL…; held, accepted…; why it ended early |
 | `language` | in which it is written to; absent: the campaign's default |
 | `anchor_ms`, `assessed_ms` | time of the first signup, and of the newest one if there were several |
 | `next` | the step that waits in the schedule and was never claimed, `step-2` |
@@ -17,6 +17,7 @@ Records ↔ store. An enrollment is one HASH, small enough for the store's compa
 | `page:sequence`, `page:contact` | Notion pages: `id digest`, what it shows; see `shortened` |
 | `mirror_misses` | times in a row that Notion would not show this contact |
 | `announced_ms` | time at which a hot lead was announced |
+| `held_by` | of a held signup: the bound that it is beyond, `hour` or `source` |
 | `hold` | why nothing of it is sent for now, one word each |
 | `ended_ms` | time at which it was completed or ended early |
 | `contact` | the id with which the person's calls are kept, where it is another one |

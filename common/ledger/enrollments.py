@@ -9,11 +9,12 @@ from typing import Any, Literal
 from common.domain.cadence import Cadence
 from common.domain.campaign_terms import CampaignTerms
 from common.domain.enrollment import Enrollment, ExitReason
-from common.domain.ids import EnrollmentId, enrollment_id, step_name
+from common.domain.ids import EnrollmentId, step_name
 from common.domain.notion_import import AS_NOTION_SHOWS, Restored
 from common.ledger import codec, keys
-from common.ledger.campaign_lookup import contact_of, other_enrollments, terms_of
+from common.ledger.campaign_lookup import terms_of
 from common.ledger.codec import shortened
+from common.ledger.mailboxes import Mailboxes
 from common.ledger.store import Store
 
 Became = Literal["restored", "merged", "known", "forgotten"]
@@ -36,8 +37,8 @@ class Restoration:
 class Enrollments:
     """Of all campaigns. Raises as `Store.run` does; repeating a change changes nothing."""
 
-    def __init__(self, store: Store, campaigns: Mapping[str, CampaignTerms]) -> None:
-        self._store, self._campaigns = store, campaigns
+    def __init__(self, store: Store, mailboxes: Mailboxes, campaigns: Mapping[str, CampaignTerms]) -> None:
+        self._store, self._mailboxes, self._campaigns = store, mailboxes, campaigns
 
     async def get(self, enrollment: str) -> Enrollment | None:
         """What is known of one enrollment."""
@@ -57,14 +58,19 @@ class Enrollments:
         return bool(await self._store.run("enrollments.exit", [keys.enrollment(enrollment), keys.SUPPRESSED], args))
 
     async def unsubscribe(self, enrollment: EnrollmentId, *, address_hash: str | None, now_ms: int) -> None:
-        """End the enrollment, if there is one, and suppress the address; None: they leave this series only."""
+        """
+        End the enrollment, if there is one, and suppress the mailbox; both may be named as a link of before names them.
+
+        `address_hash`: None: they leave this series only.
+        """
         reason = ExitReason.LEFT if address_hash is None else ExitReason.UNSUBSCRIBED
         await self.exit(enrollment, reason, address_hash=address_hash, now_ms=now_ms)
 
     async def is_suppressed(self, address_hash: str) -> bool:
-        """Whether no mail goes to the address behind the hash."""
+        """Whether no mail goes to the address behind the hash, which may be that of a link of an earlier version."""
         client = self._store.client
-        return bool(await self._store.patiently(lambda: client.hexists(keys.SUPPRESSED, address_hash)))
+        kept = await self._store.patiently(lambda: client.hget(keys.ALIASES, address_hash))
+        return bool(await self._store.patiently(lambda: client.hexists(keys.SUPPRESSED, kept or address_hash)))
 
     async def hold(self, enrollment: EnrollmentId, reason: str, *, now_ms: int) -> bool:
         """Send nothing more of it until `release`; `reason` is one word, and each of several is released."""
@@ -87,15 +93,14 @@ class Enrollments:
         may have passed; then it is due at once, and the minimum gap is kept.
         """
         person = restoration.person
-        terms = terms_of(self._campaigns, campaign)
-        owner = enrollment_id(terms.key, person.assessment.email)
+        terms, email = terms_of(self._campaigns, campaign), person.assessment.email
         given = {
-            "id": owner,
+            **self._mailboxes.ids_and_hashes(email, terms.key),
+            "shown_id": self._shown_id(person, terms.key),
             "now_ms": now_ms,
-            "address_hash": self._store.address_hash(person.assessment.email),
             "campaign": terms.key,
-            "contact": contact_of(self._campaigns, terms, person.assessment.email),
-            "others": other_enrollments(self._campaigns, terms, person.assessment.email) or None,
+            "contact": self._mailboxes.calls_contact(email, terms.key),
+            "others": self._mailboxes.others(email, terms.key) or None,
             "segment": person.segment or terms.segment_of(person.assessment),
             "anchor_ms": person.anchor_ms,
             "fields": {
@@ -108,10 +113,13 @@ class Enrollments:
             "exit_reason": person.exit_reason,
             "suppress": (person.exit_reason is not None and person.exit_reason.is_suppressing) or None,
         }
-        became: Became = await self._store.run_json(
-            "enrollments.restore", [keys.enrollment(owner), keys.SUPPRESSED], given
-        )
+        became: Became = await self._store.run_json("enrollments.restore", [keys.SUPPRESSED], given)
         return became
+
+    def _shown_id(self, person: Restored, campaign: str) -> str | None:
+        """The id that the row shows, unless somebody changed it by hand."""
+        ids = self._mailboxes.ids(person.assessment.email, campaign)
+        return person.enrollment_id if person.enrollment_id in (ids["id"], ids.get("spelled_id")) else None
 
 
 def _step(restoration: Restoration, cadence: Cadence, step: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from common.ledger.booking_codec import read_calls
 from common.ledger.codec import shortened
 from common.ledger.constants import REMEMBER_WEBHOOK_MS
 from common.ledger.deliveries import data
+from common.ledger.mailboxes import Mailboxes
 from common.ledger.store import Store
 
 
@@ -52,8 +53,8 @@ CONTENT_BOUNCES_MS = 86_400_000
 class FeedbackLog:
     """Raises as `Store.run` does."""
 
-    def __init__(self, store: Store, *, soft_bounce_limit: int = SOFT_BOUNCE_LIMIT) -> None:
-        self._store = store
+    def __init__(self, store: Store, mailboxes: Mailboxes, *, soft_bounce_limit: int = SOFT_BOUNCE_LIMIT) -> None:
+        self._store, self._mailboxes = store, mailboxes
         self._soft_bounce_limit = soft_bounce_limit
 
     async def record(self, feedback: Feedback, *, webhook_id: str) -> FeedbackAnswer:
@@ -66,6 +67,8 @@ class FeedbackLog:
         """
         webhook = keys.webhook(webhook_id)
         if feedback.delivery_id is None:
+            if feedback.address is not None:
+                feedback = replace(feedback, contact_id=await self._mailboxes.find(feedback.address))
             found = await self._find_delivery(feedback.contact_id, shortened(feedback.provider_id))
             if found is None:
                 return await self._record_foreign(feedback, webhook)

@@ -14,10 +14,14 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `bookings` | ZSET | booking → time at which it should be looked at, ms | until looked at |
 | `open` | ZSET | delivery → time at which something should happen to it, ms; planned reminders too | as the open deliveries |
 | `dead` | ZSET | delivery → time at which it became a dead letter, ms | until replayed or discarded; never by itself |
+| `held` | ZSET | signups beyond a bound → time of the signup, ms, see `lua/lib/held.lua` | until released, discarded or forgotten |
+| `passed`, `passed:<visitor>` | LIST, LIST | times of the newest signups that were let through, ms: of all, of one visitor of the website | a day after the last |
+| `visitor_of:<enr>` | STRING | the visitor whose a held signup is, as the website sent it | a day |
 | `timeline:<enr>` | LIST | `[ms, what, detail]` as JSON, newest last: what the enrollment itself does not tell | until forgotten, newest 200 |
 | `feedback:<enr or gst>` | HASH | what the provider reported of each mail, see `lua/feedback.lua` | until forgotten |
 | `w:<digest of kind:id>` | STRING | the answer that a webhook id was given, or the event it was given to | 45 days, then rubbish |
 | `unread_bookings`, `unread_bookings:raw` | ZSET, HASH | bodies of Cal.com that could not be read, by arrival, ms; see `unread_bookings.py` | until discarded or forgotten, newest 1,000 |
+| `aliases` | HASH | contact → contact, address hash → address hash: made of one spelling of an address → the one under which its mailbox is kept, see `lua/lib/mailbox.lua` | until forgotten; a hash for ever |
 | `suppressed` | HASH | address hash → `reason ms`, ` forgotten` behind it when nothing else may be kept | for ever; the hash does not name the person |
 | `unsuppressed` | HASH | address hash → ms: they asked then to come back, and were suppressed before | for ever |
 | `resting` | HASH | address hash → `ms bounces`: no mail until a person releases it, see `lua/lib/suppression.lua` | until released or forgotten |
@@ -74,6 +78,9 @@ ENROLLED = PREFIX + "enrolled"
 OPEN = PREFIX + "open"
 DEAD = PREFIX + "dead"
 SUPPRESSED = PREFIX + "suppressed"
+ALIASES = PREFIX + "aliases"
+HELD = PREFIX + "held"
+PASSED = PREFIX + "passed"
 UNSUPPRESSED = PREFIX + "unsuppressed"
 RESTING = PREFIX + "resting"
 UNLISTED = PREFIX + "unlisted"
@@ -99,6 +106,9 @@ LUA: Final = {
     "open": OPEN,
     "dead": DEAD,
     "suppressed": SUPPRESSED,
+    "aliases": ALIASES,
+    "held": HELD,
+    "passed": PASSED,
     "unsuppressed": UNSUPPRESSED,
     "resting": RESTING,
     "unlisted": UNLISTED,
@@ -123,6 +133,7 @@ LUA: Final = {
             "contact",
             "timeline",
             "feedback",
+            "visitor_of",
             "soft_bounces",
             "content_bounces",
         )
@@ -162,6 +173,10 @@ def contact(enrollment_id: str) -> str:
 
 def timeline(enrollment_id: str) -> str:
     return f"{PREFIX}timeline:{enrollment_id}"
+
+
+def visitor_of(enrollment_id: str) -> str:
+    return f"{PREFIX}visitor_of:{enrollment_id}"
 
 
 def feedback(owner: str) -> str:

@@ -9,7 +9,7 @@ import redis.asyncio
 from common.domain.cadence import Cadence
 from common.domain.campaign_terms import CampaignTerms
 from common.domain.feedback import SOFT_BOUNCE_LIMIT
-from common.domain.ids import EnrollmentId, enrollment_id
+from common.domain.signup_bounds import NO_BOUNDS, SignupBounds
 from common.ledger import keys
 from common.ledger.bookings import Bookings
 from common.ledger.circuits import Circuits
@@ -18,6 +18,8 @@ from common.ledger.dead_letters import DeadLetters
 from common.ledger.deliveries import Deliveries
 from common.ledger.enrollments import Enrollments
 from common.ledger.feedback import FeedbackLog
+from common.ledger.held_signups import HeldSignups
+from common.ledger.mailboxes import Mailboxes
 from common.ledger.mirror import Mirror
 from common.ledger.pauses import Pauses
 from common.ledger.signups import Signups
@@ -55,27 +57,33 @@ class Ledger:
         secret_key: str,
         patient: bool = False,
         campaigns: Sequence[CampaignTerms] = (),
+        separate_spellings: bool = False,
+        signup_bounds: SignupBounds = NO_BOUNDS,
         soft_bounce_limit: int = SOFT_BOUNCE_LIMIT,
     ) -> None:
         """
         `campaign`, `cadence`: of the first campaign, which has the bookings; `campaigns`: all of them, where there are
-        several, or where one has its own segments and languages. `patient`: see `Store`. `soft_bounce_limit`: of the
-        process that records feedback.
+        several, or where one has its own segments and languages. `patient`, `separate_spellings` (TESTING_MODE): see
+        `Store`. `signup_bounds`, `soft_bounce_limit`: of the process that records signups and feedback.
         """
         played = campaigns or [CampaignTerms(key=campaign, cadence=cadence)]
         self.campaigns: Mapping[str, CampaignTerms] = {terms.key: terms for terms in played}
         self.client = client
         self.campaign = campaign
         self.cadence = cadence
-        self.store = store = Store(client, secret_key=secret_key, is_patient=patient)
-        self.signups = Signups(store, self.campaigns)
-        self.enrollments = Enrollments(store, self.campaigns)
+        self.store = store = Store(
+            client, secret_key=secret_key, is_patient=patient, separate_spellings=separate_spellings
+        )
+        self.mailboxes = mailboxes = Mailboxes(store, [*self.campaigns])
+        self.signups = Signups(store, mailboxes, self.campaigns, bounds=signup_bounds)
+        self.held_signups = HeldSignups(store)
+        self.enrollments = Enrollments(store, mailboxes, self.campaigns)
         self.deliveries = Deliveries(store, self.campaigns)
         self.dead_letters = DeadLetters(store)
-        self.bookings = Bookings(store, self.enrollments, campaign=campaign)
-        self.contacts = Contacts(store, self.campaigns)
-        self.feedback = FeedbackLog(store, soft_bounce_limit=soft_bounce_limit)
-        self.suppressions = Suppressions(store, campaign=campaign)
+        self.bookings = Bookings(store, mailboxes, self.enrollments, campaign=campaign)
+        self.contacts = Contacts(store, mailboxes)
+        self.feedback = FeedbackLog(store, mailboxes, soft_bounce_limit=soft_bounce_limit)
+        self.suppressions = Suppressions(store, mailboxes)
         self.unread_bookings = UnreadBookings(store)
         self.pauses = Pauses(store)
         self.mirror = Mirror(store)
@@ -90,6 +98,8 @@ class Ledger:
         *,
         secret_key: str,
         patient: bool = False,
+        separate_spellings: bool = False,
+        signup_bounds: SignupBounds = NO_BOUNDS,
         soft_bounce_limit: int = SOFT_BOUNCE_LIMIT,
     ) -> Ledger:
         """The ledger of campaigns that are loaded."""
@@ -101,13 +111,11 @@ class Ledger:
             secret_key=secret_key,
             patient=patient,
             campaigns=campaigns,
+            separate_spellings=separate_spellings,
+            signup_bounds=signup_bounds,
             soft_bounce_limit=soft_bounce_limit,
         )
 
     def cadence_of(self, campaign: str) -> Cadence:
         """Of the first campaign where this one is not played here."""
         return self.campaigns[campaign].cadence if campaign in self.campaigns else self.cadence
-
-    def enrollment_ids(self, address: str) -> list[EnrollmentId]:
-        """The enrollments that this person has or would have, one for each campaign."""
-        return [enrollment_id(campaign, address) for campaign in self.campaigns]

@@ -11,12 +11,14 @@ from pydantic_core import to_json
 from common.domain.campaign_terms import CampaignTerms
 from common.domain.contact import Assessment
 from common.domain.enrollment import Enrollment, Status
-from common.domain.ids import EnrollmentId, enrollment_id, step_name
+from common.domain.ids import EnrollmentId, step_name
 from common.domain.note import Note
+from common.domain.signup_bounds import SignupBounds
 from common.ledger import keys
-from common.ledger.campaign_lookup import other_enrollments, terms_of
+from common.ledger.campaign_lookup import terms_of
 from common.ledger.codec import assessment_text, consent_text
 from common.ledger.constants import REMEMBER_WEBHOOK_MS
+from common.ledger.mailboxes import Mailboxes
 from common.ledger.store import Store
 
 Answer = Literal["accepted", "duplicate", "closed", "excluded"]
@@ -41,10 +43,16 @@ class Acceptance:
 
 
 class Signups:
-    """Of all campaigns. Raises as `Store.run` does."""
+    """Of all campaigns. `bounds`: signups beyond them are held. Raises as `Store.run` does."""
 
-    def __init__(self, store: Store, campaigns: Mapping[str, CampaignTerms]) -> None:
-        self._store, self._campaigns = store, campaigns
+    def __init__(
+        self, store: Store, mailboxes: Mailboxes, campaigns: Mapping[str, CampaignTerms], *, bounds: SignupBounds
+    ) -> None:
+        self._store, self._mailboxes, self._campaigns = store, mailboxes, campaigns
+        self._per_source = bounds.per_source
+        self._always = {"remember_ms": REMEMBER_WEBHOOK_MS}
+        if bounds.per_hour is not None:
+            self._always["per_hour"] = bounds.per_hour
 
     async def accept(
         self,
@@ -54,38 +62,41 @@ class Signups:
         received_ms: int,
         campaign: str | None = None,
         answer: Literal["accepted", "closed"] | None = None,
+        answered_id: EnrollmentId | None = None,
         notes: Sequence[Note] = (),
+        visitor: str | None = None,
     ) -> Acceptance:
         """
         Keep a signup and ask for its classification: one round trip; answered only when all is done.
 
-        `webhook_id` (`signup:msg_…`) is remembered for 45 days. `campaign`: by default the first one. `answer`: the one
-        given already, from the spool, to be remembered as is. `notes` go to the timeline. Of a contact who was
+        `webhook_id` (`signup:msg_…`) is remembered for 45 days. `campaign`: by default the first one. `answer`,
+        `answered_id`: what a gateway has answered already, from its spool, and the enrollment that it named; both stay.
+        `notes` go to the timeline. `visitor`: what the website tells its visitors apart by. Of a contact who was
         forgotten nothing is kept; their answer is that of a known one.
         """
         terms = terms_of(self._campaigns, campaign)
-        enrollment = enrollment_id(terms.key, assessment.email)
         given: dict[str, Any] = {
-            "id": enrollment,
+            **self._mailboxes.ids_and_hashes(assessment.email, terms.key),
+            **self._always,
             "received_ms": received_ms,
-            "remember_ms": REMEMBER_WEBHOOK_MS,
             "segment": terms.segment_of(assessment),
             "campaign": terms.key,
             "email": assessment.email,
-            "address_hash": self._store.address_hash(assessment.email),
         }
+        if visitor is not None and self._per_source is not None:
+            given |= {"visitor": visitor, "per_source": self._per_source}
         given |= self._among_campaigns(terms, assessment, received_ms)
         if language := terms.language_named(assessment.locale):
             given["language"] = language
         if answer is not None:
-            given["answer"] = answer
+            given |= {"answer": answer, "answered_id": answered_id} if answered_id else {"answer": answer}
         if assessment.consent is not None:
             given["consent"] = consent_text(assessment.consent)
         if on_timeline := [note.to_json() for note in notes if note.is_on_timeline]:
             given["notes"] = on_timeline
         repeated, line, email = await self._store.run(
             "signups.accept",
-            (keys.webhook(webhook_id), keys.enrollment(enrollment)),
+            (keys.webhook(webhook_id),),
             (to_json(given), assessment_text(assessment)),
         )
         said, segment, first_ms, owner = line.split(" ")
@@ -93,24 +104,29 @@ class Signups:
             answer=said,
             repeated=bool(repeated),
             enrollment_id=EnrollmentId(owner),
-            email=email or assessment.email,
+            email=self._answered_address(email, assessment.email),
             segment=segment,
             received_ms=int(first_ms),
         )
+
+    def _answered_address(self, known: str, sent: str) -> str:
+        """Of one mailbox an answer names the spelling that was sent, so that a repetition gets the same bytes."""
+        is_another = known and self._store.mailbox(known) != self._store.mailbox(sent)
+        return known if is_another else sent
 
     def _among_campaigns(self, terms: CampaignTerms, assessment: Assessment, received_ms: int) -> dict[str, Any]:
         """Of each other campaign, and of why nobody may enrol, only where there is one."""
         given: dict[str, Any] = {}
         first = terms_of(self._campaigns, None)
         if len(self._campaigns) > 1:
-            given["others"] = other_enrollments(self._campaigns, terms, assessment.email)
-        if excludes := [enrollment_id(key, assessment.email) for key in terms.excludes]:
+            given["others"] = self._mailboxes.others(assessment.email, terms.key)
+        if excludes := [self._mailboxes.ids(assessment.email, key) for key in terms.excludes]:
             given["excludes"] = excludes
         if not terms.is_open(received_ms):
             given["is_closed"] = True
         if excludes or "is_closed" in given or terms is not first:
             given |= {
-                "contact": enrollment_id(first.key, assessment.email),
+                "contact": self._mailboxes.ids(assessment.email, first.key),
                 "first_name": assessment.first_name,
             }
         return given

@@ -20,6 +20,8 @@ import redis.asyncio
 from pydantic_core import to_json
 from redis.exceptions import NoScriptError
 
+from common.domain.ids import normal_address
+from common.domain.mailbox import canonical_mailbox
 from common.domain.suppression import address_hash
 from common.ledger import keys
 from common.ledger.constants import LIMITS
@@ -161,14 +163,23 @@ T = TypeVar("T")
 
 class Store:
     """
-    One client, and the secret that addresses are hashed with.
+    One client, the secret that addresses are hashed with, and whose an address is.
 
-    `is_patient`: a call to a store that is away waits for it instead of raising; for workers, which have nothing better
-    to do. A call whose answer was lost is repeated: every script is written so that its repetition changes nothing.
+    `separate_spellings`: each spelling of an address is a mailbox of its own, as in TESTING_MODE. `is_patient`: a call
+    to a store that is away waits for it instead of raising; for workers, which have nothing better to do. A call whose
+    answer was lost is repeated: every script is written so that its repetition changes nothing.
     """
 
-    def __init__(self, client: redis.asyncio.Redis, *, secret_key: str, is_patient: bool = False) -> None:
+    def __init__(
+        self,
+        client: redis.asyncio.Redis,
+        *,
+        secret_key: str,
+        is_patient: bool = False,
+        separate_spellings: bool = False,
+    ) -> None:
         self.client = client
+        self.separate_spellings = separate_spellings
         self._secret_key = secret_key
         self._is_patient = is_patient
         self._scripts = Scripts(client)
@@ -198,8 +209,17 @@ class Store:
         return fields
 
     def address_hash(self, address: str) -> str:
-        """What stands for an address in the suppression list."""
+        """What stands for the mailbox of an address in the suppression list."""
+        return address_hash(self._secret_key, self.mailbox(address))
+
+    def spelled_hash(self, address: str) -> str:
+        """What stood for an address there before format 3: the hash of its spelling."""
         return address_hash(self._secret_key, address)
+
+    def mailbox(self, address: str) -> str:
+        """The one form of all spellings of a mailbox; mail goes to the spelling that was given."""
+        normal = normal_address(address)
+        return normal if self.separate_spellings else canonical_mailbox(normal)
 
 
 def texts(answer: Any) -> Any:

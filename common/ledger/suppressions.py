@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from common.domain.enrollment import ExitReason
-from common.domain.ids import EnrollmentId, enrollment_id
+from common.domain.ids import EnrollmentId
 from common.domain.suppression import ListedSuppression, Suppression
 from common.ledger import keys
+from common.ledger.mailboxes import Mailboxes
 from common.ledger.store import Store, texts
 
 UNLISTED_AT_ONCE = 100
@@ -37,8 +38,8 @@ class Unlisted:
 class Suppressions:
     """Of one campaign's contacts; a suppression holds for all of the store. Raises as `Store.run` does."""
 
-    def __init__(self, store: Store, *, campaign: str) -> None:
-        self._store, self._campaign = store, campaign
+    def __init__(self, store: Store, mailboxes: Mailboxes) -> None:
+        self._store, self._mailboxes = store, mailboxes
 
     async def of(self, address: str) -> Suppression | None:
         text = await self._field(keys.SUPPRESSED, address)
@@ -91,9 +92,10 @@ class Suppressions:
         await self._store.patiently(lambda: self._store.client.zrem(keys.UNLISTED, contact))
 
     async def _field(self, key: str, address: str) -> str | None:
-        hashed, client = self._store.address_hash(address), self._store.client
-        text: str | None = texts(await self._store.patiently(lambda: client.hget(key, hashed)))
-        return text
+        hashes = [self._store.address_hash(address), self._store.spelled_hash(address)]
+        client = self._store.client
+        found: list[str | None] = texts(await self._store.patiently(lambda: client.hmget(key, hashes)))
+        return found[0] or found[1]
 
     async def _address(self, contact: str) -> str | None:
         for key in (keys.enrollment(contact), keys.contact(contact)):
@@ -104,7 +106,8 @@ class Suppressions:
     async def _run(self, entry: str, key: str, address: str, detail: str, now_ms: int, **more: Any) -> Any:
         given = {
             "address_hash": self._store.address_hash(address),
-            "contact": enrollment_id(self._campaign, address),
+            "spelled_hash": self._mailboxes.ids_and_hashes(address).get("spelled_hash"),
+            "contact": await self._mailboxes.find(address),
             "detail": detail,
             "now_ms": now_ms,
         }

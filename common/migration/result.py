@@ -11,9 +11,13 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationResult:
-    """What a step has changed; what an earlier, interrupted run of it changed counts too."""
+    """
+    What a step has changed; what an earlier, interrupted run of it changed counts too. `notes`: what a person should
+    know of what could not be changed, a line each.
+    """
 
     people: int = 0
     deliveries: int = 0
     bookings: int = 0
     keys: int = 0
+    notes: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import redis.asyncio
 
-from common.migration import format_2
+from common.migration import format_2, format_3
 from common.migration.result import MigrationResult, Report
 from common.store.format import FORMAT, StoreFormat
 
@@ -37,7 +37,10 @@ class Step:
         return self.source + 1
 
 
-STEPS: Final[Sequence[Step]] = (Step(source=1, migrate=format_2.migrate),)
+STEPS: Final[Sequence[Step]] = (
+    Step(source=1, migrate=format_2.migrate),
+    Step(source=2, migrate=format_3.migrate),
+)
 """Oldest first."""
 
 

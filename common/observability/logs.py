@@ -34,7 +34,11 @@ _PRIVATE = (
 PRIVATE_KEYS = frozenset(_PRIVATE.split())
 
 # `%40` is the @ of an address in a URL.
-_ADDRESS = re.compile(r"[\w.!#$&'*+/=?^`{|}~-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
+# One attempt for each run of characters, and none is read twice: a long line must not take a time that grows with its
+# square.
+_ADDRESS = re.compile(
+    r"(?<![\w.!#$&'*+/=?^`{|}~-])[\w.!#$&'*+/=?^`{|}~-]++(?:@|%40)[\w-]++(?:\.[\w-]++)+", re.IGNORECASE
+)
 _SECRET = re.compile(
     r"""
     whsec_[A-Za-z0-9+/=_-]+                       # a webhook secret

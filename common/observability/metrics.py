@@ -101,6 +101,9 @@ QUEUE_SECONDS = Gauge(
 )
 DEAD_LETTERS = Gauge("advent_dead_letters", "Deliveries that a person must decide about.")
 BOOKINGS_UNREAD = Gauge("advent_bookings_unread", "Events of Cal.com that could not be read and wait for a person.")
+SIGNUPS_HELD = Gauge("advent_signups_held", "Signups that are held because there were too many, and wait for a person.")
+SIGNUPS_HELD_BY = Gauge("advent_signups_held_by", "Those of them that are beyond a bound.", ["bound"])
+"""bound: hour, source."""
 RESTING = Gauge("advent_resting_addresses", "Addresses that get no mail until a person releases them.")
 CONTENT_BOUNCE_PEOPLE = Gauge(
     "advent_content_bounce_people", "People whose provider refused a mail of this campaign for its content, in a day."

@@ -15,6 +15,7 @@ import traceback
 from functools import partial
 from typing import Any
 
+from dramatiq.actor import Actor
 from dramatiq.broker import MessageProxy
 from dramatiq.errors import ActorNotFound
 from dramatiq.message import Message, generate_unique_id
@@ -65,6 +66,11 @@ class DurableRedisBroker(LuaBroker):
             self.emit_before("declare_queue", queue_name)
             self.queues.add(queue_name)
             self.emit_after("declare_queue", queue_name)
+
+    def declare_actor(self, actor: Actor[Any, Any]) -> None:
+        """Know the actor before its queue: a running worker consumes a queue as soon as it is declared."""
+        self.actors[actor.actor_name] = actor
+        super().declare_actor(actor)
 
     def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
         """Send it now; or, with a `delay` in ms or a `job_id` among its options, keep it until it is due."""

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
-from common.settings.rules import problems_of
+from common.settings.near_names import near_names
+from common.settings.rules import problems_of, reaches_a_provider
+from common.settings.secret_needs import ELSEWHERE, NOT_READ, SECRETS, SERVICES, unneeded_secrets
 from common.settings.settings import SETTING_NAMES, Settings, SettingsError
 
 _VALUE_BYTES_MAX = 64 * 1024
 
 
-def load_settings(environ: Mapping[str, str] | None = None, *, env_file: Path = Path(".env")) -> Settings:
-    """The settings of this process. Raises SettingsError with a line for each problem, not only for the first."""
-    given, problems = read_environment(SETTING_NAMES, environ=environ, env_file=env_file)
+def load_settings(
+    environ: Mapping[str, str] | None = None, *, env_file: Path = Path(".env"), process: str | None = None
+) -> Settings:
+    """
+    The settings of this process. Raises SettingsError with a line for each problem, not only for the first.
+
+    `process`: one of `secret_needs.NEEDED`, which reads only the secrets that it needs and, as a service, no `.env`;
+    None for a command that needs all.
+    """
+    sources = _sources(environ, None if process in SERVICES else env_file)
+    unneeded = unneeded_secrets(process) | _elsewhere(sources)
+    given, problems = _read((name for name in SETTING_NAMES if name.lower() not in unneeded), sources)
     try:
         settings = Settings.model_validate({name.lower(): value for name, value in given.items()})
     except ValidationError as error:
         raise SettingsError(problems + [_line(fault) for fault in error.errors(include_url=False)]) from None
-    problems += problems_of(settings)
+    settings = settings.model_copy(update={name: NOT_READ for name in unneeded if _is_set(name.upper(), sources)})
+    problems += problems_of(settings, process=process)
+    problems += _misspelled(settings, sources)
     if problems:
         raise SettingsError(problems)
     return settings
@@ -37,8 +50,32 @@ def read_environment(
 
     Within one source `NAME` and `NAME_FILE` exclude each other: nobody may guess which of two secrets is meant.
     """
+    return _read(names, _sources(environ, env_file))
+
+
+def _sources(environ: Mapping[str, str] | None, env_file: Path | None) -> list[dict[str, str]]:
+    """What is set, by name; a later source wins."""
     environ = os.environ if environ is None else environ  # noqa: TID251 -- the one place that reads the environment
-    sources = [_upper(dotenv_values(env_file)) if env_file.is_file() else {}, _upper(environ)]
+    file = _upper(dotenv_values(env_file)) if env_file is not None and env_file.is_file() else {}
+    return [file, _upper(environ)]
+
+
+def _elsewhere(sources: Iterable[Mapping[str, str]]) -> frozenset[str]:
+    return frozenset(name for name in SECRETS for source in sources if source.get(f"{name.upper()}_FILE") == ELSEWHERE)
+
+
+def _is_set(name: str, sources: Iterable[Mapping[str, str]]) -> bool:
+    return any(form in source for source in sources for form in (name, f"{name}_FILE"))
+
+
+def _misspelled(settings: Settings, sources: Iterable[Mapping[str, str]]) -> Iterator[str]:
+    """Only where people get mail, or would if the name were right."""
+    for name, setting in near_names((name for source in sources for name in source), SETTING_NAMES):
+        if reaches_a_provider(settings) or setting.removesuffix("_FILE") in ("RESEND_API_KEY", "NOTION_TOKEN"):
+            yield f"{name}: no setting, and one letter off {setting}; rename it, or remove it"
+
+
+def _read(names: Iterable[str], sources: Iterable[Mapping[str, str]]) -> tuple[dict[str, str], list[str]]:
     values: dict[str, str] = {}
     problems: list[str] = []
     for name in names:

@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
-import ipaddress
+import base64
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
+from common.settings import values
+from common.settings.secret_needs import NOT_READ, unneeded_secrets
 from common.settings.settings import SECRET_KEY_CURE, Settings
+from common.settings.values import split
 
 
-def problems_of(settings: Settings) -> list[str]:
-    """One line for each problem, with the setting and the cure."""
-    return [
+def problems_of(settings: Settings, *, process: str | None = None) -> list[str]:
+    """
+    One line for each problem, with the setting and the cure.
+
+    `process`: as in `load_settings`; what another process needs is no problem of this one.
+    """
+    unneeded = unneeded_secrets(process)
+    problems = [
         *_of_campaigns(settings),
-        *_of_notion(settings),
-        *_of_secrets(settings),
-        *_of_identity(settings),
-        *([] if settings.testing_mode else _of_public_url(settings)),
-        *_of_ports(settings),
+        *_of_secrets(settings, unneeded),
+        *_of_weak_secrets(settings),
+        *_of_proxies(settings),
     ]
+    if "resend_api_key" not in unneeded:
+        problems += [*_of_notion(settings), *_of_identity(settings)]
+        problems += [] if settings.testing_mode else _of_public_url(settings)
+    return [*problems, *_of_ports(settings)]
 
 
 def warnings_of(settings: Settings) -> list[str]:
     """One line for each thing that a test may do without, and real mail may not."""
     return [*_of_public_url(settings)] if settings.testing_mode else []
+
+
+def reaches_a_provider(settings: Settings) -> bool:
+    """Whether a real provider is configured that is not a test double on this machine."""
+    return settings.reaches_strangers or (
+        settings.notion_is_real and not values.is_this_machine(settings.notion_base_url)
+    )
 
 
 def _of_campaigns(settings: Settings) -> Iterator[str]:
@@ -39,15 +55,15 @@ def _of_notion(settings: Settings) -> Iterator[str]:
             yield f"{name.upper()}: unset, but NOTION_TOKEN is set; set the database's id or URL, or unset NOTION_TOKEN"
 
 
-def _of_secrets(settings: Settings) -> Iterator[str]:
+def _of_secrets(settings: Settings, unneeded: frozenset[str]) -> Iterator[str]:
     if not settings.is_real:
         return
-    if settings.secret_key is None:
+    if settings.secret_key is None and "secret_key" not in unneeded:
         yield f"SECRET_KEY: unset, but a real provider is configured; set {SECRET_KEY_CURE}"
     if settings.allow_unsigned_webhooks:
         return
     for name in _secrets_needed(settings):
-        if not getattr(settings, name):
+        if name not in unneeded and not getattr(settings, name):
             yield (
                 f"{name.upper()}: unset, but a real provider is configured; set the secret of that webhook"
                 " (or ALLOW_UNSIGNED_WEBHOOKS=true, if you must)"
@@ -61,42 +77,74 @@ def _secrets_needed(settings: Settings) -> Iterator[str]:
         yield "resend_webhook_secret"
 
 
+def _of_weak_secrets(settings: Settings) -> Iterator[str]:
+    """Secrets that can be guessed, where people's data is behind them."""
+    if not reaches_a_provider(settings):
+        return
+    for name, cure in _GENERATED.items():
+        for secret in _secrets_in(name, getattr(settings, name)):
+            if fault := _weakness(_key_of(name, secret)):
+                yield f"{name.upper()}: {fault}; set {cure}"
+                break
+
+
+def _secrets_in(name: str, value: str | None) -> tuple[str, ...]:
+    if value is None or value == NOT_READ:
+        return ()
+    return split(value) if name.endswith("webhook_secret") else (value,)
+
+
+def _key_of(name: str, secret: str) -> bytes:
+    is_base64 = name in ("webhook_secret", "resend_webhook_secret")
+    return base64.b64decode(secret.removeprefix("whsec_")) if is_base64 else secret.encode()
+
+
+def _weakness(key: bytes) -> str | None:
+    if len(key) < SECRET_BYTES_MIN:
+        return f"has only {len(key)} bytes, and {SECRET_BYTES_MIN} are needed with a real provider"
+    return "repeats one letter, so it can be guessed" if len(set(key)) == 1 else None
+
+
+def _of_proxies(settings: Settings) -> Iterator[str]:
+    if reaches_a_provider(settings) and any(network.prefixlen == 0 for network in settings.trusted_networks):
+        yield (
+            "TRUSTED_PROXIES: trusts every address, so anybody could pretend to be any client; set the addresses or"
+            " networks of your own proxies"
+        )
+
+
 def _of_identity(settings: Settings) -> Iterator[str]:
     """Canadian law requires sender and postal address in every commercial mail; invented ones must never be sent."""
-    if not _reaches_people(settings):
+    if not settings.reaches_strangers:
         return
     for name, cure in _IDENTITY.items():
         if getattr(settings, name) is None:
             yield f"{name.upper()}: unset, but RESEND_API_KEY is set; set {cure}"
 
 
-def _reaches_people(settings: Settings) -> bool:
-    """A Resend on this machine is a test double: its mail reaches nobody."""
-    return settings.resend_is_real and not _is_this_machine(settings.resend_api_url)
-
-
-def _is_this_machine(address: str) -> bool:
-    host = urlsplit(address).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback or ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        return False
-
-
 def _of_public_url(settings: Settings) -> Iterator[str]:
     """Every mail must have a link that ends it, and mail programs post to it from the internet."""
-    if not _reaches_people(settings):
+    if not settings.reaches_strangers:
         return
     url, cure = settings.public_url, "set the https address under which people reach the gateway"
     if url is None:
         yield f"PUBLIC_URL: unset, but RESEND_API_KEY is set, and unsubscribe links start with it; {cure}"
-    elif _is_this_machine(url):
+    elif values.is_this_machine(url):
         yield f"PUBLIC_URL: {url} leads nowhere but to this machine, and unsubscribe links start with it; {cure}"
     elif not url.startswith("https://"):
         yield f"PUBLIC_URL: {url} is not https, and mail programs unsubscribe over https only; {cure}"
 
+
+SECRET_BYTES_MIN = 16
+
+_GENERATED = {
+    "secret_key": SECRET_KEY_CURE,
+    "console_token": "32 or more random characters (`openssl rand -hex 32`)",
+    "webhook_secret": "whsec_ followed by the base64 of 24 random bytes or more, on both sides",
+    "calcom_webhook_secret": "32 or more random characters (`openssl rand -hex 32`), at Cal.com too",
+    "resend_webhook_secret": "the secret that Resend shows for the webhook",
+}
+"""Secrets that somebody chose, and how to choose a better one."""
 
 _IDENTITY = {
     "email_from": 'the sender, "Name <address>", at a domain verified with Resend',

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from common.domain.cadence import Pace
 from common.domain.feedback import SOFT_BOUNCE_LIMIT
+from common.domain.signup_bounds import SignupBounds
 from common.settings import values as values
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ class SettingsError(Exception):
         super().__init__("\n".join(problems))
         self.problems = problems
 
+
+SIGNUPS_PER_HOUR, SIGNUPS_PER_SOURCE_PER_HOUR = 2_000, 20
+"""The bounds that hold when mail reaches strangers and none are set."""
 
 _SANDBOX_IDENTITY = {
     "sender": "Sarah Tremblay <sarah@businessx.example>",
@@ -107,6 +111,8 @@ class Settings(BaseSettings):
     calcom_event_types: Words = ""
     calcom_api_key: str | None = None
     calcom_api_url: BaseAddress = "https://api.cal.com"
+    signups_per_hour: Annotated[int, BeforeValidator(values.whole(1, 1_000_000))] | None = None
+    signups_per_source_per_hour: Annotated[int, BeforeValidator(values.whole(1, 1_000_000))] | None = None
     allow_unsigned_webhooks: Truth = False
     meeting_hosts: Annotated[str, BeforeValidator(values.hosts)] = MEETING_HOSTS
     retry_attempts: Annotated[int, BeforeValidator(values.whole(0, 100))] = 3
@@ -136,6 +142,21 @@ class Settings(BaseSettings):
     def resend_is_real(self) -> bool:
         """Mail reaches people."""
         return self.resend_api_key is not None and "resend" not in self.sandboxed
+
+    @property
+    def reaches_strangers(self) -> bool:
+        """Mail leaves this machine: a Resend at a loopback address is a test double."""
+        return self.resend_is_real and not values.is_this_machine(self.resend_api_url)
+
+    @property
+    def signup_bounds(self) -> SignupBounds:
+        """How many new contacts may begin in an hour; without mail to strangers only what is set."""
+        if not self.reaches_strangers:
+            return SignupBounds(per_hour=self.signups_per_hour, per_source=self.signups_per_source_per_hour)
+        return SignupBounds(
+            per_hour=self.signups_per_hour or SIGNUPS_PER_HOUR,
+            per_source=self.signups_per_source_per_hour or SIGNUPS_PER_SOURCE_PER_HOUR,
+        )
 
     @property
     def is_rehearsal(self) -> bool:

@@ -35,6 +35,17 @@ def truth(value: Any) -> bool:
         raise ValueError(f"{value!r} is neither true nor false; set it to true or false") from None
 
 
+def is_this_machine(address: str) -> bool:
+    """Whether a web address leads nowhere but to this machine."""
+    host = urlsplit(address).hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback or ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
 def whole(low: int, high: int) -> Callable[[Any], int]:
     """A whole number from `low` to `high`."""
 

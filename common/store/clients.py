@@ -19,7 +19,8 @@ from redis.retry import Retry
 
 from common.settings.values import sentinel_parts
 from common.store.client_names import client_name
-from common.store.errors import REFUSALS, StoreError, refusal
+from common.store.errors import StoreError, is_transient
+from common.store.refusals import find_refusal_blocking
 
 # redis-py 8 retries a refused connection for seconds by default; the gateway must know at once, to use its spool.
 _TIMEOUTS: dict[str, Any] = {"socket_connect_timeout": 2, "socket_timeout": 10}
@@ -123,13 +124,15 @@ def wait_for_store(url: str, say: Callable[[str], None], *, every_s: float = 3) 
 
 def _unavailable_reason(client: redis.Redis) -> str | None:
     try:
-        client.ping()
+        found = find_refusal_blocking(client)
     except redis.BusyLoadingError:
         return "it is loading its data"
-    except REFUSALS as error:
-        raise StoreError(refusal(error)) from None
     except (redis.ConnectionError, redis.TimeoutError) as error:
         return str(error).rstrip(".")
     except redis.ResponseError as error:
+        if is_transient(error):
+            return str(error).rstrip(".")
         raise StoreError(f"REDIS_URL: the store refuses us ({error})") from None
-    return None
+    if found is not None and found.is_final:
+        raise StoreError(found.line)
+    return f"it {found.reason}; {found.cure}" if found else None

@@ -48,11 +48,6 @@ def is_transient(error: BaseException) -> bool:
     )
 
 
-def refusal(error: Exception) -> str:
-    """One line for one of `REFUSALS`, with the cure."""
-    return f"REDIS_URL: the store refuses us ({str(error).rstrip('.')}); set user and password in it"
-
-
 log = get_logger(__name__)
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ import redis.asyncio
 
 from common.settings.settings import SettingsError
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Raised when a release cannot read what the release before it has written; docs/decisions.md says when that may be."""
 
 KEY: Final = "{advent}:format"

@@ -16,8 +16,9 @@ import redis.asyncio
 from common.domain.suppression import key_fingerprint
 from common.settings.settings import Settings, SettingsError
 from common.store.clients import connect
-from common.store.errors import REFUSALS, STORE_ERRORS, refusal
+from common.store.errors import STORE_ERRORS
 from common.store.format import format_problem
+from common.store.refusals import find_refusal_blocking
 
 SECRET_KEY: Final = "{advent}:secret_key"
 """STRING: the fingerprint."""
@@ -39,7 +40,7 @@ return ARGV[1]
 
 def refuse_unusable_store(settings: Settings) -> None:
     """
-    Raises SettingsError when the store answers, and refuses us, has another format, or another SECRET_KEY.
+    Raises SettingsError when the store answers, and cannot do our work, has another format, or another SECRET_KEY.
 
     A store that does not answer now is checked once it does, by the `StoreMonitor` of each process.
     """
@@ -71,7 +72,7 @@ async def secret_key_differs(client: redis.asyncio.Redis, secret_key: str) -> bo
 
 
 def _problem_with(client: redis.Redis, secret: str) -> str | None:
-    try:
-        return format_problem(client) or (None if secret_key_matches(client, secret) else SECRET_KEY_MISMATCH)
-    except REFUSALS as error:
-        return refusal(error)
+    refusal = find_refusal_blocking(client)
+    if refusal is not None and refusal.is_final:
+        return refusal.line
+    return format_problem(client) or (None if secret_key_matches(client, secret) else SECRET_KEY_MISMATCH)

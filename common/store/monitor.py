@@ -11,6 +11,7 @@ from common.store.durability import store_warnings_async
 from common.store.errors import STORE_ERRORS
 from common.store.format import format_problem_async
 from common.store.identity import SECRET_KEY_MISMATCH, secret_key_matches_async
+from common.store.refusals import find_refusal
 
 INTERVAL_S = 60
 RETRY_S = 2
@@ -22,8 +23,9 @@ class StoreMonitor:
     """
     `warnings`: one line for each weakness that the last check found, with its cure.
 
-    That includes a format that this version does not read and, with a `secret_key`, that the store was begun with
-    another one: a store that was away at the start, or has been replaced since, is only checked here.
+    That includes a store that cannot do our work, a format that this version does not read and, with a `secret_key`,
+    that the store was begun with another one: a store that was away at the start, or has been replaced since, is only
+    checked here.
     """
 
     def __init__(self, client: redis.asyncio.Redis, secret_key: str | None = None) -> None:
@@ -45,11 +47,7 @@ class StoreMonitor:
     async def check(self) -> bool:
         """Log each new weakness as `store_misconfigured`. False when the store does not answer."""
         try:
-            found = await store_warnings_async(self._client)
-            if self._secret_key and not await secret_key_matches_async(self._client, self._secret_key):
-                found.append(SECRET_KEY_MISMATCH)
-            if problem := await format_problem_async(self._client):
-                found.append(problem)
+            found = [*await store_warnings_async(self._client), *await self._problems()]
         except STORE_ERRORS:
             return False
         for line in found:
@@ -61,3 +59,14 @@ class StoreMonitor:
                 log.warning("store_misconfigured", warning=line)
         self.warnings = found
         return True
+
+    async def _problems(self) -> list[str]:
+        refusal = await find_refusal(self._client)
+        if refusal is not None and refusal.is_final:
+            return [refusal.line]
+        found = []
+        if self._secret_key and not await secret_key_matches_async(self._client, self._secret_key):
+            found.append(SECRET_KEY_MISMATCH)
+        if problem := await format_problem_async(self._client):
+            found.append(problem)
+        return found

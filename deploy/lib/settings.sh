@@ -70,17 +70,32 @@ make_secret() { # NAME VALUE
 write_credentials() {
   local unit
   for unit in gateway worker console watch; do
-    write_file "$units/advent-$unit.service.d/secrets.conf" 644 < <(credentials)
+    write_file "$units/advent-$unit.service.d/secrets.conf" 644 < <(credentials "$unit")
   done
 }
 
-credentials() {
-  local name
+# Of the others a process learns only that they are set.
+needed_secrets() { # UNIT
+  case $1 in
+    gateway) echo SECRET_KEY WEBHOOK_SECRET CALCOM_WEBHOOK_SECRET RESEND_WEBHOOK_SECRET ;;
+    worker) echo SECRET_KEY RESEND_API_KEY NOTION_TOKEN CALCOM_API_KEY HOT_LEAD_WEBHOOK_URL ;;
+    console) echo SECRET_KEY CONSOLE_TOKEN ;;
+    watch) echo SECRET_KEY ;;
+  esac
+}
+
+credentials() { # UNIT
+  local name needed
+  needed=" $(needed_secrets "$1") "
   echo "# Written by install.sh from the files in $secrets; run it again after adding one."
   echo "[Service]"
   for name in "${secret_names[@]}"; do
     [ -s "$secrets/$name" ] || continue
-    echo "LoadCredential=$name:$secrets/$name"
-    echo "Environment=${name}_FILE=%d/$name"
+    if [[ $needed == *" $name "* ]]; then
+      echo "LoadCredential=$name:$secrets/$name"
+      echo "Environment=${name}_FILE=%d/$name"
+    else
+      echo "Environment=${name}_FILE=elsewhere"
+    fi
   done
 }

@@ -25,6 +25,11 @@ def address(ctx: click.Context, param: click.Parameter, value: str | None) -> st
     return text
 
 
+def addresses(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str | None, ...]:
+    """Likewise for several."""
+    return tuple(address(ctx, param, value) for value in values)
+
+
 def _stored_form(text: str) -> str:
     """An international domain is stored as `xn--…`; an invisible character may come along with copying."""
     try:

@@ -110,6 +110,7 @@ def _check_store(settings: Settings, found: CheckReport, *, accept_store_loss: b
 
     from common.store.clients import connect, redacted_url
     from common.store.durability import store_warnings
+    from common.store.refusals import find_refusal_blocking
     from services.supervisor.run_dir import with_store_url
 
     try:
@@ -119,7 +120,11 @@ def _check_store(settings: Settings, found: CheckReport, *, accept_store_loss: b
         return
     try:
         with connect(url) as client:
-            warnings = store_warnings(client)
+            refusal = find_refusal_blocking(client)
+            if refusal is not None and refusal.is_final:
+                found.problems.append(refusal.line)
+                return
+            warnings = [*store_warnings(client), *([refusal.line] if refusal else [])]
     except redis.RedisError as error:
         found.problems.append(
             f"REDIS_URL: {redacted_url(url)} does not answer ({error}); start it, or correct REDIS_URL"

@@ -17,4 +17,4 @@ def command() -> int:
     """
     from services.cli.process import run_console
 
-    return run_console(settings_with_store(own=("console_host", "console_port")))
+    return run_console(settings_with_store(own=("console_host", "console_port"), process="console"))

@@ -31,6 +31,7 @@ def error_lines(error: Exception) -> list[str]:
 
     from common.campaigns.errors import CampaignError
     from common.errors import Failure
+    from common.store.refusals import refusal_of
 
     match error:
         case SettingsError(problems=problems):
@@ -39,6 +40,8 @@ def error_lines(error: Exception) -> list[str]:
             return [_one_line(error)]
         case redis.ConnectionError() | redis.TimeoutError():
             return [f"the data store does not answer ({_one_line(error)}); start it, or correct REDIS_URL"]
+        case redis.ResponseError() if refusal := refusal_of(error):
+            return [refusal.line]
         case redis.RedisError():
             return [f"the data store refused the command ({_one_line(error)}); look at its log"]
         case Failure():

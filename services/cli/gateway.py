@@ -17,4 +17,4 @@ def command() -> int:
     """
     from services.cli.process import run_gateway
 
-    return run_gateway(settings_with_store(own=("gateway_host", "gateway_port")))
+    return run_gateway(settings_with_store(own=("gateway_host", "gateway_port"), process="gateway"))

@@ -45,7 +45,7 @@ def command(
     """
     from common.health_checks import Level, Limits, worst_level
 
-    settings = settings_with_store()
+    settings = settings_with_store(process="health")
     limits = Limits(late_ms=round(late_minutes * 60_000), behind_ms=round(behind_minutes * 60_000))
     until = time.monotonic() + wait_s
     while True:
@@ -86,7 +86,7 @@ async def _check_store(settings: Settings, limits: Limits) -> tuple[Finding, ...
         async with asyncio.timeout(ANSWER_SECONDS_MAX), open_ledger(settings, campaigns=campaigns) as ledger:
             return check_health(await read_store_stats(ledger), limits=limits)
     except (redis.RedisError, OSError) as error:
-        return (check_unreachable_store(type(error).__name__),)
+        return (check_unreachable_store(error),)
 
 
 def _gateway(url: str) -> GatewayStatus | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -20,6 +21,7 @@ COMMANDS = {
     "unsuppress": ("services.cli.unsuppress", "Let mail go again to a person who asks to come back."),
     "release": ("services.cli.release", "Send again to an address whose mailbox took no mail for a while."),
     "bookings": ("services.cli.bookings", "List or discard booking events that could not be read."),
+    "signups": ("services.cli.signups", "List, release or discard signups that are held because there were too many."),
     "pause": ("services.cli.pause", "Stop all mail, or mail to one person; nothing is lost."),
     "resume": ("services.cli.resume", "End a pause, and show first what happens; --plan only shows."),
     "rebuild": ("services.cli.rebuild", "Rebuild every enrollment from Notion into an empty store."),
@@ -54,13 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. An error that a user can fix is one line, never a traceback."""
     try:
         status = advent.main(args=arguments, prog_name="advent", standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as wrong_use:
         wrong_use.show()
         return wrong_use.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:
-        sys.stdout = open("/dev/null", "w")  # noqa: SIM115 -- the reader has closed the pipe
+        _discard_output()
         return 0
     except Exception as error:
         from services.cli.error_lines import error_lines
@@ -72,3 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             click.echo(f"advent: {line}", err=True)
         return 1
     return status if isinstance(status, int) else 0
+
+
+def _discard_output() -> None:
+    """The reader has closed the pipe; Python writes what is left to it at the end of the process."""
+    descriptor = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(descriptor, sys.stdout.fileno())
+    os.close(descriptor)

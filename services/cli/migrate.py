@@ -158,5 +158,7 @@ def _figures(migration: Migration | None) -> dict[str, Any]:
 
 def _tell(migration: Migration) -> None:
     click.echo(migration.describe())
+    for note in (note for result in migration.results for note in result.notes):
+        click.echo(note)
     if migration.copy is not None:
         click.echo(f"to go back: `advent migrate --restore {migration.copy}`, then start the version before")

@@ -58,7 +58,7 @@ async def known_scopes(ledger: Ledger, contact: str | None, campaign: str | None
     if contact is None:
         return [None]
     known: list[str | None] = []
-    for scope in ledger.enrollment_ids(normal_address(contact)):
+    for scope in await ledger.mailboxes.in_campaigns(normal_address(contact)):
         if await ledger.enrollments.get(scope) or await ledger.bookings.unenrolled(scope):
             known.append(scope)
     if not known:

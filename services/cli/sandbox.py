@@ -16,4 +16,4 @@ def command() -> int:
     """
     from services.cli.process import run_sandbox
 
-    return run_sandbox(process_settings(own=("sandbox_host", "sandbox_port")))
+    return run_sandbox(process_settings(own=("sandbox_host", "sandbox_port"), process="sandbox"))

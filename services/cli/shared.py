@@ -15,6 +15,8 @@ from common.settings.load import load_settings
 from common.settings.settings import Settings
 
 if TYPE_CHECKING:
+    import redis.asyncio
+
     from common.campaigns.campaigns import Campaigns
     from common.ledger.ledger import Ledger
     from common.world import World
@@ -22,27 +24,28 @@ if TYPE_CHECKING:
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")
 
 
-def settings_given(*, plans: bool = False, own: tuple[str, ...] = ()) -> Settings:
+def settings_given(*, plans: bool = False, own: tuple[str, ...] = (), process: str | None = None) -> Settings:
     """
     The settings of a command: what is set for it, and the rest as the `advent up` in DATA_DIR has it.
 
     `plans`: the command shows what is sent when, so it warns on stderr where its settings plan otherwise than those of
     `advent up`. `own`: names that are not taken over, because the command starts a process with an address of its own.
+    `process`: as in `load_settings`.
     """
     from services.supervisor.inherited_settings import plan_differences, with_inherited_settings
 
-    settings = load_settings()
+    settings = load_settings(process=process)
     if plans and (warning := plan_differences(settings)):
         click.secho(f"advent: {warning}", fg="yellow", err=True)
     return with_inherited_settings(settings, own=own)
 
 
-def process_settings(*, own: tuple[str, ...] = ()) -> Settings:
+def process_settings(*, own: tuple[str, ...] = (), process: str | None = None) -> Settings:
     """`settings_given`, with the sandbox for providers that are not real, and secrets generated into DATA_DIR."""
     from common.settings.generated_secrets import with_generated_secrets
     from services.supervisor.sandbox_settings import with_sandbox
 
-    return with_sandbox(with_generated_secrets(settings_given(own=own)))
+    return with_sandbox(with_generated_secrets(settings_given(own=own, process=process)))
 
 
 def client_settings() -> Settings:
@@ -53,7 +56,7 @@ def client_settings() -> Settings:
     return with_sandbox(with_saved_secrets(settings_given()))
 
 
-def settings_with_store(*, plans: bool = False, own: tuple[str, ...] = ()) -> Settings:
+def settings_with_store(*, plans: bool = False, own: tuple[str, ...] = (), process: str | None = None) -> Settings:
     """
     Like `process_settings`, with a data store: REDIS_URL, or that of a running `advent up`.
 
@@ -63,7 +66,8 @@ def settings_with_store(*, plans: bool = False, own: tuple[str, ...] = ()) -> Se
     from services.supervisor.run_dir import with_store_url
     from services.supervisor.sandbox_settings import with_sandbox
 
-    return with_sandbox(with_generated_secrets(with_store_url(settings_given(plans=plans, own=own))))
+    given = settings_given(plans=plans, own=own, process=process)
+    return with_sandbox(with_generated_secrets(with_store_url(given)))
 
 
 @asynccontextmanager
@@ -74,7 +78,6 @@ async def open_ledger(settings: Settings, *, campaigns: Campaigns | None = None)
     Raises SettingsError when the store has another format.
     """
     from common.campaigns.campaigns import load_campaigns
-    from common.ledger.ledger import Ledger
     from common.store.clients import connect_async
     from common.store.format import refuse_another_format
 
@@ -83,9 +86,16 @@ async def open_ledger(settings: Settings, *, campaigns: Campaigns | None = None)
     client = connect_async(settings.redis_url)
     try:
         await refuse_another_format(client)
-        yield Ledger.of(client, campaigns.terms(settings.pace), secret_key=settings.secret)
+        yield _ledger(client, settings, campaigns)
     finally:
         await client.aclose()
+
+
+def _ledger(client: redis.asyncio.Redis, settings: Settings, campaigns: Campaigns) -> Ledger:
+    from common.ledger.ledger import Ledger
+
+    terms = campaigns.terms(settings.pace)
+    return Ledger.of(client, terms, secret_key=settings.secret, separate_spellings=settings.testing_mode)
 
 
 @asynccontextmanager
@@ -97,7 +107,6 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
     """
     from common.campaigns.campaigns import load_campaigns
     from common.clock import SystemClock
-    from common.ledger.ledger import Ledger
     from common.providers.build import build_providers
     from common.settings.settings import SettingsError
     from common.store.clients import connect_async
@@ -112,12 +121,11 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
         await refuse_another_format(client)
         if await secret_key_differs(client, settings.secret):
             raise SettingsError([SECRET_KEY_MISMATCH])
-        terms = campaigns.terms(settings.pace)
         providers = build_providers(settings, client, clock, campaigns=campaigns)
         try:
             yield World(
                 clock=clock,
-                ledger=Ledger.of(client, terms, secret_key=settings.secret),
+                ledger=_ledger(client, settings, campaigns),
                 settings=settings,
                 campaigns=campaigns,
                 mailer=providers.mailer,
@@ -187,6 +195,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     from rich.table import Table
     from rich.text import Text
 
+    class PipedConsole(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # Rich would end the process with status 1.
+
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_header=any(columns))
     for column in columns:
         table.add_column(
@@ -195,7 +207,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     for row in rows:
         # Text, not markup: a name may contain square brackets.
         table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
-    console = Console(highlight=False)
+    console = PipedConsole(highlight=False)
     if not console.is_terminal:
         console.width = 240
     console.print(table)

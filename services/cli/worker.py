@@ -17,4 +17,4 @@ def command() -> int:
     """
     from services.cli.process import run_one_worker
 
-    return run_one_worker(settings_with_store(own=("metrics_host", "worker_metrics_port")))
+    return run_one_worker(settings_with_store(own=("metrics_host", "worker_metrics_port"), process="worker"))

@@ -43,7 +43,8 @@ async def _serve(settings: Settings) -> int:
     campaigns = load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
     client = connect_async(settings.redis_url, process="console")
     client.connection_pool.connection_kwargs["socket_timeout"] = ANSWER_SECONDS_MAX
-    ledger = Ledger.of(client, campaigns.terms(settings.pace), secret_key=settings.secret)
+    terms = campaigns.terms(settings.pace)
+    ledger = Ledger.of(client, terms, secret_key=settings.secret, separate_spellings=settings.testing_mode)
     context = build_context(
         settings,
         clock=SystemClock(),
@@ -66,7 +67,7 @@ async def _serve(settings: Settings) -> int:
 
 def main() -> int:
     try:
-        return run(load_settings())
+        return run(load_settings(process="console"))
     except (SettingsError, CampaignError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -15,12 +15,13 @@ from common.settings.settings import Settings
 from common.store.clock_sync import correct_clock
 from common.store.monitor import StoreMonitor
 from services.console.auth.access import check_access_settings
+from services.console.auth.ended_sessions import EndedSessions
 from services.console.auth.session import Sessions
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.dashboard import dashboard
 from services.console.formatting import FILTERS
 from services.console.middleware import RequestMiddleware
-from services.console.pages import contact, dead_letters, login, overview
+from services.console.pages import contact, dead_letters, held_signups, login, overview
 from services.console.status.status_cache import StatusCache, read_gateway_status
 from services.console.status.store_snapshot import StoreSnapshot, read_snapshot
 from services.web import pages, probes
@@ -49,6 +50,7 @@ def build_context(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_
         store_monitor=store_monitor,
         status_cache=StatusCache(read_store, lambda: read_gateway_status(settings.gateway_url), clock),
         sessions=Sessions(settings.secret, settings.console_token, clock),
+        ended_sessions=EndedSessions(ledger.client, clock),
         login_failures=FailureLimiter(LOGIN_FAILURES_MAX, total_max=LOGIN_FAILURES_TOTAL_MAX),
         environment=pages.make_environment(FOLDER / "templates", FILTERS),
         campaign_name=campaign_name,
@@ -83,11 +85,11 @@ async def health(request: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """503 while the store does not answer; the pages then show the last known state."""
+    """503 while the store cannot be read; the pages then show the last known state."""
     context = request.app[CONTEXT]
     store = await probes.store_status(context.ledger.client)
-    dependencies = {"store": {"status": store}}
-    return probes.ready_response(is_ready=store == "up", now_ms=context.clock.now_ms(), dependencies=dependencies)
+    dependencies = {"store": store.as_json()}
+    return probes.ready_response(is_ready=store.allows_reads, now_ms=context.clock.now_ms(), dependencies=dependencies)
 
 
 async def metrics(_request: web.Request) -> web.Response:
@@ -100,6 +102,9 @@ ROUTES = (
     web.get("/dead-letters", dead_letters.show),
     web.post("/dead-letters/replay", dead_letters.replay),
     web.post("/dead-letters/discard", dead_letters.discard),
+    web.get("/held-signups", held_signups.show),
+    web.post("/held-signups/release", held_signups.release),
+    web.post("/held-signups/discard", held_signups.discard),
     web.post("/people", contact.find),
     web.get("/people/{id}", contact.show),
     web.get("/login", login.show),

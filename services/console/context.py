@@ -11,6 +11,7 @@ from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.settings.settings import Settings
 from common.store.monitor import StoreMonitor
+from services.console.auth.ended_sessions import EndedSessions
 from services.console.auth.session import Sessions
 from services.console.status.status_cache import StatusCache
 from services.web.rate_limit import FailureLimiter
@@ -26,6 +27,7 @@ class ConsoleContext:
     store_monitor: StoreMonitor
     status_cache: StatusCache
     sessions: Sessions
+    ended_sessions: EndedSessions
     login_failures: FailureLimiter
     environment: jinja2.Environment
     campaign_name: str

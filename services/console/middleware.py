@@ -44,7 +44,7 @@ class RequestMiddleware:
 
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         started = perf_counter()
-        PRINCIPAL.set(self._browser(request))
+        PRINCIPAL.set(await self._browser(request))
         try:
             response = await self._allowed(request, handler)
         except Problem as problem:
@@ -62,13 +62,15 @@ class RequestMiddleware:
             log.info("request_answered", route=_route(request), status=response.status, ms=ms)
         return response
 
-    def _browser(self, request: web.Request) -> Principal:
+    async def _browser(self, request: web.Request) -> Principal:
         """By its cookie. A browser without one gets a guest's session, because the login form needs a form token."""
         context = self._context
         trusted = context.settings.trusted_networks
         secure = is_secure(request, trusted)
         cookie = session_cookie(request, is_secure=secure)
-        session = (context.sessions.read(cookie) if cookie else None) or context.sessions.begin("guest")
+        session = context.sessions.read(cookie) if cookie else None
+        if session is None or (session.is_logged_in and await context.ended_sessions.has(session)):
+            session = context.sessions.begin("guest")
         is_authenticated = session.is_logged_in or context.settings.console_token is None
         return Principal(request_source(request, trusted), secure, session, is_authenticated)
 
@@ -116,10 +118,10 @@ class RequestMiddleware:
         """A page with a form gives a new browser the cookie that belongs to the form's token."""
         sessions = self._context.sessions
         cookie = session_cookie(request, is_secure=principal.is_secure)
-        is_new = cookie is None or sessions.read(cookie) is None
+        own = sessions.cookie(principal.session) if principal.session else None
         is_page = response.content_type == "text/html"
-        if principal.session is not None and is_new and is_page and not response.cookies:
-            set_session_cookie(response, sessions.cookie(principal.session), is_secure=principal.is_secure)
+        if own is not None and own != cookie and is_page and not response.cookies:
+            set_session_cookie(response, own, is_secure=principal.is_secure)
         return response
 
 

@@ -48,6 +48,8 @@ async def _serve(settings: Settings) -> int:
         client,
         campaigns.terms(settings.pace),
         secret_key=settings.secret_key or "",
+        separate_spellings=settings.testing_mode,
+        signup_bounds=settings.signup_bounds,
         soft_bounce_limit=settings.soft_bounce_limit,
     )
     context = build_context(settings, clock=SystemClock(), ledger=ledger, campaigns=campaigns)
@@ -74,7 +76,7 @@ def _tune_garbage_collector() -> None:
 
 def main() -> int:
     try:
-        return run(load_settings())
+        return run(load_settings(process="gateway"))
     except (SettingsError, CampaignError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

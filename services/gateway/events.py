@@ -11,7 +11,7 @@ from common.domain.booking import BookingEvent
 from common.domain.campaign_terms import CampaignTerms
 from common.domain.contact import Assessment
 from common.domain.feedback import Feedback
-from common.domain.ids import EnrollmentId, booking_id, enrollment_id
+from common.domain.ids import EnrollmentId, booking_id
 from common.domain.note import Note, NoteKind, note_fields
 from common.domain.suppression import Unsubscribe
 from common.ledger.unread_bookings import unread_id
@@ -45,12 +45,13 @@ class SignupReceived:
     def assessment(self) -> Assessment:
         return self.form.assessment
 
-    def spooled(self, terms: CampaignTerms, *, is_first: bool) -> SpooledEvent:
+    def spooled(self, terms: CampaignTerms, enrollment: EnrollmentId, *, is_first: bool) -> SpooledEvent:
+        """`enrollment`: the id that a new one of this mailbox has; the store, which may know another, is away."""
         return SpooledEvent(
             kind="signup",
             id=self.webhook_id,
             received_ms=self.received_ms,
-            enrollment_id=enrollment_id(terms.key, self.assessment.email),
+            enrollment_id=enrollment,
             segment=terms.segment_of(self.assessment),
             payload=_without_consent_of_none(asdict(self.assessment)),
             notes=note_fields(self.form.notes),

@@ -58,9 +58,12 @@ class Intake:
                 received_ms=event.received_ms,
                 campaign=event.campaign,
                 notes=event.form.notes,
+                visitor=event.form.visitor,
             ),
             lambda: event.spooled(
-                self.ledger.campaigns[event.campaign], is_first=event.campaign == self.ledger.campaign
+                self.ledger.campaigns[event.campaign],
+                self.ledger.mailboxes.new_id(event.assessment.email, event.campaign),
+                is_first=event.campaign == self.ledger.campaign,
             ),
             _acceptance,
         )

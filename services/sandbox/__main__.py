@@ -61,4 +61,4 @@ def _domains(sender: str) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    sys.exit(run(load_settings()))
+    sys.exit(run(load_settings(process="sandbox")))

@@ -42,13 +42,22 @@ CREATE TABLE IF NOT EXISTS notion_pages (seq INTEGER PRIMARY KEY, id TEXT NOT NU
 """
 
 
+def _make_private(file: Path) -> None:
+    """For its owner only, also where an earlier version created it: it holds mails. SQLite's other files follow it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.chmod(0o700)
+    file.touch(mode=0o600)
+    for each in file.parent.glob(f"{file.name}*"):
+        each.chmod(0o600)
+
+
 class Disk:
     """One connection, used from one thread (the event loop's): a commit takes microseconds and orders all writes."""
 
     def __init__(self, path: Path | None) -> None:
         """Open or create the file; None keeps everything in memory, for tests without a restart."""
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_private(path)
         self._connection = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=5)
         self._connection.row_factory = sqlite3.Row
         self._connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")

@@ -58,7 +58,13 @@ class Simulation:
         self.mailer = InMemoryMailer(clock)
         self.mirror = InMemoryMirror()
         campaigns = campaign if isinstance(campaign, Campaigns) else Campaigns(campaign)
-        self.ledger = Ledger.of(client, campaigns.terms(settings.pace), secret_key=settings.secret)
+        self.ledger = Ledger.of(
+            client,
+            campaigns.terms(settings.pace),
+            secret_key=settings.secret,
+            separate_spellings=settings.testing_mode,
+            signup_bounds=settings.signup_bounds,
+        )
         self.world = World(
             clock=clock,
             ledger=self.ledger,
@@ -78,7 +84,9 @@ class Simulation:
         self._fetched: deque[DueJob] = deque()
         self._webhooks = 0
 
-    async def sign_up(self, assessment: Assessment, *, campaign: str | None = None) -> Acceptance:
+    async def sign_up(
+        self, assessment: Assessment, visitor: str | None = None, *, campaign: str | None = None
+    ) -> Acceptance:
         """Receive one webhook of the website, under an id of its own. `campaign`: by default the first one."""
         self._webhooks += 1
         return await self.ledger.signups.accept(
@@ -86,6 +94,7 @@ class Simulation:
             webhook_id=f"signup:sim-{self._webhooks}",
             received_ms=self.clock.now_ms(),
             campaign=campaign,
+            visitor=visitor,
         )
 
     async def book(

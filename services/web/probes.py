@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import redis
 import redis.asyncio
@@ -11,8 +12,9 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from common.clock import iso
+from common.store.refusals import find_refusal
 
-PING_SECONDS_MAX = 1
+ANSWER_SECONDS_MAX = 1
 
 
 def health_response(*, now_ms: int, **more: Any) -> web.Response:
@@ -31,14 +33,29 @@ def ready_response(*, is_ready: bool, now_ms: int, dependencies: dict[str, Any],
     return web.json_response(body, status=200 if is_ready else 503, headers=None if is_ready else {"Retry-After": "5"})
 
 
-async def store_status(client: redis.asyncio.Redis) -> Literal["up", "down"]:
-    """Whether the store answers a PING within a second."""
+@dataclass(frozen=True, slots=True)
+class StoreStatus:
+    """`reason`: why the store takes no write, with the cure; "" while it does, and when it does not answer at all."""
+
+    takes_writes: bool
+    allows_reads: bool
+    reason: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        status = {"status": "up" if self.takes_writes else "down"}
+        return {**status, "reason": self.reason} if self.reason else status
+
+
+async def store_status(client: redis.asyncio.Redis) -> StoreStatus:
+    """What the store answers to a script on our keys within a second: one that answers PING may still refuse it."""
     try:
-        async with asyncio.timeout(PING_SECONDS_MAX):
-            await client.ping()
+        async with asyncio.timeout(ANSWER_SECONDS_MAX):
+            refusal = await find_refusal(client)
     except (redis.RedisError, OSError):
-        return "down"
-    return "up"
+        return StoreStatus(takes_writes=False, allows_reads=False)
+    if refusal is None:
+        return StoreStatus(takes_writes=True, allows_reads=True)
+    return StoreStatus(takes_writes=False, allows_reads=refusal.allows_reads, reason=refusal.line)
 
 
 def metrics_response() -> web.Response:

@@ -69,5 +69,9 @@ class Problem(Exception):
 def problem_of(error: web.HTTPException) -> Problem:
     """The problem for an error response of aiohttp's router: 404, or 405 with its `Allow` header."""
     headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-    detail = {404: "there is nothing at this address", 405: f"this address allows only {headers.get('Allow')}"}
+    detail = {
+        404: "there is nothing at this address",
+        405: f"this address allows only {headers.get('Allow')}",
+        417: "the only expectation that is met is 100-continue",
+    }
     return Problem(error.status, detail.get(error.status, error.reason), outcome="refused", headers=headers)

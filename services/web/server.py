@@ -10,7 +10,7 @@ from typing import Any, cast
 from aiohttp import hdrs, web
 
 from common.observability.logs import get_logger
-from services.web.problem import Problem
+from services.web.problem import Problem, problem_of
 from services.web.security_headers import API_HEADERS, add_security_headers
 
 KEEPALIVE_S = 75
@@ -135,6 +135,9 @@ class Server:
             self._in_flight += 1
             try:
                 response = await handler(request)
+            except web.HTTPException as error:  # Raised before any middleware, for an `Expect` that is not known.
+                response = problem_of(error).response()
+                add_security_headers(response.headers, API_HEADERS)
             finally:
                 protocol.is_reading_head = True
                 self._in_flight -= 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 from typing import Any
+from urllib.parse import quote
 
 from tests.acceptance.http import request
 
@@ -15,7 +16,7 @@ class Sandbox:
 
     def inbox(self, address: str = "") -> list[dict[str, Any]]:
         """Accepted mails, oldest first; of everybody, or to one address."""
-        mails: list[dict[str, Any]] = self._get(f"/inbox.json?to={address}")
+        mails: list[dict[str, Any]] = self._get(f"/inbox.json?to={quote(address)}")
         return mails
 
     def counts(self) -> dict[str, Any]:

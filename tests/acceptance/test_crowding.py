@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from datetime import datetime
 
 from common.campaigns.loader import load_campaign
 from common.clock import SystemClock
@@ -14,12 +12,10 @@ from common.domain.enrollment import ExitReason
 from common.domain.ids import EnrollmentId
 from common.ledger.ledger import Ledger
 from common.store.clients import connect_async
+from tests.acceptance.crowd import all_mail_is_on_time, sign_up
 from tests.acceptance.place import SECRETS, UNLIMITED, Place
-from tests.acceptance.waiting import eventually, on_time, punctual
+from tests.acceptance.waiting import eventually, punctual
 from tests.acceptance.website import person
-
-LATE_S = 0.5
-"""What is promised at this pace, alone or in a crowd."""
 
 PEOPLE = [f"P{number}" for number in range(10)]
 MALLORY = person("Mallory")["email"]
@@ -35,9 +31,9 @@ def test_an_address_that_is_refused_and_one_that_never_gets_an_answer_hold_up_no
         {"provider": "resend", "kind": "hang", "seconds": 60, "contains": silent},
     )
 
-    signed_up = _sign_up(place, ["Mallory", "Silent", *PEOPLE])
+    signed_up = sign_up(place, ["Mallory", "Silent", *PEOPLE])
 
-    _all_mail_is_on_time(place, {name: signed_up[name] for name in PEOPLE})
+    all_mail_is_on_time(place, {name: signed_up[name] for name in PEOPLE})
     eventually(lambda: len(place.ask("dead", "list")) >= 7, "a dead letter for each step that was refused")
     assert place.sandbox.inbox(MALLORY) == []
 
@@ -48,9 +44,9 @@ def test_notion_that_takes_ten_seconds_for_each_request_delays_no_mail(place: Pl
     place.sandbox.hurry()
     place.sandbox.set_faults({"provider": "notion", "kind": "slow", "seconds": 9.5})
 
-    signed_up = _sign_up(place, PEOPLE)
+    signed_up = sign_up(place, PEOPLE)
 
-    _all_mail_is_on_time(place, signed_up)
+    all_mail_is_on_time(place, signed_up)
 
 
 @punctual
@@ -59,12 +55,12 @@ def test_five_thousand_due_jobs_of_other_kinds_delay_no_mail_that_is_due(place: 
     place.sandbox.hurry()
     # Each of the five thousand takes Notion a while, so that they are still there when Ada's last mail is due.
     place.sandbox.set_faults({"provider": "notion", "kind": "slow", "seconds": 0.3})
-    signed_up = _sign_up(place, ["Ada"])
+    signed_up = sign_up(place, ["Ada"])
     eventually(lambda: place.sandbox.inbox(person("Ada")["email"]), "the first mail")
 
     asyncio.run(_five_thousand_come_and_go(place))
 
-    _all_mail_is_on_time(place, signed_up)
+    all_mail_is_on_time(place, signed_up)
     status = place.ask("status")
     assert status["enrolled"] == 5_001
     assert status["changed"] > 1_000, "the backlog was gone before the last mail was due"
@@ -87,22 +83,3 @@ async def _five_thousand_come_and_go(place: Place) -> None:
     for first in range(0, 5_000, 500):
         await asyncio.gather(*(come_and_go(number) for number in range(first, first + 500)))
     await client.aclose()
-
-
-def _sign_up(place: Place, names: Iterable[str]) -> dict[str, float]:
-    """Name → the instant at which the gateway received them, in seconds."""
-    signups = [(name, person(name)) for name in names]
-    answers = place.website.post_all([(who, f"msg_{name}") for name, who in signups], at_once=4, patience_s=5)
-    assert {202} == {answer.status for answer in answers}
-    return {
-        name: datetime.fromisoformat(answer.json["timestamp"]).timestamp()
-        for (name, _), answer in zip(signups, answers, strict=True)
-    }
-
-
-def _all_mail_is_on_time(place: Place, signed_up: dict[str, float]) -> None:
-    inboxes = {name: person(name)["email"] for name in signed_up}
-    eventually(lambda: all(len(place.sandbox.inbox(to)) == 7 for to in inboxes.values()), "seven mails for everybody")
-    for name, to in inboxes.items():
-        for step, mail in enumerate(place.sandbox.inbox(to)):
-            on_time(mail["accepted_at"] / 1_000 - signed_up[name] - step, LATE_S, f"mail {step + 1} of {name}")

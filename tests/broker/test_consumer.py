@@ -198,3 +198,19 @@ def test_anybody_only_sends_is_not_among_the_workers(broker, another):
     next(broker.consume("default", timeout=10))
 
     assert workers(broker) == {broker.broker_id}
+
+
+def test_an_actor_is_known_before_a_running_worker_consumes_its_queue(broker):
+    known = []
+
+    class WhenDeclared(dramatiq.Middleware):
+        """A worker starts its consumer at this moment; what it fetches for an unknown actor is a dead letter."""
+
+        def after_declare_queue(self, broker, queue_name):
+            known.append(broker.get_actor(queue_name).actor_name)
+
+    broker.add_middleware(WhenDeclared())
+
+    dramatiq.actor(actor_name="late", queue_name="late", broker=broker)(lambda job: None)
+
+    assert known == ["late"]

@@ -1,11 +1,17 @@
+import asyncio
 import http.server
 import json
 import threading
 
 import pytest
 
+from common.domain.cadence import Pace
+from common.ledger.ledger import Ledger
 from common.settings.settings import SETTING_NAMES
+from common.store.clients import connect_async
 from services.cli.main import main
+
+SECRET_KEY = "k" * 32
 
 
 @pytest.fixture
@@ -24,6 +30,34 @@ def advent(monkeypatch, tmp_path, capsys, loads_campaign_once):
         return status, output.out, output.err
 
     return advent
+
+
+@pytest.fixture
+def run_command(advent, store_url):
+    """Runs commands with an empty store."""
+
+    def run_command(*arguments):
+        return advent(*arguments, REDIS_URL=store_url, SECRET_KEY=SECRET_KEY)
+
+    return run_command
+
+
+@pytest.fixture
+def run_ledger(store_url, campaign):
+    """Runs a function with the ledger of that store."""
+
+    def does(scenario):
+        async def data():
+            client = connect_async(store_url)
+            cadence = campaign.cadence(Pace())
+            try:
+                return await scenario(Ledger(client, campaign="christmas_2025", cadence=cadence, secret_key=SECRET_KEY))
+            finally:
+                await client.aclose()
+
+        return asyncio.run(data())
+
+    return does
 
 
 class Gateway:

@@ -10,9 +10,8 @@ from services.cli.shared import now_ms
 from services.supervisor import run_dir
 from services.supervisor.inherited_settings import shared_settings
 from services.supervisor.run_dir import RunDirectory, RunInfo
-from tests.cli.test_status_and_contact import SECRET_KEY, ada_signs_up, run_ledger
-
-__all__ = ["run_ledger"]
+from tests.cli.conftest import SECRET_KEY
+from tests.cli.test_status_and_contact import ada_signs_up
 
 ADA = "ada@example.com"
 

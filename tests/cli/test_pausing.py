@@ -1,11 +1,11 @@
 import json
 
-from tests.cli.test_status_and_contact import ada_signs_up, run_command, run_ledger  # noqa: F401 -- fixtures
+from tests.cli.test_status_and_contact import ada_signs_up
 
 ADA = "ada@example.com"
 
 
-def test_a_pause_is_shown_by_status_and_contact_and_ended_by_resume(run_command, run_ledger):  # noqa: F811
+def test_a_pause_is_shown_by_status_and_contact_and_ended_by_resume(run_command, run_ledger):
     run_ledger(ada_signs_up)
 
     status, output, _ = run_command("pause", "--reason", "the domain moves")
@@ -22,7 +22,7 @@ def test_a_pause_is_shown_by_status_and_contact_and_ended_by_resume(run_command,
     assert json.loads(run_command("status", "--json")[1])["pause"] is None
 
 
-def test_a_plan_changes_nothing_and_shows_what_would_be_sent(run_command, run_ledger):  # noqa: F811
+def test_a_plan_changes_nothing_and_shows_what_would_be_sent(run_command, run_ledger):
     run_ledger(ada_signs_up)
     run_command("pause")
 
@@ -39,7 +39,7 @@ def test_a_plan_changes_nothing_and_shows_what_would_be_sent(run_command, run_le
     assert json.loads(run_command("status", "--json")[1])["pause"] is not None
 
 
-def test_one_person_is_paused_and_resumed(run_command, run_ledger):  # noqa: F811
+def test_one_person_is_paused_and_resumed(run_command, run_ledger):
     run_ledger(ada_signs_up)
 
     _, output, _ = run_command("pause", "--contact", "Ada@Example.com ", "--reason", "she is on holiday")
@@ -54,14 +54,14 @@ def test_one_person_is_paused_and_resumed(run_command, run_ledger):  # noqa: F81
     assert json.loads(run_command("status", "--json")[1])["paused_people"] == 0
 
 
-def test_to_resume_what_is_not_paused_is_no_fault(run_command, run_ledger):  # noqa: F811
+def test_to_resume_what_is_not_paused_is_no_fault(run_command, run_ledger):
     status, output, _ = run_command("resume")
 
     assert status == 0
     assert output == "the campaign is not paused\nnothing is overdue\n"
 
 
-def test_an_unknown_contact_cannot_be_paused(run_command):  # noqa: F811
+def test_an_unknown_contact_cannot_be_paused(run_command):
     status, _, errors = run_command("pause", "--contact", "nobody@example.com")
 
     assert status == 1

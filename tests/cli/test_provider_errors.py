@@ -23,5 +23,5 @@ def test_nothing_starts_with_a_wrong_password(advent: Advent, store_url: str, tm
     (line,) = errors.splitlines()
     assert status == 1
     assert line.startswith("advent: REDIS_URL: the store refuses us (")
-    assert line.endswith("); set user and password in it")
+    assert line.endswith("); set user and password in REDIS_URL")
     assert "hunter2" not in line

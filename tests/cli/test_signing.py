@@ -147,7 +147,7 @@ def test_try_shows_why_the_gateway_refused(advent, gateway):
 def test_with_a_real_resend_an_address_is_required(advent):
     real = {
         "RESEND_API_KEY": "re_1",
-        "SECRET_KEY": "k",
+        "SECRET_KEY": "a key of sixteen bytes or more",
         "ALLOW_UNSIGNED_WEBHOOKS": "true",
         "EMAIL_FROM": "a@example.com",
         "EMAIL_POSTAL_ADDRESS": "1 Main Street",

@@ -1,46 +1,17 @@
-import asyncio
 import json
+import os
 import re
+import shlex
+import subprocess
+import sys
 
 import pytest
 
-from common.domain.cadence import Pace
 from common.domain.contact import Assessment, Consent
 from common.domain.ids import step_delivery_id
 from common.domain.note import Note, NoteKind
-from common.ledger.ledger import Ledger
-from common.store.clients import connect_async
 from services.cli.shared import now_ms
-
-SECRET_KEY = "k" * 32
-
-
-@pytest.fixture
-def run_command(advent, store_url):
-    """Runs commands with an empty store."""
-
-    def run_command(*arguments):
-        return advent(*arguments, REDIS_URL=store_url, SECRET_KEY=SECRET_KEY)
-
-    return run_command
-
-
-@pytest.fixture
-def run_ledger(store_url, campaign):
-    """Runs a function with the ledger of that store."""
-
-    def does(scenario):
-        async def data():
-            client = connect_async(store_url)
-            cadence = campaign.cadence(Pace())
-            try:
-                return await scenario(Ledger(client, campaign="christmas_2025", cadence=cadence, secret_key=SECRET_KEY))
-            finally:
-                await client.aclose()
-
-        return asyncio.run(data())
-
-    return does
+from tests.tidy.repository import ROOT
 
 
 async def ada_signs_up(ledger):
@@ -198,3 +169,14 @@ def test_unread_bookings_are_listed_counted_and_discarded(run_command, run_ledge
     assert run_command("bookings", "discard", first["id"])[:2] == (0, "discarded 1 booking event\n")
     assert run_command("bookings", "discard", "--all")[:2] == (0, "discarded 1 booking event\n")
     assert json.loads(run_command("status", "--json")[1])["unread_bookings"] == 0
+
+
+def test_a_reader_that_stops_after_the_first_line_is_no_error(store_url, tmp_path):
+    environment = {"PATH": os.environ["PATH"], "REDIS_URL": store_url, "DATA_DIR": str(tmp_path)}
+    python = shlex.quote(sys.executable)
+    for command in ("status", "status --json", "contact ada@example.org", "check --json"):
+        line = f"{python} -m services.cli {command} | true; echo ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", line], cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert done.stdout in ("0\n", "1\n")
+        assert "Traceback" not in done.stderr
+        assert "BrokenPipe" not in done.stderr

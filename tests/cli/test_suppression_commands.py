@@ -11,10 +11,8 @@ from common.domain.enrollment import ExitReason
 from common.domain.ids import enrollment_id
 from common.ledger import keys
 from services.cli.shared import now_ms
-from tests.cli.test_status_and_contact import ada_signs_up, run_command, run_ledger
+from tests.cli.test_status_and_contact import ada_signs_up
 from tests.sandbox.running import running
-
-__all__ = ["run_command", "run_ledger"]
 
 ADA = "ada@example.com"
 WHO = enrollment_id("christmas_2025", ADA)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
+import redis.asyncio
 
+from common.clock import VirtualClock
 from common.settings.settings import Settings, SettingsError
+from common.store.clients import connect_async
 from services.console.app import LOGIN_FAILURES_MAX, LOGIN_FAILURES_TOTAL_MAX
 from services.console.auth.access import check_access_settings
-from services.console.auth.session import SESSION_S
+from services.console.auth.ended_sessions import EndedSessions
+from services.console.auth.session import SESSION_S, Sessions
 from tests.console.conftest import TOKEN, Console, Opener
 
 PAGES = ("/", "/dead-letters", "/people/enr_aaaaaaaaaaaaaaaa", "/dramatiq/", "/dramatiq/queues/send", "/nowhere")
@@ -98,6 +102,47 @@ async def test_after_logging_out_a_copy_of_the_cookie_is_invalid(guarded: Consol
     assert (answer.status, answer.location, answer.cookies["advent_console"]["max-age"]) == (303, "/login", "0")
     guarded.http.cookie_jar.clear()
     assert (await guarded.request("GET", "/", headers={"Cookie": f"advent_console={cookie}"})).status == 303
+
+
+async def test_a_logged_out_cookie_stays_so_at_every_console_and_after_a_restart(
+    guarded: Console, opens: Opener, store_url: str
+) -> None:
+    cookie = {"Cookie": f"advent_console={(await guarded.log_in()).cookies['advent_console'].value}"}
+    page = await guarded.get("/")
+    await guarded.post("/logout", token=page.form_token)
+
+    restarted = await opens(store_url, console_token=TOKEN)
+
+    assert (await restarted.request("GET", "/", headers=cookie)).status == 303
+    login = await restarted.request("GET", "/login", headers=cookie)
+    assert "advent_console" in login.cookies, "a guest's, with which the login form works"
+
+
+async def test_without_a_store_a_session_is_good_where_it_has_been_seen(store_url: str, clock: VirtualClock) -> None:
+    nowhere = connect_async("redis://127.0.0.1:1")
+    session = Sessions("k" * 32, TOKEN, clock).begin("in")
+    ended = EndedSessions(nowhere, clock)
+
+    assert await ended.has(session)
+    ended.begin(session)
+    assert not await ended.has(session)
+    await ended.end(session)
+    assert await ended.has(session)
+    await nowhere.aclose()
+
+
+async def test_a_logout_while_the_store_is_away_is_saved_when_it_is_back(
+    store: redis.asyncio.Redis, clock: VirtualClock
+) -> None:
+    nowhere = connect_async("redis://127.0.0.1:1")
+    ended = EndedSessions(nowhere, clock)
+    first, second = (Sessions("k" * 32, TOKEN, clock).begin("in") for _ in range(2))
+    await ended.end(first)
+    nowhere.connection_pool = store.connection_pool
+
+    assert not await ended.has(second)
+
+    assert await EndedSessions(store, clock).has(first)
 
 
 async def test_a_form_needs_the_token_of_its_own_session(guarded: Console, opens: Opener, store_url: str) -> None:

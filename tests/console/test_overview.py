@@ -276,4 +276,4 @@ async def test_a_store_of_another_format_that_was_away_at_the_start_is_reported(
 
 
 def test_the_gateway_may_wait_for_its_store_before_it_reports_its_spool() -> None:
-    assert status_cache.GATEWAY_SECONDS_MAX > probes.PING_SECONDS_MAX
+    assert status_cache.GATEWAY_SECONDS_MAX > probes.ANSWER_SECONDS_MAX

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ import pytest
 import redis
 
 from common.settings.load import load_settings
+from common.settings.secret_needs import NEEDED
+from common.settings.secret_needs import SECRETS as SECRET_NAMES
 from common.settings.settings import SETTING_NAMES
 from common.store.durability import store_warnings
 from common.store.embedded import server_binary
@@ -96,9 +98,27 @@ def test_a_process_of_ours_is_one_command_with_time_to_drain(name: str) -> None:
     assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > 30
 
 
-def test_every_process_of_ours_has_the_same_keys() -> None:
-    """From `.env`; those that Advent makes for itself, next to the sandbox, are kept in DATA_DIR."""
-    assert {str(service["env_file"]) for service in OURS.values()} == {str([{"path": ".env", "required": False}])}
+def test_a_process_of_ours_gets_the_secrets_that_it_needs_and_no_other() -> None:
+    secrets = {name.upper() for name in SECRET_NAMES} - {"REDIS_URL"}
+    for name, service in OURS.items():
+        given = {secret for secret in secrets if secret in service["environment"]}
+        assert given == {secret.upper() for secret in NEEDED[name]} - {"REDIS_URL"}
+        hidden = {f"{secret}_FILE": f"${{{secret}:+elsewhere}}" for secret in secrets - given}
+        assert hidden.items() <= service["environment"].items()
+
+
+def test_every_setting_of_env_reaches_the_processes() -> None:
+    """Except those with one value in all containers, and where each listens."""
+    listening = {name for name in SETTING_NAMES if name.endswith(("_HOST", "_PORT"))}
+
+    for service in OURS.values():
+        given = {name.removesuffix("_FILE") for name in service["environment"]}
+        assert set(SETTING_NAMES) - listening <= given
+        assert "env_file" not in service
+
+
+def test_every_process_of_ours_has_the_same_folder() -> None:
+    """Keys that Advent makes for itself, next to the sandbox, are kept in DATA_DIR."""
     assert {str(service["volumes"]) for service in OURS.values()} == {str(["data:/data"])}
     assert {service["environment"]["DATA_DIR"] for service in OURS.values()} == {"/data"}
 
@@ -124,26 +144,31 @@ def test_the_gateway_opens_its_door_also_when_the_store_does_not_come() -> None:
 @pytest.mark.parametrize("env", [{}, REAL], ids=["sandbox", "real"])
 @pytest.mark.parametrize("name", OURS)
 def test_a_process_of_ours_understands_what_it_is_given(name: str, env: dict[str, str]) -> None:
-    inside = {key: _interpolated(value) for key, value in SERVICES[name]["environment"].items()}
+    inside = {key: _interpolated(key, value, env) for key, value in SERVICES[name]["environment"].items()}
 
-    assert set(inside) <= set(SETTING_NAMES)
-    settings = load_settings({**env, **inside}, env_file=Path("/nowhere"))
-    assert settings.redis_url == "redis://store:6379/0"
+    assert {key.removesuffix("_FILE") for key in inside} <= set(SETTING_NAMES)
+    settings = load_settings(inside, env_file=Path("/nowhere"), process=name)
+    assert settings.is_real == bool(env)
+    assert SERVICES[name]["environment"]["REDIS_URL"] == "${REDIS_URL:-redis://store:6379/0}"
     own = {"gateway": settings.gateway_host, "console": settings.console_host, "sandbox": settings.sandbox_host}
     assert own.get(name, settings.metrics_host) == "0.0.0.0"
 
 
 def test_secrets_from_files_are_those_of_env(tmp_path: Path) -> None:
     override = load(ROOT / "deploy" / "compose" / "secrets.yml")
-    named = override["services"]["gateway"]["environment"]
-    for name, file in named.items():
-        (tmp_path / Path(file).name).write_text(REAL[name.removesuffix("_FILE")])
-    here = {name: str(tmp_path / Path(file).name) for name, file in named.items()}
-    rest = {name: value for name, value in REAL.items() if f"{name}_FILE" not in named}
-
-    assert load_settings({**rest, **here}, env_file=Path("/nowhere")) == load_settings(REAL, env_file=Path("/nowhere"))
-    assert set(override["secrets"]) == {Path(file).name for file in named.values()}
     assert {"gateway", "worker", "console"} == set(override["services"])
+    for process, service in override["services"].items():
+        named = {name: file for name, file in service["environment"].items() if file != "elsewhere"}
+        for name, file in named.items():
+            (tmp_path / Path(file).name).write_text(REAL[name.removesuffix("_FILE")])
+        here = {name: str(tmp_path / Path(file).name) for name, file in named.items()}
+        rest = {name: value for name, value in REAL.items() if f"{name}_FILE" not in service["environment"]}
+
+        given = load_settings({**rest, **service["environment"], **here}, env_file=Path("/nowhere"), process=process)
+
+        assert given == load_settings(REAL, env_file=Path("/nowhere"), process=process)
+        assert set(service["secrets"]) == {Path(file).name for file in named.values()}
+        assert set(service["secrets"]) <= set(override["secrets"])
 
 
 class Store:
@@ -256,6 +281,9 @@ class TestLogShipper:
         assert (bare.count("{"), bare.count("[")) == (bare.count("}"), bare.count("]"))
 
 
-def _interpolated(value: object) -> str:
-    """`${NAME:-default}` with nothing set."""
-    return re.sub(r"\$\{[A-Z_]+:-([^}]*)\}", r"\1", str(value))
+def _interpolated(name: str, value: object, env: Mapping[str, str]) -> str:
+    """As compose reads it: no value is that of `.env`; `${NAME:-default}`, `${NAME:+alternative}`."""
+    if value is None:
+        return env.get(name, "")
+    text = re.sub(r"\$\{([A-Z_]+):-([^}]*)\}", lambda found: env.get(found[1]) or found[2], str(value))
+    return re.sub(r"\$\{([A-Z_]+):\+([^}]*)\}", lambda found: found[2] if env.get(found[1]) else "", text)

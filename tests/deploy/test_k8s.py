@@ -11,6 +11,7 @@ import pytest
 
 from common.observability import metrics
 from common.settings.load import load_settings
+from common.settings.secret_needs import NEEDED
 from common.settings.settings import SETTING_NAMES
 from services.gateway.app import ENDPOINTS
 from services.gateway.http.body import BODY_BYTES_MAX
@@ -169,13 +170,19 @@ def test_no_secret_is_in_a_manifest(overlay: str) -> None:
 
 
 @both
-def test_every_process_has_the_same_keys_and_settings(overlay: str) -> None:
+def test_every_process_has_the_same_settings_and_the_secrets_that_it_needs(overlay: str) -> None:
     """A key of one's own would make unsubscribe links that no other process knows."""
     ours = [(pod, one) for pod, one in pods(overlay) if one["name"] != "store"]
-    secrets = [volume["secret"] for pod, _ in ours for volume in pod["volumes"] if volume["name"] == "secrets"]
 
-    assert secrets == [{"secretName": "advent", "defaultMode": 0o440}] * 3
-    assert len({str((one["envFrom"], one.get("env"))) for _, one in ours}) == 1
+    assert len({str(one["envFrom"]) for _, one in ours}) == 1
+    for pod, one in ours:
+        (secret,) = [volume["secret"] for volume in pod["volumes"] if volume["name"] == "secrets"]
+        needed = NEEDED[one["name"]]
+        assert (secret["secretName"], secret["defaultMode"], secret["optional"]) == ("advent", 0o440, True)
+        assert {item["key"] for item in secret["items"]} == {item["path"] for item in secret["items"]} == needed
+        hidden = {variable["name"]: variable["value"] for variable in one["env"]}
+        named = {name for name in config_of(overlay) if name.endswith("_FILE")}
+        assert hidden == {name: "elsewhere" for name in named if name.removesuffix("_FILE").lower() not in needed}
     assert "SECRET_KEY_FILE" in config_of(overlay)
 
 

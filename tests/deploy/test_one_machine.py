@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from common.settings.secret_needs import NEEDED
 from tests.deploy.machine import Machine, copy_of_checkout, python_for_all
 from tests.tidy.repository import ROOT
 
@@ -226,6 +227,12 @@ def test_keys_in_the_settings_become_files_of_their_own(installed: Machine, tmp_
     handed = (installed.units / "advent-worker.service.d/secrets.conf").read_text()
     assert f"LoadCredential=RESEND_API_KEY:{etc}/secrets/RESEND_API_KEY\n" in handed
     assert "Environment=RESEND_API_KEY_FILE=%d/RESEND_API_KEY\n" in handed
+    for unit in ("gateway", "worker", "console", "watch"):
+        lines = (installed.units / f"advent-{unit}.service.d/secrets.conf").read_text().splitlines()
+        given = {line.partition("=")[2].partition(":")[0] for line in lines if line.startswith("LoadCredential=")}
+        needed = {name.upper() for name in NEEDED.get(unit, NEEDED["health"])}
+        assert given == needed & {file.name for file in (etc / "secrets").iterdir()}
+        assert ("Environment=RESEND_API_KEY_FILE=elsewhere" in lines) == (unit != "worker")
 
 
 @linux

@@ -39,7 +39,7 @@ SECRET_KEY = "k" * 32
 
 
 def secret(letter: str = "a") -> str:
-    return "whsec_" + base64.b64encode(letter.encode() * 32).decode()
+    return "whsec_" + base64.b64encode(letter.encode() * 31 + b".").decode()
 
 
 def person(name: str = "ada", **fields: Any) -> dict[str, Any]:

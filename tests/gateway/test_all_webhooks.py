@@ -198,9 +198,9 @@ async def test_no_other_origin_may_read_a_response(gateway: Gateway, method: str
 
 REAL = {
     "RESEND_API_KEY": "re_123",
-    "SECRET_KEY": "k" * 32,
+    "SECRET_KEY": "a key of sixteen bytes or more",
     "WEBHOOK_SECRET": GIVEN["webhook_secret"],
-    "CALCOM_WEBHOOK_SECRET": "calcom",
+    "CALCOM_WEBHOOK_SECRET": "a secret of a calendar",
     "RESEND_WEBHOOK_SECRET": GIVEN["resend_webhook_secret"],
     "EMAIL_FROM": "Sarah <sarah@example.com>",
     "EMAIL_POSTAL_ADDRESS": "1 Main Street, Toronto",

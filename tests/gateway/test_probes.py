@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
 
 from common.clock import iso
 from common.store.embedded import EmbeddedStore
@@ -58,3 +62,27 @@ async def test_metrics_are_in_prometheus_text_format(gateway: Gateway) -> None:
         assert line in answer.body.decode()
     assert "advent_webhook_seconds_bucket" in answer.body.decode()
     assert "ada" not in answer.body.decode()
+
+
+@pytest.mark.parametrize(
+    ("request_head", "status"),
+    [
+        ("POST /webhook/christmas-signup HTTP/1.1\r\nHost: x\r\nExpect: the-moon\r\nContent-Length: 2\r\n\r\n{}", 417),
+        ("GET /health HTTP/1.1\r\nHost: x\r\nExpect: the-moon\r\n\r\n", 417),
+        ("GET /health HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n", 400),
+        ("nonsense\r\n\r\n", 400),
+    ],
+)
+async def test_what_no_handler_sees_is_answered_as_everything_else_and_names_no_version(
+    request_head: str, status: int, gateway: Gateway
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(gateway.url).port)
+    writer.write(request_head.encode())
+    head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)).decode().lower()
+    writer.close()
+    await writer.wait_closed()
+
+    assert head.startswith(f"http/1.1 {status} ") or head.startswith(f"http/1.0 {status} ")
+    assert "content-type: application/problem+json" in head
+    assert "x-content-type-options: nosniff" in head
+    assert "\nserver: advent\r" in head

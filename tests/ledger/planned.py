@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from common.domain.booking import BookingEvent, BookingKind
 from common.domain.contact import Assessment
 from common.domain.delivery import Kind, Record
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import DeliveryId, EnrollmentId, enrollment_id, reminder_delivery_id, step_delivery_id
+from common.domain.notion_import import Restored
 from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import resolve
 from common.ledger import keys
@@ -111,27 +113,42 @@ async def plan_step(ledger: Ledger, now_ms: int, name: str = "ada") -> Planned:
 
 async def plan_reminder(ledger: Ledger, now_ms: int, name: str = "ada") -> Planned:
     """Somebody who never signed up has a call tomorrow, and its reminder is due now."""
-    address, start_ms = f"{name}@example.org", now_ms + 24 * HOUR_MS
+    address = f"{name}@example.org"
+    reminder, contact = await book(ledger, address, now_ms, uid=f"uid-{name}")
+    return Planned(ledger, Kind.REMINDER, reminder, contact, address, "reminder 24h", now_ms, "cancelled")
+
+
+async def book(ledger: Ledger, address: str, now_ms: int, *, uid: str = "uid") -> tuple[DeliveryId, EnrollmentId]:
+    """Somebody books a call for tomorrow: (its reminder, whose it is)."""
+    start_ms = now_ms + 24 * HOUR_MS
     event = BookingEvent(
         kind=BookingKind.CREATED,
-        uid=f"uid-{name}",
+        uid=uid,
         event_ms=now_ms,
         received_ms=now_ms,
         start_ms=start_ms,
         end_ms=start_ms + HOUR_MS,
         email=address,
     )
-    await ledger.bookings.accept(event, webhook_id=f"calcom:{name}")
+    await ledger.bookings.accept(event, webhook_id=f"calcom:{uid}")
     (booking,) = resolve([event])
-    gathered, contact = await ledger.bookings.gather(booking.id), ledger.bookings.contact_id(address)
+    gathered, contact = await ledger.bookings.gather(booking.id), await ledger.mailboxes.find(address)
     outcome = BookingOutcome(
         gathered=gathered,
         bookings=[(booking, reminders_of(booking, RULES))],
         nurture=[(await ledger.bookings.contact(contact), "leave")],
     )
     assert await ledger.bookings.write(outcome, now_ms=now_ms)
-    reminder = reminder_delivery_id(booking.id, start_ms=start_ms, name="24h")
-    return Planned(ledger, Kind.REMINDER, reminder, contact, address, "reminder 24h", now_ms, "cancelled")
+    return reminder_delivery_id(booking.id, start_ms=start_ms, name="24h"), contact
+
+
+def restored_of(person: Assessment, anchor_ms: int, **reported: Any) -> Restored:
+    """What Notion remembers of somebody who was sent nothing yet; given otherwise, with that."""
+    blank: dict[str, Any] = {
+        **{"assessment": person, "anchor_ms": anchor_ms, "sent_ms": {}, "is_completed": False},
+        **{"exit_reason": None, "page_id": "page", "created": "", "edited": ""},
+    }
+    return Restored(**blank | reported)
 
 
 PLAN: dict[Kind, Callable[..., Awaitable[Planned]]] = {Kind.STEP: plan_step, Kind.REMINDER: plan_reminder}

@@ -89,9 +89,8 @@ class Play:
     async def look(self, uid: str) -> None:
         gathered = await self.bookings.gather(booking_id(uid))
         resolved = resolve(gathered.events, gathered.first_guests)
-        people = dict.fromkeys(
-            [*gathered.contacts, *(self.bookings.contact_id(booking.email) for booking in resolved if booking.email)]
-        )
+        found = await self.ledger.mailboxes.find_all(booking.email for booking in resolved if booking.email)
+        people = dict.fromkeys([*gathered.contacts, *found.values()])
         outcome = BookingOutcome(
             gathered=gathered,
             bookings=[(booking, reminders_of(booking, RULES)) for booking in resolved],

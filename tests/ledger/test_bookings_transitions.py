@@ -43,8 +43,8 @@ def booked(clock: VirtualClock, uid: str = "A", *, in_h: int = 100, **reported) 
 async def outcome_of(bookings: Bookings, gathered: Gathered) -> BookingOutcome:
     """As the actor does, in a campaign that minds no booking."""
     resolved = resolve(gathered.events, gathered.first_guests)
-    addresses = [booking.email for booking in resolved if booking.email]
-    people = dict.fromkeys([*gathered.contacts, *map(bookings.contact_id, addresses)])
+    guests = [enrollment_id("christmas_2025", booking.email) for booking in resolved if booking.email]
+    people = dict.fromkeys([*gathered.contacts, *guests])
     return BookingOutcome(
         gathered=gathered,
         bookings=[(booking, reminders_of(booking, RULES)) for booking in resolved],

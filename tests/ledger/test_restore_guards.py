@@ -12,6 +12,7 @@ from common.domain.notion_import import Restored
 from common.ledger import keys
 from common.ledger.enrollments import Restoration
 from common.ledger.ledger import Ledger
+from tests.ledger.planned import restored_of
 
 HOUR_MS = 3_600_000
 ADA = enrollment_id("christmas_2025", "ada@example.org")
@@ -23,11 +24,7 @@ def row(ada, clock):
     """What Notion remembers of Ada; given otherwise, with that."""
 
     def make(**reported: Any) -> Restored:
-        blank: dict[str, Any] = {
-            **{"assessment": ada, "anchor_ms": clock.now_ms(), "sent_ms": {}, "is_completed": False},
-            **{"exit_reason": None, "page_id": "page", "created": "", "edited": ""},
-        }
-        return Restored(**blank | reported)
+        return restored_of(ada, **{"anchor_ms": clock.now_ms()} | reported)
 
     return make
 

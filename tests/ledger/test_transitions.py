@@ -123,7 +123,9 @@ async def test_a_name_that_was_not_taken_is_on_the_timeline(ledger, ada, clock):
 
 async def test_an_answer_given_from_the_spool_stays_that_ids_answer(ledger, ada, clock):
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
-    spooled = await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=clock.now_ms() + 1, answer="accepted")
+    spooled = await ledger.signups.accept(
+        ada, webhook_id="signup:2", received_ms=clock.now_ms() + 1, answer="accepted", answered_id=ADA
+    )
 
     assert spooled.answer == "accepted"
 
@@ -132,7 +134,7 @@ async def test_an_answer_from_the_spool_wins_over_one_that_was_never_heard(ledge
     now = clock.now_ms()
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now)
     unheard = await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=now)
-    await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=now, answer="accepted")
+    await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=now, answer="accepted", answered_id=ADA)
     again = await ledger.signups.accept(ada, webhook_id="signup:2", received_ms=now)
 
     assert (unheard.answer, again.answer) == ("duplicate", "accepted")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from common.domain.signup_bounds import Bound
 from common.health_checks import (
     ASPECTS,
     GatewayStatus,
@@ -38,6 +39,7 @@ HEALTHY = StoreStats(
     suppressed=0,
     mirror_behind=0,
     mirror_lag_ms=0,
+    held_signups={},
     unread_bookings=0,
     resting=0,
     content_bounce_people=0,
@@ -90,6 +92,7 @@ NEEDS_PERSON: list[tuple[str, dict[str, Any]]] = [
     ("pause", {"pause": Pause(since_ms=NOW_MS, by="sarah", reason="")}),
     ("dead", {"dead_letters": 1}),
     ("unread", {"unread_bookings": 1}),
+    ("signups", {"held_signups": {Bound.SOURCE: 9_980}}),
     ("failed", queue("classify", failed=1)),
     ("failed", queue("announce", failed=1)),
 ]
@@ -186,7 +189,7 @@ def test_what_is_no_answer_of_a_gateway_is_none(body: Any) -> None:
 
 
 def test_a_store_that_does_not_answer_is_broken() -> None:
-    finding = check_unreachable_store("ConnectionError")
+    finding = check_unreachable_store(ConnectionError("refused"))
 
     assert (finding.name, finding.level) == ("store", Level.BROKEN)
     assert finding.sentence == "the data store does not answer (ConnectionError)"

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from services.sandbox.disk import Disk
 from services.sandbox.ids import API_KEY
 
 pytestmark = pytest.mark.acceptance
@@ -38,6 +39,22 @@ def process(directory: Path, port: int) -> Iterator[subprocess.Popen[str]]:
     finally:
         started.kill()
         started.communicate()
+
+
+def test_its_files_are_its_owners_alone_also_where_they_were_not(tmp_path: Path) -> None:
+    folder = tmp_path / "sandbox"
+    folder.mkdir(mode=0o755)
+    file = folder / "sandbox.db"
+    file.touch(mode=0o644)
+    file.chmod(0o644)
+
+    disk = Disk(file)
+    disk.save("a", "b")
+
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {each.stat().st_mode & 0o777 for each in folder.iterdir()} == {0o600}
+    assert len(list(folder.iterdir())) > 1, "SQLite's other files too"
+    disk.close()
 
 
 def wait_for(url: str) -> None:

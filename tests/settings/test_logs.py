@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 
@@ -129,3 +130,12 @@ def test_lines_that_nobody_reads_any_longer_stop_nothing():
     assert process.stdout.read().strip() == b"went on"
     assert process.wait() == 0
     process.stdout.close()
+
+
+@pytest.mark.parametrize("text", ["a" * 400_000 + " @", "a@" * 200_000, "a@" + "b" * 400_000, "://a:" * 80_000 + "@ "])
+def test_a_long_line_is_masked_in_a_time_that_grows_with_its_length(text):
+    began = time.process_time()
+
+    mask_text(text)
+
+    assert time.process_time() - began < 2, "with its square it would be minutes"

@@ -14,9 +14,9 @@ REAL = {
     "NOTION_TOKEN": "ntn_123",
     "NOTION_EMAIL_SEQUENCE_DB_ID": NOTION_ID,
     "NOTION_BUSINESSX_DB_ID": NOTION_ID,
-    "SECRET_KEY": "k" * 32,
+    "SECRET_KEY": "a key of thirty-two characters now",
     "WEBHOOK_SECRET": SECRET,
-    "CALCOM_WEBHOOK_SECRET": "calcom",
+    "CALCOM_WEBHOOK_SECRET": "a secret of a calendar",
     "RESEND_WEBHOOK_SECRET": SECRET,
     "EMAIL_FROM": "Sarah <sarah@example.com>",
     "EMAIL_POSTAL_ADDRESS": "1 Main Street, Toronto",
@@ -178,3 +178,43 @@ def test_networks_of_proxies_are_parsed():
     networks = Settings(trusted_proxies="10.0.0.1/8, 2001:db8::/32,192.0.2.7").trusted_networks
 
     assert [str(network) for network in networks] == ["10.0.0.0/8", "2001:db8::/32", "192.0.2.7/32"]
+
+
+LOOPBACK = {"RESEND_API_URL": "http://127.0.0.1:9000", "NOTION_BASE_URL": "http://localhost:9001"}
+WEAK = {
+    "SECRET_KEY": ("fifteen letters", "has only 15 bytes"),
+    "CONSOLE_TOKEN": ("a" * 40, "repeats one letter"),
+    "CALCOM_WEBHOOK_SECRET": ("a secret of a calendar,short", "has only 5 bytes"),
+    "WEBHOOK_SECRET": ("whsec_" + "YWFh" * 8, "repeats one letter"),
+    "RESEND_WEBHOOK_SECRET": ("whsec_" + "AAAA" * 8, "repeats one letter"),
+    "TRUSTED_PROXIES": ("10.0.0.0/8,0.0.0.0/0", "trusts every address"),
+    "RESEND_APIKEY": ("re_1", "no setting, and one letter off RESEND_API_KEY"),
+    "RETRY_ATEMPTS": ("1", "no setting, and one letter off RETRY_ATTEMPTS"),
+    "EMIAL_REPLY_TO": ("a@example.com", "no setting, and one letter off EMAIL_REPLY_TO"),
+    "CONSOLE_TOKEN_FIL": ("/run/x", "no setting, and one letter off CONSOLE_TOKEN_FILE"),
+}
+
+
+@pytest.mark.parametrize("name", WEAK)
+def test_what_is_safe_only_on_a_sandbox_is_refused_with_a_real_provider(name, nowhere):
+    value, fault = WEAK[name]
+
+    with pytest.raises(SettingsError) as refusal:
+        load({**REAL, name: value}, nowhere)
+
+    [line] = refusal.value.problems
+    assert line.startswith(f"{name}: {fault}")
+    assert value not in line
+    if name != "RESEND_APIKEY":
+        load({**REAL, **LOOPBACK, name: value}, nowhere)
+
+
+def test_a_provider_whose_key_is_misspelled_is_no_sandbox(nowhere):
+    with pytest.raises(SettingsError, match="NOTION_TOKENS: no setting, and one letter off NOTION_TOKEN"):
+        load({"NOTION_TOKENS": "ntn_1"}, nowhere)
+
+
+def test_names_of_other_programs_are_left_alone(nowhere):
+    others = {"PATH": "/bin", "WORKERS": "2", "COMPOSE_PROFILES": "x", "REDIS_HOST": "r", "HOST": "h", "PORT": "1"}
+
+    assert load({**REAL, **others}, nowhere).is_real

@@ -9,12 +9,17 @@ from typing import Any
 
 import pytest
 
+from common.domain.cadence import Cadence
 from common.store.clients import connect
 from common.store.embedded import EmbeddedStore
 from tests.acceptance.conftest import place, places, pytest_runtest_makereport  # noqa: F401 -- fixtures
+from tests.cli.conftest import advent  # noqa: F401 -- a fixture
 from tests.gateway.conftest import folder, opens, own_store  # noqa: F401 -- fixtures
 
 Weaken = Callable[..., None]
+
+_HOUR_MS = 3_600_000
+CADENCE = Cadence(tuple(hours * _HOUR_MS for hours in (0, 24, 72, 120, 168, 216, 264)), 12 * _HOUR_MS)
 
 _MEMORY = Path("/dev/shm")
 

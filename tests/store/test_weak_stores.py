@@ -18,8 +18,8 @@ from common.store.durability import store_warnings
 from common.store.embedded import EmbeddedStore
 from common.store.errors import until_answered
 from common.store.monitor import StoreMonitor
-from tests.gateway.conftest import CADENCE, Opener, person
-from tests.store.conftest import Weaken
+from tests.gateway.conftest import Opener, person
+from tests.store.conftest import CADENCE, Weaken
 
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 

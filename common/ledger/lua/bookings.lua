@@ -5,7 +5,7 @@
 --   guest:<gst>          HASH  one person whose call it is, see booking_codec.py
 --   contact:<contact>    HASH  `call:<gst>`: each of their calls in short; writes: how often they were written; see there
 --   bookings             ZSET  booking → time at which it should be looked at, ms
--- uses: delivery, owners, projection, queue, records, sequence, suppression, timeline
+-- uses: delivery, mailbox, owners, projection, queue, records, sequence, suppression, timeline
 
 local bookings = {}
 
@@ -39,8 +39,9 @@ end
 
 -- accept(KEYS = [webhook, booking], ARGV = [JSON, event])
 --   JSON     id: of the booking; digest: of the event; received_ms; remember_ms: how long the webhook id is remembered;
---            campaign; address_hashes: of the addresses that the event names; links: [booking that was moved]
---            contact: of the first of them; notes: [JSON] for their timeline, see common/domain/note.py
+--            campaign; address_hashes: of the addresses that the event names; spelled: {hash of a spelling: address
+--            hash}; links: [booking that was moved]; contact: of the first of them, see mailbox.lua
+--            notes: [JSON] for their timeline, see common/domain/note.py
 --   webhook  STRING  `booking id digest`: the event that was answered under this id
 -- → [0, event] | [1, event or ''] answered before | [2, JSON of address hashes] these are forgotten: give it without them
 -- Remember the webhook id, keep the event, link its booking to others, ask for it to be looked at: all of it or nothing.
@@ -55,6 +56,7 @@ function bookings.accept()
     return {1, redis.call('HGET', keys.booking .. known, which) or ''}
   end
   -- Of a contact who was forgotten, and of the calls they had, nothing is kept again but that this id was answered.
+  for spelled_hash, hash in pairs(given.spelled) do suppression.adopt(spelled_hash, hash) end
   local forgotten = {}
   for _, hash in ipairs(given.address_hashes) do
     if suppression.is_forgotten(hash) then forgotten[#forgotten + 1] = hash end
@@ -62,7 +64,7 @@ function bookings.accept()
   if #forgotten > 0 and #forgotten < #given.address_hashes then return {2, cjson.encode(forgotten)} end
   if #forgotten == 0 and redis.call('SISMEMBER', keys.forgotten, id) == 0 then
     keep_event(id, KEYS[2], given, event)
-    for _, note in ipairs(given.notes or {}) do timeline.add(given.contact, given.received_ms, 'note', note) end
+    for _, note in ipairs(given.notes or {}) do timeline.add(mailbox.contact(given.contact), given.received_ms, 'note', note) end
   end
   redis.call('SET', KEYS[1], id .. ' ' .. digest, 'PX', given.remember_ms)
   return {0, event}

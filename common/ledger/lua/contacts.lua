@@ -1,7 +1,7 @@
 -- The right to be forgotten: one contact, everywhere.
 --   suppressed  HASH  see suppression.lua
 --   forgotten   SET   bookings of which nothing is kept again
--- uses: counts, queue, records, suppression
+-- uses: counts, held, queue, records, suppression
 
 local contacts = {}
 
@@ -63,7 +63,7 @@ end
 local function drop_contact(id, steps, queues)
   local enrollment = keys.enrollment .. id
   local status, campaign = unpack(redis.call('HMGET', enrollment, 'status', 'campaign'))
-  if status then counts.add(status, -1) end
+  if not held.remove(id) and status then counts.add(status, -1) end
   if campaign then redis.call('ZREM', keys.content_bounces .. campaign, id) end
   drop_deliveries(id, enrollment)
   for _, name in ipairs(steps) do redis.call('DEL', keys.delivery .. id .. '/' .. name) end
@@ -74,6 +74,7 @@ local function drop_contact(id, steps, queues)
   redis.call('ZREM', keys.unlisted, id)
   redis.call('HDEL', keys.syncing, id)
   redis.call('HDEL', keys.pauses, id)
+  redis.call('HDEL', keys.aliases, id)
   drop_failed_jobs(id, queues)
 end
 

@@ -1,13 +1,14 @@
 -- What happens to a whole enrollment: it ends early, is held, goes on, or is restored.
--- uses: counts, owners, projection, records, sequence, suppression, timeline
+-- uses: counts, held, mailbox, owners, projection, records, sequence, suppression, timeline
 
 local enrollments = {}
 
 -- exit(KEYS = [enrollment, suppressed], ARGV = [enrollment id, address hash or '', reason, now_ms]) → 1 ended by this | 0
--- Who leaves all mail is soon on the provider's own list too: see suppressions.lua.
+-- Who leaves all mail is soon on the provider's own list too: see suppressions.lua. Id and hash may be those of a link that
+-- an earlier version made.
 --   unlisted  ZSET  contact → since when, ms
 function enrollments.exit()
-  local id, address_hash, reason, now_ms = unpack(ARGV)
+  local id, address_hash, reason, now_ms = mailbox.kept(ARGV[1]), mailbox.kept(ARGV[2]), ARGV[3], ARGV[4]
   if address_hash ~= '' and suppression.add(address_hash, reason, now_ms) and reason == 'unsubscribed' then
     redis.call('ZADD', keys.unlisted, now_ms, id)
   end
@@ -68,16 +69,30 @@ local function restore_next(enrollment, given, next_name, is_earlier, is_held, n
   end
 end
 
--- restore(KEYS = [enrollment, suppressed], ARGV = [JSON])
---   JSON  what Notion and the provider's list remember of one enrollment: id, now_ms, address_hash, campaign, segment,
---         anchor_ms, fields {assessment, pages, language}; exit_reason, if it ended early; contact, others: see signups.lua
---         suppress: no further mail to this address; differs: Notion must be written again
+-- Whose a row of Notion is: whoever has the mailbox now; else the id that the row shows, which its mails were sent under.
+local function restored_id(given)
+  local id = mailbox.contact(given)
+  if given.shown_id and redis.call('EXISTS', keys.enrollment .. id) == 0 then id = given.shown_id end
+  if id ~= given.id then redis.call('HSET', keys.aliases, given.id, id) end
+  if given.spelled_id and given.spelled_id ~= id then
+    redis.call('HSET', keys.aliases, given.spelled_id, id, given.spelled_hash, given.address_hash)
+  end
+  return id
+end
+
+-- restore(KEYS = [suppressed], ARGV = [JSON])
+--   JSON  what Notion and the provider's list remember of one enrollment: id, spelled_id, separate: whose it is, see
+--         mailbox.lua; shown_id: what the row says, if it is one of these; now_ms, address_hash, spelled_hash, campaign,
+--         segment, anchor_ms, fields {assessment, pages, language}; exit_reason, if it ended early; contact, others: see
+--         signups.lua; suppress: no further mail to this address; differs: Notion must be written again
 --         steps: [{name, due_ms; sent_ms, provider_id; dead: why it was never sent although the sequence went on;
 --                  unknown_since_ms: it may have been accepted, then or later}] in their order
 -- → 'restored' | 'merged' | 'known' | 'forgotten': erased here, and its row was not
 -- What the ledger knows it knows better: of somebody it has, only what it has no word of is added.
 function enrollments.restore()
   local given = cjson.decode(ARGV[1])
+  suppression.adopt(given.spelled_hash, given.address_hash)
+  given.id = restored_id(given)
   local now_ms, enrollment = given.now_ms, owners.of(given.id)
   local key = enrollment.key
   local status, anchor_ms, next_name, hold = unpack(redis.call('HMGET', key, 'status', 'anchor_ms', 'next', 'hold'))
@@ -93,13 +108,14 @@ function enrollments.restore()
       'segment', given.segment, 'address_hash', given.address_hash)
     for name, text in pairs(given.fields) do redis.call('HSET', key, name, text) end
     redis.call('SADD', keys.enrolled, given.id)
-    if given.contact then redis.call('HSET', key, 'contact', given.contact) end
-    sequence.join(given.id, given.others)
+    if given.contact then redis.call('HSET', key, 'contact', mailbox.contact(given.contact)) end
+    sequence.join(given.id, mailbox.contacts(given.others))
     counts.add('active', 1)
     timeline.add(given.id, now_ms, 'restored', 'from Notion')
-  elseif status == 'accepted' then
+  elseif status == 'accepted' or status == 'held' then
     redis.call('HSET', key, 'status', 'active')
-    counts.add('accepted', -1)
+    redis.call('SADD', keys.enrolled, given.id)
+    if not held.remove(given.id) then counts.add('accepted', -1) end
     counts.add('active', 1)
   elseif status ~= 'active' then
     return 'known'

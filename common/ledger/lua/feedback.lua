@@ -3,7 +3,7 @@
 --   content_bounces:<campaign>  ZSET  contact → when a mail to them was last refused for its content, ms
 -- What was reported is kept as a set, and the status of a delivery is read from all of it (records.lua): whatever comes
 -- twice or late ends alike. What comes before the acceptance is written down waits in the set until it is.
--- uses: delivery, owners, projection, records, sequence, suppression, timeline
+-- uses: delivery, mailbox, owners, projection, records, sequence, suppression, timeline
 
 local feedback = {}
 
@@ -104,6 +104,8 @@ function feedback.record()
   local answer = table.concat({given.kind, given.owner .. '/' .. given.name, given.now_ms}, ' ')
   redis.call('SET', KEYS[1], answer, 'PX', given.remember_ms)
 
+  -- After a rebuild a mail may name an id that only leads to the enrollment.
+  given.owner, given.contact = mailbox.kept(given.owner), mailbox.kept(given.contact)
   local owner = owners.of(given.owner)
   -- Of a contact who was forgotten nothing is kept again, but for the address hash.
   if redis.call('EXISTS', owner.key) == 1 then

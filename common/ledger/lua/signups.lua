@@ -1,6 +1,6 @@
 -- From an accepted signup to an enrollment whose first step is due.
 --   enrollment:<enr>  HASH  see codec.py
--- uses: counts, owners, pause, projection, queue, sequence, suppression, timeline
+-- uses: counts, held, mailbox, owners, pause, projection, queue, sequence, suppression, timeline
 
 local signups = {}
 
@@ -18,12 +18,16 @@ local function is_left_over(batch, id, status)
   return status == 'accepted' and not batch.is_coming[id] and redis.call('SISMEMBER', keys.enrolled, id) == 0
 end
 
-local function enter(batch, enrollment, given, assessment)
-  local id, received_ms = given.id, given.received_ms
-  redis.call('HSET', enrollment, 'campaign', given.campaign, 'status', 'accepted', 'anchor_ms', received_ms,
+local function write_first(enrollment, given, assessment)
+  redis.call('HSET', enrollment, 'campaign', given.campaign, 'status', 'accepted', 'anchor_ms', given.received_ms,
     'segment', given.segment, 'email', given.email, 'address_hash', given.address_hash, 'assessment', assessment)
   if given.language then redis.call('HSET', enrollment, 'language', given.language) end
-  if given.contact and given.contact ~= id then redis.call('HSET', enrollment, 'contact', given.contact) end
+  if given.contact and given.contact ~= given.id then redis.call('HSET', enrollment, 'contact', given.contact) end
+end
+
+local function enter(batch, enrollment, given, assessment)
+  local id, received_ms = given.id, given.received_ms
+  write_first(enrollment, given, assessment)
   local newcomers, classifications = batch.newcomers, batch.classifications
   newcomers[#newcomers + 1] = id
   batch.is_coming[id] = true
@@ -31,10 +35,22 @@ local function enter(batch, enrollment, given, assessment)
   if batch.is_anybody_paused and pause.is_paused(id) then sequence.hold(id, 'paused', received_ms) end
 end
 
+-- Somebody new, or whose earlier signup is held, and who is within the bounds now: theirs counts as the first.
+local function begin(batch, enrollment, given, assessment, is_held)
+  local bound = held.beyond(given)
+  if not bound then
+    if held.remove(given.id) then redis.call('HDEL', enrollment, 'assessed_ms', 'consent') end
+    enter(batch, enrollment, given, assessment)
+  elseif not is_held then
+    write_first(enrollment, given, assessment)
+    held.add(given.id, bound, given.received_ms, given.visitor)
+  end
+end
+
 -- Why somebody may not enrol; nil: they may.
 local function refusal(given)
   if given.is_closed then return 'closed' end
-  for _, other in ipairs(given.excludes or {}) do
+  for _, other in ipairs(mailbox.contacts(given.excludes)) do
     local status = redis.call('HGET', keys.enrollment .. other, 'status')
     if status == 'accepted' or status == 'active' then return 'excluded' end
   end
@@ -84,18 +100,22 @@ local function keep_details(enrollment, given, is_newest)
   for _, note in ipairs(given.notes or {}) do timeline.add(given.id, given.received_ms, 'note', note) end
 end
 
-local function accept(batch, webhook, enrollment, json, assessment)
+local function accept(batch, webhook, json, assessment)
   local given = cjson.decode(json)
   local answered = batch.answers[webhook] or redis.call('GET', webhook)
   if answered then
     local said, rest, owner = string.match(answered, '^(%S+)( .* (%S+))$')
     -- The store took it, its answer was lost, and the spool gave one of its own: that is the one that was received.
     if given.answer and said ~= given.answer then
-      answered = given.answer .. rest
+      answered = given.answer .. string.gsub(rest, owner .. '$', given.answered_id or owner)
       batch.answers[webhook], batch.kept_ms[webhook] = answered, given.remember_ms
     end
-    return {1, answered, redis.call('HGET', keys.enrollment .. owner, 'email') or ''}
+    return {1, answered, redis.call('HGET', keys.enrollment .. mailbox.kept(owner), 'email') or ''}
   end
+
+  given.id, given.contact = mailbox.contact(given), given.contact and mailbox.contact(given.contact)
+  local enrollment = keys.enrollment .. given.id
+  if batch.has_anybody_left then suppression.adopt(given.spelled_hash, given.address_hash) end
 
   -- Of a contact who was forgotten nothing is kept again but that this id was answered, as one of somebody known.
   local answer = 'duplicate'
@@ -108,9 +128,11 @@ local function accept(batch, webhook, enrollment, json, assessment)
       keep_refused(given, refused, assessment)
       answer = refused
     elseif is_new then
-      enter(batch, enrollment, given, assessment)
-      sequence.join(given.id, given.others)
+      begin(batch, enrollment, given, assessment)
+      sequence.join(given.id, mailbox.contacts(given.others))
       answer = 'accepted'
+    elseif status == 'held' then
+      begin(batch, enrollment, given, assessment, true)
     else
       is_newest = given.received_ms > tonumber(assessed_ms or anchor_ms)
       -- Before the assessment: what fails half-way comes again, and must find the earlier name.
@@ -119,18 +141,19 @@ local function accept(batch, webhook, enrollment, json, assessment)
     end
     if not refused then keep_details(enrollment, given, is_newest) end
   end
-  answered = table.concat({given.answer or answer, given.segment, given.received_ms, given.id}, ' ')
+  answered = table.concat({given.answer or answer, given.segment, given.received_ms, given.answered_id or given.id}, ' ')
   batch.answers[webhook], batch.kept_ms[webhook] = answered, given.remember_ms
   return {0, answered, ''}
 end
 
--- accept(KEYS = [webhook, enrollment] × signups, ARGV = [JSON, assessment] × signups)
---   JSON        id: of the enrollment; received_ms; remember_ms: how long the webhook id is remembered; segment; campaign;
---               email; address_hash; language: one of the campaign's, if the signup names one; answer: `accepted`, given
---               already, from the spool; consent: JSON; notes: [JSON], see common/domain/note.py
---               others: the enrollments that this person has or would have in other campaigns; excludes: those of them
+-- accept(KEYS = [webhook] × signups, ARGV = [JSON, assessment] × signups)
+--   JSON        id, spelled_id, separate: whose it is, see mailbox.lua; address_hash, spelled_hash; received_ms;
+--               remember_ms: how long the webhook id is remembered; segment; campaign; email; language: one of the
+--               campaign's, if the signup names one; answer, answered_id: given already, from the spool, and the enrollment
+--               that it named; consent: JSON; notes: [JSON], see common/domain/note.py
+--               others: the contacts that this person has or would have in other campaigns; excludes: those of them
 --               beside which they may not enrol; is_closed: nobody may enrol now; contact: with whom calls are
---               kept, and, with first_name, a signup that enrols nobody
+--               kept, and, with first_name, a signup that enrols nobody; per_hour, per_source, visitor: see held.lua
 --   assessment  text, see codec.py
 --   webhook     STRING  the answer given: `accepted|duplicate|closed|excluded segment received_ms enrollment id`
 -- → [[repeated 0|1, answer, e-mail of the answered enrollment or ''], or the error that this one met] × signups
@@ -139,10 +162,10 @@ end
 -- Nothing is answered, and no id remembered, before all else is done: what fails half-way comes again and is completed.
 function signups.accept()
   local batch, answers = new_batch(), {}
-  for second = 2, #KEYS, 2 do
-    local is_done, answer = pcall(accept, batch, KEYS[second - 1], KEYS[second], ARGV[second - 1], ARGV[second])
+  for i = 1, #KEYS do
+    local is_done, answer = pcall(accept, batch, KEYS[i], ARGV[2 * i - 1], ARGV[2 * i])
     -- Valkey's errors are texts, Redis 7's are tables.
-    answers[second / 2] = is_done and answer or {err = type(answer) == 'table' and answer.err or answer}
+    answers[i] = is_done and answer or {err = type(answer) == 'table' and answer.err or answer}
   end
   if #batch.newcomers > 0 then
     -- Who came twice just now is scheduled already, for the later time.

@@ -1,10 +1,17 @@
 -- What a person of the team, or the provider's list, decides about an address.
---   JSON of every entry point   address_hash; contact: the enrollment that the address has or would have; now_ms
+--   JSON of every entry point   address_hash; spelled_hash: of the address as it was given, where that differs
+--                               contact: the enrollment that the address has or would have; now_ms
 --                               detail: who or what decided, for the timeline
 --   unlisted  ZSET  contact who left all mail → since when, ms: the provider's own list does not have their address yet
 -- uses: sequence, suppression, timeline
 
 local suppressions = {}
+
+local function read()
+  local given = cjson.decode(ARGV[1])
+  suppression.adopt(given.spelled_hash, given.address_hash)
+  return given
+end
 
 local function is_known(contact)
   return redis.call('EXISTS', keys.enrollment .. contact, keys.contact .. contact) > 0
@@ -17,7 +24,7 @@ end
 -- suppress(KEYS = [suppressed], ARGV = [JSON]) → 1 | 0 it was already
 --   JSON  also reason; at_ms: since when
 function suppressions.suppress()
-  local given = cjson.decode(ARGV[1])
+  local given = read()
   if not suppression.add(given.address_hash, given.reason, given.at_ms) then return 0 end
   note(given, 'suppressed')
   sequence.exit(given.contact, given.reason, given.now_ms)
@@ -27,7 +34,7 @@ end
 -- unsuppress(KEYS = [suppressed], ARGV = [JSON]) → 'done' | 'not suppressed' | 'complained': it stays
 -- What has ended stays ended. Of a contact who was forgotten new facts may be kept again.
 function suppressions.unsuppress()
-  local given = cjson.decode(ARGV[1])
+  local given = read()
   local reason = suppression.reason(given.address_hash)
   if not reason then return 'not suppressed' end
   if reason == 'complained' then return reason end
@@ -41,7 +48,7 @@ end
 
 -- release(KEYS = [resting], ARGV = [JSON]) → 1 | 0 it was not resting
 function suppressions.release()
-  local given = cjson.decode(ARGV[1])
+  local given = read()
   if not suppression.wake(given.address_hash) then return 0 end
   note(given, 'released')
   return 1

@@ -80,7 +80,7 @@ class ContactTimeline:
 
 async def read_timelines(ledger: Ledger, address: str) -> list[ContactTimeline]:
     """One for each campaign that somebody is in; of somebody in none, the one of their calls, if they have any."""
-    found = [await read_contact_timeline(ledger, contact) for contact in ledger.enrollment_ids(address)]
+    found = [await read_contact_timeline(ledger, contact) for contact in await ledger.mailboxes.in_campaigns(address)]
     known = [one for one in found if one is not None]
     return [one for one in known if one.segment is not None] or known
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import redis.asyncio
 
 from common.domain.delivery import DeliveryStatus
+from common.domain.signup_bounds import Bound
 from common.ledger import keys
 from common.ledger.constants import CALENDAR, MAIL, MIRROR, QUEUES
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import EVERYBODY, Pause, read_pause
 from common.queue.layout import NAMESPACE
 from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS, due_ms_of
+from common.store.refusals import Refusal, ask_probe, refusal_in
 
 PROVIDERS = (MAIL, MIRROR, CALENDAR)
 ENROLLMENT_STATUSES = ("accepted", "active", "completed", "exited")
@@ -69,9 +71,10 @@ class StoreStats:
 
     `enrollments` and `deliveries`: by status. `overdue`: deliveries in the schedule whose time has passed.
     `mirror_behind`: contacts whose change Notion does not show yet; `mirror_lag_ms`: for how long the oldest waits.
-    `unread_bookings`: events of Cal.com that wait for a person. `resting`: addresses that wait for one.
-    `content_bounce_people`: to whom a mail of this campaign was refused for its content, within a day. `circuits`: the
-    open ones, by provider. `durability`: promise → kept, see `metrics.STORE_DURABILITY`.
+    `held_signups`: by bound. `unread_bookings`: events of Cal.com that wait for a person. `resting`: addresses that
+    wait for one. `content_bounce_people`: to whom a mail of this campaign was refused for its content, within a day.
+    `circuits`: the open ones, by provider. `durability`: promise → kept, see `metrics.STORE_DURABILITY`. `refusal`: why
+    the store takes no write.
     """
 
     at_ms: int
@@ -86,6 +89,7 @@ class StoreStats:
     suppressed: int
     mirror_behind: int
     mirror_lag_ms: int
+    held_signups: Mapping[Bound, int]
     unread_bookings: int
     resting: int
     content_bounce_people: int
@@ -95,6 +99,7 @@ class StoreStats:
     durability: Mapping[str, bool]
     memory_bytes: int
     memory_max_bytes: int
+    refusal: Refusal | None = None
 
     @property
     def workers_alive(self) -> int:
@@ -125,18 +130,27 @@ async def read_store_stats(ledger: Ledger, *, now_ms: int | None = None) -> Stor
     """
     client: redis.asyncio.Redis = ledger.client
     pipe = client.pipeline(transaction=False)
+    ask_probe(pipe)
     pipe.time()
     pipe.zrange(keys.HEARTBEATS, 0, -1, withscores=True)
-    (seconds, micros), heartbeats = await pipe.execute()
+    probe, cluster, *first = await pipe.execute(raise_on_error=False)
+    refusal = refusal_in(probe, cluster)
+    _raise_first(first)
+    (seconds, micros), heartbeats = first
     store_ms = seconds * 1000 + micros // 1000
     now_ms = store_ms if now_ms is None else now_ms
     _ask(pipe, now_ms, [worker.decode() for worker, _ in heartbeats], campaign=ledger.campaign)
     answers = await pipe.execute(raise_on_error=False)
     config = answers.pop()  # A managed store may forbid CONFIG; any other refusal is an error.
+    _raise_first(answers)
+    stats = _stats(iter(answers), config, heartbeats, now_ms=now_ms, store_ms=store_ms)
+    return replace(stats, refusal=refusal)
+
+
+def _raise_first(answers: Sequence[Any]) -> None:
     for answer in answers:
         if isinstance(answer, Exception):
             raise answer
-    return _stats(iter(answers), config, heartbeats, now_ms=now_ms, store_ms=store_ms)
 
 
 def _ask(pipe: Any, now_ms: int, workers: list[str], *, campaign: str) -> None:
@@ -204,6 +218,7 @@ def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms
         suppressed=suppressed,
         mirror_behind=behind,
         mirror_lag_ms=max(0, now_ms - int(oldest[0][1])) if oldest else 0,
+        held_signups={bound: number for bound in Bound if (number := counts.get(f"held:{bound}", 0))},
         unread_bookings=unread,
         resting=resting,
         content_bounce_people=content_bounces,

@@ -3,6 +3,7 @@ The failures for Notion's error table (developers.notion.com/reference/status-co
 
     400 validation_error, invalid_json, invalid_request(_url), missing_version   Permanent
     401 unauthorized · 403 restricted_resource                       Misconfigured
+    403 without Notion's JSON: its network edge, not Notion           Transient: refused, nothing is stored
     404 object_not_found                                             Misconfigured for a database; Permanent for a page
     409 conflict_error                                               Transient: refused, nothing is stored
     429 rate_limited · 529 service_overload                          Throttled
@@ -40,6 +41,9 @@ CURES = {
 }
 """By code."""
 
+NETWORK_EDGE = "network_edge"
+"""Code of a refusal by what stands in front of Notion: it concerns every request, and passes by itself."""
+
 _DETAILS = {
     401: "NOTION_TOKEN is not valid: create a new one at notion.so/my-integrations",
     403: "the integration may not do this: let it read, insert and update, and check the workspace's block limit",
@@ -69,6 +73,8 @@ def failure_of(error: HTTPResponseError, *, reading: bool, cure: str = "") -> Fa
     detail = str(body.get("message") or "")
     if error.status == 404 and cure:
         return Misconfigured("object_not_found", cure, status=404)
+    if error.status == 403 and not body:
+        return Transient(NETWORK_EDGE, _edge_detail(error), status=403)
     if error.status in _DETAILS:
         return Misconfigured(_name(code, error.status), f"{_DETAILS[error.status]} ({detail})", status=error.status)
     if error.status == 409:
@@ -79,6 +85,11 @@ def failure_of(error: HTTPResponseError, *, reading: bool, cure: str = "") -> Fa
     if "retry-after" not in headers and "retry_after" in more:
         headers["retry-after"] = str(more["retry_after"])
     return status_failure(error.status, code, detail, headers=headers, reading=reading)
+
+
+def _edge_detail(error: HTTPResponseError) -> str:
+    ray = {name.lower(): value for name, value in dict(error.headers).items()}.get("cf-ray")
+    return f"the network in front of Notion refused the request (cf-ray {ray or 'not given'}); it is tried again"
 
 
 def committed_id(error: HTTPResponseError) -> str | None:

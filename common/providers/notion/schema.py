@@ -12,6 +12,8 @@ from typing import Any
 from common.domain.projection import STEP_COLUMNS, CampaignColumns, Row, Value
 from common.providers.notion.values import encoded
 
+_LIKENESS_MIN = 0.5
+
 Cells = dict[str, dict[str, Any]]
 """Property values by property id."""
 
@@ -137,17 +139,19 @@ def match(database: Database, data_source: Mapping[str, Any]) -> Schema:
     properties: dict[str, dict[str, Any]] = data_source["properties"]
     ids: dict[str, str] = {}
     missing: dict[str, str] = {}
-    problems: list[str] = []
+    problems: dict[str, str] = {}
     for name, kind in (*database.columns.items(), *database.optional.items()):
         actual = _named(name, kind, properties)
         if actual is None:
             missing[name] = kind
-            if name in database.columns:
-                problems.append(_missing_line(database, name, kind, properties))
         elif properties[actual]["type"] == kind:
             ids[name] = properties[actual]["id"]
         else:
-            problems.append(_retyped_line(database, actual, properties[actual]["type"], kind))
+            problems[name] = _retyped_line(database, actual, properties[actual]["type"], kind)
+    near = _near_properties(database, missing, properties)
+    for name, kind in missing.items():
+        if name in database.columns:
+            problems[name] = _missing_line(database, name, kind, near.get(name))
     title_id = next((str(p["id"]) for p in properties.values() if p["type"] == "title"), "title")
     kinds = {property_id: (database.columns.get(n) or database.optional[n]) for n, property_id in ids.items()}
     return Schema(
@@ -156,7 +160,7 @@ def match(database: Database, data_source: Mapping[str, Any]) -> Schema:
         ids=ids,
         kinds={**kinds, title_id: "title"},
         missing=missing,
-        problems=tuple(problems),
+        problems=tuple(problems[name] for name in (*database.columns, *database.optional) if name in problems),
     )
 
 
@@ -166,11 +170,32 @@ def _named(name: str, kind: str, properties: Mapping[str, Mapping[str, Any]]) ->
     return ranked[0] if ranked else None
 
 
-def _missing_line(database: Database, name: str, kind: str, properties: Mapping[str, Mapping[str, Any]]) -> str:
+def _near_properties(
+    database: Database, missing: Mapping[str, str], properties: Mapping[str, Mapping[str, Any]]
+) -> dict[str, str]:
+    """The property that could be a missing column under another name; each is offered to the nearest column only."""
     known = {column.lower() for column in (*database.columns, *database.optional)}
-    others = {a.lower(): a for a, p in properties.items() if p["type"] == kind and a.strip().lower() not in known}
-    close = difflib.get_close_matches(name.lower(), others, n=1, cutoff=0.5)
-    cure = f'rename "{others[close[0]]}" back to it, if that is the same' if close else "`advent check --fix` adds it"
+    others = [actual for actual in properties if actual.strip().lower() not in known]
+    pairs = sorted(
+        (-_likeness(name, actual), name, actual)
+        for name in missing
+        if name in database.columns
+        for actual in others
+        if properties[actual]["type"] == missing[name]
+    )
+    found: dict[str, str] = {}
+    for unlikeness, name, actual in pairs:
+        if -unlikeness >= _LIKENESS_MIN and name not in found and actual not in found.values():
+            found[name] = actual
+    return found
+
+
+def _likeness(name: str, actual: str) -> float:
+    return difflib.SequenceMatcher(None, actual.lower(), name.lower()).ratio()
+
+
+def _missing_line(database: Database, name: str, kind: str, near: str | None) -> str:
+    cure = f'rename "{near}" back to it, if that is the same' if near else "`advent check --fix` adds it"
     return f'Notion database {database.title}: the property "{name}" ({words(kind)}) is missing: {cure}'
 
 

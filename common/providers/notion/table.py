@@ -19,10 +19,13 @@ from common.clock import Clock
 from common.domain.ids import EnrollmentId
 from common.domain.projection import Row
 from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Transient
+from common.observability.logs import get_logger
 from common.providers.notion.api import NotionApi, Page, is_trashed
 from common.providers.notion.duplicates import Copies, CreateGuard
 from common.providers.notion.schema import Cells, Database, Schema, match, words
 from common.providers.notion.values import EMAIL_LENGTH_MAX, is_empty, plain_value
+
+log = get_logger(__name__)
 
 SCHEMA_LIFE_MS = 600_000
 """A column added in Notion is noticed after ten minutes; a removed one, at the first refusal."""
@@ -111,16 +114,21 @@ class Table:
         digest = schema.digest(cells)
         if known.page_id and known.digest == digest:
             return known
+        replaces_lost_page = False
         if known.page_id and known.digest:
             if await self._update(known.page_id, cells):
                 return KnownRow(known.page_id, digest)
             await self._guard.forget(self.database.key, enrollment_id)
+            replaces_lost_page = True
         copies = Copies(schema, await self._find_pages(schema, enrollment_id, row), row)
         if copies.oldest is not None:
             return KnownRow(await self._adopt(schema, row, copies), digest)
         if known.page_id and not known.digest and await self._update(known.page_id, cells):
             return KnownRow(known.page_id, digest)
-        return await self._create(schema, enrollment_id, row, digest)
+        created = await self._create(schema, enrollment_id, row, digest)
+        if replaces_lost_page:
+            log.warning("notion_row_recreated", database=self.database.title, enrollment_id=enrollment_id)
+        return created
 
     async def _update(self, page_id: str, cells: Cells) -> bool:
         """False when the page is gone or in the trash."""

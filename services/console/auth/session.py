@@ -38,33 +38,26 @@ class Session:
 
 
 class Sessions:
-    """Creates, reads and ends sessions. Those ended early are remembered by this process until they expire."""
+    """Creates and reads sessions; `EndedSessions` knows those that ended early."""
 
     def __init__(self, secret_key: str, token: str | None, clock: Clock) -> None:
         self._key = hmac.digest(secret_key.encode(), b"console\n" + (token or "").encode(), "sha256")
         self._clock = clock
-        self._ended: dict[str, int] = {}
 
     def begin(self, kind: Kind) -> Session:
         return Session(kind, secrets.token_urlsafe(18), self._now_s() + SESSION_S)
-
-    def end(self, session: Session) -> None:
-        """From now on a copy of its cookie is invalid."""
-        now_s = self._now_s()
-        self._ended = {id: expires_s for id, expires_s in self._ended.items() if expires_s > now_s}
-        self._ended[session.id] = session.expires_s
 
     def cookie(self, session: Session) -> str:
         payload = f"{session.kind}.{session.id}.{session.expires_s}"
         return f"{payload}.{self._sign('cookie', payload)}"
 
     def read(self, cookie: str) -> Session | None:
-        """None for a cookie that is forged, expired or ended."""
+        """None for a cookie that is forged or expired."""
         payload, _, signature = cookie.rpartition(".")
         if not is_same_secret(signature, self._sign("cookie", payload)):
             return None
         kind, id, expires = payload.split(".")
-        if int(expires) <= self._now_s() or id in self._ended:
+        if int(expires) <= self._now_s():
             return None
         return Session("in" if kind == "in" else "guest", id, int(expires))
 

@@ -40,7 +40,9 @@ async def log_in(request: web.Request) -> web.Response:
         return page(request, "login.html", status=401, next=next_path, error="That is not the token.")
     log.info("logged_in")
     response = see_other(next_path)
-    cookie = context.sessions.cookie(context.sessions.begin("in"))
+    session = context.sessions.begin("in")
+    context.ended_sessions.begin(session)
+    cookie = context.sessions.cookie(session)
     set_session_cookie(response, cookie, is_secure=principal.is_secure)
     return response
 
@@ -48,7 +50,7 @@ async def log_in(request: web.Request) -> web.Response:
 async def log_out(request: web.Request) -> web.Response:
     principal = PRINCIPAL.get()
     if principal.session is not None:
-        request.app[CONTEXT].sessions.end(principal.session)
+        await request.app[CONTEXT].ended_sessions.end(principal.session)
     log.info("logged_out")
     response = see_other("/login")
     delete_session_cookie(response, is_secure=principal.is_secure)

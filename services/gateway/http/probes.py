@@ -25,13 +25,13 @@ async def ready(context: GatewayContext, _request: web.Request) -> web.Response:
     intake, settings = context.intake, context.settings
     store, spool_error = await asyncio.gather(store_status(intake.ledger.client), _spool_error(intake.spool))
     dependencies = {
-        "store": {"status": store},
+        "store": store.as_json(),
         "spool": {"status": spool_error or "writable", "events": intake.spool.events},
         "notion": {"status": "configured" if settings.notion_is_real else "sandbox"},
         "resend": {"status": "configured" if settings.resend_is_real else "sandbox"},
     }
     return ready_response(
-        is_ready=store == "up" or spool_error is None,
+        is_ready=store.takes_writes or spool_error is None,
         now_ms=context.clock.now_ms(),
         dependencies=dependencies,
         warnings=context.monitor.warnings,

@@ -13,6 +13,7 @@ from common.ledger.ledger import Ledger
 from common.observability.logs import get_logger
 from common.store.clock_sync import correct_clock
 from common.store.errors import STORE_ERRORS
+from common.store.refusals import find_refusal
 from services.gateway.spool.spool import Batch, Spool
 from services.gateway.spool.spool_file import encode
 from services.gateway.spool.spooled_event import SpooledEvent
@@ -90,16 +91,15 @@ class Replay:
             batch = self.spool.oldest(1 if self.store.is_away else BATCH)
             if batch is None and not self.store.is_away:
                 return
-            if not await (self._ping() if batch is None else self._replay(batch)):
+            if not await (self._probe() if batch is None else self._replay(batch)):
                 return
             self.store.record_answer()
 
-    async def _ping(self) -> bool:
+    async def _probe(self) -> bool:
         try:
-            await self.ledger.client.ping()
+            return await find_refusal(self.ledger.client) is None
         except STORE_ERRORS:
             return False
-        return True
 
     async def _replay(self, batch: Batch) -> bool:
         """The events of a batch have different owners, so their order does not matter: one pipeline for all."""
@@ -135,5 +135,7 @@ class Replay:
                 received_ms=event.received_ms,
                 campaign=event.campaign,
                 answer="closed" if event.is_closed else "accepted",
+                answered_id=event.enrollment_id,
                 notes=event.read_notes(),
+                visitor=event.visitor,
             )

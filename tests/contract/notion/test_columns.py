@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +12,12 @@ from common.clock import VirtualClock
 from common.domain.projection import CampaignColumns
 from common.errors import Misconfigured
 from common.providers.notion.mirror import NotionMirror
+from common.providers.notion.schema import SEQUENCE, match
 from tests import columns
 from tests.contract.notion.people import ADA, Make, kept, sent
 from tests.contract.notion_fake import CONTACT_ID, SEQUENCE_ID, FakeNotion
+
+CASES = Path(__file__).parents[2] / "fixtures" / "cases"
 
 
 async def test_names_match_in_any_case(mirror: NotionMirror, notion: FakeNotion) -> None:
@@ -44,6 +49,18 @@ async def test_a_column_that_is_missing_renamed_or_retyped_is_left_out_and_repor
         "change its type in Notion",
         'Notion database Email Sequence: the property "Segment" (select) is missing: `advent check --fix` adds it',
     ]
+
+
+def test_a_near_column_is_offered_for_the_nearest_name_only() -> None:
+    case = json.loads((CASES / "n94_one_near_column_for_six.json").read_text())
+
+    problems = match(SEQUENCE, {"id": "ds", **case}).problems
+
+    assert [line for line in problems if "rename" in line] == [
+        'Notion database Email Sequence: the property "Email 2 Sent" (date) is missing: '
+        'rename "Emai 2 Sent" back to it, if that is the same'
+    ]
+    assert len([line for line in problems if "Email " in line and "--fix` adds it" in line]) >= 6
 
 
 @pytest.mark.parametrize("change", ["deleted", "retyped"])

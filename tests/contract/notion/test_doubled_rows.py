@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from common.providers.notion import table
 from common.providers.notion.mirror import NotionMirror
 from tests.contract.notion.people import ADA, kept, sent
 from tests.contract.notion_fake import FakeNotion
@@ -51,9 +52,17 @@ async def test_a_second_row_that_is_not_this_campaigns_for_certain_is_left_alone
 
 @pytest.mark.parametrize("how", ["trashed", "trashed but editable", "deleted"])
 async def test_a_page_that_went_away_is_looked_for_and_made_again(
-    how: str, mirror: NotionMirror, notion: FakeNotion
+    how: str, mirror: NotionMirror, notion: FakeNotion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    reported: list[tuple[str, str]] = []
+
+    class Log:
+        def warning(self, event: str, *, database: str, enrollment_id: str) -> None:
+            reported.append((event, database))
+
+    monkeypatch.setattr(table, "log", Log())
     ada = kept(ADA, await mirror.show(ADA))
+    assert reported == []
     notion.edits_trash = how == "trashed but editable"
     if how.startswith("trashed"):
         notion.pages[ada.pages["sequence"]]["in_trash"] = True
@@ -65,6 +74,7 @@ async def test_a_page_that_went_away_is_looked_for_and_made_again(
     assert pages["sequence"] != ada.pages["sequence"]
     [row] = notion.rows("ds-sequence")
     assert row["Email 1 Sent"] is not None
+    assert reported == [("notion_row_recreated", "Email Sequence")]
 
 
 async def test_a_page_that_went_away_while_another_row_is_there_gives_way_to_it(

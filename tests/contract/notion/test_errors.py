@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Throttled, Transient
+from common.providers.cures import cure_of
 from common.providers.notion.mirror import NotionMirror
 from tests.contract.notion.people import ADA, Make, Patience, error, failure_of
 from tests.contract.notion_fake import FakeNotion
 from tests.contract.scripted import Answer, hangs, hangs_up, nobody_listens, says
+
+CASES = Path(__file__).parents[2] / "fixtures" / "cases"
 
 BOTH: list[tuple[Answer, type[Failure], type[Failure], str]] = [
     (error(400, "invalid_json"), Permanent, Permanent, "invalid_json"),
@@ -82,6 +88,22 @@ async def test_throttled_waits_as_long_as_it_is_asked_and_so_does_everybody(
     assert failure.retry_after_ms == wait_ms
     assert budget.pushed == [wait_ms]
     assert notion.asked.count("POST data_sources/ds-contact/query") == 0
+
+
+async def test_a_refusal_by_the_network_in_front_of_notion_is_no_matter_of_permissions(
+    mirror: NotionMirror, notion: FakeNotion
+) -> None:
+    head, _, page = (CASES / "n66_edge_403.http").read_text().partition("\n\n")
+    ray = re.search(r"cf-ray: (\S+)", head)
+    assert ray
+    notion.fails("/query", says(403, page, {"cf-ray": ray[1]}))
+
+    failure = await failure_of(mirror)
+
+    assert (type(failure), failure.code, failure.status) == (Transient, "network_edge", 403)
+    assert ray[1] in failure.detail
+    assert "integration" not in failure.detail
+    assert cure_of("notion", "network_edge (403)") == ""
 
 
 async def test_a_refused_connection_sent_nothing(make: Make) -> None:

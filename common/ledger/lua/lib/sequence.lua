@@ -1,5 +1,5 @@
 -- The way of one enrollment through its steps: `next` names the only one that waits in the schedule unclaimed.
--- uses: counts, owners, projection, queue, records, timeline
+-- uses: counts, held, owners, projection, queue, records, timeline
 
 local sequence = {}
 
@@ -70,11 +70,15 @@ function sequence.exit(id, reason, now_ms)
     timeline.add(id, now_ms, 'left', reason)
     projection.changed(id, now_ms)
   end
-  if status ~= 'accepted' and status ~= 'active' then return false end
+  if status ~= 'held' and status ~= 'accepted' and status ~= 'active' then return false end
   sequence.drop_next(enrollment)
   redis.call('HDEL', enrollment.key, 'sending', 'hold')
   redis.call('HSET', enrollment.key, 'status', 'exited', 'exit_reason', reason, 'ended_ms', now_ms)
-  counts.add(status, -1)
+  if held.remove(id) then
+    redis.call('SADD', keys.enrolled, id)
+  else
+    counts.add(status, -1)
+  end
   counts.add('exited', 1)
   timeline.add(id, now_ms, 'exited', reason)
   projection.changed(id, now_ms)
@@ -89,7 +93,7 @@ end
 function sequence.hold(id, reason, now_ms)
   local enrollment = owners.of(id)
   local status, hold, next_name = unpack(redis.call('HMGET', enrollment.key, 'status', 'hold', 'next'))
-  if status ~= 'accepted' and status ~= 'active' or has_word(hold, reason) then return false end
+  if status ~= 'held' and status ~= 'accepted' and status ~= 'active' or has_word(hold, reason) then return false end
   redis.call('HSET', enrollment.key, 'hold', hold and hold .. ' ' .. reason or reason)
   if next_name then queue.unschedule('send', id .. '/' .. next_name) end
   timeline.add(id, now_ms, 'held', reason)

@@ -49,4 +49,14 @@ function suppression.wake(address_hash)
   return redis.call('HDEL', keys.resting, address_hash) == 1
 end
 
+-- An earlier version suppressed a spelling, whose mailbox is known only now.
+function suppression.adopt(spelled_hash, address_hash)
+  local reason, since_ms = string.match(spelled_hash and redis.call('HGET', keys.suppressed, spelled_hash) or '', '^(%S+) (%d+)')
+  if not reason then return end
+  suppression.add(address_hash, reason, since_ms)
+  if suppression.is_forgotten(spelled_hash) then suppression.forget(address_hash, since_ms) end
+  redis.call('HDEL', keys.suppressed, spelled_hash)
+  redis.call('HSET', keys.aliases, spelled_hash, address_hash)
+end
+
 return suppression

@@ -1,0 +1,81 @@
+"""Which contact an address belongs to in each campaign, however it is spelled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from common.domain.ids import EnrollmentId, enrollment_id, normal_address
+from common.ledger import keys
+from common.ledger.store import Store
+
+
+class Mailboxes:
+    """
+    A mailbox is one contact in each campaign, whose id is made of its canonical form.
+
+    An enrollment that a version before 0.3 began under the id of another spelling keeps that id; see
+    `lua/lib/mailbox.lua`. In TESTING_MODE each spelling is a contact of its own. `campaigns`: the keys of those that
+    are played; wherever none is named, the first one is meant. Raises as `Store.run` does.
+    """
+
+    def __init__(self, store: Store, campaigns: Sequence[str]) -> None:
+        self._store, self._campaigns = store, campaigns
+
+    def new_id(self, address: str, campaign: str = "") -> EnrollmentId:
+        """The id that a new enrollment of this mailbox has."""
+        return enrollment_id(campaign or self._campaigns[0], self._store.mailbox(address))
+
+    def ids(self, address: str, campaign: str = "") -> dict[str, Any]:
+        """By what a script finds the contact; see `contact` in `lua/lib/mailbox.lua`."""
+        return self._ids(address, self._store.mailbox(address), campaign or self._campaigns[0])
+
+    def _ids(self, address: str, mailbox: str, campaign: str) -> dict[str, Any]:
+        found: dict[str, Any] = {"id": enrollment_id(campaign, mailbox)}
+        if self._store.separate_spellings:
+            found["separate"] = True
+        elif mailbox != normal_address(address):
+            found["spelled_id"] = enrollment_id(campaign, address)
+        return found
+
+    def ids_and_hashes(self, address: str, campaign: str = "") -> dict[str, Any]:
+        """Likewise, with the address hash, and that of the spelling where it differs."""
+        mailbox = self._store.mailbox(address)
+        found = self._ids(address, mailbox, campaign or self._campaigns[0])
+        found["address_hash"] = self._store.spelled_hash(mailbox)
+        if "spelled_id" in found:
+            found["spelled_hash"] = self._store.spelled_hash(address)
+        return found
+
+    def others(self, address: str, campaign: str) -> list[dict[str, Any]]:
+        """The contacts that this person has, or would have, in the campaigns beside this one; each as in `ids`."""
+        return [self.ids(address, key) for key in self._campaigns if key != campaign]
+
+    def calls_contact(self, address: str, campaign: str) -> dict[str, Any] | None:
+        """With whom a person's calls are kept, as in `ids`; None: with their enrollment in this campaign."""
+        return None if campaign == self._campaigns[0] else self.ids(address)
+
+    def all_ids(self, address: str) -> list[EnrollmentId]:
+        """Every id that a contact with this address may have."""
+        ids = [self.ids(address, campaign) for campaign in self._campaigns]
+        return [found[name] for found in ids for name in ("id", "spelled_id") if name in found]
+
+    async def find(self, address: str, campaign: str = "") -> EnrollmentId:
+        """The contact's id: the one that their enrollment has or, if there is none, would have."""
+        return (await self.find_all([address], campaign))[address]
+
+    async def find_all(self, addresses: Iterable[str], campaign: str = "") -> dict[str, EnrollmentId]:
+        """Likewise for several addresses: one round trip."""
+        wanted = list(dict.fromkeys(addresses))
+        found = await self._find([self.ids(address, campaign) for address in wanted])
+        return dict(zip(wanted, found, strict=True))
+
+    async def in_campaigns(self, address: str) -> list[EnrollmentId]:
+        """The contacts that this person has or would have, one for each campaign."""
+        return await self._find([self.ids(address, campaign) for campaign in self._campaigns])
+
+    async def _find(self, ids: Sequence[dict[str, Any]]) -> list[EnrollmentId]:
+        if not ids:
+            return []
+        found = await self._store.run_json("mailboxes.find", [keys.ALIASES], {"addresses": ids})
+        return list(map(EnrollmentId, found))

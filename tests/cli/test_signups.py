@@ -1,0 +1,83 @@
+"""`advent signups` lists what is held, and releases or discards what a person chooses."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from common.domain.contact import Assessment
+from common.domain.signup_bounds import SignupBounds
+from common.ledger.ledger import Ledger
+from services.cli.shared import now_ms
+
+HELD = {"ben": "v1", "cleo": "v2", "dora": None}
+
+
+@pytest.fixture
+def held(run_ledger) -> None:
+    """Ada was let through; three others are held, two of them of known visitors."""
+
+    async def scenario(ledger: Ledger) -> None:
+        bounded = Ledger(
+            ledger.client,
+            campaign=ledger.campaign,
+            cadence=ledger.cadence,
+            secret_key="k" * 32,
+            signup_bounds=SignupBounds(per_hour=1, per_source=1),
+        )
+        for number, (name, visitor) in enumerate({"ada": None, **HELD}.items()):
+            at_ms = now_ms() + number
+            person = Assessment(email=f"{name}@example.org", first_name=name.title(), assessment_score=40)
+            await bounded.signups.accept(person, webhook_id=f"signup:{name}", received_ms=at_ms, visitor=visitor)
+
+    run_ledger(scenario)
+
+
+def names(run_command, *options: str) -> list[str]:
+    shown: list[dict[str, Any]] = json.loads(run_command("signups", "held", "--json", *options)[1])
+    return [one["first_name"] for one in shown]
+
+
+def test_held_signups_are_listed_with_their_reason(run_command, held):
+    status, said, _ = run_command("signups", "held")
+
+    assert status == 0
+    assert [line.split()[0] for line in said.splitlines()[1:]] == [f"{name}@example.org" for name in HELD]
+    assert "beyond SIGNUPS_PER_HOUR" in said
+    assert json.loads(run_command("status", "--json")[1])["held_signups"] == len(HELD)
+    assert json.loads(run_command("contact", "ben@example.org", "--json")[1])["status"] == "held"
+
+
+def test_one_is_released_by_address_however_it_is_spelled(run_command, held):
+    assert run_command("signups", "release", " BEN+x@example.org")[:2] == (0, "released 1 signup\n")
+
+    assert names(run_command) == ["Cleo", "Dora"]
+    assert json.loads(run_command("contact", "ben@example.org", "--json")[1])["status"] == "accepted"
+
+
+def test_those_of_one_visitor_are_discarded_and_the_rest_with_all(run_command, held):
+    assert names(run_command, "--visitor", "v1") == ["Ben"]
+    assert run_command("signups", "discard", "--visitor", "v1")[:2] == (0, "discarded 1 signup\n")
+    assert names(run_command) == ["Cleo", "Dora"]
+
+    assert run_command("signups", "discard", "--all")[:2] == (0, "discarded 2 signups\n")
+    assert run_command("signups", "held")[:2] == (0, "no signup is held\n")
+    assert json.loads(run_command("status", "--json")[1])["held_signups"] == 0
+
+
+def test_whose_signup_is_not_held_is_named(run_command, held):
+    status, _, said = run_command("signups", "release", "ada@example.org")
+
+    assert status == 1
+    assert "no signup of ada@example.org is held; `advent signups held` lists them" in said
+    assert len(names(run_command)) == 3
+
+
+@pytest.mark.parametrize("options", [(), ("--all", "--visitor", "v1"), ("ben@example.org", "--all")])
+def test_a_choice_is_needed_and_only_one(run_command, held, options):
+    status, _, said = run_command("signups", "discard", *options)
+
+    assert (status, "give addresses, or --visitor, or --all" in said) == (2, True)
+    assert len(names(run_command)) == 3

@@ -1,0 +1,51 @@
+"""The tests of ledger and queue, on each server that this machine has: `docs/durability.md` lists them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from common.store.clients import connect
+from common.store.durability import store_warnings
+from tests.store import servers
+from tests.tidy.repository import ROOT
+
+INSTALLED = servers.installed()
+
+# The explorer plays every order of a few steps: its model, not the server, decides the result.
+SUITES = ["tests/ledger", "tests/broker", "--deselect", "tests/ledger/test_all_interleavings.py"]
+
+each_version = pytest.mark.parametrize("version", servers.VERSIONS)
+
+
+def binary(version: str) -> str:
+    if version not in INSTALLED:
+        pytest.skip(f"{version} is not on this machine: `make .venv/.stores`, or install it")
+    return str(INSTALLED[version])
+
+
+@each_version
+@pytest.mark.acceptance
+@pytest.mark.timeout(900)
+def test_ledger_and_queue_work_on_it(version: str) -> None:
+    environ = {**os.environ, servers.ENVIRONMENT: binary(version)}
+    environ = {name: value for name, value in environ.items() if not name.startswith("PYTEST_")}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-m", "not acceptance", *SUITES],
+        cwd=ROOT, env=environ, capture_output=True, text=True,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout[-3_000:]
+
+
+@each_version
+def test_only_redis_6_is_warned_of(version: str) -> None:
+    with servers.running(INSTALLED[version] if binary(version) else None) as url, connect(url) as client:
+        warnings = store_warnings(client)
+
+    warned = ["store: version 6.2.14 is not tried; use Redis 7 or newer, or Valkey"] if version == "Redis 6.2" else []
+    assert warnings == warned
