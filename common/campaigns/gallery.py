@@ -17,7 +17,7 @@ from common.domain.enrollment import Enrollment
 
 _TEMPLATES = Path(__file__).parent / "shared" / "gallery"
 _DARK = re.compile(r"@media \(prefers-color-scheme: dark\)")
-_KINDS = {"full": "told everything", "sparse": "told the least", "awkward": "awkward values"}
+_KINDS = {"full": "answered everything", "sparse": "answered the least", "awkward": "awkward values"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,8 +33,8 @@ def command(show: bool, into: Path | None, campaign: str | None, email: str | No
     """
     Render every e-mail for every segment, language and kind of reader, and a gallery of them.
 
-    The gallery shows each as on a desktop, on a phone, in dark mode and as plain text: for somebody who told
-    everything, somebody who told the least, and somebody whose values are awkward.
+    The gallery shows each as on a desktop, on a phone, in dark mode and as plain text: for somebody who answered
+    everything, somebody who answered the least, and somebody whose values are awkward.
     """
     from common.campaigns.campaigns import load_campaigns
     from common.campaigns.gallery import write_gallery
@@ -68,7 +68,7 @@ def _as_contact(campaigns: Campaigns, settings: Settings, email: str) -> Iterato
     from services.cli.shared import with_ledger
 
     async def enrollments(ledger: Ledger) -> list[Enrollment | None]:
-        return [await ledger.enrollments.get(known) for known in ledger.enrollment_ids(email)]
+        return [await ledger.enrollments.get(known) for known in await ledger.mailboxes.in_campaigns(email)]
 
     for enrollment in with_ledger(enrollments):
         if enrollment is not None and enrollment.campaign in campaigns:
