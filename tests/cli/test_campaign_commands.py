@@ -7,9 +7,9 @@ import json
 import pytest
 
 from common.campaigns.loader import available_campaigns
-from tests.cli.test_suppression_commands import run_command, run_ledger, sandbox
+from tests.cli.test_suppression_commands import sandbox
 
-__all__ = ["run_command", "run_ledger", "sandbox"]
+__all__ = ["sandbox"]
 
 ME = "me@example.org"
 

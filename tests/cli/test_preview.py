@@ -1,8 +1,6 @@
 import pytest
 
-from tests.cli.test_status_and_contact import ada_signs_up, run_command, run_ledger
-
-__all__ = ["run_command", "run_ledger"]
+from tests.cli.test_status_and_contact import ada_signs_up
 
 ADA = "ada@example.com"
 
