@@ -9,12 +9,16 @@ from zoneinfo import ZoneInfo
 import pytest
 import redis.asyncio
 
+from actors.sending import send
 from common.campaigns.campaigns import Campaigns, load_campaigns
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
 from common.errors import Ambiguous
+from common.ledger.deliveries import ClaimGranted
 from common.settings.settings import Settings
+from common.world import World
 from services.simulation.engine import Simulation
+from services.simulation.report import report_on
 
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
@@ -147,3 +151,22 @@ async def test_no_reminder_is_later_than_its_call(store, campaigns, clock, ada):
     await run.run()
 
     assert sent(run) == []
+
+
+async def test_the_simulation_finds_a_mail_outside_its_window(store, campaigns, clock, ada, monkeypatch):
+    async def never(_world: World, _claim: ClaimGranted) -> None:
+        return None
+
+    run = started(store, campaigns, clock)
+    at(clock, "2025-11-28T21:00")
+    await run.sign_up(replace(ada, timezone="Asia/Kolkata"))
+    await run.run()
+    assert (await report_on(run, people=1)).violations == []
+
+    monkeypatch.setattr(send, "next_opening_ms", never)
+    await run.sign_up(replace(ada, email="night@example.org", timezone="Europe/Berlin"))
+    await run.run(until_ms=clock.now_ms() + HOUR_MS)
+
+    found = (await report_on(run, people=2)).violations
+    outside = [line for line in found if line.startswith("mail_goes_within_its_window")]
+    assert len(outside) == 1
