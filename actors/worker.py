@@ -128,12 +128,7 @@ class Worker:
             ledger=ledger,
             settings=self.settings,
             campaigns=campaigns,
-            mailer=self._providers.mailer,
-            mirror=self._providers.mirror,
-            mail_budget=self._providers.mail_budget,
-            mirror_budget=self._providers.mirror_budget,
-            suppression_list=self._providers.suppression_list,
-            calendar=self._providers.calendar,
+            **self._providers.parts(),
             worker=self.broker.broker_id,
         )
         monitor = StoreMonitor(client, self.settings.secret)

@@ -17,8 +17,7 @@ import redis.asyncio
 
 from benchmarks.figures import Figure, Goal
 from common.clock import SystemClock
-from common.domain.ids import enrollment_id
-from common.domain.suppression import key_fingerprint
+from common.domain.ids import enrollment_id, key_fingerprint
 from common.ledger.keys import PREFIX
 from common.migration.run import migrate_external
 from common.store.clients import connect_async

@@ -7,24 +7,15 @@ from dataclasses import dataclass
 from common.campaigns.campaigns import Campaigns
 from common.clock import Clock
 from common.ledger.ledger import Ledger
-from common.providers.budget import Budget
-from common.providers.protocols import Calendar, Mailer, Mirror, SuppressionList
+from common.providers.protocols import ProviderSet
 from common.settings.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class World(ProviderSet):
     clock: Clock
     ledger: Ledger
     settings: Settings
     campaigns: Campaigns
-    mailer: Mailer
-    mirror: Mirror
-    mail_budget: Budget
-    mirror_budget: Budget
     worker: str
     """This process's id among the heartbeats; a claim names it."""
-    suppression_list: SuppressionList | None = None
-    """None in a simulation: nobody else adds to it there."""
-    calendar: Calendar | None = None
-    """None without CALCOM_API_KEY: nothing tells then what webhooks did not."""

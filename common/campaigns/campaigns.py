@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from common.campaigns.campaign import Campaign
@@ -13,32 +13,23 @@ from common.domain.campaign_terms import CampaignTerms
 from common.domain.projection import CampaignColumns
 
 
-class Campaigns(Mapping[str, Campaign]):
+class Campaigns(dict[str, Campaign]):
     """By key, in the order of CAMPAIGNS; there is at least one."""
 
     def __init__(self, *campaigns: Campaign) -> None:
-        self._by_key = {campaign.key: campaign for campaign in campaigns}
+        super().__init__({campaign.key: campaign for campaign in campaigns})
         self.home = campaigns[0]
         """Of bookings and of people who are in none."""
 
-    def __getitem__(self, key: str) -> Campaign:
-        return self._by_key[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._by_key)
-
-    def __len__(self) -> int:
-        return len(self._by_key)
-
     def played(self, key: str) -> Campaign:
         """Raises CampaignError for one that is not played here."""
-        if key not in self._by_key:
+        if key not in self:
             raise CampaignError(f"the campaign {key} is not played here; add it to CAMPAIGNS")
-        return self._by_key[key]
+        return self[key]
 
     def of(self, key: str | None) -> Campaign:
         """The campaign of this key; the first one where it is not played here."""
-        return self._by_key.get(key or "", self.home)
+        return self.get(key or "", self.home)
 
     @property
     def in_notion(self) -> Mapping[str, CampaignColumns]:

@@ -13,14 +13,13 @@ Compiles a campaign's folder into one value, and refuses what does not fit toget
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from common.campaigns.compiled import (
     BookingPolicy,
     Brand,
     CompiledCampaign,
-    Field,
     LayoutSource,
     Reminder,
     Scoreboard,
@@ -61,7 +60,7 @@ def compile_campaign(folder: Path) -> CompiledCampaign:
         excludes=manifest.excludes,
         minimum_gap=manifest.minimum_gap.span,
         sending_window=_window(manifest),
-        fields=tuple(_fields(manifest)),
+        fields=tuple(entry.field(name) for name, entry in manifest.fields.items()),
         systems=tuple(SystemVariable(variable=name, fields=of) for name, of in manifest.systems.items()),
         scoreboard=_scoreboard(manifest),
         weeks=tuple(Week(variable=name, month=month, day=day) for name, (month, day) in manifest.weeks.items()),
@@ -92,22 +91,6 @@ def _window(manifest: Manifest) -> SendingWindow | None:
     return SendingWindow(
         opens_minute=opens, closes_minute=closes, weekdays=tuple(sorted({*entry.weekdays})), holidays=entry.holidays
     )
-
-
-def _fields(manifest: Manifest) -> Iterator[Field]:
-    for name, entry in manifest.fields.items():
-        yield Field(
-            name=name,
-            type=entry.type,
-            variable=entry.variable or name,
-            required=entry.required,
-            minimum=entry.minimum,
-            maximum=entry.maximum,
-            shown_maximum=entry.shown_maximum,
-            choices=entry.choices,
-            default=entry.default,
-            example=entry.example,
-        )
 
 
 def _scoreboard(manifest: Manifest) -> Scoreboard | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from common.campaigns.compiled import Field
 from common.campaigns.fields import usable
-from common.campaigns.manifest import FieldEntry, Manifest, SpanEntry
+from common.campaigns.manifest import Manifest, SpanEntry
 from common.campaigns.rules import RuleError, read_rule
 from common.campaigns.windows import holidays_of
 
@@ -49,7 +49,7 @@ def _fields(manifest: Manifest) -> Iterator[Problem]:
         taken.add(variable)
         for part in ("default", "example"):
             value = getattr(entry, part)
-            if value is not None and usable(_field(name, entry), value) is None:
+            if value is not None and usable(entry.field(name), value) is None:
                 yield ("fields", name, part), "not of this field's type, or beyond its bounds; correct it"
     if "first_name" not in manifest.fields:
         yield ("fields",), "first_name is missing; add it, since every greeting asks for it"
@@ -76,7 +76,7 @@ def _fields_named(manifest: Manifest) -> Iterator[Problem]:
 
 
 def _segments(manifest: Manifest) -> Iterator[Problem]:
-    fields = {name: _field(name, entry) for name, entry in manifest.fields.items()}
+    fields = {name: entry.field(name) for name, entry in manifest.fields.items()}
     yield from _twice(("segments", "name"), [entry.name for entry in manifest.segments])
     last = len(manifest.segments) - 1
     for number, entry in enumerate(manifest.segments):
@@ -163,19 +163,6 @@ def _twice(place: tuple[str, str], names: list[str]) -> Iterator[Problem]:
     for number, name in enumerate(names):
         if name in names[:number]:
             yield (table, number, key), f"{name!r} is there twice; change one"
-
-
-def _field(name: str, entry: FieldEntry) -> Field:
-    return Field(
-        name=name,
-        type=entry.type,
-        variable=entry.variable or name,
-        required=entry.required,
-        minimum=entry.minimum,
-        maximum=entry.maximum,
-        choices=entry.choices,
-        default=entry.default,
-    )
 
 
 def _near(name: str, known: Iterable[Any]) -> str:

@@ -1,9 +1,8 @@
-"""What a signup may tell a campaign: reading it, and describing it to callers of the endpoint."""
+"""What a signup may tell a campaign: reading a value of it, and describing it to callers of the endpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from common.campaigns.compiled import Field
@@ -14,37 +13,6 @@ TEXT_CHARACTERS_MAX = 500
 SCORES_MAX = 40
 
 _BOOLEANS = {"true": True, "false": False}
-
-
-@dataclass(frozen=True, slots=True)
-class FieldsRead:
-    """
-    `values`: what can be used. `problems`: required fields that cannot, each with what is wrong. `dropped`: optional
-    ones, likewise.
-    """
-
-    values: Mapping[str, object]
-    problems: Mapping[str, str]
-    dropped: Mapping[str, str]
-
-
-def read_fields(fields: Sequence[Field], data: Mapping[str, Any]) -> FieldsRead:
-    """The declared fields of a signup; null, an empty text and absence are the same. What is not declared is left."""
-    values: dict[str, object] = {}
-    problems: dict[str, str] = {}
-    dropped: dict[str, str] = {}
-    for field in fields:
-        reported = data.get(field.name)
-        if reported is None or (isinstance(reported, str) and not clean(reported)):
-            if field.required:
-                problems[field.name] = "missing"
-            continue
-        value = usable(field, reported)
-        if value is None:
-            (problems if field.required else dropped)[field.name] = f"must be {expected(field)}"
-        else:
-            values[field.name] = value
-    return FieldsRead(values, problems, dropped)
 
 
 def usable(field: Field, value: object) -> object | None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic import Field as Checked
 
-from common.campaigns.compiled import FieldType, FieldValue, Span
+from common.campaigns.compiled import Field, FieldType, FieldValue, Span
 
 _UNITS_MS = {"s": 1_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"(\d+) ?(s|min|h|d)")
@@ -96,6 +96,9 @@ class FieldEntry(_Table):
     choices: tuple[str, ...] = ()
     default: FieldValue | None = None
     example: FieldValue | dict[str, int | float] | None = None
+
+    def field(self, name: str) -> Field:
+        return Field(name=name, **dict(self) | {"variable": self.variable or name})
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from pydantic import ConfigDict, with_config
@@ -18,11 +18,10 @@ from common.normalization.text import unusable
 _OTHER = "other"
 
 
-@with_config(ConfigDict(extra="forbid", str_min_length=1, str_strip_whitespace=True))
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Advice:
+class Sentences:
     """
-    One table of `systems.toml`. In `[other]`, `{name}` stands for what the person wrote.
+    What mails say of a system.
 
     `about`: what the system is, after a comma: "GPS, your direction and planning". `sign`: how its weakness shows.
     `quick_win`: half an hour's repair. `next_win`: the step after that, for a business in good shape. `check`: one line
@@ -36,21 +35,21 @@ class Advice:
     next_win: str
     check: str
     strength: str
+
+
+@with_config(ConfigDict(extra="forbid", str_min_length=1, str_strip_whitespace=True))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice(Sentences):
+    """One table of `systems.toml`. In `[other]`, `{name}` stands for what the person wrote."""
+
     aliases: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class System:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System(Sentences):
     """A system as a mail may speak of it; `label` introduces it, `name` repeats it, `about` says it in plain words."""
 
-    name: str
     label: str
-    about: str
-    sign: str
-    quick_win: str
-    next_win: str
-    check: str
-    strength: str
 
 
 class SystemBook:
@@ -81,32 +80,16 @@ class SystemBook:
 
 
 def _known_system(advice: Advice) -> System:
-    return System(
-        name=advice.name,
-        label=f"{advice.name}, {advice.about}",
-        about=advice.about,
-        sign=advice.sign,
-        quick_win=advice.quick_win,
-        next_win=advice.next_win,
-        check=advice.check,
-        strength=advice.strength,
-    )
+    return System(label=f"{advice.name}, {advice.about}", **_sentences(advice))
 
 
 def _other_system(advice: Advice, name: str) -> System:
-    def reported(sentence: str) -> str:
-        return sentence.replace("{name}", name)
+    said = {part: sentence.replace("{name}", name) for part, sentence in _sentences(advice).items()}
+    return System(label=said["about"], **said | {"name": name})
 
-    return System(
-        name=name,
-        label=reported(advice.about),
-        about=reported(advice.about),
-        sign=reported(advice.sign),
-        quick_win=reported(advice.quick_win),
-        next_win=reported(advice.next_win),
-        check=reported(advice.check),
-        strength=reported(advice.strength),
-    )
+
+def _sentences(advice: Advice) -> dict[str, str]:
+    return {part.name: getattr(advice, part.name) for part in fields(Sentences)}
 
 
 def read_systems(file: Path) -> Mapping[str, Advice]:

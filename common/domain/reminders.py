@@ -14,8 +14,6 @@ SHORT_NOTICE = "short notice"
 PASSED = "its hour had passed"
 PHONE_ONLY = "phone only"
 SAME_TIME = "a later reminder goes at the same time"
-EXPIRED = "expired"
-"""Said by the ledger: its turn came only after the meeting had begun."""
 
 PLANNED_AWAY = (
     *(str(state) for state in BookingState if state is not BookingState.BOOKED),

@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 from dataclasses import dataclass
-from functools import lru_cache
 
 from common.domain.enrollment import ExitReason
-from common.domain.ids import EnrollmentId, is_enrollment_id, normal_address
-
-
-def address_hash(secret_key: str, address: str) -> str:
-    """32 hex digits that stand for an address in the suppression list; the address cannot be read from them."""
-    return _mac(secret_key, "suppression", normal_address(address))[:16].hex()
-
-
-def key_fingerprint(secret_key: str) -> str:
-    """32 hex digits by which a key is known again; the key cannot be read from them."""
-    return _mac(secret_key, "fingerprint", "")[:16].hex()
+from common.domain.ids import EnrollmentId, is_enrollment_id, keyed_hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,17 +67,5 @@ class Unsubscribe:
 
 
 def _signature(secret_key: str, enrollment: str, hashed: str) -> str:
-    mac = _mac(secret_key, "unsubscribe", f"{enrollment}.{hashed}")
+    mac = keyed_hash(secret_key, "unsubscribe", f"{enrollment}.{hashed}")
     return base64.urlsafe_b64encode(mac[:18]).decode()
-
-
-def _mac(secret_key: str, purpose: str, text: str) -> bytes:
-    mac = _keyed(secret_key).copy()
-    mac.update(f"{purpose}:{text}".encode())
-    return mac.digest()
-
-
-@lru_cache(maxsize=8)
-def _keyed(secret_key: str) -> hmac.HMAC:
-    """Before any text: made once, since to take in the key is half of what a hash costs, and each signup needs one."""
-    return hmac.new(secret_key.encode(), digestmod=hashlib.sha256)

@@ -34,6 +34,7 @@ import re
 import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pydantic_core import to_json
 
@@ -165,6 +166,23 @@ def read_record(text: str) -> Record:
         sent_ms=None if sent == "0" else int(at_ms) + int(sent),
         detail=lengthened(detail),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """
+    Written down. `troubled_since_ms`: this ended a trouble for which everything had waited since then, None: none.
+
+    `is_reported`: not as asked for, but as accepted, because a webhook reported it while the worker had it in hand.
+    """
+
+    troubled_since_ms: int | None
+    is_reported: bool = False
+
+
+def read_settled(answer: int) -> Settled | None:
+    """From a script's 0, 1, -1 or time since when everything had waited; None: another worker settles it."""
+    return Settled(answer if answer > 1 else None, is_reported=answer < 0) if answer else None
 
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -11,7 +11,7 @@ from common.domain.delivery import Delivery, delivery_of
 from common.domain.enrollment import ExitReason
 from common.domain.ids import DeliveryId, EnrollmentId, step_name
 from common.ledger import keys
-from common.ledger.codec import shortened
+from common.ledger.codec import Settled, read_settled, shortened
 from common.ledger.constants import PROVIDER_OF, Outcome
 from common.ledger.owners import Owner, read_owner
 from common.ledger.store import Store, pairs
@@ -61,18 +61,6 @@ class ClaimRefused:
     reason: Literal["already", "exited", "in hand", "not yet", "held", "unknown", "lost", "dead"]
     detail: str = ""
     until_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """
-    Written down. `troubled_since_ms`: this ended a trouble for which everything had waited since then, None: none.
-
-    `is_reported`: not as asked for, but as accepted, because a webhook reported it while the worker had it in hand.
-    """
-
-    troubled_since_ms: int | None
-    is_reported: bool = False
 
 
 class Deliveries:
@@ -187,11 +175,6 @@ def data(delivery: Delivery, now_ms: int) -> dict[str, Any]:
 def one_line(text: str) -> str:
     """A reason as it is kept."""
     return " ".join(text.split())[:DETAIL_MAX]
-
-
-def read_settled(answer: int) -> Settled | None:
-    """From a script's 0, 1, -1 or time since when everything had waited; None: another worker settles it."""
-    return Settled(answer if answer > 1 else None, is_reported=answer < 0) if answer else None
 
 
 def _granted(delivery: Delivery, answer: list[Any]) -> ClaimGranted:

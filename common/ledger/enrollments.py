@@ -1,4 +1,4 @@
-"""Whole enrollments: read, ended early, held, released, restored."""
+"""Whole enrollments: read, ended early, held, released, restored, by the terms of their campaigns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from common.domain.enrollment import Enrollment, ExitReason
 from common.domain.ids import EnrollmentId, step_name
 from common.domain.notion_import import AS_NOTION_SHOWS, Restored
 from common.ledger import codec, keys
-from common.ledger.campaign_lookup import terms_of
 from common.ledger.codec import shortened
 from common.ledger.mailboxes import Mailboxes
 from common.ledger.store import Store
@@ -136,3 +135,8 @@ def _step(restoration: Restoration, cadence: Cadence, step: int) -> dict[str, An
     if step in restoration.unknown_since_ms:
         known["unknown_since_ms"] = restoration.unknown_since_ms[step]
     return known
+
+
+def terms_of(campaigns: Mapping[str, CampaignTerms], key: str | None) -> CampaignTerms:
+    """The campaign of this key; None: the first one. Raises KeyError for one that is not played here."""
+    return campaigns[key] if key is not None else next(iter(campaigns.values()))

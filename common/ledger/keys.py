@@ -63,6 +63,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Final
 
@@ -100,7 +101,26 @@ REBUILDING = PREFIX + "rebuilding"
 PAUSES = PREFIX + "pauses"
 UNREAD_BOOKINGS = PREFIX + "unread_bookings"
 UNREAD_BOOKINGS_RAW = UNREAD_BOOKINGS + ":raw"
-HEARTBEATS, PAUSED_QUEUES, PROBING_QUEUES = QUEUE.heartbeats(), QUEUE.paused(), QUEUE.probing()
+HEARTBEATS, PAUSED_QUEUES = QUEUE.heartbeats(), QUEUE.paused()
+
+
+def _family(name: str) -> Callable[[str], str]:
+    """The keys to whose name an id is added."""
+    return f"{PREFIX}{name}:".__add__
+
+
+enrollment = _family("enrollment")
+delivery = _family("delivery")
+booking = _family("booking")
+guest = _family("guest")
+seats = _family("seats")
+contact = _family("contact")
+timeline = _family("timeline")
+visitor_of = _family("visitor_of")
+feedback = _family("feedback")
+content_bounces = _family("content_bounces")
+calendar = _family("calendar")
+circuit = _family("circuit")
 
 LUA: Final = {
     "open": OPEN,
@@ -142,49 +162,9 @@ LUA: Final = {
 """The table `keys` of the scripts: names of keys, and of families of them, to which an id is added."""
 
 
-def enrollment(enrollment_id: str) -> str:
-    return f"{PREFIX}enrollment:{enrollment_id}"
-
-
-def delivery(delivery_id: str) -> str:
-    return f"{PREFIX}delivery:{delivery_id}"
-
-
-def booking(booking_id: str) -> str:
-    return f"{PREFIX}booking:{booking_id}"
-
-
-def guest(guest_id: str) -> str:
-    return f"{PREFIX}guest:{guest_id}"
-
-
-def seats(booking_id: str) -> str:
-    return f"{PREFIX}seats:{booking_id}"
-
-
 def owner(owner_id: str) -> str:
     """Of an enrollment, or of a booking's guest."""
     return enrollment(owner_id) if owner_id.startswith("enr_") else guest(owner_id)
-
-
-def contact(enrollment_id: str) -> str:
-    return f"{PREFIX}contact:{enrollment_id}"
-
-
-def timeline(enrollment_id: str) -> str:
-    return f"{PREFIX}timeline:{enrollment_id}"
-
-
-def visitor_of(enrollment_id: str) -> str:
-    return f"{PREFIX}visitor_of:{enrollment_id}"
-
-
-def feedback(owner: str) -> str:
-    return f"{PREFIX}feedback:{owner}"
-
-
-def content_bounces(campaign: str) -> str:
-    return f"{PREFIX}content_bounces:{campaign}"
 
 
 def webhook(webhook_id: str) -> str:
@@ -195,14 +175,6 @@ def webhook(webhook_id: str) -> str:
     """
     digest = blake2b(webhook_id.encode(), digest_size=16).digest()
     return f"{PREFIX}w:{urlsafe_b64encode(digest).decode()[:22]}"
-
-
-def calendar(campaign: str) -> str:
-    return f"{PREFIX}calendar:{campaign}"
-
-
-def circuit(provider: str) -> str:
-    return f"{PREFIX}circuit:{provider}"
 
 
 def delayed(queue: str) -> str:

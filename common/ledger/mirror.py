@@ -10,8 +10,8 @@ from common.domain.ids import EnrollmentId
 from common.domain.projection import BookingStanding
 from common.ledger import codec, keys
 from common.ledger.booking_codec import read_caller, read_calls
+from common.ledger.codec import Settled, read_settled
 from common.ledger.constants import MIRROR
-from common.ledger.deliveries import Settled, read_settled
 from common.ledger.store import Store, flat, pairs
 
 
@@ -45,7 +45,8 @@ class Mirror:
         if not answer:
             return None
         who, enrolled, contact = answer[0], pairs(answer[1]), pairs(answer[2])
-        booking = standing_of(list(read_calls(contact).values()), now_ms=now_ms)
+        # Nothing is kept of the calls of a contact who never had one.
+        booking = standing_of(list(read_calls(contact).values()), now_ms=now_ms) if contact else None
         if not enrolled:
             return Changed(read_caller(who, contact), booking)
         enrollment = codec.read_enrollment(who, enrolled)

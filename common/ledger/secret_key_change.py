@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.domain.enrollment import ExitReason
-from common.domain.suppression import key_fingerprint
+from common.domain.ids import key_fingerprint
 from common.ledger import keys
 from common.ledger.ledger import Ledger
 from common.ledger.store import texts

@@ -15,9 +15,9 @@ from common.domain.ids import EnrollmentId, step_name
 from common.domain.note import Note
 from common.domain.signup_bounds import SignupBounds
 from common.ledger import keys
-from common.ledger.campaign_lookup import terms_of
 from common.ledger.codec import assessment_text, consent_text
 from common.ledger.constants import REMEMBER_WEBHOOK_MS
+from common.ledger.enrollments import terms_of
 from common.ledger.mailboxes import Mailboxes
 from common.ledger.store import Store
 

@@ -20,9 +20,7 @@ import redis.asyncio
 from pydantic_core import to_json
 from redis.exceptions import NoScriptError
 
-from common.domain.ids import normal_address
-from common.domain.mailbox import canonical_mailbox
-from common.domain.suppression import address_hash
+from common.domain.ids import address_hash, canonical_mailbox, normal_address
 from common.ledger import keys
 from common.ledger.constants import LIMITS
 from common.queue.layout import QueueLayout

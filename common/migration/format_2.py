@@ -19,8 +19,8 @@ from typing import Any, Final
 
 import redis.asyncio
 
+from common.domain.ids import address_hash
 from common.domain.series import BookingState
-from common.domain.suppression import address_hash
 from common.ledger import keys
 from common.migration.result import MigrationResult, Report
 

@@ -20,9 +20,7 @@ from typing import Any, Final
 
 import redis.asyncio
 
-from common.domain.ids import EnrollmentId, enrollment_id, normal_address
-from common.domain.mailbox import canonical_mailbox
-from common.domain.suppression import address_hash
+from common.domain.ids import EnrollmentId, address_hash, canonical_mailbox, enrollment_id, normal_address
 from common.ledger import keys
 from common.ledger.store import texts
 from common.migration.result import MigrationResult, Report

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
 
 import redis.asyncio
 
@@ -12,29 +13,30 @@ from common.providers.budget import StoreBudget
 from common.providers.calcom.calendar import CalcomCalendar
 from common.providers.notion.duplicates import StoreCreateGuard
 from common.providers.notion.mirror import NotionMirror
+from common.providers.protocols import ProviderSet
 from common.providers.resend.mailer import ResendMailer
 from common.providers.resend.suppression_list import ResendSuppressionList
 from common.settings.settings import Settings, SettingsError
 
 
+class Client(Protocol):
+    async def close(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Providers:
+class Providers(ProviderSet):
     """The clients of a worker for its providers, over shared budgets."""
 
-    mailer: ResendMailer
-    mirror: NotionMirror
-    mail_budget: StoreBudget
-    mirror_budget: StoreBudget
-    suppression_list: ResendSuppressionList
-    calendar: CalcomCalendar | None = None
+    clients: tuple[Client, ...]
 
     async def close(self) -> None:
         """Close the connections of this loop."""
-        await self.mailer.close()
-        await self.suppression_list.close()
-        await self.mirror.close()
-        if self.calendar is not None:
-            await self.calendar.close()
+        for client in self.clients:
+            await client.close()
+
+    def parts(self) -> dict[str, Any]:
+        """The fields of a `World`."""
+        return {part.name: getattr(self, part.name) for part in fields(ProviderSet)}
 
 
 def build_providers(
@@ -45,22 +47,27 @@ def build_providers(
         raise SettingsError(["RESEND_API_KEY, NOTION_TOKEN: unset, and no sandbox replaces them; set both"])
     mirror_budget = StoreBudget.per_minute(client, "notion", settings.notion_requests_per_minute, clock=clock)
     mail_budget = StoreBudget.per_second(client, "resend", settings.resend_requests_per_second, clock=clock)
+    mailer = ResendMailer(settings.resend_api_key, settings.resend_api_url)
+    mirror = NotionMirror(
+        settings.notion_token,
+        base_url=settings.notion_base_url,
+        sequence_db=settings.notion_email_sequence_db_id,
+        contact_db=settings.notion_businessx_db_id,
+        campaigns=campaigns.in_notion,
+        budget=mirror_budget,
+        guard=StoreCreateGuard(client, clock=clock),
+        clock=clock,
+    )
+    suppressions = ResendSuppressionList(settings.resend_api_key, settings.resend_api_url, budget=mail_budget)
+    calendar = _calendar(settings, client, clock)
     return Providers(
-        mailer=ResendMailer(settings.resend_api_key, settings.resend_api_url),
-        mirror=NotionMirror(
-            settings.notion_token,
-            base_url=settings.notion_base_url,
-            sequence_db=settings.notion_email_sequence_db_id,
-            contact_db=settings.notion_businessx_db_id,
-            campaigns=campaigns.in_notion,
-            budget=mirror_budget,
-            guard=StoreCreateGuard(client, clock=clock),
-            clock=clock,
-        ),
+        mailer=mailer,
+        mirror=mirror,
         mail_budget=mail_budget,
         mirror_budget=mirror_budget,
-        suppression_list=ResendSuppressionList(settings.resend_api_key, settings.resend_api_url, budget=mail_budget),
-        calendar=_calendar(settings, client, clock),
+        suppression_list=suppressions,
+        calendar=calendar,
+        clients=(mailer, suppressions, mirror, *([calendar] if calendar else [])),
     )
 
 

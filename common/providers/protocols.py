@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from common.domain.booking_diff import ListedBooking
@@ -74,3 +75,17 @@ class Calendar(Protocol):
     def changed_since(self, since_ms: int) -> AsyncIterator[Sequence[ListedBooking]]:
         """Bookings that changed since a time of the provider's clock."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSet:
+    """The providers of one process, each with its budget."""
+
+    mailer: Mailer
+    mirror: Mirror
+    mail_budget: Budget
+    mirror_budget: Budget
+    suppression_list: SuppressionList | None = None
+    """None in a simulation: nobody else adds to it there."""
+    calendar: Calendar | None = None
+    """None without CALCOM_API_KEY: nothing tells then what webhooks did not."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
-import math
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
+
+Number = TypeVar("Number", int, float)
 
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 _NOTION_ID = re.compile(r"[0-9a-f]{32}")
@@ -48,29 +49,27 @@ def is_this_machine(address: str) -> bool:
 
 def whole(low: int, high: int) -> Callable[[Any], int]:
     """A whole number from `low` to `high`."""
-
-    def check(value: Any) -> int:
-        try:
-            number = int(str(value))
-        except ValueError:
-            raise ValueError(f"{value!r} is not a whole number; set one from {low} to {high}") from None
-        if not low <= number <= high:
-            raise ValueError(f"{number} is out of range; set a whole number from {low} to {high}")
-        return number
-
-    return check
+    return _between(int, "a whole number", low, high, "d")
 
 
 def number(low: float, high: float) -> Callable[[Any], float]:
     """A finite number from `low` to `high`."""
+    return _between(float, "a number", low, high, "g")
 
-    def check(value: Any) -> float:
+
+def _between(
+    read: Callable[[str], Number], kind: str, low: Number, high: Number, shown: str
+) -> Callable[[Any], Number]:
+    """`shown`: the format of numbers in messages. NaN is between no two numbers."""
+
+    def check(value: Any) -> Number:
         try:
-            given = float(str(value))
+            given = read(str(value))
         except ValueError:
-            raise ValueError(f"{value!r} is not a number; set one from {low:g} to {high:g}") from None
-        if math.isnan(given) or not low <= given <= high:
-            raise ValueError(f"{given:g} is out of range; set a number from {low:g} to {high:g}")
+            cure = f"set one from {low:{shown}} to {high:{shown}}"
+            raise ValueError(f"{value!r} is not {kind}; {cure}") from None
+        if not low <= given <= high:
+            raise ValueError(f"{given:{shown}} is out of range; set {kind} from {low:{shown}} to {high:{shown}}")
         return given
 
     return check

@@ -13,7 +13,7 @@ from typing import Any, Final
 import redis
 import redis.asyncio
 
-from common.domain.suppression import key_fingerprint
+from common.domain.ids import key_fingerprint
 from common.settings.settings import Settings, SettingsError
 from common.store.clients import connect
 from common.store.errors import STORE_ERRORS

@@ -75,15 +75,13 @@ class Plan:
 
 async def plan_for_all(ledger: Ledger, *, now_ms: int, per_second: float, campaign: str | None = None) -> Plan:
     """`campaign`: only what is overdue of this one."""
-    from common.domain.ids import split_delivery_id
     from common.ledger.reads.backlog import addresses, overdue, planned
 
     found = await overdue(ledger, now_ms=now_ms, campaign=campaign)
     late = list(departures(found.backlogs, now_ms=now_ms, per_second=per_second))
-    named = {each: split_delivery_id(each.delivery) for each in found.expired}
-    shown = {mail.who for mail in late[:FIRST]} | {owner for owner, _ in named.values()}
+    shown = {mail.who for mail in late[:FIRST]} | {each.owner for each in found.expired}
     emails = await addresses(ledger, sorted(shown))
-    expired = [(emails[owner], name.partition("/")[2], each.expires_ms) for each, (owner, name) in named.items()]
+    expired = [(emails[each.owner], each.short_name, each.expires_ms or 0) for each in found.expired]
     hours = _hours(late, now_ms)
     on_time = await planned(ledger, [now_ms + i * HOUR_MS for i in range(hours + 1)]) if hours else []
     return Plan(now_ms=now_ms, per_second=per_second, late=late, on_time=on_time, expired=expired, addresses=emails)

@@ -128,11 +128,7 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
                 ledger=_ledger(client, settings, campaigns),
                 settings=settings,
                 campaigns=campaigns,
-                mailer=providers.mailer,
-                mirror=providers.mirror,
-                mail_budget=providers.mail_budget,
-                mirror_budget=providers.mirror_budget,
-                suppression_list=providers.suppression_list,
+                **providers.parts(),
                 worker="command",
             )
         finally:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 import uvloop
 
 from common.campaigns.campaigns import load_campaigns
-from common.campaigns.errors import CampaignError
 from common.clock import SystemClock
 from common.ledger.ledger import Ledger
 from common.observability.logs import get_logger, setup_logs
-from common.settings.load import load_settings
 from common.settings.settings import Settings, SettingsError
 from common.store.clients import connect_async
 from services.console.app import build_app, build_context
@@ -63,15 +59,3 @@ async def _serve(settings: Settings) -> int:
         )
     finally:
         await client.aclose()
-
-
-def main() -> int:
-    try:
-        return run(load_settings(process="console"))
-    except (SettingsError, CampaignError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

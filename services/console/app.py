@@ -52,7 +52,7 @@ def build_context(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_
         sessions=Sessions(settings.secret, settings.console_token, clock),
         ended_sessions=EndedSessions(ledger.client, clock),
         login_failures=FailureLimiter(LOGIN_FAILURES_MAX, total_max=LOGIN_FAILURES_TOTAL_MAX),
-        environment=pages.make_environment(FOLDER / "templates", FILTERS),
+        environment=pages.make_environment(FOLDER / "templates", FILTERS, service="console"),
         campaign_name=campaign_name,
     )
 

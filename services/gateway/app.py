@@ -18,7 +18,7 @@ from common.settings.settings import Settings, SettingsError
 from common.store.monitor import StoreMonitor
 from services.gateway import openapi
 from services.gateway.context import GatewayContext
-from services.gateway.fast_path.signup_reader import read_ordinary_signup
+from services.gateway.fast_path import read_ordinary_signup
 from services.gateway.http import probes, unsubscribe
 from services.gateway.http.body import BODY_BYTES_MAX, FAILURES_PER_MINUTE
 from services.gateway.http.middleware import RequestMiddleware

@@ -12,6 +12,8 @@ from aiohttp import web
 
 ASSETS_DIR = Path(__file__).parent / "assets"
 """Style sheet and icon of every page."""
+TEMPLATES_DIR = Path(__file__).parent / "templates"
+"""`layout.html`, which the pages of every service extend."""
 
 
 def assets_route() -> web.StaticDef:
@@ -19,16 +21,21 @@ def assets_route() -> web.StaticDef:
     return web.static("/assets", ASSETS_DIR)
 
 
-def make_environment(templates: Path, filters: Mapping[str, Callable[..., Any]]) -> jinja2.Environment:
-    """Jinja over the directory `templates`: values are escaped, and an undefined name is an error."""
+def make_environment(templates: Path, filters: Mapping[str, Callable[..., Any]], *, service: str) -> jinja2.Environment:
+    """
+    Jinja over the directory `templates` and TEMPLATES_DIR: values are escaped, and an undefined name is an error.
+
+    `service`: its name on every page, and the name of its style sheet.
+    """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates),
+        loader=jinja2.FileSystemLoader([templates, TEMPLATES_DIR]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= filters
+    environment.globals["service"] = service
     return environment
 
 

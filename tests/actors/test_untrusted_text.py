@@ -12,7 +12,7 @@ import redis.asyncio
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
-from common.normalization.time import read_timestamp_ms
+from common.normalization.locale import read_timestamp_ms
 from common.settings.settings import Settings
 from services.gateway.webhooks.calcom_payload import parse_event
 from services.simulation.engine import Simulation

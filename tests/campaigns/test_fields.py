@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from common.campaigns.compiled import Field
-from common.campaigns.fields import json_schema, read_fields, usable
+from common.campaigns.fields import expected, json_schema, usable
 from common.campaigns.loader import Campaign
 
 TEAM = Field(name="team", type="integer", variable="team", minimum=1, maximum=500, default=1, example=4)
@@ -18,17 +18,23 @@ FIELDS = (
 )
 
 
-def test_what_can_be_used_is_kept_and_what_cannot_is_named() -> None:
-    read = read_fields(FIELDS, {"first_name": " Ada ", "team": "3", "goal": "fly", "member": None, "other": 1})
+@pytest.mark.parametrize(
+    ("field", "value", "read"),
+    [
+        (FIELDS[0], " Ada ", "Ada"),
+        (FIELDS[0], " \u200b", None),
+        (FIELDS[2], "earn_more", "earn_more"),
+        (FIELDS[2], "fly", None),
+        (FIELDS[3], "true", True),
+        (FIELDS[3], "perhaps", None),
+    ],
+)
+def test_what_cannot_be_used_is_not_kept(field: Field, value: object, read: object) -> None:
+    assert read == usable(field, value)
 
-    assert dict(read.values) == {"first_name": "Ada", "team": 3}
-    assert dict(read.dropped) == {"goal": "must be one of earn_more, work_less"}
-    assert dict(read.problems) == {}
 
-
-@pytest.mark.parametrize("reported", [{}, {"first_name": None}, {"first_name": " \u200b"}])
-def test_a_required_field_is_missed(reported: dict[str, object]) -> None:
-    assert dict(read_fields(FIELDS, reported).problems) == {"first_name": "missing"}
+def test_a_refusal_says_what_would_do() -> None:
+    assert expected(FIELDS[2]) == "one of earn_more, work_less"
 
 
 @pytest.mark.parametrize(

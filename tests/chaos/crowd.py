@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from common.domain.ids import BookingId, EnrollmentId, booking_id, enrollment_id
-from common.domain.suppression import Unsubscribe, address_hash
+from common.domain.ids import BookingId, EnrollmentId, address_hash, booking_id, enrollment_id
+from common.domain.suppression import Unsubscribe
 from tests.acceptance.calcom import now_ms, reported
 from tests.acceptance.http import Answer, request
 from tests.acceptance.place import SECRETS

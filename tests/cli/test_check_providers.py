@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from aiohttp.test_utils import TestServer
 
+from common.campaigns.campaigns import Campaigns
 from common.campaigns.loader import load_campaign
 from common.errors import Throttled, Transient
 from common.settings.settings import Settings
@@ -42,7 +43,7 @@ def fail(sandbox: Sandbox, provider: str, operation: str, status: int) -> None:
 
 async def of_notion(settings: Settings, *, fix: bool = False) -> CheckReport:
     found = CheckReport()
-    await check_notion(settings, CAMPAIGN, found, fix=fix)
+    await check_notion(settings, Campaigns(CAMPAIGN), found, fix=fix)
     return found
 
 

@@ -12,14 +12,16 @@ import pytest
 from common.domain.ids import (
     DeliveryId,
     EnrollmentId,
+    address_hash,
     booking_id,
     enrollment_id,
+    key_fingerprint,
     reminder_delivery_id,
     split_delivery_id,
     step_delivery_id,
     step_number,
 )
-from common.domain.suppression import Unsubscribe, address_hash, key_fingerprint
+from common.domain.suppression import Unsubscribe
 
 ADA = EnrollmentId("enr_6hzllu7fias6ckbo")
 """ada@example.org, in the campaign `c`."""

@@ -60,6 +60,7 @@ def test_a_booking_has_all_that_was_reported_of_it():
         "starts_ms": (START_MS,),
         "asked_anew": False,
         "was_reassigned": False,
+        "locale": None,
         **WHO,
         **WHAT,
     }

@@ -14,6 +14,7 @@ from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import (
     EnrollmentId,
+    address_hash,
     enrollment_id,
     is_enrollment_id,
     normal_address,
@@ -23,7 +24,7 @@ from common.domain.ids import (
 )
 from common.domain.mail import Mail
 from common.domain.retry import KEY_REMEMBERED_MS, may_repeat
-from common.domain.suppression import Unsubscribe, address_hash
+from common.domain.suppression import Unsubscribe
 
 COUNTS = [counts for counts in product(range(9), repeat=4) if sum(counts) <= 8]
 

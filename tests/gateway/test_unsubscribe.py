@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from common.domain.ids import enrollment_id
-from common.domain.suppression import Unsubscribe, address_hash
+from common.domain.ids import address_hash, enrollment_id
+from common.domain.suppression import Unsubscribe
 from common.ledger import keys
 from common.store.embedded import EmbeddedStore
 from tests.gateway.conftest import SECRET_KEY, Gateway, Opener, person

@@ -9,7 +9,8 @@ import pytest
 from common.domain.delivery import DeliveryStatus, Kind
 from common.domain.feedback import FeedbackKind
 from common.ledger import keys
-from common.ledger.deliveries import ClaimRefused, Settled
+from common.ledger.codec import Settled
+from common.ledger.deliveries import ClaimRefused
 from common.ledger.ledger import Ledger
 from tests.ledger.planned import HOUR_MS, PLAN, Planned, open_circuit, pause
 from tests.ledger_reads import timeline_of
@@ -267,7 +268,7 @@ async def test_an_acceptance_leaves_nothing_open_and_ends_the_wait_for_all(ledge
     record = await planned.record()
     assert (record.final_status, record.sent_ms, record.detail) == (DeliveryStatus.ACCEPTED, now_ms + 1_000, "re_1")
     assert await ledger.client.hget(keys.COUNTS, "delivery:accepted") == b"1"
-    assert await ledger.client.exists(keys.circuit("resend"), keys.PROBING_QUEUES) == 0
+    assert await ledger.client.exists(keys.circuit("resend"), keys.QUEUE.probing()) == 0
 
 
 async def test_what_a_list_shows_as_accepted_does_not_say_that_the_way_is_open(ledger, planned, now_ms):

@@ -11,7 +11,8 @@ from common.domain.enrollment import ExitReason, Status
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import EnrollmentId, enrollment_id, step_delivery_id
 from common.ledger import keys
-from common.ledger.deliveries import ClaimGranted, Settled
+from common.ledger.codec import Settled
+from common.ledger.deliveries import ClaimGranted
 from common.ledger.ledger import Ledger
 from tests.ledger_reads import dead_letters_of, timeline_of
 

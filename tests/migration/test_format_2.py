@@ -11,7 +11,7 @@ import redis.asyncio
 from dotenv import dotenv_values
 
 from common.domain.delivery import DeliveryStatus
-from common.domain.suppression import address_hash
+from common.domain.ids import address_hash
 from common.ledger import codec, keys
 from common.ledger.booking_codec import read_booking
 from common.ledger.store import texts

@@ -10,8 +10,7 @@ import redis.asyncio
 from dotenv import dotenv_values
 
 from common.domain.cadence import Cadence
-from common.domain.ids import enrollment_id
-from common.domain.suppression import address_hash
+from common.domain.ids import address_hash, enrollment_id
 from common.ledger import codec, keys
 from common.ledger.ledger import Ledger
 from common.ledger.store import texts

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import redis.asyncio
 
-from common.domain.suppression import key_fingerprint
+from common.domain.ids import key_fingerprint
 from common.ledger import keys
 from common.migration.result import MigrationResult
 from common.migration.run import Migration, migrate_store

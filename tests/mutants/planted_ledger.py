@@ -541,4 +541,9 @@ FAULTS: tuple[Fault, ...] = (
         "redis.call('ZREVRANGE', KEYS[1], 0, excess - 1)",
     ),
     ("unread_bookings", "    redis.call('HDEL', KEYS[2], id)\n  end\n  return discarded", "  end\n  return discarded"),
+    # lib/crossing
+    ("lib/crossing", "fields.last_sent_ms and fields.last_sent_ms + gap_ms or 0", "0"),
+    ("lib/crossing", "math.max(campaign.minimum_gap_ms, terms and terms.minimum_gap_ms or 0)", "0"),
+    ("lib/crossing", "until_ms = math.max(until_ms, unknown_until(other.id .. field, line, gap_ms, now_ms))", ""),
+    ("lib/crossing", "terms.priority < campaign.priority and may_go", "terms.priority > campaign.priority and may_go"),
 )

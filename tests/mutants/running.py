@@ -46,6 +46,7 @@ FIRST: dict[str, Stage] = {
     ),
     "enrollments": ("tests/ledger/test_restore_guards.py", "tests/rebuild", "-m", "not acceptance"),
     "lib/sequence": ("tests/ledger/test_transitions.py", "tests/ledger/test_claim_guards.py"),
+    "lib/crossing": ("tests/actors/test_two_campaigns.py",),
     "pauses": ("tests/ledger/test_pauses.py",),
     "contacts": ("tests/actors/test_forget.py",),
     **dict.fromkeys(

@@ -99,7 +99,7 @@ def _read_scripts_again() -> None:
     """What was read at the import, before there was a fault."""
     lua_broker.compose_scripts.cache_clear()
     budget._SCRIPT = Path(PROVIDERS, "budget.lua").read_text()
-    guard._SCRIPT = Path(PROVIDERS, "notion/duplicates.lua").read_text()
+    guard._SCRIPT = Path(PROVIDERS, "notion/creation_guard.lua").read_text()
     store.load.cache_clear()
 
 

@@ -1,11 +1,10 @@
 import pytest
 
-from common.domain.mailbox import canonical_mailbox
+from common.domain.ids import canonical_mailbox
 from common.normalization.address import AddressError, repaired_address
 from common.normalization.fields import renamed
-from common.normalization.locale import read_locale
+from common.normalization.locale import read_locale, read_timezone
 from common.normalization.numbers import fitted_counts, read_number
-from common.normalization.time import read_timezone
 
 ADA = "ada@example.com"
 

@@ -88,6 +88,7 @@ async def test_each_invariant_finds_what_it_is_for(run: FinishedRun):
         replace(run, enrollments=[replace(ada, records={})]),
         replace(run, minimum_gap_ms=100 * 24 * 3_600_000),
         replace(run, enrollments=[replace(ada, revision=ada.revision + 1)]),
+        replace(run, enrollments=[ada, replace(ada, campaign="another")], minimum_gap_ms=1),
         replace(
             run,
             enrollments=[

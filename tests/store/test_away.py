@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from common.domain.ids import booking_id, enrollment_id
-from common.domain.suppression import Unsubscribe, address_hash
+from common.domain.ids import address_hash, booking_id, enrollment_id
+from common.domain.suppression import Unsubscribe
 from common.ledger import keys
 from common.store.clients import connect
 from tests.acceptance import calcom

@@ -10,7 +10,7 @@ from typing import Any
 
 from common.domain.cadence import Cadence
 from common.domain.catch_up import Backlog
-from common.domain.delivery import delivery_of
+from common.domain.delivery import Delivery, delivery_of
 from common.domain.ids import DeliveryId, EnrollmentId
 from common.ledger import keys
 from common.ledger.ledger import Ledger
@@ -19,33 +19,28 @@ PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expired:
-    """A reminder whose meeting began before its turn came: it is skipped when the campaign goes on."""
-
-    delivery: DeliveryId
-    due_ms: int
-    expires_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Overdue:
-    """Everything in the schedule whose due time has passed."""
+    """
+    Everything in the schedule whose due time has passed.
+
+    `expired`: reminders whose meeting began before their turn came: they are skipped when the campaign goes on.
+    """
 
     backlogs: list[Backlog]
-    expired: list[Expired]
+    expired: list[Delivery]
 
 
 async def overdue(ledger: Ledger, *, now_ms: int, campaign: str | None = None) -> Overdue:
     """What is overdue now, of everybody who is not held themselves; `campaign`: steps of this one only."""
     steps: dict[EnrollmentId, list[tuple[int, int]]] = defaultdict(list)
     backlogs: list[Backlog] = []
-    expired: list[Expired] = []
+    expired: list[Delivery] = []
     async for delivery_id, due_ms in _due(ledger, now_ms):
         delivery = delivery_of(delivery_id)
         if delivery.step is not None:
             steps[EnrollmentId(delivery.owner)].append((delivery.step, due_ms))
         elif delivery.expires_ms is not None and delivery.expires_ms <= now_ms:
-            expired.append(Expired(delivery=delivery_id, due_ms=due_ms, expires_ms=delivery.expires_ms))
+            expired.append(delivery)
         else:
             mails = ((delivery.short_name, due_ms),)
             backlogs.append(Backlog(who=delivery.owner, mails=mails, last_ms=None, gap_ms=0))

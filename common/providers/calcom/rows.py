@@ -7,29 +7,23 @@ One row of Cal.com's list as one booking: `BookingOutput_2024_08_13`, and its re
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, cast, get_args
-from urllib.parse import urlsplit
 
 from common.domain.booking_diff import ListedBooking, ListedSeat, Status
-from common.normalization.address import AddressError, repaired_address
-from common.normalization.text import visible
-from common.normalization.time import read_timestamp_ms, read_timezone
-
-_WORDS_MAX = 200
-_URL = re.compile(r"https?://[^\s<>\"\\]{1,1990}")
+from common.normalization.lenient import address, an_object, token, web_address, words
+from common.normalization.locale import read_timestamp_ms, read_timezone
 
 
 def read_booking(row: Any) -> ListedBooking | None:
     """None for what is no booking, or one without uid, status or time: nothing can be said of it."""
     given: Mapping[str, Any] = row if isinstance(row, dict) else {}
-    uid, status = _token(given.get("uid")), given.get("status")
+    uid, status = token(given.get("uid")), given.get("status")
     start_ms, end_ms = read_timestamp_ms(given.get("start")), read_timestamp_ms(given.get("end"))
     created_ms, updated_ms = read_timestamp_ms(given.get("createdAt")), read_timestamp_ms(given.get("updatedAt"))
     if uid is None or status not in get_args(Status) or start_ms is None or end_ms is None:
         return None
-    attendee, kind = _first(given.get("attendees")), _object(given.get("eventType"))
+    attendee, kind = _first(given.get("attendees")), an_object(given.get("eventType"))
     return ListedBooking(
         uid=uid,
         status=cast(Status, status),
@@ -38,24 +32,24 @@ def read_booking(row: Any) -> ListedBooking | None:
         updated_ms=updated_ms,
         start_ms=start_ms,
         end_ms=end_ms,
-        email=_attendee_address(attendee) or _address(_object(given.get("bookingFieldsResponses")).get("email")),
-        moved_from=_token(given.get("rescheduledFromUid")),
-        moved_to=_token(given.get("rescheduledToUid")),
-        ical_uid=None if given.get("recurringBookingUid") else _token(given.get("icsUid")),
+        email=_attendee_address(attendee) or address(an_object(given.get("bookingFieldsResponses")).get("email")),
+        moved_from=token(given.get("rescheduledFromUid")),
+        moved_to=token(given.get("rescheduledToUid")),
+        ical_uid=None if given.get("recurringBookingUid") else token(given.get("icsUid")),
         first_name=_first_name(attendee),
         timezone=read_timezone(attendee.get("timeZone")),
-        title=_words(given.get("title")),
-        join_url=_web_address(given.get("location")) or _web_address(given.get("meetingUrl")),
-        organizer=_words(_first(given.get("hosts")).get("name")),
+        title=words(given.get("title")),
+        join_url=web_address(given.get("location")) or web_address(given.get("meetingUrl")),
+        organizer=words(_first(given.get("hosts")).get("name")),
         is_absent=attendee.get("absent") is True,
         seats=_seats(given.get("attendees")),
-        event_types=tuple(word for value in (kind.get("id"), kind.get("slug")) if (word := _token(value)) is not None),
+        event_types=tuple(word for value in (kind.get("id"), kind.get("slug")) if (word := token(value)) is not None),
     )
 
 
 def _seats(attendees: Any) -> tuple[ListedSeat, ...]:
     """Each attendee with a seat, whose address may stand among the answers to the booking form."""
-    seated = [one for one in attendees if _object(one).get("seatUid")] if isinstance(attendees, list) else []
+    seated = [one for one in attendees if an_object(one).get("seatUid")] if isinstance(attendees, list) else []
     found = []
     for one in seated:
         email = _attendee_address(one)
@@ -71,45 +65,17 @@ def _seats(attendees: Any) -> tuple[ListedSeat, ...]:
     return tuple(found)
 
 
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _first(value: Any) -> Mapping[str, Any]:
-    return _object(value[0]) if isinstance(value, list) and value else {}
-
-
-def _token(value: Any) -> str | None:
-    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    return text if 0 < len(text) <= 255 and text.isprintable() and " " not in text else None
-
-
-def _words(value: Any) -> str | None:
-    return visible(value[: 4 * _WORDS_MAX])[:_WORDS_MAX].rstrip() or None if isinstance(value, str) else None
+    return an_object(value[0]) if isinstance(value, list) and value else {}
 
 
 def _first_name(attendee: Mapping[str, Any]) -> str | None:
-    name = _words(attendee.get("name"))
+    name = words(attendee.get("name"))
     return name.split()[0] if name else None
 
 
 def _attendee_address(attendee: Mapping[str, Any]) -> str | None:
     """`displayEmail` is the address without what Cal.com appends to the `email` of some attendees."""
-    answers = _object(attendee.get("bookingFieldsResponses"))
+    answers = an_object(attendee.get("bookingFieldsResponses"))
     given = (attendee.get("displayEmail"), attendee.get("email"), answers.get("email"))
-    return next((address for value in given if (address := _address(value)) is not None), None)
-
-
-def _address(value: Any) -> str | None:
-    try:
-        return repaired_address(value) if isinstance(value, str) else None
-    except AddressError:
-        return None
-
-
-def _web_address(value: Any) -> str | None:
-    text = value.strip() if isinstance(value, str) else ""
-    try:
-        return text if _URL.fullmatch(text) and text.isprintable() and urlsplit(text).hostname else None
-    except ValueError:
-        return None
+    return next((found for value in given if (found := address(value)) is not None), None)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, cast
 
+import httpx
 from notion_client import AsyncClient
-from notion_client.errors import HTTPResponseError
+from notion_client.errors import HTTPResponseError, RequestTimeoutError
 
 from common.errors import Throttled
 from common.providers.budget import Budget
-from common.providers.http import DeadlineClient, checked_secret, measured, phases, unanswered
-from common.providers.notion.failures import committed_id, translated
+from common.providers.http import DeadlineClient, checked_secret, measured, phases, transport_failure, unanswered
+from common.providers.notion.failures import committed_id, failure_of
 
 Page = dict[str, Any]
 """A page object, as Notion's reference describes it."""
@@ -96,11 +98,28 @@ class NotionApi:
     async def _request(self, *, reading: bool, cure: str = "") -> AsyncIterator[None]:
         await self._budget.take()
         try:
-            with measured("notion"), translated(reading=reading, cure=cure):
+            with measured("notion"), _translated(reading=reading, cure=cure):
                 yield
         except Throttled as throttled:
             await self._budget.push(throttled.retry_after_ms)
             raise
+
+
+@contextmanager
+def _translated(*, reading: bool, cure: str = "") -> Iterator[None]:
+    """Turn what the SDK raises into a `Failure`. `cure`: see `failure_of`."""
+    try:
+        yield
+    except HTTPResponseError as error:
+        raise failure_of(error, reading=reading, cure=cure) from None
+    except RequestTimeoutError as error:
+        context = error.__context__
+        cause = context if isinstance(context, httpx.TimeoutException) else httpx.ReadTimeout("")
+        raise transport_failure(cause, reading=reading) from None
+    except (httpx.TransportError, httpx.InvalidURL) as error:
+        raise transport_failure(error, reading=reading) from None
+    except json.JSONDecodeError:
+        raise unanswered("unreadable_answer", "a success that is not JSON", status=200, reading=reading) from None
 
 
 def expect_object(answer: Any, key: str = "object", *, reading: bool) -> dict[str, Any]:

@@ -15,15 +15,12 @@ The failures for Notion's error table (developers.notion.com/reference/status-co
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import httpx
-from notion_client.errors import HTTPResponseError, RequestTimeoutError
+from notion_client.errors import HTTPResponseError
 
 from common.errors import Failure, Misconfigured, Transient
-from common.providers.http import status_failure, transport_failure, unanswered
+from common.providers.http import status_failure
 
 _COLUMN = "`advent check` names the column"
 CURES = {
@@ -50,24 +47,8 @@ _DETAILS = {
 }
 
 
-@contextmanager
-def translated(*, reading: bool, cure: str = "") -> Iterator[None]:
-    """Turn what the SDK raises into a `Failure`. `cure`: what to do about a 404; then Misconfigured."""
-    try:
-        yield
-    except HTTPResponseError as error:
-        raise failure_of(error, reading=reading, cure=cure) from None
-    except RequestTimeoutError as error:
-        context = error.__context__
-        cause = context if isinstance(context, httpx.TimeoutException) else httpx.ReadTimeout("")
-        raise transport_failure(cause, reading=reading) from None
-    except (httpx.TransportError, httpx.InvalidURL) as error:
-        raise transport_failure(error, reading=reading) from None
-    except json.JSONDecodeError:
-        raise unanswered("unreadable_answer", "a success that is not JSON", status=200, reading=reading) from None
-
-
 def failure_of(error: HTTPResponseError, *, reading: bool, cure: str = "") -> Failure:
+    """`cure`: what to do about a 404; then Misconfigured."""
     body = _body(error)
     code, more = body.get("code"), additional_data(error)
     detail = str(body.get("message") or "")

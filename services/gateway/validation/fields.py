@@ -16,10 +16,9 @@ from pydantic_core import PydanticCustomError
 from common.domain.contact import Number
 from common.normalization.address import CHARACTERS_MAX as EMAIL_CHARACTERS_MAX
 from common.normalization.address import AddressError, repaired_address
-from common.normalization.locale import read_locale
+from common.normalization.locale import read_locale, read_timestamp_ms, read_timezone
 from common.normalization.numbers import SYSTEMS, read_number
 from common.normalization.text import unusable, unusable_name, visible
-from common.normalization.time import read_timestamp_ms, read_timezone
 
 TEXT_CHARACTERS_MAX = 500
 NAME_CHARACTERS_MAX = 200

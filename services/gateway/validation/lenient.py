@@ -1,64 +1,14 @@
-"""
-Reads the fields of providers' webhooks, whose senders cannot be asked to correct them: a valid value, or None.
-
-Texts lose what is invisible and are cut to a maximum length; a value of a wrong type counts as absent.
-"""
+"""Types of the fields of providers' webhooks: what is not valid is read as None, by `normalization/lenient.py`."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
-from common.normalization.address import AddressError, repaired_address
-from common.normalization.locale import read_locale
-from common.normalization.text import visible
-from common.normalization.time import read_timestamp_ms, read_timezone
-from services.gateway.validation.fields import NAME_CHARACTERS_MAX
-
-TOKEN_CHARACTERS_MAX = 255
-URL_CHARACTERS_MAX = 2000
-
-
-def words(value: Any, characters_max: int = NAME_CHARACTERS_MAX) -> str | None:
-    """A text to be shown to people, on one line."""
-    if not isinstance(value, str):
-        return None
-    # Cut before it is cleaned too, so that a very long text costs no more than its beginning.
-    return visible(value[: characters_max * 4])[:characters_max].rstrip() or None
-
-
-def token(value: Any) -> str | None:
-    """An id or a slug: printable, without white space; numbers are accepted."""
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
-        return str(value)
-    if not isinstance(value, str) or not 0 < len(value) <= TOKEN_CHARACTERS_MAX:
-        return None
-    return value if value.isprintable() and " " not in value else None
-
-
-def address(value: Any) -> str | None:
-    """See `repaired_address`."""
-    try:
-        return repaired_address(value) if isinstance(value, str) else None
-    except AddressError:
-        return None
-
-
-def web_address(value: Any) -> str | None:
-    """An `http` or `https` URL of characters that a link in a mail can hold."""
-    if not isinstance(value, str) or len(value) > URL_CHARACTERS_MAX:
-        return None
-    text = value.strip()
-    if not text.isprintable() or any(character in ' <>"\\' for character in text):
-        return None
-    try:
-        parts = urlsplit(text)
-        return text if parts.scheme in ("http", "https") and parts.hostname else None
-    except ValueError:
-        return None
+from common.normalization.lenient import address, an_object, token, web_address, words
+from common.normalization.locale import read_locale, read_timestamp_ms, read_timezone
 
 
 def count(value: Any) -> int | None:
@@ -68,10 +18,6 @@ def count(value: Any) -> int | None:
 
 def is_true(value: Any) -> bool:
     return value is True
-
-
-def an_object(value: Any) -> Any:
-    return value if isinstance(value, dict) else {}
 
 
 def objects(value: Any) -> Any:

@@ -78,21 +78,26 @@ _OF_EVERYBODY = (
 
 @dataclass(frozen=True, slots=True)
 class SignupShape:
-    """`model`: reads a signup. `fields`: the names that it knows; `required`: those without which it is refused."""
+    """
+    `model`: reads a signup. `fields`: the names that it knows; `required`: those without which it is refused.
+
+    `is_usual`: it reads what `Signup` reads in the same way, whatever more.
+    """
 
     model: type[BaseModel]
     fields: frozenset[str]
     required: frozenset[str]
-
-    @property
-    def is_usual(self) -> bool:
-        """It reads what `Signup` reads in the same way, whatever more."""
-        return self.fields >= USUAL.fields and self.required == USUAL.required
+    is_usual: bool
 
 
 def _shape(model: type[BaseModel]) -> SignupShape:
-    required = (name for name, info in model.model_fields.items() if info.is_required())
-    return SignupShape(model, frozenset(model.model_fields), frozenset(required))
+    fields, required = frozenset(model.model_fields), _required(model)
+    is_usual = fields >= Signup.model_fields.keys() and required == _required(Signup)
+    return SignupShape(model, fields, required, is_usual)
+
+
+def _required(model: type[BaseModel]) -> frozenset[str]:
+    return frozenset(name for name, info in model.model_fields.items() if info.is_required())
 
 
 USUAL = _shape(Signup)

@@ -16,10 +16,10 @@ from pydantic.alias_generators import to_camel
 
 from common.domain.booking import Attendee as NamedAttendee
 from common.domain.booking import BookingEvent, BookingKind
-from common.normalization.time import read_timestamp_ms
+from common.normalization import lenient
+from common.normalization.locale import read_timestamp_ms
 from services.gateway.events import IgnoredEvent
 from services.gateway.http.body import invalid_fields
-from services.gateway.validation import lenient
 from services.gateway.validation.lenient import (
     Address,
     AnObject,

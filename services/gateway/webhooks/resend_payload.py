@@ -17,11 +17,11 @@ from common.domain.ids import (
     is_enrollment_id,
     reminder_delivery_id,
 )
-from common.normalization.time import read_timestamp_ms
+from common.normalization import lenient
+from common.normalization.locale import read_timestamp_ms
 from common.observability.logs import mask_text
 from services.gateway.events import IgnoredEvent
 from services.gateway.http.body import invalid_fields
-from services.gateway.validation import lenient
 from services.gateway.validation.lenient import Address, AnObject, Reason, Timestamp, Token
 from services.web.problem import FieldError
 

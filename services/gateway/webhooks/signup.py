@@ -12,8 +12,7 @@ from common.ledger.signups import Acceptance
 from common.observability import metrics
 from services.gateway.context import GatewayContext
 from services.gateway.events import SignupForm, SignupReceived, count_notes, count_refused
-from services.gateway.fast_path.json_response import JsonResponse, json_response
-from services.gateway.fast_path.signup_reader import read_ordinary_signup
+from services.gateway.fast_path import JsonResponse, json_response, read_ordinary_signup
 from services.gateway.http.body import read_verified, require_json
 from services.gateway.http.middleware import LOG_CONTEXT
 from services.gateway.validation.signup_shape import USUAL, SignupShape

@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from common.observability.logs import get_logger
-from services.sandbox.faults import DROPPED, delay, fault_middleware
+from services.sandbox.faults import delay, fault_middleware
+from services.sandbox.middleware import answering, counting
 from services.sandbox.notion.errors import NotionProblem, fault_response, invalid
 from services.sandbox.notion.page_store import PageStore
 from services.sandbox.notion.pages import Pages
@@ -15,13 +15,12 @@ from services.sandbox.state import Sandbox
 
 VERSIONS = ("2025-09-03", "2026-03-11")
 
-log = get_logger(__name__)
-
 
 def notion_app(sandbox: Sandbox, store: PageStore) -> web.Application:
     """The application to mount under `/notion/v1`."""
     faults = fault_middleware(sandbox.faults, "notion", fault_response)
-    app = web.Application(middlewares=[responding(sandbox), admitting(sandbox), faults, delay])
+    errors = answering(_known, NotionProblem(500, "internal_server_error"))
+    app = web.Application(middlewares=[counting(sandbox.tally, "notion"), errors, admitting(sandbox), faults, delay])
     tables, pages = Tables(sandbox, store), Pages(sandbox, store)
     add = app.router.add_route
     add("GET", "/users/me", tables.me, name="users.me")
@@ -36,37 +35,15 @@ def notion_app(sandbox: Sandbox, store: PageStore) -> web.Application:
     return app
 
 
-def operation_of(request: web.Request) -> str:
-    return request.match_info.route.name or "unknown"
-
-
-def responding(sandbox: Sandbox) -> Middleware:
-    """The outermost: counts, and turns every error into a response in Notion's form."""
-
-    @web.middleware
-    async def respond(request: web.Request, handler: Handler) -> web.StreamResponse:
-        sandbox.tally.asked("notion", operation_of(request))
-        response = await _notion_response(request, handler)
-        sandbox.tally.answered("notion", "dropped" if request.get(DROPPED) else str(response.status))
-        return response
-
-    return respond
-
-
-async def _notion_response(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except NotionProblem as problem:
-        return problem.response()
-    except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
-        return NotionProblem(400, "invalid_request_url").response()
-    except web.HTTPRequestEntityTooLarge:
-        return NotionProblem(413, "validation_error", "Request body too large.").response()
-    except ConnectionResetError:
-        return web.Response(status=400)  # The client closed the connection; nobody receives this.
-    except Exception:
-        log.exception("sandbox_failed", operation=operation_of(request))
-        return NotionProblem(500, "internal_server_error").response()
+def _known(error: Exception) -> NotionProblem | None:
+    match error:
+        case NotionProblem():
+            return error
+        case web.HTTPNotFound() | web.HTTPMethodNotAllowed():
+            return NotionProblem(400, "invalid_request_url")
+        case web.HTTPRequestEntityTooLarge():
+            return NotionProblem(413, "validation_error", "Request body too large.")
+    return None
 
 
 def admitting(sandbox: Sandbox) -> Middleware:

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from aiohttp import web
 
 from services.sandbox.faults import fault_middleware
+from services.sandbox.middleware import answering, counting
 from services.sandbox.resend.account import Account, Suppressions
 from services.sandbox.resend.delivery import Delivery
-from services.sandbox.resend.errors import fault_response
+from services.sandbox.resend.errors import ResendProblem, fault_response
 from services.sandbox.resend.mails import Mails
-from services.sandbox.resend.middleware import admitting, holding_key, responding
+from services.sandbox.resend.middleware import admitting, holding_key, known_problem, limiting
 from services.sandbox.resend.reading import Reading
 from services.sandbox.resend.scheduler import Scheduler
 from services.sandbox.resend.sending import Sending
@@ -34,7 +35,14 @@ class ResendApi:
         sandbox = self._sandbox
         faults = fault_middleware(sandbox.faults, "resend", fault_response)
         app = web.Application(
-            middlewares=[responding(sandbox), admitting(sandbox, self.mails), faults, holding_key(sandbox)]
+            middlewares=[
+                counting(sandbox.tally, "resend"),
+                limiting(sandbox),
+                answering(known_problem, ResendProblem(500, "application_error")),
+                admitting(sandbox, self.mails),
+                faults,
+                holding_key(sandbox),
+            ]
         )
         self._add_routes(app.router.add_route)
         app.cleanup_ctx.append(self.scheduler.running)

@@ -9,6 +9,7 @@ with a due time, so a delay survives a restart; it is settled on the next read, 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -32,41 +33,41 @@ BOUNCES = {
 }
 
 
+@dataclass(frozen=True)
 class Delivery:
-    def __init__(self, sandbox: Sandbox, mails: Mails, suppressions: Suppressions, webhooks: Webhooks) -> None:
-        self._sandbox = sandbox
-        self._mails = mails
-        self._suppressions = suppressions
-        self._webhooks = webhooks
+    sandbox: Sandbox
+    mails: Mails
+    suppressions: Suppressions
+    webhooks: Webhooks
 
     def plan(self, mail: AcceptedMail) -> None:
         """Record the outcomes of the mail: `sent` at once, the others after the delay of the dials."""
         sent_ms = mail.scheduled_ms or mail.created_ms
-        due_ms = sent_ms + int(self._sandbox.dials.delivery_seconds * 1_000)
+        due_ms = sent_ms + int(self.sandbox.dials.delivery_seconds * 1_000)
         events = self._events(mail)
         self._add_outcome(mail.id, sent_ms if events[0][0] == "sent" else due_ms, *events[0])
         for event, detail in events[1:]:
             self._add_outcome(mail.id, due_ms, event, detail)
 
     def cancel(self, mail_id: str) -> None:
-        self._sandbox.disk.run("DELETE FROM outcomes WHERE mail_id = ?", mail_id)
-        self._mails.set_last_event(mail_id, "canceled")
+        self.sandbox.disk.run("DELETE FROM outcomes WHERE mail_id = ?", mail_id)
+        self.mails.set_last_event(mail_id, "canceled")
 
     def settle_due(self) -> None:
         """Settle every outcome that is due, in order."""
-        now_ms = self._sandbox.clock.now_ms()
-        disk = self._sandbox.disk
+        now_ms = self.sandbox.clock.now_ms()
+        disk = self.sandbox.disk
         for row in disk.rows("SELECT * FROM outcomes WHERE due_ms <= ? ORDER BY due_ms, seq", now_ms):
             with disk.transaction():
                 disk.run("DELETE FROM outcomes WHERE seq = ?", row["seq"])
                 self._settle(row["mail_id"], row["event"], json.loads(row["detail"]))
 
     def next_due_ms(self) -> int | None:
-        row = self._sandbox.disk.row("SELECT min(due_ms) AS due_ms FROM outcomes")
+        row = self.sandbox.disk.row("SELECT min(due_ms) AS due_ms FROM outcomes")
         return None if row is None else row["due_ms"]
 
     def _add_outcome(self, mail_id: str, due_ms: int, event: str, detail: dict[str, Any]) -> None:
-        self._sandbox.disk.run(
+        self.sandbox.disk.run(
             "INSERT INTO outcomes (mail_id, due_ms, event, detail) VALUES (?, ?, ?, ?)",
             mail_id,
             due_ms,
@@ -75,28 +76,28 @@ class Delivery:
         )
 
     def _settle(self, mail_id: str, event: str, detail: dict[str, Any]) -> None:
-        mail = self._mails.get(mail_id)
+        mail = self.mails.get(mail_id)
         if mail is None:
             return
-        now_ms = self._sandbox.clock.now_ms()
-        self._mails.set_last_event(mail_id, event)
+        now_ms = self.sandbox.clock.now_ms()
+        self.mails.set_last_event(mail_id, event)
         if event == "bounced" and detail["bounce"]["type"] == "Permanent":
             self._suppress(mail, "bounce", now_ms)
         if event == "complained":
             self._suppress(mail, "complaint", now_ms)
-        if self._sandbox.dials.webhooks:
-            self._webhooks.add(mail, event, detail, now_ms=now_ms)
+        if self.sandbox.dials.webhooks:
+            self.webhooks.add(mail, event, detail, now_ms=now_ms)
 
     def _suppress(self, mail: AcceptedMail, origin: str, now_ms: int) -> None:
         for address in mail.recipients:
             # Resend's test addresses stay usable: they are never suppressed.
             if not address.endswith("@resend.dev"):
-                self._suppressions.add(address, origin, now_ms=now_ms, source_id=mail.id)
+                self.suppressions.add(address, origin, now_ms=now_ms, source_id=mail.id)
 
     def _events(self, mail: AcceptedMail) -> list[tuple[str, dict[str, Any]]]:
-        dials = self._sandbox.dials
+        dials = self.sandbox.dials
         for address in mail.recipients:
-            known = self._suppressions.find(address)
+            known = self.suppressions.find(address)
             if known is not None or _is_test_address(address, "suppressed"):
                 return [("suppressed", {"suppressed": _suppressed(known["origin"] if known else "bounce")})]
             if _is_test_address(address, "bounced") or _matches(address, dials.bouncing):

@@ -6,8 +6,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from common.clock import utc_datetime
-from common.observability.logs import get_logger
-from services.sandbox.faults import DROPPED, take_time
+from services.sandbox.faults import take_time
+from services.sandbox.middleware import operation_of
 from services.sandbox.rate_windows import Reading
 from services.sandbox.resend.errors import MESSAGES, ResendProblem
 from services.sandbox.resend.mails import Mails
@@ -17,48 +17,34 @@ SENDING = {"emails.send", "emails.batch"}
 TEAM = "team"
 """The rate limit is that of a team, whatever the key; this account has one team."""
 
-log = get_logger(__name__)
 
-
-def operation_of(request: web.Request) -> str:
-    return request.match_info.route.name or "unknown"
-
-
-def responding(sandbox: Sandbox) -> Middleware:
-    """The outermost: counts, applies the rate limit, and turns every error into a response in Resend's form."""
+def limiting(sandbox: Sandbox) -> Middleware:
+    """Applies the rate limit, and tells in every response what is left of it."""
 
     @web.middleware
-    async def respond(request: web.Request, handler: Handler) -> web.StreamResponse:
-        sandbox.tally.asked("resend", operation_of(request))
-        limit = sandbox.dials.resend_requests_per_second
-        reading = sandbox.resend_windows.spend(TEAM, limit=limit, now_ms=sandbox.clock.now_ms())
-        response = await _resend_response(request, handler, reading)
+    async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
+        requests_max = sandbox.dials.resend_requests_per_second
+        reading = sandbox.resend_windows.spend(TEAM, limit=requests_max, now_ms=sandbox.clock.now_ms())
+        response = _too_many(reading).response() if reading.is_over else await handler(request)
         for name, value in _limit_headers(reading).items():
             response.headers.setdefault(name, value)
-        sandbox.tally.answered("resend", "dropped" if request.get(DROPPED) else str(response.status))
         return response
 
-    return respond
+    return limit
 
 
-async def _resend_response(request: web.Request, handler: Handler, reading: Reading) -> web.StreamResponse:
-    try:
-        if reading.is_over:
-            raise _too_many(reading)
-        return await handler(request)
-    except ResendProblem as problem:
-        return problem.response()
-    except web.HTTPNotFound:
-        return ResendProblem(404, "not_found").response()
-    except web.HTTPMethodNotAllowed:
-        return ResendProblem(405, "method_not_allowed").response()
-    except web.HTTPRequestEntityTooLarge:
-        return ResendProblem(413, "validation_error", "The request is larger than 40MB.").response()
-    except ConnectionResetError:
-        return web.Response(status=400)  # The client closed the connection; nobody receives this.
-    except Exception:
-        log.exception("sandbox_failed", operation=operation_of(request))
-        return ResendProblem(500, "application_error").response()
+def known_problem(error: Exception) -> ResendProblem | None:
+    """The error of Resend for one of the sandbox; None for a fault of the sandbox itself."""
+    match error:
+        case ResendProblem():
+            return error
+        case web.HTTPNotFound():
+            return ResendProblem(404, "not_found")
+        case web.HTTPMethodNotAllowed():
+            return ResendProblem(405, "method_not_allowed")
+        case web.HTTPRequestEntityTooLarge():
+            return ResendProblem(413, "validation_error", "The request is larger than 40MB.")
+    return None
 
 
 def admitting(sandbox: Sandbox, mails: Mails) -> Middleware:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from aiohttp import web
 
 from services.sandbox.ids import as_uuid
@@ -14,14 +16,14 @@ from services.sandbox.resend.scheduler import Scheduler
 from services.sandbox.state import Sandbox
 
 
+@dataclass(frozen=True)
 class Reading:
     """The handlers that read and change accepted mails."""
 
-    def __init__(self, sandbox: Sandbox, mails: Mails, delivery: Delivery, scheduler: Scheduler) -> None:
-        self._sandbox = sandbox
-        self.mails = mails
-        self.delivery = delivery
-        self.scheduler = scheduler
+    sandbox: Sandbox
+    mails: Mails
+    delivery: Delivery
+    scheduler: Scheduler
 
     async def list_mails(self, request: web.Request) -> web.Response:
         page = read_page(request.query)
@@ -42,8 +44,8 @@ class Reading:
         mail, payload = self._scheduled(request), await read_json(request)
         if not isinstance(payload, dict) or not payload.get("scheduled_at"):
             raise missing("scheduled_at")
-        at_ms = scheduled_ms(payload["scheduled_at"], now_ms=self._sandbox.clock.now_ms())
-        with self._sandbox.disk.transaction():
+        at_ms = scheduled_ms(payload["scheduled_at"], now_ms=self.sandbox.clock.now_ms())
+        with self.sandbox.disk.transaction():
             self.delivery.cancel(mail.id)
             self.mails.set_last_event(mail.id, "scheduled")
             self.mails.reschedule(mail.id, at_ms)
@@ -53,7 +55,7 @@ class Reading:
 
     async def cancel_mail(self, request: web.Request) -> web.Response:
         mail = self._scheduled(request)
-        with self._sandbox.disk.transaction():
+        with self.sandbox.disk.transaction():
             self.delivery.cancel(mail.id)
         return web.json_response({"object": "email", "id": mail.id})
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from aiohttp import web
@@ -32,20 +34,23 @@ KEY_LENGTH_MAX = 256
 BODY_SHA256 = web.RequestKey("body_sha256", str)
 
 
+@dataclass(frozen=True)
 class Sending:
     """The handlers that accept mail."""
 
-    def __init__(self, sandbox: Sandbox, mails: Mails, delivery: Delivery, scheduler: Scheduler) -> None:
-        self._sandbox = sandbox
-        self.mails = mails
-        self.delivery = delivery
-        self.scheduler = scheduler
-        self._keys = IdempotencyKeys(sandbox.disk)
+    sandbox: Sandbox
+    mails: Mails
+    delivery: Delivery
+    scheduler: Scheduler
+
+    @cached_property
+    def _keys(self) -> IdempotencyKeys:
+        return IdempotencyKeys(self.sandbox.disk)
 
     async def send(self, request: web.Request) -> web.Response:
         payload = await read_json(request)
-        check_mail(payload, self._sandbox.dials)
-        scheduled_ms(payload.get("scheduled_at"), now_ms=self._sandbox.clock.now_ms())
+        check_mail(payload, self.sandbox.dials)
+        scheduled_ms(payload.get("scheduled_at"), now_ms=self.sandbox.clock.now_ms())
         return await self._once(request, payload, lambda: {"id": self._accept(request, payload, request[BODY_SHA256])})
 
     async def send_batch(self, request: web.Request) -> web.Response:
@@ -66,7 +71,7 @@ class Sending:
         good, errors = [], []
         for index, mail in enumerate(mails):
             try:
-                check_mail(mail, self._sandbox.dials)
+                check_mail(mail, self.sandbox.dials)
                 good.append(mail)
             except ResendProblem as problem:
                 if is_strict:
@@ -78,13 +83,13 @@ class Sending:
         """The earlier response to this key, or a new one that is saved in the same commit as the mail."""
         raw = await request.read()
         request[BODY_SHA256] = hashlib.sha256(raw).hexdigest()
-        key, now_ms = request.headers.get("Idempotency-Key"), self._sandbox.clock.now_ms()
+        key, now_ms = request.headers.get("Idempotency-Key"), self.sandbox.clock.now_ms()
         _check_key(key)
         if key is not None:
             earlier = self._keys.find(key, request.path, payload, now_ms=now_ms)
             if earlier is not None:
                 return web.json_response(earlier)
-        with self._sandbox.disk.transaction():
+        with self.sandbox.disk.transaction():
             answer = accept()
             if key is not None:
                 self._keys.save(key, request.path, payload, answer, now_ms=now_ms)
@@ -93,7 +98,7 @@ class Sending:
         return web.json_response(answer)
 
     def _accept(self, request: web.Request, payload: dict[str, Any], sha256: str) -> str:
-        now_ms = self._sandbox.clock.now_ms()
+        now_ms = self.sandbox.clock.now_ms()
         mail = self.mails.add(
             mail_id=new_id(),
             now_ms=now_ms,

@@ -44,7 +44,7 @@ class WebUi:
         self._store = store
         self._resend = resend
         self._tools = tools
-        self._environment = make_environment(FOLDER / "templates", FILTERS)
+        self._environment = make_environment(FOLDER / "templates", FILTERS, service="sandbox")
 
     def add_routes(self, app: web.Application) -> None:
         add = app.router
