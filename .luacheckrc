@@ -9,5 +9,8 @@ read_globals = {
 
 -- and the libraries of `lib/` that a file of the ledger uses
 files['common/ledger/lua'] = {
-  read_globals = {'circuit', 'crossing', 'counts', 'delivery', 'held', 'mailbox', 'owners', 'pause', 'projection', 'records', 'sequence', 'suppression', 'timeline'},
+  read_globals = {
+    'circuit', 'counts', 'crossing', 'delivery', 'held', 'mailbox', 'owners', 'pause', 'projection', 'records', 'sequence',
+    'suppression', 'timeline', 'webhook_ids',
+  },
 }

@@ -18,12 +18,15 @@ from actors.background import BackgroundTasks
 from actors.registry import REGISTRY, THREADS, declare
 from actors.upkeep.booking_sync import run_booking_sync
 from actors.upkeep.bootstrap import Bootstrap
+from actors.upkeep.clock_watch import ClockWatch
+from actors.upkeep.generation_guard import GenerationGuard
 from actors.upkeep.healthcheck_ping import keep_pinging
 from actors.upkeep.suppression_sync import run_suppression_sync
 from actors.upkeep.sweeper import run_sweeper
 from actors.worker_http import WorkerHttp
 from common.campaigns.campaigns import Campaigns, load_campaigns
 from common.clock import SystemClock
+from common.date_witness import DateWitness
 from common.ledger.ledger import Ledger
 from common.observability import metrics
 from common.observability.tracing import traced
@@ -32,13 +35,13 @@ from common.queue.broker import DurableRedisBroker
 from common.queue.layout import NAMESPACE
 from common.settings.settings import Settings
 from common.store.clients import connect, connect_async
-from common.store.clock_sync import correct_clock
 from common.store.monitor import StoreMonitor
 from common.world import World
 
 log = structlog.get_logger(__name__)
 
 SIGNAL_POLL_S = 0.5
+_SEND_LIMIT = next(spec.in_flight for spec in REGISTRY if spec.name == "send")
 DRAIN_MS = 20_000
 """A stop waits this long for running jobs: a request takes 10 s at most, and the platform kills after 30 s."""
 
@@ -64,12 +67,13 @@ class Worker:
         self._background = BackgroundTasks()
         self._http: WorkerHttp | None = None
         self._bootstrap: Bootstrap | None = None
+        self._generation: GenerationGuard | None = None
         self._dramatiq: Any = dramatiq.Worker(self.broker, worker_threads=THREADS, worker_timeout=1_000)
 
     def start(self) -> None:
         """
         Start. Jobs are fetched only after the world is built, because its event loop starts with dramatiq's worker; and
-        with an empty store only after Notion was read, if it answers.
+        after the store was checked against its witnesses; with an empty store after Notion was read, if it answers.
 
         Raises SettingsError or CampaignError before any job is fetched.
         """
@@ -91,14 +95,20 @@ class Worker:
         loop = get_event_loop_thread()
         assert loop is not None, "the AsyncIO middleware starts the loop with the worker"
         assert self.world is not None, "it was built just now"
-        self._bootstrap = Bootstrap(self.world)
-        ready = asyncio.run_coroutine_threadsafe(self._bootstrap.before_work(), loop.loop)
+        self._bootstrap, self._generation = Bootstrap(self.world), GenerationGuard(self.world)
+        ready = asyncio.run_coroutine_threadsafe(self._check_store(self._generation, self._bootstrap), loop.loop)
         while not wait([ready], timeout=0.2).done and not self.stopping.is_set():
             pass
         if ready.done():
             ready.result()
-            loop.loop.call_soon_threadsafe(self._background.start, [self._bootstrap.watch_store()])
+            tasks = [self._bootstrap.watch_store(), self._generation.watch()]
+            loop.loop.call_soon_threadsafe(self._background.start, tasks)
         ready.cancel()
+
+    @staticmethod
+    async def _check_store(generation: GenerationGuard, bootstrap: Bootstrap) -> None:
+        await generation.before_work()
+        await bootstrap.before_work()
 
     def stop(self) -> None:
         """Fetch no more jobs, finish those that run, requeue the others. Other workers rescue what is cut off."""
@@ -121,8 +131,17 @@ class Worker:
             patient=True,
             separate_spellings=self.settings.testing_mode,
         )
-        await ledger.store.patiently(lambda: correct_clock(ledger.client, self.clock))
-        self._providers = build_providers(self.settings, client, self.clock, campaigns=campaigns)
+        witness = DateWitness(self.clock.steady_ms)
+        self._clock_watch = ClockWatch(
+            ledger,
+            self.clock,
+            worker=self.broker.broker_id,
+            witness=witness,
+            url=self.settings.resend_api_url,
+            stop_sending=self._stop_sending,
+        )
+        await ledger.store.patiently(self._clock_watch.check)
+        self._providers = build_providers(self.settings, client, self.clock, campaigns=campaigns, witness=witness)
         self.world = World(
             clock=self.clock,
             ledger=ledger,
@@ -136,6 +155,7 @@ class Worker:
         await self._http.start(self.settings.metrics_host, self.settings.worker_metrics_port)
         background = [
             run_sweeper(ledger, self.clock, self.broker.broker_id),
+            self._clock_watch.run(),
             monitor.run(),
             run_suppression_sync(self.world),
         ]
@@ -145,11 +165,17 @@ class Worker:
             background.append(run_booking_sync(self.world))
         self._background.start(background)
 
+    def _stop_sending(self, is_stopped: bool) -> None:
+        """Leave deliveries to the other workers; what is in hand already is stopped by its claim or its freeze."""
+        self.broker.in_flight.limits["send"] = 0 if is_stopped else _SEND_LIMIT
+
     async def _stop_background(self) -> None:
         if self._http is not None:
             self._http.draining = True
         if self._bootstrap is not None:
             await self._bootstrap.stop()
+        if self._generation is not None:
+            await self._generation.stop()
         await self._background.stop()
 
     def _on_loop(self, coroutine: Any) -> None:

@@ -27,14 +27,19 @@ def _second(seconds: int) -> str:
 class Clock(Protocol):
     def now_ms(self) -> int: ...
 
+    def wall_ms(self) -> int:
+        """What the machine's own clock shows: what senders of signed requests compare with."""
+        ...
+
 
 class SystemClock:
     """
     The machine's clock as it was at the start, corrected to the store's when the two disagree by more than a second.
 
-    All processes that share a store then share its time, so a lease or a due instant means the same to all of them.
-    From the start on it follows elapsed time: a change of the machine's clock, by hand or by NTP, does not
-    make it jump. A worker that believed to be in next week would send next week's mail.
+    All processes that share a store then share its time, so a lease or a due time means the same to all of them.
+    From the start on it goes by the time that passes: whoever sets the machine's clock or the store's, by hand or by
+    NTP, does not make it jump; see `common/domain/clock_check.py`. A worker whose clock showed next week would send
+    next week's mail.
     """
 
     def __init__(self) -> None:
@@ -43,6 +48,13 @@ class SystemClock:
 
     def now_ms(self) -> int:
         return (self._start_ns + _passed_ns()) // 1_000_000 + self.offset_ms
+
+    def wall_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def steady_ms(self) -> int:
+        """Goes by the time that passes, since some time in the past."""
+        return _passed_ns() // 1_000_000
 
 
 def _passed_ns() -> int:
@@ -60,6 +72,9 @@ class VirtualClock:
         self._now_ms = now_ms
 
     def now_ms(self) -> int:
+        return self._now_ms
+
+    def wall_ms(self) -> int:
         return self._now_ms
 
     def advance(self, ms: int) -> None:

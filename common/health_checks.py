@@ -21,8 +21,8 @@ from common.store.refusals import Refusal, refusal_of
 
 MINUTE_MS = 60_000
 ASPECTS = (
-    "gateway", "spool", "store", "workers", "due", *PROVIDERS, "pause", "jobs", "mirror", "failed", "dead", "unread",
-    "resting", "content", "signups",
+    "gateway", "spool", "store", "workers", "due", *PROVIDERS, "hold", "pause", "jobs", "mirror", "failed", "dead",
+    "unread", "resting", "content", "signups",
 )  # fmt: skip
 
 
@@ -64,11 +64,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayStatus:
-    """What a gateway says of itself at `/ready`. `spool_status`: `writable`, or why the spool cannot be written."""
+    """
+    What a gateway says of itself at `/ready`.
+
+    `spool_status`: `writable`, or why the spool cannot be written. `clock_ahead_ms`: of its machine, 0 while right.
+    """
 
     is_ready: bool
     spool_events: int
     spool_status: str
+    clock_ahead_ms: int = 0
 
     @classmethod
     def read(cls, body: Any) -> GatewayStatus | None:
@@ -79,8 +84,9 @@ class GatewayStatus:
                 is_ready=body["status"] == "ready",
                 spool_events=int(spool["events"]),
                 spool_status=str(spool["status"]),
+                clock_ahead_ms=int(body["dependencies"].get("clock", {}).get("ahead_seconds", 0)) * 1000,
             )
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             return None
 
 
@@ -89,7 +95,11 @@ def check_gateway(status: GatewayStatus | None, *, url: str = "") -> Iterator[Fi
     if status is None:
         yield Finding("gateway", Level.BROKEN, f"{url} does not answer", "Start the gateway, or look at its log.")
         return
-    if status.is_ready:
+    if status.clock_ahead_ms:
+        apart = f"{duration(abs(status.clock_ahead_ms))} {'ahead' if status.clock_ahead_ms > 0 else 'behind'}"
+        cure = "It refuses signed webhooks whose time is not near its own. Set its clock by NTP."
+        yield Finding("gateway", Level.BROKEN, f"the clock of its machine is {apart}", cure)
+    elif status.is_ready:
         yield Finding("gateway", Level.OK, "takes events")
     else:
         cure = "Start the store, or make room for the spool."
@@ -125,6 +135,7 @@ def check_health(
         _workers(stats),
         _due(stats, limits),
         *(_provider(stats, provider, limits) for provider in PROVIDERS),
+        _hold(stats),
         _pause(stats),
         _jobs(stats, limits),
         _mirror(stats, limits),
@@ -184,8 +195,8 @@ def _due(stats: StoreStats, limits: Limits) -> Finding:
     if not stats.due_unsent:
         return Finding("due", Level.OK, "nothing is late")
     unsent = f"{stats.due_unsent:,} due and unsent, the oldest for {duration(stats.due_unsent_ms)}"
-    if stats.pause is not None or _is_down(stats, "resend", limits):
-        return Finding("due", Level.OK, f"{unsent}; explained by the pause or by Resend")
+    if stats.pause is not None or stats.is_all_held or _is_down(stats, "resend", limits):
+        return Finding("due", Level.OK, f"{unsent}; explained by a hold, the pause or Resend")
     limit_ms = limits.outage_ms if "resend" in stats.circuits else limits.late_ms
     if stats.due_unsent_ms <= limit_ms:
         return Finding("due", Level.OK, unsent)
@@ -226,6 +237,18 @@ def _provider(stats: StoreStats, provider: str, limits: Limits) -> Finding:
 def _is_down(stats: StoreStats, provider: str, limits: Limits) -> bool:
     circuit = stats.circuits.get(provider)
     return circuit is not None and stats.at_ms - circuit.since_ms >= limits.outage_ms
+
+
+def _hold(stats: StoreStats) -> Finding:
+    if not stats.holds:
+        return Finding("hold", Level.OK, "nothing holds all sending")
+    sentences, cures = [], []
+    for name, hold in stats.holds.items():
+        worker = name.partition("/")[2]
+        who = f"worker {worker} sends nothing" if worker else "nothing is sent"
+        sentences.append(f"{who}, for {duration(stats.at_ms - hold.since_ms)}: {hold.why}")
+        cures.append(hold.cure)
+    return Finding("hold", Level.BROKEN, "; ".join(sentences), " ".join(dict.fromkeys(cures)))
 
 
 def _pause(stats: StoreStats) -> Finding:

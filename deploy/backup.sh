@@ -54,6 +54,11 @@ mkdir "$folder/etc"
 cp -a "$etc/advent.env" "$etc/secrets" "$etc/install.conf" "$folder/etc/"
 # Secrets that Advent generated, where no real provider is configured.
 if [ -f "$data/secrets.env" ]; then cp -a "$data/secrets.env" "$folder/etc/made-secrets.env"; fi
+# Which store was the newest: an older one that is restored is noticed by it.
+if [ -f "$data/witness.json" ]; then
+  cp -a "$data/witness.json" "$folder/witness.json"
+  cp -a "$data/witness.json" "$backups/newest-witness.json"
+fi
 readlink "$current" > "$folder/release"
 (cd "$folder" && find . -type f -print0 | sort -z | xargs -0 sha256sum) > "$work/sums"
 mv "$work/sums" "$folder/SHA256SUMS"

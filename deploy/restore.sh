@@ -13,15 +13,17 @@ usage: restore.sh [--try] [--keep-settings] [--replace] FILE    (ADVENT_PREFIX=D
   --try             test it: unpack it, start a store on a copy, count the keys; change nothing
   --keep-settings   keep this machine's settings and secrets
   --replace         move existing data aside, next to its old place
+  --unwitnessed     restore although nothing may tell what was sent since the backup
 END
 }
 
-try=no keep_settings=no replace=no file=''
+try=no keep_settings=no replace=no unwitnessed=no file=''
 while [ $# -gt 0 ]; do
   case $1 in
     --try) try=yes ;;
     --keep-settings) keep_settings=yes ;;
     --replace) replace=yes ;;
+    --unwitnessed) unwitnessed=yes ;;
     -h | --help) usage && exit 0 ;;
     -*) wrong_use "$1 is not known" ;;
     *) file=$1 ;;
@@ -95,6 +97,18 @@ fi
 if "$(python_here)" -c 'import sys, redis; redis.Redis(unix_socket_path=sys.argv[1]).ping()' "$store_socket" 2>/dev/null; then
   die "the store is running: sudo systemctl stop advent.target, then repeat"
 fi
+# Without Notion and with a key that may only send, nobody tells what went out since, or who left.
+settings=$from/etc
+[ "$keep_settings" = no ] || settings=$etc
+is_set() { grep -Eqs "^$1=.+" "$settings/advent.env" || [ -s "$settings/secrets/$1" ]; }
+if [ "$unwitnessed" = no ] && is_set RESEND_API_KEY && ! is_set NOTION_TOKEN; then
+  say "Without Notion, only a RESEND_API_KEY with full access tells what was sent since this backup, and who left."
+  say "With a key that may only send, mails that may be out wait for you in advent dead list, and nothing is sent"
+  say "before you have run advent resume."
+  [ -t 0 ] || die "repeat with --unwitnessed if that is what you want"
+  read -r -p "Restore it? [y/N] " answer
+  [ "$answer" = y ] || die "nothing was changed"
+fi
 stamp=$(date -u +%Y%m%dT%H%M%SZ)
 if [ "$replace" = no ] && { holds_something "$store_data" || holds_something "$data/spool"; }; then
   die "there is data already; --replace moves it aside"
@@ -103,6 +117,15 @@ put_aside "$store_data"
 mkdir -p "$store_data" "$data"
 cp -r "$from/store/." "$store_data/"
 give "$store_data" "$(owner advent-store advent)"
+# The newest store that anybody remembers, so that this one is known to be older.
+if [ ! -f "$data/witness.json" ]; then
+  for witness in "$backups/newest-witness.json" "$(dirname "$file")/newest-witness.json" "$from/witness.json"; do
+    if [ -f "$witness" ]; then
+      cp "$witness" "$data/witness.json"
+      break
+    fi
+  done
+fi
 put_aside "$data/spool"
 if [ -d "$from/spool" ]; then cp -r "$from/spool" "$data/spool"; fi
 if [ "$keep_settings" = no ]; then

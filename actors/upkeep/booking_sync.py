@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import structlog
 
+from actors.upkeep.past import past_ms
 from common.domain.booking import BookingEvent
 from common.domain.booking_diff import ListedBooking, untold
 from common.domain.cadence import Pace
@@ -93,12 +94,12 @@ async def _record_asked(world: World, what: str, asked_ms: int) -> None:
 async def _questions(world: World) -> list[tuple[str, int | None]]:
     """What to read: (`all`, None) for the whole window, (`changes`, since when, ms)."""
     kept = await world.ledger.store.read_hash(keys.calendar(world.ledger.campaign))
-    each_ms = every_ms(world.settings.pace)
-    whole_due_ms = int(kept.get("all", "0")) + WHOLE_EVERY * each_ms
+    each_ms, now_ms = every_ms(world.settings.pace), world.clock.now_ms()
+    whole_due_ms = past_ms(kept.get("all"), now_ms=now_ms) + WHOLE_EVERY * each_ms
     found: list[tuple[str, int | None]] = []
-    if world.clock.now_ms() >= whole_due_ms:
+    if now_ms >= whole_due_ms:
         found.append(("all", None))
-    last_ms = int(kept.get("changes", "0")) or world.clock.now_ms() - BACK_MS
+    last_ms = past_ms(kept.get("changes"), now_ms=now_ms) or now_ms - BACK_MS
     return [*found, ("changes", last_ms - OVERLAP_MS)]
 
 

@@ -138,6 +138,8 @@ class Bootstrap:
         )
         for note in summary.notes:
             log.warning("rebuild_finished_with_unknowns", outcomes_unknown=summary.outcomes_unknown, note=note)
+        if summary.unknown_exits:
+            log.error("exit_reasons_unknown", people=len(summary.unknown_exits), cure="`advent rebuild` lists them")
         for row in summary.unreadable:
             log.error("row_unreadable", page_id=row.page_id, cure="`advent rebuild` says what is wrong with it")
         return True

@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 EVERY_S = 60
 LIMITS = Limits(late_ms=5 * 60_000, outage_ms=15 * 60_000)
-MAIL_ASPECTS = ("due", "resend")
+MAIL_ASPECTS = ("due", "resend", "hold")
 TIMEOUT_S = 10.0
 
 

@@ -10,8 +10,10 @@ from functools import partial
 
 from actors.sending.mail_matching import Subjects, by_address, step_at
 from actors.sending.reconcile import CLOCKS_APART_MS
+from actors.upkeep.suppression_sync import read_when_due
 from common.campaigns.campaign import Campaign
 from common.domain.cadence import Cadence
+from common.domain.enrollment import ExitReason
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import Restored, Unreadable, by_person, read_row
 from common.errors import Failure
@@ -55,6 +57,8 @@ class Summary:
     outcomes_unknown: int = 0
     dead: int = 0
     unreadable: list[UnreadableRow] = field(default_factory=list)
+    unknown_exits: list[str] = field(default_factory=list)
+    """Addresses of contacts who left for a reason that cannot be read: suppressed until a person decides."""
     notes: list[str] = field(default_factory=list)
 
 
@@ -94,6 +98,8 @@ async def rebuild(
     """
     summary, campaign = Summary(), campaign or world.campaigns.home
     people = await _read(rows, campaign, summary, say)
+    summary.unknown_exits = [person.assessment.email for person in people if person.exit_reason is ExitReason.UNKNOWN]
+    await _read_suppressions(world, summary)
     now_ms = world.clock.now_ms()
     restorations = await _reconciled(world, campaign, people, summary, say, now_ms=now_ms)
     for first in range(0, len(restorations), BATCH):
@@ -121,6 +127,19 @@ async def _read(rows: SequenceRows, campaign: Campaign, summary: Summary, say: S
         if summary.rows % REPORT_EVERY == 0:
             say(f"{summary.rows} rows read from Notion")
     return by_person(readable)
+
+
+async def _read_suppressions(world: World, summary: Summary) -> None:
+    """Who left after the last mail, or never had a row, may only be on the provider's own list."""
+    if world.suppression_list is None:
+        return
+    try:
+        await patiently(partial(read_when_due, world, world.suppression_list))
+    except Failure as failure:
+        summary.notes.append(
+            f"Resend's suppression list could not be read ({failure.code}): only Notion tells who left;"
+            " suppress others with `advent suppress`"
+        )
 
 
 def _in_campaign(person: Restored, campaign: Campaign) -> Restored:

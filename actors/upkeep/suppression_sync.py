@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from actors.upkeep.past import past_ms
 from common.domain.suppression import ListedSuppression
 from common.errors import Failure, Permanent, Throttled
 from common.ledger import keys
@@ -91,7 +92,7 @@ async def read_when_due(world: World, of: SuppressionList) -> int:
     """Once an hour what is new on the list, once a day all of it. Returns how many addresses were not known here."""
     now_ms = world.clock.now_ms()
     read = await world.ledger.store.read_hash(keys.SUPPRESSION_LIST)
-    changes_ms, whole_ms = (int(read.get(name, "0")) for name in ("changes_ms", "whole_ms"))
+    changes_ms, whole_ms = (past_ms(read.get(name), now_ms=now_ms) for name in ("changes_ms", "whole_ms"))
     if now_ms < changes_ms + READ_EVERY_MS:
         return 0
     is_whole = now_ms >= whole_ms + WHOLE_EVERY_MS

@@ -1,4 +1,4 @@
-"""The sweeper: schedules again what the ledger expects and the queue has lost; and corrects the clock."""
+"""The sweeper: schedules again what the ledger expects and the queue has lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from common.ledger import keys
 from common.ledger.constants import MAIL, MIRROR
 from common.ledger.ledger import Ledger
 from common.observability import metrics
-from common.store.clock_sync import correct_clock
 from common.store.errors import STORE_ERRORS
 
 log = structlog.get_logger(__name__)
@@ -20,10 +19,9 @@ SWEEP_EVERY_S = 15
 
 
 async def run_sweeper(ledger: Ledger, clock: SystemClock, worker: str) -> None:
-    """Until cancelled: sweep when it is this worker's turn, and correct the clock."""
+    """Until cancelled: sweep when it is this worker's turn."""
     while True:
         try:
-            await correct_clock(ledger.client, clock)
             await update_circuit_gauges(ledger)
             if await ledger.client.set(keys.SWEEP, worker, nx=True, px=SWEEP_EVERY_S * 1000 - 500):
                 await sweep(ledger, clock)
@@ -44,8 +42,11 @@ async def sweep(ledger: Ledger, clock: SystemClock) -> int:
         for job in jobs:
             log.warning("job_rescheduled", job=job)
         if cursor == "0":
-            return rescheduled
+            break
         await asyncio.sleep(0.005)  # noqa: TID251 -- so that other scripts run between two pages
+
+    await ledger.schedule.forget_webhooks(now_ms=clock.now_ms())
+    return rescheduled
 
 
 async def update_circuit_gauges(ledger: Ledger) -> None:

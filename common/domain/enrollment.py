@@ -35,12 +35,14 @@ class ExitReason(StrEnum):
     SUPPRESSED = "suppressed"
     """By a person of the team, with `advent suppress` or in the provider's suppression list."""
     STOPPED = "stopped"
-    """By a person of the team in Notion, or by a rule of the campaign; the address is not suppressed."""
+    """By a rule of the campaign, or by a person of the team; the address is not suppressed."""
+    UNKNOWN = "unknown"
+    """A rebuild found an early end without a readable reason; a person decides whether they may be written to."""
 
     @property
     def is_suppressing(self) -> bool:
         """Whether nothing more goes to the address, in no campaign."""
-        return self is not ExitReason.STOPPED
+        return self not in (ExitReason.STOPPED, ExitReason.LEFT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from datetime import datetime
 from common.domain.contact import Assessment, Consent, Number
 from common.domain.enrollment import ExitReason
 from common.domain.ids import normal_address
-from common.domain.projection import CampaignColumns
+from common.domain.projection import ENDED_IN_ORDER, CampaignColumns
 
 AS_NOTION_SHOWS = "as Notion shows it"
 """In place of a provider's id that nobody remembers."""
@@ -159,15 +159,19 @@ def _exit_reason(row: SequenceRow, columns: CampaignColumns) -> ExitReason | Non
     """
     A contact who left must not be written to again, also when the reason cannot be read.
 
-    A sequence that is completed without all its mails, in a database that has no column for reasons, may have ended in
-    any way.
+    A completed sequence without all its dates may have ended in any way. So may one with all of them whose assessment
+    is not completed: the mirror marks there, without a column for reasons, whoever left after the last mail.
     """
     text = (_text(row, "Exit Reason") or "").lower()
-    if text:
-        return ExitReason(text) if text in {reason.value for reason in ExitReason} else ExitReason.STOPPED
-    if "Exit Reason" in row.columns or not row.values.get("Sequence Completed"):
+    if text == ENDED_IN_ORDER:
         return None
-    return None if len(_sent(row, columns)) == len(columns.steps) else ExitReason.STOPPED
+    if text:
+        return ExitReason(text) if text in {reason.value for reason in ExitReason} else ExitReason.UNKNOWN
+    if not row.values.get("Sequence Completed"):
+        return None
+    has_all = len(_sent(row, columns)) == len(columns.steps)
+    is_marked = "Exit Reason" not in row.columns and row.values.get("Assessment Completed") is False
+    return None if has_all and not is_marked else ExitReason.UNKNOWN
 
 
 def _address(row: SequenceRow, problems: list[str]) -> str:

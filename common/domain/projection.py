@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from common.domain.contact import Consent
-from common.domain.enrollment import Enrollment, Status
+from common.domain.enrollment import Enrollment, ExitReason, Status
 
 STEP_COLUMNS = 7
 """The sequence database has `Email 1 Sent` … `Email 7 Sent`."""
 
 NURTURE, PRE_CALL = "Nurture Sequence", "Pre-Call Prep"
+ENDED_IN_ORDER = "completed"
+"""In place of a reason for leaving: the last step was reached, although one before it could not be sent."""
 NOT_BOOKED, BOOKED, COMPLETED, NO_SHOW = "Not Booked", "Booked", "Completed", "No-Show"
 
 Value = str | int | float | bool | datetime | None
@@ -25,12 +27,14 @@ class Row:
 
     `title`: for whatever the title column is called; `keeps_title`: what stands there already stays. `values`: written
     always; None empties the cell. `if_empty`:
-    written only where the cell is empty, because somebody else may know better. Instants are aware UTC.
+    written only where the cell is empty, because somebody else may know better. `if_lacking`: by a column, what is
+    written besides where the database lacks that column. Instants are aware UTC.
     """
 
     title: str
     values: Mapping[str, Value]
     if_empty: Mapping[str, Value] = field(default_factory=dict)
+    if_lacking: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     keeps_title: bool = False
 
 
@@ -95,7 +99,11 @@ def sequence_row(enrollment: Enrollment, columns: CampaignColumns, *, title: str
     if enrollment.language is not None:
         # Only where one was chosen, so that the rows of everybody else stay as they are.
         values["Language"] = enrollment.language
-    return Row(title=title, values=values | _sent(enrollment, columns) | _ending(enrollment))
+    sent, ending = _sent(enrollment, columns), _ending(enrollment, columns)
+    # All dates and a completed sequence look like the end of a contact who stayed: one who left is told apart.
+    has_left = "Exit Reason" in ending and len(sent) == len(columns.steps)
+    marked = {"Exit Reason": {"Assessment Completed": False}} if has_left else {}
+    return Row(title=title, values=values | sent | ending, if_lacking=marked)
 
 
 def contact_row(
@@ -147,14 +155,20 @@ def _sent(enrollment: Enrollment, columns: CampaignColumns) -> dict[str, Value]:
     }
 
 
-def _ending(enrollment: Enrollment) -> dict[str, Value]:
-    """A rebuild must not write again to a contact who left: an exit completes the sequence too."""
+def _ending(enrollment: Enrollment, columns: CampaignColumns) -> dict[str, Value]:
+    """
+    A rebuild must not write again to a contact who left: an exit completes the sequence too.
+
+    *Sequence Completed* alone says that every step was sent; an end without some of them has its reason next to it.
+    """
     if enrollment.status is Status.EXITED:
-        return {"Sequence Completed": True, "Exit Reason": str(enrollment.exit_reason or "stopped")}
+        return {"Sequence Completed": True, "Exit Reason": str(enrollment.exit_reason or ExitReason.UNKNOWN)}
     if enrollment.status is not Status.COMPLETED:
         return {}
-    left = {"Exit Reason": str(enrollment.exit_reason)} if enrollment.exit_reason else {}
-    return {"Sequence Completed": True, **left}
+    if enrollment.exit_reason:
+        return {"Sequence Completed": True, "Exit Reason": str(enrollment.exit_reason)}
+    has_all = len(_sent(enrollment, columns)) == len(columns.steps)
+    return {"Sequence Completed": True, **({} if has_all else {"Exit Reason": ENDED_IN_ORDER})}
 
 
 def _instant(ms: int) -> datetime:

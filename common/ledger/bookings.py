@@ -26,7 +26,6 @@ from common.ledger.booking_codec import (
     short,
 )
 from common.ledger.codec import read_records
-from common.ledger.constants import REMEMBER_WEBHOOK_MS
 from common.ledger.enrollments import Enrollments
 from common.ledger.mailboxes import Mailboxes
 from common.ledger.store import Store, flat
@@ -135,7 +134,6 @@ class Bookings:
                 "id": booking,
                 "digest": event.digest(),
                 "received_ms": event.received_ms,
-                "remember_ms": REMEMBER_WEBHOOK_MS,
                 "campaign": self._campaign,
                 "address_hashes": list(hashes),
                 "spelled": {old: new for old, new in spelled.items() if old != new},

@@ -58,9 +58,8 @@ class Circuits:
 
     async def open_until(self, provider: str, *, now_ms: int) -> int | None:
         """The time until which everything waits for this provider, if it does."""
-        client = self._store.client
-        until_ms = await self._store.patiently(lambda: client.hget(keys.circuit(provider), "until_ms"))
-        return int(until_ms) if until_ms is not None and int(until_ms) > now_ms else None
+        until_ms = await self._store.run("circuits.open_until", [keys.circuit(provider)], [now_ms])
+        return int(until_ms) or None
 
 
 def circuit_opened(provider: str, circuit: CircuitOpen, *, reason: str) -> None:

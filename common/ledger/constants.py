@@ -15,6 +15,7 @@ REMEMBER_WEBHOOK_MS: Final = 45 * 86_400_000
 """A repeated webhook id is recognised for this long; senders give up after days (Svix: 28 h)."""
 
 LIMITS: Final = {
+    "remember_webhook_ms": REMEMBER_WEBHOOK_MS,
     "lease_ms": LEASE_MS,
     "heartbeat_timeout_ms": HEARTBEAT_TIMEOUT_MS,
     "crashes_max": CRASHES_MAX,

@@ -10,6 +10,7 @@ from common.domain.campaign_terms import CampaignTerms
 from common.domain.delivery import Delivery, delivery_of
 from common.domain.enrollment import ExitReason
 from common.domain.ids import DeliveryId, EnrollmentId, step_name
+from common.domain.mail import AcceptedMail
 from common.ledger import keys
 from common.ledger.codec import Settled, read_settled, shortened
 from common.ledger.constants import PROVIDER_OF, Outcome
@@ -140,6 +141,31 @@ class Deliveries:
         True when they were made while everything waited. False: a person decides, or another worker has claimed it.
         """
         return bool(await self._store.run("deliveries.note_unaccepted", [keys.delivery(claim.id)], [claim.fence]))
+
+    async def settle_restored(
+        self,
+        delivery_id: DeliveryId,
+        campaign: str,
+        *,
+        now_ms: int,
+        found: AcceptedMail | None = None,
+        detail: str = "",
+        unknown_since_ms: int | None = None,
+    ) -> bool:
+        """
+        What became of a delivery between a backup and its restore: accepted, as the provider lists it, or dead.
+
+        `unknown_since_ms`: it may have been accepted since. False: it has met its end already.
+        """
+        delivery = delivery_of(delivery_id)
+        given = {
+            "sent_ms": found and found.created_ms,
+            "provider_id": found and shortened(found.id),
+            "detail": one_line(detail),
+            "unknown_since_ms": unknown_since_ms,
+            "next": _turn(self._campaigns[campaign], delivery).get("next"),
+        }
+        return bool(await self._run("settle_restored", delivery, now_ms, given))
 
     async def _run(self, entry: str, delivery: Delivery, now_ms: int, given: dict[str, Any], *more: str) -> Any:
         provider = PROVIDER_OF[delivery.channel]

@@ -19,7 +19,8 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `visitor_of:<enr>` | STRING | the visitor whose a held signup is, as the website sent it | a day |
 | `timeline:<enr>` | LIST | `[ms, what, detail]` as JSON, newest last: what the enrollment itself does not tell | until forgotten, newest 200 |
 | `feedback:<enr or gst>` | HASH | what the provider reported of each mail, see `lua/feedback.lua` | until forgotten |
-| `w:<digest of kind:id>` | STRING | the answer that a webhook id was given, or the event it was given to | 45 days, then rubbish |
+| `w:<digest of kind:id>` | STRING | the answer that a webhook id was given, or the event it was given to | 45 days by our own clocks, see `lua/lib/webhook_ids.lua` |
+| `webhooks:<day>`, `webhook_days` | LIST, SET | the digests that were answered on a day; the days that have such a list | as above |
 | `unread_bookings`, `unread_bookings:raw` | ZSET, HASH | bodies of Cal.com that could not be read, by arrival, ms; see `unread_bookings.py` | until discarded or forgotten, newest 1,000 |
 | `aliases` | HASH | contact → contact, address hash → address hash: made of one spelling of an address → the one under which its mailbox is kept, see `lua/lib/mailbox.lua` | until forgotten; a hash for ever |
 | `suppressed` | HASH | address hash → `reason ms`, ` forgotten` behind it when nothing else may be kept | for ever; the hash does not name the person |
@@ -39,7 +40,12 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `circuit:<provider>` | HASH | why everybody waits for a provider, and until when | while in trouble |
 | `suspect` | STRING | the delivery that is tried alone, since two workers died while they had it in hand | until the next one |
 | `pauses` | HASH | `*` for everybody, `campaign:<key>`, or enrollment → who paused it, when and why, JSON, see `pauses.py` | until resumed |
+| `hold:all` | HASH | reason → why nothing is sent to anybody, JSON, see `holds.py`; `reason/<worker>`: nothing by that worker | until its reason ends |
+| `clock` | HASH | what a worker found of the store's clock, and what a person confirmed, see `common/store/clock_sync.py` | for ever |
 | `counts` | HASH | status → enrollments; `delivery:<status>` → deliveries | for ever |
+| `generation` | HASH | which life of the store this is, see `lua/generation.lua` | for ever |
+| `generation:keeper` | STRING | `worker state beat`: who keeps its heartbeat | seconds |
+| `witnesses` | HASH | gateway → what its DATA_DIR remembers of the store, JSON, see `common/domain/store_generation.py` | for ever |
 | `rebuilt` | STRING | `owed`, `done` or `never`, and since when: has Notion been read into this store? See `first_start.py` | for ever |
 | `rebuilding` | STRING | `worker word`: who reads it just now, and how it goes | seconds |
 | `calendar:<campaign>` | HASH | `changes`, `all`: until when Cal.com's bookings were compared, ms, by what was asked for | for ever |
@@ -52,6 +58,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `queue:<q>.XQ`, `queue:<q>.XQ.msgs` | ZSET, HASH | messages that failed by our own mistake | until a person removes them |
 | `queue:__paused__` | SET | queues of which nothing is made ready | until resumed |
 | `queue:__probing__` | HASH | queue → time from which one message a second is made ready, ms | while its provider is in trouble |
+| `queue:__ignored__` | HASH | what it held back → times that lay too far ahead and were ignored | until reported |
 | `queue:__failed__.<q>` | SET | jobs that were made ready so and failed: others come first | as above |
 | `queue:__heartbeats__` | ZSET | worker → its last heartbeat, ms of the store's clock | seconds |
 | `queue:__queues__.<worker>` | SET | queues that it took messages from | while it lives |
@@ -68,13 +75,13 @@ from hashlib import blake2b
 from typing import Final
 
 from common.queue.layout import QueueLayout
+from common.store import clock_sync, identity
 from common.store import format as store_format
-from common.store import identity
 
 PREFIX = "{advent}:"
 QUEUE = QueueLayout()
 
-FORMAT, SECRET_KEY = store_format.KEY, identity.SECRET_KEY
+FORMAT, SECRET_KEY, CLOCK = store_format.KEY, identity.SECRET_KEY, clock_sync.KEY
 ENROLLED = PREFIX + "enrolled"
 OPEN = PREFIX + "open"
 DEAD = PREFIX + "dead"
@@ -96,12 +103,18 @@ BOOKINGS = PREFIX + "bookings"
 COUNTS = PREFIX + "counts"
 SWEEP = PREFIX + "sweep"
 PING = PREFIX + "ping"
+GENERATION = PREFIX + "generation"
+GENERATION_KEEPER = GENERATION + ":keeper"
+WITNESSES = PREFIX + "witnesses"
 REBUILT = PREFIX + "rebuilt"
 REBUILDING = PREFIX + "rebuilding"
 PAUSES = PREFIX + "pauses"
+HOLD_ALL = PREFIX + "hold:all"
+WEBHOOK_DAYS = PREFIX + "webhook_days"
 UNREAD_BOOKINGS = PREFIX + "unread_bookings"
 UNREAD_BOOKINGS_RAW = UNREAD_BOOKINGS + ":raw"
 HEARTBEATS, PAUSED_QUEUES = QUEUE.heartbeats(), QUEUE.paused()
+IGNORED = QUEUE.ignored()
 
 
 def _family(name: str) -> Callable[[str], str]:
@@ -139,6 +152,8 @@ LUA: Final = {
     "bookings": BOOKINGS,
     "counts": COUNTS,
     "pauses": PAUSES,
+    "hold_all": HOLD_ALL,
+    "webhook_days": WEBHOOK_DAYS,
     "unread_bookings": UNREAD_BOOKINGS,
     "suspect": SUSPECT,
     **{
@@ -156,6 +171,8 @@ LUA: Final = {
             "visitor_of",
             "soft_bounces",
             "content_bounces",
+            "webhooks",
+            "w",
         )
     },
 }

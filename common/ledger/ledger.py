@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import redis.asyncio
 
@@ -18,7 +19,9 @@ from common.ledger.dead_letters import DeadLetters
 from common.ledger.deliveries import Deliveries
 from common.ledger.enrollments import Enrollments
 from common.ledger.feedback import FeedbackLog
+from common.ledger.generations import Generations
 from common.ledger.held_signups import HeldSignups
+from common.ledger.holds import Holds
 from common.ledger.mailboxes import Mailboxes
 from common.ledger.mirror import Mirror
 from common.ledger.pauses import Pauses
@@ -39,6 +42,33 @@ class Schedule:
         args = [cursor, now_ms, batch]
         following, *rescheduled = await self._store.run("sweeper.sweep", [keys.ENROLLED, keys.OPEN], args)
         return following, rescheduled
+
+    async def forget_webhooks(self, *, now_ms: int, batch: int = 5_000) -> int:
+        """Forget ids that were answered 45 days ago or earlier, so many of each day: how many those were."""
+        return int(await self._store.run("sweeper.forget_webhooks", [keys.WEBHOOK_DAYS], [now_ms, batch]))
+
+    async def check_waits(self, cursor: str, *, now_ms: int, gap_ms: int, batch: int = 500) -> tuple[str, list[str]]:
+        """
+        Check one page of what waits, after a clock was wrong: (next cursor or `0`, the jobs that had waited too long).
+
+        `gap_ms`: the minimum gap between two mails.
+        """
+        args = [cursor, now_ms, batch, gap_ms]
+        following, *rescheduled = await self._store.run("sweeper.check_waits", [keys.OPEN], args)
+        return following, rescheduled
+
+    async def take_ignored(self) -> dict[str, int]:
+        """How many times lay too far ahead and were ignored since the last call, by what they held back."""
+        client = self._store.client
+
+        async def take() -> Any:
+            pipe = client.pipeline(transaction=True)
+            pipe.hgetall(keys.IGNORED)
+            pipe.delete(keys.IGNORED)
+            return await pipe.execute()
+
+        found, _ = await self._store.patiently(take)
+        return {what.decode(): int(number) for what, number in found.items()}
 
     async def request_comparison(self, job: str, *, due_ms: int) -> None:
         """Have the calendar's bookings compared with ours at that time; who asks twice asks once."""
@@ -86,6 +116,8 @@ class Ledger:
         self.suppressions = Suppressions(store, mailboxes)
         self.unread_bookings = UnreadBookings(store)
         self.pauses = Pauses(store)
+        self.holds = Holds(store)
+        self.generations = Generations(store)
         self.mirror = Mirror(store)
         self.circuits = Circuits(store)
         self.schedule = Schedule(store)

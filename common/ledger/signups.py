@@ -16,7 +16,6 @@ from common.domain.note import Note
 from common.domain.signup_bounds import SignupBounds
 from common.ledger import keys
 from common.ledger.codec import assessment_text, consent_text
-from common.ledger.constants import REMEMBER_WEBHOOK_MS
 from common.ledger.enrollments import terms_of
 from common.ledger.mailboxes import Mailboxes
 from common.ledger.store import Store
@@ -50,7 +49,7 @@ class Signups:
     ) -> None:
         self._store, self._mailboxes, self._campaigns = store, mailboxes, campaigns
         self._per_source = bounds.per_source
-        self._always = {"remember_ms": REMEMBER_WEBHOOK_MS}
+        self._always: dict[str, int] = {}
         if bounds.per_hour is not None:
             self._always["per_hour"] = bounds.per_hour
 

@@ -73,6 +73,16 @@ SIGNUP_SEEN = Gauge("advent_signup_last_seen_timestamp_seconds", "When a new sig
 SETTLED_TWICE = Counter(
     "advent_deliveries_settled_twice", "Deliveries that the provider accepted after another worker had settled them."
 )
+CLOCK_AHEAD_SECONDS = Gauge(
+    "advent_clock_ahead_seconds", "By how much a clock is wrong; 0 while it is right. Negative: behind.", ["clock"]
+)
+"""clock: store; machine, that of this process. Of one process, as the counters are."""
+WAITS_IGNORED = Counter(
+    "advent_waits_ignored",
+    "Times until which something was to wait, ignored because they lay too far ahead.",
+    ["what"],
+)
+"""what: budget, circuit, deferral, job, lookup, probe."""
 BUILD = Gauge("advent_build_info", "1, labelled with the version that runs.", ["version"])
 BUILD.labels(_version()).set(1)
 
@@ -153,6 +163,8 @@ def _create_series() -> None:
             WEBHOOKS.labels(kind, outcome)
     for status in ("accepted", "skipped", "dead"):
         DELIVERIES.labels(status, "")
+    for what in ("budget", "circuit", "deferral", "job", "lookup", "probe"):
+        WAITS_IGNORED.labels(what)
     for reported in ("delivered", "bounced", "complained", "suppressed", "failed", "soft-bounced", "content-bounced"):
         FEEDBACK.labels(reported)
 

@@ -1,6 +1,7 @@
 -- budget(KEYS = [slots, after], ARGV = ['take', now_ms, capacity, window_ms, wait_max_ms, hold_max_ms])
---   → {slot_ms, 0} reserved | {0, later_ms} too far ahead: ask again then
--- budget(KEYS = [slots, after], ARGV = ['push', until_ms, …]) → {0, 0}
+--   → {slot_ms, 0, ignored} reserved | {0, later_ms, ignored} too far ahead: ask again then
+--   ignored: how many times that it had kept lay further ahead than they may
+-- budget(KEYS = [slots, after], ARGV = ['push', until_ms, …]) → {0, 0, 0}
 --   slots   LIST    times of the last `capacity` slots, newest first, ms             expires after the window
 --   after   HASH    hold: no slot before this time, because the provider asked for it, ms
 --                   queue: the time that was answered to the last deferred request, ms    expires after them
@@ -27,19 +28,19 @@ if verb == 'push' then
   if instant > field('hold') then
     keep('hold', instant, 86400000)
   end
-  return {0, 0}
+  return {0, 0, 0}
 end
 
 -- Nothing is reserved or held further ahead than this, unless the clock was set back since: then it means nothing.
-local hold = field('hold')
+local hold, ignored = field('hold'), 0
 if hold > instant + hold_max + SKEW then
   redis.call('DEL', KEYS[2])
-  hold = 0
+  hold, ignored = 0, 1
 end
 local oldest = tonumber(redis.call('LINDEX', KEYS[1], capacity - 1) or '0')
 if oldest > instant + wait_max + SKEW then
   redis.call('DEL', KEYS[1])
-  oldest = 0
+  oldest, ignored = 0, ignored + 1
 end
 
 local slot = math.max(instant, hold, oldest + window)
@@ -47,10 +48,10 @@ if slot - instant > wait_max then
   local later = math.min(field('queue') + math.ceil(window / capacity), instant + DEFER_MAX)
   later = math.max(later, slot)
   keep('queue', later, later - instant + window)
-  return {0, later}
+  return {0, later, ignored}
 end
 
 redis.call('LPUSH', KEYS[1], string.format('%d', slot))
 redis.call('LTRIM', KEYS[1], 0, capacity - 1)
 redis.call('PEXPIRE', KEYS[1], string.format('%d', slot - instant + 2 * window + 60000))
-return {slot, 0}
+return {slot, 0, ignored}

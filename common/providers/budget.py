@@ -11,7 +11,10 @@ import redis.asyncio
 
 from common.clock import Clock
 from common.errors import Throttled
-from common.observability.metrics import BUDGET_WAIT_SECONDS
+from common.observability.logs import get_logger
+from common.observability.metrics import BUDGET_WAIT_SECONDS, WAITS_IGNORED
+
+log = get_logger(__name__)
 
 WAIT_MAX_MS = 5_000
 """A longer wait becomes a deferral: a worker that sleeps sends no other mail."""
@@ -99,7 +102,10 @@ class StoreBudget(Budget):
         await self._run("push", self._clock.now_ms() + min(retry_after_ms, HOLD_MAX_MS))
 
     async def _run(self, verb: str, instant_ms: int) -> tuple[int, int]:
-        slot_ms, later_ms = await self._script(
+        slot_ms, later_ms, ignored = await self._script(
             keys=self._keys, args=[verb, instant_ms, self.capacity, self.window_ms, WAIT_MAX_MS, HOLD_MAX_MS]
         )
+        if ignored:
+            WAITS_IGNORED.labels("budget").inc(ignored)
+            log.warning("waits_ignored", what="budget", provider=self.provider, number=ignored)
         return int(slot_ms), int(later_ms)

@@ -9,6 +9,7 @@ import redis.asyncio
 
 from common.campaigns.campaigns import Campaigns
 from common.clock import Clock
+from common.date_witness import DateWitness
 from common.providers.budget import StoreBudget
 from common.providers.calcom.calendar import CalcomCalendar
 from common.providers.notion.duplicates import StoreCreateGuard
@@ -40,14 +41,23 @@ class Providers(ProviderSet):
 
 
 def build_providers(
-    settings: Settings, client: redis.asyncio.Redis, clock: Clock, *, campaigns: Campaigns
+    settings: Settings,
+    client: redis.asyncio.Redis,
+    clock: Clock,
+    *,
+    campaigns: Campaigns,
+    witness: DateWitness | None = None,
 ) -> Providers:
-    """For one event loop. Raises SettingsError when a provider has neither a key nor the sandbox instead."""
+    """
+    For one event loop; `witness` hears what the providers' clocks say.
+
+    Raises SettingsError when a provider has neither a key nor the sandbox instead.
+    """
     if settings.resend_api_key is None or settings.notion_token is None:
         raise SettingsError(["RESEND_API_KEY, NOTION_TOKEN: unset, and no sandbox replaces them; set both"])
     mirror_budget = StoreBudget.per_minute(client, "notion", settings.notion_requests_per_minute, clock=clock)
     mail_budget = StoreBudget.per_second(client, "resend", settings.resend_requests_per_second, clock=clock)
-    mailer = ResendMailer(settings.resend_api_key, settings.resend_api_url)
+    mailer = ResendMailer(settings.resend_api_key, settings.resend_api_url, witness=witness)
     mirror = NotionMirror(
         settings.notion_token,
         base_url=settings.notion_base_url,
@@ -57,6 +67,7 @@ def build_providers(
         budget=mirror_budget,
         guard=StoreCreateGuard(client, clock=clock),
         clock=clock,
+        witness=witness,
     )
     suppressions = ResendSuppressionList(settings.resend_api_key, settings.resend_api_url, budget=mail_budget)
     calendar = _calendar(settings, client, clock)

@@ -27,6 +27,7 @@ from typing import Any
 
 import httpx
 
+from common.date_witness import DateWitness
 from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Throttled, Transient
 from common.observability import tracing
 from common.observability.metrics import PROVIDER_SECONDS
@@ -41,18 +42,25 @@ _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 class DeadlineClient(httpx.AsyncClient):
-    """A pooled client whose requests end after `total_s`, however slow the answer is; httpx limits only each read."""
+    """
+    A pooled client whose requests end after `total_s`, however slow the answer is; httpx limits only each read.
 
-    def __init__(self, *, total_s: float) -> None:
+    `witness` is told of the `Date` of every answer.
+    """
+
+    def __init__(self, *, total_s: float, witness: DateWitness | None = None) -> None:
         super().__init__(verify=_tls(), timeout=phases(total_s))
-        self._total_s = total_s
+        self._total_s, self._witness = total_s, witness
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         try:
             async with asyncio.timeout(self._total_s):
-                return await super().send(request, **options)
+                response = await super().send(request, **options)
         except TimeoutError:
             raise httpx.ReadTimeout(f"no answer within {self._total_s} s", request=request) from None
+        if self._witness is not None:
+            self._witness.note(response.headers)
+        return response
 
 
 def phases(total_s: float) -> httpx.Timeout:

@@ -69,8 +69,12 @@ class QueueLayout:
         return f"{self.namespace}:__paused__"
 
     def probing(self) -> str:
-        """HASH: queue → time from which one job a second is promoted, ms, while its provider fails."""
+        """HASH: queue → time from which one job a second is promoted, while its provider fails; `queue/wait`; ms."""
         return f"{self.namespace}:__probing__"
+
+    def ignored(self) -> str:
+        """HASH: what it held back → times that were ignored, because they lie further ahead than any wait."""
+        return f"{self.namespace}:__ignored__"
 
     def failed(self, queue: str) -> str:
         """SET: job ids that were promoted as probes and failed. Others are tried before them."""

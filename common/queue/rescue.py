@@ -13,12 +13,15 @@ from common.store.errors import STORE_ERRORS, is_transient
 
 log = get_logger(__name__)
 
+HEARTBEAT_AHEAD_MS = 60_000
+"""A heartbeat so far ahead was sent before the store's clock was set back, by a worker that has died since."""
+
 _REASON = f"It was running when {CRASHES_MAX} workers died, so it became a dead letter before it could kill another."
 
 
 def rescue(broker: LuaBroker, timeout_ms: int) -> int:
     """Put back what workers have in flight whose last heartbeat is older; how many messages that were."""
-    return _report(broker, broker.do_rescue("", timeout_ms))
+    return _report(broker, broker.do_rescue("", timeout_ms, HEARTBEAT_AHEAD_MS))
 
 
 def deregister(broker: LuaBroker) -> None:

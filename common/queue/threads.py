@@ -64,7 +64,8 @@ class Heartbeat(RepeatingThread):
     Sends a heartbeat six times in a timeout, and rescues from workers without one for longer than the timeout.
 
     A worker declares others dead only after its own heartbeat has been accepted for a full timeout without a gap; a new
-    worker, only if the store has been up for as long. A store outage therefore never looks like dead workers.
+    worker, only if the store has been up for as long. A store outage therefore never looks like dead workers, nor does
+    a store whose clock is set.
     """
 
     name = "heartbeat"
@@ -84,7 +85,7 @@ class Heartbeat(RepeatingThread):
         now_ms, before_ms = int(now), None if before is None else int(float(before))
         if self._may_rescue_ms is None:
             self._may_rescue_ms = now_ms + (0 if self._store_is_up_for(timeout_ms) else timeout_ms)
-        elif before_ms is None or now_ms - before_ms > timeout_ms / 2:
+        elif before_ms is None or abs(now_ms - before_ms) > timeout_ms / 2:
             self._may_rescue_ms = now_ms + timeout_ms
         if now_ms >= self._may_rescue_ms:
             rescue(self._broker, timeout_ms)

@@ -24,6 +24,7 @@ COMMANDS = {
     "signups": ("services.cli.signups", "List, release or discard signups that are held because there were too many."),
     "pause": ("services.cli.pause", "Stop all mail, or mail to one person; nothing is lost."),
     "resume": ("services.cli.resume", "End a pause, and show first what happens; --plan only shows."),
+    "clock": ("services.cli.clock", "Confirm the data store's clock, when a clock that was set holds all sending."),
     "rebuild": ("services.cli.rebuild", "Rebuild every enrollment from Notion into an empty store."),
     "migrate": ("services.cli.migrate", "Bring a stopped store of an older format up to date; a copy is kept."),
     "audit": ("services.cli.audit", "Compare ledger, Resend and Notion: missing, doubled, unexplained."),

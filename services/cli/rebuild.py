@@ -69,6 +69,10 @@ def _print(summary: Summary) -> None:
             click.echo(f"{number:>8} {what}")
     for note in summary.notes:
         click.secho(note, fg="yellow")
+    for email in summary.unknown_exits:
+        click.secho(f"left for a reason that Notion does not tell, so suppressed: {email}", fg="yellow")
+    if summary.unknown_exits:
+        click.echo("Whoever may be written to again: `advent unsuppress EMAIL`. Their sequences stay ended.")
     for row in summary.unreadable:
         click.secho(f"not restored: {row.who} (page {row.page_id}): {row.reason}", fg="red")
     if summary.unreadable:

@@ -11,6 +11,7 @@ from common.domain.ids import EnrollmentId, normal_address
 from services.cli.arguments import address
 from services.cli.catch_up import Plan, plan_for_all, plan_for_people, print_plan
 from services.cli.pause import known_scopes, pause_fields, pause_line, refuse_both
+from services.cli.restored import StoreState, read_store_state
 from services.cli.shared import json_option, now_ms, open_ledger, print_json, settings_with_store
 
 if TYPE_CHECKING:
@@ -27,14 +28,17 @@ def command(contact: str | None, campaign: str | None, only_plan: bool, as_json:
     End a pause, and show first what happens to overdue mail.
 
     Overdue mails to one person keep the campaign's minimum gap, so that nobody receives several at once; all mails keep
-    the provider's rate limit; reminders of meetings that have started expire.
+    the provider's rate limit; reminders of meetings that have started expire. What Advent itself holds back, such as
+    the mail of a restored store, is shown too; where it waits for a person, resuming all mail is the answer.
     """
     refuse_both(contact, campaign)
-    pause, plan, general_pause = asyncio.run(_resume(contact, campaign, only_plan=only_plan))
+    pause, plan, general_pause, store = asyncio.run(_resume(contact, campaign, only_plan=only_plan))
     if as_json:
         resumed = pause is not None and not only_plan
-        print_json({"resumed": resumed, **pause_fields(pause, contact, campaign), "plan": plan.figures()})
+        figures = {"plan": plan.figures(), **store.figures()}
+        print_json({"resumed": resumed, **pause_fields(pause, contact, campaign), **figures})
         return
+    store.print()
     who = campaign or (normal_address(contact) if contact else "everybody")
     if pause is None:
         click.echo(f"{who} is not paused" if contact or campaign else "the campaign is not paused")
@@ -49,7 +53,7 @@ def command(contact: str | None, campaign: str | None, only_plan: bool, as_json:
 
 async def _resume(
     contact: str | None, campaign: str | None, *, only_plan: bool
-) -> tuple[Pause | None, Plan, Pause | None]:
+) -> tuple[Pause | None, Plan, Pause | None, StoreState]:
     settings = settings_with_store(plans=True)
     now, rate = now_ms(), settings.resend_requests_per_second
     async with open_ledger(settings) as ledger:
@@ -65,4 +69,6 @@ async def _resume(
         if pause is not None and not only_plan:
             for scope in scopes:
                 await ledger.pauses.finish(scope, now_ms=now)
-        return pause, plan, pauses.everybody
+        is_general = contact is None and campaign is None
+        store = await read_store_state(ledger, ends_asking=is_general and not only_plan)
+        return pause, plan, pauses.everybody, store

@@ -12,7 +12,7 @@ from aiohttp import web
 from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.settings.settings import Settings
-from common.store.clock_sync import correct_clock
+from common.store.clock_sync import ClockSync
 from common.store.monitor import StoreMonitor
 from services.console.auth.access import check_access_settings
 from services.console.auth.ended_sessions import EndedSessions
@@ -38,9 +38,10 @@ def build_context(settings: Settings, *, clock: Clock, ledger: Ledger, campaign_
     """Raises SettingsError for a console that anybody could use, and without SECRET_KEY."""
     check_access_settings(settings)
     store_monitor = StoreMonitor(ledger.client, settings.secret)
+    clock_sync = ClockSync(ledger.client, clock, by="console")
 
     async def read_store() -> StoreSnapshot:
-        await correct_clock(ledger.client, clock)
+        await clock_sync.sync()
         return await read_snapshot(ledger, settings, now_ms=clock.now_ms(), warnings=store_monitor.warnings)
 
     return ConsoleContext(

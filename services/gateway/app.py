@@ -30,6 +30,7 @@ from services.gateway.spool.spool_directory import SpoolDirectory
 from services.gateway.store_availability import StoreAvailability
 from services.gateway.validation.signup_shape import shape_of
 from services.gateway.webhooks import calcom, resend, signup
+from services.gateway.witness import GatewayWitness
 from services.web.rate_limit import FailureLimiter
 from services.web.server import Handler, Server
 
@@ -104,6 +105,7 @@ def build_server(context: GatewayContext) -> Server:
             direct[endpoint.path] = answer
     app.cleanup_ctx.append(partial(_replaying, context))
     app.cleanup_ctx.append(partial(_monitoring, context))
+    app.cleanup_ctx.append(partial(_witnessing, context))
     return Server(app, direct=direct)
 
 
@@ -113,6 +115,14 @@ async def _replaying(context: GatewayContext, _app: web.Application) -> AsyncIte
     yield
     await context.replay.stop()
     await context.intake.spool.close()
+
+
+async def _witnessing(context: GatewayContext, _app: web.Application) -> AsyncIterator[None]:
+    task = asyncio.create_task(GatewayWitness(context.settings, context.intake.ledger).run())
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 async def _monitoring(context: GatewayContext, _app: web.Application) -> AsyncIterator[None]:

@@ -93,5 +93,8 @@ class SandboxClock:
         """Without the offset: the time with which a receiver of webhooks compares."""
         return self._base.now_ms()
 
+    def wall_ms(self) -> int:
+        return self._base.wall_ms()
+
     def now_ms(self) -> int:
         return self._base.now_ms() + int(self._board.now.clock_offset_seconds * 1_000)

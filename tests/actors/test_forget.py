@@ -218,6 +218,11 @@ async def test_what_comes_later_of_them_is_answered_and_not_kept(known):
     assert await naming(known.ledger.client) == {}
 
 
+def without_days(content):
+    """But for the lists of digests by day, which tell when an answer is forgotten."""
+    return {key: value for key, value in content.items() if ":webhooks:" not in key}
+
+
 @pytest.mark.parametrize("where", ["christmas_2025", "spring_2026"])
 @pytest.mark.parametrize("answer", [None, "accepted"], ids=["at the endpoint", "from a spool"])
 async def test_a_signup_of_theirs_that_comes_later_is_answered_and_not_kept(known, dunya, answer, where):
@@ -237,7 +242,7 @@ async def test_a_signup_of_theirs_that_comes_later_is_answered_and_not_kept(know
     after = await content(known.ledger.client)
     webhook = keys.webhook("signup:later")
     assert after.pop(webhook).decode().split() == [first.answer, first.segment, str(now_ms), first.enrollment_id]
-    assert after == before
+    assert without_days(after) == without_days(before)
 
 
 async def test_anybody_only_left_may_sign_up_and_is_kept_next_to_who_was_forgotten(known, dunya, boris):

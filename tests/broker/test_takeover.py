@@ -245,3 +245,12 @@ def test_a_worker_that_finds_itself_removed_registers_again(broker, another):
         fall_silent(broker)
         rescue(another(), TIMEOUT_MS)
         eventually(lambda: broker.broker_id in workers(broker))
+
+
+def test_who_died_before_the_stores_clock_was_set_back_is_taken_over_all_the_same(broker, gone):
+    takes(gone, "1")
+    seconds, _ = broker.client.time()
+    broker.client.zadd(broker.layout.heartbeats(), {gone.broker_id: (seconds + 90_000) * 1_000})
+
+    assert rescue(broker, TIMEOUT_MS) == 1
+    assert ready(broker) == ["1"]

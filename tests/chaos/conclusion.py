@@ -134,7 +134,9 @@ def rows(tables: Mapping[str, list[dict[str, Any]]], ledger: Mapping[str, Enroll
     """What Notion shows otherwise than the ledger says."""
     addresses = {known.assessment.email: known for known in ledger.values()}
     for table, column in (("Email Sequence", "Email"), ("BusinessX Canada", "email")):
-        shown = Counter(row["properties"][column] for row in tables[table] if not row["in_trash"])
+        shown = Counter(
+            row["properties"][column] for row in tables[table] if not row["in_trash"] and row["properties"][column]
+        )
         for address in addresses.keys() - shown.keys():
             yield f"no row in {table} for {addresses[address].id}"
         for address, number in shown.items():

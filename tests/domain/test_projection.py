@@ -112,7 +112,7 @@ def test_a_step_shows_the_instant_it_was_accepted_whatever_became_of_it_later() 
     [
         (Status.ACCEPTED, None, {}),
         (Status.ACTIVE, None, {}),
-        (Status.COMPLETED, None, {"Sequence Completed": True}),
+        (Status.COMPLETED, None, {"Sequence Completed": True, "Exit Reason": "completed"}),
         (Status.EXITED, ExitReason.UNSUBSCRIBED, {"Sequence Completed": True, "Exit Reason": "unsubscribed"}),
         (Status.EXITED, ExitReason.BOUNCED, {"Sequence Completed": True, "Exit Reason": "bounced"}),
     ],
@@ -183,8 +183,27 @@ def test_who_complained_after_the_last_mail_has_completed_and_says_why_nothing_m
 
     assert sequence(ended)["Sequence Completed"] is True
     assert sequence(ended)["Exit Reason"] == "complained"
-    assert "Exit Reason" not in sequence(replace(ended, exit_reason=None))
 
 
-def test_who_left_for_no_known_reason_has_stopped() -> None:
-    assert sequence(replace(ENROLLED, status=Status.EXITED))["Exit Reason"] == "stopped"
+def test_who_left_for_no_known_reason_is_shown_so() -> None:
+    assert sequence(replace(ENROLLED, status=Status.EXITED))["Exit Reason"] == "unknown"
+
+
+def test_an_end_without_some_of_the_mails_is_not_shown_by_a_completed_sequence_alone() -> None:
+    ended = replace(ENROLLED, status=Status.COMPLETED, records=_sent(1, 2, 4, 5, 6, 7))
+
+    assert sequence(ended)["Exit Reason"] == "completed"
+    assert "Exit Reason" not in sequence(replace(ended, records=_sent(1, 2, 3, 4, 5, 6, 7)))
+
+
+def test_who_left_after_the_last_mail_is_marked_also_where_no_column_takes_the_reason() -> None:
+    ended = replace(ENROLLED, status=Status.COMPLETED, records=_sent(1, 2, 3, 4, 5, 6, 7))
+    left = replace(ended, exit_reason=ExitReason.UNSUBSCRIBED)
+
+    assert sequence_row(left, CHRISTMAS, title="").if_lacking == {"Exit Reason": {"Assessment Completed": False}}
+    assert sequence_row(ended, CHRISTMAS, title="").if_lacking == {}
+
+
+def _sent(*steps: int) -> dict[int, Record]:
+    accepted = Record(final_status=DeliveryStatus.ACCEPTED, at_ms=1, attempts=1, sent_ms=ANCHOR_MS, detail="id")
+    return dict.fromkeys(steps, accepted)

@@ -142,14 +142,24 @@ def test_everything_that_is_wrong_is_said_at_once():
     ("values", "columns", "reason"),
     [
         ({"Exit_Reason": "Unsubscribed"}, COLUMNS, ExitReason.UNSUBSCRIBED),
-        ({"Exit_Reason": "he said so"}, COLUMNS, ExitReason.STOPPED),
-        ({"Sequence_Completed": True}, COLUMNS, None),
-        ({"Sequence_Completed": True}, COLUMNS - {"Exit Reason"}, ExitReason.STOPPED),
+        ({"Exit_Reason": "stopped"}, COLUMNS, ExitReason.STOPPED),
+        ({"Exit_Reason": "he said so"}, COLUMNS, ExitReason.UNKNOWN),
+        ({"Exit_Reason": "completed", "Sequence_Completed": True}, COLUMNS, None),
+        ({"Sequence_Completed": True}, COLUMNS, ExitReason.UNKNOWN),
+        ({"Sequence_Completed": True}, COLUMNS - {"Exit Reason"}, ExitReason.UNKNOWN),
         ({"Sequence_Completed": False}, COLUMNS - {"Exit Reason"}, None),
         (
             {"Sequence_Completed": True, **{f"Email_{number}_Sent": DAY_1 for number in range(1, 8)}},
             COLUMNS - {"Exit Reason"},
             None,
+        ),
+        (
+            {
+                **{"Sequence_Completed": True, "Assessment_Completed": False},
+                **{f"Email_{number}_Sent": DAY_1 for number in range(1, 8)},
+            },
+            COLUMNS - {"Exit Reason"},
+            ExitReason.UNKNOWN,
         ),
     ],
 )

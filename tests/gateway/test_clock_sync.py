@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import time
+
 import pytest
 
 from common.clock import SystemClock, VirtualClock
 from common.ledger.ledger import Ledger
-from common.store.clock_sync import correct_clock
+from common.store.clock_sync import ClockSync
 from common.store.embedded import EmbeddedStore
-from tests.gateway.conftest import Gateway, Opener
+from tests.gateway.conftest import SIGNUP, Gateway, Opener
 
 
 @pytest.fixture
@@ -20,7 +23,7 @@ def ledger(gateway: Gateway) -> Ledger:
 async def test_a_clock_that_is_wrong_is_corrected(ledger: Ledger, apart_ms: int) -> None:
     wrong, right = SystemClock(), SystemClock()
     wrong.offset_ms = apart_ms
-    await correct_clock(ledger.client, wrong)
+    await ClockSync(ledger.client, wrong, by="test").sync()
 
     assert abs(wrong.now_ms() - right.now_ms()) < 500
 
@@ -28,14 +31,14 @@ async def test_a_clock_that_is_wrong_is_corrected(ledger: Ledger, apart_ms: int)
 async def test_a_small_deviation_of_the_clock_is_not_corrected(ledger: Ledger) -> None:
     clock = SystemClock()
     clock.offset_ms = 300
-    await correct_clock(ledger.client, clock)
+    await ClockSync(ledger.client, clock, by="test").sync()
 
     assert clock.offset_ms == 300
 
 
 async def test_a_virtual_clock_is_not_corrected(ledger: Ledger) -> None:
     clock = VirtualClock(5)
-    await correct_clock(ledger.client, clock)
+    await ClockSync(ledger.client, clock, by="test").sync()
 
     assert clock.now_ms() == 5
 
@@ -54,3 +57,24 @@ async def test_a_gateway_starts_without_its_store(opens: Opener, own_store: Embe
     gateway = await opens(own_store.url, clock=SystemClock())
 
     assert (await gateway.request("GET", "/ready")).status == 200
+
+
+class SetClock(SystemClock):
+    """A process whose time the store has corrected, on a machine whose own clock is right for those who sign."""
+
+    def now_ms(self) -> int:
+        return super().now_ms() + 3_600_000
+
+
+async def test_a_signature_is_judged_by_the_machines_own_clock(opens: Opener, own_store: EmbeddedStore) -> None:
+    own_store.stop()
+    gateway = await opens(own_store.url, clock=SetClock())
+    now_s = int(time.time())
+
+    async def status(at_s: int, id: str) -> int:
+        body = json.dumps({"email": f"{id}@example.org"}).encode()
+        headers = gateway.headers(body, id=id, at_s=at_s)
+        return (await gateway.request("POST", SIGNUP, data=body, headers=headers)).status
+
+    assert await status(now_s, "msg_1") != 401
+    assert await status(now_s + 3_600, "msg_2") == 401

@@ -20,6 +20,7 @@ from common.health_checks import (
     worst_level,
 )
 from common.ledger.constants import QUEUES
+from common.ledger.holds import Hold
 from common.ledger.pauses import Pause
 from common.ledger.reads.store_stats import OpenCircuit, QueueStats, StoreStats, WorkerStats
 
@@ -46,6 +47,7 @@ HEALTHY = StoreStats(
     circuits={},
     pause=None,
     paused_people=0,
+    holds={},
     durability={"appendonly": True, "appendfsync": True, "disk": True, "noeviction": True},
     memory_bytes=1,
     memory_max_bytes=0,
@@ -200,3 +202,25 @@ def test_the_broken_are_named_before_those_that_need_a_person() -> None:
 
     assert [finding.name for finding in problems_of(findings)] == ["workers", "calcom", "dead"]
     assert worst_level(findings) is Level.BROKEN
+
+
+def test_a_hold_on_all_sending_is_broken_and_explains_what_is_late() -> None:
+    hold = Hold(since_ms=NOW_MS - MINUTE_MS, why="the store's clock is 25 h ahead", cure="Correct it.")
+    late = queue("send", due=3, oldest_ms=9 * MINUTE_MS)
+
+    assert problems(**late, holds={"clock": hold}) == {"hold": Level.BROKEN}
+    assert problems(**late, holds={"clock/w1": hold}) == {"hold": Level.BROKEN, "due": Level.BROKEN}
+
+
+def test_a_gateway_whose_clock_is_wrong_is_broken_and_says_by_how_much() -> None:
+    body = {
+        "status": "ready",
+        "dependencies": {
+            "spool": {"status": "writable", "events": 0},
+            "clock": {"status": "wrong", "ahead_seconds": -90_000},
+        },
+    }
+    gateway, _ = check_gateway(GatewayStatus.read(body))
+
+    assert (gateway.name, gateway.level) == ("gateway", Level.BROKEN)
+    assert gateway.sentence == "the clock of its machine is 25 h behind"

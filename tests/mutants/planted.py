@@ -45,7 +45,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(BROKER, "queue", "  redis.call('SREM', queue_keys.paused(), name)\n"),
     Mutant(BROKER, "queue", "  redis.call('SADD', queue_keys.failed(name), from_id)\n"),
     Mutant(BROKER, "queue", "  redis.call('SREM', queue_keys.failed(name), to_id)\n"),
-    Mutant(BROKER, "queue", "  redis.call('HDEL', queue_keys.probing(), name)\n"),
+    Mutant(BROKER, "queue", "  redis.call('HDEL', queue_keys.probing(), name, name .. '/wait')\n"),
     Mutant(BROKER, "queue", "  redis.call('DEL', queue_keys.failed(name))\n"),
     Mutant(BROKER, "queue", "  redis.call('SADD', queue_keys.failed(name), failed_id)\n"),
     Mutant(BROKER, "queue", "  redis.call('ZADD', queue_keys.dead(name), now_ms, id)\n"),
@@ -128,15 +128,15 @@ MUTANTS: tuple[Mutant, ...] = (
         "'-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, count_max",
     ),
     Mutant(
-        BROKER, "delays", "queue_keys.failed(queue), due[i]) == 0 then", "queue_keys.failed(queue), due[i]) >= 0 then"
+        BROKER, "delays", "queue_keys.failed(name), due[i]) == 0 then", "queue_keys.failed(name), due[i]) >= 0 then"
     ),
     Mutant(BROKER, "delays", "ready_id, message) == 1 then", "ready_id, message) >= 0 then"),
-    Mutant(BROKER, "delays", "  redis.call('ZREM', queue_keys.delayed(queue), unpack(ids))\n"),
-    Mutant(BROKER, "delays", "  redis.call('HDEL', queue_keys.delayed_messages(queue), unpack(ids))\n"),
-    Mutant(BROKER, "delays", "queue_keys.paused(), queue) == 1", "queue_keys.paused(), queue) == 2"),
+    Mutant(BROKER, "delays", "  redis.call('ZREM', queue_keys.delayed(name), unpack(ids))\n"),
+    Mutant(BROKER, "delays", "  redis.call('HDEL', queue_keys.delayed_messages(name), unpack(ids))\n"),
+    Mutant(BROKER, "delays", "queue_keys.paused(), name) == 1", "queue_keys.paused(), name) == 2"),
     Mutant(BROKER, "delays", "from_ms > tonumber(NOW_MS) and 0 or 1", "1"),
     Mutant(BROKER, "delays", "'RPUSH'", "'LPUSH'"),
-    Mutant(BROKER, "delays", "waiting[i] or plain_message(queue, id, due_ms)", "plain_message(queue, id, due_ms)"),
+    Mutant(BROKER, "delays", "waiting[i] or plain_message(name, id, due_ms)", "plain_message(name, id, due_ms)"),
     # workers
     Mutant(BROKER, "workers", "  redis.call('ZADD', queue_keys.heartbeats(), now_ms, WORKER)\n"),
     Mutant(BROKER, "workers", ">= limits.crashes_max then", "> limits.crashes_max then"),
@@ -149,7 +149,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "release_all(WORKER, function() return 0 end)",
         "release_all(WORKER, function() return 9 end)",
     ),
-    Mutant(BROKER, "workers", "    if worker ~= WORKER then", "    if true then"),
+    Mutant(BROKER, "workers", "    if worker ~= WORKER and (ago_ms", "    if (ago_ms"),
     Mutant(BROKER, "workers", "'LPUSH'", "'RPUSH'"),
     Mutant(BROKER, "workers", "  redis.call('DEL', in_flight, queue_keys.started(worker, name))\n"),
     Mutant(BROKER, "workers", "  redis.call('ZREM', queue_keys.heartbeats(), worker)\n"),

@@ -48,6 +48,8 @@ FIRST: dict[str, Stage] = {
     "lib/sequence": ("tests/ledger/test_transitions.py", "tests/ledger/test_claim_guards.py"),
     "lib/crossing": ("tests/actors/test_two_campaigns.py",),
     "pauses": ("tests/ledger/test_pauses.py",),
+    **dict.fromkeys(("holds", "lib/pause"), ("tests/ledger/test_holds.py", "tests/ledger/test_pauses.py")),
+    "lib/webhook_ids": ("tests/ledger/test_webhook_ids.py",),
     "contacts": ("tests/actors/test_forget.py",),
     **dict.fromkeys(
         ("feedback", "suppressions", "lib/suppression"),

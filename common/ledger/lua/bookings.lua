@@ -5,7 +5,7 @@
 --   guest:<gst>          HASH  one person whose call it is, see booking_codec.py
 --   contact:<contact>    HASH  `call:<gst>`: each of their calls in short; writes: how often they were written; see there
 --   bookings             ZSET  booking → time at which it should be looked at, ms
--- uses: delivery, mailbox, owners, projection, queue, records, sequence, suppression, timeline
+-- uses: delivery, mailbox, owners, projection, queue, records, sequence, suppression, timeline, webhook_ids
 
 local bookings = {}
 
@@ -38,7 +38,7 @@ local function keep_event(id, booking, given, event)
 end
 
 -- accept(KEYS = [webhook, booking], ARGV = [JSON, event])
---   JSON     id: of the booking; digest: of the event; received_ms; remember_ms: how long the webhook id is remembered;
+--   JSON     id: of the booking; digest: of the event; received_ms;
 --            campaign; address_hashes: of the addresses that the event names; spelled: {hash of a spelling: address
 --            hash}; links: [booking that was moved]; contact: of the first of them, see mailbox.lua
 --            notes: [JSON] for their timeline, see common/domain/note.py
@@ -66,7 +66,7 @@ function bookings.accept()
     keep_event(id, KEYS[2], given, event)
     for _, note in ipairs(given.notes or {}) do timeline.add(mailbox.contact(given.contact), given.received_ms, 'note', note) end
   end
-  redis.call('SET', KEYS[1], id .. ' ' .. digest, 'PX', given.remember_ms)
+  webhook_ids.remember(KEYS[1], id .. ' ' .. digest, given.received_ms)
   return {0, event}
 end
 

@@ -1,6 +1,6 @@
 -- Whether a provider is in trouble that concerns everything that needs it.
 --   circuit:<provider>  HASH  see circuit.lua
--- uses: queue
+-- uses: circuit, queue
 
 local circuits = {}
 
@@ -15,7 +15,8 @@ local DIFFERENT_MAX, FAILING_MS, LONGEST_MS = 3, 600000, 30000
 function circuits.report_failure()
   local given, key = cjson.decode(ARGV[1]), KEYS[1]
   local now_ms, at_least_ms = given.now_ms, given.at_least_ms or 0
-  local known_ms, misses, failing, reason = unpack(redis.call('HMGET', key, 'until_ms', 'misses', 'failing', 'reason'))
+  local misses, failing, reason = unpack(redis.call('HMGET', key, 'misses', 'failing', 'reason'))
+  local known_ms = circuit.read(key, now_ms)
   failing = failing or ''
   if not string.find(failing, given.id, 1, true) then failing = failing .. given.id .. ' ' end
   local _, different = string.gsub(failing, ' ', '')
@@ -37,14 +38,21 @@ function circuits.report_failure()
     redis.call('HSET', key, 'misses', misses + 1)
   end
   redis.call('PERSIST', key)
-  redis.call('HSET', key, 'until_ms', until_ms, 'reason', given.reason)
+  redis.call('HSET', key, 'until_ms', until_ms, 'wait_ms', until_ms - now_ms, 'reason', given.reason)
   redis.call('HSETNX', key, 'since_ms', now_ms)
   redis.call('HDEL', key, 'probe_ms', 'failing')
   if given.queue then
     redis.call('HSET', key, 'queue', given.queue)
-    queue.probe_from(given.queue, until_ms, given.id)
+    queue.probe_from(given.queue, until_ms, given.id, until_ms - now_ms)
   end
   return {until_ms, news}
+end
+
+-- open_until(KEYS = [circuit], ARGV = [now_ms]) → until_ms, if everything waits for this provider now | 0
+function circuits.open_until()
+  local now_ms = tonumber(ARGV[1])
+  local until_ms = circuit.read(KEYS[1], now_ms)
+  return until_ms and until_ms > now_ms and until_ms or 0
 end
 
 return circuits

@@ -5,11 +5,11 @@
 --                               expires_ms: from then on it is not sent; requires: {state, start_ms} of its owner
 --   KEYS                        owner: enrollment or guest, HASH, see owners.lua; delivery: HASH, see delivery.lua;
 --                               circuit: of the channel's provider, HASH, see circuit.lua
--- uses: circuit, crossing, delivery, owners, pause, queue, records, sequence, suppression, timeline
+-- uses: circuit, counts, crossing, delivery, owners, pause, queue, records, sequence, suppression, timeline
 
 local deliveries = {}
 
-local ANOTHER_CAMPAIGN_MS, SOON_MS = 600000, 1000
+local ANOTHER_CAMPAIGN_MS, SOON_MS, JUMP_MS = 600000, 1000, 60000
 
 -- The first paced delivery of this owner that was due before, and could go now or within two seconds.
 local function earlier_one(owner, fields, name, due_ms, now_ms)
@@ -17,9 +17,11 @@ local function earlier_one(owner, fields, name, due_ms, now_ms)
   for field, line in pairs(fields) do
     local other, other_ms = string.match(field, '^/(.*)$'), records.due_ms(line)
     if other and other_ms and other_ms < due_ms and other ~= name then
-      local claim_id, not_before_ms =
-        unpack(redis.call('HMGET', keys.delivery .. owner.id .. field, 'claim_id', 'not_before_ms'))
-      if claim_id == '' and tonumber(not_before_ms or 0) <= now_ms + 2000 and (not found or other_ms < found_ms) then
+      local claim_id, not_before_ms, wait_ms =
+        unpack(redis.call('HMGET', keys.delivery .. owner.id .. field, 'claim_id', 'not_before_ms', 'wait_ms'))
+      not_before_ms = tonumber(not_before_ms or 0)
+      local is_near = not_before_ms <= now_ms + 2000 or delivery.is_deferred_too_far(not_before_ms, wait_ms, now_ms)
+      if claim_id == '' and is_near and (not found or other_ms < found_ms) then
         found, found_ms = owner.id .. field, other_ms
       end
     end
@@ -54,13 +56,15 @@ end
 -- may have been accepted does not wait for so long that the provider forgets its key.
 local function gap_until(fields, given, campaign, open, now_ms)
   local last_ms, gap_ms = tonumber(fields.last_sent_ms), campaign.minimum_gap_ms
+  -- A mail that left in the future was written down while a clock was wrong.
+  if last_ms and queue.is_too_far(last_ms, now_ms, JUMP_MS) then last_ms = nil end
   local is_unknown = open.outcome_unknown == '1' or open.in_progress == '1'
   local latest_ms = is_unknown and open.first_attempt_ms and open.first_attempt_ms + limits.ask_within_ms or math.huge
   local until_ms = math.max(last_ms and last_ms + gap_ms or 0, crossing.gap_until(fields, campaign, given, now_ms))
   until_ms = math.min(until_ms, latest_ms)
   if until_ms > now_ms then return until_ms end
   local other, since_ms = string.match(fields.sending or '', '^(%S+) (%d+)$')
-  if other and other ~= given.name and since_ms + gap_ms > now_ms then
+  if other and other ~= given.name and since_ms + gap_ms > now_ms and not queue.is_too_far(since_ms, now_ms, JUMP_MS) then
     return math.min(since_ms + gap_ms, now_ms + SOON_MS)
   end
   if crossing.comes_first(fields, campaign, given, now_ms) then return now_ms + SOON_MS end
@@ -74,7 +78,7 @@ local function plan_next(owner, fields, name, following)
 end
 
 local OPEN = {
-  'claim_id', 'claimed_ms', 'not_before_ms', 'first_attempt_ms', 'outcome_unknown', 'in_progress', 'replayed',
+  'claim_id', 'claimed_ms', 'not_before_ms', 'wait_ms', 'first_attempt_ms', 'outcome_unknown', 'in_progress', 'replayed',
   'counted_claim_id',
 }
 
@@ -108,8 +112,8 @@ end
 --   | ['exited', reason]             it must not be sent any more; the reason is recorded
 --   | ['in hand', claim_id]          another attempt is under way, by a worker that lives
 --   | ['not yet', until_ms]          too early, too close to the last mail, or an earlier one goes first; scheduled again
---   | ['held', until_ms, reason]     the provider is in trouble, everything is paused, the address is resting, or it is
---                                    another campaign's; scheduled again
+--   | ['held', until_ms, reason]     all sending is held, the provider is in trouble, everything is paused, the address is
+--                                    resting, or it is another campaign's; scheduled again
 --   | ['held', 0, reason]            the enrollment is held; its release schedules it again
 --   | ['dead', reason]               its third worker died; recorded as a dead letter
 --   | ['unknown']                    nothing of that id is planned
@@ -126,9 +130,13 @@ function deliveries.claim()
   -- First of all: who has it in hand settles it, also for a contact who has left meanwhile.
   local open = read_open(key)
   local is_repeated = open.claim_id == claim_id
-  if not is_repeated and delivery.is_held(open.claim_id) and open.claimed_ms + limits.lease_ms > now_ms then
+  if not is_repeated and delivery.is_held(open.claim_id) and math.abs(now_ms - open.claimed_ms) < limits.lease_ms then
     return {'in hand', open.claim_id}
   end
+
+  -- Nothing is decided of it either: by a wrong clock a reminder would have expired.
+  local held = not is_repeated and pause.hold_reason(string.match(claim_id, '^[^#]*'))
+  if held then return {'held', delivery.schedule(id, now_ms + pause.HELD_MS), held} end
 
   -- It must not be sent any more, or this would be its last crash: but it was accepted all the same, a webhook says.
   -- Otherwise the provider is asked once more, under the same key, and says so itself.
@@ -147,12 +155,12 @@ function deliveries.claim()
   end
   local due_ms = records.due_ms(line)
   if not due_ms then return {'unknown'} end
-  local not_before_ms = tonumber(open.not_before_ms or due_ms)
+  local not_before_ms = delivery.not_before_ms(open, now_ms) or due_ms
 
   local function defer(word, until_ms, why)
     until_ms = delivery.schedule(id, math.min(until_ms, given.expires_ms or math.huge))
     -- What was never claimed has no HASH, and its booking may still give it another due time.
-    if open.claimed_ms or open.not_before_ms then redis.call('HSET', key, 'not_before_ms', until_ms) end
+    if open.claimed_ms or open.not_before_ms then delivery.defer(key, until_ms, now_ms) end
     return {word, until_ms, why}
   end
 
@@ -182,7 +190,7 @@ function deliveries.claim()
 
   -- Of two that could go now the earlier goes first: after an outage nobody reads the second mail before the first. A turn
   -- to find out for all is passed on to it. What waits for longer, for a reason of its own, delays nothing.
-  local until_ms, why, probe_ms = unpack(redis.call('HMGET', circuit_key, 'until_ms', 'reason', 'probe_ms'))
+  local until_ms, why, probe_ms = circuit.read(circuit_key, now_ms)
   local is_paced = given.paced and not is_repeated and open.replayed ~= '1'
   local earlier = is_paced and earlier_one(owner, fields, name, due_ms, now_ms)
   if earlier then
@@ -232,10 +240,12 @@ function deliveries.freeze()
   local reason = suppressed or owners.refusal(fields, given.requires, given.expires_ms, now_ms)
   if reason then return {'exited', reason} end
   if fields.hold then return {'held', 0, fields.hold} end
+  local held = pause.hold_reason(string.match(redis.call('HGET', key, 'claim_id'), '^[^#]*'))
+  if held then return {'held', now_ms + pause.HELD_MS, held} end
   if pause.covers(owner.contact, fields.campaign) then return {'held', now_ms + pause.WAIT_MS, 'paused'} end
   if suppression.is_resting(fields.address_hash) then return {'held', now_ms + suppression.WAIT_MS, 'resting'} end
-  local until_ms, why = unpack(redis.call('HMGET', KEYS[3], 'until_ms', 'reason'))
-  if until_ms and tonumber(until_ms) > now_ms then return {'held', tonumber(until_ms), why} end
+  local until_ms, why = circuit.read(KEYS[3], now_ms)
+  if until_ms and until_ms > now_ms then return {'held', until_ms, why} end
 
   if payload ~= '' then redis.call('HSETNX', key, 'payload', payload) end
   redis.call('HSETNX', key, 'first_attempt_ms', now_ms)
@@ -253,7 +263,8 @@ local function try_again(owner, given)
   local claim_id, attempts, in_progress, last_error =
     unpack(redis.call('HMGET', key, 'claim_id', 'attempts', 'in_progress', 'last_error'))
   if claim_id == '' then return end
-  redis.call('HSET', key, 'claim_id', '', 'not_before_ms', due_ms, 'last_error', detail, 'in_progress', 0)
+  redis.call('HSET', key, 'claim_id', '', 'last_error', detail, 'in_progress', 0)
+  delivery.defer(key, due_ms, given.now_ms)
   redis.call('HDEL', key, 'crashes')
   if is_deferred and given.outcome_unknown then redis.call('HSET', key, 'probed', 1) end
   if is_deferred and not given.outcome_unknown then
@@ -343,6 +354,41 @@ function deliveries.note_unaccepted()
   local fence, probed, key_conflict = unpack(redis.call('HMGET', KEYS[1], 'fence', 'probed', 'key_conflict'))
   if fence ~= ARGV[1] or probed ~= '1' or key_conflict then return 0 end
   redis.call('HDEL', KEYS[1], 'outcome_unknown', 'first_attempt_ms', 'probed')
+  return 1
+end
+
+-- settle_restored(KEYS = [owner, delivery, circuit], ARGV = [JSON])
+--   JSON  also sent_ms, provider_id: the provider lists it
+--         or detail: why a person decides; unknown_since_ms: since when it may be out, nil: it certainly is not
+--         next: {name, after_ms: after the anchor}, the step that follows, if any
+-- → 1 | 0 it has met its end, or its owner has ended
+-- Of a store that was restored: what may have happened to a delivery since its backup. Nobody has it in hand.
+function deliveries.settle_restored()
+  local given = cjson.decode(ARGV[1])
+  local key, name, now_ms = KEYS[2], given.name, given.now_ms
+  local owner = owners.of(given.owner)
+  local fields = owners.fields(owner)
+  local line = fields['/' .. name]
+  if line and records.status(line) ~= 'planned' then return 0 end
+  if fields.status == 'accepted' then
+    redis.call('HSET', owner.key, 'status', 'active')
+    counts.add('accepted', -1)
+    counts.add('active', 1)
+    fields.next = name
+  elseif owner.is_enrollment and fields.status ~= 'active' then
+    return 0
+  end
+  plan_next(owner, fields, name, given.next)
+  delivery.end_sending(owner, name)
+  if given.sent_ms then
+    delivery.accept_as_reported(owner, name, given.label, now_ms, given.sent_ms, given.provider_id, given.paced)
+    return 1
+  end
+  if given.unknown_since_ms then
+    redis.call('HSET', key, 'outcome_unknown', 1, 'first_attempt_ms', given.unknown_since_ms)
+  end
+  redis.call('HSETNX', key, 'due_ms', records.due_ms(line) or now_ms)
+  delivery.make_dead_letter(owner, name, given.label, now_ms, given.detail)
   return 1
 end
 

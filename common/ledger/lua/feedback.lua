@@ -3,7 +3,7 @@
 --   content_bounces:<campaign>  ZSET  contact → when a mail to them was last refused for its content, ms
 -- What was reported is kept as a set, and the status of a delivery is read from all of it (records.lua): whatever comes
 -- twice or late ends alike. What comes before the acceptance is written down waits in the set until it is.
--- uses: delivery, mailbox, owners, projection, records, sequence, suppression, timeline
+-- uses: delivery, mailbox, owners, projection, records, sequence, suppression, timeline, webhook_ids
 
 local feedback = {}
 
@@ -91,7 +91,7 @@ end
 
 -- record(KEYS = [webhook], ARGV = [JSON])
 --   JSON  owner, name, label, paced: as in deliveries.lua; contact; kind, detail, event_ms, provider_id, mailed_ms: what was
---         reported, see domain/feedback.py; now_ms; remember_ms: how long the webhook id is remembered
+--         reported, see domain/feedback.py; now_ms; remember_ms: how long a mailbox bounce counts
 --         ends: why the sequence ends, if it does; address_hash: of the address, to be suppressed then; absent: the owner's
 --         soft_bounce_limit: mailbox bounces in a row after which an address rests; content_bounces_ms: for how long those
 --         of the content are kept
@@ -102,7 +102,7 @@ function feedback.record()
   local answered = redis.call('GET', KEYS[1])
   if answered then return {1, answered} end
   local answer = table.concat({given.kind, given.owner .. '/' .. given.name, given.now_ms}, ' ')
-  redis.call('SET', KEYS[1], answer, 'PX', given.remember_ms)
+  webhook_ids.remember(KEYS[1], answer, given.now_ms)
 
   -- After a rebuild a mail may name an id that only leads to the enrollment.
   given.owner, given.contact = mailbox.kept(given.owner), mailbox.kept(given.contact)
@@ -130,7 +130,7 @@ function feedback.record_foreign()
   if answered then return {1, answered} end
   if redis.call('EXISTS', keys.enrollment .. given.contact, keys.contact .. given.contact) == 0 then return {0, ''} end
   local answer = table.concat({given.kind, '-', given.now_ms}, ' ')
-  redis.call('SET', KEYS[1], answer, 'PX', given.remember_ms)
+  webhook_ids.remember(KEYS[1], answer, given.now_ms)
   timeline.add(given.contact, given.now_ms, 'reported', given.kind .. ' of a mail that is not of this campaign')
   suppression.add(given.address_hash, given.ends, given.event_ms)
   leave(given)

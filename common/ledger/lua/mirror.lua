@@ -23,7 +23,7 @@ function mirror.take()
   local busy = redis.call('HGETALL', KEYS[2])
   for i = 1, #busy, 2 do
     local holder, since_ms = string.match(busy[i + 1], '^(%S+) (%d+)$')
-    if tonumber(since_ms) + ABANDONED_MS < now_ms or not queue.is_alive(holder) then
+    if math.abs(now_ms - since_ms) > ABANDONED_MS or not queue.is_alive(holder) then
       redis.call('HDEL', KEYS[2], busy[i])
       redis.call('ZADD', KEYS[1], 'NX', since_ms, busy[i])
     end

@@ -1,10 +1,10 @@
 -- A person of the team stops all mail, or the mail of one contact, until they end the pause.
---   KEYS    pauses: HASH, see pause.lua; enrollment: HASH, if it is one contact's
+--   KEYS    pauses: HASH, see lib/pause.lua; enrollment: HASH, if it is one contact's
 --   whose   `*` for everybody, `campaign:<key>`, or a contact
 -- The mail of a campaign that is paused is refused by its claim, and looked at again each minute.
 -- Of everybody the schedule stops; of one contact the next step is taken out of it, by a hold. What is in hand already is
 -- stopped by its freeze, or has left.
--- uses: queue, sequence
+-- uses: pause, sequence
 
 local pauses = {}
 
@@ -15,7 +15,7 @@ function pauses.start()
   if before then return {0, before} end
   redis.call('HSET', KEYS[1], whose, said)
   if whose == '*' then
-    queue.pause('send')
+    pause.update_queue()
   else
     sequence.hold(whose, 'paused', now_ms)
   end
@@ -31,7 +31,7 @@ function pauses.finish()
   if not before then return '' end
   redis.call('HDEL', KEYS[1], whose)
   if whose == '*' then
-    queue.resume('send')
+    pause.update_queue()
   else
     sequence.release(whose, 'paused', now_ms)
   end

@@ -1,13 +1,13 @@
 -- From an accepted signup to an enrollment whose first step is due.
 --   enrollment:<enr>  HASH  see codec.py
--- uses: counts, held, mailbox, owners, pause, projection, queue, sequence, suppression, timeline
+-- uses: counts, held, mailbox, owners, pause, projection, queue, sequence, suppression, timeline, webhook_ids
 
 local signups = {}
 
 -- What one call writes once for all its signups; one by one it would be a quarter of the script's time.
 local function new_batch()
   return {
-    newcomers = {}, classifications = {}, is_coming = {}, answers = {}, kept_ms = {},
+    newcomers = {}, classifications = {}, is_coming = {}, answers = {}, answered_ms = {},
     is_anybody_paused = redis.call('EXISTS', keys.pauses) == 1,
     has_anybody_left = redis.call('EXISTS', keys.suppressed) == 1,
   }
@@ -108,7 +108,7 @@ local function accept(batch, webhook, json, assessment)
     -- The store took it, its answer was lost, and the spool gave one of its own: that is the one that was received.
     if given.answer and said ~= given.answer then
       answered = given.answer .. string.gsub(rest, owner .. '$', given.answered_id or owner)
-      batch.answers[webhook], batch.kept_ms[webhook] = answered, given.remember_ms
+      batch.answers[webhook], batch.answered_ms[webhook] = answered, given.received_ms
     end
     return {1, answered, redis.call('HGET', keys.enrollment .. mailbox.kept(owner), 'email') or ''}
   end
@@ -142,13 +142,13 @@ local function accept(batch, webhook, json, assessment)
     if not refused then keep_details(enrollment, given, is_newest) end
   end
   answered = table.concat({given.answer or answer, given.segment, given.received_ms, given.answered_id or given.id}, ' ')
-  batch.answers[webhook], batch.kept_ms[webhook] = answered, given.remember_ms
+  batch.answers[webhook], batch.answered_ms[webhook] = answered, given.received_ms
   return {0, answered, ''}
 end
 
 -- accept(KEYS = [webhook] × signups, ARGV = [JSON, assessment] × signups)
 --   JSON        id, spelled_id, separate: whose it is, see mailbox.lua; address_hash, spelled_hash; received_ms;
---               remember_ms: how long the webhook id is remembered; segment; campaign; email; language: one of the
+--               segment; campaign; email; language: one of the
 --               campaign's, if the signup names one; answer, answered_id: given already, from the spool, and the enrollment
 --               that it named; consent: JSON; notes: [JSON], see common/domain/note.py
 --               others: the contacts that this person has or would have in other campaigns; excludes: those of them
@@ -174,7 +174,7 @@ function signups.accept()
     counts.add('accepted', #batch.newcomers)
   end
   for webhook, answer in pairs(batch.answers) do
-    redis.call('SET', webhook, answer, 'PX', batch.kept_ms[webhook])
+    webhook_ids.remember(webhook, answer, batch.answered_ms[webhook])
   end
   return answers
 end

@@ -1,6 +1,6 @@
 -- What the ledger expects and the queue does not hold (a job deleted by hand, a lost message) is scheduled again. What is
 -- scheduled or in hand is left alone; should a job run twice all the same, the claim decides.
--- uses: projection, queue, records
+-- uses: delivery, owners, projection, queue, records, webhook_ids
 
 local sweeper = {}
 
@@ -73,6 +73,68 @@ function sweeper.sweep()
   end
   table.insert(rescheduled, 1, page[1])
   return rescheduled
+end
+
+local JOB_MAX_MS, JOBS = 3600000, {'classify', 'notion_sync', 'reconcile_bookings'}
+
+-- A delivery waits for its next attempt, or before its first claim for its due time, and then at most for gap_ms. What is
+-- scheduled later than that was put off while a clock was wrong. Answers when it is due instead.
+local function check_deferral(job, at_ms, now_ms, gap_ms)
+  local key, open, due_ms = keys.delivery .. job, {}
+  open.not_before_ms, open.wait_ms = unpack(redis.call('HMGET', key, 'not_before_ms', 'wait_ms'))
+  if open.not_before_ms then
+    due_ms = delivery.not_before_ms(open, now_ms)
+    if due_ms ~= tonumber(open.not_before_ms) then
+      delivery.defer(key, due_ms, now_ms)
+      return due_ms
+    end
+  else
+    local owner, name = string.match(job, '^([^/]+)(/.*)$')
+    due_ms = records.due_ms(redis.call('HGET', owners.of(owner).key, name))
+  end
+  due_ms = math.max(due_ms or math.huge, now_ms)
+  if queue.is_too_far(at_ms, due_ms, gap_ms) then return queue.bounded('deferral', at_ms, due_ms, gap_ms) end
+end
+
+-- check_waits(KEYS = [open], ARGV = [cursor, now_ms, batch, gap_ms]) → [next cursor, rescheduled job, …]
+-- After a clock was wrong: what was put off while it was. gap_ms: the minimum gap between two mails.
+function sweeper.check_waits()
+  local cursor, now_ms, batch, gap_ms = ARGV[1], tonumber(ARGV[2]), ARGV[3], math.max(ARGV[4], JOB_MAX_MS)
+  local page = redis.call('ZSCAN', KEYS[1], cursor, 'COUNT', batch)
+  local answer = {page[1]}
+  for i = 1, #page[2], 2 do
+    local job, at_ms = page[2][i], tonumber(page[2][i + 1])
+    local due_ms = at_ms > now_ms and check_deferral(job, at_ms, now_ms, gap_ms)
+    if due_ms then
+      delivery.schedule(job, due_ms)
+      answer[#answer + 1] = job
+    end
+  end
+  for _, name in ipairs(cursor == '0' and JOBS or {}) do
+    local late_ms = string.format('%.0f', now_ms + JOB_MAX_MS)
+    for _, job in ipairs(redis.call('ZRANGEBYSCORE', queue_keys.delayed(name), late_ms, '+inf', 'LIMIT', 0, batch)) do
+      queue.bounded('job', redis.call('ZSCORE', queue_keys.delayed(name), job), now_ms, 0)
+      redis.call('ZADD', queue_keys.delayed(name), now_ms, job)
+      answer[#answer + 1] = job
+    end
+  end
+  return answer
+end
+
+-- forget_webhooks(KEYS = [webhook_days], ARGV = [now_ms, batch]) → ids forgotten
+function sweeper.forget_webhooks()
+  local forgotten = 0
+  local first_day = webhook_ids.day(ARGV[1] - limits.remember_webhook_ms)
+  for _, day in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+    if tonumber(day) < first_day then
+      local digests = redis.call('LPOP', keys.webhooks .. day, ARGV[2]) or {}
+      for i, digest in ipairs(digests) do digests[i] = keys.w .. digest end
+      if #digests > 0 then redis.call('UNLINK', unpack(digests)) end
+      if redis.call('EXISTS', keys.webhooks .. day) == 0 then redis.call('SREM', KEYS[1], day) end
+      forgotten = forgotten + #digests
+    end
+  end
+  return forgotten
 end
 
 return sweeper

@@ -8,10 +8,12 @@ from typing import Any
 
 import redis.asyncio
 
+from common.domain.clock_check import JUMP_MS
 from common.domain.delivery import DeliveryStatus
 from common.domain.signup_bounds import Bound
 from common.ledger import keys
 from common.ledger.constants import CALENDAR, MAIL, MIRROR, QUEUES
+from common.ledger.holds import Hold, read_holds
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import EVERYBODY, Pause, read_pause
 from common.queue.layout import NAMESPACE
@@ -73,8 +75,8 @@ class StoreStats:
     `mirror_behind`: contacts whose change Notion does not show yet; `mirror_lag_ms`: for how long the oldest waits.
     `held_signups`: by bound. `unread_bookings`: events of Cal.com that wait for a person. `resting`: addresses that
     wait for one. `content_bounce_people`: to whom a mail of this campaign was refused for its content, within a day.
-    `circuits`: the open ones, by provider. `durability`: promise → kept, see `metrics.STORE_DURABILITY`. `refusal`: why
-    the store takes no write.
+    `circuits`: the open ones, by provider. `holds`: on all sending, by reason; `clock/<worker>`: on that worker's, if
+    it is alive. `durability`: promise → kept, see `metrics.STORE_DURABILITY`. `refusal`: why the store takes no write.
     """
 
     at_ms: int
@@ -96,6 +98,7 @@ class StoreStats:
     circuits: Mapping[str, OpenCircuit]
     pause: Pause | None
     paused_people: int
+    holds: Mapping[str, Hold]
     durability: Mapping[str, bool]
     memory_bytes: int
     memory_max_bytes: int
@@ -104,6 +107,11 @@ class StoreStats:
     @property
     def workers_alive(self) -> int:
         return sum(worker.is_alive for worker in self.workers)
+
+    @property
+    def is_all_held(self) -> bool:
+        """Nothing is sent to anybody, by no worker."""
+        return any("/" not in name for name in self.holds)
 
     @property
     def sent(self) -> int:
@@ -123,7 +131,8 @@ class StoreStats:
 
 async def read_store_stats(ledger: Ledger, *, now_ms: int | None = None) -> StoreStats:
     """
-    `now_ms`: the caller's time; None for the store's, so that processes whose clocks differ report the same ages.
+    `now_ms`: the caller's time; None for the store's, corrected as workers found it, so that processes
+    whose clocks differ report the same ages.
 
     Heartbeats are always compared with the store's clock, by which they are written. Raises redis.RedisError or OSError
     when the store does not answer.
@@ -133,12 +142,15 @@ async def read_store_stats(ledger: Ledger, *, now_ms: int | None = None) -> Stor
     ask_probe(pipe)
     pipe.time()
     pipe.zrange(keys.HEARTBEATS, 0, -1, withscores=True)
+    pipe.hmget(keys.CLOCK, "judged_ms", "ahead_ms")
     probe, cluster, *first = await pipe.execute(raise_on_error=False)
     refusal = refusal_in(probe, cluster)
     _raise_first(first)
-    (seconds, micros), heartbeats = first
+    (seconds, micros), heartbeats, (judged, ahead) = first
     store_ms = seconds * 1000 + micros // 1000
-    now_ms = store_ms if now_ms is None else now_ms
+    # A worker may know that the store's clock is wrong; what it found of another hour says nothing of now.
+    is_judged = judged is not None and abs(store_ms - int(judged)) <= JUMP_MS
+    now_ms = (store_ms - (int(ahead) if is_judged else 0)) if now_ms is None else now_ms
     _ask(pipe, now_ms, [worker.decode() for worker, _ in heartbeats], campaign=ledger.campaign)
     answers = await pipe.execute(raise_on_error=False)
     config = answers.pop()  # A managed store may forbid CONFIG; any other refusal is an error.
@@ -181,6 +193,7 @@ def _ask(pipe: Any, now_ms: int, workers: list[str], *, campaign: str) -> None:
         pipe.hmget(keys.circuit(provider), "until_ms", "since_ms", "reason")
     pipe.hget(keys.PAUSES, EVERYBODY)
     pipe.hlen(keys.PAUSES)
+    pipe.hgetall(keys.HOLD_ALL)
     pipe.info("persistence")
     pipe.info("memory")
     pipe.config_get("appendfsync")
@@ -191,7 +204,7 @@ def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms
     workers = tuple(
         WorkerStats(
             id=worker.decode(),
-            silent_ms=max(0, store_ms - int(beat)),
+            silent_ms=_silent_ms(store_ms, int(beat)),
             in_flight=sum(next(answers) for _ in QUEUES),
         )
         for worker, beat in heartbeats
@@ -200,7 +213,7 @@ def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms
     due_next_hour, due_next_day, overdue, dead, suppressed = (next(answers) for _ in range(5))
     unread, resting, content_bounces, behind, oldest = (next(answers) for _ in range(5))
     circuits = {provider: _circuit(*next(answers)) for provider in PROVIDERS}
-    pause, pauses, persistence, memory = (next(answers) for _ in range(4))
+    pause, pauses, holds, persistence, memory = (next(answers) for _ in range(5))
     return StoreStats(
         at_ms=now_ms,
         queues=queues,
@@ -225,10 +238,17 @@ def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms
         circuits={provider: circuit for provider, circuit in circuits.items() if circuit is not None},
         pause=read_pause(pause.decode()) if pause else None,
         paused_people=pauses - (pause is not None),
+        holds=_holds(holds, {worker.id for worker in workers if worker.is_alive}),
         durability=_durability(persistence, memory, config),
         memory_bytes=int(memory.get("used_memory", 0)),
         memory_max_bytes=int(memory.get("maxmemory", 0)),
     )
+
+
+def _silent_ms(store_ms: int, beat_ms: int) -> int:
+    """A heartbeat far ahead is from before the store's clock was set back: who lives has sent another since."""
+    ago_ms = store_ms - beat_ms
+    return -ago_ms if ago_ms < -JUMP_MS else max(0, ago_ms)
 
 
 def _queue(answers: Iterator[Any], now_ms: int) -> QueueStats:
@@ -250,6 +270,11 @@ def _circuit(until: bytes | None, since: bytes | None, reason: bytes | None) -> 
     if until is None:
         return None
     return OpenCircuit(reason=(reason or b"").decode(), since_ms=int(since or until), until_ms=int(until))
+
+
+def _holds(texts: Mapping[bytes, bytes], workers_alive: set[str]) -> dict[str, Hold]:
+    holds = read_holds({name.decode(): text.decode() for name, text in texts.items()})
+    return {name: hold for name, hold in holds.items() if "/" not in name or name.partition("/")[2] in workers_alive}
 
 
 def _durability(persistence: Mapping[str, Any], memory: Mapping[str, Any], config: Any) -> dict[str, bool]:

@@ -12,6 +12,7 @@ import httpx
 from notion_client import AsyncClient
 from notion_client.errors import HTTPResponseError, RequestTimeoutError
 
+from common.date_witness import DateWitness
 from common.errors import Throttled
 from common.providers.budget import Budget
 from common.providers.http import DeadlineClient, checked_secret, measured, phases, transport_failure, unanswered
@@ -33,9 +34,17 @@ class NotionApi:
     The SDK's own retries are off: it may sleep for two minutes inside a call, and knows neither our budget nor 529.
     """
 
-    def __init__(self, token: str, base_url: str, *, budget: Budget, timeout_s: float = 10) -> None:
+    def __init__(
+        self,
+        token: str,
+        base_url: str,
+        *,
+        budget: Budget,
+        timeout_s: float = 10,
+        witness: DateWitness | None = None,
+    ) -> None:
         self._budget = budget
-        self._client = DeadlineClient(total_s=timeout_s)
+        self._client = DeadlineClient(total_s=timeout_s, witness=witness)
         self._sdk = AsyncClient(
             client=self._client,
             auth=checked_secret("NOTION_TOKEN", token),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from common.clock import Clock
+from common.date_witness import DateWitness
 from common.domain.contact import Assessment
 from common.domain.contact_booking_status import Person, UnenrolledContact
 from common.domain.ids import EnrollmentId
@@ -41,9 +42,10 @@ class NotionMirror(Mirror):
         guard: CreateGuard,
         clock: Clock,
         timeout_s: float = 10,
+        witness: DateWitness | None = None,
     ) -> None:
         self._campaigns = campaigns
-        self._api = NotionApi(token, base_url, budget=budget, timeout_s=timeout_s)
+        self._api = NotionApi(token, base_url, budget=budget, timeout_s=timeout_s, witness=witness)
         self.tables = tuple(
             Table(self._api, database, database_id, guard=guard, clock=clock)
             for database, database_id in zip(databases(campaigns.values()), (sequence_db, contact_db), strict=True)

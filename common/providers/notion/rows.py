@@ -18,6 +18,7 @@ from common.providers.notion.duplicates import StoreCreateGuard
 from common.providers.notion.schema import Schema, databases
 from common.providers.notion.table import Table
 from common.providers.notion.values import encoded, plain_value
+from common.providers.notion.witness import TITLE
 from common.providers.patience import patiently
 from common.settings.settings import Settings, SettingsError
 
@@ -86,6 +87,8 @@ class SequenceRows:
         schema = await self._table.schema()
         needed = ("Email", "Signup Date", *(("Assessment Score",) if self._columns.has_assessment else ()))
         lacking = [name for name in needed if name not in schema.ids]
+        if not lacking and not {"Sequence Completed", "Exit Reason"} & schema.ids.keys():
+            lacking = ["Sequence Completed"]  # Nothing else tells who left.
         if lacking:
             lines = [line for line in schema.problems if any(f'"{name}"' in line for name in lacking)]
             raise Misconfigured("columns", "; ".join(lines) or f"the database lacks {', '.join(lacking)}")
@@ -102,7 +105,7 @@ class SequenceRows:
                 cut_off = batch.is_cut_off
                 for page in batch.pages:
                     newest = str(page["created_time"])
-                    if page["id"] not in seen and not is_trashed(page):
+                    if page["id"] not in seen and not is_trashed(page) and not _is_witness(schema, page):
                         seen.add(page["id"])
                         yield _row(schema, page)
             if not cut_off:
@@ -135,6 +138,14 @@ class SequenceRows:
             alternatives = ({"equals": name}, *(({"is_empty": True},) if self._has_unnamed else ()))
             parts.append({"or": [{"property": campaign, "select": condition} for condition in alternatives]})
         return {"and": parts} if parts else None
+
+
+def _is_witness(schema: Schema, page: Page) -> bool:
+    """Our own row, which is nobody's."""
+    cells = {cell["id"]: cell for cell in page["properties"].values()}
+    email = schema.ids.get("Email", "")
+    title = plain_value("title", cells.get(schema.title_id, {}))
+    return title == TITLE and not plain_value("email", cells.get(email, {}))
 
 
 def _row(schema: Schema, page: Page) -> SequenceRow:

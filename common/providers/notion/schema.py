@@ -108,7 +108,9 @@ class Schema:
     problems: tuple[str, ...]
 
     def cells(self, row: Row) -> Cells:
-        return self._cells(row.values) | ({} if row.keeps_title else self._title(row))
+        besides = [more for column, more in row.if_lacking.items() if column not in self.ids]
+        cells = self._cells({name: value for values in (row.values, *besides) for name, value in values.items()})
+        return cells | ({} if row.keeps_title else self._title(row))
 
     def cells_if_empty(self, row: Row) -> Cells:
         return self._cells(row.if_empty) | (self._title(row) if row.keeps_title else {})

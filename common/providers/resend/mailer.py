@@ -6,6 +6,7 @@ from typing import Any
 
 import resend
 
+from common.date_witness import DateWitness
 from common.domain.ids import normal_address
 from common.domain.mail import AcceptedMail, Mail
 from common.providers.budget import Budget, Unlimited
@@ -20,8 +21,10 @@ PAGE = 100
 class ResendMailer(Mailer):
     """For one event loop. Raises ValueError when the key cannot be one."""
 
-    def __init__(self, api_key: str, api_url: str, timeout_s: float = 10) -> None:
-        self._sdk = ResendSdk(api_key, api_url, timeout_s)
+    def __init__(
+        self, api_key: str, api_url: str, timeout_s: float = 10, *, witness: DateWitness | None = None
+    ) -> None:
+        self._sdk = ResendSdk(api_key, api_url, timeout_s, witness=witness)
         self._listing = Listing(self._page)
 
     async def send(self, mail: Mail, *, idempotency_key: str) -> str:

@@ -12,6 +12,7 @@ import resend
 from resend.exceptions import NoContentError, ResendError
 from resend.http_client_async import AsyncHTTPClient
 
+from common.date_witness import DateWitness
 from common.errors import Failure, Misconfigured
 from common.providers.http import DeadlineClient, checked_secret, measured, transport_failure, unanswered
 from common.providers.resend.failures import failure_of
@@ -24,10 +25,12 @@ class ResendSdk:
     Paths are appended to `api_url`; a request ends after `timeout_s`. Raises ValueError when the key cannot be one.
     """
 
-    def __init__(self, api_key: str, api_url: str, timeout_s: float = 10) -> None:
+    def __init__(
+        self, api_key: str, api_url: str, timeout_s: float = 10, *, witness: DateWitness | None = None
+    ) -> None:
         self._api_key = checked_secret("RESEND_API_KEY", api_key)
         self._api_url = api_url.rstrip("/")
-        self._client = DeadlineClient(total_s=timeout_s)
+        self._client = DeadlineClient(total_s=timeout_s, witness=witness)
         self._pool = _Pool(self._client)
 
     @contextmanager

@@ -1,6 +1,7 @@
 -- Jobs that wait until they are due. Keys: queue_keys (layout.py).
 --   KEYS  [namespace]
 --   ARGV  [queue, worker, now_ms, …]; what follows is said at each function
+-- uses: queue
 
 local delays = {}
 
@@ -41,61 +42,61 @@ function delays.move()
 end
 
 -- The message of a plain job, which waits without one (job.py).
-local function plain_message(queue, id, due_ms)
-  local values = {queue = queue, id = id, due_ms = string.format('%.0f', due_ms)}
+local function plain_message(name, id, due_ms)
+  local values = {queue = name, id = id, due_ms = string.format('%.0f', due_ms)}
   return (string.gsub(job.plain_message, '%$([%w_]+)', values))
 end
 
 -- How many jobs of a queue may be promoted now, and from when it is probed (0: it is not; infinite: it is paused).
-local function allowance(queue, batch)
-  if redis.call('SISMEMBER', queue_keys.paused(), queue) == 1 then return 0, math.huge end
-  local from_ms = tonumber(redis.call('HGET', queue_keys.probing(), queue) or 0)
+local function allowance(name, batch)
+  if redis.call('SISMEMBER', queue_keys.paused(), name) == 1 then return 0, math.huge end
+  local from_ms = queue.probed_from(name, tonumber(NOW_MS))
   if from_ms == 0 then return batch, 0 end
   return from_ms > tonumber(NOW_MS) and 0 or 1, from_ms
 end
 
 -- The job to probe with, as [job id, due_ms]: the longest overdue that has not failed yet, if there is one.
-local function next_probe(queue)
-  local due = redis.call('ZRANGEBYSCORE', queue_keys.delayed(queue), '-inf', NOW_MS, 'WITHSCORES', 'LIMIT', 0, 50)
+local function next_probe(name)
+  local due = redis.call('ZRANGEBYSCORE', queue_keys.delayed(name), '-inf', NOW_MS, 'WITHSCORES', 'LIMIT', 0, 50)
   for i = 1, #due, 2 do
-    if redis.call('SISMEMBER', queue_keys.failed(queue), due[i]) == 0 then return {due[i], due[i + 1]} end
+    if redis.call('SISMEMBER', queue_keys.failed(name), due[i]) == 0 then return {due[i], due[i + 1]} end
   end
   return {due[1], due[2]}
 end
 
 -- due: [job id, due_ms, …]. Answers how many messages became ready. A job that is ready or in flight with this due time
 -- is the same message, and is not made ready twice.
-local function make_ready(queue, due)
+local function make_ready(name, due)
   local ids, moved = {}, 0
   for i = 1, #due, 2 do ids[#ids + 1] = due[i] end
-  local waiting = redis.call('HMGET', queue_keys.delayed_messages(queue), unpack(ids))
+  local waiting = redis.call('HMGET', queue_keys.delayed_messages(name), unpack(ids))
   for i, id in ipairs(ids) do
     local due_ms = tonumber(due[2 * i])
     local ready_id = id .. '@' .. string.format('%.0f', due_ms)
-    local message = waiting[i] or plain_message(queue, id, due_ms)
-    if redis.call('HSETNX', queue_keys.messages(queue), ready_id, message) == 1 then
-      redis.call('RPUSH', queue_keys.ready(queue), ready_id)
+    local message = waiting[i] or plain_message(name, id, due_ms)
+    if redis.call('HSETNX', queue_keys.messages(name), ready_id, message) == 1 then
+      redis.call('RPUSH', queue_keys.ready(name), ready_id)
       moved = moved + 1
     end
   end
-  redis.call('ZREM', queue_keys.delayed(queue), unpack(ids))
-  redis.call('HDEL', queue_keys.delayed_messages(queue), unpack(ids))
+  redis.call('ZREM', queue_keys.delayed(name), unpack(ids))
+  redis.call('HDEL', queue_keys.delayed_messages(name), unpack(ids))
   return moved
 end
 
-local function promote(queue, batch)
-  local ready, moved = queue_keys.ready(queue), 0
-  local count_max, probed_from_ms = allowance(queue, batch)
+local function promote(name, batch)
+  local ready, moved = queue_keys.ready(name), 0
+  local count_max, probed_from_ms = allowance(name, batch)
   if count_max == 0 then
     return {0, redis.call('LLEN', ready), probed_from_ms < math.huge and string.format('%.0f', probed_from_ms)}
   end
-  local due = probed_from_ms > 0 and next_probe(queue)
-    or redis.call('ZRANGEBYSCORE', queue_keys.delayed(queue), '-inf', NOW_MS, 'WITHSCORES', 'LIMIT', 0, count_max)
-  if #due > 0 then moved = make_ready(queue, due) end
-  local next_due_ms = redis.call('ZRANGE', queue_keys.delayed(queue), 0, 0, 'WITHSCORES')[2]
+  local due = probed_from_ms > 0 and next_probe(name)
+    or redis.call('ZRANGEBYSCORE', queue_keys.delayed(name), '-inf', NOW_MS, 'WITHSCORES', 'LIMIT', 0, count_max)
+  if #due > 0 then moved = make_ready(name, due) end
+  local next_due_ms = redis.call('ZRANGE', queue_keys.delayed(name), 0, 0, 'WITHSCORES')[2]
   if probed_from_ms > 0 and #due > 0 then
     next_due_ms = string.format('%.0f', NOW_MS + 1000)
-    redis.call('HSET', queue_keys.probing(), queue, next_due_ms)
+    redis.call('HSET', queue_keys.probing(), name, next_due_ms, name .. '/wait', 1000)
   end
   return {moved, redis.call('LLEN', ready), next_due_ms or false}
 end

@@ -7,6 +7,21 @@ local function ready_id(id, due_ms)
   return id .. '@' .. string.format('%.0f', due_ms)
 end
 
+-- A time until which something is held back lies at most longest_ms ahead, give or take what the clocks of two workers
+-- differ. One further ahead was written while a clock was wrong.
+local APART_MS = 5000
+
+function queue.is_too_far(until_ms, now_ms, longest_ms)
+  return tonumber(until_ms) > now_ms + tonumber(longest_ms) + APART_MS
+end
+
+-- That time; now instead of one too far ahead, which is counted by `what` it held back. The caller writes the answer down.
+function queue.bounded(what, until_ms, now_ms, longest_ms)
+  if not queue.is_too_far(until_ms, now_ms, longest_ms) then return tonumber(until_ms) end
+  redis.call('HINCRBY', queue_keys.ignored(), what, 1)
+  return now_ms
+end
+
 -- Schedule a plain job, or move it. Answers its due time.
 -- A job that is in flight and asks for the very due time that it has (the clocks of two workers differ) gets one
 -- millisecond more, because the queue takes two messages of one id and due time for one.
@@ -59,9 +74,23 @@ function queue.resume(name)
 end
 
 -- From a time on promote one job a second of this queue, first those that have not failed. failed_id failed just now.
-function queue.probe_from(name, from_ms, failed_id)
-  redis.call('HSET', queue_keys.probing(), name, string.format('%.0f', from_ms))
+-- wait_ms: how far ahead that is at most.
+function queue.probe_from(name, from_ms, failed_id, wait_ms)
+  redis.call('HSET', queue_keys.probing(), name, string.format('%.0f', from_ms), name .. '/wait', wait_ms)
   redis.call('SADD', queue_keys.failed(name), failed_id)
+end
+
+-- From when this queue is probed; 0: it is not.
+local PROBE_MAX_MS = 3600000
+
+function queue.probed_from(name, now_ms)
+  local from_ms, wait_ms = unpack(redis.call('HMGET', queue_keys.probing(), name, name .. '/wait'))
+  if not from_ms then return 0 end
+  local bounded_ms = queue.bounded('probe', from_ms, now_ms, wait_ms or PROBE_MAX_MS)
+  if bounded_ms ~= tonumber(from_ms) then
+    redis.call('HSET', queue_keys.probing(), name, string.format('%.0f', bounded_ms))
+  end
+  return bounded_ms
 end
 
 -- Let the job to_id be the next probe instead of from_id.
@@ -71,7 +100,7 @@ function queue.pass_probe(name, from_id, to_id)
 end
 
 function queue.end_probing(name)
-  redis.call('HDEL', queue_keys.probing(), name)
+  redis.call('HDEL', queue_keys.probing(), name, name .. '/wait')
   redis.call('DEL', queue_keys.failed(name))
 end
 

@@ -79,15 +79,16 @@ function workers.deregister()
   return release_all(WORKER, function() return 0 end)
 end
 
--- rescue(…, timeout_ms) → [[worker, queue, messages put back, [ready ids quarantined]], …]
--- The other workers whose last heartbeat is older than the timeout. A message that was started when limits.crashes_max
--- workers died becomes a dead letter, because it is likely to be what killed them; messages that were only in flight are
--- not counted.
+-- rescue(…, timeout_ms, ahead_ms) → [[worker, queue, messages put back, [ready ids quarantined]], …]
+-- The other workers whose last heartbeat is older than the timeout, or further ahead than ahead_ms, if given: the store's
+-- clock was set back, and who lives has sent another since. A message that was started when limits.crashes_max workers died
+-- becomes a dead letter, because it is likely to be what killed them; messages that were only in flight are not counted.
 function workers.rescue()
-  local limit_ms = string.format('%.0f', queue.store_ms() - ARGV[4])
-  local rescued = {}
-  for _, worker in ipairs(redis.call('ZRANGEBYSCORE', queue_keys.heartbeats(), '-inf', limit_ms)) do
-    if worker ~= WORKER then
+  local store_ms, timeout_ms, ahead_ms = tonumber(queue.store_ms()), tonumber(ARGV[4]), tonumber(ARGV[5] or math.huge)
+  local beats, rescued = redis.call('ZRANGE', queue_keys.heartbeats(), 0, -1, 'WITHSCORES'), {}
+  for i = 1, #beats, 2 do
+    local worker, ago_ms = beats[i], store_ms - beats[i + 1]
+    if worker ~= WORKER and (ago_ms >= timeout_ms or -ago_ms > ahead_ms) then
       for _, line in ipairs(release_all(worker, count_crash)) do rescued[#rescued + 1] = line end
     end
   end

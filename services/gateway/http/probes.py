@@ -27,6 +27,7 @@ async def ready(context: GatewayContext, _request: web.Request) -> web.Response:
     dependencies = {
         "store": store.as_json(),
         "spool": {"status": spool_error or "writable", "events": intake.spool.events},
+        "clock": _clock(context),
         "notion": {"status": "configured" if settings.notion_is_real else "sandbox"},
         "resend": {"status": "configured" if settings.resend_is_real else "sandbox"},
     }
@@ -36,6 +37,13 @@ async def ready(context: GatewayContext, _request: web.Request) -> web.Response:
         dependencies=dependencies,
         warnings=context.monitor.warnings,
     )
+
+
+def _clock(context: GatewayContext) -> dict[str, object]:
+    """Of this machine: signatures are judged by it."""
+    status = context.replay.clock_sync.status
+    ahead_ms = status.machine_ahead_ms if status else 0
+    return {"status": "wrong", "ahead_seconds": round(ahead_ms / 1000)} if ahead_ms else {"status": "right"}
 
 
 async def metrics(_context: GatewayContext, _request: web.Request) -> web.Response:

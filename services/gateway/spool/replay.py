@@ -11,7 +11,7 @@ import asyncio
 from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.observability.logs import get_logger
-from common.store.clock_sync import correct_clock
+from common.store.clock_sync import ClockSync
 from common.store.errors import STORE_ERRORS
 from common.store.refusals import find_refusal
 from services.gateway.spool.spool import Batch, Spool
@@ -37,7 +37,7 @@ class Replay:
         self._bookings = ledger.bookings
         self.spool = spool
         self.store = store
-        self.clock = clock
+        self.clock_sync = ClockSync(ledger.client, clock, by="gateway")
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -82,7 +82,7 @@ class Replay:
         if self.store.is_away:
             return
         try:
-            await correct_clock(self.ledger.client, self.clock)
+            await self.clock_sync.sync()
         except STORE_ERRORS as error:
             self.store.record_failure(error)
 

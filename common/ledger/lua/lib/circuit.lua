@@ -3,7 +3,7 @@
 -- others: see probe_from and promote in common/queue/lua.
 --   circuit:<provider>         HASH  until_ms, reason, since_ms, misses; probe_ms: time of the try that finds out; queue:
 --                                    whose jobs all need this provider, if any; failing: ids whose requests failed since
---                                    the last success, while the circuit is closed
+--                                    the last success, while the circuit is closed; wait_ms: how far until_ms was ahead
 -- uses: queue
 
 local circuit = {}
@@ -14,6 +14,20 @@ function circuit.close(key)
   redis.call('DEL', key)
   if queue_name then queue.end_probing(queue_name) end
   return until_ms and tonumber(since_ms or 0) or 0
+end
+
+-- [until_ms, reason, probe_ms] of an open circuit, nil of a closed one. What lies further ahead than it was written to is
+-- ignored: then a provider's longest word is an hour, and the next one finds out.
+local WORD_MAX_MS = 3600000
+
+function circuit.read(key, now_ms)
+  local until_ms, reason, probe_ms, wait_ms =
+    unpack(redis.call('HMGET', key, 'until_ms', 'reason', 'probe_ms', 'wait_ms'))
+  if not until_ms then return end
+  local bounded_ms = queue.bounded('circuit', until_ms, now_ms, wait_ms or WORD_MAX_MS)
+  if bounded_ms ~= tonumber(until_ms) then redis.call('HSET', key, 'until_ms', string.format('%.0f', bounded_ms)) end
+  if probe_ms and queue.is_too_far(probe_ms, now_ms, 0) then probe_ms = nil end
+  return bounded_ms, reason, probe_ms
 end
 
 -- Until when to wait; now or earlier: go and find out. The job that failed last comes back at until_ms and finds out for

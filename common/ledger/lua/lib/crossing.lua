@@ -1,14 +1,14 @@
 -- One person in several campaigns: how close their mails may come, and whose goes first. Decided at each claim, from what
 -- is known then of the person's other enrollments (`others`, see sequence.lua).
 --   campaigns  {key → {minimum_gap_ms, priority}}, of the caller's JSON; one that is not played here is not in it
--- uses: owners, pause, records
+-- uses: owners, pause, queue, records
 
 local crossing = {}
 
 -- A request to the provider lasts no longer, so a mail was accepted at most so long after its attempt began.
 local REQUEST_MS = 15000
 -- A mail whose outcome is unknown, or that is being sent, is looked at again after so long.
-local UNSETTLED_MS, SOON_MS = 60000, 1000
+local UNSETTLED_MS, SOON_MS, JUMP_MS = 60000, 1000, 60000
 
 -- Until when this mail of another campaign keeps others back, if it may have been accepted although nobody knows.
 local function unknown_until(id, line, gap_ms, now_ms)
@@ -21,7 +21,9 @@ end
 
 local function kept_back_until(other, gap_ms, now_ms)
   local fields = other.fields
-  local until_ms = fields.last_sent_ms and fields.last_sent_ms + gap_ms or 0
+  local last_ms = tonumber(fields.last_sent_ms)
+  local is_wrong = last_ms and queue.is_too_far(last_ms, now_ms, JUMP_MS) -- written down while a clock was wrong
+  local until_ms = last_ms and not is_wrong and last_ms + gap_ms or 0
   local since_ms = string.match(fields.sending or '', ' (%d+)$')
   if since_ms and since_ms + gap_ms > now_ms then until_ms = math.max(until_ms, now_ms + SOON_MS) end
   for field, line in pairs(fields) do

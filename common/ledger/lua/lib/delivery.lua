@@ -1,7 +1,7 @@
 -- What all transitions of a delivery share, whatever its kind and channel.
 --   delivery:<id>  HASH  an open delivery, from its first claim to its end; a dead letter's stays
 --     claim_id, claimed_ms, fence    who holds it (`worker#number of the call`; '' nobody), since when, number of claims
---     due_ms, not_before_ms          when it was due; time of the next attempt
+--     due_ms, not_before_ms, wait_ms  when it was due; time of the next attempt; how far ahead that was written
 --     payload, first_attempt_ms      the mail, byte for byte; time of the first attempt
 --     attempted_ms                   time of the last attempt
 --     attempts, failures             that reached for the provider; of those, the ones that count
@@ -32,6 +32,23 @@ function delivery.schedule(id, due_ms)
   due_ms = queue.schedule('send', id, due_ms)
   redis.call('ZADD', keys.open, due_ms, id)
   return due_ms
+end
+
+-- Nothing is deferred for longer: a retry's delay, a provider's word, the minimum gap.
+local DEFER_MAX_MS = 86400000
+
+function delivery.defer(key, until_ms, now_ms)
+  redis.call('HSET', key, 'not_before_ms', until_ms, 'wait_ms', math.max(until_ms - now_ms, 0))
+end
+
+function delivery.is_deferred_too_far(not_before_ms, wait_ms, now_ms)
+  return queue.is_too_far(not_before_ms, now_ms, wait_ms or DEFER_MAX_MS)
+end
+
+-- Of an open delivery, as read: the time of its next attempt, now when that lies too far ahead; nil: it was never deferred.
+function delivery.not_before_ms(open, now_ms)
+  if not open.not_before_ms then return end
+  return queue.bounded('deferral', open.not_before_ms, now_ms, open.wait_ms or DEFER_MAX_MS)
 end
 
 -- The provider has it.

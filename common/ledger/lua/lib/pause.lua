@@ -1,9 +1,13 @@
---   pauses  HASH  `*` for everybody, `campaign:<key>`, or contact → who paused, when and why, JSON
+--   pauses    HASH  `*` for everybody, `campaign:<key>`, or contact → who paused, when and why, JSON
+--   hold:all  HASH  reason → why nothing is sent to anybody, JSON; `reason/<worker>`: why nothing is sent by that worker
+-- uses: queue
 
 local pause = {}
 
 -- A paused delivery whose turn has come is looked at again so much later.
 pause.WAIT_MS = 60000
+-- A held one sooner: the queue stands while all is held, and what one worker may not send is another one's.
+pause.HELD_MS = 1000
 
 function pause.is_paused(whose)
   return redis.call('HEXISTS', keys.pauses, whose) == 1
@@ -12,6 +16,23 @@ end
 function pause.covers(contact, campaign)
   local found = redis.call('HMGET', keys.pauses, '*', contact, 'campaign:' .. (campaign or ''))
   return (found[1] or found[2] or found[3]) and true or false
+end
+
+-- Why this worker sends nothing to anybody now; nil: it may.
+function pause.hold_reason(worker)
+  for _, name in ipairs(redis.call('HKEYS', keys.hold_all)) do
+    local reason, whose = string.match(name, '^([^/]*)/?(.*)$')
+    if whose == '' or whose == worker then return reason end
+  end
+end
+
+-- Of all deliveries none is promoted while everybody is paused or all sending is held.
+function pause.update_queue()
+  local is_stopped = pause.is_paused('*')
+  for _, name in ipairs(redis.call('HKEYS', keys.hold_all)) do
+    is_stopped = is_stopped or not string.find(name, '/', 1, true)
+  end
+  if is_stopped then queue.pause('send') else queue.resume('send') end
 end
 
 return pause

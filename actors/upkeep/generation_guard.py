@@ -1,0 +1,323 @@
+"""
+Nothing is sent from a store that was restored, emptied or copied before that is accounted for.
+
+    no witness                          a first start: mail goes, and the witnesses remember from now on
+    the store knows all that they saw   mail goes, unless another process writes to the witnesses meanwhile
+    the store is behind                 `restored`: what may have gone out since is settled first
+    the store is empty                  `emptied`: Notion is read first, or a person allows it
+    another process writes to them      `copied`: a second store of the same campaign lives, and this one refuses
+
+Each is a hold on all sending. One worker of a store, its keeper, checks the store at its start and in each heartbeat.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+import structlog
+
+from actors.background import BackgroundTasks
+from actors.upkeep.restored_store import settle
+from actors.upkeep.witnesses import Witnesses
+from common.clock import utc_datetime
+from common.domain.store_generation import (
+    COPIED,
+    EMPTIED,
+    RESTORED,
+    UNSETTLED,
+    Generation,
+    Lineage,
+    Memory,
+    knows,
+    lineage_of,
+    newest,
+)
+from common.errors import Failure
+from common.ledger.generations import State
+from common.ledger.holds import Hold
+from common.ledger.rebuild_state import is_emptied, is_owed
+from common.store.errors import STORE_ERRORS
+from common.world import World
+
+log = structlog.get_logger(__name__)
+
+BEAT_S = 2.0
+NOTION_READ_BEATS = 2
+NOTION_WRITE_BEATS = 30
+WAIT_S = 3.0
+"""Longer than a heartbeat: another living copy answers a foreign token within it."""
+WAIT_NOTION_S = 7.0
+SILENCE_S = 20.0
+"""A copy that has written nothing for this long has ended."""
+FOREIGN_MAX = 3
+"""Two copies that both send overwrite each other; after so many heartbeats in a row both stop."""
+SETTLE_AGAIN_S = 30.0
+
+Sleep = Callable[[float], Awaitable[None]]
+_sleep: Sleep = asyncio.sleep  # noqa: TID251 -- before the first job there is no schedule
+
+
+class GenerationGuard:
+    """
+    The part of one worker. `before_work` returns when jobs may be fetched; `watch` never returns; `stop` ends both.
+    """
+
+    def __init__(self, world: World, *, sleep: Sleep = _sleep) -> None:
+        self._world, self._sleep = world, sleep
+        self._generations = world.ledger.generations
+        self._witnesses = Witnesses(world)
+        self._token = f"{world.worker}-{secrets.token_hex(6)}"
+        self._state: State = "checking"
+        self._is_keeper = False
+        self._generation: Generation | None = None  # None while this store is not accounted for.
+        self._seen: Memory | None = None
+        self._beats = self._foreign = 0
+        self._silent_s = 0.0
+        self._settling: asyncio.Task[None] | None = None
+        self._background = BackgroundTasks()
+
+    async def before_work(self) -> None:
+        while not await self._generations.keep(self._world.worker, self._state, beat=self._beats):
+            if await self._is_checked_by_another():
+                return
+        self._is_keeper = True
+        await self._check([])
+
+    async def watch(self) -> None:
+        """Until cancelled: the heartbeat of the store, or its keeper's successor."""
+        while True:
+            await self._sleep(BEAT_S)
+            try:
+                await self.turn()
+            except STORE_ERRORS as error:
+                log.warning("generation_check_deferred", error=type(error).__name__)
+            except Exception:
+                # A bug: logged, and tried again.
+                log.exception("generation_check_failed")
+
+    async def turn(self) -> None:
+        """One heartbeat."""
+        if not await self._generations.keep(self._world.worker, self._state, beat=self._beats):
+            self._is_keeper, self._state = False, "checking"
+            return
+        self._beats += 1
+        if not self._is_keeper:
+            self._is_keeper = True
+            await self._check([])
+        elif self._generation is None:
+            await self._reconsider()
+        else:
+            await self._beat(self._generation)
+
+    async def stop(self) -> None:
+        if self._settling is not None:
+            self._settling.cancel()
+        await self._background.stop()
+        if self._is_keeper:
+            await self._generations.leave(self._world.worker)
+        await self._witnesses.close()
+
+    async def _is_checked_by_another(self) -> bool:
+        """Whether a living keeper has checked this store. Its word may be part of a backup: it must change."""
+        before = await self._generations.keeper()
+        while before:
+            await self._sleep(BEAT_S / 4)
+            now = await self._generations.keeper()
+            if now != before and now.split(" ")[1:2] == ["checked"]:
+                return True
+            if not now:
+                return False
+        return False
+
+    async def _renew(self) -> None:
+        """While a check takes longer than a heartbeat."""
+        while True:
+            await self._sleep(BEAT_S)
+            self._beats += 1
+            await self._generations.keep(self._world.worker, self._state, beat=self._beats)
+
+    async def _check(self, more: Sequence[Memory]) -> None:
+        self._generation, self._state = None, "checking"
+        renewing = asyncio.create_task(self._renew())
+        try:
+            await self._compare(more)
+        finally:
+            renewing.cancel()
+        self._state = "checked"
+
+    async def _compare(self, more: Sequence[Memory]) -> None:
+        store, people = await self._generations.current(), await self._generations.people()
+        memories = [*await self._witnesses.read(search=True), *more]
+        lineage = lineage_of(store, memories, people=people)
+        if lineage is Lineage.EMPTIED and self._world.settings.testing_mode:
+            lineage = Lineage.FIRST  # In a test run nothing is rebuilt by itself.
+        if lineage in (Lineage.RESTORED, Lineage.EMPTIED):
+            await self._hold(lineage, store, memories)
+        if memories and await self._another_copy_lives(memories, store):
+            await self._start_hold(COPIED, _COPIED_WHY, _COPIED_CURE)
+        else:
+            await self._finish_holds(COPIED)
+            await self._proceed(lineage, store, memories)
+
+    async def _proceed(self, lineage: Lineage, store: Generation | None, memories: Sequence[Memory]) -> None:
+        self._seen = newest(memories)
+        if lineage is Lineage.SAME and store is not None:
+            self._generation = store
+            await self._finish_holds(RESTORED, EMPTIED, UNSETTLED)
+            await self._remember(store)
+        elif lineage is Lineage.FIRST:
+            await self._begin(store, memories)
+        elif lineage is Lineage.RESTORED:
+            self._settling = asyncio.create_task(self._settle(store, memories))
+
+    async def _another_copy_lives(self, memories: Sequence[Memory], store: Generation | None) -> bool:
+        """
+        Leave a token with each witness, wait longer than a heartbeat, and look whether it is still there.
+
+        Of several simultaneous starts the last one finds its own.
+        """
+        latest = newest(memories)
+        assert latest is not None
+        await self._witnesses.mark(self._token, latest)
+        await self._sleep(WAIT_NOTION_S if self._witnesses.notion_answers else WAIT_S)
+        await self._witnesses.read(search=True)
+        self._silent_s = 0.0
+        foreign = self._witnesses.tokens() - {self._token}
+        if foreign:
+            log.error("store_copied", token=sorted(foreign)[0])
+        return bool(foreign)
+
+    async def _settle(self, store: Generation | None, memories: Sequence[Memory]) -> None:
+        while True:
+            try:
+                settled = await settle(self._world, store_ms=store.at_ms if store else 0)
+            except Failure as failure:
+                log.warning("settlement_deferred", kind=failure.kind, code=failure.code)
+                await self._sleep(SETTLE_AGAIN_S)
+                continue
+            except STORE_ERRORS:
+                await self._sleep(SETTLE_AGAIN_S)
+                continue
+            break
+        done = settled.settlement
+        await self._generations.note_settlement(done)
+        log.warning("restored_store_settled", found=done.found, outcomes_unknown=done.unknown, restored=done.restored)
+        if settled.asks:
+            await self._start_hold(UNSETTLED, _UNSETTLED_WHY, _UNSETTLED_CURE)
+            await self._finish_holds(RESTORED)
+        else:
+            await self._begin(store, memories)
+
+    async def _begin(self, store: Generation | None, memories: Sequence[Memory]) -> None:
+        """A new generation, which accounts for all before it."""
+        before = {memory.generation for memory in memories} | ({store.id} if store else set())
+        marks = [memory.mark for memory in memories] + ([store.mark] if store else [])
+        generation = Generation(
+            id=secrets.token_hex(16),
+            mark=max(marks, default=0) + 1,
+            at_ms=self._world.clock.now_ms(),
+            ancestors=frozenset(before) | (store.ancestors if store else frozenset()),
+        )
+        await self._generations.begin(generation)
+        self._generation = generation
+        await self._finish_holds(RESTORED, EMPTIED, UNSETTLED)
+        await self._remember(generation, notion=bool(memories))
+        if not memories:
+            # A first start is not delayed by Notion.
+            self._background.start([self._remember(generation)])
+
+    async def _beat(self, generation: Generation) -> None:
+        if not await self._generations.beat(generation, now_ms=self._world.clock.now_ms()):
+            log.error("store_replaced")
+            await self._check([self._seen] if self._seen else [])
+            return
+        self._generation = replace(generation, mark=generation.mark + 1, at_ms=self._world.clock.now_ms())
+        reads_notion = self._beats % NOTION_READ_BEATS == 0
+        memories = await self._witnesses.read(notion=reads_notion)
+        if not all(knows(self._generation, memory) for memory in memories):
+            await self._check([])
+            return
+        foreign = bool(self._witnesses.tokens() - {self._token, ""})
+        self._foreign = self._foreign + 1 if foreign else 0
+        if self._foreign >= FOREIGN_MAX:
+            self._generation, self._silent_s = None, 0.0
+            await self._start_hold(COPIED, _COPIED_WHY, _COPIED_CURE)
+            return
+        await self._remember(self._generation, notion=foreign or self._beats % NOTION_WRITE_BEATS == 0)
+
+    async def _reconsider(self) -> None:
+        """Whether a hold has ended by itself, or by a person's word."""
+        holds = await self._world.ledger.holds.active()
+        if COPIED in holds:
+            await self._look_for_silence()
+        elif not {RESTORED, EMPTIED, UNSETTLED} & holds.keys() or (EMPTIED in holds and await self._is_rebuilt()):
+            await self._begin(await self._generations.current(), await self._witnesses.read())
+
+    async def _look_for_silence(self) -> None:
+        before = (self._witnesses.file, self._witnesses.row)
+        await self._witnesses.read(notion=self._beats % NOTION_READ_BEATS == 0)
+        is_silent = before == (self._witnesses.file, self._witnesses.row)
+        self._silent_s = self._silent_s + BEAT_S if is_silent else 0.0
+        if self._silent_s >= SILENCE_S:
+            await self._check([])
+
+    async def _is_rebuilt(self) -> bool:
+        return self._rebuilds and not await is_owed(self._world.ledger, now_ms=self._now_ms())
+
+    @property
+    def _rebuilds(self) -> bool:
+        return self._world.settings.notion_email_sequence_db_id is not None
+
+    def _now_ms(self) -> int:
+        return self._world.clock.now_ms()
+
+    async def _remember(self, generation: Generation, *, notion: bool = True) -> None:
+        memory = Memory(
+            generation=generation.id,
+            mark=generation.mark,
+            at_ms=generation.at_ms,
+            people=await self._generations.people(),
+            token=self._token,
+        )
+        self._seen = memory
+        await self._witnesses.write(memory, notion=notion)
+
+    async def _hold(self, lineage: Lineage, store: Generation | None, memories: Sequence[Memory]) -> None:
+        latest = newest(memories)
+        assert latest is not None
+        if lineage is Lineage.EMPTIED:
+            why = f"the store is empty, and had {latest.people:,} people at {_time(latest.at_ms)}"
+            await is_emptied(self._world.ledger, now_ms=self._now_ms())  # Notion is owed, whoever signs up meanwhile.
+            await self._start_hold(EMPTIED, why, _EMPTIED_CURE if self._rebuilds else _EMPTIED_CURE_ALONE)
+            return
+        age = f"of {_time(store.at_ms)}" if store else "of an unknown time"
+        why = f"the store was restored from a backup {age}, and had been running at {_time(latest.at_ms)}"
+        await self._start_hold(RESTORED, why, _RESTORED_CURE)
+
+    async def _start_hold(self, reason: str, why: str, cure: str) -> None:
+        if await self._world.ledger.holds.start(reason, Hold(since_ms=self._now_ms(), why=why, cure=cure)):
+            log.error("sending_held", reason=reason, why=why, cure=cure)
+
+    async def _finish_holds(self, *reasons: str) -> None:
+        for reason in reasons:
+            if await self._world.ledger.holds.finish(reason):
+                log.warning("sending_released", reason=reason)
+
+
+def _time(ms: int) -> str:
+    return utc_datetime(ms).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+_COPIED_WHY = "another store of this campaign is running with the same generation"
+_COPIED_CURE = "Stop one of the two; sending goes on 20 seconds later."
+_RESTORED_CURE = "What went out since is being settled from Resend's list and Notion; `advent resume --plan` shows it."
+_EMPTIED_CURE = "It ends when Notion was read; or `advent resume` begins without those people."
+_EMPTIED_CURE_ALONE = "Restore a backup; or `advent resume` begins without those people."
+_UNSETTLED_WHY = "the store was restored, and neither Resend nor Notion tells who left since the backup"
+_UNSETTLED_CURE = (
+    "Set RESEND_API_KEY to one with full access and restart; or suppress who left with `advent suppress` and run"
+    " `advent resume`."
+)

@@ -1,0 +1,20 @@
+"""Times until which something was read; one that lies ahead was written while a clock was wrong."""
+
+from __future__ import annotations
+
+import structlog
+
+from common.domain.clock_check import JUMP_MS
+from common.observability import metrics
+
+log = structlog.get_logger(__name__)
+
+
+def past_ms(kept: str | None, *, now_ms: int) -> int:
+    """That time; 0 when there is none, or one that lies ahead, so that all is read again."""
+    kept_ms = int(kept or 0)
+    if kept_ms <= now_ms + JUMP_MS:
+        return kept_ms
+    metrics.WAITS_IGNORED.labels("lookup").inc()
+    log.warning("waits_ignored", what="lookup", ahead_s=round((kept_ms - now_ms) / 1000))
+    return 0

@@ -1,0 +1,265 @@
+"""A store that was restored: what went out after its backup is settled before it sends anything."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from actors.sending.mail_matching import Subjects, by_address
+from actors.sending.reconcile import CLOCKS_APART_MS, DAY_MS
+from actors.sending.render import reminder_rules
+from actors.upkeep.rebuild import WENT_ON, Summary, combine, rebuild, rows_of
+from actors.upkeep.suppression_sync import read_when_due
+from common.domain.audit_bookings import AuditedReminder
+from common.domain.delivery import DeliveryStatus
+from common.domain.enrollment import Enrollment, Status
+from common.domain.ids import DeliveryId, reminder_delivery_id, step_delivery_id
+from common.domain.mail import AcceptedMail
+from common.errors import Failure
+from common.ledger import keys
+from common.ledger.generations import Settlement
+from common.ledger.reads.audit_snapshot import read_audit_snapshot
+from common.providers.patience import PatientBudget, patiently
+from common.world import World
+
+PEOPLE_NAMED_MAX = 1_000
+
+UNKNOWN = "the store was restored from a backup, and it may have gone out since"
+
+
+@dataclass(slots=True)
+class _Risk:
+    """One delivery that was open in the backup and is due by now, so that the lost store may have sent it."""
+
+    id: DeliveryId
+    campaign: str
+    due_ms: int
+    step: int | None = None
+    found: AcceptedMail | None = None
+    reason: str = ""
+    is_unknown: bool = False
+
+
+@dataclass(slots=True)
+class _Person:
+    """What one address may have received since, and what it is known to have received."""
+
+    enrollments: list[Enrollment] = field(default_factory=list)
+    reminders: list[AuditedReminder] = field(default_factory=list)
+    risks: dict[DeliveryId, _Risk] = field(default_factory=dict)
+    known_ids: set[str] = field(default_factory=set)
+
+    def find(self, risk: _Risk, mail: AcceptedMail) -> None:
+        if risk.found is None:
+            risk.found, risk.is_unknown = mail, False
+
+    def mark_unknown(self, until_ms: int) -> None:
+        """Whatever was due until then may be the one that went out."""
+        for risk in self.risks.values():
+            risk.is_unknown = risk.is_unknown or (risk.found is None and risk.due_ms <= until_ms)
+
+    def close_gaps(self) -> None:
+        """A later step went out, so an earlier one that did not was skipped, or failed, in the lost store."""
+        for enrollment in self.enrollments:
+            steps = [risk for risk in self.risks.values() if risk.step and risk.id.startswith(f"{enrollment.id}/")]
+            last = max((risk.step for risk in steps if risk.found and risk.step), default=0)
+            for risk in steps:
+                if risk.found is None and risk.step and risk.step < last and not risk.is_unknown:
+                    risk.reason = WENT_ON
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """`asks`: nothing tells who left since the backup, so a person must allow sending."""
+
+    settlement: Settlement
+    asks: bool
+
+
+async def settle(world: World, *, store_ms: int) -> Settled:
+    """
+    Account for everything that could have gone out since `store_ms`, the time of the backup. Nothing is sent meanwhile.
+
+    1. Suppressions from the provider's list, people and dates from Notion.
+    2. Every open delivery that is due: found in the provider's list, or certainly not sent, or unknown. What is unknown
+       becomes a dead letter that waits for a person.
+
+    May be repeated. Raises a `Failure` when a provider that may be asked does not answer.
+    """
+    now_ms = world.clock.now_ms()
+    notes: list[str] = []
+    knows_who_left = await _read_suppressions(world, notes)
+    from_notion = await _read_notion(world, notes)
+    people = await _people(world, now_ms)
+    first_ms = min((risk.due_ms for one in people.values() for risk in one.risks.values()), default=None)
+    mails = await _listed(world, first_ms, notes) if first_ms is not None else {}
+    await _match(world, people, mails)
+    settlement = await _apply(world, people, notes, store_ms=store_ms, now_ms=now_ms)
+    if from_notion is not None:
+        settlement = replace(
+            settlement,
+            found=settlement.found + from_notion.found,
+            merged=from_notion.merged,
+            restored=from_notion.restored,
+        )
+    return Settled(settlement, asks=not knows_who_left and from_notion is None)
+
+
+async def _read_suppressions(world: World, notes: list[str]) -> bool:
+    if world.suppression_list is None:
+        return False
+    client = world.ledger.client
+    # What the backup read is no longer the newest: all of it is read again.
+    await world.ledger.store.patiently(lambda: client.delete(keys.SUPPRESSION_LIST))
+    of = world.suppression_list
+    try:
+        await patiently(lambda: read_when_due(world, of))
+    except Failure as failure:
+        if failure.status not in (401, 403):
+            raise
+        notes.append("Resend's suppression list could not be read: RESEND_API_KEY may only send")
+        return False
+    return True
+
+
+async def _read_notion(world: World, notes: list[str]) -> Summary | None:
+    """None when Notion is not to be asked."""
+    settings = world.settings
+    if settings.notion_email_sequence_db_id is None:
+        notes.append("Notion was not asked: no database is configured")
+        return None
+    if settings.is_rehearsal or (settings.testing_mode and settings.notion_is_real):
+        notes.append("Notion was not asked: a test run must not read people of a live campaign")
+        return None
+    summaries: list[Summary] = []
+    for campaign in world.campaigns.values():
+        rows = rows_of(world, campaign)
+        try:
+            summary = await rebuild(world, rows, campaign=campaign)
+        finally:
+            await rows.close()
+        summaries.append(summary)
+        if summary.unknown_exits:
+            notes.append(
+                f"{len(summary.unknown_exits)} people left for a reason that Notion does not tell, and are suppressed;"
+                " `advent rebuild` lists them"
+            )
+    return combine(summaries)
+
+
+async def _people(world: World, now_ms: int) -> dict[str, _Person]:
+    people: dict[str, _Person] = {}
+    for campaign in world.campaigns.values():
+        rules = reminder_rules(campaign, world.settings.pace)
+        snapshot = await read_audit_snapshot(world.ledger, rules, campaign=campaign.key, now_ms=now_ms)
+        for one in snapshot.people:
+            person = people.setdefault(one.email, _Person())
+            person.enrollments.append(one.enrollment)
+            person.known_ids |= {record.detail for record in one.enrollment.records.values() if record.sent_ms}
+            risks = _steps_at_risk(world, one.enrollment, now_ms)
+            person.risks |= {risk.id: risk for risk in risks}
+        for reminder in snapshot.reminders:
+            person = people.setdefault(reminder.email, _Person())
+            person.reminders.append(reminder)
+            person.known_ids |= {reminder.sent_as} if reminder.sent_as else set()
+            is_open = reminder.record is None or reminder.record.final_status is DeliveryStatus.PLANNED
+            if is_open and reminder.due_ms <= now_ms:
+                risk = _Risk(_reminder_id(reminder), campaign.key, reminder.due_ms)
+                person.risks[risk.id] = risk
+    return people
+
+
+def _reminder_id(reminder: AuditedReminder) -> DeliveryId:
+    return reminder_delivery_id(reminder.booking.id, start_ms=reminder.start_ms, name=reminder.name)
+
+
+def _steps_at_risk(world: World, enrollment: Enrollment, now_ms: int) -> Iterator[_Risk]:
+    if enrollment.status not in (Status.ACCEPTED, Status.ACTIVE):
+        return
+    cadence = world.ledger.cadence_of(enrollment.campaign)
+    for step in range(1, cadence.length + 1):
+        due_ms = cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step)
+        if due_ms <= now_ms and enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED:
+            yield _Risk(step_delivery_id(enrollment.id, step), enrollment.campaign, due_ms, step)
+
+
+async def _listed(world: World, first_ms: int, notes: list[str]) -> dict[str, list[AcceptedMail]] | None:
+    """By address; None when the key may not list."""
+    budget = PatientBudget(world.mail_budget)
+    try:
+        mails = await patiently(lambda: world.mailer.list_all_accepted(first_ms - CLOCKS_APART_MS, budget=budget))
+    except Failure as failure:
+        if failure.status not in (401, 403):
+            raise
+        notes.append("Resend's list of mails could not be read: RESEND_API_KEY may only send; set one with full access")
+        return None
+    return by_address(mails)
+
+
+async def _match(world: World, people: dict[str, _Person], mails: dict[str, list[AcceptedMail]] | None) -> None:
+    subjects = {campaign.key: Subjects(campaign, world.settings) for campaign in world.campaigns.values()}
+    for number, (address, person) in enumerate(people.items()):
+        if number % 50 == 0:
+            await asyncio.sleep(0)  # noqa: TID251 -- heartbeats must go on in between
+        if mails is None:
+            for risk in person.risks.values():
+                risk.is_unknown = True
+            continue
+        for mail in mails.get(address, ()):
+            if mail.id not in person.known_ids:
+                _match_mail(person, mail, subjects)
+        person.close_gaps()
+
+
+def _match_mail(person: _Person, mail: AcceptedMail, subjects: dict[str, Subjects]) -> None:
+    """Of one step or reminder; a mail of ours that fits none makes all that were due then unknown."""
+    for enrollment in person.enrollments:
+        steps = subjects[enrollment.campaign].steps_of(mail.subject, enrollment.assessment)
+        for step in steps:
+            if risk := person.risks.get(step_delivery_id(enrollment.id, step)):
+                person.find(risk, mail)
+                return
+        if steps:
+            return  # Sent before the backup, or shown by Notion, without the provider's id.
+    for campaign in subjects.values():
+        reminder = campaign.reminder_of(mail, person.reminders)
+        if reminder is not None:
+            if risk := person.risks.get(_reminder_id(reminder)):
+                person.find(risk, mail)
+            return
+    if any(one.is_ours(mail) for one in subjects.values()):
+        person.mark_unknown(mail.created_ms + CLOCKS_APART_MS)
+
+
+async def _apply(
+    world: World, people: dict[str, _Person], notes: list[str], *, store_ms: int, now_ms: int
+) -> Settlement:
+    found = unknown = 0
+    waiting: list[str] = []
+    for address, person in people.items():
+        for risk in person.risks.values():
+            if risk.found is None and not risk.is_unknown and not risk.reason:
+                continue
+            # So long ago that a replay looks for it instead of trusting the key: the clocks of this time are not known.
+            since_ms = min(risk.due_ms, now_ms - DAY_MS) if risk.is_unknown else None
+            changed = await world.ledger.deliveries.settle_restored(
+                risk.id,
+                risk.campaign,
+                now_ms=now_ms,
+                found=risk.found,
+                detail=risk.reason or UNKNOWN,
+                unknown_since_ms=since_ms,
+            )
+            found += changed and risk.found is not None
+            unknown += changed and risk.is_unknown
+        if any(risk.is_unknown for risk in person.risks.values()):
+            waiting.append(address)
+    return Settlement(
+        at_ms=now_ms,
+        store_ms=store_ms,
+        found=found,
+        unknown=unknown,
+        people=tuple(waiting[:PEOPLE_NAMED_MAX]),
+        notes=tuple(notes),
+    )

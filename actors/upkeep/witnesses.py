@@ -1,0 +1,87 @@
+"""The witnesses of the store's generation that a worker can ask: its DATA_DIR, Notion, and what gateways published."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import structlog
+
+from common.domain.store_generation import Memory
+from common.errors import Failure
+from common.providers.notion.witness import NotionWitness
+from common.store.witness_file import WitnessFile
+from common.world import World
+
+log = structlog.get_logger(__name__)
+
+ANSWER_S = 2.0
+"""A witness that does not answer within this time is not waited for."""
+
+
+class Witnesses:
+    """`file` and `row`: what was read last of DATA_DIR and of Notion; None: nothing, or no answer."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._file = WitnessFile(world.settings.data_dir)
+        self._notion: NotionWitness | None = None
+        if world.settings.notion_token and world.settings.notion_email_sequence_db_id:
+            self._notion = NotionWitness(
+                world.settings, world.ledger.client, clock=world.clock, budget=world.mirror_budget
+            )
+        self.file: Memory | None = None
+        self.row: Memory | None = None
+        self.notion_answers = False
+
+    @property
+    def has_notion(self) -> bool:
+        return self._notion is not None
+
+    async def read(self, *, notion: bool = True, search: bool = False) -> list[Memory]:
+        """Everything that is remembered. `search`: find Notion's row anew."""
+        self.file = self._file.read()
+        if notion:
+            await self._read_notion(search=search)
+        published = await self._world.ledger.generations.published()
+        return [memory for memory in (self.file, self.row, *published) if memory is not None]
+
+    async def write(self, memory: Memory, *, notion: bool = True) -> None:
+        """Remember this."""
+        self._file.write(memory)
+        if notion:
+            await self._write_notion(memory)
+
+    async def mark(self, token: str, memory: Memory) -> None:
+        """Leave a token, and what they remember as it is; `memory` for those that remember nothing."""
+        self._file.write(replace(self.file or memory, token=token))
+        if self.notion_answers:
+            await self._write_notion(replace(self.row or memory, token=token))
+
+    def tokens(self) -> set[str]:
+        return {memory.token for memory in (self.file, self.row) if memory is not None}
+
+    async def close(self) -> None:
+        if self._notion is not None:
+            await self._notion.close()
+
+    async def _read_notion(self, *, search: bool) -> None:
+        if self._notion is None:
+            return
+        try:
+            self.row = await asyncio.wait_for(self._notion.read(search=search), ANSWER_S)
+        except (Failure, TimeoutError) as failure:
+            self.row, self.notion_answers = None, False
+            log.info("witness_unavailable", witness="notion", reason=getattr(failure, "code", "no_answer"))
+        else:
+            self.notion_answers = True
+
+    async def _write_notion(self, memory: Memory) -> None:
+        if self._notion is None:
+            return
+        try:
+            await asyncio.wait_for(self._notion.write(memory), ANSWER_S * 2)
+        except (Failure, TimeoutError) as failure:
+            log.info("witness_not_written", witness="notion", reason=getattr(failure, "code", "no_answer"))
+        else:
+            self.row = memory

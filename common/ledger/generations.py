@@ -1,0 +1,112 @@
+"""The generation of the store, who keeps its heartbeat, and what the witnesses of other processes remember."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Final, Literal
+
+from common.domain.store_generation import Generation, Memory
+from common.ledger import keys
+from common.ledger.store import Store, texts
+
+KEEPER_MS: Final = 10_000
+"""A keeper that is not heard of for this long has ended, and another worker takes over."""
+
+_WORKED_ON = ("active", "completed", "exited")
+
+State = Literal["checking", "checked"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """
+    What was settled after a restore. `store_ms`: the time of the restored store, 0 when it does not tell. `found`:
+    mails that the provider lists; `merged`: people for whom Notion shows more than the backup; `restored`: people whom
+    the backup lacks; `unknown`: mails that may be out, and wait for a person as dead letters. `people`:
+    whose those are. `notes`: what could not be asked.
+    """
+
+    at_ms: int
+    store_ms: int
+    found: int = 0
+    merged: int = 0
+    restored: int = 0
+    unknown: int = 0
+    people: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Generations:
+    """Raises as `Store.run` does."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def current(self) -> Generation | None:
+        fields = await self._store.read_hash(keys.GENERATION)
+        if "id" not in fields:
+            return None
+        return Generation(
+            id=fields["id"],
+            mark=int(fields["mark"]),
+            at_ms=int(fields["at_ms"]),
+            ancestors=frozenset(fields["ancestors"].split()),
+        )
+
+    async def begin(self, generation: Generation) -> None:
+        ancestors = " ".join(sorted(generation.ancestors))
+        args = [generation.id, generation.mark, generation.at_ms, ancestors]
+        await self._store.run("generation.begin", [keys.GENERATION], args)
+
+    async def beat(self, generation: Generation, *, now_ms: int) -> bool:
+        """The next mark. False when the store is not at this one: it was replaced."""
+        args = [generation.id, generation.mark, now_ms]
+        return bool(await self._store.run("generation.beat", [keys.GENERATION], args))
+
+    async def people(self) -> int:
+        """Enrollments that somebody worked on; signups that wait in an empty store are not among them."""
+        counted = await self._store.read_hash(keys.COUNTS)
+        return sum(int(counted.get(status, 0)) for status in _WORKED_ON)
+
+    async def note_settlement(self, settlement: Settlement) -> None:
+        text, client = json.dumps(asdict(settlement)), self._store.client
+        await self._store.patiently(lambda: client.hset(keys.GENERATION, "settlement", text))
+
+    async def settlement(self) -> Settlement | None:
+        """Of the last restore."""
+        text = (await self._store.read_hash(keys.GENERATION)).get("settlement")
+        if text is None:
+            return None
+        fields = json.loads(text)
+        return Settlement(**{**fields, "people": tuple(fields["people"]), "notes": tuple(fields["notes"])})
+
+    async def keep(self, worker: str, state: State, *, beat: int) -> bool:
+        """Become the keeper of the heartbeat, or stay it. False while another worker is."""
+        text, client = f"{worker} {state} {beat}", self._store.client
+        if await self._store.patiently(lambda: client.set(keys.GENERATION_KEEPER, text, nx=True, px=KEEPER_MS)):
+            return True
+        if (await self.keeper()).split(" ")[0] != worker:
+            return False
+        return bool(
+            await self._store.patiently(lambda: client.set(keys.GENERATION_KEEPER, text, xx=True, px=KEEPER_MS))
+        )
+
+    async def keeper(self) -> str:
+        """`worker state beat`; "" when there is none. It changes while the keeper lives."""
+        client = self._store.client
+        return str(texts(await self._store.patiently(lambda: client.get(keys.GENERATION_KEEPER))) or "")
+
+    async def leave(self, worker: str) -> None:
+        if (await self.keeper()).split(" ")[0] == worker:
+            client = self._store.client
+            await self._store.patiently(lambda: client.delete(keys.GENERATION_KEEPER))
+
+    async def publish(self, witness: str, memory: Memory) -> None:
+        """What a witness that the workers cannot read remembers."""
+        client, text = self._store.client, memory.to_json()
+        await self._store.patiently(lambda: client.hset(keys.WITNESSES, witness, text))
+
+    async def published(self) -> list[Memory]:
+        found = map(Memory.from_json, (await self._store.read_hash(keys.WITNESSES)).values())
+        return [memory for memory in found if memory is not None]

@@ -1,0 +1,23 @@
+-- Which life of the store this is; see common/domain/store_generation.py.
+--   generation  HASH  id; mark, at_ms: of the newest heartbeat; ancestors: ids, by blanks; settlement: JSON, what was settled
+--                     after a restore
+
+local generation = {}
+
+-- begin(KEYS = [generation], ARGV = [id, mark, now_ms, ancestors])
+function generation.begin()
+  local id, mark, now_ms, ancestors = unpack(ARGV)
+  redis.call('HSET', KEYS[1], 'id', id, 'mark', mark, 'at_ms', now_ms, 'ancestors', ancestors)
+  return 1
+end
+
+-- beat(KEYS = [generation], ARGV = [id, mark, now_ms]) → 1 | 0 the store is at another mark: it is not the one of before
+function generation.beat()
+  local id, mark = unpack(redis.call('HMGET', KEYS[1], 'id', 'mark'))
+  if id ~= ARGV[1] or mark ~= ARGV[2] then return 0 end
+  redis.call('HINCRBY', KEYS[1], 'mark', 1)
+  redis.call('HSET', KEYS[1], 'at_ms', ARGV[3])
+  return 1
+end
+
+return generation

@@ -1,0 +1,46 @@
+"""`advent clock`"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from services.cli.shared import clock_time, json_option, now_ms, print_json, with_ledger
+
+if TYPE_CHECKING:
+    from common.ledger.holds import Hold
+    from common.ledger.ledger import Ledger
+
+
+@click.group()
+def command() -> None:
+    """What a person decides about clocks that disagree."""
+
+
+@command.command()
+@json_option
+def confirm(as_json: bool) -> None:
+    """
+    Say that the data store's clock is right as it is: all sending that a clock holds goes on by it.
+
+    Needed only when a clock was wrong before and has been set right, and no provider could be asked for the time.
+    Mail that is due by the store's clock leaves at once: read the time that is printed.
+    """
+    store_ms, released = with_ledger(_confirm)
+    if as_json:
+        print_json({"store_ms": store_ms, "released": list(released)})
+        return
+    click.echo(f"the data store's clock is taken as right: {clock_time(store_ms)} UTC")
+    click.echo(f"this machine's clock shows {clock_time(now_ms())} UTC")
+    click.echo("sending goes on" if released else "no clock held any sending")
+
+
+async def _confirm(ledger: Ledger) -> tuple[int, dict[str, Hold]]:
+    from common.store.clock_sync import confirm_clock
+
+    store_ms = await confirm_clock(ledger.client)
+    held = {name: hold for name, hold in (await ledger.holds.active()).items() if name.partition("/")[0] == "clock"}
+    for reason in held:
+        await ledger.holds.finish(reason)
+    return store_ms, held

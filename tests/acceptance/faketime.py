@@ -1,0 +1,54 @@
+"""A clock that a test sets while its process runs; the steady clock goes on, as it does on a real machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+_FOLDERS = ("/usr/lib", "/usr/local/lib", "/opt/homebrew/lib")
+
+
+def library() -> Path | None:
+    found = (path for folder in _FOLDERS for path in sorted(Path(folder).glob("**/faketime/libfaketimeMT.so.1")))
+    return next(found, None)
+
+
+needs_faketime = pytest.mark.skipif(library() is None, reason="libfaketime is not installed")
+
+
+class WrongClock:
+    """For any number of processes; right until it is set."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.set("+0")
+
+    def set(self, ahead: str) -> None:
+        """`+25h`, `-25h`, `+1y`; `+0` is right."""
+        new = self._file.with_suffix(".new")
+        new.write_text(ahead + "\n")
+        new.replace(self._file)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of a process that goes by this clock."""
+        return {
+            "LD_PRELOAD": str(library()),
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_CACHE_DURATION": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+
+    @contextmanager
+    def inherited(self) -> Iterator[None]:
+        """Processes that are started meanwhile go by this clock."""
+        os.environ.update(self.environment)
+        try:
+            yield
+        finally:
+            for name in self.environment:
+                del os.environ[name]

@@ -1,0 +1,148 @@
+"""A clock is wrong for a minute: nobody is written to early, everybody on time afterwards, and nobody does anything."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from tests.acceptance.faketime import WrongClock, needs_faketime
+from tests.acceptance.http import request
+from tests.acceptance.place import Place
+from tests.acceptance.waiting import eventually
+from tests.acceptance.website import person
+
+pytestmark = needs_faketime
+
+WRONG_S = 60.0
+APART_S = 15.0
+"""Between two mails of one person, at this pace."""
+PACE = {"CAMPAIGN_SPEED": "4"}
+JUMPS = ["+25h", "-25h", "+1y"]
+SLACK_S = 20.0
+"""For a loaded machine, and for the minimum gap between the mails that were held."""
+
+
+def serve(place: Place, wrong: str | None, clock: WrongClock) -> None:
+    """Store, sandbox, gateway and two workers; `wrong` goes by the clock."""
+    faked = {name: clock.environment if name == wrong else {} for name in ("gateway", "worker")}
+    store = place.own_store()
+    if wrong == "store":
+        with clock.inherited():
+            store.start()
+    else:
+        store.start()
+    place.serve("sandbox")
+    place.serve("gateway", **PACE, **faked["gateway"])
+    place.serve("worker", **PACE, **faked["worker"])
+    second = place.start("worker", **PACE)
+    eventually(lambda: '"worker_started"' in second.stderr, "a second worker")
+
+
+def mails_of(place: Place, name: str) -> list[float]:
+    """When each was accepted, by the sandbox's clock, which is right."""
+    return [mail["accepted_at"] / 1000 for mail in place.sandbox.inbox(person(name)["email"])]
+
+
+def health(place: Place) -> dict[str, dict[str, Any]]:
+    aspects = json.loads(place.run("health", "--json", "--late-minutes=60").stdout)["aspects"]
+    return {aspect["name"]: aspect for aspect in aspects}
+
+
+def events(place: Place) -> list[str]:
+    return [line["event"] for process in place.processes for line in process.logs()]
+
+
+def nobody_was_early(place: Place, name: str, received_s: float) -> None:
+    early_s = [sent_s - received_s - APART_S * number for number, sent_s in enumerate(mails_of(place, name))]
+    assert min(early_s) > -0.1, f"{name}: {early_s}"
+
+
+def everybody_is_on_time(place: Place, name: str, received_s: float) -> None:
+    """Seven mails, none early, and those that were due after the clock was right again at their times."""
+    last_s = received_s + 6 * APART_S
+    eventually(lambda: len(mails_of(place, name)) == 7, f"seven mails to {name}", within_s=180)
+    nobody_was_early(place, name, received_s)
+    assert mails_of(place, name)[-1] - last_s < SLACK_S
+    assert set(place.sandbox.mails_by_key().values()) == {1}
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+@pytest.mark.parametrize("wrong", ["store", "worker"])
+def test_nobody_is_early_while_the_clock_of_store_or_worker_is_wrong_and_everybody_is_on_time_afterwards(
+    place: Place, wrong: str, jump: str
+) -> None:
+    clock = WrongClock(place.folder / "clock")
+    serve(place, wrong, clock)
+    ada = place.website.post(person("Ada"), "msg_1")
+    eventually(lambda: mails_of(place, "Ada"), "the first mail")
+
+    clock.set(jump)
+    until = time.monotonic() + WRONG_S
+    eventually(lambda: "sending_held" in events(place), "a hold", within_s=30)
+    held = health(place)["hold"]
+    zoe = place.website.post(person("Zoe"), "msg_2")
+    before = len(place.sandbox.inbox())
+    time.sleep(max(0.0, until - time.monotonic()))
+    during = len(place.sandbox.inbox()) - before
+    clock.set("+0")
+
+    assert (ada.status, zoe.status) == (202, 202)
+    assert held["level"] == "broken"
+    assert "clock" in held["said"]
+    # A store's clock holds everybody; of two workers the other one goes on.
+    assert during == 0 if wrong == "store" else during > 0
+    everybody_is_on_time(place, "Ada", received_s(ada))
+    everybody_is_on_time(place, "Zoe", received_s(zoe))
+    eventually(lambda: health(place)["hold"]["ok"], "nothing is held any longer")
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+def test_a_gateway_whose_clock_is_wrong_refuses_signatures_until_it_is_right_and_makes_nobody_early(
+    place: Place, jump: str
+) -> None:
+    clock = WrongClock(place.folder / "clock")
+    serve(place, "gateway", clock)
+    ada = place.website.post(person("Ada"), "msg_1")
+
+    clock.set(jump)
+    until = time.monotonic() + WRONG_S
+    eventually(lambda: "clock_wrong" in events(place), "word of the clock", within_s=30)
+    refused = place.website.post(person("Zoe"), "msg_2")
+    said = request("GET", f"{place.gateway_url}/ready").json
+    time.sleep(max(0.0, until - time.monotonic()))
+    clock.set("+0")
+    zoe = eventually(lambda: _accepted(place), "the next try of the website")
+
+    assert (ada.status, refused.status) == (202, 401)
+    assert said["dependencies"]["clock"]["status"] == "wrong"
+    everybody_is_on_time(place, "Ada", received_s(ada))
+    everybody_is_on_time(place, "Zoe", received_s(zoe))
+
+
+def test_a_person_confirms_a_clock_that_was_set_and_stays(place: Place) -> None:
+    clock = WrongClock(place.folder / "clock")
+    serve(place, "store", clock)
+    place.website.post(person("Ada"), "msg_1")
+    eventually(lambda: mails_of(place, "Ada"), "the first mail")
+    clock.set("+25h")
+    eventually(lambda: "sending_held" in events(place), "a hold", within_s=30)
+
+    confirmed = place.run("clock", "confirm")
+
+    assert confirmed.wait() == 0
+    # By the clock that the person says is right, everything is due.
+    eventually(lambda: len(mails_of(place, "Ada")) == 7, "all mails", within_s=90)
+    eventually(lambda: health(place)["hold"]["ok"], "nothing is held any longer")
+
+
+def received_s(answer: Any) -> float:
+    return datetime.fromisoformat(answer.json["timestamp"]).timestamp()
+
+
+def _accepted(place: Place) -> Any:
+    answer = place.website.post(person("Zoe"), "msg_2")
+    return answer if answer.status == 202 else None

@@ -1,0 +1,112 @@
+"""A worker whose clocks disagree sends nothing, says why, and goes on by itself when they agree again."""
+
+from __future__ import annotations
+
+import redis.asyncio
+
+from actors.upkeep.clock_watch import ClockWatch
+from common.clock import SystemClock
+from common.date_witness import DateWitness
+from common.domain.cadence import Cadence
+from common.ledger import keys
+from common.ledger.ledger import Ledger
+from common.store.clock_sync import confirm_clock
+
+HOUR_MS = 3_600_000
+NOBODY = "http://127.0.0.1:9"
+"""A provider that nobody reaches: then only the clocks tell."""
+
+
+class SetClock(SystemClock):
+    """`machine_ahead_ms`: the machine's clock was set. `passed_ms`: to everybody else so much less time has passed."""
+
+    def __init__(self) -> None:
+        self.machine_ahead_ms = self.passed_ms = 0
+        super().__init__()
+
+    def now_ms(self) -> int:
+        return super().now_ms() + self.passed_ms
+
+    def steady_ms(self) -> int:
+        return super().steady_ms() + self.passed_ms
+
+    def wall_ms(self) -> int:
+        return super().wall_ms() + self.machine_ahead_ms
+
+
+class Watched:
+    """One worker of a store."""
+
+    def __init__(self, store: redis.asyncio.Redis, name: str = "w1") -> None:
+        self.clock = SetClock()
+        self.ledger = Ledger(store, campaign="c", cadence=Cadence((0,), HOUR_MS), secret_key="s" * 32)
+        self.is_stopped: list[bool] = []
+        self.watch = ClockWatch(
+            self.ledger,
+            self.clock,
+            worker=name,
+            witness=DateWitness(self.clock.steady_ms),
+            url=NOBODY,
+            stop_sending=self.is_stopped.append,
+        )
+
+    async def holds(self) -> dict[str, str]:
+        await self.watch.check()
+        return {reason: hold.why for reason, hold in (await self.ledger.holds.active()).items()}
+
+
+async def test_while_the_stores_clock_is_wrong_all_sending_is_held(store: redis.asyncio.Redis) -> None:
+    worker = Watched(store)
+    assert await worker.holds() == {}
+
+    # The same to this process: the store's clock went 25 hours ahead, or all others stood.
+    worker.clock.passed_ms = worker.clock.machine_ahead_ms = -25 * HOUR_MS
+    assert await worker.holds() == {"clock": "the data store's clock is 25 h ahead"}
+    assert await worker.holds() == {"clock": "the data store's clock is 25 h ahead"}
+
+    worker.clock.passed_ms = worker.clock.machine_ahead_ms = 0
+    assert await worker.holds() == {}
+    assert worker.clock.offset_ms == 0
+
+
+async def test_a_worker_whose_machine_was_set_leaves_the_mail_to_others(store: redis.asyncio.Redis) -> None:
+    worker = Watched(store)
+    await worker.holds()
+
+    worker.clock.machine_ahead_ms = -25 * HOUR_MS
+    assert await worker.holds() == {"clock/w1": "the clock of its machine was set and is 25 h behind"}
+    worker.clock.machine_ahead_ms = 0
+    assert await worker.holds() == {}
+
+    assert worker.is_stopped == [False, True, False]
+
+
+async def test_a_person_who_confirms_ends_the_hold(store: redis.asyncio.Redis) -> None:
+    worker = Watched(store)
+    await worker.holds()
+    worker.clock.passed_ms = worker.clock.machine_ahead_ms = -25 * HOUR_MS
+    assert await worker.holds()
+
+    await confirm_clock(store)
+
+    assert await worker.holds() == {}
+    assert abs(worker.clock.offset_ms - 25 * HOUR_MS) < 5_000
+
+
+async def test_another_worker_that_starts_meanwhile_knows_that_the_store_is_wrong(store: redis.asyncio.Redis) -> None:
+    first, second = Watched(store), Watched(store, "w2")
+    await first.holds()
+    for worker in (first, second):
+        worker.clock.passed_ms = worker.clock.machine_ahead_ms = -25 * HOUR_MS
+    await first.holds()
+
+    assert await second.holds() == {"clock": "the data store's clock is 25 h ahead"}
+
+
+async def test_what_was_ignored_is_reported_once(store: redis.asyncio.Redis) -> None:
+    worker = Watched(store)
+    await store.hset(keys.IGNORED, "circuit", 2)
+
+    await worker.watch.check()
+
+    assert not await store.exists(keys.IGNORED)

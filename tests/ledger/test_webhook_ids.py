@@ -1,0 +1,52 @@
+"""A webhook id that was answered is known for 45 days, whatever the store's clock does."""
+
+from __future__ import annotations
+
+from common.ledger import keys
+
+DAY_MS = 86_400_000
+
+
+async def answered(ledger, ada, clock, webhook_id: str = "signup:1"):
+    return await ledger.signups.accept(ada, webhook_id=webhook_id, received_ms=clock.now_ms())
+
+
+async def test_no_expiry_can_forget_it(ledger, ada, clock):
+    await answered(ledger, ada, clock)
+
+    assert await ledger.client.ttl(keys.webhook("signup:1")) == -1
+
+
+async def test_it_is_known_for_45_days_and_then_forgotten_with_all_that_is_kept_of_it(ledger, ada, clock):
+    first = await answered(ledger, ada, clock)
+    clock.advance(45 * DAY_MS)
+    assert await ledger.schedule.forget_webhooks(now_ms=clock.now_ms()) == 0
+    assert (await answered(ledger, ada, clock)).received_ms == first.received_ms
+
+    clock.advance(DAY_MS)
+    assert await ledger.schedule.forget_webhooks(now_ms=clock.now_ms()) == 1
+
+    assert await ledger.client.exists(keys.webhook("signup:1"), keys.WEBHOOK_DAYS) == 0
+    assert not await ledger.client.keys("*:webhooks:*")
+
+
+async def test_what_does_not_fit_one_batch_is_forgotten_by_the_next(ledger, ada, clock):
+    for number in range(5):
+        await answered(ledger, ada, clock, f"signup:{number}")
+    clock.advance(50 * DAY_MS)
+
+    forgotten = [await ledger.schedule.forget_webhooks(now_ms=clock.now_ms(), batch=2) for _ in range(4)]
+
+    assert forgotten == [2, 2, 1, 0]
+
+
+async def test_what_an_earlier_version_remembered_keeps_its_expiry(ledger, ada, clock):
+    await answered(ledger, ada, clock)
+    await ledger.client.pexpire(keys.webhook("signup:1"), DAY_MS)
+    await ledger.client.delete(keys.WEBHOOK_DAYS)
+
+    # The spool gave an answer of its own, which takes the place of the one that was lost.
+    again = await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms(), answer="accepted")
+
+    assert again.repeated
+    assert 0 < await ledger.client.pttl(keys.webhook("signup:1")) <= DAY_MS

@@ -1,0 +1,50 @@
+"""Who left stays away after a rebuild, whatever columns Notion has."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.domain.enrollment import ExitReason, Status
+from common.domain.ids import enrollment_id
+from tests.rebuild.conftest import HOUR_MS, Installation
+
+
+async def _unsubscribes(installation: Installation, email: str) -> None:
+    ledger = installation.world.ledger
+    await ledger.enrollments.unsubscribe(
+        enrollment_id("christmas_2025", email),
+        address_hash=ledger.store.address_hash(email),
+        now_ms=installation.clock.now_ms(),
+    )
+
+
+@pytest.mark.parametrize(("after_h", "mails"), [(1, 1), (300, 7)], ids=["after the first mail", "after the last mail"])
+async def test_who_unsubscribed_gets_no_mail_after_a_rebuild_from_the_required_columns(
+    installation: Installation, ada, after_h: float, mails: int
+):
+    await installation.simulation.sign_up(ada)
+    await installation.until(after_h)
+    await _unsubscribes(installation, ada.email)
+    await installation.until(after_h + 1)
+    await installation.loses_its_store()
+
+    summary = await installation.rebuilds()
+    await installation.books(ada.email, installation.clock.now_ms() + 30 * HOUR_MS, uid="call")
+    await installation.until(after_h + 600)
+
+    assert summary.unknown_exits == [ada.email]
+    assert (await installation.record(ada)).exit_reason is ExitReason.UNKNOWN
+    assert len(await installation.inbox(ada)) == mails
+    assert (await installation.world.ledger.suppressions.of(ada.email)).reason is ExitReason.UNKNOWN
+
+
+async def test_who_completed_everything_and_stayed_is_not_suppressed(installation: Installation, ada):
+    await installation.simulation.sign_up(ada)
+    await installation.until(300)
+    await installation.loses_its_store()
+
+    summary = await installation.rebuilds()
+
+    assert summary.unknown_exits == []
+    assert (await installation.record(ada)).status is Status.COMPLETED
+    assert await installation.world.ledger.suppressions.of(ada.email) is None

@@ -1,0 +1,325 @@
+"""A store that was restored, emptied or copied doubles nobody, and leaves nobody out without saying so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import redis.asyncio
+
+from actors.upkeep.bootstrap import Bootstrap
+from actors.upkeep.generation_guard import BEAT_S, GenerationGuard
+from common.domain.contact import Assessment
+from common.domain.ids import enrollment_id
+from common.domain.store_generation import COPIED, EMPTIED, UNSETTLED
+from common.ledger import keys
+from common.ledger.ledger import Ledger
+from tests.ledger_reads import dead_letters_of
+from tests.rebuild.conftest import Installation
+
+STEPS = [f"step-{step}" for step in range(1, 8)]
+FASTER = 10
+
+Start = Callable[..., Awaitable[GenerationGuard]]
+
+
+async def _faster(seconds: float) -> None:
+    await asyncio.sleep(seconds / FASTER)
+
+
+@pytest.fixture
+async def copy(installation: Installation, store_url: str) -> AsyncIterator[redis.asyncio.Redis]:
+    """A second store; here another database of the same server."""
+    client = redis.asyncio.from_url(store_url, db=1)
+    yield client
+    await client.flushdb()
+    await client.aclose()
+
+
+@pytest.fixture
+async def starts(installation: Installation, tmp_path, copy) -> AsyncIterator[Start]:
+    """A worker checks the store, as it does before it fetches jobs; its DATA_DIR is another one for each `machine`."""
+    started: list[GenerationGuard] = []
+
+    async def starts(
+        machine: str = "one", *, notion: bool = True, client: Any = None, sleep: Any = _faster
+    ) -> GenerationGuard:
+        (tmp_path / machine).mkdir(exist_ok=True)
+        update = {"data_dir": tmp_path / machine}
+        if not notion:
+            update |= {"notion_email_sequence_db_id": None}
+        world = installation.world
+        providers = installation._opened[-1]
+        world = replace(
+            world,
+            settings=installation.settings.model_copy(update=update),
+            worker=f"{machine}-{len(started)}",
+            suppression_list=providers.suppression_list,
+        )
+        if client is not None:
+            world = replace(world, ledger=_ledger(installation, client))
+        guard = GenerationGuard(world, sleep=sleep)
+        started.append(guard)
+        await guard.before_work()
+        if guard._settling is not None:
+            await guard._settling
+        return guard
+
+    yield starts
+    for guard in started:
+        await guard.stop()
+
+
+async def backup(installation: Installation) -> dict[bytes, bytes]:
+    return {key: await installation.store.dump(key) async for key in installation.store.scan_iter(count=1000)}
+
+
+async def restore(installation: Installation, saved: dict[bytes, bytes]) -> None:
+    await installation.store.flushall()
+    for key, value in saved.items():
+        if key != keys.GENERATION_KEEPER.encode():
+            await installation.store.restore(key, 0, value)
+
+
+async def holds(installation: Installation) -> set[str]:
+    return set(await installation.world.ledger.holds.active())
+
+
+def people(number: int) -> list[Assessment]:
+    return [
+        Assessment(
+            email=f"p{i}@salon.example", first_name=f"P{i}", assessment_score=38, red_systems=2, weakest_system_1="GPS"
+        )
+        for i in range(number)
+    ]
+
+
+async def _with_a_step_since_the_backup(
+    installation: Installation, starts: Start, some: list[Assessment], **how: bool
+) -> None:
+    """Everybody got the first mail, then the backup was made; 30 hours later, the second was out and it is restored."""
+    for person in some:
+        await installation.simulation.sign_up(person)
+    guard = await starts(**how)
+    await installation.until(1)
+    await guard.turn()
+    saved = await backup(installation)
+    await installation.until(31)
+    await guard.turn()
+    await guard.stop()
+    await restore(installation, saved)
+
+
+async def test_a_step_that_went_out_after_the_backup_is_not_sent_again(installation, starts, audited):
+    some = people(12)
+    await _with_a_step_since_the_backup(installation, starts, some)
+
+    await starts()
+
+    settlement = await installation.world.ledger.generations.settlement()
+    assert (settlement.merged, settlement.unknown, settlement.people) == (12, 0, ())
+    assert await holds(installation) == set()
+    await installation.until(300)
+    assert {tuple(await installation.inbox(person)) for person in some} == {tuple(STEPS)}
+    report = await audited()
+    assert report.findings == []
+
+
+async def test_without_notion_the_list_of_the_provider_is_enough(installation, starts):
+    some = people(3)
+    await _with_a_step_since_the_backup(installation, starts, some, notion=False)
+
+    await starts(notion=False)
+    await installation.until(300)
+
+    assert {tuple(await installation.inbox(person)) for person in some} == {tuple(STEPS)}
+    assert (await installation.world.ledger.generations.settlement()).found == 3
+
+
+async def test_with_a_key_that_may_only_send_nobody_is_doubled_and_people_are_listed(installation, starts):
+    some = people(3)
+    await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
+    await _with_a_step_since_the_backup(installation, starts, some, notion=False)
+    await installation.calm()
+    may_only_send(installation)
+
+    await starts()
+
+    settlement = await installation.world.ledger.generations.settlement()
+    assert settlement.unknown == 3
+    assert sorted(settlement.people) == [person.email for person in some]
+    letters = await dead_letters_of(installation.world.ledger)
+    assert sorted(letter.address for letter in letters) == [person.email for person in some]
+    await installation.until(300)
+    assert {tuple(await installation.inbox(person)) for person in some} == {tuple(STEPS)}
+
+
+async def test_without_list_and_notion_a_person_is_asked_before_anything_is_sent(installation, starts):
+    some = people(1)
+    await _with_a_step_since_the_backup(installation, starts, some, notion=False)
+    may_only_send(installation)
+
+    guard = await starts(notion=False)
+
+    assert await holds(installation) == {UNSETTLED}
+    await installation.until(100)
+    assert await installation.inbox(some[0]) == STEPS[:2]
+    await installation.world.ledger.holds.finish(UNSETTLED)
+    await guard.turn()
+    await installation.until(300)
+    assert await installation.inbox(some[0]) == STEPS
+
+
+async def test_who_unsubscribed_after_the_backup_gets_no_mail(installation, starts, ada):
+    await installation.simulation.sign_up(ada)
+    guard = await starts()
+    await installation.until(1)
+    saved = await backup(installation)
+    await installation.world.ledger.enrollments.unsubscribe(
+        enrollment_id("christmas_2025", ada.email),
+        address_hash=installation.world.ledger.store.address_hash(ada.email),
+        now_ms=installation.clock.now_ms(),
+    )
+    await installation.until(3)
+    await guard.turn()
+    await guard.stop()
+    await restore(installation, saved)
+
+    await starts()
+    await installation.until(300)
+
+    assert await installation.inbox(ada) == ["step-1"]
+
+
+async def test_a_start_without_any_witness_is_a_first_start(installation, starts, ada):
+    await installation.simulation.sign_up(ada)
+
+    await starts()
+
+    assert await holds(installation) == set()
+    await installation.until(1)
+    assert await installation.inbox(ada) == ["step-1"]
+
+
+async def test_an_ordinary_restart_changes_nothing(installation, starts, ada):
+    first = await starts()
+    await installation.simulation.sign_up(ada)
+    await first.turn()
+    before = await installation.world.ledger.generations.current()
+    await first.stop()
+
+    await starts()
+
+    after = await installation.world.ledger.generations.current()
+    assert (after.id, after.ancestors) == (before.id, before.ancestors)
+    assert await holds(installation) == set()
+
+
+async def test_an_emptied_store_sends_nothing_until_notion_was_read(installation, starts, ada, boris):
+    guard = await starts()
+    await installation.simulation.sign_up(ada)
+    await installation.until(80)
+    await guard.turn()
+    await guard.stop()
+    await installation.store.flushall()
+    await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
+
+    again = await starts()
+    await installation.simulation.sign_up(boris)
+    await installation.until(81)
+
+    assert await holds(installation) == {EMPTIED}
+    assert await installation.inbox(boris) == []
+    await installation.calm()
+    world = replace(again._world, suppression_list=None)
+    bootstrap = Bootstrap(world, sleep=_faster)
+    await bootstrap.before_work()
+    await again.turn()
+    await bootstrap.stop()
+    assert await holds(installation) == set()
+    await installation.until(400)
+    assert await installation.inbox(ada) == await installation.inbox(boris) == STEPS
+
+
+async def test_a_store_that_is_replaced_under_a_running_worker_is_noticed(installation, starts, ada):
+    guard = await starts()
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    await guard.turn()
+    saved = await backup(installation)
+    await installation.until(31)
+    await guard.turn()
+    await restore(installation, saved)
+
+    await guard.turn()
+    if guard._settling is not None:
+        await guard._settling
+    await installation.until(300)
+
+    assert await installation.inbox(ada) == STEPS
+    assert (await installation.world.ledger.generations.settlement()).merged == 1
+
+
+async def test_a_copy_refuses_while_the_first_store_lives_with_notion_as_the_only_witness(
+    installation, starts, ada, copy
+):
+    first = await starts("one")
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    await first.turn()
+    await _copied(installation, copy)
+
+    async def while_the_first_one_beats(seconds: float) -> None:
+        for _ in range(int(seconds // BEAT_S)) if seconds > BEAT_S else ():
+            await first.turn()
+        await _faster(seconds)
+
+    await starts("two", client=copy, sleep=while_the_first_one_beats)
+
+    assert await holds(installation) == set()
+    assert await copy.hkeys(keys.HOLD_ALL) == [COPIED.encode()]
+
+
+async def test_of_two_copies_that_start_at_once_one_refuses_with_notion_as_the_only_witness(
+    installation, starts, ada, copy
+):
+    first = await starts("one")
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    await first.turn()
+    await first.stop()
+    await _copied(installation, copy)
+    both_have_marked = asyncio.Barrier(2)
+
+    async def until_both_have_marked(seconds: float) -> None:
+        if seconds > BEAT_S:
+            await both_have_marked.wait()
+        await _faster(seconds)
+
+    await asyncio.gather(
+        starts("one", sleep=until_both_have_marked), starts("two", client=copy, sleep=until_both_have_marked)
+    )
+
+    refusals = [await holds(installation), {name.decode() for name in await copy.hkeys(keys.HOLD_ALL)}]
+    assert sorted(refusals, key=len) == [set(), {COPIED}]
+
+
+async def _copied(installation: Installation, copy: redis.asyncio.Redis) -> None:
+    for key, value in (await backup(installation)).items():
+        await copy.restore(key, 0, value, replace=True)
+    await copy.delete(keys.GENERATION_KEEPER)
+
+
+def _ledger(installation: Installation, client: redis.asyncio.Redis) -> Ledger:
+    terms = installation.world.campaigns.terms(installation.settings.pace)
+    return Ledger.of(client, terms, secret_key=installation.settings.secret)
+
+
+def may_only_send(installation: Installation) -> None:
+    from services.sandbox.ids import SENDING_KEY
+
+    installation.settings = installation.settings.model_copy(update={"resend_api_key": SENDING_KEY})
+    installation.simulation = installation._simulation()
