@@ -85,6 +85,8 @@ class Worker:
         Raises SettingsError or CampaignError before any job is fetched.
         """
         campaigns = load_campaigns(self.settings.campaign_keys, directory=self.settings.campaigns_dir)
+        if ignored := campaigns.windows_ignored(self.settings.pace):
+            log.warning("sending_windows_ignored", campaigns=ignored, why="TESTING_MODE")
         self._dramatiq.start()
         self._on_loop(self._build(campaigns))
         self._before_work()

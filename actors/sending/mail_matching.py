@@ -22,8 +22,9 @@ class Subjects:
     """Which step, in any segment and language that the person may have had, or which reminder a subject belongs to."""
 
     def __init__(self, campaign: Campaign, settings: Settings) -> None:
-        self._campaign, self._settings, self._identity = campaign, settings, settings.identity
-        self._sender = _address(settings.identity.sender)
+        self._campaign, self._settings = campaign, settings
+        self._identity = campaign.identity(settings.identity)
+        self._sender = _address(self._identity.sender)
         self._last: tuple[Assessment, dict[str, list[int]]] | None = None
         self._variants = [(segment, language) for language in campaign.languages for segment in campaign.segments]
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final
 from urllib.parse import urlencode
 
+from actors.sending.windows import reader_zone
 from common.campaigns.campaign import Campaign, Rendered
 from common.campaigns.facts import Meeting
 from common.clock import utc_datetime
@@ -17,6 +18,7 @@ from common.domain.mail import Mail
 from common.domain.reminders import ReminderRules
 from common.domain.series import Booking
 from common.domain.suppression import Unsubscribe
+from common.domain.windows import local_day
 from common.ledger.owners import Owned
 from common.settings.settings import Settings
 from common.world import World
@@ -38,7 +40,7 @@ async def render(world: World, item: Owned) -> Mail:
     query = _query(campaign, language, is_home=campaign is world.campaigns.home)
     unsubscribe_url = f"{world.settings.public_address}/unsubscribe/{token}{query}"
     rendered, tags = await _RENDERERS[item.delivery.kind](world, campaign, item, unsubscribe_url, language)
-    identity = world.settings.identity
+    identity = campaign.identity(world.settings.identity)
     return Mail(
         sender=identity.sender,
         to=item.address,
@@ -86,6 +88,8 @@ def reminder_rules(campaign: Campaign, pace: Pace) -> ReminderRules:
     return ReminderRules(
         before_ms=tuple((reminder.name, reminder.before.at(pace)) for reminder in campaign.reminders),
         minimum_notice_ms=campaign.booking.minimum_notice.at(pace),
+        window=campaign.window(pace),
+        zone=campaign.zone_of(),
     )
 
 
@@ -122,13 +126,17 @@ async def _step(
     enrollment, step = item.owner, item.delivery.step
     assert isinstance(enrollment, Enrollment)
     assert step is not None
+    today = None
+    if campaign.compiled.weeks:
+        today = local_day(world.clock.now_ms(), await reader_zone(world, campaign, item))
     rendered = campaign.render(
         step,
         enrollment.assessment,
         segment=enrollment.segment,
-        identity=world.settings.identity,
+        identity=campaign.identity(world.settings.identity),
         unsubscribe_url=unsubscribe_url,
         language=language,
+        today=today,
     )
     return rendered, {"step": item.delivery.name}
 
@@ -144,7 +152,9 @@ async def _reminder(
     # Read when the reminder is due, since a guest may sign up after booking.
     signup = [one.assessment async for one in _signups(world, item)]
     meeting = meeting_of(world.settings, booking, booking.start_ms, next(iter(signup), None))
-    rendered = campaign.render_reminder(name, meeting, world.settings.identity, unsubscribe_url, language)
+    rendered = campaign.render_reminder(
+        name, meeting, campaign.identity(world.settings.identity), unsubscribe_url, language
+    )
     return rendered, {"booking": booking.id, "start": str(booking.start_ms), "reminder": name}
 
 

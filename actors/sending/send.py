@@ -10,6 +10,7 @@ import structlog
 from actors.sending.failure_policy import Decision, decide
 from actors.sending.reconcile import DAY_MS, KEY_FORGOTTEN, KEY_TAKEN, KEY_TAKEN_CODE, reconcile
 from actors.sending.render import NoLongerThere, idempotency_key, render
+from actors.sending.windows import OUTSIDE_WINDOW, next_opening_ms
 from common.campaigns.loader import CampaignError
 from common.domain.delivery import Kind
 from common.domain.ids import DeliveryId, split_delivery_id
@@ -77,6 +78,8 @@ def _not_claimed(refusal: ClaimRefused) -> None:
 
 
 async def _deliver(world: World, claim: ClaimGranted) -> None:
+    if await _waits_for_window(world, claim):
+        return
     # Read before the mail is rendered: should the campaign change in between, the ledger refuses to freeze it.
     version = _version(world, claim)
     mail = await _mail(world, claim)
@@ -98,6 +101,15 @@ def _version(world: World, claim: ClaimGranted) -> str | None:
     """Of the campaign whose mail it is; None when files are played, whatever the store says."""
     terms = world.ledger.campaigns.get(claim.campaign)
     return terms.version if terms else None
+
+
+async def _waits_for_window(world: World, claim: ClaimGranted) -> bool:
+    """Whether it was put off until the campaign's sending window opens."""
+    opening_ms = await next_opening_ms(world, claim)
+    if opening_ms is None:
+        return False
+    await _settle(world, claim, Decision("defer", OUTSIDE_WINDOW, opening_ms - world.clock.now_ms()))
+    return True
 
 
 async def _mail(world: World, claim: ClaimGranted) -> Mail | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -11,16 +11,20 @@ from zoneinfo import ZoneInfo
 from common.campaigns.body import Body, Values
 from common.campaigns.compiled import BookingPolicy, CompiledCampaign, Reminder, Span, Step
 from common.campaigns.errors import CampaignError
-from common.campaigns.facts import Identity, Meeting, reminder_values
+from common.campaigns.facts import Identity, Meeting, parse_sender, reminder_values
 from common.campaigns.language import named, negotiated
 from common.campaigns.layout import Row, read_layout, scoreboard
 from common.campaigns.rendering import Mail, Renderer
 from common.campaigns.rules import Rule, read_rule
 from common.campaigns.translation import Translation
 from common.campaigns.variables import Person, counts, email_values, reported
+from common.campaigns.windows import window_of
 from common.domain.cadence import Cadence, Pace
 from common.domain.campaign_terms import CampaignTerms
 from common.domain.projection import CampaignColumns
+from common.domain.windows import Window, zone_named
+
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 STEP_NUMBER_MAX = 99
 """What a step's id may name; the ledger forgets the deliveries of a person by it."""
@@ -102,6 +106,44 @@ class Campaign:
             return Cadence(offsets, self.minimum_gap.at(pace), numbers)
         except ValueError:
             raise CampaignError(f"CAMPAIGN_SPEED={pace.speed:g}: steps fall on one instant; set it lower") from None
+
+    def window(self, pace: Pace) -> Window | None:
+        """When its mails may go out; None: at any hour, as always in TESTING_MODE."""
+        return None if pace.testing else self._window
+
+    @cached_property
+    def _window(self) -> Window | None:
+        declared = self.compiled.sending_window
+        return window_of(declared) if declared else None
+
+    @property
+    def window_in_words(self) -> str:
+        """`Mon Tue Wed Thu Fri 08:00-19:00, not on holidays of CA-ON`."""
+        declared = self.compiled.sending_window
+        if declared is None:
+            return "at any hour"
+        days = " ".join(_WEEKDAYS[day] for day in declared.weekdays)
+        opens, closes = (f"{m // 60:02}:{m % 60:02}" for m in (declared.opens_minute, declared.closes_minute))
+        holidays = f", not on holidays of {declared.holidays}" if declared.holidays else ""
+        return f"{days} {opens}-{closes}{holidays}"
+
+    def identity(self, identity: Identity) -> Identity:
+        """Who writes: whom the settings name, but for what the campaign's `[sender]` says."""
+        declared = self.compiled.sender
+        if declared.address is None:
+            return replace(identity, reply_to=declared.reply_to or identity.reply_to)
+        name, address = parse_sender(declared.address)
+        return replace(
+            identity,
+            sender=declared.address,
+            sender_name=name or address,
+            reply_to=declared.reply_to or identity.reply_to,
+        )
+
+    def zone_of(self, *names: str | None) -> ZoneInfo:
+        """The first of these that is a time zone; without one, the campaign's."""
+        zones = filter(None, map(zone_named, names))
+        return next(zones, None) or ZoneInfo(self.compiled.timezone)
 
     def segment_of(self, person: Person) -> str:
         """The first segment whose rule holds; the last one is the rest."""

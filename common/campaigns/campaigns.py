@@ -42,6 +42,10 @@ class Campaigns(dict[str, Campaign]):
     def in_notion(self) -> Mapping[str, CampaignColumns]:
         return {key: campaign.in_notion for key, campaign in self.items()}
 
+    def windows_ignored(self, pace: Pace) -> list[str]:
+        """The campaigns whose sending windows do not apply, because TESTING_MODE is on."""
+        return [key for key, campaign in self.items() if campaign.compiled.sending_window and pace.testing]
+
     def terms(self, pace: Pace) -> list[CampaignTerms]:
         """What the ledger has to know of them. Raises as `Campaign.cadence`."""
         return [campaign.terms(pace) for campaign in self.values()]

@@ -52,7 +52,7 @@ def compile_campaign(folder: Path) -> CompiledCampaign:
         name=manifest.name,
         timezone=manifest.timezone,
         currency=manifest.currency,
-        brand=Brand(name=manifest.brand.name),
+        brand=Brand(**manifest.brand.model_dump()),
         sender=Sender(address=manifest.sender.address, reply_to=manifest.sender.reply_to),
         opens=manifest.opens,
         closes=manifest.closes,

@@ -163,9 +163,22 @@ class Sender:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brand:
-    """What stands above every mail."""
+    """
+    How every mail looks.
+
+    `logo`: an address of https, shown above instead of `name`, with `logo_text` where images are not shown; width in
+    pixels. `photo`: of who writes, next to the signature. `colour`: of headings, links and buttons; `colour_dark`: the
+    same in dark mode; `tint`: behind a box.
+    """
 
     name: str
+    logo: str | None = None
+    logo_text: str | None = None
+    logo_width: int = 160
+    photo: str | None = None
+    colour: str = "#14532d"
+    colour_dark: str = "#9ed8b1"
+    tint: str = "#eef4ee"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from common.campaigns.compiled import Field
 from common.campaigns.fields import usable
 from common.campaigns.manifest import Manifest, SpanEntry
 from common.campaigns.rules import RuleError, read_rule
+from common.campaigns.windows import holidays_of
 
 Problem = tuple[tuple[str | int, ...], str]
 """A place in the manifest, and what is wrong there."""
@@ -34,6 +35,7 @@ def problems(manifest: Manifest) -> Iterator[Problem]:
     yield from _steps(manifest)
     yield from _times(manifest)
     yield from _twice(("reminders", "name"), [entry.name for entry in manifest.reminders])
+    yield from _window(manifest)
 
 
 def _fields(manifest: Manifest) -> Iterator[Problem]:
@@ -139,6 +141,17 @@ def _times(manifest: Manifest) -> Iterator[Problem]:
                     ("steps", number, "after", mode),
                     f"{distance // 1000} s after the step before it; set it at least {max(gap // 1000, 1)} s later",
                 )
+
+
+def _window(manifest: Manifest) -> Iterator[Problem]:
+    window = manifest.sending_window
+    if window is None or window.holidays is None:
+        return
+    try:
+        holidays_of(window.holidays)
+    except LookupError:
+        place = ("sending_window", "holidays")
+        yield place, f"no holidays are known of {window.holidays!r}; write a country and perhaps a region, as in CA-ON"
 
 
 def _ms(span: SpanEntry, mode: str) -> int:

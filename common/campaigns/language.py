@@ -15,6 +15,7 @@ from babel.lists import format_list
 from babel.numbers import parse_pattern
 
 from common.campaigns.strings import Strings
+from common.domain.windows import zone_named
 from common.normalization.locale import read_locale
 
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
@@ -123,15 +124,8 @@ class Language:
 def _local(start: datetime, timezone: str | None) -> tuple[datetime, ZoneInfo | None]:
     if start.tzinfo is None:
         raise ValueError("an instant needs a time zone")
-    zone = _zone(timezone)
+    zone = zone_named(timezone)
     return start.astimezone(zone or UTC), zone
-
-
-def _zone(timezone: str | None) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(timezone) if timezone else None
-    except (LookupError, OSError, ValueError):
-        return None
 
 
 def _rounded(value: int | float, places: str) -> Decimal:

@@ -18,19 +18,33 @@ _PACKAGED = Path(__file__).parent
 
 def load_campaign(key: str, *, directory: Path | None = None) -> Campaign:
     """
-    The campaign in the folder `key` of `directory`, or of the packaged ones.
+    The campaign in the folder `key` of `directory`; without one there, the packaged campaign of this name.
 
     Everything that can be checked is checked here: each body in each language for each segment is rendered for sample
     people. Raises CampaignError naming the file, the field and the cure.
     """
-    home = directory or _PACKAGED
-    known = campaign_names(home)
-    if key not in known:
-        raise CampaignError(f"CAMPAIGN={key}: not in {home}; there are: {', '.join(known) or 'none'}")
-    campaign = campaign_of(compile_campaign(home / key))
+    campaign = campaign_of(compile_campaign(folder_of(key, directory)))
     # Processes that only check a campaign do not need the memory of skeletons.
     check_mails(replace(campaign, renderer=campaign.renderer.without_skeletons()))
     return campaign
+
+
+def folder_of(key: str, directory: Path | None = None) -> Path:
+    """Where the files of a campaign are. Raises CampaignError."""
+    for home in _homes(directory):
+        if key in campaign_names(home):
+            return home / key
+    known = available_campaigns(directory)
+    raise CampaignError(f"CAMPAIGN={key}: not in {directory or _PACKAGED}; there are: {', '.join(known) or 'none'}")
+
+
+def available_campaigns(directory: Path | None = None) -> list[str]:
+    """Those of `directory` and the packaged ones. Raises CampaignError when there is no such folder."""
+    return sorted({name for home in _homes(directory) for name in campaign_names(home)})
+
+
+def _homes(directory: Path | None) -> list[Path]:
+    return [directory, _PACKAGED] if directory else [_PACKAGED]
 
 
 def campaign_names(directory: Path | None = None) -> list[str]:

@@ -162,8 +162,25 @@ class SenderEntry(_Table):
     reply_to: str | None = None
 
 
+Colour = Annotated[str, Checked(pattern=r"^#[0-9a-fA-F]{6}$")]
+ImageUrl = Annotated[str, Checked(pattern=r"^https://[^\s\"<>]+$")]
+
+
 class BrandEntry(_Table):
     name: str
+    logo: ImageUrl | None = None
+    logo_text: str | None = None
+    logo_width: int = Checked(default=160, ge=20, le=536)
+    photo: ImageUrl | None = None
+    colour: Colour = "#14532d"
+    colour_dark: Colour = "#9ed8b1"
+    tint: Colour = "#eef4ee"
+
+    @model_validator(mode="after")
+    def _has_texts(self) -> Self:
+        if (self.logo is None) != (self.logo_text is None):
+            raise ValueError("a logo needs logo_text, which is shown instead of it, and nothing else has one; add both")
+        return self
 
 
 class NotionEntry(_Table):

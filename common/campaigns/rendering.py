@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from common.campaigns.body import Body, Values
 from common.campaigns.body_skeleton import BodySkeleton, read_skeleton
@@ -41,7 +41,7 @@ class Mail:
     body: Body
     values: Values
     rows: Sequence[Row]
-    frame: Mapping[str, str]
+    frame: Mapping[str, Any]
     row: str
     link: str
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -51,11 +51,18 @@ MEETINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A mail for a sample person; `segment` is None for a reminder. `name`: `1-results.critical.full`."""
+    """
+    A mail for a sample person; `segment` is None for a reminder.
+
+    `name`: `1-results.critical.full`. `delivery`: the id of the step, or the reminder's name.
+    """
 
     name: str
     segment: str | None
     mail: Rendered
+    delivery: str
+    language: str
+    kind: str
 
 
 def person(campaign: CompiledCampaign, segment: str, kind: str) -> Person:
@@ -78,38 +85,33 @@ def mails(
     kind: str,
     language: str | None = None,
     people: Mapping[str, Person] | None = None,
+    unsubscribe_url: str = UNSUBSCRIBE_URL,
+    segments: Sequence[str] = (),
 ) -> Iterator[Sample]:
     """
     Every step for every segment, and every reminder, for one kind of sample.
 
-    `people`: somebody of each segment, instead of the people that the fields' examples make.
+    `people`: somebody of each segment, instead of the people that the fields' examples make. `segments`: all if none.
     """
+    tag = language or campaign.languages[0]
     for number, step in enumerate(campaign.steps, 1):
-        for segment in campaign.segments:
+        for segment in segments or campaign.segments:
             one = people[segment] if people else person(campaign.compiled, segment, kind)
             mail = campaign.render(
                 step.id,
                 one,
                 segment=segment,
                 identity=identity,
-                unsubscribe_url=UNSUBSCRIBE_URL,
+                unsubscribe_url=unsubscribe_url,
                 language=language,
                 today=DAYS[kind],
             )
-            yield Sample(f"{number}-{step.name.replace(' ', '-')}.{segment.lower()}.{kind}", segment, mail)
+            name = f"{number}-{step.name.replace(' ', '-')}.{segment.lower()}.{kind}"
+            yield Sample(name, segment, mail, step.id, tag, kind)
     if kind in MEETINGS:
         for reminder in campaign.reminders:
-            mail = campaign.render_reminder(reminder.name, MEETINGS[kind], identity, UNSUBSCRIBE_URL, language)
-            yield Sample(f"reminder-{reminder.name}.{kind}", None, mail)
-
-
-def preview_pages(campaign: Campaign, identity: Identity) -> Iterable[tuple[str, Rendered]]:
-    """(`1-results.critical.full`, mail) for every mail and segment, with all or few values, and every reminder."""
-    for language in campaign.languages:
-        suffix = f".{language}" if len(campaign.languages) > 1 else ""
-        for kind in ("full", "sparse"):
-            for sample in mails(campaign, identity, kind=kind, language=language):
-                yield sample.name + suffix, sample.mail
+            mail = campaign.render_reminder(reminder.name, MEETINGS[kind], identity, unsubscribe_url, language)
+            yield Sample(f"reminder-{reminder.name}.{kind}", None, mail, reminder.name, tag, kind)
 
 
 def _value(field: Field, number: int, kind: str) -> object:

@@ -107,7 +107,10 @@ class UnsubscribeStrings:
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strings:
-    """`campaign_name`: as readers see it. `sender_name`: where the settings' name is not of this language."""
+    """
+    `campaign_name`: as readers see it. `sender_name`: where the settings' name is not of this language; `signature`: a
+    line under it.
+    """
 
     campaign_name: str
     frame: FrameStrings
@@ -117,6 +120,7 @@ class Strings:
     dates: DateStrings
     unsubscribe_page: UnsubscribeStrings
     sender_name: str | None = None
+    signature: str | None = None
 
 
 _PLACEHOLDERS: Mapping[str, frozenset[str]] = {

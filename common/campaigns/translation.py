@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from common.campaigns.body import Body, read_body
 from common.campaigns.compiled import CompiledCampaign, Texts
@@ -49,7 +50,7 @@ class Translation:
         strings = self.strings
         return strings.frame.series.format(campaign=strings.campaign_name, step=step, steps=len(self._campaign.steps))
 
-    def frame(self, subject: str, preheader: str, identity: Identity, unsubscribe_url: str) -> dict[str, str]:
+    def frame(self, subject: str, preheader: str, identity: Identity, unsubscribe_url: str) -> dict[str, Any]:
         """What a layout is filled with, but for what differs between steps and reminders. Raises CampaignError."""
         frame = self.strings.frame
         link = _shown("PUBLIC_URL", unsubscribe_url)
@@ -61,6 +62,8 @@ class Translation:
             "language": self.language.tag,
             "direction": self.language.direction,
             "brand": self._campaign.brand.name,
+            "look": self._campaign.brand,
+            "signature": self.strings.signature or "",
             "sender_name": _shown("EMAIL_FROM", identity.sender_name),
             "contact_address": _shown("EMAIL_REPLY_TO", identity.contact_address),
             "postal_address": _shown("EMAIL_POSTAL_ADDRESS", ", ".join(identity.postal_address.splitlines())),

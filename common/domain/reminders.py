@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
 
 from common.domain.ids import DeliveryId, reminder_delivery_id
 from common.domain.series import Booking, BookingState
+from common.domain.windows import Window, zone_named
 
 SHORT_NOTICE = "short notice"
 PASSED = "its hour had passed"
 PHONE_ONLY = "phone only"
+SAME_TIME = "a later reminder goes at the same time"
 
 PLANNED_AWAY = (
     *(str(state) for state in BookingState if state is not BookingState.BOOKED),
     SHORT_NOTICE,
     PASSED,
     PHONE_ONLY,
+    SAME_TIME,
 )
 """Reasons of this file; they change with the booking. Those given when a reminder was due are for good."""
 
@@ -25,10 +30,16 @@ _PHONE = "@sms.cal.com"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReminderRules:
-    """`before_ms`: name of each reminder and how long before the start. Pace already applied."""
+    """
+    `before_ms`: name of each reminder and how long before the start. Pace already applied.
+
+    `window`: when mail may go out, None: at any hour; `zone`: of people whose own is not known.
+    """
 
     before_ms: tuple[tuple[str, int], ...]
     minimum_notice_ms: int
+    window: Window | None = None
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,21 +57,43 @@ def reminders_of(booking: Booking, rules: ReminderRules) -> list[Reminder]:
     """A fate for each reminder of each start that the booking ever had; none while nobody knows its address."""
     if booking.email is None:
         return []
-    return [
-        _reminder(booking, rules, start_ms, name, start_ms - before_ms)
-        for start_ms in booking.starts_ms
-        for name, before_ms in rules.before_ms
-    ]
+    return [reminder for start_ms in booking.starts_ms for reminder in _of_start(booking, rules, start_ms)]
 
 
-def _reminder(booking: Booking, rules: ReminderRules, start_ms: int, name: str, due_ms: int) -> Reminder:
-    return Reminder(
-        id=reminder_delivery_id(booking.id, start_ms=start_ms, name=name),
-        start_ms=start_ms,
-        name=name,
-        due_ms=due_ms,
-        because=_because(booking, rules, start_ms, due_ms),
-    )
+def _of_start(booking: Booking, rules: ReminderRules, start_ms: int) -> Iterator[Reminder]:
+    """Two that a window moves to the same time would be two mails at once: the one nearer to the call goes."""
+    nearest = min(before_ms for _, before_ms in rules.before_ms) if rules.before_ms else 0
+    due = {
+        before_ms: _due_ms(booking, rules, start_ms, start_ms - before_ms, is_last=before_ms == nearest)
+        for _, before_ms in rules.before_ms
+    }
+    for name, before_ms in rules.before_ms:
+        due_ms = due[before_ms]
+        because = _because(booking, rules, start_ms, due_ms)
+        if because is None and any(nearer < before_ms and due[nearer] == due_ms for nearer in due):
+            because = SAME_TIME
+        yield Reminder(
+            id=reminder_delivery_id(booking.id, start_ms=start_ms, name=name),
+            start_ms=start_ms,
+            name=name,
+            due_ms=due_ms,
+            because=because,
+        )
+
+
+def _due_ms(booking: Booking, rules: ReminderRules, start_ms: int, due_ms: int, *, is_last: bool) -> int:
+    """
+    What falls outside the window goes earlier, before it closes. For a call that was booked after that, the last
+    reminder goes at the next opening, if that is before the call.
+    """
+    if rules.window is None or due_ms < booking.received_ms:
+        return due_ms
+    zone = zone_named(booking.timezone) or rules.zone
+    earlier_ms = rules.window.last_open_ms(due_ms, zone)
+    if earlier_ms >= booking.received_ms or not is_last:
+        return earlier_ms
+    later_ms = rules.window.opening_ms(due_ms, zone)
+    return later_ms if later_ms < start_ms else earlier_ms
 
 
 def _because(booking: Booking, rules: ReminderRules, start_ms: int, due_ms: int) -> str | None:

@@ -47,8 +47,8 @@ SIGNUPS_PER_HOUR, SIGNUPS_PER_SOURCE_PER_HOUR = 2_000, 20
 """The bounds that hold when mail reaches strangers and none are set."""
 
 _SANDBOX_IDENTITY = {
-    "sender": "Advent <hello@advent.example>",
-    "postal_address": "Advent, 1 Example Street, Sampletown ON  A1A 1A1, Canada",
+    "sender": "Sarah Tremblay <sarah@businessx.example>",
+    "postal_address": "BusinessX, 1 Example Street, Sampletown ON  A1A 1A1, Canada",
     "booking_url": "https://booking.example/diagnostic-call",
 }
 """A fictitious sender for the sandbox. With a real Resend all of it must be set."""

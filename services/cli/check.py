@@ -149,4 +149,8 @@ def _check_campaign(settings: Settings, found: CheckReport) -> Campaigns | None:
         return None
     for campaign in campaigns.values():
         found.notes.append(f"campaign: {campaign.name}, every e-mail renders for every segment")
+    if ignored := campaigns.windows_ignored(settings.pace):
+        found.warnings.append(
+            f"TESTING_MODE: the sending windows of {', '.join(ignored)} do not apply; mail goes at night"
+        )
     return campaigns

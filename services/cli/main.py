@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Sequence
 
 import click
+
+from services.cli.lazy_group import LazyGroup
 
 COMMANDS = {
     "up": ("services.cli.up", "Run everything on this machine; stop it with Ctrl-C."),
@@ -28,7 +29,7 @@ COMMANDS = {
     "migrate": ("services.cli.migrate", "Bring a stopped store of an older format up to date; a copy is kept."),
     "audit": ("services.cli.audit", "Compare ledger, Resend and Notion: missing, doubled, unexplained."),
     "forget": ("services.cli.forget", "Erase a person; the address never receives mail again."),
-    "campaign": ("services.cli.campaign.group", "Write campaigns; plan, apply and roll back their versions."),
+    "campaign": ("services.cli.campaign", "Write, check and try out campaigns; plan, apply and roll back versions."),
     "preview": ("services.cli.preview", "Render every e-mail for every segment into files, with an index page."),
     "simulate": ("services.cli.simulate", "Simulate the campaign in virtual time, with the real actors."),
     "check": ("services.cli.check", "Check settings, store, providers and every e-mail before a start."),
@@ -40,33 +41,16 @@ COMMANDS = {
 }
 
 
-class Commands(click.Group):
-    """Lists its commands with one line each without importing them."""
+HELP = """
+Advent sends the right e-mail at the right hour for eleven days to everyone who signs up.
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+Settings come from the environment or from .env; docs/settings.md lists them. Exit status: 0 done, 1 failed,
+2 wrong use.
+"""
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
-        command.short_help = COMMANDS[cmd_name][1]
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
-
-
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="advent")
-def advent() -> None:
-    """
-    Advent sends the right e-mail at the right hour for eleven days to everyone who signs up.
-
-    Settings come from the environment or from .env; docs/settings.md lists them. Exit status: 0 done, 1 failed,
-    2 wrong use.
-    """
+advent = click.version_option(package_name="advent")(
+    LazyGroup(COMMANDS, help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

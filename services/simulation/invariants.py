@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from operator import itemgetter
+from zoneinfo import ZoneInfo
 
 from common.domain.cadence import Cadence
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import Enrollment, Status
+from common.domain.windows import Window, zone_named
 from services.simulation.providers import InMemoryMailer, InMemoryMirror
 
 
@@ -18,7 +20,7 @@ from services.simulation.providers import InMemoryMailer, InMemoryMirror
 class FinishedRun:
     """
     A simulation that has ended. `steps`, `minimum_gap_ms`: of its first campaign, at its pace; `cadences`: of each,
-    where there are several.
+    where there are several; `windows`: of each that has one, with the zone of people whose own is not known.
     """
 
     enrollments: Sequence[Enrollment]
@@ -27,6 +29,7 @@ class FinishedRun:
     steps: int
     minimum_gap_ms: int
     cadences: Mapping[str, Cadence] = field(default_factory=dict)
+    windows: Mapping[str, tuple[Window, ZoneInfo]] = field(default_factory=dict)
 
     def steps_of(self, enrollment: Enrollment) -> Sequence[int]:
         """The numbers of the steps of its campaign."""
@@ -95,6 +98,19 @@ def mails_of_two_campaigns_keep_the_larger_gap(run: FinishedRun) -> Iterator[str
                 yield f"{earlier.id} and {later.id}: two mails within {later_ms - earlier_ms} ms"
 
 
+def mail_goes_within_its_window(run: FinishedRun) -> Iterator[str]:
+    """A step goes while its campaign's window is open for this person; what may be out already waits for nothing."""
+    for enrollment in run.enrollments:
+        if enrollment.campaign not in run.windows:
+            continue
+        window, default_zone = run.windows[enrollment.campaign]
+        zone = zone_named(enrollment.assessment.timezone) or default_zone
+        for step, record in enrollment.records.items():
+            sent_ms = record.sent_ms
+            if sent_ms and record.attempts <= 1 and window.opening_ms(sent_ms, zone) != sent_ms:
+                yield f"{enrollment.id}/step-{step} went outside the sending window"
+
+
 def every_dead_letter_says_why(run: FinishedRun) -> Iterator[str]:
     """Every dead letter has a reason."""
     for enrollment in run.enrollments:
@@ -117,6 +133,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     the_ledger_says_what_the_provider_has,
     two_mails_keep_their_gap,
     mails_of_two_campaigns_keep_the_larger_gap,
+    mail_goes_within_its_window,
     every_dead_letter_says_why,
     notion_shows_the_end,
 )

@@ -44,6 +44,11 @@ async def report_on(simulation: Simulation, *, people: int) -> Report:
         steps=len(cadence.steps),
         minimum_gap_ms=cadence.minimum_gap_ms,
         cadences={key: terms.cadence for key, terms in simulation.ledger.campaigns.items()},
+        windows={
+            key: (window, campaign.zone_of())
+            for key, campaign in simulation.world.campaigns.items()
+            if (window := campaign.window(simulation.world.settings.pace))
+        },
     )
     final_statuses = [
         enrollment.final_status_of(step)[0] for enrollment in enrollments for step in run.steps_of(enrollment)

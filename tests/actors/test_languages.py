@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from common.campaigns.campaign import campaign_of
+from common.campaigns.compiled import Sender
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
 from common.errors import Transient
+from common.settings.settings import Settings
 from services.simulation.engine import Simulation
 
 DAY_MS = 86_400_000
@@ -88,3 +91,16 @@ async def test_the_language_of_the_signup_goes_before_that_of_the_booking(
     await story.run()
 
     assert set(languages(story, ada.email)) == {"en-CA"}
+
+
+async def test_a_campaign_may_name_its_own_sender(store, campaign, clock, ada):
+    sender = Sender(address="Zoé at Spring <zoe@spring.example>", reply_to="answers@spring.example")
+    own = campaign_of(replace(campaign.compiled, sender=sender))
+    settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"}))
+    run = Simulation(store, own, settings, clock=clock)
+    await run.sign_up(ada)
+    await run.run(until_ms=clock.now_ms() + 1)
+
+    ((_, mail),) = run.mailer.accepted_mails
+    assert (mail.sender, mail.reply_to) == ("Zoé at Spring <zoe@spring.example>", "answers@spring.example")
+    assert mail.text.count("Zoé at Spring") == 2

@@ -1,5 +1,9 @@
 import pytest
 
+from tests.cli.test_status_and_contact import ada_signs_up
+
+ADA = "ada@example.com"
+
 
 @pytest.fixture
 def in_the_way(tmp_path):
@@ -8,15 +12,38 @@ def in_the_way(tmp_path):
     return file
 
 
-def test_every_mail_is_a_page_and_a_text_and_the_index_names_them_all(advent, tmp_path):
+def test_every_mail_is_in_the_gallery_as_a_page_in_dark_mode_and_as_a_text(advent, tmp_path):
     status, output, _ = advent("preview", "--into", "a folder")
 
-    assert (status, output) == (0, "96 mails: a folder/index.html\n")
-    pages = {file.name for file in (tmp_path / "a folder").glob("*.html")} - {"index.html"}
-    texts = {file.name for file in (tmp_path / "a folder").glob("*.txt")}
+    assert (status, output) == (0, "138 mails: a folder/index.html\n")
+    names = {file.name for file in (tmp_path / "a folder").glob("*.txt")}
     index = (tmp_path / "a folder" / "index.html").read_text()
-    assert 96 == len(pages) == len(texts)
-    assert all(f'href="{name}"' in index for name in pages | texts)
+    assert len(names) == 138
+    for name in names:
+        stem = name.removesuffix(".txt")
+        assert f'src="{stem}.html"' in index
+        assert f'src="{stem}.dark.html"' in index
+        assert f'href="{name}"' in index
+        assert (tmp_path / "a folder" / f"{stem}.html").exists()
+    dark = (tmp_path / "a folder" / "christmas_2025.en-CA.1-results.critical.full.dark.html").read_text()
+    assert "prefers-color-scheme" not in dark
+
+
+def test_somebody_is_shown_as_they_read_it(run_command, run_ledger, tmp_path):
+    run_ledger(ada_signs_up)
+
+    status, output, _ = run_command("preview", "--into", "theirs", "--as", ADA)
+
+    assert (status, output.partition(" mails")[0]) == (0, "7")
+    assert len([*(tmp_path / "theirs").glob("*.contact.html")]) == 7
+    index = (tmp_path / "theirs" / "index.html").read_text()
+    assert f'data-reader="{ADA}"' in index
+
+
+def test_nobody_of_that_address_is_one_line(run_command, run_ledger):
+    status, _, errors = run_command("preview", "--as", "nobody@example.org")
+
+    assert (status, "nobody of this address" in errors) == (1, True)
 
 
 @pytest.mark.parametrize("named", ["--into", "DATA_DIR"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
@@ -13,6 +14,7 @@ from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus
+from common.domain.windows import Window
 from common.settings.settings import Settings
 from services.cli.main import advent
 from services.simulation.engine import Simulation
@@ -89,6 +91,7 @@ async def test_each_invariant_finds_what_it_is_for(run: FinishedRun):
         replace(run, minimum_gap_ms=100 * 24 * 3_600_000),
         replace(run, enrollments=[replace(ada, revision=ada.revision + 1)]),
         replace(run, enrollments=[ada, replace(ada, campaign="another")], minimum_gap_ms=1),
+        replace(run, windows={ada.campaign: (Window(opens_minute=0, closes_minute=1), ZoneInfo("UTC"))}),
         replace(
             run,
             enrollments=[

@@ -54,7 +54,7 @@ class NotionRows:
         columns = self.campaign.in_notion
         for person in self.story.mirror.rows.values():
             if isinstance(person, Enrollment) and person.campaign == self.campaign.key:
-                values = sequence_row(person, columns).values
+                values = sequence_row(person, columns, title=person.id).values
                 names = frozenset({*values, *columns.steps.values()})
                 yield SequenceRow(
                     page_id=f"page-{person.id}", title="", created="", edited="", values=values, columns=names

@@ -1,0 +1,103 @@
+"""Every mail of a campaign on one page: as on a desktop, on a phone, in dark mode, and as plain text."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader
+
+from common.campaigns import samples
+from common.campaigns.campaign import Campaign, Rendered
+from common.campaigns.facts import Identity
+from common.domain.enrollment import Enrollment
+
+_TEMPLATES = Path(__file__).parent / "shared" / "gallery"
+_DARK = re.compile(r"@media \(prefers-color-scheme: dark\)")
+_KINDS = {"full": "answered everything", "sparse": "answered the least", "awkward": "awkward values"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """
+    One mail of the gallery. `name`: of its files; `campaign`, `letter`, `segment`, `language`, `reader`: what it is
+    chosen by.
+    """
+
+    name: str
+    campaign: str
+    letter: str
+    segment: str
+    language: str
+    reader: str
+    mail: Rendered
+
+
+def sample_pages(campaign: Campaign, identity: Identity) -> Iterator[Page]:
+    """Every mail in every language for every segment, for somebody of each kind."""
+    for language in campaign.languages:
+        for kind, reader in _KINDS.items():
+            for sample in samples.mails(campaign, identity, kind=kind, language=language):
+                yield Page(
+                    name=f"{campaign.key}.{language}.{sample.name}",
+                    campaign=campaign.key,
+                    letter=sample.name.split(".")[0],
+                    segment=sample.segment or "",
+                    language=language,
+                    reader=reader,
+                    mail=sample.mail,
+                )
+
+
+def contact_pages(campaign: Campaign, identity: Identity, enrollment: Enrollment) -> Iterator[Page]:
+    """The letters as this contact reads them."""
+    language = enrollment.language or campaign.languages[0]
+    people = {enrollment.segment: enrollment.assessment}
+    for sample in samples.mails(
+        campaign, identity, kind="half", language=language, people=people, segments=[enrollment.segment]
+    ):
+        yield Page(
+            name=f"{campaign.key}.{language}.{sample.name.rpartition('.')[0]}.contact",
+            campaign=campaign.key,
+            letter=sample.name.split(".")[0],
+            segment=enrollment.segment,
+            language=language,
+            reader=enrollment.assessment.email,
+            mail=sample.mail,
+        )
+
+
+def write_gallery(folder: Path, title: str, pages: Sequence[Page]) -> Path:
+    """Write each mail as `.html`, `.dark.html` and `.txt`, and the page that shows them; returns it. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for page in pages:
+        (folder / f"{page.name}.html").write_text(page.mail.html, encoding="utf-8")
+        (folder / f"{page.name}.dark.html").write_text(in_dark_mode(page.mail.html), encoding="utf-8")
+        (folder / f"{page.name}.txt").write_text(f"{page.mail.subject}\n\n{page.mail.text}", encoding="utf-8")
+    environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True)
+    choices = {
+        name: list(dict.fromkeys(getattr(page, name) for page in pages))
+        for name in ("campaign", "language", "segment", "reader", "letter")
+    }
+    index = folder / "index.html"
+    index.write_text(
+        environment.get_template("gallery.html").render(
+            title=title, pages=pages, choices=choices, preheader_of=preheader_of
+        ),
+        encoding="utf-8",
+    )
+    return index
+
+
+def in_dark_mode(page: str) -> str:
+    """The mail as a program in dark mode shows it, whatever the browser's own mode is."""
+    return _DARK.sub("@media all", page)
+
+
+def preheader_of(page: Page) -> str:
+    """What the inbox shows next to the subject."""
+    found = re.search(r"display:none[^>]*>([^<]*)<", page.mail.html)
+    return html.unescape(found[1]) if found else ""

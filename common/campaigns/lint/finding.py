@@ -1,0 +1,27 @@
+"""One thing that a lint found in a campaign."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Finding:
+    """
+    `where`: a file, perhaps with its line, or a mail by its name. `rule`: one word for programs. `problem`: what is
+    wrong, and the cure. `is_error`: the mail must not go out so; else it is advice.
+    """
+
+    where: str
+    rule: str
+    problem: str
+    is_error: bool = False
+
+    @property
+    def line_of_text(self) -> str:
+        return f"{'error' if self.is_error else 'advice'}: {self.where}: {self.problem} [{self.rule}]"
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        return {"where": self.where, "rule": self.rule, "problem": self.problem, "is_error": self.is_error}

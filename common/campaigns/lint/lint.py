@@ -1,0 +1,38 @@
+"""Looks for what spoils a campaign although it can be sent. What it cannot be sent with, the load refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from common.campaigns.campaign import Campaign
+from common.campaigns.errors import CampaignError
+from common.campaigns.facts import Identity
+from common.campaigns.lint.finding import Finding
+from common.campaigns.lint.mails import mail_findings
+from common.campaigns.lint.sources import source_findings
+from common.campaigns.loader import load_campaign
+
+
+def lint(key: str, identity: Identity, *, directory: Path | None = None) -> list[Finding]:
+    """What is found in a campaign's files; the load's own refusal where it cannot be loaded. Raises nothing."""
+    try:
+        campaign = load_campaign(key, directory=directory)
+    except CampaignError as error:
+        return [Finding(where=key, rule="load", problem=" ".join(str(error).split()), is_error=True)]
+    return findings(campaign, identity)
+
+
+def findings(campaign: Campaign, identity: Identity) -> list[Finding]:
+    """
+    What is found in a campaign that is loaded: errors first, each once.
+
+    A mail that is wrong for everybody is named for one reader only.
+    """
+    found = [*source_findings(campaign.compiled), *mail_findings(campaign, campaign.identity(identity))]
+    first = {(_mail_of(one.where), one.problem): one for one in reversed(found)}
+    return sorted(first.values(), key=lambda one: (not one.is_error, one.where))
+
+
+def _mail_of(where: str) -> str:
+    """Without the segment and the kind of reader: `christmas_2025/en-CA: 1-results`."""
+    return where.partition(".")[0] if ": " in where and "line" not in where else where

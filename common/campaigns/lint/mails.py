@@ -1,0 +1,108 @@
+"""What a lint finds in the mails as their readers get them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from urllib.parse import urlsplit
+
+from common.campaigns import samples
+from common.campaigns.campaign import Campaign
+from common.campaigns.facts import Identity
+from common.campaigns.layout import GMAIL_CLIPS_BYTES
+from common.campaigns.lint.contrast import unreadable
+from common.campaigns.lint.finding import Finding
+
+SUBJECT_MAX, PREHEADER_MIN, PREHEADER_MAX = 78, 15, 140
+"""Characters. A line of a header (RFC 5322) is no longer than the first; an inbox shows no more than the last."""
+NEARLY_CLIPPED_BYTES = round(GMAIL_CLIPS_BYTES * 0.9)
+_VAGUE = frozenset({"click here", "here", "link", "cliquez ici", "ici", "lien"})
+
+
+def mail_findings(campaign: Campaign, identity: Identity) -> Iterator[Finding]:
+    """Of every mail in every language, for a person with everything and for one with the least."""
+    for language in campaign.languages:
+        for kind in ("full", "sparse"):
+            for sample in samples.mails(campaign, identity, kind=kind, language=language):
+                yield from _of_mail(f"{campaign.key}/{language}: {sample.name}", sample)
+
+
+def _of_mail(where: str, sample: samples.Sample) -> Iterator[Finding]:
+    mail = sample.mail
+    page = _Page()
+    page.feed(mail.html)
+    yield from _of_lengths(where, mail.subject, page.preheader, len(mail.html.encode()))
+    for href, label in page.links:
+        if problem := _wrong_link(href):
+            yield Finding(where=where, rule="link", problem=f"{href}: {problem}", is_error=True)
+        elif label.casefold() in _VAGUE:
+            yield Finding(where=where, rule="link", problem=f"a link says only {label!r}; say where it leads")
+    for source in page.images_without_text:
+        problem = f"the image {source} has no alternative text; write what it shows"
+        yield Finding(where=where, rule="alt", problem=problem, is_error=True)
+    for text, ratio in unreadable(mail.html):
+        problem = f"{text!r} has a contrast of {ratio}; take colours that differ more, 4.5 at least"
+        yield Finding(where=where, rule="contrast", problem=problem, is_error=True)
+
+
+def _of_lengths(where: str, subject: str, preheader: str, size: int) -> Iterator[Finding]:
+    if len(subject) > SUBJECT_MAX:
+        problem = f"the subject has {len(subject)} characters, and phones cut it; make it {SUBJECT_MAX} at most"
+        yield Finding(where=where, rule="subject", problem=problem)
+    if not PREHEADER_MIN <= len(preheader) <= PREHEADER_MAX:
+        problem = f"the preheader has {len(preheader)} characters; make it {PREHEADER_MIN} to {PREHEADER_MAX}"
+        yield Finding(where=where, rule="preheader", problem=problem)
+    if size > NEARLY_CLIPPED_BYTES:
+        problem = f"{size} bytes of HTML, and Gmail clips at {GMAIL_CLIPS_BYTES}; make the mail shorter"
+        yield Finding(where=where, rule="size", problem=problem)
+
+
+def _wrong_link(href: str) -> str | None:
+    """By syntax alone: nothing is fetched."""
+    parts = urlsplit(href)
+    if parts.scheme == "mailto":
+        return None if "@" in parts.path else "no address; write mailto:name@example.com"
+    if parts.scheme not in ("https", "http"):
+        return "not a web address; write it as https://…"
+    try:
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return "no web address; correct the port"
+    if parts.username is not None:
+        return "a name before the host looks like a fraud; take it out"
+    is_local = host in ("localhost", "127.0.0.1", "::1")
+    return None if "." in host or is_local else "no host; write it as https://example.com/…"
+
+
+class _Page(HTMLParser):
+    """`links`: address and words; `preheader`: what is hidden at the beginning."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[tuple[str, str]] = []
+        self.images_without_text: list[str] = []
+        self.preheader = ""
+        self._link: tuple[str, list[str]] | None = None
+        self._is_hidden = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "a":
+            self._link = given.get("href") or "", []
+        elif tag == "img" and not (given.get("alt") or "").strip():
+            self.images_without_text.append(given.get("src") or "")
+        elif tag == "div" and not self.preheader and "display:none" in (given.get("style") or "").replace(" ", ""):
+            self._is_hidden = True
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "a" and self._link:
+            self.links.append((self._link[0], " ".join("".join(self._link[1]).split())))
+            self._link = None
+        elif tag == "div":
+            self._is_hidden = False
+
+    def handle_data(self, data: str) -> None:
+        if self._is_hidden:
+            self.preheader = data.strip()
+        if self._link:
+            self._link[1].append(data)

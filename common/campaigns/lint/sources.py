@@ -1,0 +1,87 @@
+"""What a lint finds in the texts as they are written: by file and line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import asdict
+from itertools import chain
+
+from common.campaigns.compiled import CompiledCampaign, Texts
+from common.campaigns.lint.finding import Finding
+from common.campaigns.lint.words import COMMON, RELATIVE_DAYS, SPAM
+
+_TAGS = re.compile(r"{%.*?%}|{{.*?}}|{#.*?#}|\]\([^)]*\)")
+_WORDS = re.compile(r"[^\W\d_]+")
+_FOREIGN_MERGE = re.compile(r"%%\w+%%|\*\|\w+\|\*|<<\w+>>|\[(?:FIRST|LAST|FULL|F|L)_?NAME\]|(?<![{%\w]){\w+}(?!})")
+"""Merge fields of other programs, which Advent prints as they stand."""
+_SHOUTING = re.compile(r"!{2,}|\?{2,}|^\s*(?:re|fwd?|tr)\s*:", re.IGNORECASE)
+_ENOUGH_WORDS = 6
+
+
+def source_findings(campaign: CompiledCampaign) -> Iterator[Finding]:
+    """Of every body in every language, and of the systems' advice."""
+    for tag, texts in campaign.languages.items():
+        home = f"{campaign.key}/{tag}"
+        for file, text in texts.bodies.items():
+            for number, line in enumerate(text.split("\n"), 1):
+                yield from _of_line(f"{home}/{file}: line {number}", line, tag, subject=line.startswith("subject:"))
+        for key, advice in texts.systems.items():
+            for name, value in asdict(advice).items():
+                if isinstance(value, str):
+                    yield from _of_line(f"{home}/systems.toml: {key}.{name}", value.replace("{name}", ""), tag)
+        yield from _in_another_language(campaign.languages, tag, texts, home)
+
+
+def _of_line(where: str, line: str, tag: str, *, subject: bool = False) -> Iterator[Finding]:
+    if found := _FOREIGN_MERGE.search(line):
+        problem = f"{found[0]} would be printed as it stands; write it as {{{{ first_name }}}}"
+        yield Finding(where=where, rule="field", problem=problem, is_error=True)
+    text = _TAGS.sub(" ", line)
+    language = _spoken(tag)
+    if day := _found(RELATIVE_DAYS, language, text):
+        problem = f"{day!r} may be another day when it is read; name the day, or leave it out"
+        yield Finding(where=where, rule="relative-day", problem=problem)
+    if phrase := _found(SPAM, language, text):
+        yield Finding(
+            where=where, rule="spam", problem=f"{phrase!r} is known to spam filters; say it in your own words"
+        )
+    if subject and (shout := _SHOUTING.search(text.removeprefix("subject:"))):
+        problem = f"{shout[0].strip()!r} makes the subject look like spam; take it out"
+        yield Finding(where=where, rule="spam", problem=problem)
+
+
+def _found(patterns: Mapping[str, re.Pattern[str]], language: str, text: str) -> str | None:
+    match = patterns[language].search(text) if language in patterns else None
+    return match[0] if match else None
+
+
+def _in_another_language(languages: Mapping[str, Texts], tag: str, texts: Texts, home: str) -> Iterator[Finding]:
+    """A paragraph with the words of another language, or the same paragraph in two of them."""
+    own, spoken = _spoken(tag), {_spoken(name) for name in languages}
+    others = [other for name, other in languages.items() if _spoken(name) != own]
+    for file, text in texts.bodies.items():
+        elsewhere = set(chain.from_iterable(_paragraphs(other.bodies[file]).values() for other in others))
+        for number, paragraph in _paragraphs(text).items():
+            if paragraph in elsewhere or _language_of(paragraph, spoken) not in (None, own):
+                problem = "this paragraph is not in the language of its file; translate it"
+                yield Finding(where=f"{home}/{file}: line {number}", rule="language", problem=problem, is_error=True)
+
+
+def _spoken(tag: str) -> str:
+    return tag.partition("-")[0]
+
+
+def _paragraphs(text: str) -> dict[int, str]:
+    """By line, each line of a text that has enough words to tell its language."""
+    plain = {number: _TAGS.sub(" ", line).strip() for number, line in enumerate(text.split("\n"), 1)}
+    return {number: line for number, line in plain.items() if len(_WORDS.findall(line)) >= _ENOUGH_WORDS}
+
+
+def _language_of(paragraph: str, spoken: Set[str]) -> str | None:
+    """The language whose common words are at least three, and twice as many as those of any other."""
+    words = _WORDS.findall(paragraph.casefold())
+    counts = {name: sum(word in common for word in words) for name, common in COMMON.items() if name in spoken}
+    ranked = sorted(((count, name) for name, count in counts.items()), reverse=True)
+    (most, name), (second, _) = [*ranked, (0, ""), (0, "")][:2]
+    return name if most >= 3 and most >= 2 * second and spoken <= set(COMMON) else None

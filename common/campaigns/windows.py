@@ -1,0 +1,34 @@
+"""A campaign's sending window with its holidays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from functools import cache
+
+from common.campaigns.compiled import SendingWindow
+from common.domain.windows import Window
+
+
+def window_of(window: SendingWindow) -> Window:
+    """Raises LookupError for holidays of a region that is not known."""
+    closed = {"is_holiday": holidays_of(window.holidays)} if window.holidays else {}
+    return Window(
+        opens_minute=window.opens_minute,
+        closes_minute=window.closes_minute,
+        weekdays=frozenset(window.weekdays),
+        **closed,
+    )
+
+
+@cache
+def holidays_of(region: str) -> Callable[[date], bool]:
+    """Whether a day is a public holiday in `CA-ON` or `DE`. Raises LookupError for a region that is not known."""
+    import holidays  # A process whose campaigns keep no holidays does not load it.
+
+    country, _, subdivision = region.partition("-")
+    try:
+        calendar = holidays.country_holidays(country, subdiv=subdivision or None)
+    except NotImplementedError as error:
+        raise LookupError(str(error)) from None
+    return calendar.__contains__

@@ -1,0 +1,81 @@
+"""When mail may go out on the reader's own clock: the next opening, and for reminders the last one before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+_DAY = timedelta(days=1)
+_DAYS_SEARCHED = 400
+"""More than a year, so that a weekday that is always a holiday for some weeks is found all the same."""
+
+BEFORE_CLOSING_MS = 60_000
+"""What moves to the end of an open day goes so long before it closes."""
+
+
+def _never(_day: date) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """
+    Open from `opens_minute` until `closes_minute` of the day (0..1440), the second excluded, on `weekdays` (Monday is
+    0) that are no holidays.
+
+    The minutes are those of a wall clock. A minute that a clock change leaves out begins an hour later; of one that
+    comes twice, the first counts.
+    """
+
+    opens_minute: int
+    closes_minute: int
+    weekdays: frozenset[int] = frozenset(range(7))
+    is_holiday: Callable[[date], bool] = _never
+
+    def opening_ms(self, at_ms: int, zone: ZoneInfo) -> int:
+        """`at_ms` when it is open then, else the next opening. Raises ValueError for one that never opens."""
+        for opens_ms, closes_ms in self._open_spans(at_ms, zone, step=_DAY):
+            if at_ms < closes_ms:
+                return max(at_ms, opens_ms)
+        raise ValueError("the sending window never opens")
+
+    def last_open_ms(self, at_ms: int, zone: ZoneInfo) -> int:
+        """`at_ms` when it is open then, else the end of the open time before. Raises as `opening_ms`."""
+        for opens_ms, closes_ms in self._open_spans(at_ms, zone, step=-_DAY):
+            if opens_ms <= at_ms:
+                return at_ms if at_ms < closes_ms else max(opens_ms, closes_ms - BEFORE_CLOSING_MS)
+        raise ValueError("the sending window never opens")
+
+    def _open_spans(self, at_ms: int, zone: ZoneInfo, *, step: timedelta) -> Iterator[tuple[int, int]]:
+        """From the day of `at_ms` on, in steps of a day, each time in which it is open."""
+        day = local_day(at_ms, zone)
+        for number in range(_DAYS_SEARCHED):
+            today = day + number * step
+            if today.weekday() in self.weekdays and not self.is_holiday(today):
+                opens_ms, closes_ms = (_at(today, minute, zone) for minute in (self.opens_minute, self.closes_minute))
+                if opens_ms < closes_ms:
+                    yield opens_ms, closes_ms
+
+
+def local_day(at_ms: int, zone: ZoneInfo) -> date:
+    """The day that it is in this zone."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).date()
+
+
+def _at(day: date, minute: int, zone: ZoneInfo) -> int:
+    """When this minute of the day comes, UTC ms; 1440 is midnight at its end."""
+    days, rest = divmod(minute, 24 * 60)
+    wall_clock = datetime.combine(day + days * _DAY, time(rest // 60, rest % 60), tzinfo=zone)
+    return round(wall_clock.timestamp() * 1000)
+
+
+@lru_cache(maxsize=1024)
+def zone_named(name: str | None) -> ZoneInfo | None:
+    """None for what is no time zone."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (LookupError, OSError, ValueError):
+        return None

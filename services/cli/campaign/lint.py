@@ -1,0 +1,36 @@
+"""`advent campaign lint`"""
+
+from __future__ import annotations
+
+import click
+
+from services.cli.shared import json_option, print_json, settings_given
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--strict", is_flag=True, help="Exit status 1 for advice too.")
+@json_option
+def command(names: tuple[str, ...], strict: bool, as_json: bool) -> int:
+    """
+    Look for what spoils a campaign although it can be sent; by default in every campaign that is played.
+
+    Unresolved fields, links, images without a text, contrast, size, length of subjects, relative days, words that spam
+    filters know, missing legal parts, paragraphs in another language. One line for each; exit status 1 for an error.
+    """
+    from common.campaigns.lint.lint import lint
+
+    settings = settings_given()
+    found = [
+        finding
+        for name in names or settings.campaign_keys
+        for finding in lint(name, settings.identity, directory=settings.campaigns_dir)
+    ]
+    if as_json:
+        print_json([finding.fields for finding in found])
+    else:
+        for finding in found:
+            click.secho(finding.line_of_text, fg="red" if finding.is_error else "yellow")
+        if not found:
+            click.secho("nothing to correct", fg="green")
+    return 1 if any(finding.is_error or strict for finding in found) else 0

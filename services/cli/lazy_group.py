@@ -1,0 +1,33 @@
+"""A group of commands, each of them a module that is imported only when it runs, so that `--help` is fast."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+
+class LazyGroup(click.Group):
+    """Lists its commands with one line each without importing them."""
+
+    def __init__(self, modules: Mapping[str, tuple[str, str]], **attributes: Any) -> None:
+        """`modules`: the name of each command, the module that has it as `command`, and its line of help."""
+        super().__init__(**attributes)
+        self._modules = modules
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._modules:
+            return None
+        module, line = self._modules[cmd_name]
+        command: click.Command = importlib.import_module(module).command
+        command.short_help = line
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in self._modules.items()])
