@@ -167,7 +167,7 @@ class Deliveries:
             "provider_id": found and shortened(found.id),
             "detail": one_line(detail),
             "unknown_since_ms": unknown_since_ms,
-            "next": _turn(self._campaigns[campaign], delivery).get("next"),
+            "following": _turn(self._campaigns[campaign], delivery).get("following", []),
         }
         return bool(await self._run("settle_restored", delivery, now_ms, given))
 

@@ -242,7 +242,14 @@ FAULTS: tuple[Fault, ...] = (
     ("lib/in_force", "replanning and true or false", "false"),
     # deliveries: settle
     ("deliveries", "~= given.fence then return 0 end", "~= given.fence then return 1 end"),
-    ("deliveries", "  delivery.end_sending(owner, name)\n", ""),
+    (
+        "deliveries",
+        "  delivery.end_sending(owner, name)\n  local reported_ms",
+        "  local reported_ms",
+    ),
+    # generation
+    ("generation", "if id ~= ARGV[1] or mark ~= ARGV[2] then return 0 end", ""),
+    ("generation", "  redis.call('HINCRBY', KEYS[1], 'mark', 1)\n", ""),
     ("deliveries", "if provider_id and given.outcome ~= 'accepted' then", "if false then"),
     ("deliveries", "if provider_id and given.outcome ~= 'accepted' then", "if provider_id then"),
     ("deliveries", "    return -1\n", "    return 1\n"),

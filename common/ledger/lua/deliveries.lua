@@ -381,7 +381,7 @@ end
 -- settle_restored(KEYS = [owner, delivery, circuit], ARGV = [JSON])
 --   JSON  also sent_ms, provider_id: the provider lists it
 --         or detail: why a person decides; unknown_since_ms: since when it may be out, nil: it certainly is not
---         next: {name, after_ms: after the anchor}, the step that follows, if any
+--         following: [{name, after_ms: after the anchor}], the steps that follow
 -- → 1 | 0 it has met its end, or its owner has ended
 -- Of a store that was restored: what may have happened to a delivery since its backup. Nobody has it in hand.
 function deliveries.settle_restored()
@@ -399,7 +399,7 @@ function deliveries.settle_restored()
   elseif owner.is_enrollment and fields.status ~= 'active' then
     return 0
   end
-  plan_next(owner, fields, name, given.next)
+  plan_next(owner, fields, name, given.following)
   delivery.end_sending(owner, name)
   if given.sent_ms then
     delivery.accept_as_reported(owner, name, given.label, now_ms, given.sent_ms, given.provider_id, given.paced)

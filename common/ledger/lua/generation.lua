@@ -4,7 +4,7 @@
 
 local generation = {}
 
--- begin(KEYS = [generation], ARGV = [id, mark, now_ms, ancestors])
+-- begin(KEYS = [generation], ARGV = [id, mark, now_ms, ancestors]) → 1
 function generation.begin()
   local id, mark, now_ms, ancestors = unpack(ARGV)
   redis.call('HSET', KEYS[1], 'id', id, 'mark', mark, 'at_ms', now_ms, 'ancestors', ancestors)
