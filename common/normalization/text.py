@@ -37,18 +37,21 @@ _PLACEHOLDERS = frozenset(
     ]
 )
 """What forms send for nothing. *Nan*, *Nil* and *Na* are names that people have, and stay."""
-_MERGE_FIELD = re.compile(r"\{\{|\}\}|\{%|%\}|\$\{|<%|%%|\*\||\|\*|^[\[<{%].*[\]>}%]$|\[object ")
+_BESIDE_PLACEHOLDERS = frozenset(["person", "user", "customer", "guest", "first", "last", "your"])
+"""Words that say nothing next to a placeholder, as in *Nameless Person*, and may be a name alone."""
+_WORD = re.compile(r"[^\W_]+(?:/[^\W_]+)*")
+_MERGE_FIELD = re.compile(r"\{\{|\}\}|\{%|%\}|[$#]\{|<%|%%|\*\||\|\*|^[\[<{%].*[\]>}%]$|\[object ")
 """The marks of template languages, and a text that stands as a whole in brackets, such as `[First Name]`."""
 
 _LINK = re.compile(r"[a-z][a-z0-9+.-]*://|\bwww\.|\bmailto:|\]\(|<\s*/?\s*[a-z!]", re.IGNORECASE)
-_DOMAIN = re.compile(r"[^\W_][\w-]*\.(?:[^\W\d_]{2,}|xn--[\w-]+)(?![\w.]*\.\s)")
+_DOMAIN = re.compile(r"[^\W_][\w-]*\.(?:[^\W\d_]{2,}|xn--[\w-]+)")
 _SPACED_DOMAIN = re.compile(
     r"[^\W_][\w-]+\s*(?:\[\.\]|\(\.\)|\s\.|\.\s|\s*\(?\[?\bdot\b\]?\)?)\s*"
     r"(?:com|net|org|info|biz|io|co|ca|ru|cn|xyz|top|click|shop|link|site)\b",
     re.IGNORECASE,
 )
 _ADDRESS = re.compile(r"\S@\S|\s(?:\(at\)|\[at\])\s", re.IGNORECASE)
-_PHONE = re.compile(r"(?:\d[\s().+/-]*){7,}")
+_PHONE = re.compile(r"(?:\d[\W_]*){7,}")
 
 
 def visible(text: str) -> str:
@@ -123,5 +126,11 @@ def name_if_usable(text: str | None) -> str | None:
 
 
 def _is_placeholder(plain: str) -> bool:
-    letters = re.sub(r"[\s_.-]+", "", plain)
-    return letters == "NaN" or letters.casefold() in _PLACEHOLDERS or _MERGE_FIELD.search(plain) is not None
+    """Of whatever quotes and brackets; in several words each of them says nothing: `null null`, `(null)`."""
+    if _MERGE_FIELD.search(plain) is not None:
+        return True
+    found = _WORD.findall(plain)
+    letters, words = "".join(found), {word.casefold() for word in found}
+    if letters == "NaN" or letters.casefold() in _PLACEHOLDERS:
+        return True
+    return not words.isdisjoint(_PLACEHOLDERS) and words <= _PLACEHOLDERS | _BESIDE_PLACEHOLDERS

@@ -34,12 +34,21 @@ def test_a_no_break_space_inside_an_address_is_removed_and_an_ordinary_one_is_no
         ("evil . com", "a domain"),
         ("evil dot com", "a domain"),
         ("You won $900 visit xyz.example/claim", "a domain"),
+        ("Go to evil.example. Claim", "a domain"),
         ("www.evil.example", "a link"),
         ("[a](http://evil.example)", "a link"),
         ("<b>Ada</b>", "a link"),
         ("ada@evil.example", "an e-mail address"),
         ("Call +1 555 010 0199", "a phone number"),
+        ("555\u2013010\u20110199", "a phone number"),
+        ("555_010_0199", "a phone number"),
         ("null", "a placeholder"),
+        ("null null", "a placeholder"),
+        ("(null)", "a placeholder"),
+        ("'null'", "a placeholder"),
+        ("\u201cnull\u201d", "a placeholder"),
+        ("#{name}", "a placeholder"),
+        ("Nameless Person", "a placeholder"),
         ("undefined", "a placeholder"),
         ("N/A", "a placeholder"),
         ("-", "a placeholder"),
@@ -70,6 +79,8 @@ def test_what_is_no_name_counts_as_missing(name, reason):
         "李小龙",
         "أحمد",
         "Dr. Ada",
+        "Chris Null",
+        "Guest",
         "María del Carmen de la",
         "Bo",
     ],
@@ -79,7 +90,7 @@ def test_a_name_of_any_language_is_a_name(name):
 
 
 @pytest.mark.parametrize(
-    "text", ["Smith & Sons Ltd.", "Café 24/7", "Sales and marketing", "No. 5 Bakery", "3M", "A.B. Roofing Inc."]
+    "text", ["Smith & Sons Ltd.", "Café 24/7", "Sales and marketing", "No. 5 Bakery", "3M", "A.B. Roofing Inc.", "Name Brand Shop"]
 )
 def test_a_business_or_a_system_is_shown(text):
     assert unusable(text) is None
