@@ -96,7 +96,9 @@ class Contacts:
         return True
 
     def _is_named(self, found: Traces, event: UnreadBookingEvent) -> bool:
-        return any(event.mentions(spelling, phones=found.phones) for spelling in found.spellings)
+        mailbox = self._store.mailbox(found.address)
+        named = {self._store.mailbox(address) for address in event.addresses()}
+        return mailbox in named or event.names_phone(found.phones)
 
     async def forget(self, traces: Traces, *, now_ms: int) -> None:
         """All of it or nothing, and no further mail goes to the address; see `lua/contacts.lua`."""

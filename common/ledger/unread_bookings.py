@@ -6,16 +6,17 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
-
-import idna
 
 from common.ledger import keys
 from common.ledger.store import Store
+from common.normalization.address import AddressError, repaired_address
 
 RAW_BYTES_MAX = 64 * 1024
+_ADDRESS = re.compile(r"[^\s@\"<>()\[\],;:\\]{1,64}@[^\s@\"<>()\[\],;:\\'`&?/|}]{1,255}")
 _PHONE = re.compile(r"\+?\d[\d ().-]{5,}\d")
+_ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|([/"\\])|.)')
 EVENTS_MAX = 1_000
 
 
@@ -28,16 +29,13 @@ class UnreadBookingEvent:
     reason: str
     raw: str
 
-    def mentions(self, address: str, *, phones: Collection[str] = ()) -> bool:
-        """Whether the body names this address, in any case and however its JSON is escaped, or one of these numbers."""
-        try:
-            text = json.dumps(json.loads(self.raw), ensure_ascii=False)
-        except (ValueError, RecursionError):
-            text = self.raw
-        if any(spelling in text.casefold() for spelling in _spellings(address)):
-            return True
+    def addresses(self) -> frozenset[str]:
+        """Those that the body names, as they would be stored, however its JSON is escaped or cut off."""
+        return frozenset(_addresses(_unescaped(self.raw)))
+
+    def names_phone(self, phones: Collection[str]) -> bool:
         known = {_subscriber(phone) for phone in phones}
-        return any(_subscriber(number) in known for number in _PHONE.findall(text))
+        return any(_subscriber(number) in known for number in _PHONE.findall(_unescaped(self.raw)))
 
 
 class UnreadBookings:
@@ -75,13 +73,19 @@ def unread_id(raw: str) -> str:
     return "unr_" + base64.b32encode(digest).decode().lower()
 
 
-def _spellings(address: str) -> set[str]:
-    """As it is stored, and with its domain as a person writes it."""
-    local, _, domain = address.casefold().rpartition("@")
-    try:
-        return {address.casefold(), f"{local}@{idna.decode(domain)}"}
-    except idna.IDNAError:
-        return {address.casefold()}
+def _addresses(text: str) -> Iterator[str]:
+    """Also one in single quotes, and one that is the value of a query (`email=ada@example.com`)."""
+    for found in _ADDRESS.findall(text):
+        for spelling in {found, found.lstrip("'`{|"), re.split(r"[=?&]", found)[-1]}:
+            try:
+                yield repaired_address(spelling.rstrip(".!"))
+            except AddressError:
+                continue
+
+
+def _unescaped(raw: str) -> str:
+    """Without the escapes of JSON, whose letters would join what stands next to them."""
+    return _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)) if escape[1] else escape[2] or " ", raw)
 
 
 def _subscriber(phone: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from common.ledger import keys, unread_bookings
 
 
@@ -30,3 +32,38 @@ async def test_what_a_person_has_dealt_with_is_discarded(ledger):
 
     assert await ledger.unread_bookings.discard([first.id, "unr_unknown"]) == 1
     assert [second] == await ledger.unread_bookings.read_all()
+
+
+async def traces(ledger, address, *raws):
+    """What of these bodies would be erased with this address."""
+    for number, raw in enumerate(raws):
+        await ledger.unread_bookings.keep(raw, reason="no JSON", received_ms=number)
+    found = await ledger.contacts.traces(address)
+    return [event.raw for event in await ledger.unread_bookings.read_all() if event.id in found.unread]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '{"email": "ada@example.com"}',
+        '{"email": "Ada+call@Example.com"}',
+        '{"notes": "mail to:\\nada@example.com."}',
+        '{"notes": "\'ada@example.com\'"}',
+        '{"link": "https:\\/\\/site.example\\/?email=ada@example.com&x=1"}',
+        '{"email": "\\u0061da@example.com", "cut',
+    ],
+)
+async def test_a_body_that_names_any_spelling_of_their_mailbox_is_found(ledger, written):
+    assert await traces(ledger, "ada@example.com", written) == [written]
+
+
+async def test_a_body_that_names_somebody_with_a_longer_address_is_not_theirs(ledger):
+    longer = ('{"email": "dada@example.com"}', '{"email": "ada@example.com.au"}', '{"email": "x.ada@example.com"}')
+
+    assert await traces(ledger, "ada@example.com", *longer) == []
+
+
+async def test_a_domain_is_theirs_in_both_forms(ledger):
+    body = '{"email": "ada@müller.example"}'
+
+    assert await traces(ledger, "ada@xn--mller-kva.example", body) == [body]
