@@ -47,8 +47,8 @@ class ListedBooking:
 
     `updated_ms`: its last change. `moved_from`, `moved_to`: the uids of the bookings before and after it.
     `is_absent`: the first attendee is marked as a no-show; a host's absence says nothing of them. `event_types`: the id
-    and the slug of its event type. `seats`: each attendee, of a booking with seats. `is_seat`: this is what the booking
-    is for one of them.
+    and the slug of its event type. `seats`: each attendee, of a booking with seats; `some_seats_unread`: it has more, without
+    an address that can be read. `is_seat`: this is what the booking is for one of them.
     """
 
     uid: str
@@ -69,6 +69,7 @@ class ListedBooking:
     is_absent: bool = False
     event_types: tuple[str, ...] = ()
     seats: tuple[ListedSeat, ...] = ()
+    some_seats_unread: bool = False
     is_seat: bool = False
 
     def counts(self, types: Collection[str]) -> bool:
@@ -128,7 +129,13 @@ def _taken_again(row: ListedBooking, guest: Booking) -> bool:
 
 
 def _of_left_seats(listed: ListedBooking, known: Sequence[Booking], now_ms: int) -> Iterator[BookingEvent]:
-    """Seats that are no longer listed were given up; one that was reported only now may not be listed yet."""
+    """
+    Seats that are no longer listed were given up; one that was reported only now may not be listed yet.
+
+    Where the address of a listed seat cannot be read, it may be that of any guest: none of them is known to have left.
+    """
+    if listed.some_seats_unread and listed.status not in _OVER:
+        return
     seats = {seat.email for seat in listed.seats}
     for guest in known:
         is_settled = now_ms - guest.received_ms >= UNSEEN_MS

@@ -183,6 +183,14 @@ def test_a_seat_that_is_no_longer_listed_was_given_up_unless_it_was_taken_just_n
     assert seats(row, seat(ADA), seat(BOB, at_ms=NOW_MS - 60_000))[BOB.email] is BookingState.BOOKED
 
 
+def test_nobody_loses_a_seat_while_the_address_of_a_listed_seat_cannot_be_read():
+    row = listed(seats=(ADA,), some_seats_unread=True)
+
+    assert seats(row, seat(ADA), seat(BOB))[BOB.email] is BookingState.BOOKED
+    cancelled = replace(row, status="cancelled", updated_ms=NOW_MS)
+    assert seats(cancelled, seat(ADA), seat(BOB))[BOB.email] is BookingState.CANCELLED
+
+
 def test_a_seat_that_was_given_up_and_is_listed_was_taken_again_unless_it_was_given_up_just_now():
     row = listed(seats=(ADA, BOB))
     reported = (seat(ADA), seat(BOB))

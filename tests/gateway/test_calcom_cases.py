@@ -100,6 +100,18 @@ def test_each_seat_of_a_listed_booking_has_its_own_address_and_zone() -> None:
     ]
 
 
+def test_a_listed_seat_without_an_address_is_marked() -> None:
+    row = case("n95")
+    whole = read_booking(row)
+    row["attendees"][1] |= {"email": "bob at example", "displayEmail": None, "bookingFieldsResponses": {}}
+    listed = read_booking(row)
+
+    assert whole is not None
+    assert whole.some_seats_unread is False
+    assert listed is not None
+    assert ([seat.email for seat in listed.seats], listed.some_seats_unread) == (["ada@example.com"], True)
+
+
 def test_a_listed_booking_is_repaired_as_a_webhook_is() -> None:
     row = case("n95")
     row["attendees"] = [

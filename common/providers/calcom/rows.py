@@ -7,7 +7,7 @@ One row of Cal.com's list as one booking: `BookingOutput_2024_08_13`, and its re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast, get_args
 
 from common.domain.booking_diff import ListedBooking, ListedSeat, Status
@@ -24,6 +24,8 @@ def read_booking(row: Any) -> ListedBooking | None:
     if uid is None or status not in get_args(Status) or start_ms is None or end_ms is None:
         return None
     attendee, kind = _first(given.get("attendees")), an_object(given.get("eventType"))
+    seated = _seated(given.get("attendees"))
+    seats = _seats(seated)
     return ListedBooking(
         uid=uid,
         status=cast(Status, status),
@@ -42,27 +44,28 @@ def read_booking(row: Any) -> ListedBooking | None:
         join_url=web_address(given.get("location")) or web_address(given.get("meetingUrl")),
         organizer=words(_first(given.get("hosts")).get("name")),
         is_absent=attendee.get("absent") is True,
-        seats=_seats(given.get("attendees")),
+        seats=seats,
+        some_seats_unread=len(seats) < len(seated),
         event_types=tuple(word for value in (kind.get("id"), kind.get("slug")) if (word := token(value)) is not None),
     )
 
 
-def _seats(attendees: Any) -> tuple[ListedSeat, ...]:
-    """Each attendee with a seat, whose address may stand among the answers to the booking form."""
-    seated = [one for one in attendees if an_object(one).get("seatUid")] if isinstance(attendees, list) else []
-    found = []
-    for one in seated:
-        email = _attendee_address(one)
-        if email is not None:
-            found.append(
-                ListedSeat(
-                    email=email,
-                    first_name=_first_name(one),
-                    timezone=read_timezone(one.get("timeZone")),
-                    is_absent=one.get("absent") is True,
-                )
-            )
-    return tuple(found)
+def _seated(attendees: Any) -> list[Mapping[str, Any]]:
+    return [one for one in attendees if an_object(one).get("seatUid")] if isinstance(attendees, list) else []
+
+
+def _seats(seated: Iterable[Mapping[str, Any]]) -> tuple[ListedSeat, ...]:
+    """Each of them whose address can be read, which may stand among the answers to the booking form."""
+    return tuple(
+        ListedSeat(
+            email=email,
+            first_name=_first_name(one),
+            timezone=read_timezone(one.get("timeZone")),
+            is_absent=one.get("absent") is True,
+        )
+        for one in seated
+        if (email := _attendee_address(one)) is not None
+    )
 
 
 def _first(value: Any) -> Mapping[str, Any]:
