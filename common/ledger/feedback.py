@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -62,23 +63,27 @@ class FeedbackLog:
         Keep one event and all that follows from it: one round trip, all or nothing; see `lua/feedback.lua`.
 
         `webhook_id` (`resend:msg_…`) is remembered for 45 days; a repetition gets the answer that the first one got. A
-        mail without tags of ours is looked for by its id. If it is none of ours, what ends mail to an address that is
+        mail without tags of ours is looked for by its id, in each campaign. If it is none of ours, what ends mail to an address that is
         known here suppresses the address, and everything else is ignored.
         """
         webhook = keys.webhook(webhook_id)
         if feedback.delivery_id is None:
+            contacts = [feedback.contact_id]
             if feedback.address is not None:
-                feedback = replace(feedback, contact_id=await self._mailboxes.find(feedback.address))
-            found = await self._find_delivery(feedback.contact_id, shortened(feedback.provider_id))
+                contacts = await self._mailboxes.in_campaigns(feedback.address)
+            found = await self._find_delivery(contacts, shortened(feedback.provider_id))
             if found is None:
-                return await self._record_foreign(feedback, webhook)
-            feedback = replace(feedback, delivery_id=found)
+                return await self._record_foreign(feedback, contacts, webhook)
+            contact, delivery_id = found
+            feedback = replace(feedback, contact_id=contact, delivery_id=delivery_id)
         assert feedback.delivery_id is not None
         delivery = data(delivery_of(feedback.delivery_id), feedback.received_ms)
         repeated, line = await self._store.run_json("feedback.record", [webhook], delivery | self._given(feedback))
         return _answer(bool(repeated), line)
 
-    async def _record_foreign(self, feedback: Feedback, webhook: str) -> FeedbackAnswer:
+    async def _record_foreign(
+        self, feedback: Feedback, contacts: Sequence[EnrollmentId], webhook: str
+    ) -> FeedbackAnswer:
         ignored = FeedbackAnswer(
             repeated=False,
             kind=feedback.kind,
@@ -88,7 +93,7 @@ class FeedbackLog:
         )
         if not feedback.ends or not feedback.address:
             return ignored
-        given = {"now_ms": feedback.received_ms} | self._given(feedback)
+        given = {"now_ms": feedback.received_ms, "contacts": contacts} | self._given(feedback)
         repeated, line = await self._store.run_json("feedback.record_foreign", [webhook], given)
         return _answer(bool(repeated), line) if line else ignored
 
@@ -108,17 +113,23 @@ class FeedbackLog:
             "content_bounces_ms": CONTENT_BOUNCES_MS,
         }
 
-    async def _find_delivery(self, contact: EnrollmentId, provider_id: str) -> DeliveryId | None:
-        """The delivery to this contact that the provider accepted under this id."""
+    async def _find_delivery(
+        self, contacts: Sequence[EnrollmentId], provider_id: str
+    ) -> tuple[EnrollmentId, DeliveryId] | None:
+        """The delivery to one of these contacts that the provider accepted under this id."""
         if provider_id == UNKNOWN_ID:
             return None
-        calls = read_calls(await self._store.read_hash(keys.contact(contact)))
-        for owner in (contact, *calls):
-            records = codec.read_records(await self._store.read_hash(keys.owner(owner)))
-            for name, record in records.items():
-                if record.sent_ms is not None and shortened(record.detail) == provider_id:
-                    return DeliveryId(f"{owner}/{name}")
+        for contact in contacts:
+            calls = read_calls(await self._store.read_hash(keys.contact(contact)))
+            for owner in (contact, *calls):
+                if name := await self._accepted_as(owner, provider_id):
+                    return contact, DeliveryId(f"{owner}/{name}")
         return None
+
+    async def _accepted_as(self, owner: str, provider_id: str) -> str | None:
+        records = codec.read_records(await self._store.read_hash(keys.owner(owner)))
+        sent = ((name, record.detail) for name, record in records.items() if record.sent_ms is not None)
+        return next((name for name, detail in sent if shortened(detail) == provider_id), None)
 
     async def of(self, owner: str) -> list[Reported]:
         """All that was reported of the deliveries of one enrollment (`enr_…`) or one booking (`bkg_…`), in no order."""

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from common.campaigns.campaign import Campaign
+from common.campaigns.campaigns import Campaigns
+from common.campaigns.loader import load_campaign
 from common.domain.enrollment import ExitReason
-from common.domain.ids import enrollment_id, step_delivery_id
+from common.domain.ids import EnrollmentId, enrollment_id, step_delivery_id
 from common.health_checks import Level, check_health
 from common.ledger import keys
 from common.ledger.reads.contact_timeline import read_contact_timeline
@@ -32,24 +35,26 @@ async def gateway(opens: Opener, store_url: str) -> Gateway:
     return await opens(store_url, **SECRETS)
 
 
+async def accepted(gateway: Gateway, who: str, *, mail_id: str) -> None:
+    """The provider accepts their first mail under this id."""
+    ledger, now_ms, contact = gateway.context.intake.ledger, gateway.clock.now_ms(), EnrollmentId(who)
+    enrollment = await ledger.enrollments.get(contact)
+    assert enrollment is not None
+    await ledger.signups.enroll(enrollment, now_ms=now_ms, announce=False)
+    await gateway.store.zadd(keys.HEARTBEATS, {"w1": 9e15})
+    claim: Any = await ledger.deliveries.claim(step_delivery_id(contact, 1), worker="w1", now_ms=now_ms)
+    await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
+    assert await ledger.deliveries.settle(claim, "accepted", mail_id, now_ms=now_ms)
+
+
 @pytest.fixture
 def mailed(gateway: Gateway) -> Mailed:
     """Signs somebody up; the provider accepts their first mail under this id."""
 
     async def sign_up(address: str = "ada@example.com", *, mail_id: str = MAIL_ID) -> str:
-        ledger, now_ms, who = (
-            gateway.context.intake.ledger,
-            gateway.clock.now_ms(),
-            enrollment_id("christmas_2025", address),
-        )
+        who = enrollment_id("christmas_2025", address)
         await gateway.sign_up(person(address.partition("@")[0], email=address))
-        enrollment = await ledger.enrollments.get(who)
-        assert enrollment is not None
-        await ledger.signups.enroll(enrollment, now_ms=now_ms, announce=False)
-        await gateway.store.zadd(keys.HEARTBEATS, {"w1": 9e15})
-        claim: Any = await ledger.deliveries.claim(step_delivery_id(who, 1), worker="w1", now_ms=now_ms)
-        await ledger.deliveries.freeze(claim, "mail", now_ms=now_ms)
-        assert await ledger.deliveries.settle(claim, "accepted", mail_id, now_ms=now_ms)
+        await accepted(gateway, who, mail_id=mail_id)
         return who
 
     return sign_up
@@ -200,4 +205,38 @@ async def test_a_mail_without_tags_is_recognized_after_a_store_outage_too(
 
     own_store.start()
     await gateway.wait_until_replayed()
+    assert await exit_reason(gateway, who) is ExitReason.BOUNCED
+
+
+SECOND = "new_year_2026"
+
+
+@pytest.fixture
+async def of_the_second(opens: Opener, store_url: str, campaign: Campaign) -> tuple[Gateway, str]:
+    """A gateway of two campaigns, and somebody who enrolled only in the second."""
+    gateway = await opens(store_url, campaigns=Campaigns(campaign, load_campaign(SECOND)), **SECRETS)
+    body = json.dumps({"email": "ada@example.com", "first_name": "Ada", "team_size": 9}).encode()
+    answer = await gateway.request(
+        "POST", f"/webhook/signup/{SECOND}", data=body, headers=gateway.headers(body, id="msg_second")
+    )
+    assert answer.status == 202
+    return gateway, answer.json["enrollment_id"]
+
+
+async def test_a_mail_of_any_campaign_is_recognized_by_its_id(of_the_second: tuple[Gateway, str]) -> None:
+    gateway, who = of_the_second
+    await accepted(gateway, who, mail_id=MAIL_ID)
+    answer = await post_resend(gateway, case("r09"))
+
+    assert (answer.status, answer.json["delivery_id"]) == (202, f"{who}/step-1")
+    assert await exit_reason(gateway, who) is ExitReason.BOUNCED
+
+
+async def test_a_bounce_of_an_unknown_mail_ends_mail_to_somebody_of_any_campaign(
+    of_the_second: tuple[Gateway, str],
+) -> None:
+    gateway, who = of_the_second
+    answer = await post_resend(gateway, case("r09"))
+
+    assert (answer.status, answer.json["delivery_id"]) == (202, None)
     assert await exit_reason(gateway, who) is ExitReason.BOUNCED

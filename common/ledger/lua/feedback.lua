@@ -121,19 +121,32 @@ function feedback.record()
   return {0, answer}
 end
 
+local function known_of(contacts)
+  local known = {}
+  for _, contact in ipairs(contacts) do
+    if redis.call('EXISTS', keys.enrollment .. contact, keys.contact .. contact) > 0 then known[#known + 1] = contact end
+  end
+  return known
+end
+
 -- record_foreign(KEYS = [webhook], ARGV = [JSON])
 --   JSON  as of `record`, without a delivery: what ends mail to an address, reported of a mail that is none of ours
+--         contacts: those that the address has or would have, one for each campaign
 -- → [repeated 0|1, answer] | [0, '']: the address is not known here, and nothing is kept
 function feedback.record_foreign()
   local given = cjson.decode(ARGV[1])
   local answered = redis.call('GET', KEYS[1])
   if answered then return {1, answered} end
-  if redis.call('EXISTS', keys.enrollment .. given.contact, keys.contact .. given.contact) == 0 then return {0, ''} end
+  local known = known_of(given.contacts)
+  if #known == 0 then return {0, ''} end
   local answer = table.concat({given.kind, '-', given.now_ms}, ' ')
   webhook_ids.remember(KEYS[1], answer, given.now_ms)
-  timeline.add(given.contact, given.now_ms, 'reported', given.kind .. ' of a mail that is not of this campaign')
   suppression.add(given.address_hash, given.ends, given.event_ms)
-  leave(given)
+  for _, contact in ipairs(known) do
+    given.contact = contact
+    timeline.add(contact, given.now_ms, 'reported', given.kind .. ' of a mail that is not of this campaign')
+    leave(given)
+  end
   return {0, answer}
 end
 
