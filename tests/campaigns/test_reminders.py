@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+import common.campaigns
 from common.campaigns import samples
 from common.campaigns.loader import Campaign, Meeting
 from tests.campaigns.html import Page
@@ -56,6 +58,19 @@ def test_each_reminder_says_when_and_who_writes_and_how_to_leave(campaign: Campa
         assert IDENTITY.postal_address in part
     assert UNSUBSCRIBE in mail.text
     assert UNSUBSCRIBE in Page(mail.html).links
+
+
+CAMPAIGNS = Path(common.campaigns.__file__).parent
+
+
+@pytest.mark.parametrize(
+    "path", sorted(CAMPAIGNS.rglob("reminders/*.md")), ids=lambda path: str(path.relative_to(CAMPAIGNS))
+)
+def test_the_subject_of_every_reminder_names_the_day_and_the_hour(path: Path) -> None:
+    [subject] = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("subject:")]
+
+    assert "{{ day }}" in subject
+    assert "{{ hour }}" in subject
 
 
 def test_the_three_reminders_have_three_subjects(campaign: Campaign) -> None:
