@@ -59,10 +59,11 @@ def _subtag(text: str) -> str:
 
 def read_timestamp_ms(value: object) -> int | None:
     """UTC milliseconds of `2026-12-04T19:00:00Z`, `…+00:00` or `….000Z`. Without an offset it is UTC."""
-    if not isinstance(value, str) or not 16 <= len(value) <= 40:
+    text = visible(value) if isinstance(value, str) and len(value) <= CHARACTERS_MAX else ""
+    if not 16 <= len(text) <= 40:
         return None
     try:
-        moment = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(text)
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         is_plausible = _EARLIEST <= moment < _LATEST
     except (ValueError, OverflowError):

@@ -133,12 +133,20 @@ async def test_a_repeated_event_gets_the_same_bytes_and_has_no_effect(gateway: G
     assert len(await recorded(gateway, "uidAAA")) == 1
 
 
-async def test_two_seats_that_are_taken_at_one_timestamp_are_two_events(gateway: Gateway) -> None:
+@pytest.mark.parametrize("seats", [5, "5"])
+async def test_two_seats_that_are_taken_at_one_timestamp_are_two_events(gateway: Gateway, seats: object) -> None:
     for email in ("ada@example.com", "bob@example.com"):
-        seat = booked(seatsPerTimeSlot=5, attendees=[{"email": email, "name": "Guest"}])
+        seat = booked(seatsPerTimeSlot=seats, attendees=[{"email": email, "name": "Guest"}])
         assert (await post_calcom(gateway, seat)).json["email"] == email
 
-    assert {one.email for one in await recorded(gateway, "uidAAA")} == {"ada@example.com", "bob@example.com"}
+    found = {(one.email, one.is_seated) for one in await recorded(gateway, "uidAAA")}
+    assert found == {("ada@example.com", True), ("bob@example.com", True)}
+
+
+async def test_a_start_among_spaces_and_invisible_characters_is_read(gateway: Gateway) -> None:
+    answer = await post_calcom(gateway, booked(startTime=" \u200b2026-12-03T20:00:00Z\ufeff "))
+
+    assert (answer.status, answer.json["meeting_time"]) == (202, "2026-12-03T20:00:00.000Z")
 
 
 async def test_a_move_without_the_uid_of_its_new_booking_is_recorded_with_the_old_one(gateway: Gateway) -> None:

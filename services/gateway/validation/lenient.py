@@ -9,11 +9,13 @@ from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
 from common.normalization.lenient import address, an_object, token, web_address, words
 from common.normalization.locale import read_locale, read_timestamp_ms, read_timezone
+from common.normalization.numbers import read_number
 
 
 def count(value: Any) -> int | None:
-    """A whole number, 0 or more."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else None
+    """A whole number, 0 or more, or a text that is one."""
+    number = read_number(value)
+    return number if isinstance(number, int) and 0 <= number < 2**53 else None
 
 
 def is_true(value: Any) -> bool:
