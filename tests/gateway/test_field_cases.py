@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from common.domain.enrollment import Enrollment
+from common.domain.enrollment import Enrollment, ExitReason
 from common.domain.ids import EnrollmentId, enrollment_id
 from common.ledger.reads.contact_timeline import FieldNote, read_field_notes
 from common.observability import metrics
@@ -118,6 +118,20 @@ async def test_a_unicode_domain_and_its_ascii_form_are_one_person(gateway: Gatew
     assert [answer.status for answer in answers] == [202, 200]
     assert [answer.json["email"] for answer in answers] == ["ada@xn--mller-kva.example"] * 2
     assert (await gateway.post(case("s34_idn_fullwidth_dot"))).json["email"] == "ada@example.com"
+
+
+async def test_the_spellings_of_one_mailbox_are_one_person_who_leaves_by_any(opens: Opener, store_url: str) -> None:
+    gateway = await opens(store_url, testing_mode=False)
+    people = json.loads(case("s03_spellings"))
+    answers = [await gateway.sign_up(who) for who in people]
+
+    assert [answer.status for answer in answers] == [202, 200, 200, 200]
+    assert {answer.json["enrollment_id"] for answer in answers} == {enrollment_id("christmas_2025", "adal@gmail.com")}
+    ledger, now_ms = gateway.context.intake.ledger, gateway.clock.now_ms()
+    await ledger.suppressions.suppress(people[2]["email"], ExitReason.UNSUBSCRIBED, detail="", now_ms=now_ms)
+    assert (await enrolled(gateway, answers[0])).exit_reason is ExitReason.UNSUBSCRIBED
+    for who in people:
+        assert await ledger.suppressions.of(who["email"]) is not None, who
 
 
 async def test_a_local_part_outside_ascii_is_refused_with_a_sentence_about_it(gateway: Gateway) -> None:
