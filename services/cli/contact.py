@@ -72,7 +72,7 @@ async def _look_up(ledger: Ledger, email: str) -> list[dict[str, Any]]:
 
     found, no_mail = await read_timelines(ledger, email), await _no_mail(ledger, email)
     if not found and no_mail["suppressed"]:
-        return [{"email": email, "status": None, **no_mail}]
+        return [{"email": email, "status": None, **no_mail, "notes": []}]
     if not found:
         where = ", ".join(ledger.campaigns)
         raise CommandFailed(f"{email} is not enrolled in {where}; try another spelling, or another CAMPAIGN")

@@ -120,6 +120,7 @@ def test_without_resend_the_address_is_suppressed_all_the_same(run_command, run_
 
     assert (status, output) == (0, f"{ADA} receives no further mail\n")
     assert errors == "advent: Resend's own suppression list was not changed (connect); repeat the command later\n"
+    assert contact(run_command)["notes"] == []
     # Given back it is only where Resend would not drop the mail.
     assert run_command("unsuppress", ADA, "--consent", "asked")[0] == 1
     assert contact(run_command)["suppressed"]["reason"] == "suppressed"

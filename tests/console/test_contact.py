@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from common.domain.contact import Assessment
+from common.domain.contact import Assessment, Consent
 from common.domain.ids import enrollment_id
 from common.ledger.pauses import Pause
 from services.simulation.engine import Simulation
@@ -43,6 +43,18 @@ async def test_a_pause_of_the_contact_is_shown(console: Console, signed_up: Simu
     await console.context.ledger.pauses.start(ADA, output)
 
     assert "Paused since" in (await console.get(f"/people/{ADA}")).text
+
+
+async def test_the_consent_they_gave_is_shown(console: Console, simulation: Simulation) -> None:
+    consent = Consent(text="I <agree>", source="https://site.example/quiz", at_ms=console.clock.now_ms())
+    await simulation.sign_up(
+        Assessment(email="ada@example.org", first_name="Ada", assessment_score=1, consent=consent)
+    )
+    await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
+
+    page = (await console.get(f"/people/{ADA}")).text
+
+    assert "Consent: I &lt;agree&gt; · https://site.example/quiz · <time" in page
 
 
 @pytest.mark.parametrize("who", ["nobody@example.org", "<script>alert(1)</script>", "enr_aaaaaaaaaaaaaaaa", "ü" * 900])
