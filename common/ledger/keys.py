@@ -27,7 +27,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `unread_bookings`, `unread_bookings:raw` | ZSET, HASH | bodies of Cal.com that could not be read, by arrival, ms; see `unread_bookings.py` | until discarded or forgotten, newest 1,000 |
 | `aliases` | HASH | contact → contact, address hash → address hash: made of one spelling of an address → the one under which its mailbox is kept, see `lua/lib/mailbox.lua` | until forgotten; a hash for ever |
 | `suppressed` | HASH | address hash → `reason ms`, ` forgotten` behind it when nothing else may be kept | for ever; the hash does not name the person |
-| `unsuppressed` | HASH | address hash → ms: they asked then to come back, and were suppressed before | for ever |
+| `unsuppressed` | HASH | address hash → `ms detail`: they asked then to come back, with the consent given | for ever; forgotten: only ms |
 | `resting` | HASH | address hash → `ms bounces`: no mail until a person releases it, see `lua/lib/suppression.lua` | until released or forgotten |
 | `soft_bounces:<address hash>` | HASH | delivery → time of its mailbox bounce, ms | until a delivery; 45 days |
 | `content_bounces:<campaign>` | ZSET | contact → when a mail to them was last refused for its content, ms | a day, or until forgotten |

@@ -10,6 +10,7 @@ from common.domain.enrollment import ExitReason, Status
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.domain.suppression import ListedSuppression, Suppression
+from common.ledger import keys
 from common.ledger.deliveries import ClaimRefused
 from tests.ledger_reads import timeline_of
 
@@ -67,6 +68,19 @@ async def test_who_asks_to_come_back_is_not_kept_away_by_what_was_reported_of_be
     assert await ledger.suppressions.of(ADDRESS) is not None
     said = [(entry.what, entry.detail) for entry in await timeline_of(ledger, ADA)]
     assert ("unsuppressed", "consent: by phone") in said
+
+
+async def test_the_consent_of_somebody_who_is_not_known_is_kept_until_they_are_forgotten(ledger, clock):
+    now_ms, hashed = clock.now_ms(), ledger.store.address_hash(ADDRESS)
+    await suppress(ledger, now_ms)
+    await ledger.suppressions.unsuppress(ADDRESS, detail="consent: by phone", now_ms=now_ms + 5)
+    assert await ledger.client.hget(keys.UNSUPPRESSED, hashed) == f"{now_ms + 5} consent: by phone".encode()
+    assert not await ledger.suppressions.suppress(
+        ADDRESS, ExitReason.BOUNCED, detail="", now_ms=now_ms + 9, at_ms=now_ms + 4
+    )
+
+    await ledger.contacts.forget(await ledger.contacts.traces(ADDRESS), now_ms=now_ms + 9)
+    assert await ledger.client.hget(keys.UNSUPPRESSED, hashed) == str(now_ms + 5).encode()
 
 
 @pytest.mark.parametrize("left_first", [True, False])

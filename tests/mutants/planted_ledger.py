@@ -564,7 +564,7 @@ FAULTS: tuple[Fault, ...] = (
     ("lib/projection", "(is_enrolled and keys.enrollment or keys.contact)", "keys.contact"),
     (
         "lib/suppression",
-        "  if at_ms <= tonumber(redis.call('HGET', keys.unsuppressed, address_hash) or 0) then return false end\n",
+        "  if at_ms <= (unsuppressed_ms(address_hash) or 0) then return false end\n",
         "",
     ),
     ("lib/suppression", "  if known == reason and tonumber(since_ms) <= at_ms then return false end\n", ""),

@@ -39,7 +39,7 @@ function suppressions.unsuppress()
   if not reason then return 'not suppressed' end
   if reason == 'complained' then return reason end
   redis.call('HDEL', KEYS[1], given.address_hash)
-  redis.call('HSET', keys.unsuppressed, given.address_hash, string.format('%.0f', given.now_ms))
+  redis.call('HSET', keys.unsuppressed, given.address_hash, string.format('%.0f', given.now_ms) .. ' ' .. given.detail)
   redis.call('ZREM', keys.unlisted, given.contact)
   suppression.wake(given.address_hash)
   note(given, 'unsuppressed')

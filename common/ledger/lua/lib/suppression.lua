@@ -1,7 +1,8 @@
 -- Addresses that get no mail: for good, or until a person releases them.
 --   suppressed    HASH  address hash → `reason ms`: no further mail, in no campaign; ` forgotten` behind it when nothing
 --                       else may be kept of that contact
---   unsuppressed  HASH  address hash → ms: they asked then to come back; what was reported of before suppresses no longer
+--   unsuppressed  HASH  address hash → `ms detail`: they asked then to come back, and how, also of an unknown contact;
+--                       what was reported of before suppresses no longer
 --   resting       HASH  address hash → `ms bounces`: its mailbox took none of that many mails in a row
 --   soft_bounces:<address hash>  HASH  delivery → time of its mailbox bounce, ms, since the last delivery
 
@@ -22,11 +23,15 @@ function suppression.is_resting(address_hash)
   return address_hash and redis.call('HEXISTS', keys.resting, address_hash) == 1
 end
 
+local function unsuppressed_ms(address_hash)
+  return tonumber(string.match(redis.call('HGET', keys.unsuppressed, address_hash) or '', '^%d+'))
+end
+
 -- The first reason stays, and of one reason its first time, so that order never matters; but who complained has complained,
 -- whatever came first. Answers whether anything changed.
 function suppression.add(address_hash, reason, at_ms)
   at_ms = tonumber(at_ms)
-  if at_ms <= tonumber(redis.call('HGET', keys.unsuppressed, address_hash) or 0) then return false end
+  if at_ms <= (unsuppressed_ms(address_hash) or 0) then return false end
   local known, since_ms, rest =
     string.match(redis.call('HGET', keys.suppressed, address_hash) or '', '^(%S+) (%d+)(.*)$')
   if known == reason and tonumber(since_ms) <= at_ms then return false end
@@ -35,9 +40,11 @@ function suppression.add(address_hash, reason, at_ms)
   return true
 end
 
--- Nothing else is kept of this contact.
+-- Nothing else is kept of this contact; how they once came back, in somebody's words, is not either.
 function suppression.forget(address_hash, now_ms)
   suppression.wake(address_hash)
+  local came_back_ms = unsuppressed_ms(address_hash)
+  if came_back_ms then redis.call('HSET', keys.unsuppressed, address_hash, string.format('%.0f', came_back_ms)) end
   if suppression.is_forgotten(address_hash) then return end
   local known = redis.call('HGET', keys.suppressed, address_hash) or 'unsubscribed ' .. string.format('%.0f', now_ms)
   redis.call('HSET', keys.suppressed, address_hash, known .. ' forgotten')
