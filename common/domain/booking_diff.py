@@ -47,8 +47,8 @@ class ListedBooking:
 
     `updated_ms`: its last change. `moved_from`, `moved_to`: the uids of the bookings before and after it.
     `is_absent`: the first attendee is marked as a no-show; a host's absence says nothing of them. `event_types`: the id
-    and the slug of its event type. `seats`: each attendee, of a booking with seats; `some_seats_unread`: it has more, without
-    an address that can be read. `is_seat`: this is what the booking is for one of them.
+    and the slug of its event type. `seats`: each attendee, of a booking with seats; `some_seats_unread`: it has more,
+    without an address that can be read. `is_seat`: this is what the booking is for one of them.
     """
 
     uid: str

@@ -63,8 +63,8 @@ class FeedbackLog:
         Keep one event and all that follows from it: one round trip, all or nothing; see `lua/feedback.lua`.
 
         `webhook_id` (`resend:msg_…`) is remembered for 45 days; a repetition gets the answer that the first one got. A
-        mail without tags of ours is looked for by its id, in each campaign. If it is none of ours, what ends mail to an address that is
-        known here suppresses the address, and everything else is ignored.
+        mail without tags of ours is looked for by its id, in each campaign. If it is none of ours, what ends mail to an
+        address that is known here suppresses the address, and everything else is ignored.
         """
         webhook = keys.webhook(webhook_id)
         if feedback.delivery_id is None:

@@ -47,9 +47,7 @@ async def test_a_pause_of_the_contact_is_shown(console: Console, signed_up: Simu
 
 async def test_the_consent_they_gave_is_shown(console: Console, simulation: Simulation) -> None:
     consent = Consent(text="I <agree>", source="https://site.example/quiz", at_ms=console.clock.now_ms())
-    await simulation.sign_up(
-        Assessment(email="ada@example.org", first_name="Ada", assessment_score=1, consent=consent)
-    )
+    await simulation.sign_up(Assessment(email="ada@example.org", first_name="Ada", assessment_score=1, consent=consent))
     await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
 
     page = (await console.get(f"/people/{ADA}")).text

@@ -90,7 +90,16 @@ def test_a_name_of_any_language_is_a_name(name):
 
 
 @pytest.mark.parametrize(
-    "text", ["Smith & Sons Ltd.", "Café 24/7", "Sales and marketing", "No. 5 Bakery", "3M", "A.B. Roofing Inc.", "Name Brand Shop"]
+    "text",
+    [
+        "Smith & Sons Ltd.",
+        "Café 24/7",
+        "Sales and marketing",
+        "No. 5 Bakery",
+        "3M",
+        "A.B. Roofing Inc.",
+        "Name Brand Shop",
+    ],
 )
 def test_a_business_or_a_system_is_shown(text):
     assert unusable(text) is None
