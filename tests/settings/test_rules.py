@@ -213,7 +213,7 @@ def test_what_is_safe_only_on_a_sandbox_is_refused_with_a_real_provider(name, no
     "halves", ["0.0.0.0/1,128.0.0.0/1", "::/1, 8000::/1", "10.0.0.0/8,128.0.0.0/1,0.0.0.0/2,64.0.0.0/2"]
 )
 def test_every_address_in_several_networks_is_refused_too(halves, nowhere):
-    with pytest.raises(SettingsError, match="^TRUSTED_PROXIES: trusts every address"):
+    with pytest.raises(SettingsError, match=r"^TRUSTED_PROXIES: trusts every address"):
         load({**REAL, "TRUSTED_PROXIES": halves}, nowhere)
 
 
