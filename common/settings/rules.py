@@ -118,8 +118,9 @@ def _includes_every_address(settings: Settings) -> bool:
     """Of IPv4 or of IPv6, perhaps in several networks."""
     v4 = [network for network in settings.trusted_networks if isinstance(network, ipaddress.IPv4Network)]
     v6 = [network for network in settings.trusted_networks if isinstance(network, ipaddress.IPv6Network)]
-    together = [*ipaddress.collapse_addresses(v4), *ipaddress.collapse_addresses(v6)]
-    return any(network.prefixlen == 0 for network in together)
+    prefixes = [network.prefixlen for network in ipaddress.collapse_addresses(v4)]
+    prefixes += [network.prefixlen for network in ipaddress.collapse_addresses(v6)]
+    return 0 in prefixes
 
 
 def _of_identity(settings: Settings) -> Iterator[str]:
