@@ -14,11 +14,14 @@ from aiohttp.test_utils import TestServer
 from actors.upkeep.audit import audit
 from actors.upkeep.booking_sync import reconcile_bookings
 from actors.upkeep.rebuild import Summary, rebuild
+from common.campaigns.campaign import campaign_of
 from common.campaigns.campaigns import Campaigns
+from common.campaigns.compiled import CompiledCampaign
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock, iso
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
+from common.ledger.versions import LogEntry
 from common.providers.budget import Unlimited
 from common.providers.build import Providers, build_providers
 from common.providers.notion.rows import SequenceRows
@@ -85,6 +88,21 @@ class Installation:
 
     async def until(self, hours: float) -> None:
         await self.simulation.run(until_ms=self.anchor_ms + round(hours * HOUR_MS))
+
+    async def applies(self, compiled: CompiledCampaign) -> None:
+        """Put a version in force; nobody's schedule changes."""
+        versions, key = self.world.ledger.versions, compiled.key
+        target, before = campaign_of(compiled), (await versions.in_force()).get(key)
+        entry = LogEntry(
+            version=target.version,
+            source=before.version if before else None,
+            action="apply",
+            by="ada",
+            at_ms=self.clock.now_ms(),
+        )
+        assert (await versions.apply(key, entry, compiled=compiled.to_json(), replans=False)).is_done
+        self.campaign = campaign_of(compiled, in_force=target.version)
+        self.simulation = self._simulation()
 
     async def loses_its_store(self, *, may_only_send: bool = False) -> None:
         """And starts again with an empty one."""

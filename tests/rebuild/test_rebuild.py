@@ -10,11 +10,12 @@ from actors.dead_letters import Way, plan
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import enrollment_id
+from common.domain.mail import Mail
 from common.ledger import keys
 from common.ledger.reads.store_stats import read_store_stats
 from tests import columns
 from tests.ledger_reads import dead_letters_of
-from tests.rebuild.conftest import DAY_MS, Installation
+from tests.rebuild.conftest import DAY_MS, HOUR_MS, Installation
 
 STEPS = [f"step-{step}" for step in range(1, 8)]
 
@@ -155,6 +156,30 @@ async def test_a_mail_of_ours_with_a_subject_of_forgotten_answers_leaves_a_unkno
     assert planned.why.startswith("1 of the mails that Resend lists may be it")
     await installation.until(300)
     assert await installation.inbox(ada) == STEPS
+
+
+async def _strange_mail_after_two_steps_were_due(installation: Installation, ada, subject: str) -> None:
+    """Of the lost store Notion shows the first mail; the provider lists another, of when steps 2 and 3 were due."""
+    await installation.simulation.sign_up(ada)
+    await installation.until(20)
+    await installation.loses_its_store()
+    installation.clock.advance(90 * HOUR_MS)
+    [first] = await installation.ask("GET", f"/inbox.json?to={ada.email}")
+    strange = Mail(
+        sender=first["from"], to=ada.email, subject=subject, html="x", text="x", reply_to=None, headers={}, tags={}
+    )
+    await installation.world.mailer.send(strange, idempotency_key="strange")
+
+
+async def test_a_mail_of_ours_that_fits_no_step_leaves_a_doubt_about_each_that_was_due(installation: Installation, ada):
+    await _strange_mail_after_two_steps_were_due(installation, ada, "A subject of nobody's")
+
+    summary = await installation.rebuilds()
+
+    assert (summary.found, summary.outcomes_unknown) == (0, 2)
+    await installation.until(119)
+    letters = await dead_letters_of(installation.world.ledger)
+    assert [letter.delivery.step for letter in letters] == [2, 3]
 
 
 @pytest.mark.parametrize("reason", [ExitReason.UNSUBSCRIBED, ExitReason.BOUNCED, ExitReason.COMPLAINED])

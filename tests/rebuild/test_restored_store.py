@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import redis.asyncio
 
+from actors.dead_letters import Way, plan
 from actors.upkeep.bootstrap import Bootstrap
 from actors.upkeep.generation_guard import BEAT_S, GenerationGuard
 from common.domain.contact import Assessment
@@ -19,6 +20,7 @@ from common.ledger import keys
 from common.ledger.ledger import Ledger
 from tests.ledger_reads import dead_letters_of
 from tests.rebuild.conftest import Installation
+from tests.versions import edits
 
 STEPS = [f"step-{step}" for step in range(1, 8)]
 FASTER = 10
@@ -155,6 +157,62 @@ async def test_with_a_key_that_may_only_send_nobody_is_doubled_and_people_are_li
     assert sorted(letter.address for letter in letters) == [person.email for person in some]
     await installation.until(300)
     assert {tuple(await installation.inbox(person)) for person in some} == {tuple(STEPS)}
+
+
+async def _with_the_third_step_since_the_backup(installation: Installation, starts: Start, person: Assessment) -> None:
+    """The version in force was kept in the backup; the third mail went out after it."""
+    await installation.applies(installation.campaign.compiled)
+    await installation.simulation.sign_up(person)
+    guard = await starts(notion=False)
+    await installation.until(31)
+    await guard.turn()
+    saved = await backup(installation)
+    await installation.until(73)
+    await guard.turn()
+    await guard.stop()
+    await restore(installation, saved)
+
+
+async def test_a_mail_with_a_subject_of_an_earlier_version_is_found(installation, starts, ada):
+    await _with_the_third_step_since_the_backup(installation, starts, ada)
+    await installation.applies(edits.subject(installation.campaign.compiled, body="emails/3-turned-away.md"))
+
+    await starts(notion=False)
+    await installation.until(300)
+
+    settlement = await installation.world.ledger.generations.settlement()
+    assert (settlement.found, settlement.unknown) == (1, 0)
+    assert await installation.inbox(ada) == STEPS
+
+
+async def test_a_mail_with_a_subject_that_moved_to_another_step_is_sent_to_nobody_again(installation, starts, ada):
+    await _with_the_third_step_since_the_backup(installation, starts, ada)
+    await installation.applies(edits.exchanged(installation.campaign.compiled))
+
+    await starts(notion=False)
+
+    settlement = await installation.world.ledger.generations.settlement()
+    assert (settlement.found, settlement.unknown, settlement.people) == (0, 1, (ada.email,))
+    [letter] = await dead_letters_of(installation.world.ledger)
+    assert (letter.delivery.step, letter.outcome_unknown) == (3, True)
+    await installation.until(119)
+    assert await installation.inbox(ada) == STEPS[:3]
+
+
+async def test_a_replay_finds_a_mail_with_a_subject_of_an_earlier_version(installation, starts, ada):
+    await _with_the_third_step_since_the_backup(installation, starts, ada)
+    full = installation.settings
+    may_only_send(installation)
+    await starts(notion=False)
+    installation.settings = full
+    await installation.applies(edits.subject(installation.campaign.compiled, body="emails/3-turned-away.md"))
+    [letter] = await dead_letters_of(installation.world.ledger)
+
+    planned = await plan(installation.world, letter)
+
+    third = (await installation.ask("GET", f"/inbox.json?to={ada.email}"))[2]
+    assert planned.way is Way.FOUND
+    assert planned.found.id == third["id"]
 
 
 async def test_without_list_and_notion_a_person_is_asked_before_anything_is_sent(installation, starts):
