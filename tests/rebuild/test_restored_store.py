@@ -18,6 +18,8 @@ from common.domain.ids import enrollment_id
 from common.domain.store_generation import COPIED, EMPTIED, UNSETTLED
 from common.ledger import keys
 from common.ledger.ledger import Ledger
+from common.store.witness_file import WitnessFile
+from services.gateway.witness import GatewayWitness
 from tests.ledger_reads import dead_letters_of
 from tests.rebuild.conftest import Installation
 from tests.versions import edits
@@ -363,6 +365,106 @@ async def test_of_two_copies_that_start_at_once_one_refuses_with_notion_as_the_o
 
     refusals = [await holds(installation), {name.decode() for name in await copy.hkeys(keys.HOLD_ALL)}]
     assert sorted(refusals, key=len) == [set(), {COPIED}]
+
+
+async def test_what_only_a_gateway_remembers_is_waited_for(installation, starts, ada, tmp_path):
+    """Workers without a DATA_DIR that lasts, and no Notion."""
+    (tmp_path / "gateway").mkdir()
+    settings = installation.settings.model_copy(update={"data_dir": tmp_path / "gateway"})
+    await installation.simulation.sign_up(ada)
+    first = await starts("pod-1", notion=False)
+    await installation.until(1)
+    await first.turn()
+    saved = await backup(installation)
+    await installation.until(31)
+    await first.turn()
+    await GatewayWitness(settings, installation.world.ledger).turn()
+    await first.stop()
+    await restore(installation, saved)
+    gateway = GatewayWitness(settings, installation.world.ledger)
+
+    async def while_the_gateway_publishes(seconds: float) -> None:
+        if seconds > BEAT_S:
+            await gateway.turn()
+        await _faster(seconds)
+
+    await starts("pod-2", notion=False, sleep=while_the_gateway_publishes)
+    await installation.until(300)
+
+    assert (await installation.world.ledger.generations.settlement()).found == 1
+    assert await installation.inbox(ada) == STEPS
+
+
+async def test_a_copy_refuses_although_notion_does_not_answer_when_its_token_is_looked_for(
+    installation, starts, ada, copy
+):
+    first = await starts("one")
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    await first.turn()
+    await _copied(installation, copy)
+    waits = 0
+
+    async def while_notion_is_away_once(seconds: float) -> None:
+        nonlocal waits
+        if seconds > BEAT_S:
+            waits += 1
+            for _ in range(3):
+                await first.turn()
+            if waits == 1:
+                await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
+            else:
+                await installation.calm()
+                for _ in range(3):
+                    await first.turn()
+        await _faster(seconds)
+
+    await starts("two", client=copy, sleep=while_notion_is_away_once)
+
+    assert waits == 2
+    assert await copy.hkeys(keys.HOLD_ALL) == [COPIED.encode()]
+
+
+async def test_a_copy_that_a_person_released_looks_for_the_first_store_before_it_sends(installation, starts, ada, copy):
+    first = await starts("one")
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    await first.turn()
+
+    async def while_the_first_one_beats(seconds: float) -> None:
+        if seconds > BEAT_S:
+            for _ in range(3):
+                await first.turn()
+        await _faster(seconds)
+
+    await first.stop()
+    second = await starts("one", client=copy)
+    assert await copy.hkeys(keys.HOLD_ALL) == [EMPTIED.encode()]
+    first = await starts("one")
+    second._sleep = while_the_first_one_beats
+    await copy.hdel(keys.HOLD_ALL, EMPTIED)
+    await second.turn()
+
+    assert await holds(installation) == set()
+    assert await copy.hkeys(keys.HOLD_ALL) == [COPIED.encode()]
+
+
+async def test_a_gateway_that_wrote_a_witness_last_is_no_copy(installation, starts, ada, tmp_path):
+    first = await starts(notion=False)
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    await first.turn()
+    await first.stop()
+    file = WitnessFile(tmp_path / "one")
+
+    async def while_a_gateway_writes(seconds: float) -> None:
+        if seconds > BEAT_S:
+            file.write(replace(file.read(), token=""))
+        await _faster(seconds)
+
+    await starts(notion=False, sleep=while_a_gateway_writes)
+
+    assert await holds(installation) == set()
 
 
 async def _copied(installation: Installation, copy: redis.asyncio.Redis) -> None:
