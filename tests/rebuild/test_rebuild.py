@@ -11,6 +11,7 @@ from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import enrollment_id
 from common.domain.mail import Mail
+from common.errors import Misconfigured
 from common.ledger import keys
 from common.ledger.reads.store_stats import read_store_stats
 from tests import columns
@@ -357,25 +358,46 @@ async def test_what_is_overdue_is_due_at_once_but_not_all_of_it_together(install
     assert hours[1] == 145
 
 
+async def _writes_a_person(installation: Installation, number: int) -> None:
+    await installation.writes(
+        None,
+        **{
+            "Email": {"email": f"p{number}@salon.example"},
+            "First Name": {"rich_text": [{"type": "text", "text": {"content": "P"}}]},
+            "Assessment Score": {"number": number},
+            "Campaign": {"select": {"name": "Christmas 2025"}},
+            "Signup Date": {"date": {"start": "2025-11-24"}},
+        },
+    )
+
+
 async def test_more_rows_than_notion_gives_in_one_query_are_read_range_by_range(installation: Installation):
     await installation.ask("PUT", "/faults", {"dials": {"notion_rows_max": 40}})
     for number in range(90):
         if number % 30 == 0:
             installation.clock.advance(61_000)
-        await installation.writes(
-            None,
-            **{
-                "Email": {"email": f"p{number}@salon.example"},
-                "First Name": {"rich_text": [{"type": "text", "text": {"content": "P"}}]},
-                "Assessment Score": {"number": number},
-                "Campaign": {"select": {"name": "Christmas 2025"}},
-                "Signup Date": {"date": {"start": "2025-11-24"}},
-            },
-        )
+        await _writes_a_person(installation, number)
 
     summary = await installation.rebuilds()
 
     assert (summary.rows, summary.restored) == (90, 90)
+
+
+async def test_more_rows_of_one_minute_than_notion_gives_are_refused_and_nobody_is_restored_of_a_part(
+    installation: Installation,
+):
+    await installation.ask("PUT", "/faults", {"dials": {"notion_rows_max": 40}})
+    await _writes_a_person(installation, 0)
+    installation.clock.advance(61_000)
+    for number in range(1, 42):
+        await _writes_a_person(installation, number)
+
+    with pytest.raises(Misconfigured, match=r"rows were created at .*; move some elsewhere") as refusal:
+        await installation.rebuilds()
+
+    assert refusal.value.code == "too_many_rows"
+    stats = await read_store_stats(installation.world.ledger, now_ms=installation.clock.now_ms())
+    assert set(stats.enrollments.values()) == {0}
 
 
 async def test_another_campaigns_rows_are_left_alone(installation: Installation, ada):
