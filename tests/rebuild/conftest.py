@@ -65,6 +65,7 @@ class Installation:
             resend_requests_per_second=100_000,
             notion_requests_per_minute=1_000_000,
         )
+        self._others: list[Campaign] = []
         self._opened: list[Providers] = []
         self.simulation = self._simulation()
         self.anchor_ms = clock.now_ms()
@@ -74,8 +75,9 @@ class Installation:
         return self.simulation.world
 
     def _simulation(self) -> Simulation:
-        simulation = Simulation(self.store, self.campaign, self.settings, clock=self.clock)
-        providers = build_providers(self.settings, self.store, self.clock, campaigns=Campaigns(self.campaign))
+        campaigns = Campaigns(self.campaign, *self._others)
+        simulation = Simulation(self.store, campaigns, self.settings, clock=self.clock)
+        providers = build_providers(self.settings, self.store, self.clock, campaigns=campaigns)
         self._opened.append(providers)
         simulation.world = replace(
             simulation.world, mailer=providers.mailer, mirror=providers.mirror, mail_budget=Unlimited()
@@ -102,6 +104,10 @@ class Installation:
         )
         assert (await versions.apply(key, entry, compiled=compiled.to_json(), replans=False)).is_done
         self.campaign = campaign_of(compiled, in_force=target.version)
+        self.simulation = self._simulation()
+
+    def plays_too(self, campaign: Campaign) -> None:
+        self._others.append(campaign)
         self.simulation = self._simulation()
 
     async def loses_its_store(self, *, may_only_send: bool = False) -> None:
