@@ -15,7 +15,6 @@ from dramatiq.asyncio import get_event_loop_thread
 from dramatiq.errors import Retry
 from dramatiq.middleware import AsyncIO, Retries, TimeLimit
 
-from actors.background import BackgroundTasks
 from actors.registry import REGISTRY, THREADS, declare
 from actors.upkeep.booking_sync import run_booking_sync
 from actors.upkeep.bootstrap import Bootstrap
@@ -26,6 +25,7 @@ from actors.upkeep.retention import run_retention
 from actors.upkeep.suppression_sync import run_suppression_sync
 from actors.upkeep.sweeper import run_sweeper
 from actors.worker_http import WorkerHttp
+from common.background import BackgroundTasks
 from common.campaigns.campaigns import Campaigns, load_campaigns
 from common.campaigns.errors import CampaignError
 from common.clock import SystemClock

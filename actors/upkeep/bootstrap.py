@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from actors.background import BackgroundTasks
 from actors.upkeep.rebuild import rebuild, rows_of
+from common.background import BackgroundTasks
 from common.campaigns.campaign import Campaign
 from common.errors import Failure
 from common.ledger.rebuild_state import Word, is_emptied, is_owed, leave, settled, take, word_of_another

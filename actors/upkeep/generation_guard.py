@@ -20,9 +20,9 @@ from dataclasses import replace
 
 import structlog
 
-from actors.background import BackgroundTasks
 from actors.upkeep.restored_store import settle
 from actors.upkeep.witnesses import Witnesses
+from common.background import BackgroundTasks
 from common.clock import utc_datetime
 from common.domain.store_generation import (
     COPIED,

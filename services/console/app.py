@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from aiohttp import web
 
+from common.background import BackgroundTasks
 from common.campaigns.errors import CampaignError
 from common.clock import Clock
 from common.ledger.ledger import Ledger
@@ -82,13 +81,11 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     loops = [context.status_cache.keep_current(), context.store_monitor.run()]
     if context.versions is not None:
         loops.append(_play_versions(context.versions))
-    tasks = [asyncio.create_task(loop) for loop in loops]
+    background = BackgroundTasks()
+    background.start(loops)
     yield
     context.store_monitor.stop()
-    for task in tasks:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+    await background.stop()
 
 
 async def _play_versions(versions: PlayedVersions) -> None:

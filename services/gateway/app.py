@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
 import signal as signals
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,6 +11,7 @@ from typing import Any, Literal
 
 from aiohttp import web
 
+from common.background import BackgroundTasks
 from common.campaigns.campaign import Campaign
 from common.campaigns.campaigns import Campaigns
 from common.campaigns.errors import CampaignError
@@ -118,9 +117,7 @@ def build_server(context: GatewayContext) -> Server:
             answer = partial(middleware.answer, handler=handler, pattern=endpoint.path, name=endpoint.name)
             direct[endpoint.path] = answer
     app.cleanup_ctx.append(partial(_replaying, context))
-    app.cleanup_ctx.append(partial(_monitoring, context))
-    app.cleanup_ctx.append(partial(_playing_versions, context))
-    app.cleanup_ctx.append(partial(_witnessing, context))
+    app.cleanup_ctx.append(partial(_watching, context))
     return Server(app, direct=direct)
 
 
@@ -132,29 +129,13 @@ async def _replaying(context: GatewayContext, _app: web.Application) -> AsyncIte
     await context.intake.spool.close()
 
 
-async def _witnessing(context: GatewayContext, _app: web.Application) -> AsyncIterator[None]:
-    task = asyncio.create_task(GatewayWitness(context.settings, context.intake.ledger).run())
-    yield
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-
-
-async def _monitoring(context: GatewayContext, _app: web.Application) -> AsyncIterator[None]:
-    task = asyncio.create_task(context.monitor.run())
+async def _watching(context: GatewayContext, _app: web.Application) -> AsyncIterator[None]:
+    background = BackgroundTasks()
+    witness = GatewayWitness(context.settings, context.intake.ledger)
+    background.start([context.monitor.run(), _play_versions(context.versions), witness.run()])
     yield
     context.monitor.stop()
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-
-
-async def _playing_versions(context: GatewayContext, _app: web.Application) -> AsyncIterator[None]:
-    task = asyncio.create_task(_play_versions(context.versions))
-    yield
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    await background.stop()
 
 
 async def _play_versions(versions: PlayedVersions) -> None:

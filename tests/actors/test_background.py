@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from actors.background import BackgroundTasks
+from common.background import BackgroundTasks
 
 
 async def test_what_swallows_its_first_cancellation_is_ended_all_the_same() -> None:

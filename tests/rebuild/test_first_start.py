@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from actors.background import BackgroundTasks
 from actors.upkeep.bootstrap import Bootstrap
+from common.background import BackgroundTasks
 from common.domain.ids import enrollment_id
 from common.ledger import keys
 from tests.rebuild.conftest import Installation

@@ -1,12 +1,12 @@
-"""Background tasks of a worker: sweeping, checking the store, pinging, comparing bookings and suppressions."""
+"""Background tasks of a process: sweeping, checking the store, playing the version in force, and others."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
 
-_TRIES = 3
-_WAIT_S = 1.0
+_TRIES = 15
+_WAIT_S = 0.2
 
 
 class BackgroundTasks:
