@@ -219,7 +219,7 @@ class _Match:
 
     def take(self, mail: AcceptedMail, subjects: Subjects, elsewhere: Sequence[Subjects]) -> None:
         """
-        A mail that fits several steps, or one of ours that fits none, leaves a doubt about each that was due by then.
+        A mail that fits several steps, or one of ours that fits none, makes each that was due by then unknown.
 
         `elsewhere`: of the other campaigns, whose mails are none of these.
         """

@@ -67,7 +67,9 @@ async def test_what_a_restored_store_does_not_know_is_published_and_kept(ledger,
     assert file.read() == NEWER
 
 
-async def test_a_store_without_a_generation_is_told_too_and_a_first_one_is_not_remembered(ledger, gateway, file):
+async def test_to_a_store_without_a_generation_it_is_published_too_and_a_first_one_is_not_remembered(
+    ledger, gateway, file
+):
     await gateway().turn()
     assert file.read() is None
 
@@ -77,7 +79,7 @@ async def test_a_store_without_a_generation_is_told_too_and_a_first_one_is_not_r
     assert await ledger.generations.published() == [NEWER]
 
 
-async def test_a_store_that_is_restored_a_second_time_is_told_again(ledger, gateway, file):
+async def test_to_a_store_that_is_restored_a_second_time_it_is_published_again(ledger, gateway, file):
     file.write(NEWER)
     await begun(ledger, mark=3)
     one = gateway()

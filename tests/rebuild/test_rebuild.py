@@ -172,7 +172,7 @@ async def _strange_mail_after_two_steps_were_due(installation: Installation, ada
     await installation.world.mailer.send(strange, idempotency_key="strange")
 
 
-async def test_a_mail_of_ours_that_fits_no_step_leaves_a_doubt_about_each_that_was_due(installation: Installation, ada):
+async def test_a_mail_of_ours_that_fits_no_step_makes_each_that_was_due_unknown(installation: Installation, ada):
     await _strange_mail_after_two_steps_were_due(installation, ada, "A subject of nobody's")
 
     summary = await installation.rebuilds()
