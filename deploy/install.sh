@@ -168,7 +168,7 @@ backup_before() { # NAME
 sum_up() {
   if [ "$changes" -eq 0 ]; then echo "nothing had to be changed"; else echo "done: $changes $([ "$changes" -eq 1 ] && echo change || echo changes)"; fi
   [ -s "$secrets/RESEND_API_KEY" ] || say "next: fill in $etc/advent.env (RESEND_API_KEY=… and the others), then run install.sh again"
-  [ -x "$etc/alert-hook" ] || grep -q '^HEALTHCHECK_PING_URL=' "$etc/advent.env" ||
+  [ -x "$etc/alert-hook" ] || [ -s "$secrets/HEALTHCHECK_PING_URL" ] ||
     say "no alerts are configured: add $etc/alert-hook, or HEALTHCHECK_PING_URL in advent.env (docs/deploy.md, Alerts)"
   say "then: sudo advent check · sudo advent status · journalctl --namespace=advent --follow"
 }

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from email.utils import parseaddr
 
 from actors.sending.render import meeting_of
+from common.campaigns.facts import Identity
 from common.campaigns.loader import Campaign, CampaignError
 from common.domain.audit_bookings import AuditedReminder
 from common.domain.contact import Assessment
 from common.domain.ids import normal_address
 from common.domain.mail import AcceptedMail
 from common.settings.settings import Settings
+from common.versions.played import earlier_versions
+from common.world import World
 
 _ANY_URL = "https://cal.com"
 """For subjects that differ with a link and without; which one it is they do not say."""
 
 
 class Subjects:
-    """Which step, in any segment and language that the person may have had, or which reminder a subject belongs to."""
+    """
+    Which step, in any segment and language that the person may have had, or which reminder a subject belongs to.
 
-    def __init__(self, campaign: Campaign, settings: Settings) -> None:
-        self._campaign, self._settings = campaign, settings
-        self._identity = campaign.identity(settings.identity)
-        self._sender = _address(self._identity.sender)
+    `versions`: of one campaign, the one in force first.
+    """
+
+    def __init__(self, versions: Sequence[Campaign], settings: Settings) -> None:
+        self._settings = settings
+        self._versions = [(campaign, campaign.identity(settings.identity)) for campaign in versions]
+        self._senders = {_address(identity.sender) for _, identity in self._versions}
         self._last: tuple[Assessment, dict[str, list[int]]] | None = None
-        self._variants = [(segment, language) for language in campaign.languages for segment in campaign.segments]
 
     def steps_of(self, subject: str, person: Assessment) -> list[int]:
-        """All steps with this subject; none, when it was rendered of other answers, or is not ours."""
+        """
+        All steps with this subject in any version; none, when it was rendered of other answers, or is not ours.
+
+        Of several it may be each: a subject may have moved from one step to another.
+        """
         if self._last is None or self._last[0] is not person:
             self._last = (person, self._all(person))  # Callers go from contact to contact.
         return self._last[1].get(subject, [])
@@ -44,31 +54,45 @@ class Subjects:
         now = meeting_of(self._settings, one.booking, one.start_ms, one.signup)
         zones = {now.timezone, one.signup.timezone if one.signup else None, None}
         meetings = [replace(now, timezone=zone, join_url=url) for zone in zones for url in (_ANY_URL, None)]
-        try:
-            return {
-                self._campaign.reminder_subject(one.name, meeting, self._identity, language)
-                for meeting in meetings
-                for language in self._campaign.languages
-            }
-        except (CampaignError, KeyError):
-            return set()  # The campaign has it no longer, or would leave a blank.
+        found: set[str] = set()
+        for campaign, identity in self._versions:
+            try:
+                found |= {
+                    campaign.reminder_subject(one.name, meeting, identity, language)
+                    for meeting in meetings
+                    for language in campaign.languages
+                }
+            except (CampaignError, KeyError):
+                continue  # This version has it not, or would leave a blank.
+        return found
 
     def is_ours(self, mail: AcceptedMail) -> bool:
         """From our own sender; another program may use the same account."""
-        return not mail.sender or _address(mail.sender) == self._sender
+        return not mail.sender or _address(mail.sender) in self._senders
 
     def _all(self, person: Assessment) -> dict[str, list[int]]:
         found: dict[str, list[int]] = {}
-        for step in self._campaign.numbers:
-            for subject in {self._subject(step, person, *variant) for variant in self._variants} - {None}:
-                found.setdefault(str(subject), []).append(step)
+        for campaign, identity in self._versions:
+            for step in campaign.numbers:
+                for subject in set(_subjects_of(campaign, identity, step, person)):
+                    steps = found.setdefault(subject, [])
+                    if step not in steps:
+                        steps.append(step)
         return found
 
-    def _subject(self, step: int, person: Assessment, segment: str, language: str) -> str | None:
-        try:
-            return self._campaign.subject(step, person, segment=segment, identity=self._identity, language=language)
-        except CampaignError:
-            return None  # Of these answers none can have been rendered.
+
+async def subjects_of(world: World, campaign: Campaign) -> Subjects:
+    """Of every version that was ever in force: a mail may be older than what is played now."""
+    return Subjects([campaign, *await earlier_versions(campaign, world.ledger)], world.settings)
+
+
+def _subjects_of(campaign: Campaign, identity: Identity, step: int, person: Assessment) -> Iterator[str]:
+    for language in campaign.languages:
+        for segment in campaign.segments:
+            try:
+                yield campaign.subject(step, person, segment=segment, identity=identity, language=language)
+            except CampaignError:
+                continue  # Of these answers none can have been rendered.
 
 
 def by_address(mails: Iterable[AcceptedMail]) -> dict[str, list[AcceptedMail]]:
@@ -78,12 +102,6 @@ def by_address(mails: Iterable[AcceptedMail]) -> dict[str, list[AcceptedMail]]:
         for address in mail.to:
             found.setdefault(address, []).append(mail)
     return found
-
-
-def step_at(due: Mapping[int, int], created_ms: int, *, apart_ms: int) -> int | None:
-    """The step that was the newest one due when a mail was accepted; `due`: of each step, in their order."""
-    steps = [number for number, due_ms in due.items() if due_ms - apart_ms <= created_ms]
-    return steps[-1] if steps else None
 
 
 def _address(sender: str) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from actors.sending.failure_policy import Decision
-from actors.sending.mail_matching import Subjects
+from actors.sending.mail_matching import subjects_of
 from actors.sending.render import render
 from common.campaigns.loader import CampaignError
 from common.domain.delivery import Record
@@ -44,8 +44,8 @@ class Sought:
     A mail that may have been accepted since an instant.
 
     `others`: the fates of all mails of this person that were accepted, steps and reminders; none of those is it.
-    `enrollment`: whose step it is, None for a reminder. `is_frozen`: `subject` is that of the bytes that were handed
-    over; else it is what would be rendered now, of answers that may have changed: its absence proves nothing.
+    `enrollment`: whose `step` it is; both None for a reminder. `is_frozen`: `subject` is that of the bytes that were
+    handed over; else it is what would be rendered now, of answers that may have changed: its absence proves nothing.
     """
 
     to: str
@@ -54,6 +54,7 @@ class Sought:
     since_ms: int
     others: Sequence[Record]
     enrollment: Enrollment | None
+    step: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +81,25 @@ async def look_for(world: World, sought: Sought, *, budget: Budget) -> AcceptedM
     except Permanent as refused:
         return Unfound(f"it cannot be looked for: Resend would not list what it accepted ({refused.code})")
     left = [mail for mail in mails if not _is_accounted_for(mail, sought.others)]
-    found = [mail for mail in left if mail.subject == sought.subject]
+    found = possible = [mail for mail in left if mail.subject == sought.subject]
+    if not found and not sought.is_frozen and sought.enrollment:
+        steps = await _steps_of(world, sought.enrollment, left)
+        found = [mail for mail in left if steps.get(mail.id) == [sought.step]]
+        possible = [mail for mail in left if mail.id in steps and (not steps[mail.id] or sought.step in steps[mail.id])]
     if len(found) == 1:
         return found[0]
-    if not found and not sought.is_frozen and sought.enrollment:
-        subjects = Subjects(world.campaigns.played(sought.enrollment.campaign), world.settings)
-        person = sought.enrollment.assessment
-        found = [mail for mail in left if subjects.is_ours(mail) and not subjects.steps_of(mail.subject, person)]
-    if found:
+    if possible:
         return Unfound(
-            f"{len(found)} of the mails that Resend lists may be it: look at them there, and discard this if one is"
+            f"{len(possible)} of the mails that Resend lists may be it: look at them there, and discard this if one is"
         )
     return Unfound("not found among what Resend lists: replay sends it again", is_certain=True)
+
+
+async def _steps_of(world: World, enrollment: Enrollment, mails: Sequence[AcceptedMail]) -> dict[str, list[int]]:
+    """By id of each mail of ours: the steps that have its subject, in any version; none where no step has."""
+    subjects = await subjects_of(world, world.campaigns.played(enrollment.campaign))
+    person = enrollment.assessment
+    return {mail.id: subjects.steps_of(mail.subject, person) for mail in mails if subjects.is_ours(mail)}
 
 
 async def reconcile(world: World, claim: ClaimGranted, *, because: str) -> AcceptedMail | Decision:
@@ -144,6 +152,7 @@ async def sought(world: World, item: Owned) -> Sought:
         since_ms=item.first_attempt_ms or begin_ms,
         others=await _others(world, item.contact_id, enrollment),
         enrollment=owner if isinstance(owner, Enrollment) else None,
+        step=item.delivery.step if isinstance(owner, Enrollment) else None,
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from actors.sending.mail_matching import Subjects, by_address
+from actors.sending.mail_matching import Subjects, by_address, subjects_of
 from actors.sending.reconcile import CLOCKS_APART_MS
 from actors.sending.render import reminder_rules
 from common.campaigns.campaign import Campaign
@@ -74,7 +74,7 @@ async def audit(
     shown = [_shown(row, campaign.in_notion) async for row in rows.read()]
     say(f"{len(shown)} rows read from Notion")
     shown = await _without_erased(world, before, shown)
-    subjects = _Subjects(world, campaign)
+    subjects = {one.key: await subjects_of(world, one) for one in world.campaigns.values()}
     found = _compared(world, campaign, before, mails, shown, subjects)
     if found:
         suspects = {finding.email for finding in found}
@@ -118,14 +118,15 @@ def _compared(
     ledger: AuditSnapshot,
     mails: dict[str, list[AcceptedMail]],
     shown: Sequence[Shown],
-    subjects: _Subjects,
+    subjects: Mapping[str, Subjects],
 ) -> set[Finding]:
     cadence = world.ledger.cadence_of(campaign.key)
     terms = Terms(now_ms=world.clock.now_ms(), cadence=cadence, is_waiting=ledger.is_waiting)
     # What another campaign's audit accounts for is not looked at here.
-    theirs = _Elsewhere(world, ledger)
+    theirs = _Elsewhere(ledger, subjects)
     here = {email: [mail for mail in some if not theirs.has(mail, email)] for email, some in mails.items()}
-    return compare(ledger.people, here, shown, subjects, terms, reminders=ledger.reminders, unread=ledger.unread)
+    ours = _Subjects(subjects[campaign.key])
+    return compare(ledger.people, here, shown, ours, terms, reminders=ledger.reminders, unread=ledger.unread)
 
 
 async def _mails(world: World, ledger: AuditSnapshot, say: Say) -> dict[str, list[AcceptedMail]]:
@@ -152,10 +153,11 @@ def _shown(row: SequenceRow, columns: CampaignColumns) -> Shown:
 
 
 class _Subjects:
-    def __init__(self, world: World, campaign: Campaign) -> None:
-        self._subjects = Subjects(campaign, world.settings)
+    def __init__(self, subjects: Subjects) -> None:
+        self._subjects = subjects
 
     def step_of(self, mail: AcceptedMail, enrollment: Enrollment) -> int | None:
+        """As the version in force has it; else as the newest one that has the subject."""
         return next(iter(self._subjects.steps_of(mail.subject, enrollment.assessment)), None)
 
     def reminder_of(self, mail: AcceptedMail, reminders: Sequence[AuditedReminder]) -> AuditedReminder | None:
@@ -168,9 +170,8 @@ class _Subjects:
 class _Elsewhere:
     """The mails that belong to the same people in other campaigns."""
 
-    def __init__(self, world: World, ledger: AuditSnapshot) -> None:
-        self._sent = ledger.sent_elsewhere
-        self._subjects = {one.key: Subjects(one, world.settings) for one in world.campaigns.values()}
+    def __init__(self, ledger: AuditSnapshot, subjects: Mapping[str, Subjects]) -> None:
+        self._sent, self._subjects = ledger.sent_elsewhere, subjects
         self._people: dict[str, list[Enrollment]] = {}
         for one in ledger.elsewhere:
             if one.enrollment.campaign in self._subjects:

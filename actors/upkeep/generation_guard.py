@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import structlog
@@ -50,6 +51,8 @@ NOTION_WRITE_BEATS = 30
 WAIT_S = 3.0
 """Longer than a heartbeat: another living copy answers a foreign token within it."""
 WAIT_NOTION_S = 7.0
+NOTION_TRIES = 5
+"""Where Notion took the token and then does not answer; after so many it counts as away, as at any start."""
 SILENCE_S = 20.0
 """A copy that has written nothing for this long has ended."""
 FOREIGN_MAX = 3
@@ -141,26 +144,39 @@ class GenerationGuard:
 
     async def _check(self, more: Sequence[Memory]) -> None:
         self._generation, self._state = None, "checking"
+        async with self._staying_keeper():
+            await self._compare(more)
+        self._state = "checked"
+
+    @asynccontextmanager
+    async def _staying_keeper(self) -> AsyncIterator[None]:
         renewing = asyncio.create_task(self._renew())
         try:
-            await self._compare(more)
+            yield
         finally:
             renewing.cancel()
-        self._state = "checked"
 
     async def _compare(self, more: Sequence[Memory]) -> None:
         store, people = await self._generations.current(), await self._generations.people()
         memories = [*await self._witnesses.read(search=True), *more]
+        await self._lineage(store, memories, people)
+        if memories and await self._is_copied(memories):
+            return
+        if not memories and (store is not None or people):
+            await self._sleep(WAIT_S)  # Gateways may remember: they publish every two seconds.
+        memories += await self._witnesses.read(notion=False)
+        lineage = await self._lineage(store, memories, people)
+        await self._finish_holds(COPIED)
+        await self._proceed(lineage, store, memories)
+
+    async def _lineage(self, store: Generation | None, memories: Sequence[Memory], people: int) -> Lineage:
+        """With the hold that it asks for."""
         lineage = lineage_of(store, memories, people=people)
         if lineage is Lineage.EMPTIED and self._world.settings.testing_mode:
-            lineage = Lineage.FIRST  # In a test run nothing is rebuilt by itself.
+            return Lineage.FIRST  # In a test run nothing is rebuilt by itself.
         if lineage in (Lineage.RESTORED, Lineage.EMPTIED):
             await self._hold(lineage, store, memories)
-        if memories and await self._another_copy_lives(memories, store):
-            await self._start_hold(COPIED, _COPIED_WHY, _COPIED_CURE)
-        else:
-            await self._finish_holds(COPIED)
-            await self._proceed(lineage, store, memories)
+        return lineage
 
     async def _proceed(self, lineage: Lineage, store: Generation | None, memories: Sequence[Memory]) -> None:
         self._seen = newest(memories)
@@ -173,22 +189,39 @@ class GenerationGuard:
         elif lineage is Lineage.RESTORED:
             self._settling = asyncio.create_task(self._settle(store, memories))
 
-    async def _another_copy_lives(self, memories: Sequence[Memory], store: Generation | None) -> bool:
+    async def _is_copied(self, memories: Sequence[Memory]) -> bool:
         """
-        Leave a token with each witness, wait longer than a heartbeat, and look whether it is still there.
+        Whether another living copy of the store writes to the witnesses; then everything is held.
 
-        Of several simultaneous starts the last one finds its own.
+        Leave a token with each witness, wait longer than a heartbeat, and look whether it is still there. Of several
+        simultaneous starts the last one finds its own.
         """
         latest = newest(memories)
         assert latest is not None
         await self._witnesses.mark(self._token, latest)
-        await self._sleep(WAIT_NOTION_S if self._witnesses.notion_answers else WAIT_S)
-        await self._witnesses.read(search=True)
+        await self._read_tokens()
         self._silent_s = 0.0
-        foreign = self._witnesses.tokens() - {self._token}
+        foreign = self._foreign_tokens()
         if foreign:
             log.error("store_copied", token=sorted(foreign)[0])
+            await self._start_hold(COPIED, _COPIED_WHY, _COPIED_CURE)
         return bool(foreign)
+
+    async def _read_tokens(self) -> None:
+        """A token that Notion took is read there, unless Notion is away for long."""
+        if not self._witnesses.notion_answers:
+            await self._sleep(WAIT_S)
+            await self._witnesses.read(notion=False)
+            return
+        for _ in range(NOTION_TRIES):
+            await self._sleep(WAIT_NOTION_S)
+            await self._witnesses.read(search=True)
+            if self._witnesses.notion_answers:
+                return
+
+    def _foreign_tokens(self) -> set[str]:
+        """A gateway has none."""
+        return self._witnesses.tokens() - {self._token, ""}
 
     async def _settle(self, store: Generation | None, memories: Sequence[Memory]) -> None:
         while True:
@@ -209,6 +242,12 @@ class GenerationGuard:
             await self._start_hold(UNSETTLED, _UNSETTLED_WHY, _UNSETTLED_CURE)
             await self._finish_holds(RESTORED)
         else:
+            await self._begin_alone(store, memories)
+
+    async def _begin_alone(self, store: Generation | None, memories: Sequence[Memory]) -> None:
+        """Long after the check: another copy may have begun meanwhile."""
+        now = await self._witnesses.read(search=True)
+        if not now or not await self._is_copied(now):
             await self._begin(store, memories)
 
     async def _begin(self, store: Generation | None, memories: Sequence[Memory]) -> None:
@@ -240,7 +279,7 @@ class GenerationGuard:
         if not all(knows(self._generation, memory) for memory in memories):
             await self._check([])
             return
-        foreign = bool(self._witnesses.tokens() - {self._token, ""})
+        foreign = bool(self._foreign_tokens())
         self._foreign = self._foreign + 1 if foreign else 0
         if self._foreign >= FOREIGN_MAX:
             self._generation, self._silent_s = None, 0.0
@@ -254,7 +293,8 @@ class GenerationGuard:
         if COPIED in holds:
             await self._look_for_silence()
         elif not {RESTORED, EMPTIED, UNSETTLED} & holds.keys() or (EMPTIED in holds and await self._is_rebuilt()):
-            await self._begin(await self._generations.current(), await self._witnesses.read())
+            async with self._staying_keeper():
+                await self._begin_alone(await self._generations.current(), await self._witnesses.read())
 
     async def _look_for_silence(self) -> None:
         before = (self._witnesses.file, self._witnesses.row)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 
-from actors.sending.mail_matching import Subjects, by_address, step_at
+from actors.sending.mail_matching import Subjects, by_address, subjects_of
 from actors.sending.reconcile import CLOCKS_APART_MS
 from actors.upkeep.suppression_sync import read_when_due
 from common.campaigns.campaign import Campaign
@@ -156,14 +156,15 @@ async def _reconciled(
     matches = [_Match(person, _dues(cadence, person), now_ms) for person in people]
     first_ms = min((due_ms for match in matches for due_ms in match.at_risk.values()), default=None)
     listed = await _listed(world, first_ms, summary, say) if first_ms is not None else []
-    mails, subjects = by_address(listed or []), Subjects(campaign, world.settings)
+    mails, subjects = by_address(listed or []), await subjects_of(world, campaign)
+    elsewhere = [await subjects_of(world, one) for key, one in world.campaigns.items() if key != campaign.key]
     for number, match in enumerate(matches):
         if number % 50 == 0:
             await asyncio.sleep(0)  # noqa: TID251 -- in a worker, its mails must be sent in between
         if listed is None:
             match.set_all_unknown()
         for mail in mails.get(match.person.assessment.email, ()):
-            match.take(mail, subjects)
+            match.take(mail, subjects, elsewhere)
     restorations = [match.restoration() for match in matches]
     summary.found = sum(match.found for match in matches)
     summary.outcomes_unknown = sum(len(match.unknowns) for match in matches)
@@ -216,15 +217,23 @@ class _Match:
     def set_all_unknown(self) -> None:
         self.unknowns = dict(self.at_risk)
 
-    def take(self, mail: AcceptedMail, subjects: Subjects) -> None:
-        """A mail of ours with a subject of no step of theirs leaves a doubt about the step that was due then."""
-        steps = subjects.steps_of(mail.subject, self.person.assessment)
-        if steps:
+    def take(self, mail: AcceptedMail, subjects: Subjects, elsewhere: Sequence[Subjects]) -> None:
+        """
+        A mail that fits several steps, or one of ours that fits none, makes each that was due by then unknown.
+
+        `elsewhere`: of the other campaigns, whose mails are none of these.
+        """
+        person = self.person.assessment
+        steps = subjects.steps_of(mail.subject, person)
+        if len(steps) == 1:
             self._is_step(steps[0], mail)
-        elif subjects.is_ours(mail):
-            newest = step_at(self._dues, mail.created_ms, apart_ms=CLOCKS_APART_MS)
-            if newest in self.at_risk and newest not in self._sent:
-                self.unknowns[newest] = self.at_risk[newest]
+        elif steps or (subjects.is_ours(mail) and not any(one.steps_of(mail.subject, person) for one in elsewhere)):
+            self._is_one_of(steps or [*self.at_risk], mail.created_ms + CLOCKS_APART_MS)
+
+    def _is_one_of(self, steps: Sequence[int], until_ms: int) -> None:
+        for step in self.at_risk.keys() & set(steps) - self._sent.keys():
+            if self.at_risk[step] <= until_ms:
+                self.unknowns[step] = self.at_risk[step]
 
     def _is_step(self, step: int, mail: AcceptedMail) -> None:
         self._ids.setdefault(step, mail.id)

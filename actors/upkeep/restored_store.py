@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
-from actors.sending.mail_matching import Subjects, by_address
+from actors.sending.mail_matching import Subjects, by_address, subjects_of
 from actors.sending.reconcile import CLOCKS_APART_MS, DAY_MS
 from actors.sending.render import reminder_rules
 from actors.upkeep.rebuild import WENT_ON, Summary, combine, rebuild, rows_of
@@ -54,10 +54,11 @@ class _Person:
         if risk.found is None:
             risk.found, risk.is_unknown = mail, False
 
-    def mark_unknown(self, until_ms: int) -> None:
-        """Whatever was due until then may be the one that went out."""
+    def mark_unknown(self, until_ms: int, *, among: Collection[DeliveryId] | None = None) -> None:
+        """Whatever was due until then may be the one that went out. `among`: one of these did."""
         for risk in self.risks.values():
-            risk.is_unknown = risk.is_unknown or (risk.found is None and risk.due_ms <= until_ms)
+            if risk.found is None and risk.due_ms <= until_ms and (among is None or risk.id in among):
+                risk.is_unknown = True
 
     def close_gaps(self) -> None:
         """A later step went out, so an earlier one that did not was skipped, or failed, in the lost store."""
@@ -198,7 +199,7 @@ async def _listed(world: World, first_ms: int, notes: list[str]) -> dict[str, li
 
 
 async def _match(world: World, people: dict[str, _Person], mails: dict[str, list[AcceptedMail]] | None) -> None:
-    subjects = {campaign.key: Subjects(campaign, world.settings) for campaign in world.campaigns.values()}
+    subjects = {campaign.key: await subjects_of(world, campaign) for campaign in world.campaigns.values()}
     for number, (address, person) in enumerate(people.items()):
         if number % 50 == 0:
             await asyncio.sleep(0)  # noqa: TID251 -- heartbeats must go on in between
@@ -213,15 +214,18 @@ async def _match(world: World, people: dict[str, _Person], mails: dict[str, list
 
 
 def _match_mail(person: _Person, mail: AcceptedMail, subjects: dict[str, Subjects]) -> None:
-    """Of one step or reminder; a mail of ours that fits none makes all that were due then unknown."""
+    """Of one step or reminder; one that fits several, or a mail of ours that fits none, makes all of them unknown."""
+    until_ms = mail.created_ms + CLOCKS_APART_MS
     for enrollment in person.enrollments:
         steps = subjects[enrollment.campaign].steps_of(mail.subject, enrollment.assessment)
-        for step in steps:
-            if risk := person.risks.get(step_delivery_id(enrollment.id, step)):
-                person.find(risk, mail)
-                return
+        if len(steps) > 1:
+            person.mark_unknown(until_ms, among={step_delivery_id(enrollment.id, step) for step in steps})
+            return
         if steps:
-            return  # Sent before the backup, or shown by Notion, without the provider's id.
+            # Else sent before the backup, or shown by Notion, without the provider's id.
+            if risk := person.risks.get(step_delivery_id(enrollment.id, steps[0])):
+                person.find(risk, mail)
+            return
     for campaign in subjects.values():
         reminder = campaign.reminder_of(mail, person.reminders)
         if reminder is not None:
@@ -229,7 +233,7 @@ def _match_mail(person: _Person, mail: AcceptedMail, subjects: dict[str, Subject
                 person.find(risk, mail)
             return
     if any(one.is_ours(mail) for one in subjects.values()):
-        person.mark_unknown(mail.created_ms + CLOCKS_APART_MS)
+        person.mark_unknown(until_ms)
 
 
 async def _apply(

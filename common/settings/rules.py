@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
 from collections.abc import Iterator
 
 from common.settings import values
@@ -106,11 +107,20 @@ def _weakness(key: bytes) -> str | None:
 
 
 def _of_proxies(settings: Settings) -> Iterator[str]:
-    if reaches_a_provider(settings) and any(network.prefixlen == 0 for network in settings.trusted_networks):
+    if reaches_a_provider(settings) and _includes_every_address(settings):
         yield (
             "TRUSTED_PROXIES: trusts every address, so anybody could pretend to be any client; set the addresses or"
             " networks of your own proxies"
         )
+
+
+def _includes_every_address(settings: Settings) -> bool:
+    """Of IPv4 or of IPv6, perhaps in several networks."""
+    v4 = [network for network in settings.trusted_networks if isinstance(network, ipaddress.IPv4Network)]
+    v6 = [network for network in settings.trusted_networks if isinstance(network, ipaddress.IPv6Network)]
+    prefixes = [network.prefixlen for network in ipaddress.collapse_addresses(v4)]
+    prefixes += [network.prefixlen for network in ipaddress.collapse_addresses(v6)]
+    return 0 in prefixes
 
 
 def _of_identity(settings: Settings) -> Iterator[str]:

@@ -184,6 +184,20 @@ async def differing_from(campaigns: Campaigns, ledger: Ledger) -> tuple[str, ...
     return tuple(key for key, text in texts.items() if text and from_json(text) != campaigns[key].compiled)
 
 
+async def earlier_versions(campaign: Campaign, ledger: Ledger) -> list[Campaign]:
+    """What was in force before it, the newest first; without those that this Advent cannot read."""
+    entries = await ledger.versions.log(campaign.key)
+    names = dict.fromkeys(entry.version for entry in reversed(entries) if entry.version != campaign.version)
+    found = []
+    for version in names:
+        try:
+            if text := await ledger.versions.text(campaign.key, version):
+                found.append(campaign_of(from_json(text), in_force=version))
+        except CampaignError as error:
+            log.warning("campaign_version_unreadable", campaign=campaign.key, version=version, error=str(error))
+    return found
+
+
 async def use_versions_in_force(campaigns: Campaigns, ledger: Ledger, pace: Pace) -> None:
     """For a command: the campaigns of which the store has a version in force become that one."""
     for key, found in (await ledger.versions.in_force()).items():

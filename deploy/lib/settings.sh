@@ -2,7 +2,7 @@
 # Settings are in advent.env, which the service can read; each secret is in a file that only root can read.
 
 secret_names=(SECRET_KEY CONSOLE_TOKEN WEBHOOK_SECRET CALCOM_WEBHOOK_SECRET RESEND_WEBHOOK_SECRET
-  RESEND_API_KEY NOTION_TOKEN CALCOM_API_KEY HOT_LEAD_WEBHOOK_URL)
+  RESEND_API_KEY NOTION_TOKEN CALCOM_API_KEY HOT_LEAD_WEBHOOK_URL HEALTHCHECK_PING_URL)
 
 write_settings() {
   local file=$etc/advent.env
@@ -78,7 +78,7 @@ write_credentials() {
 needed_secrets() { # UNIT
   case $1 in
     gateway) echo SECRET_KEY WEBHOOK_SECRET CALCOM_WEBHOOK_SECRET RESEND_WEBHOOK_SECRET ;;
-    worker) echo SECRET_KEY RESEND_API_KEY NOTION_TOKEN CALCOM_API_KEY HOT_LEAD_WEBHOOK_URL ;;
+    worker) echo SECRET_KEY RESEND_API_KEY NOTION_TOKEN CALCOM_API_KEY HOT_LEAD_WEBHOOK_URL HEALTHCHECK_PING_URL ;;
     console) echo SECRET_KEY CONSOLE_TOKEN ;;
     watch) echo SECRET_KEY ;;
   esac

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from common.domain.store_generation import Memory, knows
+from common.domain.store_generation import Generation, Memory, knows
 from common.ledger.ledger import Ledger
 from common.observability.logs import get_logger
 from common.settings.settings import Settings
@@ -39,12 +39,18 @@ class GatewayWitness:
     async def turn(self) -> None:
         """Publish what the file remembers, and remember what the store says now."""
         memory, store = self._file.read(), await self._generations.current()
-        if memory is not None and memory != self._published and not knows(store, memory):
-            await self._generations.publish(self._name, memory)
-            self._published = memory
-            log.warning("store_behind_witness", store_mark=store.mark if store else 0, witness_mark=memory.mark)
-        if store is None or (memory is not None and not knows(store, memory)):
+        if memory is not None and not knows(store, memory):
+            await self._publish(memory, store)
+            return
+        if store is None:
             return
         if memory is None or memory.at_ms + OWNED_MS < store.at_ms:
             people = await self._generations.people()
             self._file.write(Memory(generation=store.id, mark=store.mark, at_ms=store.at_ms, people=people, token=""))
+
+    async def _publish(self, memory: Memory, store: Generation | None) -> None:
+        """Again each time: the store may be replaced once more, and then has nothing of it."""
+        await self._generations.publish(self._name, memory)
+        if memory != self._published:
+            log.warning("store_behind_witness", store_mark=store.mark if store else 0, witness_mark=memory.mark)
+        self._published = memory

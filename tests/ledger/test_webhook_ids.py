@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from common.ledger import keys
+from common.ledger.holds import Hold
 
 DAY_MS = 86_400_000
 
@@ -38,6 +39,18 @@ async def test_what_does_not_fit_one_batch_is_forgotten_by_the_next(ledger, ada,
     forgotten = [await ledger.schedule.forget_webhooks(now_ms=clock.now_ms(), batch=2) for _ in range(4)]
 
     assert forgotten == [2, 2, 1, 0]
+
+
+async def test_while_all_sending_is_held_because_a_clock_may_be_wrong_none_is_forgotten(ledger, ada, clock):
+    await answered(ledger, ada, clock)
+    await ledger.holds.start("clock", Hold(since_ms=clock.now_ms(), why="a clock is wrong", cure="set it"))
+    clock.advance(50 * DAY_MS)
+
+    assert await ledger.schedule.forget_webhooks(now_ms=clock.now_ms()) == 0
+
+    assert (await answered(ledger, ada, clock)).repeated
+    await ledger.holds.finish("clock")
+    assert await ledger.schedule.forget_webhooks(now_ms=clock.now_ms()) == 1
 
 
 async def test_what_an_earlier_version_remembered_keeps_its_expiry(ledger, ada, clock):

@@ -14,11 +14,14 @@ from aiohttp.test_utils import TestServer
 from actors.upkeep.audit import audit
 from actors.upkeep.booking_sync import reconcile_bookings
 from actors.upkeep.rebuild import Summary, rebuild
+from common.campaigns.campaign import campaign_of
 from common.campaigns.campaigns import Campaigns
+from common.campaigns.compiled import CompiledCampaign
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock, iso
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
+from common.ledger.versions import LogEntry
 from common.providers.budget import Unlimited
 from common.providers.build import Providers, build_providers
 from common.providers.notion.rows import SequenceRows
@@ -62,6 +65,7 @@ class Installation:
             resend_requests_per_second=100_000,
             notion_requests_per_minute=1_000_000,
         )
+        self._others: list[Campaign] = []
         self._opened: list[Providers] = []
         self.simulation = self._simulation()
         self.anchor_ms = clock.now_ms()
@@ -71,8 +75,9 @@ class Installation:
         return self.simulation.world
 
     def _simulation(self) -> Simulation:
-        simulation = Simulation(self.store, self.campaign, self.settings, clock=self.clock)
-        providers = build_providers(self.settings, self.store, self.clock, campaigns=Campaigns(self.campaign))
+        campaigns = Campaigns(self.campaign, *self._others)
+        simulation = Simulation(self.store, campaigns, self.settings, clock=self.clock)
+        providers = build_providers(self.settings, self.store, self.clock, campaigns=campaigns)
         self._opened.append(providers)
         simulation.world = replace(
             simulation.world, mailer=providers.mailer, mirror=providers.mirror, mail_budget=Unlimited()
@@ -85,6 +90,25 @@ class Installation:
 
     async def until(self, hours: float) -> None:
         await self.simulation.run(until_ms=self.anchor_ms + round(hours * HOUR_MS))
+
+    async def applies(self, compiled: CompiledCampaign) -> None:
+        """Put a version in force; nobody's schedule changes."""
+        versions, key = self.world.ledger.versions, compiled.key
+        target, before = campaign_of(compiled), (await versions.in_force()).get(key)
+        entry = LogEntry(
+            version=target.version,
+            source=before.version if before else None,
+            action="apply",
+            by="ada",
+            at_ms=self.clock.now_ms(),
+        )
+        assert (await versions.apply(key, entry, compiled=compiled.to_json(), replans=False)).is_done
+        self.campaign = campaign_of(compiled, in_force=target.version)
+        self.simulation = self._simulation()
+
+    def plays_too(self, campaign: Campaign) -> None:
+        self._others.append(campaign)
+        self.simulation = self._simulation()
 
     async def loses_its_store(self, *, may_only_send: bool = False) -> None:
         """And starts again with an empty one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from common.campaigns.loader import load_campaign
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import enrollment_id
 from tests.rebuild.conftest import HOUR_MS, Installation
@@ -36,6 +37,27 @@ async def test_who_unsubscribed_gets_no_mail_after_a_rebuild_from_the_required_c
     assert (await installation.record(ada)).exit_reason is ExitReason.UNKNOWN
     assert len(await installation.inbox(ada)) == mails
     assert (await installation.world.ledger.suppressions.of(ada.email)).reason is ExitReason.UNKNOWN
+
+
+async def test_who_unsubscribed_gets_no_mail_of_another_campaign_after_a_rebuild(
+    installation: Installation, ada, boris
+):
+    installation.plays_too(load_campaign("new_year_2026"))
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    await _unsubscribes(installation, ada.email)
+    await installation.until(2)
+    await installation.loses_its_store()
+
+    await installation.rebuilds()
+    for person in (ada, boris):
+        await installation.simulation.sign_up(person, campaign="new_year_2026")
+    await installation.until(600)
+
+    assert await installation.inbox(ada) == ["step-1"]
+    assert await installation.inbox(boris) == ["step-1", "step-2", "step-3"]
+    again = await installation.world.ledger.enrollments.get(enrollment_id("new_year_2026", ada.email))
+    assert (again.status, again.records) == (Status.EXITED, {})
 
 
 async def test_who_completed_everything_and_stayed_is_not_suppressed(installation: Installation, ada):

@@ -10,11 +10,13 @@ from actors.dead_letters import Way, plan
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import enrollment_id
+from common.domain.mail import Mail
+from common.errors import Misconfigured
 from common.ledger import keys
 from common.ledger.reads.store_stats import read_store_stats
 from tests import columns
 from tests.ledger_reads import dead_letters_of
-from tests.rebuild.conftest import DAY_MS, Installation
+from tests.rebuild.conftest import DAY_MS, HOUR_MS, Installation
 
 STEPS = [f"step-{step}" for step in range(1, 8)]
 
@@ -155,6 +157,30 @@ async def test_a_mail_of_ours_with_a_subject_of_forgotten_answers_leaves_a_unkno
     assert planned.why.startswith("1 of the mails that Resend lists may be it")
     await installation.until(300)
     assert await installation.inbox(ada) == STEPS
+
+
+async def _strange_mail_after_two_steps_were_due(installation: Installation, ada, subject: str) -> None:
+    """Of the lost store Notion shows the first mail; the provider lists another, of when steps 2 and 3 were due."""
+    await installation.simulation.sign_up(ada)
+    await installation.until(20)
+    await installation.loses_its_store()
+    installation.clock.advance(90 * HOUR_MS)
+    [first] = await installation.ask("GET", f"/inbox.json?to={ada.email}")
+    strange = Mail(
+        sender=first["from"], to=ada.email, subject=subject, html="x", text="x", reply_to=None, headers={}, tags={}
+    )
+    await installation.world.mailer.send(strange, idempotency_key="strange")
+
+
+async def test_a_mail_of_ours_that_fits_no_step_makes_each_that_was_due_unknown(installation: Installation, ada):
+    await _strange_mail_after_two_steps_were_due(installation, ada, "A subject of nobody's")
+
+    summary = await installation.rebuilds()
+
+    assert (summary.found, summary.outcomes_unknown) == (0, 2)
+    await installation.until(119)
+    letters = await dead_letters_of(installation.world.ledger)
+    assert [letter.delivery.step for letter in letters] == [2, 3]
 
 
 @pytest.mark.parametrize("reason", [ExitReason.UNSUBSCRIBED, ExitReason.BOUNCED, ExitReason.COMPLAINED])
@@ -332,25 +358,46 @@ async def test_what_is_overdue_is_due_at_once_but_not_all_of_it_together(install
     assert hours[1] == 145
 
 
+async def _writes_a_person(installation: Installation, number: int) -> None:
+    await installation.writes(
+        None,
+        **{
+            "Email": {"email": f"p{number}@salon.example"},
+            "First Name": {"rich_text": [{"type": "text", "text": {"content": "P"}}]},
+            "Assessment Score": {"number": number},
+            "Campaign": {"select": {"name": "Christmas 2025"}},
+            "Signup Date": {"date": {"start": "2025-11-24"}},
+        },
+    )
+
+
 async def test_more_rows_than_notion_gives_in_one_query_are_read_range_by_range(installation: Installation):
     await installation.ask("PUT", "/faults", {"dials": {"notion_rows_max": 40}})
     for number in range(90):
         if number % 30 == 0:
             installation.clock.advance(61_000)
-        await installation.writes(
-            None,
-            **{
-                "Email": {"email": f"p{number}@salon.example"},
-                "First Name": {"rich_text": [{"type": "text", "text": {"content": "P"}}]},
-                "Assessment Score": {"number": number},
-                "Campaign": {"select": {"name": "Christmas 2025"}},
-                "Signup Date": {"date": {"start": "2025-11-24"}},
-            },
-        )
+        await _writes_a_person(installation, number)
 
     summary = await installation.rebuilds()
 
     assert (summary.rows, summary.restored) == (90, 90)
+
+
+async def test_more_rows_of_one_minute_than_notion_gives_are_refused_and_nobody_is_restored_of_a_part(
+    installation: Installation,
+):
+    await installation.ask("PUT", "/faults", {"dials": {"notion_rows_max": 40}})
+    await _writes_a_person(installation, 0)
+    installation.clock.advance(61_000)
+    for number in range(1, 42):
+        await _writes_a_person(installation, number)
+
+    with pytest.raises(Misconfigured, match=r"rows were created at .*; move some elsewhere") as refusal:
+        await installation.rebuilds()
+
+    assert refusal.value.code == "too_many_rows"
+    stats = await read_store_stats(installation.world.ledger, now_ms=installation.clock.now_ms())
+    assert set(stats.enrollments.values()) == {0}
 
 
 async def test_another_campaigns_rows_are_left_alone(installation: Installation, ada):

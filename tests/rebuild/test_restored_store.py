@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import redis.asyncio
 
+from actors.dead_letters import Way, plan
 from actors.upkeep.bootstrap import Bootstrap
 from actors.upkeep.generation_guard import BEAT_S, GenerationGuard
 from common.domain.contact import Assessment
@@ -17,8 +18,11 @@ from common.domain.ids import enrollment_id
 from common.domain.store_generation import COPIED, EMPTIED, UNSETTLED
 from common.ledger import keys
 from common.ledger.ledger import Ledger
+from common.store.witness_file import WitnessFile
+from services.gateway.witness import GatewayWitness
 from tests.ledger_reads import dead_letters_of
 from tests.rebuild.conftest import Installation
+from tests.versions import edits
 
 STEPS = [f"step-{step}" for step in range(1, 8)]
 FASTER = 10
@@ -155,6 +159,62 @@ async def test_with_a_key_that_may_only_send_nobody_is_doubled_and_people_are_li
     assert sorted(letter.address for letter in letters) == [person.email for person in some]
     await installation.until(300)
     assert {tuple(await installation.inbox(person)) for person in some} == {tuple(STEPS)}
+
+
+async def _with_the_third_step_since_the_backup(installation: Installation, starts: Start, person: Assessment) -> None:
+    """The version in force was kept in the backup; the third mail went out after it."""
+    await installation.applies(installation.campaign.compiled)
+    await installation.simulation.sign_up(person)
+    guard = await starts(notion=False)
+    await installation.until(31)
+    await guard.turn()
+    saved = await backup(installation)
+    await installation.until(73)
+    await guard.turn()
+    await guard.stop()
+    await restore(installation, saved)
+
+
+async def test_a_mail_with_a_subject_of_an_earlier_version_is_found(installation, starts, ada):
+    await _with_the_third_step_since_the_backup(installation, starts, ada)
+    await installation.applies(edits.subject(installation.campaign.compiled, body="emails/3-turned-away.md"))
+
+    await starts(notion=False)
+    await installation.until(300)
+
+    settlement = await installation.world.ledger.generations.settlement()
+    assert (settlement.found, settlement.unknown) == (1, 0)
+    assert await installation.inbox(ada) == STEPS
+
+
+async def test_a_mail_with_a_subject_that_moved_to_another_step_is_sent_to_nobody_again(installation, starts, ada):
+    await _with_the_third_step_since_the_backup(installation, starts, ada)
+    await installation.applies(edits.exchanged(installation.campaign.compiled))
+
+    await starts(notion=False)
+
+    settlement = await installation.world.ledger.generations.settlement()
+    assert (settlement.found, settlement.unknown, settlement.people) == (0, 1, (ada.email,))
+    [letter] = await dead_letters_of(installation.world.ledger)
+    assert (letter.delivery.step, letter.outcome_unknown) == (3, True)
+    await installation.until(119)
+    assert await installation.inbox(ada) == STEPS[:3]
+
+
+async def test_a_replay_finds_a_mail_with_a_subject_of_an_earlier_version(installation, starts, ada):
+    await _with_the_third_step_since_the_backup(installation, starts, ada)
+    full = installation.settings
+    may_only_send(installation)
+    await starts(notion=False)
+    installation.settings = full
+    await installation.applies(edits.subject(installation.campaign.compiled, body="emails/3-turned-away.md"))
+    [letter] = await dead_letters_of(installation.world.ledger)
+
+    planned = await plan(installation.world, letter)
+
+    third = (await installation.ask("GET", f"/inbox.json?to={ada.email}"))[2]
+    assert planned.way is Way.FOUND
+    assert planned.found.id == third["id"]
 
 
 async def test_without_list_and_notion_a_person_is_asked_before_anything_is_sent(installation, starts):
@@ -305,6 +365,106 @@ async def test_of_two_copies_that_start_at_once_one_refuses_with_notion_as_the_o
 
     refusals = [await holds(installation), {name.decode() for name in await copy.hkeys(keys.HOLD_ALL)}]
     assert sorted(refusals, key=len) == [set(), {COPIED}]
+
+
+async def test_what_only_a_gateway_remembers_is_waited_for(installation, starts, ada, tmp_path):
+    """Workers without a DATA_DIR that lasts, and no Notion."""
+    (tmp_path / "gateway").mkdir()
+    settings = installation.settings.model_copy(update={"data_dir": tmp_path / "gateway"})
+    await installation.simulation.sign_up(ada)
+    first = await starts("pod-1", notion=False)
+    await installation.until(1)
+    await first.turn()
+    saved = await backup(installation)
+    await installation.until(31)
+    await first.turn()
+    await GatewayWitness(settings, installation.world.ledger).turn()
+    await first.stop()
+    await restore(installation, saved)
+    gateway = GatewayWitness(settings, installation.world.ledger)
+
+    async def while_the_gateway_publishes(seconds: float) -> None:
+        if seconds > BEAT_S:
+            await gateway.turn()
+        await _faster(seconds)
+
+    await starts("pod-2", notion=False, sleep=while_the_gateway_publishes)
+    await installation.until(300)
+
+    assert (await installation.world.ledger.generations.settlement()).found == 1
+    assert await installation.inbox(ada) == STEPS
+
+
+async def test_a_copy_refuses_although_notion_does_not_answer_when_its_token_is_looked_for(
+    installation, starts, ada, copy
+):
+    first = await starts("one")
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    await first.turn()
+    await _copied(installation, copy)
+    waits = 0
+
+    async def while_notion_is_away_once(seconds: float) -> None:
+        nonlocal waits
+        if seconds > BEAT_S:
+            waits += 1
+            for _ in range(3):
+                await first.turn()
+            if waits == 1:
+                await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
+            else:
+                await installation.calm()
+                for _ in range(3):
+                    await first.turn()
+        await _faster(seconds)
+
+    await starts("two", client=copy, sleep=while_notion_is_away_once)
+
+    assert waits == 2
+    assert await copy.hkeys(keys.HOLD_ALL) == [COPIED.encode()]
+
+
+async def test_a_copy_that_a_person_released_looks_for_the_first_store_before_it_sends(installation, starts, ada, copy):
+    first = await starts("one")
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    await first.turn()
+
+    async def while_the_first_one_beats(seconds: float) -> None:
+        if seconds > BEAT_S:
+            for _ in range(3):
+                await first.turn()
+        await _faster(seconds)
+
+    await first.stop()
+    second = await starts("one", client=copy)
+    assert await copy.hkeys(keys.HOLD_ALL) == [EMPTIED.encode()]
+    first = await starts("one")
+    second._sleep = while_the_first_one_beats
+    await copy.hdel(keys.HOLD_ALL, EMPTIED)
+    await second.turn()
+
+    assert await holds(installation) == set()
+    assert await copy.hkeys(keys.HOLD_ALL) == [COPIED.encode()]
+
+
+async def test_a_gateway_that_wrote_a_witness_last_is_no_copy(installation, starts, ada, tmp_path):
+    first = await starts(notion=False)
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    await first.turn()
+    await first.stop()
+    file = WitnessFile(tmp_path / "one")
+
+    async def while_a_gateway_writes(seconds: float) -> None:
+        if seconds > BEAT_S:
+            file.write(replace(file.read(), token=""))
+        await _faster(seconds)
+
+    await starts(notion=False, sleep=while_a_gateway_writes)
+
+    assert await holds(installation) == set()
 
 
 async def _copied(installation: Installation, copy: redis.asyncio.Redis) -> None:

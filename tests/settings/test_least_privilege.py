@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from common.settings.load import load_settings
 from common.settings.secret_needs import NEEDED, NOT_READ, SECRETS, SERVICES
 from common.settings.settings import SETTING_NAMES, SettingsError
 from tests.settings.test_rules import REAL
+from tests.tidy.repository import ROOT
 
 EVERY = {
     **REAL,
@@ -19,6 +21,7 @@ EVERY = {
     "HOT_LEAD_WEBHOOK_URL": "https://discord.example/hook",
     "HEALTHCHECK_PING_URL": "https://ping.example/1",
 }
+SETTINGS_SH = ROOT / "deploy/lib/settings.sh"
 NOWHERE = Path("/nowhere/.env")
 
 each_process = pytest.mark.parametrize("process", NEEDED)
@@ -72,3 +75,24 @@ def test_services_read_no_env_file_and_commands_do(tmp_path: Path) -> None:
 def test_a_gateway_without_its_own_secret_is_still_refused(missing: str) -> None:
     with pytest.raises(SettingsError, match=f"^{missing}: unset"):
         load_settings({**EVERY, missing: ""}, env_file=NOWHERE, process="gateway")
+
+
+# Where the store is, is no secret on one machine: it answers on a socket.
+OF_ONE_MACHINE = frozenset(SECRETS) - {"redis_url"}
+
+
+def _said_by_the_install_script(command: str) -> set[str]:
+    script = f'. "{SETTINGS_SH}"; {command}'
+    said = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=True).stdout
+    return {name.lower() for name in said.split()}
+
+
+def test_the_install_script_takes_every_secret_out_of_the_settings() -> None:
+    assert _said_by_the_install_script('echo "${secret_names[@]}"') == OF_ONE_MACHINE
+
+
+@pytest.mark.parametrize(
+    ("unit", "process"), [("gateway", "gateway"), ("worker", "worker"), ("console", "console"), ("watch", "health")]
+)
+def test_the_install_script_hands_a_unit_the_secrets_that_it_needs(unit: str, process: str) -> None:
+    assert _said_by_the_install_script(f"needed_secrets {unit}") == NEEDED[process] & OF_ONE_MACHINE

@@ -209,6 +209,18 @@ def test_what_is_safe_only_on_a_sandbox_is_refused_with_a_real_provider(name, no
         load({**REAL, **LOOPBACK, name: value}, nowhere)
 
 
+@pytest.mark.parametrize(
+    "halves", ["0.0.0.0/1,128.0.0.0/1", "::/1, 8000::/1", "10.0.0.0/8,128.0.0.0/1,0.0.0.0/2,64.0.0.0/2"]
+)
+def test_every_address_in_several_networks_is_refused_too(halves, nowhere):
+    with pytest.raises(SettingsError, match=r"^TRUSTED_PROXIES: trusts every address"):
+        load({**REAL, "TRUSTED_PROXIES": halves}, nowhere)
+
+
+def test_half_of_all_addresses_is_not_every_address(nowhere):
+    assert load({**REAL, "TRUSTED_PROXIES": "0.0.0.0/1,8000::/1"}, nowhere).trusted_networks
+
+
 def test_a_provider_whose_key_is_misspelled_is_no_sandbox(nowhere):
     with pytest.raises(SettingsError, match="NOTION_TOKENS: no setting, and one letter off NOTION_TOKEN"):
         load({"NOTION_TOKENS": "ntn_1"}, nowhere)

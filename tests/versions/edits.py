@@ -17,12 +17,21 @@ def text(campaign: CompiledCampaign, *, body: str = "emails/3-turned-away.md", t
     return _body(campaign, body, tag, lambda source: f"{source}\nOne line more.\n")
 
 
-def subject(campaign: CompiledCampaign) -> CompiledCampaign:
+def subject(campaign: CompiledCampaign, *, body: str = "emails/5-case-study.md") -> CompiledCampaign:
     changed = campaign
     for tag in campaign.languages:
-        changed = _body(
-            changed, "emails/5-case-study.md", tag, lambda source: source.replace("subject: ", "subject: New: ", 1)
-        )
+        changed = _body(changed, body, tag, lambda source: source.replace("subject: ", "subject: New: ", 1))
+    return changed
+
+
+def exchanged(campaign: CompiledCampaign) -> CompiledCampaign:
+    """The third and the fourth step have each other's subjects."""
+    third, fourth, changed = "emails/3-turned-away.md", "emails/4-calendar.md", campaign
+    for tag, texts in campaign.languages.items():
+        lines = {name: texts.bodies[name].splitlines()[1] for name in (third, fourth)}
+        for body, other in ((third, fourth), (fourth, third)):
+            old, new = lines[body], lines[other]
+            changed = _body(changed, body, tag, lambda source, old=old, new=new: source.replace(old, new, 1))  # type: ignore[misc]
     return changed
 
 

@@ -168,7 +168,9 @@ function sweeper.check_waits()
 end
 
 -- forget_webhooks(KEYS = [webhook_days], ARGV = [now_ms, batch]) → ids forgotten
+-- While everything is held, perhaps because a clock is wrong, nothing is forgotten.
 function sweeper.forget_webhooks()
+  if redis.call('EXISTS', keys.hold_all) == 1 then return 0 end
   local forgotten = 0
   local first_day = webhook_ids.day(ARGV[1] - limits.remember_webhook_ms)
   for _, day in ipairs(redis.call('SMEMBERS', KEYS[1])) do
