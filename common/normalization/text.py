@@ -37,7 +37,7 @@ _PLACEHOLDERS = frozenset(
     ]
 )
 """What forms send for nothing. *Nan*, *Nil* and *Na* are names that people have, and stay."""
-_BESIDE_PLACEHOLDERS = frozenset(["person", "user", "customer", "guest", "first", "last", "your"])
+_EMPTY_WORDS = frozenset(["person", "user", "customer", "guest", "first", "last", "your"])
 """Words that say nothing next to a placeholder, as in *Nameless Person*, and may be a name alone."""
 _WORD = re.compile(r"[^\W_]+(?:/[^\W_]+)*")
 _MERGE_FIELD = re.compile(r"\{\{|\}\}|\{%|%\}|[$#]\{|<%|%%|\*\||\|\*|^[\[<{%].*[\]>}%]$|\[object ")
@@ -133,4 +133,4 @@ def _is_placeholder(plain: str) -> bool:
     letters, words = "".join(found), {word.casefold() for word in found}
     if letters == "NaN" or letters.casefold() in _PLACEHOLDERS:
         return True
-    return not words.isdisjoint(_PLACEHOLDERS) and words <= _PLACEHOLDERS | _BESIDE_PLACEHOLDERS
+    return not words.isdisjoint(_PLACEHOLDERS) and words <= _PLACEHOLDERS | _EMPTY_WORDS
