@@ -203,7 +203,7 @@ class GenerationGuard:
         self._silent_s = 0.0
         foreign = self._foreign_tokens()
         if foreign:
-            log.error("store_copied", token=sorted(foreign)[0])
+            log.error("store_copied", copies=len(foreign))
             await self._start_hold(COPIED, _COPIED_WHY, _COPIED_CURE)
         return bool(foreign)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 
 from common.domain.store_generation import Generation, Memory, knows
@@ -30,10 +31,8 @@ class GatewayWitness:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            try:
+            with contextlib.suppress(*STORE_ERRORS):  # the spool says that the store is away
                 await self.turn()
-            except STORE_ERRORS as error:
-                log.debug("witness_deferred", error=type(error).__name__)
             await asyncio.sleep(INTERVAL_S)  # noqa: TID251 -- no job depends on it
 
     async def turn(self) -> None:

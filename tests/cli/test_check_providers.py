@@ -26,7 +26,7 @@ CASES = Path(__file__).parents[1] / "fixtures" / "cases"
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    sandbox = open_sandbox(None, gateway_url="http://127.0.0.1:1", own_domains=("advent.example",))
+    sandbox = open_sandbox(None, gateway_url="http://127.0.0.1:1", own_domains=("businessx.example",))
     yield sandbox
     sandbox.close()
 
@@ -119,9 +119,10 @@ async def test_tracking_is_warned_of_because_it_rewrites_the_unsubscribe_link(
 
     clicks, opens = found.warnings
     assert (
-        "click tracking is on for advent.example, which rewrites every link of a mail, the unsubscribe link" in clicks
+        "click tracking is on for businessx.example, which rewrites every link of a mail, the unsubscribe link"
+        in clicks
     )
-    assert "open tracking is on for advent.example" in opens
+    assert "open tracking is on for businessx.example" in opens
     assert found.problems == []
 
 
@@ -174,7 +175,7 @@ async def test_what_a_provider_does_not_tell_of_webhooks_and_tracking_is_a_note(
 
     assert (found.problems, found.warnings) == ([], [])
     assert found.notes[1:] == [
-        "Resend: the tracking of advent.example could not be read (404)",
+        "Resend: the tracking of businessx.example could not be read (404)",
         "Resend: the webhooks could not be read (404)",
     ]
 

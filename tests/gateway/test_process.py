@@ -121,10 +121,10 @@ async def test_a_killed_gateway_without_a_store_loses_nothing(
     assert await sign_up(http, second, "person7") == answers[7]
     own_store.start()
     with connect(own_store.url) as store:
-        while store.scard("{advent}:enrolled") < 40:
+        while store.zcard("{advent}:under_way") < 40:
             await asyncio.sleep(0.02)
         assert await sign_up(http, second, "person7") == answers[7]
-        assert store.scard("{advent}:enrolled") == 40
+        assert store.zcard("{advent}:under_way") == 40
 
 
 async def test_sigterm_answers_requests_in_flight_and_exits_with_0(
@@ -152,7 +152,7 @@ async def test_sigterm_answers_requests_in_flight_and_exits_with_0(
     status, said = gateway.ended()
     assert (status, "Traceback" in said) == (0, False)
     with connect(own_store.url) as store:
-        assert store.scard("{advent}:enrolled") >= len(accepted)
+        assert store.zcard("{advent}:under_way") >= len(accepted)
 
 
 async def test_a_stop_waits_for_a_body_that_is_arriving(

@@ -56,7 +56,7 @@ def test_the_store_is_killed_for_a_while_and_everything_that_arrived_is_carried_
 
     def enrolled() -> int:
         with connect(store.url) as client:
-            return int(client.scard("{advent}:enrolled"))
+            return int(client.zcard("{advent}:under_way"))
 
     eventually(lambda: enrolled() == EARLY + came, "everybody is enrolled")
     with connect(store.url) as client:

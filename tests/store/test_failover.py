@@ -55,7 +55,7 @@ def test_a_failover_under_load_doubles_nobody_and_everything_goes_on(
 
     def enrolled() -> int:
         with trio.ask(trio.primary_port()) as client:
-            return int(client.scard("{advent}:enrolled"))
+            return int(client.zcard("{advent}:under_way"))
 
     # Only what was written in the last moment before the kill may be missing: replication is asynchronous.
     eventually(lambda: enrolled() >= len(acknowledged) - 2, "everybody acknowledged is enrolled")
