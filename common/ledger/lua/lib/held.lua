@@ -43,7 +43,9 @@ end
 
 -- It is held no longer; whoever calls this says what becomes of it. Answers false when it was not.
 function held.remove(id)
-  if redis.call('ZREM', keys.held, id) == 0 then return false end
+  -- Read first: a full store refuses a script only before its first write, and it lets every ZREM pass.
+  if not redis.call('ZSCORE', keys.held, id) then return false end
+  redis.call('ZREM', keys.held, id)
   counts.add('held:' .. redis.call('HGET', keys.enrollment .. id, 'held_by'), -1)
   redis.call('HDEL', keys.enrollment .. id, 'held_by')
   redis.call('DEL', keys.visitor_of .. id)
