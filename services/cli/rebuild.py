@@ -35,8 +35,10 @@ def command(as_json: bool) -> int:
 async def _rebuild(world: World) -> Summary:
     from actors.upkeep.rebuild import combine, rebuild, rows_of
     from common.ledger.rebuild_state import settled
+    from common.observability.logs import setup_logs
     from common.store.identity import secret_key_matches_async
 
+    setup_logs("rebuild", world.settings)  # to stderr: what is logged must not be in the way of the answer
     # An empty store takes this key: suppressed addresses are hashed with it.
     await secret_key_matches_async(world.ledger.client, world.settings.secret)
     summaries = []
