@@ -13,17 +13,17 @@ Each is a hold on all sending. One worker of a store, its keeper, checks the sto
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import structlog
 
 from actors.upkeep.restored_store import settle
-from actors.upkeep.witnesses import Witnesses
+from actors.upkeep.store_holds import StoreHolds
+from actors.upkeep.witnesses import WAIT_S, Sleep, Witnesses
 from common.background import BackgroundTasks
-from common.clock import utc_datetime
 from common.domain.store_generation import (
     COPIED,
     EMPTIED,
@@ -38,7 +38,6 @@ from common.domain.store_generation import (
 )
 from common.errors import Failure
 from common.ledger.generations import State
-from common.ledger.holds import Hold
 from common.ledger.rebuild_state import is_emptied, is_owed
 from common.store.errors import STORE_ERRORS
 from common.world import World
@@ -48,18 +47,12 @@ log = structlog.get_logger(__name__)
 BEAT_S = 2.0
 NOTION_READ_BEATS = 2
 NOTION_WRITE_BEATS = 30
-WAIT_S = 3.0
-"""Longer than a heartbeat: another living copy answers a foreign token within it."""
-WAIT_NOTION_S = 7.0
-NOTION_TRIES = 5
-"""Where Notion took the token and then does not answer; after so many it counts as away, as at any start."""
 SILENCE_S = 20.0
 """A copy that has written nothing for this long has ended."""
 FOREIGN_MAX = 3
 """Two copies that both send overwrite each other; after so many heartbeats in a row both stop."""
 SETTLE_AGAIN_S = 30.0
 
-Sleep = Callable[[float], Awaitable[None]]
 _sleep: Sleep = asyncio.sleep  # noqa: TID251 -- before the first job there is no schedule
 
 
@@ -71,8 +64,9 @@ class GenerationGuard:
     def __init__(self, world: World, *, sleep: Sleep = _sleep) -> None:
         self._world, self._sleep = world, sleep
         self._generations = world.ledger.generations
-        self._witnesses = Witnesses(world)
-        self._token = f"{world.worker}-{secrets.token_hex(6)}"
+        self._witnesses = Witnesses(world, sleep=lambda seconds: self._sleep(seconds))
+        self._holds = StoreHolds(world)
+        self._token = ""  # Of the store's server process: all its workers write the same one, and no copy does.
         self._state: State = "checking"
         self._is_keeper = False
         self._generation: Generation | None = None  # None while this store is not accounted for.
@@ -116,8 +110,7 @@ class GenerationGuard:
             await self._beat(self._generation)
 
     async def stop(self) -> None:
-        if self._settling is not None:
-            self._settling.cancel()
+        self._stop_settling()
         await self._background.stop()
         if self._is_keeper:
             await self._generations.leave(self._world.worker)
@@ -140,33 +133,37 @@ class GenerationGuard:
         while True:
             await self._sleep(BEAT_S)
             self._beats += 1
-            await self._generations.keep(self._world.worker, self._state, beat=self._beats)
+            with contextlib.suppress(*STORE_ERRORS):  # the check itself meets the same store, and says so
+                await self._generations.keep(self._world.worker, self._state, beat=self._beats)
 
     async def _check(self, more: Sequence[Memory]) -> None:
         self._generation, self._state = None, "checking"
+        self._stop_settling()  # It was of the store before.
         async with self._staying_keeper():
             await self._compare(more)
         self._state = "checked"
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def _staying_keeper(self) -> AsyncIterator[None]:
-        renewing = asyncio.create_task(self._renew())
+        renewing = BackgroundTasks()
+        renewing.start([self._renew()])
         try:
             yield
         finally:
-            renewing.cancel()
+            await renewing.stop()
 
     async def _compare(self, more: Sequence[Memory]) -> None:
+        self._token = await self._generations.instance()
         store, people = await self._generations.current(), await self._generations.people()
         memories = [*await self._witnesses.read(search=True), *more]
         await self._lineage(store, memories, people)
-        if memories and await self._is_copied(memories):
+        if memories and not self._witnesses.are_ours(self._token) and await self._is_copied(memories):
             return
         if not memories and (store is not None or people):
             await self._sleep(WAIT_S)  # Gateways may remember: they publish every two seconds.
         memories += await self._witnesses.read(notion=False)
         lineage = await self._lineage(store, memories, people)
-        await self._finish_holds(COPIED)
+        await self._holds.finish(COPIED)
         await self._proceed(lineage, store, memories)
 
     async def _lineage(self, store: Generation | None, memories: Sequence[Memory], people: int) -> Lineage:
@@ -174,15 +171,18 @@ class GenerationGuard:
         lineage = lineage_of(store, memories, people=people)
         if lineage is Lineage.EMPTIED and self._world.settings.testing_mode:
             return Lineage.FIRST  # In a test run nothing is rebuilt by itself.
-        if lineage in (Lineage.RESTORED, Lineage.EMPTIED):
-            await self._hold(lineage, store, memories)
+        if lineage is Lineage.EMPTIED:
+            await is_emptied(self._world.ledger, now_ms=self._now_ms())  # Notion is owed, whoever signs up meanwhile.
+            await self._holds.emptied(memories)
+        elif lineage is Lineage.RESTORED:
+            await self._holds.restored(store, memories)
         return lineage
 
     async def _proceed(self, lineage: Lineage, store: Generation | None, memories: Sequence[Memory]) -> None:
         self._seen = newest(memories)
         if lineage is Lineage.SAME and store is not None:
             self._generation = store
-            await self._finish_holds(RESTORED, EMPTIED, UNSETTLED)
+            await self._holds.finish(RESTORED, EMPTIED, UNSETTLED)
             await self._remember(store)
         elif lineage is Lineage.FIRST:
             await self._begin(store, memories)
@@ -190,59 +190,41 @@ class GenerationGuard:
             self._settling = asyncio.create_task(self._settle(store, memories))
 
     async def _is_copied(self, memories: Sequence[Memory]) -> bool:
-        """
-        Whether another living copy of the store writes to the witnesses; then everything is held.
-
-        Leave a token with each witness, wait longer than a heartbeat, and look whether it is still there. Of several
-        simultaneous starts the last one finds its own.
-        """
-        latest = newest(memories)
-        assert latest is not None
-        await self._witnesses.mark(self._token, latest)
-        await self._read_tokens()
+        """Whether another living copy of the store writes to the witnesses; then everything is held."""
+        is_copied = await self._witnesses.are_contested(self._token, memories)
         self._silent_s = 0.0
-        foreign = self._foreign_tokens()
-        if foreign:
-            log.error("store_copied", copies=len(foreign))
-            await self._start_hold(COPIED, _COPIED_WHY, _COPIED_CURE)
-        return bool(foreign)
-
-    async def _read_tokens(self) -> None:
-        """A token that Notion took is read there, unless Notion is away for long."""
-        if not self._witnesses.notion_answers:
-            await self._sleep(WAIT_S)
-            await self._witnesses.read(notion=False)
-            return
-        for _ in range(NOTION_TRIES):
-            await self._sleep(WAIT_NOTION_S)
-            await self._witnesses.read(search=True)
-            if self._witnesses.notion_answers:
-                return
-
-    def _foreign_tokens(self) -> set[str]:
-        """A gateway has none."""
-        return self._witnesses.tokens() - {self._token, ""}
+        if is_copied:
+            log.error("store_copied", copies=len(self._witnesses.foreign_tokens(self._token)))
+            await self._holds.copied()
+        return is_copied
 
     async def _settle(self, store: Generation | None, memories: Sequence[Memory]) -> None:
         while True:
             try:
-                settled = await settle(self._world, store_ms=store.at_ms if store else 0)
+                return await self._settle_once(store, memories)
             except Failure as failure:
                 log.warning("settlement_deferred", kind=failure.kind, code=failure.code)
-                await self._sleep(SETTLE_AGAIN_S)
-                continue
-            except STORE_ERRORS:
-                await self._sleep(SETTLE_AGAIN_S)
-                continue
-            break
+            except STORE_ERRORS as error:
+                log.warning("settlement_deferred", kind="store", code=type(error).__name__)
+            except Exception:
+                # A bug: logged, and tried again. Without this task the hold would never end.
+                log.exception("settlement_failed")
+            await self._sleep(SETTLE_AGAIN_S)
+
+    async def _settle_once(self, store: Generation | None, memories: Sequence[Memory]) -> None:
+        settled = await settle(self._world, store_ms=store.at_ms if store else 0)
         done = settled.settlement
         await self._generations.note_settlement(done)
         log.warning("restored_store_settled", found=done.found, outcomes_unknown=done.unknown, restored=done.restored)
         if settled.asks:
-            await self._start_hold(UNSETTLED, _UNSETTLED_WHY, _UNSETTLED_CURE)
-            await self._finish_holds(RESTORED)
+            await self._holds.unsettled()
+            await self._holds.finish(RESTORED)
         else:
             await self._begin_alone(store, memories)
+
+    def _stop_settling(self) -> None:
+        if self._settling is not None:
+            self._settling.cancel()
 
     async def _begin_alone(self, store: Generation | None, memories: Sequence[Memory]) -> None:
         """Long after the check: another copy may have begun meanwhile."""
@@ -262,7 +244,7 @@ class GenerationGuard:
         )
         await self._generations.begin(generation)
         self._generation = generation
-        await self._finish_holds(RESTORED, EMPTIED, UNSETTLED)
+        await self._holds.finish(RESTORED, EMPTIED, UNSETTLED)
         await self._remember(generation, notion=bool(memories))
         if not memories:
             # A first start is not delayed by Notion.
@@ -279,20 +261,21 @@ class GenerationGuard:
         if not all(knows(self._generation, memory) for memory in memories):
             await self._check([])
             return
-        foreign = bool(self._foreign_tokens())
+        self._token = await self._generations.instance()
+        foreign = bool(self._witnesses.foreign_tokens(self._token))
         self._foreign = self._foreign + 1 if foreign else 0
         if self._foreign >= FOREIGN_MAX:
             self._generation, self._silent_s = None, 0.0
-            await self._start_hold(COPIED, _COPIED_WHY, _COPIED_CURE)
+            await self._holds.copied()
             return
         await self._remember(self._generation, notion=foreign or self._beats % NOTION_WRITE_BEATS == 0)
 
     async def _reconsider(self) -> None:
         """Whether a hold has ended by itself, or by a person's word."""
-        holds = await self._world.ledger.holds.active()
+        holds = await self._holds.active()
         if COPIED in holds:
             await self._look_for_silence()
-        elif not {RESTORED, EMPTIED, UNSETTLED} & holds.keys() or (EMPTIED in holds and await self._is_rebuilt()):
+        elif not {RESTORED, EMPTIED, UNSETTLED} & holds or (EMPTIED in holds and await self._is_rebuilt()):
             async with self._staying_keeper():
                 await self._begin_alone(await self._generations.current(), await self._witnesses.read())
 
@@ -324,40 +307,3 @@ class GenerationGuard:
         )
         self._seen = memory
         await self._witnesses.write(memory, notion=notion)
-
-    async def _hold(self, lineage: Lineage, store: Generation | None, memories: Sequence[Memory]) -> None:
-        latest = newest(memories)
-        assert latest is not None
-        if lineage is Lineage.EMPTIED:
-            why = f"the store is empty, and had {latest.people:,} people at {_time(latest.at_ms)}"
-            await is_emptied(self._world.ledger, now_ms=self._now_ms())  # Notion is owed, whoever signs up meanwhile.
-            await self._start_hold(EMPTIED, why, _EMPTIED_CURE if self._rebuilds else _EMPTIED_CURE_ALONE)
-            return
-        age = f"of {_time(store.at_ms)}" if store else "of an unknown time"
-        why = f"the store was restored from a backup {age}, and had been running at {_time(latest.at_ms)}"
-        await self._start_hold(RESTORED, why, _RESTORED_CURE)
-
-    async def _start_hold(self, reason: str, why: str, cure: str) -> None:
-        if await self._world.ledger.holds.start(reason, Hold(since_ms=self._now_ms(), why=why, cure=cure)):
-            log.error("sending_held", reason=reason, why=why, cure=cure)
-
-    async def _finish_holds(self, *reasons: str) -> None:
-        for reason in reasons:
-            if await self._world.ledger.holds.finish(reason):
-                log.warning("sending_released", reason=reason)
-
-
-def _time(ms: int) -> str:
-    return utc_datetime(ms).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-_COPIED_WHY = "another store of this campaign is running with the same generation"
-_COPIED_CURE = "Stop one of the two; sending goes on 20 seconds later."
-_RESTORED_CURE = "What went out since is being settled from Resend's list and Notion; `advent resume --plan` shows it."
-_EMPTIED_CURE = "It ends when Notion was read; or `advent resume` begins without those people."
-_EMPTIED_CURE_ALONE = "Restore a backup; or `advent resume` begins without those people."
-_UNSETTLED_WHY = "the store was restored, and neither Resend nor Notion tells who left since the backup"
-_UNSETTLED_CURE = (
-    "Set RESEND_API_KEY to one with full access and restart; or suppress who left with `advent suppress` and run"
-    " `advent resume`."
-)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import structlog
 
-from common.domain.store_generation import Memory
+from common.domain.store_generation import Memory, newest
 from common.errors import Failure
 from common.providers.notion.witness import NotionWitness
 from common.store.witness_file import WitnessFile
@@ -17,13 +18,20 @@ log = structlog.get_logger(__name__)
 
 ANSWER_S = 2.0
 """A witness that does not answer within this time is not waited for."""
+WAIT_S = 3.0
+"""Longer than a heartbeat: another living copy answers a foreign token within it."""
+WAIT_NOTION_S = 7.0
+NOTION_TRIES = 5
+"""Where Notion took the token and then does not answer; after so many it counts as away, as at any start."""
+
+Sleep = Callable[[float], Awaitable[None]]
 
 
 class Witnesses:
     """`file` and `row`: what was read last of DATA_DIR and of Notion; None: nothing, or no answer."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, world: World, *, sleep: Sleep) -> None:
+        self._world, self._sleep = world, sleep
         self._file = WitnessFile(world.settings.data_dir)
         self._notion: NotionWitness | None = None
         if world.settings.notion_token and world.settings.notion_email_sequence_db_id:
@@ -52,14 +60,43 @@ class Witnesses:
         if notion:
             await self._write_notion(memory)
 
-    async def mark(self, token: str, memory: Memory) -> None:
-        """Leave a token, and what they remember as it is; `memory` for those that remember nothing."""
-        self._file.write(replace(self.file or memory, token=token))
-        if self.notion_answers:
-            await self._write_notion(replace(self.row or memory, token=token))
+    def foreign_tokens(self, token: str) -> set[str]:
+        """Of others who wrote last, as far as they were read. A gateway writes none."""
+        return self._tokens() - {token}
 
-    def tokens(self) -> set[str]:
-        return {memory.token for memory in (self.file, self.row) if memory is not None}
+    def are_ours(self, token: str) -> bool:
+        """Whether this token alone was written last: since then no other copy of the store has started."""
+        return self._tokens() == {token}
+
+    async def are_contested(self, token: str, memories: Sequence[Memory]) -> bool:
+        """
+        Whether another living copy of the store writes to them.
+
+        Leave a token with each, wait longer than a heartbeat, and look whether it is still there. Of several
+        simultaneous starts the last one finds its own.
+        """
+        latest = newest(memories)
+        assert latest is not None
+        self._file.write(replace(self.file or latest, token=token))
+        if self.notion_answers:
+            await self._write_notion(replace(self.row or latest, token=token))
+        await self._read_again()
+        return bool(self.foreign_tokens(token))
+
+    def _tokens(self) -> set[str]:
+        return {memory.token for memory in (self.file, self.row) if memory is not None} - {""}
+
+    async def _read_again(self) -> None:
+        """A token that Notion took is read there, unless Notion is away for long."""
+        if not self.notion_answers:
+            await self._sleep(WAIT_S)
+            await self.read(notion=False)
+            return
+        for _ in range(NOTION_TRIES):
+            await self._sleep(WAIT_NOTION_S)
+            await self.read(search=True)
+            if self.notion_answers:
+                return
 
     async def close(self) -> None:
         if self._notion is not None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Final, Literal
+from typing import Literal
 
 from common.domain.store_generation import Generation, Memory
 from common.ledger import keys
 from common.ledger.store import Store, texts
-
-KEEPER_MS: Final = 10_000
-"""A keeper that is not heard of for this long has ended, and another worker takes over."""
+from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS
 
 _WORKED_ON = ("active", "completed", "exited")
 
@@ -54,6 +52,13 @@ class Generations:
             ancestors=frozenset(fields["ancestors"].split()),
         )
 
+    async def instance(self) -> str:
+        """Which server process this is, and which database of it: another after a restart, a restore or a failover."""
+        client = self._store.client
+        server = await self._store.patiently(lambda: client.info("server"))
+        connection = client.get_connection_kwargs()  # type: ignore[no-untyped-call]
+        return f"{server['run_id']}/{connection.get('db', 0)}"
+
     async def begin(self, generation: Generation) -> None:
         ancestors = " ".join(sorted(generation.ancestors))
         args = [generation.id, generation.mark, generation.at_ms, ancestors]
@@ -82,15 +87,9 @@ class Generations:
         return Settlement(**{**fields, "people": tuple(fields["people"]), "notes": tuple(fields["notes"])})
 
     async def keep(self, worker: str, state: State, *, beat: int) -> bool:
-        """Become the keeper of the heartbeat, or stay it. False while another worker is."""
-        text, client = f"{worker} {state} {beat}", self._store.client
-        if await self._store.patiently(lambda: client.set(keys.GENERATION_KEEPER, text, nx=True, px=KEEPER_MS)):
-            return True
-        if (await self.keeper()).split(" ")[0] != worker:
-            return False
-        return bool(
-            await self._store.patiently(lambda: client.set(keys.GENERATION_KEEPER, text, xx=True, px=KEEPER_MS))
-        )
+        """Become the keeper of the heartbeat, or stay it. False while another worker is; a silent one is none."""
+        args = [worker, f"{state} {beat}", HEARTBEAT_TIMEOUT_MS]
+        return bool(await self._store.run("generation.keep", [keys.GENERATION_KEEPER], args))
 
     async def keeper(self) -> str:
         """`worker state beat`; "" when there is none. It changes while the keeper lives."""

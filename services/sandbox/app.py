@@ -27,10 +27,16 @@ def build_app(sandbox: Sandbox) -> web.Application:
     tools = Tools(sandbox, store, resend)
     tools.add_routes(app)
     WebUi(sandbox, store, resend, tools).add_routes(app)
+    app.router.add_get("/resend", _root)
     app.add_subapp("/resend", resend.app())
     app.add_subapp("/notion/v1", notion_app(sandbox, store))
     app.add_subapp("/calcom", calcom_app(sandbox))
     return app
+
+
+async def _root(_request: web.Request) -> web.Response:
+    """Of the provider's address: no operation of its API and not counted; a worker asks it for the `Date`."""
+    return web.Response(text="Resend\n")
 
 
 @web.middleware

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -37,15 +38,30 @@ async def _faster(seconds: float) -> None:
 @pytest.fixture
 async def copy(installation: Installation, store_url: str) -> AsyncIterator[redis.asyncio.Redis]:
     """A second store; here another database of the same server."""
-    client = redis.asyncio.from_url(store_url, db=1)
-    yield client
-    await client.flushdb()
-    await client.aclose()
+    async with _database(store_url, 1) as client:
+        yield client
 
 
 @pytest.fixture
-async def starts(installation: Installation, tmp_path, copy) -> AsyncIterator[Start]:
-    """A worker checks the store, as it does before it fetches jobs; its DATA_DIR is another one for each `machine`."""
+async def second_copy(installation: Installation, store_url: str) -> AsyncIterator[redis.asyncio.Redis]:
+    async with _database(store_url, 2) as client:
+        yield client
+
+
+@asynccontextmanager
+async def _database(store_url: str, number: int) -> AsyncIterator[redis.asyncio.Redis]:
+    async with redis.asyncio.from_url(store_url, db=number) as client:
+        yield client
+        await client.flushdb()
+
+
+@pytest.fixture
+async def starts(installation: Installation, tmp_path, copy, second_copy) -> AsyncIterator[Start]:
+    """
+    A worker checks the store, as it does before it fetches jobs; its DATA_DIR is another one for each `machine`.
+
+    It stops before the clients of the copies are closed, which it may use.
+    """
     started: list[GenerationGuard] = []
 
     async def starts(
@@ -271,11 +287,17 @@ async def test_an_ordinary_restart_changes_nothing(installation, starts, ada):
     before = await installation.world.ledger.generations.current()
     await first.stop()
 
-    await starts()
+    waits: list[float] = []
+
+    async def waiting(seconds: float) -> None:
+        waits.append(seconds)
+
+    await starts(sleep=waiting)
 
     after = await installation.world.ledger.generations.current()
     assert (after.id, after.ancestors) == (before.id, before.ancestors)
     assert await holds(installation) == set()
+    assert [seconds for seconds in waits if seconds > BEAT_S] == [], "since then no copy has written to a witness"
 
 
 async def test_an_emptied_store_sends_nothing_until_notion_was_read(installation, starts, ada, boris):
@@ -344,7 +366,7 @@ async def test_a_copy_refuses_while_the_first_store_lives_with_notion_as_the_onl
 
 
 async def test_of_two_copies_that_start_at_once_one_refuses_with_notion_as_the_only_witness(
-    installation, starts, ada, copy
+    installation, starts, ada, copy, second_copy
 ):
     first = await starts("one")
     await installation.simulation.sign_up(ada)
@@ -352,6 +374,7 @@ async def test_of_two_copies_that_start_at_once_one_refuses_with_notion_as_the_o
     await first.turn()
     await first.stop()
     await _copied(installation, copy)
+    await _copied(installation, second_copy)
     both_have_marked = asyncio.Barrier(2)
 
     async def until_both_have_marked(seconds: float) -> None:
@@ -360,10 +383,11 @@ async def test_of_two_copies_that_start_at_once_one_refuses_with_notion_as_the_o
         await _faster(seconds)
 
     await asyncio.gather(
-        starts("one", sleep=until_both_have_marked), starts("two", client=copy, sleep=until_both_have_marked)
+        starts("two", client=copy, sleep=until_both_have_marked),
+        starts("three", client=second_copy, sleep=until_both_have_marked),
     )
 
-    refusals = [await holds(installation), {name.decode() for name in await copy.hkeys(keys.HOLD_ALL)}]
+    refusals = [{name.decode() for name in await each.hkeys(keys.HOLD_ALL)} for each in (copy, second_copy)]
     assert sorted(refusals, key=len) == [set(), {COPIED}]
 
 
