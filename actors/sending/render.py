@@ -19,13 +19,22 @@ from common.domain.reminders import ReminderRules
 from common.domain.series import Booking
 from common.domain.suppression import Unsubscribe
 from common.domain.windows import local_day
+from common.ledger.constants import REMOVED
 from common.ledger.owners import Owned
 from common.settings.settings import Settings
 from common.world import World
 
 
-class NoLongerThere(Exception):
+class NotSent(Exception):
+    """A delivery that must not go out; its text is the reason."""
+
+
+class NoLongerThere(NotSent):
     """The campaign has no such reminder any more."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(REMOVED)
+        self.name = name
 
 
 async def render(world: World, item: Owned) -> Mail:
@@ -36,7 +45,7 @@ async def render(world: World, item: Owned) -> Mail:
     """
     token = Unsubscribe(item.contact_id, world.ledger.store.address_hash(item.address)).token(world.settings.secret)
     campaign = world.campaigns.played(item.campaign)
-    language = await _language(world, campaign, item)
+    language = await reader_language(world, campaign, item)
     query = _query(campaign, language, is_home=campaign is world.campaigns.home)
     unsubscribe_url = f"{world.settings.public_address}/unsubscribe/{token}{query}"
     rendered, tags = await _RENDERERS[item.delivery.kind](world, campaign, item, unsubscribe_url, language)
@@ -90,22 +99,24 @@ def reminder_rules(campaign: Campaign, pace: Pace) -> ReminderRules:
         minimum_notice_ms=campaign.booking.minimum_notice.at(pace),
         window=campaign.window(pace),
         zone=campaign.zone_of(),
+        sms_before_ms=tuple((reminder.name, reminder.before.at(pace)) for reminder in campaign.sms_reminders),
+        sms_window=campaign.sms_window(pace),
     )
 
 
 _Tags = Mapping[str, str]
 
 
-async def _language(world: World, campaign: Campaign, item: Owned) -> str:
+async def reader_language(world: World, campaign: Campaign, item: Owned) -> str:
     """The language that the signup chose; for a reminder else that of the calendar; else the campaign's default."""
     owner = item.owner
     if isinstance(owner, Enrollment):
         return owner.language or campaign.languages[0]
-    chosen = [one.language async for one in _signups(world, item) if one.language in campaign.languages]
+    chosen = [one.language async for one in signups(world, item) if one.language in campaign.languages]
     return next(iter(chosen), None) or campaign.language_of(owner.locale)
 
 
-async def _signups(world: World, item: Owned) -> AsyncIterator[Enrollment]:
+async def signups(world: World, item: Owned) -> AsyncIterator[Enrollment]:
     """Of a guest, in every campaign; read when a reminder is due, since a guest may sign up after booking."""
     for enrollment_id in dict.fromkeys([item.contact_id, *await world.ledger.mailboxes.in_campaigns(item.address)]):
         if (enrollment := await world.ledger.enrollments.get(enrollment_id)) is not None:
@@ -144,13 +155,13 @@ async def _step(
 async def _reminder(
     world: World, campaign: Campaign, item: Owned, unsubscribe_url: str, language: str
 ) -> tuple[Rendered, _Tags]:
-    booking, name = item.owner, item.delivery.short_name
+    booking, name = item.owner, item.delivery.plan_name
     if name not in {reminder.name for reminder in campaign.reminders}:
         raise NoLongerThere(name)
     assert isinstance(booking, Booking)
     assert booking.start_ms is not None, "what was planned has a start"
     # Read when the reminder is due, since a guest may sign up after booking.
-    signup = [one.assessment async for one in _signups(world, item)]
+    signup = [one.assessment async for one in signups(world, item)]
     meeting = meeting_of(world.settings, booking, booking.start_ms, next(iter(signup), None))
     rendered = campaign.render_reminder(
         name, meeting, campaign.identity(world.settings.identity), unsubscribe_url, language

@@ -123,11 +123,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reminder:
-    """A mail `before` a meeting; `name` is part of its delivery id."""
+    """A mail `before` a meeting, and an SMS where `sms` is its body; `name` is part of its delivery id."""
 
     name: str
     before: Span
     body: str
+    sms: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +152,20 @@ class SendingWindow:
     closes_minute: int
     weekdays: tuple[int, ...]
     holidays: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmsPolicy:
+    """
+    When reminders may go out by SMS, on the reader's own clock: minutes of the day.
+
+    `question`: of Cal.com's booking form, by its name; whoever answers it agrees to SMS. `segment_price`: US dollars.
+    """
+
+    opens_minute: int
+    closes_minute: int
+    question: str | None = None
+    segment_price: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,14 +245,20 @@ class CompiledCampaign:
     status_column: str
     layout: LayoutSource
     languages: Mapping[str, Texts]
+    sms: SmsPolicy | None = None
+    """None: no SMS."""
 
     @property
     def default_language(self) -> str:
         return next(iter(self.languages))
 
     def to_json(self) -> str:
-        """The same campaign gives the same text."""
-        data = {"format": FORMAT, "campaign": _ADAPTER.dump_python(self, mode="json")}
+        """The same campaign gives the same text; one without SMS that of a version that knew none."""
+        campaign = _ADAPTER.dump_python(self, mode="json")
+        for declared in (campaign, *campaign["reminders"]):
+            if declared["sms"] is None:
+                del declared["sms"]
+        data = {"format": FORMAT, "campaign": campaign}
         return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
     @property

@@ -61,6 +61,7 @@ def test_a_booking_has_all_that_was_reported_of_it():
         "asked_anew": False,
         "was_reassigned": False,
         "locale": None,
+        "sms_number": None,
         **WHO,
         **WHAT,
     }

@@ -13,6 +13,7 @@ from common.domain.catch_up import Backlog
 from common.domain.delivery import Delivery, delivery_of
 from common.domain.ids import DeliveryId, EnrollmentId
 from common.ledger import keys
+from common.ledger.constants import SENDING_QUEUES
 from common.ledger.ledger import Ledger
 
 PAGE = 1_000
@@ -56,8 +57,10 @@ async def planned(ledger: Ledger, times_ms: list[int]) -> list[int]:
     """How many mails the schedule holds between each of these times and the next."""
     pipe = ledger.client.pipeline(transaction=False)
     for low, high in pairwise(times_ms):
-        pipe.zcount(keys.delayed("send"), f"({low}", high)
-    return [int(number) for number in await pipe.execute()]
+        for queue in SENDING_QUEUES:
+            pipe.zcount(keys.delayed(queue), f"({low}", high)
+    numbers, channels = list(map(int, await pipe.execute())), len(SENDING_QUEUES)
+    return [sum(numbers[first : first + channels]) for first in range(0, len(numbers), channels)]
 
 
 async def addresses(ledger: Ledger, owners: list[str]) -> dict[str, str]:
@@ -70,16 +73,15 @@ async def addresses(ledger: Ledger, owners: list[str]) -> dict[str, str]:
 
 
 async def _due(ledger: Ledger, now_ms: int) -> AsyncIterator[tuple[DeliveryId, int]]:
-    schedule, offset = keys.delayed("send"), 0
-    while True:
-        page: Any = await ledger.client.zrange(
-            schedule, 0, now_ms, byscore=True, offset=offset, num=PAGE, withscores=True
-        )
-        for job, due_ms in page:
-            yield DeliveryId(job.decode()), int(due_ms)
-        if len(page) < PAGE:
-            return
-        offset += PAGE
+    for queue in SENDING_QUEUES:
+        offset, is_last = 0, False
+        while not is_last:
+            page: Any = await ledger.client.zrange(
+                keys.delayed(queue), 0, now_ms, byscore=True, offset=offset, num=PAGE, withscores=True
+            )
+            for job, due_ms in page:
+                yield DeliveryId(job.decode()), int(due_ms)
+            offset, is_last = offset + PAGE, len(page) < PAGE
 
 
 async def _backlogs(
