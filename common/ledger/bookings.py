@@ -124,7 +124,7 @@ class Bookings:
         that the first one got. `notes` go to the guest's timeline. An event from the spool is given as it was kept,
         `received_ms` and all.
         """
-        hashes = {self._store.address_hash(one.email): one.email for one in event.attendees}
+        hashes = {self._store.address_hash(address): address for address in event.addresses}
         spelled = {self._store.spelled_hash(address): hashed for hashed, address in hashes.items()}
         booking = booking_id(event.uid)
         outcome, text = await self._store.run_json(
