@@ -11,12 +11,15 @@ import redis.asyncio
 from common.campaigns.campaigns import Campaigns, load_campaigns
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
-from common.domain.ids import enrollment_id
+from common.domain.enrollment import ExitReason
+from common.domain.feedback import Feedback, FeedbackKind
+from common.domain.ids import enrollment_id, step_delivery_id
 from common.errors import Ambiguous, Failure
 from common.ledger import keys
 from common.ledger.pauses import Pause, campaign_scope
 from common.settings.settings import Settings
 from services.simulation.engine import Simulation
+from tests.ledger_reads import timeline_of
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -150,6 +153,55 @@ async def test_whoever_is_forgotten_is_forgotten_in_every_campaign(
 
     for campaign in (CHRISTMAS, NEW_YEAR):
         assert not await both.ledger.client.exists(keys.enrollment(enrollment_id(campaign, ada.email)))
+
+
+async def exit_reasons(both: Simulation, address: str) -> list[ExitReason | None]:
+    found = [await both.ledger.enrollments.get(enrollment_id(key, address)) for key in (CHRISTMAS, NEW_YEAR)]
+    return [enrollment.exit_reason if enrollment else None for enrollment in found]
+
+
+async def test_whoever_is_suppressed_leaves_every_campaign_at_once(
+    both: Simulation, clock: VirtualClock, ada: Assessment
+) -> None:
+    await both.sign_up(ada, campaign=CHRISTMAS)
+    await both.sign_up(ada, campaign=NEW_YEAR)
+    await both.run(until_ms=clock.now_ms() + DAY_MS)
+    await both.ledger.suppressions.suppress(ada.email, ExitReason.SUPPRESSED, detail="by eve", now_ms=clock.now_ms())
+
+    assert await exit_reasons(both, ada.email) == [ExitReason.SUPPRESSED] * 2
+    for key in (CHRISTMAS, NEW_YEAR):
+        told = await timeline_of(both.ledger, enrollment_id(key, ada.email))
+        assert ("suppressed", "by eve") in [(entry.what, entry.detail) for entry in told]
+
+
+@pytest.mark.parametrize(
+    ("came_back_ms", "left"),
+    [(None, [ExitReason.BOUNCED] * 2), (2, [ExitReason.BOUNCED, None])],
+    ids=["new", "of before"],
+)
+async def test_a_bounce_in_one_campaign_ends_the_others_unless_they_came_back_since(
+    both: Simulation, clock: VirtualClock, ada: Assessment, came_back_ms: int | None, left: list[ExitReason | None]
+) -> None:
+    await both.sign_up(ada, campaign=CHRISTMAS)
+    await both.sign_up(ada, campaign=NEW_YEAR)
+    await both.run(until_ms=clock.now_ms() + DAY_MS)
+    hashed, now_ms = both.ledger.store.address_hash(ada.email), clock.now_ms()
+    if came_back_ms is not None:
+        await both.ledger.client.hset(keys.UNSUPPRESSED, hashed, f"{now_ms + came_back_ms} consent: by phone")
+    who = enrollment_id(CHRISTMAS, ada.email)
+    bounce = Feedback(
+        kind=FeedbackKind.BOUNCED,
+        delivery_id=step_delivery_id(who, 1),
+        contact_id=who,
+        event_ms=now_ms + 1,
+        mailed_ms=now_ms - DAY_MS,
+        received_ms=now_ms + 3,
+        provider_id="re_1",
+        address=ada.email,
+    )
+    await both.ledger.feedback.record(bounce, webhook_id="resend:1")
+
+    assert await exit_reasons(both, ada.email) == left
 
 
 async def test_a_campaign_that_is_no_longer_played_waits(
