@@ -205,6 +205,11 @@ class Bookings:
                 events = events_about(fields.get("email", ""), list(map(BookingEvent.from_json, kept)))
                 yield ReportedCall(read_booking(guest, fields), read_records(fields), events)
 
+    async def timezones(self, contact: EnrollmentId) -> list[str | None]:
+        """As a person's calls report them, the newest first."""
+        bookings = [call.booking async for call in self.calls(contact)]
+        return [one.timezone for one in sorted(bookings, key=lambda one: one.received_ms, reverse=True)]
+
     async def write(self, outcome: BookingOutcome, *, now_ms: int) -> bool:
         """
         Write what follows from a series; see `write` in `lua/bookings.lua`.

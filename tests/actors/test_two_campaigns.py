@@ -10,6 +10,7 @@ import redis.asyncio
 
 from common.campaigns.campaigns import Campaigns, load_campaigns
 from common.clock import VirtualClock
+from common.domain.catch_up import departures
 from common.domain.contact import Assessment
 from common.domain.enrollment import ExitReason
 from common.domain.feedback import Feedback, FeedbackKind
@@ -17,6 +18,7 @@ from common.domain.ids import enrollment_id, step_delivery_id
 from common.errors import Ambiguous, Failure
 from common.ledger import keys
 from common.ledger.pauses import Pause, campaign_scope
+from common.ledger.reads.backlog import backlog_of, overdue
 from common.settings.settings import Settings
 from services.simulation.engine import Simulation
 from tests.ledger_reads import timeline_of
@@ -140,6 +142,51 @@ async def test_a_pause_of_one_campaign_leaves_the_other_alone(
     await both.run()
     assert steps(both, boris.email, NEW_YEAR) == ["step-1", "step-2", "step-3"]
     assert steps(both, ada.email, NEW_YEAR) == ["step-1", "step-2", "step-3"]
+
+
+async def late(both: Simulation, clock: VirtualClock, campaign: str | None) -> list[tuple[str, int]]:
+    found = await overdue(both.ledger, now_ms=clock.now_ms(), campaign=campaign)
+    mails = departures(found.backlogs, now_ms=clock.now_ms(), per_second=1e9)
+    return [(mail.name, mail.at_ms) for mail in mails]
+
+
+async def test_the_plan_to_resume_one_campaign_tells_its_steps_and_reminders_and_no_other_ones(
+    both: Simulation, clock: VirtualClock, ada: Assessment, boris: Assessment
+) -> None:
+    await both.sign_up(ada, campaign=CHRISTMAS)
+    await both.sign_up(boris, campaign=NEW_YEAR)
+    began_ms = clock.now_ms()
+    await both.book(ada.email, began_ms + 60 * HOUR_MS, uid="A")
+    await both.run(until_ms=began_ms + HOUR_MS)
+    await both.ledger.pauses.start(campaign_scope(CHRISTMAS), Pause(since_ms=clock.now_ms(), by="ada", reason=""))
+    await both.run(until_ms=began_ms + 37 * HOUR_MS)
+
+    told, others = await late(both, clock, CHRISTMAS), await late(both, clock, NEW_YEAR)
+    await both.ledger.pauses.finish(campaign_scope(CHRISTMAS), now_ms=clock.now_ms())
+    await both.run(until_ms=clock.now_ms() + HOUR_MS)
+
+    assert sorted(told) == [("24h", began_ms + 37 * HOUR_MS), ("step-2", began_ms + 37 * HOUR_MS)]
+    assert others == []
+    names = sorted(name.partition("/")[2] for _, name in sent(both, ada.email))
+    assert names == ["24h", "step-1", "step-2"]
+
+
+async def test_the_plan_to_catch_up_waits_for_the_sending_window(
+    both: Simulation, clock: VirtualClock, ada: Assessment
+) -> None:
+    began_ms, who = clock.now_ms(), enrollment_id(NEW_YEAR, ada.email)
+    await both.ledger.pauses.start(None, Pause(since_ms=began_ms, by="ada", reason=""))
+    await both.sign_up(replace(ada, timezone="Europe/Berlin"), campaign=NEW_YEAR)
+    await both.run(until_ms=began_ms + 10 * HOUR_MS)  # It is three at night in Berlin.
+
+    told, person = await late(both, clock, None), await backlog_of(both.ledger, who)
+    await both.ledger.pauses.finish(None, now_ms=clock.now_ms())
+    await both.run(until_ms=began_ms + DAY_MS)
+
+    assert told == [("step-1", began_ms + 15 * HOUR_MS)]
+    assert sent(both, ada.email) == [(began_ms + 15 * HOUR_MS, f"{NEW_YEAR}/step-1")]
+    assert person is not None
+    assert person.opening_ms(began_ms + 10 * HOUR_MS) == began_ms + 15 * HOUR_MS
 
 
 async def test_whoever_is_forgotten_is_forgotten_in_every_campaign(
