@@ -17,6 +17,7 @@ from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import enrollment_id, step_delivery_id
 from common.errors import Ambiguous, Failure
 from common.ledger import keys
+from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.pauses import Pause, campaign_scope
 from common.ledger.reads.backlog import backlog_of, overdue
 from common.settings.settings import Settings
@@ -65,6 +66,28 @@ async def test_two_first_mails_are_never_closer_than_the_larger_gap(both: Simula
     for (earlier_ms, earlier), (later_ms, later) in pairwise(mails):
         if earlier.partition("/")[0] != later.partition("/")[0]:
             assert later_ms - earlier_ms >= GAP_MS
+
+
+async def test_a_first_campaign_s_mail_that_a_wrong_clock_put_off_for_days_still_goes_first(
+    both: Simulation, clock: VirtualClock, ada: Assessment
+) -> None:
+    await both.sign_up(ada, campaign=CHRISTMAS)
+    await both.sign_up(ada, campaign=NEW_YEAR)
+    for campaign in (CHRISTMAS, NEW_YEAR):
+        enrollment = await both.ledger.enrollments.get(enrollment_id(campaign, ada.email))
+        assert enrollment is not None
+        await both.ledger.signups.enroll(enrollment, now_ms=clock.now_ms(), announce=False)
+    first, second = (step_delivery_id(enrollment_id(key, ada.email), 1) for key in (CHRISTMAS, NEW_YEAR))
+    put_off = {"claim_id": "", "not_before_ms": clock.now_ms() + 9 * DAY_MS, "wait_ms": HOUR_MS}
+    await both.ledger.client.hset(keys.delivery(first), mapping=put_off)
+
+    refused = await both.ledger.deliveries.claim(second, worker="w1", now_ms=clock.now_ms())
+    assert refused == ClaimRefused("not yet", "", clock.now_ms() + 1_000)
+
+    await both.ledger.client.hset(keys.delivery(first), "not_before_ms", clock.now_ms() + HOUR_MS)
+    assert isinstance(
+        await both.ledger.deliveries.claim(second, worker="w1", now_ms=clock.now_ms() + 1_000), ClaimGranted
+    )
 
 
 async def test_a_mail_that_may_be_out_holds_back_those_of_another_campaign(

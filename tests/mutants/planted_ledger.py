@@ -184,8 +184,8 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "  redis.call('HDEL', owner.key, 'next')\n", ""),
     # deliveries: parts of the claim
     ("deliveries", "other_ms < due_ms and other ~= name then", "other ~= name then"),
-    ("deliveries", "if claim_id == '' and is_near and", "if claim_id == '' and"),
-    ("deliveries", "if claim_id == '' and is_near", "if is_near"),
+    ("deliveries", "if was_claimed and could_go and", "if was_claimed and"),
+    ("deliveries", "if was_claimed and could_go", "if could_go"),
     ("deliveries", "  delivery.schedule(to, now_ms)\n", ""),
     ("deliveries", "< limits.crashes_max - 1 then return true end", "< limits.crashes_max then return true end"),
     ("deliveries", "== holder\n    and delivery.is_held(holder) then", "== holder then"),
