@@ -139,7 +139,7 @@ async def test_a_pause_of_one_campaign_leaves_the_other_alone(
     assert steps(both, ada.email, NEW_YEAR) == ["step-1", "step-2", "step-3"]
 
 
-async def test_whoever_is_forgotten_is_forgotten_in_every_campaign(
+async def test_who_is_forgotten_is_forgotten_in_every_campaign(
     both: Simulation, clock: VirtualClock, ada: Assessment
 ) -> None:
     await both.sign_up(ada, campaign=CHRISTMAS)
