@@ -17,6 +17,7 @@ from typing import Final, Literal
 
 from common.ledger import keys
 from common.ledger.ledger import Ledger
+from common.ledger.store import texts
 from common.store.errors import STORE_ERRORS
 
 HOLD_MS: Final = 10_000
@@ -73,8 +74,8 @@ async def word_of_another(ledger: Ledger) -> Word | None:
 async def leave(ledger: Ledger, worker: str) -> None:
     """A worker that stops leaves the task to another; it waits for no store, since the task is free soon anyway."""
     with contextlib.suppress(*STORE_ERRORS):
-        held = await ledger.client.get(keys.REBUILDING) or b""
-        if held.decode().split(" ")[0] == worker:
+        held = str(texts(await ledger.client.get(keys.REBUILDING)) or "")
+        if held.split(" ")[0] == worker:
             await ledger.client.delete(keys.REBUILDING)
 
 

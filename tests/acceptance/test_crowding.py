@@ -36,7 +36,7 @@ def test_an_address_that_is_refused_and_one_that_never_gets_an_answer_hold_up_no
     all_mail_is_on_time(place, {name: signed_up[name] for name in PEOPLE})
     mallory = place.ask("contact", MALLORY)
     assert (mallory["status"], mallory["exit_reason"]) == ("exited", "refused")
-    assert [letter["delivery_id"].partition("/")[2] for letter in place.ask("dead", "list")] == ["step-1"]
+    assert [(letter["email"], letter["name"]) for letter in place.ask("dead", "list")] == [(MALLORY, "step-1")]
     assert place.sandbox.inbox(MALLORY) == []
 
 
