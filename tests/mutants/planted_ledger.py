@@ -97,12 +97,12 @@ FAULTS: tuple[Fault, ...] = (
     ),
     (
         "deliveries",
-        "delivery.is_held(open.claim_id) and math.abs(now_ms - open.claimed_ms) < limits.lease_ms then",
-        "delivery.is_held(open.claim_id) then",
+        "delivery.is_claimed(open.claim_id) and math.abs(now_ms - open.claimed_ms) < limits.lease_ms then",
+        "delivery.is_claimed(open.claim_id) then",
     ),
     (
         "deliveries",
-        "delivery.is_held(open.claim_id) and math.abs",
+        "delivery.is_claimed(open.claim_id) and math.abs",
         "open.claim_id and open.claim_id ~= '' and math.abs",
     ),
     ("deliveries", "    return {'in hand', open.claim_id}\n", ""),
@@ -188,7 +188,7 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "if was_claimed and could_go", "if could_go"),
     ("deliveries", "  delivery.schedule(to, now_ms)\n", ""),
     ("deliveries", "< limits.crashes_max - 1 then return true end", "< limits.crashes_max then return true end"),
-    ("deliveries", "== holder\n    and delivery.is_held(holder) then", "== holder then"),
+    ("deliveries", "== holder\n    and delivery.is_claimed(holder) then", "== holder then"),
     (
         "deliveries",
         "other ~= id and redis.call('HGET', keys.delivery .. other, 'claim_id') == holder\n",
@@ -381,7 +381,7 @@ FAULTS: tuple[Fault, ...] = (
     # feedback
     ("feedback", "  if answered then return {1, answered} end\n  local answer", "  local answer"),
     ("feedback", "  if answered then return {1, answered} end\n  local known", "  local known"),
-    ("feedback", "not is_over and delivery.is_held(claim_id) then", "not is_over and claim_id then"),
+    ("feedback", "not is_over and delivery.is_claimed(claim_id) then", "not is_over and claim_id then"),
     ("feedback", "attempts, at_ms + sent, detail)", "attempts, tonumber(at_ms), detail)"),
     ("feedback", "  if given.kind == 'failed' then return end\n", ""),
     ("feedback", "first_ms < kept_ms or", "first_ms > kept_ms or"),

@@ -39,7 +39,7 @@ local function may_be_tried(id, claim_id)
   if tonumber(redis.call('HGET', keys.delivery .. id, 'crashes') or 0) < limits.crashes_max - 1 then return true end
   local other, holder = string.match(redis.call('GET', keys.suspect) or '', '^(%S+) (%S+)$')
   if other and other ~= id and redis.call('HGET', keys.delivery .. other, 'claim_id') == holder
-    and delivery.is_held(holder) then
+    and delivery.is_claimed(holder) then
     return false
   end
   redis.call('SET', keys.suspect, id .. ' ' .. claim_id)
@@ -135,7 +135,7 @@ function deliveries.claim()
   -- First of all: who has it in hand settles it, also for a contact who has left meanwhile.
   local open = read_open(key)
   local is_repeated = open.claim_id == claim_id
-  if not is_repeated and delivery.is_held(open.claim_id) and math.abs(now_ms - open.claimed_ms) < limits.lease_ms then
+  if not is_repeated and delivery.is_claimed(open.claim_id) and math.abs(now_ms - open.claimed_ms) < limits.lease_ms then
     return {'in hand', open.claim_id}
   end
 
