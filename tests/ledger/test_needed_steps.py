@@ -1,4 +1,4 @@
-"""A step that needs another one goes to those who were sent that one, and is skipped with that reason for the others."""
+"""A step that needs another one goes to those who were sent that one; for others it is skipped with that reason."""
 
 from __future__ import annotations
 
