@@ -9,6 +9,7 @@ import structlog
 
 from common.health_checks import Level, Limits, check_health
 from common.ledger import keys
+from common.ledger.leases import WorkerLease
 from common.ledger.ledger import Ledger
 from common.ledger.reads.store_stats import StoreStats, read_store_stats
 from common.store.errors import STORE_ERRORS
@@ -23,10 +24,11 @@ TIMEOUT_S = 10.0
 
 async def keep_pinging(ledger: Ledger, url: str, *, worker: str) -> None:
     """Until cancelled: once a minute, by one worker of all, while nothing that is due stays unsent."""
+    turn = WorkerLease(ledger.store, keys.PING, lease_ms=EVERY_S * 1000 - 500)
     async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
         while True:
             try:
-                if await ledger.client.set(keys.PING, worker, nx=True, px=EVERY_S * 1000 - 500):
+                if await turn.take(worker):
                     await ping(ledger, client, url)
             except STORE_ERRORS as error:
                 log.warning("healthcheck_ping_skipped", why="store", error=type(error).__name__)

@@ -12,6 +12,7 @@ from actors.upkeep.past import past_ms
 from common.domain.suppression import ListedSuppression
 from common.errors import Failure, Permanent, Throttled
 from common.ledger import keys
+from common.ledger.leases import WorkerLease
 from common.ledger.suppressions import Unlisted
 from common.providers.protocols import SuppressionList
 from common.store.errors import STORE_ERRORS
@@ -48,8 +49,8 @@ async def run_suppression_sync(world: World) -> None:
 
 async def sync_when_free(world: World) -> None:
     """One turn, unless another worker is at it. Without a list there is nothing to do."""
-    client, of = world.ledger.client, world.suppression_list
-    if of is None or not await client.set(keys.SUPPRESSION_LIST_WORKER, world.worker, nx=True, px=LEASE_MS):
+    of, lease = world.suppression_list, WorkerLease(world.ledger.store, keys.SUPPRESSION_LIST_WORKER, lease_ms=LEASE_MS)
+    if of is None or not await lease.take(world.worker):
         return
     try:
         await write_unlisted(world, of)
@@ -59,7 +60,7 @@ async def sync_when_free(world: World) -> None:
         log.warning("suppression_list_unavailable", reason=reason, kind=failure.kind)
         if not isinstance(failure, Throttled):
             return
-    await client.delete(keys.SUPPRESSION_LIST_WORKER)
+    await lease.leave(world.worker)
 
 
 async def write_unlisted(world: World, of: SuppressionList) -> int:

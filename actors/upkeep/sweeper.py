@@ -9,6 +9,7 @@ import structlog
 from common.clock import SystemClock
 from common.ledger import keys
 from common.ledger.constants import MAIL, MIRROR
+from common.ledger.leases import WorkerLease
 from common.ledger.ledger import Ledger
 from common.observability import metrics
 from common.store.errors import STORE_ERRORS
@@ -20,10 +21,11 @@ SWEEP_EVERY_S = 15
 
 async def run_sweeper(ledger: Ledger, clock: SystemClock, worker: str) -> None:
     """Until cancelled: sweep when it is this worker's turn."""
+    turn = WorkerLease(ledger.store, keys.SWEEP, lease_ms=SWEEP_EVERY_S * 1000 - 500)
     while True:
         try:
             await update_circuit_gauges(ledger)
-            if await ledger.client.set(keys.SWEEP, worker, nx=True, px=SWEEP_EVERY_S * 1000 - 500):
+            if await turn.take(worker):
                 await sweep(ledger, clock)
         except STORE_ERRORS as error:
             log.warning("sweep_deferred", error=type(error).__name__)
