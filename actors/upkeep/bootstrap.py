@@ -7,12 +7,11 @@ The same for a store that is emptied while workers run: otherwise none of its co
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import structlog
 
 from actors.upkeep.rebuild import rebuild, rows_of
-from common.background import BackgroundTasks
+from common.background import BackgroundTasks, Sleep, repeat
 from common.campaigns.campaign import Campaign
 from common.errors import Failure
 from common.ledger.rebuild_state import Word, is_emptied, is_owed, rebuild_lease, settled
@@ -26,8 +25,6 @@ RENEW_S = 3.0
 POLL_S = 0.2
 WATCH_S = 3.0
 RETRY_S = (5.0, 30.0, 60.0, 300.0)
-
-Sleep = Callable[[float], Awaitable[None]]
 
 _sleep: Sleep = asyncio.sleep  # noqa: TID251 -- before the first job there is no schedule
 
@@ -65,15 +62,17 @@ class Bootstrap:
 
     async def watch_store(self) -> None:
         """Until cancelled: read Notion if the store was emptied, or the worker that was to read it has ended."""
-        world = self._world
-        while self._is_enabled:
-            await self._sleep(WATCH_S)
-            if await is_emptied(world.ledger, now_ms=world.clock.now_ms()):
-                log.error("store_emptied")
-            if not self._is_ours and await is_owed(world.ledger, now_ms=world.clock.now_ms()):
-                self._word = "reading"
-                if await self._keep_lease():
-                    await self._start_reading()
+        if self._is_enabled:
+            await repeat("rebuild_watch", self._look, every_s=WATCH_S, at_once=False, sleep=self._sleep)
+
+    async def _look(self) -> None:
+        ledger, now_ms = self._world.ledger, self._world.clock.now_ms()
+        if await is_emptied(ledger, now_ms=now_ms):
+            log.error("store_emptied")
+        if not self._is_ours and await is_owed(ledger, now_ms=now_ms):
+            self._word = "reading"
+            if await self._keep_lease():
+                await self._start_reading()
 
     @property
     def _is_enabled(self) -> bool:

@@ -23,8 +23,8 @@ import structlog
 
 from actors.upkeep.restored_store import settle
 from actors.upkeep.store_holds import StoreHolds
-from actors.upkeep.witnesses import WAIT_S, Sleep, Witnesses
-from common.background import BackgroundTasks
+from actors.upkeep.witnesses import WAIT_S, Witnesses
+from common.background import BackgroundTasks, Sleep, repeat
 from common.domain.store_generation import (
     COPIED,
     EMPTIED,
@@ -89,15 +89,7 @@ class GenerationGuard:
 
     async def watch(self) -> None:
         """Until cancelled: the heartbeat of the store, or its keeper's successor."""
-        while True:
-            await self._sleep(BEAT_S)
-            try:
-                await self.turn()
-            except STORE_ERRORS as error:
-                log.warning("generation_check_deferred", error=type(error).__name__)
-            except Exception:
-                # A bug: logged, and tried again.
-                log.exception("generation_check_failed")
+        await repeat("generation_check", self.turn, every_s=BEAT_S, at_once=False, sleep=self._sleep)
 
     async def turn(self) -> None:
         """One heartbeat."""

@@ -46,9 +46,7 @@ async def test_a_turn_is_taken_once_until_it_is_over(lease: WorkerLease) -> None
 
 
 @pytest.mark.parametrize("trouble", ["refused", "silent"])
-async def test_whoever_leaves_waits_for_no_store(
-    lease: WorkerLease, monkeypatch: pytest.MonkeyPatch, trouble: str
-) -> None:
+async def test_leaving_waits_for_no_store(lease: WorkerLease, monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
     await lease.keep("w1", "reading")
 
     async def away(*_args: object, **_options: object) -> None:
