@@ -185,7 +185,7 @@ def test_a_folder_of_campaigns_that_is_not_there_is_named_by_its_setting(tmp_pat
             RESULTS,
             "Talk soon",
             "::: CRITICAl\nNow.\n:::\n",
-            r"line 75: unknown segment 'CRITICAl'; did you mean CRITICAL",
+            r"line 75: unknown segment 'CRITICAl'; did you mean 'CRITICAL'",
         ),
         (STRINGS, "emails = ", "emals = ", r"footer\.emails: missing; add it"),
         (
