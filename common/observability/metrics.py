@@ -52,7 +52,7 @@ FEEDBACK = Counter("advent_feedback", "Events that the mail provider reported ab
 FEEDBACK_IGNORED = Counter("advent_feedback_ignored", "Events of the mail provider without an effect here.", ["event"])
 """event: a known event about a mail that is none of ours, or other."""
 DELIVERIES = Counter("advent_deliveries_finished", "Deliveries that reached their final status.", ["status", "reason"])
-"""status: accepted, skipped, dead. reason: the provider's name for it, or ours (docs/operations.md, `delivery_dead`)."""
+"""status: accepted, skipped, dead. reason: the name of what happened; see `delivery_dead` in docs/operations.md."""
 LATENESS = Histogram(
     "advent_delivery_lateness_seconds",
     "From the due time of a delivery to the start of its first attempt.",
