@@ -114,6 +114,7 @@ def _hours(late: list[Departure], now_ms: int) -> int:
 async def _steps_of(ledger: Ledger, contact: EnrollmentId) -> Backlog | None:
     from common.domain.catch_up import Backlog
     from common.domain.enrollment import Status
+    from common.domain.ids import step_name
     from common.ledger import keys
 
     enrollment = await ledger.enrollments.get(contact)
@@ -121,7 +122,7 @@ async def _steps_of(ledger: Ledger, contact: EnrollmentId) -> Backlog | None:
         return None
     cadence = ledger.cadence_of(enrollment.campaign)
     steps = [step for step in cadence.steps if enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED]
-    mails = [(f"step-{n}", cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=n)) for n in steps]
+    mails = [(step_name(step), cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step)) for step in steps]
     last = (await ledger.store.read_hash(keys.enrollment(contact))).get("last_sent_ms")
     return Backlog(who=contact, mails=tuple(mails), last_ms=int(last) if last else None, gap_ms=cadence.minimum_gap_ms)
 

@@ -11,7 +11,7 @@ from typing import Any
 from common.domain.cadence import Cadence
 from common.domain.catch_up import Backlog
 from common.domain.delivery import Delivery, delivery_of
-from common.domain.ids import DeliveryId, EnrollmentId
+from common.domain.ids import DeliveryId, EnrollmentId, Step, step_name
 from common.ledger import keys
 from common.ledger.ledger import Ledger
 
@@ -32,7 +32,7 @@ class Overdue:
 
 async def overdue(ledger: Ledger, *, now_ms: int, campaign: str | None = None) -> Overdue:
     """What is overdue now, of everybody who is not held themselves; `campaign`: steps of this one only."""
-    steps: dict[EnrollmentId, list[tuple[int, int]]] = defaultdict(list)
+    steps: dict[EnrollmentId, list[tuple[Step, int]]] = defaultdict(list)
     backlogs: list[Backlog] = []
     expired: list[Delivery] = []
     async for delivery_id, due_ms in _due(ledger, now_ms):
@@ -83,7 +83,7 @@ async def _due(ledger: Ledger, now_ms: int) -> AsyncIterator[tuple[DeliveryId, i
 
 
 async def _backlogs(
-    ledger: Ledger, people: list[EnrollmentId], steps: dict[EnrollmentId, list[tuple[int, int]]], only: str | None
+    ledger: Ledger, people: list[EnrollmentId], steps: dict[EnrollmentId, list[tuple[Step, int]]], only: str | None
 ) -> list[Backlog]:
     pipe = ledger.client.pipeline(transaction=False)
     for person in people:
@@ -92,7 +92,7 @@ async def _backlogs(
     return [
         Backlog(
             who=person,
-            mails=tuple(_mails(ledger.cadence_of(campaign.decode()), sorted(steps[person]), int(anchor))),
+            mails=tuple(_mails(ledger.cadence_of(campaign.decode()), steps[person], int(anchor))),
             last_ms=int(last) if last else None,
             gap_ms=ledger.cadence_of(campaign.decode()).minimum_gap_ms,
         )
@@ -101,11 +101,13 @@ async def _backlogs(
     ]
 
 
-def _mails(cadence: Cadence, overdue_steps: list[tuple[int, int]], anchor_ms: int) -> list[tuple[str, int]]:
+def _mails(cadence: Cadence, overdue_steps: list[tuple[Step, int]], anchor_ms: int) -> list[tuple[str, int]]:
     """The steps that wait, then those that the schedule does not know yet: only the next one of a person is in it."""
-    last_step = overdue_steps[-1][0]
+    place = {step: number for number, step in enumerate(cadence.steps)}
+    overdue = sorted(overdue_steps, key=lambda waiting: place.get(waiting[0], -1))
+    last_step = overdue[-1][0]
     due = [
-        *overdue_steps,
+        *overdue,
         *((step, cadence.due_ms(anchor_ms=anchor_ms, step=step)) for step in cadence.after(last_step)),
     ]
-    return [(f"step-{step}", due_ms) for step, due_ms in due]
+    return [(step_name(step), due_ms) for step, due_ms in due]
