@@ -169,6 +169,8 @@ class Campaign:
             priority=self.compiled.priority,
             excludes=self.compiled.excludes,
             is_open=self.is_open,
+            window=self.window(pace),
+            zone_of=self.zone_of,
             version=self.version if self.is_in_force else None,
         )
 

@@ -327,9 +327,7 @@ async def test_a_row_that_says_too_little_is_named_with_its_cure_and_the_rest_is
     assert await installation.inbox(ada) == STEPS
 
 
-async def test_somebody_who_signs_up_while_the_doors_are_open_already_does_not_begin_again(
-    installation: Installation, ada
-):
+async def test_who_signs_up_before_a_rebuild_has_read_their_row_does_not_begin_again(installation: Installation, ada):
     """A double fault: the store is gone, Notion is away at first, and a known person comes again."""
     await installation.simulation.sign_up(ada)
     await installation.until(80)
@@ -345,7 +343,7 @@ async def test_somebody_who_signs_up_while_the_doors_are_open_already_does_not_b
     assert (await installation.record(ada)).anchor_ms == installation.anchor_ms
 
 
-async def test_merging_leaves_a_step_that_is_being_sent_to_anybody_sends_it(installation: Installation, ada):
+async def test_merging_leaves_a_step_that_is_being_sent_to_its_worker(installation: Installation, ada):
     await installation.simulation.sign_up(ada)
     await installation.until(80)
     await installation.loses_its_store()

@@ -19,11 +19,8 @@ local function earlier_one(owner, fields, name, due_ms, now_ms)
   for field, line in pairs(fields) do
     local other, other_ms = string.match(field, '^/(.*)$'), records.due_ms(line)
     if other and other_ms and other_ms < due_ms and other ~= name then
-      local claim_id, not_before_ms, wait_ms =
-        unpack(redis.call('HMGET', keys.delivery .. owner.id .. field, 'claim_id', 'not_before_ms', 'wait_ms'))
-      not_before_ms = tonumber(not_before_ms or 0)
-      local is_near = not_before_ms <= now_ms + 2000 or delivery.is_deferred_too_far(not_before_ms, wait_ms, now_ms)
-      if claim_id == '' and is_near and (not found or other_ms < found_ms) then
+      local could_go, was_claimed = delivery.could_go(owner.id .. field, other_ms, now_ms)
+      if was_claimed and could_go and (not found or other_ms < found_ms) then
         found, found_ms = owner.id .. field, other_ms
       end
     end
@@ -44,7 +41,7 @@ local function may_be_tried(id, claim_id)
   if tonumber(redis.call('HGET', keys.delivery .. id, 'crashes') or 0) < limits.crashes_max - 1 then return true end
   local other, holder = string.match(redis.call('GET', keys.suspect) or '', '^(%S+) (%S+)$')
   if other and other ~= id and redis.call('HGET', keys.delivery .. other, 'claim_id') == holder
-    and delivery.is_held(holder) then
+    and delivery.is_claimed(holder) then
     return false
   end
   redis.call('SET', keys.suspect, id .. ' ' .. claim_id)
@@ -62,14 +59,15 @@ local function gap_until(fields, given, campaign, open, now_ms)
   if last_ms and queue.is_too_far(last_ms, now_ms, JUMP_MS) then last_ms = nil end
   local is_unknown = open.outcome_unknown == '1' or open.in_progress == '1'
   local latest_ms = is_unknown and open.first_attempt_ms and open.first_attempt_ms + limits.ask_within_ms or math.huge
-  local until_ms = math.max(last_ms and last_ms + gap_ms or 0, crossing.gap_until(fields, campaign, given, now_ms))
+  local others = crossing.others_of(fields)
+  local until_ms = math.max(last_ms and last_ms + gap_ms or 0, crossing.gap_until(others, campaign, given, now_ms))
   until_ms = math.min(until_ms, latest_ms)
   if until_ms > now_ms then return until_ms end
   local other, since_ms = string.match(fields.sending or '', '^(%S+) (%d+)$')
   if other and other ~= given.name and since_ms + gap_ms > now_ms and not queue.is_too_far(since_ms, now_ms, JUMP_MS) then
     return math.min(since_ms + gap_ms, now_ms + SOON_MS)
   end
-  if crossing.comes_first(fields, campaign, given, now_ms) then return now_ms + SOON_MS end
+  if crossing.comes_first(others, campaign, given, now_ms) then return now_ms + SOON_MS end
 end
 
 -- The first claim of a step schedules the next one, so that a step in trouble never delays others.
@@ -153,7 +151,7 @@ function deliveries.claim()
   -- First of all: who has it in hand settles it, also for a contact who has left meanwhile.
   local open = read_open(key)
   local is_repeated = open.claim_id == claim_id
-  if not is_repeated and delivery.is_held(open.claim_id) and math.abs(now_ms - open.claimed_ms) < limits.lease_ms then
+  if not is_repeated and delivery.is_claimed(open.claim_id) and math.abs(now_ms - open.claimed_ms) < limits.lease_ms then
     return {'in hand', open.claim_id}
   end
 
