@@ -179,7 +179,10 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "'claimed_ms', now_ms, 'due_ms', due_ms)", "'claimed_ms', now_ms)"),
     ("deliveries", "  redis.call('ZADD', keys.open, now_ms + limits.lease_ms, id)\n", ""),
     ("deliveries", "  if given.paced then redis.call('HSET', owner.key, 'sending', name .. ' ' .. now_ms) end\n", ""),
-    ("deliveries", "  plan_next(owner, fields, name, campaign.following)\n", ""),
+    ("deliveries", "\n  plan_next(owner, fields, name, campaign.following)\n", "\n"),
+    ("deliveries", "      plan_next(owner, fields, name, campaign.following)\n", ""),
+    ("deliveries", "  return status ~= nil and status ~= 'skipped' and status ~= 'dead'\n", "  return true\n"),
+    ("deliveries", "  if status == 'planned' then\n    local open_ms", "  if false then\n    local open_ms"),
     ("deliveries", "  if fields.next ~= name then return end\n", ""),
     ("deliveries", "  redis.call('HDEL', owner.key, 'next')\n", ""),
     # deliveries: parts of the claim
