@@ -43,7 +43,7 @@ class Sought:
     """
     A mail that may have been accepted since an instant.
 
-    `others`: the fates of all mails of this person that were accepted, steps and reminders; none of those is it.
+    `others`: the records of all mails of this person that were accepted, steps and reminders; none of those is it.
     `enrollment`: whose `step` it is; both None for a reminder. `is_frozen`: `subject` is that of the bytes that were
     handed over; else it is what would be rendered now, of answers that may have changed: its absence proves nothing.
     """
@@ -157,7 +157,7 @@ async def sought(world: World, item: Owned) -> Sought:
 
 
 def _is_accounted_for(mail: AcceptedMail, records: Sequence[Record]) -> bool:
-    """It belongs to a delivery that met its fate: by its id, or by its instant where a rebuild found only that."""
+    """It belongs to a delivery with a final status: by its id, or by its time where a rebuild found only that."""
     return any(
         mail.id == record.detail
         or (record.detail == AS_NOTION_SHOWS and abs(mail.created_ms - (record.sent_ms or 0)) < CLOCKS_APART_MS)

@@ -153,7 +153,7 @@ async def _reconciled(
     world: World, campaign: Campaign, people: list[Restored], summary: Summary, say: Say, *, now_ms: int
 ) -> list[Restoration]:
     cadence = world.ledger.cadence_of(campaign.key)
-    matches = [_Match(person, _dues(cadence, person), now_ms) for person in people]
+    matches = [_Match(person, cadence, now_ms) for person in people]
     first_ms = min((due_ms for match in matches for due_ms in match.at_risk.values()), default=None)
     listed = await _listed(world, first_ms, summary, say) if first_ms is not None else []
     mails, subjects = by_address(listed or []), await subjects_of(world, campaign)
@@ -203,11 +203,11 @@ class _Match:
     `at_risk`: instants of steps that should be out, have no date, and may yet be sent by somebody.
     """
 
-    def __init__(self, person: Restored, dues: dict[int, int], now_ms: int) -> None:
-        self.person, self._dues = person, dues
+    def __init__(self, person: Restored, cadence: Cadence, now_ms: int) -> None:
+        self.person, self._dues, self._needs = person, _dues(cadence, person), cadence.needs
         self.at_risk = {
             step: due_ms
-            for step, due_ms in dues.items()
+            for step, due_ms in self._dues.items()
             if person.exit_reason is None and step not in person.sent_ms and due_ms <= now_ms
         }
         self._sent, self._ids = dict(person.sent_ms), dict(person.ids)
@@ -253,7 +253,9 @@ class _Match:
             return Restoration(person=person)
         steps = [*self._dues]
         last = len(steps) if person.is_completed else max(map(steps.index, self._sent.keys() & self._dues), default=0)
-        gaps = {step: self._reason(step) for step in steps[:last] if step not in self._sent}
+        # A step whose needed one was not sent had its own reason; it is skipped again when it is claimed.
+        skipped = {step for step, needed in self._needs.items() if needed not in self._sent} - self.unknowns.keys()
+        gaps = {step: self._reason(step) for step in steps[:last] if step not in {*self._sent, *skipped}}
         return Restoration(person=person, dead=gaps, unknown_since_ms=self.unknowns)
 
     def _reason(self, step: int) -> str:

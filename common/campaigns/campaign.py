@@ -102,8 +102,10 @@ class Campaign:
     def cadence(self, pace: Pace) -> Cadence:
         """When the steps are due at this pace. Raises CampaignError when it is too fast to keep their order."""
         offsets, numbers = tuple(step.after.at(pace) for step in self.steps), self.numbers
+        number_of = dict(zip((step.id for step in self.steps), numbers, strict=True))
+        needs = {number_of[step.id]: number_of[step.needs] for step in self.steps if step.needs is not None}
         try:
-            return Cadence(offsets, self.minimum_gap.at(pace), numbers)
+            return Cadence(offsets, self.minimum_gap.at(pace), numbers, needs)
         except ValueError:
             raise CampaignError(f"CAMPAIGN_SPEED={pace.speed:g}: steps fall on one instant; set it lower") from None
 
@@ -168,6 +170,8 @@ class Campaign:
             priority=self.compiled.priority,
             excludes=self.compiled.excludes,
             is_open=self.is_open,
+            window=self.window(pace),
+            zone_of=self.zone_of,
             version=self.version if self.is_in_force else None,
         )
 

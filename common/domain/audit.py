@@ -37,7 +37,7 @@ APART_MS = 120_000
 class Audited:
     """
     `waits`: by step (0: the enrollment's classification), the instant at which something is to happen to it.
-    `under_way`: steps that were claimed and have no fate yet. `is_held`: nothing of it is sent for now.
+    `under_way`: steps that were claimed and have no final status yet. `is_held`: nothing of it is sent for now.
     """
 
     enrollment: Enrollment

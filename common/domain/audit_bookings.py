@@ -50,7 +50,7 @@ class AuditedReminder:
     """
     One reminder of one start of a booking. `name`: `24h`. `record`: None when the ledger has no word of it.
 
-    `waits_ms`: the instant at which something is to happen to it. `is_under_way`: claimed, without a fate yet.
+    `waits_ms`: the instant at which something is to happen to it. `is_under_way`: claimed, without a final status yet.
     `is_held`: nothing is sent to this person for now. `signup`: of a guest who is enrolled and named no
     time zone when booking.
     """
@@ -80,7 +80,7 @@ class AuditedReminder:
 
 @dataclass(frozen=True, slots=True)
 class UnreadCall:
-    """A booking was reported or changed at `told_ms` and has not been processed. `is_arranged`: a job waits to."""
+    """A booking was reported or changed at `reported_ms` and has not been processed. `is_arranged`: a job waits to."""
 
     email: str
     reported_ms: int
@@ -114,7 +114,7 @@ def of_ledger(reminders: Iterable[AuditedReminder], listed: Mapping[str, str], t
 
 
 def _of_waiting(reminder: AuditedReminder, terms: Terms) -> Iterator[Finding]:
-    """Without a fate. A reminder is looked at when its call begins, at the latest, so that none waits for longer."""
+    """Without a final status. A reminder is looked at when its call begins, at the latest; none waits for longer."""
     if reminder.is_held:
         return
     if reminder.waits_ms is None:

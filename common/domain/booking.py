@@ -108,7 +108,9 @@ class BookingEvent:
 
     def about(self, address: str) -> BookingEvent:
         """The same as it concerns this person: without the names of others."""
-        return self._naming(*(attendee for attendee in self.attendees if attendee.email == address))
+        named = [attendee for attendee in self.attendees if attendee.email == address]
+        marks = tuple(mark for mark in self.no_shows if mark[0] == address)
+        return replace(self._naming(*named), no_shows=marks)
 
     def _naming(self, *named: Attendee) -> BookingEvent:
         first = named[0] if named else None

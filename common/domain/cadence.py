@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +24,13 @@ class Cadence:
 
     `offsets_ms` rises strictly; `minimum_gap_ms` lies between two nurture mails of one person when one is overdue.
     `numbers`: of the steps, which their ids name, in the order in which they are due; not given: 1, 2, 3 …
+    `needs`: by step, the earlier one without which it is not sent.
     """
 
     offsets_ms: tuple[int, ...]
     minimum_gap_ms: int
     numbers: tuple[int, ...] = ()
+    needs: Mapping[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.offsets_ms:

@@ -118,9 +118,9 @@ _SENT = frozenset(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """
-    What the ledger remembers of one delivery that has a fate.
+    What the ledger remembers of one delivery that has a final status.
 
-    `at_ms`: the instant of the fate. `sent_ms`: the instant the provider accepted it, None if it never did.
+    `at_ms`: when it got that status. `sent_ms`: when the provider accepted it, None if it never did.
     `attempts`: tries that reached for the provider. `detail`: the provider's id when sent, else the reason.
     """
 

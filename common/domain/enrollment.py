@@ -52,8 +52,8 @@ class Enrollment:
 
     `anchor_ms`: the instant the gateway received the first signup, or a held one was released; every step counts from
     it. `next_step` (1-based) and `next_due_ms`: the step that waits in the schedule, None when none does. `records`:
-    fates so far, by step number. `language`: one of the campaign's, None: its default. `contact`: the id with which the
-    person's calls are kept, None: its own.
+    final statuses so far, by step number. `language`: one of the campaign's, None: its default. `contact`: the id with
+    which the person's calls are kept, None: its own.
     `revision` counts changes; `mirrored_revision` is the one Notion shows. `pages`: Notion page ids by database.
     """
 
@@ -80,7 +80,7 @@ class Enrollment:
         return self.contact or self.id
 
     def final_status_of(self, step: int) -> tuple[DeliveryStatus, str]:
-        """One fate and one reason for every step, also for those that were never claimed."""
+        """One status and one reason for every step, also for those that were never claimed."""
         record = self.records.get(step)
         if record is not None:
             return record.final_status, record.detail

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -10,6 +11,7 @@ from common.domain.store_generation import Generation, Memory
 from common.ledger import keys
 from common.ledger.store import Store, texts
 from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS
+from common.store.errors import STORE_ERRORS
 
 _WORKED_ON = ("active", "completed", "exited")
 
@@ -97,9 +99,11 @@ class Generations:
         return str(texts(await self._store.patiently(lambda: client.get(keys.GENERATION_KEEPER))) or "")
 
     async def leave(self, worker: str) -> None:
-        if (await self.keeper()).split(" ")[0] == worker:
-            client = self._store.client
-            await self._store.patiently(lambda: client.delete(keys.GENERATION_KEEPER))
+        """At a worker's end, which waits for no store: one that is silent is no keeper soon."""
+        client = self._store.client
+        with contextlib.suppress(*STORE_ERRORS):
+            if str(texts(await client.get(keys.GENERATION_KEEPER)) or "").split(" ")[0] == worker:
+                await client.delete(keys.GENERATION_KEEPER)
 
     async def publish(self, witness: str, memory: Memory) -> None:
         """What a witness that the workers cannot read remembers."""

@@ -88,8 +88,18 @@ def ahead(
             has_reopened = has_reopened or is_open
         if is_open and step not in person.frozen:
             found[step] = due_ms
+    found = {step: due_ms for step, due_ms in found.items() if _has_needed(person, cadence, step, found)}
     is_under_way = enrollment.status in (Status.ACCEPTED, Status.ACTIVE)
     return found if is_under_way or (has_reopened and enrollment.status is Status.COMPLETED) else {}
+
+
+def _has_needed(person: UnderWay, cadence: Cadence, step: int, found: Collection[int]) -> bool:
+    """Whether the step that this one needs was sent, or may still be."""
+    needed = cadence.needs.get(step)
+    if needed is None or needed in found or needed in person.frozen:
+        return True
+    record = person.enrollment.records.get(needed)
+    return record is not None and record.final_status.is_sent
 
 
 class Comparison:

@@ -42,7 +42,7 @@ def reminders(story: Simulation, address: str = BORIS) -> list[tuple[int, str]]:
 
 
 async def final_statuses(story: Simulation, who: EnrollmentId = WHO) -> dict[str, set[tuple[str, str]]]:
-    """Of each booking, the fate and reason of its reminders."""
+    """Of each booking, the status and reason of its reminders."""
     return {
         call.booking.uid: {
             (str(record.final_status), record.detail if record.sent_ms is None else "")
@@ -419,7 +419,7 @@ async def test_a_campaign_that_stops_ends_the_letters_at_the_booking_and_still_r
     assert story.mirror.rows[WHO].exit_reason == "stopped"
 
 
-async def test_a_campaign_that_pauses_goes_on_after_the_call_though_nobody_tells_of_its_end(playing, boris, clock):
+async def test_a_campaign_that_pauses_goes_on_after_the_call_though_no_webhook_reports_its_end(playing, boris, clock):
     story, anchor = playing("pause"), clock.now_ms()
     await story.sign_up(boris)
     await story.run(until_ms=anchor + 30 * HOUR_MS)

@@ -257,7 +257,7 @@ def test_workers_are_as_many_as_keda_says_by_figures_that_exist() -> None:
     assert {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in named} <= known
 
 
-def test_the_door_to_the_world_lets_in_what_people_need_and_no_figures() -> None:
+def test_the_ingress_exposes_what_people_need_and_no_metrics() -> None:
     (ingress,) = objects("production", "Ingress")
     paths = {path["path"] for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]}
     annotations = ingress["metadata"]["annotations"]

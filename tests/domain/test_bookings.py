@@ -186,7 +186,7 @@ def test_a_no_show_waits_for_its_booking_is_for_its_attendee_only_and_can_be_tak
     assert stands(absent, CREATED, ended, back) == {"A": BookingState.COMPLETED}
 
 
-def test_what_ended_was_booked_though_nobody_reported_of_it_and_what_was_cancelled_did_not_end():
+def test_what_ended_was_booked_though_no_event_said_so_and_what_was_cancelled_did_not_end():
     ended = event(BookingKind.ENDED, "A", at_ms=99)
 
     assert stands(ended) == {"A": BookingState.COMPLETED}

@@ -68,7 +68,7 @@ async def test_what_one_of_them_meets_is_no_others_concern(
     assert await store.hget(keys.COUNTS, "accepted") == b"4"
 
 
-async def test_anybody_comes_twice_at_once_is_classified_by_the_newer_assessment(
+async def test_who_signs_up_twice_at_once_is_classified_by_the_newer_assessment(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
 ) -> None:
     newer = replace(ada, red_systems=0)
@@ -122,7 +122,7 @@ async def test_an_answer_is_remembered_for_as_long_as_websites_may_repeat_their_
     assert await store.pttl(keys.webhook("signup:1")) == -1
 
 
-async def test_anybody_has_been_enrolled_never_begins_again(
+async def test_who_has_been_enrolled_never_begins_again(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
 ) -> None:
     first = await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
@@ -162,7 +162,7 @@ async def test_among_other_calls_the_order_stays(ledger: Ledger, ada: Assessment
     assert (first.answer, left, second.answer, left_too) == ("accepted", True, "accepted", True)
 
 
-async def test_anybody_stops_waiting_keeps_nobody_from_their_answer(
+async def test_a_request_that_stops_waiting_keeps_no_other_from_its_answer(
     ledger: Ledger, ada: Assessment, clock: VirtualClock
 ) -> None:
     waiting = [

@@ -65,6 +65,11 @@ def removed(campaign: CompiledCampaign, *, step: str = "step-6") -> CompiledCamp
     return replace(campaign, steps=tuple(one for one in campaign.steps if one.id != step))
 
 
+def needing(campaign: CompiledCampaign, *, step: str = "step-6", needs: str = "step-5") -> CompiledCampaign:
+    steps = (replace(one, needs=needs) if one.id == step else one for one in campaign.steps)
+    return replace(campaign, steps=tuple(steps))
+
+
 def segment(campaign: CompiledCampaign) -> CompiledCampaign:
     """One red system is critical from now on."""
     first, *others = campaign.segments
