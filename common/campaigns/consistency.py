@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from typing import Any
 
 from common.campaigns.compiled import Field
 from common.campaigns.fields import COLUMN_KINDS, usable
@@ -88,7 +87,7 @@ def _columns(manifest: Manifest) -> Iterator[Problem]:
     for name, column in manifest.notion.fields.items():
         place, entry = ("notion", "fields", name), manifest.fields.get(name)
         if entry is None:
-            yield place, f"unknown field {name!r}; {_near(name, manifest.fields)}"
+            yield place, f"unknown field {name!r}; {suggestion(name, manifest.fields)}"
         elif name in _OF_ASSESSMENTS:
             yield place, "Notion shows it as Advent does for every campaign, or not at all; take it out"
         elif entry.type not in COLUMN_KINDS:
