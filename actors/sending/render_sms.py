@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from actors.sending.render import NoLongerThere, NotSent, meeting_of, reader_language, signups
+from actors.sending.render import NoLongerThere, NotSent, reader_language, signups
 from common.domain.contact import Assessment
 from common.domain.series import Booking
 from common.domain.text import Text
 from common.ledger.owners import Owned
+from common.meetings import meeting_of
 from common.normalization.phone import mobile_number
 from common.world import World
 

@@ -219,7 +219,7 @@ class CompiledCampaign:
     `key`: the name of its folder; `name`: in Notion. `opens`, `closes`: days in its time zone, both inclusive.
 
     `priority`: of two campaigns whose mails are due, the lower one goes first. `excludes`: contacts in one of these are
-    not enrolled. `languages`: the default one first.
+    not enrolled. `languages`: the default one first. `field_columns`: by field of its own, the column that shows it.
     """
 
     key: str
@@ -245,6 +245,7 @@ class CompiledCampaign:
     status_column: str
     layout: LayoutSource
     languages: Mapping[str, Texts]
+    field_columns: Mapping[str, str] = field(default_factory=dict)
     sms: SmsPolicy | None = None
     """None: no SMS."""
 
@@ -253,11 +254,12 @@ class CompiledCampaign:
         return next(iter(self.languages))
 
     def to_json(self) -> str:
-        """The same campaign gives the same text; one without SMS that of a version that knew none."""
+        """The same campaign gives the same text. What came later is left out while empty: versions keep their names."""
         campaign = _ADAPTER.dump_python(self, mode="json")
-        for declared in (campaign, *campaign["reminders"]):
-            if declared["sms"] is None:
-                del declared["sms"]
+        for name in _LATER:
+            for declared in (campaign, *campaign["reminders"]):
+                if name in declared and not declared[name]:
+                    del declared[name]
         data = {"format": FORMAT, "campaign": campaign}
         return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
@@ -272,6 +274,7 @@ class CompiledCampaign:
         return self.digest[:12]
 
 
+_LATER = ("field_columns", "sms")
 _ADAPTER = TypeAdapter(CompiledCampaign)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from common.domain.ids import DeliveryId, split_delivery_id, step_number
+from common.domain.ids import DeliveryId, Step, split_delivery_id, step_of
 from common.domain.retry import KEY_REMEMBERED_MS
 
 
@@ -65,9 +65,9 @@ class Delivery:
         return self.short_name.removesuffix(self.channel.suffix)
 
     @property
-    def step(self) -> int | None:
-        """The number of a step, None for other kinds."""
-        return step_number(self.name) if self.kind is Kind.STEP else None
+    def step(self) -> Step | None:
+        """None for other kinds."""
+        return step_of(self.name) if self.kind is Kind.STEP else None
 
 
 def delivery_of(delivery_id: DeliveryId) -> Delivery:
@@ -80,7 +80,7 @@ def delivery_of(delivery_id: DeliveryId) -> Delivery:
             name=name,
             kind=Kind.STEP,
             channel=Channel.EMAIL,
-            label=f"step {step_number(name)}",
+            label=f"step {step_of(name)}",
             gap_applies=True,
         )
     start, _, called = name.partition("/")
@@ -137,9 +137,9 @@ _SENT = frozenset(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """
-    What the ledger remembers of one delivery that has a fate.
+    What the ledger remembers of one delivery that has a final status.
 
-    `at_ms`: the instant of the fate. `sent_ms`: the instant the provider accepted it, None if it never did.
+    `at_ms`: when it got that status. `sent_ms`: when the provider accepted it, None if it never did.
     `attempts`: tries that reached for the provider. `detail`: the provider's id when sent, else the reason.
     """
 

@@ -62,7 +62,7 @@ class Reminder:
 
 
 def reminders_of(booking: Booking, rules: ReminderRules) -> list[Reminder]:
-    """A fate for each reminder of each start that the booking ever had; none while nobody knows its address."""
+    """A status for each reminder of each start that the booking ever had; none while nobody knows its address."""
     if booking.email is None:
         return []
     plans = (_of_start, _sms_of_start)

@@ -11,6 +11,7 @@ same with six letters or digits behind it:
 | `uid`, `state`, `start_ms`, `end_ms`, `received_ms` | Cal.com's name of the booking, its state and times |
 | `email`, `address_hash`, `first_name`, `timezone`, `locale`, `title`, `join_url`, `organizer` | of the mails |
 | `sms_number`, `number_hash` | given for reminders by SMS; of the one that was last written to |
+| `reschedule_url`, `cancel_url` | Cal.com's pages on which the guest changes it |
 | `/<start_ms>/<name>` | the record of each reminder, as of steps; first `planned due_ms` |
 
 `contact:<enr>`, one person with calls:
@@ -34,7 +35,18 @@ from common.domain.ids import EnrollmentId, GuestId
 from common.domain.series import Booking, BookingState
 from common.ledger.codec import read_pages
 
-_TEXTS = ("email", "first_name", "timezone", "locale", "title", "join_url", "organizer", "sms_number")
+_TEXTS = (
+    "email",
+    "first_name",
+    "timezone",
+    "locale",
+    "title",
+    "join_url",
+    "organizer",
+    "reschedule_url",
+    "cancel_url",
+    "sms_number",
+)
 
 OPTIONAL_FIELDS = (*_TEXTS, "address_hash", "start_ms", "end_ms")
 """Of a guest; what a booking no longer says goes."""

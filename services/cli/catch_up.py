@@ -15,7 +15,6 @@ from common.formatting import duration
 from services.cli.shared import clock_time, print_table
 
 if TYPE_CHECKING:
-    from common.domain.catch_up import Backlog
     from common.domain.ids import EnrollmentId
     from common.ledger.ledger import Ledger
 
@@ -92,9 +91,9 @@ async def plan_for_people(ledger: Ledger, contacts: Sequence[EnrollmentId], *, n
     For one paused person, in each of their campaigns: their deliveries are not in the schedule, so enrollments and
     calls are read.
     """
-    from common.ledger.reads.backlog import addresses
+    from common.ledger.reads.backlog import addresses, backlog_of
 
-    backlogs = [backlog for contact in contacts if (backlog := await _steps_of(ledger, contact))]
+    backlogs = [backlog for contact in contacts if (backlog := await backlog_of(ledger, contact))]
     emails = await addresses(ledger, list(contacts))
     expired = []
     for call in [call for contact in contacts async for call in ledger.bookings.calls(contact)]:
@@ -109,21 +108,6 @@ async def plan_for_people(ledger: Ledger, contacts: Sequence[EnrollmentId], *, n
 
 def _hours(late: list[Departure], now_ms: int) -> int:
     return (late[-1].at_ms - now_ms) // HOUR_MS + 1 if late else 0
-
-
-async def _steps_of(ledger: Ledger, contact: EnrollmentId) -> Backlog | None:
-    from common.domain.catch_up import Backlog
-    from common.domain.enrollment import Status
-    from common.ledger import keys
-
-    enrollment = await ledger.enrollments.get(contact)
-    if enrollment is None or enrollment.status not in (Status.ACCEPTED, Status.ACTIVE):
-        return None
-    cadence = ledger.cadence_of(enrollment.campaign)
-    steps = [step for step in cadence.steps if enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED]
-    mails = [(f"step-{n}", cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=n)) for n in steps]
-    last = (await ledger.store.read_hash(keys.enrollment(contact))).get("last_sent_ms")
-    return Backlog(who=contact, mails=tuple(mails), last_ms=int(last) if last else None, gap_ms=cadence.minimum_gap_ms)
 
 
 def print_plan(plan: Plan) -> None:

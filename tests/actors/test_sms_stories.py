@@ -63,7 +63,7 @@ async def book(run: Simulation, start: str = "2026-03-12T14:00", **fields: objec
     await run.book(BORIS, at(start), uid="A", **known | fields)
 
 
-async def sms_fates(run: Simulation) -> dict[str, tuple[str, str]]:
+async def sms_statuses(run: Simulation) -> dict[str, tuple[str, str]]:
     return {
         f"{call.booking.uid} {name.rpartition('/')[2]} {local(int(name.partition('/')[0]))}": (
             str(record.final_status),
@@ -79,7 +79,7 @@ def first(start: str = "2026-03-12T14:00") -> DeliveryId:
     return DeliveryId(f"{booking_id('A')}/{at(start)}/24h.sms")
 
 
-async def test_whoever_gave_a_number_for_reminders_gets_the_sms_beside_the_mail(run):
+async def test_whoever_gave_a_number_for_reminders_gets_the_sms_with_the_mail(run):
     await book(run)
     await run.run()
     assert texted(run) == [(NUMBER, "2026-03-11T14:00")]
@@ -95,11 +95,11 @@ async def test_a_campaign_that_does_not_turn_it_on_sends_none(store, campaign, c
     await run.book(BORIS, clock.now_ms() + 10 * DAY_MS, uid="A", sms_number=NUMBER)
     await run.run()
     assert run.texter.accepted_texts == []
-    assert await sms_fates(run) == {}
+    assert await sms_statuses(run) == {}
 
 
 @pytest.mark.parametrize(
-    ("consent", "sent", "fate"),
+    ("consent", "sent", "reason"),
     [
         (SmsConsent(is_given=True, number="(416) 555-0123", source="https://site.example/quiz"), [NUMBER], ""),
         (SmsConsent(is_given=False, number="(416) 555-0123"), [], "no consent to SMS"),
@@ -107,12 +107,12 @@ async def test_a_campaign_that_does_not_turn_it_on_sends_none(store, campaign, c
         (SmsConsent(is_given=True, number="12"), [], "no mobile number"),
     ],
 )
-async def test_a_number_without_a_yes_is_no_consent(run, boris, consent, sent, fate):
+async def test_a_number_without_a_yes_is_no_consent(run, boris, consent, sent, reason):
     await run.sign_up(replace(boris, phone="(416) 555-0123", sms_consent=consent))
     await book(run, sms_number=None)
     await run.run()
     assert [to for to, _ in texted(run)] == sent
-    assert {detail for _, detail in (await sms_fates(run)).values()} == {fate}
+    assert {detail for _, detail in (await sms_statuses(run)).values()} == {reason}
 
 
 async def test_the_consent_of_an_earlier_signup_stays_with_source_and_time(run, boris):
@@ -146,7 +146,7 @@ async def test_quiet_hours_that_leave_no_earlier_time_drop_it_with_that_reason(r
     await book(run, "2026-03-12T22:30")
     await run.run()
     assert texted(run) == []
-    assert await sms_fates(run) == {"A 24h.sms 2026-03-12T22:30": ("skipped", "quiet hours")}
+    assert await sms_statuses(run) == {"A 24h.sms 2026-03-12T22:30": ("skipped", "quiet hours")}
 
 
 async def test_one_that_trouble_made_late_is_not_sent_in_quiet_hours(run):
@@ -154,7 +154,7 @@ async def test_one_that_trouble_made_late_is_not_sent_in_quiet_hours(run):
     await book(run)
     await run.run()
     assert texted(run) == []
-    assert await sms_fates(run) == {"A 24h.sms 2026-03-12T14:00": ("skipped", "late: quiet hours have begun")}
+    assert await sms_statuses(run) == {"A 24h.sms 2026-03-12T14:00": ("skipped", "late: quiet hours have begun")}
 
 
 async def test_what_is_stuck_at_the_provider_dies_before_the_call_and_before_quiet_hours(run):
@@ -185,7 +185,7 @@ async def test_a_move_and_a_cancellation_end_both_channels_in_any_order(run, ord
     await run.run()
     assert texted(run) == []
     assert run.mailer.inbox_of(BORIS) == []
-    assert {status for status, _ in (await sms_fates(run)).values()} == {"skipped"}
+    assert {status for status, _ in (await sms_statuses(run)).values()} == {"skipped"}
 
 
 async def test_after_a_move_only_the_new_hour_is_texted(run):
@@ -204,7 +204,7 @@ async def test_an_answer_that_was_lost_is_looked_for_and_found(run):
     await book(run)
     await run.run()
     assert len(texted(run)) == 1
-    assert set((await sms_fates(run)).values()) == {("accepted", "")}
+    assert set((await sms_statuses(run)).values()) == {("accepted", "")}
 
 
 async def test_one_that_was_never_accepted_is_not_repeated_blindly(run):
@@ -245,7 +245,7 @@ async def test_while_the_list_is_away_it_waits_and_is_found_later(run):
     run.texter.list_failure = None
     await run.run()
     assert len(texted(run)) == 1
-    assert set((await sms_fates(run)).values()) == {("accepted", "")}
+    assert set((await sms_statuses(run)).values()) == {("accepted", "")}
 
 
 async def test_of_two_people_with_one_phone_and_the_same_text_nobody_can_say_whose_is_whose(run):
@@ -255,9 +255,9 @@ async def test_of_two_people_with_one_phone_and_the_same_text_nobody_can_say_who
     await run.run(until_ms=at("2026-03-11T14:00"))
     run.texter.failure = lambda _text: None
     await run.run()
-    fates = [str(record.final_status) for record in await _all_sms(run)]
+    statuses = [str(record.final_status) for record in await _all_sms(run)]
     assert len(texted(run)) == 2
-    assert fates == ["dead", "dead"]
+    assert statuses == ["dead", "dead"]
 
 
 async def test_thirty_percent_of_faults_double_nothing_and_leave_nothing_unexplained(run):
@@ -318,7 +318,7 @@ async def test_a_number_that_can_take_none_is_not_tried_again_and_mail_goes_on(r
     await book(run)
     await run.run()
     assert await run.ledger.texts.is_ended(NUMBER)
-    assert set((await sms_fates(run)).values()) == {("dead", "twilio_21614 (400)")}
+    assert set((await sms_statuses(run)).values()) == {("dead", "twilio_21614 (400)")}
     assert len(run.mailer.inbox_of(BORIS)) == 3
     run.texter.failure = lambda _text: None
     await run.book(BORIS, run.clock.now_ms() + 5 * DAY_MS, uid="B", timezone="America/Toronto", sms_number=NUMBER)
@@ -331,7 +331,7 @@ async def test_stop_between_claim_and_send_is_obeyed_and_start_takes_it_up_again
     await book(run)
     await run.run(until_ms=at("2026-03-11T15:00"))
     assert texted(run) == []
-    assert set((await sms_fates(run)).values()) == {("skipped", "unsubscribed")}
+    assert set((await sms_statuses(run)).values()) == {("skipped", "unsubscribed")}
     await run.ledger.texts.receive(NUMBER, "start", "START", webhook_id="twilio:SM2", now_ms=run.clock.now_ms())
     await run.reschedule(
         "A", to="B", address=BORIS, start_ms=at("2026-03-14T15:00"), timezone="America/Toronto", sms_number=NUMBER
@@ -363,7 +363,7 @@ async def test_a_worker_that_died_after_the_acceptance_leaves_one_sms_and_one_ac
     await run.texter.send(text)
     await run.run()
     assert texted(run) == [(NUMBER, "2026-03-11T14:00")]
-    assert set((await sms_fates(run)).values()) == {("accepted", "")}
+    assert set((await sms_statuses(run)).values()) == {("accepted", "")}
 
 
 async def test_who_left_the_mail_gets_no_sms_either(run, boris):

@@ -45,7 +45,7 @@ def test_one_that_turns_it_on_needs_the_text_in_every_language(tmp_path):
         load_campaign(KEY, directory=home)
 
 
-def test_one_that_turns_it_on_without_any_text_is_told_which_file_to_write(tmp_path):
+def test_one_that_turns_it_on_without_any_text_names_the_file_to_write(tmp_path):
     home = texting_folder(tmp_path)
     for language in STOPS:
         (home / KEY / language / "reminders" / "24h.sms.md").unlink()

@@ -1,6 +1,6 @@
 -- What a person of the team, or the provider's list, decides about an address.
 --   JSON of every entry point   address_hash; spelled_hash: of the address as it was given, where that differs
---                               contact: the enrollment that the address has or would have; now_ms
+--                               contacts: [those that the address has or would have, one for each campaign]; now_ms
 --                               detail: who or what decided, for the timeline
 --   unlisted  ZSET  contact who left all mail → since when, ms: the provider's own list does not have their address yet
 -- uses: sequence, suppression, timeline
@@ -18,7 +18,9 @@ local function is_known(contact)
 end
 
 local function note(given, what)
-  if is_known(given.contact) then timeline.add(given.contact, given.now_ms, what, given.detail) end
+  for _, contact in ipairs(given.contacts) do
+    if is_known(contact) then timeline.add(contact, given.now_ms, what, given.detail) end
+  end
 end
 
 -- suppress(KEYS = [suppressed], ARGV = [JSON]) → 1 | 0 it was already
@@ -27,7 +29,7 @@ function suppressions.suppress()
   local given = read()
   if not suppression.add(given.address_hash, given.reason, given.at_ms) then return 0 end
   note(given, 'suppressed')
-  sequence.exit(given.contact, given.reason, given.now_ms)
+  for _, contact in ipairs(given.contacts) do sequence.exit(contact, given.reason, given.now_ms) end
   return 1
 end
 
@@ -40,7 +42,7 @@ function suppressions.unsuppress()
   if reason == 'complained' then return reason end
   redis.call('HDEL', KEYS[1], given.address_hash)
   redis.call('HSET', keys.unsuppressed, given.address_hash, string.format('%.0f', given.now_ms) .. ' ' .. given.detail)
-  redis.call('ZREM', keys.unlisted, given.contact)
+  redis.call('ZREM', keys.unlisted, unpack(given.contacts))
   suppression.wake(given.address_hash)
   note(given, 'unsuppressed')
   return 'done'
