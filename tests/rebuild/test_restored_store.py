@@ -22,7 +22,7 @@ from common.ledger.ledger import Ledger
 from common.store.witness_file import WitnessFile
 from services.gateway.witness import GatewayWitness
 from tests.ledger_reads import dead_letters_of
-from tests.rebuild.conftest import Installation
+from tests.rebuild.conftest import Installation, twin
 from tests.versions import edits
 
 STEPS = [f"step-{step}" for step in range(1, 8)]
@@ -215,6 +215,44 @@ async def test_a_mail_with_a_subject_that_moved_to_another_step_is_sent_to_nobod
     assert (letter.delivery.step, letter.outcome_unknown) == (3, True)
     await installation.until(119)
     assert await installation.inbox(ada) == STEPS[:3]
+
+
+async def _in_two_campaigns_of_the_same_subjects(
+    installation: Installation, starts: Start, ada: Assessment, *, backup_h: float, restored_h: float
+) -> None:
+    second = twin(installation.campaign)
+    installation.plays_too(second)
+    for key in (installation.campaign.key, second.key):
+        await installation.simulation.sign_up(ada, campaign=key)
+    guard = await starts(notion=False)
+    await installation.until(backup_h)
+    await guard.turn()
+    saved = await backup(installation)
+    await installation.calm()
+    await installation.until(restored_h)
+    await guard.turn()
+    await guard.stop()
+    await restore(installation, saved)
+    await starts(notion=False)
+
+
+async def test_a_mail_that_only_one_of_two_campaigns_may_have_sent_since_is_its_own(installation, starts, ada):
+    await _in_two_campaigns_of_the_same_subjects(installation, starts, ada, backup_h=1, restored_h=13)
+
+    settlement = await installation.world.ledger.generations.settlement()
+    assert (settlement.found, settlement.unknown) == (1, 0)
+    await installation.until(20)
+    assert await installation.inbox(ada) == STEPS[:1] * 2
+
+
+async def test_mails_that_each_of_two_campaigns_may_have_sent_since_are_unknown_to_both(installation, starts, ada):
+    await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "resend"})
+    await _in_two_campaigns_of_the_same_subjects(installation, starts, ada, backup_h=0.01, restored_h=14)
+
+    settlement = await installation.world.ledger.generations.settlement()
+    assert (settlement.found, settlement.unknown, settlement.people) == (0, 2, (ada.email,))
+    await installation.until(20)
+    assert await installation.inbox(ada) == STEPS[:1] * 2
 
 
 async def test_a_replay_finds_a_mail_with_a_subject_of_an_earlier_version(installation, starts, ada):
