@@ -9,7 +9,7 @@ import structlog
 from actors.upkeep.past import past_ms
 from common.background import repeat
 from common.domain.booking import BookingEvent
-from common.domain.booking_diff import ListedBooking, untold
+from common.domain.booking_diff import ListedBooking, unreported
 from common.domain.cadence import Pace
 from common.domain.ids import booking_id, seat_id
 from common.domain.series import resolve
@@ -118,7 +118,7 @@ async def _repair(world: World, listed: ListedBooking) -> int:
         return 0
     repaired = 0
     known = resolve(gathered.events, gathered.first_guests)
-    for event in untold(listed, known, gathered.events, now_ms=world.clock.now_ms()):
+    for event in unreported(listed, known, gathered.events, now_ms=world.clock.now_ms()):
         answer = await bookings.accept(event, webhook_id=_webhook_id(event))
         if not answer.repeated:
             repaired += 1

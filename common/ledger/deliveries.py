@@ -186,6 +186,8 @@ def _turn(terms: CampaignTerms, delivery: Delivery) -> dict[str, Any]:
     if step is not None:
         if step not in cadence.steps:
             turn["lacks_step"] = True
+        if step in cadence.needs:
+            turn["needs"] = step_name(cadence.needs[step])
         turn["following"] = [
             {"name": step_name(later), "after_ms": cadence.offset_ms(later)} for later in cadence.after(step)
         ]

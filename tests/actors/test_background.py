@@ -36,11 +36,11 @@ async def test_what_swallows_its_first_cancellation_is_ended_all_the_same() -> N
         finally:
             ended.set()
 
-    next_to = BackgroundTasks()
-    next_to.start([stubborn()])
+    tasks = BackgroundTasks()
+    tasks.start([stubborn()])
     await begun.wait()
 
-    await next_to.stop()
+    await tasks.stop()
 
     assert ended.is_set()
 
@@ -49,11 +49,11 @@ async def test_what_has_failed_keeps_nobody_from_ending() -> None:
     async def fails() -> None:
         raise ValueError("of no consequence")
 
-    next_to = BackgroundTasks()
-    next_to.start([fails()])
+    tasks = BackgroundTasks()
+    tasks.start([fails()])
     await asyncio.sleep(0)
 
-    await next_to.stop()
+    await tasks.stop()
 
 
 async def test_a_task_that_a_bug_ended_is_logged_with_its_name(log: CapturingLogger) -> None:

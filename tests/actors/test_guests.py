@@ -242,7 +242,7 @@ def test_each_seat_of_a_listed_booking_is_found_with_its_own_address_and_zone():
     ]
 
 
-async def test_seats_that_no_webhook_reported_of_are_found_in_the_list_and_one_that_left_it_is_cancelled(guests):
+async def test_seats_that_no_webhook_reported_are_found_in_the_list_and_one_that_left_it_is_cancelled(guests):
     [listed] = case("n95")
     await compared(guests, row())
     await guests.run(until_ms=ms("2026-12-01T10:00:00Z"))

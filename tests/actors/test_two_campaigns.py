@@ -212,7 +212,7 @@ async def test_the_plan_to_catch_up_waits_for_the_sending_window(
     assert person.opening_ms(began_ms + 10 * HOUR_MS) == began_ms + 15 * HOUR_MS
 
 
-async def test_whoever_is_forgotten_is_forgotten_in_every_campaign(
+async def test_who_is_forgotten_is_forgotten_in_every_campaign(
     both: Simulation, clock: VirtualClock, ada: Assessment
 ) -> None:
     await both.sign_up(ada, campaign=CHRISTMAS)

@@ -97,12 +97,12 @@ FAULTS: tuple[Fault, ...] = (
     ),
     (
         "deliveries",
-        "delivery.is_held(open.claim_id) and math.abs(now_ms - open.claimed_ms) < limits.lease_ms then",
-        "delivery.is_held(open.claim_id) then",
+        "delivery.is_claimed(open.claim_id) and math.abs(now_ms - open.claimed_ms) < limits.lease_ms then",
+        "delivery.is_claimed(open.claim_id) then",
     ),
     (
         "deliveries",
-        "delivery.is_held(open.claim_id) and math.abs",
+        "delivery.is_claimed(open.claim_id) and math.abs",
         "open.claim_id and open.claim_id ~= '' and math.abs",
     ),
     ("deliveries", "    return {'in hand', open.claim_id}\n", ""),
@@ -179,7 +179,10 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "'claimed_ms', now_ms, 'due_ms', due_ms)", "'claimed_ms', now_ms)"),
     ("deliveries", "  redis.call('ZADD', keys.open, now_ms + limits.lease_ms, id)\n", ""),
     ("deliveries", "  if given.paced then redis.call('HSET', owner.key, 'sending', name .. ' ' .. now_ms) end\n", ""),
-    ("deliveries", "  plan_next(owner, fields, name, campaign.following)\n", ""),
+    ("deliveries", "\n  plan_next(owner, fields, name, campaign.following)\n", "\n"),
+    ("deliveries", "      plan_next(owner, fields, name, campaign.following)\n", ""),
+    ("deliveries", "  return status ~= nil and status ~= 'skipped' and status ~= 'dead'\n", "  return true\n"),
+    ("deliveries", "  if status == 'planned' then\n    local open_ms", "  if false then\n    local open_ms"),
     ("deliveries", "  if fields.next ~= name then return end\n", ""),
     ("deliveries", "  redis.call('HDEL', owner.key, 'next')\n", ""),
     # deliveries: parts of the claim
@@ -188,7 +191,7 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "if was_claimed and could_go", "if could_go"),
     ("deliveries", "  delivery.schedule(to, now_ms)\n", ""),
     ("deliveries", "< limits.crashes_max - 1 then return true end", "< limits.crashes_max then return true end"),
-    ("deliveries", "== holder\n    and delivery.is_held(holder) then", "== holder then"),
+    ("deliveries", "== holder\n    and delivery.is_claimed(holder) then", "== holder then"),
     (
         "deliveries",
         "other ~= id and redis.call('HGET', keys.delivery .. other, 'claim_id') == holder\n",
@@ -382,7 +385,7 @@ FAULTS: tuple[Fault, ...] = (
     # feedback
     ("feedback", "  if answered then return {1, answered} end\n  local answer", "  local answer"),
     ("feedback", "  if answered then return {1, answered} end\n  local known", "  local known"),
-    ("feedback", "not is_over and delivery.is_held(claim_id) then", "not is_over and claim_id then"),
+    ("feedback", "not is_over and delivery.is_claimed(claim_id) then", "not is_over and claim_id then"),
     ("feedback", "attempts, at_ms + sent, detail)", "attempts, tonumber(at_ms), detail)"),
     ("feedback", "  if given.kind == 'failed' then return end\n", ""),
     ("feedback", "first_ms < kept_ms or", "first_ms > kept_ms or"),

@@ -108,7 +108,7 @@ async def test_a_worker_that_was_to_read_notion_ends_although_the_store_is_away(
     monkeypatch.undo()
 
 
-async def test_while_notion_is_away_the_doors_are_open_and_later_what_it_says_is_merged(
+async def test_while_notion_is_away_signups_are_taken_and_its_rows_are_merged_later(
     installation: Installation, ada, starts
 ):
     await installation.simulation.sign_up(ada)
@@ -156,9 +156,9 @@ async def test_the_one_who_died_over_it_is_succeeded(installation: Installation,
 @pytest.fixture
 async def looking():
     """A worker keeps looking until the test is over."""
-    next_to = BackgroundTasks()
-    yield lambda first: next_to.start([first.watch_store()])
-    await next_to.stop()
+    tasks = BackgroundTasks()
+    yield lambda first: tasks.start([first.watch_store()])
+    await tasks.stop()
 
 
 async def until_read(installation: Installation) -> None:

@@ -10,6 +10,8 @@
 local deliveries = {}
 
 local ANOTHER_CAMPAIGN_MS, SOON_MS, JUMP_MS = 600000, 1000, 60000
+-- A step whose needed one is not sent yet is looked at again after so long at most.
+local NEEDED_MS = 60000
 
 -- The first paced delivery of this owner that was due before, and could go now or within two seconds.
 local function earlier_one(owner, fields, name, due_ms, now_ms)
@@ -39,7 +41,7 @@ local function may_be_tried(id, claim_id)
   if tonumber(redis.call('HGET', keys.delivery .. id, 'crashes') or 0) < limits.crashes_max - 1 then return true end
   local other, holder = string.match(redis.call('GET', keys.suspect) or '', '^(%S+) (%S+)$')
   if other and other ~= id and redis.call('HGET', keys.delivery .. other, 'claim_id') == holder
-    and delivery.is_held(holder) then
+    and delivery.is_claimed(holder) then
     return false
   end
   redis.call('SET', keys.suspect, id .. ' ' .. claim_id)
@@ -81,6 +83,19 @@ local function plan_next(owner, fields, name, following, since_ms)
   end
 end
 
+-- Whether the step that this one needs was sent; or until when this one waits, because that one may still be. What an
+-- attempt was made of goes on as it began.
+local function needed_one(owner, fields, needs, key, now_ms)
+  if not needs or redis.call('HEXISTS', key, 'payload') == 1 then return true end
+  local line = fields['/' .. needs]
+  local status = records.status(line)
+  if status == 'planned' then
+    local open_ms = tonumber(redis.call('ZSCORE', keys.open, owner.id .. '/' .. needs) or 0)
+    return false, math.min(math.max(open_ms, now_ms + SOON_MS), now_ms + NEEDED_MS)
+  end
+  return status ~= nil and status ~= 'skipped' and status ~= 'dead'
+end
+
 local OPEN = {
   'claim_id', 'claimed_ms', 'not_before_ms', 'wait_ms', 'first_attempt_ms', 'outcome_unknown', 'in_progress', 'replayed',
   'counted_claim_id',
@@ -109,7 +124,8 @@ end
 -- claim(KEYS = [owner, delivery, circuit], ARGV = [JSON])
 --   JSON  also claim_id: `worker#number of this call`, so that a call whose answer was lost can be repeated
 --         campaigns: {key → {minimum_gap_ms, priority; version, if the store has one in force; lacks_step: it has no
---         such step; following: [{name, after_ms: after the anchor}], the steps after it}}, those that are played here
+--         such step; needs: the name of the step without which it is not sent; following: [{name, after_ms: after the
+--         anchor}], the steps after it}}, those that are played here
 -- → ['granted', fence, attempts, due_ms, first_attempt_ms or 0, failures, outcome_unknown 0|1, payload or '',
 --    owner's fields and values …]
 --   | ['already', status]            it met its end; also when that is found only now, in what a webhook reported
@@ -135,7 +151,7 @@ function deliveries.claim()
   -- First of all: who has it in hand settles it, also for a contact who has left meanwhile.
   local open = read_open(key)
   local is_repeated = open.claim_id == claim_id
-  if not is_repeated and delivery.is_held(open.claim_id) and math.abs(now_ms - open.claimed_ms) < limits.lease_ms then
+  if not is_repeated and delivery.is_claimed(open.claim_id) and math.abs(now_ms - open.claimed_ms) < limits.lease_ms then
     return {'in hand', open.claim_id}
   end
 
@@ -200,6 +216,14 @@ function deliveries.claim()
       return defer('held', math.max(not_before_ms, now_ms + suppression.WAIT_MS), 'resting')
     end
     if not_before_ms > now_ms then return defer('not yet', not_before_ms) end
+    local has_needed, wait_ms = needed_one(owner, fields, campaign.needs, key, now_ms)
+    if wait_ms then return defer('not yet', wait_ms) end
+    if not has_needed then
+      reason = campaign.needs .. ' ' .. limits.not_sent
+      plan_next(owner, fields, name, campaign.following)
+      delivery.skip(owner, name, now_ms, reason)
+      return {'exited', reason}
+    end
   end
 
   -- Of two that could go now the earlier goes first: after an outage nobody reads the second mail before the first. A turn

@@ -32,7 +32,7 @@ local function apply(given, owner)
   local key = keys.delivery .. owner.id .. '/' .. name
   local claim_id = redis.call('HGET', key, 'claim_id')
   local is_over = status == 'dead' or status == 'skipped'
-  if not is_over and delivery.is_held(claim_id) then
+  if not is_over and delivery.is_claimed(claim_id) then
     -- A worker that lives has it in hand: the outcome of its attempt is its own to settle, knowing this.
     redis.call('HSET', key, 'reported', string.format('%.0f', given.mailed_ms) .. ' ' .. given.provider_id)
   elseif is_over or claim_id then

@@ -1,6 +1,6 @@
 -- Which life of the store this is; see common/domain/store_generation.py.
---   generation  HASH  id; mark, at_ms: of the newest heartbeat; ancestors: ids, by blanks; settlement: JSON, what was settled
---                     after a restore
+--   generation  HASH  id; mark, at_ms: of the newest heartbeat; ancestors: ids, by blanks; follows_ms: since when, if there was
+--                     a generation before; settlement: JSON, what was settled after a restore
 
 local generation = {}
 
@@ -8,6 +8,7 @@ local generation = {}
 function generation.begin()
   local id, mark, now_ms, ancestors = unpack(ARGV)
   redis.call('HSET', KEYS[1], 'id', id, 'mark', mark, 'at_ms', now_ms, 'ancestors', ancestors)
+  if ancestors ~= '' then redis.call('HSET', KEYS[1], 'follows_ms', now_ms) end
   return 1
 end
 

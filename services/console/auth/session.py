@@ -33,6 +33,10 @@ class Session:
     expires_s: int
 
     @property
+    def begun_s(self) -> int:
+        return self.expires_s - SESSION_S
+
+    @property
     def is_logged_in(self) -> bool:
         return self.kind == "in"
 

@@ -132,7 +132,7 @@ function delivery.reported(key)
 end
 
 -- Does the worker that holds this claim live?
-function delivery.is_held(claim_id)
+function delivery.is_claimed(claim_id)
   return claim_id and claim_id ~= '' and queue.is_alive(string.match(claim_id, '^[^#]*'))
 end
 
