@@ -170,6 +170,7 @@ LUA: Final = {
     "pauses": PAUSES,
     "in_force": IN_FORCE,
     "hold_all": HOLD_ALL,
+    "generation": GENERATION,
     "webhook_days": WEBHOOK_DAYS,
     "unread_bookings": UNREAD_BOOKINGS,
     "suspect": SUSPECT,
