@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 
 from common.campaigns.compiled import Field
-from common.campaigns.fields import usable
+from common.campaigns.fields import COLUMN_KINDS, usable
 from common.campaigns.manifest import Manifest, SpanEntry
 from common.campaigns.rules import RuleError, read_rule
 from common.campaigns.suggestion import suggestion
 from common.campaigns.windows import holidays_of
+from common.domain.contact import Assessment
+from common.domain.projection import USED_COLUMNS
 
 Problem = tuple[tuple[str | int, ...], str]
 """A place in the manifest, and what is wrong there."""
@@ -22,6 +25,9 @@ VARIABLES = frozenset({"segment", "scoreboard", "rated", "booking_url", "sender_
 """Names that bodies know in every campaign."""
 
 
+_OF_ASSESSMENTS = frozenset(field.name for field in fields(Assessment))
+
+
 def problems(manifest: Manifest) -> Iterator[Problem]:
     """In the order of the file, more or less; the first is the one to report."""
     if manifest.default_language not in manifest.languages:
@@ -30,6 +36,7 @@ def problems(manifest: Manifest) -> Iterator[Problem]:
         yield ("closes",), "before it opens; write a later day"
     yield from _fields(manifest)
     yield from _fields_named(manifest)
+    yield from _columns(manifest)
     yield from _segments(manifest)
     yield from _steps(manifest)
     yield from _times(manifest)
@@ -72,6 +79,22 @@ def _fields_named(manifest: Manifest) -> Iterator[Problem]:
             yield place, f"unknown field {name!r}; {suggestion(name, manifest.fields)}"
         elif entry.type != kind:
             yield place, f"{name} is of type {entry.type}; name one of type {kind}"
+
+
+def _columns(manifest: Manifest) -> Iterator[Problem]:
+    """Fields of its own that Notion shows; those of an assessment have columns already."""
+    taken = {name.lower() for name in (*USED_COLUMNS, *(str(step.notion_column) for step in manifest.steps))}
+    for name, column in manifest.notion.fields.items():
+        place, entry = ("notion", "fields", name), manifest.fields.get(name)
+        if entry is None:
+            yield place, f"unknown field {name!r}; {suggestion(name, manifest.fields)}"
+        elif name in _OF_ASSESSMENTS:
+            yield place, "Notion shows it as Advent does for every campaign, or not at all; take it out"
+        elif entry.type not in COLUMN_KINDS:
+            yield place, f"a field of type {entry.type} has no column; take it out"
+        if column.lower() in taken:
+            yield place, f"the column {column!r} shows something else; name another"
+        taken.add(column.lower())
 
 
 def _segments(manifest: Manifest) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
@@ -118,6 +119,9 @@ class Booking(_Camel):
     location: WebAddress = None
     location_kind: Annotated[Words, Field(alias="location")] = None
     seats_per_time_slot: Count = None
+    booker_url: WebAddress = None
+    disable_rescheduling: Truth = False
+    disable_cancelling: Truth = False
     attendees: Annotated[list[Attendee], Objects] = []
     responses: Annotated[Responses, AnObject] = Responses()
     booking_fields_responses: Annotated[Responses, AnObject] = Responses()
@@ -230,9 +234,24 @@ def _event(kind: BookingKind, booking: Booking, uid: str, received_ms: int, crea
         no_shows=_no_shows(booking) if kind is BookingKind.NO_SHOW else (),
         event_type=booking.event_type_id or booking.type,
         is_seated=is_seated,
+        **({} if is_seated or kind not in _NEEDS_ALL else _changing(booking, uid)),
         # Without seats the others came along with the first one, except where a cancellation names who has left.
         others=tuple(named[1:]) if is_seated or kind in CALLED_OFF else (),
     )
+
+
+def _changing(booking: Booking, uid: str) -> dict[str, str]:
+    """
+    Cal.com's pages on which the guest changes the booking, where its event type allows that.
+
+    A guest with a seat would need the name of their seat, which Cal.com does not report.
+    """
+    base = (booking.booker_url or "").rstrip("/")
+    if not base:
+        return {}
+    name = quote(uid, safe="")
+    urls = {} if booking.disable_rescheduling else {"reschedule_url": f"{base}/reschedule/{name}"}
+    return urls if booking.disable_cancelling else {**urls, "cancel_url": f"{base}/booking/{name}?cancel=true"}
 
 
 def _person(booking: Booking, first: Attendee, named: Sequence[NamedAttendee], *, is_seated: bool) -> dict[str, Any]:
