@@ -25,7 +25,7 @@ def test_a_flood_through_real_processes_delays_nobody(place: Place) -> None:
     flood = [(person(f"False{number}", visitor="flood"), f"msg_false_{number}") for number in range(FALSE)]
 
     for number in range(ROUNDS):
-        answers = place.website.post_all(flood[number::ROUNDS], at_once=4, patience_s=10)
+        answers = place.website.post_all(flood[number::ROUNDS], at_once=2, patience_s=10)
         assert {202} == {answer.status for answer in answers}
         real |= sign_up(place, MEANWHILE[number::ROUNDS])
 
