@@ -14,6 +14,7 @@ from actors.upkeep.suppression_sync import read_when_due
 from common.campaigns.campaign import Campaign
 from common.domain.cadence import Cadence
 from common.domain.enrollment import ExitReason
+from common.domain.ids import Step
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import Restored, Unreadable, by_person, read_row
 from common.errors import Failure
@@ -172,7 +173,7 @@ async def _reconciled(
     return restorations
 
 
-def _dues(cadence: Cadence, person: Restored) -> dict[int, int]:
+def _dues(cadence: Cadence, person: Restored) -> dict[Step, int]:
     """By step, in their order."""
     return {step: cadence.due_ms(anchor_ms=person.anchor_ms, step=step) for step in cadence.steps}
 
@@ -211,7 +212,7 @@ class _Match:
             if person.exit_reason is None and step not in person.sent_ms and due_ms <= now_ms
         }
         self._sent, self._ids = dict(person.sent_ms), dict(person.ids)
-        self.unknowns: dict[int, int] = {}
+        self.unknowns: dict[Step, int] = {}
         self.found = 0
 
     def set_all_unknown(self) -> None:
@@ -230,12 +231,12 @@ class _Match:
         elif steps or (subjects.is_ours(mail) and not any(one.steps_of(mail.subject, person) for one in elsewhere)):
             self._is_one_of(steps or [*self.at_risk], mail.created_ms + CLOCKS_APART_MS)
 
-    def _is_one_of(self, steps: Sequence[int], until_ms: int) -> None:
+    def _is_one_of(self, steps: Sequence[Step], until_ms: int) -> None:
         for step in self.at_risk.keys() & set(steps) - self._sent.keys():
             if self.at_risk[step] <= until_ms:
                 self.unknowns[step] = self.at_risk[step]
 
-    def _is_step(self, step: int, mail: AcceptedMail) -> None:
+    def _is_step(self, step: Step, mail: AcceptedMail) -> None:
         self._ids.setdefault(step, mail.id)
         self.unknowns.pop(step, None)
         if step not in self._sent:
@@ -258,5 +259,5 @@ class _Match:
         gaps = {step: self._reason(step) for step in steps[:last] if step not in {*self._sent, *skipped}}
         return Restoration(person=person, dead=gaps, unknown_since_ms=self.unknowns)
 
-    def _reason(self, step: int) -> str:
+    def _reason(self, step: Step) -> str:
         return WENT_ON + ("; it may have been accepted all the same" if step in self.unknowns else "")

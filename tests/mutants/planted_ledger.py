@@ -179,7 +179,10 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "'claimed_ms', now_ms, 'due_ms', due_ms)", "'claimed_ms', now_ms)"),
     ("deliveries", "  redis.call('ZADD', keys.open, now_ms + limits.lease_ms, id)\n", ""),
     ("deliveries", "  if given.paced then redis.call('HSET', owner.key, 'sending', name .. ' ' .. now_ms) end\n", ""),
-    ("deliveries", "  plan_next(owner, fields, name, campaign.following)\n", ""),
+    ("deliveries", "\n  plan_next(owner, fields, name, campaign.following)\n", "\n"),
+    ("deliveries", "      plan_next(owner, fields, name, campaign.following)\n", ""),
+    ("deliveries", "  return status ~= nil and status ~= 'skipped' and status ~= 'dead'\n", "  return true\n"),
+    ("deliveries", "  if status == 'planned' then\n    local open_ms", "  if false then\n    local open_ms"),
     ("deliveries", "  if fields.next ~= name then return end\n", ""),
     ("deliveries", "  redis.call('HDEL', owner.key, 'next')\n", ""),
     # deliveries: parts of the claim
@@ -248,7 +251,8 @@ FAULTS: tuple[Fault, ...] = (
         "  local reported_ms",
     ),
     # generation
-    ("generation", "if kept and string.match(kept, '^%S+') ~= worker then return 0 end", ""),
+    ("leases", "if (holder(KEYS[1]) or worker) ~= worker then return 0 end", ""),
+    ("leases", "if holder(KEYS[1]) ~= ARGV[1] then return 0 end", ""),
     ("generation", "if id ~= ARGV[1] or mark ~= ARGV[2] then return 0 end", ""),
     ("generation", "  redis.call('HINCRBY', KEYS[1], 'mark', 1)\n", ""),
     ("deliveries", "if provider_id and given.outcome ~= 'accepted' then", "if false then"),

@@ -125,7 +125,7 @@ async def read_happened(
         entries.append(Entry(int(at_ms), what, _sentence(detail) if what == NOTE else detail))
     if enrollment is not None:
         entries.append(Entry(enrollment.anchor_ms, "signed up", enrollment.segment))
-        steps = {step_name(step): record for step, record in sorted(enrollment.records.items())}
+        steps = {step_name(step): record for step, record in enrollment.records.items()}
         entries += await _deliveries(ledger, enrollment.id, steps)
     for call in calls:
         entries += [Entry(event.received_ms, _what(event, call), _detail(event)) for event in call.events]
