@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from email.utils import parseaddr
 
-from actors.sending.render import meeting_of
 from common.campaigns.facts import Identity
 from common.campaigns.loader import Campaign, CampaignError
 from common.domain.audit_bookings import AuditedReminder
 from common.domain.contact import Assessment
 from common.domain.ids import Step, normal_address
 from common.domain.mail import AcceptedMail
+from common.meetings import meeting_of
 from common.settings.settings import Settings
 from common.versions.played import earlier_versions
 from common.world import World

@@ -45,6 +45,12 @@ class Enrollments:
         fields = await self._store.read_hash(keys.enrollment(enrollment))
         return codec.read_enrollment(enrollment, fields) if fields else None
 
+    async def of_guest(self, contact: EnrollmentId, address: str) -> AsyncIterator[Enrollment]:
+        """A guest's, in every campaign; read late, since a guest may sign up after booking."""
+        for enrollment_id in dict.fromkeys([contact, *await self._mailboxes.in_campaigns(address)]):
+            if (enrollment := await self.get(enrollment_id)) is not None:
+                yield enrollment
+
     async def ids(self) -> AsyncIterator[EnrollmentId]:
         """Of all enrollments of which more than the id is known, in no order, each once."""
         # First those who are under way: who ends meanwhile is not missed.

@@ -12,10 +12,11 @@ import redis.asyncio
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock, utc_datetime
 from common.domain.booking import BookingEvent, BookingKind
+from common.domain.calendar_link import CalendarLink
 from common.domain.contact import Assessment
 from common.domain.contact_booking_status import UnenrolledContact
 from common.domain.enrollment import Status
-from common.domain.ids import EnrollmentId, booking_id, enrollment_id
+from common.domain.ids import EnrollmentId, address_hash, booking_id, enrollment_id
 from common.domain.projection import BookingStanding
 from common.domain.series import BookingState
 from common.errors import Permanent, Throttled, Transient
@@ -104,6 +105,27 @@ async def test_a_call_at_nine_in_toronto_across_the_change_of_clocks_is_at_nine_
     for mail in story.mailer.inbox_of(BORIS):
         assert "9:00 a.m. on Monday, November 3 (Toronto time)" in mail.text
         assert mail.headers["List-Unsubscribe"].strip("<>") in mail.text
+
+
+async def test_each_reminder_leads_to_the_guests_own_call_in_a_calendar_and_in_cal_com(story, clock):
+    links = {"reschedule_url": "https://cal.com/reschedule/A", "cancel_url": "https://cal.com/booking/A?cancel=true"}
+    await story.book(BORIS, clock.now_ms() + 10 * DAY_MS, uid="A", locale="fr", **links)
+    await story.run()
+
+    token = CalendarLink(booking_id("A"), address_hash("k" * 32, BORIS)).token("k" * 32)
+    assert len(reminders(story)) == 3
+    for mail in story.mailer.inbox_of(BORIS):
+        assert f"/calendar/{token}.ics?lang=fr-CA" in mail.text
+        assert f"/calendar/{token}.ics?lang=fr-CA" in mail.html
+        assert links["reschedule_url"] in mail.text
+
+
+async def test_a_link_to_change_the_booking_at_an_unknown_host_is_left_out(story, clock):
+    await story.book(BORIS, clock.now_ms() + 10 * DAY_MS, uid="A", reschedule_url="https://evil.example/reschedule/A")
+    await story.run()
+
+    assert len(reminders(story)) == 3
+    assert not [mail for mail in story.mailer.inbox_of(BORIS) if "evil.example" in mail.text + mail.html]
 
 
 async def test_a_call_booked_30_hours_ahead_gets_the_reminders_that_are_still_to_come(story, clock):

@@ -230,7 +230,7 @@ async def exit_reasons(both: Simulation, address: str) -> list[ExitReason | None
     return [enrollment.exit_reason if enrollment else None for enrollment in found]
 
 
-async def test_whoever_is_suppressed_leaves_every_campaign_at_once(
+async def test_a_suppressed_person_leaves_every_campaign_at_once(
     both: Simulation, clock: VirtualClock, ada: Assessment
 ) -> None:
     await both.sign_up(ada, campaign=CHRISTMAS)
@@ -240,8 +240,8 @@ async def test_whoever_is_suppressed_leaves_every_campaign_at_once(
 
     assert await exit_reasons(both, ada.email) == [ExitReason.SUPPRESSED] * 2
     for key in (CHRISTMAS, NEW_YEAR):
-        planned = await timeline_of(both.ledger, enrollment_id(key, ada.email))
-        assert ("suppressed", "by eve") in [(entry.what, entry.detail) for entry in planned]
+        lines = await timeline_of(both.ledger, enrollment_id(key, ada.email))
+        assert ("suppressed", "by eve") in [(entry.what, entry.detail) for entry in lines]
 
 
 @pytest.mark.parametrize(

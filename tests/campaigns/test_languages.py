@@ -142,7 +142,7 @@ def test_a_french_hour_is_written_as_in_quebec(french: Language, instant: str, z
 
 
 def test_a_reminder_is_of_the_language_that_was_asked_for(campaign: Campaign) -> None:
-    call = Meeting(first_name="Ada", start=datetime(2025, 12, 4, 14, tzinfo=UTC), timezone="America/Toronto")
+    call = replace(samples.MEETINGS["sparse"], first_name="Ada", timezone="America/Toronto")
 
     subject = campaign.reminder_subject("24h", call, samples.IDENTITY, "fr-CA")
     mail = campaign.render_reminder("24h", call, samples.IDENTITY, UNSUBSCRIBE, "fr-CA")

@@ -188,7 +188,7 @@ STATUS = 'status_column = "Christmas Campaign Status"'
             RESULTS,
             "Talk soon",
             "::: CRITICAl\nNow.\n:::\n",
-            r"line 75: unknown segment 'CRITICAl'; did you mean CRITICAL",
+            r"line 75: unknown segment 'CRITICAl'; did you mean 'CRITICAL'",
         ),
         (TOML, STATUS, f'{STATUS}\nfields = {{ team = "Team" }}', r"notion\.fields\.team: unknown field 'team'"),
         (TOML, STATUS, f'{STATUS}\nfields = {{ phone = "Phone" }}', r"notion\.fields\.phone: unknown field 'phone'"),

@@ -262,7 +262,7 @@ def test_the_ingress_exposes_what_people_need_and_no_metrics() -> None:
     paths = {path["path"] for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]}
     annotations = ingress["metadata"]["annotations"]
 
-    assert {"/webhook", "/unsubscribe", "/health"} == paths
+    assert {"/webhook", "/unsubscribe", "/calendar", "/health"} == paths
     assert int(annotations["nginx.org/client-max-body-size"].removesuffix("k")) * 1024 > BODY_BYTES_MAX
     assert annotations["nginx.org/limit-req-reject-code"] == "429"
 

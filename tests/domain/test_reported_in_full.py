@@ -18,6 +18,8 @@ NOW_MS = 1_764_000_000_000
 START_MS = NOW_MS + 100 * HOUR_MS
 WHO = {"email": "boris@example.org", "first_name": "Boris", "timezone": "America/Toronto"}
 WHAT = {"title": "A call", "join_url": "https://meet.example/1", "organizer": "Sarah"}
+ENTRY = {"ical_uid": "A@cal.example", "sequence": 2}
+CHANGING = {"reschedule_url": "https://cal.example/reschedule/A", "cancel_url": "https://cal.example/booking/A"}
 LISTED = ListedBooking(
     uid="A",
     status="accepted",
@@ -39,6 +41,8 @@ CREATED = BookingEvent(
     end_ms=START_MS + HOUR_MS,
     **WHO,
     **WHAT,
+    **ENTRY,
+    **CHANGING,
 )
 
 
@@ -63,6 +67,8 @@ def test_a_booking_has_all_that_was_reported():
         "locale": None,
         **WHO,
         **WHAT,
+        **ENTRY,
+        **CHANGING,
     }
 
 

@@ -251,7 +251,8 @@ FAULTS: tuple[Fault, ...] = (
         "  local reported_ms",
     ),
     # generation
-    ("generation", "if kept and string.match(kept, '^%S+') ~= worker then return 0 end", ""),
+    ("leases", "if (holder(KEYS[1]) or worker) ~= worker then return 0 end", ""),
+    ("leases", "if holder(KEYS[1]) ~= ARGV[1] then return 0 end", ""),
     ("generation", "if id ~= ARGV[1] or mark ~= ARGV[2] then return 0 end", ""),
     ("generation", "  redis.call('HINCRBY', KEYS[1], 'mark', 1)\n", ""),
     ("deliveries", "if provider_id and given.outcome ~= 'accepted' then", "if false then"),
