@@ -37,7 +37,7 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InForce:
+class VersionInForce:
     """A version of a campaign from `since_ms` on. `window`: with the zone of people whose own is not known."""
 
     since_ms: int
@@ -57,7 +57,7 @@ class VersionSwitch:
         settings = world.settings.model_copy(update={"data_dir": folder})
         self._versions = PlayedVersions(world.campaigns, world.ledger, settings, world.clock)
         simulation.world = replace(world, versions=self._versions)
-        self.history: dict[str, list[InForce]] = {}
+        self.history: dict[str, list[VersionInForce]] = {}
 
     async def begin(self) -> None:
         await self._versions.refresh()
@@ -103,9 +103,9 @@ class VersionSwitch:
         self.history.setdefault(campaign.key, []).append(in_force_of(campaign, self._pace, now_ms, send_late=send_late))
 
 
-def in_force_of(campaign: Campaign, pace: Pace, since_ms: int = 0, *, send_late: bool = False) -> InForce:
+def in_force_of(campaign: Campaign, pace: Pace, since_ms: int = 0, *, send_late: bool = False) -> VersionInForce:
     window = campaign.window(pace)
-    return InForce(
+    return VersionInForce(
         since_ms=since_ms,
         campaign=campaign,
         cadence=campaign.cadence(pace),

@@ -12,7 +12,7 @@ from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import Step, step_name
 from common.domain.windows import zone_named
-from services.simulation.edits import InForce
+from services.simulation.edits import VersionInForce
 from services.simulation.providers import InMemoryMailer, InMemoryMirror
 
 
@@ -23,7 +23,7 @@ class FinishedRun:
     enrollments: Sequence[Enrollment]
     mailer: InMemoryMailer
     mirror: InMemoryMirror
-    history: Mapping[str, Sequence[InForce]]
+    history: Mapping[str, Sequence[VersionInForce]]
 
     def steps_of(self, enrollment: Enrollment) -> Sequence[Step]:
         """The steps of its campaign, as it ended."""
@@ -34,7 +34,7 @@ class FinishedRun:
         versions = (self.history[enrollment.campaign] for enrollment in enrollments)
         return max(min(one.cadence.minimum_gap_ms for one in some) for some in versions)
 
-    def in_force(self, campaign: str, at_ms: int) -> InForce:
+    def in_force(self, campaign: str, at_ms: int) -> VersionInForce:
         """The version that was played then."""
         versions = self.history[campaign]
         return next((one for one in reversed(versions) if one.since_ms <= at_ms), versions[0])

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from common.domain.enrollment import Enrollment
-from services.simulation.edits import InForce, in_force_of
+from services.simulation.edits import VersionInForce, in_force_of
 from services.simulation.engine import Simulation
 from services.simulation.invariants import FinishedRun, violations
 
@@ -35,7 +35,7 @@ def combine(reports: Iterable[Report]) -> Report:
 
 
 async def report_on(
-    simulation: Simulation, *, people: int, history: Mapping[str, Sequence[InForce]] | None = None
+    simulation: Simulation, *, people: int, history: Mapping[str, Sequence[VersionInForce]] | None = None
 ) -> Report:
     """
     Read the ledger of a simulation that has ended, in which `people` signed up.
