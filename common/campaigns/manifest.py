@@ -175,18 +175,19 @@ Colour = Annotated[str, Checked(pattern=r"^#[0-9a-fA-F]{6}$")]
 ImageUrl = Annotated[str, Checked(pattern=r"^https://[^\s\"<>]+$")]
 
 
-_USUAL = Brand(name="")
+_BRAND = Brand(name="")
+"""What a brand looks like that says nothing of it."""
 
 
 class BrandEntry(_Table):
     name: str
     logo: ImageUrl | None = None
     logo_text: str | None = None
-    logo_width: int = Checked(default=_USUAL.logo_width, ge=20, le=536)
+    logo_width: int = Checked(default=_BRAND.logo_width, ge=20, le=536)
     photo: ImageUrl | None = None
-    colour: Colour = _USUAL.colour
-    colour_dark: Colour = _USUAL.colour_dark
-    tint: Colour = _USUAL.tint
+    colour: Colour = _BRAND.colour
+    colour_dark: Colour = _BRAND.colour_dark
+    tint: Colour = _BRAND.tint
 
     @model_validator(mode="after")
     def _has_texts(self) -> Self:

@@ -209,7 +209,11 @@ def _planned_reminders(calls: list[ReportedCall]) -> Iterator[Planned]:
 def _planned_steps(ledger: Ledger, enrollment: Enrollment) -> Iterator[Planned]:
     """The steps still to come; the one in the schedule at its own time, which a hold or a gap may have moved."""
     cadence = ledger.cadence_of(enrollment.campaign)
+    never_sent = (DeliveryStatus.SKIPPED, DeliveryStatus.DEAD)
     for step in cadence.steps:
+        needed = cadence.needs.get(step)
+        if needed is not None and enrollment.final_status_of(needed)[0] in never_sent:
+            continue  # At its turn it is skipped.
         if enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED:
             is_next = step == enrollment.next_step and enrollment.next_due_ms is not None
             due_ms = cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step)
