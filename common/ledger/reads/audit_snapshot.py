@@ -41,6 +41,13 @@ class AuditSnapshot:
     elsewhere: list[Audited] = field(default_factory=list)
     sent_elsewhere: frozenset[str] = frozenset()
 
+    @property
+    def sent_ids(self) -> frozenset[str]:
+        """The provider's ids of this campaign's mails."""
+        records = [record for one in self.people for record in one.enrollment.records.values()]
+        reminders = {one.sent_as for one in self.reminders if one.sent_as is not None}
+        return frozenset(record.detail for record in records if record.sent_ms is not None) | reminders
+
 
 async def read_audit_snapshot(
     ledger: Ledger,
