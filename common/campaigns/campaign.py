@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from common.campaigns.body import Body, Values
-from common.campaigns.compiled import BookingPolicy, CompiledCampaign, Reminder, Span
+from common.campaigns.compiled import BookingPolicy, CompiledCampaign, Reminder, Span, from_json
 from common.campaigns.compiled import Step as CompiledStep
 from common.campaigns.errors import CampaignError
 from common.campaigns.facts import Identity, Meeting, parse_sender, reminder_values
@@ -298,6 +298,16 @@ class Campaign:
             Mail(body, values, rows, frame, row=strings.scoreboard.row, link=strings.frame.link_text)
         )
         return Rendered(subject, parts.html, parts.text)
+
+
+@lru_cache(maxsize=16)
+def stored_campaign(text: str, version: str) -> Campaign:
+    """
+    A version as the store keeps it. Cached, because an audit asks for every version that was ever in force.
+
+    Raises CampaignError for one of a later format, or one that is damaged.
+    """
+    return campaign_of(from_json(text), in_force=version)
 
 
 def campaign_of(compiled: CompiledCampaign, *, in_force: str | None = None) -> Campaign:
