@@ -121,7 +121,7 @@ def print_plan(plan: Plan) -> None:
     if rows:
         print_table(["change", "step", "#people"], rows)
     if plan.settings:
-        click.echo(f"beside the mails: {', '.join(plan.settings)}")
+        click.echo(f"besides the mails: {', '.join(plan.settings)}")
     if plan.due_at_once:
         click.secho(f"due at once: {plan.due_at_once} people get a mail as soon as this is applied", fg="yellow")
     for line in plan.repeated:
