@@ -28,6 +28,7 @@ from common.ledger.pauses import Pauses
 from common.ledger.signups import Signups
 from common.ledger.store import Store
 from common.ledger.suppressions import Suppressions
+from common.ledger.texts import Texts
 from common.ledger.unread_bookings import UnreadBookings
 from common.ledger.versions import Versions
 
@@ -109,16 +110,17 @@ class Ledger:
         self.signups = Signups(store, mailboxes, self.campaigns, bounds=signup_bounds)
         self.held_signups = HeldSignups(store)
         self.enrollments = Enrollments(store, mailboxes, self.campaigns)
-        self.deliveries = Deliveries(store, self.campaigns)
+        self.generations = generations = Generations(store)
+        self.deliveries = Deliveries(store, self.campaigns, generations)
         self.dead_letters = DeadLetters(store)
         self.bookings = Bookings(store, mailboxes, self.enrollments, campaign=campaign)
         self.contacts = Contacts(store, mailboxes)
         self.feedback = FeedbackLog(store, mailboxes, soft_bounce_limit=soft_bounce_limit)
+        self.texts = Texts(store)
         self.suppressions = Suppressions(store, mailboxes)
         self.unread_bookings = UnreadBookings(store)
         self.pauses = Pauses(store)
         self.holds = Holds(store)
-        self.generations = Generations(store)
         self.mirror = Mirror(store)
         self.circuits = Circuits(store)
         self.schedule = Schedule(store)
