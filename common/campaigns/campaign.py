@@ -14,12 +14,11 @@ from common.campaigns.compiled import Step as CompiledStep
 from common.campaigns.errors import CampaignError
 from common.campaigns.facts import Identity, Meeting, parse_sender, reminder_values
 from common.campaigns.fields import COLUMN_KINDS
-from common.campaigns.language import named, negotiated
 from common.campaigns.layout import Row, read_layout, scoreboard
 from common.campaigns.rendering import Mail, Renderer
-from common.campaigns.rules import Rule, read_rule
+from common.campaigns.rules import Person, Rule, read_rule, reported
 from common.campaigns.translation import Translation
-from common.campaigns.variables import Person, counts, email_values, reported
+from common.campaigns.variables import counts, email_values
 from common.campaigns.windows import window_of
 from common.domain.cadence import Cadence, Pace
 from common.domain.campaign_terms import CampaignTerms
@@ -27,6 +26,7 @@ from common.domain.ids import Step, step_name, step_of
 from common.domain.projection import CampaignColumns, FieldColumn
 from common.domain.text import size_of
 from common.domain.windows import Window, zone_named
+from common.normalization.locale import named, negotiated
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 

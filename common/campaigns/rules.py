@@ -16,6 +16,10 @@ from typing import Literal
 
 from common.campaigns.compiled import Field
 from common.campaigns.suggestion import suggestion
+from common.domain.contact import Assessment
+
+Person = Assessment | Mapping[str, object]
+"""The values that a contact gave, by the names of the campaign's fields."""
 
 Kind = Literal["number", "text", "boolean", "list"]
 Values = Mapping[str, object]
@@ -48,6 +52,13 @@ _ARITHMETIC: Mapping[type[ast.operator], Callable[..., float]] = {
 
 class RuleError(ValueError):
     """What is wrong with a rule, and the cure."""
+
+
+def reported(person: Person, name: str) -> object:
+    """The value that this person gave for a field; None: none."""
+    if isinstance(person, Mapping):
+        return person.get(name)
+    return getattr(person, name) if hasattr(person, name) else person.extra.get(name)
 
 
 @dataclass(frozen=True, slots=True)

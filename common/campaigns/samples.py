@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from common.campaigns.campaign import Campaign, Rendered
 from common.campaigns.compiled import CompiledCampaign, Field
 from common.campaigns.facts import Identity, Meeting
-from common.campaigns.variables import Person
+from common.campaigns.rules import Person
 
 IDENTITY = Identity(
     sender_name="Sarah at BusinessX",

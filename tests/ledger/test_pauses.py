@@ -53,7 +53,7 @@ async def test_a_pause_says_who_when_and_why_and_the_first_one_stands(ledger, ad
     assert not await ledger.pauses.is_everybody_paused()
 
 
-async def test_while_everybody_is_paused_nothing_is_made_ready_and_everything_keeps_its_instant(
+async def test_while_everybody_is_paused_nothing_is_made_ready_and_everything_keeps_its_due_time(
     ledger, ada, clock, store_url
 ):
     now = clock.now_ms()
