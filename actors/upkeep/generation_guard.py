@@ -183,7 +183,7 @@ class GenerationGuard:
         if lineage is Lineage.EMPTIED and self._world.settings.testing_mode:
             return Lineage.FIRST  # In a test run nothing is rebuilt by itself.
         if lineage is Lineage.EMPTIED:
-            await is_emptied(self._world.ledger, now_ms=self._now_ms())  # Notion is owed, whoever signs up meanwhile.
+            await is_emptied(self._world.ledger, now_ms=self._now_ms())  # Notion is owed, though people sign up.
             await self._holds.emptied(memories)
         elif lineage is Lineage.RESTORED:
             await self._holds.restored(store, memories)

@@ -81,7 +81,7 @@ def succeeds(store: Generation, before: Generation) -> bool:
 
 def lineage_of(store: Generation | None, memories: Sequence[Memory], *, people: int) -> Lineage:
     """
-    `people`: in the store. Without any witness an old store cannot be told from a first start, so mail goes.
+    `people`: in the store. Without any witness an old store looks like a first start, so mail goes.
 
     A store without a generation that has people was restored from a time before generations.
     """
