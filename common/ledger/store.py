@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from common.domain.ids import address_hash, canonical_mailbox, normal_address, number_hash
 from common.ledger.scripts import Argument, Scripts
-from common.store.errors import OutageLog, until_answered_async
+from common.store.retry import OutageLog, until_answered_async
 
 T = TypeVar("T")
 
