@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -74,10 +74,10 @@ async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: i
     campaign = world.campaigns.of(gathered.campaign)
     addresses = [one.email for one in resolved if one.email is not None]
     found = await world.ledger.mailboxes.find_all(addresses, campaign.key)
-    contacts = [await ledger.contact(one) for one in dict.fromkeys([*gathered.contacts, *found.values()])]
+    contacts = await ledger.contacts(list(dict.fromkeys([*gathered.contacts, *found.values()])))
     reminding = reminder_rules(campaign, world.settings.pace)
     known = {contact: address for address, contact in found.items()}
-    others = [(contact, one) for contact in contacts async for one in _others(world, contact, known.get(contact.id))]
+    others = [(contact, one) for contact in contacts for one in await _others(world, contact, known.get(contact.id))]
     return BookingOutcome(
         gathered=gathered,
         bookings=[(booking, reminders_of(booking, reminding)) for booking in resolved],
@@ -96,13 +96,17 @@ async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: i
     )
 
 
-async def _others(world: World, contact: Contact, address: str | None) -> AsyncIterator[Enrollment]:
-    """The enrollments of this person other than the one that has the calls."""
+async def _others(world: World, contact: Contact, address: str | None) -> list[Enrollment]:
+    """
+    The enrollments of this person other than the one that has the calls. `address`: theirs in these bookings, by which
+    the contact was found.
+    """
     known = address or (contact.enrollment.assessment.email if contact.enrollment else contact.email)
-    for enrollment_id in await world.ledger.mailboxes.in_campaigns(known) if known else ():
-        enrollment = await world.ledger.enrollments.get(enrollment_id) if enrollment_id != contact.id else None
-        if enrollment is not None and enrollment.campaign in world.campaigns:
-            yield enrollment
+    if known is None or (address is not None and len(world.campaigns) == 1):
+        return []
+    ids = [one for one in await world.ledger.mailboxes.in_campaigns(known) if one != contact.id]
+    found = [one.enrollment for one in await world.ledger.bookings.contacts(ids)]
+    return [one for one in found if one is not None and one.campaign in world.campaigns]
 
 
 def _nurture(

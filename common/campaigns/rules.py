@@ -65,7 +65,6 @@ def reported(person: Person, name: str) -> object:
 class Rule:
     """A checked rule."""
 
-    source: str
     _evaluate: Evaluate
 
     def holds(self, values: Values) -> bool:
@@ -96,7 +95,7 @@ def read_rule(source: str, fields: Mapping[str, Field]) -> Rule:
         raise RuleError("not an expression; write it as red_systems >= 2 or team_size == 1") from None
     if part.kind != "boolean":
         raise RuleError(f"a {part.kind}, not a condition; compare it with something")
-    return Rule(source, part.evaluate)
+    return Rule(part.evaluate)
 
 
 class _Reader:

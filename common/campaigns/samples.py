@@ -66,8 +66,6 @@ class Sample:
     segment: str | None
     mail: Rendered
     delivery: str
-    language: str
-    kind: str
 
 
 def person(campaign: CompiledCampaign, segment: str, kind: str) -> Person:
@@ -98,7 +96,6 @@ def mails(
 
     `people`: somebody of each segment, instead of the people that the fields' examples make. `segments`: all if none.
     """
-    tag = language or campaign.languages[0]
     for number, step in enumerate(campaign.steps, 1):
         for segment in segments or campaign.segments:
             one = people[segment] if people else person(campaign.compiled, segment, kind)
@@ -112,11 +109,11 @@ def mails(
                 today=DAYS[kind],
             )
             name = f"{number}-{step.name.replace(' ', '-')}.{segment.lower()}.{kind}"
-            yield Sample(name, segment, mail, step.id, tag, kind)
+            yield Sample(name, segment, mail, step.id)
     if kind in MEETINGS:
         for reminder in campaign.reminders:
             mail = campaign.render_reminder(reminder.name, MEETINGS[kind], identity, unsubscribe_url, language)
-            yield Sample(f"reminder-{reminder.name}.{kind}", None, mail, reminder.name, tag, kind)
+            yield Sample(f"reminder-{reminder.name}.{kind}", None, mail, reminder.name)
 
 
 def texts(campaign: Campaign, identity: Identity, *, kind: str, language: str) -> Iterator[tuple[str, str]]:

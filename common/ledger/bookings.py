@@ -25,10 +25,9 @@ from common.ledger.booking_codec import (
     read_calls,
     short,
 )
-from common.ledger.codec import read_records
-from common.ledger.enrollments import Enrollments
+from common.ledger.codec import read_enrollment, read_records
 from common.ledger.mailboxes import Mailboxes, index_id
-from common.ledger.store import Store, flat
+from common.ledger.store import Store, flat, pairs
 
 _SPARING = {SHORT_NOTICE: True, PASSED: True, QUIET_HOURS: True}
 """A later event about the same start may come with short notice; what was planned before it stays planned."""
@@ -113,8 +112,8 @@ class ReportedCall:
 class Bookings:
     """Those that came to the gateway are the first campaign's, `campaign`. Raises as `Store.run` does."""
 
-    def __init__(self, store: Store, mailboxes: Mailboxes, enrollments: Enrollments, *, campaign: str) -> None:
-        self._store, self._mailboxes, self._enrollments, self._campaign = store, mailboxes, enrollments, campaign
+    def __init__(self, store: Store, mailboxes: Mailboxes, *, campaign: str) -> None:
+        self._store, self._mailboxes, self._campaign = store, mailboxes, campaign
 
     async def accept(self, event: BookingEvent, *, webhook_id: str, notes: Sequence[Note] = ()) -> BookingAnswer:
         """
@@ -182,14 +181,16 @@ class Bookings:
 
     async def contact(self, contact: EnrollmentId) -> Contact:
         """A person as the ledger knows them now; without calls when this is the first."""
-        fields = await self._store.read_hash(keys.contact(contact))
-        return Contact(
-            id=contact,
-            writes=int(fields.get("writes", "0")),
-            calls=read_calls(fields),
-            enrollment=await self._enrollments.get(contact),
-            email=fields.get("email"),
-        )
+        [found] = await self.contacts([contact])
+        return found
+
+    async def contacts(self, contacts: Sequence[EnrollmentId]) -> list[Contact]:
+        """Likewise of several. By a script, whose calls for several bookings go together, see `Scripts`."""
+        found = await self._store.run("bookings.contacts", [keys.BOOKINGS], contacts) if contacts else []
+        return [
+            _contact(contact, pairs(calls), pairs(enrolled))
+            for contact, (calls, enrolled) in zip(contacts, found, strict=True)
+        ]
 
     async def unenrolled(self, contact: EnrollmentId) -> UnenrolledContact | None:
         """Somebody who booked a call, enrolled or not."""
@@ -267,6 +268,16 @@ class Bookings:
             person = {name: text for name, text in fields.items() if name in ("email", "first_name")}
             written |= {"contact": contact, "call": short(call), "person": flat(person)}
         return written | {"fields": flat(fields)}
+
+
+def _contact(contact: EnrollmentId, calls: Mapping[str, str], enrolled: Mapping[str, str]) -> Contact:
+    return Contact(
+        id=contact,
+        writes=int(calls.get("writes", "0")),
+        calls=read_calls(calls),
+        enrollment=read_enrollment(contact, enrolled) if enrolled else None,
+        email=calls.get("email"),
+    )
 
 
 def _reminder(reminder: Reminder) -> dict[str, Any]:

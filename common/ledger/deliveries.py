@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from common.domain.campaign_terms import CampaignTerms
-from common.domain.delivery import Channel, Delivery, delivery_of
+from common.domain.delivery import Channel, Delivery, DeliveryStatus, delivery_of
 from common.domain.enrollment import ExitReason
 from common.domain.ids import DeliveryId, EnrollmentId, step_name
 from common.domain.mail import AcceptedMail
 from common.ledger import keys
-from common.ledger.codec import Settled, read_settled, shortened
+from common.ledger.codec import Settled, read_records, read_settled, shortened
 from common.ledger.constants import PROVIDER_OF, Outcome
 from common.ledger.generations import Generations
 from common.ledger.owners import Owner, read_owner
@@ -183,6 +183,16 @@ class Deliveries:
             "following": _turn(self._campaigns[campaign], delivery).get("following", []),
         }
         return bool(await self._run("settle_restored", delivery, now_ms, given))
+
+    async def unknown_outcomes(self, owner: str) -> dict[str, str]:
+        """By name, the payload of each of an owner's deliveries that may have been accepted; "" where none is kept."""
+        found: dict[str, str] = {}
+        for name, record in read_records(await self._store.read_hash(keys.owner(owner))).items():
+            if record.final_status in (DeliveryStatus.PLANNED, DeliveryStatus.DEAD):
+                fields = await self._store.read_hash(keys.delivery(f"{owner}/{name}"))
+                if "1" in (fields.get("outcome_unknown"), fields.get("in_progress")):
+                    found[name] = fields.get("payload", "")
+        return found
 
     def _number_hash(self, number: str | None) -> dict[str, str]:
         return {"address_hash": self._store.number_hash(number)} if number else {}

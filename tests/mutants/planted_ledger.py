@@ -109,8 +109,8 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "local is_repeated = open.claim_id == claim_id", "local is_repeated = false"),
     (
         "deliveries",
-        "  local suppressed = suppression.reason(fields.address_hash)\n  local reason = suppressed or owners.refusal(fields, given.requires, given.expires_ms, now_ms)\n  local sent_ms",
-        "  local suppressed, reason = nil, owners.refusal(fields, given.requires, given.expires_ms, now_ms)\n  local sent_ms",
+        "  local suppressed, ends_mail = suppressed_by(fields, given)\n  local reason = suppressed or owners.refusal(fields, given.requires, given.expires_ms, now_ms)\n  local sent_ms",
+        "  local suppressed, ends_mail, reason = nil, true, owners.refusal(fields, given.requires, given.expires_ms, now_ms)\n  local sent_ms",
     ),
     (
         "deliveries",
@@ -122,7 +122,7 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "if provider_id and (reason", "if false and (reason"),
     (
         "deliveries",
-        "  if suppressed then sequence.exit(owner.id, suppressed, now_ms) end\n  if reason then",
+        "  if suppressed and ends_mail then sequence.exit(owner.id, suppressed, now_ms) end\n  if reason then",
         "  if reason then",
     ),
     (
@@ -220,7 +220,7 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "~= given.fence then return {'lost'} end", "~= given.fence then return {'held', 1, ''} end"),
     (
         "deliveries",
-        "  if suppressed then sequence.exit(owner.id, suppressed, now_ms) end\n  local reason",
+        "  if suppressed and ends_mail then sequence.exit(owner.id, suppressed, now_ms) end\n  local reason",
         "  local reason",
     ),
     ("deliveries", "  if reason then return {'exited', reason} end\n", ""),
@@ -427,7 +427,8 @@ FAULTS: tuple[Fault, ...] = (
     ("contacts", "  redis.call('DEL', keys.delivery .. id)\n", ""),
     ("contacts", "  redis.call('ZREM', keys.open, id)\n", ""),
     ("contacts", "  redis.call('ZREM', keys.dead, id)\n", ""),
-    ("contacts", "  queue.unschedule('send', id)\n", ""),
+    ("contacts", "  queue.unschedule(channel.queue_of(id), id)\n", ""),
+    ("contacts", "  number.forget(guest, id)\n", ""),
     ("contacts", "if status and status ~= 'planned' and not is_counted then", "if status and not is_counted then"),
     (
         "contacts",
@@ -483,10 +484,10 @@ FAULTS: tuple[Fault, ...] = (
         "fields.status == 'active' and fields.next then",
     ),
     ("sweeper", "    reschedule('send', job, due_ms)\n", ""),
-    ("sweeper", "      reschedule('send', job, now_ms)\n", ""),
+    ("sweeper", "      reschedule(name, job, now_ms)\n", ""),
     (
         "sweeper",
-        "    if not queue.is_scheduled('send', job, tonumber(redis.call('ZSCORE', keys.open, job))) then\n",
+        "    if not queue.is_scheduled(name, job, tonumber(redis.call('ZSCORE', keys.open, job))) then\n",
         "    if true then\n",
     ),
     ("sweeper", " and not redis.call('ZSCORE', keys.open, job)\n", "\n"),
@@ -535,7 +536,11 @@ FAULTS: tuple[Fault, ...] = (
     # lib: delivery
     ("lib/delivery", "  redis.call('ZREM', keys.open, id)\n", ""),
     ("lib/delivery", "  redis.call('ZREM', keys.dead, id)\n", ""),
-    ("lib/delivery", "  queue.unschedule('send', id)\n", ""),
+    ("lib/delivery", "  queue.unschedule(channel.queue_of(id), id)\n", ""),
+    # channels
+    ("lib/channel", "name and 'send_' .. name or 'send'", "'send'"),
+    ("lib/number", "  redis.call('SADD', keys.numbers .. number_hash, owner.id)\n", ""),
+    ("texts", "  if given.word == 'stop' then suppression.add", "  if false then suppression.add"),
     ("lib/delivery", "  redis.call('ZADD', keys.open, due_ms, id)\n", ""),
     ("lib/delivery", "if given.paced then sequence.note_sent(owner, given.sent_ms) end", ""),
     (

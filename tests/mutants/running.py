@@ -59,6 +59,7 @@ FIRST: dict[str, Stage] = {
     "workers": ("tests/broker/test_takeover.py",),
     "delays": ("tests/broker/test_waiting.py", "tests/ledger/test_circuit.py", "tests/ledger/test_pauses.py"),
     "budget": ("tests/providers/test_budget.py",),
+    **dict.fromkeys(("texts", "lib/channel", "lib/number"), ("tests/actors/test_sms_stories.py",)),
     "leases": ("tests/ledger/test_leases.py",),
     "guard": ("tests/providers/test_guard.py",),
 }

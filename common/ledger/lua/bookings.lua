@@ -93,6 +93,15 @@ function bookings.gather()
   return {events, guests, redis.call('HGET', keys.guest .. ARGV[1], 'campaign') or ''}
 end
 
+-- contacts(KEYS = [bookings], ARGV = [contact, …]) → [[its calls: field, value, …], [its enrollment: field, value, …]] for each
+function bookings.contacts()
+  local found = {}
+  for i, id in ipairs(ARGV) do
+    found[i] = {redis.call('HGETALL', keys.contact .. id), redis.call('HGETALL', keys.enrollment .. id)}
+  end
+  return found
+end
+
 -- How long those that were taken together are left alone by other workers.
 local TAKEN_MS, CLOCKS_APART_MS = 60000, 10000
 
