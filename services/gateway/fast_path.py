@@ -23,7 +23,7 @@ from aiohttp.helpers import rfc822_formatted_time
 from pydantic_core import CoreSchema, SchemaValidator, ValidationError, to_json
 from pydantic_core import core_schema as schema
 
-from common.domain.contact import Assessment, Consent
+from common.domain.contact import Assessment, Consent, SmsConsent
 from common.normalization.address import CHARACTERS_MAX as EMAIL_CHARACTERS_MAX
 from common.normalization.locale import read_timestamp_ms, zone_names
 from common.normalization.numbers import SYSTEMS
@@ -67,6 +67,8 @@ def read_ordinary_signup(body: bytes) -> SignupForm | None:
     text, source, visitor = (fields.pop(name, None) for name in ("consent_text", "consent_source", "visitor"))
     if at or text or source:
         fields["consent"] = Consent(text=text, source=source, at_ms=at_ms)
+    if (agrees := fields.pop("sms_consent", None)) is not None:
+        fields["sms_consent"] = SmsConsent.of_signup(agrees, number=fields.get("phone"), source=source, at_ms=at_ms)
     assessment = Assessment(**fields)
     return SignupForm(assessment=assessment, visitor=visitor) if _systems(assessment) <= SYSTEMS else None
 
@@ -116,6 +118,7 @@ def _optional() -> dict[str, CoreSchema]:
         "consent_source": _text(_WORDS, SOURCE_CHARACTERS_MAX),
         "consent_at": schema.str_schema(pattern=_TIMESTAMP),
         "visitor": schema.str_schema(pattern=_TOKEN),
+        "sms_consent": schema.bool_schema(),
     }
 
 
