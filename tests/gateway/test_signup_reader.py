@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from services.gateway.fast_path import read_ordinary_signup
+from services.gateway.ordinary_signup import read_ordinary_signup
 from services.gateway.validation.signup_shape import Signup
 from services.gateway.webhooks.signup_form import read_signup
 from services.web.problem import Problem
