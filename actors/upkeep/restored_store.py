@@ -14,7 +14,7 @@ from actors.upkeep.suppression_sync import read_when_due
 from common.domain.audit_bookings import AuditedReminder
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import Enrollment, Status
-from common.domain.ids import DeliveryId, reminder_delivery_id, step_delivery_id
+from common.domain.ids import DeliveryId, step_delivery_id
 from common.domain.mail import AcceptedMail
 from common.errors import Failure
 from common.ledger import keys
@@ -166,13 +166,9 @@ async def _people(world: World, now_ms: int) -> dict[str, _Person]:
             person.known_ids |= {reminder.sent_as} if reminder.sent_as else set()
             is_open = reminder.record is None or reminder.record.final_status is DeliveryStatus.PLANNED
             if is_open and reminder.due_ms <= now_ms:
-                risk = _Risk(_reminder_id(reminder), campaign.key, reminder.due_ms)
+                risk = _Risk(reminder.id, campaign.key, reminder.due_ms)
                 person.risks[risk.id] = risk
     return people
-
-
-def _reminder_id(reminder: AuditedReminder) -> DeliveryId:
-    return reminder_delivery_id(reminder.booking.id, start_ms=reminder.start_ms, name=reminder.name)
 
 
 def _steps_at_risk(world: World, enrollment: Enrollment, now_ms: int) -> Iterator[_Risk]:
@@ -229,7 +225,7 @@ def _match_mail(person: _Person, mail: AcceptedMail, subjects: dict[str, Subject
     for campaign in subjects.values():
         reminder = campaign.reminder_of(mail, person.reminders)
         if reminder is not None:
-            if risk := person.risks.get(_reminder_id(reminder)):
+            if risk := person.risks.get(reminder.id):
                 person.find(risk, mail)
             return
     if any(one.is_ours(mail) for one in subjects.values()):

@@ -19,6 +19,7 @@ from common.campaigns.errors import CampaignError
 from common.campaigns.strings import Strings
 from common.campaigns.systems import Advice
 from common.domain.cadence import Pace
+from common.domain.delivery import Trigger
 
 FORMAT = 1
 """Raised when an older Advent could not play what is written."""
@@ -131,6 +132,16 @@ class Reminder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUp:
+    """A mail `after` a call was missed, held or cancelled; `on` and `name` are part of its delivery id."""
+
+    name: str
+    on: Trigger
+    after: Span
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BookingPolicy:
     """What a booking does to the nurture mails, and the notice under which it gets no reminders."""
 
@@ -230,6 +241,7 @@ class CompiledCampaign:
     status_column: str
     layout: LayoutSource
     languages: Mapping[str, Texts]
+    follow_ups: tuple[FollowUp, ...] = ()
 
     @property
     def default_language(self) -> str:

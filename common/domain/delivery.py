@@ -1,5 +1,5 @@
 """
-One delivery: a step of an enrollment, or a reminder of a booked call; and what became of it.
+One delivery: a step of an enrollment, a reminder or a follow-up of a call; and what became of it.
 
 Kinds differ in data only, which `delivery_of` reads from the id. A new kind is a row there and a renderer; a new
 channel is a provider and a renderer.
@@ -7,6 +7,7 @@ channel is a provider and a renderer.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,6 +17,15 @@ from common.domain.ids import DeliveryId, split_delivery_id, step_number
 class Kind(StrEnum):
     STEP = "step"
     REMINDER = "reminder"
+    FOLLOW_UP = "follow_up"
+
+
+class Trigger(StrEnum):
+    """What a follow-up follows: the guest did not come, the call was held, or it was cancelled."""
+
+    NO_SHOW = "no_show"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
 
 
 class Channel(StrEnum):
@@ -30,7 +40,8 @@ class Delivery:
     `owner`: the enrollment (`enr_…`) or the booking's guest (`bkg_…`) that it belongs to. `name`: `step-3`, or
     `1764856800000/24h`; owner and name are the id. `short_name`: `step-3`, `24h`. `label`: as the timeline calls it.
     `gap_applies`: the minimum gap and the order of the owner's deliveries apply to it. `expires_ms`: from then on it is
-    not sent. `call_start_ms`: it is sent only while the owner's call is booked and starts then.
+    not sent. `call_state`: the state of the owner's call in which it is sent; `call_start_ms`: and only while it starts
+    then. `trigger`: of a follow-up.
     """
 
     id: DeliveryId
@@ -41,7 +52,9 @@ class Delivery:
     label: str
     gap_applies: bool
     expires_ms: int | None = None
+    call_state: str | None = None
     call_start_ms: int | None = None
+    trigger: Trigger | None = None
 
     @property
     def short_name(self) -> str:
@@ -51,6 +64,15 @@ class Delivery:
     def step(self) -> int | None:
         """The number of a step, None for other kinds."""
         return step_number(self.name) if self.kind is Kind.STEP else None
+
+
+_BOOKED = "booked"
+_STATE_OF: Mapping[Trigger, str] = {
+    Trigger.NO_SHOW: "no-show",
+    Trigger.COMPLETED: "completed",
+    Trigger.CANCELLED: "cancelled",
+}
+"""States of `series.BookingState`."""
 
 
 def delivery_of(delivery_id: DeliveryId) -> Delivery:
@@ -66,19 +88,36 @@ def delivery_of(delivery_id: DeliveryId) -> Delivery:
             label=f"step {step_number(name)}",
             gap_applies=True,
         )
-    start, _, reminder = name.partition("/")
-    if not owner.startswith("bkg_") or not reminder:
+    start, _, called = name.partition("/")
+    if not owner.startswith("bkg_") or not called:
         raise ValueError(f"{delivery_id} is not the id of a delivery")
+    if not start.isdecimal():
+        return _follow_up(delivery_id, owner, Trigger(start), called)
     return Delivery(
         id=delivery_id,
         owner=owner,
         name=name,
         kind=Kind.REMINDER,
         channel=Channel.EMAIL,
-        label=f"reminder {reminder}",
+        label=f"reminder {called}",
         gap_applies=False,
         expires_ms=int(start),
+        call_state=_BOOKED,
         call_start_ms=int(start),
+    )
+
+
+def _follow_up(delivery_id: DeliveryId, owner: str, trigger: Trigger, called: str) -> Delivery:
+    return Delivery(
+        id=delivery_id,
+        owner=owner,
+        name=f"{trigger}/{called}",
+        kind=Kind.FOLLOW_UP,
+        channel=Channel.EMAIL,
+        label=f"follow-up {called}",
+        gap_applies=False,
+        call_state=_STATE_OF[trigger],
+        trigger=trigger,
     )
 
 

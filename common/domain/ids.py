@@ -19,7 +19,10 @@ BookingId = NewType("BookingId", GuestId)
 """`bkg_` and 16 letters or digits, derived from the booking's uid; also the id of its guest where it has no seats."""
 
 DeliveryId = NewType("DeliveryId", str)
-"""`enr_…/step-3`, or `bkg_…/1764856800000/24h`: one step of an enrollment, or one reminder of a meeting's start, ms."""
+"""
+`enr_…/step-3`: one step of an enrollment; `bkg_…/1764856800000/24h`: one reminder of a meeting's start, ms;
+`bkg_…/no_show/missed`: one follow-up of a call, whatever its start.
+"""
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
@@ -85,6 +88,11 @@ def booking_of(guest: GuestId) -> BookingId:
 def reminder_delivery_id(guest: GuestId, *, start_ms: int, name: str) -> DeliveryId:
     """The delivery of one reminder of the meeting that starts at this instant."""
     return DeliveryId(f"{guest}/{start_ms}/{name}")
+
+
+def follow_up_delivery_id(guest: GuestId, *, on: str, name: str) -> DeliveryId:
+    """The delivery of one follow-up of a call; `on`: what it follows, `no_show`."""
+    return DeliveryId(f"{guest}/{on}/{name}")
 
 
 def is_reminder(delivery: str) -> bool:

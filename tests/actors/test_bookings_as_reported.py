@@ -99,7 +99,7 @@ async def test_in_whatever_order_the_fixtures_come_the_end_is_the_same(store, ca
             [
                 (call.booking.uid, name, record.final_status.value, record.detail)
                 async for call in story.ledger.bookings.calls(WHO)
-                for name, record in call.reminders.items()
+                for name, record in call.records.items()
             ]
         )
         ends.add((story.mirror.bookings[WHO].status, len(story.mailer.accepted_mails), str(final_statuses)))

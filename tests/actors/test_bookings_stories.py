@@ -46,7 +46,7 @@ async def final_statuses(story: Simulation, who: EnrollmentId = WHO) -> dict[str
     return {
         call.booking.uid: {
             (str(record.final_status), record.detail if record.sent_ms is None else "")
-            for record in call.reminders.values()
+            for record in call.records.values()
         }
         async for call in story.ledger.bookings.calls(who)
     }
