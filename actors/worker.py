@@ -201,11 +201,8 @@ class Worker:
     async def _stop_background(self) -> None:
         if self._http is not None:
             self._http.draining = True
-        if self._bootstrap is not None:
-            await self._bootstrap.stop()
-        if self._generation is not None:
-            await self._generation.stop()
-        await self._background.stop()
+        await self._background.stop()  # Before the leases are left, so that none is taken again.
+        await asyncio.gather(*(part.stop() for part in (self._bootstrap, self._generation) if part is not None))
 
     def _on_loop(self, coroutine: Any) -> None:
         loop = get_event_loop_thread()

@@ -10,12 +10,14 @@ from common.campaigns.facts import Identity
 from common.campaigns.loader import Campaign, CampaignError
 from common.domain.audit_bookings import AuditedReminder
 from common.domain.contact import Assessment
-from common.domain.ids import normal_address
+from common.domain.ids import Step, normal_address
 from common.domain.mail import AcceptedMail
 from common.meetings import meeting_of
 from common.settings.settings import Settings
 from common.versions.played import earlier_versions
 from common.world import World
+
+DUE_ALIKE_MS = 3_600_000
 
 _ANY_URL = "https://cal.com"
 """For subjects that differ with a link and without; which one it is they do not say."""
@@ -32,9 +34,9 @@ class Subjects:
         self._settings = settings
         self._versions = [(campaign, campaign.identity(settings.identity)) for campaign in versions]
         self._senders = {_address(identity.sender) for _, identity in self._versions}
-        self._last: tuple[Assessment, dict[str, list[int]]] | None = None
+        self._last: tuple[Assessment, dict[str, list[Step]]] | None = None
 
-    def steps_of(self, subject: str, person: Assessment) -> list[int]:
+    def steps_of(self, subject: str, person: Assessment) -> list[Step]:
         """
         All steps with this subject in any version; none, when it was rendered of other answers, or is not ours.
 
@@ -45,9 +47,14 @@ class Subjects:
         return self._last[1].get(subject, [])
 
     def reminder_of(self, mail: AcceptedMail, reminders: Sequence[AuditedReminder]) -> AuditedReminder | None:
-        """Of those with this subject the one that was due nearest: two calls may begin at one hour."""
+        """The first of `reminders_of`."""
+        return next(iter(self.reminders_of(mail, reminders)), None)
+
+    def reminders_of(self, mail: AcceptedMail, reminders: Sequence[AuditedReminder]) -> list[AuditedReminder]:
+        """Of those with this subject the one that was due nearest, and others that were due within an hour of it."""
         alike = [one for one in reminders if mail.subject in self._subjects_of(one)]
-        return min(alike, key=lambda one: abs(one.due_ms - mail.created_ms), default=None)
+        nearest_first = sorted(alike, key=lambda one: abs(one.due_ms - mail.created_ms))
+        return [one for one in nearest_first if abs(one.due_ms - nearest_first[0].due_ms) < DUE_ALIKE_MS]
 
     def _subjects_of(self, one: AuditedReminder) -> set[str]:
         """Whatever it may have said when it was sent: zone and link are those of that time, and may have changed."""
@@ -70,10 +77,10 @@ class Subjects:
         """From our own sender; another program may use the same account."""
         return not mail.sender or _address(mail.sender) in self._senders
 
-    def _all(self, person: Assessment) -> dict[str, list[int]]:
-        found: dict[str, list[int]] = {}
+    def _all(self, person: Assessment) -> dict[str, list[Step]]:
+        found: dict[str, list[Step]] = {}
         for campaign, identity in self._versions:
-            for step in campaign.numbers:
+            for step in campaign.step_ids:
                 for subject in set(_subjects_of(campaign, identity, step, person)):
                     steps = found.setdefault(subject, [])
                     if step not in steps:
@@ -86,7 +93,7 @@ async def subjects_of(world: World, campaign: Campaign) -> Subjects:
     return Subjects([campaign, *await earlier_versions(campaign, world.ledger)], world.settings)
 
 
-def _subjects_of(campaign: Campaign, identity: Identity, step: int, person: Assessment) -> Iterator[str]:
+def _subjects_of(campaign: Campaign, identity: Identity, step: Step, person: Assessment) -> Iterator[str]:
     for language in campaign.languages:
         for segment in campaign.segments:
             try:

@@ -13,7 +13,7 @@ from actors.sending.render import render
 from common.campaigns.loader import CampaignError
 from common.domain.delivery import Record
 from common.domain.enrollment import Enrollment
-from common.domain.ids import EnrollmentId
+from common.domain.ids import EnrollmentId, Step
 from common.domain.mail import AcceptedMail, Mail
 from common.domain.notion_import import AS_NOTION_SHOWS
 from common.errors import Failure, Misconfigured, Permanent, Throttled
@@ -54,7 +54,7 @@ class Sought:
     since_ms: int
     others: Sequence[Record]
     enrollment: Enrollment | None
-    step: int | None
+    step: Step | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ async def look_for(world: World, sought: Sought, *, budget: Budget) -> AcceptedM
     return Unfound("not found among what Resend lists: replay sends it again", is_certain=True)
 
 
-async def _steps_of(world: World, enrollment: Enrollment, mails: Sequence[AcceptedMail]) -> dict[str, list[int]]:
+async def _steps_of(world: World, enrollment: Enrollment, mails: Sequence[AcceptedMail]) -> dict[str, list[Step]]:
     """By id of each mail of ours: the steps that have its subject, in any version; none where no step has."""
     subjects = await subjects_of(world, world.campaigns.played(enrollment.campaign))
     person = enrollment.assessment

@@ -12,8 +12,10 @@ from actors.sending.mail_matching import Subjects, by_address, subjects_of
 from actors.sending.reconcile import CLOCKS_APART_MS
 from actors.upkeep.suppression_sync import read_when_due
 from common.campaigns.campaign import Campaign
+from common.domain.audit import APART_MS
 from common.domain.cadence import Cadence
 from common.domain.enrollment import ExitReason
+from common.domain.ids import Step
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import Restored, Unreadable, by_person, read_row
 from common.errors import Failure
@@ -172,7 +174,7 @@ async def _reconciled(
     return restorations
 
 
-def _dues(cadence: Cadence, person: Restored) -> dict[int, int]:
+def _dues(cadence: Cadence, person: Restored) -> dict[Step, int]:
     """By step, in their order."""
     return {step: cadence.due_ms(anchor_ms=person.anchor_ms, step=step) for step in cadence.steps}
 
@@ -211,7 +213,7 @@ class _Match:
             if person.exit_reason is None and step not in person.sent_ms and due_ms <= now_ms
         }
         self._sent, self._ids = dict(person.sent_ms), dict(person.ids)
-        self.unknowns: dict[int, int] = {}
+        self.unknowns: dict[Step, int] = {}
         self.found = 0
 
     def set_all_unknown(self) -> None:
@@ -221,21 +223,24 @@ class _Match:
         """
         A mail that fits several steps, or one of ours that fits none, makes each that was due by then unknown.
 
-        `elsewhere`: of the other campaigns, whose mails are none of these.
+        `elsewhere`: of the other campaigns. A mail that fits there alone is none of these; one that fits there too may
+        be one of these, unless Notion shows that it is.
         """
         person = self.person.assessment
         steps = subjects.steps_of(mail.subject, person)
-        if len(steps) == 1:
-            self._is_step(steps[0], mail)
-        elif steps or (subjects.is_ours(mail) and not any(one.steps_of(mail.subject, person) for one in elsewhere)):
+        fits_elsewhere = any(one.steps_of(mail.subject, person) for one in elsewhere)
+        shown = [step for step in steps if abs(mail.created_ms - self.person.sent_ms.get(step, 0)) < APART_MS]
+        if len(shown or steps) == 1 and (shown or not fits_elsewhere):
+            self._is_step((shown or steps)[0], mail)
+        elif steps or (subjects.is_ours(mail) and not fits_elsewhere):
             self._is_one_of(steps or [*self.at_risk], mail.created_ms + CLOCKS_APART_MS)
 
-    def _is_one_of(self, steps: Sequence[int], until_ms: int) -> None:
+    def _is_one_of(self, steps: Sequence[Step], until_ms: int) -> None:
         for step in self.at_risk.keys() & set(steps) - self._sent.keys():
             if self.at_risk[step] <= until_ms:
                 self.unknowns[step] = self.at_risk[step]
 
-    def _is_step(self, step: int, mail: AcceptedMail) -> None:
+    def _is_step(self, step: Step, mail: AcceptedMail) -> None:
         self._ids.setdefault(step, mail.id)
         self.unknowns.pop(step, None)
         if step not in self._sent:
@@ -258,5 +263,5 @@ class _Match:
         gaps = {step: self._reason(step) for step in steps[:last] if step not in {*self._sent, *skipped}}
         return Restoration(person=person, dead=gaps, unknown_since_ms=self.unknowns)
 
-    def _reason(self, step: int) -> str:
+    def _reason(self, step: Step) -> str:
         return WENT_ON + ("; it may have been accepted all the same" if step in self.unknowns else "")

@@ -97,7 +97,7 @@ def in_dark_mode(page: str) -> str:
     return _DARK.sub("@media all", page)
 
 
-def preheader_of(page: Page) -> str:
-    """What the inbox shows next to the subject."""
-    found = re.search(r"display:none[^>]*>([^<]*)<", page.mail.html)
+def preheader_of(mail: str) -> str:
+    """What the inbox shows next to the subject, of the HTML of a mail."""
+    found = re.search(r"display:none[^>]*>([^<]*)<", mail)
     return html.unescape(found[1]) if found else ""

@@ -7,10 +7,10 @@ import zoneinfo
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic import Field as Checked
 
-from common.campaigns.compiled import Field, FieldType, FieldValue, Span
+from common.campaigns.compiled import Brand, Field, FieldType, FieldValue, Span
 from common.domain.delivery import Trigger
 
 _UNITS_MS = {"s": 1_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -18,10 +18,19 @@ _DAY_IN_MINUTES = 24 * 60
 _DURATION = re.compile(r"(\d+) ?(s|min|h|d)")
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_OWN_COLUMN = re.compile(r"step-(\d+)")
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+_OWN_COLUMN = re.compile(r"step-([1-9]\d?)")
 
 Name = Annotated[str, Checked(pattern=r"^[a-z_][a-z0-9_]*$", max_length=60)]
-Id = Annotated[str, Checked(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)]
+
+
+def _id(value: str) -> str:
+    if not _ID.fullmatch(value):
+        raise ValueError(f"{value!r} is no id; write small letters, digits and hyphens, such as last-letter")
+    return value
+
+
+Id = Annotated[str, AfterValidator(_id)]
 
 
 def duration_ms(value: object) -> int:
@@ -191,15 +200,19 @@ Colour = Annotated[str, Checked(pattern=r"^#[0-9a-fA-F]{6}$")]
 ImageUrl = Annotated[str, Checked(pattern=r"^https://[^\s\"<>]+$")]
 
 
+_BRAND = Brand(name="")
+"""What a brand looks like that says nothing of it."""
+
+
 class BrandEntry(_Table):
     name: str
     logo: ImageUrl | None = None
     logo_text: str | None = None
-    logo_width: int = Checked(default=160, ge=20, le=536)
+    logo_width: int = Checked(default=_BRAND.logo_width, ge=20, le=536)
     photo: ImageUrl | None = None
-    colour: Colour = "#14532d"
-    colour_dark: Colour = "#9ed8b1"
-    tint: Colour = "#eef4ee"
+    colour: Colour = _BRAND.colour
+    colour_dark: Colour = _BRAND.colour_dark
+    tint: Colour = _BRAND.tint
 
     @model_validator(mode="after")
     def _has_texts(self) -> Self:
@@ -210,6 +223,8 @@ class BrandEntry(_Table):
 
 class NotionEntry(_Table):
     status_column: str
+    fields: dict[Name, str] = {}
+    """Fields of the campaign's own, and the columns that show them."""
 
 
 class Manifest(_Table):

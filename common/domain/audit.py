@@ -13,7 +13,7 @@ by the caller.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,6 +26,7 @@ from common.domain.audit_bookings import Kind as Kind
 from common.domain.audit_bookings import Terms as Terms
 from common.domain.delivery import Record
 from common.domain.enrollment import Enrollment, Status
+from common.domain.ids import Step
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import AS_NOTION_SHOWS
 
@@ -41,8 +42,8 @@ class Audited:
     """
 
     enrollment: Enrollment
-    waits: Mapping[int, int]
-    under_way: frozenset[int] = frozenset()
+    waits: Mapping[Step, int]
+    under_way: frozenset[Step] = frozenset()
     is_held: bool = False
 
     @property
@@ -56,14 +57,14 @@ class Shown:
 
     page_id: str
     email: str
-    steps: frozenset[int]
-    columns: frozenset[int]
+    steps: frozenset[Step]
+    columns: frozenset[Step]
 
 
 class Subjects(ReminderSubjects, Protocol):
     """Whose mail a listed one is; see `actors/sending/mail_matching.py`."""
 
-    def step_of(self, mail: AcceptedMail, enrollment: Enrollment) -> int | None: ...
+    def steps_of(self, mail: AcceptedMail, enrollment: Enrollment) -> Sequence[Step]: ...
 
 
 def compare(
@@ -112,7 +113,7 @@ def _of_schedule(one: Audited, terms: Terms) -> Iterator[Finding]:
             yield from _of_waiting(one, step, terms)
 
 
-def _of_waiting(one: Audited, step: int, terms: Terms) -> Iterator[Finding]:
+def _of_waiting(one: Audited, step: Step, terms: Terms) -> Iterator[Finding]:
     due_ms = terms.cadence.due_ms(anchor_ms=one.enrollment.anchor_ms, step=step)
     waits_ms = one.waits.get(step)
     if waits_ms is None and due_ms + HEALED_MS < terms.now_ms:
@@ -124,8 +125,8 @@ def _of_waiting(one: Audited, step: int, terms: Terms) -> Iterator[Finding]:
 def _of_mails(one: Audited, left: list[AcceptedMail], subjects: Subjects) -> Iterator[Finding]:
     """Of the steps; what is none of theirs stays in `left`."""
     enrollment = one.enrollment
-    accepted: set[int] = set()
-    for step, record in sorted(enrollment.records.items()):
+    accepted: set[Step] = set()
+    for step, record in enrollment.records.items():
         if record.sent_ms is None:
             continue
         accepted.add(step)
@@ -135,10 +136,11 @@ def _of_mails(one: Audited, left: list[AcceptedMail], subjects: Subjects) -> Ite
         else:
             left.remove(mail)
     for mail in list(left):
-        number = subjects.step_of(mail, enrollment)
-        if number is None:
+        numbers = subjects.steps_of(mail, enrollment)
+        if not numbers:
             continue
         left.remove(mail)
+        number = _whose(numbers, accepted, one.under_way)
         if number in accepted:
             yield Finding("doubled", one.email, number, f"the provider lists {mail.id} too")
         elif number not in one.under_way:  # Else its answer is on its way, or lost and being asked for.
@@ -149,15 +151,24 @@ def _of_mails(one: Audited, left: list[AcceptedMail], subjects: Subjects) -> Ite
         accepted.add(number)
 
 
+def _whose(numbers: Sequence[Step], accepted: Collection[Step], under_way: Collection[Step]) -> Step:
+    """Of the steps that have its subject one that may still be it: rather one that was claimed, else the first."""
+    left = [number for number in numbers if number not in accepted]
+    claimed = [number for number in left if number in under_way]
+    return next(iter([*claimed, *left, *numbers]))
+
+
 def _its_mail(
-    step: int, record: Record, left: Iterable[AcceptedMail], enrollment: Enrollment, subjects: Subjects
+    step: Step, record: Record, left: Iterable[AcceptedMail], enrollment: Enrollment, subjects: Subjects
 ) -> AcceptedMail | None:
     """By its id; where a rebuild found only a date, by its subject, else by its instant."""
     if record.detail != AS_NOTION_SHOWS:
         return next((mail for mail in left if mail.id == record.detail), None)
-    by_subject = next((mail for mail in left if subjects.step_of(mail, enrollment) == step), None)
-    assert record.sent_ms is not None
-    return by_subject or next((mail for mail in left if abs(mail.created_ms - record.sent_ms) < APART_MS), None)
+    sent_ms = record.sent_ms
+    assert sent_ms is not None
+    by_subject = [mail for mail in left if step in subjects.steps_of(mail, enrollment)]
+    nearest = min(by_subject, key=lambda mail: abs(mail.created_ms - sent_ms), default=None)
+    return nearest or next((mail for mail in left if abs(mail.created_ms - sent_ms) < APART_MS), None)
 
 
 def _of_rows(one: Audited, rows: Sequence[Shown], terms: Terms) -> Iterator[Finding]:
@@ -172,9 +183,9 @@ def _of_rows(one: Audited, rows: Sequence[Shown], terms: Terms) -> Iterator[Find
     shown = frozenset().union(*(row.steps for row in rows))
     columns = frozenset().union(*(row.columns for row in rows))
     sent = {step: record.sent_ms for step, record in enrollment.records.items() if record.sent_ms}
-    for step in sorted(shown - sent.keys()):
+    for step in shown - sent.keys():
         yield Finding("unexplained", one.email, step, "Notion shows it as sent, and the ledger does not")
-    for step in sorted((sent.keys() & columns) - shown):
+    for step in (sent.keys() & columns) - shown:
         if is_mirrored or sent[step] + LONG_MS < terms.now_ms:
             yield Finding("unexplained", one.email, step, "the ledger says sent, and Notion does not show it")
 

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from common.domain.cadence import Cadence
 from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus, Record, Trigger
-from common.domain.ids import DeliveryId
+from common.domain.ids import DeliveryId, Step, step_order
 from common.domain.mail import AcceptedMail
 from common.domain.reminders import PASSED
 from common.domain.series import Booking
@@ -22,19 +22,24 @@ LONG_MS = 86_400_000
 Kind = Literal["missing", "doubled", "unexplained"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """
-    `email`: whose it is. `step`: 1…7, or 0 for the person as a whole, or a reminder. `what`: for the operator.
+    `email`: whose it is. `step`: which one, 0 for the person as a whole, or a reminder. `what`: for the operator.
 
     `reminder`: which one, `start_ms/24h`, or which follow-up, `no_show/missed`, or "".
     """
 
     kind: Kind
     email: str
-    step: int
+    step: Step
     what: str
     reminder: str = ""
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """By which findings are sorted."""
+        return self.kind, self.email, step_order(self.step), self.what, self.reminder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,7 +156,7 @@ def _names() -> frozenset[str]:
     return frozenset(field.name for field in fields(BookingEvent))
 
 
-# Events are sorted by it: whoever looks at a booking asks for that of each event several times.
+# Events are sorted by it: resolving a booking asks for that of each event several times.
 @lru_cache(maxsize=1_000)
 def _digest(event: BookingEvent) -> str:
     return hashlib.sha256(replace(event, received_ms=0).to_json().encode()).hexdigest()[:16]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from common.domain.ids import DeliveryId, split_delivery_id, step_number
+from common.domain.ids import DeliveryId, Step, split_delivery_id, step_of
 
 
 class Kind(StrEnum):
@@ -61,9 +61,9 @@ class Delivery:
         return self.name.rpartition("/")[2]
 
     @property
-    def step(self) -> int | None:
-        """The number of a step, None for other kinds."""
-        return step_number(self.name) if self.kind is Kind.STEP else None
+    def step(self) -> Step | None:
+        """None for other kinds."""
+        return step_of(self.name) if self.kind is Kind.STEP else None
 
 
 _BOOKED = "booked"
@@ -85,7 +85,7 @@ def delivery_of(delivery_id: DeliveryId) -> Delivery:
             name=name,
             kind=Kind.STEP,
             channel=Channel.EMAIL,
-            label=f"step {step_number(name)}",
+            label=f"step {step_of(name)}",
             gap_applies=True,
         )
     start, _, called = name.partition("/")

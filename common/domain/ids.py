@@ -24,9 +24,14 @@ DeliveryId = NewType("DeliveryId", str)
 `bkg_…/no_show/missed`: one follow-up of a call, whatever its start.
 """
 
+Step = int | str
+"""A step of a campaign: the number of `step-3`, else the id, such as `welcome`."""
+
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
 _GMAIL = frozenset({"gmail.com", "googlemail.com"})
+_STEP = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+_NUMBERED = re.compile(r"step-([1-9]\d?)")
 _ENROLLMENT = re.compile(r"enr_[a-z2-7]{16}")
 
 
@@ -56,14 +61,27 @@ def is_enrollment_id(text: str) -> bool:
     return _ENROLLMENT.fullmatch(text) is not None
 
 
-def step_name(number: int) -> str:
-    """`step-3`, of the third step."""
-    return f"step-{number}"
+def step_name(step: Step) -> str:
+    """`step-3`, of 3; an id is its own name."""
+    return f"step-{step}" if isinstance(step, int) else step
 
 
-def step_delivery_id(enrollment: EnrollmentId, number: int) -> DeliveryId:
-    """The delivery of step `number` (1-based) of an enrollment."""
-    return DeliveryId(f"{enrollment}/{step_name(number)}")
+def step_of(name: str) -> Step:
+    """3 of `step-3`; any other name is the step's id. Raises ValueError for what can be none."""
+    if not _STEP.fullmatch(name):
+        raise ValueError(f"{name} is not a step")
+    match = _NUMBERED.fullmatch(name)
+    return int(match[1]) if match else name
+
+
+def step_order(step: Step) -> tuple[bool, int, str]:
+    """Sorts the numbers before the other ids."""
+    return (False, step, "") if isinstance(step, int) else (True, 0, step)
+
+
+def step_delivery_id(enrollment: EnrollmentId, step: Step) -> DeliveryId:
+    """The delivery of one step of an enrollment."""
+    return DeliveryId(f"{enrollment}/{step_name(step)}")
 
 
 def booking_id(uid: str) -> BookingId:
@@ -103,13 +121,6 @@ def split_delivery_id(delivery: DeliveryId) -> tuple[str, str]:
     """(`enr_…` or `bkg_…`, `step-3` or `1764856800000/24h`)."""
     owner, _, name = delivery.partition("/")
     return owner, name
-
-
-def step_number(name: str) -> int:
-    """3 of `step-3`. Raises ValueError for a reminder's name."""
-    if not name.startswith("step-"):
-        raise ValueError(f"{name} is not a step")
-    return int(name.removeprefix("step-"))
 
 
 def canonical_mailbox(address: str) -> str:

@@ -16,6 +16,7 @@ from common.domain.series import BookingState
 from common.ledger import keys
 from common.ledger.codec import Settled, read_settled, shortened
 from common.ledger.constants import PROVIDER_OF, Outcome
+from common.ledger.generations import Generations
 from common.ledger.owners import Owner, read_owner
 from common.ledger.store import Store, pairs
 
@@ -73,16 +74,18 @@ class ClaimRefused:
 class Deliveries:
     """Of all campaigns. Raises as `Store.run` does."""
 
-    def __init__(self, store: Store, campaigns: Mapping[str, CampaignTerms]) -> None:
-        self._store, self._campaigns = store, campaigns
+    def __init__(self, store: Store, campaigns: Mapping[str, CampaignTerms], generations: Generations) -> None:
+        self._store, self._campaigns, self._generations = store, campaigns, generations
         self._calls = 0
 
     async def claim(self, delivery_id: DeliveryId, *, worker: str, now_ms: int) -> ClaimGranted | ClaimRefused:
         """The right to send one delivery, under a lease; see `claim` in `lua/deliveries.lua` for each answer."""
         delivery = delivery_of(delivery_id)
         self._calls += 1
+        seen = self._generations.seen
         given = {
             "claim_id": f"{worker}#{self._calls}",
+            "generation": {"id": seen.id, "mark": seen.mark} if seen else None,
             "campaigns": {key: _turn(terms, delivery) for key, terms in self._campaigns.items()},
         }
         answer = await self._run("claim", delivery, now_ms, given)

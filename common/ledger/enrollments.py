@@ -10,7 +10,7 @@ from typing import Any, Literal
 from common.domain.cadence import Cadence
 from common.domain.campaign_terms import CampaignTerms
 from common.domain.enrollment import Enrollment, ExitReason
-from common.domain.ids import EnrollmentId, step_name
+from common.domain.ids import EnrollmentId, Step, step_name
 from common.domain.notion_import import AS_NOTION_SHOWS, Restored
 from common.ledger import codec, keys
 from common.ledger.codec import shortened
@@ -30,8 +30,8 @@ class Restoration:
     """
 
     person: Restored
-    dead: Mapping[int, str] = field(default_factory=dict)
-    unknown_since_ms: Mapping[int, int] = field(default_factory=dict)
+    dead: Mapping[Step, str] = field(default_factory=dict)
+    unknown_since_ms: Mapping[Step, int] = field(default_factory=dict)
 
 
 class Enrollments:
@@ -140,7 +140,7 @@ class Enrollments:
         return person.enrollment_id if person.enrollment_id in (ids["id"], ids.get("spelled_id")) else None
 
 
-def _step(restoration: Restoration, cadence: Cadence, step: int) -> dict[str, Any]:
+def _step(restoration: Restoration, cadence: Cadence, step: Step) -> dict[str, Any]:
     person = restoration.person
     known: dict[str, Any] = {
         "name": step_name(step),

@@ -1,21 +1,15 @@
-"""The generation of the store, who keeps its heartbeat, and what the witnesses of other processes remember."""
+"""The generation of the store, and what the witnesses of other processes remember."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Literal
 
 from common.domain.store_generation import Generation, Memory
 from common.ledger import keys
-from common.ledger.store import Store, texts
-from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS
-from common.store.errors import STORE_ERRORS
+from common.ledger.store import Store
 
 _WORKED_ON = ("active", "completed", "exited")
-
-State = Literal["checking", "checked"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +36,8 @@ class Generations:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.seen: Generation | None = None
+        """As this process last saw it; its claims are refused by a store that is behind, or descends from another."""
 
     async def current(self) -> Generation | None:
         fields = await self._store.read_hash(keys.GENERATION)
@@ -87,23 +83,6 @@ class Generations:
             return None
         fields = json.loads(text)
         return Settlement(**{**fields, "people": tuple(fields["people"]), "notes": tuple(fields["notes"])})
-
-    async def keep(self, worker: str, state: State, *, beat: int) -> bool:
-        """Become the keeper of the heartbeat, or stay it. False while another worker is; a silent one is none."""
-        args = [worker, f"{state} {beat}", HEARTBEAT_TIMEOUT_MS]
-        return bool(await self._store.run("generation.keep", [keys.GENERATION_KEEPER], args))
-
-    async def keeper(self) -> str:
-        """`worker state beat`; "" when there is none. It changes while the keeper lives."""
-        client = self._store.client
-        return str(texts(await self._store.patiently(lambda: client.get(keys.GENERATION_KEEPER))) or "")
-
-    async def leave(self, worker: str) -> None:
-        """At a worker's end, which waits for no store: one that is silent is no keeper soon."""
-        client = self._store.client
-        with contextlib.suppress(*STORE_ERRORS):
-            if str(texts(await client.get(keys.GENERATION_KEEPER)) or "").split(" ")[0] == worker:
-                await client.delete(keys.GENERATION_KEEPER)
 
     async def publish(self, witness: str, memory: Memory) -> None:
         """What a witness that the workers cannot read remembers."""

@@ -59,10 +59,10 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `sweep` | STRING | which worker sweeps | seconds |
 | `ping` | STRING | which worker pings | seconds |
 | `budget:<provider>`, `budget:<provider>:after` | LIST, HASH | times of the last requests; not before when, see `budget.lua` | minutes |
-| `mirror:create:<database>:<enr>` | HASH | who creates a page of Notion just now, or which it became, see `guard.lua` | an hour; a day when in doubt |
+| `mirror:create:<database>:<enr>` | HASH | who creates a page of Notion just now, or which it became, see `guard.lua` | an hour; a day when the outcome is unknown |
 | `queue:<q>`, `queue:<q>.msgs` | LIST, HASH | dramatiq's ready messages | until worked off |
 | `queue:<q>.DQ`, `queue:<q>.DQ.msgs` | ZSET, HASH | delayed messages by due time, ms; ours have no body | until due |
-| `queue:<q>.XQ`, `queue:<q>.XQ.msgs` | ZSET, HASH | messages that failed by our own mistake | until a person removes them |
+| `queue:<q>.XQ`, `queue:<q>.XQ.msgs` | ZSET, HASH | messages that failed by a bug | until a person removes them |
 | `queue:__paused__` | SET | queues of which nothing is made ready | until resumed |
 | `queue:__probing__` | HASH | queue → time from which one message a second is made ready, ms | while its provider is in trouble |
 | `queue:__ignored__` | HASH | what it held back → times that lay too far ahead and were ignored | until reported |
@@ -170,6 +170,7 @@ LUA: Final = {
     "pauses": PAUSES,
     "in_force": IN_FORCE,
     "hold_all": HOLD_ALL,
+    "generation": GENERATION,
     "webhook_days": WEBHOOK_DAYS,
     "unread_bookings": UNREAD_BOOKINGS,
     "suspect": SUSPECT,

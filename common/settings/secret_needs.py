@@ -52,7 +52,7 @@ NEEDED: Final[Mapping[str, frozenset[str]]] = {
 """By process; `health` is `advent health`, which a timer runs. A command that is not named here needs all."""
 
 SERVICES: Final = frozenset(("gateway", "worker", "console", "sandbox"))
-"""They read no `.env`: whoever can write their working folder must not be able to change their settings."""
+"""They read no `.env`: a user who can write their working folder must not be able to change their settings."""
 
 
 def unneeded_secrets(process: str | None) -> frozenset[str]:

@@ -7,13 +7,12 @@ So a change is one switch for all processes, and a process that was started on o
 
 from __future__ import annotations
 
-import asyncio
-import getpass
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+from collections.abc import Callable, Mapping
 
-import redis
 import structlog
 
+from common.background import repeat
 from common.campaigns.campaign import Campaign, campaign_of
 from common.campaigns.campaigns import Campaigns
 from common.campaigns.compiled import from_json
@@ -23,6 +22,7 @@ from common.domain.cadence import Pace
 from common.ledger.ledger import Ledger
 from common.ledger.versions import Action, CurrentVersion, LogEntry
 from common.observability import metrics
+from common.processes import user_name
 from common.settings.settings import Settings
 from common.versions.local_copy import LocalCopies, StoredVersion
 from common.versions.replan import make_schedules_follow
@@ -41,10 +41,6 @@ log = structlog.get_logger(__name__)
 
 class VersionUndecided(CampaignError):
     """A person has to say which version people from before versions get."""
-
-
-Sleep = Callable[[float], Awaitable[None]]
-_sleep: Sleep = asyncio.sleep  # noqa: TID251 -- the store is asked in real time, whatever time the campaign has
 
 
 class PlayedVersions:
@@ -95,16 +91,19 @@ class PlayedVersions:
         if self._replans:
             await self._continue_replanning(in_force)
 
-    async def run(self, *, sleep: Sleep = _sleep) -> None:
+    async def run(self) -> None:
         """Until cancelled. Raises CampaignError for a version that this Advent cannot read."""
-        while True:
-            await sleep(POLL_S)
-            try:
-                await self.refresh()
-            except VersionUndecided:
-                continue  # Workers have said so and not started; a gateway goes on with its files.
-            except redis.RedisError as error:
-                log.warning("campaign_versions_unknown", error=type(error).__name__)
+        await repeat(
+            "campaign_versions",
+            self._refresh_if_decided,
+            every_s=POLL_S,
+            at_once=False,
+            ends_with=(CampaignError,),
+        )
+
+    async def _refresh_if_decided(self) -> None:
+        with contextlib.suppress(VersionUndecided):  # Workers said so and did not start; a gateway plays its files.
+            await self.refresh()
 
     def _version_of(self, key: str) -> str | None:
         campaign = self._campaigns[key]
@@ -122,7 +121,7 @@ class PlayedVersions:
                 raise VersionUndecided(UNVERSIONED)
             known, action = copied or known, "from DATA_DIR" if copied else "first start"
         entry = LogEntry(
-            version=known.version, source=None, action=action, by=_process_owner(), at_ms=self._clock.now_ms()
+            version=known.version, source=None, action=action, by=user_name("a process"), at_ms=self._clock.now_ms()
         )
         applied = await versions.apply(key, entry, compiled=known.compiled, replans=is_unversioned)
         if applied.is_done:
@@ -168,13 +167,6 @@ CURE = "`advent campaign plan` says what would change, `advent campaign apply` p
 def differs_line(keys: tuple[str, ...]) -> str:
     """One line for people."""
     return f"the files of {', '.join(keys)} are not the version in force, and wait; {CURE}"
-
-
-def _process_owner() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may have no name for its user
-        return "a process"
 
 
 async def differing_from(campaigns: Campaigns, ledger: Ledger) -> tuple[str, ...]:

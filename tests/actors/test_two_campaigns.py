@@ -184,11 +184,11 @@ async def test_the_plan_to_resume_one_campaign_tells_its_steps_and_reminders_and
     await both.ledger.pauses.start(campaign_scope(CHRISTMAS), Pause(since_ms=clock.now_ms(), by="ada", reason=""))
     await both.run(until_ms=began_ms + 37 * HOUR_MS)
 
-    told, others = await late(both, clock, CHRISTMAS), await late(both, clock, NEW_YEAR)
+    planned, others = await late(both, clock, CHRISTMAS), await late(both, clock, NEW_YEAR)
     await both.ledger.pauses.finish(campaign_scope(CHRISTMAS), now_ms=clock.now_ms())
     await both.run(until_ms=clock.now_ms() + HOUR_MS)
 
-    assert sorted(told) == [("24h", began_ms + 37 * HOUR_MS), ("step-2", began_ms + 37 * HOUR_MS)]
+    assert sorted(planned) == [("24h", began_ms + 37 * HOUR_MS), ("step-2", began_ms + 37 * HOUR_MS)]
     assert others == []
     names = sorted(name.partition("/")[2] for _, name in sent(both, ada.email))
     assert names == ["24h", "step-1", "step-2"]
@@ -202,11 +202,11 @@ async def test_the_plan_to_catch_up_waits_for_the_sending_window(
     await both.sign_up(replace(ada, timezone="Europe/Berlin"), campaign=NEW_YEAR)
     await both.run(until_ms=began_ms + 10 * HOUR_MS)  # It is three at night in Berlin.
 
-    told, person = await late(both, clock, None), await backlog_of(both.ledger, who)
+    planned, person = await late(both, clock, None), await backlog_of(both.ledger, who)
     await both.ledger.pauses.finish(None, now_ms=clock.now_ms())
     await both.run(until_ms=began_ms + DAY_MS)
 
-    assert told == [("step-1", began_ms + 15 * HOUR_MS)]
+    assert planned == [("step-1", began_ms + 15 * HOUR_MS)]
     assert sent(both, ada.email) == [(began_ms + 15 * HOUR_MS, f"{NEW_YEAR}/step-1")]
     assert person is not None
     assert person.opening_ms(began_ms + 10 * HOUR_MS) == began_ms + 15 * HOUR_MS
@@ -230,7 +230,7 @@ async def exit_reasons(both: Simulation, address: str) -> list[ExitReason | None
     return [enrollment.exit_reason if enrollment else None for enrollment in found]
 
 
-async def test_whoever_is_suppressed_leaves_every_campaign_at_once(
+async def test_a_suppressed_person_leaves_every_campaign_at_once(
     both: Simulation, clock: VirtualClock, ada: Assessment
 ) -> None:
     await both.sign_up(ada, campaign=CHRISTMAS)
@@ -240,8 +240,8 @@ async def test_whoever_is_suppressed_leaves_every_campaign_at_once(
 
     assert await exit_reasons(both, ada.email) == [ExitReason.SUPPRESSED] * 2
     for key in (CHRISTMAS, NEW_YEAR):
-        told = await timeline_of(both.ledger, enrollment_id(key, ada.email))
-        assert ("suppressed", "by eve") in [(entry.what, entry.detail) for entry in told]
+        lines = await timeline_of(both.ledger, enrollment_id(key, ada.email))
+        assert ("suppressed", "by eve") in [(entry.what, entry.detail) for entry in lines]
 
 
 @pytest.mark.parametrize(

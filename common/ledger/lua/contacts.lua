@@ -168,7 +168,7 @@ end
 -- erase_ended(KEYS = [ended], ARGV = [JSON]) → enrollments looked at
 --   JSON   before_ms: of those that ended before, and whose calls did; batch: how many are looked at; steps, queues: as above
 --   ended  ZSET  see sequence.lua
--- What they told and received goes. Their id stays, so that nobody begins again; so do counts and suppressions. While
+-- What they gave and received goes. Their id stays, so that nobody begins again; so do counts and suppressions. While
 -- everything is held, perhaps because a clock is wrong, nothing is erased.
 function contacts.erase_ended()
   local given = cjson.decode(ARGV[1])

@@ -121,8 +121,18 @@ local function count_crash(key, open)
   return reason
 end
 
+-- Whether the store was replaced since the worker last saw its generation: this one is behind it, or descends from another.
+local function is_replaced(seen)
+  if not seen then return false end
+  local id, mark = unpack(redis.call('HMGET', keys.generation, 'id', 'mark'))
+  if id == seen.id then return tonumber(mark) < seen.mark end
+  local ancestors = redis.call('HGET', keys.generation, 'ancestors') or ''
+  return not string.find(' ' .. ancestors .. ' ', ' ' .. seen.id .. ' ', 1, true)
+end
+
 -- claim(KEYS = [owner, delivery, circuit], ARGV = [JSON])
---   JSON  also claim_id: `worker#number of this call`, so that a call whose answer was lost can be repeated
+--   JSON  also generation: {id, mark} of the store as this worker last saw it, nil: it never looked
+--         claim_id: `worker#number of this call`, so that a call whose answer was lost can be repeated
 --         campaigns: {key → {minimum_gap_ms, priority; version, if the store has one in force; lacks_step: it has no
 --         such step; needs: the name of the step without which it is not sent; following: [{name, after_ms: after the
 --         anchor}], the steps after it}}, those that are played here
@@ -132,8 +142,9 @@ end
 --   | ['exited', reason]             it must not be sent any more; the reason is recorded
 --   | ['in hand', claim_id]          another attempt is under way, by a worker that lives
 --   | ['not yet', until_ms]          too early, too close to the last mail, or an earlier one goes first; scheduled again
---   | ['held', until_ms, reason]     all sending is held, the provider is in trouble, everything is paused, the address is
---                                    resting, or it is another campaign's; scheduled again
+--   | ['held', until_ms, reason]     all sending is held, the store was replaced under the worker, the provider is in trouble,
+--                                    everything is paused, the address is resting, or it is another campaign's; scheduled
+--                                    again
 --   | ['held', 0, reason]            the enrollment is held; its release schedules it again
 --   | ['dead', reason]               its third worker died; recorded as a dead letter
 --   | ['another version', version]   of the campaign is in force; nothing was changed
@@ -156,7 +167,8 @@ function deliveries.claim()
   end
 
   -- Nothing is decided of it either: by a wrong clock a reminder would have expired.
-  local held = not is_repeated and pause.hold_reason(string.match(claim_id, '^[^#]*'))
+  local held = not is_repeated and (pause.hold_reason(string.match(claim_id, '^[^#]*'))
+    or is_replaced(given.generation) and 'the store was replaced')
   if held then return {'held', delivery.schedule(id, now_ms + pause.HELD_MS), held} end
 
   -- It must not be sent any more, or this would be its last crash: but it was accepted all the same, a webhook says.

@@ -89,7 +89,7 @@ local function leave_one(contact, given)
   projection.changed(contact, given.now_ms)
 end
 
--- Whoever gets no mail any more leaves every campaign; what was reported of before they came back ends no other one.
+-- Contacts who get no mail any more leave every campaign; what was reported before they came back ends no other one.
 local function leave(given, address_hash)
   leave_one(given.contact, given)
   if not suppression.reason(address_hash) then return end

@@ -21,14 +21,4 @@ function generation.beat()
   return 1
 end
 
--- keep(KEYS = [keeper], ARGV = [worker, its word, ms]) → 1 | 0 another worker is the keeper
---   keeper  STRING  `worker word`, for so many ms
-function generation.keep()
-  local worker, word, silence_ms = unpack(ARGV)
-  local kept = redis.call('GET', KEYS[1])
-  if kept and string.match(kept, '^%S+') ~= worker then return 0 end
-  redis.call('SET', KEYS[1], worker .. ' ' .. word, 'PX', silence_ms)
-  return 1
-end
-
 return generation

@@ -65,7 +65,7 @@ local function refusal(given)
   end
 end
 
--- Nobody is enrolled, but what they told is kept with the person.
+-- Nobody is enrolled, but what they sent is kept with the person.
 local function keep_refused(batch, given, reason, assessment)
   local key = keys.contact .. given.contact
   redis.call('HSET', key, 'email', given.email, 'signup:' .. given.campaign, assessment)
@@ -164,7 +164,7 @@ end
 --               campaign's, if the signup names one; answer, answered_id: given already, from the spool, and the enrollment
 --               that it named; consent: JSON; notes: [JSON], see common/domain/note.py
 --               others: the contacts that this person has or would have in other campaigns; excludes: those of them
---               beside which they may not enrol; is_closed: nobody may enrol now; contact: with whom calls are
+--               in which nobody may be who enrols; is_closed: nobody may enrol now; contact: with whom calls are
 --               kept, and, with first_name, a signup that enrols nobody, in calls_campaign; per_hour, per_source,
 --               visitor: see held.lua; mailbox: by which the enrollment is found, where its id is not made of the mailbox
 --   assessment  text, see codec.py

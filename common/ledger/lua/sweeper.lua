@@ -99,7 +99,7 @@ local function check_bookings(now_ms, batch, reschedule)
 end
 
 -- sweep(KEYS = [under_way, open], ARGV = [page, now_ms, batch]) → [next page or 0, rescheduled job, …]
---   under_way  ZSET  enrollment → when to look at it, ms; whoever was looked at is looked at again later
+--   under_way  ZSET  enrollment → when to look at it, ms; who was looked at is looked at again later
 --   ended      ZSET  see sequence.lua: who needs no look any more goes there
 --   open       ZSET  delivery → time at which something must happen to it, ms
 --   page       0: the first, with which deliveries and bookings are looked at; batch: how many of each are looked at

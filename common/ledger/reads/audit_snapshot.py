@@ -13,7 +13,7 @@ from common.domain.audit_bookings import AuditedReminder, UnreadCall
 from common.domain.booking import BookingEvent
 from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus, Kind, Record, Trigger, delivery_of
-from common.domain.ids import BookingId, DeliveryId, EnrollmentId, GuestId
+from common.domain.ids import BookingId, DeliveryId, EnrollmentId, GuestId, Step
 from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import Booking
 from common.ledger import codec, keys
@@ -39,6 +39,13 @@ class AuditSnapshot:
     is_waiting: bool
     elsewhere: list[Audited] = field(default_factory=list)
     sent_elsewhere: frozenset[str] = frozenset()
+
+    @property
+    def sent_ids(self) -> frozenset[str]:
+        """The provider's ids of this campaign's mails."""
+        records = [record for one in self.people for record in one.enrollment.records.values()]
+        reminders = {one.sent_as for one in self.reminders if one.sent_as is not None}
+        return frozenset(record.detail for record in records if record.sent_ms is not None) | reminders
 
 
 async def read_audit_snapshot(
@@ -77,13 +84,14 @@ class _Schedule:
     """
 
     def __init__(self) -> None:
-        self.waits: dict[str, dict[int, int]] = {}
-        self.claimed: dict[str, set[int]] = {}
+        self.waits: dict[str, dict[Step, int]] = {}
+        self.claimed: dict[str, set[Step]] = {}
         self.reminders: dict[str, int] = {}
         self.bookings: set[str] = set()
 
     def add(self, job: str, due_ms: int, *, is_claimed: bool = False) -> None:
-        owner, step = job, 0  # an enrollment that waits for its classification
+        owner: str = job
+        step: Step = 0  # an enrollment that waits for its classification
         if "/" in job:
             delivery = delivery_of(DeliveryId(job))
             if delivery.kind is not Kind.STEP:

@@ -13,7 +13,7 @@ from common.domain.cadence import Cadence
 from common.domain.catch_up import Backlog
 from common.domain.delivery import Delivery, DeliveryStatus, delivery_of
 from common.domain.enrollment import Status
-from common.domain.ids import DeliveryId, EnrollmentId, step_name
+from common.domain.ids import DeliveryId, EnrollmentId, Step, step_name
 from common.ledger import codec, keys
 from common.ledger.ledger import Ledger
 
@@ -124,7 +124,9 @@ async def _backlog(ledger: Ledger, person: EnrollmentId, waiting: list[_Waiting]
     """The steps that wait, then those that the schedule does not know yet: only the next one of a person is in it."""
     fields = waiting[0].fields
     cadence = ledger.cadence_of(fields.get("campaign", ""))
-    mails = sorted((each.delivery.step or 0, each.due_ms) for each in waiting)
+    place = {step: number for number, step in enumerate(cadence.steps)}
+    waits = [(step, each.due_ms) for each in waiting if (step := each.delivery.step) is not None]
+    mails = sorted(waits, key=lambda mail: place.get(mail[0], -1))
     following = cadence.after(mails[-1][0])
     named = [(step_name(step), due_ms) for step, due_ms in mails]
     later = _due(cadence, following, int(fields["anchor_ms"]))
@@ -149,5 +151,5 @@ async def _backlog_with(
     return replace(backlog, opening_ms=partial(terms.window.opening_ms, zone=terms.zone_of(*zones)))
 
 
-def _due(cadence: Cadence, steps: Iterable[int], anchor_ms: int) -> list[tuple[str, int]]:
+def _due(cadence: Cadence, steps: Iterable[Step], anchor_ms: int) -> list[tuple[str, int]]:
     return [(step_name(step), cadence.due_ms(anchor_ms=anchor_ms, step=step)) for step in steps]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -76,10 +76,10 @@ class StoreStats:
     `enrollments` and `deliveries`: by status. `overdue`: deliveries in the schedule whose time has passed.
     `mirror_behind`: contacts whose change Notion does not show yet; `mirror_lag_ms`: for how long the oldest waits.
     `held_signups`: by bound. `unread_bookings`: events of Cal.com that wait for a person. `resting`: addresses that
-    wait for one. `content_bounce_people`: to whom a mail of this campaign was refused for its content, within a day.
-    `circuits`: the open ones, by provider. `paused_people`: their pauses, one for each campaign of theirs. `holds`: on
-    all sending, by reason; `clock/<worker>`: on that worker's, if it is alive. `durability`: promise → kept, see
-    `metrics.STORE_DURABILITY`. `refusal`: why the store takes no write.
+    wait for one. `content_bounce_people`: to whom a mail was refused for its content within a day, of the campaign with
+    the most. `circuits`: the open ones, by provider. `paused_people`: their pauses, one for each campaign of theirs.
+    `holds`: on all sending, by reason; `clock/<worker>`: on that worker's, if it is alive. `durability`: promise →
+    kept, see `metrics.STORE_DURABILITY`. `refusal`: why the store takes no write.
     """
 
     at_ms: int
@@ -154,11 +154,12 @@ async def read_store_stats(ledger: Ledger, *, now_ms: int | None = None) -> Stor
     # A worker may know that the store's clock is wrong; what it found of another hour says nothing of now.
     is_judged = judged is not None and abs(store_ms - int(judged)) <= JUMP_MS
     now_ms = (store_ms - (int(ahead) if is_judged else 0)) if now_ms is None else now_ms
-    _ask(pipe, now_ms, [worker.decode() for worker, _ in heartbeats], campaign=ledger.campaign)
+    _ask(pipe, now_ms, [worker.decode() for worker, _ in heartbeats], campaigns=ledger.campaigns)
     answers = await pipe.execute(raise_on_error=False)
     config = answers.pop()  # A managed store may forbid CONFIG; any other refusal is an error.
     _raise_first(answers)
-    stats = _stats(iter(answers), config, heartbeats, now_ms=now_ms, store_ms=store_ms)
+    times = {"now_ms": now_ms, "store_ms": store_ms}
+    stats = _stats(iter(answers), config, heartbeats, campaigns=len(ledger.campaigns), **times)
     return replace(stats, refusal=refusal)
 
 
@@ -168,7 +169,7 @@ def _raise_first(answers: Sequence[Any]) -> None:
             raise answer
 
 
-def _ask(pipe: Any, now_ms: int, workers: list[str], *, campaign: str) -> None:
+def _ask(pipe: Any, now_ms: int, workers: list[str], *, campaigns: Collection[str]) -> None:
     """In the order in which `_stats` reads the answers."""
     for queue in QUEUES:
         delayed, ready = keys.delayed(queue), keys.ready(queue)
@@ -189,7 +190,8 @@ def _ask(pipe: Any, now_ms: int, workers: list[str], *, campaign: str) -> None:
     pipe.hlen(keys.SUPPRESSED)
     pipe.zcard(keys.UNREAD_BOOKINGS)
     pipe.hlen(keys.RESTING)
-    pipe.zcount(keys.content_bounces(campaign), now_ms - DAY_MS, "+inf")
+    for campaign in campaigns:
+        pipe.zcount(keys.content_bounces(campaign), now_ms - DAY_MS, "+inf")
     pipe.zcard(keys.CHANGED)
     pipe.zrange(keys.CHANGED, 0, 0, withscores=True)
     for provider in PROVIDERS:
@@ -202,7 +204,9 @@ def _ask(pipe: Any, now_ms: int, workers: list[str], *, campaign: str) -> None:
     pipe.config_get("appendfsync")
 
 
-def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms: int, store_ms: int) -> StoreStats:
+def _stats(
+    answers: Iterator[Any], config: Any, heartbeats: list[Any], *, campaigns: int, now_ms: int, store_ms: int
+) -> StoreStats:
     queues = {queue: _queue(answers, now_ms) for queue in QUEUES}
     workers = tuple(
         WorkerStats(
@@ -214,7 +218,9 @@ def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms
     )
     counts = {name.decode(): int(number) for name, number in next(answers).items()}
     due_next_hour, due_next_day, overdue, dead, suppressed = (next(answers) for _ in range(5))
-    unread, resting, content_bounces, behind, oldest = (next(answers) for _ in range(5))
+    unread, resting = (next(answers) for _ in range(2))
+    content_bounces = [next(answers) for _ in range(campaigns)]
+    behind, oldest = (next(answers) for _ in range(2))
     circuits = {provider: _circuit(*next(answers)) for provider in PROVIDERS}
     pause, pauses, holds, persistence, memory = (next(answers) for _ in range(5))
     return StoreStats(
@@ -237,7 +243,7 @@ def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms
         held_signups={bound: number for bound in Bound if (number := counts.get(f"held:{bound}", 0))},
         unread_bookings=unread,
         resting=resting,
-        content_bounce_people=content_bounces,
+        content_bounce_people=max(content_bounces),
         circuits={provider: circuit for provider, circuit in circuits.items() if circuit is not None},
         pause=read_pause(pause.decode()) if pause else None,
         paused_people=sum(map(is_enrollment_id, texts(pauses))),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from common.domain.ids import EnrollmentId, is_enrollment_id, normal_address
-from common.ledger.reads.contact_timeline import read_contact_timeline, read_timelines
+from common.ledger.reads.contact_timeline import find_contacts, read_contact_timeline
 from services.console.context import CONTEXT
 from services.console.replies import page, see_other
 from services.web.problem import Problem
@@ -20,13 +20,12 @@ async def find(request: web.Request) -> web.Response:
     if not query:
         return see_other("/")
     if is_enrollment_id(query):
-        one = await read_contact_timeline(context.ledger, EnrollmentId(query))
-        found = [one] if one is not None else []
+        found = [EnrollmentId(query)] if await read_contact_timeline(context.ledger, EnrollmentId(query)) else []
     else:
-        found = await read_timelines(context.ledger, query)
+        found = [one.enrollment_id for one in await find_contacts(context.ledger, query)]
     if not found:
         return page(request, "contact_not_found.html", status=404, query=query, here="")
-    return see_other(f"/people/{found[0].enrollment_id}")
+    return see_other(f"/people/{found[0]}")
 
 
 async def show(request: web.Request) -> web.Response:
@@ -36,5 +35,5 @@ async def show(request: web.Request) -> web.Response:
     )
     if contact is None:
         raise Problem(404, "No contact of this campaign has this id.", title="No such contact")
-    others = [one for one in await read_timelines(context.ledger, contact.email) if one.campaign != contact.campaign]
+    others = [one for one in await find_contacts(context.ledger, contact.email) if one.campaign != contact.campaign]
     return page(request, "contact.html", contact=contact, others=others, here="")

@@ -21,7 +21,6 @@ from common.normalization.numbers import SYSTEMS, read_number
 from common.normalization.text import unusable, unusable_name, visible
 
 TEXT_CHARACTERS_MAX = 500
-NAME_CHARACTERS_MAX = 200
 CONSENT_CHARACTERS_MAX = 1_000
 SOURCE_CHARACTERS_MAX = 500
 VISITOR_CHARACTERS_MAX = 64
@@ -157,9 +156,7 @@ Email = Annotated[
     PlainValidator(email),
     WithJsonSchema({"type": "string", "format": "email", "maxLength": EMAIL_CHARACTERS_MAX}),
 ]
-Name = Annotated[
-    str, PlainValidator(name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": NAME_CHARACTERS_MAX})
-]
+Name = Annotated[str, PlainValidator(name), WithJsonSchema({"type": "string", "minLength": 1})]
 ShownText = Annotated[str | None, PlainValidator(shown_text), _text_schema(maxLength=TEXT_CHARACTERS_MAX)]
 Phone = Annotated[str | None, PlainValidator(phone), WithJsonSchema({"type": ["string", "number", "null"]})]
 ConsentText = Annotated[
