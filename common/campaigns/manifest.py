@@ -191,6 +191,14 @@ class WindowEntry(_Table):
     holidays: str | None = Checked(default=None, pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")
 
 
+class SmsEntry(_Table):
+    enabled: bool = False
+    hours: Hours = (9 * 60, 20 * 60)
+    question: str | None = Checked(default=None, max_length=100)
+    segment_price: float = Checked(default=0.0083, ge=0, le=10)
+    """In US dollars; Twilio's for a number of the USA or Canada, without what carriers add."""
+
+
 class SenderEntry(_Table):
     address: str | None = None
     reply_to: str | None = None
@@ -252,6 +260,7 @@ class Manifest(_Table):
     reminders: tuple[ReminderEntry, ...] = ()
     follow_ups: tuple[FollowUpEntry, ...] = ()
     booking: BookingEntry
+    sms: SmsEntry = SmsEntry()
     notion: NotionEntry
 
     @property

@@ -21,7 +21,8 @@ BookingId = NewType("BookingId", GuestId)
 DeliveryId = NewType("DeliveryId", str)
 """
 `enr_…/step-3`: one step of an enrollment; `bkg_…/1764856800000/24h`: one reminder of a meeting's start, ms;
-`bkg_…/no_show/missed`: one follow-up of a call, whatever its start.
+`bkg_…/no_show/missed`: one follow-up of a call, whatever its start. One that is no mail ends with its channel,
+`24h.sms`.
 """
 
 Step = int | str
@@ -135,6 +136,11 @@ def canonical_mailbox(address: str) -> str:
     if domain in _GMAIL:
         return f"{plain.replace('.', '') or plain}@gmail.com"
     return f"{plain}@{domain}"
+
+
+def number_hash(secret_key: str, number: str) -> str:
+    """What stands for a phone number in E.164 among the suppressed addresses."""
+    return address_hash(secret_key, f"tel:{number}")
 
 
 def address_hash(secret_key: str, address: str) -> str:

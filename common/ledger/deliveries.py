@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from common.domain.campaign_terms import CampaignTerms
-from common.domain.delivery import Delivery, Trigger, delivery_of
+from common.domain.delivery import Channel, Delivery, Trigger, delivery_of
 from common.domain.enrollment import ExitReason
 from common.domain.follow_ups import SENT_BEFORE
 from common.domain.ids import DeliveryId, EnrollmentId, step_name
@@ -24,6 +24,8 @@ DETAIL_MAX = 300
 BOOKED_AGAIN = "booked again"
 _CALLED_OFF = (BookingState.MOVED, BookingState.CANCELLED, BookingState.REJECTED)
 _LATER_CALLS = {str(state): True for state in BookingState if state not in _CALLED_OFF}
+
+_ENDS_EVERY_CHANNEL = {reason: True for reason in ExitReason if reason.is_persons_word}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,17 +94,24 @@ class Deliveries:
         return _granted(delivery, answer) if answer[0] == "granted" else _refused(answer)
 
     async def freeze(
-        self, claim: ClaimGranted, payload: str, *, now_ms: int, version: str | None = None
+        self,
+        claim: ClaimGranted,
+        payload: str,
+        *,
+        now_ms: int,
+        version: str | None = None,
+        number: str | None = None,
     ) -> int | ClaimRefused:
         """
         The last check before the provider: the number of this attempt, or why it must not go.
 
         `payload` is kept byte for byte; that of an earlier attempt, as the claim brought it, is kept already. From here
         the outcome is unknown until `settle`. `version`: of the campaign that rendered it; refused when another one is
-        in force by now.
+        in force by now. `number`: of an SMS, to whom it goes; refused when that one ended it by now.
         """
         kept = "" if claim.payload is not None else payload
-        answer = await self._run("freeze", claim.delivery, now_ms, {"fence": claim.fence, "version": version}, kept)
+        given = {"fence": claim.fence, "version": version} | self._number_hash(number)
+        answer = await self._run("freeze", claim.delivery, now_ms, given, kept)
         return int(answer[1]) if answer[0] == "granted" else _refused(answer)
 
     async def settle(
@@ -116,13 +125,14 @@ class Deliveries:
         outcome_unknown: bool = False,
         sent_ms: int | None = None,
         ends: ExitReason | None = None,
+        number: str | None = None,
     ) -> Settled | None:
         """
         Write down what became of a claim; see `settle` in `lua/deliveries.lua` for the outcomes.
 
         `due_ms`: when to try again. `outcome_unknown`: the provider may have accepted this attempt all the same.
         `sent_ms`: time of the acceptance, when it was found out later. `ends`: why nothing more can be sent to this
-        address, of a dead letter. The answer is None when another worker has
+        address, of a dead letter; `number`: of an SMS, to whom it went. The answer is None when another worker has
         claimed it since, and this changes nothing.
         """
         given = {
@@ -133,7 +143,7 @@ class Deliveries:
             "outcome_unknown": outcome_unknown or None,
             "sent_ms": sent_ms,
             "ends": ends,
-        }
+        } | self._number_hash(number)
         return read_settled(int(await self._run("settle", claim.delivery, now_ms, given)))
 
     async def renew_lease(self, claim: ClaimGranted, *, now_ms: int) -> bool:
@@ -179,6 +189,9 @@ class Deliveries:
         }
         return bool(await self._run("settle_restored", delivery, now_ms, given))
 
+    def _number_hash(self, number: str | None) -> dict[str, str]:
+        return {"address_hash": self._store.number_hash(number)} if number else {}
+
     async def _run(self, entry: str, delivery: Delivery, now_ms: int, given: dict[str, Any], *more: str) -> Any:
         provider = PROVIDER_OF[delivery.channel]
         touched = [keys.owner(delivery.owner), keys.delivery(delivery.id), keys.circuit(provider)]
@@ -211,6 +224,7 @@ def data(delivery: Delivery, now_ms: int) -> dict[str, Any]:
         "paced": delivery.gap_applies or None,
         "expires_ms": delivery.expires_ms,
         "requires": _requires(delivery),
+        "ended_by": _ENDS_EVERY_CHANNEL if delivery.channel is not Channel.EMAIL else None,
         "now_ms": now_ms,
     }
 

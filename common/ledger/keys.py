@@ -30,6 +30,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `unsuppressed` | HASH | address hash → `ms detail`: they asked then to come back, with the consent given | for ever; forgotten: only ms |
 | `resting` | HASH | address hash → `ms bounces`: no mail until a person releases it, see `lua/lib/suppression.lua` | until released or forgotten |
 | `soft_bounces:<address hash>` | HASH | delivery → time of its mailbox bounce, ms | until a delivery; 45 days |
+| `numbers:<number hash>` | SET | guests whose calls a phone number was written to about | until forgotten |
 | `content_bounces:<campaign>` | ZSET | contact → when a mail to them was last refused for its content, ms | a day, or until forgotten |
 | `unlisted` | ZSET | contact who left all mail → since when, ms: Resend's suppression list lacks them | until written there |
 | `suppression_list` | HASH | `changes_ms`, `whole_ms`: until when Resend's suppression list was read | for ever |
@@ -147,6 +148,7 @@ content_bounces = _family("content_bounces")
 versions = _family("versions")
 version_log = _family("version_log")
 calendar = _family("calendar")
+numbers = _family("numbers")
 circuit = _family("circuit")
 
 LUA: Final = {
@@ -189,6 +191,7 @@ LUA: Final = {
             "visitor_of",
             "traces",
             "soft_bounces",
+            "numbers",
             "content_bounces",
             "webhooks",
             "w",

@@ -28,6 +28,7 @@ from common.ledger.pauses import Pauses
 from common.ledger.signups import Signups
 from common.ledger.store import Store
 from common.ledger.suppressions import Suppressions
+from common.ledger.texts import Texts
 from common.ledger.unread_bookings import UnreadBookings
 from common.ledger.versions import Versions
 
@@ -115,6 +116,7 @@ class Ledger:
         self.bookings = Bookings(store, mailboxes, self.enrollments, campaign=campaign)
         self.contacts = Contacts(store, mailboxes)
         self.feedback = FeedbackLog(store, mailboxes, soft_bounce_limit=soft_bounce_limit)
+        self.texts = Texts(store)
         self.suppressions = Suppressions(store, mailboxes)
         self.unread_bookings = UnreadBookings(store)
         self.pauses = Pauses(store)

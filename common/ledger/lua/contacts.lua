@@ -1,7 +1,7 @@
 -- The right to be forgotten: one contact, everywhere.
 --   suppressed  HASH  see suppression.lua
 --   forgotten   SET   bookings of which nothing is kept again
--- uses: counts, held, queue, records, suppression
+-- uses: channel, counts, held, number, queue, records, suppression
 
 local contacts = {}
 
@@ -11,7 +11,7 @@ local function drop_delivery(id, line, is_counted)
   redis.call('DEL', keys.delivery .. id)
   redis.call('ZREM', keys.open, id)
   redis.call('ZREM', keys.dead, id)
-  queue.unschedule('send', id)
+  queue.unschedule(channel.queue_of(id), id)
   queue.unschedule('replay', id)
   if string.match(redis.call('GET', keys.suspect) or '', '^%S+') == id then redis.call('DEL', keys.suspect) end
   local status = records.status(line)
@@ -36,6 +36,7 @@ local function drop_guest(id, queues, is_counted)
   local contact, campaign = unpack(redis.call('HMGET', guest, 'contact', 'campaign'))
   if contact then redis.call('HDEL', keys.contact .. contact, 'call:' .. id) end
   if contact and campaign then redis.call('ZREM', keys.content_bounces .. campaign, contact) end
+  number.forget(guest, id)
   redis.call('DEL', guest, keys.feedback .. id)
   drop_failed_jobs(id, queues)
 end

@@ -13,7 +13,7 @@ from common.domain.delivery import DeliveryStatus
 from common.domain.ids import is_enrollment_id
 from common.domain.signup_bounds import Bound
 from common.ledger import keys
-from common.ledger.constants import CALENDAR, MAIL, MIRROR, QUEUES
+from common.ledger.constants import CALENDAR, MAIL, MIRROR, QUEUES, SENDING_QUEUES, TEXTS
 from common.ledger.holds import Hold, read_holds
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import EVERYBODY, Pause, read_pause
@@ -22,7 +22,7 @@ from common.queue.layout import NAMESPACE
 from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS, due_ms_of
 from common.store.refusals import Refusal, ask_probe, refusal_in
 
-PROVIDERS = (MAIL, MIRROR, CALENDAR)
+PROVIDERS = (MAIL, TEXTS, MIRROR, CALENDAR)
 ENROLLMENT_STATUSES = ("accepted", "active", "completed", "exited")
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -124,12 +124,15 @@ class StoreStats:
     @property
     def due_unsent(self) -> int:
         """Deliveries that are due and not settled, those in flight too."""
-        send = self.queues["send"]
-        return send.due + send.ready + send.in_flight
+        return sum(one.due + one.ready + one.in_flight for one in self._sending)
 
     @property
     def due_unsent_ms(self) -> int:
-        return self.queues["send"].oldest_ms
+        return max(one.oldest_ms for one in self._sending)
+
+    @property
+    def _sending(self) -> list[QueueStats]:
+        return [self.queues[name] for name in SENDING_QUEUES]
 
 
 async def read_store_stats(ledger: Ledger, *, now_ms: int | None = None) -> StoreStats:
@@ -185,7 +188,8 @@ def _ask(pipe: Any, now_ms: int, workers: list[str], *, campaigns: Collection[st
             pipe.scard(f"{NAMESPACE}:__acks__.{worker}.{queue}")
     pipe.hgetall(keys.COUNTS)
     for low, high in ((now_ms, now_ms + HOUR_MS), (now_ms, now_ms + 24 * HOUR_MS), ("-inf", f"({now_ms}")):
-        pipe.zcount(keys.delayed("send"), low, high)
+        for queue in SENDING_QUEUES:
+            pipe.zcount(keys.delayed(queue), low, high)
     pipe.zcard(keys.DEAD)
     pipe.hlen(keys.SUPPRESSED)
     pipe.zcard(keys.UNREAD_BOOKINGS)
@@ -217,8 +221,8 @@ def _stats(
         for worker, beat in heartbeats
     )
     counts = {name.decode(): int(number) for name, number in next(answers).items()}
-    due_next_hour, due_next_day, overdue, dead, suppressed = (next(answers) for _ in range(5))
-    unread, resting = (next(answers) for _ in range(2))
+    due_next_hour, due_next_day, overdue = (sum(next(answers) for _ in SENDING_QUEUES) for _ in range(3))
+    dead, suppressed, unread, resting = (next(answers) for _ in range(4))
     content_bounces = [next(answers) for _ in range(campaigns)]
     behind, oldest = (next(answers) for _ in range(2))
     circuits = {provider: _circuit(*next(answers)) for provider in PROVIDERS}

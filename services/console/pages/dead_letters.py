@@ -135,4 +135,9 @@ async def _discard(ledger: Ledger, letter: DeadLetter, now_ms: int) -> Outcome:
 
 def _way(letter: DeadLetter, *, now_ms: int) -> Way | None:
     """How a replay would be done; None when a worker must first ask Resend whether it accepted the mail."""
-    return way_at_once(outcome_unknown=letter.outcome_unknown, first_ms=letter.first_attempt_ms, now_ms=now_ms)
+    return way_at_once(
+        outcome_unknown=letter.outcome_unknown,
+        first_ms=letter.first_attempt_ms,
+        now_ms=now_ms,
+        remembered_ms=letter.delivery.channel.key_remembered_ms,
+    )

@@ -121,6 +121,15 @@ def locale(value: Any) -> str:
     return tag
 
 
+def truth(value: Any) -> bool:
+    """Yes or no; a text is a form's checkbox."""
+    known = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    found = value if isinstance(value, bool) else known.get(str(value).strip().lower())
+    if found is None:
+        raise invalid("must be true or false")
+    return found
+
+
 def _string(value: Any) -> str:
     if not isinstance(value, str):
         raise invalid("must be a text")
@@ -169,6 +178,7 @@ ConsentSource = Annotated[
     PlainValidator(partial(evidence, characters_max=SOURCE_CHARACTERS_MAX)),
     _text_schema(maxLength=SOURCE_CHARACTERS_MAX),
 ]
+SmsConsent = Annotated[bool | None, PlainValidator(truth), WithJsonSchema({"type": ["boolean", "null"]})]
 ConsentTime = Annotated[
     int | None,
     PlainValidator(timestamp_ms),
