@@ -295,6 +295,8 @@ async def test_how_the_meeting_went_is_shown_and_reported(story, clock):
         *(f"reminder {name} accepted" for name in ("72h", "24h", "2h")),
         "call ended",
         "no-show marked",
+        "follow-up after-call accepted",
+        "follow-up missed skipped",
     ]
 
 
