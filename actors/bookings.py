@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from actors.sending.render import reminder_rules
+from actors.sending.render import reminder_rules, rules_of_follow_ups
+from common.domain.booking import BookingEvent
 from common.domain.contact_booking_status import Nurture, in_short, nurture_after
 from common.domain.enrollment import Enrollment
+from common.domain.follow_ups import follow_ups_of
+from common.domain.guests import events_about
 from common.domain.ids import BookingId, DeliveryId, EnrollmentId, GuestId, booking_of, split_delivery_id
 from common.domain.reminders import reminders_of
 from common.domain.series import Booking, BookingState, resolve
@@ -76,6 +79,7 @@ async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: i
     found = await world.ledger.mailboxes.find_all(addresses, campaign.key)
     contacts = await ledger.contacts(list(dict.fromkeys([*gathered.contacts, *found.values()])))
     reminding = reminder_rules(campaign, world.settings.pace)
+    following = rules_of_follow_ups(campaign, world.settings.pace)
     known = {contact: address for address, contact in found.items()}
     others = [(contact, one) for contact in contacts for one in await _others(world, contact, known.get(contact.id))]
     return BookingOutcome(
@@ -92,8 +96,16 @@ async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: i
             (one, _nurture(world, contact, one, _current_of(contact, resolved, found), resolved, now_ms))
             for contact, one in others
         ],
+        follow_ups={
+            one.id: follow_ups_of(one, _events_of(one, gathered.events), following, now_ms=now_ms) for one in resolved
+        },
         look=_look_again(world, resolved, now_ms),
     )
+
+
+def _events_of(booking: Booking, events: Sequence[BookingEvent]) -> Sequence[BookingEvent]:
+    """Those of this booking that concern its guest."""
+    return events_about(booking.email or "", [event for event in events if event.uid == booking.uid])
 
 
 async def _others(world: World, contact: Contact, address: str | None) -> list[Enrollment]:

@@ -186,7 +186,7 @@ async def _others(world: World, who: EnrollmentId, enrollment: Enrollment | None
         known = await world.ledger.enrollments.get(other) if other != who else None
         records += known.records.values() if known else ()
         async for call in world.ledger.bookings.calls(other):
-            records += call.reminders.values()
+            records += call.records.values()
     return [record for record in records if record.sent_ms is not None]
 
 

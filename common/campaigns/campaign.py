@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from common.campaigns.body import Body, Values
-from common.campaigns.compiled import BookingPolicy, CompiledCampaign, Reminder, Span, from_json
+from common.campaigns.compiled import BookingPolicy, CompiledCampaign, FollowUp, Reminder, Span, from_json
 from common.campaigns.compiled import Step as CompiledStep
 from common.campaigns.errors import CampaignError
 from common.campaigns.facts import Identity, Meeting, parse_sender, reminder_values
@@ -71,6 +71,10 @@ class Campaign:
     @property
     def reminders(self) -> tuple[Reminder, ...]:
         return self.compiled.reminders
+
+    @property
+    def follow_ups(self) -> tuple[FollowUp, ...]:
+        return self.compiled.follow_ups
 
     @property
     def booking(self) -> BookingPolicy:
@@ -256,19 +260,25 @@ class Campaign:
     def render_reminder(
         self, name: str, meeting: Meeting, identity: Identity, unsubscribe_url: str, language: str | None = None
     ) -> Rendered:
-        """The reminder called `name`. Raises KeyError for an unknown one, CampaignError when a field would be blank."""
+        """
+        The reminder or the follow-up called `name`.
+
+        Raises KeyError for an unknown one, CampaignError when a field would be blank.
+        """
         translation = self.translation(language)
-        body = self._reminder_body(name, translation)
+        body = self._call_body(name, translation)
         values = reminder_values(meeting, translation.identity(identity), translation.language)
         strings = translation.strings
-        about = {"reason": strings.footer.reminders, "series": strings.frame.reminder_series}
+        is_reminder = name in {reminder.name for reminder in self.reminders}
+        reason = strings.footer.reminders if is_reminder else strings.footer.follow_ups
+        about = {"reason": reason, "series": strings.frame.reminder_series}
         return self._rendered(translation, body, values, [], about, identity, unsubscribe_url)
 
     def reminder_subject(self, name: str, meeting: Meeting, identity: Identity, language: str | None = None) -> str:
-        """The subject of the reminder called `name`, without the rest of the mail. Raises as `render_reminder`."""
+        """The subject of the one called `name`, without the rest of the mail. Raises as `render_reminder`."""
         translation = self.translation(language)
         values = reminder_values(meeting, translation.identity(identity), translation.language)
-        return self._reminder_body(name, translation).subject_for(values)
+        return self._call_body(name, translation).subject_for(values)
 
     def render_sms(self, name: str, meeting: Meeting, identity: Identity, language: str | None = None) -> str:
         """The SMS of the reminder called `name`. Raises KeyError without one, CampaignError as `render_reminder`."""
@@ -290,8 +300,9 @@ class Campaign:
                 return place, one
         raise IndexError(f"step {step} of {len(self.steps)}")
 
-    def _reminder_body(self, name: str, translation: Translation) -> Body:
-        return translation.body({reminder.name: reminder.body for reminder in self.reminders}[name])
+    def _call_body(self, name: str, translation: Translation) -> Body:
+        follow_ups = {one.name: one.body for one in self.follow_ups}
+        return translation.body(({one.name: one.body for one in self.reminders} | follow_ups)[name])
 
     def _values(
         self, person: Person, segment: str, translation: Translation, identity: Identity, today: date | None

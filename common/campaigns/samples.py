@@ -57,9 +57,9 @@ MEETINGS = {
 @dataclass(frozen=True, slots=True)
 class Sample:
     """
-    A mail for a sample person; `segment` is None for a reminder.
+    A mail for a sample person; `segment` is None for a reminder or a follow-up.
 
-    `name`: `1-results.critical.full`. `delivery`: the id of the step, or the reminder's name.
+    `name`: `1-results.critical.full`. `delivery`: the id of the step, or the other's name.
     """
 
     name: str
@@ -114,6 +114,9 @@ def mails(
         for reminder in campaign.reminders:
             mail = campaign.render_reminder(reminder.name, MEETINGS[kind], identity, unsubscribe_url, language)
             yield Sample(f"reminder-{reminder.name}.{kind}", None, mail, reminder.name)
+        for follow_up in campaign.follow_ups:
+            mail = campaign.render_reminder(follow_up.name, MEETINGS[kind], identity, unsubscribe_url, language)
+            yield Sample(f"follow-up-{follow_up.name}.{kind}", None, mail, follow_up.name)
 
 
 def texts(campaign: Campaign, identity: Identity, *, kind: str, language: str) -> Iterator[tuple[str, str]]:

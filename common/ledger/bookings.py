@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from common.domain.booking import BookingEvent, BookingKind
 from common.domain.contact_booking_status import BookingSummary, Nurture, UnenrolledContact, in_short
-from common.domain.delivery import Record
+from common.domain.delivery import Record, Trigger, delivery_of
 from common.domain.enrollment import Enrollment
+from common.domain.follow_ups import FOLLOW_UPS_AWAY, SENT_BEFORE, FollowUp
 from common.domain.guests import events_about
 from common.domain.ids import BookingId, EnrollmentId, GuestId, booking_id, booking_of
 from common.domain.note import Note
@@ -32,7 +33,7 @@ from common.ledger.store import Store, flat, pairs
 _SPARING = {SHORT_NOTICE: True, PASSED: True, QUIET_HOURS: True}
 """A later event about the same start may come with short notice; what was planned before it stays planned."""
 
-_PLANNING = dict.fromkeys(PLANNED_AWAY, True)
+_PLANNING = dict.fromkeys((*PLANNED_AWAY, *FOLLOW_UPS_AWAY, SENT_BEFORE), True)
 _NAMES_FORGOTTEN = 2
 
 
@@ -89,23 +90,27 @@ class BookingOutcome:
     """
     What follows from a series.
 
-    `nurture`: for each contact of it, what becomes of their mails; `others`: of those of their other campaigns. `look`:
-    a booking to look at again, and when, ms.
+    `bookings`: each with its reminders; `follow_ups`: by guest. `nurture`: for each contact of it, what becomes of
+    their mails; `others`: of those of their other campaigns. `look`: a booking to look at again, and when, ms.
     """
 
     gathered: Gathered
     bookings: Sequence[tuple[Booking, Sequence[Reminder]]]
     nurture: Sequence[tuple[Contact, Nurture]]
     others: Sequence[tuple[Enrollment, Nurture]] = ()
+    follow_ups: Mapping[GuestId, Sequence[FollowUp]] = field(default_factory=dict)
     look: tuple[BookingId, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReportedCall:
-    """One call of a person: the booking, the record of each reminder by `start_ms/24h`, and all events."""
+    """
+    One call of a person: the booking, the record of each reminder by `start_ms/24h` and of each follow-up by
+    `no_show/missed`, and all events.
+    """
 
     booking: Booking
-    reminders: Mapping[str, Record]
+    records: Mapping[str, Record]
     events: tuple[BookingEvent, ...]
 
 
@@ -236,7 +241,11 @@ class Bookings:
                 "others": [
                     {"id": one.id, "contact": one.contact_id, "nurture": nurture} for one, nurture in outcome.others
                 ],
-                "bookings": [self._written(booking, reminders, contacts) for booking, reminders in outcome.bookings],
+                "bookings": [
+                    self._written(booking, reminders, contacts)
+                    | {"follow_ups": [_follow_up(one, booking) for one in outcome.follow_ups.get(booking.id, ())]}
+                    for booking, reminders in outcome.bookings
+                ],
                 "optional_fields": OPTIONAL_FIELDS,
                 "jobs": [
                     (f"{gathered.booking_id}/{event.digest()}", event.received_ms)
@@ -245,6 +254,7 @@ class Bookings:
                 ],
                 "planning": _PLANNING,
                 "sparing": _SPARING,
+                "sent_before": SENT_BEFORE,
                 "look": {"id": look[0], "at_ms": look[1]} if look else None,
             },
         )
@@ -283,6 +293,18 @@ def _contact(contact: EnrollmentId, calls: Mapping[str, str], enrolled: Mapping[
 def _reminder(reminder: Reminder) -> dict[str, Any]:
     written: dict[str, Any] = {"name": f"{reminder.start_ms}/{reminder.name}", "due_ms": reminder.due_ms}
     return written if reminder.because is None else written | {"reason": reminder.because}
+
+
+def _follow_up(follow_up: FollowUp, booking: Booking) -> dict[str, Any]:
+    delivery = delivery_of(follow_up.id)
+    written: dict[str, Any] = {
+        "name": follow_up.name,
+        "due_ms": follow_up.due_ms,
+        "trigger": delivery.trigger,
+        "other_triggers": [one for one in Trigger if one is not delivery.trigger],
+        "chain": booking.chain,
+    }
+    return written if follow_up.because is None else written | {"reason": follow_up.because}
 
 
 def _links(event: BookingEvent) -> list[BookingId]:

@@ -156,6 +156,16 @@ async def test_a_reminder_is_identified_by_its_tags(gateway: Gateway) -> None:
     assert await gateway.store.hlen(keys.SUPPRESSED) == 1
 
 
+async def test_a_follow_up_is_identified_by_its_tags(gateway: Gateway) -> None:
+    booking = "bkg_" + "a" * 16
+    tags = {"campaign": "christmas_2025", "enrollment": ADA, "booking": booking, "trigger": "no_show"}
+    answer = await post_resend(gateway, event("bounced", "Permanent", tags=tags | {"follow_up": "missed"}))
+    another = await post_resend(gateway, event("bounced", "Permanent", tags=tags | {"trigger": "x", "follow_up": "y"}))
+
+    assert answer.json["delivery_id"] == f"{booking}/no_show/missed"
+    assert another.json["status"] == "ignored"
+
+
 @pytest.mark.parametrize("name", ["email.scheduled", "email.received", "contact.created", "domain.updated", "made.up"])
 async def test_other_events_of_resend_are_ignored(gateway: Gateway, name: str) -> None:
     answer = await post_resend(gateway, event("delivered") | {"type": name})

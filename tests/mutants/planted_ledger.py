@@ -500,10 +500,35 @@ FAULTS: tuple[Fault, ...] = (
     ("lib/records", "string.format('%+.0f', sent_ms - at_ms)", "string.format('%+.0f', at_ms - sent_ms)"),
     ("lib/records", "or '0'\n", "or '+0'\n"),
     ("lib/records", "  counts.add('delivery:' .. status, 1)\n", ""),
+    # bookings: follow-ups
+    (
+        "bookings",
+        "  for _, follow_up in ipairs(booking.follow_ups) do replan_follow_up(guest, follow_up, outcome, now_ms) end\n",
+        "",
+    ),
+    ("bookings", "is_sent = is_sent or owners.has_sent(fields, {follow_up.trigger})", "is_sent = is_sent"),
+    ("bookings", "local is_sent = owners.has_sent(fields, follow_up.other_triggers)", "local is_sent = false"),
+    ("bookings", "if id ~= guest.id then is_sent", "if true then is_sent"),
     # lib: owners
     ("lib/owners", "if fields.status == 'exited' then return fields.exit_reason end", ""),
     ("lib/owners", "  if requires and fields.state ~= requires.state then return fields.state end\n", ""),
-    ("lib/owners", "  if requires and tonumber(fields.start_ms) ~= requires.start_ms then return 'moved' end\n", ""),
+    (
+        "lib/owners",
+        "  if requires and requires.start_ms and tonumber(fields.start_ms) ~= requires.start_ms then return 'moved' end\n",
+        "",
+    ),
+    ("lib/owners", "if requires and requires.stays then", "if false then"),
+    ("lib/owners", "if reason and reason ~= 'stopped' then return reason end", ""),
+    ("lib/owners", "if reason and reason ~= 'stopped' then", "if reason then"),
+    (
+        "lib/owners",
+        "  if owners.has_sent(fields, requires.other_triggers) then return requires.sent_before end\n",
+        "",
+    ),
+    ("lib/owners", "  if has_later_call(fields, requires) then return requires.booked_again end\n", ""),
+    ("lib/owners", "requires.later_calls[state] and tonumber", "tonumber"),
+    ("lib/owners", " and tonumber(start_ms) > since_ms then return true", " then return true"),
+    ("lib/owners", "SENT[string.match(line, '^%S+')] and string", "string"),
     ("lib/owners", "  if expires_ms and expires_ms <= now_ms then return 'expired' end\n", ""),
     # lib: sequence
     ("lib/sequence", "  queue.unschedule('send', enrollment.id .. '/' .. name)\n", ""),
