@@ -71,7 +71,7 @@ async def sms_statuses(run: Simulation) -> dict[str, tuple[str, str]]:
             record.detail if record.sent_ms is None else "",
         )
         async for call in run.ledger.bookings.calls(WHO)
-        for name, record in call.reminders.items()
+        for name, record in call.records.items()
         if name.endswith(".sms")
     }
 
