@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from common.clock import iso
 from common.domain.booking import BookingEvent, BookingKind
-from common.domain.contact import Consent
+from common.domain.contact import Consent, SmsConsent
 from common.domain.delivery import DeliveryStatus, Record, delivery_of
 from common.domain.enrollment import Enrollment
 from common.domain.feedback import FeedbackKind
@@ -77,6 +77,7 @@ class ContactTimeline:
     next: list[Planned]
     notes: list[FieldNote]
     consent: Consent | None
+    sms_consent: SmsConsent | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +135,7 @@ async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId) -> Contac
         next=sorted(planned, key=lambda each: each.due_ms),
         notes=[note async for note in read_field_notes(ledger, contact)],
         consent=enrollment.assessment.consent if enrollment else None,
+        sms_consent=enrollment.assessment.sms_consent if enrollment else None,
     )
 
 
