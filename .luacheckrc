@@ -10,7 +10,7 @@ read_globals = {
 -- and the libraries of `lib/` that a file of the ledger uses
 files['common/ledger/lua'] = {
   read_globals = {
-    'circuit', 'counts', 'crossing', 'delivery', 'held', 'in_force', 'mailbox', 'owners', 'pause', 'projection', 'records', 'sequence',
-    'suppression', 'timeline', 'webhook_ids',
+    'circuit', 'counts', 'crossing', 'delivery', 'held', 'in_force', 'mailbox', 'owners', 'pause', 'people', 'projection', 'records',
+    'sequence', 'suppression', 'timeline', 'webhook_ids',
   },
 }

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from common.domain.cadence import Cadence
 from common.domain.campaign_terms import CampaignTerms
 from common.domain.delivery import Delivery, delivery_of
 from common.domain.enrollment import ExitReason
@@ -186,10 +187,13 @@ def _turn(terms: CampaignTerms, delivery: Delivery) -> dict[str, Any]:
     if step is not None:
         if step not in cadence.steps:
             turn["lacks_step"] = True
-        turn["following"] = [
-            {"name": step_name(later), "after_ms": cadence.offset_ms(later)} for later in cadence.after(step)
-        ]
+        turn["following"] = steps_after(cadence, step)
     return turn
+
+
+def steps_after(cadence: Cadence, step: int) -> list[dict[str, Any]]:
+    """As scripts take them."""
+    return [{"name": step_name(later), "after_ms": cadence.offset_ms(later)} for later in cadence.after(step)]
 
 
 def data(delivery: Delivery, now_ms: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import click
 from common.domain.ids import booking_of, normal_address
 from services.cli.arguments import address
 from services.cli.contact import no_mail_since
-from services.cli.shared import json_option, now_ms, print_json, with_ledger, with_world
+from services.cli.shared import json_option, now_ms, print_json, record_action, with_ledger, with_world
 from services.cli.suppress import list_at_resend, not_listed_line
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ async def _forget(ledger: Ledger, address: str) -> Traces:
         traces = await ledger.contacts.traces(address)
         if not _is_known(traces):
             break
+    await record_action(ledger, "forget", first.owners, after="erased and suppressed")
     return first
 
 

@@ -10,7 +10,7 @@ from common.domain.enrollment import ExitReason
 from common.domain.ids import normal_address
 from services.cli.arguments import address
 from services.cli.error_lines import CommandFailed
-from services.cli.shared import now_ms, user_name, with_world
+from services.cli.shared import now_ms, record_action, user_name, with_world
 
 if TYPE_CHECKING:
     from common.ledger.suppressions import Unsuppressed
@@ -45,6 +45,10 @@ async def _unsuppress(world: World, address: str, consent: str) -> Unsuppressed:
     if await world.suppression_list.origin_of(address) == "complaint":
         return "complained"
     await world.suppression_list.remove(address)
-    return await world.ledger.suppressions.unsuppress(
+    outcome = await world.ledger.suppressions.unsuppress(
         address, detail=f"by {user_name()}; consent: {consent}", now_ms=now_ms()
     )
+    if outcome == "done":
+        contact = await world.ledger.mailboxes.find(address)
+        await record_action(world.ledger, "unsuppress", [contact], before="suppressed", after=f"consent: {consent}")
+    return outcome

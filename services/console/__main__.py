@@ -47,6 +47,7 @@ async def _serve(settings: Settings) -> int:
         clock=SystemClock(),
         ledger=ledger,
         campaign_name=", ".join(campaign.name for campaign in campaigns.values()),
+        campaigns=campaigns,
         versions=PlayedVersions(campaigns, ledger, settings, SystemClock()),
     )
     server = Server(build_app(context), drain_s=DRAIN_S)

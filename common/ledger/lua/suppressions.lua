@@ -22,11 +22,12 @@ local function note(given, what)
 end
 
 -- suppress(KEYS = [suppressed], ARGV = [JSON]) → 1 | 0 it was already
---   JSON  also reason; at_ms: since when
+--   JSON  also reason; at_ms: since when; is_unlisted: the provider's own list is to have it too
 function suppressions.suppress()
   local given = read()
   if not suppression.add(given.address_hash, given.reason, given.at_ms) then return 0 end
   note(given, 'suppressed')
+  if given.is_unlisted then redis.call('ZADD', keys.unlisted, given.now_ms, given.contact) end
   sequence.exit(given.contact, given.reason, given.now_ms)
   return 1
 end

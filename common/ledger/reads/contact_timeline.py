@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.clock import iso
 from common.domain.booking import BookingEvent, BookingKind
@@ -25,11 +25,12 @@ NOTE = "note"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a timeline: `what` happened at `at_ms`."""
+    """One line of a timeline: `what` happened at `at_ms`. `step`: of one of the steps, its number."""
 
     at_ms: int
     what: str
     detail: str
+    step: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +151,11 @@ async def _deliveries(ledger: Ledger, owner: str, records: Mapping[str, Record])
     """Of one owner, what the ledger and the provider say of each of its deliveries."""
     entries: list[Entry] = []
     for name, record in records.items():
-        entries += _ended(delivery_of(DeliveryId(f"{owner}/{name}")).label, record)
+        delivery = delivery_of(DeliveryId(f"{owner}/{name}"))
+        entries += [replace(entry, step=delivery.step) for entry in _ended(delivery.label, record)]
     for one in await ledger.feedback.of(owner):
-        entries.append(_reported(delivery_of(DeliveryId(f"{owner}/{one.name}")).label, one, records.get(one.name)))
+        delivery = delivery_of(DeliveryId(f"{owner}/{one.name}"))
+        entries.append(replace(_reported(delivery.label, one, records.get(one.name)), step=delivery.step))
     return entries
 
 

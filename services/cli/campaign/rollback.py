@@ -11,6 +11,7 @@ from common.campaigns.compiled import from_json
 from common.ledger.versions import LogEntry
 from services.cli.campaign.versions import OpenVersions, plan_of, print_plan, put_in_force, with_versions
 from services.cli.error_lines import CommandFailed
+from services.cli.shared import record_action
 
 
 @click.command()
@@ -35,6 +36,7 @@ async def _roll_back(versions: OpenVersions, name: str) -> None:
     target = campaign_of(from_json(text), in_force=before)
     print_plan(await plan_of(versions, target))
     changed = await put_in_force(versions, target, "rollback")
+    await record_action(ledger, "rollback", [name], before=str(current.version), after=before)
     click.echo(f"{name}: version {before} is in force again; the plans of {changed or 0} people changed")
 
 
