@@ -49,6 +49,8 @@ SIGNAL_POLL_S = 0.5
 _SEND_LIMIT = next(spec.in_flight for spec in REGISTRY if spec.name == "send")
 DRAIN_MS = 20_000
 """A stop waits this long for running jobs: a request takes 10 s at most, and the platform kills after 30 s."""
+BACKGROUND_STOP_S = 5.0
+"""Neither does a store that is silent hold up the end of a worker."""
 
 
 class Worker:
@@ -122,8 +124,8 @@ class Worker:
         log.info("worker_stopping", worker=self.broker.broker_id)
         loop = get_event_loop_thread()
         closing = asyncio.run_coroutine_threadsafe(self._stop_background(), loop.loop) if loop else None
-        if closing is not None:
-            closing.result(5)
+        if closing is not None and not wait([closing], timeout=BACKGROUND_STOP_S).done:
+            log.warning("background_tasks_left", after_s=BACKGROUND_STOP_S)
         self._dramatiq.stop(timeout=DRAIN_MS)
         self.broker.close()
         log.info("worker_stopped")
@@ -199,11 +201,8 @@ class Worker:
     async def _stop_background(self) -> None:
         if self._http is not None:
             self._http.draining = True
-        if self._bootstrap is not None:
-            await self._bootstrap.stop()
-        if self._generation is not None:
-            await self._generation.stop()
-        await self._background.stop()
+        await self._background.stop()  # Before the leases are left, so that none is taken again.
+        await asyncio.gather(*(part.stop() for part in (self._bootstrap, self._generation) if part is not None))
 
     def _on_loop(self, coroutine: Any) -> None:
         loop = get_event_loop_thread()

@@ -28,7 +28,7 @@ def of_gateway(*, quick: bool) -> list[Figure]:
     rounds = f"median of {len(ratios)} rounds, {ratios[0]:.2f} to {ratios[-1]:.2f}"
     cpu = f"of the gateway; the bare handler: {bare['cpu_us']:.0f}"
     return [
-        Figure("signups a second, to bare aiohttp + SET", found["ratio"], "times", Goal(1.0, at_least=True), rounds),
+        Figure("signups a second, to bare aiohttp + SET", found["ratio"], "times", Goal(0.9, at_least=True), rounds),
         Figure("signups a second", round(ours["rps"]), "/s", None, f"the bare handler: {bare['rps']:,.0f}/s"),
         Figure("processor time of a signup", round(ours["cpu_us"]), "µs", None, cpu),
         Figure("a signup's answer, p99", ours["p99_ms"], "ms", Goal(50), f"64 at once; p50 {ours['p50_ms']} ms"),

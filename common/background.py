@@ -3,20 +3,60 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+
+from common.observability.logs import get_logger
+from common.store.errors import STORE_ERRORS
 
 _TRIES = 15
 _WAIT_S = 0.2
 
+log = get_logger(__name__)
+
+Sleep = Callable[[float], Awaitable[None]]
+_sleep: Sleep = asyncio.sleep  # noqa: TID251 -- it repairs the schedule or reports on it, so it cannot be part of it
+
+
+async def repeat(
+    task: str,
+    call: Callable[[], Awaitable[object]],
+    *,
+    every_s: float,
+    at_once: bool = True,
+    ends_with: tuple[type[Exception], ...] = (),
+    sleep: Sleep = _sleep,
+) -> None:
+    """
+    Until cancelled: `call`, and again `every_s` after its end, also when the store was away or a bug ended it.
+
+    `task`: its name in the log. `at_once`: do not wait before the first time. Raises what is one of `ends_with`.
+    """
+    if not at_once:
+        await sleep(every_s)
+    while True:
+        try:
+            await call()
+        except ends_with:
+            raise
+        except STORE_ERRORS as error:
+            log.warning("background_task_deferred", task=task, error=type(error).__name__)
+        except Exception:
+            log.exception("background_task_failed", task=task, again_s=every_s)
+        await sleep(every_s)
+
 
 class BackgroundTasks:
-    """Endless tasks on the event loop in which they were started."""
+    """Endless tasks on the event loop in which they were started. One that a bug ends is logged."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
 
     def start(self, coroutines: Iterable[Coroutine[object, object, None]]) -> None:
-        self._tasks |= {asyncio.create_task(coroutine) for coroutine in coroutines}
+        for coroutine in coroutines:
+            task = asyncio.create_task(coroutine, name=getattr(coroutine, "__qualname__", ""))
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         """
@@ -25,6 +65,7 @@ class BackgroundTasks:
         redis-py swallows a cancellation that comes while it connects, so one may not be enough; and an event loop that
         closes while a task runs reports an error.
         """
+        self._is_stopping = True
         for _ in range(_TRIES):
             running = {task for task in self._tasks if not task.done()}
             if not running:
@@ -32,3 +73,9 @@ class BackgroundTasks:
             for task in running:
                 task.cancel()
             await asyncio.wait(running, timeout=_WAIT_S)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self._is_stopping:
+            log.error("background_task_failed", task=task.get_name(), exc_info=error)

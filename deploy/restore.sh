@@ -8,7 +8,7 @@ places
 
 usage() {
   cat << 'END'
-usage: restore.sh [--try] [--keep-settings] [--replace] FILE    (ADVENT_PREFIX=DIR for a rehearsal)
+usage: restore.sh [--try] [--keep-settings] [--replace] [--unwitnessed] FILE    (ADVENT_PREFIX=DIR for a rehearsal)
 
   --try             test it: unpack it, start a store on a copy, count the keys; change nothing
   --keep-settings   keep this machine's settings and secrets

@@ -25,6 +25,16 @@ _MEMORY = Path("/dev/shm")
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
+PROCESSES_TIMEOUT_S = 180
+"""Of tests that start processes, for which a loaded machine takes its time; others have pyproject.toml's."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("timeout") is None and {"acceptance", "browser"} & {*item.keywords}:
+            item.add_marker(pytest.mark.timeout(PROCESSES_TIMEOUT_S))
+
+
 class OtherServer:
     """A server that is not the embedded one, with what the tests use of that."""
 

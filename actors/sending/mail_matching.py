@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from email.utils import parseaddr
 
-from actors.sending.render import meeting_of
 from common.campaigns.facts import Identity
 from common.campaigns.loader import Campaign, CampaignError
 from common.domain.audit_bookings import AuditedReminder
 from common.domain.contact import Assessment
-from common.domain.ids import normal_address
+from common.domain.ids import Step, normal_address
 from common.domain.mail import AcceptedMail
+from common.meetings import meeting_of
 from common.settings.settings import Settings
 from common.versions.played import earlier_versions
 from common.world import World
@@ -32,9 +32,9 @@ class Subjects:
         self._settings = settings
         self._versions = [(campaign, campaign.identity(settings.identity)) for campaign in versions]
         self._senders = {_address(identity.sender) for _, identity in self._versions}
-        self._last: tuple[Assessment, dict[str, list[int]]] | None = None
+        self._last: tuple[Assessment, dict[str, list[Step]]] | None = None
 
-    def steps_of(self, subject: str, person: Assessment) -> list[int]:
+    def steps_of(self, subject: str, person: Assessment) -> list[Step]:
         """
         All steps with this subject in any version; none, when it was rendered of other answers, or is not ours.
 
@@ -70,10 +70,10 @@ class Subjects:
         """From our own sender; another program may use the same account."""
         return not mail.sender or _address(mail.sender) in self._senders
 
-    def _all(self, person: Assessment) -> dict[str, list[int]]:
-        found: dict[str, list[int]] = {}
+    def _all(self, person: Assessment) -> dict[str, list[Step]]:
+        found: dict[str, list[Step]] = {}
         for campaign, identity in self._versions:
-            for step in campaign.numbers:
+            for step in campaign.step_ids:
                 for subject in set(_subjects_of(campaign, identity, step, person)):
                     steps = found.setdefault(subject, [])
                     if step not in steps:
@@ -86,7 +86,7 @@ async def subjects_of(world: World, campaign: Campaign) -> Subjects:
     return Subjects([campaign, *await earlier_versions(campaign, world.ledger)], world.settings)
 
 
-def _subjects_of(campaign: Campaign, identity: Identity, step: int, person: Assessment) -> Iterator[str]:
+def _subjects_of(campaign: Campaign, identity: Identity, step: Step, person: Assessment) -> Iterator[str]:
     for language in campaign.languages:
         for segment in campaign.segments:
             try:

@@ -13,7 +13,7 @@ from actors.sending.render import render
 from common.campaigns.loader import CampaignError
 from common.domain.delivery import Record
 from common.domain.enrollment import Enrollment
-from common.domain.ids import EnrollmentId
+from common.domain.ids import EnrollmentId, Step
 from common.domain.mail import AcceptedMail, Mail
 from common.domain.notion_import import AS_NOTION_SHOWS
 from common.errors import Failure, Misconfigured, Permanent, Throttled
@@ -43,7 +43,7 @@ class Sought:
     """
     A mail that may have been accepted since an instant.
 
-    `others`: the fates of all mails of this person that were accepted, steps and reminders; none of those is it.
+    `others`: the records of all mails of this person that were accepted, steps and reminders; none of those is it.
     `enrollment`: whose `step` it is; both None for a reminder. `is_frozen`: `subject` is that of the bytes that were
     handed over; else it is what would be rendered now, of answers that may have changed: its absence proves nothing.
     """
@@ -54,7 +54,7 @@ class Sought:
     since_ms: int
     others: Sequence[Record]
     enrollment: Enrollment | None
-    step: int | None
+    step: Step | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ async def look_for(world: World, sought: Sought, *, budget: Budget) -> AcceptedM
     return Unfound("not found among what Resend lists: replay sends it again", is_certain=True)
 
 
-async def _steps_of(world: World, enrollment: Enrollment, mails: Sequence[AcceptedMail]) -> dict[str, list[int]]:
+async def _steps_of(world: World, enrollment: Enrollment, mails: Sequence[AcceptedMail]) -> dict[str, list[Step]]:
     """By id of each mail of ours: the steps that have its subject, in any version; none where no step has."""
     subjects = await subjects_of(world, world.campaigns.played(enrollment.campaign))
     person = enrollment.assessment
@@ -157,7 +157,7 @@ async def sought(world: World, item: Owned) -> Sought:
 
 
 def _is_accounted_for(mail: AcceptedMail, records: Sequence[Record]) -> bool:
-    """It belongs to a delivery that met its fate: by its id, or by its instant where a rebuild found only that."""
+    """It belongs to a delivery with a final status: by its id, or by its time where a rebuild found only that."""
     return any(
         mail.id == record.detail
         or (record.detail == AS_NOTION_SHOWS and abs(mail.created_ms - (record.sent_ms or 0)) < CLOCKS_APART_MS)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final
-from urllib.parse import urlencode
 
 from actors.sending.windows import reader_zone
 from common.campaigns.campaign import Campaign, Rendered
-from common.campaigns.facts import Meeting
-from common.clock import utc_datetime
 from common.domain.cadence import Pace
-from common.domain.contact import Assessment
+from common.domain.calendar_link import CalendarLink
 from common.domain.delivery import Kind
 from common.domain.enrollment import Enrollment
 from common.domain.mail import Mail
@@ -20,7 +17,7 @@ from common.domain.series import Booking
 from common.domain.suppression import Unsubscribe
 from common.domain.windows import local_day
 from common.ledger.owners import Owned
-from common.settings.settings import Settings
+from common.meetings import calendar_url, link_query, meeting_of
 from common.world import World
 
 
@@ -37,7 +34,7 @@ async def render(world: World, item: Owned) -> Mail:
     token = Unsubscribe(item.contact_id, world.ledger.store.address_hash(item.address)).token(world.settings.secret)
     campaign = world.campaigns.played(item.campaign)
     language = await _language(world, campaign, item)
-    query = _query(campaign, language, is_home=campaign is world.campaigns.home)
+    query = link_query(campaign, language, is_home=campaign is world.campaigns.home)
     unsubscribe_url = f"{world.settings.public_address}/unsubscribe/{token}{query}"
     rendered, tags = await _RENDERERS[item.delivery.kind](world, campaign, item, unsubscribe_url, language)
     identity = campaign.identity(world.settings.identity)
@@ -65,24 +62,6 @@ def idempotency_key(item: Owned) -> str:
     return f"{item.campaign}/{item.delivery.id}"
 
 
-def meeting_of(settings: Settings, booking: Booking, start_ms: int, signup: Assessment | None) -> Meeting:
-    """
-    What a reminder says of a call that starts then.
-
-    `signup`: of the guest, None for one who was never enrolled: anybody can book for anybody, and the title is then the
-    text of a stranger. Without a time zone the hour is in UTC. A link to a host that is not known is left out.
-    """
-    join_url = booking.join_url
-    return Meeting(
-        first_name=booking.first_name,
-        start=utc_datetime(start_ms),
-        timezone=booking.timezone or (signup.timezone if signup else None),
-        title=booking.title if signup else None,
-        join_url=join_url if join_url and settings.may_link_to(join_url) else None,
-        organizer=booking.organizer,
-    )
-
-
 def reminder_rules(campaign: Campaign, pace: Pace) -> ReminderRules:
     """When this campaign reminds, at this pace."""
     return ReminderRules(
@@ -96,6 +75,10 @@ def reminder_rules(campaign: Campaign, pace: Pace) -> ReminderRules:
 _Tags = Mapping[str, str]
 
 
+def _signups(world: World, item: Owned) -> AsyncIterator[Enrollment]:
+    return world.ledger.enrollments.of_guest(item.contact_id, item.address)
+
+
 async def _language(world: World, campaign: Campaign, item: Owned) -> str:
     """The language that the signup chose; for a reminder else that of the calendar; else the campaign's default."""
     owner = item.owner
@@ -103,21 +86,6 @@ async def _language(world: World, campaign: Campaign, item: Owned) -> str:
         return owner.language or campaign.languages[0]
     chosen = [one.language async for one in _signups(world, item) if one.language in campaign.languages]
     return next(iter(chosen), None) or campaign.language_of(owner.locale)
-
-
-async def _signups(world: World, item: Owned) -> AsyncIterator[Enrollment]:
-    """Of a guest, in every campaign; read when a reminder is due, since a guest may sign up after booking."""
-    for enrollment_id in dict.fromkeys([item.contact_id, *await world.ledger.mailboxes.in_campaigns(item.address)]):
-        if (enrollment := await world.ledger.enrollments.get(enrollment_id)) is not None:
-            yield enrollment
-
-
-def _query(campaign: Campaign, language: str, *, is_home: bool) -> str:
-    """The page behind the link works without the store, so the link says of which campaign, and in which language."""
-    named = {} if is_home else {"campaign": campaign.key}
-    if language != campaign.languages[0]:
-        named["lang"] = language
-    return f"?{urlencode(named)}" if named else ""
 
 
 async def _step(
@@ -149,9 +117,16 @@ async def _reminder(
         raise NoLongerThere(name)
     assert isinstance(booking, Booking)
     assert booking.start_ms is not None, "what was planned has a start"
-    # Read when the reminder is due, since a guest may sign up after booking.
     signup = [one.assessment async for one in _signups(world, item)]
-    meeting = meeting_of(world.settings, booking, booking.start_ms, next(iter(signup), None))
+    link = CalendarLink(booking.id, world.ledger.store.address_hash(item.address))
+    query = link_query(campaign, language, is_home=campaign is world.campaigns.home)
+    meeting = meeting_of(
+        world.settings,
+        booking,
+        booking.start_ms,
+        next(iter(signup), None),
+        calendar_url(world.settings, link, query),
+    )
     rendered = campaign.render_reminder(
         name, meeting, campaign.identity(world.settings.identity), unsubscribe_url, language
     )

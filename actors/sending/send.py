@@ -1,4 +1,4 @@
-"""One due delivery, from its claim to its fate."""
+"""One due delivery, from its claim to its final status."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def send(world: World, job: str) -> None:
             tracing.belongs_to(claim.contact_id)
         try:
             await _deliver(world, claim)
-        except Exception as error:  # our own mistake: the person keeps a fate with a reason, the queue the traceback
+        except Exception as error:  # a bug: the delivery gets a final status with a reason, the queue the traceback
             why = f"internal error: {type(error).__name__}; it may have been accepted all the same"
             await _settle(world, claim, Decision("dead", why, outcome_unknown=True, code="internal_error"))
             raise

@@ -38,6 +38,4 @@ async def reader_zone(world: World, campaign: Campaign, item: Owned) -> ZoneInfo
         return campaign.zone_of(owner.timezone)
     if owner.assessment.timezone:
         return campaign.zone_of(owner.assessment.timezone)
-    calls = [call.booking async for call in world.ledger.bookings.calls(owner.contact_id)]
-    newest_first = sorted(calls, key=lambda booking: booking.received_ms, reverse=True)
-    return campaign.zone_of(*(booking.timezone for booking in newest_first))
+    return campaign.zone_of(*await world.ledger.bookings.timezones(owner.contact_id))

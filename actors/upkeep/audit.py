@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from actors.sending.mail_matching import Subjects, by_address, subjects_of
 from actors.sending.reconcile import CLOCKS_APART_MS
@@ -12,7 +13,7 @@ from common.campaigns.campaign import Campaign
 from common.domain.audit import Finding, Kind, Shown, Terms, compare
 from common.domain.audit_bookings import AuditedReminder
 from common.domain.enrollment import Enrollment
-from common.domain.ids import normal_address
+from common.domain.ids import Step, normal_address
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import SequenceRow
 from common.domain.projection import CampaignColumns
@@ -47,7 +48,7 @@ class Report:
 def combine(reports: Sequence[Report]) -> Report:
     """Of several campaigns as of one. `mails`: each listed those of everybody, so the longest list counts."""
     return Report(
-        findings=sorted({finding for report in reports for finding in report.findings}),
+        findings=sorted({finding for report in reports for finding in report.findings}, key=attrgetter("place")),
         people=sum(report.people for report in reports),
         sent=sum(report.sent for report in reports),
         reminders=sum(report.reminders for report in reports),
@@ -83,7 +84,7 @@ async def audit(
     reminders = sum(reminder.sent_as is not None for reminder in before.reminders)
     steps = sum(record.sent_ms is not None for one in before.people for record in one.enrollment.records.values())
     return Report(
-        findings=sorted(found),
+        findings=sorted(found, key=attrgetter("place")),
         people=len(before.people),
         sent=steps + reminders,
         reminders=reminders,
@@ -156,7 +157,7 @@ class _Subjects:
     def __init__(self, subjects: Subjects) -> None:
         self._subjects = subjects
 
-    def step_of(self, mail: AcceptedMail, enrollment: Enrollment) -> int | None:
+    def step_of(self, mail: AcceptedMail, enrollment: Enrollment) -> Step | None:
         """As the version in force has it; else as the newest one that has the subject."""
         return next(iter(self._subjects.steps_of(mail.subject, enrollment.assessment)), None)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import structlog
 
 from actors.upkeep.past import past_ms
+from common.background import repeat
 from common.domain.booking import BookingEvent
-from common.domain.booking_diff import ListedBooking, untold
+from common.domain.booking_diff import ListedBooking, unreported
 from common.domain.cadence import Pace
 from common.domain.ids import booking_id, seat_id
 from common.domain.series import resolve
@@ -17,7 +17,6 @@ from common.errors import Failure, Misconfigured
 from common.ledger import keys
 from common.ledger.constants import CALENDAR
 from common.providers.protocols import Calendar
-from common.store.errors import STORE_ERRORS
 from common.world import World
 
 log = structlog.get_logger(__name__)
@@ -52,12 +51,7 @@ async def schedule_next(world: World) -> None:
 
 async def run_booking_sync(world: World) -> None:
     """Until cancelled: schedule the next comparison, in case it was lost."""
-    while True:
-        try:
-            await schedule_next(world)
-        except STORE_ERRORS as error:
-            log.warning("booking_sync_deferred", error=type(error).__name__)
-        await asyncio.sleep(SCHEDULE_EVERY_S)  # noqa: TID251 -- it repairs the schedule, so it cannot depend on it
+    await repeat("booking_sync", lambda: schedule_next(world), every_s=SCHEDULE_EVERY_S)
 
 
 async def reconcile_bookings(world: World, job: str) -> None:
@@ -124,7 +118,7 @@ async def _repair(world: World, listed: ListedBooking) -> int:
         return 0
     repaired = 0
     known = resolve(gathered.events, gathered.first_guests)
-    for event in untold(listed, known, gathered.events, now_ms=world.clock.now_ms()):
+    for event in unreported(listed, known, gathered.events, now_ms=world.clock.now_ms()):
         answer = await bookings.accept(event, webhook_id=_webhook_id(event))
         if not answer.repeated:
             repaired += 1

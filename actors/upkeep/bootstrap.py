@@ -7,15 +7,14 @@ The same for a store that is emptied while workers run: otherwise none of its co
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import structlog
 
 from actors.upkeep.rebuild import rebuild, rows_of
-from common.background import BackgroundTasks
+from common.background import BackgroundTasks, Sleep, repeat
 from common.campaigns.campaign import Campaign
 from common.errors import Failure
-from common.ledger.rebuild_state import Word, is_emptied, is_owed, leave, settled, take, word_of_another
+from common.ledger.rebuild_state import Word, is_emptied, is_owed, rebuild_lease, settled
 from common.world import World
 
 log = structlog.get_logger(__name__)
@@ -26,8 +25,6 @@ RENEW_S = 3.0
 POLL_S = 0.2
 WATCH_S = 3.0
 RETRY_S = (5.0, 30.0, 60.0, 300.0)
-
-Sleep = Callable[[float], Awaitable[None]]
 
 _sleep: Sleep = asyncio.sleep  # noqa: TID251 -- before the first job there is no schedule
 
@@ -41,6 +38,7 @@ class Bootstrap:
 
     def __init__(self, world: World, *, sleep: Sleep = _sleep) -> None:
         self._world, self._sleep = world, sleep
+        self._lease = rebuild_lease(world.ledger)
         self._word: Word = "reading"
         self._is_ours = False
         self._background = BackgroundTasks()
@@ -55,24 +53,26 @@ class Bootstrap:
             return
         ledger = self._world.ledger
         while await is_owed(ledger, now_ms=self._world.clock.now_ms()):
-            if await take(ledger, self._world.worker, self._word):
+            if await self._keep_lease():
                 await self._start_reading()
                 return
-            if await word_of_another(ledger) == "later":
+            if await self._lease.word() == "later":
                 return
             await self._sleep(POLL_S)
 
     async def watch_store(self) -> None:
         """Until cancelled: read Notion if the store was emptied, or the worker that was to read it has ended."""
-        world = self._world
-        while self._is_enabled:
-            await self._sleep(WATCH_S)
-            if await is_emptied(world.ledger, now_ms=world.clock.now_ms()):
-                log.error("store_emptied")
-            if not self._is_ours and await is_owed(world.ledger, now_ms=world.clock.now_ms()):
-                self._word = "reading"
-                if await take(world.ledger, world.worker, self._word):
-                    await self._start_reading()
+        if self._is_enabled:
+            await repeat("rebuild_watch", self._look, every_s=WATCH_S, at_once=False, sleep=self._sleep)
+
+    async def _look(self) -> None:
+        ledger, now_ms = self._world.ledger, self._world.clock.now_ms()
+        if await is_emptied(ledger, now_ms=now_ms):
+            log.error("store_emptied")
+        if not self._is_ours and await is_owed(ledger, now_ms=now_ms):
+            self._word = "reading"
+            if await self._keep_lease():
+                await self._start_reading()
 
     @property
     def _is_enabled(self) -> bool:
@@ -82,20 +82,23 @@ class Bootstrap:
     async def stop(self) -> None:
         await self._background.stop()
         if self._is_ours:
-            await leave(self._world.ledger, self._world.worker)
+            await self._lease.leave(self._world.worker)
+
+    async def _keep_lease(self) -> bool:
+        return await self._lease.keep(self._world.worker, self._word)
 
     async def _start_reading(self) -> None:
         self._is_ours = True
         self._background.start([self._renew_turn()])
         if not await self._read(answer_s=ANSWER_S):
             self._word = "later"
-            await take(self._world.ledger, self._world.worker, self._word)
+            await self._keep_lease()
             log.warning("rebuild_deferred", reason="Notion does not answer; jobs are fetched without it")
             self._background.start([self._read_later()])
 
     async def _renew_turn(self) -> None:
         while self._is_ours:
-            await take(self._world.ledger, self._world.worker, self._word)
+            await self._keep_lease()
             await self._sleep(RENEW_S)
 
     async def _read_later(self) -> None:
@@ -114,7 +117,7 @@ class Bootstrap:
                 return False
         await settled(self._world.ledger, now_ms=self._world.clock.now_ms())
         self._is_ours = False
-        await leave(self._world.ledger, self._world.worker)
+        await self._lease.leave(self._world.worker)
         return True
 
     async def _read_campaign(self, campaign: Campaign, answer_s: float) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 import httpx
 import structlog
 
+from common.background import repeat
 from common.clock import Clock
 from common.date_witness import DateWitness
 from common.domain.clock_check import JUMP_MS, ClockStatus
@@ -17,7 +17,6 @@ from common.ledger.ledger import Ledger
 from common.observability import metrics
 from common.providers.http import DeadlineClient
 from common.store.clock_sync import ClockSync
-from common.store.errors import STORE_ERRORS
 
 log = structlog.get_logger(__name__)
 
@@ -57,15 +56,7 @@ class ClockWatch:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            await asyncio.sleep(CHECK_EVERY_S)  # noqa: TID251 -- the schedule itself depends on the clock
-            try:
-                await self.check()
-            except STORE_ERRORS as error:
-                log.warning("clock_check_deferred", error=type(error).__name__)
-            except Exception:
-                # A bug: logged, and tried again. Without this task a hold would never end.
-                log.exception("clock_check_failed")
+        await repeat("clock_check", self.check, every_s=CHECK_EVERY_S, at_once=False)
 
     async def check(self) -> None:
         """

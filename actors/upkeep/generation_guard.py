@@ -17,13 +17,14 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from typing import Literal
 
 import structlog
 
 from actors.upkeep.restored_store import settle
 from actors.upkeep.store_holds import StoreHolds
-from actors.upkeep.witnesses import WAIT_S, Sleep, Witnesses
-from common.background import BackgroundTasks
+from actors.upkeep.witnesses import WAIT_S, Witnesses
+from common.background import BackgroundTasks, Sleep, repeat
 from common.domain.store_generation import (
     COPIED,
     EMPTIED,
@@ -37,8 +38,10 @@ from common.domain.store_generation import (
     newest,
 )
 from common.errors import Failure
-from common.ledger.generations import State
+from common.ledger import keys
+from common.ledger.leases import WorkerLease
 from common.ledger.rebuild_state import is_emptied, is_owed
+from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS
 from common.store.errors import STORE_ERRORS
 from common.world import World
 
@@ -64,10 +67,11 @@ class GenerationGuard:
     def __init__(self, world: World, *, sleep: Sleep = _sleep) -> None:
         self._world, self._sleep = world, sleep
         self._generations = world.ledger.generations
+        self._lease = WorkerLease(world.ledger.store, keys.GENERATION_KEEPER, lease_ms=HEARTBEAT_TIMEOUT_MS)
         self._witnesses = Witnesses(world, sleep=lambda seconds: self._sleep(seconds))
         self._holds = StoreHolds(world)
         self._token = ""  # Of the store's server process: all its workers write the same one, and no copy does.
-        self._state: State = "checking"
+        self._state: Literal["checking", "checked"] = "checking"
         self._is_keeper = False
         self._generation: Generation | None = None  # None while this store is not accounted for.
         self._seen: Memory | None = None
@@ -77,7 +81,7 @@ class GenerationGuard:
         self._background = BackgroundTasks()
 
     async def before_work(self) -> None:
-        while not await self._generations.keep(self._world.worker, self._state, beat=self._beats):
+        while not await self._keep_lease():
             if await self._is_checked_by_another():
                 return
         self._is_keeper = True
@@ -85,19 +89,11 @@ class GenerationGuard:
 
     async def watch(self) -> None:
         """Until cancelled: the heartbeat of the store, or its keeper's successor."""
-        while True:
-            await self._sleep(BEAT_S)
-            try:
-                await self.turn()
-            except STORE_ERRORS as error:
-                log.warning("generation_check_deferred", error=type(error).__name__)
-            except Exception:
-                # A bug: logged, and tried again.
-                log.exception("generation_check_failed")
+        await repeat("generation_check", self.turn, every_s=BEAT_S, at_once=False, sleep=self._sleep)
 
     async def turn(self) -> None:
         """One heartbeat."""
-        if not await self._generations.keep(self._world.worker, self._state, beat=self._beats):
+        if not await self._keep_lease():
             self._is_keeper, self._state = False, "checking"
             return
         self._beats += 1
@@ -113,15 +109,19 @@ class GenerationGuard:
         self._stop_settling()
         await self._background.stop()
         if self._is_keeper:
-            await self._generations.leave(self._world.worker)
+            await self._lease.leave(self._world.worker)
         await self._witnesses.close()
+
+    async def _keep_lease(self) -> bool:
+        """Its word changes with each heartbeat, so that others see that this worker lives."""
+        return await self._lease.keep(self._world.worker, f"{self._state} {self._beats}")
 
     async def _is_checked_by_another(self) -> bool:
         """Whether a living keeper has checked this store. Its word may be part of a backup: it must change."""
-        before = await self._generations.keeper()
+        before = await self._lease.text()
         while before:
             await self._sleep(BEAT_S / 4)
-            now = await self._generations.keeper()
+            now = await self._lease.text()
             if now != before and now.split(" ")[1:2] == ["checked"]:
                 return True
             if not now:
@@ -134,7 +134,7 @@ class GenerationGuard:
             await self._sleep(BEAT_S)
             self._beats += 1
             with contextlib.suppress(*STORE_ERRORS):  # the check itself meets the same store, and says so
-                await self._generations.keep(self._world.worker, self._state, beat=self._beats)
+                await self._keep_lease()
 
     async def _check(self, more: Sequence[Memory]) -> None:
         self._generation, self._state = None, "checking"

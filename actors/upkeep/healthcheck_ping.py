@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import httpx
 import structlog
 
+from common.background import repeat
 from common.health_checks import Level, Limits, check_health
 from common.ledger import keys
+from common.ledger.leases import WorkerLease
 from common.ledger.ledger import Ledger
 from common.ledger.reads.store_stats import StoreStats, read_store_stats
-from common.store.errors import STORE_ERRORS
 
 log = structlog.get_logger(__name__)
 
@@ -23,15 +22,15 @@ TIMEOUT_S = 10.0
 
 async def keep_pinging(ledger: Ledger, url: str, *, worker: str) -> None:
     """Until cancelled: once a minute, by one worker of all, while nothing that is due stays unsent."""
+    turn = WorkerLease(ledger.store, keys.PING, lease_ms=EVERY_S * 1000 - 500)
     async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
-        while True:
-            try:
-                if await ledger.client.set(keys.PING, worker, nx=True, px=EVERY_S * 1000 - 500):
-                    await ping(ledger, client, url)
-            except STORE_ERRORS as error:
-                log.warning("healthcheck_ping_skipped", why="store", error=type(error).__name__)
-            # Four looks a minute: when the worker that pinged has died, another one's turn comes soon.
-            await asyncio.sleep(EVERY_S / 4)  # noqa: TID251 -- it reports on the schedule, so it cannot be part of it
+
+        async def ping_in_turn() -> None:
+            if await turn.take(worker):
+                await ping(ledger, client, url)
+
+        # Four looks a minute: when the worker that pinged has died, another one's turn comes soon.
+        await repeat("healthcheck_ping", ping_in_turn, every_s=EVERY_S / 4)
 
 
 async def ping(ledger: Ledger, client: httpx.AsyncClient, url: str) -> bool:

@@ -14,6 +14,7 @@ from actors.upkeep.suppression_sync import read_when_due
 from common.campaigns.campaign import Campaign
 from common.domain.cadence import Cadence
 from common.domain.enrollment import ExitReason
+from common.domain.ids import Step
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import Restored, Unreadable, by_person, read_row
 from common.errors import Failure
@@ -153,7 +154,7 @@ async def _reconciled(
     world: World, campaign: Campaign, people: list[Restored], summary: Summary, say: Say, *, now_ms: int
 ) -> list[Restoration]:
     cadence = world.ledger.cadence_of(campaign.key)
-    matches = [_Match(person, _dues(cadence, person), now_ms) for person in people]
+    matches = [_Match(person, cadence, now_ms) for person in people]
     first_ms = min((due_ms for match in matches for due_ms in match.at_risk.values()), default=None)
     listed = await _listed(world, first_ms, summary, say) if first_ms is not None else []
     mails, subjects = by_address(listed or []), await subjects_of(world, campaign)
@@ -172,7 +173,7 @@ async def _reconciled(
     return restorations
 
 
-def _dues(cadence: Cadence, person: Restored) -> dict[int, int]:
+def _dues(cadence: Cadence, person: Restored) -> dict[Step, int]:
     """By step, in their order."""
     return {step: cadence.due_ms(anchor_ms=person.anchor_ms, step=step) for step in cadence.steps}
 
@@ -203,15 +204,15 @@ class _Match:
     `at_risk`: instants of steps that should be out, have no date, and may yet be sent by somebody.
     """
 
-    def __init__(self, person: Restored, dues: dict[int, int], now_ms: int) -> None:
-        self.person, self._dues = person, dues
+    def __init__(self, person: Restored, cadence: Cadence, now_ms: int) -> None:
+        self.person, self._dues, self._needs = person, _dues(cadence, person), cadence.needs
         self.at_risk = {
             step: due_ms
-            for step, due_ms in dues.items()
+            for step, due_ms in self._dues.items()
             if person.exit_reason is None and step not in person.sent_ms and due_ms <= now_ms
         }
         self._sent, self._ids = dict(person.sent_ms), dict(person.ids)
-        self.unknowns: dict[int, int] = {}
+        self.unknowns: dict[Step, int] = {}
         self.found = 0
 
     def set_all_unknown(self) -> None:
@@ -230,12 +231,12 @@ class _Match:
         elif steps or (subjects.is_ours(mail) and not any(one.steps_of(mail.subject, person) for one in elsewhere)):
             self._is_one_of(steps or [*self.at_risk], mail.created_ms + CLOCKS_APART_MS)
 
-    def _is_one_of(self, steps: Sequence[int], until_ms: int) -> None:
+    def _is_one_of(self, steps: Sequence[Step], until_ms: int) -> None:
         for step in self.at_risk.keys() & set(steps) - self._sent.keys():
             if self.at_risk[step] <= until_ms:
                 self.unknowns[step] = self.at_risk[step]
 
-    def _is_step(self, step: int, mail: AcceptedMail) -> None:
+    def _is_step(self, step: Step, mail: AcceptedMail) -> None:
         self._ids.setdefault(step, mail.id)
         self.unknowns.pop(step, None)
         if step not in self._sent:
@@ -253,8 +254,10 @@ class _Match:
             return Restoration(person=person)
         steps = [*self._dues]
         last = len(steps) if person.is_completed else max(map(steps.index, self._sent.keys() & self._dues), default=0)
-        gaps = {step: self._reason(step) for step in steps[:last] if step not in self._sent}
+        # A step whose needed one was not sent had its own reason; it is skipped again when it is claimed.
+        skipped = {step for step, needed in self._needs.items() if needed not in self._sent} - self.unknowns.keys()
+        gaps = {step: self._reason(step) for step in steps[:last] if step not in {*self._sent, *skipped}}
         return Restoration(person=person, dead=gaps, unknown_since_ms=self.unknowns)
 
-    def _reason(self, step: int) -> str:
+    def _reason(self, step: Step) -> str:
         return WENT_ON + ("; it may have been accepted all the same" if step in self.unknowns else "")

@@ -14,7 +14,7 @@ from actors.upkeep.suppression_sync import read_when_due
 from common.domain.audit_bookings import AuditedReminder
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import Enrollment, Status
-from common.domain.ids import DeliveryId, reminder_delivery_id, step_delivery_id
+from common.domain.ids import DeliveryId, Step, reminder_delivery_id, step_delivery_id
 from common.domain.mail import AcceptedMail
 from common.errors import Failure
 from common.ledger import keys
@@ -35,7 +35,7 @@ class _Risk:
     id: DeliveryId
     campaign: str
     due_ms: int
-    step: int | None = None
+    step: Step | None = None
     found: AcceptedMail | None = None
     reason: str = ""
     is_unknown: bool = False
@@ -64,9 +64,9 @@ class _Person:
         """A later step went out, so an earlier one that did not was skipped, or failed, in the lost store."""
         for enrollment in self.enrollments:
             steps = [risk for risk in self.risks.values() if risk.step and risk.id.startswith(f"{enrollment.id}/")]
-            last = max((risk.step for risk in steps if risk.found and risk.step), default=0)
+            last_ms = max((risk.due_ms for risk in steps if risk.found), default=0)
             for risk in steps:
-                if risk.found is None and risk.step and risk.step < last and not risk.is_unknown:
+                if risk.found is None and risk.due_ms < last_ms and not risk.is_unknown:
                     risk.reason = WENT_ON
 
 

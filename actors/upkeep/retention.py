@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-import structlog
-
-from common.store.errors import STORE_ERRORS
+from common.background import repeat
 from common.world import World
-
-log = structlog.get_logger(__name__)
 
 EVERY_S = 3_600
 PAUSE_S = 0.1
@@ -18,15 +14,7 @@ DAY_MS = 86_400_000
 
 async def run_retention(world: World) -> None:
     """Until cancelled: erase once an hour. Several workers may; each slice is erased once."""
-    while True:
-        try:
-            await erase_ended(world)
-        except STORE_ERRORS as error:
-            log.warning("retention_deferred", error=type(error).__name__)
-        except Exception:
-            # A bug: logged, and tried again.
-            log.exception("retention_failed")
-        await asyncio.sleep(EVERY_S)  # noqa: TID251 -- an upkeep task of its own, which no job waits for
+    await repeat("retention", lambda: erase_ended(world), every_s=EVERY_S)
 
 
 async def erase_ended(world: World) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import structlog
 
 from actors.upkeep.past import past_ms
+from common.background import repeat
 from common.domain.suppression import ListedSuppression
 from common.errors import Failure, Permanent, Throttled
 from common.ledger import keys
+from common.ledger.leases import WorkerLease
 from common.ledger.suppressions import Unlisted
 from common.providers.protocols import SuppressionList
-from common.store.errors import STORE_ERRORS
 from common.world import World
 
 log = structlog.get_logger(__name__)
@@ -35,21 +35,13 @@ async def run_suppression_sync(world: World) -> None:
 
     Its requests share the rate with mail, so a worker that has just started sends what is due first.
     """
-    while True:
-        await asyncio.sleep(EVERY_S)  # noqa: TID251 -- an upkeep task of its own, which no job waits for
-        try:
-            await sync_when_free(world)
-        except STORE_ERRORS as error:
-            log.warning("suppression_sync_deferred", error=type(error).__name__)
-        except Exception:
-            # A bug: logged, and tried again.
-            log.exception("suppression_sync_failed")
+    await repeat("suppression_sync", lambda: sync_when_free(world), every_s=EVERY_S, at_once=False)
 
 
 async def sync_when_free(world: World) -> None:
     """One turn, unless another worker is at it. Without a list there is nothing to do."""
-    client, of = world.ledger.client, world.suppression_list
-    if of is None or not await client.set(keys.SUPPRESSION_LIST_WORKER, world.worker, nx=True, px=LEASE_MS):
+    of, lease = world.suppression_list, WorkerLease(world.ledger.store, keys.SUPPRESSION_LIST_WORKER, lease_ms=LEASE_MS)
+    if of is None or not await lease.take(world.worker):
         return
     try:
         await let_back(world, of)
@@ -60,7 +52,7 @@ async def sync_when_free(world: World) -> None:
         log.warning("suppression_list_unavailable", reason=reason, kind=failure.kind)
         if not isinstance(failure, Throttled):
             return
-    await client.delete(keys.SUPPRESSION_LIST_WORKER)
+    await lease.leave(world.worker)
 
 
 async def write_unlisted(world: World, of: SuppressionList) -> int:

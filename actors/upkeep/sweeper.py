@@ -6,12 +6,13 @@ import asyncio
 
 import structlog
 
+from common.background import repeat
 from common.clock import SystemClock
 from common.ledger import keys
 from common.ledger.constants import MAIL, MIRROR
+from common.ledger.leases import WorkerLease
 from common.ledger.ledger import Ledger
 from common.observability import metrics
-from common.store.errors import STORE_ERRORS
 
 log = structlog.get_logger(__name__)
 
@@ -20,17 +21,14 @@ SWEEP_EVERY_S = 15
 
 async def run_sweeper(ledger: Ledger, clock: SystemClock, worker: str) -> None:
     """Until cancelled: sweep when it is this worker's turn."""
-    while True:
-        try:
-            await update_circuit_gauges(ledger)
-            if await ledger.client.set(keys.SWEEP, worker, nx=True, px=SWEEP_EVERY_S * 1000 - 500):
-                await sweep(ledger, clock)
-        except STORE_ERRORS as error:
-            log.warning("sweep_deferred", error=type(error).__name__)
-        except Exception:
-            # A bug: logged, and tried again. Without this task nothing that gets lost is ever found.
-            log.exception("sweep_failed")
-        await asyncio.sleep(SWEEP_EVERY_S)  # noqa: TID251 -- it repairs the schedule, so it cannot depend on it
+    turn = WorkerLease(ledger.store, keys.SWEEP, lease_ms=SWEEP_EVERY_S * 1000 - 500)
+
+    async def sweep_in_turn() -> None:
+        await update_circuit_gauges(ledger)
+        if await turn.take(worker):
+            await sweep(ledger, clock)
+
+    await repeat("sweep", sweep_in_turn, every_s=SWEEP_EVERY_S)
 
 
 async def sweep(ledger: Ledger, clock: SystemClock) -> int:

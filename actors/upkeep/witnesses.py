@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
 
+from common.background import Sleep
 from common.domain.store_generation import Memory, newest
 from common.errors import Failure
 from common.providers.notion.witness import NotionWitness
@@ -23,8 +24,6 @@ WAIT_S = 3.0
 WAIT_NOTION_S = 7.0
 NOTION_TRIES = 5
 """Where Notion took the token and then does not answer; after so many it counts as away, as at any start."""
-
-Sleep = Callable[[float], Awaitable[None]]
 
 
 class Witnesses:

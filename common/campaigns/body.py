@@ -13,7 +13,6 @@ blank.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from jinja2 import Template, TemplateError, TemplateSyntaxError, UndefinedError,
 
 from common.campaigns.errors import CampaignError
 from common.campaigns.placeholders import Placeholders, captures_output
+from common.campaigns.suggestion import suggestion
 from common.campaigns.templates import PLACEHOLDERS, Blank, Templates, template_line
 
 _FRONT = re.compile(r"\A---\n(?P<front>.*?)\n---\n(?P<markdown>.*)\Z", re.DOTALL)
@@ -149,21 +149,14 @@ def _problems(
 ) -> Iterator[tuple[int, str]]:
     lines = {name.name: name.lineno for name in reversed([*tree.find_all(nodes.Name)])}
     for name in sorted(meta.find_undeclared_variables(tree) - set(known)):
-        yield lines.get(name, 1), f"unknown variable {name!r}; {_advice(name, known)}"
+        yield lines.get(name, 1), f"unknown variable {name!r}; {suggestion(name, sorted(known))}"
     for access in tree.find_all(nodes.Getattr):
         if isinstance(access.node, nodes.Name) and access.node.name in known:
             fields = known[access.node.name]
             if access.attr not in fields:
-                yield (
-                    access.lineno,
-                    f"unknown variable '{access.node.name}.{access.attr}'; {_advice(access.attr, fields)}",
-                )
+                there = suggestion(access.attr, sorted(fields), nothing="no fields")
+                yield access.lineno, f"unknown variable '{access.node.name}.{access.attr}'; {there}"
     yield from templates.problems(tree)
-
-
-def _advice(name: str, known: Mapping[str, object] | frozenset[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known)) or 'no fields'}"
 
 
 _BLOCK_START = re.compile(r":::\s*(?P<names>\w+(?:\s*,\s*\w+)*)\s*")
@@ -208,7 +201,5 @@ def with_conditions(markdown: str, segments: Collection[str]) -> str:
 
 def _known(line: int, name: str, segments: Collection[str]) -> str:
     if name not in segments:
-        near = difflib.get_close_matches(name, segments, n=1)
-        there = f"did you mean {near[0]}?" if near else f"there are: {', '.join(segments)}"
-        raise BlockError(line, f"unknown segment {name!r}; {there}")
+        raise BlockError(line, f"unknown segment {name!r}; {suggestion(name, segments)}")
     return name

@@ -9,9 +9,11 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from common.campaigns.body import Body, Values
-from common.campaigns.compiled import BookingPolicy, CompiledCampaign, Reminder, Span, Step
+from common.campaigns.compiled import BookingPolicy, CompiledCampaign, Reminder, Span
+from common.campaigns.compiled import Step as CompiledStep
 from common.campaigns.errors import CampaignError
 from common.campaigns.facts import Identity, Meeting, parse_sender, reminder_values
+from common.campaigns.fields import COLUMN_KINDS
 from common.campaigns.language import named, negotiated
 from common.campaigns.layout import Row, read_layout, scoreboard
 from common.campaigns.rendering import Mail, Renderer
@@ -21,13 +23,11 @@ from common.campaigns.variables import Person, counts, email_values, reported
 from common.campaigns.windows import window_of
 from common.domain.cadence import Cadence, Pace
 from common.domain.campaign_terms import CampaignTerms
-from common.domain.projection import CampaignColumns
+from common.domain.ids import Step, step_name, step_of
+from common.domain.projection import CampaignColumns, FieldColumn
 from common.domain.windows import Window, zone_named
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-
-STEP_NUMBER_MAX = 99
-"""What a step's id may name; the ledger forgets the deliveries of a person by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Campaign:
         return self.compiled.name
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[CompiledStep, ...]:
         return self.compiled.steps
 
     @property
@@ -95,15 +95,16 @@ class Campaign:
         return [(rule.name, read_rule(rule.when, fields)) for rule in self.compiled.segments[:-1]]
 
     @cached_property
-    def numbers(self) -> tuple[int, ...]:
-        """Of the steps, which their ids name, in the order in which they are due. Raises CampaignError."""
-        return tuple(_number(self.key, step) for step in self.steps)
+    def step_ids(self) -> tuple[Step, ...]:
+        """In the order in which they are due."""
+        return tuple(step_of(step.id) for step in self.steps)
 
     def cadence(self, pace: Pace) -> Cadence:
         """When the steps are due at this pace. Raises CampaignError when it is too fast to keep their order."""
-        offsets, numbers = tuple(step.after.at(pace) for step in self.steps), self.numbers
+        offsets = tuple(step.after.at(pace) for step in self.steps)
+        needs = {step_of(step.id): step_of(step.needs) for step in self.steps if step.needs is not None}
         try:
-            return Cadence(offsets, self.minimum_gap.at(pace), numbers)
+            return Cadence(offsets, self.minimum_gap.at(pace), self.step_ids, needs)
         except ValueError:
             raise CampaignError(f"CAMPAIGN_SPEED={pace.speed:g}: steps fall on one instant; set it lower") from None
 
@@ -168,6 +169,8 @@ class Campaign:
             priority=self.compiled.priority,
             excludes=self.compiled.excludes,
             is_open=self.is_open,
+            window=self.window(pace),
+            zone_of=self.zone_of,
             version=self.version if self.is_in_force else None,
         )
 
@@ -176,7 +179,12 @@ class Campaign:
         return CampaignColumns(
             name=self.name,
             status=self.compiled.status_column,
-            steps={number: step.column for number, step in zip(self.numbers, self.steps, strict=True)},
+            steps={step_of(step.id): step.column for step in self.steps},
+            fields={
+                field.name: FieldColumn(self.compiled.field_columns[field.name], COLUMN_KINDS[field.type])
+                for field in self.compiled.fields
+                if field.name in self.compiled.field_columns
+            },
             has_assessment=any(field.name == "assessment_score" for field in self.compiled.fields),
         )
 
@@ -191,7 +199,7 @@ class Campaign:
 
     def render(
         self,
-        step: int | str,
+        step: Step,
         person: Person,
         *,
         segment: str,
@@ -201,7 +209,7 @@ class Campaign:
         today: date | None = None,
     ) -> Rendered:
         """
-        The mail of a step, named by its id or by the number in it, in one of the languages.
+        The mail of a step in one of the languages.
 
         `today`: the day of the mail, where its reader is; without it, no dates are counted from it.
         Raises IndexError for a step there is not, CampaignError when a field would be blank.
@@ -217,7 +225,7 @@ class Campaign:
 
     def subject(
         self,
-        step: int | str,
+        step: Step,
         person: Person,
         *,
         segment: str,
@@ -249,10 +257,10 @@ class Campaign:
         values = reminder_values(meeting, translation.identity(identity), translation.language)
         return self._reminder_body(name, translation).subject_for(values)
 
-    def _step(self, step: int | str) -> tuple[int, Step]:
+    def _step(self, step: Step) -> tuple[int, CompiledStep]:
         """Its place, from 1, and the step."""
         for place, one in enumerate(self.steps, 1):
-            if step == one.id or one.id == f"step-{step}":
+            if one.id == step_name(step):
                 return place, one
         raise IndexError(f"step {step} of {len(self.steps)}")
 
@@ -290,15 +298,6 @@ class Campaign:
             Mail(body, values, rows, frame, row=strings.scoreboard.row, link=strings.frame.link_text)
         )
         return Rendered(subject, parts.html, parts.text)
-
-
-def _number(key: str, step: Step) -> int:
-    number = step.id.removeprefix("step-")
-    if number == step.id or not number.isdecimal() or not 1 <= int(number) <= STEP_NUMBER_MAX:
-        raise CampaignError(
-            f"{key}: the step {step.id!r} cannot be played; give it an id from step-1 to step-{STEP_NUMBER_MAX}"
-        )
-    return int(number)
 
 
 def campaign_of(compiled: CompiledCampaign, *, in_force: str | None = None) -> Campaign:

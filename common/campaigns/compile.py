@@ -78,6 +78,7 @@ def compile_campaign(folder: Path) -> CompiledCampaign:
             minimum_notice=manifest.booking.minimum_notice.span,
         ),
         status_column=manifest.notion.status_column,
+        field_columns=manifest.notion.fields,
         layout=_layout(folder),
         languages=_languages(folder, source, manifest),
     )

@@ -204,7 +204,7 @@ class CompiledCampaign:
     `key`: the name of its folder; `name`: in Notion. `opens`, `closes`: days in its time zone, both inclusive.
 
     `priority`: of two campaigns whose mails are due, the lower one goes first. `excludes`: contacts in one of these are
-    not enrolled. `languages`: the default one first.
+    not enrolled. `languages`: the default one first. `field_columns`: by field of its own, the column that shows it.
     """
 
     key: str
@@ -230,14 +230,19 @@ class CompiledCampaign:
     status_column: str
     layout: LayoutSource
     languages: Mapping[str, Texts]
+    field_columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def default_language(self) -> str:
         return next(iter(self.languages))
 
     def to_json(self) -> str:
-        """The same campaign gives the same text."""
-        data = {"format": FORMAT, "campaign": _ADAPTER.dump_python(self, mode="json")}
+        """The same campaign gives the same text. What came later is left out while empty: versions keep their names."""
+        campaign = _ADAPTER.dump_python(self, mode="json")
+        for name in _LATER:
+            if not campaign[name]:
+                del campaign[name]
+        data = {"format": FORMAT, "campaign": campaign}
         return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
     @property
@@ -251,6 +256,7 @@ class CompiledCampaign:
         return self.digest[:12]
 
 
+_LATER = ("field_columns",)
 _ADAPTER = TypeAdapter(CompiledCampaign)
 
 

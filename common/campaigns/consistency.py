@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
 
 from common.campaigns.compiled import Field
-from common.campaigns.fields import usable
+from common.campaigns.fields import COLUMN_KINDS, usable
 from common.campaigns.manifest import Manifest, SpanEntry
 from common.campaigns.rules import RuleError, read_rule
+from common.campaigns.suggestion import suggestion
 from common.campaigns.windows import holidays_of
+from common.domain.contact import Assessment
+from common.domain.projection import USED_COLUMNS
 
 Problem = tuple[tuple[str | int, ...], str]
 """A place in the manifest, and what is wrong there."""
@@ -23,6 +25,9 @@ VARIABLES = frozenset({"segment", "scoreboard", "rated", "booking_url", "sender_
 """Names that bodies know in every campaign."""
 
 
+_OF_ASSESSMENTS = frozenset(field.name for field in fields(Assessment))
+
+
 def problems(manifest: Manifest) -> Iterator[Problem]:
     """In the order of the file, more or less; the first is the one to report."""
     if manifest.default_language not in manifest.languages:
@@ -31,6 +36,7 @@ def problems(manifest: Manifest) -> Iterator[Problem]:
         yield ("closes",), "before it opens; write a later day"
     yield from _fields(manifest)
     yield from _fields_named(manifest)
+    yield from _columns(manifest)
     yield from _segments(manifest)
     yield from _steps(manifest)
     yield from _times(manifest)
@@ -70,9 +76,25 @@ def _fields_named(manifest: Manifest) -> Iterator[Problem]:
     for place, name, kind in named:
         entry = manifest.fields.get(name)
         if entry is None:
-            yield place, f"unknown field {name!r}; {_near(name, manifest.fields)}"
+            yield place, f"unknown field {name!r}; {suggestion(name, manifest.fields)}"
         elif entry.type != kind:
             yield place, f"{name} is of type {entry.type}; name one of type {kind}"
+
+
+def _columns(manifest: Manifest) -> Iterator[Problem]:
+    """Fields of its own that Notion shows; those of an assessment have columns already."""
+    taken = {name.lower() for name in (*USED_COLUMNS, *(str(step.notion_column) for step in manifest.steps))}
+    for name, column in manifest.notion.fields.items():
+        place, entry = ("notion", "fields", name), manifest.fields.get(name)
+        if entry is None:
+            yield place, f"unknown field {name!r}; {suggestion(name, manifest.fields)}"
+        elif name in _OF_ASSESSMENTS:
+            yield place, "Notion shows it as Advent does for every campaign, or not at all; take it out"
+        elif entry.type not in COLUMN_KINDS:
+            yield place, f"a field of type {entry.type} has no column; take it out"
+        if column.lower() in taken:
+            yield place, f"the column {column!r} shows something else; name another"
+        taken.add(column.lower())
 
 
 def _segments(manifest: Manifest) -> Iterator[Problem]:
@@ -98,7 +120,7 @@ def _examples(manifest: Manifest, fields: Mapping[str, Field]) -> Iterator[Probl
     for number, entry in enumerate(manifest.segments):
         for name, value in entry.example.items():
             if name not in fields:
-                yield ("segments", number, "example"), f"unknown field {name!r}; {_near(name, fields)}"
+                yield ("segments", number, "example"), f"unknown field {name!r}; {suggestion(name, fields)}"
             elif usable(fields[name], value) is None:
                 yield ("segments", number, "example"), f"{name}: not of its type, or beyond its bounds; correct it"
         found = _segment_of(entry.example, manifest, fields)
@@ -122,7 +144,7 @@ def _steps(manifest: Manifest) -> Iterator[Problem]:
         if missing := [name for name in names if name not in reported]:
             yield place, f"nothing for {', '.join(missing)}; add it"
         if unknown := [name for name in reported if name not in names]:
-            yield place, f"unknown segment {unknown[0]!r}; {_near(unknown[0], names)}"
+            yield place, f"unknown segment {unknown[0]!r}; {suggestion(unknown[0], names)}"
         if entry.needs is not None and entry.needs not in [step.id for step in manifest.steps[:number]]:
             yield ("steps", number, "needs"), f"{entry.needs!r} is no step before this one; name one by its id"
         if entry.notion_column is None:
@@ -163,9 +185,3 @@ def _twice(place: tuple[str, str], names: list[str]) -> Iterator[Problem]:
     for number, name in enumerate(names):
         if name in names[:number]:
             yield (table, number, key), f"{name!r} is there twice; change one"
-
-
-def _near(name: str, known: Iterable[Any]) -> str:
-    names = [str(one) for one in known]
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names) or 'none'}"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import parseaddr
 from functools import lru_cache
 
 from common.campaigns import wording
+from common.campaigns.calendar import CalendarEntry, google_url, outlook_url
 from common.campaigns.errors import CampaignError
 from common.campaigns.language import Language
 from common.campaigns.templates import Absent
@@ -46,7 +47,8 @@ class Meeting:
     """
     A booked call. `start` is aware; `timezone` is the attendee's, an IANA name; None: unknown, and the time is in UTC.
 
-    `join_url`: where the call takes place, only shown when it is a web address.
+    `join_url`: where the call takes place, only shown when it is a web address. `end`: aware; None: unknown.
+    `calendar_url`: of the file for calendars. `reschedule_url`, `cancel_url`: where the guest changes the booking.
     """
 
     first_name: str | None
@@ -55,28 +57,78 @@ class Meeting:
     title: str | None = None
     join_url: str | None = None
     organizer: str | None = None
+    end: datetime | None = None
+    calendar_url: str | None = None
+    reschedule_url: str | None = None
+    cancel_url: str | None = None
 
 
+_USUAL_LENGTH = timedelta(hours=1)
 REMINDER_VARIABLES: Mapping[str, frozenset[str]] = dict.fromkeys(
-    ("first_name", "time", "day", "hour", "title", "join_url", "organizer", "booking_url", "sender_name"), frozenset()
-)
+    (
+        "first_name", "time", "day", "hour", "title", "join_url", "organizer", "booking_url", "sender_name",
+        "calendar_url", "google_calendar_url", "outlook_calendar_url", "reschedule_url", "cancel_url",
+    ),
+    frozenset(),
+)  # fmt: skip
 
 
 def reminder_values(meeting: Meeting, identity: Identity, language: Language) -> dict[str, object]:
     """The values of `REMINDER_VARIABLES` for one meeting; free text that must not be shown is absent."""
-    join_url = meeting.join_url or ""
+    title = wording.clean(if_usable(meeting.title) or "")
     reported: dict[str, object] = {
         "first_name": wording.clean(name_if_usable(meeting.first_name) or ""),
         "time": language.time(meeting.start, meeting.timezone),
         "day": language.day(meeting.start, meeting.timezone),
         "hour": language.hour(meeting.start, meeting.timezone),
-        "title": wording.clean(if_usable(meeting.title) or ""),
-        "join_url": join_url if _is_web_address(join_url) else None,
+        "title": title,
+        "join_url": _if_web_address(meeting.join_url),
         "organizer": wording.clean(if_usable(meeting.organizer) or ""),
         "booking_url": web_address("BOOKING_URL", identity.booking_url),
         "sender_name": identity.sender_name,
+        **_calendar_values(meeting, title or call_summary(identity, language)),
+        "reschedule_url": _if_web_address(meeting.reschedule_url),
+        "cancel_url": _if_web_address(meeting.cancel_url),
     }
     return {name: or_absent(name, value) for name, value in reported.items()}
+
+
+def call_summary(identity: Identity, language: Language) -> str:
+    """What a call is called in a calendar, where its own title must not be shown."""
+    return language.strings.calendar.summary.format(sender=identity.sender_name)
+
+
+def call_entry(
+    meeting: Meeting, identity: Identity, language: Language, *, uid: str, sequence: int, is_tentative: bool
+) -> CalendarEntry:
+    """The call as a calendar keeps it, with what a reminder says of it."""
+    return CalendarEntry(
+        uid=uid,
+        sequence=sequence,
+        start=meeting.start,
+        end=end_of(meeting),
+        summary=wording.clean(if_usable(meeting.title) or "") or call_summary(identity, language),
+        join_url=_if_web_address(meeting.join_url),
+        organizer=(
+            wording.clean(if_usable(meeting.organizer) or "") or identity.sender_name,
+            identity.contact_address,
+        ),
+        is_tentative=is_tentative,
+    )
+
+
+def end_of(meeting: Meeting) -> datetime:
+    """A meeting whose end is unknown lasts an hour."""
+    return meeting.end or meeting.start + _USUAL_LENGTH
+
+
+def _calendar_values(meeting: Meeting, summary: str) -> dict[str, object]:
+    end, location = end_of(meeting), _if_web_address(meeting.join_url)
+    return {
+        "calendar_url": _if_web_address(meeting.calendar_url),
+        "google_calendar_url": google_url(summary=summary, start=meeting.start, end=end, location=location),
+        "outlook_calendar_url": outlook_url(summary=summary, start=meeting.start, end=end, location=location),
+    }
 
 
 def or_absent(name: str, value: object) -> object:
@@ -89,6 +141,10 @@ def web_address(setting: str, value: str) -> str:
     if not _is_web_address(value):
         raise CampaignError(f"{setting}: not a web address; write it as https://…")
     return value
+
+
+def _if_web_address(value: str | None) -> str | None:
+    return value if value is not None and _is_web_address(value) else None
 
 
 def _is_web_address(value: str) -> bool:

@@ -80,6 +80,16 @@ _READERS: Mapping[str, Callable[[Field, object], object | None]] = {
     "choice": _choice,
     "scores": _scores,
 }
+COLUMN_KINDS: Mapping[str, str] = {
+    "text": "rich_text",
+    "integer": "number",
+    "number": "number",
+    "money": "number",
+    "boolean": "checkbox",
+    "choice": "select",
+}
+"""How Notion shows a field of each type; scores have no column."""
+
 _EXPECTED = {
     "text": f"a text of at most {TEXT_CHARACTERS_MAX} characters",
     "integer": "a whole number",

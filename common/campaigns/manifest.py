@@ -7,7 +7,7 @@ import zoneinfo
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic import Field as Checked
 
 from common.campaigns.compiled import Field, FieldType, FieldValue, Span
@@ -16,10 +16,19 @@ _UNITS_MS = {"s": 1_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"(\d+) ?(s|min|h|d)")
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_OWN_COLUMN = re.compile(r"step-(\d+)")
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+_OWN_COLUMN = re.compile(r"step-([1-9]\d?)")
 
 Name = Annotated[str, Checked(pattern=r"^[a-z_][a-z0-9_]*$", max_length=60)]
-Id = Annotated[str, Checked(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)]
+
+
+def _id(value: str) -> str:
+    if not _ID.fullmatch(value):
+        raise ValueError(f"{value!r} is no id; write small letters, digits and hyphens, such as last-letter")
+    return value
+
+
+Id = Annotated[str, AfterValidator(_id)]
 
 
 def duration_ms(value: object) -> int:
@@ -185,6 +194,8 @@ class BrandEntry(_Table):
 
 class NotionEntry(_Table):
     status_column: str
+    fields: dict[Name, str] = {}
+    """Fields of the campaign's own, and the columns that show them."""
 
 
 class Manifest(_Table):

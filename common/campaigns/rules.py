@@ -9,13 +9,13 @@ is in SQL: a comparison with it is neither true nor false, and a rule that remai
 from __future__ import annotations
 
 import ast
-import difflib
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from common.campaigns.compiled import Field
+from common.campaigns.suggestion import suggestion
 
 Kind = Literal["number", "text", "boolean", "list"]
 Values = Mapping[str, object]
@@ -145,11 +145,7 @@ class _Reader:
     def _field(self, name: str) -> _Part:
         field = self._fields.get(name)
         if field is None:
-            near = difflib.get_close_matches(name, self._fields, n=1)
-            raise RuleError(
-                f"unknown field {name!r}; "
-                + (f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(self._fields) or 'none'}")
-            )
+            raise RuleError(f"unknown field {name!r}; {suggestion(name, self._fields)}")
         if field.type not in _KINDS:
             raise RuleError(f"{name}: {field.type} cannot be part of a rule; use another field")
         default = field.default
@@ -203,11 +199,8 @@ def _check_choices(left: _Part, right: _Part) -> None:
     for one, other in ((left, right), (right, left)):
         unknown = [value for value in other.values if one.choices and value not in one.choices]
         if unknown:
-            near = difflib.get_close_matches(str(unknown[0]), one.choices, n=1)
-            raise RuleError(
-                f"{unknown[0]!r} is no choice of this field; "
-                + (f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(one.choices)}")
-            )
+            there = suggestion(str(unknown[0]), one.choices)
+            raise RuleError(f"{unknown[0]!r} is no choice of this field; {there}")
 
 
 def _constant(value: object) -> _Part:

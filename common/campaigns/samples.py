@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from common.campaigns.campaign import Campaign, Rendered
 from common.campaigns.compiled import CompiledCampaign, Field
@@ -19,6 +19,7 @@ IDENTITY = Identity(
     booking_url="https://cal.com/businessx/diagnostic",
 )
 UNSUBSCRIBE_URL = "https://advent.example/unsubscribe/sample"
+CALENDAR_URL = "https://advent.example/calendar/sample.ics"
 KINDS = ("full", "sparse", "half", "awkward")
 """
 Every value; only what a signup must have, and no text that may be shown; every other value; values that look like
@@ -44,8 +45,12 @@ MEETINGS = {
         title="Diagnostic call",
         join_url="https://meet.example.com/ada",
         organizer="Sarah",
+        end=_START + timedelta(minutes=30),
+        calendar_url=CALENDAR_URL,
+        reschedule_url="https://cal.com/reschedule/sample",
+        cancel_url="https://cal.com/booking/sample?cancel=true",
     ),
-    "sparse": Meeting(first_name=None, start=_START, timezone=None),
+    "sparse": Meeting(first_name=None, start=_START, timezone=None, calendar_url=CALENDAR_URL),
 }
 
 

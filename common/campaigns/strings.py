@@ -106,6 +106,26 @@ class UnsubscribeStrings:
 
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarStrings:
+    """
+    Of the calendar file of a call, and the pages that are shown instead of it.
+
+    `summary`: what the call is called. The defaults are of versions that were applied before these texts existed.
+    """
+
+    summary: str = "Call with {sender}"
+    gone_title: str = "This call is no longer in our calendar"
+    gone_text: str = "It was cancelled or moved. If you booked another time, it is in your booking confirmation."
+    unknown_title: str = "This link does not work"
+    unknown_text: str = (
+        "It may have been cut off on its way. Please open the link in the email again, or copy all of it."
+    )
+    unavailable_title: str = "One moment, please"
+    unavailable_text: str = "We cannot read our calendar just now. Please try again in a minute."
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Strings:
     """
     `campaign_name`: as readers see it. `sender_name`: where the settings' name is not of this language; `signature`: a
@@ -119,6 +139,7 @@ class Strings:
     numbers: NumberStrings
     dates: DateStrings
     unsubscribe_page: UnsubscribeStrings
+    calendar: CalendarStrings = CalendarStrings()
     sender_name: str | None = None
     signature: str | None = None
 
@@ -131,6 +152,7 @@ _PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "dates.time": frozenset({"hour", "day", "clock"}),
     "dates.clock": frozenset({"place", "generic"}),
     "unsubscribe_page.ask_series_note": frozenset({"campaign"}),
+    "calendar.summary": frozenset({"sender"}),
 }
 """What may stand in braces in each; in all others nothing may."""
 

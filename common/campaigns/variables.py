@@ -102,7 +102,7 @@ def _named_by_scores(board: Scoreboard, person: Person, book: SystemBook, langua
     """
     The systems of the first colour in words: as many of the lowest scores as that colour has.
 
-    Untold where a tie leaves open which they are: none is to be named wrongly.
+    Absent where a tie leaves open which they are: none is to be named wrongly.
     """
     if board.scores is None:
         return {}

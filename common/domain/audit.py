@@ -26,6 +26,7 @@ from common.domain.audit_bookings import Kind as Kind
 from common.domain.audit_bookings import Terms as Terms
 from common.domain.delivery import Record
 from common.domain.enrollment import Enrollment, Status
+from common.domain.ids import Step
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import AS_NOTION_SHOWS
 
@@ -37,12 +38,12 @@ APART_MS = 120_000
 class Audited:
     """
     `waits`: by step (0: the enrollment's classification), the instant at which something is to happen to it.
-    `under_way`: steps that were claimed and have no fate yet. `is_held`: nothing of it is sent for now.
+    `under_way`: steps that were claimed and have no final status yet. `is_held`: nothing of it is sent for now.
     """
 
     enrollment: Enrollment
-    waits: Mapping[int, int]
-    under_way: frozenset[int] = frozenset()
+    waits: Mapping[Step, int]
+    under_way: frozenset[Step] = frozenset()
     is_held: bool = False
 
     @property
@@ -56,14 +57,14 @@ class Shown:
 
     page_id: str
     email: str
-    steps: frozenset[int]
-    columns: frozenset[int]
+    steps: frozenset[Step]
+    columns: frozenset[Step]
 
 
 class Subjects(ReminderSubjects, Protocol):
     """Whose mail a listed one is; see `actors/sending/mail_matching.py`."""
 
-    def step_of(self, mail: AcceptedMail, enrollment: Enrollment) -> int | None: ...
+    def step_of(self, mail: AcceptedMail, enrollment: Enrollment) -> Step | None: ...
 
 
 def compare(
@@ -112,7 +113,7 @@ def _of_schedule(one: Audited, terms: Terms) -> Iterator[Finding]:
             yield from _of_waiting(one, step, terms)
 
 
-def _of_waiting(one: Audited, step: int, terms: Terms) -> Iterator[Finding]:
+def _of_waiting(one: Audited, step: Step, terms: Terms) -> Iterator[Finding]:
     due_ms = terms.cadence.due_ms(anchor_ms=one.enrollment.anchor_ms, step=step)
     waits_ms = one.waits.get(step)
     if waits_ms is None and due_ms + HEALED_MS < terms.now_ms:
@@ -124,8 +125,8 @@ def _of_waiting(one: Audited, step: int, terms: Terms) -> Iterator[Finding]:
 def _of_mails(one: Audited, left: list[AcceptedMail], subjects: Subjects) -> Iterator[Finding]:
     """Of the steps; what is none of theirs stays in `left`."""
     enrollment = one.enrollment
-    accepted: set[int] = set()
-    for step, record in sorted(enrollment.records.items()):
+    accepted: set[Step] = set()
+    for step, record in enrollment.records.items():
         if record.sent_ms is None:
             continue
         accepted.add(step)
@@ -150,7 +151,7 @@ def _of_mails(one: Audited, left: list[AcceptedMail], subjects: Subjects) -> Ite
 
 
 def _its_mail(
-    step: int, record: Record, left: Iterable[AcceptedMail], enrollment: Enrollment, subjects: Subjects
+    step: Step, record: Record, left: Iterable[AcceptedMail], enrollment: Enrollment, subjects: Subjects
 ) -> AcceptedMail | None:
     """By its id; where a rebuild found only a date, by its subject, else by its instant."""
     if record.detail != AS_NOTION_SHOWS:
@@ -172,9 +173,9 @@ def _of_rows(one: Audited, rows: Sequence[Shown], terms: Terms) -> Iterator[Find
     shown = frozenset().union(*(row.steps for row in rows))
     columns = frozenset().union(*(row.columns for row in rows))
     sent = {step: record.sent_ms for step, record in enrollment.records.items() if record.sent_ms}
-    for step in sorted(shown - sent.keys()):
+    for step in shown - sent.keys():
         yield Finding("unexplained", one.email, step, "Notion shows it as sent, and the ledger does not")
-    for step in sorted((sent.keys() & columns) - shown):
+    for step in (sent.keys() & columns) - shown:
         if is_mirrored or sent[step] + LONG_MS < terms.now_ms:
             yield Finding("unexplained", one.email, step, "the ledger says sent, and Notion does not show it")
 

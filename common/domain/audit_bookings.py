@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from common.domain.cadence import Cadence
 from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus, Record
+from common.domain.ids import Step, step_order
 from common.domain.mail import AcceptedMail
 from common.domain.reminders import PASSED
 from common.domain.series import Booking
@@ -21,19 +22,24 @@ LONG_MS = 86_400_000
 Kind = Literal["missing", "doubled", "unexplained"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """
-    `email`: whose it is. `step`: 1…7, or 0 for the person as a whole, or a reminder. `what`: for the operator.
+    `email`: whose it is. `step`: which one, 0 for the person as a whole, or a reminder. `what`: for the operator.
 
     `reminder`: which one, `start_ms/24h`, or "".
     """
 
     kind: Kind
     email: str
-    step: int
+    step: Step
     what: str
     reminder: str = ""
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """By which findings are sorted."""
+        return self.kind, self.email, step_order(self.step), self.what, self.reminder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +56,7 @@ class AuditedReminder:
     """
     One reminder of one start of a booking. `name`: `24h`. `record`: None when the ledger has no word of it.
 
-    `waits_ms`: the instant at which something is to happen to it. `is_under_way`: claimed, without a fate yet.
+    `waits_ms`: the instant at which something is to happen to it. `is_under_way`: claimed, without a final status yet.
     `is_held`: nothing is sent to this person for now. `signup`: of a guest who is enrolled and named no
     time zone when booking.
     """
@@ -80,7 +86,7 @@ class AuditedReminder:
 
 @dataclass(frozen=True, slots=True)
 class UnreadCall:
-    """A booking was reported or changed at `told_ms` and has not been processed. `is_arranged`: a job waits to."""
+    """A booking was reported or changed at `reported_ms` and has not been processed. `is_arranged`: a job waits to."""
 
     email: str
     reported_ms: int
@@ -114,7 +120,7 @@ def of_ledger(reminders: Iterable[AuditedReminder], listed: Mapping[str, str], t
 
 
 def _of_waiting(reminder: AuditedReminder, terms: Terms) -> Iterator[Finding]:
-    """Without a fate. A reminder is looked at when its call begins, at the latest, so that none waits for longer."""
+    """Without a final status. A reminder is looked at when its call begins, at the latest; none waits for longer."""
     if reminder.is_held:
         return
     if reminder.waits_ms is None:

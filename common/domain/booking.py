@@ -56,7 +56,8 @@ class BookingEvent:
     `is_seated`: the booking has seats, so that each attendee is a guest of their own; `others`: the attendees with a
     seat whom it names after the first. `organizer_email`: the host's, by which their own absence is recognized.
     `request_reschedule`: cancelled by the host, who asks for another time. `no_shows`: for NO_SHOW, each attendee whose
-    mark was set or taken back. `event_type`: its id or slug.
+    mark was set or taken back. `event_type`: its id or slug. `reschedule_url`, `cancel_url`: Cal.com's pages on which
+    the guest changes the booking, where it may be changed.
     """
 
     kind: BookingKind
@@ -81,6 +82,8 @@ class BookingEvent:
     others: tuple[Attendee, ...] = ()
     organizer_email: str | None = None
     locale: str | None = None
+    reschedule_url: str | None = None
+    cancel_url: str | None = None
 
     @property
     def attendees(self) -> tuple[Attendee, ...]:
@@ -105,7 +108,9 @@ class BookingEvent:
 
     def about(self, address: str) -> BookingEvent:
         """The same as it concerns this person: without the names of others."""
-        return self._naming(*(attendee for attendee in self.attendees if attendee.email == address))
+        named = [attendee for attendee in self.attendees if attendee.email == address]
+        marks = tuple(mark for mark in self.no_shows if mark[0] == address)
+        return replace(self._naming(*named), no_shows=marks)
 
     def _naming(self, *named: Attendee) -> BookingEvent:
         first = named[0] if named else None

@@ -77,7 +77,7 @@ class ListedBooking:
         return not types or not self.event_types or not set(types).isdisjoint(self.event_types)
 
 
-def untold(
+def unreported(
     listed: ListedBooking, series: Sequence[Booking], events: Sequence[BookingEvent], *, now_ms: int
 ) -> list[BookingEvent]:
     """
@@ -94,9 +94,9 @@ def untold(
     if any(event.is_seated for event in own):
         # Who has the seats is not listed: what is reported concerns all of them.
         everybody = replace(listed, email=None, first_name=None, timezone=None, is_absent=False)
-        found = [event for guest in known for event in _untold(everybody, guest, own, now_ms)]
-        return list(dict.fromkeys(found)) if known else _untold(everybody, None, own, now_ms)
-    return _untold(listed, next(iter(known), None), own, now_ms)
+        found = [event for guest in known for event in _unreported(everybody, guest, own, now_ms)]
+        return list(dict.fromkeys(found)) if known else _unreported(everybody, None, own, now_ms)
+    return _unreported(listed, next(iter(known), None), own, now_ms)
 
 
 def _of_seats(
@@ -117,10 +117,10 @@ def _of_seats(
             is_seat=True,
         )
         if guest is None or not _taken_again(row, guest):
-            yield from _untold(row, guest, events, now_ms)
+            yield from _unreported(row, guest, events, now_ms)
         elif now_ms - guest.received_ms >= UNSEEN_MS:
             # The row does not say since when; it was read just now, and nothing was reported meanwhile.
-            yield from _untold(replace(row, updated_ms=now_ms), guest, events, now_ms)
+            yield from _unreported(replace(row, updated_ms=now_ms), guest, events, now_ms)
 
 
 def _taken_again(row: ListedBooking, guest: Booking) -> bool:
@@ -144,7 +144,7 @@ def _of_left_seats(listed: ListedBooking, known: Sequence[Booking], now_ms: int)
             yield _event(replace(left, moved_from=None, updated_ms=None), BookingKind.CANCELLED, now_ms)
 
 
-def _untold(
+def _unreported(
     listed: ListedBooking, known: Booking | None, events: Sequence[BookingEvent], now_ms: int
 ) -> list[BookingEvent]:
     if known is not None and known.state is BookingState.MOVED:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
 
 from common.domain.cadence import Cadence
 from common.domain.contact import Assessment
+from common.domain.windows import Window
 
 
 def _no_language(_locale: str | None) -> str | None:
@@ -17,6 +19,10 @@ def _always_open(_at_ms: int) -> bool:
     return True
 
 
+def _utc(*_names: str | None) -> ZoneInfo:
+    return ZoneInfo("UTC")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignTerms:
     """
@@ -25,7 +31,9 @@ class CampaignTerms:
     `segment_of`: the segment that an assessment leads to. `language_named`: the campaign's language that a locale
     names, None when it names none of them. `priority`: of two campaigns whose mails are due, the lower one goes first.
     `excludes`: whoever is in one of these does not enrol. `is_open`: whether people may enrol at a time, ms.
-    `version`: the one in force, as far as this process knows; None: it plays its files, whatever the store says.
+    `window`: when its steps may go; None: at any hour. `zone_of`: the first of these names that is a time zone, else
+    the campaign's. `version`: the one in force, as far as this process knows; None: it plays its files, whatever the
+    store says.
     """
 
     key: str
@@ -35,4 +43,6 @@ class CampaignTerms:
     priority: int = 0
     excludes: tuple[str, ...] = ()
     is_open: Callable[[int], bool] = field(default=_always_open)
+    window: Window | None = None
+    zone_of: Callable[..., ZoneInfo] = field(default=_utc)
     version: str | None = None

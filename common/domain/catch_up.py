@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+
+
+def _at_any_hour(at_ms: int) -> int:
+    return at_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,18 +17,24 @@ class Backlog:
     The mails of one person of which the first is overdue.
 
     `mails`: (name, instant it is due, ms), in order; `last_ms`: their last nurture mail. `gap_ms`: between two of them;
-    0 for reminders, which know no gap.
+    0 for reminders, which know no gap. `opening_ms`: when a mail may go that could go at a time, as the sending window
+    and the reader's time zone say.
     """
 
     who: str
     mails: tuple[tuple[str, int], ...]
     last_ms: int | None
     gap_ms: int
+    opening_ms: Callable[[int], int] = _at_any_hour
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Departure:
-    """One mail that goes later than it was due. `may_ms`: as soon as its gap allows; `at_ms`: as the rate allows."""
+    """
+    One mail that goes later than it was due.
+
+    `may_ms`: as soon as its gap and its window allow; `at_ms`: as the rate allows.
+    """
 
     who: str
     name: str
@@ -62,6 +72,7 @@ def _next(
         return None
     due_ms = backlog.mails[index][1]
     gap_ends_ms = last_ms + backlog.gap_ms if last_ms is not None else 0
-    may_ms = max(due_ms, now_ms, gap_ends_ms)
+    may_ms = backlog.opening_ms(max(due_ms, now_ms, gap_ends_ms))
+    is_late = due_ms <= now_ms or may_ms > backlog.opening_ms(due_ms)
     # `number` keeps the order among equals, and keeps backlogs from being compared.
-    return (may_ms, due_ms, number, index, backlog) if may_ms > due_ms or due_ms <= now_ms else None
+    return (may_ms, due_ms, number, index, backlog) if is_late else None

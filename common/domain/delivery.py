@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from common.domain.ids import DeliveryId, split_delivery_id, step_number
+from common.domain.ids import DeliveryId, Step, split_delivery_id, step_of
 
 
 class Kind(StrEnum):
@@ -48,9 +48,9 @@ class Delivery:
         return self.name.rpartition("/")[2]
 
     @property
-    def step(self) -> int | None:
-        """The number of a step, None for other kinds."""
-        return step_number(self.name) if self.kind is Kind.STEP else None
+    def step(self) -> Step | None:
+        """None for other kinds."""
+        return step_of(self.name) if self.kind is Kind.STEP else None
 
 
 def delivery_of(delivery_id: DeliveryId) -> Delivery:
@@ -63,7 +63,7 @@ def delivery_of(delivery_id: DeliveryId) -> Delivery:
             name=name,
             kind=Kind.STEP,
             channel=Channel.EMAIL,
-            label=f"step {step_number(name)}",
+            label=f"step {step_of(name)}",
             gap_applies=True,
         )
     start, _, reminder = name.partition("/")
@@ -118,9 +118,9 @@ _SENT = frozenset(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """
-    What the ledger remembers of one delivery that has a fate.
+    What the ledger remembers of one delivery that has a final status.
 
-    `at_ms`: the instant of the fate. `sent_ms`: the instant the provider accepted it, None if it never did.
+    `at_ms`: when it got that status. `sent_ms`: when the provider accepted it, None if it never did.
     `attempts`: tries that reached for the provider. `detail`: the provider's id when sent, else the reason.
     """
 

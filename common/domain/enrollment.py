@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus, Record
-from common.domain.ids import EnrollmentId
+from common.domain.ids import EnrollmentId, Step
 
 
 class Status(StrEnum):
@@ -51,9 +51,9 @@ class Enrollment:
     What the ledger knows of one person in one campaign.
 
     `anchor_ms`: the instant the gateway received the first signup, or a held one was released; every step counts from
-    it. `next_step` (1-based) and `next_due_ms`: the step that waits in the schedule, None when none does. `records`:
-    fates so far, by step number. `language`: one of the campaign's, None: its default. `contact`: the id with which the
-    person's calls are kept, None: its own.
+    it. `next_step` and `next_due_ms`: the step that waits in the schedule, None when none does. `records`:
+    final statuses so far, by step. `language`: one of the campaign's, None: its default. `contact`: the id with
+    which the person's calls are kept, None: its own.
     `revision` counts changes; `mirrored_revision` is the one Notion shows. `pages`: Notion page ids by database.
     """
 
@@ -67,9 +67,9 @@ class Enrollment:
     language: str | None = None
     contact: EnrollmentId | None = None
     exit_reason: ExitReason | None = None
-    next_step: int | None = None
+    next_step: Step | None = None
     next_due_ms: int | None = None
-    records: dict[int, Record] = field(default_factory=dict)
+    records: dict[Step, Record] = field(default_factory=dict)
     revision: int = 0
     mirrored_revision: int = 0
     pages: dict[str, str] = field(default_factory=dict)
@@ -79,8 +79,8 @@ class Enrollment:
         """The id with which the person's calls are kept: of their enrollment in the first campaign."""
         return self.contact or self.id
 
-    def final_status_of(self, step: int) -> tuple[DeliveryStatus, str]:
-        """One fate and one reason for every step, also for those that were never claimed."""
+    def final_status_of(self, step: Step) -> tuple[DeliveryStatus, str]:
+        """One status and one reason for every step, also for those that were never claimed."""
         record = self.records.get(step)
         if record is not None:
             return record.final_status, record.detail

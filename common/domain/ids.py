@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
@@ -20,9 +21,14 @@ BookingId = NewType("BookingId", GuestId)
 DeliveryId = NewType("DeliveryId", str)
 """`enr_…/step-3`, or `bkg_…/1764856800000/24h`: one step of an enrollment, or one reminder of a meeting's start, ms."""
 
+Step = int | str
+"""A step of a campaign: the number of `step-3`, else the id, such as `welcome`."""
+
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
 _GMAIL = frozenset({"gmail.com", "googlemail.com"})
+_STEP = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+_NUMBERED = re.compile(r"step-([1-9]\d?)")
 _ENROLLMENT = re.compile(r"enr_[a-z2-7]{16}")
 
 
@@ -52,14 +58,27 @@ def is_enrollment_id(text: str) -> bool:
     return _ENROLLMENT.fullmatch(text) is not None
 
 
-def step_name(number: int) -> str:
-    """`step-3`, of the third step."""
-    return f"step-{number}"
+def step_name(step: Step) -> str:
+    """`step-3`, of 3; an id is its own name."""
+    return f"step-{step}" if isinstance(step, int) else step
 
 
-def step_delivery_id(enrollment: EnrollmentId, number: int) -> DeliveryId:
-    """The delivery of step `number` (1-based) of an enrollment."""
-    return DeliveryId(f"{enrollment}/{step_name(number)}")
+def step_of(name: str) -> Step:
+    """3 of `step-3`; any other name is the step's id. Raises ValueError for what can be none."""
+    if not _STEP.fullmatch(name):
+        raise ValueError(f"{name} is not a step")
+    match = _NUMBERED.fullmatch(name)
+    return int(match[1]) if match else name
+
+
+def step_order(step: Step) -> tuple[bool, int, str]:
+    """Sorts the numbers before the other ids."""
+    return (False, step, "") if isinstance(step, int) else (True, 0, step)
+
+
+def step_delivery_id(enrollment: EnrollmentId, step: Step) -> DeliveryId:
+    """The delivery of one step of an enrollment."""
+    return DeliveryId(f"{enrollment}/{step_name(step)}")
 
 
 def booking_id(uid: str) -> BookingId:
@@ -96,13 +115,6 @@ def split_delivery_id(delivery: DeliveryId) -> tuple[str, str]:
     return owner, name
 
 
-def step_number(name: str) -> int:
-    """3 of `step-3`. Raises ValueError for a reminder's name."""
-    if not name.startswith("step-"):
-        raise ValueError(f"{name} is not a step")
-    return int(name.removeprefix("step-"))
-
-
 def canonical_mailbox(address: str) -> str:
     """
     `a.d.a+news@googlemail.com` → `ada@gmail.com`; `address` is repaired and lower-case already.
@@ -132,6 +144,24 @@ def keyed_hash(secret_key: str, purpose: str, text: str) -> bytes:
     mac = _keyed(secret_key).copy()
     mac.update(f"{purpose}:{text}".encode())
     return mac.digest()
+
+
+def signed(secret_key: str, purpose: str, *parts: str) -> str:
+    """The parts and a signature, joined by dots: a path segment that nobody can make without the key."""
+    text = ".".join(parts)
+    return f"{text}.{_signature(secret_key, purpose, text)}"
+
+
+def read_signed(token: str, secret_key: str, purpose: str) -> tuple[str, ...] | None:
+    """The parts of what `signed` made with this key for this purpose; None for anything else."""
+    text, _, signature = token.rpartition(".")
+    if not token.isascii() or not hmac.compare_digest(signature, _signature(secret_key, purpose, text)):
+        return None
+    return tuple(text.split("."))
+
+
+def _signature(secret_key: str, purpose: str, text: str) -> str:
+    return base64.urlsafe_b64encode(keyed_hash(secret_key, purpose, text)[:18]).decode()
 
 
 @lru_cache(maxsize=8)

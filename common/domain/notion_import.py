@@ -8,7 +8,7 @@ from datetime import datetime
 
 from common.domain.contact import Assessment, Consent, Number
 from common.domain.enrollment import ExitReason
-from common.domain.ids import normal_address
+from common.domain.ids import Step, normal_address
 from common.domain.projection import ENDED_IN_ORDER, CampaignColumns
 
 AS_NOTION_SHOWS = "as Notion shows it"
@@ -54,7 +54,7 @@ class Restored:
 
     assessment: Assessment
     anchor_ms: int
-    sent_ms: Mapping[int, int]
+    sent_ms: Mapping[Step, int]
     is_completed: bool
     exit_reason: ExitReason | None
     page_id: str
@@ -63,7 +63,7 @@ class Restored:
     language: str | None = None
     segment: str | None = None
     differs: bool = False
-    ids: Mapping[int, str] = field(default_factory=dict)
+    ids: Mapping[Step, str] = field(default_factory=dict)
     """The provider's ids of sent steps, where its list tells them."""
     enrollment_id: str | None = None
 
@@ -101,6 +101,7 @@ def read_row(row: SequenceRow, columns: CampaignColumns = _USUAL) -> Restored:
             revenue_leak_total=_optional(row, "Revenue Leak", None),
             timezone=_text(row, "Time Zone"),
             consent=_consent(row),
+            extra=_own_fields(row, columns),
         ),
         anchor_ms=_ms(anchor),
         sent_ms=_sent(row, columns),
@@ -125,7 +126,7 @@ def merged(rows: Sequence[Restored]) -> Restored:
     newest = max(rows, key=lambda row: (row.edited, row.page_id))
     if len(rows) == 1:
         return kept
-    sent: dict[int, int] = {}
+    sent: dict[Step, int] = {}
     for row in rows:
         for step, ms in row.sent_ms.items():
             sent[step] = min(ms, sent.get(step, ms))
@@ -150,7 +151,7 @@ def by_person(rows: Iterable[Restored]) -> list[Restored]:
     return [merged(found) for found in people.values()]
 
 
-def _sent(row: SequenceRow, columns: CampaignColumns) -> dict[int, int]:
+def _sent(row: SequenceRow, columns: CampaignColumns) -> dict[Step, int]:
     dates = {step: row.values.get(column) for step, column in columns.steps.items()}
     return {step: _ms(date) for step, date in dates.items() if isinstance(date, datetime)}
 
@@ -192,6 +193,12 @@ def _first_name(row: SequenceRow, email: str) -> str:
     title = row.title.strip()
     is_name = title not in (_text(row, "Business Name"), email)
     return _text(row, "First Name") or (title if is_name else "")
+
+
+def _own_fields(row: SequenceRow, columns: CampaignColumns) -> dict[str, object]:
+    """A box that is not ticked says nothing: Notion has no other word for a value that was not given."""
+    shown = {name: one.shown(row.values.get(one.name)) for name, one in columns.fields.items()}
+    return {name: value for name, value in shown.items() if value not in (None, False)}
 
 
 def _consent(row: SequenceRow) -> Consent | None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from common.domain.ids import Step
+
 _UNDECOMPOSED = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe"})
 _WORD = re.compile(r"\w+")
 
@@ -47,7 +49,7 @@ class ListedPerson:
     exit_reason: str | None
     language: str | None
     signed_up_ms: int
-    next_step: int | None
+    next_step: Step | None
     next_due_ms: int | None
     address_hash: str
     calls_contact: str
@@ -69,7 +71,7 @@ class PeopleFilter:
     segment: str = ""
     status: str = ""
     language: str = ""
-    step: int | None = None
+    step: Step | None = None
     is_booked: bool | None = None
     has_dead_letter: bool = False
     is_paused: bool = False

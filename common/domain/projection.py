@@ -8,9 +8,22 @@ from datetime import UTC, datetime
 
 from common.domain.contact import Consent
 from common.domain.enrollment import Enrollment, ExitReason, Status
+from common.domain.ids import Step
 
 STEP_COLUMNS = 7
 """The sequence database has `Email 1 Sent` … `Email 7 Sent`."""
+
+USED_COLUMNS = frozenset(
+    {
+        *("Email", "First Name", "Business Name", "Assessment Score"),
+        *("Red Systems", "Orange Systems", "Yellow Systems", "Green Systems"),
+        *("Campaign", "Segment", "Signup Date", "Assessment Completed", "Sequence Completed", "Exit Reason"),
+        *("Enrollment ID", "Time Zone", "Language", "Weakest System 1", "Weakest System 2"),
+        *("Gps Score", "Money Score", "Revenue Leak", "Consent"),
+        *(f"Email {step} Sent" for step in range(1, STEP_COLUMNS + 1)),
+    }
+)
+"""Columns of the sequence database that show the same for every campaign."""
 
 NURTURE, PRE_CALL = "Nurture Sequence", "Pre-Call Prep"
 ENDED_IN_ORDER = "completed"
@@ -38,20 +51,37 @@ class Row:
     keeps_title: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class FieldColumn:
+    """Where a field of a campaign's own is shown: `rich_text`, `select`, `number` or `checkbox`."""
+
+    name: str
+    kind: str
+
+    def shown(self, value: object) -> Value:
+        """The value as this column takes it; None: it cannot show it."""
+        if self.kind == "checkbox":
+            return value if isinstance(value, bool) else None
+        if self.kind == "number":
+            return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+        return value if isinstance(value, str) and value else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignColumns:
     """
     How Notion shows a campaign. `name`: in the column `Campaign`. `status`: its own column of the contact's row.
-    `steps`: the column of each step's date, by its number. `has_assessment`: score and segment of the contact's row are
-    this campaign's.
+    `steps`: the column of each step's date. `has_assessment`: score and segment of the contact's row are
+    this campaign's. `fields`: by name, what else a signup reported that has a column.
     """
 
     name: str
     status: str = "Christmas Campaign Status"
-    steps: Mapping[int, str] = field(
+    steps: Mapping[Step, str] = field(
         default_factory=lambda: {step: f"Email {step} Sent" for step in range(1, STEP_COLUMNS + 1)}
     )
     has_assessment: bool = True
+    fields: Mapping[str, FieldColumn] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +129,7 @@ def sequence_row(enrollment: Enrollment, columns: CampaignColumns, *, title: str
     if enrollment.language is not None:
         # Only where one was chosen, so that the rows of everybody else stay as they are.
         values["Language"] = enrollment.language
+    values |= {one.name: one.shown(assessment.extra.get(name)) for name, one in columns.fields.items()}
     sent, ending = _sent(enrollment, columns), _ending(enrollment, columns)
     # All dates and a completed sequence look like the end of a contact who stayed: one who left is told apart.
     has_left = "Exit Reason" in ending and len(sent) == len(columns.steps)
@@ -150,7 +181,7 @@ def _calls(booking: BookingStanding) -> dict[str, Value]:
 def _sent(enrollment: Enrollment, columns: CampaignColumns) -> dict[str, Value]:
     return {
         columns.steps[step]: _instant(record.sent_ms)
-        for step, record in sorted(enrollment.records.items())
+        for step, record in enrollment.records.items()
         if record.sent_ms is not None and step in columns.steps
     }
 

@@ -54,7 +54,7 @@ class Reminder:
 
 
 def reminders_of(booking: Booking, rules: ReminderRules) -> list[Reminder]:
-    """A fate for each reminder of each start that the booking ever had; none while nobody knows its address."""
+    """A status for each reminder of each start that the booking ever had; none while nobody knows its address."""
     if booking.email is None:
         return []
     return [reminder for start_ms in booking.starts_ms for reminder in _of_start(booking, rules, start_ms)]

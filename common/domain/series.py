@@ -39,7 +39,9 @@ class Booking:
 
     `id`: of the guest. `starts_ms`: all starts it ever had, this one among them. `received_ms`: arrival of the event
     that decided, from which reminders and minimum notice count. `asked_anew`: the host cancelled and asks for another
-    time. `was_reassigned`: the same call under another host; its notice is not counted again.
+    time. `was_reassigned`: the same call under another host; its notice is not counted again. `ical_uid`: the name of
+    the call in calendars, the same for all bookings of its chain; `sequence`: of its changes, which rises with each.
+    `reschedule_url`, `cancel_url`: Cal.com's pages on which the guest changes it.
     """
 
     id: GuestId
@@ -58,6 +60,10 @@ class Booking:
     locale: str | None = None
     asked_anew: bool = False
     was_reassigned: bool = False
+    ical_uid: str | None = None
+    sequence: int = 0
+    reschedule_url: str | None = None
+    cancel_url: str | None = None
 
 
 _RANK = {
@@ -141,8 +147,25 @@ def _of_chain(chain: Sequence[Guest], replaced: Sequence[_Replaced]) -> Iterator
         candidates = list(chain)  # They supersede each other in a circle.
     current = _newest_of(candidates) if candidates else None
     everything = _newest_first(event for guest in chain for event in guest.events)
+    entry = _ical_uid(everything), _sequence(everything)
     for guest in chain:
-        yield _booking(guest, newest(guest.deciding), everything, moved=guest is not current)
+        yield _booking(guest, newest(guest.deciding), everything, entry, moved=guest is not current)
+
+
+def _ical_uid(newest_first: Sequence[BookingEvent]) -> str:
+    """As reported; else what Cal.com calls it: by the uid of the first booking of the chain."""
+    reported = [event.ical_uid for event in newest_first if event.ical_uid is not None]
+    if reported:
+        return reported[-1]
+    moved_to = {event.uid for event in newest_first if event.reschedule_uid not in (None, event.uid)}
+    named = [event.reschedule_uid or event.uid for event in reversed(newest_first)]
+    return f"{next((uid for uid in named if uid not in moved_to), newest_first[-1].uid)}@Cal.com"
+
+
+def _sequence(events: Sequence[BookingEvent]) -> int:
+    """The highest that was reported, and not less than the number of moves, since Cal.com does not always report it."""
+    moves = {event.uid for event in events if event.reschedule_uid not in (None, event.uid)}
+    return max([len(moves), *(event.sequence for event in events if event.sequence is not None)])
 
 
 def _newest_of(guests: Sequence[Guest]) -> Guest:
@@ -170,7 +193,14 @@ def _newest_first(events: Iterable[BookingEvent]) -> list[BookingEvent]:
     return sorted(events, key=_time, reverse=True)
 
 
-def _booking(guest: Guest, decided: BookingEvent, everything: Sequence[BookingEvent], *, moved: bool) -> Booking:
+def _booking(
+    guest: Guest,
+    decided: BookingEvent,
+    everything: Sequence[BookingEvent],
+    entry: tuple[str, int],
+    *,
+    moved: bool,
+) -> Booking:
     own = [event for event in guest.events if event.kind is not BookingKind.LOST_MOVE]
     by_age = [decided, *_newest_first(own)]
     details = [*_later_details(own, decided), *by_age]
@@ -193,6 +223,10 @@ def _booking(guest: Guest, decided: BookingEvent, everything: Sequence[BookingEv
         organizer=_first(event.organizer for event in details),
         asked_anew=decided.request_reschedule,
         was_reassigned=decided.kind is BookingKind.REASSIGNED,
+        ical_uid=entry[0],
+        sequence=entry[1],
+        reschedule_url=_first(event.reschedule_url for event in by_age),
+        cancel_url=_first(event.cancel_url for event in by_age),
     )
 
 

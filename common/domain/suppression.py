@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hmac
 from dataclasses import dataclass
 
 from common.domain.enrollment import ExitReason
-from common.domain.ids import EnrollmentId, is_enrollment_id, keyed_hash
+from common.domain.ids import EnrollmentId, is_enrollment_id, read_signed, signed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,22 +48,12 @@ class Unsubscribe:
 
     def token(self, secret_key: str) -> str:
         """An opaque, unforgeable path segment; the same for all mails of one person."""
-        return (
-            f"{self.enrollment_id}.{self.address_hash}.{_signature(secret_key, self.enrollment_id, self.address_hash)}"
-        )
+        return signed(secret_key, "unsubscribe", self.enrollment_id, self.address_hash)
 
     @classmethod
     def from_token(cls, token: str, secret_key: str) -> Unsubscribe | None:
         """The link's content, or None when it was not made with this key."""
-        parts = token.split(".")
-        if len(parts) != 3 or not token.isascii() or not is_enrollment_id(parts[0]):
-            return None
-        enrollment, hashed, signature = parts
-        if not hmac.compare_digest(signature, _signature(secret_key, enrollment, hashed)):
-            return None
-        return cls(EnrollmentId(enrollment), hashed)
-
-
-def _signature(secret_key: str, enrollment: str, hashed: str) -> str:
-    mac = keyed_hash(secret_key, "unsubscribe", f"{enrollment}.{hashed}")
-    return base64.urlsafe_b64encode(mac[:18]).decode()
+        match read_signed(token, secret_key, "unsubscribe"):
+            case (enrollment, hashed) if is_enrollment_id(enrollment):
+                return cls(EnrollmentId(enrollment), hashed)
+        return None

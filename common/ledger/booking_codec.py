@@ -10,6 +10,7 @@ same with six letters or digits behind it:
 | `contact` | the id that their enrollment has or would have; absent while nobody knows |
 | `uid`, `state`, `start_ms`, `end_ms`, `received_ms` | Cal.com's name of the booking, its state and times |
 | `email`, `address_hash`, `first_name`, `timezone`, `locale`, `title`, `join_url`, `organizer` | of the mails |
+| `reschedule_url`, `cancel_url` | Cal.com's pages on which the guest changes it |
 | `/<start_ms>/<name>` | the record of each reminder, as of steps; first `planned due_ms` |
 
 `contact:<enr>`, one person with calls:
@@ -32,7 +33,7 @@ from common.domain.ids import EnrollmentId, GuestId
 from common.domain.series import Booking, BookingState
 from common.ledger.codec import read_pages
 
-_TEXTS = ("email", "first_name", "timezone", "locale", "title", "join_url", "organizer")
+_TEXTS = ("email", "first_name", "timezone", "locale", "title", "join_url", "organizer", "reschedule_url", "cancel_url")
 
 OPTIONAL_FIELDS = (*_TEXTS, "address_hash", "start_ms", "end_ms")
 """Of a guest; what a booking no longer says goes."""

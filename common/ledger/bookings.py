@@ -124,7 +124,7 @@ class Bookings:
         that the first one got. `notes` go to the guest's timeline. An event from the spool is given as it was kept,
         `received_ms` and all.
         """
-        hashes = {self._store.address_hash(one.email): one.email for one in event.attendees}
+        hashes = {self._store.address_hash(address): address for address in event.addresses}
         spelled = {self._store.spelled_hash(address): hashed for hashed, address in hashes.items()}
         booking = booking_id(event.uid)
         outcome, text = await self._store.run_json(
@@ -204,6 +204,11 @@ class Bookings:
                 kept = (await self._store.read_hash(keys.booking(booking_of(guest)))).values()
                 events = events_about(fields.get("email", ""), list(map(BookingEvent.from_json, kept)))
                 yield ReportedCall(read_booking(guest, fields), read_records(fields), events)
+
+    async def timezones(self, contact: EnrollmentId) -> list[str | None]:
+        """As a person's calls report them, the newest first."""
+        bookings = [call.booking async for call in self.calls(contact)]
+        return [one.timezone for one in sorted(bookings, key=lambda one: one.received_ms, reverse=True)]
 
     async def write(self, outcome: BookingOutcome, *, now_ms: int) -> bool:
         """

@@ -42,7 +42,7 @@ from pydantic_core import to_json
 from common.domain.contact import Assessment, Consent
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
-from common.domain.ids import EnrollmentId, step_number
+from common.domain.ids import EnrollmentId, step_of
 
 _PAGES = {"sequence": "page:sequence", "contact": "page:contact"}
 
@@ -111,10 +111,10 @@ def read_enrollment(enrollment_id: str, fields: Mapping[str, str]) -> Enrollment
         language=fields.get("language"),
         contact=EnrollmentId(fields["contact"]) if "contact" in fields else None,
         exit_reason=ExitReason(fields["exit_reason"]) if "exit_reason" in fields else None,
-        next_step=step_number(following) if following else None,
+        next_step=step_of(following) if following else None,
         next_due_ms=records[following].at_ms if following else None,
         records={
-            step_number(name): record
+            step_of(name): record
             for name, record in records.items()
             if record.final_status is not DeliveryStatus.PLANNED
         },

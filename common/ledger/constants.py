@@ -21,6 +21,9 @@ REMOVED: Final = "removed from the campaign"
 ADDED_LATE: Final = "added after its day"
 """Why a new step is skipped for those who were past its day when it came."""
 
+NOT_SENT: Final = "was not sent, and this step needs it"
+"""Why a step is skipped, after the name of the one that it needs: `step-1 was not sent, …`."""
+
 LIMITS: Final[Mapping[str, int | str]] = {
     "remember_webhook_ms": REMEMBER_WEBHOOK_MS,
     "lease_ms": LEASE_MS,
@@ -29,6 +32,7 @@ LIMITS: Final[Mapping[str, int | str]] = {
     "ask_within_ms": ASK_WITHIN_MS,
     "removed": REMOVED,
     "added_late": ADDED_LATE,
+    "not_sent": NOT_SENT,
 }
 
 MAIL: Final = "resend"

@@ -10,7 +10,7 @@ from common.domain.cadence import Cadence
 from common.domain.campaign_terms import CampaignTerms
 from common.domain.delivery import Delivery, delivery_of
 from common.domain.enrollment import ExitReason
-from common.domain.ids import DeliveryId, EnrollmentId, step_name
+from common.domain.ids import DeliveryId, EnrollmentId, Step, step_name
 from common.domain.mail import AcceptedMail
 from common.ledger import keys
 from common.ledger.codec import Settled, read_settled, shortened
@@ -187,11 +187,13 @@ def _turn(terms: CampaignTerms, delivery: Delivery) -> dict[str, Any]:
     if step is not None:
         if step not in cadence.steps:
             turn["lacks_step"] = True
+        if step in cadence.needs:
+            turn["needs"] = step_name(cadence.needs[step])
         turn["following"] = steps_after(cadence, step)
     return turn
 
 
-def steps_after(cadence: Cadence, step: int) -> list[dict[str, Any]]:
+def steps_after(cadence: Cadence, step: Step) -> list[dict[str, Any]]:
     """As scripts take them."""
     return [{"name": step_name(later), "after_ms": cadence.offset_ms(later)} for later in cadence.after(step)]
 

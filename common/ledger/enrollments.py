@@ -10,7 +10,7 @@ from typing import Any, Literal
 from common.domain.cadence import Cadence
 from common.domain.campaign_terms import CampaignTerms
 from common.domain.enrollment import Enrollment, ExitReason
-from common.domain.ids import EnrollmentId, step_name
+from common.domain.ids import EnrollmentId, Step, step_name
 from common.domain.notion_import import AS_NOTION_SHOWS, Restored
 from common.ledger import codec, keys
 from common.ledger.codec import shortened
@@ -30,8 +30,8 @@ class Restoration:
     """
 
     person: Restored
-    dead: Mapping[int, str] = field(default_factory=dict)
-    unknown_since_ms: Mapping[int, int] = field(default_factory=dict)
+    dead: Mapping[Step, str] = field(default_factory=dict)
+    unknown_since_ms: Mapping[Step, int] = field(default_factory=dict)
 
 
 class Enrollments:
@@ -44,6 +44,12 @@ class Enrollments:
         """What is known of one enrollment."""
         fields = await self._store.read_hash(keys.enrollment(enrollment))
         return codec.read_enrollment(enrollment, fields) if fields else None
+
+    async def of_guest(self, contact: EnrollmentId, address: str) -> AsyncIterator[Enrollment]:
+        """A guest's, in every campaign; read late, since a guest may sign up after booking."""
+        for enrollment_id in dict.fromkeys([contact, *await self._mailboxes.in_campaigns(address)]):
+            if (enrollment := await self.get(enrollment_id)) is not None:
+                yield enrollment
 
     async def ids(self) -> AsyncIterator[EnrollmentId]:
         """Of all enrollments of which more than the id is known, in no order, each once."""
@@ -134,7 +140,7 @@ class Enrollments:
         return person.enrollment_id if person.enrollment_id in (ids["id"], ids.get("spelled_id")) else None
 
 
-def _step(restoration: Restoration, cadence: Cadence, step: int) -> dict[str, Any]:
+def _step(restoration: Restoration, cadence: Cadence, step: Step) -> dict[str, Any]:
     person = restoration.person
     known: dict[str, Any] = {
         "name": step_name(step),

@@ -1,19 +1,15 @@
-"""The generation of the store, who keeps its heartbeat, and what the witnesses of other processes remember."""
+"""The generation of the store, and what the witnesses of other processes remember."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Literal
 
 from common.domain.store_generation import Generation, Memory
 from common.ledger import keys
-from common.ledger.store import Store, texts
-from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS
+from common.ledger.store import Store
 
 _WORKED_ON = ("active", "completed", "exited")
-
-State = Literal["checking", "checked"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,21 +81,6 @@ class Generations:
             return None
         fields = json.loads(text)
         return Settlement(**{**fields, "people": tuple(fields["people"]), "notes": tuple(fields["notes"])})
-
-    async def keep(self, worker: str, state: State, *, beat: int) -> bool:
-        """Become the keeper of the heartbeat, or stay it. False while another worker is; a silent one is none."""
-        args = [worker, f"{state} {beat}", HEARTBEAT_TIMEOUT_MS]
-        return bool(await self._store.run("generation.keep", [keys.GENERATION_KEEPER], args))
-
-    async def keeper(self) -> str:
-        """`worker state beat`; "" when there is none. It changes while the keeper lives."""
-        client = self._store.client
-        return str(texts(await self._store.patiently(lambda: client.get(keys.GENERATION_KEEPER))) or "")
-
-    async def leave(self, worker: str) -> None:
-        if (await self.keeper()).split(" ")[0] == worker:
-            client = self._store.client
-            await self._store.patiently(lambda: client.delete(keys.GENERATION_KEEPER))
 
     async def publish(self, witness: str, memory: Memory) -> None:
         """What a witness that the workers cannot read remembers."""

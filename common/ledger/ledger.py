@@ -163,6 +163,10 @@ class Ledger:
         """Of the first campaign."""
         return self.campaigns[self.campaign].cadence
 
-    def cadence_of(self, campaign: str) -> Cadence:
+    def terms_of(self, campaign: str) -> CampaignTerms:
         """Of the first campaign where this one is not played here."""
-        return self.campaigns[campaign].cadence if campaign in self.campaigns else self.cadence
+        return self.campaigns.get(campaign, self.campaigns[self.campaign])
+
+    def cadence_of(self, campaign: str) -> Cadence:
+        """Likewise."""
+        return self.terms_of(campaign).cadence

@@ -6,8 +6,7 @@ Does this store owe a rebuild? Asked by every worker before it takes its first j
     owed, and Notion was read                    → `done`
     rebuilt absent although somebody worked here → `owed`: it was emptied, or replaced, under the workers
 
-One worker at a time does it: the holder of `rebuilding`, which contains its progress, so that the others
-know whether to wait with their own work.
+One worker at a time does it: the holder of a lease, whose word tells the others whether to wait with their own work.
 """
 
 from __future__ import annotations
@@ -15,14 +14,20 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from common.ledger import keys
+from common.ledger.leases import WorkerLease
 from common.ledger.ledger import Ledger
 
-HOLD_MS: Final = 10_000
+LEASE_MS: Final = 10_000
 
 Word = Literal["reading", "later"]
 """`reading`: wait for it. `later`: Notion did not answer; jobs are fetched, and what Notion says is merged later."""
 
 _KNOWN = ("active", "completed", "exited")
+
+
+def rebuild_lease(ledger: Ledger) -> WorkerLease:
+    """To be kept well within 10 s, with a `Word`."""
+    return WorkerLease(ledger.store, keys.REBUILDING, lease_ms=LEASE_MS)
 
 
 async def is_owed(ledger: Ledger, *, now_ms: int) -> bool:
@@ -48,34 +53,6 @@ async def is_emptied(ledger: Ledger, *, now_ms: int) -> bool:
 async def settled(ledger: Ledger, *, now_ms: int) -> None:
     """Notion was read to its end: nobody need do it again."""
     await ledger.store.patiently(lambda: ledger.client.set(keys.REBUILT, f"done {now_ms}"))
-
-
-async def take(ledger: Ledger, worker: str, word: Word) -> bool:
-    """Begin, or keep on, unless another worker is at it; to be repeated well within 10 s."""
-    text = f"{worker} {word}"
-    if await ledger.store.patiently(lambda: ledger.client.set(keys.REBUILDING, text, nx=True, px=HOLD_MS)):
-        return True
-    if not await _is_held_by(ledger, worker):
-        return False
-    return bool(await ledger.store.patiently(lambda: ledger.client.set(keys.REBUILDING, text, xx=True, px=HOLD_MS)))
-
-
-async def word_of_another(ledger: Ledger) -> Word | None:
-    """The progress of the worker that rebuilds; None when none does."""
-    text = await _text(ledger, keys.REBUILDING)
-    if not text:
-        return None
-    return "later" if text.endswith(" later") else "reading"
-
-
-async def leave(ledger: Ledger, worker: str) -> None:
-    """A worker that stops leaves the task to another."""
-    if await _is_held_by(ledger, worker):
-        await ledger.store.patiently(lambda: ledger.client.delete(keys.REBUILDING))
-
-
-async def _is_held_by(ledger: Ledger, worker: str) -> bool:
-    return (await _text(ledger, keys.REBUILDING)).split(" ")[0] == worker
 
 
 async def _text(ledger: Ledger, key: str) -> str:

@@ -190,7 +190,11 @@ class Store:
         Raises `redis.RedisError` when the store cannot be reached or refuses to write; then nothing was changed, or all
         of it was and a repetition changes nothing.
         """
-        return texts(await self.patiently(lambda: self._scripts.run(name, keys, args)))
+        return await self.patiently(lambda: self.attempt(name, keys, args))
+
+    async def attempt(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """Likewise, without the patience of this object."""
+        return texts(await self._scripts.run(name, keys, args))
 
     async def run_json(self, name: str, keys: Sequence[str], given: Mapping[str, Any], *more: Argument) -> Any:
         """The same of an entry point that is given one JSON object; what is None is left out."""

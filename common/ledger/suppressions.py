@@ -45,7 +45,7 @@ class UnsuppressRequest:
 
 
 class Suppressions:
-    """Of one campaign's contacts; a suppression holds for all of the store. Raises as `Store.run` does."""
+    """Of addresses, in all campaigns of the store. Raises as `Store.run` does."""
 
     def __init__(self, store: Store, mailboxes: Mailboxes) -> None:
         self._store, self._mailboxes = store, mailboxes
@@ -142,7 +142,7 @@ class Suppressions:
         given = {
             "address_hash": self._store.address_hash(address),
             "spelled_hash": self._mailboxes.ids_and_hashes(address).get("spelled_hash"),
-            "contact": await self._mailboxes.find(address),
+            "contacts": await self._mailboxes.in_campaigns(address),
             "detail": detail,
             "now_ms": now_ms,
         }

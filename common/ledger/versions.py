@@ -129,6 +129,7 @@ class Versions:
             "version": entry.version,
             "from": entry.source,
             "replanning": json.dumps(asdict(replanning)) if replans else None,
+            "at_ms": entry.at_ms,
         }
         names = [keys.versions(campaign), keys.version_log(campaign), keys.UNVERSIONED]
         said = json.dumps(asdict(entry), ensure_ascii=False)

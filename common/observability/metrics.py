@@ -1,7 +1,7 @@
 """
 Every metric, in one place. Labels have few values and never name a person.
 
-Counters and histograms belong to one process: add them up. Gauges from `CIRCUIT_OPEN` on describe the store as a whole,
+Counters and histograms belong to one process: add them up. Gauges from `HEALTH` on describe the store as a whole,
 and every worker exports the same value: take the `max`.
 """
 
@@ -46,19 +46,20 @@ FIELDS_DROPPED = Counter(
 )
 """field: a known name, or other."""
 FIELDS_UNKNOWN = Counter("advent_fields_unknown", "Fields that were sent under a name that is not known.", ["field"])
-"""field: the name that was sent, of the first 50 of each process; then other."""
+"""field: the name that was sent, also when it was read as a known one; of the first 50 of each process, then other."""
 FEEDBACK = Counter("advent_feedback", "Events that the mail provider reported about mails it had accepted.", ["kind"])
 """kind: see `common.domain.feedback.FeedbackKind`."""
 FEEDBACK_IGNORED = Counter("advent_feedback_ignored", "Events of the mail provider without an effect here.", ["event"])
 """event: a known event about a mail that is none of ours, or other."""
 DELIVERIES = Counter("advent_deliveries_finished", "Deliveries that reached their final status.", ["status", "reason"])
-"""status: accepted, skipped, dead."""
+"""status: accepted, skipped, dead. reason: the name of what happened; see `delivery_dead` in docs/operations.md."""
 LATENESS = Histogram(
     "advent_delivery_lateness_seconds",
     "From the due time of a delivery to the start of its first attempt.",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60, 300, 3600),
 )
 ATTEMPTS = Counter("advent_delivery_attempts", "Attempts that sent a request to the mail provider.", ["outcome"])
+"""outcome: accepted, or the kind of failure."""
 PROVIDER_SECONDS = Histogram(
     "advent_provider_request_seconds",
     "One request to a provider, by outcome: ok or the kind of failure.",
@@ -68,11 +69,14 @@ BUDGET_WAIT_SECONDS = Counter("advent_budget_wait_seconds", "Time spent waiting 
 RESCUED = Counter("advent_rescued_messages", "Messages of a dead worker that were put back.", ["queue"])
 PROMOTED = Counter("advent_promoted_messages", "Delayed messages moved to a ready queue when due.", ["queue"])
 JOBS = Counter("advent_jobs", "Jobs run, by actor and outcome: done, again or failed.", ["actor", "outcome"])
+"""outcome: again is an announcement that the channel refused, failed an internal error."""
 MIRRORED = Counter("advent_mirrored_contacts", "Contacts written to Notion, by outcome.", ["outcome"])
+"""outcome: shown, or the kind of failure."""
 SIGNUP_SEEN = Gauge("advent_signup_last_seen_timestamp_seconds", "When a new signup was last accepted; 0: not yet.")
 SETTLED_TWICE = Counter(
     "advent_deliveries_settled_twice", "Deliveries that the provider accepted after another worker had settled them."
 )
+"""Under the same key, so the provider sent them once."""
 CLOCK_AHEAD_SECONDS = Gauge(
     "advent_clock_ahead_seconds", "By how much a clock is wrong; 0 while it is right. Negative: behind.", ["clock"]
 )

@@ -9,27 +9,27 @@ from typing import Literal
 
 from common.campaigns.body import split_subject
 from common.campaigns.compiled import CompiledCampaign
-from common.domain.ids import step_name, step_number
+from common.domain.ids import Step, step_name, step_of
 
 ChangeKind = Literal["text", "subject", "moved", "added", "removed", "segment", "language"]
 
 _TIMING = ("minimum_gap", "sending_window")
 _STRUCTURE = ("key", "steps", "segments", "reminders", "languages")
-_SETTINGS = ("name", "opens", "closes", "priority", "excludes", "booking", "status_column")
+_SETTINGS = ("name", "opens", "closes", "priority", "excludes", "booking", "status_column", "field_columns")
 """No mail changes with these."""
 
 
 class Differences:
-    """Steps are known by their numbers, `step-3` by 3."""
+    """Steps as the ledger knows them, `step-3` by 3."""
 
     def __init__(self, old: CompiledCampaign, new: CompiledCampaign) -> None:
         self._old, self._new = old, new
         self._shared_tags = {*old.languages} & {*new.languages}
-        self._numbers = tuple({step_number(step.id) for step in one.steps} for one in (old, new))
+        self._steps = tuple({step_of(step.id) for step in one.steps} for one in (old, new))
 
     @property
-    def added(self) -> set[int]:
-        return self._numbers[1] - self._numbers[0]
+    def added(self) -> set[Step]:
+        return self._steps[1] - self._steps[0]
 
     def all_of_them(self) -> Iterator[tuple[ChangeKind, str | None]]:
         """Every change, whomever it concerns, but those of reminders."""
@@ -61,10 +61,10 @@ class Differences:
                     yield from ((kind, name) for kind in self._differences(old[name].body, new[name].body, tag))
 
     @cached_property
-    def texts(self) -> Mapping[tuple[int, str, str], tuple[ChangeKind, ...]]:
+    def texts(self) -> Mapping[tuple[Step, str, str], tuple[ChangeKind, ...]]:
         """By step, segment and language: what of the body changes, for those who keep all three."""
-        found: dict[tuple[int, str, str], tuple[ChangeKind, ...]] = {}
-        for step in self._numbers[0] & self._numbers[1]:
+        found: dict[tuple[Step, str, str], tuple[ChangeKind, ...]] = {}
+        for step in self._steps[0] & self._steps[1]:
             old, new = (_bodies(one, step) for one in (self._old, self._new))
             for segment in old.keys() & new.keys():
                 for tag in self._shared_tags:
@@ -107,12 +107,12 @@ class Differences:
         )
 
     @cached_property
-    def copied(self) -> Mapping[tuple[int, int], frozenset[tuple[str, str]]]:
+    def copied(self) -> Mapping[tuple[Step, Step], frozenset[tuple[str, str]]]:
         """By new step and old one of another id: the segments and languages in which their bodies are the same."""
-        found: dict[tuple[int, int], frozenset[tuple[str, str]]] = {}
+        found: dict[tuple[Step, Step], frozenset[tuple[str, str]]] = {}
         for step in self.added:
             new = _bodies(self._new, step)
-            for former in self._numbers[0]:
+            for former in self._steps[0]:
                 old = _bodies(self._old, former)
                 same = frozenset(
                     (segment, tag)
@@ -125,9 +125,9 @@ class Differences:
         return found
 
 
-def _bodies(compiled: CompiledCampaign, number: int) -> Mapping[str, str]:
+def _bodies(compiled: CompiledCampaign, step: Step) -> Mapping[str, str]:
     """The file of each segment."""
-    return next(step.bodies for step in compiled.steps if step.id == step_name(number))
+    return next(one.bodies for one in compiled.steps if one.id == step_name(step))
 
 
 def _without_bodies(compiled: CompiledCampaign, tag: str) -> tuple[object, object]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from common.domain.delivery import Delivery, Kind, delivery_of
-from common.domain.ids import DeliveryId
+from common.domain.ids import DeliveryId, Step
 from common.ledger import codec, keys
 from common.ledger.ledger import Ledger
 from common.ledger.store import texts
@@ -36,7 +36,7 @@ async def person_of(ledger: Ledger, enrollment: str) -> UnderWay | None:
 
 
 async def _read(
-    ledger: Ledger, campaign: str | None, owners: Sequence[str], frozen: Mapping[str, frozenset[int]]
+    ledger: Ledger, campaign: str | None, owners: Sequence[str], frozen: Mapping[str, frozenset[Step]]
 ) -> list[UnderWay]:
     pipe = ledger.client.pipeline(transaction=False)
     for owner in owners:
@@ -48,9 +48,9 @@ async def _read(
     ]
 
 
-async def _frozen(ledger: Ledger) -> Mapping[str, frozenset[int]]:
+async def _frozen(ledger: Ledger) -> Mapping[str, frozenset[Step]]:
     """By enrollment: the steps that are open and of which an attempt was made."""
-    found: dict[str, frozenset[int]] = {}
+    found: dict[str, frozenset[Step]] = {}
     for delivery in await _open(ledger, Kind.STEP, is_frozen=True):
         if delivery.step is not None:
             found[delivery.owner] = found.get(delivery.owner, frozenset()) | {delivery.step}

@@ -14,7 +14,7 @@ from common.campaigns.campaign import Campaign
 from common.domain.cadence import Cadence, Pace
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import Enrollment, Status
-from common.domain.ids import step_name
+from common.domain.ids import Step, step_name, step_order
 from common.ledger.constants import ADDED_LATE, REMOVED
 from common.versions.differences import ChangeKind, Differences
 
@@ -24,7 +24,7 @@ class UnderWay:
     """`frozen`: the steps of which an attempt was made; they are sent as they were."""
 
     enrollment: Enrollment
-    frozen: frozenset[int] = frozenset()
+    frozen: frozenset[Step] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,16 +65,16 @@ class Outlook:
 
     segments: tuple[str, str]
     languages: tuple[str, str]
-    before: Mapping[int, int]
-    after: Mapping[int, int]
+    before: Mapping[Step, int]
+    after: Mapping[Step, int]
 
 
 def ahead(
-    person: UnderWay, cadence: Cadence, *, now_ms: int, added: Collection[int] = (), send_late: bool = False
-) -> dict[int, int]:
+    person: UnderWay, cadence: Cadence, *, now_ms: int, added: Collection[Step] = (), send_late: bool = False
+) -> dict[Step, int]:
     """The steps that are still to come, and when each is due: as `replan` in `lua/versions.lua` leaves them."""
     enrollment = person.enrollment
-    found: dict[int, int] = {}
+    found: dict[Step, int] = {}
     has_reopened = False
     for step in cadence.steps:
         due_ms, record = cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step), enrollment.records.get(step)
@@ -88,8 +88,18 @@ def ahead(
             has_reopened = has_reopened or is_open
         if is_open and step not in person.frozen:
             found[step] = due_ms
+    found = {step: due_ms for step, due_ms in found.items() if _has_needed(person, cadence, step, found)}
     is_under_way = enrollment.status in (Status.ACCEPTED, Status.ACTIVE)
     return found if is_under_way or (has_reopened and enrollment.status is Status.COMPLETED) else {}
+
+
+def _has_needed(person: UnderWay, cadence: Cadence, step: Step, found: Collection[Step]) -> bool:
+    """Whether the step that this one needs was sent, or may still be."""
+    needed = cadence.needs.get(step)
+    if needed is None or needed in found or needed in person.frozen:
+        return True
+    record = person.enrollment.records.get(needed)
+    return record is not None and record.final_status.is_sent
 
 
 class Comparison:
@@ -100,8 +110,8 @@ class Comparison:
         self._cadences = source.cadence(pace), target.cadence(pace)
         self._differences = Differences(source.compiled, target.compiled)
         self._people: Counter[tuple[ChangeKind, str | None]] = Counter()
-        self._repeated: Counter[tuple[int, int]] = Counter()
-        self._counts: dict[str, Counter[str]] = {step_name(step): Counter() for step in target.numbers}
+        self._repeated: Counter[tuple[Step, Step]] = Counter()
+        self._counts: dict[str, Counter[str]] = {step_name(step): Counter() for step in target.step_ids}
         self._under_way = self._due_at_once = 0
 
     def outlook(self, person: UnderWay) -> Outlook:
@@ -180,16 +190,16 @@ class Comparison:
             ),
             due_at_once=self._due_at_once,
             repeated=tuple(
-                f"step-{step} has the text of step-{former}, which {count} people under way have had;"
-                f" keep the id step-{former}, or write another text"
-                for (step, former), count in sorted(self._repeated.items())
+                f"{step_name(step)} has the text of {step_name(former)}, which {count} people under way have had;"
+                f" keep the id {step_name(former)}, or write another text"
+                for (step, former), count in sorted(self._repeated.items(), key=lambda item: step_order(item[0][0]))
             ),
             settings=tuple(self._differences.settings()),
             counts={step: dict(counts) for step, counts in self._counts.items() if counts},
         )
 
     def _place(self, kind: ChangeKind, step: str | None) -> tuple[int, str, str]:
-        order = [step_name(number) for number in (*self._new.numbers, *self._old.numbers)]
+        order = [step_name(one) for one in (*self._new.step_ids, *self._old.step_ids)]
         place = -1 if step is None else order.index(step) if step in order else len(order)
         return place, step or "", kind
 

@@ -7,13 +7,13 @@ So a change is one switch for all processes, and a process that was started on o
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import getpass
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 
-import redis
 import structlog
 
+from common.background import repeat
 from common.campaigns.campaign import Campaign, campaign_of
 from common.campaigns.campaigns import Campaigns
 from common.campaigns.compiled import from_json
@@ -41,10 +41,6 @@ log = structlog.get_logger(__name__)
 
 class VersionUndecided(CampaignError):
     """A person has to say which version people from before versions get."""
-
-
-Sleep = Callable[[float], Awaitable[None]]
-_sleep: Sleep = asyncio.sleep  # noqa: TID251 -- the store is asked in real time, whatever time the campaign has
 
 
 class PlayedVersions:
@@ -95,16 +91,19 @@ class PlayedVersions:
         if self._replans:
             await self._continue_replanning(in_force)
 
-    async def run(self, *, sleep: Sleep = _sleep) -> None:
+    async def run(self) -> None:
         """Until cancelled. Raises CampaignError for a version that this Advent cannot read."""
-        while True:
-            await sleep(POLL_S)
-            try:
-                await self.refresh()
-            except VersionUndecided:
-                continue  # Workers have said so and not started; a gateway goes on with its files.
-            except redis.RedisError as error:
-                log.warning("campaign_versions_unknown", error=type(error).__name__)
+        await repeat(
+            "campaign_versions",
+            self._refresh_if_decided,
+            every_s=POLL_S,
+            at_once=False,
+            ends_with=(CampaignError,),
+        )
+
+    async def _refresh_if_decided(self) -> None:
+        with contextlib.suppress(VersionUndecided):  # Workers said so and did not start; a gateway plays its files.
+            await self.refresh()
 
     def _version_of(self, key: str) -> str | None:
         campaign = self._campaigns[key]

@@ -44,7 +44,7 @@ find_python() {
 
 is_python_for_all() {
   "$1" -c 'import sys, venv, ensurepip
-sys.exit(sys.version_info < (3, 11) or sys.base_prefix.startswith(("/root/", "/home/")))' 2> /dev/null
+sys.exit(sys.version_info < (3, 11) or sys.base_prefix.split("/")[1] in ("root", "home"))' 2> /dev/null
 }
 
 # One line for each problem; nothing when there is none.

@@ -13,7 +13,7 @@ from common.domain.ids import booking_of, normal_address
 from services.cli.arguments import address
 from services.cli.contact import no_mail_since
 from services.cli.shared import json_option, now_ms, print_json, record_action, with_ledger, with_world
-from services.cli.suppress import list_at_resend, not_listed_line
+from services.cli.suppress import list_at_resend, warn_unchanged_list
 
 if TYPE_CHECKING:
     from common.domain.suppression import Suppression
@@ -31,9 +31,9 @@ def command(email: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     Erase a person from the store, in every campaign: enrollment, timeline, calls, and all mails that wait or failed.
 
     What stays is a hash of the address, made with SECRET_KEY, so that the address never receives mail again; and its
-    entry in Resend's suppression list, which is made here. Other data at Notion, Resend and Cal.com is not touched; the
-    command prints what to erase there. It asks for confirmation. An
-    address of which nothing is stored is suppressed only with --yes. Safe while workers run, and safe to repeat.
+    entry in Resend's suppression list, which is made here, except in TESTING_MODE. Other data at Notion, Resend and
+    Cal.com is not touched; the command prints what to erase there. It asks for confirmation. An address of which
+    nothing is stored is suppressed only with --yes. Safe while workers run, and safe to repeat.
     """
     who = normal_address(email)
     traces, suppressed = with_ledger(lambda ledger: _find(ledger, who))
@@ -42,7 +42,8 @@ def command(email: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     done = not dry_run and (yes or (_is_known(traces) and _confirmed(who)))
     if done:
         traces = with_ledger(lambda ledger: _forget(ledger, who))
-    failure = with_world(lambda world: list_at_resend(world, who)) if done else None
+    problem = with_world(lambda world: list_at_resend(world, who)) if done else None
+    warn_unchanged_list(problem)
     set_aside = _set_aside_file()
     if as_json:
         print_json(
@@ -51,15 +52,13 @@ def command(email: str, dry_run: bool, yes: bool, as_json: bool) -> None:
                 "suppressed": asdict(suppressed) if suppressed else None,
                 "set_aside": set_aside,
                 "forgotten": done,
-                "listed_at_resend": done and failure is None,
+                "listed_at_resend": done and problem is None,
             }
         )
         return
     if done:
         click.secho("forgotten; the address never receives mail again", fg="green")
         _print_what_stays(traces)
-        if failure is not None:
-            click.secho(not_listed_line(failure), fg="yellow", err=True)
     if set_aside:
         click.echo(
             f"  {set_aside} holds events that could not be stored; check whether one is theirs, and delete its line"

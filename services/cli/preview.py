@@ -46,7 +46,9 @@ def command(show: bool, into: Path | None, campaign: str | None, email: str | No
     setting, named = ("--into", into) if into else ("DATA_DIR", settings.data_dir)
     pages = [*(_as_contact(campaigns, settings, email) if email else _samples(campaigns, settings))]
     if not pages:
-        raise CommandFailed(f"{email}: nobody of this address is in these campaigns; give one from `advent status`")
+        raise CommandFailed(
+            f"{email}: not enrolled in {', '.join(campaigns)}; name another campaign, or somebody who signed up"
+        )
     try:
         index = write_gallery(folder, ", ".join(one.name for one in campaigns.values()), pages)
     except OSError as error:

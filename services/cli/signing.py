@@ -12,6 +12,8 @@ from services.cli.error_lines import CommandFailed
 
 PATHS = {"signup": "/webhook/christmas-signup", "calcom": "/webhook/calcom-booking", "resend": "/webhook/resend"}
 
+NAMED_SIGNUP = "/webhook/signup/{campaign}"
+
 _SECRETS = {"signup": "webhook_secret", "calcom": "calcom_webhook_secret", "resend": "resend_webhook_secret"}
 
 

@@ -101,7 +101,7 @@ async def _decide(
     if (bool(emails), visitor is not None, all_of_them).count(True) != 1:
         raise click.UsageError("give addresses, or --visitor, or --all")
     if emails:
-        ids = [await _held_id(ledger, normal_address(email)) for email in emails]
+        ids = [id for email in emails for id in await _held_ids(ledger, normal_address(email))]
     else:
         ids = [one.enrollment_id for one in await _held(ledger, visitor)]
     number: int = await decide(ids)
@@ -110,9 +110,9 @@ async def _decide(
     return number
 
 
-async def _held_id(ledger: Ledger, email: str) -> EnrollmentId:
-    """Raises CommandFailed for somebody whose signup is not held."""
-    found = await ledger.mailboxes.find(email)
-    if not await ledger.held_signups.is_held(found):
+async def _held_ids(ledger: Ledger, email: str) -> list[EnrollmentId]:
+    """Of one person, in any campaign. Raises CommandFailed for somebody of whom no signup is held."""
+    found = [id for id in await ledger.mailboxes.all_ids(email) if await ledger.held_signups.is_held(id)]
+    if not found:
         raise CommandFailed(f"no signup of {email} is held; `advent signups held` lists them")
     return found

@@ -6,6 +6,7 @@ import json
 import secrets
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from random import Random
 from typing import Any
 from urllib.parse import quote
@@ -16,7 +17,7 @@ from common.settings.settings import Settings
 from services.cli.arguments import address
 from services.cli.error_lines import CommandFailed
 from services.cli.shared import client_settings, json_option, now_ms, print_json
-from services.cli.signing import PATHS, headers_for
+from services.cli.signing import NAMED_SIGNUP, PATHS, headers_for
 
 _NAMES = ("Ada", "Boris", "Chen", "Dunya", "Emeka", "Farah", "Goran", "Hana", "Ivana", "Jonas", "Keiko", "Luis")
 _BUSINESSES = ("Salon Noir", "Blue Door Studio", "The Barber Room", "Lotus Day Spa", "Main Street Dental", "Pine & Co")
@@ -26,8 +27,9 @@ _SYSTEMS = ("GPS", "CREW", "ENGINE", "FUEL", "CABIN", "COCKPIT", "RADAR", "AUTOP
 
 @click.command()
 @click.option("--email", callback=address, help="Sign up this address instead of a generated one.")
+@click.option("--campaign", metavar="NAME", help="Sign up for this campaign instead of the first one.")
 @json_option
-def command(email: str | None, as_json: bool) -> None:
+def command(email: str | None, campaign: str | None, as_json: bool) -> None:
     """
     Sign up a sample person at the running gateway, as the website would, and print where to watch what follows.
 
@@ -40,14 +42,18 @@ def command(email: str | None, as_json: bool) -> None:
     if email is None and (settings.resend_is_real or (running and "resend" in running.real)):
         raise click.UsageError("Resend is real: give an address of yours with --email")
     gateway_url = settings.gateway_url
-    person = sample_signup(email)
+    person = sample_signup(email) if campaign is None else _sample_of(campaign, settings, email)
     if not settings.webhook_secrets and not settings.allow_unsigned_webhooks:
         _check_gateway(gateway_url)  # Usually the secret is missing because nothing runs here.
-    answer = _post(settings, gateway_url, person)
+    path = PATHS["signup"] if campaign is None else NAMED_SIGNUP.format(campaign=quote(campaign, safe=""))
+    answer = _post(settings, gateway_url + path, person)
     sandbox_url = None if running and running.sandbox_url is None else settings.sandbox_url
     watch = _urls(settings, sandbox_url, answer["email"])
     if as_json:
         print_json({**answer, "watch": watch})
+        return
+    if answer["status"] in ("closed", "excluded"):
+        click.echo(f"{answer['email']}: {answer['message']}")
         return
     note = " (already enrolled: the schedule does not restart)" if answer["status"] == "duplicate" else ""
     click.echo(
@@ -79,10 +85,10 @@ def _check_gateway(base: str) -> None:
         raise _no_gateway(base, error) from None
 
 
-def _post(settings: Settings, base: str, person: dict[str, Any]) -> dict[str, Any]:
+def _post(settings: Settings, url: str, person: dict[str, Any]) -> dict[str, Any]:
     body = json.dumps(person).encode()
     headers = headers_for("signup", body, settings, now_s=now_ms() // 1000)
-    request = urllib.request.Request(base + PATHS["signup"], data=body, headers=headers)
+    request = urllib.request.Request(url, data=body, headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=15) as response:
             answer: dict[str, Any] = json.load(response)
@@ -91,7 +97,7 @@ def _post(settings: Settings, base: str, person: dict[str, Any]) -> dict[str, An
         with refusal:
             raise CommandFailed(_refusal(refusal.code, refusal.read())) from None
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-        raise _no_gateway(base, error) from None
+        raise _no_gateway(settings.gateway_url, error) from None
 
 
 def _no_gateway(base: str, error: Exception) -> CommandFailed:
@@ -110,6 +116,19 @@ def _refusal(status: int, body: bytes) -> str:
     except (ValueError, TypeError, KeyError, AttributeError):
         reason = "no reason given"
     return f"the gateway answered {status}: {reason}"
+
+
+def _sample_of(name: str, settings: Settings, email: str | None) -> dict[str, Any]:
+    """A person who reports every field of this campaign. Raises CampaignError for one that there is not."""
+    from common.campaigns.loader import load_campaign
+    from common.campaigns.samples import person
+
+    campaign = load_campaign(name, directory=settings.campaigns_dir)
+    reported = person(campaign.compiled, secrets.choice(campaign.segments), "full")
+    assert isinstance(reported, Mapping)
+    usual = sample_signup(email)
+    known = {field: usual[field] for field in ("email", "first_name", "timezone")}
+    return {**reported, **known, "locale": secrets.choice(campaign.languages)}
 
 
 def sample_signup(email: str | None = None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from common.domain.ids import normal_address
 from services.cli.arguments import address
 from services.cli.error_lines import CommandFailed
 from services.cli.shared import now_ms, record_action, user_name, with_world
+from services.cli.suppress import IN_REHEARSAL, warn_unchanged_list
 
 if TYPE_CHECKING:
     from common.ledger.suppressions import Unsuppressed
@@ -24,31 +25,36 @@ def command(email: str, consent: str) -> None:
     """
     Let mail go again to a person who asks to come back.
 
-    Their entry in Resend's list is removed first. A sequence that has ended stays ended; reminders, and campaigns that
-    they sign up for later, reach them. After a complaint it is refused: mail to people who complained harms all mail.
+    Their entry in Resend's list is removed first, except in TESTING_MODE. A sequence that has ended stays ended;
+    reminders, and campaigns that they sign up for later, reach them. After a complaint it is refused: mail to people
+    who complained harms all mail.
     """
     text = " ".join(consent.split())
     if not text:
         raise click.UsageError("--consent: is empty; say how and when the person asked for mail")
     who = normal_address(email)
-    outcome = with_world(lambda world: _unsuppress(world, who, text))
+    outcome, problem = with_world(lambda world: _unsuppress(world, who, text))
     if outcome == "complained":
         raise CommandFailed(f"{who} complained about our mail and stays suppressed; nobody may undo that")
     click.echo(f"{who} may receive mail again" if outcome == "done" else f"{who} was not suppressed here")
+    warn_unchanged_list(problem)
 
 
-async def _unsuppress(world: World, address: str, consent: str) -> Unsuppressed:
+async def _unsuppress(world: World, address: str, consent: str) -> tuple[Unsuppressed, str | None]:
+    """With the reason why Resend's list was not changed, if it was not."""
     suppressed = await world.ledger.suppressions.of(address)
     if suppressed is not None and suppressed.reason is ExitReason.COMPLAINED:
-        return "complained"
+        return "complained", None
     assert world.suppression_list is not None
     if await world.suppression_list.origin_of(address) == "complaint":
-        return "complained"
-    await world.suppression_list.remove(address)
+        return "complained", None
+    problem = IN_REHEARSAL if world.settings.is_rehearsal else None
+    if problem is None:
+        await world.suppression_list.remove(address)
     outcome = await world.ledger.suppressions.unsuppress(
         address, detail=f"by {user_name()}; consent: {consent}", now_ms=now_ms()
     )
     if outcome == "done":
         contact = await world.ledger.mailboxes.find(address)
         await record_action(world.ledger, "unsuppress", [contact], before="suppressed", after=f"consent: {consent}")
-    return outcome
+    return outcome, problem

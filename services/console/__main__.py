@@ -38,17 +38,17 @@ async def _serve(settings: Settings) -> int:
     if settings.redis_url is None:
         raise SettingsError(["REDIS_URL: unset; set it, or run `advent up`, which brings its own store"])
     campaigns = load_campaigns(settings.campaign_keys, directory=settings.campaigns_dir)
-    client = connect_async(settings.redis_url, process="console")
+    client, clock = connect_async(settings.redis_url, process="console"), SystemClock()
     client.connection_pool.connection_kwargs["socket_timeout"] = ANSWER_SECONDS_MAX
     terms = campaigns.terms(settings.pace)
     ledger = Ledger.of(client, terms, secret_key=settings.secret, separate_spellings=settings.testing_mode)
     context = build_context(
         settings,
-        clock=SystemClock(),
+        clock=clock,
         ledger=ledger,
         campaign_name=", ".join(campaign.name for campaign in campaigns.values()),
         campaigns=campaigns,
-        versions=PlayedVersions(campaigns, ledger, settings, SystemClock()),
+        versions=PlayedVersions(campaigns, ledger, settings, clock),
     )
     server = Server(build_app(context), drain_s=DRAIN_S)
     host = settings.console_host

@@ -19,6 +19,7 @@ from common.settings.settings import Settings
 from common.store.clock_sync import ClockSync
 from common.store.monitor import StoreMonitor
 from common.versions.played import PlayedVersions
+from services.console.api import openapi
 from services.console.auth.access import check_access_settings
 from services.console.auth.ended_sessions import EndedSessions
 from services.console.auth.session import Sessions
@@ -137,6 +138,8 @@ async def metrics(_request: web.Request) -> web.Response:
 ROUTES = (
     web.get("/", overview.show),
     web.get("/api/overview", overview.show_json),
+    web.get("/api/openapi.json", openapi.show),
+    *openapi.ROUTES,
     web.get("/dead-letters", dead_letters.show),
     web.post("/dead-letters/replay", dead_letters.replay),
     web.post("/dead-letters/discard", dead_letters.discard),

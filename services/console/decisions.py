@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.domain.enrollment import Enrollment, ExitReason
-from common.domain.ids import DeliveryId
+from common.domain.ids import DeliveryId, step_name
 from common.ledger.pauses import Pause
 from common.ledger.planned_deliveries import Decided
 from common.store.identity import SECRET_KEY_MISMATCH, secret_key_differs
@@ -137,7 +137,7 @@ async def _of_mail(
     """`fields` name one of the steps of the campaign, `step-3`."""
     name = fields.get("mail", "")
     steps = context.ledger.cadence_of(enrollment.campaign).steps
-    if enrollment.campaign not in context.ledger.campaigns or name not in {f"step-{step}" for step in steps}:
+    if enrollment.campaign not in context.ledger.campaigns or name not in {step_name(step) for step in steps}:
         return "unknown"
     delivery = DeliveryId(f"{enrollment.id}/{name}")
     decided = await act(delivery, PRINCIPAL.get().name)

@@ -10,7 +10,8 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from common.clock import iso, utc_datetime
-from common.domain.ids import DeliveryId, split_delivery_id
+from common.domain.delivery import delivery_of
+from common.domain.ids import DeliveryId
 from common.formatting import count, duration
 
 
@@ -38,8 +39,7 @@ def ago(ms: int, now_ms: int) -> str:
 
 def delivery_name(delivery: DeliveryId) -> str:
     """`step 3`, or `reminder 24h`."""
-    name = split_delivery_id(delivery)[1].rpartition("/")[2]
-    return f"step {name.removeprefix('step-')}" if name.startswith("step-") else f"reminder {name}"
+    return delivery_of(delivery).label
 
 
 def code_spans(text: str) -> Markup:

@@ -14,6 +14,7 @@ from common.campaigns.compiled import from_json
 from common.campaigns.errors import CampaignError
 from common.clock import utc_datetime
 from common.domain.enrollment import Enrollment
+from common.domain.ids import Step, step_name
 from common.ledger.reads.person_mails import PersonMail
 from services.console.context import ConsoleContext
 
@@ -39,10 +40,10 @@ def zone_time(campaign: Campaign | None, enrollment: Enrollment, at_ms: int) -> 
     return time.astimezone(campaign.zone_of(enrollment.assessment.timezone)) if campaign else time
 
 
-def title_of(campaign: Campaign | None, step: int) -> str:
+def title_of(campaign: Campaign | None, step: Step) -> str:
     """What the team calls this mail."""
     named = {one.id: one.name for one in campaign.steps} if campaign else {}
-    return named.get(f"step-{step}", f"step {step}")
+    return named.get(step_name(step), f"step {step}")
 
 
 def subject_of(context: ConsoleContext, campaign: Campaign | None, enrollment: Enrollment, mail: PersonMail) -> str:

@@ -24,7 +24,7 @@ from common.versions.played import PlayedVersions
 from services.gateway import openapi
 from services.gateway.context import GatewayContext
 from services.gateway.fast_path import read_ordinary_signup
-from services.gateway.http import probes, unsubscribe
+from services.gateway.http import calendar, probes, unsubscribe
 from services.gateway.http.body import BODY_BYTES_MAX, FAILURES_PER_MINUTE
 from services.gateway.http.middleware import RequestMiddleware
 from services.gateway.intake import Intake
@@ -63,6 +63,7 @@ ENDPOINTS = (
     Endpoint("POST", "/webhook/resend", resend.receive, "resend", is_direct=True),
     Endpoint("POST", "/unsubscribe/{token}", unsubscribe.unsubscribe, "unsubscribe"),
     Endpoint("GET", "/unsubscribe/{token}", unsubscribe.show),
+    Endpoint("GET", "/calendar/{token}.ics", calendar.show),
     Endpoint("GET", "/health", probes.health),
     Endpoint("GET", "/ready", probes.ready),
     Endpoint("GET", "/metrics", probes.metrics),

@@ -22,7 +22,7 @@ from services.gateway.webhooks.calcom_payload import CalcomEvent
 from services.gateway.webhooks.resend_payload import ResendEvent
 from services.web.problem import CONTENT_TYPE
 
-JSON, HTML, TEXT = "application/json", "text/html", "text/plain"
+JSON, HTML, TEXT, ICALENDAR = "application/json", "text/html", "text/plain", "text/calendar"
 NAMED_SIGNUP = "/webhook/signup/{campaign}"
 _STANDARD = ("id", "timestamp", "signature")
 
@@ -142,6 +142,24 @@ OPERATIONS = (
         answers={
             200: ("The page.", {HTML: None}),
             404: (PROBLEMS[404], {HTML: None, CONTENT_TYPE: models.ProblemDetails}),
+        },
+        parameters=("token",),
+    ),
+    Operation(
+        path="/calendar/{token}.ics",
+        method="get",
+        name="calendar",
+        summary="A booked call as a calendar keeps it (RFC 5545), as it stands now",
+        answers={
+            200: ("The file.", {ICALENDAR: None}),
+            **{
+                status: (meaning, {HTML: None, CONTENT_TYPE: models.ProblemDetails})
+                for status, meaning in (
+                    (404, "The link was not made by this gateway."),
+                    (410, "The call was cancelled, or moved and nobody knows to when."),
+                    (503, "The store is away; `Retry-After` says when to try again."),
+                )
+            },
         },
         parameters=("token",),
     ),

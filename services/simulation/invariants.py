@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from common.domain.cadence import Cadence
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import Enrollment, Status
+from common.domain.ids import Step, step_name
 from common.domain.windows import Window, zone_named
 from services.simulation.providers import InMemoryMailer, InMemoryMirror
 
@@ -31,8 +32,8 @@ class FinishedRun:
     cadences: Mapping[str, Cadence] = field(default_factory=dict)
     windows: Mapping[str, tuple[Window, ZoneInfo]] = field(default_factory=dict)
 
-    def steps_of(self, enrollment: Enrollment) -> Sequence[int]:
-        """The numbers of the steps of its campaign."""
+    def steps_of(self, enrollment: Enrollment) -> Sequence[Step]:
+        """The steps of its campaign."""
         cadence = self.cadences.get(enrollment.campaign)
         return cadence.steps if cadence else range(1, self.steps + 1)
 
@@ -64,7 +65,7 @@ def every_planned_delivery_ends(run: FinishedRun) -> Iterator[str]:
             yield f"{enrollment.id} is {enrollment.status}"
         for step in run.steps_of(enrollment):
             if not enrollment.final_status_of(step)[0].is_final:
-                yield f"{enrollment.id}/step-{step} has no final status"
+                yield f"{enrollment.id}/{step_name(step)} has no final status"
 
 
 def the_ledger_says_what_the_provider_has(run: FinishedRun) -> Iterator[str]:
@@ -72,9 +73,9 @@ def the_ledger_says_what_the_provider_has(run: FinishedRun) -> Iterator[str]:
     accepted = {(mail.tags.get("enrollment"), mail.tags.get("step")) for _, mail in run.mailer.accepted_mails}
     for enrollment in run.enrollments:
         for step in run.steps_of(enrollment):
-            has, says = (enrollment.id, f"step-{step}") in accepted, enrollment.final_status_of(step)[0].is_sent
+            has, says = (enrollment.id, step_name(step)) in accepted, enrollment.final_status_of(step)[0].is_sent
             if has != says:
-                yield f"{enrollment.id}/step-{step}: sent in the ledger: {says}, accepted by the provider: {has}"
+                yield f"{enrollment.id}/{step_name(step)}: sent in the ledger: {says}, accepted by the provider: {has}"
 
 
 def two_mails_keep_their_gap(run: FinishedRun) -> Iterator[str]:
@@ -108,7 +109,7 @@ def mail_goes_within_its_window(run: FinishedRun) -> Iterator[str]:
         for step, record in enrollment.records.items():
             sent_ms = record.sent_ms
             if sent_ms and record.attempts <= 1 and window.opening_ms(sent_ms, zone) != sent_ms:
-                yield f"{enrollment.id}/step-{step} went outside the sending window"
+                yield f"{enrollment.id}/{step_name(step)} went outside the sending window"
 
 
 def every_dead_letter_says_why(run: FinishedRun) -> Iterator[str]:
@@ -116,7 +117,7 @@ def every_dead_letter_says_why(run: FinishedRun) -> Iterator[str]:
     for enrollment in run.enrollments:
         for step, record in enrollment.records.items():
             if record.final_status is DeliveryStatus.DEAD and not record.detail:
-                yield f"{enrollment.id}/step-{step} is dead without a reason"
+                yield f"{enrollment.id}/{step_name(step)} is dead without a reason"
 
 
 def notion_shows_the_end(run: FinishedRun) -> Iterator[str]:

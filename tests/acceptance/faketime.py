@@ -17,7 +17,9 @@ def library() -> Path | None:
     return next(found, None)
 
 
-needs_faketime = pytest.mark.skipif(library() is None, reason="libfaketime is not installed")
+needs_faketime = pytest.mark.skipif(
+    library() is None, reason="libfaketime is not on this machine: apt-get install libfaketime"
+)
 
 
 class WrongClock:

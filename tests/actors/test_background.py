@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import asyncio
 
-from common.background import BackgroundTasks
+import pytest
+import redis
+from structlog.testing import CapturingLogger
+
+from common import background
+from common.background import BackgroundTasks, repeat
+from common.campaigns.errors import CampaignError
+from common.versions import played
+from common.versions.played import PlayedVersions, VersionUndecided
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> CapturingLogger:
+    captured = CapturingLogger()
+    monkeypatch.setattr(background, "log", captured)
+    return captured
 
 
 async def test_what_swallows_its_first_cancellation_is_ended_all_the_same() -> None:
@@ -21,11 +36,11 @@ async def test_what_swallows_its_first_cancellation_is_ended_all_the_same() -> N
         finally:
             ended.set()
 
-    next_to = BackgroundTasks()
-    next_to.start([stubborn()])
+    tasks = BackgroundTasks()
+    tasks.start([stubborn()])
     await begun.wait()
 
-    await next_to.stop()
+    await tasks.stop()
 
     assert ended.is_set()
 
@@ -34,8 +49,64 @@ async def test_what_has_failed_keeps_nobody_from_ending() -> None:
     async def fails() -> None:
         raise ValueError("of no consequence")
 
-    next_to = BackgroundTasks()
-    next_to.start([fails()])
+    tasks = BackgroundTasks()
+    tasks.start([fails()])
     await asyncio.sleep(0)
 
-    await next_to.stop()
+    await tasks.stop()
+
+
+async def test_a_task_that_a_bug_ended_is_logged_with_its_name(log: CapturingLogger) -> None:
+    async def fails() -> None:
+        raise ValueError("a bug")
+
+    tasks = BackgroundTasks()
+    tasks.start([fails()])
+    await asyncio.sleep(0.01)
+
+    [line] = log.calls
+    assert (line.method_name, line.args) == ("error", ("background_task_failed",))
+    assert line.kwargs["task"].endswith("fails")
+    assert str(line.kwargs["exc_info"]) == "a bug"
+
+
+class Ended(Exception):
+    """Nothing more comes."""
+
+
+async def test_what_is_repeated_goes_on_whatever_happened_to_it(log: CapturingLogger) -> None:
+    outcomes: list[Exception | None] = [redis.ConnectionError("away"), ValueError("a bug"), None, Ended()]
+    waited: list[float] = []
+
+    async def call() -> None:
+        if (outcome := outcomes.pop(0)) is not None:
+            raise outcome
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    with pytest.raises(Ended):
+        await repeat("sweep", call, every_s=15, ends_with=(Ended,), sleep=sleep)
+
+    assert waited == [15, 15, 15]
+    assert [(line.method_name, line.args, line.kwargs["task"]) for line in log.calls] == [
+        ("warning", ("background_task_deferred",), "sweep"),
+        ("exception", ("background_task_failed",), "sweep"),
+    ]
+
+
+async def test_an_error_while_versions_are_read_does_not_leave_a_process_on_an_old_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outcomes = [redis.TimeoutError(), OSError("reset"), KeyError("a bug"), VersionUndecided(), CampaignError("unread")]
+
+    async def refresh(_versions: PlayedVersions) -> None:
+        raise outcomes.pop(0)
+
+    monkeypatch.setattr(PlayedVersions, "refresh", refresh)
+    monkeypatch.setattr(played, "POLL_S", 0)
+    versions = PlayedVersions.__new__(PlayedVersions)
+
+    with pytest.raises(CampaignError, match="unread"):
+        await versions.run()
+    assert outcomes == []

@@ -12,10 +12,11 @@ import redis.asyncio
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock, utc_datetime
 from common.domain.booking import BookingEvent, BookingKind
+from common.domain.calendar_link import CalendarLink
 from common.domain.contact import Assessment
 from common.domain.contact_booking_status import UnenrolledContact
 from common.domain.enrollment import Status
-from common.domain.ids import EnrollmentId, booking_id, enrollment_id
+from common.domain.ids import EnrollmentId, address_hash, booking_id, enrollment_id
 from common.domain.projection import BookingStanding
 from common.domain.series import BookingState
 from common.errors import Permanent, Throttled, Transient
@@ -41,7 +42,7 @@ def reminders(story: Simulation, address: str = BORIS) -> list[tuple[int, str]]:
 
 
 async def final_statuses(story: Simulation, who: EnrollmentId = WHO) -> dict[str, set[tuple[str, str]]]:
-    """Of each booking, the fate and reason of its reminders."""
+    """Of each booking, the status and reason of its reminders."""
     return {
         call.booking.uid: {
             (str(record.final_status), record.detail if record.sent_ms is None else "")
@@ -104,6 +105,27 @@ async def test_a_call_at_nine_in_toronto_across_the_change_of_clocks_is_at_nine_
     for mail in story.mailer.inbox_of(BORIS):
         assert "9:00 a.m. on Monday, November 3 (Toronto time)" in mail.text
         assert mail.headers["List-Unsubscribe"].strip("<>") in mail.text
+
+
+async def test_each_reminder_leads_to_the_guests_own_call_in_a_calendar_and_in_cal_com(story, clock):
+    links = {"reschedule_url": "https://cal.com/reschedule/A", "cancel_url": "https://cal.com/booking/A?cancel=true"}
+    await story.book(BORIS, clock.now_ms() + 10 * DAY_MS, uid="A", locale="fr", **links)
+    await story.run()
+
+    token = CalendarLink(booking_id("A"), address_hash("k" * 32, BORIS)).token("k" * 32)
+    assert len(reminders(story)) == 3
+    for mail in story.mailer.inbox_of(BORIS):
+        assert f"/calendar/{token}.ics?lang=fr-CA" in mail.text
+        assert f"/calendar/{token}.ics?lang=fr-CA" in mail.html
+        assert links["reschedule_url"] in mail.text
+
+
+async def test_a_link_to_change_the_booking_at_an_unknown_host_is_left_out(story, clock):
+    await story.book(BORIS, clock.now_ms() + 10 * DAY_MS, uid="A", reschedule_url="https://evil.example/reschedule/A")
+    await story.run()
+
+    assert len(reminders(story)) == 3
+    assert not [mail for mail in story.mailer.inbox_of(BORIS) if "evil.example" in mail.text + mail.html]
 
 
 async def test_a_call_booked_30_hours_ahead_gets_the_reminders_that_are_still_to_come(story, clock):
@@ -397,7 +419,7 @@ async def test_a_campaign_that_stops_ends_the_letters_at_the_booking_and_still_r
     assert story.mirror.rows[WHO].exit_reason == "stopped"
 
 
-async def test_a_campaign_that_pauses_goes_on_after_the_call_though_nobody_tells_of_its_end(playing, boris, clock):
+async def test_a_campaign_that_pauses_goes_on_after_the_call_though_no_webhook_reports_its_end(playing, boris, clock):
     story, anchor = playing("pause"), clock.now_ms()
     await story.sign_up(boris)
     await story.run(until_ms=anchor + 30 * HOUR_MS)

@@ -10,6 +10,7 @@ from common.date_witness import DateWitness
 from common.domain.cadence import Cadence
 from common.ledger import keys
 from common.ledger.ledger import Ledger
+from common.observability import metrics
 from common.store.clock_sync import confirm_clock
 
 HOUR_MS = 3_600_000
@@ -106,7 +107,11 @@ async def test_another_worker_that_starts_meanwhile_knows_that_the_store_is_wron
 async def test_what_was_ignored_is_reported_once(store: redis.asyncio.Redis) -> None:
     worker = Watched(store)
     await store.hset(keys.IGNORED, "circuit", 2)
+    counter = metrics.WAITS_IGNORED.labels("circuit")._value
+    before = counter.get()
 
-    await worker.watch.check()
+    for _ in range(2):
+        await worker.watch.check()
+        assert counter.get() == before + 2
 
     assert not await store.exists(keys.IGNORED)

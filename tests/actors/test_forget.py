@@ -245,7 +245,7 @@ async def test_a_signup_of_theirs_that_comes_later_is_answered_and_not_kept(know
     assert without_days(after) == without_days(before)
 
 
-async def test_anybody_only_left_may_sign_up_and_is_kept_next_to_who_was_forgotten(known, dunya, boris):
+async def test_of_two_who_sign_up_together_only_the_forgotten_one_is_refused(known, dunya, boris):
     await erased(known)
     other = enrollment_id("christmas_2025", boris.email)
     await known.ledger.enrollments.unsubscribe(

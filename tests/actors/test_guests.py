@@ -242,7 +242,7 @@ def test_each_seat_of_a_listed_booking_is_found_with_its_own_address_and_zone():
     ]
 
 
-async def test_seats_that_no_webhook_reported_of_are_found_in_the_list_and_one_that_left_it_is_cancelled(guests):
+async def test_seats_that_no_webhook_reported_are_found_in_the_list_and_one_that_left_it_is_cancelled(guests):
     [listed] = case("n95")
     await compared(guests, row())
     await guests.run(until_ms=ms("2026-12-01T10:00:00Z"))
@@ -290,6 +290,22 @@ async def test_forgetting_one_guest_leaves_the_other_and_what_concerned_both(gue
     assert ADA not in str(await store.hgetall(keys.booking(booking)))
     assert await store.smembers(keys.seats(booking)) == {seat_id(booking, BOB).encode()}
     assert await store.hgetall(keys.guest(seat_id(booking, ADA))) == {}
+
+
+@pytest.mark.parametrize("marked", [(ADA,), (ADA, BOB)], ids=["alone", "with another guest"])
+async def test_a_mark_that_a_forgotten_guest_did_not_come_does_not_name_them_again(guests, store, marked):
+    ada, bob = case("c17")
+    await post(guests, ada, bob)
+    await guests.run(until_ms=guests.clock.now_ms() + HOUR_MS)
+    await forgets(guests, ADA)
+    booked = parse_event(bob, received_ms=guests.clock.now_ms(), types=())
+    marks = tuple((address, True) for address in marked)
+    await guests.receive(replace(booked, kind=BookingKind.NO_SHOW, email=None, first_name=None, no_shows=marks))
+    await guests.receive(replace(booked, kind=BookingKind.NO_SHOW, email=ADA, is_seated=False, no_shows=marks))
+
+    kept = (await store.hgetall(keys.booking(booking_id("seat1")))).values()
+    assert ADA not in str(kept)
+    assert (BOB in marked) == any("no_show" in str(event) for event in kept)
 
 
 async def test_forgetting_one_guest_ends_their_reminders_and_not_those_of_the_other(guests):

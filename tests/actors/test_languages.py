@@ -31,7 +31,7 @@ async def test_chen_is_written_to_in_the_french_that_his_browser_asked_for(story
     assert story.mirror.rows[enrollment_id("christmas_2025", chen.email)].language == "fr-CA"  # type: ignore[union-attr]
 
 
-async def test_whoever_names_no_language_that_there_is_gets_the_default_one(story: Simulation, ada: Assessment) -> None:
+async def test_who_names_no_known_language_gets_the_default_one(story: Simulation, ada: Assessment) -> None:
     await story.sign_up(replace(ada, locale="de"))
     await story.run()
 

@@ -115,7 +115,7 @@ async def test_a_reminder_of_another_call_is_not_taken_for_a_lost_one(story, clo
     assert final_statuses[0].detail.endswith("not found among what Resend lists: replay sends it again")
 
 
-async def test_a_reminder_that_the_list_shows_next_to_others_was_accepted(story, clock):
+async def test_a_reminder_that_the_list_shows_among_others_was_accepted(story, clock):
     began_ms, boris = clock.now_ms(), "boris@example.org"
     starts = {"A": began_ms + 73 * HOUR_MS, "B": began_ms + 75 * HOUR_MS}
     for uid, start_ms in starts.items():
@@ -262,7 +262,7 @@ async def test_a_plan_made_before_the_letter_was_replayed_and_dead_lettered_agai
     assert len(firsts(story)) == 1
 
 
-async def test_a_replay_next_to_the_original_that_arrives_after_all_is_one_mail(story, lost):
+async def test_a_replay_whose_original_arrives_late_is_one_mail(story, lost):
     """The provider carries out the first request late: same bytes, same key."""
     await lost(accepted=False)
     mail = Mail.thawed((await story.ledger.store.read_hash(keys.delivery(FIRST)))["payload"])

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from actors.upkeep import suppression_sync
 from actors.upkeep.suppression_sync import sync_when_free
 from common.domain.enrollment import ExitReason
 from common.domain.ids import enrollment_id
@@ -141,3 +142,13 @@ async def test_one_worker_at_a_time_has_the_list(synced, resend):
     await sync_when_free(synced.world)
 
     assert await synced.ledger.store.read_hash(keys.SUPPRESSION_LIST) == {}
+
+
+async def test_a_worker_that_took_too_long_leaves_the_list_to_the_next_one(synced, monkeypatch):
+    async def reads_for_ten_minutes(*_: object) -> int:
+        return int(await synced.ledger.client.set(keys.SUPPRESSION_LIST_WORKER, "another"))
+
+    monkeypatch.setattr(suppression_sync, "read_when_due", reads_for_ten_minutes)
+    await sync_when_free(synced.world)
+
+    assert await synced.ledger.client.get(keys.SUPPRESSION_LIST_WORKER) == b"another"

@@ -10,13 +10,19 @@ import redis.asyncio
 
 from common.campaigns.campaigns import Campaigns, load_campaigns
 from common.clock import VirtualClock
+from common.domain.catch_up import departures
 from common.domain.contact import Assessment
-from common.domain.ids import enrollment_id
+from common.domain.enrollment import ExitReason
+from common.domain.feedback import Feedback, FeedbackKind
+from common.domain.ids import enrollment_id, step_delivery_id
 from common.errors import Ambiguous, Failure
 from common.ledger import keys
+from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.pauses import Pause, campaign_scope
+from common.ledger.reads.backlog import backlog_of, overdue
 from common.settings.settings import Settings
 from services.simulation.engine import Simulation
+from tests.ledger_reads import timeline_of
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -60,6 +66,28 @@ async def test_two_first_mails_are_never_closer_than_the_larger_gap(both: Simula
     for (earlier_ms, earlier), (later_ms, later) in pairwise(mails):
         if earlier.partition("/")[0] != later.partition("/")[0]:
             assert later_ms - earlier_ms >= GAP_MS
+
+
+async def test_a_first_campaign_s_mail_that_a_wrong_clock_put_off_for_days_still_goes_first(
+    both: Simulation, clock: VirtualClock, ada: Assessment
+) -> None:
+    await both.sign_up(ada, campaign=CHRISTMAS)
+    await both.sign_up(ada, campaign=NEW_YEAR)
+    for campaign in (CHRISTMAS, NEW_YEAR):
+        enrollment = await both.ledger.enrollments.get(enrollment_id(campaign, ada.email))
+        assert enrollment is not None
+        await both.ledger.signups.enroll(enrollment, now_ms=clock.now_ms(), announce=False)
+    first, second = (step_delivery_id(enrollment_id(key, ada.email), 1) for key in (CHRISTMAS, NEW_YEAR))
+    put_off = {"claim_id": "", "not_before_ms": clock.now_ms() + 9 * DAY_MS, "wait_ms": HOUR_MS}
+    await both.ledger.client.hset(keys.delivery(first), mapping=put_off)
+
+    refused = await both.ledger.deliveries.claim(second, worker="w1", now_ms=clock.now_ms())
+    assert refused == ClaimRefused("not yet", "", clock.now_ms() + 1_000)
+
+    await both.ledger.client.hset(keys.delivery(first), "not_before_ms", clock.now_ms() + HOUR_MS)
+    assert isinstance(
+        await both.ledger.deliveries.claim(second, worker="w1", now_ms=clock.now_ms() + 1_000), ClaimGranted
+    )
 
 
 async def test_a_mail_that_may_be_out_holds_back_those_of_another_campaign(
@@ -139,7 +167,52 @@ async def test_a_pause_of_one_campaign_leaves_the_other_alone(
     assert steps(both, ada.email, NEW_YEAR) == ["step-1", "step-2", "step-3"]
 
 
-async def test_whoever_is_forgotten_is_forgotten_in_every_campaign(
+async def late(both: Simulation, clock: VirtualClock, campaign: str | None) -> list[tuple[str, int]]:
+    found = await overdue(both.ledger, now_ms=clock.now_ms(), campaign=campaign)
+    mails = departures(found.backlogs, now_ms=clock.now_ms(), per_second=1e9)
+    return [(mail.name, mail.at_ms) for mail in mails]
+
+
+async def test_the_plan_to_resume_one_campaign_tells_its_steps_and_reminders_and_no_other_ones(
+    both: Simulation, clock: VirtualClock, ada: Assessment, boris: Assessment
+) -> None:
+    await both.sign_up(ada, campaign=CHRISTMAS)
+    await both.sign_up(boris, campaign=NEW_YEAR)
+    began_ms = clock.now_ms()
+    await both.book(ada.email, began_ms + 60 * HOUR_MS, uid="A")
+    await both.run(until_ms=began_ms + HOUR_MS)
+    await both.ledger.pauses.start(campaign_scope(CHRISTMAS), Pause(since_ms=clock.now_ms(), by="ada", reason=""))
+    await both.run(until_ms=began_ms + 37 * HOUR_MS)
+
+    planned, others = await late(both, clock, CHRISTMAS), await late(both, clock, NEW_YEAR)
+    await both.ledger.pauses.finish(campaign_scope(CHRISTMAS), now_ms=clock.now_ms())
+    await both.run(until_ms=clock.now_ms() + HOUR_MS)
+
+    assert sorted(planned) == [("24h", began_ms + 37 * HOUR_MS), ("step-2", began_ms + 37 * HOUR_MS)]
+    assert others == []
+    names = sorted(name.partition("/")[2] for _, name in sent(both, ada.email))
+    assert names == ["24h", "step-1", "step-2"]
+
+
+async def test_the_plan_to_catch_up_waits_for_the_sending_window(
+    both: Simulation, clock: VirtualClock, ada: Assessment
+) -> None:
+    began_ms, who = clock.now_ms(), enrollment_id(NEW_YEAR, ada.email)
+    await both.ledger.pauses.start(None, Pause(since_ms=began_ms, by="ada", reason=""))
+    await both.sign_up(replace(ada, timezone="Europe/Berlin"), campaign=NEW_YEAR)
+    await both.run(until_ms=began_ms + 10 * HOUR_MS)  # It is three at night in Berlin.
+
+    planned, person = await late(both, clock, None), await backlog_of(both.ledger, who)
+    await both.ledger.pauses.finish(None, now_ms=clock.now_ms())
+    await both.run(until_ms=began_ms + DAY_MS)
+
+    assert planned == [("step-1", began_ms + 15 * HOUR_MS)]
+    assert sent(both, ada.email) == [(began_ms + 15 * HOUR_MS, f"{NEW_YEAR}/step-1")]
+    assert person is not None
+    assert person.opening_ms(began_ms + 10 * HOUR_MS) == began_ms + 15 * HOUR_MS
+
+
+async def test_who_is_forgotten_is_forgotten_in_every_campaign(
     both: Simulation, clock: VirtualClock, ada: Assessment
 ) -> None:
     await both.sign_up(ada, campaign=CHRISTMAS)
@@ -150,6 +223,55 @@ async def test_whoever_is_forgotten_is_forgotten_in_every_campaign(
 
     for campaign in (CHRISTMAS, NEW_YEAR):
         assert not await both.ledger.client.exists(keys.enrollment(enrollment_id(campaign, ada.email)))
+
+
+async def exit_reasons(both: Simulation, address: str) -> list[ExitReason | None]:
+    found = [await both.ledger.enrollments.get(enrollment_id(key, address)) for key in (CHRISTMAS, NEW_YEAR)]
+    return [enrollment.exit_reason if enrollment else None for enrollment in found]
+
+
+async def test_a_suppressed_person_leaves_every_campaign_at_once(
+    both: Simulation, clock: VirtualClock, ada: Assessment
+) -> None:
+    await both.sign_up(ada, campaign=CHRISTMAS)
+    await both.sign_up(ada, campaign=NEW_YEAR)
+    await both.run(until_ms=clock.now_ms() + DAY_MS)
+    await both.ledger.suppressions.suppress(ada.email, ExitReason.SUPPRESSED, detail="by eve", now_ms=clock.now_ms())
+
+    assert await exit_reasons(both, ada.email) == [ExitReason.SUPPRESSED] * 2
+    for key in (CHRISTMAS, NEW_YEAR):
+        lines = await timeline_of(both.ledger, enrollment_id(key, ada.email))
+        assert ("suppressed", "by eve") in [(entry.what, entry.detail) for entry in lines]
+
+
+@pytest.mark.parametrize(
+    ("came_back_ms", "left"),
+    [(None, [ExitReason.BOUNCED] * 2), (2, [ExitReason.BOUNCED, None])],
+    ids=["new", "of before"],
+)
+async def test_a_bounce_in_one_campaign_ends_the_others_unless_they_came_back_since(
+    both: Simulation, clock: VirtualClock, ada: Assessment, came_back_ms: int | None, left: list[ExitReason | None]
+) -> None:
+    await both.sign_up(ada, campaign=CHRISTMAS)
+    await both.sign_up(ada, campaign=NEW_YEAR)
+    await both.run(until_ms=clock.now_ms() + DAY_MS)
+    hashed, now_ms = both.ledger.store.address_hash(ada.email), clock.now_ms()
+    if came_back_ms is not None:
+        await both.ledger.client.hset(keys.UNSUPPRESSED, hashed, f"{now_ms + came_back_ms} consent: by phone")
+    who = enrollment_id(CHRISTMAS, ada.email)
+    bounce = Feedback(
+        kind=FeedbackKind.BOUNCED,
+        delivery_id=step_delivery_id(who, 1),
+        contact_id=who,
+        event_ms=now_ms + 1,
+        mailed_ms=now_ms - DAY_MS,
+        received_ms=now_ms + 3,
+        provider_id="re_1",
+        address=ada.email,
+    )
+    await both.ledger.feedback.record(bounce, webhook_id="resend:1")
+
+    assert await exit_reasons(both, ada.email) == left
 
 
 async def test_a_campaign_that_is_no_longer_played_waits(

@@ -101,7 +101,7 @@ async def test_a_date_that_somebody_took_out_of_notion_is_unexplained(installati
     assert (finding.kind, finding.step) == ("unexplained", 1)
 
 
-async def test_what_was_on_its_way_while_the_accounts_were_read_is_no_finding(installation: Installation, ada, audited):
+async def test_mail_in_flight_during_an_audit_is_no_finding(installation: Installation, ada, audited):
     """The ledger is read before the mail goes out, the provider and Notion after it."""
     await installation.simulation.sign_up(ada)
     await installation.until(1)

@@ -82,7 +82,7 @@ async def test_a_reminder_that_lost_its_place_in_the_schedule_is_missing(booked:
     assert found(await audited(), start_ms) == [("missing", BORIS, "72h", "due, and nothing waits to send it")]
 
 
-async def test_a_reminder_that_the_ledger_has_no_word_of_is_missing(booked: Installation, audited, start_ms):
+async def test_a_reminder_without_a_record_in_the_ledger_is_missing(booked: Installation, audited, start_ms):
     delivery = reminder_delivery_id(CALL, start_ms=start_ms, name="72h")
     await booked.until(1)
     await booked.store.hdel(keys.guest(CALL), f"/{start_ms}/72h")
@@ -153,7 +153,7 @@ async def test_a_mail_of_ours_that_is_no_reminder_is_unexplained_for_who_only_bo
     assert (finding.kind, finding.email, finding.reminder) == ("unexplained", BORIS, "")
 
 
-async def test_a_call_that_was_reported_of_and_that_nobody_looks_at_is_missing(booked: Installation, audited):
+async def test_a_reported_call_that_no_job_processes_is_missing(booked: Installation, audited):
     await booked.store.delete(keys.delayed("bookings"))
     await booked.until(1)
 
@@ -163,7 +163,7 @@ async def test_a_call_that_was_reported_of_and_that_nobody_looks_at_is_missing(b
     }
 
 
-async def test_a_reminder_on_its_way_while_the_accounts_were_read_is_no_finding(booked: Installation, audited):
+async def test_a_reminder_in_flight_during_an_audit_is_no_finding(booked: Installation, audited):
     await booked.until(23)
     listing = booked.world.mailer.list_all_accepted
 

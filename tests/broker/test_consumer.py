@@ -188,7 +188,7 @@ def test_what_is_answered_but_not_yet_heard_of_is_not_fetched_again(broker, cons
     assert held(broker) == {"2"}
 
 
-def test_anybody_only_sends_is_not_among_the_workers(broker, another):
+def test_who_only_sends_is_not_among_the_workers(broker, another):
     producer = another()
     put(producer, "1")
     producer.schedule(job("2", due_ms=1))

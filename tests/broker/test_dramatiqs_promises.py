@@ -308,7 +308,7 @@ def test_an_attribute_it_does_not_have_is_an_attribute_error(broker):
         _ = broker.do_dance
 
 
-def test_anybody_sends_to_a_store_that_is_not_there_hears_so_at_once(tmp_path):
+def test_sending_to_a_store_that_is_not_there_fails_at_once(tmp_path):
     broker = DurableRedisBroker(url=f"unix://{tmp_path}/nobody.sock")
 
     @dramatiq.actor(broker=broker)

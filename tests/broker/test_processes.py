@@ -133,7 +133,7 @@ def test_a_message_that_kills_three_workers_is_dead_lettered_and_the_bystander_r
     assert len(said(broker, "began", "emeka")) == 3
 
 
-def test_a_worker_reported_to_stop_ends_its_message_and_hands_back_the_rest(broker, hire):
+def test_a_worker_asked_to_stop_ends_its_message_and_hands_back_the_rest(broker, hire):
     send(broker, "work", "ada", 300)
     send(broker, "work", "boris", 0)
     worker = hire()

@@ -127,7 +127,7 @@ def test_a_message_that_ends_well_is_cleared_of_suspicion(broker, another, gone)
     assert not broker.client.exists("dramatiq:__takeovers__.default")
 
 
-def test_anybody_wakes_after_a_takeover_changes_nothing(broker, gone):
+def test_a_worker_that_wakes_after_a_takeover_changes_nothing(broker, gone):
     done, failed, again, unread = takes(gone, "1", "2", "3", "4")
     for message in (done, failed, again):
         gone._start_message(message)
@@ -148,7 +148,7 @@ def test_anybody_wakes_after_a_takeover_changes_nothing(broker, gone):
     assert (ready(broker), waiting(broker), dead(broker)) == ([], {}, [])
 
 
-def test_anybody_wakes_does_not_begin_what_is_no_longer_his(broker, gone):
+def test_a_worker_that_wakes_does_not_start_a_message_that_was_taken_over(broker, gone):
     [message] = takes(gone, "1")
     fall_silent(gone)
     rescue(broker, TIMEOUT_MS)
@@ -157,7 +157,7 @@ def test_anybody_wakes_does_not_begin_what_is_no_longer_his(broker, gone):
         gone._start_message(message)
 
 
-def test_anybody_wakes_and_gets_it_back_has_it_once(broker, gone):
+def test_a_worker_that_wakes_and_fetches_its_message_again_has_it_once(broker, gone):
     consumer = gone.consume("default", prefetch=5, timeout=10)
     gone.do_enqueue("default", "1", job("1", due_ms=1).message())
     message = next(consumer)
@@ -191,7 +191,7 @@ def test_what_came_back_in_the_very_moment_of_an_answer_is_not_left_lying(broker
     assert next(consumer).message_id == "1"
 
 
-def test_anybody_fetches_is_among_the_workers_even_just_after_a_takeover(broker, gone):
+def test_who_fetches_is_among_the_workers_even_just_after_a_takeover(broker, gone):
     takes(gone, "1")
     fall_silent(gone)
     rescue(broker, TIMEOUT_MS)

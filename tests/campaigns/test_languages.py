@@ -142,7 +142,7 @@ def test_a_french_hour_is_written_as_in_quebec(french: Language, instant: str, z
 
 
 def test_a_reminder_is_of_the_language_that_was_asked_for(campaign: Campaign) -> None:
-    call = Meeting(first_name="Ada", start=datetime(2025, 12, 4, 14, tzinfo=UTC), timezone="America/Toronto")
+    call = replace(samples.MEETINGS["sparse"], first_name="Ada", timezone="America/Toronto")
 
     subject = campaign.reminder_subject("24h", call, samples.IDENTITY, "fr-CA")
     mail = campaign.render_reminder("24h", call, samples.IDENTITY, UNSUBSCRIBE, "fr-CA")
@@ -151,7 +151,7 @@ def test_a_reminder_is_of_the_language_that_was_asked_for(campaign: Campaign) ->
     assert "Votre appel" in Page(mail.html).words
 
 
-def test_anybody_reads_a_language_that_is_gone_gets_a_whole_mail_in_the_default(campaign: Campaign) -> None:
+def test_who_reads_a_language_that_is_gone_gets_a_whole_mail_in_the_default(campaign: Campaign) -> None:
     ada = people.fullest(Segment.CRITICAL)
 
     assert render(campaign, 1, ada, "en-CA") == render(campaign, 1, ada, "de")

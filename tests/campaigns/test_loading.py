@@ -66,6 +66,9 @@ def test_a_folder_of_campaigns_that_is_not_there_is_named_by_its_setting(tmp_pat
         load_campaign("christmas_2025", directory=tmp_path / "nowhere")
 
 
+STATUS = 'status_column = "Christmas Campaign Status"'
+
+
 @pytest.mark.parametrize(
     ("file", "passage", "by", "complaint"),
     [
@@ -185,8 +188,14 @@ def test_a_folder_of_campaigns_that_is_not_there_is_named_by_its_setting(tmp_pat
             RESULTS,
             "Talk soon",
             "::: CRITICAl\nNow.\n:::\n",
-            r"line 75: unknown segment 'CRITICAl'; did you mean CRITICAL",
+            r"line 75: unknown segment 'CRITICAl'; did you mean 'CRITICAL'",
         ),
+        (TOML, STATUS, f'{STATUS}\nfields = {{ team = "Team" }}', r"notion\.fields\.team: unknown field 'team'"),
+        (TOML, STATUS, f'{STATUS}\nfields = {{ phone = "Phone" }}', r"notion\.fields\.phone: unknown field 'phone'"),
+        (TOML, STATUS, f'{STATUS}\nfields = {{ gps_score = "GPS" }}', r"notion\.fields\.gps_score: Notion shows it as"),
+        (TOML, STATUS, f'{STATUS}\nfields = {{ system_scores = "All" }}', r"of type scores has no column"),
+        (TOML, 'id = "step-7"', 'id = "last"', r"steps\.6: column: missing; only ids step-1"),
+        (TOML, 'id = "step-7"', 'id = "Last"', r"steps\.6\.id: 'Last' is no id; write small letters"),
         (STRINGS, "emails = ", "emals = ", r"footer\.emails: missing; add it"),
         (
             STRINGS,

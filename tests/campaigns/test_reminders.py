@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 import common.campaigns
 from common.campaigns import samples
-from common.campaigns.loader import Campaign, Meeting
+from common.campaigns.loader import Campaign, Meeting, load_campaign
 from tests.campaigns.html import Page
 
 IDENTITY = samples.IDENTITY
 UNSUBSCRIBE = "https://advent.example/unsubscribe/enr_ada"
 CALL = samples.MEETINGS["full"]
+CALENDAR = [
+    "https://calendar.google.com/calendar/render?action=TEMPLATE&text=Diagnostic%20call"
+    "&dates=20251204T140000Z%2F20251204T143000Z&location=https%3A%2F%2Fmeet.example.com%2Fada",
+    "https://outlook.live.com/calendar/0/deeplink/compose?path=%2Fcalendar%2Faction%2Fcompose&rru=addevent"
+    "&subject=Diagnostic%20call&startdt=2025-12-04T14%3A00%3A00Z&enddt=2025-12-04T14%3A30%3A00Z"
+    "&location=https%3A%2F%2Fmeet.example.com%2Fada",
+    samples.CALENDAR_URL,
+]
 
 
 @pytest.mark.parametrize(
@@ -60,6 +68,32 @@ def test_each_reminder_says_when_and_who_writes_and_how_to_leave(campaign: Campa
     assert UNSUBSCRIBE in Page(mail.html).links
 
 
+@pytest.mark.parametrize("language", ["en-CA", "fr-CA"])
+@pytest.mark.parametrize("key", ["christmas_2025", "new_year_2026"])
+def test_each_reminder_has_the_links_to_add_its_call_to_a_calendar(key: str, language: str) -> None:
+    campaign = load_campaign(key)
+    for reminder in campaign.reminders:
+        mail = campaign.render_reminder(reminder.name, CALL, IDENTITY, UNSUBSCRIBE, language)
+
+        assert {*CALENDAR} <= {*Page(mail.html).links}
+        assert [link for link in CALENDAR if link not in mail.text] == []
+
+
+@pytest.mark.parametrize("language", ["en-CA", "fr-CA"])
+@pytest.mark.parametrize("name", ["72h", "24h", "2h"])
+def test_a_guest_changes_the_booking_by_a_link_where_cal_com_allows_that(
+    campaign: Campaign, name: str, language: str
+) -> None:
+    def links(meeting: Meeting) -> list[str]:
+        found = Page(campaign.render_reminder(name, meeting, IDENTITY, UNSUBSCRIBE, language).html).links
+        return [link for link in found if link in (CALL.reschedule_url, CALL.cancel_url)]
+
+    both = [CALL.reschedule_url] if name == "2h" else [CALL.reschedule_url, CALL.cancel_url]
+    assert links(CALL) == both
+    assert links(replace(CALL, cancel_url=None)) == [CALL.reschedule_url]
+    assert links(replace(CALL, reschedule_url=None, cancel_url=None)) == []
+
+
 CAMPAIGNS = Path(common.campaigns.__file__).parent
 
 
@@ -83,19 +117,20 @@ def test_the_last_reminder_has_the_link(campaign: Campaign) -> None:
     mail = campaign.render_reminder("2h", CALL, IDENTITY, UNSUBSCRIBE)
 
     assert f"Join the call: {CALL.join_url}" in mail.text
-    assert [CALL.join_url, UNSUBSCRIBE] == Page(mail.html).links
+    assert [CALL.join_url, *CALENDAR, CALL.reschedule_url, UNSUBSCRIBE] == Page(mail.html).links
 
 
 @pytest.mark.parametrize("place", [None, "", "integrations:daily", "100 Queen St W", "javascript:alert(1)"])
 def test_a_place_that_is_no_web_address_makes_no_link(campaign: Campaign, place: str | None) -> None:
     mail = campaign.render_reminder("2h", replace(CALL, join_url=place), IDENTITY, UNSUBSCRIBE)
 
-    assert Page(mail.html).links == [UNSUBSCRIBE]
+    assert {place, CALL.join_url}.isdisjoint(Page(mail.html).links)
+    assert not [link for link in Page(mail.html).links if "location" in link]
     assert "in your booking confirmation" in mail.text
 
 
 def test_somebody_without_a_name_is_greeted_all_the_same(campaign: Campaign) -> None:
-    meeting = Meeting(first_name=" ", start=datetime(2025, 12, 4, 14, tzinfo=UTC), timezone=None)
+    meeting = replace(samples.MEETINGS["sparse"], first_name=" ")
 
     mail = campaign.render_reminder("72h", meeting, IDENTITY, UNSUBSCRIBE)
 

@@ -145,7 +145,7 @@ def by_owner(mails: list[Accepted]) -> dict[str, dict[str, list[Accepted]]]:
 
 
 def reminders(client: redis.Redis, bookings: Iterable[str]) -> dict[str, dict[str, Record]]:
-    """Booking → the fate of each of its reminders; of one that nobody knows, none."""
+    """Booking → the status of each of its reminders; of one that nobody knows, none."""
     found = {}
     for booking in bookings:
         fields = client.hgetall(keys.guest(booking))

@@ -74,7 +74,7 @@ def _step(found: Account, name: str, known: Enrollment, record: Record | None, m
     if record is None:
         if known.status is not Status.EXITED:
             found.lost += 1
-            found.violations.append(f"lost: {name} has no fate")
+            found.violations.append(f"lost: {name} has no final status")
         elif mails:
             found.unexplained += 1
             found.violations.append(f"unexplained: {name} was accepted, and the ledger knows nothing of it")

@@ -150,9 +150,9 @@ def jump(folder: Path, name: str, seconds: float) -> None:
     signature counts for five.
     """
     file = folder / f"{name}.clock"
-    next_to = file.with_suffix(".new")
-    next_to.write_text(str(max(-120.0, min(120.0, float(file.read_text()) + seconds))))
-    os.replace(next_to, file)
+    replacement = file.with_suffix(".new")
+    replacement.write_text(str(max(-120.0, min(120.0, float(file.read_text()) + seconds))))
+    os.replace(replacement, file)
 
 
 class KeptStore(Kept):

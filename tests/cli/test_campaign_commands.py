@@ -85,7 +85,7 @@ def test_lint_of_a_mistake_fails_with_its_place(advent, tmp_path):
     assert output.startswith("error: spring_2027/en-CA/emails/2-one-idea.md: line 23: [FNAME] would be printed")
 
 
-def test_a_test_mail_is_marked_cannot_unsubscribe_anybody_and_is_not_counted(run_command, run_ledger, sandbox):
+def test_a_test_mail_is_marked_unsubscribes_nobody_and_is_not_counted(run_command, run_ledger, sandbox):
     status, output, _ = run_command("campaign", "send-test", ME, "--language", "fr-CA", "--step", "step-1")
 
     assert (status, output) == (0, f"1 test mail to {ME}\n")

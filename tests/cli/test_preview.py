@@ -43,7 +43,7 @@ def test_somebody_is_shown_as_they_read_it(run_command, run_ledger, tmp_path):
 def test_nobody_of_that_address_is_one_line(run_command, run_ledger):
     status, _, errors = run_command("preview", "--as", "nobody@example.org")
 
-    assert (status, "nobody of this address" in errors) == (1, True)
+    assert (status, "not enrolled in christmas_2025" in errors) == (1, True)
 
 
 @pytest.mark.parametrize("named", ["--into", "DATA_DIR"])

@@ -99,6 +99,40 @@ def test_try_makes_up_another_person_each_time_or_takes_the_address_it_is_given(
     assert json.loads(output)["email"] == "boris@example.org"
 
 
+def test_try_signs_somebody_up_for_the_campaign_that_is_named(advent, gateway):
+    gateway.answer = {"status": "accepted", "segment": "SOLO", "enrollment_id": "enr_1"}
+
+    status, output, _ = advent(
+        "try", "--campaign", "new_year_2026", GATEWAY_PORT=gateway.port, WEBHOOK_SECRET=WEBSITE, SANDBOX_PORT=9002
+    )
+
+    [(path, _, body)] = gateway.requests
+    person = json.loads(body)
+    assert (status, path) == (0, "/webhook/signup/new_year_2026")
+    assert {"email", "first_name", "business_name", "monthly_revenue", "team_size", "main_goal"} <= person.keys()
+    assert person["locale"] in ("en-CA", "fr-CA")
+    assert "SOLO" in output
+
+
+def test_try_says_that_a_campaign_is_closed(advent, gateway):
+    gateway.answer = {"status": "closed", "message": "The campaign is not open.", "segment": None}
+
+    status, output, _ = advent(
+        "try", "--campaign", "new_year_2026", "--email", "boris@example.org", GATEWAY_PORT=gateway.port,
+        WEBHOOK_SECRET=WEBSITE,
+    )  # fmt: skip
+
+    assert (status, output) == (0, "boris@example.org: The campaign is not open.\n")
+
+
+def test_try_of_an_unknown_campaign_names_those_that_there_are(advent, gateway):
+    status, _, errors = advent("try", "--campaign", "easter", GATEWAY_PORT=gateway.port, WEBHOOK_SECRET=WEBSITE)
+
+    assert status == 1
+    assert "christmas_2025, new_year_2026" in errors
+    assert gateway.requests == []
+
+
 def test_try_without_a_gateway_is_one_line(advent):
     status, _, errors = advent("try", GATEWAY_PORT=1)
 

@@ -57,6 +57,28 @@ def test_one_is_released_by_address_however_it_is_spelled(run_command, held):
     assert json.loads(run_command("contact", "ben@example.org", "--json")[1])["status"] == "accepted"
 
 
+@pytest.mark.parametrize(("decision", "done"), [("release", "released"), ("discard", "discarded")])
+def test_a_signup_of_a_second_campaign_is_found_by_its_address(run_command, held, run_ledger, decision, done):
+    async def signs_up_for_another(ledger: Ledger) -> None:
+        bounded = Ledger(
+            ledger.client,
+            campaign="spring_2026",
+            cadence=ledger.cadence,
+            secret_key="k" * 32,
+            signup_bounds=SignupBounds(per_hour=1, per_source=1),
+        )
+        for name in ("ben", "eve"):
+            person = Assessment(email=f"{name}@example.org", first_name=name.title(), assessment_score=40)
+            await bounded.signups.accept(person, webhook_id=f"spring:{name}", received_ms=now_ms() + 1_000)
+
+    run_ledger(signs_up_for_another)
+    assert names(run_command) == ["Ben", "Cleo", "Dora", "Ben", "Eve"]
+
+    assert run_command("signups", decision, "eve@example.org")[1] == f"{done} 1 signup\n"
+    assert run_command("signups", decision, "ben@example.org")[1] == f"{done} 2 signups\n"
+    assert names(run_command) == ["Cleo", "Dora"]
+
+
 def test_those_of_one_visitor_are_discarded_and_the_rest_with_all(run_command, held):
     assert names(run_command, "--visitor", "v1") == ["Ben"]
     assert run_command("signups", "discard", "--visitor", "v1")[:2] == (0, "discarded 1 signup\n")

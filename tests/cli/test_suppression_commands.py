@@ -11,6 +11,7 @@ from common.domain.enrollment import ExitReason
 from common.domain.ids import enrollment_id
 from common.ledger import keys
 from services.cli.shared import now_ms
+from services.sandbox.ids import API_KEY
 from tests.cli.test_status_and_contact import ada_signs_up
 from tests.sandbox.running import running
 
@@ -158,3 +159,45 @@ def test_a_forgotten_person_is_recognized(run_command, run_ledger, sandbox):
         )
     assert contact(run_command)["suppressed"]["is_forgotten"] is True
     assert json.loads(run_command("forget", ADA, "--json")[1])["suppressed"]["is_forgotten"] is True
+
+
+@pytest.fixture
+def rehearsal(run_command, sandbox, monkeypatch):
+    """Commands in TESTING_MODE with a key of a Resend that counts as real."""
+    given = {
+        "TESTING_MODE": "true",
+        "RESEND_API_KEY": API_KEY,
+        "RESEND_API_URL": f"{sandbox.run.url}/resend",
+        "EMAIL_FROM": "Team <team@example.org>",
+        "EMAIL_POSTAL_ADDRESS": "1 Main Street, Halifax",
+        "BOOKING_URL": "https://cal.com/example",
+        "ALLOW_UNSIGNED_WEBHOOKS": "true",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    return run_command
+
+
+REASON = "TESTING_MODE is on, and the list holds for every campaign"
+NOT_CHANGED = f"advent: Resend's own suppression list was not changed ({REASON})\n"
+
+
+def test_a_rehearsal_adds_nothing_to_the_list_of_a_real_resend_and_says_so(rehearsal, run_ledger, sandbox):
+    run_ledger(ada_signs_up)
+
+    assert rehearsal("suppress", ADA) == (0, f"{ADA} receives no further mail\n", NOT_CHANGED)
+    status, output, errors = rehearsal("forget", ADA, "--yes", "--json")
+
+    assert (status, json.loads(output)["listed_at_resend"], errors) == (0, False, NOT_CHANGED)
+    assert listed(sandbox) == {}
+
+
+def test_a_rehearsal_removes_nothing_from_the_list_of_a_real_resend(rehearsal, run_ledger, sandbox):
+    run_ledger(ada_signs_up)
+    sandbox.resend("POST", "/suppressions", {"email": ADA})
+    rehearsal("suppress", ADA)
+
+    answer = rehearsal("unsuppress", ADA, "--consent", "asked by phone")
+
+    assert answer == (0, f"{ADA} may receive mail again\n", NOT_CHANGED)
+    assert listed(sandbox) == {ADA: "manual"}

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import redis.asyncio
 
 from common.clock import VirtualClock
+from common.domain.store_generation import RESTORED, Generation
+from common.ledger.generations import Generations
+from common.ledger.holds import Hold
+from common.ledger.store import Store
 from common.settings.settings import Settings, SettingsError
 from common.store.clients import connect_async
 from services.console.app import LOGIN_FAILURES_MAX, LOGIN_FAILURES_TOTAL_MAX
@@ -118,6 +124,43 @@ async def test_a_logged_out_cookie_stays_so_at_every_console_and_after_a_restart
     assert "advent_console" in login.cookies, "a guest's, with which the login form works"
 
 
+async def test_a_logged_out_cookie_stays_so_when_the_store_forgets_it(guarded: Console) -> None:
+    ledger = guarded.context.ledger
+    cookie = {"Cookie": f"advent_console={(await guarded.log_in()).cookies['advent_console'].value}"}
+    await guarded.post("/logout", token=(await guarded.get("/")).form_token)
+
+    await ledger.client.flushall()
+
+    assert (await guarded.request("GET", "/", headers=cookie)).status == 303
+
+
+@pytest.mark.parametrize("noticed", ["an empty store", "a hold", "the next generation"])
+async def test_another_console_takes_no_cookie_from_before_a_restore(
+    guarded: Console, opens: Opener, store_url: str, noticed: str
+) -> None:
+    ledger, first = guarded.context.ledger, Generation(id="a", mark=1, at_ms=guarded.clock.now_ms())
+    await ledger.generations.begin(first)
+    cookie = {"Cookie": f"advent_console={(await guarded.log_in()).cookies['advent_console'].value}"}
+    another = await opens(store_url, console_token=TOKEN)
+    assert (await another.request("GET", "/", headers=cookie)).status == 200
+    await guarded.post("/logout", token=(await guarded.get("/")).form_token)
+
+    guarded.clock.advance(60_000)
+    now_ms = guarded.clock.now_ms()
+    await ledger.client.flushall()  # The backup has neither the login nor the logout.
+    if noticed == "an empty store":
+        another = await opens(store_url, console_token=TOKEN)
+    elif noticed == "a hold":
+        await ledger.generations.begin(first)
+        await ledger.holds.start(RESTORED, Hold(since_ms=now_ms, why="restored", cure="Wait."))
+    else:
+        await ledger.generations.begin(replace(first, id="b", at_ms=now_ms, ancestors=frozenset({"a"})))
+
+    assert (await another.request("GET", "/", headers=cookie)).status == 303
+    await another.log_in()
+    assert (await another.get("/")).status == 200
+
+
 async def test_without_a_store_a_session_is_good_where_it_has_been_seen(store_url: str, clock: VirtualClock) -> None:
     nowhere = connect_async("redis://127.0.0.1:1")
     session = Sessions("k" * 32, TOKEN, clock).begin("in")
@@ -138,6 +181,7 @@ async def test_a_logout_while_the_store_is_away_is_saved_when_it_is_back(
     ended = EndedSessions(nowhere, clock)
     first, second = (Sessions("k" * 32, TOKEN, clock).begin("in") for _ in range(2))
     await ended.end(first)
+    await Generations(Store(store, secret_key="k" * 32)).begin(Generation(id="a", mark=1, at_ms=clock.now_ms()))
     nowhere.connection_pool = store.connection_pool
 
     assert not await ended.has(second)

@@ -136,7 +136,7 @@ def test_the_store_is_in_a_network_without_a_way_out() -> None:
     assert "ports" not in SERVICES["store"]
 
 
-def test_the_gateway_opens_its_door_also_when_the_store_does_not_come() -> None:
+def test_the_gateway_listens_also_when_the_store_does_not_come() -> None:
     assert SERVICES["gateway"]["depends_on"] == {"store": {"condition": "service_started"}}
     assert "data:/data" in SERVICES["gateway"]["volumes"]
 

@@ -257,12 +257,12 @@ def test_workers_are_as_many_as_keda_says_by_figures_that_exist() -> None:
     assert {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in named} <= known
 
 
-def test_the_door_to_the_world_lets_in_what_people_need_and_no_figures() -> None:
+def test_the_ingress_exposes_what_people_need_and_no_metrics() -> None:
     (ingress,) = objects("production", "Ingress")
     paths = {path["path"] for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]}
     annotations = ingress["metadata"]["annotations"]
 
-    assert {"/webhook", "/unsubscribe", "/health"} == paths
+    assert {"/webhook", "/unsubscribe", "/calendar", "/health"} == paths
     assert int(annotations["nginx.org/client-max-body-size"].removesuffix("k")) * 1024 > BODY_BYTES_MAX
     assert annotations["nginx.org/limit-req-reject-code"] == "429"
 

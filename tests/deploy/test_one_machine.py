@@ -64,7 +64,7 @@ def test_shellcheck_finds_nothing_in_the_scripts() -> None:
 @pytest.mark.parametrize(
     ("version", "line"), [("1.22.1", ""), ("1.24.0", ""), ("1.25.1", "http2 on;"), ("1.26.3 (Ubuntu)", "http2 on;")]
 )
-def test_nginx_is_reported_of_http2_as_its_version_has_it(version: str, line: str) -> None:
+def test_http2_is_configured_as_the_nginx_version_spells_it(version: str, line: str) -> None:
     render = (
         '. lib/say.sh; places; . lib/web.sh; . lib/services.sh; http_port=80 https_port=443 domain="advent.test";'
         f' nginx() {{ echo "nginx version: nginx/{version}" >&2; }}; render nginx/advent.conf'
@@ -137,7 +137,7 @@ class TestInstalled:
             ["--uninstall", "--check"],
         ],
     )
-    def test_wrong_use_is_reported_apart_and_changes_nothing(self, installed: Machine, flags: list[str]) -> None:
+    def test_wrong_use_has_its_own_exit_status_and_changes_nothing(self, installed: Machine, flags: list[str]) -> None:
         before = installed.files()
 
         reported = installed.install(*flags)
@@ -162,7 +162,7 @@ class TestInstalled:
 
     @needs("systemd-analyze")
     @pytest.mark.parametrize("name", SERVICES)
-    def test_a_service_may_do_little_next_to_its_work(self, installed: Machine, name: str) -> None:
+    def test_a_service_may_do_little_besides_its_work(self, installed: Machine, name: str) -> None:
         unit = installed.units / f"advent-{name}.service"
 
         reported = subprocess.run(

@@ -124,7 +124,7 @@ def test_trouble_that_lasts_is_reported_again_each_hour(watched: Watched) -> Non
     assert watched.heard() == []
 
 
-def test_anybody_could_not_be_reported_is_reported_a_minute_later(watched: Watched) -> None:
+def test_an_alert_that_the_hook_refused_is_repeated_a_minute_later(watched: Watched) -> None:
     watched.looks(unwell=True)
     watched.refuses.touch()
     assert watched.looks(unwell=True).returncode == 1

@@ -23,8 +23,8 @@ def load_all(text: str) -> list[Any]:
 
 def run(tool: str, *arguments: str | Path) -> str:
     """What the tool prints, once it is content; fails with its complaint, and skips where there is no such tool."""
-    next_to = Path(sys.executable).parent / tool
-    found = str(next_to) if next_to.exists() else shutil.which(tool)
+    in_venv = Path(sys.executable).parent / tool
+    found = str(in_venv) if in_venv.exists() else shutil.which(tool)
     if found is None:
         pytest.skip(f"{tool} is not installed")
     done = subprocess.run([found, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60)

@@ -215,7 +215,7 @@ def test_a_mail_of_ours_that_is_no_reminder_is_unexplained_and_one_of_another_pr
     ],
     ids=["of an earlier store", "since it was reported", "called off otherwise", "died", "no word of it"],
 )
-def test_only_what_had_passed_when_the_call_was_reported_of_may_have_been_sent_by_an_earlier_store(
+def test_only_what_had_passed_when_the_call_was_reported_may_have_been_sent_by_an_earlier_store(
     record, created_ms, is_found
 ):
     [*findings] = found(reminder(record=record), mails=[mail("x", created_ms=created_ms)], people=[enrolled()])

@@ -122,7 +122,7 @@ def test_a_campaign_that_pauses_goes_on_when_no_call_is_ahead():
     assert nurture(None, "pause") == "release"
 
 
-def test_whether_a_cancellation_resumes_is_the_campaigns_word_unless_the_host_asks_for_another_time():
+def test_the_campaign_decides_whether_a_cancellation_resumes_unless_the_host_asks_for_another_time():
     cancelled = booked(10, state=BookingState.CANCELLED)
 
     assert nurture(cancelled, "pause") == "release"

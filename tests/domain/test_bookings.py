@@ -70,6 +70,17 @@ def test_in_every_order_and_with_repetitions_the_end_is_the_same(missing):
         assert stands(*order) == {"A": BookingState.MOVED, "B": BookingState.MOVED, "C": BookingState.CANCELLED}
 
 
+@pytest.mark.parametrize("missing", [(), ("ical_uid",), ("sequence",), ("ical_uid", "sequence")])
+def test_in_a_calendar_a_moved_call_stays_the_same_entry_with_a_higher_sequence(missing):
+    story = [without(reported, *missing) for reported in (CREATED, MOVED, MOVED_AGAIN)]
+
+    for moves in (0, 1, 2):
+        for order in permutations([*story[: moves + 1], story[0], story[moves]]):
+            found = current(*order)
+            assert ("A@Cal.com", moves) == (found.ical_uid, found.sequence)
+            assert found.start_ms == START_MS + moves * DAY_MS
+
+
 reported = st.builds(
     event,
     st.sampled_from([kind for kind in BookingKind if kind is not BookingKind.LOST_MOVE]),
@@ -175,7 +186,7 @@ def test_a_no_show_waits_for_its_booking_is_for_its_attendee_only_and_can_be_tak
     assert stands(absent, CREATED, ended, back) == {"A": BookingState.COMPLETED}
 
 
-def test_what_ended_was_booked_though_nobody_reported_of_it_and_what_was_cancelled_did_not_end():
+def test_what_ended_was_booked_though_no_event_said_so_and_what_was_cancelled_did_not_end():
     ended = event(BookingKind.ENDED, "A", at_ms=99)
 
     assert stands(ended) == {"A": BookingState.COMPLETED}

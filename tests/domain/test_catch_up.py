@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given
@@ -34,6 +35,16 @@ def test_overdue_mails_of_one_person_keep_the_gap_until_they_are_on_time_again()
 
 def test_the_gap_counts_from_the_mail_before_the_pause():
     assert hours(backlog("ada", -1, 100, last_h=-5)) == [("ada", "step-1", 7)]
+
+
+def test_a_late_mail_waits_for_its_window_and_one_that_only_its_window_moves_is_on_time():
+    def at_the_next_full_day(at_ms: int) -> int:
+        return NOW - (NOW - at_ms) // (24 * HOUR) * 24 * HOUR
+
+    late = departures(
+        [replace(backlog("ada", -50, -2, 90), opening_ms=at_the_next_full_day)], now_ms=NOW + HOUR, per_second=1e9
+    )
+    assert [(mail.name, (mail.at_ms - NOW) / HOUR) for mail in late] == [("step-1", 24), ("step-2", 48)]
 
 
 def test_reminders_know_no_gap():

@@ -19,7 +19,9 @@ from common.domain.ids import (
     reminder_delivery_id,
     split_delivery_id,
     step_delivery_id,
-    step_number,
+    step_name,
+    step_of,
+    step_order,
 )
 from common.domain.suppression import Unsubscribe
 
@@ -73,6 +75,17 @@ def test_a_delivery_tells_its_owner_and_its_step_or_reminder():
 
     assert split_delivery_id(step_delivery_id(ADA, 3)) == (ADA, "step-3")
     assert split_delivery_id(reminder) == (booking_id("A"), "5/24h")
-    assert step_number("step-3") == 3
     with pytest.raises(ValueError, match="5/24h is not a step"):
-        step_number(split_delivery_id(DeliveryId(reminder))[1])
+        step_of(split_delivery_id(DeliveryId(reminder))[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "step"), [("step-3", 3), ("welcome", "welcome"), ("step-03", "step-03"), ("2-plan", "2-plan")]
+)
+def test_a_step_is_known_by_the_number_in_its_id_or_by_its_id(name, step):
+    assert step_of(name) == step
+    assert step_name(step) == name
+
+
+def test_numbered_steps_are_sorted_before_others():
+    assert sorted(["welcome", 10, "again", 2], key=step_order) == [2, 10, "again", "welcome"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from common.domain.booking import BookingEvent, BookingKind
-from common.domain.booking_diff import ListedBooking, ListedSeat, untold
+from common.domain.booking_diff import ListedBooking, ListedSeat, unreported
 from common.domain.series import BookingState, resolve
 
 DAY_MS = 86_400_000
@@ -33,7 +33,7 @@ def event(kind: BookingKind, event_ms: int, **reported: Any) -> BookingEvent:
 
 
 def missing(row: ListedBooking, *events: BookingEvent, now_ms: int = NOW_MS) -> list[BookingEvent]:
-    return untold(row, resolve(events), events, now_ms=now_ms)
+    return unreported(row, resolve(events), events, now_ms=now_ms)
 
 
 def stands(row: ListedBooking, *events: BookingEvent, now_ms: int = NOW_MS) -> dict[str, BookingState]:
@@ -44,7 +44,7 @@ def stands(row: ListedBooking, *events: BookingEvent, now_ms: int = NOW_MS) -> d
 CREATED = event(BookingKind.CREATED, NOW_MS - DAY_MS)
 
 
-def test_a_booking_nobody_reported_of_is_reported_with_the_instant_of_its_last_change():
+def test_a_booking_that_no_webhook_reported_is_dated_with_its_last_change():
     [reported] = missing(listed(updated_ms=NOW_MS - 5))
 
     assert (reported.kind, reported.event_ms, reported.received_ms) == (BookingKind.CREATED, NOW_MS - 5, NOW_MS)
@@ -147,7 +147,7 @@ def test_an_absence_counts_from_the_end_of_the_call_or_from_when_it_was_marked_i
     assert reported_ms(ended_ms + 5) == [(BookingKind.ENDED, ended_ms), (BookingKind.NO_SHOW, ended_ms + 5)]
 
 
-def test_an_address_that_nobody_reported_is_reported_and_one_that_nobody_lists_is_not_missed():
+def test_an_address_that_no_webhook_reported_is_found_and_one_that_is_not_listed_is_not_missed():
     unnamed = event(BookingKind.CREATED, NOW_MS - DAY_MS, email=None)
 
     assert [one.email for one in missing(listed(), unnamed)] == ["boris@example.org"]

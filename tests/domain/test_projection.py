@@ -14,13 +14,16 @@ from common.domain.ids import enrollment_id
 from common.domain.projection import (
     BOOKED,
     NO_SHOW,
+    USED_COLUMNS,
     BookingStanding,
     CampaignColumns,
+    FieldColumn,
     Row,
     caller_row,
     contact_row,
     sequence_row,
 )
+from common.providers.notion.schema import SEQUENCE
 
 CHRISTMAS = CampaignColumns(name="Christmas 2025")
 ANCHOR_MS = 1_764_000_000_123
@@ -207,3 +210,21 @@ def test_who_left_after_the_last_mail_is_marked_also_where_no_column_takes_the_r
 def _sent(*steps: int) -> dict[int, Record]:
     accepted = Record(final_status=DeliveryStatus.ACCEPTED, at_ms=1, attempts=1, sent_ms=ANCHOR_MS, detail="id")
     return dict.fromkeys(steps, accepted)
+
+
+def test_a_field_of_a_campaigns_own_is_shown_in_the_column_that_it_names() -> None:
+    fields = {
+        "team_size": FieldColumn("Team Size", "number"),
+        "goal": FieldColumn("Goal", "select"),
+        "is_open": FieldColumn("Open", "checkbox"),
+    }
+    reported = replace(ENROLLED, assessment=replace(ADA, extra={"team_size": 4, "goal": 7, "is_open": True}))
+
+    row = sequence_row(reported, replace(CHRISTMAS, fields=fields), title="Ada").values
+
+    # What is no longer of its type, since the campaign changed, is left empty.
+    assert {name: row[name] for name in ("Team Size", "Goal", "Open")} == {"Team Size": 4, "Goal": None, "Open": True}
+
+
+def test_a_campaigns_own_columns_cannot_be_those_that_every_campaign_has() -> None:
+    assert {*SEQUENCE.columns, *SEQUENCE.optional} == USED_COLUMNS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 
 from common.domain.booking import BookingEvent, BookingKind
-from common.domain.booking_diff import ListedBooking, untold
+from common.domain.booking_diff import ListedBooking, unreported
 from common.domain.cadence import Cadence, Pace
 from common.domain.contact_booking_status import BookingSummary, in_short
 from common.domain.ids import booking_id, reminder_delivery_id
@@ -18,6 +18,8 @@ NOW_MS = 1_764_000_000_000
 START_MS = NOW_MS + 100 * HOUR_MS
 WHO = {"email": "boris@example.org", "first_name": "Boris", "timezone": "America/Toronto"}
 WHAT = {"title": "A call", "join_url": "https://meet.example/1", "organizer": "Sarah"}
+ENTRY = {"ical_uid": "A@cal.example", "sequence": 2}
+CHANGING = {"reschedule_url": "https://cal.example/reschedule/A", "cancel_url": "https://cal.example/booking/A"}
 LISTED = ListedBooking(
     uid="A",
     status="accepted",
@@ -39,6 +41,8 @@ CREATED = BookingEvent(
     end_ms=START_MS + HOUR_MS,
     **WHO,
     **WHAT,
+    **ENTRY,
+    **CHANGING,
 )
 
 
@@ -47,7 +51,7 @@ def booked(*events: BookingEvent) -> Booking:
     return booking
 
 
-def test_a_booking_has_all_that_was_reported_of_it():
+def test_a_booking_has_all_that_was_reported():
     known = asdict(booked(CREATED))
 
     assert known == {
@@ -63,6 +67,8 @@ def test_a_booking_has_all_that_was_reported_of_it():
         "locale": None,
         **WHO,
         **WHAT,
+        **ENTRY,
+        **CHANGING,
     }
 
 
@@ -73,7 +79,7 @@ def test_a_host_who_cancels_and_asks_for_another_time_is_heard():
 
 
 def test_an_event_that_nobody_reported_has_all_that_is_listed():
-    [reported] = untold(LISTED, (), (), now_ms=NOW_MS)
+    [reported] = unreported(LISTED, (), (), now_ms=NOW_MS)
 
     assert reported == BookingEvent(
         kind=BookingKind.CREATED,
@@ -90,24 +96,24 @@ def test_an_event_that_nobody_reported_has_all_that_is_listed():
 
 
 def test_a_booking_that_came_of_another_and_a_lost_end_are_reported_as_what_they_are():
-    [moved] = untold(replace(LISTED, moved_from="Z"), (), (), now_ms=NOW_MS)
+    [moved] = unreported(replace(LISTED, moved_from="Z"), (), (), now_ms=NOW_MS)
     after_ms = LISTED.end_ms + 1
-    [ended] = untold(LISTED, resolve([CREATED]), [CREATED], now_ms=after_ms)
+    [ended] = unreported(LISTED, resolve([CREATED]), [CREATED], now_ms=after_ms)
 
     assert (moved.kind, moved.reschedule_uid) == (BookingKind.RESCHEDULED, "Z")
     assert (ended.kind, ended.event_ms, ended.received_ms) == (BookingKind.ENDED, LISTED.end_ms, after_ms)
-    assert untold(LISTED, resolve([CREATED, ended]), [CREATED, ended], now_ms=after_ms) == []
+    assert unreported(LISTED, resolve([CREATED, ended]), [CREATED, ended], now_ms=after_ms) == []
 
 
 def test_a_lost_no_show_is_reported_with_whom_it_is_of_and_only_once():
     absent, after_ms = replace(LISTED, is_absent=True), LISTED.end_ms + HOUR_MS
-    ended, missed = untold(absent, resolve([CREATED]), [CREATED], now_ms=after_ms)
+    ended, missed = unreported(absent, resolve([CREATED]), [CREATED], now_ms=after_ms)
 
     assert (ended.kind, missed.kind) == (BookingKind.ENDED, BookingKind.NO_SHOW)
     assert missed.no_shows == ((WHO["email"], True),)
     assert (missed.event_ms, missed.received_ms) == (LISTED.end_ms, after_ms)
     reported = [CREATED, ended, missed]
-    assert untold(absent, resolve(reported), reported, now_ms=after_ms) == []
+    assert unreported(absent, resolve(reported), reported, now_ms=after_ms) == []
 
 
 def test_a_meeting_whose_end_nobody_reported_lasts_an_hour():

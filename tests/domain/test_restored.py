@@ -163,7 +163,7 @@ def test_everything_that_is_wrong_is_said_at_once():
         ),
     ],
 )
-def test_anybody_left_has_left_also_when_the_reason_cannot_be_read(values, columns, reason):
+def test_who_left_has_left_also_when_the_reason_cannot_be_read(values, columns, reason):
     read = read_row(row(columns=columns, **values))
 
     assert read.exit_reason is reason

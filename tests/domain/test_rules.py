@@ -20,7 +20,7 @@ from common.domain.ids import (
     normal_address,
     split_delivery_id,
     step_delivery_id,
-    step_number,
+    step_of,
 )
 from common.domain.mail import Mail
 from common.domain.retry import KEY_REMEMBERED_MS, may_repeat
@@ -66,13 +66,13 @@ def test_ids_say_what_they_are(address, step):
     owner, name = split_delivery_id(step_delivery_id(enrollment, step))
 
     assert is_enrollment_id(enrollment)
-    assert (owner, step_number(name)) == (enrollment, step)
+    assert (owner, step_of(name)) == (enrollment, step)
     assert enrollment == enrollment_id("christmas_2025", normal_address(address))
 
 
 def test_a_reminders_name_is_no_step():
-    with pytest.raises(ValueError, match="24h is not a step"):
-        step_number("24h")
+    with pytest.raises(ValueError, match="5/24h is not a step"):
+        step_of("5/24h")
 
 
 @given(

@@ -327,6 +327,34 @@ def test_the_join_url_is_the_first_valid_url(location: dict[str, Any], url: str 
     assert event(booked(**location)).join_url == url
 
 
+RESCHEDULE, CANCEL = "https://app.example.com/reschedule/uidAAA", "https://app.example.com/booking/uidAAA?cancel=true"
+
+
+@pytest.mark.parametrize(
+    ("said", "urls"),
+    [
+        ({}, (RESCHEDULE, CANCEL)),
+        ({"bookerUrl": "https://app.example.com/"}, (RESCHEDULE, CANCEL)),
+        ({"disableRescheduling": True}, (None, CANCEL)),
+        ({"disableCancelling": True}, (RESCHEDULE, None)),
+        ({"disableRescheduling": True, "disableCancelling": True}, (None, None)),
+        ({"bookerUrl": ...}, (None, None)),
+        ({"bookerUrl": "javascript:alert(1)"}, (None, None)),
+        ({"seatsPerTimeSlot": 4}, (None, None)),
+    ],
+)
+def test_a_booking_says_where_its_guest_may_change_it(
+    said: dict[str, Any], urls: tuple[str | None, str | None]
+) -> None:
+    found = event(booked(**said))
+
+    assert urls == (found.reschedule_url, found.cancel_url)
+
+
+def test_a_name_of_a_booking_stays_one_part_of_a_link() -> None:
+    assert event(booked(uid="a/../b?x=1")).reschedule_url == "https://app.example.com/reschedule/a%2F..%2Fb%3Fx%3D1"
+
+
 def test_texts_are_cleaned_and_cut() -> None:
     parsed = event(
         booked(title="A\x00 b\n\x1bc \ud800" + "x" * 500, attendees=[{"email": "a@b.co", "name": "\x07Ada  L"}])

@@ -79,6 +79,95 @@ async def test_a_time_zone_of_a_booking_that_cannot_be_used_is_noted_and_counted
     assert before + 1 == counter.get()
 
 
+UNREADABLE = [
+    ("location", {"location": {"type": "inPerson"}}),
+    ("location", {"location": "javascript://evil.example/%0aalert(1)"}),
+    ("location", {"metadata": {"videoCallUrl": 7}}),
+    ("location", {"videoCallData": {"url": "ftp://cal.example/room"}}),
+    ("organizer", {"organizer": {"name": ["Sarah"], "email": "host@example.com"}}),
+    ("organizer_email", {"organizer": {"name": "Sarah", "email": "host at example"}}),
+    ("end_time", {"endTime": "noon"}),
+    ("ical_uid", {"iCalUID": "with blanks in it"}),
+    ("sequence", {"iCalSequence": -1}),
+    ("seats", {"seatsPerTimeSlot": "many"}),
+    ("event_type", {"eventTypeId": [123]}),
+]
+
+
+@pytest.mark.parametrize(("field", "sent"), UNREADABLE)
+async def test_a_field_of_a_booking_that_cannot_be_read_is_noted_and_counted(
+    gateway: Gateway, field: str, sent: dict[str, Any]
+) -> None:
+    payload = fixture("booking_created")
+    payload["payload"] |= sent
+
+    assert await dropped(gateway, payload, field) == ([field], 1)
+
+
+@pytest.mark.parametrize("language", ["klingon!", {"locale": 7}, ["en"], {"locale": "C"}])
+async def test_a_language_of_a_guest_that_cannot_be_read_is_noted_and_counted(gateway: Gateway, language: Any) -> None:
+    payload = fixture("booking_created")
+    payload["payload"]["attendees"][0]["language"] = language
+
+    assert await dropped(gateway, payload, "locale") == (["locale"], 1)
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("email", {"email": "bob at example"}),
+        ("first_name", {"name": ["Bob"], "firstName": None}),
+        ("timezone", {"timeZone": "Etc/Unknown"}),
+        ("locale", {"language": {"locale": "C"}}),
+    ],
+)
+async def test_a_field_of_another_seat_that_cannot_be_read_is_noted_and_counted(
+    gateway: Gateway, field: str, changes: dict[str, Any]
+) -> None:
+    payload = fixture("booking_created")
+    payload["payload"]["seatsPerTimeSlot"] = 4
+    payload["payload"]["attendees"][1] |= changes
+
+    assert await dropped(gateway, payload, field) == ([field], 1)
+
+
+@pytest.mark.parametrize("attendees", [["bob"], "bob"])
+async def test_an_attendee_that_cannot_be_read_is_noted_and_counted(gateway: Gateway, attendees: Any) -> None:
+    payload = fixture("booking_created")
+    known = payload["payload"]["attendees"]
+    payload["payload"]["attendees"] = [*known, *attendees] if isinstance(attendees, list) else attendees
+    payload["payload"]["responses"] = {"email": {"value": "guest@example.com"}}
+
+    assert await dropped(gateway, payload, "attendees") == (["attendees"], 1)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"location": "integrations:daily"},
+        {"location": "1 Main Street, Halifax"},
+        {"location": "+14165550100"},
+        {"organizer": None, "metadata": {}, "videoCallData": None},
+        {"location": "", "eventTypeId": None, "seatsPerTimeSlot": 0},
+    ],
+)
+async def test_what_can_be_read_or_is_absent_is_not_noted(gateway: Gateway, sent: dict[str, Any]) -> None:
+    payload = fixture("booking_created")
+    payload["payload"] |= sent
+
+    assert await dropped(gateway, payload, "location") == ([], 0)
+
+
+async def dropped(gateway: Gateway, payload: dict[str, Any], field: str) -> tuple[list[str], float]:
+    """The fields that a booking's timeline notes, and by how much the counter of this one rose."""
+    counter = metrics.FIELDS_DROPPED.labels(field)._value
+    before = counter.get()
+    assert (await post_calcom(gateway, payload)).status == 202
+    guest = enrollment_id("christmas_2025", "guest@example.com")
+    noted = [note.field async for note in read_field_notes(gateway.context.intake.ledger, guest)]
+    return noted, counter.get() - before
+
+
 async def test_an_advertisement_in_a_title_is_noted_and_costs_no_booking(gateway: Gateway) -> None:
     body = case("c78")
     body["payload"]["attendees"][0]["name"] = "www.evil.example Winner"

@@ -97,7 +97,7 @@ async def test_before_it_opens_a_signup_is_kept_and_enrols_nobody(
     assert [(entry.what, entry.detail) for entry in timeline.happened] == [("signup closed", NEW_YEAR)]
 
 
-async def test_whoever_is_in_an_excluded_campaign_does_not_enrol(
+async def test_who_is_in_an_excluded_campaign_does_not_enrol(
     opens: Opener, store_url: str, campaign: Campaign, new_year: Campaign
 ) -> None:
     jealous = campaign_of(replace(new_year.compiled, excludes=("christmas_2025",)))

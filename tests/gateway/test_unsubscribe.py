@@ -134,7 +134,7 @@ async def test_an_unsubscription_during_a_store_outage_is_replayed(opens: Opener
     assert await status_of(gateway) == "exited unsubscribed"
 
 
-async def test_whoever_leaves_one_series_may_still_be_written_to(gateway: Gateway) -> None:
+async def test_who_leaves_one_series_may_still_be_written_to(gateway: Gateway) -> None:
     await gateway.sign_up(person("dunya"))
 
     first = await gateway.request("POST", link(), data={"scope": "series"})
@@ -146,7 +146,7 @@ async def test_whoever_leaves_one_series_may_still_be_written_to(gateway: Gatewa
     assert not await gateway.store.exists(keys.SUPPRESSED)
 
 
-async def test_whoever_left_one_series_may_leave_all_mail_later(gateway: Gateway) -> None:
+async def test_who_left_one_series_may_leave_all_mail_later(gateway: Gateway) -> None:
     await gateway.sign_up(person("dunya"))
     await gateway.request("POST", link(), data={"scope": "series"})
 

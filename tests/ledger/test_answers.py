@@ -12,7 +12,7 @@ from common.ledger.ledger import Ledger
 from tests.ledger.test_transitions import ADA, enrolled, go, step
 
 
-async def test_anybody_enrols_is_reported_how_the_enrollment_stands(ledger, ada, clock):
+async def test_enrolling_answers_with_the_status_of_the_enrollment(ledger, ada, clock):
     now = clock.now_ms()
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now)
     known = await ledger.enrollments.get(ADA)
@@ -30,7 +30,7 @@ async def test_nobody_is_enrolled_who_never_signed_up(ledger, ada, clock):
     assert await ledger.signups.enroll(known, now_ms=clock.now_ms(), announce=False) is None
 
 
-async def test_anybody_ends_an_enrollment_is_reported_whether_they_did(ledger, ada, clock):
+async def test_ending_an_enrollment_answers_whether_it_ended(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
 

@@ -1,4 +1,4 @@
-"""Whatever workers, clock, provider and Cal.com do, in any order: one mail a reminder at most, and a fate for each."""
+"""Whatever workers, clock, provider and Cal.com do, in any order: one mail a reminder at most, and a final status."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ class Play:
         )
 
     async def check(self) -> None:
-        """After the meetings every reminder has a fate; nothing waits, and the figures add up."""
+        """After the meetings every reminder has a final status; nothing waits, and the figures add up."""
         for number, seen in enumerate(self.bytes):
             assert len(seen) <= 1, f"{JOBS[number][1]} was handed over with different bytes"
         self.now_ms = START_MS + 100 * MINUTE_MS

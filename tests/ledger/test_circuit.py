@@ -72,7 +72,7 @@ async def test_one_a_second_is_made_ready_once_the_wait_is_over_and_all_when_it_
     assert len(ready()) == PEOPLE - 2
 
 
-async def test_anybody_failed_lets_the_others_go_first(ledger, people, ready, clock):
+async def test_who_failed_as_a_probe_lets_the_others_go_first(ledger, people, ready, clock):
     opened = await trouble(ledger, people[0], clock.now_ms())
     clock.move_to(opened.until_ms)
     assert ready() == [people[1]]

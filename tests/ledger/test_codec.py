@@ -62,7 +62,7 @@ def test_a_record_keeps_spaces_in_its_reason():
 
 
 @pytest.mark.parametrize(("sent", "sent_ms"), [("+0", 5_000), ("-1500", 3_500), ("+20", 5_020), ("0", None)])
-def test_when_a_mail_was_sent_is_reported_next_to_the_instant_of_its_status(sent, sent_ms):
+def test_the_time_of_sending_is_kept_besides_the_time_of_the_status(sent, sent_ms):
     assert read_record(f"delivered 5000 1 {sent} re_1").sent_ms == sent_ms
 
 

@@ -605,7 +605,7 @@ async def test_what_ends_while_an_unknown_attempt_is_repeated_is_skipped_and_say
     assert (await planned.record()).detail == unknown
 
 
-async def test_what_was_in_hand_when_it_ended_is_settled_by_anybody_has_it(ledger, planned, now_ms):
+async def test_a_mail_in_hand_when_its_owner_ended_is_settled_by_its_worker(ledger, planned, now_ms):
     claim = await planned.frozen()
     await planned.ends()
 

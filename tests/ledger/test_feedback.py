@@ -243,7 +243,7 @@ FAILED = [
 
 @pytest.mark.parametrize("reported_first", [K.SENT, K.DELIVERED])
 @pytest.mark.parametrize("settled", FAILED, ids=lambda settled: settled["outcome"])
-async def test_what_is_reported_of_a_mail_in_hand_is_its_status_whatever_becomes_of_the_try(
+async def test_a_report_of_a_mail_in_hand_is_its_status_whatever_becomes_of_the_attempt(
     ledger, ada, clock, settled, reported_first
 ):
     now = clock.now_ms()

@@ -228,7 +228,7 @@ async def test_what_failed_waits_in_the_schedule_for_its_next_try(ledger, now_ms
     assert await ledger.client.zscore(keys.delayed("send"), STEP_1) == now_ms + 60_000
 
 
-async def test_anybody_changed_last_is_shown_first(ledger, ada, now_ms):
+async def test_who_changed_last_is_shown_first(ledger, ada, now_ms):
     boris = replace(ada, email="boris@example.org")
     await ledger.signups.accept(boris, webhook_id="signup:2", received_ms=now_ms + 5)
     last = await ledger.enrollments.get(enrollment_id("christmas_2025", boris.email))

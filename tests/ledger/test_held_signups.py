@@ -112,7 +112,7 @@ async def test_a_known_contact_who_signs_up_again_takes_no_place(ledger, signs_u
     assert await held(ledger) == []
 
 
-async def test_whoever_repeats_a_webhook_gets_the_same_answer_and_takes_no_place(ledger, signs_up):
+async def test_a_repeated_webhook_gets_the_same_answer_and_takes_no_place(ledger, signs_up):
     for _ in range(5):
         await signs_up("ada", visitor="v1")
     first = [await signs_up(f"p{n}", visitor="v1") for n in (1, 2)]

@@ -134,7 +134,7 @@ class Play:
         await self.nothing_is_lost(known)
 
     async def nothing_is_lost(self, known) -> None:
-        """What has no fate yet waits somewhere, or the sweeper puts it there."""
+        """What has no final status yet waits somewhere, or the sweeper puts it there."""
         self.now_ms += 3_600 * SECOND
         await self.ledger.schedule.sweep("0", now_ms=self.now_ms)
         if known.status is Status.ACCEPTED:

@@ -70,7 +70,7 @@ async def test_a_complaint_that_names_no_address_suppresses_that_of_the_enrollme
     }
 
 
-async def test_of_a_forgotten_call_nothing_is_kept_again_anybody_an_event_names(ledger, clock):
+async def test_of_a_forgotten_call_nothing_is_kept_again_whomever_an_event_names(ledger, clock):
     call, now_ms = booking_id("A"), clock.now_ms()
     await ledger.client.sadd(keys.FORGOTTEN, call)
     event = BookingEvent(kind=BookingKind.CANCELLED, uid="A", event_ms=now_ms, received_ms=now_ms)

@@ -197,7 +197,7 @@ async def test_a_rebuild_keeps_the_id_that_a_row_shows_and_the_mailbox_leads_to_
     assert shown == (await sign_up(ledger, spelled(PLAIN), now_ms + 1)).enrollment_id
 
 
-async def test_a_rebuild_adds_to_whoever_signed_up_before_it(ledger, spelled, clock):
+async def test_a_rebuild_adds_to_a_contact_who_signed_up_before_it(ledger, spelled, clock):
     now_ms = clock.now_ms()
     known = await sign_up(ledger, spelled(PLAIN), now_ms)
     person = restored_of(spelled(FIRST), now_ms - 5, enrollment_id=spelled_id(FIRST), sent_ms={1: now_ms - 5})

@@ -26,7 +26,7 @@ async def lost_in_hand(ledger: Ledger, now_ms: int, *workers: str, step: int = 1
         await ledger.client.zrem(keys.HEARTBEATS, worker)
 
 
-async def test_what_was_reported_of_is_no_dead_letter_at_its_workers_third_death(ledger, ada, clock):
+async def test_a_reported_mail_is_no_dead_letter_at_its_workers_third_death(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await lost_in_hand(ledger, now, "a", "b", "c")
@@ -77,7 +77,7 @@ async def test_a_mail_that_bounced_before_its_worker_heard_the_answer_and_died_h
     assert await final_status(ledger) is DeliveryStatus.BOUNCED
 
 
-async def test_a_mail_that_was_reported_of_is_not_under_way_any_longer(ledger, ada, clock):
+async def test_a_reported_mail_is_not_under_way_any_longer(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await lost_in_hand(ledger, now, "a", "b", "c")
@@ -87,7 +87,7 @@ async def test_a_mail_that_was_reported_of_is_not_under_way_any_longer(ledger, a
     assert "sending" not in await ledger.store.read_hash(keys.enrollment(ADA))
 
 
-async def test_a_mail_that_was_reported_of_leaves_under_way_what_is(ledger, ada, clock):
+async def test_a_reported_mail_leaves_under_way_what_is(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     await ledger.deliveries.settle(await in_hand(ledger, now), "dead", "timeout", now_ms=now, outcome_unknown=True)
@@ -99,7 +99,7 @@ async def test_a_mail_that_was_reported_of_leaves_under_way_what_is(ledger, ada,
     assert (await ledger.store.read_hash(keys.enrollment(ADA)))["sending"].startswith("step-2 ")
 
 
-async def test_the_last_mail_that_was_reported_of_completes_the_sequence(ledger, ada, clock):
+async def test_the_last_mail_when_reported_completes_the_sequence(ledger, ada, clock):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     for step in range(1, 7):

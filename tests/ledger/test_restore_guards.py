@@ -80,7 +80,7 @@ async def test_who_is_held_stays_held_when_the_schedule_is_made_anew(ledger, ada
     assert await ledger.client.zscore(keys.delayed("send"), STEP_2) == clock.now_ms() + 23 * HOUR_MS
 
 
-async def test_a_step_in_hand_is_left_to_anybody_sends_it(ledger, ada, row, clock):
+async def test_a_rebuild_leaves_a_step_in_hand_to_the_worker_that_sends_it(ledger, ada, row, clock):
     now_ms = clock.now_ms()
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms)
     await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=now_ms, announce=False)

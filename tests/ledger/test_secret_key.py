@@ -73,7 +73,7 @@ async def left(ledger: Ledger, clock) -> Ledger:
 
 
 @pytest.mark.parametrize("times", [1, 2])
-async def test_who_left_stays_gone_under_a_new_key_and_who_nobody_knows_is_reported_of(left: Ledger, clock, times):
+async def test_who_left_stays_gone_under_a_new_key_and_unknown_hashes_are_counted(left: Ledger, clock, times):
     renewed = Ledger(left.client, campaign="christmas_2025", cadence=left.cadence, secret_key=NEW)
     for _ in range(times):
         carried = await accept_new_key(renewed, NEW, now_ms=clock.now_ms())
@@ -127,7 +127,7 @@ async def test_a_third_key_does_not_tell_again_of_those_whom_the_second_lost(lef
     assert await accept_new_key(under(left, "t" * 32), "t" * 32, now_ms=clock.now_ms()) == Carried(2, lost=1)
 
 
-async def test_anybody_left_two_campaigns_is_one_address_however_far_apart_they_are_read(left: Ledger, clock):
+async def test_who_left_two_campaigns_is_one_address_however_far_apart_they_are_read(left: Ledger, clock):
     spring = Ledger(left.client, campaign="spring", cadence=left.cadence, secret_key=OLD)
     for number in range(600):
         person = Assessment(email=f"p{number}@example.org", first_name="P", assessment_score=50)

@@ -13,9 +13,12 @@ from common.clock import VirtualClock
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
 from common.ledger import keys
+from common.ledger.constants import REMEMBER_WEBHOOK_MS
 from common.ledger.ledger import Ledger
 from common.ledger.signups import Acceptance
 from common.ledger.store import Scripts
+
+DAY_MS = 86_400_000
 
 
 async def together(ledger: Ledger, people: list[Assessment], *, now_ms: int) -> list[Acceptance | BaseException]:
@@ -68,7 +71,7 @@ async def test_what_one_of_them_meets_is_no_others_concern(
     assert await store.hget(keys.COUNTS, "accepted") == b"4"
 
 
-async def test_anybody_comes_twice_at_once_is_classified_by_the_newer_assessment(
+async def test_who_signs_up_twice_at_once_is_classified_by_the_newer_assessment(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
 ) -> None:
     newer = replace(ada, red_systems=0)
@@ -117,12 +120,22 @@ async def test_a_call_that_fails_at_its_end_has_answered_nobody_and_is_completed
 async def test_an_answer_is_remembered_for_as_long_as_websites_may_repeat_their_question(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
 ) -> None:
-    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
-
+    first = await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
     assert await store.pttl(keys.webhook("signup:1")) == -1
 
+    clock.advance(REMEMBER_WEBHOOK_MS)
+    await ledger.schedule.forget_webhooks(now_ms=clock.now_ms())
+    last = await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+    assert REMEMBER_WEBHOOK_MS >= 30 * DAY_MS
+    assert (last.repeated, last.answer, last.received_ms) == (True, first.answer, first.received_ms)
 
-async def test_anybody_has_been_enrolled_never_begins_again(
+    clock.advance(DAY_MS)
+    await ledger.schedule.forget_webhooks(now_ms=clock.now_ms())
+    later = await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+    assert (later.repeated, later.received_ms) == (False, clock.now_ms())
+
+
+async def test_who_has_been_enrolled_never_begins_again(
     ledger: Ledger, store: redis.asyncio.Redis, ada: Assessment, clock: VirtualClock
 ) -> None:
     first = await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
@@ -162,7 +175,7 @@ async def test_among_other_calls_the_order_stays(ledger: Ledger, ada: Assessment
     assert (first.answer, left, second.answer, left_too) == ("accepted", True, "accepted", True)
 
 
-async def test_anybody_stops_waiting_keeps_nobody_from_their_answer(
+async def test_a_request_that_stops_waiting_keeps_no_other_from_its_answer(
     ledger: Ledger, ada: Assessment, clock: VirtualClock
 ) -> None:
     waiting = [

@@ -8,7 +8,7 @@ from common.clock import VirtualClock
 from common.domain.contact import Assessment
 from common.ledger import keys
 from common.ledger.ledger import Ledger
-from common.ledger.pauses import Pause
+from common.ledger.pauses import Pause, campaign_scope
 from common.ledger.reads.store_stats import OpenCircuit, QueueStats, StoreStats, read_store_stats
 from tests.ledger.test_transitions import ADA, enrolled, send
 
@@ -130,6 +130,14 @@ async def test_a_pause_of_everybody_and_those_of_single_people_are_reported_apar
     stats = await read(ledger, now)
 
     assert (stats.pause, stats.paused_people) == (everybody, 1)
+
+
+async def test_a_paused_campaign_is_not_counted_as_a_paused_person(ledger: Ledger, now: int) -> None:
+    await ledger.pauses.start(campaign_scope("christmas_2025"), Pause(since_ms=now, by="sarah", reason=""))
+    assert (await read(ledger, now)).paused_people == 0
+
+    await ledger.pauses.start(ADA, Pause(since_ms=now, by="sarah", reason=""))
+    assert (await read(ledger, now)).paused_people == 1
 
 
 async def test_a_store_that_may_lose_writes_is_seen(ledger: Ledger, now: int) -> None:

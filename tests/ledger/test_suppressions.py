@@ -58,7 +58,7 @@ async def test_whom_a_person_suppresses_gets_nothing_more(ledger, began_ms):
     assert ("suppressed", "by eve") in [(entry.what, entry.detail) for entry in await timeline_of(ledger, ADA)]
 
 
-async def test_who_asks_to_come_back_is_not_kept_away_by_what_was_reported_of_before(ledger, began_ms):
+async def test_who_asks_to_come_back_is_not_kept_away_by_earlier_reports(ledger, began_ms):
     await report(ledger, FeedbackKind.BOUNCED, began_ms + 1)
     assert await ledger.suppressions.unsuppress(ADDRESS, detail="consent: by phone", now_ms=began_ms + 5) == "done"
     await report(ledger, FeedbackKind.BOUNCED, began_ms + 2)

@@ -332,7 +332,7 @@ async def test_a_dead_letter_waits_for_ever_and_can_be_replayed_once(ledger, ada
     assert (again.payload, again.failures) == ("mail", 0)
 
 
-async def test_who_leaves_after_the_last_mail_has_left_for_anybody_rebuilds(ledger, ada, clock, cadence):
+async def test_who_leaves_after_the_last_mail_is_seen_to_have_left_by_a_rebuild(ledger, ada, clock, cadence):
     now = clock.now_ms()
     await enrolled(ledger, ada, now)
     for number in range(1, 8):

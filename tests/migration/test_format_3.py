@@ -66,7 +66,7 @@ async def test_every_enrollment_keeps_its_id_and_all_it_has(store: redis.asyncio
         assert codec.read_enrollment(key.removeprefix(keys.enrollment("")), after[key])
 
 
-async def test_the_mailbox_leads_to_whoever_signed_up_first(
+async def test_the_mailbox_leads_to_the_first_signup(
     ledger: Ledger, store: redis.asyncio.Redis, before: dict[str, Any]
 ) -> None:
     assert before
@@ -92,7 +92,7 @@ async def test_who_left_has_left_by_every_spelling(
     assert len(before[keys.SUPPRESSED]) == len(suppressed)
 
 
-async def test_addresses_that_nobody_tells_any_more_are_counted(
+async def test_suppressed_addresses_known_by_a_hash_only_are_counted(
     store: redis.asyncio.Redis, before: dict[str, Any]
 ) -> None:
     assert before

@@ -19,7 +19,7 @@ from tests.tidy.repository import ROOT
 from tests.tidy.test_docs_operations import OUTCOMES, PAGE, is_logging
 
 _FIELDS = (
-    "action actor again_ms ahead_s alone apart_ms attempt booking_id by bytes campaign campaigns changed clock "
+    "after_s action actor again_ms ahead_s alone apart_ms attempt booking_id by bytes campaign campaigns changed clock "
     "code copies cure database delivery_id detail done due_ms enrollment_id error events exc_info failure file "
     "found host in_force instead_of job job_id kind known lasted_s lateness_ms left merged message_id messages ms "
     "note number operation outcome outcomes_unknown page_id people port problem provider provider_id queue "

@@ -97,7 +97,7 @@ async def test_a_pause_does_not_silence_it(
     assert await ping(ledger, client, outside.url) is True
 
 
-async def test_anybody_does_not_take_it_is_no_trouble_of_ours(
+async def test_a_ping_that_is_not_accepted_raises_nothing(
     ledger: Ledger, outside: Outside, client: httpx.AsyncClient
 ) -> None:
     outside.status = 500

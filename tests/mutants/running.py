@@ -59,6 +59,7 @@ FIRST: dict[str, Stage] = {
     "workers": ("tests/broker/test_takeover.py",),
     "delays": ("tests/broker/test_waiting.py", "tests/ledger/test_circuit.py", "tests/ledger/test_pauses.py"),
     "budget": ("tests/providers/test_budget.py",),
+    "leases": ("tests/ledger/test_leases.py",),
     "guard": ("tests/providers/test_guard.py",),
 }
 """Where the faults of a script are likely to be noticed, so that most need not wait for the stages."""

@@ -99,7 +99,7 @@ async def test_a_wait_of_more_than_five_seconds_is_given_back_and_reserves_nothi
     assert [start + MINUTE_MS] * 2 == [await worker.take() for _ in range(2)]
 
 
-async def test_those_sent_away_are_reported_to_come_back_one_by_one(hire: Hire) -> None:
+async def test_requests_beyond_the_budget_are_given_times_one_after_another(hire: Hire) -> None:
     worker = hire(capacity=1, window_ms=500)
     for _ in range(11):
         await worker.take()

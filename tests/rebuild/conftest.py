@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 
 from actors.upkeep.audit import audit
 from actors.upkeep.booking_sync import reconcile_bookings
-from actors.upkeep.rebuild import Summary, rebuild
+from actors.upkeep.rebuild import Summary, rebuild, rows_of
 from common.campaigns.campaign import campaign_of
 from common.campaigns.campaigns import Campaigns
 from common.campaigns.compiled import CompiledCampaign
@@ -24,7 +24,6 @@ from common.domain.ids import enrollment_id
 from common.ledger.versions import LogEntry
 from common.providers.budget import Unlimited
 from common.providers.build import Providers, build_providers
-from common.providers.notion.rows import SequenceRows
 from common.settings.settings import Settings
 from common.world import World
 from services.sandbox.app import build_app
@@ -118,9 +117,7 @@ class Installation:
         self.simulation = self._simulation()
 
     async def rebuilds(self) -> Summary:
-        rows = SequenceRows(
-            self.settings, self.store, clock=self.clock, budget=Unlimited(), campaign_name=self.campaign.name
-        )
+        rows = rows_of(self.world, self.world.campaigns.home)
         try:
             return await rebuild(self.world, rows)
         finally:
@@ -193,13 +190,7 @@ async def installation(
 @pytest.fixture
 def audited(installation: Installation):
     async def audited():
-        rows = SequenceRows(
-            installation.settings,
-            installation.store,
-            clock=installation.clock,
-            budget=Unlimited(),
-            campaign_name=installation.campaign.name,
-        )
+        rows = rows_of(installation.world, installation.world.campaigns.home)
         try:
             return await audit(installation.world, rows)
         finally:

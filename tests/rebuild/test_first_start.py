@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import redis
 
 from actors.upkeep.bootstrap import Bootstrap
 from common.background import BackgroundTasks
@@ -92,7 +93,22 @@ async def test_a_rehearsal_never_touches_rows_that_it_did_not_make(installation:
     assert await installation.record(ada) is None
 
 
-async def test_while_notion_is_away_the_doors_are_open_and_later_what_it_says_is_merged(
+async def test_a_worker_that_was_to_read_notion_ends_although_the_store_is_away(installation, ada, starts, monkeypatch):
+    await installation.simulation.sign_up(ada)
+    await installation.until(80)
+    await installation.loses_its_store()
+    await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
+    first = await starts()
+
+    async def away(*_args: object, **_options: object) -> None:
+        raise redis.ConnectionError("refused")
+
+    monkeypatch.setattr(redis.asyncio.Redis, "execute_command", away)
+    await asyncio.wait_for(first.stop(), 5)
+    monkeypatch.undo()
+
+
+async def test_while_notion_is_away_signups_are_taken_and_its_rows_are_merged_later(
     installation: Installation, ada, starts
 ):
     await installation.simulation.sign_up(ada)
@@ -140,9 +156,9 @@ async def test_the_one_who_died_over_it_is_succeeded(installation: Installation,
 @pytest.fixture
 async def looking():
     """A worker keeps looking until the test is over."""
-    next_to = BackgroundTasks()
-    yield lambda first: next_to.start([first.watch_store()])
-    await next_to.stop()
+    tasks = BackgroundTasks()
+    yield lambda first: tasks.start([first.watch_store()])
+    await tasks.stop()
 
 
 async def until_read(installation: Installation) -> None:

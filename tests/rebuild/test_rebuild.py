@@ -13,10 +13,12 @@ from common.domain.ids import enrollment_id
 from common.domain.mail import Mail
 from common.errors import Misconfigured
 from common.ledger import keys
+from common.ledger.constants import NOT_SENT
 from common.ledger.reads.store_stats import read_store_stats
 from tests import columns
 from tests.ledger_reads import dead_letters_of
 from tests.rebuild.conftest import DAY_MS, HOUR_MS, Installation
+from tests.versions import edits
 
 STEPS = [f"step-{step}" for step in range(1, 8)]
 
@@ -257,6 +259,28 @@ async def test_a_mail_that_failed_before_is_a_dead_letter_and_can_be_replayed(in
     assert await installation.inbox(ada) == ["step-1", "step-3", "step-2"]
 
 
+async def test_a_step_that_was_skipped_for_want_of_the_one_before_is_no_dead_letter_afterwards(
+    installation: Installation, ada, audited
+):
+    await installation.applies(edits.needing(installation.campaign.compiled, step="step-3", needs="step-2"))
+    await installation.simulation.sign_up(ada)
+    await installation.until(20)
+    rule = {"kind": "status", "status": 422, "provider": "resend", "operation": "emails.send", "count": 1}
+    await installation.ask("POST", "/faults", rule)
+    await installation.until(130)
+    assert await installation.inbox(ada) == ["step-1", "step-4"]
+    await installation.loses_its_store()
+
+    await installation.rebuilds()
+    await installation.until(300)
+
+    assert [letter.delivery.step for letter in await dead_letters_of(installation.world.ledger)] == [2]
+    skipped = (await installation.record(ada)).final_status_of(3)
+    assert skipped == (DeliveryStatus.SKIPPED, f"step-2 {NOT_SENT}")
+    assert await installation.inbox(ada) == ["step-1", "step-4", "step-5", "step-6", "step-7"]
+    assert (await audited()).findings == []
+
+
 async def test_of_doubled_rows_every_step_that_one_of_them_shows_was_sent(installation: Installation, ada):
     await installation.simulation.sign_up(ada)
     await installation.until(80)
@@ -303,9 +327,7 @@ async def test_a_row_that_says_too_little_is_named_with_its_cure_and_the_rest_is
     assert await installation.inbox(ada) == STEPS
 
 
-async def test_somebody_who_signs_up_while_the_doors_are_open_already_does_not_begin_again(
-    installation: Installation, ada
-):
+async def test_who_signs_up_before_a_rebuild_has_read_their_row_does_not_begin_again(installation: Installation, ada):
     """A double fault: the store is gone, Notion is away at first, and a known person comes again."""
     await installation.simulation.sign_up(ada)
     await installation.until(80)
@@ -321,7 +343,7 @@ async def test_somebody_who_signs_up_while_the_doors_are_open_already_does_not_b
     assert (await installation.record(ada)).anchor_ms == installation.anchor_ms
 
 
-async def test_merging_leaves_a_step_that_is_being_sent_to_anybody_sends_it(installation: Installation, ada):
+async def test_merging_leaves_a_step_that_is_being_sent_to_its_worker(installation: Installation, ada):
     await installation.simulation.sign_up(ada)
     await installation.until(80)
     await installation.loses_its_store()

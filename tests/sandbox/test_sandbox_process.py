@@ -17,6 +17,7 @@ import pytest
 
 from services.sandbox.disk import Disk
 from services.sandbox.ids import API_KEY
+from tests.acceptance.process import STOP_S
 
 pytestmark = pytest.mark.acceptance
 
@@ -101,7 +102,7 @@ def test_sigterm_stops_it_with_status_0_while_a_request_hangs(tmp_path: Path) ->
             )
         started.send_signal(signal.SIGTERM)
 
-        assert started.wait(timeout=60) == 0
+        assert started.wait(STOP_S) == 0
 
 
 def test_a_taken_port_stops_the_start_with_the_cure(tmp_path: Path) -> None:

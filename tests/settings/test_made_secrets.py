@@ -43,7 +43,7 @@ def test_a_secret_added_in_a_later_version_joins_those_that_were_made(tmp_path):
     assert later.calcom_webhook_secret not in (None, made.calcom_webhook_secret)
 
 
-def test_anybody_allows_unsigned_webhooks_gets_no_webhook_secret(tmp_path):
+def test_where_unsigned_webhooks_are_allowed_no_webhook_secret_is_made(tmp_path):
     made = with_generated_secrets(Settings(data_dir=tmp_path, allow_unsigned_webhooks=True))
 
     assert made.webhook_secrets == ()

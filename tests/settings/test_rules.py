@@ -125,7 +125,7 @@ def test_unsigned_webhooks_must_be_allowed_in_so_many_words(nowhere):
     assert load({**unsigned, "ALLOW_UNSIGNED_WEBHOOKS": "true"}, nowhere).webhook_secrets == ()
 
 
-def test_two_doors_on_one_port_are_refused(nowhere):
+def test_two_servers_on_one_port_are_refused(nowhere):
     with pytest.raises(SettingsError, match="SANDBOX_PORT: 8000 is also GATEWAY_PORT"):
         load({"SANDBOX_PORT": "8000"}, nowhere)
 

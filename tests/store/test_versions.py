@@ -49,3 +49,10 @@ def test_only_redis_6_is_warned_of(version: str) -> None:
 
     warned = ["store: version 6.2.14 is not tried; use Redis 7 or newer, or Valkey"] if version == "Redis 6.2" else []
     assert warnings == warned
+
+
+def test_a_version_that_is_missing_is_skipped_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.store.test_versions.INSTALLED", {})
+
+    with pytest.raises(pytest.skip.Exception, match=r"Redis 8 is not on this machine: `make .venv/.stores`"):
+        binary("Redis 8")

@@ -32,13 +32,16 @@ WEAK: list[tuple[dict[str, Any], str]] = [
 ]
 
 REFUSING: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"maxmemory": "1mb"}, {"maxmemory": "0"}),
     ({"maxmemory": "1"}, {"maxmemory": "0"}),
     ({"replicaof": "127.0.0.1 1"}, {"replicaof": "no one"}),
     ({"min_replicas_to_write": "1"}, {"min_replicas_to_write": "0"}),
 ]
 """Full, a replica, too few replicas: how it comes to that, and how it ends."""
 
-refusing = pytest.mark.parametrize(("begins", "ends"), REFUSING, ids=["full", "read-only", "too few replicas"])
+refusing = pytest.mark.parametrize(
+    ("begins", "ends"), REFUSING, ids=["full at 1 MB", "full", "read-only", "too few replicas"]
+)
 
 
 @pytest.mark.parametrize(("settings", "cure"), WEAK)

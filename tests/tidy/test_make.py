@@ -2,6 +2,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 
 import pytest
 
@@ -53,3 +54,17 @@ def test_what_is_set_is_left_alone_wherever_it_is_set(checkout):
     assert make(checkout, "up", "CAMPAIGN_SPEED=2") == "up true 2\n"
     (checkout / ".env").write_text("TESTING_MODE=false\n")
     assert make(checkout, "up") == "up  10\n"
+
+
+def test_what_is_skipped_is_in_the_summary_with_its_reason():
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]["addopts"].split()
+
+    assert {"-ra", "-rA", "-rs"} & {*options}
+
+
+def test_ci_says_what_it_could_not_install():
+    lines = (ROOT / ".ci" / "run").read_text().replace("||\n", "||").splitlines()
+    installing = [line for line in lines if "|| apt_install " in line]
+
+    assert len(installing) == 6
+    assert [line for line in installing if "echo" not in line] == ["if chromium || apt_install chromium; then"]

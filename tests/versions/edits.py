@@ -65,6 +65,21 @@ def removed(campaign: CompiledCampaign, *, step: str = "step-6") -> CompiledCamp
     return replace(campaign, steps=tuple(one for one in campaign.steps if one.id != step))
 
 
+def named(campaign: CompiledCampaign) -> CompiledCampaign:
+    """Ids that say what each mail is for, and columns that say it too."""
+    names = ("results", "quick-wins", "turned-away", "calendar", "case-study", "checklist", "last-call")
+    steps = (
+        replace(one, id=name, column=f"{name.capitalize()} sent")
+        for one, name in zip(campaign.steps, names, strict=True)
+    )
+    return replace(campaign, steps=tuple(steps))
+
+
+def needing(campaign: CompiledCampaign, *, step: str = "step-6", needs: str = "step-5") -> CompiledCampaign:
+    steps = (replace(one, needs=needs) if one.id == step else one for one in campaign.steps)
+    return replace(campaign, steps=tuple(steps))
+
+
 def segment(campaign: CompiledCampaign) -> CompiledCampaign:
     """One red system is critical from now on."""
     first, *others = campaign.segments

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import common.campaigns
 from common.campaigns.campaigns import load_campaigns
 from common.clock import SystemClock
 from common.ledger.ledger import Ledger
+from common.ledger.versions import Versions
 from common.settings.settings import Settings
 from common.store.clients import connect_async
 from common.versions.played import PlayedVersions
@@ -46,7 +49,7 @@ def command(store_url: str, files: Path, tmp_path: Path, monkeypatch):
 
 
 @pytest.fixture
-async def started(store_url: str, files: Path, tmp_path: Path) -> None:
+async def started(store_url: str, files: Path, tmp_path: Path) -> AsyncIterator[Ledger]:
     """A first start with these files."""
     settings = Settings(
         secret_key="0123456789abcdefghijklmnopqrstuv", data_dir=tmp_path / "data", sandboxed=frozenset({"resend"})
@@ -55,6 +58,7 @@ async def started(store_url: str, files: Path, tmp_path: Path) -> None:
     async with connect_async(store_url) as client:
         ledger = Ledger.of(client, campaigns.terms(settings.pace), secret_key=settings.secret)
         await PlayedVersions(campaigns, ledger, settings, SystemClock()).refresh()
+        yield ledger
 
 
 def edit(files: Path) -> None:
@@ -89,6 +93,42 @@ def test_what_is_applied_is_no_longer_planned_and_rollback_brings_it_back(comman
     back = command("rollback", KEY)
     assert "is in force again" in back.output
     assert len(json.loads(command("plan", "--json").output)[0]["changes"]) == 1
+
+
+@pytest.mark.parametrize("action", [("apply",), ("rollback", KEY)])
+def test_who_is_replanned_by_a_worker_is_not_called_nobody(command, started, files, monkeypatch, action):
+    edit(files)
+    if action[0] == "rollback":
+        command("apply")
+    apply = Versions.apply
+
+    async def and_a_worker_is_faster(versions, campaign, entry, **given):
+        applied = await apply(versions, campaign, entry, **given)
+        await versions.finish_replan(campaign, entry.version)
+        return applied
+
+    monkeypatch.setattr(Versions, "apply", and_a_worker_is_faster)
+    output = command(*action).output
+
+    assert "a worker changes the plans of those under way" in output
+    assert "0 people changed" not in output
+
+
+async def test_the_plan_of_one_person_is_printed_as_json(command, started, files, ada):
+    edit(files)
+    now_ms = SystemClock().now_ms()
+    accepted = await started.signups.accept(ada, webhook_id="1", received_ms=now_ms)
+    found = await started.enrollments.get(accepted.enrollment_id)
+    await started.signups.enroll(found, now_ms=now_ms, announce=False)
+
+    (shown,) = json.loads((await asyncio.to_thread(command, "plan", "--contact", "ada@example.org", "--json")).output)
+
+    assert (shown["campaign"], shown["email"], shown["status"]) == (KEY, "ada@example.org", "active")
+    assert shown["changes"] == [{"kind": "subject", "step": "step-5", "people": 1}]
+    assert shown["from"] != shown["to"]
+    assert shown["segment"] == {"from": "CRITICAL", "to": "CRITICAL"}
+    assert [step["step"] for step in shown["steps"]] == [f"step-{number}" for number in range(1, 8)]
+    assert all(step["due_ms"] == step["due_then_ms"] for step in shown["steps"])
 
 
 def test_there_is_nothing_before_the_first_version(command, started):

@@ -13,7 +13,8 @@ from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import enrollment_id
-from common.ledger.constants import ADDED_LATE, REMOVED
+from common.errors import Permanent
+from common.ledger.constants import ADDED_LATE, NOT_SENT, REMOVED
 from common.ledger.versions import LogEntry
 from common.versions.people import people_of, person_of
 from common.versions.plan import Plan, compare
@@ -205,6 +206,24 @@ async def test_a_new_rule_moves_people_into_the_segment_that_it_names(story: Sto
 
     assert (await story.enrollment(chen)).segment == "CRITICAL"
     assert story.sent(chen) == ALL
+
+
+async def test_a_step_that_needs_another_one_from_now_on_is_skipped_and_planned_so(story: Story, ada):
+    refused = Permanent("invalid_attachment", status=422)
+    story.simulation.mailer.failure = lambda mail: refused if mail.tags["step"] == "step-5" else None
+    await story.begin(ada)
+    await story.until(8)
+    plan = await story.plan(edits.needing)
+    assert [(one.kind, one.step, one.people) for one in plan.changes] == [("removed", "step-6", 1)]
+    assert plan.counts == {"step-7": {"CRITICAL": 1}}
+    assert plan.settings == ("step-6 (name, column or needs)",)
+
+    await story.apply(edits.needing)
+    await story.until(12)
+
+    assert [step for step, _ in story.sent(ada)] == ["step-1", "step-2", "step-3", "step-4", "step-7"]
+    skipped = (await story.enrollment(ada)).final_status_of(6)
+    assert skipped == (DeliveryStatus.SKIPPED, f"step-5 {NOT_SENT}")
 
 
 async def test_a_step_that_was_attempted_is_settled_under_its_own_version_though_it_was_taken_out(story: Story, ada):

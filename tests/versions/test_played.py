@@ -13,6 +13,7 @@ from common.ledger import keys
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.versions import AnotherVersion, LogEntry
 from common.settings.settings import Settings
+from common.versions.played import STALLED_MS
 from tests.versions import edits
 from tests.versions.conftest import KEY, Process
 
@@ -233,3 +234,19 @@ async def test_at_the_sandbox_people_from_before_versions_get_the_files_by_thems
 
     assert worker.version == campaign.version
     assert not await worker.ledger.versions.is_unversioned()
+
+
+async def test_a_worker_leaves_the_schedules_to_the_command_until_that_stands_still(process, campaign, clock):
+    worker = process()
+    await worker.versions.refresh()
+    target = campaign_of(edits.moved(campaign.compiled))
+    entry = LogEntry(version=target.version, source=worker.version, action="apply", by="ada", at_ms=clock.now_ms())
+    await worker.ledger.versions.apply(KEY, entry, compiled=target.compiled.to_json())
+
+    clock.advance(STALLED_MS)
+    await worker.versions.refresh()
+    assert (await worker.ledger.versions.in_force())[KEY].replanning is not None
+
+    clock.advance(1)
+    await worker.versions.refresh()
+    assert (await worker.ledger.versions.in_force())[KEY].replanning is None

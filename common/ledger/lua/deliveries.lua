@@ -10,6 +10,8 @@
 local deliveries = {}
 
 local ANOTHER_CAMPAIGN_MS, SOON_MS, JUMP_MS = 600000, 1000, 60000
+-- A step whose needed one is not sent yet is looked at again after so long at most.
+local NEEDED_MS = 60000
 
 -- The first paced delivery of this owner that was due before, and could go now or within two seconds.
 local function earlier_one(owner, fields, name, due_ms, now_ms)
@@ -17,11 +19,8 @@ local function earlier_one(owner, fields, name, due_ms, now_ms)
   for field, line in pairs(fields) do
     local other, other_ms = string.match(field, '^/(.*)$'), records.due_ms(line)
     if other and other_ms and other_ms < due_ms and other ~= name then
-      local claim_id, not_before_ms, wait_ms =
-        unpack(redis.call('HMGET', keys.delivery .. owner.id .. field, 'claim_id', 'not_before_ms', 'wait_ms'))
-      not_before_ms = tonumber(not_before_ms or 0)
-      local is_near = not_before_ms <= now_ms + 2000 or delivery.is_deferred_too_far(not_before_ms, wait_ms, now_ms)
-      if claim_id == '' and is_near and (not found or other_ms < found_ms) then
+      local could_go, was_claimed = delivery.could_go(owner.id .. field, other_ms, now_ms)
+      if was_claimed and could_go and (not found or other_ms < found_ms) then
         found, found_ms = owner.id .. field, other_ms
       end
     end
@@ -42,7 +41,7 @@ local function may_be_tried(id, claim_id)
   if tonumber(redis.call('HGET', keys.delivery .. id, 'crashes') or 0) < limits.crashes_max - 1 then return true end
   local other, holder = string.match(redis.call('GET', keys.suspect) or '', '^(%S+) (%S+)$')
   if other and other ~= id and redis.call('HGET', keys.delivery .. other, 'claim_id') == holder
-    and delivery.is_held(holder) then
+    and delivery.is_claimed(holder) then
     return false
   end
   redis.call('SET', keys.suspect, id .. ' ' .. claim_id)
@@ -60,14 +59,28 @@ local function gap_until(fields, given, campaign, open, now_ms)
   if last_ms and queue.is_too_far(last_ms, now_ms, JUMP_MS) then last_ms = nil end
   local is_unknown = open.outcome_unknown == '1' or open.in_progress == '1'
   local latest_ms = is_unknown and open.first_attempt_ms and open.first_attempt_ms + limits.ask_within_ms or math.huge
-  local until_ms = math.max(last_ms and last_ms + gap_ms or 0, crossing.gap_until(fields, campaign, given, now_ms))
+  local others = crossing.others_of(fields)
+  local until_ms = math.max(last_ms and last_ms + gap_ms or 0, crossing.gap_until(others, campaign, given, now_ms))
   until_ms = math.min(until_ms, latest_ms)
   if until_ms > now_ms then return until_ms end
   local other, since_ms = string.match(fields.sending or '', '^(%S+) (%d+)$')
   if other and other ~= given.name and since_ms + gap_ms > now_ms and not queue.is_too_far(since_ms, now_ms, JUMP_MS) then
     return math.min(since_ms + gap_ms, now_ms + SOON_MS)
   end
-  if crossing.comes_first(fields, campaign, given, now_ms) then return now_ms + SOON_MS end
+  if crossing.comes_first(others, campaign, given, now_ms) then return now_ms + SOON_MS end
+end
+
+-- Whether the step that this one needs was sent; or until when this one waits, because that one may still be. What an
+-- attempt was made of goes on as it began.
+local function needed_one(owner, fields, needs, key, now_ms)
+  if not needs or redis.call('HEXISTS', key, 'payload') == 1 then return true end
+  local line = fields['/' .. needs]
+  local status = records.status(line)
+  if status == 'planned' then
+    local open_ms = tonumber(redis.call('ZSCORE', keys.open, owner.id .. '/' .. needs) or 0)
+    return false, math.min(math.max(open_ms, now_ms + SOON_MS), now_ms + NEEDED_MS)
+  end
+  return status ~= nil and status ~= 'skipped' and status ~= 'dead'
 end
 
 local OPEN = {
@@ -98,7 +111,8 @@ end
 -- claim(KEYS = [owner, delivery, circuit], ARGV = [JSON])
 --   JSON  also claim_id: `worker#number of this call`, so that a call whose answer was lost can be repeated
 --         campaigns: {key → {minimum_gap_ms, priority; version, if the store has one in force; lacks_step: it has no
---         such step; following: [{name, after_ms: after the anchor}], the steps after it}}, those that are played here
+--         such step; needs: the name of the step without which it is not sent; following: [{name, after_ms: after the
+--         anchor}], the steps after it}}, those that are played here
 -- → ['granted', fence, attempts, due_ms, first_attempt_ms or 0, failures, outcome_unknown 0|1, payload or '',
 --    owner's fields and values …]
 --   | ['already', status]            it met its end; also when that is found only now, in what a webhook reported
@@ -124,7 +138,7 @@ function deliveries.claim()
   -- First of all: who has it in hand settles it, also for a contact who has left meanwhile.
   local open = read_open(key)
   local is_repeated = open.claim_id == claim_id
-  if not is_repeated and delivery.is_held(open.claim_id) and math.abs(now_ms - open.claimed_ms) < limits.lease_ms then
+  if not is_repeated and delivery.is_claimed(open.claim_id) and math.abs(now_ms - open.claimed_ms) < limits.lease_ms then
     return {'in hand', open.claim_id}
   end
 
@@ -189,6 +203,14 @@ function deliveries.claim()
       return defer('held', math.max(not_before_ms, now_ms + suppression.WAIT_MS), 'resting')
     end
     if not_before_ms > now_ms then return defer('not yet', not_before_ms) end
+    local has_needed, wait_ms = needed_one(owner, fields, campaign.needs, key, now_ms)
+    if wait_ms then return defer('not yet', wait_ms) end
+    if not has_needed then
+      reason = campaign.needs .. ' ' .. limits.not_sent
+      sequence.plan_following(owner, fields, name, campaign.following)
+      delivery.skip(owner, name, now_ms, reason)
+      return {'exited', reason}
+    end
   end
 
   -- Of two that could go now the earlier goes first: after an outage nobody reads the second mail before the first. A turn

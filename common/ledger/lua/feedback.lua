@@ -32,7 +32,7 @@ local function apply(given, owner)
   local key = keys.delivery .. owner.id .. '/' .. name
   local claim_id = redis.call('HGET', key, 'claim_id')
   local is_over = status == 'dead' or status == 'skipped'
-  if not is_over and delivery.is_held(claim_id) then
+  if not is_over and delivery.is_claimed(claim_id) then
     -- A worker that lives has it in hand: the outcome of its attempt is its own to settle, knowing this.
     redis.call('HSET', key, 'reported', string.format('%.0f', given.mailed_ms) .. ' ' .. given.provider_id)
   elseif is_over or claim_id then
@@ -80,13 +80,21 @@ local function judge_bounces(given, owner)
   if given.kind == 'soft-bounced' and address_hash then count_mailbox_bounce(given, owner, address_hash) end
 end
 
-local function leave(given)
-  if sequence.exit(given.contact, given.ends, given.now_ms) or given.ends ~= 'complained' then return end
-  local key = keys.enrollment .. given.contact
+local function leave_one(contact, given)
+  if sequence.exit(contact, given.ends, given.now_ms) or given.ends ~= 'complained' then return end
+  local key = keys.enrollment .. contact
   if redis.call('HGET', key, 'exit_reason') ~= 'bounced' then return end
   redis.call('HSET', key, 'exit_reason', 'complained')
-  timeline.add(given.contact, given.now_ms, 'exited', 'complained')
-  projection.changed(given.contact, given.now_ms)
+  timeline.add(contact, given.now_ms, 'exited', 'complained')
+  projection.changed(contact, given.now_ms)
+end
+
+-- Contacts who get no mail any more leave every campaign; what was reported before they came back ends no other one.
+local function leave(given, address_hash)
+  leave_one(given.contact, given)
+  if not suppression.reason(address_hash) then return end
+  local others = redis.call('HGET', keys.enrollment .. given.contact, 'others') or ''
+  for contact in string.gmatch(others, '%S+') do leave_one(contact, given) end
 end
 
 -- record(KEYS = [webhook], ARGV = [JSON])
@@ -116,7 +124,7 @@ function feedback.record()
   if given.ends then
     local address_hash = given.address_hash or redis.call('HGET', owner.key, 'address_hash')
     if address_hash then suppression.add(address_hash, given.ends, given.event_ms) end
-    leave(given)
+    leave(given, address_hash)
   end
   return {0, answer}
 end
@@ -145,7 +153,7 @@ function feedback.record_foreign()
   for _, contact in ipairs(known) do
     given.contact = contact
     timeline.add(contact, given.now_ms, 'reported', given.kind .. ' of a mail that is not of this campaign')
-    leave(given)
+    leave(given, given.address_hash)
   end
   return {0, answer}
 end

@@ -16,7 +16,7 @@ local JUMP_MS = 60000
 -- An attempt of a worker that lives. One that was only claimed is stopped by its freeze.
 local function is_sending(key, now_ms)
   local in_progress, claim_id, claimed_ms = unpack(redis.call('HMGET', key, 'in_progress', 'claim_id', 'claimed_ms'))
-  return in_progress == '1' and delivery.is_held(claim_id) and math.abs(now_ms - claimed_ms) < limits.lease_ms
+  return in_progress == '1' and delivery.is_claimed(claim_id) and math.abs(now_ms - claimed_ms) < limits.lease_ms
 end
 
 local function refusal(fields, given)

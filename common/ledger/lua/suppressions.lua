@@ -1,6 +1,6 @@
 -- What a person of the team, or the provider's list, decides about an address.
 --   JSON of every entry point   address_hash; spelled_hash: of the address as it was given, where that differs
---                               contact: the enrollment that the address has or would have; now_ms
+--                               contacts: [those that the address has or would have, one for each campaign]; now_ms
 --                               detail: who or what decided, for the timeline
 --   unlisted  ZSET  contact who left all mail → since when, ms: the provider's own list does not have their address yet
 -- uses: sequence, suppression, timeline
@@ -17,8 +17,18 @@ local function is_known(contact)
   return redis.call('EXISTS', keys.enrollment .. contact, keys.contact .. contact) > 0
 end
 
+-- By whom a worker finds the address.
+local function known_one(contacts)
+  for _, contact in ipairs(contacts) do
+    if is_known(contact) then return contact end
+  end
+  return contacts[1]
+end
+
 local function note(given, what)
-  if is_known(given.contact) then timeline.add(given.contact, given.now_ms, what, given.detail) end
+  for _, contact in ipairs(given.contacts) do
+    if is_known(contact) then timeline.add(contact, given.now_ms, what, given.detail) end
+  end
 end
 
 -- suppress(KEYS = [suppressed], ARGV = [JSON]) → 1 | 0 it was already
@@ -27,8 +37,8 @@ function suppressions.suppress()
   local given = read()
   if not suppression.add(given.address_hash, given.reason, given.at_ms) then return 0 end
   note(given, 'suppressed')
-  if given.is_unlisted then redis.call('ZADD', keys.unlisted, given.now_ms, given.contact) end
-  sequence.exit(given.contact, given.reason, given.now_ms)
+  if given.is_unlisted then redis.call('ZADD', keys.unlisted, given.now_ms, known_one(given.contacts)) end
+  for _, contact in ipairs(given.contacts) do sequence.exit(contact, given.reason, given.now_ms) end
   return 1
 end
 
@@ -41,7 +51,7 @@ function suppressions.unsuppress()
   if reason == 'complained' then return reason end
   redis.call('HDEL', KEYS[1], given.address_hash)
   redis.call('HSET', keys.unsuppressed, given.address_hash, string.format('%.0f', given.now_ms) .. ' ' .. given.detail)
-  redis.call('ZREM', keys.unlisted, given.contact)
+  redis.call('ZREM', keys.unlisted, unpack(given.contacts))
   suppression.wake(given.address_hash)
   note(given, 'unsuppressed')
   return 'done'

@@ -9,7 +9,7 @@ local versions = {}
 
 -- apply(KEYS = [versions, version_log, unversioned], ARGV = [JSON, compiled campaign or '', log entry])
 --   JSON      campaign, version; from: the version that it replaces, absent: none; replanning: JSON, what makes the
---             schedules follow has to know; absent: nobody is under way
+--             schedules follow has to know; absent: nobody is under way; at_ms: now
 --   compiled  '' for a version that is kept already
 -- → ['applied'] | ['already'] in force | ['changed', version] another one than `from` is in force, or schedules still
 --   follow it | ['unknown'] that version is not kept
@@ -25,7 +25,10 @@ function versions.apply()
     return {'unknown'}
   end
   redis.call('HSET', keys.in_force, campaign, version)
-  if given.replanning then redis.call('HSET', keys.in_force, campaign .. ' replanning', given.replanning) end
+  if given.replanning then
+    -- Who applied it makes the schedules follow; others continue when that stands still.
+    redis.call('HSET', keys.in_force, campaign .. ' replanning', given.replanning, campaign .. ' replanned_ms', given.at_ms)
+  end
   redis.call('DEL', KEYS[3])
   redis.call('RPUSH', KEYS[2], ARGV[3])
   return {'applied'}

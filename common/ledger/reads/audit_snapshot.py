@@ -13,7 +13,7 @@ from common.domain.audit_bookings import AuditedReminder, UnreadCall
 from common.domain.booking import BookingEvent
 from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus, Kind, Record, delivery_of
-from common.domain.ids import BookingId, DeliveryId, EnrollmentId, GuestId, reminder_delivery_id
+from common.domain.ids import BookingId, DeliveryId, EnrollmentId, GuestId, Step, reminder_delivery_id
 from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import Booking
 from common.ledger import codec, keys
@@ -77,13 +77,14 @@ class _Schedule:
     """
 
     def __init__(self) -> None:
-        self.waits: dict[str, dict[int, int]] = {}
-        self.claimed: dict[str, set[int]] = {}
+        self.waits: dict[str, dict[Step, int]] = {}
+        self.claimed: dict[str, set[Step]] = {}
         self.reminders: dict[str, int] = {}
         self.bookings: set[str] = set()
 
     def add(self, job: str, due_ms: int, *, is_claimed: bool = False) -> None:
-        owner, step = job, 0  # an enrollment that waits for its classification
+        owner: str = job
+        step: Step = 0  # an enrollment that waits for its classification
         if "/" in job:
             delivery = delivery_of(DeliveryId(job))
             if delivery.kind is Kind.REMINDER:

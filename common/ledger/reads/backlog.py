@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 from common.domain.cadence import Cadence
 from common.domain.catch_up import Backlog
-from common.domain.delivery import Delivery, delivery_of
-from common.domain.ids import DeliveryId, EnrollmentId
-from common.ledger import keys
+from common.domain.delivery import Delivery, DeliveryStatus, delivery_of
+from common.domain.enrollment import Status
+from common.domain.ids import DeliveryId, EnrollmentId, Step, step_name
+from common.ledger import codec, keys
 from common.ledger.ledger import Ledger
 
 PAGE = 1_000
+CAMPAIGN_PAUSE_WAIT_MS = 60_000
+"""`WAIT_MS` in `lua/lib/pause.lua`."""
+
+_FIELDS = ("campaign", "anchor_ms", "last_sent_ms", "contact", "email", "assessment")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,26 +36,46 @@ class Overdue:
     expired: list[Delivery]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    """One delivery that is overdue. `fields`: what is read of its owner, see `_FIELDS`; `due_ms`: when it was due."""
+
+    delivery: Delivery
+    due_ms: int
+    fields: dict[str, str]
+
+
 async def overdue(ledger: Ledger, *, now_ms: int, campaign: str | None = None) -> Overdue:
-    """What is overdue now, of everybody who is not held themselves; `campaign`: steps of this one only."""
-    steps: dict[EnrollmentId, list[tuple[int, int]]] = defaultdict(list)
+    """What is overdue now, of everybody who is not held themselves; `campaign`: what this one sends only."""
+    steps: dict[EnrollmentId, list[_Waiting]] = defaultdict(list)
     backlogs: list[Backlog] = []
     expired: list[Delivery] = []
-    async for delivery_id, due_ms in _due(ledger, now_ms):
-        delivery = delivery_of(delivery_id)
+    # What a paused campaign sends is looked at again each minute, so its time in the schedule is not when it was due.
+    until_ms = now_ms if campaign is None else now_ms + CAMPAIGN_PAUSE_WAIT_MS
+    async for waiting in _waiting(ledger, until_ms):
+        delivery = waiting.delivery
+        if waiting.due_ms > now_ms or campaign not in (None, waiting.fields.get("campaign")):
+            continue
         if delivery.step is not None:
-            steps[EnrollmentId(delivery.owner)].append((delivery.step, due_ms))
+            steps[EnrollmentId(delivery.owner)].append(waiting)
         elif delivery.expires_ms is not None and delivery.expires_ms <= now_ms:
             expired.append(delivery)
         else:
-            mails = ((delivery.short_name, due_ms),)
+            mails = ((delivery.short_name, waiting.due_ms),)
             backlogs.append(Backlog(who=delivery.owner, mails=mails, last_ms=None, gap_ms=0))
-    if campaign is not None:
-        expired, backlogs = [], []
-    people = list(steps)
-    for first in range(0, len(people), PAGE):
-        backlogs += await _backlogs(ledger, people[first : first + PAGE], steps, campaign)
+    backlogs += [await _backlog(ledger, person, theirs) for person, theirs in steps.items()]
     return Overdue(backlogs=backlogs, expired=expired)
+
+
+async def backlog_of(ledger: Ledger, contact: EnrollmentId) -> Backlog | None:
+    """Of one person who is paused, whose mails are not in the schedule; None: they are not under way."""
+    enrollment = await ledger.enrollments.get(contact)
+    if enrollment is None or enrollment.status not in (Status.ACCEPTED, Status.ACTIVE):
+        return None
+    steps = ledger.cadence_of(enrollment.campaign).steps
+    planned_steps = [step for step in steps if enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED]
+    mails = _due(ledger.cadence_of(enrollment.campaign), planned_steps, enrollment.anchor_ms)
+    return await _backlog_with(ledger, contact, mails, await ledger.store.read_hash(keys.enrollment(contact)))
 
 
 async def planned(ledger: Ledger, times_ms: list[int]) -> list[int]:
@@ -69,43 +95,61 @@ async def addresses(ledger: Ledger, owners: list[str]) -> dict[str, str]:
     return {owner: email.decode() if email else owner for owner, email in zip(owners, found, strict=True)}
 
 
-async def _due(ledger: Ledger, now_ms: int) -> AsyncIterator[tuple[DeliveryId, int]]:
+async def _waiting(ledger: Ledger, until_ms: int) -> AsyncIterator[_Waiting]:
     schedule, offset = keys.delayed("send"), 0
     while True:
         page: Any = await ledger.client.zrange(
-            schedule, 0, now_ms, byscore=True, offset=offset, num=PAGE, withscores=True
+            schedule, 0, until_ms, byscore=True, offset=offset, num=PAGE, withscores=True
         )
-        for job, due_ms in page:
-            yield DeliveryId(job.decode()), int(due_ms)
+        deliveries = [delivery_of(DeliveryId(job.decode())) for job, _ in page]
+        pipe = ledger.client.pipeline(transaction=False)
+        for delivery in deliveries:
+            pipe.hmget(keys.owner(delivery.owner), f"/{delivery.name}", *_FIELDS)
+        for delivery, (_, score), (line, *values) in zip(deliveries, page, await pipe.execute(), strict=True):
+            known = {name: value.decode() for name, value in zip(_FIELDS, values, strict=True) if value is not None}
+            planned_ms = _planned_ms(line.decode()) if line else int(score)
+            if planned_ms is not None and known:
+                yield _Waiting(delivery=delivery, due_ms=planned_ms, fields=known)
         if len(page) < PAGE:
             return
         offset += PAGE
 
 
-async def _backlogs(
-    ledger: Ledger, people: list[EnrollmentId], steps: dict[EnrollmentId, list[tuple[int, int]]], only: str | None
-) -> list[Backlog]:
-    pipe = ledger.client.pipeline(transaction=False)
-    for person in people:
-        pipe.hmget(keys.enrollment(person), "anchor_ms", "last_sent_ms", "campaign")
-    found = await pipe.execute()
-    return [
-        Backlog(
-            who=person,
-            mails=tuple(_mails(ledger.cadence_of(campaign.decode()), sorted(steps[person]), int(anchor))),
-            last_ms=int(last) if last else None,
-            gap_ms=ledger.cadence_of(campaign.decode()).minimum_gap_ms,
-        )
-        for person, (anchor, last, campaign) in zip(people, found, strict=True)
-        if anchor is not None and only in (None, campaign.decode())
-    ]
+def _planned_ms(line: str) -> int | None:
+    record = codec.read_record(line)
+    return record.at_ms if record.final_status is DeliveryStatus.PLANNED else None
 
 
-def _mails(cadence: Cadence, overdue_steps: list[tuple[int, int]], anchor_ms: int) -> list[tuple[str, int]]:
+async def _backlog(ledger: Ledger, person: EnrollmentId, waiting: list[_Waiting]) -> Backlog:
     """The steps that wait, then those that the schedule does not know yet: only the next one of a person is in it."""
-    last_step = overdue_steps[-1][0]
-    due = [
-        *overdue_steps,
-        *((step, cadence.due_ms(anchor_ms=anchor_ms, step=step)) for step in cadence.after(last_step)),
-    ]
-    return [(f"step-{step}", due_ms) for step, due_ms in due]
+    fields = waiting[0].fields
+    cadence = ledger.cadence_of(fields.get("campaign", ""))
+    place = {step: number for number, step in enumerate(cadence.steps)}
+    waits = [(step, each.due_ms) for each in waiting if (step := each.delivery.step) is not None]
+    mails = sorted(waits, key=lambda mail: place.get(mail[0], -1))
+    following = cadence.after(mails[-1][0])
+    named = [(step_name(step), due_ms) for step, due_ms in mails]
+    later = _due(cadence, following, int(fields["anchor_ms"]))
+    return await _backlog_with(ledger, person, [*named, *later], fields)
+
+
+async def _backlog_with(
+    ledger: Ledger, person: EnrollmentId, mails: Sequence[tuple[str, int]], fields: Mapping[str, str]
+) -> Backlog:
+    terms = ledger.terms_of(fields.get("campaign", ""))
+    backlog = Backlog(
+        who=person,
+        mails=tuple(mails),
+        last_ms=int(fields["last_sent_ms"]) if "last_sent_ms" in fields else None,
+        gap_ms=terms.cadence.minimum_gap_ms,
+    )
+    if terms.window is None:
+        return backlog
+    timezone = codec.read_assessment(fields).timezone
+    calls_of = EnrollmentId(fields.get("contact", person))
+    zones = [timezone] if timezone else await ledger.bookings.timezones(calls_of)
+    return replace(backlog, opening_ms=partial(terms.window.opening_ms, zone=terms.zone_of(*zones)))
+
+
+def _due(cadence: Cadence, steps: Iterable[Step], anchor_ms: int) -> list[tuple[str, int]]:
+    return [(step_name(step), cadence.due_ms(anchor_ms=anchor_ms, step=step)) for step in steps]

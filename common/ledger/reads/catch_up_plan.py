@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from common.domain.catch_up import Backlog, Departure, departures
+from common.domain.catch_up import Departure, departures
 from common.domain.delivery import DeliveryStatus
-from common.domain.enrollment import Status
 from common.domain.ids import EnrollmentId
-from common.ledger import keys
 from common.ledger.ledger import Ledger
-from common.ledger.reads.backlog import addresses, overdue, planned
+from common.ledger.reads.backlog import addresses, backlog_of, overdue, planned
 
 HOUR_MS = 3_600_000
 FIRST = 10
@@ -85,7 +83,7 @@ async def plan_for_people(ledger: Ledger, contacts: Sequence[EnrollmentId], *, n
     For one paused person, in each of their campaigns: their deliveries are not in the schedule, so enrollments and
     calls are read.
     """
-    backlogs = [backlog for contact in contacts if (backlog := await _steps_of(ledger, contact))]
+    backlogs = [backlog for contact in contacts if (backlog := await backlog_of(ledger, contact))]
     emails = await addresses(ledger, list(contacts))
     expired = []
     for call in [call for contact in contacts async for call in ledger.bookings.calls(contact)]:
@@ -100,14 +98,3 @@ async def plan_for_people(ledger: Ledger, contacts: Sequence[EnrollmentId], *, n
 
 def _hours(late: list[Departure], now_ms: int) -> int:
     return (late[-1].at_ms - now_ms) // HOUR_MS + 1 if late else 0
-
-
-async def _steps_of(ledger: Ledger, contact: EnrollmentId) -> Backlog | None:
-    enrollment = await ledger.enrollments.get(contact)
-    if enrollment is None or enrollment.status not in (Status.ACCEPTED, Status.ACTIVE):
-        return None
-    cadence = ledger.cadence_of(enrollment.campaign)
-    steps = [step for step in cadence.steps if enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED]
-    mails = [(f"step-{n}", cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=n)) for n in steps]
-    last = (await ledger.store.read_hash(keys.enrollment(contact))).get("last_sent_ms")
-    return Backlog(who=contact, mails=tuple(mails), last_ms=int(last) if last else None, gap_ms=cadence.minimum_gap_ms)

@@ -12,7 +12,7 @@ from common.domain.contact import Consent
 from common.domain.delivery import DeliveryStatus, Record, delivery_of
 from common.domain.enrollment import Enrollment
 from common.domain.feedback import FeedbackKind
-from common.domain.ids import DeliveryId, EnrollmentId, step_name
+from common.domain.ids import DeliveryId, EnrollmentId, Step, step_name
 from common.ledger import keys
 from common.ledger.bookings import ReportedCall
 from common.ledger.feedback import Reported
@@ -25,12 +25,12 @@ NOTE = "note"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a timeline: `what` happened at `at_ms`. `step`: of one of the steps, its number."""
+    """One line of a timeline: `what` happened at `at_ms`. `step`: of one of the steps, which one."""
 
     at_ms: int
     what: str
     detail: str
-    step: int | None = None
+    step: Step | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ async def read_happened(
         entries.append(Entry(int(at_ms), what, _sentence(detail) if what == NOTE else detail))
     if enrollment is not None:
         entries.append(Entry(enrollment.anchor_ms, "signed up", enrollment.segment))
-        steps = {step_name(step): record for step, record in sorted(enrollment.records.items())}
+        steps = {step_name(step): record for step, record in enrollment.records.items()}
         entries += await _deliveries(ledger, enrollment.id, steps)
     for call in calls:
         entries += [Entry(event.received_ms, _what(event, call), _detail(event)) for event in call.events]

@@ -11,7 +11,7 @@ import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from common.domain.ids import EnrollmentId, step_number
+from common.domain.ids import EnrollmentId, step_of
 from common.domain.person_search import ListedPerson, Marked, PeopleFilter, Sort, find, searched_text
 from common.domain.series import BookingState
 from common.ledger import keys
@@ -187,7 +187,7 @@ def _listed(id: str, fields: dict[str, str], calls: dict[str, str]) -> ListedPer
     first_name, business_name = [*json.loads(fields["assessment"]), None, None][:2]
     first_name, business_name = fields.get("first_name", first_name) or "", business_name or ""
     following = fields.get("next")
-    step = step_number(following) if following else None
+    step = step_of(following) if following else None
     return ListedPerson(
         id=EnrollmentId(id),
         campaign=fields["campaign"],

@@ -9,7 +9,7 @@ from typing import Any
 
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, Status
-from common.domain.ids import step_name
+from common.domain.ids import Step, step_name
 from common.formatting import duration
 from common.ledger import keys
 from common.ledger.ledger import Ledger
@@ -25,7 +25,7 @@ class PersonMail:
     `provider_id`: of a sent one. `dead_since_ms`: of a dead letter.
     """
 
-    step: int
+    step: Step
     at_ms: int
     state: str
     why: str
@@ -71,7 +71,7 @@ def versions_of(text: str) -> dict[str, str]:
     return found
 
 
-def _ended(step: int, record: Record, version: str | None, dead_since: float | None) -> PersonMail:
+def _ended(step: Step, record: Record, version: str | None, dead_since: float | None) -> PersonMail:
     status = record.final_status
     sent = status.is_sent
     return PersonMail(
@@ -109,7 +109,7 @@ class _Known:
     stopped: str
     now_ms: int
 
-    def to_come(self, step: int, fields: Mapping[str, str]) -> PersonMail:
+    def to_come(self, step: Step, fields: Mapping[str, str]) -> PersonMail:
         cadence = self.ledger.cadence_of(self.enrollment.campaign)
         due_ms = cadence.due_ms(anchor_ms=self.enrollment.anchor_ms, step=step)
         is_next = step == self.enrollment.next_step

@@ -10,12 +10,14 @@ import redis.asyncio
 
 from common.domain.clock_check import JUMP_MS
 from common.domain.delivery import DeliveryStatus
+from common.domain.ids import is_enrollment_id
 from common.domain.signup_bounds import Bound
 from common.ledger import keys
 from common.ledger.constants import CALENDAR, MAIL, MIRROR, QUEUES
 from common.ledger.holds import Hold, read_holds
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import EVERYBODY, Pause, read_pause
+from common.ledger.store import texts
 from common.queue.layout import NAMESPACE
 from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS, due_ms_of
 from common.store.refusals import Refusal, ask_probe, refusal_in
@@ -75,8 +77,9 @@ class StoreStats:
     `mirror_behind`: contacts whose change Notion does not show yet; `mirror_lag_ms`: for how long the oldest waits.
     `held_signups`: by bound. `unread_bookings`: events of Cal.com that wait for a person. `resting`: addresses that
     wait for one. `content_bounce_people`: to whom a mail of this campaign was refused for its content, within a day.
-    `circuits`: the open ones, by provider. `holds`: on all sending, by reason; `clock/<worker>`: on that worker's, if
-    it is alive. `durability`: promise → kept, see `metrics.STORE_DURABILITY`. `refusal`: why the store takes no write.
+    `circuits`: the open ones, by provider. `paused_people`: their pauses, one for each campaign of theirs. `holds`: on
+    all sending, by reason; `clock/<worker>`: on that worker's, if it is alive. `durability`: promise → kept, see
+    `metrics.STORE_DURABILITY`. `refusal`: why the store takes no write.
     """
 
     at_ms: int
@@ -192,7 +195,7 @@ def _ask(pipe: Any, now_ms: int, workers: list[str], *, campaign: str) -> None:
     for provider in PROVIDERS:
         pipe.hmget(keys.circuit(provider), "until_ms", "since_ms", "reason")
     pipe.hget(keys.PAUSES, EVERYBODY)
-    pipe.hlen(keys.PAUSES)
+    pipe.hkeys(keys.PAUSES)
     pipe.hgetall(keys.HOLD_ALL)
     pipe.info("persistence")
     pipe.info("memory")
@@ -237,7 +240,7 @@ def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms
         content_bounce_people=content_bounces,
         circuits={provider: circuit for provider, circuit in circuits.items() if circuit is not None},
         pause=read_pause(pause.decode()) if pause else None,
-        paused_people=pauses - (pause is not None),
+        paused_people=sum(map(is_enrollment_id, texts(pauses))),
         holds=_holds(holds, {worker.id for worker in workers if worker.is_alive}),
         durability=_durability(persistence, memory, config),
         memory_bytes=int(memory.get("used_memory", 0)),

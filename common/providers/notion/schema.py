@@ -86,9 +86,11 @@ CONTACT = Database(
 def databases(campaigns: Collection[CampaignColumns]) -> tuple[Database, Database]:
     """Both, with the columns of these campaigns."""
     steps = {column: "date" for campaign in campaigns for column in campaign.steps.values()}
+    own = {one.name: one.kind for campaign in campaigns for one in campaign.fields.values()}
     statuses = {campaign.status: "select" for campaign in campaigns}
     usual = {name: kind for name, kind in CONTACT.columns.items() if name != CampaignColumns(name="").status}
-    return replace(SEQUENCE, columns={**SEQUENCE.columns, **steps}), replace(CONTACT, columns={**usual, **statuses})
+    sequence = replace(SEQUENCE, columns={**SEQUENCE.columns, **steps}, optional={**SEQUENCE.optional, **own})
+    return sequence, replace(CONTACT, columns={**usual, **statuses})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

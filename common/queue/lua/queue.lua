@@ -86,9 +86,10 @@ function queue.probe_from(name, from_ms, failed_id, wait_ms)
   redis.call('SADD', queue_keys.failed(name), failed_id)
 end
 
--- From when this queue is probed; 0: it is not.
+-- Used for a probe that was stored without its wait.
 local PROBE_MAX_MS = 3600000
 
+-- From when this queue is probed; 0: it is not.
 function queue.probed_from(name, now_ms)
   local from_ms, wait_ms = unpack(redis.call('HMGET', queue_keys.probing(), name, name .. '/wait'))
   if not from_ms then return 0 end

@@ -1,18 +1,17 @@
 /** A finished assessment and its validation. The page and the route use the same function. */
 
 import {
+  browserText,
   dollars,
   email,
   evidence,
   id,
   InvalidValue,
-  locale,
   name,
   phone,
   score,
   text,
   timestamp,
-  timezone,
   type FieldError,
 } from "./fields";
 import { SYSTEMS, type Scorecard, type Scores, type System } from "./scores";
@@ -93,8 +92,8 @@ function checkPerson(given: Given, fields: FieldReader): Person {
   const optional = {
     business_name: usable(given["business_name"], text),
     phone: usable(given["phone"], phone),
-    timezone: usable(given["timezone"], timezone),
-    locale: usable(given["locale"], locale),
+    timezone: usable(given["timezone"], browserText),
+    locale: usable(given["locale"], browserText),
     revenue_leak_total: usable(given["revenue_leak_total"], dollars),
     consent_text: usable(given["consent_text"], evidence),
     consent_source: usable(given["consent_source"], evidence),

@@ -16,13 +16,13 @@ const EMAIL_CHARACTERS_MAX = 200;
 const NAME_CHARACTERS_MAX = 200;
 const TEXT_CHARACTERS_MAX = 500;
 const CONSENT_CHARACTERS_MAX = 1_000;
+const BROWSER_CHARACTERS_MAX = 200;
 const DOLLARS_MAX = 1_000_000_000_000;
 
 const ATOM = "[a-z0-9!#$%&'*+/=?^_`{|}~-]+";
 const LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
 const EMAIL = new RegExp(`^(?=[^@]{1,64}@)${ATOM}(?:\\.${ATOM})*@(?:${LABEL}\\.)+(?!\\d+$)${LABEL}$`);
-const LOCALE = /^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,4}$/;
-const ZONE = /^[A-Za-z][A-Za-z0-9_+-]*(?:\/[A-Za-z0-9_+-]+)*$/;
+const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d{1,3})?$/i;
 const ID = /^[A-Za-z0-9_-]{8,64}$/;
 // Zero-width and bidirectional marks, soft hyphens, byte order marks, private use, halves of surrogate pairs.
 const INVISIBLE = /[\p{Cf}\p{Co}\p{Cs}]/gu;
@@ -97,25 +97,10 @@ export function id(value: unknown): string {
   return value;
 }
 
-/**
- * The zone in its usual spelling; undefined when unknown. It comes from the browser, and some browsers send
- * `Etc/Unknown`: an optional field that is wrong must not prevent the signup.
- */
-export function timezone(value: unknown): string | undefined {
-  const zone = string(value).trim();
-  if (!ZONE.test(zone)) return undefined;
-  try {
-    const known = new Intl.DateTimeFormat("en", { timeZone: zone }).resolvedOptions().timeZone;
-    return known === "Etc/Unknown" ? undefined : known;
-  } catch {
-    return undefined;
-  }
-}
-
-/** A language tag; undefined when invalid, because it comes from the browser too. */
-export function locale(value: unknown): string | undefined {
-  const tag = string(value).trim().replaceAll("_", "-");
-  return LOCALE.test(tag) ? tag : undefined;
+/** What the browser says about itself goes to the gateway as it is, which reads more spellings than this file. */
+export function browserText(value: unknown): string | undefined {
+  const text = oneLine(Array.isArray(value) ? value.join(",") : value, BROWSER_CHARACTERS_MAX);
+  return text || undefined;
 }
 
 function string(value: unknown): string {
@@ -134,8 +119,10 @@ function visibleLine(text: string): string {
   return text.replace(INVISIBLE, "").replace(CONTROL, " ").trim().replace(/\s+/g, " ");
 }
 
+/** Or a text that is one, which forms send. */
 function number(value: unknown, max: number): number {
-  if (typeof value !== "number" || !Number.isFinite(value)) throw new InvalidValue(`must be a number from 0 to ${max}`);
-  if (value < 0 || value > max) throw new InvalidValue(`must be from 0 to ${max}`);
-  return value;
+  const read = typeof value === "string" && NUMBER.test(value.trim()) ? Number(value) : value;
+  if (typeof read !== "number" || !Number.isFinite(read)) throw new InvalidValue(`must be a number from 0 to ${max}`);
+  if (read < 0 || read > max) throw new InvalidValue(`must be from 0 to ${max}`);
+  return read;
 }

@@ -160,6 +160,16 @@ test("the gateway learns which signups are of one visitor, and not who that is",
   assert.ok(other);
 });
 
+test("a hook for visitors that throws costs nobody their signup, and the log says so", async () => {
+  const visitor = () => {
+    throw new Error("ada@people.example");
+  };
+  const { sent, status, body, runtime, lines } = await visit([202], { visitor });
+
+  assert.deepEqual([status, body.queued, lines], [200, true, ['{"event":"visitor_hook_failed"}']]);
+  assert.deepEqual(JSON.parse(runtime.requests[0]?.body ?? ""), { ...RESULTS, ...sent.person });
+});
+
 test("what the visitor agreed to reaches the gateway", async () => {
   const consent = { consent_text: "I agree", consent_source: "https://site.example/quiz", consent_at: "2026-11-29T10:00:00.000Z" };
   const runtime = new Scripted([202]);

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import click
 
 from common.domain.enrollment import Enrollment
@@ -28,7 +31,12 @@ def command(name: str | None, contact: str | None, late: bool, as_json: bool) ->
     Nothing is changed. NAME: one campaign; by default all that are played.
     """
     if contact is not None:
-        with_versions(lambda versions: _show_person(versions, name, contact, late=late))
+        of_person = with_versions(lambda versions: _person_plans(versions, name, contact, late=late))
+        if as_json:
+            print_json([plan.fields() for plan in of_person])
+        else:
+            for one in of_person:
+                _print_person(one)
         return
     plans = with_versions(lambda versions: _plans(versions, name, late=late))
     if as_json:
@@ -42,39 +50,73 @@ async def _plans(versions: OpenVersions, name: str | None, *, late: bool) -> lis
     return [await plan_of(versions, versions.files[key], send_late=late) for key in versions.chosen(name)]
 
 
-async def _show_person(versions: OpenVersions, name: str | None, contact: str, *, late: bool) -> None:
-    email, known = normal_address(contact), False
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PersonPlan:
+    """What would change for one person in one campaign; `changes`: the kind, and the step or None for every mail."""
+
+    source: str
+    target: str
+    enrollment: Enrollment
+    outlook: Outlook
+    changes: set[tuple[str, str | None]]
+
+    @property
+    def steps(self) -> list[tuple[str, int | None, int | None]]:
+        """Each step, and when it is due now and then; None: it is not to come."""
+        before, after = self.outlook.before, self.outlook.after
+        return [(step_name(step), before.get(step), after.get(step)) for step in dict.fromkeys((*after, *before))]
+
+    def fields(self) -> dict[str, Any]:
+        """For `--json`: as a plan of everybody, and more."""
+        segments, languages = self.outlook.segments, self.outlook.languages
+        return {
+            "campaign": self.enrollment.campaign,
+            "from": self.source,
+            "to": self.target,
+            "changes": [{"kind": kind, "step": step, "people": 1} for kind, step in sorted(self.changes, key=str)],
+            "email": self.enrollment.assessment.email,
+            "status": self.enrollment.status,
+            "segment": {"from": segments[0], "to": segments[1]},
+            "language": {"from": languages[0], "to": languages[1]},
+            "steps": [{"step": step, "due_ms": now, "due_then_ms": then} for step, now, then in self.steps],
+        }
+
+
+async def _person_plans(versions: OpenVersions, name: str | None, contact: str, *, late: bool) -> list[_PersonPlan]:
+    """In each of these campaigns that has them. Raises CommandFailed when none has."""
+    email, plans = normal_address(contact), []
     found = [await person_of(versions.ledger, id) for id in await versions.ledger.mailboxes.in_campaigns(email)]
-    people = [person for person in found if person is not None]
+    people = {person.enrollment.campaign: person for person in found if person is not None}
     for key in versions.chosen(name):
-        person = next((one for one in people if one.enrollment.campaign == key), None)
-        if person is None:
+        if key not in people:
             continue
-        known = True
-        comparison = Comparison(
-            versions.in_force[key], versions.files[key], versions.settings.pace, now_ms=now_ms(), send_late=late
+        source, target = versions.in_force[key], versions.files[key]
+        comparison = Comparison(source, target, versions.settings.pace, now_ms=now_ms(), send_late=late)
+        outlook = comparison.outlook(people[key])
+        plan = _PersonPlan(
+            source=source.version,
+            target=target.version,
+            enrollment=people[key].enrollment,
+            outlook=outlook,
+            changes={*comparison.changes_of(outlook)},
         )
-        outlook = comparison.outlook(person)
-        _print_person(key, person.enrollment, outlook, {*comparison.changes_of(outlook)})
-    if not known:
+        plans.append(plan)
+    if not plans:
         raise CommandFailed(f"{email} is in none of these campaigns; try another spelling")
+    return plans
 
 
-def _print_person(key: str, enrollment: Enrollment, outlook: Outlook, changes: set[tuple[str, str | None]]) -> None:
-    click.echo(f"{key}: {enrollment.assessment.email}, {enrollment.status}, {_arrow(outlook.segments)}")
+def _print_person(plan: _PersonPlan) -> None:
+    enrollment, outlook = plan.enrollment, plan.outlook
+    click.echo(f"{enrollment.campaign}: {enrollment.assessment.email}, {enrollment.status}, {_arrow(outlook.segments)}")
     if outlook.languages[0] != outlook.languages[1]:
         click.echo(f"language: {_arrow(outlook.languages)}")
-    everywhere = sorted(kind for kind, step in changes if step is None)
+    everywhere = sorted(kind for kind, step in plan.changes if step is None)
     if everywhere:
         click.echo(f"every mail: {', '.join(everywhere)}")
     rows = [
-        (
-            step_name(step),
-            _time(outlook.before.get(step)),
-            _time(outlook.after.get(step)),
-            ", ".join(sorted(kind for kind, name in changes if name == step_name(step))),
-        )
-        for step in dict.fromkeys((*outlook.after, *outlook.before))
+        (step, _time(now), _time(then), ", ".join(sorted(kind for kind, name in plan.changes if name == step)))
+        for step, now, then in plan.steps
     ]
     print_table(["step", "due now (UTC)", "due then (UTC)", "change"], rows)
 

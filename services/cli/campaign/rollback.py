@@ -9,7 +9,14 @@ import click
 from common.campaigns.campaign import campaign_of
 from common.campaigns.compiled import from_json
 from common.ledger.versions import LogEntry
-from services.cli.campaign.versions import OpenVersions, plan_of, print_plan, put_in_force, with_versions
+from services.cli.campaign.versions import (
+    OpenVersions,
+    changed_people,
+    plan_of,
+    print_plan,
+    put_in_force,
+    with_versions,
+)
 from services.cli.error_lines import CommandFailed
 from services.cli.shared import record_action
 
@@ -37,7 +44,7 @@ async def _roll_back(versions: OpenVersions, name: str) -> None:
     print_plan(await plan_of(versions, target))
     changed = await put_in_force(versions, target, "rollback")
     await record_action(ledger, "rollback", [name], before=str(current.version), after=before)
-    click.echo(f"{name}: version {before} is in force again; the plans of {changed or 0} people changed")
+    click.echo(f"{name}: version {before} is in force again; {changed_people(changed)}")
 
 
 def version_before(current: str, log: Sequence[LogEntry]) -> str | None:

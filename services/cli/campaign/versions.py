@@ -93,7 +93,14 @@ async def put_in_force(
         raise CommandFailed(f"{key}: another version was put in force meanwhile, or is being; run the command again")
     ledger.replace(target.terms(versions.settings.pace))
     replanning = (await ledger.versions.in_force())[key].replanning
-    return await make_schedules_follow(ledger, target, replanning, clock) if replanning else 0
+    return await make_schedules_follow(ledger, target, replanning, clock) if replanning else None
+
+
+def changed_people(changed: int | None) -> str:
+    """How many, as `put_in_force` answers."""
+    return (
+        "a worker changes the plans of those under way" if changed is None else f"the plans of {changed} people changed"
+    )
 
 
 def refuse_repeated(plan: Plan) -> None:

@@ -1,8 +1,9 @@
 """
 Sessions that ended before they expired: a copy of such a cookie is invalid, at every console and after a restart.
 
-The store remembers them until they would have expired. While it does not answer, a session counts as ended unless this
-process has seen it in use.
+The store remembers them until they would have expired. A store that was restored or emptied has forgotten some, so a
+session that began before that was noticed counts as ended. While the store does not answer, or no worker has ever
+worked on it, a session counts as ended unless this process has seen it in use.
 """
 
 from __future__ import annotations
@@ -13,12 +14,17 @@ import redis
 import redis.asyncio
 
 from common.clock import Clock
-from common.ledger.keys import PREFIX
+from common.domain.store_generation import EMPTIED, RESTORED, UNSETTLED
+from common.ledger import keys
+from common.ledger.holds import read_hold
+from common.ledger.store import texts
 from services.console.auth.session import Session
 
-_KEY = PREFIX + "console_session_ended:"
+_KEY = keys.PREFIX + "console_session_ended:"
 """`+ id`: STRING, which expires with the session."""
 ANSWER_SECONDS_MAX = 1
+_FORGOT = (RESTORED, EMPTIED, UNSETTLED)
+"""Holds on all sending, of a store that lacks what happened before."""
 _STORE_FAILURES = (redis.RedisError, OSError, TimeoutError)
 
 
@@ -44,12 +50,24 @@ class EndedSessions:
         try:
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
                 await self._save()
-                is_ended = bool(await self._client.exists(_KEY + session.id))
+                is_ended = await self._is_ended_in_store(session)
         except _STORE_FAILURES:
-            return session.id in self._ended or session.id not in self._seen
+            is_ended = session.id not in self._seen
+        is_ended = is_ended or session.id in self._ended
         if not is_ended:
             self.begin(session)
         return is_ended
+
+    async def _is_ended_in_store(self, session: Session) -> bool:
+        pipe = self._client.pipeline(transaction=False)
+        pipe.exists(_KEY + session.id)
+        pipe.hmget(keys.GENERATION, "id", "follows_ms")
+        pipe.hmget(keys.HOLD_ALL, *_FORGOT)
+        is_ended, (generation, follows_ms), holds = texts(await pipe.execute())
+        if generation is None and session.id not in self._seen:
+            return True
+        noticed = [int(follows_ms or 0), *(read_hold(text).since_ms for text in holds if text)]
+        return bool(is_ended) or session.begun_s < max(noticed) // 1000
 
     async def _save(self) -> None:
         for session in list(self._unsaved.values()):

@@ -36,6 +36,10 @@ class Session:
     user: ConsoleUser | None = None
 
     @property
+    def begun_s(self) -> int:
+        return self.expires_s - SESSION_S
+
+    @property
     def is_logged_in(self) -> bool:
         return self.kind == "in"
 

@@ -18,7 +18,7 @@ from aiohttp import web
 
 from common.clock import iso
 from common.domain.enrollment import Status
-from common.domain.ids import EnrollmentId, is_enrollment_id, normal_address
+from common.domain.ids import EnrollmentId, Step, is_enrollment_id, normal_address, step_name, step_of
 from common.domain.person_search import SORTS, ListedPerson, PeopleFilter, Sort
 from common.ledger.reads.contact_timeline import read_contact_timeline, read_timelines
 from services.console.context import CONTEXT, ConsoleContext
@@ -98,7 +98,7 @@ def query_of(given: Mapping[str, str]) -> Query:
     texts = {name: given.get(name, "")[:TEXT_LENGTH_MAX] for name in ("campaign", "segment", "status", "language")}
     wanted = PeopleFilter(
         words=given.get("q", "")[:TEXT_LENGTH_MAX],
-        step=int(step) if step.isascii() and step.isdecimal() and len(step) < 4 else None,
+        step=_step(step),
         is_booked={"yes": True, "no": False}.get(given.get("booked", "")),
         has_dead_letter=given.get("dead") == "yes",
         is_paused=given.get("paused") == "yes",
@@ -182,6 +182,13 @@ def _day(text: str) -> int | None:
     try:
         return round(datetime.combine(date.fromisoformat(text), time(), UTC).timestamp() * 1_000)
     except (ValueError, OverflowError):
+        return None
+
+
+def _step(text: str) -> Step | None:
+    try:
+        return step_of(step_name(int(text)) if text.isascii() and text.isdecimal() and len(text) < 4 else text)
+    except ValueError:
         return None
 
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from common.campaigns.errors import CampaignError
 from common.clock import utc_datetime
 from common.domain.enrollment import Enrollment
-from common.domain.ids import DeliveryId, EnrollmentId, is_enrollment_id
+from common.domain.ids import DeliveryId, EnrollmentId, Step, is_enrollment_id
 from common.ledger.reads.contact_timeline import ContactTimeline, Entry, read_contact_timeline, read_timelines
 from common.ledger.reads.person_mails import PersonMail, read_person_mails
 from services.console.context import CONTEXT, ConsoleContext
@@ -183,9 +183,9 @@ async def _rows(context: ConsoleContext, person: Person) -> tuple[list[Row], lis
     """(What happened, oldest first; what is to come, soonest first.)"""
     enrollment, mails = person.enrollment, {mail.step: mail for mail in person.mails}
     past = []
-    shown: set[int] = set()
+    shown: set[Step] = set()
     for entry in person.timeline.happened:
-        mail = mails.get(entry.step or 0)
+        mail = mails.get(entry.step) if entry.step is not None else None
         past.append(await _past_row(context, person, entry, mail))
         if mail is not None:
             shown.add(mail.step)

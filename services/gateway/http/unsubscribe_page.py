@@ -12,6 +12,7 @@ from typing import Literal
 from aiohttp import web
 
 from common.campaigns.campaign import Campaign
+from common.campaigns.language import Language
 from common.campaigns.strings import UnsubscribeStrings
 
 SCOPE, SERIES = "scope", "series"
@@ -23,35 +24,38 @@ Page = Literal["ask", "already", "done_series", "done_all", "unknown"]
 def page_response(
     page: Page, campaign: Campaign, language: str | None, sender: str, *, status: int = 200
 ) -> web.Response:
-    """`language`: one that the campaign does not have is its default. The page may load nothing and post to itself."""
-    html, style_hash = _page(page, campaign, language, sender)
+    """`language`: one that the campaign does not have is its default."""
+    translation = campaign.translation(language)
+    strings = translation.strings.unsubscribe_page
+    forms = _forms(strings, translation.strings.campaign_name) if page == "ask" else ""
+    title, text = getattr(strings, f"{page}_title"), getattr(strings, f"{page}_text")
+    return text_page(title, text, translation.language, sender, forms=forms, status=status)
+
+
+def text_page(
+    title: str, text: str, language: Language, sender: str, *, forms: str = "", status: int = 200
+) -> web.Response:
+    """A page in one language, which may load nothing and post to itself. `forms`: HTML."""
+    style, style_hash = _style()
+    html = _file("page.html").format(
+        language=language.tag,
+        direction=language.direction,
+        title=escape(title),
+        text=escape(text),
+        sender=escape(sender),
+        style=style,
+        forms=forms,
+    )
     policy = (
         f"default-src 'none'; style-src '{style_hash}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
     return web.Response(
         status=status,
-        body=html,
+        body=html.encode(),
         content_type="text/html",
         charset="utf-8",
         headers={"Content-Security-Policy": policy},
     )
-
-
-def _page(page: Page, campaign: Campaign, language: str | None, sender: str) -> tuple[bytes, str]:
-    """The HTML with its style sheet inside, and the hash of that style sheet."""
-    translation = campaign.translation(language)
-    strings = translation.strings.unsubscribe_page
-    style, style_hash = _style()
-    html = _file("page.html").format(
-        language=translation.language.tag,
-        direction=translation.language.direction,
-        title=escape(getattr(strings, f"{page}_title")),
-        text=escape(getattr(strings, f"{page}_text")),
-        sender=escape(sender),
-        style=style,
-        forms=_forms(strings, translation.strings.campaign_name) if page == "ask" else "",
-    )
-    return html.encode(), style_hash
 
 
 def _forms(strings: UnsubscribeStrings, campaign_name: str) -> str:

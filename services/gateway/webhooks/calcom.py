@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from time import perf_counter
 from typing import Any
 
@@ -12,9 +11,7 @@ from aiohttp import web
 from common.clock import iso
 from common.domain.booking import BookingEvent, BookingKind
 from common.domain.ids import booking_id, seat_id
-from common.domain.note import Kept, Note, NoteKind
 from common.ledger.bookings import BookingAnswer
-from common.normalization.text import if_usable, name_if_usable
 from common.observability import metrics
 from common.observability.logs import get_logger
 from services.gateway.context import GatewayContext
@@ -23,14 +20,8 @@ from services.gateway.fast_path import JsonResponse, json_response
 from services.gateway.http.body import read_verified
 from services.gateway.http.middleware import LOG_CONTEXT
 from services.gateway.validation.strict_json import read_shallow
-from services.gateway.webhooks.calcom_payload import (
-    TRIGGERS,
-    Attendee,
-    Booking,
-    booking_fields,
-    first_name_of,
-    parse_event,
-)
+from services.gateway.webhooks.calcom_notes import field_notes
+from services.gateway.webhooks.calcom_payload import TRIGGERS, SentEvent, event_of
 from services.web.problem import Problem
 
 log = get_logger(__name__)
@@ -80,11 +71,11 @@ def _reason(problem: Problem) -> str:
 
 def parse(context: GatewayContext, body: bytes, *, received_ms: int) -> BookingReceived | IgnoredEvent:
     """The event in `body`. Raises Problem: 400 when it is not JSON, 422 naming every invalid field."""
-    sent = read_shallow(body)
-    event = parse_event(sent, received_ms=received_ms, types=context.settings.calcom_types)
+    sent = SentEvent.of(read_shallow(body))
+    event = event_of(sent, received_ms=received_ms, types=context.settings.calcom_types)
     if isinstance(event, IgnoredEvent):
         return event
-    return BookingReceived(webhook_id=webhook_id(event, body), event=event, notes=field_notes(sent))
+    return BookingReceived(webhook_id=webhook_id(event, body), event=event, notes=field_notes(sent, event.kind))
 
 
 def webhook_id(event: BookingEvent, body: bytes) -> str:
@@ -112,39 +103,3 @@ def answer_body(answer: BookingAnswer) -> dict[str, Any]:
         "meeting_time": None if answer.meeting_time_ms is None else iso(answer.meeting_time_ms),
         "timestamp": iso(answer.received_ms),
     }
-
-
-_REPAIRED = {"email": "was written in its usual form", "timezone": "was read as an IANA name"}
-
-
-def field_notes(sent: dict[str, Any]) -> tuple[Note, ...]:
-    """Of an event that can be read. The guest's fields are those of the first attendee."""
-    _, fields = booking_fields(sent)
-    return tuple(note for name, given, used in _pairs(fields) if (note := _note(name, given, used)) is not None)
-
-
-def _pairs(fields: dict[str, Any]) -> Iterator[tuple[str, Any, Kept]]:
-    """(Name in notes and metrics, what was sent, what is used)."""
-    booking = Booking.model_validate(fields)
-    yield "start_time", fields.get("startTime"), booking.start_time
-    yield "end_time", fields.get("endTime"), booking.end_time
-    yield "title", fields.get("title"), if_usable(booking.title)
-    attendees = fields.get("attendees")
-    first = attendees[0] if isinstance(attendees, list) and attendees and isinstance(attendees[0], dict) else {}
-    guest = Attendee.model_validate(first)
-    yield "email", first.get("email"), guest.email
-    yield "first_name", first.get("firstName") or first.get("name"), name_if_usable(first_name_of(guest))
-    yield "timezone", first.get("timeZone"), guest.time_zone
-
-
-def _note(name: str, given: Any, used: Kept) -> Note | None:
-    if given is None or (isinstance(given, str) and not given.strip()):
-        return None
-    if used is None:
-        return Note(
-            kind=NoteKind.DROPPED, field=name, what="was left out: Cal.com sent it in a form that cannot be used"
-        )
-    plain = given.strip().lower() if name == "email" and isinstance(given, str) else given
-    if name in _REPAIRED and plain != used:
-        return Note(kind=NoteKind.REPAIRED, field=name, what=_REPAIRED[name], kept=used)
-    return None

@@ -8,8 +8,9 @@ versions, `payload.evt` in newer MEETING_ENDED events); and flat, where the book
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
@@ -48,7 +49,7 @@ KINDS = {
 }
 TRIGGERS = {kind: trigger for trigger, kind in KINDS.items()} | {BookingKind.LOST_MOVE: "BOOKING_RESCHEDULED"}
 _NEEDS_ALL = (BookingKind.REQUESTED, BookingKind.CREATED, BookingKind.RESCHEDULED)
-_CALLED_OFF = (BookingKind.CANCELLED, BookingKind.REJECTED)
+CALLED_OFF = (BookingKind.CANCELLED, BookingKind.REJECTED)
 _NESTED = ("booking", "evt")
 
 
@@ -118,6 +119,9 @@ class Booking(_Camel):
     location: WebAddress = None
     location_kind: Annotated[Words, Field(alias="location")] = None
     seats_per_time_slot: Count = None
+    booker_url: WebAddress = None
+    disable_rescheduling: Truth = False
+    disable_cancelling: Truth = False
     attendees: Annotated[list[Attendee], Objects] = []
     responses: Annotated[Responses, AnObject] = Responses()
     booking_fields_responses: Annotated[Responses, AnObject] = Responses()
@@ -135,21 +139,42 @@ class CalcomEvent(BaseModel):
     payload: Annotated[Booking, AnObject] = Booking()
 
 
+@dataclass(frozen=True, slots=True)
+class SentEvent:
+    """
+    A webhook as it was sent, and what of it can be read. `path`: of the booking's fields in it; `fields`: those.
+    """
+
+    sent: dict[str, Any]
+    path: str
+    fields: dict[str, Any]
+    booking: Booking
+
+    @classmethod
+    def of(cls, sent: dict[str, Any]) -> SentEvent:
+        path, fields = _booking_fields(sent)
+        return cls(sent, path, fields, Booking.model_validate(fields))
+
+
 def parse_event(sent: dict[str, Any], *, received_ms: int, types: Collection[str]) -> BookingEvent | IgnoredEvent:
+    """As `event_of`."""
+    return event_of(SentEvent.of(sent), received_ms=received_ms, types=types)
+
+
+def event_of(webhook: SentEvent, *, received_ms: int, types: Collection[str]) -> BookingEvent | IgnoredEvent:
     """
     The event in a payload. `types`: ids or slugs of the event types that count; empty: all.
 
     Raises Problem 422 naming each missing field: the trigger, the booking's uid, and for an event that creates or moves
     a booking also an address and a start.
     """
+    sent, path, booking = webhook.sent, webhook.path, webhook.booking
     trigger = lenient.words(sent.get("triggerEvent"), 100)
     if trigger is None:
         raise invalid_fields(FieldError("triggerEvent", "is required, such as BOOKING_CREATED"))
     kind = KINDS.get(trigger)
     if kind is None:
         return IgnoredEvent(trigger, "This event has no effect here.")
-    path, fields = booking_fields(sent)
-    booking = Booking.model_validate(fields)
     uid = booking.uid or booking.booking_uid
     if uid is None and booking.type == "Test":
         return IgnoredEvent(trigger, "A test of the webhook: it works.")
@@ -167,7 +192,7 @@ def parse_event(sent: dict[str, Any], *, received_ms: int, types: Collection[str
     return event
 
 
-def booking_fields(sent: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def _booking_fields(sent: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """(The path of the booking's fields, the fields); a field that the deeper level lacks comes from the one above."""
     payload = sent.get("payload")
     if not isinstance(payload, dict):
@@ -209,9 +234,24 @@ def _event(kind: BookingKind, booking: Booking, uid: str, received_ms: int, crea
         no_shows=_no_shows(booking) if kind is BookingKind.NO_SHOW else (),
         event_type=booking.event_type_id or booking.type,
         is_seated=is_seated,
+        **({} if is_seated or kind not in _NEEDS_ALL else _changing(booking, uid)),
         # Without seats the others came along with the first one, except where a cancellation names who has left.
-        others=tuple(named[1:]) if is_seated or kind in _CALLED_OFF else (),
+        others=tuple(named[1:]) if is_seated or kind in CALLED_OFF else (),
     )
+
+
+def _changing(booking: Booking, uid: str) -> dict[str, str]:
+    """
+    Cal.com's pages on which the guest changes the booking, where its event type allows that.
+
+    A guest with a seat would need the name of their seat, which Cal.com does not report.
+    """
+    base = (booking.booker_url or "").rstrip("/")
+    if not base:
+        return {}
+    name = quote(uid, safe="")
+    urls = {} if booking.disable_rescheduling else {"reschedule_url": f"{base}/reschedule/{name}"}
+    return urls if booking.disable_cancelling else {**urls, "cancel_url": f"{base}/booking/{name}?cancel=true"}
 
 
 def _person(booking: Booking, first: Attendee, named: Sequence[NamedAttendee], *, is_seated: bool) -> dict[str, Any]:

@@ -51,7 +51,7 @@ _PERMANENT_TEXT = re.compile(
 _CONTENT_TEXT = re.compile(r"\b5\.(3\.4|6\.\d|7\.\d)|\bspam\b|content|too (large|big)", re.IGNORECASE)
 """Enhanced status codes: RFC 3463, sections 3.2, 3.4, 3.7 and 3.8."""
 
-_STEP = re.compile(r"step-[1-9]\d{0,2}")
+_STEP = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 _GUEST = re.compile(r"bkg_[a-z2-7]{16}(-[a-z2-7]{6})?")
 _START = re.compile(r"\d{1,15}")
 _REMINDER = re.compile(r"[A-Za-z0-9_-]{1,32}")

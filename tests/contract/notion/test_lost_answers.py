@@ -62,7 +62,7 @@ async def test_a_second_worker_finds_the_page_of_the_first_although_queries_lag(
     assert len(notion.rows("ds-sequence")) == len(notion.rows("ds-contact")) == 1
 
 
-async def test_what_lagged_longer_than_anybody_waits_is_found_the_next_time_and_becomes_one_row(
+async def test_rows_that_lag_longer_than_the_wait_are_found_next_time_and_become_one_row(
     mirror: NotionMirror, notion: FakeNotion, clock: VirtualClock
 ) -> None:
     notion.lagging = True

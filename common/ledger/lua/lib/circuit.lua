@@ -16,24 +16,26 @@ function circuit.close(key)
   return until_ms and tonumber(since_ms or 0) or 0
 end
 
--- [until_ms, reason, probe_ms] of an open circuit, nil of a closed one. What lies further ahead than it was written to is
--- ignored: then a provider's longest word is an hour, and the next one finds out.
-local WORD_MAX_MS = 3600000
+-- The longest wait that a provider asks for; what lies further ahead was written while a clock was wrong.
+local WAIT_MAX_MS = 3600000
 
+-- [until_ms, reason, probe_ms] of an open circuit, nil of a closed one. What lies further ahead than it was written to is
+-- ignored, and the next delivery probes.
 function circuit.read(key, now_ms)
   local until_ms, reason, probe_ms, wait_ms =
     unpack(redis.call('HMGET', key, 'until_ms', 'reason', 'probe_ms', 'wait_ms'))
   if not until_ms then return end
-  local bounded_ms = queue.bounded('circuit', until_ms, now_ms, wait_ms or WORD_MAX_MS)
+  local bounded_ms = queue.bounded('circuit', until_ms, now_ms, wait_ms or WAIT_MAX_MS)
   if bounded_ms ~= tonumber(until_ms) then redis.call('HSET', key, 'until_ms', string.format('%.0f', bounded_ms)) end
   if probe_ms and queue.is_too_far(probe_ms, now_ms, 0) then probe_ms = nil end
   return bounded_ms, reason, probe_ms
 end
 
--- Until when to wait; now or earlier: go and find out. The job that failed last comes back at until_ms and finds out for
--- all; the others come a second later, and wait for a probe that is under way.
+-- So long a probe is waited for.
 local PROBE_MS = 15000
 
+-- Until when to wait; now or earlier: go and find out. The job that failed last comes back at until_ms and finds out for
+-- all; the others come a second later, and wait for a probe that is under way.
 function circuit.wait_until(until_ms, probe_ms, now_ms)
   if tonumber(until_ms) > now_ms then return tonumber(until_ms) + 1000 end
   return probe_ms and tonumber(probe_ms) + PROBE_MS > now_ms and now_ms + 1000 or 0

@@ -1,7 +1,7 @@
 -- One person in several campaigns: how close their mails may come, and whose goes first. Decided at each claim, from what
 -- is known then of the person's other enrollments (`others`, see sequence.lua).
 --   campaigns  {key → {minimum_gap_ms, priority}}, of the caller's JSON; one that is not played here is not in it
--- uses: owners, pause, queue, records
+-- uses: delivery, owners, pause, queue, records
 
 local crossing = {}
 
@@ -35,8 +35,8 @@ local function kept_back_until(other, gap_ms, now_ms)
   return until_ms
 end
 
--- The person's other enrollments; one who was forgotten there is in none.
-local function others_of(fields)
+-- The person's other enrollments, with their fields; one who was forgotten there is in none.
+function crossing.others_of(fields)
   local found = {}
   for id in string.gmatch(fields.others or '', '%S+') do
     local other = owners.of(id)
@@ -48,9 +48,9 @@ end
 
 -- Until when the mails of other campaigns keep one of this campaign back; in the past: they do not. Of two gaps the larger
 -- one is kept.
-function crossing.gap_until(fields, campaign, given, now_ms)
+function crossing.gap_until(others, campaign, given, now_ms)
   local until_ms = 0
-  for _, other in ipairs(others_of(fields)) do
+  for _, other in ipairs(others) do
     local terms = given.campaigns[other.fields.campaign]
     local gap_ms = math.max(campaign.minimum_gap_ms, terms and terms.minimum_gap_ms or 0)
     until_ms = math.max(until_ms, kept_back_until(other, gap_ms, now_ms))
@@ -58,24 +58,16 @@ function crossing.gap_until(fields, campaign, given, now_ms)
   return until_ms
 end
 
--- Whether a delivery could go now or within two seconds.
-local function could_go(id, line, now_ms)
-  local due_ms = records.due_ms(line)
-  if not due_ms or due_ms > now_ms then return false end
-  local claim_id, not_before_ms = unpack(redis.call('HMGET', keys.delivery .. id, 'claim_id', 'not_before_ms'))
-  if claim_id and claim_id ~= '' then return false end
-  return tonumber(not_before_ms or redis.call('ZSCORE', keys.open, id) or due_ms) <= now_ms + 2000
-end
-
 -- Whether a mail of a campaign with a lower priority number could go now: it goes first.
-function crossing.comes_first(fields, campaign, given, now_ms)
-  for _, other in ipairs(others_of(fields)) do
+function crossing.comes_first(others, campaign, given, now_ms)
+  for _, other in ipairs(others) do
     local theirs = other.fields
     local terms = given.campaigns[theirs.campaign]
     local may_go = theirs.status == 'active' and not theirs.hold and not pause.covers(other.contact, theirs.campaign)
     if terms and terms.priority < campaign.priority and may_go then
       for field, line in pairs(theirs) do
-        if string.find(field, '^/') and could_go(other.id .. field, line, now_ms) then return true end
+        local due_ms = string.find(field, '^/') and records.due_ms(line)
+        if due_ms and due_ms <= now_ms and delivery.could_go(other.id .. field, due_ms, now_ms) then return true end
       end
     end
   end

@@ -50,8 +50,15 @@ function delivery.defer(key, until_ms, now_ms)
   redis.call('HSET', key, 'not_before_ms', until_ms, 'wait_ms', math.max(until_ms - now_ms, 0))
 end
 
-function delivery.is_deferred_too_far(not_before_ms, wait_ms, now_ms)
-  return queue.is_too_far(not_before_ms, now_ms, wait_ms or DEFER_MAX_MS)
+-- Whether a planned delivery that nobody has in hand could go now or within two seconds, also because the time that it waits
+-- for lies too far ahead; and whether it was claimed before.
+function delivery.could_go(id, due_ms, now_ms)
+  local claim_id, not_before_ms, wait_ms =
+    unpack(redis.call('HMGET', keys.delivery .. id, 'claim_id', 'not_before_ms', 'wait_ms'))
+  if claim_id and claim_id ~= '' then return false, true end
+  not_before_ms = tonumber(not_before_ms or redis.call('ZSCORE', keys.open, id) or due_ms)
+  local is_near = not_before_ms <= now_ms + 2000 or queue.is_too_far(not_before_ms, now_ms, wait_ms or DEFER_MAX_MS)
+  return is_near, claim_id == ''
 end
 
 -- Of an open delivery, as read: the time of its next attempt, now when that lies too far ahead; nil: it was never deferred.
@@ -125,7 +132,7 @@ function delivery.reported(key)
 end
 
 -- Does the worker that holds this claim live?
-function delivery.is_held(claim_id)
+function delivery.is_claimed(claim_id)
   return claim_id and claim_id ~= '' and queue.is_alive(string.match(claim_id, '^[^#]*'))
 end
 

@@ -33,7 +33,7 @@ export interface Options<Request extends VisitorRequest = RouteRequest> {
    * and the log says so, because an outage of a bot check must not cost leads.
    */
   readonly allow: (request: Request) => boolean | Promise<boolean>;
-  /** What tells visitors apart, sent as a keyed hash; default their address. */
+  /** What tells visitors apart, sent as a keyed hash; default their address. If it throws, the signup has none. */
   readonly visitor?: (request: Request) => string | undefined;
   /** Stores an undelivered signup, for example in the site's database. The visitor is answered even if it fails. */
   readonly onUndelivered?: (undelivered: Undelivered) => unknown;
@@ -72,7 +72,7 @@ export async function complete<Request extends VisitorRequest>(
   if ("errors" in checked) return refused(checked.errors);
   const { assessment } = checked;
   const results = scorecard(assessment.scores);
-  const visitor = (options.visitor ?? visitorAddress)(request);
+  const visitor = visitorOf(request, options);
   const queued = await sendToGateway(assessment, { ...results, ...assessment.person }, visitor, options);
   return { status: 200, body: { queued, assessment_id: assessment.assessment_id, results } };
 }
@@ -94,6 +94,15 @@ async function isAllowed<Request extends VisitorRequest>(request: Request, optio
   } catch {
     (options.log ?? console.error)(JSON.stringify({ event: "allow_hook_failed" }));
     return true;
+  }
+}
+
+function visitorOf<Request extends VisitorRequest>(request: Request, options: Options<Request>): string | undefined {
+  try {
+    return (options.visitor ?? visitorAddress)(request);
+  } catch {
+    (options.log ?? console.error)(JSON.stringify({ event: "visitor_hook_failed" }));
+    return undefined;
   }
 }
 

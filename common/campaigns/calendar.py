@@ -1,0 +1,111 @@
+"""
+A call as a calendar keeps it: a file of iCalendar (RFC 5545), and the pages of Google and Outlook that add it.
+
+METHOD:PUBLISH asks nothing of anybody: Cal.com has invited the guest already, and a second invitation would be a second
+entry. UID and SEQUENCE are Cal.com's own, so calendars take the file for the entry that they have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from icalendar import Alarm, Calendar, Event, vCalAddress, vText, vUri
+
+ALARM: Final = timedelta(minutes=15)
+_PRODUCT: Final = "-//Advent//Calls//EN"
+_TIME: Final = "%Y%m%dT%H%M%SZ"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarEntry:
+    """
+    `start`, `end`: aware. `uid`, `sequence`: as of iCalendar. `summary`: one line.
+
+    `join_url`: where the call takes place; None: unknown. `organizer`: their name, and the address that answers reach.
+    `is_tentative`: it awaits confirmation.
+    """
+
+    uid: str
+    sequence: int
+    start: datetime
+    end: datetime
+    summary: str
+    join_url: str | None
+    organizer: tuple[str, str]
+    is_tentative: bool = False
+
+    def to_ics(self, *, now: datetime) -> bytes:
+        """The file, written at `now`; icalendar folds and escapes, so that no value becomes a property."""
+        calendar = Calendar()
+        calendar.add("prodid", _PRODUCT)
+        calendar.add("version", "2.0")
+        calendar.add("method", "PUBLISH")
+        calendar.add_component(self._event(now))
+        return bytes(calendar.to_ical())
+
+    def _event(self, now: datetime) -> Event:
+        event = Event()
+        event.add("uid", _one_line(self.uid))
+        event.add("sequence", self.sequence)
+        event.add("dtstamp", now.astimezone(UTC))
+        event.add("dtstart", self.start.astimezone(UTC))
+        event.add("dtend", self.end.astimezone(UTC))
+        event.add("summary", _one_line(self.summary))
+        event.add("status", "TENTATIVE" if self.is_tentative else "CONFIRMED")
+        event.add("organizer", self._organizer())
+        if self.join_url:
+            event.add("location", self.join_url)
+            event.add("url", vUri(self.join_url))
+        event.add_component(self._alarm())
+        return event
+
+    def _organizer(self) -> vCalAddress:
+        name, address = self.organizer
+        organizer = vCalAddress(f"mailto:{quote(_one_line(address), safe='@+')}")
+        organizer.params["cn"] = vText(_one_line(name).replace('"', "'"))
+        return organizer
+
+    def _alarm(self) -> Alarm:
+        alarm = Alarm()
+        alarm.add("action", "DISPLAY")
+        alarm.add("description", _one_line(self.summary))
+        alarm.add("trigger", -ALARM)
+        return alarm
+
+
+def google_url(*, summary: str, start: datetime, end: datetime, location: str | None) -> str:
+    """The page on which Google Calendar offers to add the call."""
+    dates = "/".join(instant.astimezone(UTC).strftime(_TIME) for instant in (start, end))
+    return _page(
+        "https://calendar.google.com/calendar/render",
+        {"action": "TEMPLATE", "text": summary, "dates": dates, "location": location or ""},
+    )
+
+
+def outlook_url(*, summary: str, start: datetime, end: datetime, location: str | None) -> str:
+    """The same of Outlook."""
+    startdt, enddt = (instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for instant in (start, end))
+    return _page(
+        "https://outlook.live.com/calendar/0/deeplink/compose",
+        {
+            "path": "/calendar/action/compose",
+            "rru": "addevent",
+            "subject": summary,
+            "startdt": startdt,
+            "enddt": enddt,
+            "location": location or "",
+        },
+    )
+
+
+def _page(address: str, query: dict[str, str]) -> str:
+    given = {name: value for name, value in query.items() if value}
+    return f"{address}?{urlencode(given, quote_via=quote)}"
+
+
+def _one_line(text: str) -> str:
+    """Without control characters, which some readers take for the end of a line."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())

@@ -1,0 +1,77 @@
+"""What a mail, or a calendar, may say of a booked call."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from urllib.parse import urlencode
+
+from common.campaigns.calendar import CalendarEntry
+from common.campaigns.campaign import Campaign
+from common.campaigns.facts import Meeting, call_entry
+from common.clock import utc_datetime
+from common.domain.calendar_link import CalendarLink
+from common.domain.contact import Assessment
+from common.domain.series import Booking, BookingState
+from common.settings.settings import Settings
+
+
+def meeting_of(
+    settings: Settings, booking: Booking, start_ms: int, signup: Assessment | None, calendar_url: str | None = None
+) -> Meeting:
+    """
+    What is said of a call that starts then.
+
+    `signup`: of the guest, None for one who was never enrolled: anybody can book for anybody, and the title is then the
+    text of a stranger. Without a time zone the hour is in UTC. A link to a host that is not known is left out.
+    """
+    return Meeting(
+        first_name=booking.first_name,
+        start=utc_datetime(start_ms),
+        timezone=booking.timezone or (signup.timezone if signup else None),
+        title=booking.title if signup else None,
+        join_url=_if_known(settings, booking.join_url),
+        organizer=booking.organizer,
+        end=_end(booking, start_ms),
+        calendar_url=calendar_url,
+        reschedule_url=_if_known(settings, booking.reschedule_url),
+        cancel_url=_if_known(settings, booking.cancel_url),
+    )
+
+
+def calendar_entry(
+    settings: Settings, booking: Booking, signup: Assessment | None, campaign: Campaign, language: str | None
+) -> CalendarEntry:
+    """The call as it stands now. `booking` has a start, and the ids of its series."""
+    assert booking.start_ms is not None
+    assert booking.ical_uid is not None
+    translation = campaign.translation(language)
+    return call_entry(
+        meeting_of(settings, booking, booking.start_ms, signup),
+        translation.identity(campaign.identity(settings.identity)),
+        translation.language,
+        uid=booking.ical_uid,
+        sequence=booking.sequence,
+        is_tentative=booking.state is BookingState.AWAITING,
+    )
+
+
+def calendar_url(settings: Settings, link: CalendarLink, query: str) -> str:
+    """Where the guest's calendar finds the call. `query`: see `link_query`."""
+    return f"{settings.public_address}/calendar/{link.token(settings.secret)}.ics{query}"
+
+
+def link_query(campaign: Campaign, language: str, *, is_home: bool) -> str:
+    """The page behind a link works without the store, so the link says of which campaign, and in which language."""
+    named = {} if is_home else {"campaign": campaign.key}
+    if language != campaign.languages[0]:
+        named["lang"] = language
+    return f"?{urlencode(named)}" if named else ""
+
+
+def _end(booking: Booking, start_ms: int) -> datetime | None:
+    """Of the start that is current; how long another one was to last nobody knows any more."""
+    return utc_datetime(booking.end_ms) if booking.end_ms and start_ms == booking.start_ms else None
+
+
+def _if_known(settings: Settings, url: str | None) -> str | None:
+    return url if url and settings.may_link_to(url) else None

@@ -1,0 +1,94 @@
+"""
+`GET /calendar/{token}.ics`: a booked call as a calendar keeps it, made when it is fetched.
+
+Whoever fetches it after a move gets the new hour, and after a cancellation a page that says so (410). The call is what
+its events amount to now, whether or not a worker has looked at them. The link says in which language, and of which
+campaign.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from aiohttp import web
+
+from common.clock import utc_datetime
+from common.domain.calendar_link import CalendarLink
+from common.domain.contact import Assessment
+from common.domain.series import Booking, BookingState, resolve
+from common.meetings import calendar_entry
+from common.store.errors import STORE_ERRORS
+from services.gateway.context import GatewayContext
+from services.gateway.http.middleware import LOG_CONTEXT
+from services.gateway.http.unsubscribe_page import text_page
+from services.web.problem import Problem
+
+RETRY_AFTER_S = 30
+
+_Page = Literal["gone", "unknown", "unavailable"]
+_DETAILS = {
+    "gone": (410, "this call was cancelled or moved"),
+    "unknown": (404, "this calendar link was not made here"),
+    "unavailable": (503, "the calendar cannot be read now"),
+}
+_CALLED_OFF = (BookingState.MOVED, BookingState.CANCELLED, BookingState.REJECTED)
+
+
+async def show(context: GatewayContext, request: web.Request) -> web.Response:
+    """The file, or why there is none."""
+    link = CalendarLink.from_token(request.match_info["token"], context.secret_key)
+    if link is None:
+        return _refused(context, request, "unknown")
+    if context.intake.store.is_away:
+        return _refused(context, request, "unavailable")
+    try:
+        booking = await _booking(context, link)
+        signup = await _signup(context, booking) if booking else None
+    except STORE_ERRORS as error:
+        context.intake.store.record_failure(error)
+        return _refused(context, request, "unavailable")
+    if booking is None or booking.start_ms is None:
+        return _refused(context, request, "gone")
+    LOG_CONTEXT.get().outcome = "shown"
+    campaign = context.campaigns.of(request.query.get("campaign"))
+    entry = calendar_entry(context.settings, booking, signup, campaign, request.query.get("lang"))
+    return web.Response(
+        body=entry.to_ics(now=utc_datetime(context.clock.now_ms())),
+        headers={
+            "Content-Type": "text/calendar; charset=utf-8; method=PUBLISH",
+            "Content-Disposition": 'inline; filename="call.ics"',
+        },
+    )
+
+
+async def _booking(context: GatewayContext, link: CalendarLink) -> Booking | None:
+    """The guest's booking, or the one that it was moved to; None when there is none any more."""
+    ledger = context.intake.ledger
+    gathered = await ledger.bookings.gather(link.booking)
+    standing = [one for one in resolve(gathered.events, gathered.first_guests) if one.state not in _CALLED_OFF]
+    theirs = [one for one in standing if one.email and ledger.store.address_hash(one.email) == link.address_hash]
+    return max(theirs, key=lambda one: (one.id == link.guest, one.received_ms), default=None)
+
+
+async def _signup(context: GatewayContext, booking: Booking) -> Assessment | None:
+    """The guest's own, in any campaign; None: they were never enrolled."""
+    ledger = context.intake.ledger
+    assert booking.email is not None
+    contact = await ledger.mailboxes.find(booking.email)
+    signups = [one.assessment async for one in ledger.enrollments.of_guest(contact, booking.email)]
+    return next(iter(signups), None)
+
+
+def _refused(context: GatewayContext, request: web.Request, page: _Page) -> web.Response:
+    """A page for a browser, a problem for a calendar."""
+    LOG_CONTEXT.get().outcome = "refused"
+    status, detail = _DETAILS[page]
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if page == "unavailable" else {}
+    if "text/html" not in request.headers.get("Accept", ""):
+        raise Problem(status, detail, outcome="refused", headers=headers)
+    translation = context.campaigns.of(request.query.get("campaign")).translation(request.query.get("lang"))
+    strings = translation.strings.calendar
+    title, text = getattr(strings, f"{page}_title"), getattr(strings, f"{page}_text")
+    response = text_page(title, text, translation.language, context.settings.identity.sender_name, status=status)
+    response.headers.update(headers)
+    return response

@@ -1,0 +1,30 @@
+"""The fields of a campaign's own: shown in Notion where it names columns, and read back after the loss of a store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from common.campaigns.loader import load_campaign
+from common.domain.ids import enrollment_id
+from tests import columns
+from tests.rebuild.conftest import Installation
+
+COLUMNS = {"team_size": "Team Size", "monthly_revenue": "Monthly Revenue", "main_goal": "Main Goal"}
+ANSWERED = {"team_size": 12, "monthly_revenue": 80000, "main_goal": "work_less"}
+
+
+async def test_they_are_shown_and_come_back_with_a_rebuild(installation: Installation, ada):
+    await installation.applies(replace(load_campaign("new_year_2026").compiled, field_columns=COLUMNS))
+    added = await columns.fix(installation.world.mirror)
+    await installation.simulation.sign_up(replace(ada, extra=ANSWERED))
+    await installation.until(1)
+
+    assert {name for name in COLUMNS.values() if any(name in line for line in added)} == {*COLUMNS.values()}
+    [row] = await installation.rows()
+    assert {name: row[column] for name, column in COLUMNS.items()} == ANSWERED
+
+    await installation.loses_its_store()
+    await installation.rebuilds()
+
+    again = await installation.world.ledger.enrollments.get(enrollment_id("new_year_2026", ada.email))
+    assert (again.assessment.extra, again.segment) == (ANSWERED, "ESTABLISHED")
