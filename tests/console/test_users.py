@@ -8,6 +8,7 @@ import pytest
 
 from common.domain.contact import Assessment
 from common.domain.ids import DeliveryId, enrollment_id
+from common.domain.store_generation import Generation
 from common.ledger.action_log import Action, ActionFilter
 from common.settings.console_users import ConsoleUser, new_user, parse_users
 from common.settings.settings import Settings, SettingsError
@@ -26,7 +27,10 @@ def users() -> Users:
 
 @pytest.fixture
 async def team(opens: Opener, store_url: str, users: Users) -> Console:
-    return await opens(store_url, console_users=",".join(user.line for user, _ in users.values()))
+    console = await opens(store_url, console_users=",".join(user.line for user, _ in users.values()))
+    # A store that no worker has worked on may have forgotten logouts: nobody's cookie of another console counts there.
+    await console.context.ledger.generations.begin(Generation(id="a", mark=1, at_ms=console.clock.now_ms()))
+    return console
 
 
 def bearer(token: str) -> dict[str, str]:
