@@ -8,15 +8,18 @@ from typing import Final
 
 import structlog
 
-from actors.sending.reconcile import Unfound, look_for, sought
+from actors.sending.reconcile import Unfound, find
 from common.campaigns.loader import CampaignError
+from common.domain.delivery import Channel
 from common.domain.ids import DeliveryId
 from common.domain.mail import AcceptedMail
 from common.domain.replay import Way as Way
 from common.domain.replay import way_at_once
+from common.domain.text import AcceptedText
 from common.errors import Failure
 from common.ledger import dead_letters
 from common.ledger.dead_letters import DeadLetter
+from common.providers.budget import Unlimited
 from common.providers.patience import PatientBudget, patiently
 from common.world import World
 
@@ -36,7 +39,7 @@ class Plan:
     letter: DeadLetter
     way: Way
     why: str = ""
-    found: AcceptedMail | None = None
+    found: AcceptedMail | AcceptedText | None = None
 
 
 async def plan(world: World, letter: DeadLetter) -> Plan:
@@ -48,7 +51,10 @@ async def plan(world: World, letter: DeadLetter) -> Plan:
     3. If nobody can tell, it stays a dead letter, with what to do.
     """
     way = way_at_once(
-        outcome_unknown=letter.outcome_unknown, first_ms=letter.first_attempt_ms, now_ms=world.clock.now_ms()
+        outcome_unknown=letter.outcome_unknown,
+        first_ms=letter.first_attempt_ms,
+        now_ms=world.clock.now_ms(),
+        remembered_ms=letter.delivery.channel.key_remembered_ms,
     )
     if way is not None:
         return Plan(letter, way)
@@ -58,9 +64,9 @@ async def plan(world: World, letter: DeadLetter) -> Plan:
         return Plan(letter, Way.REFUSED, f"it cannot be rendered to be looked for: {error}")
     except Failure as failure:
         return Plan(letter, Way.REFUSED, f"it cannot be looked for now ({failure.code}): try again later")
-    if isinstance(answer, AcceptedMail):
-        return Plan(letter, Way.FOUND, found=answer)
-    return Plan(letter, Way.AGAIN) if answer.is_certain else Plan(letter, Way.REFUSED, answer.reason)
+    if isinstance(answer, Unfound):
+        return Plan(letter, Way.AGAIN) if answer.is_certain else Plan(letter, Way.REFUSED, answer.reason)
+    return Plan(letter, Way.FOUND, found=answer)
 
 
 async def replay(world: World, planned: Plan) -> bool:
@@ -108,6 +114,6 @@ async def replay_asked(world: World, job: str) -> None:
     log.warning("dead_letter_not_replayed", delivery_id=job, why=why)
 
 
-async def _look(world: World, letter: DeadLetter) -> AcceptedMail | Unfound:
-    wanted = await sought(world, letter)
-    return await patiently(lambda: look_for(world, wanted, budget=PatientBudget(world.mail_budget)), tries=2)
+async def _look(world: World, letter: DeadLetter) -> AcceptedMail | AcceptedText | Unfound:
+    budget = world.text_budget if letter.delivery.channel is Channel.SMS else world.mail_budget
+    return await patiently(lambda: find(world, letter, budget=PatientBudget(budget or Unlimited())), tries=2)

@@ -61,7 +61,7 @@ async def _show(world: World, changed: Changed) -> bool:
         pages = await world.ledger.store.patiently(partial(world.mirror.show, changed.person, booking=changed.booking))
     except Failure as failure:
         return await _not_shown(world, changed.person, failure)
-    except Exception:  # our own mistake: the person is taken again, the queue has the traceback
+    except Exception:  # a bug: the contact is taken again, the queue has the traceback
         now_ms = world.clock.now_ms()
         await world.ledger.mirror.not_shown(
             changed.person, worker=world.worker, now_ms=now_ms, again_ms=now_ms + REFUSED_MS, alone=True

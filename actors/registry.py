@@ -39,6 +39,7 @@ class ActorSpec:
 REGISTRY = (
     ActorSpec("classify", classify, in_flight=4),
     ActorSpec("send", send, in_flight=8),
+    ActorSpec("send_sms", send, in_flight=2),
     ActorSpec("bookings", bookings, in_flight=2),
     ActorSpec("notion_sync", notion_sync, in_flight=2),
     ActorSpec("announce", announce, in_flight=1, retries=3),

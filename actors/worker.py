@@ -30,6 +30,7 @@ from common.campaigns.campaigns import Campaigns, load_campaigns
 from common.campaigns.errors import CampaignError
 from common.clock import SystemClock
 from common.date_witness import DateWitness
+from common.ledger.constants import SENDING_QUEUES
 from common.ledger.ledger import Ledger
 from common.observability import metrics
 from common.observability.tracing import traced
@@ -46,7 +47,7 @@ from common.world import World
 log = structlog.get_logger(__name__)
 
 SIGNAL_POLL_S = 0.5
-_SEND_LIMIT = next(spec.in_flight for spec in REGISTRY if spec.name == "send")
+_SENDING_LIMITS = {spec.name: spec.in_flight for spec in REGISTRY if spec.name in SENDING_QUEUES}
 DRAIN_MS = 20_000
 """A stop waits this long for running jobs: a request takes 10 s at most, and the platform kills after 30 s."""
 BACKGROUND_STOP_S = 5.0
@@ -196,7 +197,8 @@ class Worker:
 
     def _stop_sending(self, is_stopped: bool) -> None:
         """Leave deliveries to the other workers; what is in hand already is stopped by its claim or its freeze."""
-        self.broker.in_flight.limits["send"] = 0 if is_stopped else _SEND_LIMIT
+        for name, limit in _SENDING_LIMITS.items():
+            self.broker.in_flight.limits[name] = 0 if is_stopped else limit
 
     async def _stop_background(self) -> None:
         if self._http is not None:

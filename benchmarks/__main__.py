@@ -2,7 +2,7 @@
 `make bench`: every figure that the documentation states, measured here and now, next to its goal.
 
     python -m benchmarks [gateway] [people] [memory] [parked] [rendering] [simulation] [migrate] [costs] [bookings]
-        [--quick] [--json]
+        [versions] [--quick] [--json]
 
 All of them unless some are named. `--quick`: small sizes, in a minute, to see whether a change made a difference; the
 figures of `docs/performance.md` are those of a full run on an idle machine. Exit status 1 when a goal is missed.
@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import bookings, costs, gateway, memory, migration, parked, people, rendering, simulation
+from benchmarks import bookings, costs, gateway, memory, migration, parked, people, rendering, simulation, versions
 from benchmarks.figures import Figure, Goal, as_json, print_table
 
 
@@ -74,6 +74,10 @@ def of_simulation(*, quick: bool) -> list[Figure]:
     return simulation.measure(people=100 if quick else 1_000)
 
 
+def of_versions(*, quick: bool) -> list[Figure]:
+    return versions.measure(people=1_000 if quick else 10_000)
+
+
 BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
     "gateway": of_gateway,
     "people": of_people,
@@ -81,6 +85,7 @@ BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
     "parked": of_parked,
     "rendering": of_rendering,
     "simulation": of_simulation,
+    "versions": of_versions,
     "migrate": of_migrate,
     "costs": of_costs,
     "bookings": of_bookings,

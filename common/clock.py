@@ -37,8 +37,8 @@ class SystemClock:
     The machine's clock as it was at the start, corrected to the store's when the two disagree by more than a second.
 
     All processes that share a store then share its time, so a lease or a due time means the same to all of them.
-    From the start on it goes by the time that passes: whoever sets the machine's clock or the store's, by hand or by
-    NTP, does not make it jump; see `common/domain/clock_check.py`. A worker whose clock showed next week would send
+    From the start on it goes by the time that passes: setting the machine's clock or the store's, by hand or by NTP,
+    does not make it jump; see `common/domain/clock_check.py`. A worker whose clock showed next week would send
     next week's mail.
     """
 

@@ -53,12 +53,21 @@ class Permanent(Failure):
     """
     This request will never succeed, however often it is repeated.
 
-    `is_recipient`: because of the address that the mail is for, so no other mail to it will either.
+    `is_recipient`: because of the address or number that it is for, so nothing else to it will either; `is_opt_out`:
+    its owner said so to the provider.
     """
 
-    def __init__(self, code: str, detail: str = "", *, status: int | None = None, is_recipient: bool = False) -> None:
+    def __init__(
+        self,
+        code: str,
+        detail: str = "",
+        *,
+        status: int | None = None,
+        is_recipient: bool = False,
+        is_opt_out: bool = False,
+    ) -> None:
         super().__init__(code, detail, status=status)
-        self.is_recipient = is_recipient
+        self.is_recipient, self.is_opt_out = is_recipient, is_opt_out
 
 
 class Misconfigured(Failure):

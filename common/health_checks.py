@@ -15,6 +15,7 @@ from typing import Any
 from common.domain.feedback import CONTENT_BOUNCE_PEOPLE
 from common.domain.signup_bounds import BEYOND
 from common.formatting import as_sentence, count, duration
+from common.ledger.constants import SENDING_QUEUES
 from common.ledger.reads.store_stats import PROVIDERS, StoreStats
 from common.providers.cures import cure_of
 from common.store.refusals import Refusal, refusal_of
@@ -259,11 +260,11 @@ def _pause(stats: StoreStats) -> Finding:
 
 
 def _jobs(stats: StoreStats, limits: Limits) -> Finding:
-    """The queues besides `send`, whose lateness is `due`, and `notion_sync`, which Notion's rate slows: `mirror`."""
+    """Queues besides those of sending, whose lateness is `due`, and `notion_sync`, slowed by Notion: `mirror`."""
     late = {
         name: queue
         for name, queue in stats.queues.items()
-        if queue.oldest_ms > limits.late_ms and name not in ("send", "notion_sync")
+        if queue.oldest_ms > limits.late_ms and name not in (*SENDING_QUEUES, "notion_sync")
     }
     if not late:
         return Finding("jobs", Level.OK, "none is late")

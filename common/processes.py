@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import getpass
 import os
 import signal
 import subprocess
@@ -15,6 +16,14 @@ from pathlib import Path
 _PR_SET_PDEATHSIG = 1
 # Loaded here, not in the child: between fork and exec almost nothing is safe to call, dlopen least of all.
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def user_name(otherwise: str) -> str:
+    """Who runs this process; a container may have no name for its user."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return otherwise
 
 
 def die_with_parent() -> None:

@@ -48,9 +48,12 @@ def decide(failure: Failure, claim: ClaimGranted, policy: RetryPolicy) -> Decisi
         refused = f"{reason}: {failure.detail}" if failure.detail else reason
         refused += "; an earlier try may have been accepted" if claim.outcome_unknown else ""
         ends = ExitReason.REFUSED if failure.is_recipient else None
+        ends = ExitReason.UNSUBSCRIBED if failure.is_opt_out else ends
         return Decision("dead", refused, code=failure.code, ends=ends)
     outcome_unknown = isinstance(failure, Ambiguous)
-    if claim.failures + 1 < policy.attempts_max:
+    # Where the provider knows no key, the next attempt looks for this one instead of repeating it.
+    is_looked_for = outcome_unknown and not claim.delivery.channel.key_remembered_ms
+    if is_looked_for or claim.failures + 1 < policy.attempts_max:
         return Decision(
             "retry",
             reason,

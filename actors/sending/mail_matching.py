@@ -17,6 +17,8 @@ from common.settings.settings import Settings
 from common.versions.played import earlier_versions
 from common.world import World
 
+DUE_ALIKE_MS = 3_600_000
+
 _ANY_URL = "https://cal.com"
 """For subjects that differ with a link and without; which one it is they do not say."""
 
@@ -45,9 +47,14 @@ class Subjects:
         return self._last[1].get(subject, [])
 
     def reminder_of(self, mail: AcceptedMail, reminders: Sequence[AuditedReminder]) -> AuditedReminder | None:
-        """Of those with this subject the one that was due nearest: two calls may begin at one hour."""
+        """The first of `reminders_of`."""
+        return next(iter(self.reminders_of(mail, reminders)), None)
+
+    def reminders_of(self, mail: AcceptedMail, reminders: Sequence[AuditedReminder]) -> list[AuditedReminder]:
+        """Of those with this subject the one that was due nearest, and others that were due within an hour of it."""
         alike = [one for one in reminders if mail.subject in self._subjects_of(one)]
-        return min(alike, key=lambda one: abs(one.due_ms - mail.created_ms), default=None)
+        nearest_first = sorted(alike, key=lambda one: abs(one.due_ms - mail.created_ms))
+        return [one for one in nearest_first if abs(one.due_ms - nearest_first[0].due_ms) < DUE_ALIKE_MS]
 
     def _subjects_of(self, one: AuditedReminder) -> set[str]:
         """Whatever it may have said when it was sent: zone and link are those of that time, and may have changed."""

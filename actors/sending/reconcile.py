@@ -9,13 +9,16 @@ from typing import Final
 
 from actors.sending.failure_policy import Decision
 from actors.sending.mail_matching import subjects_of
-from actors.sending.render import render
+from actors.sending.render import NotSent, render
+from actors.sending.render_sms import render_sms
 from common.campaigns.loader import CampaignError
-from common.domain.delivery import Record
+from common.domain.delivery import Channel, Record
 from common.domain.enrollment import Enrollment
 from common.domain.ids import EnrollmentId, Step
 from common.domain.mail import AcceptedMail, Mail
 from common.domain.notion_import import AS_NOTION_SHOWS
+from common.domain.series import Booking
+from common.domain.text import AcceptedText, Text, plain_text
 from common.errors import Failure, Misconfigured, Permanent, Throttled
 from common.ledger.deliveries import ClaimGranted
 from common.ledger.owners import Owned
@@ -33,6 +36,7 @@ DAY_MS = 86_400_000
 
 KEY_TAKEN_CODE: Final = "invalid_idempotent_request"
 KEY_FORGOTTEN: Final = "an earlier try may have been accepted, and the provider no longer remembers its key"
+NO_KEYS: Final = "it may have been accepted, and the provider knows no keys"
 KEY_TAKEN: Final = "the provider has accepted another mail under this key"
 
 _reading: set[int] = set()
@@ -102,23 +106,51 @@ async def _steps_of(world: World, enrollment: Enrollment, mails: Sequence[Accept
     return {mail.id: subjects.steps_of(mail.subject, person) for mail in mails if subjects.is_ours(mail)}
 
 
-async def reconcile(world: World, claim: ClaimGranted, *, because: str) -> AcceptedMail | Decision:
+async def find(world: World, item: Owned, *, budget: Budget) -> AcceptedMail | AcceptedText | Unfound:
+    """What the provider of its channel lists of a delivery that may have been accepted. Raises as `look_for`."""
+    if item.delivery.channel is Channel.SMS:
+        return await _find_text(world, item, budget=budget)
+    return await look_for(world, await sought(world, item), budget=budget)
+
+
+async def _find_text(world: World, item: Owned, *, budget: Budget) -> AcceptedText | Unfound:
+    """By number, time and text; what is known to be another delivery's is not it."""
+    if world.texter is None:
+        return Unfound("it cannot be looked for: TWILIO_ACCOUNT_SID is unset")
+    try:
+        text = Text.thawed(item.payload) if item.payload else await render_sms(world, item)
+    except NotSent as refusal:
+        return Unfound(f"it cannot be looked for: {refusal}")
+    assert isinstance(item.owner, Booking)
+    since_ms = (item.first_attempt_ms or item.owner.received_ms) - CLOCKS_APART_MS
+    listed = await world.texter.list_accepted(since_ms, to=text.to, budget=budget)
+    known = await world.ledger.texts.accepted_ids(text.to)
+    found = [one for one in listed if one.id not in known and plain_text(one.body) == text.body]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        return Unfound(f"{len(found)} of the SMS that Twilio lists may be it: look there, and discard this if one is")
+    return Unfound("not found among what Twilio lists: replay sends it again", is_certain=True)
+
+
+async def reconcile(world: World, claim: ClaimGranted, *, because: str) -> AcceptedMail | AcceptedText | Decision:
     """
     What became of a claimed delivery that may have been accepted: the mail, or how to settle it without.
 
     One job of a worker reads the list at a time, so that the others go on sending; the others come back soon.
     """
-    if id(world.mailer) in _reading:
+    provider = world.texter if claim.delivery.channel is Channel.SMS else world.mailer
+    if id(provider) in _reading:
         return Decision("defer", "being looked for", ANSWERED_BUSY_MS)
-    _reading.add(id(world.mailer))
+    _reading.add(id(provider))
     try:
-        answer = await look_for(world, await sought(world, claim), budget=_KeepingTheClaim(world, claim))
+        answer = await find(world, claim, budget=_KeepingTheClaim(world, claim))
     except CampaignError as error:
         return Decision("dead", f"{because}; it cannot be rendered to be looked for: {error}", code="not_rendered")
     except Failure as failure:
         return _put_off(failure)
     finally:
-        _reading.discard(id(world.mailer))
+        _reading.discard(id(provider))
     if isinstance(answer, Unfound):
         return Decision("dead", f"{because}; {answer.reason}", is_unsent=answer.is_certain, code="outcome_unknown")
     return answer
@@ -176,10 +208,13 @@ def _put_off(failure: Failure) -> Decision:
 
 
 class _KeepingTheClaim(Budget):
-    """The mail budget; a list of many pages takes longer than a lease, which is renewed on the way."""
+    """The budget of its channel; a list of many pages takes longer than a lease, which is renewed on the way."""
 
     def __init__(self, world: World, claim: ClaimGranted) -> None:
         self._world, self._claim = world, claim
+        self._budget = world.mail_budget
+        if claim.delivery.channel is Channel.SMS and world.text_budget is not None:
+            self._budget = world.text_budget
         self._renewed_ms = world.clock.now_ms()
 
     async def take(self) -> None:
@@ -187,7 +222,7 @@ class _KeepingTheClaim(Budget):
         if now_ms - self._renewed_ms > RENEW_MS:
             self._renewed_ms = now_ms
             await self._world.ledger.deliveries.renew_lease(self._claim, now_ms=now_ms)
-        await self._world.ledger.store.patiently(self._world.mail_budget.take)
+        await self._world.ledger.store.patiently(self._budget.take)
 
     async def push(self, retry_after_ms: int) -> None:
-        await self._world.ledger.store.patiently(partial(self._world.mail_budget.push, retry_after_ms))
+        await self._world.ledger.store.patiently(partial(self._budget.push, retry_after_ms))

@@ -16,13 +16,22 @@ from common.domain.reminders import ReminderRules
 from common.domain.series import Booking
 from common.domain.suppression import Unsubscribe
 from common.domain.windows import local_day
+from common.ledger.constants import REMOVED
 from common.ledger.owners import Owned
 from common.meetings import calendar_url, link_query, meeting_of
 from common.world import World
 
 
-class NoLongerThere(Exception):
+class NotSent(Exception):
+    """A delivery that must not go out; its text is the reason."""
+
+
+class NoLongerThere(NotSent):
     """The campaign has no such reminder any more."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(REMOVED)
+        self.name = name
 
 
 async def render(world: World, item: Owned) -> Mail:
@@ -33,7 +42,7 @@ async def render(world: World, item: Owned) -> Mail:
     """
     token = Unsubscribe(item.contact_id, world.ledger.store.address_hash(item.address)).token(world.settings.secret)
     campaign = world.campaigns.played(item.campaign)
-    language = await _language(world, campaign, item)
+    language = await reader_language(world, campaign, item)
     query = link_query(campaign, language, is_home=campaign is world.campaigns.home)
     unsubscribe_url = f"{world.settings.public_address}/unsubscribe/{token}{query}"
     rendered, tags = await _RENDERERS[item.delivery.kind](world, campaign, item, unsubscribe_url, language)
@@ -69,22 +78,25 @@ def reminder_rules(campaign: Campaign, pace: Pace) -> ReminderRules:
         minimum_notice_ms=campaign.booking.minimum_notice.at(pace),
         window=campaign.window(pace),
         zone=campaign.zone_of(),
+        sms_before_ms=tuple((reminder.name, reminder.before.at(pace)) for reminder in campaign.sms_reminders),
+        sms_window=campaign.sms_window(pace),
     )
 
 
 _Tags = Mapping[str, str]
 
 
-def _signups(world: World, item: Owned) -> AsyncIterator[Enrollment]:
+def signups(world: World, item: Owned) -> AsyncIterator[Enrollment]:
+    """Of a guest, in every campaign."""
     return world.ledger.enrollments.of_guest(item.contact_id, item.address)
 
 
-async def _language(world: World, campaign: Campaign, item: Owned) -> str:
+async def reader_language(world: World, campaign: Campaign, item: Owned) -> str:
     """The language that the signup chose; for a reminder else that of the calendar; else the campaign's default."""
     owner = item.owner
     if isinstance(owner, Enrollment):
         return owner.language or campaign.languages[0]
-    chosen = [one.language async for one in _signups(world, item) if one.language in campaign.languages]
+    chosen = [one.language async for one in signups(world, item) if one.language in campaign.languages]
     return next(iter(chosen), None) or campaign.language_of(owner.locale)
 
 
@@ -112,12 +124,12 @@ async def _step(
 async def _reminder(
     world: World, campaign: Campaign, item: Owned, unsubscribe_url: str, language: str
 ) -> tuple[Rendered, _Tags]:
-    booking, name = item.owner, item.delivery.short_name
+    booking, name = item.owner, item.delivery.plan_name
     if name not in {reminder.name for reminder in campaign.reminders}:
         raise NoLongerThere(name)
     assert isinstance(booking, Booking)
     assert booking.start_ms is not None, "what was planned has a start"
-    signup = [one.assessment async for one in _signups(world, item)]
+    signup = [one.assessment async for one in signups(world, item)]
     link = CalendarLink(booking.id, world.ledger.store.address_hash(item.address))
     query = link_query(campaign, language, is_home=campaign is world.campaigns.home)
     meeting = meeting_of(

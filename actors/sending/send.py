@@ -7,18 +7,18 @@ from functools import partial
 
 import structlog
 
+from actors.sending.channels import Message, Route, number_of, route_of
 from actors.sending.failure_policy import Decision, decide
-from actors.sending.reconcile import DAY_MS, KEY_FORGOTTEN, KEY_TAKEN, KEY_TAKEN_CODE, reconcile
-from actors.sending.render import NoLongerThere, idempotency_key, render
+from actors.sending.reconcile import DAY_MS, KEY_FORGOTTEN, KEY_TAKEN, KEY_TAKEN_CODE, NO_KEYS, reconcile
+from actors.sending.render import NotSent
 from actors.sending.windows import OUTSIDE_WINDOW, next_opening_ms
 from common.campaigns.loader import CampaignError
 from common.domain.delivery import Kind
 from common.domain.ids import DeliveryId, split_delivery_id
-from common.domain.mail import Mail
 from common.domain.retry import RetryPolicy, may_repeat
 from common.errors import Failure, Throttled
 from common.ledger.circuits import circuit_closed, circuit_opened
-from common.ledger.constants import PROVIDER_OF, REMOVED
+from common.ledger.constants import PROVIDER_OF
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.observability import metrics, tracing
 from common.world import World
@@ -78,23 +78,35 @@ def _not_claimed(refusal: ClaimRefused) -> None:
 
 
 async def _deliver(world: World, claim: ClaimGranted) -> None:
+    try:
+        route = route_of(world, claim.delivery.channel)
+    except NotSent as refusal:
+        await _settle(world, claim, Decision("skipped", str(refusal)))
+        return
     if await _waits_for_window(world, claim):
         return
     # Read before the mail is rendered: should the campaign change in between, the ledger refuses to freeze it.
     version = _version(world, claim)
-    mail = await _mail(world, claim)
-    if mail is None:
+    message = await _message(world, claim, route)
+    if message is None:
         return
     try:
-        await world.ledger.store.patiently(world.mail_budget.take)
+        await world.ledger.store.patiently(route.budget.take)
     except Throttled as wait:
         await _settle_failure(world, claim, wait)
         return
-    attempt = await world.ledger.deliveries.freeze(claim, mail.frozen(), now_ms=world.clock.now_ms(), version=version)
+    frozen = message.frozen()
+    attempt = await world.ledger.deliveries.freeze(
+        claim,
+        frozen,
+        now_ms=world.clock.now_ms(),
+        version=version,
+        number=number_of(replace(claim, payload=frozen)),
+    )
     if isinstance(attempt, ClaimRefused):
         await _freeze_refused(world, claim, attempt)
         return
-    await _send_attempt(world, claim, mail, attempt=attempt)
+    await _send_attempt(world, replace(claim, payload=frozen), route, message, attempt=attempt)
 
 
 def _version(world: World, claim: ClaimGranted) -> str | None:
@@ -112,21 +124,24 @@ async def _waits_for_window(world: World, claim: ClaimGranted) -> bool:
     return True
 
 
-async def _mail(world: World, claim: ClaimGranted) -> Mail | None:
+async def _message(world: World, claim: ClaimGranted, route: Route) -> Message | None:
     """The bytes to send, or None when the claim is settled without any."""
-    now_ms = world.clock.now_ms()
-    if not world.settings.may_mail(claim.address):
-        await _settle(world, claim, Decision("skipped", "test_mode"))
-        return None
-    if not may_repeat(first_ms=claim.first_attempt_ms, outcome_unknown=claim.outcome_unknown, now_ms=now_ms):
-        await _resolve_unknown_outcome(world, claim, because=KEY_FORGOTTEN)
-        return None
-    if claim.payload is not None:
-        return Mail.thawed(claim.payload)
     try:
-        return await render(world, claim)
-    except NoLongerThere:
-        await _settle(world, claim, Decision("skipped", REMOVED))
+        _check(route, claim)
+        if not may_repeat(
+            first_ms=claim.first_attempt_ms,
+            outcome_unknown=claim.outcome_unknown,
+            now_ms=world.clock.now_ms(),
+            remembered_ms=claim.delivery.channel.key_remembered_ms,
+        ):
+            is_keyed = claim.delivery.channel.key_remembered_ms > 0
+            await _resolve_unknown_outcome(world, claim, because=KEY_FORGOTTEN if is_keyed else NO_KEYS)
+            return None
+        message = route.thaw(claim.payload) if claim.payload is not None else await route.render(claim)
+        _check(route, claim, message)
+        return message
+    except NotSent as refusal:
+        await _settle(world, claim, Decision("skipped", str(refusal)))
         return None
     except CampaignError as error:
         # Never a blank: a mail that cannot be rendered waits for a person, who mends the campaign and replays it.
@@ -134,18 +149,24 @@ async def _mail(world: World, claim: ClaimGranted) -> Mail | None:
         return None
 
 
-async def _send_attempt(world: World, claim: ClaimGranted, mail: Mail, *, attempt: int) -> None:
+def _check(route: Route, claim: ClaimGranted, message: Message | None = None) -> None:
+    """Raises `NotSent` when it must not be handed over now."""
+    if reason := route.refusal(claim, message):
+        raise NotSent(reason)
+
+
+async def _send_attempt(world: World, claim: ClaimGranted, route: Route, message: Message, *, attempt: int) -> None:
     lateness_ms = world.clock.now_ms() - claim.due_ms
     if attempt == 1:
         metrics.LATENESS.observe(max(0, lateness_ms) / 1000)
     try:
-        provider_id = await world.mailer.send(mail, idempotency_key=idempotency_key(claim))
+        provider_id = await route.send(claim, message)
     except Failure as failure:
         metrics.ATTEMPTS.labels(failure.kind).inc()
         if isinstance(failure, Throttled):
-            await world.ledger.store.patiently(partial(world.mail_budget.push, failure.retry_after_ms))
+            await world.ledger.store.patiently(partial(route.budget.push, failure.retry_after_ms))
         if failure.code == KEY_TAKEN_CODE:
-            await _idempotency_conflict(world, claim, mail)
+            await _idempotency_conflict(world, claim)
             return
         await _settle_failure(world, claim, failure)
         return
@@ -164,7 +185,8 @@ async def _resolve_unknown_outcome(world: World, claim: ClaimGranted, *, because
     """Never sent blindly: what the provider accepted is looked for, and a person decides when that tells nothing."""
     answer = await reconcile(world, claim, because=because)
     if isinstance(answer, Decision):
-        if answer.is_unsent and await world.ledger.deliveries.note_unaccepted(claim):
+        is_keyed = claim.delivery.channel.key_remembered_ms > 0
+        if is_keyed and answer.is_unsent and await world.ledger.deliveries.note_unaccepted(claim):
             answer = Decision("defer", "Resend's list shows that no try was accepted", AGAIN_MS)
         await _settle_or_defer(world, claim, answer)
         return
@@ -174,12 +196,12 @@ async def _resolve_unknown_outcome(world: World, claim: ClaimGranted, *, because
         log.info("delivery_found_accepted", provider_id=answer.id)
 
 
-async def _idempotency_conflict(world: World, claim: ClaimGranted, mail: Mail) -> None:
+async def _idempotency_conflict(world: World, claim: ClaimGranted) -> None:
     """Other bytes were accepted under this key, within the day that the provider remembers it."""
     now_ms = world.clock.now_ms()
     since_ms = now_ms - DAY_MS
     if await world.ledger.deliveries.note_conflict(claim, since_ms=since_ms, now_ms=now_ms):
-        claim = replace(claim, outcome_unknown=True, first_attempt_ms=since_ms, payload=mail.frozen())
+        claim = replace(claim, outcome_unknown=True, first_attempt_ms=since_ms)
         await _resolve_unknown_outcome(world, claim, because=KEY_TAKEN)
 
 
@@ -230,6 +252,7 @@ async def _settle(world: World, claim: ClaimGranted, decision: Decision) -> None
         due_ms=due_ms,
         outcome_unknown=decision.outcome_unknown,
         ends=decision.ends,
+        number=number_of(claim) if decision.ends else None,
     )
     if settled and settled.is_reported:
         _count(claim, "accepted")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -10,7 +10,7 @@ from actors.sending.mail_matching import Subjects, by_address, subjects_of
 from actors.sending.reconcile import CLOCKS_APART_MS
 from actors.sending.render import reminder_rules
 from common.campaigns.campaign import Campaign
-from common.domain.audit import Finding, Kind, Shown, Terms, compare
+from common.domain.audit import Audited, Finding, Kind, Shown, Terms, compare
 from common.domain.audit_bookings import AuditedReminder
 from common.domain.enrollment import Enrollment
 from common.domain.ids import Step, normal_address
@@ -124,7 +124,7 @@ def _compared(
     cadence = world.ledger.cadence_of(campaign.key)
     terms = Terms(now_ms=world.clock.now_ms(), cadence=cadence, is_waiting=ledger.is_waiting)
     # What another campaign's audit accounts for is not looked at here.
-    theirs = _Elsewhere(ledger, subjects)
+    theirs = _Elsewhere(ledger, subjects, campaign.key)
     here = {email: [mail for mail in some if not theirs.has(mail, email)] for email, some in mails.items()}
     ours = _Subjects(subjects[campaign.key])
     return compare(ledger.people, here, shown, ours, terms, reminders=ledger.reminders, unread=ledger.unread)
@@ -157,9 +157,8 @@ class _Subjects:
     def __init__(self, subjects: Subjects) -> None:
         self._subjects = subjects
 
-    def step_of(self, mail: AcceptedMail, enrollment: Enrollment) -> Step | None:
-        """As the version in force has it; else as the newest one that has the subject."""
-        return next(iter(self._subjects.steps_of(mail.subject, enrollment.assessment)), None)
+    def steps_of(self, mail: AcceptedMail, enrollment: Enrollment) -> Sequence[Step]:
+        return self._subjects.steps_of(mail.subject, enrollment.assessment)
 
     def reminder_of(self, mail: AcceptedMail, reminders: Sequence[AuditedReminder]) -> AuditedReminder | None:
         return self._subjects.reminder_of(mail, reminders)
@@ -171,16 +170,30 @@ class _Subjects:
 class _Elsewhere:
     """The mails that belong to the same people in other campaigns."""
 
-    def __init__(self, ledger: AuditSnapshot, subjects: Mapping[str, Subjects]) -> None:
-        self._sent, self._subjects = ledger.sent_elsewhere, subjects
-        self._people: dict[str, list[Enrollment]] = {}
-        for one in ledger.elsewhere:
-            if one.enrollment.campaign in self._subjects:
-                self._people.setdefault(one.email, []).append(one.enrollment)
+    def __init__(self, ledger: AuditSnapshot, subjects: Mapping[str, Subjects], campaign: str) -> None:
+        self._sent_there, self._subjects = ledger.sent_elsewhere, subjects
+        self._sent_here = ledger.sent_ids
+        self._here = _by_address(one for one in ledger.people if one.enrollment.campaign == campaign)
+        self._there = _by_address(one for one in ledger.elsewhere if one.enrollment.campaign in subjects)
 
     def has(self, mail: AcceptedMail, email: str) -> bool:
-        if mail.id in self._sent:
-            return True
-        return any(
-            self._subjects[one.campaign].steps_of(mail.subject, one.assessment) for one in self._people.get(email, ())
-        )
+        """
+        By its id; else by its subject. One that fits here too is theirs only while its answer is on its way there:
+        nobody knows whose it is, and each of the audits says so.
+        """
+        if mail.id in self._sent_there or mail.id in self._sent_here:
+            return mail.id in self._sent_there
+        fitting = [(one, self._steps(mail, one)) for one in self._there.get(email, ())]
+        is_awaited = any(not one.under_way.isdisjoint(steps) for one, steps in fitting)
+        fits_here = any(self._steps(mail, one) for one in self._here.get(email, ()))
+        return is_awaited or (not fits_here and any(steps for _, steps in fitting))
+
+    def _steps(self, mail: AcceptedMail, one: Audited) -> list[Step]:
+        return self._subjects[one.enrollment.campaign].steps_of(mail.subject, one.enrollment.assessment)
+
+
+def _by_address(people: Iterable[Audited]) -> dict[str, list[Audited]]:
+    found: dict[str, list[Audited]] = {}
+    for one in people:
+        found.setdefault(one.email, []).append(one)
+    return found

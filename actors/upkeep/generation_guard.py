@@ -36,6 +36,7 @@ from common.domain.store_generation import (
     knows,
     lineage_of,
     newest,
+    succeeds,
 )
 from common.errors import Failure
 from common.ledger import keys
@@ -95,6 +96,7 @@ class GenerationGuard:
         """One heartbeat."""
         if not await self._keep_lease():
             self._is_keeper, self._state = False, "checking"
+            await self._follow()
             return
         self._beats += 1
         if not self._is_keeper:
@@ -104,6 +106,15 @@ class GenerationGuard:
             await self._reconsider()
         else:
             await self._beat(self._generation)
+
+    async def _follow(self) -> None:
+        """What the keeper writes, unless the store was replaced: then nothing is claimed before the keeper's word."""
+        store, seen = await self._generations.current(), self._generations.seen
+        if store is not None and (seen is None or succeeds(store, seen)):
+            self._generations.seen = store
+
+    def _account_for(self, generation: Generation) -> None:
+        self._generation = self._generations.seen = generation
 
     async def stop(self) -> None:
         self._stop_settling()
@@ -172,7 +183,7 @@ class GenerationGuard:
         if lineage is Lineage.EMPTIED and self._world.settings.testing_mode:
             return Lineage.FIRST  # In a test run nothing is rebuilt by itself.
         if lineage is Lineage.EMPTIED:
-            await is_emptied(self._world.ledger, now_ms=self._now_ms())  # Notion is owed, whoever signs up meanwhile.
+            await is_emptied(self._world.ledger, now_ms=self._now_ms())  # Notion is owed, though people sign up.
             await self._holds.emptied(memories)
         elif lineage is Lineage.RESTORED:
             await self._holds.restored(store, memories)
@@ -181,7 +192,7 @@ class GenerationGuard:
     async def _proceed(self, lineage: Lineage, store: Generation | None, memories: Sequence[Memory]) -> None:
         self._seen = newest(memories)
         if lineage is Lineage.SAME and store is not None:
-            self._generation = store
+            self._account_for(store)
             await self._holds.finish(RESTORED, EMPTIED, UNSETTLED)
             await self._remember(store)
         elif lineage is Lineage.FIRST:
@@ -243,7 +254,7 @@ class GenerationGuard:
             ancestors=frozenset(before) | (store.ancestors if store else frozenset()),
         )
         await self._generations.begin(generation)
-        self._generation = generation
+        self._account_for(generation)
         await self._holds.finish(RESTORED, EMPTIED, UNSETTLED)
         await self._remember(generation, notion=bool(memories))
         if not memories:
@@ -255,10 +266,11 @@ class GenerationGuard:
             log.error("store_replaced")
             await self._check([self._seen] if self._seen else [])
             return
-        self._generation = replace(generation, mark=generation.mark + 1, at_ms=self._world.clock.now_ms())
+        now = replace(generation, mark=generation.mark + 1, at_ms=self._world.clock.now_ms())
+        self._account_for(now)
         reads_notion = self._beats % NOTION_READ_BEATS == 0
         memories = await self._witnesses.read(notion=reads_notion)
-        if not all(knows(self._generation, memory) for memory in memories):
+        if not all(knows(now, memory) for memory in memories):
             await self._check([])
             return
         self._token = await self._generations.instance()
@@ -268,7 +280,7 @@ class GenerationGuard:
             self._generation, self._silent_s = None, 0.0
             await self._holds.copied()
             return
-        await self._remember(self._generation, notion=foreign or self._beats % NOTION_WRITE_BEATS == 0)
+        await self._remember(now, notion=foreign or self._beats % NOTION_WRITE_BEATS == 0)
 
     async def _reconsider(self) -> None:
         """Whether a hold has ended by itself, or by a person's word."""

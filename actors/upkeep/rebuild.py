@@ -12,6 +12,7 @@ from actors.sending.mail_matching import Subjects, by_address, subjects_of
 from actors.sending.reconcile import CLOCKS_APART_MS
 from actors.upkeep.suppression_sync import read_when_due
 from common.campaigns.campaign import Campaign
+from common.domain.audit import APART_MS
 from common.domain.cadence import Cadence
 from common.domain.enrollment import ExitReason
 from common.domain.ids import Step
@@ -222,13 +223,16 @@ class _Match:
         """
         A mail that fits several steps, or one of ours that fits none, makes each that was due by then unknown.
 
-        `elsewhere`: of the other campaigns, whose mails are none of these.
+        `elsewhere`: of the other campaigns. A mail that fits there alone is none of these; one that fits there too may
+        be one of these, unless Notion shows that it is.
         """
         person = self.person.assessment
         steps = subjects.steps_of(mail.subject, person)
-        if len(steps) == 1:
-            self._is_step(steps[0], mail)
-        elif steps or (subjects.is_ours(mail) and not any(one.steps_of(mail.subject, person) for one in elsewhere)):
+        fits_elsewhere = any(one.steps_of(mail.subject, person) for one in elsewhere)
+        shown = [step for step in steps if abs(mail.created_ms - self.person.sent_ms.get(step, 0)) < APART_MS]
+        if len(shown or steps) == 1 and (shown or not fits_elsewhere):
+            self._is_step((shown or steps)[0], mail)
+        elif steps or (subjects.is_ours(mail) and not fits_elsewhere):
             self._is_one_of(steps or [*self.at_risk], mail.created_ms + CLOCKS_APART_MS)
 
     def _is_one_of(self, steps: Sequence[Step], until_ms: int) -> None:

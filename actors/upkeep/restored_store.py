@@ -11,11 +11,13 @@ from actors.sending.reconcile import CLOCKS_APART_MS, DAY_MS
 from actors.sending.render import reminder_rules
 from actors.upkeep.rebuild import WENT_ON, Summary, combine, rebuild, rows_of
 from actors.upkeep.suppression_sync import read_when_due
+from common.domain.audit import APART_MS
 from common.domain.audit_bookings import AuditedReminder
-from common.domain.delivery import DeliveryStatus
+from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import DeliveryId, Step, reminder_delivery_id, step_delivery_id
 from common.domain.mail import AcceptedMail
+from common.domain.notion_import import AS_NOTION_SHOWS
 from common.errors import Failure
 from common.ledger import keys
 from common.ledger.generations import Settlement
@@ -43,10 +45,12 @@ class _Risk:
 
 @dataclass(slots=True)
 class _Person:
-    """What one address may have received since, and what it is known to have received."""
+    """
+    What one address may have received since, and what it is known to have received. `reminders`: by campaign.
+    """
 
     enrollments: list[Enrollment] = field(default_factory=list)
-    reminders: list[AuditedReminder] = field(default_factory=list)
+    reminders: dict[str, list[AuditedReminder]] = field(default_factory=dict)
     risks: dict[DeliveryId, _Risk] = field(default_factory=dict)
     known_ids: set[str] = field(default_factory=set)
 
@@ -162,7 +166,7 @@ async def _people(world: World, now_ms: int) -> dict[str, _Person]:
             person.risks |= {risk.id: risk for risk in risks}
         for reminder in snapshot.reminders:
             person = people.setdefault(reminder.email, _Person())
-            person.reminders.append(reminder)
+            person.reminders.setdefault(campaign.key, []).append(reminder)
             person.known_ids |= {reminder.sent_as} if reminder.sent_as else set()
             is_open = reminder.record is None or reminder.record.final_status is DeliveryStatus.PLANNED
             if is_open and reminder.due_ms <= now_ms:
@@ -214,26 +218,48 @@ async def _match(world: World, people: dict[str, _Person], mails: dict[str, list
 
 
 def _match_mail(person: _Person, mail: AcceptedMail, subjects: dict[str, Subjects]) -> None:
-    """Of one step or reminder; one that fits several, or a mail of ours that fits none, makes all of them unknown."""
+    """
+    Of one step or reminder; one that fits several, or a mail of ours that fits none, makes all of them unknown.
+
+    What the provider's id of another mail is known of is not this one.
+    """
+    fitting = dict([*_steps_with(person, mail, subjects), *_reminders_with(person, mail, subjects)])
+    possible = [id for id, record in fitting.items() if not _has_own_id(record)]
     until_ms = mail.created_ms + CLOCKS_APART_MS
-    for enrollment in person.enrollments:
-        steps = subjects[enrollment.campaign].steps_of(mail.subject, enrollment.assessment)
-        if len(steps) > 1:
-            person.mark_unknown(until_ms, among={step_delivery_id(enrollment.id, step) for step in steps})
-            return
-        if steps:
-            # Else sent before the backup, or shown by Notion, without the provider's id.
-            if risk := person.risks.get(step_delivery_id(enrollment.id, steps[0])):
-                person.find(risk, mail)
-            return
-    for campaign in subjects.values():
-        reminder = campaign.reminder_of(mail, person.reminders)
-        if reminder is not None:
-            if risk := person.risks.get(_reminder_id(reminder)):
-                person.find(risk, mail)
-            return
-    if any(one.is_ours(mail) for one in subjects.values()):
+    if any(_is_shown(fitting[id], mail) for id in possible):
+        return  # Notion shows it, without the provider's id.
+    if len(possible) == 1:
+        if risk := person.risks.get(possible[0]):
+            person.find(risk, mail)
+    elif possible:
+        person.mark_unknown(until_ms, among=possible)
+    elif not fitting and any(one.is_ours(mail) for one in subjects.values()):
         person.mark_unknown(until_ms)
+
+
+def _steps_with(
+    person: _Person, mail: AcceptedMail, subjects: dict[str, Subjects]
+) -> Iterator[tuple[DeliveryId, Record | None]]:
+    for one in person.enrollments:
+        for step in subjects[one.campaign].steps_of(mail.subject, one.assessment):
+            yield step_delivery_id(one.id, step), one.records.get(step)
+
+
+def _reminders_with(
+    person: _Person, mail: AcceptedMail, subjects: dict[str, Subjects]
+) -> Iterator[tuple[DeliveryId, Record | None]]:
+    for campaign, reminders in person.reminders.items():
+        for reminder in subjects[campaign].reminders_of(mail, reminders):
+            yield _reminder_id(reminder), reminder.record
+
+
+def _has_own_id(record: Record | None) -> bool:
+    return record is not None and record.sent_ms is not None and record.detail != AS_NOTION_SHOWS
+
+
+def _is_shown(record: Record | None, mail: AcceptedMail) -> bool:
+    is_out = record is not None and record.sent_ms is not None
+    return is_out and abs(mail.created_ms - (record.sent_ms or 0)) < APART_MS  # type: ignore[union-attr]
 
 
 async def _apply(

@@ -1,4 +1,4 @@
-"""Erases what people told and received whose sequence ended `RETENTION_DAYS` ago; their ids, and all counts, stay."""
+"""Erases what people gave and received whose sequence ended `RETENTION_DAYS` ago; their ids, and all counts, stay."""
 
 from __future__ import annotations
 

@@ -46,36 +46,65 @@ class Body:
 
     def subject_for(self, values: Values) -> str:
         """Plain text. Raises CampaignError for a value that is empty or was not given."""
-        return self._filled("subject", self.subject, values)
+        return filled(self.file, "subject", self.subject, values)
 
     def preheader_for(self, values: Values) -> str:
         """Plain text. Raises as `subject_for`."""
-        return self._filled("preheader", self.preheader, values)
+        return filled(self.file, "preheader", self.preheader, values)
 
     def markdown_for(self, values: Values, placeholders: Placeholders | None = None) -> str:
         """Markdown in which every value is literal, or a new one of `placeholders`. Raises as `subject_for`."""
-        return self._filled("the text", self.markdown, {**values, PLACEHOLDERS: placeholders}, self.first_line)
+        given = {**values, PLACEHOLDERS: placeholders}
+        return filled(self.file, "the text", self.markdown, given, self.first_line)
 
-    def _filled(self, field: str, template: Template, values: Values, first_line: int | None = None) -> str:
-        def wrong(error: Exception, problem: object) -> CampaignError:
-            line = template_line(error) if first_line else None
-            at = f"line {first_line + line - 1}: " if first_line and line else ""
-            return CampaignError(f"{self.file}: {at}{field}: {problem}")
 
-        try:
-            text = template.render(values).strip()
-        except Blank as blank:
-            raise wrong(blank, blank) from None
-        except UndefinedError as error:
-            raise wrong(error, f"{error.message}; guard it with {{% if … %}}") from None
-        except TypeError as error:
-            raise wrong(error, f"{error}; guard it with {{% if … %}}") from None
-        except (TemplateError, ValueError, ArithmeticError, LookupError) as error:
-            reported = str(error) if type(error) is ValueError and ";" in str(error) else None
-            raise wrong(error, reported or f"{type(error).__name__}; correct the expression") from None
-        if not text:
-            raise CampaignError(f"{self.file}: {field}: empty; write it")
-        return text
+def filled(file: str, field: str, template: Template, values: Values, first_line: int | None = None) -> str:
+    """
+    The template's text. `first_line`: of it in the file, where errors are to name the line.
+
+    Raises CampaignError for a value that is empty or was not given, and for a text without any.
+    """
+
+    def wrong(error: Exception, problem: object) -> CampaignError:
+        line = template_line(error) if first_line else None
+        at = f"line {first_line + line - 1}: " if first_line and line else ""
+        return CampaignError(f"{file}: {at}{field}: {problem}")
+
+    try:
+        text = template.render(values).strip()
+    except Blank as blank:
+        raise wrong(blank, blank) from None
+    except UndefinedError as error:
+        raise wrong(error, f"{error.message}; guard it with {{% if … %}}") from None
+    except TypeError as error:
+        raise wrong(error, f"{error}; guard it with {{% if … %}}") from None
+    except (TemplateError, ValueError, ArithmeticError, LookupError) as error:
+        reported = str(error) if type(error) is ValueError and ";" in str(error) else None
+        raise wrong(error, reported or f"{type(error).__name__}; correct the expression") from None
+    if not text:
+        raise CampaignError(f"{file}: {field}: empty; write it")
+    return text
+
+
+def compile_template(
+    file: str,
+    field: str,
+    text: str,
+    line: int,
+    *,
+    known: Mapping[str, frozenset[str]],
+    templates: Templates,
+    in_markdown: bool = False,
+) -> tuple[Template, nodes.Template]:
+    """A field's template and its tree. `line`: of the text in the file. Raises CampaignError as `read_body`."""
+    environment = templates.markdown if in_markdown else templates.plain
+    try:
+        tree = environment.parse(text)
+    except TemplateSyntaxError as error:
+        raise CampaignError(f"{file}: line {error.lineno + line - 1}: {error.message}") from None
+    for at, problem in _problems(tree, known, templates):
+        raise CampaignError(f"{file}: line {at + line - 1}: {field}: {problem}")
+    return environment.from_string(tree), tree
 
 
 def read_body(
@@ -93,14 +122,7 @@ def read_body(
     first_line = match["front"].count("\n") + 4
 
     def compiled(field: str, text: str, line: int, *, in_markdown: bool = False) -> tuple[Template, nodes.Template]:
-        environment = templates.markdown if in_markdown else templates.plain
-        try:
-            tree = environment.parse(text)
-        except TemplateSyntaxError as error:
-            raise CampaignError(f"{file}: line {error.lineno + line - 1}: {error.message}") from None
-        for at, problem in _problems(tree, known, templates):
-            raise CampaignError(f"{file}: line {at + line - 1}: {field}: {problem}")
-        return environment.from_string(tree), tree
+        return compile_template(file, field, text, line, known=known, templates=templates, in_markdown=in_markdown)
 
     subject, preheader = (compiled(field, *front[field])[0] for field in _FIELDS)
     try:

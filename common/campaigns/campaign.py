@@ -25,6 +25,7 @@ from common.domain.cadence import Cadence, Pace
 from common.domain.campaign_terms import CampaignTerms
 from common.domain.ids import Step, step_name, step_of
 from common.domain.projection import CampaignColumns, FieldColumn
+from common.domain.text import size_of
 from common.domain.windows import Window, zone_named
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -116,6 +117,18 @@ class Campaign:
     def _window(self) -> Window | None:
         declared = self.compiled.sending_window
         return window_of(declared) if declared else None
+
+    def sms_window(self, pace: Pace) -> Window | None:
+        """When its SMS may go out; None: at any hour, as always in TESTING_MODE."""
+        policy = self.compiled.sms
+        if policy is None or pace.testing:
+            return None
+        return Window(opens_minute=policy.opens_minute, closes_minute=policy.closes_minute)
+
+    @property
+    def sms_reminders(self) -> tuple[Reminder, ...]:
+        """Those that go by SMS too."""
+        return tuple(reminder for reminder in self.reminders if reminder.sms)
 
     @property
     def window_in_words(self) -> str:
@@ -256,6 +269,19 @@ class Campaign:
         translation = self.translation(language)
         values = reminder_values(meeting, translation.identity(identity), translation.language)
         return self._reminder_body(name, translation).subject_for(values)
+
+    def render_sms(self, name: str, meeting: Meeting, identity: Identity, language: str | None = None) -> str:
+        """The SMS of the reminder called `name`. Raises KeyError without one, CampaignError as `render_reminder`."""
+        translation = self.translation(language)
+        values = reminder_values(meeting, translation.identity(identity), translation.language)
+        bodies = {reminder.name: reminder.sms for reminder in self.reminders if reminder.sms}
+        return translation.sms(bodies[name]).text_for(values)
+
+    def price_of(self, sms: str) -> str:
+        """`1 segment in GSM-7, US$0.0083`; without what carriers add."""
+        policy, size = self.compiled.sms, size_of(sms)
+        segments = f"{size.segments} segment{'s' if size.segments > 1 else ''} in {size.encoding}"
+        return f"{segments}, US${size.segments * policy.segment_price:.4f}" if policy else segments
 
     def _step(self, step: Step) -> tuple[int, CompiledStep]:
         """Its place, from 1, and the step."""

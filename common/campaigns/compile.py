@@ -5,7 +5,7 @@ Compiles a campaign's folder into one value, and refuses what does not fit toget
         campaign.toml    name, fields, segments, steps and their hours, reminders, what a booking does
         en-CA/           everything that is written in one language; a folder for each
             emails/      a Markdown file a mail, or a mail and segment
-            reminders/   likewise
+            reminders/   likewise; `24h.sms.md` next to `24h.md` is the SMS
             strings.toml what Advent adds to the texts, where it differs from what most campaigns share
             systems.toml the systems of an assessment, each with its advice
         layout/          mail.mjml and mail.txt, the frame around every body; without it, the shared one
@@ -13,7 +13,7 @@ Compiles a campaign's folder into one value, and refuses what does not fit toget
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from common.campaigns.compiled import (
@@ -26,6 +26,7 @@ from common.campaigns.compiled import (
     SegmentRule,
     Sender,
     SendingWindow,
+    SmsPolicy,
     Step,
     SystemVariable,
     Texts,
@@ -47,6 +48,7 @@ def compile_campaign(folder: Path) -> CompiledCampaign:
     manifest = source.validated(Manifest)
     for place, problem in problems(manifest):
         raise source.error(place, problem)
+    sms_bodies = _sms_bodies(folder, source, manifest)
     return CompiledCampaign(
         key=folder.name,
         name=manifest.name,
@@ -69,7 +71,12 @@ def compile_campaign(folder: Path) -> CompiledCampaign:
         ),
         steps=tuple(_step(manifest, entry) for entry in manifest.steps),
         reminders=tuple(
-            Reminder(name=entry.name, before=entry.before.span, body=f"reminders/{entry.body}")
+            Reminder(
+                name=entry.name,
+                before=entry.before.span,
+                body=f"reminders/{entry.body}",
+                sms=sms_bodies.get(f"reminders/{entry.body}"),
+            )
             for entry in manifest.reminders
         ),
         booking=BookingPolicy(
@@ -80,8 +87,33 @@ def compile_campaign(folder: Path) -> CompiledCampaign:
         status_column=manifest.notion.status_column,
         field_columns=manifest.notion.fields,
         layout=_layout(folder),
-        languages=_languages(folder, source, manifest),
+        languages=_languages(folder, source, manifest, sms_bodies.values()),
+        sms=_sms(manifest),
     )
+
+
+def _sms(manifest: Manifest) -> SmsPolicy | None:
+    entry = manifest.sms
+    if not entry.enabled:
+        return None
+    opens, closes = entry.hours
+    return SmsPolicy(
+        opens_minute=opens, closes_minute=closes, question=entry.question, segment_price=entry.segment_price
+    )
+
+
+def _sms_bodies(folder: Path, source: TomlFile, manifest: Manifest) -> Mapping[str, str]:
+    """By the body of each reminder that has one: its SMS. Which have one, the default language says."""
+    if not manifest.sms.enabled:
+        return {}
+    bodies = {f"reminders/{entry.body}" for entry in manifest.reminders}
+    named = {body: f"{body.removesuffix('.md')}.sms.md" for body in sorted(bodies)}
+    found = {body: sms for body, sms in named.items() if (folder / manifest.tags[0] / sms).is_file()}
+    if not found:
+        first = next(iter(named.values()), "reminders/24h.sms.md")
+        problem = f"no reminder has a text for SMS; write {manifest.tags[0]}/{first}, or set it to false"
+        raise source.error(("sms", "enabled"), problem)
+    return found
 
 
 def _window(manifest: Manifest) -> SendingWindow | None:
@@ -120,7 +152,7 @@ def _layout(folder: Path) -> LayoutSource:
     return LayoutSource(mjml=read_text(home / "mail.mjml"), text=read_text(home / "mail.txt"))
 
 
-def _languages(folder: Path, source: TomlFile, manifest: Manifest) -> Mapping[str, Texts]:
+def _languages(folder: Path, source: TomlFile, manifest: Manifest, sms_bodies: Collection[str]) -> Mapping[str, Texts]:
     """Each language whole: the same bodies and the same systems in all."""
     found: dict[str, Texts] = {}
     for tag in manifest.tags:
@@ -132,7 +164,7 @@ def _languages(folder: Path, source: TomlFile, manifest: Manifest) -> Mapping[st
         first = next(iter(found.values()), None)
         _check_systems(home / "systems.toml", systems, first.systems if first else systems)
         _check_colours(home / "strings.toml", manifest, strings)
-        bodies = {name: read_text(home / name) for name in bodies_of(manifest)}
+        bodies = {name: read_text(home / name) for name in (*bodies_of(manifest), *sms_bodies)}
         found[tag] = Texts(strings=strings, systems=systems, bodies=bodies)
     return found
 

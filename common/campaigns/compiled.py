@@ -123,11 +123,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reminder:
-    """A mail `before` a meeting; `name` is part of its delivery id."""
+    """A mail `before` a meeting, and an SMS where `sms` is its body; `name` is part of its delivery id."""
 
     name: str
     before: Span
     body: str
+    sms: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +152,20 @@ class SendingWindow:
     closes_minute: int
     weekdays: tuple[int, ...]
     holidays: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmsPolicy:
+    """
+    When reminders may go out by SMS, on the reader's own clock: minutes of the day.
+
+    `question`: of Cal.com's booking form, by its name; whoever answers it agrees to SMS. `segment_price`: US dollars.
+    """
+
+    opens_minute: int
+    closes_minute: int
+    question: str | None = None
+    segment_price: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +246,8 @@ class CompiledCampaign:
     layout: LayoutSource
     languages: Mapping[str, Texts]
     field_columns: Mapping[str, str] = field(default_factory=dict)
+    sms: SmsPolicy | None = None
+    """None: no SMS."""
 
     @property
     def default_language(self) -> str:
@@ -240,8 +257,9 @@ class CompiledCampaign:
         """The same campaign gives the same text. What came later is left out while empty: versions keep their names."""
         campaign = _ADAPTER.dump_python(self, mode="json")
         for name in _LATER:
-            if not campaign[name]:
-                del campaign[name]
+            for declared in (campaign, *campaign["reminders"]):
+                if name in declared and not declared[name]:
+                    del declared[name]
         data = {"format": FORMAT, "campaign": campaign}
         return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
@@ -256,7 +274,7 @@ class CompiledCampaign:
         return self.digest[:12]
 
 
-_LATER = ("field_columns",)
+_LATER = ("field_columns", "sms")
 _ADAPTER = TypeAdapter(CompiledCampaign)
 
 

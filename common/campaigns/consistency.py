@@ -18,7 +18,7 @@ Problem = tuple[tuple[str | int, ...], str]
 """A place in the manifest, and what is wrong there."""
 
 RESERVED = frozenset(
-    {"email", "phone", "timezone", "locale", "consent_text", "consent_source", "consent_at", "visitor"}
+    {"email", "phone", "timezone", "locale", "consent_text", "consent_source", "consent_at", "visitor", "sms_consent"}
 )
 """What every signup may tell; no campaign declares it."""
 VARIABLES = frozenset({"segment", "scoreboard", "rated", "booking_url", "sender_name", "placeholders"})

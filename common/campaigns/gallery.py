@@ -50,6 +50,23 @@ def sample_pages(campaign: Campaign, identity: Identity) -> Iterator[Page]:
                     reader=reader,
                     mail=sample.mail,
                 )
+            yield from _sms_pages(campaign, identity, language, kind)
+
+
+def _sms_pages(campaign: Campaign, identity: Identity, language: str, kind: str) -> Iterator[Page]:
+    """Each SMS as a phone shows it, with its price."""
+    for file, text in samples.texts(campaign, identity, kind=kind, language=language):
+        letter = f"sms-{Path(file).name.removesuffix('.sms.md')}"
+        bubble = f'<pre style="white-space:pre-wrap;font:16px sans-serif;max-width:20em">{html.escape(text)}</pre>'
+        yield Page(
+            name=f"{campaign.key}.{language}.{letter}.{kind}",
+            campaign=campaign.key,
+            letter=letter,
+            segment="",
+            language=language,
+            reader=_KINDS[kind],
+            mail=Rendered(subject=f"SMS: {campaign.price_of(text)}", html=bubble, text=text),
+        )
 
 
 def contact_pages(campaign: Campaign, identity: Identity, enrollment: Enrollment) -> Iterator[Page]:
@@ -97,7 +114,7 @@ def in_dark_mode(page: str) -> str:
     return _DARK.sub("@media all", page)
 
 
-def preheader_of(page: Page) -> str:
-    """What the inbox shows next to the subject."""
-    found = re.search(r"display:none[^>]*>([^<]*)<", page.mail.html)
+def preheader_of(mail: str) -> str:
+    """What the inbox shows next to the subject, of the HTML of a mail."""
+    found = re.search(r"display:none[^>]*>([^<]*)<", mail)
     return html.unescape(found[1]) if found else ""

@@ -14,6 +14,8 @@ from common.campaigns.facts import Identity, Meeting
 __all__ = ["Campaign", "CampaignError", "Identity", "Meeting", "Rendered", "campaign_names", "load_campaign"]
 
 _PACKAGED = Path(__file__).parent
+SMS_CHARACTERS_MAX = 1_600
+"""Twilio's error 21617."""
 
 
 def load_campaign(key: str, *, directory: Path | None = None) -> Campaign:
@@ -64,10 +66,17 @@ def check_mails(campaign: Campaign) -> None:
     for language in campaign.languages:
         for kind in samples.KINDS:
             rendered = [*samples.mails(campaign, samples.IDENTITY, kind=kind, language=language)]
+            for file, text in samples.texts(campaign, samples.IDENTITY, kind=kind, language=language):
+                _check_length(f"{campaign.key}/{language}/{file}", text)
             for sample in rendered:
                 _check_identification(sample.mail, f"{campaign.key}/layout")
             for segment in campaign.segments:
                 _check_subjects(f"{campaign.key}/{language}/emails", [s for s in rendered if s.segment == segment])
+
+
+def _check_length(file: str, text: str) -> None:
+    if len(text) > SMS_CHARACTERS_MAX:
+        raise CampaignError(f"{file}: {len(text)} characters, and an SMS has {SMS_CHARACTERS_MAX} at most; shorten it")
 
 
 def _check_subjects(folder: str, mails: list[samples.Sample]) -> None:

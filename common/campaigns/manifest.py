@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic import Field as Checked
 
-from common.campaigns.compiled import Field, FieldType, FieldValue, Span
+from common.campaigns.compiled import Brand, Field, FieldType, FieldValue, Span
 
 _UNITS_MS = {"s": 1_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"(\d+) ?(s|min|h|d)")
@@ -166,6 +166,14 @@ class WindowEntry(_Table):
     holidays: str | None = Checked(default=None, pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")
 
 
+class SmsEntry(_Table):
+    enabled: bool = False
+    hours: Hours = (9 * 60, 20 * 60)
+    question: str | None = Checked(default=None, max_length=100)
+    segment_price: float = Checked(default=0.0083, ge=0, le=10)
+    """In US dollars; Twilio's for a number of the USA or Canada, without what carriers add."""
+
+
 class SenderEntry(_Table):
     address: str | None = None
     reply_to: str | None = None
@@ -175,15 +183,19 @@ Colour = Annotated[str, Checked(pattern=r"^#[0-9a-fA-F]{6}$")]
 ImageUrl = Annotated[str, Checked(pattern=r"^https://[^\s\"<>]+$")]
 
 
+_BRAND = Brand(name="")
+"""What a brand looks like that says nothing of it."""
+
+
 class BrandEntry(_Table):
     name: str
     logo: ImageUrl | None = None
     logo_text: str | None = None
-    logo_width: int = Checked(default=160, ge=20, le=536)
+    logo_width: int = Checked(default=_BRAND.logo_width, ge=20, le=536)
     photo: ImageUrl | None = None
-    colour: Colour = "#14532d"
-    colour_dark: Colour = "#9ed8b1"
-    tint: Colour = "#eef4ee"
+    colour: Colour = _BRAND.colour
+    colour_dark: Colour = _BRAND.colour_dark
+    tint: Colour = _BRAND.tint
 
     @model_validator(mode="after")
     def _has_texts(self) -> Self:
@@ -222,6 +234,7 @@ class Manifest(_Table):
     steps: tuple[StepEntry, ...] = Checked(min_length=1)
     reminders: tuple[ReminderEntry, ...] = ()
     booking: BookingEntry
+    sms: SmsEntry = SmsEntry()
     notion: NotionEntry
 
     @property

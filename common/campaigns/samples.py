@@ -119,6 +119,13 @@ def mails(
             yield Sample(f"reminder-{reminder.name}.{kind}", None, mail, reminder.name, tag, kind)
 
 
+def texts(campaign: Campaign, identity: Identity, *, kind: str, language: str) -> Iterator[tuple[str, str]]:
+    """Every SMS for one kind of sample: its file, and what the phone shows."""
+    if kind in MEETINGS:
+        for reminder in campaign.sms_reminders:
+            yield str(reminder.sms), campaign.render_sms(reminder.name, MEETINGS[kind], identity, language)
+
+
 def _value(field: Field, number: int, kind: str) -> object:
     if field.type == "text":
         if kind == "awkward":

@@ -10,6 +10,7 @@ from common.campaigns.compiled import CompiledCampaign, Texts
 from common.campaigns.errors import CampaignError
 from common.campaigns.facts import REMINDER_VARIABLES, Identity
 from common.campaigns.language import Language
+from common.campaigns.sms import SmsBody, read_sms
 from common.campaigns.systems import SystemBook
 from common.campaigns.templates import Templates
 from common.campaigns.variables import email_variables
@@ -26,6 +27,7 @@ class Translation:
         self.systems = SystemBook(texts.systems)
         self._templates = Templates(self.language)
         self._bodies: dict[str, Body] = {}
+        self._sms_bodies: dict[str, SmsBody] = {}
 
     def body(self, name: str) -> Body:
         """`emails/1-results.md`. Raises CampaignError."""
@@ -39,6 +41,14 @@ class Translation:
                 segments=() if is_reminder else tuple(segment.name for segment in self._campaign.segments),
             )
         return self._bodies[name]
+
+    def sms(self, name: str) -> SmsBody:
+        """`reminders/24h.sms.md`. Raises CampaignError."""
+        if name not in self._sms_bodies:
+            self._sms_bodies[name] = read_sms(
+                f"{self._home}/{name}", self._texts.bodies[name], known=REMINDER_VARIABLES, templates=self._templates
+            )
+        return self._sms_bodies[name]
 
     def identity(self, identity: Identity) -> Identity:
         """Who writes, by the name that is meant for readers of this language."""

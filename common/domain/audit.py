@@ -13,7 +13,7 @@ by the caller.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,7 +64,7 @@ class Shown:
 class Subjects(ReminderSubjects, Protocol):
     """Whose mail a listed one is; see `actors/sending/mail_matching.py`."""
 
-    def step_of(self, mail: AcceptedMail, enrollment: Enrollment) -> Step | None: ...
+    def steps_of(self, mail: AcceptedMail, enrollment: Enrollment) -> Sequence[Step]: ...
 
 
 def compare(
@@ -136,10 +136,11 @@ def _of_mails(one: Audited, left: list[AcceptedMail], subjects: Subjects) -> Ite
         else:
             left.remove(mail)
     for mail in list(left):
-        number = subjects.step_of(mail, enrollment)
-        if number is None:
+        numbers = subjects.steps_of(mail, enrollment)
+        if not numbers:
             continue
         left.remove(mail)
+        number = _whose(numbers, accepted, one.under_way)
         if number in accepted:
             yield Finding("doubled", one.email, number, f"the provider lists {mail.id} too")
         elif number not in one.under_way:  # Else its answer is on its way, or lost and being asked for.
@@ -150,15 +151,24 @@ def _of_mails(one: Audited, left: list[AcceptedMail], subjects: Subjects) -> Ite
         accepted.add(number)
 
 
+def _whose(numbers: Sequence[Step], accepted: Collection[Step], under_way: Collection[Step]) -> Step:
+    """Of the steps that have its subject one that may still be it: rather one that was claimed, else the first."""
+    left = [number for number in numbers if number not in accepted]
+    claimed = [number for number in left if number in under_way]
+    return next(iter([*claimed, *left, *numbers]))
+
+
 def _its_mail(
     step: Step, record: Record, left: Iterable[AcceptedMail], enrollment: Enrollment, subjects: Subjects
 ) -> AcceptedMail | None:
     """By its id; where a rebuild found only a date, by its subject, else by its instant."""
     if record.detail != AS_NOTION_SHOWS:
         return next((mail for mail in left if mail.id == record.detail), None)
-    by_subject = next((mail for mail in left if subjects.step_of(mail, enrollment) == step), None)
-    assert record.sent_ms is not None
-    return by_subject or next((mail for mail in left if abs(mail.created_ms - record.sent_ms) < APART_MS), None)
+    sent_ms = record.sent_ms
+    assert sent_ms is not None
+    by_subject = [mail for mail in left if step in subjects.steps_of(mail, enrollment)]
+    nearest = min(by_subject, key=lambda mail: abs(mail.created_ms - sent_ms), default=None)
+    return nearest or next((mail for mail in left if abs(mail.created_ms - sent_ms) < APART_MS), None)
 
 
 def _of_rows(one: Audited, rows: Sequence[Shown], terms: Terms) -> Iterator[Finding]:

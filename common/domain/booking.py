@@ -34,12 +34,16 @@ class BookingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attendee:
-    """One person whom an event names. `email`: trimmed and lower-cased. `locale`: a language tag."""
+    """
+    One person whom an event names. `email`: trimmed and lower-cased. `locale`: a language tag. `sms_number`: given for
+    reminders by SMS.
+    """
 
     email: str
     first_name: str | None = None
     timezone: str | None = None
     locale: str | None = None
+    sms_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +56,7 @@ class BookingEvent:
     `event_ms`: when it happened by Cal.com's clock (`createdAt`), else its arrival; of a flat MEETING_ENDED always the
     arrival, since its `createdAt` is the booking's. `received_ms`: its arrival at the gateway. `start_ms`, `end_ms`:
     the meeting's. `email`: the first attendee's, trimmed and lower-cased. `timezone`: theirs, an IANA name;
-    `locale`: theirs, a language tag.
+    `locale`: theirs, a language tag; `sms_number`: the one that they gave for reminders by SMS, as they wrote it.
     `is_seated`: the booking has seats, so that each attendee is a guest of their own; `others`: the attendees with a
     seat whom it names after the first. `organizer_email`: the host's, by which their own absence is recognized.
     `request_reschedule`: cancelled by the host, who asks for another time. `no_shows`: for NO_SHOW, each attendee whose
@@ -82,14 +86,17 @@ class BookingEvent:
     others: tuple[Attendee, ...] = ()
     organizer_email: str | None = None
     locale: str | None = None
+    sms_number: str | None = None
     reschedule_url: str | None = None
     cancel_url: str | None = None
 
     @property
     def attendees(self) -> tuple[Attendee, ...]:
         """All whom it names."""
-        first = () if self.email is None else (Attendee(self.email, self.first_name, self.timezone, self.locale),)
-        return (*first, *self.others)
+        if self.email is None:
+            return self.others
+        first = Attendee(self.email, self.first_name, self.timezone, self.locale, self.sms_number)
+        return (first, *self.others)
 
     @property
     def addresses(self) -> list[str]:
@@ -120,6 +127,7 @@ class BookingEvent:
             first_name=first.first_name if first else None,
             timezone=first.timezone if first else None,
             locale=first.locale if first else None,
+            sms_number=first.sms_number if first else None,
             others=tuple(named[1:]),
         )
 
@@ -156,7 +164,7 @@ def _names() -> frozenset[str]:
     return frozenset(field.name for field in fields(BookingEvent))
 
 
-# Events are sorted by it: whoever looks at a booking asks for that of each event several times.
+# Events are sorted by it: resolving a booking asks for that of each event several times.
 @lru_cache(maxsize=1_000)
 def _digest(event: BookingEvent) -> str:
     return hashlib.sha256(replace(event, received_ms=0).to_json().encode()).hexdigest()[:16]

@@ -30,7 +30,7 @@ class CampaignTerms:
 
     `segment_of`: the segment that an assessment leads to. `language_named`: the campaign's language that a locale
     names, None when it names none of them. `priority`: of two campaigns whose mails are due, the lower one goes first.
-    `excludes`: whoever is in one of these does not enrol. `is_open`: whether people may enrol at a time, ms.
+    `excludes`: who is in one of these does not enrol. `is_open`: whether people may enrol at a time, ms.
     `window`: when its steps may go; None: at any hour. `zone_of`: the first of these names that is a time zone, else
     the campaign's. `version`: the one in force, as far as this process knows; None: it plays its files, whatever the
     store says.

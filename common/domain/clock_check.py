@@ -148,7 +148,7 @@ def _judge_first(reading: Reading, known: Judgement | None) -> ClockStatus:
     was_set_back = reading.judgement is not None and reading.judgement.judged_ms - reading.store_ms > JUMP_MS
     status = _right(reading, "steady")
     if was_set_back or abs(reading.wall_ms - reading.store_ms) > JUMP_MS:
-        # This machine's clock goes on: it agrees with whoever signs what a gateway accepts.
+        # This machine's clock goes on: it agrees with the senders who sign what a gateway accepts.
         return replace(status, correction_ms=0, is_unresolved=True)
     return status
 

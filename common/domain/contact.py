@@ -35,6 +35,20 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SmsConsent:
+    """
+    What the person said of SMS: yes or no, for which number, on which page or form, and when (UTC ms).
+
+    `at_ms`: None until the ledger keeps it, which knows when the signup came.
+    """
+
+    is_given: bool
+    number: str | None = None
+    source: str | None = None
+    at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
     """
     One finished assessment, as the website posted it.
@@ -63,6 +77,7 @@ class Assessment:
     locale: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     consent: Consent | None = None
+    sms_consent: SmsConsent | None = None
 
     @property
     def segment(self) -> Segment:

@@ -1,5 +1,5 @@
 """
-One delivery: a step of an enrollment, or a reminder of a booked call; and what became of it.
+One delivery: a step of an enrollment, or a reminder of a booked call, by mail or SMS; and what became of it.
 
 Kinds differ in data only, which `delivery_of` reads from the id. A new kind is a row there and a renderer; a new
 channel is a provider and a renderer.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from common.domain.ids import DeliveryId, Step, split_delivery_id, step_of
+from common.domain.retry import KEY_REMEMBERED_MS
 
 
 class Kind(StrEnum):
@@ -20,6 +21,17 @@ class Kind(StrEnum):
 
 class Channel(StrEnum):
     EMAIL = "email"
+    SMS = "sms"
+
+    @property
+    def key_remembered_ms(self) -> int:
+        """For how long its provider recognizes a repetition by its key; 0: it knows no keys."""
+        return KEY_REMEMBERED_MS if self is Channel.EMAIL else 0
+
+    @property
+    def suffix(self) -> str:
+        """What a delivery's name ends with: "" for mail, whose ids are older than any other channel."""
+        return "" if self is Channel.EMAIL else f".{self}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +40,8 @@ class Delivery:
     What is known of a delivery before anybody looks into the store.
 
     `owner`: the enrollment (`enr_…`) or the booking's guest (`bkg_…`) that it belongs to. `name`: `step-3`, or
-    `1764856800000/24h`; owner and name are the id. `short_name`: `step-3`, `24h`. `label`: as the timeline calls it.
+    `1764856800000/24h`, by SMS `1764856800000/24h.sms`; owner and name are the id. `short_name`: `step-3`, `24h`,
+    `24h.sms`; `plan_name`: the same without the channel, as the campaign calls it. `label`: as the timeline calls it.
     `gap_applies`: the minimum gap and the order of the owner's deliveries apply to it. `expires_ms`: from then on it is
     not sent. `call_start_ms`: it is sent only while the owner's call is booked and starts then.
     """
@@ -46,6 +59,10 @@ class Delivery:
     @property
     def short_name(self) -> str:
         return self.name.rpartition("/")[2]
+
+    @property
+    def plan_name(self) -> str:
+        return self.short_name.removesuffix(self.channel.suffix)
 
     @property
     def step(self) -> Step | None:
@@ -66,7 +83,9 @@ def delivery_of(delivery_id: DeliveryId) -> Delivery:
             label=f"step {step_of(name)}",
             gap_applies=True,
         )
-    start, _, reminder = name.partition("/")
+    start, _, called = name.partition("/")
+    reminder, _, suffix = called.partition(".")
+    channel = Channel(suffix) if suffix else Channel.EMAIL
     if not owner.startswith("bkg_") or not reminder:
         raise ValueError(f"{delivery_id} is not the id of a delivery")
     return Delivery(
@@ -74,8 +93,8 @@ def delivery_of(delivery_id: DeliveryId) -> Delivery:
         owner=owner,
         name=name,
         kind=Kind.REMINDER,
-        channel=Channel.EMAIL,
-        label=f"reminder {reminder}",
+        channel=channel,
+        label=f"reminder {reminder}" + (" by SMS" if channel is Channel.SMS else ""),
         gap_applies=False,
         expires_ms=int(start),
         call_start_ms=int(start),

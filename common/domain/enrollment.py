@@ -44,6 +44,11 @@ class ExitReason(StrEnum):
         """Whether nothing more goes to the address, in no campaign."""
         return self not in (ExitReason.STOPPED, ExitReason.LEFT)
 
+    @property
+    def is_persons_word(self) -> bool:
+        """Somebody wants no more, on any channel; the others say that a mailbox takes no mail."""
+        return self in (ExitReason.UNSUBSCRIBED, ExitReason.COMPLAINED, ExitReason.SUPPRESSED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrollment:

@@ -19,7 +19,10 @@ BookingId = NewType("BookingId", GuestId)
 """`bkg_` and 16 letters or digits, derived from the booking's uid; also the id of its guest where it has no seats."""
 
 DeliveryId = NewType("DeliveryId", str)
-"""`enr_…/step-3`, or `bkg_…/1764856800000/24h`: one step of an enrollment, or one reminder of a meeting's start, ms."""
+"""
+`enr_…/step-3`, or `bkg_…/1764856800000/24h`: one step of an enrollment, or one reminder of a meeting's start, ms. One
+that is no mail ends with its channel, `24h.sms`.
+"""
 
 Step = int | str
 """A step of a campaign: the number of `step-3`, else the id, such as `welcome`."""
@@ -127,6 +130,11 @@ def canonical_mailbox(address: str) -> str:
     if domain in _GMAIL:
         return f"{plain.replace('.', '') or plain}@gmail.com"
     return f"{plain}@{domain}"
+
+
+def number_hash(secret_key: str, number: str) -> str:
+    """What stands for a phone number in E.164 among the suppressed addresses."""
+    return address_hash(secret_key, f"tel:{number}")
 
 
 def address_hash(secret_key: str, address: str) -> str:

@@ -161,7 +161,7 @@ def _exit_reason(row: SequenceRow, columns: CampaignColumns) -> ExitReason | Non
     A contact who left must not be written to again, also when the reason cannot be read.
 
     A completed sequence without all its dates may have ended in any way. So may one with all of them whose assessment
-    is not completed: the mirror marks there, without a column for reasons, whoever left after the last mail.
+    is not completed: the mirror marks there, without a column for reasons, who left after the last mail.
     """
     text = (_text(row, "Exit Reason") or "").lower()
     if text == ENDED_IN_ORDER:

@@ -131,7 +131,7 @@ def sequence_row(enrollment: Enrollment, columns: CampaignColumns, *, title: str
         values["Language"] = enrollment.language
     values |= {one.name: one.shown(assessment.extra.get(name)) for name, one in columns.fields.items()}
     sent, ending = _sent(enrollment, columns), _ending(enrollment, columns)
-    # All dates and a completed sequence look like the end of a contact who stayed: one who left is told apart.
+    # All dates and a completed sequence look like the end of a contact who stayed: one who left is distinguished.
     has_left = "Exit Reason" in ending and len(sent) == len(columns.steps)
     marked = {"Exit Reason": {"Assessment Completed": False}} if has_left else {}
     return Row(title=title, values=values | sent | ending, if_lacking=marked)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from common.domain.delivery import Channel
 from common.domain.ids import DeliveryId, reminder_delivery_id
 from common.domain.series import Booking, BookingState
 from common.domain.windows import Window, zone_named
@@ -14,6 +15,7 @@ SHORT_NOTICE = "short notice"
 PASSED = "its hour had passed"
 PHONE_ONLY = "phone only"
 SAME_TIME = "a later reminder goes at the same time"
+QUIET_HOURS = "quiet hours"
 
 PLANNED_AWAY = (
     *(str(state) for state in BookingState if state is not BookingState.BOOKED),
@@ -21,6 +23,7 @@ PLANNED_AWAY = (
     PASSED,
     PHONE_ONLY,
     SAME_TIME,
+    QUIET_HOURS,
 )
 """Reasons of this file; they change with the booking. Those given when a reminder was due are for good."""
 
@@ -33,18 +36,23 @@ class ReminderRules:
     """
     `before_ms`: name of each reminder and how long before the start. Pace already applied.
 
-    `window`: when mail may go out, None: at any hour; `zone`: of people whose own is not known.
+    `window`: when mail may go out, None: at any hour; `zone`: of people whose own is not known. `sms_before_ms`: of
+    those that go by SMS too; `sms_window`: when SMS may go out.
     """
 
     before_ms: tuple[tuple[str, int], ...]
     minimum_notice_ms: int
     window: Window | None = None
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    sms_before_ms: tuple[tuple[str, int], ...] = ()
+    sms_window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reminder:
-    """One reminder of one start. `because`: why it is skipped, None when it is to be sent."""
+    """
+    One reminder of one start. `name`: `24h`, by SMS `24h.sms`. `because`: why it is skipped, None: it is to be sent.
+    """
 
     id: DeliveryId
     start_ms: int
@@ -57,7 +65,8 @@ def reminders_of(booking: Booking, rules: ReminderRules) -> list[Reminder]:
     """A status for each reminder of each start that the booking ever had; none while nobody knows its address."""
     if booking.email is None:
         return []
-    return [reminder for start_ms in booking.starts_ms for reminder in _of_start(booking, rules, start_ms)]
+    plans = (_of_start, _sms_of_start)
+    return [reminder for start_ms in booking.starts_ms for plan in plans for reminder in plan(booking, rules, start_ms)]
 
 
 def _of_start(booking: Booking, rules: ReminderRules, start_ms: int) -> Iterator[Reminder]:
@@ -81,6 +90,25 @@ def _of_start(booking: Booking, rules: ReminderRules, start_ms: int) -> Iterator
         )
 
 
+def _sms_of_start(booking: Booking, rules: ReminderRules, start_ms: int) -> Iterator[Reminder]:
+    """In quiet hours none is sent: it goes earlier, before they begin, or not at all."""
+    zone = zone_named(booking.timezone) or rules.zone
+    for name, before_ms in rules.sms_before_ms:
+        wanted_ms = start_ms - before_ms
+        due_ms = rules.sms_window.last_open_ms(wanted_ms, zone) if rules.sms_window else wanted_ms
+        because = _because(booking, rules, start_ms, due_ms, is_mail=False)
+        if because is PASSED and wanted_ms >= booking.received_ms:
+            because = QUIET_HOURS
+        called = f"{name}{Channel.SMS.suffix}"
+        yield Reminder(
+            id=reminder_delivery_id(booking.id, start_ms=start_ms, name=called),
+            start_ms=start_ms,
+            name=called,
+            due_ms=due_ms,
+            because=because,
+        )
+
+
 def _due_ms(booking: Booking, rules: ReminderRules, start_ms: int, due_ms: int, *, is_last: bool) -> int:
     """
     What falls outside the window goes earlier, before it closes. For a call that was booked after that, the last
@@ -96,12 +124,12 @@ def _due_ms(booking: Booking, rules: ReminderRules, start_ms: int, due_ms: int, 
     return later_ms if later_ms < start_ms else earlier_ms
 
 
-def _because(booking: Booking, rules: ReminderRules, start_ms: int, due_ms: int) -> str | None:
+def _because(booking: Booking, rules: ReminderRules, start_ms: int, due_ms: int, *, is_mail: bool = True) -> str | None:
     if start_ms != booking.start_ms:
         return BookingState.MOVED
     if booking.state is not BookingState.BOOKED:
         return booking.state
-    if (booking.email or "").endswith(_PHONE):
+    if is_mail and (booking.email or "").endswith(_PHONE):
         return PHONE_ONLY
     if not booking.was_reassigned and start_ms - booking.received_ms < rules.minimum_notice_ms:
         return SHORT_NOTICE

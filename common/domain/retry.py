@@ -19,10 +19,15 @@ class RetryPolicy:
     delay_ms: int
 
 
-def may_repeat(*, first_ms: int | None, outcome_unknown: bool, now_ms: int) -> bool:
+def may_repeat(
+    *, first_ms: int | None, outcome_unknown: bool, now_ms: int, remembered_ms: int = KEY_REMEMBERED_MS
+) -> bool:
     """
     May this delivery be handed over (again) without asking what became of an earlier try?
 
-    Yes while no try has an unknown outcome, or while the provider still remembers its key.
+    Yes while no try has an unknown outcome, or while the provider still remembers its key, `remembered_ms`; 0: it knows
+    no keys.
     """
-    return not outcome_unknown or first_ms is None or now_ms - first_ms < KEY_REMEMBERED_MS
+    if not outcome_unknown:
+        return True
+    return remembered_ms > 0 and (first_ms is None or now_ms - first_ms < remembered_ms)

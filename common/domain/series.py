@@ -39,9 +39,10 @@ class Booking:
 
     `id`: of the guest. `starts_ms`: all starts it ever had, this one among them. `received_ms`: arrival of the event
     that decided, from which reminders and minimum notice count. `asked_anew`: the host cancelled and asks for another
-    time. `was_reassigned`: the same call under another host; its notice is not counted again. `ical_uid`: the name of
-    the call in calendars, the same for all bookings of its chain; `sequence`: of its changes, which rises with each.
-    `reschedule_url`, `cancel_url`: Cal.com's pages on which the guest changes it.
+    time. `sms_number`: the one that was given for reminders by SMS. `was_reassigned`: the same call under another host;
+    its notice is not counted again. `ical_uid`: the name of the call in calendars, the same for all bookings of its
+    chain; `sequence`: of its changes, which rises with each. `reschedule_url`, `cancel_url`: Cal.com's pages on which
+    the guest changes it.
     """
 
     id: GuestId
@@ -58,6 +59,7 @@ class Booking:
     join_url: str | None = None
     organizer: str | None = None
     locale: str | None = None
+    sms_number: str | None = None
     asked_anew: bool = False
     was_reassigned: bool = False
     ical_uid: str | None = None
@@ -218,6 +220,7 @@ def _booking(
         first_name=_first(event.first_name for event in person if event.email in (None, email)),
         timezone=_first(event.timezone for event in person if event.email in (None, email)),
         locale=_first(event.locale for event in person if event.email in (None, email)),
+        sms_number=_first(event.sms_number for event in person if event.email in (None, email)),
         title=_first(event.title for event in details),
         join_url=_join_url(details),
         organizer=_first(event.organizer for event in details),

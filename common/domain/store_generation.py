@@ -71,12 +71,17 @@ def knows(store: Generation | None, memory: Memory) -> bool:
     """Whether the store has everything that this witness saw."""
     if store is None:
         return False
-    return memory.generation in store.ancestors or (memory.generation == store.id and memory.mark <= store.mark)
+    return succeeds(store, Generation(id=memory.generation, mark=memory.mark, at_ms=memory.at_ms))
+
+
+def succeeds(store: Generation, before: Generation) -> bool:
+    """Whether it is the same life of the store, later, or one that accounts for it."""
+    return before.id in store.ancestors or (before.id == store.id and before.mark <= store.mark)
 
 
 def lineage_of(store: Generation | None, memories: Sequence[Memory], *, people: int) -> Lineage:
     """
-    `people`: in the store. Without any witness an old store cannot be told from a first start, so mail goes.
+    `people`: in the store. Without any witness an old store looks like a first start, so mail goes.
 
     A store without a generation that has people was restored from a time before generations.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -48,6 +49,11 @@ class Window:
             if opens_ms <= at_ms:
                 return at_ms if at_ms < closes_ms else max(opens_ms, closes_ms - BEFORE_CLOSING_MS)
         raise ValueError("the sending window never opens")
+
+    def closing_ms(self, at_ms: int, zone: ZoneInfo) -> int | None:
+        """When the open time ends that `at_ms` lies in; None: it is closed then."""
+        opens_ms, closes_ms = next(self._open_spans(at_ms, zone, step=_DAY), (math.inf, 0))
+        return closes_ms if opens_ms <= at_ms < closes_ms else None
 
     def _open_spans(self, at_ms: int, zone: ZoneInfo, *, step: timedelta) -> Iterator[tuple[int, int]]:
         """From the day of `at_ms` on, in steps of a day, each time in which it is open."""

@@ -10,6 +10,7 @@ same with six letters or digits behind it:
 | `contact` | the id that their enrollment has or would have; absent while nobody knows |
 | `uid`, `state`, `start_ms`, `end_ms`, `received_ms` | Cal.com's name of the booking, its state and times |
 | `email`, `address_hash`, `first_name`, `timezone`, `locale`, `title`, `join_url`, `organizer` | of the mails |
+| `sms_number`, `number_hash` | given for reminders by SMS; of the one that was last written to |
 | `reschedule_url`, `cancel_url` | Cal.com's pages on which the guest changes it |
 | `/<start_ms>/<name>` | the record of each reminder, as of steps; first `planned due_ms` |
 
@@ -18,6 +19,7 @@ same with six letters or digits behind it:
 | field | content |
 | --- | --- |
 | `email`, `first_name` | who |
+| `sms_answer` | what their phone answered last |
 | `call:<gst>` | `start end state` of each of their calls |
 | `writes` | how often their calls were written; who gathered before the last time begins again |
 | `revision`, `mirrored`, `page:*`, `mirror_misses` | as of an enrollment, while there is none |
@@ -33,7 +35,18 @@ from common.domain.ids import EnrollmentId, GuestId
 from common.domain.series import Booking, BookingState
 from common.ledger.codec import read_pages
 
-_TEXTS = ("email", "first_name", "timezone", "locale", "title", "join_url", "organizer", "reschedule_url", "cancel_url")
+_TEXTS = (
+    "email",
+    "first_name",
+    "timezone",
+    "locale",
+    "title",
+    "join_url",
+    "organizer",
+    "reschedule_url",
+    "cancel_url",
+    "sms_number",
+)
 
 OPTIONAL_FIELDS = (*_TEXTS, "address_hash", "start_ms", "end_ms")
 """Of a guest; what a booking no longer says goes."""

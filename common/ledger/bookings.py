@@ -14,7 +14,7 @@ from common.domain.enrollment import Enrollment
 from common.domain.guests import events_about
 from common.domain.ids import BookingId, EnrollmentId, GuestId, booking_id, booking_of
 from common.domain.note import Note
-from common.domain.reminders import PASSED, PLANNED_AWAY, SHORT_NOTICE, Reminder
+from common.domain.reminders import PASSED, PLANNED_AWAY, QUIET_HOURS, SHORT_NOTICE, Reminder
 from common.domain.series import Booking, BookingState
 from common.ledger import keys
 from common.ledger.booking_codec import (
@@ -30,7 +30,7 @@ from common.ledger.enrollments import Enrollments
 from common.ledger.mailboxes import Mailboxes, index_id
 from common.ledger.store import Store, flat
 
-_SPARING = {SHORT_NOTICE: True, PASSED: True}
+_SPARING = {SHORT_NOTICE: True, PASSED: True, QUIET_HOURS: True}
 """A later event about the same start may come with short notice; what was planned before it stays planned."""
 
 _PLANNING = dict.fromkeys(PLANNED_AWAY, True)

@@ -7,6 +7,7 @@ Records ↔ store. An enrollment is one HASH, small enough for the store's compa
 | `assessment` | the newest one, as one list: as many fields would take twice the memory |
 | `first_name` | the name that was given first, where a later signup gave another one or none |
 | `consent` | what the person agreed to, JSON, of the newest signup that said so |
+| `sms_consent` | likewise, of SMS: yes or no, the number, source and time |
 | `segment`, `status`, `exit_reason` | CRITICAL…; held, accepted…; why it ended early |
 | `language` | in which it is written to; absent: the campaign's default |
 | `anchor_ms`, `assessed_ms` | time of the first signup, and of the newest one if there were several |
@@ -39,7 +40,7 @@ from dataclasses import dataclass
 
 from pydantic_core import to_json
 
-from common.domain.contact import Assessment, Consent
+from common.domain.contact import Assessment, Consent, SmsConsent
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import EnrollmentId, step_of
@@ -79,10 +80,11 @@ def assessment_text(assessment: Assessment) -> str:
 def assessment_fields(assessment: Assessment) -> dict[str, str]:
     """The fields of an assessment in the HASH."""
     fields = {"email": assessment.email, "assessment": assessment_text(assessment)}
-    return fields if assessment.consent is None else fields | {"consent": consent_text(assessment.consent)}
+    said = {"consent": assessment.consent, "sms_consent": assessment.sms_consent}
+    return fields | {name: consent_text(one) for name, one in said.items() if one is not None}
 
 
-def consent_text(consent: Consent) -> str:
+def consent_text(consent: Consent | SmsConsent) -> str:
     """A consent as JSON, without what is not known of it."""
     return to_json(consent, exclude_none=True).decode()
 
@@ -93,7 +95,8 @@ def read_assessment(fields: Mapping[str, str]) -> Assessment:
     if "first_name" in fields:
         values["first_name"] = fields["first_name"]
     consent = Consent(**json.loads(fields["consent"])) if "consent" in fields else None
-    return Assessment(email=fields["email"], consent=consent, **values)
+    of_sms = SmsConsent(**json.loads(fields["sms_consent"])) if "sms_consent" in fields else None
+    return Assessment(email=fields["email"], consent=consent, sms_consent=of_sms, **values)
 
 
 def read_enrollment(enrollment_id: str, fields: Mapping[str, str]) -> Enrollment:

@@ -44,12 +44,18 @@ MIRROR: Final = "notion"
 CALENDAR: Final = "calcom"
 """The provider whose circuit says that bookings are not compared; it holds nothing."""
 
-PROVIDER_OF: Final = {Channel.EMAIL: MAIL}
+TEXTS: Final = "twilio"
+"""The provider of SMS."""
+
+PROVIDER_OF: Final = {Channel.EMAIL: MAIL, Channel.SMS: TEXTS}
 """Whose budget and circuit the deliveries of a channel need."""
 
-QUEUE_OF: Final = {MAIL: "send"}
+QUEUE_OF: Final = {MAIL: "send", TEXTS: "send_sms"}
 """The queue whose jobs all need this provider: while its circuit is open, one job a second is let through."""
 
-QUEUES: Final = ("classify", "send", "bookings", "notion_sync", "announce", "reconcile_bookings", "replay")
+SENDING_QUEUES: Final = tuple(QUEUE_OF.values())
+"""Those of all channels; `lua/lib/channel.lua` says which one a delivery waits in."""
+
+QUEUES: Final = ("classify", *SENDING_QUEUES, "bookings", "notion_sync", "announce", "reconcile_bookings", "replay")
 
 Outcome = Literal["accepted", "skipped", "dead", "retry", "defer"]

@@ -120,7 +120,7 @@ class Contacts:
         )
 
     async def erase_ended(self, *, before_ms: int, batch: int = 20) -> bool:
-        """Erase what some people told and received whose sequence and calls ended before; False: there are no more."""
+        """Erase what some people gave and received whose sequence and calls ended before; False: there are no more."""
         given = {"before_ms": before_ms, "batch": batch, "steps": _STEPS, "queues": QUEUES}
         return bool(await self._store.run_json("contacts.erase_ended", [keys.ENDED], given) == batch)
 

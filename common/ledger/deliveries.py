@@ -8,17 +8,20 @@ from typing import Any, Literal
 
 from common.domain.cadence import Cadence
 from common.domain.campaign_terms import CampaignTerms
-from common.domain.delivery import Delivery, delivery_of
+from common.domain.delivery import Channel, Delivery, delivery_of
 from common.domain.enrollment import ExitReason
 from common.domain.ids import DeliveryId, EnrollmentId, Step, step_name
 from common.domain.mail import AcceptedMail
 from common.ledger import keys
 from common.ledger.codec import Settled, read_settled, shortened
 from common.ledger.constants import PROVIDER_OF, Outcome
+from common.ledger.generations import Generations
 from common.ledger.owners import Owner, read_owner
 from common.ledger.store import Store, pairs
 
 DETAIL_MAX = 300
+
+_ENDS_EVERY_CHANNEL = {reason: True for reason in ExitReason if reason.is_persons_word}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,33 +72,42 @@ class ClaimRefused:
 class Deliveries:
     """Of all campaigns. Raises as `Store.run` does."""
 
-    def __init__(self, store: Store, campaigns: Mapping[str, CampaignTerms]) -> None:
-        self._store, self._campaigns = store, campaigns
+    def __init__(self, store: Store, campaigns: Mapping[str, CampaignTerms], generations: Generations) -> None:
+        self._store, self._campaigns, self._generations = store, campaigns, generations
         self._calls = 0
 
     async def claim(self, delivery_id: DeliveryId, *, worker: str, now_ms: int) -> ClaimGranted | ClaimRefused:
         """The right to send one delivery, under a lease; see `claim` in `lua/deliveries.lua` for each answer."""
         delivery = delivery_of(delivery_id)
         self._calls += 1
+        seen = self._generations.seen
         given = {
             "claim_id": f"{worker}#{self._calls}",
+            "generation": {"id": seen.id, "mark": seen.mark} if seen else None,
             "campaigns": {key: _turn(terms, delivery) for key, terms in self._campaigns.items()},
         }
         answer = await self._run("claim", delivery, now_ms, given)
         return _granted(delivery, answer) if answer[0] == "granted" else _refused(answer)
 
     async def freeze(
-        self, claim: ClaimGranted, payload: str, *, now_ms: int, version: str | None = None
+        self,
+        claim: ClaimGranted,
+        payload: str,
+        *,
+        now_ms: int,
+        version: str | None = None,
+        number: str | None = None,
     ) -> int | ClaimRefused:
         """
         The last check before the provider: the number of this attempt, or why it must not go.
 
         `payload` is kept byte for byte; that of an earlier attempt, as the claim brought it, is kept already. From here
         the outcome is unknown until `settle`. `version`: of the campaign that rendered it; refused when another one is
-        in force by now.
+        in force by now. `number`: of an SMS, to whom it goes; refused when that one ended it by now.
         """
         kept = "" if claim.payload is not None else payload
-        answer = await self._run("freeze", claim.delivery, now_ms, {"fence": claim.fence, "version": version}, kept)
+        given = {"fence": claim.fence, "version": version} | self._number_hash(number)
+        answer = await self._run("freeze", claim.delivery, now_ms, given, kept)
         return int(answer[1]) if answer[0] == "granted" else _refused(answer)
 
     async def settle(
@@ -109,13 +121,14 @@ class Deliveries:
         outcome_unknown: bool = False,
         sent_ms: int | None = None,
         ends: ExitReason | None = None,
+        number: str | None = None,
     ) -> Settled | None:
         """
         Write down what became of a claim; see `settle` in `lua/deliveries.lua` for the outcomes.
 
         `due_ms`: when to try again. `outcome_unknown`: the provider may have accepted this attempt all the same.
         `sent_ms`: time of the acceptance, when it was found out later. `ends`: why nothing more can be sent to this
-        address, of a dead letter. The answer is None when another worker has
+        address, of a dead letter; `number`: of an SMS, to whom it went. The answer is None when another worker has
         claimed it since, and this changes nothing.
         """
         given = {
@@ -126,7 +139,7 @@ class Deliveries:
             "outcome_unknown": outcome_unknown or None,
             "sent_ms": sent_ms,
             "ends": ends,
-        }
+        } | self._number_hash(number)
         return read_settled(int(await self._run("settle", claim.delivery, now_ms, given)))
 
     async def renew_lease(self, claim: ClaimGranted, *, now_ms: int) -> bool:
@@ -172,6 +185,9 @@ class Deliveries:
         }
         return bool(await self._run("settle_restored", delivery, now_ms, given))
 
+    def _number_hash(self, number: str | None) -> dict[str, str]:
+        return {"address_hash": self._store.number_hash(number)} if number else {}
+
     async def _run(self, entry: str, delivery: Delivery, now_ms: int, given: dict[str, Any], *more: str) -> Any:
         provider = PROVIDER_OF[delivery.channel]
         touched = [keys.owner(delivery.owner), keys.delivery(delivery.id), keys.circuit(provider)]
@@ -208,6 +224,7 @@ def data(delivery: Delivery, now_ms: int) -> dict[str, Any]:
         "paced": delivery.gap_applies or None,
         "expires_ms": delivery.expires_ms,
         "requires": requires,
+        "ended_by": _ENDS_EVERY_CHANNEL if delivery.channel is not Channel.EMAIL else None,
         "now_ms": now_ms,
     }
 

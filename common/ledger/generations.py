@@ -36,6 +36,8 @@ class Generations:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.seen: Generation | None = None
+        """As this process last saw it; its claims are refused by a store that is behind, or descends from another."""
 
     async def current(self) -> Generation | None:
         fields = await self._store.read_hash(keys.GENERATION)

@@ -30,6 +30,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `unsuppressed` | HASH | address hash → `ms detail`: they asked then to come back, with the consent given | for ever; forgotten: only ms |
 | `resting` | HASH | address hash → `ms bounces`: no mail until a person releases it, see `lua/lib/suppression.lua` | until released or forgotten |
 | `soft_bounces:<address hash>` | HASH | delivery → time of its mailbox bounce, ms | until a delivery; 45 days |
+| `numbers:<number hash>` | SET | guests whose calls a phone number was written to about | until forgotten |
 | `content_bounces:<campaign>` | ZSET | contact → when a mail to them was last refused for its content, ms | a day, or until forgotten |
 | `unlisted` | ZSET | contact who left all mail → since when, ms: Resend's suppression list lacks them | until written there |
 | `unsuppressing` | HASH | contact → who let them come back and their consent: a worker asks the provider first | until it did, or forgotten |
@@ -62,10 +63,10 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `sweep` | STRING | which worker sweeps | seconds |
 | `ping` | STRING | which worker pings | seconds |
 | `budget:<provider>`, `budget:<provider>:after` | LIST, HASH | times of the last requests; not before when, see `budget.lua` | minutes |
-| `mirror:create:<database>:<enr>` | HASH | who creates a page of Notion just now, or which it became, see `guard.lua` | an hour; a day when in doubt |
+| `mirror:create:<database>:<enr>` | HASH | who creates a page of Notion just now, or which it became, see `guard.lua` | an hour; a day when the outcome is unknown |
 | `queue:<q>`, `queue:<q>.msgs` | LIST, HASH | dramatiq's ready messages | until worked off |
 | `queue:<q>.DQ`, `queue:<q>.DQ.msgs` | ZSET, HASH | delayed messages by due time, ms; ours have no body | until due |
-| `queue:<q>.XQ`, `queue:<q>.XQ.msgs` | ZSET, HASH | messages that failed by our own mistake | until a person removes them |
+| `queue:<q>.XQ`, `queue:<q>.XQ.msgs` | ZSET, HASH | messages that failed by a bug | until a person removes them |
 | `queue:__paused__` | SET | queues of which nothing is made ready | until resumed |
 | `queue:__probing__` | HASH | queue → time from which one message a second is made ready, ms | while its provider is in trouble |
 | `queue:__ignored__` | HASH | what it held back → times that lay too far ahead and were ignored | until reported |
@@ -154,6 +155,7 @@ content_bounces = _family("content_bounces")
 versions = _family("versions")
 version_log = _family("version_log")
 calendar = _family("calendar")
+numbers = _family("numbers")
 circuit = _family("circuit")
 
 LUA: Final = {
@@ -179,6 +181,7 @@ LUA: Final = {
     "pauses": PAUSES,
     "in_force": IN_FORCE,
     "hold_all": HOLD_ALL,
+    "generation": GENERATION,
     "webhook_days": WEBHOOK_DAYS,
     "unread_bookings": UNREAD_BOOKINGS,
     "suspect": SUSPECT,
@@ -197,6 +200,7 @@ LUA: Final = {
             "visitor_of",
             "traces",
             "soft_bounces",
+            "numbers",
             "content_bounces",
             "webhooks",
             "w",

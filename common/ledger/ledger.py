@@ -30,6 +30,7 @@ from common.ledger.planned_deliveries import PlannedDeliveries
 from common.ledger.signups import Signups
 from common.ledger.store import Store
 from common.ledger.suppressions import Suppressions
+from common.ledger.texts import Texts
 from common.ledger.unread_bookings import UnreadBookings
 from common.ledger.versions import Versions
 
@@ -111,18 +112,19 @@ class Ledger:
         self.signups = Signups(store, mailboxes, self.campaigns, bounds=signup_bounds)
         self.held_signups = HeldSignups(store)
         self.enrollments = Enrollments(store, mailboxes, self.campaigns)
-        self.deliveries = Deliveries(store, self.campaigns)
+        self.generations = generations = Generations(store)
+        self.deliveries = Deliveries(store, self.campaigns, generations)
         self.planned_deliveries = PlannedDeliveries(store, self.campaigns)
         self.dead_letters = DeadLetters(store)
         self.bookings = Bookings(store, mailboxes, self.enrollments, campaign=campaign)
         self.contacts = Contacts(store, mailboxes)
         self.feedback = FeedbackLog(store, mailboxes, soft_bounce_limit=soft_bounce_limit)
+        self.texts = Texts(store)
         self.suppressions = Suppressions(store, mailboxes)
         self.unread_bookings = UnreadBookings(store)
         self.pauses = Pauses(store)
         self.action_log = ActionLog(store)
         self.holds = Holds(store)
-        self.generations = Generations(store)
         self.mirror = Mirror(store)
         self.circuits = Circuits(store)
         self.schedule = Schedule(store)

@@ -55,7 +55,7 @@ class Mailboxes:
         return found
 
     def others(self, address: str, campaign: str) -> list[dict[str, Any]]:
-        """The contacts that this person has, or would have, in the campaigns beside this one; each as in `ids`."""
+        """The contacts that this person has, or would have, in the other campaigns; each as in `ids`."""
         return [self.ids(address, key) for key in self._campaigns if key != campaign]
 
     def calls_contact(self, address: str, campaign: str) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic_core import to_json
@@ -92,6 +92,9 @@ class Signups:
             given |= {"answer": answer, "answered_id": answered_id} if answered_id else {"answer": answer}
         if assessment.consent is not None:
             given["consent"] = consent_text(assessment.consent)
+        if (of_sms := assessment.sms_consent) is not None:
+            at_ms = received_ms if of_sms.at_ms is None else of_sms.at_ms
+            given["sms_consent"] = consent_text(replace(of_sms, at_ms=at_ms))
         if on_timeline := [note.to_json() for note in notes if note.is_on_timeline]:
             given["notes"] = on_timeline
         repeated, line, email = await self._store.run(

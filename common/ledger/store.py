@@ -20,7 +20,7 @@ import redis.asyncio
 from pydantic_core import to_json
 from redis.exceptions import NoScriptError
 
-from common.domain.ids import address_hash, canonical_mailbox, normal_address
+from common.domain.ids import address_hash, canonical_mailbox, normal_address, number_hash
 from common.ledger import keys
 from common.ledger.constants import LIMITS
 from common.queue.layout import QueueLayout
@@ -213,6 +213,10 @@ class Store:
     def address_hash(self, address: str) -> str:
         """What stands for the mailbox of an address in the suppression list."""
         return address_hash(self._secret_key, self.mailbox(address))
+
+    def number_hash(self, number: str) -> str:
+        """What stands for a phone number (E.164) there."""
+        return number_hash(self._secret_key, number)
 
     def spelled_hash(self, address: str) -> str:
         """What stood for an address there before format 3: the hash of its spelling."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from common.normalization.text import unusable, visible
 
-NAME_CHARACTERS_MAX = 40
+FIELD_NAME_CHARACTERS_MAX = 40
 _UNSAFE = re.compile(r"[^\w .-]")
 _SEPARATORS = re.compile(r"[\s_\-.]+")
 
@@ -23,7 +23,7 @@ def shown_name(name: str) -> str | None:
     A name that somebody sent, as it may stand on a page or in a metric; None when it carries what must not be there,
     such as an address.
     """
-    cleaned = _UNSAFE.sub("_", visible(name))[:NAME_CHARACTERS_MAX]
+    cleaned = _UNSAFE.sub("_", visible(name))[:FIELD_NAME_CHARACTERS_MAX]
     return None if unusable(name) or not cleaned.strip("_") else cleaned
 
 

@@ -120,7 +120,8 @@ SIGNUPS_HELD_BY = Gauge("advent_signups_held_by", "Those of them that are beyond
 """bound: hour, source."""
 RESTING = Gauge("advent_resting_addresses", "Addresses that get no mail until a person releases them.")
 CONTENT_BOUNCE_PEOPLE = Gauge(
-    "advent_content_bounce_people", "People whose provider refused a mail of this campaign for its content, in a day."
+    "advent_content_bounce_people",
+    "People whose provider refused a mail for its content, in a day, of the campaign with the most.",
 )
 CAMPAIGN_FILES_DIFFER = Gauge(
     "advent_campaign_files_differ", "1 while the files of this process are not the version in force.", ["campaign"]

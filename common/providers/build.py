@@ -17,6 +17,7 @@ from common.providers.notion.mirror import NotionMirror
 from common.providers.protocols import ProviderSet
 from common.providers.resend.mailer import ResendMailer
 from common.providers.resend.suppression_list import ResendSuppressionList
+from common.providers.twilio.texter import TwilioTexter
 from common.settings.settings import Settings, SettingsError
 
 
@@ -70,15 +71,31 @@ def build_providers(
         witness=witness,
     )
     suppressions = ResendSuppressionList(settings.resend_api_key, settings.resend_api_url, budget=mail_budget)
-    calendar = _calendar(settings, client, clock)
+    calendar, texter = _calendar(settings, client, clock), _texter(settings, clock)
     return Providers(
         mailer=mailer,
         mirror=mirror,
         mail_budget=mail_budget,
         mirror_budget=mirror_budget,
+        texter=texter,
+        text_budget=StoreBudget.per_second(client, "twilio", settings.twilio_requests_per_second, clock=clock),
         suppression_list=suppressions,
         calendar=calendar,
-        clients=(mailer, suppressions, mirror, *([calendar] if calendar else [])),
+        clients=(mailer, suppressions, mirror, *(client for client in (calendar, texter) if client)),
+    )
+
+
+def _texter(settings: Settings, clock: Clock) -> TwilioTexter | None:
+    sid, token, sender = settings.twilio_account_sid, settings.twilio_auth_token, settings.twilio_from
+    if sid is None or token is None or sender is None:
+        return None
+    return TwilioTexter(
+        account_sid=sid,
+        auth_token=token,
+        sender=sender,
+        api_url=settings.twilio_api_url,
+        callback_url=f"{settings.public_address}/webhook/twilio",
+        clock=clock,
     )
 
 

@@ -7,8 +7,14 @@ from collections.abc import Mapping
 from common.providers.calcom import failures as calcom
 from common.providers.notion import failures as notion
 from common.providers.resend import failures as resend
+from common.providers.twilio import failures as twilio
 
-_CURES: Mapping[str, Mapping[str, str]] = {"resend": resend.CURES, "notion": notion.CURES, "calcom": calcom.CURES}
+_CURES: Mapping[str, Mapping[str, str]] = {
+    "resend": resend.CURES,
+    "twilio": twilio.CURES,
+    "notion": notion.CURES,
+    "calcom": calcom.CURES,
+}
 
 
 def cure_of(provider: str, reason: str) -> str:

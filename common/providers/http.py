@@ -45,7 +45,7 @@ class DeadlineClient(httpx.AsyncClient):
     """
     A pooled client whose requests end after `total_s`, however slow the answer is; httpx limits only each read.
 
-    `witness` is told of the `Date` of every answer.
+    `witness` notes the `Date` of every answer.
     """
 
     def __init__(self, *, total_s: float, witness: DateWitness | None = None) -> None:

@@ -11,6 +11,7 @@ from common.domain.contact_booking_status import Person
 from common.domain.mail import AcceptedMail, Mail
 from common.domain.projection import BookingStanding
 from common.domain.suppression import ListedSuppression
+from common.domain.text import AcceptedText, Text
 from common.providers.budget import Budget
 
 
@@ -29,6 +30,18 @@ class Mailer(Protocol):
 
     async def list_all_accepted(self, since_ms: int, *, budget: Budget | None = None) -> list[AcceptedMail]:
         """The same for all addresses."""
+        ...
+
+
+class Texter(Protocol):
+    async def send(self, text: Text) -> str:
+        """Send one SMS; returns the provider's id of it. It knows no idempotency keys. Raises a `Failure`."""
+        ...
+
+    async def list_accepted(
+        self, since_ms: int, *, to: str | None = None, budget: Budget | None = None
+    ) -> list[AcceptedText]:
+        """What the provider accepted since a time, newest first; `to`: for one number. Raises a `Failure`."""
         ...
 
 
@@ -85,6 +98,9 @@ class ProviderSet:
     mirror: Mirror
     mail_budget: Budget
     mirror_budget: Budget
+    texter: Texter | None = None
+    """None: no SMS is sent."""
+    text_budget: Budget | None = None
     suppression_list: SuppressionList | None = None
     """None in a simulation: nobody else adds to it there."""
     calendar: Calendar | None = None

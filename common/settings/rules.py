@@ -27,7 +27,7 @@ def problems_of(settings: Settings, *, process: str | None = None) -> list[str]:
         *_of_user_header(settings),
     ]
     if "resend_api_key" not in unneeded:
-        problems += [*_of_notion(settings), *_of_identity(settings)]
+        problems += [*_of_notion(settings), *_of_identity(settings), *_of_twilio(settings)]
         problems += [] if settings.testing_mode else _of_public_url(settings)
     return [*problems, *_of_ports(settings)]
 
@@ -55,6 +55,15 @@ def _of_notion(settings: Settings) -> Iterator[str]:
     for name in ("notion_email_sequence_db_id", "notion_businessx_db_id"):
         if getattr(settings, name) is None:
             yield f"{name.upper()}: unset, but NOTION_TOKEN is set; set the database's id or URL, or unset NOTION_TOKEN"
+
+
+def _of_twilio(settings: Settings) -> Iterator[str]:
+    """The token alone says nothing: who only checks signatures has it too."""
+    names = ("twilio_account_sid", "twilio_from", "twilio_auth_token")
+    given = [name.upper() for name in names[:2] if getattr(settings, name) is not None]
+    for name in names:
+        if given and getattr(settings, name) is None:
+            yield f"{name.upper()}: unset, but {given[0]} is set; set all three for SMS, or none"
 
 
 def _of_secrets(settings: Settings, unneeded: frozenset[str]) -> Iterator[str]:

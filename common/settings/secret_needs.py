@@ -23,13 +23,15 @@ SECRETS: Final = (
     "calcom_webhook_secret",
     "resend_webhook_secret",
     "resend_api_key",
+    "twilio_auth_token",
     "notion_token",
     "calcom_api_key",
     "hot_lead_webhook_url",
     "healthcheck_ping_url",
 )
 
-_WEBHOOK_SECRETS = ("webhook_secret", "calcom_webhook_secret", "resend_webhook_secret")
+# Twilio signs with the token with which it is called.
+_WEBHOOK_SECRETS = ("webhook_secret", "calcom_webhook_secret", "resend_webhook_secret", "twilio_auth_token")
 
 NEEDED: Final[Mapping[str, frozenset[str]]] = {
     "gateway": frozenset(("redis_url", "secret_key", *_WEBHOOK_SECRETS)),
@@ -38,6 +40,7 @@ NEEDED: Final[Mapping[str, frozenset[str]]] = {
             "redis_url",
             "secret_key",
             "resend_api_key",
+            "twilio_auth_token",
             "notion_token",
             "calcom_api_key",
             "hot_lead_webhook_url",
@@ -45,14 +48,14 @@ NEEDED: Final[Mapping[str, frozenset[str]]] = {
         )
     ),
     "console": frozenset(("redis_url", "secret_key", "console_token")),
-    # It signs webhooks as Resend and Cal.com do.
-    "sandbox": frozenset(("calcom_webhook_secret", "resend_webhook_secret")),
+    # It signs webhooks as Resend, Cal.com and Twilio do.
+    "sandbox": frozenset(("calcom_webhook_secret", "resend_webhook_secret", "twilio_auth_token")),
     "health": frozenset(("redis_url", "secret_key")),
 }
 """By process; `health` is `advent health`, which a timer runs. A command that is not named here needs all."""
 
 SERVICES: Final = frozenset(("gateway", "worker", "console", "sandbox"))
-"""They read no `.env`: whoever can write their working folder must not be able to change their settings."""
+"""They read no `.env`: a user who can write their working folder must not be able to change their settings."""
 
 
 def unneeded_secrets(process: str | None) -> frozenset[str]:

@@ -104,6 +104,11 @@ class Settings(BaseSettings):
     resend_api_key: str | None = None
     resend_api_url: BaseAddress = "https://api.resend.com"
     resend_requests_per_second: Annotated[float, BeforeValidator(values.number(0.01, 100_000))] = 2
+    twilio_account_sid: Annotated[str, BeforeValidator(values.twilio_sid)] | None = None
+    twilio_auth_token: str | None = None
+    twilio_from: Annotated[str, BeforeValidator(values.sms_sender)] | None = None
+    twilio_api_url: BaseAddress = "https://api.twilio.com"
+    twilio_requests_per_second: Annotated[float, BeforeValidator(values.number(0.01, 1_000))] = 1
     email_from: Sender | None = None
     email_reply_to: Sender | None = None
     email_postal_address: str | None = None
@@ -146,6 +151,11 @@ class Settings(BaseSettings):
     def resend_is_real(self) -> bool:
         """Mail reaches people."""
         return self.resend_api_key is not None and "resend" not in self.sandboxed
+
+    @property
+    def twilio_is_real(self) -> bool:
+        """SMS reaches people."""
+        return self.twilio_account_sid is not None and "twilio" not in self.sandboxed
 
     @property
     def reaches_strangers(self) -> bool:
@@ -255,6 +265,10 @@ class Settings(BaseSettings):
     def may_mail(self, address: str) -> bool:
         """Whether mail may go to this address: in TESTING_MODE a real provider sends only to TESTING_RECIPIENTS."""
         return not self.is_rehearsal or is_listed(address, self.testing_recipients)
+
+    def may_text(self, number: str) -> bool:
+        """The same of SMS, to a number in E.164."""
+        return not (self.testing_mode and self.twilio_is_real) or is_listed(number, self.testing_recipients)
 
     def may_link_to(self, url: str) -> bool:
         """Whether a meeting link of a mail may lead there: to one of MEETING_HOSTS, or to a subdomain of one."""

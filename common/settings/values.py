@@ -23,6 +23,10 @@ _ADDRESS = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
 _SPECIALS = re.compile(r'[,;:()\[\]@\\"]')
 """RFC 5322: what may stand in a name only between quotes; dots are read by everybody."""
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)+"')
+_NUMBER = re.compile(r"\+[1-9]\d{6,14}")
+"""E.164."""
+_SMS_SENDER = re.compile(r"\+[1-9]\d{6,14}|\d{5,6}|MG[0-9a-f]{32}")
+_TWILIO_SID = re.compile(r"AC[0-9a-f]{32}")
 _DOMAIN = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
@@ -231,15 +235,29 @@ def header_name(value: Any) -> str:
 
 
 def recipients(value: Any) -> str:
-    """A comma-separated list of addresses, domains, or `*` for all; lower-cased."""
+    """A comma-separated list of addresses, domains, phone numbers in E.164, or `*` for all; lower-cased."""
     entries = [entry.lower().removeprefix("@") for entry in split(str(value))]
     for entry in entries:
-        if entry != "*" and not _ADDRESS.fullmatch(entry) and not _DOMAIN.fullmatch(entry):
+        if entry != "*" and not any(kind.fullmatch(entry) for kind in (_ADDRESS, _DOMAIN, _NUMBER)):
             raise ValueError(
                 f"entry {entries.index(entry) + 1} is neither an address nor a domain;"
-                " set addresses and domains separated by commas, or * for everybody"
+                " set addresses, domains and numbers like +14165550123 separated by commas, or * for everybody"
             )
     return ",".join(entries)
+
+
+def twilio_sid(value: Any) -> str:
+    """An account's sid."""
+    if not _TWILIO_SID.fullmatch(str(value)):
+        raise ValueError("not an account's sid; set AC and 32 hexadecimal digits, as Twilio's console shows it")
+    return str(value)
+
+
+def sms_sender(value: Any) -> str:
+    """A number in E.164, or the sid of a messaging service."""
+    if not _SMS_SENDER.fullmatch(str(value)):
+        raise ValueError("not a sender; set a number such as +14165550123, or a messaging service's sid (MG…)")
+    return str(value)
 
 
 def hosts(value: Any) -> str:

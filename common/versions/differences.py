@@ -1,4 +1,4 @@
-"""How two versions of one campaign differ, whoever is under way in them."""
+"""How two versions of one campaign differ, apart from the people under way in them."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Differences:
         return any(getattr(self._old, name) != getattr(self._new, name) for name in _TIMING)
 
     def settings(self) -> Iterator[str]:
-        """What changes beside the mails."""
+        """What changes besides the mails."""
         old, new = self._old, self._new
         yield from (name for name in _SETTINGS if getattr(old, name) != getattr(new, name))
         shared = {step.id: (step.name, step.column, step.needs) for step in old.steps}

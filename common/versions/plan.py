@@ -40,7 +40,7 @@ class Change:
 class Plan:
     """
     `source`, `target`: versions. `due_at_once`: people of whom a moved or added step is due already. `repeated`: a line
-    for each step whose text people have had under another id. `settings`: what changes beside the mails. `counts`: of
+    for each step whose text people have had under another id. `settings`: what changes besides the mails. `counts`: of
     the target, people still to get each step, by segment.
     """
 

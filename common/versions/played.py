@@ -8,7 +8,6 @@ So a change is one switch for all processes, and a process that was started on o
 from __future__ import annotations
 
 import contextlib
-import getpass
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -23,6 +22,7 @@ from common.domain.cadence import Pace
 from common.ledger.ledger import Ledger
 from common.ledger.versions import Action, CurrentVersion, LogEntry
 from common.observability import metrics
+from common.processes import user_name
 from common.settings.settings import Settings
 from common.versions.local_copy import LocalCopies, StoredVersion
 from common.versions.replan import make_schedules_follow
@@ -121,7 +121,7 @@ class PlayedVersions:
                 raise VersionUndecided(UNVERSIONED)
             known, action = copied or known, "from DATA_DIR" if copied else "first start"
         entry = LogEntry(
-            version=known.version, source=None, action=action, by=_process_owner(), at_ms=self._clock.now_ms()
+            version=known.version, source=None, action=action, by=user_name("a process"), at_ms=self._clock.now_ms()
         )
         applied = await versions.apply(key, entry, compiled=known.compiled, replans=is_unversioned)
         if applied.is_done:
@@ -167,13 +167,6 @@ CURE = "`advent campaign plan` says what would change, `advent campaign apply` p
 def differs_line(keys: tuple[str, ...]) -> str:
     """One line for people."""
     return f"the files of {', '.join(keys)} are not the version in force, and wait; {CURE}"
-
-
-def _process_owner() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may have no name for its user
-        return "a process"
 
 
 async def differing_from(campaigns: Campaigns, ledger: Ledger) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ def _print(summary: Summary) -> None:
     for email in summary.unknown_exits:
         click.secho(f"left for a reason that Notion does not tell, so suppressed: {email}", fg="yellow")
     if summary.unknown_exits:
-        click.echo("Whoever may be written to again: `advent unsuppress EMAIL`. Their sequences stay ended.")
+        click.echo("To let one of them come back: `advent unsuppress EMAIL`. Their sequences stay ended.")
     for row in summary.unreadable:
         click.secho(f"not restored: {row.who} (page {row.page_id}): {row.reason}", fg="red")
     if summary.unreadable:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from common import processes
 from common.settings.load import load_settings
 from common.settings.settings import Settings
 
@@ -177,10 +177,7 @@ async def record_action(ledger: Ledger, what: str, on: Sequence[str], *, before:
 
 def user_name() -> str:
     """Who runs this command, for the record of what a person decided."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may have no name for its user
-        return "the command line"
+    return processes.user_name("the command line")
 
 
 def now_ms() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
@@ -15,8 +16,13 @@ from services.cli.shared import json_option, print_json
 @click.option("--people", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many sign up.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same people.")
 @click.option("--campaign", metavar="NAME", help="One campaign instead of all.")
+@click.option(
+    "--scenario",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file that says which edited campaigns are put in force meanwhile.",
+)
 @json_option
-def command(people: int, seed: int, campaign: str | None, as_json: bool) -> int:
+def command(people: int, seed: int, campaign: str | None, scenario: Path | None, as_json: bool) -> int:
     """
     Simulate the campaigns in virtual time, with the real actors on a temporary store. Nothing is sent, nothing is kept.
 
@@ -25,6 +31,7 @@ def command(people: int, seed: int, campaign: str | None, as_json: bool) -> int:
     from common.campaigns.campaigns import load_campaigns
     from common.settings.load import load_settings
     from common.settings.settings import Settings
+    from services.simulation.edits import read_edits
     from services.simulation.processes import simulate_in_processes
     from services.simulation.scenarios import Scenario
 
@@ -39,9 +46,11 @@ def command(people: int, seed: int, campaign: str | None, as_json: bool) -> int:
         campaign_speed=given.campaign_speed,
         sandboxed=frozenset({"resend", "notion"}),
     )
+    edits = read_edits(scenario, campaigns) if scenario else ()
     mails = people * sum(len(one.steps) for one in campaigns.values())
     with _progress_bar(mails) as progress:
-        report = simulate_in_processes(settings, Scenario(people=people, seed=seed), progress=progress)
+        played = Scenario(people=people, seed=seed, edits=edits)
+        report = simulate_in_processes(settings, played, progress=progress)
     if as_json:
         print_json(asdict(report))
     else:

@@ -60,7 +60,12 @@ def groups_of(letters: Sequence[DeadLetter], *, now_ms: int) -> list[Group]:
 
 def way_of(letter: DeadLetter, *, now_ms: int) -> Way | None:
     """How a replay would be done; None when a worker must first ask Resend whether it accepted the mail."""
-    return way_at_once(outcome_unknown=letter.outcome_unknown, first_ms=letter.first_attempt_ms, now_ms=now_ms)
+    return way_at_once(
+        outcome_unknown=letter.outcome_unknown,
+        first_ms=letter.first_attempt_ms,
+        now_ms=now_ms,
+        remembered_ms=letter.delivery.channel.key_remembered_ms,
+    )
 
 
 async def replay_letter(ledger: Ledger, letter: DeadLetter, now_ms: int) -> Literal["replayed", "asked", "gone"]:

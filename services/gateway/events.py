@@ -53,7 +53,7 @@ class SignupReceived:
             received_ms=self.received_ms,
             enrollment_id=enrollment,
             segment=terms.segment_of(self.assessment),
-            payload=_without_consent_of_none(asdict(self.assessment)),
+            payload=_without_unsaid_consents(asdict(self.assessment)),
             notes=note_fields(self.form.notes),
             visitor=self.form.visitor,
             campaign=None if is_first else terms.key,
@@ -157,9 +157,9 @@ class IgnoredEvent:
         return {"status": "ignored", "event": self.event, "message": self.message}
 
 
-def _without_consent_of_none(fields: dict[str, Any]) -> dict[str, Any]:
+def _without_unsaid_consents(fields: dict[str, Any]) -> dict[str, Any]:
     """As a gateway of version 0.2 reads it too."""
-    return {name: value for name, value in fields.items() if name != "consent" or value is not None}
+    return {name: value for name, value in fields.items() if not name.endswith("consent") or value is not None}
 
 
 NAMES_MAX = 50

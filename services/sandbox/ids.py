@@ -9,6 +9,9 @@ API_KEY = "re_sandbox"
 SENDING_KEY = "re_sandbox_sending"  # may only send: listing is refused with restricted_api_key, as at Resend
 NOTION_TOKEN = "ntn_sandbox"
 CALCOM_KEY = "cal_sandbox"
+TWILIO_SID = "AC" + "5a" * 16
+TWILIO_TOKEN = "twilio_sandbox"
+TWILIO_NUMBER = "+15005550006"  # the sender that Twilio's own test credentials accept
 
 SEQUENCE_DATABASE_ID = "33333333-0000-4000-8000-000000000001"
 SEQUENCE_DATA_SOURCE_ID = "22222222-0000-4000-8000-000000000001"

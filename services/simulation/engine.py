@@ -28,7 +28,7 @@ from common.providers.budget import Unlimited
 from common.settings.settings import Settings
 from common.world import World
 from services.simulation.due_jobs import DueJob, DueJobs
-from services.simulation.providers import InMemoryMailer, InMemoryMirror
+from services.simulation.providers import InMemoryMailer, InMemoryMirror, InMemoryTexter
 
 WORKER = "simulated"
 MEETING_MS = 1_800_000
@@ -56,6 +56,7 @@ class Simulation:
     ) -> None:
         self.clock = clock
         self.mailer = InMemoryMailer(clock)
+        self.texter = InMemoryTexter(clock)
         self.mirror = InMemoryMirror()
         campaigns = campaign if isinstance(campaign, Campaigns) else Campaigns(campaign)
         self.ledger = Ledger.of(
@@ -74,6 +75,8 @@ class Simulation:
             mirror=self.mirror,
             mail_budget=Unlimited(),
             mirror_budget=Unlimited(),
+            texter=self.texter,
+            text_budget=Unlimited(),
             worker=WORKER,
         )
         self.after_jobs: Callable[[], None] = _nothing

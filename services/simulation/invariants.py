@@ -4,43 +4,47 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from operator import itemgetter
-from zoneinfo import ZoneInfo
 
-from common.domain.cadence import Cadence
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import Step, step_name
-from common.domain.windows import Window, zone_named
+from common.domain.windows import zone_named
+from services.simulation.edits import VersionInForce
 from services.simulation.providers import InMemoryMailer, InMemoryMirror
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """
-    A simulation that has ended. `steps`, `minimum_gap_ms`: of its first campaign, at its pace; `cadences`: of each,
-    where there are several; `windows`: of each that has one, with the zone of people whose own is not known.
-    """
+    """A simulation that has ended. `history`: by campaign, the versions that were in force, the first one first."""
 
     enrollments: Sequence[Enrollment]
     mailer: InMemoryMailer
     mirror: InMemoryMirror
-    steps: int
-    minimum_gap_ms: int
-    cadences: Mapping[str, Cadence] = field(default_factory=dict)
-    windows: Mapping[str, tuple[Window, ZoneInfo]] = field(default_factory=dict)
+    history: Mapping[str, Sequence[VersionInForce]]
 
     def steps_of(self, enrollment: Enrollment) -> Sequence[Step]:
-        """The steps of its campaign."""
-        cadence = self.cadences.get(enrollment.campaign)
-        return cadence.steps if cadence else range(1, self.steps + 1)
+        """The steps of its campaign, as it ended."""
+        return self.history[enrollment.campaign][-1].cadence.steps
 
     def gap_of(self, *enrollments: Enrollment) -> int:
-        """The larger of the gaps of their campaigns, ms."""
-        cadences = (self.cadences.get(enrollment.campaign) for enrollment in enrollments)
-        return max(cadence.minimum_gap_ms if cadence else self.minimum_gap_ms for cadence in cadences)
+        """The larger of the gaps of their campaigns, ms; of a campaign, the smallest that it ever had."""
+        versions = (self.history[enrollment.campaign] for enrollment in enrollments)
+        return max(min(one.cadence.minimum_gap_ms for one in some) for some in versions)
+
+    def in_force(self, campaign: str, at_ms: int) -> VersionInForce:
+        """The version that was played then."""
+        versions = self.history[campaign]
+        return next((one for one in reversed(versions) if one.since_ms <= at_ms), versions[0])
+
+    def sent(self) -> Iterator[tuple[Enrollment, Step, int]]:
+        """Every step that the provider accepted, by the ledger, and when."""
+        for enrollment in self.enrollments:
+            for step, record in enrollment.records.items():
+                if record.sent_ms is not None:
+                    yield enrollment, step, record.sent_ms
 
 
 Invariant = Callable[[FinishedRun], Iterator[str]]
@@ -101,15 +105,14 @@ def mails_of_two_campaigns_keep_the_larger_gap(run: FinishedRun) -> Iterator[str
 
 def mail_goes_within_its_window(run: FinishedRun) -> Iterator[str]:
     """A step goes while its campaign's window is open for this person; what may be out already waits for nothing."""
-    for enrollment in run.enrollments:
-        if enrollment.campaign not in run.windows:
+    for enrollment, step, sent_ms in run.sent():
+        found = run.in_force(enrollment.campaign, sent_ms).window
+        if found is None or enrollment.records[step].attempts > 1:
             continue
-        window, default_zone = run.windows[enrollment.campaign]
+        window, default_zone = found
         zone = zone_named(enrollment.assessment.timezone) or default_zone
-        for step, record in enrollment.records.items():
-            sent_ms = record.sent_ms
-            if sent_ms and record.attempts <= 1 and window.opening_ms(sent_ms, zone) != sent_ms:
-                yield f"{enrollment.id}/{step_name(step)} went outside the sending window"
+        if window.opening_ms(sent_ms, zone) != sent_ms:
+            yield f"{enrollment.id}/{step_name(step)} went outside the sending window"
 
 
 def every_dead_letter_says_why(run: FinishedRun) -> Iterator[str]:
@@ -128,6 +131,67 @@ def notion_shows_the_end(run: FinishedRun) -> Iterator[str]:
             yield f"{enrollment.id}: Notion shows {'nothing' if row is None else 'an older state'}"
 
 
+def a_mail_is_in_one_language(run: FinishedRun) -> Iterator[str]:
+    """Frame and text are in the language of the reader, and nothing is in another one."""
+    readers: dict[str, Enrollment] = {enrollment.id: enrollment for enrollment in run.enrollments}
+    for at_ms, mail in run.mailer.accepted_mails:
+        reader = readers.get(mail.tags.get("enrollment", ""))
+        if reader is None or "step" not in mail.tags:
+            continue
+        campaign = run.in_force(mail.tags["campaign"], at_ms).campaign
+        chosen = reader.language if reader.language in campaign.languages else campaign.languages[0]
+        words = {tag: one.strings.frame.unsubscribe_rest for tag, one in campaign.translations.items()}
+        others = {text for text in words.values() if text != words[chosen]}
+        if f'lang="{chosen}"' not in mail.html or words[chosen] not in mail.html:
+            yield f"{reader.id}/{mail.tags['step']} is not in {chosen}"
+        elif any(text in mail.html for text in others):
+            yield f"{reader.id}/{mail.tags['step']} is in two languages"
+
+
+def a_step_follows_the_one_it_needs(run: FinishedRun) -> Iterator[str]:
+    """A step that needs another one goes only after that one was sent."""
+    for enrollment, step, sent_ms in run.sent():
+        needed = run.in_force(enrollment.campaign, sent_ms).cadence.needs.get(step)
+        record = enrollment.records.get(needed) if needed is not None else None
+        if needed is not None and (record is None or record.sent_ms is None or record.sent_ms > sent_ms):
+            yield f"{enrollment.id}/{step_name(step)} went without {step_name(needed)}"
+
+
+def a_step_goes_on_its_day_or_later(run: FinishedRun) -> Iterator[str]:
+    """The version in force has it, and its day, counted from the signup, has come."""
+    for enrollment, step, sent_ms in run.sent():
+        cadence = run.in_force(enrollment.campaign, sent_ms).cadence
+        if step not in cadence.steps:
+            yield f"{enrollment.id}/{step_name(step)} went after it was taken out of the campaign"
+        elif sent_ms < cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step):
+            yield f"{enrollment.id}/{step_name(step)} went before its day"
+
+
+def a_new_step_is_not_sent_late(run: FinishedRun) -> Iterator[str]:
+    """A step whose day had passed when it was added goes to nobody, unless that was asked for."""
+    for enrollment, step, sent_ms in run.sent():
+        versions = [one for one in run.history[enrollment.campaign] if one.since_ms <= sent_ms]
+        if any(one.send_late for one in versions):
+            continue
+        for before, one in pairwise(versions):
+            if step in before.cadence.steps or step not in one.cadence.steps or enrollment.anchor_ms >= one.since_ms:
+                continue
+            if one.cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step) <= one.since_ms:
+                yield f"{enrollment.id}/{step_name(step)} was added after its day, and sent"
+
+
+def nobody_reads_a_text_twice(run: FinishedRun) -> Iterator[str]:
+    """No two mails of one campaign to one person say the same, whatever their steps are called."""
+    seen: dict[tuple[str, str, str], str] = {}
+    for _, mail in run.mailer.accepted_mails:
+        if "step" not in mail.tags:
+            continue
+        said = (mail.tags["campaign"], mail.tags["enrollment"], mail.text)
+        before = seen.setdefault(said, mail.tags["step"])
+        if before != mail.tags["step"]:
+            yield f"{mail.tags['enrollment']}: {before} and {mail.tags['step']} say the same"
+
+
 INVARIANTS: tuple[Invariant, ...] = (
     nobody_receives_a_step_twice,
     every_planned_delivery_ends,
@@ -135,6 +199,11 @@ INVARIANTS: tuple[Invariant, ...] = (
     two_mails_keep_their_gap,
     mails_of_two_campaigns_keep_the_larger_gap,
     mail_goes_within_its_window,
+    a_mail_is_in_one_language,
+    a_step_follows_the_one_it_needs,
+    a_step_goes_on_its_day_or_later,
+    a_new_step_is_not_sent_late,
+    nobody_reads_a_text_twice,
     every_dead_letter_says_why,
     notion_shows_the_end,
 )

@@ -1,4 +1,4 @@
-"""The providers of a simulation, in memory: what Resend and Notion would have accepted and shown."""
+"""The providers of a simulation, in memory: what Resend, Twilio and Notion would have accepted and shown."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from common.domain.contact_booking_status import Person
 from common.domain.ids import EnrollmentId
 from common.domain.mail import AcceptedMail, Mail
 from common.domain.projection import BookingStanding
+from common.domain.text import AcceptedText, Text
 from common.errors import Ambiguous, Failure, Permanent
 from common.providers.budget import Budget
 
@@ -82,6 +83,47 @@ class InMemoryMailer:
 
     def inbox_of(self, address: str) -> list[Mail]:
         return [mail for _, mail in self.accepted_mails if mail.to == address]
+
+
+@dataclass(slots=True)
+class InMemoryTexter:
+    """
+    Accepts SMS as Twilio does: it knows no keys, so what is handed over twice is sent twice.
+
+    `failure`: asked before each SMS is accepted; what it returns is raised, an `Ambiguous` one after the acceptance,
+    unless `loses` says that this one was not accepted. `list_failure`: raised when accepted SMS are listed.
+    """
+
+    clock: VirtualClock
+    failure: Callable[[Text], Failure | None] = field(default=lambda _text: None)
+    loses: Callable[[Text], bool] = field(default=lambda _text: False)
+    list_failure: Failure | None = None
+    accepted_texts: list[tuple[int, Text]] = field(default_factory=list)
+    """With the time of the acceptance, ms."""
+
+    async def send(self, text: Text) -> str:
+        failure = self.failure(text)
+        if failure is not None and (not isinstance(failure, Ambiguous) or self.loses(text)):
+            raise failure
+        self.accepted_texts.append((self.clock.now_ms(), text))
+        if failure is not None:
+            raise failure
+        return f"SM{len(self.accepted_texts) - 1:032x}"
+
+    async def list_accepted(
+        self, since_ms: int, *, to: str | None = None, budget: Budget | None = None
+    ) -> list[AcceptedText]:
+        """Newest first, as Twilio lists them."""
+        if self.list_failure is not None:
+            raise self.list_failure
+        return [
+            AcceptedText(id=f"SM{number:032x}", to=text.to, body=text.body, created_ms=ms)
+            for number, (ms, text) in reversed(list(enumerate(self.accepted_texts)))
+            if ms >= since_ms and to in (None, text.to)
+        ]
+
+    def phone_of(self, number: str) -> list[str]:
+        return [text.body for _, text in self.accepted_texts if text.to == number]
 
 
 @dataclass(slots=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from common.domain.enrollment import Enrollment
+from services.simulation.edits import VersionInForce, in_force_of
 from services.simulation.engine import Simulation
 from services.simulation.invariants import FinishedRun, violations
 
@@ -33,23 +34,18 @@ def combine(reports: Iterable[Report]) -> Report:
     )
 
 
-async def report_on(simulation: Simulation, *, people: int) -> Report:
-    """Read the ledger of a simulation that has ended, in which `people` signed up."""
+async def report_on(
+    simulation: Simulation, *, people: int, history: Mapping[str, Sequence[VersionInForce]] | None = None
+) -> Report:
+    """
+    Read the ledger of a simulation that has ended, in which `people` signed up.
+
+    `history`: by campaign, the versions that were in force; None: none was ever replaced.
+    """
     enrollments = await _enrollments(simulation)
-    cadence = simulation.ledger.cadence
-    run = FinishedRun(
-        enrollments,
-        simulation.mailer,
-        simulation.mirror,
-        steps=len(cadence.steps),
-        minimum_gap_ms=cadence.minimum_gap_ms,
-        cadences={key: terms.cadence for key, terms in simulation.ledger.campaigns.items()},
-        windows={
-            key: (window, campaign.zone_of())
-            for key, campaign in simulation.world.campaigns.items()
-            if (window := campaign.window(simulation.world.settings.pace))
-        },
-    )
+    pace, campaigns = simulation.world.settings.pace, simulation.world.campaigns
+    played = history or {key: [in_force_of(campaign, pace)] for key, campaign in campaigns.items()}
+    run = FinishedRun(enrollments, simulation.mailer, simulation.mirror, played)
     final_statuses = [
         enrollment.final_status_of(step)[0] for enrollment in enrollments for step in run.steps_of(enrollment)
     ]

@@ -21,6 +21,7 @@ from common.domain.contact import Assessment
 from common.settings.settings import Settings
 from common.store.clients import connect_async
 from common.store.embedded import EmbeddedStore
+from services.simulation.edits import Edit, VersionSwitch
 from services.simulation.engine import Simulation
 from services.simulation.report import Report, report_on
 
@@ -29,6 +30,9 @@ CONCURRENCY = 64
 _FIRST_NAMES = ("Ada", "Boris", "Chen", "Dunya", "Emeka", "Farah", "Goran", "Hana", "Ivana", "Jonas")
 _SYSTEMS = ("GPS", "CREW", "ENGINE", "FUEL", "CABIN", "COCKPIT", "RADAR", "AUTOPILOT", "front desk")
 
+_LOCALES = (None, "en-CA", "fr", "fr-FR", "FR_ca", "de")
+_ZONES = (None, "America/Toronto", "America/Vancouver", "Europe/Berlin", "Asia/Kolkata")
+
 Progress = Callable[[int], None]
 """Called with the number of mails that were accepted so far."""
 
@@ -36,7 +40,8 @@ Progress = Callable[[int], None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """
-    Everybody signs up within a day, for every campaign that is open, stays, and books nothing.
+    Everybody signs up within a day, for every campaign that is open, stays, and books nothing. `edits`: other versions
+    of the campaigns that are put in force meanwhile, in the order of time.
 
     `burst`: how many sign up at the same time, on average, as they do after a newsletter. Their deliveries are then due
     at the same time and run concurrently. `part` of `parts`, counted from 0: only every so many of the people. The same
@@ -48,6 +53,7 @@ class Scenario:
     burst: int = 32
     part: int = 0
     parts: int = 1
+    edits: tuple[Edit, ...] = ()
 
     def divided(self, parts: int) -> list[Scenario]:
         return [replace(self, part=part, parts=parts) for part in range(parts)]
@@ -57,15 +63,22 @@ class Scenario:
         """The people of this part."""
         return range(self.part, self.people, self.parts)
 
-    async def play(self, simulation: Simulation) -> None:
-        """Let everybody sign up, and run the campaign to its end."""
-        started_ms = simulation.clock.now_ms()
-        signups = self._signups(simulation.world.settings.pace.divided(DAY_MS))
-        for after_ms, burst in groupby(signups, key=itemgetter(0)):
+    async def play(self, simulation: Simulation, switch: VersionSwitch | None = None) -> None:
+        """Let everybody sign up, make the edits with `switch`, and run the campaigns to their end."""
+        started_ms, pace = simulation.clock.now_ms(), simulation.world.settings.pace
+        if switch is not None:
+            await switch.begin()
+        happens: list[tuple[int, Assessment | Edit]] = [*self._signups(pace.divided(DAY_MS))]
+        happens += [(pace.divided(edit.after_ms), edit) for edit in self.edits]
+        for after_ms, together in groupby(sorted(happens, key=itemgetter(0)), key=itemgetter(0)):
             await simulation.run(until_ms=started_ms + after_ms)
-            people = [person for _, person in burst]
+            now = [one for _, one in together]
+            people = [one for one in now if isinstance(one, Assessment)]
             for campaign in simulation.world.campaigns:
                 await asyncio.gather(*(simulation.sign_up(person, campaign=campaign) for person in people))
+            for edit in (one for one in now if isinstance(one, Edit)):
+                assert switch is not None, "edits need a switch"
+                await switch.apply(edit)
         await simulation.run()
 
     def _signups(self, day_ms: int) -> list[tuple[int, Assessment]]:
@@ -75,7 +88,8 @@ class Scenario:
         signups = []
         for number in self.numbers:
             draw = Random(f"{self.seed}/{number}")
-            signups.append((draw.choice(bursts), random_assessment(number, draw)))
+            at_ms, person = draw.choice(bursts), random_assessment(number, draw)
+            signups.append((at_ms, replace(person, locale=draw.choice(_LOCALES), timezone=draw.choice(_ZONES))))
         return sorted(signups, key=itemgetter(0))
 
 
@@ -89,8 +103,13 @@ async def simulate(
         )
         if progress is not None:
             simulation.after_jobs = lambda: progress(len(simulation.mailer.accepted_mails))
-        await scenario.play(simulation)
-        return await report_on(simulation, people=len(scenario.numbers))
+        if not scenario.edits:
+            await scenario.play(simulation)
+            return await report_on(simulation, people=len(scenario.numbers))
+        with tempfile.TemporaryDirectory(prefix="advent-versions-") as folder:
+            switch = VersionSwitch(simulation, Path(folder))
+            await scenario.play(simulation, switch)
+            return await report_on(simulation, people=len(scenario.numbers), history=switch.history)
 
 
 @asynccontextmanager

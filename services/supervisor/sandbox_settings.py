@@ -13,7 +13,7 @@ def with_sandbox(settings: Settings) -> Settings:
     The same settings, with the sandbox's addresses, keys and database ids for providers that are not real.
 
     A provider is real with RESEND_API_KEY or NOTION_TOKEN; without the key its address is ignored. The calendar of the
-    sandbox is used only where no provider is real: simulated bookings must reach no real contact.
+    sandbox and its phones are used only where no provider is real: simulated bookings must reach no real contact.
     """
     update: dict[str, Any] = {}
     if not settings.resend_is_real:
@@ -25,8 +25,17 @@ def with_sandbox(settings: Settings) -> Settings:
             "notion_businessx_db_id": ids.CONTACT_DATABASE_ID,
             "notion_base_url": f"{settings.sandbox_url}/notion",
         }
+    if not settings.is_real and not settings.twilio_is_real:
+        update |= {
+            "twilio_account_sid": ids.TWILIO_SID,
+            "twilio_auth_token": settings.twilio_auth_token or ids.TWILIO_TOKEN,
+            "twilio_from": ids.TWILIO_NUMBER,
+            "twilio_api_url": f"{settings.sandbox_url}/twilio",
+        }
     names = {name for name in ("resend", "notion") if not getattr(settings, f"{name}_is_real")}
     if not settings.is_real and (settings.calcom_api_key is None or "calcom" in settings.sandboxed):
         update |= {"calcom_api_key": ids.CALCOM_KEY, "calcom_api_url": f"{settings.sandbox_url}/calcom"}
         names.add("calcom")
+    if not settings.is_real and not settings.twilio_is_real:
+        names.add("twilio")
     return settings.model_copy(update={**update, "sandboxed": frozenset(names)})

@@ -20,7 +20,7 @@ def source_of(peer: str, forwarded: str, trusted: tuple[Network, ...]) -> str:
     """
     The peer's address, or the rightmost hop of X-Forwarded-For that is not a trusted proxy.
 
-    `forwarded`: the header's value; ignored without `trusted`. An IPv6 source is its /64, that of one household.
+    `forwarded`: the header's value; ignored without `trusted`. An IPv6 source is its /64, which one client has.
     """
     hops = [hop for hop in (*forwarded.split(","), peer) if hop.strip()] if trusted else [peer]
     source = None
@@ -31,7 +31,7 @@ def source_of(peer: str, forwarded: str, trusted: tuple[Network, ...]) -> str:
         source = address
         if not any(address in network for network in trusted):
             break
-    return _household(source) if source else peer
+    return _client_network(source) if source else peer
 
 
 def is_trusted(peer: str, trusted: tuple[Network, ...]) -> bool:
@@ -49,7 +49,7 @@ def address_of(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def _household(address: Address) -> str:
+def _client_network(address: Address) -> str:
     if address.version == 4:
         return str(address)
     return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))

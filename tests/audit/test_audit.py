@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from actors.upkeep.audit import Report, audit
+from actors.upkeep.rebuild import rows_of
+from common.campaigns.campaign import Campaign
 from common.domain.ids import enrollment_id
 from common.domain.mail import Mail
 from common.errors import Misconfigured
@@ -13,7 +17,7 @@ from common.providers.resend.mailer import ResendMailer
 from services.sandbox.ids import SENDING_KEY
 from tests import columns
 from tests.ledger_reads import sweep
-from tests.rebuild.conftest import Installation
+from tests.rebuild.conftest import Installation, twin
 
 
 async def test_a_whole_sequence_is_0_0_0(installation: Installation, ada, boris, audited):
@@ -24,6 +28,54 @@ async def test_a_whole_sequence_is_0_0_0(installation: Installation, ada, boris,
         report = await audited()
         assert report.findings == []
     assert (report.people, report.sent, report.mails, report.rows) == (2, 14, 14, 2)
+
+
+async def behind_the_ledger(installation: Installation, to: str, like: dict[str, Any]) -> None:
+    """A mail with this subject that no ledger knows of."""
+    copy = Mail(
+        sender=like["from"],
+        to=to,
+        subject=like["subject"],
+        html="x",
+        text="x",
+        reply_to=None,
+        headers={},
+        tags={},
+    )
+    await installation.world.mailer.send(copy, idempotency_key="another")
+
+
+async def audits(installation: Installation, *campaigns: Campaign) -> list[Report]:
+    found = []
+    for campaign in campaigns:
+        rows = rows_of(installation.world, campaign)
+        found.append(await audit(installation.world, rows, campaign=campaign))
+        await rows.close()
+    return found
+
+
+async def test_two_campaigns_with_the_same_subjects_are_0_0_0(installation: Installation, ada):
+    second = twin(installation.campaign)
+    installation.plays_too(second)
+    await installation.simulation.sign_up(ada)
+    await installation.simulation.sign_up(ada, campaign=second.key)
+    await installation.until(40)
+
+    reports = await audits(installation, installation.campaign, second)
+    assert [(report.findings, report.sent) for report in reports] == [([], 2), ([], 2)]
+
+
+async def test_a_mail_that_two_campaigns_may_have_sent_is_a_finding_of_both(installation: Installation, ada):
+    second = twin(installation.campaign)
+    installation.plays_too(second)
+    await installation.simulation.sign_up(ada)
+    await installation.simulation.sign_up(ada, campaign=second.key)
+    await installation.until(40)
+    [first, *_] = await installation.ask("GET", f"/inbox.json?to={ada.email}")
+    await behind_the_ledger(installation, ada.email, first)
+
+    for report in await audits(installation, installation.campaign, second):
+        assert {(one.kind, one.step) for one in report.findings} == {("doubled", 1)}
 
 
 async def test_a_forgotten_persons_later_signup_leaves_an_audit_clean(installation: Installation, ada, boris, audited):
@@ -55,17 +107,7 @@ async def test_a_mail_sent_behind_the_ledgers_back_is_found(installation: Instal
     await installation.simulation.sign_up(ada)
     await installation.until(1)
     [first] = await installation.ask("GET", f"/inbox.json?to={ada.email}")
-    copy = Mail(
-        sender=first["from"],
-        to=ada.email,
-        subject=first["subject"],
-        html="x",
-        text="x",
-        reply_to=None,
-        headers={},
-        tags={},
-    )
-    await installation.world.mailer.send(copy, idempotency_key="another")
+    await behind_the_ledger(installation, ada.email, first)
 
     [finding] = (await audited()).findings
     assert (finding.kind, finding.email, finding.step) == ("doubled", ada.email, 1)

@@ -23,11 +23,11 @@ TERMS = Terms(now_ms=NOW_MS, cadence=Cadence(tuple(h * HOUR_MS for h in (0, 24, 
 
 
 class BySubject:
-    """`step-2` is the subject of step 2 of the campaign, `24h` that of a reminder."""
+    """`step-2` is the subject of step 2 of the campaign, `step-2/3` of two, `24h` that of a reminder."""
 
-    def step_of(self, mail, enrollment):
+    def steps_of(self, mail, enrollment):
         is_step = enrollment.campaign == "christmas_2025" and mail.subject.startswith("step-")
-        return int(mail.subject[5:]) if is_step else None
+        return [int(number) for number in mail.subject[5:].split("/")] if is_step else []
 
     def reminder_of(self, mail, reminders):
         return next((one for one in reminders if mail.subject == one.name), None)
@@ -116,6 +116,13 @@ def test_a_mail_of_a_step_that_the_ledger_skipped_is_unexplained_whatever_strang
         ("unexplained", 2, "the provider lists m2, and the ledger says skipped"),
         ("unexplained", 2, "Notion shows it as sent, and the ledger does not"),
     }
+
+
+def test_a_mail_whose_subject_two_steps_have_is_that_of_the_one_that_may_still_be_it():
+    shared = [mail(1), mail(2, subject="step-2/3"), mail(3, subject="step-2/3", created_ms=NOW_MS)]
+
+    assert found(mails=shared) == {("unexplained", 3, "the provider lists m3, and the ledger says planned")}
+    assert found(ada(under_way=frozenset({3})), mails=shared) == set()
 
 
 def test_a_mail_whose_answer_is_on_its_way_is_no_finding():

@@ -36,8 +36,8 @@ SKIPPED = Record(final_status=DeliveryStatus.SKIPPED, at_ms=REPORTED_MS, attempt
 class BySubject:
     """`72h` is the subject of the reminder of that name, `A 72h` that of one call; nothing is a step's."""
 
-    def step_of(self, mail, enrollment):
-        return None
+    def steps_of(self, mail, enrollment):
+        return []
 
     def reminder_of(self, mail, reminders):
         return next((one for one in reminders if mail.subject in (one.name, f"{one.booking.uid} {one.name}")), None)

@@ -72,7 +72,11 @@ EARLIER = [
     (KOLKATA, "IN", "2025-12-26T06:00", "2025-12-24T13:29"),
     (TORONTO, "CA-ON", "2026-03-09T07:00", "2026-03-06T23:59"),
     (VANCOUVER, "CA-BC", "2025-11-03T07:00", "2025-11-01T01:59"),
+    (VANCOUVER, "CA-BC", "2026-03-09T07:00", "2026-03-07T02:59"),
     (BERLIN, "DE", "2026-03-30T07:00", "2026-03-27T17:59"),
+    (KOLKATA, "IN", "2026-03-30T07:00", "2026-03-27T13:29"),
+    (TORONTO, "CA-ON", "2026-11-02T07:00", "2026-10-30T22:59"),
+    (BERLIN, "DE", "2026-10-26T07:00", "2026-10-23T16:59"),
     (KOLKATA, "IN", "2026-10-26T07:00", "2026-10-23T13:29"),
 ]
 
@@ -86,6 +90,14 @@ def test_an_hour_that_the_clocks_leave_out_opens_when_they_have_moved():
     window = Window(opens_minute=2 * 60 + 30, closes_minute=19 * 60)
 
     assert utc(window.opening_ms(ms("2026-03-08T01:00", TORONTO), ZoneInfo(TORONTO))) == "2026-03-08T07:30"
+
+
+def test_an_hour_that_comes_twice_opens_the_first_time_and_stays_open():
+    window, zone = Window(opens_minute=90, closes_minute=19 * 60), ZoneInfo(TORONTO)
+    opens_ms = ms("2026-11-01T01:30", TORONTO)
+
+    assert utc(window.opening_ms(ms("2026-11-01T00:30", TORONTO), zone)) == "2026-11-01T05:30"
+    assert utc(window.opening_ms(opens_ms + 60 * 60_000, zone)) == "2026-11-01T06:30"
 
 
 def test_a_window_until_midnight_is_open_at_its_last_minute():

@@ -107,8 +107,10 @@ class Gateway:
                 await asyncio.sleep(0.01)
 
     async def key_count(self) -> int:
-        """The number of keys in the store, without the two that every gateway writes (fingerprint, format)."""
-        both = await self.store.pipeline(transaction=True).dbsize().exists(keys.SECRET_KEY, keys.FORMAT).execute()
+        """The number of keys in the store, without those that every gateway writes: fingerprint, format, versions."""
+        campaign = self.context.intake.ledger.campaign
+        own = (keys.SECRET_KEY, keys.FORMAT, keys.IN_FORCE, keys.versions(campaign), keys.version_log(campaign))
+        both = await self.store.pipeline(transaction=True).dbsize().exists(*own).execute()
         return int(both[0]) - int(both[1])
 
 

@@ -136,6 +136,7 @@ async def test_every_example_of_resend_is_parsed_and_ignored(gateway: Gateway) -
         *(None, {}, [], "enrollment", [{"name": "campaign", "value": "christmas_2025"}]),
         *(TAGS | {"campaign": "easter_2026"}, TAGS | {"enrollment": "enr_x"}, TAGS | {"enrollment": ["enr_x"]}),
         *(TAGS | {"step": "step-0"}, TAGS | {"step": "step-1/x"}, TAGS | {"step": 1}, {**TAGS, "step": "1"}),
+        *(TAGS | {"campaign": {"value": "christmas_2025"}}, TAGS | {"campaign": ["christmas_2025"]}),
         {"campaign": "christmas_2025", "enrollment": ADA, "booking": "bkg_x", "start": "1", "reminder": "24h"},
     ],
 )

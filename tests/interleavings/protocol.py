@@ -2,7 +2,7 @@
 The send protocol in its atomic moves: each is one script, or one request to the provider.
 
 Two workers, each one message at a time, as `actors/sending/send.py` and the broker's consumer go: fetch, start, claim,
-freeze, hand over, settle, acknowledge. Next to them the scheduler, the rescue, the sweeper, the clock, a person who
+freeze, send, settle, acknowledge. Next to them the scheduler, the rescue, the sweeper, the clock, a person who
 leaves or is forgotten, an operator who replays, a webhook that reports on the mail; and death, before and after each
 of these.
 """
@@ -170,7 +170,7 @@ class Protocol:
         if worker.at == "fetch":
             if self.client.llen(keys.ready("send")):
                 yield "work", number
-        elif worker.at == "hand over":
+        elif worker.at == "send":
             yield "work", number, "heard"
             if self._state.budget.troubles:
                 yield "work", number, "unheard"
@@ -209,9 +209,9 @@ class Protocol:
             at = {"exited": "settle skipped", "held": "settle held"}.get(answer.reason, "acknowledge")
             return replace(worker, at=at)
         assert not self._state.left, "the last line before the provider let a mail to somebody who had left through"
-        return replace(worker, at="hand over", mail=mail)
+        return replace(worker, at="send", mail=mail)
 
-    def _hand_over(self, worker: Worker, how: str) -> Worker:
+    def _send(self, worker: Worker, how: str) -> Worker:
         assert worker.claim is not None
         if how != "heard":
             self._spend("troubles")
@@ -221,7 +221,7 @@ class Protocol:
 
     def _accept(self, key: str, mail: str) -> None:
         accepted = dict(self._state.accepted)
-        assert accepted.get(key, mail) == mail, f"{key} was handed over with other bytes"
+        assert accepted.get(key, mail) == mail, f"{key} was sent with other bytes"
         accepted[key] = mail
         self._state = replace(self._state, accepted=tuple(sorted(accepted.items())))
 

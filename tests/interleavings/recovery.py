@@ -59,7 +59,7 @@ class Recovery:
     def _work_off(self) -> bool:
         protocol, worked = self._protocol, False
         while protocol.client.llen(keys.ready("send")) or protocol.at(0) != "fetch":
-            protocol.work(0, *(("heard",) if protocol.at(0) == "hand over" else ()))
+            protocol.work(0, *(("heard",) if protocol.at(0) == "send" else ()))
             worked = True
         return worked
 

@@ -12,6 +12,7 @@ from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger.constants import NOT_SENT
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.ledger import Ledger
+from common.ledger.reads.contact_timeline import read_contact_timeline
 from tests.ledger_reads import timeline_of
 
 DAY_MS = 86_400_000
@@ -57,6 +58,14 @@ async def test_it_is_skipped_when_that_one_was_never_sent(ledger: Ledger, began_
     enrollment = await ledger.enrollments.get(ADA)
     assert enrollment.final_status_of(2) == (DeliveryStatus.SKIPPED, BECAUSE)
     assert ("step 2 skipped", BECAUSE) in [(entry.what, entry.detail) for entry in await timeline_of(ledger, ADA)]
+
+
+async def test_nobody_is_told_that_it_will_come(ledger: Ledger, began_ms):
+    await settle(ledger, FIRST, "skipped", began_ms)
+
+    timeline = await read_contact_timeline(ledger, ADA)
+
+    assert [one.what for one in timeline.next] == ["step 3 planned"]
 
 
 async def test_the_steps_after_it_go_on_their_own_days(ledger: Ledger, began_ms):

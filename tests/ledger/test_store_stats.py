@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from common.clock import VirtualClock
+from common.domain.campaign_terms import CampaignTerms
 from common.domain.contact import Assessment
 from common.ledger import keys
 from common.ledger.ledger import Ledger
@@ -138,6 +139,17 @@ async def test_a_paused_campaign_is_not_counted_as_a_paused_person(ledger: Ledge
 
     await ledger.pauses.start(ADA, Pause(since_ms=now, by="sarah", reason=""))
     assert (await read(ledger, now)).paused_people == 1
+
+
+async def test_mails_of_the_second_campaign_that_are_refused_for_their_content_are_seen(
+    ledger: Ledger, now: int
+) -> None:
+    terms = [CampaignTerms(key=key, cadence=ledger.cadence) for key in ("christmas_2025", "new_year_2026")]
+    both = Ledger.of(ledger.client, terms, secret_key="s" * 32)
+    await ledger.client.zadd(keys.content_bounces("christmas_2025"), {"enr_a": now})
+    await ledger.client.zadd(keys.content_bounces("new_year_2026"), {"enr_b": now, "enr_c": now, "enr_d": 1})
+
+    assert (await read(both, now)).content_bounce_people == 2
 
 
 async def test_a_store_that_may_lose_writes_is_seen(ledger: Ledger, now: int) -> None:

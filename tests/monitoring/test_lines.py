@@ -19,13 +19,13 @@ from tests.tidy.repository import ROOT
 from tests.tidy.test_docs_operations import OUTCOMES, PAGE, is_logging
 
 _FIELDS = (
-    "after_s action actor again_ms ahead_s alone apart_ms attempt booking_id by bytes campaign campaigns changed clock "
-    "code copies cure database delivery_id detail done due_ms enrollment_id error events exc_info failure file "
-    "found host in_force instead_of job job_id kind known lasted_s lateness_ms left merged message_id messages ms "
-    "note number operation outcome outcomes_unknown page_id people port problem provider provider_id queue "
-    "ready_id reason repaired request_id restored revision route rows seconds segment settled signups states "
-    "status store_mark thread threads until_ms url version waited_s warning was_ahead_s way webhook_id what why "
-    "witness witness_mark worker"
+    "action actor after_s again_ms again_s ahead_s alone apart_ms attempt booking_id by bytes campaign "
+    "campaigns changed clock code copies cure database delivery_id detail done due_ms enrollment_id error "
+    "events exc_info failure file found host in_force instead_of job job_id kind known lasted_s lateness_ms "
+    "left merged message_id messages ms note number operation outcome outcomes_unknown page_id people port "
+    "problem provider provider_id queue ready_id reason repaired request_id restored revision route rows "
+    "seconds segment settled signups states status store_mark task thread threads until_ms url version "
+    "waited_s warning was_ahead_s way webhook_id what why witness witness_mark worker"
 )
 FIELDS = frozenset(_FIELDS.split())
 """A line's fields next to its event. Before a name is added: can its value be a person's name, address or words?"""

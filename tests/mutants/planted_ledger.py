@@ -205,6 +205,7 @@ FAULTS: tuple[Fault, ...] = (
     ("lib/sequence", "  redis.call('HDEL', owner.key, 'next')\n", ""),
     # deliveries: parts of the claim
     ("deliveries", "other_ms < due_ms and other ~= name then", "other ~= name then"),
+    ("deliveries", "tonumber(mark) < seen.mark end", "false end"),
     ("deliveries", "if was_claimed and could_go and", "if was_claimed and"),
     ("deliveries", "if was_claimed and could_go", "if could_go"),
     ("deliveries", "  delivery.schedule(to, now_ms)\n", ""),

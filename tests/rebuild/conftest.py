@@ -43,6 +43,11 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
 
+def twin(campaign: Campaign) -> Campaign:
+    """Another campaign whose mails have the same subjects."""
+    return campaign_of(replace(campaign.compiled, key="second_2025", name="Second 2025"))
+
+
 class Installation:
     """A sandbox, a store that can be lost, and one worker."""
 

@@ -17,7 +17,7 @@ from common.ledger.constants import NOT_SENT
 from common.ledger.reads.store_stats import read_store_stats
 from tests import columns
 from tests.ledger_reads import dead_letters_of
-from tests.rebuild.conftest import DAY_MS, HOUR_MS, Installation
+from tests.rebuild.conftest import DAY_MS, HOUR_MS, Installation, twin
 from tests.versions import edits
 
 STEPS = [f"step-{step}" for step in range(1, 8)]
@@ -113,6 +113,26 @@ async def test_what_the_provider_accepted_and_notion_does_not_show_is_found_in_i
     record = (await installation.record(ada)).records[3]
     assert record.final_status is DeliveryStatus.ACCEPTED
     assert record.detail == [m["id"] for m in await installation.ask("GET", "/inbox.json")][2]
+    await installation.until(300)
+    assert await installation.inbox(ada) == STEPS
+
+
+async def test_a_mail_that_another_campaign_may_have_sent_is_no_proof_that_a_step_is_out(
+    installation: Installation, ada
+):
+    await columns.fix(installation.world.mirror)
+    installation.plays_too(twin(installation.campaign))
+    await installation.simulation.sign_up(ada)
+    await installation.until(20)
+    await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
+    await installation.until(80)
+    await installation.loses_its_store()
+    await installation.calm()
+
+    summary = await installation.rebuilds()
+
+    assert (summary.found, summary.outcomes_unknown) == (0, 2)
+    assert {1} == (await installation.record(ada)).records.keys()
     await installation.until(300)
     assert await installation.inbox(ada) == STEPS
 

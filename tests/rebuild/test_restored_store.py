@@ -15,14 +15,15 @@ from actors.dead_letters import Way, plan
 from actors.upkeep.bootstrap import Bootstrap
 from actors.upkeep.generation_guard import BEAT_S, GenerationGuard
 from common.domain.contact import Assessment
-from common.domain.ids import enrollment_id
+from common.domain.ids import enrollment_id, step_delivery_id
 from common.domain.store_generation import COPIED, EMPTIED, UNSETTLED
 from common.ledger import keys
+from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.ledger import Ledger
 from common.store.witness_file import WitnessFile
 from services.gateway.witness import GatewayWitness
 from tests.ledger_reads import dead_letters_of
-from tests.rebuild.conftest import Installation
+from tests.rebuild.conftest import HOUR_MS, Installation, twin
 from tests.versions import edits
 
 STEPS = [f"step-{step}" for step in range(1, 8)]
@@ -217,6 +218,44 @@ async def test_a_mail_with_a_subject_that_moved_to_another_step_is_sent_to_nobod
     assert await installation.inbox(ada) == STEPS[:3]
 
 
+async def _in_two_campaigns_of_the_same_subjects(
+    installation: Installation, starts: Start, ada: Assessment, *, backup_h: float, restored_h: float
+) -> None:
+    second = twin(installation.campaign)
+    installation.plays_too(second)
+    for key in (installation.campaign.key, second.key):
+        await installation.simulation.sign_up(ada, campaign=key)
+    guard = await starts(notion=False)
+    await installation.until(backup_h)
+    await guard.turn()
+    saved = await backup(installation)
+    await installation.calm()
+    await installation.until(restored_h)
+    await guard.turn()
+    await guard.stop()
+    await restore(installation, saved)
+    await starts(notion=False)
+
+
+async def test_a_mail_that_only_one_of_two_campaigns_may_have_sent_since_is_its_own(installation, starts, ada):
+    await _in_two_campaigns_of_the_same_subjects(installation, starts, ada, backup_h=1, restored_h=13)
+
+    settlement = await installation.world.ledger.generations.settlement()
+    assert (settlement.found, settlement.unknown) == (1, 0)
+    await installation.until(20)
+    assert await installation.inbox(ada) == STEPS[:1] * 2
+
+
+async def test_mails_that_each_of_two_campaigns_may_have_sent_since_are_unknown_to_both(installation, starts, ada):
+    await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "resend"})
+    await _in_two_campaigns_of_the_same_subjects(installation, starts, ada, backup_h=0.01, restored_h=14)
+
+    settlement = await installation.world.ledger.generations.settlement()
+    assert (settlement.found, settlement.unknown, settlement.people) == (0, 2, (ada.email,))
+    await installation.until(20)
+    assert await installation.inbox(ada) == STEPS[:1] * 2
+
+
 async def test_a_replay_finds_a_mail_with_a_subject_of_an_earlier_version(installation, starts, ada):
     await _with_the_third_step_since_the_backup(installation, starts, ada)
     full = installation.settings
@@ -343,6 +382,39 @@ async def test_a_store_that_is_replaced_under_a_running_worker_is_noticed(instal
 
     assert await installation.inbox(ada) == STEPS
     assert (await installation.world.ledger.generations.settlement()).merged == 1
+
+
+async def test_a_store_that_is_replaced_between_two_heartbeats_gives_no_worker_a_claim(
+    installation, starts, ada, clock
+):
+    second = step_delivery_id(enrollment_id("christmas_2025", ada.email), 2)
+    keeper = await starts("one")
+    await installation.simulation.sign_up(ada)
+    await installation.until(1)
+    await keeper.turn()
+    saved = await backup(installation)
+    await installation.until(23)
+    await keeper.turn()
+    other = await starts("two", client=installation.store)  # A process of its own, with a ledger of its own.
+    await other.turn()
+    await restore(installation, saved)
+    await keeper._keep_lease()
+    clock.move_to(max(clock.now_ms(), installation.anchor_ms + 25 * HOUR_MS))
+
+    ledgers = [guard._world.ledger for guard in (keeper, other)]
+    for ledger in ledgers:
+        refused = await ledger.deliveries.claim(second, worker="w1", now_ms=clock.now_ms())
+        assert refused == ClaimRefused("held", "the store was replaced", clock.now_ms() + 1_000)
+    await other.turn()
+    refused = await ledgers[1].deliveries.claim(second, worker="w1", now_ms=clock.now_ms())
+    assert (refused.reason, refused.detail) == ("held", "the store was replaced")
+
+    await keeper.turn()
+    if keeper._settling is not None:
+        await keeper._settling
+    await other.turn()
+    granted = await ledgers[1].deliveries.claim(second, worker="two-1", now_ms=clock.now_ms() + 1_000)
+    assert isinstance(granted, ClaimGranted)
 
 
 async def test_a_copy_refuses_while_the_first_store_lives_with_notion_as_the_only_witness(

@@ -18,6 +18,9 @@ EVERY = {
     "REDIS_URL": "redis://store:6379/0",
     "CONSOLE_TOKEN": "a token of the console, long",
     "CALCOM_API_KEY": "cal_123",
+    "TWILIO_ACCOUNT_SID": "AC" + "5a" * 16,
+    "TWILIO_AUTH_TOKEN": "t" * 32,
+    "TWILIO_FROM": "+15005550006",
     "HOT_LEAD_WEBHOOK_URL": "https://discord.example/hook",
     "HEALTHCHECK_PING_URL": "https://ping.example/1",
 }

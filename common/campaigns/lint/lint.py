@@ -9,6 +9,7 @@ from common.campaigns.errors import CampaignError
 from common.campaigns.facts import Identity
 from common.campaigns.lint.finding import Finding
 from common.campaigns.lint.mails import mail_findings
+from common.campaigns.lint.sms import sms_findings
 from common.campaigns.lint.sources import source_findings
 from common.campaigns.loader import load_campaign
 
@@ -29,6 +30,7 @@ def findings(campaign: Campaign, identity: Identity) -> list[Finding]:
     A mail that is wrong for everybody is named for one reader only.
     """
     found = [*source_findings(campaign.compiled), *mail_findings(campaign, campaign.identity(identity))]
+    found += sms_findings(campaign, campaign.identity(identity))
     first = {(_mail_of(one.where), one.problem): one for one in reversed(found)}
     return sorted(first.values(), key=lambda one: (not one.is_error, one.where))
 

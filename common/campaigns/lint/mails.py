@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from common.campaigns import samples
 from common.campaigns.campaign import Campaign
 from common.campaigns.facts import Identity
+from common.campaigns.gallery import preheader_of
 from common.campaigns.layout import GMAIL_CLIPS_BYTES
 from common.campaigns.lint.contrast import unreadable
 from common.campaigns.lint.finding import Finding
@@ -31,7 +32,7 @@ def _of_mail(where: str, sample: samples.Sample) -> Iterator[Finding]:
     mail = sample.mail
     page = _Page()
     page.feed(mail.html)
-    yield from _of_lengths(where, mail.subject, page.preheader, len(mail.html.encode()))
+    yield from _of_lengths(where, mail.subject, preheader_of(mail.html), len(mail.html.encode()))
     for href, label in page.links:
         if problem := _wrong_link(href):
             yield Finding(where=where, rule="link", problem=f"{href}: {problem}", is_error=True)
@@ -75,15 +76,13 @@ def _wrong_link(href: str) -> str | None:
 
 
 class _Page(HTMLParser):
-    """`links`: address and words; `preheader`: what is hidden at the beginning."""
+    """`links`: address and words."""
 
     def __init__(self) -> None:
         super().__init__()
         self.links: list[tuple[str, str]] = []
         self.images_without_text: list[str] = []
-        self.preheader = ""
         self._link: tuple[str, list[str]] | None = None
-        self._is_hidden = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
@@ -91,18 +90,12 @@ class _Page(HTMLParser):
             self._link = given.get("href") or "", []
         elif tag == "img" and not (given.get("alt") or "").strip():
             self.images_without_text.append(given.get("src") or "")
-        elif tag == "div" and not self.preheader and "display:none" in (given.get("style") or "").replace(" ", ""):
-            self._is_hidden = True
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "a" and self._link:
             self.links.append((self._link[0], " ".join("".join(self._link[1]).split())))
             self._link = None
-        elif tag == "div":
-            self._is_hidden = False
 
     def handle_data(self, data: str) -> None:
-        if self._is_hidden:
-            self.preheader = data.strip()
         if self._link:
             self._link[1].append(data)

@@ -98,7 +98,7 @@ local TAKEN_MS, CLOCKS_APART_MS = 60000, 10000
 
 -- take(KEYS = [bookings], ARGV = [booking id, now_ms, count]) → [booking id, …]: this one, if it still has to be looked at, and
 -- others that wait for it, count at most
--- Many that come at once are taken together, since a job for each takes longer than the look. Whoever took them and died is
+-- Many that come at once are taken together, since a job for each takes longer than the look. A worker that took them and died is
 -- followed by the sweeper.
 function bookings.take()
   local id, now_ms, count = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])

@@ -1,7 +1,7 @@
 -- The right to be forgotten: one contact, everywhere.
 --   suppressed  HASH  see suppression.lua
 --   forgotten   SET   bookings of which nothing is kept again
--- uses: counts, held, people, queue, records, suppression
+-- uses: channel, counts, held, number, people, queue, records, suppression
 
 local contacts = {}
 
@@ -11,7 +11,7 @@ local function drop_delivery(id, line, is_counted)
   redis.call('DEL', keys.delivery .. id)
   redis.call('ZREM', keys.open, id)
   redis.call('ZREM', keys.dead, id)
-  queue.unschedule('send', id)
+  queue.unschedule(channel.queue_of(id), id)
   queue.unschedule('replay', id)
   if string.match(redis.call('GET', keys.suspect) or '', '^%S+') == id then redis.call('DEL', keys.suspect) end
   local status = records.status(line)
@@ -36,6 +36,7 @@ local function drop_guest(id, queues, is_counted)
   local contact, campaign = unpack(redis.call('HMGET', guest, 'contact', 'campaign'))
   if contact then redis.call('HDEL', keys.contact .. contact, 'call:' .. id) end
   if contact and campaign then redis.call('ZREM', keys.content_bounces .. campaign, contact) end
+  number.forget(guest, id)
   redis.call('DEL', guest, keys.feedback .. id)
   drop_failed_jobs(id, queues)
 end
@@ -170,7 +171,7 @@ end
 -- erase_ended(KEYS = [ended], ARGV = [JSON]) → enrollments looked at
 --   JSON   before_ms: of those that ended before, and whose calls did; batch: how many are looked at; steps, queues: as above
 --   ended  ZSET  see sequence.lua
--- What they told and received goes. Their id stays, so that nobody begins again; so do counts and suppressions. While
+-- What they gave and received goes. Their id stays, so that nobody begins again; so do counts and suppressions. While
 -- everything is held, perhaps because a clock is wrong, nothing is erased.
 function contacts.erase_ended()
   local given = cjson.decode(ARGV[1])

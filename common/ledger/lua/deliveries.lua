@@ -3,15 +3,31 @@
 --                               label: as the timeline calls it; now_ms
 --                               paced: the minimum gap and the order of the owner's deliveries apply to it
 --                               expires_ms: from then on it is not sent; requires: {state, start_ms} of its owner
+--                               ended_by: {reason: true} that end it too when they suppressed its owner's mail; absent:
+--                               it is mail, and every reason does
+--                               address_hash: of freeze and settle, of the number that it goes to; absent: the owner's
 --   KEYS                        owner: enrollment or guest, HASH, see owners.lua; delivery: HASH, see delivery.lua;
 --                               circuit: of the channel's provider, HASH, see circuit.lua
--- uses: circuit, counts, crossing, delivery, in_force, owners, pause, queue, records, sequence, suppression, timeline
+-- uses: circuit, counts, crossing, delivery, in_force, number, owners, pause, queue, records, sequence, suppression, timeline
 
 local deliveries = {}
 
 local ANOTHER_CAMPAIGN_MS, SOON_MS, JUMP_MS = 600000, 1000, 60000
 -- A step whose needed one is not sent yet is looked at again after so long at most.
 local NEEDED_MS = 60000
+
+-- Why nothing more goes to this address, and whether that ends the owner's mail.
+local function suppressed_by(fields, given)
+  local reason = suppression.reason(fields.address_hash)
+  if not given.ended_by then return reason, true end
+  if reason and given.ended_by[reason] then return reason, false end
+  return suppression.reason(given.address_hash), false
+end
+
+-- A mailbox that takes no mail says nothing of another channel.
+local function is_resting(fields, given)
+  return not given.ended_by and suppression.is_resting(fields.address_hash)
+end
 
 -- The first paced delivery of this owner that was due before, and could go now or within two seconds.
 local function earlier_one(owner, fields, name, due_ms, now_ms)
@@ -108,8 +124,18 @@ local function count_crash(key, open)
   return reason
 end
 
+-- Whether the store was replaced since the worker last saw its generation: this one is behind it, or descends from another.
+local function is_replaced(seen)
+  if not seen then return false end
+  local id, mark = unpack(redis.call('HMGET', keys.generation, 'id', 'mark'))
+  if id == seen.id then return tonumber(mark) < seen.mark end
+  local ancestors = redis.call('HGET', keys.generation, 'ancestors') or ''
+  return not string.find(' ' .. ancestors .. ' ', ' ' .. seen.id .. ' ', 1, true)
+end
+
 -- claim(KEYS = [owner, delivery, circuit], ARGV = [JSON])
---   JSON  also claim_id: `worker#number of this call`, so that a call whose answer was lost can be repeated
+--   JSON  also generation: {id, mark} of the store as this worker last saw it, nil: it never looked
+--         claim_id: `worker#number of this call`, so that a call whose answer was lost can be repeated
 --         campaigns: {key → {minimum_gap_ms, priority; version, if the store has one in force; lacks_step: it has no
 --         such step; needs: the name of the step without which it is not sent; following: [{name, after_ms: after the
 --         anchor}], the steps after it}}, those that are played here
@@ -119,8 +145,9 @@ end
 --   | ['exited', reason]             it must not be sent any more; the reason is recorded
 --   | ['in hand', claim_id]          another attempt is under way, by a worker that lives
 --   | ['not yet', until_ms]          too early, too close to the last mail, or an earlier one goes first; scheduled again
---   | ['held', until_ms, reason]     all sending is held, the provider is in trouble, everything is paused, the address is
---                                    resting, or it is another campaign's; scheduled again
+--   | ['held', until_ms, reason]     all sending is held, the store was replaced under the worker, the provider is in trouble,
+--                                    everything is paused, the address is resting, or it is another campaign's; scheduled
+--                                    again
 --   | ['held', 0, reason]            the enrollment is held; its release schedules it again
 --   | ['dead', reason]               its third worker died; recorded as a dead letter
 --   | ['another version', version]   of the campaign is in force; nothing was changed
@@ -143,19 +170,20 @@ function deliveries.claim()
   end
 
   -- Nothing is decided of it either: by a wrong clock a reminder would have expired.
-  local held = not is_repeated and pause.hold_reason(string.match(claim_id, '^[^#]*'))
+  local held = not is_repeated and (pause.hold_reason(string.match(claim_id, '^[^#]*'))
+    or is_replaced(given.generation) and 'the store was replaced')
   if held then return {'held', delivery.schedule(id, now_ms + pause.HELD_MS), held} end
 
   -- It must not be sent any more, or this would be its last crash: but it was accepted all the same, a webhook says.
   -- Otherwise the provider is asked once more, under the same key, and says so itself.
-  local suppressed = suppression.reason(fields.address_hash)
+  local suppressed, ends_mail = suppressed_by(fields, given)
   local reason = suppressed or owners.refusal(fields, given.requires, given.expires_ms, now_ms)
   local sent_ms, provider_id = delivery.reported(key)
   if provider_id and (reason or delivery.is_last_crash(key)) then
     delivery.accept_as_reported(owner, name, given.label, now_ms, sent_ms, provider_id, given.paced)
     return {'already', 'accepted'}
   end
-  if suppressed then sequence.exit(owner.id, suppressed, now_ms) end
+  if suppressed and ends_mail then sequence.exit(owner.id, suppressed, now_ms) end
   if reason then
     -- The next step, which nobody ever claimed, has no record any more: the enrollment says why it was skipped.
     if redis.call('HEXISTS', owner.key, '/' .. name) == 1 then delivery.skip(owner, name, now_ms, reason) end
@@ -199,7 +227,7 @@ function deliveries.claim()
     if pause.covers(owner.contact, fields.campaign) then
       return defer('held', math.max(not_before_ms, now_ms + pause.WAIT_MS), 'paused')
     end
-    if suppression.is_resting(fields.address_hash) then
+    if is_resting(fields, given) then
       return defer('held', math.max(not_before_ms, now_ms + suppression.WAIT_MS), 'resting')
     end
     if not_before_ms > now_ms then return defer('not yet', not_before_ms) end
@@ -260,8 +288,8 @@ function deliveries.freeze()
   if tonumber(redis.call('HGET', key, 'fence')) ~= given.fence then return {'lost'} end
   local owner = owners.of(given.owner)
   local fields = owners.fields(owner)
-  local suppressed = suppression.reason(fields.address_hash)
-  if suppressed then sequence.exit(owner.id, suppressed, now_ms) end
+  local suppressed, ends_mail = suppressed_by(fields, given)
+  if suppressed and ends_mail then sequence.exit(owner.id, suppressed, now_ms) end
   local reason = suppressed or owners.refusal(fields, given.requires, given.expires_ms, now_ms)
   if reason then return {'exited', reason} end
   if payload ~= '' and given.version and (in_force.of(fields.campaign) or given.version) ~= given.version then
@@ -271,13 +299,14 @@ function deliveries.freeze()
   local held = pause.hold_reason(string.match(redis.call('HGET', key, 'claim_id'), '^[^#]*'))
   if held then return {'held', now_ms + pause.HELD_MS, held} end
   if pause.covers(owner.contact, fields.campaign) then return {'held', now_ms + pause.WAIT_MS, 'paused'} end
-  if suppression.is_resting(fields.address_hash) then return {'held', now_ms + suppression.WAIT_MS, 'resting'} end
+  if is_resting(fields, given) then return {'held', now_ms + suppression.WAIT_MS, 'resting'} end
   local until_ms, why = circuit.read(KEYS[3], now_ms)
   if until_ms and until_ms > now_ms then return {'held', until_ms, why} end
 
   if payload ~= '' and redis.call('HSETNX', key, 'payload', payload) == 1 and given.version then
     redis.call('HSET', key, 'version', given.version)
   end
+  if given.address_hash then number.note(owner, given.address_hash) end
   redis.call('HSETNX', key, 'first_attempt_ms', now_ms)
   redis.call('HSET', key, 'in_progress', 1, 'attempted_ms', now_ms)
   return {'granted', redis.call('HINCRBY', key, 'attempts', 1)}
@@ -307,10 +336,12 @@ local function try_again(owner, given)
   delivery.schedule(id, due_ms)
 end
 
--- No mail can reach this address: none is tried any more.
-local function end_mail(owner, reason, now_ms)
-  local address_hash = redis.call('HGET', owner.key, 'address_hash')
+-- Nothing can reach this address: nothing is tried any more. Where it is a number, mail goes on.
+local function end_address(owner, given)
+  local reason, now_ms = given.ends, given.now_ms
+  local address_hash = given.address_hash or redis.call('HGET', owner.key, 'address_hash')
   if address_hash then suppression.add(address_hash, reason, now_ms) end
+  if given.ended_by then return end
   sequence.exit(owner.contact, reason, now_ms)
 end
 
@@ -343,7 +374,7 @@ function deliveries.settle()
     try_again(owner, given)
   elseif given.outcome == 'dead' then
     delivery.make_dead_letter(owner, name, given.label, now_ms, given.detail)
-    if given.ends then end_mail(owner, given.ends, now_ms) end
+    if given.ends then end_address(owner, given) end
   elseif given.outcome == 'skipped' then
     -- This attempt never left; what `in_progress` says is its own.
     redis.call('HSET', key, 'in_progress', 0)

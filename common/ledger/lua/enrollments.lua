@@ -69,7 +69,7 @@ local function restore_next(enrollment, given, next_name, is_earlier, is_held, n
   end
 end
 
--- Whose a row of Notion is: whoever has the mailbox now; else the id that the row shows, which its mails were sent under.
+-- Whose a row of Notion is: the enrollment of the mailbox; else the id that the row shows, which its mails were sent under.
 local function restored_id(given)
   local id = mailbox.contact(given)
   if given.shown_id and redis.call('EXISTS', keys.enrollment .. id) == 0 then id = given.shown_id end

@@ -48,7 +48,7 @@ end
 local function begin(batch, enrollment, given, assessment, is_held)
   local bound = held.beyond(given)
   if not bound then
-    if held.remove(given.id) then redis.call('HDEL', enrollment, 'assessed_ms', 'consent') end
+    if held.remove(given.id) then redis.call('HDEL', enrollment, 'assessed_ms', 'consent', 'sms_consent') end
     enter(batch, enrollment, given, assessment)
   elseif not is_held then
     write_first(batch, enrollment, given, assessment)
@@ -65,7 +65,7 @@ local function refusal(given)
   end
 end
 
--- Nobody is enrolled, but what they told is kept with the person.
+-- Nobody is enrolled, but what they sent is kept with the person.
 local function keep_refused(batch, given, reason, assessment)
   local key = keys.contact .. given.contact
   redis.call('HSET', key, 'email', given.email, 'signup:' .. given.campaign, assessment)
@@ -106,7 +106,9 @@ end
 
 -- A signup that came late, after a newer one, gives only what nothing else said.
 local function keep_details(enrollment, given, is_newest)
-  if given.consent then redis.call(is_newest and 'HSET' or 'HSETNX', enrollment, 'consent', given.consent) end
+  for _, name in ipairs({'consent', 'sms_consent'}) do
+    if given[name] then redis.call(is_newest and 'HSET' or 'HSETNX', enrollment, name, given[name]) end
+  end
   for _, note in ipairs(given.notes or {}) do timeline.add(given.id, given.received_ms, 'note', note) end
 end
 
@@ -162,9 +164,9 @@ end
 --   JSON        id, spelled_id, separate: whose it is, see mailbox.lua; address_hash, spelled_hash; received_ms;
 --               segment; campaign; email; language: one of the
 --               campaign's, if the signup names one; answer, answered_id: given already, from the spool, and the enrollment
---               that it named; consent: JSON; notes: [JSON], see common/domain/note.py
+--               that it named; consent, sms_consent: JSON; notes: [JSON], see common/domain/note.py
 --               others: the contacts that this person has or would have in other campaigns; excludes: those of them
---               beside which they may not enrol; is_closed: nobody may enrol now; contact: with whom calls are
+--               in which nobody may be who enrols; is_closed: nobody may enrol now; contact: with whom calls are
 --               kept, and, with first_name, a signup that enrols nobody, in calls_campaign; per_hour, per_source,
 --               visitor: see held.lua; mailbox: by which the enrollment is found, where its id is not made of the mailbox
 --   assessment  text, see codec.py

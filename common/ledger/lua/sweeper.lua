@@ -1,6 +1,6 @@
 -- What the ledger expects and the queue does not hold (a job deleted by hand, a lost message) is scheduled again. What is
 -- scheduled or in hand is left alone; should a job run twice all the same, the claim decides.
--- uses: delivery, owners, projection, queue, records, webhook_ids
+-- uses: channel, delivery, owners, projection, queue, records, webhook_ids
 
 local sweeper = {}
 
@@ -83,8 +83,9 @@ end
 
 local function check_open(now_ms, batch, reschedule)
   for _, job in ipairs(redis.call('ZRANGEBYSCORE', keys.open, '-inf', now_ms - GRACE_MS, 'LIMIT', 0, batch)) do
-    if not queue.is_scheduled('send', job, tonumber(redis.call('ZSCORE', keys.open, job))) then
-      reschedule('send', job, now_ms)
+    local name = channel.queue_of(job)
+    if not queue.is_scheduled(name, job, tonumber(redis.call('ZSCORE', keys.open, job))) then
+      reschedule(name, job, now_ms)
       redis.call('ZADD', keys.open, now_ms + AGAIN_MS, job)
     end
   end
@@ -99,7 +100,7 @@ local function check_bookings(now_ms, batch, reschedule)
 end
 
 -- sweep(KEYS = [under_way, open], ARGV = [page, now_ms, batch]) → [next page or 0, rescheduled job, …]
---   under_way  ZSET  enrollment → when to look at it, ms; whoever was looked at is looked at again later
+--   under_way  ZSET  enrollment → when to look at it, ms; who was looked at is looked at again later
 --   ended      ZSET  see sequence.lua: who needs no look any more goes there
 --   open       ZSET  delivery → time at which something must happen to it, ms
 --   page       0: the first, with which deliveries and bookings are looked at; batch: how many of each are looked at

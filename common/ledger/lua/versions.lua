@@ -26,7 +26,7 @@ function versions.apply()
   end
   redis.call('HSET', keys.in_force, campaign, version)
   if given.replanning then
-    -- Who applied it makes the schedules follow; others continue when that stands still.
+    -- Who applied it makes the schedules follow; others continue when that stalls.
     redis.call('HSET', keys.in_force, campaign .. ' replanning', given.replanning, campaign .. ' replanned_ms', given.at_ms)
   end
   redis.call('DEL', KEYS[3])
@@ -132,7 +132,7 @@ function versions.replan()
   local given = cjson.decode(ARGV[1])
   local version, is_replanning = in_force.of(given.campaign)
   if version ~= given.version or not is_replanning then return -1 end
-  -- Others continue when this stands still.
+  -- Others continue when this stalls.
   redis.call('HSET', keys.in_force, given.campaign .. ' replanned_ms', given.now_ms)
   local changed = 0
   for _, person in ipairs(given.people) do

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 from common.domain.audit import Audited
@@ -18,7 +19,7 @@ from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import Booking
 from common.ledger import codec, keys
 from common.ledger.booking_codec import read_booking
-from common.ledger.constants import MAIL
+from common.ledger.constants import MAIL, SENDING_QUEUES
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import campaign_scope
 from common.ledger.store import texts
@@ -39,6 +40,13 @@ class AuditSnapshot:
     is_waiting: bool
     elsewhere: list[Audited] = field(default_factory=list)
     sent_elsewhere: frozenset[str] = frozenset()
+
+    @property
+    def sent_ids(self) -> frozenset[str]:
+        """The provider's ids of this campaign's mails."""
+        records = [record for one in self.people for record in one.enrollment.records.values()]
+        reminders = {one.sent_as for one in self.reminders if one.sent_as is not None}
+        return frozenset(record.detail for record in records if record.sent_ms is not None) | reminders
 
 
 async def read_audit_snapshot(
@@ -98,18 +106,20 @@ class _Schedule:
 
 async def _schedule(ledger: Ledger) -> _Schedule:
     pipe = ledger.client.pipeline(transaction=False)
-    for name in (keys.OPEN, keys.delayed("send"), keys.delayed("classify")):
+    scheduled = [keys.delayed(queue) for queue in (*SENDING_QUEUES, "classify")]
+    for name in (keys.OPEN, *scheduled):
         pipe.zrange(name, 0, -1, withscores=True)
-    for queue in ("send", "classify", "bookings"):
+    for queue in (*SENDING_QUEUES, "classify", "bookings"):
         pipe.hkeys(keys.ready(queue) + ".msgs")
     pipe.zrange(keys.delayed("bookings"), 0, -1)
-    opened, delayed, unclassified, ready, classifying, looking, to_look = await pipe.execute()
+    opened, *answers, looking, to_look = await pipe.execute()
+    delayed, ready = chain(*answers[: len(scheduled)]), chain(*answers[len(scheduled) :])
     found = _Schedule()
     for member, score in opened:
         found.add(member.decode(), int(score), is_claimed=True)
-    for member, score in (*delayed, *unclassified):
+    for member, score in delayed:
         found.add(member.decode(), int(score))
-    for name in (*ready, *classifying):  # `job@due`, being worked on or about to be
+    for name in ready:  # `job@due`, being worked on or about to be
         job, _, due_ms = name.decode().rpartition("@")
         found.add(job, int(due_ms))
     # A job is the booking, or booking/event for each event that came.
@@ -176,7 +186,7 @@ def _of(
 ) -> list[AuditedReminder]:
     """What the ledger has a record of, and what it should have one of."""
     records = codec.read_records(fields)
-    before_ms = dict(rules.before_ms)
+    before_ms = dict(rules.before_ms) | {f"{name}.sms": ms for name, ms in rules.sms_before_ms}
     expected = [f"{one.start_ms}/{one.name}" for one in reminders_of(booking, rules) if one.because is None]
     found = []
     for name in dict.fromkeys([*records, *expected]):

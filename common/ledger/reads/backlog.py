@@ -15,6 +15,7 @@ from common.domain.delivery import Delivery, DeliveryStatus, delivery_of
 from common.domain.enrollment import Status
 from common.domain.ids import DeliveryId, EnrollmentId, Step, step_name
 from common.ledger import codec, keys
+from common.ledger.constants import SENDING_QUEUES
 from common.ledger.ledger import Ledger
 
 PAGE = 1_000
@@ -82,8 +83,10 @@ async def planned(ledger: Ledger, times_ms: list[int]) -> list[int]:
     """How many mails the schedule holds between each of these times and the next."""
     pipe = ledger.client.pipeline(transaction=False)
     for low, high in pairwise(times_ms):
-        pipe.zcount(keys.delayed("send"), f"({low}", high)
-    return [int(number) for number in await pipe.execute()]
+        for queue in SENDING_QUEUES:
+            pipe.zcount(keys.delayed(queue), f"({low}", high)
+    numbers, channels = list(map(int, await pipe.execute())), len(SENDING_QUEUES)
+    return [sum(numbers[first : first + channels]) for first in range(0, len(numbers), channels)]
 
 
 async def addresses(ledger: Ledger, owners: list[str]) -> dict[str, str]:
@@ -96,7 +99,13 @@ async def addresses(ledger: Ledger, owners: list[str]) -> dict[str, str]:
 
 
 async def _waiting(ledger: Ledger, until_ms: int) -> AsyncIterator[_Waiting]:
-    schedule, offset = keys.delayed("send"), 0
+    for queue in SENDING_QUEUES:
+        async for one in _waiting_in(ledger, keys.delayed(queue), until_ms):
+            yield one
+
+
+async def _waiting_in(ledger: Ledger, schedule: str, until_ms: int) -> AsyncIterator[_Waiting]:
+    offset = 0
     while True:
         page: Any = await ledger.client.zrange(
             schedule, 0, until_ms, byscore=True, offset=offset, num=PAGE, withscores=True

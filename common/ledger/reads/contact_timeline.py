@@ -21,6 +21,8 @@ from common.ledger.pauses import Pause
 
 NOTE = "note"
 """What the scripts call an entry whose detail is a note, JSON."""
+NOT_ENROLLED = "not enrolled"
+"""The status of somebody who only booked a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,8 @@ class ContactTimeline:
     What happened to one person, oldest first, and what is to come, soonest first.
 
     `enrollment_id`: of somebody who booked a call and never signed up, what their enrollment's would be; then `status`
-    is *not enrolled*, `segment` is None. `language`: that a signup
-    named. `paused`: of this person; `everybody_paused`: of all mail;
-    `campaign_paused`: of the campaign.
+    is NOT_ENROLLED, `segment` is None. `language`: that a signup named. `paused`: of this person; `everybody_paused`:
+    of all mail; `campaign_paused`: of the campaign.
     """
 
     enrollment_id: EnrollmentId
@@ -79,11 +80,32 @@ class ContactTimeline:
     consent: Consent | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownContact:
+    """Somebody in one campaign; `status`: of their enrollment, or NOT_ENROLLED."""
+
+    enrollment_id: EnrollmentId
+    campaign: str
+    status: str
+
+
+async def find_contacts(ledger: Ledger, address: str) -> list[KnownContact]:
+    """In each campaign that somebody is in; of somebody in none, the one with their calls, if they have any."""
+    enrolled, booked = [], []
+    for contact in await ledger.mailboxes.in_campaigns(address):
+        if (enrollment := await ledger.enrollments.get(contact)) is not None:
+            known = KnownContact(enrollment_id=contact, campaign=enrollment.campaign, status=enrollment.status)
+            enrolled.append(known)
+        elif await ledger.bookings.unenrolled(contact) is not None:
+            booked.append(KnownContact(enrollment_id=contact, campaign=ledger.campaign, status=NOT_ENROLLED))
+    return enrolled or booked
+
+
 async def read_timelines(ledger: Ledger, address: str) -> list[ContactTimeline]:
-    """One for each campaign that somebody is in; of somebody in none, the one of their calls, if they have any."""
-    found = [await read_contact_timeline(ledger, contact) for contact in await ledger.mailboxes.in_campaigns(address)]
-    known = [one for one in found if one is not None]
-    return [one for one in known if one.segment is not None] or known
+    """Of each of these contacts."""
+    contacts = await find_contacts(ledger, address)
+    found = [await read_contact_timeline(ledger, contact.enrollment_id) for contact in contacts]
+    return [one for one in found if one is not None]
 
 
 async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId) -> ContactTimeline | None:
@@ -104,7 +126,7 @@ async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId) -> Contac
         campaign=enrollment.campaign if enrollment else ledger.campaign,
         segment=enrollment.segment if enrollment else None,
         language=enrollment.language if enrollment else None,
-        status=enrollment.status if enrollment else "not enrolled",
+        status=enrollment.status if enrollment else NOT_ENROLLED,
         exit_reason=enrollment.exit_reason if enrollment else None,
         paused=pauses.people.get(contact),
         everybody_paused=pauses.everybody,
@@ -190,7 +212,11 @@ def _planned_reminders(calls: list[ReportedCall]) -> Iterator[Planned]:
 def _planned_steps(ledger: Ledger, enrollment: Enrollment) -> Iterator[Planned]:
     """The steps still to come; the one in the schedule at its own time, which a hold or a gap may have moved."""
     cadence = ledger.cadence_of(enrollment.campaign)
+    never_sent = (DeliveryStatus.SKIPPED, DeliveryStatus.DEAD)
     for step in cadence.steps:
+        needed = cadence.needs.get(step)
+        if needed is not None and enrollment.final_status_of(needed)[0] in never_sent:
+            continue  # At its turn it is skipped.
         if enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED:
             is_next = step == enrollment.next_step and enrollment.next_due_ms is not None
             due_ms = cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step)

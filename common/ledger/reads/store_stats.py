@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from common.domain.delivery import DeliveryStatus
 from common.domain.ids import is_enrollment_id
 from common.domain.signup_bounds import Bound
 from common.ledger import keys
-from common.ledger.constants import CALENDAR, MAIL, MIRROR, QUEUES
+from common.ledger.constants import CALENDAR, MAIL, MIRROR, QUEUES, SENDING_QUEUES, TEXTS
 from common.ledger.holds import Hold, read_holds
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import EVERYBODY, Pause, read_pause
@@ -22,7 +22,7 @@ from common.queue.layout import NAMESPACE
 from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS, due_ms_of
 from common.store.refusals import Refusal, ask_probe, refusal_in
 
-PROVIDERS = (MAIL, MIRROR, CALENDAR)
+PROVIDERS = (MAIL, TEXTS, MIRROR, CALENDAR)
 ENROLLMENT_STATUSES = ("accepted", "active", "completed", "exited")
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -76,10 +76,10 @@ class StoreStats:
     `enrollments` and `deliveries`: by status. `overdue`: deliveries in the schedule whose time has passed.
     `mirror_behind`: contacts whose change Notion does not show yet; `mirror_lag_ms`: for how long the oldest waits.
     `held_signups`: by bound. `unread_bookings`: events of Cal.com that wait for a person. `resting`: addresses that
-    wait for one. `content_bounce_people`: to whom a mail of this campaign was refused for its content, within a day.
-    `circuits`: the open ones, by provider. `paused_people`: their pauses, one for each campaign of theirs. `holds`: on
-    all sending, by reason; `clock/<worker>`: on that worker's, if it is alive. `durability`: promise → kept, see
-    `metrics.STORE_DURABILITY`. `refusal`: why the store takes no write.
+    wait for one. `content_bounce_people`: to whom a mail was refused for its content within a day, of the campaign with
+    the most. `circuits`: the open ones, by provider. `paused_people`: their pauses, one for each campaign of theirs.
+    `holds`: on all sending, by reason; `clock/<worker>`: on that worker's, if it is alive. `durability`: promise →
+    kept, see `metrics.STORE_DURABILITY`. `refusal`: why the store takes no write.
     """
 
     at_ms: int
@@ -124,12 +124,15 @@ class StoreStats:
     @property
     def due_unsent(self) -> int:
         """Deliveries that are due and not settled, those in flight too."""
-        send = self.queues["send"]
-        return send.due + send.ready + send.in_flight
+        return sum(one.due + one.ready + one.in_flight for one in self._sending)
 
     @property
     def due_unsent_ms(self) -> int:
-        return self.queues["send"].oldest_ms
+        return max(one.oldest_ms for one in self._sending)
+
+    @property
+    def _sending(self) -> list[QueueStats]:
+        return [self.queues[name] for name in SENDING_QUEUES]
 
 
 async def read_store_stats(ledger: Ledger, *, now_ms: int | None = None) -> StoreStats:
@@ -154,11 +157,12 @@ async def read_store_stats(ledger: Ledger, *, now_ms: int | None = None) -> Stor
     # A worker may know that the store's clock is wrong; what it found of another hour says nothing of now.
     is_judged = judged is not None and abs(store_ms - int(judged)) <= JUMP_MS
     now_ms = (store_ms - (int(ahead) if is_judged else 0)) if now_ms is None else now_ms
-    _ask(pipe, now_ms, [worker.decode() for worker, _ in heartbeats], campaign=ledger.campaign)
+    _ask(pipe, now_ms, [worker.decode() for worker, _ in heartbeats], campaigns=ledger.campaigns)
     answers = await pipe.execute(raise_on_error=False)
     config = answers.pop()  # A managed store may forbid CONFIG; any other refusal is an error.
     _raise_first(answers)
-    stats = _stats(iter(answers), config, heartbeats, now_ms=now_ms, store_ms=store_ms)
+    times = {"now_ms": now_ms, "store_ms": store_ms}
+    stats = _stats(iter(answers), config, heartbeats, campaigns=len(ledger.campaigns), **times)
     return replace(stats, refusal=refusal)
 
 
@@ -168,7 +172,7 @@ def _raise_first(answers: Sequence[Any]) -> None:
             raise answer
 
 
-def _ask(pipe: Any, now_ms: int, workers: list[str], *, campaign: str) -> None:
+def _ask(pipe: Any, now_ms: int, workers: list[str], *, campaigns: Collection[str]) -> None:
     """In the order in which `_stats` reads the answers."""
     for queue in QUEUES:
         delayed, ready = keys.delayed(queue), keys.ready(queue)
@@ -184,12 +188,14 @@ def _ask(pipe: Any, now_ms: int, workers: list[str], *, campaign: str) -> None:
             pipe.scard(f"{NAMESPACE}:__acks__.{worker}.{queue}")
     pipe.hgetall(keys.COUNTS)
     for low, high in ((now_ms, now_ms + HOUR_MS), (now_ms, now_ms + 24 * HOUR_MS), ("-inf", f"({now_ms}")):
-        pipe.zcount(keys.delayed("send"), low, high)
+        for queue in SENDING_QUEUES:
+            pipe.zcount(keys.delayed(queue), low, high)
     pipe.zcard(keys.DEAD)
     pipe.hlen(keys.SUPPRESSED)
     pipe.zcard(keys.UNREAD_BOOKINGS)
     pipe.hlen(keys.RESTING)
-    pipe.zcount(keys.content_bounces(campaign), now_ms - DAY_MS, "+inf")
+    for campaign in campaigns:
+        pipe.zcount(keys.content_bounces(campaign), now_ms - DAY_MS, "+inf")
     pipe.zcard(keys.CHANGED)
     pipe.zrange(keys.CHANGED, 0, 0, withscores=True)
     for provider in PROVIDERS:
@@ -202,7 +208,9 @@ def _ask(pipe: Any, now_ms: int, workers: list[str], *, campaign: str) -> None:
     pipe.config_get("appendfsync")
 
 
-def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms: int, store_ms: int) -> StoreStats:
+def _stats(
+    answers: Iterator[Any], config: Any, heartbeats: list[Any], *, campaigns: int, now_ms: int, store_ms: int
+) -> StoreStats:
     queues = {queue: _queue(answers, now_ms) for queue in QUEUES}
     workers = tuple(
         WorkerStats(
@@ -213,8 +221,10 @@ def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms
         for worker, beat in heartbeats
     )
     counts = {name.decode(): int(number) for name, number in next(answers).items()}
-    due_next_hour, due_next_day, overdue, dead, suppressed = (next(answers) for _ in range(5))
-    unread, resting, content_bounces, behind, oldest = (next(answers) for _ in range(5))
+    due_next_hour, due_next_day, overdue = (sum(next(answers) for _ in SENDING_QUEUES) for _ in range(3))
+    dead, suppressed, unread, resting = (next(answers) for _ in range(4))
+    content_bounces = [next(answers) for _ in range(campaigns)]
+    behind, oldest = (next(answers) for _ in range(2))
     circuits = {provider: _circuit(*next(answers)) for provider in PROVIDERS}
     pause, pauses, holds, persistence, memory = (next(answers) for _ in range(5))
     return StoreStats(
@@ -237,7 +247,7 @@ def _stats(answers: Iterator[Any], config: Any, heartbeats: list[Any], *, now_ms
         held_signups={bound: number for bound in Bound if (number := counts.get(f"held:{bound}", 0))},
         unread_bookings=unread,
         resting=resting,
-        content_bounce_people=content_bounces,
+        content_bounce_people=max(content_bounces),
         circuits={provider: circuit for provider, circuit in circuits.items() if circuit is not None},
         pause=read_pause(pause.decode()) if pause else None,
         paused_people=sum(map(is_enrollment_id, texts(pauses))),

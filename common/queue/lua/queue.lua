@@ -50,7 +50,7 @@ function queue.unschedule(name, id)
   return redis.call('ZREM', queue_keys.delayed(name), id)
 end
 
--- What this job was to do is done: whoever takes it off the queue finds nothing.
+-- What this job was to do is done: a worker that takes it off the queue finds nothing.
 function queue.drop(name, id, due_ms)
   queue.unschedule(name, id)
   redis.call('HDEL', queue_keys.messages(name), ready_id(id, due_ms))

@@ -113,14 +113,15 @@ def print_plan(plan: Plan) -> None:
     if plan.is_empty:
         click.echo(f"{plan.campaign}: the files say what version {plan.target} in force says; nothing would change")
         return
-    click.echo(f"{plan.campaign}: from version {plan.source} to {plan.target}; {plan.people} people are under way")
+    people = "1 person is" if plan.people == 1 else f"{plan.people} people are"
+    click.echo(f"{plan.campaign}: from version {plan.source} to {plan.target}; {people} under way")
     rows: Sequence[Sequence[object]] = [
         (change.kind, change.step or "every mail", change.people) for change in plan.changes
     ]
     if rows:
         print_table(["change", "step", "#people"], rows)
     if plan.settings:
-        click.echo(f"beside the mails: {', '.join(plan.settings)}")
+        click.echo(f"besides the mails: {', '.join(plan.settings)}")
     if plan.due_at_once:
         click.secho(f"due at once: {plan.due_at_once} people get a mail as soon as this is applied", fg="yellow")
     for line in plan.repeated:

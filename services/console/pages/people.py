@@ -20,7 +20,7 @@ from common.clock import iso
 from common.domain.enrollment import Status
 from common.domain.ids import EnrollmentId, Step, is_enrollment_id, normal_address, step_name, step_of
 from common.domain.person_search import SORTS, ListedPerson, PeopleFilter, Sort
-from common.ledger.reads.contact_timeline import read_contact_timeline, read_timelines
+from common.ledger.reads.contact_timeline import find_contacts, read_contact_timeline
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.decisions import message_of
 from services.console.paging import first_of
@@ -173,7 +173,7 @@ async def _exactly(context: ConsoleContext, text: str) -> EnrollmentId | None:
         return one.enrollment_id if one is not None else None
     if "@" not in text:
         return None
-    found = await read_timelines(context.ledger, normal_address(text))
+    found = await find_contacts(context.ledger, normal_address(text))
     return found[0].enrollment_id if found else None
 
 

@@ -12,7 +12,7 @@ from common.campaigns.errors import CampaignError
 from common.clock import utc_datetime
 from common.domain.enrollment import Enrollment
 from common.domain.ids import DeliveryId, EnrollmentId, Step, is_enrollment_id
-from common.ledger.reads.contact_timeline import ContactTimeline, Entry, read_contact_timeline, read_timelines
+from common.ledger.reads.contact_timeline import ContactTimeline, Entry, find_contacts, read_contact_timeline
 from common.ledger.reads.person_mails import PersonMail, read_person_mails
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.decisions import ACTIONS, decide, message_of
@@ -64,7 +64,7 @@ async def show(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     person = await read_person(context, request.match_info["id"])
     timeline, enrollment = person.timeline, person.enrollment
-    others = [one for one in await read_timelines(context.ledger, timeline.email) if one.campaign != timeline.campaign]
+    others = [one for one in await find_contacts(context.ledger, timeline.email) if one.campaign != timeline.campaign]
     past, future = await _rows(context, person)
     done = request.query.get("did", ""), request.query.get("done", "")
     return page(

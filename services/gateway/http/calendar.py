@@ -1,7 +1,7 @@
 """
 `GET /calendar/{token}.ics`: a booked call as a calendar keeps it, made when it is fetched.
 
-Whoever fetches it after a move gets the new hour, and after a cancellation a page that says so (410). The call is what
+A fetch after a move gets the new hour, and after a cancellation a page that says so (410). The call is what
 its events amount to now, whether or not a worker has looked at them. The link says in which language, and of which
 campaign.
 """

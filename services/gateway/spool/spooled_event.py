@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from common.domain.booking import BookingEvent
-from common.domain.contact import Assessment, Consent
+from common.domain.contact import Assessment, Consent, SmsConsent
 from common.domain.feedback import Feedback
 from common.domain.ids import EnrollmentId
 from common.domain.note import Note, read_notes
@@ -80,8 +80,9 @@ class SpooledEvent:
         )
 
     def assessment(self) -> Assessment:
-        consent = self.payload.get("consent")
-        return Assessment(**{**self.payload, "consent": Consent(**consent) if consent else None})
+        kinds = {"consent": Consent, "sms_consent": SmsConsent}
+        said = {name: kind(**self.payload[name]) for name, kind in kinds.items() if self.payload.get(name)}
+        return Assessment(**{**self.payload, **said})
 
     def read_notes(self) -> tuple[Note, ...]:
         return read_notes(self.notes)

@@ -21,7 +21,6 @@ from common.normalization.numbers import SYSTEMS, read_number
 from common.normalization.text import unusable, unusable_name, visible
 
 TEXT_CHARACTERS_MAX = 500
-NAME_CHARACTERS_MAX = 200
 CONSENT_CHARACTERS_MAX = 1_000
 SOURCE_CHARACTERS_MAX = 500
 VISITOR_CHARACTERS_MAX = 64
@@ -122,6 +121,15 @@ def locale(value: Any) -> str:
     return tag
 
 
+def truth(value: Any) -> bool:
+    """Yes or no; a text is a form's checkbox."""
+    known = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    found = value if isinstance(value, bool) else known.get(str(value).strip().lower())
+    if found is None:
+        raise invalid("must be true or false")
+    return found
+
+
 def _string(value: Any) -> str:
     if not isinstance(value, str):
         raise invalid("must be a text")
@@ -157,9 +165,7 @@ Email = Annotated[
     PlainValidator(email),
     WithJsonSchema({"type": "string", "format": "email", "maxLength": EMAIL_CHARACTERS_MAX}),
 ]
-Name = Annotated[
-    str, PlainValidator(name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": NAME_CHARACTERS_MAX})
-]
+Name = Annotated[str, PlainValidator(name), WithJsonSchema({"type": "string", "minLength": 1})]
 ShownText = Annotated[str | None, PlainValidator(shown_text), _text_schema(maxLength=TEXT_CHARACTERS_MAX)]
 Phone = Annotated[str | None, PlainValidator(phone), WithJsonSchema({"type": ["string", "number", "null"]})]
 ConsentText = Annotated[
@@ -172,6 +178,7 @@ ConsentSource = Annotated[
     PlainValidator(partial(evidence, characters_max=SOURCE_CHARACTERS_MAX)),
     _text_schema(maxLength=SOURCE_CHARACTERS_MAX),
 ]
+SmsConsent = Annotated[bool | None, PlainValidator(truth), WithJsonSchema({"type": ["boolean", "null"]})]
 ConsentTime = Annotated[
     int | None,
     PlainValidator(timestamp_ms),

@@ -24,6 +24,7 @@ from services.gateway.validation.fields import (
     RequiredScore,
     Score,
     ShownText,
+    SmsConsent,
     TimeZone,
     Visitor,
     invalid,
@@ -60,6 +61,7 @@ class Signup(BaseModel):
     consent_source: ConsentSource = None
     consent_at: ConsentTime = None
     visitor: Visitor = None
+    sms_consent: SmsConsent = None
 
 
 _OF_EVERYBODY = (
@@ -72,6 +74,7 @@ _OF_EVERYBODY = (
     "consent_source",
     "consent_at",
     "visitor",
+    "sms_consent",
 )
 """Fields that no campaign has to declare."""
 

@@ -67,9 +67,10 @@ class _Camel(BaseModel):
 
 
 class Responses(_Camel):
-    """The answers of the booking form; only the address is used, `{"label": …, "value": …}`."""
+    """The answers of the booking form; the address and the number for SMS are used, `{"label": …, "value": …}`."""
 
     email: Annotated[Address, BeforeValidator(_value), _RESPONSE] = None
+    sms_reminder_number: Annotated[Token, BeforeValidator(_value), _RESPONSE] = None
 
 
 class Spoken(_Camel):

@@ -69,22 +69,26 @@ class FailureDetail(BaseModel):
     diagnosticCode: Annotated[list[Any], BeforeValidator(lambda value: value if isinstance(value, list) else [])] = []
 
 
-def _tags(value: Any) -> dict[str, Any]:
+def _tags(value: Any) -> dict[str, str]:
     if isinstance(value, list):
-        pairs = [tag for tag in value if isinstance(tag, dict) and isinstance(tag.get("name"), str)]
-        return {tag["name"]: tag.get("value") for tag in pairs}
-    return value if isinstance(value, dict) else {}
+        tags = [(tag.get("name"), tag.get("value")) for tag in value if isinstance(tag, dict)]
+    else:
+        tags = [*value.items()] if isinstance(value, dict) else []
+    return {name: text for name, text in tags if isinstance(name, str) and isinstance(text, str)}
 
 
 class Mail(BaseModel):
-    """`tags`: those that the mail was sent with; an object of names and values, or a list of `{name, value}`."""
+    """
+    `tags`: those that the mail was sent with; an object of names and values, or a list of `{name, value}`. What is no
+    text is none of ours.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
     email_id: Token = None
     created_at: Timestamp = None
     to: Annotated[list[Address], BeforeValidator(lambda value: value if isinstance(value, list) else [value])] = []
-    tags: Annotated[dict[str, Any], BeforeValidator(_tags)] = {}
+    tags: Annotated[dict[str, str], BeforeValidator(_tags)] = {}
     bounce: Annotated[FailureDetail, AnObject] = FailureDetail()
     suppressed: Annotated[FailureDetail, AnObject] = FailureDetail()
     failed: Annotated[FailureDetail, AnObject] = FailureDetail()
@@ -134,15 +138,14 @@ def parse_event(sent: dict[str, Any], *, campaigns: Collection[str], received_ms
     )
 
 
-def _delivery_and_contact(tags: dict[str, Any]) -> tuple[DeliveryId, EnrollmentId] | None:
+def _delivery_and_contact(tags: dict[str, str]) -> tuple[DeliveryId, EnrollmentId] | None:
     """The delivery and its contact. A reminder's tags name the enrollment that its contact has or would have."""
-    texts = {name: value for name, value in tags.items() if isinstance(value, str)}
-    contact = texts.get("enrollment", "")
+    contact = tags.get("enrollment", "")
     if not is_enrollment_id(contact):
         return None
-    if _STEP.fullmatch(texts.get("step", "")):
-        return DeliveryId(f"{contact}/{texts['step']}"), EnrollmentId(contact)
-    booking, start, reminder = (texts.get(name, "") for name in ("booking", "start", "reminder"))
+    if _STEP.fullmatch(tags.get("step", "")):
+        return DeliveryId(f"{contact}/{tags['step']}"), EnrollmentId(contact)
+    booking, start, reminder = (tags.get(name, "") for name in ("booking", "start", "reminder"))
     if _GUEST.fullmatch(booking) and _START.fullmatch(start) and _REMINDER.fullmatch(reminder):
         delivery = reminder_delivery_id(GuestId(booking), start_ms=int(start), name=reminder)
         return delivery, EnrollmentId(contact)

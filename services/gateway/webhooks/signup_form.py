@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from common.domain.contact import Assessment, Consent
+from common.domain.contact import Assessment, Consent, SmsConsent
 from common.domain.note import Kept, Note, NoteKind
 from common.normalization.fields import field_key, renamed, shown_name
 from common.normalization.numbers import fitted_counts
@@ -38,6 +38,7 @@ _REPAIRED = {
     "timezone": "was read as an IANA name",
     "locale": "was read as one language tag",
     "phone": "was kept as text",
+    "sms_consent": "was read as yes or no",
     **dict.fromkeys(("consent_text", "consent_source"), "was put on one line and cut where it was too long"),
     **dict.fromkeys(("assessment_score", "gps_score", "money_score", "revenue_leak_total"), "was sent as text"),
     **dict.fromkeys(COUNTS, "was read as a whole number of at most 8"),
@@ -59,11 +60,19 @@ def read_signup(body: bytes, shape: SignupShape = USUAL) -> SignupForm:
     consent = Consent(
         text=values.pop("consent_text"), source=values.pop("consent_source"), at_ms=values.pop("consent_at")
     )
+    agreed = values.pop("sms_consent")
+    of_sms = None
+    if agreed is not None:
+        of_sms = SmsConsent(
+            is_given=agreed, number=values.get("phone"), source=consent.source or "signup", at_ms=consent.at_ms
+        )
     declared = {name: values.pop(name) for name in [*values] if name not in _KNOWN and name != "visitor"}
     extra |= {name: value for name, value in declared.items() if value is not None}
     return SignupForm(
         visitor=values.pop("visitor"),
-        assessment=Assessment(**values, extra=extra, consent=None if consent == Consent() else consent),
+        assessment=Assessment(
+            **values, extra=extra, consent=None if consent == Consent() else consent, sms_consent=of_sms
+        ),
         notes=(*_renamed(read_as, valid), *dropped, *_repaired(reported, valid), *cut, *unknown),
     )
 

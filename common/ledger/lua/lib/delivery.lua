@@ -17,7 +17,7 @@
 --     replay_requested_ms, replay_refused   of a dead letter: when a person asked; why a worker left it
 --   open  ZSET  delivery → time at which something must happen to it, ms
 --   dead  ZSET  delivery → time at which it became a dead letter, ms
--- uses: queue, records, sequence, timeline
+-- uses: channel, queue, records, sequence, timeline
 
 local delivery = {}
 
@@ -26,11 +26,11 @@ local UNKNOWN = ', while the outcome of an earlier attempt was unknown'
 local function unschedule(id)
   redis.call('ZREM', keys.open, id)
   redis.call('ZREM', keys.dead, id)
-  queue.unschedule('send', id)
+  queue.unschedule(channel.queue_of(id), id)
 end
 
 function delivery.schedule(id, due_ms)
-  due_ms = queue.schedule('send', id, due_ms)
+  due_ms = queue.schedule(channel.queue_of(id), id, due_ms)
   redis.call('ZADD', keys.open, due_ms, id)
   return due_ms
 end

@@ -42,7 +42,7 @@ function held.add(id, bound, received_ms, visitor)
   people.note_change(id)
 end
 
--- It is held no longer; whoever calls this says what becomes of it. Answers false when it was not.
+-- It is held no longer; the caller says what becomes of it. Answers false when it was not.
 function held.remove(id)
   -- Read first: a full store refuses a script only before its first write, and it lets every ZREM pass.
   if not redis.call('ZSCORE', keys.held, id) then return false end

@@ -1,6 +1,6 @@
 --   pauses    HASH  `*` for everybody, `campaign:<key>`, or contact → who paused, when and why, JSON
 --   hold:all  HASH  reason → why nothing is sent to anybody, JSON; `reason/<worker>`: why nothing is sent by that worker
--- uses: queue
+-- uses: channel, queue
 
 local pause = {}
 
@@ -32,7 +32,9 @@ function pause.update_queue()
   for _, name in ipairs(redis.call('HKEYS', keys.hold_all)) do
     is_stopped = is_stopped or not string.find(name, '/', 1, true)
   end
-  if is_stopped then queue.pause('send') else queue.resume('send') end
+  for _, name in ipairs(channel.QUEUES) do
+    if is_stopped then queue.pause(name) else queue.resume(name) end
+  end
 end
 
 return pause

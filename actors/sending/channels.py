@@ -1,0 +1,87 @@
+"""Everything that sending asks of a channel: its provider, its budget, its renderer. A new channel is a row here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from actors.sending.render import NotSent, idempotency_key, render
+from actors.sending.render_sms import LATE, render_sms
+from common.domain.delivery import Channel
+from common.domain.mail import Mail
+from common.domain.text import Text
+from common.ledger.owners import Owned
+from common.providers.budget import Budget
+from common.world import World
+
+Message = Mail | Text
+
+NOT_SET_UP = "SMS is not set up"
+TEST_MODE = "test_mode"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """
+    How the deliveries of one channel go out.
+
+    `render`: the message of one that was never frozen; `thaw`: of one that was. `refusal`: why this message must not be
+    handed over now, before it is rendered too, where that is known by then. `send`: the provider's id of it.
+    """
+
+    budget: Budget
+    render: Callable[[Owned], Awaitable[Message]]
+    thaw: Callable[[str], Message]
+    refusal: Callable[[Owned, Message | None], str | None]
+    send: Callable[[Owned, Message], Awaitable[str]]
+
+
+def route_of(world: World, channel: Channel) -> Route:
+    """Raises `NotSent` for a channel whose provider is not set up."""
+    return _ROUTES[channel](world)
+
+
+def number_of(item: Owned) -> str | None:
+    """To whom an SMS that was frozen goes; None: it is mail, or was never frozen."""
+    if item.delivery.channel is not Channel.SMS or item.payload is None:
+        return None
+    return Text.thawed(item.payload).to
+
+
+def _mail_route(world: World) -> Route:
+    async def send(item: Owned, message: Message) -> str:
+        assert isinstance(message, Mail)
+        return await world.mailer.send(message, idempotency_key=idempotency_key(item))
+
+    return Route(
+        budget=world.mail_budget,
+        render=lambda item: render(world, item),
+        thaw=Mail.thawed,
+        refusal=lambda item, _message: None if world.settings.may_mail(item.address) else TEST_MODE,
+        send=send,
+    )
+
+
+def _sms_route(world: World) -> Route:
+    texter, budget = world.texter, world.text_budget
+    if texter is None or budget is None:
+        raise NotSent(NOT_SET_UP)
+
+    async def send(_item: Owned, message: Message) -> str:
+        assert isinstance(message, Text)
+        return await texter.send(message)
+
+    def refusal(_item: Owned, message: Message | None) -> str | None:
+        if not isinstance(message, Text):
+            return None
+        if not world.settings.may_text(message.to):
+            return TEST_MODE
+        return LATE if message.valid_until_ms <= world.clock.now_ms() else None
+
+    return Route(
+        budget=budget, render=lambda item: render_sms(world, item), thaw=Text.thawed, refusal=refusal, send=send
+    )
+
+
+_ROUTES: Final[Mapping[Channel, Callable[[World], Route]]] = {Channel.EMAIL: _mail_route, Channel.SMS: _sms_route}

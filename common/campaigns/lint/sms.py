@@ -1,0 +1,35 @@
+"""What a lint finds in the SMS as phones show them: what they cost, and how to end them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from common.campaigns import samples
+from common.campaigns.campaign import Campaign
+from common.campaigns.facts import Identity
+from common.campaigns.lint.finding import Finding
+from common.domain.text import foreign_characters, size_of
+
+_WORDS = ("STOP", "ARRET")
+
+
+def sms_findings(campaign: Campaign, identity: Identity) -> Iterator[Finding]:
+    """Of every SMS in every language, for a call with everything and for one with the least."""
+    for language in campaign.languages:
+        for kind in samples.MEETINGS:
+            for file, text in samples.texts(campaign, identity, kind=kind, language=language):
+                yield from _of_text(campaign, f"{campaign.key}/{language}: {file}", text)
+
+
+def _of_text(campaign: Campaign, where: str, text: str) -> Iterator[Finding]:
+    price = campaign.price_of(text)
+    if foreign := foreign_characters(text):
+        plain = campaign.price_of("".join(each for each in text if each not in foreign))
+        problem = f"{foreign!r} is not in the alphabet of phones: {price}, and without it {plain}; write it otherwise"
+        yield Finding(where=where, rule="sms", problem=problem)
+    elif size_of(text).segments > 1:
+        problem = f"{len(text)} characters are {price}; make it 160 at most"
+        yield Finding(where=where, rule="sms", problem=problem)
+    if not any(word in text for word in _WORDS):
+        problem = "it does not say how to end these SMS; add a line such as: Reply STOP to end these texts"
+        yield Finding(where=where, rule="sms", problem=problem, is_error=True)

@@ -1,0 +1,37 @@
+"""
+An SMS as it is written: a file `24h.sms.md` next to the mail's `24h.md`, plain text without a heading.
+
+    BusinessX: our call is on {{ day }} at {{ hour }}. Reply STOP to end texts.
+
+Lines stay lines; quotes, dashes and spaces become those that every phone has, so that none doubles the price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jinja2 import Template
+
+from common.campaigns.body import Values, compile_template, filled
+from common.campaigns.templates import Templates
+from common.domain.text import plain_text
+
+
+@dataclass(frozen=True, slots=True)
+class SmsBody:
+    """`file`: for errors."""
+
+    file: str
+    template: Template
+
+    def text_for(self, values: Values) -> str:
+        """Raises CampaignError for a value that is empty or was not given."""
+        text = plain_text(filled(self.file, "the text", self.template, values, first_line=1))
+        return "\n".join(line for each in text.split("\n") if (line := " ".join(each.split())))
+
+
+def read_sms(file: str, source: str, *, known: Mapping[str, frozenset[str]], templates: Templates) -> SmsBody:
+    """Raises CampaignError for a syntax error or a name that is not known, in any branch."""
+    template, _ = compile_template(file, "the text", source, 1, known=known, templates=templates)
+    return SmsBody(file, template)

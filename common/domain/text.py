@@ -1,0 +1,105 @@
+"""An SMS as it is frozen and handed to the provider, one as the provider lists it, and what it costs in segments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Encoding = Literal["GSM-7", "UCS-2"]
+
+_GSM = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
+    "abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_GSM_EXTENSION = frozenset("^{}\\[~]|€\f")
+"""Each takes two units (3GPP TS 23.038, section 6.2.1.1)."""
+
+_UNITS: dict[Encoding, tuple[int, int]] = {"GSM-7": (160, 153), "UCS-2": (70, 67)}
+"""Of a text in one segment, and of each segment of a longer one, which carries a header."""
+
+_PLAIN = str.maketrans(
+    {
+        **dict.fromkeys("\u2019\u2018\u201b\u00b4`\u2032", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb\u2033", '"'),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"),
+        **dict.fromkeys("\u00a0\u202f\u2009\u2007\u2002\u2003", " "),
+        **dict.fromkeys("\u200b\u200e\u200f\u2060\u2066\u2068\u2069\ufeff"),
+        "…": "...",
+        "•": "-",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """
+    One SMS. `to`: E.164. `valid_until_ms`: it is not handed over later, and one that is stuck is dropped then.
+
+    `reference`: which delivery it is, and whose, for the provider's reports of it.
+    """
+
+    to: str
+    body: str
+    valid_until_ms: int
+    reference: dict[str, str]
+
+    def frozen(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def thawed(cls, text: str) -> Text:
+        fields: dict[str, Any] = json.loads(text)
+        return cls(**fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedText:
+    """One SMS as the provider lists it; the list knows no reference."""
+
+    id: str
+    to: str
+    body: str
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What an SMS is charged as."""
+
+    encoding: Encoding
+    segments: int
+
+
+def plain_text(text: str) -> str:
+    """With quotes, dashes and spaces of the phones' alphabet: one other character halves what a segment holds."""
+    return text.translate(_PLAIN)
+
+
+def foreign_characters(text: str) -> str:
+    """Those that the alphabet of phones lacks, each once."""
+    return "".join(dict.fromkeys(each for each in text if each not in _GSM and each not in _GSM_EXTENSION))
+
+
+def size_of(text: str) -> Size:
+    """In the encoding that it takes; no character is divided between two segments."""
+    encoding: Encoding = "UCS-2" if foreign_characters(text) else "GSM-7"
+    units = [_units(each, encoding) for each in text]
+    alone, together = _UNITS[encoding]
+    return Size(encoding, 1 if sum(units) <= alone else _packed(units, together))
+
+
+def _units(character: str, encoding: Encoding) -> int:
+    if encoding == "UCS-2":
+        return len(character.encode("utf-16-le")) // 2
+    return 2 if character in _GSM_EXTENSION else 1
+
+
+def _packed(units: Iterable[int], capacity: int) -> int:
+    segments, used = 1, 0
+    for unit in units:
+        if used + unit > capacity:
+            segments, used = segments + 1, 0
+        used += unit
+    return segments

@@ -1,0 +1,43 @@
+"""What phones answer: a number that ends its SMS or takes them up again, and every other answer."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from common.domain.ids import GuestId
+from common.ledger import keys
+from common.ledger.codec import read_records
+from common.ledger.store import Store, texts
+
+Word = Literal["stop", "start", "help", "answer"]
+
+
+class Texts:
+    """Raises as `Store.run` does."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def receive(self, number: str, word: Word, text: str, *, webhook_id: str, now_ms: int) -> bool:
+        """
+        Keep what came from a number: one round trip, all or nothing; see `lua/texts.lua`. False: it was known already.
+
+        `webhook_id` (`twilio:SM…`) is remembered for 45 days.
+        """
+        given = {"number_hash": self._store.number_hash(number), "word": word, "text": text, "now_ms": now_ms}
+        return bool(await self._store.run_json("texts.receive", [keys.webhook(webhook_id)], given))
+
+    async def is_ended(self, number: str) -> bool:
+        """No SMS goes to this number any more."""
+        client, field = self._store.client, self._store.number_hash(number)
+        return bool(await self._store.patiently(lambda: client.hexists(keys.SUPPRESSED, field)))
+
+    async def accepted_ids(self, number: str) -> set[str]:
+        """The provider's ids of all SMS to this number that are known to be accepted, whosever calls they are about."""
+        client, key = self._store.client, keys.numbers(self._store.number_hash(number))
+        guests = texts(list(await self._store.patiently(lambda: client.smembers(key))))
+        found: set[str] = set()
+        for guest in guests:
+            records = read_records(await self._store.read_hash(keys.guest(GuestId(guest))))
+            found |= {record.detail for record in records.values() if record.sent_ms is not None}
+        return found

@@ -1,0 +1,127 @@
+"""
+SMS through Twilio: sent, and listed.
+
+Over a pool of ours and not over Twilio's SDK, which takes no base address and has no deadline: `POST` and `GET
+/2010-04-01/Accounts/{sid}/Messages.json` (twilio.com/docs/messaging/api/message-resource).
+"""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlencode, urljoin
+
+import httpx
+
+from common.clock import Clock
+from common.domain.text import AcceptedText, Text
+from common.providers.budget import Budget, Unlimited
+from common.providers.http import DeadlineClient, checked_secret, measured, transport_failure, unanswered
+from common.providers.twilio.failures import failure_of
+
+PAGE = 100
+PAGES_MAX = 200
+VALIDITY_MAX_S = 36_000
+"""`ValidityPeriod` takes 1 to 36,000 s."""
+
+_CALLBACK_RETRIES = "#rc=5&rp=all"
+"""twilio.com/docs/usage/webhooks/webhooks-connection-overrides: of the fragment, which is neither sent nor signed."""
+
+
+class TwilioTexter:
+    """One pool of connections, for one event loop. Raises ValueError when sid or token cannot be one."""
+
+    def __init__(
+        self,
+        *,
+        account_sid: str,
+        auth_token: str,
+        sender: str,
+        api_url: str,
+        callback_url: str,
+        clock: Clock,
+        timeout_s: float = 10,
+    ) -> None:
+        sid = checked_secret("TWILIO_ACCOUNT_SID", account_sid)
+        self._api_url = api_url.rstrip("/")
+        self._url = f"{self._api_url}/2010-04-01/Accounts/{sid}/Messages.json"
+        self._auth = httpx.BasicAuth(sid, checked_secret("TWILIO_AUTH_TOKEN", auth_token))
+        self._sender = {"MessagingServiceSid" if sender.startswith("MG") else "From": sender}
+        self._callback_url, self._clock = callback_url, clock
+        self._client = DeadlineClient(total_s=timeout_s)
+
+    async def send(self, text: Text) -> str:
+        """Send one SMS; returns Twilio's sid of it. It is not tried twice by anybody. Raises a `Failure`."""
+        seconds = (text.valid_until_ms - self._clock.now_ms()) // 1000
+        form = {
+            **self._sender,
+            "To": text.to,
+            "Body": text.body,
+            "ValidityPeriod": str(min(max(seconds, 1), VALIDITY_MAX_S)),
+            "StatusCallback": f"{self._callback_url}?{urlencode(text.reference)}{_CALLBACK_RETRIES}",
+        }
+        with measured("twilio"):
+            answer = await self._ask("POST", self._url, data=form)
+            if not isinstance(answer.get("sid"), str):
+                raise unanswered("answer_without_id", status=200)
+            return str(answer["sid"])
+
+    async def list_accepted(
+        self, since_ms: int, *, to: str | None = None, budget: Budget | None = None
+    ) -> list[AcceptedText]:
+        """
+        What Twilio accepted since a time, newest first; `to`: for one number.
+
+        The list is read without its filter by day of sending, which omits what is still queued. Raises a `Failure`.
+        """
+        query = {"PageSize": str(PAGE)} | ({"To": to} if to else {})
+        url, found = f"{self._url}?{urlencode(query)}", list[AcceptedText]()
+        for _ in range(PAGES_MAX):
+            await (budget or Unlimited()).take()
+            with measured("twilio"):
+                answer = await self._ask("GET", url)
+            rows = [_accepted(row) for row in answer.get("messages", ()) if not _is_inbound(row)]
+            found += [text for text in rows if text.created_ms >= since_ms]
+            following = answer.get("next_page_uri")
+            if not following or any(text.created_ms < since_ms for text in rows):
+                break
+            url = urljoin(self._url, self._path_of(str(following)))
+        return found
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    def _path_of(self, uri: str) -> str:
+        """Twilio names the next page by its path at its own host; TWILIO_API_URL may have a path before it."""
+        prefix = httpx.URL(self._api_url).path.rstrip("/")
+        return uri if uri.startswith(f"{prefix}/") else f"{prefix}{uri}"
+
+    async def _ask(self, method: str, url: str, *, data: dict[str, str] | None = None) -> dict[str, Any]:
+        reading = method == "GET"
+        try:
+            answer = await self._client.request(method, url, data=data, auth=self._auth)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise transport_failure(error, reading=reading) from None
+        try:
+            body = answer.json()
+        except ValueError:
+            body = None
+        if not 200 <= answer.status_code < 300:
+            raise failure_of(answer.status_code, body, answer.headers, reading=reading)
+        if not isinstance(body, dict):
+            raise unanswered("unreadable_answer", "a success that is not JSON", status=200, reading=reading)
+        return body
+
+
+def _is_inbound(row: dict[str, Any]) -> bool:
+    return str(row.get("direction", "")).startswith("inbound")
+
+
+def _accepted(row: dict[str, Any]) -> AcceptedText:
+    created = parsedate_to_datetime(str(row["date_created"]))
+    return AcceptedText(
+        id=str(row["sid"]),
+        to=str(row.get("to") or ""),
+        body=str(row.get("body") or ""),
+        created_ms=round(created.timestamp() * 1000),
+    )

@@ -1,0 +1,115 @@
+"""The SMS of the packaged campaigns: what they say, and what they cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from common.campaigns import samples
+from common.campaigns.errors import CampaignError
+from common.campaigns.gallery import sample_pages
+from common.campaigns.lint.lint import findings
+from common.campaigns.loader import Campaign, load_campaign
+from common.domain.text import Size, foreign_characters, plain_text, size_of
+from tests.texting import KEY, texting_campaign, texting_folder
+
+STOPS = {"en-CA": "STOP", "fr-CA": "ARRET"}
+
+
+@pytest.fixture(scope="module")
+def texting(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
+    return texting_campaign(tmp_path_factory.mktemp("campaigns"))
+
+
+@pytest.mark.parametrize("language", STOPS)
+@pytest.mark.parametrize("kind", samples.MEETINGS)
+def test_each_says_who_writes_when_the_call_is_and_how_to_end_them(texting, language, kind):
+    text = texting.render_sms("24h", samples.MEETINGS[kind], samples.IDENTITY, language)
+    assert text.startswith("BusinessX")
+    assert "4" in text
+    assert STOPS[language] in text
+    assert foreign_characters(text) == ""
+    assert size_of(text) == Size("GSM-7", 1)
+
+
+def test_a_campaign_that_does_not_turn_it_on_is_the_same_as_before(campaign):
+    assert campaign.compiled.sms is None
+    assert "sms" not in campaign.compiled.to_json().replace("@sms", "")
+
+
+def test_one_that_turns_it_on_needs_the_text_in_every_language(tmp_path):
+    home = texting_folder(tmp_path)
+    (home / KEY / "fr-CA" / "reminders" / "24h.sms.md").unlink()
+    with pytest.raises(CampaignError, match=r"fr-CA/reminders/24h\.sms\.md: cannot be read"):
+        load_campaign(KEY, directory=home)
+
+
+def test_one_that_turns_it_on_without_any_text_names_the_file_to_write(tmp_path):
+    home = texting_folder(tmp_path)
+    for language in STOPS:
+        (home / KEY / language / "reminders" / "24h.sms.md").unlink()
+    with pytest.raises(CampaignError, match=r"sms\.enabled: no reminder has a text for SMS; write en-CA/reminders/"):
+        load_campaign(KEY, directory=home)
+
+
+@pytest.mark.parametrize(("source", "problem"), [("{{ howr }}", "unknown variable 'howr'"), ("{{ title }}", "title")])
+def test_a_text_that_could_leave_a_blank_is_refused_at_load(tmp_path: Path, source, problem):
+    home = texting_folder(tmp_path)
+    (home / KEY / "en-CA" / "reminders" / "24h.sms.md").write_text(source)
+    with pytest.raises(CampaignError, match=problem):
+        load_campaign(KEY, directory=home)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("a" * 160, Size("GSM-7", 1)),
+        ("a" * 161, Size("GSM-7", 2)),
+        ("a" * 306, Size("GSM-7", 2)),
+        ("a" * 307, Size("GSM-7", 3)),
+        ("€" * 80, Size("GSM-7", 1)),
+        ("€" * 81, Size("GSM-7", 2)),
+        ("a" * 152 + "€" + "a" * 152, Size("GSM-7", 3)),  # no character is divided between two segments
+        ("é" * 160, Size("GSM-7", 1)),
+        ("ê" * 70, Size("UCS-2", 1)),
+        ("ê" * 71, Size("UCS-2", 2)),
+        ("😀" * 35, Size("UCS-2", 1)),
+        ("😀" * 67, Size("UCS-2", 3)),
+    ],
+)
+def test_segments_are_counted_in_the_encoding_that_the_text_takes(text, size):
+    assert size_of(text) == size
+
+
+@pytest.mark.parametrize("text", ["it\u2019s 9 a.m. \u2013 \u201cnow\u201d\u2026", "09\u00a0h\u202f05", "l\u2019heure"])
+def test_typographic_characters_do_not_double_the_price(text):
+    assert size_of(text).encoding == "UCS-2"
+    assert size_of(plain_text(text)) == Size("GSM-7", 1)
+
+
+def test_lint_names_what_doubles_the_price_with_the_price(tmp_path: Path):
+    home = texting_folder(tmp_path)
+    (home / KEY / "fr-CA" / "reminders" / "24h.sms.md").write_text(
+        "BusinessX : n'oubliez pas, la fenêtre de notre appel est le {{ day }} à {{ hour }}. ARRET"
+    )
+    problems = [
+        one.problem for one in findings(load_campaign(KEY, directory=home), samples.IDENTITY) if one.rule == "sms"
+    ]
+    assert problems == [
+        "'ê' is not in the alphabet of phones: 2 segments in UCS-2, US$0.0166, and without it 1 segment in GSM-7, "
+        "US$0.0083; write it otherwise"
+    ]
+
+
+def test_lint_refuses_one_that_does_not_say_how_to_end_them(tmp_path: Path):
+    home = texting_folder(tmp_path)
+    (home / KEY / "en-CA" / "reminders" / "24h.sms.md").write_text("BusinessX: our call, {{ day }} at {{ hour }}")
+    found = findings(load_campaign(KEY, directory=home), samples.IDENTITY)
+    assert [one.rule for one in found if one.is_error] == ["sms"]
+
+
+def test_the_gallery_shows_each_with_its_price(texting):
+    pages = [page for page in sample_pages(texting, samples.IDENTITY) if page.letter == "sms-24h"]
+    assert {page.mail.subject for page in pages} == {"SMS: 1 segment in GSM-7, US$0.0083"}
+    assert {page.language for page in pages} == set(STOPS)
