@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -19,6 +19,8 @@ SORTS: Final[tuple[Sort, ...]] = ("newest", "oldest", "name", "address", "next")
 
 def folded(text: str) -> str:
     """Without case and accents: `Éloïse Strauß` → `eloise strauss`."""
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).translate(_UNDECOMPOSED)
 
@@ -36,7 +38,8 @@ class ListedPerson:
     One enrollment as the list of people shows it.
 
     `next_step`: the mail that comes next, None when none does. `calls_contact`: the id with which their calls are kept.
-    `is_booked`: a call is booked, or took place. `text`: as `searched_text` makes it.
+    `is_booked`: a call is booked, or took place. `text`: as `searched_text` makes it. `sorted_name`: the folded name,
+    then the address.
     """
 
     id: str
@@ -55,6 +58,7 @@ class ListedPerson:
     calls_contact: str
     is_booked: bool
     text: str
+    sorted_name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +95,15 @@ class Marked:
     suppressed: Collection[str] = ()
 
 
-def find(people: Iterable[ListedPerson], wanted: PeopleFilter, marked: Marked, *, sort: Sort) -> list[ListedPerson]:
-    """All who match, in order."""
-    tests = _tests(wanted, marked)
-    found = [person for person in people if all(test(person) for test in tests)] if tests else list(people)
-    found.sort(key=_KEYS[sort], reverse=sort == "newest")
-    return found
+def matching(people: Sequence[ListedPerson], wanted: PeopleFilter, marked: Marked) -> Sequence[ListedPerson]:
+    """All who match, in their order. One pass for each test: with 100,000 people that is the fastest."""
+    for test in _tests(wanted, marked):
+        people = [person for person in people if test(person)]
+    return people
+
+
+def ordered(people: Iterable[ListedPerson], sort: Sort) -> list[ListedPerson]:
+    return sorted(people, key=_KEYS[sort], reverse=sort == "newest")
 
 
 def _tests(wanted: PeopleFilter, marked: Marked) -> list[Callable[[ListedPerson], bool]]:
@@ -135,9 +142,9 @@ def _has_word(beginning: str) -> Callable[[ListedPerson], bool]:
 
 
 _KEYS: Final[dict[Sort, Callable[[ListedPerson], Any]]] = {
-    "newest": lambda person: (person.signed_up_ms, person.id),
-    "oldest": lambda person: (person.signed_up_ms, person.id),
-    "name": lambda person: (folded(person.first_name), person.email, person.id),
-    "address": lambda person: (person.email, person.id),
-    "next": lambda person: (person.next_due_ms or 1 << 60, person.id),
+    "newest": lambda person: person.signed_up_ms,
+    "oldest": lambda person: person.signed_up_ms,
+    "name": lambda person: person.sorted_name,
+    "address": lambda person: person.email,
+    "next": lambda person: person.next_due_ms or 1 << 60,
 }

@@ -96,7 +96,7 @@ def test_an_open_action_is_not_refreshed(page: Any, place: Place) -> None:
 
 
 def test_a_contact_is_found_by_address_with_the_timeline(page: Any) -> None:
-    page.get_by_placeholder("Find a contact").fill("Boris@people.example")
+    page.get_by_placeholder("Find a person").fill("Boris@people.example")
     page.keyboard.press("Enter")
 
     expect(page).to_have_url(re.compile(f"/people/{BORIS}$"))

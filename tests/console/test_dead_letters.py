@@ -198,7 +198,7 @@ async def test_many_are_shown_a_page_at_a_time(
         assert (await console.get(f"/dead-letters?from={nonsense}")).status == 200
 
 
-async def bury(console: Console, simulation: Simulation, reasons: dict[str, str]) -> None:
+async def make_dead_letters(console: Console, simulation: Simulation, reasons: dict[str, str]) -> None:
     """The second mail of each of these people is a dead letter for its reason."""
     ledger = console.context.ledger
     for address, reason in reasons.items():
@@ -217,7 +217,7 @@ PEOPLE = {"a@example.org": "422 no such domain", "b@example.org": "422 no such d
 async def test_dead_letters_are_grouped_by_reason_with_what_a_replay_would_do(
     console: Console, simulation: Simulation
 ) -> None:
-    await bury(console, simulation, PEOPLE)
+    await make_dead_letters(console, simulation, PEOPLE)
 
     page = (await console.get("/dead-letters")).text
     one_reason = (await console.get("/dead-letters?reason=500+broken")).text
@@ -242,7 +242,7 @@ async def test_dead_letters_are_grouped_by_reason_with_what_a_replay_would_do(
 async def test_a_group_some_or_all_are_decided_at_once_and_once(
     console: Console, simulation: Simulation, verb: str, fields: dict[str, str], left: int
 ) -> None:
-    await bury(console, simulation, PEOPLE)
+    await make_dead_letters(console, simulation, PEOPLE)
 
     first = await console.post(f"/dead-letters/{verb}-many", **fields)
     second = await console.post(f"/dead-letters/{verb}-many", **fields)

@@ -181,7 +181,7 @@ def orders():
 
 
 @pytest.mark.parametrize("order", list(orders()), ids="-".join)
-async def test_send_now_and_skip_at_once_with_a_claim_have_one_outcome_and_both_are_told(ledger, now, order):
+async def test_send_now_and_skip_at_once_with_a_claim_have_one_outcome_and_both_are_answered(ledger, now, order):
     sent: list[str] = []
     answers = {}
     later = now + 24 * HOUR_MS

@@ -12,7 +12,16 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from common.domain.ids import EnrollmentId, step_of
-from common.domain.person_search import ListedPerson, Marked, PeopleFilter, Sort, find, searched_text
+from common.domain.person_search import (
+    ListedPerson,
+    Marked,
+    PeopleFilter,
+    Sort,
+    folded,
+    matching,
+    ordered,
+    searched_text,
+)
 from common.domain.series import BookingState
 from common.ledger import keys
 from common.ledger.booking_codec import read_calls
@@ -34,8 +43,9 @@ class PeopleList:
         self._people: dict[str, ListedPerson] = {}
         self._of_contact: dict[str, set[str]] = {}
         self._seen: int | None = None
-        self._version = 0
-        self._found: tuple[Any, list[ListedPerson]] | None = None
+        self._version = self._order_version = 0
+        self._found: tuple[Any, Sequence[ListedPerson]] | None = None
+        self._orders: dict[Sort, tuple[int, list[str]]] = {}
 
     @property
     def is_complete(self) -> bool:
@@ -65,15 +75,22 @@ class PeopleList:
             self._remove(gone)
         self._seen = seen
 
-    async def find(self, wanted: PeopleFilter, *, sort: Sort = "newest") -> list[ListedPerson]:
+    async def find(self, wanted: PeopleFilter, *, sort: Sort = "newest") -> Sequence[ListedPerson]:
         """All who match, in order; as of now, but for those that are still being read."""
         if self._seen is not None and self._seen < await self._last() <= self._seen + CHANGES_MAX:
             await self._follow()
         marked = await self._marked(wanted)
         question = (wanted, sort, self._version, _frozen(marked))
         if self._found is None or self._found[0] != question:
-            self._found = (question, find(self._people.values(), wanted, marked, sort=sort))
+            self._found = (question, matching(self._in_order(sort), wanted, marked))
         return self._found[1]
+
+    def _in_order(self, sort: Sort) -> list[ListedPerson]:
+        """Names, addresses and signups seldom change, so that their orders are kept while mails go out."""
+        version = self._version if sort == "next" else self._order_version
+        if sort not in self._orders or self._orders[sort][0] != version:
+            self._orders[sort] = (version, [person.id for person in ordered(self._people.values(), sort)])
+        return [self._people[id] for id in self._orders[sort][1]]
 
     async def remove_gone(self, people: Sequence[ListedPerson]) -> bool:
         """Forget those of whom the store keeps nothing any more; whether there was one."""
@@ -124,19 +141,33 @@ class PeopleList:
         pipe = self._ledger.client.pipeline(transaction=False)
         for one in ids:
             pipe.hgetall(keys.enrollment(one))
-        people: list[Any] = texts(await pipe.execute()) if ids else []
-        known = {one: fields for one, fields in zip(ids, people, strict=True) if "anchor_ms" in fields}
-        pipe = self._ledger.client.pipeline(transaction=False)
-        for one, fields in known.items():
-            pipe.hgetall(keys.contact(fields.get("contact", one)))
-        contacts: list[Any] = texts(await pipe.execute()) if known else []
-        for (one, fields), calls in zip(known.items(), contacts, strict=True):
+            pipe.hgetall(keys.contact(one))
+        answers: list[Any] = texts(await pipe.execute()) if ids else []
+        known: dict[str, Any] = {
+            one: (fields, calls)
+            for one, fields, calls in zip(ids, answers[::2], answers[1::2], strict=True)
+            if "anchor_ms" in fields
+        }
+        known |= await self._with_calls_elsewhere(known)
+        for one, (fields, calls) in known.items():
             self._put(_listed(one, fields, calls))
         for gone in set(ids) - known.keys():
             self._remove(gone)
         return [*known]
 
+    async def _with_calls_elsewhere(self, known: dict[str, Any]) -> dict[str, Any]:
+        """Of those whose calls are kept with their enrollment in another campaign."""
+        found = {one: (fields, fields["contact"]) for one, (fields, _) in known.items() if "contact" in fields}
+        pipe = self._ledger.client.pipeline(transaction=False)
+        for _, contact in found.values():
+            pipe.hgetall(keys.contact(contact))
+        calls: list[Any] = texts(await pipe.execute()) if found else []
+        return {one: (fields, each) for (one, (fields, _)), each in zip(found.items(), calls, strict=True)}
+
     def _put(self, person: ListedPerson) -> None:
+        before = self._people.get(person.id)
+        if before is None or (before.signed_up_ms, before.sorted_name) != (person.signed_up_ms, person.sorted_name):
+            self._order_version += 1
         self._people[person.id] = person
         self._of_contact.setdefault(person.calls_contact, set()).add(person.id)
         self._version += 1
@@ -144,6 +175,7 @@ class PeopleList:
     def _remove(self, id: str) -> None:
         person = self._people.pop(id, None)
         if person is not None:
+            self._order_version += 1
             self._of_contact.get(person.calls_contact, set()).discard(id)
             self._version += 1
 
@@ -205,4 +237,5 @@ def _listed(id: str, fields: dict[str, str], calls: dict[str, str]) -> ListedPer
         calls_contact=fields.get("contact", id),
         is_booked=any(call.state in _BOOKED for call in read_calls(calls).values()),
         text=searched_text(first_name, business_name, fields["email"], id),
+        sorted_name=f"{folded(first_name)} {fields['email']}",
     )

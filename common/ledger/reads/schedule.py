@@ -52,15 +52,19 @@ def planned_times(people: Iterable[ListedPerson], cadences: Mapping[str, Cadence
     The next one at the time that it is planned for, the others by the calendar of the campaign: what a gap, a window
     or a skipped step changes is not foreseen.
     """
+    offsets = {key: {step: cadence.offset_ms(step) for step in cadence.steps} for key, cadence in cadences.items()}
+    later = {
+        key: {step: [each[after] for after in cadences[key].after(step)] for step in each}
+        for key, each in offsets.items()
+    }
     found = []
     for person in people:
-        cadence = cadences.get(person.campaign)
-        if person.status != "active" or person.next_step is None or person.next_due_ms is None or cadence is None:
+        due_ms, step = person.next_due_ms, person.next_step
+        if person.status != "active" or step is None or due_ms is None or person.campaign not in later:
             continue
-        found.append((person.next_due_ms, person.campaign, person.segment))
-        for step in cadence.after(person.next_step):
-            due_ms = cadence.due_ms(anchor_ms=person.signed_up_ms, step=step)
-            found.append((due_ms, person.campaign, person.segment))
+        campaign, segment, anchor_ms = person.campaign, person.segment, person.signed_up_ms
+        found.append((due_ms, campaign, segment))
+        found += [(anchor_ms + offset_ms, campaign, segment) for offset_ms in later[campaign].get(step, ())]
     return found
 
 
@@ -72,19 +76,25 @@ async def reminder_times(ledger: Ledger, *, now_ms: int, until_ms: int) -> list[
 
 def schedule_of(times: Iterable[tuple[int, str, str]], *, now_ms: int) -> Schedule:
     """The next 24 hours, beginning with this one, and the next 14 days, beginning with today, UTC."""
-    hour, day = now_ms - now_ms % HOUR_MS, now_ms - now_ms % DAY_MS
-    by_hour: dict[int, Counter[tuple[str, str]]] = {hour + n * HOUR_MS: Counter() for n in range(24)}
-    by_day: dict[int, Counter[tuple[str, str]]] = {day + n * DAY_MS: Counter() for n in range(14)}
+    first, today = now_ms // HOUR_MS, now_ms // DAY_MS
+    counted: Counter[tuple[int, str, str]] = Counter()
     overdue = 0
     for at_ms, campaign, segment in times:
         if at_ms < now_ms:
             overdue += 1
-            continue
-        for size, spans in ((HOUR_MS, by_hour), (DAY_MS, by_day)):
-            if (counted := spans.get(at_ms - at_ms % size)) is not None:
-                counted[campaign, segment] += 1
+        else:
+            counted[at_ms // HOUR_MS, campaign, segment] += 1
+    by_hour: dict[int, Counter[tuple[str, str]]] = {first + n: Counter() for n in range(24)}
+    by_day: dict[int, Counter[tuple[str, str]]] = {today + n: Counter() for n in range(14)}
+    for (hour, campaign, segment), number in counted.items():
+        if hour in by_hour:
+            by_hour[hour][campaign, segment] += number
+        if (day := hour * HOUR_MS // DAY_MS) in by_day:
+            by_day[day][campaign, segment] += number
     return Schedule(hours=_spans(by_hour, HOUR_MS), days=_spans(by_day, DAY_MS), overdue=overdue)
 
 
 def _spans(counted: Mapping[int, Counter[tuple[str, str]]], size: int) -> list[Span]:
-    return [Span(from_ms=at_ms, until_ms=at_ms + size, mails=dict(mails)) for at_ms, mails in counted.items()]
+    return [
+        Span(from_ms=place * size, until_ms=(place + 1) * size, mails=dict(mails)) for place, mails in counted.items()
+    ]

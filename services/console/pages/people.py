@@ -130,7 +130,7 @@ async def find_page(context: ConsoleContext, query: Query, first: int, number: i
     """(those from index `first`, how many there are in all); nobody whom the store does not know any more."""
     while True:
         found = await context.people.find(query.wanted, sort=query.sort)
-        shown = found[first : first + number]
+        shown = list(found[first : first + number])
         if not await context.people.remove_gone(shown):
             return shown, len(found)
 

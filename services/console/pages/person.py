@@ -1,4 +1,4 @@
-"""One person: what they told us, what happened, what is to come and why, each mail as it was or would be sent."""
+"""One person: what they answered, what happened, what is to come and why, each mail as it was or would be sent."""
 
 from __future__ import annotations
 
@@ -169,13 +169,13 @@ def _calls_contact(person: Person) -> EnrollmentId:
 
 
 def _answers(enrollment: Enrollment) -> Mapping[str, object]:
-    """What they told, as far as they did, by the field's name in words."""
-    told = enrollment.assessment
+    """What they answered, as far as they did, by the field's name in words."""
+    given = enrollment.assessment
     names = (
         "business_name assessment_score gps_score money_score red_systems orange_systems yellow_systems green_systems"
         " weakest_system_1 weakest_system_2 strongest_system revenue_leak_total phone locale timezone"
     )
-    values = {name: getattr(told, name) for name in names.split()} | dict(told.extra)
+    values = {name: getattr(given, name) for name in names.split()} | dict(given.extra)
     return {name.replace("_", " "): value for name, value in values.items() if value not in (None, "")}
 
 
