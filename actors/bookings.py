@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
-from actors.sending.render import reminder_rules
+from actors.sending.render import reminder_rules, rules_of_follow_ups
+from common.domain.booking import BookingEvent
 from common.domain.contact_booking_status import Nurture, in_short, nurture_after
 from common.domain.enrollment import Enrollment
+from common.domain.follow_ups import follow_ups_of
+from common.domain.guests import events_about
 from common.domain.ids import BookingId, DeliveryId, EnrollmentId, GuestId, booking_of, split_delivery_id
 from common.domain.reminders import reminders_of
 from common.domain.series import Booking, BookingState, resolve
@@ -74,10 +77,11 @@ async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: i
     campaign = world.campaigns.of(gathered.campaign)
     addresses = [one.email for one in resolved if one.email is not None]
     found = await world.ledger.mailboxes.find_all(addresses, campaign.key)
-    contacts = [await ledger.contact(one) for one in dict.fromkeys([*gathered.contacts, *found.values()])]
+    contacts = await ledger.contacts(list(dict.fromkeys([*gathered.contacts, *found.values()])))
     reminding = reminder_rules(campaign, world.settings.pace)
+    following = rules_of_follow_ups(campaign, world.settings.pace)
     known = {contact: address for address, contact in found.items()}
-    others = [(contact, one) for contact in contacts async for one in _others(world, contact, known.get(contact.id))]
+    others = [(contact, one) for contact in contacts for one in await _others(world, contact, known.get(contact.id))]
     return BookingOutcome(
         gathered=gathered,
         bookings=[(booking, reminders_of(booking, reminding)) for booking in resolved],
@@ -92,17 +96,29 @@ async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: i
             (one, _nurture(world, contact, one, _current_of(contact, resolved, found), resolved, now_ms))
             for contact, one in others
         ],
+        follow_ups={
+            one.id: follow_ups_of(one, _events_of(one, gathered.events), following, now_ms=now_ms) for one in resolved
+        },
         look=_look_again(world, resolved, now_ms),
     )
 
 
-async def _others(world: World, contact: Contact, address: str | None) -> AsyncIterator[Enrollment]:
-    """The enrollments of this person other than the one that has the calls."""
+def _events_of(booking: Booking, events: Sequence[BookingEvent]) -> Sequence[BookingEvent]:
+    """Those of this booking that concern its guest."""
+    return events_about(booking.email or "", [event for event in events if event.uid == booking.uid])
+
+
+async def _others(world: World, contact: Contact, address: str | None) -> list[Enrollment]:
+    """
+    The enrollments of this person other than the one that has the calls. `address`: theirs in these bookings, by which
+    the contact was found.
+    """
     known = address or (contact.enrollment.assessment.email if contact.enrollment else contact.email)
-    for enrollment_id in await world.ledger.mailboxes.in_campaigns(known) if known else ():
-        enrollment = await world.ledger.enrollments.get(enrollment_id) if enrollment_id != contact.id else None
-        if enrollment is not None and enrollment.campaign in world.campaigns:
-            yield enrollment
+    if known is None or (address is not None and len(world.campaigns) == 1):
+        return []
+    ids = [one for one in await world.ledger.mailboxes.in_campaigns(known) if one != contact.id]
+    found = [one.enrollment for one in await world.ledger.bookings.contacts(ids)]
+    return [one for one in found if one is not None and one.campaign in world.campaigns]
 
 
 def _nurture(

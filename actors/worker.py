@@ -28,8 +28,7 @@ from actors.worker_http import WorkerHttp
 from common.background import BackgroundTasks
 from common.campaigns.campaigns import Campaigns, load_campaigns
 from common.campaigns.errors import CampaignError
-from common.clock import SystemClock
-from common.date_witness import DateWitness
+from common.clock import DateWitness, SystemClock
 from common.ledger.constants import SENDING_QUEUES
 from common.ledger.ledger import Ledger
 from common.observability import metrics

@@ -14,7 +14,7 @@ from actors.sending.render_sms import render_sms
 from common.campaigns.loader import CampaignError
 from common.domain.delivery import Channel, Record
 from common.domain.enrollment import Enrollment
-from common.domain.ids import EnrollmentId, Step
+from common.domain.ids import EnrollmentId, Step, step_of
 from common.domain.mail import AcceptedMail, Mail
 from common.domain.notion_import import AS_NOTION_SHOWS
 from common.domain.series import Booking
@@ -90,7 +90,7 @@ async def look_for(world: World, sought: Sought, *, budget: Budget) -> AcceptedM
         steps = await _steps_of(world, sought.enrollment, left)
         found = [mail for mail in left if steps.get(mail.id) == [sought.step]]
         possible = [mail for mail in left if mail.id in steps and (not steps[mail.id] or sought.step in steps[mail.id])]
-    if len(found) == 1:
+    if len(found) == 1 and not await _may_be_another(world, sought, found[0]):
         return found[0]
     if possible:
         return Unfound(
@@ -104,6 +104,27 @@ async def _steps_of(world: World, enrollment: Enrollment, mails: Sequence[Accept
     subjects = await subjects_of(world, world.campaigns.played(enrollment.campaign))
     person = enrollment.assessment
     return {mail.id: subjects.steps_of(mail.subject, person) for mail in mails if subjects.is_ours(mail)}
+
+
+async def _may_be_another(world: World, sought: Sought, mail: AcceptedMail) -> bool:
+    """Whether it may be another step for this person, in any campaign, whose outcome is unknown too."""
+    if (one := sought.enrollment) is None:
+        return False
+    for owner in dict.fromkeys([one.id, *await world.ledger.mailboxes.in_campaigns(one.assessment.email)]):
+        for name, payload in (await world.ledger.deliveries.unknown_outcomes(owner)).items():
+            step = step_of(name)
+            if (owner, step) != (one.id, sought.step) and await _fits(world, owner, step, payload, mail):
+                return True
+    return False
+
+
+async def _fits(world: World, owner: EnrollmentId, step: Step, payload: str, mail: AcceptedMail) -> bool:
+    if payload:
+        return Mail.thawed(payload).subject == mail.subject
+    enrollment = await world.ledger.enrollments.get(owner)
+    if enrollment is None or enrollment.campaign not in world.campaigns:
+        return False
+    return step in (await _steps_of(world, enrollment, [mail])).get(mail.id, [])
 
 
 async def find(world: World, item: Owned, *, budget: Budget) -> AcceptedMail | AcceptedText | Unfound:
@@ -165,7 +186,7 @@ async def _others(world: World, who: EnrollmentId, enrollment: Enrollment | None
         known = await world.ledger.enrollments.get(other) if other != who else None
         records += known.records.values() if known else ()
         async for call in world.ledger.bookings.calls(other):
-            records += call.reminders.values()
+            records += call.records.values()
     return [record for record in records if record.sent_ms is not None]
 
 

@@ -11,6 +11,7 @@ from common.domain.cadence import Pace
 from common.domain.calendar_link import CalendarLink
 from common.domain.delivery import Kind
 from common.domain.enrollment import Enrollment
+from common.domain.follow_ups import FollowUpRules, follow_up_rules
 from common.domain.mail import Mail
 from common.domain.reminders import ReminderRules
 from common.domain.series import Booking
@@ -27,7 +28,7 @@ class NotSent(Exception):
 
 
 class NoLongerThere(NotSent):
-    """The campaign has no such reminder any more."""
+    """The campaign has no such reminder or follow-up any more."""
 
     def __init__(self, name: str) -> None:
         super().__init__(REMOVED)
@@ -83,6 +84,11 @@ def reminder_rules(campaign: Campaign, pace: Pace) -> ReminderRules:
     )
 
 
+def rules_of_follow_ups(campaign: Campaign, pace: Pace) -> FollowUpRules:
+    """What this campaign sends after a call, at this pace."""
+    return follow_up_rules([(one.name, one.on, one.after.at(pace)) for one in campaign.follow_ups], pace)
+
+
 _Tags = Mapping[str, str]
 
 
@@ -125,27 +131,45 @@ async def _reminder(
     world: World, campaign: Campaign, item: Owned, unsubscribe_url: str, language: str
 ) -> tuple[Rendered, _Tags]:
     booking, name = item.owner, item.delivery.plan_name
+    assert isinstance(booking, Booking)
     if name not in {reminder.name for reminder in campaign.reminders}:
         raise NoLongerThere(name)
-    assert isinstance(booking, Booking)
     assert booking.start_ms is not None, "what was planned has a start"
+    tags = {"booking": booking.id, "start": str(booking.start_ms), "reminder": name}
+    return await _of_call(world, campaign, item, booking, unsubscribe_url, language), tags
+
+
+async def _follow_up(
+    world: World, campaign: Campaign, item: Owned, unsubscribe_url: str, language: str
+) -> tuple[Rendered, _Tags]:
+    booking, name, trigger = item.owner, item.delivery.plan_name, item.delivery.trigger
+    assert isinstance(booking, Booking)
+    assert trigger is not None
+    if (name, trigger) not in {(one.name, one.on) for one in campaign.follow_ups}:
+        raise NoLongerThere(name)
+    tags = {"booking": booking.id, "trigger": str(trigger), "follow_up": name}
+    return await _of_call(world, campaign, item, booking, unsubscribe_url, language), tags
+
+
+async def _of_call(
+    world: World, campaign: Campaign, item: Owned, booking: Booking, unsubscribe_url: str, language: str
+) -> Rendered:
     signup = [one.assessment async for one in signups(world, item)]
     link = CalendarLink(booking.id, world.ledger.store.address_hash(item.address))
     query = link_query(campaign, language, is_home=campaign is world.campaigns.home)
     meeting = meeting_of(
         world.settings,
         booking,
-        booking.start_ms,
+        booking.start_ms or 0,
         next(iter(signup), None),
         calendar_url(world.settings, link, query),
     )
-    rendered = campaign.render_reminder(
-        name, meeting, campaign.identity(world.settings.identity), unsubscribe_url, language
-    )
-    return rendered, {"booking": booking.id, "start": str(booking.start_ms), "reminder": name}
+    identity = campaign.identity(world.settings.identity)
+    return campaign.render_reminder(item.delivery.short_name, meeting, identity, unsubscribe_url, language)
 
 
 _RENDERERS: Final[Mapping[Kind, Callable[[World, Campaign, Owned, str, str], Awaitable[tuple[Rendered, _Tags]]]]] = {
     Kind.STEP: _step,
     Kind.REMINDER: _reminder,
+    Kind.FOLLOW_UP: _follow_up,
 }

@@ -24,7 +24,7 @@ async def next_opening_ms(world: World, claim: ClaimGranted) -> int | None:
     """
     campaign = world.campaigns.of(claim.campaign)
     window = campaign.window(world.settings.pace)
-    if window is None or claim.delivery.kind is not Kind.STEP or claim.outcome_unknown:
+    if window is None or claim.delivery.kind is Kind.REMINDER or claim.outcome_unknown:
         return None
     now_ms = world.clock.now_ms()
     opening_ms = window.opening_ms(now_ms, await reader_zone(world, campaign, claim))

@@ -8,8 +8,7 @@ import httpx
 import structlog
 
 from common.background import repeat
-from common.clock import Clock
-from common.date_witness import DateWitness
+from common.clock import Clock, DateWitness
 from common.domain.clock_check import JUMP_MS, ClockStatus
 from common.formatting import duration
 from common.ledger.holds import Hold

@@ -15,7 +15,7 @@ from common.domain.audit import APART_MS
 from common.domain.audit_bookings import AuditedReminder
 from common.domain.delivery import DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, Status
-from common.domain.ids import DeliveryId, Step, reminder_delivery_id, step_delivery_id
+from common.domain.ids import DeliveryId, Step, step_delivery_id
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import AS_NOTION_SHOWS
 from common.errors import Failure
@@ -170,13 +170,9 @@ async def _people(world: World, now_ms: int) -> dict[str, _Person]:
             person.known_ids |= {reminder.sent_as} if reminder.sent_as else set()
             is_open = reminder.record is None or reminder.record.final_status is DeliveryStatus.PLANNED
             if is_open and reminder.due_ms <= now_ms:
-                risk = _Risk(_reminder_id(reminder), campaign.key, reminder.due_ms)
+                risk = _Risk(reminder.id, campaign.key, reminder.due_ms)
                 person.risks[risk.id] = risk
     return people
-
-
-def _reminder_id(reminder: AuditedReminder) -> DeliveryId:
-    return reminder_delivery_id(reminder.booking.id, start_ms=reminder.start_ms, name=reminder.name)
 
 
 def _steps_at_risk(world: World, enrollment: Enrollment, now_ms: int) -> Iterator[_Risk]:
@@ -250,7 +246,7 @@ def _reminders_with(
 ) -> Iterator[tuple[DeliveryId, Record | None]]:
     for campaign, reminders in person.reminders.items():
         for reminder in subjects[campaign].reminders_of(mail, reminders):
-            yield _reminder_id(reminder), reminder.record
+            yield reminder.id, reminder.record
 
 
 def _has_own_id(record: Record | None) -> bool:

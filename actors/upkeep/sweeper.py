@@ -9,10 +9,8 @@ import structlog
 from common.background import repeat
 from common.clock import SystemClock
 from common.ledger import keys
-from common.ledger.constants import MAIL, MIRROR
 from common.ledger.leases import WorkerLease
 from common.ledger.ledger import Ledger
-from common.observability import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +22,6 @@ async def run_sweeper(ledger: Ledger, clock: SystemClock, worker: str) -> None:
     turn = WorkerLease(ledger.store, keys.SWEEP, lease_ms=SWEEP_EVERY_S * 1000 - 500)
 
     async def sweep_in_turn() -> None:
-        await update_circuit_gauges(ledger)
         if await turn.take(worker):
             await sweep(ledger, clock)
 
@@ -45,11 +42,3 @@ async def sweep(ledger: Ledger, clock: SystemClock) -> int:
 
     await ledger.schedule.forget_webhooks(now_ms=clock.now_ms())
     return rescheduled
-
-
-async def update_circuit_gauges(ledger: Ledger) -> None:
-    """Bring this worker's gauges up to date: another one may have opened or closed a circuit."""
-    for provider in (MAIL, MIRROR):
-        is_open = await ledger.client.hexists(keys.circuit(provider), "until_ms")
-        metrics.CIRCUIT_OPEN.labels(provider).set(int(is_open))
-    metrics.PAUSED.set(int(await ledger.pauses.is_everybody_paused()))

@@ -41,10 +41,6 @@ class Witnesses:
         self.row: Memory | None = None
         self.notion_answers = False
 
-    @property
-    def has_notion(self) -> bool:
-        return self._notion is not None
-
     async def read(self, *, notion: bool = True, search: bool = False) -> list[Memory]:
         """Everything that is remembered. `search`: find Notion's row anew."""
         self.file = self._file.read()

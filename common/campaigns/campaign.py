@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from common.campaigns.body import Body, Values
-from common.campaigns.compiled import BookingPolicy, CompiledCampaign, Reminder, Span
+from common.campaigns.compiled import BookingPolicy, CompiledCampaign, FollowUp, Reminder, Span, from_json
 from common.campaigns.compiled import Step as CompiledStep
 from common.campaigns.errors import CampaignError
 from common.campaigns.facts import Identity, Meeting, parse_sender, reminder_values
 from common.campaigns.fields import COLUMN_KINDS
-from common.campaigns.language import named, negotiated
 from common.campaigns.layout import Row, read_layout, scoreboard
 from common.campaigns.rendering import Mail, Renderer
-from common.campaigns.rules import Rule, read_rule
+from common.campaigns.rules import Person, Rule, read_rule, reported
 from common.campaigns.translation import Translation
-from common.campaigns.variables import Person, counts, email_values, reported
+from common.campaigns.variables import counts, email_values
 from common.campaigns.windows import window_of
 from common.domain.cadence import Cadence, Pace
 from common.domain.campaign_terms import CampaignTerms
@@ -27,6 +26,7 @@ from common.domain.ids import Step, step_name, step_of
 from common.domain.projection import CampaignColumns, FieldColumn
 from common.domain.text import size_of
 from common.domain.windows import Window, zone_named
+from common.normalization.locale import named, negotiated
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -71,6 +71,10 @@ class Campaign:
     @property
     def reminders(self) -> tuple[Reminder, ...]:
         return self.compiled.reminders
+
+    @property
+    def follow_ups(self) -> tuple[FollowUp, ...]:
+        return self.compiled.follow_ups
 
     @property
     def booking(self) -> BookingPolicy:
@@ -256,19 +260,25 @@ class Campaign:
     def render_reminder(
         self, name: str, meeting: Meeting, identity: Identity, unsubscribe_url: str, language: str | None = None
     ) -> Rendered:
-        """The reminder called `name`. Raises KeyError for an unknown one, CampaignError when a field would be blank."""
+        """
+        The reminder or the follow-up called `name`.
+
+        Raises KeyError for an unknown one, CampaignError when a field would be blank.
+        """
         translation = self.translation(language)
-        body = self._reminder_body(name, translation)
+        body = self._call_body(name, translation)
         values = reminder_values(meeting, translation.identity(identity), translation.language)
         strings = translation.strings
-        about = {"reason": strings.footer.reminders, "series": strings.frame.reminder_series}
+        is_reminder = name in {reminder.name for reminder in self.reminders}
+        reason = strings.footer.reminders if is_reminder else strings.footer.follow_ups
+        about = {"reason": reason, "series": strings.frame.reminder_series}
         return self._rendered(translation, body, values, [], about, identity, unsubscribe_url)
 
     def reminder_subject(self, name: str, meeting: Meeting, identity: Identity, language: str | None = None) -> str:
-        """The subject of the reminder called `name`, without the rest of the mail. Raises as `render_reminder`."""
+        """The subject of the one called `name`, without the rest of the mail. Raises as `render_reminder`."""
         translation = self.translation(language)
         values = reminder_values(meeting, translation.identity(identity), translation.language)
-        return self._reminder_body(name, translation).subject_for(values)
+        return self._call_body(name, translation).subject_for(values)
 
     def render_sms(self, name: str, meeting: Meeting, identity: Identity, language: str | None = None) -> str:
         """The SMS of the reminder called `name`. Raises KeyError without one, CampaignError as `render_reminder`."""
@@ -290,8 +300,9 @@ class Campaign:
                 return place, one
         raise IndexError(f"step {step} of {len(self.steps)}")
 
-    def _reminder_body(self, name: str, translation: Translation) -> Body:
-        return translation.body({reminder.name: reminder.body for reminder in self.reminders}[name])
+    def _call_body(self, name: str, translation: Translation) -> Body:
+        follow_ups = {one.name: one.body for one in self.follow_ups}
+        return translation.body(({one.name: one.body for one in self.reminders} | follow_ups)[name])
 
     def _values(
         self, person: Person, segment: str, translation: Translation, identity: Identity, today: date | None
@@ -324,6 +335,16 @@ class Campaign:
             Mail(body, values, rows, frame, row=strings.scoreboard.row, link=strings.frame.link_text)
         )
         return Rendered(subject, parts.html, parts.text)
+
+
+@lru_cache(maxsize=16)
+def stored_campaign(text: str, version: str) -> Campaign:
+    """
+    A version as the store keeps it. Cached, because an audit asks for every version that was ever in force.
+
+    Raises CampaignError for one of a later format, or one that is damaged.
+    """
+    return campaign_of(from_json(text), in_force=version)
 
 
 def campaign_of(compiled: CompiledCampaign, *, in_force: str | None = None) -> Campaign:

@@ -6,6 +6,7 @@ Compiles a campaign's folder into one value, and refuses what does not fit toget
         en-CA/           everything that is written in one language; a folder for each
             emails/      a Markdown file a mail, or a mail and segment
             reminders/   likewise; `24h.sms.md` next to `24h.md` is the SMS
+            follow_ups/  likewise
             strings.toml what Advent adds to the texts, where it differs from what most campaigns share
             systems.toml the systems of an assessment, each with its advice
         layout/          mail.mjml and mail.txt, the frame around every body; without it, the shared one
@@ -20,6 +21,7 @@ from common.campaigns.compiled import (
     BookingPolicy,
     Brand,
     CompiledCampaign,
+    FollowUp,
     LayoutSource,
     Reminder,
     Scoreboard,
@@ -89,6 +91,10 @@ def compile_campaign(folder: Path) -> CompiledCampaign:
         layout=_layout(folder),
         languages=_languages(folder, source, manifest, sms_bodies.values()),
         sms=_sms(manifest),
+        follow_ups=tuple(
+            FollowUp(name=entry.id, on=entry.on, after=entry.after.span, body=f"follow_ups/{entry.body}")
+            for entry in manifest.follow_ups
+        ),
     )
 
 

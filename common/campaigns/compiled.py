@@ -19,6 +19,7 @@ from common.campaigns.errors import CampaignError
 from common.campaigns.strings import Strings
 from common.campaigns.systems import Advice
 from common.domain.cadence import Pace
+from common.domain.delivery import Trigger
 
 FORMAT = 1
 """Raised when an older Advent could not play what is written."""
@@ -129,6 +130,16 @@ class Reminder:
     before: Span
     body: str
     sms: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUp:
+    """A mail `after` a call was missed, held or cancelled; `on` and `name` are part of its delivery id."""
+
+    name: str
+    on: Trigger
+    after: Span
+    body: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +256,7 @@ class CompiledCampaign:
     status_column: str
     layout: LayoutSource
     languages: Mapping[str, Texts]
+    follow_ups: tuple[FollowUp, ...] = ()
     field_columns: Mapping[str, str] = field(default_factory=dict)
     sms: SmsPolicy | None = None
     """None: no SMS."""

@@ -40,7 +40,9 @@ def problems(manifest: Manifest) -> Iterator[Problem]:
     yield from _segments(manifest)
     yield from _steps(manifest)
     yield from _times(manifest)
-    yield from _twice(("reminders", "name"), [entry.name for entry in manifest.reminders])
+    reminders = [entry.name for entry in manifest.reminders]
+    yield from _twice(("reminders", "name"), reminders)
+    yield from _follow_ups(manifest, reminders)
     yield from _window(manifest)
 
 
@@ -163,6 +165,13 @@ def _times(manifest: Manifest) -> Iterator[Problem]:
                     ("steps", number, "after", mode),
                     f"{distance // 1000} s after the step before it; set it at least {max(gap // 1000, 1)} s later",
                 )
+
+
+def _follow_ups(manifest: Manifest, reminders: list[str]) -> Iterator[Problem]:
+    yield from _twice(("follow_ups", "name"), [entry.id for entry in manifest.follow_ups])
+    for number, entry in enumerate(manifest.follow_ups):
+        if entry.id in reminders:
+            yield ("follow_ups", number, "name"), f"{entry.id!r} is a reminder's name; write another"
 
 
 def _window(manifest: Manifest) -> Iterator[Problem]:

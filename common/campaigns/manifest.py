@@ -11,8 +11,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, mod
 from pydantic import Field as Checked
 
 from common.campaigns.compiled import Brand, Field, FieldType, FieldValue, Span
+from common.domain.delivery import Trigger
 
 _UNITS_MS = {"s": 1_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
+_DAY_IN_MINUTES = 24 * 60
 _DURATION = re.compile(r"(\d+) ?(s|min|h|d)")
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -37,6 +39,14 @@ def duration_ms(value: object) -> int:
     if match is None:
         raise ValueError('write a duration as "30s", "6min", "24h" or "2d"')
     return int(match[1]) * _UNITS_MS[match[2]]
+
+
+def span_fields(value: object) -> object:
+    """`"2h"` as the table of both modes: in TESTING_MODE a day is a minute, as it is for the steps."""
+    if not isinstance(value, str):
+        return value
+    seconds = max(1, round(duration_ms(value) / 1_000 / _DAY_IN_MINUTES))
+    return {"production": value, "testing": f"{seconds}s"}
 
 
 def _time_zone(value: object) -> object:
@@ -148,6 +158,21 @@ class StepEntry(_Table):
         return self.column or (f"Email {match[1]} Sent" if match else None)
 
 
+SpanOrDuration = Annotated[SpanEntry, BeforeValidator(span_fields)]
+
+
+class FollowUpEntry(_Table):
+    on: Trigger
+    name: Id | None = None
+    after: SpanOrDuration
+    body: str
+
+    @property
+    def id(self) -> str:
+        """Its name; without one, its trigger's: `no-show`."""
+        return self.name or self.on.replace("_", "-")
+
+
 class ReminderEntry(_Table):
     name: Id
     before: SpanEntry
@@ -233,6 +258,7 @@ class Manifest(_Table):
     segments: tuple[SegmentEntry, ...] = Checked(min_length=1)
     steps: tuple[StepEntry, ...] = Checked(min_length=1)
     reminders: tuple[ReminderEntry, ...] = ()
+    follow_ups: tuple[FollowUpEntry, ...] = ()
     booking: BookingEntry
     sms: SmsEntry = SmsEntry()
     notion: NotionEntry
@@ -257,4 +283,6 @@ def bodies_of(manifest: Manifest) -> dict[str, tuple[Any, ...]]:
                 found.setdefault(name, ("steps", number, "body"))
     for number, reminder in enumerate(manifest.reminders):
         found.setdefault(f"reminders/{reminder.body}", ("reminders", number, "body"))
+    for number, follow_up in enumerate(manifest.follow_ups):
+        found.setdefault(f"follow_ups/{follow_up.body}", ("follow_ups", number, "body"))
     return found

@@ -16,6 +16,10 @@ from typing import Literal
 
 from common.campaigns.compiled import Field
 from common.campaigns.suggestion import suggestion
+from common.domain.contact import Assessment
+
+Person = Assessment | Mapping[str, object]
+"""The values that a contact gave, by the names of the campaign's fields."""
 
 Kind = Literal["number", "text", "boolean", "list"]
 Values = Mapping[str, object]
@@ -50,11 +54,17 @@ class RuleError(ValueError):
     """What is wrong with a rule, and the cure."""
 
 
+def reported(person: Person, name: str) -> object:
+    """The value that this person gave for a field; None: none."""
+    if isinstance(person, Mapping):
+        return person.get(name)
+    return getattr(person, name) if hasattr(person, name) else person.extra.get(name)
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A checked rule."""
 
-    source: str
     _evaluate: Evaluate
 
     def holds(self, values: Values) -> bool:
@@ -85,7 +95,7 @@ def read_rule(source: str, fields: Mapping[str, Field]) -> Rule:
         raise RuleError("not an expression; write it as red_systems >= 2 or team_size == 1") from None
     if part.kind != "boolean":
         raise RuleError(f"a {part.kind}, not a condition; compare it with something")
-    return Rule(source, part.evaluate)
+    return Rule(part.evaluate)
 
 
 class _Reader:

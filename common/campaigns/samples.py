@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from common.campaigns.campaign import Campaign, Rendered
 from common.campaigns.compiled import CompiledCampaign, Field
 from common.campaigns.facts import Identity, Meeting
-from common.campaigns.variables import Person
+from common.campaigns.rules import Person
 
 IDENTITY = Identity(
     sender_name="Sarah at BusinessX",
@@ -57,17 +57,15 @@ MEETINGS = {
 @dataclass(frozen=True, slots=True)
 class Sample:
     """
-    A mail for a sample person; `segment` is None for a reminder.
+    A mail for a sample person; `segment` is None for a reminder or a follow-up.
 
-    `name`: `1-results.critical.full`. `delivery`: the id of the step, or the reminder's name.
+    `name`: `1-results.critical.full`. `delivery`: the id of the step, or the other's name.
     """
 
     name: str
     segment: str | None
     mail: Rendered
     delivery: str
-    language: str
-    kind: str
 
 
 def person(campaign: CompiledCampaign, segment: str, kind: str) -> Person:
@@ -98,7 +96,6 @@ def mails(
 
     `people`: somebody of each segment, instead of the people that the fields' examples make. `segments`: all if none.
     """
-    tag = language or campaign.languages[0]
     for number, step in enumerate(campaign.steps, 1):
         for segment in segments or campaign.segments:
             one = people[segment] if people else person(campaign.compiled, segment, kind)
@@ -112,11 +109,14 @@ def mails(
                 today=DAYS[kind],
             )
             name = f"{number}-{step.name.replace(' ', '-')}.{segment.lower()}.{kind}"
-            yield Sample(name, segment, mail, step.id, tag, kind)
+            yield Sample(name, segment, mail, step.id)
     if kind in MEETINGS:
         for reminder in campaign.reminders:
             mail = campaign.render_reminder(reminder.name, MEETINGS[kind], identity, unsubscribe_url, language)
-            yield Sample(f"reminder-{reminder.name}.{kind}", None, mail, reminder.name, tag, kind)
+            yield Sample(f"reminder-{reminder.name}.{kind}", None, mail, reminder.name)
+        for follow_up in campaign.follow_ups:
+            mail = campaign.render_reminder(follow_up.name, MEETINGS[kind], identity, unsubscribe_url, language)
+            yield Sample(f"follow-up-{follow_up.name}.{kind}", None, mail, follow_up.name)
 
 
 def texts(campaign: Campaign, identity: Identity, *, kind: str, language: str) -> Iterator[tuple[str, str]]:

@@ -32,10 +32,11 @@ class FrameStrings:
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FooterStrings:
-    """Why a person gets this mail, said in each."""
+    """Why a person gets this mail, said in each. The default is of versions from before there were follow-ups."""
 
     emails: str
     reminders: str
+    follow_ups: str = "You are getting this email because you booked a call with us."
 
 
 @with_config(_STRICT)

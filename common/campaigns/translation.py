@@ -32,13 +32,13 @@ class Translation:
     def body(self, name: str) -> Body:
         """`emails/1-results.md`. Raises CampaignError."""
         if name not in self._bodies:
-            is_reminder = name.startswith("reminders/")
+            is_of_call = name.startswith(("reminders/", "follow_ups/"))
             self._bodies[name] = read_body(
                 f"{self._home}/{name}",
                 self._texts.bodies[name],
-                known=REMINDER_VARIABLES if is_reminder else email_variables(self._campaign),
+                known=REMINDER_VARIABLES if is_of_call else email_variables(self._campaign),
                 templates=self._templates,
-                segments=() if is_reminder else tuple(segment.name for segment in self._campaign.segments),
+                segments=() if is_of_call else tuple(segment.name for segment in self._campaign.segments),
             )
         return self._bodies[name]
 

@@ -11,14 +11,11 @@ from common.campaigns.compiled import CompiledCampaign, Field, Scoreboard
 from common.campaigns.facts import Identity, or_absent, web_address
 from common.campaigns.language import Language
 from common.campaigns.markdown import component
+from common.campaigns.rules import Person, reported
 from common.campaigns.systems import System, SystemBook
 from common.campaigns.templates import Choice
 from common.campaigns.weeks import WeekAhead, week_ahead
-from common.domain.contact import Assessment
 from common.normalization.text import if_usable, name_if_usable
-
-Person = Assessment | Mapping[str, object]
-"""The values that a contact gave, by the names of the campaign's fields."""
 
 SCOREBOARD = "scoreboard"
 FIRST_NAME = "first_name"
@@ -27,13 +24,6 @@ FIRST_NAME = "first_name"
 _SYSTEM = frozenset(field.name for field in fields(System))
 _WEEK = frozenset(field.name for field in fields(WeekAhead)) - {"monday"}
 _NONE: frozenset[str] = frozenset()
-
-
-def reported(person: Person, name: str) -> object:
-    """The value that this person gave for a field; None: none."""
-    if isinstance(person, Mapping):
-        return person.get(name)
-    return getattr(person, name) if hasattr(person, name) else person.extra.get(name)
 
 
 def email_variables(campaign: CompiledCampaign) -> Mapping[str, frozenset[str]]:

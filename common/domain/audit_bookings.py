@@ -8,8 +8,8 @@ from typing import Literal, Protocol
 
 from common.domain.cadence import Cadence
 from common.domain.contact import Assessment
-from common.domain.delivery import DeliveryStatus, Record
-from common.domain.ids import Step, step_order
+from common.domain.delivery import DeliveryStatus, Record, Trigger
+from common.domain.ids import DeliveryId, Step, step_order
 from common.domain.mail import AcceptedMail
 from common.domain.reminders import PASSED
 from common.domain.series import Booking
@@ -27,7 +27,7 @@ class Finding:
     """
     `email`: whose it is. `step`: which one, 0 for the person as a whole, or a reminder. `what`: for the operator.
 
-    `reminder`: which one, `start_ms/24h`, or "".
+    `reminder`: which one, `start_ms/24h`, or which follow-up, `no_show/missed`, or "".
     """
 
     kind: Kind
@@ -54,7 +54,8 @@ class Terms:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditedReminder:
     """
-    One reminder of one start of a booking. `name`: `24h`. `record`: None when the ledger has no word of it.
+    One reminder of one start of a booking, or one follow-up of it, which has a `trigger`. `name`: `24h`. `record`: None
+    when the ledger has no word of it.
 
     `waits_ms`: the instant at which something is to happen to it. `is_under_way`: claimed, without a final status yet.
     `is_held`: nothing is sent to this person for now. `signup`: of a guest who is enrolled and named no
@@ -70,6 +71,16 @@ class AuditedReminder:
     is_under_way: bool = False
     is_held: bool = False
     signup: Assessment | None = None
+    trigger: Trigger | None = None
+
+    @property
+    def record_name(self) -> str:
+        """`1764856800000/24h`, `no_show/missed`."""
+        return f"{self.trigger or self.start_ms}/{self.name}"
+
+    @property
+    def id(self) -> DeliveryId:
+        return DeliveryId(f"{self.booking.id}/{self.record_name}")
 
     @property
     def email(self) -> str:
@@ -81,7 +92,7 @@ class AuditedReminder:
         return self.record.detail if self.record is not None and self.record.sent_ms is not None else None
 
     def finding(self, kind: Kind, what: str) -> Finding:
-        return Finding(kind, self.email, 0, what, reminder=f"{self.start_ms}/{self.name}")
+        return Finding(kind, self.email, 0, what, reminder=self.record_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +137,7 @@ def _of_waiting(reminder: AuditedReminder, terms: Terms) -> Iterator[Finding]:
     if reminder.waits_ms is None:
         if reminder.due_ms + HEALED_MS < terms.now_ms:
             yield reminder.finding("missing", "due, and nothing waits to send it")
-    elif reminder.start_ms + HEALED_MS < terms.now_ms and not terms.is_waiting:
+    elif reminder.trigger is None and reminder.start_ms + HEALED_MS < terms.now_ms and not terms.is_waiting:
         yield reminder.finding("missing", "its call has begun, and it was neither sent nor called off")
     elif max(reminder.waits_ms, reminder.due_ms) + LONG_MS < terms.now_ms and not terms.is_waiting:
         yield reminder.finding("missing", "due for more than a day, and not sent")
@@ -142,20 +153,19 @@ def of_mails(
     email: str, left: Iterable[AcceptedMail], reminders: Sequence[AuditedReminder], subjects: ReminderSubjects
 ) -> Iterator[Finding]:
     """Of mails to one person that no record explains, and that are no step's."""
-    accounted = {(one.booking.id, one.start_ms, one.name) for one in reminders if one.sent_as is not None}
+    accounted = {one.id for one in reminders if one.sent_as is not None}
     for mail in left:
         reminder = subjects.reminder_of(mail, reminders)
         if reminder is None:
             if subjects.is_ours(mail):
                 yield Finding("unexplained", email, 0, f"the provider lists {mail.id} ({mail.subject})")
             continue
-        which = (reminder.booking.id, reminder.start_ms, reminder.name)
-        if which in accounted:
+        if reminder.id in accounted:
             yield reminder.finding("doubled", f"the provider lists {mail.id} too")
         elif not reminder.is_under_way and not _is_older(mail, reminder):
             final_status = reminder.record.final_status if reminder.record else DeliveryStatus.PLANNED
             yield reminder.finding("unexplained", f"the provider lists {mail.id}, and the ledger says {final_status}")
-        accounted.add(which)
+        accounted.add(reminder.id)
 
 
 def _is_older(mail: AcceptedMail, reminder: AuditedReminder) -> bool:

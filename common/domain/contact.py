@@ -47,6 +47,11 @@ class SmsConsent:
     source: str | None = None
     at_ms: int | None = None
 
+    @classmethod
+    def of_signup(cls, is_given: bool, *, number: str | None, source: str | None, at_ms: int | None) -> SmsConsent:
+        """`source`, `at_ms`: of the consent to mail that came with it."""
+        return cls(is_given=is_given, number=number, source=source or "signup", at_ms=at_ms)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:

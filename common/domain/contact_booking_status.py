@@ -8,12 +8,17 @@ from typing import Literal
 
 from common.domain.enrollment import Enrollment
 from common.domain.ids import EnrollmentId
-from common.domain.projection import BOOKED, COMPLETED, NO_SHOW, NOT_BOOKED, BookingStanding
+from common.domain.projection import BOOKED, COMPLETED, NO_SHOW, NOT_BOOKED, UNMARKED, BookingStanding
 from common.domain.series import Booking, BookingState
 
 Nurture = Literal["leave", "hold", "release", "stop"]
 
-_SHOWN = {BookingState.BOOKED: BOOKED, BookingState.COMPLETED: COMPLETED, BookingState.NO_SHOW: NO_SHOW}
+_SHOWN = {
+    BookingState.BOOKED: BOOKED,
+    BookingState.COMPLETED: COMPLETED,
+    BookingState.NO_SHOW: NO_SHOW,
+    BookingState.UNMARKED: UNMARKED,
+}
 _HOUR_MS = 3_600_000
 
 

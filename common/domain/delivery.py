@@ -1,5 +1,5 @@
 """
-One delivery: a step of an enrollment, or a reminder of a booked call, by mail or SMS; and what became of it.
+One delivery: a step, a reminder of a call, by mail or SMS, or a follow-up of one; and what became of it.
 
 Kinds differ in data only, which `delivery_of` reads from the id. A new kind is a row there and a renderer; a new
 channel is a provider and a renderer.
@@ -7,6 +7,7 @@ channel is a provider and a renderer.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,6 +18,15 @@ from common.domain.retry import KEY_REMEMBERED_MS
 class Kind(StrEnum):
     STEP = "step"
     REMINDER = "reminder"
+    FOLLOW_UP = "follow_up"
+
+
+class Trigger(StrEnum):
+    """What a follow-up follows: the guest did not come, the call was held, or it was cancelled."""
+
+    NO_SHOW = "no_show"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
 
 
 class Channel(StrEnum):
@@ -43,7 +53,8 @@ class Delivery:
     `1764856800000/24h`, by SMS `1764856800000/24h.sms`; owner and name are the id. `short_name`: `step-3`, `24h`,
     `24h.sms`; `plan_name`: the same without the channel, as the campaign calls it. `label`: as the timeline calls it.
     `gap_applies`: the minimum gap and the order of the owner's deliveries apply to it. `expires_ms`: from then on it is
-    not sent. `call_start_ms`: it is sent only while the owner's call is booked and starts then.
+    not sent. `call_state`: the state of the owner's call in which it is sent; `call_start_ms`: and only while it starts
+    then. `trigger`: of a follow-up.
     """
 
     id: DeliveryId
@@ -54,7 +65,9 @@ class Delivery:
     label: str
     gap_applies: bool
     expires_ms: int | None = None
+    call_state: str | None = None
     call_start_ms: int | None = None
+    trigger: Trigger | None = None
 
     @property
     def short_name(self) -> str:
@@ -68,6 +81,15 @@ class Delivery:
     def step(self) -> Step | None:
         """None for other kinds."""
         return step_of(self.name) if self.kind is Kind.STEP else None
+
+
+_BOOKED = "booked"
+_STATE_OF: Mapping[Trigger, str] = {
+    Trigger.NO_SHOW: "no-show",
+    Trigger.COMPLETED: "completed",
+    Trigger.CANCELLED: "cancelled",
+}
+"""States of `series.BookingState`."""
 
 
 def delivery_of(delivery_id: DeliveryId) -> Delivery:
@@ -88,6 +110,8 @@ def delivery_of(delivery_id: DeliveryId) -> Delivery:
     channel = Channel(suffix) if suffix else Channel.EMAIL
     if not owner.startswith("bkg_") or not reminder:
         raise ValueError(f"{delivery_id} is not the id of a delivery")
+    if not start.isdecimal():
+        return _follow_up(delivery_id, owner, Trigger(start), called)
     return Delivery(
         id=delivery_id,
         owner=owner,
@@ -97,7 +121,22 @@ def delivery_of(delivery_id: DeliveryId) -> Delivery:
         label=f"reminder {reminder}" + (" by SMS" if channel is Channel.SMS else ""),
         gap_applies=False,
         expires_ms=int(start),
+        call_state=_BOOKED,
         call_start_ms=int(start),
+    )
+
+
+def _follow_up(delivery_id: DeliveryId, owner: str, trigger: Trigger, called: str) -> Delivery:
+    return Delivery(
+        id=delivery_id,
+        owner=owner,
+        name=f"{trigger}/{called}",
+        kind=Kind.FOLLOW_UP,
+        channel=Channel.EMAIL,
+        label=f"follow-up {called}",
+        gap_applies=False,
+        call_state=_STATE_OF[trigger],
+        trigger=trigger,
     )
 
 

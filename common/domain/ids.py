@@ -20,8 +20,9 @@ BookingId = NewType("BookingId", GuestId)
 
 DeliveryId = NewType("DeliveryId", str)
 """
-`enr_…/step-3`, or `bkg_…/1764856800000/24h`: one step of an enrollment, or one reminder of a meeting's start, ms. One
-that is no mail ends with its channel, `24h.sms`.
+`enr_…/step-3`: one step of an enrollment; `bkg_…/1764856800000/24h`: one reminder of a meeting's start, ms;
+`bkg_…/no_show/missed`: one follow-up of a call, whatever its start. One that is no mail ends with its channel,
+`24h.sms`.
 """
 
 Step = int | str
@@ -106,6 +107,11 @@ def booking_of(guest: GuestId) -> BookingId:
 def reminder_delivery_id(guest: GuestId, *, start_ms: int, name: str) -> DeliveryId:
     """The delivery of one reminder of the meeting that starts at this instant."""
     return DeliveryId(f"{guest}/{start_ms}/{name}")
+
+
+def follow_up_delivery_id(guest: GuestId, *, on: str, name: str) -> DeliveryId:
+    """The delivery of one follow-up of a call; `on`: what it follows, `no_show`."""
+    return DeliveryId(f"{guest}/{on}/{name}")
 
 
 def is_reminder(delivery: str) -> bool:

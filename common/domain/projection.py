@@ -28,7 +28,7 @@ USED_COLUMNS = frozenset(
 NURTURE, PRE_CALL = "Nurture Sequence", "Pre-Call Prep"
 ENDED_IN_ORDER = "completed"
 """In place of a reason for leaving: the last step was reached, although one before it could not be sent."""
-NOT_BOOKED, BOOKED, COMPLETED, NO_SHOW = "Not Booked", "Booked", "Completed", "No-Show"
+NOT_BOOKED, BOOKED, COMPLETED, NO_SHOW, UNMARKED = "Not Booked", "Booked", "Completed", "No-Show", "Unmarked"
 
 Value = str | int | float | bool | datetime | None
 

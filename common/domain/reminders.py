@@ -69,6 +69,11 @@ def reminders_of(booking: Booking, rules: ReminderRules) -> list[Reminder]:
     return [reminder for start_ms in booking.starts_ms for plan in plans for reminder in plan(booking, rules, start_ms)]
 
 
+def is_phone_only(booking: Booking) -> bool:
+    """Its guest gave no address."""
+    return (booking.email or "").endswith(_PHONE)
+
+
 def _of_start(booking: Booking, rules: ReminderRules, start_ms: int) -> Iterator[Reminder]:
     """Two that a window moves to the same time would be two mails at once: the one nearer to the call goes."""
     nearest = min(before_ms for _, before_ms in rules.before_ms) if rules.before_ms else 0
@@ -129,7 +134,7 @@ def _because(booking: Booking, rules: ReminderRules, start_ms: int, due_ms: int,
         return BookingState.MOVED
     if booking.state is not BookingState.BOOKED:
         return booking.state
-    if is_mail and (booking.email or "").endswith(_PHONE):
+    if is_mail and is_phone_only(booking):
         return PHONE_ONLY
     if not booking.was_reassigned and start_ms - booking.received_ms < rules.minimum_notice_ms:
         return SHORT_NOTICE

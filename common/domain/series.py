@@ -30,6 +30,8 @@ class BookingState(StrEnum):
     REJECTED = "rejected"
     COMPLETED = "completed"
     NO_SHOW = "no-show"
+    UNMARKED = "unmarked"
+    """It ended, and nobody said how it went; no event says this, only time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,7 @@ class Booking:
     time. `sms_number`: the one that was given for reminders by SMS. `was_reassigned`: the same call under another host;
     its notice is not counted again. `ical_uid`: the name of the call in calendars, the same for all bookings of its
     chain; `sequence`: of its changes, which rises with each. `reschedule_url`, `cancel_url`: Cal.com's pages on which
-    the guest changes it.
+    the guest changes it. `chain`: of the guests whose bookings were moved from one to the next, this one among them.
     """
 
     id: GuestId
@@ -66,6 +68,7 @@ class Booking:
     sequence: int = 0
     reschedule_url: str | None = None
     cancel_url: str | None = None
+    chain: tuple[GuestId, ...] = ()
 
 
 _RANK = {
@@ -149,9 +152,18 @@ def _of_chain(chain: Sequence[Guest], replaced: Sequence[_Replaced]) -> Iterator
         candidates = list(chain)  # They supersede each other in a circle.
     current = _newest_of(candidates) if candidates else None
     everything = _newest_first(event for guest in chain for event in guest.events)
-    entry = _ical_uid(everything), _sequence(everything)
+    shared = _Shared(_ical_uid(everything), _sequence(everything), tuple(sorted(guest.id for guest in chain)))
     for guest in chain:
-        yield _booking(guest, newest(guest.deciding), everything, entry, moved=guest is not current)
+        yield _booking(guest, newest(guest.deciding), everything, shared, moved=guest is not current)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What the bookings of a chain have in common."""
+
+    ical_uid: str
+    sequence: int
+    chain: tuple[GuestId, ...]
 
 
 def _ical_uid(newest_first: Sequence[BookingEvent]) -> str:
@@ -199,7 +211,7 @@ def _booking(
     guest: Guest,
     decided: BookingEvent,
     everything: Sequence[BookingEvent],
-    entry: tuple[str, int],
+    shared: _Shared,
     *,
     moved: bool,
 ) -> Booking:
@@ -226,8 +238,9 @@ def _booking(
         organizer=_first(event.organizer for event in details),
         asked_anew=decided.request_reschedule,
         was_reassigned=decided.kind is BookingKind.REASSIGNED,
-        ical_uid=entry[0],
-        sequence=entry[1],
+        ical_uid=shared.ical_uid,
+        sequence=shared.sequence,
+        chain=shared.chain,
         reschedule_url=_first(event.reschedule_url for event in by_age),
         cancel_url=_first(event.cancel_url for event in by_age),
     )

@@ -13,6 +13,7 @@ same with six letters or digits behind it:
 | `sms_number`, `number_hash` | given for reminders by SMS; of the one that was last written to |
 | `reschedule_url`, `cancel_url` | Cal.com's pages on which the guest changes it |
 | `/<start_ms>/<name>` | the record of each reminder, as of steps; first `planned due_ms` |
+| `/<trigger>/<name>` | the record of each follow-up; trigger: `no_show`, `completed`, `cancelled` |
 
 `contact:<enr>`, one person with calls:
 
@@ -70,9 +71,14 @@ def read_booking(booking_id: str, fields: Mapping[str, str]) -> Booking:
         received_ms=int(fields["received_ms"]),
         start_ms=int(fields["start_ms"]) if "start_ms" in fields else None,
         end_ms=int(fields["end_ms"]) if "end_ms" in fields else None,
-        starts_ms=tuple(sorted({int(name[1:].split("/")[0]) for name in fields if name.startswith("/")})),
+        starts_ms=tuple(sorted({int(start) for start in map(_start_of, fields) if start.isdecimal()})),
         **texts,
     )
+
+
+def _start_of(field: str) -> str:
+    """`1764856800000` of a reminder's record, `no_show` of a follow-up's; "" of other fields."""
+    return field[1:].partition("/")[0] if field.startswith("/") else ""
 
 
 def short(call: BookingSummary) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from common.domain.booking import BookingEvent, BookingKind
 from common.domain.contact_booking_status import BookingSummary, Nurture, UnenrolledContact, in_short
-from common.domain.delivery import Record
+from common.domain.delivery import Record, Trigger, delivery_of
 from common.domain.enrollment import Enrollment
+from common.domain.follow_ups import FOLLOW_UPS_AWAY, SENT_BEFORE, FollowUp
 from common.domain.guests import events_about
 from common.domain.ids import BookingId, EnrollmentId, GuestId, booking_id, booking_of
 from common.domain.note import Note
@@ -25,15 +26,14 @@ from common.ledger.booking_codec import (
     read_calls,
     short,
 )
-from common.ledger.codec import read_records
-from common.ledger.enrollments import Enrollments
+from common.ledger.codec import read_enrollment, read_records
 from common.ledger.mailboxes import Mailboxes, index_id
-from common.ledger.store import Store, flat
+from common.ledger.store import Store, flat, pairs
 
 _SPARING = {SHORT_NOTICE: True, PASSED: True, QUIET_HOURS: True}
 """A later event about the same start may come with short notice; what was planned before it stays planned."""
 
-_PLANNING = dict.fromkeys(PLANNED_AWAY, True)
+_PLANNING = dict.fromkeys((*PLANNED_AWAY, *FOLLOW_UPS_AWAY, SENT_BEFORE), True)
 _NAMES_FORGOTTEN = 2
 
 
@@ -90,31 +90,35 @@ class BookingOutcome:
     """
     What follows from a series.
 
-    `nurture`: for each contact of it, what becomes of their mails; `others`: of those of their other campaigns. `look`:
-    a booking to look at again, and when, ms.
+    `bookings`: each with its reminders; `follow_ups`: by guest. `nurture`: for each contact of it, what becomes of
+    their mails; `others`: of those of their other campaigns. `look`: a booking to look at again, and when, ms.
     """
 
     gathered: Gathered
     bookings: Sequence[tuple[Booking, Sequence[Reminder]]]
     nurture: Sequence[tuple[Contact, Nurture]]
     others: Sequence[tuple[Enrollment, Nurture]] = ()
+    follow_ups: Mapping[GuestId, Sequence[FollowUp]] = field(default_factory=dict)
     look: tuple[BookingId, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReportedCall:
-    """One call of a person: the booking, the record of each reminder by `start_ms/24h`, and all events."""
+    """
+    One call of a person: the booking, the record of each reminder by `start_ms/24h` and of each follow-up by
+    `no_show/missed`, and all events.
+    """
 
     booking: Booking
-    reminders: Mapping[str, Record]
+    records: Mapping[str, Record]
     events: tuple[BookingEvent, ...]
 
 
 class Bookings:
     """Those that came to the gateway are the first campaign's, `campaign`. Raises as `Store.run` does."""
 
-    def __init__(self, store: Store, mailboxes: Mailboxes, enrollments: Enrollments, *, campaign: str) -> None:
-        self._store, self._mailboxes, self._enrollments, self._campaign = store, mailboxes, enrollments, campaign
+    def __init__(self, store: Store, mailboxes: Mailboxes, *, campaign: str) -> None:
+        self._store, self._mailboxes, self._campaign = store, mailboxes, campaign
 
     async def accept(self, event: BookingEvent, *, webhook_id: str, notes: Sequence[Note] = ()) -> BookingAnswer:
         """
@@ -182,14 +186,16 @@ class Bookings:
 
     async def contact(self, contact: EnrollmentId) -> Contact:
         """A person as the ledger knows them now; without calls when this is the first."""
-        fields = await self._store.read_hash(keys.contact(contact))
-        return Contact(
-            id=contact,
-            writes=int(fields.get("writes", "0")),
-            calls=read_calls(fields),
-            enrollment=await self._enrollments.get(contact),
-            email=fields.get("email"),
-        )
+        [found] = await self.contacts([contact])
+        return found
+
+    async def contacts(self, contacts: Sequence[EnrollmentId]) -> list[Contact]:
+        """Likewise of several. By a script, whose calls for several bookings go together, see `Scripts`."""
+        found = await self._store.run("bookings.contacts", [keys.BOOKINGS], contacts) if contacts else []
+        return [
+            _contact(contact, pairs(calls), pairs(enrolled))
+            for contact, (calls, enrolled) in zip(contacts, found, strict=True)
+        ]
 
     async def unenrolled(self, contact: EnrollmentId) -> UnenrolledContact | None:
         """Somebody who booked a call, enrolled or not."""
@@ -235,7 +241,11 @@ class Bookings:
                 "others": [
                     {"id": one.id, "contact": one.contact_id, "nurture": nurture} for one, nurture in outcome.others
                 ],
-                "bookings": [self._written(booking, reminders, contacts) for booking, reminders in outcome.bookings],
+                "bookings": [
+                    self._written(booking, reminders, contacts)
+                    | {"follow_ups": [_follow_up(one, booking) for one in outcome.follow_ups.get(booking.id, ())]}
+                    for booking, reminders in outcome.bookings
+                ],
                 "optional_fields": OPTIONAL_FIELDS,
                 "jobs": [
                     (f"{gathered.booking_id}/{event.digest()}", event.received_ms)
@@ -244,6 +254,7 @@ class Bookings:
                 ],
                 "planning": _PLANNING,
                 "sparing": _SPARING,
+                "sent_before": SENT_BEFORE,
                 "look": {"id": look[0], "at_ms": look[1]} if look else None,
             },
         )
@@ -269,9 +280,31 @@ class Bookings:
         return written | {"fields": flat(fields)}
 
 
+def _contact(contact: EnrollmentId, calls: Mapping[str, str], enrolled: Mapping[str, str]) -> Contact:
+    return Contact(
+        id=contact,
+        writes=int(calls.get("writes", "0")),
+        calls=read_calls(calls),
+        enrollment=read_enrollment(contact, enrolled) if enrolled else None,
+        email=calls.get("email"),
+    )
+
+
 def _reminder(reminder: Reminder) -> dict[str, Any]:
     written: dict[str, Any] = {"name": f"{reminder.start_ms}/{reminder.name}", "due_ms": reminder.due_ms}
     return written if reminder.because is None else written | {"reason": reminder.because}
+
+
+def _follow_up(follow_up: FollowUp, booking: Booking) -> dict[str, Any]:
+    delivery = delivery_of(follow_up.id)
+    written: dict[str, Any] = {
+        "name": follow_up.name,
+        "due_ms": follow_up.due_ms,
+        "trigger": delivery.trigger,
+        "other_triggers": [one for one in Trigger if one is not delivery.trigger],
+        "chain": booking.chain,
+    }
+    return written if follow_up.because is None else written | {"reason": follow_up.because}
 
 
 def _links(event: BookingEvent) -> list[BookingId]:

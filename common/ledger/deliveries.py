@@ -8,18 +8,23 @@ from typing import Any, Literal
 
 from common.domain.cadence import Cadence
 from common.domain.campaign_terms import CampaignTerms
-from common.domain.delivery import Channel, Delivery, delivery_of
+from common.domain.delivery import Channel, Delivery, DeliveryStatus, Trigger, delivery_of
 from common.domain.enrollment import ExitReason
+from common.domain.follow_ups import SENT_BEFORE
 from common.domain.ids import DeliveryId, EnrollmentId, Step, step_name
 from common.domain.mail import AcceptedMail
+from common.domain.series import BookingState
 from common.ledger import keys
-from common.ledger.codec import Settled, read_settled, shortened
+from common.ledger.codec import Settled, read_records, read_settled, shortened
 from common.ledger.constants import PROVIDER_OF, Outcome
 from common.ledger.generations import Generations
 from common.ledger.owners import Owner, read_owner
 from common.ledger.store import Store, pairs
 
 DETAIL_MAX = 300
+BOOKED_AGAIN = "booked again"
+_CALLED_OFF = (BookingState.MOVED, BookingState.CANCELLED, BookingState.REJECTED)
+_LATER_CALLS = {str(state): True for state in BookingState if state not in _CALLED_OFF}
 
 _ENDS_EVERY_CHANNEL = {reason: True for reason in ExitReason if reason.is_persons_word}
 
@@ -185,6 +190,16 @@ class Deliveries:
         }
         return bool(await self._run("settle_restored", delivery, now_ms, given))
 
+    async def unknown_outcomes(self, owner: str) -> dict[str, str]:
+        """By name, the payload of each of an owner's deliveries that may have been accepted; "" where none is kept."""
+        found: dict[str, str] = {}
+        for name, record in read_records(await self._store.read_hash(keys.owner(owner))).items():
+            if record.final_status in (DeliveryStatus.PLANNED, DeliveryStatus.DEAD):
+                fields = await self._store.read_hash(keys.delivery(f"{owner}/{name}"))
+                if "1" in (fields.get("outcome_unknown"), fields.get("in_progress")):
+                    found[name] = fields.get("payload", "")
+        return found
+
     def _number_hash(self, number: str | None) -> dict[str, str]:
         return {"address_hash": self._store.number_hash(number)} if number else {}
 
@@ -216,17 +231,39 @@ def steps_after(cadence: Cadence, step: Step) -> list[dict[str, Any]]:
 
 def data(delivery: Delivery, now_ms: int) -> dict[str, Any]:
     """A delivery as it is passed to every script."""
-    requires = {"state": "booked", "start_ms": delivery.call_start_ms} if delivery.call_start_ms is not None else None
     return {
         "owner": delivery.owner,
         "name": delivery.name,
         "label": delivery.label,
         "paced": delivery.gap_applies or None,
         "expires_ms": delivery.expires_ms,
-        "requires": requires,
+        "requires": _requires(delivery),
         "ended_by": _ENDS_EVERY_CHANNEL if delivery.channel is not Channel.EMAIL else None,
         "now_ms": now_ms,
     }
+
+
+def _requires(delivery: Delivery) -> dict[str, Any] | None:
+    """
+    What must be so of the owner's call, see `refusal` in `lua/lib/owners.lua`.
+
+    A follow-up is not sent to somebody who left, or who has another call that began later, or is still to come.
+    """
+    if delivery.call_state is None:
+        return None
+    required: dict[str, Any] = {"state": delivery.call_state}
+    if delivery.call_start_ms is not None:
+        required["start_ms"] = delivery.call_start_ms
+    if delivery.trigger is not None:
+        required |= {
+            "other_triggers": [str(one) for one in Trigger if one is not delivery.trigger],
+            "sent_before": SENT_BEFORE,
+            "since": "received_ms" if delivery.trigger is Trigger.CANCELLED else "start_ms",
+            "later_calls": _LATER_CALLS,
+            "booked_again": BOOKED_AGAIN,
+            "stays": True,
+        }
+    return required
 
 
 def one_line(text: str) -> str:

@@ -57,7 +57,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `generation` | HASH | which life of the store this is, see `lua/generation.lua` | for ever |
 | `generation:keeper` | STRING | `worker state beat`: who keeps its heartbeat | seconds |
 | `witnesses` | HASH | gateway → what its DATA_DIR remembers of the store, JSON, see `common/domain/store_generation.py` | for ever |
-| `rebuilt` | STRING | `owed`, `done` or `never`, and since when: has Notion been read into this store? See `first_start.py` | for ever |
+| `rebuilt` | STRING | `owed`, `done` or `never`, and since when: has Notion been read into this store? See `rebuild_state.py` | for ever |
 | `rebuilding` | STRING | `worker word`: who reads it just now, and how it goes | seconds |
 | `calendar:<campaign>` | HASH | `changes`, `all`: until when Cal.com's bookings were compared, ms, by what was asked for | for ever |
 | `sweep` | STRING | which worker sweeps | seconds |

@@ -116,7 +116,7 @@ class Ledger:
         self.deliveries = Deliveries(store, self.campaigns, generations)
         self.planned_deliveries = PlannedDeliveries(store, self.campaigns)
         self.dead_letters = DeadLetters(store)
-        self.bookings = Bookings(store, mailboxes, self.enrollments, campaign=campaign)
+        self.bookings = Bookings(store, mailboxes, campaign=campaign)
         self.contacts = Contacts(store, mailboxes)
         self.feedback = FeedbackLog(store, mailboxes, soft_bounce_limit=soft_bounce_limit)
         self.texts = Texts(store)

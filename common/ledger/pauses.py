@@ -71,10 +71,6 @@ class Pauses:
             campaigns={name.removeprefix(_CAMPAIGN): pause for name, pause in campaigns.items()},
         )
 
-    async def is_everybody_paused(self) -> bool:
-        client = self._store.client
-        return bool(await self._store.patiently(lambda: client.hexists(keys.PAUSES, EVERYBODY)))
-
 
 def _keys(whose: str | None) -> list[str]:
     return [keys.PAUSES, keys.enrollment(whose)] if whose else [keys.PAUSES]

@@ -8,8 +8,7 @@ from typing import Any, Protocol
 import redis.asyncio
 
 from common.campaigns.campaigns import Campaigns
-from common.clock import Clock
-from common.date_witness import DateWitness
+from common.clock import Clock, DateWitness
 from common.providers.budget import StoreBudget
 from common.providers.calcom.calendar import CalcomCalendar
 from common.providers.notion.duplicates import StoreCreateGuard

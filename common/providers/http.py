@@ -27,7 +27,7 @@ from typing import Any
 
 import httpx
 
-from common.date_witness import DateWitness
+from common.clock import DateWitness
 from common.errors import Ambiguous, Failure, Misconfigured, Permanent, Throttled, Transient
 from common.observability import tracing
 from common.observability.metrics import PROVIDER_SECONDS

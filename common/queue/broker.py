@@ -28,7 +28,7 @@ from common.queue.job import Job
 from common.queue.lua_broker import LuaBroker, Promotion, due_ms_of, read_promotions
 from common.queue.rescue import deregister, rescue
 from common.queue.threads import Heartbeat, Scheduler
-from common.store.errors import until_answered
+from common.store.retry import until_answered
 
 log = get_logger(__name__)
 

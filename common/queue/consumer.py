@@ -14,7 +14,8 @@ from dramatiq.message import Message
 
 from common.observability.logs import get_logger
 from common.queue.lua_broker import LuaBroker
-from common.store.errors import STORE_ERRORS, is_transient, until_answered
+from common.store.errors import STORE_ERRORS, is_transient
+from common.store.retry import until_answered
 
 log = get_logger(__name__)
 

@@ -9,7 +9,8 @@ from common.clock import Clock
 from common.observability.logs import get_logger
 from common.queue.lua_broker import LuaBroker, Promotion
 from common.queue.rescue import rescue
-from common.store.errors import STORE_ERRORS, OutageLog, is_transient
+from common.store.errors import STORE_ERRORS, is_transient
+from common.store.retry import OutageLog
 
 log = get_logger(__name__)
 

@@ -42,17 +42,6 @@ def load_settings(
     return settings
 
 
-def read_environment(
-    names: Iterable[str], *, environ: Mapping[str, str] | None = None, env_file: Path = Path(".env")
-) -> tuple[dict[str, str], list[str]]:
-    """
-    (values by name, problems) for the upper-case `names` that are set; values are trimmed, and empty means unset.
-
-    Within one source `NAME` and `NAME_FILE` exclude each other: nobody may guess which of two secrets is meant.
-    """
-    return _read(names, _sources(environ, env_file))
-
-
 def _sources(environ: Mapping[str, str] | None, env_file: Path | None) -> list[dict[str, str]]:
     """What is set, by name; a later source wins."""
     environ = os.environ if environ is None else environ  # noqa: TID251 -- the one place that reads the environment

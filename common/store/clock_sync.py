@@ -14,8 +14,7 @@ from typing import Any, Final
 
 import redis.asyncio
 
-from common.clock import Clock, SystemClock
-from common.date_witness import DateWitness
+from common.clock import Clock, DateWitness, SystemClock
 from common.domain.clock_check import ClockCheck, ClockStatus, Judgement, Reading
 from common.observability import metrics
 from common.observability.logs import get_logger

@@ -8,13 +8,13 @@ from functools import cached_property
 from typing import Literal
 
 from common.campaigns.body import split_subject
-from common.campaigns.compiled import CompiledCampaign
+from common.campaigns.compiled import CompiledCampaign, FollowUp, Reminder
 from common.domain.ids import Step, step_name, step_of
 
 ChangeKind = Literal["text", "subject", "moved", "added", "removed", "segment", "language"]
 
 _TIMING = ("minimum_gap", "sending_window")
-_STRUCTURE = ("key", "steps", "segments", "reminders", "languages")
+_STRUCTURE = ("key", "steps", "segments", "reminders", "follow_ups", "languages")
 _SETTINGS = ("name", "opens", "closes", "priority", "excludes", "booking", "status_column", "field_columns")
 """No mail changes with these."""
 
@@ -32,7 +32,7 @@ class Differences:
         return self._steps[1] - self._steps[0]
 
     def all_of_them(self) -> Iterator[tuple[ChangeKind, str | None]]:
-        """Every change, whomever it concerns, but those of reminders."""
+        """Every change, whomever it concerns, but those of reminders and follow-ups."""
         old, new = ({step.id: step for step in one.steps} for one in (self._old, self._new))
         yield from (("removed", step) for step in old.keys() - new.keys())
         yield from (("added", step) for step in new.keys() - old.keys())
@@ -48,14 +48,14 @@ class Differences:
             yield "moved", None
 
     def of_reminders(self) -> Iterator[tuple[ChangeKind, str]]:
-        old, new = ({one.name: one for one in campaign.reminders} for campaign in (self._old, self._new))
+        old, new = (_of_calls(campaign) for campaign in (self._old, self._new))
         for name in old.keys() | new.keys():
             if name not in new:
                 yield "removed", name
             elif name not in old:
                 yield "added", name
             else:
-                if old[name].before != new[name].before:
+                if _timing_of(old[name]) != _timing_of(new[name]):
                     yield "moved", name
                 for tag in self._shared_tags:
                     yield from ((kind, name) for kind in self._differences(old[name].body, new[name].body, tag))
@@ -99,6 +99,8 @@ class Differences:
         """What changes besides the mails."""
         old, new = self._old, self._new
         yield from (name for name in _SETTINGS if getattr(old, name) != getattr(new, name))
+        if any(_words_of_calls(old, tag) != _words_of_calls(new, tag) for tag in self._shared_tags):
+            yield "strings of calendars and follow-ups"
         shared = {step.id: (step.name, step.column, step.needs) for step in old.steps}
         yield from (
             f"{step.id} (name, column or needs)"
@@ -125,10 +127,28 @@ class Differences:
         return found
 
 
+def _of_calls(campaign: CompiledCampaign) -> Mapping[str, Reminder | FollowUp]:
+    reminders: Mapping[str, Reminder | FollowUp] = {one.name: one for one in campaign.reminders}
+    return {**reminders, **{one.name: one for one in campaign.follow_ups}}
+
+
+def _timing_of(one: Reminder | FollowUp) -> object:
+    return one.before if isinstance(one, Reminder) else (one.on, one.after)
+
+
 def _bodies(compiled: CompiledCampaign, step: Step) -> Mapping[str, str]:
     """The file of each segment."""
     return next(one.bodies for one in compiled.steps if one.id == step_name(step))
 
 
+def _words_of_calls(compiled: CompiledCampaign, tag: str) -> object:
+    strings = compiled.languages[tag].strings
+    return strings.calendar, strings.footer.follow_ups
+
+
 def _without_bodies(compiled: CompiledCampaign, tag: str) -> tuple[object, object]:
-    return compiled.languages[tag].strings, compiled.languages[tag].systems
+    """What every mail says: without the words of calendars, and of the small print of follow-ups."""
+    texts = compiled.languages[tag]
+    words = {one.name: getattr(texts.strings, one.name) for one in fields(texts.strings) if one.name != "calendar"}
+    footer = texts.strings.footer
+    return words | {"footer": (footer.emails, footer.reminders)}, texts.systems

@@ -25,8 +25,12 @@ async def people_of(ledger: Ledger, campaign: str) -> AsyncIterator[UnderWay]:
 
 
 async def reminded_people(ledger: Ledger) -> Mapping[str, int]:
-    """By a reminder's name: how many people wait for it; one that an attempt was made of is sent as it was."""
-    waiting = {(delivery.owner, delivery.short_name) for delivery in await _open(ledger, Kind.REMINDER)}
+    """
+    By the name of a reminder or follow-up: how many people wait for it; one that an attempt was made of is sent as it
+    was.
+    """
+    opened = [*await _open(ledger, Kind.REMINDER), *await _open(ledger, Kind.FOLLOW_UP)]
+    waiting = {(delivery.owner, delivery.short_name) for delivery in opened}
     return Counter(name for _, name in waiting)
 
 

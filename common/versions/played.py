@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from common.background import repeat
-from common.campaigns.campaign import Campaign, campaign_of
+from common.campaigns.campaign import Campaign, stored_campaign
 from common.campaigns.campaigns import Campaigns
 from common.campaigns.compiled import from_json
 from common.campaigns.errors import CampaignError
@@ -140,7 +140,7 @@ class PlayedVersions:
         log.info("campaign_version_loaded", campaign=key, version=version)
 
     def _play(self, key: str, stored: StoredVersion) -> None:
-        campaign = campaign_of(from_json(stored.compiled), in_force=stored.version)
+        campaign = stored_campaign(stored.compiled, stored.version)
         self._ledger.replace(campaign.terms(self._settings.pace))
         self._campaigns.replace(campaign)
         self._copies.keep(key, stored)
@@ -184,7 +184,7 @@ async def earlier_versions(campaign: Campaign, ledger: Ledger) -> list[Campaign]
     for version in names:
         try:
             if text := await ledger.versions.text(campaign.key, version):
-                found.append(campaign_of(from_json(text), in_force=version))
+                found.append(stored_campaign(text, version))
         except CampaignError as error:
             log.warning("campaign_version_unreadable", campaign=campaign.key, version=version, error=str(error))
     return found
@@ -194,6 +194,6 @@ async def use_versions_in_force(campaigns: Campaigns, ledger: Ledger, pace: Pace
     """For a command: the campaigns of which the store has a version in force become that one."""
     for key, found in (await ledger.versions.in_force()).items():
         if key in campaigns and found.version and (text := await ledger.versions.text(key, found.version)):
-            campaign = campaign_of(from_json(text), in_force=found.version)
+            campaign = stored_campaign(text, found.version)
             campaigns.replace(campaign)
             ledger.replace(campaign.terms(pace))

@@ -71,8 +71,8 @@ def _figures(report: Report) -> dict[str, Any]:
 
 
 def _line(finding: Finding) -> dict[str, Any]:
-    start_ms, _, name = finding.reminder.partition("/")
-    reminder = {"reminder": name or None, "call": iso(int(start_ms)) if start_ms else None}
+    head, _, name = finding.reminder.partition("/")
+    reminder = {"reminder": name or None, "call": iso(int(head)) if head.isdecimal() else None}
     return {"email": finding.email, "step": finding.step or None, **reminder, "what": finding.what}
 
 
@@ -89,10 +89,10 @@ def _print(report: Report) -> None:
 
 
 def _which(finding: Finding) -> str:
-    """`step 2`, `reminder 24h of 2025-11-24 09:00:00`, or "" for the person as a whole."""
+    """`step 2`, `reminder 24h of 2025-11-24 09:00:00`, `follow-up missed`, or "" for the person as a whole."""
     if finding.reminder:
-        start_ms, _, name = finding.reminder.partition("/")
-        return f"reminder {name} of {clock_time(int(start_ms))}"
+        head, _, name = finding.reminder.partition("/")
+        return f"reminder {name} of {clock_time(int(head))}" if head.isdecimal() else f"follow-up {name}"
     return f"step {finding.step}" if finding.step else ""
 
 

@@ -38,7 +38,7 @@ def ago(ms: int, now_ms: int) -> str:
 
 
 def delivery_name(delivery: DeliveryId) -> str:
-    """`step 3`, or `reminder 24h`."""
+    """`step 3`, `reminder 24h`, or `follow-up missed`."""
     return delivery_of(delivery).label
 
 

@@ -23,11 +23,11 @@ from common.store.monitor import StoreMonitor
 from common.versions.played import PlayedVersions
 from services.gateway import openapi
 from services.gateway.context import GatewayContext
-from services.gateway.fast_path import read_ordinary_signup
 from services.gateway.http import calendar, probes, unsubscribe
 from services.gateway.http.body import BODY_BYTES_MAX, FAILURES_PER_MINUTE
 from services.gateway.http.middleware import RequestMiddleware
 from services.gateway.intake import Intake
+from services.gateway.ordinary_signup import read_ordinary_signup
 from services.gateway.signatures import CalcomSignatures, StandardSignatures
 from services.gateway.spool.replay import Replay
 from services.gateway.spool.spool import Spool

@@ -2,7 +2,7 @@
 
 from prometheus_client import REGISTRY
 
-from actors.upkeep.sweeper import update_circuit_gauges
+from actors.worker_http import refresh_gauges
 from common.ledger.constants import MAIL, MIRROR
 from common.ledger.pauses import Pause
 
@@ -15,13 +15,13 @@ async def test_trouble_and_pause_are_shown_by_every_worker(story, clock):
     now = clock.now_ms()
     await story.ledger.circuits.report_failure(MAIL, id="a", reason="connect", provider_wide=True, now_ms=now)
     await story.ledger.pauses.start(None, Pause(since_ms=now, by="zoë", reason=""))
-    await update_circuit_gauges(story.ledger)
+    await refresh_gauges(story.ledger)
     assert gauge("advent_circuit_open", provider=MAIL) == 1
     assert gauge("advent_circuit_open", provider=MIRROR) == 0
     assert gauge("advent_paused") == 1
 
     await story.ledger.client.delete("{advent}:circuit:resend")
     await story.ledger.pauses.finish(None, now_ms=now)
-    await update_circuit_gauges(story.ledger)
+    await refresh_gauges(story.ledger)
     assert gauge("advent_circuit_open", provider=MAIL) == 0
     assert gauge("advent_paused") == 0

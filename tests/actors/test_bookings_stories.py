@@ -46,7 +46,7 @@ async def final_statuses(story: Simulation, who: EnrollmentId = WHO) -> dict[str
     return {
         call.booking.uid: {
             (str(record.final_status), record.detail if record.sent_ms is None else "")
-            for record in call.reminders.values()
+            for record in call.records.values()
         }
         async for call in story.ledger.bookings.calls(who)
     }
@@ -295,6 +295,8 @@ async def test_how_the_meeting_went_is_shown_and_reported(story, clock):
         *(f"reminder {name} accepted" for name in ("72h", "24h", "2h")),
         "call ended",
         "no-show marked",
+        "follow-up after-call accepted",
+        "follow-up missed skipped",
     ]
 
 

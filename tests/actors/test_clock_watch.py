@@ -5,8 +5,7 @@ from __future__ import annotations
 import redis.asyncio
 
 from actors.upkeep.clock_watch import ClockWatch
-from common.clock import SystemClock
-from common.date_witness import DateWitness
+from common.clock import DateWitness, SystemClock
 from common.domain.cadence import Cadence
 from common.ledger import keys
 from common.ledger.ledger import Ledger

@@ -134,7 +134,7 @@ async def test_in_every_order_the_seats_end_the_same(guests, store):
                     )
                     for who in (ADA, BOB)
                     for call in sorted(await calls(guests, who), key=lambda one: one.booking.uid)
-                    for name, record in sorted(call.reminders.items())
+                    for name, record in sorted(call.records.items())
                 ]
             )
         )

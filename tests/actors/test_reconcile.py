@@ -57,7 +57,7 @@ async def letter(story):
     return await story.ledger.dead_letters.get(FIRST)
 
 
-async def test_what_the_list_shows_once_was_accepted_and_at_its_own_instant(story, lost):
+async def test_what_the_list_shows_once_was_accepted_and_at_its_own_time(story, lost):
     anchor_ms = await lost(accepted=True)
 
     assert (await record(story)).final_status is DeliveryStatus.ACCEPTED

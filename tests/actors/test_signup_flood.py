@@ -33,6 +33,7 @@ def story(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -
     return Simulation(store, campaign, settings, clock=clock, concurrency=8)
 
 
+@pytest.mark.timeout(180)  # Days of many people, in virtual time.
 async def test_ten_thousand_false_signups_delay_nobody_and_one_command_clears_them(
     story: Simulation, ada: Assessment, clock: VirtualClock
 ) -> None:

@@ -136,13 +136,13 @@ def test_a_mail_of_ours_with_a_strange_subject_is_unexplained_and_one_of_another
 
 
 @pytest.mark.parametrize("subject", ["step-2", "of answers that changed"])
-def test_what_a_rebuild_restored_without_an_id_is_found_by_subject_or_by_its_instant(subject):
+def test_what_a_rebuild_restored_without_an_id_is_found_by_subject_or_by_its_time(subject):
     restored = ada(records={1: sent(1), 2: sent(2, AS_NOTION_SHOWS)})
     assert found(restored, mails=[mail(1), mail(2, "other", subject=subject)]) == set()
     assert {kind for kind, _, _ in found(restored, mails=[mail(1)])} == {"missing"}
 
 
-def test_of_what_a_rebuild_restored_the_subject_counts_for_more_than_the_instant():
+def test_of_what_a_rebuild_restored_the_subject_counts_for_more_than_the_time():
     """Who writes a date into Notion by hand writes a day."""
     restored = ada(records={1: sent(1), 2: sent(2, AS_NOTION_SHOWS)})
     by_hand = mail(2, "other", created_ms=SIGNUP_MS + 40 * HOUR_MS)
@@ -151,7 +151,7 @@ def test_of_what_a_rebuild_restored_the_subject_counts_for_more_than_the_instant
     assert found(restored, mails=[mail(1), strange, by_hand]) == {("unexplained", 0, "the provider lists x (Hello)")}
 
 
-def test_an_instant_that_a_rebuild_restored_may_be_two_minutes_apart_from_its_mails():
+def test_a_time_that_a_rebuild_restored_may_be_two_minutes_apart_from_its_mails():
     restored = ada(records={1: sent(1), 2: sent(2, AS_NOTION_SHOWS)})
     at_ms = SIGNUP_MS + 24 * HOUR_MS
 
@@ -195,7 +195,7 @@ def test_every_step_up_to_the_next_one_has_to_be_sent_or_to_wait(next_step, miss
 
 
 @pytest.mark.parametrize("put_off_ms", [-HOUR_MS, 0, HOUR_MS])
-def test_what_waits_for_more_than_a_day_after_its_instant_is_missing_unless_everybody_waits(put_off_ms):
+def test_what_waits_for_more_than_a_day_after_its_due_time_is_missing_unless_everybody_waits(put_off_ms):
     due_ms = SIGNUP_MS + 24 * HOUR_MS
     late = ada(records={1: sent(1)}, next_step=2, waits={2: due_ms + put_off_ms})
 

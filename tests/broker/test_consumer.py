@@ -172,7 +172,7 @@ def test_a_fetch_whose_answer_was_lost_loses_nothing(broker, consumer, monkeypat
     assert {next(consumer).message_id, next(consumer).message_id} == {"1", "2"}
 
 
-def test_what_is_answered_but_not_yet_heard_of_is_not_fetched_again(broker, consumer, monkeypatch):
+def test_a_message_that_is_answered_but_not_yet_noted_is_not_fetched_again(broker, consumer, monkeypatch):
     """An acknowledgement on its way to a store that is away belongs to a message that has been run."""
     put(broker, "1", "2")
     message = next(consumer)

@@ -46,7 +46,7 @@ def test_the_last_email_waits_264_hours_and_can_be_seen(virtual, clock, send):
     assert clock.now_ms() + 264 * HOUR_MS == body.options["eta"]
 
 
-def test_it_is_ready_at_its_instant_and_not_a_millisecond_before(virtual, clock):
+def test_it_is_ready_at_its_due_time_and_not_a_millisecond_before(virtual, clock):
     virtual.schedule(job("dlv_1", due_ms=clock.now_ms() + 1_000))
     clock.advance(999)
     virtual.promote()
@@ -59,7 +59,7 @@ def test_it_is_ready_at_its_instant_and_not_a_millisecond_before(virtual, clock)
     assert waiting(virtual) == {}
 
 
-def test_scheduling_an_id_twice_is_scheduling_it_once_with_the_newest_instant(virtual, clock, send):
+def test_scheduling_an_id_twice_is_scheduling_it_once_with_the_newest_due_time(virtual, clock, send):
     send.send_with_options(args=("ada",), delay=5_000, job_id="dlv_1")
     send.send_with_options(args=("ada, corrected",), delay=9_000, job_id="dlv_1")
 
@@ -81,7 +81,7 @@ def test_a_chosen_id_without_a_delay_is_due_at_once_and_still_once(virtual, cloc
     assert waiting(virtual) == {"dlv_1": clock.now_ms()}
 
 
-def test_the_same_job_for_the_same_instant_is_one_also_while_it_is_queued_or_runs(virtual, clock):
+def test_the_same_job_for_the_same_due_time_is_one_also_while_it_is_queued_or_runs(virtual, clock):
     for _ in range(2):
         virtual.schedule(job("dlv_1", due_ms=clock.now_ms()))
         virtual.promote()
@@ -149,7 +149,7 @@ def test_promotion_says_what_it_did_and_what_comes_next(virtual, clock):
     assert (mirror.queue, mirror.moved, mirror.ready, mirror.next_due_ms) == ("mirror", 0, 0, None)
 
 
-def test_a_rush_is_moved_a_batch_at_a_time_in_the_order_of_its_instants(virtual, clock):
+def test_a_rush_is_moved_a_batch_at_a_time_in_the_order_of_due_times(virtual, clock):
     for n in range(1_200):
         virtual.schedule(job(f"{n:04}", due_ms=clock.now_ms() - 1_200 + n))
 

@@ -14,7 +14,7 @@ from common.campaigns.compile import compile_campaign
 from common.campaigns.compiled import from_json
 from common.campaigns.errors import CampaignError
 from common.campaigns.loader import Campaign
-from common.campaigns.variables import reported
+from common.campaigns.rules import reported
 from common.domain.contact import Segment
 from tests.campaigns import people
 

@@ -13,9 +13,10 @@ import pytest
 
 from common.campaigns import samples
 from common.campaigns.campaign import Rendered
-from common.campaigns.language import Language, negotiated
+from common.campaigns.language import Language
 from common.campaigns.loader import Campaign, CampaignError, Meeting, load_campaign
 from common.domain.contact import Segment
+from common.normalization.locale import negotiated
 from tests.campaigns import people
 from tests.campaigns.html import Page
 

@@ -39,6 +39,20 @@ def test_speed_divides_everything(campaign: Campaign) -> None:
     assert tuple(seconds * 1_000 for seconds in range(7)) == campaign.cadence(fast).offsets_ms
     assert campaign.cadence(fast).minimum_gap_ms == 500
     assert [reminder.before.at(fast) for reminder in campaign.reminders] == [6_000, 3_000, 1_000]
+    assert [follow_up.after.at(fast) for follow_up in campaign.follow_ups] == [1_000, 1_000]
+
+
+def test_a_day_in_one_word_is_a_minute_in_testing_mode(home: Path, spoil: Spoil) -> None:
+    spoil(TOML, 'name = "missed"\nbody = "missed.md"\nafter = { production = "2h", testing = "1min" }', "")
+    spoil(TOML, 'on = "no_show"\n', 'on = "no_show"\nbody = "missed.md"\nafter = "48h"\n')
+
+    missed, _ = load_campaign("christmas_2025", directory=home).follow_ups
+
+    assert (missed.name, missed.after.at(Pace()), missed.after.at(Pace(testing=True))) == (
+        "no-show",
+        48 * HOUR_MS,
+        120_000,
+    )
 
 
 def test_a_speed_at_which_steps_collide_is_refused(campaign: Campaign) -> None:
@@ -140,6 +154,10 @@ STATUS = 'status_column = "Christmas Campaign Status"'
             r"at least 43200 s later",
         ),
         (TOML, 'production = "120h"', 'production = "70h"', r"steps\.3\.after\.production"),
+        (TOML, 'on = "no_show"', 'on = "noshow"', r"follow_ups\.0\.on"),
+        (TOML, 'name = "missed"', 'name = "after-call"', r"follow_ups\.1\.name: 'after-call' is there twice"),
+        (TOML, 'name = "missed"', 'name = "24h"', r"follow_ups\.0\.name: '24h' is a reminder's name"),
+        (TOML, 'body = "missed.md"\nafter = {', 'body = "missed.md"\nafter = "soon" # {', r"write a duration as"),
         (TOML, 'testing = "4min"', 'testing = "3min"', r"steps\.4\.after\.testing"),
         (TOML, 'nurture = "continue"', 'nurture = "maybe"', r"booking\.nurture"),
         (TOML, 'URGENT = "2-quick-wins.urgent.md"\n', "", r"steps\.1\.body: nothing for URGENT"),

@@ -52,7 +52,7 @@ def test_the_hour_is_the_readers_own(campaign: Campaign, instant: str, zone: str
     assert words == campaign.translations["en-CA"].language.time(datetime.fromisoformat(instant), zone)
 
 
-def test_an_instant_without_a_zone_is_a_mistake_of_ours(campaign: Campaign) -> None:
+def test_a_time_without_a_zone_is_a_bug(campaign: Campaign) -> None:
     with pytest.raises(ValueError, match="time zone"):
         campaign.translations["en-CA"].language.time(datetime(2025, 12, 4, 9, 0), "America/Toronto")  # noqa: DTZ001
 

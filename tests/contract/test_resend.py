@@ -284,7 +284,7 @@ def row(number: int, *, to: str, created: str, event: str = "delivered") -> dict
     return {"id": f"m{number}", "to": [to], "subject": f"No. {number}", "created_at": created, "last_event": event}
 
 
-async def test_what_was_accepted_for_one_address_is_found_page_by_page_back_to_an_instant() -> None:
+async def test_what_was_accepted_for_one_address_is_found_page_by_page_back_to_a_time() -> None:
     first = [row(n, to="else@salon.example", created="2026-11-24 10:00:01.5+00") for n in range(PAGE)]
     second = [
         row(200, to="Ada@Salon.example", created="2026-11-24T10:00:01.250Z", event="sent"),

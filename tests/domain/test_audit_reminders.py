@@ -122,7 +122,7 @@ def test_what_still_waits_ten_minutes_after_its_call_began_is_missing_unless_eve
 @pytest.mark.parametrize(
     "late", [{"waits_ms": DUE_MS - HOUR_MS}, {"due_ms": DUE_MS - HOUR_MS, "waits_ms": DUE_MS}], ids=["due", "put off"]
 )
-def test_what_waits_for_more_than_a_day_after_its_instant_is_missing_unless_everybody_waits(late):
+def test_what_waits_for_more_than_a_day_after_its_due_time_is_missing_unless_everybody_waits(late):
     waiting = reminder(record=PLANNED, **late)
 
     assert found(waiting, at_ms=DUE_MS + DAY_MS) == set()

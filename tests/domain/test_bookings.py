@@ -155,7 +155,7 @@ def test_the_sequence_decides_before_the_clock_does():
     assert stands(later_clock, cancelled) == {"A": BookingState.CANCELLED}
 
 
-def test_without_a_sequence_on_both_sides_the_clock_decides_and_at_one_instant_the_cancellation():
+def test_without_a_sequence_on_both_sides_the_clock_decides_and_at_the_same_time_the_cancellation():
     assert stands(CREATED, event(BookingKind.CANCELLED, "A", at_ms=1)) == {"A": BookingState.CANCELLED}
     assert stands(CREATED, event(BookingKind.CANCELLED, "A", at_ms=0)) == {"A": BookingState.CANCELLED}
     assert stands(event(BookingKind.CREATED, "A", at_ms=2), event(BookingKind.CANCELLED, "A")) == {

@@ -63,7 +63,7 @@ def test_a_cancellation_a_rejection_and_a_confirmation_that_were_lost_are_report
     assert stands(listed(updated_ms=NOW_MS - 9), requested) == {"A": BookingState.BOOKED}
 
 
-def test_a_cancellation_without_an_instant_counts_from_when_it_is_seen():
+def test_a_cancellation_without_a_time_counts_from_when_it_is_seen():
     assert stands(listed(status="cancelled", updated_ms=None), CREATED) == {"A": BookingState.CANCELLED}
 
 

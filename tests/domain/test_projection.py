@@ -91,7 +91,7 @@ def test_a_row_shows_what_was_agreed_to() -> None:
     assert sequence(agreed)["Consent"] == "2025-11-24T16:00:00.123+00:00 | https://site.example/quiz/1 | I agree"
 
 
-def test_a_step_shows_the_instant_it_was_accepted_whatever_became_of_it_later() -> None:
+def test_a_step_shows_when_it_was_accepted_whatever_became_of_it_later() -> None:
     records = {
         1: sent(ANCHOR_MS, DeliveryStatus.DELIVERED),
         2: sent(ANCHOR_MS + 1_000, DeliveryStatus.BOUNCED),

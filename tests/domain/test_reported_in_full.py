@@ -65,6 +65,7 @@ def test_a_booking_has_all_that_was_reported():
         "asked_anew": False,
         "was_reassigned": False,
         "locale": None,
+        "chain": (booking_id("A"),),
         "sms_number": None,
         **WHO,
         **WHAT,

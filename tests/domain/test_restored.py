@@ -189,7 +189,7 @@ def test_rows_of_the_same_minute_are_reported_apart_by_their_pages():
     assert merged([b, a]) == replace(a, assessment=b.assessment, differs=True)
 
 
-def test_what_any_row_shows_as_sent_was_sent_at_the_earliest_instant_that_any_tells():
+def test_what_any_row_shows_as_sent_was_sent_at_the_earliest_time_that_any_shows():
     one = merged([replace(READ, sent_ms={1: 5, 2: 9}), replace(OLDER, sent_ms={1: 7, 2: 8, 3: 1})])
 
     assert one.sent_ms == {1: 5, 2: 8, 3: 1}

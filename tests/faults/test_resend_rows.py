@@ -214,7 +214,7 @@ async def test_what_goes_on_failing_is_a_dead_letter_after_four_tries_a_minute_a
 
 
 @rows("hold")
-async def test_who_is_reported_to_wait_waits_and_spends_nothing(
+async def test_a_mail_that_the_provider_makes_wait_spends_no_attempt(
     fault: Fault, story: Simulation, ada: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with reported(story, fault, monkeypatch, times=9) as it:

@@ -135,7 +135,7 @@ async def test_every_example_of_resend_is_parsed_and_ignored(gateway: Gateway) -
     [
         *(None, {}, [], "enrollment", [{"name": "campaign", "value": "christmas_2025"}]),
         *(TAGS | {"campaign": "easter_2026"}, TAGS | {"enrollment": "enr_x"}, TAGS | {"enrollment": ["enr_x"]}),
-        *(TAGS | {"step": "step-0"}, TAGS | {"step": "step-1/x"}, TAGS | {"step": 1}, {**TAGS, "step": "1"}),
+        *(TAGS | {"step": "-step"}, TAGS | {"step": "step-1/x"}, TAGS | {"step": 1}, {**TAGS, "step": "Step 1"}),
         *(TAGS | {"campaign": {"value": "christmas_2025"}}, TAGS | {"campaign": ["christmas_2025"]}),
         {"campaign": "christmas_2025", "enrollment": ADA, "booking": "bkg_x", "start": "1", "reminder": "24h"},
     ],
@@ -154,6 +154,16 @@ async def test_a_reminder_is_identified_by_its_tags(gateway: Gateway) -> None:
 
     assert answer.json["delivery_id"] == f"{booking}/1796320800000/24h"
     assert await gateway.store.hlen(keys.SUPPRESSED) == 1
+
+
+async def test_a_follow_up_is_identified_by_its_tags(gateway: Gateway) -> None:
+    booking = "bkg_" + "a" * 16
+    tags = {"campaign": "christmas_2025", "enrollment": ADA, "booking": booking, "trigger": "no_show"}
+    answer = await post_resend(gateway, event("bounced", "Permanent", tags=tags | {"follow_up": "missed"}))
+    another = await post_resend(gateway, event("bounced", "Permanent", tags=tags | {"trigger": "x", "follow_up": "y"}))
+
+    assert answer.json["delivery_id"] == f"{booking}/no_show/missed"
+    assert another.json["status"] == "ignored"
 
 
 @pytest.mark.parametrize("name", ["email.scheduled", "email.received", "contact.created", "domain.updated", "made.up"])

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from services.gateway.fast_path import read_ordinary_signup
+from services.gateway.ordinary_signup import read_ordinary_signup
 from services.gateway.validation.signup_shape import Signup
 from services.gateway.webhooks.signup_form import read_signup
 from services.web.problem import Problem
@@ -167,7 +167,10 @@ def test_a_complete_signup_is_ordinary() -> None:
         **{"revenue_leak_total": 14_500, "phone": "+1 555 0100", "timezone": "America/Toronto", "locale": "en-CA"},
         **{"consent_text": "I agree: mails", "consent_source": "https://site.example/quiz", "visitor": "v" * 64},
         "consent_at": "2026-11-29T10:00:00.000Z",
+        "sms_consent": True,
     }
 
     assert person("ada", **fields).keys() == Signup.model_fields.keys()
-    assert read_ordinary_signup(json.dumps(person("ada", **fields), ensure_ascii=False).encode()) is not None
+    body = json.dumps(person("ada", **fields), ensure_ascii=False).encode()
+    assert read_ordinary_signup(body) is not None
+    agrees(body)

@@ -10,7 +10,7 @@ of these.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,12 +18,20 @@ from actors.sending.failure_policy import decide
 from common.domain.booking import BookingEvent, BookingKind
 from common.domain.cadence import Cadence
 from common.domain.contact import Assessment
-from common.domain.delivery import Kind, Record, delivery_of
+from common.domain.delivery import Kind, Record, Trigger, delivery_of
 from common.domain.feedback import Feedback, FeedbackKind
-from common.domain.ids import DeliveryId, booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
+from common.domain.follow_ups import FollowUpRules, follow_ups_of
+from common.domain.ids import (
+    DeliveryId,
+    booking_id,
+    enrollment_id,
+    follow_up_delivery_id,
+    reminder_delivery_id,
+    step_delivery_id,
+)
 from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.retry import RetryPolicy
-from common.domain.series import resolve
+from common.domain.series import Booking, resolve
 from common.errors import Ambiguous
 from common.ledger import keys
 from common.ledger.bookings import BookingOutcome
@@ -46,11 +54,17 @@ ADA = Assessment(email="ada@example.org", first_name="Ada", assessment_score=50)
 CONTACT = enrollment_id("c", ADA.email)
 START_MS = NOW_MS + 1_000 * HOUR
 REMINDERS = ReminderRules(before_ms=(("now", 1_000 * HOUR), ("later", 999 * HOUR)), minimum_notice_ms=0)
+FOLLOW_UPS = FollowUpRules(
+    after_ms=(("now", Trigger.NO_SHOW, 2 * HOUR), ("later", Trigger.NO_SHOW, 3 * HOUR)),
+    grace_ms=2 * HOUR,
+    unmarked_ms=24 * HOUR,
+)
 DELIVERIES = {
     Kind.STEP: [step_delivery_id(CONTACT, number) for number in (1, 2)],
     Kind.REMINDER: [
         reminder_delivery_id(booking_id("A"), start_ms=START_MS, name=name) for name, _ in REMINDERS.before_ms
     ],
+    Kind.FOLLOW_UP: [follow_up_delivery_id(booking_id("A"), on=on, name=name) for name, on, _ in FOLLOW_UPS.after_ms],
 }
 """The first is due now, the second in an hour."""
 NOISE = keys.timeline(CONTACT)
@@ -78,13 +92,14 @@ class Protocol:
         self.client.close()
 
     def begin(self, budget: Budget, *, workers: int = 2) -> State:
-        """Ada has signed up, or booked a call, a moment ago; her first mail is due, her second in an hour."""
+        """Ada has signed up, or booked or missed a call; her first mail is due, her second in an hour."""
         self.client.flushall()
         names = [f"w{number + 1}" for number in range(workers)]
         self.client.zadd(keys.HEARTBEATS, dict.fromkeys(names, ALIVE))
-        self._run(self._sign_up() if self.kind is Kind.STEP else self._book())
+        plans = {Kind.STEP: self._sign_up, Kind.REMINDER: self._book, Kind.FOLLOW_UP: self._miss}
+        self._run(plans[self.kind]())
         # Not of this play: the webhook's answer expires, and the mirror has its own job.
-        self.client.delete(keys.webhook("1"), keys.CHANGED, NOISE)
+        self.client.delete(keys.webhook("1"), keys.webhook("2"), keys.CHANGED, NOISE)
         for queue in ("classify", "notion_sync", "bookings"):
             self.client.delete(keys.delayed(queue), keys.delayed(queue) + ".msgs")
         self._state = State(self.snapshots.take(), NOW_MS, tuple(Worker(name) for name in names), (), budget)
@@ -97,7 +112,7 @@ class Protocol:
         await self.ledger.signups.enroll(enrollment, now_ms=NOW_MS, announce=False)
 
     async def _book(self) -> None:
-        event = BookingEvent(
+        booked = BookingEvent(
             kind=BookingKind.CREATED,
             uid="A",
             event_ms=NOW_MS,
@@ -105,12 +120,42 @@ class Protocol:
             start_ms=START_MS,
             email=ADA.email,
         )
-        await self.ledger.bookings.accept(event, webhook_id="1")
-        (booking,) = resolve([event])
+        await self._look([booked], lambda booking: {"bookings": [(booking, reminders_of(booking, REMINDERS))]})
+
+    async def _miss(self) -> None:
+        marked_ms = NOW_MS - 2 * HOUR
+        booked = BookingEvent(
+            kind=BookingKind.CREATED,
+            uid="A",
+            event_ms=marked_ms - HOUR,
+            received_ms=marked_ms - HOUR,
+            start_ms=marked_ms - HOUR,
+            email=ADA.email,
+        )
+        marked = replace(
+            booked,
+            kind=BookingKind.NO_SHOW,
+            event_ms=marked_ms,
+            received_ms=marked_ms,
+            no_shows=((ADA.email, True),),
+        )
+        events = [booked, marked]
+        await self._look(
+            events,
+            lambda booking: {
+                "bookings": [(booking, [])],
+                "follow_ups": {booking.id: follow_ups_of(booking, events, FOLLOW_UPS, now_ms=NOW_MS)},
+            },
+        )
+
+    async def _look(self, events: list[BookingEvent], outcome_of: Callable[[Booking], dict[str, Any]]) -> None:
+        for number, event in enumerate(events, 1):
+            await self.ledger.bookings.accept(event, webhook_id=str(number))
+        (booking,) = resolve(events)
         outcome = BookingOutcome(
             gathered=await self.ledger.bookings.gather(booking.id),
-            bookings=[(booking, reminders_of(booking, REMINDERS))],
             nurture=[(await self.ledger.bookings.contact(CONTACT), "leave")],
+            **outcome_of(booking),
         )
         assert await self.ledger.bookings.write(outcome, now_ms=NOW_MS)
 

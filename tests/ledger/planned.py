@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from common.domain.booking import BookingEvent, BookingKind
+from common.domain.cadence import Pace
 from common.domain.contact import Assessment
-from common.domain.delivery import Kind, Record
+from common.domain.delivery import Kind, Record, Trigger
 from common.domain.feedback import Feedback, FeedbackKind
-from common.domain.ids import DeliveryId, EnrollmentId, enrollment_id, reminder_delivery_id, step_delivery_id
+from common.domain.follow_ups import follow_up_rules, follow_ups_of
+from common.domain.ids import (
+    DeliveryId,
+    EnrollmentId,
+    booking_id,
+    enrollment_id,
+    reminder_delivery_id,
+    step_delivery_id,
+)
 from common.domain.notion_import import Restored
 from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import resolve
@@ -24,6 +33,7 @@ from tests.ledger_reads import record_of
 
 HOUR_MS = 3_600_000
 RULES = ReminderRules(before_ms=(("24h", 24 * HOUR_MS),), minimum_notice_ms=0)
+FOLLOWING = follow_up_rules([("missed", Trigger.NO_SHOW, 2 * HOUR_MS)], Pace())
 
 
 @dataclass(frozen=True)
@@ -151,7 +161,56 @@ def restored_of(person: Assessment, anchor_ms: int, **reported: Any) -> Restored
     return Restored(**blank | reported)
 
 
-PLAN: dict[Kind, Callable[..., Awaitable[Planned]]] = {Kind.STEP: plan_step, Kind.REMINDER: plan_reminder}
+async def plan_follow_up(ledger: Ledger, now_ms: int, name: str = "ada") -> Planned:
+    """Somebody who never signed up missed a call, and the mail that follows it is due now."""
+    address, marked_ms = f"{name}@example.org", now_ms - FOLLOWING.grace_ms
+    start_ms = marked_ms - HOUR_MS
+    event = BookingEvent(
+        kind=BookingKind.CREATED,
+        uid=f"uid-{name}",
+        event_ms=start_ms - 48 * HOUR_MS,
+        received_ms=start_ms - 48 * HOUR_MS,
+        start_ms=start_ms,
+        end_ms=start_ms + HOUR_MS,
+        email=address,
+    )
+    marked = replace(
+        event, kind=BookingKind.NO_SHOW, event_ms=marked_ms, received_ms=marked_ms, no_shows=((address, True),)
+    )
+    (follow_up,), contact = await write_calls(ledger, [event, marked], now_ms)
+    return Planned(ledger, Kind.FOLLOW_UP, follow_up, contact, address, "follow-up missed", now_ms, "cancelled")
+
+
+async def write_calls(
+    ledger: Ledger, events: Sequence[BookingEvent], now_ms: int
+) -> tuple[list[DeliveryId], EnrollmentId]:
+    """These events of one series are reported and looked at: (the follow-ups of it, whose the newest booking is)."""
+    for event in events:
+        await ledger.bookings.accept(event, webhook_id=f"calcom:{event.digest()}")
+    gathered = await ledger.bookings.gather(booking_id(events[-1].uid))
+    resolved = resolve(gathered.events)
+    contact = await ledger.mailboxes.find(next(event.email for event in events if event.email))
+    found = {
+        one.id: follow_ups_of(
+            one, [event for event in gathered.events if event.uid == one.uid], FOLLOWING, now_ms=now_ms
+        )
+        for one in resolved
+    }
+    outcome = BookingOutcome(
+        gathered=gathered,
+        bookings=[(one, []) for one in resolved],
+        follow_ups=found,
+        nurture=[(await ledger.bookings.contact(contact), "leave")],
+    )
+    assert await ledger.bookings.write(outcome, now_ms=now_ms)
+    return [one.id for several in found.values() for one in several], contact
+
+
+PLAN: dict[Kind, Callable[..., Awaitable[Planned]]] = {
+    Kind.STEP: plan_step,
+    Kind.REMINDER: plan_reminder,
+    Kind.FOLLOW_UP: plan_follow_up,
+}
 
 
 async def open_circuit(ledger: Ledger, now_ms: int, **more: int) -> None:

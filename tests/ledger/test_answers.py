@@ -40,7 +40,7 @@ async def test_ending_an_enrollment_answers_whether_it_ended(ledger, ada, clock)
     assert await ledger.enrollments.exit(stranger, ExitReason.BOUNCED, address_hash=None, now_ms=now) is False
 
 
-async def test_everybody_waits_up_to_an_instant_and_no_longer(ledger, clock):
+async def test_everybody_waits_up_to_a_time_and_no_longer(ledger, clock):
     now = clock.now_ms()
     assert await ledger.circuits.open_until("notion", now_ms=now) is None
     trouble = await ledger.circuits.report_failure("notion", id="a", reason="503", provider_wide=True, now_ms=now)

@@ -237,7 +237,7 @@ async def test_a_worker_of_another_campaign_leaves_bookings_and_reminders_alone(
     assert (await other.bookings.gather(A)).campaign == "christmas_2025"
 
 
-async def test_what_is_held_leaves_the_schedule_and_comes_back_with_its_instant(ledger, ada, clock):
+async def test_what_is_held_leaves_the_schedule_and_comes_back_with_its_due_time(ledger, ada, clock):
     now = clock.now_ms()
     person = enrollment_id("christmas_2025", ada.email)
     await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now)

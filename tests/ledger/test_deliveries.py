@@ -50,7 +50,7 @@ async def test_who_it_is_for_is_known_from_its_claim(planned, now_ms):
 
 
 async def test_what_is_not_planned_cannot_be_claimed(ledger, planned, now_ms):
-    unplanned = f"{planned.id}0" if planned.kind is Kind.REMINDER else planned.id.replace("step-1", "step-3")
+    unplanned = f"{planned.id}0" if planned.kind is not Kind.STEP else planned.id.replace("step-1", "step-3")
 
     assert await ledger.deliveries.claim(unplanned, worker="w1", now_ms=now_ms) == ClaimRefused("unknown")
 

@@ -79,7 +79,7 @@ async def state(ledger):
     )
 
 
-async def test_a_mail_is_delivered_and_keeps_its_id_and_its_instant(ledger, sent):
+async def test_a_mail_is_delivered_and_keeps_its_id_and_its_time(ledger, sent):
     await tell(ledger, about(K.SENT, sent + 10))
     await tell(ledger, about(K.DELIVERED, sent + 20))
 

@@ -273,7 +273,7 @@ async def test_a_provider_is_probed_less_and_less_but_twice_a_minute_at_least(le
     assert waits == [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]
 
 
-async def test_who_is_reported_to_wait_longer_lengthens_the_wait_for_all(ledger, clock):
+async def test_a_longer_wait_that_the_provider_demands_holds_for_all(ledger, clock):
     now_ms = clock.now_ms()
     await ledger.circuits.report_failure(MAIL, id="x", reason="503", provider_wide=True, now_ms=now_ms)
 

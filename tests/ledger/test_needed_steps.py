@@ -60,7 +60,7 @@ async def test_it_is_skipped_when_that_one_was_never_sent(ledger: Ledger, began_
     assert ("step 2 skipped", BECAUSE) in [(entry.what, entry.detail) for entry in await timeline_of(ledger, ADA)]
 
 
-async def test_nobody_is_told_that_it_will_come(ledger: Ledger, began_ms):
+async def test_it_is_not_among_the_steps_to_come(ledger: Ledger, began_ms):
     await settle(ledger, FIRST, "skipped", began_ms)
 
     timeline = await read_contact_timeline(ledger, ADA)

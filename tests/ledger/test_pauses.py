@@ -47,13 +47,12 @@ async def test_a_pause_says_who_when_and_why_and_the_first_one_stands(ledger, ad
     assert await ledger.pauses.start(ADA, said(now + 9, "she asked")) == (said(now + 9, "she asked"), True)
 
     assert await ledger.pauses.active() == ActivePauses(everybody=said(now), people={ADA: said(now + 9, "she asked")})
-    assert await ledger.pauses.is_everybody_paused()
     assert await ledger.pauses.finish(None, now_ms=now + 10) == said(now)
     assert await ledger.pauses.finish(None, now_ms=now + 11) is None
-    assert not await ledger.pauses.is_everybody_paused()
+    assert (await ledger.pauses.active()).everybody is None
 
 
-async def test_while_everybody_is_paused_nothing_is_made_ready_and_everything_keeps_its_instant(
+async def test_while_everybody_is_paused_nothing_is_made_ready_and_everything_keeps_its_due_time(
     ledger, ada, clock, store_url
 ):
     now = clock.now_ms()

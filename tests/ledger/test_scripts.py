@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import common.ledger
-from common.ledger.store import LIBRARIES as KNOWN
-from common.ledger.store import load
+from common.ledger.scripts import LIBRARIES as KNOWN
+from common.ledger.scripts import load
 
 LUA = Path(common.ledger.__file__).parent / "lua"
 FILES = sorted(LUA.glob("*.lua"))

@@ -15,8 +15,8 @@ from common.domain.ids import enrollment_id
 from common.ledger import keys
 from common.ledger.constants import REMEMBER_WEBHOOK_MS
 from common.ledger.ledger import Ledger
+from common.ledger.scripts import Scripts
 from common.ledger.signups import Acceptance
-from common.ledger.store import Scripts
 
 DAY_MS = 86_400_000
 

@@ -127,8 +127,8 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "local is_repeated = open.claim_id == claim_id", "local is_repeated = false"),
     (
         "deliveries",
-        "  local suppressed = suppression.reason(fields.address_hash)\n  local reason = suppressed or owners.refusal(fields, given.requires, given.expires_ms, now_ms)\n  local sent_ms",
-        "  local suppressed, reason = nil, owners.refusal(fields, given.requires, given.expires_ms, now_ms)\n  local sent_ms",
+        "  local suppressed, ends_mail = suppressed_by(fields, given)\n  local reason = suppressed or owners.refusal(fields, given.requires, given.expires_ms, now_ms)\n  local sent_ms",
+        "  local suppressed, ends_mail, reason = nil, true, owners.refusal(fields, given.requires, given.expires_ms, now_ms)\n  local sent_ms",
     ),
     (
         "deliveries",
@@ -140,7 +140,7 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "if provider_id and (reason", "if false and (reason"),
     (
         "deliveries",
-        "  if suppressed then sequence.exit(owner.id, suppressed, now_ms) end\n  if reason then",
+        "  if suppressed and ends_mail then sequence.exit(owner.id, suppressed, now_ms) end\n  if reason then",
         "  if reason then",
     ),
     (
@@ -238,7 +238,7 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "~= given.fence then return {'lost'} end", "~= given.fence then return {'held', 1, ''} end"),
     (
         "deliveries",
-        "  if suppressed then sequence.exit(owner.id, suppressed, now_ms) end\n  local reason",
+        "  if suppressed and ends_mail then sequence.exit(owner.id, suppressed, now_ms) end\n  local reason",
         "  local reason",
     ),
     ("deliveries", "  if reason then return {'exited', reason} end\n", ""),
@@ -445,7 +445,8 @@ FAULTS: tuple[Fault, ...] = (
     ("contacts", "  redis.call('DEL', keys.delivery .. id)\n", ""),
     ("contacts", "  redis.call('ZREM', keys.open, id)\n", ""),
     ("contacts", "  redis.call('ZREM', keys.dead, id)\n", ""),
-    ("contacts", "  queue.unschedule('send', id)\n", ""),
+    ("contacts", "  queue.unschedule(channel.queue_of(id), id)\n", ""),
+    ("contacts", "  number.forget(guest, id)\n", ""),
     ("contacts", "if status and status ~= 'planned' and not is_counted then", "if status and not is_counted then"),
     (
         "contacts",
@@ -501,10 +502,10 @@ FAULTS: tuple[Fault, ...] = (
         "fields.status == 'active' and fields.next then",
     ),
     ("sweeper", "    reschedule('send', job, due_ms)\n", ""),
-    ("sweeper", "      reschedule('send', job, now_ms)\n", ""),
+    ("sweeper", "      reschedule(name, job, now_ms)\n", ""),
     (
         "sweeper",
-        "    if not queue.is_scheduled('send', job, tonumber(redis.call('ZSCORE', keys.open, job))) then\n",
+        "    if not queue.is_scheduled(name, job, tonumber(redis.call('ZSCORE', keys.open, job))) then\n",
         "    if true then\n",
     ),
     ("sweeper", " and not redis.call('ZSCORE', keys.open, job)\n", "\n"),
@@ -517,10 +518,35 @@ FAULTS: tuple[Fault, ...] = (
     ("lib/records", "string.format('%+.0f', sent_ms - at_ms)", "string.format('%+.0f', at_ms - sent_ms)"),
     ("lib/records", "or '0'\n", "or '+0'\n"),
     ("lib/records", "  counts.add('delivery:' .. status, 1)\n", ""),
+    # bookings: follow-ups
+    (
+        "bookings",
+        "  for _, follow_up in ipairs(booking.follow_ups) do replan_follow_up(guest, follow_up, outcome, now_ms) end\n",
+        "",
+    ),
+    ("bookings", "is_sent = is_sent or owners.has_sent(fields, {follow_up.trigger})", "is_sent = is_sent"),
+    ("bookings", "local is_sent = owners.has_sent(fields, follow_up.other_triggers)", "local is_sent = false"),
+    ("bookings", "if id ~= guest.id then is_sent", "if true then is_sent"),
     # lib: owners
     ("lib/owners", "if fields.status == 'exited' then return fields.exit_reason end", ""),
     ("lib/owners", "  if requires and fields.state ~= requires.state then return fields.state end\n", ""),
-    ("lib/owners", "  if requires and tonumber(fields.start_ms) ~= requires.start_ms then return 'moved' end\n", ""),
+    (
+        "lib/owners",
+        "  if requires and requires.start_ms and tonumber(fields.start_ms) ~= requires.start_ms then return 'moved' end\n",
+        "",
+    ),
+    ("lib/owners", "if requires and requires.stays then", "if false then"),
+    ("lib/owners", "if reason and reason ~= 'stopped' then return reason end", ""),
+    ("lib/owners", "if reason and reason ~= 'stopped' then", "if reason then"),
+    (
+        "lib/owners",
+        "  if owners.has_sent(fields, requires.other_triggers) then return requires.sent_before end\n",
+        "",
+    ),
+    ("lib/owners", "  if has_later_call(fields, requires) then return requires.booked_again end\n", ""),
+    ("lib/owners", "requires.later_calls[state] and tonumber", "tonumber"),
+    ("lib/owners", " and tonumber(start_ms) > since_ms then return true", " then return true"),
+    ("lib/owners", "SENT[string.match(line, '^%S+')] and string", "string"),
     ("lib/owners", "  if expires_ms and expires_ms <= now_ms then return 'expired' end\n", ""),
     # lib: sequence
     ("lib/sequence", "  queue.unschedule('send', enrollment.id .. '/' .. name)\n", ""),
@@ -553,7 +579,11 @@ FAULTS: tuple[Fault, ...] = (
     # lib: delivery
     ("lib/delivery", "  redis.call('ZREM', keys.open, id)\n", ""),
     ("lib/delivery", "  redis.call('ZREM', keys.dead, id)\n", ""),
-    ("lib/delivery", "  queue.unschedule('send', id)\n", ""),
+    ("lib/delivery", "  queue.unschedule(channel.queue_of(id), id)\n", ""),
+    # channels
+    ("lib/channel", "name and 'send_' .. name or 'send'", "'send'"),
+    ("lib/number", "  redis.call('SADD', keys.numbers .. number_hash, owner.id)\n", ""),
+    ("texts", "  if given.word == 'stop' then suppression.add", "  if false then suppression.add"),
     ("lib/delivery", "  redis.call('ZADD', keys.open, due_ms, id)\n", ""),
     ("lib/delivery", "if given.paced then sequence.note_sent(owner, given.sent_ms) end", ""),
     (

@@ -36,9 +36,19 @@ STAGES: dict[str, tuple[Stage, ...]] = {
 FIRST: dict[str, Stage] = {
     **dict.fromkeys(
         ("deliveries", "dead_letters", "lib/delivery", "lib/records", "lib/owners", "lib/circuit", "queue"),
-        ("tests/ledger/test_deliveries.py", "tests/ledger/test_claim_guards.py", "tests/ledger/test_reminders.py"),
+        (
+            "tests/ledger/test_deliveries.py",
+            "tests/ledger/test_claim_guards.py",
+            "tests/ledger/test_reminders.py",
+            "tests/ledger/test_follow_ups.py",
+        ),
     ),
-    "bookings": ("tests/ledger/test_bookings_transitions.py", "tests/ledger/test_replanning.py"),
+    "bookings": (
+        "tests/ledger/test_bookings_transitions.py",
+        "tests/ledger/test_replanning.py",
+        "tests/ledger/test_follow_ups.py",
+        "tests/actors/test_follow_up_stories.py",
+    ),
     "signups": (
         "tests/ledger/test_signups_together.py",
         "tests/ledger/test_transitions.py",
@@ -59,6 +69,7 @@ FIRST: dict[str, Stage] = {
     "workers": ("tests/broker/test_takeover.py",),
     "delays": ("tests/broker/test_waiting.py", "tests/ledger/test_circuit.py", "tests/ledger/test_pauses.py"),
     "budget": ("tests/providers/test_budget.py",),
+    **dict.fromkeys(("texts", "lib/channel", "lib/number"), ("tests/actors/test_sms_stories.py",)),
     "leases": ("tests/ledger/test_leases.py",),
     "guard": ("tests/providers/test_guard.py",),
 }

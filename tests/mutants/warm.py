@@ -18,7 +18,7 @@ from typing import TextIO
 
 import pytest
 
-from common.ledger import store
+from common.ledger import scripts
 from common.providers import budget
 from common.providers.notion import duplicates as guard
 from common.queue import lua_broker
@@ -100,7 +100,7 @@ def _read_scripts_again() -> None:
     lua_broker.compose_scripts.cache_clear()
     budget._SCRIPT = Path(PROVIDERS, "budget.lua").read_text()
     guard._SCRIPT = Path(PROVIDERS, "notion/creation_guard.lua").read_text()
-    store.load.cache_clear()
+    scripts.load.cache_clear()
 
 
 def _serve(requests: TextIO, answers: TextIO) -> None:

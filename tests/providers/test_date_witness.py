@@ -9,7 +9,7 @@ import httpx
 import pytest
 from aiohttp import web
 
-from common.date_witness import DateWitness
+from common.clock import DateWitness
 from common.providers.http import DeadlineClient
 
 DAY_S = 86_400

@@ -42,7 +42,7 @@ async def since(listing: Listing, second: int) -> list[str]:
     return [mail.id for mail in await listing.since(second * 1000, budget=Unlimited())]
 
 
-async def test_it_is_read_back_to_the_instant_and_then_only_what_is_new():
+async def test_it_is_read_back_to_the_given_time_and_then_only_what_is_new():
     resend = Resend(50)
     listing = Listing(resend.page)
 

@@ -65,7 +65,7 @@ async def test_a_reminder_whose_hour_passed_before_the_call_was_found_again_is_s
     assert await reminded(installation, BORIS) == [(24, "72h"), (94, "2h")]
     [call] = [call async for call in installation.world.ledger.bookings.calls(_id(BORIS))]
     final_statuses = {
-        name.partition("/")[2]: (record.final_status, record.detail) for name, record in call.reminders.items()
+        name.partition("/")[2]: (record.final_status, record.detail) for name, record in call.records.items()
     }
     assert final_statuses["72h"] == final_statuses["24h"] == (DeliveryStatus.SKIPPED, "its hour had passed")
 

@@ -256,6 +256,15 @@ async def test_mails_that_each_of_two_campaigns_may_have_sent_since_are_unknown_
     assert await installation.inbox(ada) == STEPS[:1] * 2
 
 
+async def test_a_mail_that_may_be_of_either_of_two_campaigns_is_found_for_neither(installation, starts, ada):
+    await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "resend"})
+    await _in_two_campaigns_of_the_same_subjects(installation, starts, ada, backup_h=0.01, restored_h=8)
+    letters = await dead_letters_of(installation.world.ledger)
+
+    assert len(await installation.inbox(ada)) == 1
+    assert [(await plan(installation.world, letter)).way for letter in letters] == [Way.REFUSED] * 2
+
+
 async def test_a_replay_finds_a_mail_with_a_subject_of_an_earlier_version(installation, starts, ada):
     await _with_the_third_step_since_the_backup(installation, starts, ada)
     full = installation.settings

@@ -95,6 +95,7 @@ def vars_of(person: Assessment) -> dict[str, object]:
     return {name: getattr(person, name) for name in person.__dataclass_fields__}
 
 
+@pytest.mark.timeout(180)  # Days of many people, in virtual time.
 async def test_five_hundred_people_in_two_campaigns(both: Simulation, campaigns: Campaigns) -> None:
     both.mailer.failure = Weather().failure
     await asyncio.wait_for(sign_up_everybody(both), timeout=600)

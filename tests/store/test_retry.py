@@ -9,8 +9,8 @@ import pytest
 import redis
 from redis.backoff import NoBackoff
 
-from common.store import errors
-from common.store.errors import OutageLog, until_answered, until_answered_async
+from common.store import retry
+from common.store.retry import OutageLog, until_answered, until_answered_async
 
 
 class Heard:
@@ -26,7 +26,7 @@ class Heard:
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
     heard = Heard()
-    monkeypatch.setattr(errors, "log", heard)
+    monkeypatch.setattr(retry, "log", heard)
     return heard
 
 
@@ -36,11 +36,11 @@ def failing(times: int) -> Iterator[BaseException | str]:
 
 
 def test_the_wait_between_two_tries_stays_short_in_an_outage_of_days() -> None:
-    assert 0 < errors._BACKOFF.compute(1_000_000) <= 1
+    assert 0 < retry._BACKOFF.compute(1_000_000) <= 1
 
 
 async def test_a_long_outage_is_logged_once_and_its_end_once(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(errors, "_BACKOFF", NoBackoff())
+    monkeypatch.setattr(retry, "_BACKOFF", NoBackoff())
     answers = failing(2_000)
 
     async def call() -> str:

@@ -16,8 +16,8 @@ from common.store import monitor as store_monitor
 from common.store.clients import connect, connect_async
 from common.store.durability import store_warnings
 from common.store.embedded import EmbeddedStore
-from common.store.errors import until_answered
 from common.store.monitor import StoreMonitor
+from common.store.retry import until_answered
 from tests.gateway.conftest import Opener, person
 from tests.store.conftest import CADENCE, Weaken
 

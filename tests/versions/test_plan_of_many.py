@@ -72,6 +72,7 @@ def before(hour: float) -> list[int]:
     return [number for number in range(PEOPLE) if hours(number) + 0.5 < hour]
 
 
+@pytest.mark.timeout(180)  # Ten thousand people are written first.
 async def test_every_kind_of_edit_is_counted_exactly_in_seconds(people, campaign, clock, settings):
     found = {}
     for edit in (edits.text, edits.subject, edits.moved, edits.added, edits.removed, edits.segment, edits.language):
@@ -93,6 +94,7 @@ async def test_every_kind_of_edit_is_counted_exactly_in_seconds(people, campaign
     }
 
 
+@pytest.mark.timeout(180)
 async def test_a_text_that_people_have_had_under_another_id_is_refused(people, campaign, clock, settings):
     plan = compare(
         campaign, campaign_of(edits.copied(campaign.compiled)), people, pace=settings.pace, now_ms=clock.now_ms()
@@ -107,6 +109,7 @@ async def test_a_text_that_people_have_had_under_another_id_is_refused(people, c
         refuse_repeated(plan)
 
 
+@pytest.mark.timeout(180)
 async def test_people_to_whom_a_moved_step_is_due_at_once_are_counted(people, campaign, clock, settings):
     plan = compare(
         campaign, campaign_of(edits.moved(campaign.compiled)), people, pace=settings.pace, now_ms=clock.now_ms()

@@ -93,6 +93,15 @@ function bookings.gather()
   return {events, guests, redis.call('HGET', keys.guest .. ARGV[1], 'campaign') or ''}
 end
 
+-- contacts(KEYS = [bookings], ARGV = [contact, …]) → [[its calls: field, value, …], [its enrollment: field, value, …]] for each
+function bookings.contacts()
+  local found = {}
+  for i, id in ipairs(ARGV) do
+    found[i] = {redis.call('HGETALL', keys.contact .. id), redis.call('HGETALL', keys.enrollment .. id)}
+  end
+  return found
+end
+
 -- How long those that were taken together are left alone by other workers.
 local TAKEN_MS, CLOCKS_APART_MS = 60000, 10000
 
@@ -157,6 +166,18 @@ local function replan(guest, reminder, outcome, now_ms)
   end
 end
 
+-- Once for all bookings of a chain, and none after another one.
+local function replan_follow_up(guest, follow_up, outcome, now_ms)
+  for _, id in ipairs(follow_up.reason and {} or follow_up.chain) do
+    local owner = owners.of(id)
+    local fields = owners.fields(owner)
+    local is_sent = owners.has_sent(fields, follow_up.other_triggers)
+    if id ~= guest.id then is_sent = is_sent or owners.has_sent(fields, {follow_up.trigger}) end
+    if is_sent then follow_up.reason = outcome.sent_before end
+  end
+  replan(guest, follow_up, outcome, now_ms)
+end
+
 local function keep_call(touched, contact, booking, call)
   local key = keys.contact .. contact
   if redis.call('HGET', key, 'call:' .. booking) == call then return end
@@ -180,6 +201,7 @@ local function write_booking(booking, outcome, touched, now_ms)
   end
   local guest = owners.of(booking.id)
   for _, reminder in ipairs(booking.reminders) do replan(guest, reminder, outcome, now_ms) end
+  for _, follow_up in ipairs(booking.follow_ups) do replan_follow_up(guest, follow_up, outcome, now_ms) end
 end
 
 -- What a booking does to one sequence, as its campaign says.
@@ -205,7 +227,9 @@ end
 --         others: [{id, contact, nurture}]: of enrollments of the same people in other campaigns
 --         bookings: [{id: of the guest; seat_of: their booking, if they have a seat; contact, call, person: if anybody
 --                     knows whose it is; left: the call of who had it before;
---                     fields: [field, value, …]; reminders: [{name, due_ms; reason: why it is not sent}]}]
+--                     fields: [field, value, …]; reminders: [{name, due_ms; reason: why it is not sent}];
+--                     follow_ups: likewise, and trigger, other_triggers, chain: [guest]}]; sent_before: the reason of
+--                     one that is not sent because another one of the chain was
 --         optional_fields: of a guest, written anew; planning: {reason: true} those that follow the booking
 --         sparing: {reason: true} those for which what is planned already stays so
 --         look: {id, at_ms}: a booking to look at again; jobs: [[id, due_ms]] that asked for this look

@@ -13,8 +13,8 @@ from common.domain.audit import Audited
 from common.domain.audit_bookings import AuditedReminder, UnreadCall
 from common.domain.booking import BookingEvent
 from common.domain.contact import Assessment
-from common.domain.delivery import DeliveryStatus, Kind, Record, delivery_of
-from common.domain.ids import BookingId, DeliveryId, EnrollmentId, GuestId, Step, reminder_delivery_id
+from common.domain.delivery import DeliveryStatus, Kind, Record, Trigger, delivery_of
+from common.domain.ids import BookingId, DeliveryId, EnrollmentId, GuestId, Step
 from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import Booking
 from common.ledger import codec, keys
@@ -95,7 +95,7 @@ class _Schedule:
         step: Step = 0  # an enrollment that waits for its classification
         if "/" in job:
             delivery = delivery_of(DeliveryId(job))
-            if delivery.kind is Kind.REMINDER:
+            if delivery.kind is not Kind.STEP:
                 self.reminders[job] = due_ms
                 return
             owner, step = delivery.owner, delivery.step or 0
@@ -190,15 +190,17 @@ def _of(
     expected = [f"{one.start_ms}/{one.name}" for one in reminders_of(booking, rules) if one.because is None]
     found = []
     for name in dict.fromkeys([*records, *expected]):
-        start, _, called = name.partition("/")
+        head, _, called = name.partition("/")
+        start_ms = int(head) if head.isdecimal() else booking.start_ms or 0
         record = records.get(name)
         is_planned = record is not None and record.final_status is DeliveryStatus.PLANNED
         found.append(
             AuditedReminder(
                 booking=booking,
-                start_ms=int(start),
+                start_ms=start_ms,
                 name=called,
-                due_ms=record.at_ms if record and is_planned else int(start) - before_ms.get(called, 0),
+                trigger=None if head.isdecimal() else Trigger(head),
+                due_ms=record.at_ms if record and is_planned else start_ms - before_ms.get(called, 0),
                 record=record,
                 waits_ms=waits.get(f"{booking.id}/{name}"),
                 is_held=is_held,
@@ -212,7 +214,7 @@ async def _with_claims(ledger: Ledger, found: list[AuditedReminder]) -> list[Aud
     planned = [one for one in found if one.record is not None and one.record.final_status is DeliveryStatus.PLANNED]
     pipe = ledger.client.pipeline(transaction=False)
     for one in planned:
-        pipe.exists(keys.delivery(reminder_delivery_id(one.booking.id, start_ms=one.start_ms, name=one.name)))
+        pipe.exists(keys.delivery(one.id))
     answers: list[int] = await pipe.execute() if planned else []
     claimed = {id(one) for one, is_there in zip(planned, answers, strict=True) if is_there}
     return [replace(one, is_under_way=id(one) in claimed) for one in found]

@@ -118,7 +118,7 @@ async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId) -> Contac
     with_calls = enrollment.contact_id if enrollment else contact
     calls = [call async for call in ledger.bookings.calls(with_calls)]
     pauses = await ledger.pauses.active()
-    planned = [*_planned_reminders(calls), *(_planned_steps(ledger, enrollment) if enrollment else ())]
+    planned = [*_planned_of_calls(calls), *(_planned_steps(ledger, enrollment) if enrollment else ())]
     return ContactTimeline(
         enrollment_id=contact,
         email=who.email,
@@ -152,7 +152,7 @@ async def read_happened(
         entries += await _deliveries(ledger, enrollment.id, steps)
     for call in calls:
         entries += [Entry(event.received_ms, _what(event, call), _detail(event)) for event in call.events]
-        entries += await _deliveries(ledger, call.booking.id, call.reminders)
+        entries += await _deliveries(ledger, call.booking.id, call.records)
     return sorted(entries, key=lambda entry: entry.at_ms)
 
 
@@ -201,9 +201,9 @@ def _reported(label: str, one: Reported, record: Record | None) -> Entry:
     return Entry(max(one.first_ms, sent_ms), f"{label} {_REPORTED.get(one.kind, one.kind)}", detail)
 
 
-def _planned_reminders(calls: list[ReportedCall]) -> Iterator[Planned]:
+def _planned_of_calls(calls: list[ReportedCall]) -> Iterator[Planned]:
     for call in calls:
-        for name, record in call.reminders.items():
+        for name, record in call.records.items():
             if record.final_status is DeliveryStatus.PLANNED:
                 label = delivery_of(DeliveryId(f"{call.booking.id}/{name}")).label
                 yield Planned(record.at_ms, f"{label} planned")

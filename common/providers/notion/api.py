@@ -12,7 +12,7 @@ import httpx
 from notion_client import AsyncClient
 from notion_client.errors import HTTPResponseError, RequestTimeoutError
 
-from common.date_witness import DateWitness
+from common.clock import DateWitness
 from common.errors import Throttled
 from common.providers.budget import Budget
 from common.providers.http import DeadlineClient, checked_secret, measured, phases, transport_failure, unanswered

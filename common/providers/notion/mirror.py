@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from common.clock import Clock
-from common.date_witness import DateWitness
+from common.clock import Clock, DateWitness
 from common.domain.contact import Assessment
 from common.domain.contact_booking_status import Person, UnenrolledContact
 from common.domain.ids import EnrollmentId

@@ -6,7 +6,7 @@ from typing import Any
 
 import resend
 
-from common.date_witness import DateWitness
+from common.clock import DateWitness
 from common.domain.ids import normal_address
 from common.domain.mail import AcceptedMail, Mail
 from common.providers.budget import Budget, Unlimited

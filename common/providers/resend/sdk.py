@@ -12,7 +12,7 @@ import resend
 from resend.exceptions import NoContentError, ResendError
 from resend.http_client_async import AsyncHTTPClient
 
-from common.date_witness import DateWitness
+from common.clock import DateWitness
 from common.errors import Failure, Misconfigured
 from common.providers.http import DeadlineClient, checked_secret, measured, transport_failure, unanswered
 from common.providers.resend.failures import failure_of

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from common.campaigns.campaign import campaign_of
-from common.campaigns.compiled import from_json
+from common.campaigns.campaign import stored_campaign
 from common.ledger.versions import LogEntry
 from services.cli.campaign.versions import (
     OpenVersions,
@@ -40,7 +39,7 @@ async def _roll_back(versions: OpenVersions, name: str) -> None:
     text = await ledger.versions.text(name, before) if before else None
     if before is None or text is None:
         raise CommandFailed(f"{name}: version {current.version} is the first one; there is none to go back to")
-    target = campaign_of(from_json(text), in_force=before)
+    target = stored_campaign(text, before)
     print_plan(await plan_of(versions, target))
     changed = await put_in_force(versions, target, "rollback")
     await record_action(ledger, "rollback", [name], before=str(current.version), after=before)

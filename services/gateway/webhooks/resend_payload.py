@@ -8,12 +8,14 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from common.domain.delivery import Trigger
 from common.domain.feedback import UNKNOWN_ID, Feedback, FeedbackKind
 from common.domain.ids import (
     DeliveryId,
     EnrollmentId,
     GuestId,
     enrollment_id,
+    follow_up_delivery_id,
     is_enrollment_id,
     reminder_delivery_id,
 )
@@ -149,6 +151,9 @@ def _delivery_and_contact(tags: dict[str, str]) -> tuple[DeliveryId, EnrollmentI
     if _GUEST.fullmatch(booking) and _START.fullmatch(start) and _REMINDER.fullmatch(reminder):
         delivery = reminder_delivery_id(GuestId(booking), start_ms=int(start), name=reminder)
         return delivery, EnrollmentId(contact)
+    trigger, follow_up = tags.get("trigger", ""), tags.get("follow_up", "")
+    if _GUEST.fullmatch(booking) and trigger in list(Trigger) and _REMINDER.fullmatch(follow_up):
+        return follow_up_delivery_id(GuestId(booking), on=trigger, name=follow_up), EnrollmentId(contact)
     return None
 
 

@@ -63,9 +63,7 @@ def read_signup(body: bytes, shape: SignupShape = USUAL) -> SignupForm:
     agreed = values.pop("sms_consent")
     of_sms = None
     if agreed is not None:
-        of_sms = SmsConsent(
-            is_given=agreed, number=values.get("phone"), source=consent.source or "signup", at_ms=consent.at_ms
-        )
+        of_sms = SmsConsent.of_signup(agreed, number=values.get("phone"), source=consent.source, at_ms=consent.at_ms)
     declared = {name: values.pop(name) for name in [*values] if name not in _KNOWN and name != "visitor"}
     extra |= {name: value for name, value in declared.items() if value is not None}
     return SignupForm(

@@ -18,13 +18,53 @@ function owners.fields(owner)
   return fields
 end
 
+local SENT = {accepted = true, delivered = true, bounced = true, complained = true}
+
+-- Was a delivery of one of these triggers sent?
+function owners.has_sent(fields, triggers)
+  for field, line in pairs(fields) do
+    local trigger = SENT[string.match(line, '^%S+')] and string.match(field, '^/([^/]+)/')
+    for _, one in ipairs(trigger and triggers or {}) do
+      if trigger == one then return true end
+    end
+  end
+  return false
+end
+
+-- Has the contact another call, in one of the states of `later_calls`, that starts after the time in the field `since`?
+local function has_later_call(fields, requires)
+  local calls = redis.call('HGETALL', keys.contact .. (fields.contact or ''))
+  local since_ms = tonumber(fields[requires.since] or 0)
+  for i = 1, #calls, 2 do
+    local start_ms, state = string.match(calls[i + 1], '^(%d+) %d+ (.*)$')
+    local is_call = start_ms and string.find(calls[i], '^call:')
+    if is_call and requires.later_calls[state] and tonumber(start_ms) > since_ms then return true end
+  end
+  return false
+end
+
+-- Why a follow-up must not be sent, whose call has the state that it follows.
+local function follow_up_refusal(fields, requires)
+  local reason = redis.call('HGET', keys.enrollment .. (fields.contact or ''), 'exit_reason')
+  if reason and reason ~= 'stopped' then return reason end
+  if owners.has_sent(fields, requires.other_triggers) then return requires.sent_before end
+  if has_later_call(fields, requires) then return requires.booked_again end
+end
+
 -- Why this delivery must not be sent, apart from a suppression.
---   requires    {state, start_ms} that the owner must have, nil: nothing
+--   requires    state: that the owner must have; start_ms: likewise, nil: any; nil: nothing
+--               stays: of a follow-up, whose contact must not have left, with
+--               other_triggers, sent_before: none of these was sent, or else this is the reason
+--               since, later_calls, booked_again: no call in these states starts after the time in that field, or else
 --   expires_ms  from then on it is not sent, nil: never
 function owners.refusal(fields, requires, expires_ms, now_ms)
   if fields.status == 'exited' then return fields.exit_reason end
   if requires and fields.state ~= requires.state then return fields.state end
-  if requires and tonumber(fields.start_ms) ~= requires.start_ms then return 'moved' end
+  if requires and requires.start_ms and tonumber(fields.start_ms) ~= requires.start_ms then return 'moved' end
+  if requires and requires.stays then
+    local reason = follow_up_refusal(fields, requires)
+    if reason then return reason end
+  end
   if expires_ms and expires_ms <= now_ms then return 'expired' end
 end
 

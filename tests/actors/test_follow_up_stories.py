@@ -1,0 +1,336 @@
+"""What Boris gets after a call: the right mail, once, or none, and the reason: the real actors and scripts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import permutations
+
+import pytest
+import redis.asyncio
+
+from common.campaigns.campaign import Campaign, campaign_of
+from common.campaigns.compiled import FollowUp, SendingWindow, Span
+from common.clock import VirtualClock
+from common.domain.booking import BookingEvent, BookingKind
+from common.domain.cadence import Pace
+from common.domain.delivery import Trigger
+from common.domain.ids import address_hash, booking_id, enrollment_id, follow_up_delivery_id
+from common.settings.settings import Settings
+from services.simulation.engine import MEETING_MS, Simulation
+from tests.ledger_reads import record_of, timeline_of
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+BORIS, HOST = "boris@example.org", "host@example.com"
+WHO = enrollment_id("christmas_2025", BORIS)
+BACK = FollowUp(
+    name="come-back",
+    on=Trigger.CANCELLED,
+    after=Span(production_ms=48 * HOUR_MS, testing_ms=60_000),
+    body="follow_ups/missed.md",
+)
+
+
+@pytest.fixture
+def following(campaign: Campaign) -> Campaign:
+    """Christmas with a mail two days after a cancellation, too."""
+    return campaign_of(replace(campaign.compiled, follow_ups=(*campaign.follow_ups, BACK)))
+
+
+@pytest.fixture
+def story(store: redis.asyncio.Redis, following: Campaign, clock: VirtualClock) -> Simulation:
+    return simulation(store, following, clock)
+
+
+def simulation(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock, **settings: object) -> Simulation:
+    given = {"secret_key": "k" * 32, "sandboxed": frozenset({"resend", "notion"})}
+    return Simulation(store, campaign, Settings(**given | settings), clock=clock)
+
+
+@pytest.fixture
+def start_ms(clock: VirtualClock) -> int:
+    return clock.now_ms() + 4 * DAY_MS
+
+
+@pytest.fixture
+def end_ms(start_ms: int) -> int:
+    return start_ms + MEETING_MS
+
+
+def follow_ups(story: Simulation, address: str = BORIS) -> list[tuple[int, str]]:
+    """(Instant, name) of each that arrived."""
+    return [
+        (ms, mail.tags["follow_up"])
+        for ms, mail in story.mailer.accepted_mails
+        if mail.to == address and "follow_up" in mail.tags
+    ]
+
+
+async def reason(story: Simulation, on: str, name: str, uid: str = "A") -> str:
+    """Why it was not sent, as the ledger and the timeline say."""
+    record = await record_of(story.ledger, follow_up_delivery_id(booking_id(uid), on=on, name=name))
+    assert record is not None
+    assert record.final_status == "skipped"
+    lines = [(entry.what, entry.detail) for entry in await timeline_of(story.ledger, WHO)]
+    assert (f"follow-up {name} skipped", record.detail) in lines
+    return record.detail
+
+
+async def mark(story: Simulation, *marks: tuple[str, bool], uid: str = "A") -> None:
+    await story.change_booking(BookingKind.NO_SHOW, uid, no_shows=marks)
+
+
+async def met(story: Simulation, start_ms: int, *, uid: str = "A", **fields: object) -> None:
+    """A call is booked, and its end is reported."""
+    await story.book(BORIS, start_ms, uid=uid, first_name="Boris", organizer_email=HOST, **fields)
+    await story.run(until_ms=start_ms + MEETING_MS)
+    await story.change_booking(BookingKind.ENDED, uid, start_ms=start_ms)
+
+
+async def test_after_a_call_boris_is_thanked_once_when_nobody_was_marked_for_two_hours(story, start_ms, end_ms):
+    await met(story, start_ms)
+    await story.run()
+
+    assert [(end_ms + 2 * HOUR_MS, "after-call")] == follow_ups(story)
+    [mail] = [mail for mail in story.mailer.inbox_of(BORIS) if "follow_up" in mail.tags]
+    assert mail.subject.startswith("Thank you for our call")
+    assert mail.headers["List-Unsubscribe"].strip("<>") in mail.text
+    assert f"christmas_2025/{booking_id('A')}/completed/after-call" in story.mailer.accepted_by_key
+    assert "follow-up after-call accepted" in [entry.what for entry in await timeline_of(story.ledger, WHO)]
+
+
+async def test_who_missed_a_call_is_written_to_two_hours_after_the_mark(story, start_ms, end_ms):
+    await met(story, start_ms)
+    await story.run(until_ms=end_ms + HOUR_MS)
+    await mark(story, (BORIS, True))
+    await story.run()
+
+    assert [(end_ms + 3 * HOUR_MS, "missed")] == follow_ups(story)
+    assert await reason(story, "completed", "after-call") == "no-show"
+    [mail] = [mail for mail in story.mailer.inbox_of(BORIS) if "follow_up" in mail.tags]
+    assert story.world.settings.identity.booking_url in mail.text
+
+
+async def test_a_mark_that_is_taken_back_in_time_calls_the_mail_off_and_thanks_go_out(story, start_ms, end_ms):
+    await met(story, start_ms)
+    await story.run(until_ms=end_ms + HOUR_MS)
+    await mark(story, (BORIS, True))
+    await story.run(until_ms=end_ms + HOUR_MS + HOUR_MS // 2)
+    await mark(story, (BORIS, False))
+    await story.run()
+
+    assert await reason(story, "no_show", "missed") == "the mark was taken back"
+    assert [(end_ms + 2 * HOUR_MS, "after-call")] == follow_ups(story)
+
+
+async def test_a_mark_that_is_set_again_counts_from_then(story, start_ms, end_ms):
+    await met(story, start_ms)
+    for after_ms, is_absent in ((0, True), (HOUR_MS, False), (HOUR_MS + 1, True)):
+        await story.run(until_ms=end_ms + after_ms)
+        await mark(story, (BORIS, is_absent))
+    await story.run()
+
+    assert [(end_ms + 3 * HOUR_MS + 1, "missed")] == follow_ups(story)
+
+
+async def test_when_the_host_was_absent_nobody_is_blamed_or_thanked(story, start_ms):
+    await met(story, start_ms)
+    await mark(story, (HOST, True))
+    await story.run()
+
+    assert follow_ups(story) == []
+    assert await reason(story, "completed", "after-call") == "somebody was marked absent"
+
+
+async def test_a_mark_after_the_thanks_sends_nothing_more(story, start_ms, end_ms):
+    await met(story, start_ms)
+    await story.run(until_ms=end_ms + 5 * HOUR_MS)
+    await mark(story, (BORIS, True))
+    await story.run()
+
+    assert [name for _, name in follow_ups(story)] == ["after-call"]
+    assert await reason(story, "no_show", "missed") == "another follow-up of this call was sent"
+
+
+async def test_a_mark_after_a_cancellation_sends_nothing(story, start_ms):
+    await story.book(BORIS, start_ms, uid="A")
+    await story.run(until_ms=start_ms - HOUR_MS)
+    await story.cancel("A")
+    await mark(story, (BORIS, True))
+    await story.run()
+
+    assert [name for _, name in follow_ups(story)] == ["come-back"]
+    assert await reason(story, "no_show", "missed") == "cancelled"
+
+
+async def test_a_cancelled_call_is_followed_up_after_two_days_without_a_new_one(story, start_ms):
+    await story.book(BORIS, start_ms, uid="A")
+    await story.run(until_ms=start_ms - DAY_MS)
+    await story.cancel("A")
+    await story.run()
+
+    assert [(start_ms + DAY_MS, "come-back")] == follow_ups(story)
+
+
+@pytest.mark.parametrize("takes_place", [True, False])
+async def test_a_new_booking_calls_the_follow_up_off(story, start_ms, takes_place):
+    await story.book(BORIS, start_ms, uid="A")
+    await story.run(until_ms=start_ms - DAY_MS)
+    await story.cancel("A")
+    await story.book(BORIS, start_ms - HOUR_MS if takes_place else start_ms + 5 * DAY_MS, uid="B")
+    await story.run()
+
+    assert await reason(story, "cancelled", "come-back") == "booked again"
+    assert follow_ups(story) == []
+
+
+async def test_a_new_booking_after_a_missed_call_calls_the_follow_up_off(story, start_ms, end_ms):
+    await met(story, start_ms)
+    await mark(story, (BORIS, True))
+    await story.book(BORIS, start_ms + 5 * DAY_MS, uid="B")
+    await story.run()
+
+    assert follow_ups(story) == []
+    assert await reason(story, "no_show", "missed") == "booked again"
+
+
+async def test_a_call_that_was_moved_after_the_mark_is_not_followed_up(story, start_ms, end_ms):
+    await met(story, start_ms)
+    await mark(story, (BORIS, True))
+    await story.run(until_ms=end_ms + HOUR_MS)
+    await story.reschedule("A", to="B", address=BORIS, start_ms=start_ms + 2 * DAY_MS)
+    await story.run()
+
+    assert follow_ups(story) == []
+    assert await reason(story, "no_show", "missed") == "moved"
+
+
+async def test_a_chain_of_moved_bookings_is_followed_up_once(story, start_ms, end_ms):
+    await met(story, start_ms)
+    await mark(story, (BORIS, True))
+    await story.run(until_ms=end_ms + DAY_MS)
+    later_ms = start_ms + 5 * DAY_MS
+    await story.reschedule("A", to="B", address=BORIS, start_ms=later_ms)
+    await story.run(until_ms=later_ms + MEETING_MS)
+    await mark(story, (BORIS, True), uid="B")
+    await story.run()
+
+    assert [(end_ms + 2 * HOUR_MS, "missed")] == follow_ups(story)
+    assert await reason(story, "no_show", "missed", "B") == "another follow-up of this call was sent"
+
+
+async def test_who_leaves_gets_no_follow_up(story, boris, start_ms, end_ms):
+    await story.sign_up(boris)
+    await met(story, start_ms)
+    hashed = address_hash("k" * 32, BORIS)
+    await story.ledger.enrollments.unsubscribe(WHO, address_hash=hashed, now_ms=story.clock.now_ms())
+    await story.run()
+
+    assert follow_ups(story) == []
+    assert await reason(story, "completed", "after-call") == "unsubscribed"
+
+
+async def test_who_left_the_series_only_gets_no_follow_up_either(story, boris, start_ms):
+    await story.sign_up(boris)
+    await met(story, start_ms)
+    await story.ledger.enrollments.unsubscribe(WHO, address_hash=None, now_ms=story.clock.now_ms())
+    await story.run()
+
+    assert follow_ups(story) == []
+    assert await reason(story, "completed", "after-call") == "left"
+
+
+async def test_a_follow_up_waits_for_the_sending_window(store, campaign, clock):
+    window = SendingWindow(opens_minute=9 * 60, closes_minute=10 * 60, weekdays=tuple(range(7)))
+    story = simulation(store, campaign_of(replace(campaign.compiled, sending_window=window)), clock)
+    start_ms = (clock.now_ms() // DAY_MS + 4) * DAY_MS + 20 * HOUR_MS
+    await met(story, start_ms, timezone="UTC")
+    await story.run()
+
+    [(ms, name)] = follow_ups(story)
+    assert (name, ms % DAY_MS) == ("after-call", 9 * HOUR_MS)
+
+
+async def test_testing_mode_and_speed_shorten_them(store, campaign, clock):
+    story = simulation(store, campaign, clock, testing_mode=True, campaign_speed=10.0)
+    start_ms = clock.now_ms() + 60_000
+    await met(story, start_ms)
+    await story.run()
+
+    assert [(start_ms + MEETING_MS + 6_000, "after-call")] == follow_ups(story)
+
+
+async def test_an_end_that_is_reported_a_day_late_is_not_thanked_for(story, start_ms, end_ms):
+    await story.book(BORIS, start_ms, uid="A")
+    await story.run(until_ms=end_ms + DAY_MS)
+    await story.change_booking(BookingKind.ENDED, "A", start_ms=start_ms)
+    await story.run()
+
+    assert follow_ups(story) == []
+    assert await reason(story, "completed", "after-call") == "its hour had passed"
+
+
+async def test_one_guest_of_a_call_with_seats_missed_it_and_the_other_is_thanked(story, start_ms, end_ms):
+    both = {"is_seated": True, "others": ()}
+    await story.book(BORIS, start_ms, uid="A", **both)
+    await story.book("ada@example.org", start_ms, uid="A", **both)
+    await story.run(until_ms=end_ms)
+    await story.change_booking(BookingKind.ENDED, "A", start_ms=start_ms)
+    await mark(story, (BORIS, True))
+    await story.run()
+
+    assert [name for _, name in follow_ups(story)] == ["missed"]
+    assert [name for _, name in follow_ups(story, "ada@example.org")] == ["after-call"]
+
+
+async def test_a_follow_up_that_another_version_removed_is_skipped(store, following, campaign, clock):
+    story = simulation(store, following, clock)
+    start_ms = clock.now_ms() + 4 * DAY_MS
+    await story.book(BORIS, start_ms, uid="A")
+    await story.run(until_ms=start_ms - DAY_MS)
+    await story.cancel("A")
+    await story.run(until_ms=start_ms)
+    story.world.campaigns.replace(campaign)
+    await story.run()
+
+    assert follow_ups(story) == []
+    assert "removed" in await reason(story, "cancelled", "come-back")
+
+
+async def test_in_every_order_of_the_events_the_same_follow_up_is_sent(store, following, clock):
+    start_ms = clock.now_ms() - HOUR_MS
+    booked = BookingEvent(
+        kind=BookingKind.CREATED,
+        uid="A",
+        event_ms=start_ms - DAY_MS,
+        received_ms=clock.now_ms(),
+        start_ms=start_ms,
+        end_ms=start_ms + MEETING_MS,
+        email=BORIS,
+    )
+    ended = replace(booked, kind=BookingKind.ENDED, event_ms=booked.end_ms)
+    marks = [
+        replace(booked, kind=BookingKind.NO_SHOW, event_ms=booked.end_ms + n, no_shows=((BORIS, n != 1),))
+        for n in range(3)
+    ]
+    sent = set()
+    for order in permutations([booked, ended, *marks]):
+        await store.flushall()
+        story = simulation(store, following, VirtualClock(clock.now_ms()))
+        for event in (*order, order[0]):
+            await story.receive(event)
+            await story.run(until_ms=story.clock.now_ms())
+        await story.run()
+        sent.add(tuple(follow_ups(story)))
+
+    assert {((clock.now_ms() + 2 * HOUR_MS, "missed"),)} == sent
+
+
+def test_the_packaged_campaign_has_two_in_both_languages(campaign):
+    assert [(one.name, one.on) for one in campaign.follow_ups] == [
+        ("missed", Trigger.NO_SHOW),
+        ("after-call", Trigger.COMPLETED),
+    ]
+    assert {2 * HOUR_MS} == {one.after.at(Pace()) for one in campaign.follow_ups}
+    for texts in campaign.compiled.languages.values():
+        assert {"follow_ups/missed.md", "follow_ups/after-call.md"} <= {*texts.bodies}
