@@ -101,7 +101,7 @@ async def test_an_action_says_what_was_done_and_is_in_the_action_log(team: Conso
     [
         (f"/api/people/{ADA}/dance", {}, 404),
         ("/api/people/enr_aaaaaaaaaaaaaaaa/skip", {}, 404),
-        (f"/api/people/{ADA}/skip", {"mial": "step-2"}, 422),
+        (f"/api/people/{ADA}/skip", {"letter": "step-2"}, 422),
         (f"/api/people/{ADA}/skip", [], 422),
         ("/api/dead-letters/replay", {}, 422),
         ("/api/dead-letters/replay", {"all": True, "reason": "x"}, 422),
