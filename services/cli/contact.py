@@ -95,7 +95,7 @@ def _fields(found: ContactTimeline, no_mail: dict[str, Any]) -> dict[str, Any]:
         "status": found.status,
         "exit_reason": found.exit_reason,
         **no_mail,
-        "happened": [asdict(entry) for entry in found.happened],
+        "happened": [{"at_ms": one.at_ms, "what": one.what, "detail": one.detail} for one in found.happened],
         "next": [asdict(planned) for planned in found.next],
         "notes": [
             {"at": note.at_ms, "field": note.field, "what": note.what, "kept": note.kept} for note in found.notes

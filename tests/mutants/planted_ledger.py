@@ -105,6 +105,24 @@ FAULTS: tuple[Fault, ...] = (
         "delivery.is_claimed(open.claim_id) and math.abs",
         "open.claim_id and open.claim_id ~= '' and math.abs",
     ),
+    # action_log
+    ("action_log", "    redis.call('LTRIM', KEYS[1], -tonumber(ARGV[2]), -1)\n", ""),
+    ("action_log", "redis.call('LINDEX', KEYS[1], -1) ~= ARGV[1]", "true"),
+    # people
+    ("lib/people", "    trim(number)\n  end\nend", "  end\nend"),
+    ("lib/people", "number - last + i", "number"),
+    ("lib/people", "  redis.call('ZREM', keys.people_changes, id)\n", ""),
+    # planned_deliveries
+    ("planned_deliveries", "if is_sending(KEYS[2], given.now_ms) then return {'sending', ''} end", ""),
+    ("planned_deliveries", "  sequence.plan_following(owner, fields, given.name, given.following)\n", ""),
+    ("planned_deliveries", "  if fields.hold then return {'paused', fields.hold} end\n", ""),
+    (
+        "planned_deliveries",
+        "  if pause.covers(owner.contact, fields.campaign) then return {'paused', 'paused'} end\n",
+        "",
+    ),
+    ("planned_deliveries", "math.max(given.now_ms, last_ms + given.gap_ms)", "given.now_ms"),
+    ("planned_deliveries", "  if given.ignores_gap then redis.call('HSET', key, 'replayed', 1) end\n", ""),
     ("deliveries", "    return {'in hand', open.claim_id}\n", ""),
     ("deliveries", "local is_repeated = open.claim_id == claim_id", "local is_repeated = false"),
     (
@@ -179,12 +197,12 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "'claimed_ms', now_ms, 'due_ms', due_ms)", "'claimed_ms', now_ms)"),
     ("deliveries", "  redis.call('ZADD', keys.open, now_ms + limits.lease_ms, id)\n", ""),
     ("deliveries", "  if given.paced then redis.call('HSET', owner.key, 'sending', name .. ' ' .. now_ms) end\n", ""),
-    ("deliveries", "\n  plan_next(owner, fields, name, campaign.following)\n", "\n"),
-    ("deliveries", "      plan_next(owner, fields, name, campaign.following)\n", ""),
+    ("deliveries", "\n  sequence.plan_following(owner, fields, name, campaign.following)\n", "\n"),
+    ("deliveries", "      sequence.plan_following(owner, fields, name, campaign.following)\n", ""),
     ("deliveries", "  return status ~= nil and status ~= 'skipped' and status ~= 'dead'\n", "  return true\n"),
     ("deliveries", "  if status == 'planned' then\n    local open_ms", "  if false then\n    local open_ms"),
-    ("deliveries", "  if fields.next ~= name then return end\n", ""),
-    ("deliveries", "  redis.call('HDEL', owner.key, 'next')\n", ""),
+    ("lib/sequence", "  if fields.next ~= name then return end\n", ""),
+    ("lib/sequence", "  redis.call('HDEL', owner.key, 'next')\n", ""),
     # deliveries: parts of the claim
     ("deliveries", "other_ms < due_ms and other ~= name then", "other ~= name then"),
     ("deliveries", "tonumber(mark) < seen.mark end", "false end"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.clock import iso
 from common.domain.booking import BookingEvent, BookingKind
@@ -12,7 +12,7 @@ from common.domain.contact import Consent, SmsConsent
 from common.domain.delivery import DeliveryStatus, Record, delivery_of
 from common.domain.enrollment import Enrollment
 from common.domain.feedback import FeedbackKind
-from common.domain.ids import DeliveryId, EnrollmentId, step_name
+from common.domain.ids import DeliveryId, EnrollmentId, Step, step_name
 from common.ledger import keys
 from common.ledger.bookings import ReportedCall
 from common.ledger.feedback import Reported
@@ -27,11 +27,12 @@ NOT_ENROLLED = "not enrolled"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a timeline: `what` happened at `at_ms`."""
+    """One line of a timeline: `what` happened at `at_ms`. `step`: of one of the steps, which one."""
 
     at_ms: int
     what: str
     detail: str
+    step: Step | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +175,11 @@ async def _deliveries(ledger: Ledger, owner: str, records: Mapping[str, Record])
     """Of one owner, what the ledger and the provider say of each of its deliveries."""
     entries: list[Entry] = []
     for name, record in records.items():
-        entries += _ended(delivery_of(DeliveryId(f"{owner}/{name}")).label, record)
+        delivery = delivery_of(DeliveryId(f"{owner}/{name}"))
+        entries += [replace(entry, step=delivery.step) for entry in _ended(delivery.label, record)]
     for one in await ledger.feedback.of(owner):
-        entries.append(_reported(delivery_of(DeliveryId(f"{owner}/{one.name}")).label, one, records.get(one.name)))
+        delivery = delivery_of(DeliveryId(f"{owner}/{one.name}"))
+        entries.append(replace(_reported(delivery.label, one, records.get(one.name)), step=delivery.step))
     return entries
 
 
