@@ -185,3 +185,10 @@ def _log_crash(kind: type[BaseException], error: BaseException, traceback: Trace
     if issubclass(kind, KeyboardInterrupt):
         return
     get_logger("advent").critical("crashed", exc_info=(kind, error, traceback))
+
+
+# Until `setup_logs`, as in most commands: stdout belongs to their answer.
+structlog.configure(
+    processors=[*_SHARED, *_renderer(None)],
+    logger_factory=lambda *_: structlog.WriteLogger(cast("TextIO", _SafeStream(sys.stderr))),
+)
