@@ -18,6 +18,7 @@ from common.ledger.bookings import ReportedCall
 from common.ledger.feedback import Reported
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import Pause
+from common.ledger.reads.steps_to_come import NotSent, Planned, read_planned_steps, read_unsent_steps
 
 NOTE = "note"
 """What the scripts call an entry whose detail is a note, JSON."""
@@ -44,18 +45,10 @@ class FieldNote:
     kept: str | int | float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """`what` is still to come, at `due_ms`."""
-
-    due_ms: int
-    what: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactTimeline:
     """
-    What happened to one person, oldest first, and what is to come, soonest first.
+    What happened to one person, oldest first; what is to come, soonest first; the steps that are not sent any more.
 
     `enrollment_id`: of somebody who booked a call and never signed up, what their enrollment's would be; then `status`
     is NOT_ENROLLED, `segment` is None. `language`: that a signup named. `paused`: of this person; `everybody_paused`:
@@ -75,6 +68,7 @@ class ContactTimeline:
     campaign_paused: Pause | None
     happened: list[Entry]
     next: list[Planned]
+    not_sent: list[NotSent]
     notes: list[FieldNote]
     consent: Consent | None
 
@@ -100,14 +94,14 @@ async def find_contacts(ledger: Ledger, address: str) -> list[KnownContact]:
     return enrolled or booked
 
 
-async def read_timelines(ledger: Ledger, address: str) -> list[ContactTimeline]:
+async def read_timelines(ledger: Ledger, address: str, *, now_ms: int) -> list[ContactTimeline]:
     """Of each of these contacts."""
     contacts = await find_contacts(ledger, address)
-    found = [await read_contact_timeline(ledger, contact.enrollment_id) for contact in contacts]
+    found = [await read_contact_timeline(ledger, contact.enrollment_id, now_ms=now_ms) for contact in contacts]
     return [one for one in found if one is not None]
 
 
-async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId) -> ContactTimeline | None:
+async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId, *, now_ms: int) -> ContactTimeline | None:
     """None for somebody who neither signed up nor booked a call."""
     enrollment = await ledger.enrollments.get(contact)
     booked = await ledger.bookings.unenrolled(contact) if enrollment is None else None
@@ -117,7 +111,10 @@ async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId) -> Contac
     with_calls = enrollment.contact_id if enrollment else contact
     calls = [call async for call in ledger.bookings.calls(with_calls)]
     pauses = await ledger.pauses.active()
-    planned = [*_planned_of_calls(calls), *(_planned_steps(ledger, enrollment) if enrollment else ())]
+    planned, not_sent = [*_planned_of_calls(calls)], []
+    if enrollment is not None:
+        planned += [step async for step in read_planned_steps(ledger, enrollment, pauses, now_ms=now_ms)]
+        not_sent = [step async for step in read_unsent_steps(ledger, enrollment)]
     return ContactTimeline(
         enrollment_id=contact,
         email=who.email,
@@ -132,6 +129,7 @@ async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId) -> Contac
         campaign_paused=pauses.campaigns.get(enrollment.campaign) if enrollment else None,
         happened=await read_happened(ledger, contact, enrollment, calls),
         next=sorted(planned, key=lambda each: each.due_ms),
+        not_sent=not_sent,
         notes=[note async for note in read_field_notes(ledger, contact)],
         consent=enrollment.assessment.consent if enrollment else None,
     )
@@ -204,22 +202,6 @@ def _planned_of_calls(calls: list[ReportedCall]) -> Iterator[Planned]:
             if record.final_status is DeliveryStatus.PLANNED:
                 label = delivery_of(DeliveryId(f"{call.booking.id}/{name}")).label
                 yield Planned(record.at_ms, f"{label} planned")
-
-
-def _planned_steps(ledger: Ledger, enrollment: Enrollment) -> Iterator[Planned]:
-    """The steps still to come; the one in the schedule at its own time, which a hold or a gap may have moved."""
-    cadence = ledger.cadence_of(enrollment.campaign)
-    never_sent = (DeliveryStatus.SKIPPED, DeliveryStatus.DEAD)
-    for step in cadence.steps:
-        needed = cadence.needs.get(step)
-        if needed is not None and enrollment.final_status_of(needed)[0] in never_sent:
-            continue  # At its turn it is skipped.
-        if enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED:
-            is_next = step == enrollment.next_step and enrollment.next_due_ms is not None
-            due_ms = cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step)
-            yield Planned(
-                enrollment.next_due_ms if is_next and enrollment.next_due_ms else due_ms, f"step {step} planned"
-            )
 
 
 _WHAT = {

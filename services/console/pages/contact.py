@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from common.domain.ids import EnrollmentId, is_enrollment_id, normal_address
-from common.ledger.reads.contact_timeline import find_contacts, read_contact_timeline
-from services.console.context import CONTEXT
+from common.ledger.reads.contact_timeline import ContactTimeline, find_contacts, read_contact_timeline
+from services.console.context import CONTEXT, ConsoleContext
 from services.console.replies import page, see_other
 from services.web.problem import Problem
 
@@ -20,7 +20,7 @@ async def find(request: web.Request) -> web.Response:
     if not query:
         return see_other("/")
     if is_enrollment_id(query):
-        found = [EnrollmentId(query)] if await read_contact_timeline(context.ledger, EnrollmentId(query)) else []
+        found = [EnrollmentId(query)] if await _timeline(context, query) else []
     else:
         found = [one.enrollment_id for one in await find_contacts(context.ledger, query)]
     if not found:
@@ -30,10 +30,12 @@ async def find(request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     context, identity = request.app[CONTEXT], request.match_info["id"]
-    contact = (
-        await read_contact_timeline(context.ledger, EnrollmentId(identity)) if is_enrollment_id(identity) else None
-    )
+    contact = await _timeline(context, identity) if is_enrollment_id(identity) else None
     if contact is None:
         raise Problem(404, "No contact of this campaign has this id.", title="No such contact")
     others = [one for one in await find_contacts(context.ledger, contact.email) if one.campaign != contact.campaign]
     return page(request, "contact.html", contact=contact, others=others, here="")
+
+
+async def _timeline(context: ConsoleContext, identity: str) -> ContactTimeline | None:
+    return await read_contact_timeline(context.ledger, EnrollmentId(identity), now_ms=context.clock.now_ms())
