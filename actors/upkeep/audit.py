@@ -12,11 +12,13 @@ from actors.sending.render import reminder_rules
 from common.campaigns.campaign import Campaign
 from common.domain.audit import Audited, Finding, Kind, Shown, Terms, compare
 from common.domain.audit_bookings import AuditedReminder
+from common.domain.delivery import Channel
 from common.domain.enrollment import Enrollment
 from common.domain.ids import Step, normal_address
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import SequenceRow
 from common.domain.projection import CampaignColumns
+from common.domain.text import AcceptedText
 from common.ledger.reads.audit_snapshot import AuditSnapshot, read_audit_snapshot
 from common.providers.notion.rows import SequenceRows
 from common.providers.patience import PatientBudget, patiently
@@ -71,16 +73,17 @@ async def audit(
     campaign = campaign or world.campaigns.home
     before = await _account(world, campaign)
     say(f"{len(before.people)} people and {len(before.reminders)} reminders read from the ledger")
-    mails = await _mails(world, before, say)
+    mails, texts = await _mails(world, before, say), await _texts(world, before, say)
     shown = [_shown(row, campaign.in_notion) async for row in rows.read()]
     say(f"{len(shown)} rows read from Notion")
     shown = await _without_erased(world, before, shown)
     subjects = {one.key: await subjects_of(world, one) for one in world.campaigns.values()}
-    found = _compared(world, campaign, before, mails, shown, subjects)
+    found = _compared(world, campaign, before, mails, shown, subjects, texts)
     if found:
         suspects = {finding.email for finding in found}
         again = await _account(world, campaign, only=suspects)
-        found &= _compared(world, campaign, again, mails, [row for row in shown if row.email in suspects], subjects)
+        theirs = [row for row in shown if row.email in suspects]
+        found &= _compared(world, campaign, again, mails, theirs, subjects, texts)
     reminders = sum(reminder.sent_as is not None for reminder in before.reminders)
     steps = sum(record.sent_ms is not None for one in before.people for record in one.enrollment.records.values())
     return Report(
@@ -88,7 +91,7 @@ async def audit(
         people=len(before.people),
         sent=steps + reminders,
         reminders=reminders,
-        mails=len({mail.id for some in mails.values() for mail in some}),
+        mails=len({mail.id for some in mails.values() for mail in some}) + len(texts),
         rows=len(shown),
     )
 
@@ -120,6 +123,7 @@ def _compared(
     mails: dict[str, list[AcceptedMail]],
     shown: Sequence[Shown],
     subjects: Mapping[str, Subjects],
+    texts: Sequence[AcceptedText],
 ) -> set[Finding]:
     cadence = world.ledger.cadence_of(campaign.key)
     terms = Terms(now_ms=world.clock.now_ms(), cadence=cadence, is_waiting=ledger.is_waiting)
@@ -127,7 +131,8 @@ def _compared(
     theirs = _Elsewhere(ledger, subjects, campaign.key)
     here = {email: [mail for mail in some if not theirs.has(mail, email)] for email, some in mails.items()}
     ours = _Subjects(subjects[campaign.key])
-    return compare(ledger.people, here, shown, ours, terms, reminders=ledger.reminders, unread=ledger.unread)
+    reminders, unread = ledger.reminders, ledger.unread
+    return compare(ledger.people, here, shown, ours, terms, reminders=reminders, unread=unread, texts=texts)
 
 
 async def _mails(world: World, ledger: AuditSnapshot, say: Say) -> dict[str, list[AcceptedMail]]:
@@ -141,6 +146,21 @@ async def _mails(world: World, ledger: AuditSnapshot, say: Say) -> dict[str, lis
     listed = await patiently(lambda: world.mailer.list_all_accepted(min(since) - CLOCKS_APART_MS, budget=budget))
     say(f"{len(listed)} mails read from Resend")
     return by_address(listed)
+
+
+async def _texts(world: World, ledger: AuditSnapshot, say: Say) -> list[AcceptedText]:
+    """Since the first SMS that was accepted; none where there is none, or nobody can be asked."""
+    sent = [one for one in ledger.reminders if one.channel is Channel.SMS and one.sent_as]
+    since = [one.record.sent_ms for one in sent if one.record and one.record.sent_ms is not None]
+    if not since:
+        return []
+    if world.texter is None or world.text_budget is None:
+        say("Twilio was not asked: TWILIO_ACCOUNT_SID is unset; accepted SMS are taken as they are")
+        return [AcceptedText(id=one.sent_as or "", to="", body="", created_ms=0) for one in sent]
+    texter, budget = world.texter, PatientBudget(world.text_budget)
+    listed = await patiently(lambda: texter.list_accepted(min(since) - CLOCKS_APART_MS, budget=budget))
+    say(f"{len(listed)} SMS read from Twilio")
+    return listed
 
 
 def _shown(row: SequenceRow, columns: CampaignColumns) -> Shown:

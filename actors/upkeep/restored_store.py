@@ -13,7 +13,7 @@ from actors.upkeep.rebuild import WENT_ON, Summary, combine, rebuild, rows_of
 from actors.upkeep.suppression_sync import read_when_due
 from common.domain.audit import APART_MS
 from common.domain.audit_bookings import AuditedReminder
-from common.domain.delivery import DeliveryStatus, Record
+from common.domain.delivery import Channel, DeliveryStatus, Record
 from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import DeliveryId, Step, step_delivery_id
 from common.domain.mail import AcceptedMail
@@ -171,6 +171,8 @@ async def _people(world: World, now_ms: int) -> dict[str, _Person]:
             is_open = reminder.record is None or reminder.record.final_status is DeliveryStatus.PLANNED
             if is_open and reminder.due_ms <= now_ms:
                 risk = _Risk(reminder.id, campaign.key, reminder.due_ms)
+                # Mail says nothing of it; its replay looks for it in the list of its own provider.
+                risk.is_unknown = reminder.channel is not Channel.EMAIL
                 person.risks[risk.id] = risk
     return people
 

@@ -44,6 +44,7 @@ async def sync_when_free(world: World) -> None:
     if of is None or not await lease.take(world.worker):
         return
     try:
+        await let_back(world, of)
         await write_unlisted(world, of)
         await read_when_due(world, of)
     except Failure as failure:
@@ -68,6 +69,26 @@ async def write_unlisted(world: World, of: SuppressionList) -> int:
     if unlisted:
         log.info("suppressions_written", rows=len(unlisted))
     return len(unlisted)
+
+
+async def let_back(world: World, of: SuppressionList) -> int:
+    """
+    Whom a person at the console lets come back: first off Resend's list, then off ours, never after a complaint.
+
+    Returns how many came back.
+    """
+    done = 0
+    for request in await world.ledger.suppressions.unsuppress_requests():
+        address = request.address
+        if address is not None and await of.origin_of(address) != "complaint":
+            if not world.settings.is_rehearsal:
+                await of.remove(address)
+            now_ms = world.clock.now_ms()
+            done += await world.ledger.suppressions.unsuppress(address, detail=request.detail, now_ms=now_ms) == "done"
+        else:
+            log.warning("unsuppress_refused", enrollment_id=request.contact_id, reason="complained")
+        await world.ledger.suppressions.finish_request(request.contact_id)
+    return done
 
 
 async def _write(world: World, of: SuppressionList, contact: Unlisted) -> None:

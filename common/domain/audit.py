@@ -29,6 +29,7 @@ from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import Step
 from common.domain.mail import AcceptedMail
 from common.domain.notion_import import AS_NOTION_SHOWS
+from common.domain.text import AcceptedText
 
 APART_MS = 120_000
 """Notion may cut an instant to its minute, and clocks differ."""
@@ -76,15 +77,17 @@ def compare(
     *,
     reminders: Sequence[AuditedReminder] = (),
     unread: Sequence[UnreadCall] = (),
+    texts: Sequence[AcceptedText] = (),
 ) -> set[Finding]:
-    """Everything that the accounts do not agree on. `mails`: by address, the oldest first."""
+    """Everything that the accounts do not agree on. `mails`: by address, the oldest first; `texts`: all SMS."""
     shown: dict[str, list[Shown]] = {}
     for row in rows:
         shown.setdefault(row.email, []).append(row)
     calls = audit_bookings.by_person(reminders)
     known = {reminder.sent_as for reminder in reminders}
-    listed = {mail.id: email for email, some in mails.items() for mail in some}
+    listed = {mail.id: email for email, some in mails.items() for mail in some} | {text.id: text.to for text in texts}
     found = {*audit_bookings.of_ledger(reminders, listed, terms), *audit_bookings.of_unread(unread, terms)}
+    found.update(audit_bookings.of_texts(texts, reminders))
     for one in people:
         left = [mail for mail in mails.get(one.email, ()) if mail.id not in known]
         found.update(_of_schedule(one, terms))

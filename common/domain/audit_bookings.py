@@ -8,11 +8,12 @@ from typing import Literal, Protocol
 
 from common.domain.cadence import Cadence
 from common.domain.contact import Assessment
-from common.domain.delivery import DeliveryStatus, Record, Trigger
+from common.domain.delivery import Channel, DeliveryStatus, Record, Trigger
 from common.domain.ids import DeliveryId, Step, step_order
 from common.domain.mail import AcceptedMail
 from common.domain.reminders import PASSED
 from common.domain.series import Booking
+from common.domain.text import AcceptedText
 
 HEALED_MS = 600_000
 """What lost its place in the schedule is put back within a minute; after ten, nobody will."""
@@ -81,6 +82,10 @@ class AuditedReminder:
     @property
     def id(self) -> DeliveryId:
         return DeliveryId(f"{self.booking.id}/{self.record_name}")
+
+    @property
+    def channel(self) -> Channel:
+        return Channel.SMS if self.name.endswith(Channel.SMS.suffix) else Channel.EMAIL
 
     @property
     def email(self) -> str:
@@ -166,6 +171,15 @@ def of_mails(
             final_status = reminder.record.final_status if reminder.record else DeliveryStatus.PLANNED
             yield reminder.finding("unexplained", f"the provider lists {mail.id}, and the ledger says {final_status}")
         accounted.add(reminder.id)
+
+
+def of_texts(texts: Sequence[AcceptedText], reminders: Sequence[AuditedReminder]) -> Iterator[Finding]:
+    """SMS that are as one of ours, to the same number, and that no record explains. Others are not ours to judge."""
+    whose = {one.sent_as: one for one in reminders if one.sent_as is not None}
+    ours = {(text.to, text.body): whose[text.id] for text in texts if text.id in whose}
+    for text in texts:
+        if text.id not in whose and (reminder := ours.get((text.to, text.body))) is not None:
+            yield reminder.finding("doubled", f"the provider lists {text.id} too")
 
 
 def _is_older(mail: AcceptedMail, reminder: AuditedReminder) -> bool:

@@ -1,4 +1,4 @@
-"""What Resend tells of a mail after it took it; repeated, late, in any order."""
+"""What the provider reports of a mail or an SMS after it accepted it; repeated, late, in any order."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
+from common.domain.delivery import Channel, delivery_of
 from common.domain.enrollment import ExitReason
 from common.domain.ids import DeliveryId, EnrollmentId
 
@@ -56,7 +57,8 @@ class Feedback:
     `delivery_id`: None for a mail without tags of ours; it may be found by `provider_id`. `contact_id`: whom the mail
     was for, enrolled or not. `event_ms`: when it happened by the provider's clock; `mailed_ms`: when it accepted the
     mail; `received_ms`: arrival at the gateway. `address`: where the mail went, None when not reported. `detail`: its
-    reason, without anything personal, or "".
+    reason, without anything personal, or "". `number`: where an SMS went (E.164), which ends mail to nobody;
+    `number_ends`: why no further SMS goes to it.
     """
 
     kind: FeedbackKind
@@ -68,17 +70,28 @@ class Feedback:
     provider_id: str
     address: str | None = None
     detail: str = ""
+    number: str | None = None
+    number_ends: ExitReason | None = None
 
     @classmethod
     def from_fields(cls, reported: Mapping[str, Any]) -> Feedback:
         """From `dataclasses.asdict`, perhaps by way of JSON. Raises ValueError or TypeError for anything else."""
         if unknown := reported.keys() - {field.name for field in fields(cls)}:
             raise ValueError(f"feedback has no {', '.join(sorted(unknown))}")
-        return cls(**{**reported, "kind": FeedbackKind(reported["kind"])})
+        ends = reported.get("number_ends")
+        return cls(
+            **{**reported, "kind": FeedbackKind(reported["kind"]), "number_ends": ExitReason(ends) if ends else None}
+        )
+
+    @property
+    def is_of_sms(self) -> bool:
+        return self.delivery_id is not None and delivery_of(self.delivery_id).channel is Channel.SMS
 
     @property
     def ends(self) -> ExitReason | None:
-        """Why the sequence ends and the address is suppressed; None for what decides nothing."""
+        """Why the sequence ends and the address, or the number, is suppressed; None for what decides nothing."""
+        if self.is_of_sms:
+            return self.number_ends
         if self.kind is FeedbackKind.SUPPRESSED and self.detail == PREVIOUS_COMPLAINT:
             return ExitReason.COMPLAINED
         return _ENDS.get(self.kind)

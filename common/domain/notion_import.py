@@ -100,6 +100,7 @@ def read_row(row: SequenceRow, columns: CampaignColumns = _USUAL) -> Restored:
             weakest_system_2=_text(row, "Weakest System 2"),
             revenue_leak_total=_optional(row, "Revenue Leak", None),
             timezone=_text(row, "Time Zone"),
+            phone=_text(row, "Phone"),
             consent=_consent(row),
             extra=_own_fields(row, columns),
         ),

@@ -10,6 +10,9 @@ from common.domain.contact import Consent
 from common.domain.enrollment import Enrollment, ExitReason, Status
 from common.domain.ids import Step
 
+PHONE_CHARACTERS_MAX = 200
+"""Notion's limit of a phone number."""
+
 STEP_COLUMNS = 7
 """The sequence database has `Email 1 Sent` … `Email 7 Sent`."""
 
@@ -19,7 +22,7 @@ USED_COLUMNS = frozenset(
         *("Red Systems", "Orange Systems", "Yellow Systems", "Green Systems"),
         *("Campaign", "Segment", "Signup Date", "Assessment Completed", "Sequence Completed", "Exit Reason"),
         *("Enrollment ID", "Time Zone", "Language", "Weakest System 1", "Weakest System 2"),
-        *("Gps Score", "Money Score", "Revenue Leak", "Consent"),
+        *("Gps Score", "Money Score", "Revenue Leak", "Consent", "Phone"),
         *(f"Email {step} Sent" for step in range(1, STEP_COLUMNS + 1)),
     }
 )
@@ -86,10 +89,15 @@ class CampaignColumns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingStanding:
-    """What is known of a contact's call: an option of `Booking Status`, and the instant of the call, ms, if any."""
+    """
+    What is known of a contact's call: an option of `Booking Status`, and the instant of the call, ms, if any.
+
+    `sms_answer`: what their phone answered last, apart from STOP and its like.
+    """
 
     status: str
     meeting_ms: int | None = None
+    sms_answer: str | None = None
 
     @property
     def campaign_status(self) -> str:
@@ -129,6 +137,8 @@ def sequence_row(enrollment: Enrollment, columns: CampaignColumns, *, title: str
     if enrollment.language is not None:
         # Only where one was chosen, so that the rows of everybody else stay as they are.
         values["Language"] = enrollment.language
+    if assessment.phone is not None:
+        values["Phone"] = assessment.phone[:PHONE_CHARACTERS_MAX]
     values |= {one.name: one.shown(assessment.extra.get(name)) for name, one in columns.fields.items()}
     sent, ending = _sent(enrollment, columns), _ending(enrollment, columns)
     # All dates and a completed sequence look like the end of a contact who stayed: one who left is distinguished.
@@ -172,10 +182,11 @@ def consent_line(consent: Consent) -> str:
 
 
 def _calls(booking: BookingStanding) -> dict[str, Value]:
-    return {
+    values: dict[str, Value] = {
         "Booking Status": booking.status,
         "Diagnostic Call Date": None if booking.meeting_ms is None else _instant(booking.meeting_ms),
     }
+    return values if booking.sms_answer is None else values | {"SMS Answer": booking.sms_answer}
 
 
 def _sent(enrollment: Enrollment, columns: CampaignColumns) -> dict[str, Value]:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from common.domain.cadence import Cadence
 from common.domain.campaign_terms import CampaignTerms
 from common.domain.delivery import Channel, Delivery, DeliveryStatus, Trigger, delivery_of
 from common.domain.enrollment import ExitReason
 from common.domain.follow_ups import SENT_BEFORE
-from common.domain.ids import DeliveryId, EnrollmentId, step_name
+from common.domain.ids import DeliveryId, EnrollmentId, Step, step_name
 from common.domain.mail import AcceptedMail
 from common.domain.series import BookingState
 from common.ledger import keys
@@ -219,10 +220,13 @@ def _turn(terms: CampaignTerms, delivery: Delivery) -> dict[str, Any]:
             turn["lacks_step"] = True
         if step in cadence.needs:
             turn["needs"] = step_name(cadence.needs[step])
-        turn["following"] = [
-            {"name": step_name(later), "after_ms": cadence.offset_ms(later)} for later in cadence.after(step)
-        ]
+        turn["following"] = steps_after(cadence, step)
     return turn
+
+
+def steps_after(cadence: Cadence, step: Step) -> list[dict[str, Any]]:
+    """As scripts take them."""
+    return [{"name": step_name(later), "after_ms": cadence.offset_ms(later)} for later in cadence.after(step)]
 
 
 def data(delivery: Delivery, now_ms: int) -> dict[str, Any]:

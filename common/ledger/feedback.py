@@ -98,14 +98,18 @@ class FeedbackLog:
         return _answer(bool(repeated), line) if line else ignored
 
     def _given(self, feedback: Feedback) -> dict[str, Any]:
-        is_suppressed = feedback.ends and feedback.address
+        address_hash = None
+        if feedback.ends and feedback.is_of_sms:
+            address_hash = self._store.number_hash(feedback.number or "")
+        elif feedback.ends and feedback.address:
+            address_hash = self._store.address_hash(feedback.address)
         return {
             "contact": feedback.contact_id,
             "kind": feedback.kind.value,
             "event_ms": feedback.event_ms,
             "detail": feedback.detail,
             "ends": feedback.ends,
-            "address_hash": self._store.address_hash(feedback.address or "") if is_suppressed else None,
+            "address_hash": address_hash,
             "provider_id": shortened(feedback.provider_id),
             "mailed_ms": feedback.mailed_ms,
             "remember_ms": REMEMBER_WEBHOOK_MS,

@@ -33,6 +33,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `numbers:<number hash>` | SET | guests whose calls a phone number was written to about | until forgotten |
 | `content_bounces:<campaign>` | ZSET | contact → when a mail to them was last refused for its content, ms | a day, or until forgotten |
 | `unlisted` | ZSET | contact who left all mail → since when, ms: Resend's suppression list lacks them | until written there |
+| `unsuppressing` | HASH | contact → who let them come back and their consent: a worker asks the provider first | until it did, or forgotten |
 | `suppression_list` | HASH | `changes_ms`, `whole_ms`: until when Resend's suppression list was read | for ever |
 | `suppression_list:worker` | STRING | which worker reads or writes it | minutes |
 | `forgotten` | SET | bookings of people who were forgotten: nothing is kept of them again | for ever; names nobody |
@@ -40,6 +41,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `format` | STRING | as which all this is written, see `common/store/format.py` | for ever |
 | `outdated_hashes` | STRING | how many of `suppressed` were made with an earlier SECRET_KEY and match nobody | for ever |
 | `changed` | ZSET | enrollment, or contact without one → time of the change that Notion does not show yet, ms | until mirrored |
+| `people_changes`, `people_changes:last` | ZSET, STRING | enrollment → number of its newest change; the newest number, see `lua/lib/people.lua` | the newest 10,000; forgotten: gone; for ever |
 | `syncing` | HASH | enrollment → `worker ms`, being mirrored just now | seconds |
 | `circuit:<provider>` | HASH | why everybody waits for a provider, and until when | while in trouble |
 | `suspect` | STRING | the delivery that is tried alone, since two workers died while they had it in hand | until the next one |
@@ -47,6 +49,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `in_force` | HASH | campaign → the version that is played; `<campaign> replanning` → JSON while its schedules follow, see `lua/versions.lua` | for ever |
 | `versions:<campaign>` | HASH | version → the compiled campaign, JSON | for ever |
 | `version_log:<campaign>` | LIST | what was put in force, when and by whom, JSON, newest last | for ever |
+| `actions` | LIST | who did what, JSON, newest last, see `action_log.py` | the newest 10,000 |
 | `unversioned` | STRING | people signed up before versions were kept: which texts they get is for a person to say | until a version is in force |
 | `hold:all` | HASH | reason → why nothing is sent to anybody, JSON, see `holds.py`; `reason/<worker>`: nothing by that worker | until its reason ends |
 | `clock` | HASH | what a worker found of the store's clock, and what a person confirmed, see `common/store/clock_sync.py` | for ever |
@@ -102,12 +105,15 @@ PASSED = PREFIX + "passed"
 UNSUPPRESSED = PREFIX + "unsuppressed"
 RESTING = PREFIX + "resting"
 UNLISTED = PREFIX + "unlisted"
+UNSUPPRESSING = PREFIX + "unsuppressing"
 SUPPRESSION_LIST = PREFIX + "suppression_list"
 SUPPRESSION_LIST_WORKER = SUPPRESSION_LIST + ":worker"
 FORGOTTEN = PREFIX + "forgotten"
 OUTDATED_HASHES = PREFIX + "outdated_hashes"
 SUSPECT = PREFIX + "suspect"
 CHANGED = PREFIX + "changed"
+PEOPLE_CHANGES = PREFIX + "people_changes"
+PEOPLE_CHANGES_LAST = PEOPLE_CHANGES + ":last"
 SYNCING = PREFIX + "syncing"
 BOOKINGS = PREFIX + "bookings"
 COUNTS = PREFIX + "counts"
@@ -119,6 +125,7 @@ WITNESSES = PREFIX + "witnesses"
 REBUILT = PREFIX + "rebuilt"
 REBUILDING = PREFIX + "rebuilding"
 PAUSES = PREFIX + "pauses"
+ACTIONS = PREFIX + "actions"
 IN_FORCE = PREFIX + "in_force"
 UNVERSIONED = PREFIX + "unversioned"
 HOLD_ALL = PREFIX + "hold:all"
@@ -161,11 +168,13 @@ LUA: Final = {
     "unsuppressed": UNSUPPRESSED,
     "resting": RESTING,
     "unlisted": UNLISTED,
+    "unsuppressing": UNSUPPRESSING,
     "forgotten": FORGOTTEN,
     "under_way": UNDER_WAY,
     "ended": ENDED,
     "campaigns": CAMPAIGNS,
     "changed": CHANGED,
+    "people_changes": PEOPLE_CHANGES,
     "syncing": SYNCING,
     "bookings": BOOKINGS,
     "counts": COUNTS,

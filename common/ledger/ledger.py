@@ -12,6 +12,7 @@ from common.domain.campaign_terms import CampaignTerms
 from common.domain.feedback import SOFT_BOUNCE_LIMIT
 from common.domain.signup_bounds import NO_BOUNDS, SignupBounds
 from common.ledger import keys
+from common.ledger.action_log import ActionLog
 from common.ledger.bookings import Bookings
 from common.ledger.circuits import Circuits
 from common.ledger.contacts import Contacts
@@ -25,6 +26,7 @@ from common.ledger.holds import Holds
 from common.ledger.mailboxes import Mailboxes
 from common.ledger.mirror import Mirror
 from common.ledger.pauses import Pauses
+from common.ledger.planned_deliveries import PlannedDeliveries
 from common.ledger.signups import Signups
 from common.ledger.store import Store
 from common.ledger.suppressions import Suppressions
@@ -112,6 +114,7 @@ class Ledger:
         self.enrollments = Enrollments(store, mailboxes, self.campaigns)
         self.generations = generations = Generations(store)
         self.deliveries = Deliveries(store, self.campaigns, generations)
+        self.planned_deliveries = PlannedDeliveries(store, self.campaigns)
         self.dead_letters = DeadLetters(store)
         self.bookings = Bookings(store, mailboxes, campaign=campaign)
         self.contacts = Contacts(store, mailboxes)
@@ -120,6 +123,7 @@ class Ledger:
         self.suppressions = Suppressions(store, mailboxes)
         self.unread_bookings = UnreadBookings(store)
         self.pauses = Pauses(store)
+        self.action_log = ActionLog(store)
         self.holds = Holds(store)
         self.mirror = Mirror(store)
         self.circuits = Circuits(store)

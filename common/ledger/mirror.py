@@ -47,6 +47,8 @@ class Mirror:
         who, enrolled, contact = answer[0], pairs(answer[1]), pairs(answer[2])
         # Nothing is kept of the calls of a contact who never had one.
         booking = standing_of(list(read_calls(contact).values()), now_ms=now_ms) if contact else None
+        if booking is not None and (answer_by_sms := contact.get("sms_answer")):
+            booking = replace(booking, sms_answer=answer_by_sms)
         if not enrolled:
             return Changed(read_caller(who, contact), booking)
         enrollment = codec.read_enrollment(who, enrolled)

@@ -35,6 +35,15 @@ class Unlisted:
     address: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class UnsuppressRequest:
+    """A contact whom a person of the team lets come back. `detail`: who, and their consent."""
+
+    contact_id: EnrollmentId
+    address: str | None
+    detail: str
+
+
 class Suppressions:
     """Of addresses, in all campaigns of the store. Raises as `Store.run` does."""
 
@@ -50,10 +59,21 @@ class Suppressions:
         return Resting(*map(int, text.split())) if text else None
 
     async def suppress(
-        self, address: str, reason: ExitReason, *, detail: str, now_ms: int, at_ms: int | None = None
+        self,
+        address: str,
+        reason: ExitReason,
+        *,
+        detail: str,
+        now_ms: int,
+        at_ms: int | None = None,
+        is_unlisted: bool = False,
     ) -> bool:
-        """No further mail to this address. `at_ms`: since when, if not now. False: it was suppressed already."""
-        more = {"reason": reason.value, "at_ms": now_ms if at_ms is None else at_ms}
+        """
+        No further mail to this address. `at_ms`: since when, if not now. False: it was suppressed already.
+
+        `is_unlisted`: a worker writes it to the provider's own list.
+        """
+        more = {"reason": reason.value, "at_ms": now_ms if at_ms is None else at_ms, "is_unlisted": is_unlisted or None}
         return bool(await self._run("suppress", keys.SUPPRESSED, address, detail, now_ms, **more))
 
     async def suppress_listed(self, entries: Sequence[ListedSuppression], *, now_ms: int) -> int:
@@ -76,6 +96,21 @@ class Suppressions:
         """Mail may go there again, never after a complaint. What has ended stays ended."""
         answer: Unsuppressed = await self._run("unsuppress", keys.SUPPRESSED, address, detail, now_ms)
         return answer
+
+    async def request_unsuppress(self, contact: EnrollmentId, *, detail: str) -> None:
+        """Have a worker end it, which must ask the provider first. Who asks twice asks once."""
+        client = self._store.client
+        await self._store.patiently(lambda: client.hset(keys.UNSUPPRESSING, contact, detail))
+
+    async def unsuppress_requests(self) -> list[UnsuppressRequest]:
+        found = await self._store.read_hash(keys.UNSUPPRESSING)
+        return [
+            UnsuppressRequest(EnrollmentId(contact), await self._address(contact), detail)
+            for contact, detail in found.items()
+        ]
+
+    async def finish_request(self, contact: EnrollmentId) -> None:
+        await self._store.patiently(lambda: self._store.client.hdel(keys.UNSUPPRESSING, contact))
 
     async def release(self, address: str, *, detail: str, now_ms: int) -> bool:
         """End its rest, and count its bounces from none. False: it was not resting."""

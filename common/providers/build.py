@@ -70,7 +70,7 @@ def build_providers(
         witness=witness,
     )
     suppressions = ResendSuppressionList(settings.resend_api_key, settings.resend_api_url, budget=mail_budget)
-    calendar, texter = _calendar(settings, client, clock), _texter(settings, clock)
+    calendar, texter = _calendar(settings, client, clock), texter_of(settings, clock)
     return Providers(
         mailer=mailer,
         mirror=mirror,
@@ -84,7 +84,8 @@ def build_providers(
     )
 
 
-def _texter(settings: Settings, clock: Clock) -> TwilioTexter | None:
+def texter_of(settings: Settings, clock: Clock) -> TwilioTexter | None:
+    """None where no SMS is set up."""
     sid, token, sender = settings.twilio_account_sid, settings.twilio_auth_token, settings.twilio_from
     if sid is None or token is None or sender is None:
         return None

@@ -24,6 +24,7 @@ def problems_of(settings: Settings, *, process: str | None = None) -> list[str]:
         *_of_secrets(settings, unneeded),
         *_of_weak_secrets(settings),
         *_of_proxies(settings),
+        *_of_user_header(settings),
     ]
     if "resend_api_key" not in unneeded:
         problems += [*_of_notion(settings), *_of_identity(settings), *_of_twilio(settings)]
@@ -121,6 +122,18 @@ def _of_proxies(settings: Settings) -> Iterator[str]:
             "TRUSTED_PROXIES: trusts every address, so anybody could pretend to be any client; set the addresses or"
             " networks of your own proxies"
         )
+
+
+def _of_user_header(settings: Settings) -> Iterator[str]:
+    if settings.console_user_header is None:
+        return
+    if not settings.trusted_networks:
+        yield (
+            "CONSOLE_USER_HEADER: anybody could send this header, since TRUSTED_PROXIES is empty; set the addresses of"
+            " the proxy that sets it"
+        )
+    if not settings.console_users:
+        yield "CONSOLE_USER_HEADER: names nobody that is known; list its users and their roles in CONSOLE_USERS"
 
 
 def _includes_every_address(settings: Settings) -> bool:

@@ -14,6 +14,7 @@ from common.domain.cadence import Pace
 from common.domain.feedback import SOFT_BOUNCE_LIMIT
 from common.domain.signup_bounds import SignupBounds
 from common.settings import values as values
+from common.settings.console_users import ConsoleUser, checked_users, parse_users, token_user
 
 if TYPE_CHECKING:
     from common.campaigns.facts import Identity
@@ -79,6 +80,8 @@ class Settings(BaseSettings):
     console_host: Host = "127.0.0.1"
     console_port: Port = 8001
     console_token: str | None = None
+    console_users: Annotated[str, BeforeValidator(checked_users)] = ""
+    console_user_header: Annotated[str, BeforeValidator(values.header_name)] | None = None
     sandbox_host: Host = "127.0.0.1"
     sandbox_port: Port = 8002
     metrics_host: Host = "127.0.0.1"
@@ -243,6 +246,12 @@ class Settings(BaseSettings):
     @property
     def sandbox_url(self) -> str:
         return url_of(self.sandbox_host, self.sandbox_port)
+
+    @property
+    def console_logins(self) -> tuple[ConsoleUser, ...]:
+        """Who may log in at the console; empty: it serves this machine only, and everybody on it."""
+        known = parse_users(self.console_users)
+        return known if self.console_token is None else (token_user(self.console_token), *known)
 
     @property
     def console_url(self) -> str:

@@ -227,6 +227,13 @@ def networks(value: Any) -> str:
     return ",".join(entries)
 
 
+def header_name(value: Any) -> str:
+    """The name of an HTTP header."""
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", str(value)):
+        raise ValueError("is not the name of a header; set one like X-Forwarded-User")
+    return str(value)
+
+
 def recipients(value: Any) -> str:
     """A comma-separated list of addresses, domains, phone numbers in E.164, or `*` for all; lower-cased."""
     entries = [entry.lower().removeprefix("@") for entry in split(str(value))]

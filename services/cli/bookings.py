@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from services.cli.shared import clock_time, json_option, print_json, print_table, with_ledger
+from services.cli.shared import clock_time, json_option, print_json, print_table, record_action, with_ledger
 
 if TYPE_CHECKING:
     from common.ledger.ledger import Ledger
@@ -50,7 +50,10 @@ def discard(ids: tuple[str, ...], all_of_them: bool) -> None:
 
 
 async def _discard(ledger: Ledger, ids: tuple[str, ...]) -> int:
-    return await ledger.unread_bookings.discard(ids or [event.id for event in await ledger.unread_bookings.read_all()])
+    named = ids or tuple(event.id for event in await ledger.unread_bookings.read_all())
+    if number := await ledger.unread_bookings.discard(named):
+        await record_action(ledger, "bookings discard", named, before="unread", after="discarded")
+    return number
 
 
 def _row(event: UnreadBookingEvent) -> tuple[str, str, str, str]:

@@ -16,6 +16,7 @@ from services.cli.check_notion import check_notion
 from services.cli.check_report import CheckReport
 from services.cli.check_resend import check_resend
 from services.cli.check_secret_key import accept_secret_key, compare_secret_key
+from services.cli.check_twilio import check_twilio
 from services.cli.check_versions import compare_versions
 from services.cli.error_lines import provider_error_line
 from services.cli.shared import json_option, print_json, process_settings
@@ -76,6 +77,8 @@ async def _check(settings: Settings, found: CheckReport, *, fix: bool, accept_st
     campaigns = _check_campaign(settings, found)
     if campaigns is not None:
         await compare_versions(settings, campaigns, found)
+    if campaigns is not None:
+        await _check_sms(settings, campaigns, found)
     await _check_provider("Resend", settings.resend_is_real, settings, found, check_resend)
     if settings.calcom_api_key:
         await _check_provider("Cal.com", "calcom" not in settings.sandboxed, settings, found, check_calcom)
@@ -85,6 +88,17 @@ async def _check(settings: Settings, found: CheckReport, *, fix: bool, accept_st
             await check_notion(settings, campaigns, found, fix=fix)
 
         await _check_provider("Notion", settings.notion_is_real, settings, found, check_tables)
+
+
+async def _check_sms(settings: Settings, campaigns: Campaigns, found: CheckReport) -> None:
+    wanting = [campaign.key for campaign in campaigns.values() if campaign.compiled.sms is not None]
+    if settings.twilio_account_sid is not None:
+        await _check_provider("Twilio", settings.twilio_is_real, settings, found, check_twilio)
+    elif wanting:
+        names = ", ".join(wanting)
+        found.warnings.append(f"TWILIO_ACCOUNT_SID: unset, so the reminders by SMS of {names} are skipped; set it")
+    else:
+        found.notes.append("Twilio: TWILIO_ACCOUNT_SID is unset; no SMS is sent")
 
 
 async def _check_provider(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from services.cli.shared import clock_time, json_option, now_ms, print_json, with_ledger
+from services.cli.shared import clock_time, json_option, now_ms, print_json, record_action, with_ledger
 
 if TYPE_CHECKING:
     from common.ledger.holds import Hold
@@ -43,4 +43,5 @@ async def _confirm(ledger: Ledger) -> tuple[int, dict[str, Hold]]:
     held = {name: hold for name, hold in (await ledger.holds.active()).items() if name.partition("/")[0] == "clock"}
     for reason in held:
         await ledger.holds.finish(reason)
+    await record_action(ledger, "clock confirm", ["everybody"], before=f"{len(held)} holds of a clock")
     return store_ms, held

@@ -53,6 +53,8 @@ def _print(person: dict[str, Any], *, is_one_of_several: bool) -> None:
         click.secho(line, fg="red")
     if person["consent"] is not None:
         click.echo(_consent_line(person["consent"]))
+    if person["sms_consent"] is not None:
+        click.echo(_sms_consent_line(person["sms_consent"]))
     click.echo()
     past = [(clock_time(line["at_ms"]), "", line["what"], line["detail"]) for line in person["happened"]]
     planned = [
@@ -94,13 +96,14 @@ def _fields(found: ContactTimeline, no_mail: dict[str, Any]) -> dict[str, Any]:
         "status": found.status,
         "exit_reason": found.exit_reason,
         **no_mail,
-        "happened": [asdict(entry) for entry in found.happened],
+        "happened": [{"at_ms": one.at_ms, "what": one.what, "detail": one.detail} for one in found.happened],
         "next": [asdict(planned) for planned in found.next],
         "not_sent": [asdict(step) for step in found.not_sent],
         "notes": [
             {"at": note.at_ms, "field": note.field, "what": note.what, "kept": note.kept} for note in found.notes
         ],
         "consent": asdict(found.consent) if found.consent else None,
+        "sms_consent": asdict(found.sms_consent) if found.sms_consent else None,
     }
 
 
@@ -125,6 +128,12 @@ def no_mail_since(suppressed: dict[str, Any]) -> str:
     """`receives no mail since 2025-11-24 09:09:00 UTC (unsubscribed, forgotten)`"""
     why = f"{suppressed['reason']}, forgotten" if suppressed["is_forgotten"] else suppressed["reason"]
     return f"receives no mail since {clock_time(suppressed['since_ms'])} UTC ({why})"
+
+
+def _sms_consent_line(consent: dict[str, Any]) -> str:
+    at = f"at {clock_time(consent['at_ms'])} UTC" if consent["at_ms"] is not None else ""
+    word = "yes" if consent["is_given"] else "no"
+    return f"SMS: {word} · " + " · ".join(filter(None, (consent["number"], consent["source"], at)))
 
 
 def _consent_line(consent: dict[str, Any]) -> str:

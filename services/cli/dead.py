@@ -8,7 +8,16 @@ import click
 
 from common.domain.ids import DeliveryId
 from services.cli.error_lines import CommandFailed
-from services.cli.shared import clock_time, json_option, now_ms, print_json, print_table, with_ledger, with_world
+from services.cli.shared import (
+    clock_time,
+    json_option,
+    now_ms,
+    print_json,
+    print_table,
+    record_action,
+    with_ledger,
+    with_world,
+)
 
 if TYPE_CHECKING:
     from actors.dead_letters import Plan
@@ -102,6 +111,9 @@ async def _replay(world: World, delivery: str | None, *, dry_run: bool) -> list[
         planned = await plan(world, letter)
         done = planned.way is not Way.REFUSED if dry_run else await replay(world, planned)
         outcomes.append((planned, done))
+        if done and not dry_run:
+            before = f"dead letter: {letter.reason}"
+            await record_action(world.ledger, "replay", [letter.id], before=before, after=planned.way.name.lower())
     return outcomes
 
 
@@ -136,8 +148,9 @@ def _outcome_fields(outcomes: list[tuple[Plan, bool]], *, dry_run: bool) -> dict
 
 async def _discard(ledger: Ledger, delivery: str, *, dry_run: bool) -> DeadLetter:
     letter = await _one(ledger, delivery)
-    if not dry_run:
-        await ledger.dead_letters.discard(letter.id, now_ms=now_ms())
+    if not dry_run and await ledger.dead_letters.discard(letter.id, now_ms=now_ms()):
+        before = f"dead letter: {letter.reason}"
+        await record_action(ledger, "discard", [letter.id], before=before, after="discarded")
     return letter
 
 

@@ -12,7 +12,7 @@ import click
 from common.domain.ids import booking_of, normal_address
 from services.cli.arguments import address
 from services.cli.contact import no_mail_since
-from services.cli.shared import json_option, now_ms, print_json, with_ledger, with_world
+from services.cli.shared import json_option, now_ms, print_json, record_action, with_ledger, with_world
 from services.cli.suppress import list_at_resend, warn_unchanged_list
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ async def _forget(ledger: Ledger, address: str) -> Traces:
         traces = await ledger.contacts.traces(address)
         if not _is_known(traces):
             break
+    await record_action(ledger, "forget", first.owners, after="erased and suppressed")
     return first
 
 

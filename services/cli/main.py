@@ -37,6 +37,7 @@ COMMANDS = {
     "gateway": ("services.cli.gateway", "Run only the gateway, which receives webhooks."),
     "worker": ("services.cli.worker", "Run only a worker, which carries out what is due."),
     "console": ("services.cli.console", "Run only the console: whether all is well, and dead letters."),
+    "console-user": ("services.cli.console_user", "Make a token for one user of the console."),
     "sandbox": ("services.cli.sandbox", "Run only the sandbox, which imitates Resend, Notion and Cal.com."),
 }
 

@@ -9,7 +9,7 @@ import click
 from common.domain.ids import normal_address
 from services.cli.arguments import address
 from services.cli.error_lines import CommandFailed
-from services.cli.shared import clock_time, json_option, now_ms, print_json, user_name, with_ledger
+from services.cli.shared import clock_time, json_option, now_ms, print_json, record_action, user_name, with_ledger
 
 if TYPE_CHECKING:
     from common.ledger.ledger import Ledger
@@ -82,5 +82,8 @@ async def _pause(ledger: Ledger, contact: str | None, campaign: str | None, reas
     from common.ledger.pauses import Pause
 
     new = Pause(since_ms=now_ms(), by=user_name(), reason=reason.strip())
-    found = [await ledger.pauses.start(scope, new) for scope in await known_scopes(ledger, contact, campaign)]
+    scopes = await known_scopes(ledger, contact, campaign)
+    found = [await ledger.pauses.start(scope, new) for scope in scopes]
+    if any(began for _, began in found):
+        await record_action(ledger, "pause", [scope or "everybody" for scope in scopes], after="paused")
     return next((one for one in found if one[1]), found[0])

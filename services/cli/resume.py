@@ -9,13 +9,14 @@ import click
 
 from common.domain.ids import EnrollmentId, normal_address
 from services.cli.arguments import address
-from services.cli.catch_up import Plan, plan_for_all, plan_for_people, print_plan
+from services.cli.catch_up import print_plan
 from services.cli.pause import known_scopes, pause_fields, pause_line, refuse_both
 from services.cli.restored import StoreState, read_store_state
-from services.cli.shared import json_option, now_ms, open_ledger, print_json, settings_with_store
+from services.cli.shared import json_option, now_ms, open_ledger, print_json, record_action, settings_with_store
 
 if TYPE_CHECKING:
     from common.ledger.pauses import Pause
+    from common.ledger.reads.catch_up_plan import Plan
 
 
 @click.command()
@@ -54,6 +55,8 @@ def command(contact: str | None, campaign: str | None, only_plan: bool, as_json:
 async def _resume(
     contact: str | None, campaign: str | None, *, only_plan: bool
 ) -> tuple[Pause | None, Plan, Pause | None, StoreState]:
+    from common.ledger.reads.catch_up_plan import plan_for_all, plan_for_people
+
     settings = settings_with_store(plans=True)
     now, rate = now_ms(), settings.resend_requests_per_second
     async with open_ledger(settings) as ledger:
@@ -69,6 +72,7 @@ async def _resume(
         if pause is not None and not only_plan:
             for scope in scopes:
                 await ledger.pauses.finish(scope, now_ms=now)
+            await record_action(ledger, "resume", [scope or "everybody" for scope in scopes], before="paused")
         is_general = contact is None and campaign is None
         store = await read_store_state(ledger, ends_asking=is_general and not only_plan)
         return pause, plan, pauses.everybody, store

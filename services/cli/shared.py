@@ -166,6 +166,15 @@ def with_world(run_in: Callable[[World], Awaitable[Result]], *, plans: bool = Fa
     return asyncio.run(run())
 
 
+async def record_action(ledger: Ledger, what: str, on: Sequence[str], *, before: str = "", after: str = "") -> None:
+    """Into the action log: who runs this command did `what`. `on`: ids, never addresses."""
+    from common.ledger.action_log import Action
+
+    await ledger.action_log.record(
+        Action(at_ms=now_ms(), by=user_name(), via="cli", what=what, on=tuple(on), before=before, after=after)
+    )
+
+
 def user_name() -> str:
     """Who runs this command, for the record of what a person decided."""
     return processes.user_name("the command line")

@@ -13,7 +13,7 @@ from common.domain.signup_bounds import BEYOND
 from common.formatting import count
 from services.cli.arguments import addresses
 from services.cli.error_lines import CommandFailed
-from services.cli.shared import clock_time, json_option, now_ms, print_json, print_table, with_ledger
+from services.cli.shared import clock_time, json_option, now_ms, print_json, print_table, record_action, with_ledger
 
 if TYPE_CHECKING:
     from common.ledger.held_signups import HeldSignup
@@ -62,7 +62,12 @@ def release(emails: tuple[str, ...], visitor: str | None, all_of_them: bool) -> 
     """Begin their sequences now. Mail leaves at the provider's rate."""
     number = with_ledger(
         lambda ledger: _decide(
-            ledger, emails, visitor, all_of_them, lambda ids: ledger.held_signups.release(ids, now_ms=now_ms())
+            ledger,
+            emails,
+            visitor,
+            all_of_them,
+            done="released",
+            decide=lambda ids: ledger.held_signups.release(ids, now_ms=now_ms()),
         )
     )
     click.echo(f"released {count(number, 'signup')}")
@@ -72,7 +77,11 @@ def release(emails: tuple[str, ...], visitor: str | None, all_of_them: bool) -> 
 @_choice
 def discard(emails: tuple[str, ...], visitor: str | None, all_of_them: bool) -> None:
     """Delete them, as if nobody had signed up. A later signup of the same person is a new one."""
-    number = with_ledger(lambda ledger: _decide(ledger, emails, visitor, all_of_them, ledger.held_signups.discard))
+    number = with_ledger(
+        lambda ledger: _decide(
+            ledger, emails, visitor, all_of_them, done="discarded", decide=ledger.held_signups.discard
+        )
+    )
     click.echo(f"discarded {count(number, 'signup')}")
 
 
@@ -85,6 +94,8 @@ async def _decide(
     emails: tuple[str, ...],
     visitor: str | None,
     all_of_them: bool,
+    *,
+    done: str,
     decide: Callable[[list[EnrollmentId]], Any],
 ) -> int:
     if (bool(emails), visitor is not None, all_of_them).count(True) != 1:
@@ -94,6 +105,8 @@ async def _decide(
     else:
         ids = [one.enrollment_id for one in await _held(ledger, visitor)]
     number: int = await decide(ids)
+    if number:
+        await record_action(ledger, f"signups {done}", ids, before="held", after=f"{number} {done}")
     return number
 
 

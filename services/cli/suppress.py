@@ -9,7 +9,7 @@ import click
 from common.domain.enrollment import ExitReason
 from common.domain.ids import normal_address
 from services.cli.arguments import address
-from services.cli.shared import now_ms, user_name, with_world
+from services.cli.shared import now_ms, record_action, user_name, with_world
 
 if TYPE_CHECKING:
     from common.world import World
@@ -35,6 +35,8 @@ async def _suppress(world: World, address: str) -> tuple[bool, str | None]:
     is_new = await world.ledger.suppressions.suppress(
         address, ExitReason.SUPPRESSED, detail=f"by {user_name()}", now_ms=now_ms()
     )
+    if is_new:
+        await record_action(world.ledger, "suppress", [await world.ledger.mailboxes.find(address)], after="suppressed")
     return is_new, await list_at_resend(world, address)
 
 

@@ -10,7 +10,7 @@ from common.domain.enrollment import ExitReason
 from common.domain.ids import normal_address
 from services.cli.arguments import address
 from services.cli.error_lines import CommandFailed
-from services.cli.shared import now_ms, user_name, with_world
+from services.cli.shared import now_ms, record_action, user_name, with_world
 from services.cli.suppress import IN_REHEARSAL, warn_unchanged_list
 
 if TYPE_CHECKING:
@@ -54,4 +54,7 @@ async def _unsuppress(world: World, address: str, consent: str) -> tuple[Unsuppr
     outcome = await world.ledger.suppressions.unsuppress(
         address, detail=f"by {user_name()}; consent: {consent}", now_ms=now_ms()
     )
+    if outcome == "done":
+        contact = await world.ledger.mailboxes.find(address)
+        await record_action(world.ledger, "unsuppress", [contact], before="suppressed", after=f"consent: {consent}")
     return outcome, problem

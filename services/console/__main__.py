@@ -47,6 +47,7 @@ async def _serve(settings: Settings) -> int:
         clock=clock,
         ledger=ledger,
         campaign_name=", ".join(campaign.name for campaign in campaigns.values()),
+        campaigns=campaigns,
         versions=PlayedVersions(campaigns, ledger, settings, clock),
     )
     server = Server(build_app(context), drain_s=DRAIN_S)

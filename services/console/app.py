@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from aiohttp import web
 
 from common.background import BackgroundTasks
+from common.campaigns.campaigns import Campaigns
 from common.campaigns.errors import CampaignError
 from common.clock import Clock
 from common.ledger.ledger import Ledger
+from common.ledger.reads.people import PeopleList
 from common.observability.logs import get_logger
 from common.settings.settings import Settings
 from common.store.clock_sync import ClockSync
 from common.store.monitor import StoreMonitor
 from common.versions.played import PlayedVersions
+from services.console.api import openapi
 from services.console.auth.access import check_access_settings
 from services.console.auth.ended_sessions import EndedSessions
 from services.console.auth.session import Sessions
@@ -23,13 +27,14 @@ from services.console.context import CONTEXT, ConsoleContext
 from services.console.dashboard import dashboard
 from services.console.formatting import FILTERS
 from services.console.middleware import RequestMiddleware
-from services.console.pages import contact, dead_letters, held_signups, login, overview
-from services.console.status.status_cache import StatusCache, read_gateway_status
+from services.console.pages import actions, dead_letters, held_signups, login, overview, people, person, schedule
+from services.console.status.status_cache import STORE_FAILURES, StatusCache, read_gateway_status
 from services.console.status.store_snapshot import StoreSnapshot, read_snapshot
 from services.web import pages, probes
 from services.web.rate_limit import FailureLimiter
 
 BODY_BYTES_MAX = 64 * 1024
+PEOPLE_EVERY_S = 2
 LOGIN_FAILURES_MAX = 10
 LOGIN_FAILURES_TOTAL_MAX = 100
 """Wrong tokens in a minute: from one source, and from all sources together."""
@@ -39,7 +44,13 @@ log = get_logger(__name__)
 
 
 def build_context(
-    settings: Settings, *, clock: Clock, ledger: Ledger, campaign_name: str, versions: PlayedVersions | None = None
+    settings: Settings,
+    *,
+    clock: Clock,
+    ledger: Ledger,
+    campaign_name: str,
+    campaigns: Campaigns | None = None,
+    versions: PlayedVersions | None = None,
 ) -> ConsoleContext:
     """Raises SettingsError for a console that anybody could use, and without SECRET_KEY."""
     check_access_settings(settings)
@@ -56,11 +67,13 @@ def build_context(
         ledger=ledger,
         store_monitor=store_monitor,
         status_cache=StatusCache(read_store, lambda: read_gateway_status(settings.gateway_url), clock),
-        sessions=Sessions(settings.secret, settings.console_token, clock),
+        sessions=Sessions(settings.secret, settings.console_token, clock, settings.console_logins),
         ended_sessions=EndedSessions(ledger.client, clock),
         login_failures=FailureLimiter(LOGIN_FAILURES_MAX, total_max=LOGIN_FAILURES_TOTAL_MAX),
         environment=pages.make_environment(FOLDER / "templates", FILTERS, service="console"),
         campaign_name=campaign_name,
+        people=PeopleList(ledger),
+        campaigns=campaigns,
         versions=versions,
     )
 
@@ -78,7 +91,7 @@ def build_app(context: ConsoleContext) -> web.Application:
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
     context = app[CONTEXT]
-    loops = [context.status_cache.keep_current(), context.store_monitor.run()]
+    loops = [context.status_cache.keep_current(), context.store_monitor.run(), _follow_people(context.people)]
     if context.versions is not None:
         loops.append(_play_versions(context.versions))
     background = BackgroundTasks()
@@ -86,6 +99,16 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     yield
     context.store_monitor.stop()
     await background.stop()
+
+
+async def _follow_people(people: PeopleList) -> None:
+    """Until cancelled: read everybody once, then whoever changed."""
+    while True:
+        try:
+            await people.refresh()
+        except STORE_FAILURES:
+            log.warning("people_unreadable")
+        await asyncio.sleep(PEOPLE_EVERY_S)  # noqa: TID251 -- no delivery depends on who watches
 
 
 async def _play_versions(versions: PlayedVersions) -> None:
@@ -115,14 +138,26 @@ async def metrics(_request: web.Request) -> web.Response:
 ROUTES = (
     web.get("/", overview.show),
     web.get("/api/overview", overview.show_json),
+    web.get("/api/openapi.json", openapi.show),
+    *openapi.ROUTES,
     web.get("/dead-letters", dead_letters.show),
     web.post("/dead-letters/replay", dead_letters.replay),
     web.post("/dead-letters/discard", dead_letters.discard),
+    web.post("/dead-letters/replay-many", dead_letters.replay_many),
+    web.post("/dead-letters/discard-many", dead_letters.discard_many),
     web.get("/held-signups", held_signups.show),
     web.post("/held-signups/release", held_signups.release),
     web.post("/held-signups/discard", held_signups.discard),
-    web.post("/people", contact.find),
-    web.get("/people/{id}", contact.show),
+    web.get("/people", people.show),
+    web.post("/people", people.search),
+    web.get("/people.csv", people.download),
+    web.get("/people/{id}", person.show),
+    web.get("/people/{id}/mails/{mail}", person.show_mail),
+    web.get("/people/{id}/mails/{mail}/body", person.show_mail_body),
+    web.post("/people/{id}/{action}", person.act),
+    web.get("/schedule", schedule.show),
+    web.post("/schedule/{action}", schedule.act),
+    web.get("/actions", actions.show),
     web.get("/login", login.show),
     web.post("/login", login.log_in),
     web.post("/logout", login.log_out),

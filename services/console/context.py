@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import jinja2
 from aiohttp import web
 
+from common.campaigns.campaign import Campaign
+from common.campaigns.campaigns import Campaigns
 from common.clock import Clock
 from common.ledger.ledger import Ledger
+from common.ledger.reads.people import PeopleList
 from common.settings.settings import Settings
 from common.store.monitor import StoreMonitor
 from common.versions.played import PlayedVersions
@@ -22,7 +25,7 @@ from services.web.rate_limit import FailureLimiter
 class ConsoleContext:
     """
     `campaign_name`: as people read it, *Christmas 2025*. `login_failures`: wrong tokens, by source. `versions`: None
-    where nobody compares the files with what is in force.
+    where nobody compares the files with what is in force. `campaigns`: those that are played.
     """
 
     clock: Clock
@@ -35,7 +38,13 @@ class ConsoleContext:
     login_failures: FailureLimiter
     environment: jinja2.Environment
     campaign_name: str
+    people: PeopleList
+    campaigns: Campaigns | None = None
     versions: PlayedVersions | None = None
+
+    def played(self, campaign: str) -> Campaign | None:
+        """None for one that is not played here."""
+        return self.campaigns.get(campaign) if self.campaigns is not None else None
 
 
 CONTEXT = web.AppKey("context", ConsoleContext)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -21,6 +22,11 @@ def moment(ms: int, now_ms: int) -> str:
         return f"{time:%H:%M:%S}"
     year = "" if time.year == now.year else f" {time.year}"
     return f"{time.day} {time:%b}{year} {time:%H:%M}"
+
+
+def local(time: datetime) -> str:
+    """`Tue 25 Nov 11:00 EST`: in the time zone of whom it is about."""
+    return f"{time:%a} {time.day} {time:%b %H:%M} {time.tzname() or ''}".rstrip()
 
 
 def ago(ms: int, now_ms: int) -> str:
@@ -46,6 +52,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "duration": duration,
     "moment": moment,
     "ago": ago,
+    "local": local,
     "iso": iso,
     "delivery_name": delivery_name,
     "code_spans": code_spans,

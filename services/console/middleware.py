@@ -10,12 +10,13 @@ from urllib.parse import quote
 from aiohttp import web
 
 from common.observability.logs import get_logger
-from services.console.auth.access import PRINCIPAL, Principal, is_secure, reason_not_local
-from services.console.auth.session import is_same_secret, session_cookie, set_session_cookie
+from common.settings.console_users import ConsoleUser, user_with
+from services.console.auth.access import LOCAL_USER, PRINCIPAL, Principal, is_secure, reason_not_local
+from services.console.auth.session import Session, session_cookie, set_session_cookie
 from services.console.context import ConsoleContext
 from services.console.replies import problem_response, see_other
 from services.console.status.status_cache import STORE_FAILURES
-from services.web.client_address import request_source
+from services.web.client_address import is_trusted, request_source
 from services.web.pages import is_same_origin
 from services.web.problem import Problem, problem_of
 from services.web.rate_limit import retry_after
@@ -25,6 +26,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PUBLIC_PATHS: Final = ("/health", "/ready", "/metrics", "/login", "/static/", "/assets/")
 """They need no login: they show no personal data and change nothing."""
+CHANGES_NOTHING: Final = ("/login", "/logout", "/people")
+"""Forms that a user with the role `read` may send: the last one searches."""
+API_PATH: Final = "/api/"
 FORM_TOKEN: Final = "form_token"
 DASHBOARD_PATH: Final = "/dramatiq/"
 DASHBOARD_TOKEN: Final = "__dd_csrf"
@@ -71,11 +75,20 @@ class RequestMiddleware:
         session = context.sessions.read(cookie) if cookie else None
         if session is None or (session.is_logged_in and await context.ended_sessions.has(session)):
             session = context.sessions.begin("guest")
-        is_authenticated = session.is_logged_in or context.settings.console_token is None
-        return Principal(request_source(request, trusted), secure, session, is_authenticated)
+        return Principal(request_source(request, trusted), secure, session, self._user(request, session))
+
+    def _user(self, request: web.Request, session: Session) -> ConsoleUser | None:
+        settings = self._context.settings
+        if not settings.console_logins:
+            return LOCAL_USER
+        header = settings.console_user_header
+        if header and is_trusted(request.remote or "", settings.trusted_networks) and header in request.headers:
+            name = request.headers[header]
+            return next((user for user in settings.console_logins if user.name == name), None)
+        return session.user if session.is_logged_in else None
 
     async def _allowed(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if self._context.settings.console_token is None and (reason := reason_not_local(request)):
+        if not self._context.settings.console_logins and (reason := reason_not_local(request)):
             raise Problem(403, reason, title="Not from this machine")
         if request.headers.get("Authorization", "").lower().startswith(_BEARER):
             return await self._program(request, handler)
@@ -84,6 +97,7 @@ class RequestMiddleware:
             return _to_login(request)
         if request.method not in ("GET", "HEAD"):
             await self._check_form(request, principal)
+            _check_role(request, principal)
         return self._with_cookie(request, await handler(request), principal)
 
     async def _program(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -92,13 +106,18 @@ class RequestMiddleware:
         if wait_ms := context.login_failures.wait_ms(principal.source, now_ms=now_ms):
             raise Problem(429, "Wait, then try again.", title="Too many attempts", headers=retry_after(wait_ms))
         token = request.headers["Authorization"][len(_BEARER) :].strip()
-        if context.settings.console_token is not None and not is_same_secret(token, context.settings.console_token):
+        logins = context.settings.console_logins
+        user = user_with(token, logins) if logins else LOCAL_USER
+        if user is None:
             context.login_failures.record_failure(principal.source, now_ms=now_ms)
             log.warning("login_failed", by="program")
             raise _not_logged_in()
-        if request.method == "POST" and request.content_type != _FORM:
+        is_api = request.path.startswith(API_PATH)
+        if request.method == "POST" and request.content_type != _FORM and not is_api:
             raise Problem(415, _SEND_A_FORM, title="Not a form")
-        PRINCIPAL.set(Principal(principal.source, principal.is_secure, None, True))
+        PRINCIPAL.set(Principal(principal.source, principal.is_secure, None, user))
+        if request.method not in ("GET", "HEAD"):
+            _check_role(request, PRINCIPAL.get())
         return await handler(request)
 
     async def _check_form(self, request: web.Request, principal: Principal) -> None:
@@ -125,14 +144,21 @@ class RequestMiddleware:
         return response
 
 
+def _check_role(request: web.Request, principal: Principal) -> None:
+    """Raises Problem 403 for an action of a user who may only look."""
+    if principal.user is not None and not principal.may_act and request.path not in CHANGES_NOTHING:
+        detail = f"{principal.name} has the role `read`. Ask somebody with the role `full` to do it."
+        raise Problem(403, detail, title="You may look, and not act")
+
+
 def _to_login(request: web.Request) -> web.StreamResponse:
-    if request.method == "GET" and not request.path.startswith("/api/"):
+    if request.method == "GET" and not request.path.startswith(API_PATH):
         return see_other(f"/login?next={quote(request.path_qs, safe='')}")
     raise _not_logged_in()
 
 
 def _not_logged_in() -> Problem:
-    detail = "Log in, or send CONSOLE_TOKEN as `Authorization: Bearer …`."
+    detail = "Log in, or send your token as `Authorization: Bearer …`."
     return Problem(401, detail, title="Not logged in", headers={"WWW-Authenticate": "Bearer"})
 
 

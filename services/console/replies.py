@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from common.settings.settings import Settings
 from services.console.auth.access import PRINCIPAL
 from services.console.context import CONTEXT
 from services.web.problem import Problem
@@ -17,12 +18,26 @@ def page(request: web.Request, template: str, *, status: int = 200, **values: An
     html = context.environment.get_template(template).render(
         now_ms=context.clock.now_ms(),
         campaign_name=context.campaign_name,
-        has_login=context.settings.console_token is not None,
+        has_login=bool(context.settings.console_logins),
+        banners=banners(context.settings),
         principal=principal,
         form_token=context.sessions.form_token(principal.session),
         **values,
     )
     return web.Response(text=html, status=status, content_type="text/html")
+
+
+def banners(settings: Settings) -> list[tuple[str, str]]:
+    """What nobody may overlook: (which, what it means), where mail is not what it would be in a real campaign."""
+    found = []
+    if not settings.resend_is_real:
+        found.append(("Sandbox", "no mail leaves this machine"))
+    if settings.testing_mode:
+        to_whom = "" if not settings.resend_is_real else ", and only TESTING_RECIPIENTS are written to"
+        found.append(("Test mode", f"minutes instead of days{to_whom}"))
+    if settings.campaign_speed != 1:
+        found.append((f"Pace {settings.campaign_speed:g}", "every step and reminder comes that much sooner"))
+    return found
 
 
 def see_other(location: str) -> web.Response:

@@ -28,13 +28,13 @@ from services.gateway.http.body import BODY_BYTES_MAX, FAILURES_PER_MINUTE
 from services.gateway.http.middleware import RequestMiddleware
 from services.gateway.intake import Intake
 from services.gateway.ordinary_signup import read_ordinary_signup
-from services.gateway.signatures import CalcomSignatures, StandardSignatures
+from services.gateway.signatures import CalcomSignatures, StandardSignatures, TwilioSignatures
 from services.gateway.spool.replay import Replay
 from services.gateway.spool.spool import Spool
 from services.gateway.spool.spool_directory import SpoolDirectory
 from services.gateway.store_availability import StoreAvailability
 from services.gateway.validation.signup_shape import shape_of
-from services.gateway.webhooks import calcom, resend, signup
+from services.gateway.webhooks import calcom, resend, signup, twilio
 from services.gateway.witness import GatewayWitness
 from services.web.rate_limit import FailureLimiter
 from services.web.server import Handler, Server
@@ -61,6 +61,7 @@ ENDPOINTS = (
     Endpoint("POST", "/webhook/signup/{campaign}", signup.receive_named, "signup.named"),
     Endpoint("POST", "/webhook/calcom-booking", calcom.receive, "calcom", is_direct=True),
     Endpoint("POST", "/webhook/resend", resend.receive, "resend", is_direct=True),
+    Endpoint("POST", "/webhook/twilio", twilio.receive, "twilio"),
     Endpoint("POST", "/unsubscribe/{token}", unsubscribe.unsubscribe, "unsubscribe"),
     Endpoint("GET", "/unsubscribe/{token}", unsubscribe.show),
     Endpoint("GET", "/calendar/{token}.ics", calendar.show),
@@ -101,6 +102,7 @@ def build_context(settings: Settings, *, clock: Clock, ledger: Ledger, campaigns
         resend=StandardSignatures.of(
             settings.resend_webhook_secrets, prefixes=("svix", "webhook"), allow_unsigned=unsigned
         ),
+        twilio=TwilioSignatures(settings.twilio_auth_token, allow_unsigned=unsigned),
         failures=FailureLimiter(FAILURES_PER_MINUTE),
     )
 

@@ -11,7 +11,7 @@ from common.settings.settings import Settings
 from common.store.monitor import StoreMonitor
 from common.versions.played import PlayedVersions
 from services.gateway.intake import Intake
-from services.gateway.signatures import CalcomSignatures, StandardSignatures
+from services.gateway.signatures import CalcomSignatures, StandardSignatures, TwilioSignatures
 from services.gateway.spool.replay import Replay
 from services.gateway.validation.signup_shape import SignupShape
 from services.web.rate_limit import FailureLimiter
@@ -21,9 +21,8 @@ from services.web.rate_limit import FailureLimiter
 class GatewayContext:
     """
     `campaigns`: those that people may sign up for; `shapes`: of their signups, by key; `versions` keeps both at the
-    versions in force. `secret_key` signs unsubscribe
-    links. `website`, `calcom` and `resend` verify the webhooks of these senders; `failures` limits failed verifications
-    by source.
+    versions in force. `secret_key` signs unsubscribe links. `website`, `calcom`, `resend` and `twilio` verify the
+    webhooks of these senders; `failures` limits failed verifications by source.
     """
 
     clock: Clock
@@ -38,4 +37,5 @@ class GatewayContext:
     website: StandardSignatures
     calcom: CalcomSignatures
     resend: StandardSignatures
+    twilio: TwilioSignatures
     failures: FailureLimiter

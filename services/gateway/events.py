@@ -12,6 +12,7 @@ from common.domain.feedback import Feedback
 from common.domain.ids import EnrollmentId, booking_id
 from common.domain.note import Note, note_fields
 from common.domain.suppression import Unsubscribe
+from common.ledger.texts import Word
 from common.ledger.unread_bookings import unread_id
 from services.gateway.spool.spooled_event import SpooledEvent
 
@@ -138,6 +139,29 @@ class FeedbackReceived:
             enrollment_id=self.feedback.contact_id,
             segment=None,
             payload=asdict(self.feedback),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmsReceived:
+    """What a phone sent. `is_answered`: Twilio has answered it."""
+
+    webhook_id: str
+    number: str
+    word: Word
+    text: str
+    received_ms: int
+    is_answered: bool = False
+
+    def spooled(self) -> SpooledEvent:
+        return SpooledEvent(
+            kind="sms",
+            id=self.webhook_id,
+            received_ms=self.received_ms,
+            # Replay keeps the order for each owner, and the owner is the phone.
+            enrollment_id=EnrollmentId(self.number),
+            segment=None,
+            payload={"number": self.number, "word": self.word, "text": self.text},
         )
 
 

@@ -19,6 +19,7 @@ from services.gateway.events import (
     BookingReceived,
     FeedbackReceived,
     SignupReceived,
+    SmsReceived,
     UnreadBooking,
     UnsubscribeReceived,
 )
@@ -109,6 +110,14 @@ class Intake:
         return await self._record_unanswered(
             event.spooled(),
             lambda: self.ledger.unread_bookings.keep(event.raw, reason=event.reason, received_ms=event.received_ms),
+        )
+
+    async def record_sms(self, event: SmsReceived) -> Outcome:
+        return await self._record_unanswered(
+            event.spooled(),
+            lambda: self.ledger.texts.receive(
+                event.number, event.word, event.text, webhook_id=event.webhook_id, now_ms=event.received_ms
+            ),
         )
 
     async def _record_unanswered(self, spooled: SpooledEvent, write: Callable[[], Awaitable[object]]) -> Outcome:

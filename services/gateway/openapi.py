@@ -16,13 +16,13 @@ from pydantic_core import core_schema
 from services.gateway import openapi_models as models
 from services.gateway.context import GatewayContext
 from services.gateway.http.body import BODY_BYTES_MAX
-from services.gateway.signatures import CALCOM_HEADER
+from services.gateway.signatures import CALCOM_HEADER, TWILIO_HEADER
 from services.gateway.validation.signup_shape import Signup, SignupShape
 from services.gateway.webhooks.calcom_payload import CalcomEvent
 from services.gateway.webhooks.resend_payload import ResendEvent
 from services.web.problem import CONTENT_TYPE
 
-JSON, HTML, TEXT, ICALENDAR = "application/json", "text/html", "text/plain", "text/calendar"
+JSON, HTML, TEXT, ICALENDAR, XML = "application/json", "text/html", "text/plain", "text/calendar", "text/xml"
 NAMED_SIGNUP = "/webhook/signup/{campaign}"
 _STANDARD = ("id", "timestamp", "signature")
 
@@ -38,6 +38,7 @@ PROBLEMS = {
     503: "The event cannot be made durable now; `Retry-After` says when to try again.",
 }
 _OF_BODIES = (400, 408, 413)
+_OF_FORMS = (401, *_OF_BODIES, 429, 503)
 _OF_WEBHOOKS = (401, *_OF_BODIES, 422, 429, 503)
 
 
@@ -121,6 +122,15 @@ OPERATIONS = (
         },
         problems=_OF_WEBHOOKS,
         signed_by=tuple(f"svix-{part}" for part in _STANDARD),
+    ),
+    Operation(
+        path="/webhook/twilio",
+        method="post",
+        name="twilio",
+        summary="The status of an SMS, or an SMS that a phone sent (signed by Twilio over PUBLIC_URL and the form)",
+        answers={200: ("The event is durable, or has no effect here; TwiML.", {XML: None})},
+        problems=_OF_FORMS,
+        signed_by=(TWILIO_HEADER,),
     ),
     Operation(
         path="/unsubscribe/{token}",

@@ -1,5 +1,6 @@
 """
-Verifies webhook signatures: Standard Webhooks (standardwebhooks.com, v1: HMAC-SHA256), and Cal.com's own scheme.
+Verifies webhook signatures: Standard Webhooks (standardwebhooks.com, v1: HMAC-SHA256), and the own schemes of Cal.com
+and Twilio.
 
 The `standardwebhooks` package makes and checks the same signatures, but reads the machine's clock and raises five kinds
 of exception on malformed input; the tests compare this module with it.
@@ -10,7 +11,7 @@ from __future__ import annotations
 import base64
 import hmac
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from multidict import CIMultiDictProxy
@@ -20,6 +21,7 @@ from services.web.problem import Problem
 TOLERANCE_S = 300
 ID_CHARACTERS_MAX = 256
 CALCOM_HEADER = "X-Cal-Signature-256"
+TWILIO_HEADER = "X-Twilio-Signature"
 
 Headers = CIMultiDictProxy[str]
 
@@ -110,6 +112,30 @@ class CalcomSignatures:
         if not is_valid:
             raise _unsigned(f"{CALCOM_HEADER} is missing or does not match the body")
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioSignatures:
+    """
+    Twilio's auth token; None: every request is refused, unless `allow_unsigned`.
+
+    The signature is the base64 HMAC-SHA1 of the address, as Twilio was given it, and of the form's fields by name
+    (twilio.com/docs/usage/webhooks/webhooks-security). It covers no time: a copied request changes nothing, because
+    each message and status is one event.
+    """
+
+    token: str | None
+    allow_unsigned: bool = False
+
+    def verify(self, headers: Headers, url: str, form: Mapping[str, Sequence[str]]) -> None:
+        """Raises Problem 401 unless the request is correctly signed. `url`: as people reach it, with its query."""
+        if self.token is None and self.allow_unsigned:
+            return
+        sent = _raw(headers.get(TWILIO_HEADER, ""))
+        fields = "".join(f"{name}{value}" for name in sorted(form) for value in sorted(set(form[name])))
+        expected = hmac.digest((self.token or "").encode(), f"{url}{fields}".encode(), "sha1")
+        if self.token is None or not hmac.compare_digest(sent, base64.b64encode(expected)):
+            raise _unsigned(f"{TWILIO_HEADER} is missing or does not match PUBLIC_URL and the form")
 
 
 def _unsigned(detail: str) -> Problem:

@@ -11,6 +11,7 @@ from common.path_errors import unusable
 from common.settings.load import load_settings
 from common.settings.settings import Settings, SettingsError
 from services.sandbox.app import build_app
+from services.sandbox.ids import TWILIO_TOKEN
 from services.sandbox.resend.validation import bare_address
 from services.sandbox.state import Sandbox, open_sandbox
 from services.web.server import Server, serve
@@ -44,6 +45,8 @@ def _open(settings: Settings) -> Sandbox:
         gateway_url=settings.gateway_url,
         webhook_secret=next(iter(settings.resend_webhook_secrets), None),
         calcom_secret=next(iter(settings.calcom_webhook_secrets), None),
+        twilio_token=settings.twilio_auth_token or TWILIO_TOKEN,
+        public_url=settings.public_address,
         own_domains=_domains(settings.identity.sender),
     )
 

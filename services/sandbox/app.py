@@ -1,4 +1,4 @@
-"""The whole sandbox as one application: three providers, JSON for tests, pages for people."""
+"""The whole sandbox as one application: four providers, JSON for tests, pages for people."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from services.sandbox.notion.page_store import PageStore
 from services.sandbox.resend.api import ResendApi
 from services.sandbox.state import Sandbox
 from services.sandbox.tools import Tools
+from services.sandbox.twilio.api import TwilioApi
 from services.sandbox.web_ui.pages import WebUi
 
 BODY_BYTES_MAX = 45 * 1024 * 1024
@@ -24,13 +25,15 @@ def build_app(sandbox: Sandbox) -> web.Application:
     app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[own_pages_only])
     resend = ResendApi(sandbox)
     app[PAGE_STORE] = store = PageStore(sandbox.disk, sandbox.clock)
-    tools = Tools(sandbox, store, resend)
+    twilio = TwilioApi(sandbox)
+    tools = Tools(sandbox, store, resend, twilio)
     tools.add_routes(app)
-    WebUi(sandbox, store, resend, tools).add_routes(app)
+    WebUi(sandbox, store, resend, twilio, tools).add_routes(app)
     app.router.add_get("/resend", _root)
     app.add_subapp("/resend", resend.app())
     app.add_subapp("/notion/v1", notion_app(sandbox, store))
     app.add_subapp("/calcom", calcom_app(sandbox))
+    app.add_subapp("/twilio", twilio.app())
     return app
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from common.clock import Clock
 from services.sandbox.disk import Disk
-from services.sandbox.ids import API_KEY, CALCOM_KEY, NOTION_TOKEN, SENDING_KEY
+from services.sandbox.ids import API_KEY, CALCOM_KEY, NOTION_TOKEN, SENDING_KEY, TWILIO_TOKEN
 
 
 class Dials(BaseModel):
@@ -57,6 +57,11 @@ class Dials(BaseModel):
     calcom_requests_per_minute: int = Field(120, ge=1, description="per key; Cal.com's own is 120")
 
     calcom_triggers: list[str] | None = Field(None, description="events that Cal.com posts; empty: all")
+
+    twilio_tokens: list[str] = Field([TWILIO_TOKEN], description="auth tokens, besides that of the settings")
+    twilio_requests_per_second: int = Field(100, ge=1, description="per account")
+    sms_undelivered: list[str] = Field([], description="patterns of numbers to which no SMS is delivered: +1416*")
+    sms_error_code: int = Field(30003, ge=1, description="of every SMS that is not delivered")
 
     notion_minute_dates: bool = Field(False, description="drop the seconds of dates, as Notion's date picker does")
 

@@ -25,6 +25,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
         "domains.get", "webhooks.list",
     ),
     "calcom": ("bookings.list", "webhooks.list"),
+    "twilio": ("messages.create", "messages.list", "messages.get"),
     "notion": (
         "databases.retrieve", "data_sources.create", "data_sources.retrieve", "data_sources.update",
         "data_sources.query", "pages.create", "pages.retrieve", "pages.update", "users.me",
@@ -52,7 +53,13 @@ CALCOM_NAMES: dict[str, int] = {
     "ThrottlerException": 429, "InternalServerErrorException": 500, "ServiceUnavailableException": 503,
 }  # fmt: skip
 
-NAMES = {"resend": RESEND_NAMES, "notion": NOTION_NAMES, "calcom": CALCOM_NAMES}
+TWILIO_NAMES: dict[str, int] = {
+    "20003": 401, "20404": 404, "20429": 429, "20500": 500, "20503": 503, "21211": 400, "21408": 400, "21602": 400,
+    "21606": 400, "21610": 400, "21611": 429, "21612": 400, "21614": 400, "30034": 400, "60728": 429, "63038": 429,
+}  # fmt: skip
+"""Twilio's errors are numbers."""
+
+NAMES = {"resend": RESEND_NAMES, "notion": NOTION_NAMES, "calcom": CALCOM_NAMES, "twilio": TWILIO_NAMES}
 
 _DEFAULT_NAMES = {
     "resend": {400: "validation_error", 401: "missing_api_key", 403: "invalid_api_key", 404: "not_found",
@@ -62,6 +69,7 @@ _DEFAULT_NAMES = {
                409: "conflict_error", 429: "rate_limited", 500: "internal_server_error", 502: "bad_gateway",
                503: "service_unavailable", 504: "gateway_timeout", 529: "service_overload"},
     "calcom": {status: name for name, status in CALCOM_NAMES.items()},
+    "twilio": {400: "21602", 401: "20003", 404: "20404", 429: "20429", 500: "20500", 503: "20503"},
 }  # fmt: skip
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -116,7 +124,7 @@ class Rule(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str = ""
-    provider: Literal["resend", "notion", "calcom", "*"] = "*"
+    provider: Literal["resend", "notion", "calcom", "twilio", "*"] = "*"
     operation: str = "*"
     kind: Literal["status", "html", "drop", "hang", "slow"]
     after_commit: bool = False
@@ -165,4 +173,4 @@ class Rule(BaseModel):
         if self.name is not None:
             return self.status or NAMES[provider].get(self.name, 500), self.name
         status = self.status or 500
-        return status, defaults.get(status, "internal_server_error")
+        return status, defaults.get(status, defaults.get(500, "internal_server_error"))

@@ -11,6 +11,7 @@ from common.clock import Clock, SystemClock
 from services.sandbox.dials import DialBoard, Dials, SandboxClock
 from services.sandbox.disk import Disk
 from services.sandbox.faults import FaultBoard
+from services.sandbox.ids import TWILIO_NUMBER, TWILIO_SID, TWILIO_TOKEN
 from services.sandbox.rate_windows import RateWindows
 
 
@@ -45,6 +46,7 @@ class Tally:
 class Sandbox:
     """
     `webhook_secret` (`whsec_…`) signs delivery events, `calcom_secret` booking events; both go to `gateway_url`.
+    `twilio_token` signs what Twilio posts there, for the address `public_url`.
     `own_domains`: verified sender domains besides those that mail has come from.
     """
 
@@ -55,11 +57,16 @@ class Sandbox:
     gateway_url: str = "http://127.0.0.1:8000"
     webhook_secret: str | None = None
     calcom_secret: str | None = None
+    twilio_token: str = TWILIO_TOKEN
+    twilio_sid: str = TWILIO_SID
+    twilio_number: str = TWILIO_NUMBER
+    public_url: str = "http://127.0.0.1:8000"
     own_domains: tuple[str, ...] = ()
     tally: Tally = field(default_factory=Tally)
     resend_windows: RateWindows = field(default_factory=lambda: RateWindows(1_000))
     notion_windows: RateWindows = field(default_factory=lambda: RateWindows(60_000))
     calcom_windows: RateWindows = field(default_factory=lambda: RateWindows(60_000))
+    twilio_windows: RateWindows = field(default_factory=lambda: RateWindows(1_000))
     keys_in_progress: set[str] = field(default_factory=set)
 
     @property
@@ -81,6 +88,8 @@ def open_sandbox(
     gateway_url: str = "http://127.0.0.1:8000",
     webhook_secret: str | None = None,
     calcom_secret: str | None = None,
+    twilio_token: str = TWILIO_TOKEN,
+    public_url: str | None = None,
     own_domains: tuple[str, ...] = (),
 ) -> Sandbox:
     """
@@ -97,5 +106,7 @@ def open_sandbox(
         gateway_url=gateway_url,
         webhook_secret=webhook_secret,
         calcom_secret=calcom_secret,
+        twilio_token=twilio_token,
+        public_url=public_url or gateway_url,
         own_domains=own_domains,
     )

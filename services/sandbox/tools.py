@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
@@ -14,6 +15,7 @@ from services.sandbox.resend.api import ResendApi
 from services.sandbox.resend.mails import AcceptedMail
 from services.sandbox.state import Sandbox
 from services.sandbox.strict_json import parse_json
+from services.sandbox.twilio.api import TwilioApi
 
 ALL = 1 << 31
 
@@ -21,8 +23,8 @@ ALL = 1 << 31
 class Tools:
     """The handlers of the JSON routes."""
 
-    def __init__(self, sandbox: Sandbox, store: PageStore, resend: ResendApi) -> None:
-        self._sandbox = sandbox
+    def __init__(self, sandbox: Sandbox, store: PageStore, resend: ResendApi, twilio: TwilioApi) -> None:
+        self._sandbox, self._twilio = sandbox, twilio
         self._store = store
         self._resend = resend
 
@@ -30,6 +32,9 @@ class Tools:
         app.router.add_get("/health", self.health)
         app.router.add_get("/inbox.json", self.inbox)
         app.router.add_delete("/inbox.json", self.clear_inbox)
+        app.router.add_get("/phones.json", self.phones)
+        app.router.add_post("/phones.json", self.answer)
+        app.router.add_delete("/phones.json", self.clear_phones)
         app.router.add_get("/counts.json", self.counts)
         app.router.add_get("/notion.json", self.notion)
         app.router.add_delete("/notion.json", self.clear_notion)
@@ -55,12 +60,31 @@ class Tools:
         self._sandbox.tally.clear()
         return web.Response(status=204)
 
+    async def phones(self, request: web.Request) -> web.Response:
+        """Every SMS in the order of acceptance, those that phones sent too; `?number=`: of one phone."""
+        number = request.query.get("number", "").strip()
+        found = [one for one in self._twilio.messages.all() if not number or one.phone == number]
+        return web.json_response([{**asdict(one), "phone": one.phone} for one in found])
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """`{"from": number, "body": text}`: a phone sends an SMS; the gateway's status."""
+        body = await _body(request)
+        given = body if isinstance(body, dict) else {}
+        to = self._sandbox.twilio_number
+        status = await self._twilio.receive(str(given.get("from", "")), str(given.get("body", "")), to=to)
+        return web.json_response({"status": status})
+
+    async def clear_phones(self, request: web.Request) -> web.Response:
+        self._twilio.messages.clear()
+        return web.Response(status=204)
+
     async def counts(self, request: web.Request) -> web.Response:
         """An independent count: accepted mails in total and by idempotency key; requests and responses since start."""
         tally = self._sandbox.tally
         return web.json_response(
             {
                 "mails": self._resend.mails.count(),
+                "texts": len(self._twilio.messages.all()),
                 "mails_by_key": self._resend.mails.counts_by_key(),
                 "requests": dict(sorted(tally.requests.items())),
                 "answers": dict(sorted(tally.answers.items())),

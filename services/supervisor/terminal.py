@@ -65,7 +65,7 @@ def _places(settings: Settings, worker_url: str | None) -> list[tuple[str, str]]
 
 
 def _login_note(settings: Settings) -> str:
-    return " (log in with CONSOLE_TOKEN)" if settings.console_token else ""
+    return " (log in with CONSOLE_TOKEN)" if settings.console_logins else ""
 
 
 def _data(settings: Settings) -> str:

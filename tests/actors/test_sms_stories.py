@@ -17,6 +17,7 @@ from common.clock import VirtualClock
 from common.domain.booking import BookingKind
 from common.domain.contact import SmsConsent
 from common.domain.ids import DeliveryId, booking_id, enrollment_id
+from common.domain.projection import CampaignColumns, caller_row
 from common.domain.replay import Way
 from common.domain.text import size_of
 from common.errors import Ambiguous, Misconfigured, Permanent, Throttled, Transient
@@ -70,7 +71,7 @@ async def sms_statuses(run: Simulation) -> dict[str, tuple[str, str]]:
             record.detail if record.sent_ms is None else "",
         )
         async for call in run.ledger.bookings.calls(WHO)
-        for name, record in call.reminders.items()
+        for name, record in call.records.items()
         if name.endswith(".sms")
     }
 
@@ -385,6 +386,12 @@ async def test_an_answer_reaches_the_timeline_of_who_was_written_to(run):
     assert not await run.ledger.texts.receive(NUMBER, "answer", "Running late", webhook_id="twilio:SM3", now_ms=now_ms)
     said = [one.detail for one in await timeline_of(run.ledger, WHO) if one.what == "sms answer"]
     assert said == ["Running late"]
+    await run.run()
+    shown = run.mirror.bookings[WHO]
+    assert shown is not None
+    assert shown.sms_answer == "Running late"
+    row = caller_row(BORIS, CampaignColumns(name="Christmas 2025"), title="Boris", booking=shown)
+    assert row.values["SMS Answer"] == "Running late"
 
 
 async def test_forgetting_leaves_no_number_behind(run, store):

@@ -16,7 +16,11 @@ from tests.browser.conftest import TOKEN, expect
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 BORIS = enrollment_id("christmas_2025", "boris@people.example")
-PAGES = ("/", "/dead-letters", f"/people/{BORIS}", "/nowhere", "/login")
+ADA = enrollment_id("christmas_2025", "ada@people.example")
+PAGES = (
+    *("/", "/dead-letters", "/people", "/people?q=ada", "/people?q=zzz", "/schedule", "/actions", "/nowhere", "/login"),
+    *(f"/people/{BORIS}", f"/people/{ADA}", f"/people/{ADA}/mails/step-1", f"/people/{ADA}/mails/step-7"),
+)
 WIDTHS = {"phone": 360, "desktop": 1280}
 
 
@@ -92,7 +96,7 @@ def test_an_open_action_is_not_refreshed(page: Any, place: Place) -> None:
 
 
 def test_a_contact_is_found_by_address_with_the_timeline(page: Any) -> None:
-    page.get_by_placeholder("Find a contact").fill("Boris@people.example")
+    page.get_by_placeholder("Find a person").fill("Boris@people.example")
     page.keyboard.press("Enter")
 
     expect(page).to_have_url(re.compile(f"/people/{BORIS}$"))
@@ -157,3 +161,36 @@ def test_a_dead_letter_is_replayed_by_two_clicks(page: Any, place: Place) -> Non
     page.get_by_text("Replayed: it is planned again, due at once.").wait_for()
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("^All is well"))
     expect(page).to_have_title(re.compile("^All is well"))
+
+
+def test_somebody_is_found_by_half_a_name_and_their_mail_is_read_and_skipped(page: Any, place: Place) -> None:
+    page.get_by_label("A name, business, address").fill("ada")
+    page.get_by_role("button", name="Find").click()
+    page.get_by_role("link", name="Ada", exact=True).click()
+    last = page.locator(".timeline .planned").last
+    expect(last).to_be_visible()
+    title = last.locator(".what a").inner_text()
+    last.locator(".what a").click()
+    expect(page.frame_locator("iframe.mail").locator("body")).to_contain_text("Ada")
+    page.go_back()
+    last.get_by_text("Skip …").click()
+    last.get_by_role("button", name="Skip it").click()
+
+    expect(page.get_by_role("status").filter(has_text="Skipped")).to_be_visible()
+    expect(page.locator(".timeline li", has_text="skipped by hand").last).to_contain_text(title)
+    page.goto("/actions")
+    expect(page.get_by_role("table")).to_contain_text("console-token")
+
+
+def test_everybody_is_paused_and_resumed_with_the_plan_in_between(page: Any, place: Place) -> None:
+    page.goto("/schedule")
+    everybody = page.locator(".dead-letters > li", has_text="Everybody")
+    everybody.get_by_text("Pause …").click()
+    everybody.get_by_role("button", name="Pause").click()
+    expect(everybody.get_by_text("paused", exact=True)).to_be_visible()
+    expect(everybody.get_by_text(re.compile("Resuming sends|Nothing is overdue"))).to_be_visible()
+
+    everybody.get_by_text("Resume …").click()
+    everybody.get_by_role("button", name="Resume").click()
+
+    expect(everybody.get_by_text("under way")).to_be_visible()

@@ -16,6 +16,7 @@ import redis.asyncio
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
+from common.campaigns.campaigns import Campaigns
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
 from common.domain.contact import Assessment
@@ -100,7 +101,9 @@ async def opens(clock: VirtualClock, campaign: Campaign, tmp_path: Path) -> Asyn
             ledger = Ledger(
                 client, campaign=campaign.key, cadence=campaign.cadence(settings.pace), secret_key=SECRET_KEY
             )
-            context = build_context(settings, clock=clock, ledger=ledger, campaign_name=campaign.name)
+            context = build_context(
+                settings, clock=clock, ledger=ledger, campaign_name=campaign.name, campaigns=Campaigns(campaign)
+            )
             app = build_app(context)
             runner = web.AppRunner(app, access_log=None)
             await runner.setup()

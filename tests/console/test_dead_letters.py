@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 
 from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus
-from common.domain.ids import enrollment_id
+from common.domain.ids import enrollment_id, step_delivery_id
 from common.errors import Permanent
 from common.ledger import keys
-from services.console.pages import dead_letters
+from common.ledger.action_log import ActionFilter
+from common.ledger.deliveries import ClaimGranted
 from services.simulation.engine import Simulation
 from tests.console.conftest import Answer, Console
 from tests.ledger_reads import timeline_of
@@ -44,13 +44,9 @@ def make_dead_letter(simulation: Simulation, ada: Assessment, console: Console) 
     return make
 
 
-@pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The log lines of the actions: (event, fields)."""
-    lines: list[Any] = []
-    log = Mock(info=lambda event, **names: lines.append((event, names)))
-    monkeypatch.setattr(dead_letters, "log", log)
-    return lines
+async def actions_of(console: Console) -> list[tuple[str, tuple[str, ...], str]]:
+    """What the action log says: (what, on, after)."""
+    return [(one.what, one.on, one.after) for one in await console.context.ledger.action_log.newest(ActionFilter())]
 
 
 async def click(console: Console, what: str, letter: Any, **fields: str) -> Answer:
@@ -97,7 +93,7 @@ async def test_the_effect_of_a_replay_is_shown_before_the_click(
 
 
 async def test_a_replayed_letter_goes_out_once_and_the_log_says_so(
-    console: Console, make_dead_letter: DeadLetterMaker, simulation: Simulation, logged: list[Any]
+    console: Console, make_dead_letter: DeadLetterMaker, simulation: Simulation
 ) -> None:
     letter = await make_dead_letter()
     answer = await click(console, "replay", letter)
@@ -108,7 +104,7 @@ async def test_a_replayed_letter_goes_out_once_and_the_log_says_so(
     assert "planned again" in (await console.get(answer.location)).text
     assert len(simulation.mailer.inbox_of("ada@example.org")) == 1
     assert await status_of_first(simulation) is DeliveryStatus.ACCEPTED
-    assert logged == [("dead_letter_replayed", {"delivery_id": FIRST, "way": "rendered"})]
+    assert await actions_of(console) == [("replay", (FIRST,), "replayed")]
     assert "replayed" in [entry.what for entry in await timeline_of(simulation.ledger, ADA)]
 
 
@@ -139,7 +135,7 @@ async def test_a_refused_replay_shows_its_reason(
 
 
 async def test_a_discarded_letter_is_gone_for_good_and_its_reason_stays(
-    console: Console, make_dead_letter: DeadLetterMaker, simulation: Simulation, logged: list[Any]
+    console: Console, make_dead_letter: DeadLetterMaker, simulation: Simulation
 ) -> None:
     letter = await make_dead_letter()
     answer = await click(console, "discard", letter, back="/dead-letters")
@@ -149,7 +145,7 @@ async def test_a_discarded_letter_is_gone_for_good_and_its_reason_stays(
     assert "<b>None.</b>" in (await console.get(answer.location)).text
     assert await status_of_first(simulation) is DeliveryStatus.DEAD
     assert simulation.mailer.inbox_of("ada@example.org") == []
-    assert logged == [("dead_letter_discarded", {"delivery_id": FIRST})]
+    assert await actions_of(console) == [("discard", (FIRST,), "discarded")]
     assert "discarded" in [entry.what for entry in await timeline_of(simulation.ledger, ADA)]
 
 
@@ -200,3 +196,59 @@ async def test_many_are_shown_a_page_at_a_time(
     assert second.text.count('<p class="contact">') == 7
     for nonsense in ("x", "-1", "9" * 30, "²"):
         assert (await console.get(f"/dead-letters?from={nonsense}")).status == 200
+
+
+async def make_dead_letters(console: Console, simulation: Simulation, reasons: dict[str, str]) -> None:
+    """The second mail of each of these people is a dead letter for its reason."""
+    ledger = console.context.ledger
+    for address, reason in reasons.items():
+        await simulation.sign_up(Assessment(email=address, first_name="P", assessment_score=1))
+        await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
+        step = step_delivery_id(enrollment_id("christmas_2025", address), 2)
+        later_ms = simulation.clock.now_ms() + 86_400_000
+        claim = await ledger.deliveries.claim(step, worker="w", now_ms=later_ms)
+        assert isinstance(claim, ClaimGranted)
+        await ledger.deliveries.settle(claim, "dead", reason, now_ms=simulation.clock.now_ms())
+
+
+PEOPLE = {"a@example.org": "422 no such domain", "b@example.org": "422 no such domain", "c@example.org": "500 broken"}
+
+
+async def test_dead_letters_are_grouped_by_reason_with_what_a_replay_would_do(
+    console: Console, simulation: Simulation
+) -> None:
+    await make_dead_letters(console, simulation, PEOPLE)
+
+    page = (await console.get("/dead-letters")).text
+    one_reason = (await console.get("/dead-letters?reason=500+broken")).text
+
+    assert page.index("422 no such domain") < page.index("500 broken")
+    assert "2 rendered again and sent at once" in page
+    assert "c@example.org" in one_reason
+    assert "a@example.org" not in one_reason
+
+
+@pytest.mark.parametrize(
+    ("verb", "fields", "left"),
+    [
+        ("replay", {"reason": "422 no such domain"}, 1),
+        ("discard", {"reason": "500 broken"}, 2),
+        ("replay", {"all": "yes"}, 0),
+        ("discard", {"chosen": step_delivery_id(enrollment_id("christmas_2025", "a@example.org"), 2)}, 2),
+        ("replay", {}, 3),
+        ("discard", {"reason": "another"}, 3),
+    ],
+)
+async def test_a_group_some_or_all_are_decided_at_once_and_once(
+    console: Console, simulation: Simulation, verb: str, fields: dict[str, str], left: int
+) -> None:
+    await make_dead_letters(console, simulation, PEOPLE)
+
+    first = await console.post(f"/dead-letters/{verb}-many", **fields)
+    second = await console.post(f"/dead-letters/{verb}-many", **fields)
+
+    ledger = console.context.ledger
+    assert (first.status, second.status) == (303, 303)
+    assert await ledger.client.zcard(keys.DEAD) == left
+    actions = await ledger.action_log.newest(ActionFilter())
+    assert [len(action.on) for action in actions] == ([3 - left] if left < 3 else [])

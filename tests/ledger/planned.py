@@ -9,7 +9,7 @@ from typing import Any
 from common.domain.booking import BookingEvent, BookingKind
 from common.domain.cadence import Pace
 from common.domain.contact import Assessment
-from common.domain.delivery import Kind, Record, Trigger
+from common.domain.delivery import Kind, Record, Trigger, delivery_of
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.follow_ups import follow_up_rules, follow_ups_of
 from common.domain.ids import (
@@ -25,7 +25,7 @@ from common.domain.reminders import ReminderRules, reminders_of
 from common.domain.series import resolve
 from common.ledger import keys
 from common.ledger.bookings import BookingOutcome
-from common.ledger.constants import MAIL
+from common.ledger.constants import MAIL, PROVIDER_OF, QUEUE_OF, TEXTS
 from common.ledger.deliveries import ClaimGranted
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import Pause
@@ -33,6 +33,8 @@ from tests.ledger_reads import record_of
 
 HOUR_MS = 3_600_000
 RULES = ReminderRules(before_ms=(("24h", 24 * HOUR_MS),), minimum_notice_ms=0)
+SMS_RULES = ReminderRules(before_ms=(), minimum_notice_ms=0, sms_before_ms=(("24h", 24 * HOUR_MS),))
+NUMBER = "+14165550123"
 FOLLOWING = follow_up_rules([("missed", Trigger.NO_SHOW, 2 * HOUR_MS)], Pace())
 
 
@@ -48,6 +50,20 @@ class Planned:
     label: str
     now_ms: int
     exit_reason: str
+
+    @property
+    def provider(self) -> str:
+        """Whose circuit it waits for."""
+        return PROVIDER_OF[delivery_of(self.id).channel]
+
+    @property
+    def queue(self) -> str:
+        return QUEUE_OF[self.provider]
+
+    @property
+    def number(self) -> str | None:
+        """To which it goes; None for mail."""
+        return NUMBER if self.provider == TEXTS else None
 
     @property
     def fields(self) -> Awaitable[dict[str, str]]:
@@ -68,7 +84,7 @@ class Planned:
         """Claimed, and handed over to the provider."""
         claim = await self.claimed(worker=worker, at_ms=at_ms)
         now_ms = at_ms if at_ms is not None else self.now_ms
-        assert isinstance(await self.ledger.deliveries.freeze(claim, "mail", now_ms=now_ms), int)
+        assert isinstance(await self.ledger.deliveries.freeze(claim, "mail", now_ms=now_ms, number=self.number), int)
         return claim
 
     async def crashes(self, *workers: str, frozen_by: frozenset[str] = frozenset()) -> None:
@@ -103,7 +119,8 @@ class Planned:
             mailed_ms=self.now_ms + 400,
             received_ms=self.now_ms + 505,
             provider_id="re_reported",
-            address=self.address,
+            address=self.address if self.number is None else None,
+            number=self.number,
         )
         await self.ledger.feedback.record(event, webhook_id=f"resend:{kind}")
 
@@ -128,7 +145,17 @@ async def plan_reminder(ledger: Ledger, now_ms: int, name: str = "ada") -> Plann
     return Planned(ledger, Kind.REMINDER, reminder, contact, address, "reminder 24h", now_ms, "cancelled")
 
 
-async def book(ledger: Ledger, address: str, now_ms: int, *, uid: str = "uid") -> tuple[DeliveryId, EnrollmentId]:
+async def plan_sms(ledger: Ledger, now_ms: int, name: str = "ada") -> Planned:
+    """The same, and the reminder goes by SMS."""
+    address = f"{name}@example.org"
+    reminder, contact = await book(ledger, address, now_ms, uid=f"uid-{name}", rules=SMS_RULES)
+    sms = DeliveryId(f"{reminder}.sms")
+    return Planned(ledger, Kind.REMINDER, sms, contact, address, "reminder 24h by SMS", now_ms, "cancelled")
+
+
+async def book(
+    ledger: Ledger, address: str, now_ms: int, *, uid: str = "uid", rules: ReminderRules = RULES
+) -> tuple[DeliveryId, EnrollmentId]:
     """Somebody books a call for tomorrow: (its reminder, whose it is)."""
     start_ms = now_ms + 24 * HOUR_MS
     event = BookingEvent(
@@ -145,7 +172,7 @@ async def book(ledger: Ledger, address: str, now_ms: int, *, uid: str = "uid") -
     gathered, contact = await ledger.bookings.gather(booking.id), await ledger.mailboxes.find(address)
     outcome = BookingOutcome(
         gathered=gathered,
-        bookings=[(booking, reminders_of(booking, RULES))],
+        bookings=[(booking, reminders_of(booking, rules))],
         nurture=[(await ledger.bookings.contact(contact), "leave")],
     )
     assert await ledger.bookings.write(outcome, now_ms=now_ms)
@@ -206,16 +233,17 @@ async def write_calls(
     return [one.id for several in found.values() for one in several], contact
 
 
-PLAN: dict[Kind, Callable[..., Awaitable[Planned]]] = {
-    Kind.STEP: plan_step,
-    Kind.REMINDER: plan_reminder,
-    Kind.FOLLOW_UP: plan_follow_up,
+PLAN: dict[str, Callable[..., Awaitable[Planned]]] = {
+    "step": plan_step,
+    "reminder": plan_reminder,
+    "follow-up": plan_follow_up,
+    "sms": plan_sms,
 }
 
 
-async def open_circuit(ledger: Ledger, now_ms: int, **more: int) -> None:
+async def open_circuit(ledger: Ledger, now_ms: int, provider: str = MAIL, **more: int) -> None:
     await ledger.circuits.report_failure(
-        MAIL, id="x", reason="invalid_api_key", provider_wide=True, now_ms=now_ms, **more
+        provider, id="x", reason="invalid_api_key", provider_wide=True, now_ms=now_ms, **more
     )
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from common.domain.delivery import DeliveryStatus, Kind
+from common.domain.delivery import DeliveryStatus
 from common.domain.feedback import FeedbackKind
 from common.ledger import keys
 from common.ledger.codec import Settled
@@ -23,18 +23,18 @@ def now_ms(clock) -> int:
     return clock.now_ms()
 
 
-@pytest.fixture(params=Kind)
-def kind(request: pytest.FixtureRequest) -> Kind:
+@pytest.fixture(params=PLAN)
+def kind(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
 @pytest.fixture
-async def planned(ledger: Ledger, now_ms: int, kind: Kind) -> Planned:
+async def planned(ledger: Ledger, now_ms: int, kind: str) -> Planned:
     return await PLAN[kind](ledger, now_ms)
 
 
 async def scheduled(planned: Planned) -> float | None:
-    return await planned.ledger.client.zscore(keys.delayed("send"), planned.id)
+    return await planned.ledger.client.zscore(keys.delayed(planned.queue), planned.id)
 
 
 def sent_once_more(ledger: Ledger) -> None:
@@ -50,7 +50,7 @@ async def test_who_it_is_for_is_known_from_its_claim(planned, now_ms):
 
 
 async def test_what_is_not_planned_cannot_be_claimed(ledger, planned, now_ms):
-    unplanned = f"{planned.id}0" if planned.kind is not Kind.STEP else planned.id.replace("step-1", "step-3")
+    unplanned = planned.id.replace("24h", "48h").replace("step-1", "step-3").replace("missed", "another")
 
     assert await ledger.deliveries.claim(unplanned, worker="w1", now_ms=now_ms) == ClaimRefused("unknown")
 
@@ -70,7 +70,7 @@ async def test_a_claim_whose_answer_was_lost_is_the_same_claim(ledger, planned):
 async def test_what_begins_after_a_claim_leaves_it_as_it_is_and_stops_its_freeze(ledger, planned, now_ms, what):
     claim = await planned.claimed()
     if what == "the circuit opens":
-        await open_circuit(ledger, now_ms)
+        await open_circuit(ledger, now_ms, planned.provider)
     else:
         await pause(ledger, planned.contact if what == "the contact is paused" else None, now_ms)
 
@@ -175,7 +175,7 @@ async def test_what_killed_three_workers_says_whether_it_may_be_out(ledger, plan
 
 async def test_a_crash_is_counted_once_however_long_it_waits_afterwards(ledger, planned, now_ms):
     await planned.crashes("a")
-    await open_circuit(ledger, now_ms)
+    await open_circuit(ledger, now_ms, planned.provider)
 
     for _ in range(5):
         assert (await ledger.deliveries.claim(planned.id, worker="w2", now_ms=now_ms)).reason in ("held", "not yet")
@@ -231,14 +231,14 @@ async def test_what_was_in_hand_when_it_ended_says_whether_it_may_be_out(ledger,
     unknown = ", while the outcome of an earlier attempt was unknown" if frozen_by else ""
     assert (record.final_status, record.detail) == (DeliveryStatus.SKIPPED, planned.exit_reason + unknown)
     assert await planned.fields == {}
-    assert await ledger.client.exists(keys.OPEN, keys.delayed("send")) == 0
+    assert await ledger.client.exists(keys.OPEN, keys.delayed(planned.queue)) == 0
 
 
 # a provider in trouble
 
 
 async def test_it_waits_for_a_provider_in_trouble_and_finds_out(ledger, planned, now_ms):
-    await open_circuit(ledger, now_ms)
+    await open_circuit(ledger, now_ms, planned.provider)
 
     refusal = ClaimRefused("held", "invalid_api_key", now_ms + 2_000)
     assert await ledger.deliveries.claim(planned.id, worker="w1", now_ms=now_ms) == refusal
@@ -248,7 +248,7 @@ async def test_it_waits_for_a_provider_in_trouble_and_finds_out(ledger, planned,
 
 async def test_while_one_finds_out_the_others_wait(ledger, kind, now_ms):
     probe, other = [await PLAN[kind](ledger, now_ms, name) for name in ("ada", "boris")]
-    await open_circuit(ledger, now_ms)
+    await open_circuit(ledger, now_ms, probe.provider)
     await probe.claimed(at_ms=now_ms + 1_000)
 
     refused = await ledger.deliveries.claim(other.id, worker="w1", now_ms=now_ms + 1_000)
@@ -257,7 +257,7 @@ async def test_while_one_finds_out_the_others_wait(ledger, kind, now_ms):
 
 
 async def test_an_acceptance_leaves_nothing_open_and_ends_the_wait_for_all(ledger, planned, now_ms):
-    await open_circuit(ledger, now_ms)
+    await open_circuit(ledger, now_ms, planned.provider)
     claim = await planned.frozen(at_ms=now_ms + 1_000)
 
     settled = await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms + 1_000)
@@ -268,18 +268,18 @@ async def test_an_acceptance_leaves_nothing_open_and_ends_the_wait_for_all(ledge
     record = await planned.record()
     assert (record.final_status, record.sent_ms, record.detail) == (DeliveryStatus.ACCEPTED, now_ms + 1_000, "re_1")
     assert await ledger.client.hget(keys.COUNTS, "delivery:accepted") == b"1"
-    assert await ledger.client.exists(keys.circuit("resend"), keys.QUEUE.probing()) == 0
+    assert await ledger.client.exists(keys.circuit(planned.provider), keys.QUEUE.probing()) == 0
 
 
 async def test_what_a_list_shows_as_accepted_does_not_say_that_the_way_is_open(ledger, planned, now_ms):
     claim = await planned.frozen()
-    await open_circuit(ledger, now_ms)
+    await open_circuit(ledger, now_ms, planned.provider)
 
     settled = await ledger.deliveries.settle(claim, "accepted", "re_1", now_ms=now_ms + 9, sent_ms=now_ms + 5)
 
     assert settled == Settled(None)
     assert (await planned.record()).sent_ms == now_ms + 5
-    assert await ledger.client.exists(keys.circuit("resend")) == 1
+    assert await ledger.client.exists(keys.circuit(planned.provider)) == 1
 
 
 # settle
@@ -337,7 +337,7 @@ async def test_what_fails_alike_is_reported_once_if_it_costs_nothing_and_each_ti
 @pytest.mark.parametrize("outcome", ["accepted", "dead", "skipped"])
 async def test_what_has_ended_leaves_no_unknown_outcome_and_no_second_look(ledger, planned, now_ms, outcome):
     claim = await planned.frozen()
-    await ledger.client.zadd(keys.delayed("send"), {planned.id: now_ms})  # As the sweeper may do.
+    await ledger.client.zadd(keys.delayed(planned.queue), {planned.id: now_ms})  # As the sweeper may do.
 
     await ledger.deliveries.settle(claim, outcome, "test_mode", now_ms=now_ms)
 
@@ -364,7 +364,7 @@ async def test_a_conflict_of_keys_puts_the_outcome_of_unknown_outcome_from_a_day
 
 
 async def test_an_answer_after_a_webhook_is_an_answer_all_the_same(ledger, planned, now_ms):
-    await open_circuit(ledger, now_ms - 1_000)
+    await open_circuit(ledger, now_ms - 1_000, planned.provider)
     claim = await planned.frozen()
     await planned.reported(FeedbackKind.SENT)
     lines = await ledger.client.llen(keys.timeline(planned.contact))
@@ -534,7 +534,7 @@ async def test_a_dead_letter_says_whose_it_is_and_what_is_known_of_it(ledger, pl
 
 async def test_what_is_due_and_not_in_the_queue_is_scheduled_again(ledger, planned, now_ms):
     await ledger.deliveries.settle(await planned.claimed(), "retry", "503", now_ms=now_ms, due_ms=now_ms + HOUR_MS)
-    await ledger.client.delete(keys.delayed("send"))
+    await ledger.client.delete(keys.delayed(planned.queue))
 
     _, rescheduled = await ledger.schedule.sweep("0", now_ms=now_ms + HOUR_MS + 20_000)
 
@@ -542,9 +542,9 @@ async def test_what_is_due_and_not_in_the_queue_is_scheduled_again(ledger, plann
     assert await scheduled(planned) == now_ms + HOUR_MS + 20_000
 
 
-async def test_of_who_is_forgotten_no_delivery_is_left(ledger, planned, now_ms):
+async def test_of_who_is_forgotten_no_delivery_is_left(ledger, planned, kind, now_ms):
     await planned.dies()
-    other = await PLAN[planned.kind](ledger, now_ms, "boris")
+    other = await PLAN[kind](ledger, now_ms, "boris")
 
     await ledger.contacts.forget(await ledger.contacts.traces(planned.address), now_ms=now_ms)
 

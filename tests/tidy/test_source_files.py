@@ -24,6 +24,7 @@ PURE = {
     "re",
     "typing",
     "zoneinfo",
+    "unicodedata",
 }
 """What decides may only compute: nothing here reads a clock, a disk, a network or the environment by itself."""
 

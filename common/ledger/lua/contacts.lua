@@ -1,7 +1,7 @@
 -- The right to be forgotten: one contact, everywhere.
 --   suppressed  HASH  see suppression.lua
 --   forgotten   SET   bookings of which nothing is kept again
--- uses: channel, counts, held, number, queue, records, suppression
+-- uses: channel, counts, held, number, people, queue, records, suppression
 
 local contacts = {}
 
@@ -75,6 +75,8 @@ local function drop_enrollment(id, steps, queues, is_counted)
   redis.call('ZREM', keys.changed, id)
   redis.call('ZREM', keys.unlisted, id)
   redis.call('HDEL', keys.syncing, id)
+  people.remove(id)
+  redis.call('HDEL', keys.unsuppressing, id)
   redis.call('HDEL', keys.pauses, id)
   drop_failed_jobs(id, queues)
 end

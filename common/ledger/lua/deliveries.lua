@@ -86,19 +86,6 @@ local function gap_until(fields, given, campaign, open, now_ms)
   if crossing.comes_first(others, campaign, given, now_ms) then return now_ms + SOON_MS end
 end
 
--- The first claim of a step schedules the next one, so that a step in trouble never delays others.
-local function plan_next(owner, fields, name, following, since_ms)
-  if fields.next ~= name then return end
-  redis.call('HDEL', owner.key, 'next')
-  for _, step in ipairs(following or {}) do
-    local due_ms = tonumber(fields.anchor_ms) + step.after_ms
-    if not fields['/' .. step.name] and due_ms >= (since_ms or 0) then
-      sequence.plan_next(owner, step.name, due_ms)
-      return
-    end
-  end
-end
-
 -- Whether the step that this one needs was sent; or until when this one waits, because that one may still be. What an
 -- attempt was made of goes on as it began.
 local function needed_one(owner, fields, needs, key, now_ms)
@@ -223,7 +210,7 @@ function deliveries.claim()
     if is_replanning and owner.is_enrollment then return defer('not yet', now_ms + SOON_MS) end
   end
   if campaign.lacks_step and redis.call('HEXISTS', key, 'payload') == 0 then
-    plan_next(owner, fields, name, campaign.following, due_ms)
+    sequence.plan_following(owner, fields, name, campaign.following, due_ms)
     delivery.skip(owner, name, now_ms, limits.removed)
     return {'exited', limits.removed}
   end
@@ -248,7 +235,7 @@ function deliveries.claim()
     if wait_ms then return defer('not yet', wait_ms) end
     if not has_needed then
       reason = campaign.needs .. ' ' .. limits.not_sent
-      plan_next(owner, fields, name, campaign.following)
+      sequence.plan_following(owner, fields, name, campaign.following)
       delivery.skip(owner, name, now_ms, reason)
       return {'exited', reason}
     end
@@ -278,7 +265,7 @@ function deliveries.claim()
   redis.call('HSET', key, 'claim_id', claim_id, 'claimed_ms', now_ms, 'due_ms', due_ms)
   redis.call('ZADD', keys.open, now_ms + limits.lease_ms, id)
   if given.paced then redis.call('HSET', owner.key, 'sending', name .. ' ' .. now_ms) end
-  plan_next(owner, fields, name, campaign.following)
+  sequence.plan_following(owner, fields, name, campaign.following)
 
   local attempts, first_ms, failures, unknown, payload =
     unpack(redis.call('HMGET', key, 'attempts', 'first_attempt_ms', 'failures', 'outcome_unknown', 'payload'))
@@ -452,7 +439,7 @@ function deliveries.settle_restored()
   elseif owner.is_enrollment and fields.status ~= 'active' then
     return 0
   end
-  plan_next(owner, fields, name, given.following)
+  sequence.plan_following(owner, fields, name, given.following)
   delivery.end_sending(owner, name)
   if given.sent_ms then
     delivery.accept_as_reported(owner, name, given.label, now_ms, given.sent_ms, given.provider_id, given.paced)

@@ -1,5 +1,5 @@
 -- What happens to a whole enrollment: it ends early, is held, goes on, or is restored.
--- uses: counts, held, mailbox, owners, projection, records, sequence, suppression, timeline
+-- uses: counts, held, mailbox, owners, people, projection, records, sequence, suppression, timeline
 
 local enrollments = {}
 
@@ -117,6 +117,7 @@ function enrollments.restore()
     sequence.join(given.id, mailbox.contacts(given.others))
     counts.add('active', 1)
     timeline.add(given.id, now_ms, 'restored', 'from Notion')
+    people.note_change(given.id)
   elseif status == 'accepted' or status == 'held' then
     redis.call('HSET', key, 'status', 'active')
     sequence.watch(given.id, now_ms)

@@ -76,6 +76,7 @@ end
 local function judge_bounces(given, owner)
   local campaign, address_hash = unpack(redis.call('HMGET', owner.key, 'campaign', 'address_hash'))
   if given.kind == 'content-bounced' and campaign then note_content_bounce(given, campaign) end
+  if given.ended_by then return end
   if given.kind == 'delivered' and address_hash then end_row_of_bounces(given, address_hash) end
   if given.kind == 'soft-bounced' and address_hash then count_mailbox_bounce(given, owner, address_hash) end
 end
@@ -98,8 +99,8 @@ local function leave(given, address_hash)
 end
 
 -- record(KEYS = [webhook], ARGV = [JSON])
---   JSON  owner, name, label, paced: as in deliveries.lua; contact; kind, detail, event_ms, provider_id, mailed_ms: what was
---         reported, see domain/feedback.py; now_ms; remember_ms: how long a mailbox bounce counts
+--   JSON  owner, name, label, paced, ended_by (it is no mail): as in deliveries.lua; contact; kind, detail, event_ms,
+--         provider_id, mailed_ms: what was reported, see domain/feedback.py; now_ms; remember_ms: how long a mailbox bounce counts
 --         ends: why the sequence ends, if it does; address_hash: of the address, to be suppressed then; absent: the owner's
 --         soft_bounce_limit: mailbox bounces in a row after which an address rests; content_bounces_ms: for how long those
 --         of the content are kept
@@ -124,7 +125,8 @@ function feedback.record()
   if given.ends then
     local address_hash = given.address_hash or redis.call('HGET', owner.key, 'address_hash')
     if address_hash then suppression.add(address_hash, given.ends, given.event_ms) end
-    leave(given, address_hash)
+    -- Where it is a number, mail goes on.
+    if not given.ended_by then leave(given, address_hash) end
   end
   return {0, answer}
 end

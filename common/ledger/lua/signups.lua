@@ -1,6 +1,6 @@
 -- From an accepted signup to an enrollment whose first step is due.
 --   enrollment:<enr>  HASH  see codec.py
--- uses: counts, held, in_force, mailbox, owners, pause, projection, queue, sequence, suppression, timeline, webhook_ids
+-- uses: counts, held, in_force, mailbox, owners, pause, people, projection, queue, sequence, suppression, timeline, webhook_ids
 
 local signups = {}
 
@@ -187,6 +187,7 @@ function signups.accept()
     redis.call('ZADD', queue_keys.delayed('classify'), 'GT', unpack(batch.classifications))
     redis.call('ZADD', keys.under_way, unpack(batch.classifications))
     counts.add('accepted', #batch.newcomers)
+    people.note_changes(batch.newcomers)
   end
   for webhook, answer in pairs(batch.answers) do
     webhook_ids.remember(webhook, answer, batch.answered_ms[webhook])

@@ -17,6 +17,14 @@ local function is_known(contact)
   return redis.call('EXISTS', keys.enrollment .. contact, keys.contact .. contact) > 0
 end
 
+-- By whom a worker finds the address.
+local function known_one(contacts)
+  for _, contact in ipairs(contacts) do
+    if is_known(contact) then return contact end
+  end
+  return contacts[1]
+end
+
 local function note(given, what)
   for _, contact in ipairs(given.contacts) do
     if is_known(contact) then timeline.add(contact, given.now_ms, what, given.detail) end
@@ -24,11 +32,12 @@ local function note(given, what)
 end
 
 -- suppress(KEYS = [suppressed], ARGV = [JSON]) → 1 | 0 it was already
---   JSON  also reason; at_ms: since when
+--   JSON  also reason; at_ms: since when; is_unlisted: the provider's own list is to have it too
 function suppressions.suppress()
   local given = read()
   if not suppression.add(given.address_hash, given.reason, given.at_ms) then return 0 end
   note(given, 'suppressed')
+  if given.is_unlisted then redis.call('ZADD', keys.unlisted, given.now_ms, known_one(given.contacts)) end
   for _, contact in ipairs(given.contacts) do sequence.exit(contact, given.reason, given.now_ms) end
   return 1
 end

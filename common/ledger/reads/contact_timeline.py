@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.clock import iso
 from common.domain.booking import BookingEvent, BookingKind
-from common.domain.contact import Consent
+from common.domain.contact import Consent, SmsConsent
 from common.domain.delivery import DeliveryStatus, Record, delivery_of
 from common.domain.enrollment import Enrollment
 from common.domain.feedback import FeedbackKind
-from common.domain.ids import DeliveryId, EnrollmentId, step_name
+from common.domain.ids import DeliveryId, EnrollmentId, Step, step_name
 from common.ledger import keys
 from common.ledger.bookings import ReportedCall
 from common.ledger.feedback import Reported
@@ -28,11 +28,12 @@ NOT_ENROLLED = "not enrolled"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a timeline: `what` happened at `at_ms`."""
+    """One line of a timeline: `what` happened at `at_ms`. `step`: of one of the steps, which one."""
 
     at_ms: int
     what: str
     detail: str
+    step: Step | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class ContactTimeline:
     not_sent: list[NotSent]
     notes: list[FieldNote]
     consent: Consent | None
+    sms_consent: SmsConsent | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +134,7 @@ async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId, *, now_ms
         not_sent=not_sent,
         notes=[note async for note in read_field_notes(ledger, contact)],
         consent=enrollment.assessment.consent if enrollment else None,
+        sms_consent=enrollment.assessment.sms_consent if enrollment else None,
     )
 
 
@@ -170,9 +173,11 @@ async def _deliveries(ledger: Ledger, owner: str, records: Mapping[str, Record])
     """Of one owner, what the ledger and the provider say of each of its deliveries."""
     entries: list[Entry] = []
     for name, record in records.items():
-        entries += _ended(delivery_of(DeliveryId(f"{owner}/{name}")).label, record)
+        delivery = delivery_of(DeliveryId(f"{owner}/{name}"))
+        entries += [replace(entry, step=delivery.step) for entry in _ended(delivery.label, record)]
     for one in await ledger.feedback.of(owner):
-        entries.append(_reported(delivery_of(DeliveryId(f"{owner}/{one.name}")).label, one, records.get(one.name)))
+        delivery = delivery_of(DeliveryId(f"{owner}/{one.name}"))
+        entries.append(replace(_reported(delivery.label, one, records.get(one.name)), step=delivery.step))
     return entries
 
 

@@ -64,6 +64,7 @@ SEQUENCE = Database(
         "Exit Reason": "select",
         "Consent": "rich_text",
         "Language": "select",
+        "Phone": "phone_number",
     },
 )
 
@@ -79,7 +80,7 @@ CONTACT = Database(
         "Booking Status": "select",
         "Diagnostic Call Date": "date",
     },
-    optional={},
+    optional={"SMS Answer": "rich_text"},
 )
 
 

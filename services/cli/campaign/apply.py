@@ -14,6 +14,7 @@ from services.cli.campaign.versions import (
     refuse_repeated,
     with_versions,
 )
+from services.cli.shared import record_action
 
 
 @click.command()
@@ -39,4 +40,6 @@ async def _apply(versions: OpenVersions, name: str | None, *, late: bool) -> Non
             continue
         refuse_repeated(plan)
         changed = await put_in_force(versions, target, "apply", compiled=target.compiled.to_json(), send_late=late)
+        before = versions.in_force[key].version if key in versions.in_force else None
+        await record_action(versions.ledger, "apply", [key], before=before or "", after=target.version or "")
         click.echo(f"{key}: version {target.version} is in force; {changed_people(changed)}")

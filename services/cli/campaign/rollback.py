@@ -17,6 +17,7 @@ from services.cli.campaign.versions import (
     with_versions,
 )
 from services.cli.error_lines import CommandFailed
+from services.cli.shared import record_action
 
 
 @click.command()
@@ -41,6 +42,7 @@ async def _roll_back(versions: OpenVersions, name: str) -> None:
     target = stored_campaign(text, before)
     print_plan(await plan_of(versions, target))
     changed = await put_in_force(versions, target, "rollback")
+    await record_action(ledger, "rollback", [name], before=str(current.version), after=before)
     click.echo(f"{name}: version {before} is in force again; {changed_people(changed)}")
 
 

@@ -1,19 +1,22 @@
 """
 Who may use the console.
 
-With CONSOLE_TOKEN: everybody who knows it, a person by a form, a program by `Authorization: Bearer`. Without it the
-console listens on loopback only, and answers only requests that were made on this machine: not those of a page
-elsewhere whose name resolves to this machine (DNS rebinding), and not those that came through a proxy.
+With CONSOLE_TOKEN or CONSOLE_USERS: everybody who knows a token, a person by a form, a program by `Authorization:
+Bearer`; or whom a trusted proxy names in CONSOLE_USER_HEADER. Users with the role `read` may look and not act. Without
+any of them the console listens on loopback only, and answers only requests that were made on this machine: not those
+of a page elsewhere whose name resolves to this machine (DNS rebinding), and not those that came through a proxy.
 """
 
 from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from common.settings.console_users import ConsoleUser
 from common.settings.settings import Settings, SettingsError
 from services.console.auth.session import Session
 from services.web.client_address import Network, address_of, is_trusted
@@ -27,14 +30,35 @@ class Principal:
     Who makes a request.
 
     `source`: the client's address. `is_secure`: over TLS, as far as this process or a trusted proxy can tell.
-    `session`: a browser's; None for a program, which sends its token each time. `is_authenticated`: may see and do what
-    the console offers.
+    `session`: a browser's; None for a program, which sends its token each time. `user`: None for a guest, who may only
+    log in.
     """
 
     source: str
     is_secure: bool
     session: Session | None
-    is_authenticated: bool
+    user: ConsoleUser | None
+
+    @property
+    def is_authenticated(self) -> bool:
+        return self.user is not None
+
+    @property
+    def may_act(self) -> bool:
+        return self.user is not None and self.user.may_act
+
+    @property
+    def name(self) -> str:
+        """For the action log."""
+        return self.user.name if self.user else "nobody"
+
+    @property
+    def via(self) -> Literal["console", "api"]:
+        return "api" if self.session is None else "console"
+
+
+LOCAL_USER: Final = ConsoleUser("local", "full", "")
+"""Everybody on this machine, where nobody has to log in."""
 
 
 PRINCIPAL: ContextVar[Principal] = ContextVar("principal")
@@ -43,11 +67,12 @@ PRINCIPAL: ContextVar[Principal] = ContextVar("principal")
 
 def check_access_settings(settings: Settings) -> None:
     """Raises SettingsError for a console that anybody on the network could use."""
-    if settings.console_token is None and not is_loopback(settings.console_host):
+    if not settings.console_logins and not is_loopback(settings.console_host):
         raise SettingsError(
             [
                 f"CONSOLE_TOKEN: unset, and CONSOLE_HOST={settings.console_host} is reached from elsewhere; set"
-                " CONSOLE_TOKEN to 32 or more random characters (`openssl rand -hex 32`), or CONSOLE_HOST to 127.0.0.1"
+                " CONSOLE_TOKEN to 32 or more random characters (`openssl rand -hex 32`), or CONSOLE_USERS, or"
+                " CONSOLE_HOST to 127.0.0.1"
             ]
         )
 

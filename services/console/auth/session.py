@@ -1,8 +1,8 @@
 """
 Sessions of browsers: a signed cookie, and a token in each form that only this console's own pages can know.
 
-The cookie holds no secret and no personal data: whether its bearer has logged in, a random id, an expiry. It is signed
-with SECRET_KEY and CONSOLE_TOKEN together, so that a new token ends every session.
+The cookie holds no secret: whether its bearer has logged in and as whom, a random id, an expiry. It is signed with
+SECRET_KEY and that user's token hash together, so that a new token, or the removal of a user, ends their sessions.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from aiohttp import web
 
 from common.clock import Clock
+from common.settings.console_users import ConsoleUser, token_user
 
 SESSION_S = 12 * 3600
 """A working day; after it one logs in again."""
@@ -26,11 +28,12 @@ Kind = Literal["guest", "in"]
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """`kind`: `in` after a login. `id`: random, 144 bits. `expires_s`: seconds since 1970."""
+    """`kind`: `in` after a login. `id`: random, 144 bits. `expires_s`: seconds since 1970. `user`: who logged in."""
 
     kind: Kind
     id: str
     expires_s: int
+    user: ConsoleUser | None = None
 
     @property
     def begun_s(self) -> int:
@@ -44,36 +47,46 @@ class Session:
 class Sessions:
     """Creates and reads sessions; `EndedSessions` knows those that ended early."""
 
-    def __init__(self, secret_key: str, token: str | None, clock: Clock) -> None:
-        self._key = hmac.digest(secret_key.encode(), b"console\n" + (token or "").encode(), "sha256")
-        self._clock = clock
+    def __init__(
+        self, secret_key: str, token: str | None, clock: Clock, users: Sequence[ConsoleUser] | None = None
+    ) -> None:
+        """`users`: who may log in; by default only the user of CONSOLE_TOKEN, `token`."""
+        if users is None:
+            users = [token_user(token)] if token is not None else []
+        self._secret_key, self._clock = secret_key.encode(), clock
+        self._users = {user.name: user for user in users}
 
-    def begin(self, kind: Kind) -> Session:
-        return Session(kind, secrets.token_urlsafe(18), self._now_s() + SESSION_S)
+    def begin(self, kind: Kind, user: ConsoleUser | None = None) -> Session:
+        """`user`: whose session it is after a login; by default the first one's."""
+        if kind == "in" and user is None:
+            user = next(iter(self._users.values()), None)
+        return Session(kind, secrets.token_urlsafe(18), self._now_s() + SESSION_S, user)
 
     def cookie(self, session: Session) -> str:
-        payload = f"{session.kind}.{session.id}.{session.expires_s}"
-        return f"{payload}.{self._sign('cookie', payload)}"
+        payload = f"{session.kind}.{session.id}.{session.expires_s}.{session.user.name if session.user else ''}"
+        return f"{payload}.{self._sign('cookie', payload, session.user)}"
 
     def read(self, cookie: str) -> Session | None:
         """None for a cookie that is forged or expired."""
         payload, _, signature = cookie.rpartition(".")
-        if not is_same_secret(signature, self._sign("cookie", payload)):
+        kind, id, expires, name = (payload.split(".", 3) + [""] * 3)[:4]
+        user = self._users.get(name)
+        if (name and user is None) or not is_same_secret(signature, self._sign("cookie", payload, user)):
             return None
-        kind, id, expires = payload.split(".")
         if int(expires) <= self._now_s():
             return None
-        return Session("in" if kind == "in" else "guest", id, int(expires))
+        return Session("in" if kind == "in" else "guest", id, int(expires), user)
 
     def form_token(self, session: Session | None) -> str:
         """What every form of this session carries and nobody else can know; None: a program's, which has no session."""
-        return self._sign("form", session.id if session else "")
+        return self._sign("form", session.id, session.user) if session else self._sign("form", "", None)
 
     def is_form_token(self, session: Session, token: str) -> bool:
         return is_same_secret(token, self.form_token(session))
 
-    def _sign(self, purpose: str, payload: str) -> str:
-        return hmac.digest(self._key, _bytes(f"{purpose}\n{payload}"), "sha256").hex()
+    def _sign(self, purpose: str, payload: str, user: ConsoleUser | None) -> str:
+        key = hmac.digest(self._secret_key, f"console\n{user.token_sha256 if user else ''}".encode(), "sha256")
+        return hmac.digest(key, _bytes(f"{purpose}\n{payload}"), "sha256").hex()
 
     def _now_s(self) -> int:
         return self._clock.now_ms() // 1000

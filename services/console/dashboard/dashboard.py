@@ -27,6 +27,7 @@ from common.ledger.constants import QUEUES
 from common.queue.broker import DurableRedisBroker
 from common.queue.layout import NAMESPACE
 from common.store.clients import connect
+from services.console.acting import record_action
 from services.console.auth.access import PRINCIPAL
 from services.console.context import CONTEXT
 from services.console.replies import page, see_other
@@ -105,6 +106,9 @@ async def respond(request: web.Request) -> web.Response:
     token = context.sessions.form_token(PRINCIPAL.get().session)
     response = await _call_wsgi(dashboard.app, request, prefix=PREFIX, cookie=f"{TOKEN}={token}")
     response.headers["Content-Security-Policy"] = dashboard.policy
+    if request.method == "POST" and request.match_info["path"] in _ACTIONS:
+        form = await request.post()
+        await record_action(context, request.match_info["path"], [f"{form['queue']!s}/{form['id']!s}"])
     if request.path == f"{PREFIX}/requeue-message" and "Location" in response.headers:
         # It leads to the job under its new id, which is not in this list: back to the list.
         response.headers["Location"] = response.headers["Location"].rpartition("/")[0]

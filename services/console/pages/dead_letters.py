@@ -5,22 +5,30 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from urllib.parse import urlencode
 
 from aiohttp import web
 
-from common.domain.ids import DeliveryId, EnrollmentId
-from common.domain.replay import Way, way_at_once
+from common.domain.ids import DeliveryId, EnrollmentId, is_enrollment_id
+from common.domain.replay import Way
 from common.ledger import keys
 from common.ledger.dead_letters import DeadLetter
 from common.ledger.ledger import Ledger
-from common.observability.logs import get_logger
+from services.console.acting import record_action
 from services.console.context import CONTEXT
+from services.console.dead_letter_groups import (
+    Verb,
+    decide_many,
+    discard_letter,
+    groups_of,
+    read_letters,
+    replay_letter,
+    way_of,
+)
+from services.console.paging import first_of
 from services.console.replies import page, see_other
 
 PAGE_SIZE = 50
-
-log = get_logger(__name__)
 
 
 class Outcome(StrEnum):
@@ -58,7 +66,12 @@ class Row:
 
 
 def rows_of(letters: Iterable[DeadLetter], *, now_ms: int) -> list[Row]:
-    return [Row(letter, letter.contact_id, _REPLAY_EFFECTS[_way(letter, now_ms=now_ms)]) for letter in letters]
+    return [Row(letter, letter.contact_id, replay_effect(letter, now_ms=now_ms)) for letter in letters]
+
+
+def replay_effect(letter: DeadLetter, *, now_ms: int) -> str:
+    """What a replay would do, in words."""
+    return _REPLAY_EFFECTS[way_of(letter, now_ms=now_ms)]
 
 
 def message_of(request: web.Request) -> str:
@@ -70,74 +83,103 @@ def message_of(request: web.Request) -> str:
 
 
 async def show(request: web.Request) -> web.Response:
-    """All of them, newest first, a page at a time."""
-    context = request.app[CONTEXT]
-    start = request.query.get("from", "0")
-    first = int(start) if start.isdecimal() and len(start) < 10 else 0
+    """All of them by reason, and one by one: newest first, a page at a time; `?reason=`: of one reason."""
+    context, first = request.app[CONTEXT], first_of(request)
+    now_ms, reason = context.clock.now_ms(), request.query.get("reason")
+    letters = await read_letters(context.ledger)
     total = await context.ledger.client.zcard(keys.DEAD)
-    letters = await context.ledger.dead_letters.newest(first=first, number=PAGE_SIZE)
+    if reason is None:
+        shown, number = await context.ledger.dead_letters.newest(first=first, number=PAGE_SIZE), total
+    else:
+        of_reason = [letter for letter in letters if letter.reason == reason]
+        shown, number = tuple(of_reason[first : first + PAGE_SIZE]), len(of_reason)
+    query = {"reason": reason} if reason is not None else {}
+
+    def at(index: int) -> str:
+        return f"/dead-letters?{urlencode(query | {'from': index})}"
+
     return page(
         request,
         "dead_letters.html",
-        rows=rows_of(letters, now_ms=context.clock.now_ms()),
+        rows=rows_of(shown, now_ms=now_ms),
+        groups=groups_of(letters, now_ms=now_ms),
+        reason=reason,
         total=total,
-        newer=max(0, first - PAGE_SIZE) if first else None,
-        older=first + PAGE_SIZE if first + PAGE_SIZE < total else None,
-        message=message_of(request),
+        newer=at(max(0, first - PAGE_SIZE)) if first else None,
+        older=at(first + PAGE_SIZE) if first + PAGE_SIZE < number else None,
+        message=message_of(request) or _numbers_of(request),
         here="/dead-letters",
     )
 
 
 async def replay(request: web.Request) -> web.Response:
-    return await _act(request, _replay)
+    return await _act(request, replay_letter, "replay")
 
 
 async def discard(request: web.Request) -> web.Response:
-    return await _act(request, _discard)
+    return await _act(request, discard_letter, "discard")
 
 
-async def _act(request: web.Request, action: Callable[[Ledger, DeadLetter, int], Awaitable[Outcome]]) -> web.Response:
+async def replay_many(request: web.Request) -> web.Response:
+    return await _act_on_many(request, "replay")
+
+
+async def discard_many(request: web.Request) -> web.Response:
+    return await _act_on_many(request, "discard")
+
+
+async def _act(
+    request: web.Request, action: Callable[[Ledger, DeadLetter, int], Awaitable[str]], what: str
+) -> web.Response:
     """Apply the action to the dead letter that was seen; one that has changed since is left alone."""
     context, form = request.app[CONTEXT], await request.post()
     delivery, dead_since = str(form.get("delivery", "")), str(form.get("dead_since_ms", ""))
     if not dead_since.isdecimal() or not delivery:
         raise web.HTTPBadRequest
     letter = await context.ledger.dead_letters.get(DeliveryId(delivery))
-    outcome = Outcome.GONE
+    outcome: str = Outcome.GONE
     if letter is not None and letter.dead_since_ms == int(dead_since):
         outcome = await action(context.ledger, letter, context.clock.now_ms())
+        if outcome != Outcome.GONE:
+            await record_action(context, what, [letter.id], before=f"dead letter: {letter.reason}", after=outcome)
     context.status_cache.invalidate()
-    back = "/dead-letters" if form.get("back") == "/dead-letters" else "/"
-    return see_other(f"{back}?done={outcome}")
+    return see_other(f"{_back(str(form.get('back', '')))}?done={outcome}")
 
 
-async def _replay(ledger: Ledger, letter: DeadLetter, now_ms: int) -> Outcome:
-    """Replay at once; where Resend must be asked first, a worker does that in a moment."""
-    way, dead_since_ms = _way(letter, now_ms=now_ms), letter.dead_since_ms
-    if way is None:
-        if not await ledger.dead_letters.request_replay(letter.id, dead_since_ms=dead_since_ms, now_ms=now_ms):
-            return Outcome.GONE
-        log.info("dead_letter_replay_asked", delivery_id=letter.id)
-        return Outcome.ASKED
-    how: Literal["fresh", "same"] = "fresh" if way is Way.RENDERED else "same"
-    if not await ledger.dead_letters.replay(letter.id, way=how, now_ms=now_ms, dead_since_ms=dead_since_ms):
-        return Outcome.GONE
-    log.info("dead_letter_replayed", delivery_id=letter.id, way=way.name.lower())
-    return Outcome.REPLAYED
+async def _act_on_many(request: web.Request, verb: Verb) -> web.Response:
+    """Those that are ticked (`chosen`), those of one `reason`, or `all`."""
+    context, form = request.app[CONTEXT], await request.post()
+    chosen = [value for value in form.getall("chosen", []) if isinstance(value, str)]
+    reason, everything = form.get("reason"), form.get("all") == "yes"
+    if chosen:
+        done = await decide_many(context, verb, ids=frozenset(chosen))
+    elif isinstance(reason, str):
+        done = await decide_many(context, verb, reason=reason)
+    elif everything:
+        done = await decide_many(context, verb)
+    else:
+        return see_other("/dead-letters?number=0")
+    return see_other(f"/dead-letters?{urlencode(dict(done) | {'number': done.total()})}")
 
 
-async def _discard(ledger: Ledger, letter: DeadLetter, now_ms: int) -> Outcome:
-    if not await ledger.dead_letters.discard(letter.id, now_ms=now_ms):
-        return Outcome.GONE
-    log.info("dead_letter_discarded", delivery_id=letter.id)
-    return Outcome.DISCARDED
+_DONE = {
+    "replayed": "planned again, due at once",
+    "asked": "looked for in Resend's list by a worker",
+    "discarded": "discarded for good",
+    "gone": "left alone, because they had changed",
+}
 
 
-def _way(letter: DeadLetter, *, now_ms: int) -> Way | None:
-    """How a replay would be done; None when a worker must first ask Resend whether it accepted the mail."""
-    return way_at_once(
-        outcome_unknown=letter.outcome_unknown,
-        first_ms=letter.first_attempt_ms,
-        now_ms=now_ms,
-        remembered_ms=letter.delivery.channel.key_remembered_ms,
-    )
+def _numbers_of(request: web.Request) -> str:
+    """The result of a decision on many that led here."""
+    if request.query.get("number") == "0":
+        return "Nothing was done: tick some dead letters first."
+    numbers = [(request.query.get(name, ""), what) for name, what in _DONE.items()]
+    parts = [f"{int(number):,} {what}" for number, what in numbers if number.isdecimal() and len(number) < 10]
+    return "; ".join(parts) + "." if parts else ""
+
+
+def _back(path: str) -> str:
+    """The page that sent the form, if it is one of those that have it."""
+    is_person = path.startswith("/people/") and is_enrollment_id(path.removeprefix("/people/"))
+    return path if path == "/dead-letters" or is_person else "/"

@@ -12,7 +12,9 @@ from common.formatting import count
 from common.ledger import keys
 from common.ledger.ledger import Ledger
 from common.observability.logs import get_logger
+from services.console.acting import record_action
 from services.console.context import CONTEXT
+from services.console.paging import first_of
 from services.console.replies import page, see_other
 
 PAGE_SIZE = 50
@@ -23,8 +25,7 @@ log = get_logger(__name__)
 async def show(request: web.Request) -> web.Response:
     """The newest of them, a page at a time."""
     ledger = request.app[CONTEXT].ledger
-    start = request.query.get("from", "0")
-    first = int(start) if start.isdecimal() and len(start) < 10 else 0
+    first = first_of(request)
     total = await ledger.client.zcard(keys.HELD)
     return page(
         request,
@@ -59,7 +60,7 @@ async def _act(
     chosen = await _chosen(context.ledger, str(form.get("enrollment", "")), str(form.get("visitor", "")))
     number = await decide(chosen)
     log.info("held_signups_decided", done=done, signups=number)
-    context.status_cache.invalidate()
+    await record_action(context, f"signups {done}", chosen, before="held", after=f"{number} {done}")
     return see_other(f"/held-signups?{done}={number}")
 
 

@@ -1,12 +1,13 @@
-"""Log in with CONSOLE_TOKEN, log out with a button."""
+"""Log in with a token, log out with a button."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
 from common.observability.logs import get_logger
+from common.settings.console_users import user_with
 from services.console.auth.access import PRINCIPAL
-from services.console.auth.session import delete_session_cookie, is_same_secret, set_session_cookie
+from services.console.auth.session import delete_session_cookie, set_session_cookie
 from services.console.context import CONTEXT
 from services.console.replies import page, see_other
 from services.web.rate_limit import retry_after
@@ -25,8 +26,8 @@ async def log_in(request: web.Request) -> web.Response:
     """A login begins a new session: the guest's, which others may have seen, gets no rights."""
     context, principal, form = request.app[CONTEXT], PRINCIPAL.get(), await request.post()
     next_path, now_ms = _local_path(str(form.get("next", "/"))), context.clock.now_ms()
-    token = context.settings.console_token
-    if token is None:
+    logins = context.settings.console_logins
+    if not logins:
         return see_other(next_path)
     if wait_ms := context.login_failures.wait_ms(principal.source, now_ms=now_ms):
         headers = retry_after(wait_ms)
@@ -34,13 +35,14 @@ async def log_in(request: web.Request) -> web.Response:
         response = page(request, "login.html", status=429, next=next_path, error=error)
         response.headers.update(headers)
         return response
-    if not is_same_secret(str(form.get("token", "")).strip(), token):
+    user = user_with(str(form.get("token", "")).strip(), logins)
+    if user is None:
         context.login_failures.record_failure(principal.source, now_ms=now_ms)
         log.warning("login_failed", by="browser")
         return page(request, "login.html", status=401, next=next_path, error="That is not the token.")
-    log.info("logged_in")
+    log.info("logged_in", user=user.name)
     response = see_other(next_path)
-    session = context.sessions.begin("in")
+    session = context.sessions.begin("in", user)
     context.ended_sessions.begin(session)
     cookie = context.sessions.cookie(session)
     set_session_cookie(response, cookie, is_secure=principal.is_secure)
@@ -51,7 +53,7 @@ async def log_out(request: web.Request) -> web.Response:
     principal = PRINCIPAL.get()
     if principal.session is not None:
         await request.app[CONTEXT].ended_sessions.end(principal.session)
-    log.info("logged_out")
+    log.info("logged_out", user=principal.name)
     response = see_other("/login")
     delete_session_cookie(response, is_secure=principal.is_secure)
     return response

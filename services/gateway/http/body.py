@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 from aiohttp import web
 
@@ -11,6 +14,8 @@ from services.gateway.signatures import CalcomSignatures, StandardSignatures
 from services.web.client_address import request_source
 from services.web.problem import FieldError, Problem
 from services.web.rate_limit import retry_after
+
+Verified = TypeVar("Verified")
 
 BODY_BYTES_MAX = 64 * 1024
 BODY_SECONDS_MAX = 10
@@ -77,11 +82,20 @@ async def read_verified(
     """
     body = await read_body(request)
     received_ms = context.clock.now_ms()
+    # The sender's clock is compared with this machine's: the store's may be wrong, or corrected only later.
+    wall_ms = context.clock.wall_ms()
+    verify = partial(signatures.verify, request.headers, body, now_ms=wall_ms)
+    return body, verified(context, request, verify, now_ms=received_ms), received_ms
+
+
+def verified(
+    context: GatewayContext, request: web.BaseRequest, verify: Callable[[], Verified], *, now_ms: int
+) -> Verified:
+    """What `verify` returns. Raises its Problem, or 429 when it failed too often for this source."""
     try:
-        # The sender's clock is compared with this machine's: the store's may be wrong, or corrected only later.
-        return body, signatures.verify(request.headers, body, now_ms=context.clock.wall_ms()), received_ms
+        return verify()
     except Problem:
-        _count_failure(context, request, now_ms=received_ms)
+        _count_failure(context, request, now_ms=now_ms)
         raise
 
 

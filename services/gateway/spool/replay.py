@@ -126,6 +126,8 @@ class Replay:
             await self._bookings.accept(event.booking(), webhook_id=event.id, notes=event.read_notes())
         elif event.kind == "unread_booking":
             await self.ledger.unread_bookings.keep(**event.payload, received_ms=event.received_ms)
+        elif event.kind == "sms":
+            await self.ledger.texts.receive(**event.payload, webhook_id=event.id, now_ms=event.received_ms)
         elif event.kind == "feedback":
             await self.ledger.feedback.record(event.feedback(), webhook_id=event.id)
         else:

@@ -12,7 +12,7 @@ from common.domain.feedback import Feedback
 from common.domain.ids import EnrollmentId
 from common.domain.note import Note, read_notes
 
-Kind = Literal["signup", "unsubscribe", "booking", "feedback", "unread_booking"]
+Kind = Literal["signup", "unsubscribe", "booking", "feedback", "unread_booking", "sms"]
 
 _LATER = ("notes", "visitor", "campaign", "is_closed")
 """Fields that version 0.2 did not know."""

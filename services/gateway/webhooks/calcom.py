@@ -73,7 +73,10 @@ def _reason(problem: Problem) -> str:
 def parse(context: GatewayContext, body: bytes, *, received_ms: int) -> BookingReceived | IgnoredEvent:
     """The event in `body`. Raises Problem: 400 when it is not JSON, 422 naming every invalid field."""
     sent = SentEvent.of(read_shallow(body))
-    event = event_of(sent, received_ms=received_ms, types=context.settings.calcom_types)
+    sms = context.campaigns.home.compiled.sms
+    event = event_of(
+        sent, received_ms=received_ms, types=context.settings.calcom_types, sms_question=sms.question if sms else None
+    )
     if isinstance(event, IgnoredEvent):
         return event
     return BookingReceived(webhook_id=webhook_id(event, body), event=event, notes=field_notes(sent, event.kind))

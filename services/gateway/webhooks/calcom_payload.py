@@ -8,7 +8,7 @@ versions, `payload.evt` in newer MEETING_ENDED events); and flat, where the book
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -70,7 +70,7 @@ class Responses(_Camel):
     """The answers of the booking form; the address and the number for SMS are used, `{"label": …, "value": …}`."""
 
     email: Annotated[Address, BeforeValidator(_value), _RESPONSE] = None
-    sms_reminder_number: Annotated[Token, BeforeValidator(_value), _RESPONSE] = None
+    sms_reminder_number: Annotated[Words, BeforeValidator(_value), _RESPONSE] = None
 
 
 class Spoken(_Camel):
@@ -84,6 +84,7 @@ class Attendee(_Camel):
     display_email: Address = None
     booking_fields_responses: Annotated[Responses, AnObject] = Responses()
     time_zone: Zone = None
+    phone_number: Words = None
     language: Annotated[Spoken, AnObject] = Spoken()
     no_show: Truth = False
 
@@ -162,9 +163,12 @@ def parse_event(sent: dict[str, Any], *, received_ms: int, types: Collection[str
     return event_of(SentEvent.of(sent), received_ms=received_ms, types=types)
 
 
-def event_of(webhook: SentEvent, *, received_ms: int, types: Collection[str]) -> BookingEvent | IgnoredEvent:
+def event_of(
+    webhook: SentEvent, *, received_ms: int, types: Collection[str], sms_question: str | None = None
+) -> BookingEvent | IgnoredEvent:
     """
-    The event in a payload. `types`: ids or slugs of the event types that count; empty: all.
+    The event in a payload. `types`: ids or slugs of the event types that count; empty: all. `sms_question`: of the
+    booking form, whoever answers it agrees to reminders by SMS.
 
     Raises Problem 422 naming each missing field: the trigger, the booking's uid, and for an event that creates or moves
     a booking also an address and a start.
@@ -190,7 +194,19 @@ def event_of(webhook: SentEvent, *, received_ms: int, types: Collection[str]) ->
     event = _event(kind, booking, uid or "", received_ms, created_ms)
     if errors := _missing(event, path):
         raise invalid_fields(*errors)
+    if sms_question and event.sms_number is None and not event.is_seated:
+        return replace(event, sms_number=_agreed_number(webhook.fields, booking, sms_question))
     return event
+
+
+def _agreed_number(fields: dict[str, Any], booking: Booking, question: str) -> str | None:
+    """The answer to the question: a number, or yes to the one that was given with the booking."""
+    answers = lenient.an_object(fields.get("responses")) | lenient.an_object(fields.get("bookingFieldsResponses"))
+    answer = _value(answers.get(question))
+    if answer is True or answer == [True]:
+        first = booking.attendees[0] if booking.attendees else Attendee()
+        answer = first.phone_number or _value(answers.get("attendeePhoneNumber"))
+    return lenient.words(answer, 40) if isinstance(answer, str) else None
 
 
 def _booking_fields(sent: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -267,13 +283,16 @@ def _person(booking: Booking, first: Attendee, named: Sequence[NamedAttendee], *
         "first_name": first_name_of(first),
         "timezone": first.time_zone,
         "locale": first.language.locale,
+        "sms_number": booking.responses.sms_reminder_number or booking.booking_fields_responses.sms_reminder_number,
     }
 
 
 def _named(attendee: Attendee) -> NamedAttendee | None:
     if attendee.address is None:
         return None
-    return NamedAttendee(attendee.address, first_name_of(attendee), attendee.time_zone, attendee.language.locale)
+    number = attendee.booking_fields_responses.sms_reminder_number
+    name, locale = first_name_of(attendee), attendee.language.locale
+    return NamedAttendee(attendee.address, name, attendee.time_zone, locale, number)
 
 
 def first_name_of(attendee: Attendee) -> str | None:

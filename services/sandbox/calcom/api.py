@@ -59,7 +59,7 @@ class Calendar:
     async def book(self, request: web.Request) -> web.Response:
         """
         `{"email", "start"}`, and perhaps `name`, `timeZone`, `minutes`, `status` (`pending`), `uid`, `icsUid`, `title`,
-        `eventType`.
+        `eventType`, `smsReminderNumber`.
         """
         body = await _body(request)
         email = str(body.get("email", "guest@people.example"))
@@ -71,8 +71,10 @@ class Calendar:
             "absent": False,
         }
         named: Row = {name: body[name] for name in ("status", "uid", "icsUid", "title", "eventType") if name in body}
+        number = body.get("smsReminderNumber")
+        answers: Row = {"bookingFieldsResponses": {"smsReminderNumber": str(number)}} if number else {}
         row = self._bookings.make(
-            {"attendees": [who], **named},
+            {"attendees": [who], **answers, **named},
             start_ms=_start_ms(body),
             minutes=float(body.get("minutes", 30)),
             now_ms=self._now_ms(),

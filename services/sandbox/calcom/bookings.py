@@ -66,7 +66,8 @@ class Bookings:
     def move(self, row: Row, *, start_ms: int, now_ms: int) -> Row:
         """The old booking is cancelled and names the new one, which keeps the iCalUID."""
         minutes = float(row["duration"])
-        same = {name: row[name] for name in ("title", "attendees", "eventType", "eventTypeId", "icsUid")}
+        kept = ("title", "attendees", "eventType", "eventTypeId", "icsUid", "bookingFieldsResponses")
+        same = {name: row[name] for name in kept}
         status = "accepted" if row["status"] == "cancelled" else row["status"]
         link = {"rescheduledFromUid": row["uid"], "status": status}
         new = self.make({**same, **link}, start_ms=start_ms, minutes=minutes, now_ms=now_ms)

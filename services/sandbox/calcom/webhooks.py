@@ -86,10 +86,15 @@ def _payload(row: Row) -> Row:
         "metadata": {"videoCallUrl": row["meetingUrl"]},
         "organizer": row["hosts"][0],
         "attendees": [_attendee(who) for who in row["attendees"]],
-        "responses": {"email": {"label": "email_address", "value": row["attendees"][0]["email"]}},
+        "responses": _responses(row),
     }
     moved_from = row.get("rescheduledFromUid")
     return payload if moved_from is None else {**payload, "rescheduleUid": moved_from}
+
+
+def _responses(row: Row) -> Row:
+    answers = {"email": row["attendees"][0]["email"], **row.get("bookingFieldsResponses", {})}
+    return {name: {"label": name, "value": value, "isHidden": False} for name, value in answers.items()}
 
 
 def _attendee(who: Row) -> Row:

@@ -6,6 +6,7 @@ import json
 import types
 from collections.abc import Mapping
 from typing import Any, Union, get_args, get_origin
+from urllib.parse import urlencode
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -21,6 +22,8 @@ from services.sandbox.resend.mails import AcceptedMail
 from services.sandbox.resend.validation import as_list
 from services.sandbox.state import Sandbox
 from services.sandbox.tools import Tools
+from services.sandbox.twilio.api import TwilioApi
+from services.sandbox.twilio.messages import Message
 from services.sandbox.web_ui.rendering import FILTERS, FOLDER, mail_frame, page
 from services.web.pages import assets_route, make_environment
 
@@ -31,6 +34,7 @@ DIAL_GROUPS = (
     ("Resend", "resend_"),
     ("Delivery of mail", ("delivery_", "bounc", "complaining")),
     ("Webhooks", "webhook"),
+    ("Twilio", ("twilio_", "sms_")),
     ("Notion", "notion_"),
 )
 TABS = ("mail", "text", "headers", "json")
@@ -39,8 +43,8 @@ TABS = ("mail", "text", "headers", "json")
 class WebUi:
     """The handlers of the pages."""
 
-    def __init__(self, sandbox: Sandbox, store: PageStore, resend: ResendApi, tools: Tools) -> None:
-        self._sandbox = sandbox
+    def __init__(self, sandbox: Sandbox, store: PageStore, resend: ResendApi, twilio: TwilioApi, tools: Tools) -> None:
+        self._sandbox, self._twilio = sandbox, twilio
         self._store = store
         self._resend = resend
         self._tools = tools
@@ -52,6 +56,8 @@ class WebUi:
         add.add_get("/inbox", self.inbox)
         add.add_get("/inbox/{id}", self.mail)
         add.add_get("/inbox/{id}/html", self.mail_html)
+        add.add_get("/phones", self.phones)
+        add.add_post("/phones/answer", self.answer)
         add.add_get("/notion", self.notion)
         add.add_get("/databases", self.notion)
         add.add_get("/faults", self.faults)
@@ -109,6 +115,21 @@ class WebUi:
         mail = self._found(request)
         return mail_frame(mail.html or "<p>This mail has no HTML part.</p>")
 
+    async def phones(self, request: web.Request) -> web.Response:
+        """What each phone shows; `?number=`: one of them."""
+        number = request.query.get("number", "").replace(" ", "+", 1).strip()
+        phones: dict[str, list[Message]] = {}
+        for message in self._twilio.messages.all():
+            if number in message.phone:
+                phones.setdefault(message.phone, []).append(message)
+        return self._page("phones.html", here="/phones", phones=list(reversed(phones.items())), number=number)
+
+    async def answer(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        number, body = str(form.get("from", "")).strip(), str(form.get("body", ""))
+        await self._twilio.receive(number, body, to=self._sandbox.twilio_number)
+        raise web.HTTPSeeOther(f"/phones?{urlencode({'number': number})}")
+
     async def notion(self, request: web.Request) -> web.Response:
         tables = [_table(source, self._store.pages_of(source.id)) for source in self._store.sources.values()]
         return self._page("notion.html", here="/notion", tables=tables, rows_max=ROWS_SHOWN)
@@ -162,9 +183,16 @@ class WebUi:
     def _page(self, template: str, status: int = 200, **names: Any) -> web.Response:
         rules_in_force = [rule for rule in self._sandbox.faults.rules if rule.count != 0]
         now_ms = self._sandbox.clock.now_ms()
-        count = self._resend.mails.count()
+        count, text_count = self._resend.mails.count(), len(self._twilio.messages.all())
         return page(
-            self._environment, template, status, now_ms=now_ms, rules_in_force=rules_in_force, mail_count=count, **names
+            self._environment,
+            template,
+            status,
+            now_ms=now_ms,
+            rules_in_force=rules_in_force,
+            mail_count=count,
+            text_count=text_count,
+            **names,
         )
 
 

@@ -4,7 +4,7 @@
 --   passed             LIST    times of the newest signups that were let through, the newest first, ms; a day
 --   passed:<visitor>   LIST    likewise, of one visitor of the website
 --   visitor_of:<enr>   STRING  whose a held signup is; a day
--- uses: counts, queue, timeline
+-- uses: counts, people, queue, timeline
 
 local held = {}
 
@@ -39,6 +39,7 @@ function held.add(id, bound, received_ms, visitor)
   counts.add('held:' .. bound, 1)
   if visitor then redis.call('SET', keys.visitor_of .. id, visitor, 'PX', DAY_MS) end
   timeline.add(id, received_ms, 'signup held', bound)
+  people.note_change(id)
 end
 
 -- It is held no longer; the caller says what becomes of it. Answers false when it was not.
@@ -49,6 +50,7 @@ function held.remove(id)
   counts.add('held:' .. redis.call('HGET', keys.enrollment .. id, 'held_by'), -1)
   redis.call('HDEL', keys.enrollment .. id, 'held_by')
   redis.call('DEL', keys.visitor_of .. id)
+  people.note_change(id)
   return true
 end
 

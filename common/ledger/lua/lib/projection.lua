@@ -1,7 +1,7 @@
 -- Who differs from what Notion shows. One job, `pump`, writes all changes, a moment later, so that changes that come
 -- together are written together; while it waits for a budget or for Notion it is not moved.
 --   changed  ZSET  contact → time of the change that Notion does not show yet, ms
--- uses: queue
+-- uses: people, queue
 
 local projection = {}
 
@@ -16,6 +16,7 @@ function projection.changed(contact, now_ms)
   local is_enrolled = redis.call('EXISTS', keys.enrollment .. contact) == 1
   redis.call('HINCRBY', (is_enrolled and keys.enrollment or keys.contact) .. contact, 'revision', 1)
   redis.call('ZADD', keys.changed, now_ms, contact)
+  people.note_change(contact)
   projection.request_soon(now_ms)
 end
 

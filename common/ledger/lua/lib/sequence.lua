@@ -22,6 +22,19 @@ function sequence.plan_next(enrollment, name, due_ms, is_held)
   if not is_held then queue.schedule('send', enrollment.id .. '/' .. name, due_ms) end
 end
 
+-- The first claim of a step schedules the next one, so that a step in trouble never delays others.
+function sequence.plan_following(owner, fields, name, following, since_ms)
+  if fields.next ~= name then return end
+  redis.call('HDEL', owner.key, 'next')
+  for _, step in ipairs(following or {}) do
+    local due_ms = tonumber(fields.anchor_ms) + step.after_ms
+    if not fields['/' .. step.name] and due_ms >= (since_ms or 0) then
+      sequence.plan_next(owner, step.name, due_ms, fields.hold)
+      return
+    end
+  end
+end
+
 function sequence.drop_next(enrollment)
   local name = redis.call('HGET', enrollment.key, 'next')
   if not name then return end

@@ -1,0 +1,92 @@
+"""Who did what: every action of a person at the console, its API or the command line, newest last, bounded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+from common.ledger import keys
+from common.ledger.store import Store
+from common.observability.logs import get_logger, mask_text
+
+ACTIONS_MAX: Final = 10_000
+PAGE: Final = 500
+IDS_MAX: Final = 20
+"""Of an action on more than these the number is kept."""
+
+Via = Literal["console", "api", "cli"]
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """
+    `by` did `what` at `at_ms`. `on`: ids of people, deliveries or campaigns, or `everybody`; never an address.
+
+    `before`, `after`: the state in words, "" where there is none.
+    """
+
+    at_ms: int
+    by: str
+    via: Via
+    what: str
+    on: tuple[str, ...]
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionFilter:
+    """What is "" matches all."""
+
+    by: str = ""
+    via: str = ""
+    what: str = ""
+    on: str = ""
+
+    def matches(self, action: Action) -> bool:
+        pairs = ((self.by, action.by), (self.via, action.via), (self.what, action.what))
+        on = any(one == self.on or one.startswith(f"{self.on}/") for one in action.on)
+        return all(wanted in ("", found) for wanted, found in pairs) and (not self.on or on)
+
+
+class ActionLog:
+    """The newest ACTIONS_MAX actions. Raises as `Store.run` does."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def record(self, action: Action) -> None:
+        """Keep it, and write it into the log of this process; both without addresses."""
+        kept = asdict(action) | {"on": _bounded(action.on)}
+        kept |= {name: mask_text(kept[name]) for name in ("before", "after")}
+        await self._store.run("action_log.record", [keys.ACTIONS], [json.dumps(kept, ensure_ascii=False), ACTIONS_MAX])
+        log.info("action_taken", **{name: value for name, value in kept.items() if value not in ("", [])})
+
+    async def newest(self, wanted: ActionFilter, *, first: int = 0, number: int = 50) -> list[Action]:
+        """Those that match, newest first, beginning with that of index `first`."""
+        found: list[Action] = []
+        async for action in self._all():
+            if wanted.matches(action):
+                found.append(action)
+            if len(found) == first + number:
+                break
+        return found[first:]
+
+    async def _all(self) -> AsyncIterator[Action]:
+        client = self._store.client
+        for last in range(-1, -ACTIONS_MAX - 1, -PAGE):
+            page: Any = await client.lrange(keys.ACTIONS, last - PAGE + 1, last)
+            for line in reversed(page):
+                read = json.loads(line)
+                yield Action(**read | {"on": tuple(read["on"])})
+            if len(page) < PAGE:
+                return
+
+
+def _bounded(on: Sequence[str]) -> list[str]:
+    rest = len(on) - IDS_MAX
+    return [*on] if rest <= 0 else [*on[:IDS_MAX], f"and {rest} more"]

@@ -1,0 +1,80 @@
+-- What a person of the team decides of a mail that is still to come. JSON as in deliveries.lua, and
+--   by         who, for the timeline
+--   following  [{name, after_ms: after the anchor}], the steps after it
+--   campaign, version  of the caller; another one in force is refused
+-- KEYS = [owner, delivery]: an enrollment, and HASH, see delivery.lua
+-- The answers of every entry point
+--   ['done', when it goes or ''] | ['already', status] | ['sending', ''] a worker has it at the provider just now
+--   | ['over', status of the enrollment] | ['paused', reason] | ['later', ''] another mail comes first
+--   | ['another version', version]
+-- uses: delivery, in_force, owners, pause, queue, records, sequence, timeline
+
+local planned_deliveries = {}
+
+local JUMP_MS = 60000
+
+-- An attempt of a worker that lives. One that was only claimed is stopped by its freeze.
+local function is_sending(key, now_ms)
+  local in_progress, claim_id, claimed_ms = unpack(redis.call('HMGET', key, 'in_progress', 'claim_id', 'claimed_ms'))
+  return in_progress == '1' and delivery.is_claimed(claim_id) and math.abs(now_ms - claimed_ms) < limits.lease_ms
+end
+
+local function refusal(fields, given)
+  local line = fields['/' .. given.name]
+  if line and records.status(line) ~= 'planned' then return {'already', records.status(line)} end
+  if fields.status ~= 'active' then return {'over', fields.status or ''} end
+  local version = in_force.of(fields.campaign)
+  if given.version and version and version ~= given.version then return {'another version', version} end
+  if is_sending(KEYS[2], given.now_ms) then return {'sending', ''} end
+end
+
+local function note(owner, given, what)
+  timeline.add(owner.contact, given.now_ms, what, given.label .. ', by ' .. given.by)
+end
+
+-- skip(KEYS = [owner, delivery], ARGV = [JSON]) → [answer, detail]
+--   JSON  also reason
+-- It is never sent; the steps after it stay as they are. A worker that has claimed it finds its claim gone.
+function planned_deliveries.skip()
+  local given = cjson.decode(ARGV[1])
+  local owner = owners.of(given.owner)
+  local fields = owners.fields(owner)
+  local refused = refusal(fields, given)
+  if refused then return refused end
+  sequence.plan_following(owner, fields, given.name, given.following)
+  delivery.end_sending(owner, given.name)
+  note(owner, given, 'skipped by hand')
+  delivery.skip(owner, given.name, given.now_ms, given.reason)
+  return {'done', ''}
+end
+
+-- When it goes: now, or once the minimum gap to the last mail is kept.
+local function departure(fields, given)
+  local last_ms = tonumber(fields.last_sent_ms)
+  if given.ignores_gap or not last_ms or queue.is_too_far(last_ms, given.now_ms, JUMP_MS) then return given.now_ms end
+  return math.max(given.now_ms, last_ms + given.gap_ms)
+end
+
+-- send_now(KEYS = [owner, delivery], ARGV = [JSON]) → [answer, detail]
+--   JSON  also gap_ms: the minimum gap; ignores_gap: a person confirmed that it goes all the same
+-- Only what waits in the schedule; the steps after it keep their days.
+function planned_deliveries.send_now()
+  local given, key = cjson.decode(ARGV[1]), KEYS[2]
+  local owner = owners.of(given.owner)
+  local fields, id = owners.fields(owner), given.owner .. '/' .. given.name
+  local refused = refusal(fields, given)
+  if refused then return refused end
+  local due_ms = records.due_ms(fields['/' .. given.name])
+  if not due_ms then return {'later', ''} end
+  if fields.hold then return {'paused', fields.hold} end
+  if pause.covers(owner.contact, fields.campaign) then return {'paused', 'paused'} end
+  local at_ms = departure(fields, given)
+  records.plan(owner, given.name, math.min(due_ms, at_ms))
+  if given.ignores_gap then redis.call('HSET', key, 'replayed', 1) end
+  if given.ignores_gap or redis.call('EXISTS', key) == 1 then delivery.defer(key, at_ms, given.now_ms) end
+  sequence.watch(owner.id, at_ms)
+  note(owner, given, 'sent now by hand')
+  return {'done', delivery.schedule(id, at_ms)}
+end
+
+return planned_deliveries

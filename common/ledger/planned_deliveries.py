@@ -1,0 +1,69 @@
+"""Mails that are still to come: skipped, or sent earlier, because a person of the team decided so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from common.domain.campaign_terms import CampaignTerms
+from common.domain.delivery import delivery_of
+from common.domain.ids import DeliveryId
+from common.ledger import keys
+from common.ledger.deliveries import data, one_line, steps_after
+from common.ledger.store import Store
+
+Answer = Literal["done", "already", "sending", "over", "paused", "later", "another version"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """
+    What became of a decision; see `lua/planned_deliveries.lua` for the answers.
+
+    `detail`: of a refusal, the status or the reason. `at_ms`: of a mail that is sent now, when it goes.
+    """
+
+    answer: Answer
+    detail: str = ""
+    at_ms: int | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return self.answer == "done"
+
+
+class PlannedDeliveries:
+    """Of all campaigns. Raises as `Store.run` does; ValueError for what is no step of an enrollment."""
+
+    def __init__(self, store: Store, campaigns: Mapping[str, CampaignTerms]) -> None:
+        self._store, self._campaigns = store, campaigns
+
+    async def skip(self, delivery_id: DeliveryId, *, campaign: str, reason: str, by: str, now_ms: int) -> Decided:
+        """Never send it. `by`: who decided."""
+        return await self._decide("skip", delivery_id, campaign, by, now_ms, reason=one_line(reason))
+
+    async def send_now(
+        self, delivery_id: DeliveryId, *, campaign: str, ignores_gap: bool, by: str, now_ms: int
+    ) -> Decided:
+        """Send it at once, or when the minimum gap to the last mail is kept. Sending windows apply."""
+        return await self._decide("send_now", delivery_id, campaign, by, now_ms, ignores_gap=ignores_gap or None)
+
+    async def _decide(
+        self, entry: str, delivery_id: DeliveryId, campaign: str, by: str, now_ms: int, **more: Any
+    ) -> Decided:
+        delivery, terms = delivery_of(delivery_id), self._campaigns[campaign]
+        if delivery.step is None:
+            raise ValueError(f"{delivery_id} is no step of an enrollment")
+        given = {
+            **data(delivery, now_ms),
+            "by": by,
+            "version": terms.version,
+            "gap_ms": terms.cadence.minimum_gap_ms,
+            "following": steps_after(terms.cadence, delivery.step),
+            **more,
+        }
+        touched = [keys.owner(delivery.owner), keys.delivery(delivery_id)]
+        answer, detail = await self._store.run_json(f"planned_deliveries.{entry}", touched, given)
+        at_ms = int(detail) if answer == "done" and detail != "" else None
+        return Decided(answer, "" if at_ms is not None else str(detail), at_ms)

@@ -1,0 +1,154 @@
+"""Reads only: every mail of one enrollment, sent and to come, with its state and the reason in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from common.domain.delivery import DeliveryStatus, Record
+from common.domain.enrollment import Enrollment, Status
+from common.domain.ids import Step, step_name
+from common.formatting import duration
+from common.ledger import keys
+from common.ledger.ledger import Ledger
+from common.ledger.store import texts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonMail:
+    """
+    One step. `at_ms`: when it left or ended, or when it is to go. `state`: in words; `why`: the reason.
+
+    `may_skip`, `may_send_now`: what a person of the team can decide of it. `version`: of the campaign that rendered it.
+    `provider_id`: of a sent one. `dead_since_ms`: of a dead letter.
+    """
+
+    step: Step
+    at_ms: int
+    state: str
+    why: str
+    is_to_come: bool
+    is_sent: bool
+    may_skip: bool = False
+    may_send_now: bool = False
+    version: str | None = None
+    provider_id: str | None = None
+    dead_since_ms: int | None = None
+
+    @property
+    def name(self) -> str:
+        return step_name(self.step)
+
+
+async def read_person_mails(ledger: Ledger, enrollment: Enrollment, *, stopped: str, now_ms: int) -> list[PersonMail]:
+    """In the order of the campaign. `stopped`: why nothing of theirs is sent now, "" when mail goes on."""
+    steps = ledger.cadence_of(enrollment.campaign).steps
+    pipe = ledger.client.pipeline(transaction=False)
+    pipe.hmget(keys.enrollment(enrollment.id), "hold", "last_sent_ms", "versions")
+    for step in steps:
+        pipe.hgetall(keys.delivery(f"{enrollment.id}/{step_name(step)}"))
+        pipe.zscore(keys.DEAD, f"{enrollment.id}/{step_name(step)}")
+    (hold, last_sent, versions), *rest = texts(await pipe.execute())
+    known = _Known(ledger, enrollment, hold or "", int(last_sent or 0), stopped, now_ms)
+    of_step = versions_of(versions or "")
+    found = []
+    for step, fields, dead_since in zip(steps, rest[::2], rest[1::2], strict=True):
+        record = enrollment.records.get(step)
+        if record is None:
+            found.append(known.to_come(step, fields))
+        else:
+            found.append(_ended(step, record, of_step.get(step_name(step)), dead_since))
+    return found
+
+
+def versions_of(text: str) -> dict[str, str]:
+    """`@a1b2 step-1 step-2 @c3d4 step-3` → the version of each mail."""
+    found: dict[str, str] = {}
+    for version, names in re.findall(r"@(\w+)((?: [^@ ]+)*)", text):
+        found |= dict.fromkeys(names.split(), version)
+    return found
+
+
+def _ended(step: Step, record: Record, version: str | None, dead_since: float | None) -> PersonMail:
+    status = record.final_status
+    sent = status.is_sent
+    return PersonMail(
+        step=step,
+        at_ms=record.sent_ms or record.at_ms,
+        state=_ENDED.get(status, str(status)),
+        why="" if sent else record.detail,
+        is_to_come=False,
+        is_sent=sent,
+        version=version,
+        provider_id=record.detail if sent else None,
+        dead_since_ms=int(dead_since) if dead_since is not None else None,
+    )
+
+
+_ENDED: Mapping[DeliveryStatus, str] = {
+    DeliveryStatus.ACCEPTED: "sent; no report of its arrival yet",
+    DeliveryStatus.DELIVERED: "delivered",
+    DeliveryStatus.BOUNCED: "bounced",
+    DeliveryStatus.COMPLAINED: "reported as spam",
+    DeliveryStatus.SKIPPED: "not sent",
+    DeliveryStatus.DEAD: "dead letter",
+}
+_HOLDS: Mapping[str, str] = {"booked": "a call is booked", "paused": "paused"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What decides over the mails to come."""
+
+    ledger: Ledger
+    enrollment: Enrollment
+    hold: str
+    last_sent_ms: int
+    stopped: str
+    now_ms: int
+
+    def to_come(self, step: Step, fields: Mapping[str, str]) -> PersonMail:
+        cadence = self.ledger.cadence_of(self.enrollment.campaign)
+        due_ms = cadence.due_ms(anchor_ms=self.enrollment.anchor_ms, step=step)
+        is_next = step == self.enrollment.next_step
+        if is_next:
+            due_ms = self.enrollment.next_due_ms or due_ms
+        status, reason = self.enrollment.final_status_of(step)
+        if status is DeliveryStatus.SKIPPED:
+            return PersonMail(step=step, at_ms=due_ms, state="not sent", why=reason, is_to_come=False, is_sent=False)
+        at_ms, state, why = self._waiting(fields, due_ms, cadence.minimum_gap_ms, is_next=is_next)
+        is_active = self.enrollment.status is Status.ACTIVE
+        is_waiting = is_next or bool(fields)
+        return PersonMail(
+            step=step,
+            at_ms=at_ms,
+            state=state,
+            why=why or f"{duration(cadence.offset_ms(step))} after the signup",
+            is_to_come=True,
+            is_sent=False,
+            may_skip=is_active,
+            may_send_now=is_active and is_waiting and not self.stopped and not self.hold,
+        )
+
+    def _waiting(self, fields: Mapping[str, Any], due_ms: int, gap_ms: int, *, is_next: bool) -> tuple[int, str, str]:
+        """(when it goes, its state, why)."""
+        if self.stopped or self.hold:
+            return due_ms, "waits", self.stopped or ", ".join(_words(self.hold))
+        if fields.get("claim_id"):
+            return due_ms, "is being sent", f"by {fields['claim_id'].partition('#')[0]}"
+        if "last_error" in fields:
+            at_ms = int(fields.get("not_before_ms", due_ms))
+            return at_ms, f"tried again after {fields.get('attempts', '0')} attempts", fields["last_error"]
+        gap_ends_ms = self.last_sent_ms + gap_ms if self.last_sent_ms else 0
+        if is_next and gap_ends_ms > max(due_ms, self.now_ms) and fields.get("replayed") != "1":
+            return gap_ends_ms, "planned", "keeps the minimum gap to the mail before"
+        if is_next and due_ms <= self.now_ms:
+            return due_ms, "due", ""
+        return due_ms, "planned", ""
+
+
+def _words(hold: str) -> Iterator[str]:
+    for reason in hold.split():
+        yield _HOLDS.get(reason, reason)

@@ -1,0 +1,21 @@
+"""What `advent check` asks Twilio: whether the account may be used."""
+
+from __future__ import annotations
+
+from common.clock import SystemClock
+from common.providers.build import texter_of
+from common.settings.settings import Settings
+from services.cli.check_report import CheckReport
+
+
+async def check_twilio(settings: Settings, found: CheckReport) -> None:
+    """Raises a `Failure` when Twilio does not list the account's SMS."""
+    clock = SystemClock()
+    texter = texter_of(settings, clock)
+    if texter is None:
+        return  # What is missing is a problem of the settings.
+    try:
+        await texter.list_accepted(clock.now_ms())
+    finally:
+        await texter.close()
+    found.notes.append("Twilio: the account answers")

@@ -1,0 +1,28 @@
+"""Every action of a user goes through here into the action log, whatever page or program asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from common.ledger.action_log import Action
+from services.console.auth.access import PRINCIPAL
+from services.console.context import ConsoleContext
+
+
+async def record_action(
+    context: ConsoleContext, what: str, on: Sequence[str], *, before: str = "", after: str = ""
+) -> None:
+    """`on`: ids; `before`, `after`: the state in words. The next page shows what was done."""
+    principal = PRINCIPAL.get()
+    await context.ledger.action_log.record(
+        Action(
+            at_ms=context.clock.now_ms(),
+            by=principal.name,
+            via=principal.via,
+            what=what,
+            on=tuple(on),
+            before=before,
+            after=after,
+        )
+    )
+    context.status_cache.invalidate()

@@ -1,0 +1,224 @@
+"""The JSON API: the reads and actions of the pages, for programs with `Authorization: Bearer`."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from common.clock import iso
+from common.domain.person_search import ListedPerson
+from common.ledger import keys
+from common.ledger.reads.schedule import Span
+from services.console import dead_letter_groups, decisions
+from services.console.api import models
+from services.console.context import CONTEXT
+from services.console.pages import actions as action_log
+from services.console.pages import people as people_page
+from services.console.pages import schedule as schedule_page
+from services.console.pages.person import Person, read_person
+from services.console.paging import first_of
+from services.console.person_mail import campaign_for, subject_of, title_of
+from services.web.problem import FieldError, Problem
+
+PAGE_SIZE_MAX = 500
+PAGE_SIZE = 50
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+async def people(request: web.Request) -> web.Response:
+    """The filters of the page, and `limit`."""
+    context, query = request.app[CONTEXT], people_page.query_of(request.query)
+    found, total = await people_page.find_page(context, query, first_of(request), _limit(request))
+    listed = [_listed(person) for person in found]
+    return _answer(models.People(total=total, is_complete=context.people.is_complete, people=listed))
+
+
+async def person(request: web.Request) -> web.Response:
+    context = request.app[CONTEXT]
+    found = await read_person(context, request.match_info["id"])
+    timeline = found.timeline
+    suppressed = await context.ledger.suppressions.of(timeline.email)
+    return _answer(
+        models.PersonDetails(
+            enrollment_id=timeline.enrollment_id,
+            campaign=timeline.campaign,
+            email=timeline.email,
+            first_name=timeline.first_name,
+            segment=timeline.segment,
+            status=str(timeline.status),
+            exit_reason=timeline.exit_reason,
+            language=timeline.language,
+            paused=timeline.paused is not None,
+            suppressed=str(suppressed.reason) if suppressed else None,
+            happened=[
+                models.TimelineEntry(at=iso(one.at_ms), what=one.what, detail=one.detail) for one in timeline.happened
+            ],
+            mails=await _mails(request, found),
+        )
+    )
+
+
+async def decide(request: web.Request) -> web.Response:
+    """200 also where nothing was done: `answer` says why."""
+    context, action = request.app[CONTEXT], request.match_info["action"]
+    found = await read_person(context, request.match_info["id"])
+    if action not in decisions.ACTIONS or found.enrollment is None:
+        raise Problem(404, f"The actions are {', '.join(decisions.ACTIONS)}.", title="No such action")
+    given = await _body(request, models.Decision)
+    outcome = await decisions.decide(context, action, found.enrollment, given.model_dump())
+    return _answer(models.DecisionResult(done=outcome.is_done, answer=outcome.answer, message=outcome.message))
+
+
+async def dead_letters(request: web.Request) -> web.Response:
+    context = request.app[CONTEXT]
+    letters = await dead_letter_groups.read_letters(context.ledger)
+    groups = dead_letter_groups.groups_of(letters, now_ms=context.clock.now_ms())
+    first = first_of(request)
+    return _answer(
+        models.DeadLetters(
+            total=await context.ledger.client.zcard(keys.DEAD),
+            groups=[
+                models.DeadLetterGroup(reason=one.reason, number=one.number, replay=one.replay_effect) for one in groups
+            ],
+            dead_letters=[
+                models.DeadLetterItem(
+                    id=one.id,
+                    enrollment_id=one.contact_id,
+                    reason=one.reason,
+                    attempts=one.attempts,
+                    dead_since=iso(one.dead_since_ms),
+                    may_have_been_accepted=one.outcome_unknown,
+                )
+                for one in letters[first : first + _limit(request)]
+            ],
+        )
+    )
+
+
+async def replay(request: web.Request) -> web.Response:
+    return await _decide_many(request, "replay")
+
+
+async def discard(request: web.Request) -> web.Response:
+    return await _decide_many(request, "discard")
+
+
+async def _decide_many(request: web.Request, verb: dead_letter_groups.Verb) -> web.Response:
+    given = await _body(request, models.DeadLetterChoice)
+    if [given.ids is not None, given.reason is not None, given.all].count(True) != 1:
+        raise Problem(422, "Give `ids`, or `reason`, or `all`: one of them.", title="Which dead letters?")
+    ids = frozenset(given.ids) if given.ids is not None else None
+    done = await dead_letter_groups.decide_many(request.app[CONTEXT], verb, reason=given.reason, ids=ids)
+    return _answer(models.DeadLetterResult(**dict(done)))
+
+
+async def actions(request: web.Request) -> web.Response:
+    found = await request.app[CONTEXT].ledger.action_log.newest(
+        action_log.filter_of(request), first=first_of(request), number=_limit(request)
+    )
+    items = [
+        models.ActionItem(
+            at=iso(one.at_ms),
+            by=one.by,
+            via=one.via,
+            what=one.what,
+            on=list(one.on),
+            before=one.before,
+            after=one.after,
+        )
+        for one in found
+    ]
+    return _answer(models.Actions(actions=items))
+
+
+async def schedule(request: web.Request) -> web.Response:
+    found = await schedule_page.read_schedule(request.app[CONTEXT])
+    return _answer(
+        models.ScheduleOverview(
+            overdue=found.overdue,
+            hours=[_span(span) for span in found.hours],
+            days=[_span(span) for span in found.days],
+        )
+    )
+
+
+async def decide_scope(request: web.Request) -> web.Response:
+    given = await _body(request, models.ScopeChoice)
+    done: Any = await schedule_page.decide(
+        request.app[CONTEXT], request.match_info["action"], {"scope": given.scope, "reason": given.reason}
+    )
+    return _answer(models.ScopeResult(answer=done))
+
+
+async def _mails(request: web.Request, found: Person) -> list[models.MailState]:
+    context, enrollment = request.app[CONTEXT], found.enrollment
+    if enrollment is None:
+        return []
+    listed = []
+    for mail in found.mails:
+        campaign = await campaign_for(context, enrollment, mail.version)
+        listed.append(
+            models.MailState(
+                mail=mail.name,
+                name=title_of(campaign, mail.step),
+                subject=subject_of(context, campaign, enrollment, mail),
+                at=iso(mail.at_ms),
+                state=mail.state,
+                why=mail.why,
+                to_come=mail.is_to_come,
+                may_skip=mail.may_skip,
+                may_send_now=mail.may_send_now,
+            )
+        )
+    return listed
+
+
+def _listed(person: ListedPerson) -> models.Person:
+    return models.Person(
+        enrollment_id=person.id,
+        campaign=person.campaign,
+        email=person.email,
+        first_name=person.first_name,
+        business_name=person.business_name,
+        segment=person.segment,
+        status=person.status,
+        exit_reason=person.exit_reason,
+        language=person.language,
+        signed_up=iso(person.signed_up_ms),
+        next_step=person.next_step,
+        next_due=iso(person.next_due_ms) if person.next_due_ms else None,
+        booked=person.is_booked,
+    )
+
+
+def _span(span: Span) -> models.ScheduledSpan:
+    mails = [
+        models.ScheduledMails(campaign=campaign, segment=segment, mails=number)
+        for (campaign, segment), number in sorted(span.mails.items())
+    ]
+    return models.ScheduledSpan(start=iso(span.from_ms), until=iso(span.until_ms), number=span.number, mails=mails)
+
+
+def _limit(request: web.Request) -> int:
+    text = request.query.get("limit", "")
+    return min(max(int(text), 1), PAGE_SIZE_MAX) if text.isascii() and text.isdecimal() and len(text) < 6 else PAGE_SIZE
+
+
+async def _body(request: web.Request, model: type[Body]) -> Body:
+    """Raises Problem 415 for what is not JSON, 422 with the fields that are wrong."""
+    if request.content_type != "application/json":
+        raise Problem(415, "Send a JSON object as application/json.", title="Not JSON")
+    try:
+        return model.model_validate_json(await request.read() or b"{}")
+    except ValidationError as error:
+        errors = tuple(
+            FieldError(".".join(map(str, one["loc"])) or "body", one["msg"]) for one in error.errors(include_url=False)
+        )
+        raise Problem(422, "`errors` names each field that cannot be used.", errors=errors) from None
+
+
+def _answer(model: BaseModel) -> web.Response:
+    return web.Response(text=model.model_dump_json(), content_type="application/json")

@@ -1,0 +1,180 @@
+"""What the JSON API takes and answers; `/api/openapi.json` is generated from these. Timestamps are ISO 8601, UTC."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Person(_Model):
+    """One enrollment in the list."""
+
+    enrollment_id: str
+    campaign: str
+    email: str
+    first_name: str
+    business_name: str
+    segment: str
+    status: str
+    exit_reason: str | None
+    language: str | None
+    signed_up: str
+    next_step: int | str | None
+    next_due: str | None
+    booked: bool
+
+
+class People(_Model):
+    """`total`: how many match; `is_complete`: false while the list is still being read after a start."""
+
+    total: int
+    is_complete: bool
+    people: list[Person]
+
+
+class TimelineEntry(_Model):
+    at: str
+    what: str
+    detail: str
+
+
+class MailState(_Model):
+    """One mail of the sequence. `to_come`: it may still be sent."""
+
+    mail: str
+    name: str
+    subject: str
+    at: str
+    state: str
+    why: str
+    to_come: bool
+    may_skip: bool
+    may_send_now: bool
+
+
+class PersonDetails(_Model):
+    enrollment_id: str
+    campaign: str
+    email: str
+    first_name: str
+    segment: str | None
+    status: str
+    exit_reason: str | None
+    language: str | None
+    paused: bool
+    suppressed: str | None
+    happened: list[TimelineEntry]
+    mails: list[MailState]
+
+
+class DeadLetterItem(_Model):
+    id: str
+    enrollment_id: str
+    reason: str
+    attempts: int
+    dead_since: str
+    may_have_been_accepted: bool
+
+
+class DeadLetterGroup(_Model):
+    reason: str
+    number: int
+    replay: str
+
+
+class DeadLetters(_Model):
+    total: int
+    groups: list[DeadLetterGroup]
+    dead_letters: list[DeadLetterItem]
+
+
+class ActionItem(_Model):
+    at: str
+    by: str
+    via: Literal["console", "api", "cli"]
+    what: str
+    on: list[str]
+    before: str
+    after: str
+
+
+class Actions(_Model):
+    actions: list[ActionItem]
+
+
+class ScheduledMails(_Model):
+    campaign: str
+    segment: str
+    mails: int
+
+
+class ScheduledSpan(_Model):
+    start: str
+    until: str
+    number: int
+    mails: list[ScheduledMails]
+
+
+class ScheduleOverview(_Model):
+    overdue: int
+    hours: list[ScheduledSpan]
+    days: list[ScheduledSpan]
+
+
+class Decision(_Model):
+    """What an action needs: `mail` of skip and send-now, `consent` of unsuppress, `confirm` (`yes`) of forget."""
+
+    mail: str = ""
+    reason: str = ""
+    consent: str = ""
+    ignore_gap: Literal["", "yes"] = ""
+    confirm: Literal["", "yes"] = ""
+
+
+class DecisionResult(_Model):
+    """`answer`: `done`, `waits`, `asked`, or why nothing was done; `message`: the same in words."""
+
+    done: bool
+    answer: str
+    message: str
+
+
+class DeadLetterChoice(_Model):
+    """Those of these ids, those of one reason, or all."""
+
+    ids: list[str] | None = None
+    reason: str | None = None
+    all: bool = False
+
+
+class DeadLetterResult(_Model):
+    replayed: int = 0
+    asked: int = 0
+    discarded: int = 0
+    gone: int = 0
+
+
+class ScopeChoice(_Model):
+    """`scope`: `everybody`, or a campaign."""
+
+    scope: str
+    reason: str = ""
+
+
+class ScopeResult(_Model):
+    answer: Literal["paused", "was paused", "resumed", "was not paused"]
+
+
+class Problem(_Model):
+    """RFC 9457."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    type: str
+    title: str
+    status: int
+    detail: str

@@ -1,0 +1,167 @@
+"""`/api/openapi.json`: the API of the console (OpenAPI 3.1), generated from the models that it answers with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from services.console.api import handlers, models
+
+_PAGED: Final = ("from", "limit")
+_PEOPLE: Final = (
+    *("q", "campaign", "segment", "status", "language", "step", "booked", "dead", "paused", "suppressed"),
+    *("since", "until", "due_from", "due_until", "sort"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method of one path. `role`: which users may call it. `query`: names of optional parameters."""
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    answer: type[BaseModel]
+    body: type[BaseModel] | None = None
+    query: Sequence[str] = ()
+
+    @property
+    def role(self) -> str:
+        return "read" if self.method == "get" else "full"
+
+
+OPERATIONS: Final = (
+    Operation(
+        method="get",
+        path="/api/people",
+        handler=handlers.people,
+        summary="People, searched, filtered and sorted, a page at a time.",
+        answer=models.People,
+        query=(*_PEOPLE, *_PAGED),
+    ),
+    Operation(
+        method="get",
+        path="/api/people/{id}",
+        handler=handlers.person,
+        summary="One person: what happened, and every mail with its state and the reason.",
+        answer=models.PersonDetails,
+    ),
+    Operation(
+        method="post",
+        path="/api/people/{id}/{action}",
+        handler=handlers.decide,
+        summary="pause, resume, skip, send-now, suppress, unsuppress or forget one person.",
+        answer=models.DecisionResult,
+        body=models.Decision,
+    ),
+    Operation(
+        method="get",
+        path="/api/dead-letters",
+        handler=handlers.dead_letters,
+        summary="Dead letters by reason, and the newest of them.",
+        answer=models.DeadLetters,
+        query=_PAGED,
+    ),
+    Operation(
+        method="post",
+        path="/api/dead-letters/replay",
+        handler=handlers.replay,
+        summary="Replay some dead letters, those of one reason, or all.",
+        answer=models.DeadLetterResult,
+        body=models.DeadLetterChoice,
+    ),
+    Operation(
+        method="post",
+        path="/api/dead-letters/discard",
+        handler=handlers.discard,
+        summary="Discard some dead letters, those of one reason, or all.",
+        answer=models.DeadLetterResult,
+        body=models.DeadLetterChoice,
+    ),
+    Operation(
+        method="get",
+        path="/api/actions",
+        handler=handlers.actions,
+        summary="Who did what, newest first.",
+        answer=models.Actions,
+        query=("by", "via", "what", "on", *_PAGED),
+    ),
+    Operation(
+        method="get",
+        path="/api/schedule",
+        handler=handlers.schedule,
+        summary="Mails of the next 24 hours and 14 days, by campaign and segment.",
+        answer=models.ScheduleOverview,
+    ),
+    Operation(
+        method="post",
+        path="/api/schedule/{action}",
+        handler=handlers.decide_scope,
+        summary="pause or resume everybody, or a campaign.",
+        answer=models.ScopeResult,
+        body=models.ScopeChoice,
+    ),
+)
+
+ROUTES: Final = [web.route(one.method, one.path, one.handler) for one in OPERATIONS]
+
+
+def describe() -> dict[str, Any]:
+    """The whole description."""
+    used: list[Any] = [(one.answer, "serialization") for one in OPERATIONS]
+    used += [(one.body, "validation") for one in OPERATIONS if one.body is not None]
+    used.append((models.Problem, "serialization"))
+    _, schemas = models_json_schema(list(dict.fromkeys(used)), ref_template="#/components/schemas/{model}")
+    paths: dict[str, Any] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Advent console", "version": version("advent")},
+        "security": [{"bearer": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+async def show(_request: web.Request) -> web.Response:
+    return web.json_response(describe())
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"{(\w+)}", operation.path)
+    ]
+    parameters += [{"name": name, "in": "query", "schema": {"type": "string"}} for name in operation.query]
+    described: dict[str, Any] = {
+        "operationId": operation.handler.__name__,
+        "summary": f"{operation.summary} Role: {operation.role}.",
+        "parameters": parameters,
+        "responses": {
+            "200": {"description": "Done, or why not.", "content": {"application/json": _ref(operation.answer)}},
+            "default": {
+                "description": "What is wrong, and the cure.",
+                "content": {"application/problem+json": _ref(models.Problem)},
+            },
+        },
+    }
+    if operation.body is not None:
+        described["requestBody"] = {"required": True, "content": {"application/json": _ref(operation.body)}}
+    return described
+
+
+def _ref(model: type[BaseModel]) -> dict[str, Any]:
+    return {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}

@@ -1,0 +1,208 @@
+"""
+What a user decides about one person: pause, resume, skip, send now, suppress, let come back, forget.
+
+Pages and the API use the same functions. Each is a transition of the ledger, may be repeated, and is in the action log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from common.domain.enrollment import Enrollment, ExitReason
+from common.domain.ids import DeliveryId, step_name
+from common.ledger.pauses import Pause
+from common.ledger.planned_deliveries import Decided
+from common.store.identity import SECRET_KEY_MISMATCH, secret_key_differs
+from services.console.acting import record_action
+from services.console.auth.access import PRINCIPAL
+from services.console.context import ConsoleContext
+from services.web.problem import Problem
+
+REASON_LENGTH_MAX = 200
+CONSENT_LENGTH_MAX = 500
+FORGETS_MAX = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`answer`: `done`, or why nothing was done; `message`: the same in words, for the user."""
+
+    answer: str
+    message: str
+
+    @property
+    def is_done(self) -> bool:
+        return self.answer in ("done", "waits", "asked")
+
+
+Fields = Mapping[str, str]
+Decide = Callable[[ConsoleContext, Enrollment, Fields], Awaitable[str]]
+"""Answers with a key of MESSAGES, without the name of the action."""
+
+MESSAGES: Final[Mapping[str, str]] = {
+    "pause done": "Paused: nothing is sent to this person until somebody resumes it.",
+    "pause already": "This person was paused already; nothing changed.",
+    "resume done": "Resumed: what is overdue goes now, each mail with the minimum gap to the one before.",
+    "resume already": "This person was not paused; nothing changed.",
+    "skip done": "Skipped: that mail is never sent to this person.",
+    "send-now done": "That mail is due now, and leaves as soon as a worker takes it and the sending window is open.",
+    "send-now waits": "That mail goes as soon as the minimum gap to the last mail is kept.",
+    "suppress done": "Suppressed: no further mail goes to this address, in any campaign; Resend's list follows.",
+    "suppress already": "This address was suppressed already; nothing changed.",
+    "unsuppress asked": "A worker takes the address off Resend's list and lets mail go again; that takes a moment.",
+    "unsuppress already": "This address is not suppressed; nothing changed.",
+    "unsuppress complained": "Not done: this person complained about our mail, and nobody may undo that.",
+    "unsuppress no consent": "Not done: say how and when the person asked for mail.",
+    "forget done": "Forgotten: nothing is kept of this person but the hash of the address, which gets no mail again.",
+    "forget not confirmed": "Not done: tick the box that says that it cannot be undone.",
+}
+_OF_A_MAIL: Final[Mapping[str, str]] = {
+    "already": "Nothing was done: that mail has met its end already, as the timeline shows.",
+    "sending": "Nothing was done: a worker is handing that mail over just now.",
+    "over": "Nothing was done: this person's sequence is over.",
+    "paused": "Nothing was done: this person's mail is paused; resume it first.",
+    "later": "Nothing was done: another mail comes before that one.",
+    "another version": "Nothing was done: the campaign has just changed; look at the page again.",
+    "unknown": "Nothing was done: this campaign has no such mail.",
+}
+
+
+def message_of(action: str, answer: str) -> str:
+    """In words; "" for what no action answers."""
+    return MESSAGES.get(f"{action} {answer}") or (_OF_A_MAIL.get(answer, "") if action in ("skip", "send-now") else "")
+
+
+async def decide(context: ConsoleContext, action: str, enrollment: Enrollment, fields: Fields) -> Outcome:
+    """Raises KeyError for an unknown action; as `Store.run` does."""
+    answer = await ACTIONS[action](context, enrollment, fields)
+    return Outcome(answer, message_of(action, answer))
+
+
+async def _pause(context: ConsoleContext, enrollment: Enrollment, fields: Fields) -> str:
+    reason = fields.get("reason", "").strip()[:REASON_LENGTH_MAX]
+    pause = Pause(since_ms=context.clock.now_ms(), by=PRINCIPAL.get().name, reason=reason)
+    _, began = await context.ledger.pauses.start(enrollment.id, pause)
+    if not began:
+        return "already"
+    await record_action(context, "pause", [enrollment.id], before=enrollment.status, after="paused")
+    return "done"
+
+
+async def _resume(context: ConsoleContext, enrollment: Enrollment, fields: Fields) -> str:
+    ended = await context.ledger.pauses.finish(enrollment.id, now_ms=context.clock.now_ms())
+    if ended is None:
+        return "already"
+    await record_action(context, "resume", [enrollment.id], before=f"paused by {ended.by}", after=enrollment.status)
+    return "done"
+
+
+async def _skip(context: ConsoleContext, enrollment: Enrollment, fields: Fields) -> str:
+    reason = fields.get("reason", "").strip()[:REASON_LENGTH_MAX] or "skipped by hand"
+    return await _of_mail(
+        context,
+        enrollment,
+        "skip",
+        fields,
+        lambda delivery, by: context.ledger.planned_deliveries.skip(
+            delivery, campaign=enrollment.campaign, reason=reason, by=by, now_ms=context.clock.now_ms()
+        ),
+    )
+
+
+async def _send_now(context: ConsoleContext, enrollment: Enrollment, fields: Fields) -> str:
+    return await _of_mail(
+        context,
+        enrollment,
+        "send-now",
+        fields,
+        lambda delivery, by: context.ledger.planned_deliveries.send_now(
+            delivery,
+            campaign=enrollment.campaign,
+            ignores_gap=fields.get("ignore_gap") == "yes",
+            by=by,
+            now_ms=context.clock.now_ms(),
+        ),
+    )
+
+
+async def _of_mail(
+    context: ConsoleContext,
+    enrollment: Enrollment,
+    what: str,
+    fields: Fields,
+    act: Callable[[DeliveryId, str], Awaitable[Decided]],
+) -> str:
+    """`fields` name one of the steps of the campaign, `step-3`."""
+    name = fields.get("mail", "")
+    steps = context.ledger.cadence_of(enrollment.campaign).steps
+    if enrollment.campaign not in context.ledger.campaigns or name not in {step_name(step) for step in steps}:
+        return "unknown"
+    delivery = DeliveryId(f"{enrollment.id}/{name}")
+    decided = await act(delivery, PRINCIPAL.get().name)
+    if not decided.is_done:
+        return decided.answer
+    waits = decided.at_ms is not None and decided.at_ms > context.clock.now_ms()
+    after = "skipped" if what == "skip" else f"due {decided.at_ms}"
+    await record_action(context, what, [delivery], before="planned", after=after)
+    return "waits" if waits else "done"
+
+
+async def _suppress(context: ConsoleContext, enrollment: Enrollment, fields: Fields) -> str:
+    is_new = await context.ledger.suppressions.suppress(
+        enrollment.assessment.email,
+        ExitReason.SUPPRESSED,
+        detail=f"by {PRINCIPAL.get().name}",
+        now_ms=context.clock.now_ms(),
+        is_unlisted=True,
+    )
+    if not is_new:
+        return "already"
+    await record_action(context, "suppress", [enrollment.id], before=enrollment.status, after="suppressed")
+    return "done"
+
+
+async def _unsuppress(context: ConsoleContext, enrollment: Enrollment, fields: Fields) -> str:
+    consent = " ".join(fields.get("consent", "").split())[:CONSENT_LENGTH_MAX]
+    known = await context.ledger.suppressions.of(enrollment.assessment.email)
+    if known is None:
+        return "already"
+    if known.reason is ExitReason.COMPLAINED:
+        return "complained"
+    if not consent:
+        return "no consent"
+    detail = f"by {PRINCIPAL.get().name}; consent: {consent}"
+    await context.ledger.suppressions.request_unsuppress(enrollment.id, detail=detail)
+    after = f"asked for; consent: {consent}"
+    await record_action(context, "unsuppress", [enrollment.id], before=f"suppressed: {known.reason}", after=after)
+    return "asked"
+
+
+async def _forget(context: ConsoleContext, enrollment: Enrollment, fields: Fields) -> str:
+    """Repeated until nothing is found: an event may arrive between the search and the erasure."""
+    if fields.get("confirm") != "yes":
+        return "not confirmed"
+    if await secret_key_differs(context.ledger.client, context.settings.secret):
+        raise Problem(409, SECRET_KEY_MISMATCH, title="Another SECRET_KEY")
+    contacts = context.ledger.contacts
+    traces = await contacts.traces(enrollment.assessment.email)
+    owners = list(traces.owners)
+    for _ in range(FORGETS_MAX):
+        await contacts.forget(traces, now_ms=context.clock.now_ms())
+        traces = await contacts.traces(enrollment.assessment.email)
+        if not (traces.enrolled or traces.bookings or traces.seats or traces.events or traces.unread):
+            break
+    await record_action(context, "forget", owners, before=enrollment.status, after="erased and suppressed")
+    return "done"
+
+
+ACTIONS: Final[Mapping[str, Decide]] = {
+    "pause": _pause,
+    "resume": _resume,
+    "skip": _skip,
+    "send-now": _send_now,
+    "suppress": _suppress,
+    "unsuppress": _unsuppress,
+    "forget": _forget,
+}

@@ -1,0 +1,225 @@
+"""
+The list of people: searched, filtered, sorted, a page at a time, and as CSV.
+
+What is looked for may be in the address of the page, so that it can be saved; an e-mail address never is.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from common.clock import iso
+from common.domain.enrollment import Status
+from common.domain.ids import EnrollmentId, Step, is_enrollment_id, normal_address, step_name, step_of
+from common.domain.person_search import SORTS, ListedPerson, PeopleFilter, Sort
+from common.ledger.reads.contact_timeline import find_contacts, read_contact_timeline
+from services.console.context import CONTEXT, ConsoleContext
+from services.console.decisions import message_of
+from services.console.paging import first_of
+from services.console.replies import page, see_other
+
+PAGE_SIZE = 50
+TEXT_LENGTH_MAX = 320
+CSV_PAGE = 1_000
+COLUMNS = (
+    "enrollment_id",
+    "campaign",
+    "email",
+    "first_name",
+    "business_name",
+    "segment",
+    "status",
+    "exit_reason",
+    "language",
+    "signed_up",
+    "next_step",
+    "next_due",
+    "booked",
+)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What the address of a page asks for."""
+
+    wanted: PeopleFilter
+    sort: Sort
+    given: Mapping[str, str]
+
+    def at(self, path: str, **more: Any) -> str:
+        query = {name: text for name, text in self.given.items() if text} | more
+        return f"{path}?{urlencode(query)}" if query else path
+
+
+async def search(request: web.Request) -> web.Response:
+    """From the form of every page: straight to a person where only one can be meant."""
+    context, form = request.app[CONTEXT], await request.post()
+    text = str(form.get("who", "")).strip()[:TEXT_LENGTH_MAX]
+    if not text:
+        return see_other("/people")
+    if (found := await _exactly(context, text)) is not None:
+        return see_other(f"/people/{found}")
+    if "@" not in text and not is_enrollment_id(text):
+        return see_other(f"/people?{urlencode({'q': text})}")
+    return await _show(request, query_of({"q": text}), is_search=True)
+
+
+async def show(request: web.Request) -> web.Response:
+    return await _show(request, query_of(request.query))
+
+
+async def download(request: web.Request) -> web.StreamResponse:
+    """The same people as CSV, all of them."""
+    context, query = request.app[CONTEXT], query_of(request.query)
+    found = await context.people.find(query.wanted, sort=query.sort)
+    headers = {"Content-Disposition": 'attachment; filename="people.csv"', "Content-Type": "text/csv; charset=utf-8"}
+    response = web.StreamResponse(headers=headers)
+    await response.prepare(request)
+    await response.write(_csv([COLUMNS]))
+    async for rows in _rows(context, found):
+        await response.write(_csv(rows))
+    await response.write_eof()
+    return response
+
+
+def query_of(given: Mapping[str, str]) -> Query:
+    """What cannot be read asks for nothing: an address that somebody saved goes on working."""
+    sort: Sort = next((one for one in SORTS if one == given.get("sort")), "newest")
+    step, until = given.get("step", ""), _day(given.get("until", ""))
+    texts = {name: given.get(name, "")[:TEXT_LENGTH_MAX] for name in ("campaign", "segment", "status", "language")}
+    wanted = PeopleFilter(
+        words=given.get("q", "")[:TEXT_LENGTH_MAX],
+        step=_step(step),
+        is_booked={"yes": True, "no": False}.get(given.get("booked", "")),
+        has_dead_letter=given.get("dead") == "yes",
+        is_paused=given.get("paused") == "yes",
+        is_suppressed=given.get("suppressed") == "yes",
+        from_ms=_day(given.get("since", "")),
+        until_ms=until + 86_400_000 if until is not None else None,
+        due_from_ms=_instant(given.get("due_from", "")),
+        due_until_ms=_instant(given.get("due_until", "")),
+        **texts,
+    )
+    names = (
+        "q",
+        *texts,
+        "step",
+        "booked",
+        "dead",
+        "paused",
+        "suppressed",
+        "since",
+        "until",
+        "due_from",
+        "due_until",
+        "sort",
+    )
+    return Query(wanted, sort, {name: given.get(name, "")[:TEXT_LENGTH_MAX] for name in names})
+
+
+async def find_page(context: ConsoleContext, query: Query, first: int, number: int) -> tuple[list[ListedPerson], int]:
+    """(those from index `first`, how many there are in all); nobody whom the store does not know any more."""
+    while True:
+        found = await context.people.find(query.wanted, sort=query.sort)
+        shown = list(found[first : first + number])
+        if not await context.people.remove_gone(shown):
+            return shown, len(found)
+
+
+async def _show(request: web.Request, query: Query, *, is_search: bool = False) -> web.Response:
+    context, first = request.app[CONTEXT], first_of(request)
+    people, total = await find_page(context, query, first, PAGE_SIZE)
+    return page(
+        request,
+        "people.html",
+        status=404 if is_search and not total else 200,
+        people=people,
+        total=total,
+        reading=None if context.people.is_complete else context.people.number,
+        given=query.given,
+        choices=_choices(context),
+        message=message_of(request.query.get("did", ""), request.query.get("done", "")),
+        csv=query.at("/people.csv"),
+        newer=query.at("/people", **{"from": max(0, first - PAGE_SIZE)}) if first else None,
+        older=query.at("/people", **{"from": first + PAGE_SIZE}) if first + PAGE_SIZE < total else None,
+        here="/people",
+    )
+
+
+def _choices(context: ConsoleContext) -> dict[str, Sequence[str]]:
+    people = context.people
+    return {
+        "campaign": people.values("campaign"),
+        "segment": people.values("segment"),
+        "status": [status.value for status in Status],
+        "language": people.values("language"),
+        "sort": SORTS,
+    }
+
+
+async def _exactly(context: ConsoleContext, text: str) -> EnrollmentId | None:
+    """Whose address or id this is."""
+    if is_enrollment_id(text):
+        one = await read_contact_timeline(context.ledger, EnrollmentId(text), now_ms=context.clock.now_ms())
+        return one.enrollment_id if one is not None else None
+    if "@" not in text:
+        return None
+    found = await find_contacts(context.ledger, normal_address(text))
+    return found[0].enrollment_id if found else None
+
+
+def _day(text: str) -> int | None:
+    """The beginning of a day, UTC, in ms."""
+    try:
+        return round(datetime.combine(date.fromisoformat(text), time(), UTC).timestamp() * 1_000)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _step(text: str) -> Step | None:
+    try:
+        return step_of(step_name(int(text)) if text.isascii() and text.isdecimal() and len(text) < 4 else text)
+    except ValueError:
+        return None
+
+
+def _instant(text: str) -> int | None:
+    """Milliseconds, as the schedule's links carry them."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
+
+
+async def _rows(context: ConsoleContext, people: Sequence[ListedPerson]) -> AsyncIterator[list[Sequence[Any]]]:
+    for first in range(0, len(people), CSV_PAGE):
+        several = people[first : first + CSV_PAGE]
+        await context.people.remove_gone(several)
+        yield [_row(person) for person in several if context.people.has(person.id)]
+
+
+def _row(person: ListedPerson) -> list[Any]:
+    values = {
+        "enrollment_id": person.id,
+        "signed_up": iso(person.signed_up_ms),
+        "next_due": iso(person.next_due_ms) if person.next_due_ms else "",
+        "booked": "yes" if person.is_booked else "no",
+    }
+    return [inert(values.get(name, getattr(person, name, None))) for name in COLUMNS]
+
+
+def inert(value: Any) -> Any:
+    """A text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _csv(rows: Sequence[Sequence[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()

@@ -1,0 +1,45 @@
+"""`advent console-user` makes a token that logs in, and commands are in the action log."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from common.ledger.action_log import ActionFilter
+from common.settings.console_users import parse_users, user_with
+
+
+@pytest.mark.parametrize("role", ["full", "read"])
+def test_the_printed_line_is_of_the_printed_token(advent, role):
+    status, out, _ = advent("console-user", "mia", "--role", role, "--json")
+
+    made = json.loads(out)
+    assert status == 0
+    assert user_with(made["token"], parse_users(made["line"])).role == role
+
+
+def test_token_and_line_are_printed_for_people(advent):
+    _, out, _ = advent("console-user", "mia", "--role", "read")
+
+    assert "mia:read:" in out
+
+
+@pytest.mark.parametrize("arguments", [("Mia Meier", "--role", "read"), ("mia",), ("mia", "--role", "boss")])
+def test_wrong_use_is_one_line(advent, arguments):
+    status, _, err = advent("console-user", *arguments)
+
+    assert status == 2
+    assert "Traceback" not in err
+
+
+def test_a_command_is_in_the_action_log_with_its_user(run_command, run_ledger, monkeypatch):
+    monkeypatch.setattr("getpass.getuser", lambda: "ada")
+
+    run_command("pause")
+    run_command("resume")
+
+    async def actions(ledger):
+        return [(one.by, one.via, one.what, one.on) for one in await ledger.action_log.newest(ActionFilter())]
+
+    assert run_ledger(actions) == [("ada", "cli", "resume", ("everybody",)), ("ada", "cli", "pause", ("everybody",))]

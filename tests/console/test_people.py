@@ -1,0 +1,187 @@
+"""The list of people: who is found by what, in which order, and what leaves the console as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+
+from common.clock import utc_datetime
+from common.domain.contact import Assessment
+from common.domain.enrollment import ExitReason
+from common.domain.ids import DeliveryId, enrollment_id
+from common.ledger import keys
+from common.ledger.pauses import Pause
+from services.console.pages.people import inert
+from services.simulation.engine import Simulation
+from tests.console.conftest import Console
+
+DAY_MS = 86_400_000
+PEOPLE = {
+    "eloise@fleurs.example": ("Éloïse", "Fleurs d'Été"),
+    "bjorn@nordic.example": ("Bjørn", "Nordic Tools"),
+    "ada@example.org": ("Ada", "Analytical Engines"),
+}
+
+
+def id_of(address: str) -> str:
+    return enrollment_id("christmas_2025", address)
+
+
+@pytest.fixture
+async def known(console: Console, simulation: Simulation) -> Simulation:
+    """Three people, half a day apart, the first of whom signed up first."""
+    for address, (name, business) in PEOPLE.items():
+        person = Assessment(email=address, first_name=name, business_name=business, assessment_score=38, red_systems=2)
+        await simulation.sign_up(person)
+        await simulation.run(until_ms=simulation.clock.now_ms() + DAY_MS // 2)
+    await console.context.people.refresh()
+    return simulation
+
+
+async def shown(console: Console, query: str) -> list[str]:
+    """First names in the order of the page."""
+    page = (await console.get(f"/people{query}")).text
+    names = [name for name, _ in PEOPLE.values() if f">{name}</a>" in page]
+    return sorted(names, key=lambda name: page.index(f">{name}</a>"))
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("elo", ["Éloïse"]),
+        ("ÉLOÏSE", ["Éloïse"]),
+        ("ete", ["Éloïse"]),
+        ("bjorn", ["Bjørn"]),
+        ("nordic to", ["Bjørn"]),
+        ("engines ada", ["Ada"]),
+        ("ordic", []),
+        ("ada@ex", ["Ada"]),
+        ("example.org", ["Ada"]),
+        (id_of("ada@example.org"), ["Ada"]),
+        ("zzz", []),
+    ],
+)
+async def test_somebody_is_found_by_how_a_word_of_theirs_begins(
+    console: Console, known: Simulation, words: str, found: list[str]
+) -> None:
+    assert await shown(console, f"?q={words}") == found
+
+
+async def test_a_search_from_any_page_leads_to_a_list_that_can_be_saved(console: Console, known: Simulation) -> None:
+    answer = await console.post("/people", who=" nordic ")
+
+    assert (answer.status, answer.location) == (303, "/people?q=nordic")
+
+
+async def test_part_of_an_address_is_found_and_stands_in_no_url(console: Console, known: Simulation) -> None:
+    answer = await console.post("/people", who="ada@exam")
+
+    assert answer.status == 200
+    assert ">Ada</a>" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", ["Ada", "Bjørn", "Éloïse"]),
+        ("?sort=oldest", ["Éloïse", "Bjørn", "Ada"]),
+        ("?sort=name", ["Ada", "Bjørn", "Éloïse"]),
+        ("?sort=address", ["Ada", "Bjørn", "Éloïse"]),
+        ("?sort=next", ["Ada", "Éloïse", "Bjørn"]),
+        ("?status=active", ["Ada", "Bjørn", "Éloïse"]),
+        ("?status=completed", []),
+        ("?step=3", ["Bjørn", "Éloïse"]),
+        ("?step=2", ["Ada"]),
+        ("?segment=URGENT", []),
+        ("?booked=yes", []),
+        ("?campaign=christmas_2025", ["Ada", "Bjørn", "Éloïse"]),
+        ("?campaign=another", []),
+        ("?paused=yes", []),
+        ("?dead=yes", []),
+        ("?suppressed=yes", []),
+        ("?since=what&step=Two!&sort=up", ["Ada", "Bjørn", "Éloïse"]),
+    ],
+)
+async def test_people_are_filtered_and_sorted(
+    console: Console, known: Simulation, query: str, found: list[str]
+) -> None:
+    assert await shown(console, query) == found
+
+
+async def test_people_are_found_by_the_day_of_their_signup(console: Console, known: Simulation) -> None:
+    enrollment = await console.context.ledger.enrollments.get(id_of("eloise@fleurs.example"))
+    assert enrollment is not None
+    day = utc_datetime(enrollment.anchor_ms).date().isoformat()
+
+    assert await shown(console, f"?since={day}&until={day}") == ["Éloïse"]
+
+
+async def test_who_is_paused_or_suppressed_or_has_a_dead_letter_is_found(console: Console, known: Simulation) -> None:
+    ledger, now_ms = console.context.ledger, console.clock.now_ms()
+    await ledger.pauses.start(id_of("ada@example.org"), Pause(since_ms=now_ms, by="mia", reason=""))
+    await ledger.suppressions.suppress("bjorn@nordic.example", ExitReason.SUPPRESSED, detail="", now_ms=now_ms)
+    step = DeliveryId(f"{id_of('eloise@fleurs.example')}/step-3")
+    claim: Any = await ledger.deliveries.claim(step, worker="w", now_ms=now_ms + 2 * DAY_MS)
+    await ledger.deliveries.settle(claim, "dead", "422", now_ms=now_ms)
+
+    assert await shown(console, "?paused=yes") == ["Ada"]
+    assert await shown(console, "?suppressed=yes") == ["Bjørn"]
+    assert await shown(console, "?status=exited") == ["Bjørn"]
+    assert await shown(console, "?dead=yes") == ["Éloïse"]
+
+
+async def test_a_newcomer_is_in_the_list_at_once_and_a_forgotten_person_is_not(
+    console: Console, known: Simulation
+) -> None:
+    await known.sign_up(Assessment(email="new@example.org", first_name="Ada", assessment_score=1))
+    both = (await console.get("/people?q=ada")).text
+    ledger = console.context.ledger
+    await ledger.contacts.forget(await ledger.contacts.traces("ada@example.org"), now_ms=console.clock.now_ms())
+    one = (await console.get("/people?q=ada")).text
+
+    assert "2 people" in both
+    assert "1 person" in one
+    assert "ada@example.org" not in one
+
+
+async def test_many_are_shown_a_page_at_a_time_and_the_filter_stays(console: Console, simulation: Simulation) -> None:
+    for number in range(60):
+        await simulation.sign_up(Assessment(email=f"p{number:02}@example.org", first_name="P", assessment_score=1))
+    await console.context.people.refresh()
+
+    first = (await console.get("/people?q=p&sort=address")).text
+    second = (await console.get("/people?q=p&sort=address&from=50")).text
+
+    assert "60 people" in first
+    assert "p49@example.org" in first
+    assert "p50@example.org" not in first
+    assert "/people?q=p&amp;sort=address&amp;from=50" in first
+    assert "p59@example.org" in second
+
+
+async def test_the_download_holds_the_same_people_and_no_formula(console: Console, known: Simulation) -> None:
+    await known.sign_up(Assessment(email="x@example.org", first_name="=cmd|' /C calc'!A0", assessment_score=1))
+
+    answer = await console.get("/people.csv?sort=address")
+
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert answer.headers["Content-Type"].startswith("text/csv")
+    assert [row["email"] for row in rows] == [*sorted(PEOPLE), "x@example.org"]
+    assert rows[-1]["first_name"] == "'=cmd|' /C calc'!A0"
+
+
+@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\tx", "\rx"])
+def test_a_cell_that_begins_like_a_formula_is_made_inert(text: str) -> None:
+    assert inert(text) == f"'{text}"
+
+
+async def test_a_store_that_lost_its_changes_is_read_anew(console: Console, known: Simulation) -> None:
+    people = console.context.people
+    await console.context.ledger.client.delete(keys.PEOPLE_CHANGES, keys.PEOPLE_CHANGES_LAST)
+    await known.sign_up(Assessment(email="new@example.org", first_name="Nina", assessment_score=1))
+    await people.refresh()
+
+    assert ">Nina</a>" in (await console.get("/people?q=nina")).text

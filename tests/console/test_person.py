@@ -1,0 +1,208 @@
+"""The page of one contact: found by address or id, with the same facts as `advent contact`."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.campaigns.loader import Campaign
+from common.domain.contact import Assessment, Consent
+from common.domain.enrollment import ExitReason
+from common.domain.ids import enrollment_id
+from common.ledger.action_log import ActionFilter
+from common.ledger.pauses import Pause
+from services.simulation.engine import Simulation
+from tests.console.conftest import Console
+
+ADA = enrollment_id("christmas_2025", "ada@example.org")
+
+
+@pytest.fixture
+async def signed_up(simulation: Simulation, ada: Assessment) -> Simulation:
+    await simulation.sign_up(ada)
+    await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
+    return simulation
+
+
+@pytest.mark.parametrize("who", ["ada@example.org", "  Ada@Example.ORG ", ADA])
+async def test_a_contact_is_found_and_the_url_holds_no_address(
+    console: Console, signed_up: Simulation, who: str
+) -> None:
+    answer = await console.post("/people", who=who)
+
+    assert (answer.status, answer.location) == (303, f"/people/{ADA}")
+
+
+async def test_what_happened_and_what_is_next_is_shown_in_order(console: Console, signed_up: Simulation) -> None:
+    page = (await console.get(f"/people/{ADA}")).text
+
+    assert "<h1>Ada</h1>" in page
+    words = ["signed up", "step 1 accepted", "step 2 planned", "step 7 planned"]
+    assert sorted(words, key=page.index) == words
+    assert "in 24 h" in page
+
+
+async def test_a_pause_of_the_contact_is_shown(console: Console, signed_up: Simulation) -> None:
+    output = Pause(since_ms=console.clock.now_ms(), by="sarah", reason="asked for it")
+    await console.context.ledger.pauses.start(ADA, output)
+
+    assert "Paused since" in (await console.get(f"/people/{ADA}")).text
+
+
+async def test_the_consent_they_gave_is_shown(console: Console, simulation: Simulation) -> None:
+    consent = Consent(text="I <agree>", source="https://site.example/quiz", at_ms=console.clock.now_ms())
+    await simulation.sign_up(Assessment(email="ada@example.org", first_name="Ada", assessment_score=1, consent=consent))
+    await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
+
+    page = (await console.get(f"/people/{ADA}")).text
+
+    assert "Consent: I &lt;agree&gt; · https://site.example/quiz · <time" in page
+
+
+@pytest.mark.parametrize("who", ["nobody@example.org", "<script>@alert", "enr_aaaaaaaaaaaaaaaa", "ü" * 300 + "@x"])
+async def test_an_unknown_contact_is_404_and_the_query_is_escaped(console: Console, who: str) -> None:
+    answer = await console.post("/people", who=who)
+
+    assert answer.status == 404
+    assert "<script>@alert" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["enr_aaaaaaaaaaaaaaaa", "x", "enr_.."])
+async def test_an_unknown_id_is_404(console: Console, path: str) -> None:
+    assert (await console.get(f"/people/{path}")).status == 404
+
+
+async def test_names_are_text_and_never_markup(console: Console, simulation: Simulation) -> None:
+    await simulation.sign_up(Assessment(email="x@example.org", first_name="<img src=x>", assessment_score=1))
+    await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
+
+    page = (await console.get(f"/people/{enrollment_id('christmas_2025', 'x@example.org')}")).text
+
+    assert "<img src=x>" not in page
+    assert "&lt;img src=x&gt;" in page
+
+
+async def decide(console: Console, action: str, **fields: str) -> str:
+    """The words of the next page."""
+    page = await console.get(f"/people/{ADA}")
+    answer = await console.post(f"/people/{ADA}/{action}", token=page.form_token, **fields)
+    assert answer.status == 303, answer.text
+    return (await console.get(answer.location)).text
+
+
+async def status_of(console: Console, step: int) -> tuple[str, str]:
+    known = await console.context.ledger.enrollments.get(ADA)
+    assert known is not None
+    return known.final_status_of(step)
+
+
+async def done_by_whom(console: Console) -> list[tuple[str, str]]:
+    return [(one.what, one.on[0]) for one in await console.context.ledger.action_log.newest(ActionFilter())]
+
+
+async def test_each_mail_has_its_name_and_why_it_comes_then(
+    console: Console, signed_up: Simulation, campaign: Campaign
+) -> None:
+    page = (await console.get(f"/people/{ADA}")).text
+
+    assert all(step.name in page for step in campaign.steps)
+    assert "3 d after the signup" in page
+    assert "EST" in page, "in the time zone of the campaign, next to ours"
+
+
+async def test_a_mail_is_shown_as_it_was_sent_and_as_it_would_be_sent(console: Console, signed_up: Simulation) -> None:
+    sent = (await console.get(f"/people/{ADA}/mails/step-1")).text
+    to_come = (await console.get(f"/people/{ADA}/mails/step-2")).text
+    body = await console.get(f"/people/{ADA}/mails/step-2/body")
+
+    assert "Rendered again from version" in sent
+    assert "As it would be sent now" in to_come
+    assert '<iframe class="mail"' in to_come
+    assert "Ada" in body.text
+    assert body.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+    assert "script-src" not in body.headers["Content-Security-Policy"]
+
+
+async def test_a_mail_that_is_looked_at_cannot_end_the_mails(console: Console, signed_up: Simulation) -> None:
+    body = (await console.get(f"/people/{ADA}/mails/step-1/body")).text
+
+    assert "unsubscribe.invalid" in body
+    assert "/unsubscribe/enr" not in body
+
+
+@pytest.mark.parametrize("path", [f"/people/{ADA}/mails/step-99", f"/people/{ADA}/mails/x", "/people/x/mails/step-1"])
+async def test_a_mail_that_does_not_exist_is_404(console: Console, signed_up: Simulation, path: str) -> None:
+    assert (await console.get(path)).status == 404
+
+
+async def test_pause_and_resume_say_what_they_did_and_are_logged(console: Console, signed_up: Simulation) -> None:
+    assert "Paused: nothing is sent" in await decide(console, "pause", reason="on holiday")
+    assert "paused already" in await decide(console, "pause")
+    page = (await console.get(f"/people/{ADA}")).text
+    assert "this person is paused by local: on holiday" in page
+    assert "Resumed:" in await decide(console, "resume")
+    assert "not paused" in await decide(console, "resume")
+
+    assert await done_by_whom(console) == [("resume", ADA), ("pause", ADA)]
+
+
+async def test_a_skipped_mail_says_so_and_a_second_click_changes_nothing(
+    console: Console, signed_up: Simulation
+) -> None:
+    assert "Skipped: that mail is never sent" in await decide(console, "skip", mail="step-2")
+    assert "met its end already" in await decide(console, "skip", mail="step-2")
+
+    assert await status_of(console, 2) == ("skipped", "skipped by hand")
+    assert await done_by_whom(console) == [("skip", f"{ADA}/step-2")]
+
+
+async def test_a_mail_that_is_sent_now_waits_for_the_gap_unless_confirmed(
+    console: Console, signed_up: Simulation
+) -> None:
+    assert "as soon as the minimum gap" in await decide(console, "send-now", mail="step-2")
+    assert "is due now" in await decide(console, "send-now", mail="step-2", ignore_gap="yes")
+
+    await signed_up.run(until_ms=signed_up.clock.now_ms() + 60_000)
+    assert (await status_of(console, 2))[0] == "accepted"
+
+
+@pytest.mark.parametrize("mail", ["step-9", "", "x", "step-3"])
+async def test_only_the_next_mail_of_the_campaign_is_sent_now(
+    console: Console, signed_up: Simulation, mail: str
+) -> None:
+    assert "Nothing was done" in await decide(console, "send-now", mail=mail)
+
+
+async def test_a_suppressed_person_gets_no_mail_and_comes_back_with_consent_only(
+    console: Console, signed_up: Simulation
+) -> None:
+    assert "Suppressed: no further mail" in await decide(console, "suppress")
+    page = (await console.get(f"/people/{ADA}")).text
+    assert "Receives no mail since" in page
+    assert "say how and when" in await decide(console, "unsuppress", consent="  ")
+
+    assert "A worker takes the address off" in await decide(console, "unsuppress", consent="by phone, today")
+    assert (await console.context.ledger.suppressions.unsuppress_requests())[0].detail == (
+        "by local; consent: by phone, today"
+    )
+
+
+async def test_nobody_lets_somebody_back_who_complained(console: Console, signed_up: Simulation) -> None:
+    ledger, now_ms = console.context.ledger, console.clock.now_ms()
+    await ledger.suppressions.suppress("ada@example.org", ExitReason.COMPLAINED, detail="", now_ms=now_ms)
+
+    assert "nobody may undo that" in await decide(console, "unsuppress", consent="please")
+    assert await ledger.suppressions.unsuppress_requests() == []
+
+
+async def test_a_person_is_forgotten_only_when_confirmed(console: Console, signed_up: Simulation) -> None:
+    assert "tick the box" in await decide(console, "forget")
+    assert "Forgotten" in await decide(console, "forget", confirm="yes")
+
+    assert (await console.get(f"/people/{ADA}")).status == 404
+    assert [what for what, _ in await done_by_whom(console)] == ["forget"]
+
+
+async def test_an_unknown_action_is_404(console: Console, signed_up: Simulation) -> None:
+    token = (await console.get("/")).form_token
+
+    assert (await console.post(f"/people/{ADA}/promote", token=token)).status == 404

@@ -1,0 +1,111 @@
+"""What goes out next, and what pausing and resuming does, said before it is done."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from common.domain.contact import Assessment
+from common.domain.ids import enrollment_id
+from common.ledger.action_log import ActionFilter
+from common.ledger.pauses import Pause
+from common.ledger.reads.schedule import DAY_MS, HOUR_MS, schedule_of
+from services.simulation.engine import Simulation
+from tests.console.conftest import Console
+
+ADA = enrollment_id("christmas_2025", "ada@example.org")
+NOON_MS = 1_764_072_000_000
+CRITICAL, OPTIMIZE = ("c", "CRITICAL"), ("c", "OPTIMIZE")
+
+
+def at(hours: float, key: tuple[str, str] = CRITICAL) -> tuple[int, str, str]:
+    return round(NOON_MS + hours * HOUR_MS), *key
+
+
+def test_mails_are_counted_by_hour_and_day_campaign_and_segment() -> None:
+    found = schedule_of([at(0.5), at(0.7, OPTIMIZE), at(1.2), at(30), at(24 * 20)], now_ms=NOON_MS)
+
+    assert [span.number for span in found.hours[:3]] == [2, 1, 0]
+    assert found.hours[0].mails == {CRITICAL: 1, OPTIMIZE: 1}
+    assert [span.number for span in found.days[:2]] == [3, 1]
+    assert sum(span.number for span in found.days) == 4
+
+
+def test_what_is_overdue_is_counted_apart() -> None:
+    found = schedule_of([at(-0.1), at(0)], now_ms=NOON_MS)
+
+    assert (found.overdue, found.hours[0].number) == (1, 1)
+
+
+def test_there_are_twenty_four_hours_and_fourteen_days() -> None:
+    found = schedule_of([], now_ms=NOON_MS + 59 * 60_000)
+
+    assert (len(found.hours), len(found.days)) == (24, 14)
+    assert found.hours[0].from_ms == NOON_MS
+    assert found.days[0].from_ms == NOON_MS - NOON_MS % DAY_MS
+
+
+@pytest.fixture
+async def signed_up(console: Console, simulation: Simulation, ada: Assessment) -> Simulation:
+    await simulation.sign_up(ada)
+    await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
+    await console.context.people.refresh()
+    return simulation
+
+
+async def test_the_page_shows_every_mail_to_come_in_chart_and_table(console: Console, signed_up: Simulation) -> None:
+    page = (await console.get("/schedule")).text
+
+    assert page.count("<svg") == 2 - ("No mail is planned in this time" in page)
+    assert "christmas_2025 CRITICAL" in page
+    assert len(re.findall(r'class="number">1</td>', page)) >= 6, "six steps on six days"
+
+
+async def test_a_number_leads_to_the_people_whose_next_mail_is_due_then(
+    console: Console, signed_up: Simulation
+) -> None:
+    page = (await console.get("/schedule")).text
+    link = re.search(r'href="(/people\?[^"]+due_from[^"]+)"', page)
+    assert link is not None
+
+    people = (await console.get(link[1].replace("&amp;", "&"))).text
+
+    assert ">Ada</a>" in people
+
+
+async def test_who_is_paused_by_name_is_left_out(console: Console, signed_up: Simulation) -> None:
+    await console.context.ledger.pauses.start(ADA, Pause(since_ms=0, by="mia", reason=""))
+
+    assert "No mail is planned in this time" in (await console.get("/schedule")).text
+
+
+@pytest.mark.parametrize("scope", ["everybody", "christmas_2025"])
+async def test_resuming_shows_first_what_it_sends(console: Console, signed_up: Simulation, scope: str) -> None:
+    answer = await console.post("/schedule/pause", scope=scope, reason="the sender moves")
+    assert "Nothing more" in (page := (await console.get(answer.location)).text) or "nothing more" in page
+    console.clock.advance(25 * HOUR_MS)
+
+    paused = (await console.get("/schedule")).text
+    resumed = await console.post("/schedule/resume", scope=scope)
+
+    assert "by local: the sender moves" in paused
+    assert "Resuming sends 1 mail at once" in paused
+    assert "Resumed" in (await console.get(resumed.location)).text
+    actions = await console.context.ledger.action_log.newest(ActionFilter())
+    assert [(one.what, one.on[0].removeprefix("campaign:")) for one in actions] == [("resume", scope), ("pause", scope)]
+
+
+async def test_clicking_twice_says_that_nothing_changed(console: Console, signed_up: Simulation) -> None:
+    await console.post("/schedule/pause", scope="everybody")
+    again = await console.post("/schedule/pause", scope="everybody")
+    await console.post("/schedule/resume", scope="everybody")
+    over = await console.post("/schedule/resume", scope="everybody")
+
+    assert "was paused already" in (await console.get(again.location)).text
+    assert "was not paused" in (await console.get(over.location)).text
+
+
+@pytest.mark.parametrize(("path", "scope", "status"), [("pause", "another", 422), ("stop", "everybody", 404)])
+async def test_what_does_not_exist_is_refused(console: Console, path: str, scope: str, status: int) -> None:
+    assert (await console.post(f"/schedule/{path}", scope=scope)).status == status

@@ -1,0 +1,208 @@
+"""Named users: who may look, who may act, and what the action log says of whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from common.domain.contact import Assessment
+from common.domain.ids import DeliveryId, enrollment_id
+from common.domain.store_generation import Generation
+from common.ledger.action_log import Action, ActionFilter
+from common.settings.console_users import ConsoleUser, new_user, parse_users
+from common.settings.settings import Settings, SettingsError
+from services.console.auth.access import check_access_settings
+from services.simulation.engine import Simulation
+from tests.console.conftest import TOKEN, Console, Opener
+
+Users = dict[str, tuple[ConsoleUser, str]]
+ADA = enrollment_id("christmas_2025", "ada@example.org")
+
+
+@pytest.fixture
+def users() -> Users:
+    return {"mia": new_user("mia", "full"), "ron": new_user("ron", "read")}
+
+
+@pytest.fixture
+async def team(opens: Opener, store_url: str, users: Users) -> Console:
+    console = await opens(store_url, console_users=",".join(user.line for user, _ in users.values()))
+    # A store that no worker has worked on may have forgotten logouts: nobody's cookie of another console counts there.
+    await console.context.ledger.generations.begin(Generation(id="a", mark=1, at_ms=console.clock.now_ms()))
+    return console
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+
+
+async def test_a_user_logs_in_with_their_own_token_and_is_named(team: Console, users: Users) -> None:
+    answer = await team.log_in(users["mia"][1])
+
+    assert answer.status == 303
+    assert "mia" in (await team.get("/")).text
+
+
+async def test_somebody_who_may_only_look_sees_no_button_and_is_refused_with_words(team: Console, users: Users) -> None:
+    await team.log_in(users["ron"][1])
+    page = await team.get("/")
+    form = {"delivery": "x", "dead_since_ms": "1"}
+
+    answer = await team.post("/dead-letters/discard", token=page.form_token, **form)
+
+    assert "may only look" in page.text
+    assert answer.status == 403
+    assert "ron has the role `read`. Ask somebody with the role `full` to do it." in answer.text
+
+
+async def test_a_program_of_somebody_who_may_only_look_reads_and_does_not_act(team: Console, users: Users) -> None:
+    headers = bearer(users["ron"][1])
+
+    assert (await team.request("GET", "/api/overview", headers=headers)).status == 200
+    assert (await team.request("POST", "/dead-letters/discard", headers=headers, data={"x": "1"})).status == 403
+
+
+async def test_who_is_removed_is_logged_out_and_others_stay(
+    opens: Opener, store_url: str, users: Users, team: Console
+) -> None:
+    await team.log_in(users["ron"][1])
+    cookie = {"Cookie": "; ".join(f"{one.key}={one.value}" for one in team.http.cookie_jar)}
+    without = await opens(store_url, console_users=users["mia"][0].line)
+    still = await opens(store_url, console_users=users["ron"][0].line, console_token=TOKEN)
+
+    assert (await without.request("GET", "/", headers=cookie)).status == 303
+    assert (await still.request("GET", "/", headers=cookie)).status == 200
+
+
+async def test_a_new_token_of_the_same_user_ends_their_sessions(
+    opens: Opener, store_url: str, users: Users, team: Console
+) -> None:
+    await team.log_in(users["ron"][1])
+    cookie = {"Cookie": "; ".join(f"{one.key}={one.value}" for one in team.http.cookie_jar)}
+    renewed = await opens(store_url, console_users=new_user("ron", "read")[0].line)
+
+    assert (await renewed.request("GET", "/", headers=cookie)).status == 303
+
+
+async def test_a_role_taken_away_holds_at_once(opens: Opener, store_url: str, users: Users, team: Console) -> None:
+    mia = users["mia"][0]
+    await team.log_in(users["mia"][1])
+    cookie = {"Cookie": "; ".join(f"{one.key}={one.value}" for one in team.http.cookie_jar)}
+    demoted = await opens(store_url, console_users=ConsoleUser(mia.name, "read", mia.token_sha256).line)
+
+    assert "may only look" in (await demoted.request("GET", "/", headers=cookie)).text
+
+
+async def test_the_token_of_the_settings_stays_a_user_who_may_do_everything(
+    opens: Opener, store_url: str, users: Users
+) -> None:
+    both = await opens(store_url, console_token=TOKEN, console_users=users["ron"][0].line)
+
+    await both.log_in(TOKEN)
+
+    assert "may only look" not in (await both.get("/")).text
+
+
+async def test_a_trusted_proxy_names_the_user_and_nobody_else_does(opens: Opener, store_url: str, users: Users) -> None:
+    lines = ",".join(user.line for user, _ in users.values())
+    given = {"console_users": lines, "console_user_header": "X-User"}
+    behind = await opens(store_url, trusted_proxies="127.0.0.0/8", **given)
+    exposed = await opens(store_url, **given)
+
+    assert (await behind.request("GET", "/", headers={"X-User": "ron"})).status == 200
+    assert (await behind.request("GET", "/", headers={"X-User": "nobody"})).status == 303
+    assert (await exposed.request("GET", "/", headers={"X-User": "ron"})).status == 303
+
+
+@pytest.mark.parametrize(
+    ("given", "banner"),
+    [
+        ({}, "<b>Sandbox</b>: no mail leaves this machine."),
+        ({"testing_mode": True}, "<b>Test mode</b>: minutes instead of days."),
+        ({"campaign_speed": 10}, "<b>Pace 10</b>"),
+    ],
+)
+async def test_what_is_not_real_is_said_on_every_page(
+    opens: Opener, store_url: str, given: dict[str, Any], banner: str
+) -> None:
+    console = await opens(store_url, **given)
+
+    assert banner in (await console.get("/")).text
+    assert banner in (await console.get("/actions")).text
+
+
+async def test_a_real_campaign_has_no_banner(opens: Opener, store_url: str) -> None:
+    console = await opens(store_url, resend_api_key="re_" + "a" * 20)
+
+    assert "banners" not in (await console.get("/")).text
+
+
+def test_users_beyond_this_machine_need_no_other_token(users: Users) -> None:
+    check_access_settings(Settings(console_host="0.0.0.0", console_users=users["ron"][0].line))
+    with pytest.raises(SettingsError, match="CONSOLE_USERS"):
+        check_access_settings(Settings(console_host="0.0.0.0"))
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("mia", "the role of mia"),
+        ("mia:boss:" + "a" * 64, "the role of mia must be full or read"),
+        ("mia:full:abc", "must end with the SHA-256"),
+        ("Mia!:full:" + "a" * 64, "a name needs"),
+        ("console-token:full:" + "a" * 64, "is the user of CONSOLE_TOKEN"),
+        (",".join(["mia:full:" + "a" * 64] * 2), "names mia twice"),
+    ],
+)
+def test_an_entry_that_cannot_be_read_is_named_without_its_hash(text: str, fault: str) -> None:
+    with pytest.raises(ValueError, match=fault) as raised:
+        parse_users(text)
+
+    assert "a" * 64 not in str(raised.value)
+
+
+async def test_an_action_names_who_did_it_to_whom_and_no_address(console: Console) -> None:
+    now_ms = console.clock.now_ms()
+    log = console.context.ledger.action_log
+    action = Action(at_ms=now_ms, by="mia", via="cli", what="pause", on=(ADA,), after="wrote to ada@example.org")
+    await log.record(action)
+
+    kept = await log.newest(ActionFilter())
+    page = (await console.get("/actions")).text
+
+    assert [(one.by, one.what, one.on) for one in kept] == [("mia", "pause", (ADA,))]
+    assert "ada@example.org" not in kept[0].after
+    assert all(word in page for word in ("mia", "pause", ADA, "cli"))
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [("", "ab"), ("?by=mia", "a"), ("?via=api", "b"), ("?what=resume", "b"), (f"?on={ADA}", "a"), ("?by=zoe", "")],
+)
+async def test_the_action_log_is_filtered(console: Console, query: str, shown: str) -> None:
+    log = console.context.ledger.action_log
+    await log.record(Action(at_ms=1, by="mia", via="console", what="pause", on=(f"{ADA}/step-1",), after="aaa-marker"))
+    await log.record(Action(at_ms=2, by="ron", via="api", what="resume", on=("everybody",), after="bbb-marker"))
+
+    page = (await console.get(f"/actions{query}")).text
+
+    assert "".join(one for one in "ab" if f"{one * 3}-marker" in page) == shown
+
+
+async def test_a_discarded_dead_letter_is_in_the_log_under_the_name_of_whoever_did_it(
+    team: Console, users: Users, simulation: Simulation, ada: Assessment
+) -> None:
+    await simulation.sign_up(ada)
+    await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
+    now_ms, ledger = team.clock.now_ms(), team.context.ledger
+    claim: Any = await ledger.deliveries.claim(DeliveryId(f"{ADA}/step-2"), worker="w", now_ms=now_ms + 86_400_000)
+    await ledger.deliveries.settle(claim, "dead", "422: refused", now_ms=now_ms)
+    await team.log_in(users["mia"][1])
+    page = await team.get("/dead-letters")
+
+    form = {"delivery": f"{ADA}/step-2", "dead_since_ms": str(now_ms)}
+    await team.post("/dead-letters/discard", token=page.form_token, **form)
+
+    [action] = await ledger.action_log.newest(ActionFilter())
+    assert (action.by, action.via, action.what, action.on) == ("mia", "console", "discard", (f"{ADA}/step-2",))

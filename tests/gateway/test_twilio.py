@@ -1,0 +1,217 @@
+"""What Twilio reports of an SMS, and what phones answer, is recorded once, in any order."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from common.domain.booking import BookingEvent
+from common.domain.delivery import DeliveryStatus
+from common.domain.ids import DeliveryId, booking_id, enrollment_id
+from common.ledger import keys
+from common.store.embedded import EmbeddedStore
+from services.gateway.webhooks.calcom_payload import SentEvent, event_of
+from services.gateway.webhooks.twilio_payload import word_of
+from services.sandbox.twilio.callbacks import signature
+from tests.gateway.conftest import Answer, Gateway, Opener
+from tests.gateway.senders import SECRETS, post_calcom
+from tests.ledger_reads import record_of, timeline_of
+
+TOKEN, NUMBER, SID = "twilio-token-of-the-tests", "+14165550123", "SM" + "0a" * 16
+ADA = "ada@example.org"
+WHO = enrollment_id("christmas_2025", ADA)
+START_MS = 1_772_800_000_000
+CALL = f"call:{booking_id('A')}"
+DELIVERY = DeliveryId(f"{booking_id('A')}/{START_MS}/24h.sms")
+
+
+@pytest.fixture
+async def gateway(opens: Opener, store_url: str) -> Gateway:
+    return await opens(store_url, twilio_auth_token=TOKEN, **SECRETS)
+
+
+async def post(gateway: Gateway, form: dict[str, str], *, token: str = TOKEN, query: str = "") -> Answer:
+    path = f"/webhook/twilio{query}"
+    url = f"{gateway.context.settings.public_address}{path}"
+    return await gateway.request("POST", path, data=form, headers={"X-Twilio-Signature": signature(token, url, form)})
+
+
+def about(delivery: str = DELIVERY, contact: str = WHO) -> str:
+    return "?" + urlencode({"delivery": delivery, "contact": contact}, safe="/")
+
+
+async def report(gateway: Gateway, status: str, code: int = 0) -> Answer:
+    form = {"MessageSid": SID, "MessageStatus": status, "To": NUMBER, "AccountSid": "AC1"}
+    return await post(gateway, form | ({"ErrorCode": str(code)} if code else {}), query=about())
+
+
+async def accepted(gateway: Gateway) -> None:
+    """Ada's reminder by SMS was accepted."""
+    ledger, now_ms = gateway.context.intake.ledger, gateway.clock.now_ms()
+    fields = {"campaign": "christmas_2025", "contact": WHO, "email": ADA, "uid": "A", "state": "booked"}
+    fields |= {"received_ms": str(now_ms), "start_ms": str(START_MS), "address_hash": ledger.store.address_hash(ADA)}
+    fields |= {f"/{START_MS}/24h.sms": f"planned {now_ms}"}
+    await gateway.store.hset(keys.guest(booking_id("A")), mapping=fields)
+    called = {"email": ADA, CALL: f"{START_MS} {START_MS} booked"}
+    await gateway.store.hset(keys.contact(WHO), mapping=called)
+    await gateway.store.zadd(keys.HEARTBEATS, {"w1": 9e15})
+    claim: Any = await ledger.deliveries.claim(DELIVERY, worker="w1", now_ms=now_ms)
+    await ledger.deliveries.freeze(claim, "{}", now_ms=now_ms, number=NUMBER)
+    assert await ledger.deliveries.settle(claim, "accepted", SID, now_ms=now_ms)
+
+
+async def status(gateway: Gateway) -> DeliveryStatus:
+    record = await record_of(gateway.context.intake.ledger, DELIVERY)
+    assert record is not None
+    return record.final_status
+
+
+async def test_without_or_with_a_wrong_signature_it_is_refused(gateway: Gateway) -> None:
+    form = {"MessageSid": SID, "From": NUMBER, "Body": "STOP"}
+    assert (await post(gateway, form, token="another")).status == 401
+    assert (await gateway.request("POST", "/webhook/twilio", data=form)).status == 401
+    assert (await gateway.request("POST", "/webhook/twilio", data=b"\xff\x00")).status == 401
+    assert not await gateway.store.exists(keys.SUPPRESSED)
+
+
+async def test_the_signature_is_that_of_twilios_own_example() -> None:
+    form = {
+        "CallSid": "CA1234567890ABCDE",
+        "Digits": "1234",
+        "From": "+14158675309",
+        "To": "+18005551212",
+        "Caller": "+14158675309",
+    }
+    made = signature("12345", "https://mycompany.com/myapp.php?foo=1&bar=2", form)
+    assert made == "RSOYDt4T1cUTdK1PDd93/VVr8B8="
+
+
+async def test_without_a_token_everything_is_refused(opens: Opener, store_url: str) -> None:
+    gateway = await opens(store_url, **SECRETS)
+    assert (await post(gateway, {"MessageSid": SID, "From": NUMBER, "Body": "STOP"}, token="")).status == 401
+
+
+@pytest.mark.parametrize("order", list(permutations(["sent", "delivered", "queued"])))
+async def test_statuses_in_any_order_and_twice_never_go_backwards(gateway: Gateway, order: tuple[str, ...]) -> None:
+    await accepted(gateway)
+    for name in (*order, *order):
+        assert (await report(gateway, name)).status == 200
+    assert await status(gateway) is DeliveryStatus.DELIVERED
+    reported = await gateway.context.intake.ledger.feedback.of(booking_id("A"))
+    assert [(one.kind.value, one.times) for one in reported] == [("delivered", 1)]
+
+
+async def test_one_that_was_not_delivered_ends_no_mail(gateway: Gateway) -> None:
+    await accepted(gateway)
+    await report(gateway, "undelivered", 30003)
+    assert await status(gateway) is DeliveryStatus.BOUNCED
+    assert not await gateway.store.exists(keys.SUPPRESSED)
+
+
+@pytest.mark.parametrize("code", [30006, 21610])
+async def test_a_number_that_can_take_none_is_ended_and_mail_goes_on(gateway: Gateway, code: int) -> None:
+    await accepted(gateway)
+    await report(gateway, "failed", code)
+    ledger = gateway.context.intake.ledger
+    assert await ledger.texts.is_ended(NUMBER)
+    assert await ledger.suppressions.of(ADA) is None
+
+
+async def test_a_status_of_no_sms_of_ours_is_ignored(gateway: Gateway) -> None:
+    form = {"MessageSid": SID, "MessageStatus": "delivered", "To": NUMBER}
+    for query in ("", about("enr_aaaaaaaaaaaaaaaa/step-1"), about("nonsense"), about(contact="nobody")):
+        assert (await post(gateway, form, query=query)).status == 200
+    assert [key async for key in gateway.store.scan_iter("*feedback*")] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("STOP", "stop"),
+        ("stop.", "stop"),
+        (" Arrêt ", "stop"),
+        ("ARRET", "stop"),
+        ("Unsubscribe", "stop"),
+        ("Start", "start"),
+        ("AIDE", "help"),
+        ("help!", "help"),
+        ("Please don't stop", "answer"),
+        ("On my way", "answer"),
+        ("👍", "answer"),
+    ],
+)
+def test_one_word_is_a_wish_and_a_sentence_is_an_answer(text: str, word: str) -> None:
+    assert word_of(text) == word
+
+
+async def test_stop_and_start_end_and_resume_the_number(gateway: Gateway) -> None:
+    ledger = gateway.context.intake.ledger
+    answer = await post(gateway, {"MessageSid": SID, "From": NUMBER, "Body": "Arrêt"})
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/xml; charset=utf-8")
+    assert await ledger.texts.is_ended(NUMBER)
+    await post(gateway, {"MessageSid": "SM" + "0b" * 16, "From": NUMBER, "Body": "START"})
+    assert not await ledger.texts.is_ended(NUMBER)
+    await post(gateway, {"MessageSid": SID, "From": NUMBER, "Body": "Arrêt"})  # a repetition changes nothing
+    assert not await ledger.texts.is_ended(NUMBER)
+
+
+async def test_help_is_answered_once_and_not_after_twilio_has(gateway: Gateway) -> None:
+    form = {"MessageSid": SID, "From": NUMBER, "Body": "AIDE"}
+    assert b"<Message>BusinessX : rappels" in (await post(gateway, form)).body
+    assert b"<Message>" not in (await post(gateway, form | {"OptOutType": "HELP"})).body
+
+
+async def test_an_answer_reaches_the_timeline(gateway: Gateway) -> None:
+    await accepted(gateway)
+    await post(gateway, {"MessageSid": SID, "From": NUMBER, "Body": "Running\n late"})
+    entries = await timeline_of(gateway.context.intake.ledger, WHO)
+    assert [(one.what, one.detail) for one in entries if one.what.startswith("sms")] == [("sms answer", "Running late")]
+
+
+async def test_a_stop_while_the_store_is_away_is_kept_and_obeyed_later(opens: Opener, own_store: EmbeddedStore) -> None:
+    gateway = await opens(own_store.url, twilio_auth_token=TOKEN, **SECRETS)
+    own_store.stop()
+    assert (await post(gateway, {"MessageSid": SID, "From": NUMBER, "Body": "STOP"})).status == 200
+    own_store.start()
+    await gateway.wait_until_replayed()
+    assert await gateway.context.intake.ledger.texts.is_ended(NUMBER)
+
+
+async def test_cal_coms_number_for_reminders_is_kept_and_a_mere_phone_number_is_not(gateway: Gateway) -> None:
+    for uid, given in (
+        ("with", {"responses": {"smsReminderNumber": {"label": "n", "value": "+1 416 555 0123"}}}),
+        ("without", {"responses": {"attendeePhoneNumber": {"label": "n", "value": "+1 416 555 0123"}}}),
+    ):
+        payload = {
+            "uid": uid,
+            "startTime": "2026-12-03T18:00:00Z",
+            "attendees": [{"email": ADA, "phoneNumber": "+14165550123"}],
+            **given,
+        }
+        event = {"triggerEvent": "BOOKING_CREATED", "createdAt": "2026-11-01T00:00:00Z", "payload": payload}
+        assert (await post_calcom(gateway, event)).status == 202
+    ledger = gateway.context.intake.ledger
+    gathered = [await ledger.bookings.gather(booking_id(uid)) for uid in ("with", "without")]
+    assert [event.sms_number for one in gathered for event in one.events] == ["+1 416 555 0123", None]
+
+
+@pytest.mark.parametrize(
+    ("answer", "number"), [("+14165550123", "+14165550123"), (True, "+1 647 555 0100"), (False, None), (None, None)]
+)
+def test_the_configured_question_counts_as_consent(answer: object, number: str | None) -> None:
+    payload = {
+        "uid": "A",
+        "startTime": "2026-12-03T18:00:00Z",
+        "attendees": [{"email": ADA, "phoneNumber": "+1 647 555 0100"}],
+        "responses": {"text-me": {"label": "May we text you?", "value": answer}},
+    }
+    sent = SentEvent.of({"triggerEvent": "BOOKING_CREATED", "payload": payload})
+    event = event_of(sent, received_ms=1, types=(), sms_question="text-me")
+    assert isinstance(event, BookingEvent)
+    assert event.sms_number == number
+    without = event_of(sent, received_ms=1, types=())
+    assert isinstance(without, BookingEvent)
+    assert without.sms_number is None

@@ -1,0 +1,40 @@
+"""The action log keeps the newest actions, each once."""
+
+from __future__ import annotations
+
+from common.ledger import action_log, keys
+from common.ledger.action_log import Action, ActionFilter
+
+
+def action(number, on=("everybody",)):
+    return Action(at_ms=number, by="mia", via="cli", what="pause", on=on)
+
+
+async def test_the_newest_are_kept_and_older_ones_go(ledger, monkeypatch):
+    monkeypatch.setattr(action_log, "ACTIONS_MAX", 3)
+    for number in range(5):
+        await ledger.action_log.record(action(number))
+
+    assert [one.at_ms for one in await ledger.action_log.newest(ActionFilter())] == [4, 3, 2]
+
+
+async def test_a_repeated_call_is_written_once(ledger):
+    await ledger.action_log.record(action(1))
+    await ledger.action_log.record(action(1))
+
+    assert await ledger.client.llen(keys.ACTIONS) == 1
+
+
+async def test_they_are_read_page_by_page(ledger, monkeypatch):
+    monkeypatch.setattr(action_log, "PAGE", 2)
+    for number in range(5):
+        await ledger.action_log.record(action(number))
+
+    assert [one.at_ms for one in await ledger.action_log.newest(ActionFilter(), first=1, number=3)] == [3, 2, 1]
+
+
+async def test_of_an_action_on_many_some_ids_and_their_number_are_kept(ledger):
+    await ledger.action_log.record(action(1, on=tuple(f"enr_{n}" for n in range(25))))
+
+    [kept] = await ledger.action_log.newest(ActionFilter())
+    assert (len(kept.on), kept.on[-1]) == (21, "and 5 more")

@@ -1,0 +1,70 @@
+"""Whoever lists people learns of each who changed, in a list that stays short."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.domain.contact import Assessment
+from common.domain.person_search import PeopleFilter
+from common.ledger import keys
+from common.ledger.reads.people import PeopleList
+from tests.ledger.test_transitions import ADA, enrolled, send
+
+
+async def changes(ledger):
+    found = await ledger.client.zrange(keys.PEOPLE_CHANGES, 0, -1, withscores=True)
+    return {member.decode(): int(number) for member, number in found}
+
+
+async def test_a_signup_and_each_mail_are_changes(ledger, ada, clock):
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+    first = (await changes(ledger))[ADA]
+    await enrolled(ledger, ada, clock.now_ms())
+    await send(ledger, 1, clock.now_ms())
+
+    assert first == 1
+    assert (await changes(ledger))[ADA] == int(await ledger.client.get(keys.PEOPLE_CHANGES_LAST)) > first
+
+
+async def test_many_who_sign_up_at_once_are_numbered_one_by_one(ledger, clock):
+    import asyncio
+
+    people = [Assessment(email=f"p{n}@example.org", first_name="P", assessment_score=1) for n in range(30)]
+    await asyncio.gather(
+        *(
+            ledger.signups.accept(one, webhook_id=f"signup:{n}", received_ms=clock.now_ms())
+            for n, one in enumerate(people)
+        )
+    )
+
+    assert sorted((await changes(ledger)).values()) == list(range(1, 31))
+
+
+async def test_of_somebody_who_was_forgotten_no_change_is_kept(ledger, ada, clock):
+    await enrolled(ledger, ada, clock.now_ms())
+    await ledger.contacts.forget(await ledger.contacts.traces(ada.email), now_ms=clock.now_ms())
+
+    assert await changes(ledger) == {}
+
+
+@pytest.mark.parametrize("before", [9_999, 99_999])
+async def test_only_the_newest_ten_thousand_are_kept(ledger, ada, clock, before):
+    old = {f"enr_{n}": before - 10_000 + n for n in (0, 5_000, 10_000)}
+    await ledger.client.zadd(keys.PEOPLE_CHANGES, old)
+    await ledger.client.set(keys.PEOPLE_CHANGES_LAST, before)
+
+    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=clock.now_ms())
+
+    assert set(await changes(ledger)) == {"enr_5000", "enr_10000", ADA}
+
+
+async def test_who_missed_too_many_changes_reads_everybody(ledger, ada, clock):
+    people = PeopleList(ledger)
+    await people.refresh()
+    await enrolled(ledger, ada, clock.now_ms())
+    await ledger.client.delete(keys.PEOPLE_CHANGES)
+    await ledger.client.set(keys.PEOPLE_CHANGES_LAST, 50_000)
+
+    await people.refresh()
+
+    assert [one.id for one in await people.find(PeopleFilter())] == [ADA]

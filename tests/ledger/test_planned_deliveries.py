@@ -1,0 +1,208 @@
+"""A person skips a mail that is to come, or sends it now: one outcome, whatever workers do; all are told."""
+
+from __future__ import annotations
+
+from itertools import combinations, permutations
+
+import pytest
+
+from common.domain.delivery import DeliveryStatus
+from common.domain.enrollment import Status
+from common.ledger import keys
+from common.ledger.deliveries import ClaimGranted
+from common.ledger.pauses import Pause
+from tests.ledger.test_transitions import ADA, HOUR_MS, enrolled, go, send, step
+
+CAMPAIGN = "christmas_2025"
+
+
+async def skip(ledger, number, now_ms, reason="not for her"):
+    return await ledger.planned_deliveries.skip(step(number), campaign=CAMPAIGN, reason=reason, by="mia", now_ms=now_ms)
+
+
+async def send_now(ledger, number, now_ms, *, ignores_gap=False):
+    return await ledger.planned_deliveries.send_now(
+        step(number), campaign=CAMPAIGN, ignores_gap=ignores_gap, by="mia", now_ms=now_ms
+    )
+
+
+@pytest.fixture
+async def now(ledger, ada, clock):
+    """Ada has her first mail, and the second one is planned for tomorrow."""
+    await enrolled(ledger, ada, clock.now_ms())
+    await send(ledger, 1, clock.now_ms())
+    return clock.now_ms()
+
+
+async def ada_now(ledger):
+    return await ledger.enrollments.get(ADA)
+
+
+async def test_a_skipped_mail_is_never_sent_and_the_one_after_it_keeps_its_day(ledger, now):
+    decided = await skip(ledger, 2, now)
+
+    known = await ada_now(ledger)
+    assert decided.answer == "done"
+    assert known.final_status_of(2) == (DeliveryStatus.SKIPPED, "not for her")
+    assert (known.next_step, known.next_due_ms) == (3, now + 72 * HOUR_MS)
+    refused = await ledger.deliveries.claim(step(2), worker="w1", now_ms=now + 25 * HOUR_MS)
+    assert refused.reason == "already"
+
+
+async def test_a_mail_of_a_later_day_is_skipped_when_its_turn_comes(ledger, now):
+    assert (await skip(ledger, 3, now)).answer == "done"
+    await send(ledger, 2, now + 24 * HOUR_MS)
+
+    assert (await ada_now(ledger)).next_step == 4
+
+
+async def test_skipping_all_that_is_left_completes_the_sequence(ledger, now):
+    for number in range(2, 8):
+        assert (await skip(ledger, number, now)).answer == "done"
+
+    assert (await ada_now(ledger)).status is Status.COMPLETED
+
+
+async def test_clicking_twice_skips_once_and_says_so(ledger, now):
+    first, second = await skip(ledger, 2, now), await skip(ledger, 2, now, "again")
+
+    assert (first.answer, second.answer, second.detail) == ("done", "already", "skipped")
+    assert (await ada_now(ledger)).final_status_of(2)[1] == "not for her"
+
+
+async def test_a_mail_that_is_sent_now_keeps_the_gap_unless_confirmed(ledger, now):
+    waits = await send_now(ledger, 2, now + HOUR_MS)
+    goes = await send_now(ledger, 2, now + HOUR_MS, ignores_gap=True)
+
+    assert (waits.answer, waits.at_ms) == ("done", now + 12 * HOUR_MS)
+    assert (goes.answer, goes.at_ms) == ("done", now + HOUR_MS)
+    await send(ledger, 2, now + HOUR_MS)
+    assert (await ada_now(ledger)).next_due_ms == now + 72 * HOUR_MS
+
+
+async def test_without_confirmation_a_worker_keeps_it_back_until_the_gap_ends(ledger, now):
+    await send_now(ledger, 2, now + HOUR_MS)
+
+    early = await ledger.deliveries.claim(step(2), worker="w1", now_ms=now + 2 * HOUR_MS)
+
+    assert (early.reason, early.until_ms) == ("not yet", now + 12 * HOUR_MS)
+    assert isinstance(await ledger.deliveries.claim(step(2), worker="w1", now_ms=now + 12 * HOUR_MS), ClaimGranted)
+
+
+async def test_a_mail_is_never_later_because_it_was_to_be_sent_now(ledger, now):
+    due_ms = now + 24 * HOUR_MS
+    await send(ledger, 2, due_ms)
+    early = await send_now(ledger, 3, now + 71 * HOUR_MS)
+
+    assert early.at_ms == now + 71 * HOUR_MS
+    assert (await send_now(ledger, 3, now + 80 * HOUR_MS)).at_ms == now + 80 * HOUR_MS
+
+
+async def test_a_mail_that_waits_for_a_retry_goes_at_once(ledger, now):
+    later = now + 24 * HOUR_MS
+    claim = await go(ledger, 2, later)
+    await ledger.deliveries.freeze(claim, "mail 2", now_ms=later)
+    await ledger.deliveries.settle(claim, "retry", "500", now_ms=later, due_ms=later + HOUR_MS)
+
+    assert (await send_now(ledger, 2, later + 1_000)).at_ms == later + 1_000
+    assert isinstance(await ledger.deliveries.claim(step(2), worker="w1", now_ms=later + 1_000), ClaimGranted)
+
+
+async def test_only_the_next_mail_can_be_sent_now(ledger, now):
+    assert (await send_now(ledger, 3, now)).answer == "later"
+
+
+@pytest.mark.parametrize("whose", [None, ADA, f"campaign:{CAMPAIGN}"])
+async def test_nothing_is_sent_now_while_paused(ledger, now, whose):
+    await ledger.pauses.start(whose, Pause(since_ms=now, by="ron", reason=""))
+
+    assert (await send_now(ledger, 2, now)).answer == "paused"
+
+
+async def test_a_paused_persons_mail_may_be_skipped_and_the_next_one_waits(ledger, now):
+    await ledger.pauses.start(ADA, Pause(since_ms=now, by="ron", reason=""))
+
+    assert (await skip(ledger, 2, now)).answer == "done"
+
+    assert await ledger.client.zscore(keys.delayed("send"), step(3)) is None
+    await ledger.pauses.finish(ADA, now_ms=now)
+    assert await ledger.client.zscore(keys.delayed("send"), step(3)) == now + 72 * HOUR_MS
+
+
+async def test_of_somebody_whose_sequence_is_over_nothing_is_decided(ledger, now):
+    from common.domain.enrollment import ExitReason
+
+    await ledger.enrollments.exit(ADA, ExitReason.STOPPED, address_hash=None, now_ms=now)
+
+    assert (await skip(ledger, 3, now)).answer == "over"
+    assert (await send_now(ledger, 2, now)).answer == "over"
+
+
+async def test_who_decided_is_on_the_timeline(ledger, now):
+    await send_now(ledger, 2, now)
+    await skip(ledger, 2, now)
+
+    lines = [line.decode() for line in await ledger.client.lrange(keys.timeline(ADA), 0, -1)]
+    assert any("sent now by hand" in line and "step 2, by mia" in line for line in lines)
+    assert any("skipped by hand" in line for line in lines)
+
+
+class Worker:
+    """One worker that sends the second mail, a call at a time."""
+
+    def __init__(self, ledger, now_ms, sent):
+        self.ledger, self.now_ms, self.sent = ledger, now_ms, sent
+        self.claim = None
+        self.attempt = None
+
+    async def claims(self):
+        self.claim = await self.ledger.deliveries.claim(step(2), worker="w1", now_ms=self.now_ms)
+
+    async def freezes(self):
+        if isinstance(self.claim, ClaimGranted):
+            self.attempt = await self.ledger.deliveries.freeze(self.claim, "mail 2", now_ms=self.now_ms)
+
+    async def sends(self):
+        if isinstance(self.attempt, int):
+            self.sent.append("mail 2")
+
+    async def settles(self):
+        if isinstance(self.attempt, int):
+            await self.ledger.deliveries.settle(self.claim, "accepted", "re_2", now_ms=self.now_ms)
+
+
+def orders():
+    """Every place that *skip* and *send now* can have among the four calls of a worker, in either order."""
+    for places in combinations(range(6), 2):
+        for clicks in permutations(("skip", "send now")):
+            calls = iter(("claims", "freezes", "sends", "settles"))
+            clicked = iter(clicks)
+            yield tuple(next(clicked) if place in places else next(calls) for place in range(6))
+
+
+@pytest.mark.parametrize("order", list(orders()), ids="-".join)
+async def test_send_now_and_skip_at_once_with_a_claim_have_one_outcome_and_both_are_answered(ledger, now, order):
+    sent: list[str] = []
+    answers = {}
+    later = now + 24 * HOUR_MS
+    worker = Worker(ledger, later, sent)
+    for move in order:
+        if move == "skip":
+            answers[move] = await skip(ledger, 2, later)
+        elif move == "send now":
+            answers[move] = await send_now(ledger, 2, later, ignores_gap=True)
+        else:
+            await getattr(worker, move)()
+    for call in ("claims", "freezes", "sends", "settles"):  # The schedule brings it up again, if it still waits.
+        if not sent and answers["skip"].answer != "done":
+            await getattr(worker, call)()
+
+    status, _ = (await ada_now(ledger)).final_status_of(2)
+    if answers["skip"].is_done:
+        assert (status, sent) == (DeliveryStatus.SKIPPED, [])
+        assert answers["send now"].answer in ("done", "already")
+    else:
+        assert (status, sent) == (DeliveryStatus.ACCEPTED, ["mail 2"])
+        assert answers["skip"].answer in ("sending", "already")
+    assert await ledger.client.zscore(keys.delayed("send"), step(2)) is None
+    assert (await ada_now(ledger)).next_step == 3
