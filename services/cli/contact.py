@@ -62,7 +62,7 @@ def _print(person: dict[str, Any], *, is_one_of_several: bool) -> None:
             clock_time(line["due_ms"]),
             f"in {duration(line['due_ms'] - now)}" if line["due_ms"] > now else "due",
             line["what"],
-            line["why"] and f"waits: {line['why']}",
+            line["why"],
         )
         for line in person["next"]
     ]

@@ -79,7 +79,7 @@ def test_contact_says_why_a_step_waits_and_which_are_not_sent(run_command, run_l
     run_ledger(lambda ledger: ledger.enrollments.exit(ada, ExitReason.LEFT, address_hash=None, now_ms=now_ms()))
     left = json.loads(run_command("contact", "ada@example.com", "--json")[1])
 
-    assert re.search(r"step 1 planned +waits: everybody is paused$", waiting, re.MULTILINE)
+    assert re.search(r"step 1 planned +waits: everybody is paused by \S+ *$", waiting, re.MULTILINE)
     assert left["next"] == []
     assert left["not_sent"] == [{"what": f"step {number} not sent", "why": "left"} for number in range(1, 8)]
     assert re.search(r"step 7 not sent +left\b", run_command("contact", "ada@example.com")[1], re.MULTILINE)

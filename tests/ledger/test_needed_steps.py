@@ -12,8 +12,7 @@ from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger.constants import NOT_SENT
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.ledger import Ledger
-from common.ledger.reads.contact_timeline import read_contact_timeline
-from common.ledger.reads.steps_to_come import NotSent
+from common.ledger.reads.contact_timeline import NotSent, read_contact_timeline
 from tests.ledger_reads import timeline_of
 
 DAY_MS = 86_400_000

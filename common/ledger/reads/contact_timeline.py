@@ -18,7 +18,7 @@ from common.ledger.bookings import ReportedCall
 from common.ledger.feedback import Reported
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import Pause
-from common.ledger.reads.steps_to_come import NotSent, Planned, read_planned_steps, read_unsent_steps
+from common.ledger.reads.person_mails import PersonMail, read_person_mails
 
 NOTE = "note"
 """What the scripts call an entry whose detail is a note, JSON."""
@@ -46,6 +46,23 @@ class FieldNote:
     kept: str | int | float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """`what` is still to come, at `due_ms`; `why` not now."""
+
+    due_ms: int
+    what: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """`what` was never claimed and is not sent any more."""
+
+    what: str
+    why: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactTimeline:
     """
@@ -70,6 +87,7 @@ class ContactTimeline:
     happened: list[Entry]
     next: list[Planned]
     not_sent: list[NotSent]
+    mails: list[PersonMail]
     notes: list[FieldNote]
     consent: Consent | None
     sms_consent: SmsConsent | None
@@ -113,10 +131,9 @@ async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId, *, now_ms
     with_calls = enrollment.contact_id if enrollment else contact
     calls = [call async for call in ledger.bookings.calls(with_calls)]
     pauses = await ledger.pauses.active()
-    planned, not_sent = [*_planned_of_calls(calls)], []
-    if enrollment is not None:
-        planned += [step async for step in read_planned_steps(ledger, enrollment, pauses, now_ms=now_ms)]
-        not_sent = [step async for step in read_unsent_steps(ledger, enrollment)]
+    mails = await read_person_mails(ledger, enrollment, pauses, now_ms=now_ms) if enrollment else []
+    ended = enrollment.records if enrollment else {}
+    planned = [*_planned_of_calls(calls), *(_planned(mail) for mail in mails if mail.is_to_come)]
     return ContactTimeline(
         enrollment_id=contact,
         email=who.email,
@@ -131,7 +148,12 @@ async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId, *, now_ms
         campaign_paused=pauses.campaigns.get(enrollment.campaign) if enrollment else None,
         happened=await read_happened(ledger, contact, enrollment, calls),
         next=sorted(planned, key=lambda each: each.due_ms),
-        not_sent=not_sent,
+        not_sent=[
+            NotSent(f"step {mail.step} not sent", mail.why)
+            for mail in mails
+            if not mail.is_to_come and mail.step not in ended
+        ],
+        mails=mails,
         notes=[note async for note in read_field_notes(ledger, contact)],
         consent=enrollment.assessment.consent if enrollment else None,
         sms_consent=enrollment.assessment.sms_consent if enrollment else None,
@@ -199,6 +221,11 @@ def _reported(label: str, one: Reported, record: Record | None) -> Entry:
     detail = ", ".join(part for part in (one.detail, times) if part)
     sent_ms = (record.sent_ms if record else None) or 0
     return Entry(max(one.first_ms, sent_ms), f"{label} {_REPORTED.get(one.kind, one.kind)}", detail)
+
+
+def _planned(mail: PersonMail) -> Planned:
+    why = mail.why if mail.state in ("planned", "due") else f"{mail.state}: {mail.why}"
+    return Planned(mail.at_ms, f"step {mail.step} planned", why)
 
 
 def _planned_of_calls(calls: list[ReportedCall]) -> Iterator[Planned]:
