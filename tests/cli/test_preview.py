@@ -15,10 +15,10 @@ def in_the_way(tmp_path):
 def test_every_mail_is_in_the_gallery_as_a_page_in_dark_mode_and_as_a_text(advent, tmp_path):
     status, output, _ = advent("preview", "--into", "a folder")
 
-    assert (status, output) == (0, "138 mails: a folder/index.html\n")
+    assert (status, output) == (0, "146 mails: a folder/index.html\n")
     names = {file.name for file in (tmp_path / "a folder").glob("*.txt")}
     index = (tmp_path / "a folder" / "index.html").read_text()
-    assert len(names) == 138
+    assert len(names) == 146
     for name in names:
         stem = name.removesuffix(".txt")
         assert f'src="{stem}.html"' in index

@@ -24,11 +24,15 @@ _FIELDS = (
     "events exc_info failure file found host in_force instead_of job job_id kind known lasted_s lateness_ms "
     "left merged message_id messages ms note number operation outcome outcomes_unknown page_id people port "
     "problem provider provider_id queue ready_id reason repaired request_id restored revision route rows "
-    "seconds segment settled signups states status store_mark task thread threads until_ms url version "
+    "seconds segment settled signups states status store_mark task thread threads until_ms url user version "
     "waited_s warning was_ahead_s way webhook_id what why witness witness_mark worker"
 )
 FIELDS = frozenset(_FIELDS.split())
-"""A line's fields next to its event. Before a name is added: can its value be a person's name, address or words?"""
+"""
+A line's fields next to its event. Before a name is added: can its value be a contact's name, address or words?
+
+`user`: of the console.
+"""
 MADE_OF_OUTCOMES = {"actors/sending/send.py"}
 """Where an event's name is put together, from words of the code; the documented ones are `OUTCOMES`."""
 ADA = (

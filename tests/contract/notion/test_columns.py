@@ -98,7 +98,7 @@ async def test_what_is_missing_can_be_added_optional_columns_too(mirror: NotionM
     added = await columns.fix(mirror)
 
     assert added[0] == 'Notion database Email Sequence: added "Segment" (select)'
-    assert len(added) == 1 + 10
+    assert len(added) == 1 + 12
     assert await columns.problems(mirror) == []
     assert await columns.fix(mirror) == []
     assert notion.sources["ds-sequence"]["Exit Reason"]["type"] == "select"
