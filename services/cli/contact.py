@@ -62,17 +62,18 @@ def _print(person: dict[str, Any], *, is_one_of_several: bool) -> None:
             clock_time(line["due_ms"]),
             f"in {duration(line['due_ms'] - now)}" if line["due_ms"] > now else "due",
             line["what"],
-            "",
+            line["why"],
         )
         for line in person["next"]
     ]
-    print_table(["when (UTC)", "", "what", ""], past + planned)
+    not_sent = [("", "", line["what"], line["why"]) for line in person["not_sent"]]
+    print_table(["when (UTC)", "", "what", ""], past + planned + not_sent)
 
 
 async def _look_up(ledger: Ledger, email: str) -> list[dict[str, Any]]:
     from common.ledger.reads.contact_timeline import read_timelines
 
-    found, no_mail = await read_timelines(ledger, email), await _no_mail(ledger, email)
+    found, no_mail = await read_timelines(ledger, email, now_ms=now_ms()), await _no_mail(ledger, email)
     if not found and no_mail["suppressed"]:
         return [{"email": email, "status": None, **no_mail, "notes": []}]
     if not found:
@@ -97,6 +98,7 @@ def _fields(found: ContactTimeline, no_mail: dict[str, Any]) -> dict[str, Any]:
         **no_mail,
         "happened": [{"at_ms": one.at_ms, "what": one.what, "detail": one.detail} for one in found.happened],
         "next": [asdict(planned) for planned in found.next],
+        "not_sent": [asdict(step) for step in found.not_sent],
         "notes": [
             {"at": note.at_ms, "field": note.field, "what": note.what, "kept": note.kept} for note in found.notes
         ],

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from common.domain.contact import Assessment, Consent
+from common.domain.enrollment import ExitReason
 from common.domain.ids import step_delivery_id
 from common.domain.note import Note, NoteKind
 from services.cli.shared import now_ms
@@ -69,6 +70,19 @@ def test_contact_shows_what_happened_and_what_is_next(run_command, run_ledger):
     data = json.loads(as_json)
     assert [line["what"] for line in data["next"]] == [f"step {number} planned" for number in range(1, 8)]
     assert [line["due_ms"] for line in data["next"]] == sorted(line["due_ms"] for line in data["next"])
+
+
+def test_contact_says_why_a_step_waits_and_which_are_not_sent(run_command, run_ledger):
+    ada = run_ledger(ada_signs_up)
+    run_command("pause")
+    waiting = run_command("contact", "ada@example.com")[1]
+    run_ledger(lambda ledger: ledger.enrollments.exit(ada, ExitReason.LEFT, address_hash=None, now_ms=now_ms()))
+    left = json.loads(run_command("contact", "ada@example.com", "--json")[1])
+
+    assert re.search(r"step 1 planned +waits: everybody is paused by \S+ *$", waiting, re.MULTILINE)
+    assert left["next"] == []
+    assert left["not_sent"] == [{"what": f"step {number} not sent", "why": "left"} for number in range(1, 8)]
+    assert re.search(r"step 7 not sent +left\b", run_command("contact", "ada@example.com")[1], re.MULTILINE)
 
 
 def test_an_unknown_contact_is_one_line_and_status_1(run_command):

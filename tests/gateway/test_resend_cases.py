@@ -115,7 +115,7 @@ async def test_five_full_mailboxes_in_a_row_make_the_address_rest(gateway: Gatew
     resting = await ledger.suppressions.resting("ada@example.com")
     assert resting is not None
     assert resting.bounces == 5
-    timeline: Any = await read_contact_timeline(ledger, enrollment_id("christmas_2025", "ada@example.com"))
+    timeline: Any = await read_contact_timeline(ledger, EnrollmentId(who), now_ms=gateway.clock.now_ms())
     [entry] = [entry for entry in timeline.happened if entry.what == "resting"]
     assert "5 mailbox bounces in a row" in entry.detail
     assert "mailbox full" in entry.detail

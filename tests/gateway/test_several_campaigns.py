@@ -68,7 +68,7 @@ async def test_a_required_field_of_another_campaign_is_not_asked_for(gateway: Ga
 
     assert (missing.status, missing.fields) == (422, ["first_name"])
     assert wrong.status == 202
-    [timeline] = await read_timelines(gateway.context.intake.ledger, "goran@example.org")
+    [timeline] = await read_timelines(gateway.context.intake.ledger, "goran@example.org", now_ms=gateway.clock.now_ms())
     assert [(note.field, note.what) for note in timeline.notes] == [
         ("team_size", "was left out: it must be a whole number from 1 to 500")
     ]
@@ -93,7 +93,7 @@ async def test_before_it_opens_a_signup_is_kept_and_enrols_nobody(
     assert again.body == first.body
     assert not await gateway.store.exists(keys.UNDER_WAY)
     assert await gateway.store.hget(keys.COUNTS, "signups:closed") == b"1"
-    [timeline] = await read_timelines(gateway.context.intake.ledger, "goran@example.org")
+    [timeline] = await read_timelines(gateway.context.intake.ledger, "goran@example.org", now_ms=gateway.clock.now_ms())
     assert [(entry.what, entry.detail) for entry in timeline.happened] == [("signup closed", NEW_YEAR)]
 
 

@@ -12,7 +12,7 @@ from common.domain.ids import enrollment_id, step_delivery_id
 from common.ledger.constants import NOT_SENT
 from common.ledger.deliveries import ClaimGranted, ClaimRefused
 from common.ledger.ledger import Ledger
-from common.ledger.reads.contact_timeline import read_contact_timeline
+from common.ledger.reads.contact_timeline import NotSent, read_contact_timeline
 from tests.ledger_reads import timeline_of
 
 DAY_MS = 86_400_000
@@ -63,9 +63,10 @@ async def test_it_is_skipped_when_that_one_was_never_sent(ledger: Ledger, began_
 async def test_it_is_not_among_the_steps_to_come(ledger: Ledger, began_ms):
     await settle(ledger, FIRST, "skipped", began_ms)
 
-    timeline = await read_contact_timeline(ledger, ADA)
+    timeline = await read_contact_timeline(ledger, ADA, now_ms=began_ms)
 
     assert [one.what for one in timeline.next] == ["step 3 planned"]
+    assert timeline.not_sent == [NotSent("step 2 not sent", BECAUSE)]
 
 
 async def test_the_steps_after_it_go_on_their_own_days(ledger: Ledger, began_ms):

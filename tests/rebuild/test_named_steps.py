@@ -76,7 +76,7 @@ async def test_its_feedback_is_noted_and_the_timeline_names_it(named: Installati
     event = parse_event(sent, campaigns=["christmas_2025"], received_ms=named.clock.now_ms())
     await ledger.feedback.record(event, webhook_id="resend:1")
 
-    timeline = await read_contact_timeline(ledger, owner)
+    timeline = await read_contact_timeline(ledger, owner, now_ms=named.clock.now_ms())
 
     assert (await named.record(ada)).final_status_of("turned-away")[0] is DeliveryStatus.DELIVERED
     assert "step turned-away accepted" in [entry.what for entry in timeline.happened]

@@ -10,8 +10,14 @@ from typing import Any
 
 import pytest
 
+from actors.sending.channels import NOT_SET_UP, TEST_MODE
+from actors.sending.render_sms import LATE, NO_CONSENT, NO_NUMBER
+from common.domain.enrollment import ExitReason
+from common.domain.follow_ups import FOLLOW_UPS_AWAY, SENT_BEFORE
+from common.domain.reminders import PLANNED_AWAY
 from common.domain.retry import KEY_REMEMBERED_MS
-from common.ledger.constants import LEASE_MS, REMEMBER_WEBHOOK_MS
+from common.ledger.constants import ADDED_LATE, LEASE_MS, NOT_SENT, REMEMBER_WEBHOOK_MS, REMOVED
+from common.ledger.deliveries import BOOKED_AGAIN
 from common.observability import metrics
 from common.queue.lua_broker import HEARTBEAT_TIMEOUT_MS
 from services.gateway.spool.spool import BYTES_MAX
@@ -22,6 +28,10 @@ LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
 OBVIOUS = {"actor", "channel", "provider", "queue", "version"}
 OUTCOMES = {"delivery_retry", "delivery_defer", "delivery_skipped", "delivery_dead"}
 """`actors/sending/send.py` makes these names of the outcome."""
+
+OF_STEPS = (*map(str, ExitReason), REMOVED, ADDED_LATE, f"step-1 {NOT_SENT}", TEST_MODE)
+OF_CALLS = (*PLANNED_AWAY, *FOLLOW_UPS_AWAY, SENT_BEFORE, BOOKED_AGAIN, "expired")
+REASONS_OF_SKIPPED = (*OF_STEPS, *OF_CALLS, NOT_SET_UP, NO_CONSENT, NO_NUMBER, LATE)
 
 
 def exposed() -> dict[str, Any]:
@@ -45,6 +55,11 @@ def test_every_log_event_is_explained_and_nothing_else():
     cells = re.findall(r"^\| (`[^|]+`) \|", table, re.MULTILINE)
 
     assert set(events()) | OUTCOMES == {event for cell in cells for event in re.findall(r"`(\w+)`", cell)}
+
+
+@pytest.mark.parametrize("reason", REASONS_OF_SKIPPED)
+def test_a_reason_of_skipped_is_explained(reason):
+    assert f"`{reason}`" in (ROOT / "docs" / "glossary.md").read_text()
 
 
 def test_the_numbers_of_the_guarantees_are_those_of_the_code():

@@ -18,6 +18,7 @@ from common.ledger.bookings import ReportedCall
 from common.ledger.feedback import Reported
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import Pause
+from common.ledger.reads.person_mails import PersonMail, read_person_mails
 
 NOTE = "note"
 """What the scripts call an entry whose detail is a note, JSON."""
@@ -47,16 +48,25 @@ class FieldNote:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """`what` is still to come, at `due_ms`."""
+    """`what` is still to come, at `due_ms`; `why` not now."""
 
     due_ms: int
     what: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """`what` was never claimed and is not sent any more."""
+
+    what: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactTimeline:
     """
-    What happened to one person, oldest first, and what is to come, soonest first.
+    What happened to one person, oldest first; what is to come, soonest first; the steps that are not sent any more.
 
     `enrollment_id`: of somebody who booked a call and never signed up, what their enrollment's would be; then `status`
     is NOT_ENROLLED, `segment` is None. `language`: that a signup named. `paused`: of this person; `everybody_paused`:
@@ -76,6 +86,8 @@ class ContactTimeline:
     campaign_paused: Pause | None
     happened: list[Entry]
     next: list[Planned]
+    not_sent: list[NotSent]
+    mails: list[PersonMail]
     notes: list[FieldNote]
     consent: Consent | None
     sms_consent: SmsConsent | None
@@ -102,14 +114,14 @@ async def find_contacts(ledger: Ledger, address: str) -> list[KnownContact]:
     return enrolled or booked
 
 
-async def read_timelines(ledger: Ledger, address: str) -> list[ContactTimeline]:
+async def read_timelines(ledger: Ledger, address: str, *, now_ms: int) -> list[ContactTimeline]:
     """Of each of these contacts."""
     contacts = await find_contacts(ledger, address)
-    found = [await read_contact_timeline(ledger, contact.enrollment_id) for contact in contacts]
+    found = [await read_contact_timeline(ledger, contact.enrollment_id, now_ms=now_ms) for contact in contacts]
     return [one for one in found if one is not None]
 
 
-async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId) -> ContactTimeline | None:
+async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId, *, now_ms: int) -> ContactTimeline | None:
     """None for somebody who neither signed up nor booked a call."""
     enrollment = await ledger.enrollments.get(contact)
     booked = await ledger.bookings.unenrolled(contact) if enrollment is None else None
@@ -119,7 +131,9 @@ async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId) -> Contac
     with_calls = enrollment.contact_id if enrollment else contact
     calls = [call async for call in ledger.bookings.calls(with_calls)]
     pauses = await ledger.pauses.active()
-    planned = [*_planned_of_calls(calls), *(_planned_steps(ledger, enrollment) if enrollment else ())]
+    mails = await read_person_mails(ledger, enrollment, pauses, now_ms=now_ms) if enrollment else []
+    ended = enrollment.records if enrollment else {}
+    planned = [*_planned_of_calls(calls), *(_planned(mail) for mail in mails if mail.is_to_come)]
     return ContactTimeline(
         enrollment_id=contact,
         email=who.email,
@@ -134,6 +148,12 @@ async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId) -> Contac
         campaign_paused=pauses.campaigns.get(enrollment.campaign) if enrollment else None,
         happened=await read_happened(ledger, contact, enrollment, calls),
         next=sorted(planned, key=lambda each: each.due_ms),
+        not_sent=[
+            NotSent(f"step {mail.step} not sent", mail.why)
+            for mail in mails
+            if not mail.is_to_come and mail.step not in ended
+        ],
+        mails=mails,
         notes=[note async for note in read_field_notes(ledger, contact)],
         consent=enrollment.assessment.consent if enrollment else None,
         sms_consent=enrollment.assessment.sms_consent if enrollment else None,
@@ -203,28 +223,17 @@ def _reported(label: str, one: Reported, record: Record | None) -> Entry:
     return Entry(max(one.first_ms, sent_ms), f"{label} {_REPORTED.get(one.kind, one.kind)}", detail)
 
 
+def _planned(mail: PersonMail) -> Planned:
+    why = mail.why if mail.state in ("planned", "due") else f"{mail.state}: {mail.why}"
+    return Planned(mail.at_ms, f"step {mail.step} planned", why)
+
+
 def _planned_of_calls(calls: list[ReportedCall]) -> Iterator[Planned]:
     for call in calls:
         for name, record in call.records.items():
             if record.final_status is DeliveryStatus.PLANNED:
                 label = delivery_of(DeliveryId(f"{call.booking.id}/{name}")).label
                 yield Planned(record.at_ms, f"{label} planned")
-
-
-def _planned_steps(ledger: Ledger, enrollment: Enrollment) -> Iterator[Planned]:
-    """The steps still to come; the one in the schedule at its own time, which a hold or a gap may have moved."""
-    cadence = ledger.cadence_of(enrollment.campaign)
-    never_sent = (DeliveryStatus.SKIPPED, DeliveryStatus.DEAD)
-    for step in cadence.steps:
-        needed = cadence.needs.get(step)
-        if needed is not None and enrollment.final_status_of(needed)[0] in never_sent:
-            continue  # At its turn it is skipped.
-        if enrollment.final_status_of(step)[0] is DeliveryStatus.PLANNED:
-            is_next = step == enrollment.next_step and enrollment.next_due_ms is not None
-            due_ms = cadence.due_ms(anchor_ms=enrollment.anchor_ms, step=step)
-            yield Planned(
-                enrollment.next_due_ms if is_next and enrollment.next_due_ms else due_ms, f"step {step} planned"
-            )
 
 
 _WHAT = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,9 @@ from common.domain.enrollment import Enrollment, Status
 from common.domain.ids import Step, step_name
 from common.formatting import duration
 from common.ledger import keys
+from common.ledger.constants import MAIL, NOT_SENT
 from common.ledger.ledger import Ledger
+from common.ledger.pauses import ActivePauses
 from common.ledger.store import texts
 
 
@@ -42,16 +44,21 @@ class PersonMail:
         return step_name(self.step)
 
 
-async def read_person_mails(ledger: Ledger, enrollment: Enrollment, *, stopped: str, now_ms: int) -> list[PersonMail]:
-    """In the order of the campaign. `stopped`: why nothing of theirs is sent now, "" when mail goes on."""
+async def read_person_mails(
+    ledger: Ledger, enrollment: Enrollment, pauses: ActivePauses, *, now_ms: int
+) -> list[PersonMail]:
+    """In the order of the campaign."""
     steps = ledger.cadence_of(enrollment.campaign).steps
     pipe = ledger.client.pipeline(transaction=False)
-    pipe.hmget(keys.enrollment(enrollment.id), "hold", "last_sent_ms", "versions")
+    pipe.hmget(keys.enrollment(enrollment.id), "hold", "last_sent_ms", "versions", "others")
+    pipe.hgetall(keys.circuit(MAIL))
     for step in steps:
         pipe.hgetall(keys.delivery(f"{enrollment.id}/{step_name(step)}"))
         pipe.zscore(keys.DEAD, f"{enrollment.id}/{step_name(step)}")
-    (hold, last_sent, versions), *rest = texts(await pipe.execute())
-    known = _Known(ledger, enrollment, hold or "", int(last_sent or 0), stopped, now_ms)
+    (hold, last_sent, versions, others), circuit, *rest = texts(await pipe.execute())
+    stopped = await _why_all_wait(ledger, enrollment, pauses, hold=hold or "")
+    gap_ends_ms = await _gap_end_ms(ledger, enrollment, last_sent_ms=int(last_sent or 0), others=others or "")
+    known = _Known(ledger, enrollment, gap_ends_ms, circuit, stopped, now_ms)
     of_step = versions_of(versions or "")
     found = []
     for step, fields, dead_since in zip(steps, rest[::2], rest[1::2], strict=True):
@@ -61,6 +68,37 @@ async def read_person_mails(ledger: Ledger, enrollment: Enrollment, *, stopped: 
         else:
             found.append(_ended(step, record, of_step.get(step_name(step)), dead_since))
     return found
+
+
+async def _why_all_wait(ledger: Ledger, enrollment: Enrollment, pauses: ActivePauses, *, hold: str) -> str:
+    """In words; "" when mail goes on. `hold`: of the enrollment, one word for each reason."""
+    if enrollment.status is Status.HELD:
+        return "the signup is held"
+    for reason, held in (await ledger.holds.active()).items():
+        if "/" not in reason:
+            return f"all sending is held: {held.why}"
+    for whom, pause in (
+        ("this person is paused", pauses.people.get(enrollment.id)),
+        ("everybody is paused", pauses.everybody),
+        ("the campaign is paused", pauses.campaigns.get(enrollment.campaign)),
+    ):
+        if pause is not None:
+            return f"{whom} by {pause.by}" + (f": {pause.reason}" if pause.reason else "")
+    if hold:
+        return ", ".join(_HOLDS.get(word, word) for word in hold.split())
+    return "the address is resting" if await ledger.suppressions.resting(enrollment.assessment.email) else ""
+
+
+async def _gap_end_ms(ledger: Ledger, enrollment: Enrollment, *, last_sent_ms: int, others: str) -> int:
+    """Until when the minimum gap to the last mail, of any campaign, keeps the next one back; 0: there is none."""
+    gap_ms = ledger.cadence_of(enrollment.campaign).minimum_gap_ms
+    end_ms = last_sent_ms + gap_ms if last_sent_ms else 0
+    for other in others.split():
+        theirs = await ledger.store.read_hash(keys.enrollment(other))
+        terms = ledger.campaigns.get(theirs.get("campaign", ""))
+        larger_ms = max(gap_ms, terms.cadence.minimum_gap_ms if terms else 0)
+        end_ms = max(end_ms, int(theirs["last_sent_ms"]) + larger_ms if "last_sent_ms" in theirs else 0)
+    return end_ms
 
 
 def versions_of(text: str) -> dict[str, str]:
@@ -96,16 +134,17 @@ _ENDED: Mapping[DeliveryStatus, str] = {
     DeliveryStatus.DEAD: "dead letter",
 }
 _HOLDS: Mapping[str, str] = {"booked": "a call is booked", "paused": "paused"}
+_NEVER_SENT = (DeliveryStatus.SKIPPED, DeliveryStatus.DEAD)
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What decides over the mails to come."""
+    """What decides over the mails to come. `stopped`: why nothing of theirs is sent now, "" when mail goes on."""
 
     ledger: Ledger
     enrollment: Enrollment
-    hold: str
-    last_sent_ms: int
+    gap_ends_ms: int
+    circuit: Mapping[str, str]
     stopped: str
     now_ms: int
 
@@ -116,9 +155,11 @@ class _Known:
         if is_next:
             due_ms = self.enrollment.next_due_ms or due_ms
         status, reason = self.enrollment.final_status_of(step)
-        if status is DeliveryStatus.SKIPPED:
+        if needed := self._unsent_need(step):
+            status, reason = DeliveryStatus.SKIPPED, f"{step_name(needed)} {NOT_SENT}"
+        if status is DeliveryStatus.SKIPPED and not fields.get("claim_id"):
             return PersonMail(step=step, at_ms=due_ms, state="not sent", why=reason, is_to_come=False, is_sent=False)
-        at_ms, state, why = self._waiting(fields, due_ms, cadence.minimum_gap_ms, is_next=is_next)
+        at_ms, state, why = self._waiting(fields, due_ms, is_next=is_next)
         is_active = self.enrollment.status is Status.ACTIVE
         is_waiting = is_next or bool(fields)
         return PersonMail(
@@ -129,26 +170,27 @@ class _Known:
             is_to_come=True,
             is_sent=False,
             may_skip=is_active,
-            may_send_now=is_active and is_waiting and not self.stopped and not self.hold,
+            may_send_now=is_active and is_waiting and not self.stopped,
         )
 
-    def _waiting(self, fields: Mapping[str, Any], due_ms: int, gap_ms: int, *, is_next: bool) -> tuple[int, str, str]:
+    def _unsent_need(self, step: Step) -> Step | None:
+        """The step that this one needs, if it was never sent."""
+        needed = self.ledger.cadence_of(self.enrollment.campaign).needs.get(step)
+        is_unsent = needed is not None and self.enrollment.final_status_of(needed)[0] in _NEVER_SENT
+        return needed if is_unsent else None
+
+    def _waiting(self, fields: Mapping[str, Any], due_ms: int, *, is_next: bool) -> tuple[int, str, str]:
         """(when it goes, its state, why)."""
-        if self.stopped or self.hold:
-            return due_ms, "waits", self.stopped or ", ".join(_words(self.hold))
         if fields.get("claim_id"):
             return due_ms, "is being sent", f"by {fields['claim_id'].partition('#')[0]}"
-        if "last_error" in fields:
-            at_ms = int(fields.get("not_before_ms", due_ms))
-            return at_ms, f"tried again after {fields.get('attempts', '0')} attempts", fields["last_error"]
-        gap_ends_ms = self.last_sent_ms + gap_ms if self.last_sent_ms else 0
-        if is_next and gap_ends_ms > max(due_ms, self.now_ms) and fields.get("replayed") != "1":
-            return gap_ends_ms, "planned", "keeps the minimum gap to the mail before"
-        if is_next and due_ms <= self.now_ms:
-            return due_ms, "due", ""
-        return due_ms, "planned", ""
-
-
-def _words(hold: str) -> Iterator[str]:
-    for reason in hold.split():
-        yield _HOLDS.get(reason, reason)
+        if self.stopped:
+            return due_ms, "waits", self.stopped
+        again_ms, failures = int(fields.get("not_before_ms", 0)), int(fields.get("failures", 0))
+        if "last_error" in fields and again_ms > self.now_ms:
+            attempts = f"tried again after {failures} failed {'attempt' if failures == 1 else 'attempts'}"
+            return again_ms, attempts if failures else "waits", fields["last_error"]
+        if (is_next or fields) and due_ms <= self.now_ms and "until_ms" in self.circuit:
+            return due_ms, "waits", f"the circuit is open: {self.circuit.get('reason', '')}"
+        if is_next and self.gap_ends_ms > max(due_ms, self.now_ms) and fields.get("replayed") != "1":
+            return self.gap_ends_ms, "planned", "keeps the minimum gap to the mail before"
+        return due_ms, "due" if is_next and due_ms <= self.now_ms else "planned", ""

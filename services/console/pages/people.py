@@ -169,7 +169,7 @@ def _choices(context: ConsoleContext) -> dict[str, Sequence[str]]:
 async def _exactly(context: ConsoleContext, text: str) -> EnrollmentId | None:
     """Whose address or id this is."""
     if is_enrollment_id(text):
-        one = await read_contact_timeline(context.ledger, EnrollmentId(text))
+        one = await read_contact_timeline(context.ledger, EnrollmentId(text), now_ms=context.clock.now_ms())
         return one.enrollment_id if one is not None else None
     if "@" not in text:
         return None

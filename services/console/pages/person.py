@@ -13,7 +13,7 @@ from common.clock import utc_datetime
 from common.domain.enrollment import Enrollment
 from common.domain.ids import DeliveryId, EnrollmentId, Step, is_enrollment_id
 from common.ledger.reads.contact_timeline import ContactTimeline, Entry, find_contacts, read_contact_timeline
-from common.ledger.reads.person_mails import PersonMail, read_person_mails
+from common.ledger.reads.person_mails import PersonMail
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.decisions import ACTIONS, decide, message_of
 from services.console.pages.dead_letters import message_of as dead_letter_message
@@ -50,14 +50,18 @@ class Person:
 
 async def read_person(context: ConsoleContext, identity: str) -> Person:
     """Raises Problem 404."""
-    found = await read_contact_timeline(context.ledger, EnrollmentId(identity)) if is_enrollment_id(identity) else None
+    now_ms = context.clock.now_ms()
+    found = (
+        await read_contact_timeline(context.ledger, EnrollmentId(identity), now_ms=now_ms)
+        if is_enrollment_id(identity)
+        else None
+    )
     if found is None:
         raise Problem(404, "No contact of this campaign has this id.", title="No such contact")
     enrollment = await context.ledger.enrollments.get(identity)
     if enrollment is None:
         return Person(found, None, [])
-    mails = await read_person_mails(context.ledger, enrollment, stopped=_stopped(found), now_ms=context.clock.now_ms())
-    return Person(found, enrollment, mails)
+    return Person(found, enrollment, found.mails)
 
 
 async def show(request: web.Request) -> web.Response:
@@ -150,18 +154,6 @@ async def _mail_of(context: ConsoleContext, request: web.Request) -> tuple[Perso
     if mail is None:
         raise Problem(404, "The campaign has no such mail.", title="No such mail")
     return person, mail
-
-
-def _stopped(found: ContactTimeline) -> str:
-    """Why nothing is sent to them, in words; "" when mail goes on."""
-    for whom, pause in (
-        ("this person is paused", found.paused),
-        ("everybody is paused", found.everybody_paused),
-        ("the campaign is paused", found.campaign_paused),
-    ):
-        if pause is not None:
-            return f"{whom} by {pause.by}" + (f": {pause.reason}" if pause.reason else "")
-    return ""
 
 
 def _calls_contact(person: Person) -> EnrollmentId:

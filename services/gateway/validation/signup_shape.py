@@ -84,7 +84,7 @@ class SignupShape:
     """
     `model`: reads a signup. `fields`: the names that it knows; `required`: those without which it is refused.
 
-    `is_usual`: it reads what `Signup` reads in the same way, whatever more.
+    `is_usual`: it has every field of `Signup`, with the same ones required; the fast path may then be used.
     """
 
     model: type[BaseModel]
