@@ -10,6 +10,7 @@ from common.ledger.ledger import Ledger
 from common.settings.settings import SETTING_NAMES
 from common.store.clients import connect_async
 from services.cli.main import main
+from tests.acceptance.place import free_ports
 
 SECRET_KEY = "k" * 32
 
@@ -30,6 +31,14 @@ def advent(monkeypatch, tmp_path, capsys, loads_campaign_once):
         return status, output.out, output.err
 
     return advent
+
+
+@pytest.fixture
+def own_ports(tmp_path):
+    """Settings of processes that start next to others: free ports, no two the same, and a folder of their own."""
+    names = ("GATEWAY_PORT", "SANDBOX_PORT", "CONSOLE_PORT")
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
+    return {"DATA_DIR": tmp_path / "data", "WORKER_METRICS_PORT": 0, **ports}
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """With a store of another format nothing starts; each command prints one line that says why."""
 
 import json
-import socket
 
 import pytest
 
@@ -18,23 +17,12 @@ def of_another(store_url):
     return store_url
 
 
-@pytest.fixture
-def free_ports(tmp_path):
-    names = ("GATEWAY_PORT", "SANDBOX_PORT", "CONSOLE_PORT")
-    return {"DATA_DIR": tmp_path / "data", "WORKER_METRICS_PORT": 0, **{name: _free() for name in names}}
-
-
-def _free():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
 @pytest.mark.parametrize(
     "command",
     [("gateway",), ("worker",), ("console",), ("up",), ("status",), ("contact", "ada@example.org"), ("audit",)],
 )
-def test_over_another_format_nothing_starts(advent, of_another, command, free_ports):
-    status, output, errors = advent(*command, REDIS_URL=of_another, **free_ports)
+def test_over_another_format_nothing_starts(advent, of_another, command, own_ports):
+    status, output, errors = advent(*command, REDIS_URL=of_another, **own_ports)
 
     assert (status, output) == (1, "")
     (line,) = errors.splitlines()

@@ -30,8 +30,8 @@ def begun(store_url):
 @pytest.mark.parametrize(
     "command", [("gateway",), ("worker",), ("console",), ("up",), ("audit",), ("rebuild",), ("dead", "replay", "--all")]
 )
-def test_nothing_starts_with_another_key_and_the_line_names_the_cure(advent, begun, command, free_ports):
-    status, output, errors = advent(*command, REDIS_URL=begun, SECRET_KEY=NEW, **free_ports)
+def test_nothing_starts_with_another_key_and_the_line_names_the_cure(advent, begun, command, own_ports):
+    status, output, errors = advent(*command, REDIS_URL=begun, SECRET_KEY=NEW, **own_ports)
 
     assert (status, output) == (1, "")
     (line,) = errors.splitlines()
@@ -39,20 +39,6 @@ def test_nothing_starts_with_another_key_and_the_line_names_the_cure(advent, beg
     assert "set the old one" in line
     assert "advent check --accept-new-secret-key" in line
     assert NEW not in line
-
-
-@pytest.fixture
-def free_ports(tmp_path):
-    """Free ports, and an own folder."""
-    names = ("GATEWAY_PORT", "SANDBOX_PORT", "CONSOLE_PORT")
-    return {"DATA_DIR": tmp_path / "data", "WORKER_METRICS_PORT": 0, **{name: _free() for name in names}}
-
-
-def _free():
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 def test_a_check_reports_another_key_and_changes_nothing(advent, begun):
@@ -125,8 +111,8 @@ def test_unnamed_connections_and_other_databases_do_not_prevent_a_new_key(advent
 
 
 @pytest.mark.parametrize("process", ["gateway", "console"])
-def test_each_process_names_its_store_connections(begun, free_ports, tmp_path, process):
-    environ = {**os.environ, "REDIS_URL": begun, "SECRET_KEY": OLD, **{k: str(v) for k, v in free_ports.items()}}
+def test_each_process_names_its_store_connections(begun, own_ports, tmp_path, process):
+    environ = {**os.environ, "REDIS_URL": begun, "SECRET_KEY": OLD, **{k: str(v) for k, v in own_ports.items()}}
     child = subprocess.Popen(
         [sys.executable, "-m", "services.cli", process], env=environ, cwd=ROOT, stderr=subprocess.DEVNULL
     )
