@@ -103,6 +103,32 @@ async def test_a_contact_who_leaves_all_mail_is_listed_at_resend(synced, resend,
     assert known.reason is ExitReason.UNSUBSCRIBED, "our own entry says nothing new"
 
 
+async def test_whom_the_console_lets_back_is_taken_off_both_lists(synced, resend, chen, clock):
+    await synced.sign_up(chen)
+    await leave(synced, clock.now_ms())
+    await sync_when_free(synced.world)
+    assert await listed(resend) == {"chen@example.org": "manual"}
+
+    await synced.ledger.suppressions.request_unsuppress(CHEN, detail="by phone")
+    await sync_when_free(synced.world)
+
+    assert await listed(resend) == {}
+    assert await synced.ledger.suppressions.of("chen@example.org") is None
+    assert await synced.ledger.suppressions.unsuppress_requests() == []
+
+
+async def test_nobody_who_complained_is_let_back_from_the_console(synced, resend, chen, clock):
+    await synced.sign_up(chen)
+    await complains(resend, "chen@example.org")
+
+    await synced.ledger.suppressions.request_unsuppress(CHEN, detail="by phone")
+    await sync_when_free(synced.world)
+
+    assert await listed(resend) == {"chen@example.org": "complaint"}
+    assert (await synced.ledger.suppressions.of("chen@example.org")).reason is ExitReason.COMPLAINED
+    assert await synced.ledger.suppressions.unsuppress_requests() == []
+
+
 async def test_while_resend_is_away_nothing_is_lost(synced, resend, chen, clock):
     await synced.sign_up(chen)
     await leave(synced, clock.now_ms())
