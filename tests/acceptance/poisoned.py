@@ -20,10 +20,10 @@ KILLED = 137
 def poison(whom: str, step: int) -> None:
     send_attempt = send._send_attempt
 
-    async def die_or_send(world: Any, claim: Any, mail: Any, *, attempt: int) -> None:
+    async def die_or_send(world: Any, claim: Any, *message: Any, attempt: int) -> None:
         if claim.address == whom and claim.delivery.name == f"step-{step}":
             os._exit(KILLED)
-        await send_attempt(world, claim, mail, attempt=attempt)
+        await send_attempt(world, claim, *message, attempt=attempt)
 
     send._send_attempt = die_or_send
 
