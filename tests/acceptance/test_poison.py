@@ -34,7 +34,7 @@ def test_a_mail_that_kills_its_worker_is_set_aside_after_three_deaths_and_everyb
         eventually(
             lambda: deaths.tend() and completed(place) == len(names),
             "everybody's sequence at its end",
-            within_s=90,
+            within_s=150,
         )
 
     assert deaths.count == 3
