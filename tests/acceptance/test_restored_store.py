@@ -51,6 +51,41 @@ def test_a_store_of_before_the_second_mail_is_restored_and_nobody_gets_that_mail
     assert (counts["missing"], counts["doubled"], counts["unexplained"]) == (0, 0, 0)
 
 
+def test_a_store_of_before_the_first_mail_is_restored_after_the_last_and_nobody_gets_any_mail_twice(
+    place: Place,
+) -> None:
+    three = ["Ada", "Boris", "Chen"]
+    up = place.up(**UNLIMITED)
+    place.sandbox.hurry()
+    assert place.run("pause").wait() == 0
+    for name in three:
+        place.website.post(person(name), f"msg_{name}")
+    assert up.stop()[0] == 0
+    shutil.copytree(place.data_dir / "store", place.folder / "backup")
+    up = place.up(**UNLIMITED)
+    place.sandbox.hurry()
+    assert place.run("resume").wait() == 0
+    eventually(lambda: len(place.sandbox.inbox()) == 7 * len(three), "seven mails to each")
+    place.sandbox.turn(clock_offset_seconds=DAY_AND_A_QUARTER_S)
+    assert up.stop()[0] == 0
+
+    shutil.rmtree(place.data_dir / "store")
+    shutil.copytree(place.folder / "backup", place.data_dir / "store")
+    place.up(**UNLIMITED)
+    place.sandbox.hurry()
+    eventually(lambda: place.ask("resume", "--plan")["settlement"], "everything is settled", within_s=120)
+    eventually(lambda: not place.ask("resume", "--plan")["holds"], "no other copy is found to live", within_s=30)
+    assert place.run("resume").wait() == 0
+    eventually(
+        lambda: all(place.ask("contact", person(name)["email"])["status"] == "completed" for name in three), "all ends"
+    )
+
+    assert set(place.sandbox.mails_by_key().values()) == {1}
+    assert len(place.sandbox.inbox()) == 7 * len(three)
+    counts = place.ask("audit")["counts"]
+    assert (counts["missing"], counts["doubled"], counts["unexplained"]) == (0, 0, 0)
+
+
 def test_of_two_copies_started_at_once_one_refuses_to_send(place: Place) -> None:
     _, gateway, worker = place.serve_all()
     place.website.post(person("Ada"), "msg_1")
