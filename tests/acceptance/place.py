@@ -153,7 +153,7 @@ def free_ports(count: int) -> list[int]:
     found: list[int] = []
     draw = random.SystemRandom()
     while len(found) < count:
-        port = draw.randrange(10_000, 32_000)
+        port = draw.randrange(11_000, 32_000)  # browsers refuse 10080
         with socket.socket() as probe:
             if port not in found and not _is_taken(probe, port):
                 found.append(port)

@@ -136,11 +136,11 @@ export async function until(
   }
 }
 
-/** Below the system's range for outgoing connections, so that none of these takes the port first. */
+/** Below the system's range for outgoing connections, so that none of these takes the port first; and fetch refuses 10080. */
 async function freePorts(count: number): Promise<number[]> {
   const found = new Set<number>();
   while (found.size < count) {
-    const port = 10_000 + Math.floor(Math.random() * 22_000);
+    const port = 11_000 + Math.floor(Math.random() * 21_000);
     if (await isFree(port)) found.add(port);
   }
   return [...found];
