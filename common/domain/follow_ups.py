@@ -120,7 +120,7 @@ def _because(booking: Booking, occurrence: _Occurrence, *, is_past: bool) -> str
 
 def _no_show(booking: Booking, events: Sequence[BookingEvent]) -> _Occurrence | None:
     """Counts from the first mark after which none was taken back, and not from before the call."""
-    marks = [(event, marked) for event in _marks(events) if (marked := _mark_of(event, booking)) is not None]
+    marks = [(event, marked) for event in _marks(events) if (marked := _absence_of(event, booking)) is not None]
     if not any(is_absent for _, is_absent in marks):
         return None
     first = next(event for event, is_absent in marks if is_absent)
@@ -170,7 +170,7 @@ def _marks(events: Sequence[BookingEvent]) -> list[BookingEvent]:
     return sorted(marks, key=lambda event: (event.event_ms, event.digest()))
 
 
-def _mark_of(event: BookingEvent, booking: Booking) -> bool | None:
+def _absence_of(event: BookingEvent, booking: Booking) -> bool | None:
     """Whether it marks this guest as absent; None: it is not about them."""
     return next((is_absent for address, is_absent in event.no_shows if address == booking.email), None)
 

@@ -36,6 +36,11 @@ def make(checkout, *arguments, **environ):
     return done.stdout
 
 
+@pytest.mark.parametrize("command", ["make up", "make test"])
+def test_the_readme_shows_the_two_commands_of_a_newcomer(command):
+    assert re.search(rf"^    {command}\b", (ROOT / "README.md").read_text(), re.MULTILINE)
+
+
 def test_bare_make_lists_every_target(checkout):
     targets = re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
