@@ -15,8 +15,8 @@ from typing import Any
 from common.domain.feedback import CONTENT_BOUNCE_PEOPLE
 from common.domain.signup_bounds import BEYOND
 from common.formatting import as_sentence, count, duration
-from common.ledger.constants import SENDING_QUEUES
-from common.ledger.reads.store_stats import PROVIDERS, StoreStats
+from common.ledger.constants import CALENDAR, MAIL, MIRROR, SENDING_QUEUES, TEXTS
+from common.ledger.reads.store_stats import PROVIDERS, QueueStats, StoreStats
 from common.providers.cures import cure_of
 from common.store.refusals import Refusal, refusal_of
 
@@ -196,27 +196,41 @@ def _due(stats: StoreStats, limits: Limits) -> Finding:
     if not stats.due_unsent:
         return Finding("due", Level.OK, "nothing is late")
     unsent = f"{stats.due_unsent:,} due and unsent, the oldest for {duration(stats.due_unsent_ms)}"
-    if stats.pause is not None or stats.is_all_held or _is_down(stats, "resend", limits):
-        return Finding("due", Level.OK, f"{unsent}; explained by a hold, the pause or Resend")
-    limit_ms = limits.outage_ms if "resend" in stats.circuits else limits.late_ms
-    if stats.due_unsent_ms <= limit_ms:
+    if stats.pause is not None or stats.is_all_held:
+        return Finding("due", Level.OK, f"{unsent}; explained by a hold or the pause")
+    late = {provider: queue for provider, queue in stats.sending.items() if _is_late(stats, provider, queue, limits)}
+    if not late:
         return Finding("due", Level.OK, unsent)
-    mails, verb = count(stats.due_unsent, "mail"), "is" if stats.due_unsent == 1 else "are"
-    late = f"{mails} {verb} late, the first by {duration(stats.due_unsent_ms)}"
-    return Finding("due", Level.BROKEN, late, _late_cure(stats))
+    number = sum(queue.unsettled for queue in late.values())
+    what = "mail" if MAIL in late else "SMS reminder"
+    verb, oldest_ms = "is" if number == 1 else "are", max(queue.oldest_ms for queue in late.values())
+    sentence = f"{count(number, what)} {verb} late, the first by {duration(oldest_ms)}"
+    return Finding("due", Level.BROKEN, sentence, _late_cure(stats, next(iter(late))))
 
 
-def _late_cure(stats: StoreStats) -> str:
+def _is_late(stats: StoreStats, provider: str, queue: QueueStats, limits: Limits) -> bool:
+    """Not what its provider explains, whose circuit is a finding of its own."""
+    if not queue.unsettled or _is_down(stats, provider, limits):
+        return False
+    return queue.oldest_ms > (limits.outage_ms if provider in stats.circuits else limits.late_ms)
+
+
+def _late_cure(stats: StoreStats, provider: str) -> str:
     if not stats.workers_alive:
         return "A worker that starts takes them at once."
-    return "More is due than Resend's rate lets through (RESEND_REQUESTS_PER_SECOND), or the workers are stalled."
+    _, name = _WAITING[provider]
+    setting = f"{provider.upper()}_REQUESTS_PER_SECOND"
+    return f"More is due than {name}'s rate lets through ({setting}), or the workers are stalled."
 
 
 _WAITING = {
-    "resend": ("mail has", "Resend"),
-    "notion": ("updates have", "Notion"),
-    "calcom": ("the comparison of bookings has", "Cal.com"),
+    MAIL: ("mail has", "Resend"),
+    TEXTS: ("SMS have", "Twilio"),
+    MIRROR: ("updates have", "Notion"),
+    CALENDAR: ("the comparison of bookings has", "Cal.com"),
 }
+_ONLY_LESS = (TEXTS, CALENDAR)
+"""Without them mail still goes, and bookings still arrive as webhooks."""
 
 
 def _provider(stats: StoreStats, provider: str, limits: Limits) -> Finding:
@@ -228,10 +242,9 @@ def _provider(stats: StoreStats, provider: str, limits: Limits) -> Finding:
     if circuit.reason:
         sentence += f" ({circuit.reason})"
     cure = cure_of(provider, circuit.reason) or "It is tried again automatically, and work goes on when it answers."
-    if provider == "calcom":
-        level = Level.NEEDS_PERSON  # Bookings still arrive as webhooks.
-    else:
-        level = Level.BROKEN if _is_down(stats, provider, limits) else Level.OK
+    level = Level.OK if not _is_down(stats, provider, limits) else Level.BROKEN
+    if provider in _ONLY_LESS:
+        level = Level.NEEDS_PERSON
     return Finding(provider, level, sentence, as_sentence(cure))
 
 

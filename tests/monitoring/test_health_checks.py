@@ -22,7 +22,7 @@ from common.health_checks import (
 from common.ledger.constants import QUEUES
 from common.ledger.holds import Hold
 from common.ledger.pauses import Pause
-from common.ledger.reads.store_stats import OpenCircuit, QueueStats, StoreStats, WorkerStats
+from common.ledger.reads.store_stats import PROVIDERS, OpenCircuit, QueueStats, StoreStats, WorkerStats
 
 NOW_MS = 1_764_000_000_000
 MINUTE_MS = 60_000
@@ -83,6 +83,7 @@ BROKEN: list[tuple[str, dict[str, Any]]] = [
     ("due", queue("send", due=1, oldest_ms=6 * MINUTE_MS)),
     ("due", queue("send", ready=108, oldest_ms=6 * MINUTE_MS)),
     ("due", queue("send", in_flight=1, oldest_ms=6 * MINUTE_MS)),
+    ("due", queue("send_sms", due=1, oldest_ms=6 * MINUTE_MS)),
     ("jobs", queue("classify", due=1, oldest_ms=6 * MINUTE_MS)),
     ("store", {"durability": {"appendonly": True, "noeviction": False}}),
     ("resend", circuit("resend")),
@@ -91,6 +92,7 @@ BROKEN: list[tuple[str, dict[str, Any]]] = [
 ]
 NEEDS_PERSON: list[tuple[str, dict[str, Any]]] = [
     ("calcom", circuit("calcom")),
+    ("twilio", circuit("twilio")),
     ("pause", {"pause": Pause(since_ms=NOW_MS, by="sarah", reason="")}),
     ("dead", {"dead_letters": 1}),
     ("unread", {"unread_bookings": 1}),
@@ -128,6 +130,22 @@ def test_late_mail_that_a_pause_or_resend_explains_is_reported_once() -> None:
 
     assert problems(**late, **circuit("resend")) == {"resend": Level.BROKEN}
     assert problems(**late, pause=Pause(since_ms=NOW_MS, by="sarah", reason="")) == {"pause": Level.NEEDS_PERSON}
+
+
+def test_late_sms_that_twilio_explains_are_no_late_mail() -> None:
+    late = queue("send_sms", due=3, oldest_ms=60 * MINUTE_MS)
+
+    assert problems(**late, **circuit("twilio")) == {"twilio": Level.NEEDS_PERSON}
+    assert problems(**late, **circuit("resend")) == {"resend": Level.BROKEN, "due": Level.BROKEN}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_an_open_circuit_of_any_provider_is_said_in_words(provider: str) -> None:
+    findings = check_health(replace(HEALTHY, **circuit(provider)), gateway=GATEWAY)
+
+    [finding] = [finding for finding in findings if finding.name == provider]
+    assert "waited 3 min for" in finding.sentence
+    assert finding.cure
 
 
 @pytest.mark.parametrize(("minutes", "found"), [(14, {}), (16, {"resend": Level.BROKEN})])

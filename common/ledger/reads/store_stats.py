@@ -13,7 +13,7 @@ from common.domain.delivery import DeliveryStatus
 from common.domain.ids import is_enrollment_id
 from common.domain.signup_bounds import Bound
 from common.ledger import keys
-from common.ledger.constants import CALENDAR, MAIL, MIRROR, QUEUES, SENDING_QUEUES, TEXTS
+from common.ledger.constants import CALENDAR, MAIL, MIRROR, QUEUE_OF, QUEUES, SENDING_QUEUES, TEXTS
 from common.ledger.holds import Hold, read_holds
 from common.ledger.ledger import Ledger
 from common.ledger.pauses import EVERYBODY, Pause, read_pause
@@ -44,6 +44,11 @@ class QueueStats:
     in_flight: int
     failed: int
     oldest_ms: int
+
+    @property
+    def unsettled(self) -> int:
+        """Due, and not finished."""
+        return self.due + self.ready + self.in_flight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,15 +129,16 @@ class StoreStats:
     @property
     def due_unsent(self) -> int:
         """Deliveries that are due and not settled, those in flight too."""
-        return sum(one.due + one.ready + one.in_flight for one in self._sending)
+        return sum(queue.unsettled for queue in self.sending.values())
 
     @property
     def due_unsent_ms(self) -> int:
-        return max(one.oldest_ms for one in self._sending)
+        return max(queue.oldest_ms for queue in self.sending.values())
 
     @property
-    def _sending(self) -> list[QueueStats]:
-        return [self.queues[name] for name in SENDING_QUEUES]
+    def sending(self) -> dict[str, QueueStats]:
+        """By provider."""
+        return {provider: self.queues[name] for provider, name in QUEUE_OF.items()}
 
 
 async def read_store_stats(ledger: Ledger, *, now_ms: int | None = None) -> StoreStats:

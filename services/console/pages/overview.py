@@ -106,8 +106,10 @@ def _details(snapshot: StoreSnapshot) -> dict[str, Any]:
     providers = {
         name: {"circuit": _circuit(stats, name), "budget": asdict(budget)} for name, budget in snapshot.budgets.items()
     }
-    if "calcom" in stats.circuits:  # It has no budget, and is listed only while its circuit is open.
-        providers["calcom"] = {"circuit": _circuit(stats, "calcom"), "budget": None}
+    for name in (
+        stats.circuits.keys() - snapshot.budgets.keys()
+    ):  # Without a budget here: only while its circuit is open.
+        providers[name] = {"circuit": _circuit(stats, name), "budget": None}
     return {
         "newest_dead_letters": [_dead_letter(letter) for letter in snapshot.dead_letters],
         "providers": providers,
