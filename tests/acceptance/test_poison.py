@@ -30,6 +30,7 @@ def test_a_mail_that_kills_its_worker_is_set_aside_after_three_deaths_and_everyb
     names = ["Mallory", *(f"P{number}" for number in range(BYSTANDERS))]
     place.website.post_all([(person(name), f"msg_{name}") for name in names], at_once=8, patience_s=5)
 
+    # After its third death the queue sets the job aside; the sweep that misses the mail comes up to 75 s later.
     with replaced_when_it_dies(place, person("Mallory")["email"]) as deaths:
         eventually(
             lambda: deaths.tend() and completed(place) == len(names),

@@ -37,8 +37,8 @@ async def settings(sandbox: Sandbox) -> AsyncIterator[Settings]:
         yield with_sandbox(Settings(sandbox_port=server.port))
 
 
-def fail(sandbox: Sandbox, provider: str, operation: str, status: int) -> None:
-    sandbox.faults.add({"provider": provider, "operation": operation, "kind": "status", "status": status})
+def fail(sandbox: Sandbox, provider: str, operation: str, status: int, **how: int) -> None:
+    sandbox.faults.add({"provider": provider, "operation": operation, "kind": "status", "status": status, **how})
 
 
 async def of_notion(settings: Settings, *, fix: bool = False) -> CheckReport:
@@ -62,6 +62,16 @@ async def test_each_database_that_cannot_be_fixed_is_reported(sandbox: Sandbox, 
 
     names = [line.partition(":")[0] for line in found.problems]
     assert names == ["Notion database Email Sequence", "Notion database BusinessX Canada"]
+
+
+async def test_next_to_a_database_that_cannot_be_fixed_the_other_one_is(sandbox: Sandbox, settings: Settings) -> None:
+    fail(sandbox, "notion", "data_sources.update", 403, count=1)
+
+    found, later = await of_notion(settings, fix=True), await of_notion(settings)
+
+    assert [line.partition(":")[0] for line in found.problems] == ["Notion database Email Sequence"]
+    missing = [line.partition(":")[0] for line in later.notes if "optional and missing" in line]
+    assert missing == ["Notion database Email Sequence"]
 
 
 async def test_a_database_that_is_not_shared_is_reported_once(settings: Settings) -> None:

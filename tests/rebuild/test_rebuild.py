@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from actors.dead_letters import Way, plan
+from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import ExitReason, Status
 from common.domain.ids import enrollment_id
@@ -95,16 +96,21 @@ async def test_on_a_store_that_knows_everybody_the_ledger_wins(installation: Ins
     assert await installation.record(ada) == before
 
 
-async def test_what_the_provider_accepted_and_notion_does_not_show_is_found_in_its_list(
-    installation: Installation, ada
-):
-    await columns.fix(installation.world.mirror)
+async def _lose_what_notion_missed(installation: Installation, ada: Assessment, *, may_only_send: bool = False) -> None:
+    """The second and the third mail went out while Notion was away; then the store was lost."""
     await installation.simulation.sign_up(ada)
     await installation.until(20)
     await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
     await installation.until(80)
-    await installation.loses_its_store()
+    await installation.loses_its_store(may_only_send=may_only_send)
     await installation.calm()
+
+
+async def test_what_the_provider_accepted_and_notion_does_not_show_is_found_in_its_list(
+    installation: Installation, ada
+):
+    await columns.fix(installation.world.mirror)
+    await _lose_what_notion_missed(installation, ada)
     assert [row["Email 2 Sent"] for row in await installation.rows()] == [None]
 
     summary = await installation.rebuilds()
@@ -122,12 +128,7 @@ async def test_a_mail_that_another_campaign_may_have_sent_is_no_proof_that_a_ste
 ):
     await columns.fix(installation.world.mirror)
     installation.plays_too(twin(installation.campaign))
-    await installation.simulation.sign_up(ada)
-    await installation.until(20)
-    await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
-    await installation.until(80)
-    await installation.loses_its_store()
-    await installation.calm()
+    await _lose_what_notion_missed(installation, ada)
 
     summary = await installation.rebuilds()
 
@@ -139,12 +140,7 @@ async def test_a_mail_that_another_campaign_may_have_sent_is_no_proof_that_a_ste
 
 async def test_with_a_key_that_may_only_send_nothing_is_sent_blindly_after_a_day(installation: Installation, ada):
     await columns.fix(installation.world.mirror)
-    await installation.simulation.sign_up(ada)
-    await installation.until(20)
-    await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
-    await installation.until(80)
-    await installation.loses_its_store(may_only_send=True)
-    await installation.calm()
+    await _lose_what_notion_missed(installation, ada, may_only_send=True)
 
     summary = await installation.rebuilds()
     await installation.until(300)
@@ -158,16 +154,11 @@ async def test_with_a_key_that_may_only_send_nothing_is_sent_blindly_after_a_day
     assert "it cannot be looked for: RESEND_API_KEY may only send" in letter.reason
 
 
-async def test_a_mail_of_ours_with_a_subject_of_forgotten_answers_leaves_a_unknown_outcome_that_no_replay_sends_away(
+async def test_a_mail_of_ours_with_a_subject_of_forgotten_answers_leaves_an_unknown_outcome_that_no_replay_sends_away(
     installation: Installation, ada
 ):
     """Without the optional columns nobody knows the weakest system, which the second subject names."""
-    await installation.simulation.sign_up(ada)
-    await installation.until(20)
-    await installation.ask("POST", "/faults", {"kind": "status", "status": 503, "provider": "notion"})
-    await installation.until(80)
-    await installation.loses_its_store()
-    await installation.calm()
+    await _lose_what_notion_missed(installation, ada)
 
     summary = await installation.rebuilds()
 

@@ -180,6 +180,15 @@ async def test_with_a_key_that_may_only_send_nobody_is_doubled_and_people_are_li
     assert {tuple(await installation.inbox(person)) for person in some} == {tuple(STEPS)}
 
 
+async def _with_a_first_mail(installation: Installation, starts: Start, person: Assessment) -> GenerationGuard:
+    """The worker of a store that is alive, and that every witness knows."""
+    worker = await starts("one")
+    await installation.simulation.sign_up(person)
+    await installation.until(1)
+    await worker.turn()
+    return worker
+
+
 async def _with_the_third_step_since_the_backup(installation: Installation, starts: Start, person: Assessment) -> None:
     """The version in force was kept in the backup; the third mail went out after it."""
     await installation.applies(installation.campaign.compiled)
@@ -431,10 +440,7 @@ async def test_a_store_that_is_replaced_between_two_heartbeats_gives_no_worker_a
 async def test_a_copy_refuses_while_the_first_store_lives_with_notion_as_the_only_witness(
     installation, starts, ada, copy
 ):
-    first = await starts("one")
-    await installation.simulation.sign_up(ada)
-    await installation.until(1)
-    await first.turn()
+    first = await _with_a_first_mail(installation, starts, ada)
     await _copied(installation, copy)
 
     async def while_the_first_one_beats(seconds: float) -> None:
@@ -451,10 +457,7 @@ async def test_a_copy_refuses_while_the_first_store_lives_with_notion_as_the_onl
 async def test_of_two_copies_that_start_at_once_one_refuses_with_notion_as_the_only_witness(
     installation, starts, ada, copy, second_copy
 ):
-    first = await starts("one")
-    await installation.simulation.sign_up(ada)
-    await installation.until(1)
-    await first.turn()
+    first = await _with_a_first_mail(installation, starts, ada)
     await first.stop()
     await _copied(installation, copy)
     await _copied(installation, second_copy)
@@ -505,10 +508,7 @@ async def test_what_only_a_gateway_remembers_is_waited_for(installation, starts,
 async def test_a_copy_refuses_although_notion_does_not_answer_when_its_token_is_looked_for(
     installation, starts, ada, copy
 ):
-    first = await starts("one")
-    await installation.simulation.sign_up(ada)
-    await installation.until(1)
-    await first.turn()
+    first = await _with_a_first_mail(installation, starts, ada)
     await _copied(installation, copy)
     waits = 0
 
@@ -533,10 +533,7 @@ async def test_a_copy_refuses_although_notion_does_not_answer_when_its_token_is_
 
 
 async def test_a_copy_that_a_person_released_looks_for_the_first_store_before_it_sends(installation, starts, ada, copy):
-    first = await starts("one")
-    await installation.simulation.sign_up(ada)
-    await installation.until(1)
-    await first.turn()
+    first = await _with_a_first_mail(installation, starts, ada)
 
     async def while_the_first_one_beats(seconds: float) -> None:
         if seconds > BEAT_S:
