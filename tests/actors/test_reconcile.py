@@ -93,15 +93,21 @@ async def test_a_mail_that_is_another_deliverys_is_not_taken_for_it(story, ada, 
     assert (await plan(story.world, await letter(story))).way is Way.AGAIN
 
 
-async def test_a_reminder_of_another_call_is_not_taken_for_a_lost_one(story, clock):
-    """Two calls of one person are reminded of in the same words; of the first nobody knows whether it went out."""
-    began_ms, boris = clock.now_ms(), "boris@example.org"
+async def _two_calls_one_reminder_unknown(story, began_ms) -> dict[str, int]:
+    """Two calls of Boris (uid: start); nobody knows whether the first reminder of the first one went out."""
     starts = {"A": began_ms + 73 * HOUR_MS, "B": began_ms + 75 * HOUR_MS}
     for uid, start_ms in starts.items():
-        await story.book(boris, start_ms, uid=uid)
+        await story.book("boris@example.org", start_ms, uid=uid)
     answers = [Ambiguous("read_timeout")]
     story.mailer.failure = lambda _mail: answers.pop() if answers else None
     await story.run(until_ms=began_ms + HOUR_MS + 1_000)
+    return starts
+
+
+async def test_a_reminder_of_another_call_is_not_taken_for_a_lost_one(story, clock):
+    """Two calls of one person are reminded of in the same words; of the first nobody knows whether it went out."""
+    began_ms = clock.now_ms()
+    starts = await _two_calls_one_reminder_unknown(story, began_ms)
     story.mailer.accepted_mails.clear()
     lost, other = (
         reminder_delivery_id(booking_id(uid), start_ms=start_ms, name="72h") for uid, start_ms in starts.items()
@@ -116,13 +122,8 @@ async def test_a_reminder_of_another_call_is_not_taken_for_a_lost_one(story, clo
 
 
 async def test_a_reminder_that_the_list_shows_among_others_was_accepted(story, clock):
-    began_ms, boris = clock.now_ms(), "boris@example.org"
-    starts = {"A": began_ms + 73 * HOUR_MS, "B": began_ms + 75 * HOUR_MS}
-    for uid, start_ms in starts.items():
-        await story.book(boris, start_ms, uid=uid)
-    answers = [Ambiguous("read_timeout")]
-    story.mailer.failure = lambda _mail: answers.pop() if answers else None
-    await story.run(until_ms=began_ms + HOUR_MS + 1_000)
+    began_ms = clock.now_ms()
+    starts = await _two_calls_one_reminder_unknown(story, began_ms)
     lost = reminder_delivery_id(booking_id("A"), start_ms=starts["A"], name="72h")
     for schedule in (keys.delayed("send"), keys.OPEN):
         await story.ledger.client.zadd(schedule, {lost: began_ms + 26 * HOUR_MS})
@@ -134,7 +135,7 @@ async def test_a_reminder_that_the_list_shows_among_others_was_accepted(story, c
         "sim_0",
         began_ms + HOUR_MS,
     )
-    assert len(story.mailer.inbox_of(boris)) == 2
+    assert len(story.mailer.inbox_of("boris@example.org")) == 2
 
 
 async def test_of_several_that_may_be_it_none_is_chosen_and_nothing_is_sent(story, lost):

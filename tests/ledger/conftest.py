@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 import redis.asyncio
 
+from common.clock import VirtualClock
 from common.domain.cadence import Cadence
 from common.domain.contact import Assessment
+from common.domain.ids import EnrollmentId
 from common.ledger import keys
 from common.ledger.ledger import Ledger
 
@@ -28,3 +30,14 @@ async def ledger(store: redis.asyncio.Redis, cadence: Cadence) -> Ledger:
     # Two workers that live as long as the test: their next heartbeat is far ahead.
     await store.zadd(keys.HEARTBEATS, {"w1": 9e15, "w2": 9e15})
     return Ledger(store, campaign="christmas_2025", cadence=cadence, secret_key="s" * 32)
+
+
+@pytest.fixture
+async def began_ms(ledger: Ledger, ada: Assessment, clock: VirtualClock) -> int:
+    """When Ada was enrolled: now; her first step is due."""
+    now_ms = clock.now_ms()
+    known = await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms)
+    enrollment = await ledger.enrollments.get(EnrollmentId(known.enrollment_id))
+    assert enrollment is not None
+    await ledger.signups.enroll(enrollment, now_ms=now_ms, announce=False)
+    return now_ms

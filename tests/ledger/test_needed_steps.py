@@ -27,14 +27,6 @@ def cadence(cadence):
     return replace(cadence, offsets_ms=cadence.offsets_ms[:3], needs={2: 1})
 
 
-@pytest.fixture
-async def began_ms(ledger: Ledger, ada, clock) -> int:
-    now_ms = clock.now_ms()
-    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms)
-    await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=now_ms, announce=False)
-    return now_ms
-
-
 async def settle(ledger: Ledger, delivery, outcome, now_ms, *, detail="id", due_ms=None) -> None:
     claim = await ledger.deliveries.claim(delivery, worker="w1", now_ms=now_ms)
     assert isinstance(claim, ClaimGranted), claim

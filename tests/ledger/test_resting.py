@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from itertools import count, permutations
 
-import pytest
-
 from common.domain.feedback import Feedback, FeedbackKind
 from common.domain.ids import EnrollmentId, booking_id, enrollment_id, reminder_delivery_id, step_delivery_id
 from common.ledger import keys
@@ -16,14 +14,6 @@ ADA = enrollment_id("christmas_2025", ADDRESS)
 DAY_MS = 86_400_000
 NUMBERS = count(1)
 SOFT, DELIVERED = FeedbackKind.SOFT_BOUNCED, FeedbackKind.DELIVERED
-
-
-@pytest.fixture
-async def began_ms(ledger, ada, clock) -> int:
-    now_ms = clock.now_ms()
-    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms)
-    await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=now_ms, announce=False)
-    return now_ms
 
 
 async def report(ledger, kind, step, at_ms) -> None:

@@ -20,14 +20,6 @@ FIRST = step_delivery_id(ADA, 1)
 CAMPAIGN = campaign_scope("christmas_2025")
 
 
-@pytest.fixture
-async def began_ms(ledger: Ledger, ada, clock) -> int:
-    now_ms = clock.now_ms()
-    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms)
-    await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=now_ms, announce=False)
-    return now_ms
-
-
 async def claim(ledger: Ledger, delivery, now_ms) -> ClaimGranted:
     granted = await ledger.deliveries.claim(delivery, worker="w1", now_ms=now_ms)
     assert isinstance(granted, ClaimGranted), granted

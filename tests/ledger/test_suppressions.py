@@ -19,14 +19,6 @@ ADA = enrollment_id("christmas_2025", ADDRESS)
 NUMBERS = count(1)
 
 
-@pytest.fixture
-async def began_ms(ledger, ada, clock) -> int:
-    now_ms = clock.now_ms()
-    await ledger.signups.accept(ada, webhook_id="signup:1", received_ms=now_ms)
-    await ledger.signups.enroll(await ledger.enrollments.get(ADA), now_ms=now_ms, announce=False)
-    return now_ms
-
-
 async def report(ledger, kind, at_ms) -> None:
     feedback = Feedback(
         kind=kind,
