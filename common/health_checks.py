@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from common.domain.feedback import CONTENT_BOUNCE_PEOPLE
 from common.domain.signup_bounds import BEYOND
 from common.formatting import as_sentence, count, duration
+from common.gateway_status import GatewayStatus
 from common.ledger.constants import CALENDAR, MAIL, MIRROR, SENDING_QUEUES, TEXTS
 from common.ledger.reads.store_stats import PROVIDERS, QueueStats, StoreStats
 from common.providers.cures import cure_of
@@ -61,34 +61,6 @@ class Limits:
     late_ms: int = 5 * MINUTE_MS
     behind_ms: int = 30 * MINUTE_MS
     outage_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewayStatus:
-    """
-    What a gateway says of itself at `/ready`.
-
-    `spool_status`: `writable`, or why the spool cannot be written. `clock_ahead_ms`: of its machine, 0 while right.
-    """
-
-    is_ready: bool
-    spool_events: int
-    spool_status: str
-    clock_ahead_ms: int = 0
-
-    @classmethod
-    def read(cls, body: Any) -> GatewayStatus | None:
-        """From the body of `/ready`, green or red; None for anything else."""
-        try:
-            spool = body["dependencies"]["spool"]
-            return cls(
-                is_ready=body["status"] == "ready",
-                spool_events=int(spool["events"]),
-                spool_status=str(spool["status"]),
-                clock_ahead_ms=int(body["dependencies"].get("clock", {}).get("ahead_seconds", 0)) * 1000,
-            )
-        except (AttributeError, KeyError, TypeError, ValueError):
-            return None
 
 
 def check_gateway(status: GatewayStatus | None, *, url: str = "") -> Iterator[Finding]:

@@ -15,7 +15,8 @@ from common.settings.settings import Settings
 from services.cli.shared import json_option, open_ledger, print_json, settings_with_store
 
 if TYPE_CHECKING:
-    from common.health_checks import Finding, GatewayStatus, Limits
+    from common.gateway_status import GatewayStatus
+    from common.health_checks import Finding, Limits
 
 ANSWER_SECONDS_MAX = 3.0
 RETRY_SECONDS = 0.5
@@ -91,7 +92,7 @@ async def _check_store(settings: Settings, limits: Limits) -> tuple[Finding, ...
 
 def _gateway(url: str) -> GatewayStatus | None:
     """None when no gateway answers at `url`."""
-    from common.health_checks import GatewayStatus
+    from common.gateway_status import GatewayStatus
 
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=ANSWER_SECONDS_MAX)

@@ -38,7 +38,7 @@ COMMANDS = {
     "worker": ("services.cli.worker", "Run only a worker, which carries out what is due."),
     "console": ("services.cli.console", "Run only the console: whether all is well, and dead letters."),
     "console-user": ("services.cli.console_user", "Make a token for one user of the console."),
-    "sandbox": ("services.cli.sandbox", "Run only the sandbox, which imitates Resend, Notion and Cal.com."),
+    "sandbox": ("services.cli.sandbox", "Run only the sandbox, which imitates Resend, Notion, Cal.com and Twilio."),
 }
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from common.domain.signup_bounds import Bound
+from common.gateway_status import GatewayStatus
 from common.health_checks import (
     ASPECTS,
-    GatewayStatus,
     Level,
     Limits,
     check_gateway,

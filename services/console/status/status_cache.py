@@ -15,7 +15,7 @@ import aiohttp
 import redis
 
 from common.clock import Clock
-from common.health_checks import GatewayStatus
+from common.gateway_status import GatewayStatus
 from common.observability.logs import get_logger
 from services.console.status.store_snapshot import StoreSnapshot
 

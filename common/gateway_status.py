@@ -1,0 +1,34 @@
+"""What a gateway says of itself, read by those who judge it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayStatus:
+    """
+    What a gateway says of itself at `/ready`.
+
+    `spool_status`: `writable`, or why the spool cannot be written. `clock_ahead_ms`: of its machine, 0 while right.
+    """
+
+    is_ready: bool
+    spool_events: int
+    spool_status: str
+    clock_ahead_ms: int = 0
+
+    @classmethod
+    def read(cls, body: Any) -> GatewayStatus | None:
+        """From the body of `/ready`, green or red; None for anything else."""
+        try:
+            spool = body["dependencies"]["spool"]
+            return cls(
+                is_ready=body["status"] == "ready",
+                spool_events=int(spool["events"]),
+                spool_status=str(spool["status"]),
+                clock_ahead_ms=int(body["dependencies"].get("clock", {}).get("ahead_seconds", 0)) * 1000,
+            )
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return None
