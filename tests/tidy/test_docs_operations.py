@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from actors.registry import THREADS
 from actors.sending.channels import NOT_SET_UP, TEST_MODE
 from actors.sending.render_sms import LATE, NO_CONSENT, NO_NUMBER
 from common.domain.enrollment import ExitReason
@@ -89,3 +90,7 @@ def is_logging(called: ast.expr) -> bool:
     if not isinstance(called, ast.Attribute) or called.attr not in LEVELS:
         return False
     return ast.unparse(called.value).split("(")[0].split(".")[-1] in ("log", "_log", "get_logger")
+
+
+def test_the_number_of_jobs_that_a_worker_runs_at_a_time_is_right():
+    assert f"A worker runs {THREADS} jobs at a time" in PAGE
