@@ -40,7 +40,7 @@ def _round(campaign: Campaign, cast: Sequence[Assessment]) -> float:
     begun = time.process_time()
     for one in cast:
         for step in campaign.steps:
-            campaign.render(
+            campaign.messages.render(
                 step.id,
                 one,
                 segment=one.segment,

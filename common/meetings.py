@@ -44,7 +44,7 @@ def calendar_entry(
     """The call as it stands now. `booking` has a start, and the ids of its series."""
     assert booking.start_ms is not None
     assert booking.ical_uid is not None
-    translation = campaign.translation(language)
+    translation = campaign.messages.translation(language)
     return call_entry(
         meeting_of(settings, booking, booking.start_ms, signup),
         translation.identity(campaign.identity(settings.identity)),

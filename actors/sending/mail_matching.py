@@ -65,7 +65,7 @@ class Subjects:
         for campaign, identity in self._versions:
             try:
                 found |= {
-                    campaign.reminder_subject(one.name, meeting, identity, language)
+                    campaign.messages.call_mail_subject(one.name, meeting, identity, language)
                     for meeting in meetings
                     for language in campaign.languages
                 }
@@ -97,7 +97,7 @@ def _subjects_of(campaign: Campaign, identity: Identity, step: Step, person: Ass
     for language in campaign.languages:
         for segment in campaign.segments:
             try:
-                yield campaign.subject(step, person, segment=segment, identity=identity, language=language)
+                yield campaign.messages.subject(step, person, segment=segment, identity=identity, language=language)
             except CampaignError:
                 continue  # Of these answers none can have been rendered.
 

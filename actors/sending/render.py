@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final
 
 from actors.sending.windows import reader_zone
-from common.campaigns.campaign import Campaign, Rendered
+from common.campaigns.campaign import Campaign
+from common.campaigns.messages import Rendered
 from common.domain.cadence import Pace
 from common.domain.calendar_link import CalendarLink
 from common.domain.delivery import Kind
@@ -115,7 +116,7 @@ async def _step(
     today = None
     if campaign.compiled.weeks:
         today = local_day(world.clock.now_ms(), await reader_zone(world, campaign, item))
-    rendered = campaign.render(
+    rendered = campaign.messages.render(
         step,
         enrollment.assessment,
         segment=enrollment.segment,
@@ -165,7 +166,7 @@ async def _of_call(
         calendar_url(world.settings, link, query),
     )
     identity = campaign.identity(world.settings.identity)
-    return campaign.render_reminder(item.delivery.short_name, meeting, identity, unsubscribe_url, language)
+    return campaign.messages.render_call_mail(item.delivery.short_name, meeting, identity, unsubscribe_url, language)
 
 
 _RENDERERS: Final[Mapping[Kind, Callable[[World, Campaign, Owned, str, str], Awaitable[tuple[Rendered, _Tags]]]]] = {

@@ -44,7 +44,7 @@ async def render_sms(world: World, item: Owned) -> Text:
         until_ms = min(until_ms, closing_ms)
     return Text(
         to=_number(booking, people),
-        body=campaign.render_sms(
+        body=campaign.messages.render_sms(
             name,
             meeting,
             campaign.identity(world.settings.identity),

@@ -1,43 +1,30 @@
-"""A campaign: its steps and reminders, when they are due, and what they say to one person."""
+"""A campaign: its steps and reminders, who gets them, and when they are due; `messages` is what they say."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
-from common.campaigns.body import Body, Values
 from common.campaigns.compiled import BookingPolicy, CompiledCampaign, FollowUp, Reminder, Span, from_json
 from common.campaigns.compiled import Step as CompiledStep
 from common.campaigns.errors import CampaignError
-from common.campaigns.facts import Identity, Meeting, parse_sender, reminder_values
+from common.campaigns.facts import Identity, parse_sender
 from common.campaigns.fields import COLUMN_KINDS
-from common.campaigns.layout import Row, read_layout, scoreboard
-from common.campaigns.rendering import Mail, Renderer
+from common.campaigns.layout import read_layout
+from common.campaigns.messages import Messages
+from common.campaigns.rendering import Renderer
 from common.campaigns.rules import Person, Rule, read_rule, reported
 from common.campaigns.translation import Translation
-from common.campaigns.variables import counts, email_values
 from common.campaigns.windows import window_of
 from common.domain.cadence import Cadence, Pace
 from common.domain.campaign_terms import CampaignTerms
-from common.domain.ids import Step, step_name, step_of
+from common.domain.ids import Step, step_of
 from common.domain.projection import CampaignColumns, FieldColumn
-from common.domain.text import size_of
 from common.domain.windows import Window, zone_named
 from common.normalization.locale import named, negotiated
-
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """One mail's content. The same arguments and the same campaign version give the same bytes."""
-
-    subject: str
-    html: str
-    text: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,17 +121,6 @@ class Campaign:
         """Those that go by SMS too."""
         return tuple(reminder for reminder in self.reminders if reminder.sms)
 
-    @property
-    def window_in_words(self) -> str:
-        """`Mon Tue Wed Thu Fri 08:00-19:00, not on holidays of CA-ON`."""
-        declared = self.compiled.sending_window
-        if declared is None:
-            return "at any hour"
-        days = " ".join(_WEEKDAYS[day] for day in declared.weekdays)
-        opens, closes = (f"{m // 60:02}:{m % 60:02}" for m in (declared.opens_minute, declared.closes_minute))
-        holidays = f", not on holidays of {declared.holidays}" if declared.holidays else ""
-        return f"{days} {opens}-{closes}{holidays}"
-
     def identity(self, identity: Identity) -> Identity:
         """Who writes: whom the settings name, but for what the campaign's `[sender]` says."""
         declared = self.compiled.sender
@@ -210,131 +186,10 @@ class Campaign:
         day = datetime.fromtimestamp(at_ms / 1000, ZoneInfo(self.compiled.timezone)).date().isoformat()
         return (self.compiled.opens or day) <= day <= (self.compiled.closes or day)
 
-    def translation(self, language: str | None) -> Translation:
-        """Of a language that the campaign no longer has, the default one: a whole mail in another one."""
-        return self.translations.get(language or "") or self.translations[self.compiled.default_language]
-
-    def render(
-        self,
-        step: Step,
-        person: Person,
-        *,
-        segment: str,
-        identity: Identity,
-        unsubscribe_url: str,
-        language: str | None = None,
-        today: date | None = None,
-    ) -> Rendered:
-        """
-        The mail of a step in one of the languages.
-
-        `today`: the day of the mail, where its reader is; without it, no dates are counted from it.
-        Raises IndexError for a step there is not, CampaignError when a field would be blank.
-        """
-        translation = self.translation(language)
-        number, one = self._step(step)
-        values = self._values(person, segment, translation, identity, today)
-        board = self.compiled.scoreboard
-        rows = scoreboard(counts(board, person), translation.strings.scoreboard) if board else []
-        body = translation.body(one.bodies[segment])
-        about = {"reason": translation.strings.footer.emails, "series": translation.series(number)}
-        return self._rendered(translation, body, values, rows, about, identity, unsubscribe_url)
-
-    def subject(
-        self,
-        step: Step,
-        person: Person,
-        *,
-        segment: str,
-        identity: Identity,
-        language: str | None = None,
-        today: date | None = None,
-    ) -> str:
-        """The subject of a step, without the rest of the mail. Raises as `render`."""
-        translation = self.translation(language)
-        _, one = self._step(step)
-        return translation.body(one.bodies[segment]).subject_for(
-            self._values(person, segment, translation, identity, today)
-        )
-
-    def render_reminder(
-        self, name: str, meeting: Meeting, identity: Identity, unsubscribe_url: str, language: str | None = None
-    ) -> Rendered:
-        """
-        The reminder or the follow-up called `name`.
-
-        Raises KeyError for an unknown one, CampaignError when a field would be blank.
-        """
-        translation = self.translation(language)
-        body = self._call_body(name, translation)
-        values = reminder_values(meeting, translation.identity(identity), translation.language)
-        strings = translation.strings
-        is_reminder = name in {reminder.name for reminder in self.reminders}
-        reason = strings.footer.reminders if is_reminder else strings.footer.follow_ups
-        about = {"reason": reason, "series": strings.frame.reminder_series}
-        return self._rendered(translation, body, values, [], about, identity, unsubscribe_url)
-
-    def reminder_subject(self, name: str, meeting: Meeting, identity: Identity, language: str | None = None) -> str:
-        """The subject of the one called `name`, without the rest of the mail. Raises as `render_reminder`."""
-        translation = self.translation(language)
-        values = reminder_values(meeting, translation.identity(identity), translation.language)
-        return self._call_body(name, translation).subject_for(values)
-
-    def render_sms(self, name: str, meeting: Meeting, identity: Identity, language: str | None = None) -> str:
-        """The SMS of the reminder called `name`. Raises KeyError without one, CampaignError as `render_reminder`."""
-        translation = self.translation(language)
-        values = reminder_values(meeting, translation.identity(identity), translation.language)
-        bodies = {reminder.name: reminder.sms for reminder in self.reminders if reminder.sms}
-        return translation.sms(bodies[name]).text_for(values)
-
-    def price_of(self, sms: str) -> str:
-        """`1 segment in GSM-7, US$0.0083`; without what carriers add."""
-        policy, size = self.compiled.sms, size_of(sms)
-        segments = f"{size.segments} segment{'s' if size.segments > 1 else ''} in {size.encoding}"
-        return f"{segments}, US${size.segments * policy.segment_price:.4f}" if policy else segments
-
-    def _step(self, step: Step) -> tuple[int, CompiledStep]:
-        """Its place, from 1, and the step."""
-        for place, one in enumerate(self.steps, 1):
-            if one.id == step_name(step):
-                return place, one
-        raise IndexError(f"step {step} of {len(self.steps)}")
-
-    def _call_body(self, name: str, translation: Translation) -> Body:
-        follow_ups = {one.name: one.body for one in self.follow_ups}
-        return translation.body(({one.name: one.body for one in self.reminders} | follow_ups)[name])
-
-    def _values(
-        self, person: Person, segment: str, translation: Translation, identity: Identity, today: date | None
-    ) -> dict[str, object]:
-        return email_values(
-            self.compiled,
-            person,
-            segment=segment,
-            book=translation.systems,
-            language=translation.language,
-            identity=translation.identity(identity),
-            today=today,
-        )
-
-    def _rendered(
-        self,
-        translation: Translation,
-        body: Body,
-        values: Values,
-        rows: Sequence[Row],
-        about: Mapping[str, str],
-        identity: Identity,
-        unsubscribe_url: str,
-    ) -> Rendered:
-        subject, preheader = body.subject_for(values), body.preheader_for(values)
-        frame = translation.frame(subject, preheader, translation.identity(identity), unsubscribe_url)
-        frame.update(about)
-        strings = translation.strings
-        parts = self.renderer.parts(
-            Mail(body, values, rows, frame, row=strings.scoreboard.row, link=strings.frame.link_text)
-        )
-        return Rendered(subject, parts.html, parts.text)
+    @cached_property
+    def messages(self) -> Messages:
+        """What it says to one person."""
+        return Messages(self.compiled, self.translations, self.renderer)
 
 
 @lru_cache(maxsize=16)

@@ -11,8 +11,10 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 
 from common.campaigns import samples
-from common.campaigns.campaign import Campaign, Rendered
+from common.campaigns.campaign import Campaign
 from common.campaigns.facts import Identity
+from common.campaigns.messages import Rendered
+from common.campaigns.sms import price_of
 from common.domain.enrollment import Enrollment
 
 _TEMPLATES = Path(__file__).parent / "shared" / "gallery"
@@ -65,7 +67,7 @@ def _sms_pages(campaign: Campaign, identity: Identity, language: str, kind: str)
             segment="",
             language=language,
             reader=_KINDS[kind],
-            mail=Rendered(subject=f"SMS: {campaign.price_of(text)}", html=bubble, text=text),
+            mail=Rendered(subject=f"SMS: {price_of(text, campaign.compiled.sms)}", html=bubble, text=text),
         )
 
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from common.campaigns import samples
-from common.campaigns.campaign import Campaign, Rendered, campaign_of
+from common.campaigns.campaign import Campaign, campaign_of
 from common.campaigns.compile import compile_campaign
 from common.campaigns.errors import CampaignError
 from common.campaigns.facts import Identity, Meeting
+from common.campaigns.messages import Rendered
 
 __all__ = ["Campaign", "CampaignError", "Identity", "Meeting", "Rendered", "campaign_names", "load_campaign"]
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from common.campaigns.campaign import Campaign, Rendered
+from common.campaigns.campaign import Campaign
 from common.campaigns.compiled import CompiledCampaign, Field
 from common.campaigns.facts import Identity, Meeting
+from common.campaigns.messages import Rendered
 from common.campaigns.rules import Person
 
 IDENTITY = Identity(
@@ -99,7 +100,7 @@ def mails(
     for number, step in enumerate(campaign.steps, 1):
         for segment in segments or campaign.segments:
             one = people[segment] if people else person(campaign.compiled, segment, kind)
-            mail = campaign.render(
+            mail = campaign.messages.render(
                 step.id,
                 one,
                 segment=segment,
@@ -111,19 +112,18 @@ def mails(
             name = f"{number}-{step.name.replace(' ', '-')}.{segment.lower()}.{kind}"
             yield Sample(name, segment, mail, step.id)
     if kind in MEETINGS:
-        for reminder in campaign.reminders:
-            mail = campaign.render_reminder(reminder.name, MEETINGS[kind], identity, unsubscribe_url, language)
-            yield Sample(f"reminder-{reminder.name}.{kind}", None, mail, reminder.name)
-        for follow_up in campaign.follow_ups:
-            mail = campaign.render_reminder(follow_up.name, MEETINGS[kind], identity, unsubscribe_url, language)
-            yield Sample(f"follow-up-{follow_up.name}.{kind}", None, mail, follow_up.name)
+        reminders = [("reminder", reminder.name) for reminder in campaign.reminders]
+        follow_ups = [("follow-up", follow_up.name) for follow_up in campaign.follow_ups]
+        for what, name in reminders + follow_ups:
+            mail = campaign.messages.render_call_mail(name, MEETINGS[kind], identity, unsubscribe_url, language)
+            yield Sample(f"{what}-{name}.{kind}", None, mail, name)
 
 
 def texts(campaign: Campaign, identity: Identity, *, kind: str, language: str) -> Iterator[tuple[str, str]]:
     """Every SMS for one kind of sample: its file, and what the phone shows."""
     if kind in MEETINGS:
         for reminder in campaign.sms_reminders:
-            yield str(reminder.sms), campaign.render_sms(reminder.name, MEETINGS[kind], identity, language)
+            yield str(reminder.sms), campaign.messages.render_sms(reminder.name, MEETINGS[kind], identity, language)
 
 
 def _value(field: Field, number: int, kind: str) -> object:

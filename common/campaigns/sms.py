@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from jinja2 import Template
 
 from common.campaigns.body import Values, compile_template, filled
+from common.campaigns.compiled import SmsPolicy
 from common.campaigns.templates import Templates
-from common.domain.text import plain_text
+from common.domain.text import plain_text, size_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +36,10 @@ def read_sms(file: str, source: str, *, known: Mapping[str, frozenset[str]], tem
     """Raises CampaignError for a syntax error or a name that is not known, in any branch."""
     template, _ = compile_template(file, "the text", source, 1, known=known, templates=templates)
     return SmsBody(file, template)
+
+
+def price_of(text: str, policy: SmsPolicy | None) -> str:
+    """`1 segment in GSM-7, US$0.0083`; without what carriers add."""
+    size = size_of(text)
+    segments = f"{size.segments} segment{'s' if size.segments > 1 else ''} in {size.encoding}"
+    return f"{segments}, US${size.segments * policy.segment_price:.4f}" if policy else segments

@@ -9,6 +9,8 @@ from functools import cache
 from common.campaigns.compiled import SendingWindow
 from common.domain.windows import Window
 
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
 
 def window_of(window: SendingWindow) -> Window:
     """Raises LookupError for holidays of a region that is not known."""
@@ -32,3 +34,13 @@ def holidays_of(region: str) -> Callable[[date], bool]:
     except NotImplementedError as error:
         raise LookupError(str(error)) from None
     return calendar.__contains__
+
+
+def window_in_words(window: SendingWindow | None) -> str:
+    """`Mon Tue Wed Thu Fri 08:00-19:00, not on holidays of CA-ON`."""
+    if window is None:
+        return "at any hour"
+    days = " ".join(_WEEKDAYS[day] for day in window.weekdays)
+    opens, closes = (f"{m // 60:02}:{m % 60:02}" for m in (window.opens_minute, window.closes_minute))
+    holidays = f", not on holidays of {window.holidays}" if window.holidays else ""
+    return f"{days} {opens}-{closes}{holidays}"

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from common.campaigns.campaign import Campaign, Rendered, campaign_of
+from common.campaigns.campaign import Campaign, campaign_of
 from common.campaigns.compiled import from_json
 from common.campaigns.errors import CampaignError
+from common.campaigns.messages import Rendered
 from common.clock import utc_datetime
 from common.domain.enrollment import Enrollment
 from common.domain.ids import Step, step_name
@@ -51,7 +52,7 @@ def subject_of(context: ConsoleContext, campaign: Campaign | None, enrollment: E
     if campaign is None:
         return ""
     try:
-        return campaign.subject(
+        return campaign.messages.subject(
             mail.step,
             enrollment.assessment,
             segment=enrollment.segment,
@@ -65,7 +66,7 @@ def subject_of(context: ConsoleContext, campaign: Campaign | None, enrollment: E
 
 def render(context: ConsoleContext, campaign: Campaign, enrollment: Enrollment, mail: PersonMail) -> Rendered:
     """Raises CampaignError when it cannot be written for this person; IndexError for a step there is not."""
-    return campaign.render(
+    return campaign.messages.render(
         mail.step,
         enrollment.assessment,
         segment=enrollment.segment,

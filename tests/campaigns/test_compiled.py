@@ -81,7 +81,7 @@ def test_a_step_is_found_by_its_id_as_by_its_place(campaign: Campaign) -> None:
     ada = people.fullest(Segment.URGENT)
 
     def mail(step: int | str) -> object:
-        return campaign.render(
+        return campaign.messages.render(
             step, ada, segment="URGENT", identity=samples.IDENTITY, unsubscribe_url="https://advent.example/u"
         )
 
@@ -105,7 +105,7 @@ def test_a_person_may_be_reported_by_field_names_alone(campaign: Campaign) -> No
     fields = {field.name: reported(ada, field.name) for field in campaign.compiled.fields}
 
     def mail(person: object) -> object:
-        return campaign.render(
+        return campaign.messages.render(
             1,
             person,  # type: ignore[arg-type]
             segment="CRITICAL",
@@ -119,7 +119,7 @@ def test_a_person_may_be_reported_by_field_names_alone(campaign: Campaign) -> No
 def test_what_is_no_longer_of_its_fields_type_counts_as_unreported(campaign: Campaign) -> None:
     person = {"first_name": "Ada", "assessment_score": 50, "revenue_leak_total": "much", "business_name": 7}
 
-    mail = campaign.render(
+    mail = campaign.messages.render(
         1, person, segment="URGENT", identity=samples.IDENTITY, unsubscribe_url="https://advent.example/u"
     )
 

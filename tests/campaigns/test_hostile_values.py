@@ -65,7 +65,9 @@ SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChe
 
 
 def render(campaign: Campaign, step: int, person: Assessment, segment: Segment) -> Rendered:
-    return campaign.render(step, person, segment=segment, identity=samples.IDENTITY, unsubscribe_url=UNSUBSCRIBE)
+    return campaign.messages.render(
+        step, person, segment=segment, identity=samples.IDENTITY, unsubscribe_url=UNSUBSCRIBE
+    )
 
 
 def person_of(segment: Segment, name: str, business: str, weakest: str, strongest: str) -> Assessment:
@@ -138,7 +140,7 @@ def test_no_combination_of_reported_and_unreported_leaves_a_blank(
     typed = (person.first_name, person.business_name, person.weakest_system_1, person.weakest_system_2)
     assume(not {"None", "undefined"} & {*typed, person.strongest_system})
     mails = [
-        campaign.render(
+        campaign.messages.render(
             step,
             person,
             segment=person.segment,

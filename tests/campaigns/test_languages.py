@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from common.campaigns import samples
-from common.campaigns.campaign import Rendered
 from common.campaigns.language import Language
 from common.campaigns.loader import Campaign, CampaignError, Meeting, load_campaign
+from common.campaigns.messages import Rendered
 from common.domain.contact import Segment
 from common.normalization.locale import negotiated
 from tests.campaigns import people
@@ -36,7 +36,7 @@ def french(campaign: Campaign) -> Language:
 
 
 def render(campaign: Campaign, step: int, person: object, language: str, today: date | None = None) -> Rendered:
-    return campaign.render(
+    return campaign.messages.render(
         campaign.steps[step - 1].id,
         person,  # type: ignore[arg-type]
         segment=campaign.segments[0],
@@ -145,8 +145,8 @@ def test_a_french_hour_is_written_as_in_quebec(french: Language, instant: str, z
 def test_a_reminder_is_of_the_language_that_was_asked_for(campaign: Campaign) -> None:
     call = replace(samples.MEETINGS["sparse"], first_name="Ada", timezone="America/Toronto")
 
-    subject = campaign.reminder_subject("24h", call, samples.IDENTITY, "fr-CA")
-    mail = campaign.render_reminder("24h", call, samples.IDENTITY, UNSUBSCRIBE, "fr-CA")
+    subject = campaign.messages.call_mail_subject("24h", call, samples.IDENTITY, "fr-CA")
+    mail = campaign.messages.render_call_mail("24h", call, samples.IDENTITY, UNSUBSCRIBE, "fr-CA")
 
     assert subject == mail.subject == f"Notre appel du jeudi 4 décembre à 9{NB}h{NB}: à quoi vous attendre"
     assert "Votre appel" in Page(mail.html).words
@@ -249,7 +249,7 @@ def test_arabic_runs_from_right_to_left(arabic: Campaign) -> None:
 def test_a_call_in_arabic_says_the_day(arabic: Campaign) -> None:
     call = Meeting(first_name=None, start=datetime(2025, 12, 4, 14, tzinfo=UTC), timezone="Africa/Cairo")
 
-    mail = arabic.render_reminder("24h", call, samples.IDENTITY, UNSUBSCRIBE)
+    mail = arabic.messages.render_call_mail("24h", call, samples.IDENTITY, UNSUBSCRIBE)
 
     assert "الخميس، 4 ديسمبر الساعة 4:00 م (توقيت شرق أوروبا)" in mail.text
 

@@ -59,7 +59,7 @@ def test_a_time_without_a_zone_is_a_bug(campaign: Campaign) -> None:
 
 @pytest.mark.parametrize("name", ["72h", "24h", "2h"])
 def test_each_reminder_says_when_and_who_writes_and_how_to_leave(campaign: Campaign, name: str) -> None:
-    mail = campaign.render_reminder(name, CALL, IDENTITY, UNSUBSCRIBE)
+    mail = campaign.messages.render_call_mail(name, CALL, IDENTITY, UNSUBSCRIBE)
 
     for part in (mail.text, Page(mail.html).words):
         assert "9:00 a.m. on Thursday, December 4 (Toronto time)" in part
@@ -73,7 +73,7 @@ def test_each_reminder_says_when_and_who_writes_and_how_to_leave(campaign: Campa
 def test_each_reminder_has_the_links_to_add_its_call_to_a_calendar(key: str, language: str) -> None:
     campaign = load_campaign(key)
     for reminder in campaign.reminders:
-        mail = campaign.render_reminder(reminder.name, CALL, IDENTITY, UNSUBSCRIBE, language)
+        mail = campaign.messages.render_call_mail(reminder.name, CALL, IDENTITY, UNSUBSCRIBE, language)
 
         assert {*CALENDAR} <= {*Page(mail.html).links}
         assert [link for link in CALENDAR if link not in mail.text] == []
@@ -85,7 +85,7 @@ def test_a_guest_changes_the_booking_by_a_link_where_cal_com_allows_that(
     campaign: Campaign, name: str, language: str
 ) -> None:
     def links(meeting: Meeting) -> list[str]:
-        found = Page(campaign.render_reminder(name, meeting, IDENTITY, UNSUBSCRIBE, language).html).links
+        found = Page(campaign.messages.render_call_mail(name, meeting, IDENTITY, UNSUBSCRIBE, language).html).links
         return [link for link in found if link in (CALL.reschedule_url, CALL.cancel_url)]
 
     both = [CALL.reschedule_url] if name == "2h" else [CALL.reschedule_url, CALL.cancel_url]
@@ -110,13 +110,15 @@ def test_the_subject_of_every_reminder_names_the_day_and_the_hour(path: Path) ->
 
 
 def test_the_three_reminders_have_three_subjects(campaign: Campaign) -> None:
-    subjects = {campaign.render_reminder(r.name, CALL, IDENTITY, UNSUBSCRIBE).subject for r in campaign.reminders}
+    subjects = {
+        campaign.messages.render_call_mail(r.name, CALL, IDENTITY, UNSUBSCRIBE).subject for r in campaign.reminders
+    }
 
     assert len(subjects) == 3
 
 
 def test_the_last_reminder_has_the_link(campaign: Campaign) -> None:
-    mail = campaign.render_reminder("2h", CALL, IDENTITY, UNSUBSCRIBE)
+    mail = campaign.messages.render_call_mail("2h", CALL, IDENTITY, UNSUBSCRIBE)
 
     assert f"Join the call: {CALL.join_url}" in mail.text
     assert [CALL.join_url, *CALENDAR, CALL.reschedule_url, UNSUBSCRIBE] == Page(mail.html).links
@@ -124,7 +126,7 @@ def test_the_last_reminder_has_the_link(campaign: Campaign) -> None:
 
 @pytest.mark.parametrize("place", [None, "", "integrations:daily", "100 Queen St W", "javascript:alert(1)"])
 def test_a_place_that_is_no_web_address_makes_no_link(campaign: Campaign, place: str | None) -> None:
-    mail = campaign.render_reminder("2h", replace(CALL, join_url=place), IDENTITY, UNSUBSCRIBE)
+    mail = campaign.messages.render_call_mail("2h", replace(CALL, join_url=place), IDENTITY, UNSUBSCRIBE)
 
     without_place = [link.partition("&location=")[0] for link in CALENDAR]
     assert [*without_place, CALL.reschedule_url, UNSUBSCRIBE] == Page(mail.html).links
@@ -134,11 +136,11 @@ def test_a_place_that_is_no_web_address_makes_no_link(campaign: Campaign, place:
 def test_somebody_without_a_name_is_greeted_all_the_same(campaign: Campaign) -> None:
     meeting = replace(samples.MEETINGS["sparse"], first_name=" ")
 
-    mail = campaign.render_reminder("72h", meeting, IDENTITY, UNSUBSCRIBE)
+    mail = campaign.messages.render_call_mail("72h", meeting, IDENTITY, UNSUBSCRIBE)
 
     assert mail.text.startswith("Hello,\n")
 
 
 def test_an_unknown_reminder_is_a_mistake_of_ours(campaign: Campaign) -> None:
     with pytest.raises(KeyError):
-        campaign.render_reminder("1h", CALL, IDENTITY, UNSUBSCRIBE)
+        campaign.messages.render_call_mail("1h", CALL, IDENTITY, UNSUBSCRIBE)

@@ -20,7 +20,9 @@ BORIS = people.sparsest(Segment.OPTIMIZE)
 
 
 def render(campaign: Campaign, step: int, person: Assessment, identity: Identity = IDENTITY) -> Rendered:
-    return campaign.render(step, person, segment=person.segment, identity=identity, unsubscribe_url=UNSUBSCRIBE)
+    return campaign.messages.render(
+        step, person, segment=person.segment, identity=identity, unsubscribe_url=UNSUBSCRIBE
+    )
 
 
 def test_ada_finds_her_own_assessment_in_the_first_letter(campaign: Campaign) -> None:
@@ -133,7 +135,9 @@ def test_whatever_was_not_reported_leaves_no_gap(campaign: Campaign, reported: d
     for step in range(1, 8):
         for segment in Segment:
             person = replace(people.fullest(segment), **reported)  # type: ignore[arg-type]
-            mail = campaign.render(step, person, segment=segment, identity=IDENTITY, unsubscribe_url=UNSUBSCRIBE)
+            mail = campaign.messages.render(
+                step, person, segment=segment, identity=IDENTITY, unsubscribe_url=UNSUBSCRIBE
+            )
             for gap in (" ,", " .", "  ", "None", "$0", "()", "**", "{", "for ,"):
                 assert gap not in mail.subject + mail.text.replace("\n  ", "\n")
 
@@ -200,7 +204,7 @@ def test_an_identity_with_a_blank_stops_the_mail(campaign: Campaign, field: str,
 
 def test_a_missing_unsubscribe_link_stops_the_mail(campaign: Campaign) -> None:
     with pytest.raises(CampaignError, match="PUBLIC_URL"):
-        campaign.render(1, ADA, segment=Segment.CRITICAL, identity=IDENTITY, unsubscribe_url="")
+        campaign.messages.render(1, ADA, segment=Segment.CRITICAL, identity=IDENTITY, unsubscribe_url="")
 
 
 @pytest.mark.parametrize("blank", ["", "\u200b "])

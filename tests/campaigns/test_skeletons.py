@@ -36,7 +36,7 @@ def mail(
     campaign: Campaign, step: int, person: Assessment, segment: Segment, token: str = "ada", language: str = "en-CA"
 ) -> Rendered:
     url = f"https://advent.example/unsubscribe/{token}"
-    return campaign.render(
+    return campaign.messages.render(
         step,
         person,
         segment=segment,
@@ -100,11 +100,11 @@ def test_a_reminder_has_the_same_bytes_too(
         organizer=organizer,
         join_url=f"https://meet.example.com/{url}",
     )
-    campaign.render_reminder(kind, samples.MEETINGS["full"], samples.IDENTITY, "https://advent.example/u/1")
+    campaign.messages.render_call_mail(kind, samples.MEETINGS["full"], samples.IDENTITY, "https://advent.example/u/1")
 
     for found in ("https://advent.example/u/2", "https://advent.example/u/3"):
-        expected = plain.render_reminder(kind, meeting, samples.IDENTITY, found)
-        assert expected == campaign.render_reminder(kind, meeting, samples.IDENTITY, found)
+        expected = plain.messages.render_call_mail(kind, meeting, samples.IDENTITY, found)
+        assert expected == campaign.messages.render_call_mail(kind, meeting, samples.IDENTITY, found)
 
 
 def test_the_second_person_costs_no_second_parsing(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:

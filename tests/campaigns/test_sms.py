@@ -32,7 +32,7 @@ WHEN = {
 
 @pytest.mark.parametrize(("language", "kind"), WHEN)
 def test_each_says_who_writes_when_the_call_is_and_how_to_end_them(texting, language, kind):
-    text = texting.render_sms("24h", samples.MEETINGS[kind], samples.IDENTITY, language)
+    text = texting.messages.render_sms("24h", samples.MEETINGS[kind], samples.IDENTITY, language)
     assert text.startswith("BusinessX")
     assert WHEN[language, kind] in text
     assert STOPS[language] in text

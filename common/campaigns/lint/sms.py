@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from common.campaigns import samples
 from common.campaigns.campaign import Campaign
+from common.campaigns.compiled import SmsPolicy
 from common.campaigns.facts import Identity
 from common.campaigns.lint.finding import Finding
+from common.campaigns.sms import price_of
 from common.domain.text import foreign_characters, size_of
 
 _WORDS = ("STOP", "ARRET")
@@ -18,13 +20,13 @@ def sms_findings(campaign: Campaign, identity: Identity) -> Iterator[Finding]:
     for language in campaign.languages:
         for kind in samples.MEETINGS:
             for file, text in samples.texts(campaign, identity, kind=kind, language=language):
-                yield from _of_text(campaign, f"{campaign.key}/{language}: {file}", text)
+                yield from _of_text(campaign.compiled.sms, f"{campaign.key}/{language}: {file}", text)
 
 
-def _of_text(campaign: Campaign, where: str, text: str) -> Iterator[Finding]:
-    price = campaign.price_of(text)
+def _of_text(policy: SmsPolicy | None, where: str, text: str) -> Iterator[Finding]:
+    price = price_of(text, policy)
     if foreign := foreign_characters(text):
-        plain = campaign.price_of("".join(each for each in text if each not in foreign))
+        plain = price_of("".join(each for each in text if each not in foreign), policy)
         problem = f"{foreign!r} is not in the alphabet of phones: {price}, and without it {plain}; write it otherwise"
         yield Finding(where=where, rule="sms", problem=problem)
     elif size_of(text).segments > 1:

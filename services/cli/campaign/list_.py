@@ -44,6 +44,8 @@ def command(as_json: bool) -> int:
 
 
 def _row(campaign: Campaign) -> dict[str, Any]:
+    from common.campaigns.windows import window_in_words
+
     opens, closes = campaign.compiled.opens, campaign.compiled.closes
     return {
         "name": campaign.name,
@@ -51,7 +53,7 @@ def _row(campaign: Campaign) -> dict[str, Any]:
         "mails": len(campaign.steps),
         "reminders": len(campaign.reminders),
         "enrols": f"{opens or '…'} to {closes or '…'}" if opens or closes else "always",
-        "sends": campaign.window_in_words,
+        "sends": window_in_words(campaign.compiled.sending_window),
         "version": campaign.version,
     }
 

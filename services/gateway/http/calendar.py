@@ -86,7 +86,7 @@ def _refused(context: GatewayContext, request: web.Request, page: _Page) -> web.
     headers = {"Retry-After": str(RETRY_AFTER_S)} if page == "unavailable" else {}
     if "text/html" not in request.headers.get("Accept", ""):
         raise Problem(status, detail, outcome="refused", headers=headers)
-    translation = context.campaigns.of(request.query.get("campaign")).translation(request.query.get("lang"))
+    translation = context.campaigns.of(request.query.get("campaign")).messages.translation(request.query.get("lang"))
     strings = translation.strings.calendar
     title, text = getattr(strings, f"{page}_title"), getattr(strings, f"{page}_text")
     response = text_page(title, text, translation.language, context.settings.identity.sender_name, status=status)

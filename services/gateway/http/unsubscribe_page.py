@@ -25,7 +25,7 @@ def page_response(
     page: Page, campaign: Campaign, language: str | None, sender: str, *, status: int = 200
 ) -> web.Response:
     """`language`: one that the campaign does not have is its default."""
-    translation = campaign.translation(language)
+    translation = campaign.messages.translation(language)
     strings = translation.strings.unsubscribe_page
     forms = _forms(strings, translation.strings.campaign_name) if page == "ask" else ""
     title, text = getattr(strings, f"{page}_title"), getattr(strings, f"{page}_text")
