@@ -110,8 +110,8 @@ async def _decide_many(request: web.Request, verb: dead_letter_groups.Verb) -> w
     given = await _body(request, models.DeadLetterChoice)
     if [given.ids is not None, given.reason is not None, given.all].count(True) != 1:
         raise Problem(422, "Give `ids`, or `reason`, or `all`: one of them.", title="Which dead letters?")
-    ids = frozenset(given.ids) if given.ids is not None else None
-    done = await dead_letter_groups.decide_many(request.app[CONTEXT], verb, reason=given.reason, ids=ids)
+    chosen = dict.fromkeys(given.ids) if given.ids is not None else None
+    done = await dead_letter_groups.decide_many(request.app[CONTEXT], verb, reason=given.reason, chosen=chosen)
     return _answer(models.DeadLetterResult(**dict(done)))
 
 
