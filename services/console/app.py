@@ -151,6 +151,7 @@ ROUTES = (
     web.get("/people", people.show),
     web.post("/people", people.search),
     web.get("/people.csv", people.download),
+    web.post("/people.csv", people.download),
     web.get("/people/{id}", person.show),
     web.get("/people/{id}/mails/{mail}", person.show_mail),
     web.get("/people/{id}/mails/{mail}/body", person.show_mail_body),

@@ -56,6 +56,15 @@ async def test_somebody_who_may_only_look_sees_no_button_and_is_refused_with_wor
     assert "ron has the role `read`. Ask somebody with the role `full` to do it." in answer.text
 
 
+async def test_somebody_who_may_only_look_searches_and_downloads(team: Console, users: Users) -> None:
+    await team.log_in(users["ron"][1])
+    token = (await team.get("/people")).form_token
+
+    answers = [await team.post(path, token=token, q="ada@") for path in ("/people", "/people.csv")]
+
+    assert [answer.status for answer in answers] == [200, 200]
+
+
 async def test_a_program_of_somebody_who_may_only_look_reads_and_does_not_act(team: Console, users: Users) -> None:
     headers = bearer(users["ron"][1])
 
