@@ -10,7 +10,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from common.observability.logs import get_logger
-from common.settings.console_users import ConsoleUser, user_with
+from common.settings.console_users import TOKEN_USER, ConsoleUser, user_with
 from services.console.auth.access import LOCAL_USER, PRINCIPAL, Principal, is_secure, reason_not_local
 from services.console.auth.session import Session, session_cookie, set_session_cookie
 from services.console.context import ConsoleContext
@@ -78,13 +78,15 @@ class RequestMiddleware:
         return Principal(request_source(request, trusted), secure, session, self._user(request, session))
 
     def _user(self, request: web.Request, session: Session) -> ConsoleUser | None:
+        """A proxy's header names one of CONSOLE_USERS, once: a second one may be the client's own."""
         settings = self._context.settings
         if not settings.console_logins:
             return LOCAL_USER
         header = settings.console_user_header
         if header and is_trusted(request.remote or "", settings.trusted_networks) and header in request.headers:
-            name = request.headers[header]
-            return next((user for user in settings.console_logins if user.name == name), None)
+            names = request.headers.getall(header)
+            named = [user for user in settings.console_logins if names == [user.name] and user.name != TOKEN_USER]
+            return named[0] if named else None
         return session.user if session.is_logged_in else None
 
     async def _allowed(self, request: web.Request, handler: Handler) -> web.StreamResponse:

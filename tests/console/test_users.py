@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from multidict import CIMultiDict
 
 from common.domain.contact import Assessment
 from common.domain.ids import DeliveryId, enrollment_id
@@ -122,6 +123,24 @@ async def test_a_trusted_proxy_names_the_user_and_nobody_else_does(opens: Opener
     assert (await behind.request("GET", "/", headers={"X-User": "ron"})).status == 200
     assert (await behind.request("GET", "/", headers={"X-User": "nobody"})).status == 303
     assert (await exposed.request("GET", "/", headers={"X-User": "ron"})).status == 303
+
+
+@pytest.mark.parametrize("names", [["console-token"], ["ron", "mia"], ["mia", "mia"], ["mia", ""], [""]])
+async def test_a_proxy_names_one_user_and_never_that_of_the_token(
+    opens: Opener, store_url: str, users: Users, names: list[str]
+) -> None:
+    lines = ",".join(user.line for user, _ in users.values())
+    behind = await opens(
+        store_url,
+        console_token=TOKEN,
+        console_users=lines,
+        console_user_header="X-User",
+        trusted_proxies="127.0.0.0/8",
+    )
+    headers = CIMultiDict([*behind.headers.items(), *(("X-User", name) for name in names)])
+
+    async with behind.http.get(behind.url + "/people", headers=headers, allow_redirects=False) as response:
+        assert response.status == 303
 
 
 @pytest.mark.parametrize(
