@@ -8,8 +8,10 @@ from common.campaigns.loader import Campaign
 from common.domain.contact import Assessment, Consent
 from common.domain.enrollment import ExitReason
 from common.domain.ids import enrollment_id
+from common.ledger import keys
 from common.ledger.action_log import ActionFilter
 from common.ledger.pauses import Pause
+from common.ledger.versions import Versions
 from services.simulation.engine import Simulation
 from tests.console.conftest import Console
 
@@ -120,6 +122,25 @@ async def test_a_mail_is_shown_as_it_was_sent_and_as_it_would_be_sent(console: C
     assert "Ada" in body.text
     assert body.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
     assert "script-src" not in body.headers["Content-Security-Policy"]
+
+
+async def test_a_version_is_read_once_for_all_mails_that_it_rendered(
+    console: Console, signed_up: Simulation, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, read, asked = console.context.ledger.client, Versions.text, []
+    await client.hset(keys.versions(campaign.key), "a1b2", campaign.compiled.to_json())
+    await signed_up.run(until_ms=console.clock.now_ms() + 8 * 86_400_000)
+    await client.hset(keys.enrollment(ADA), "versions", "@a1b2 step-1 step-2 step-3")
+
+    async def read_and_count(self: Versions, campaign: str, version: str) -> str | None:
+        asked.append(version)
+        return await read(self, campaign, version)
+
+    monkeypatch.setattr(Versions, "text", read_and_count)
+    page = (await console.get(f"/people/{ADA}")).text
+
+    assert asked == ["a1b2"]
+    assert all(step.name in page for step in campaign.steps)
 
 
 async def test_a_mail_that_is_looked_at_cannot_end_the_mails(console: Console, signed_up: Simulation) -> None:

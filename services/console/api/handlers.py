@@ -19,7 +19,7 @@ from services.console.pages import people as people_page
 from services.console.pages import schedule as schedule_page
 from services.console.pages.person import Person, read_person
 from services.console.paging import first_of
-from services.console.person_mail import campaign_for, subject_of, title_of
+from services.console.person_mail import campaigns_for, subject_of, title_of
 from services.web.problem import FieldError, Problem
 
 PAGE_SIZE_MAX = 500
@@ -158,8 +158,9 @@ async def _mails(request: web.Request, found: Person) -> list[models.MailState]:
     if enrollment is None:
         return []
     listed = []
+    campaigns = await campaigns_for(context, enrollment, found.mails)
     for mail in found.mails:
-        campaign = await campaign_for(context, enrollment, mail.version)
+        campaign = campaigns[mail.version]
         listed.append(
             models.MailState(
                 mail=mail.name,

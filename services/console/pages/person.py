@@ -8,6 +8,7 @@ from datetime import datetime
 
 from aiohttp import web
 
+from common.campaigns.campaign import Campaign
 from common.campaigns.errors import CampaignError
 from common.clock import utc_datetime
 from common.domain.enrollment import Enrollment
@@ -18,7 +19,7 @@ from services.console.context import CONTEXT, ConsoleContext
 from services.console.decisions import ACTIONS, decide, message_of
 from services.console.pages.dead_letters import message_of as dead_letter_message
 from services.console.pages.dead_letters import replay_effect
-from services.console.person_mail import campaign_for, render, subject_of, title_of, zone_time
+from services.console.person_mail import campaign_for, campaigns_for, render, subject_of, title_of, zone_time
 from services.console.replies import page, see_other
 from services.web.problem import Problem
 
@@ -69,7 +70,8 @@ async def show(request: web.Request) -> web.Response:
     person = await read_person(context, request.match_info["id"])
     timeline, enrollment = person.timeline, person.enrollment
     others = [one for one in await find_contacts(context.ledger, timeline.email) if one.campaign != timeline.campaign]
-    past, future = await _rows(context, person)
+    campaigns = await campaigns_for(context, enrollment, person.mails) if enrollment else {}
+    past, future = _rows(context, person, campaigns)
     done = request.query.get("did", ""), request.query.get("done", "")
     return page(
         request,
@@ -171,22 +173,26 @@ def _answers(enrollment: Enrollment) -> Mapping[str, object]:
     return {name.replace("_", " "): value for name, value in values.items() if value not in (None, "")}
 
 
-async def _rows(context: ConsoleContext, person: Person) -> tuple[list[Row], list[Row]]:
+Campaigns = Mapping[str | None, Campaign | None]
+"""By the version that rendered a mail."""
+
+
+def _rows(context: ConsoleContext, person: Person, campaigns: Campaigns) -> tuple[list[Row], list[Row]]:
     """(What happened, oldest first; what is to come, soonest first.)"""
     enrollment, mails = person.enrollment, {mail.step: mail for mail in person.mails}
     past = []
     shown: set[Step] = set()
     for entry in person.timeline.happened:
         mail = mails.get(entry.step) if entry.step is not None else None
-        past.append(await _past_row(context, person, entry, mail))
+        past.append(_past_row(context, person, entry, mail, campaigns))
         if mail is not None:
             shown.add(mail.step)
     left_out = [mail for mail in person.mails if not mail.is_to_come and mail.step not in shown]
     if enrollment is None:
         planned = person.timeline.next
         return past, [_plain(context, person, one.due_ms, one.what, "") for one in planned]
-    future = [await _mail_row(context, enrollment, mail) for mail in [*person.mails] if mail.is_to_come]
-    future += [await _mail_row(context, enrollment, mail) for mail in left_out]
+    to_come = [mail for mail in person.mails if mail.is_to_come]
+    future = [_mail_row(context, enrollment, mail, campaigns) for mail in [*to_come, *left_out]]
     future += [
         _plain(context, person, one.due_ms, one.what, "before the call that is booked")
         for one in person.timeline.next
@@ -195,10 +201,12 @@ async def _rows(context: ConsoleContext, person: Person) -> tuple[list[Row], lis
     return past, sorted(future, key=lambda row: row.at_ms)
 
 
-async def _past_row(context: ConsoleContext, person: Person, entry: Entry, mail: PersonMail | None) -> Row:
+def _past_row(
+    context: ConsoleContext, person: Person, entry: Entry, mail: PersonMail | None, campaigns: Campaigns
+) -> Row:
     if mail is None or person.enrollment is None or mail.is_to_come:
         return _plain(context, person, entry.at_ms, entry.what, entry.detail)
-    row = await _mail_row(context, person.enrollment, mail)
+    row = _mail_row(context, person.enrollment, mail, campaigns)
     state = entry.what.partition(f"step {mail.step} ")[2] or entry.what
     why = "" if entry.detail == mail.provider_id else entry.detail
     return Row(
@@ -212,8 +220,8 @@ async def _past_row(context: ConsoleContext, person: Person, entry: Entry, mail:
     )
 
 
-async def _mail_row(context: ConsoleContext, enrollment: Enrollment, mail: PersonMail) -> Row:
-    campaign = await campaign_for(context, enrollment, mail.version)
+def _mail_row(context: ConsoleContext, enrollment: Enrollment, mail: PersonMail, campaigns: Campaigns) -> Row:
+    campaign = campaigns[mail.version]
     return Row(
         at_ms=mail.at_ms,
         local=zone_time(campaign, enrollment, mail.at_ms),
