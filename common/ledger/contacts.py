@@ -15,6 +15,7 @@ from common.ledger.mailboxes import Mailboxes, index_id
 from common.ledger.store import Store, texts
 from common.ledger.unread_bookings import UnreadBookingEvent, UnreadBookings
 
+FORGETS_MAX = 3
 STEPS_MAX = 100
 _STEPS = [step_name(number) for number in range(1, STEPS_MAX + 1)]
 
@@ -42,6 +43,10 @@ class Traces:
     pages: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     phones: set[str] = field(default_factory=set)
+
+    @property
+    def is_known(self) -> bool:
+        return bool(self.enrolled or self.bookings or self.seats or self.events or self.unread)
 
 
 class Contacts:
@@ -99,6 +104,16 @@ class Contacts:
         mailbox = self._store.mailbox(found.address)
         named = {self._store.mailbox(address) for address in event.addresses()}
         return mailbox in named or event.names_phone(found.phones)
+
+    async def forget_address(self, address: str, *, now_ms: int) -> Traces:
+        """Erase what is found, and again what arrived meanwhile; returns what was found first."""
+        first = traces = await self.traces(address)
+        for _ in range(FORGETS_MAX):
+            await self.forget(traces, now_ms=now_ms)
+            traces = await self.traces(address)
+            if not traces.is_known:
+                break
+        return first
 
     async def forget(self, traces: Traces, *, now_ms: int) -> None:
         """All of it or nothing, and no further mail goes to the address; see `lua/contacts.lua`."""

@@ -39,7 +39,7 @@ def command(email: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     traces, suppressed = with_ledger(lambda ledger: _find(ledger, who))
     if not as_json:
         _print(traces, suppressed)
-    done = not dry_run and (yes or (_is_known(traces) and _confirmed(who)))
+    done = not dry_run and (yes or (traces.is_known and _confirmed(who)))
     if done:
         traces = with_ledger(lambda ledger: _forget(ledger, who))
     problem = with_world(lambda world: list_at_resend(world, who)) if done else None
@@ -79,15 +79,9 @@ async def _find(ledger: Ledger, address: str) -> tuple[Traces, Suppression | Non
 
 
 async def _forget(ledger: Ledger, address: str) -> Traces:
-    """Repeat until nothing is found: an event may arrive between the search and the erasure."""
-    first = traces = await ledger.contacts.traces(address)
-    for _ in range(3):
-        await ledger.contacts.forget(traces, now_ms=now_ms())
-        traces = await ledger.contacts.traces(address)
-        if not _is_known(traces):
-            break
-    await record_action(ledger, "forget", first.owners, after="erased and suppressed")
-    return first
+    traces = await ledger.contacts.forget_address(address, now_ms=now_ms())
+    await record_action(ledger, "forget", traces.owners, after="erased and suppressed")
+    return traces
 
 
 async def _refuse_another_key(ledger: Ledger) -> None:
@@ -113,15 +107,11 @@ def _figures(traces: Traces) -> dict[str, Any]:
     }
 
 
-def _is_known(traces: Traces) -> bool:
-    return bool(traces.enrolled or traces.bookings or traces.seats or traces.events or traces.unread)
-
-
 def _print(traces: Traces, suppressed: Suppression | None) -> None:
     figures = _figures(traces)
     if suppressed is not None:
         click.echo(f"{traces.address} {no_mail_since(asdict(suppressed))}")
-    if not _is_known(traces):
+    if not traces.is_known:
         click.echo(f"{traces.address}: nothing is stored about this address")
         return
     click.echo(

@@ -56,5 +56,5 @@ async def _unsuppress(world: World, address: str, consent: str) -> tuple[Unsuppr
     )
     if outcome == "done":
         contact = await world.ledger.mailboxes.find(address)
-        await record_action(world.ledger, "unsuppress", [contact], before="suppressed", after=f"consent: {consent}")
+        await record_action(world.ledger, "unsuppress", [contact], before="suppressed", after="with consent")
     return outcome, problem

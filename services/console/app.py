@@ -54,6 +54,7 @@ def build_context(
 ) -> ConsoleContext:
     """Raises SettingsError for a console that anybody could use, and without SECRET_KEY."""
     check_access_settings(settings)
+    logins = settings.console_logins
     store_monitor = StoreMonitor(ledger.client, settings.secret)
     clock_sync = ClockSync(ledger.client, clock, by="console")
 
@@ -67,7 +68,8 @@ def build_context(
         ledger=ledger,
         store_monitor=store_monitor,
         status_cache=StatusCache(read_store, lambda: read_gateway_status(settings.gateway_url), clock),
-        sessions=Sessions(settings.secret, settings.console_token, clock, settings.console_logins),
+        logins=logins,
+        sessions=Sessions(settings.secret, logins, clock),
         ended_sessions=EndedSessions(ledger.client, clock),
         login_failures=FailureLimiter(LOGIN_FAILURES_MAX, total_max=LOGIN_FAILURES_TOTAL_MAX),
         environment=pages.make_environment(FOLDER / "templates", FILTERS, service="console"),
@@ -151,6 +153,7 @@ ROUTES = (
     web.get("/people", people.show),
     web.post("/people", people.search),
     web.get("/people.csv", people.download),
+    web.post("/people.csv", people.download),
     web.get("/people/{id}", person.show),
     web.get("/people/{id}/mails/{mail}", person.show_mail),
     web.get("/people/{id}/mails/{mail}/body", person.show_mail_body),

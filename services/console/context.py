@@ -12,6 +12,7 @@ from common.campaigns.campaigns import Campaigns
 from common.clock import Clock
 from common.ledger.ledger import Ledger
 from common.ledger.reads.people import PeopleList
+from common.settings.console_users import ConsoleUser
 from common.settings.settings import Settings
 from common.store.monitor import StoreMonitor
 from common.versions.played import PlayedVersions
@@ -25,7 +26,8 @@ from services.web.rate_limit import FailureLimiter
 class ConsoleContext:
     """
     `campaign_name`: as people read it, *Christmas 2025*. `login_failures`: wrong tokens, by source. `versions`: None
-    where nobody compares the files with what is in force. `campaigns`: those that are played.
+    where nobody compares the files with what is in force. `campaigns`: those that are played. `logins`: who may log in;
+    empty: this console serves this machine only, and everybody on it.
     """
 
     clock: Clock
@@ -33,6 +35,7 @@ class ConsoleContext:
     ledger: Ledger
     store_monitor: StoreMonitor
     status_cache: StatusCache
+    logins: tuple[ConsoleUser, ...]
     sessions: Sessions
     ended_sessions: EndedSessions
     login_failures: FailureLimiter

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from common.domain.ids import DeliveryId
 from common.domain.replay import Way, way_at_once
 from common.ledger.dead_letters import DeadLetter
 from common.ledger.ledger import Ledger
@@ -15,6 +16,8 @@ from services.console.context import ConsoleContext
 
 READ_MAX: Final = 2_000
 """More are shown and decided after these."""
+REASONS_MAX: Final = 20
+"""In one line of the action log."""
 Verb = Literal["replay", "discard"]
 
 
@@ -84,27 +87,46 @@ async def discard_letter(ledger: Ledger, letter: DeadLetter, now_ms: int) -> Lit
 
 
 async def decide_many(
-    context: ConsoleContext, verb: Verb, *, reason: str | None = None, ids: Collection[str] | None = None
+    context: ConsoleContext, verb: Verb, *, reason: str | None = None, chosen: Mapping[str, int | None] | None = None
 ) -> Counter[str]:
     """
-    Those of one reason, those of these ids, or all: how many were `replayed`, `asked`, `discarded`, or `gone`.
+    Those of one reason, those of `chosen`, or all: how many were `replayed`, `asked`, `discarded`, or `gone`.
 
+    `chosen`: ids, each with the time at which it was a dead letter when somebody chose it; None: whenever that was.
     What fails or changes meanwhile is left as it is; a second click goes on with what is left.
     """
     act: Callable[[Ledger, DeadLetter, int], Awaitable[str]] = replay_letter if verb == "replay" else discard_letter
-    letters = [
-        letter
-        for letter in await read_letters(context.ledger)
-        if reason in (None, letter.reason) and (ids is None or letter.id in ids)
-    ]
     done: Counter[str] = Counter()
-    decided = []
-    for letter in letters:
-        answer = await act(context.ledger, letter, context.clock.now_ms())
-        done[answer] += 1
-        if answer != "gone":
-            decided.append(letter.id)
-    if decided:
-        after = ", ".join(f"{number} {answer}" for answer, number in sorted(done.items()))
-        await record_action(context, verb, decided, before=f"dead letter: {letters[0].reason}", after=after)
+    decided: list[DeadLetter] = []
+    try:
+        async for letter in _wanted(context.ledger, reason, chosen):
+            answer = await act(context.ledger, letter, context.clock.now_ms()) if letter else "gone"
+            done[answer] += 1
+            if letter and answer != "gone":
+                decided.append(letter)
+    finally:
+        # Also of those that were decided before the store went away.
+        if decided:
+            after = ", ".join(f"{number} {answer}" for answer, number in sorted(done.items()))
+            await record_action(context, verb, [letter.id for letter in decided], before=_before(decided), after=after)
     return done
+
+
+async def _wanted(
+    ledger: Ledger, reason: str | None, chosen: Mapping[str, int | None] | None
+) -> AsyncIterator[DeadLetter | None]:
+    """None for a chosen one that is no dead letter any more, or died again since."""
+    if chosen is None:
+        for letter in await read_letters(ledger):
+            if reason in (None, letter.reason):
+                yield letter
+        return
+    for id, dead_since_ms in chosen.items():
+        one = await ledger.dead_letters.get(DeliveryId(id))
+        yield one if one and dead_since_ms in (None, one.dead_since_ms) else None
+
+
+def _before(letters: Sequence[DeadLetter]) -> str:
+    reasons = list(dict.fromkeys(letter.reason for letter in letters))
+    more = len(reasons) - REASONS_MAX
+    return f"dead letter: {'; '.join(reasons[:REASONS_MAX])}" + (f"; {more} other reasons" if more > 0 else "")

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from common.clock import iso
 from common.domain.enrollment import Enrollment, ExitReason
 from common.domain.ids import DeliveryId, step_name
 from common.ledger.pauses import Pause
@@ -22,7 +23,6 @@ from services.web.problem import Problem
 
 REASON_LENGTH_MAX = 200
 CONSENT_LENGTH_MAX = 500
-FORGETS_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,8 @@ async def _of_mail(
     if not decided.is_done:
         return decided.answer
     waits = decided.at_ms is not None and decided.at_ms > context.clock.now_ms()
-    after = "skipped" if what == "skip" else f"due {decided.at_ms}"
+    due = f"due {iso(decided.at_ms)}" if decided.at_ms is not None else "due at once"
+    after = "skipped" if what == "skip" else due
     await record_action(context, what, [delivery], before="planned", after=after)
     return "waits" if waits else "done"
 
@@ -174,26 +175,20 @@ async def _unsuppress(context: ConsoleContext, enrollment: Enrollment, fields: F
         return "no consent"
     detail = f"by {PRINCIPAL.get().name}; consent: {consent}"
     await context.ledger.suppressions.request_unsuppress(enrollment.id, detail=detail)
-    after = f"asked for; consent: {consent}"
-    await record_action(context, "unsuppress", [enrollment.id], before=f"suppressed: {known.reason}", after=after)
+    before = f"suppressed: {known.reason}"
+    # The consent is in the person's timeline, which is erased with them; the action log is not.
+    await record_action(context, "unsuppress", [enrollment.id], before=before, after="asked for, with consent")
     return "asked"
 
 
 async def _forget(context: ConsoleContext, enrollment: Enrollment, fields: Fields) -> str:
-    """Repeated until nothing is found: an event may arrive between the search and the erasure."""
     if fields.get("confirm") != "yes":
         return "not confirmed"
     if await secret_key_differs(context.ledger.client, context.settings.secret):
         raise Problem(409, SECRET_KEY_MISMATCH, title="Another SECRET_KEY")
-    contacts = context.ledger.contacts
-    traces = await contacts.traces(enrollment.assessment.email)
-    owners = list(traces.owners)
-    for _ in range(FORGETS_MAX):
-        await contacts.forget(traces, now_ms=context.clock.now_ms())
-        traces = await contacts.traces(enrollment.assessment.email)
-        if not (traces.enrolled or traces.bookings or traces.seats or traces.events or traces.unread):
-            break
-    await record_action(context, "forget", owners, before=enrollment.status, after="erased and suppressed")
+    address, now_ms = enrollment.assessment.email, context.clock.now_ms()
+    traces = await context.ledger.contacts.forget_address(address, now_ms=now_ms)
+    await record_action(context, "forget", traces.owners, before=enrollment.status, after="erased and suppressed")
     return "done"
 
 

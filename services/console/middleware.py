@@ -10,7 +10,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from common.observability.logs import get_logger
-from common.settings.console_users import ConsoleUser, user_with
+from common.settings.console_users import TOKEN_USER, ConsoleUser, user_with
 from services.console.auth.access import LOCAL_USER, PRINCIPAL, Principal, is_secure, reason_not_local
 from services.console.auth.session import Session, session_cookie, set_session_cookie
 from services.console.context import ConsoleContext
@@ -26,8 +26,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PUBLIC_PATHS: Final = ("/health", "/ready", "/metrics", "/login", "/static/", "/assets/")
 """They need no login: they show no personal data and change nothing."""
-CHANGES_NOTHING: Final = ("/login", "/logout", "/people")
-"""Forms that a user with the role `read` may send: the last one searches."""
+CHANGES_NOTHING: Final = ("/login", "/logout", "/people", "/people.csv")
+"""Forms that a user with the role `read` may send: the last two search."""
 API_PATH: Final = "/api/"
 FORM_TOKEN: Final = "form_token"
 DASHBOARD_PATH: Final = "/dramatiq/"
@@ -74,21 +74,23 @@ class RequestMiddleware:
         cookie = session_cookie(request, is_secure=secure)
         session = context.sessions.read(cookie) if cookie else None
         if session is None or (session.is_logged_in and await context.ended_sessions.has(session)):
-            session = context.sessions.begin("guest")
+            session = context.sessions.begin()
         return Principal(request_source(request, trusted), secure, session, self._user(request, session))
 
     def _user(self, request: web.Request, session: Session) -> ConsoleUser | None:
+        """A proxy's header names one of CONSOLE_USERS, once: a second one may be the client's own."""
         settings = self._context.settings
-        if not settings.console_logins:
+        if not self._context.logins:
             return LOCAL_USER
         header = settings.console_user_header
         if header and is_trusted(request.remote or "", settings.trusted_networks) and header in request.headers:
-            name = request.headers[header]
-            return next((user for user in settings.console_logins if user.name == name), None)
+            names = request.headers.getall(header)
+            named = [user for user in self._context.logins if names == [user.name] and user.name != TOKEN_USER]
+            return named[0] if named else None
         return session.user if session.is_logged_in else None
 
     async def _allowed(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not self._context.settings.console_logins and (reason := reason_not_local(request)):
+        if not self._context.logins and (reason := reason_not_local(request)):
             raise Problem(403, reason, title="Not from this machine")
         if request.headers.get("Authorization", "").lower().startswith(_BEARER):
             return await self._program(request, handler)
@@ -106,8 +108,7 @@ class RequestMiddleware:
         if wait_ms := context.login_failures.wait_ms(principal.source, now_ms=now_ms):
             raise Problem(429, "Wait, then try again.", title="Too many attempts", headers=retry_after(wait_ms))
         token = request.headers["Authorization"][len(_BEARER) :].strip()
-        logins = context.settings.console_logins
-        user = user_with(token, logins) if logins else LOCAL_USER
+        user = user_with(token, context.logins) if context.logins else LOCAL_USER
         if user is None:
             context.login_failures.record_failure(principal.source, now_ms=now_ms)
             log.warning("login_failed", by="program")

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
 
 def first_of(request: web.Request) -> int:
     """`?from=50`: the index of the first one; 0 for anything else."""
-    start = request.query.get("from", "0")
+    return index_of(request.query)
+
+
+def index_of(given: Mapping[str, str]) -> int:
+    start = given.get("from", "0")
     return int(start) if start.isascii() and start.isdecimal() and len(start) < 10 else 0

@@ -7,10 +7,10 @@ later signup, or of the sender's settings.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
-from common.campaigns.campaign import Campaign, campaign_of
-from common.campaigns.compiled import from_json
+from common.campaigns.campaign import Campaign, stored_campaign
 from common.campaigns.errors import CampaignError
 from common.campaigns.messages import Rendered
 from common.clock import utc_datetime
@@ -30,9 +30,16 @@ async def campaign_for(context: ConsoleContext, enrollment: Enrollment, version:
         return played
     text = await context.ledger.versions.text(enrollment.campaign, version)
     try:
-        return campaign_of(from_json(text), in_force=version) if text else played
+        return stored_campaign(text, version) if text else played
     except CampaignError:
         return played
+
+
+async def campaigns_for(
+    context: ConsoleContext, enrollment: Enrollment, mails: Iterable[PersonMail]
+) -> dict[str | None, Campaign | None]:
+    """By version, each read once."""
+    return {version: await campaign_for(context, enrollment, version) for version in {mail.version for mail in mails}}
 
 
 def zone_time(campaign: Campaign | None, enrollment: Enrollment, at_ms: int) -> datetime:

@@ -10,6 +10,7 @@ import pytest
 from common.domain.enrollment import ExitReason
 from common.domain.ids import enrollment_id
 from common.ledger import keys
+from common.ledger.action_log import ActionFilter
 from services.cli.shared import now_ms
 from services.sandbox.ids import API_KEY
 from tests.cli.test_status_and_contact import ada_signs_up
@@ -82,6 +83,7 @@ def test_a_suppressed_address_is_listed_at_resend_and_may_come_back(run_command,
     assert answer == (0, f"{ADA} may receive mail again\n", "")
     assert (contact(run_command)["suppressed"], listed(sandbox)) == (None, {})
     assert said(run_command)["unsuppressed"] == f"by {getpass.getuser()}; consent: asked by phone on Monday"
+    assert run_ledger(lambda ledger: ledger.action_log.newest(ActionFilter()))[0].after == "with consent"
     assert run_command("unsuppress", ADA, "--consent", "again")[1] == f"{ADA} was not suppressed here\n"
 
 

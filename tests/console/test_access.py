@@ -12,6 +12,7 @@ from common.domain.store_generation import RESTORED, Generation
 from common.ledger.generations import Generations
 from common.ledger.holds import Hold
 from common.ledger.store import Store
+from common.settings.console_users import token_user
 from common.settings.settings import Settings, SettingsError
 from common.store.clients import connect_async
 from services.console.app import LOGIN_FAILURES_MAX, LOGIN_FAILURES_TOTAL_MAX
@@ -19,6 +20,8 @@ from services.console.auth.access import check_access_settings
 from services.console.auth.ended_sessions import EndedSessions
 from services.console.auth.session import SESSION_S, Sessions
 from tests.console.conftest import TOKEN, Console, Opener
+
+USER = token_user(TOKEN)
 
 PAGES = ("/", "/dead-letters", "/people/enr_aaaaaaaaaaaaaaaa", "/dramatiq/", "/dramatiq/queues/send", "/nowhere")
 FORMS = ("/people", "/dead-letters/replay", "/dead-letters/discard", "/logout", "/dramatiq/delete-message")
@@ -163,7 +166,7 @@ async def test_another_console_takes_no_cookie_from_before_a_restore(
 
 async def test_without_a_store_a_session_is_good_where_it_has_been_seen(store_url: str, clock: VirtualClock) -> None:
     nowhere = connect_async("redis://127.0.0.1:1")
-    session = Sessions("k" * 32, TOKEN, clock).begin("in")
+    session = Sessions("k" * 32, [USER], clock).begin(USER)
     ended = EndedSessions(nowhere, clock)
 
     assert await ended.has(session)
@@ -179,7 +182,7 @@ async def test_a_logout_while_the_store_is_away_is_saved_when_it_is_back(
 ) -> None:
     nowhere = connect_async("redis://127.0.0.1:1")
     ended = EndedSessions(nowhere, clock)
-    first, second = (Sessions("k" * 32, TOKEN, clock).begin("in") for _ in range(2))
+    first, second = (Sessions("k" * 32, [USER], clock).begin(USER) for _ in range(2))
     await ended.end(first)
     await Generations(Store(store, secret_key="k" * 32)).begin(Generation(id="a", mark=1, at_ms=clock.now_ms()))
     nowhere.connection_pool = store.connection_pool

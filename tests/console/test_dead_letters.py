@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+import redis.exceptions
 
 from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus
@@ -13,7 +15,9 @@ from common.domain.ids import enrollment_id, step_delivery_id
 from common.errors import Permanent
 from common.ledger import keys
 from common.ledger.action_log import ActionFilter
+from common.ledger.dead_letters import DeadLetters
 from common.ledger.deliveries import ClaimGranted
+from services.console import dead_letter_groups
 from services.simulation.engine import Simulation
 from tests.console.conftest import Answer, Console
 from tests.ledger_reads import timeline_of
@@ -234,7 +238,6 @@ async def test_dead_letters_are_grouped_by_reason_with_what_a_replay_would_do(
         ("replay", {"reason": "422 no such domain"}, 1),
         ("discard", {"reason": "500 broken"}, 2),
         ("replay", {"all": "yes"}, 0),
-        ("discard", {"chosen": step_delivery_id(enrollment_id("christmas_2025", "a@example.org"), 2)}, 2),
         ("replay", {}, 3),
         ("discard", {"reason": "another"}, 3),
     ],
@@ -252,3 +255,80 @@ async def test_a_group_some_or_all_are_decided_at_once_and_once(
     assert await ledger.client.zcard(keys.DEAD) == left
     actions = await ledger.action_log.newest(ActionFilter())
     assert [len(action.on) for action in actions] == ([3 - left] if left < 3 else [])
+
+
+async def ticks_of(console: Console) -> dict[str, str]:
+    """What the box of each dead letter sends, by its id."""
+    values = re.findall(r'name="chosen" value="([^"]+)"', (await console.get("/dead-letters")).text)
+    return {value.partition(" ")[2]: value for value in values}
+
+
+def second_mail_of(address: str) -> str:
+    return step_delivery_id(enrollment_id("christmas_2025", address), 2)
+
+
+@pytest.mark.parametrize("address", PEOPLE)
+async def test_those_that_are_ticked_are_discarded_however_many_newer_ones_there_are(
+    console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    await make_dead_letters(console, simulation, PEOPLE)
+    chosen = second_mail_of(address)
+    tick = (await ticks_of(console))[chosen]
+    monkeypatch.setattr(dead_letter_groups, "READ_MAX", 1)
+
+    first = await console.post("/dead-letters/discard-many", chosen=tick)
+    second = await console.post("/dead-letters/discard-many", chosen=tick)
+
+    assert (first.location, second.location) == (
+        "/dead-letters?discarded=1&number=1",
+        "/dead-letters?gone=1&number=1",
+    )
+    assert await actions_of(console) == [("discard", (chosen,), "1 discarded")]
+
+
+@pytest.mark.parametrize("verb", ["replay", "discard"])
+async def test_a_ticked_letter_that_died_again_since_is_left_alone(
+    console: Console, simulation: Simulation, verb: str
+) -> None:
+    await make_dead_letters(console, simulation, {"a@example.org": "422 no such domain"})
+    chosen = second_mail_of("a@example.org")
+    tick = (await ticks_of(console))[chosen]
+    await simulation.ledger.client.zincrby(keys.DEAD, 1, chosen)
+
+    answer = await console.post(f"/dead-letters/{verb}-many", chosen=tick)
+
+    assert answer.location == "/dead-letters?gone=1&number=1"
+    assert await simulation.ledger.client.zcard(keys.DEAD) == 1
+
+
+@pytest.mark.parametrize("tick", ["enr_x/step-1", "x enr_x/step-1", "1 ", "1", "9" * 40 + " enr_x/step-1", "² x"])
+async def test_a_tick_that_no_page_sends_is_400(console: Console, tick: str) -> None:
+    assert (await console.post("/dead-letters/discard-many", chosen=tick)).status == 400
+
+
+async def test_the_action_log_names_every_reason_of_what_was_decided(console: Console, simulation: Simulation) -> None:
+    await make_dead_letters(console, simulation, PEOPLE)
+
+    await console.post("/dead-letters/discard-many", all="yes")
+
+    (action,) = await console.context.ledger.action_log.newest(ActionFilter())
+    assert action.before == "dead letter: 500 broken; 422 no such domain"
+
+
+async def test_what_was_decided_before_the_store_went_away_is_in_the_action_log(
+    console: Console, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make_dead_letters(console, simulation, PEOPLE)
+    discard, tried = DeadLetters.discard, []
+
+    async def fail_second(self: DeadLetters, delivery_id: Any, *, now_ms: int) -> bool:
+        tried.append(delivery_id)
+        if len(tried) == 2:
+            raise redis.exceptions.ConnectionError("away")
+        return await discard(self, delivery_id, now_ms=now_ms)
+
+    monkeypatch.setattr(DeadLetters, "discard", fail_second)
+    answer = await console.post("/dead-letters/discard-many", all="yes")
+
+    assert (answer.status, len(tried)) == (503, 2)
+    assert await actions_of(console) == [("discard", (second_mail_of("c@example.org"),), "1 discarded")]

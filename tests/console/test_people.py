@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import Any
 
 import pytest
@@ -160,6 +161,42 @@ async def test_many_are_shown_a_page_at_a_time_and_the_filter_stays(console: Con
     assert "p50@example.org" not in first
     assert "/people?q=p&amp;sort=address&amp;from=50" in first
     assert "p59@example.org" in second
+
+
+async def test_filters_lead_to_a_list_that_can_be_saved(console: Console, known: Simulation) -> None:
+    answer = await console.post("/people", q="nordic", status="active", step="")
+
+    assert (answer.status, answer.location) == (303, "/people?q=nordic&status=active")
+
+
+URLS = re.compile(r'(?:href|action|formaction)="([^"]*)"')
+SAME = re.compile(r'<form id="same".*?</form>', re.DOTALL)
+
+
+async def test_a_list_of_an_address_is_paged_and_downloaded_and_no_url_names_it(
+    console: Console, simulation: Simulation
+) -> None:
+    for number in range(60):
+        await simulation.sign_up(Assessment(email=f"p@{number:02}.example", first_name="P", assessment_score=1))
+    await simulation.sign_up(Assessment(email="q@example.org", first_name="Q", assessment_score=1))
+    await console.context.people.refresh()
+    wanted = {"q": "p@", "sort": "address"}
+
+    pages = [
+        await console.post("/people", **wanted),
+        await console.post("/people", **wanted, **{"from": "50"}),
+        await console.post("/people", who="p@"),
+        await console.get("/people?q=p@&sort=address"),
+    ]
+    table = await console.post("/people.csv", **wanted)
+
+    assert [re.findall(r"<h1>(.*)</h1>", page.text)[0] for page in pages] == ["60 people"] * 4
+    assert [url for page in pages for url in URLS.findall(page.text) if "p@" in url or "p%40" in url] == []
+    assert [re.findall(r'name="from" value="(\d+)"', page.text) for page in pages] == [["50"], ["0"], ["50"], ["50"]]
+    assert "p@59.example" in pages[1].text
+    assert len(list(csv.DictReader(io.StringIO(table.text)))) == 60
+    (form,) = SAME.findall(pages[0].text)
+    assert dict(re.findall(r'name="(q|sort)" value="([^"]*)"', form)) == wanted
 
 
 async def test_the_download_holds_the_same_people_and_no_formula(console: Console, known: Simulation) -> None:

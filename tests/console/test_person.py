@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 
 from common.campaigns.loader import Campaign
 from common.domain.contact import Assessment, Consent
 from common.domain.enrollment import ExitReason
 from common.domain.ids import enrollment_id
+from common.ledger import keys
 from common.ledger.action_log import ActionFilter
+from common.ledger.contacts import Contacts, Traces
 from common.ledger.pauses import Pause
+from common.ledger.versions import Versions
 from services.simulation.engine import Simulation
 from tests.console.conftest import Console
 
@@ -122,6 +128,25 @@ async def test_a_mail_is_shown_as_it_was_sent_and_as_it_would_be_sent(console: C
     assert "script-src" not in body.headers["Content-Security-Policy"]
 
 
+async def test_a_version_is_read_once_for_all_mails_that_it_rendered(
+    console: Console, signed_up: Simulation, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, read, asked = console.context.ledger.client, Versions.text, []
+    await client.hset(keys.versions(campaign.key), "a1b2", campaign.compiled.to_json())
+    await signed_up.run(until_ms=console.clock.now_ms() + 8 * 86_400_000)
+    await client.hset(keys.enrollment(ADA), "versions", "@a1b2 step-1 step-2 step-3")
+
+    async def read_and_count(self: Versions, campaign: str, version: str) -> str | None:
+        asked.append(version)
+        return await read(self, campaign, version)
+
+    monkeypatch.setattr(Versions, "text", read_and_count)
+    page = (await console.get(f"/people/{ADA}")).text
+
+    assert asked == ["a1b2"]
+    assert all(step.name in page for step in campaign.steps)
+
+
 async def test_a_mail_that_is_looked_at_cannot_end_the_mails(console: Console, signed_up: Simulation) -> None:
     body = (await console.get(f"/people/{ADA}/mails/step-1/body")).text
 
@@ -159,6 +184,8 @@ async def test_a_mail_that_is_sent_now_waits_for_the_gap_unless_confirmed(
     console: Console, signed_up: Simulation
 ) -> None:
     assert "as soon as the minimum gap" in await decide(console, "send-now", mail="step-2")
+    (action,) = await console.context.ledger.action_log.newest(ActionFilter())
+    assert re.fullmatch(r"due \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", action.after)
     assert "is due now" in await decide(console, "send-now", mail="step-2", ignore_gap="yes")
 
     await signed_up.run(until_ms=signed_up.clock.now_ms() + 60_000)
@@ -184,6 +211,10 @@ async def test_a_suppressed_person_gets_no_mail_and_comes_back_with_consent_only
     assert (await console.context.ledger.suppressions.unsuppress_requests())[0].detail == (
         "by local; consent: by phone, today"
     )
+    assert [one.after for one in await console.context.ledger.action_log.newest(ActionFilter())] == [
+        "asked for, with consent",
+        "suppressed",
+    ]
 
 
 async def test_nobody_lets_somebody_back_who_complained(console: Console, signed_up: Simulation) -> None:
@@ -200,6 +231,25 @@ async def test_a_person_is_forgotten_only_when_confirmed(console: Console, signe
 
     assert (await console.get(f"/people/{ADA}")).status == 404
     assert [what for what, _ in await done_by_whom(console)] == ["forget"]
+
+
+async def test_what_arrives_while_a_person_is_forgotten_is_erased_too(
+    console: Console, signed_up: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, forget, arriving = console.context.ledger.client, Contacts.forget, [1]
+    enrollment: dict[Any, Any] = await client.hgetall(keys.enrollment(ADA))
+
+    async def forget_and_receive(self: Contacts, traces: Traces, *, now_ms: int) -> None:
+        await forget(self, traces, now_ms=now_ms)
+        if arriving.pop():
+            await client.hset(keys.enrollment(ADA), mapping=enrollment)
+        arriving.append(0)
+
+    monkeypatch.setattr(Contacts, "forget", forget_and_receive)
+    assert "Forgotten" in await decide(console, "forget", confirm="yes")
+
+    assert not await client.exists(keys.enrollment(ADA))
+    assert await done_by_whom(console) == [("forget", ADA)]
 
 
 async def test_an_unknown_action_is_404(console: Console, signed_up: Simulation) -> None:

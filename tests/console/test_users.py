@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from multidict import CIMultiDict
 
 from common.domain.contact import Assessment
 from common.domain.ids import DeliveryId, enrollment_id
@@ -54,6 +55,15 @@ async def test_somebody_who_may_only_look_sees_no_button_and_is_refused_with_wor
     assert "may only look" in page.text
     assert answer.status == 403
     assert "ron has the role `read`. Ask somebody with the role `full` to do it." in answer.text
+
+
+async def test_somebody_who_may_only_look_searches_and_downloads(team: Console, users: Users) -> None:
+    await team.log_in(users["ron"][1])
+    token = (await team.get("/people")).form_token
+
+    answers = [await team.post(path, token=token, q="ada@") for path in ("/people", "/people.csv")]
+
+    assert [answer.status for answer in answers] == [200, 200]
 
 
 async def test_a_program_of_somebody_who_may_only_look_reads_and_does_not_act(team: Console, users: Users) -> None:
@@ -113,6 +123,24 @@ async def test_a_trusted_proxy_names_the_user_and_nobody_else_does(opens: Opener
     assert (await behind.request("GET", "/", headers={"X-User": "ron"})).status == 200
     assert (await behind.request("GET", "/", headers={"X-User": "nobody"})).status == 303
     assert (await exposed.request("GET", "/", headers={"X-User": "ron"})).status == 303
+
+
+@pytest.mark.parametrize("names", [["console-token"], ["ron", "mia"], ["mia", "mia"], ["mia", ""], [""]])
+async def test_a_proxy_names_one_user_and_never_that_of_the_token(
+    opens: Opener, store_url: str, users: Users, names: list[str]
+) -> None:
+    lines = ",".join(user.line for user, _ in users.values())
+    behind = await opens(
+        store_url,
+        console_token=TOKEN,
+        console_users=lines,
+        console_user_header="X-User",
+        trusted_proxies="127.0.0.0/8",
+    )
+    headers = CIMultiDict([*behind.headers.items(), *(("X-User", name) for name in names)])
+
+    async with behind.http.get(behind.url + "/people", headers=headers, allow_redirects=False) as response:
+        assert response.status == 303
 
 
 @pytest.mark.parametrize(

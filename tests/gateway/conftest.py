@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -17,6 +18,7 @@ from typing import Any
 import aiohttp
 import pytest
 import redis.asyncio
+import structlog
 from multidict import CIMultiDictProxy
 from standardwebhooks import Webhook
 
@@ -163,3 +165,15 @@ def own_store(folder: Path) -> Iterator[EmbeddedStore]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def json_logs() -> Iterator[None]:
+    """Logs as in production: JSON, INFO and above."""
+    before = structlog.get_config()
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    )
+    yield
+    structlog.configure(**before)

@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import structlog
 
 from tests.gateway.conftest import Opener, person
 from tests.gateway.test_unsubscribe import DUNYA, link
-
-
-@pytest.fixture
-def json_logs() -> Iterator[None]:
-    """Logs as in production: JSON, INFO and above."""
-    before = structlog.get_config()
-    structlog.configure(
-        processors=[structlog.processors.add_log_level, structlog.processors.JSONRenderer()],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-    )
-    yield
-    structlog.configure(**before)
 
 
 @pytest.mark.usefixtures("json_logs")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from itertools import permutations
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+import redis.exceptions
 
 from common.domain.booking import BookingEvent
 from common.domain.delivery import DeliveryStatus
 from common.domain.ids import DeliveryId, booking_id, enrollment_id
 from common.ledger import keys
+from common.ledger.texts import Texts
 from common.store.embedded import EmbeddedStore
 from services.gateway.webhooks.calcom_payload import SentEvent, event_of
 from services.gateway.webhooks.twilio_payload import word_of
@@ -178,6 +181,26 @@ async def test_a_stop_while_the_store_is_away_is_kept_and_obeyed_later(opens: Op
     own_store.start()
     await gateway.wait_until_replayed()
     assert await gateway.context.intake.ledger.texts.is_ended(NUMBER)
+
+
+@pytest.mark.usefixtures("json_logs")
+async def test_an_sms_that_cannot_be_recorded_is_set_aside_and_no_number_is_logged(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def refuse(*_: object, **__: object) -> bool:
+        raise redis.exceptions.ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value")
+
+    monkeypatch.setattr(Texts, "receive", refuse)
+
+    assert (await post(gateway, {"MessageSid": SID, "From": NUMBER, "Body": "STOP"})).status == 200
+    await gateway.wait_until_replayed()
+
+    said = capsys.readouterr().err
+    lines: list[dict[str, Any]] = [json.loads(line) for line in said.splitlines()]
+    (line,) = [line for line in lines if line["event"] == "spool_event_set_aside"]
+    hashed = gateway.context.intake.ledger.store.number_hash(NUMBER)
+    assert (line["kind"], line["enrollment_id"]) == ("sms", hashed)
+    assert NUMBER not in said
 
 
 async def test_cal_coms_number_for_reminders_is_kept_and_a_mere_phone_number_is_not(gateway: Gateway) -> None:

@@ -70,10 +70,12 @@ class ContactTimeline:
 
     `enrollment_id`: of somebody who booked a call and never signed up, what their enrollment's would be; then `status`
     is NOT_ENROLLED, `segment` is None. `language`: that a signup named. `paused`: of this person; `everybody_paused`:
-    of all mail; `campaign_paused`: of the campaign.
+    of all mail; `campaign_paused`: of the campaign. `calls`: in no order.
     """
 
     enrollment_id: EnrollmentId
+    enrollment: Enrollment | None
+    calls: list[ReportedCall]
     email: str
     first_name: str
     campaign: str
@@ -136,6 +138,8 @@ async def read_contact_timeline(ledger: Ledger, contact: EnrollmentId, *, now_ms
     planned = [*_planned_of_calls(calls), *(_planned(mail) for mail in mails if mail.is_to_come)]
     return ContactTimeline(
         enrollment_id=contact,
+        enrollment=enrollment,
+        calls=calls,
         email=who.email,
         first_name=who.first_name or "",
         campaign=enrollment.campaign if enrollment else ledger.campaign,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from common.clock import iso
 from common.domain.person_search import ListedPerson
 from common.ledger import keys
+from common.ledger.reads.contact_timeline import ContactTimeline
 from common.ledger.reads.schedule import Span
 from services.console import dead_letter_groups, decisions
 from services.console.api import models
@@ -17,9 +18,9 @@ from services.console.context import CONTEXT
 from services.console.pages import actions as action_log
 from services.console.pages import people as people_page
 from services.console.pages import schedule as schedule_page
-from services.console.pages.person import Person, read_person
+from services.console.pages.person import read_person
 from services.console.paging import first_of
-from services.console.person_mail import campaign_for, subject_of, title_of
+from services.console.person_mail import campaigns_for, subject_of, title_of
 from services.web.problem import FieldError, Problem
 
 PAGE_SIZE_MAX = 500
@@ -39,22 +40,21 @@ async def people(request: web.Request) -> web.Response:
 async def person(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     found = await read_person(context, request.match_info["id"])
-    timeline = found.timeline
-    suppressed = await context.ledger.suppressions.of(timeline.email)
+    suppressed = await context.ledger.suppressions.of(found.email)
     return _answer(
         models.PersonDetails(
-            enrollment_id=timeline.enrollment_id,
-            campaign=timeline.campaign,
-            email=timeline.email,
-            first_name=timeline.first_name,
-            segment=timeline.segment,
-            status=str(timeline.status),
-            exit_reason=timeline.exit_reason,
-            language=timeline.language,
-            paused=timeline.paused is not None,
+            enrollment_id=found.enrollment_id,
+            campaign=found.campaign,
+            email=found.email,
+            first_name=found.first_name,
+            segment=found.segment,
+            status=str(found.status),
+            exit_reason=found.exit_reason,
+            language=found.language,
+            paused=found.paused is not None,
             suppressed=str(suppressed.reason) if suppressed else None,
             happened=[
-                models.TimelineEntry(at=iso(one.at_ms), what=one.what, detail=one.detail) for one in timeline.happened
+                models.TimelineEntry(at=iso(one.at_ms), what=one.what, detail=one.detail) for one in found.happened
             ],
             mails=await _mails(request, found),
         )
@@ -110,8 +110,8 @@ async def _decide_many(request: web.Request, verb: dead_letter_groups.Verb) -> w
     given = await _body(request, models.DeadLetterChoice)
     if [given.ids is not None, given.reason is not None, given.all].count(True) != 1:
         raise Problem(422, "Give `ids`, or `reason`, or `all`: one of them.", title="Which dead letters?")
-    ids = frozenset(given.ids) if given.ids is not None else None
-    done = await dead_letter_groups.decide_many(request.app[CONTEXT], verb, reason=given.reason, ids=ids)
+    chosen = dict.fromkeys(given.ids) if given.ids is not None else None
+    done = await dead_letter_groups.decide_many(request.app[CONTEXT], verb, reason=given.reason, chosen=chosen)
     return _answer(models.DeadLetterResult(**dict(done)))
 
 
@@ -153,13 +153,14 @@ async def decide_scope(request: web.Request) -> web.Response:
     return _answer(models.ScopeResult(answer=done))
 
 
-async def _mails(request: web.Request, found: Person) -> list[models.MailState]:
+async def _mails(request: web.Request, found: ContactTimeline) -> list[models.MailState]:
     context, enrollment = request.app[CONTEXT], found.enrollment
     if enrollment is None:
         return []
     listed = []
+    campaigns = await campaigns_for(context, enrollment, found.mails)
     for mail in found.mails:
-        campaign = await campaign_for(context, enrollment, mail.version)
+        campaign = campaigns[mail.version]
         listed.append(
             models.MailState(
                 mail=mail.name,

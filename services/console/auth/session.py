@@ -10,30 +10,27 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from aiohttp import web
 
 from common.clock import Clock
-from common.settings.console_users import ConsoleUser, token_user
+from common.settings.console_users import ConsoleUser
 
 SESSION_S = 12 * 3600
 """A working day; after it one logs in again."""
 _COOKIE = "advent_console"
 
-Kind = Literal["guest", "in"]
-
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """`kind`: `in` after a login. `id`: random, 144 bits. `expires_s`: seconds since 1970. `user`: who logged in."""
+    """`id`: random, 144 bits. `expires_s`: seconds since 1970. `user`: who logged in; None: a guest."""
 
-    kind: Kind
     id: str
     expires_s: int
-    user: ConsoleUser | None = None
+    user: ConsoleUser | None
 
     @property
     def begun_s(self) -> int:
@@ -41,41 +38,36 @@ class Session:
 
     @property
     def is_logged_in(self) -> bool:
-        return self.kind == "in"
+        return self.user is not None
 
 
 class Sessions:
     """Creates and reads sessions; `EndedSessions` knows those that ended early."""
 
-    def __init__(
-        self, secret_key: str, token: str | None, clock: Clock, users: Sequence[ConsoleUser] | None = None
-    ) -> None:
-        """`users`: who may log in; by default only the user of CONSOLE_TOKEN, `token`."""
-        if users is None:
-            users = [token_user(token)] if token is not None else []
+    def __init__(self, secret_key: str, users: Iterable[ConsoleUser], clock: Clock) -> None:
+        """`users`: who may log in."""
         self._secret_key, self._clock = secret_key.encode(), clock
         self._users = {user.name: user for user in users}
 
-    def begin(self, kind: Kind, user: ConsoleUser | None = None) -> Session:
-        """`user`: whose session it is after a login; by default the first one's."""
-        if kind == "in" and user is None:
-            user = next(iter(self._users.values()), None)
-        return Session(kind, secrets.token_urlsafe(18), self._now_s() + SESSION_S, user)
+    def begin(self, user: ConsoleUser | None = None) -> Session:
+        """`user`: who has logged in; None: a guest."""
+        return Session(secrets.token_urlsafe(18), self._now_s() + SESSION_S, user)
 
     def cookie(self, session: Session) -> str:
-        payload = f"{session.kind}.{session.id}.{session.expires_s}.{session.user.name if session.user else ''}"
+        kind, name = ("in", session.user.name) if session.user else ("guest", "")
+        payload = f"{kind}.{session.id}.{session.expires_s}.{name}"
         return f"{payload}.{self._sign('cookie', payload, session.user)}"
 
     def read(self, cookie: str) -> Session | None:
         """None for a cookie that is forged or expired."""
         payload, _, signature = cookie.rpartition(".")
-        kind, id, expires, name = (payload.split(".", 3) + [""] * 3)[:4]
+        _, id, expires, name = (payload.split(".", 3) + [""] * 3)[:4]
         user = self._users.get(name)
         if (name and user is None) or not is_same_secret(signature, self._sign("cookie", payload, user)):
             return None
         if int(expires) <= self._now_s():
             return None
-        return Session("in" if kind == "in" else "guest", id, int(expires), user)
+        return Session(id, int(expires), user)
 
     def form_token(self, session: Session | None) -> str:
         """What every form of this session carries and nobody else can know; None: a program's, which has no session."""

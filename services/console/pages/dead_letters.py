@@ -149,10 +149,10 @@ async def _act(
 async def _act_on_many(request: web.Request, verb: Verb) -> web.Response:
     """Those that are ticked (`chosen`), those of one `reason`, or `all`."""
     context, form = request.app[CONTEXT], await request.post()
-    chosen = [value for value in form.getall("chosen", []) if isinstance(value, str)]
+    chosen = dict(_chosen(str(value)) for value in form.getall("chosen", []))
     reason, everything = form.get("reason"), form.get("all") == "yes"
     if chosen:
-        done = await decide_many(context, verb, ids=frozenset(chosen))
+        done = await decide_many(context, verb, chosen=chosen)
     elif isinstance(reason, str):
         done = await decide_many(context, verb, reason=reason)
     elif everything:
@@ -160,6 +160,14 @@ async def _act_on_many(request: web.Request, verb: Verb) -> web.Response:
     else:
         return see_other("/dead-letters?number=0")
     return see_other(f"/dead-letters?{urlencode(dict(done) | {'number': done.total()})}")
+
+
+def _chosen(value: str) -> tuple[str, int]:
+    """(which delivery, since when it was a dead letter on the page that was seen)."""
+    dead_since_ms, _, delivery = value.partition(" ")
+    if not (dead_since_ms.isascii() and dead_since_ms.isdecimal() and len(dead_since_ms) < 16 and delivery):
+        raise web.HTTPBadRequest
+    return delivery, int(dead_since_ms)
 
 
 _DONE = {

@@ -26,8 +26,7 @@ async def log_in(request: web.Request) -> web.Response:
     """A login begins a new session: the guest's, which others may have seen, gets no rights."""
     context, principal, form = request.app[CONTEXT], PRINCIPAL.get(), await request.post()
     next_path, now_ms = _local_path(str(form.get("next", "/"))), context.clock.now_ms()
-    logins = context.settings.console_logins
-    if not logins:
+    if not context.logins:
         return see_other(next_path)
     if wait_ms := context.login_failures.wait_ms(principal.source, now_ms=now_ms):
         headers = retry_after(wait_ms)
@@ -35,14 +34,14 @@ async def log_in(request: web.Request) -> web.Response:
         response = page(request, "login.html", status=429, next=next_path, error=error)
         response.headers.update(headers)
         return response
-    user = user_with(str(form.get("token", "")).strip(), logins)
+    user = user_with(str(form.get("token", "")).strip(), context.logins)
     if user is None:
         context.login_failures.record_failure(principal.source, now_ms=now_ms)
         log.warning("login_failed", by="browser")
         return page(request, "login.html", status=401, next=next_path, error="That is not the token.")
     log.info("logged_in", user=user.name)
     response = see_other(next_path)
-    session = context.sessions.begin("in", user)
+    session = context.sessions.begin(user)
     context.ended_sessions.begin(session)
     cookie = context.sessions.cookie(session)
     set_session_cookie(response, cookie, is_secure=principal.is_secure)

@@ -1,7 +1,8 @@
 """
 The list of people: searched, filtered, sorted, a page at a time, and as CSV.
 
-What is looked for may be in the address of the page, so that it can be saved; an e-mail address never is.
+What is looked for may be in the URL of the page, so that it can be saved. What may be an e-mail address is sent by
+forms only, since browsers and proxies keep URLs.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from common.domain.person_search import SORTS, ListedPerson, PeopleFilter, Sort
 from common.ledger.reads.contact_timeline import find_contacts, read_contact_timeline
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.decisions import message_of
-from services.console.paging import first_of
+from services.console.paging import first_of, index_of
 from services.console.replies import page, see_other
 
 PAGE_SIZE = 50
@@ -49,11 +50,15 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What the address of a page asks for."""
+    """What a URL or a form asks for."""
 
     wanted: PeopleFilter
     sort: Sort
     given: Mapping[str, str]
+
+    @property
+    def may_stand_in_url(self) -> bool:
+        return not any("@" in text for text in self.given.values())
 
     def at(self, path: str, **more: Any) -> str:
         query = {name: text for name, text in self.given.items() if text} | more
@@ -61,25 +66,31 @@ class Query:
 
 
 async def search(request: web.Request) -> web.Response:
-    """From the form of every page: straight to a person where only one can be meant."""
-    context, form = request.app[CONTEXT], await request.post()
-    text = str(form.get("who", "")).strip()[:TEXT_LENGTH_MAX]
+    """The filters of the list; or `who`, of every page: straight to a person where only one can be meant."""
+    context, form = request.app[CONTEXT], await _form(request)
+    if "who" not in form:
+        query = query_of(form)
+        if query.may_stand_in_url:
+            return see_other(query.at("/people"))
+        return await _show(request, query, first=index_of(form))
+    text = form["who"].strip()[:TEXT_LENGTH_MAX]
     if not text:
         return see_other("/people")
     if (found := await _exactly(context, text)) is not None:
         return see_other(f"/people/{found}")
     if "@" not in text and not is_enrollment_id(text):
         return see_other(f"/people?{urlencode({'q': text})}")
-    return await _show(request, query_of({"q": text}), is_search=True)
+    return await _show(request, query_of({"q": text}), first=0, is_search=True)
 
 
 async def show(request: web.Request) -> web.Response:
-    return await _show(request, query_of(request.query))
+    return await _show(request, query_of(request.query), first=first_of(request))
 
 
 async def download(request: web.Request) -> web.StreamResponse:
     """The same people as CSV, all of them."""
-    context, query = request.app[CONTEXT], query_of(request.query)
+    given = await _form(request) if request.method == "POST" else request.query
+    context, query = request.app[CONTEXT], query_of(given)
     found = await context.people.find(query.wanted, sort=query.sort)
     headers = {"Content-Disposition": 'attachment; filename="people.csv"', "Content-Type": "text/csv; charset=utf-8"}
     response = web.StreamResponse(headers=headers)
@@ -89,6 +100,10 @@ async def download(request: web.Request) -> web.StreamResponse:
         await response.write(_csv(rows))
     await response.write_eof()
     return response
+
+
+async def _form(request: web.Request) -> Mapping[str, str]:
+    return {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
 
 
 def query_of(given: Mapping[str, str]) -> Query:
@@ -135,8 +150,8 @@ async def find_page(context: ConsoleContext, query: Query, first: int, number: i
             return shown, len(found)
 
 
-async def _show(request: web.Request, query: Query, *, is_search: bool = False) -> web.Response:
-    context, first = request.app[CONTEXT], first_of(request)
+async def _show(request: web.Request, query: Query, *, first: int, is_search: bool = False) -> web.Response:
+    context = request.app[CONTEXT]
     people, total = await find_page(context, query, first, PAGE_SIZE)
     return page(
         request,
@@ -148,9 +163,9 @@ async def _show(request: web.Request, query: Query, *, is_search: bool = False) 
         given=query.given,
         choices=_choices(context),
         message=message_of(request.query.get("did", ""), request.query.get("done", "")),
-        csv=query.at("/people.csv"),
-        newer=query.at("/people", **{"from": max(0, first - PAGE_SIZE)}) if first else None,
-        older=query.at("/people", **{"from": first + PAGE_SIZE}) if first + PAGE_SIZE < total else None,
+        query=query,
+        newer=max(0, first - PAGE_SIZE) if first else None,
+        older=first + PAGE_SIZE if first + PAGE_SIZE < total else None,
         here="/people",
     )
 

@@ -8,17 +8,18 @@ from datetime import datetime
 
 from aiohttp import web
 
+from common.campaigns.campaign import Campaign
 from common.campaigns.errors import CampaignError
 from common.clock import utc_datetime
 from common.domain.enrollment import Enrollment
 from common.domain.ids import DeliveryId, EnrollmentId, Step, is_enrollment_id
 from common.ledger.reads.contact_timeline import ContactTimeline, Entry, find_contacts, read_contact_timeline
-from common.ledger.reads.person_mails import PersonMail
+from common.ledger.reads.person_mails import PersonMail, read_person_mails
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.decisions import ACTIONS, decide, message_of
 from services.console.pages.dead_letters import message_of as dead_letter_message
 from services.console.pages.dead_letters import replay_effect
-from services.console.person_mail import campaign_for, render, subject_of, title_of, zone_time
+from services.console.person_mail import campaign_for, campaigns_for, render, subject_of, title_of, zone_time
 from services.console.replies import page, see_other
 from services.web.problem import Problem
 
@@ -39,16 +40,7 @@ class Row:
     mail: PersonMail | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
-    """`mails`: of an enrollment whose campaign is played here."""
-
-    timeline: ContactTimeline
-    enrollment: Enrollment | None
-    mails: list[PersonMail]
-
-
-async def read_person(context: ConsoleContext, identity: str) -> Person:
+async def read_person(context: ConsoleContext, identity: str) -> ContactTimeline:
     """Raises Problem 404."""
     now_ms = context.clock.now_ms()
     found = (
@@ -57,32 +49,34 @@ async def read_person(context: ConsoleContext, identity: str) -> Person:
         else None
     )
     if found is None:
-        raise Problem(404, "No contact of this campaign has this id.", title="No such contact")
-    enrollment = await context.ledger.enrollments.get(identity)
-    if enrollment is None:
-        return Person(found, None, [])
-    return Person(found, enrollment, found.mails)
+        raise _unknown_contact()
+    return found
+
+
+def _unknown_contact() -> Problem:
+    return Problem(404, "No contact of this campaign has this id.", title="No such contact")
 
 
 async def show(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     person = await read_person(context, request.match_info["id"])
-    timeline, enrollment = person.timeline, person.enrollment
-    others = [one for one in await find_contacts(context.ledger, timeline.email) if one.campaign != timeline.campaign]
-    past, future = await _rows(context, person)
+    enrollment = person.enrollment
+    others = [one for one in await find_contacts(context.ledger, person.email) if one.campaign != person.campaign]
+    campaigns = await campaigns_for(context, enrollment, person.mails) if enrollment else {}
+    past, future = _rows(context, person, campaigns)
     done = request.query.get("did", ""), request.query.get("done", "")
     return page(
         request,
         "person.html",
-        contact=timeline,
+        contact=person,
         enrollment=enrollment,
         answers=_answers(enrollment) if enrollment else {},
-        calls=[call async for call in context.ledger.bookings.calls(_calls_contact(person))],
+        calls=person.calls,
         others=others,
         past=past,
         future=future,
-        suppressed=await context.ledger.suppressions.of(timeline.email),
-        resting=await context.ledger.suppressions.resting(timeline.email),
+        suppressed=await context.ledger.suppressions.of(person.email),
+        resting=await context.ledger.suppressions.resting(person.email),
         dead=await _dead_letters(context, person),
         message=message_of(*done) or dead_letter_message(request),
         here="",
@@ -104,9 +98,7 @@ async def act(request: web.Request) -> web.Response:
 async def show_mail(request: web.Request) -> web.Response:
     """Around the mail: which one, in which state, and its text part."""
     context = request.app[CONTEXT]
-    person, mail = await _mail_of(context, request)
-    enrollment = person.enrollment
-    assert enrollment is not None
+    enrollment, mail = await _mail_of(context, request)
     campaign = await campaign_for(context, enrollment, mail.version)
     rendered, problem = None, ""
     try:
@@ -116,7 +108,7 @@ async def show_mail(request: web.Request) -> web.Response:
     response = page(
         request,
         "person_mail.html",
-        contact=person.timeline,
+        enrollment=enrollment,
         mail=mail,
         title=title_of(campaign, mail.step),
         rendered=rendered,
@@ -131,11 +123,10 @@ async def show_mail(request: web.Request) -> web.Response:
 async def show_mail_body(request: web.Request) -> web.Response:
     """The HTML part alone, for the frame."""
     context = request.app[CONTEXT]
-    person, mail = await _mail_of(context, request)
-    assert person.enrollment is not None
-    campaign = await campaign_for(context, person.enrollment, mail.version)
+    enrollment, mail = await _mail_of(context, request)
+    campaign = await campaign_for(context, enrollment, mail.version)
     try:
-        html = render(context, campaign, person.enrollment, mail).html if campaign else ""
+        html = render(context, campaign, enrollment, mail).html if campaign else ""
     except (CampaignError, IndexError):
         html = ""
     headers = {"Content-Security-Policy": _MAIL_POLICY, "X-Frame-Options": "SAMEORIGIN"}
@@ -148,16 +139,17 @@ _FRAMING_POLICY = (
 )
 
 
-async def _mail_of(context: ConsoleContext, request: web.Request) -> tuple[Person, PersonMail]:
-    person = await read_person(context, request.match_info["id"])
-    mail = next((mail for mail in person.mails if mail.name == request.match_info["mail"]), None)
+async def _mail_of(context: ConsoleContext, request: web.Request) -> tuple[Enrollment, PersonMail]:
+    """Raises Problem 404."""
+    identity, name, ledger = request.match_info["id"], request.match_info["mail"], context.ledger
+    enrollment = await ledger.enrollments.get(identity) if is_enrollment_id(identity) else None
+    if enrollment is None:
+        raise _unknown_contact()
+    mails = await read_person_mails(ledger, enrollment, await ledger.pauses.active(), now_ms=context.clock.now_ms())
+    mail = next((mail for mail in mails if mail.name == name), None)
     if mail is None:
         raise Problem(404, "The campaign has no such mail.", title="No such mail")
-    return person, mail
-
-
-def _calls_contact(person: Person) -> EnrollmentId:
-    return person.enrollment.contact_id if person.enrollment else person.timeline.enrollment_id
+    return enrollment, mail
 
 
 def _answers(enrollment: Enrollment) -> Mapping[str, object]:
@@ -171,34 +163,40 @@ def _answers(enrollment: Enrollment) -> Mapping[str, object]:
     return {name.replace("_", " "): value for name, value in values.items() if value not in (None, "")}
 
 
-async def _rows(context: ConsoleContext, person: Person) -> tuple[list[Row], list[Row]]:
+Campaigns = Mapping[str | None, Campaign | None]
+"""By the version that rendered a mail."""
+
+
+def _rows(context: ConsoleContext, person: ContactTimeline, campaigns: Campaigns) -> tuple[list[Row], list[Row]]:
     """(What happened, oldest first; what is to come, soonest first.)"""
     enrollment, mails = person.enrollment, {mail.step: mail for mail in person.mails}
     past = []
     shown: set[Step] = set()
-    for entry in person.timeline.happened:
+    for entry in person.happened:
         mail = mails.get(entry.step) if entry.step is not None else None
-        past.append(await _past_row(context, person, entry, mail))
+        past.append(_past_row(context, person, entry, mail, campaigns))
         if mail is not None:
             shown.add(mail.step)
     left_out = [mail for mail in person.mails if not mail.is_to_come and mail.step not in shown]
     if enrollment is None:
-        planned = person.timeline.next
+        planned = person.next
         return past, [_plain(context, person, one.due_ms, one.what, "") for one in planned]
-    future = [await _mail_row(context, enrollment, mail) for mail in [*person.mails] if mail.is_to_come]
-    future += [await _mail_row(context, enrollment, mail) for mail in left_out]
+    to_come = [mail for mail in person.mails if mail.is_to_come]
+    future = [_mail_row(context, enrollment, mail, campaigns) for mail in [*to_come, *left_out]]
     future += [
         _plain(context, person, one.due_ms, one.what, "before the call that is booked")
-        for one in person.timeline.next
+        for one in person.next
         if not one.what.startswith("step ")
     ]
     return past, sorted(future, key=lambda row: row.at_ms)
 
 
-async def _past_row(context: ConsoleContext, person: Person, entry: Entry, mail: PersonMail | None) -> Row:
+def _past_row(
+    context: ConsoleContext, person: ContactTimeline, entry: Entry, mail: PersonMail | None, campaigns: Campaigns
+) -> Row:
     if mail is None or person.enrollment is None or mail.is_to_come:
         return _plain(context, person, entry.at_ms, entry.what, entry.detail)
-    row = await _mail_row(context, person.enrollment, mail)
+    row = _mail_row(context, person.enrollment, mail, campaigns)
     state = entry.what.partition(f"step {mail.step} ")[2] or entry.what
     why = "" if entry.detail == mail.provider_id else entry.detail
     return Row(
@@ -212,8 +210,8 @@ async def _past_row(context: ConsoleContext, person: Person, entry: Entry, mail:
     )
 
 
-async def _mail_row(context: ConsoleContext, enrollment: Enrollment, mail: PersonMail) -> Row:
-    campaign = await campaign_for(context, enrollment, mail.version)
+def _mail_row(context: ConsoleContext, enrollment: Enrollment, mail: PersonMail, campaigns: Campaigns) -> Row:
+    campaign = campaigns[mail.version]
     return Row(
         at_ms=mail.at_ms,
         local=zone_time(campaign, enrollment, mail.at_ms),
@@ -225,18 +223,18 @@ async def _mail_row(context: ConsoleContext, enrollment: Enrollment, mail: Perso
     )
 
 
-def _plain(context: ConsoleContext, person: Person, at_ms: int, what: str, detail: str) -> Row:
+def _plain(context: ConsoleContext, person: ContactTimeline, at_ms: int, what: str, detail: str) -> Row:
     return Row(at_ms=at_ms, local=_local(context, person, at_ms), title=what, subject="", state="", why=detail)
 
 
-def _local(context: ConsoleContext, person: Person, at_ms: int) -> datetime:
+def _local(context: ConsoleContext, person: ContactTimeline, at_ms: int) -> datetime:
     enrollment = person.enrollment
     if enrollment is None:
         return utc_datetime(at_ms)
     return zone_time(context.played(enrollment.campaign), enrollment, at_ms)
 
 
-async def _dead_letters(context: ConsoleContext, person: Person) -> list[tuple[PersonMail, str]]:
+async def _dead_letters(context: ConsoleContext, person: ContactTimeline) -> list[tuple[PersonMail, str]]:
     """Those of their mails, each with what a replay would do."""
     found = []
     for mail in person.mails:

@@ -111,11 +111,15 @@ class Replay:
         for event, error in zip(batch.events, errors, strict=True):
             if error is not None:
                 # An internal error, which waiting does not cure. It must not block the events behind it.
-                log.error("spool_event_set_aside", enrollment_id=event.enrollment_id, exc_info=error)
+                log.error("spool_event_set_aside", kind=event.kind, enrollment_id=self._named(event), exc_info=error)
                 self.spool.directory.set_aside(encode(event))
         self.spool.settle(batch)
         log.info("spool_replayed", events=len(batch.events), left=self.spool.events)
         return True
+
+    def _named(self, event: SpooledEvent) -> str:
+        """For the log: the owner of an SMS is a phone number, which no log line contains."""
+        return self.ledger.store.number_hash(event.enrollment_id) if event.kind == "sms" else event.enrollment_id
 
     async def _record(self, event: SpooledEvent) -> None:
         if event.kind == "unsubscribe":
