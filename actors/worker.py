@@ -39,6 +39,7 @@ from common.queue.broker import DurableRedisBroker
 from common.queue.layout import NAMESPACE
 from common.settings.settings import Settings
 from common.store.clients import connect, connect_async
+from common.store.errors import STORE_ERRORS
 from common.store.monitor import StoreMonitor
 from common.versions.played import PlayedVersions
 from common.world import World
@@ -126,6 +127,8 @@ class Worker:
         closing = asyncio.run_coroutine_threadsafe(self._stop_background(), loop.loop) if loop else None
         if closing is not None and not wait([closing], timeout=BACKGROUND_STOP_S).done:
             log.warning("background_tasks_left", after_s=BACKGROUND_STOP_S)
+        elif closing is not None and (error := closing.exception()) is not None:
+            _report_stop_failure(error)
         self._dramatiq.stop(timeout=DRAIN_MS)
         self.broker.close()
         log.info("worker_stopped")
@@ -203,12 +206,22 @@ class Worker:
         if self._http is not None:
             self._http.draining = True
         await self._background.stop()  # Before the leases are left, so that none is taken again.
-        await asyncio.gather(*(part.stop() for part in (self._bootstrap, self._generation) if part is not None))
+        parts = [part for part in (self._bootstrap, self._generation) if part is not None]
+        for ended in await asyncio.gather(*(part.stop() for part in parts), return_exceptions=True):
+            if isinstance(ended, BaseException):
+                _report_stop_failure(ended)
 
     def _on_loop(self, coroutine: Any) -> None:
         loop = get_event_loop_thread()
         assert loop is not None, "the AsyncIO middleware starts the loop with the worker"
         loop.run_coroutine(coroutine)
+
+
+def _report_stop_failure(error: BaseException) -> None:
+    if isinstance(error, STORE_ERRORS):
+        log.warning("background_stop_failed", error=type(error).__name__)
+    else:
+        log.error("background_stop_failed", exc_info=error)
 
 
 class Observe(dramatiq.Middleware):

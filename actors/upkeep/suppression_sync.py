@@ -9,11 +9,12 @@ import structlog
 
 from actors.upkeep.past import past_ms
 from common.background import repeat
+from common.domain.enrollment import ExitReason
 from common.domain.suppression import ListedSuppression
 from common.errors import Failure, Permanent, Throttled
 from common.ledger import keys
 from common.ledger.leases import WorkerLease
-from common.ledger.suppressions import Unlisted
+from common.ledger.suppressions import Unlisted, UnsuppressRequest
 from common.providers.protocols import SuppressionList
 from common.world import World
 
@@ -79,16 +80,32 @@ async def let_back(world: World, of: SuppressionList) -> int:
     """
     done = 0
     for request in await world.ledger.suppressions.unsuppress_requests():
-        address = request.address
-        if address is not None and await of.origin_of(address) != "complaint":
-            if not world.settings.is_rehearsal:
-                await of.remove(address)
-            now_ms = world.clock.now_ms()
-            done += await world.ledger.suppressions.unsuppress(address, detail=request.detail, now_ms=now_ms) == "done"
+        refused = await _refusal(world, of, request)
+        if refused is None:
+            done += 1
         else:
-            log.warning("unsuppress_refused", enrollment_id=request.contact_id, reason="complained")
+            log.warning("unsuppress_refused", enrollment_id=request.contact_id, reason=refused)
         await world.ledger.suppressions.finish_request(request.contact_id)
     return done
+
+
+async def _refusal(world: World, of: SuppressionList, request: UnsuppressRequest) -> str | None:
+    """Why this contact does not come back; None: they did. Our ledger is asked before Resend's list is changed."""
+    suppressions, address = world.ledger.suppressions, request.address
+    if address is None:
+        return "forgotten"
+    known = await suppressions.of(address)
+    if known is not None and known.reason is ExitReason.COMPLAINED:
+        return "complained"
+    try:
+        if await of.origin_of(address) == "complaint":
+            return "complained"
+        if not world.settings.is_rehearsal:
+            await of.remove(address)
+    except Permanent as refused:
+        return refused.code
+    answer = await suppressions.unsuppress(address, detail=request.detail, now_ms=world.clock.now_ms())
+    return answer if answer == "complained" else None
 
 
 async def _write(world: World, of: SuppressionList, contact: Unlisted) -> None:

@@ -19,7 +19,7 @@ ABSENT: Final = "somebody was marked absent"
 """The host, or a guest who came along: no thanks for a call that may not have been held."""
 SENT_BEFORE: Final = "another follow-up of this call was sent"
 
-FOLLOW_UPS_AWAY: Final = (TAKEN_BACK, ABSENT)
+FOLLOW_UPS_AWAY: Final = (TAKEN_BACK, ABSENT, str(BookingState.BOOKED))
 """Reasons of this file that change with the booking, besides those of `reminders.PLANNED_AWAY`."""
 
 _HOUR_MS = 3_600_000

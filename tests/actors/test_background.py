@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import redis
 from structlog.testing import CapturingLogger
 
+from actors import worker as worker_module
+from actors.worker import Worker
 from common import background
 from common.background import BackgroundTasks, repeat
 from common.campaigns.errors import CampaignError
@@ -110,3 +114,47 @@ async def test_an_error_while_versions_are_read_does_not_leave_a_process_on_an_o
     with pytest.raises(CampaignError, match="unread"):
         await versions.run()
     assert outcomes == []
+
+
+class Part:
+    """Of a worker: what its end raises."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error, self.stopped = error, False
+
+    async def stop(self) -> None:
+        await asyncio.sleep(0)
+        self.stopped = True
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.mark.parametrize(
+    ("background_ends", "bootstrap_ends", "logged"),
+    [
+        (None, None, []),
+        (ValueError("a bug"), None, ["error"]),
+        (None, ValueError("a bug"), ["error"]),
+        (None, redis.ConnectionError("away"), ["warning"]),
+    ],
+)
+async def test_a_worker_that_cannot_end_its_background_tasks_says_so_and_ends(
+    monkeypatch: pytest.MonkeyPatch,
+    background_ends: Exception | None,
+    bootstrap_ends: Exception | None,
+    logged: list[str],
+) -> None:
+    log, generation, ended = CapturingLogger(), Part(), list[str]()
+    monkeypatch.setattr(worker_module, "log", log)
+    monkeypatch.setattr(worker_module, "get_event_loop_thread", lambda: SimpleNamespace(loop=loop))
+    loop = asyncio.get_running_loop()
+    worker: Any = Worker.__new__(Worker)
+    worker.broker = SimpleNamespace(broker_id="w1", close=lambda: ended.append("broker"))
+    worker._dramatiq = SimpleNamespace(stop=lambda timeout: ended.append("dramatiq"))
+    worker._http, worker._background = None, Part(background_ends)
+    worker._bootstrap, worker._generation = Part(bootstrap_ends), generation
+
+    await asyncio.to_thread(worker.stop)
+
+    assert [line.method_name for line in log.calls if line.args == ("background_stop_failed",)] == logged
+    assert (ended, generation.stopped) == (["dramatiq", "broker"], background_ends is None)

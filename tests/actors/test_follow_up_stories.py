@@ -14,7 +14,7 @@ from common.clock import VirtualClock
 from common.domain.booking import BookingEvent, BookingKind
 from common.domain.cadence import Pace
 from common.domain.delivery import Trigger
-from common.domain.ids import address_hash, booking_id, enrollment_id, follow_up_delivery_id
+from common.domain.ids import address_hash, booking_id, enrollment_id, follow_up_delivery_id, seat_id
 from common.settings.settings import Settings
 from services.simulation.engine import MEETING_MS, Simulation
 from tests.ledger_reads import record_of, timeline_of
@@ -281,6 +281,25 @@ async def test_one_guest_of_a_call_with_seats_missed_it_and_the_other_is_thanked
 
     assert [name for _, name in follow_ups(story)] == ["missed"]
     assert [name for _, name in follow_ups(story, "ada@example.org")] == ["after-call"]
+
+
+async def test_who_takes_a_seat_again_and_gives_it_up_again_is_followed_up(story, start_ms):
+    seat = {"is_seated": True, "others": ()}
+    await story.book(BORIS, start_ms, uid="A", **seat)
+    await story.run(until_ms=start_ms - 3 * DAY_MS)
+    await story.cancel("A", email=BORIS, **seat)
+    await story.run(until_ms=start_ms - 3 * DAY_MS + HOUR_MS)
+    await story.book(BORIS, start_ms, uid="A", **seat)
+    await story.run(until_ms=start_ms - 2 * DAY_MS)
+    delivery_id = follow_up_delivery_id(seat_id(booking_id("A"), BORIS), on="cancelled", name="come-back")
+    record = await record_of(story.ledger, delivery_id)
+    assert record is not None
+    assert (record.final_status, record.detail) == ("skipped", "booked")
+
+    await story.cancel("A", email=BORIS, **seat)
+    await story.run()
+
+    assert [(start_ms, "come-back")] == follow_ups(story)
 
 
 async def test_a_follow_up_that_another_version_removed_is_skipped(store, following, campaign, clock):

@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from structlog.testing import CapturingLogger
 
 from actors.upkeep import suppression_sync
 from actors.upkeep.suppression_sync import sync_when_free
 from common.domain.enrollment import ExitReason
 from common.domain.ids import enrollment_id
+from common.errors import Permanent
 from common.ledger import keys
 from common.providers.budget import Unlimited
 from common.providers.resend.suppression_list import ResendSuppressionList
@@ -126,6 +128,69 @@ async def test_nobody_who_complained_is_let_back_from_the_console(synced, resend
 
     assert await listed(resend) == {"chen@example.org": "complaint"}
     assert (await synced.ledger.suppressions.of("chen@example.org")).reason is ExitReason.COMPLAINED
+    assert await synced.ledger.suppressions.unsuppress_requests() == []
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> CapturingLogger:
+    captured = CapturingLogger()
+    monkeypatch.setattr(suppression_sync, "log", captured)
+    return captured
+
+
+def refused(log: CapturingLogger) -> list[str]:
+    return [line.kwargs["reason"] for line in log.calls if line.args == ("unsuppress_refused",)]
+
+
+async def test_who_complained_as_only_we_know_stays_on_both_lists(synced, resend, chen, log, clock):
+    await synced.sign_up(chen)
+    suppress = synced.ledger.suppressions.suppress
+    await suppress(
+        "chen@example.org", ExitReason.COMPLAINED, detail="by phone", now_ms=clock.now_ms(), is_unlisted=True
+    )
+    await sync_when_free(synced.world)
+    assert await listed(resend) == {"chen@example.org": "manual"}
+
+    await synced.ledger.suppressions.request_unsuppress(CHEN, detail="by phone")
+    await sync_when_free(synced.world)
+
+    assert refused(log) == ["complained"]
+    assert await listed(resend) == {"chen@example.org": "manual"}
+    assert await synced.ledger.suppressions.unsuppress_requests() == []
+
+
+async def test_who_was_forgotten_is_not_said_to_have_complained(synced, log):
+    await synced.ledger.suppressions.request_unsuppress(CHEN, detail="by phone")
+    await sync_when_free(synced.world)
+
+    assert refused(log) == ["forgotten"]
+    assert await synced.ledger.suppressions.unsuppress_requests() == []
+
+
+@pytest.mark.parametrize("request_name", ["origin_of", "remove"])
+async def test_an_address_that_the_list_refuses_keeps_nobody_else_away(
+    synced, resend, chen, boris, log, clock, monkeypatch, request_name
+):
+    for person in (chen, boris):
+        await synced.sign_up(person)
+        await synced.ledger.suppressions.suppress(
+            person.email, ExitReason.UNSUBSCRIBED, detail="by mail", now_ms=clock.now_ms()
+        )
+        who = enrollment_id("christmas_2025", person.email)
+        await synced.ledger.suppressions.request_unsuppress(who, detail="by phone")
+    asked_of = getattr(synced.world.suppression_list, request_name)
+
+    async def refuses_chen(address: str) -> str | None:
+        if address == chen.email:
+            raise Permanent("validation_error", status=422)
+        return await asked_of(address)
+
+    monkeypatch.setattr(synced.world.suppression_list, request_name, refuses_chen)
+    await sync_when_free(synced.world)
+
+    assert refused(log) == ["validation_error"]
+    assert await synced.ledger.suppressions.of(chen.email) is not None
+    assert await synced.ledger.suppressions.of(boris.email) is None
     assert await synced.ledger.suppressions.unsuppress_requests() == []
 
 
