@@ -42,7 +42,9 @@ async def read_plan(
     on_person: Callable[[], object] = lambda: None,
 ) -> Plan:
     """
-    What `target` in the place of `source` would change; reads everybody who is enrolled. `on_person`: called after each.
+    What `target` in the place of `source` would change; reads everybody who is enrolled.
+
+    `on_person`: called after each.
     """
     comparison = Comparison(source, target, pace, now_ms=now_ms, send_late=send_late)
     async for person in people_of(ledger, target.key):

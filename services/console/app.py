@@ -27,7 +27,18 @@ from services.console.context import CONTEXT, ConsoleContext
 from services.console.dashboard import dashboard
 from services.console.formatting import FILTERS
 from services.console.middleware import RequestMiddleware
-from services.console.pages import actions, dead_letters, held_signups, login, overview, people, person, schedule
+from services.console.pages import (
+    actions,
+    campaigns,
+    dead_letters,
+    held_signups,
+    login,
+    overview,
+    people,
+    person,
+    schedule,
+    unread_bookings,
+)
 from services.console.status.status_cache import STORE_FAILURES, StatusCache, read_gateway_status
 from services.console.status.store_snapshot import StoreSnapshot, read_snapshot
 from services.web import pages, probes
@@ -158,6 +169,10 @@ ROUTES = (
     web.get("/people/{id}/mails/{mail}", person.show_mail),
     web.get("/people/{id}/mails/{mail}/body", person.show_mail_body),
     web.post("/people/{id}/{action}", person.act),
+    web.get("/campaigns", campaigns.show_all),
+    web.get("/campaigns/{name}", campaigns.show),
+    web.get("/unread-bookings", unread_bookings.show),
+    web.post("/unread-bookings/discard", unread_bookings.discard),
     web.get("/schedule", schedule.show),
     web.post("/schedule/{action}", schedule.act),
     web.get("/actions", actions.show),
