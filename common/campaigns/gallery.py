@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from jinja2 import Environment, FileSystemLoader
 
@@ -19,17 +20,30 @@ from common.domain.enrollment import Enrollment
 
 _TEMPLATES = Path(__file__).parent / "shared" / "gallery"
 _DARK = re.compile(r"@media \(prefers-color-scheme: dark\)")
-_KINDS = {"full": "answered everything", "sparse": "answered the least", "awkward": "awkward values"}
+READERS: Final = {"full": "answered everything", "sparse": "answered the least", "awkward": "awkward values"}
+"""Each kind of sample person in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which mails of a gallery; "" for all. `mail`: as `Page.mail_id`; `reader`: one of READERS."""
+
+    mail: str = ""
+    segment: str = ""
+    language: str = ""
+    reader: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """
     One mail of the gallery. `name`: of its files; `campaign`, `letter`, `segment`, `language`, `reader`: what it is
-    chosen by.
+    chosen by. `mail_id`: of the step, the name of a reminder or follow-up, or `sms-24h`. `kind`: of the reader.
     """
 
     name: str
+    mail_id: str
+    kind: str
     campaign: str
     letter: str
     segment: str
@@ -38,13 +52,20 @@ class Page:
     mail: Rendered
 
 
-def sample_pages(campaign: Campaign, identity: Identity) -> Iterator[Page]:
-    """Every mail in every language for every segment, for somebody of each kind."""
+def sample_pages(campaign: Campaign, identity: Identity, choice: Choice = Choice()) -> Iterator[Page]:
+    """Every mail in every language for every segment, for somebody of each kind; or those that are chosen."""
+    segments = [choice.segment] if choice.segment else ()
     for language in campaign.languages:
-        for kind, reader in _KINDS.items():
-            for sample in samples.mails(campaign, identity, kind=kind, language=language):
+        for kind, reader in READERS.items():
+            if choice.language not in ("", language) or choice.reader not in ("", kind):
+                continue
+            for sample in samples.mails(
+                campaign, identity, kind=kind, language=language, segments=segments, delivery=choice.mail or None
+            ):
                 yield Page(
                     name=f"{campaign.key}.{language}.{sample.name}",
+                    mail_id=sample.delivery,
+                    kind=kind,
                     campaign=campaign.key,
                     letter=sample.name.split(".")[0],
                     segment=sample.segment or "",
@@ -52,7 +73,9 @@ def sample_pages(campaign: Campaign, identity: Identity) -> Iterator[Page]:
                     reader=reader,
                     mail=sample.mail,
                 )
-            yield from _sms_pages(campaign, identity, language, kind)
+            for page in _sms_pages(campaign, identity, language, kind):
+                if choice.mail in ("", page.mail_id):
+                    yield page
 
 
 def _sms_pages(campaign: Campaign, identity: Identity, language: str, kind: str) -> Iterator[Page]:
@@ -62,11 +85,13 @@ def _sms_pages(campaign: Campaign, identity: Identity, language: str, kind: str)
         bubble = f'<pre style="white-space:pre-wrap;font:16px sans-serif;max-width:20em">{html.escape(text)}</pre>'
         yield Page(
             name=f"{campaign.key}.{language}.{letter}.{kind}",
+            mail_id=letter,
+            kind=kind,
             campaign=campaign.key,
             letter=letter,
             segment="",
             language=language,
-            reader=_KINDS[kind],
+            reader=READERS[kind],
             mail=Rendered(subject=f"SMS: {price_of(text, campaign.compiled.sms)}", html=bubble, text=text),
         )
 
@@ -80,6 +105,8 @@ def contact_pages(campaign: Campaign, identity: Identity, enrollment: Enrollment
     ):
         yield Page(
             name=f"{campaign.key}.{language}.{sample.name.rpartition('.')[0]}.contact",
+            mail_id=sample.delivery,
+            kind="contact",
             campaign=campaign.key,
             letter=sample.name.split(".")[0],
             segment=enrollment.segment,

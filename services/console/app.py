@@ -23,6 +23,7 @@ from services.console.api import openapi
 from services.console.auth.access import check_access_settings
 from services.console.auth.ended_sessions import EndedSessions
 from services.console.auth.session import Sessions
+from services.console.campaign_files import CampaignFiles
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.dashboard import dashboard
 from services.console.formatting import FILTERS
@@ -31,6 +32,7 @@ from services.console.pages import (
     actions,
     campaigns,
     dead_letters,
+    gallery,
     held_signups,
     login,
     overview,
@@ -86,6 +88,7 @@ def build_context(
         environment=pages.make_environment(FOLDER / "templates", FILTERS, service="console"),
         campaign_name=campaign_name,
         people=PeopleList(ledger),
+        campaign_files=CampaignFiles(settings.campaigns_dir),
         campaigns=campaigns,
         versions=versions,
     )
@@ -171,6 +174,8 @@ ROUTES = (
     web.post("/people/{id}/{action}", person.act),
     web.get("/campaigns", campaigns.show_all),
     web.get("/campaigns/{name}", campaigns.show),
+    web.get("/campaigns/{name}/gallery", gallery.show),
+    web.get("/campaigns/{name}/gallery/body", gallery.show_body),
     web.get("/unread-bookings", unread_bookings.show),
     web.post("/unread-bookings/discard", unread_bookings.discard),
     web.get("/schedule", schedule.show),

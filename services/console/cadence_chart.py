@@ -10,7 +10,7 @@ from common.formatting import duration
 from services.console.campaign_details import PlannedMail
 
 WIDTH: Final = 760
-HEIGHT: Final = 112
+HEIGHT: Final = 104
 _MARGIN, _LINE_Y, _LABEL_WIDTH = 40, 44, 56
 
 

@@ -18,6 +18,7 @@ from common.store.monitor import StoreMonitor
 from common.versions.played import PlayedVersions
 from services.console.auth.ended_sessions import EndedSessions
 from services.console.auth.session import Sessions
+from services.console.campaign_files import CampaignFiles
 from services.console.status.status_cache import StatusCache
 from services.web.rate_limit import FailureLimiter
 
@@ -42,6 +43,7 @@ class ConsoleContext:
     environment: jinja2.Environment
     campaign_name: str
     people: PeopleList
+    campaign_files: CampaignFiles
     campaigns: Campaigns | None = None
     versions: PlayedVersions | None = None
 

@@ -38,8 +38,8 @@ def ago(ms: int, now_ms: int) -> str:
 
 
 def percent(share: float, places: int = 1) -> str:
-    """`98 %`, `99.2 %`."""
-    return f"{round(100 * share, places):g} %"
+    """`98 %`, `99.2 %`, with a space at which no line breaks."""
+    return f"{round(100 * share, places):g}\N{NO-BREAK SPACE}%"
 
 
 def delivery_name(delivery: DeliveryId) -> str:

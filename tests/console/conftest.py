@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -16,6 +17,7 @@ import redis.asyncio
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
+import common.campaigns
 from common.campaigns.campaigns import Campaigns
 from common.campaigns.loader import Campaign
 from common.clock import VirtualClock
@@ -149,3 +151,13 @@ def own_store() -> Iterator[EmbeddedStore]:
         server.start()
         yield server
         server.stop()
+
+
+@pytest.fixture
+def edited_files(tmp_path: Path) -> Path:
+    """CAMPAIGNS_DIR of an author who has changed the subject of the fifth mail."""
+    folder = tmp_path / "campaigns_dir" / "christmas_2025"
+    shutil.copytree(Path(common.campaigns.__file__).parent / "christmas_2025", folder)
+    body = folder / "en-CA" / "emails" / "5-case-study.md"
+    body.write_text(body.read_text().replace("subject: ", "subject: New: ", 1))
+    return folder.parent

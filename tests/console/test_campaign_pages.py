@@ -10,7 +10,7 @@ import pytest
 from common.campaigns.campaign import Campaign
 from common.domain.contact import Assessment
 from common.domain.enrollment import ExitReason
-from common.domain.ids import enrollment_id
+from common.domain.ids import Step, enrollment_id
 from common.domain.person_search import ListedPerson
 from common.ledger.action_log import ActionFilter
 from common.ledger.pauses import Pause, campaign_scope
@@ -26,7 +26,14 @@ HOUR_MS = 3_600_000
 ADA = enrollment_id("christmas_2025", "ada@example.org")
 
 
-def listed(name: str, *, segment: str = "CRITICAL", status: str = "active", step: object = 3, booked: bool = False):
+def listed(
+    name: str,
+    *,
+    segment: str = "CRITICAL",
+    status: str = "active",
+    step: Step | None = 3,
+    booked: bool = False,
+) -> ListedPerson:
     return ListedPerson(
         id=name,
         campaign="christmas_2025",
