@@ -40,7 +40,9 @@ from services.console.pages import (
     person,
     schedule,
     unread_bookings,
+    versions,
 )
+from services.console.plan_counts import PlanCounts
 from services.console.status.status_cache import STORE_FAILURES, StatusCache, read_gateway_status
 from services.console.status.store_snapshot import StoreSnapshot, read_snapshot
 from services.web import pages, probes
@@ -89,6 +91,8 @@ def build_context(
         campaign_name=campaign_name,
         people=PeopleList(ledger),
         campaign_files=CampaignFiles(settings.campaigns_dir),
+        plan_counts=PlanCounts(ledger, settings.pace, clock),
+        background=BackgroundTasks(),
         campaigns=campaigns,
         versions=versions,
     )
@@ -110,11 +114,11 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     loops = [context.status_cache.keep_current(), context.store_monitor.run(), _follow_people(context.people)]
     if context.versions is not None:
         loops.append(_play_versions(context.versions))
-    background = BackgroundTasks()
-    background.start(loops)
+    context.background.start(loops)
     yield
     context.store_monitor.stop()
-    await background.stop()
+    await context.plan_counts.stop()
+    await context.background.stop()
 
 
 async def _follow_people(people: PeopleList) -> None:
@@ -174,6 +178,10 @@ ROUTES = (
     web.post("/people/{id}/{action}", person.act),
     web.get("/campaigns", campaigns.show_all),
     web.get("/campaigns/{name}", campaigns.show),
+    web.get("/campaigns/{name}/plan", versions.show_plan),
+    web.get("/campaigns/{name}/rollback", versions.show_rollback),
+    web.post("/campaigns/{name}/apply", versions.apply),
+    web.post("/campaigns/{name}/rollback", versions.roll_back),
     web.get("/campaigns/{name}/gallery", gallery.show),
     web.get("/campaigns/{name}/gallery/body", gallery.show_body),
     web.get("/unread-bookings", unread_bookings.show),

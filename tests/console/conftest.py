@@ -26,6 +26,7 @@ from common.ledger.ledger import Ledger
 from common.settings.settings import Settings
 from common.store.clients import connect_async
 from common.store.embedded import EmbeddedStore
+from common.versions.played import PlayedVersions
 from services.console.app import build_app, build_context
 from services.console.context import ConsoleContext
 from services.simulation.engine import Simulation
@@ -94,7 +95,8 @@ async def opens(clock: VirtualClock, campaign: Campaign, tmp_path: Path) -> Asyn
     """`await opens(store_url, console_token=…)` starts a console."""
     async with AsyncExitStack() as stack:
 
-        async def open_console(store_url: str, **given: Any) -> Console:
+        async def open_console(store_url: str, *, is_versioned: bool = False, **given: Any) -> Console:
+            """`is_versioned`: the campaign of the tests is in force from now on, as after a first start."""
             # No gateway runs there.
             defaults = {"secret_key": SECRET_KEY, "data_dir": tmp_path, "gateway_port": 1, "redis_url": store_url}
             settings = Settings(**{**defaults, **given})
@@ -103,8 +105,17 @@ async def opens(clock: VirtualClock, campaign: Campaign, tmp_path: Path) -> Asyn
             ledger = Ledger(
                 client, campaign=campaign.key, cadence=campaign.cadence(settings.pace), secret_key=SECRET_KEY
             )
+            campaigns = Campaigns(campaign)
+            versions = PlayedVersions(campaigns, ledger, settings, clock) if is_versioned else None
+            if versions is not None:
+                await versions.refresh()
             context = build_context(
-                settings, clock=clock, ledger=ledger, campaign_name=campaign.name, campaigns=Campaigns(campaign)
+                settings,
+                clock=clock,
+                ledger=ledger,
+                campaign_name=campaign.name,
+                campaigns=campaigns,
+                versions=versions,
             )
             app = build_app(context)
             runner = web.AppRunner(app, access_log=None)
