@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from common.campaigns.campaign import Campaign
 from common.domain.enrollment import Status
@@ -74,14 +75,25 @@ class Board:
         return sum(row.total.people for row in self.rows if row.query.get("status") == status and row.step is None)
 
 
-def board_of(people: Iterable[ListedPerson], campaign: Campaign) -> Board:
-    """One pass over everybody."""
-    counted = Counter((_place(one), one.segment, one.is_booked) for one in people if one.campaign == campaign.key)
+PeopleCounts = Counter[tuple[str, str, str, Step | None, bool]]
+"""How many people have these in common: campaign, segment, status, next step, booked."""
+
+_counted = attrgetter("campaign", "segment", "status", "next_step", "is_booked")
+
+
+def count_people(people: Iterable[ListedPerson]) -> PeopleCounts:
+    """One pass over everybody, for all campaigns."""
+    return Counter(map(_counted, people))
+
+
+def board_of(counts: PeopleCounts, campaign: Campaign) -> Board:
     places: dict[_Place, dict[str, Cell]] = {}
-    for (place, segment, is_booked), number in counted.items():
-        cells = places.setdefault(place, {})
-        cells[segment] = cells.get(segment, Cell()) + Cell(number, number if is_booked else 0)
-    segments = [*campaign.segments, *sorted({segment for _, segment, _ in counted} - {*campaign.segments})]
+    for (key, segment, status, next_step, is_booked), number in counts.items():
+        if key == campaign.key:
+            cells = places.setdefault(_place(status, next_step), {})
+            cells[segment] = cells.get(segment, Cell()) + Cell(number, number if is_booked else 0)
+    occurring = {segment for cells in places.values() for segment in cells}
+    segments = [*campaign.segments, *sorted(occurring - {*campaign.segments})]
     known = [*campaign.step_ids]
     known += [step for step, _ in places if step is not None and step not in known]
     before, after = (
@@ -96,9 +108,9 @@ _Place = tuple[Step | None, str]
 """The step that is waited for; else the status."""
 
 
-def _place(person: ListedPerson) -> _Place:
-    is_waiting = person.status == Status.ACTIVE and person.next_step is not None
-    return (person.next_step, "") if is_waiting else (None, person.status)
+def _place(status: str, next_step: Step | None) -> _Place:
+    is_waiting = status == Status.ACTIVE and next_step is not None
+    return (next_step, "") if is_waiting else (None, status)
 
 
 def _step_row(campaign: Campaign, step: Step, cells: Mapping[str, Cell]) -> Row:

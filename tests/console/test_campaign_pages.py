@@ -15,7 +15,7 @@ from common.domain.person_search import ListedPerson
 from common.ledger.action_log import ActionFilter
 from common.ledger.pauses import Pause, campaign_scope
 from services.console.cadence_chart import points_of
-from services.console.campaign_board import Cell, board_of
+from services.console.campaign_board import Cell, board_of, count_people
 from services.console.campaign_details import PlannedMail
 from services.console.sending_rates import rates_of
 from services.simulation.engine import Simulation
@@ -66,7 +66,7 @@ def test_everybody_is_in_one_row_and_one_column_with_booked_as_the_goal(campaign
         listed("gus", status="active", step=None),
     ]
 
-    board = board_of(people, campaign)
+    board = board_of(count_people(people), campaign)
 
     rows = {row.label if row.step is None else row.step: row for row in board.rows}
     assert rows[3].cells == {"CRITICAL": Cell(2, 1), "URGENT": Cell(1, 0)}
@@ -79,7 +79,7 @@ def test_everybody_is_in_one_row_and_one_column_with_booked_as_the_goal(campaign
 def test_people_of_another_campaign_are_not_on_the_board(campaign: Campaign) -> None:
     other = ListedPerson(**{name: getattr(listed("ada"), name) for name in ListedPerson.__slots__} | {"campaign": "x"})
 
-    assert board_of([other], campaign).total == Cell()
+    assert board_of(count_people([other]), campaign).total == Cell()
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from services.console.api import campaign_models as models
 from services.console.api.models import DecisionResult
 from services.console.api.replies import answer, limit_of, read_body
 from services.console.campaign_board import Board
-from services.console.campaign_details import CampaignDetails, read_details
+from services.console.campaign_details import CampaignDetails, read_all_details, read_details
 from services.console.context import CONTEXT
 from services.console.gallery import ShownMail, read_gallery
-from services.console.pages.campaigns import read_all, read_rates, unread_bookings
+from services.console.pages.campaigns import read_rates, unread_bookings
 from services.console.pages.unread_bookings import discard_events
 from services.console.paging import first_of
 from services.console.sending_rates import SendingRates
@@ -25,7 +25,7 @@ from services.web.problem import Problem
 
 async def campaigns(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
-    listed = [models.CampaignItem(**_item(one)) for one in await read_all(context)]
+    listed = [models.CampaignItem(**_item(one)) for one in await read_all_details(context)]
     return answer(models.Campaigns(is_complete=context.people.is_complete, campaigns=listed))
 
 

@@ -7,10 +7,11 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from common.domain.enrollment import Status
 from common.ledger import keys
 from services.console import cadence_chart
 from services.console.campaign_board import Row
-from services.console.campaign_details import CampaignDetails, read_details
+from services.console.campaign_details import CampaignDetails, read_all_details, read_details
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.replies import page
 from services.console.sending_rates import SendingRates, rates_of
@@ -23,7 +24,7 @@ async def show_all(request: web.Request) -> web.Response:
     return page(
         request,
         "campaigns.html",
-        campaigns=await read_all(context),
+        campaigns=await read_all_details(context),
         unread=await unread_bookings(context),
         reading=None if context.people.is_complete else context.people.number,
         here="/campaigns",
@@ -43,16 +44,11 @@ async def show(request: web.Request) -> web.Response:
         people_at=lambda row, segment="", booked="": people_at(details, row, segment, booked),
         rates=await read_rates(context),
         unread=await unread_bookings(context),
-        held=sum(row.total.people for row in details.board.rows if row.query.get("status") == "held"),
+        held=details.board.with_status(Status.HELD),
         log_shown=LOG_SHOWN,
         reading=None if context.people.is_complete else context.people.number,
         here="/campaigns",
     )
-
-
-async def read_all(context: ConsoleContext) -> list[CampaignDetails]:
-    """Those that are played here, in their order."""
-    return [await read_details(context, key) for key in context.campaigns or ()]
 
 
 async def read_rates(context: ConsoleContext) -> SendingRates | None:
