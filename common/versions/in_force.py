@@ -59,9 +59,11 @@ async def put_in_force(
     """
     One switch for all processes. The schedules do not follow yet: `make_schedules_follow`, else a worker does it.
 
-    `compiled`: the campaign as JSON; "": the version is kept already.
+    `compiled`: the campaign as JSON; "": the version is kept already. Raises CampaignError before the switch when the
+    pace is too fast for it.
     """
+    terms = target.terms(pace)
     applied = await ledger.versions.apply(target.key, entry, compiled=compiled, send_late=send_late)
     if applied.is_done:
-        ledger.replace(target.terms(pace))
+        ledger.replace(terms)
     return applied

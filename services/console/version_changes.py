@@ -112,9 +112,14 @@ async def _in_force(context: ConsoleContext, key: str) -> Campaign:
 
 
 async def _target(context: ConsoleContext, source: Campaign, action: VersionAction) -> Campaign | None:
+    """Raises CampaignError for one that cannot be read, or that is too fast at this pace."""
     if action == "apply":
-        return await context.campaign_files.read(source.key)
-    return await campaign_before(context.ledger, source)
+        found: Campaign | None = await context.campaign_files.read(source.key)
+    else:
+        found = await campaign_before(context.ledger, source)
+    if found is not None:
+        found.cadence(context.settings.pace)
+    return found
 
 
 async def _has_repeated(context: ConsoleContext, source: Campaign, target: Campaign, *, send_late: bool) -> bool:

@@ -261,6 +261,20 @@ async def test_files_that_cannot_be_read_are_named_with_the_cure(author: Console
     assert "Put it in force" not in page
 
 
+async def test_steps_that_fall_on_one_instant_are_never_in_force(
+    author: Console, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = campaign_of(edits.moved(campaign.compiled, step="step-2", hours=72))
+    _files(monkeypatch, files)
+
+    page = (await author.get(f"{PAGE}/plan")).text
+    answer = await author.post(f"{PAGE}/apply", **{"from": campaign.version, "to": files.version})
+
+    assert "steps fall on one instant; set it lower" in page
+    assert answer.status == 409
+    assert await version_in_force(author) == campaign.version
+
+
 async def test_before_a_first_start_there_is_nothing_to_plan(console: Console) -> None:
     answer = await console.get(f"{PAGE}/plan")
 
