@@ -39,9 +39,33 @@ async def under_way(simulation: Simulation, ada: Assessment) -> Simulation:
 
 
 @pytest.fixture
-async def author(opens: Opener, store_url: str, under_way: Simulation, edited_files: Path) -> Console:
+def edited(campaign: Campaign) -> Campaign:
+    """The subject of the fifth mail is another one."""
+    return campaign_of(edits.subject(campaign.compiled))
+
+
+@pytest.fixture
+async def author(
+    opens: Opener, store_url: str, under_way: Simulation, edited: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> Console:
+    """The campaign of the tests is in force, and an edited one is as if on the console's disk."""
+    use_files(monkeypatch, edited)
+    return await opens(store_url, is_versioned=True)
+
+
+@pytest.fixture
+async def with_files(opens: Opener, store_url: str, under_way: Simulation, edited_files: Path) -> Console:
     """The campaign of the tests is in force, and an edited one is on the console's disk."""
     return await opens(store_url, is_versioned=True, campaigns_dir=edited_files)
+
+
+def use_files(monkeypatch: pytest.MonkeyPatch, files: Campaign) -> None:
+    """As if these were on the console's disk."""
+
+    async def read(_files: CampaignFiles, _key: str) -> Campaign:
+        return files
+
+    monkeypatch.setattr(CampaignFiles, "read", read)
 
 
 async def version_in_force(console: Console) -> str | None:
@@ -64,8 +88,8 @@ async def apply(console: Console, campaign: Campaign) -> str:
     return (await console.get(answer.location)).text
 
 
-async def test_the_plan_names_each_change_and_how_many_people_it_concerns(author: Console) -> None:
-    page = (await author.get(f"{PAGE}/plan")).text
+async def test_the_plan_names_each_change_and_how_many_people_it_concerns(with_files: Console) -> None:
+    page = (await with_files.get(f"{PAGE}/plan")).text
 
     assert "1 person is under way" in page
     assert '<th scope="row">step-5</th><td>subject</td><td class="number">1</td>' in page
@@ -82,19 +106,19 @@ async def test_files_that_say_what_is_in_force_change_nothing(opens: Opener, sto
     assert "Put it in force" not in page
 
 
-async def test_applying_puts_the_files_in_force_with_who_did_it(author: Console, campaign: Campaign) -> None:
-    files = await author.context.campaign_files.read(KEY)
-
+async def test_applying_puts_the_files_in_force_with_who_did_it(
+    author: Console, campaign: Campaign, edited: Campaign
+) -> None:
     page = await apply(author, campaign)
 
     assert "It is in force, for all processes at once" in page
     assert "Nothing would change" in page
-    assert await version_in_force(author) == files.version
-    assert author.context.played(KEY).version == files.version  # type: ignore[union-attr]
+    assert await version_in_force(author) == edited.version
+    assert author.context.played(KEY).version == edited.version  # type: ignore[union-attr]
     newest = (await author.context.ledger.versions.log(KEY))[-1]
     assert (newest.action, newest.by, newest.source) == ("apply", "local", campaign.version)
     [action] = await author.context.ledger.action_log.newest(ActionFilter())
-    assert (action.what, action.on, action.before, action.after) == ("apply", (KEY,), campaign.version, files.version)
+    assert (action.what, action.on, action.before, action.after) == ("apply", (KEY,), campaign.version, edited.version)
 
 
 async def test_clicking_twice_changes_it_once(author: Console, campaign: Campaign) -> None:
@@ -106,10 +130,11 @@ async def test_clicking_twice_changes_it_once(author: Console, campaign: Campaig
     assert len(await author.context.ledger.action_log.newest(ActionFilter())) == 1
 
 
-async def test_two_people_who_apply_at_once_change_it_once(author: Console, campaign: Campaign) -> None:
-    files = await author.context.campaign_files.read(KEY)
+async def test_two_people_who_apply_at_once_change_it_once(
+    author: Console, campaign: Campaign, edited: Campaign
+) -> None:
     token = (await author.get(f"{PAGE}/plan")).form_token
-    fields = {"from": campaign.version, "to": files.version}
+    fields = {"from": campaign.version, "to": edited.version}
 
     answers = await asyncio.gather(*(author.post(f"{PAGE}/apply", token=token, **fields) for _ in range(2)))
 
@@ -118,16 +143,16 @@ async def test_two_people_who_apply_at_once_change_it_once(author: Console, camp
 
 
 async def test_files_that_changed_since_the_plan_are_not_applied(
-    author: Console, campaign: Campaign, edited_files: Path
+    with_files: Console, campaign: Campaign, edited_files: Path
 ) -> None:
-    planned = await author.context.campaign_files.read(KEY)
+    planned = await with_files.context.campaign_files.read(KEY)
     body = edited_files / KEY / "en-CA" / "emails" / "6-checklist.md"
     body.write_text(body.read_text().replace("subject: ", "subject: Again: ", 1))
 
-    answer = await author.post(f"{PAGE}/apply", **{"from": campaign.version, "to": planned.version})
+    answer = await with_files.post(f"{PAGE}/apply", **{"from": campaign.version, "to": planned.version})
 
-    assert "the files have changed since that plan" in (await author.get(answer.location)).text
-    assert await version_in_force(author) == campaign.version
+    assert "the files have changed since that plan" in (await with_files.get(answer.location)).text
+    assert await version_in_force(with_files) == campaign.version
 
 
 async def test_another_version_that_was_put_in_force_meanwhile_is_kept(author: Console, campaign: Campaign) -> None:
@@ -167,7 +192,7 @@ async def test_schedules_follow_what_was_applied(
     author: Console, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later = campaign_of(edits.moved(campaign.compiled, step="step-2", hours=36))
-    _files(monkeypatch, later)
+    use_files(monkeypatch, later)
     before = await author.context.ledger.enrollments.get(ADA)
 
     await apply(author, campaign)
@@ -184,7 +209,7 @@ async def test_a_text_that_people_had_under_another_id_is_refused(
 ) -> None:
     copied = edits.copied(campaign.compiled)
     first, new = copied.steps[0], copied.steps[-1]
-    _files(monkeypatch, campaign_of(replace(copied, steps=(*copied.steps[:-1], replace(new, bodies=first.bodies)))))
+    use_files(monkeypatch, campaign_of(replace(copied, steps=(*copied.steps[:-1], replace(new, bodies=first.bodies)))))
 
     plan = (await author.get(f"{PAGE}/plan")).text
     page = await apply(author, campaign)
@@ -252,10 +277,10 @@ async def test_two_who_look_at_a_plan_have_it_counted_once(
     assert len(counted) == 1
 
 
-async def test_files_that_cannot_be_read_are_named_with_the_cure(author: Console, edited_files: Path) -> None:
+async def test_files_that_cannot_be_read_are_named_with_the_cure(with_files: Console, edited_files: Path) -> None:
     (edited_files / KEY / "campaign.toml").write_text("name = 1")
 
-    page = (await author.get(f"{PAGE}/plan")).text
+    page = (await with_files.get(f"{PAGE}/plan")).text
 
     assert "campaign.toml" in page
     assert "Put it in force" not in page
@@ -265,7 +290,7 @@ async def test_steps_that_fall_on_one_instant_are_never_in_force(
     author: Console, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = campaign_of(edits.moved(campaign.compiled, step="step-2", hours=72))
-    _files(monkeypatch, files)
+    use_files(monkeypatch, files)
 
     page = (await author.get(f"{PAGE}/plan")).text
     answer = await author.post(f"{PAGE}/apply", **{"from": campaign.version, "to": files.version})
@@ -284,16 +309,15 @@ async def test_before_a_first_start_there_is_nothing_to_plan(console: Console) -
 
 @pytest.mark.parametrize("action", ["apply", "rollback"])
 async def test_a_user_who_may_only_look_sees_the_plan_and_cannot_act(
-    opens: Opener, store_url: str, under_way: Simulation, edited_files: Path, campaign: Campaign, action: str
+    opens: Opener, store_url: str, author: Console, edited: Campaign, campaign: Campaign, action: str
 ) -> None:
     ron, token = new_user("ron", "read")
-    console = await opens(store_url, is_versioned=True, campaigns_dir=edited_files, console_users=ron.line)
-    files = await console.context.campaign_files.read(KEY)
+    console = await opens(store_url, is_versioned=True, console_users=ron.line)
     await console.log_in(token)
     page = await console.get(f"{PAGE}/plan")
 
     answer = await console.post(
-        f"{PAGE}/{action}", token=page.form_token, **{"from": campaign.version, "to": files.version}
+        f"{PAGE}/{action}", token=page.form_token, **{"from": campaign.version, "to": edited.version}
     )
 
     assert "1 person is under way" in page.text
@@ -318,12 +342,3 @@ async def test_programs_plan_apply_and_roll_back_by_the_same_functions(author: C
     assert (done["done"], undone["done"]) == (True, True)
     assert (again["done"], again["answer"]) == (False, "already")
     assert await version_in_force(author) == campaign.version
-
-
-def _files(monkeypatch: pytest.MonkeyPatch, files: Campaign) -> None:
-    """As if these were on the console's disk."""
-
-    async def read(_files: CampaignFiles, _key: str) -> Campaign:
-        return files
-
-    monkeypatch.setattr(CampaignFiles, "read", read)
