@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,8 @@ from common.campaigns.campaign import Campaign
 from common.campaigns.facts import Identity
 from common.campaigns.messages import Rendered
 from common.campaigns.sms import price_of
+from common.clock import utc_datetime
+from common.domain.cadence import Pace
 from common.domain.enrollment import Enrollment
 
 _TEMPLATES = Path(__file__).parent / "shared" / "gallery"
@@ -96,24 +99,43 @@ def _sms_pages(campaign: Campaign, identity: Identity, language: str, kind: str)
         )
 
 
-def contact_pages(campaign: Campaign, identity: Identity, enrollment: Enrollment) -> Iterator[Page]:
-    """The letters as this contact reads them."""
+def contact_pages(
+    campaign: Campaign, identity: Identity, enrollment: Enrollment, pace: Pace, choice: Choice = Choice()
+) -> Iterator[Page]:
+    """The letters as this contact reads them, each on its day; all, or the one that `choice` names."""
+    segment = enrollment.segment
+    if segment not in campaign.segments:
+        segment = campaign.segment_of(enrollment.assessment)
     language = enrollment.language or campaign.languages[0]
-    people = {enrollment.segment: enrollment.assessment}
-    for sample in samples.mails(
-        campaign, identity, kind="half", language=language, people=people, segments=[enrollment.segment]
-    ):
+    for number, step in enumerate(campaign.steps, 1):
+        if choice.mail not in ("", step.id):
+            continue
+        letter = f"{number}-{step.name.replace(' ', '-')}"
         yield Page(
-            name=f"{campaign.key}.{language}.{sample.name.rpartition('.')[0]}.contact",
-            mail_id=sample.delivery,
+            name=f"{campaign.key}.{language}.{letter}.{segment.lower()}.contact",
+            mail_id=step.id,
             kind="contact",
             campaign=campaign.key,
-            letter=sample.name.split(".")[0],
-            segment=enrollment.segment,
+            letter=letter,
+            segment=segment,
             language=language,
             reader=enrollment.assessment.email,
-            mail=sample.mail,
+            mail=campaign.messages.render(
+                step.id,
+                enrollment.assessment,
+                segment=segment,
+                identity=identity,
+                unsubscribe_url=samples.UNSUBSCRIBE_URL,
+                language=language,
+                today=_day_of(campaign, enrollment, step.after.at(pace)),
+            ),
         )
+
+
+def _day_of(campaign: Campaign, enrollment: Enrollment, after_ms: int) -> date | None:
+    """Where the reader is; None where no mail counts days."""
+    zone = campaign.zone_of(enrollment.assessment.timezone)
+    return utc_datetime(enrollment.anchor_ms + after_ms).astimezone(zone).date() if campaign.compiled.weeks else None
 
 
 def write_gallery(folder: Path, title: str, pages: Sequence[Page]) -> Path:

@@ -8,14 +8,12 @@ from urllib.parse import urlencode
 
 from common.campaigns.campaign import Campaign
 from common.campaigns.errors import CampaignError
-from common.campaigns.gallery import READERS, Choice, preheader_of, sample_pages
+from common.campaigns.gallery import READERS, Choice, contact_pages, preheader_of, sample_pages
 from common.campaigns.messages import Rendered
 from common.domain.enrollment import Enrollment
 from common.domain.ids import is_enrollment_id
-from common.ledger.reads.person_mails import PersonMail, read_person_mails
 from services.console.campaign_details import played_campaign
 from services.console.context import ConsoleContext
-from services.console.person_mail import render, title_of
 from services.web.problem import Problem
 
 Given = Mapping[str, str]
@@ -66,7 +64,7 @@ async def read_gallery(context: ConsoleContext, key: str, given: Given) -> Galle
     person = await _person(context, campaign, given["person"]) if given.get("person") else None
     choice = choice_of(campaign, given)
     if person is not None:
-        mails = await _mails_of(context, campaign, person, choice)
+        mails = [*_mails_of(context, campaign, person, choice, version)]
     else:
         mails = [*_samples(context, campaign, choice, version)]
     return Gallery(campaign=campaign, version=version, choice=choice, person=person, mails=mails)
@@ -128,20 +126,18 @@ def _samples(context: ConsoleContext, campaign: Campaign, choice: Choice, versio
         )
 
 
-async def _mails_of(context: ConsoleContext, campaign: Campaign, person: Enrollment, choice: Choice) -> list[ShownMail]:
-    now_ms, pauses = context.clock.now_ms(), await context.ledger.pauses.active()
-    mails = await read_person_mails(context.ledger, person, pauses, now_ms=now_ms)
-    return [_for_person(context, campaign, person, mail) for mail in mails if choice.mail in ("", mail.name)]
-
-
-def _for_person(context: ConsoleContext, campaign: Campaign, person: Enrollment, mail: PersonMail) -> ShownMail:
-    rendered, problem = None, ""
-    try:
-        rendered = render(context, campaign, person, mail)
-    except (CampaignError, IndexError) as error:
-        problem = str(error)
-    about = " · ".join(filter(None, (person.segment, person.language or campaign.languages[0], mail.state)))
-    query = {"mail": mail.name}
-    return ShownMail(
-        id=mail.name, name=title_of(campaign, mail.step), about=about, mail=rendered, problem=problem, query=query
-    )
+def _mails_of(
+    context: ConsoleContext, campaign: Campaign, person: Enrollment, choice: Choice, version: str
+) -> Iterator[ShownMail]:
+    identity, pace = campaign.identity(context.settings.identity), context.settings.pace
+    for step in campaign.steps:
+        if choice.mail not in ("", step.id):
+            continue
+        mail, problem = None, ""
+        try:
+            mail = next(contact_pages(campaign, identity, person, pace, Choice(mail=step.id))).mail
+        except CampaignError as error:
+            problem = str(error)
+        about = " · ".join((person.segment, person.language or campaign.languages[0]))
+        query = {"mail": step.id, "person": person.id, "version": version}
+        yield ShownMail(id=step.id, name=step.name, about=about, mail=mail, problem=problem, query=query)

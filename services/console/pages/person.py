@@ -17,12 +17,14 @@ from common.ledger.reads.contact_timeline import ContactTimeline, Entry, find_co
 from common.ledger.reads.person_mails import PersonMail, read_person_mails
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.decisions import ACTIONS, decide, message_of
-from services.console.mail_frames import framed_mail, with_frames
 from services.console.pages.dead_letters import message_of as dead_letter_message
 from services.console.pages.dead_letters import replay_effect
 from services.console.person_mail import campaign_for, campaigns_for, render, subject_of, title_of, zone_time
 from services.console.replies import page, see_other
 from services.web.problem import Problem
+
+_MAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; frame-ancestors 'self'"
+"""Of a mail in its frame: no script, no form, no link that opens anything; styles are the mail's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,6 @@ async def show(request: web.Request) -> web.Response:
         answers=_answers(enrollment) if enrollment else {},
         calls=person.calls,
         others=others,
-        mails_as=_gallery_of(context, person),
         past=past,
         future=future,
         suppressed=await context.ledger.suppressions.of(person.email),
@@ -80,12 +81,6 @@ async def show(request: web.Request) -> web.Response:
         message=message_of(*done) or dead_letter_message(request),
         here="",
     )
-
-
-def _gallery_of(context: ConsoleContext, person: ContactTimeline) -> str:
-    """ "" where the campaign is not played here."""
-    is_played = context.played(person.campaign) is not None
-    return f"/campaigns/{person.campaign}/gallery?person={person.enrollment_id}" if is_played else ""
 
 
 async def act(request: web.Request) -> web.Response:
@@ -123,7 +118,8 @@ async def show_mail(request: web.Request) -> web.Response:
         local=zone_time(campaign, enrollment, mail.at_ms),
         here="",
     )
-    return with_frames(response)
+    response.headers["Content-Security-Policy"] = _FRAMING_POLICY
+    return response
 
 
 async def show_mail_body(request: web.Request) -> web.Response:
@@ -135,7 +131,14 @@ async def show_mail_body(request: web.Request) -> web.Response:
         html = render(context, campaign, enrollment, mail).html if campaign else ""
     except (CampaignError, IndexError):
         html = ""
-    return framed_mail(html)
+    headers = {"Content-Security-Policy": _MAIL_POLICY, "X-Frame-Options": "SAMEORIGIN"}
+    return web.Response(text=html, content_type="text/html", headers=headers)
+
+
+_FRAMING_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 
 
 async def _mail_of(context: ConsoleContext, request: web.Request) -> tuple[Enrollment, PersonMail]:
