@@ -165,6 +165,11 @@ def in_dark_mode(page: str) -> str:
     return _DARK.sub("@media all", page)
 
 
+def in_light_mode(page: str) -> str:
+    """Likewise in light mode."""
+    return _DARK.sub("@media not all", page)
+
+
 def preheader_of(mail: str) -> str:
     """What the inbox shows next to the subject, of the HTML of a mail."""
     found = re.search(r"display:none[^>]*>([^<]*)<", mail)
