@@ -8,11 +8,12 @@ later signup, or of the sender's settings.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import datetime
 
 from common.campaigns.campaign import Campaign, stored_campaign
 from common.campaigns.errors import CampaignError
 from common.campaigns.messages import Rendered
+from common.campaigns.personal import day_of, render_step
 from common.clock import utc_datetime
 from common.domain.enrollment import Enrollment
 from common.domain.ids import Step, step_name
@@ -65,7 +66,7 @@ def subject_of(context: ConsoleContext, campaign: Campaign | None, enrollment: E
             segment=enrollment.segment,
             identity=campaign.identity(context.settings.identity),
             language=enrollment.language,
-            today=_day(campaign, enrollment, mail),
+            today=day_of(campaign, enrollment, mail.at_ms),
         )
     except (CampaignError, IndexError, KeyError):
         return ""
@@ -73,16 +74,11 @@ def subject_of(context: ConsoleContext, campaign: Campaign | None, enrollment: E
 
 def render(context: ConsoleContext, campaign: Campaign, enrollment: Enrollment, mail: PersonMail) -> Rendered:
     """Raises CampaignError when it cannot be written for this person; IndexError for a step there is not."""
-    return campaign.messages.render(
+    return render_step(
+        campaign,
+        enrollment,
         mail.step,
-        enrollment.assessment,
-        segment=enrollment.segment,
         identity=campaign.identity(context.settings.identity),
         unsubscribe_url=UNSUBSCRIBE_URL,
-        language=enrollment.language,
-        today=_day(campaign, enrollment, mail),
+        at_ms=mail.at_ms,
     )
-
-
-def _day(campaign: Campaign, enrollment: Enrollment, mail: PersonMail) -> date | None:
-    return zone_time(campaign, enrollment, mail.at_ms).date() if campaign.compiled.weeks else None

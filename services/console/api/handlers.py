@@ -14,13 +14,14 @@ from common.ledger.reads.contact_timeline import ContactTimeline
 from common.ledger.reads.schedule import Span
 from services.console import dead_letter_groups, decisions
 from services.console.api import models
-from services.console.context import CONTEXT
+from services.console.context import CONTEXT, ConsoleContext
 from services.console.pages import actions as action_log
 from services.console.pages import people as people_page
 from services.console.pages import schedule as schedule_page
 from services.console.pages.person import read_person
 from services.console.paging import first_of
 from services.console.person_mail import campaigns_for, subject_of, title_of
+from services.console.worker_jobs import read_job, request_test, state_of
 from services.web.problem import FieldError, Problem
 
 PAGE_SIZE_MAX = 500
@@ -151,6 +152,31 @@ async def decide_scope(request: web.Request) -> web.Response:
         request.app[CONTEXT], request.match_info["action"], {"scope": given.scope, "reason": given.reason}
     )
     return _answer(models.ScopeResult(answer=done))
+
+
+async def send_test(request: web.Request) -> web.Response:
+    given, context = await _body(request, models.TestMail), request.app[CONTEXT]
+    return await _job(context, await request_test(context, given.model_dump()))
+
+
+async def job(request: web.Request) -> web.Response:
+    return await _job(request.app[CONTEXT], request.match_info["id"])
+
+
+async def _job(context: ConsoleContext, job_id: str) -> web.Response:
+    found = await read_job(context, job_id)
+    return _answer(
+        models.Job(
+            job=found.id,
+            kind=found.kind,
+            state=state_of(found),
+            by=found.by,
+            asked=iso(found.asked_ms),
+            ended=iso(found.ended_ms) if found.ended_ms is not None else None,
+            failure=found.failure,
+            provider_id=found.result.get("provider_id", ""),
+        )
+    )
 
 
 async def _mails(request: web.Request, found: ContactTimeline) -> list[models.MailState]:

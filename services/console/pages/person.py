@@ -13,6 +13,7 @@ from common.campaigns.errors import CampaignError
 from common.clock import utc_datetime
 from common.domain.enrollment import Enrollment
 from common.domain.ids import DeliveryId, EnrollmentId, Step, is_enrollment_id
+from common.ledger.console_jobs import new_job_id
 from common.ledger.reads.contact_timeline import ContactTimeline, Entry, find_contacts, read_contact_timeline
 from common.ledger.reads.person_mails import PersonMail, read_person_mails
 from services.console.context import CONTEXT, ConsoleContext
@@ -114,6 +115,7 @@ async def show_mail(request: web.Request) -> web.Response:
         rendered=rendered,
         problem=problem,
         local=zone_time(campaign, enrollment, mail.at_ms),
+        job=new_job_id(),
         here="",
     )
     response.headers["Content-Security-Policy"] = _FRAMING_POLICY
