@@ -123,6 +123,9 @@ FAULTS: tuple[Fault, ...] = (
     ),
     ("planned_deliveries", "math.max(given.now_ms, last_ms + given.gap_ms)", "given.now_ms"),
     ("planned_deliveries", "  if given.ignores_gap then redis.call('HSET', key, 'replayed', 1) end\n", ""),
+    ("planned_deliveries", "  if call_id and call_id == given.call_id then return {'done', detail} end\n", ""),
+    ("planned_deliveries", "call_id and call_id == given.call_id", "call_id"),
+    ("planned_deliveries", "local sent_ms, provider_id = delivery.reported(KEYS[2])", "local sent_ms, provider_id"),
     ("deliveries", "    return {'in hand', open.claim_id}\n", ""),
     ("deliveries", "local is_repeated = open.claim_id == claim_id", "local is_repeated = false"),
     (
