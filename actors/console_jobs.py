@@ -12,13 +12,15 @@ from actors.sending.test_mail import TestRefused, check_recipient, sample_mails,
 from common.campaigns.campaign import Campaign
 from common.campaigns.errors import CampaignError
 from common.campaigns.messages import Rendered
-from common.campaigns.personal import render_step
-from common.domain.delivery import delivery_of
+from common.domain.delivery import Channel
 from common.domain.ids import DeliveryId
+from common.domain.mail import SentMail
 from common.errors import Failure, Throttled
 from common.ledger.console_jobs import ConsoleJob, JobKind
+from common.ledger.owners import read_recipient
 from common.providers.cures import cure_of
 from common.providers.patience import patiently
+from common.shown_mails import reader_of, render_shown, without_unsubscribe
 from common.world import World
 
 PATIENCE_S = 60
@@ -91,20 +93,53 @@ async def _test_mail(world: World, given: Mapping[str, str]) -> tuple[Campaign, 
 
 
 async def _persons_mail(world: World, name: str) -> tuple[Campaign, Rendered]:
-    delivery = delivery_of(DeliveryId(name))
-    enrollment = await world.ledger.enrollments.get(delivery.owner)
-    if enrollment is None or delivery.step is None:
+    item = await read_recipient(world.ledger.store, DeliveryId(name))
+    if item is None:
         raise JobRefused("mail: nobody is known to whom it would go")
-    campaign = world.campaigns.played(enrollment.campaign)
-    mail = render_step(
-        campaign,
-        enrollment,
-        delivery.step,
-        identity=campaign.identity(world.settings.identity),
-        unsubscribe_url=unsubscribe_url(world.settings),
-        at_ms=world.clock.now_ms(),
-    )
+    if item.delivery.channel is Channel.SMS:
+        raise JobRefused("mail: an SMS is sent to no address")
+    campaign = world.campaigns.played(item.campaign)
+    try:
+        mail = render_shown(
+            world.settings,
+            campaign,
+            await reader_of(world.ledger, campaign, item),
+            unsubscribe_url=unsubscribe_url(world.settings),
+            at_ms=world.clock.now_ms(),
+        )
+    except (IndexError, KeyError):
+        raise JobRefused("mail: the campaign has no such mail any more") from None
     return campaign, mail
+
+
+async def _sent_mail(world: World, job: ConsoleJob) -> Mapping[str, str]:
+    """Of the id that the ledger has, so that a user of the console can read no mail but those of people."""
+    item = await read_recipient(world.ledger.store, DeliveryId(job.arguments["delivery"]))
+    record = item.record if item else None
+    if item is None or record is None or not record.final_status.is_sent or item.delivery.channel is Channel.SMS:
+        raise JobRefused("no such mail was sent")
+    try:
+        mail = await patiently(lambda: _read_sent(world, record.detail), tries=3)
+    except Failure as failure:
+        if failure.code in _UNREADABLE:
+            raise JobRefused(_UNREADABLE[failure.code]) from None
+        raise
+    return {
+        "subject": mail.subject,
+        "html": without_unsubscribe(mail.html),
+        "text": without_unsubscribe(mail.text),
+    }
+
+
+async def _read_sent(world: World, mail_id: str) -> SentMail:
+    await world.mail_budget.take()
+    return await world.mailer.read_sent(mail_id)
+
+
+_UNREADABLE: Final = {
+    "restricted_api_key": "RESEND_API_KEY may only send; with full access it may also read",
+    "not_found": "Resend does not have it any more",
+}
 
 
 def _one_of(what: str, given: str | None, known: tuple[str, ...]) -> str:
@@ -115,4 +150,5 @@ def _one_of(what: str, given: str | None, known: tuple[str, ...]) -> str:
 
 _KINDS: Final[Mapping[JobKind, Callable[[World, ConsoleJob], Awaitable[Mapping[str, str]]]]] = {
     JobKind.SEND_TEST: _send_test,
+    JobKind.SENT_MAIL: _sent_mail,
 }

@@ -7,7 +7,8 @@ from typing import Literal
 
 from common.domain.delivery import delivery_of
 from common.domain.ids import DeliveryId
-from common.ledger.console_jobs import ConsoleJob, JobKind, is_job_id, new_job_id
+from common.ledger.console_jobs import ConsoleJob, JobKind, is_job_id, job_id_of, new_job_id
+from common.ledger.reads.person_mails import PersonMail
 from common.normalization.address import AddressError, repaired_address
 from services.console.acting import record_action
 from services.console.auth.access import PRINCIPAL
@@ -35,6 +36,23 @@ async def request_test(context: ConsoleContext, fields: Mapping[str, str]) -> st
     if is_new:
         await record_action(context, "send test", [on], after="asked for")
     return job_id
+
+
+async def sent_mail(context: ConsoleContext, mail: PersonMail) -> ConsoleJob | None:
+    """
+    The mail as the provider keeps it: a worker is asked for it, unless it was just now. None: it is no mail, or was
+    not sent.
+
+    A look is no action: it is in no log, and whoever may look may ask.
+    """
+    if not mail.is_sent or mail.is_sms:
+        return None
+    jobs, job_id = context.ledger.console_jobs, job_id_of(JobKind.SENT_MAIL, f"{mail.delivery.id} {mail.provider_id}")
+    if (job := await jobs.get(job_id)) is not None:
+        return job
+    arguments = {"delivery": mail.delivery.id}
+    await jobs.request(job_id, JobKind.SENT_MAIL, arguments, by=PRINCIPAL.get().name, now_ms=context.clock.now_ms())
+    return await jobs.get(job_id)
 
 
 async def read_job(context: ConsoleContext, job_id: str) -> ConsoleJob:

@@ -44,11 +44,16 @@ class TimelineEntry(_Model):
 
 
 class MailState(_Model):
-    """One mail of the sequence. `to_come`: it may still be sent."""
+    """
+    One mail of the sequence, or a mail or SMS about a call. `to_come`: it may still be sent.
+
+    `mail`: as actions name it; `subject`: of an SMS its text.
+    """
 
     mail: str
     name: str
     subject: str
+    channel: Literal["email", "sms"]
     at: str
     state: str
     why: str

@@ -6,6 +6,7 @@ import re
 
 from aiohttp import web
 
+from common.ledger.console_jobs import JobKind
 from services.console.context import CONTEXT
 from services.console.replies import page, see_other
 from services.console.worker_jobs import read_job, request_test, state_of
@@ -22,6 +23,8 @@ async def send_test(request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     job = await read_job(request.app[CONTEXT], request.match_info["job"])
+    if job.kind is not JobKind.SEND_TEST:
+        raise web.HTTPNotFound
     back = job.arguments.get("back", "")
     return page(
         request, "job.html", job=job, state=state_of(job), back=back if _OWN_PATH.fullmatch(back) else "/", here=""
