@@ -58,7 +58,7 @@ async def test_a_reminder_is_sent_for_a_made_up_call(story):
     assert (await answer_to(story, SAMPLE | {"mail": "24h"})).is_done
 
 
-async def test_a_test_of_somebodys_mail_has_their_words_and_changes_nothing_of_theirs(story, ada):
+async def test_a_test_of_a_persons_mail_has_their_words_and_changes_nothing_of_theirs(story, ada):
     await story.sign_up(ada)
     await soon(story)
     before = await story.ledger.client.hgetall(keys.enrollment(ADA))

@@ -181,7 +181,7 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "      delivery.make_dead_letter(owner, name, given.label, now_ms, reason)\n", ""),
     ("deliveries", "    if fields.hold then\n", "    if false then\n"),
     ("deliveries", "    if pause.covers(owner.contact, fields.campaign) then\n", "    if false then\n"),
-    ("deliveries", "math.max(not_before_ms, now_ms + pause.WAIT_MS)", "now_ms + pause.WAIT_MS"),
+    ("deliveries", "math.max(not_before_ms, now_ms + limits.pause_wait_ms)", "now_ms + limits.pause_wait_ms"),
     ("deliveries", "    if not_before_ms > now_ms then return defer('not yet', not_before_ms) end\n", ""),
     ("deliveries", "not_before_ms > now_ms then return defer", "not_before_ms < now_ms then return defer"),
     (
