@@ -67,7 +67,7 @@ async def test_what_was_sent_is_fetched_by_a_worker_and_shown(console: Console, 
     assert body.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
 
 
-async def test_the_mail_that_was_sent_ends_nobodys_mail(console: Console, signed_up: Simulation) -> None:
+async def test_the_mail_that_was_sent_has_no_link_to_leave(console: Console, signed_up: Simulation) -> None:
     await text_of(console, FIRST)
     await soon(signed_up)
 
@@ -238,7 +238,7 @@ MOMENTS = ("before it is claimed", "once it is claimed", "while the provider has
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("order", [("skip", "send-now"), ("send-now", "skip")], ids="-".join)
 @pytest.mark.parametrize("together", [True, False], ids=["together", "one after the other"])
-async def test_two_people_and_a_worker_at_once_have_one_outcome_and_both_are_told(
+async def test_two_people_and_a_worker_at_once_have_one_outcome_and_both_see_it(
     console: Console,
     signed_up: Simulation,
     monkeypatch: pytest.MonkeyPatch,
@@ -247,16 +247,16 @@ async def test_two_people_and_a_worker_at_once_have_one_outcome_and_both_are_tol
     together: bool,
 ) -> None:
     """The mail is due: one clicks *skip*, one *send now*, and the worker goes on when both were answered."""
-    second, told = DeliveryId(f"{ADA}/step-2"), {}
+    second, pages = DeliveryId(f"{ADA}/step-2"), {}
     signed_up.clock.move_to(signed_up.clock.now_ms() + DAY_MS)
     token = (await console.get("/")).form_token
 
     async def click(what: str) -> None:
         answer = await console.post(f"/people/{ADA}/{what}", token=token, mail="step-2", ignore_gap="yes")
-        told[what] = (await console.get(answer.location)).text
+        pages[what] = (await console.get(answer.location)).text
 
     async def both_click() -> None:
-        if not told:
+        if not pages:
             clicks = [click(what) for what in order]
             await asyncio.gather(*clicks) if together else [await one for one in clicks]
 
@@ -274,10 +274,10 @@ async def test_two_people_and_a_worker_at_once_have_one_outcome_and_both_are_tol
     record = await record_of(console.context.ledger, second)
     assert record is not None
     number = len(signed_up.mailer.inbox_of("ada@example.org")) - 1
-    if "Skipped: that mail is never sent" in told["skip"]:
+    if "Skipped: that mail is never sent" in pages["skip"]:
         assert (record.final_status, number) == (DeliveryStatus.SKIPPED, 0)
     else:
-        assert "Nothing was done" in told["skip"]
+        assert "Nothing was done" in pages["skip"]
         assert (record.final_status, number) == (DeliveryStatus.ACCEPTED, 1)
-    assert "That mail is due now" in told["send-now"] or "Nothing was done" in told["send-now"]
-    assert (moment in MOMENTS[2:]) == ("Nothing was done" in told["skip"])
+    assert "That mail is due now" in pages["send-now"] or "Nothing was done" in pages["send-now"]
+    assert (moment in MOMENTS[2:]) == ("Nothing was done" in pages["skip"])
