@@ -15,11 +15,12 @@ _FRAMING_POLICY = (
 )
 
 
-def framed_mail(html: str, *, is_dark: bool) -> web.Response:
-    """The HTML part of a mail as a program in dark mode, or in light mode, shows it, whatever the viewer's own is."""
-    shown = in_dark_mode(html) if is_dark else in_light_mode(html)
+def framed_mail(html: str, *, is_dark: bool | None = None) -> web.Response:
+    """The HTML part of a mail, as a program in dark mode or in light mode shows it; None: in the viewer's own."""
+    if is_dark is not None:
+        html = in_dark_mode(html) if is_dark else in_light_mode(html)
     headers = {"Content-Security-Policy": _MAIL_POLICY, "X-Frame-Options": "SAMEORIGIN"}
-    return web.Response(text=shown, content_type="text/html", headers=headers)
+    return web.Response(text=html, content_type="text/html", headers=headers)
 
 
 def with_frames(response: web.Response) -> web.Response:

@@ -109,3 +109,27 @@ async def test_files_that_cannot_be_read_are_named_with_the_cure(
 
     assert answer.status == 409
     assert "campaign.toml" in answer.text
+
+
+async def test_a_test_of_a_mail_is_asked_for_from_the_gallery(console: Console) -> None:
+    page = await console.get(f"{PAGE}?mail=step-2&segment=URGENT&language=fr-CA")
+    fields = dict(
+        re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text.partition('action="/send-test"')[2])
+    )
+
+    asked = await console.post("/send-test", token=page.form_token, to="sarah@businessx.example", **fields)
+    job = (await console.get(asked.location)).text
+
+    assert {name: fields[name] for name in ("campaign", "mail", "segment", "language", "back")} == {
+        "campaign": "christmas_2025",
+        "mail": "step-2",
+        "segment": "URGENT",
+        "language": "fr-CA",
+        "back": PAGE,
+    }
+    assert "sarah@businessx.example" in job
+
+
+@pytest.mark.parametrize("query", ["reader=awkward", "version=files"])
+async def test_what_no_worker_sends_as_a_test_has_no_form(console: Console, query: str) -> None:
+    assert 'action="/send-test"' not in (await console.get(f"{PAGE}?{query}")).text

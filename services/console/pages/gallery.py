@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from common.campaigns.gallery import READERS
+from common.ledger.console_jobs import new_job_id
 from services.console.context import CONTEXT
 from services.console.gallery import mail_ids, read_gallery
 from services.console.mail_frames import framed_mail, with_frames
@@ -21,6 +22,7 @@ async def show(request: web.Request) -> web.Response:
         person=gallery.person,
         mail_ids=mail_ids(gallery.campaign),
         readers=READERS,
+        new_job_id=new_job_id,
         here="/campaigns",
     )
     return with_frames(response)
