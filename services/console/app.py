@@ -27,7 +27,18 @@ from services.console.context import CONTEXT, ConsoleContext
 from services.console.dashboard import dashboard
 from services.console.formatting import FILTERS
 from services.console.middleware import RequestMiddleware
-from services.console.pages import actions, dead_letters, held_signups, login, overview, people, person, schedule
+from services.console.pages import (
+    actions,
+    dead_letters,
+    held_signups,
+    jobs,
+    login,
+    overview,
+    people,
+    person,
+    person_mail,
+    schedule,
+)
 from services.console.status.status_cache import STORE_FAILURES, StatusCache, read_gateway_status
 from services.console.status.store_snapshot import StoreSnapshot, read_snapshot
 from services.web import pages, probes
@@ -155,9 +166,11 @@ ROUTES = (
     web.get("/people.csv", people.download),
     web.post("/people.csv", people.download),
     web.get("/people/{id}", person.show),
-    web.get("/people/{id}/mails/{mail}", person.show_mail),
-    web.get("/people/{id}/mails/{mail}/body", person.show_mail_body),
+    web.get("/people/{id}/mails/{mail:.+}", person_mail.show),
+    web.get("/people/{id}/bodies/{source}/{mail:.+}", person_mail.show_body),
     web.post("/people/{id}/{action}", person.act),
+    web.post("/send-test", jobs.send_test),
+    web.get("/jobs/{job}", jobs.show),
     web.get("/schedule", schedule.show),
     web.post("/schedule/{action}", schedule.act),
     web.get("/actions", actions.show),

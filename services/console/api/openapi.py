@@ -110,6 +110,21 @@ OPERATIONS: Final = (
         answer=models.ScopeResult,
         body=models.ScopeChoice,
     ),
+    Operation(
+        method="post",
+        path="/api/send-test",
+        handler=handlers.send_test,
+        summary="Have a worker send a test mail to an address.",
+        answer=models.Job,
+        body=models.TestMail,
+    ),
+    Operation(
+        method="get",
+        path="/api/jobs/{id}",
+        handler=handlers.job,
+        summary="What came of a job, for some minutes.",
+        answer=models.Job,
+    ),
 )
 
 ROUTES: Final = [web.route(one.method, one.path, one.handler) for one in OPERATIONS]
