@@ -261,5 +261,5 @@ def test_a_process_that_is_started_again_plays_what_its_parent_had_checked(
     spoil(TOML, 'name = "Christmas 2025"', "half a li")
 
     assert load_campaigns(("christmas_2025",), directory=home).home is checked
-    with pytest.raises(CampaignError, match="half a li|line"):
+    with pytest.raises(CampaignError, match=r"line \d+"):
         load_campaign("christmas_2025", directory=home)

@@ -68,15 +68,15 @@ def fits(path: str, method: str, answer: Answer) -> bool:
 @pytest.mark.parametrize("who", ["mia", "ron", "nobody"])
 async def test_a_running_console_answers_as_described(team: Console, operation: Any, who: str) -> None:
     action = {"people": "skip", "campaigns": "apply"}.get(operation.path.split("/")[2], "pause")
-    identity = JOB if "jobs" in operation.path else ADA
-    path = operation.path.replace("{id}", identity).replace("{action}", action).replace("{name}", "christmas_2025")
+    path = operation.path.replace("{id}", JOB if "jobs" in operation.path else ADA)
+    path = path.replace("{action}", action).replace("{name}", "christmas_2025")
     bodies = {
         "Decision": {"mail": "step-2"},
         "DeadLetterChoice": {"all": True},
         "ScopeChoice": {"scope": "everybody"},
+        "TestMail": {"delivery": f"{ADA}/step-2", "to": "sarah@businessx.example"},
         "VersionChoice": {"from": "a" * 12, "to": "b" * 12},
         "UnreadBookingChoice": {"ids": ["unr_none"]},
-        "TestMail": {"delivery": f"{ADA}/step-2", "to": "sarah@businessx.example"},
     }
     body = bodies[operation.body.__name__] if operation.body else None
 
