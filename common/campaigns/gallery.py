@@ -99,6 +99,14 @@ def _sms_pages(campaign: Campaign, identity: Identity, language: str, kind: str)
         )
 
 
+def mail_ids(campaign: Campaign) -> list[str]:
+    """Steps by their id, reminders and follow-ups by their name, SMS as `sms-24h`."""
+    steps = [one.id for one in campaign.steps]
+    calls = [*(one.name for one in campaign.reminders), *(one.name for one in campaign.follow_ups)]
+    texts = [one.mail_id for one in _sms_pages(campaign, samples.IDENTITY, campaign.languages[0], "full")]
+    return [*steps, *calls, *texts]
+
+
 def contact_pages(
     campaign: Campaign, identity: Identity, enrollment: Enrollment, pace: Pace, choice: Choice = Choice()
 ) -> Iterator[Page]:

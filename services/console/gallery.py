@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from common.campaigns.campaign import Campaign
 from common.campaigns.errors import CampaignError
-from common.campaigns.gallery import READERS, Choice, contact_pages, preheader_of, sample_pages
+from common.campaigns.gallery import READERS, Choice, contact_pages, mail_ids, preheader_of, sample_pages
 from common.campaigns.messages import Rendered
 from common.domain.enrollment import Enrollment
 from common.domain.ids import is_enrollment_id
@@ -52,6 +52,11 @@ class Gallery:
     person: Enrollment | None
     mails: Sequence[GalleryMail]
 
+    @property
+    def mail_ids(self) -> list[str]:
+        """Those that may be chosen; the others of a person are about a call, and on the page of that person."""
+        return [one.id for one in self.campaign.steps] if self.person else mail_ids(self.campaign)
+
     def at(self, path: str, **query: str) -> str:
         chosen = {"version": self.version, "person": self.person.id if self.person else ""} | query
         chosen = {name: value for name, value in chosen.items() if value}
@@ -88,13 +93,6 @@ def choice_of(campaign: Campaign, given: Given) -> Choice:
         language=one_of("language", campaign.languages),
         reader=one_of("reader", [*READERS]),
     )
-
-
-def mail_ids(campaign: Campaign) -> list[str]:
-    """Steps by their id, reminders and follow-ups by their name, SMS as `sms-24h`."""
-    steps = [one.id for one in campaign.steps]
-    calls = [*(one.name for one in campaign.reminders), *(one.name for one in campaign.follow_ups)]
-    return [*steps, *calls, *(f"sms-{one.name}" for one in campaign.sms_reminders)]
 
 
 async def _campaign(context: ConsoleContext, key: str, version: str) -> Campaign:

@@ -13,6 +13,7 @@ from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
 from services.simulation.engine import Simulation
 from tests.console.conftest import Console, Opener
+from tests.texting import texting_folder
 
 PAGE = "/campaigns/christmas_2025/gallery"
 ADA = enrollment_id("christmas_2025", "ada@example.org")
@@ -97,6 +98,15 @@ async def test_mails_of_files_are_shown_before_they_are_in_force(
 
     assert "New: " in subjects(page)[0]
     assert "which are not in force" in page
+
+
+async def test_an_sms_is_shown_with_its_price(opens: Opener, store_url: str, tmp_path: Path) -> None:
+    console = await opens(store_url, campaigns_dir=texting_folder(tmp_path))
+
+    page = (await console.get(f"{PAGE}?mail=sms-24h&version=files")).text
+
+    assert len(subjects(page)) == 1
+    assert re.match(r"SMS: \d segments? in", subjects(page)[0])
 
 
 async def test_files_that_cannot_be_read_are_named_with_the_cure(
