@@ -1,49 +1,31 @@
-"""What the provider did not tell us: an acceptance whose answer was lost is looked for in its list."""
+"""What a provider accepted although its answer was lost: looked for in what it lists, mail and SMS."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Final
 
-from actors.sending.failure_policy import Decision
 from actors.sending.mail_matching import subjects_of
 from actors.sending.render import NotSent, render
 from actors.sending.render_sms import render_sms
-from common.campaigns.loader import CampaignError
-from common.domain.delivery import Channel, Record
+from common.domain.delivery import Record
 from common.domain.enrollment import Enrollment
 from common.domain.ids import EnrollmentId, Step, step_of
 from common.domain.mail import AcceptedMail, Mail
 from common.domain.notion_import import AS_NOTION_SHOWS
 from common.domain.series import Booking
 from common.domain.text import AcceptedText, Text, plain_text
-from common.errors import Failure, Misconfigured, Permanent, Throttled
-from common.ledger.deliveries import ClaimGranted
+from common.errors import Misconfigured, Permanent
 from common.ledger.owners import Owned
 from common.providers.budget import Budget
 from common.world import World
 
 CLOCKS_APART_MS = 60_000
 """The provider's clock and ours may disagree by this much; a mail is not looked for before its first attempt."""
-ANSWERED_BUSY_MS = 2_000
-ASK_AGAIN_MS = 60_000
-RENEW_MS = 15_000
-
-DAY_MS = 86_400_000
-"""The provider remembers a key for this long."""
-
-KEY_TAKEN_CODE: Final = "invalid_idempotent_request"
-KEY_FORGOTTEN: Final = "an earlier try may have been accepted, and the provider no longer remembers its key"
-NO_KEYS: Final = "it may have been accepted, and the provider knows no keys"
-KEY_TAKEN: Final = "the provider has accepted another mail under this key"
-
-_reading: set[int] = set()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sought:
+class _Sought:
     """
     A mail that may have been accepted since an instant.
 
@@ -69,13 +51,14 @@ class Unfound:
     is_certain: bool = False
 
 
-async def look_for(world: World, sought: Sought, *, budget: Budget) -> AcceptedMail | Unfound:
+async def find_mail(world: World, item: Owned, budget: Budget) -> AcceptedMail | Unfound:
     """
     The one mail that the provider lists and that can only be this one, or why there is not one.
 
-    Raises `Throttled`, `Transient`, or `Misconfigured` when the list cannot be had now; a key that may never list is an
-    answer.
+    Raises `CampaignError` when no attempt was frozen, and a blank would result now; `Throttled`, `Transient`, or
+    `Misconfigured` when the list cannot be had now; a key that may never list is an answer.
     """
+    sought = await _sought(world, item)
     try:
         mails = await world.mailer.list_accepted(sought.to, sought.since_ms - CLOCKS_APART_MS, budget=budget)
     except Misconfigured as refused:
@@ -106,7 +89,7 @@ async def _steps_of(world: World, enrollment: Enrollment, mails: Sequence[Accept
     return {mail.id: subjects.steps_of(mail.subject, person) for mail in mails if subjects.is_ours(mail)}
 
 
-async def _may_be_another(world: World, sought: Sought, mail: AcceptedMail) -> bool:
+async def _may_be_another(world: World, sought: _Sought, mail: AcceptedMail) -> bool:
     """Whether it may be another step for this person, in any campaign, whose outcome is unknown too."""
     if (one := sought.enrollment) is None:
         return False
@@ -127,24 +110,23 @@ async def _fits(world: World, owner: EnrollmentId, step: Step, payload: str, mai
     return step in (await _steps_of(world, enrollment, [mail])).get(mail.id, [])
 
 
-async def find(world: World, item: Owned, *, budget: Budget) -> AcceptedMail | AcceptedText | Unfound:
-    """What the provider of its channel lists of a delivery that may have been accepted. Raises as `look_for`."""
-    if item.delivery.channel is Channel.SMS:
-        return await _find_text(world, item, budget=budget)
-    return await look_for(world, await sought(world, item), budget=budget)
+async def find_text(world: World, item: Owned, budget: Budget) -> AcceptedText | Unfound:
+    """
+    The one SMS that the provider lists with this number, time and text, and that is not known to be another delivery's.
 
-
-async def _find_text(world: World, item: Owned, *, budget: Budget) -> AcceptedText | Unfound:
-    """By number, time and text; what is known to be another delivery's is not it."""
-    if world.texter is None:
-        return Unfound("it cannot be looked for: TWILIO_ACCOUNT_SID is unset")
+    Raises as `find_mail`.
+    """
+    assert world.texter is not None, "the channel is set up"
     try:
         text = Text.thawed(item.payload) if item.payload else await render_sms(world, item)
     except NotSent as refusal:
         return Unfound(f"it cannot be looked for: {refusal}")
     assert isinstance(item.owner, Booking)
     since_ms = (item.first_attempt_ms or item.owner.received_ms) - CLOCKS_APART_MS
-    listed = await world.texter.list_accepted(since_ms, to=text.to, budget=budget)
+    try:
+        listed = await world.texter.list_accepted(since_ms, to=text.to, budget=budget)
+    except Permanent as refused:
+        return Unfound(f"it cannot be looked for: Twilio would not list what it accepted ({refused.code})")
     known = await world.ledger.texts.accepted_ids(text.to)
     found = [one for one in listed if one.id not in known and plain_text(one.body) == text.body]
     if len(found) == 1:
@@ -152,29 +134,6 @@ async def _find_text(world: World, item: Owned, *, budget: Budget) -> AcceptedTe
     if found:
         return Unfound(f"{len(found)} of the SMS that Twilio lists may be it: look there, and discard this if one is")
     return Unfound("not found among what Twilio lists: replay sends it again", is_certain=True)
-
-
-async def reconcile(world: World, claim: ClaimGranted, *, because: str) -> AcceptedMail | AcceptedText | Decision:
-    """
-    What became of a claimed delivery that may have been accepted: the mail, or how to settle it without.
-
-    One job of a worker reads the list at a time, so that the others go on sending; the others come back soon.
-    """
-    provider = world.texter if claim.delivery.channel is Channel.SMS else world.mailer
-    if id(provider) in _reading:
-        return Decision("defer", "being looked for", ANSWERED_BUSY_MS)
-    _reading.add(id(provider))
-    try:
-        answer = await find(world, claim, budget=_KeepingTheClaim(world, claim))
-    except CampaignError as error:
-        return Decision("dead", f"{because}; it cannot be rendered to be looked for: {error}", code="not_rendered")
-    except Failure as failure:
-        return _put_off(failure)
-    finally:
-        _reading.discard(id(provider))
-    if isinstance(answer, Unfound):
-        return Decision("dead", f"{because}; {answer.reason}", is_unsent=answer.is_certain, code="outcome_unknown")
-    return answer
 
 
 async def _others(world: World, who: EnrollmentId, enrollment: Enrollment | None) -> list[Record]:
@@ -190,15 +149,14 @@ async def _others(world: World, who: EnrollmentId, enrollment: Enrollment | None
     return [record for record in records if record.sent_ms is not None]
 
 
-async def sought(world: World, item: Owned) -> Sought:
-    """What to look for. Raises `CampaignError` when no attempt was frozen, and a blank would result now."""
+async def _sought(world: World, item: Owned) -> _Sought:
     payload, owner = item.payload, item.owner
     enrollment: Enrollment | None
     if isinstance(owner, Enrollment):
         begin_ms, enrollment = owner.anchor_ms, owner
     else:
         begin_ms, enrollment = owner.received_ms, await world.ledger.enrollments.get(item.contact_id)
-    return Sought(
+    return _Sought(
         to=item.address,
         subject=(Mail.thawed(payload) if payload else await render(world, item)).subject,
         is_frozen=payload is not None,
@@ -216,34 +174,3 @@ def _is_accounted_for(mail: AcceptedMail, records: Sequence[Record]) -> bool:
         or (record.detail == AS_NOTION_SHOWS and abs(mail.created_ms - (record.sent_ms or 0)) < CLOCKS_APART_MS)
         for record in records
     )
-
-
-def _put_off(failure: Failure) -> Decision:
-    """The list cannot be had now: it is asked for again, and no try is spent."""
-    reason = f"cannot be looked for: {failure.code}"
-    if isinstance(failure, Throttled):
-        return Decision("defer", reason, max(failure.retry_after_ms, 100))
-    if isinstance(failure, Misconfigured):
-        return Decision("defer", reason, max(failure.retry_after_ms or 0, ASK_AGAIN_MS))
-    return Decision("defer", reason, ASK_AGAIN_MS, maybe_provider_wide=True)
-
-
-class _KeepingTheClaim(Budget):
-    """The budget of its channel; a list of many pages takes longer than a lease, which is renewed on the way."""
-
-    def __init__(self, world: World, claim: ClaimGranted) -> None:
-        self._world, self._claim = world, claim
-        self._budget = world.mail_budget
-        if claim.delivery.channel is Channel.SMS and world.text_budget is not None:
-            self._budget = world.text_budget
-        self._renewed_ms = world.clock.now_ms()
-
-    async def take(self) -> None:
-        now_ms = self._world.clock.now_ms()
-        if now_ms - self._renewed_ms > RENEW_MS:
-            self._renewed_ms = now_ms
-            await self._world.ledger.deliveries.renew_lease(self._claim, now_ms=now_ms)
-        await self._world.ledger.store.patiently(self._budget.take)
-
-    async def push(self, retry_after_ms: int) -> None:
-        await self._world.ledger.store.patiently(partial(self._budget.push, retry_after_ms))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from actors.sending.render import NoLongerThere, NotSent, reader_language, signups
+from actors.sending.render import NoLongerThere, NotSent, reader_of
 from common.domain.contact import Assessment
 from common.domain.series import Booking
 from common.domain.text import Text
@@ -33,8 +33,8 @@ async def render_sms(world: World, item: Owned) -> Text:
         raise NoLongerThere(name)
     assert isinstance(booking, Booking)
     assert booking.start_ms is not None, "what was planned has a start"
-    people = [one.assessment async for one in signups(world, item)]
-    meeting = meeting_of(world.settings, booking, booking.start_ms, next(iter(people), None))
+    reader = await reader_of(world, campaign, item)
+    meeting = meeting_of(world.settings, booking, booking.start_ms, next(iter(reader.signups), None))
     until_ms = booking.start_ms
     if (window := campaign.sms_window(world.settings.pace)) is not None:
         now_ms = world.clock.now_ms()
@@ -43,13 +43,8 @@ async def render_sms(world: World, item: Owned) -> Text:
             raise NotSent(LATE)
         until_ms = min(until_ms, closing_ms)
     return Text(
-        to=_number(booking, people),
-        body=campaign.messages.render_sms(
-            name,
-            meeting,
-            campaign.identity(world.settings.identity),
-            await reader_language(world, campaign, item),
-        ),
+        to=_number(booking, reader.signups),
+        body=campaign.messages.render_sms(name, meeting, campaign.identity(world.settings.identity), reader.language),
         valid_until_ms=until_ms,
         reference={"delivery": item.delivery.id, "contact": item.contact_id},
     )

@@ -39,6 +39,11 @@ class Channel(StrEnum):
         return KEY_REMEMBERED_MS if self is Channel.EMAIL else 0
 
     @property
+    def has_keys(self) -> bool:
+        """Whether its provider recognizes a repetition at all; else what may be out is looked for."""
+        return self.key_remembered_ms > 0
+
+    @property
     def suffix(self) -> str:
         """What a delivery's name ends with: "" for mail, whose ids are older than any other channel."""
         return "" if self is Channel.EMAIL else f".{self}"

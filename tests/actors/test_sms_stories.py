@@ -219,6 +219,15 @@ async def test_one_that_was_never_accepted_is_not_repeated_blindly(run):
     assert planned.way is Way.AGAIN
 
 
+async def test_where_the_list_is_refused_a_person_decides(run):
+    run.texter.failure, run.texter.list_failure = _once(Ambiguous("read_timeout")), Permanent("list_too_long")
+    await book(run)
+    await run.run()
+    (letter,) = await dead_letters_of(run.ledger)
+    assert "Twilio would not list what it accepted (list_too_long)" in letter.reason
+    assert (await plan(run.world, letter)).way is Way.REFUSED
+
+
 async def test_a_replay_before_the_call_sends_it_once(run):
     run.texter.failure, run.texter.loses = _once(Ambiguous("read_timeout")), lambda _text: True
     await book(run)

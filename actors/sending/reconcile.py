@@ -1,0 +1,84 @@
+"""What becomes of a claimed delivery that may have been accepted: found in the provider's list, or a person decides."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from actors.sending.channels import Route
+from actors.sending.failure_policy import Decision
+from actors.sending.find_accepted import Unfound
+from common.campaigns.loader import CampaignError
+from common.domain.mail import AcceptedMail
+from common.domain.text import AcceptedText
+from common.errors import Failure, Misconfigured, Throttled
+from common.ledger.deliveries import ClaimGranted
+from common.providers.budget import Budget
+from common.world import World
+
+ANSWERED_BUSY_MS = 2_000
+ASK_AGAIN_MS = 60_000
+RENEW_MS = 15_000
+
+DAY_MS = 86_400_000
+"""The provider remembers a key for this long."""
+
+KEY_TAKEN_CODE: Final = "invalid_idempotent_request"
+KEY_FORGOTTEN: Final = "an earlier try may have been accepted, and the provider no longer remembers its key"
+NO_KEYS: Final = "it may have been accepted, and the provider knows no keys"
+KEY_TAKEN: Final = "the provider has accepted another mail under this key"
+
+_reading: set[int] = set()
+
+
+async def reconcile(
+    world: World, claim: ClaimGranted, route: Route, *, because: str
+) -> AcceptedMail | AcceptedText | Decision:
+    """
+    What became of a claimed delivery that may have been accepted: what was found, or how to settle it without.
+
+    One job of a worker reads a provider's list at a time, so that the others go on sending; they come back soon.
+    """
+    provider = id(route.provider)
+    if provider in _reading:
+        return Decision("defer", "being looked for", ANSWERED_BUSY_MS)
+    _reading.add(provider)
+    try:
+        answer = await route.find(claim, _KeepingTheClaim(world, claim, route.budget))
+    except CampaignError as error:
+        return Decision("dead", f"{because}; it cannot be rendered to be looked for: {error}", code="not_rendered")
+    except Failure as failure:
+        return _put_off(failure)
+    finally:
+        _reading.discard(provider)
+    if isinstance(answer, Unfound):
+        return Decision("dead", f"{because}; {answer.reason}", is_unsent=answer.is_certain, code="outcome_unknown")
+    return answer
+
+
+def _put_off(failure: Failure) -> Decision:
+    """The list cannot be had now: it is asked for again, and no try is spent."""
+    reason = f"cannot be looked for: {failure.code}"
+    if isinstance(failure, Throttled):
+        return Decision("defer", reason, max(failure.retry_after_ms, 100))
+    if isinstance(failure, Misconfigured):
+        return Decision("defer", reason, max(failure.retry_after_ms or 0, ASK_AGAIN_MS))
+    return Decision("defer", reason, ASK_AGAIN_MS, maybe_provider_wide=True)
+
+
+class _KeepingTheClaim(Budget):
+    """The budget of its channel; a list of many pages takes longer than a lease, which is renewed on the way."""
+
+    def __init__(self, world: World, claim: ClaimGranted, budget: Budget) -> None:
+        self._world, self._claim, self._budget = world, claim, budget
+        self._renewed_ms = world.clock.now_ms()
+
+    async def take(self) -> None:
+        now_ms = self._world.clock.now_ms()
+        if now_ms - self._renewed_ms > RENEW_MS:
+            self._renewed_ms = now_ms
+            await self._world.ledger.deliveries.renew_lease(self._claim, now_ms=now_ms)
+        await self._world.ledger.store.patiently(self._budget.take)
+
+    async def push(self, retry_after_ms: int) -> None:
+        await self._world.ledger.store.patiently(partial(self._budget.push, retry_after_ms))
