@@ -8,7 +8,7 @@ from typing import Final
 
 from actors.sending.find_accepted import Unfound, find_mail, find_text
 from actors.sending.render import NotSent, idempotency_key, render
-from actors.sending.render_sms import LATE, render_sms
+from actors.sending.render_sms import LATE, frozen_sms, render_sms
 from common.domain.delivery import Channel
 from common.domain.mail import AcceptedMail, Mail
 from common.domain.text import AcceptedText, Text
@@ -29,15 +29,15 @@ class Route:
     How the deliveries of one channel go out.
 
     `provider`: whose list is read by one job at a time. `render`: the message of one that was never frozen; `thaw`: of
-    one that was. `refusal`: why this message must not be handed over now, before it is rendered too, where that is
-    known by then. `send`: the provider's id of it. `number`: the phone that it goes to; None: it goes to the owner's
-    address. `find`: what the provider lists of one that may have been accepted.
+    one that was, from its payload. `refusal`: why this message must not be handed over now, before it is rendered too,
+    where that is known by then. `send`: the provider's id of it. `number`: the phone that it goes to; None: it goes to
+    the owner's address. `find`: what the provider lists of one that may have been accepted.
     """
 
     provider: object
     budget: Budget
     render: Callable[[Owned], Awaitable[Message]]
-    thaw: Callable[[str], Message]
+    thaw: Callable[[Owned, str], Awaitable[Message]]
     refusal: Callable[[Owned, Message | None], str | None]
     send: Callable[[Owned, Message], Awaitable[str]]
     number: Callable[[Message], str | None]
@@ -54,11 +54,14 @@ def _mail_route(world: World) -> Route:
         assert isinstance(message, Mail)
         return await world.mailer.send(message, idempotency_key=idempotency_key(item))
 
+    async def thaw(_item: Owned, payload: str) -> Message:
+        return Mail.thawed(payload)
+
     return Route(
         provider=world.mailer,
         budget=world.mail_budget,
         render=lambda item: render(world, item),
-        thaw=Mail.thawed,
+        thaw=thaw,
         refusal=lambda item, _message: None if world.settings.may_mail(item.address) else TEST_MODE,
         send=send,
         number=lambda _message: None,
@@ -86,7 +89,7 @@ def _sms_route(world: World) -> Route:
         provider=texter,
         budget=budget,
         render=lambda item: render_sms(world, item),
-        thaw=Text.thawed,
+        thaw=lambda item, payload: frozen_sms(world, item, payload),
         refusal=refusal,
         send=send,
         number=lambda message: message.to if isinstance(message, Text) else None,

@@ -12,7 +12,7 @@ from common.campaigns.messages import Rendered
 from common.domain.cadence import Pace
 from common.domain.calendar_link import CalendarLink
 from common.domain.contact import Assessment
-from common.domain.delivery import Kind
+from common.domain.delivery import Channel, Kind
 from common.domain.enrollment import Enrollment
 from common.domain.follow_ups import FollowUpRules, follow_up_rules
 from common.domain.mail import Mail
@@ -89,7 +89,9 @@ def reminder_rules(campaign: Campaign, pace: Pace) -> ReminderRules:
 
 def rules_of_follow_ups(campaign: Campaign, pace: Pace) -> FollowUpRules:
     """What this campaign sends after a call, at this pace."""
-    return follow_up_rules([(one.name, one.on, one.after.at(pace)) for one in campaign.follow_ups], pace)
+    by_mail = [(one.name, one.on, one.after.at(pace)) for one in campaign.follow_ups]
+    by_sms = [(f"{one.name}{Channel.SMS.suffix}", one.on, one.after.at(pace)) for one in campaign.sms_follow_ups]
+    return follow_up_rules([*by_mail, *by_sms], pace)
 
 
 _Tags = Mapping[str, str]

@@ -137,7 +137,10 @@ async def _message(world: World, claim: ClaimGranted, route: Route) -> Message |
             because = KEY_FORGOTTEN if claim.delivery.channel.has_keys else NO_KEYS
             await _resolve_unknown_outcome(world, claim, route, because=because)
             return None
-        message = route.thaw(claim.payload) if claim.payload is not None else await route.render(claim)
+        if claim.payload is not None:
+            message = await route.thaw(claim, claim.payload)
+        else:
+            message = await route.render(claim)
         _check(route, claim, message)
         return message
     except NotSent as refusal:

@@ -134,12 +134,16 @@ class Reminder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUp:
-    """A mail `after` a call was missed, held or cancelled; `on` and `name` are part of its delivery id."""
+    """
+    A mail `after` a call was missed, held or cancelled, and an SMS where `sms` is its body; `on` and `name` are part of
+    its delivery id.
+    """
 
     name: str
     on: Trigger
     after: Span
     body: str
+    sms: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +172,7 @@ class SendingWindow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmsPolicy:
     """
-    When reminders may go out by SMS, on the reader's own clock: minutes of the day.
+    When SMS may go out, on the reader's own clock: minutes of the day.
 
     `question`: of Cal.com's booking form, by its name; whoever answers it agrees to SMS. `segment_price`: US dollars.
     """
@@ -269,7 +273,7 @@ class CompiledCampaign:
         """The same campaign gives the same text. What came later is left out while empty: versions keep their names."""
         campaign = _ADAPTER.dump_python(self, mode="json")
         for name in _LATER:
-            for declared in (campaign, *campaign["reminders"]):
+            for declared in (campaign, *campaign["reminders"], *campaign["follow_ups"]):
                 if name in declared and not declared[name]:
                     del declared[name]
         data = {"format": FORMAT, "campaign": campaign}

@@ -58,7 +58,8 @@ def sample_pages(campaign: Campaign, identity: Identity) -> Iterator[Page]:
 def _sms_pages(campaign: Campaign, identity: Identity, language: str, kind: str) -> Iterator[Page]:
     """Each SMS as a phone shows it, with its price."""
     for file, text in samples.texts(campaign, identity, kind=kind, language=language):
-        letter = f"sms-{Path(file).name.removesuffix('.sms.md')}"
+        folder, _, name = file.removesuffix(".sms.md").partition("/")
+        letter = f"sms-follow-up-{name}" if folder == "follow_ups" else f"sms-{name}"
         bubble = f'<pre style="white-space:pre-wrap;font:16px sans-serif;max-width:20em">{html.escape(text)}</pre>'
         yield Page(
             name=f"{campaign.key}.{language}.{letter}.{kind}",

@@ -122,8 +122,10 @@ def mails(
 def texts(campaign: Campaign, identity: Identity, *, kind: str, language: str) -> Iterator[tuple[str, str]]:
     """Every SMS for one kind of sample: its file, and what the phone shows."""
     if kind in MEETINGS:
-        for reminder in campaign.sms_reminders:
-            yield str(reminder.sms), campaign.messages.render_sms(reminder.name, MEETINGS[kind], identity, language)
+        files = {one.name: one.sms for one in campaign.sms_reminders}
+        files |= {one.name: one.sms for one in campaign.sms_follow_ups}
+        for name, file in files.items():
+            yield str(file), campaign.messages.render_sms(name, MEETINGS[kind], identity, language)
 
 
 def _value(field: Field, number: int, kind: str) -> object:

@@ -1,5 +1,6 @@
 """
-An SMS as it is written: a file `24h.sms.md` next to the mail's `24h.md`, plain text without a heading.
+An SMS as it is written: a file `24h.sms.md` next to the mail's `24h.md`, plain text without a heading; `missed.sms.md`
+next to the follow-up's `missed.md` likewise.
 
     BusinessX: our call is on {{ day }} at {{ hour }}. Reply STOP to end texts.
 

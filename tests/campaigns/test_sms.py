@@ -54,8 +54,8 @@ def test_one_that_turns_it_on_needs_the_text_in_every_language(tmp_path):
 
 def test_one_that_turns_it_on_without_any_text_names_the_file_to_write(tmp_path):
     home = texting_folder(tmp_path)
-    for language in STOPS:
-        (home / KEY / language / "reminders" / "24h.sms.md").unlink()
+    for text in (home / KEY).rglob("*.sms.md"):
+        text.unlink()
     with pytest.raises(CampaignError, match=r"sms\.enabled: no reminder has a text for SMS; write en-CA/reminders/"):
         load_campaign(KEY, directory=home)
 
@@ -93,6 +93,16 @@ def test_segments_are_counted_in_the_encoding_that_the_text_takes(text, size):
 def test_typographic_characters_do_not_double_the_price(text):
     assert size_of(text).encoding == "UCS-2"
     assert size_of(plain_text(text)) == Size("GSM-7", 1)
+
+
+def test_a_follow_up_has_one_in_each_language_which_the_preview_shows(texting):
+    pages = [page for page in sample_pages(texting, samples.IDENTITY) if page.letter == "sms-follow-up-missed"]
+    assert {page.mail.subject for page in pages} == {"SMS: 1 segment in GSM-7, US$0.0083"}
+    for language, stop in STOPS.items():
+        [text, *_] = [page.mail.text for page in pages if page.language == language]
+        assert text.startswith("BusinessX")
+        assert samples.IDENTITY.booking_url in text
+        assert stop in text
 
 
 def test_lint_names_what_doubles_the_price_with_the_price(tmp_path: Path):
