@@ -221,5 +221,5 @@ async def test_the_phones_page_shows_the_conversation_escaped(run, texter):
         page = await answer.text()
     assert NUMBER in page
     assert "&lt;b&gt;our call" in page
-    assert "1 in GSM-7" in page
+    assert "1 segment in GSM-7" in page
     assert "late" in page
