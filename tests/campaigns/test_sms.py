@@ -119,6 +119,26 @@ def test_lint_names_what_doubles_the_price_with_the_price(tmp_path: Path):
     ]
 
 
+def test_lint_says_what_each_costs_in_the_encoding_that_it_takes(texting):
+    notes = [one for one in findings(texting, samples.IDENTITY) if one.is_note]
+    assert {one.where for one in notes} == {
+        f"{KEY}/{language}: {file}"
+        for language in STOPS
+        for file in ("reminders/24h.sms.md", "follow_ups/missed.sms.md")
+    }
+    assert {one.problem.partition(", ")[2] for one in notes} == {"1 segment in GSM-7, US$0.0083"}
+
+
+def test_a_curly_apostrophe_that_would_double_the_price_is_written_as_phones_have_it(tmp_path: Path):
+    home = texting_folder(tmp_path)
+    body = "BusinessX\u2019s reminder of our call, the one you booked with us: {{ day }} at {{ hour }}. Reply STOP to end"
+    (home / KEY / "en-CA" / "reminders" / "24h.sms.md").write_text(body)
+    texting = load_campaign(KEY, directory=home)
+    text = texting.messages.render_sms("24h", samples.MEETINGS["full"], samples.IDENTITY, "en-CA")
+    assert (size_of(text), size_of(text.replace("'", "\u2019"))) == (Size("GSM-7", 1), Size("UCS-2", 2))
+    assert not [one for one in findings(texting, samples.IDENTITY) if not one.is_note]
+
+
 def test_lint_refuses_one_that_does_not_say_how_to_end_them(tmp_path: Path):
     home = texting_folder(tmp_path)
     (home / KEY / "en-CA" / "reminders" / "24h.sms.md").write_text("BusinessX: our call, {{ day }} at {{ hour }}")
