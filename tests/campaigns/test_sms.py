@@ -131,7 +131,7 @@ def test_lint_says_what_each_costs_in_the_encoding_that_it_takes(texting):
 
 def test_a_curly_apostrophe_that_would_double_the_price_is_written_as_phones_have_it(tmp_path: Path):
     home = texting_folder(tmp_path)
-    body = "BusinessX\u2019s reminder of our call, the one you booked with us: {{ day }} at {{ hour }}. Reply STOP to end"
+    body = "BusinessX\u2019s reminder of our call, booked with us: {{ day }} at {{ hour }}. Reply STOP to end"
     (home / KEY / "en-CA" / "reminders" / "24h.sms.md").write_text(body)
     texting = load_campaign(KEY, directory=home)
     text = texting.messages.render_sms("24h", samples.MEETINGS["full"], samples.IDENTITY, "en-CA")
