@@ -190,7 +190,7 @@ async def test_a_move_and_a_cancellation_end_both_channels_in_any_order(run, ord
 
 
 @pytest.mark.parametrize("ends", [BookingKind.REASSIGNED, BookingKind.CANCELLED])
-async def test_in_every_order_and_twice_the_last_hour_is_told_once_or_none_is(store, texting, clock, ends):
+async def test_in_every_order_and_twice_the_last_hour_is_sent_once_or_none_is(store, texting, clock, ends):
     """Created, moved, moved again, and then given to another host or cancelled: SMS and mail alike."""
     settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion", "twilio"}))
     now_ms = at("2026-03-02T10:00")
@@ -202,7 +202,7 @@ async def test_in_every_order_and_twice_the_last_hour_is_told_once_or_none_is(st
         (BookingKind.RESCHEDULED, "C", {**who, "start_ms": starts[2], "event_ms": now_ms + 2, "reschedule_uid": "B"}),
         (ends, "C", {"event_ms": now_ms + 3} | ({"organizer": "Zoë"} if ends is BookingKind.REASSIGNED else {})),
     ]
-    told = set()
+    outcomes = set()
     for order in permutations(range(4)):
         await store.flushall()
         run = Simulation(store, texting, settings, clock=VirtualClock(now_ms))
@@ -211,9 +211,9 @@ async def test_in_every_order_and_twice_the_last_hour_is_told_once_or_none_is(st
             await run.change_booking(kind, uid, **fields)
             await run.run(until_ms=run.clock.now_ms() + 1_000)
         await run.run()
-        told.add((tuple(texted(run)), tuple(mail.tags["start"] for mail in run.mailer.inbox_of(BORIS))))
+        outcomes.add((tuple(texted(run)), tuple(mail.tags["start"] for mail in run.mailer.inbox_of(BORIS))))
     expected = ((NUMBER, "2026-03-12T17:00"),), (str(starts[2]),) * 3
-    assert told == {expected if ends is BookingKind.REASSIGNED else ((), ())}
+    assert outcomes == {expected if ends is BookingKind.REASSIGNED else ((), ())}
 
 
 async def test_after_a_move_only_the_new_hour_is_texted(run):
