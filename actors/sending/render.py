@@ -9,20 +9,22 @@ from typing import Final
 from actors.sending.windows import reader_zone
 from common.campaigns.campaign import Campaign
 from common.campaigns.messages import Rendered
+from common.clock import utc_datetime
 from common.domain.cadence import Pace
 from common.domain.calendar_link import CalendarLink
 from common.domain.contact import Assessment
 from common.domain.delivery import Channel, Kind
 from common.domain.enrollment import Enrollment
 from common.domain.follow_ups import FollowUpRules, follow_up_rules
-from common.domain.mail import Mail
+from common.domain.ids import booking_of
+from common.domain.mail import Attachment, Mail
 from common.domain.reminders import ReminderRules
-from common.domain.series import Booking
+from common.domain.series import Booking, resolve
 from common.domain.suppression import Unsubscribe
 from common.domain.windows import local_day
 from common.ledger.constants import REMOVED
 from common.ledger.owners import Owned
-from common.meetings import calendar_url, link_query, meeting_of
+from common.meetings import calendar_entry, calendar_url, link_query, meeting_of
 from common.world import World
 
 
@@ -49,14 +51,14 @@ async def render(world: World, item: Owned) -> Mail:
     reader = await reader_of(world, campaign, item)
     query = link_query(campaign, reader.language, is_home=campaign is world.campaigns.home)
     unsubscribe_url = f"{world.settings.public_address}/unsubscribe/{token}{query}"
-    rendered, tags = await _RENDERERS[item.delivery.kind](world, campaign, item, unsubscribe_url, reader)
+    content, tags = await _RENDERERS[item.delivery.kind](world, campaign, item, unsubscribe_url, reader)
     identity = campaign.identity(world.settings.identity)
     return Mail(
         sender=identity.sender,
         to=item.address,
-        subject=rendered.subject,
-        html=rendered.html,
-        text=rendered.text,
+        subject=content.subject,
+        html=content.html,
+        text=content.text,
         reply_to=identity.reply_to,
         headers={
             # RFC 8058: the mail client posts to the link without asking the person anything more.
@@ -67,7 +69,27 @@ async def render(world: World, item: Owned) -> Mail:
         },
         # What its events bring back: whose it is, and which delivery.
         tags={"campaign": item.campaign, "enrollment": item.contact_id, **tags},
+        attachments=await _attachments(world, campaign, item, reader),
     )
+
+
+async def _attachments(world: World, campaign: Campaign, item: Owned, reader: Reader) -> tuple[Attachment, ...]:
+    """
+    The call as its events say it now, with a reminder whose campaign asks for it; none where they say something else
+    than the mail.
+    """
+    booking = item.owner
+    attaching = {reminder.name for reminder in campaign.reminders if reminder.attach}
+    if item.delivery.kind is not Kind.REMINDER or item.delivery.plan_name not in attaching:
+        return ()
+    assert isinstance(booking, Booking)
+    gathered = await world.ledger.bookings.gather(booking_of(booking.id))
+    resolved = {one.id: one for one in resolve(gathered.events, gathered.first_guests)}
+    call = resolved.get(booking.id)
+    if call is None or call.ical_uid is None or (call.state, call.start_ms) != (booking.state, booking.start_ms):
+        return ()
+    entry = calendar_entry(world.settings, call, next(iter(reader.signups), None), campaign, reader.language)
+    return (entry.attachment(now=utc_datetime(world.clock.now_ms())),)
 
 
 def idempotency_key(item: Owned) -> str:

@@ -78,6 +78,7 @@ def compile_campaign(folder: Path) -> CompiledCampaign:
                 before=entry.before.span,
                 body=f"reminders/{entry.body}",
                 sms=sms_bodies.get(f"reminders/{entry.body}"),
+                attach=entry.attach,
             )
             for entry in manifest.reminders
         ),

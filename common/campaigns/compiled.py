@@ -124,12 +124,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reminder:
-    """A mail `before` a meeting, and an SMS where `sms` is its body; `name` is part of its delivery id."""
+    """
+    A mail `before` a meeting, and an SMS where `sms` is its body; `name` is part of its delivery id. `attach`: with the
+    call as a file for calendars.
+    """
 
     name: str
     before: Span
     body: str
     sms: str | None = None
+    attach: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,7 +294,7 @@ class CompiledCampaign:
         return self.digest[:12]
 
 
-_LATER = ("field_columns", "sms")
+_LATER = ("field_columns", "sms", "attach")
 _ADAPTER = TypeAdapter(CompiledCampaign)
 
 

@@ -16,6 +16,7 @@ from common.campaigns.facts import Identity
 from common.campaigns.messages import Rendered
 from common.campaigns.sms import price_of
 from common.domain.enrollment import Enrollment
+from common.domain.mail import Attachment
 
 _TEMPLATES = Path(__file__).parent / "shared" / "gallery"
 _DARK = re.compile(r"@media \(prefers-color-scheme: dark\)")
@@ -26,7 +27,7 @@ _KINDS = {"full": "answered everything", "sparse": "answered the least", "awkwar
 class Page:
     """
     One mail of the gallery. `name`: of its files; `campaign`, `letter`, `segment`, `language`, `reader`: what it is
-    chosen by.
+    chosen by. `attachments`: its files.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Page:
     language: str
     reader: str
     mail: Rendered
+    attachments: tuple[Attachment, ...] = ()
 
 
 def sample_pages(campaign: Campaign, identity: Identity) -> Iterator[Page]:
@@ -51,6 +53,7 @@ def sample_pages(campaign: Campaign, identity: Identity) -> Iterator[Page]:
                     language=language,
                     reader=reader,
                     mail=sample.mail,
+                    attachments=sample.attachments,
                 )
             yield from _sms_pages(campaign, identity, language, kind)
 
@@ -97,6 +100,8 @@ def write_gallery(folder: Path, title: str, pages: Sequence[Page]) -> Path:
         (folder / f"{page.name}.html").write_text(page.mail.html, encoding="utf-8")
         (folder / f"{page.name}.dark.html").write_text(in_dark_mode(page.mail.html), encoding="utf-8")
         (folder / f"{page.name}.txt").write_text(f"{page.mail.subject}\n\n{page.mail.text}", encoding="utf-8")
+        for file in page.attachments:
+            (folder / f"{page.name}.{file.filename}").write_text(file.content, encoding="utf-8", newline="")
     environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True)
     choices = {
         name: list(dict.fromkeys(getattr(page, name) for page in pages))

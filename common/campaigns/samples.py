@@ -8,9 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 
 from common.campaigns.campaign import Campaign
 from common.campaigns.compiled import CompiledCampaign, Field
-from common.campaigns.facts import Identity, Meeting
+from common.campaigns.facts import Identity, Meeting, call_entry
 from common.campaigns.messages import Rendered
 from common.campaigns.rules import Person
+from common.domain.mail import Attachment
 
 IDENTITY = Identity(
     sender_name="Sarah at BusinessX",
@@ -60,13 +61,14 @@ class Sample:
     """
     A mail for a sample person; `segment` is None for a reminder or a follow-up.
 
-    `name`: `1-results.critical.full`. `delivery`: the id of the step, or the other's name.
+    `name`: `1-results.critical.full`. `delivery`: the id of the step, or the other's name. `attachments`: its files.
     """
 
     name: str
     segment: str | None
     mail: Rendered
     delivery: str
+    attachments: tuple[Attachment, ...] = ()
 
 
 def person(campaign: CompiledCampaign, segment: str, kind: str) -> Person:
@@ -114,9 +116,25 @@ def mails(
     if kind in MEETINGS:
         reminders = [("reminder", reminder.name) for reminder in campaign.reminders]
         follow_ups = [("follow-up", follow_up.name) for follow_up in campaign.follow_ups]
+        attaching = {reminder.name for reminder in campaign.reminders if reminder.attach}
         for what, name in reminders + follow_ups:
             mail = campaign.messages.render_call_mail(name, MEETINGS[kind], identity, unsubscribe_url, language)
-            yield Sample(f"{what}-{name}.{kind}", None, mail, name)
+            files = (_entry(campaign, identity, kind, language),) if name in attaching else ()
+            yield Sample(f"{what}-{name}.{kind}", None, mail, name, files)
+
+
+def _entry(campaign: Campaign, identity: Identity, kind: str, language: str | None) -> Attachment:
+    """The sample's call as a file for calendars."""
+    translation = campaign.messages.translation(language)
+    entry = call_entry(
+        MEETINGS[kind],
+        translation.identity(identity),
+        translation.language,
+        uid="sample@advent.example",
+        sequence=0,
+        is_tentative=False,
+    )
+    return entry.attachment(now=_START)
 
 
 def texts(campaign: Campaign, identity: Identity, *, kind: str, language: str) -> Iterator[tuple[str, str]]:

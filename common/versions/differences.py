@@ -57,6 +57,8 @@ class Differences:
             else:
                 if _timing_of(old[name]) != _timing_of(new[name]):
                     yield "moved", name
+                if getattr(old[name], "attach", False) != getattr(new[name], "attach", False):
+                    yield "text", name
                 for tag in self._shared_tags:
                     yield from ((kind, name) for kind in self._differences(old[name].body, new[name].body, tag))
 

@@ -91,4 +91,5 @@ def _mail(identity: Identity, email: str, sample: Sample, *, reference: str) -> 
         reply_to=identity.reply_to,
         headers={"X-Entity-Ref-ID": reference},
         tags={},
+        attachments=sample.attachments,
     )
