@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -14,7 +15,8 @@ from common.clock import VirtualClock
 from common.domain.booking import BookingKind
 from common.domain.contact import SmsConsent
 from common.domain.ids import booking_id, enrollment_id, follow_up_delivery_id
-from common.errors import Ambiguous, Transient
+from common.domain.text import Text
+from common.errors import Ambiguous, Failure, Throttled, Transient
 from common.settings.settings import Settings
 from services.simulation.engine import Simulation
 from tests.ledger_reads import record_of, timeline_of
@@ -219,6 +221,40 @@ async def test_an_answer_that_was_lost_is_looked_for_and_never_repeated(run):
     await run.run()
     assert texted(run) == ["2026-03-12T16:30"]
     assert await outcome(run) == ("accepted", "")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reached_min"), [("30 % of faults", 6), ("503 for 36 hours", 0), ("unreachable for 36 hours", 12)]
+)
+async def test_in_trouble_each_is_accepted_once_or_explained_and_none_in_quiet_hours(run, trouble, reached_min):
+    chance = random.Random(11)
+    kinds = (Ambiguous("read_timeout"), Transient("connect_reset"), Throttled("twilio_20429"))
+    away = (at("2026-03-12T15:00"), at("2026-03-14T03:00"))
+
+    def failure(_text: Text) -> Failure | None:
+        if trouble == "30 % of faults":
+            return chance.choice(kinds) if chance.random() < 0.3 else None
+        outage = Transient("connect") if "unreachable" in trouble else Ambiguous("http_503", status=503)
+        return outage if away[0] <= run.clock.now_ms() < away[1] else None
+
+    run.texter.failure, run.texter.loses = failure, lambda _text: trouble != "30 % of faults" or chance.random() < 0.5
+    people = [(f"p{number}@example.org", f"P{number}", f"+141655501{number:02}") for number in range(12)]
+    for number, (email, uid, phone) in enumerate(people):
+        start_ms = at("2026-03-12T13:00") + number * HOUR_MS
+        await run.book(email, start_ms, uid=uid, timezone="America/Toronto", sms_number=phone)
+    for number, (email, uid, _) in enumerate(people):
+        await run.run(until_ms=at("2026-03-12T13:30") + number * HOUR_MS)
+        await mark(run, is_absent=True, uid=uid, who=email)
+    await run.run()
+
+    reached = [text.to for _, text in run.texter.accepted_texts if "missed" in text.body]
+    assert len(reached) == len(set(reached))
+    assert all("09:00" <= when[11:] < "20:00" for when in texted(run))
+    for _, uid, phone in people:
+        status, reason = await outcome(run, uid)
+        assert (status, phone in reached) in {("accepted", True), ("dead", False), ("dead", True)}
+        assert status == "accepted" or reason
+    assert len(reached) >= reached_min
 
 
 async def test_in_testing_mode_and_at_speed_it_comes_after_seconds(store, texting, clock):
