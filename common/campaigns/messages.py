@@ -16,15 +16,21 @@ from common.campaigns.rules import Person
 from common.campaigns.translation import Translation
 from common.campaigns.variables import counts, email_values
 from common.domain.ids import Step, step_name
+from common.domain.mail import Attachment
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """One mail's content. The same arguments and the same campaign version give the same bytes."""
+    """
+    One mail's content. The same arguments and the same campaign version give the same bytes.
+
+    `attachments`: of a sample.
+    """
 
     subject: str
     html: str
     text: str
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Messages:

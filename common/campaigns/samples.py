@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from common.campaigns.campaign import Campaign
@@ -61,14 +61,13 @@ class Sample:
     """
     A mail for a sample person; `segment` is None for a reminder or a follow-up.
 
-    `name`: `1-results.critical.full`. `delivery`: the id of the step, or the other's name. `attachments`: its files.
+    `name`: `1-results.critical.full`. `delivery`: the id of the step, or the other's name.
     """
 
     name: str
     segment: str | None
     mail: Rendered
     delivery: str
-    attachments: tuple[Attachment, ...] = ()
 
 
 def person(campaign: CompiledCampaign, segment: str, kind: str) -> Person:
@@ -93,13 +92,17 @@ def mails(
     people: Mapping[str, Person] | None = None,
     unsubscribe_url: str = UNSUBSCRIBE_URL,
     segments: Sequence[str] = (),
+    delivery: str | None = None,
 ) -> Iterator[Sample]:
     """
     Every step for every segment, and every reminder, for one kind of sample.
 
     `people`: somebody of each segment, instead of the people that the fields' examples make. `segments`: all if none.
+    `delivery`: only this one, by the id of its step or its name.
     """
     for number, step in enumerate(campaign.steps, 1):
+        if delivery not in (None, step.id):
+            continue
         for segment in segments or campaign.segments:
             one = people[segment] if people else person(campaign.compiled, segment, kind)
             mail = campaign.messages.render(
@@ -118,9 +121,11 @@ def mails(
         follow_ups = [("follow-up", follow_up.name) for follow_up in campaign.follow_ups]
         attaching = {reminder.name for reminder in campaign.reminders if reminder.attach}
         for what, name in reminders + follow_ups:
+            if delivery not in (None, name):
+                continue
             mail = campaign.messages.render_call_mail(name, MEETINGS[kind], identity, unsubscribe_url, language)
             files = (_entry(campaign, identity, kind, language),) if name in attaching else ()
-            yield Sample(f"{what}-{name}.{kind}", None, mail, name, files)
+            yield Sample(f"{what}-{name}.{kind}", None, replace(mail, attachments=files), name)
 
 
 def _entry(campaign: Campaign, identity: Identity, kind: str, language: str | None) -> Attachment:
@@ -137,13 +142,13 @@ def _entry(campaign: Campaign, identity: Identity, kind: str, language: str | No
     return entry.attachment(now=_START)
 
 
-def texts(campaign: Campaign, identity: Identity, *, kind: str, language: str) -> Iterator[tuple[str, str]]:
-    """Every SMS for one kind of sample: its file, and what the phone shows."""
+def texts(campaign: Campaign, identity: Identity, *, kind: str, language: str) -> Iterator[tuple[str, str, str]]:
+    """Every SMS for one kind of sample: its name, its file, and what the phone shows."""
     if kind in MEETINGS:
         files = {one.name: one.sms for one in campaign.sms_reminders}
         files |= {one.name: one.sms for one in campaign.sms_follow_ups}
         for name, file in files.items():
-            yield str(file), campaign.messages.render_sms(name, MEETINGS[kind], identity, language)
+            yield name, str(file), campaign.messages.render_sms(name, MEETINGS[kind], identity, language)
 
 
 def _value(field: Field, number: int, kind: str) -> object:

@@ -140,6 +140,6 @@ def test_the_preview_shows_the_file_with_its_size(attaching, tmp_path):
     pages = [page for page in sample_pages(attaching, samples.IDENTITY) if page.letter == "reminder-24h"]
     index = write_gallery(tmp_path, "Christmas", pages).read_text()
     for page in pages:
-        [file] = page.attachments
+        [file] = page.mail.attachments
         assert (tmp_path / f"{page.name}.call.ics").read_bytes() == file.content.encode()
         assert f'<a href="{page.name}.call.ics">call.ics</a>, {len(file.encoded)} bytes' in index

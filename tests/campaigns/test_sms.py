@@ -96,7 +96,7 @@ def test_typographic_characters_do_not_double_the_price(text):
 
 
 def test_a_follow_up_has_one_in_each_language_which_the_preview_shows(texting):
-    pages = [page for page in sample_pages(texting, samples.IDENTITY) if page.letter == "sms-follow-up-missed"]
+    pages = [page for page in sample_pages(texting, samples.IDENTITY) if page.letter == "sms-missed"]
     assert {page.mail.subject for page in pages} == {"SMS: 1 segment in GSM-7, US$0.0083"}
     for language, stop in STOPS.items():
         [text, *_] = [page.mail.text for page in pages if page.language == language]

@@ -32,7 +32,7 @@ def _of_mail(where: str, sample: samples.Sample) -> Iterator[Finding]:
     mail = sample.mail
     page = _Page()
     page.feed(mail.html)
-    size = len(mail.html.encode()) + sum(len(file.encoded) for file in sample.attachments)
+    size = len(mail.html.encode()) + sum(len(file.encoded) for file in mail.attachments)
     yield from _of_lengths(where, mail.subject, preheader_of(mail.html), size)
     for href, label in page.links:
         if problem := _wrong_link(href):

@@ -20,7 +20,7 @@ def sms_findings(campaign: Campaign, identity: Identity) -> Iterator[Finding]:
     for language in campaign.languages:
         found: dict[str, list[str]] = {}
         for kind in samples.MEETINGS:
-            for file, text in samples.texts(campaign, identity, kind=kind, language=language):
+            for _, file, text in samples.texts(campaign, identity, kind=kind, language=language):
                 found.setdefault(f"{campaign.key}/{language}: {file}", []).append(text)
         for where, texts in found.items():
             for text in texts:
