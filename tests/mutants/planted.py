@@ -155,7 +155,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(ACTORS, "channels.py", "if not world.settings.may_text(message.to):", "if False:"),
     Mutant(DOMAIN, "reminders.py", "rules.sms_window.last_open_ms(wanted_ms, zone) if rules.sms_window else ", ""),
-    Mutant(DOMAIN, "reminders.py", "if because is PASSED and wanted_ms >= booking.received_ms:", "if False:"),
+    Mutant(DOMAIN, "reminders.py", "if because == PASSED and wanted_ms >= booking.received_ms:", "if False:"),
     # SMS: what became of one whose answer was lost
     Mutant(DOMAIN, "delivery.py", "KEY_REMEMBERED_MS if self is Channel.EMAIL else 0", "KEY_REMEMBERED_MS"),
     Mutant(ACTORS, "failure_policy.py", "if is_looked_for or claim.failures", "if claim.failures"),
