@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from itertools import pairwise
+from datetime import datetime
+from itertools import pairwise, permutations
 from operator import itemgetter
+from zoneinfo import ZoneInfo
 
 from common.domain.delivery import DeliveryStatus
 from common.domain.enrollment import Enrollment, Status
-from common.domain.ids import step_name
+from common.domain.ids import Step, step_name
 from common.domain.windows import zone_named
 from services.simulation.call_invariants import CALL_INVARIANTS
 from services.simulation.finished_run import FinishedRun, Invariant, may_be_out
@@ -156,12 +158,52 @@ def nobody_reads_a_text_twice(run: FinishedRun) -> Iterator[str]:
             yield f"{mail.tags['enrollment']}: {before} and {mail.tags['step']} say the same"
 
 
+def a_campaign_of_higher_priority_goes_first(run: FinishedRun) -> Iterator[str]:
+    """Of two campaigns whose steps are due to one person, the one with the lower number. What is retried is let be."""
+    sent: dict[str, list[tuple[Enrollment, Step, int]]] = defaultdict(list)
+    for enrollment, step, sent_ms in run.sent():
+        sent[enrollment.assessment.email].append((enrollment, step, sent_ms))
+    for (one, step, first_ms), (other, waiting, later_ms) in (
+        pair for mails in sent.values() for pair in permutations(mails, 2) if pair[0][2] < pair[1][2]
+    ):
+        first, second = (run.in_force(each.campaign, first_ms) for each in (one, other))
+        if second.window is not None or other.records[waiting].attempts > 1 or waiting not in second.cadence.steps:
+            continue
+        due_ms = second.cadence.due_ms(anchor_ms=other.anchor_ms, step=waiting)
+        if second.campaign.compiled.priority < first.campaign.compiled.priority and due_ms <= first_ms < later_ms:
+            yield f"{one.id}/{step_name(step)} went before {other.id}/{step_name(waiting)}"
+
+
+def nobody_enrols_who_is_excluded(run: FinishedRun) -> Iterator[str]:
+    """Who is under way in a campaign that another one excludes does not get that other one."""
+    people: dict[str, list[Enrollment]] = defaultdict(list)
+    for enrollment in run.enrollments:
+        people[enrollment.assessment.email].append(enrollment)
+    for one, other in (pair for theirs in people.values() for pair in permutations(theirs, 2)):
+        excluded = run.in_force(one.campaign, one.anchor_ms).campaign.compiled.excludes
+        is_under_way = any((record.sent_ms or 0) > one.anchor_ms for record in other.records.values())
+        if other.campaign in excluded and other.anchor_ms < one.anchor_ms and is_under_way:
+            yield f"{one.id} enrolled in {one.campaign}, which excludes {other.campaign}"
+
+
+def nobody_enrols_while_a_campaign_is_closed(run: FinishedRun) -> Iterator[str]:
+    """Before the day on which it opens, or after the one on which it closes."""
+    for enrollment in run.enrollments:
+        declared = run.in_force(enrollment.campaign, enrollment.anchor_ms).campaign.compiled
+        day = datetime.fromtimestamp(enrollment.anchor_ms / 1000, ZoneInfo(declared.timezone)).date().isoformat()
+        if (declared.opens and day < declared.opens) or (declared.closes and day > declared.closes):
+            yield f"{enrollment.id} enrolled on {day}"
+
+
 INVARIANTS: tuple[Invariant, ...] = (
     nobody_receives_a_step_twice,
     every_planned_delivery_ends,
     the_ledger_says_what_the_provider_has,
     two_mails_keep_their_gap,
     mails_of_two_campaigns_keep_the_larger_gap,
+    a_campaign_of_higher_priority_goes_first,
+    nobody_enrols_who_is_excluded,
+    nobody_enrols_while_a_campaign_is_closed,
     mail_goes_within_its_window,
     a_mail_is_in_one_language,
     a_step_follows_the_one_it_needs,

@@ -118,7 +118,14 @@ async def ada_reads_french(stage: Stage) -> None:
 
 
 async def ada_signs_up_for_both(stage: Stage) -> None:
+    """In their order, an hour apart."""
     for campaign in stage.run.world.campaigns:
+        await stage.run.sign_up(ADA, campaign=campaign)
+        await stage.until(stage.run.clock.now_ms() + HOUR_MS)
+
+
+async def ada_signs_up_for_both_at_once(stage: Stage) -> None:
+    for campaign in reversed(list(stage.run.world.campaigns)):
         await stage.run.sign_up(ADA, campaign=campaign)
 
 
@@ -232,6 +239,20 @@ FAULTS: dict[str, tuple[Story, Mutant]] = {
         ada_signs_up_for_both,
         Mutant(LEDGER, "lib/crossing", "last_ms and not is_wrong and last_ms + gap_ms or 0", "0"),
     ),
+    "a_campaign_of_higher_priority_goes_first": (
+        ada_signs_up_for_both_at_once,
+        Mutant(
+            LEDGER, "lib/crossing", "terms.priority < campaign.priority and", "terms.priority > campaign.priority and"
+        ),
+    ),
+    "nobody_enrols_who_is_excluded": (
+        ada_signs_up_for_both,
+        Mutant(LEDGER, "signups", "ipairs(mailbox.contacts(given.excludes))", "ipairs({})"),
+    ),
+    "nobody_enrols_while_a_campaign_is_closed": (
+        ada_signs_up,
+        Mutant(LEDGER, "signups", "  if given.is_closed then return 'closed' end\n"),
+    ),
     "mail_goes_within_its_window": (
         ada_signs_up,
         Mutant(ACTORS, "windows.py", "return opening_ms if opening_ms > now_ms else None", "return None"),
@@ -342,8 +363,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
 
 
 def campaigns_of(promise: str, home: Campaign) -> Campaigns:
-    if promise == "mails_of_two_campaigns_keep_the_larger_gap":
-        return load_campaigns(("christmas_2025", "new_year_2026"))
+    if FAULTS[promise][0] in (ada_signs_up_for_both, ada_signs_up_for_both_at_once):
+        first, second = load_campaigns(("christmas_2025", "new_year_2026")).values()
+        excludes = (first.key,) if promise == "nobody_enrols_who_is_excluded" else ()
+        return Campaigns(first, campaign_of(replace(second.compiled, excludes=excludes)))
+    if promise == "nobody_enrols_while_a_campaign_is_closed":
+        return Campaigns(campaign_of(replace(home.compiled, closes="2026-03-01")))
     if promise == "mail_goes_within_its_window":
         window = SendingWindow(opens_minute=16 * 60, closes_minute=18 * 60, weekdays=tuple(range(7)))
         return Campaigns(campaign_of(replace(home.compiled, sending_window=window)))
