@@ -75,9 +75,12 @@ FIRST: dict[str, Stage] = {
     **dict.fromkeys(("texts", "lib/channel", "lib/number"), ("tests/actors/test_sms_stories.py",)),
     "leases": ("tests/ledger/test_leases.py",),
     "guard": ("tests/providers/test_guard.py",),
-    **dict.fromkeys(("channels.py", "failure_policy.py"), ("tests/actors/test_sms_stories.py",)),
-    **dict.fromkeys(("render_sms.py", "reconcile.py", "send.py"), ("tests/actors/test_sms_stories.py",)),
-    **dict.fromkeys(("reminders.py", "delivery.py"), ("tests/actors/test_sms_stories.py",)),
+    "render_sms.py": ("tests/actors/test_sms_hours.py", "tests/actors/test_sms_stories.py"),
+    **dict.fromkeys(
+        ("channels.py", "failure_policy.py", "reconcile.py", "send.py", "reminders.py", "delivery.py"),
+        ("tests/actors/test_sms_stories.py",),
+    ),
+    "texter.py": ("tests/sandbox/test_sandbox_twilio.py",),
 }
 """Where the faults of a file are likely to be noticed, so that most need not wait for the stages."""
 
