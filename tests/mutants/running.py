@@ -75,9 +75,10 @@ FIRST: dict[str, Stage] = {
     **dict.fromkeys(("texts", "lib/channel", "lib/number"), ("tests/actors/test_sms_stories.py",)),
     "leases": ("tests/ledger/test_leases.py",),
     "guard": ("tests/providers/test_guard.py",),
+    "channels.py": ("tests/actors/test_testing_recipients.py", "tests/actors/test_sms_stories.py"),
     "render_sms.py": ("tests/actors/test_sms_hours.py", "tests/actors/test_sms_stories.py"),
     **dict.fromkeys(
-        ("channels.py", "failure_policy.py", "reconcile.py", "send.py", "reminders.py", "delivery.py"),
+        ("failure_policy.py", "reconcile.py", "send.py", "reminders.py", "delivery.py"),
         ("tests/actors/test_sms_stories.py",),
     ),
     "texter.py": ("tests/sandbox/test_sandbox_twilio.py",),
