@@ -99,6 +99,14 @@ def _sms_pages(campaign: Campaign, identity: Identity, language: str, kind: str)
         )
 
 
+def mail_ids(campaign: Campaign) -> list[str]:
+    """Steps by their id, reminders and follow-ups by their name, SMS as `sms-24h`."""
+    steps = [one.id for one in campaign.steps]
+    calls = [*(one.name for one in campaign.reminders), *(one.name for one in campaign.follow_ups)]
+    texts = [one.mail_id for one in _sms_pages(campaign, samples.IDENTITY, campaign.languages[0], "full")]
+    return [*steps, *calls, *texts]
+
+
 def contact_pages(
     campaign: Campaign, identity: Identity, enrollment: Enrollment, pace: Pace, choice: Choice = Choice()
 ) -> Iterator[Page]:
@@ -165,6 +173,11 @@ def write_gallery(folder: Path, title: str, pages: Sequence[Page]) -> Path:
 def in_dark_mode(page: str) -> str:
     """The mail as a program in dark mode shows it, whatever the browser's own mode is."""
     return _DARK.sub("@media all", page)
+
+
+def in_light_mode(page: str) -> str:
+    """Likewise in light mode."""
+    return _DARK.sub("@media not all", page)
 
 
 def preheader_of(mail: str) -> str:

@@ -107,18 +107,27 @@ def steps_of(campaign: Campaign, pace: Pace) -> list[PlannedMail]:
 
 
 def others_of(campaign: Campaign, pace: Pace) -> list[PlannedMail]:
-    """Reminders and follow-ups."""
+    """Reminders and follow-ups, and the SMS that goes with one."""
     reminders = [
         PlannedMail(
             id=one.name,
-            name=f"reminder {one.name}{', and an SMS' if one.sms else ''}",
+            name=f"reminder {one.name}{_and_sms(one.sms)}",
             offset_ms=one.before.at(pace),
             when="before the call",
         )
         for one in campaign.reminders
     ]
     follow_ups = [
-        PlannedMail(id=one.name, name=f"follow-up {one.name}", offset_ms=one.after.at(pace), when=_AFTER[one.on])
+        PlannedMail(
+            id=one.name,
+            name=f"follow-up {one.name}{_and_sms(one.sms)}",
+            offset_ms=one.after.at(pace),
+            when=_AFTER[one.on],
+        )
         for one in campaign.follow_ups
     ]
     return reminders + follow_ups
+
+
+def _and_sms(body: str | None) -> str:
+    return ", and an SMS" if body else ""

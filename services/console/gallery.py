@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from common.campaigns.campaign import Campaign
 from common.campaigns.errors import CampaignError
-from common.campaigns.gallery import READERS, Choice, contact_pages, preheader_of, sample_pages
+from common.campaigns.gallery import READERS, Choice, contact_pages, mail_ids, preheader_of, sample_pages
 from common.campaigns.messages import Rendered
 from common.domain.enrollment import Enrollment
 from common.domain.ids import is_enrollment_id
@@ -18,16 +18,22 @@ from services.web.problem import Problem
 
 Given = Mapping[str, str]
 FILES = "files"
+TESTED_READER = "full"
+"""Test mails are as this sample person gets them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShownMail:
-    """`mail`: None where it cannot be written, for the reason `problem`. `query`: what chooses this one alone."""
+class GalleryMail:
+    """
+    `mail`: None where it cannot be written, for the reason `problem`. `query`: what chooses this one alone. `test`:
+    what a worker is asked to send as a test of it; empty where it sends none.
+    """
 
     id: str
     name: str
     about: str
     query: Mapping[str, str]
+    test: Mapping[str, str] = field(default_factory=dict)
     mail: Rendered | None = None
     problem: str = ""
 
@@ -44,7 +50,12 @@ class Gallery:
     version: str
     choice: Choice
     person: Enrollment | None
-    mails: Sequence[ShownMail]
+    mails: Sequence[GalleryMail]
+
+    @property
+    def mail_ids(self) -> list[str]:
+        """Those that may be chosen; the others of a person are about a call, and on the page of that person."""
+        return [one.id for one in self.campaign.steps] if self.person else mail_ids(self.campaign)
 
     def at(self, path: str, **query: str) -> str:
         chosen = {"version": self.version, "person": self.person.id if self.person else ""} | query
@@ -84,14 +95,6 @@ def choice_of(campaign: Campaign, given: Given) -> Choice:
     )
 
 
-def mail_ids(campaign: Campaign) -> list[str]:
-    """Steps by their id, reminders and follow-ups by their name, SMS as `sms-24h`."""
-    steps = [one.id for one in campaign.steps]
-    calls = [*(one.name for one in campaign.reminders), *(one.name for one in campaign.follow_ups)]
-    by_sms = [one.name for one in campaign.sms_reminders] + [one.name for one in campaign.sms_follow_ups]
-    return [*steps, *calls, *(f"sms-{name}" for name in by_sms)]
-
-
 async def _campaign(context: ConsoleContext, key: str, version: str) -> Campaign:
     played = played_campaign(context, key)
     if version != FILES:
@@ -109,27 +112,24 @@ async def _person(context: ConsoleContext, campaign: Campaign, id: str) -> Enrol
     return found
 
 
-def _samples(context: ConsoleContext, campaign: Campaign, choice: Choice, version: str) -> Iterator[ShownMail]:
+def _samples(context: ConsoleContext, campaign: Campaign, choice: Choice, version: str) -> Iterator[GalleryMail]:
     names = {one.id: one.name for one in campaign.steps}
     for page in sample_pages(campaign, campaign.identity(context.settings.identity), choice):
-        yield ShownMail(
+        chosen = {"mail": page.mail_id, "segment": choice.segment, "language": page.language}
+        is_sent_as_test = not version and page.kind == TESTED_READER and not page.mail_id.startswith("sms-")
+        yield GalleryMail(
             id=page.mail_id,
             name=names.get(page.mail_id, page.letter.replace("-", " ")),
             about=" · ".join(filter(None, (page.segment or "every segment", page.language, page.reader))),
             mail=page.mail,
-            query={
-                "mail": page.mail_id,
-                "segment": choice.segment,
-                "language": page.language,
-                "reader": page.kind,
-                "version": version,
-            },
+            query=chosen | {"reader": page.kind, "version": version},
+            test=chosen | {"campaign": campaign.key} if is_sent_as_test else {},
         )
 
 
 def _mails_of(
     context: ConsoleContext, campaign: Campaign, person: Enrollment, choice: Choice, version: str
-) -> Iterator[ShownMail]:
+) -> Iterator[GalleryMail]:
     identity, pace = campaign.identity(context.settings.identity), context.settings.pace
     for step in campaign.steps:
         if choice.mail not in ("", step.id):
@@ -139,6 +139,12 @@ def _mails_of(
             mail = next(contact_pages(campaign, identity, person, pace, Choice(mail=step.id))).mail
         except CampaignError as error:
             problem = str(error)
-        about = " · ".join((person.segment, person.language or campaign.languages[0]))
-        query = {"mail": step.id, "person": person.id, "version": version}
-        yield ShownMail(id=step.id, name=step.name, about=about, mail=mail, problem=problem, query=query)
+        yield GalleryMail(
+            id=step.id,
+            name=step.name,
+            about=" · ".join((person.segment, person.language or campaign.languages[0])),
+            mail=mail,
+            problem=problem,
+            query={"mail": step.id, "person": person.id, "version": version},
+            test={"delivery": f"{person.id}/{step.id}"} if mail and not version else {},
+        )

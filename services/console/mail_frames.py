@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from common.campaigns.gallery import in_dark_mode
+from common.campaigns.gallery import in_dark_mode, in_light_mode
 
 _MAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; frame-ancestors 'self'"
 """Of a mail in its frame: no script, no form, no link that opens anything; styles are the mail's own."""
@@ -15,10 +15,12 @@ _FRAMING_POLICY = (
 )
 
 
-def framed_mail(html: str, *, is_dark: bool = False) -> web.Response:
-    """The HTML part of a mail; `is_dark`: as a program in dark mode shows it."""
+def framed_mail(html: str, *, is_dark: bool | None = None) -> web.Response:
+    """The HTML part of a mail, as a program in dark mode or in light mode shows it; None: in the viewer's own."""
+    if is_dark is not None:
+        html = in_dark_mode(html) if is_dark else in_light_mode(html)
     headers = {"Content-Security-Policy": _MAIL_POLICY, "X-Frame-Options": "SAMEORIGIN"}
-    return web.Response(text=in_dark_mode(html) if is_dark else html, content_type="text/html", headers=headers)
+    return web.Response(text=html, content_type="text/html", headers=headers)
 
 
 def with_frames(response: web.Response) -> web.Response:

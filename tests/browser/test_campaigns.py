@@ -94,6 +94,18 @@ def test_a_user_who_may_only_look_sees_everything_and_no_button(browse: Browse) 
     expect(page.frame_locator("iframe.desktop").locator("body")).to_contain_text("Ada")
 
 
+def test_a_test_of_a_mail_is_sent_from_the_gallery(browse: Browse) -> None:
+    page = browse("mia")
+    page.goto(f"{PAGE}/gallery?mail=step-2")
+    page.get_by_text("Send a test …").click()
+    page.get_by_label("To", exact=True).fill("sarah@businessx.example")
+    page.get_by_role("button", name="Send the test").click()
+
+    expect(page.get_by_role("status").last).to_contain_text("Sent")
+    page.get_by_role("link", name="← Back").click()
+    expect(page).to_have_url(re.compile(f"{PAGE}/gallery$"))
+
+
 def test_a_user_who_may_act_applies_the_files_and_rolls_back(browse: Browse, team: Place) -> None:
     page = browse("mia")
     page.goto(f"{PAGE}/plan")

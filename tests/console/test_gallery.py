@@ -13,6 +13,7 @@ from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
 from services.simulation.engine import Simulation
 from tests.console.conftest import Console, Opener
+from tests.texting import texting_folder
 
 PAGE = "/campaigns/christmas_2025/gallery"
 ADA = enrollment_id("christmas_2025", "ada@example.org")
@@ -54,8 +55,8 @@ async def test_the_frame_shows_the_mail_and_may_do_nothing(console: Console) -> 
     assert "Ada" in body.text or "first name" in body.text
     assert "sandbox" in body.headers["Content-Security-Policy"].split(";")[0]
     assert "script-src" not in body.headers["Content-Security-Policy"]
-    assert "prefers-color-scheme: dark" in body.text
-    assert "prefers-color-scheme: dark" not in in_the_dark.text
+    assert ("@media not all" in body.text, "@media all" in body.text) == (True, False)
+    assert ("@media not all" in in_the_dark.text, "@media all" in in_the_dark.text) == (False, True)
 
 
 async def test_what_does_not_exist_is_not_chosen(console: Console) -> None:
@@ -99,6 +100,15 @@ async def test_mails_of_files_are_shown_before_they_are_in_force(
     assert "which are not in force" in page
 
 
+async def test_an_sms_is_shown_with_its_price(opens: Opener, store_url: str, tmp_path: Path) -> None:
+    console = await opens(store_url, campaigns_dir=texting_folder(tmp_path))
+
+    page = (await console.get(f"{PAGE}?mail=sms-24h&version=files")).text
+
+    assert len(subjects(page)) == 1
+    assert re.match(r"SMS: \d segments? in", subjects(page)[0])
+
+
 async def test_files_that_cannot_be_read_are_named_with_the_cure(
     opens: Opener, store_url: str, edited_files: Path
 ) -> None:
@@ -109,3 +119,27 @@ async def test_files_that_cannot_be_read_are_named_with_the_cure(
 
     assert answer.status == 409
     assert "campaign.toml" in answer.text
+
+
+async def test_a_test_of_a_mail_is_asked_for_from_the_gallery(console: Console) -> None:
+    page = await console.get(f"{PAGE}?mail=step-2&segment=URGENT&language=fr-CA")
+    fields = dict(
+        re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text.partition('action="/send-test"')[2])
+    )
+
+    asked = await console.post("/send-test", token=page.form_token, to="sarah@businessx.example", **fields)
+    job = (await console.get(asked.location)).text
+
+    assert {name: fields[name] for name in ("campaign", "mail", "segment", "language", "back")} == {
+        "campaign": "christmas_2025",
+        "mail": "step-2",
+        "segment": "URGENT",
+        "language": "fr-CA",
+        "back": PAGE,
+    }
+    assert "sarah@businessx.example" in job
+
+
+@pytest.mark.parametrize("query", ["reader=awkward", "version=files"])
+async def test_what_no_worker_sends_as_a_test_has_no_form(console: Console, query: str) -> None:
+    assert 'action="/send-test"' not in (await console.get(f"{PAGE}?{query}")).text

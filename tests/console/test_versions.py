@@ -204,6 +204,21 @@ async def test_schedules_follow_what_was_applied(
     assert after.next_due_ms == before.next_due_ms + DAY_MS // 2
 
 
+async def test_a_new_step_whose_day_has_passed_is_sent_only_where_that_was_asked_for(
+    author: Console, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_files(monkeypatch, campaign_of(edits.added(campaign.compiled)))
+    author.clock.advance(5 * DAY_MS)
+
+    without = (await author.get(f"{PAGE}/plan")).text
+    late = (await author.get(f"{PAGE}/plan?late=yes")).text
+
+    assert "a mail as soon as it is in force" not in without
+    assert "<b>1 person gets a mail as soon as it is in force.</b>" in late
+    assert 'name="late" value="yes"' in late
+    assert 'name="late" value="yes"' not in without
+
+
 async def test_a_text_that_people_had_under_another_id_is_refused(
     author: Console, campaign: Campaign, under_way: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:

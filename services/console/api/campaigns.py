@@ -14,7 +14,7 @@ from services.console.api.replies import answer, limit_of, read_body
 from services.console.campaign_board import Board
 from services.console.campaign_details import CampaignDetails, read_all_details, read_details
 from services.console.context import CONTEXT
-from services.console.gallery import ShownMail, read_gallery
+from services.console.gallery import GalleryMail, read_gallery
 from services.console.pages.campaigns import read_rates, unread_bookings
 from services.console.pages.unread_bookings import discard_events
 from services.console.paging import first_of
@@ -145,7 +145,7 @@ def _rates(rates: SendingRates) -> list[models.RateItem]:
     ]
 
 
-def _mail(shown: ShownMail) -> models.GalleryMail:
+def _mail(shown: GalleryMail) -> models.GalleryMail:
     mail = shown.mail
     return models.GalleryMail(
         mail=shown.id,
