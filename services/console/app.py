@@ -38,6 +38,7 @@ from services.console.pages import (
     person,
     person_mail,
     schedule,
+    scheduled_mails,
 )
 from services.console.status.status_cache import STORE_FAILURES, StatusCache, read_gateway_status
 from services.console.status.store_snapshot import StoreSnapshot, read_snapshot
@@ -172,6 +173,7 @@ ROUTES = (
     web.post("/send-test", jobs.send_test),
     web.get("/jobs/{job}", jobs.show),
     web.get("/schedule", schedule.show),
+    web.get("/schedule/mails", scheduled_mails.show),
     web.post("/schedule/{action}", schedule.act),
     web.get("/actions", actions.show),
     web.get("/login", login.show),
