@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel, ValidationError
 
 from common.clock import iso
 from common.domain.person_search import ListedPerson
@@ -14,6 +13,9 @@ from common.ledger.reads.contact_timeline import ContactTimeline
 from common.ledger.reads.schedule import Span
 from services.console import dead_letter_groups, decisions
 from services.console.api import models
+from services.console.api.replies import answer as _answer
+from services.console.api.replies import limit_of as _limit
+from services.console.api.replies import read_body as _body
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.pages import actions as action_log
 from services.console.pages import people as people_page
@@ -23,12 +25,7 @@ from services.console.paging import first_of
 from services.console.person_mail import shown_mails
 from services.console.scheduled import find_scheduled, wanted_of
 from services.console.worker_jobs import read_job, request_test, state_of
-from services.web.problem import FieldError, Problem
-
-PAGE_SIZE_MAX = 500
-PAGE_SIZE = 50
-
-Body = TypeVar("Body", bound=BaseModel)
+from services.web.problem import Problem
 
 
 async def people(request: web.Request) -> web.Response:
@@ -243,25 +240,3 @@ def _span(span: Span) -> models.ScheduledSpan:
         for (campaign, segment), number in sorted(span.mails.items())
     ]
     return models.ScheduledSpan(start=iso(span.from_ms), until=iso(span.until_ms), number=span.number, mails=mails)
-
-
-def _limit(request: web.Request) -> int:
-    text = request.query.get("limit", "")
-    return min(max(int(text), 1), PAGE_SIZE_MAX) if text.isascii() and text.isdecimal() and len(text) < 6 else PAGE_SIZE
-
-
-async def _body(request: web.Request, model: type[Body]) -> Body:
-    """Raises Problem 415 for what is not JSON, 422 with the fields that are wrong."""
-    if request.content_type != "application/json":
-        raise Problem(415, "Send a JSON object as application/json.", title="Not JSON")
-    try:
-        return model.model_validate_json(await request.read() or b"{}")
-    except ValidationError as error:
-        errors = tuple(
-            FieldError(".".join(map(str, one["loc"])) or "body", one["msg"]) for one in error.errors(include_url=False)
-        )
-        raise Problem(422, "`errors` names each field that cannot be used.", errors=errors) from None
-
-
-def _answer(model: BaseModel) -> web.Response:
-    return web.Response(text=model.model_dump_json(), content_type="application/json")

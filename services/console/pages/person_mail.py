@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from aiohttp import web
 
@@ -13,6 +12,7 @@ from common.ledger.console_jobs import ConsoleJob, new_job_id
 from common.ledger.reads.contact_timeline import ContactTimeline
 from common.ledger.reads.person_mails import PersonMail
 from services.console.context import CONTEXT, ConsoleContext
+from services.console.mail_frames import framed_mail, with_frames
 from services.console.pages.person import read_person
 from services.console.person_mail import NotShown, person_time, render, shown_mails
 from services.console.replies import page
@@ -21,14 +21,6 @@ from services.web.problem import Problem
 
 PROVIDER, VERSION, NOW = "resend", "version", "now"
 """From where a mail is shown: the provider's copy; rendered again from its version; rendered from the one in force."""
-_MAIL_POLICY: Final = (
-    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; frame-ancestors 'self'"
-)
-"""Of a mail in its frame: no script, no form, no link that opens anything; styles are the mail's own."""
-_FRAMING_POLICY: Final = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +53,7 @@ async def show(request: web.Request) -> web.Response:
         job=new_job_id(),
         here="",
     )
-    response.headers["Content-Security-Policy"] = _FRAMING_POLICY
-    return response
+    return with_frames(response)
 
 
 async def show_body(request: web.Request) -> web.Response:
@@ -77,8 +68,7 @@ async def show_body(request: web.Request) -> web.Response:
             html = (await _rendered(context, person, mail, source)).html
         except NotShown:
             html = ""
-    headers = {"Content-Security-Policy": _MAIL_POLICY, "X-Frame-Options": "SAMEORIGIN"}
-    return web.Response(text=html, content_type="text/html", headers=headers)
+    return framed_mail(html)
 
 
 async def _view(context: ConsoleContext, person: ContactTimeline, mail: PersonMail, *, is_now: bool) -> View:
