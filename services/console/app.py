@@ -41,6 +41,7 @@ from services.console.pages import (
     person,
     person_mail,
     schedule,
+    scheduled_mails,
     unread_bookings,
     versions,
 )
@@ -191,6 +192,7 @@ ROUTES = (
     web.get("/unread-bookings", unread_bookings.show),
     web.post("/unread-bookings/discard", unread_bookings.discard),
     web.get("/schedule", schedule.show),
+    web.get("/schedule/mails", scheduled_mails.show),
     web.post("/schedule/{action}", schedule.act),
     web.get("/actions", actions.show),
     web.get("/login", login.show),

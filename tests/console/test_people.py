@@ -222,3 +222,20 @@ async def test_a_store_that_lost_its_changes_is_read_anew(console: Console, know
     await people.refresh()
 
     assert ">Nina</a>" in (await console.get("/people?q=nina")).text
+
+
+@pytest.mark.parametrize(("forgotten", "why"), [(True, "forgotten, and nothing else is kept"), (False, "bounced")])
+async def test_an_address_that_gets_no_mail_is_known_by_its_hash(
+    console: Console, simulation: Simulation, forgotten: bool, why: str
+) -> None:
+    ledger, now_ms = console.context.ledger, console.clock.now_ms()
+    if forgotten:
+        await simulation.sign_up(Assessment(email="gone@example.org", first_name="Gone", assessment_score=1))
+        await ledger.contacts.forget_address("gone@example.org", now_ms=now_ms)
+    else:
+        await ledger.suppressions.suppress("gone@example.org", ExitReason.BOUNCED, detail="", now_ms=now_ms)
+
+    page = (await console.post("/people", who=" Gone@example.org")).text
+
+    assert "receives no mail since" in page
+    assert why in page

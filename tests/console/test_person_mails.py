@@ -141,7 +141,8 @@ async def test_a_reminder_has_its_subject_and_why_and_is_shown_as_it_would_be_se
     mail = await text_of(console, f"/people/{ADA}/mails/{booked}")
 
     assert ">Reminder 72h</a>" in person
-    assert "3 d before the call of" in person
+    assert "3 d before the call" in person
+    assert "(Fri 28 Nov 08:00 PST)" in person, "the call, where they are"
     assert SUBJECT in person
     assert f"{SUBJECT}</h1>" in mail
     assert "Hi Ada" in await text_of(console, f"/people/{ADA}/bodies/now/{booked}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
 
+from common.campaigns.loader import Campaign
 from common.domain.contact import Assessment
 from common.domain.ids import enrollment_id
 from common.ledger.action_log import ActionFilter
@@ -62,16 +64,58 @@ async def test_the_page_shows_every_mail_to_come_in_chart_and_table(console: Con
     assert len(re.findall(r'class="number">1</td>', page)) >= 6, "six steps on six days"
 
 
-async def test_a_number_leads_to_the_people_whose_next_mail_is_due_then(
-    console: Console, signed_up: Simulation
+def links(page: str) -> list[str]:
+    return [html.unescape(link) for link in re.findall(r'href="(/schedule/mails[^"]+)"', page)]
+
+
+async def test_every_bar_and_number_leads_to_its_people_and_their_mails(
+    console: Console, signed_up: Simulation, campaign: Campaign
 ) -> None:
     page = (await console.get("/schedule")).text
-    link = re.search(r'href="(/people\?[^"]+due_from[^"]+)"', page)
-    assert link is not None
+    rows = [(await console.get(link)).text for link in links(page)]
 
-    people = (await console.get(link[1].replace("&amp;", "&"))).text
+    assert len(rows) == 2 * page.count("<rect"), "a bar and a number each"
+    assert all("<h1>1 mail</h1>" in row and ">Ada</a>" in row for row in rows)
+    mails = {found for row in rows for found in re.findall(rf'href="(/people/{ADA}/mails/[^"]+)"', row)}
+    assert mails == {f"/people/{ADA}/mails/step-{number}" for number in range(2, 8)}
+    assert campaign.steps[1].name in "".join(rows)
+    assert {(await console.get(mail)).status for mail in mails} == {200}
 
-    assert ">Ada</a>" in people
+
+async def test_what_is_sent_about_calls_is_in_the_schedule_with_its_mails(
+    console: Console, simulation: Simulation
+) -> None:
+    start_ms = simulation.clock.now_ms() + 4 * DAY_MS
+    await simulation.book("boris@example.org", start_ms, uid="uid-boris", first_name="Boris")
+    await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
+
+    page = (await console.get("/schedule")).text
+    rows = "".join([(await console.get(link)).text for link in links(page)])
+
+    assert ">Boris</a>" in rows
+    assert ">Reminder 72h</a>" in rows
+
+
+async def test_the_schedule_shows_one_campaign_or_segment(console: Console, signed_up: Simulation) -> None:
+    one = (await console.get("/schedule?campaign=christmas_2025&segment=CRITICAL")).text
+    none = (await console.get("/schedule?segment=OPTIMIZE")).text
+
+    assert "christmas_2025 CRITICAL" in one
+    assert "<rect" not in none
+
+
+async def test_the_mails_of_a_time_come_a_page_at_a_time(console: Console, simulation: Simulation) -> None:
+    for number in range(52):
+        await simulation.sign_up(Assessment(email=f"p{number}@example.org", first_name="P", assessment_score=38))
+    await simulation.run(until_ms=simulation.clock.now_ms() + 1_000)
+    await console.context.people.refresh()
+
+    first = (await console.get("/schedule/mails")).text
+    [after] = [html.unescape(link) for link in re.findall(r'href="(/schedule/mails[^"]+)">After', first)]
+
+    assert "<h1>52 mails</h1>" in first
+    assert first.count("<tr>") == 51
+    assert (await console.get(after)).text.count("<tr>") == 3
 
 
 async def test_who_is_paused_by_name_is_left_out(console: Console, signed_up: Simulation) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from common.clock import iso
 from common.domain.delivery import Delivery, DeliveryStatus, Kind, Record, delivery_of
 from common.domain.ids import DeliveryId, EnrollmentId
 from common.formatting import duration
@@ -86,5 +85,4 @@ def _reason(delivery: Delivery, due_ms: int) -> str:
     """Why it goes then."""
     if delivery.kind is Kind.FOLLOW_UP or delivery.call_start_ms is None:
         return f"follows the call: {delivery.call_state}"
-    before_ms = delivery.call_start_ms - due_ms
-    return f"{duration(before_ms)} before the call of {iso(delivery.call_start_ms)}"
+    return f"{duration(delivery.call_start_ms - due_ms)} before the call"

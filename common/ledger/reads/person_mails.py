@@ -43,12 +43,16 @@ class PersonMail:
 
     @property
     def name(self) -> str:
-        """`step-3`; of a call, whose names repeat, the id: `bkg_…/1764856800000/24h`."""
-        return self.delivery.name if self.delivery.step is not None else self.delivery.id
+        return mail_name(self.delivery)
 
     @property
     def is_sms(self) -> bool:
         return self.delivery.channel is Channel.SMS
+
+
+def mail_name(delivery: Delivery) -> str:
+    """As a page of its person names it: `step-3`; of a call, whose names repeat, the id: `bkg_…/1764856800000/24h`."""
+    return delivery.name if delivery.step is not None else delivery.id
 
 
 async def read_person_mails(

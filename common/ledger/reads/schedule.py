@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from common.domain.cadence import Cadence
 from common.domain.person_search import ListedPerson
 from common.ledger import keys
 from common.ledger.ledger import Ledger
-from common.ledger.store import texts
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
@@ -31,6 +30,13 @@ class Span:
     def number(self) -> int:
         return sum(self.mails.values())
 
+    def only(self, campaign: str, segment: str) -> Span:
+        """With the mails of this campaign and this segment; "": of any."""
+        kept = {
+            key: number for key, number in self.mails.items() if campaign in ("", key[0]) and segment in ("", key[1])
+        }
+        return Span(from_ms=self.from_ms, until_ms=self.until_ms, mails=kept)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
@@ -39,6 +45,11 @@ class Schedule:
     hours: list[Span]
     days: list[Span]
     overdue: int
+
+    def only(self, campaign: str, segment: str) -> Schedule:
+        """Likewise; what is overdue stays counted as it is."""
+        hours, days = ([span.only(campaign, segment) for span in spans] for spans in (self.hours, self.days))
+        return Schedule(hours=hours, days=days, overdue=self.overdue)
 
     def series(self, spans: Iterable[Span]) -> list[tuple[str, str]]:
         """The campaigns and segments that occur, in order."""
@@ -70,8 +81,8 @@ def planned_times(people: Iterable[ListedPerson], cadences: Mapping[str, Cadence
 
 async def reminder_times(ledger: Ledger, *, now_ms: int, until_ms: int) -> list[tuple[int, str, str]]:
     """Likewise of reminders of calls."""
-    found = texts(await ledger.client.zrange(keys.OPEN, 0, until_ms, byscore=True, withscores=True))
-    return [(int(at_ms), "", REMINDERS) for name, at_ms in found if name.startswith("bkg_")]
+    found: Any = await ledger.client.zrange(keys.OPEN, 0, until_ms, byscore=True, withscores=True)
+    return [(int(at_ms), "", REMINDERS) for name, at_ms in found if name.startswith(b"bkg_")]
 
 
 def schedule_of(times: Iterable[tuple[int, str, str]], *, now_ms: int) -> Schedule:

@@ -23,6 +23,7 @@ from services.console.pages import schedule as schedule_page
 from services.console.pages.person import read_person
 from services.console.paging import first_of
 from services.console.person_mail import shown_mails
+from services.console.scheduled import find_scheduled, wanted_of
 from services.console.worker_jobs import read_job, request_test, state_of
 from services.web.problem import Problem
 
@@ -133,7 +134,9 @@ async def actions(request: web.Request) -> web.Response:
 
 
 async def schedule(request: web.Request) -> web.Response:
-    found = await schedule_page.read_schedule(request.app[CONTEXT])
+    found = (await schedule_page.read_schedule(request.app[CONTEXT])).only(
+        request.query.get("campaign", ""), request.query.get("segment", "")
+    )
     return _answer(
         models.ScheduleOverview(
             overdue=found.overdue,
@@ -141,6 +144,24 @@ async def schedule(request: web.Request) -> web.Response:
             days=[_span(span) for span in found.days],
         )
     )
+
+
+async def scheduled_mails(request: web.Request) -> web.Response:
+    context = request.app[CONTEXT]
+    wanted = wanted_of(request, now_ms=context.clock.now_ms())
+    found, total = await find_scheduled(context, wanted, first=first_of(request), number=_limit(request))
+    mails = [
+        models.ScheduledMail(
+            enrollment_id=one.contact,
+            mail=one.mail,
+            name=one.title,
+            at=iso(one.at_ms),
+            campaign=one.campaign,
+            segment=one.segment,
+        )
+        for one in found
+    ]
+    return _answer(models.ScheduledMailList(total=total, mails=mails))
 
 
 async def decide_scope(request: web.Request) -> web.Response:

@@ -131,6 +131,24 @@ class ScheduleOverview(_Model):
     days: list[ScheduledSpan]
 
 
+class ScheduledMail(_Model):
+    """`mail`: as the person has it. `segment`: "" of what is sent about a call."""
+
+    enrollment_id: str
+    mail: str
+    name: str
+    at: str
+    campaign: str
+    segment: str
+
+
+class ScheduledMailList(_Model):
+    """`total`: how many there are in all."""
+
+    total: int
+    mails: list[ScheduledMail]
+
+
 class Decision(_Model):
     """What an action needs: `mail` of skip and send-now, `consent` of unsuppress, `confirm` (`yes`) of forget."""
 

@@ -158,6 +158,15 @@ OPERATIONS: Final = (
         handler=handlers.schedule,
         summary="Mails of the next 24 hours and 14 days, by campaign and segment.",
         answer=models.ScheduleOverview,
+        query=("campaign", "segment"),
+    ),
+    Operation(
+        method="get",
+        path="/api/schedule/mails",
+        handler=handlers.scheduled_mails,
+        summary="The mails of a part of the schedule, a page at a time; `due_from` and `due_until` in ms.",
+        answer=models.ScheduledMailList,
+        query=("campaign", "segment", "due_from", "due_until", *_PAGED),
     ),
     Operation(
         method="post",

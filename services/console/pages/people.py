@@ -21,6 +21,7 @@ from common.clock import iso
 from common.domain.enrollment import Status
 from common.domain.ids import EnrollmentId, Step, is_enrollment_id, normal_address, step_name, step_of
 from common.domain.person_search import SORTS, ListedPerson, PeopleFilter, Sort
+from common.domain.suppression import Suppression
 from common.ledger.reads.contact_timeline import find_contacts, read_contact_timeline
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.decisions import message_of
@@ -166,8 +167,14 @@ async def _show(request: web.Request, query: Query, *, first: int, is_search: bo
         query=query,
         newer=max(0, first - PAGE_SIZE) if first else None,
         older=first + PAGE_SIZE if first + PAGE_SIZE < total else None,
+        suppressed=await _suppressed(context, query.given["q"]) if is_search else None,
         here="/people",
     )
+
+
+async def _suppressed(context: ConsoleContext, text: str) -> Suppression | None:
+    """An address is known by its hash, also when nothing else is kept of its owner."""
+    return await context.ledger.suppressions.of(normal_address(text)) if "@" in text else None
 
 
 def _choices(context: ConsoleContext) -> dict[str, Sequence[str]]:

@@ -62,7 +62,10 @@ async def show(request: web.Request) -> web.Response:
         "person.html",
         contact=person,
         answers=_answers(person.enrollment) if person.enrollment else {},
-        calls=person.calls,
+        calls=[
+            (booking, person_time(context, person, booking.start_ms) if booking.start_ms else None)
+            for booking in (call.booking for call in person.calls)
+        ],
         others=others,
         past=past,
         future=future,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -35,12 +34,14 @@ _MESSAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A part of a chart: where it is, and which of the series."""
+    """A part of a chart: where it is, which of the series, and which mails."""
 
     x: int
     y: float
     height: float
     series: int
+    span: Span
+    key: tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +69,10 @@ async def read_schedule(context: ConsoleContext) -> Schedule:
 
 
 async def show(request: web.Request) -> web.Response:
+    """`?campaign=`, `?segment=`: only their mails."""
     context = request.app[CONTEXT]
-    schedule = await read_schedule(context)
+    given = {name: request.query.get(name, "") for name in ("campaign", "segment")}
+    schedule = (await read_schedule(context)).only(**given)
     return page(
         request,
         "schedule.html",
@@ -79,7 +82,9 @@ async def show(request: web.Request) -> web.Response:
             ("The next 14 days", "days", schedule.days, *chart_of(schedule, schedule.days)),
         ],
         scopes=await _scopes(context),
-        people_at=_people_at,
+        mails_at=mails_at,
+        given=given,
+        choices={name: context.people.values(name) for name in given},
         message=_MESSAGES.get(request.query.get("done", ""), ""),
         reading=None if context.people.is_complete else context.people.number,
         here="/schedule",
@@ -152,16 +157,13 @@ def chart_of(schedule: Schedule, spans: Sequence[Span]) -> tuple[list[tuple[str,
             height = round(CHART_HEIGHT * span.mails.get(key, 0) / highest, 2) if highest else 0
             top -= height
             if height:
-                bars.append(Bar(place * (BAR_WIDTH + BAR_GAP), round(top, 2), height, min(number, SERIES_MAX - 1)))
+                x, fill = place * (BAR_WIDTH + BAR_GAP), min(number, SERIES_MAX - 1)
+                bars.append(Bar(x, round(top, 2), height, fill, span, key))
     return series, bars, len(spans) * (BAR_WIDTH + BAR_GAP), highest
 
 
-def _people_at(span: Span, key: tuple[str, str]) -> str:
-    """Those whose next mail is due then."""
-    query: dict[str, Any] = {
-        "campaign": key[0],
-        "segment": key[1],
-        "due_from": span.from_ms,
-        "due_until": span.until_ms,
-    }
-    return f"/people?{urlencode(query)}"
+def mails_at(span: Span, key: tuple[str, str]) -> str:
+    """The page of those mails, one by one."""
+    campaign, segment = key
+    query = {"campaign": campaign, "segment": segment, "due_from": span.from_ms, "due_until": span.until_ms}
+    return f"/schedule/mails?{urlencode(query)}"
