@@ -8,7 +8,7 @@ from typing import Final
 
 from actors.sending.find_accepted import Unfound, find_mail, find_text
 from actors.sending.render import NotSent, idempotency_key, render
-from actors.sending.render_sms import LATE, frozen_sms, render_sms
+from actors.sending.render_sms import frozen_sms, render_sms
 from common.domain.delivery import Channel
 from common.domain.mail import AcceptedMail, Mail
 from common.domain.text import AcceptedText, Text
@@ -81,9 +81,7 @@ def _sms_route(world: World) -> Route:
     def refusal(_item: Owned, message: Message | None) -> str | None:
         if not isinstance(message, Text):
             return None
-        if not world.settings.may_text(message.to):
-            return TEST_MODE
-        return LATE if message.valid_until_ms <= world.clock.now_ms() else None
+        return None if world.settings.may_text(message.to) else TEST_MODE
 
     return Route(
         provider=texter,

@@ -613,11 +613,7 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "return not given.ended_by and suppression", "return suppression"),
     ("deliveries", "  if given.ended_by then return end\n", ""),
     ("deliveries", "if given.address_hash then number.note", "if false then number.note"),
-    (
-        "deliveries",
-        "given.address_hash or redis.call('HGET', owner.key, 'address_hash')\n  if",
-        "redis.call('HGET', owner.key, 'address_hash')\n  if",
-    ),
+    ("deliveries", "= given.ends, given.now_ms, given.address_hash\n", "= given.ends, given.now_ms, nil\n"),
     ("lib/delivery", "  redis.call('ZADD', keys.open, due_ms, id)\n", ""),
     ("lib/delivery", "if given.paced then sequence.note_sent(owner, given.sent_ms) end", ""),
     (

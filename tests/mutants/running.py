@@ -78,8 +78,8 @@ FIRST: dict[str, Stage] = {
     "channels.py": ("tests/actors/test_testing_recipients.py", "tests/actors/test_sms_stories.py"),
     "render_sms.py": ("tests/actors/test_sms_hours.py", "tests/actors/test_sms_stories.py"),
     **dict.fromkeys(
-        ("failure_policy.py", "reconcile.py", "send.py", "reminders.py", "delivery.py"),
-        ("tests/actors/test_sms_stories.py",),
+        ("failure_policy.py", "find_accepted.py", "send.py", "windows.py", "reminders.py", "delivery.py"),
+        ("tests/actors/test_sms_stories.py", "tests/actors/test_sms_follow_ups.py"),
     ),
     "texter.py": ("tests/sandbox/test_sandbox_twilio.py",),
 }
