@@ -12,7 +12,7 @@ from common.campaigns.campaign import Campaign
 from common.clock import VirtualClock
 from common.domain.ids import booking_id, reminder_delivery_id
 from common.domain.text import Text
-from common.errors import Ambiguous
+from common.errors import Ambiguous, Transient
 from common.settings.settings import Settings
 from services.simulation.engine import Simulation
 from tests.ledger_reads import record_of
@@ -93,3 +93,32 @@ async def test_what_somebody_wrote_by_hand_is_not_taken_for_it(run):
     await run.run()
 
     assert (await outcome(run, "ada"))[0] == "dead"
+
+
+async def test_it_is_looked_for_as_it_was_sent_also_in_quiet_hours(run):
+    run.texter.failure = lambda _text: Ambiguous("read_timeout") if not run.texter.accepted_texts else None
+    run.texter.list_failure = Transient("connect")
+    await book(run, "ada")
+    await run.run(until_ms=START_MS - 17 * HOUR_MS)  # nine in the evening
+    run.texter.list_failure = None
+    await run.run()
+
+    assert await outcome(run, "ada") == ("accepted", f"SM{0:032x}")
+
+
+async def test_what_was_tried_while_twilio_was_away_is_not_tried_again(run):
+    tried: set[str] = set()
+
+    def fail_for_an_hour(text: Text) -> Ambiguous | None:
+        if run.clock.now_ms() >= START_MS - 23 * HOUR_MS:
+            return None
+        tried.add(text.to)
+        return Ambiguous("http_503", status=503)
+
+    run.texter.failure, run.texter.loses = fail_for_an_hour, lambda _text: True
+    for number in range(5):
+        await book(run, f"p{number}", f"+141655501{number:02}")
+    await run.run()
+
+    assert len(tried) >= 3
+    assert tried & {text.to for _, text in run.texter.accepted_texts} == set()

@@ -50,6 +50,7 @@ FIRST: dict[str, Stage] = {
         "tests/ledger/test_bookings_transitions.py",
         "tests/ledger/test_replanning.py",
         "tests/ledger/test_follow_ups.py",
+        "tests/actors/test_follow_up_chains.py",
         "tests/actors/test_follow_up_stories.py",
     ),
     "signups": (
