@@ -50,6 +50,7 @@ FIRST: dict[str, Stage] = {
         "tests/ledger/test_bookings_transitions.py",
         "tests/ledger/test_replanning.py",
         "tests/ledger/test_follow_ups.py",
+        "tests/actors/test_follow_up_chains.py",
         "tests/actors/test_follow_up_stories.py",
     ),
     "signups": (
@@ -79,7 +80,7 @@ FIRST: dict[str, Stage] = {
     "render_sms.py": ("tests/actors/test_sms_hours.py", "tests/actors/test_sms_stories.py"),
     **dict.fromkeys(
         ("failure_policy.py", "find_accepted.py", "send.py", "windows.py", "reminders.py", "delivery.py"),
-        ("tests/actors/test_sms_stories.py", "tests/actors/test_sms_follow_ups.py"),
+        ("tests/actors/test_sms_look_up.py", "tests/actors/test_sms_stories.py", "tests/actors/test_sms_follow_ups.py"),
     ),
     "texter.py": ("tests/sandbox/test_sandbox_twilio.py",),
 }

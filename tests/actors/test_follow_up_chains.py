@@ -1,0 +1,67 @@
+"""Of a chain of moved calls one occasion is followed up, by all that the campaign sends after it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import redis.asyncio
+
+from common.campaigns.campaign import Campaign, campaign_of
+from common.campaigns.compiled import FollowUp, Span
+from common.clock import VirtualClock
+from common.domain.booking import BookingKind
+from common.domain.delivery import Trigger
+from common.settings.settings import Settings
+from services.simulation.engine import MEETING_MS, Simulation
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+BORIS = "boris@example.org"
+AGAIN = FollowUp(
+    name="missed-again",
+    on=Trigger.NO_SHOW,
+    after=Span(production_ms=26 * HOUR_MS, testing_ms=60_000),
+    body="follow_ups/missed.md",
+)
+
+
+@pytest.fixture
+def story(store: redis.asyncio.Redis, campaign: Campaign, clock: VirtualClock) -> Simulation:
+    """Of a campaign that writes twice to who missed a call."""
+    following = campaign_of(replace(campaign.compiled, follow_ups=(*campaign.follow_ups, AGAIN)))
+    settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion"}))
+    return Simulation(store, following, settings, clock=clock)
+
+
+async def miss(story: Simulation, uid: str, start_ms: int) -> None:
+    await story.run(until_ms=start_ms + MEETING_MS)
+    await story.change_booking(BookingKind.NO_SHOW, uid, no_shows=((BORIS, True),))
+
+
+def follow_ups(story: Simulation) -> list[str]:
+    return [mail.tags["follow_up"] for mail in story.mailer.inbox_of(BORIS) if "follow_up" in mail.tags]
+
+
+async def test_who_was_thanked_and_misses_the_call_it_was_moved_to_gets_no_other(story, clock):
+    start_ms, later_ms = clock.now_ms() + 4 * DAY_MS, clock.now_ms() + 8 * DAY_MS
+    await story.book(BORIS, start_ms, uid="A")
+    await story.run(until_ms=start_ms + MEETING_MS)
+    await story.change_booking(BookingKind.ENDED, "A", start_ms=start_ms)
+    await story.run(until_ms=start_ms + DAY_MS)
+    await story.reschedule("A", to="B", address=BORIS, start_ms=later_ms)
+    await miss(story, "B", later_ms)
+    await story.run()
+
+    assert follow_ups(story) == ["after-call"]
+
+
+async def test_the_second_of_two_for_one_reason_is_sent_though_the_call_is_looked_at_again(story, clock):
+    start_ms = clock.now_ms() + 4 * DAY_MS
+    await story.book(BORIS, start_ms, uid="A")
+    await miss(story, "A", start_ms)
+    await story.run(until_ms=start_ms + 10 * HOUR_MS)
+    await story.change_booking(BookingKind.RELOCATED, "A", start_ms=start_ms, join_url="https://meet.example.com/b")
+    await story.run()
+
+    assert follow_ups(story) == ["missed", "missed-again"]

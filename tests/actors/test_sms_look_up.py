@@ -1,0 +1,124 @@
+"""What became of an SMS whose answer was lost is looked for, and never taken from another one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+import redis.asyncio
+
+from common.campaigns.campaign import Campaign
+from common.clock import VirtualClock
+from common.domain.ids import booking_id, reminder_delivery_id
+from common.domain.text import Text
+from common.errors import Ambiguous, Transient
+from common.settings.settings import Settings
+from services.simulation.engine import Simulation
+from tests.ledger_reads import record_of
+from tests.texting import texting_campaign
+
+NUMBER = "+14165550123"
+START_MS = round(datetime(2026, 3, 12, 14, tzinfo=ZoneInfo("America/Toronto")).timestamp() * 1000)
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture(scope="module")
+def texting(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
+    return texting_campaign(tmp_path_factory.mktemp("campaigns"))
+
+
+@pytest.fixture
+def run(store: redis.asyncio.Redis, texting: Campaign, clock: VirtualClock) -> Simulation:
+    """Nothing is tried again by itself."""
+    settings = Settings(secret_key="k" * 32, sandboxed=frozenset({"resend", "notion", "twilio"}), retry_attempts=0)
+    clock.move_to(START_MS - 80 * HOUR_MS)
+    return Simulation(store, texting, settings, clock=clock)
+
+
+async def book(run: Simulation, name: str, number: str = NUMBER) -> None:
+    await run.book(
+        f"{name}@example.org",
+        START_MS,
+        uid=name,
+        first_name="Sam",
+        timezone="America/Toronto",
+        sms_number=number,
+    )
+
+
+async def outcome(run: Simulation, name: str) -> tuple[str, str]:
+    record = await record_of(run.ledger, reminder_delivery_id(booking_id(name), start_ms=START_MS, name="24h.sms"))
+    assert record is not None
+    return str(record.final_status), record.detail
+
+
+async def test_the_last_attempt_is_looked_for_too(run):
+    run.texter.failure = lambda _text: Ambiguous("read_timeout") if not run.texter.accepted_texts else None
+    await book(run, "ada")
+    await run.run()
+
+    assert await outcome(run, "ada") == ("accepted", f"SM{0:032x}")
+
+
+async def test_the_sms_of_another_call_with_the_same_text_is_not_taken_for_it(run):
+    await book(run, "ada")
+    await run.run(until_ms=START_MS - 24 * HOUR_MS)
+    run.texter.failure, run.texter.loses = lambda _text: Ambiguous("read_timeout"), lambda _text: True
+    await book(run, "boris")
+    await run.run()
+
+    assert await outcome(run, "ada") == ("accepted", f"SM{0:032x}")
+    status, reason = await outcome(run, "boris")
+    assert status == "dead"
+    assert "not found among what Twilio lists" in reason
+
+
+async def test_the_same_text_to_another_number_is_not_taken_for_it(run):
+    await book(run, "ada", "+14165550199")
+    await run.run(until_ms=START_MS - 24 * HOUR_MS)
+    run.texter.failure, run.texter.loses = lambda _text: Ambiguous("read_timeout"), lambda _text: True
+    await book(run, "boris")
+    await run.run()
+
+    assert (await outcome(run, "boris"))[0] == "dead"
+
+
+async def test_what_somebody_wrote_by_hand_is_not_taken_for_it(run):
+    run.texter.failure, run.texter.loses = lambda _text: Ambiguous("read_timeout"), lambda _text: True
+    await book(run, "ada")
+    await run.run(until_ms=START_MS - 25 * HOUR_MS)
+    by_hand = Text(to=NUMBER, body="Call me back", valid_until_ms=START_MS, reference={})
+    run.texter.accepted_texts.append((START_MS - 24 * HOUR_MS, by_hand))
+    await run.run()
+
+    assert (await outcome(run, "ada"))[0] == "dead"
+
+
+async def test_it_is_looked_for_as_it_was_sent_also_in_quiet_hours(run):
+    run.texter.failure = lambda _text: Ambiguous("read_timeout") if not run.texter.accepted_texts else None
+    run.texter.list_failure = Transient("connect")
+    await book(run, "ada")
+    await run.run(until_ms=START_MS - 17 * HOUR_MS)  # nine in the evening
+    run.texter.list_failure = None
+    await run.run()
+
+    assert await outcome(run, "ada") == ("accepted", f"SM{0:032x}")
+
+
+async def test_what_was_tried_while_twilio_was_away_is_not_tried_again(run):
+    tried: set[str] = set()
+
+    def fail_for_an_hour(text: Text) -> Ambiguous | None:
+        if run.clock.now_ms() >= START_MS - 23 * HOUR_MS:
+            return None
+        tried.add(text.to)
+        return Ambiguous("http_503", status=503)
+
+    run.texter.failure, run.texter.loses = fail_for_an_hour, lambda _text: True
+    for number in range(5):
+        await book(run, f"p{number}", f"+141655501{number:02}")
+    await run.run()
+
+    assert len(tried) >= 3
+    assert tried & {text.to for _, text in run.texter.accepted_texts} == set()
