@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import common.campaigns
 from common.campaigns import samples
 from common.campaigns.language import Language
 from common.campaigns.loader import Campaign, CampaignError, Meeting, load_campaign
@@ -21,6 +22,7 @@ from tests.campaigns import people
 from tests.campaigns.html import Page
 
 NB = "\u00a0"
+PACKAGED = Path(common.campaigns.__path__[0])
 ARABIC = Path(__file__).parent / "arabic"
 UNSUBSCRIBE = "https://advent.example/unsubscribe/enr_ada"
 
@@ -111,6 +113,19 @@ def test_no_paragraph_stands_in_two_languages(campaign: Campaign) -> None:
     assert paragraphs["en-CA"] & paragraphs["fr-CA"] == identification | {
         line for line in paragraphs["en-CA"] if samples.IDENTITY.contact_address in line
     }
+
+
+_UNTYPOGRAPHIC = re.compile(rf"(?<!{NB}):(?=[\s*]|$)|[ {NB}][;!?]|«(?!{NB})|(?<!{NB})»|\d ?[$%h]|\w'\w")
+# An SMS has neither no-break spaces nor typographic apostrophes.
+FRENCH_TEXTS = [file for file in PACKAGED.glob("**/fr-CA/**/*.md") if not file.name.endswith(".sms.md")]
+
+
+@pytest.mark.parametrize("file", FRENCH_TEXTS, ids=lambda file: "-".join(file.relative_to(PACKAGED).parts))
+def test_a_french_text_keeps_the_typography_of_quebec(file: Path) -> None:
+    texts = [line.removeprefix("subject:").removeprefix("preheader:") for line in file.read_text().splitlines()]
+    words = [re.sub(r"\{\{.*?\}\}|\{%.*?%\}|^:::.*", "…", line) for line in texts]
+
+    assert [line for line in words if _UNTYPOGRAPHIC.search(line)] == []
 
 
 def test_a_screen_reader_hears_no_escapes_where_french_sets_a_no_break_space(campaign: Campaign) -> None:
