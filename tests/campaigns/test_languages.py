@@ -313,11 +313,12 @@ def test_a_language_is_held_to_what_the_others_are(
         load_campaign("christmas_2025", directory=home)
 
 
-def test_a_language_without_shared_strings_has_to_bring_all_of_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["unsubscribe_page.ask_all_note", "calendar.gone_text", "footer.follow_ups"])
+def test_a_language_without_shared_strings_has_to_bring_all_of_them(tmp_path: Path, place: str) -> None:
     shutil.copytree(ARABIC / "diwan", tmp_path / "diwan")
     file = tmp_path / "diwan" / "ar" / "strings.toml"
-    text = file.read_text(encoding="utf-8")
-    file.write_text("\n".join(line for line in text.split("\n") if "ask_all_note" not in line), encoding="utf-8")
+    text, name = file.read_text(encoding="utf-8"), place.partition(".")[2]
+    file.write_text("\n".join(line for line in text.split("\n") if not line.startswith(name)), encoding="utf-8")
 
-    with pytest.raises(CampaignError, match=r"ar/strings\.toml: line \d+: unsubscribe_page\.ask_all_note: missing"):
+    with pytest.raises(CampaignError, match=rf"ar/strings\.toml: line \d+: {re.escape(place)}: missing"):
         load_campaign("diwan", directory=tmp_path)

@@ -163,6 +163,7 @@ STATUS = 'status_column = "Christmas Campaign Status"'
         (TOML, 'URGENT = "2-quick-wins.urgent.md"\n', "", r"steps\.1\.body: nothing for URGENT"),
         (TOML, '"3-turned-away.md"', '"3-missing.md"', r"3-missing\.md: cannot be read"),
         (TOML, "[booking]", "[booking", r"campaign\.toml: not TOML"),
+        (TOML, 'name = "Christmas 2025"', "name = “Christmas 2025”", r"not TOML: .*; write straight quotes"),
         ("en-CA/systems.toml", "[other]", "[another]", r"\[other\] is missing"),
         ("en-CA/systems.toml", 'about = "your team"', 'about = ""', r"systems\.toml: line 25: crew\.about"),
         (RESULTS, "subject:", "sbject:", r"1-results\.md: line 2: sbject: not a field of the heading"),
