@@ -182,6 +182,8 @@ STATUS = 'status_column = "Christmas Campaign Status"'
         ),
         (RESULTS, "{% if second %}", "{% if false %}{{ never }}{% elif second %}", r"unknown variable 'never'"),
         (RESULTS, "{% if weakest %}\n## ", "{% if weakest\n## ", r"1-results\.md: line \d+"),
+        (RESULTS, "Hello,\n{% endif %}", "Hello,", r"line 5: {% if … %} is never closed; write {% endif %} where"),
+        (RESULTS, "Hello,\n", "Hello,\n{% endif %}\n", r"line 10: {% endif %} closes nothing; take it out"),
         (RESULTS, "Talk soon", "{{ business_name }}", r"line 75: the text: 'business_name' was not given; guard it"),
         (RESULTS, "Talk soon", "{{ revenue_leak|money }}", r"'revenue_leak' was not given; guard it"),
         (RESULTS, "Talk soon", "{{ second.name }}", r"guard it with \{% if"),
