@@ -145,12 +145,12 @@ def test_french_counts_nought_as_one(french: Language, value: int, words: str) -
 @pytest.mark.parametrize(
     ("instant", "zone", "words"),
     [
-        ("2025-12-04T14:00Z", "America/Toronto", f"jeudi 4 décembre à 9{NB}h (heure de l’Est)"),
-        ("2025-12-01T19:05Z", "America/Toronto", f"lundi 1er décembre à 14{NB}h{NB}05 (heure de l’Est)"),
-        ("2025-08-01T19:30Z", "America/Vancouver", f"vendredi 1er août à 12{NB}h{NB}30 (heure du Pacifique)"),
-        ("2025-12-04T14:00Z", "Asia/Kolkata", f"jeudi 4 décembre à 19{NB}h{NB}30 (heure de l’Inde)"),
-        ("2025-12-04T14:00Z", "Etc/GMT-3", f"jeudi 4 décembre à 17{NB}h (UTC+3)"),
-        ("2025-12-04T14:00Z", None, f"jeudi 4 décembre à 14{NB}h (UTC)"),
+        ("2025-12-04T14:00Z", "America/Toronto", f"jeudi 4{NB}décembre à 9{NB}h (heure de l’Est)"),
+        ("2025-12-01T19:05Z", "America/Toronto", f"lundi 1er{NB}décembre à 14{NB}h{NB}05 (heure de l’Est)"),
+        ("2025-08-01T19:30Z", "America/Vancouver", f"vendredi 1er{NB}août à 12{NB}h{NB}30 (heure du Pacifique)"),
+        ("2025-12-04T14:00Z", "Asia/Kolkata", f"jeudi 4{NB}décembre à 19{NB}h{NB}30 (heure de l’Inde)"),
+        ("2025-12-04T14:00Z", "Etc/GMT-3", f"jeudi 4{NB}décembre à 17{NB}h (UTC+3)"),
+        ("2025-12-04T14:00Z", None, f"jeudi 4{NB}décembre à 14{NB}h (UTC)"),
     ],
 )
 def test_a_french_hour_is_written_as_in_quebec(french: Language, instant: str, zone: str | None, words: str) -> None:
@@ -163,7 +163,7 @@ def test_a_reminder_is_of_the_language_that_was_asked_for(campaign: Campaign) ->
     subject = campaign.messages.call_mail_subject("24h", call, samples.IDENTITY, "fr-CA")
     mail = campaign.messages.render_call_mail("24h", call, samples.IDENTITY, UNSUBSCRIBE, "fr-CA")
 
-    assert subject == mail.subject == f"Notre appel du jeudi 4 décembre à 9{NB}h{NB}: à quoi vous attendre"
+    assert subject == mail.subject == f"Notre appel du jeudi 4{NB}décembre à 9{NB}h{NB}: à quoi vous attendre"
     assert "Votre appel" in Page(mail.html).words
 
 
@@ -193,12 +193,16 @@ def test_a_french_mail_comes_from_a_skeleton_as_an_english_one_does(
     [
         (
             date(2025, 11, 1),
-            ("Semaine du 3 novembre.", "Semaine du 1er décembre.", "Semaine du 15 décembre, la"),
+            (f"Semaine du 3{NB}novembre.", f"Semaine du 1er{NB}décembre.", f"Semaine du 15{NB}décembre, la"),
             ("avant ces lignes",),
         ),
-        (date(2025, 12, 9), ("Semaine du 8 décembre.", "Ce qui venait avant", "la liste d’attente"), ("1er décembre",)),
+        (
+            date(2025, 12, 9),
+            (f"Semaine du 8{NB}décembre.", "Ce qui venait avant", "la liste d’attente"),
+            (f"1er{NB}décembre",),
+        ),
         (date(2025, 12, 26), ("derrière vous", "six semaines avant"), ("Semaine du",)),
-        (date(2026, 11, 20), ("Semaine du 14 décembre, la",), ("2025",)),
+        (date(2026, 11, 20), (f"Semaine du 14{NB}décembre, la",), ("2025",)),
         (None, ("Six semaines avant.", "La semaine elle-même."), ("Semaine du",)),
     ],
 )
