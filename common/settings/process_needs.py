@@ -109,6 +109,8 @@ NEEDED: Final[Mapping[str, frozenset[str]]] = {
             "console_users",
             "console_user_header",
             "trusted_proxies",
+            "public_url",
+            "meeting_hosts",
             "notion_requests_per_minute",
             "resend_requests_per_second",
         )
