@@ -130,7 +130,7 @@ put_aside "$data/spool"
 if [ -d "$from/spool" ]; then cp -r "$from/spool" "$data/spool"; fi
 if [ "$keep_settings" = no ]; then
   cp "$from/etc/advent.env" "$etc/advent.env"
-  own "$etc/advent.env" 640 "0:$(owner advent | cut -d: -f2)"
+  own "$etc/advent.env" 600 0:0
   mkdir -p "$secrets"
   cp "$from"/etc/secrets/* "$secrets/"
   chmod 400 "$secrets"/*

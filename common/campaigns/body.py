@@ -22,7 +22,7 @@ from jinja2 import Template, TemplateError, TemplateSyntaxError, UndefinedError,
 from common.campaigns.errors import CampaignError
 from common.campaigns.placeholders import Placeholders, captures_output
 from common.campaigns.suggestion import suggestion
-from common.campaigns.templates import PLACEHOLDERS, Blank, Templates, template_line
+from common.campaigns.templates import PLACEHOLDERS, Blank, Templates, template_line, unclosed_block
 
 _FRONT = re.compile(r"\A---\n(?P<front>.*?)\n---\n(?P<markdown>.*)\Z", re.DOTALL)
 _FIELDS = ("subject", "preheader")
@@ -101,7 +101,8 @@ def compile_template(
     try:
         tree = environment.parse(text)
     except TemplateSyntaxError as error:
-        raise CampaignError(f"{file}: line {error.lineno + line - 1}: {error.message}") from None
+        at, problem = unclosed_block(text) or (error.lineno, error.message)
+        raise CampaignError(f"{file}: line {at + line - 1}: {problem}") from None
     for at, problem in _problems(tree, known, templates):
         raise CampaignError(f"{file}: line {at + line - 1}: {field}: {problem}")
     return environment.from_string(tree), tree

@@ -38,7 +38,7 @@ from common.campaigns.consistency import problems
 from common.campaigns.errors import CampaignError
 from common.campaigns.files import TomlFile, read_text, read_toml
 from common.campaigns.manifest import Manifest, StepEntry, bodies_of
-from common.campaigns.strings import Strings, merged, wrong_placeholder
+from common.campaigns.strings import Strings, merged, untranslated, wrong_placeholder
 from common.campaigns.systems import Advice, read_systems
 
 _SHARED = Path(__file__).parent / "shared"
@@ -187,7 +187,10 @@ def _strings(home: Path, tag: str) -> Strings:
     shared = _SHARED / "languages" / f"{tag}.toml"
     base = read_toml(shared).data if shared.is_file() else {}
     own = read_toml(home / "strings.toml")
-    strings = own.validated(Strings, merged(base, own.data))
+    data = merged(base, own.data)
+    strings = own.validated(Strings, data)
+    if place := untranslated(data):
+        raise own.error(place, "missing; add it")
     if wrong := wrong_placeholder(strings):
         raise own.error(tuple(wrong[0].split(".")), wrong[1])
     return strings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,7 +64,14 @@ def read_toml(file: Path) -> TomlFile:
     try:
         return TomlFile(file, text, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise CampaignError(f"{file}: not TOML: {error}; correct the line") from None
+        raise CampaignError(f"{file}: not TOML: {error}; {_cure_of_syntax(text, str(error))}") from None
+
+
+def _cure_of_syntax(text: str, message: str) -> str:
+    """Editors of letters like to put typographic quotes."""
+    found = re.search(r"at line (\d+)", message)
+    line = text.split("\n")[int(found[1]) - 1] if found else ""
+    return 'write straight quotes, "' if re.search("[“”«»]", line) else "correct the line"
 
 
 def _cure(kind: str, message: str) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from common.campaigns.errors import CampaignError
 
-_STARTER = Path(__file__).parent / "shared" / "starter"
+_SHARED = Path(__file__).parent / "shared"
+_STARTER = _SHARED / "starter"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
+_TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 _PLACEHOLDER = "New Campaign"
 """Stands for the campaign's name in the files."""
 
@@ -30,3 +32,42 @@ def create(key: str, home: Path) -> Path:
     for file in folder.rglob("*.toml"):
         file.write_text(file.read_text(encoding="utf-8").replace(_PLACEHOLDER, title), encoding="utf-8")
     return folder
+
+
+def add_language(folder: Path, tag: str, like: str) -> Path:
+    """
+    The folder of another language, with the texts of `like` and all strings of a language that Advent does not bring.
+
+    Raises CampaignError for a tag that is none, FileExistsError for a language that is there, OSError as files do.
+    """
+    if not _TAG.fullmatch(tag):
+        raise CampaignError(f"{tag!r} is no language; use a tag such as es, pt-BR or de-CH")
+    target = folder / tag
+    shutil.copytree(folder / like, target)
+    brought, ours = _SHARED / "languages" / f"{tag}.toml", _SHARED / "languages" / f"{like}.toml"
+    if not brought.exists() and ours.exists():
+        file = target / "strings.toml"
+        file.write_text(_together(ours.read_text(encoding="utf-8"), file.read_text(encoding="utf-8")), encoding="utf-8")
+    return target
+
+
+def _together(shared: str, own: str) -> str:
+    """Both files as one, where a table may stand once, and a key in it too; `own` wins."""
+    (head, mine), (_, tables) = _tables(own), _tables(shared)
+    for name, lines in mine.items():
+        keys = {_key(line) for line in lines} - {None}
+        tables[name] = [*lines, *(line for line in tables.get(name, []) if _key(line) not in keys)]
+    parts = ("\n".join((name, *lines)).rstrip() for name, lines in tables.items())
+    return "\n\n".join([head.strip(), *parts]) + "\n"
+
+
+def _tables(text: str) -> tuple[str, dict[str, list[str]]]:
+    """What stands above the first table, and the lines of each."""
+    head, *tables = re.split(r"(?m)^(?=\[)", text)
+    parted = (table.partition("\n") for table in tables)
+    return head, {name.strip(): lines.strip("\n").split("\n") for name, _, lines in parted}
+
+
+def _key(line: str) -> str | None:
+    found = re.match(r"(\w+) *=", line)
+    return found[1] if found else None

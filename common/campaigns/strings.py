@@ -182,6 +182,19 @@ def _texts(value: Any, place: str) -> list[tuple[str, str]]:
     return [found for name, part in value.items() for found in _texts(part, f"{place}.{name}".lstrip("."))]
 
 
+def untranslated(data: Mapping[str, Any]) -> tuple[str, str] | None:
+    """
+    The place of a string that the files leave out although readers would see it in English.
+
+    Its default is only for versions that were applied before there was such a string.
+    """
+    for table, kind in (("footer", FooterStrings), ("calendar", CalendarStrings)):
+        for field in fields(kind):
+            if field.name not in data.get(table, {}):
+                return table, field.name
+    return None
+
+
 def merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """`own` over `base`, table by table."""
     result = dict(base)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -129,3 +130,23 @@ def template_line(error: BaseException) -> int | None:
             line = trace.tb_lineno
         trace = trace.tb_next
     return line
+
+
+_TAG = re.compile(r"\{%-?\s*(if|for|endif|endfor)\b")
+
+
+def unclosed_block(text: str) -> tuple[int, str] | None:
+    """The line of an `if` or `for` without its end, or of an end without its beginning, and what is wrong."""
+    begun: list[tuple[int, str]] = []
+    for tag in _TAG.finditer(text):
+        line, word = text.count("\n", 0, tag.start()) + 1, tag[1]
+        if not word.startswith("end"):
+            begun.append((line, word))
+        elif begun and begun[-1][1] == word.removeprefix("end"):
+            begun.pop()
+        else:
+            return line, f"{{% {word} %}} closes nothing; take it out"
+    if not begun:
+        return None
+    line, word = begun[-1]
+    return line, f"{{% {word} … %}} is never closed; write {{% end{word} %}} where it ends"

@@ -11,8 +11,8 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from common.settings.near_names import near_names
+from common.settings.process_needs import ELSEWHERE, NOT_READ, SECRETS, SERVICES, is_needed
 from common.settings.rules import problems_of, reaches_a_provider
-from common.settings.secret_needs import ELSEWHERE, NOT_READ, SECRETS, SERVICES, unneeded_secrets
 from common.settings.settings import SETTING_NAMES, Settings, SettingsError
 
 _VALUE_BYTES_MAX = 64 * 1024
@@ -24,17 +24,19 @@ def load_settings(
     """
     The settings of this process. Raises SettingsError with a line for each problem, not only for the first.
 
-    `process`: one of `secret_needs.NEEDED`, which reads only the secrets that it needs and, as a service, no `.env`;
+    `process`: one of `process_needs.NEEDED`, which reads only the settings that it needs and, as a service, no `.env`;
     None for a command that needs all.
     """
     sources = _sources(environ, None if process in SERVICES else env_file)
-    unneeded = unneeded_secrets(process) | _elsewhere(sources)
-    given, problems = _read((name for name in SETTING_NAMES if name.lower() not in unneeded), sources)
+    elsewhere = _elsewhere(sources)
+    wanted = [name for name in SETTING_NAMES if is_needed(name.lower(), process) and name.lower() not in elsewhere]
+    given, problems = _read(wanted, sources)
     try:
         settings = Settings.model_validate({name.lower(): value for name, value in given.items()})
     except ValidationError as error:
         raise SettingsError(problems + [_line(fault) for fault in error.errors(include_url=False)]) from None
-    settings = settings.model_copy(update={name: NOT_READ for name in unneeded if _is_set(name.upper(), sources)})
+    unread = {name for name in SECRETS if name.upper() not in wanted and _is_set(name.upper(), sources)}
+    settings = settings.model_copy(update=dict.fromkeys(unread, NOT_READ))
     problems += problems_of(settings, process=process)
     problems += _misspelled(settings, sources)
     if problems:

@@ -7,7 +7,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from common.settings import values
-from common.settings.secret_needs import NOT_READ, unneeded_secrets
+from common.settings.process_needs import NOT_READ, is_needed
 from common.settings.settings import SECRET_KEY_CURE, Settings
 from common.settings.values import split
 
@@ -18,18 +18,17 @@ def problems_of(settings: Settings, *, process: str | None = None) -> list[str]:
 
     `process`: as in `load_settings`; what another process needs is no problem of this one.
     """
-    unneeded = unneeded_secrets(process)
     problems = [
         *_of_campaigns(settings),
-        *_of_secrets(settings, unneeded),
+        *_of_secrets(settings, process),
         *_of_weak_secrets(settings),
         *_of_proxies(settings),
         *_of_user_header(settings),
     ]
-    if "resend_api_key" not in unneeded:
+    if is_needed("resend_api_key", process):
         problems += [*_of_notion(settings), *_of_identity(settings), *_of_twilio(settings)]
         problems += [] if settings.testing_mode else _of_public_url(settings)
-    return [*problems, *_of_ports(settings)]
+    return [*problems, *_of_ports(settings, process)]
 
 
 def warnings_of(settings: Settings) -> list[str]:
@@ -66,15 +65,15 @@ def _of_twilio(settings: Settings) -> Iterator[str]:
             yield f"{name.upper()}: unset, but {given[0]} is set; set all three for SMS, or none"
 
 
-def _of_secrets(settings: Settings, unneeded: frozenset[str]) -> Iterator[str]:
+def _of_secrets(settings: Settings, process: str | None) -> Iterator[str]:
     if not settings.is_real:
         return
-    if settings.secret_key is None and "secret_key" not in unneeded:
+    if settings.secret_key is None and is_needed("secret_key", process):
         yield f"SECRET_KEY: unset, but a real provider is configured; set {SECRET_KEY_CURE}"
     if settings.allow_unsigned_webhooks:
         return
     for name in _secrets_needed(settings):
-        if name not in unneeded and not getattr(settings, name):
+        if is_needed(name, process) and not getattr(settings, name):
             yield (
                 f"{name.upper()}: unset, but a real provider is configured; set the secret of that webhook"
                 " (or ALLOW_UNSIGNED_WEBHOOKS=true, if you must)"
@@ -185,10 +184,13 @@ _IDENTITY = {
 }
 
 
-def _of_ports(settings: Settings) -> Iterator[str]:
+def _of_ports(settings: Settings, process: str | None) -> Iterator[str]:
+    """Only those that the process reads: the others have their defaults here, which may not be theirs."""
     taken: dict[int, str] = {}
     for name in ("gateway_port", "sandbox_port", "worker_metrics_port", "console_port"):
         port = getattr(settings, name)
+        if not is_needed(name, process):
+            continue
         if port and port in taken:
             yield f"{name.upper()}: {port} is also {taken[port]}; set one of them to another port"
         taken[port] = name.upper()

@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # names shared by the parts of one script
-# Settings are in advent.env, which the service can read; each secret is in a file that only root can read.
+# Settings are in advent.env, from which systemd hands each process those that it needs; each secret is in a file of its
+# own. Only root can read them.
 
 secret_names=(SECRET_KEY CONSOLE_TOKEN WEBHOOK_SECRET CALCOM_WEBHOOK_SECRET RESEND_WEBHOOK_SECRET
   RESEND_API_KEY TWILIO_AUTH_TOKEN NOTION_TOKEN CALCOM_API_KEY HOT_LEAD_WEBHOOK_URL HEALTHCHECK_PING_URL)
@@ -10,7 +11,7 @@ write_settings() {
     [ -r "$env_file" ] || die "--env-file: $env_file cannot be read; name your copy of .env.example"
     merge_settings "$env_file" "$file"
   elif [ ! -f "$file" ]; then
-    write_file "$file" 640 "0:$(owner advent | cut -d: -f2)" < "$here/../.env.example"
+    write_file "$file" 600 < "$here/../.env.example"
   fi
   take_out "$file" DATA_DIR
   move_secrets "$file"
@@ -20,7 +21,7 @@ write_settings() {
     printf 'PUBLIC_URL=https://%s\n' "$domain" >> "$file"
     did "PUBLIC_URL=https://$domain in $file"
   fi
-  own "$file" 640 "0:$(owner advent | cut -d: -f2)"
+  own "$file" 600 0:0
   write_credentials
 }
 
@@ -35,7 +36,7 @@ merge_settings() { # FROM TO
   if ! grep -q '^PUBLIC_URL=' "$etc/.settings-new" && [ -f "$2" ]; then
     grep '^PUBLIC_URL=' "$2" >> "$etc/.settings-new" || true
   fi
-  write_file "$2" 640 "0:$(owner advent | cut -d: -f2)" < "$etc/.settings-new"
+  write_file "$2" 600 < "$etc/.settings-new"
   rm -f "$etc/.settings-new"
   keep_secrets "$1"
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import common.campaigns
 from common.campaigns import samples
 from common.campaigns.language import Language
 from common.campaigns.loader import Campaign, CampaignError, Meeting, load_campaign
@@ -21,6 +22,7 @@ from tests.campaigns import people
 from tests.campaigns.html import Page
 
 NB = "\u00a0"
+PACKAGED = Path(common.campaigns.__path__[0])
 ARABIC = Path(__file__).parent / "arabic"
 UNSUBSCRIBE = "https://advent.example/unsubscribe/enr_ada"
 
@@ -113,6 +115,19 @@ def test_no_paragraph_stands_in_two_languages(campaign: Campaign) -> None:
     }
 
 
+_UNTYPOGRAPHIC = re.compile(rf"(?<!{NB}):(?=[\s*]|$)|[ {NB}][;!?]|«(?!{NB})|(?<!{NB})»|\d ?[$%h]|\w'\w")
+# An SMS has neither no-break spaces nor typographic apostrophes.
+FRENCH_TEXTS = [file for file in PACKAGED.glob("**/fr-CA/**/*.md") if not file.name.endswith(".sms.md")]
+
+
+@pytest.mark.parametrize("file", FRENCH_TEXTS, ids=lambda file: "-".join(file.relative_to(PACKAGED).parts))
+def test_a_french_text_keeps_the_typography_of_quebec(file: Path) -> None:
+    texts = [line.removeprefix("subject:").removeprefix("preheader:") for line in file.read_text().splitlines()]
+    words = [re.sub(r"\{\{.*?\}\}|\{%.*?%\}|^:::.*", "…", line) for line in texts]
+
+    assert [line for line in words if _UNTYPOGRAPHIC.search(line)] == []
+
+
 def test_a_screen_reader_hears_no_escapes_where_french_sets_a_no_break_space(campaign: Campaign) -> None:
     mail = render(campaign, 1, people.fullest(Segment.CRITICAL), "fr-CA")
 
@@ -130,12 +145,12 @@ def test_french_counts_nought_as_one(french: Language, value: int, words: str) -
 @pytest.mark.parametrize(
     ("instant", "zone", "words"),
     [
-        ("2025-12-04T14:00Z", "America/Toronto", f"jeudi 4 décembre à 9{NB}h (heure de l’Est)"),
-        ("2025-12-01T19:05Z", "America/Toronto", f"lundi 1er décembre à 14{NB}h{NB}05 (heure de l’Est)"),
-        ("2025-08-01T19:30Z", "America/Vancouver", f"vendredi 1er août à 12{NB}h{NB}30 (heure du Pacifique)"),
-        ("2025-12-04T14:00Z", "Asia/Kolkata", f"jeudi 4 décembre à 19{NB}h{NB}30 (heure de l’Inde)"),
-        ("2025-12-04T14:00Z", "Etc/GMT-3", f"jeudi 4 décembre à 17{NB}h (UTC+3)"),
-        ("2025-12-04T14:00Z", None, f"jeudi 4 décembre à 14{NB}h (UTC)"),
+        ("2025-12-04T14:00Z", "America/Toronto", f"jeudi 4{NB}décembre à 9{NB}h (heure de l’Est)"),
+        ("2025-12-01T19:05Z", "America/Toronto", f"lundi 1er{NB}décembre à 14{NB}h{NB}05 (heure de l’Est)"),
+        ("2025-08-01T19:30Z", "America/Vancouver", f"vendredi 1er{NB}août à 12{NB}h{NB}30 (heure du Pacifique)"),
+        ("2025-12-04T14:00Z", "Asia/Kolkata", f"jeudi 4{NB}décembre à 19{NB}h{NB}30 (heure de l’Inde)"),
+        ("2025-12-04T14:00Z", "Etc/GMT-3", f"jeudi 4{NB}décembre à 17{NB}h (UTC+3)"),
+        ("2025-12-04T14:00Z", None, f"jeudi 4{NB}décembre à 14{NB}h (UTC)"),
     ],
 )
 def test_a_french_hour_is_written_as_in_quebec(french: Language, instant: str, zone: str | None, words: str) -> None:
@@ -148,7 +163,7 @@ def test_a_reminder_is_of_the_language_that_was_asked_for(campaign: Campaign) ->
     subject = campaign.messages.call_mail_subject("24h", call, samples.IDENTITY, "fr-CA")
     mail = campaign.messages.render_call_mail("24h", call, samples.IDENTITY, UNSUBSCRIBE, "fr-CA")
 
-    assert subject == mail.subject == f"Notre appel du jeudi 4 décembre à 9{NB}h{NB}: à quoi vous attendre"
+    assert subject == mail.subject == f"Notre appel du jeudi 4{NB}décembre à 9{NB}h{NB}: à quoi vous attendre"
     assert "Votre appel" in Page(mail.html).words
 
 
@@ -178,12 +193,16 @@ def test_a_french_mail_comes_from_a_skeleton_as_an_english_one_does(
     [
         (
             date(2025, 11, 1),
-            ("Semaine du 3 novembre.", "Semaine du 1er décembre.", "Semaine du 15 décembre, la"),
+            (f"Semaine du 3{NB}novembre.", f"Semaine du 1er{NB}décembre.", f"Semaine du 15{NB}décembre, la"),
             ("avant ces lignes",),
         ),
-        (date(2025, 12, 9), ("Semaine du 8 décembre.", "Ce qui venait avant", "la liste d’attente"), ("1er décembre",)),
+        (
+            date(2025, 12, 9),
+            (f"Semaine du 8{NB}décembre.", "Ce qui venait avant", "la liste d’attente"),
+            (f"1er{NB}décembre",),
+        ),
         (date(2025, 12, 26), ("derrière vous", "six semaines avant"), ("Semaine du",)),
-        (date(2026, 11, 20), ("Semaine du 14 décembre, la",), ("2025",)),
+        (date(2026, 11, 20), (f"Semaine du 14{NB}décembre, la",), ("2025",)),
         (None, ("Six semaines avant.", "La semaine elle-même."), ("Semaine du",)),
     ],
 )
@@ -298,11 +317,12 @@ def test_a_language_is_held_to_what_the_others_are(
         load_campaign("christmas_2025", directory=home)
 
 
-def test_a_language_without_shared_strings_has_to_bring_all_of_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["unsubscribe_page.ask_all_note", "calendar.gone_text", "footer.follow_ups"])
+def test_a_language_without_shared_strings_has_to_bring_all_of_them(tmp_path: Path, place: str) -> None:
     shutil.copytree(ARABIC / "diwan", tmp_path / "diwan")
     file = tmp_path / "diwan" / "ar" / "strings.toml"
-    text = file.read_text(encoding="utf-8")
-    file.write_text("\n".join(line for line in text.split("\n") if "ask_all_note" not in line), encoding="utf-8")
+    text, name = file.read_text(encoding="utf-8"), place.partition(".")[2]
+    file.write_text("\n".join(line for line in text.split("\n") if not line.startswith(name)), encoding="utf-8")
 
-    with pytest.raises(CampaignError, match=r"ar/strings\.toml: line \d+: unsubscribe_page\.ask_all_note: missing"):
+    with pytest.raises(CampaignError, match=rf"ar/strings\.toml: line \d+: {re.escape(place)}: missing"):
         load_campaign("diwan", directory=tmp_path)

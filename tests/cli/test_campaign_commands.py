@@ -46,6 +46,29 @@ def test_a_new_campaign_passes_its_own_checks_in_both_languages(advent, tmp_path
     assert 'name = "Spring 2027"' in (tmp_path / "mine" / "spring_2027" / "campaign.toml").read_text()
 
 
+def test_a_language_that_is_added_is_whole_and_lint_sees_what_is_not_yet_written_in_it(advent, tmp_path):
+    advent("campaign", "new", "spring_2027", "--into", "mine")
+
+    status, output, _ = advent("campaign", "new", "spring_2027", "--language", "es", CAMPAIGNS_DIR="mine")
+
+    assert (status, "Created mine/spring_2027/es/ with the texts of en-CA" in output) == (0, True)
+    manifest = tmp_path / "mine" / "spring_2027" / "campaign.toml"
+    manifest.write_text(manifest.read_text().replace('"fr-CA"]', '"fr-CA", "es"]'))
+    assert advent("campaign", "list", CAMPAIGNS_DIR="mine")[0] == 0
+    assert "spring_2027/es/" in advent("campaign", "lint", "spring_2027", CAMPAIGNS_DIR="mine")[1]
+
+
+@pytest.mark.parametrize(
+    ("tag", "problem"), [("Spanish", "'Spanish' is no language"), ("fr-CA", "mine/spring_2027/fr-CA: is there already")]
+)
+def test_a_language_that_cannot_be_added_is_refused(advent, tag, problem):
+    advent("campaign", "new", "spring_2027", "--into", "mine")
+
+    status, _, errors = advent("campaign", "new", "spring_2027", "--language", tag, CAMPAIGNS_DIR="mine")
+
+    assert (status, problem in errors) == (1, True)
+
+
 @pytest.mark.parametrize("name", ["Spring", "../spring", "2027", "", "spring-2027"])
 def test_a_name_that_cannot_be_one_is_refused(advent, tmp_path, name):
     status, _, errors = advent("campaign", "new", name, "--into", "mine")

@@ -96,6 +96,9 @@ def environment(unit: str, said: dict[str, list[str]], user: int | None) -> dict
         with contextlib.suppress(FileNotFoundError):
             lines = Path(file.removeprefix("-")).read_text().splitlines()
             found |= dict(line.split("=", 1) for line in lines if line[:1].isupper())
+    for line in said.get("UnsetEnvironment", []):
+        for name in line.split():
+            found.pop(name, None)
     shutil.rmtree(handed, ignore_errors=True)
     handed.mkdir(mode=0o700)
     for line in said.get("LoadCredential", []):

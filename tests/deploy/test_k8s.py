@@ -11,7 +11,7 @@ import pytest
 
 from common.observability import metrics
 from common.settings.load import load_settings
-from common.settings.secret_needs import NEEDED
+from common.settings.process_needs import NEEDED, SECRETS
 from common.settings.settings import SETTING_NAMES
 from services.gateway.app import ENDPOINTS
 from services.gateway.http.body import BODY_BYTES_MAX
@@ -170,20 +170,32 @@ def test_no_secret_is_in_a_manifest(overlay: str) -> None:
 
 
 @both
-def test_every_process_has_the_same_settings_and_the_secrets_that_it_needs(overlay: str) -> None:
-    """A key of one's own would make unsubscribe links that no other process knows."""
+def test_every_process_gets_the_settings_and_the_secrets_that_it_needs(overlay: str) -> None:
+    """All from one ConfigMap: a key of one's own would make unsubscribe links that no other process knows."""
     ours = [(pod, one) for pod, one in pods(overlay) if one["name"] != "store"]
+    (config,) = {one["metadata"]["name"] for one in objects(overlay, "ConfigMap") if "GATEWAY_PORT" in one["data"]}
 
-    assert len({str(one["envFrom"]) for _, one in ours}) == 1
     for pod, one in ours:
+        assert "envFrom" not in one
+        needed = {f"{name.upper()}_FILE" if name in SECRETS else name.upper() for name in NEEDED[one["name"]]}
+        from_config = {each["name"]: each["valueFrom"]["configMapKeyRef"] for each in one["env"] if "valueFrom" in each}
+        assert {name for name in from_config if not name.startswith("OTEL_")} == needed
+        assert from_config == {name: {"name": config, "key": name, "optional": True} for name in from_config}
         (secret,) = [volume["secret"] for volume in pod["volumes"] if volume["name"] == "secrets"]
-        needed = NEEDED[one["name"]]
+        files = NEEDED[one["name"]] & set(SECRETS)
         assert (secret["secretName"], secret["defaultMode"], secret["optional"]) == ("advent", 0o440, True)
-        assert {item["key"] for item in secret["items"]} == {item["path"] for item in secret["items"]} == needed
-        hidden = {variable["name"]: variable["value"] for variable in one["env"]}
+        assert {item["key"] for item in secret["items"]} == {item["path"] for item in secret["items"]} == files
+        hidden = {each["name"]: each["value"] for each in one["env"] if "value" in each}
         named = {name for name in config_of(overlay) if name.endswith("_FILE")}
-        assert hidden == {name: "elsewhere" for name in named if name.removesuffix("_FILE").lower() not in needed}
+        assert hidden == {name: "elsewhere" for name in named - needed}
     assert "SECRET_KEY_FILE" in config_of(overlay)
+
+
+@both
+def test_every_setting_of_an_overlay_reaches_a_process(overlay: str) -> None:
+    handed = {each["name"] for _, one in pods(overlay) for each in one.get("env", []) if "valueFrom" in each}
+
+    assert config_of(overlay).keys() <= handed
 
 
 @both

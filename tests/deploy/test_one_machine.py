@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from common.settings.secret_needs import NEEDED
+from common.settings.process_needs import NEEDED
 from tests.deploy.machine import Machine, copy_of_checkout, python_for_all
 from tests.tidy.repository import ROOT
 

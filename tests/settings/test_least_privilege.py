@@ -1,15 +1,24 @@
-"""Each process reads the secrets that it needs and no other; a service reads no `.env`."""
+"""Each process reads the settings that it needs and no other; a service reads no `.env`."""
 
 from __future__ import annotations
 
+import ast
+import importlib.util
+import inspect
+import re
 import subprocess
+import textwrap
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import grimp
 import pytest
 
 from common.settings.load import load_settings
-from common.settings.secret_needs import NEEDED, NOT_READ, SECRETS, SERVICES
-from common.settings.settings import SETTING_NAMES, SettingsError
+from common.settings.process_needs import NEEDED, NOT_READ, SECRETS, SERVICES
+from common.settings.settings import SETTING_NAMES, Settings, SettingsError
 from tests.settings.test_rules import REAL
 from tests.tidy.repository import ROOT
 
@@ -41,7 +50,7 @@ def test_a_process_has_the_secrets_that_it_needs_and_only_knows_that_others_are_
     settings = load_settings(EVERY, env_file=NOWHERE, process=process)
 
     read = {name for name in SECRETS if getattr(settings, name) != NOT_READ}
-    assert read == set(NEEDED[process])
+    assert read == NEEDED[process] & set(SECRETS)
     assert settings.resend_is_real
     assert settings.notion_is_real
 
@@ -58,9 +67,107 @@ def test_a_file_with_a_secret_of_another_process_is_not_opened(process: str) -> 
 @each_process
 def test_what_only_another_process_needs_stops_no_start(process: str) -> None:
     needed = {name: value for name, value in EVERY.items() if name.lower() in NEEDED[process]}
-    sender = {} if process != "worker" else {name: REAL[name] for name in REAL if name.lower() not in SECRETS}
 
-    load_settings({**needed, **sender}, env_file=NOWHERE, process=process)
+    load_settings(needed, env_file=NOWHERE, process=process)
+
+
+@each_process
+def test_a_setting_of_another_process_is_not_even_looked_at(process: str) -> None:
+    others = {name: "\N{CROSS MARK}" for name in SETTING_NAMES if name.lower() not in NEEDED[process]}
+    needed = {name: value for name, value in EVERY.items() if name.lower() in NEEDED[process]}
+
+    settings = load_settings({**needed, **others}, env_file=NOWHERE, process=process)
+
+    assert settings.model_fields_set - set(SECRETS) == {name.lower() for name in needed} - set(SECRETS)
+
+
+def test_the_port_of_a_process_may_be_the_usual_one_of_another() -> None:
+    """Which it does not read, so that it cannot know that the other one has moved."""
+    moved = {"GATEWAY_PORT": "8001", "CONSOLE_PORT": "8000"}
+
+    assert load_settings({"GATEWAY_PORT": "8001"}, env_file=NOWHERE, process="gateway").gateway_port == 8001
+    assert load_settings(moved, env_file=NOWHERE, process="worker").gateway_port == 8001
+    with pytest.raises(SettingsError, match=r"^CONSOLE_PORT: 8001 is also GATEWAY_PORT"):
+        load_settings({"GATEWAY_PORT": "8001"}, env_file=NOWHERE, process="console")
+
+
+ENTRY = {
+    "gateway": "services.gateway.__main__",
+    "worker": "actors.worker",
+    "console": "services.console.__main__",
+    "sandbox": "services.sandbox.__main__",
+}
+OF_EVERY_START = frozenset(
+    ("data_dir", "log_format", "log_level", "resend_api_url", "notion_base_url", "allow_unsigned_webhooks")
+)
+"""Where generated secrets are, how to log, and how strict the rules must be."""
+OF_THE_START = {"worker": frozenset(("sandbox_host", "sandbox_port"))}
+"""Where the providers without a key are."""
+UNREAD = {
+    # Only whether they are set.
+    "gateway": frozenset(("resend_api_key", "notion_token")),
+    "console": frozenset(("resend_api_key", "notion_token")),
+    # It takes the domain of the sender for its own, and no more of the identity.
+    "sandbox": frozenset(("email_reply_to", "email_postal_address", "booking_url")),
+}
+
+
+@pytest.mark.parametrize("process", ENTRY)
+def test_a_process_needs_what_its_code_reads_and_no_more(process: str) -> None:
+    """The code: every module that its entry point imports, by whatever way."""
+    modules = {ENTRY[process], *_imports().find_upstream_modules(ENTRY[process])}
+    read = set().union(*(_read_in(module) for module in modules if not module.startswith("common.settings")))
+
+    started = OF_EVERY_START | OF_THE_START.get(process, frozenset())
+    assert NEEDED[process] == (read - UNREAD.get(process, frozenset())) | started
+
+
+def test_every_setting_is_needed_by_a_process() -> None:
+    assert set().union(*NEEDED.values()) == {name.lower() for name in SETTING_NAMES}
+
+
+@each_process
+def test_the_settings_page_says_what_a_process_reads(process: str) -> None:
+    page = (ROOT / "docs/settings.md").read_text().partition("## Which process needs which setting")[2]
+    rows = [re.split(r" *\| *", line)[1:3] for line in page.splitlines() if line.startswith("| ")][2:]
+    read = {
+        setting
+        for processes, settings in rows
+        if processes == "every process" or process in processes.replace("`advent health`", "health").split(", ")
+        for setting in re.findall(r"`([A-Z_]+)`", settings)
+    }
+
+    assert read == {name.upper() for name in NEEDED[process]}
+
+
+@cache
+def _imports() -> grimp.ImportGraph:
+    return grimp.build_graph("actors", "common", "services", cache_dir=None)
+
+
+@cache
+def _read_in(module: str) -> frozenset[str]:
+    """The settings that a module names as attributes of something that is called settings."""
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    named = {
+        node.attr
+        for node in ast.walk(ast.parse(Path(spec.origin).read_text()))
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value).endswith("settings")
+    }
+    return frozenset(field for name in named for field in _fields_of(name))
+
+
+def _fields_of(name: str) -> Iterator[str]:
+    """A setting itself; those that a property or a method of the settings reads."""
+    if name.upper() in SETTING_NAMES:
+        yield name
+    elif (member := inspect.getattr_static(Settings, name, None)) is not None:
+        code: Any = member.fget if isinstance(member, property) else member
+        for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(code)))):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
+                yield from _fields_of(node.attr)
 
 
 def test_services_read_no_env_file_and_commands_do(tmp_path: Path) -> None:
@@ -94,8 +201,25 @@ def test_the_install_script_takes_every_secret_out_of_the_settings() -> None:
     assert _said_by_the_install_script('echo "${secret_names[@]}"') == OF_ONE_MACHINE
 
 
-@pytest.mark.parametrize(
+each_unit = pytest.mark.parametrize(
     ("unit", "process"), [("gateway", "gateway"), ("worker", "worker"), ("console", "console"), ("watch", "health")]
 )
+
+
+@each_unit
+def test_a_unit_hands_over_the_settings_that_its_process_needs(unit: str, process: str) -> None:
+    """Of advent.env, which holds them all; names that are no settings, such as OpenTelemetry's, are handed over."""
+    lines = (ROOT / f"deploy/systemd/advent-{unit}.service").read_text().splitlines()
+    said = [line.partition("=")[::2] for line in lines]
+    taken_away = {name for key, value in said if key == "UnsetEnvironment" for name in value.split()}
+    set_here = {value.partition("=")[0] for key, value in said if key == "Environment"}
+
+    assert ("EnvironmentFile", "-@PREFIX@/etc/advent/advent.env") in said
+    assert ("WorkingDirectory", "/") in said
+    assert taken_away == {name for name in SETTING_NAMES if name.lower() not in NEEDED[process] | set(SECRETS)}
+    assert not taken_away & set_here
+
+
+@each_unit
 def test_the_install_script_hands_a_unit_the_secrets_that_it_needs(unit: str, process: str) -> None:
     assert _said_by_the_install_script(f"needed_secrets {unit}") == NEEDED[process] & OF_ONE_MACHINE

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import asdict
-from itertools import chain
 
 from common.campaigns.compiled import CompiledCampaign, Texts
 from common.campaigns.lint.finding import Finding
@@ -59,13 +58,17 @@ def _found(patterns: Mapping[str, re.Pattern[str]], language: str, text: str) ->
 def _in_another_language(languages: Mapping[str, Texts], tag: str, texts: Texts, home: str) -> Iterator[Finding]:
     """A paragraph with the words of another language, or the same paragraph in two of them."""
     own, spoken = _spoken(tag), {_spoken(name) for name in languages}
-    others = [other for name, other in languages.items() if _spoken(name) != own]
+    others = {name: other for name, other in languages.items() if _spoken(name) != own}
     for file, text in texts.bodies.items():
-        elsewhere = set(chain.from_iterable(_paragraphs(other.bodies[file]).values() for other in others))
+        elsewhere = {line: name for name, other in others.items() for line in _paragraphs(other.bodies[file]).values()}
         for number, paragraph in _paragraphs(text).items():
-            if paragraph in elsewhere or _language_of(paragraph, spoken) not in (None, own):
+            if _language_of(paragraph, spoken) not in (None, own):
                 problem = "this paragraph is not in the language of its file; translate it"
-                yield Finding(where=f"{home}/{file}: line {number}", rule="language", problem=problem, is_error=True)
+            elif paragraph in elsewhere:
+                problem = f"the same paragraph is in {elsewhere[paragraph]}; translate one of the two"
+            else:
+                continue
+            yield Finding(where=f"{home}/{file}: line {number}", rule="language", problem=problem, is_error=True)
 
 
 def _spoken(tag: str) -> str:

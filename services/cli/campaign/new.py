@@ -20,7 +20,8 @@ _DEFAULT_FOLDER = Path("campaigns")
     type=click.Path(path_type=Path, file_okay=False),
     help="The directory of campaigns; CAMPAIGNS_DIR, else ./campaigns.",
 )
-def command(name: str, into: Path | None) -> None:
+@click.option("--language", metavar="TAG", help="In a campaign that is there, another language: es, pt-BR.")
+def command(name: str, into: Path | None, language: str | None) -> None:
     """
     Create the directory of a campaign: three letters and two reminders in English and French, ready to be rewritten.
 
@@ -31,6 +32,9 @@ def command(name: str, into: Path | None) -> None:
 
     settings = settings_given()
     home = into or settings.campaigns_dir or _DEFAULT_FOLDER
+    if language:
+        _add_language(name, home, language)
+        return
     try:
         folder = create(name, home)
     except FileExistsError:
@@ -48,3 +52,20 @@ def command(name: str, into: Path | None) -> None:
         f"  4. In .env: CAMPAIGNS_DIR={home} and CAMPAIGNS={played}",
     ):
         click.echo(line)
+
+
+def _add_language(name: str, home: Path, tag: str) -> None:
+    from common.campaigns.loader import load_campaign
+    from common.campaigns.starter import add_language
+
+    like = load_campaign(name, directory=home).compiled.default_language
+    try:
+        folder = add_language(home / name, tag, like)
+    except FileExistsError:
+        raise CommandFailed(f"{home / name / tag}: is there already; write in it") from None
+    except OSError as error:
+        raise CommandFailed(unusable(home, error, setting="CAMPAIGNS_DIR")) from None
+    click.echo(f"Created {folder}/ with the texts of {like}. Next:")
+    click.echo("  1. Write all of them in the new language, strings.toml too.")
+    click.echo(f'  2. Add "{tag}" to `languages` in {home / name / "campaign.toml"}')
+    click.echo(f"  3. CAMPAIGNS_DIR={home} advent campaign lint {name}")
