@@ -11,7 +11,7 @@ from actors.sending.render import reminder_rules, rules_of_follow_ups
 from common.domain.booking import BookingEvent
 from common.domain.contact_booking_status import Nurture, in_short, nurture_after
 from common.domain.enrollment import Enrollment
-from common.domain.follow_ups import follow_ups_of
+from common.domain.follow_ups import FollowUpRules, as_of, follow_ups_of, unmarked_at_ms
 from common.domain.guests import events_about
 from common.domain.ids import BookingId, DeliveryId, EnrollmentId, GuestId, booking_of, split_delivery_id
 from common.domain.reminders import reminders_of
@@ -73,18 +73,21 @@ async def _look(world: World, booking_id: BookingId) -> None:
 
 
 async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: int) -> BookingOutcome:
-    resolved = resolve(gathered.events, gathered.first_guests)
     campaign = world.campaigns.of(gathered.campaign)
+    following = rules_of_follow_ups(campaign, world.settings.pace)
+    resolved = resolve(gathered.events, gathered.first_guests)
     addresses = [one.email for one in resolved if one.email is not None]
     found = await world.ledger.mailboxes.find_all(addresses, campaign.key)
     contacts = await ledger.contacts(list(dict.fromkeys([*gathered.contacts, *found.values()])))
     reminding = reminder_rules(campaign, world.settings.pace)
-    following = rules_of_follow_ups(campaign, world.settings.pace)
     known = {contact: address for address, contact in found.items()}
     others = [(contact, one) for contact in contacts for one in await _others(world, contact, known.get(contact.id))]
     return BookingOutcome(
         gathered=gathered,
-        bookings=[(booking, reminders_of(booking, reminding)) for booking in resolved],
+        bookings=[
+            (as_of(one, _events_of(one, gathered.events), following, now_ms=now_ms), reminders_of(one, reminding))
+            for one in resolved
+        ],
         nurture=[
             (
                 contact,
@@ -99,7 +102,7 @@ async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: i
         follow_ups={
             one.id: follow_ups_of(one, _events_of(one, gathered.events), following, now_ms=now_ms) for one in resolved
         },
-        look=_look_again(world, resolved, now_ms),
+        look=_look_again(world, resolved, following, now_ms),
     )
 
 
@@ -158,10 +161,21 @@ def _current_of(
     return sorted(theirs, key=lambda one: one.received_ms, reverse=True)
 
 
-def _look_again(world: World, resolved: Sequence[Booking], now_ms: int) -> tuple[BookingId, int] | None:
-    """What pauses for a call goes on at its end, also when no event reports that; the first end of several."""
-    if all(campaign.booking.nurture != "pause" for campaign in world.campaigns.values()):
-        return None
-    current = [(booking_of(one.id), in_short(one)) for one in resolved if one.state is not BookingState.MOVED]
-    ends = [(booking, call.end_ms) for booking, call in current if call.pauses(now_ms)]
-    return min(ends, key=lambda end: end[1], default=None)
+def _look_again(
+    world: World, resolved: Sequence[Booking], following: FollowUpRules, now_ms: int
+) -> tuple[BookingId, int] | None:
+    """
+    The first of several times at which something follows though no event reports it: what pauses for a call goes on at
+    its end, and a call of which nobody reports how it went is unmarked some time after.
+    """
+    current = [one for one in resolved if one.state is not BookingState.MOVED]
+    times = [(booking_of(one.id), unmarked_at_ms(one, following)) for one in current]
+    if any(campaign.booking.nurture == "pause" for campaign in world.campaigns.values()):
+        calls = [(booking_of(one.id), in_short(one)) for one in current]
+        times += [(booking, call.end_ms) for booking, call in calls if call.pauses(now_ms)]
+    ahead = ((booking, at_ms) for booking, at_ms in times if at_ms is not None and at_ms > now_ms)
+    return min(ahead, key=_time, default=None)
+
+
+def _time(look: tuple[BookingId, int]) -> int:
+    return look[1]

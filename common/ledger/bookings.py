@@ -269,6 +269,7 @@ class Bookings:
             "id": booking.id,
             "left": short(BookingSummary(BookingState.MOVED, call.start_ms, call.end_ms)),
             "reminders": [_reminder(reminder) for reminder in reminders],
+            "is_unmarked": booking.state is BookingState.UNMARKED,
         }
         if booking.id != booking_of(booking.id):
             written["seat_of"] = booking_of(booking.id)

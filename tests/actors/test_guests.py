@@ -86,7 +86,7 @@ async def test_both_guests_of_a_call_with_seats_have_their_own_reminders_hours_a
     assert all("Bob" in text and "19\N{NO-BREAK SPACE}h" in text for _, text in mails(guests, BOB))
     assert all("Europe centrale" in text for _, text in mails(guests, BOB)[:1])
     assert {mail.tags["booking"] for mail in guests.mailer.inbox_of(BOB)} == {seat_id(booking_id("seat1"), BOB)}
-    assert {guests.mirror.bookings[contact(who)].status for who in (ADA, BOB)} == {"Booked"}
+    assert {guests.mirror.bookings[contact(who)].status for who in (ADA, BOB)} == {"Unmarked"}
 
 
 async def test_one_seat_that_is_cancelled_ends_the_reminders_of_its_guest_only(guests):
@@ -154,7 +154,7 @@ async def test_the_host_s_absence_is_reported_as_the_host_s_and_changes_nothing_
     happened = [entry.what for entry in await timeline_of(guests.ledger, contact(ADA))]
     assert "host marked absent" in happened
     assert "no-show marked" not in happened
-    assert guests.mirror.bookings[contact(ADA)].status == "Booked"
+    assert guests.mirror.bookings[contact(ADA)].status == "Unmarked"
 
 
 async def test_later_reminders_name_the_new_host_and_link_and_none_is_sent_again(guests):
@@ -182,7 +182,7 @@ async def test_a_call_given_to_another_host_under_a_new_uid_is_reminded_of_once(
 
     assert [name for name, _ in mails(guests, ADA)] == ["72h", "24h", "2h"]
     assert "Nina Newhost" in mails(guests, ADA)[-1][1]
-    assert guests.mirror.bookings[contact(ADA)].status == "Booked"
+    assert guests.mirror.bookings[contact(ADA)].status == "Unmarked"
 
 
 async def test_a_move_to_an_unknown_booking_stops_the_reminders_of_the_old_one(guests):

@@ -57,7 +57,8 @@ REMINDERS = ReminderRules(before_ms=(("now", 1_000 * HOUR), ("later", 999 * HOUR
 FOLLOW_UPS = FollowUpRules(
     after_ms=(("now", Trigger.NO_SHOW, 2 * HOUR), ("later", Trigger.NO_SHOW, 3 * HOUR)),
     grace_ms=2 * HOUR,
-    unmarked_ms=24 * HOUR,
+    lateness_max_ms=24 * HOUR,
+    unmarked_after_ms=24 * HOUR,
 )
 DELIVERIES = {
     Kind.STEP: [step_delivery_id(CONTACT, number) for number in (1, 2)],

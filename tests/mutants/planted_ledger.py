@@ -525,6 +525,8 @@ FAULTS: tuple[Fault, ...] = (
         "  for _, follow_up in ipairs(booking.follow_ups) do replan_follow_up(guest, follow_up, outcome, now_ms) end\n",
         "",
     ),
+    ("bookings", "  redis.call(booking.is_unmarked and 'SADD' or 'SREM', keys.unmarked, booking.id)\n", ""),
+    ("contacts", "  redis.call('SREM', keys.unmarked, id)\n", ""),
     ("bookings", "is_sent = is_sent or owners.has_sent(fields, {follow_up.trigger})", "is_sent = is_sent"),
     ("bookings", "local is_sent = owners.has_sent(fields, follow_up.other_triggers)", "local is_sent = false"),
     ("bookings", "if id ~= guest.id then is_sent", "if true then is_sent"),

@@ -38,6 +38,7 @@ local function drop_guest(id, queues, is_counted)
   if contact and campaign then redis.call('ZREM', keys.content_bounces .. campaign, contact) end
   number.forget(guest, id)
   redis.call('DEL', guest, keys.feedback .. id)
+  redis.call('SREM', keys.unmarked, id)
   drop_failed_jobs(id, queues)
 end
 

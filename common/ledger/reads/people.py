@@ -32,7 +32,7 @@ from common.ledger.store import texts
 PAGE: Final = 500
 CHANGES_MAX: Final = 10_000
 """The store keeps the newest changes only, see `lua/lib/people.lua`; who missed more reads everybody again."""
-_BOOKED = (BookingState.BOOKED, BookingState.COMPLETED)
+_BOOKED = (BookingState.BOOKED, BookingState.COMPLETED, BookingState.UNMARKED)
 
 
 class PeopleList:
