@@ -13,7 +13,7 @@ from common.domain.contact_booking_status import Nurture, in_short, nurture_afte
 from common.domain.enrollment import Enrollment
 from common.domain.follow_ups import FollowUpRules, as_of, follow_ups_of, unmarked_at_ms
 from common.domain.guests import events_about
-from common.domain.ids import BookingId, DeliveryId, EnrollmentId, GuestId, booking_of, split_delivery_id
+from common.domain.ids import BookingId, DeliveryId, EnrollmentId, GuestId, booking_id, booking_of, split_delivery_id
 from common.domain.reminders import reminders_of
 from common.domain.series import Booking, BookingState, resolve
 from common.ledger.bookings import BookingOutcome, Bookings, Contact, Gathered
@@ -38,8 +38,8 @@ async def bookings(world: World, job: str) -> None:
 
     Another one that fails is looked at again by a job of its own.
     """
-    booking_id = BookingId(GuestId(split_delivery_id(DeliveryId(job))[0]))
-    taken = await world.ledger.bookings.take(booking_id, now_ms=world.clock.now_ms(), count=AT_ONCE)
+    booking = BookingId(GuestId(split_delivery_id(DeliveryId(job))[0]))
+    taken = await world.ledger.bookings.take(booking, now_ms=world.clock.now_ms(), count=AT_ONCE)
     outcomes = await asyncio.gather(*(_look(world, one) for one in taken), return_exceptions=True)
     for one, failure in zip(taken[1:], outcomes[1:], strict=True):
         if isinstance(failure, BaseException):
@@ -49,27 +49,31 @@ async def bookings(world: World, job: str) -> None:
         raise outcomes[0]
 
 
-async def _look(world: World, booking_id: BookingId) -> None:
+async def _look(world: World, booking: BookingId) -> None:
     """
 
     1. Gather every event of its series, in whatever order they came.
-    2. Resolve: which booking is current, its state, which reminders it gets.
+    2. Resolve: which booking is current, its state, which reminders it gets. A call that has the same guest and the
+       same start may have been given to another host: then begin again, with its events too.
     3. Ask the campaign whether the nurture mails go on.
     4. Write all of it at once; if something came meanwhile, begin again.
     """
     ledger = world.ledger.bookings
-    with structlog.contextvars.bound_contextvars(booking_id=booking_id):
+    with structlog.contextvars.bound_contextvars(booking_id=booking):
         for _ in range(TURNS):
             now_ms = world.clock.now_ms()
-            gathered = await ledger.gather(booking_id)
+            gathered = await ledger.gather(booking)
             if gathered.campaign not in ("", *world.campaigns):
-                await ledger.postpone(booking_id, until_ms=now_ms + NOT_OURS_MS)
+                await ledger.postpone(booking, until_ms=now_ms + NOT_OURS_MS)
                 return
             outcome = await _outcome(world, ledger, gathered, now_ms)
+            other = _at_the_same_time(outcome)
+            if other is not None and await ledger.join(booking, other):
+                continue
             if await ledger.write(outcome, now_ms=now_ms):
-                log.info("booking_resolved", states=[str(booking.state) for booking, _ in outcome.bookings])
+                log.info("booking_resolved", states=[str(one.state) for one, _ in outcome.bookings])
                 return
-        raise RuntimeError(f"{booking_id}: {TURNS} turns lost")
+        raise RuntimeError(f"{booking}: {TURNS} turns lost")
 
 
 async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: int) -> BookingOutcome:
@@ -104,6 +108,19 @@ async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: i
         },
         look=_look_again(world, resolved, following, now_ms),
     )
+
+
+def _at_the_same_time(outcome: BookingOutcome) -> BookingId | None:
+    """Another booking, not gathered, of a guest of one of these for the same start; none of those with seats."""
+    known = {booking_id(event.uid) for event in outcome.gathered.events}
+    current = [booking for booking, _ in outcome.bookings if booking.state is not BookingState.MOVED]
+    starts = {booking.start_ms for booking in current if booking.id == booking_of(booking.id)}
+    for contact, _ in outcome.nurture:
+        for guest, call in contact.calls.items():
+            is_alone = guest == booking_of(guest) and call.state is not BookingState.MOVED
+            if is_alone and call.start_ms in starts and booking_of(guest) not in known:
+                return booking_of(guest)
+    return None
 
 
 def _events_of(booking: Booking, events: Sequence[BookingEvent]) -> Sequence[BookingEvent]:

@@ -94,6 +94,15 @@ function bookings.gather()
   return {events, guests, redis.call('HGET', keys.guest .. ARGV[1], 'campaign') or ''}
 end
 
+-- join(KEYS = [bookings], ARGV = [booking id, booking id]) → 1 | 0 one of them was forgotten
+function bookings.join()
+  local one, other = ARGV[1], ARGV[2]
+  if redis.call('EXISTS', keys.booking .. one, keys.booking .. other) < 2 then return 0 end
+  redis.call('SADD', keys.links .. one, other)
+  redis.call('SADD', keys.links .. other, one)
+  return 1
+end
+
 -- contacts(KEYS = [bookings], ARGV = [contact, …]) → [[its calls: field, value, …], [its enrollment: field, value, …]] for each
 function bookings.contacts()
   local found = {}
