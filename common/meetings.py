@@ -30,6 +30,7 @@ def meeting_of(
         timezone=booking.timezone or (signup.timezone if signup else None),
         title=booking.title if signup else None,
         join_url=_if_known(settings, booking.join_url),
+        place=booking.place,
         organizer=booking.organizer,
         end=_end(booking, start_ms),
         calendar_url=calendar_url,

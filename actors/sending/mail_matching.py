@@ -60,7 +60,8 @@ class Subjects:
         """Whatever it may have said when it was sent: zone and link are those of that time, and may have changed."""
         now = meeting_of(self._settings, one.booking, one.start_ms, one.signup)
         zones = {now.timezone, one.signup.timezone if one.signup else None, None}
-        meetings = [replace(now, timezone=zone, join_url=url) for zone in zones for url in (_ANY_URL, None)]
+        places = {(_ANY_URL, None), (None, None), (None, now.place)}
+        meetings = [replace(now, timezone=zone, join_url=url, place=place) for zone in zones for url, place in places]
         found: set[str] = set()
         for campaign, identity in self._versions:
             try:

@@ -61,6 +61,7 @@ class Booking:
     timezone: str | None = None
     title: str | None = None
     join_url: str | None = None
+    place: str | None = None
     organizer: str | None = None
     locale: str | None = None
     sms_number: str | None = None
@@ -233,6 +234,7 @@ def _booking(
     own = [event for event in guest.events if event.kind is not BookingKind.LOST_MOVE]
     by_age = [decided, *_newest_first(own)]
     details = [*_later_details(own, decided), *by_age]
+    join_url, place = _place(details)
     person = [*by_age, *everything]
     email = guest.seat or _first(event.email for event in person if event.kind is not BookingKind.NO_SHOW)
     return Booking(
@@ -249,7 +251,8 @@ def _booking(
         locale=_first(event.locale for event in person if event.email in (None, email)),
         sms_number=_first(event.sms_number for event in person if event.email in (None, email)),
         title=_first(event.title for event in details),
-        join_url=_join_url(details),
+        join_url=join_url,
+        place=place,
         organizer=_first(event.organizer for event in details),
         asked_anew=decided.request_reschedule,
         was_reassigned=decided.kind is BookingKind.REASSIGNED,
@@ -264,12 +267,15 @@ def _later_details(own: Sequence[BookingEvent], decided: BookingEvent) -> list[B
     return _newest_first(changes)
 
 
-def _join_url(newest_first: Iterable[BookingEvent]) -> str | None:
-    """A new place that has no address ends the one before; other events merely do not repeat it."""
+def _place(newest_first: Iterable[BookingEvent]) -> tuple[str | None, str | None]:
+    """
+    The call's web address, and how it takes place without one. A new place ends the one before, also where it has no
+    address; other events merely do not repeat it.
+    """
     for event in newest_first:
-        if event.join_url is not None or event.kind is BookingKind.RELOCATED:
-            return event.join_url
-    return None
+        if event.join_url is not None or event.place is not None or event.kind is BookingKind.RELOCATED:
+            return event.join_url, event.place
+    return None, None
 
 
 def _after(own: Sequence[BookingEvent], state: BookingState, email: str | None) -> BookingState:

@@ -133,6 +133,35 @@ def test_a_place_that_is_no_web_address_makes_no_link(campaign: Campaign, place:
     assert "in your booking confirmation" in mail.text
 
 
+@pytest.mark.parametrize(
+    ("place", "language", "subject", "words"),
+    [
+        ("host_calls", "en-CA", "by phone", "We call you at the number that you gave when you booked."),
+        ("guest_calls", "en-CA", "by phone", "You call us; the number is in your booking confirmation."),
+        ("in_person", "en-CA", "the place", "We meet in person, at the address in your booking confirmation."),
+        ("<b>100 Queen St W</b>", "en-CA", "the place", "Where we meet is in your booking confirmation"),
+        ("host_calls", "fr-CA", "par téléphone", "Nous vous appelons au numéro que vous avez donné en réservant."),
+        ("guest_calls", "fr-CA", "par téléphone", "est vous qui nous appelez"),
+        ("in_person", "fr-CA", "endroit", "Nous nous rencontrons en personne"),
+    ],
+)
+def test_a_call_without_a_link_says_how_it_takes_place(
+    campaign: Campaign, place: str, language: str, subject: str, words: str
+) -> None:
+    meeting = replace(CALL, join_url=None, place=place)
+    for name in ("24h", "2h"):
+        mail = campaign.messages.render_call_mail(name, meeting, IDENTITY, UNSUBSCRIBE, language)
+        assert words in mail.text
+        assert "Queen St W" not in mail.html
+    assert mail.subject.endswith(subject)
+
+
+def test_a_link_says_more_than_how_a_call_takes_place(campaign: Campaign) -> None:
+    with_both = campaign.messages.render_call_mail("2h", replace(CALL, place="host_calls"), IDENTITY, UNSUBSCRIBE)
+
+    assert with_both == campaign.messages.render_call_mail("2h", CALL, IDENTITY, UNSUBSCRIBE)
+
+
 def test_somebody_without_a_name_is_greeted_all_the_same(campaign: Campaign) -> None:
     meeting = replace(samples.MEETINGS["sparse"], first_name=" ")
 
