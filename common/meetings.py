@@ -28,6 +28,7 @@ def meeting_of(
         first_name=booking.first_name,
         start=utc_datetime(start_ms),
         timezone=booking.timezone or (signup.timezone if signup else None),
+        locale=booking.locale or (signup.locale if signup else None),
         title=booking.title if signup else None,
         join_url=_if_known(settings, booking.join_url),
         place=booking.place,

@@ -47,6 +47,7 @@ def parse_sender(sender: str) -> tuple[str, str]:
 class Meeting:
     """
     A booked call. `start` is aware; `timezone` is the attendee's, an IANA name; None: unknown, and the time is in UTC.
+    `locale`: the attendee's, by which they read an hour.
 
     `join_url`: where the call takes place, only shown when it is a web address. `place`: without
     one, who calls whom, or that it is in person, see `normalization/place.py`. `end`: aware; None: unknown.
@@ -56,6 +57,7 @@ class Meeting:
     first_name: str | None
     start: datetime
     timezone: str | None
+    locale: str | None = None
     title: str | None = None
     join_url: str | None = None
     place: str | None = None
@@ -81,9 +83,9 @@ def reminder_values(meeting: Meeting, identity: Identity, language: Language) ->
     title = wording.clean(if_usable(meeting.title) or "")
     reported: dict[str, object] = {
         "first_name": wording.clean(name_if_usable(meeting.first_name) or ""),
-        "time": language.time(meeting.start, meeting.timezone),
+        "time": language.time(meeting.start, meeting.timezone, meeting.locale),
         "day": language.day(meeting.start, meeting.timezone),
-        "hour": language.hour(meeting.start, meeting.timezone),
+        "hour": language.hour(meeting.start, meeting.timezone, meeting.locale),
         "title": title,
         "join_url": _if_web_address(meeting.join_url),
         "place": Choice(meeting.place) if meeting.place in PLACES else None,

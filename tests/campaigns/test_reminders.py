@@ -52,6 +52,27 @@ def test_the_hour_is_the_readers_own(campaign: Campaign, instant: str, zone: str
     assert words == campaign.translations["en-CA"].language.time(datetime.fromisoformat(instant), zone)
 
 
+@pytest.mark.parametrize(
+    ("language", "reader", "hour"),
+    [
+        *(
+            ("en-CA", reader, "2:30 p.m.")
+            for reader in (None, "en", "en-CA", "en-US", "en-AU", "fil-PH", "xx-XX", "", "!")
+        ),
+        *(("en-CA", reader, "14:30") for reader in ("en-GB", "en-IE", "de-DE", "nl", "pt-BR", "fr-CA")),
+        *(("fr-CA", reader, "14 h 30") for reader in (None, "fr", "fr-CA", "fr-FR", "en-US", "en-GB")),
+    ],
+)
+def test_an_hour_is_written_as_its_reader_writes_it(
+    campaign: Campaign, language: str, reader: str | None, hour: str
+) -> None:
+    meeting = replace(CALL, start=datetime.fromisoformat("2025-12-04T19:30Z"), locale=reader)
+    mail = campaign.messages.render_call_mail("2h", meeting, IDENTITY, UNSUBSCRIBE, language)
+
+    assert f" {hour}" in mail.subject.replace("\N{NO-BREAK SPACE}", " ")
+    assert f"{hour} " in mail.text.replace("\N{NO-BREAK SPACE}", " ")
+
+
 def test_a_time_without_a_zone_is_a_bug(campaign: Campaign) -> None:
     with pytest.raises(ValueError, match="time zone"):
         campaign.translations["en-CA"].language.time(datetime(2025, 12, 4, 9, 0), "America/Toronto")  # noqa: DTZ001
