@@ -26,12 +26,11 @@ from common.domain.series import BookingState
 from common.ledger import keys
 from common.ledger.booking_codec import read_calls
 from common.ledger.codec import read_record
+from common.ledger.constants import PEOPLE_CHANGES_MAX
 from common.ledger.ledger import Ledger
 from common.ledger.store import texts
 
 PAGE: Final = 500
-CHANGES_MAX: Final = 10_000
-"""The store keeps the newest changes only, see `lua/lib/people.lua`; who missed more reads everybody again."""
 _BOOKED = (BookingState.BOOKED, BookingState.COMPLETED, BookingState.UNMARKED)
 
 
@@ -60,7 +59,7 @@ class PeopleList:
     async def refresh(self) -> None:
         """Read those who changed; at first, and after too many changes, everybody."""
         last = await self._last()
-        if self._seen is None or not self._seen <= last <= self._seen + CHANGES_MAX:
+        if self._seen is None or not self._seen <= last <= self._seen + PEOPLE_CHANGES_MAX:
             await self.read_all()
         elif last > self._seen:
             await self._follow()
@@ -77,7 +76,7 @@ class PeopleList:
 
     async def find(self, wanted: PeopleFilter, *, sort: Sort = "newest") -> Sequence[ListedPerson]:
         """All who match, in order; as of now, but for those that are still being read."""
-        if self._seen is not None and self._seen < await self._last() <= self._seen + CHANGES_MAX:
+        if self._seen is not None and self._seen < await self._last() <= self._seen + PEOPLE_CHANGES_MAX:
             await self._follow()
         marked = await self._marked(wanted)
         question = (wanted, sort, self._version, _frozen(marked))
