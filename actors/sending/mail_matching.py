@@ -58,7 +58,7 @@ class Subjects:
         return [one for one in nearest_first if abs(one.due_ms - nearest_first[0].due_ms) < DUE_ALIKE_MS]
 
     def _subjects_of(self, one: AuditedReminder) -> set[str]:
-        """Whatever it may have said when it was sent: of that time are zone, locale and link, which may have changed."""
+        """Whatever it may have said when it was sent: zone, locale and link may have changed since."""
         now = meeting_of(self._settings, one.booking, one.start_ms, one.signup)
         zones = {now.timezone, one.signup.timezone if one.signup else None, None}
         places = {(_ANY_URL, None), (None, None), (None, now.place)}
