@@ -217,7 +217,7 @@ async def write_calls(
         await ledger.bookings.accept(event, webhook_id=f"calcom:{event.digest()}")
     gathered = await ledger.bookings.gather(booking_id(events[-1].uid))
     resolved = resolve(gathered.events)
-    contact = await ledger.mailboxes.find(next(event.email for event in events if event.email))
+    contact = await ledger.mailboxes.find(next(event.email for event in gathered.events if event.email))
     own = {one.id: [event for event in gathered.events if event.uid == one.uid] for one in resolved}
     found = {one.id: follow_ups_of(one, own[one.id], FOLLOWING, now_ms=now_ms) for one in resolved}
     outcome = BookingOutcome(
