@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import jinja2
 from aiohttp import web
 
+from common.background import BackgroundTasks
 from common.campaigns.campaign import Campaign
 from common.campaigns.campaigns import Campaigns
 from common.clock import Clock
@@ -18,6 +19,8 @@ from common.store.monitor import StoreMonitor
 from common.versions.played import PlayedVersions
 from services.console.auth.ended_sessions import EndedSessions
 from services.console.auth.session import Sessions
+from services.console.campaign_files import CampaignFiles
+from services.console.plan_counts import PlanCounts
 from services.console.status.status_cache import StatusCache
 from services.web.rate_limit import FailureLimiter
 
@@ -42,6 +45,9 @@ class ConsoleContext:
     environment: jinja2.Environment
     campaign_name: str
     people: PeopleList
+    campaign_files: CampaignFiles
+    plan_counts: PlanCounts
+    background: BackgroundTasks
     campaigns: Campaigns | None = None
     versions: PlayedVersions | None = None
 
