@@ -11,7 +11,6 @@ from common.campaigns.compiled import CompiledCampaign, Field
 from common.campaigns.facts import Identity, Meeting
 from common.campaigns.messages import Rendered
 from common.campaigns.rules import Person
-from common.normalization.place import HOST_CALLS, IN_PERSON
 
 IDENTITY = Identity(
     sender_name="Sarah at BusinessX",
@@ -53,12 +52,6 @@ MEETINGS = {
         cancel_url="https://cal.com/booking/sample?cancel=true",
     ),
     "sparse": Meeting(first_name=None, start=_START, timezone=None, calendar_url=CALENDAR_URL),
-    "half": Meeting(
-        first_name="Ada", start=_START, timezone="America/Toronto", place=HOST_CALLS, calendar_url=CALENDAR_URL
-    ),
-    "awkward": Meeting(
-        first_name=None, start=_START, timezone="America/Toronto", place=IN_PERSON, calendar_url=CALENDAR_URL
-    ),
 }
 
 
