@@ -11,9 +11,9 @@ from actors.sending.render import reminder_rules, rules_of_follow_ups
 from common.domain.booking import BookingEvent
 from common.domain.contact_booking_status import Nurture, in_short, nurture_after
 from common.domain.enrollment import Enrollment
-from common.domain.follow_ups import follow_ups_of
+from common.domain.follow_ups import FollowUpRules, as_of, follow_ups_of, unmarked_at_ms
 from common.domain.guests import events_about
-from common.domain.ids import BookingId, DeliveryId, EnrollmentId, GuestId, booking_of, split_delivery_id
+from common.domain.ids import BookingId, DeliveryId, EnrollmentId, GuestId, booking_id, booking_of, split_delivery_id
 from common.domain.reminders import reminders_of
 from common.domain.series import Booking, BookingState, resolve
 from common.ledger.bookings import BookingOutcome, Bookings, Contact, Gathered
@@ -38,8 +38,8 @@ async def bookings(world: World, job: str) -> None:
 
     Another one that fails is looked at again by a job of its own.
     """
-    booking_id = BookingId(GuestId(split_delivery_id(DeliveryId(job))[0]))
-    taken = await world.ledger.bookings.take(booking_id, now_ms=world.clock.now_ms(), count=AT_ONCE)
+    booking = BookingId(GuestId(split_delivery_id(DeliveryId(job))[0]))
+    taken = await world.ledger.bookings.take(booking, now_ms=world.clock.now_ms(), count=AT_ONCE)
     outcomes = await asyncio.gather(*(_look(world, one) for one in taken), return_exceptions=True)
     for one, failure in zip(taken[1:], outcomes[1:], strict=True):
         if isinstance(failure, BaseException):
@@ -49,42 +49,49 @@ async def bookings(world: World, job: str) -> None:
         raise outcomes[0]
 
 
-async def _look(world: World, booking_id: BookingId) -> None:
+async def _look(world: World, booking: BookingId) -> None:
     """
 
     1. Gather every event of its series, in whatever order they came.
-    2. Resolve: which booking is current, its state, which reminders it gets.
+    2. Resolve: which booking is current, its state, which reminders it gets. A call that has the same guest and the
+       same start may have been given to another host: then begin again, with its events too.
     3. Ask the campaign whether the nurture mails go on.
     4. Write all of it at once; if something came meanwhile, begin again.
     """
     ledger = world.ledger.bookings
-    with structlog.contextvars.bound_contextvars(booking_id=booking_id):
+    with structlog.contextvars.bound_contextvars(booking_id=booking):
         for _ in range(TURNS):
             now_ms = world.clock.now_ms()
-            gathered = await ledger.gather(booking_id)
+            gathered = await ledger.gather(booking)
             if gathered.campaign not in ("", *world.campaigns):
-                await ledger.postpone(booking_id, until_ms=now_ms + NOT_OURS_MS)
+                await ledger.postpone(booking, until_ms=now_ms + NOT_OURS_MS)
                 return
             outcome = await _outcome(world, ledger, gathered, now_ms)
+            other = _at_the_same_time(outcome)
+            if other is not None and await ledger.join(booking, other):
+                continue
             if await ledger.write(outcome, now_ms=now_ms):
-                log.info("booking_resolved", states=[str(booking.state) for booking, _ in outcome.bookings])
+                log.info("booking_resolved", states=[str(one.state) for one, _ in outcome.bookings])
                 return
-        raise RuntimeError(f"{booking_id}: {TURNS} turns lost")
+        raise RuntimeError(f"{booking}: {TURNS} turns lost")
 
 
 async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: int) -> BookingOutcome:
-    resolved = resolve(gathered.events, gathered.first_guests)
     campaign = world.campaigns.of(gathered.campaign)
+    following = rules_of_follow_ups(campaign, world.settings.pace)
+    resolved = resolve(gathered.events, gathered.first_guests)
     addresses = [one.email for one in resolved if one.email is not None]
     found = await world.ledger.mailboxes.find_all(addresses, campaign.key)
     contacts = await ledger.contacts(list(dict.fromkeys([*gathered.contacts, *found.values()])))
     reminding = reminder_rules(campaign, world.settings.pace)
-    following = rules_of_follow_ups(campaign, world.settings.pace)
     known = {contact: address for address, contact in found.items()}
     others = [(contact, one) for contact in contacts for one in await _others(world, contact, known.get(contact.id))]
     return BookingOutcome(
         gathered=gathered,
-        bookings=[(booking, reminders_of(booking, reminding)) for booking in resolved],
+        bookings=[
+            (as_of(one, _events_of(one, gathered.events), following, now_ms=now_ms), reminders_of(one, reminding))
+            for one in resolved
+        ],
         nurture=[
             (
                 contact,
@@ -99,8 +106,21 @@ async def _outcome(world: World, ledger: Bookings, gathered: Gathered, now_ms: i
         follow_ups={
             one.id: follow_ups_of(one, _events_of(one, gathered.events), following, now_ms=now_ms) for one in resolved
         },
-        look=_look_again(world, resolved, now_ms),
+        look=_look_again(world, resolved, following, now_ms),
     )
+
+
+def _at_the_same_time(outcome: BookingOutcome) -> BookingId | None:
+    """Another booking, not gathered, of a guest of one of these for the same start; none of those with seats."""
+    known = {booking_id(event.uid) for event in outcome.gathered.events}
+    current = [booking for booking, _ in outcome.bookings if booking.state is not BookingState.MOVED]
+    starts = {booking.start_ms for booking in current if booking.id == booking_of(booking.id)}
+    for contact, _ in outcome.nurture:
+        for guest, call in contact.calls.items():
+            is_alone = guest == booking_of(guest) and call.state is not BookingState.MOVED
+            if is_alone and call.start_ms in starts and booking_of(guest) not in known:
+                return booking_of(guest)
+    return None
 
 
 def _events_of(booking: Booking, events: Sequence[BookingEvent]) -> Sequence[BookingEvent]:
@@ -158,10 +178,21 @@ def _current_of(
     return sorted(theirs, key=lambda one: one.received_ms, reverse=True)
 
 
-def _look_again(world: World, resolved: Sequence[Booking], now_ms: int) -> tuple[BookingId, int] | None:
-    """What pauses for a call goes on at its end, also when no event reports that; the first end of several."""
-    if all(campaign.booking.nurture != "pause" for campaign in world.campaigns.values()):
-        return None
-    current = [(booking_of(one.id), in_short(one)) for one in resolved if one.state is not BookingState.MOVED]
-    ends = [(booking, call.end_ms) for booking, call in current if call.pauses(now_ms)]
-    return min(ends, key=lambda end: end[1], default=None)
+def _look_again(
+    world: World, resolved: Sequence[Booking], following: FollowUpRules, now_ms: int
+) -> tuple[BookingId, int] | None:
+    """
+    The first of several times at which something follows though no event reports it: what pauses for a call goes on at
+    its end, and a call of which nobody reports how it went is unmarked some time after.
+    """
+    current = [one for one in resolved if one.state is not BookingState.MOVED]
+    times = [(booking_of(one.id), unmarked_at_ms(one, following)) for one in current]
+    if any(campaign.booking.nurture == "pause" for campaign in world.campaigns.values()):
+        calls = [(booking_of(one.id), in_short(one)) for one in current]
+        times += [(booking, call.end_ms) for booking, call in calls if call.pauses(now_ms)]
+    ahead = ((booking, at_ms) for booking, at_ms in times if at_ms is not None and at_ms > now_ms)
+    return min(ahead, key=_time, default=None)
+
+
+def _time(look: tuple[BookingId, int]) -> int:
+    return look[1]

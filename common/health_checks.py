@@ -23,7 +23,7 @@ from common.store.refusals import Refusal, refusal_of
 MINUTE_MS = 60_000
 ASPECTS = (
     "gateway", "spool", "store", "workers", "due", *PROVIDERS, "hold", "pause", "jobs", "mirror", "failed", "dead",
-    "unread", "resting", "content", "signups",
+    "unread", "unmarked", "resting", "content", "signups",
 )  # fmt: skip
 
 
@@ -115,6 +115,7 @@ def check_health(
         _failed(stats),
         _dead_letters(stats),
         _unread_bookings(stats),
+        _unmarked_calls(stats),
         _resting(stats),
         _content(stats),
         _held_signups(stats),
@@ -301,6 +302,18 @@ def _unread_bookings(stats: StoreStats) -> Finding:
     sentence = f"{count(stats.unread_bookings, 'booking event')} could not be read"
     cure = "Cal.com does not send them again: `advent bookings unread` shows them, `advent bookings discard` ends it."
     return Finding("unread", Level.NEEDS_PERSON, sentence, cure)
+
+
+def _unmarked_calls(stats: StoreStats) -> Finding:
+    if not stats.unmarked_calls:
+        return Finding("unmarked", Level.OK, "of every call that ended somebody reported how it went")
+    verb = "has" if stats.unmarked_calls == 1 else "have"
+    sentence = f"{count(stats.unmarked_calls, 'call')} {verb} ended, and nobody reported how"
+    cure = (
+        "`advent bookings unmarked` lists them, `advent bookings mark` says how each went. Select *Meeting Ended* at"
+        " Cal.com's webhook, so that it is reported."
+    )
+    return Finding("unmarked", Level.NEEDS_PERSON, sentence, cure)
 
 
 def _held_signups(stats: StoreStats) -> Finding:

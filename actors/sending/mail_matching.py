@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from email.utils import parseaddr
+from itertools import product
 
 from common.campaigns.facts import Identity
 from common.campaigns.loader import Campaign, CampaignError
@@ -57,10 +58,14 @@ class Subjects:
         return [one for one in nearest_first if abs(one.due_ms - nearest_first[0].due_ms) < DUE_ALIKE_MS]
 
     def _subjects_of(self, one: AuditedReminder) -> set[str]:
-        """Whatever it may have said when it was sent: zone and link are those of that time, and may have changed."""
+        """Whatever it may have said when it was sent: zone, locale and link may have changed since."""
         now = meeting_of(self._settings, one.booking, one.start_ms, one.signup)
         zones = {now.timezone, one.signup.timezone if one.signup else None, None}
-        meetings = [replace(now, timezone=zone, join_url=url) for zone in zones for url in (_ANY_URL, None)]
+        places = {(_ANY_URL, None), (None, None), (None, now.place)}
+        meetings = [
+            replace(now, timezone=zone, locale=locale, join_url=url, place=place)
+            for zone, locale, (url, place) in product(zones, {now.locale, None}, places)
+        ]
         found: set[str] = set()
         for campaign, identity in self._versions:
             try:

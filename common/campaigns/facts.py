@@ -12,7 +12,8 @@ from common.campaigns import wording
 from common.campaigns.calendar import CalendarEntry, google_url, outlook_url
 from common.campaigns.errors import CampaignError
 from common.campaigns.language import Language
-from common.campaigns.templates import Absent
+from common.campaigns.templates import Absent, Choice
+from common.normalization.place import PLACES
 from common.normalization.text import if_usable, name_if_usable
 
 
@@ -46,16 +47,20 @@ def parse_sender(sender: str) -> tuple[str, str]:
 class Meeting:
     """
     A booked call. `start` is aware; `timezone` is the attendee's, an IANA name; None: unknown, and the time is in UTC.
+    `locale`: the attendee's, by which they read an hour.
 
-    `join_url`: where the call takes place, only shown when it is a web address. `end`: aware; None: unknown.
+    `join_url`: where the call takes place, only shown when it is a web address. `place`: without
+    one, who calls whom, or that it is in person, see `normalization/place.py`. `end`: aware; None: unknown.
     `calendar_url`: of the file for calendars. `reschedule_url`, `cancel_url`: where the guest changes the booking.
     """
 
     first_name: str | None
     start: datetime
     timezone: str | None
+    locale: str | None = None
     title: str | None = None
     join_url: str | None = None
+    place: str | None = None
     organizer: str | None = None
     end: datetime | None = None
     calendar_url: str | None = None
@@ -66,7 +71,7 @@ class Meeting:
 _USUAL_LENGTH = timedelta(hours=1)
 REMINDER_VARIABLES: Mapping[str, frozenset[str]] = dict.fromkeys(
     (
-        "first_name", "time", "day", "hour", "title", "join_url", "organizer", "booking_url", "sender_name",
+        "first_name", "time", "day", "hour", "title", "join_url", "place", "organizer", "booking_url", "sender_name",
         "calendar_url", "google_calendar_url", "outlook_calendar_url", "reschedule_url", "cancel_url",
     ),
     frozenset(),
@@ -78,11 +83,12 @@ def reminder_values(meeting: Meeting, identity: Identity, language: Language) ->
     title = wording.clean(if_usable(meeting.title) or "")
     reported: dict[str, object] = {
         "first_name": wording.clean(name_if_usable(meeting.first_name) or ""),
-        "time": language.time(meeting.start, meeting.timezone),
+        "time": language.time(meeting.start, meeting.timezone, meeting.locale),
         "day": language.day(meeting.start, meeting.timezone),
-        "hour": language.hour(meeting.start, meeting.timezone),
+        "hour": language.hour(meeting.start, meeting.timezone, meeting.locale),
         "title": title,
         "join_url": _if_web_address(meeting.join_url),
+        "place": Choice(meeting.place) if meeting.place in PLACES else None,
         "organizer": wording.clean(if_usable(meeting.organizer) or ""),
         "booking_url": web_address("BOOKING_URL", identity.booking_url),
         "sender_name": identity.sender_name,

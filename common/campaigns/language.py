@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from unicodedata import bidirectional
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.core import get_global
+from babel.core import UnknownLocaleError, get_global
 from babel.dates import format_date, format_datetime
 from babel.lists import format_list
 from babel.numbers import parse_pattern
@@ -18,6 +20,8 @@ from common.campaigns.strings import Strings
 from common.domain.windows import zone_named
 
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
+_OF_24_HOURS = "HH:mm"
+_QUOTED = re.compile("'[^']*'")
 _PLURALS_SEEN = range(200)
 """Whole numbers within which every plural form of every language occurs that a mail needs."""
 
@@ -79,25 +83,32 @@ class Language:
         local, _ = _local(start, timezone)
         return format_date(local.date(), self._for_day(self.strings.dates.day, local), locale=self.locale)
 
-    def time(self, start: datetime, timezone: str | None) -> str:
+    def time(self, start: datetime, timezone: str | None, reader: str | None = None) -> str:
         """
-        `9:00 a.m. on Thursday, December 4 (Toronto time)`; in UTC when the zone is unknown.
+        `9:00 a.m. on Thursday, December 4 (Toronto time)`; in UTC when the zone is unknown. `reader`: as in `hour`.
 
         Raises ValueError for a naive instant.
         """
         local, zone = _local(start, timezone)
         return self.strings.dates.time.format(
-            hour=self._hour(local), day=self.day(start, timezone), clock=self._clock(local, zone)
+            hour=self._hour(local, reader), day=self.day(start, timezone), clock=self._clock(local, zone)
         )
 
-    def hour(self, start: datetime, timezone: str | None) -> str:
-        """`9:00 a.m.`, on the reader's clock; `2:00 p.m. UTC` when the zone is unknown. Raises as `time`."""
-        local, zone = _local(start, timezone)
-        return self._hour(local) if zone else f"{self._hour(local)} UTC"
+    def hour(self, start: datetime, timezone: str | None, reader: str | None = None) -> str:
+        """
+        `9:00 a.m.`, on the reader's clock; `2:00 p.m. UTC` when the zone is unknown. Raises as `time`.
 
-    def _hour(self, local: datetime) -> str:
+        `reader`: their own locale, by which somebody in London reads `14:00`.
+        """
+        local, zone = _local(start, timezone)
+        return self._hour(local, reader) if zone else f"{self._hour(local, reader)} UTC"
+
+    def _hour(self, local: datetime, reader: str | None) -> str:
         dates = self.strings.dates
-        return format_datetime(local, dates.hour_minutes if local.minute else dates.hour, locale=self.locale)
+        pattern = dates.hour_minutes if local.minute else dates.hour
+        if not _counts_to_24(pattern) and _counts_to_24(_short_time(reader)):
+            pattern = _OF_24_HOURS
+        return format_datetime(local, pattern, locale=self.locale)
 
     def _for_day(self, pattern: str, day: date) -> str:
         first = self.strings.dates.first_of_month
@@ -118,6 +129,19 @@ class Language:
         """What the zone is called all year round, where CLDR has a name in this language."""
         names = self.locale.meta_zones.get(get_global("meta_zones").get(key), {}).get("long", {})
         return names.get("generic") or (None if "daylight" in names else names.get("standard"))
+
+
+@lru_cache(maxsize=256)
+def _short_time(tag: str | None) -> str:
+    """How the readers of a locale write an hour; "" for one that CLDR does not know."""
+    try:
+        return str(Locale.parse(tag or "", sep="-").time_formats["short"].pattern)
+    except (ValueError, UnknownLocaleError):
+        return ""
+
+
+def _counts_to_24(pattern: str) -> bool:
+    return "H" in _QUOTED.sub("", pattern)
 
 
 def _local(start: datetime, timezone: str | None) -> tuple[datetime, ZoneInfo | None]:

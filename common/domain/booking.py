@@ -60,7 +60,8 @@ class BookingEvent:
     `is_seated`: the booking has seats, so that each attendee is a guest of their own; `others`: the attendees with a
     seat whom it names after the first. `organizer_email`: the host's, by which their own absence is recognized.
     `request_reschedule`: cancelled by the host, who asks for another time. `no_shows`: for NO_SHOW, each attendee whose
-    mark was set or taken back. `event_type`: its id or slug. `reschedule_url`, `cancel_url`: Cal.com's pages on which
+    mark was set or taken back. `event_type`: its id or slug. `place`: how it takes place where
+    that is not by a link, see `normalization/place.py`. `reschedule_url`, `cancel_url`: Cal.com's pages on which
     the guest changes the booking, where it may be changed.
     """
 
@@ -87,6 +88,7 @@ class BookingEvent:
     organizer_email: str | None = None
     locale: str | None = None
     sms_number: str | None = None
+    place: str | None = None
     reschedule_url: str | None = None
     cancel_url: str | None = None
 

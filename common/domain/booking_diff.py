@@ -65,6 +65,7 @@ class ListedBooking:
     timezone: str | None = None
     title: str | None = None
     join_url: str | None = None
+    place: str | None = None
     organizer: str | None = None
     is_absent: bool = False
     event_types: tuple[str, ...] = ()
@@ -215,6 +216,7 @@ def _event(listed: ListedBooking, kind: BookingKind, now_ms: int) -> BookingEven
         timezone=listed.timezone,
         title=listed.title,
         join_url=listed.join_url,
+        place=listed.place,
         organizer=listed.organizer,
         event_type=next(iter(listed.event_types), None),
         is_seated=listed.is_seat,

@@ -9,6 +9,7 @@ from typing import Final
 
 from common.domain.booking import BookingEvent, BookingKind
 from common.domain.cadence import Pace
+from common.domain.contact_booking_status import in_short
 from common.domain.delivery import Channel, Trigger
 from common.domain.ids import DeliveryId, follow_up_delivery_id
 from common.domain.reminders import PASSED, PHONE_ONLY, is_phone_only
@@ -32,21 +33,24 @@ class FollowUpRules:
     `after_ms`: name (`missed`, by SMS `missed.sms`) and trigger of each follow-up, and how long after the trigger. Pace
     already applied.
 
-    `grace_ms`: as long a mark can be set or taken back. `unmarked_ms`: so long after its end somebody should have said
-    how a call went; what was due longer ago is not sent.
+    `grace_ms`: as long a mark can be set or taken back. `lateness_max_ms`: what was due longer ago is not sent.
+    `unmarked_after_ms`: so long after the end of a call somebody should have said how it went.
     """
 
     after_ms: tuple[tuple[str, Trigger, int], ...]
     grace_ms: int
-    unmarked_ms: int
+    lateness_max_ms: int
+    unmarked_after_ms: int
 
 
 def follow_up_rules(follow_ups: Sequence[tuple[str, Trigger, int]], pace: Pace) -> FollowUpRules:
     """Of follow-ups at this pace: marks count after two hours, a call is unmarked after a day."""
+    day_ms = pace.divided(_MINUTE_MS if pace.testing else 24 * _HOUR_MS)
     return FollowUpRules(
         after_ms=tuple(follow_ups),
         grace_ms=pace.divided(_MINUTE_MS if pace.testing else 2 * _HOUR_MS),
-        unmarked_ms=pace.divided(_MINUTE_MS if pace.testing else 24 * _HOUR_MS),
+        lateness_max_ms=day_ms,
+        unmarked_after_ms=day_ms,
     )
 
 
@@ -90,7 +94,7 @@ def follow_ups_of(
             continue
         wait_ms = after_ms if on is Trigger.CANCELLED else max(after_ms, rules.grace_ms)
         due_ms = occurrence.received_ms + wait_ms
-        is_past = occurrence.from_ms + wait_ms < occurrence.received_ms or due_ms + rules.unmarked_ms < now_ms
+        is_past = occurrence.from_ms + wait_ms < occurrence.received_ms or due_ms + rules.lateness_max_ms < now_ms
         found.append(
             FollowUp(
                 id=follow_up_delivery_id(booking.id, on=on, name=name),
@@ -102,17 +106,30 @@ def follow_ups_of(
     return found
 
 
-def is_unmarked(booking: Booking, *, now_ms: int, unmarked_ms: int) -> bool:
-    """Nobody told how the call went, and it ended long ago."""
-    over_ms = unmarked_at_ms(booking, unmarked_ms=unmarked_ms)
-    return over_ms is not None and over_ms <= now_ms
+def as_of(booking: Booking, events: Sequence[BookingEvent], rules: FollowUpRules, *, now_ms: int) -> Booking:
+    """
+    The booking now. Of a call that is over a mark that was taken back says that the guest came; where nobody says
+    anything for long, it is unmarked. `events`: as in `follow_ups_of`.
+    """
+    end_ms = _end_ms(booking)
+    if end_ms is None or now_ms < end_ms:
+        return booking
+    if any(_absence_of(event, booking) is False for event in _marks(events)):
+        return replace(booking, state=BookingState.COMPLETED)
+    is_unmarked = end_ms + rules.unmarked_after_ms <= now_ms
+    return replace(booking, state=BookingState.UNMARKED) if is_unmarked else booking
 
 
-def unmarked_at_ms(booking: Booking, *, unmarked_ms: int) -> int | None:
-    """From when on the call is unmarked unless somebody tells how it went; None: that is known, or there is none."""
-    if booking.state is not BookingState.BOOKED or booking.end_ms is None:
-        return None
-    return booking.end_ms + unmarked_ms
+def unmarked_at_ms(booking: Booking, rules: FollowUpRules) -> int | None:
+    """From when on the call is unmarked unless somebody reports how it went; None: that is known, or there is none."""
+    end_ms = _end_ms(booking)
+    return None if end_ms is None else end_ms + rules.unmarked_after_ms
+
+
+def _end_ms(booking: Booking) -> int | None:
+    """Of a call of which nobody has reported yet how it went."""
+    is_open = booking.state is BookingState.BOOKED and booking.start_ms is not None
+    return in_short(booking).end_ms if is_open else None
 
 
 def _because(booking: Booking, occurrence: _Occurrence, *, is_past: bool, is_mail: bool) -> str | None:

@@ -1,20 +1,22 @@
 """
 The state of bookings: a pure function of the set of their events, whichever came first, twice or late.
 
-A series is the bookings that `rescheduleUid` joins. For each guest one booking of it is current; the others were moved.
+A series is the bookings that `rescheduleUid` joins, or that were given to another host (`handovers.py`). For each guest
+one booking of it is current; the others were moved.
 Recurring bookings share an iCalUID and nothing else: each is a series of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import product
 from typing import TypeVar
 
 from common.domain.booking import BookingEvent, BookingKind
 from common.domain.guests import CHANGES_OF_DETAILS, Guest, concerns, guests_of
+from common.domain.handovers import handovers
 from common.domain.ids import BookingId, GuestId
 
 T = TypeVar("T")
@@ -59,6 +61,7 @@ class Booking:
     timezone: str | None = None
     title: str | None = None
     join_url: str | None = None
+    place: str | None = None
     organizer: str | None = None
     locale: str | None = None
     sms_number: str | None = None
@@ -105,8 +108,11 @@ def resolve(
     over rescheduled over created. `first_guests`: see `guests_of`.
     """
     guests = [guest for guest in guests_of(events, first_guests or {}) if guest.deciding]
-    replaced = [pair for event in events for pair in _replaced(event, guests)]
-    found = [booking for chain in _chains(guests, replaced) for booking in _of_chain(chain, replaced)]
+    moves = [pair for event in events for pair in _replaced(event, guests)]
+    named = {guest.id: names for chain in _chains(guests, moves) for names in [_names(chain)] for guest in chain}
+    given = list(handovers(guests))
+    replaced = _Links(moved={old for _, old in [*moves, *given]}, given={new for new, _ in given}, names=named)
+    found = [booking for chain in _chains(guests, [*moves, *given]) for booking in _of_chain(chain, replaced)]
     return tuple(sorted(found, key=lambda booking: booking.id))
 
 
@@ -144,26 +150,37 @@ def _chains(guests: Sequence[Guest], replaced: Sequence[_Replaced]) -> list[list
     return list({id(chain): chain for chain in chain_of.values()}.values())
 
 
-def _of_chain(chain: Sequence[Guest], replaced: Sequence[_Replaced]) -> Iterator[Booking]:
+@dataclass(frozen=True, slots=True)
+class _Links:
+    """
+    `moved`: guests whose booking another one replaced. `given`: to whose booking another host brought the call.
+    `names`: iCalUID and sequence of each, which all bookings of one chain of moves share.
+    """
+
+    moved: Collection[GuestId]
+    given: Collection[GuestId]
+    names: Mapping[GuestId, tuple[str, int]]
+
+
+def _names(chain: Sequence[Guest]) -> tuple[str, int]:
+    everything = _newest_first(event for guest in chain for event in guest.events)
+    return _ical_uid(everything), _sequence(everything)
+
+
+def _of_chain(chain: Sequence[Guest], links: _Links) -> Iterator[Booking]:
     """At most one booking of a chain is current; none where it was moved to a booking that nobody knows."""
-    moved = {old for _, old in replaced} | {guest.id for guest in chain if guest.is_moved_away}
+    moved = {*links.moved} | {guest.id for guest in chain if guest.is_moved_away}
     candidates = [guest for guest in chain if guest.id not in moved]
     if not candidates and not any(guest.is_moved_away for guest in chain):
         candidates = list(chain)  # They supersede each other in a circle.
     current = _newest_of(candidates) if candidates else None
     everything = _newest_first(event for guest in chain for event in guest.events)
-    shared = _Shared(_ical_uid(everything), _sequence(everything), tuple(sorted(guest.id for guest in chain)))
+    ids = tuple(sorted(guest.id for guest in chain))
     for guest in chain:
-        yield _booking(guest, newest(guest.deciding), everything, shared, moved=guest is not current)
-
-
-@dataclass(frozen=True, slots=True)
-class _Shared:
-    """What the bookings of a chain have in common."""
-
-    ical_uid: str
-    sequence: int
-    chain: tuple[GuestId, ...]
+        booking = _booking(guest, newest(guest.deciding), everything, moved=guest is not current)
+        uid, sequence = links.names[guest.id]
+        was_reassigned = booking.was_reassigned or guest.id in links.given
+        yield replace(booking, ical_uid=uid, sequence=sequence, chain=ids, was_reassigned=was_reassigned)
 
 
 def _ical_uid(newest_first: Sequence[BookingEvent]) -> str:
@@ -211,13 +228,13 @@ def _booking(
     guest: Guest,
     decided: BookingEvent,
     everything: Sequence[BookingEvent],
-    shared: _Shared,
     *,
     moved: bool,
 ) -> Booking:
     own = [event for event in guest.events if event.kind is not BookingKind.LOST_MOVE]
     by_age = [decided, *_newest_first(own)]
     details = [*_later_details(own, decided), *by_age]
+    join_url, place = _place(details)
     person = [*by_age, *everything]
     email = guest.seat or _first(event.email for event in person if event.kind is not BookingKind.NO_SHOW)
     return Booking(
@@ -234,13 +251,11 @@ def _booking(
         locale=_first(event.locale for event in person if event.email in (None, email)),
         sms_number=_first(event.sms_number for event in person if event.email in (None, email)),
         title=_first(event.title for event in details),
-        join_url=_join_url(details),
+        join_url=join_url,
+        place=place,
         organizer=_first(event.organizer for event in details),
         asked_anew=decided.request_reschedule,
         was_reassigned=decided.kind is BookingKind.REASSIGNED,
-        ical_uid=shared.ical_uid,
-        sequence=shared.sequence,
-        chain=shared.chain,
         reschedule_url=_first(event.reschedule_url for event in by_age),
         cancel_url=_first(event.cancel_url for event in by_age),
     )
@@ -252,12 +267,15 @@ def _later_details(own: Sequence[BookingEvent], decided: BookingEvent) -> list[B
     return _newest_first(changes)
 
 
-def _join_url(newest_first: Iterable[BookingEvent]) -> str | None:
-    """A new place that has no address ends the one before; other events merely do not repeat it."""
+def _place(newest_first: Iterable[BookingEvent]) -> tuple[str | None, str | None]:
+    """
+    The call's web address, and how it takes place without one. A new place ends the one before, also where it has no
+    address; other events merely do not repeat it.
+    """
     for event in newest_first:
-        if event.join_url is not None or event.kind is BookingKind.RELOCATED:
-            return event.join_url
-    return None
+        if event.join_url is not None or event.place is not None or event.kind is BookingKind.RELOCATED:
+            return event.join_url, event.place
+    return None, None
 
 
 def _after(own: Sequence[BookingEvent], state: BookingState, email: str | None) -> BookingState:

@@ -9,7 +9,8 @@ same with six letters or digits behind it:
 | `campaign` | whose gateway received the first event |
 | `contact` | the id that their enrollment has or would have; absent while nobody knows |
 | `uid`, `state`, `start_ms`, `end_ms`, `received_ms` | Cal.com's name of the booking, its state and times |
-| `email`, `address_hash`, `first_name`, `timezone`, `locale`, `title`, `join_url`, `organizer` | of the mails |
+| `email`, `address_hash`, `first_name`, `timezone`, `locale` | of the guest |
+| `title`, `join_url`, `place`, `organizer` | of the mails |
 | `sms_number`, `number_hash` | given for reminders by SMS; of the one that was last written to |
 | `reschedule_url`, `cancel_url` | Cal.com's pages on which the guest changes it |
 | `decided` | as of an enrollment |
@@ -44,6 +45,7 @@ _TEXTS = (
     "locale",
     "title",
     "join_url",
+    "place",
     "organizer",
     "reschedule_url",
     "cancel_url",

@@ -184,6 +184,13 @@ class Bookings:
             first_guests={booking_of(GuestId(guest)): address for guest, _, address in guests if "-" not in guest},
         )
 
+    async def join(self, booking: BookingId, other: BookingId) -> bool:
+        """
+        From now on they are gathered together; what they have to do with each other their events say. False: one of
+        them is not there any more.
+        """
+        return bool(await self._store.run("bookings.join", [keys.BOOKINGS], [booking, other]))
+
     async def contact(self, contact: EnrollmentId) -> Contact:
         """A person as the ledger knows them now; without calls when this is the first."""
         [found] = await self.contacts([contact])
@@ -269,6 +276,7 @@ class Bookings:
             "id": booking.id,
             "left": short(BookingSummary(BookingState.MOVED, call.start_ms, call.end_ms)),
             "reminders": [_reminder(reminder) for reminder in reminders],
+            "is_unmarked": booking.state is BookingState.UNMARKED,
         }
         if booking.id != booking_of(booking.id):
             written["seat_of"] = booking_of(booking.id)

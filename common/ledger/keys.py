@@ -24,6 +24,7 @@ Every key, its type and its life. One prefix and one hash tag, because one scrip
 | `feedback:<enr or gst>` | HASH | what the provider reported of each mail, see `lua/feedback.lua` | until forgotten |
 | `w:<digest of kind:id>` | STRING | the answer that a webhook id was given, or the event it was given to | 45 days by our own clocks, see `lua/lib/webhook_ids.lua` |
 | `webhooks:<day>`, `webhook_days` | LIST, SET | the digests that were answered on a day; the days that have such a list | as above |
+| `unmarked` | SET | guests whose call ended a day ago, and nobody reported how it went | until somebody does, or forgotten |
 | `unread_bookings`, `unread_bookings:raw` | ZSET, HASH | bodies of Cal.com that could not be read, by arrival, ms; see `unread_bookings.py` | until discarded or forgotten, newest 1,000 |
 | `aliases` | HASH | contact → contact, address hash → address hash: made of one spelling of an address → the one under which its mailbox is kept, see `lua/lib/mailbox.lua` | until forgotten; a hash for ever |
 | `suppressed` | HASH | address hash → `reason ms`, ` forgotten` behind it when nothing else may be kept | for ever; the hash does not name the person |
@@ -131,6 +132,7 @@ IN_FORCE = PREFIX + "in_force"
 UNVERSIONED = PREFIX + "unversioned"
 HOLD_ALL = PREFIX + "hold:all"
 WEBHOOK_DAYS = PREFIX + "webhook_days"
+UNMARKED = PREFIX + "unmarked"
 UNREAD_BOOKINGS = PREFIX + "unread_bookings"
 UNREAD_BOOKINGS_RAW = UNREAD_BOOKINGS + ":raw"
 HEARTBEATS, PAUSED_QUEUES = QUEUE.heartbeats(), QUEUE.paused()
@@ -185,6 +187,7 @@ LUA: Final = {
     "hold_all": HOLD_ALL,
     "generation": GENERATION,
     "webhook_days": WEBHOOK_DAYS,
+    "unmarked": UNMARKED,
     "unread_bookings": UNREAD_BOOKINGS,
     "suspect": SUSPECT,
     **{

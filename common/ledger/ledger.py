@@ -32,6 +32,7 @@ from common.ledger.signups import Signups
 from common.ledger.store import Store
 from common.ledger.suppressions import Suppressions
 from common.ledger.texts import Texts
+from common.ledger.unmarked_calls import UnmarkedCalls
 from common.ledger.unread_bookings import UnreadBookings
 from common.ledger.versions import Versions
 
@@ -122,6 +123,7 @@ class Ledger:
         self.feedback = FeedbackLog(store, mailboxes, soft_bounce_limit=soft_bounce_limit)
         self.texts = Texts(store)
         self.suppressions = Suppressions(store, mailboxes)
+        self.unmarked_calls = UnmarkedCalls(store)
         self.unread_bookings = UnreadBookings(store)
         self.pauses = Pauses(store)
         self.action_log = ActionLog(store)

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from services.cli.shared import clock_time, json_option, print_json, print_table, record_action, with_ledger
+from services.cli.shared import clock_time, json_option, now_ms, print_json, print_table, record_action, with_ledger
 
 if TYPE_CHECKING:
     from common.ledger.ledger import Ledger
+    from common.ledger.unmarked_calls import Mark, UnmarkedCall
     from common.ledger.unread_bookings import UnreadBookingEvent
+
+MARKS = ("completed", "no-show")
 
 
 @click.group()
 def command() -> None:
-    """Booking events of Cal.com that could not be read. Cal.com does not send them again."""
+    """What a person has to settle of Cal.com's bookings: events that could not be read, calls that nobody marked."""
 
 
 @command.command()
@@ -47,6 +50,52 @@ def discard(ids: tuple[str, ...], all_of_them: bool) -> None:
         raise click.UsageError("name the ids that `advent bookings unread` lists, or --all")
     number = with_ledger(lambda ledger: _discard(ledger, ids))
     click.echo(f"discarded {number} booking event{'' if number == 1 else 's'}")
+
+
+@command.command()
+@json_option
+def unmarked(as_json: bool) -> None:
+    """List calls that are over and of which nobody reported how they went, the oldest first. They get no follow-up."""
+    calls = with_ledger(lambda ledger: ledger.unmarked_calls.read_all())
+    if as_json:
+        print_json([_as_json(call) for call in calls])
+        return
+    if not calls:
+        click.echo("of every call that ended somebody reported how it went")
+        return
+    print_table(["id", "ended (UTC)", "guest"], [(one.id, clock_time(one.end_ms), one.booking.email) for one in calls])
+
+
+@command.command()
+@click.argument("mark", type=click.Choice(MARKS))
+@click.argument("ids", nargs=-1, required=True, metavar="ID…")
+def mark(mark: Mark, ids: tuple[str, ...]) -> None:
+    """
+    Say of unmarked calls how they went.
+
+    no-show: the guest was absent; the follow-up of missed calls goes out as if Cal.com had reported it now. completed:
+    the call took place; nobody is thanked so late.
+    """
+    unknown = with_ledger(lambda ledger: _mark(ledger, mark, ids))
+    if unknown:
+        raise click.UsageError(f"{', '.join(unknown)}: not among what `advent bookings unmarked` lists")
+    click.echo(f"marked {len(set(ids))} call{'' if len(set(ids)) == 1 else 's'} as {mark}")
+
+
+async def _mark(ledger: Ledger, mark: Mark, ids: tuple[str, ...]) -> list[str]:
+    """Ids that are not unmarked; then nothing was done."""
+    calls = {str(call.id): call for call in await ledger.unmarked_calls.read_all()}
+    if unknown := [id for id in ids if id not in calls]:
+        return unknown
+    for id in dict.fromkeys(ids):
+        event = calls[id].marked(mark, now_ms=now_ms())
+        await ledger.bookings.accept(event, webhook_id=f"person:{id}:{event.event_ms}")
+    await record_action(ledger, "bookings mark", [calls[id].contact for id in ids], before="unmarked", after=mark)
+    return []
+
+
+def _as_json(call: UnmarkedCall) -> dict[str, object]:
+    return {"id": call.id, "uid": call.booking.uid, "email": call.booking.email, "ended_ms": call.end_ms}
 
 
 async def _discard(ledger: Ledger, ids: tuple[str, ...]) -> int:

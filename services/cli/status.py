@@ -53,6 +53,7 @@ def figures(stats: StoreStats) -> dict[str, Any]:
         "changed": stats.mirror_behind,
         "mirror_lag_ms": stats.mirror_lag_ms,
         "unread_bookings": stats.unread_bookings,
+        "unmarked_calls": stats.unmarked_calls,
         "held_signups": sum(stats.held_signups.values()),
         "resting": stats.resting,
         "queues": _queues(stats),
@@ -91,6 +92,11 @@ def _lines(stats: StoreStats) -> list[tuple[int, str]]:
         _line(stats.dead_letters, "dead letter (advent dead list)", dead),
         _line(stats.mirror_behind, f"person not up to date in Notion{lag}", f"people not up to date in Notion{lag}"),
         _line(stats.unread_bookings, "booking event to read by hand", "booking events to read by hand"),
+        _line(
+            stats.unmarked_calls,
+            "unmarked call (advent bookings unmarked)",
+            "unmarked calls (advent bookings unmarked)",
+        ),
         _line(
             sum(stats.held_signups.values()), "signup held (advent signups held)", "signups held (advent signups held)"
         ),

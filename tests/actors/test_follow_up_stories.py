@@ -15,6 +15,8 @@ from common.domain.booking import BookingEvent, BookingKind
 from common.domain.cadence import Pace
 from common.domain.delivery import Trigger
 from common.domain.ids import address_hash, booking_id, enrollment_id, follow_up_delivery_id, seat_id
+from common.health_checks import Level, check_health
+from common.ledger.reads.store_stats import read_store_stats
 from common.settings.settings import Settings
 from services.simulation.engine import MEETING_MS, Simulation
 from tests.ledger_reads import record_of, timeline_of
@@ -268,6 +270,85 @@ async def test_an_end_that_is_reported_a_day_late_is_not_thanked_for(story, star
 
     assert follow_ups(story) == []
     assert await reason(story, "completed", "after-call") == "its hour had passed"
+
+
+async def unmarked(story: Simulation) -> list[str]:
+    """Of whom a person has to say how their call went; what the health check counts."""
+    stats = await read_store_stats(story.ledger, now_ms=story.clock.now_ms())
+    listed = await story.ledger.unmarked_calls.read_all()
+    [found] = [finding for finding in check_health(stats) if finding.name == "unmarked"]
+    assert (len(listed), bool(listed)) == (stats.unmarked_calls, found.level is Level.NEEDS_PERSON)
+    return [call.booking.email for call in listed if call.booking.email]
+
+
+async def test_a_call_of_which_nobody_reports_an_end_is_a_task_for_the_team_and_no_mail(story, start_ms, end_ms):
+    await story.book(BORIS, start_ms, uid="A")
+    await story.run(until_ms=end_ms + DAY_MS - 1)
+    assert (story.mirror.bookings[WHO].status, await unmarked(story)) == ("Booked", [])
+
+    await story.run(until_ms=end_ms + DAY_MS + 1_000)
+    assert (story.mirror.bookings[WHO].status, await unmarked(story)) == ("Unmarked", [BORIS])
+    await story.run()
+    assert follow_ups(story) == []
+
+
+@pytest.mark.parametrize(
+    ("mark", "status", "mails"), [("no-show", "No-Show", ["missed"]), ("completed", "Completed", [])]
+)
+async def test_a_person_says_how_an_unmarked_call_went(story, start_ms, mark, status, mails):
+    await story.book(BORIS, start_ms, uid="A")
+    await story.run()
+    [call] = await story.ledger.unmarked_calls.read_all()
+    await story.receive(call.marked(mark, now_ms=story.clock.now_ms()))
+    await story.run()
+
+    assert (story.mirror.bookings[WHO].status, await unmarked(story)) == (status, [])
+    assert [name for _, name in follow_ups(story)] == mails
+
+
+@pytest.mark.parametrize(
+    ("reported", "status", "mails"),
+    [
+        ({"kind": BookingKind.NO_SHOW, "no_shows": ((BORIS, True),)}, "No-Show", ["missed"]),
+        ({"kind": BookingKind.NO_SHOW, "no_shows": ((BORIS, False),)}, "Completed", []),
+        ({"kind": BookingKind.NO_SHOW, "no_shows": ((HOST, True),)}, "Unmarked", []),
+        ({"kind": BookingKind.ENDED}, "Completed", []),
+        ({"kind": BookingKind.CANCELLED}, "Not Booked", ["come-back"]),
+    ],
+    ids=["absent", "not absent after all", "the host absent", "ended", "cancelled"],
+)
+async def test_what_cal_com_reports_later_settles_an_unmarked_call(story, start_ms, reported, status, mails):
+    await story.book(BORIS, start_ms, uid="A", organizer_email=HOST)
+    await story.run()
+    await story.change_booking(reported["kind"], "A", **{"no_shows": reported.get("no_shows", ())})
+    await story.run()
+
+    assert story.mirror.bookings[WHO].status == status
+    assert await unmarked(story) == ([BORIS] if status == "Unmarked" else [])
+    assert [name for _, name in follow_ups(story)] == mails
+
+
+@pytest.mark.parametrize("end_is_known", [True, False])
+async def test_a_call_that_was_moved_is_unmarked_at_its_new_time_only(story, start_ms, end_is_known):
+    later_ms = start_ms + 5 * DAY_MS
+    fields = {} if end_is_known else {"end_ms": None}
+    await story.book(BORIS, start_ms, uid="A", **fields)
+    await story.reschedule("A", to="B", address=BORIS, start_ms=later_ms, **fields)
+    end_ms = later_ms + (MEETING_MS if end_is_known else HOUR_MS)
+    await story.run(until_ms=end_ms + DAY_MS - 1)
+    assert (story.mirror.bookings[WHO].status, await unmarked(story)) == ("Booked", [])
+
+    await story.run()
+    assert (story.mirror.bookings[WHO].status, await unmarked(story)) == ("Unmarked", [BORIS])
+
+
+async def test_of_who_is_forgotten_no_task_is_left(story, start_ms):
+    await story.book(BORIS, start_ms, uid="A")
+    await story.run()
+    assert await unmarked(story) == [BORIS]
+    await story.ledger.contacts.forget(await story.ledger.contacts.traces(BORIS), now_ms=story.clock.now_ms())
+
+    assert await unmarked(story) == []
 
 
 async def test_one_guest_of_a_call_with_seats_missed_it_and_the_other_is_thanked(story, start_ms, end_ms):

@@ -19,6 +19,7 @@ from common.domain.booking import BookingKind
 from common.domain.booking_diff import ListedBooking
 from common.domain.contact import Assessment
 from common.domain.ids import EnrollmentId, booking_id, enrollment_id, seat_id
+from common.domain.series import BookingState, resolve
 from common.ledger import keys
 from common.ledger.bookings import ReportedCall
 from common.providers.calcom.rows import read_booking
@@ -86,7 +87,7 @@ async def test_both_guests_of_a_call_with_seats_have_their_own_reminders_hours_a
     assert all("Bob" in text and "19\N{NO-BREAK SPACE}h" in text for _, text in mails(guests, BOB))
     assert all("Europe centrale" in text for _, text in mails(guests, BOB)[:1])
     assert {mail.tags["booking"] for mail in guests.mailer.inbox_of(BOB)} == {seat_id(booking_id("seat1"), BOB)}
-    assert {guests.mirror.bookings[contact(who)].status for who in (ADA, BOB)} == {"Booked"}
+    assert {guests.mirror.bookings[contact(who)].status for who in (ADA, BOB)} == {"Unmarked"}
 
 
 async def test_one_seat_that_is_cancelled_ends_the_reminders_of_its_guest_only(guests):
@@ -154,7 +155,7 @@ async def test_the_host_s_absence_is_reported_as_the_host_s_and_changes_nothing_
     happened = [entry.what for entry in await timeline_of(guests.ledger, contact(ADA))]
     assert "host marked absent" in happened
     assert "no-show marked" not in happened
-    assert guests.mirror.bookings[contact(ADA)].status == "Booked"
+    assert guests.mirror.bookings[contact(ADA)].status == "Unmarked"
 
 
 async def test_later_reminders_name_the_new_host_and_link_and_none_is_sent_again(guests):
@@ -169,20 +170,75 @@ async def test_later_reminders_name_the_new_host_and_link_and_none_is_sent_again
     assert "with Nina Newhost" in later[-1][1]
 
 
-async def test_a_call_given_to_another_host_under_a_new_uid_is_reminded_of_once(guests):
+def handed_over(made_by: str = "BOOKING_CREATED") -> list[dict[str, Any]]:
+    """A call of a managed event type that is given to another host: its booking is cancelled, and another one made."""
     created, reassigned = case("c26")
-    new = {**reassigned["payload"], "uid": "rr2", "iCalUID": "rr2@Cal.com"}
-    await post(
-        guests,
-        created,
-        cancelled(created, "2026-12-01T10:00:00.000Z"),
-        reassigned | {"createdAt": "2026-12-01T10:00:01.000Z", "payload": new},
-    )
+    new = {**reassigned["payload"], "uid": "rr2", "iCalUID": "rr2@Cal.com", "eventTypeId": 456}
+    made = {"triggerEvent": made_by, "createdAt": "2026-12-01T10:00:01.000Z", "payload": new}
+    return [created, cancelled(created, "2026-12-01T10:00:02.000Z"), made]
+
+
+@pytest.mark.parametrize("made_by", ["BOOKING_CREATED", "BOOKING_REASSIGNED"])
+async def test_a_call_given_to_another_host_under_a_new_uid_is_reminded_of_once(guests, made_by):
+    await post(guests, *handed_over(made_by))
     await guests.run()
 
     assert [name for name, _ in mails(guests, ADA)] == ["72h", "24h", "2h"]
     assert "Nina Newhost" in mails(guests, ADA)[-1][1]
-    assert guests.mirror.bookings[contact(ADA)].status == "Booked"
+    assert guests.mirror.bookings[contact(ADA)].status == "Unmarked"
+    assert {one.booking.uid: one.booking.state.value for one in await calls(guests, ADA)} == {
+        "rr1": "moved",
+        "rr2": "unmarked",
+    }
+
+
+async def test_of_a_call_given_to_another_host_without_a_cancellation_only_the_new_booking_counts(guests):
+    created, _, reassigned = handed_over("BOOKING_REASSIGNED")
+    await post(guests, created, reassigned)
+    await guests.run()
+
+    assert [name for name, _ in mails(guests, ADA)] == ["72h", "24h", "2h"]
+    assert "Nina Newhost" in mails(guests, ADA)[-1][1]
+
+
+@pytest.mark.parametrize("made_by", ["BOOKING_CREATED", "BOOKING_REASSIGNED"])
+async def test_in_every_order_a_call_given_to_another_host_is_one_chain(store, guests, made_by):
+    ends = set()
+    events = handed_over(made_by)
+    for order in permutations(range(3)):
+        await store.flushall()
+        for number in (*order, order[0]):
+            at_ms = guests.clock.now_ms()
+            await guests.receive(parse_event(events[number], received_ms=at_ms, types=()))
+            await guests.run(until_ms=at_ms)
+        found = sorted([one.booking for one in await calls(guests, ADA)], key=lambda one: one.uid)
+        gathered = await guests.ledger.bookings.gather(booking_id("rr1"))
+        chains = {one.chain for one in resolve(gathered.events)}
+        uids = {one.ical_uid for one in resolve(gathered.events) if one.state is BookingState.BOOKED}
+        ends.add((tuple((one.uid, one.state.value, one.organizer) for one in found), len(chains), *uids))
+
+    assert {((("rr1", "moved", "Sarah Host"), ("rr2", "booked", "Nina Newhost")), 1, "rr2@Cal.com")} == ends
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"startTime": "2026-12-03T19:00:00Z"}, "another time"),
+        ({"attendees": [{"email": BOB, "name": "Bob", "timeZone": "UTC"}]}, "another guest"),
+        ({"createdAt": "2026-12-01T11:00:00.000Z"}, "an hour later"),
+        ({"requestReschedule": True}, "the host asks for another time"),
+    ],
+)
+async def test_a_cancelled_call_and_another_one_stay_two(guests, changes, why):
+    created, called_off, made = handed_over()
+    made["payload"] |= {name: value for name, value in changes.items() if name in ("startTime", "attendees")}
+    made["createdAt"] = changes.get("createdAt", made["createdAt"])
+    called_off["payload"] = {**called_off["payload"], "requestReschedule": "requestReschedule" in changes}
+    await post(guests, created, called_off, made)
+    await guests.run(until_ms=ms("2026-12-02T00:00:00Z"))
+
+    states = {one.booking.uid: one.booking.state.value for who in (ADA, BOB) for one in await calls(guests, who)}
+    assert states == {"rr1": "cancelled", "rr2": "booked"}, why
 
 
 async def test_a_move_to_an_unknown_booking_stops_the_reminders_of_the_old_one(guests):

@@ -145,7 +145,7 @@ async def test_somebody_of_the_second_campaign_alone_is_reminded_once_and_not_wr
     assert {mail.html.partition('lang="')[2][:5] for mail in both.mailer.inbox_of(ada.email)} == {"fr-CA"}
     booking = both.mirror.bookings[enrollment_id(NEW_YEAR, ada.email)]
     assert booking is not None
-    assert booking.status == "Booked"
+    assert booking.status == "Unmarked"
 
 
 async def test_a_pause_of_one_campaign_leaves_the_other_alone(

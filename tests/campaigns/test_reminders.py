@@ -52,6 +52,27 @@ def test_the_hour_is_the_readers_own(campaign: Campaign, instant: str, zone: str
     assert words == campaign.translations["en-CA"].language.time(datetime.fromisoformat(instant), zone)
 
 
+@pytest.mark.parametrize(
+    ("language", "reader", "hour"),
+    [
+        *(
+            ("en-CA", reader, "2:30 p.m.")
+            for reader in (None, "en", "en-CA", "en-US", "en-AU", "fil-PH", "xx-XX", "", "!")
+        ),
+        *(("en-CA", reader, "14:30") for reader in ("en-GB", "en-IE", "de-DE", "nl", "pt-BR", "fr-CA")),
+        *(("fr-CA", reader, "14 h 30") for reader in (None, "fr", "fr-CA", "fr-FR", "en-US", "en-GB")),
+    ],
+)
+def test_an_hour_is_written_as_its_reader_writes_it(
+    campaign: Campaign, language: str, reader: str | None, hour: str
+) -> None:
+    meeting = replace(CALL, start=datetime.fromisoformat("2025-12-04T19:30Z"), locale=reader)
+    mail = campaign.messages.render_call_mail("2h", meeting, IDENTITY, UNSUBSCRIBE, language)
+
+    assert f" {hour}" in mail.subject.replace("\N{NO-BREAK SPACE}", " ")
+    assert f"{hour} " in mail.text.replace("\N{NO-BREAK SPACE}", " ")
+
+
 def test_a_time_without_a_zone_is_a_bug(campaign: Campaign) -> None:
     with pytest.raises(ValueError, match="time zone"):
         campaign.translations["en-CA"].language.time(datetime(2025, 12, 4, 9, 0), "America/Toronto")  # noqa: DTZ001
@@ -131,6 +152,35 @@ def test_a_place_that_is_no_web_address_makes_no_link(campaign: Campaign, place:
     without_place = [link.partition("&location=")[0] for link in CALENDAR]
     assert [*without_place, CALL.reschedule_url, UNSUBSCRIBE] == Page(mail.html).links
     assert "in your booking confirmation" in mail.text
+
+
+@pytest.mark.parametrize(
+    ("place", "language", "subject", "words"),
+    [
+        ("host_calls", "en-CA", "by phone", "We call you at the number that you gave when you booked."),
+        ("guest_calls", "en-CA", "by phone", "You call us; the number is in your booking confirmation."),
+        ("in_person", "en-CA", "the place", "We meet in person, at the address in your booking confirmation."),
+        ("<b>100 Queen St W</b>", "en-CA", "the place", "Where we meet is in your booking confirmation"),
+        ("host_calls", "fr-CA", "par téléphone", "Nous vous appelons au numéro que vous avez donné en réservant."),
+        ("guest_calls", "fr-CA", "par téléphone", "est vous qui nous appelez"),
+        ("in_person", "fr-CA", "endroit", "Nous nous rencontrons en personne"),
+    ],
+)
+def test_a_call_without_a_link_says_how_it_takes_place(
+    campaign: Campaign, place: str, language: str, subject: str, words: str
+) -> None:
+    meeting = replace(CALL, join_url=None, place=place)
+    for name in ("24h", "2h"):
+        mail = campaign.messages.render_call_mail(name, meeting, IDENTITY, UNSUBSCRIBE, language)
+        assert words in mail.text
+        assert "Queen St W" not in mail.html
+    assert mail.subject.endswith(subject)
+
+
+def test_a_link_says_more_than_how_a_call_takes_place(campaign: Campaign) -> None:
+    with_both = campaign.messages.render_call_mail("2h", replace(CALL, place="host_calls"), IDENTITY, UNSUBSCRIBE)
+
+    assert with_both == campaign.messages.render_call_mail("2h", CALL, IDENTITY, UNSUBSCRIBE)
 
 
 def test_somebody_without_a_name_is_greeted_all_the_same(campaign: Campaign) -> None:

@@ -9,9 +9,11 @@ import pytest
 
 from common.domain.contact import Assessment, Consent
 from common.domain.enrollment import ExitReason
-from common.domain.ids import step_delivery_id
+from common.domain.ids import booking_id, step_delivery_id
 from common.domain.note import Note, NoteKind
+from common.ledger.action_log import ActionFilter
 from services.cli.shared import now_ms
+from tests.ledger.planned import write_unmarked_call
 from tests.tidy.repository import ROOT
 
 
@@ -183,6 +185,33 @@ def test_unread_bookings_are_listed_counted_and_discarded(run_command, run_ledge
     assert run_command("bookings", "discard", first["id"])[:2] == (0, "discarded 1 booking event\n")
     assert run_command("bookings", "discard", "--all")[:2] == (0, "discarded 1 booking event\n")
     assert json.loads(run_command("status", "--json")[1])["unread_bookings"] == 0
+
+
+def test_unmarked_calls_are_listed_counted_and_marked_by_a_person(run_command, run_ledger):
+    assert run_command("bookings", "unmarked")[:2] == (0, "of every call that ended somebody reported how it went\n")
+    guest = run_ledger(lambda ledger: write_unmarked_call(ledger, "ada", now_ms=now_ms()))
+    assert json.loads(run_command("status", "--json")[1])["unmarked_calls"] == 1
+    assert "1  unmarked call (advent bookings unmarked)" in run_command("status")[1]
+    [listed] = json.loads(run_command("bookings", "unmarked", "--json")[1])
+    assert (listed["id"], listed["email"]) == (guest, "ada@example.org")
+    assert "ada@example.org" in run_command("bookings", "unmarked")[1]
+
+    status, _, err = run_command("bookings", "mark", "completed", guest, "bkg_nobody")
+    assert (status, "bkg_nobody: not among what `advent bookings unmarked` lists" in err) == (2, True)
+    assert run_command("bookings", "mark", "no-show", guest, guest)[:2] == (0, "marked 1 call as no-show\n")
+    assert run_ledger(marks_of) == [("ada@example.org", True)]
+    assert [(one.what, one.before, one.after) for one in run_ledger(newest_actions)] == [
+        ("bookings mark", "unmarked", "no-show")
+    ]
+
+
+async def newest_actions(ledger):
+    return await ledger.action_log.newest(ActionFilter())
+
+
+async def marks_of(ledger):
+    gathered = await ledger.bookings.gather(booking_id("uid-ada"))
+    return [mark for event in gathered.events for mark in event.no_shows]
 
 
 def test_a_reader_that_stops_after_the_first_line_is_no_error(store_url, tmp_path):

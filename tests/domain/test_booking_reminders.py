@@ -85,6 +85,7 @@ def call(state: BookingState, in_h: float) -> BookingSummary:
         ([(BookingState.BOOKED, -30), (BookingState.COMPLETED, -5)], "Completed", -5),
         ([(BookingState.NO_SHOW, -3), (BookingState.COMPLETED, -5)], "No-Show", -3),
         ([(BookingState.BOOKED, -30)], "Booked", -30),
+        ([(BookingState.UNMARKED, -30)], "Unmarked", -30),
         ([(BookingState.COMPLETED, -30), (BookingState.CANCELLED, 20)], "Completed", -30),
         ([(BookingState.CANCELLED, 20)], "Not Booked", None),
         ([(BookingState.AWAITING, 20), (BookingState.MOVED, 10)], "Not Booked", None),

@@ -321,10 +321,65 @@ def test_an_unknown_time_zone_is_dropped(zone: Any, known: bool) -> None:
         ({"metadata": {"videoCallUrl": "javascript:alert(1)"}, "videoCallData": {}, "location": "ftp://a"}, None),
         ({"metadata": {"videoCallUrl": 'https://a.example/"><script>'}, "videoCallData": {}, "location": 5}, None),
         ({"metadata": {"videoCallUrl": "https://[a"}, "videoCallData": [], "location": "https://"}, None),
+        (
+            {"metadata": {}, "videoCallData": {}, "location": {"type": "link", "link": "https://d.example/4"}},
+            "https://d.example/4",
+        ),
+        (
+            {"metadata": {}, "videoCallData": {}, "location": {"value": "link", "optionValue": "https://e.example/5"}},
+            "https://e.example/5",
+        ),
+        ({"metadata": {}, "videoCallData": {}, "location": {"type": "link", "link": "javascript:alert(1)"}}, None),
+        ({"metadata": {}, "videoCallData": {}, "location": [["https://f.example"]]}, None),
+        ({"metadata": {}, "videoCallData": {}, "location": None}, None),
     ],
 )
 def test_the_join_url_is_the_first_valid_url(location: dict[str, Any], url: str | None) -> None:
     assert event(booked(**location)).join_url == url
+
+
+NUMBER = "+1 (416) 555-0100"
+
+
+def chosen(value: Any, **more: Any) -> dict[str, Any]:
+    """The answer to the form that says how the call takes place."""
+    return {"responses": {"location": {"label": "location", "value": value}, **more}}
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ({}, None),
+        ({"location": "phone"}, "host_calls"),
+        ({"location": NUMBER} | chosen({"value": "phone", "optionValue": NUMBER}), "host_calls"),
+        ({"location": NUMBER} | chosen(None, attendeePhoneNumber={"value": "+14165550100"}), "host_calls"),
+        ({"location": NUMBER}, None),
+        ({"location": NUMBER} | chosen({"value": "userPhone", "optionValue": ""}), "guest_calls"),
+        ({"location": "1 Main Street"} | chosen({"value": "inPerson", "optionValue": ""}), "in_person"),
+        ({"location": "1 Main Street"} | chosen({"value": "attendeeInPerson", "optionValue": "1 Main"}), "in_person"),
+        ({"location": "1 Main Street"}, None),
+        ({"location": {"type": "attendeePhone", "phone": NUMBER}}, "host_calls"),
+        ({"location": {"type": "organizerPhone"}}, "guest_calls"),
+        ({"location": {"type": "attendeeAddress", "address": "1 Main Street"}}, "in_person"),
+        ({"location": {"value": {"value": {"value": {"value": "phone"}}}}}, None),
+        ({"location": "integrations:zoom"} | chosen({"value": "integrations:zoom", "optionValue": ""}), None),
+        ({"location": {"type": ["phone"], "value": 5, "optionValue": None}}, None),
+        ({"location": "<b>phone</b>"} | chosen("somewhereElse"), None),
+        ({"location": ["phone"]} | chosen(["phone"]), None),
+        ({"location": None} | chosen(None), None),
+    ],
+)
+def test_how_a_call_takes_place_is_read_from_every_form_of_a_location(said: dict[str, Any], place: str | None) -> None:
+    plain = {"metadata": {}, "videoCallData": {}}
+
+    assert place == event(booked(**plain | said)).place
+    assert event(booked(**plain | said)).join_url is None
+
+
+def test_of_a_new_location_the_form_knows_nothing() -> None:
+    moved = booked(metadata={}, videoCallData={}, location="inPerson", **chosen({"value": "phone", "optionValue": ""}))
+
+    assert event(moved | {"triggerEvent": "BOOKING_LOCATION_UPDATED"}).place == "in_person"
 
 
 RESCHEDULE, CANCEL = "https://app.example.com/reschedule/uidAAA", "https://app.example.com/booking/uidAAA?cancel=true"

@@ -80,7 +80,7 @@ async def test_a_time_zone_of_a_booking_that_cannot_be_used_is_noted_and_counted
 
 
 UNREADABLE = [
-    ("location", {"location": {"type": "inPerson"}}),
+    ("location", {"location": {"floor": 3}}),
     ("location", {"location": "javascript://evil.example/%0aalert(1)"}),
     ("location", {"metadata": {"videoCallUrl": 7}}),
     ("location", {"videoCallData": {"url": "ftp://cal.example/room"}}),

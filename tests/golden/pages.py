@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
 from common.campaigns import samples
 from common.campaigns.loader import load_campaign
+from common.campaigns.messages import Rendered
 from common.domain.contact import Segment
+from common.normalization.place import PLACES
 from tests.campaigns import people
 
 FOLDER = Path(__file__).parent / "texts"
@@ -23,8 +26,19 @@ def current_pages() -> dict[str, str]:
         suffix = "" if language == "en-CA" else f".{language}"
         for sample in samples.mails(campaign, samples.IDENTITY, kind=kind, language=language, people=cast):
             page, _, reader = sample.name.partition(".")
-            readers[f"{page}{suffix}.txt"][f"Subject: {sample.mail.subject}\n\n{sample.mail.text}"].append(reader)
+            readers[f"{page}{suffix}.txt"][_text(sample.mail)].append(reader)
+    for language, place, reminder in product(campaign.languages, PLACES, campaign.reminders):
+        meeting = replace(samples.MEETINGS["sparse"], timezone="America/Toronto", place=place)
+        mail = campaign.messages.render_call_mail(
+            reminder.name, meeting, samples.IDENTITY, samples.UNSUBSCRIBE_URL, language
+        )
+        suffix = "" if language == "en-CA" else f".{language}"
+        readers[f"reminder-{reminder.name}{suffix}.txt"][_text(mail)].append(place)
     return {page: "\n".join(map(_section, texts.values(), texts)) for page, texts in readers.items()}
+
+
+def _text(mail: Rendered) -> str:
+    return f"Subject: {mail.subject}\n\n{mail.text}"
 
 
 def _section(names: list[str], text: str) -> str:

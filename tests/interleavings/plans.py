@@ -41,7 +41,8 @@ _SMS = ReminderRules(before_ms=(), sms_before_ms=_BEFORE_MS, minimum_notice_ms=0
 _FOLLOW_UPS = FollowUpRules(
     after_ms=(("now", Trigger.NO_SHOW, 2 * HOUR), ("later", Trigger.NO_SHOW, 3 * HOUR)),
     grace_ms=2 * HOUR,
-    unmarked_ms=24 * HOUR,
+    lateness_max_ms=24 * HOUR,
+    unmarked_after_ms=24 * HOUR,
 )
 _NONE = ReminderRules(before_ms=(), minimum_notice_ms=0)
 

@@ -11,8 +11,9 @@ from common.domain.cadence import Pace
 from common.domain.contact import Assessment
 from common.domain.delivery import Kind, Record, Trigger, delivery_of
 from common.domain.feedback import Feedback, FeedbackKind
-from common.domain.follow_ups import follow_up_rules, follow_ups_of
+from common.domain.follow_ups import as_of, follow_up_rules, follow_ups_of
 from common.domain.ids import (
+    BookingId,
     DeliveryId,
     EnrollmentId,
     booking_id,
@@ -216,21 +217,33 @@ async def write_calls(
         await ledger.bookings.accept(event, webhook_id=f"calcom:{event.digest()}")
     gathered = await ledger.bookings.gather(booking_id(events[-1].uid))
     resolved = resolve(gathered.events)
-    contact = await ledger.mailboxes.find(next(event.email for event in events if event.email))
-    found = {
-        one.id: follow_ups_of(
-            one, [event for event in gathered.events if event.uid == one.uid], FOLLOWING, now_ms=now_ms
-        )
-        for one in resolved
-    }
+    contact = await ledger.mailboxes.find(next(event.email for event in gathered.events if event.email))
+    own = {one.id: [event for event in gathered.events if event.uid == one.uid] for one in resolved}
+    found = {one.id: follow_ups_of(one, own[one.id], FOLLOWING, now_ms=now_ms) for one in resolved}
     outcome = BookingOutcome(
         gathered=gathered,
-        bookings=[(one, []) for one in resolved],
+        bookings=[(as_of(one, own[one.id], FOLLOWING, now_ms=now_ms), []) for one in resolved],
         follow_ups=found,
         nurture=[(await ledger.bookings.contact(contact), "leave")],
     )
     assert await ledger.bookings.write(outcome, now_ms=now_ms)
     return [one.id for several in found.values() for one in several], contact
+
+
+async def write_unmarked_call(ledger: Ledger, name: str, *, now_ms: int) -> BookingId:
+    """Somebody had a call three days ago, and nobody reported how it went: the booking."""
+    start_ms = now_ms - 72 * HOUR_MS
+    event = BookingEvent(
+        kind=BookingKind.CREATED,
+        uid=f"uid-{name}",
+        event_ms=start_ms - HOUR_MS,
+        received_ms=start_ms - HOUR_MS,
+        start_ms=start_ms,
+        end_ms=start_ms + HOUR_MS,
+        email=f"{name}@example.org",
+    )
+    await write_calls(ledger, [event], now_ms)
+    return booking_id(event.uid)
 
 
 PLAN: dict[str, Callable[..., Awaitable[Planned]]] = {

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from common.domain.booking import BookingKind
-from common.domain.ids import enrollment_id
+from common.domain.ids import booking_id, enrollment_id
 from common.ledger import keys
 from common.ledger.bookings import BookingAnswer
 from common.ledger.ledger import Ledger
+from tests.ledger.planned import write_calls, write_unmarked_call
 from tests.ledger.test_bookings_transitions import BORIS, WHO, booked, tell
 
 
@@ -34,3 +35,29 @@ async def test_who_booked_without_an_assessment_is_kept_by_address_and_name(ledg
     kept = await ledger.store.read_hash(keys.contact(WHO))
     assert (kept["email"], kept["first_name"]) == (BORIS, "Zoë")
     assert enrollment_id("christmas_2025", BORIS) == WHO
+
+
+async def test_bookings_that_are_joined_are_gathered_together_from_either(ledger: Ledger, clock) -> None:
+    for event in (booked(clock), booked(clock, uid="other")):
+        await ledger.bookings.accept(event, webhook_id=f"calcom:{event.uid}")
+    one, other = booking_id("A"), booking_id("other")
+
+    assert await ledger.bookings.join(one, other)
+    for each in (one, other):
+        assert {event.uid for event in (await ledger.bookings.gather(each)).events} == {"A", "other"}
+
+
+async def test_a_booking_is_not_joined_with_one_that_is_not_there(ledger: Ledger, clock) -> None:
+    await ledger.bookings.accept(booked(clock), webhook_id="calcom:1")
+
+    assert not await ledger.bookings.join(booking_id("A"), booking_id("forgotten"))
+    assert await ledger.client.exists(keys.PREFIX + f"links:{booking_id('A')}") == 0
+
+
+async def test_an_unmarked_call_is_listed_until_somebody_reports_how_it_went(ledger: Ledger, clock) -> None:
+    guest = await write_unmarked_call(ledger, "ada", now_ms=clock.now_ms())
+    [call] = await ledger.unmarked_calls.read_all()
+    assert (guest, "ada@example.org") == (call.id, call.booking.email)
+
+    await write_calls(ledger, [call.marked("completed", now_ms=clock.now_ms())], clock.now_ms())
+    assert await ledger.unmarked_calls.read_all() == []

@@ -96,6 +96,7 @@ NEEDS_PERSON: list[tuple[str, dict[str, Any]]] = [
     ("pause", {"pause": Pause(since_ms=NOW_MS, by="sarah", reason="")}),
     ("dead", {"dead_letters": 1}),
     ("unread", {"unread_bookings": 1}),
+    ("unmarked", {"unmarked_calls": 1}),
     ("signups", {"held_signups": {Bound.SOURCE: 9_980}}),
     ("failed", queue("classify", failed=1)),
     ("failed", queue("announce", failed=1)),

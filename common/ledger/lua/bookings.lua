@@ -4,6 +4,7 @@
 --   seats:<bkg>          SET   the guests who are kept of it under an id of their own
 --   guest:<gst>          HASH  one person whose call it is, see booking_codec.py
 --   contact:<contact>    HASH  `call:<gst>`: each of their calls in short; writes: how often they were written; see there
+--   unmarked             SET   guests of calls of which nobody reported how they went
 --   bookings             ZSET  booking → time at which it should be looked at, ms
 -- uses: delivery, mailbox, owners, projection, queue, records, sequence, suppression, timeline, webhook_ids
 
@@ -91,6 +92,15 @@ function bookings.gather()
     end
   end
   return {events, guests, redis.call('HGET', keys.guest .. ARGV[1], 'campaign') or ''}
+end
+
+-- join(KEYS = [bookings], ARGV = [booking id, booking id]) → 1 | 0 one of them was forgotten
+function bookings.join()
+  local one, other = ARGV[1], ARGV[2]
+  if redis.call('EXISTS', keys.booking .. one, keys.booking .. other) < 2 then return 0 end
+  redis.call('SADD', keys.links .. one, other)
+  redis.call('SADD', keys.links .. other, one)
+  return 1
 end
 
 -- contacts(KEYS = [bookings], ARGV = [contact, …]) → [[its calls: field, value, …], [its enrollment: field, value, …]] for each
@@ -199,6 +209,7 @@ local function write_booking(booking, outcome, touched, now_ms)
     redis.call('HSET', keys.contact .. booking.contact, unpack(booking.person))
     keep_call(touched, booking.contact, booking.id, booking.call)
   end
+  redis.call(booking.is_unmarked and 'SADD' or 'SREM', keys.unmarked, booking.id)
   local guest = owners.of(booking.id)
   for _, reminder in ipairs(booking.reminders) do replan(guest, reminder, outcome, now_ms) end
   for _, follow_up in ipairs(booking.follow_ups) do replan_follow_up(guest, follow_up, outcome, now_ms) end
@@ -228,6 +239,7 @@ end
 --         bookings: [{id: of the guest; seat_of: their booking, if they have a seat; contact, call, person: if anybody
 --                     knows whose it is; left: the call of who had it before;
 --                     fields: [field, value, …]; reminders: [{name, due_ms; reason: why it is not sent}];
+--                     is_unmarked: a person has to say how the call went;
 --                     follow_ups: likewise, and trigger, other_triggers, chain: [guest]}]; sent_before: the reason of
 --                     one that is not sent because another one of the chain was
 --         optional_fields: of a guest, written anew; planning: {reason: true} those that follow the booking

@@ -36,6 +36,7 @@ local function drop_guest(id, queues, is_counted)
   local contact, campaign = unpack(redis.call('HMGET', guest, 'contact', 'campaign'))
   if contact then redis.call('HDEL', keys.contact .. contact, 'call:' .. id) end
   if contact and campaign then redis.call('ZREM', keys.content_bounces .. campaign, contact) end
+  redis.call('SREM', keys.unmarked, id)
   number.forget(guest, id)
   redis.call('DEL', guest, keys.feedback .. id)
   drop_failed_jobs(id, queues)

@@ -31,7 +31,7 @@ from common.ledger.ledger import Ledger
 from common.ledger.store import texts
 
 PAGE: Final = 500
-_BOOKED = (BookingState.BOOKED, BookingState.COMPLETED)
+_BOOKED = (BookingState.BOOKED, BookingState.COMPLETED, BookingState.UNMARKED)
 
 
 class PeopleList:

@@ -80,11 +80,12 @@ class StoreStats:
 
     `enrollments` and `deliveries`: by status. `overdue`: deliveries in the schedule whose time has passed.
     `mirror_behind`: contacts whose change Notion does not show yet; `mirror_lag_ms`: for how long the oldest waits.
-    `held_signups`: by bound. `unread_bookings`: events of Cal.com that wait for a person. `resting`: addresses that
-    wait for one. `content_bounce_people`: to whom a mail was refused for its content within a day, of the campaign with
-    the most. `circuits`: the open ones, by provider. `paused_people`: their pauses, one for each campaign of theirs.
-    `holds`: on all sending, by reason; `clock/<worker>`: on that worker's, if it is alive. `durability`: promise →
-    kept, see `metrics.STORE_DURABILITY`. `refusal`: why the store takes no write.
+    `unmarked_calls`: ended, and nobody reported how. `held_signups`: by bound. `unread_bookings`: events of Cal.com
+    that wait for a person. `resting`: addresses that wait for one. `content_bounce_people`: to whom a mail was refused
+    for its content within a day, of the campaign with the most. `circuits`: the open ones, by provider.
+    `paused_people`: their pauses, one for each campaign of theirs. `holds`: on all sending, by reason;
+    `clock/<worker>`: on that worker's, if it is alive. `durability`: promise → kept, see `metrics.STORE_DURABILITY`.
+    `refusal`: why the store takes no write.
     """
 
     at_ms: int
@@ -111,6 +112,7 @@ class StoreStats:
     memory_bytes: int
     memory_max_bytes: int
     refusal: Refusal | None = None
+    unmarked_calls: int = 0
 
     @property
     def workers_alive(self) -> int:
@@ -199,6 +201,7 @@ def _ask(pipe: Any, now_ms: int, workers: list[str], *, campaigns: Collection[st
     pipe.zcard(keys.DEAD)
     pipe.hlen(keys.SUPPRESSED)
     pipe.zcard(keys.UNREAD_BOOKINGS)
+    pipe.scard(keys.UNMARKED)
     pipe.hlen(keys.RESTING)
     for campaign in campaigns:
         pipe.zcount(keys.content_bounces(campaign), now_ms - DAY_MS, "+inf")
@@ -228,7 +231,7 @@ def _stats(
     )
     counts = {name.decode(): int(number) for name, number in next(answers).items()}
     due_next_hour, due_next_day, overdue = (sum(next(answers) for _ in SENDING_QUEUES) for _ in range(3))
-    dead, suppressed, unread, resting = (next(answers) for _ in range(4))
+    dead, suppressed, unread, unmarked, resting = (next(answers) for _ in range(5))
     content_bounces = [next(answers) for _ in range(campaigns)]
     behind, oldest = (next(answers) for _ in range(2))
     circuits = {provider: _circuit(*next(answers)) for provider in PROVIDERS}
@@ -252,6 +255,7 @@ def _stats(
         mirror_lag_ms=max(0, now_ms - int(oldest[0][1])) if oldest else 0,
         held_signups={bound: number for bound in Bound if (number := counts.get(f"held:{bound}", 0))},
         unread_bookings=unread,
+        unmarked_calls=unmarked,
         resting=resting,
         content_bounce_people=max(content_bounces),
         circuits={provider: circuit for provider, circuit in circuits.items() if circuit is not None},

@@ -13,6 +13,7 @@ from typing import Any, cast, get_args
 from common.domain.booking_diff import ListedBooking, ListedSeat, Status
 from common.normalization.lenient import address, an_object, token, web_address, words
 from common.normalization.locale import read_timestamp_ms, read_timezone
+from common.normalization.place import read_place
 
 
 def read_booking(row: Any) -> ListedBooking | None:
@@ -42,6 +43,11 @@ def read_booking(row: Any) -> ListedBooking | None:
         timezone=read_timezone(attendee.get("timeZone")),
         title=words(given.get("title")),
         join_url=web_address(given.get("location")) or web_address(given.get("meetingUrl")),
+        place=read_place(
+            an_object(given.get("bookingFieldsResponses")).get("location"),
+            given.get("location"),
+            guest_number=attendee.get("phoneNumber"),
+        ),
         organizer=words(_first(given.get("hosts")).get("name")),
         is_absent=attendee.get("absent") is True,
         seats=seats,

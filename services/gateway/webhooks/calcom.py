@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from time import perf_counter
 from typing import Any
 
@@ -27,6 +28,14 @@ from services.web.problem import Problem
 
 log = get_logger(__name__)
 
+VERSION_HEADER = "X-Cal-Webhook-Version"
+VERSIONS = ("2021-10-20", "2026-07-27")
+"""
+The later one has `attendeeIcsContent` and `organizerIcsContent` besides: invitations for whoever sends them instead of
+Cal.com. They say nothing that the other fields do not, and are not kept. Older Cal.com servers name no version.
+"""
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
 _SECONDS = metrics.WEBHOOK_SECONDS.labels("calcom")
 _ONE_AT_A_TIME = frozenset(BookingKind) - {BookingKind.NO_SHOW, BookingKind.ENDED}
 """Kinds of which a booking has at most one event for each timestamp; a no-show may be set and withdrawn within one."""
@@ -37,7 +46,8 @@ async def receive(context: GatewayContext, request: web.BaseRequest) -> JsonResp
     started = perf_counter()
     # The content type is not checked: Cal.com declares JSON as a form when its webhook has a template.
     body, _, received_ms = await read_verified(context, request, context.calcom)
-    received, log_context = await _parse_or_keep(context, body, received_ms=received_ms), LOG_CONTEXT.get()
+    version = request.headers.get(VERSION_HEADER, "")
+    received, log_context = await _parse_or_keep(context, body, version, received_ms=received_ms), LOG_CONTEXT.get()
     if isinstance(received, IgnoredEvent):
         log_context.outcome = "ignored"
         return json_response(200, received.body())
@@ -48,12 +58,14 @@ async def receive(context: GatewayContext, request: web.BaseRequest) -> JsonResp
     return json_response(202, answer_body(answer))
 
 
-async def _parse_or_keep(context: GatewayContext, body: bytes, *, received_ms: int) -> BookingReceived | IgnoredEvent:
+async def _parse_or_keep(
+    context: GatewayContext, body: bytes, version: str, *, received_ms: int
+) -> BookingReceived | IgnoredEvent:
     """As `parse`; what cannot be used in full is kept for a person, because Cal.com does not send it again."""
     try:
         received = parse(context, body, received_ms=received_ms)
     except Problem as problem:
-        await _keep_unread(context, body, _reason(problem), received_ms=received_ms)
+        await _keep_unread(context, body, _reason(problem, version), received_ms=received_ms)
         raise
     if isinstance(received, BookingReceived) and received.event.kind is BookingKind.LOST_MOVE:
         await _keep_unread(context, body, "does not say to which booking it was moved", received_ms=received_ms)
@@ -66,8 +78,11 @@ async def _keep_unread(context: GatewayContext, body: bytes, reason: str, *, rec
     await context.intake.record_unread(UnreadBooking(raw=raw, reason=reason, received_ms=received_ms))
 
 
-def _reason(problem: Problem) -> str:
-    return "; ".join(f"{error.field} {error.message}" for error in problem.errors) or problem.detail
+def _reason(problem: Problem, version: str) -> str:
+    """Names a version of webhooks that is not known, since it may be why the body could not be read."""
+    reason = "; ".join(f"{error.field} {error.message}" for error in problem.errors) or problem.detail
+    is_known = version in VERSIONS or not _DATE.fullmatch(version)
+    return reason if is_known else f"{reason} (webhook version {version})"
 
 
 def parse(context: GatewayContext, body: bytes, *, received_ms: int) -> BookingReceived | IgnoredEvent:

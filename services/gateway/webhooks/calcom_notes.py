@@ -7,6 +7,7 @@ from typing import Any
 
 from common.domain.booking import BookingKind
 from common.domain.note import Kept, Note, NoteKind
+from common.normalization.place import read_place
 from common.normalization.text import if_usable, name_if_usable
 from services.gateway.webhooks.calcom_payload import CALLED_OFF, Attendee, Booking, SentEvent, first_name_of
 
@@ -46,7 +47,9 @@ def _of_booking(fields: dict[str, Any], booking: Booking) -> Iterator[Field]:
     yield "event_type", fields.get("eventTypeId"), booking.event_type_id
     yield "seats", fields.get("seatsPerTimeSlot"), booking.seats_per_time_slot
     is_address = "://" in (booking.location_kind or "")  # Else a room, a telephone number or the name of a service.
-    yield "location", fields.get("location"), booking.location if is_address else booking.location_kind
+    location = fields.get("location")
+    used = booking.location if is_address else booking.location or booking.location_kind or read_place(None, location)
+    yield "location", location, used
     yield "location", *_member(fields, "metadata", "videoCallUrl", booking.metadata.video_call_url)
     yield "location", *_member(fields, "videoCallData", "url", booking.video_call_data.url)
     for name, host in (("organizer", booking.organizer), ("user", booking.user)):

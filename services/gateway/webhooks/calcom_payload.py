@@ -12,13 +12,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from common.domain.booking import Attendee as NamedAttendee
 from common.domain.booking import BookingEvent, BookingKind
 from common.normalization import lenient
 from common.normalization.locale import read_timestamp_ms
+from common.normalization.place import addresses_in, read_place
 from services.gateway.events import IgnoredEvent
 from services.gateway.http.body import invalid_fields
 from services.gateway.validation.lenient import (
@@ -55,6 +56,12 @@ _NESTED = ("booking", "evt")
 
 def _value(response: Any) -> Any:
     return response.get("value") if isinstance(response, dict) else response
+
+
+def location_address(value: Any) -> str | None:
+    """The web address in a location; None for a room, a number, or the name of a service."""
+    found = (lenient.web_address(one) for one in addresses_in(value))
+    return next((address for address in found if address is not None), None)
 
 
 _RESPONSE = WithJsonSchema(
@@ -118,7 +125,9 @@ class Booking(_Camel):
     start_time: Timestamp = None
     end_time: Timestamp = None
     request_reschedule: Truth = False
-    location: WebAddress = None
+    location: Annotated[
+        str | None, PlainValidator(location_address), WithJsonSchema({"type": ["string", "object", "null"]})
+    ] = None
     location_kind: Annotated[Words, Field(alias="location")] = None
     seats_per_time_slot: Count = None
     booker_url: WebAddress = None
@@ -194,9 +203,20 @@ def event_of(
     event = _event(kind, booking, uid or "", received_ms, created_ms)
     if errors := _missing(event, path):
         raise invalid_fields(*errors)
+    if kind in (*_NEEDS_ALL, BookingKind.RELOCATED):
+        event = replace(event, place=_place(webhook.fields, booking, kind))
     if sms_question and event.sms_number is None and not event.is_seated:
         return replace(event, sms_number=_agreed_number(webhook.fields, booking, sms_question))
     return event
+
+
+def _place(fields: dict[str, Any], booking: Booking, kind: BookingKind) -> str | None:
+    """What the guest chose in the form; of a new location the form knows nothing."""
+    answers = lenient.an_object(fields.get("responses")) | lenient.an_object(fields.get("bookingFieldsResponses"))
+    first = booking.attendees[0] if booking.attendees else Attendee()
+    answer = None if kind is BookingKind.RELOCATED else _value(answers.get("location"))
+    number = first.phone_number or _value(answers.get("attendeePhoneNumber"))
+    return read_place(answer, fields.get("location"), guest_number=number)
 
 
 def _agreed_number(fields: dict[str, Any], booking: Booking, question: str) -> str | None:

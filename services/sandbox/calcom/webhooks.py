@@ -22,6 +22,7 @@ TRIGGERS = (
     "BOOKING_CREATED", "BOOKING_REQUESTED", "BOOKING_RESCHEDULED", "BOOKING_CANCELLED", "BOOKING_REJECTED",
     "BOOKING_REASSIGNED", "BOOKING_LOCATION_UPDATED", "BOOKING_NO_SHOW_UPDATED", "MEETING_STARTED", "MEETING_ENDED",
 )  # fmt: skip
+VERSION = "2021-10-20"
 RESPONSE_SECONDS_MAX = 15
 
 log = get_logger(__name__)
@@ -33,7 +34,11 @@ async def post_event(sandbox: Sandbox, trigger: str, row: Row, **more: Any) -> i
         return None
     event = {"triggerEvent": trigger, "createdAt": iso(sandbox.clock.now_ms()), "payload": {**_payload(row), **more}}
     body = json.dumps(event).encode()
-    headers = {"content-type": "application/json", "X-Cal-Signature-256": _signature(sandbox.calcom_secret, body)}
+    headers = {
+        "content-type": "application/json",
+        "X-Cal-Signature-256": _signature(sandbox.calcom_secret, body),
+        "X-Cal-Webhook-Version": VERSION,
+    }
     url, timeout = _url(sandbox), aiohttp.ClientTimeout(total=RESPONSE_SECONDS_MAX)
     try:
         async with (
@@ -55,6 +60,7 @@ def webhook_shape(sandbox: Sandbox) -> Row:
         "triggers": list(_triggers(sandbox)),
         "active": True,
         "payloadTemplate": None,
+        "version": VERSION,
     }
 
 

@@ -16,7 +16,13 @@ Options = tuple[tuple[str, str], ...]
 
 SEGMENTS: Options = (("CRITICAL", "red"), ("URGENT", "orange"), ("OPTIMIZE", "green"))
 CAMPAIGN_STATUS: Options = (("Nurture Sequence", "blue"), ("Pre-Call Prep", "purple"))
-BOOKING_STATUS: Options = (("Not Booked", "gray"), ("Booked", "green"), ("Completed", "blue"), ("No-Show", "red"))
+BOOKING_STATUS: Options = (
+    ("Not Booked", "gray"),
+    ("Booked", "green"),
+    ("Completed", "blue"),
+    ("No-Show", "red"),
+    ("Unmarked", "yellow"),
+)
 
 SEQUENCE_COLUMNS: tuple[tuple[str, str, Options], ...] = (
     ("Name", "title", ()),

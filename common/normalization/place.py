@@ -1,0 +1,62 @@
+"""
+How a call takes place, from the many forms in which Cal.com names its location.
+
+A location is a text (a web address, `integrations:daily`, a telephone number, a street) or an object; the answer to the
+booking form names its kind, as `{"value": "phone", "optionValue": "+1 416 555 0100"}`, the list as `{"type": …}`. The
+texts themselves are not shown: anybody may have written them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+HOST_CALLS: Final = "host_calls"
+GUEST_CALLS: Final = "guest_calls"
+IN_PERSON: Final = "in_person"
+PLACES: Final = (HOST_CALLS, GUEST_CALLS, IN_PERSON)
+
+_KINDS: Final = {
+    "phone": HOST_CALLS,
+    "attendeephone": HOST_CALLS,
+    "userphone": GUEST_CALLS,
+    "organizerphone": GUEST_CALLS,
+    "inperson": IN_PERSON,
+    "address": IN_PERSON,
+    "attendeeinperson": IN_PERSON,
+    "attendeeaddress": IN_PERSON,
+}
+_NAMES: Final = ("type", "value", "optionValue")
+_ADDRESSES: Final = ("link", "url", "optionValue", "value")
+_NUMBER: Final = re.compile(r"\+?[\d ().-]{6,30}", re.ASCII)
+_DEPTH_MAX: Final = 3
+
+
+def read_place(answer: Any, location: Any, *, guest_number: Any = None) -> str | None:
+    """
+    One of PLACES; None: by a link, elsewhere, or nobody knows. `answer`: to the booking form; `guest_number`: the
+    telephone number that the guest gave, by which a location that is only a number is known as theirs.
+    """
+    return _kind(answer) or _kind(location) or _of_number(location, guest_number)
+
+
+def addresses_in(location: Any) -> list[Any]:
+    """What may be a web address in a location, whatever its form."""
+    return [location.get(name) for name in _ADDRESSES] if isinstance(location, dict) else [location]
+
+
+def _kind(value: Any, depth: int = 0) -> str | None:
+    if isinstance(value, dict) and depth < _DEPTH_MAX:
+        return next((kind for name in _NAMES if (kind := _kind(value.get(name), depth + 1)) is not None), None)
+    return _KINDS.get(value.strip().lower()) if isinstance(value, str) else None
+
+
+def _of_number(location: Any, guest_number: Any) -> str | None:
+    """A number that is not the guest's may be the host's, or anybody's: nothing is said of it."""
+    given = _digits(location)
+    return HOST_CALLS if given and given == _digits(guest_number) else None
+
+
+def _digits(value: Any) -> str:
+    is_number = isinstance(value, str) and _NUMBER.fullmatch(value.strip())
+    return re.sub(r"\D", "", value) if is_number else ""
