@@ -13,6 +13,7 @@ from common.campaigns.campaigns import Campaigns
 from common.campaigns.errors import CampaignError
 from common.clock import Clock
 from common.ledger.ledger import Ledger
+from common.ledger.reads.dead_letters import DeadLetterList
 from common.ledger.reads.people import PeopleList
 from common.observability.logs import get_logger
 from common.settings.settings import Settings
@@ -23,6 +24,7 @@ from services.console.api import openapi
 from services.console.auth.access import check_access_settings
 from services.console.auth.ended_sessions import EndedSessions
 from services.console.auth.session import Sessions
+from services.console.bulk_decisions import BulkDecisions
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.dashboard import dashboard
 from services.console.formatting import FILTERS
@@ -75,6 +77,8 @@ def build_context(
         environment=pages.make_environment(FOLDER / "templates", FILTERS, service="console"),
         campaign_name=campaign_name,
         people=PeopleList(ledger),
+        dead_letters=DeadLetterList(ledger),
+        bulk_decisions=BulkDecisions(clock),
         campaigns=campaigns,
         versions=versions,
     )
@@ -100,6 +104,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     background.start(loops)
     yield
     context.store_monitor.stop()
+    await context.bulk_decisions.stop()
     await background.stop()
 
 
