@@ -52,6 +52,10 @@ class ActionFilter:
         on = any(one == self.on or one.startswith(f"{self.on}/") for one in action.on)
         return all(wanted in ("", found) for wanted, found in pairs) and (not self.on or on)
 
+    def may_match(self, line: bytes) -> bool:
+        """Of an action as it is kept: False says for certain that it does not, without reading it."""
+        return all(_written(wanted) in line for wanted in (self.by, self.via, self.what, self.on))
+
 
 class ActionLog:
     """The newest ACTIONS_MAX actions. Raises as `Store.run` does."""
@@ -69,22 +73,32 @@ class ActionLog:
     async def newest(self, wanted: ActionFilter, *, first: int = 0, number: int = 50) -> list[Action]:
         """Those that match, newest first, beginning with that of index `first`."""
         found: list[Action] = []
-        async for action in self._all():
-            if wanted.matches(action):
+        async for line in self._lines():
+            if wanted.may_match(line) and wanted.matches(action := _read(line)):
                 found.append(action)
             if len(found) == first + number:
                 break
         return found[first:]
 
-    async def _all(self) -> AsyncIterator[Action]:
+    async def _lines(self) -> AsyncIterator[bytes]:
+        """Newest first."""
         client = self._store.client
         for last in range(-1, -ACTIONS_MAX - 1, -PAGE):
             page: Any = await client.lrange(keys.ACTIONS, last - PAGE + 1, last)
             for line in reversed(page):
-                read = json.loads(line)
-                yield Action(**read | {"on": tuple(read["on"])})
+                yield line
             if len(page) < PAGE:
                 return
+
+
+def _read(line: bytes) -> Action:
+    read = json.loads(line)
+    return Action(**read | {"on": tuple(read["on"])})
+
+
+def _written(text: str) -> bytes:
+    """As a part of a line."""
+    return json.dumps(text, ensure_ascii=False)[1:-1].encode()
 
 
 def _bounded(on: Sequence[str]) -> list[str]:
