@@ -45,8 +45,17 @@ def test_status_reads_well(run_command):
     status, output, _ = run_command("status")
 
     assert status == 0
-    assert "0  people enrolled" in output
-    assert "notion_sync" in output
+    assert output.startswith("Not all is well: no worker is alive.\n  Nothing is sent until one is.")
+
+
+def test_status_shows_no_row_of_zeros(run_command, run_ledger):
+    run_ledger(ada_signs_up)
+
+    output = run_command("status")[1]
+
+    assert "classify" in output
+    assert "bookings" not in output
+    assert not re.search(r"^ +0 ", output, re.MULTILINE)
 
 
 def test_one_is_singular(run_command, run_ledger):
@@ -55,7 +64,7 @@ def test_one_is_singular(run_command, run_ledger):
     output = run_command("status")[1]
 
     assert re.search(r"^ +1  person enrolled", output, re.MULTILINE)
-    assert re.search(r"^ +0  workers alive", output, re.MULTILINE)
+    assert "people enrolled" not in output
 
 
 def test_contact_shows_what_happened_and_what_is_next(run_command, run_ledger):

@@ -24,6 +24,7 @@ from common.ledger.ledger import Ledger
 from common.settings.settings import Settings
 from common.store.clients import connect_async
 from common.store.embedded import EmbeddedStore
+from common.versions.played import PlayedVersions
 from services.console.app import build_app, build_context
 from services.console.context import ConsoleContext
 from services.simulation.engine import Simulation
@@ -101,8 +102,14 @@ async def opens(clock: VirtualClock, campaign: Campaign, tmp_path: Path) -> Asyn
             ledger = Ledger(
                 client, campaign=campaign.key, cadence=campaign.cadence(settings.pace), secret_key=SECRET_KEY
             )
+            campaigns = Campaigns(campaign)
             context = build_context(
-                settings, clock=clock, ledger=ledger, campaign_name=campaign.name, campaigns=Campaigns(campaign)
+                settings,
+                clock=clock,
+                ledger=ledger,
+                campaign_name=campaign.name,
+                campaigns=campaigns,
+                versions=PlayedVersions(campaigns, ledger, settings, clock),
             )
             app = build_app(context)
             runner = web.AppRunner(app, access_log=None)
