@@ -9,7 +9,6 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final, overload
 
 from common.domain.person_search import ListedPerson, PeopleFilter, Sort, folded
@@ -24,7 +23,8 @@ _KEYS: Final[dict[str, Any]] = {
     "address": lambda person: person.email,
     "next": lambda person: person.next_due_ms or _NEVER,
 }
-_FEW = 50
+_LOOKED_AT: Final = 2_000
+_FEW: Final = 50
 """A result so many times smaller than all is sorted by itself."""
 
 
@@ -40,10 +40,14 @@ class Marked:
 class Found(Sequence[ListedPerson]):
     """Those who match, in order; as they are when they are looked at, without those who are gone by then."""
 
-    def __init__(self, ids: Iterable[str], number: int, people: Mapping[str, ListedPerson]) -> None:
-        """`ids`: of so many, taken as far as somebody looks."""
-        self._rest, self._number, self._people = iter(ids), number, people
+    def __init__(
+        self, order: Sequence[tuple[Any, str]], matching: set[str] | None, people: Mapping[str, ListedPerson]
+    ) -> None:
+        """`order`: all; `matching`: who of them, None for everybody."""
+        self._order, self._matching, self._people = order, matching, people
+        self._number = len(order) if matching is None else len(matching)
         self._ids: list[str] = []
+        self._looked_at = 0
 
     def __len__(self) -> int:
         return self._number
@@ -55,16 +59,24 @@ class Found(Sequence[ListedPerson]):
     def __getitem__(self, place: int | slice) -> ListedPerson | list[ListedPerson]:
         if isinstance(place, slice):
             first, last, _ = place.indices(self._number)
-            self._take(last)
-            return [self._people[id] for id in self._ids[first:last] if id in self._people]
-        self._take(range(self._number)[place] + 1)
-        return self._people[self._ids[place]]
+            return [self._people[id] for id in self._between(first, last) if id in self._people]
+        index = range(self._number)[place]
+        [id] = self._between(index, index + 1)
+        return self._people[id]
 
     def __iter__(self) -> Iterator[ListedPerson]:
         return iter(self[:])
 
-    def _take(self, number: int) -> None:
-        self._ids += islice(self._rest, max(0, number - len(self._ids)))
+    def _between(self, first: int, last: int) -> Sequence[str]:
+        """The order is gone through as far as somebody looks."""
+        matching = self._matching
+        if matching is None:
+            return [id for _, id in self._order[first:last]]
+        while len(self._ids) < last and self._looked_at < len(self._order):
+            some = self._order[self._looked_at : self._looked_at + _LOOKED_AT]
+            self._ids += [id for _, id in some if id in matching]
+            self._looked_at += _LOOKED_AT
+        return self._ids[first:last]
 
 
 class PeopleIndex:
@@ -194,8 +206,9 @@ class PeopleIndex:
             order = sorted((key(self._people[id]), id) for id in found)
         else:
             order = self._order(by)[:]  # It changes while somebody goes through what was found.
-        one_by_one = reversed(order) if sort == "newest" else iter(order)
-        return Found((id for _, id in one_by_one if found is None or id in found), number, self._people)
+        if sort == "newest":
+            order.reverse()
+        return Found(order, found, self._people)
 
     def _order(self, sort: str) -> list[tuple[Any, str]]:
         if sort not in self._orders:

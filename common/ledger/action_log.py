@@ -52,9 +52,10 @@ class ActionFilter:
         on = any(one == self.on or one.startswith(f"{self.on}/") for one in action.on)
         return all(wanted in ("", found) for wanted, found in pairs) and (not self.on or on)
 
-    def may_match(self, line: bytes) -> bool:
-        """Of an action as it is kept: False says for certain that it does not, without reading it."""
-        return all(_written(wanted) in line for wanted in (self.by, self.via, self.what, self.on))
+    def written(self) -> list[bytes]:
+        """What is part of the line of each action that matches, so that the others need not be read."""
+        wanted = [text for text in (self.by, self.via, self.what, self.on) if text]
+        return [json.dumps(text, ensure_ascii=False)[1:-1].encode() for text in wanted]
 
 
 class ActionLog:
@@ -73,8 +74,9 @@ class ActionLog:
     async def newest(self, wanted: ActionFilter, *, first: int = 0, number: int = 50) -> list[Action]:
         """Those that match, newest first, beginning with that of index `first`."""
         found: list[Action] = []
+        written = wanted.written()
         async for line in self._lines():
-            if wanted.may_match(line) and wanted.matches(action := _read(line)):
+            if all(part in line for part in written) and wanted.matches(action := _read(line)):
                 found.append(action)
             if len(found) == first + number:
                 break
@@ -94,11 +96,6 @@ class ActionLog:
 def _read(line: bytes) -> Action:
     read = json.loads(line)
     return Action(**read | {"on": tuple(read["on"])})
-
-
-def _written(text: str) -> bytes:
-    """As a part of a line."""
-    return json.dumps(text, ensure_ascii=False)[1:-1].encode()
 
 
 def _bounded(on: Sequence[str]) -> list[str]:

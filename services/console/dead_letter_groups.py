@@ -40,7 +40,8 @@ def groups_of(letters: Sequence[ListedLetter], *, now_ms: int) -> list[Group]:
     """The largest first."""
     ways: dict[str, Counter[Way | None]] = {}
     for letter in letters:
-        ways.setdefault(letter.reason, Counter())[way_of(letter, now_ms=now_ms)] += 1
+        way = way_of(letter, now_ms=now_ms) if letter.outcome_unknown else Way.RENDERED
+        ways.setdefault(letter.reason, Counter())[way] += 1
     found = [
         Group(reason=reason, number=each.total(), anew=each[Way.RENDERED], same=each[Way.SAME], asked=each[None])
         for reason, each in ways.items()
