@@ -288,7 +288,7 @@ def _failed(stats: StoreStats) -> Finding:
     sentences, cures = [], []
     if jobs := sum(failed.values()):
         sentences.append(f"{count(jobs, 'job')} failed with an internal error ({_listed(failed)})")
-        cures.append("The log has the traceback (`job_failed`). The job can be requeued or deleted at /dramatiq/.")
+        cures.append("The log has the traceback (`job_failed`). The console's page Queues requeues or deletes the job.")
     if leads:
         sentences.append(f"{count(leads, 'hot lead')} could not be announced")
         cures.append("The log has the channel's answer (`hot_lead_not_announced`); HOT_LEAD_WEBHOOK_URL names it.")

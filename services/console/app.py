@@ -29,7 +29,17 @@ from services.console.context import CONTEXT, ConsoleContext
 from services.console.dashboard import dashboard
 from services.console.formatting import FILTERS
 from services.console.middleware import RequestMiddleware
-from services.console.pages import actions, dead_letters, held_signups, login, overview, people, person, schedule
+from services.console.pages import (
+    actions,
+    dead_letters,
+    held_signups,
+    login,
+    overview,
+    people,
+    person,
+    queues,
+    schedule,
+)
 from services.console.status.status_cache import STORE_FAILURES, StatusCache, read_gateway_status
 from services.console.status.store_snapshot import StoreSnapshot, read_snapshot
 from services.web import pages, probes
@@ -166,6 +176,9 @@ ROUTES = (
     web.get("/schedule", schedule.show),
     web.post("/schedule/{action}", schedule.act),
     web.get("/actions", actions.show),
+    web.get("/queues", queues.show),
+    web.post("/queues/requeue", queues.requeue),
+    web.post("/queues/delete", queues.delete),
     web.get("/login", login.show),
     web.post("/login", login.log_in),
     web.post("/logout", login.log_out),

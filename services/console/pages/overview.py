@@ -11,8 +11,10 @@ from common.clock import iso
 from common.formatting import duration
 from common.health_checks import Finding, Level, check_health
 from common.health_summary import summarize
+from common.ledger.constants import CALENDAR, MAIL, MIRROR, TEXTS
 from common.ledger.dead_letters import DeadLetter
 from common.ledger.reads.store_stats import QueueStats, StoreStats
+from common.providers.budget import CALENDAR_REQUESTS_PER_MINUTE
 from services.console.context import CONTEXT, ConsoleContext
 from services.console.pages.dead_letters import message_of, rows_of
 from services.console.replies import page
@@ -34,6 +36,7 @@ async def show(request: web.Request) -> web.Response:
         health=health_of(context, status),
         rows=rows_of(letters, now_ms=now_ms),
         rates=_rates(context),
+        providers=PROVIDERS,
         message=message_of(request),
         here="/",
     )
@@ -128,11 +131,17 @@ def _dead_letter(letter: DeadLetter) -> dict[str, Any]:
     }
 
 
+PROVIDERS = {MAIL: "Resend", MIRROR: "Notion", TEXTS: "Twilio", CALENDAR: "Cal.com"}
+
+
 def _rates(context: ConsoleContext) -> dict[str, str]:
     """How many requests each provider may get, in words."""
+    settings = context.settings
     return {
-        "resend": f"{context.settings.resend_requests_per_second:g} a second",
-        "notion": f"{context.settings.notion_requests_per_minute:,} a minute",
+        MAIL: f"{settings.resend_requests_per_second:g} a second",
+        MIRROR: f"{settings.notion_requests_per_minute:,} a minute",
+        TEXTS: f"{settings.twilio_requests_per_second:g} a second",
+        CALENDAR: f"{CALENDAR_REQUESTS_PER_MINUTE} a minute",
     }
 
 
