@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,12 +21,12 @@ class PlannedMails:
     """
 
     def __init__(self, people: Iterable[ListedPerson] = ()) -> None:
-        self._next: dict[tuple[str, str], array[int]] = {}
-        self._anchors: dict[tuple[str, str, Step], array[int]] = {}
+        self._next: dict[tuple[str, str], list[int]] = {}
+        self._anchors: dict[tuple[str, str, Step], list[int]] = {}
         for person in people:
             self._change(_append, person)
-        self._next = {group: array("q", sorted(times)) for group, times in self._next.items()}
-        self._anchors = {group: array("q", sorted(times)) for group, times in self._anchors.items()}
+        self._next = {group: sorted(times) for group, times in self._next.items()}
+        self._anchors = {group: sorted(times) for group, times in self._anchors.items()}
 
     def add(self, person: ListedPerson) -> None:
         self._change(_put, person)
@@ -36,12 +35,12 @@ class PlannedMails:
         """`person`: as they were added."""
         self._change(_take, person)
 
-    def _change(self, change: Callable[[array[int], int], None], person: ListedPerson) -> None:
+    def _change(self, change: Callable[[list[int], int], None], person: ListedPerson) -> None:
         if person.status != "active" or person.next_step is None or person.next_due_ms is None:
             return
         group = person.campaign, person.segment
-        change(self._next.setdefault(group, array("q")), person.next_due_ms)
-        change(self._anchors.setdefault((*group, person.next_step), array("q")), person.signed_up_ms)
+        change(self._next.setdefault(group, []), person.next_due_ms)
+        change(self._anchors.setdefault((*group, person.next_step), []), person.signed_up_ms)
 
     def before(self, marks: Sequence[int], cadences: Mapping[str, Cadence]) -> Before:
         """Of the campaigns that are played, which have a cadence."""
@@ -73,13 +72,13 @@ def _after(cadence: Cadence, step: Step) -> Sequence[Step]:
     return cadence.after(step) if step in cadence.steps else ()
 
 
-def _append(times: array[int], ms: int) -> None:
+def _append(times: list[int], ms: int) -> None:
     times.append(ms)
 
 
-def _put(times: array[int], ms: int) -> None:
+def _put(times: list[int], ms: int) -> None:
     insort(times, ms)
 
 
-def _take(times: array[int], ms: int) -> None:
+def _take(times: list[int], ms: int) -> None:
     del times[bisect_left(times, ms)]

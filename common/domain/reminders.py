@@ -102,7 +102,7 @@ def _sms_of_start(booking: Booking, rules: ReminderRules, start_ms: int) -> Iter
         wanted_ms = start_ms - before_ms
         due_ms = rules.sms_window.last_open_ms(wanted_ms, zone) if rules.sms_window else wanted_ms
         because = _because(booking, rules, start_ms, due_ms, is_mail=False)
-        if because is PASSED and wanted_ms >= booking.received_ms:
+        if because == PASSED and wanted_ms >= booking.received_ms:
             because = QUIET_HOURS
         called = f"{name}{Channel.SMS.suffix}"
         yield Reminder(

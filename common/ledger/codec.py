@@ -22,6 +22,7 @@ Records ↔ store. An enrollment is one HASH, small enough for the store's compa
 | `hold` | why nothing of it is sent for now, one word each |
 | `ended_ms` | time at which it was completed or ended early |
 | `contact` | the id with which the person's calls are kept, where it is another one |
+| `decided` | the newest decision of a person about a planned mail: `call_id detail`, see `lua/planned_deliveries.lua` |
 | `versions` | of the mails that were sent, by the version of the campaign: `@a1b2c3d4e5f6 step-1 step-2` |
 | `others` | the same person's enrollments in other campaigns |
 

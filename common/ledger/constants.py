@@ -15,6 +15,12 @@ LEASE_MS: Final = 60_000
 REMEMBER_WEBHOOK_MS: Final = 45 * 86_400_000
 """A repeated webhook id is recognised for this long; senders give up after days (Svix: 28 h)."""
 
+PAUSE_WAIT_MS: Final = 60_000
+"""A paused delivery whose turn has come is looked at again so much later."""
+
+PEOPLE_CHANGES_MAX: Final = 10_000
+"""So many changes of people are kept for those who follow them; who missed more reads everybody again."""
+
 REMOVED: Final = "removed from the campaign"
 """Why a step is skipped that was still to come, or in hand and never attempted."""
 
@@ -30,6 +36,8 @@ LIMITS: Final[Mapping[str, int | str]] = {
     "heartbeat_timeout_ms": HEARTBEAT_TIMEOUT_MS,
     "crashes_max": CRASHES_MAX,
     "ask_within_ms": ASK_WITHIN_MS,
+    "pause_wait_ms": PAUSE_WAIT_MS,
+    "people_changes_max": PEOPLE_CHANGES_MAX,
     "removed": REMOVED,
     "added_late": ADDED_LATE,
     "not_sent": NOT_SENT,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any, Literal
 
 from common.domain.campaign_terms import CampaignTerms
@@ -58,6 +59,7 @@ class PlannedDeliveries:
         given = {
             **data(delivery, now_ms),
             "by": by,
+            "call_id": token_hex(8),
             "version": terms.version,
             "gap_ms": terms.cadence.minimum_gap_ms,
             "following": steps_after(terms.cadence, delivery.step),

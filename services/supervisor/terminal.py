@@ -65,7 +65,9 @@ def _places(settings: Settings, worker_url: str | None) -> list[tuple[str, str]]
 
 
 def _login_note(settings: Settings) -> str:
-    return " (log in with CONSOLE_TOKEN)" if settings.console_logins else ""
+    if settings.console_token is not None:
+        return " (log in with CONSOLE_TOKEN)"
+    return " (log in with your token of CONSOLE_USERS)" if settings.console_logins else ""
 
 
 def _data(settings: Settings) -> str:

@@ -16,6 +16,7 @@ from common.domain.contact import Assessment
 from common.domain.delivery import DeliveryStatus
 from common.domain.ids import DeliveryId, enrollment_id
 from common.ledger import keys
+from common.ledger.action_log import ActionFilter
 from common.ledger.deliveries import ClaimRefused
 from common.queue.broker import DurableRedisBroker
 from common.queue.job import Job
@@ -245,6 +246,7 @@ async def test_a_form_that_names_no_job_is_400(console: Console, path: str, form
     answer = await console.request("POST", f"/dramatiq/{path}", data={"__dd_csrf": token, **form})
 
     assert answer.status == 400
+    assert await console.context.ledger.action_log.newest(ActionFilter()) == []
 
 
 @pytest.mark.parametrize("cursor", ["x", "9" * 19])

@@ -10,6 +10,7 @@ from common.domain.contact import Assessment
 from common.domain.enrollment import Status
 from common.domain.ids import enrollment_id
 from common.domain.signup_bounds import SignupBounds
+from common.ledger.action_log import ActionFilter
 from common.ledger.ledger import Ledger
 from services.simulation.engine import Simulation
 from tests.console.conftest import Console
@@ -73,6 +74,14 @@ async def test_all_are_released(console: Console, held: Ledger) -> None:
     await console.post("/held-signups/release", enrollment="*")
 
     assert await left(held) == []
+
+
+async def test_a_second_click_decides_nothing_and_is_no_action(console: Console, held: Ledger) -> None:
+    await console.post("/held-signups/release", enrollment=BEN)
+    again = await console.post("/held-signups/release", enrollment=BEN)
+
+    assert again.headers["Location"] == "/held-signups?released=0"
+    assert len(await held.action_log.newest(ActionFilter())) == 1
 
 
 async def test_a_form_that_names_nobody_is_refused(console: Console, held: Ledger) -> None:

@@ -11,6 +11,7 @@ from common.domain.enrollment import Status
 from common.ledger import keys
 from common.ledger.deliveries import ClaimGranted
 from common.ledger.pauses import Pause
+from tests.ledger.test_feedback import K, about, tell
 from tests.ledger.test_transitions import ADA, HOUR_MS, enrolled, go, send, step
 
 CAMPAIGN = "christmas_2025"
@@ -145,6 +146,80 @@ async def test_who_decided_is_on_the_timeline(ledger, now):
     lines = [line.decode() for line in await ledger.client.lrange(keys.timeline(ADA), 0, -1)]
     assert any("sent now by hand" in line and "step 2, by mia" in line for line in lines)
     assert any("skipped by hand" in line for line in lines)
+
+
+async def lines_of_hand(ledger):
+    lines = await ledger.client.lrange(keys.timeline(ADA), 0, -1)
+    return [line for line in lines if b"by hand" in line]
+
+
+@pytest.fixture
+def loses_answers(ledger, monkeypatch):
+    """A store whose every answer is lost once. `between`: what happens before the call is repeated."""
+
+    def lose(between):
+        run_json = ledger.store.run_json
+
+        async def runs_twice(name, touched, given):
+            await run_json(name, touched, given)
+            monkeypatch.setattr(ledger.store, "run_json", run_json)
+            await between()
+            return await run_json(name, touched, given)
+
+        monkeypatch.setattr(ledger.store, "run_json", runs_twice)
+
+    return lose
+
+
+async def nothing():
+    pass
+
+
+async def test_a_skip_whose_answer_was_lost_is_done_and_noted_once(ledger, now, loses_answers):
+    loses_answers(nothing)
+
+    assert (await skip(ledger, 2, now)).is_done
+    assert len(await lines_of_hand(ledger)) == 1
+
+
+@pytest.mark.parametrize("then", ["it waits", "it is in hand", "it was sent"])
+async def test_sending_now_whose_answer_was_lost_is_done_and_noted_once(ledger, now, loses_answers, then):
+    at_ms = now + HOUR_MS
+
+    async def between():
+        if then == "it is in hand":
+            await go(ledger, 2, at_ms)
+        if then == "it was sent":
+            await send(ledger, 2, at_ms)
+
+    loses_answers(between)
+    decided = await send_now(ledger, 2, at_ms, ignores_gap=True)
+
+    assert (decided.answer, decided.at_ms) == ("done", at_ms)
+    assert len(await lines_of_hand(ledger)) == 1
+
+
+async def test_who_clicks_send_now_twice_is_noted_twice(ledger, now):
+    await send_now(ledger, 2, now)
+    await send_now(ledger, 2, now)
+
+    assert len(await lines_of_hand(ledger)) == 2
+
+
+@pytest.mark.parametrize(("kind", "status"), [(K.SENT, "accepted"), (K.BOUNCED, "bounced")])
+async def test_a_mail_that_was_reported_before_its_worker_died_cannot_be_skipped(ledger, now, kind, status):
+    later = now + 24 * HOUR_MS
+    claim = await go(ledger, 2, later)
+    await ledger.deliveries.freeze(claim, "mail 2", now_ms=later)
+    await tell(ledger, about(kind, later + 500, step=2))
+    await ledger.client.hset(keys.enrollment(ADA), "status", "active")
+    await ledger.client.zrem(keys.HEARTBEATS, "w1")
+
+    decided = await skip(ledger, 2, later + 1_000)
+
+    assert (decided.answer, decided.detail) == ("already", status)
+    assert (await ada_now(ledger)).records[2].final_status == status
+    assert await lines_of_hand(ledger) == []
 
 
 class Worker:

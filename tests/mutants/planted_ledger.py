@@ -123,6 +123,9 @@ FAULTS: tuple[Fault, ...] = (
     ),
     ("planned_deliveries", "math.max(given.now_ms, last_ms + given.gap_ms)", "given.now_ms"),
     ("planned_deliveries", "  if given.ignores_gap then redis.call('HSET', key, 'replayed', 1) end\n", ""),
+    ("planned_deliveries", "  if call_id and call_id == given.call_id then return {'done', detail} end\n", ""),
+    ("planned_deliveries", "call_id and call_id == given.call_id", "call_id"),
+    ("planned_deliveries", "local sent_ms, provider_id = delivery.reported(KEYS[2])", "local sent_ms, provider_id"),
     ("deliveries", "    return {'in hand', open.claim_id}\n", ""),
     ("deliveries", "local is_repeated = open.claim_id == claim_id", "local is_repeated = false"),
     (
@@ -171,7 +174,7 @@ FAULTS: tuple[Fault, ...] = (
     ("deliveries", "      delivery.make_dead_letter(owner, name, given.label, now_ms, reason)\n", ""),
     ("deliveries", "    if fields.hold then\n", "    if false then\n"),
     ("deliveries", "    if pause.covers(owner.contact, fields.campaign) then\n", "    if false then\n"),
-    ("deliveries", "math.max(not_before_ms, now_ms + pause.WAIT_MS)", "now_ms + pause.WAIT_MS"),
+    ("deliveries", "math.max(not_before_ms, now_ms + limits.pause_wait_ms)", "now_ms + limits.pause_wait_ms"),
     ("deliveries", "    if not_before_ms > now_ms then return defer('not yet', not_before_ms) end\n", ""),
     ("deliveries", "not_before_ms > now_ms then return defer", "not_before_ms < now_ms then return defer"),
     (

@@ -58,6 +58,20 @@ def test_test_mode_on_a_real_provider_names_its_recipients(campaign):
     assert headline.endswith("on the real Resend, which mails only to example.com")
 
 
+@pytest.mark.parametrize(
+    ("settings", "note"),
+    [
+        ({"console_token": "t" * 32}, "(log in with CONSOLE_TOKEN)"),
+        ({"console_users": f"ada:full:{'a' * 64}"}, "(log in with your token of CONSOLE_USERS)"),
+        ({}, "what needs a decision"),
+    ],
+)
+def test_it_is_said_which_token_logs_in(campaign, settings, note):
+    (line,) = [one for one in welcome(Settings(**settings), campaign, worker_url=None).splitlines() if "console" in one]
+
+    assert line.endswith(note)
+
+
 def test_without_any_store_one_line_says_what_to_do(tmp_path):
     with pytest.raises(StoreError, match=r"REDIS_URL: unset, and no `advent up` .* set REDIS_URL, or start"):
         with_store_url(Settings(data_dir=tmp_path))

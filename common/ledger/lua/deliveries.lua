@@ -225,7 +225,7 @@ function deliveries.claim()
       return {'held', 0, fields.hold}
     end
     if pause.covers(owner.contact, fields.campaign) then
-      return defer('held', math.max(not_before_ms, now_ms + pause.WAIT_MS), 'paused')
+      return defer('held', math.max(not_before_ms, now_ms + limits.pause_wait_ms), 'paused')
     end
     if is_resting(fields, given) then
       return defer('held', math.max(not_before_ms, now_ms + suppression.WAIT_MS), 'resting')
@@ -298,7 +298,7 @@ function deliveries.freeze()
   if fields.hold then return {'held', 0, fields.hold} end
   local held = pause.hold_reason(string.match(redis.call('HGET', key, 'claim_id'), '^[^#]*'))
   if held then return {'held', now_ms + pause.HELD_MS, held} end
-  if pause.covers(owner.contact, fields.campaign) then return {'held', now_ms + pause.WAIT_MS, 'paused'} end
+  if pause.covers(owner.contact, fields.campaign) then return {'held', now_ms + limits.pause_wait_ms, 'paused'} end
   if is_resting(fields, given) then return {'held', now_ms + suppression.WAIT_MS, 'resting'} end
   local until_ms, why = circuit.read(KEYS[3], now_ms)
   if until_ms and until_ms > now_ms then return {'held', until_ms, why} end

@@ -2,6 +2,7 @@
 --   by         who, for the timeline
 --   following  [{name, after_ms: after the anchor}], the steps after it
 --   campaign, version  of the caller; another one in force is refused
+--   call_id    of this call, so that one whose answer was lost can be repeated
 -- KEYS = [owner, delivery]: an enrollment, and HASH, see delivery.lua
 -- The answers of every entry point
 --   ['done', when it goes or ''] | ['already', status] | ['sending', ''] a worker has it at the provider just now
@@ -32,20 +33,36 @@ local function note(owner, given, what)
   timeline.add(owner.contact, given.now_ms, what, given.label .. ', by ' .. given.by)
 end
 
+local function done(owner, given, detail)
+  redis.call('HSET', owner.key, 'decided', given.call_id .. ' ' .. detail)
+  return {'done', detail}
+end
+
+local function done_before(fields, given)
+  local call_id, detail = string.match(fields.decided or '', '^(%S+) (.*)$')
+  if call_id and call_id == given.call_id then return {'done', detail} end
+end
+
 -- skip(KEYS = [owner, delivery], ARGV = [JSON]) → [answer, detail]
 --   JSON  also reason
--- It is never sent; the steps after it stay as they are. A worker that has claimed it finds its claim gone.
+-- It is never sent; the steps after it stay as they are. A worker that has claimed it finds its claim gone. It was sent all the
+-- same where a webhook reported it before its worker died.
 function planned_deliveries.skip()
   local given = cjson.decode(ARGV[1])
   local owner = owners.of(given.owner)
   local fields = owners.fields(owner)
-  local refused = refusal(fields, given)
-  if refused then return refused end
+  local answer = done_before(fields, given) or refusal(fields, given)
+  if answer then return answer end
+  local sent_ms, provider_id = delivery.reported(KEYS[2])
+  if provider_id then
+    delivery.accept_as_reported(owner, given.name, given.label, given.now_ms, sent_ms, provider_id, given.paced)
+    return {'already', records.status(redis.call('HGET', owner.key, '/' .. given.name))}
+  end
   sequence.plan_following(owner, fields, given.name, given.following)
   delivery.end_sending(owner, given.name)
   note(owner, given, 'skipped by hand')
   delivery.skip(owner, given.name, given.now_ms, given.reason)
-  return {'done', ''}
+  return done(owner, given, '')
 end
 
 -- When it goes: now, or once the minimum gap to the last mail is kept.
@@ -62,8 +79,8 @@ function planned_deliveries.send_now()
   local given, key = cjson.decode(ARGV[1]), KEYS[2]
   local owner = owners.of(given.owner)
   local fields, id = owners.fields(owner), given.owner .. '/' .. given.name
-  local refused = refusal(fields, given)
-  if refused then return refused end
+  local answer = done_before(fields, given) or refusal(fields, given)
+  if answer then return answer end
   local due_ms = records.due_ms(fields['/' .. given.name])
   if not due_ms then return {'later', ''} end
   if fields.hold then return {'paused', fields.hold} end
@@ -74,7 +91,7 @@ function planned_deliveries.send_now()
   if given.ignores_gap or redis.call('EXISTS', key) == 1 then delivery.defer(key, at_ms, given.now_ms) end
   sequence.watch(owner.id, at_ms)
   note(owner, given, 'sent now by hand')
-  return {'done', delivery.schedule(id, at_ms)}
+  return done(owner, given, string.format('%.0f', delivery.schedule(id, at_ms)))
 end
 
 return planned_deliveries

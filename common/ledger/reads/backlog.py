@@ -15,12 +15,10 @@ from common.domain.delivery import Delivery, DeliveryStatus, delivery_of
 from common.domain.enrollment import Status
 from common.domain.ids import DeliveryId, EnrollmentId, Step, step_name
 from common.ledger import codec, keys
-from common.ledger.constants import SENDING_QUEUES
+from common.ledger.constants import PAUSE_WAIT_MS, SENDING_QUEUES
 from common.ledger.ledger import Ledger
 
 PAGE = 1_000
-CAMPAIGN_PAUSE_WAIT_MS = 60_000
-"""`WAIT_MS` in `lua/lib/pause.lua`."""
 
 _FIELDS = ("campaign", "anchor_ms", "last_sent_ms", "contact", "email", "assessment")
 
@@ -52,7 +50,7 @@ async def overdue(ledger: Ledger, *, now_ms: int, campaign: str | None = None) -
     backlogs: list[Backlog] = []
     expired: list[Delivery] = []
     # What a paused campaign sends is looked at again each minute, so its time in the schedule is not when it was due.
-    until_ms = now_ms if campaign is None else now_ms + CAMPAIGN_PAUSE_WAIT_MS
+    until_ms = now_ms if campaign is None else now_ms + PAUSE_WAIT_MS
     async for waiting in _waiting(ledger, until_ms):
         delivery = waiting.delivery
         if waiting.due_ms > now_ms or campaign not in (None, waiting.fields.get("campaign")):

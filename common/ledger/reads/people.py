@@ -22,12 +22,11 @@ from common.domain.series import BookingState
 from common.ledger import keys
 from common.ledger.booking_codec import read_calls
 from common.ledger.codec import read_record
+from common.ledger.constants import PEOPLE_CHANGES_MAX
 from common.ledger.ledger import Ledger
 from common.ledger.store import pairs, texts
 
 PAGE: Final = 500
-CHANGES_MAX: Final = 10_000
-"""The store keeps the newest changes only, see `lua/lib/people.lua`; who missed more reads everybody again."""
 _BOOKED = (BookingState.BOOKED, BookingState.COMPLETED)
 
 
@@ -61,14 +60,14 @@ class PeopleList:
     async def refresh(self) -> None:
         """Read those who changed; at first, and after too many changes, everybody."""
         last = await self._last()
-        if self._seen is None or not self._seen <= last <= self._seen + CHANGES_MAX:
+        if self._seen is None or not self._seen <= last <= self._seen + PEOPLE_CHANGES_MAX:
             await self.read_all()
         elif last > self._seen:
             await self._follow()
 
     async def refresh_if_read(self) -> None:
         """Read those who changed, unless that means everybody, who are read in the background."""
-        if self._seen is not None and self._seen < await self._last() <= self._seen + CHANGES_MAX:
+        if self._seen is not None and self._seen < await self._last() <= self._seen + PEOPLE_CHANGES_MAX:
             await self._follow()
 
     async def read_all(self) -> None:

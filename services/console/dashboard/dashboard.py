@@ -106,7 +106,7 @@ async def respond(request: web.Request) -> web.Response:
     token = context.sessions.form_token(PRINCIPAL.get().session)
     response = await _call_wsgi(dashboard.app, request, prefix=PREFIX, cookie=f"{TOKEN}={token}")
     response.headers["Content-Security-Policy"] = dashboard.policy
-    if request.method == "POST" and request.match_info["path"] in _ACTIONS:
+    if request.method == "POST" and request.match_info["path"] in _ACTIONS and response.status < 400:
         form = await request.post()
         await record_action(context, request.match_info["path"], [f"{form['queue']!s}/{form['id']!s}"])
     if request.path == f"{PREFIX}/requeue-message" and "Location" in response.headers:

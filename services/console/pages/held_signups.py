@@ -60,7 +60,8 @@ async def _act(
     chosen = await _chosen(context.ledger, str(form.get("enrollment", "")), str(form.get("visitor", "")))
     number = await decide(chosen)
     log.info("held_signups_decided", done=done, signups=number)
-    await record_action(context, f"signups {done}", chosen, before="held", after=f"{number} {done}")
+    if number:
+        await record_action(context, f"signups {done}", chosen, before="held", after=f"{number} {done}")
     return see_other(f"/held-signups?{done}={number}")
 
 

@@ -103,8 +103,10 @@ async def show_mail(request: web.Request) -> web.Response:
     rendered, problem = None, ""
     try:
         rendered = render(context, campaign, enrollment, mail) if campaign else None
-    except (CampaignError, IndexError) as error:
+    except CampaignError as error:
         problem = str(error)
+    except IndexError:
+        problem = "The version of the campaign in force has no such mail any more."
     response = page(
         request,
         "person_mail.html",

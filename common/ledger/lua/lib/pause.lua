@@ -4,9 +4,8 @@
 
 local pause = {}
 
--- A paused delivery whose turn has come is looked at again so much later.
-pause.WAIT_MS = 60000
--- A held one sooner: the queue stands while all is held, and what one worker may not send is another one's.
+-- A held delivery is looked at again so much later, sooner than a paused one: the queue stands while all is held, and
+-- what one worker may not send is another one's.
 pause.HELD_MS = 1000
 
 function pause.is_paused(whose)

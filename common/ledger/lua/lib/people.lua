@@ -1,13 +1,13 @@
 -- Which enrollments changed: who keeps a list of people reads these again, and not everybody.
---   people_changes       ZSET    enrollment → number of its newest change; those of the newest 10,000 changes
+--   people_changes       ZSET    enrollment → number of its newest change; those of the newest `limits.people_changes_max` changes
 --   people_changes:last  STRING  number of the newest change
 
 local people = {}
 
-local CHANGES_MAX, AT_ONCE = 10000, 1000
+local AT_ONCE = 1000
 
 local function trim(last)
-  redis.call('ZREMRANGEBYSCORE', keys.people_changes, '-inf', last - CHANGES_MAX)
+  redis.call('ZREMRANGEBYSCORE', keys.people_changes, '-inf', last - limits.people_changes_max)
 end
 
 function people.note_changes(ids)
